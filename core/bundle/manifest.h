@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "core/spec/app_spec.h"
+
+namespace berth::bundle {
+
+/// A blob in the repository, at `blobs/sha256/<hex>`.
+struct BlobRef {
+  std::string sha256;      ///< 64 lower-case hex digits
+  std::uint64_t size = 0;  ///< bytes
+
+  bool operator==(const BlobRef&) const = default;
+};
+
+/// A layer as the manifest names it: its compressed bytes, its index, and the canonical tar inside.
+struct LayerRef {
+  BlobRef blob;               ///< the `.tar.zst`
+  BlobRef index;              ///< canonical JSON, see layer.h
+  std::string tar_sha256;     ///< of the uncompressed canonical tar
+  std::uint64_t tar_size = 0;
+
+  bool operator==(const LayerRef&) const = default;
+};
+
+/// A build for one platform.
+struct BuildRef {
+  std::string digest;   ///< of the canonical tar and the app spec: what names the build everywhere
+  std::string version;  ///< for people: `1.4.2`, or empty
+  LayerRef layer;
+
+  bool operator==(const BuildRef&) const = default;
+};
+
+struct Attachment {
+  std::string name;  ///< such as `sbom.json`
+  BlobRef blob;
+
+  bool operator==(const Attachment&) const = default;
+};
+
+/// A release, `format` 1. Its canonical JSON is the TUF target `<app>/<environment>/<release>.json`.
+struct Manifest {
+  std::string app, environment, release;
+  std::map<std::string, BuildRef> builds;         ///< by platform, `linux/amd64`, or `any` where no file is an executable
+  LayerRef config;                                ///< the environment's files
+  spec::AppSpec spec;
+  std::map<std::string, std::string> variables;   ///< the values in this environment
+  std::map<std::string, std::string> secrets;     ///< variable → reference (`file:/etc/…`)
+  std::string requires_berthd;                    ///< the lowest version, `0.1.0`
+  std::vector<std::string> features;              ///< what the node must be able to do
+  std::string commit, builder;                    ///< where the build came from
+  std::string created;                            ///< RFC 3339, UTC
+  std::string previous;                           ///< the release before, or empty
+  std::vector<Attachment> attachments;
+
+  bool operator==(const Manifest&) const = default;
+};
+
+/// Canonical JSON (OLPC), the bytes that are signed for.
+std::string to_canonical_json(const Manifest& manifest);
+
+/// Reads a manifest strictly: unknown members, other formats and bad names are refused with `Errc::trust`, naming the member.
+Result<Manifest> parse_manifest(std::string_view text);
+
+/// The name of a release's TUF target: `web/production/v42.json`.
+std::string target_name(std::string_view app, std::string_view environment, std::string_view release);
+
+/// `blobs/sha256/<hex>`, below the repository's URL.
+std::string blob_path(std::string_view sha256);
+
+/// The build this machine can run: its own platform, else `any`. Fails with `Errc::trust` and lists what there is.
+Result<BuildRef> build_for(const Manifest& manifest, std::string_view platform);
+
+/// This machine's platform, `linux/amd64` or `linux/arm64`.
+std::string this_platform();
+
+}  // namespace berth::bundle

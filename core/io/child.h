@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <sys/types.h>
+
+#include "core/result.h"
+
+namespace berth::io {
+
+/// A short-lived program: an exec probe, a hook, a secret's command.
+struct ChildSpec {
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> environment;  ///< all of it
+  std::string directory = "/";
+  std::optional<uid_t> uid;                        ///< with `gid`: who it runs as; supplementary groups are dropped
+  std::optional<gid_t> gid;
+  std::string cgroup_procs;                        ///< the `cgroup.procs` file to enter, or empty
+  std::chrono::milliseconds deadline{1000};        ///< then its whole session is killed
+  std::size_t most_output = 4096;                  ///< bytes of stdout and stderr together that are kept: the last ones
+};
+
+struct ChildResult {
+  int status = 0;        ///< as waitpid gives it
+  bool timed_out = false;
+  std::string output;
+};
+
+/// Runs it in a session of its own with stdin from /dev/null and waits. A child that leaves its stdout open to grandchildren holds
+/// nobody up: when it is gone or the deadline is over, its session is killed and reading ends.
+/// Fails with `Errc::not_found` for a command that is not there and `Errc::permission` for one that may not be run.
+boost::asio::awaitable<Result<ChildResult>> run_child(ChildSpec spec);
+
+}  // namespace berth::io

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <sys/types.h>
+
+#include "core/files/fd.h"
+#include "core/result.h"
+
+namespace berth::io {
+
+using std::chrono::milliseconds;
+
+/// Header fields, names in lower case.
+using Headers = std::map<std::string, std::string>;
+
+// ---------------------------------------------------------------- asking
+
+/// Where a request goes: a TCP address, or a Unix socket.
+struct Endpoint {
+  std::string address;       ///< IPv4 or IPv6, numeric; unused with `unix_path`
+  std::uint16_t port = 0;
+  std::string unix_path;
+  std::string from_address;  ///< the source address to bind, or empty (a probe of a release that is not routed to yet)
+};
+
+struct HttpRequest {
+  Endpoint to;
+  std::string method = "GET";
+  std::string target = "/";
+  Headers headers;                           ///< `host` is added where it is missing
+  std::string body;
+  milliseconds deadline{1000};               ///< for the whole exchange, connecting included
+  std::size_t most_body = 0;                 ///< bytes; a longer body is `Errc::protocol`
+};
+
+struct HttpAnswer {
+  int status = 0;
+  Headers headers;
+  std::string body;
+};
+
+/// Asks once, without redirects, and closes the connection. Fails with
+///  - `Errc::timeout` after `deadline`,
+///  - `Errc::refused` when nothing listens, `Errc::not_found` for a Unix socket that is not there, `Errc::permission`,
+///  - `Errc::protocol` when what answers does not speak HTTP, or says too much.
+/// Cancelling the caller cancels the exchange and closes its socket.
+boost::asio::awaitable<Result<HttpAnswer>> http_ask(HttpRequest request);
+
+/// Asks, and hands the body to `sink` as it comes, for streams without an end. `deadline` bounds connecting and the head only;
+/// `sink` returning false ends it. The answer's `body` is empty unless the status is not 200 to 299, where it is the problem.
+boost::asio::awaitable<Result<HttpAnswer>> http_stream(HttpRequest request, std::function<bool(std::string_view)> sink);
+
+/// Connects and closes again: the TCP probe. Errors as above.
+boost::asio::awaitable<Result<void>> tcp_connect(Endpoint to, milliseconds deadline);
+
+// ---------------------------------------------------------------- fetching from afar (blocking; for pool threads and the CLI)
+
+struct TlsOptions {
+  std::string ca_file;           ///< PEM; empty: the system's CAs
+  std::string certificate_file;  ///< PEM, with `key_file`, when the server asks for one
+  std::string key_file;
+};
+
+struct FetchOptions {
+  std::uint64_t from = 0;                       ///< resume: the first byte wanted
+  std::uint64_t most = 0;                       ///< bytes accepted at most
+  milliseconds connect_timeout{10'000};
+  milliseconds stall_timeout{20'000};           ///< without a single byte
+  milliseconds total_timeout{3'600'000};
+  TlsOptions tls;
+  std::string user_agent;
+};
+
+/// Gets `url` (http, https; redirects bounded, never https → http) and hands its bytes to `sink` as they come, which ends the
+/// transfer by failing. Blocks; `stop` ends it within a second with `Errc::cancelled`. A 404 or 403 is `Errc::not_found`; other statuses
+/// `Errc::unreachable`; a server that ignores the range has its first bytes skipped.
+Result<void> http_fetch(const std::string& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
+                        std::stop_token stop = {});
+
+// ---------------------------------------------------------------- serving
+
+/// Who is at the other end of a Unix socket.
+struct Peer {
+  uid_t uid = static_cast<uid_t>(-1);
+  gid_t gid = static_cast<gid_t>(-1);
+  pid_t pid = 0;
+  std::string address;  ///< of a TCP peer, numeric
+};
+
+struct ServerRequest {
+  std::string method;
+  std::string path;                          ///< percent-decoded, without the query; no `.`, `..`, NUL
+  std::map<std::string, std::string> query;  ///< percent-decoded
+  Headers headers;
+  std::string body;
+  Peer peer;
+};
+
+/// Writes a body piece by piece. A reader that takes nothing for `stall` is dropped.
+class BodyWriter {
+ public:
+  virtual ~BodyWriter() = default;
+  /// False when the peer is gone; the stream then ends.
+  virtual boost::asio::awaitable<bool> write(std::string data) = 0;
+  /// Whether the peer closed, as far as is known, without writing.
+  virtual bool gone() const = 0;
+};
+
+struct ServerReply {
+  int status = 200;
+  std::string content_type = "application/json";
+  Headers headers;
+  std::string body;
+  /// If set, the body comes from here (chunked), and `body` is unused. Called on the server's executor.
+  std::function<boost::asio::awaitable<void>(BodyWriter&)> stream;
+};
+
+using Handler = std::function<boost::asio::awaitable<ServerReply>(ServerRequest)>;
+
+struct ServerLimits {
+  std::size_t most_header = 16u << 10;
+  std::size_t most_body = 1u << 20;
+  std::size_t most_connections = 256;
+  milliseconds read_deadline{10'000};   ///< for a whole request to arrive
+  milliseconds idle_deadline{60'000};   ///< between the requests of a connection
+  milliseconds write_stall{30'000};
+};
+
+/// An HTTP/1.1 server: keep-alive, bounded, one coroutine a connection. Half a request, two lengths, an oversized header get an
+/// RFC 9110 status and the end of the connection.
+class HttpServer {
+ public:
+  HttpServer(boost::asio::any_io_executor executor, Handler handler, ServerLimits limits = {});
+  ~HttpServer();  ///< closes everything
+
+  /// Listens at `path` (an old socket there is removed), with that mode and group (-1: as it is).
+  Result<void> listen_unix(const std::string& path, mode_t mode, gid_t group);
+  /// Listens at a numeric address; port 0 takes a free one.
+  Result<void> listen_tcp(const std::string& address, std::uint16_t port);
+  /// Takes a listening socket that systemd passed.
+  Result<void> listen_on(Fd socket);
+
+  std::uint16_t tcp_port() const;  ///< of the last `listen_tcp`
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// Percent-encodes everything but `A-Z a-z 0-9 _ . - ~`.
+std::string percent_encode(std::string_view text);
+
+}  // namespace berth::io

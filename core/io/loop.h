@@ -1,0 +1,113 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "core/result.h"
+
+namespace berth::io {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+/// The event loop of a program: one thread runs it, everything else is posted to it.
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  boost::asio::any_io_executor executor();
+
+  /// Starts a coroutine. One that throws ends the program: expected failures are values.
+  void spawn(std::string name, boost::asio::awaitable<void> task);
+
+  /// Runs `f` on the loop's thread, from any thread.
+  void post(std::function<void()> f);
+
+  void run();
+  void stop();
+
+  /// The longest time one turn of the loop took since the last call, for the `loop lag` metric.
+  std::chrono::microseconds take_longest_turn();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Waits; ends early when the coroutine is cancelled.
+boost::asio::awaitable<void> sleep_for(milliseconds duration);
+
+/// Something that happens, again and again, and that coroutines of one loop wait for. Not for other threads.
+class Event {
+ public:
+  explicit Event(boost::asio::any_io_executor executor);
+  ~Event();
+  Event(Event&&) noexcept;
+  Event& operator=(Event&&) noexcept;
+
+  /// Wakes everyone who waits now.
+  void notify();
+
+  /// True when notified, false when `at_most` passed first.
+  boost::asio::awaitable<bool> wait(milliseconds at_most);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// Threads for whatever blocks: fsync, hashing, SQLite, nft, unpacking.
+class Pool {
+ public:
+  explicit Pool(std::size_t threads);
+  ~Pool();  ///< waits for what runs
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Runs `f` on a pool thread and gives its value back on the caller's executor. `f` must not throw.
+  template <class F>
+  boost::asio::awaitable<std::invoke_result_t<F>> run(F f) {
+    using Value = std::invoke_result_t<F>;
+    if constexpr (std::is_void_v<Value>) {
+      co_await run_erased(std::function<void()>([shared = std::make_shared<F>(std::move(f))] { (*shared)(); }));
+    } else {
+      auto slot = std::make_shared<std::unique_ptr<Value>>();
+      auto shared = std::make_shared<F>(std::move(f));
+      co_await run_erased(std::function<void()>([slot, shared] { *slot = std::make_unique<Value>((*shared)()); }));
+      co_return std::move(**slot);
+    }
+  }
+
+ private:
+  boost::asio::awaitable<void> run_erased(std::function<void()> f);
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Waits until `fd` is readable (a pidfd, inotify, netlink, a pipe). The descriptor stays the caller's. False after `at_most`.
+boost::asio::awaitable<Result<bool>> wait_readable(int fd, milliseconds at_most);
+
+/// The next of `signals` that arrives. Blocks them in this thread at construction; make it before other threads start.
+class Signals {
+ public:
+  Signals(boost::asio::any_io_executor executor, std::vector<int> signals);
+  ~Signals();
+  boost::asio::awaitable<int> next();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace berth::io

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/value.hpp>
+
+#include "core/result.h"
+
+namespace berth::spec {
+
+using std::chrono::milliseconds;
+
+/// How a process is told to stop: its signal first, SIGKILL for the whole group when the grace is over.
+struct Stop {
+  int signal = 15;             ///< a signal number; "TERM" or "SIGTERM" in text
+  milliseconds grace{10'000};
+
+  bool operator==(const Stop&) const = default;
+};
+
+enum class ProbeKind { http, tcp, exec };
+
+/// One probe, with Kubernetes' meaning and defaults.
+struct Probe {
+  ProbeKind kind = ProbeKind::http;
+  std::string path = "/";                      ///< http: with its query
+  std::map<std::string, std::string> headers;  ///< http: added to the request
+  int lowest = 200, highest = 399;             ///< http: the statuses that count as healthy
+  std::vector<std::string> command;            ///< exec: argv; exit code 0 is healthy
+  milliseconds initial_delay{0};
+  milliseconds period{10'000};
+  milliseconds timeout{1'000};
+  int success_threshold = 1;
+  int failure_threshold = 3;
+
+  bool operator==(const Probe&) const = default;
+};
+
+enum class Routing { none, socket, port };
+enum class Restart { always, on_failure, never };
+
+/// One named command of the app, as in a Procfile.
+struct Process {
+  std::vector<std::string> command;  ///< argv; `${NAME}` expands from the instance's environment
+  Routing routing = Routing::none;
+  std::uint16_t public_port = 0;     ///< with `socket` and `port`
+  int instances = 1;
+  Stop stop;
+  Restart restart = Restart::always;
+  std::optional<Probe> startup, readiness, liveness;
+  /// With `socket`: another way than `LISTEN_FDS` to tell the app its descriptors, such as `NGINX=3;`; `${FD_http}` expands.
+  std::map<std::string, std::string> listen_env;
+  std::string directory;             ///< working folder below the slot's `app/`; empty: `app/` itself
+
+  bool operator==(const Process&) const = default;
+};
+
+enum class Strategy { blue_green, recreate };
+
+struct Deploy {
+  std::optional<Strategy> strategy;      ///< absent: blue-green where every process with a port can, else recreate
+  milliseconds bake{30'000};
+  milliseconds ready_timeout{60'000};    ///< for the new instances to become ready
+  milliseconds drain{30'000};
+
+  bool operator==(const Deploy&) const = default;
+};
+
+/// A variable that the app declares; a release without a required one, or with an undeclared one, is refused.
+struct Variable {
+  bool required = false;
+  bool secret = false;                   ///< its value must be a reference, never text in a release
+  std::optional<std::string> preset;     ///< `default` in TOML
+  std::string description;
+
+  bool operator==(const Variable&) const = default;
+};
+
+struct LogRules {
+  std::uint64_t segment_bytes = 10u << 20;  ///< a log file is rotated at this size
+  std::uint64_t keep_bytes = 100u << 20;    ///< what one instance may keep on disk in all
+
+  bool operator==(const LogRules&) const = default;
+};
+
+/// What `berth.toml` says of an app.
+struct AppSpec {
+  std::string app;
+  std::map<std::string, Process> processes;
+  Deploy deploy;
+  std::map<std::string, Variable> variables;  ///< `[env.NAME]`
+  LogRules logs;
+  std::string user;      ///< empty: a user of the app's own; "root" only when said
+  bool writable_home = false;
+
+  /// The strategy in force: the one said, or blue-green where every process with a public port can be switched so.
+  Strategy strategy() const;
+
+  bool operator==(const AppSpec&) const = default;
+};
+
+/// Reads a `berth.toml`. `name` is the file's, for messages. Fails with `Errc::usage` and
+/// "berth.toml:12:3: unknown key 'comand' in [process.web] (did you mean 'command'?)".
+Result<AppSpec> parse_toml(std::string_view text, std::string_view name);
+
+/// The spec inside a manifest. Unknown members are refused, as everything in a manifest.
+boost::json::value to_json(const AppSpec& spec);
+Result<AppSpec> from_json(const boost::json::value& json);
+
+/// "500ms", "10s", "5m", "1h" → milliseconds; refuses what has no unit, is negative or over 24 h.
+Result<milliseconds> parse_duration(std::string_view text);
+std::string to_string(milliseconds duration);
+
+/// "TERM", "SIGTERM" or a number → signal.
+Result<int> parse_signal(std::string_view text);
+std::string signal_name(int signal);  ///< "TERM"
+
+/// The names in `${NAME}` and `${secret:…}` of `text`, in order. `$$` is a dollar sign. Fails on an unclosed `${`.
+Result<std::vector<std::string>> references(std::string_view text);
+
+/// Expands `${NAME}` from `values`, `$$` to `$`. An unknown name fails with `Errc::usage` and names it.
+Result<std::string> expand(std::string_view text, const std::map<std::string, std::string>& values);
+
+/// The nearest of `known` to `word`, if it is near enough to be what was meant.
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace berth::spec

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/bundle/layer.h"
+#include "core/bundle/manifest.h"
+#include "core/io/http.h"
+#include "core/result.h"
+#include "core/trust/client.h"
+
+namespace berth::fetch {
+
+namespace fs = std::filesystem;
+
+/// `[repository]` of berthd.toml.
+struct RepositoryOptions {
+  std::string url;              ///< http://, https:// or file:// (or a folder's path), without a trailing slash
+  fs::path root;                ///< the pinned root.json
+  fs::path trust_directory;     ///< where trusted metadata is kept
+  io::TlsOptions tls;
+  std::int64_t build_time = 0;  ///< seconds since 1970 of berthd's build: the clock is not believed behind it
+};
+
+/// How far a fetch is; written by a pool thread, read by the loop.
+struct Progress {
+  std::atomic<std::uint64_t> bytes_total{0}, bytes_done{0};
+};
+
+/// What the node's trust is like, for status and metrics.
+struct TrustStatus {
+  std::vector<trust::RoleState> roles;
+  std::string last_success;  ///< RFC 3339, UTC; empty: never
+  std::string last_error;
+};
+
+/// A release that was looked up and whose manifest was verified.
+struct Resolved {
+  bundle::Manifest manifest;
+  std::string manifest_text;    ///< as signed
+  std::string manifest_sha256;
+  bundle::BuildRef build;       ///< for this platform
+};
+
+/// The node's way to its repository. Blocking: for pool threads; calls are made one after the other.
+class Repository {
+ public:
+  explicit Repository(RepositoryOptions options);
+  ~Repository();
+
+  /// Refreshes metadata, then finds and verifies the release's manifest: app, environment and release are those asked for, and a build for
+  /// this machine is there.
+  Result<Resolved> resolve(const std::string& app, const std::string& environment, const std::string& release, std::stop_token stop);
+
+  /// Release ids of `app` in `environment`, and every app there is, from the metadata (refreshed).
+  struct Listed {
+    std::string app, environment, release;
+  };
+  Result<std::vector<Listed>> list(std::stop_token stop);
+
+  TrustStatus trust() const;  ///< from any thread
+
+  /// Fetches a blob to `file`, resuming what is there; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
+  /// fetched again once), the whole against its hash.
+  Result<void> blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
+                    std::stop_token stop);
+  /// A small blob (an index) into memory, verified.
+  Result<std::string> small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What staging needs to know.
+struct StageOptions {
+  std::string worker_program;        ///< path of `berth-unpack`
+  uid_t worker_uid = 65534;
+  gid_t worker_gid = 65534;
+  std::uint64_t reserve_bytes = 256u << 20;  ///< what stays free on the disk
+  std::vector<fs::path> sealed_slots;  ///< slots of the same app, newest first, whose equal files are linked
+};
+
+/// Bytes on disk a release will need while it is staged.
+std::uint64_t space_needed(const bundle::LayerIndex& build, const bundle::LayerRef& build_ref, const bundle::LayerIndex& config,
+                           const bundle::LayerRef& config_ref);
+
+/// Fetches and unpacks a release into the empty folder `staging`: `app/`, `config/`, `manifest.json`, sealed modes, not yet synced. Space is
+/// checked before anything is fetched. What the worker left is compared with the signed index, path by path, before this returns.
+/// Blocking. On failure `staging` is left for the caller to remove. Returns the bytes of the tree.
+struct Staged {
+  std::uint64_t tree_bytes = 0;
+  std::uint64_t fetched_bytes = 0;
+};
+enum class StagePhase { fetching, unpacking };
+Result<Staged> stage(Repository& repository, const Resolved& release, const fs::path& staging, const StageOptions& options,
+                     Progress& progress, const std::function<void(StagePhase)>& phase, std::stop_token stop);
+
+}  // namespace berth::fetch

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "core/files/fd.h"
+#include "core/ids.h"
+#include "core/io/http.h"
+#include "core/io/loop.h"
+#include "core/result.h"
+#include "core/spec/app_spec.h"
+
+namespace berth::route {
+
+/// A public port, and how it is reached.
+struct Public {
+  std::string app, process;
+  std::uint16_t port = 0;
+  spec::Routing kind = spec::Routing::none;
+
+  auto operator<=>(const Public&) const = default;
+};
+
+/// One instance behind a public port.
+struct Backend {
+  InstanceId id;                   ///< with its release
+  std::uint16_t private_port = 0;  ///< with `Routing::port`
+
+  auto operator<=>(const Backend&) const = default;
+};
+
+/// Sends new connections of public ports to instances (DESIGN 7).
+///
+/// `socket`: every instance has a listening socket of its own in the port's SO_REUSEPORT group; a classic BPF program picks among those that
+/// serve, and sends each instance's probe address to that instance alone. `port`: one nftables table, replaced in one call.
+/// For one event loop; what blocks goes to the pool. The order of a group's sockets is kept below `run`, since it outlives berthd.
+class Router {
+ public:
+  Router(boost::asio::any_io_executor executor, io::Pool& pool, std::filesystem::path run);
+  ~Router();
+
+  /// Claims the public port for the app's process. Fails with `Errc::conflict` when another app has it, or another program listens there
+  /// (named, with its pid, where /proc tells), and with `Errc::usage` when the kernel or its nftables cannot route so, saying what to do.
+  /// An equal claim is fine. What is routed stays as it is.
+  boost::asio::awaitable<Result<void>> claim(Public port);
+
+  /// Gives the public port up; nothing is routed any more.
+  boost::asio::awaitable<Result<void>> give_up(Public port);
+
+  /// The listening socket of an instance, made at need; the descriptor stays the router's.
+  Result<int> listener(Public port, const InstanceId& id);
+  /// Takes back a listening socket that a keeper held while berthd was away.
+  Result<void> take_back(Public port, const InstanceId& id, Fd socket);
+  /// Ends an instance's listening socket, which leaves the group at once whoever still holds it. For instances that are stopped.
+  Result<void> close_listener(Public port, const InstanceId& id);
+
+  /// From now on new connections go to exactly these instances; established ones stay where they are. When it returns the kernel does so.
+  boost::asio::awaitable<Result<void>> serve(Public port, std::vector<Backend> backends);
+
+  /// Who serves now, as this router last set it.
+  std::vector<Backend> serving(const Public& port) const;
+
+  /// Where a probe reaches this instance and no other.
+  io::Endpoint probe_endpoint(const Public& port, const Backend& backend) const;
+
+  /// Established connections of an instance, those it has yet to accept included (sock_diag). `pids`: its processes.
+  boost::asio::awaitable<Result<int>> connections(Public port, Backend backend, std::vector<pid_t> pids);
+
+  /// Watches nftables and puts the table back when somebody flushed it; `on_repair` is told. Runs until cancelled.
+  boost::asio::awaitable<void> watch(std::function<void(std::string)> on_repair);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace berth::route

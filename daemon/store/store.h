@@ -1,0 +1,178 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/value.hpp>
+
+#include "core/bundle/manifest.h"
+#include "core/result.h"
+
+namespace berth::store {
+
+namespace fs = std::filesystem;
+
+/// Where a node keeps its state.
+struct Paths {
+  fs::path state = "/var/lib/berth";
+  fs::path logs = "/var/log/berth";
+  fs::path run = "/run/berth";
+
+  fs::path database() const { return state / "berth.db"; }
+  fs::path events() const { return state / "events.log"; }
+  fs::path trust() const { return state / "tuf"; }
+  fs::path staging() const { return state / "staging"; }
+  fs::path app(const std::string& name) const { return state / "apps" / name; }
+  fs::path slot(const std::string& name, const std::string& release) const { return app(name) / "slots" / release; }
+  fs::path current(const std::string& name) const { return app(name) / "current"; }
+  fs::path data(const std::string& name) const { return app(name) / "data"; }
+};
+
+/// What should be, for one app.
+struct AppRow {
+  std::string app;
+  std::string active;    ///< release id; empty before the first switch
+  std::string previous;  ///< what a revert goes to
+  std::string held;      ///< why channels and retries leave the app alone; empty: they do not
+  bool stopped = false;  ///< by `berth stop`; over restarts and boots
+  int uid = -1;          ///< of the app's own user; -1 until one is given
+};
+
+/// A sealed slot.
+struct SlotRow {
+  std::string app, release;
+  std::string manifest_sha256;
+  std::uint64_t bytes = 0;
+  std::string sealed_at;  ///< RFC 3339, UTC
+  bool pinned = false;
+};
+
+/// One attempt to make a release the active one.
+struct DeploymentRow {
+  std::int64_t id = 0;
+  std::string app, release;
+  std::string kind;             ///< "deploy" or "revert"
+  std::string state;            ///< as in DESIGN 6
+  std::string reason;           ///< why it ended as it did
+  std::string from;             ///< the release that was active when it began
+  bool decided = false;         ///< the decision was committed
+  std::string manifest_sha256;  ///< once known
+  std::string by;               ///< who asked: "root (uid 0)"
+  std::string why;              ///< what they gave as `--reason`
+  std::string key;              ///< idempotency key, or empty
+  bool force = false;
+  std::string created_at, ended_at;  ///< RFC 3339, UTC
+  std::int64_t bake_until_ms = 0;    ///< wall clock, ms since 1970; 0 outside the bake
+  boost::json::object detail;        ///< bytes fetched, the app's last lines, …
+};
+
+/// An instance that should run, and what it was given.
+struct InstanceRow {
+  std::string app, process;
+  int number = 1;
+  std::string release;
+  std::uint16_t port = 0;  ///< its private port; 0: none
+};
+
+/// An entry of events.log.
+struct Event {
+  std::int64_t number = 0;
+  std::string at;             ///< RFC 3339, UTC, microseconds
+  std::string kind;           ///< such as "deployment.state", "instance.exit", "operator.revert"
+  std::string app;            ///< or empty
+  boost::json::object data;
+};
+
+/// The node's truth: SQLite (WAL, synchronous=FULL), the event log, the sealed slots. Blocking; calls may come from any thread and are
+/// made one after the other. Every change is durable when its call returns, and carries its events in the same transaction: events wait in
+/// the database until they stand in events.log, so none is lost or doubled by a crash.
+class Store {
+ public:
+  /// Opens or makes the state below `paths.state`, migrates the database, writes out waiting events, removes staging and slots without
+  /// a row, and takes the lock that keeps a second berthd out (`Errc::conflict`). A database of a newer schema is refused (`Errc::usage`).
+  static Result<std::unique_ptr<Store>> open(Paths paths);
+  ~Store();
+
+  const Paths& paths() const;
+
+  // apps
+  Result<std::vector<AppRow>> apps();
+  Result<std::optional<AppRow>> app(const std::string& name);
+  /// Makes the app known, with its folders and a uid of its own from 61184 to 65519 (systemd's dynamic range) that no other app has.
+  Result<AppRow> ensure_app(const std::string& name);
+  Result<void> set_stopped(const std::string& app, bool stopped, Event event);
+  Result<void> set_held(const std::string& app, const std::string& why, Event event);
+  /// Forgets the app: rows, slots, `current`; data only with `purge`.
+  Result<void> remove_app(const std::string& app, bool purge, Event event);
+
+  // deployments
+  Result<DeploymentRow> add_deployment(DeploymentRow row, Event event);             ///< gives it its id
+  Result<void> update_deployment(const DeploymentRow& row, std::vector<Event> events);
+  Result<std::optional<DeploymentRow>> deployment(std::int64_t id);
+  Result<std::optional<DeploymentRow>> deployment_by_key(const std::string& app, const std::string& key);
+  Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty
+  Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
+
+  /// The decision: active = the deployment's release, previous = what was active; with the row's new state, in one transaction.
+  Result<void> decide(const DeploymentRow& row, std::vector<Event> events);
+  /// A revert's decision: active = `to`; previous is emptied where it was `to`.
+  Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events);
+  /// Points `current` at the active slot (or removes it), durably; done again at start where it differs.
+  Result<void> swap_current(const std::string& app);
+
+  // rejected releases
+  Result<void> reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason);
+  Result<void> unreject(const std::string& app, const std::string& release);
+  struct Rejected {
+    std::string release, manifest_sha256, reason, at;
+  };
+  Result<std::vector<Rejected>> rejected(const std::string& app);
+
+  // slots
+  /// An empty staging folder of a deployment, below `staging/`.
+  Result<fs::path> make_staging(std::int64_t deployment);
+  Result<void> drop_staging(std::int64_t deployment);
+  /// Seals `staging/<deployment>` as the slot of `row`: syncs files, folders and parents, renames, adds the row. The tree is complete and
+  /// verified. An equal slot that is there already is kept.
+  Result<void> seal(std::int64_t deployment, SlotRow row, Event event);
+  Result<std::vector<SlotRow>> slots(const std::string& app);
+  Result<std::optional<SlotRow>> slot(const std::string& app, const std::string& release);
+  Result<void> set_pinned(const std::string& app, const std::string& release, bool pinned, Event event);
+  /// The manifest of a sealed slot.
+  Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);
+  /// Removes slots that nothing needs: keeps active, previous, pinned, `in_use`, and the last `keep`. Returns what went.
+  Result<std::vector<SlotRow>> collect(const std::string& app, const std::vector<std::string>& in_use, int keep);
+
+  // instances and ports
+  Result<std::vector<InstanceRow>> instances(const std::string& app);
+  /// Adds the row, with a free private port from 20000 to 29999 when `with_port`. An equal row is returned as it is.
+  Result<InstanceRow> add_instance(InstanceRow row, bool with_port);
+  Result<void> remove_instance(const InstanceRow& row);
+  /// `berth scale`: the number asked for, in force while the spec says `spec_number`.
+  Result<void> set_scale(const std::string& app, const std::string& process, int number, int spec_number, Event event);
+  Result<std::optional<std::pair<int, int>>> scale(const std::string& app, const std::string& process);  ///< number, spec_number
+
+  // events
+  Result<void> add_event(Event event);
+  /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
+  Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
+  std::int64_t last_event() const;
+
+ private:
+  Store();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// RFC 3339 in UTC with microseconds, such as `2026-11-24T09:00:00.000000Z`.
+std::string now_text();
+
+/// What `berth history --verify` finds: the numbers and what is wrong with each line of an events.log; empty when the chain holds.
+Result<std::vector<std::string>> verify_events(const fs::path& log);
+
+}  // namespace berth::store

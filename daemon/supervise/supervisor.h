@@ -1,0 +1,132 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <sys/types.h>
+
+#include "core/files/fd.h"
+#include "core/ids.h"
+#include "core/io/http.h"
+#include "core/io/loop.h"
+#include "core/result.h"
+#include "core/spec/app_spec.h"
+
+namespace berth::supervise {
+
+/// All that is needed to run one instance.
+struct InstancePlan {
+  InstanceId id;                                   ///< with its release
+  std::vector<std::string> argv;                   ///< expanded; argv[0] is absolute
+  std::map<std::string, std::string> environment;  ///< all of it but LISTEN_*
+  std::string directory;                           ///< working folder
+  uid_t uid = 0;
+  gid_t gid = 0;
+  spec::Stop stop;
+  spec::Restart restart = spec::Restart::always;
+  spec::LogRules logs;
+  std::string log_directory;                       ///< `/var/log/berth/<app>/<process>.<n>`
+  std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
+  std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
+  std::optional<spec::Probe> startup, readiness, liveness;
+  std::optional<io::Endpoint> probe_endpoint;      ///< where http and tcp probes go
+  bool must_take_socket = false;                   ///< readiness also wants the app to have used the socket it was passed
+};
+
+enum class Phase {
+  starting,   ///< the keeper is being started
+  running,    ///< the app's process runs
+  waiting,    ///< it ended, and is started again after a pause
+  ended,      ///< it ended, and by policy is not started again
+  stopping,
+  lost,       ///< its keeper is gone; being taken over
+};
+std::string_view to_string(Phase phase);
+
+/// How an instance's process last ended.
+struct Exit {
+  int status = 0;       ///< as waitpid gives it
+  std::string reason;   ///< "exited with 1", "killed by SIGSEGV", "liveness probe failed: …", "oom", "stopped"
+  std::string at;       ///< RFC 3339, UTC
+  std::chrono::milliseconds ran{0};
+};
+
+struct InstanceStatus {
+  InstanceId id;
+  Phase phase = Phase::starting;
+  pid_t pid = 0;               ///< of the app's process; 0 when none runs
+  pid_t keeper_pid = 0;
+  bool ready = false;          ///< running, started by its startup probe, and readiness holds
+  std::string not_ready;       ///< why not, one line
+  std::int64_t restarts = 0;   ///< since the keeper began
+  std::string started_at;      ///< of the present process; RFC 3339, UTC
+  std::optional<Exit> last_exit;
+  std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom"
+  bool crash_loop = false;
+  bool limits_enforced = false;
+};
+
+/// What happened to an instance.
+struct InstanceChange {
+  enum class Kind { started, exited, ready, unready, gone } kind;
+  InstanceId id;
+  std::string reason;
+  std::optional<Exit> exit;
+};
+
+struct SupervisorOptions {
+  std::string keeper_program;       ///< path of `berth-keeper`
+  std::string run_directory;        ///< `/run/berth`
+  bool use_systemd = false;         ///< keepers as transient services; else plain children
+  std::string cgroup_root;          ///< a cgroup2 folder of ours where there is no systemd, or empty
+};
+
+/// Runs instances, each under a keeper of its own, and probes them. For one event loop.
+class Supervisor {
+ public:
+  Supervisor(boost::asio::any_io_executor executor, io::Pool& pool, SupervisorOptions options);
+  ~Supervisor();  ///< leaves keepers and apps running
+
+  /// Told of every change, on the loop. Must not block.
+  void on_change(std::function<void(const InstanceChange&)> listener);
+
+  /// An instance that runs already, as its keeper tells it.
+  struct Found {
+    InstanceId id;
+    pid_t keeper_pid = 0;
+    std::vector<std::pair<std::string, Fd>> sockets;  ///< the listening sockets it held
+  };
+  /// Asks every keeper below the run directory who it keeps; to be called once, at start, before anything else.
+  boost::asio::awaitable<std::vector<Found>> find();
+
+  /// Makes sure that the instance runs: adopts its keeper, or starts one. Returns when the app's process was started, or could not be
+  /// (`Errc::not_found` for a missing command, …). Probes go on from here.
+  boost::asio::awaitable<Result<void>> ensure(InstancePlan plan);
+
+  /// Stops it by its rules and waits until no process of it is left; its keeper goes too. Fine when there is none.
+  boost::asio::awaitable<Result<void>> stop(InstanceId id);
+
+  /// Stops the app's process and starts it again at once, same keeper.
+  boost::asio::awaitable<Result<void>> restart(InstanceId id, std::string reason);
+
+  std::optional<InstanceStatus> status(const InstanceId& id) const;
+  std::vector<InstanceStatus> all() const;
+
+  /// Every process of the instance, by its cgroup or by descent.
+  std::vector<pid_t> processes(const InstanceId& id) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace berth::supervise

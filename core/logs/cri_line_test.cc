@@ -1,0 +1,105 @@
+#include "core/logs/cri_line.h"
+
+#include <gtest/gtest.h>
+
+#include "core/logs/log_filter.h"
+
+namespace berth::logs {
+namespace {
+
+TEST(CriLine, ReadsTimeStreamTagAndText) {
+  struct Case {
+    std::string line;
+    Stream stream;
+    bool partial;
+    std::string text;
+  };
+  const Case table[] = {
+      {"2026-11-24T09:00:00.000000001Z stdout F hello world", Stream::out, false, "hello world"},
+      {"2026-11-24T09:00:00Z stderr P half", Stream::err, true, "half"},
+      {"2026-11-24T09:00:00Z stdout F ", Stream::out, false, ""},
+      {"2026-11-24T09:00:00Z stdout F", Stream::out, false, ""},
+      {"2026-11-24T09:00:00Z stdout F:x  two spaces ", Stream::out, false, " two spaces "},
+      {std::string("2026-11-24T09:00:00Z stdout F a\0b\r", 34), Stream::out, false, std::string("a\0b\r", 4)},
+  };
+  for (const Case& one : table) {
+    const auto parsed = parse_cri_line(one.line);
+    ASSERT_TRUE(parsed) << one.line;
+    EXPECT_EQ(parsed->stream, one.stream) << one.line;
+    EXPECT_EQ(parsed->partial, one.partial) << one.line;
+    EXPECT_EQ(parsed->text, one.text) << one.line;
+  }
+}
+
+TEST(CriLine, RefusesWhatIsNone) {
+  for (const char* line : {"", "hello", "2026-11-24T09:00:00Z", "2026-11-24T09:00:00Z stdin F x", "2026-11-24T09:00:00Z stdout X x", "24 stdout F x",
+                           "2026-11-24T09:00:00Z stdoutF x"})
+    EXPECT_FALSE(parse_cri_line(line)) << line;
+}
+
+CriLine line(Stream stream, bool partial, std::string_view text, int second = 0) {
+  return {.time = Time(std::chrono::seconds(second)), .stream = stream, .partial = partial, .text = text};
+}
+
+TEST(LineJoiner, JoinsTheParts_EachStreamForItself) {
+  LineJoiner joiner;
+  EXPECT_FALSE(joiner.add(line(Stream::out, true, "one ", 1), 10));
+  const auto error = joiner.add(line(Stream::err, false, "trouble", 2), 11);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->text, "trouble");
+  const auto whole = joiner.add(line(Stream::out, false, "line", 3), 12);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->text, "one line");
+  EXPECT_EQ(whole->time, Time(std::chrono::seconds(1)));
+  EXPECT_EQ(whole->sequence, 12u);
+  EXPECT_FALSE(joiner.flush());
+}
+
+TEST(LineJoiner, GivesWhatWasLeftWithoutANewline_OldestFirst) {
+  LineJoiner joiner;
+  EXPECT_FALSE(joiner.add(line(Stream::err, true, "second", 2), 1));
+  EXPECT_FALSE(joiner.add(line(Stream::out, true, "first", 1), 2));
+  EXPECT_EQ(joiner.flush()->text, "first");
+  EXPECT_EQ(joiner.flush()->text, "second");
+  EXPECT_FALSE(joiner.flush());
+}
+
+TEST(LineJoiner, CutsALineWithoutEnd) {
+  LineJoiner joiner;
+  const std::string part(64u << 10, 'x');
+  std::size_t bytes = 0, records = 0;
+  for (int i = 0; i < 100; ++i) {
+    const auto record = joiner.add(line(Stream::out, true, part), 0);
+    if (!record) continue;
+    EXPECT_TRUE(record->cut);
+    EXPECT_LE(record->text.size(), LineJoiner::kMostRecord + part.size());
+    bytes += record->text.size();
+    ++records;
+  }
+  const auto rest = joiner.flush();
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(bytes + rest->text.size(), 100 * part.size());
+  EXPECT_EQ(records, 6u);
+}
+
+TEST(Pattern, FindsFixedTextAsItStands) {
+  const auto dot = Pattern::fixed("a.c");
+  EXPECT_TRUE(dot.found_in("xa.cx"));
+  EXPECT_FALSE(dot.found_in("abc"));
+}
+
+TEST(Pattern, FindsRegularExpressionsInLongLinesAndAfterNuls) {
+  const auto number = Pattern::regex("status=5[0-9]{2}$").value();
+  EXPECT_TRUE(number.found_in(std::string(500'000, 'x') + std::string(1, '\0') + "status=503"));
+  EXPECT_FALSE(number.found_in("status=5030"));
+}
+
+TEST(Pattern, SaysWhatIsWrongWithAnExpression) {
+  const auto wrong = Pattern::regex("a(b");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Errc::usage);
+  EXPECT_NE(wrong.error().message.find("'a(b'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace berth::logs

@@ -1,0 +1,48 @@
+#include "core/logs/log_filter.h"
+
+#include <regex.h>
+
+#include <fmt/core.h>
+
+namespace berth::logs {
+
+/// The C library's engine: std::regex recurses by the length of the text, and a long line would overflow the stack.
+struct Pattern::Compiled {
+  regex_t engine{};
+  bool valid = false;
+  ~Compiled() {
+    if (valid) regfree(&engine);
+  }
+};
+
+Pattern Pattern::fixed(std::string text) {
+  Pattern pattern;
+  pattern.text_ = std::move(text);
+  return pattern;
+}
+
+Result<Pattern> Pattern::regex(const std::string& expression) {
+  auto compiled = std::make_shared<Compiled>();
+  if (const int error = regcomp(&compiled->engine, expression.c_str(), REG_EXTENDED | REG_NOSUB); error != 0) {
+    char reason[256];
+    regerror(error, &compiled->engine, reason, sizeof reason);
+    return fail(Errc::usage, fmt::format("regular expression '{}': {}", expression, reason));
+  }
+  compiled->valid = true;
+  Pattern pattern;
+  pattern.compiled_ = std::move(compiled);
+  return pattern;
+}
+
+bool Pattern::found_in(std::string_view text) const {
+  if (!compiled_) return text.find(text_) != std::string_view::npos;
+  regmatch_t range{.rm_so = 0, .rm_eo = static_cast<regoff_t>(text.size())};
+  return regexec(&compiled_->engine, text.data(), 0, &range, REG_STARTEND) == 0;
+}
+
+bool LogFilter::wants(const Record& record) const {
+  return (!since || record.time >= *since) && (!until || record.time < *until) && (!stream || record.stream == *stream) &&
+         (!pattern || pattern->found_in(record.text));
+}
+
+}  // namespace berth::logs

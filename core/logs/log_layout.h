@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/result.h"
+
+namespace berth::logs {
+
+namespace fs = std::filesystem;
+
+/// One file of an instance's log, `<first sequence, 16 digits>.log[.zst]`.
+struct Segment {
+  fs::path path;
+  std::uint64_t first = 0;  ///< the sequence of its first line
+  bool compressed = false;
+};
+
+/// Reads a segment's file name; empty where the file is something else.
+std::optional<Segment> parse_segment_name(std::string_view name);
+
+/// The segments in an instance's folder, oldest first. Where a segment is there twice, as it is while being compressed, the plain one
+/// counts. Fails with `Errc::not_found` where the folder is not there.
+Result<std::vector<Segment>> list_segments(const fs::path& folder);
+
+/// The log of one instance.
+struct InstanceLog {
+  InstanceId id;  ///< without a release: an instance's log goes on over releases
+  fs::path folder;
+};
+
+/// The logs below `root` that `selector` names, by process and number. Fails with `Errc::not_found`, naming what is there instead.
+Result<std::vector<InstanceLog>> list_instances(const fs::path& root, const InstanceSelector& selector);
+
+/// `worker.2` → process and number.
+std::optional<InstanceId> parse_instance_folder(std::string_view app, std::string_view name);
+
+}  // namespace berth::logs

@@ -1,0 +1,66 @@
+#include "core/logs/log_reader.h"
+
+#include <algorithm>
+
+namespace berth::logs {
+
+Result<LogReader> LogReader::open(std::filesystem::path root, LogQuery query) {
+  LogReader reader(std::move(root), std::move(query));
+  BERTH_TRY(auto logs, list_instances(reader.root_, reader.query_.selector));
+  std::uint64_t total = 0;
+  for (InstanceLog& log : logs) {
+    InstanceCursor cursor(std::move(log), reader.query_.filter, !reader.query_.follow);
+    if (reader.query_.last) {
+      BERTH_TRY(const auto found, cursor.seek_last(*reader.query_.last));
+      total += found;
+    } else {
+      BERTH_CHECK(cursor.seek_since());
+    }
+    reader.inputs_.push_back({std::move(cursor), {}, false});
+  }
+  if (reader.query_.last && total > *reader.query_.last) reader.skip_ = total - *reader.query_.last;
+  return reader;
+}
+
+Result<std::optional<Record>> LogReader::next() {
+  for (;;) {
+    BERTH_TRY(auto record, next_by_time());
+    if (!record || skip_ == 0) return record;
+    --skip_;
+  }
+}
+
+Result<std::optional<Record>> LogReader::next_by_time() {
+  Input* oldest = nullptr;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    if (!input.ahead && !input.at_end) {
+      BERTH_TRY(input.ahead, input.cursor.next());
+      input.at_end = !input.ahead;
+      if (input.ahead) input.ahead->source = static_cast<std::uint32_t>(i);
+    }
+    if (input.ahead && (oldest == nullptr || input.ahead->time < oldest->ahead->time)) oldest = &input;
+  }
+  if (oldest == nullptr) return std::optional<Record>();
+  return std::exchange(oldest->ahead, std::nullopt);
+}
+
+Result<void> LogReader::wake() {
+  for (Input& input : inputs_) input.at_end = false;
+  auto logs = list_instances(root_, query_.selector);
+  if (!logs && logs.error().code == Errc::not_found) return {};  // nothing left, which the watch tells
+  if (!logs) return pass(logs.error());
+  for (InstanceLog& log : *logs) {
+    const auto known = std::ranges::any_of(inputs_, [&](const Input& input) { return input.cursor.log().id == log.id; });
+    if (!known) inputs_.push_back({InstanceCursor(std::move(log), query_.filter, !query_.follow), {}, false});
+  }
+  return {};
+}
+
+std::uint64_t LogReader::damaged() const {
+  std::uint64_t sum = 0;
+  for (const Input& input : inputs_) sum += input.cursor.damaged();
+  return sum;
+}
+
+}  // namespace berth::logs

@@ -1,0 +1,94 @@
+#include "cli/api_client.h"
+
+#include <optional>
+
+#include <fmt/core.h>
+
+#include "cli/json_view.h"
+#include "core/exit_code.h"
+#include "core/io/http.h"
+#include "core/io/loop.h"
+
+namespace berth::cli {
+namespace {
+
+constexpr std::size_t kMostAnswer = 64u << 20;
+
+boost::asio::awaitable<void> ask(io::HttpRequest request, std::optional<Result<io::HttpAnswer>>* into, io::Loop* loop) {
+  into->emplace(co_await io::http_ask(std::move(request)));
+  loop->stop();
+}
+
+Error unreachable(const std::string& socket, const Error& error) {
+  if (error.code == Errc::permission)
+    return {Errc::permission, fmt::format("berthd's socket {} is closed to you: be root, or a member of the group berth", socket)};
+  if (error.code == Errc::not_found)
+    return {Errc::unreachable, fmt::format("berthd does not run here (no socket {}); start it with 'systemctl start berthd', or name its socket with "
+                                           "--socket or $BERTH_SOCKET", socket)};
+  if (error.code == Errc::refused)
+    return {Errc::unreachable, fmt::format("berthd does not run any more (nothing listens at {}); see 'systemctl status berthd'", socket)};
+  return {Errc::unreachable, fmt::format("berthd at {} does not answer: {}", socket, error.message)};
+}
+
+/// The `Errc` of that name.
+std::optional<Errc> errc_named(std::string_view name) {
+  for (int code = 0; code <= static_cast<int>(Errc::internal); ++code)
+    if (to_string(static_cast<Errc>(code)) == name) return static_cast<Errc>(code);
+  return {};
+}
+
+}  // namespace
+
+Error problem_error(int status, std::string_view body) {
+  const auto problem = json::parse(body, {}, true);
+  if (!problem || !problem->is_object())
+    return {Errc::protocol, fmt::format("berthd answered with status {} and no reason", status)};
+  std::string detail = text_of(*problem, "detail");
+  if (detail.empty()) detail = fmt::format("berthd refused ({} {})", status, text_of(*problem, "title"));
+  const auto named = errc_named(text_of(*problem, "code"));
+  const std::int64_t exit = number_of(*problem, "exit", -1);
+  // What it ends with counts; the code only says more of it.
+  if (named && (exit < 0 || static_cast<int>(exit_code(*named)) == exit)) return {*named, detail};
+  return {exit >= 0 && exit <= 9 ? errc_of(static_cast<Exit>(exit)) : Errc::internal, detail};
+}
+
+Result<ApiAnswer> ApiClient::call(ApiCall call) const {
+  io::HttpRequest request;
+  request.to.unix_path = socket_;
+  request.method = call.method;
+  request.target = call.target;
+  request.deadline = call.deadline;
+  request.most_body = kMostAnswer;
+  for (const auto& [name, value] : call.headers) request.headers[name] = value;
+  if (call.method == "POST") {
+    request.headers["content-type"] = "application/json";
+    request.body = json::text(call.body);
+  }
+  io::Loop loop;
+  std::optional<Result<io::HttpAnswer>> answer;
+  loop.spawn("api call", ask(std::move(request), &answer, &loop));
+  loop.run();
+  if (!answer) return fail(Errc::internal, "the call of berthd ended without an answer");
+  if (!*answer) return std::unexpected(unreachable(socket_, answer->error()));
+  const io::HttpAnswer& got = **answer;
+  if (got.status < 200 || got.status > 299) return std::unexpected(problem_error(got.status, got.body));
+  ApiAnswer result{.status = got.status, .body = nullptr};
+  if (!got.body.empty()) {
+    auto parsed = json::parse(got.body, {.most_bytes = kMostAnswer}, true);
+    if (!parsed) return pass(parsed.error(), "berthd's answer to " + call.target);
+    result.body = std::move(*parsed);
+  }
+  return result;
+}
+
+Result<json::value> ApiClient::get(std::string target, milliseconds deadline) const {
+  BERTH_TRY(auto answer, call({.target = std::move(target), .deadline = deadline}));
+  return std::move(answer.body);
+}
+
+Result<json::value> ApiClient::post(std::string target, json::object body, milliseconds deadline) const {
+  BERTH_TRY(auto answer, call({.method = "POST", .target = std::move(target), .body = std::move(body), .deadline = deadline}));
+  return std::move(answer.body);
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,58 @@
+#include <map>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "cli/common.h"
+#include "cli/json_view.h"
+#include "cli/output/table.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+Result<Exit> on_node(const Console& console) {
+  const ApiClient api(console.socket);
+  BERTH_TRY(const auto status, api.get("/v1/status"));
+  const auto repository = api.get("/v1/repository/apps");  // what is on the node is listed without it
+  struct App {
+    std::string active, health;
+    std::vector<std::string> releases;
+  };
+  std::map<std::string, App> apps;
+  for (const auto& app : list_of(status, "apps")) apps[text_of(app, "app")] = {text_of(app, "active"), text_of(app, "health"), {}};
+  if (repository) {
+    for (const auto& app : list_of(*repository, "apps"))
+      for (const auto& release : list_of(app, "releases"))
+        if (release.is_string()) apps[text_of(app, "app")].releases.emplace_back(release.get_string());
+  }
+  if (console.json) {
+    json::array list;
+    for (const auto& [name, app] : apps) {
+      json::array releases(app.releases.begin(), app.releases.end());
+      list.push_back(json::object{{"app", name}, {"active", app.active}, {"health", app.health}, {"releases", std::move(releases)}});
+    }
+    console.document(json::object{{"apps", std::move(list)}});
+  } else {
+    Table table({"APP", "ACTIVE", "HEALTH", "IN THE REPOSITORY"});
+    for (const auto& [name, app] : apps) table.row({{name, Tint::bold}, app.active, app.health, fmt::format("{}", fmt::join(app.releases, " "))});
+    console.print(table.render(console.colour, console.terminal ? console.width : 0));
+    if (table.empty()) console.note("No apps, neither on the node nor in its repository.");
+  }
+  if (!repository && !console.quiet) console.warn("the repository could not be read: " + repository.error().message);
+  return Exit::ok;
+}
+
+}  // namespace
+
+Verb apps_verb() {
+  return {
+      .name = "apps",
+      .summary = "List the apps on the node and in its repository",
+      .examples = {"berth apps", "berth apps --json"},
+      .exits = with_daemon_exits({}),
+      .action = [](Console& console) { return on_node(console); },
+  };
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/console.h"
+#include "core/exit_code.h"
+#include "core/result.h"
+
+namespace berth::cli {
+
+/// What a shell offers for a value.
+enum class Completes { nothing, app, release, process, instance, folder, file, verb };
+
+/// Where a parsed value goes: text, a number, a switch, or several texts.
+using Target = std::variant<std::string*, std::optional<std::int64_t>*, bool*, std::vector<std::string>*>;
+
+/// A flag, or an option with a value.
+struct Option {
+  std::string names;  ///< "-f,--follow"
+  std::string value;  ///< what stands for its value in help: "DURATION"; empty for a flag
+  std::string help;
+  Target into;
+  Completes completes = Completes::nothing;
+};
+
+/// An argument that stands by its place.
+struct Argument {
+  std::string name;  ///< "APP"
+  std::string help;
+  Target into;
+  Completes completes = Completes::nothing;
+  bool required = true;
+};
+
+/// A verb of the command line. Help, the man page and the shells' completions come from this one description; CLI11 parses by it.
+struct Verb {
+  std::string name;
+  std::string summary;                 ///< one line without a full stop
+  std::string text;                    ///< further paragraphs, or empty
+  std::vector<std::string> examples;   ///< whole commands; the part after " # " says what it does
+  std::vector<Exit> exits;             ///< what it can end with besides 0, 2
+  std::vector<Argument> arguments;
+  std::vector<Option> options;
+  std::vector<Verb> verbs;             ///< verbs below this one, as in `berth repo init`
+  std::function<Result<Exit>(Console&)> action;
+  bool hidden = false;
+};
+
+/// The names in `option.names`, such as "-f" and "--follow".
+std::vector<std::string> names_of(const Option& option);
+
+/// "berth repo init" → the verb, or null.
+const Verb* find_verb(const Verb& root, const std::vector<std::string>& path);
+
+}  // namespace berth::cli

@@ -1,0 +1,84 @@
+#include <memory>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/completion.h"
+#include "cli/json_view.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+/// A shell waits for this while a person types.
+constexpr milliseconds kPatience{700};
+
+/// The words of `kind` that begin as typed. Anything amiss completes to nothing: a shell has no use for errors.
+std::set<std::string> words_of(const ApiClient& api, const std::string& kind, const std::string& typed) {
+  std::set<std::string> words;
+  const std::string app = typed.substr(0, typed.find_first_of("@/"));
+  if (kind == "release" && typed.find('@') != std::string::npos && is_name(app)) {
+    if (const auto answer = api.get(app_target(app, "/releases"), kPatience))
+      for (const auto& release : list_of(*answer, "releases")) words.insert(app + "@" + text_of(release, "release"));
+    return words;
+  }
+  const auto status = api.get("/v1/status", kPatience);
+  if (!status) return words;
+  for (const auto& each : list_of(*status, "apps")) {
+    const std::string name = text_of(each, "app");
+    words.insert(kind == "release" ? name + "@" : name);
+    if (name != app) continue;
+    for (const auto& process : list_of(each, "processes"))
+      words.insert(fmt::format("{}/{}{}", name, text_of(process, "process"), kind == "process" ? "=" : ""));
+    if (kind != "instance") continue;
+    for (const auto& instance : list_of(each, "instances")) {
+      const std::string id = text_of(instance, "instance");
+      words.insert(id.substr(0, id.find('@')));
+    }
+  }
+  if (kind == "release") {
+    if (const auto answer = api.get("/v1/repository/apps", kPatience))
+      for (const auto& each : list_of(*answer, "apps")) words.insert(text_of(each, "app") + "@");
+  }
+  return words;
+}
+
+}  // namespace
+
+Verb completion_verb() {
+  auto shell = std::make_shared<std::string>();
+  return {
+      .name = "completion",
+      .summary = "Print the completion script of a shell",
+      .examples = {"berth completion bash > /etc/bash_completion.d/berth", "berth completion zsh > ~/.zfunc/_berth",
+                   "berth completion fish > ~/.config/fish/completions/berth.fish"},
+      .arguments = {{"SHELL", "bash, zsh or fish", shell.get()}},
+      .action = [shell](Console& console) -> Result<Exit> {
+        Console described;
+        BERTH_TRY(const auto script, completion_script(berth_program(described), *shell));
+        console.print(script);
+        return Exit::ok;
+      },
+  };
+}
+
+Verb complete_verb() {
+  struct Options {
+    std::string kind, typed;
+  };
+  auto o = std::make_shared<Options>();
+  return {
+      .name = "complete",
+      .summary = "Print what a shell offers for a word",
+      .arguments = {{"KIND", "app, release, process or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false}},
+      .action = [o](Console& console) -> Result<Exit> {
+        for (const std::string& word : words_of(ApiClient(console.socket), o->kind, o->typed))
+          if (word.starts_with(o->typed)) console.line(word);
+        return Exit::ok;
+      },
+      .hidden = true,
+  };
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,61 @@
+#include "cli/console.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include <boost/json/object.hpp>
+#include <fmt/core.h>
+
+#include "cli/output/text.h"
+#include "core/json/json.h"
+
+namespace berth::cli {
+
+void Console::print(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
+void Console::line(std::string_view text) const {
+  print(std::string(text) + "\n");
+}
+
+void Console::note(std::string_view text) const {
+  if (!quiet && !json) line(text);
+}
+
+void Console::warn(std::string_view text) const {
+  const std::string whole = "berth: " + printable(text) + "\n";
+  std::fwrite(whole.data(), 1, whole.size(), err);
+}
+
+void Console::document(const boost::json::value& value) const {
+  line(json::text(value));
+}
+
+Console make_console() {
+  Console console;
+  console.terminal = ::isatty(STDOUT_FILENO) == 1;
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* kind = std::getenv("TERM");
+  const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
+  console.colour = console.terminal && !dumb && (no_colour == nullptr || *no_colour == '\0');
+  winsize size{};
+  if (console.terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) console.width = size.ws_col;
+  return console;
+}
+
+Exit report(const Console& console, const Error& error) {
+  const Exit exit = exit_code(error.code);
+  if (console.json) {
+    const boost::json::object problem{{"code", to_string(error.code)}, {"detail", error.message}, {"exit", static_cast<int>(exit)}};
+    fmt::print(console.err, "{}\n", json::text(problem));
+  } else {
+    console.warn(error.message);
+  }
+  return exit;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include <boost/json/value.hpp>
+
+#include "core/exit_code.h"
+#include "core/result.h"
+
+namespace berth::cli {
+
+/// Where a verb prints, and how: what the common options and the terminal say.
+struct Console {
+  std::FILE* out = stdout;
+  std::FILE* err = stderr;
+  bool json = false;
+  bool quiet = false;
+  bool terminal = false;  ///< `out` is one
+  bool colour = false;    ///< a terminal, and no NO_COLOR
+  int width = 80;
+  std::string socket;     ///< of berthd
+
+  /// What was asked for.
+  void print(std::string_view text) const;
+  /// The same with a newline.
+  void line(std::string_view text) const;
+  /// What is nice to know: left out with `--quiet` and `--json`.
+  void note(std::string_view text) const;
+  /// Beside the answer, on stderr.
+  void warn(std::string_view text) const;
+  /// A JSON document on a line.
+  void document(const boost::json::value& value) const;
+};
+
+/// The console of this process: looks at its terminal and environment.
+Console make_console();
+
+/// Prints a failure (with `--json` as a problem document) on stderr and gives its exit code.
+Exit report(const Console& console, const Error& error);
+
+}  // namespace berth::cli

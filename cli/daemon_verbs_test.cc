@@ -1,0 +1,214 @@
+#include <gmock/gmock.h>
+
+#include <fmt/core.h>
+
+#include "cli/fake_daemon.h"
+#include "cli/run_berth.h"
+#include "core/json/json.h"
+
+namespace berth::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+/// A deployment of web@v2 as berthd tells it.
+std::string deployment(const std::string& state, int exit, const std::string& more = "") {
+  return fmt::format(R"({{"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "{}", "from": "v1", "exit": {},
+    "created_at": "2026-11-24T09:00:00Z", "ended_at": "2026-11-24T09:00:04Z" {}}})", state, exit, more);
+}
+
+std::string steps(std::initializer_list<const char*> states) {
+  std::string text;
+  for (const char* state : states) text += fmt::format(R"({}{{"state": "{}", "at": "2026-11-24T09:00:01Z"}})", text.empty() ? "" : ",", state);
+  return ", \"steps\": [" + text + "]";
+}
+
+class DaemonVerbs : public testing::Test {
+ protected:
+  Ran berth(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--socket", daemon.socket()});
+    return run_berth(std::move(arguments));
+  }
+  FakeDaemon daemon;
+};
+
+TEST_F(DaemonVerbs, DeployTellsEachStepOnALineAndEndsWithZero) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1, steps({"queued"})), 202);
+  daemon.on("GET /v1/deployments/7", {{200, deployment("starting", -1, steps({"queued", "fetching", "starting"}))},
+                                      {200, deployment("baking", -1, steps({"queued", "fetching", "starting", "switching", "baking"}))},
+                                      {200, deployment("active", 0, steps({"queued", "fetching", "starting", "switching", "baking", "active"}))}});
+  const Ran ran = berth({"deploy", "web@v2", "--env", "qa", "--force", "--reason", "test", "--key", "k1"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, "web@v2: queued\nweb@v2: fetching\nweb@v2: starting\nweb@v2: switching\nweb@v2: baking\nweb@v2 is active (took 4.0s).\n");
+  EXPECT_EQ(ran.err, "");
+  const auto asked = daemon.asked();
+  EXPECT_EQ(json::parse(asked[0].body).value(), json::parse(R"({"release": "v2", "force": true, "environment": "qa", "reason": "test"})").value());
+  EXPECT_EQ(asked[0].headers.at("idempotency-key"), "k1");
+  EXPECT_EQ(asked[2].query.at("after"), "starting");
+  EXPECT_EQ(asked[2].query.at("until"), "ended");
+}
+
+TEST_F(DaemonVerbs, DeployEndsAsTheDeploymentDid) {
+  const std::tuple<std::string, int, std::string> table[] = {
+      {"failed", 1, "web still runs v1."},   {"failed", 4, "web still runs v1."},     {"reverted", 5, "web runs v1 again."},
+      {"superseded", 8, "A newer request"}, {"cancelled", 8, "web still runs v1."}, {"interrupted", 1, "berth history web"},
+  };
+  for (const auto& [state, exit, hint] : table) {
+    daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
+    daemon.on("GET /v1/deployments/7", deployment(state, exit, R"(, "reason": "web.1 exited with 1", "last_lines": ["no database"])"));
+    const Ran ran = berth({"deploy", "web@v2"});
+    EXPECT_EQ(ran.exit, exit) << state;
+    EXPECT_THAT(ran.err, HasSubstr("web@v2 " + state + ": web.1 exited with 1"));
+    EXPECT_THAT(ran.err, HasSubstr("  | no database"));
+    EXPECT_THAT(ran.err, HasSubstr(hint));
+  }
+}
+
+TEST_F(DaemonVerbs, DeployOfTheActiveReleaseSaysSo) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("active", 0, R"(, "already": true)"));
+  const Ran ran = berth({"deploy", "web@v2"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, "web@v2 is active already.\n");
+}
+
+TEST_F(DaemonVerbs, ARefusalEndsWithTheProblemsExit) {
+  const std::tuple<int, std::string, int> table[] = {{404, "not_found", 3}, {409, "conflict", 8}, {422, "usage", 2}, {403, "permission", 7}, {422, "trust", 4}};
+  for (const auto& [status, code, exit] : table) {
+    daemon.on("POST /v1/apps/web/deployments", fmt::format(R"({{"code": "{}", "exit": {}, "detail": "web v2: because"}})", code, exit), status);
+    const Ran ran = berth({"deploy", "web@v2"});
+    EXPECT_EQ(ran.exit, exit);
+    EXPECT_EQ(ran.err, "berth: web v2: because\n");
+    EXPECT_EQ(ran.out, "");
+  }
+}
+
+TEST_F(DaemonVerbs, DeployUntilSwitchedDoesNotWaitForTheBake) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
+  daemon.on("GET /v1/deployments/7", {{200, deployment("switching", -1, R"(, "decided": true)")}, {200, deployment("baking", -1, R"(, "decided": true)")}});
+  EXPECT_EQ(berth({"deploy", "web@v2", "--until", "switched"}).exit, 0);
+}
+
+TEST_F(DaemonVerbs, DeployThatDoesNotEndInTimeEndsWithNineAndSaysHowToLook) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
+  daemon.on("GET /v1/deployments/7", deployment("baking", -1));
+  const Ran ran = berth({"deploy", "web@v2", "--timeout", "100ms"});
+  EXPECT_EQ(ran.exit, 9);
+  EXPECT_THAT(ran.err, HasSubstr("deployment 7 of web@v2 is still baking"));
+  EXPECT_THAT(ran.err, HasSubstr("berth status web"));
+}
+
+TEST_F(DaemonVerbs, DeployWithoutWaitingAsksOnce) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
+  const Ran ran = berth({"deploy", "web@v2", "--no-wait"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, HasSubstr("deployment 7 is queued"));
+  EXPECT_EQ(daemon.asked().size(), 1u);
+}
+
+TEST_F(DaemonVerbs, JsonIsOneDocumentAndNothingElse) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1, steps({"queued"})), 202);
+  daemon.on("GET /v1/deployments/7", deployment("reverted", 5, steps({"queued", "reverted"})));
+  const Ran ran = berth({"deploy", "web@v2", "--json"});
+  EXPECT_EQ(ran.exit, 5);
+  EXPECT_EQ(json::parse(ran.out).value().at("state").as_string(), "reverted");
+  EXPECT_EQ(ran.err, "");
+}
+
+TEST_F(DaemonVerbs, QuietSaysOnlyWhatFailed) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1, steps({"queued"})), 202);
+  daemon.on("GET /v1/deployments/7", deployment("active", 0, steps({"queued", "active"})));
+  EXPECT_EQ(berth({"deploy", "web@v2", "-q"}).out, "");
+}
+
+TEST_F(DaemonVerbs, StatusListsAppsWithoutColoursInAPipe) {
+  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [
+    {"app": "web", "active": "v2", "health": "healthy", "processes": [{"process": "web", "wanted": 2, "ready": 2}]}]})");
+  const Ran ran = berth({"status"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, HasSubstr("edge-1 (qa), berthd 0.1.0"));
+  EXPECT_THAT(ran.out, HasSubstr("web  v2       healthy  2/2"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("\x1b")));
+  EXPECT_EQ(berth({"status", "nope"}).exit, 3);
+}
+
+TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
+  const std::tuple<std::vector<std::string>, std::string, std::string> table[] = {
+      {{"restart", "web/worker.2", "--reason", "stuck"}, "POST /v1/apps/web/restart", R"({"process": "worker", "number": 2, "reason": "stuck"})"},
+      {{"stop", "web"}, "POST /v1/apps/web/stop", "{}"},
+      {{"start", "web/web"}, "POST /v1/apps/web/start", R"({"process": "web"})"},
+      {{"scale", "web/web=4"}, "POST /v1/apps/web/scale", R"({"process": "web", "instances": 4})"},
+      {{"pin", "web@v1"}, "POST /v1/apps/web/pin", R"({"release": "v1"})"},
+      {{"unpin", "web@v1"}, "POST /v1/apps/web/unpin", R"({"release": "v1"})"},
+      {{"resume", "web"}, "POST /v1/apps/web/resume", "{}"},
+      {{"cancel", "7"}, "POST /v1/deployments/7/cancel", "{}"},
+      {{"gc", "web"}, "POST /v1/gc", R"({"app": "web"})"},
+  };
+  for (const auto& [arguments, call, body] : table) {
+    daemon.on(call, "{}");
+    EXPECT_EQ(berth(arguments).exit, 0) << call;
+    const auto asked = daemon.asked().back();
+    EXPECT_EQ(asked.method + " " + asked.path, call);
+    EXPECT_EQ(json::parse(asked.body).value(), json::parse(body).value()) << call;
+  }
+}
+
+TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
+  daemon.on("DELETE /v1/apps/web", "{}");
+  EXPECT_THAT(berth({"remove", "web"}).out, HasSubstr("data and logs stay"));
+  EXPECT_EQ(daemon.asked().back().query.at("purge"), "false");
+  EXPECT_EQ(berth({"remove", "web", "--purge", "--yes"}).exit, 0);
+  EXPECT_EQ(daemon.asked().back().query.at("purge"), "true");
+}
+
+TEST_F(DaemonVerbs, RevertWatchesAndSaysThatTheAppIsHeld) {
+  daemon.on("POST /v1/apps/web/revert", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "starting", "exit": -1})", 202);
+  daemon.on("GET /v1/deployments/8", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "active", "exit": 0})");
+  const Ran ran = berth({"revert", "web", "--to", "v1"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, HasSubstr("web@v1 is active"));
+  EXPECT_THAT(ran.out, HasSubstr("berth resume web"));
+  EXPECT_EQ(json::parse(daemon.asked()[0].body).value(), json::parse(R"({"to": "v1"})").value());
+}
+
+TEST_F(DaemonVerbs, HistoryTellsWhoWhyAndHowLong) {
+  daemon.on("GET /v1/deployments", R"({"deployments": [)" + deployment("reverted", 5, R"x(, "by": "root (uid 0)", "reason": "never ready")x" + steps({"queued", "reverted"})) + "]}");
+  const Ran ran = berth({"history", "web"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, HasSubstr("7  deploy  web@v2  reverted"));
+  EXPECT_THAT(ran.out, HasSubstr("by root (uid 0)"));
+  EXPECT_THAT(ran.out, HasSubstr("never ready"));
+  EXPECT_EQ(daemon.asked().back().query.at("app"), "web");
+}
+
+TEST_F(DaemonVerbs, EventsShowsTheNewestOfAllPages) {
+  std::string page;
+  for (int i = 1; i <= 200; ++i) page += fmt::format(R"({}{{"number": {}, "at": "t", "kind": "k", "app": "", "data": {{}}}})", i == 1 ? "" : ",", i);
+  daemon.on("GET /v1/events", {{200, R"({"events": [)" + page + "]}"}, {200, R"({"events": [{"number": 201, "at": "t", "kind": "last", "app": "web", "data": {"a": 1}}]})"}});
+  const Ran ran = berth({"events", "-n", "2"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, "   200  t  k  {}\n   201  t  last  web  {\"a\":1}\n");
+  EXPECT_EQ(daemon.asked().back().query.at("from"), "201");
+}
+
+TEST_F(DaemonVerbs, ReleasesTellsWhatIsWhereAndWhyNot) {
+  daemon.on("GET /v1/apps/web/releases", R"({"releases": [
+    {"release": "v2", "active": true, "in_repository": true, "on_node": true, "bytes": 1500, "sealed_at": "", "pinned": true, "rejected": ""},
+    {"release": "v3", "in_repository": true, "on_node": false, "bytes": 0, "rejected": "never ready"}], "repository_error": "timed out"})");
+  const Ran ran = berth({"releases", "web"});
+  EXPECT_THAT(ran.out, HasSubstr("active, pinned"));
+  EXPECT_THAT(ran.out, HasSubstr("rejected: never ready"));
+  EXPECT_THAT(ran.err, HasSubstr("timed out"));
+}
+
+TEST_F(DaemonVerbs, CompleteOffersAppsReleasesAndInstances) {
+  daemon.on("GET /v1/status", R"({"apps": [{"app": "web", "processes": [{"process": "worker"}], "instances": [{"instance": "web/worker.1@v2"}]}, {"app": "api"}]})");
+  daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v1"}, {"release": "v2"}]})");
+  EXPECT_EQ(berth({"complete", "app", "w"}).out, "web\n");
+  EXPECT_EQ(berth({"complete", "release", "web@"}).out, "web@v1\nweb@v2\n");
+  EXPECT_EQ(berth({"complete", "instance", "web/"}).out, "web/worker\nweb/worker.1\n");
+}
+
+}  // namespace
+}  // namespace berth::cli

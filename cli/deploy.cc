@@ -1,0 +1,71 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/verbs.h"
+#include "cli/watch_deployment.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string release, environment, until = "active", timeout = "1h", reason, key;
+  bool force = false, no_wait = false;
+};
+
+Result<Exit> deploy(const Console& console, const Options& options) {
+  BERTH_TRY(const auto ref, release_argument(options.release, "deploy"));
+  if (options.until != "active" && options.until != "switched")
+    return fail(Errc::usage, fmt::format("--until: '{}' is neither 'switched' nor 'active'", options.until));
+  BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
+  std::string environment = options.environment;
+  if (!ref.environment.empty()) {
+    if (!environment.empty() && environment != ref.environment)
+      return fail(Errc::usage, fmt::format("{} and --env {} name two environments", options.release, environment));
+    environment = ref.environment;
+  }
+
+  ApiCall call{.method = "POST", .target = app_target(ref.app, "/deployments")};
+  call.body = {{"release", ref.release}, {"force", options.force}};
+  put_if(call.body, "environment", environment);
+  put_if(call.body, "reason", options.reason);
+  if (!options.key.empty()) call.headers["idempotency-key"] = options.key;
+
+  const ApiClient api(console.socket);
+  BERTH_TRY(const auto answer, api.call(call));
+  const Deployment deployment = read_deployment(answer.body);
+  if (deployment.already || deployment.ended()) return conclude(console, answer.body);
+  if (options.no_wait) {
+    if (console.json) console.document(answer.body);
+    console.note(fmt::format("{}: deployment {} is {}; see: berth status {}", deployment.name(), deployment.id, deployment.state, ref.app));
+    return Exit::ok;
+  }
+  return watch_deployment(console, api, deployment, {.until_switched = options.until == "switched", .at_most = at_most});
+}
+
+}  // namespace
+
+Verb deploy_verb() {
+  auto o = std::make_shared<Options>();
+  return {
+      .name = "deploy",
+      .summary = "Make a release the active one on this node",
+      .text = "berthd fetches, verifies, unpacks and starts the release, switches to it when it is ready, and reverts it when there is trouble "
+              "before the bake is over. The command returns when the release is active; Ctrl-C leaves the deployment running.",
+      .examples = {"berth deploy web@v42", "berth deploy web@v42 --until switched --timeout 2m # do not wait for the bake",
+                   "berth deploy web@v42 --force --reason 'fixed the database' # deploy a rejected release again"},
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::reverted, Exit::conflict, Exit::still_running}),
+      .arguments = {{"APP@RELEASE", "what to deploy; web/production@v42 asserts the environment too", &o->release, Completes::release}},
+      .options = {{"-e,--env", "NAME", "only if this is the node's environment", &o->environment},
+                  {"--force", "", "also a rejected release, or an app that is held", &o->force},
+                  {"--until", "WHEN", "return when 'switched' or, after the bake, 'active' (default)", &o->until},
+                  {"--no-wait", "", "return at once", &o->no_wait},
+                  {"--timeout", "DURATION", "how long to wait (default 1h); the deployment goes on", &o->timeout},
+                  reason_option(o->reason),
+                  {"--key", "TEXT", "idempotency key: the same key again names the same deployment", &o->key}},
+      .action = [o](Console& console) { return deploy(console, *o); },
+  };
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,139 @@
+#include "cli/deployment.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "cli/json_view.h"
+#include "cli/output/progress.h"
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+#include "core/logs/record_time.h"
+
+namespace berth::cli {
+namespace {
+
+std::string bake_left(const Deployment& deployment, WallTime now) {
+  const auto until = logs::parse_rfc3339(deployment.bake_until);
+  if (!until) return {};
+  const auto left = std::chrono::ceil<std::chrono::seconds>(*until - now).count();
+  return left > 0 ? fmt::format("{}s left", left) : "nearly over";
+}
+
+std::string instances_text(const Deployment& deployment) {
+  if (deployment.instances_wanted == 0) return {};
+  return fmt::format("{} of {} instances ready", deployment.instances_ready, deployment.instances_wanted);
+}
+
+/// Who serves now that it did not come to be.
+std::string what_serves(const Deployment& deployment) {
+  if (deployment.from.empty()) return fmt::format("{} has no active release.", deployment.app);
+  return fmt::format("{} still runs {}.", deployment.app, deployment.from);
+}
+
+std::string hint_of(const Deployment& deployment) {
+  const std::string logs = fmt::format("See: berth logs {} --since 10m; berth history {}.", deployment.app, deployment.app);
+  if (deployment.state == "failed") return fmt::format("{} {}", what_serves(deployment), logs);
+  if (deployment.state == "reverted") {
+    const std::string now = deployment.from.empty() ? fmt::format("{} was stopped, it had no release before.", deployment.app)
+                                                    : fmt::format("{} runs {} again.", deployment.app, deployment.from);
+    return fmt::format("{} {}\n{} is rejected here until it is deployed with --force.", now, logs, deployment.name());
+  }
+  if (deployment.state == "superseded") return fmt::format("A newer request took its place; see: berth status {}.", deployment.app);
+  if (deployment.state == "cancelled") return what_serves(deployment);
+  return fmt::format("See: berth history {}.", deployment.app);
+}
+
+}  // namespace
+
+Deployment read_deployment(const boost::json::value& json) {
+  Deployment d;
+  d.id = number_of(json, "id");
+  d.app = text_of(json, "app");
+  d.release = text_of(json, "release");
+  d.kind = text_of(json, "kind");
+  d.state = text_of(json, "state");
+  d.reason = text_of(json, "reason");
+  d.from = text_of(json, "from");
+  d.by = text_of(json, "by");
+  d.why = text_of(json, "why");
+  d.decided = truth_of(json, "decided");
+  d.already = truth_of(json, "already");
+  d.exit = static_cast<int>(number_of(json, "exit", -1));
+  d.created_at = text_of(json, "created_at");
+  d.ended_at = text_of(json, "ended_at");
+  d.bake_until = text_of(json, "bake_until");
+  if (const auto* progress = member(json, "progress")) {
+    d.bytes_done = std::max<std::int64_t>(number_of(*progress, "bytes_done"), 0);
+    d.bytes_total = std::max<std::int64_t>(number_of(*progress, "bytes_total"), 0);
+    d.instances_ready = number_of(*progress, "instances_ready");
+    d.instances_wanted = number_of(*progress, "instances_wanted");
+  }
+  for (const auto& step : list_of(json, "steps")) d.steps.push_back({text_of(step, "state"), text_of(step, "at")});
+  for (const auto& line : list_of(json, "last_lines"))
+    if (line.is_string()) d.last_lines.emplace_back(line.get_string());
+  return d;
+}
+
+Exit exit_of(const Deployment& deployment) {
+  const int exit = deployment.exit;
+  return exit >= 0 && exit <= 9 ? static_cast<Exit>(exit) : Exit::failed;
+}
+
+std::string live_text(const Deployment& d, WallTime now, int width) {
+  std::string text = fmt::format("{} {}", d.name(), d.state);
+  if (d.state == "fetching" && d.bytes_total > 0) {
+    const auto done = static_cast<std::uint64_t>(d.bytes_done);
+    const auto total = static_cast<std::uint64_t>(d.bytes_total);
+    const std::string amount = fmt::format(" {} of {}", bytes_text(done), bytes_text(total));
+    const std::size_t used = columns(text) + columns(amount) + 2;
+    const std::size_t room = static_cast<std::size_t>(std::max(width, 0)) > used ? static_cast<std::size_t>(width) - used : 0;
+    return text + " " + bar(done, total, std::min<std::size_t>(room, 32)) + amount;
+  }
+  if (d.state == "baking") {
+    const std::string left = bake_left(d, now);
+    if (!left.empty()) text += ", " + left;
+  }
+  if (const std::string instances = instances_text(d); !instances.empty() && (d.state == "starting" || d.state == "baking"))
+    text += ", " + instances;
+  return text + " …";
+}
+
+std::string step_text(const Deployment& d, const Deployment::Step& step) {
+  const bool latest = step.state == d.state;
+  std::string more;
+  if (step.state == "fetching" && d.bytes_total > 0) more = bytes_text(static_cast<std::uint64_t>(d.bytes_total));
+  if (step.state == "switching" && d.instances_wanted > 0) more = instances_text(d);
+  if (step.state == "baking" && !d.bake_until.empty() && latest) more = "until " + d.bake_until;
+  return fmt::format("{}: {}{}", d.name(), step.state, more.empty() ? "" : " (" + more + ")");
+}
+
+std::string result_text(const Deployment& d, bool colour) {
+  const auto took = between(d.created_at, d.ended_at);
+  if (d.already) return fmt::format("{} is active already.\n", d.name());
+  if (d.exit == 0) {
+    const std::string after = took ? fmt::format(" (took {})", took_text(*took)) : "";
+    return tinted(fmt::format("{} is active", d.name()), Tint::good, colour) + after + ".\n";
+  }
+  std::string text = tinted(fmt::format("{} {}", d.name(), d.state), Tint::bad, colour);
+  text += d.reason.empty() ? ".\n" : ": " + printable(d.reason) + "\n";
+  if (!d.last_lines.empty()) {
+    text += fmt::format("Last lines of {}:\n", d.name());
+    for (const std::string& line : d.last_lines) text += "  | " + printable(line) + "\n";
+  }
+  return text + hint_of(d) + "\n";
+}
+
+std::string steps_text(const Deployment& d) {
+  std::string text;
+  for (std::size_t i = 0; i < d.steps.size(); ++i) {
+    const std::string& end = i + 1 < d.steps.size() ? d.steps[i + 1].at : d.ended_at;
+    const auto took = between(d.steps[i].at, end);
+    const bool last = i + 1 == d.steps.size();
+    text += (i == 0 ? "" : " → ") + d.steps[i].state;
+    if (took && !(last && d.ended())) text += " " + took_text(*took);
+  }
+  return text;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,115 @@
+#include "cli/deployment.h"
+
+#include <gmock/gmock.h>
+
+#include "cli/api_client.h"
+#include "cli/status_text.h"
+#include "core/json/json.h"
+#include "core/logs/record_time.h"
+
+namespace berth::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const WallTime kNow = std::chrono::time_point_cast<WallTime::duration>(*logs::parse_rfc3339("2026-11-24T09:00:00Z"));
+
+Deployment deployment(const char* json) {
+  return read_deployment(json::parse(json).value());
+}
+
+TEST(DeploymentText, ShowsBytesAsABarAndInstancesAndTheBakesRest) {
+  auto d = deployment(R"({"id": 7, "app": "web", "release": "v2", "state": "fetching", "exit": -1, "progress": {"bytes_done": 2000, "bytes_total": 4000}})");
+  EXPECT_EQ(live_text(d, kNow, 60), "web@v2 fetching [############............] 2.0 kB of 4.0 kB");
+  d = deployment(R"({"app": "web", "release": "v2", "state": "starting", "exit": -1, "progress": {"instances_ready": 1, "instances_wanted": 2}})");
+  EXPECT_EQ(live_text(d, kNow, 80), "web@v2 starting, 1 of 2 instances ready …");
+  d = deployment(R"({"app": "web", "release": "v2", "state": "baking", "exit": -1, "bake_until": "2026-11-24T09:00:22.5Z"})");
+  EXPECT_EQ(live_text(d, kNow, 80), "web@v2 baking, 23s left …");
+}
+
+TEST(DeploymentText, OfAFailureTellsWhyTheLastLinesAndTheWayOut) {
+  const auto d = deployment(R"({"id": 7, "app": "web", "release": "v3", "state": "failed", "from": "v2", "exit": 1,
+      "reason": "web.1 exited with 1", "last_lines": ["boom\u001b[2J"]})");
+  const std::string text = result_text(d, false);
+  EXPECT_THAT(text, HasSubstr("web@v3 failed: web.1 exited with 1\n"));
+  EXPECT_THAT(text, HasSubstr("  | boom\\x1b[2J\n"));
+  EXPECT_THAT(text, HasSubstr("web still runs v2."));
+  EXPECT_THAT(text, HasSubstr("berth logs web"));
+  EXPECT_EQ(exit_of(d), Exit::failed);
+}
+
+TEST(DeploymentText, OfARevertTellsWhatRunsNowAndHowToForce) {
+  const auto d = deployment(R"({"app": "web", "release": "v3", "state": "reverted", "from": "v2", "exit": 5, "reason": "not ready"})");
+  EXPECT_THAT(result_text(d, false), HasSubstr("web runs v2 again."));
+  EXPECT_THAT(result_text(d, false), HasSubstr("--force"));
+  const auto first = deployment(R"({"app": "web", "release": "v1", "state": "failed", "from": "", "exit": 1})");
+  EXPECT_THAT(result_text(first, false), HasSubstr("web has no active release."));
+}
+
+TEST(DeploymentText, OfSuccessIsALine) {
+  const auto d = deployment(R"({"app": "web", "release": "v2", "state": "active", "exit": 0, "created_at": "2026-11-24T08:59:00Z", "ended_at": "2026-11-24T08:59:33.2Z"})");
+  EXPECT_EQ(result_text(d, false), "web@v2 is active (took 33.2s).\n");
+}
+
+TEST(DeploymentText, OfHistoryTellsHowLongEachStepTook) {
+  const auto d = deployment(R"({"state": "active", "exit": 0, "ended_at": "2026-11-24T09:00:33Z", "steps": [{"state": "queued", "at": "2026-11-24T09:00:00Z"},
+      {"state": "fetching", "at": "2026-11-24T09:00:00.040Z"}, {"state": "baking", "at": "2026-11-24T09:00:03Z"}, {"state": "active", "at": "2026-11-24T09:00:33Z"}]})");
+  EXPECT_EQ(steps_text(d), "queued 40ms → fetching 2.9s → baking 30.0s → active");
+}
+
+TEST(DeploymentText, ReadsWhatADaemonOfAnotherVersionSays) {
+  const auto d = deployment(R"({"id": "seven", "steps": 3, "progress": null, "new": [1]})");
+  EXPECT_EQ(d.id, 0);
+  EXPECT_TRUE(d.steps.empty());
+  EXPECT_FALSE(d.ended());
+}
+
+TEST(ProblemError, TakesCodeAndDetail_AndTheExitWhereTheyDiffer) {
+  EXPECT_EQ(problem_error(404, R"({"code": "not_found", "exit": 3, "detail": "web v9: none"})").code, Errc::not_found);
+  EXPECT_EQ(problem_error(404, R"({"code": "not_found", "exit": 3, "detail": "web v9: none"})").message, "web v9: none");
+  EXPECT_EQ(problem_error(409, R"({"code": "not_a_code", "exit": 8})").code, Errc::conflict);
+  EXPECT_EQ(exit_code(problem_error(400, R"({"code": "io", "exit": 4})").code), Exit::trust);
+  EXPECT_EQ(problem_error(502, "<html>").code, Errc::protocol);
+}
+
+const char* kStatus = R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "2026-11-21T09:00:00Z", "ready": true,
+  "repository": {"url": "https://r.example", "last_success": "2026-11-24T08:57:00Z", "last_error": "", "roles": [
+     {"role": "timestamp", "version": 4, "expires": "2026-11-24T08:00:00Z"}, {"role": "root", "version": 1, "expires": "2027-11-24T08:00:00Z"}]},
+  "disk": {"free_bytes": 1000, "reserve_bytes": 2000}, "limits_enforced": false,
+  "apps": [
+   {"app": "api", "active": "v2", "health": "healthy", "since": "2026-11-24T08:57:00Z", "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080}], "instances": []},
+   {"app": "zoo", "active": "v9", "health": "down", "problem": "no instance is ready", "since": "2026-11-24T08:59:00Z",
+    "processes": [{"process": "web", "wanted": 1, "ready": 0}],
+    "rejected": [{"release": "v10", "reason": "never ready", "at": "2026-11-24T08:00:00Z"}],
+    "instances": [{"instance": "zoo/web.1", "release": "v9", "phase": "running", "pid": 42, "ready": false, "not_ready": "503 from /healthz", "restarts": 3,
+                   "started_at": "2026-11-24T08:59:30Z", "crash_loop": true, "last_exit": {"reason": "exited with 1", "at": "2026-11-24T08:59:30Z"}}]}]})";
+
+TEST(StatusText, PutsWhatIsWrongFirst) {
+  const auto status = json::parse(kStatus).value();
+  const std::string apps = apps_text(status, {.now = kNow});
+  EXPECT_LT(apps.find("zoo"), apps.find("api"));
+  EXPECT_THAT(apps, HasSubstr("no instance is ready; zoo/web.1 keeps ending early"));
+  EXPECT_THAT(apps, HasSubstr("3m"));
+  EXPECT_THAT(apps, HasSubstr("8080"));
+}
+
+TEST(StatusText, OfTheNodeTellsWhatKeepsReleasesAway) {
+  const std::string node = node_text(json::parse(kStatus).value(), {.now = kNow});
+  EXPECT_THAT(node, HasSubstr("edge-1 (production), berthd 0.1.0 since 3d"));
+  EXPECT_THAT(node, HasSubstr("timestamp metadata expired 1h ago"));
+  EXPECT_THAT(node, Not(HasSubstr("root metadata")));
+  EXPECT_THAT(node, HasSubstr("less than the reserve"));
+  EXPECT_THAT(node, HasSubstr("not enforced"));
+}
+
+TEST(StatusText, OfAnAppTellsWhyAnInstanceIsNotReady) {
+  const auto status = json::parse(kStatus).value();
+  const std::string app = app_text(status.at("apps").at(1), {.now = kNow});
+  EXPECT_THAT(app, HasSubstr("zoo@v9, down since 1m, 0/1 instances ready"));
+  EXPECT_THAT(app, HasSubstr("rejected: v10"));
+  EXPECT_THAT(app, HasSubstr("503 from /healthz; exited with 1 30s ago"));
+}
+
+}  // namespace
+}  // namespace berth::cli

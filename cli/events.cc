@@ -1,0 +1,91 @@
+#include <deque>
+#include <memory>
+#include <thread>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/json_view.h"
+#include "cli/output/text.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+constexpr std::size_t kPage = 200;
+constexpr std::chrono::seconds kBetweenLooks{1};
+
+struct Options {
+  std::string app;
+  std::optional<std::int64_t> count, from;
+  bool follow = false;
+};
+
+/// "   12  2026-11-24T09:00:00.000000Z  deployment.state  web  {…}".
+std::string event_line(const json::value& event) {
+  const auto* data = member(event, "data");
+  const std::string app = text_of(event, "app");
+  return printable(fmt::format("{:>6}  {}  {}{}{}", number_of(event, "number"), text_of(event, "at"), text_of(event, "kind"),
+                               app.empty() ? "" : "  " + app, data == nullptr ? "" : "  " + json::text(*data)));
+}
+
+void show(const Console& console, const json::value& event) {
+  if (console.json) {
+    console.document(event);
+  } else {
+    console.line(event_line(event));
+  }
+}
+
+Result<Exit> events(const Console& console, const Options& options) {
+  std::string app;
+  if (!options.app.empty()) {
+    BERTH_TRY(app, app_argument(options.app, "events"));
+    app = "&app=" + app;
+  }
+  const ApiClient api(console.socket);
+  std::int64_t next = options.from.value_or(1);
+  // Without --from the newest are wanted, and a page only says what comes after a number: the last ones of all pages are kept.
+  const auto keep = static_cast<std::size_t>(options.from ? 0 : std::max<std::int64_t>(options.count.value_or(50), 0));
+  const bool only_last = !options.from && keep > 0;
+  std::deque<json::value> last;
+  bool caught_up = false;
+  for (;;) {
+    BERTH_TRY(const auto answer, api.get(fmt::format("/v1/events?from={}&limit={}{}", next, kPage, app)));
+    const auto& page = list_of(answer, "events");
+    for (const auto& event : page) {
+      next = std::max(next, number_of(event, "number") + 1);
+      if (caught_up || !only_last) {
+        show(console, event);
+      } else {
+        last.push_back(event);
+        if (last.size() > keep) last.pop_front();
+      }
+    }
+    if (page.size() == kPage) continue;
+    for (const auto& event : std::exchange(last, {})) show(console, event);
+    caught_up = true;
+    if (!options.follow) return Exit::ok;
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
+}
+
+}  // namespace
+
+Verb events_verb() {
+  auto o = std::make_shared<Options>();
+  return {
+      .name = "events",
+      .summary = "Show what happened on the node: deployments, exits, and what operators did",
+      .text = "The numbers have no gaps; each entry is chained to the one before by its hash in events.log.",
+      .examples = {"berth events -n 20", "berth events -f --app web", "berth events --from 1 --json # all of them, one JSON document a line"},
+      .exits = with_daemon_exits({}),
+      .options = {{"-f,--follow", "", "go on with what happens from now", &o->follow},
+                  {"-n,--count", "N", "the newest N (default 50; 0: all)", &o->count},
+                  {"--from", "NUMBER", "from this number on", &o->from},
+                  {"--app", "APP", "of this app only", &o->app, Completes::app}},
+      .action = [o](Console& console) { return events(console, *o); },
+  };
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,47 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/json_view.h"
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+
+Verb gc_verb() {
+  auto name = std::make_shared<std::string>();
+  return {
+      .name = "gc",
+      .summary = "Remove releases from the node that nothing needs",
+      .text = "What is active, previous, pinned or in use stays, and so do the newest few ([store] keep_releases).",
+      .examples = {"berth gc", "berth gc web"},
+      .exits = with_daemon_exits({Exit::not_found}),
+      .arguments = {{"APP", "of this app only", name.get(), Completes::app, false}},
+      .action = [name](Console& console) -> Result<Exit> {
+        json::object body;
+        if (!name->empty()) {
+          BERTH_TRY(const auto app, app_argument(*name, "gc"));
+          body["app"] = app;
+        }
+        BERTH_TRY(const auto answer, ApiClient(console.socket).post("/v1/gc", std::move(body), kLongCall));
+        if (console.json) {
+          console.document(answer);
+          return Exit::ok;
+        }
+        Table table({"REMOVED", "SIZE"});
+        std::uint64_t bytes = 0;
+        for (const auto& one : list_of(answer, "removed")) {
+          const auto size = static_cast<std::uint64_t>(number_of(one, "bytes"));
+          bytes += size;
+          table.row({text_of(one, "app") + "@" + text_of(one, "release"), bytes_text(size)});
+        }
+        if (!console.quiet) console.print(table.render(console.colour, 0));
+        console.note(table.empty() ? "Nothing to remove." : fmt::format("{} freed.", bytes_text(bytes)));
+        return Exit::ok;
+      },
+  };
+}
+
+}  // namespace berth::cli

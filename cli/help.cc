@@ -1,0 +1,121 @@
+#include "cli/help.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "cli/output/text.h"
+
+namespace berth::cli {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+constexpr std::size_t kMostLeft = 34;
+
+/// A term and what it means, the meanings below each other.
+struct Entry {
+  std::string left;
+  std::string right;
+};
+
+std::string entries_text(const std::string& title, const std::vector<Entry>& entries) {
+  if (entries.empty()) return {};
+  std::size_t left = 0;
+  for (const Entry& entry : entries) left = std::max(left, columns(entry.left));
+  left = std::min(left, kMostLeft);
+  std::string text = "\n" + title + ":\n";
+  for (const Entry& entry : entries) {
+    const std::size_t used = columns(entry.left);
+    text += "  " + entry.left;
+    if (used > left) {
+      text += "\n" + std::string(left + 4, ' ');
+    } else {
+      text.append(left - used + 2, ' ');
+    }
+    text += wrap(entry.right, kWidth - left - 4, left + 4) + "\n";
+  }
+  return text;
+}
+
+std::vector<Entry> option_entries(const std::vector<Option>& options) {
+  std::vector<Entry> entries;
+  for (const Option& option : options) {
+    std::string left = fmt::format("{}", fmt::join(names_of(option), ", "));
+    if (left.starts_with("--")) left.insert(0, "    ");
+    if (!option.value.empty()) left += " " + option.value;
+    entries.push_back({left, option.help});
+  }
+  return entries;
+}
+
+}  // namespace
+
+std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
+  std::string wrapped;
+  std::size_t used = 0;
+  while (!text.empty()) {
+    const auto space = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, space);
+    if (used > 0 && used + 1 + columns(word) > width) {
+      wrapped += "\n" + std::string(indent, ' ');
+      used = 0;
+    } else if (used > 0) {
+      wrapped += ' ';
+      ++used;
+    }
+    wrapped += word;
+    used += columns(word);
+    text.remove_prefix(std::min(space + 1, text.size()));
+  }
+  return wrapped;
+}
+
+std::string usage_line(const Verb& verb, const std::vector<std::string>& path) {
+  std::string line = fmt::format("{}", fmt::join(path, " "));
+  if (!verb.verbs.empty()) line += " VERB";
+  for (const Argument& argument : verb.arguments) line += argument.required ? " " + argument.name : " [" + argument.name + "]";
+  return line + " [options]";
+}
+
+std::vector<Exit> exits_of(const Verb& verb) {
+  std::set<Exit> all{Exit::ok, Exit::usage};
+  all.insert(verb.exits.begin(), verb.exits.end());
+  return {all.begin(), all.end()};
+}
+
+std::string help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path) {
+  std::string text = usage_line(verb, path) + "\n\n" + verb.summary + ".\n";
+  if (!verb.text.empty()) text += "\n" + wrap(verb.text, kWidth, 0) + "\n";
+
+  std::vector<Entry> verbs, arguments, exits;
+  for (const Verb& below : verb.verbs)
+    if (!below.hidden) verbs.push_back({below.name, below.summary});
+  for (const Argument& argument : verb.arguments) arguments.push_back({argument.name, argument.help});
+  text += entries_text("Verbs", verbs);
+  text += entries_text("Arguments", arguments);
+  if (&verb != &root) text += entries_text("Options", option_entries(verb.options));
+  text += entries_text("Common options", option_entries(root.options));
+
+  if (!verb.examples.empty()) {
+    std::vector<Entry> examples;
+    for (const std::string& example : verb.examples) {
+      const auto comment = example.find(" # ");
+      examples.push_back({example.substr(0, comment), comment == std::string::npos ? "" : example.substr(comment + 3)});
+    }
+    std::string lines = "\nExamples:\n";
+    for (const Entry& example : examples) {
+      if (!example.right.empty()) lines += "  # " + example.right + "\n";
+      lines += "  " + example.left + "\n";
+    }
+    text += lines;
+  }
+  for (const Exit exit : verb.verbs.empty() ? exits_of(verb) : std::vector<Exit>())
+    exits.push_back({std::to_string(static_cast<int>(exit)), std::string(meaning(exit))});
+  text += entries_text("Exit codes", exits);
+  if (!verb.verbs.empty()) text += fmt::format("\n'{} VERB --help' tells more of a verb.\n", fmt::join(path, " "));
+  return text;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,67 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/deployment.h"
+#include "cli/json_view.h"
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+#include "cli/verbs.h"
+#include "core/io/http.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string app;
+  std::optional<std::int64_t> count;
+};
+
+std::string entry_text(const Deployment& d, WallTime now, bool colour) {
+  const Tint tint = !d.ended() ? Tint::warning : d.exit == 0 ? Tint::good : Tint::bad;
+  std::string head = fmt::format("{:>4}  {}  {}  {}", d.id, d.kind, d.name(), tinted(d.state, tint, colour));
+  if (const std::string age = since_text(d.created_at, now); !age.empty()) head += fmt::format("  {} ago ({})", age, d.created_at);
+  if (!d.by.empty()) head += "  by " + printable(d.by);
+  std::string text = head + "\n";
+  if (!d.why.empty()) text += "      why: " + printable(d.why) + "\n";
+  if (!d.reason.empty()) text += "      " + tinted(printable(d.reason), tint, colour) + "\n";
+  if (!d.steps.empty()) text += "      " + printable(steps_text(d)) + "\n";
+  for (const std::string& line : d.last_lines) text += "      | " + printable(line) + "\n";
+  return text;
+}
+
+Result<Exit> history(const Console& console, const Options& options) {
+  std::string target = fmt::format("/v1/deployments?limit={}", options.count.value_or(20));
+  if (!options.app.empty()) {
+    BERTH_TRY(const auto app, app_argument(options.app, "history"));
+    target += "&app=" + app;
+  }
+  BERTH_TRY(const auto answer, ApiClient(console.socket).get(target));
+  if (console.json) {
+    console.document(answer);
+    return Exit::ok;
+  }
+  const auto now = std::chrono::system_clock::now();
+  const auto& deployments = list_of(answer, "deployments");
+  for (const auto& one : deployments) console.print(entry_text(read_deployment(one), now, console.colour));
+  if (deployments.empty()) console.note("No deployments yet.");
+  return Exit::ok;
+}
+
+}  // namespace
+
+Verb history_verb() {
+  auto o = std::make_shared<Options>();
+  return {
+      .name = "history",
+      .summary = "Show deployments, newest first: who, when, how long each step took, and why one failed",
+      .examples = {"berth history web", "berth history -n 100 --json"},
+      .exits = with_daemon_exits({Exit::not_found}),
+      .arguments = {{"APP", "of this app only", &o->app, Completes::app, false}},
+      .options = {{"-n,--count", "N", "how many (default 20)", &o->count}},
+      .action = [o](Console& console) { return history(console, *o); },
+  };
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,24 @@
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "cli/man.h"
+#include "cli/parse.h"
+#include "cli/verbs.h"
+
+/// `berth`: builds and publishes releases, and drives the berthd of this node.
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  berth::cli::Console console = berth::cli::make_console();
+  const berth::cli::Verb root = berth::cli::berth_program(console);
+  if (arguments == std::vector<std::string>{"--version"}) {
+    console.line("berth " BERTH_VERSION);
+    return 0;
+  }
+  if (arguments == std::vector<std::string>{"--man"}) {
+    console.print(berth::cli::man_page(root, BERTH_VERSION));
+    return 0;
+  }
+  return berth::cli::run(root, console, arguments);
+}

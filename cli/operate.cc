@@ -1,0 +1,57 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string what, reason;
+};
+
+Result<Exit> operate(const Console& console, const Options& options, const std::string& verb, const std::string& done) {
+  BERTH_TRY(const auto selector, parse_selector(options.what));
+  if (selector.release)
+    return fail(Errc::usage, fmt::format("berth {}: '{}' names a release; processes and instances are enough: {}/…", verb, options.what, selector.app));
+  json::object body;
+  if (selector.process) body["process"] = *selector.process;
+  if (selector.number) body["number"] = *selector.number;
+  put_if(body, "reason", options.reason);
+  BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(selector.app, "/" + verb), std::move(body), kLongCall));
+  if (console.json) console.document(answer);
+  console.note(fmt::format("{} is {}.", options.what, done));
+  return Exit::ok;
+}
+
+Verb operation(const std::string& name, std::string summary, std::vector<std::string> examples, const std::string& done) {
+  auto o = std::make_shared<Options>();
+  return {
+      .name = name,
+      .summary = std::move(summary),
+      .examples = std::move(examples),
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict}),
+      .arguments = {{"APP[/PROCESS[.N]]", "the app, one of its processes, or one instance", &o->what, Completes::instance}},
+      .options = {reason_option(o->reason)},
+      .action = [o, name, done](Console& console) { return operate(console, *o, name, done); },
+  };
+}
+
+}  // namespace
+
+Verb restart_verb() {
+  return operation("restart", "Stop and start again, by the app's own stop rules",
+                   {"berth restart web", "berth restart web/worker.2 --reason 'stuck in a loop'"}, "restarted");
+}
+
+Verb stop_verb() {
+  return operation("stop", "Stop an app until 'berth start', over reboots as well", {"berth stop web --reason 'maintenance until noon'"}, "stopped");
+}
+
+Verb start_verb() {
+  return operation("start", "Start what 'berth stop' stopped", {"berth start web"}, "started");
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,152 @@
+#include "cli/parse.h"
+
+#include <algorithm>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "cli/help.h"
+
+namespace berth::cli {
+namespace {
+
+CLI::Option* add(CLI::App& app, const std::string& names, const Target& into, const std::string& help, bool is_flag) {
+  if (const auto* text = std::get_if<std::string*>(&into)) return app.add_option(names, **text, help);
+  if (const auto* number = std::get_if<std::optional<std::int64_t>*>(&into)) return app.add_option(names, **number, help);
+  if (const auto* many = std::get_if<std::vector<std::string>*>(&into)) return app.add_option(names, **many, help);
+  auto& toggle = *std::get<bool*>(into);
+  return is_flag ? app.add_flag(names, toggle, help) : app.add_option(names, toggle, help);
+}
+
+/// Describes `verb` to CLI11. Extra words are let through, since we know better what to say of them.
+void describe(const Verb& verb, CLI::App& app, bool& help) {
+  app.set_help_flag();
+  app.allow_extras();
+  app.add_flag("-h,--help", help, "");
+  for (const Option& option : verb.options) add(app, option.names, option.into, option.help, option.value.empty());
+  std::size_t place = 0;  // our names, such as APP@RELEASE, are none that CLI11 takes
+  for (const Argument& argument : verb.arguments) add(app, "argument" + std::to_string(++place), argument.into, argument.help, false);
+  for (const Verb& below : verb.verbs) {
+    CLI::App* command = app.add_subcommand(below.name, below.summary);
+    command->fallthrough();
+    describe(below, *command, help);
+  }
+  app.require_subcommand(0, 1);
+}
+
+std::vector<std::string> verb_names(const Verb& verb) {
+  std::vector<std::string> names;
+  for (const Verb& below : verb.verbs)
+    if (!below.hidden) names.push_back(below.name);
+  return names;
+}
+
+std::vector<std::string> option_names(const Verb& root, const Verb& verb) {
+  std::vector<std::string> names{"--help"};
+  for (const Verb* each : {&root, &verb})
+    for (const Option& option : each->options)
+      for (const std::string& name : names_of(option)) names.push_back(name);
+  return names;
+}
+
+Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string& word) {
+  const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
+  if (word.starts_with("-") && word != "-") {
+    const std::string name = word.substr(0, word.find('='));
+    return {Errc::usage, fmt::format("{}: unknown option '{}'{}; see {} --help", called, name,
+                                     did_you_mean(name, option_names(root, *parsed.verb)), called)};
+  }
+  if (!parsed.verb->verbs.empty())
+    return {Errc::usage, fmt::format("{}: unknown verb '{}'{}; see {} --help", called, word, did_you_mean(word, verb_names(*parsed.verb)), called)};
+  return {Errc::usage, fmt::format("{}: unexpected argument '{}'; usage: {}", called, word, usage_line(*parsed.verb, parsed.path))};
+}
+
+/// The verb that was called: CLI11's chain of parsed subcommands, in our tree.
+Parsed called_verb(const Verb& root, const CLI::App& app) {
+  Parsed parsed{.verb = &root, .path = {root.name}};
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    parsed.path.push_back(at->get_name());
+  }
+  parsed.verb = find_verb(root, {parsed.path.begin() + 1, parsed.path.end()});
+  return parsed;
+}
+
+bool is_given(const Argument& argument) {
+  if (const auto* text = std::get_if<std::string*>(&argument.into)) return !(*text)->empty();
+  if (const auto* many = std::get_if<std::vector<std::string>*>(&argument.into)) return !(*many)->empty();
+  return true;
+}
+
+}  // namespace
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
+  // Levenshtein's distance; a word is near when it takes at most a third of its letters to get there.
+  const auto distance = [](const std::string& a, const std::string& b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+      std::size_t diagonal = std::exchange(row[0], i);
+      for (std::size_t j = 1; j <= b.size(); ++j) {
+        const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
+      }
+    }
+    return row[b.size()];
+  };
+  std::string nearest;
+  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& one : known) {
+    const std::size_t steps = distance(word, one);
+    if (steps < least && steps < one.size()) {
+      least = steps;
+      nearest = one;
+    }
+  }
+  return nearest.empty() ? "" : fmt::format(" (did you mean '{}'?)", nearest);
+}
+
+Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
+  CLI::App app(root.summary, root.name);
+  bool help = false;
+  std::string complaint;
+  try {
+    describe(root, app, help);
+    std::ranges::reverse(arguments);  // CLI11 takes them from the end
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    complaint = error.what();
+  }
+  Parsed parsed = called_verb(root, app);
+  parsed.help = help;
+  if (help) return parsed;
+  if (const auto extra = app.remaining(true); !extra.empty()) return std::unexpected(unexpected_word(root, parsed, extra.front()));
+  const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
+  if (!complaint.empty()) return fail(Errc::usage, fmt::format("{}: {}; see {} --help", called, complaint, called));
+  for (const Argument& argument : parsed.verb->arguments)
+    if (argument.required && !is_given(argument))
+      return fail(Errc::usage, fmt::format("{}: {} is missing; usage: {}", called, argument.name, usage_line(*parsed.verb, parsed.path)));
+  return parsed;
+}
+
+int run(const Verb& root, Console& console, const std::vector<std::string>& arguments) {
+  const auto parsed = parse(root, arguments);
+  if (!parsed) return static_cast<int>(report(console, parsed.error()));
+  if (parsed->help || (!parsed->verb->action && arguments.empty())) {
+    console.print(help_text(root, *parsed->verb, parsed->path));
+    return parsed->help ? 0 : static_cast<int>(Exit::usage);
+  }
+  if (!parsed->verb->action) {
+    const std::string called = fmt::format("{}", fmt::join(parsed->path, " "));
+    return static_cast<int>(report(console, {Errc::usage, fmt::format("{}: name a verb: {}", called, fmt::join(verb_names(*parsed->verb), ", "))}));
+  }
+  const auto exit = parsed->verb->action(console);
+  return static_cast<int>(exit ? *exit : report(console, exit.error()));
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,39 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+Verb pin_or_unpin(const std::string& name, std::string summary, const std::string& done) {
+  auto release = std::make_shared<std::string>();
+  return {
+      .name = name,
+      .summary = std::move(summary),
+      .examples = {"berth " + name + " web@v40"},
+      .exits = with_daemon_exits({Exit::not_found}),
+      .arguments = {{"APP@RELEASE", "a release on the node", release.get(), Completes::release}},
+      .action = [release, name, done](Console& console) -> Result<Exit> {
+        BERTH_TRY(const auto ref, release_argument(*release, name));
+        BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(ref.app, "/" + name), {{"release", ref.release}}));
+        if (console.json) console.document(answer);
+        console.note(fmt::format("{}@{} {}.", ref.app, ref.release, done));
+        return Exit::ok;
+      },
+  };
+}
+
+}  // namespace
+
+Verb pin_verb() {
+  return pin_or_unpin("pin", "Keep a release on the node, whatever 'berth gc' does", "stays on the node until it is unpinned");
+}
+
+Verb unpin_verb() {
+  return pin_or_unpin("unpin", "Let a pinned release be collected again", "may be collected again");
+}
+
+}  // namespace berth::cli

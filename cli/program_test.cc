@@ -1,0 +1,137 @@
+#include <gmock/gmock.h>
+
+#include <fmt/core.h>
+
+#include "cli/completion.h"
+#include "cli/man.h"
+#include "cli/run_berth.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// Calls `visit(verb, path)` for every verb that can be run.
+template <class Visit>
+void for_each_verb(const Verb& verb, std::vector<std::string> path, Visit visit) {
+  if (verb.hidden) return;
+  if (verb.action) visit(verb, path);
+  for (const Verb& below : verb.verbs) {
+    auto deeper = path;
+    deeper.push_back(below.name);
+    for_each_verb(below, deeper, visit);
+  }
+}
+
+TEST(Program, EveryVerbHasHelpWithAnExampleAndExitCodes) {
+  Console console;
+  const Verb root = berth_program(console);
+  int verbs = 0;
+  for_each_verb(root, {}, [&](const Verb& verb, std::vector<std::string> path) {
+    path.push_back("--help");
+    const Ran ran = run_berth(path);
+    EXPECT_EQ(ran.exit, 0) << verb.name;
+    EXPECT_THAT(ran.out, HasSubstr("Examples:")) << verb.name;
+    EXPECT_THAT(ran.out, HasSubstr("Exit codes:")) << verb.name;
+    EXPECT_EQ(ran.err, "") << verb.name;
+    ++verbs;
+  });
+  EXPECT_GE(verbs, 19);
+}
+
+TEST(Program, WithoutAVerbShowsWhatThereIs) {
+  const Ran ran = run_berth({});
+  EXPECT_EQ(ran.exit, 2);
+  EXPECT_THAT(ran.out, HasSubstr("deploy"));
+  EXPECT_EQ(run_berth({"--help"}).exit, 0);
+}
+
+TEST(Program, TellsItsVersion) {
+  const Ran ran = run_berth({"--version"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, "berth " BERTH_VERSION "\n");
+}
+
+TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
+  const std::pair<std::vector<std::string>, std::string> table[] = {
+      {{"depoly", "web@v1"}, "did you mean 'deploy'?"},
+      {{"deploy", "web@v1", "--forse"}, "did you mean '--force'?"},
+      {{"deploy"}, "APP@RELEASE is missing"},
+      {{"deploy", "web"}, "say which release of web"},
+      {{"deploy", "Web@v1"}, "app 'Web'"},
+      {{"deploy", "web@v1", "--timeout", "soon"}, "'soon' is no length of time"},
+      {{"deploy", "web@v1", "--until", "later"}, "'later' is neither"},
+      {{"deploy", "web/qa@v1", "--env", "dev"}, "two environments"},
+      {{"scale", "web=3"}, "APP/PROCESS=N"},
+      {{"scale", "web/web=many"}, "APP/PROCESS=N"},
+      {{"logs", "web", "--since", "yesterday"}, "'yesterday' is no moment"},
+      {{"logs", "web", "--grep", "a(", "--regex"}, "regular expression 'a('"},
+      {{"logs", "web@v1"}, "leave '@v1' out"},
+      {{"status", "web@v1"}, "more than an app"},
+      {{"remove", "web", "--purge"}, "--yes"},
+      {{"completion", "tcsh"}, "bash, zsh or fish"},
+  };
+  for (const auto& [arguments, says] : table) {
+    auto all = arguments;
+    all.insert(all.end(), {"--socket", "/nonexistent/api.sock"});
+    const Ran ran = run_berth(all);
+    EXPECT_EQ(ran.exit, 2) << says;
+    EXPECT_THAT(ran.err, HasSubstr(says));
+    EXPECT_EQ(ran.out, "") << says;
+  }
+}
+
+TEST(Program, SaysHowToReachADaemonThatIsNotThere) {
+  const Ran ran = run_berth({"status", "--socket", "/nonexistent/api.sock"});
+  EXPECT_EQ(ran.exit, 6);
+  EXPECT_THAT(ran.err, HasSubstr("/nonexistent/api.sock"));
+  EXPECT_THAT(ran.err, HasSubstr("systemctl start berthd"));
+  const Ran json = run_berth({"status", "--json", "--socket", "/nonexistent/api.sock"});
+  EXPECT_EQ(json.exit, 6);
+  EXPECT_THAT(json.err, StartsWith("{\"code\":\"unreachable\""));
+}
+
+TEST(Program, CompletesInThreeShells_WithEveryVerb) {
+  Console console;
+  const Verb root = berth_program(console);
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const Ran ran = run_berth({"completion", shell});
+    EXPECT_EQ(ran.exit, 0);
+    for (const Verb& verb : root.verbs) {
+      if (verb.hidden) continue;
+      EXPECT_THAT(ran.out, HasSubstr(verb.name)) << shell;
+    }
+    EXPECT_THAT(ran.out, HasSubstr("berth complete")) << shell;
+  }
+}
+
+TEST(Program, BashCompletesVerbsAndOptions) {
+  const std::string script = std::string(::testing::TempDir()) + "berth-completion.bash";
+  const Ran ran = run_berth({"completion", "bash"});
+  std::ofstream(script) << ran.out;
+  const auto complete = [&](const std::string& words, int place) {
+    const std::string command = fmt::format("bash -c 'source {}; COMP_WORDS=({}); COMP_CWORD={}; _berth; echo \"${{COMPREPLY[*]}}\"' > {}.out 2>&1", script,
+                                            words, place, script);
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    std::ifstream file(script + ".out");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_EQ(complete("berth dep", 1), "deploy\n");
+  EXPECT_EQ(complete("berth deploy --fo", 2), "--force\n");
+  ::unlink(script.c_str());
+  ::unlink((script + ".out").c_str());
+}
+
+TEST(Program, ManPageHasEveryVerbAndExitCode) {
+  const Ran ran = run_berth({"--man"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, StartsWith(".TH BERTH 1"));
+  Console console;
+  for_each_verb(berth_program(console), {"berth"}, [&](const Verb& verb, const std::vector<std::string>&) { EXPECT_THAT(ran.out, HasSubstr(verb.name)); });
+  for (int code = 0; code <= 9; ++code) EXPECT_THAT(ran.out, HasSubstr(fmt::format(".TP\n\\fB{}\\fR", code)));
+}
+
+}  // namespace
+}  // namespace berth::cli

@@ -1,0 +1,60 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/verbs.h"
+#include "cli/watch_deployment.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string app, to, reason, timeout = "1h";
+  bool no_wait = false;
+};
+
+Result<Exit> revert(const Console& console, const Options& options) {
+  BERTH_TRY(const auto app, app_argument(options.app, "revert"));
+  BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
+  if (!options.to.empty() && !is_release_id(options.to))
+    return fail(Errc::usage, fmt::format("--to: '{}' is no release id; 'berth releases {}' lists them", options.to, app));
+  json::object body;
+  put_if(body, "to", options.to);
+  put_if(body, "reason", options.reason);
+  const ApiClient api(console.socket);
+  BERTH_TRY(const auto answer, api.post(app_target(app, "/revert"), std::move(body)));
+  const Deployment deployment = read_deployment(answer);
+  if (deployment.already || deployment.ended()) return conclude(console, answer);
+  if (options.no_wait) {
+    if (console.json) console.document(answer);
+    console.note(fmt::format("{}: reverting to {} as deployment {}; see: berth status {}", app, deployment.release, deployment.id, app));
+    return Exit::ok;
+  }
+  auto exit = watch_deployment(console, api, deployment, {.at_most = at_most});
+  if (exit && *exit == Exit::ok)
+    console.note(fmt::format("{} is held: channels leave it alone until 'berth resume {}' or a newer release.", app, app));
+  return exit;
+}
+
+}  // namespace
+
+Verb revert_verb() {
+  auto o = std::make_shared<Options>();
+  return {
+      .name = "revert",
+      .summary = "Go back to the release before, or another one on the node",
+      .text = "What ran before is still on the node, so that this needs no repository. The app is held afterwards: channels and retries leave "
+              "it alone until 'berth resume' or a newer release.",
+      .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'"},
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::conflict, Exit::still_running}),
+      .arguments = {{"APP", "the app", &o->app, Completes::app}},
+      .options = {{"--to", "RELEASE", "this release on the node, instead of the one before", &o->to},
+                  reason_option(o->reason),
+                  {"--no-wait", "", "return at once", &o->no_wait},
+                  {"--timeout", "DURATION", "how long to wait (default 1h)", &o->timeout}},
+      .action = [o](Console& console) { return revert(console, *o); },
+  };
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,51 @@
+#include <charconv>
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string what, reason;
+};
+
+Result<Exit> scale(const Console& console, const Options& options) {
+  const auto equals = options.what.find('=');
+  const auto wrong = [&] { return fail(Errc::usage, fmt::format("berth scale: '{}' is not APP/PROCESS=N, such as web/web=4", options.what)); };
+  if (equals == std::string::npos) return wrong();
+  const std::string number = options.what.substr(equals + 1);
+  int instances = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), instances);
+  if (error != std::errc() || end != number.data() + number.size() || instances < 0 || instances > 1000) return wrong();
+  BERTH_TRY(const auto selector, parse_selector(options.what.substr(0, equals)));
+  if (!selector.process || selector.number || selector.release) return wrong();
+
+  json::object body{{"process", *selector.process}, {"instances", instances}};
+  put_if(body, "reason", options.reason);
+  BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(selector.app, "/scale"), std::move(body), kLongCall));
+  if (console.json) console.document(answer);
+  console.note(fmt::format("{}/{} is scaled to {}, until a release says another number.", selector.app, *selector.process, instances));
+  return Exit::ok;
+}
+
+}  // namespace
+
+Verb scale_verb() {
+  auto o = std::make_shared<Options>();
+  return {
+      .name = "scale",
+      .summary = "Say how many instances of a process run",
+      .text = "The number holds over deployments and reboots, until a release comes whose own number is another than now.",
+      .examples = {"berth scale web/web=4"},
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict}),
+      .arguments = {{"APP/PROCESS=N", "the process and the number", &o->what, Completes::process}},
+      .options = {reason_option(o->reason)},
+      .action = [o](Console& console) { return scale(console, *o); },
+  };
+}
+
+}  // namespace berth::cli

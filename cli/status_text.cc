@@ -1,0 +1,164 @@
+#include "cli/status_text.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "cli/json_view.h"
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+#include "core/logs/record_time.h"
+
+namespace berth::cli {
+namespace {
+
+using boost::json::value;
+
+/// What is worse comes first.
+int severity(const value& app) {
+  const std::string health = text_of(app, "health");
+  if (health == "down") return 0;
+  if (health == "degraded") return 1;
+  if (!text_of(app, "problem").empty()) return 2;
+  if (health == "deploying") return 3;
+  if (!text_of(app, "held").empty()) return 4;
+  if (health == "stopped") return 5;
+  return 6;
+}
+
+Tint tint_of(const std::string& health) {
+  if (health == "down") return Tint::bad;
+  if (health == "degraded" || health == "deploying") return Tint::warning;
+  if (health == "healthy") return Tint::good;
+  return Tint::dim;
+}
+
+/// "2/2", over all processes of the app.
+std::string ready_text(const value& app) {
+  std::int64_t ready = 0, wanted = 0;
+  for (const auto& process : list_of(app, "processes")) {
+    ready += number_of(process, "ready");
+    wanted += number_of(process, "wanted");
+  }
+  return fmt::format("{}/{}", ready, wanted);
+}
+
+/// What a person should know of the app beside its health, on a line.
+std::string note_of(const value& app, const StatusView& view) {
+  std::vector<std::string> notes;
+  if (const std::string problem = text_of(app, "problem"); !problem.empty()) notes.push_back(problem);
+  if (const auto* json = member(app, "deployment"); json != nullptr && json->is_object()) {
+    const Deployment deployment = read_deployment(*json);
+    std::string text = live_text(deployment, view.now, 0);
+    if (text.ends_with(" …")) text.resize(text.size() - std::string(" …").size());
+    notes.push_back(text);
+  }
+  if (const std::string held = text_of(app, "held"); !held.empty()) notes.push_back("held: " + held);
+  for (const auto& instance : list_of(app, "instances"))
+    if (truth_of(instance, "crash_loop")) notes.push_back(text_of(instance, "instance") + " keeps ending early");
+  std::string line;
+  for (const std::string& note : notes) line += (line.empty() ? "" : "; ") + note;
+  return line;
+}
+
+std::string ports_text(const value& app) {
+  std::string text;
+  for (const auto& process : list_of(app, "processes"))
+    if (const auto port = number_of(process, "public_port"); port > 0) text += (text.empty() ? "" : ",") + std::to_string(port);
+  return text;
+}
+
+/// Why an instance is as it is.
+std::string instance_note(const value& instance, const StatusView& view) {
+  std::string note = text_of(instance, "not_ready");
+  const auto* exit = member(instance, "last_exit");
+  if (exit != nullptr && exit->is_object() && number_of(instance, "restarts") > 0) {
+    const std::string age = since_text(text_of(*exit, "at"), view.now);
+    note += (note.empty() ? "" : "; ") + text_of(*exit, "reason") + (age.empty() ? "" : " " + age + " ago");
+  }
+  return note;
+}
+
+std::string instances_text(const value& app, const StatusView& view) {
+  std::vector<const value*> instances;
+  for (const auto& instance : list_of(app, "instances")) instances.push_back(&instance);
+  std::ranges::stable_sort(instances, {}, [](const value* instance) { return truth_of(*instance, "ready") ? 1 : 0; });
+  Table table({"INSTANCE", "RELEASE", "STATE", "SINCE", "RESTARTS", "PID", "PORT", "WHY"});
+  for (const value* instance : instances) {
+    const bool ready = truth_of(*instance, "ready");
+    const std::string phase = text_of(*instance, "phase");
+    const std::string state = ready ? (truth_of(*instance, "serving") ? "serving" : "ready") : phase == "running" ? "not ready" : phase;
+    const auto pid = number_of(*instance, "pid"), port = number_of(*instance, "port");
+    table.row({text_of(*instance, "instance"), text_of(*instance, "release"), {state, ready ? Tint::good : Tint::bad},
+               since_text(text_of(*instance, "started_at"), view.now), std::to_string(number_of(*instance, "restarts")),
+               pid > 0 ? std::to_string(pid) : "", port > 0 ? std::to_string(port) : "", instance_note(*instance, view)});
+  }
+  return table.render(view.colour, view.width);
+}
+
+std::string repository_text(const value& status, const StatusView& view) {
+  const auto* repository = member(status, "repository");
+  if (repository == nullptr || !repository->is_object()) return {};
+  const std::string url = text_of(*repository, "url");
+  if (url.empty()) return {};
+  const std::string age = since_text(text_of(*repository, "last_success"), view.now);
+  std::string text = "repository " + printable(url) + (age.empty() ? ", never read yet" : ", read " + age + " ago") + "\n";
+  if (const std::string error = text_of(*repository, "last_error"); !error.empty())
+    text = tinted("repository trouble: " + printable(error), Tint::bad, view.colour) + "\n" + text;
+  for (const auto& role : list_of(*repository, "roles")) {
+    const auto expires = logs::parse_rfc3339(text_of(role, "expires"));
+    if (expires && *expires <= view.now)
+      text += tinted(fmt::format("{} metadata expired {} ago: no new release is taken until it is signed again",
+                                 printable(text_of(role, "role")), since_text(text_of(role, "expires"), view.now)), Tint::bad, view.colour) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string node_text(const value& status, const StatusView& view) {
+  std::string text = fmt::format("{} ({}), berthd {}", text_of(status, "node"), text_of(status, "environment"), text_of(status, "version"));
+  if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
+  text = printable(text) + "\n";
+  if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
+  text += repository_text(status, view);
+  if (const auto* disk = member(status, "disk"); disk != nullptr && number_of(*disk, "free_bytes") < number_of(*disk, "reserve_bytes"))
+    text += tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc",
+                               bytes_text(static_cast<std::uint64_t>(number_of(*disk, "free_bytes"))),
+                               bytes_text(static_cast<std::uint64_t>(number_of(*disk, "reserve_bytes")))), Tint::bad, view.colour) + "\n";
+  if (!truth_of(status, "limits_enforced")) text += "limits of memory and processes are not enforced here (no cgroup2)\n";
+  return text;
+}
+
+std::string apps_text(const value& status, const StatusView& view) {
+  std::vector<const value*> apps;
+  for (const auto& app : list_of(status, "apps")) apps.push_back(&app);
+  std::ranges::sort(apps, {}, [](const value* app) { return std::pair(severity(*app), text_of(*app, "app")); });
+  Table table({"APP", "RELEASE", "HEALTH", "READY", "SINCE", "PORT", "NOTE"});
+  for (const value* app : apps) {
+    const std::string health = text_of(*app, "health");
+    const std::string active = text_of(*app, "active");
+    table.row({{text_of(*app, "app"), Tint::bold}, active.empty() ? "none" : active, {health, tint_of(health)}, ready_text(*app),
+               since_text(text_of(*app, "since"), view.now), ports_text(*app), note_of(*app, view)});
+  }
+  return table.render(view.colour, view.width);
+}
+
+std::string app_text(const value& app, const StatusView& view) {
+  const std::string name = text_of(app, "app"), health = text_of(app, "health"), active = text_of(app, "active");
+  std::string text = tinted(name, Tint::bold, view.colour) + (active.empty() ? ", no active release" : "@" + active) + ", " +
+                     tinted(health, tint_of(health), view.colour);
+  if (const std::string since = since_text(text_of(app, "since"), view.now); !since.empty()) text += " since " + since;
+  text += ", " + ready_text(app) + " instances ready";
+  if (const std::string strategy = text_of(app, "strategy"); !strategy.empty()) text += ", " + strategy;
+  if (const std::string previous = text_of(app, "previous"); !previous.empty()) text += ", before it " + previous;
+  text += "\n";
+  if (const std::string note = note_of(app, view); !note.empty()) text += tinted(printable(note), Tint::warning, view.colour) + "\n";
+  for (const auto& rejected : list_of(app, "rejected"))
+    text += printable(fmt::format("rejected: {} {} ago: {}", text_of(rejected, "release"), since_text(text_of(rejected, "at"), view.now),
+                                  text_of(rejected, "reason"))) + "\n";
+  return text + instances_text(app, view);
+}
+
+}  // namespace berth::cli

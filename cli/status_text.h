@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include <boost/json/value.hpp>
+
+#include "cli/deployment.h"
+
+namespace berth::cli {
+
+struct StatusView {
+  WallTime now;
+  bool colour = false;
+  int width = 0;  ///< 0: nothing is shortened
+};
+
+/// The node in a line or two, with what is wrong about it: "edge-1 (production), berthd 0.1.0 since 3d".
+std::string node_text(const boost::json::value& status, const StatusView& view);
+
+/// A table of all apps, the ones in trouble first.
+std::string apps_text(const boost::json::value& status, const StatusView& view);
+
+/// Everything about one app: its release, deployment, rejected releases, and a table of its instances.
+std::string app_text(const boost::json::value& app, const StatusView& view);
+
+}  // namespace berth::cli

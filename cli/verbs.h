@@ -1,0 +1,30 @@
+#pragma once
+
+#include "cli/command.h"
+
+namespace berth::cli {
+
+// A file for each; every function describes its verb and what it does.
+Verb releases_verb();
+Verb apps_verb();
+Verb deploy_verb();
+Verb status_verb();
+Verb logs_verb();
+Verb history_verb();
+Verb events_verb();
+Verb revert_verb();
+Verb resume_verb();
+Verb remove_verb();
+Verb restart_verb();
+Verb stop_verb();
+Verb start_verb();
+Verb scale_verb();
+Verb pin_verb();
+Verb unpin_verb();
+Verb cancel_verb();
+Verb gc_verb();
+
+/// The whole tree: `berth` with its common options, which go into `console`, and all verbs.
+Verb berth_program(Console& console);
+
+}  // namespace berth::cli

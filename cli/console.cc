@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <boost/json/object.hpp>
@@ -27,7 +28,13 @@ void Console::note(std::string_view text) const {
 }
 
 void Console::warn(std::string_view text) const {
-  const std::string whole = "berth: " + printable(text) + "\n";
+  // Complaints about a call begin with the verb, "berth deploy: …".
+  std::string whole = text.starts_with("berth ") || text.starts_with("berth: ") ? "" : "berth: ";
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    whole += printable(text.substr(begin, end - begin)) + "\n";
+    begin = end + 1;
+  }
   std::fwrite(whole.data(), 1, whole.size(), err);
 }
 

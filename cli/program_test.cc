@@ -11,6 +11,7 @@ namespace berth::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 /// Calls `visit(verb, path)` for every verb that can be run.
@@ -79,6 +80,7 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
     const Ran ran = run_berth(all);
     EXPECT_EQ(ran.exit, 2) << says;
     EXPECT_THAT(ran.err, HasSubstr(says));
+    EXPECT_THAT(ran.err, Not(HasSubstr("berth: berth"))) << says;
     EXPECT_EQ(ran.out, "") << says;
   }
 }

@@ -1,0 +1,116 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/keeper/launch.h"
+#include "daemon/keeper/text.h"
+
+namespace berth::keeper {
+namespace {
+
+constexpr int kMostArguments = 4096;
+constexpr int kFirstSocket = 3;   // as sd_listen_fds has it
+constexpr int kOutOfTheWay = 100; // above everything that is put in its place
+
+// Touched in the child only: the keeper's own memory stays small.
+char* arguments[kMostArguments + 1];
+char* environment[kMostArguments + 1];
+int argument_count, environment_count;
+char listen_pid[32];
+
+[[noreturn]] void give_up(int failure, Stage stage, int error) {
+  const StartFailure report{stage, error};
+  (void)!write(failure, &report, sizeof report);
+  _exit(127);
+}
+
+bool add(char** list, int* count, const char* value) {
+  if (*count == kMostArguments) return false;
+  list[(*count)++] = const_cast<char*>(value);
+  return true;
+}
+
+/// Puts the descriptors where the app expects them, and closes all others.
+bool arrange_files(const ChildFiles& files, int* failure) {
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  int from[kMostSockets + 3] = {null, files.out, files.err};
+  for (int i = 0; i < files.socket_count; i++) from[kFirstSocket + i] = files.sockets[i];
+  const int count = kFirstSocket + files.socket_count;
+  *failure = fcntl(*failure, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  if (null < 0 || *failure < 0) return false;
+  for (int i = 0; i < count; i++) {
+    if ((from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, kOutOfTheWay)) < 0) return false;
+  }
+  for (int i = 0; i < count; i++) {
+    if (dup2(from[i], i) < 0) return false;
+  }
+  if (dup3(*failure, count, O_CLOEXEC) < 0) return false;
+  *failure = count;
+  return syscall(SYS_close_range, count + 1, ~0u, 0) == 0;
+}
+
+bool join(const char* cgroup) {
+  char path[400];
+  Text(path, sizeof path).add(cgroup).add("/cgroup.procs");
+  const int procs = open(path, O_WRONLY | O_CLOEXEC);
+  return procs >= 0 && write(procs, "0", 1) == 1 && close(procs) == 0;
+}
+
+void reset_signals() {
+  for (int number = 1; number < 65; number++) signal(number, SIG_DFL);  // SIGKILL and SIGSTOP refuse: fine
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace
+
+void become_app(const ChildFiles& files, const char* cgroup) {
+  int failure = files.failure;
+  setsid();
+
+  const LaunchFile launch(files.launch);
+  if (!launch.good()) give_up(failure, Stage::read_launch, EINVAL);
+  const char* directory = "/";
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool privileged = false;
+  for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1) {
+    bool fits = true;
+    if (const char* argument = value_of(record, "arg")) fits = add(arguments, &argument_count, argument);
+    if (const char* variable = value_of(record, "env")) fits = add(environment, &environment_count, variable);
+    if (value_of(record, "listen_pid") != nullptr) {
+      Text(listen_pid, sizeof listen_pid).add("LISTEN_PID=").number(static_cast<uint64_t>(getpid()));
+      fits = add(environment, &environment_count, listen_pid);
+    }
+    if (const char* value = value_of(record, "directory")) directory = value;
+    if (const char* value = value_of(record, "uid")) uid = static_cast<uid_t>(to_number(value, -1));
+    if (const char* value = value_of(record, "gid")) gid = static_cast<gid_t>(to_number(value, -1));
+    if (const char* value = value_of(record, "may_gain_privileges")) privileged = *value == '1';
+    if (!fits) give_up(failure, Stage::read_launch, E2BIG);
+  }
+  if (argument_count == 0) give_up(failure, Stage::read_launch, EINVAL);
+
+  if (*cgroup && !join(cgroup)) give_up(failure, Stage::join_cgroup, errno);
+  // So that the app can open /dev/stdout, as servers do that reopen their logs by name.
+  (void)!fchown(files.out, uid, gid);
+  (void)!fchown(files.err, uid, gid);
+  if (!arrange_files(files, &failure)) give_up(failure, Stage::pass_sockets, errno);
+  if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);
+  if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);
+  if (!privileged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(failure, Stage::set_user, errno);
+  umask(022);
+  if (chdir(directory) != 0) give_up(failure, Stage::enter_directory, errno);
+  reset_signals();
+  execve(arguments[0], arguments, environment);
+  give_up(failure, Stage::execute, errno);
+}
+
+}  // namespace berth::keeper

@@ -1,0 +1,110 @@
+#include "daemon/keeper/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace berth::keeper {
+namespace {
+
+/// Touched only while descriptors are passed.
+alignas(cmsghdr) char control_buffer[CMSG_SPACE(sizeof(int) * (kMostSockets + 3))];
+
+}  // namespace
+
+void Message::close_fds() {
+  for (int i = 0; i < fd_count; i++) {
+    if (fds[i] >= 0) close(fds[i]);
+  }
+  fd_count = 0;
+}
+
+bool Control::listen_at(const char* path) {
+  path_ = path;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, false;
+  strcpy(address.sun_path, path);
+  listener_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (listener_ < 0) return false;
+  unlink(path);
+  const mode_t before = umask(0177);
+  const bool bound = bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  umask(before);
+  return bound && listen(listener_, 4) == 0;
+}
+
+bool Control::accept_connection() {
+  const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) return false;
+  drop();
+  connection_ = fd;
+  return true;
+}
+
+bool Control::receive(Message* message) {
+  message->fd_count = 0;
+  iovec part{message->bytes, sizeof message->bytes};
+  msghdr head{};
+  head.msg_iov = &part;
+  head.msg_iovlen = 1;
+  head.msg_control = control_buffer;
+  head.msg_controllen = sizeof control_buffer;
+  const ssize_t n = recvmsg(connection_, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  for (cmsghdr* c = n > 0 ? CMSG_FIRSTHDR(&head) : nullptr; c != nullptr; c = CMSG_NXTHDR(&head, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
+      if (message->fd_count <= kMostSockets) message->fds[message->fd_count++] = fd;
+      else close(fd);
+    }
+  }
+  message->size = n > 0 ? static_cast<size_t>(n) : 0;
+  const Header* header = reinterpret_cast<const Header*>(message->bytes);
+  if (n < static_cast<ssize_t>(sizeof(Header)) || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || header->size != message->size ||
+      header->version != kProtocolVersion) {
+    message->close_fds();
+    drop();
+    return false;
+  }
+  return true;
+}
+
+void Control::send(const void* bytes, size_t size, const int* fds, int fd_count) {
+  if (connection_ < 0) return;
+  iovec part{const_cast<void*>(bytes), size};
+  msghdr head{};
+  head.msg_iov = &part;
+  head.msg_iovlen = 1;
+  if (fd_count > 0) {
+    head.msg_control = control_buffer;
+    head.msg_controllen = CMSG_SPACE(sizeof(int) * static_cast<size_t>(fd_count));
+    memset(control_buffer, 0, head.msg_controllen);
+    cmsghdr* c = CMSG_FIRSTHDR(&head);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = static_cast<unsigned>(CMSG_LEN(sizeof(int) * static_cast<size_t>(fd_count)));
+    memcpy(CMSG_DATA(c), fds, sizeof(int) * static_cast<size_t>(fd_count));
+  }
+  if (sendmsg(connection_, &head, MSG_DONTWAIT | MSG_NOSIGNAL) != static_cast<ssize_t>(size)) drop();
+}
+
+void Control::drop() {
+  if (connection_ >= 0) close(connection_);
+  connection_ = -1;
+}
+
+void Control::close_all() {
+  unlink(path_);
+  drop();
+  close(listener_);
+  listener_ = -1;
+}
+
+}  // namespace berth::keeper

@@ -1,0 +1,374 @@
+#include "daemon/keeper/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/keeper/clock.h"
+#include "daemon/keeper/processes.h"
+#include "daemon/keeper/text.h"
+
+namespace berth::keeper {
+namespace {
+
+constexpr int64_t kLaunchWaitMs = 30000;
+constexpr int64_t kKillAgainMs = 50;    ///< for what is forked while everything is being killed
+constexpr int64_t kReleaseMs = 1000;    ///< of quiet, before buffers are given back
+constexpr int kPipeBytes = 256 << 10;
+alignas(4096) char input[64 << 10];
+
+bool complain(const char* doing) {
+  char line[200];
+  Text text(line, sizeof line);
+  text.add("berth-keeper: ").add(doing).add(": ").add(strerror(errno)).add("\n");
+  (void)!write(2, line, text.size());
+  return false;
+}
+
+}  // namespace
+
+bool Keeper::begin(const char* socket, const char* log_directory, bool delegated) {
+  log_directory_ = log_directory;
+  if (!control_.listen_at(socket)) return complain(socket);
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return complain("become a subreaper");
+  if (delegated) split_own_cgroup(own_cgroup_, sizeof own_cgroup_);
+
+  sigset_t set;
+  sigemptyset(&set);
+  const int handled[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+  for (int number : handled) sigaddset(&set, number);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (signals_ < 0) return complain("signalfd");
+  for (auto& ends : pipes_) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return complain("pipe");
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // as far as allowed
+  }
+  state_.header = {Type::state, kProtocolVersion, sizeof(State)};
+  state_.keeper_pid = getpid();
+  launch_deadline_ = monotonic_ms() + kLaunchWaitMs;
+  return true;
+}
+
+int Keeper::run() {
+  while (!done_) {
+    pollfd polled[] = {{pipes_[0][0], POLLIN, 0}, {pipes_[1][0], POLLIN, 0},          {executed_, POLLIN, 0},
+                       {signals_, POLLIN, 0},     {control_.connection(), POLLIN, 0}, {control_.listener(), POLLIN, 0}};
+    const int ready = poll(polled, 6, timeout(monotonic_ms()));
+    if (ready < 0 && errno != EINTR) return 1;
+    if (ready > 0) {
+      if (polled[0].revents) read_stream(Stream::out, 8);
+      if (polled[1].revents) read_stream(Stream::err, 8);
+      if (polled[2].revents) on_executed();
+      if (polled[3].revents) on_signals();
+      Message message;
+      if (polled[4].revents && control_.receive(&message)) on_message(&message);
+      if (polled[5].revents && control_.accept_connection()) send_state(Event::hello);
+    }
+    on_timers(monotonic_ms());
+  }
+  return 0;
+}
+
+int Keeper::timeout(int64_t now) const {
+  int64_t first = 0;
+  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_};
+  for (const int64_t at : deadlines) {
+    if (at != 0 && (first == 0 || at < first)) first = at;
+  }
+  if (first == 0) return -1;
+  return first <= now ? 0 : static_cast<int>(first - now);
+}
+
+void Keeper::on_timers(int64_t now) {
+  const auto over = [now](int64_t* at) { return *at != 0 && *at <= now ? (*at = 0, true) : false; };
+  if (over(&launch_deadline_)) {
+    control_.close_all();
+    done_ = true;
+  }
+  if (over(&kill_at_)) kill_everything();
+  if (over(&start_at_)) start_app();
+  if (over(&settled_at_)) {
+    crash_loop_.settled();
+    send_state(Event::settled);
+  }
+  if (over(&release_at_)) {
+    log_.release_memory();
+    madvise(input, sizeof input, MADV_DONTNEED);
+    if (log_.dropped() != dropped_told_) send_state(Event::logs_dropped);
+  }
+}
+
+void Keeper::on_signals() {
+  signalfd_siginfo info;
+  bool children = false;
+  while (read(signals_, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGCHLD) children = true;
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) request_stop(-1);
+  }
+  if (children) on_children();
+}
+
+void Keeper::on_children() {
+  int status = 0;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid == state_.app_pid) on_main_exit(status);
+  }
+  const bool none_left = pid < 0 && errno == ECHILD;
+  const bool main_gone = state_.app_pid == 0 && (state_.phase == Phase::clearing || state_.phase == Phase::stopping);
+  if (none_left && main_gone) return go_on();
+  // Whoever dies leaves its own children to this process.
+  if (killing_ && !none_left) kill_everything();
+}
+
+void Keeper::start_app() {
+  StartFailure failure{Stage::none, 0};
+  start_at_ = 0;
+  want_restart_ = false;
+  oom_kills_ = oom_kills(rules_.cgroup);
+  started_ = monotonic_ms();
+  state_.started_ms = wall_ms();
+  state_.phase = Phase::starting;
+  if (fork_app(&failure)) return;
+  state_.last_exit.stage = failure.stage;
+  state_.last_exit.error = failure.error;
+  on_main_exit(127 << 8);
+  on_children();
+}
+
+bool Keeper::fork_app(StartFailure* failure) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return *failure = {Stage::pipe, errno}, false;
+  state_.last_exit.stage = Stage::none;
+  const pid_t child = fork();
+  if (child == 0) {
+    become_app({launch_, pipes_[0][1], pipes_[1][1], ends[1], sockets_, socket_count_}, rules_.cgroup);
+  }
+  if (child < 0) *failure = {Stage::fork, errno};
+  close(ends[1]);
+  if (child < 0) return close(ends[0]), false;
+  executed_ = ends[0];
+  state_.app_pid = child;
+  return true;
+}
+
+void Keeper::on_executed() {
+  StartFailure failure;
+  const ssize_t n = read(executed_, &failure, sizeof failure);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  close(executed_);
+  executed_ = -1;
+  if (n == sizeof failure) {
+    state_.last_exit.stage = failure.stage;
+    state_.last_exit.error = failure.error;
+    return;  // its exit follows
+  }
+  state_.starts++;
+  if (state_.phase == Phase::starting) state_.phase = Phase::running;
+  if (crash_loop_.count > 0) settled_at_ = started_ + CrashLoop::kSettledMs;
+  send_state(Event::started);
+}
+
+void Keeper::on_main_exit(int status) {
+  if (executed_ >= 0) on_executed();
+  drain();
+  const int64_t now = monotonic_ms();
+  LastExit& last = state_.last_exit;
+  last.status = status;
+  last.at_ms = wall_ms();
+  last.ran_ms = now - started_;
+  last.cause = want_stop_                                   ? Cause::stopped
+               : last.stage != Stage::none                  ? Cause::not_started
+               : want_restart_                              ? (restart_is_liveness_ ? Cause::liveness : Cause::asked)
+               : oom_kills(rules_.cgroup) > oom_kills_      ? Cause::oom
+               : WIFSIGNALED(status)                        ? Cause::signal
+                                                            : Cause::exit;
+  if (last.cause != Cause::asked && last.cause != Cause::liveness) last.reason[0] = 0;
+  state_.exits[static_cast<int>(last.cause)]++;
+  state_.app_pid = 0;
+  settled_at_ = 0;
+  if (!want_stop_ && !want_restart_ && last.ran_ms < rules_.policy.early_ms) {
+    early_exits_++;
+    crash_loop_.early_exit(now);
+  } else {
+    early_exits_ = 0;
+  }
+  if (state_.phase != Phase::stopping) state_.phase = Phase::clearing;
+  send_state(Event::exited);
+  clear_leftovers();
+}
+
+/// Asks what the main process left behind to stop; it has until the grace is over. Nothing happens where nothing is left.
+void Keeper::clear_leftovers() {
+  signal_children(rules_.stop_signal);
+  if (kill_at_ == 0) kill_at_ = monotonic_ms() + rules_.grace_ms;
+}
+
+/// No process of the app is left.
+void Keeper::go_on() {
+  kill_at_ = 0;
+  killing_ = false;
+  drain();
+  log_.finish();
+  if (want_stop_) {
+    state_.phase = Phase::ended;
+    send_state(Event::gone);
+    control_.close_all();
+    done_ = true;
+    return;
+  }
+  const LastExit& last = state_.last_exit;
+  if (want_restart_) return start_app();
+  if (!starts_again(rules_.restart, last.cause == Cause::not_started || last.status != 0)) {
+    state_.phase = Phase::ended;
+    return send_state(Event::ended);
+  }
+  state_.wait_ms = wait_before_start(rules_.policy, early_exits_);
+  if (state_.wait_ms == 0) return start_app();
+  state_.phase = Phase::waiting;
+  start_at_ = monotonic_ms() + state_.wait_ms;
+  send_state(Event::waiting);
+}
+
+void Keeper::kill_everything() {
+  killing_ = true;
+  kill_cgroup(rules_.cgroup);
+  signal_children(SIGKILL);
+  kill_at_ = monotonic_ms() + kKillAgainMs;
+}
+
+void Keeper::stop_main() {
+  if (state_.app_pid != 0) {
+    kill(state_.app_pid, rules_.stop_signal);
+    if (rules_.stop_signal != SIGKILL) kill(state_.app_pid, SIGCONT);  // a stopped process could not act on it
+  }
+}
+
+void Keeper::request_stop(int64_t grace_ms) {
+  const bool again = want_stop_;
+  want_stop_ = true;
+  start_at_ = 0;
+  const int64_t kill_at = monotonic_ms() + (grace_ms >= 0 ? grace_ms : rules_.grace_ms);
+  if (kill_at_ == 0 || kill_at < kill_at_) kill_at_ = kill_at;
+  const bool clearing = state_.phase == Phase::clearing;
+  state_.phase = Phase::stopping;
+  if (!again) {
+    send_state(Event::stopping);
+    if (!clearing) stop_main();
+  }
+  on_children();  // there may be none
+}
+
+void Keeper::request_restart(bool liveness, const char* reason) {
+  if (want_stop_ || state_.phase == Phase::blank) return;
+  Text(state_.last_exit.reason, sizeof state_.last_exit.reason).add(reason);
+  if (state_.phase == Phase::waiting || state_.phase == Phase::ended) {
+    early_exits_ = 0;
+    return start_app();
+  }
+  restart_is_liveness_ = liveness;
+  if (want_restart_) return;
+  want_restart_ = true;
+  if (!busy()) return;
+  kill_at_ = monotonic_ms() + rules_.grace_ms;
+  stop_main();
+}
+
+void Keeper::on_message(Message* message) {
+  switch (message->type()) {
+    case Type::launch:
+      on_launch(message);
+      break;
+    case Type::stop:
+      if (const Stop* stop = message->as<Stop>()) request_stop(stop->grace_ms);
+      break;
+    case Type::restart:
+      if (const Restart* restart = message->as<Restart>(); restart != nullptr && restart->reason[sizeof restart->reason - 1] == 0) {
+        request_restart(restart->liveness != 0, restart->reason);
+      }
+      break;
+    case Type::signal:
+      if (const Signal* signal = message->as<Signal>(); signal != nullptr && state_.app_pid != 0) kill(state_.app_pid, signal->signal);
+      break;
+    case Type::get_fds:
+      send_fds();
+      break;
+    default:
+      break;
+  }
+  message->close_fds();
+}
+
+void Keeper::on_launch(Message* message) {
+  LaunchRules rules;
+  if (message->fd_count < 1 || want_stop_ || !read_rules(message->fds[0], &rules)) return control_.drop();
+  if (state_.phase != Phase::blank && strcmp(rules.id, rules_.id) != 0) return control_.drop();
+  rules_ = rules;
+  if (rules_.cgroup[0] == 0) Text(rules_.cgroup, sizeof rules_.cgroup).add(own_cgroup_);
+  if (launch_ >= 0) close(launch_);
+  for (int i = 0; i < socket_count_; i++) close(sockets_[i]);
+  launch_ = message->fds[0];
+  socket_count_ = message->fd_count - 1;
+  memcpy(sockets_, message->fds + 1, sizeof(int) * static_cast<size_t>(socket_count_));
+  message->fd_count = 0;
+
+  Text(state_.id, sizeof state_.id).add(rules_.id);
+  Text(state_.cgroup, sizeof state_.cgroup).add(rules_.cgroup);
+  state_.launch_digest = rules_.digest;
+  log_.segment().set(log_directory_, rules_.segment_bytes, rules_.keep_bytes);
+  launch_deadline_ = 0;
+  if (state_.phase == Phase::blank) start_app();
+}
+
+void Keeper::send_state(Event event) {
+  state_.event = event;
+  state_.crash_loop = crash_loop_.looping;
+  state_.log_lines = log_.lines();
+  state_.log_dropped = dropped_told_ = log_.dropped();
+  control_.send(&state_, sizeof state_);
+}
+
+void Keeper::send_fds() {
+  alignas(Header) char answer[kMostMessage];
+  int count = 0;
+  const size_t names = read_socket_names(launch_, answer + sizeof(Header), sizeof answer - sizeof(Header), &count);
+  if (count != socket_count_) count = 0;
+  const size_t size = sizeof(Header) + (count > 0 ? names : 0);
+  const Header header{Type::fds, kProtocolVersion, static_cast<uint32_t>(size)};
+  memcpy(answer, &header, sizeof header);
+  int fds[kMostSockets + 2];
+  memcpy(fds, sockets_, sizeof(int) * static_cast<size_t>(count));
+  fds[count] = pipes_[0][0];
+  fds[count + 1] = pipes_[1][0];
+  control_.send(answer, size, fds, count + 2);
+}
+
+/// Reads at most `most` times; true when there may be more.
+bool Keeper::read_stream(Stream stream, int most) {
+  const int fd = pipes_[static_cast<int>(stream)][0];
+  for (int i = 0; i < most; i++) {
+    const ssize_t n = read(fd, input, sizeof input);
+    if (n <= 0) return false;
+    log_.add(stream, input, static_cast<size_t>(n));
+    release_at_ = monotonic_ms() + kReleaseMs;
+    if (n < static_cast<ssize_t>(sizeof input)) return false;
+  }
+  return true;
+}
+
+/// What the app wrote before it ended; bounded, since what it left behind may write on.
+void Keeper::drain() {
+  read_stream(Stream::out, 2 * kPipeBytes / static_cast<int>(sizeof input));
+  read_stream(Stream::err, 2 * kPipeBytes / static_cast<int>(sizeof input));
+}
+
+}  // namespace berth::keeper

@@ -1,0 +1,110 @@
+#include "daemon/keeper/launch_file.h"
+
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon/keeper/protocol.h"
+
+namespace berth::keeper {
+namespace {
+
+/// Collects `key=value` records.
+class Records {
+ public:
+  void add(std::string_view key, std::string_view value) {
+    if (value.find('\0') != std::string_view::npos && bad_.empty()) bad_ = key;
+    text_.append(key).append("=").append(value).push_back('\0');
+  }
+  void add(std::string_view key, std::int64_t value) { add(key, std::to_string(value)); }
+  const std::string& text() const { return text_; }
+  const std::string& bad() const { return bad_; }  ///< the key of a value with a NUL in it
+
+ private:
+  std::string text_, bad_;
+};
+
+std::string_view name_of(RestartWhen when) {
+  return when == RestartWhen::never ? "never" : when == RestartWhen::on_failure ? "on_failure" : "always";
+}
+
+void add_environment(Records& records, const Launch& launch) {
+  for (const auto& [name, value] : launch.environment) records.add("env", name + "=" + value);
+  std::string names;
+  for (const auto& [name, socket] : launch.sockets) {
+    records.add("listen", name);
+    names += (names.empty() ? "" : ":") + name;
+  }
+  if (launch.sockets.empty() || !launch.listen_variables) return;
+  records.add("env", fmt::format("LISTEN_FDS={}", launch.sockets.size()));
+  records.add("env", "LISTEN_FDNAMES=" + names);
+  records.add("listen_pid", 1);
+}
+
+Result<Fd> seal(const std::string& text) {
+  Fd fd(::memfd_create("berth-launch", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) return fail_errno("make a memfd for the launch");
+  for (std::size_t done = 0; done < text.size();) {
+    const auto n = ::write(fd.get(), text.data() + done, text.size() - done);
+    if (n <= 0) return fail_errno("write the launch");
+    done += static_cast<std::size_t>(n);
+  }
+  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) return fail_errno("seal the launch");
+  return fd;
+}
+
+}  // namespace
+
+Result<LaunchMemory> make_launch(const Launch& launch) {
+  if (launch.argv.empty()) return fail(Errc::usage, launch.id + ": its command is empty");
+  if (launch.sockets.size() > kMostSockets) {
+    return fail(Errc::usage, fmt::format("{}: {} listening sockets are more than {}", launch.id, launch.sockets.size(), kMostSockets));
+  }
+  Records records;
+  records.add("id", launch.id);
+  for (const auto& argument : launch.argv) records.add("arg", argument);
+  add_environment(records, launch);
+  records.add("directory", launch.directory);
+  records.add("uid", launch.uid);
+  records.add("gid", launch.gid);
+  records.add("may_gain_privileges", launch.may_gain_privileges ? 1 : 0);
+  records.add("stop_signal", launch.stop_signal);
+  records.add("grace_ms", launch.grace_ms);
+  records.add("restart", name_of(launch.restart));
+  records.add("early_ms", launch.policy.early_ms);
+  records.add("first_ms", launch.policy.first_ms);
+  records.add("longest_ms", launch.policy.longest_ms);
+  records.add("segment_bytes", static_cast<std::int64_t>(launch.segment_bytes));
+  records.add("keep_bytes", static_cast<std::int64_t>(launch.keep_bytes));
+  if (!launch.cgroup.empty()) records.add("cgroup", launch.cgroup);
+  if (!records.bad().empty()) return fail(Errc::usage, fmt::format("{}: a value of '{}' has a NUL byte in it", launch.id, records.bad()));
+  if (records.text().size() > kMostLaunch) {
+    return fail(Errc::usage, fmt::format("{}: its command and environment are over {} bytes", launch.id, kMostLaunch));
+  }
+  BERTH_TRY(Fd fd, seal(records.text()));
+  return LaunchMemory{std::move(fd), digest(records.text().data(), records.text().size())};
+}
+
+std::string describe_failure(int stage, int error, const std::string& program) {
+  const auto doing = [&]() -> std::string {
+    switch (static_cast<Stage>(stage)) {
+      case Stage::none: return "start";
+      case Stage::pipe: return "make a pipe";
+      case Stage::fork: return "fork";
+      case Stage::read_launch: return "read the launch (too many arguments or variables?)";
+      case Stage::join_cgroup: return "enter its cgroup";
+      case Stage::open_null: return "open /dev/null";
+      case Stage::pass_sockets: return "pass its sockets";
+      case Stage::set_user: return "become its user";
+      case Stage::enter_directory: return "enter its working folder";
+      case Stage::execute: return "execute " + program;
+    }
+    return "start";
+  }();
+  return doing + ": " + std::strerror(error);
+}
+
+}  // namespace berth::keeper

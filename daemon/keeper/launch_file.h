@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "core/files/fd.h"
+#include "core/result.h"
+#include "daemon/keeper/restart_policy.h"
+
+namespace berth::keeper {
+
+/// What a keeper is told to run.
+struct Launch {
+  std::string id;                                  ///< "web/worker.2@v42"
+  std::vector<std::string> argv;                   ///< argv[0] is absolute
+  std::map<std::string, std::string> environment;
+  std::string directory = "/";
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool may_gain_privileges = false;                ///< else PR_SET_NO_NEW_PRIVS
+  int stop_signal = 15;
+  std::int64_t grace_ms = 10'000;
+  RestartWhen restart = RestartWhen::always;
+  RestartPolicy policy;
+  std::uint64_t segment_bytes = 10u << 20;
+  std::uint64_t keep_bytes = 100u << 20;
+  std::string cgroup;                              ///< folder that the app's processes enter; empty: none
+  std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket; the app gets them as 3, 4, …
+  bool listen_variables = true;                    ///< LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID, when there are sockets
+};
+
+/// A launch as the keeper reads it: a sealed memfd.
+struct LaunchMemory {
+  Fd fd;
+  std::uint64_t digest = 0;  ///< as the keeper's state tells it
+};
+
+/// Fails with `Errc::usage` for text with a NUL in it, a variable without a name, or more than a keeper takes.
+Result<LaunchMemory> make_launch(const Launch& launch);
+
+/// Why starting failed at `stage`, for a person: "execute /x/server: No such file or directory".
+std::string describe_failure(int stage, int error, const std::string& program);
+
+}  // namespace berth::keeper

@@ -1,0 +1,128 @@
+#include "daemon/keeper/log_writer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "daemon/keeper/clock.h"
+#include "daemon/keeper/text.h"
+
+namespace berth::keeper {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kHead = 30 + 8 + 1 + 2;  ///< "TIME stdout F "
+constexpr size_t kOut = size_t{128} << 10;
+// Outside the class, each on pages of its own, so that their memory can be given back.
+alignas(kPage) char output[kOut];
+alignas(kPage) char unfinished[2][LogWriter::kMostPiece];
+
+uint64_t count_newlines(const char* p, size_t size) {
+  uint64_t count = 0;
+  for (size_t i = 0; i < size; i++) count += p[i] == '\n';
+  return count;
+}
+
+}  // namespace
+
+void LogWriter::add(Stream stream, const char* bytes, size_t size) {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  char stamp[30];
+  write_timestamp(stamp, now);
+
+  Pending& pending = pending_[static_cast<int>(stream)];
+  char* buffer = unfinished[static_cast<int>(stream)];
+  const char* const end = bytes + size;
+  while (bytes < end) {
+    const char* newline = static_cast<const char*>(memchr(bytes, '\n', static_cast<size_t>(end - bytes)));
+    const char* stop = newline != nullptr ? newline : end;
+    if (pending.size == 0 && newline != nullptr && static_cast<size_t>(stop - bytes) <= kMostPiece) {
+      emit(stream, 'F', stamp, bytes, static_cast<size_t>(stop - bytes));
+      pending.continues = false;
+      bytes = newline + 1;
+      continue;
+    }
+    while (bytes < stop) {
+      if (pending.size == kMostPiece) {
+        emit(stream, 'P', pending.stamp, buffer, pending.size);
+        pending.size = 0;
+        pending.continues = true;
+      }
+      if (pending.size == 0) memcpy(pending.stamp, stamp, sizeof stamp);
+      size_t n = static_cast<size_t>(stop - bytes);
+      if (n > kMostPiece - pending.size) n = kMostPiece - pending.size;
+      memcpy(buffer + pending.size, bytes, n);
+      pending.size += n;
+      bytes += n;
+    }
+    if (newline != nullptr) {
+      emit(stream, 'F', pending.stamp, buffer, pending.size);
+      pending.size = 0;
+      pending.continues = false;
+      bytes = newline + 1;
+    }
+  }
+  flush();
+}
+
+void LogWriter::finish() {
+  for (int i = 0; i < 2; i++) {
+    Pending& pending = pending_[i];
+    if (pending.size > 0 || pending.continues) emit(static_cast<Stream>(i), 'F', pending.stamp, unfinished[i], pending.size);
+    pending.size = 0;
+    pending.continues = false;
+  }
+  flush();
+}
+
+void LogWriter::emit(Stream stream, char tag, const char* stamp, const char* text, size_t size) {
+  if (kOut - out_ < kHead + size + 1) flush();
+  char* to = output + out_;
+  memcpy(to, stamp, 30);
+  memcpy(to + 30, stream == Stream::out ? " stdout " : " stderr ", 8);
+  to[38] = tag;
+  to[39] = ' ';
+  memcpy(to + 40, text, size);
+  to[40 + size] = '\n';
+  out_ += 40 + size + 1;
+}
+
+void LogWriter::flush() {
+  if (out_ == 0) return;
+  size_t done = 0;
+  if (untold_ == 0 || tell_gap()) done = segment_.append(output, out_);
+  lines_ += count_newlines(output, done);
+  if (done < out_) {
+    error_ = errno;
+    const uint64_t lost = count_newlines(output + done, out_ - done);
+    dropped_ += lost;
+    untold_ += lost;
+  }
+  out_ = 0;
+}
+
+/// Writes, in the place of what was lost, how much it was.
+bool LogWriter::tell_gap() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  char stamp[30], line[200];
+  write_timestamp(stamp, now);
+  Text text(line, sizeof line);
+  text.add(stamp, sizeof stamp).add(" stderr F berth-keeper: ").number(untold_).add(" log lines are missing here: ");
+  text.add(strerror(error_)).add("\n");
+  if (segment_.append(line, text.size()) < text.size()) return false;
+  lines_++;
+  untold_ = 0;
+  return true;
+}
+
+void LogWriter::release_memory() {
+  madvise(output, sizeof output, MADV_DONTNEED);
+  for (int i = 0; i < 2; i++) {
+    const size_t used = (pending_[i].size + kPage - 1) / kPage * kPage;
+    if (used < kMostPiece) madvise(unfinished[i] + used, kMostPiece - used, MADV_DONTNEED);
+  }
+}
+
+}  // namespace berth::keeper

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/keeper/log_segment.h"
+
+namespace berth::keeper {
+
+enum class Stream : uint8_t { out, err };
+
+/// Makes CRI lines of what an app writes, in a fixed amount of memory, and never waits for anything but the disk. What the disk does not
+/// take is counted and told in the log once it takes lines again.
+class LogWriter {
+ public:
+  static constexpr size_t kMostPiece = 16u << 10;  ///< a longer line is written in pieces, tag P
+
+  LogSegment& segment() { return segment_; }
+
+  /// What the app wrote next to `stream`.
+  void add(Stream stream, const char* bytes, size_t size);
+  /// Nothing more follows on either stream: an unfinished line ends here.
+  void finish();
+
+  uint64_t lines() const { return lines_; }      ///< written
+  uint64_t dropped() const { return dropped_; }  ///< lost
+  /// Gives the buffers' memory back, except for what unfinished lines need.
+  void release_memory();
+
+ private:
+  struct Pending {
+    size_t size = 0;         ///< bytes of an unfinished line
+    bool continues = false;  ///< pieces of that line are written already
+    char stamp[30] = {};     ///< of its first byte
+  };
+  void emit(Stream stream, char tag, const char* stamp, const char* text, size_t size);
+  void flush();
+  bool tell_gap();
+
+  LogSegment segment_;
+  Pending pending_[2];
+  size_t out_ = 0;           ///< bytes in the output buffer
+  uint64_t lines_ = 0;
+  uint64_t dropped_ = 0;
+  uint64_t untold_ = 0;      ///< of those, not yet told in the log
+  int error_ = 0;            ///< why
+};
+
+}  // namespace berth::keeper

@@ -1,0 +1,218 @@
+#include "daemon/keeper/keeper_fixture.h"
+
+#include <regex>
+
+#include <gmock/gmock.h>
+#include <sys/mount.h>
+
+namespace berth::keeper {
+namespace {
+
+using testing::ElementsAre;
+
+class KeeperLogs : public KeeperFixture {
+ protected:
+  /// Runs a script to its end and stops the keeper, so that the log is whole.
+  void run(Launch plan) {
+    plan.restart = RestartWhen::never;
+    start_keeper();
+    launch(plan);
+    expect(Event::ended, 60s);
+    stop();
+    expect(Event::gone);
+    ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+  }
+
+  /// The numbers of "stdout F line <n>" in order, over all segments; each segment's name must be its first line's place.
+  void expect_numbered(int count) {
+    int next = 1, place = 1;
+    for (const auto& path : segments()) {
+      ASSERT_EQ(path.filename().string(), fmt::format("{:016}.log", place));
+      std::ifstream file(path);
+      for (std::string line; std::getline(file, line); place++) ASSERT_EQ(line.substr(31), fmt::format("stdout F line {}", next++));
+    }
+    EXPECT_EQ(next, count + 1);
+  }
+  static Launch numbered(int count) { return shell(fmt::format("seq -f 'line %.0f' {}", count)); }
+};
+
+TEST_F(KeeperLogs, AreCriLinesOfBothStreams) {
+  run(shell("echo out; echo err >&2"));
+  std::istringstream text(log());
+  int count = 0;
+  for (std::string line; std::getline(text, line); count++) {
+    EXPECT_TRUE(std::regex_match(line, std::regex(R"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout F out|stderr F err))"))) << line;
+  }
+  EXPECT_EQ(count, 2);
+  EXPECT_EQ(fs::status(segments().at(0)).permissions(), fs::perms(0640));
+}
+
+TEST_F(KeeperLogs, HaveEveryLineOnceAndInOrder) {
+  run(numbered(300'000));
+  expect_numbered(300'000);
+}
+
+TEST_F(KeeperLogs, KeepEmptyLinesAndTheUnfinishedLastOne) {
+  run(shell(R"(printf 'a\n\n\nb\nend')"));
+  EXPECT_THAT(lines(), ElementsAre("stdout F a", "stdout F ", "stdout F ", "stdout F b", "stdout F end"));
+}
+
+TEST_F(KeeperLogs, JoinALineThatIsWrittenInPieces) {
+  run(shell("for i in 1 2 3 4; do printf $i; sleep 0.05; done; echo"));
+  EXPECT_THAT(lines(), ElementsAre("stdout F 1234"));
+}
+
+TEST_F(KeeperLogs, CutLongLinesIntoPiecesThatJoinToTheSame) {
+  for (const int size : {16384, 16385, 32768, 70'000}) {
+    SCOPED_TRACE(size);
+    run(shell(fmt::format("head -c {} /dev/zero | tr '\\0' x; echo; echo next", size)));
+    std::string joined;
+    const auto all = lines();
+    ASSERT_GE(all.size(), 2u);
+    for (std::size_t i = 0; i + 1 < all.size(); i++) {
+      EXPECT_EQ(all[i].substr(0, 9), i + 2 == all.size() ? "stdout F " : "stdout P ");
+      EXPECT_LE(all[i].size() - 9, 16384u);
+      joined += all[i].substr(9);
+    }
+    EXPECT_EQ(joined, std::string(static_cast<std::size_t>(size), 'x'));
+    EXPECT_EQ(all.back(), "stdout F next");
+    fs::remove_all(logs);
+    fs::create_directories(logs);
+  }
+}
+
+TEST_F(KeeperLogs, TakeMuchWithoutANewlineInBoundedMemoryAndDisk) {
+  auto plan = shell("head -c 200000000 /dev/zero; echo; exec sleep 100");
+  plan.segment_bytes = 1 << 20;
+  plan.keep_bytes = 4 << 20;
+  start_keeper();
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return slurp(segments().empty() ? fs::path() : segments().back()).find(" F ") != std::string::npos; }, 60s));
+  std::uintmax_t bytes = 0;
+  for (const auto& path : segments()) bytes += fs::file_size(path);
+  EXPECT_LE(bytes, std::uintmax_t{4} << 20);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  std::istringstream status(slurp(fmt::format("/proc/{}/status", keeper)));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) {
+      EXPECT_LT(std::atoi(line.c_str() + 6), 4096) << "KiB";
+    }
+  }
+#endif
+}
+
+TEST_F(KeeperLogs, RotateWithSequencesThatGoOnOverFilesAndKeepers) {
+  auto plan = numbered(2000);
+  plan.segment_bytes = 10'000;
+  run(plan);
+  expect_numbered(2000);
+  ASSERT_GT(segments().size(), 5u);
+  for (const auto& path : segments()) EXPECT_LE(fs::file_size(path), 10'000u);
+
+  auto more = shell("seq -f 'line %.0f' 2001 4000");
+  more.segment_bytes = 10'000;
+  run(more);
+  expect_numbered(4000);
+}
+
+TEST_F(KeeperLogs, DropTheOldestFilesCompressedOnesToo) {
+  std::ofstream(logs / "0000000000000001.log.zst") << std::string(5000, 'z');
+  std::ofstream(logs / "0000000000000041.log") << "2026-11-24T09:00:00.000000000Z stdout F old\n";
+  std::ofstream(logs / "notes.txt") << "not a segment";
+  auto plan = numbered(3000);
+  plan.segment_bytes = 5000;
+  plan.keep_bytes = 20'000;
+  run(plan);
+  EXPECT_FALSE(fs::exists(logs / "0000000000000001.log.zst"));
+  EXPECT_TRUE(fs::exists(logs / "notes.txt"));
+  std::uintmax_t bytes = 0;
+  for (const auto& path : segments()) bytes += path.extension() == ".log" ? fs::file_size(path) : 0;
+  EXPECT_LE(bytes, 20'000u);
+  EXPECT_TRUE(logged("stdout F line 3000\n"));
+}
+
+TEST_F(KeeperLogs, GoOnAfterATornLineOfACrash) {
+  std::ofstream(logs / "0000000000000007.log") << "2026-11-24T09:00:00.000000000Z stdout F whole\n2026-11-24T09:00:00.0000";
+  auto plan = numbered(200);
+  plan.segment_bytes = 2000;
+  run(plan);
+  std::istringstream first(slurp(logs / "0000000000000007.log"));
+  std::string line;
+  std::uint64_t count = 0;
+  for (; std::getline(first, line); count++) {
+    if (count == 2) {
+      EXPECT_EQ(line.substr(31), "stdout F line 1");
+    }
+  }
+  EXPECT_TRUE(fs::exists(logs / fmt::format("{:016}.log", 7 + count)));
+}
+
+TEST_F(KeeperLogs, OfTwoKeepersInOneFolderKeepEveryLineAndTheSequences) {
+  auto plan = shell("i=0; while [ $i -lt 3000 ]; do echo one $i; i=$((i+1)); done");
+  plan.segment_bytes = 20'000;
+  plan.restart = RestartWhen::never;
+  start_keeper();
+  launch(plan);
+  const pid_t first = keeper;
+  Fd first_connection = std::move(connection);
+  fs::rename(socket_path(), socket_path() + ".first");
+  auto other = shell("i=0; while [ $i -lt 3000 ]; do echo two $i; i=$((i+1)); done");
+  other.id = "web/web.1@v2";
+  other.segment_bytes = 20'000;
+  run(other);
+  connection = std::move(first_connection);
+  expect(Event::ended, 60s);
+  keeper = first;
+  keeper_status = 0;
+
+  int one = 0, two = 0, place = 1;
+  for (const auto& path : segments()) {
+    ASSERT_EQ(path.filename().string(), fmt::format("{:016}.log", place));
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line); place++) {
+      int& next = line[40] == 'o' ? one : two;
+      ASSERT_EQ(line.substr(31), fmt::format("stdout F {} {}", line[40] == 'o' ? "one" : "two", next++));
+    }
+  }
+  EXPECT_EQ(one, 3000);
+  EXPECT_EQ(two, 3000);
+}
+
+TEST_F(KeeperLogs, OfAnAppThatClosesItsStdoutDoNotEnd) {
+  start_keeper();
+  launch(shell("echo before; exec >&-; echo on stderr >&2; exec sleep 100"));
+  const auto state = expect(Event::started);
+  ASSERT_TRUE(wait_until([&] { return logged("on stderr"); }, 10s));
+  EXPECT_TRUE(lives(state.app_pid));
+  ::kill(state.app_pid, SIGKILL);
+  expect(Event::started);
+  EXPECT_TRUE(wait_until([&] { return lines().size() == 4; }, 10s));
+}
+
+TEST_F(KeeperLogs, SayHowMuchIsMissingAfterTheDiskWasFull) {
+  if (::mount("tmpfs", logs.c_str(), "tmpfs", 0, "size=256k") != 0) GTEST_SKIP() << "needs the right to mount";
+  start_keeper();
+  const auto go = root / "go", filled = root / "filled", filler = logs / "filler";
+  launch(shell("seq -f 'line %.0f' 10000; touch " + filled.string() + "; while [ ! -e " + go.string() +
+               " ]; do sleep 0.01; done; echo after; exec sleep 100"));
+  EXPECT_TRUE(wait_until([&] { return fs::exists(filled); }, 20s)) << "a full disk must not hold the app up";
+  State hello{};
+  EXPECT_TRUE(wait_until([&] { return connect() && (hello = expect(Event::hello)).log_dropped > 0; }, 10s));
+  EXPECT_EQ(log().back(), '\n') << "no torn line";
+  const auto kept = hello.log_lines;
+  EXPECT_EQ(kept + hello.log_dropped, 10'000u);
+  EXPECT_EQ(::mount("tmpfs", logs.c_str(), "tmpfs", MS_REMOUNT, "size=2m"), 0);
+  std::ofstream(go).put('\n');
+  EXPECT_TRUE(wait_until([&] { return logged("after"); }, 10s));
+  const auto all = lines();
+  EXPECT_EQ(all.size(), kept + 2);
+  EXPECT_EQ(all[all.size() - 2],
+            fmt::format("stderr F berth-keeper: {} log lines are missing here: No space left on device", 10'000 - kept));
+  EXPECT_EQ(all.back(), "stdout F after");
+  stop();
+  expect(Event::gone);
+  EXPECT_EQ(::umount2(logs.c_str(), MNT_DETACH), 0);
+}
+
+}  // namespace
+}  // namespace berth::keeper

@@ -1,0 +1,143 @@
+#include "daemon/keeper/processes.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/keeper/text.h"
+
+namespace berth::keeper {
+namespace {
+
+/// Reads a small file whole; the number of bytes, NUL after them.
+size_t read_file(const char* path, char* to, size_t room) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return to[0] = 0, 0;
+  const ssize_t n = read(fd, to, room - 1);
+  close(fd);
+  const size_t size = n > 0 ? static_cast<size_t>(n) : 0;
+  to[size] = 0;
+  return size;
+}
+
+bool write_file(const char* path, const char* text) {
+  const int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const size_t size = strlen(text);
+  const bool done = write(fd, text, size) == static_cast<ssize_t>(size);
+  close(fd);
+  return done;
+}
+
+/// Where the kernel lists children (CONFIG_PROC_CHILDREN).
+bool signal_listed_children(int signal) {
+  char path[64];
+  Text(path, sizeof path).add("/proc/self/task/").number(static_cast<uint64_t>(getpid())).add("/children");
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char buffer[512];
+  pid_t pid = 0;
+  ssize_t n;
+  while ((n = read(fd, buffer, sizeof buffer)) > 0) {
+    for (ssize_t i = 0; i < n; i++) {
+      if (buffer[i] >= '0' && buffer[i] <= '9') {
+        pid = pid * 10 + (buffer[i] - '0');
+      } else if (pid > 0) {
+        kill(pid, signal);
+        pid = 0;
+      }
+    }
+  }
+  close(fd);
+  return true;
+}
+
+/// Elsewhere: every process that names this one as its parent.
+void signal_found_children(int signal) {
+  const int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (proc < 0) return;
+  struct Entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+  };
+  alignas(Entry) char buffer[1024];
+  char path[64], stat[256];
+  long n;
+  while ((n = syscall(SYS_getdents64, proc, buffer, sizeof buffer)) > 0) {
+    for (long at = 0; at < n;) {
+      const Entry* entry = reinterpret_cast<const Entry*>(buffer + at);
+      at += entry->size;
+      const int64_t pid = to_number(entry->name, 0);
+      if (pid <= 0) continue;
+      Text(path, sizeof path).add("/proc/").add(entry->name).add("/stat");
+      if (read_file(path, stat, sizeof stat) == 0) continue;
+      const char* after = strrchr(stat, ')');  // "pid (name) state parent …"
+      if (after == nullptr || strlen(after) < 5) continue;
+      int64_t parent = 0;
+      for (const char* p = after + 4; *p >= '0' && *p <= '9'; p++) parent = parent * 10 + (*p - '0');
+      if (parent == getpid()) kill(static_cast<pid_t>(pid), signal);
+    }
+  }
+  close(proc);
+}
+
+}  // namespace
+
+void signal_children(int signal) {
+  if (!signal_listed_children(signal)) signal_found_children(signal);
+}
+
+void kill_cgroup(const char* cgroup) {
+  if (*cgroup == 0) return;
+  char path[400];
+  Text(path, sizeof path).add(cgroup).add("/cgroup.kill");
+  write_file(path, "1");
+}
+
+unsigned long oom_kills(const char* cgroup) {
+  if (*cgroup == 0) return 0;
+  char path[400], events[512];
+  Text(path, sizeof path).add(cgroup).add("/memory.events");
+  read_file(path, events, sizeof events);
+  const char* line = strstr(events, "\noom_kill ");
+  unsigned long count = 0;
+  if (line == nullptr) return 0;
+  for (const char* p = line + 10; *p >= '0' && *p <= '9'; p++) count = count * 10 + static_cast<unsigned long>(*p - '0');
+  return count;
+}
+
+bool split_own_cgroup(char* app, size_t room) {
+  char own[512], path[512];
+  if (read_file("/proc/self/cgroup", own, sizeof own) == 0) return false;
+  const char* line = strncmp(own, "0::", 3) == 0 ? own : strstr(own, "\n0::");
+  if (line == nullptr) return false;
+  const char* below = strchr(line, '/');
+  const char* below_end = below != nullptr ? strchr(below, '\n') : nullptr;
+  if (below_end == nullptr || below_end - below < 2) return false;  // never the root of the tree
+  const size_t length = static_cast<size_t>(below_end - below);
+
+  const char* mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+  for (const char* mount : mounts) {
+    const auto leaf = [&](const char* name) { Text(path, sizeof path).add(mount).add(below, length).add(name); };
+    leaf("/keeper");
+    if (mkdir(path, 0755) != 0 && access(path, X_OK) != 0) continue;
+    leaf("/keeper/cgroup.procs");
+    if (!write_file(path, "0")) continue;
+    const char* controllers[] = {"+memory", "+pids", "+cpu", "+io"};
+    leaf("/cgroup.subtree_control");
+    for (const char* controller : controllers) write_file(path, controller);
+    leaf("/app");
+    if (mkdir(path, 0755) != 0 && access(path, X_OK) != 0) return false;
+    Text(app, room).add(path);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace berth::keeper

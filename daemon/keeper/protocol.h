@@ -1,0 +1,117 @@
+#pragma once
+
+// What berthd and a keeper say to each other over the keeper's SOCK_SEQPACKET socket: plain structs of one machine, for C++ with and
+// without its standard library. docs/formats.md describes them.
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace berth::keeper {
+
+inline constexpr uint16_t kProtocolVersion = 1;
+inline constexpr int kMostSockets = 64;                   ///< listening sockets of one instance
+inline constexpr size_t kMostMessage = 4096;              ///< bytes
+inline constexpr size_t kMostLaunch = size_t{4} << 20;    ///< bytes of a launch
+
+enum class Type : uint16_t {
+  // to the keeper
+  launch = 1,  ///< Header, with the sealed memfd of the launch and then the listening sockets; while an app runs: for its next start
+  stop,        ///< Stop
+  restart,     ///< Restart
+  signal,      ///< Signal
+  get_fds,     ///< Header; answered by `fds`
+  // from the keeper
+  state = 64,  ///< State: on connecting, and after every change
+  fds,         ///< Header, then the sockets' names, NUL after each; with the sockets and the read ends of stdout and stderr
+};
+
+struct Header {
+  Type type;
+  uint16_t version;
+  uint32_t size;  ///< of the whole message
+};
+
+struct Stop {
+  Header header;
+  int64_t grace_ms;  ///< -1: the launch's
+};
+
+struct Restart {
+  Header header;
+  uint8_t liveness;  ///< because its liveness probe failed
+  char reason[159];  ///< NUL-terminated
+};
+
+struct Signal {
+  Header header;
+  int32_t signal;
+};
+
+enum class Phase : uint8_t {
+  blank,     ///< waits for its launch
+  starting,  ///< forked; the app's program is not executed yet
+  running,
+  clearing,  ///< the main process ended; processes that it left behind are being stopped
+  waiting,   ///< starts again after a pause
+  ended,     ///< by policy not started again
+  stopping,  ///< for good
+};
+
+enum class Event : uint8_t { hello, started, exited, waiting, ended, stopping, gone, settled, logs_dropped };
+
+/// Why the app's main process ended.
+enum class Cause : uint8_t {
+  none,
+  exit,         ///< by itself
+  signal,       ///< by a signal that the keeper did not send
+  liveness,     ///< its liveness probe failed
+  oom,          ///< the kernel killed it for its memory
+  asked,        ///< restarted by request
+  stopped,
+  not_started,  ///< its program could not be executed; see `stage` and `error`
+};
+inline constexpr int kCauses = 8;
+
+/// Where starting an app failed.
+enum class Stage : uint8_t { none, pipe, fork, read_launch, join_cgroup, open_null, pass_sockets, set_user, enter_directory, execute };
+
+struct LastExit {
+  Cause cause;
+  Stage stage;
+  int32_t error;    ///< errno, with `not_started`
+  int32_t status;   ///< as waitpid gives it
+  int64_t at_ms;    ///< wall clock, since 1970
+  int64_t ran_ms;
+  char reason[160]; ///< what `Restart` said
+};
+
+struct State {
+  Header header;
+  Event event;
+  Phase phase;
+  uint8_t crash_loop;
+  uint8_t reserved;
+  int32_t keeper_pid;
+  int32_t app_pid;          ///< 0: none
+  int64_t started_ms;       ///< wall clock of the last start
+  int64_t wait_ms;          ///< with Event::waiting
+  uint64_t starts;
+  uint64_t exits[kCauses];  ///< by Cause
+  LastExit last_exit;       ///< `cause` is none before the first
+  uint64_t launch_digest;   ///< of the newest launch
+  uint64_t log_lines;       ///< written by this keeper
+  uint64_t log_dropped;     ///< lost by it, since the disk did not take them
+  char id[160];             ///< "web/worker.2@v42"
+  char cgroup[320];         ///< folder of the app's cgroup; empty: none
+};
+static_assert(sizeof(State) <= kMostMessage);
+
+/// Tells launches apart (FNV-1a).
+inline uint64_t digest(const void* bytes, size_t size) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  const unsigned char* p = static_cast<const unsigned char*>(bytes);
+  for (size_t i = 0; i < size; i++) hash = (hash ^ p[i]) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace berth::keeper

@@ -1,0 +1,51 @@
+#pragma once
+
+// When an instance that ended is started again. Pure, and usable with nothing but libc's headers.
+
+#include <stdint.h>
+
+namespace berth::keeper {
+
+enum class RestartWhen : uint8_t { always, on_failure, never };
+
+struct RestartPolicy {
+  int64_t early_ms = 1000;     ///< an exit before this much running is early
+  int64_t first_ms = 100;      ///< the wait after the first early exit; each further one doubles it
+  int64_t longest_ms = 30000;
+};
+
+/// How long to wait before starting again. An instance that ran for a while comes back at once; one that keeps ending early waits
+/// longer each time. `early_exits` counts them in a row, this one included.
+constexpr int64_t wait_before_start(const RestartPolicy& policy, int early_exits) {
+  int64_t wait = early_exits > 0 ? policy.first_ms : 0;
+  for (int i = 1; i < early_exits && wait < policy.longest_ms; i++) wait *= 2;
+  return wait < policy.longest_ms ? wait : policy.longest_ms;
+}
+
+/// Whether the policy starts it again after it ended so. `failed`: by a signal, or with another code than 0, or never started.
+constexpr bool starts_again(RestartWhen when, bool failed) {
+  return when == RestartWhen::always || (when == RestartWhen::on_failure && failed);
+}
+
+/// Tells an instance that keeps ending early from one that did so once: five early exits within a minute, until it is up for ten seconds.
+struct CrashLoop {
+  static constexpr int kExits = 5;
+  static constexpr int64_t kWithinMs = 60000;
+  static constexpr int64_t kSettledMs = 10000;
+
+  int64_t at[kExits] = {};  ///< times of the last early exits, a ring
+  int next = 0;
+  int count = 0;
+  bool looping = false;
+
+  constexpr void early_exit(int64_t now_ms) {
+    at[next] = now_ms;
+    next = (next + 1) % kExits;
+    if (count < kExits) count++;
+    if (count == kExits && now_ms - at[next] <= kWithinMs) looping = true;
+  }
+  /// It is up for kSettledMs.
+  constexpr void settled() { *this = CrashLoop{}; }
+};
+
+}  // namespace berth::keeper

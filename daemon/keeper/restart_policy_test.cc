@@ -1,0 +1,54 @@
+#include "daemon/keeper/restart_policy.h"
+
+#include <gtest/gtest.h>
+
+namespace berth::keeper {
+namespace {
+
+TEST(RestartPolicy, BringsAnInstanceThatRanForAWhileBackAtOnce) { EXPECT_EQ(wait_before_start({}, 0), 0); }
+
+TEST(RestartPolicy, WaitsTwiceAsLongAfterEachEarlyExitUpToTheLongest) {
+  const struct {
+    int early_exits;
+    std::int64_t wait;
+  } table[] = {{1, 100}, {2, 200}, {3, 400}, {8, 12800}, {9, 25600}, {10, 30000}, {1'000'000'000, 30000}};
+  for (const auto& row : table) EXPECT_EQ(wait_before_start({}, row.early_exits), row.wait) << row.early_exits;
+}
+
+TEST(RestartPolicy, NeverWaitsLongerThanTheLongestEvenAtFirst) {
+  EXPECT_EQ(wait_before_start({.first_ms = 500, .longest_ms = 200}, 1), 200);
+}
+
+TEST(RestartPolicy, StartsAgainAsTheSpecSays) {
+  EXPECT_TRUE(starts_again(RestartWhen::always, false));
+  EXPECT_TRUE(starts_again(RestartWhen::always, true));
+  EXPECT_FALSE(starts_again(RestartWhen::on_failure, false));
+  EXPECT_TRUE(starts_again(RestartWhen::on_failure, true));
+  EXPECT_FALSE(starts_again(RestartWhen::never, true));
+}
+
+TEST(CrashLoop, IsFiveEarlyExitsWithinAMinute) {
+  CrashLoop loop;
+  for (const int second : {0, 10, 20, 30}) loop.early_exit(second * 1000);
+  EXPECT_FALSE(loop.looping);
+  loop.early_exit(60'000);
+  EXPECT_TRUE(loop.looping);
+}
+
+TEST(CrashLoop, IsNotFiveEarlyExitsOverALongerTime) {
+  CrashLoop loop;
+  for (int i = 0; i < 50; i++) loop.early_exit(i * 16'000);
+  EXPECT_FALSE(loop.looping);
+}
+
+TEST(CrashLoop, EndsWhenTheInstanceStaysUp) {
+  CrashLoop loop;
+  for (int i = 0; i < 5; i++) loop.early_exit(i);
+  loop.settled();
+  EXPECT_FALSE(loop.looping);
+  loop.early_exit(10);
+  EXPECT_FALSE(loop.looping);
+}
+
+}  // namespace
+}  // namespace berth::keeper

@@ -1,0 +1,98 @@
+#include "daemon/keeper/keeper_fixture.h"
+
+namespace berth::keeper {
+namespace {
+
+class KeeperStopping : public KeeperFixture {};
+
+TEST_F(KeeperStopping, UsesTheAppsOwnSignalAndThenGoesToo) {
+  start_keeper();
+  auto plan = shell("trap 'echo quit; exit 0' QUIT; echo up; while :; do sleep 0.01; done");
+  plan.stop_signal = SIGQUIT;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  stop();
+  const auto state = expect(Event::gone);
+  EXPECT_EQ(state.last_exit.cause, Cause::stopped);
+  EXPECT_EQ(state.last_exit.status, 0);
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+  EXPECT_EQ(keeper_status, 0);
+  EXPECT_FALSE(fs::exists(socket_path()));
+  EXPECT_TRUE(logged("quit"));
+}
+
+TEST_F(KeeperStopping, KillsAnAppThatIgnoresItsSignalAfterTheGrace) {
+  start_keeper();
+  auto plan = shell("trap '' TERM; echo up; while :; do sleep 1; done");
+  plan.grace_ms = 300;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  const auto asked = std::chrono::steady_clock::now();
+  stop();
+  EXPECT_EQ(expect(Event::gone).last_exit.status, SIGKILL);
+  EXPECT_GE(std::chrono::steady_clock::now() - asked, 300ms);
+}
+
+TEST_F(KeeperStopping, TakesAShorterGraceOnRequest) {
+  start_keeper();
+  auto plan = shell("trap '' TERM; echo up; while :; do sleep 1; done");
+  plan.grace_ms = 600'000;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  stop(50);
+  EXPECT_EQ(expect(Event::gone).last_exit.status, SIGKILL);
+}
+
+TEST_F(KeeperStopping, DoesTheSameOnSigterm) {
+  start_keeper();
+  launch(shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done"));
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  ::kill(keeper, SIGTERM);
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+  EXPECT_TRUE(logged("bye"));
+}
+
+TEST_F(KeeperStopping, LeavesNoOrphanEvenOfAnAppThatLetsItsChildrenGo) {
+  start_keeper();
+  const auto child = root / "child";
+  auto plan = shell("setsid sh -c 'trap \"\" TERM; echo $$ >" + child.string() + "; while :; do sleep 1; done' & echo up; exec sleep 100");
+  plan.grace_ms = 300;
+  launch(plan);
+  const int orphan = number_in(child);
+  stop();
+  expect(Event::gone);
+  EXPECT_FALSE(lives(orphan));
+}
+
+TEST_F(KeeperStopping, OutrunsAnAppThatForksWhileItIsKilled) {
+  start_keeper();
+  auto plan = shell("f() { trap '' TERM; sleep 0.02; f & f2=1; }; f & echo up; exec sleep 100");
+  plan.grace_ms = 100;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  stop();
+  expect(Event::gone);
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+}
+
+TEST_F(KeeperStopping, WakesAStoppedProcessSoThatItCanEnd) {
+  start_keeper();
+  launch(shell("exec sleep 100"));
+  const auto state = expect(Event::started);
+  ::kill(state.app_pid, SIGSTOP);
+  stop();
+  EXPECT_EQ(expect(Event::gone, 3s).last_exit.status, SIGTERM);
+}
+
+TEST_F(KeeperStopping, EndsTheWaitForTheNextStart) {
+  start_keeper();
+  auto plan = shell("exit 1");
+  plan.policy.first_ms = plan.policy.longest_ms = 600'000;
+  launch(plan);
+  expect(Event::waiting);
+  stop();
+  expect(Event::gone);
+}
+
+}  // namespace
+}  // namespace berth::keeper

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/keeper/big.h"
 #include "daemon/keeper/launch.h"
 #include "daemon/keeper/text.h"
 
@@ -20,8 +21,8 @@ constexpr int kFirstSocket = 3;   // as sd_listen_fds has it
 constexpr int kOutOfTheWay = 100; // above everything that is put in its place
 
 // Touched in the child only: the keeper's own memory stays small.
-char* arguments[kMostArguments + 1];
-char* environment[kMostArguments + 1];
+BERTH_BIG char* arguments[kMostArguments + 1];
+BERTH_BIG char* environment[kMostArguments + 1];
 int argument_count, environment_count;
 char listen_pid[32];
 

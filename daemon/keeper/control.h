@@ -24,6 +24,7 @@ class Control {
  public:
   /// Binds and listens at `path`, where a stale socket is replaced. False with `errno`.
   bool listen_at(const char* path);
+  const char* path() const { return path_; }
   int listener() const { return listener_; }
   int connection() const { return connection_; }
 

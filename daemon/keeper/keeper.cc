@@ -22,7 +22,14 @@ constexpr int64_t kLaunchWaitMs = 30000;
 constexpr int64_t kKillAgainMs = 50;    ///< for what is forked while everything is being killed
 constexpr int64_t kReleaseMs = 1000;    ///< of quiet, before buffers are given back
 constexpr int kPipeBytes = 256 << 10;
-alignas(4096) char input[64 << 10];
+
+/// Gives back the pages of the stack that deeper calls used.
+void release_stack() {
+  constexpr uintptr_t kPage = 4096, kCalls = 512, kDepth = 16 * kPage;
+  char here;
+  const uintptr_t unused = (reinterpret_cast<uintptr_t>(&here) - kCalls) & ~(kPage - 1);
+  madvise(reinterpret_cast<void*>(unused - kDepth), kDepth, MADV_DONTNEED);
+}
 
 bool complain(const char* doing) {
   char line[200];
@@ -102,7 +109,7 @@ void Keeper::on_timers(int64_t now) {
   }
   if (over(&release_at_)) {
     log_.release_memory();
-    madvise(input, sizeof input, MADV_DONTNEED);
+    release_stack();
     if (log_.dropped() != dropped_told_) send_state(Event::logs_dropped);
   }
 }
@@ -158,6 +165,7 @@ bool Keeper::fork_app(StartFailure* failure) {
   if (child < 0) return close(ends[0]), false;
   executed_ = ends[0];
   state_.app_pid = child;
+  write_app_file(control_.path(), child, rules_.cgroup);
   return true;
 }
 
@@ -175,6 +183,7 @@ void Keeper::on_executed() {
   state_.starts++;
   if (state_.phase == Phase::starting) state_.phase = Phase::running;
   if (crash_loop_.count > 0) settled_at_ = started_ + CrashLoop::kSettledMs;
+  release_at_ = monotonic_ms() + kReleaseMs;
   send_state(Event::started);
 }
 
@@ -221,6 +230,7 @@ void Keeper::go_on() {
   log_.finish();
   if (want_stop_) {
     state_.phase = Phase::ended;
+    remove_app_file(control_.path());
     send_state(Event::gone);
     control_.close_all();
     done_ = true;
@@ -356,19 +366,19 @@ void Keeper::send_fds() {
 bool Keeper::read_stream(Stream stream, int most) {
   const int fd = pipes_[static_cast<int>(stream)][0];
   for (int i = 0; i < most; i++) {
-    const ssize_t n = read(fd, input, sizeof input);
+    const ssize_t n = read(fd, log_.input(), LogWriter::kInput);
     if (n <= 0) return false;
-    log_.add(stream, input, static_cast<size_t>(n));
+    log_.add(stream, log_.input(), static_cast<size_t>(n));
     release_at_ = monotonic_ms() + kReleaseMs;
-    if (n < static_cast<ssize_t>(sizeof input)) return false;
+    if (n < static_cast<ssize_t>(LogWriter::kInput)) return false;
   }
   return true;
 }
 
 /// What the app wrote before it ended; bounded, since what it left behind may write on.
 void Keeper::drain() {
-  read_stream(Stream::out, 2 * kPipeBytes / static_cast<int>(sizeof input));
-  read_stream(Stream::err, 2 * kPipeBytes / static_cast<int>(sizeof input));
+  read_stream(Stream::out, 2 * kPipeBytes / static_cast<int>(LogWriter::kInput));
+  read_stream(Stream::err, 2 * kPipeBytes / static_cast<int>(LogWriter::kInput));
 }
 
 }  // namespace berth::keeper

@@ -82,6 +82,23 @@ TEST_F(KeeperLifecycle, TellsALivenessRestartFromACrash) {
   EXPECT_EQ(again.exits[static_cast<int>(Cause::signal)], 0u);
 }
 
+TEST_F(KeeperLifecycle, LeavesWordOfTheAppForWhenItIsKilledItself) {
+  start_keeper();
+  launch(shell("exec sleep 100"));
+  const auto state = expect(Event::started);
+  std::istringstream word(slurp(socket_path() + ".app"));
+  std::istringstream stat(slurp(fmt::format("/proc/{}/stat", state.app_pid)));
+  pid_t pid = 0;
+  std::string start, field;
+  word >> pid >> start;
+  for (int i = 0; i < 22; i++) stat >> field;
+  EXPECT_EQ(pid, state.app_pid);
+  EXPECT_EQ(start, field);
+  stop();
+  expect(Event::gone);
+  EXPECT_FALSE(fs::exists(socket_path() + ".app"));
+}
+
 TEST_F(KeeperLifecycle, StartsTheAppAgainWhileNobodyIsConnected) {
   start_keeper();
   launch(shell("exec sleep 100"));

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "daemon/keeper/big.h"
 #include "daemon/keeper/clock.h"
 #include "daemon/keeper/text.h"
 
@@ -13,9 +14,20 @@ namespace {
 constexpr size_t kPage = 4096;
 constexpr size_t kHead = 30 + 8 + 1 + 2;  ///< "TIME stdout F "
 constexpr size_t kOut = size_t{128} << 10;
-// Outside the class, each on pages of its own, so that their memory can be given back.
-alignas(kPage) char output[kOut];
-alignas(kPage) char unfinished[2][LogWriter::kMostPiece];
+/// Outside the class and behind all small data, so that an idle keeper has none of it in memory.
+struct Buffers {
+  char input[LogWriter::kInput];
+  char output[kOut];
+  char unfinished[2][LogWriter::kMostPiece];
+};
+BERTH_BIG Buffers buffers;
+
+/// Gives the whole pages between the two back to the kernel; they read as zeros then.
+void give_back(const char* begin, const char* end) {
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + kPage - 1) & ~(kPage - 1);
+  const uintptr_t last = reinterpret_cast<uintptr_t>(end) & ~(kPage - 1);
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
 
 uint64_t count_newlines(const char* p, size_t size) {
   uint64_t count = 0;
@@ -32,7 +44,7 @@ void LogWriter::add(Stream stream, const char* bytes, size_t size) {
   write_timestamp(stamp, now);
 
   Pending& pending = pending_[static_cast<int>(stream)];
-  char* buffer = unfinished[static_cast<int>(stream)];
+  char* buffer = buffers.unfinished[static_cast<int>(stream)];
   const char* const end = bytes + size;
   while (bytes < end) {
     const char* newline = static_cast<const char*>(memchr(bytes, '\n', static_cast<size_t>(end - bytes)));
@@ -69,7 +81,7 @@ void LogWriter::add(Stream stream, const char* bytes, size_t size) {
 void LogWriter::finish() {
   for (int i = 0; i < 2; i++) {
     Pending& pending = pending_[i];
-    if (pending.size > 0 || pending.continues) emit(static_cast<Stream>(i), 'F', pending.stamp, unfinished[i], pending.size);
+    if (pending.size > 0 || pending.continues) emit(static_cast<Stream>(i), 'F', pending.stamp, buffers.unfinished[i], pending.size);
     pending.size = 0;
     pending.continues = false;
   }
@@ -78,7 +90,7 @@ void LogWriter::finish() {
 
 void LogWriter::emit(Stream stream, char tag, const char* stamp, const char* text, size_t size) {
   if (kOut - out_ < kHead + size + 1) flush();
-  char* to = output + out_;
+  char* to = buffers.output + out_;
   memcpy(to, stamp, 30);
   memcpy(to + 30, stream == Stream::out ? " stdout " : " stderr ", 8);
   to[38] = tag;
@@ -91,11 +103,11 @@ void LogWriter::emit(Stream stream, char tag, const char* stamp, const char* tex
 void LogWriter::flush() {
   if (out_ == 0) return;
   size_t done = 0;
-  if (untold_ == 0 || tell_gap()) done = segment_.append(output, out_);
-  lines_ += count_newlines(output, done);
+  if (untold_ == 0 || tell_gap()) done = segment_.append(buffers.output, out_);
+  lines_ += count_newlines(buffers.output, done);
   if (done < out_) {
     error_ = errno;
-    const uint64_t lost = count_newlines(output + done, out_ - done);
+    const uint64_t lost = count_newlines(buffers.output + done, out_ - done);
     dropped_ += lost;
     untold_ += lost;
   }
@@ -117,12 +129,16 @@ bool LogWriter::tell_gap() {
   return true;
 }
 
+char* LogWriter::input() { return buffers.input; }
+
 void LogWriter::release_memory() {
-  madvise(output, sizeof output, MADV_DONTNEED);
+  const char* begin = buffers.input;
   for (int i = 0; i < 2; i++) {
-    const size_t used = (pending_[i].size + kPage - 1) / kPage * kPage;
-    if (used < kMostPiece) madvise(unfinished[i] + used, kMostPiece - used, MADV_DONTNEED);
+    if (pending_[i].size == 0) continue;
+    give_back(begin, buffers.unfinished[i]);
+    begin = buffers.unfinished[i] + pending_[i].size;
   }
+  give_back(begin, buffers.unfinished[2]);
 }
 
 }  // namespace berth::keeper

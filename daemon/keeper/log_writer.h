@@ -15,8 +15,12 @@ class LogWriter {
  public:
   static constexpr size_t kMostPiece = 16u << 10;  ///< a longer line is written in pieces, tag P
 
+  static constexpr size_t kInput = 64u << 10;
+
   LogSegment& segment() { return segment_; }
 
+  /// Room of kInput bytes to read into, before `add`.
+  char* input();
   /// What the app wrote next to `stream`.
   void add(Stream stream, const char* bytes, size_t size);
   /// Nothing more follows on either stream: an unfinished line ends here.

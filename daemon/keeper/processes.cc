@@ -112,6 +112,29 @@ unsigned long oom_kills(const char* cgroup) {
   return count;
 }
 
+void write_app_file(const char* socket, int pid, const char* cgroup) {
+  char path[256], stat[1024], line[400];
+  Text(path, sizeof path).add("/proc/").number(static_cast<uint64_t>(pid)).add("/stat");
+  read_file(path, stat, sizeof stat);
+  const char* field = strrchr(stat, ')');  // the second field, a name that may contain anything
+  for (int i = 2; field != nullptr && i < 22; i++) field = strchr(field + 1, ' ');
+  if (field == nullptr) return;
+  Text text(line, sizeof line);
+  text.number(static_cast<uint64_t>(pid)).add(field, strcspn(field + 1, " ") + 1).add(" ").add(cgroup).add("\n");
+  Text(path, sizeof path).add(socket).add(".app");
+  const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return;
+  const ssize_t written = pwrite(fd, line, text.size(), 0);
+  if (written > 0) (void)!ftruncate(fd, written);
+  close(fd);
+}
+
+void remove_app_file(const char* socket) {
+  char path[256];
+  Text(path, sizeof path).add(socket).add(".app");
+  unlink(path);
+}
+
 bool split_own_cgroup(char* app, size_t room) {
   char own[512], path[512];
   if (read_file("/proc/self/cgroup", own, sizeof own) == 0) return false;

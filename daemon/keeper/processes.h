@@ -13,6 +13,11 @@ void kill_cgroup(const char* cgroup);
 /// How often the kernel killed something in the cgroup for its memory; 0 where that is unknown.
 unsigned long oom_kills(const char* cgroup);
 
+/// Leaves `PID START CGROUP` of the app's main process in the file `<socket>.app`, so that berthd finds an app whose keeper was killed while
+/// berthd was away too. START is field 22 of /proc/PID/stat, which tells a process from a later one of the same pid.
+void write_app_file(const char* socket, int pid, const char* cgroup);
+void remove_app_file(const char* socket);
+
 /// Where systemd delegated a cgroup to this process: moves it to the leaf `keeper/`, makes the leaf `app/` beside it, and writes that
 /// leaf's folder to `app`. False where there is no cgroup that it may use.
 bool split_own_cgroup(char* app, size_t room);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json/value.hpp>
 
@@ -61,12 +62,13 @@ class ObjectReader {
 
  private:
   const value* take(std::string_view name, bool required);
+  std::int64_t integer_in(std::string_view name, const value& member, std::int64_t lowest, std::int64_t highest);
 
-  const object* object_ = nullptr;
+  const object* object_ = nullptr;  // null where the value is no object
   std::string where_;
   Errc code_;
   std::string complaint_;
-  std::size_t taken_ = 0;
+  std::vector<std::string> taken_;  // members asked for, so that `done` can name one that nobody did
 };
 
 }  // namespace berth::json

@@ -25,8 +25,10 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::string_view bytes);
+std::string sha512_hex(std::string_view bytes);
 
 std::string to_hex(std::span<const std::uint8_t> bytes);
+std::string to_hex(std::string_view bytes);
 /// Fails with `Errc::protocol` on odd length or other characters; upper case is accepted.
 Result<std::string> from_hex(std::string_view text);
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -11,10 +10,9 @@
 
 #include "core/result.h"
 #include "core/trust/remote.h"
+#include "core/trust/time.h"
 
 namespace berth::trust {
-
-using WallTime = std::chrono::system_clock::time_point;
 
 /// A target as its role lists it.
 struct Target {
@@ -40,21 +38,28 @@ class Client {
   ~Client();
 
   /// Pins `root` (bytes of a root.json) if nothing is pinned yet; a different pinned root is kept and is no error, since it may have rotated.
+  /// An expired one is taken, since a newer one may follow it; one that its own keys did not sign fails with `Errc::trust`.
   Result<void> init(std::string_view root);
 
   /// The whole workflow: root chain, timestamp, snapshot, targets. `Errc::trust` names the role, the rule and both versions or times.
   Result<void> refresh();
 
-  /// Uses what is held without asking anyone, expired or not: for looking things up offline.
+  /// Uses what is held without asking anyone, expired or not: for looking things up offline. Signatures are verified all the same.
+  /// Fails with `Errc::not_found` where no refresh ever succeeded.
   Result<void> load_local();
 
   /// Looks `name` up through the delegations, fetching delegated roles as needed. `Errc::not_found` when no role has it.
+  /// `find`, `list` and `download` need a `refresh` or `load_local` that succeeded; else they fail with `Errc::internal`.
   Result<Target> find(std::string_view name);
 
-  /// All targets of the top-level role and of the delegated roles reachable, for `berth releases`.
-  Result<std::vector<Target>> list();
+  /// All targets that `find` would find, for `berth releases`, by name. A delegated role that cannot be had or believed hides its own targets
+  /// only; what was wrong with it is added to `passed_over`. A repository that cannot be reached fails the whole.
+  Result<std::vector<Target>> list(std::vector<Error>* passed_over = nullptr);
 
-  /// Fetches a target's bytes (through consistent-snapshot names) and verifies length and hashes.
+  /// Where a target lies below the repository's targets: `web/<hash>.v1.json`, or by its name alone without consistent snapshots.
+  std::string path_of(const Target& target) const;
+
+  /// Fetches a target's bytes and verifies length and hashes.
   Result<std::string> download(const Target& target, Remote& targets_remote);
 
   /// What is held, for status and metrics.
@@ -64,5 +69,8 @@ class Client {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Whether `bytes` are the target: its length, and every listed hash that berth knows, of which there must be one. Else `Errc::trust`.
+Result<void> check_target(std::string_view bytes, const Target& target);
 
 }  // namespace berth::trust

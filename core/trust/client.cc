@@ -1,0 +1,222 @@
+#include "core/trust/client.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/core.h>
+
+#include "core/crypto/sha256.h"
+#include "core/trust/lookup.h"
+#include "core/trust/metadata_folder.h"
+#include "core/trust/role_name.h"
+#include "core/trust/trusted_set.h"
+
+namespace berth::trust {
+namespace {
+
+// What is accepted at most of each file, and of roots in one refresh.
+constexpr int kMostRoots = 256;
+constexpr std::uint64_t kMostRoot = 512'000;
+constexpr std::uint64_t kMostTimestamp = 16'384;
+constexpr std::uint64_t kMostSnapshot = 2'000'000;
+constexpr std::uint64_t kMostTargets = 5'000'000;
+constexpr std::uint64_t kMostMetadata = 8u << 20;  ///< of a file whose length was signed for
+constexpr std::uint64_t kMostTarget = 256u << 20;  ///< of a target, which is held in memory
+
+/// The digest that stands in a target's file name: hex only, since what a role lists becomes a part of a path. Empty where there is none.
+std::string file_hash(const Target& target) {
+  for (const auto& [algorithm, digits] : {std::pair<const char*, std::size_t>{"sha256", 64}, {"sha512", 128}}) {
+    const auto hash = target.hashes.find(algorithm);
+    if (hash != target.hashes.end() && hash->second.size() == digits && crypto::from_hex(hash->second)) return hash->second;
+  }
+  return {};
+}
+
+std::uint64_t most_of(const FileInfo& listed, std::uint64_t usual) {
+  return listed.length ? std::min<std::uint64_t>(static_cast<std::uint64_t>(*listed.length), kMostMetadata) : usual;
+}
+
+}  // namespace
+
+struct Client::State {
+  MetadataFolder folder;
+  Remote& remote;
+  std::function<WallTime()> now;
+  std::optional<TrustedSet> set{};
+  bool ready = false;    ///< a refresh or load_local succeeded
+  bool offline = false;  ///< ask nobody, and take what is held, expired or not
+
+  Result<void> load_root();
+  Result<void> update_roots();
+  void recall_timestamp_and_snapshot();
+  Result<void> update_timestamp();
+  Result<void> update_snapshot();
+  Result<const Targets*> role(const std::string& name, const std::string& delegator, const RoleKeys& keys);
+  Result<void> load_role(const std::string& name, const RoleKeys& keys);
+  Result<void> fetch_role(const std::string& name, const RoleKeys& keys);
+
+  /// The name of a role's file in the repository.
+  std::string remote_name(std::string_view role, std::int64_t version) const;
+  Result<void> check_ready() const;
+  RoleSource source() {
+    return [this](const std::string& name, const std::string& delegator, const RoleKeys& keys) { return role(name, delegator, keys); };
+  }
+};
+
+std::string Client::State::remote_name(std::string_view role_name, std::int64_t version) const {
+  const std::string encoded = encode_role(role_name);
+  return set->root().consistent_snapshot ? fmt::format("{}.{}.json", version, encoded) : encoded + ".json";
+}
+
+Result<void> Client::State::check_ready() const {
+  if (ready) return {};
+  return fail(Errc::internal, "repository metadata was not refreshed or loaded before it was asked");
+}
+
+Result<void> Client::State::load_root() {
+  ready = false;
+  set.reset();
+  const auto bytes = folder.read("root");
+  if (!bytes && bytes.error().code == Errc::not_found)
+    return fail(Errc::trust, fmt::format("no root is pinned in {}; give the repository's root.json first", folder.path().string()));
+  BERTH_CHECK(bytes);
+  auto pinned = TrustedSet::from_root(*bytes);
+  if (!pinned) return pass(pinned.error(), fmt::format("the root pinned in {}", folder.path().string()));
+  set = std::move(*pinned);
+  return {};
+}
+
+/// 5.3. Each root is kept before the next is asked for. Expiry counts for the last one only.
+Result<void> Client::State::update_roots() {
+  for (int step = 0; step < kMostRoots; ++step) {
+    if (set->root().issue.version == INT64_MAX) break;
+    const auto bytes = remote.get(fmt::format("{}.root.json", set->root().issue.version + 1), kMostRoot);
+    if (!bytes && bytes.error().code == Errc::not_found) break;
+    BERTH_CHECK(bytes);
+    BERTH_CHECK(set->next_root(*bytes));
+    BERTH_CHECK(folder.keep("root", *bytes));
+  }
+  return set->check_root_expiry(now());
+}
+
+void Client::State::recall_timestamp_and_snapshot() {
+  if (const auto bytes = folder.read("timestamp")) set->recall_timestamp(*bytes);
+  if (const auto bytes = folder.read("snapshot")) set->recall_snapshot(*bytes);
+}
+
+Result<void> Client::State::update_timestamp() {
+  BERTH_TRY(const std::string bytes, remote.get("timestamp.json", kMostTimestamp));
+  BERTH_TRY(const bool newer, set->update_timestamp(bytes, now()));
+  return newer ? folder.keep("timestamp", bytes) : Result<void>();
+}
+
+Result<void> Client::State::update_snapshot() {
+  if (set->recalled_snapshot_is_current(now())) return {};
+  const FileInfo& listed = set->listed_snapshot();
+  BERTH_TRY(const std::string bytes, remote.get(remote_name("snapshot", listed.version), most_of(listed, kMostSnapshot)));
+  BERTH_CHECK(set->update_snapshot(bytes, now()));
+  return folder.keep("snapshot", bytes);
+}
+
+/// A role as `delegator` vouches for it: from memory, from disk, or fetched.
+Result<const Targets*> Client::State::role(const std::string& name, const std::string& delegator, const RoleKeys& keys) {
+  BERTH_TRY(const Targets* held, set->held_targets(name, delegator, keys));
+  if (held != nullptr) return held;
+  BERTH_CHECK(load_role(name, keys));
+  return set->held_targets(name, delegator, keys);
+}
+
+Result<void> Client::State::load_role(const std::string& name, const RoleKeys& keys) {
+  const auto bytes = folder.read(name);
+  if (offline) {
+    BERTH_CHECK(bytes);
+    return set->recall_targets(name, keys, *bytes);
+  }
+  if (bytes && set->update_targets(name, keys, *bytes, now())) return {};
+  return fetch_role(name, keys);
+}
+
+Result<void> Client::State::fetch_role(const std::string& name, const RoleKeys& keys) {
+  const FileInfo* listed = set->listed_role(name);
+  if (listed == nullptr) return fail(Errc::trust, fmt::format("role '{}': snapshot.json does not list it; it was never published, or withdrawn", name));
+  BERTH_TRY(const std::string bytes, remote.get(remote_name(name, listed->version), most_of(*listed, kMostTargets)));
+  BERTH_CHECK(set->update_targets(name, keys, bytes, now()));
+  return folder.keep(name, bytes);
+}
+
+Client::Client(std::filesystem::path metadata, Remote& metadata_remote, std::function<WallTime()> now)
+    : state_(new State{MetadataFolder(std::move(metadata)), metadata_remote, std::move(now)}) {}
+
+Client::~Client() = default;
+
+Result<void> Client::init(std::string_view root) {
+  if (state_->folder.has("root")) return {};
+  BERTH_CHECK(TrustedSet::from_root(root));
+  BERTH_CHECK(state_->folder.make());
+  return state_->folder.keep("root", root);
+}
+
+Result<void> Client::refresh() {
+  state_->offline = false;
+  BERTH_CHECK(state_->load_root());
+  BERTH_CHECK(state_->update_roots());
+  state_->recall_timestamp_and_snapshot();
+  BERTH_CHECK(state_->update_timestamp());
+  BERTH_CHECK(state_->update_snapshot());
+  BERTH_CHECK(state_->role("targets", "root", state_->set->root().targets));
+  state_->ready = true;
+  return {};
+}
+
+Result<void> Client::load_local() {
+  state_->offline = true;
+  BERTH_CHECK(state_->load_root());
+  state_->recall_timestamp_and_snapshot();
+  const auto targets = state_->role("targets", "root", state_->set->root().targets);
+  if (!targets) return pass(targets.error(), "what was fetched of the repository before");
+  state_->ready = true;
+  return {};
+}
+
+Result<Target> Client::find(std::string_view name) {
+  BERTH_CHECK(state_->check_ready());
+  return find_target(name, state_->set->root().targets, state_->source());
+}
+
+Result<std::vector<Target>> Client::list(std::vector<Error>* passed_over) {
+  BERTH_CHECK(state_->check_ready());
+  return list_targets(state_->set->root().targets, state_->source(), passed_over);
+}
+
+std::string Client::path_of(const Target& target) const {
+  if (!state_->set || !state_->set->root().consistent_snapshot) return target.name;
+  const auto base = target.name.rfind('/') + 1;  // 0 where there is no slash
+  return fmt::format("{}{}.{}", target.name.substr(0, base), file_hash(target), target.name.substr(base));
+}
+
+Result<std::string> Client::download(const Target& target, Remote& targets_remote) {
+  BERTH_CHECK(state_->check_ready());
+  if (file_hash(target).empty())
+    return fail(Errc::trust, fmt::format("target '{}' is listed without a hash that berth knows (sha256, sha512)", target.name));
+  if (target.length > kMostTarget)
+    return fail(Errc::protocol, fmt::format("target '{}' has {} bytes; {} are allowed at most", target.name, target.length, kMostTarget));
+  BERTH_TRY(std::string bytes, targets_remote.get(path_of(target), target.length));
+  BERTH_CHECK(check_target(bytes, target));
+  return bytes;
+}
+
+std::vector<RoleState> Client::roles() const {
+  std::vector<RoleState> states;
+  if (!state_->set) return states;
+  for (const auto& [role, issue] : state_->set->issues()) states.push_back({.role = role, .version = issue.version, .expires = issue.expires});
+  return states;
+}
+
+Result<void> check_target(std::string_view bytes, const Target& target) {
+  const std::string where = fmt::format("target '{}'", target.name);
+  if (bytes.size() != target.length)
+    return fail(Errc::trust, fmt::format("{}: has {} bytes, not the {} signed for", where, bytes.size(), target.length));
+  return check_hashes(bytes, target.hashes, true, where);
+}
+
+}  // namespace berth::trust

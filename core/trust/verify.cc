@@ -1,0 +1,55 @@
+#include "core/trust/verify.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/crypto/sha256.h"
+
+namespace berth::trust {
+namespace {
+
+/// A signature that is no hex stays as an empty one: it does not count, but its file may still be right.
+Result<Signature> read_signature(const json::value& listed, std::string_view where) {
+  json::ObjectReader reader(listed, fmt::format("{}: signature", where));
+  Signature signature{.keyid = reader.string("keyid"), .bytes = crypto::from_hex(reader.string("sig")).value_or("")};
+  BERTH_CHECK(reader.done(true));
+  return signature;
+}
+
+}  // namespace
+
+Result<Envelope> open_envelope(std::string_view bytes, std::string_view where) {
+  auto file = json::parse(bytes);
+  if (!file) return fail(Errc::trust, fmt::format("{}: {}", where, file.error().message));
+
+  json::ObjectReader reader(*file, std::string(where));
+  Envelope envelope;
+  for (const json::value& listed : reader.list("signatures")) {
+    BERTH_TRY(Signature signature, read_signature(listed, where));
+    if (std::ranges::find(envelope.signatures, signature.keyid, &Signature::keyid) != envelope.signatures.end())
+      return fail(Errc::trust, fmt::format("{}: two signatures of one key, {}", where, signature.keyid));
+    envelope.signatures.push_back(std::move(signature));
+  }
+  reader.members("signed");
+  BERTH_CHECK(reader.done(true));
+
+  envelope.content = std::move(file->get_object()["signed"]);
+  BERTH_TRY(envelope.signed_bytes, json::canonical(envelope.content));
+  return envelope;
+}
+
+Result<void> verify(const Envelope& envelope, const RoleKeys& role, std::string_view where) {
+  // Keys are told apart by themselves, not by keyid: one key under two names must not reach a threshold of two.
+  std::set<std::string_view> signers;
+  for (const Signature& signature : envelope.signatures) {
+    const auto key = role.keys.find(signature.keyid);
+    if (key != role.keys.end() && key->second.verifies(envelope.signed_bytes, signature.bytes)) signers.insert(key->second.bytes());
+  }
+  if (static_cast<std::int64_t>(signers.size()) >= role.threshold) return {};
+  return fail(Errc::trust, fmt::format("{}: {} of its role's {} keys signed it rightly, {} must; it is forged, damaged, or signed with a "
+                                       "key that was replaced",
+                                       where, signers.size(), role.keys.size(), role.threshold));
+}
+
+}  // namespace berth::trust

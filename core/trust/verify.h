@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/crypto/keys.h"
+#include "core/json/json.h"
+#include "core/result.h"
+
+namespace berth::trust {
+
+struct Signature {
+  std::string keyid;
+  std::string bytes;  ///< empty where the text was no hex
+};
+
+/// A metadata file as received, opened but not yet believed.
+struct Envelope {
+  json::value content;                ///< the member `signed`, whole
+  std::string signed_bytes;           ///< its canonical form, which the signatures cover
+  std::vector<Signature> signatures;  ///< keyids are distinct
+};
+
+/// Opens a file. `where` stands in front of complaints. Fails with `Errc::trust` where it is not JSON in the strict sense, has no
+/// signatures member, or names a key twice among its signatures.
+Result<Envelope> open_envelope(std::string_view bytes, std::string_view where);
+
+/// The keys of a role: any `threshold` of them must have signed.
+struct RoleKeys {
+  std::map<std::string, crypto::PublicKey> keys;  ///< by keyid; only those the role may use and that berth can use
+  std::int64_t threshold = 1;
+};
+
+/// Fails with `Errc::trust` unless at least `role.threshold` different keys of the role made a right signature. Signatures of others,
+/// wrong ones and garbage do not count, and do no harm.
+Result<void> verify(const Envelope& envelope, const RoleKeys& role, std::string_view where);
+
+}  // namespace berth::trust

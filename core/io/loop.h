@@ -79,12 +79,15 @@ class Pool {
   template <class F>
   boost::asio::awaitable<std::invoke_result_t<F>> run(F f) {
     using Value = std::invoke_result_t<F>;
+    auto shared = std::make_shared<F>(std::move(f));
+    // A lambda with captures must be named: as a temporary inside a co_await expression, g++ 12 destroys it twice.
     if constexpr (std::is_void_v<Value>) {
-      co_await run_erased(std::function<void()>([shared = std::make_shared<F>(std::move(f))] { (*shared)(); }));
+      std::function<void()> work = [shared] { (*shared)(); };
+      co_await run_erased(std::move(work));
     } else {
       auto slot = std::make_shared<std::unique_ptr<Value>>();
-      auto shared = std::make_shared<F>(std::move(f));
-      co_await run_erased(std::function<void()>([slot, shared] { *slot = std::make_unique<Value>((*shared)()); }));
+      std::function<void()> work = [slot, shared] { *slot = std::make_unique<Value>((*shared)()); };
+      co_await run_erased(std::move(work));
       co_return std::move(**slot);
     }
   }

@@ -1,7 +1,5 @@
 #include "daemon/keeper/keeper_fixture.h"
 
-#include <regex>
-
 #include <gmock/gmock.h>
 #include <sys/mount.h>
 
@@ -41,7 +39,8 @@ TEST_F(KeeperLogs, AreCriLinesOfBothStreams) {
   std::istringstream text(log());
   int count = 0;
   for (std::string line; std::getline(text, line); count++) {
-    EXPECT_TRUE(std::regex_match(line, std::regex(R"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout F out|stderr F err))"))) << line;
+    EXPECT_THAT(line, testing::MatchesRegex(
+                          "20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{9}Z (stdout F out|stderr F err)"));
   }
   EXPECT_EQ(count, 2);
   EXPECT_EQ(fs::status(segments().at(0)).permissions(), fs::perms(0640));

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "daemon/keeper/protocol.h"
+#include "daemon/supervise/supervisor.h"
+
+namespace berth::supervise {
+
+/// What a keeper tells of the last exit, for a person. `program`: argv[0].
+Exit describe_exit(const keeper::LastExit& exit, const std::string& program);
+
+/// Counts as `InstanceStatus::exits_by_reason` has them; only those that happened.
+std::map<std::string, std::int64_t> count_exits(const keeper::State& state);
+
+/// RFC 3339, UTC, with milliseconds; empty for 0.
+std::string time_text(std::int64_t ms_since_1970);
+
+Phase phase_of(keeper::Phase phase);
+
+}  // namespace berth::supervise

@@ -1,0 +1,54 @@
+#include "daemon/supervise/exit_text.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+namespace berth::supervise {
+namespace {
+
+keeper::LastExit exit_by(keeper::Cause cause, int status = 0) { return {.cause = cause, .status = status, .at_ms = 1795510800123, .ran_ms = 1200}; }
+
+TEST(ExitText, SaysHowAnInstanceEnded) {
+  EXPECT_EQ(describe_exit(exit_by(keeper::Cause::exit, 1 << 8), "").reason, "exited with 1");
+  EXPECT_EQ(describe_exit(exit_by(keeper::Cause::signal, SIGSEGV), "").reason, "killed by SIGSEGV");
+  EXPECT_EQ(describe_exit(exit_by(keeper::Cause::signal, SIGABRT | 0x80), "").reason, "killed by SIGABRT (core dumped)");
+  EXPECT_EQ(describe_exit(exit_by(keeper::Cause::oom, SIGKILL), "").reason, "oom");
+  EXPECT_EQ(describe_exit(exit_by(keeper::Cause::stopped), "").reason, "stopped");
+}
+
+TEST(ExitText, RepeatsWhyARestartWasAskedFor) {
+  auto exit = exit_by(keeper::Cause::asked);
+  EXPECT_EQ(describe_exit(exit, "").reason, "restarted");
+  std::strcpy(exit.reason, "by root");
+  EXPECT_EQ(describe_exit(exit, "").reason, "restarted: by root");
+  exit.cause = keeper::Cause::liveness;
+  EXPECT_EQ(describe_exit(exit, "").reason, "by root");
+}
+
+TEST(ExitText, NamesTheProgramThatCouldNotBeStarted) {
+  auto exit = exit_by(keeper::Cause::not_started);
+  exit.stage = keeper::Stage::execute;
+  exit.error = ENOENT;
+  EXPECT_EQ(describe_exit(exit, "/slots/v1/bin/server").reason, "could not execute /slots/v1/bin/server: No such file or directory");
+}
+
+TEST(ExitText, GivesTimesInUtc) {
+  const auto exit = describe_exit(exit_by(keeper::Cause::exit), "");
+  EXPECT_EQ(exit.at, "2026-11-24T09:00:00.123Z");
+  EXPECT_EQ(exit.ran, std::chrono::milliseconds(1200));
+  EXPECT_EQ(time_text(0), "");
+}
+
+TEST(ExitText, CountsOnlyWhatHappened) {
+  keeper::State state{};
+  EXPECT_TRUE(count_exits(state).empty());
+  state.exits[static_cast<int>(keeper::Cause::signal)] = 2;
+  state.exits[static_cast<int>(keeper::Cause::asked)] = 5;
+  EXPECT_EQ(count_exits(state), (std::map<std::string, std::int64_t>{{"signal", 2}}));
+}
+
+}  // namespace
+}  // namespace berth::supervise

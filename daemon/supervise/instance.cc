@@ -1,0 +1,126 @@
+#include "daemon/supervise/instance.h"
+
+#include <filesystem>
+
+#include <fmt/core.h>
+
+#include "core/crypto/sha256.h"
+#include "daemon/keeper/launch_file.h"
+#include "daemon/supervise/exit_text.h"
+
+namespace berth::supervise {
+namespace {
+
+constexpr const char* kNotTaken =
+    "it has not accepted a connection on the socket that it was passed: it must use descriptor 3 (LISTEN_FDS, or listen_env in its spec); "
+    "an app that can only bind a port itself wants `port` instead of `socket`";
+
+/// `${FD_name}` in the values of `listen_env`: descriptors are passed in order, from 3.
+std::string expand_descriptors(std::string text, const std::vector<std::pair<std::string, int>>& sockets) {
+  for (std::size_t i = 0; i < sockets.size(); i++) {
+    const auto reference = "${FD_" + sockets[i].first + "}";
+    for (auto at = text.find(reference); at != std::string::npos; at = text.find(reference, at)) {
+      text.replace(at, reference.size(), std::to_string(3 + i));
+    }
+  }
+  return text;
+}
+
+keeper::RestartWhen when_of(spec::Restart restart) {
+  switch (restart) {
+    case spec::Restart::always: return keeper::RestartWhen::always;
+    case spec::Restart::on_failure: return keeper::RestartWhen::on_failure;
+    case spec::Restart::never: return keeper::RestartWhen::never;
+  }
+  return keeper::RestartWhen::always;
+}
+
+}  // namespace
+
+Instance::Instance(boost::asio::any_io_executor executor, InstanceId its_id, const std::string& run_directory)
+    : id(std::move(its_id)), key(keeper_key(id)), socket_path(keepers_directory(run_directory) + "/" + key + ".sock"), changed(executor) {}
+
+std::string Instance::last_exit_reason() const {
+  return last.last_exit.cause == keeper::Cause::none ? std::string() : describe_exit(last.last_exit, program()).reason;
+}
+
+Orphan Instance::orphan() const {
+  Orphan orphan{.pid = last.app_pid, .cgroup = last.cgroup, .pipes = pipe_names};
+  // The file also tells of a process that the keeper started last without saying so any more.
+  if (auto word = read_app_file(socket_path + ".app")) {
+    orphan.pid = word->pid;
+    orphan.start = word->start;
+  }
+  return orphan;
+}
+
+std::string why_not_ready(const Instance& instance) {
+  if (!instance.running()) {
+    const auto last = instance.last_exit_reason();
+    return fmt::format("it is {}{}{}", to_string(instance.phase), last.empty() ? "" : ": ", last);
+  }
+  if (!instance.plan) return "it was found running, and is not probed yet";
+  const auto& plan = *instance.plan;
+  const auto probe = [](const char* name, const ProbeState& state) {
+    return fmt::format("{} probe: {}", name, state.reason.empty() ? "not passed yet" : state.reason);
+  };
+  if (plan.startup && instance.startup.verdict != Verdict::passing) return probe("startup", instance.startup);
+  if (plan.must_take_socket && !instance.socket_taken) return kNotTaken;
+  if (plan.readiness && instance.readiness.verdict != Verdict::passing) return probe("readiness", instance.readiness);
+  if (!plan.readiness && !instance.settled) return "it has run for less than a second";
+  return {};
+}
+
+InstanceStatus status_of(const Instance& instance) {
+  const auto& last = instance.last;
+  InstanceStatus status{.id = instance.id,
+                        .phase = instance.phase,
+                        .pid = last.app_pid,
+                        .keeper_pid = last.keeper_pid,
+                        .ready = instance.ready,
+                        .not_ready = instance.not_ready,
+                        .restarts = last.starts > 0 ? static_cast<std::int64_t>(last.starts) - 1 : 0,
+                        .started_at = last.app_pid != 0 ? time_text(last.started_ms) : std::string(),
+                        .exits_by_reason = count_exits(last),
+                        .crash_loop = last.crash_loop != 0,
+                        .limits_enforced = false};
+  if (last.last_exit.cause != keeper::Cause::none) status.last_exit = describe_exit(last.last_exit, instance.program());
+  std::error_code ignored;
+  status.limits_enforced = *last.cgroup && std::filesystem::exists(std::string(last.cgroup) + "/memory.max", ignored);
+  return status;
+}
+
+bool same_probes(const InstancePlan& a, const InstancePlan& b) {
+  const auto place = [](const InstancePlan& plan) {
+    const auto to = plan.probe_endpoint.value_or(io::Endpoint{});
+    return std::tuple(to.address, to.port, to.unix_path, to.from_address);
+  };
+  return a.startup == b.startup && a.readiness == b.readiness && a.liveness == b.liveness && place(a) == place(b) &&
+         a.must_take_socket == b.must_take_socket;
+}
+
+std::string keeper_key(const InstanceId& id) { return crypto::sha256_hex(to_string(id)).substr(0, 16); }
+
+std::string keepers_directory(const std::string& run_directory) { return run_directory + "/keepers"; }
+
+Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup) {
+  keeper::Launch launch{.id = to_string(plan.id),
+                        .argv = plan.argv,
+                        .environment = plan.environment,
+                        .directory = plan.directory.empty() ? "/" : plan.directory,
+                        .uid = plan.uid,
+                        .gid = plan.gid,
+                        .may_gain_privileges = plan.uid == 0,
+                        .stop_signal = plan.stop.signal,
+                        .grace_ms = plan.stop.grace.count(),
+                        .restart = when_of(plan.restart),
+                        .segment_bytes = plan.logs.segment_bytes,
+                        .keep_bytes = plan.logs.keep_bytes,
+                        .cgroup = cgroup,
+                        .sockets = plan.sockets,
+                        .listen_variables = plan.listen_env.empty()};
+  for (const auto& [name, value] : plan.listen_env) launch.environment[name] = expand_descriptors(value, plan.sockets);
+  return keeper::make_launch(launch);
+}
+
+}  // namespace berth::supervise

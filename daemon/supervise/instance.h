@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/io/loop.h"
+#include "daemon/keeper/protocol.h"
+#include "daemon/supervise/keeper_link.h"
+#include "daemon/supervise/probe_state.h"
+#include "daemon/supervise/process_tree.h"
+#include "daemon/supervise/supervisor.h"
+
+namespace berth::supervise {
+
+/// One instance as berthd knows it. Belongs to the loop's thread.
+struct Instance {
+  Instance(boost::asio::any_io_executor executor, InstanceId its_id, const std::string& run_directory);
+
+  InstanceId id;
+  std::string key;                        ///< of its keeper's socket
+  std::string socket_path;
+  std::optional<InstancePlan> plan;       ///< absent while only found
+  std::shared_ptr<KeeperLink> link;       ///< null: none
+  Fd keeper_pidfd;
+  keeper::State last{};                   ///< what its keeper said last
+  Phase phase = Phase::starting;
+  std::vector<Fd> pipes;                  ///< unread ends of its output
+  std::set<std::string> pipe_names;
+
+  // Readiness of the present process. `generation` changes with it; what waits for an older one gives up.
+  std::uint64_t generation = 0;
+  ProbeState startup, readiness, liveness;
+  bool settled = false;                   ///< without a readiness probe: it has run for a while
+  bool socket_taken = false;
+  bool ready = false;
+  std::string not_ready;
+
+  bool busy = false;                      ///< somebody starts, stops or restarts it
+  bool unwanted = false;                  ///< it is to be stopped, or gone
+  io::Event changed;                      ///< on every change of the above
+
+  std::string program() const { return plan && !plan->argv.empty() ? plan->argv[0] : std::string("its program"); }
+  std::string name() const { return to_string(id); }
+  std::string last_exit_reason() const;
+  bool running() const { return phase == Phase::running; }
+  Orphan orphan() const;                  ///< what would be left if its keeper were gone
+};
+
+/// Why the instance is not ready, one line; empty where it is.
+std::string why_not_ready(const Instance& instance);
+
+InstanceStatus status_of(const Instance& instance);
+
+/// Whether both are asked and reached in the same way.
+bool same_probes(const InstancePlan& a, const InstancePlan& b);
+
+/// The first 16 hex digits of SHA-256 of the id: `sun_path` has room for 108 bytes.
+std::string keeper_key(const InstanceId& id);
+std::string keepers_directory(const std::string& run_directory);
+
+/// What the keeper is told. `cgroup`: for the app, or empty.
+Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup);
+
+}  // namespace berth::supervise

@@ -1,0 +1,107 @@
+#include "daemon/supervise/keeper_link.h"
+
+#include <cstring>
+
+#include <fmt/core.h>
+
+namespace berth::supervise {
+namespace {
+
+constexpr std::chrono::milliseconds kAnswerWait{5000};
+
+template <class T>
+std::string_view bytes_of(const T& message) {
+  return {reinterpret_cast<const char*>(&message), sizeof message};
+}
+
+template <class T>
+keeper::Header header_of(keeper::Type type) {
+  return {type, keeper::kProtocolVersion, sizeof(T)};
+}
+
+keeper::Type type_of(const io::Packet& packet) { return reinterpret_cast<const keeper::Header*>(packet.bytes.data())->type; }
+
+Result<keeper::State> read_state(const io::Packet& packet) {
+  keeper::State state;
+  if (packet.bytes.size() != sizeof state) return fail(Errc::protocol, "a keeper says something that is no state");
+  std::memcpy(&state, packet.bytes.data(), sizeof state);
+  state.id[sizeof state.id - 1] = state.cgroup[sizeof state.cgroup - 1] = state.last_exit.reason[sizeof state.last_exit.reason - 1] = 0;
+  return state;
+}
+
+}  // namespace
+
+Result<KeeperLink> KeeperLink::connect(boost::asio::any_io_executor executor, const std::string& path) {
+  BERTH_TRY(io::PacketSocket socket, io::PacketSocket::connect(executor, path));
+  return KeeperLink(std::move(socket));
+}
+
+boost::asio::awaitable<Result<io::Packet>> KeeperLink::receive(std::chrono::milliseconds at_most) {
+  auto packet = co_await socket_.receive(at_most);
+  if (!packet) co_return std::unexpected(packet.error());
+  keeper::Header header;
+  if (packet->bytes.size() < sizeof header) co_return fail(Errc::protocol, "a keeper says less than a header");
+  std::memcpy(&header, packet->bytes.data(), sizeof header);
+  if (header.version != keeper::kProtocolVersion || header.size != packet->bytes.size()) {
+    co_return fail(Errc::protocol, fmt::format("a keeper speaks version {} of the protocol, not {}", header.version, keeper::kProtocolVersion));
+  }
+  co_return std::move(*packet);
+}
+
+boost::asio::awaitable<Result<keeper::State>> KeeperLink::next(std::chrono::milliseconds at_most) {
+  if (!early_.empty()) {
+    const auto state = early_.front();
+    early_.pop_front();
+    co_return state;
+  }
+  auto packet = co_await receive(at_most);
+  if (!packet) co_return std::unexpected(packet.error());
+  co_return read_state(*packet);
+}
+
+boost::asio::awaitable<Result<HeldFiles>> KeeperLink::held_files() {
+  const auto request = header_of<keeper::Header>(keeper::Type::get_fds);
+  if (auto sent = socket_.send(bytes_of(request)); !sent) co_return std::unexpected(sent.error());
+  for (;;) {
+    auto packet = co_await receive(kAnswerWait);
+    if (!packet) co_return std::unexpected(packet.error());
+    if (type_of(*packet) == keeper::Type::state) {
+      auto state = read_state(*packet);
+      if (!state) co_return std::unexpected(state.error());
+      early_.push_back(*state);
+      continue;
+    }
+    if (type_of(*packet) != keeper::Type::fds || packet->fds.size() < 2) co_return fail(Errc::protocol, "a keeper does not say what it holds");
+    HeldFiles held;
+    std::size_t at = sizeof(keeper::Header);
+    for (std::size_t i = 0; i + 2 < packet->fds.size(); i++) {
+      const auto end = packet->bytes.find('\0', at);
+      if (end == std::string::npos) co_return fail(Errc::protocol, "a keeper does not name the sockets that it holds");
+      held.sockets.emplace_back(packet->bytes.substr(at, end - at), std::move(packet->fds[i]));
+      at = end + 1;
+    }
+    held.pipes.push_back(std::move(packet->fds[packet->fds.size() - 2]));
+    held.pipes.push_back(std::move(packet->fds.back()));
+    co_return held;
+  }
+}
+
+Result<void> KeeperLink::launch(const keeper::LaunchMemory& memory, const std::vector<std::pair<std::string, int>>& sockets) {
+  const auto message = header_of<keeper::Header>(keeper::Type::launch);
+  std::vector<int> fds = {memory.fd.get()};
+  for (const auto& [name, socket] : sockets) fds.push_back(socket);
+  return socket_.send(bytes_of(message), fds);
+}
+
+Result<void> KeeperLink::stop(std::chrono::milliseconds grace) {
+  const keeper::Stop message{header_of<keeper::Stop>(keeper::Type::stop), grace.count()};
+  return socket_.send(bytes_of(message));
+}
+
+Result<void> KeeperLink::restart(bool liveness, const std::string& reason) {
+  keeper::Restart message{header_of<keeper::Restart>(keeper::Type::restart), liveness, {}};
+  reason.copy(message.reason, sizeof message.reason - 1);
+  return socket_.send(bytes_of(message));
+}
+
+}  // namespace berth::supervise

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "core/files/fd.h"
+#include "core/io/packet_socket.h"
+#include "core/result.h"
+#include "daemon/keeper/launch_file.h"
+#include "daemon/keeper/protocol.h"
+
+namespace berth::supervise {
+
+/// What a keeper holds for an instance.
+struct HeldFiles {
+  std::vector<std::pair<std::string, Fd>> sockets;
+  std::vector<Fd> pipes;  ///< read ends of stdout and stderr; kept unread, they keep the app from SIGPIPE when its keeper is killed
+};
+
+/// A connection to one keeper. One coroutine reads at a time.
+class KeeperLink {
+ public:
+  /// Errors as `io::PacketSocket::connect`.
+  static Result<KeeperLink> connect(boost::asio::any_io_executor executor, const std::string& path);
+
+  /// The next state that the keeper tells. `Errc::refused` when it closed, `Errc::timeout`, `Errc::protocol`.
+  boost::asio::awaitable<Result<keeper::State>> next(std::chrono::milliseconds at_most);
+
+  /// Asks for what it holds. States that come before the answer are kept for `next`.
+  boost::asio::awaitable<Result<HeldFiles>> held_files();
+
+  Result<void> launch(const keeper::LaunchMemory& memory, const std::vector<std::pair<std::string, int>>& sockets);
+  /// `grace`: negative for the launch's.
+  Result<void> stop(std::chrono::milliseconds grace = std::chrono::milliseconds(-1));
+  Result<void> restart(bool liveness, const std::string& reason);
+
+  void close() { socket_.close(); }
+
+ private:
+  explicit KeeperLink(io::PacketSocket socket) : socket_(std::move(socket)) {}
+  boost::asio::awaitable<Result<io::Packet>> receive(std::chrono::milliseconds at_most);
+
+  io::PacketSocket socket_;
+  std::deque<keeper::State> early_;
+};
+
+}  // namespace berth::supervise

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "core/ids.h"
+#include "core/result.h"
+
+namespace berth::supervise {
+
+/// A keeper to be started.
+struct KeeperStart {
+  InstanceId id;
+  std::string key;             ///< of its socket's name
+  std::string program;
+  std::string socket;
+  std::string log_directory;
+  std::chrono::milliseconds grace{10'000};
+};
+
+/// Starts it so that it outlives this program: a session of its own, and no child of ours. Blocks shortly. `Errc::not_found` when the program
+/// is not there.
+Result<void> start_plain(const KeeperStart& start);
+
+/// Starts it as a transient service below `berth.slice`, in a cgroup that is delegated to it. Blocks.
+Result<void> start_service(const KeeperStart& start);
+
+/// `berth-<app>-<process>-<n>-<key>.service`
+std::string service_name(const KeeperStart& start);
+
+}  // namespace berth::supervise

@@ -1,0 +1,71 @@
+#include "daemon/supervise/probe.h"
+
+#include <fmt/core.h>
+#include <sys/wait.h>
+
+#include "core/io/child.h"
+
+namespace berth::supervise {
+namespace {
+
+constexpr std::size_t kMostBody = 1u << 20;
+
+boost::asio::awaitable<Finding> ask_http(spec::Probe probe, io::Endpoint to) {
+  io::HttpRequest request{.to = std::move(to), .target = probe.path, .deadline = probe.timeout, .most_body = kMostBody};
+  for (const auto& [name, value] : probe.headers) request.headers[name] = value;
+  const auto answer = co_await io::http_ask(std::move(request));
+  if (!answer) co_return Finding{.healthy = false, .reason = answer.error().message};
+  const bool healthy = probe.lowest <= answer->status && answer->status <= probe.highest;
+  co_return Finding{.healthy = healthy, .reason = fmt::format("{} from {}", answer->status, probe.path)};
+}
+
+boost::asio::awaitable<Finding> ask_tcp(spec::Probe probe, io::Endpoint to) {
+  const auto connected = co_await io::tcp_connect(std::move(to), probe.timeout);
+  if (!connected) co_return Finding{.healthy = false, .reason = connected.error().message};
+  co_return Finding{.healthy = true, .reason = "connected"};
+}
+
+/// The last line of what a command said.
+std::string last_line(std::string_view output) {
+  while (!output.empty() && (output.back() == '\n' || output.back() == '\r')) output.remove_suffix(1);
+  const auto newline = output.rfind('\n');
+  if (newline != std::string_view::npos) output.remove_prefix(newline + 1);
+  return std::string(output.substr(0, 200));
+}
+
+boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan, std::string cgroup) {
+  const std::string name = probe.command.empty() ? std::string() : probe.command[0];
+  io::ChildSpec child{.argv = std::move(probe.command),
+                      .environment = std::move(plan.environment),
+                      .directory = std::move(plan.directory),
+                      .uid = plan.uid,
+                      .gid = plan.gid,
+                      .cgroup_procs = cgroup.empty() ? std::string() : cgroup + "/cgroup.procs",
+                      .deadline = probe.timeout};
+  const auto result = co_await io::run_child(std::move(child));
+  if (!result) co_return Finding{.healthy = false, .reason = result.error().message};
+  if (result->timed_out) co_return Finding{.healthy = false, .reason = fmt::format("{} took over {}", name, spec::to_string(probe.timeout))};
+  if (WIFEXITED(result->status) && WEXITSTATUS(result->status) == 0) co_return Finding{.healthy = true, .reason = name + " exited with 0"};
+  const auto how = WIFEXITED(result->status) ? fmt::format("exited with {}", WEXITSTATUS(result->status))
+                                             : fmt::format("was killed by SIG{}", spec::signal_name(WTERMSIG(result->status)));
+  const auto said = last_line(result->output);
+  co_return Finding{.healthy = false, .reason = fmt::format("{} {}{}{}", name, how, said.empty() ? "" : ": ", said)};
+}
+
+}  // namespace
+
+boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::string cgroup) {
+  if (probe.kind == spec::ProbeKind::exec) {
+    Finding finding = co_await ask_command(std::move(probe), std::move(plan), std::move(cgroup));
+    co_return finding;
+  }
+  if (!plan.probe_endpoint) co_return Finding{.healthy = false, .reason = "it has no address that a probe could ask"};
+  if (probe.kind == spec::ProbeKind::tcp) {
+    Finding finding = co_await ask_tcp(std::move(probe), std::move(*plan.probe_endpoint));
+    co_return finding;
+  }
+  Finding finding = co_await ask_http(std::move(probe), std::move(*plan.probe_endpoint));
+  co_return finding;
+}
+
+}  // namespace berth::supervise

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "daemon/supervise/probe_state.h"
+#include "daemon/supervise/supervisor.h"
+
+namespace berth::supervise {
+
+/// Asks once: over the instance's own address, never the public one, or by a command run as the app with its environment. No answer, a
+/// refusal and a malformed answer are findings, not errors. `cgroup`: the folder that a command enters, or empty.
+boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::string cgroup);
+
+}  // namespace berth::supervise

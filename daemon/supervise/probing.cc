@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <random>
+
+#include <fmt/core.h>
+
+#include "daemon/supervise/exit_text.h"
+#include "daemon/supervise/probe.h"
+#include "daemon/supervise/runtime.h"
+#include "daemon/supervise/socket_use.h"
+
+namespace berth::supervise {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+
+constexpr auto kSettle = 1000ms;  ///< without a readiness probe, an instance is ready when it has run for so long
+
+io::milliseconds random_below(io::milliseconds most) {
+  static thread_local std::minstd_rand generator{std::random_device{}()};
+  return io::milliseconds(std::uniform_int_distribution<std::int64_t>(0, std::max<std::int64_t>(most.count() - 1, 0))(generator));
+}
+
+}  // namespace
+
+/// Probes the process that runs now. `adopted`: it ran before berthd came.
+void Runtime::begin_probes(InstancePtr instance, bool adopted) {
+  instance->generation++;
+  instance->startup = instance->readiness = instance->liveness = {};
+  instance->settled = instance->socket_taken = false;
+  refresh(*instance);
+  if (instance->plan) spawn(run_probes(instance, instance->generation, adopted));
+}
+
+/// False when the generation is over; what waits must then end.
+awaitable<bool> Runtime::pause(InstancePtr instance, std::uint64_t generation, std::chrono::milliseconds at_most) {
+  const auto end = Steady::now() + at_most;
+  for (;;) {
+    if (closed_ || instance->generation != generation) co_return false;
+    const auto left = std::chrono::ceil<io::milliseconds>(end - Steady::now());
+    if (left <= 0ms) co_return true;
+    co_await instance->changed.wait(left);
+  }
+}
+
+awaitable<void> Runtime::run_probes(InstancePtr instance, std::uint64_t generation, bool adopted) {
+  if (instance->plan->must_take_socket) spawn(watch_socket(instance, generation));
+  if (instance->plan->startup) {
+    const spec::Probe rules = *instance->plan->startup;
+    if (!co_await pause(instance, generation, rules.initial_delay)) co_return;
+    auto counted = Steady::now() - rules.period;
+    for (int asked = 1;; asked++) {
+      const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup);
+      if (closed_ || instance->generation != generation) co_return;
+      // Asked more often than its period, it fails no sooner for that.
+      if (finding.healthy || Steady::now() - counted >= rules.period) {
+        counted = Steady::now();
+        instance->startup = step(instance->startup, rules, finding);
+        refresh(*instance);
+      }
+      if (instance->startup.verdict == Verdict::passing) break;
+      if (instance->startup.verdict == Verdict::failing) co_return restart_unhealthy(*instance, "startup", finding.reason);
+      if (!co_await pause(instance, generation, pause_after(rules, instance->startup, asked))) co_return;
+    }
+  }
+  if (instance->plan->liveness) spawn(run_liveness(instance, generation, adopted));
+  if (instance->plan->readiness) {
+    co_await run_readiness(instance, generation);
+    co_return;
+  }
+  const io::milliseconds ran(std::chrono::duration_cast<io::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count() -
+                             instance->last.started_ms);
+  if (!co_await pause(instance, generation, std::clamp<io::milliseconds>(kSettle - ran, 0ms, kSettle))) co_return;
+  instance->settled = true;
+  refresh(*instance);
+}
+
+awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t generation) {
+  const spec::Probe rules = *instance->plan->readiness;
+  if (!co_await pause(instance, generation, rules.initial_delay)) co_return;
+  bool once_passed = false;
+  for (int asked = 1;; asked++) {
+    const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup);
+    if (closed_ || instance->generation != generation) co_return;
+    instance->readiness = step(instance->readiness, rules, finding);
+    // Whatever answers on this address has accepted a connection of this instance's own socket.
+    if (finding.healthy && rules.kind == spec::ProbeKind::http) instance->socket_taken = true;
+    once_passed = once_passed || instance->readiness.verdict == Verdict::passing;
+    refresh(*instance);
+    const auto wait = once_passed ? rules.period : pause_after(rules, instance->readiness, asked);
+    if (!co_await pause(instance, generation, wait)) co_return;
+  }
+}
+
+awaitable<void> Runtime::run_liveness(InstancePtr instance, std::uint64_t generation, bool adopted) {
+  const spec::Probe rules = *instance->plan->liveness;
+  // After berthd's start, the probes of many instances shall not all fall on one moment.
+  const auto first = adopted ? random_below(rules.period) : rules.initial_delay;
+  if (!co_await pause(instance, generation, first)) co_return;
+  for (;;) {
+    const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup);
+    if (closed_ || instance->generation != generation) co_return;
+    instance->liveness = step(instance->liveness, rules, finding);
+    if (instance->liveness.verdict == Verdict::failing) co_return restart_unhealthy(*instance, "liveness", finding.reason);
+    if (!co_await pause(instance, generation, rules.period)) co_return;
+  }
+}
+
+void Runtime::restart_unhealthy(Instance& instance, const char* probe, const std::string& reason) {
+  if (!instance.link || instance.unwanted) return;
+  // A keeper that cannot be told so is gone, and its connection tells that.
+  static_cast<void>(instance.link->restart(true, fmt::format("{} probe failed: {}", probe, reason)));
+}
+
+/// Whether the app uses the socket that it was passed. A connection to it waits until somebody accepts it, so one is made, and the queue must
+/// become empty. Where no address reaches this instance alone, it must suffice that the app has not closed the socket.
+awaitable<void> Runtime::watch_socket(InstancePtr instance, std::uint64_t generation) {
+  if (instance->plan->sockets.empty()) co_return;
+  const auto inode = inode_of(instance->plan->sockets[0].second);
+  const auto endpoint = instance->plan->probe_endpoint;
+  bool connected = false;
+  for (auto wait = 20ms;; wait = std::min(wait * 2, 1000ms)) {
+    if (endpoint && !connected) connected = (co_await io::tcp_connect(*endpoint, 1000ms)).has_value();
+    if (!co_await pause(instance, generation, wait) || instance->socket_taken) co_return;
+    const pid_t app = instance->last.app_pid;
+    const bool by_queue = endpoint.has_value();
+    const auto look = [by_queue, inode, app] {
+      return by_queue ? waiting_connections(inode) == 0u : holds(app, "socket:[" + inode + "]");
+    };
+    const bool taken = co_await pool_.run(look);
+    if (closed_ || instance->generation != generation) co_return;
+    if (!taken || (by_queue && !connected)) continue;
+    instance->socket_taken = true;
+    co_return refresh(*instance);
+  }
+}
+
+}  // namespace berth::supervise

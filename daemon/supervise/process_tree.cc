@@ -1,0 +1,144 @@
+#include "daemon/supervise/process_tree.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <csignal>
+#include <fmt/core.h>
+#include <unistd.h>
+
+namespace berth::supervise {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_small(const fs::path& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// The pids that name the folders of /proc.
+std::vector<pid_t> all_pids() {
+  std::vector<pid_t> pids;
+  std::error_code ignored;
+  for (fs::directory_iterator it("/proc", ignored), end; it != end; it.increment(ignored)) {
+    const auto name = it->path().filename().string();
+    pid_t pid = 0;
+    const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error == std::errc() && rest == name.data() + name.size()) pids.push_back(pid);
+  }
+  return pids;
+}
+
+std::string link_text(const std::string& path) {
+  char text[512];
+  const auto n = ::readlink(path.c_str(), text, sizeof text);
+  return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
+}
+
+}  // namespace
+
+std::optional<ProcessInfo> process_info(pid_t pid) {
+  const auto stat = read_small(fmt::format("/proc/{}/stat", pid));
+  const auto name_end = stat.rfind(')');  // a name may contain anything
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(stat.substr(name_end + 1));
+  ProcessInfo info{.pid = pid};
+  pid_t group = 0;
+  std::string skipped;
+  fields >> info.state >> info.parent >> group >> info.session;
+  for (int field = 7; field < 22; field++) fields >> skipped;
+  fields >> info.start;
+  if (!fields) return std::nullopt;
+  return info;
+}
+
+std::vector<ProcessInfo> all_processes() {
+  std::vector<ProcessInfo> all;
+  for (const pid_t pid : all_pids()) {
+    if (auto info = process_info(pid)) all.push_back(*info);
+  }
+  return all;
+}
+
+std::vector<pid_t> descendants(pid_t root, const std::vector<ProcessInfo>& all) {
+  std::set<pid_t> found = {root};
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto& process : all) more = (found.contains(process.parent) && found.insert(process.pid).second) || more;
+  }
+  std::vector<pid_t> pids;
+  for (const auto& process : all) {
+    if (process.pid != root && process.alive() && found.contains(process.pid)) pids.push_back(process.pid);
+  }
+  return pids;
+}
+
+std::vector<pid_t> cgroup_processes(const std::string& cgroup) {
+  std::vector<pid_t> pids;
+  if (cgroup.empty()) return pids;
+  const auto add = [&pids](const fs::path& folder) {
+    std::istringstream procs(read_small(folder / "cgroup.procs"));
+    for (pid_t pid = 0; procs >> pid;) pids.push_back(pid);
+  };
+  add(cgroup);
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator it(cgroup, ignored), end; it != end; it.increment(ignored)) {
+    if (it->is_directory(ignored)) add(it->path());
+  }
+  return pids;
+}
+
+std::optional<Orphan> read_app_file(const std::string& path) {
+  std::istringstream text(read_small(path));
+  Orphan orphan;
+  if (!(text >> orphan.pid >> orphan.start) || orphan.pid <= 1) return std::nullopt;
+  text >> std::ws;
+  std::getline(text, orphan.cgroup);
+  return orphan;
+}
+
+std::vector<pid_t> living_processes(const Orphan& orphan) {
+  std::set<pid_t> pids;
+  for (const pid_t pid : cgroup_processes(orphan.cgroup)) pids.insert(pid);
+  const auto all = all_processes();
+  const auto main = std::ranges::find(all, orphan.pid, &ProcessInfo::pid);
+  // A session's id is not given to a new process while any process of that session lives, so only the leader itself may be another one.
+  const bool same = main == all.end() || orphan.start == 0 || main->start == orphan.start;
+  if (same && orphan.pid > 1) {
+    for (const pid_t pid : descendants(orphan.pid, all)) pids.insert(pid);
+    for (const auto& process : all) {
+      if (process.session == orphan.pid && process.alive()) pids.insert(process.pid);
+    }
+  }
+  // This program holds the pipes itself, and so does a child of it that has not executed its own program yet.
+  const auto own_program = link_text("/proc/self/exe");
+  for (const auto& process : all) {
+    const auto holds_one = [&](const std::string& pipe) { return holds(process.pid, pipe); };
+    if (!std::ranges::any_of(orphan.pipes, holds_one)) continue;
+    if (link_text(fmt::format("/proc/{}/exe", process.pid)) != own_program) pids.insert(process.pid);
+  }
+  return {pids.begin(), pids.end()};
+}
+
+bool kill_orphan(const Orphan& orphan) {
+  if (!orphan.cgroup.empty()) std::ofstream(orphan.cgroup + "/cgroup.kill") << "1";
+  const auto pids = living_processes(orphan);
+  for (const pid_t pid : pids) ::kill(pid, SIGKILL);
+  return pids.empty();
+}
+
+std::string file_name_of(int fd) { return link_text(fmt::format("/proc/self/fd/{}", fd)); }
+
+bool holds(pid_t pid, const std::string& name) {
+  std::error_code ignored;
+  for (fs::directory_iterator it(fmt::format("/proc/{}/fd", pid), ignored), end; it != end; it.increment(ignored)) {
+    if (link_text(it->path().string()) == name) return true;
+  }
+  return false;
+}
+
+}  // namespace berth::supervise

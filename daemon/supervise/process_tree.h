@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace berth::supervise {
+
+/// What /proc tells of a process.
+struct ProcessInfo {
+  pid_t pid = 0, parent = 0, session = 0;
+  char state = '?';
+  std::uint64_t start = 0;  ///< ticks since boot; tells it from a later process of the same pid
+
+  bool alive() const { return state != 'Z' && state != 'X'; }
+};
+std::optional<ProcessInfo> process_info(pid_t pid);
+std::vector<ProcessInfo> all_processes();
+
+/// Every living process that descends from `root`, itself excluded.
+std::vector<pid_t> descendants(pid_t root, const std::vector<ProcessInfo>& all);
+
+/// Every process of a cgroup and the cgroups below it.
+std::vector<pid_t> cgroup_processes(const std::string& cgroup);
+
+/// What is known of an app whose keeper is gone.
+struct Orphan {
+  pid_t pid = 0;                 ///< of its main process, which leads a session of its own
+  std::uint64_t start = 0;       ///< 0: unknown
+  std::string cgroup;            ///< or empty
+  std::set<std::string> pipes;   ///< "pipe:[123]", its stdout and stderr
+};
+
+/// What the keeper left in `<socket>.app`.
+std::optional<Orphan> read_app_file(const std::string& path);
+
+/// Its processes that still live: those in its cgroup, its main process with what descends from it, those of its session, and those that hold
+/// one of its pipes.
+std::vector<pid_t> living_processes(const Orphan& orphan);
+
+/// Kills them all. True when none was left.
+bool kill_orphan(const Orphan& orphan);
+
+/// "pipe:[123]" or "socket:[123]", as /proc names what `fd` of this process is.
+std::string file_name_of(int fd);
+
+/// Whether `pid` has what `name` says open.
+bool holds(pid_t pid, const std::string& name);
+
+}  // namespace berth::supervise

@@ -1,0 +1,73 @@
+#include <csignal>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/supervise/exit_text.h"
+#include "daemon/supervise/runtime.h"
+
+namespace berth::supervise {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kKillWait = 15s;
+constexpr auto kLongestPause = 30s;
+constexpr auto kAfterOrderly = 1s;  ///< a keeper that was stopped from outside: at power-off berthd is stopped too
+
+}  // namespace
+
+/// Its keeper is gone, or the connection is. The app that it kept is ended, so that there are never two, and started again under a new one.
+awaitable<void> Runtime::recover(InstancePtr instance, bool orderly) {
+  tell(InstanceChange::Kind::gone, *instance, orderly ? "its keeper was stopped from outside" : "its keeper died");
+  io::milliseconds pause = orderly ? io::milliseconds(kAfterOrderly) : io::milliseconds(0);
+  for (;;) {
+    if (pause > 0ms) co_await instance->changed.wait(pause);
+    co_await acquire(instance);
+    if (!current(instance) || instance->unwanted || instance->link || !instance->plan) {
+      release(*instance);
+      co_return;
+    }
+    instance->phase = Phase::lost;
+    co_await end_keeper(instance);
+    bool cleared = orderly;
+    if (!orderly) cleared = co_await clear_orphan(instance->orphan());
+    instance->last.app_pid = 0;
+    auto started = Result<void>(fail(Errc::timeout, "processes of the app do not end"));
+    if (cleared) started = co_await start_keeper(instance);
+    const bool again = !started && !instance->link && !instance->unwanted && !closed_;
+    if (!started) tell(InstanceChange::Kind::gone, *instance, started.error().message);
+    release(*instance);
+    if (!again) co_return;
+    pause = std::min(std::max(pause * 2, io::milliseconds(100)), io::milliseconds(kLongestPause));
+  }
+}
+
+/// Kills what is left of an app, until nothing is.
+awaitable<bool> Runtime::clear_orphan(Orphan orphan) {
+  const auto end = io::Steady::now() + kKillWait;
+  const auto kill_all = [orphan] { return kill_orphan(orphan); };
+  for (auto wait = 1ms; io::Steady::now() < end; wait = std::min(wait * 2, 50ms)) {
+    const bool none_left = co_await pool_.run(kill_all);
+    if (none_left) co_return true;
+    co_await io::sleep_for(wait);
+  }
+  co_return false;
+}
+
+/// Makes sure that the keeper's process has ended.
+awaitable<void> Runtime::end_keeper(InstancePtr instance) {
+  instance->link.reset();
+  if (!instance->keeper_pidfd) co_return;
+  const Fd keeper = std::move(instance->keeper_pidfd);
+  const bool orderly = instance->last.event == keeper::Event::gone;
+  // One that said goodbye ends by itself.
+  if (orderly) {
+    const auto ended = co_await io::wait_readable(keeper.get(), 1000ms);
+    if (ended && *ended) co_return;
+  }
+  ::syscall(SYS_pidfd_send_signal, keeper.get(), SIGKILL, nullptr, 0);
+  static_cast<void>(co_await io::wait_readable(keeper.get(), 5000ms));
+}
+
+}  // namespace berth::supervise

@@ -1,0 +1,235 @@
+#include <cerrno>
+#include <filesystem>
+
+#include <fmt/core.h>
+
+#include "core/files/files.h"
+#include "daemon/supervise/exit_text.h"
+#include "daemon/supervise/launcher.h"
+#include "daemon/supervise/runtime.h"
+
+namespace berth::supervise {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using io::Steady;
+
+constexpr auto kConnectWait = 15s;
+constexpr auto kStartWait = 30s;
+constexpr auto kBeyondGrace = 15s;  ///< for a keeper to stop its app and go
+
+Errc code_of(const keeper::LastExit& exit) {
+  if (exit.error == ENOENT || exit.error == ENOTDIR) return Errc::not_found;
+  return exit.error == EACCES || exit.error == EPERM ? Errc::permission : Errc::io;
+}
+
+io::milliseconds left_until(Steady::time_point end) {
+  return std::max(io::milliseconds(0), std::chrono::duration_cast<io::milliseconds>(end - Steady::now()));
+}
+
+}  // namespace
+
+awaitable<Result<void>> Runtime::ensure(InstancePlan plan) {
+  for (;;) {
+    auto& slot = instances_[keeper_key(plan.id)];
+    if (!slot) slot = std::make_shared<Instance>(executor_, plan.id, options_.run_directory);
+    const InstancePtr instance = slot;
+    co_await acquire(instance);
+    if (closed_) co_return fail(Errc::cancelled, "the supervisor is closed");
+    if (!current(instance) || instance->unwanted) {  // it was stopped meanwhile
+      release(*instance);
+      continue;
+    }
+    auto result = co_await ensure_now(instance, std::move(plan));
+    release(*instance);
+    co_return result;
+  }
+}
+
+awaitable<Result<void>> Runtime::ensure_now(InstancePtr instance, InstancePlan plan) {
+  const bool probed_alike = instance->plan && same_probes(*instance->plan, plan);
+  instance->plan = std::move(plan);
+  if (!instance->link) {
+    // One may be there that `find` did not see.
+    auto link = KeeperLink::connect(executor_, instance->socket_path);
+    Result<keeper::State> hello = fail(Errc::refused, "no keeper");
+    if (link) hello = co_await link->next(5s);
+    if (hello && instance->name() == hello->id) {
+      instance->last = *hello;
+      instance->phase = phase_of(hello->phase);
+      auto attached = co_await attach(instance, std::move(*link), nullptr);
+      if (!attached) co_return attached;
+    }
+  }
+  if (instance->link) {
+    auto adopted = co_await adopt(instance, probed_alike);
+    co_return adopted;
+  }
+  auto started = co_await start_keeper(instance);
+  if (!started) {
+    const auto error = started.error();
+    static_cast<void>(co_await stop_now(instance));
+    co_return std::unexpected(error);
+  }
+  co_return started;
+}
+
+/// Its keeper runs. A launch that differs is for the app's next start: what runs goes on.
+awaitable<Result<void>> Runtime::adopt(InstancePtr instance, bool probed_alike) {
+  const auto launch = launch_of(*instance->plan, cgroup_of(*instance));
+  if (!launch) co_return std::unexpected(launch.error());
+  if (launch->digest != instance->last.launch_digest) {
+    if (auto sent = instance->link->launch(*launch, instance->plan->sockets); !sent) co_return pass(sent.error(), instance->name());
+    instance->last.launch_digest = launch->digest;
+  }
+  if (!probed_alike && instance->running()) begin_probes(instance, true);
+  if (instance->phase != Phase::starting) co_return Result<void>();
+  auto started = co_await wait_started(instance, instance->last.starts);
+  co_return started;
+}
+
+awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
+  instance->phase = Phase::starting;
+  instance->last = {};
+  refresh(*instance);
+  const auto& plan = *instance->plan;
+  const auto launch = launch_of(plan, cgroup_of(*instance));
+  if (!launch) co_return std::unexpected(launch.error());
+  const KeeperStart start{.id = plan.id,
+                          .key = instance->key,
+                          .program = options_.keeper_program,
+                          .socket = instance->socket_path,
+                          .log_directory = plan.log_directory,
+                          .grace = plan.stop.grace};
+  const auto orphan = read_app_file(instance->socket_path + ".app");
+  if (orphan) co_await clear_orphan(*orphan);
+  const bool service = options_.use_systemd;
+  const std::string run = keepers_directory(options_.run_directory), cgroup = cgroup_of(*instance);
+  const auto begin = [start, run, cgroup, service]() -> Result<void> {
+    std::error_code ignored;
+    BERTH_CHECK(files::make_directories(run, 0700));
+    BERTH_CHECK(files::make_directories(start.log_directory, 0750));
+    if (!cgroup.empty() && !fs::create_directories(cgroup, ignored) && !fs::is_directory(cgroup, ignored)) {
+      return fail(Errc::io, "make the cgroup " + cgroup + ": " + ignored.message());
+    }
+    fs::remove(start.socket, ignored);
+    return service ? start_service(start) : start_plain(start);
+  };
+  auto begun = co_await pool_.run(begin);
+  if (!begun) co_return pass(begun.error(), instance->name());
+
+  auto link = co_await connect_to_new(instance);
+  if (!link) co_return pass(link.error(), instance->name());
+  if (auto sent = link->launch(*launch, plan.sockets); !sent) co_return pass(sent.error(), instance->name());
+  auto attached = co_await attach(instance, std::move(*link), nullptr);
+  if (!attached) co_return attached;
+  auto started = co_await wait_started(instance, 0);
+  co_return started;
+}
+
+/// The socket is there once the keeper got so far; nothing tells when but the attempt.
+awaitable<Result<KeeperLink>> Runtime::connect_to_new(InstancePtr instance) {
+  const auto end = Steady::now() + kConnectWait;
+  for (auto wait = 1ms;; wait = std::min(wait * 2, 50ms)) {
+    auto link = KeeperLink::connect(executor_, instance->socket_path);
+    if (link) {
+      auto hello = co_await link->next(5s);
+      if (!hello) co_return std::unexpected(hello.error());
+      instance->last = *hello;
+      co_return std::move(*link);
+    }
+    if (Steady::now() > end) co_return pass(link.error(), "its keeper does not answer (see its log: journalctl -u 'berth-*')");
+    co_await io::sleep_for(wait);
+  }
+}
+
+/// Until the app's process started more often than `more_than`, or could not be.
+awaitable<Result<void>> Runtime::wait_started(InstancePtr instance, std::uint64_t more_than) {
+  const auto end = Steady::now() + kStartWait;
+  for (;;) {
+    if (instance->unwanted || closed_) co_return fail(Errc::cancelled, instance->name() + ": it was stopped while it started");
+    if (!instance->link) co_return fail(Errc::io, instance->name() + ": its keeper died");
+    if (instance->last.starts > more_than) co_return Result<void>();
+    const auto& exit = instance->last.last_exit;
+    const bool over = instance->phase == Phase::waiting || instance->phase == Phase::ended;
+    if (over && exit.cause == keeper::Cause::not_started) {
+      co_return fail(code_of(exit), fmt::format("{}: {}", instance->name(), instance->last_exit_reason()));
+    }
+    if (Steady::now() > end) co_return fail(Errc::timeout, instance->name() + ": its process was not started in time");
+    co_await instance->changed.wait(left_until(end) + 1ms);
+  }
+}
+
+awaitable<Result<void>> Runtime::stop(InstanceId id) {
+  const auto it = instances_.find(keeper_key(id));
+  if (it == instances_.end()) co_return Result<void>();
+  const InstancePtr instance = it->second;
+  instance->unwanted = true;
+  instance->changed.notify();
+  co_await acquire(instance);
+  auto result = co_await stop_now(instance);
+  release(*instance);
+  co_return result;
+}
+
+/// Stops the app and its keeper, whatever state they are in, and forgets the instance.
+awaitable<Result<void>> Runtime::stop_now(InstancePtr instance) {
+  instance->unwanted = true;
+  if (instance->link) {
+    instance->phase = Phase::stopping;
+    const auto grace = instance->plan ? instance->plan->stop.grace : io::milliseconds(60s);
+    const auto end = Steady::now() + grace + kBeyondGrace;
+    const bool asked = instance->link->stop().has_value();
+    while (asked && instance->link && !closed_ && Steady::now() < end) co_await instance->changed.wait(left_until(end) + 1ms);
+  }
+  if (closed_) co_return fail(Errc::cancelled, "the supervisor is closed");
+  const bool wedged = instance->link != nullptr;
+  co_await end_keeper(instance);
+  bool cleared = true;
+  if (wedged || instance->last.app_pid != 0) cleared = co_await clear_orphan(instance->orphan());
+  remove_cgroup(*instance);
+  if (current(instance)) instances_.erase(instance->key);
+  if (!cleared) co_return fail(Errc::timeout, instance->name() + ": its processes do not end even by SIGKILL (a disk or network file system that hangs?)");
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Runtime::restart(InstanceId id, std::string reason) {
+  const auto it = instances_.find(keeper_key(id));
+  if (it == instances_.end() || it->second->unwanted) co_return fail(Errc::not_found, to_string(id) + ": no such instance runs");
+  const InstancePtr instance = it->second;
+  co_await acquire(instance);
+  if (!instance->link || instance->unwanted) {
+    release(*instance);
+    co_return fail(Errc::conflict, instance->name() + ": it is being " + (instance->unwanted ? "stopped" : "taken over"));
+  }
+  const auto starts = instance->last.starts, attempts = instance->last.exits[static_cast<int>(keeper::Cause::not_started)];
+  const auto end = Steady::now() + (instance->plan ? instance->plan->stop.grace : io::milliseconds(60s)) + kBeyondGrace;
+  auto result = instance->link->restart(false, reason);
+  while (result && instance->last.starts == starts) {
+    if (!instance->link) result = fail(Errc::io, instance->name() + ": its keeper died");
+    else if (instance->unwanted) result = fail(Errc::cancelled, instance->name() + ": it is being stopped");
+    else if (instance->last.exits[static_cast<int>(keeper::Cause::not_started)] > attempts)
+      result = fail(code_of(instance->last.last_exit), fmt::format("{}: {}", instance->name(), instance->last_exit_reason()));
+    else if (Steady::now() > end) result = fail(Errc::timeout, instance->name() + ": it did not start again in time");
+    else co_await instance->changed.wait(left_until(end) + 1ms);
+  }
+  release(*instance);
+  co_return result;
+}
+
+std::string Runtime::cgroup_of(const Instance& instance) const {
+  if (options_.use_systemd || options_.cgroup_root.empty()) return {};
+  return fmt::format("{}/{}/{}/app", options_.cgroup_root, instance.id.app, instance.key);
+}
+
+void Runtime::remove_cgroup(const Instance& instance) {
+  const fs::path leaf = cgroup_of(instance);
+  if (leaf.empty()) return;
+  std::error_code ignored;  // what still holds something stays
+  fs::remove(leaf, ignored);
+  fs::remove(leaf.parent_path(), ignored);
+  fs::remove(leaf.parent_path().parent_path(), ignored);
+}
+
+}  // namespace berth::supervise

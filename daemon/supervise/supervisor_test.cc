@@ -1,0 +1,309 @@
+#include "daemon/supervise/supervisor_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace berth::supervise {
+namespace {
+
+using testing::HasSubstr;
+using Kind = InstanceChange::Kind;
+
+class SupervisorRuns : public SupervisorFixture {};
+
+/// A test whose body is a coroutine.
+#define BERTH_CO_TEST(fixture, name)                                        \
+  class fixture##_##name##_Body : public fixture {                          \
+   public:                                                                  \
+    awaitable<void> body();                                                 \
+  };                                                                        \
+  TEST_F(fixture##_##name##_Body, Test) {                                   \
+    run([](SupervisorFixture* self) -> awaitable<void> {                    \
+      co_await static_cast<fixture##_##name##_Body*>(self)->body();         \
+    });                                                                     \
+  }                                                                         \
+  awaitable<void> fixture##_##name##_Body::body()
+
+#define CO_ASSERT(condition)                              \
+  do {                                                    \
+    const bool holds_now = static_cast<bool>(condition);  \
+    EXPECT_TRUE(holds_now) << #condition;                 \
+    if (!holds_now) co_return;                            \
+  } while (false)
+
+BERTH_CO_TEST(SupervisorRuns, AnInstanceUntilItIsStopped) {
+  const auto plan = shell("sleep 1000 & exec sleep 1000");
+  const auto started = co_await supervisor->ensure(plan);
+  CO_ASSERT(started);
+  EXPECT_EQ(status(plan).phase, Phase::running);
+  EXPECT_TRUE(lives(status(plan).pid));
+  CO_ASSERT(co_await wait_until([&] { return supervisor->processes(plan.id).size() == 2; }));
+  const auto processes = supervisor->processes(plan.id);
+  const auto keeper = status(plan).keeper_pid;
+  const auto stopped = co_await supervisor->stop(plan.id);
+  CO_ASSERT(stopped);
+  for (const auto pid : processes) EXPECT_FALSE(lives(pid));
+  EXPECT_FALSE(lives(keeper));
+  EXPECT_FALSE(supervisor->status(plan.id));
+  EXPECT_TRUE(fs::is_empty(root / "run/keepers"));
+  const auto again = co_await supervisor->stop(plan.id);
+  EXPECT_TRUE(again) << "nothing to stop is fine";
+}
+
+BERTH_CO_TEST(SupervisorRuns, NothingTwiceForTheSameInstance) {
+  const auto plan = shell("exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto pid = status(plan).pid;
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_EQ(status(plan).pid, pid);
+  EXPECT_EQ(supervisor->all().size(), 1u);
+}
+
+BERTH_CO_TEST(SupervisorRuns, SeveralInstancesApart) {
+  const auto one = shell("echo one; exec sleep 1000", 1), two = shell("echo two; exec sleep 1000", 2);
+  CO_ASSERT(co_await supervisor->ensure(two));
+  CO_ASSERT(co_await supervisor->ensure(one));
+  CO_ASSERT(supervisor->all().size() == 2);
+  EXPECT_EQ(supervisor->all()[0].id.number, 1);
+  CO_ASSERT(co_await wait_until([&] { return log(one).find("stdout F one") != std::string::npos; }));
+  CO_ASSERT(co_await wait_until([&] { return log(two).find("stdout F two") != std::string::npos; }));
+  CO_ASSERT(co_await supervisor->stop(one.id));
+  EXPECT_TRUE(lives(status(two).pid));
+}
+
+BERTH_CO_TEST(SupervisorRuns, NoMissingCommandAndSaysSo) {
+  auto plan = shell("");
+  plan.argv = {"/no/such/server"};
+  const auto started = co_await supervisor->ensure(plan);
+  CO_ASSERT(!started);
+  EXPECT_EQ(started.error().code, Errc::not_found);
+  EXPECT_THAT(started.error().message, HasSubstr("web/web.1@v1: could not execute /no/such/server: No such file or directory"));
+  EXPECT_FALSE(supervisor->status(plan.id));
+  EXPECT_TRUE(fs::is_empty(root / "run/keepers"));
+}
+
+BERTH_CO_TEST(SupervisorRuns, NothingWithoutAKeeperAndSaysSo) {
+  options.keeper_program = "/no/such/keeper";
+  begin();
+  const auto started = co_await supervisor->ensure(shell("true"));
+  CO_ASSERT(!started);
+  EXPECT_THAT(started.error().message, HasSubstr("/no/such/keeper"));
+}
+
+BERTH_CO_TEST(SupervisorRuns, OnWhatRanBeforeItself) {
+  Fd socket = listener(0);
+  auto plan = shell("exec sleep 1000");
+  plan.sockets = {{"http", socket.get()}};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto before = status(plan);
+  begin_again();
+  auto found = co_await supervisor->find();
+  CO_ASSERT(found.size() == 1);
+  EXPECT_EQ(found[0].id, plan.id);
+  EXPECT_EQ(found[0].keeper_pid, before.keeper_pid);
+  CO_ASSERT(found[0].sockets.size() == 1);
+  EXPECT_EQ(found[0].sockets[0].first, "http");
+  EXPECT_EQ(port_of(found[0].sockets[0].second.get()), port_of(socket.get()));
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_EQ(status(plan).pid, before.pid);
+  EXPECT_EQ(count(Kind::started), 0);
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+}
+
+BERTH_CO_TEST(SupervisorRuns, AnAppAgainAndCountsWhy) {
+  const auto plan = shell("exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto first = status(plan).pid;
+  ::kill(first, SIGSEGV);
+  CO_ASSERT(co_await wait_until([&] { return count(Kind::started) == 2; }));
+  const auto now = status(plan);
+  EXPECT_NE(now.pid, first);
+  EXPECT_EQ(now.restarts, 1);
+  EXPECT_EQ(now.exits_by_reason, (std::map<std::string, std::int64_t>{{"signal", 1}}));
+  CO_ASSERT(now.last_exit);
+  EXPECT_THAT(now.last_exit->reason, HasSubstr("killed by SIGSEGV"));
+}
+
+BERTH_CO_TEST(SupervisorRuns, AnAppAgainOnRequestWithItsNewEnvironment) {
+  auto plan = shell("echo secret=$SECRET; exec sleep 1000");
+  plan.environment["SECRET"] = "old";
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto before = status(plan);
+  plan.environment["SECRET"] = "new";
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_EQ(status(plan).pid, before.pid) << "what runs goes on";
+  CO_ASSERT(co_await supervisor->restart(plan.id, "new secrets"));
+  EXPECT_NE(status(plan).pid, before.pid);
+  EXPECT_EQ(status(plan).keeper_pid, before.keeper_pid);
+  EXPECT_EQ(status(plan).last_exit->reason, "restarted: new secrets");
+  CO_ASSERT(co_await wait_until([&] { return log(plan).find("secret=new") != std::string::npos; }));
+  const auto unknown = co_await supervisor->restart({"web", "web", 9, "v1"}, "");
+  EXPECT_EQ(unknown.error().code, Errc::not_found);
+}
+
+BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperIsKilled) {
+  const auto plan = shell("setsid sleep 1000 & echo up; exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return supervisor->processes(plan.id).size() == 2; }));
+  const auto before = status(plan);
+  const auto processes = supervisor->processes(plan.id);
+  ::kill(before.keeper_pid, SIGKILL);
+  CO_ASSERT(co_await wait_until([&] { return count(Kind::started) == 2; }));
+  for (const auto pid : processes) EXPECT_FALSE(lives(pid)) << "there must never be two";
+  EXPECT_NE(status(plan).keeper_pid, before.keeper_pid);
+  EXPECT_TRUE(lives(status(plan).pid));
+  EXPECT_EQ(count(Kind::gone), 1);
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+}
+
+BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperWasKilledWhileNobodyWatched) {
+  const auto plan = shell("exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto before = status(plan);
+  supervisor.reset();
+  ::kill(before.keeper_pid, SIGKILL);
+  CO_ASSERT(co_await wait_until([&] { return !lives(before.keeper_pid); }));
+  EXPECT_TRUE(lives(before.pid));
+  begin();
+  const auto found = co_await supervisor->find();
+  EXPECT_TRUE(found.empty());
+  EXPECT_FALSE(lives(before.pid));
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_TRUE(lives(status(plan).pid));
+}
+
+BERTH_CO_TEST(SupervisorRuns, OnWhileItStopsAnAppThatIgnoresItsSignal) {
+  auto plan = shell("trap '' TERM; echo up; while :; do sleep 1; done");
+  plan.stop.grace = 300ms;
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return log(plan).find("up") != std::string::npos; }));
+  const auto pid = status(plan).pid;
+  CO_ASSERT(co_await supervisor->stop(plan.id));
+  EXPECT_FALSE(lives(pid));
+}
+
+BERTH_CO_TEST(SupervisorRuns, EveryProcessInItsCgroupWhereThereIsOne) {
+  const fs::path cgroups = "/sys/fs/cgroup/unified/berth-supervise-test";
+  std::error_code refused;
+  if (!fs::create_directories(cgroups, refused) && refused) co_return;  // no cgroup2 here that allows it
+  options.cgroup_root = cgroups.string();
+  begin();
+  const auto plan = shell("setsid sleep 1000 & exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return supervisor->processes(plan.id).size() == 2; }));
+  EXPECT_FALSE(fs::is_empty(cgroups / "web"));
+  const auto processes = supervisor->processes(plan.id);
+  ::kill(status(plan).keeper_pid, SIGKILL);
+  CO_ASSERT(co_await wait_until([&] { return count(Kind::started) == 2; }));
+  for (const auto pid : processes) EXPECT_FALSE(lives(pid));
+  CO_ASSERT(co_await supervisor->stop(plan.id));
+  EXPECT_FALSE(fs::exists(cgroups / "web"));
+  fs::remove(cgroups);
+}
+
+class SupervisorProbes : public SupervisorFixture {};
+
+BERTH_CO_TEST(SupervisorProbes, NothingAndCallsItReadyWhenItHasRunForASecond) {
+  const auto plan = shell("exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_FALSE(ready(plan));
+  EXPECT_THAT(status(plan).not_ready, HasSubstr("less than a second"));
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+}
+
+BERTH_CO_TEST(SupervisorProbes, AnAppThatExitsAtOnceAndNeverCallsItReady) {
+  const auto plan = shell("exit 1");
+  static_cast<void>(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) >= 3; }));
+  EXPECT_EQ(count(Kind::ready), 0);
+  EXPECT_THAT(status(plan).not_ready, HasSubstr("exited with 1"));
+}
+
+BERTH_CO_TEST(SupervisorProbes, ReadinessByHttpAndTellsEachChange) {
+  auto plan = server(free_port(), kBind);
+  plan.readiness = spec::Probe{.path = "/healthz", .period = 100ms, .failure_threshold = 2};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  std::ofstream(root / "sick").put('1');
+  CO_ASSERT(co_await wait_until([&] { return !ready(plan); }));
+  EXPECT_EQ(status(plan).not_ready, "readiness probe: 503 from /healthz");
+  fs::remove(root / "sick");
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  EXPECT_EQ(count(Kind::ready), 2);
+  EXPECT_EQ(count(Kind::unready), 1);
+  EXPECT_EQ(status(plan).restarts, 0) << "readiness restarts nothing";
+}
+
+BERTH_CO_TEST(SupervisorProbes, LivenessAndRestartsWhatFails) {
+  auto plan = server(free_port(), kBind);
+  plan.readiness = spec::Probe{.path = "/", .period = 50ms};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  const auto first = status(plan).pid;
+  plan.liveness = spec::Probe{.path = "/healthz", .period = 100ms, .failure_threshold = 2};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  std::ofstream(root / "sick").put('1');
+  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) >= 1; }));
+  fs::remove(root / "sick");
+  EXPECT_EQ(status(plan).last_exit->reason, "liveness probe failed: 503 from /healthz");
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  EXPECT_NE(status(plan).pid, first);
+  EXPECT_GE(status(plan).exits_by_reason["liveness"], 1);
+}
+
+BERTH_CO_TEST(SupervisorProbes, LivenessOnlyAfterStartup) {
+  auto plan = shell(fmt::format("while [ ! -e {} ]; do sleep 0.02; done; touch {}; exec sleep 1000", (root / "go").string(), (root / "up").string()));
+  plan.startup = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/usr/bin/test", "-e", (root / "up").string()}, .period = 100ms,
+                             .failure_threshold = 1000};
+  plan.liveness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/usr/bin/test", "-e", (root / "up").string()}, .period = 20ms,
+                              .failure_threshold = 1};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  co_await io::sleep_for(500ms);
+  EXPECT_EQ(count(Kind::exited), 0);
+  EXPECT_THAT(status(plan).not_ready, HasSubstr("startup probe: /usr/bin/test exited with 1"));
+  std::ofstream(root / "go").put('1');
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  fs::remove(root / "go");
+  fs::remove(root / "up");
+  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) == 1; }));
+  EXPECT_THAT(changes.back().reason, testing::AnyOf(HasSubstr("liveness probe failed"), ""));
+}
+
+BERTH_CO_TEST(SupervisorProbes, StartupAndRestartsWhatNeverStarts) {
+  auto plan = shell("exec sleep 1000");
+  plan.startup = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/bin/sh", "-c", "echo not yet; exit 1"}, .period = 50ms, .failure_threshold = 2};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) == 1; }));
+  EXPECT_EQ(status(plan).last_exit->reason, "startup probe failed: /bin/sh exited with 1: not yet");
+}
+
+BERTH_CO_TEST(SupervisorProbes, ByTcp) {
+  auto plan = server(free_port(), kBind);
+  plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp, .period = 50ms};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+}
+
+BERTH_CO_TEST(SupervisorProbes, ThatAnAppUsesTheSocketItWasPassed) {
+  Fd socket = listener(0);
+  auto plan = server(port_of(socket.get()), kTake);
+  plan.sockets = {{"http", socket.get()}};
+  plan.must_take_socket = true;
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+}
+
+BERTH_CO_TEST(SupervisorProbes, AnAppThatLeavesItsSocketAloneAndSaysWhatToDo) {
+  Fd socket = listener(0);
+  auto plan = shell("exec sleep 1000");
+  plan.sockets = {{"http", socket.get()}};
+  plan.must_take_socket = true;
+  plan.probe_endpoint = io::Endpoint{.address = "127.0.0.1", .port = port_of(socket.get())};
+  plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp, .period = 50ms};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  co_await io::sleep_for(1500ms);
+  EXPECT_FALSE(ready(plan)) << "the kernel alone answers the probe";
+  EXPECT_THAT(status(plan).not_ready, HasSubstr("LISTEN_FDS"));
+}
+
+}  // namespace
+}  // namespace berth::supervise

@@ -23,6 +23,15 @@ class SupervisorRuns : public SupervisorFixture {};
   }                                                                         \
   awaitable<void> fixture##_##name##_Body::body()
 
+/// Waits, outside of a co_await expression for the lambda's sake (g++ 12 destroys a capturing temporary in there twice).
+#define CO_WAIT(condition)                                                     \
+  do {                                                                         \
+    const std::function<bool()> condition_now = [&] { return (condition); };   \
+    const bool came = co_await wait_until(condition_now);                      \
+    EXPECT_TRUE(came) << #condition;                                           \
+    if (!came) co_return;                                                      \
+  } while (false)
+
 #define CO_ASSERT(condition)                              \
   do {                                                    \
     const bool holds_now = static_cast<bool>(condition);  \
@@ -36,7 +45,7 @@ BERTH_CO_TEST(SupervisorRuns, AnInstanceUntilItIsStopped) {
   CO_ASSERT(started);
   EXPECT_EQ(status(plan).phase, Phase::running);
   EXPECT_TRUE(lives(status(plan).pid));
-  CO_ASSERT(co_await wait_until([&] { return supervisor->processes(plan.id).size() == 2; }));
+  CO_WAIT(supervisor->processes(plan.id).size() == 2);
   const auto processes = supervisor->processes(plan.id);
   const auto keeper = status(plan).keeper_pid;
   const auto stopped = co_await supervisor->stop(plan.id);
@@ -64,8 +73,8 @@ BERTH_CO_TEST(SupervisorRuns, SeveralInstancesApart) {
   CO_ASSERT(co_await supervisor->ensure(one));
   CO_ASSERT(supervisor->all().size() == 2);
   EXPECT_EQ(supervisor->all()[0].id.number, 1);
-  CO_ASSERT(co_await wait_until([&] { return log(one).find("stdout F one") != std::string::npos; }));
-  CO_ASSERT(co_await wait_until([&] { return log(two).find("stdout F two") != std::string::npos; }));
+  CO_WAIT(log(one).find("stdout F one") != std::string::npos);
+  CO_WAIT(log(two).find("stdout F two") != std::string::npos);
   CO_ASSERT(co_await supervisor->stop(one.id));
   EXPECT_TRUE(lives(status(two).pid));
 }
@@ -84,7 +93,8 @@ BERTH_CO_TEST(SupervisorRuns, NoMissingCommandAndSaysSo) {
 BERTH_CO_TEST(SupervisorRuns, NothingWithoutAKeeperAndSaysSo) {
   options.keeper_program = "/no/such/keeper";
   begin();
-  const auto started = co_await supervisor->ensure(shell("true"));
+  const auto plan = shell("true");
+  const auto started = co_await supervisor->ensure(plan);
   CO_ASSERT(!started);
   EXPECT_THAT(started.error().message, HasSubstr("/no/such/keeper"));
 }
@@ -106,7 +116,7 @@ BERTH_CO_TEST(SupervisorRuns, OnWhatRanBeforeItself) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   EXPECT_EQ(status(plan).pid, before.pid);
   EXPECT_EQ(count(Kind::started), 0);
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
 }
 
 BERTH_CO_TEST(SupervisorRuns, AnAppAgainAndCountsWhy) {
@@ -114,7 +124,7 @@ BERTH_CO_TEST(SupervisorRuns, AnAppAgainAndCountsWhy) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   const auto first = status(plan).pid;
   ::kill(first, SIGSEGV);
-  CO_ASSERT(co_await wait_until([&] { return count(Kind::started) == 2; }));
+  CO_WAIT(count(Kind::started) == 2);
   const auto now = status(plan);
   EXPECT_NE(now.pid, first);
   EXPECT_EQ(now.restarts, 1);
@@ -131,28 +141,30 @@ BERTH_CO_TEST(SupervisorRuns, AnAppAgainOnRequestWithItsNewEnvironment) {
   plan.environment["SECRET"] = "new";
   CO_ASSERT(co_await supervisor->ensure(plan));
   EXPECT_EQ(status(plan).pid, before.pid) << "what runs goes on";
-  CO_ASSERT(co_await supervisor->restart(plan.id, "new secrets"));
+  const std::string reason = "new secrets";
+  CO_ASSERT(co_await supervisor->restart(plan.id, reason));
   EXPECT_NE(status(plan).pid, before.pid);
   EXPECT_EQ(status(plan).keeper_pid, before.keeper_pid);
   EXPECT_EQ(status(plan).last_exit->reason, "restarted: new secrets");
-  CO_ASSERT(co_await wait_until([&] { return log(plan).find("secret=new") != std::string::npos; }));
-  const auto unknown = co_await supervisor->restart({"web", "web", 9, "v1"}, "");
+  CO_WAIT(log(plan).find("secret=new") != std::string::npos);
+  const InstanceId nobody{"web", "web", 9, "v1"};
+  const auto unknown = co_await supervisor->restart(nobody, "");
   EXPECT_EQ(unknown.error().code, Errc::not_found);
 }
 
 BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperIsKilled) {
   const auto plan = shell("setsid sleep 1000 & echo up; exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return supervisor->processes(plan.id).size() == 2; }));
+  CO_WAIT(supervisor->processes(plan.id).size() == 2);
   const auto before = status(plan);
   const auto processes = supervisor->processes(plan.id);
   ::kill(before.keeper_pid, SIGKILL);
-  CO_ASSERT(co_await wait_until([&] { return count(Kind::started) == 2; }));
+  CO_WAIT(count(Kind::started) == 2);
   for (const auto pid : processes) EXPECT_FALSE(lives(pid)) << "there must never be two";
   EXPECT_NE(status(plan).keeper_pid, before.keeper_pid);
   EXPECT_TRUE(lives(status(plan).pid));
   EXPECT_EQ(count(Kind::gone), 1);
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
 }
 
 BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperWasKilledWhileNobodyWatched) {
@@ -161,7 +173,7 @@ BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperWasKilledWhileNobodyWatched
   const auto before = status(plan);
   supervisor.reset();
   ::kill(before.keeper_pid, SIGKILL);
-  CO_ASSERT(co_await wait_until([&] { return !lives(before.keeper_pid); }));
+  CO_WAIT(!lives(before.keeper_pid));
   EXPECT_TRUE(lives(before.pid));
   begin();
   const auto found = co_await supervisor->find();
@@ -175,7 +187,7 @@ BERTH_CO_TEST(SupervisorRuns, OnWhileItStopsAnAppThatIgnoresItsSignal) {
   auto plan = shell("trap '' TERM; echo up; while :; do sleep 1; done");
   plan.stop.grace = 300ms;
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return log(plan).find("up") != std::string::npos; }));
+  CO_WAIT(log(plan).find("up") != std::string::npos);
   const auto pid = status(plan).pid;
   CO_ASSERT(co_await supervisor->stop(plan.id));
   EXPECT_FALSE(lives(pid));
@@ -189,11 +201,11 @@ BERTH_CO_TEST(SupervisorRuns, EveryProcessInItsCgroupWhereThereIsOne) {
   begin();
   const auto plan = shell("setsid sleep 1000 & exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return supervisor->processes(plan.id).size() == 2; }));
+  CO_WAIT(supervisor->processes(plan.id).size() == 2);
   EXPECT_FALSE(fs::is_empty(cgroups / "web"));
   const auto processes = supervisor->processes(plan.id);
   ::kill(status(plan).keeper_pid, SIGKILL);
-  CO_ASSERT(co_await wait_until([&] { return count(Kind::started) == 2; }));
+  CO_WAIT(count(Kind::started) == 2);
   for (const auto pid : processes) EXPECT_FALSE(lives(pid));
   CO_ASSERT(co_await supervisor->stop(plan.id));
   EXPECT_FALSE(fs::exists(cgroups / "web"));
@@ -207,13 +219,13 @@ BERTH_CO_TEST(SupervisorProbes, NothingAndCallsItReadyWhenItHasRunForASecond) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   EXPECT_FALSE(ready(plan));
   EXPECT_THAT(status(plan).not_ready, HasSubstr("less than a second"));
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
 }
 
 BERTH_CO_TEST(SupervisorProbes, AnAppThatExitsAtOnceAndNeverCallsItReady) {
   const auto plan = shell("exit 1");
   static_cast<void>(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) >= 3; }));
+  CO_WAIT(count(Kind::exited) >= 3);
   EXPECT_EQ(count(Kind::ready), 0);
   EXPECT_THAT(status(plan).not_ready, HasSubstr("exited with 1"));
 }
@@ -222,12 +234,12 @@ BERTH_CO_TEST(SupervisorProbes, ReadinessByHttpAndTellsEachChange) {
   auto plan = server(free_port(), kBind);
   plan.readiness = spec::Probe{.path = "/healthz", .period = 100ms, .failure_threshold = 2};
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
   std::ofstream(root / "sick").put('1');
-  CO_ASSERT(co_await wait_until([&] { return !ready(plan); }));
+  CO_WAIT(!ready(plan));
   EXPECT_EQ(status(plan).not_ready, "readiness probe: 503 from /healthz");
   fs::remove(root / "sick");
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
   EXPECT_EQ(count(Kind::ready), 2);
   EXPECT_EQ(count(Kind::unready), 1);
   EXPECT_EQ(status(plan).restarts, 0) << "readiness restarts nothing";
@@ -237,15 +249,15 @@ BERTH_CO_TEST(SupervisorProbes, LivenessAndRestartsWhatFails) {
   auto plan = server(free_port(), kBind);
   plan.readiness = spec::Probe{.path = "/", .period = 50ms};
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
   const auto first = status(plan).pid;
   plan.liveness = spec::Probe{.path = "/healthz", .period = 100ms, .failure_threshold = 2};
   CO_ASSERT(co_await supervisor->ensure(plan));
   std::ofstream(root / "sick").put('1');
-  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) >= 1; }));
+  CO_WAIT(count(Kind::exited) >= 1);
   fs::remove(root / "sick");
   EXPECT_EQ(status(plan).last_exit->reason, "liveness probe failed: 503 from /healthz");
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
   EXPECT_NE(status(plan).pid, first);
   EXPECT_GE(status(plan).exits_by_reason["liveness"], 1);
 }
@@ -261,10 +273,10 @@ BERTH_CO_TEST(SupervisorProbes, LivenessOnlyAfterStartup) {
   EXPECT_EQ(count(Kind::exited), 0);
   EXPECT_THAT(status(plan).not_ready, HasSubstr("startup probe: /usr/bin/test exited with 1"));
   std::ofstream(root / "go").put('1');
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
   fs::remove(root / "go");
   fs::remove(root / "up");
-  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) == 1; }));
+  CO_WAIT(count(Kind::exited) == 1);
   EXPECT_THAT(changes.back().reason, testing::AnyOf(HasSubstr("liveness probe failed"), ""));
 }
 
@@ -272,7 +284,7 @@ BERTH_CO_TEST(SupervisorProbes, StartupAndRestartsWhatNeverStarts) {
   auto plan = shell("exec sleep 1000");
   plan.startup = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/bin/sh", "-c", "echo not yet; exit 1"}, .period = 50ms, .failure_threshold = 2};
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return count(Kind::exited) == 1; }));
+  CO_WAIT(count(Kind::exited) == 1);
   EXPECT_EQ(status(plan).last_exit->reason, "startup probe failed: /bin/sh exited with 1: not yet");
 }
 
@@ -280,7 +292,7 @@ BERTH_CO_TEST(SupervisorProbes, ByTcp) {
   auto plan = server(free_port(), kBind);
   plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp, .period = 50ms};
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
 }
 
 BERTH_CO_TEST(SupervisorProbes, ThatAnAppUsesTheSocketItWasPassed) {
@@ -289,7 +301,7 @@ BERTH_CO_TEST(SupervisorProbes, ThatAnAppUsesTheSocketItWasPassed) {
   plan.sockets = {{"http", socket.get()}};
   plan.must_take_socket = true;
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_ASSERT(co_await wait_until([&] { return ready(plan); }));
+  CO_WAIT(ready(plan));
 }
 
 BERTH_CO_TEST(SupervisorProbes, AnAppThatLeavesItsSocketAloneAndSaysWhatToDo) {

@@ -68,6 +68,10 @@ class KeeperFixture : public testing::Test {
   void start_keeper() {
     keeper = ::fork();
     if (keeper == 0) {
+      if (!own_cgroup.empty()) {
+        std::ofstream(own_cgroup / "cgroup.procs") << "0";
+        ::execl(BERTH_KEEPER_PROGRAM, BERTH_KEEPER_PROGRAM, socket_path().c_str(), logs.c_str(), "--delegated", nullptr);
+      }
       ::execl(BERTH_KEEPER_PROGRAM, BERTH_KEEPER_PROGRAM, socket_path().c_str(), logs.c_str(), nullptr);
       ::_exit(126);
     }
@@ -208,6 +212,7 @@ class KeeperFixture : public testing::Test {
   }
 
   fs::path root, logs;
+  fs::path own_cgroup;  ///< that the keeper starts in, as if systemd had delegated it; empty: none
   pid_t keeper = -1;
   int keeper_status = 0;
   Fd connection;

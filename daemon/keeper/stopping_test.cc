@@ -1,5 +1,7 @@
 #include "daemon/keeper/keeper_fixture.h"
 
+#include <gmock/gmock.h>
+
 namespace berth::keeper {
 namespace {
 
@@ -73,6 +75,27 @@ TEST_F(KeeperStopping, OutrunsAnAppThatForksWhileItIsKilled) {
   stop();
   expect(Event::gone);
   ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+}
+
+TEST_F(KeeperStopping, KillsTheWholeCgroupThatWasDelegatedToIt) {
+  const fs::path cgroup = "/sys/fs/cgroup/unified/berth-keeper-test";
+  std::error_code refused;
+  if (!fs::create_directories(cgroup, refused) && refused) GTEST_SKIP() << "no cgroup2 that allows it";
+  own_cgroup = cgroup;
+  start_keeper();
+  auto plan = shell("(trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done') & trap '' TERM; echo up; while :; do sleep 1; done");
+  plan.grace_ms = 100;
+  launch(plan);
+  const auto state = expect(Event::started);
+  EXPECT_EQ(fs::path(state.cgroup), cgroup / "app");
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  EXPECT_THAT(slurp(fmt::format("/proc/{}/cgroup", keeper)), testing::HasSubstr("0::/berth-keeper-test/keeper\n"));
+  EXPECT_THAT(slurp(cgroup / "app/cgroup.procs"), testing::HasSubstr(std::to_string(state.app_pid)));
+  stop();
+  expect(Event::gone);
+  EXPECT_EQ(slurp(cgroup / "app/cgroup.procs"), "");
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+  for (const auto& leaf : {cgroup / "app", cgroup / "keeper", cgroup}) fs::remove(leaf);
 }
 
 TEST_F(KeeperStopping, WakesAStoppedProcessSoThatItCanEnd) {

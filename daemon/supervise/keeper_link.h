@@ -41,6 +41,7 @@ class KeeperLink {
   Result<void> restart(bool liveness, const std::string& reason);
 
   void close() { socket_.close(); }
+  pid_t keeper_pid() const { return socket_.peer_pid(); }
 
  private:
   explicit KeeperLink(io::PacketSocket socket) : socket_(std::move(socket)) {}

@@ -55,6 +55,16 @@ awaitable<bool> Runtime::clear_orphan(Orphan orphan) {
   co_return false;
 }
 
+/// A keeper that accepts connections and says nothing (it was stopped, or waits for a disk that hangs) helps nobody: it is killed, and its app.
+awaitable<void> Runtime::end_wedged(pid_t keeper, std::string socket_path) {
+  const Fd pidfd(keeper > 1 ? static_cast<int>(::syscall(SYS_pidfd_open, keeper, 0)) : -1);
+  if (pidfd) {
+    ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+    static_cast<void>(co_await io::wait_readable(pidfd.get(), 5000ms));
+  }
+  if (auto orphan = read_app_file(socket_path + ".app")) co_await clear_orphan(*orphan);
+}
+
 /// Makes sure that the keeper's process has ended.
 awaitable<void> Runtime::end_keeper(InstancePtr instance) {
   instance->link.reset();

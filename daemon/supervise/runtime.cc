@@ -147,6 +147,7 @@ awaitable<std::optional<Supervisor::Found>> Runtime::find_one(std::string socket
     co_return std::nullopt;
   }
   auto hello = co_await link->next(5s);
+  if (!hello && hello.error().code == Errc::timeout) co_await end_wedged(link->keeper_pid(), socket_path);
   if (!hello) co_return std::nullopt;
   const auto selector = parse_selector(hello->id);
   if (!selector || !selector->process || !selector->number) {

@@ -49,6 +49,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
 
   // starting.cc
   awaitable<Result<void>> ensure_now(InstancePtr instance, InstancePlan plan);
+  awaitable<Result<void>> attach_to_existing(InstancePtr instance);
   awaitable<Result<void>> adopt(InstancePtr instance, bool probed_alike);
   awaitable<Result<void>> start_keeper(InstancePtr instance);
   awaitable<Result<KeeperLink>> connect_to_new(InstancePtr instance);
@@ -61,6 +62,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<void> recover(InstancePtr instance, bool orderly);
   awaitable<bool> clear_orphan(Orphan orphan);
   awaitable<void> end_keeper(InstancePtr instance);
+  awaitable<void> end_wedged(pid_t keeper, std::string socket_path);
 
   // probing.cc
   void begin_probes(InstancePtr instance, bool adopted);

@@ -51,16 +51,8 @@ awaitable<Result<void>> Runtime::ensure_now(InstancePtr instance, InstancePlan p
   const bool probed_alike = instance->plan && same_probes(*instance->plan, plan);
   instance->plan = std::move(plan);
   if (!instance->link) {
-    // One may be there that `find` did not see.
-    auto link = KeeperLink::connect(executor_, instance->socket_path);
-    Result<keeper::State> hello = fail(Errc::refused, "no keeper");
-    if (link) hello = co_await link->next(5s);
-    if (hello && instance->name() == hello->id) {
-      instance->last = *hello;
-      instance->phase = phase_of(hello->phase);
-      auto attached = co_await attach(instance, std::move(*link), nullptr);
-      if (!attached) co_return attached;
-    }
+    auto attached = co_await attach_to_existing(instance);
+    if (!attached) co_return attached;
   }
   if (instance->link) {
     auto adopted = co_await adopt(instance, probed_alike);
@@ -73,6 +65,22 @@ awaitable<Result<void>> Runtime::ensure_now(InstancePtr instance, InstancePlan p
     co_return std::unexpected(error);
   }
   co_return started;
+}
+
+/// A keeper may be there that `find` did not see. One that does not answer is ended, with its app.
+awaitable<Result<void>> Runtime::attach_to_existing(InstancePtr instance) {
+  auto link = KeeperLink::connect(executor_, instance->socket_path);
+  if (!link) co_return Result<void>();
+  auto hello = co_await link->next(5s);
+  if (!hello && hello.error().code == Errc::protocol) co_return pass(hello.error(), instance->name());
+  if (!hello || instance->name() != hello->id) {
+    co_await end_wedged(link->keeper_pid(), instance->socket_path);
+    co_return Result<void>();
+  }
+  instance->last = *hello;
+  instance->phase = phase_of(hello->phase);
+  auto attached = co_await attach(instance, std::move(*link), nullptr);
+  co_return attached;
 }
 
 /// Its keeper runs. A launch that differs is for the app's next start: what runs goes on.
@@ -90,6 +98,8 @@ awaitable<Result<void>> Runtime::adopt(InstancePtr instance, bool probed_alike) 
 }
 
 awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
+  const auto orphan = instance->orphan();
+  if (orphan.pid > 1) co_await clear_orphan(orphan);
   instance->phase = Phase::starting;
   instance->last = {};
   refresh(*instance);
@@ -102,8 +112,6 @@ awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
                           .socket = instance->socket_path,
                           .log_directory = plan.log_directory,
                           .grace = plan.stop.grace};
-  const auto orphan = read_app_file(instance->socket_path + ".app");
-  if (orphan) co_await clear_orphan(*orphan);
   const bool service = options_.use_systemd;
   const std::string run = keepers_directory(options_.run_directory), cgroup = cgroup_of(*instance);
   const auto begin = [start, run, cgroup, service]() -> Result<void> {

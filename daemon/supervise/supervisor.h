@@ -39,7 +39,9 @@ struct InstancePlan {
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
   std::optional<spec::Probe> startup, readiness, liveness;
   std::optional<io::Endpoint> probe_endpoint;      ///< where http and tcp probes go
-  bool must_take_socket = false;                   ///< readiness also wants the app to have used the socket it was passed
+  /// Readiness also wants the app to use the first of `sockets`: an HTTP readiness probe was answered, or a connection made to
+  /// `probe_endpoint` was accepted (the socket's accept queue became empty). Without an endpoint, it is enough that the app holds it open.
+  bool must_take_socket = false;
 };
 
 enum class Phase {
@@ -65,12 +67,12 @@ struct InstanceStatus {
   Phase phase = Phase::starting;
   pid_t pid = 0;               ///< of the app's process; 0 when none runs
   pid_t keeper_pid = 0;
-  bool ready = false;          ///< running, started by its startup probe, and readiness holds
+  bool ready = false;          ///< running, started by its startup probe, and readiness holds; without a readiness probe: for a second
   std::string not_ready;       ///< why not, one line
   std::int64_t restarts = 0;   ///< since the keeper began
   std::string started_at;      ///< of the present process; RFC 3339, UTC
   std::optional<Exit> last_exit;
-  std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom"
+  std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom", "not_started"
   bool crash_loop = false;
   bool limits_enforced = false;
 };
@@ -109,7 +111,8 @@ class Supervisor {
   boost::asio::awaitable<std::vector<Found>> find();
 
   /// Makes sure that the instance runs: adopts its keeper, or starts one. Returns when the app's process was started, or could not be
-  /// (`Errc::not_found` for a missing command, …). Probes go on from here.
+  /// (`Errc::not_found` for a missing command, …), and then nothing of it is left. Probes go on from here. What runs already goes on as it is;
+  /// a plan that differs is for its next start, so a new environment takes effect by `ensure` and then `restart`.
   boost::asio::awaitable<Result<void>> ensure(InstancePlan plan);
 
   /// Stops it by its rules and waits until no process of it is left; its keeper goes too. Fine when there is none.

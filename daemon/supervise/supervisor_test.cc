@@ -183,6 +183,19 @@ BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperWasKilledWhileNobodyWatched
   EXPECT_TRUE(lives(status(plan).pid));
 }
 
+BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperDoesNotAnswer) {
+  const auto plan = shell("exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto before = status(plan);
+  supervisor.reset();
+  ::kill(before.keeper_pid, SIGSTOP);
+  begin();
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_FALSE(lives(before.keeper_pid));
+  EXPECT_FALSE(lives(before.pid));
+  EXPECT_TRUE(lives(status(plan).pid));
+}
+
 BERTH_CO_TEST(SupervisorRuns, OnWhileItStopsAnAppThatIgnoresItsSignal) {
   auto plan = shell("trap '' TERM; echo up; while :; do sleep 1; done");
   plan.stop.grace = 300ms;

@@ -118,7 +118,8 @@ Result<std::string> FakeRepository::get(std::string_view path, std::uint64_t mos
   const bool consistent = roles["root"].content["consistent_snapshot"].as_bool();
   for (auto& [name, role] : roles) {
     const std::string file = encode_role(name) + ".json";
-    const auto version = role.content["version"].to_number<std::int64_t>();
+    const json::value* listed = role.content.if_contains("version");
+    const auto version = listed == nullptr ? 0 : listed->to_number<std::int64_t>();
     if (name != "root" && path == (consistent ? fmt::format("{}.{}", version, file) : file)) return answer(sign(role), most, path);
   }
   return fail(Errc::not_found, fmt::format("{}: 404", path));

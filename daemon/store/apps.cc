@@ -1,0 +1,124 @@
+#include <fmt/core.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include "core/files/files.h"
+#include "core/ids.h"
+#include "daemon/store/state.h"
+
+namespace berth::store {
+
+namespace {
+
+constexpr int kLowestUid = 61184;   // systemd's range for dynamic users
+constexpr int kHighestUid = 65519;
+
+constexpr std::string_view kAppColumns = "SELECT app, active, previous, held, stopped, uid FROM apps JOIN uids USING (app) ";
+
+AppRow read_app(const Statement& row) {
+  return {.app = row.text(0), .active = row.text(1), .previous = row.text(2), .held = row.text(3), .stopped = row.integer(4) != 0,
+          .uid = static_cast<int>(row.integer(5))};
+}
+
+/// Whether somebody on this machine has the uid, a systemd dynamic user included (nss-systemd tells of those).
+bool has_owner(int uid) {
+  passwd entry{};
+  passwd* found = nullptr;
+  char buffer[4096];
+  return ::getpwuid_r(static_cast<uid_t>(uid), &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr;
+}
+
+/// The uid the app had before, or the first free one from a place that its name gives, so that nodes tend to agree.
+Result<int> pick_uid(Database& database, const std::string& name) {
+  BERTH_TRY(const auto before, database.row("SELECT uid FROM uids WHERE app = ?", [](const Statement& row) { return row.integer(0); }, name));
+  if (before) return static_cast<int>(*before);
+  std::uint32_t hash = 2166136261u;  // FNV-1a
+  for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 16777619u;
+  constexpr int kCount = kHighestUid - kLowestUid + 1;
+  for (int step = 0; step < kCount; ++step) {
+    const int uid = kLowestUid + static_cast<int>((hash + static_cast<std::uint32_t>(step)) % kCount);
+    BERTH_TRY(const auto taken,
+              database.row("SELECT 1 FROM uids WHERE uid = ?", [](const Statement&) { return true; }, static_cast<std::int64_t>(uid)));
+    if (!taken && !has_owner(uid)) return uid;
+  }
+  return fail(Errc::conflict, fmt::format("no uid from {} to {} is free for app {}: remove an app with --purge", kLowestUid, kHighestUid, name));
+}
+
+}  // namespace
+
+Result<std::optional<AppRow>> Store::State::app(const std::string& name) {
+  return database.row(std::string(kAppColumns) + "WHERE apps.app = ?", read_app, name);
+}
+
+Result<void> Store::State::make_app_folders(const std::string& name, int uid) {
+  BERTH_CHECK(files::make_directories(paths.app(name) / "slots", 0755));
+  const fs::path data = paths.data(name);
+  BERTH_CHECK(files::make_directories(data, 0750));
+  if (::lchown(data.c_str(), static_cast<uid_t>(uid), static_cast<gid_t>(uid)) != 0) return fail_errno("chown " + data.string());
+  if (::chmod(data.c_str(), 0750) != 0) return fail_errno("chmod " + data.string());
+  return files::sync(data);
+}
+
+Result<std::vector<AppRow>> Store::apps() {
+  const std::lock_guard guard(state_->mutex);
+  return state_->database.rows(std::string(kAppColumns) + "ORDER BY app", read_app);
+}
+
+Result<std::optional<AppRow>> Store::app(const std::string& name) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->app(name);
+}
+
+Result<AppRow> Store::ensure_app(const std::string& name) {
+  if (!is_name(name)) return fail(Errc::usage, fmt::format("'{}' is no name of an app", name));
+  const std::lock_guard guard(state_->mutex);
+  BERTH_TRY(auto known, state_->app(name));
+  if (known) return std::move(*known);
+
+  BERTH_CHECK(state_->finish_purges());  // of an app of this name, which a full disk or a crash left
+  BERTH_TRY(const int uid, pick_uid(state_->database, name));
+  BERTH_CHECK(state_->make_app_folders(name, uid));
+  const auto add_rows = [&]() -> Result<void> {
+    BERTH_CHECK(state_->database.run("INSERT OR IGNORE INTO uids (app, uid) VALUES (?, ?)", name, static_cast<std::int64_t>(uid)));
+    return state_->database.run("INSERT INTO apps (app) VALUES (?)", name);
+  };
+  BERTH_CHECK(state_->change({}, add_rows));
+  return AppRow{.app = name, .active = {}, .previous = {}, .held = {}, .stopped = false, .uid = uid};
+}
+
+Result<void> Store::set_stopped(const std::string& app, bool stopped, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_CHECK(state_->require_app(app));
+  std::vector<Event> events;
+  events.push_back(std::move(event));
+  return state_->change(std::move(events), [&] {
+    return state_->database.run("UPDATE apps SET stopped = ? WHERE app = ?", static_cast<std::int64_t>(stopped), app);
+  });
+}
+
+Result<void> Store::set_held(const std::string& app, const std::string& why, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_CHECK(state_->require_app(app));
+  std::vector<Event> events;
+  events.push_back(std::move(event));
+  return state_->change(std::move(events), [&] { return state_->database.run("UPDATE apps SET held = ? WHERE app = ?", why, app); });
+}
+
+Result<void> Store::remove_app(const std::string& app, bool purge, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_CHECK(state_->require_app(app));
+  std::vector<Event> events;
+  events.push_back(std::move(event));
+  const auto remove_rows = [&]() -> Result<void> {
+    for (const char* table : {"instances", "scales", "slots", "rejected", "apps"})
+      BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
+    if (purge) return state_->database.run("INSERT OR IGNORE INTO purges (app) VALUES (?)", app);
+    return {};
+  };
+  BERTH_CHECK(state_->change(std::move(events), remove_rows));
+  // From here on a crash changes nothing: the next start removes what no row names.
+  BERTH_CHECK(state_->recover_app(app));
+  return state_->finish_purges();
+}
+
+}  // namespace berth::store

@@ -1,0 +1,91 @@
+#include <set>
+
+#include <sys/stat.h>
+
+#include "daemon/store/store_fixture.h"
+
+namespace berth::store {
+namespace {
+
+using AppsTest = StoreTest;
+
+TEST_F(AppsTest, GivesEveryAppAUidOfItsOwnThatStaysOverARestart) {
+  open();
+  std::set<int> uids;
+  for (int i = 0; i < 50; ++i) {
+    const AppRow row = must(store->ensure_app("app" + std::to_string(i)));
+    EXPECT_GE(row.uid, 61184);
+    EXPECT_LE(row.uid, 65519);
+    uids.insert(row.uid);
+  }
+  EXPECT_EQ(uids.size(), 50u);
+  const int uid = must(store->ensure_app("app7")).uid;
+  reopen();
+  EXPECT_EQ(must(store->app("app7"))->uid, uid);
+  EXPECT_EQ(must(store->apps()).size(), 50u);
+}
+
+TEST_F(AppsTest, LetsTheAppsUserPassToItsSlotsAndOwnItsData) {
+  open();
+  const AppRow row = must(store->ensure_app("web"));
+  struct stat data{};
+  ASSERT_EQ(::stat(paths.data("web").c_str(), &data), 0);
+  EXPECT_EQ(data.st_uid, static_cast<uid_t>(row.uid));
+  EXPECT_EQ(data.st_mode & 07777, 0750u);
+  struct stat state{};
+  ASSERT_EQ(::stat(paths.state.c_str(), &state), 0);
+  EXPECT_EQ(state.st_mode & 07777, 0711u);
+  struct stat database{};
+  ASSERT_EQ(::stat(paths.database().c_str(), &database), 0);
+  EXPECT_EQ(database.st_mode & 07777, 0600u);
+}
+
+TEST_F(AppsTest, RefusesANameThatIsNone) {
+  open();
+  const auto refused = store->ensure_app("../web");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::usage);
+}
+
+TEST_F(AppsTest, KeepsStoppedAndHeldOverARestart) {
+  open();
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(store->set_stopped("web", true, event("operator.stop", "web")));
+  ASSERT_TRUE(store->set_held("web", "reverted by hand", event("app.held", "web")));
+  reopen();
+  EXPECT_TRUE(must(store->app("web"))->stopped);
+  EXPECT_EQ(must(store->app("web"))->held, "reverted by hand");
+  const auto missing = store->set_stopped("nope", true, event("operator.stop", "nope"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::not_found);
+}
+
+TEST_F(AppsTest, RemovingAnAppLeavesItsDataToTheSameUid) {
+  open();
+  const int uid = must(store->ensure_app("web")).uid;
+  activate("web", "v1");
+  std::ofstream(paths.data("web") / "kept") << "yes";
+  ASSERT_TRUE(store->remove_app("web", false, event("operator.remove", "web")));
+  EXPECT_FALSE(must(store->app("web")));
+  EXPECT_FALSE(fs::exists(paths.app("web") / "slots"));
+  EXPECT_EQ(current("web"), "");
+  EXPECT_TRUE(fs::exists(paths.data("web") / "kept"));
+  reopen();
+  EXPECT_EQ(must(store->ensure_app("web")).uid, uid);
+  EXPECT_TRUE(fs::exists(paths.data("web") / "kept"));
+  EXPECT_TRUE(must(store->slots("web")).empty());
+}
+
+TEST_F(AppsTest, PurgingAnAppRemovesItsData) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  std::ofstream(paths.data("web") / "gone") << "yes";
+  ASSERT_TRUE(store->remove_app("web", true, event("operator.remove", "web")));
+  EXPECT_FALSE(fs::exists(paths.app("web")));
+  must(store->ensure_app("web"));
+  EXPECT_FALSE(fs::exists(paths.data("web") / "gone"));
+}
+
+}  // namespace
+}  // namespace berth::store

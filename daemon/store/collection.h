@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/store/store.h"
+
+namespace berth::store {
+
+/// Which of an app's `slots` (newest first) nothing needs: all but the active, the previous, pinned ones, those `in_use`, and the newest
+/// `keep` of the others.
+std::vector<SlotRow> slots_to_collect(const std::vector<SlotRow>& slots, const AppRow& app, const std::vector<std::string>& in_use, int keep);
+
+}  // namespace berth::store

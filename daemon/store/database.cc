@@ -1,0 +1,118 @@
+#include "daemon/store/database.h"
+
+#include <fmt/core.h>
+#include <sqlite3.h>
+
+namespace berth::store {
+
+namespace {
+
+std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
+  const char* file = database != nullptr ? sqlite3_db_filename(database, "main") : nullptr;
+  const std::string what = fmt::format("{}: {}", file != nullptr ? file : "database",
+                                       database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+  switch (code & 0xff) {
+    case SQLITE_FULL: return fail(Errc::no_space, what);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return fail(Errc::conflict, what + " (another program holds it)");
+    case SQLITE_CONSTRAINT: return fail(Errc::conflict, what);
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_AUTH: return fail(Errc::permission, what);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return fail(Errc::io, what + " (damaged: put a backup in its place)");
+    default: return fail(Errc::io, what);
+  }
+}
+
+}  // namespace
+
+Statement::Statement(sqlite3* database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+
+Statement::~Statement() { sqlite3_finalize(statement_); }
+
+Statement::Statement(Statement&& other) noexcept
+    : database_(other.database_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      next_(other.next_),
+      failure_(other.failure_) {}
+
+Statement& Statement::bind(std::string_view text) {
+  const int code = sqlite3_bind_text(statement_, next_++, text.data() != nullptr ? text.data() : "", static_cast<int>(text.size()), SQLITE_TRANSIENT);
+  if (code != SQLITE_OK) failure_ = code;
+  return *this;
+}
+
+Statement& Statement::bind(std::int64_t number) {
+  const int code = sqlite3_bind_int64(statement_, next_++, number);
+  if (code != SQLITE_OK) failure_ = code;
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  if (failure_ != 0) return fail_sqlite(database_, failure_);
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return fail_sqlite(database_, code);
+}
+
+std::string Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  return data == nullptr ? std::string() : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+
+void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+
+Result<Database> Database::open(const std::filesystem::path& path) {
+  sqlite3* raw = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  Database database(raw);
+  if (code != SQLITE_OK) return pass(fail_sqlite(raw, code).error(), "open " + path.string());
+  sqlite3_busy_timeout(raw, 5000);
+  BERTH_CHECK(database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                               "PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304"));
+  return database;
+}
+
+Result<void> Database::execute(const std::string& sql) {
+  const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return fail_sqlite(database_.get(), code);
+  return {};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  if (code != SQLITE_OK) return fail_sqlite(database_.get(), code);
+  return Statement(database_.get(), statement);
+}
+
+Result<std::int64_t> Database::number(std::string_view sql) {
+  BERTH_TRY(const auto found, row(sql, [](const Statement& one) { return one.integer(0); }));
+  return found.value_or(0);
+}
+
+std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(database_.get()); }
+
+std::int64_t Database::rows_changed() const { return sqlite3_changes64(database_.get()); }
+
+Result<Transaction> Transaction::begin(Database& database) {
+  BERTH_CHECK(database.execute("BEGIN IMMEDIATE"));
+  return Transaction(&database);
+}
+
+Transaction::~Transaction() {
+  if (database_ != nullptr) (void)database_->execute("ROLLBACK");
+}
+
+Result<void> Transaction::commit() {
+  BERTH_CHECK(database_->execute("COMMIT"));
+  database_ = nullptr;
+  return {};
+}
+
+}  // namespace berth::store

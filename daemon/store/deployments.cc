@@ -1,0 +1,140 @@
+#include <fmt/core.h>
+
+#include "core/files/files.h"
+#include "core/json/json.h"
+#include "daemon/store/state.h"
+
+namespace berth::store {
+
+namespace {
+
+constexpr std::string_view kColumns =
+    "SELECT id, app, release, kind, state, reason, from_release, decided, manifest_sha256, asked_by, why, idempotency_key, force, created_at, "
+    "ended_at, bake_until_ms, detail FROM deployments ";
+
+DeploymentRow read_deployment(const Statement& row) {
+  DeploymentRow found{.id = row.integer(0), .app = row.text(1), .release = row.text(2), .kind = row.text(3), .state = row.text(4),
+                      .reason = row.text(5), .from = row.text(6), .decided = row.integer(7) != 0, .manifest_sha256 = row.text(8),
+                      .by = row.text(9), .why = row.text(10), .key = row.text(11), .force = row.integer(12) != 0,
+                      .created_at = row.text(13), .ended_at = row.text(14), .bake_until_ms = row.integer(15), .detail = {}};
+  if (auto detail = json::parse(row.text(16), {}, true); detail && detail->is_object()) found.detail = detail->as_object();
+  return found;
+}
+
+Result<std::vector<DeploymentRow>> query(Database& database, std::string_view where, const auto&... values) {
+  return database.rows(std::string(kColumns) + std::string(where), read_deployment, values...);
+}
+
+Result<std::optional<DeploymentRow>> first(Result<std::vector<DeploymentRow>> found) {
+  if (!found) return std::unexpected(found.error());
+  if (found->empty()) return std::optional<DeploymentRow>();
+  return std::optional(std::move(found->front()));
+}
+
+Result<void> insert(Database& database, const DeploymentRow& row) {
+  return database.run(
+      "INSERT INTO deployments (app, release, kind, state, reason, from_release, decided, manifest_sha256, asked_by, why, idempotency_key, force, "
+      "created_at, ended_at, bake_until_ms, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      row.app, row.release, row.kind, row.state, row.reason, row.from, std::int64_t{row.decided}, row.manifest_sha256, row.by, row.why, row.key,
+      std::int64_t{row.force}, row.created_at, row.ended_at, row.bake_until_ms, json::text(row.detail));
+}
+
+Result<void> update(Database& database, const DeploymentRow& row) {
+  BERTH_CHECK(database.run(
+      "UPDATE deployments SET app = ?, release = ?, kind = ?, state = ?, reason = ?, from_release = ?, decided = ?, manifest_sha256 = ?, "
+      "asked_by = ?, why = ?, idempotency_key = ?, force = ?, created_at = ?, ended_at = ?, bake_until_ms = ?, detail = ? WHERE id = ?",
+      row.app, row.release, row.kind, row.state, row.reason, row.from, std::int64_t{row.decided}, row.manifest_sha256, row.by, row.why, row.key,
+      std::int64_t{row.force}, row.created_at, row.ended_at, row.bake_until_ms, json::text(row.detail), row.id));
+  if (database.rows_changed() == 0) return fail(Errc::not_found, fmt::format("there is no deployment {}", row.id));
+  return {};
+}
+
+}  // namespace
+
+Result<DeploymentRow> Store::add_deployment(DeploymentRow row, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  if (row.created_at.empty()) row.created_at = now_text();
+  if (!row.key.empty()) {
+    BERTH_TRY(const auto used, query(state_->database, "WHERE app = ? AND idempotency_key = ?", row.app, row.key));
+    if (!used.empty()) return fail(Errc::exists, fmt::format("deployment {} of {} has the key {}", used[0].id, row.app, row.key));
+  }
+  const auto add_row = [&]() -> Result<void> {
+    BERTH_CHECK(insert(state_->database, row));
+    row.id = state_->database.last_row();
+    if (event.data.contains("deployment")) event.data["deployment"] = row.id;
+    std::vector<Event> events;
+    events.push_back(std::move(event));
+    return state_->put(std::move(events));
+  };
+  BERTH_CHECK(state_->change({}, add_row));
+  return row;
+}
+
+Result<void> Store::update_deployment(const DeploymentRow& row, std::vector<Event> events) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->change(std::move(events), [&] { return update(state_->database, row); });
+}
+
+Result<std::optional<DeploymentRow>> Store::deployment(std::int64_t id) {
+  const std::lock_guard guard(state_->mutex);
+  return first(query(state_->database, "WHERE id = ?", id));
+}
+
+Result<std::optional<DeploymentRow>> Store::deployment_by_key(const std::string& app, const std::string& key) {
+  if (key.empty()) return std::optional<DeploymentRow>();
+  const std::lock_guard guard(state_->mutex);
+  return first(query(state_->database, "WHERE app = ? AND idempotency_key = ?", app, key));
+}
+
+Result<std::vector<DeploymentRow>> Store::deployments(const std::string& app, int most) {
+  const std::lock_guard guard(state_->mutex);
+  if (app.empty()) return query(state_->database, "ORDER BY id DESC LIMIT ?", std::int64_t{most});
+  return query(state_->database, "WHERE app = ? ORDER BY id DESC LIMIT ?", app, std::int64_t{most});
+}
+
+Result<std::vector<DeploymentRow>> Store::unfinished_deployments() {
+  const std::lock_guard guard(state_->mutex);
+  return query(state_->database, "WHERE ended_at = '' ORDER BY id");
+}
+
+Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_CHECK(state_->require_app(row.app));
+  return state_->change(std::move(events), [&]() -> Result<void> {
+    BERTH_CHECK(update(state_->database, row));
+    return state_->database.run("UPDATE apps SET previous = active, active = ? WHERE app = ? AND active <> ?", row.release, row.app, row.release);
+  });
+}
+
+Result<void> Store::decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_CHECK(state_->require_app(row.app));
+  return state_->change(std::move(events), [&]() -> Result<void> {
+    BERTH_CHECK(update(state_->database, row));
+    return state_->database.run("UPDATE apps SET active = ?, previous = CASE previous WHEN ? THEN '' ELSE previous END WHERE app = ?", to, to, row.app);
+  });
+}
+
+Result<void> Store::reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->change({}, [&] {
+    return state_->database.run("INSERT OR REPLACE INTO rejected (app, release, manifest_sha256, reason, at) VALUES (?, ?, ?, ?, ?)", app, release,
+                                manifest_sha256, reason, now_text());
+  });
+}
+
+Result<void> Store::unreject(const std::string& app, const std::string& release) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->change({}, [&] { return state_->database.run("DELETE FROM rejected WHERE app = ? AND release = ?", app, release); });
+}
+
+Result<std::vector<Store::Rejected>> Store::rejected(const std::string& app) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->database.rows("SELECT release, manifest_sha256, reason, at FROM rejected WHERE app = ? ORDER BY at DESC",
+                               [](const Statement& row) {
+                                 return Rejected{.release = row.text(0), .manifest_sha256 = row.text(1), .reason = row.text(2), .at = row.text(3)};
+                               },
+                               app);
+}
+
+}  // namespace berth::store

@@ -1,0 +1,120 @@
+#include "daemon/store/store_fixture.h"
+
+namespace berth::store {
+namespace {
+
+using DeploymentsTest = StoreTest;
+
+TEST_F(DeploymentsTest, KeepsEverythingARowSays) {
+  open();
+  must(store->ensure_app("web"));
+  DeploymentRow row = deploy("web", "v2");
+  EXPECT_EQ(row.id, 1);
+  EXPECT_FALSE(row.created_at.empty());
+  row.state = "baking";
+  row.reason = "none \"yet\"";
+  row.from = "v1";
+  row.decided = true;
+  row.manifest_sha256 = "abc";
+  row.by = "root (uid 0)";
+  row.why = "because";
+  row.force = true;
+  row.bake_until_ms = 1'700'000'000'123;
+  row.detail = {{"bytes", 12}, {"last_lines", {"a", "b"}}};
+  ASSERT_TRUE(store->update_deployment(row, {}));
+  reopen();
+  const DeploymentRow read = *must(store->deployment(1));
+  EXPECT_EQ(read.state, "baking");
+  EXPECT_EQ(read.reason, row.reason);
+  EXPECT_EQ(read.from, "v1");
+  EXPECT_TRUE(read.decided);
+  EXPECT_EQ(read.manifest_sha256, "abc");
+  EXPECT_EQ(read.by, row.by);
+  EXPECT_EQ(read.why, row.why);
+  EXPECT_TRUE(read.force);
+  EXPECT_EQ(read.bake_until_ms, row.bake_until_ms);
+  EXPECT_EQ(read.created_at, row.created_at);
+  EXPECT_EQ(boost::json::serialize(read.detail), boost::json::serialize(row.detail));
+}
+
+TEST_F(DeploymentsTest, FindsTheUnfinishedOldestFirstAndTheRestNewestFirst) {
+  open();
+  must(store->ensure_app("web"));
+  DeploymentRow first = deploy("web", "v1");
+  deploy("web", "v2");
+  deploy("api", "v1");
+  first.ended_at = now_text();
+  ASSERT_TRUE(store->update_deployment(first, {}));
+  const auto unfinished = must(store->unfinished_deployments());
+  ASSERT_EQ(unfinished.size(), 2u);
+  EXPECT_EQ(unfinished[0].id, 2);
+  EXPECT_EQ(unfinished[1].id, 3);
+  EXPECT_EQ(must(store->deployments("web", 1)).at(0).id, 2);
+  EXPECT_EQ(must(store->deployments("", 10)).size(), 3u);
+}
+
+TEST_F(DeploymentsTest, AnIdempotencyKeyNamesOneDeploymentOfAnApp) {
+  open();
+  const DeploymentRow row{.app = "web", .release = "v1", .kind = "deploy", .state = "queued", .key = "k"};
+  must(store->add_deployment(row, event("deployment.state", "web")));
+  const auto again = store->add_deployment(row, event("deployment.state", "web"));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Errc::exists);
+  EXPECT_EQ(must(store->deployment_by_key("web", "k"))->id, 1);
+  EXPECT_FALSE(must(store->deployment_by_key("api", "k")));
+  EXPECT_EQ(store->last_event(), 1) << "a refused row leaves no event";
+}
+
+TEST_F(DeploymentsTest, TheDecisionMovesActiveToPrevious) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  EXPECT_EQ(must(store->app("web"))->previous, "");
+  activate("web", "v2");
+  EXPECT_EQ(must(store->app("web"))->active, "v2");
+  EXPECT_EQ(must(store->app("web"))->previous, "v1");
+  EXPECT_EQ(current("web"), "slots/v2");
+  DeploymentRow same = deploy("web", "v2");
+  ASSERT_TRUE(store->decide(same, {}));
+  EXPECT_EQ(must(store->app("web"))->previous, "v1") << "deciding for what is active changes nothing";
+}
+
+TEST_F(DeploymentsTest, ARevertsDecisionEmptiesPreviousWhereItWentThere) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  activate("web", "v2");
+  DeploymentRow row = deploy("web", "v1");
+  row.decided = true;
+  ASSERT_TRUE(store->decide_revert(row, "v1", {}));
+  EXPECT_EQ(must(store->app("web"))->active, "v1");
+  EXPECT_EQ(must(store->app("web"))->previous, "");
+}
+
+TEST_F(DeploymentsTest, ADecisionForAnUnknownDeploymentChangesNothing) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  const DeploymentRow unknown{.id = 99, .app = "web", .release = "v2"};
+  std::vector<Event> events{event("deployment.decided", "web")};
+  const std::int64_t before = store->last_event();
+  EXPECT_FALSE(store->decide(unknown, events));
+  EXPECT_EQ(must(store->app("web"))->active, "v1");
+  EXPECT_EQ(store->last_event(), before);
+}
+
+TEST_F(DeploymentsTest, RemembersRejectedReleasesUntilTheyAreTakenBack) {
+  open();
+  ASSERT_TRUE(store->reject("web", "v3", "abc", "never ready"));
+  ASSERT_TRUE(store->reject("web", "v3", "abd", "died in its bake"));
+  reopen();
+  const auto rejected = must(store->rejected("web"));
+  ASSERT_EQ(rejected.size(), 1u);
+  EXPECT_EQ(rejected[0].reason, "died in its bake");
+  EXPECT_EQ(rejected[0].manifest_sha256, "abd");
+  ASSERT_TRUE(store->unreject("web", "v3"));
+  EXPECT_TRUE(must(store->rejected("web")).empty());
+}
+
+}  // namespace
+}  // namespace berth::store

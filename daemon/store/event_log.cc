@@ -1,0 +1,123 @@
+#include "daemon/store/event_log.h"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "core/crypto/sha256.h"
+#include "core/files/files.h"
+#include "daemon/store/event_line.h"
+
+namespace berth::store {
+
+Result<EventLog> EventLog::open(const std::filesystem::path& path) {
+  const bool is_new = !std::filesystem::exists(path);
+  BERTH_TRY(Fd file, files::open(path, O_RDWR | O_CREAT | O_APPEND, 0640));
+  if (is_new) BERTH_CHECK(files::sync(path.parent_path()));
+  EventLog log(path, std::move(file));
+  log.last_hash_ = kNoLine;
+  BERTH_CHECK(log.scan());
+  return log;
+}
+
+Result<void> EventLog::scan() {
+  std::string rest;  // what was read and not yet ended by a newline
+  std::string last_line;
+  std::vector<char> chunk(1u << 20);
+  std::uint64_t read = 0;
+  while (true) {
+    const ssize_t got = ::pread(file_.get(), chunk.data(), chunk.size(), static_cast<off_t>(read));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("read " + path_.string());
+    if (got == 0) break;
+    read += static_cast<std::uint64_t>(got);
+    rest.append(chunk.data(), static_cast<std::size_t>(got));
+    std::size_t begin = 0;
+    for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
+      const std::string_view line(rest.data() + begin, end - begin);
+      note(line, size_);
+      size_ += line.size() + 1;
+      last_line = line;
+      begin = end + 1;
+    }
+    rest.erase(0, begin);
+  }
+  if (!places_.empty()) last_hash_ = crypto::sha256_hex(last_line);
+  if (rest.empty()) return {};
+  if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("cut the torn last line off " + path_.string());
+  if (::fsync(file_.get()) != 0) return fail_errno("fsync " + path_.string());
+  return {};
+}
+
+void EventLog::note(std::string_view line, std::uint64_t offset) {
+  const LineHead head = head_of(line);
+  // A line that is not ours (somebody edited the log) keeps its place, so that the numbers here never go down; verify_events names it.
+  const std::int64_t before = places_.empty() ? 0 : places_.back().number;
+  places_.push_back({offset, std::max(head.number, before), app_number(head.app)});
+  last_ = places_.back().number;
+}
+
+std::uint32_t EventLog::app_number(std::string_view app) {
+  if (const auto found = apps_.find(app); found != apps_.end()) return found->second;
+  const auto number = static_cast<std::uint32_t>(apps_.size());
+  apps_.emplace(app, number);
+  return number;
+}
+
+Result<void> EventLog::append(const std::vector<Event>& events) {
+  if (events.empty()) return {};
+  std::string text;
+  std::vector<std::string> lines;
+  std::string previous = last_hash_;
+  for (const Event& event : events) {
+    lines.push_back(to_line(event, previous));
+    previous = crypto::sha256_hex(lines.back());
+    text += lines.back() + '\n';
+  }
+  auto written = files::write_all(file_.get(), text, path_.string());
+  if (written && ::fdatasync(file_.get()) != 0) written = fail_errno("fdatasync " + path_.string());
+  if (!written) {
+    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("undo a failed write to " + path_.string());
+    return written;
+  }
+  for (const std::string& line : lines) {
+    note(line, size_);
+    size_ += line.size() + 1;
+  }
+  last_hash_ = previous;
+  return {};
+}
+
+Result<std::string> EventLog::line_at(std::size_t place) const {
+  const std::uint64_t begin = places_[place].offset;
+  const std::uint64_t end = (place + 1 < places_.size() ? places_[place + 1].offset : size_) - 1;
+  std::string line(end - begin, '\0');
+  std::size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t got = ::pread(file_.get(), line.data() + done, line.size() - done, static_cast<off_t>(begin + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("read " + path_.string());
+    if (got == 0) return fail(Errc::io, path_.string() + " became shorter while berthd runs: somebody else writes it");
+    done += static_cast<std::size_t>(got);
+  }
+  return line;
+}
+
+Result<std::vector<Event>> EventLog::read(std::int64_t first, int most, const std::string& app) const {
+  std::vector<Event> found;
+  const auto wanted = apps_.find(app);
+  if (!app.empty() && wanted == apps_.end()) return found;
+  const auto begin = std::ranges::lower_bound(places_, first, {}, &Place::number);
+  for (auto place = begin; place != places_.end() && static_cast<int>(found.size()) < most; ++place) {
+    if (!app.empty() && place->app != wanted->second) continue;
+    BERTH_TRY(const std::string line, line_at(static_cast<std::size_t>(place - places_.begin())));
+    auto parsed = parse_line(line);
+    if (!parsed) continue;  // edited by somebody; verify_events tells
+    found.push_back(std::move(parsed->event));
+  }
+  return found;
+}
+
+}  // namespace berth::store

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/files/fd.h"
+#include "core/result.h"
+#include "daemon/store/store.h"
+
+namespace berth::store {
+
+/// events.log, open for appending and reading. Where each event begins is kept in memory, so that reading a few costs a few.
+class EventLog {
+ public:
+  /// Opens or makes it. A last line that a crash tore is cut off: it still waits in the database.
+  static Result<EventLog> open(const std::filesystem::path& path);
+
+  /// Appends events, numbered, each chained to the one before. They are on the disk when it returns; on failure none is.
+  Result<void> append(const std::vector<Event>& events);
+
+  /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
+  Result<std::vector<Event>> read(std::int64_t first, int most, const std::string& app) const;
+
+  std::int64_t last() const { return last_; }  ///< the highest number in it; 0 when it is empty
+
+ private:
+  struct Place {
+    std::uint64_t offset;
+    std::int64_t number;
+    std::uint32_t app;
+  };
+
+  EventLog(std::filesystem::path path, Fd file) : path_(std::move(path)), file_(std::move(file)) {}
+  Result<void> scan();
+  void note(std::string_view line, std::uint64_t offset);
+  std::uint32_t app_number(std::string_view app);
+  Result<std::string> line_at(std::size_t place) const;
+
+  std::filesystem::path path_;
+  Fd file_;
+  std::uint64_t size_ = 0;
+  std::int64_t last_ = 0;
+  std::string last_hash_;
+  std::vector<Place> places_;
+  std::map<std::string, std::uint32_t, std::less<>> apps_;
+};
+
+}  // namespace berth::store

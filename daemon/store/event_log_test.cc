@@ -1,0 +1,106 @@
+#include "daemon/store/event_log.h"
+
+#include <gmock/gmock.h>
+
+#include "daemon/store/database.h"
+#include "daemon/store/store_fixture.h"
+
+namespace berth::store {
+namespace {
+
+class EventLogTest : public StoreTest {
+ protected:
+  std::string log() const { return must(files::read(paths.events(), 1u << 20)); }
+  void write_log(const std::string& text) const { std::ofstream(paths.events(), std::ios::binary | std::ios::trunc) << text; }
+  std::vector<std::int64_t> numbers(std::int64_t first, int most, const std::string& app = {}) {
+    std::vector<std::int64_t> found;
+    for (const Event& one : must(store->events(first, most, app))) found.push_back(one.number);
+    return found;
+  }
+};
+
+using testing::ElementsAre;
+
+TEST_F(EventLogTest, NumbersEventsAndReadsARangeOfThem) {
+  open();
+  for (const char* app : {"web", "api", "web", "", "web"}) ASSERT_TRUE(store->add_event(event("test.event", app, {{"app", app}, {"share", 0.5}})));
+  EXPECT_EQ(store->last_event(), 5);
+  EXPECT_THAT(numbers(1, 10), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(numbers(2, 2), ElementsAre(2, 3));
+  EXPECT_THAT(numbers(2, 2, "web"), ElementsAre(3, 5));
+  EXPECT_THAT(numbers(6, 10), ElementsAre());
+  EXPECT_THAT(numbers(1, 10, "none"), ElementsAre());
+  reopen();
+  EXPECT_THAT(numbers(1, 10, "web"), ElementsAre(1, 3, 5));
+  const Event read = must(store->events(1, 1)).at(0);
+  EXPECT_EQ(read.kind, "test.event");
+  EXPECT_EQ(read.app, "web");
+  EXPECT_EQ(boost::json::serialize(read.data), R"({"app":"web","share":5E-1})");
+  EXPECT_EQ(read.at.size(), std::string_view("2026-11-24T09:00:00.000000Z").size());
+}
+
+TEST_F(EventLogTest, ALineTornByACrashIsCutOffAndWrittenAgain) {
+  open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  store.reset();
+  const std::string whole = log();
+  write_log(whole.substr(0, whole.size() - 20));
+  open();
+  EXPECT_EQ(log(), whole);
+  EXPECT_THAT(must(verify_events(paths.events())), ElementsAre());
+}
+
+TEST_F(EventLogTest, AnEventThatWasCommittedButNotWrittenIsWrittenOnceAtStart) {
+  open();
+  ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  store.reset();
+  {
+    Database database = must(Database::open(paths.database()));
+    ASSERT_TRUE(database.run("INSERT INTO outbox (at, kind, app, data) VALUES ('now', 'left.over', 'web', '{}')"));
+  }
+  open();
+  reopen();
+  EXPECT_THAT(numbers(1, 10), ElementsAre(1, 2));
+  EXPECT_EQ(must(store->events(2, 1)).at(0).kind, "left.over");
+  EXPECT_THAT(must(verify_events(paths.events())), ElementsAre());
+}
+
+TEST_F(EventLogTest, ALogAheadOfARestoredDatabaseKeepsItsNumbers) {
+  open();
+  ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  store.reset();
+  fs::copy(paths.database(), paths.state / "backup");
+  open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  store.reset();
+  fs::remove(paths.database().string() + "-wal");
+  fs::copy(paths.state / "backup", paths.database(), fs::copy_options::overwrite_existing);
+  open();
+  ASSERT_TRUE(store->add_event(event("after.restore", "web")));
+  EXPECT_THAT(numbers(1, 10), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(must(verify_events(paths.events())), ElementsAre());
+}
+
+TEST_F(EventLogTest, ReadsFewOfManyWithoutReadingAll) {
+  auto opened = EventLog::open(folder.path() / "events.log");
+  ASSERT_TRUE(opened);
+  std::vector<Event> many;
+  for (int i = 1; i <= 50'000; ++i) {
+    many.push_back(event("test.event", i % 100 == 0 ? "rare" : "web", {{"text", std::string(100, 'x')}}));
+    many.back().number = i;
+  }
+  ASSERT_TRUE(opened->append(many));
+  auto again = EventLog::open(folder.path() / "events.log");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->last(), 50'000);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 200; ++i) {
+    const auto found = must(again->read(49'000, 3, "rare"));
+    ASSERT_EQ(found.size(), 3u);
+    EXPECT_EQ(found[1].number, 49'100);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2)) << "200 reads of all 10 MB would take far longer";
+}
+
+}  // namespace
+}  // namespace berth::store

@@ -1,0 +1,82 @@
+#include <netinet/in.h>
+#include <set>
+#include <sys/socket.h>
+
+#include "daemon/store/private_port.h"
+#include "daemon/store/store_fixture.h"
+
+namespace berth::store {
+namespace {
+
+using InstancesTest = StoreTest;
+
+InstanceRow instance(int number, const std::string& release = "v1") { return {.app = "web", .process = "web", .number = number, .release = release}; }
+
+TEST_F(InstancesTest, EveryInstanceHasAPrivatePortOfItsOwnThatStays) {
+  open();
+  must(store->ensure_app("web"));
+  must(store->ensure_app("api"));
+  std::set<std::uint16_t> ports;
+  for (int i = 1; i <= 5; ++i) {
+    ports.insert(must(store->add_instance(instance(i), true)).port);
+    ports.insert(must(store->add_instance({.app = "api", .process = "web", .number = i, .release = "v1"}, true)).port);
+  }
+  EXPECT_EQ(ports.size(), 10u);
+  EXPECT_GE(*ports.begin(), 20000);
+  EXPECT_LE(*ports.rbegin(), 29999);
+  const std::uint16_t port = must(store->add_instance(instance(3), true)).port;
+  reopen();
+  EXPECT_EQ(must(store->add_instance(instance(3), true)).port, port);
+  EXPECT_EQ(must(store->instances("web")).size(), 5u);
+}
+
+TEST_F(InstancesTest, APortThatWasGivenBackRests) {
+  open();
+  must(store->ensure_app("web"));
+  const InstanceRow first = must(store->add_instance(instance(1), true));
+  ASSERT_TRUE(store->remove_instance(first));
+  EXPECT_NE(must(store->add_instance(instance(1, "v2"), true)).port, first.port);
+  EXPECT_EQ(must(store->instances("web")).size(), 1u);
+}
+
+TEST_F(InstancesTest, APortInUseOnTheMachineIsPassedOver) {
+  const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  std::uint16_t port = 25000;
+  do {
+    address.sin_port = htons(++port);
+  } while (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0);
+  ASSERT_EQ(::listen(socket.get(), 1), 0);
+  EXPECT_FALSE(is_port_free(port));
+  EXPECT_NE(must(pick_private_port({}, port - 1)), port);
+}
+
+TEST(PrivatePort, GoesRoundAtTheEndAndSaysWhenNoneIsLeft) {
+  EXPECT_GE(must(pick_private_port({}, kHighestPrivatePort)), kLowestPrivatePort);
+  EXPECT_LT(must(pick_private_port({}, kHighestPrivatePort)), kHighestPrivatePort);
+  std::set<std::uint16_t> all;
+  for (int port = kLowestPrivatePort; port <= kHighestPrivatePort; ++port) all.insert(static_cast<std::uint16_t>(port));
+  const auto none = pick_private_port(all, 0);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::conflict);
+}
+
+TEST_F(InstancesTest, AnInstanceOfAnUnknownAppIsRefused) {
+  open();
+  const auto refused = store->add_instance(instance(1), true);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::not_found);
+}
+
+TEST_F(InstancesTest, RemembersAScale) {
+  open();
+  must(store->ensure_app("web"));
+  EXPECT_FALSE(must(store->scale("web", "web")));
+  ASSERT_TRUE(store->set_scale("web", "web", 4, 2, event("operator.scale", "web")));
+  reopen();
+  EXPECT_EQ(must(store->scale("web", "web")), std::pair(4, 2));
+}
+
+}  // namespace
+}  // namespace berth::store

@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <charconv>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "core/files/files.h"
+#include "daemon/store/migrations.h"
+#include "daemon/store/state.h"
+
+namespace berth::store {
+
+namespace {
+
+/// The folders every store has. Apps' own users pass through them to their slots and data, and list none of them; what is in a release
+/// is no secret (secrets are resolved for the instance alone), so the slots themselves are readable.
+Result<void> make_folders(const Paths& paths) {
+  for (const fs::path& folder : {paths.state, paths.staging(), paths.state / "apps"}) {
+    BERTH_CHECK(files::make_directories(folder, 0711));
+    if (::chmod(folder.c_str(), 0711) != 0) return fail_errno("chmod " + folder.string());
+  }
+  return {};
+}
+
+/// Takes the lock that only one berthd has, and leaves our pid in it for the next one's message.
+Result<Fd> take_lock(const fs::path& path) {
+  BERTH_TRY(Fd lock, files::open(path, O_RDWR | O_CREAT, 0644));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail_errno("lock " + path.string());
+    auto pid = files::read(path, 64);
+    return fail(Errc::conflict, fmt::format("another berthd (pid {}) works with {}: stop it first, or give this one another [paths] state",
+                                            pid && !pid->empty() ? *pid : "unknown", path.parent_path().string()));
+  }
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(lock.get(), 0) != 0) return fail_errno("truncate " + path.string());
+  BERTH_CHECK(files::write_all(lock.get(), pid, path.string()));
+  return lock;
+}
+
+Result<std::vector<fs::path>> entries_of(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code failure;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) found.push_back(entry->path());
+  if (failure && failure != std::errc::no_such_file_or_directory) return fail_errno("list " + folder.string(), failure.value());
+  return found;
+}
+
+/// A log that is ahead of the database (which came from a backup) keeps its numbers: new events go on after them.
+Result<void> go_on_numbering(Database& database, std::int64_t last) {
+  BERTH_TRY(const std::int64_t known, database.number("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'"));
+  if (known >= last) return {};
+  BERTH_TRY(Transaction transaction, Transaction::begin(database));
+  BERTH_CHECK(database.run("DELETE FROM sqlite_sequence WHERE name = 'outbox'"));
+  BERTH_CHECK(database.run("INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)", last));
+  return transaction.commit();
+}
+
+}  // namespace
+
+Store::Store() = default;
+Store::~Store() = default;
+
+const Paths& Store::paths() const { return state_->paths; }
+
+Result<std::unique_ptr<Store>> Store::open(Paths paths) {
+  BERTH_CHECK(make_folders(paths));
+  BERTH_TRY(Fd lock, take_lock(paths.state / "lock"));
+  BERTH_TRY(Database database, Database::open(paths.database()));
+  if (::chmod(paths.database().c_str(), 0600) != 0) return fail_errno("chmod " + paths.database().string());
+  BERTH_CHECK(migrate(database, paths.database(), migrations()));
+  BERTH_TRY(EventLog log, EventLog::open(paths.events()));
+  BERTH_CHECK(go_on_numbering(database, log.last()));
+
+  std::unique_ptr<Store> store(new Store);
+  store->state_ = std::make_unique<State>(std::move(paths), std::move(lock), std::move(database), std::move(log));
+  if (auto written = store->state_->try_write_out(); !written) return pass(written.error(), "write out waiting events");
+  if (auto recovered = store->state_->recover(); !recovered) return pass(recovered.error(), "tidy up after the last berthd");
+  return store;
+}
+
+Result<void> Store::State::recover() {
+  BERTH_TRY(const auto staged, entries_of(paths.staging()));
+  for (const fs::path& folder : staged) BERTH_CHECK(files::remove_tree(folder));
+  BERTH_CHECK(finish_purges());
+  BERTH_TRY(const auto folders, entries_of(paths.state / "apps"));
+  for (const fs::path& folder : folders) BERTH_CHECK(recover_app(folder.filename().string()));
+  BERTH_TRY(const auto rows, database.rows("SELECT apps.app, uid FROM apps JOIN uids USING (app)", [](const Statement& row) {
+    return std::pair(row.text(0), static_cast<int>(row.integer(1)));
+  }));
+  for (const auto& [name, uid] : rows) {
+    BERTH_CHECK(make_app_folders(name, uid));
+    BERTH_CHECK(swap_current(name));
+  }
+  return {};
+}
+
+Result<void> Store::State::recover_app(const std::string& name) {
+  BERTH_TRY(const auto known, app(name));
+  if (!known) {
+    BERTH_CHECK(files::remove_tree(paths.current(name)));
+    return files::remove_tree(paths.app(name) / "slots");
+  }
+  BERTH_TRY(const auto folders, entries_of(paths.app(name) / "slots"));
+  for (const fs::path& folder : folders) {
+    BERTH_TRY(const auto row, slot(name, folder.filename().string()));
+    if (!row) BERTH_CHECK(files::remove_tree(folder));
+  }
+  return {};
+}
+
+Result<void> Store::State::finish_purges() {
+  BERTH_TRY(const auto purged, database.rows("SELECT app FROM purges", [](const Statement& row) { return row.text(0); }));
+  for (const std::string& name : purged) {
+    BERTH_CHECK(files::remove_tree(paths.app(name)));
+    BERTH_CHECK(files::sync(paths.state / "apps"));
+    BERTH_TRY(Transaction transaction, Transaction::begin(database));
+    BERTH_CHECK(database.run("DELETE FROM uids WHERE app = ?", name));  // nothing it owns is left
+    BERTH_CHECK(database.run("DELETE FROM purges WHERE app = ?", name));
+    BERTH_CHECK(transaction.commit());
+  }
+  return {};
+}
+
+}  // namespace berth::store

@@ -1,0 +1,90 @@
+#include <sys/wait.h>
+
+#include "daemon/store/database.h"
+#include "daemon/store/store_fixture.h"
+
+namespace berth::store {
+namespace {
+
+using OpenTest = StoreTest;
+
+TEST_F(OpenTest, ASecondBerthdIsKeptOutAndToldWhoIsThere) {
+  open();
+  const auto second = Store::open(paths);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::conflict);
+  EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos) << second.error().message;
+  store.reset();
+  open();
+}
+
+TEST_F(OpenTest, WhatWasDoneStandsAfterAProcessIsKilledWithoutClosing) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto opened = Store::open(paths);
+    if (!opened || !(*opened)->ensure_app("web") || !(*opened)->add_event(event("test.event", "web")) || !(*opened)->make_staging(7)) ::_exit(1);
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << status;
+  open();
+  EXPECT_TRUE(must(store->app("web")));
+  EXPECT_EQ(store->last_event(), 1);
+  EXPECT_FALSE(fs::exists(paths.staging() / "7"));
+}
+
+TEST_F(OpenTest, ASlotWithoutARowIsRemovedAndCurrentIsPointedAtTheActiveOne) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  activate("web", "v2");
+  store.reset();
+  fs::create_directories(paths.slot("web", "v3") / "app");
+  fs::create_directories(paths.slot("gone", "v1") / "app");
+  fs::remove(paths.current("web"));
+  fs::create_symlink("slots/v1", paths.current("web"));
+  open();
+  EXPECT_FALSE(fs::exists(paths.slot("web", "v3")));
+  EXPECT_FALSE(fs::exists(paths.slot("gone", "v1")));
+  EXPECT_TRUE(fs::exists(paths.slot("web", "v1")));
+  EXPECT_EQ(current("web"), "slots/v2");
+}
+
+TEST_F(OpenTest, APurgeThatACrashCutShortIsFinished) {
+  open();
+  must(store->ensure_app("web"));
+  store.reset();
+  {
+    Database database = must(Database::open(paths.database()));
+    ASSERT_TRUE(database.execute("DELETE FROM apps; INSERT INTO purges VALUES ('web')"));
+  }
+  open();
+  EXPECT_FALSE(fs::exists(paths.app("web")));
+}
+
+TEST_F(OpenTest, ADatabaseOfANewerBerthdIsRefused) {
+  open();
+  store.reset();
+  {
+    Database database = must(Database::open(paths.database()));
+    ASSERT_TRUE(database.execute("PRAGMA user_version = 999"));
+  }
+  const auto refused = Store::open(paths);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::usage);
+  EXPECT_NE(refused.error().message.find("999"), std::string::npos);
+}
+
+TEST_F(OpenTest, AFileThatIsNoDatabaseIsNamed) {
+  fs::create_directories(paths.state);
+  std::ofstream(paths.database()) << std::string(5000, 'x');
+  const auto refused = Store::open(paths);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::io);
+  EXPECT_NE(refused.error().message.find("berth.db"), std::string::npos) << refused.error().message;
+}
+
+}  // namespace
+}  // namespace berth::store

@@ -1,0 +1,149 @@
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include "core/crypto/sha256.h"
+#include "core/files/files.h"
+#include "core/ids.h"
+#include "daemon/store/collection.h"
+#include "daemon/store/seal.h"
+#include "daemon/store/state.h"
+
+namespace berth::store {
+
+namespace {
+
+constexpr std::size_t kMostManifest = 8u << 20;
+
+constexpr std::string_view kColumns = "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned FROM slots WHERE app = ? ";
+
+SlotRow read_slot(const Statement& row) {
+  return {.app = row.text(0), .release = row.text(1), .manifest_sha256 = row.text(2), .bytes = static_cast<std::uint64_t>(row.integer(3)),
+          .sealed_at = row.text(4), .pinned = row.integer(5) != 0};
+}
+
+fs::path staging_of(const Paths& paths, std::int64_t deployment) { return paths.staging() / std::to_string(deployment); }
+
+}  // namespace
+
+Result<std::optional<SlotRow>> Store::State::slot(const std::string& name, const std::string& release) {
+  return database.row(std::string(kColumns) + "AND release = ?", read_slot, name, release);
+}
+
+Result<void> Store::State::swap_current(const std::string& name) {
+  BERTH_TRY(const auto row, app(name));
+  const fs::path link = paths.current(name);
+  std::error_code missing;
+  const fs::path now = fs::read_symlink(link, missing);
+  if (!row || row->active.empty()) {
+    if (!fs::exists(fs::symlink_status(link, missing))) return {};
+    BERTH_CHECK(files::remove_tree(link));
+    return files::sync(link.parent_path());
+  }
+  const std::string target = "slots/" + row->active;
+  if (now == target) return {};
+  return files::swap_symlink(link, target);
+}
+
+Result<void> Store::swap_current(const std::string& app) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->swap_current(app);
+}
+
+Result<fs::path> Store::make_staging(std::int64_t deployment) {
+  const std::lock_guard guard(state_->mutex);
+  const fs::path folder = staging_of(state_->paths, deployment);
+  BERTH_CHECK(files::remove_tree(folder));
+  if (::mkdir(folder.c_str(), 0755) != 0) return fail_errno("mkdir " + folder.string());
+  return folder;
+}
+
+Result<void> Store::drop_staging(std::int64_t deployment) {
+  const std::lock_guard guard(state_->mutex);
+  return files::remove_tree(staging_of(state_->paths, deployment));
+}
+
+Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
+  if (!is_release_id(row.release)) return fail(Errc::usage, fmt::format("'{}' is no release id", row.release));
+  const std::lock_guard guard(state_->mutex);
+  BERTH_CHECK(state_->require_app(row.app));
+  const fs::path staged = staging_of(state_->paths, deployment);
+  const fs::path slot = state_->paths.slot(row.app, row.release);
+  BERTH_TRY(const auto known, state_->slot(row.app, row.release));
+  if (known) {
+    if (known->manifest_sha256 != row.manifest_sha256) {
+      return fail(Errc::exists, fmt::format("{}@{} is on this node with another manifest ({}, not {}): release ids are never reused", row.app,
+                                            row.release, known->manifest_sha256, row.manifest_sha256));
+    }
+    if (fs::is_directory(slot)) return files::remove_tree(staged);
+  } else {
+    BERTH_CHECK(files::remove_tree(slot));  // of a sealing whose row was not written
+  }
+  if (::chmod(staged.c_str(), 0555) != 0) return fail_errno("chmod " + staged.string());
+  if (auto synced = sync_tree(staged); !synced) return pass(synced.error(), fmt::format("sync {}@{}", row.app, row.release));
+  BERTH_CHECK(files::rename_durably(staged, slot));
+  if (known) return {};
+
+  if (row.sealed_at.empty()) row.sealed_at = now_text();
+  std::vector<Event> events;
+  events.push_back(std::move(event));
+  return state_->change(std::move(events), [&] {
+    return state_->database.run("INSERT INTO slots (app, release, manifest_sha256, bytes, sealed_at, pinned) VALUES (?, ?, ?, ?, ?, ?)", row.app,
+                                row.release, row.manifest_sha256, static_cast<std::int64_t>(row.bytes), row.sealed_at, std::int64_t{row.pinned});
+  });
+}
+
+Result<std::vector<SlotRow>> Store::slots(const std::string& app) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->database.rows(std::string(kColumns) + "ORDER BY sequence DESC", read_slot, app);
+}
+
+Result<std::optional<SlotRow>> Store::slot(const std::string& app, const std::string& release) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->slot(app, release);
+}
+
+Result<void> Store::set_pinned(const std::string& app, const std::string& release, bool pinned, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_TRY(const auto known, state_->slot(app, release));
+  if (!known) return fail(Errc::not_found, fmt::format("{}@{} is not on this node", app, release));
+  std::vector<Event> events;
+  events.push_back(std::move(event));
+  return state_->change(std::move(events), [&] {
+    return state_->database.run("UPDATE slots SET pinned = ? WHERE app = ? AND release = ?", std::int64_t{pinned}, app, release);
+  });
+}
+
+Result<bundle::Manifest> Store::manifest(const std::string& app, const std::string& release) {
+  BERTH_TRY(const auto known, slot(app, release));
+  if (!known) return fail(Errc::not_found, fmt::format("{}@{} is not on this node", app, release));
+  const fs::path file = paths().slot(app, release) / "manifest.json";
+  BERTH_TRY(const std::string text, files::read(file, kMostManifest));
+  if (crypto::sha256_hex(text) != known->manifest_sha256)
+    return fail(Errc::trust, fmt::format("{} is not what was sealed (its SHA-256 differs): remove {}@{} and deploy it again", file.string(), app, release));
+  auto manifest = bundle::parse_manifest(text);
+  if (!manifest) return pass(manifest.error(), file.string());
+  return manifest;
+}
+
+Result<std::vector<SlotRow>> Store::collect(const std::string& app, const std::vector<std::string>& in_use, int keep) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_TRY(const auto row, state_->app(app));
+  if (!row) return fail(Errc::not_found, fmt::format("app {} is not on this node", app));
+  BERTH_TRY(const auto all, state_->database.rows(std::string(kColumns) + "ORDER BY sequence DESC", read_slot, app));
+  auto collected = slots_to_collect(all, *row, in_use, keep);
+  if (collected.empty()) return collected;
+
+  std::vector<Event> events;
+  for (const SlotRow& slot : collected)
+    events.push_back({.number = 0, .at = {}, .kind = "slot.removed", .app = app, .data = {{"release", slot.release}, {"bytes", slot.bytes}}});
+  const auto remove_rows = [&]() -> Result<void> {
+    for (const SlotRow& slot : collected) BERTH_CHECK(state_->database.run("DELETE FROM slots WHERE app = ? AND release = ?", app, slot.release));
+    return {};
+  };
+  BERTH_CHECK(state_->change(std::move(events), remove_rows));
+  // Rows first: what a crash leaves is a slot without a row, which the next start removes.
+  for (const SlotRow& slot : collected) BERTH_CHECK(files::remove_tree(state_->paths.slot(app, slot.release)));
+  return collected;
+}
+
+}  // namespace berth::store

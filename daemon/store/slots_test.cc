@@ -1,0 +1,100 @@
+#include <sys/stat.h>
+
+#include "daemon/store/seal.h"
+#include "daemon/store/store_fixture.h"
+
+namespace berth::store {
+namespace {
+
+using SlotsTest = StoreTest;
+
+TEST_F(SlotsTest, SealingMovesTheStagedTreeToItsSlot) {
+  open();
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(seal("web", "v1"));
+  EXPECT_FALSE(fs::exists(paths.staging() / "1"));
+  EXPECT_EQ(must(files::read(paths.slot("web", "v1") / "app" / "bin" / "server", 10)), "v1");
+  struct stat slot{};
+  ASSERT_EQ(::stat(paths.slot("web", "v1").c_str(), &slot), 0);
+  EXPECT_EQ(slot.st_mode & 07777, 0555u);
+  reopen();
+  const SlotRow row = *must(store->slot("web", "v1"));
+  EXPECT_EQ(row.bytes, 3u);
+  EXPECT_FALSE(row.pinned);
+  EXPECT_FALSE(row.sealed_at.empty());
+}
+
+TEST_F(SlotsTest, AnEqualSlotIsKeptAndADifferentOneIsRefused) {
+  open();
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(seal("web", "v1"));
+  const std::int64_t events = store->last_event();
+  ASSERT_TRUE(seal("web", "v1", 2));
+  EXPECT_EQ(store->last_event(), events);
+  EXPECT_FALSE(fs::exists(paths.staging() / "2"));
+  must(store->make_staging(3));
+  const auto other = store->seal(3, {.app = "web", .release = "v1", .manifest_sha256 = "other"}, event("slot.sealed", "web"));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Errc::exists);
+  EXPECT_EQ(must(files::read(paths.slot("web", "v1") / "app" / "bin" / "server", 10)), "v1");
+}
+
+TEST_F(SlotsTest, ASlotThatVanishedFromTheDiskIsSealedAnew) {
+  open();
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(seal("web", "v1"));
+  ASSERT_TRUE(files::remove_tree(paths.slot("web", "v1")));
+  ASSERT_TRUE(seal("web", "v1", 2));
+  EXPECT_TRUE(fs::exists(paths.slot("web", "v1") / "manifest.json"));
+  EXPECT_EQ(must(store->slots("web")).size(), 1u);
+}
+
+TEST_F(SlotsTest, CollectingRemovesFoldersAndRows) {
+  open();
+  must(store->ensure_app("web"));
+  for (int i = 1; i <= 6; ++i) activate("web", "v" + std::to_string(i));
+  ASSERT_TRUE(store->set_pinned("web", "v1", true, event("operator.pin", "web")));
+  const auto gone = must(store->collect("web", {"v2"}, 1));
+  ASSERT_EQ(gone.size(), 1u);
+  EXPECT_EQ(gone[0].release, "v3");
+  EXPECT_FALSE(fs::exists(paths.slot("web", "v3")));
+  EXPECT_FALSE(must(store->slot("web", "v3")));
+  for (const char* kept : {"v1", "v2", "v4", "v5", "v6"}) EXPECT_TRUE(fs::exists(paths.slot("web", kept))) << kept;
+  EXPECT_TRUE(must(store->collect("web", {"v2"}, 1)).empty());
+}
+
+TEST_F(SlotsTest, PinningWhatIsNotThereIsRefused) {
+  open();
+  must(store->ensure_app("web"));
+  const auto refused = store->set_pinned("web", "v1", true, event("operator.pin", "web"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::not_found);
+}
+
+TEST_F(SlotsTest, AManifestThatWasChangedOnDiskIsNotBelieved) {
+  open();
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(seal("web", "v1"));
+  std::ofstream(paths.slot("web", "v1") / "manifest.json") << "{}";
+  const auto refused = store->manifest("web", "v1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::trust);
+  const auto missing = store->manifest("web", "v2");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::not_found);
+}
+
+TEST_F(SlotsTest, ATreeOfManyFilesIsSyncedToo) {
+  for (int i = 0; i < 200; ++i) {
+    fs::create_directories(folder.path() / "tree" / std::to_string(i % 7));
+    std::ofstream(folder.path() / "tree" / std::to_string(i % 7) / std::to_string(i)) << i;
+  }
+  fs::create_symlink("nowhere", folder.path() / "tree" / "dangling");
+  EXPECT_TRUE(sync_tree(folder.path() / "tree"));
+  const auto missing = sync_tree(folder.path() / "none");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace berth::store

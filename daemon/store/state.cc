@@ -1,0 +1,61 @@
+#include "daemon/store/state.h"
+
+#include <chrono>
+
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+
+#include "core/json/json.h"
+
+namespace berth::store {
+
+std::string now_text() {
+  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(second)), (now - second).count());
+}
+
+Result<void> Store::State::put(std::vector<Event> with) {
+  for (const Event& event : with) {
+    BERTH_CHECK(database.run("INSERT INTO outbox (at, kind, app, data) VALUES (?, ?, ?, ?)", event.at.empty() ? now_text() : event.at, event.kind,
+                             event.app, json::text(event.data)));
+  }
+  return {};
+}
+
+Result<void> Store::State::try_write_out() {
+  BERTH_TRY(const auto waiting,
+            database.rows("SELECT number, at, kind, app, data FROM outbox WHERE number > ? ORDER BY number",
+                          [](const Statement& row) {
+                            Event event{.number = row.integer(0), .at = row.text(1), .kind = row.text(2), .app = row.text(3), .data = {}};
+                            if (auto data = json::parse(row.text(4), {}, true); data && data->is_object()) event.data = data->as_object();
+                            return event;
+                          },
+                          events.last()));
+  return events.append(waiting);
+}
+
+Result<void> Store::State::require_app(const std::string& name) {
+  BERTH_TRY(const auto found, app(name));
+  if (!found) return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
+  return {};
+}
+
+Result<void> Store::add_event(Event event) {
+  const std::lock_guard guard(state_->mutex);
+  std::vector<Event> one;
+  one.push_back(std::move(event));
+  return state_->change(std::move(one), [] { return Result<void>(); });
+}
+
+Result<std::vector<Event>> Store::events(std::int64_t first, int most, const std::string& app) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->events.read(first, most, app);
+}
+
+std::int64_t Store::last_event() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->events.last();
+}
+
+}  // namespace berth::store

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/files/fd.h"
+#include "daemon/store/database.h"
+#include "daemon/store/event_log.h"
+#include "daemon/store/store.h"
+
+namespace berth::store {
+
+/// What an open store holds. Every public call of Store takes the mutex once; functions here expect it to be held.
+struct Store::State {
+  State(Paths where, Fd held, Database opened, EventLog log)
+      : paths(std::move(where)), lock(std::move(held)), database(std::move(opened)), events(std::move(log)) {}
+
+  const Paths paths;
+  const Fd lock;  ///< flock on `state/lock`, as long as this berthd lives
+  Database database;
+  EventLog events;
+  std::mutex mutex;
+
+  /// Makes the changes of `work` with their events in one transaction, then writes the events out.
+  template <class Work>
+  Result<void> change(std::vector<Event> with, Work work) {
+    BERTH_TRY(Transaction transaction, Transaction::begin(database));
+    BERTH_CHECK(database.run("DELETE FROM outbox WHERE number <= ?", events.last()));
+    BERTH_CHECK(work());
+    BERTH_CHECK(put(std::move(with)));
+    BERTH_CHECK(transaction.commit());
+    write_out();
+    return {};
+  }
+
+  /// Adds events to the outbox, inside a transaction.
+  Result<void> put(std::vector<Event> with);
+
+  /// Appends what waits in the outbox to events.log. Where the disk takes nothing they go on waiting: the change they tell of is made.
+  /// What is written leaves the outbox in the next transaction, which saves a sync.
+  Result<void> try_write_out();
+  void write_out() { (void)try_write_out(); }
+
+  Result<void> require_app(const std::string& app);
+  Result<std::optional<AppRow>> app(const std::string& name);
+  Result<std::optional<SlotRow>> slot(const std::string& app, const std::string& release);
+  Result<void> swap_current(const std::string& app);
+  Result<void> make_app_folders(const std::string& app, int uid);
+
+  /// Start-up: what a crash left half done is finished or undone.
+  Result<void> recover();
+  Result<void> recover_app(const std::string& app);
+  Result<void> finish_purges();
+};
+
+}  // namespace berth::store

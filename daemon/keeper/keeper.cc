@@ -31,6 +31,9 @@ void release_stack() {
   madvise(reinterpret_cast<void*>(unused - kDepth), kDepth, MADV_DONTNEED);
 }
 
+/// A time that is `ms` or a little more away, never less: the clock's milliseconds are rounded down.
+int64_t after(int64_t ms) { return monotonic_ms() + ms + 1; }
+
 bool complain(const char* doing) {
   char line[200];
   Text text(line, sizeof line);
@@ -219,7 +222,7 @@ void Keeper::on_main_exit(int status) {
 /// Asks what the main process left behind to stop; it has until the grace is over. Nothing happens where nothing is left.
 void Keeper::clear_leftovers() {
   signal_children(rules_.stop_signal);
-  if (kill_at_ == 0) kill_at_ = monotonic_ms() + rules_.grace_ms;
+  if (kill_at_ == 0) kill_at_ = after(rules_.grace_ms);
 }
 
 /// No process of the app is left.
@@ -245,7 +248,7 @@ void Keeper::go_on() {
   state_.wait_ms = wait_before_start(rules_.policy, early_exits_);
   if (state_.wait_ms == 0) return start_app();
   state_.phase = Phase::waiting;
-  start_at_ = monotonic_ms() + state_.wait_ms;
+  start_at_ = after(state_.wait_ms);
   send_state(Event::waiting);
 }
 
@@ -267,7 +270,7 @@ void Keeper::request_stop(int64_t grace_ms) {
   const bool again = want_stop_;
   want_stop_ = true;
   start_at_ = 0;
-  const int64_t kill_at = monotonic_ms() + (grace_ms >= 0 ? grace_ms : rules_.grace_ms);
+  const int64_t kill_at = after(grace_ms >= 0 ? grace_ms : rules_.grace_ms);
   if (kill_at_ == 0 || kill_at < kill_at_) kill_at_ = kill_at;
   const bool clearing = state_.phase == Phase::clearing;
   state_.phase = Phase::stopping;
@@ -289,7 +292,7 @@ void Keeper::request_restart(bool liveness, const char* reason) {
   if (want_restart_) return;
   want_restart_ = true;
   if (!busy()) return;
-  kill_at_ = monotonic_ms() + rules_.grace_ms;
+  kill_at_ = after(rules_.grace_ms);
   stop_main();
 }
 

@@ -28,7 +28,7 @@ class Loop {
 
   boost::asio::any_io_executor executor();
 
-  /// Starts a coroutine. One that throws ends the program: expected failures are values.
+  /// Starts a coroutine. One that throws ends the program: expected failures are values. (Asio's own exception of a cancelled one does not.)
   void spawn(std::string name, boost::asio::awaitable<void> task);
 
   /// Runs `f` on the loop's thread, from any thread.
@@ -67,15 +67,16 @@ class Event {
   std::shared_ptr<State> state_;
 };
 
-/// Threads for whatever blocks: fsync, hashing, SQLite, nft, unpacking.
+/// Threads for whatever blocks: fsync, hashing, SQLite, nft, unpacking. They take no signals. Destroy it before the loop it answers to.
 class Pool {
  public:
   explicit Pool(std::size_t threads);
-  ~Pool();  ///< waits for what runs
+  ~Pool();  ///< does what is queued, and waits
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// Runs `f` on a pool thread and gives its value back on the caller's executor. `f` must not throw.
+  /// Runs `f` on a pool thread and gives its value back on the caller's executor. `f` must not throw. Cancelling the caller takes effect when
+  /// `f` is done.
   template <class F>
   boost::asio::awaitable<std::invoke_result_t<F>> run(F f) {
     using Value = std::invoke_result_t<F>;
@@ -106,6 +107,7 @@ class Signals {
  public:
   Signals(boost::asio::any_io_executor executor, std::vector<int> signals);
   ~Signals();
+  /// 0 when the coroutine was cancelled.
   boost::asio::awaitable<int> next();
 
  private:

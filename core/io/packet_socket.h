@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -33,12 +34,13 @@ class PacketSocket {
   Result<void> send(std::string_view bytes, const std::vector<int>& fds = {});
   /// The next message; `Errc::refused` when the peer closed, `Errc::timeout` after `at_most`.
   boost::asio::awaitable<Result<Packet>> receive(std::chrono::milliseconds at_most);
+  /// Whoever receives gets `Errc::refused`.
   void close();
   pid_t peer_pid() const;  ///< from SO_PEERCRED
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace berth::io

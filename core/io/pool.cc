@@ -1,0 +1,106 @@
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "core/io/loop.h"
+
+namespace berth::io {
+namespace {
+
+namespace asio = boost::asio;
+
+/// Signals are the loop's business: threads that are started while this lives get none.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+struct Pool::State {
+  void work() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      wake.wait(lock, [this] { return ending || !jobs.empty(); });
+      if (jobs.empty()) return;
+      {
+        const std::function<void()> job = std::move(jobs.front());
+        jobs.pop_front();
+        lock.unlock();
+        job();
+      }
+      lock.lock();
+    }
+  }
+
+  void add(std::function<void()> job) {
+    {
+      const std::lock_guard lock(mutex);
+      jobs.push_back(std::move(job));
+    }
+    wake.notify_one();
+  }
+
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<std::function<void()>> jobs;
+  bool ending = false;
+  std::vector<std::thread> threads;
+};
+
+Pool::Pool(std::size_t threads) : state_(std::make_unique<State>()) {
+  const SignalsBlocked blocked;
+  for (std::size_t i = 0; i < threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->work(); });
+}
+
+Pool::~Pool() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->ending = true;
+  }
+  state_->wake.notify_all();
+  for (auto& thread : state_->threads) thread.join();
+}
+
+// A coroutine that is cancelled while its work runs is woken when the work is done, not before: the work may use what the frame holds.
+asio::awaitable<void> Pool::run_erased(std::function<void()> f) {
+  State* const state = state_.get();
+  auto start = [state, &f](auto handler) {
+    using Handler = decltype(handler);
+    struct Job {
+      std::function<void()> f;
+      Handler handler;
+      asio::executor_work_guard<asio::associated_executor_t<Handler>> work;
+    };
+    auto executor = asio::get_associated_executor(handler);
+    auto job = std::make_shared<Job>(Job{std::move(f), std::move(handler), asio::make_work_guard(executor)});
+    state->add([job]() mutable {
+      job->f();
+      job->f = nullptr;
+      // The last owner: from here on the job lives in its handler, and is destroyed on the loop.
+      const auto its_executor = job->work.get_executor();
+      asio::post(its_executor, [done = std::move(job)] { std::move(done->handler)(); });
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
+}
+
+}  // namespace berth::io

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <stdbool.h>
+
+/// How the app behaves; each field is a switch of its command line.
+struct options {
+  const char* port;          ///< --port N: serve there; else sockets that were passed, else none
+  bool serve;                ///< --serve: answer HTTP
+  bool never_ready;          ///< --never-ready: /healthz answers 503
+  bool ignore_term;          ///< --ignore-term
+  bool ignore_socket;        ///< --ignore-socket: leave the passed socket alone and listen on none
+  bool close_stdout;         ///< --close-stdout
+  bool keep_state;           ///< --count-starts: append a line to starts.log in the data folder at each start
+  int grandchildren;         ///< --grandchildren N: fork that many twice over and let go of them
+  int lines_per_second;      ///< --lines N: print "line 1", "line 2", … at that rate
+  long long flood;           ///< --flood BYTES: write so many without a newline, then go on
+  int exit_after_ms;         ///< --exit-after MS: end by itself then (0: at once); -1: never
+  int exit_code;             ///< --exit-code N
+  int start_delay_ms;        ///< --start-delay MS: before it listens
+  int slow_ms;               ///< --slow MS: before each answer to /slow
+};
+
+/// Reads the command line; ends the program with 64 and a line on stderr when it does not understand.
+struct options read_options(int argc, char** argv);

@@ -1,0 +1,88 @@
+#include "server.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+int listening_socket(const struct options* options) {
+  if (options->ignore_socket) return -1;
+  const char* passed = getenv("LISTEN_FDS");
+  if (passed && atoi(passed) > 0) return 3;
+  if (!options->port) return -1;
+
+  const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int one = 1, zero = 0;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+  struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((unsigned short)atoi(options->port))};
+  if (bind(fd, (struct sockaddr*)&address, sizeof address) != 0 || listen(fd, 1024) != 0) {
+    fprintf(stderr, "testapp: cannot listen on port %s\n", options->port);
+    exit(70);
+  }
+  return fd;
+}
+
+static int is_unready(const struct options* options) {
+  if (options->never_ready) return 1;
+  const char* data = getenv("BERTH_DATA_DIR");
+  char path[4096];
+  snprintf(path, sizeof path, "%s/unready", data ? data : "");
+  return access(path, F_OK) == 0;
+}
+
+static void send_answer(int fd, int status, const char* body) {
+  const char* release = getenv("BERTH_RELEASE");
+  char text[8192];
+  const int size = snprintf(text, sizeof text,
+                            "HTTP/1.1 %d %s\r\nX-Release: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", status,
+                            status == 200 ? "OK" : "No", release ? release : "none", strlen(body), body);
+  if (size < 0 || send(fd, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1, MSG_NOSIGNAL) < 0) return;
+}
+
+/// Reads up to the end of the head; 0 when the peer left or was too slow.
+static int read_head(int fd, char* head, size_t room) {
+  size_t have = 0;
+  while (have + 1 < room) {
+    const ssize_t n = recv(fd, head + have, room - 1 - have, 0);
+    if (n <= 0) return 0;
+    have += (size_t)n;
+    head[have] = 0;
+    if (strstr(head, "\r\n\r\n")) return 1;
+  }
+  return 0;
+}
+
+static void answer_to(int fd, const char* path, const struct options* options) {
+  char text[64];
+  if (!strcmp(path, "/healthz")) {
+    const int unready = is_unready(options);
+    send_answer(fd, unready ? 503 : 200, unready ? "unready" : "ok");
+  } else if (!strcmp(path, "/slow")) {
+    usleep((useconds_t)options->slow_ms * 1000);
+    send_answer(fd, 200, "slow");
+  } else if (!strcmp(path, "/pid")) {
+    snprintf(text, sizeof text, "%d", getpid());
+    send_answer(fd, 200, text);
+  } else if (!strncmp(path, "/env/", 5)) {
+    const char* value = getenv(path + 5);
+    send_answer(fd, value ? 200 : 404, value ? value : "");
+  } else {
+    const char* release = getenv("BERTH_RELEASE");
+    send_answer(fd, 200, release ? release : "none");
+  }
+}
+
+void answer_one(int listener, const struct options* options) {
+  const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  if (fd < 0) return;
+  const struct timeval limit = {.tv_sec = 2};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  char head[8192], path[1024];
+  if (read_head(fd, head, sizeof head) && sscanf(head, "%*15s %1023s", path) == 1) answer_to(fd, path, options);
+  shutdown(fd, SHUT_WR);
+  close(fd);
+}

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "options.h"
+
+/// The socket to serve on: the first that was passed (LISTEN_FDS), else one on `--port`; -1 where there is none.
+int listening_socket(const struct options* options);
+
+/// Answers one connection that is waiting at `listener`. Every answer names the release in `X-Release` and closes.
+///   /healthz   200, or 503 with --never-ready or while the file `unready` is in the data folder
+///   /slow      200 after --slow milliseconds
+///   /pid       the process id
+///   /env/NAME  the value of that variable, 404 where it is not set
+///   else       200 and the release id
+void answer_one(int listener, const struct options* options);

@@ -1,0 +1,1 @@
+"""Figures: berth beside what is used for the same today."""

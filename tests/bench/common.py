@@ -1,0 +1,93 @@
+"""What the benches share: compiled apps, a berth node of their own, and what /proc says of memory and time."""
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from lib import processes
+from lib.node import Node
+from lib.repo import Repo
+
+HERE = Path(__file__).resolve().parent
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def compile_app(name, folder):
+    program = Path(folder) / name
+    subprocess.run(["cc", "-O2", "-static", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-o", program, HERE / f"{name}.c"], check=True)
+    return program
+
+
+def pss_kib(pids):
+    """Proportional memory of processes, in KiB."""
+    total = 0
+    for pid in pids:
+        try:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+        except OSError:
+            pass
+    return total
+
+
+def cpu_seconds(pids):
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        except OSError:
+            pass
+    return total / TICKS
+
+
+def descendants(root):
+    """A process and all below it."""
+    parents = {}
+    for pid in processes.all_pids():
+        try:
+            parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            pass
+    found, todo = [], [root]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        todo += [pid for pid, parent in parents.items() if parent == one]
+    return found
+
+
+class Workplace:
+    """A folder that is gone at the end, with a publisher and a node in it when asked."""
+
+    def __enter__(self):
+        self.folder = Path(tempfile.mkdtemp(dir=os.environ.get("BERTH_TEST_DIR", "/run/t")))
+        self.folder.chmod(0o755)
+        self.node = None
+        return self
+
+    def __exit__(self, *_):
+        if self.node:
+            self.node.stop()
+            for pid in processes.all_pids():
+                if "BERTH_APP" in processes.environment(pid) or is_keeper(pid):
+                    try:
+                        os.kill(pid, 9)
+                    except ProcessLookupError:
+                        pass
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_node(self):
+        self.repo = Repo(self.folder)
+        self.node = Node(self.folder / "n", self.repo.url, self.repo.root)
+        self.node.configure(self.node.config.read_text().replace('level = "debug"', 'level = "warning"'))
+        return self.node.start()
+
+
+def is_keeper(pid):
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "berth-keeper"
+    except OSError:
+        return False

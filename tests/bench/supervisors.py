@@ -1,0 +1,121 @@
+"""Memory of a supervisor and how soon it brings a killed app back, of berth and runit in one run.
+
+usage: supervisors.py [--counts 1,10,100] [--kills 15]
+
+Memory is the sum of Pss of the supervisor's own processes, those that log included, the supervised apps not. Time to running again is from our
+SIGKILL to the first instruction of the new process, as that process itself reads the clock; each kill comes after the app ran for over a second.
+"""
+import argparse
+import os
+import signal
+import statistics
+import subprocess
+import time
+
+from bench.common import Workplace, compile_app, descendants, is_keeper, pss_kib
+from lib import processes, sample_apps
+from lib.waiting import wait_until
+
+
+def starts(path):
+    """(pid, nanoseconds) of every start written so far."""
+    try:
+        return [tuple(map(int, line.split())) for line in path.read_text().splitlines() if line.count(" ") == 1]
+    except OSError:
+        return []
+
+
+class Runit:
+    name = "runit"
+
+    def start(self, place, count, program):
+        self.starts = place.folder / "starts"
+        for number in range(count):
+            service = place.folder / "services" / f"app{number}"
+            (service / "log").mkdir(parents=True)
+            (place.folder / "logs" / str(number)).mkdir(parents=True)
+            self.script(service / "run", f"exec {program} {self.starts} 2>&1")
+            self.script(service / "log" / "run", f"exec svlogd {place.folder}/logs/{number}")
+        self.root = subprocess.Popen(["runsvdir", str(place.folder / "services")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    @staticmethod
+    def script(path, text):
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def own(self, apps):
+        """What the supervisor costs: label → pids."""
+        return {"runsvdir, runsv and svlogd": [pid for pid in descendants(self.root.pid) if pid not in apps]}
+
+    def stop(self):
+        self.root.send_signal(signal.SIGHUP)
+        self.root.wait()
+
+
+class Berth:
+    name = "berth"
+
+    def start(self, place, count, program):
+        node = place.start_node()
+        tree = sample_apps.Tree(place.folder / "site", "bench").program(program, "starter").spec(f"""app = "bench"
+[process.app]
+command = ["bin/starter", "${{BERTH_DATA_DIR}}/starts"]
+instances = {count}
+[deploy]
+bake = "0s"
+""")
+        place.repo.publish(tree)
+        node.berth("deploy", "bench@v1", timeout=300)
+        self.node, self.starts = node, node.data("bench") / "starts"
+
+    def own(self, apps):
+        return {"keepers": [pid for pid in processes.all_pids() if is_keeper(pid)], "berthd": [self.node.process.pid]}
+
+    def stop(self):
+        self.node.berth("remove", "bench", "--yes", "--purge", timeout=300)
+
+
+def time_to_running_again(path, kills):
+    """Milliseconds for each kill."""
+    taken = []
+    for _ in range(kills):
+        before = starts(path)
+        time.sleep(1.2)
+        began = time.monotonic_ns()
+        os.kill(before[-1][0], signal.SIGKILL)
+        wait_until(lambda: len(starts(path)) > len(before), "the app runs again", 20, every=0.002)
+        taken.append((starts(path)[-1][1] - began) / 1e6)
+    return taken
+
+
+def measure(contender, count, kills):
+    with Workplace() as place:
+        program = compile_app("starter", place.folder)
+        contender.start(place, count, program)
+        try:
+            wait_until(lambda: len(starts(contender.starts)) >= count, f"{count} apps run", 120)
+            time.sleep(2)  # until the start's memory is given back
+            apps = {pid for pid, _when in starts(contender.starts)}
+            for label, pids in contender.own(apps).items():
+                total = pss_kib(pids)
+                print(f"{contender.name:6} {count:4} apps: {label}: {len(pids)} processes, Pss {total} KiB, {total / count:.1f} KiB an app", flush=True)
+            if kills:
+                taken = sorted(time_to_running_again(contender.starts, kills))
+                print(f"{contender.name:6} killed {kills} times: running again after p50 {statistics.median(taken):.2f} ms, most {taken[-1]:.2f} ms",
+                      flush=True)
+        finally:
+            contender.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--counts", default="1,10,100")
+    parser.add_argument("--kills", type=int, default=15)
+    options = parser.parse_args()
+    for place, count in enumerate(map(int, options.counts.split(","))):
+        for contender in (Runit, Berth):
+            measure(contender(), count, options.kills if place == 0 else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""A third release that does not work: what served before goes on, the history says why, and it is not taken again unasked."""
+import unittest
+
+from lib import sample_apps
+from lib.case import BerthCase
+from lib.load import Load
+from lib.programs import SLOWNESS
+
+RATE = 300 if SLOWNESS == 1 else 100
+EXITS = ("--exit-after", "0", "--exit-code", "3")
+NEVER_READY = ("--never-ready",)
+
+
+class BadRelease(BerthCase):
+    def prepare(self, strategy, routing="port"):
+        self.strategy, self.routing = strategy, routing
+        self.publish()
+        self.publish(note="2")
+        node = self.make_node().start()
+        self.deploy(node, "v1")
+        self.deploy(node, "v2")
+        return node
+
+    def publish(self, *arguments, bake="200ms", note=""):
+        tree = sample_apps.testapp(self.folder / "site", *arguments, strategy=self.strategy, routing=self.routing, bake=bake, ready_timeout="2s", note=note)
+        return self.repo.publish(tree)
+
+    def assertRejected(self, node, why, lines, again):
+        """v3 is rejected, and says so; v2 runs and serves."""
+        self.assertServes("v2")
+        self.assertOneWholeRelease(node, "v2")
+        newest = node.deployments()[0]
+        self.assertIn(why, newest["reason"])
+        for line in lines:
+            self.assertTrue(any(line in one for one in newest["last_lines"]), f"{line!r} is not among {newest['last_lines']}")
+        history = node.berth("history", "web").out
+        self.assertIn(why, history)
+        self.assertEqual([one["release"] for one in node.app()["rejected"]], ["v3"])
+        refused = node.berth("deploy", "web@v3", expect=8)
+        self.assertSays(refused, "v3", "--force")
+        self.assertServes("v2")
+        node.berth("deploy", "web@v3", "--force", expect=again)
+        self.assertServes("v2")
+
+    def blue_green_before_the_decision(self, arguments, why, lines, routing):
+        node = self.prepare("blue-green", routing)
+        pids = node.pids()
+        with Load(8080, self.folder, RATE) as load:
+            self.publish(*arguments)
+            self.deploy(node, "v3", expect=1)
+        self.assertEqual(load.failed, [], load.summary)
+        self.assertEqual(load.releases_seen(), ["v2"], "v2 served throughout")
+        self.assertEqual(node.pids(), pids, "v2 kept its process")
+        self.assertRejected(node, why, lines, again=1)
+
+    def test_blue_green_that_exits_fails_and_v2_never_stops_serving(self):
+        self.blue_green_before_the_decision(EXITS, "exited with 3", ["ends by itself with 3"], "port")
+
+    def test_blue_green_by_socket_that_exits_fails_and_v2_never_stops_serving(self):
+        self.blue_green_before_the_decision(EXITS, "exited with 3", ["ends by itself with 3"], "socket")
+
+    def test_blue_green_that_is_never_ready_fails_and_v2_never_stops_serving(self):
+        self.blue_green_before_the_decision(NEVER_READY, "503", [], "port")
+
+    def test_blue_green_that_leaves_the_passed_socket_alone_fails_with_a_hint(self):
+        self.blue_green_before_the_decision(("--ignore-socket",), "socket", [], "socket")
+
+    def dies_in_bake(self, strategy, routing="port"):
+        node = self.prepare(strategy, routing)
+        self.publish("--exit-after", str(1500 * SLOWNESS), "--exit-code", "4", bake=f"{10 * SLOWNESS}s")
+        self.deploy(node, "v3", expect=5)
+        self.assertRejected(node, "exited with 4", ["ends by itself with 4"], again=5)
+
+    def test_blue_green_that_dies_in_bake_is_reverted(self):
+        self.dies_in_bake("blue-green")
+
+    def test_blue_green_by_socket_that_dies_in_bake_is_reverted(self):
+        self.dies_in_bake("blue-green", "socket")
+
+    def test_recreate_that_dies_in_bake_is_reverted(self):
+        self.dies_in_bake("recreate")
+
+    def recreate(self, arguments, why, lines):
+        node = self.prepare("recreate")
+        self.publish(*arguments)
+        self.deploy(node, "v3", expect=5)
+        self.assertRejected(node, why, lines, again=5)
+
+    def test_recreate_that_exits_is_reverted(self):
+        self.recreate(EXITS, "exited with 3", ["ends by itself with 3"])
+
+    def test_recreate_that_is_never_ready_is_reverted(self):
+        self.recreate(NEVER_READY, "503", [])
+
+    def test_a_first_release_that_does_not_work_fails_and_is_stopped(self):
+        self.strategy, self.routing = "blue-green", "port"
+        self.publish(*NEVER_READY)
+        node = self.make_node().start()
+        self.deploy(node, "v1", expect=1)
+        self.assertEqual(node.active(), "")
+        self.assertIsNone(node.current())
+        self.publish(note="good")
+        self.deploy(node, "v2")
+        self.assertServes("v2")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,217 @@
+"""An app's life on a node: restart, stop, start, scale, remove; logs, history, revert; repeated and concurrent requests."""
+import os
+import signal
+import unittest
+
+from lib import processes, sample_apps
+from lib.case import BerthCase
+from lib.load import one_request
+from lib.waiting import wait_until
+
+
+class Lifecycle(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.publish()
+        self.node = self.make_node().start()
+
+    def publish(self, *arguments, **options):
+        return self.repo.publish(sample_apps.testapp(self.folder / "site", *arguments, **options))
+
+    def kill_instance(self, pid, name=signal.SIGKILL):
+        os.kill(pid, name)
+        wait_until(lambda: not processes.is_running(pid), f"{pid} is gone")
+
+    def test_an_instance_that_is_killed_comes_back_and_the_exit_is_recorded(self):
+        self.deploy(self.node, "v1")
+        (pid,) = self.node.pids().values()
+        wait_until(lambda: one_request(8080)[0] == 200, "it serves")
+        self.kill_instance(pid, signal.SIGSEGV)
+
+        def back():
+            one = self.node.instances()[0]
+            return one if one["pid"] not in (0, pid) and one["ready"] else None
+        one = wait_until(back, "the instance runs again")
+        self.assertEqual(one["restarts"], 1)
+        self.assertIn("SIGSEGV", one["last_exit"]["reason"])
+        self.assertServes("v1")
+
+    def test_an_app_runs_as_a_user_of_its_own(self):
+        self.deploy(self.node, "v1")
+        (pid,) = self.node.pids().values()
+        self.assertEqual(len(set(processes.uids(pid))), 1)
+        self.assertTrue(61184 <= processes.uids(pid)[0] <= 65519, processes.uids(pid))
+
+    def test_an_instance_gets_the_environment_that_is_promised_and_nothing_else(self):
+        os.environ["SECRET_OF_THE_OPERATOR"] = "x"
+        self.addCleanup(os.environ.pop, "SECRET_OF_THE_OPERATOR")
+        self.node.stop()
+        self.node.start()
+        self.deploy(self.node, "v1")
+        (pid,) = self.node.pids().values()
+        env = processes.environment(pid)
+        self.assertNotIn("SECRET_OF_THE_OPERATOR", env)
+        for name, value in {"BERTH_APP": "web", "BERTH_ENV": "production", "BERTH_RELEASE": "v1", "BERTH_PROCESS": "web", "BERTH_NODE": "node-1"}.items():
+            self.assertEqual(env[name], value)
+        allowed = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "PORT", "PORT_WEB"}
+        self.assertEqual({name for name in env if not name.startswith("BERTH_")} - allowed, set())
+
+    def test_restart_stop_and_start(self):
+        self.deploy(self.node, "v1")
+        (before,) = self.node.pids().values()
+        self.node.berth("restart", "web")
+        self.node.wait_app(health="healthy")
+        (after,) = self.node.pids().values()
+        self.assertNotEqual(after, before)
+        self.assertServes("v1")
+
+        self.node.berth("stop", "web", "--reason", "maintenance")
+        self.assertEqual(processes.of_app("web"), {})
+        self.assertEqual(self.node.app()["health"], "stopped")
+        with self.assertRaises(OSError):
+            one_request(8080)
+        self.node.stop()
+        self.node.start()
+        self.assertEqual(self.node.app()["health"], "stopped", "also after berthd started again")
+        self.assertEqual(processes.of_app("web"), {})
+
+        self.node.berth("start", "web")
+        self.node.wait_app(health="healthy")
+        self.assertServes("v1")
+
+    def test_scale_holds_over_deployments_until_a_release_says_another_number(self):
+        self.deploy(self.node, "v1")
+        self.node.berth("scale", "web/web=3")
+        self.node.wait_app(health="healthy")
+        self.assertEqual(len(set(self.node.pids().values())), 3)
+        self.publish(note="2")
+        self.deploy(self.node, "v2")
+        self.assertEqual(sorted(self.node.pids()), ["web/web.1", "web/web.2", "web/web.3"])
+        self.publish(note="3", instances=2)
+        self.deploy(self.node, "v3")
+        self.assertEqual(sorted(self.node.pids()), ["web/web.1", "web/web.2"])
+        self.node.berth("scale", "web/nothing=1", expect=3)
+
+    def test_readiness_follows_the_app(self):
+        self.deploy(self.node, "v1")
+        self.node.data().joinpath("unready").touch()
+        self.node.wait_app(health="down")
+        self.assertIn("503", self.node.instances()[0]["not_ready"])
+        self.node.data().joinpath("unready").unlink()
+        self.node.wait_app(health="healthy")
+
+    def test_remove_takes_the_slots_away_and_purge_the_data_and_logs_too(self):
+        self.publish("--count-starts", "--lines", "5")
+        self.deploy(self.node, "v2")
+        self.assertIn("v2", self.node.data().joinpath("starts.log").read_text())
+        self.node.berth("remove", "web", "--yes")
+        self.assertEqual(processes.of_app("web"), {})
+        self.assertIsNone(self.node.app())
+        self.assertTrue(self.node.data().joinpath("starts.log").exists(), "data stays")
+        self.assertIn("line 1", self.node.berth("logs", "web", "--raw").out, "logs stay")
+
+        self.deploy(self.node, "v2")
+        self.assertEqual(self.node.data().joinpath("starts.log").read_text().count("v2"), 2, "the data of before is there again")
+        self.node.berth("remove", "web", "--purge", "--yes")
+        self.assertFalse(self.node.data().exists())
+        self.assertFalse((self.node.logs / "web").exists())
+        self.node.berth("remove", "web", "--yes", expect=3)
+
+    def test_logs_go_over_restarts_and_can_be_filtered(self):
+        self.publish("--lines", "100")
+        self.deploy(self.node, "v2")
+        self.node.berth("restart", "web")
+        wait_until(lambda: self.node.berth("logs", "web", "--raw").out.splitlines().count("line 5") == 2, "both runs are in the log")
+        lines = self.node.berth("logs", "web", "--raw").out.splitlines()
+        self.assertTrue(any(line.startswith("printed ") for line in lines), "what the app printed while it stopped is there too")
+        self.assertEqual(set(self.node.berth("logs", "web", "--raw", "--grep", "line 7").out.split("\n")[0:1]), {"line 7"})
+        self.assertEqual(len(self.node.berth("logs", "web", "-n", "3").out.splitlines()), 3)
+        self.assertEqual(self.node.berth("logs", "web", "--since", "2000-01-01", "--until", "2000-01-02").out, "")
+        self.node.berth("logs", "nothing", expect=3)
+
+    def test_deploying_what_is_active_changes_nothing_and_says_so(self):
+        self.deploy(self.node, "v1")
+        pids = self.node.pids()
+        done = self.deploy(self.node, "v1")
+        self.assertSays(done, "already")
+        self.assertEqual(self.node.pids(), pids)
+        self.assertEqual(len(self.node.deployments()), 1)
+
+    def test_the_same_key_names_the_same_deployment(self):
+        self.publish(note="2")
+        first = self.node.berth("deploy", "web@v1", "--key", "job-7", "--json").json()
+        self.deploy(self.node, "v2")
+        again = self.node.berth("deploy", "web@v1", "--key", "job-7", "--json").json()
+        self.assertEqual(again["id"], first["id"])
+        self.assertEqual(self.node.active(), "v2", "the key's deployment was over long ago")
+
+    def test_of_two_deploys_at_once_the_newer_one_wins(self):
+        self.deploy(self.node, "v1")
+        for note in ("2", "3", "4"):
+            self.publish(note=note)
+        at_once = [self.node.spawn("deploy", f"web@{release}") for release in ("v2", "v3", "v4")]
+        exits = [one.wait(60) for one in at_once]
+        for one in at_once:
+            one.communicate()
+        newest = self.node.deployments()[0]
+        self.assertEqual(newest["state"], "active")
+        self.assertOneWholeRelease(self.node, newest["release"])
+        self.assertTrue(set(exits) <= {0, 8}, exits)
+        self.assertIn(0, exits)
+        self.assertTrue(all(one["ended_at"] for one in self.node.deployments()))
+
+    def test_a_deployment_can_be_cancelled_before_its_decision(self):
+        self.deploy(self.node, "v1")
+        self.publish("--never-ready", ready_timeout="60s")
+        deploy = self.node.spawn("deploy", "web@v2")
+        running = wait_until(lambda: next((one for one in self.node.deployments() if one["state"] == "starting"), None), "v2 is starting")
+        self.node.berth("cancel", running["id"])
+        self.assertEqual(deploy.wait(30), 8)
+        deploy.communicate()
+        self.assertEqual(self.node.deployments()[0]["state"], "cancelled")
+        self.assertOneWholeRelease(self.node, "v1")
+        self.assertServes("v1")
+
+    def test_a_deploy_that_takes_longer_than_the_timeout_goes_on(self):
+        self.deploy(self.node, "v1")
+        self.publish(bake="3s", note="2")
+        self.node.berth("deploy", "web@v2", "--timeout", "1s", expect=9)
+        self.node.wait_app(active="v2", deployment=None)
+        self.assertEqual(self.node.deployments()[0]["state"], "active")
+
+    def test_revert_goes_to_a_release_by_name_without_the_repository(self):
+        for note in ("2", "3"):
+            self.publish(note=note)
+        for release in ("v1", "v2", "v3"):
+            self.deploy(self.node, release)
+        self.repo.folder.rename(self.folder / "gone")
+        self.node.berth("revert", "web", "--to", "v1", "--reason", "v3 loses sessions")
+        self.assertServes("v1")
+        self.assertIn("v3 loses sessions", self.node.berth("history", "web").out)
+        self.node.berth("revert", "web", "--to", "v9", expect=3)
+
+    def test_old_slots_are_collected_and_pinned_ones_kept(self):
+        for n in range(2, 8):
+            self.publish(note=str(n))
+        self.deploy(self.node, "v1")
+        self.node.berth("pin", "web@v1")
+        for n in range(2, 8):
+            self.deploy(self.node, f"v{n}")
+        slots = sorted(path.name for path in self.node.slot("v1").parent.iterdir())
+        self.assertEqual(slots, ["v1", "v5", "v6", "v7"])
+        self.node.berth("unpin", "web@v1")
+        self.node.berth("gc")
+        self.assertFalse(self.node.slot("v1").exists())
+
+    def test_history_and_events_are_chained_over_a_restart(self):
+        self.deploy(self.node, "v1")
+        before = self.node.events()
+        self.node.kill()
+        self.node.start()
+        after = self.node.events()
+        self.assertEqual([one["number"] for one in after], list(range(1, len(after) + 1)))
+        self.assertEqual(after[: len(before)], before)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

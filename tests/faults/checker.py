@@ -1,0 +1,211 @@
+"""Says whether a node holds together: exactly one whole release of an app is active, and everything agrees on which.
+
+Reads the disk, the database, /proc and nftables itself, and asks the public port; it shares no code with berth or with the other tests.
+
+usage: checker.py STATE APP PORT INSTANCES DIGESTS.json   (release → digest of its slot, by `slot_digest`)
+"""
+import hashlib
+import http.client
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+
+
+def slot_digest(slot):
+    """Every path of a slot with type, permissions, and content."""
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(slot):
+        folders.sort()
+        for name in sorted(files + folders):
+            path = os.path.join(folder, name)
+            info = os.lstat(path)
+            digest.update(f"{os.path.relpath(path, slot)} {info.st_mode:o} {info.st_uid}\n".encode())
+            if os.path.islink(path):
+                digest.update(os.readlink(path).encode())
+            elif os.path.isfile(path):
+                with open(path, "rb") as file:
+                    digest.update(file.read())
+    return digest.hexdigest()
+
+
+def database(state):
+    """A consistent copy of what the database says, read without taking part in its locks for longer than a query."""
+    connection = sqlite3.connect(f"file:{state}/berth.db?mode=ro", uri=True, timeout=2)
+    try:
+        apps = {row[0]: row[1:] for row in connection.execute("SELECT app, active, previous, stopped FROM apps")}
+        slots = {(app, release) for app, release in connection.execute("SELECT app, release FROM slots")}
+        instances = list(connection.execute("SELECT app, process, number, release, port FROM instances"))
+        unfinished = list(connection.execute("SELECT id, release, state, decided FROM deployments WHERE ended_at = ''"))
+        outbox = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
+        damage = connection.execute("PRAGMA integrity_check").fetchone()[0]
+    finally:
+        connection.close()
+    return apps, slots, instances, unfinished, outbox, damage
+
+
+def app_processes(app):
+    """pid → release of every process that was started for the app and lives."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                env = dict(item.split(b"=", 1) for item in file.read().split(b"\0") if b"=" in item)
+            with open(f"/proc/{name}/stat") as file:
+                dead = file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+        except OSError:
+            continue
+        if env.get(b"BERTH_APP", b"").decode() == app and not dead:
+            found[int(name)] = env.get(b"BERTH_RELEASE", b"").decode()
+    return found
+
+
+def listening_ports(pid):
+    """Ports on which a process listens."""
+    inodes = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{name}")
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/{pid}/net/{table}") as file:
+            for line in file.readlines()[1:]:
+                field = line.split()
+                if field[3] == "0A" and field[9] in inodes:
+                    ports.add(int(field[1].rsplit(":", 1)[1], 16))
+    return ports
+
+
+def numbers_in(value):
+    if isinstance(value, bool):
+        return
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from numbers_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from numbers_in(one)
+
+
+def routed_private_ports():
+    """Every private port that a redirecting rule of nftables, or a map that it uses, leads to."""
+    text = subprocess.run(["nft", "-j", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+    ports = set()
+    for item in json.loads(text)["nftables"]:
+        rule = item.get("rule")
+        if rule and any("redirect" in part for part in rule["expr"]):
+            ports |= {number for number in numbers_in(rule["expr"]) if 20000 <= number <= 29999}
+        if "map" in item:
+            ports |= {number for number in numbers_in(item["map"].get("elem", [])) if 20000 <= number <= 29999}
+    return ports
+
+
+def answers(port, times=20):
+    """The releases that answer on the public port; an exception's name stands for a failure."""
+    seen = set()
+    for _ in range(times):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/", headers={"Connection": "close"})
+            answer = connection.getresponse()
+            answer.read()
+            seen.add(answer.headers.get("X-Release") if answer.status == 200 else f"status {answer.status}")
+        except OSError as error:
+            seen.add(type(error).__name__)
+        finally:
+            connection.close()
+    return seen
+
+
+def event_troubles(state):
+    """Events are numbered without a gap, and each names the hash of the line before."""
+    wrong, before, number = [], "0" * 64, 0
+    with open(f"{state}/events.log", "rb") as file:
+        for line in file:
+            event = json.loads(line)
+            number += 1
+            if not line.endswith(b"\n") or event["number"] != number or event["prev"] != before:
+                wrong.append(f"event {event['number']} at line {number} breaks the chain")
+            before = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
+    return wrong
+
+
+def troubles(state, app, port, wanted, digests):
+    """What does not hold; empty where everything does."""
+    wrong = []
+    apps, slots, instances, unfinished, outbox, damage = database(state)
+    if damage != "ok":
+        wrong.append(f"the database is damaged: {damage}")
+    if unfinished:
+        wrong.append(f"deployments have not ended: {unfinished}")
+    if outbox:
+        wrong.append(f"{outbox} events wait to be written")
+    if app not in apps:
+        return wrong + [f"the database does not know {app}"]
+    active = apps[app][0]
+    if active not in digests:
+        return wrong + [f"active is {active!r}, which is none of {sorted(digests)}"]
+
+    folder = f"{state}/apps/{app}"
+    current = os.readlink(f"{folder}/current") if os.path.islink(f"{folder}/current") else None
+    if current is None or os.path.basename(current) != active:
+        wrong.append(f"current leads to {current}, the database says {active}")
+    on_disk = set(os.listdir(f"{folder}/slots"))
+    in_rows = {release for name, release in slots if name == app}
+    if on_disk != in_rows:
+        wrong.append(f"slots on disk are {sorted(on_disk)}, in the database {sorted(in_rows)}")
+    for release in on_disk:
+        if slot_digest(f"{folder}/slots/{release}") != digests.get(release):
+            wrong.append(f"the slot of {release} is not what was released")
+    if os.path.isdir(f"{state}/staging") and os.listdir(f"{state}/staging"):
+        wrong.append(f"staging holds {os.listdir(f'{state}/staging')}")
+
+    running = app_processes(app)
+    if set(running.values()) != {active} or len(running) != wanted:
+        wrong.append(f"running are {running}, wanted are {wanted} of {active}")
+    rows = [row for row in instances if row[0] == app]
+    if sorted((row[2], row[3]) for row in rows) != [(number + 1, active) for number in range(wanted)]:
+        wrong.append(f"instances in the database are {rows}")
+    routed = routed_private_ports()
+    private = {row[4] for row in rows if row[4]}
+    if private and routed != private:
+        wrong.append(f"nftables leads to {sorted(routed)}, the instances have {sorted(private)}")
+    listening = set().union(*(listening_ports(pid) for pid in running)) if running else set()
+    if not routed <= listening:
+        wrong.append(f"nftables leads to {sorted(routed)}, the processes listen on {sorted(listening)}")
+    if (seen := answers(port)) != {active}:
+        wrong.append(f"port {port} is answered by {sorted(map(str, seen))}, active is {active}")
+    wrong += event_troubles(state)
+    return wrong
+
+
+def settle(state, app, port, wanted, digests, seconds):
+    """Waits until all holds: (seconds it took, the active release). Raises AssertionError with what does not hold at the end."""
+    began = time.monotonic()
+    while True:
+        try:
+            wrong = troubles(state, app, port, wanted, digests)
+        except (OSError, ValueError, sqlite3.Error, subprocess.CalledProcessError) as error:
+            wrong = [f"{type(error).__name__}: {error}"]
+        took = time.monotonic() - began
+        if not wrong:
+            return took, database(state)[0][app][0]
+        if took > seconds:
+            raise AssertionError("\n".join(wrong))
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    found = troubles(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), json.load(open(sys.argv[5])))
+    print("\n".join(found) or "all agrees")
+    sys.exit(1 if found else 0)

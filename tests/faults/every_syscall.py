@@ -1,0 +1,211 @@
+"""Kills berthd at each system call of a deploy and of a revert at which a crash matters; after each, one whole release must be active.
+
+usage: every_syscall.py [--all] [--points N] [--what deploy|revert] [--routing port|socket] [--only NUMBER]
+
+First a run without a kill records the points: every durable call below the node's folders, and every call that others see (the route, a keeper,
+a new process), numbered over all threads of berthd. Then, for every point chosen, the same run is made from the same state and berthd is killed
+before the call is made; a new berthd starts, and faults/checker.py must find everything in agreement within 5 s.
+Without --all a spread of N points is taken.
+"""
+import argparse
+import collections
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import checker
+from lib import processes, sample_apps
+from lib.node import Node
+from lib.programs import INJECT, SLOWNESS
+from lib.repo import Repo
+
+PORT, SETTLE = 8080, 5.0
+
+
+class Ground:
+    """A node in a given state, made again for every run."""
+
+    def __init__(self, folder, what, routing):
+        self.folder, self.what = Path(folder), what
+        self.repo = Repo(self.folder)
+        for note in ("one", "two"):
+            self.repo.publish(sample_apps.testapp(self.folder / "site", routing=routing, instances=2, bake="200ms", drain="1s", note=note))
+        self.arm, self.trace = self.folder / "armed", self.folder / "trace"
+        self.node = self.make_node()
+        self.node.start()
+        self.node.berth("deploy", "web@v1")
+        self.node.berth("deploy", "web@v2")
+        self.digests = {release: checker.slot_digest(self.node.slot(release)) for release in ("v1", "v2")}
+        if what == "deploy":  # v2 is to be new: the node of this run never heard of it
+            self.end_everything()
+            shutil.rmtree(self.node.folder)
+            self.node = self.make_node()
+            self.node.start()
+            self.node.berth("deploy", "web@v1")
+        self.end_everything()
+        shutil.rmtree(self.node.run)
+        self.pristine = self.folder / "pristine"
+        subprocess.run(["cp", "-a", self.node.folder, self.pristine], check=True)
+
+    def make_node(self):
+        return Node(self.folder / "n", self.repo.url, self.repo.root)
+
+    def end_everything(self):
+        """berthd, keepers and apps; nothing of the node is left running."""
+        if self.node.process is not None and self.node.process.poll() is None:
+            self.node.kill()
+        for _ in range(100):
+            left = [pid for pid in processes.all_pids() if self.is_ours(pid)]
+            if not left:
+                break
+            for pid in left:
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.01)
+        subprocess.run(["nft", "flush", "ruleset"], check=True)
+
+    def is_ours(self, pid):
+        if not processes.is_running(pid):
+            return False
+        try:
+            program = os.path.basename(os.readlink(f"/proc/{pid}/exe").split(" ")[0])
+        except OSError:
+            return False
+        return program in ("berthd", "berth-keeper", "berth-unpack", "berth") or "BERTH_APP" in processes.environment(pid)
+
+    def restore(self):
+        self.end_everything()
+        self.arm.unlink(missing_ok=True)
+        shutil.rmtree(self.node.folder)
+        subprocess.run(["cp", "-a", self.pristine, self.node.folder], check=True)
+        self.node = self.make_node()
+
+    def run(self, kill=0):
+        """One deploy or revert under the injector. Returns whether berthd was killed."""
+        self.restore()
+        node = self.node
+        node.prefix = [str(INJECT), "--arm", str(self.arm), "--trace", str(self.trace), "--kill", str(kill), "--below", str(node.folder), "--"]
+        node.environment = {"ASAN_OPTIONS": "detect_leaks=0"}
+        node.start()
+        node.prefix = []
+        node.wait_app(health="healthy")
+        self.arm.touch()
+        driver = node.spawn(*(("deploy", "web@v2", "--timeout", "60s") if self.what == "deploy" else ("revert", "web", "--timeout", "60s")))
+        ended = None
+        end = time.monotonic() + 60 * SLOWNESS
+        while node.process.poll() is None and driver.poll() is None and time.monotonic() < end:
+            time.sleep(0.005)
+        self.arm.unlink()
+        killed = node.process.poll() is not None
+        if not killed:
+            ended = driver.wait(60 * SLOWNESS)
+        else:
+            driver.kill()
+        out, err = driver.communicate()
+        if not killed and ended != 0:
+            raise AssertionError(f"the {self.what} ended with {ended}\n{out}{err}\n{node.log_tail()}")
+        return killed
+
+    def serves_meanwhile(self):
+        """While berthd is dead whoever serves goes on serving."""
+        seen = checker.answers(PORT, 5)
+        if not seen <= {"v1", "v2"}:
+            raise AssertionError(f"with berthd dead, port {PORT} is answered by {sorted(map(str, seen))}")
+
+    def recover(self):
+        self.node.start(wait=False)
+        return checker.settle(str(self.node.state), "web", PORT, 2, self.digests, SETTLE * SLOWNESS)
+
+    def read_trace(self):
+        lines = [line.split(" ", 2) for line in self.trace.read_text().splitlines()]
+        return [(int(line[0]), line[1], line[2]) for line in lines if len(line) == 3]
+
+
+def kind_of(text):
+    """A point's text without what differs from run to run."""
+    text = re.sub(r"/tmp/\S*?/|/run/t/\S*?/", "/", text)
+    text = re.sub(r"\b[0-9a-f]{16,}\b", "H", text)
+    text = re.sub(r"\.[A-Za-z0-9]{6}\b", ".X", text)
+    return re.sub(r"\d+", "#", text)
+
+
+def spread(total, count):
+    if count >= total:
+        return list(range(1, total + 1))
+    return sorted({1 + round(step * (total - 1) / (count - 1)) for step in range(count)})
+
+
+def try_point(ground, number):
+    """(outcome, the text of the point, seconds to settle, the release active then)."""
+    if not ground.run(kill=number):
+        return "not reached", "", 0, ""
+    where = ground.read_trace()[-1][2]
+    ground.serves_meanwhile()
+    took, active = ground.recover()
+    return "killed", where, took, active
+
+
+def examine(what, routing, options):
+    folder = tempfile.mkdtemp(dir=os.environ.get("BERTH_TEST_DIR", "/run/t"))
+    os.chmod(folder, 0o755)
+    ground = Ground(folder, what, routing)
+    try:
+        ground.run()
+        trace = ground.read_trace()
+        total = len(trace)
+        kinds = collections.Counter(point[1] for point in trace)
+        numbers = [options.only] if options.only else spread(total, total if options.all else options.points)
+        print(f"{what} by {routing}: {total} points in the trace ({dict(kinds)}); {len(numbers)} are tried", flush=True)
+        if options.verbose:
+            print("\n".join(f"  {number} {kind} {text}" for number, kind, text in trace))
+        failures, hit, times, outcomes, unreached = [], set(), [], collections.Counter(), 0
+        for number in numbers:
+            try:
+                outcome, where, took, active = try_point(ground, number)
+            except AssertionError as error:
+                reached = ground.read_trace()
+                failures.append(number)
+                print(f"FAILED at point {number}: {reached[-1][1:] if reached else ''}\n{error}\n{ground.node.log_tail(60)}", flush=True)
+                continue
+            if outcome == "not reached":
+                unreached += 1
+                continue
+            hit.add(kind_of(where))
+            times.append(took)
+            outcomes[active] += 1
+        missed = {kind_of(point[2]) for point in trace} - hit
+        print(f"{what} by {routing}: points in the trace {total}, killed {len(times) + len(failures)}, not reached {unreached}, "
+              f"failures {len(failures)}; kinds of points {len({kind_of(point[2]) for point in trace})}, of these not killed at {len(missed)}; "
+              f"active afterwards {dict(outcomes)}; in agreement after at most {max(times, default=0):.2f} s", flush=True)
+        if options.all and missed:
+            print("not killed at:\n  " + "\n  ".join(sorted(missed)))
+        return not failures and times
+    finally:
+        ground.end_everything()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--points", type=int, default=10)
+    parser.add_argument("--what", choices=["deploy", "revert"])
+    parser.add_argument("--routing", choices=["port", "socket"])
+    parser.add_argument("--only", type=int)
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    good = [examine(what, routing, options)
+            for what in ([options.what] if options.what else ["deploy", "revert"])
+            for routing in ([options.routing] if options.routing else ["port", "socket"])]
+    sys.exit(0 if all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+#!/bin/bash
+# Builds berth and runs its tests; ends with how many passed and failed.
+#
+# usage: tests/run.sh [--all]
+# Without arguments: the release build with every test at its short setting, and the AddressSanitizer build with the unit tests and a part of the
+# end-to-end tests. --all adds the other sanitizers, every crash point, the soak and the fuzzers.
+# Needs root or sudo (namespaces, nftables, users of apps), Debian 12, and its mirror for what is not installed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+all=no
+case "${1:-}" in
+  "") ;;
+  --all) all=yes ;;
+  *) echo "usage: tests/run.sh [--all]" >&2; exit 2 ;;
+esac
+
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE")
+jobs="${BERTH_JOBS:-2}"
+passed=0 failed=0 broken=()
+
+step() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
+
+# build PRESET: configures and builds everything.
+build() {
+  step "build: $1"
+  cmake --preset "$1" >/tmp/berth-configure.$$ || { cat /tmp/berth-configure.$$; rm -f /tmp/berth-configure.$$; broken+=("configure $1"); return 1; }
+  rm -f /tmp/berth-configure.$$
+  nice -n 10 ninja -C "build/$1" -j "$jobs" --quiet || { broken+=("build $1"); return 1; }
+}
+
+# check NAME PRESET CTEST-ARGUMENT…: runs tests and adds up what ctest says.
+check() {
+  local name="$1" preset="$2" log
+  shift 2
+  step "tests: $name"
+  log="$(mktemp)"
+  "${as_root[@]}" ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error "$@" | tee "$log"
+  local code=${PIPESTATUS[0]} bad total
+  bad="$(sed -n 's/^.*tests passed, \([0-9]*\) tests failed out of.*$/\1/p' "$log" | tail -1)"
+  total="$(sed -n 's/^.*tests failed out of \([0-9]*\).*$/\1/p' "$log" | tail -1)"
+  rm -f "$log"
+  passed=$((passed + ${total:-0} - ${bad:-0}))
+  failed=$((failed + ${bad:-0}))
+  if [ "$code" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then broken+=("$name: ctest ended with $code"); fi
+}
+
+step "dependencies"
+if [ "$all" = yes ]; then bash packaging/install-deps.sh --all-tests; else bash packaging/install-deps.sh --tests; fi || { echo "0 passed, 1 failed"; exit 1; }
+
+if build release; then
+  if [ "$all" = yes ]; then check "release, long" release; else check "release" release -LE long; fi
+fi
+# Unit tests, and those end-to-end tests that go through all of berth.
+if build asan; then
+  if [ "$all" = yes ]; then check "asan" asan -LE "long|bench|node"; else check "asan" asan -LE "long|bench|node|fault|e2e"; check "asan, end to end" asan -R '^e2e[.](main_job|bad_release)$'; fi
+fi
+if [ "$all" = yes ]; then
+  for preset in ubsan tsan; do
+    if build "$preset"; then check "$preset" "$preset" -LE "long|bench|node|fault"; fi
+  done
+  if [ -x tests/fuzz/run.sh ]; then step "fuzzers"; tests/fuzz/run.sh || broken+=("fuzzers"); fi
+fi
+
+step "done"
+for one in "${broken[@]:+${broken[@]}}"; do
+  echo "broken: $one"
+  failed=$((failed + 1))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

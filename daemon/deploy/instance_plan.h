@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "core/bundle/manifest.h"
+#include "core/ids.h"
+#include "core/result.h"
+#include "daemon/deploy/node_facts.h"
+#include "daemon/supervise/supervisor.h"
+
+namespace berth::deploy {
+
+/// Who an instance runs as.
+struct RunAs {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+/// The user of `manifest`'s app: the app's own uid, or the one that the spec names. Fails with `Errc::usage` for a user this machine does not have.
+Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid);
+
+/// Values of the manifest's secrets by variable, read where their references say: `file:`, `credential:`, `env:`. Blocking. Errors name the variable and
+/// the reference, never the value.
+Result<std::map<std::string, std::string>> resolve_secrets(const bundle::Manifest& manifest);
+
+/// An instance's private folders, below `run`; made anew by `prepare_folders`.
+struct InstanceFolders {
+  std::string base;    ///< `<run>/instances/<16 hex digits of the instance's key>`
+  std::string config;  ///< BERTH_CONFIG_DIR: the release's files, templates rendered
+  std::string run;     ///< BERTH_RUN_DIR: writable
+  std::string tmp;     ///< TMPDIR: writable
+};
+InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id);
+
+/// The environment of an instance (DESIGN 4): the release's variables and secrets, and what berth adds, but not LISTEN_*. `private_port`: with
+/// `Routing::port`; else 0. A secret's value is in it.
+std::map<std::string, std::string> environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
+                                                  std::uint16_t private_port, const std::map<std::string, std::string>& secrets);
+
+/// Everything of an InstancePlan that can be known without a router: all but `sockets`, `probe_endpoint` and `must_take_socket`. Pure but for looking up
+/// argv[0]. Fails with `Errc::usage` for a command that names an unknown variable, `Errc::not_found` for one that is not there.
+Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                                              const std::map<std::string, std::string>& environment);
+
+/// Makes the instance's folders and renders its configuration there, owned by `who`, closed to others. What a process that runs has open stays as it is:
+/// files are replaced by rename. Blocking. A template with an unknown name fails with `Errc::usage`, naming file and name.
+Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                             const std::map<std::string, std::string>& environment, const std::map<std::string, std::string>& secrets);
+
+/// Removes them. Blocking.
+Result<void> remove_folders(const NodeFacts& node, const InstanceId& id);
+
+}  // namespace berth::deploy

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "core/ids.h"
+#include "core/result.h"
+#include "core/spec/app_spec.h"
+#include "daemon/store/store.h"
+#include "daemon/supervise/supervisor.h"
+
+namespace berth::deploy {
+
+using boost::asio::awaitable;
+using std::chrono::milliseconds;
+
+/// Who asks for a change, for the history.
+struct Asked {
+  std::string by;   ///< "root (uid 0)"
+  std::string why;  ///< `--reason`
+};
+
+struct DeployRequest {
+  std::string app, release;
+  std::string environment;  ///< asserted where not empty
+  bool force = false;       ///< also a rejected release or a held app
+  std::string key;          ///< idempotency key, or empty
+  Asked asked;
+};
+
+/// A deployment as `docs/api.md` shows it.
+struct DeploymentStatus {
+  struct Step {
+    std::string state, at;
+  };
+  store::DeploymentRow row;
+  int exit = -1;         ///< -1 until it ended
+  bool already = false;  ///< nothing was to be done
+  std::uint64_t bytes_done = 0, bytes_total = 0;
+  int instances_ready = 0, instances_wanted = 0;
+  std::vector<Step> steps;
+  std::vector<std::string> last_lines;  ///< what the app printed last, where it failed
+
+  bool ended() const { return exit >= 0; }
+};
+
+/// How long `Deployer::wait` waits, and for what.
+struct WaitFor {
+  milliseconds at_most{0};
+  bool until_decided = false;  ///< else until it ended
+  std::string after;           ///< also returns when the state is another than this, unless empty
+};
+
+struct ProcessStatus {
+  std::string process;
+  int wanted = 0, ready = 0;
+  std::uint16_t public_port = 0;
+  spec::Routing routing = spec::Routing::none;
+};
+
+struct InstanceView {
+  supervise::InstanceStatus status;
+  std::uint16_t port = 0;  ///< private
+  bool serving = false;    ///< the route leads to it
+};
+
+/// An app as `docs/api.md` shows it.
+struct AppStatus {
+  store::AppRow row;
+  std::string since;     ///< when the active release became so
+  std::string strategy;  ///< "blue-green" or "recreate"; empty without an active release
+  std::string health;    ///< "healthy", "degraded", "down", "stopped", "deploying"
+  std::string problem;   ///< what berthd could not do for it, one line
+  std::optional<DeploymentStatus> deployment;
+  std::vector<store::Store::Rejected> rejected;
+  std::vector<store::SlotRow> slots;
+  std::vector<ProcessStatus> processes;
+  std::vector<InstanceView> instances;
+};
+
+/// A release of an app, in the repository or on the node.
+struct ReleaseStatus {
+  std::string release;
+  bool active = false, previous = false, in_repository = false, on_node = false, pinned = false;
+  std::uint64_t bytes = 0;
+  std::string sealed_at, rejected;
+};
+struct Releases {
+  std::vector<ReleaseStatus> releases;
+  std::string repository_error;
+};
+
+/// What an operator can do with this node's apps, and see of them: the seam between the API and the deployer. For one event loop.
+class Operations {
+ public:
+  virtual ~Operations() = default;
+
+  /// Begins a deployment; 200 of the API where `already` is set. Fails with `Errc::conflict` for a rejected release or a held app without `force`.
+  virtual awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) = 0;
+  /// Back to the release before, or to `to`; the app is then held.
+  virtual awaitable<Result<DeploymentStatus>> revert(std::string app, std::string to, Asked asked) = 0;
+  virtual awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) = 0;
+  virtual awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) = 0;
+  virtual awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) = 0;
+  virtual awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string app, int most) = 0;
+
+  virtual awaitable<Result<void>> resume(std::string app, Asked asked) = 0;
+  /// `what` names an app, a process or an instance. A whole app that is stopped stays so over restarts, and gives its route up.
+  virtual awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked) = 0;
+  virtual awaitable<Result<void>> start_app(InstanceSelector what, Asked asked) = 0;
+  virtual awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked) = 0;
+  virtual awaitable<Result<void>> scale(std::string app, std::string process, int instances, Asked asked) = 0;
+  virtual awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) = 0;
+  virtual awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) = 0;
+  /// Every app where `app` is empty.
+  virtual awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, Asked asked) = 0;
+
+  virtual awaitable<Result<Releases>> releases(std::string app) = 0;
+  /// App → releases in the repository for this node's environment.
+  virtual awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() = 0;
+
+  virtual awaitable<Result<std::vector<AppStatus>>> status() = 0;
+  /// `Errc::not_found` for an app this node does not know.
+  virtual awaitable<Result<AppStatus>> status(std::string app) = 0;
+
+  /// Deployments that ended since this berthd began, by app and state, for metrics.
+  virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
+  /// Whether what should run at start does.
+  virtual bool ready() const = 0;
+};
+
+}  // namespace berth::deploy

@@ -1,0 +1,148 @@
+#include "daemon/config/config.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "core/files/files.h"
+#include "core/ids.h"
+#include "daemon/config/section.h"
+#include "daemon/config/values.h"
+
+namespace berth::config {
+namespace {
+
+constexpr std::size_t kMostBytes = 1u << 20;
+constexpr std::size_t kLongestLabelValue = 256;
+
+Result<std::string> node_name(std::string_view text) {
+  if (is_node_name(text)) return std::string(text);
+  return fail(Errc::usage, fmt::format("'{}' is no name for a node: letters, digits, '.', '_' and '-', 64 at most", text));
+}
+
+void read_top(Document& document, Config& config, std::string_view host) {
+  Section section = document.section("");
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "log"}) section.table(table);
+  section.read("node", config.node, node_name);
+  section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
+    if (is_name(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no name for an environment: a small letter, then small letters, digits and '-', 31 at most", text));
+  });
+  if (!section.has("environment")) section.complain("environment", "'environment' is missing: say which one this node has, such as environment = \"production\"");
+  if (section.has("node")) return;
+  config.node = host;
+  if (!is_node_name(host)) section.complain("node", fmt::format("the host's name '{}' cannot be the node's: give one with the key 'node'", host));
+}
+
+void read_labels(Document& document, Config& config) {
+  Section section = document.section("labels");
+  for (const std::string& key : section.other_keys()) {
+    std::string value = section.string(key, {});
+    const bool plain = std::ranges::none_of(value, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+    if (!is_label(key)) section.complain(key, fmt::format("'{}' is no name for a label: letters, digits, '_' and '-', 63 at most", key));
+    if (!plain || value.size() > kLongestLabelValue)
+      section.complain(key, fmt::format("{}: a label is one line of at most {} bytes", key, kLongestLabelValue));
+    config.labels[key] = std::move(value);
+  }
+}
+
+void read_paths(Document& document, Config& config) {
+  Section section = document.section("paths");
+  const auto path = [](const std::string& text) { return parse_path(text); };
+  section.read("state", config.state, path);
+  section.read("logs", config.logs, path);
+  section.read("run", config.run, [](const std::string& text) -> Result<fs::path> {
+    auto parsed = parse_path(text);
+    if (parsed && parsed->native().size() > kLongestRunPath)
+      return fail(Errc::usage, fmt::format("'{}' has {} bytes; {} at most, since the sockets below it must fit the 108 bytes of a Unix address", text,
+                                           parsed->native().size(), kLongestRunPath));
+    return parsed;
+  });
+  if (config.state == config.logs || config.state == config.run || config.logs == config.run)
+    section.complain(section.has("run") ? "run" : "state", "state, logs and run must be three folders");
+}
+
+void read_repository(Document& document, Repository& repository) {
+  Section section = document.section("repository");
+  const auto path = [](const std::string& text) { return parse_path(text); };
+  section.read("url", repository.url, [](const std::string& text) { return parse_url(text); });
+  section.read("root", repository.root, path);
+  section.read("ca_file", repository.ca_file, path);
+  section.read("certificate_file", repository.certificate_file, path);
+  section.read("key_file", repository.key_file, path);
+  if (section.has("url") && !section.has("root"))
+    section.complain("url", "[repository] has no 'root': nothing is believed without the repository's first root.json");
+  if (section.has("certificate_file") != section.has("key_file"))
+    section.complain(section.has("key_file") ? "key_file" : "certificate_file", "certificate_file and key_file go together: give both or none");
+  if (repository.url.starts_with("https://")) return;
+  for (const char* key : {"ca_file", "certificate_file", "key_file"})
+    if (section.has(key)) section.complain(key, fmt::format("{} is for https:// alone", key));
+}
+
+void read_metrics(Document& document, Config& config) {
+  Section section = document.section("metrics");
+  section.read("listen", config.metrics, [](const std::string& text) -> Result<std::optional<Listen>> {
+    if (text.empty()) return std::optional<Listen>();
+    auto listen = parse_listen(text);
+    if (!listen) return pass(listen.error());
+    return std::optional(std::move(*listen));
+  });
+}
+
+void read_rest(Document& document, Config& config) {
+  Section api = document.section("api");
+  api.read("group", config.group, [](const std::string& text) -> Result<std::string> {
+    if (text.empty() || is_group_name(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no name for a group", text));
+  });
+  Section store = document.section("store");
+  store.read("reserve", config.reserve, [](const std::string& text) { return parse_size(text); });
+  config.keep_releases = static_cast<int>(store.integer("keep_releases", config.keep_releases, 0, 1000));
+  Section log = document.section("log");
+  log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+}  // namespace
+
+Result<Config> parse(std::string_view text, std::string_view name, std::string_view host) {
+  BERTH_TRY(auto document, Document::parse(text, name));
+  Config config;
+  read_top(document, config, host);
+  read_labels(document, config);
+  read_paths(document, config);
+  read_repository(document, config.repository);
+  read_metrics(document, config);
+  read_rest(document, config);
+  BERTH_CHECK(document.done());
+  return config;
+}
+
+Result<Config> load(const fs::path& file) {
+  auto text = files::read(file, kMostBytes);
+  if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
+  return parse(*text, file.string(), host_name());
+}
+
+Result<void> check_files(const Config& config) {
+  const Repository& repository = config.repository;
+  const std::pair<const char*, const fs::path*> named[] = {{"root", &repository.root},
+                                                           {"ca_file", &repository.ca_file},
+                                                           {"certificate_file", &repository.certificate_file},
+                                                           {"key_file", &repository.key_file}};
+  for (const auto& [key, path] : named) {
+    if (path->empty()) continue;
+    if (const auto file = files::open(*path, O_RDONLY); !file)
+      return fail(Errc::usage, fmt::format("[repository] {}: {}", key, file.error().message));
+  }
+  return {};
+}
+
+}  // namespace berth::config

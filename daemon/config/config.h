@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace berth::config {
+
+namespace fs = std::filesystem;
+
+/// A numeric address and a port to listen at.
+struct Listen {
+  std::string address;  ///< IPv4 or IPv6, without brackets
+  std::uint16_t port = 0;
+
+  bool operator==(const Listen&) const = default;
+};
+
+enum class LogLevel { trace, debug, info, warning, error };
+
+/// `[repository]`.
+struct Repository {
+  std::string url;  ///< empty: there is none; without a trailing slash
+  fs::path root;
+  fs::path ca_file, certificate_file, key_file;  ///< or empty
+};
+
+/// What berthd.toml says. Every key is explained in `config/berthd.toml`; the values here are the defaults.
+struct Config {
+  std::string node;         ///< the host's name where the file has none
+  std::string environment;  ///< the only key that must be there
+  std::map<std::string, std::string> labels;
+
+  fs::path state = "/var/lib/berth";
+  fs::path logs = "/var/log/berth";
+  fs::path run = "/run/berth";
+
+  Repository repository;
+
+  std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
+  std::string group = "berth";                                ///< empty: root alone
+  std::uint64_t reserve = 256'000'000;                        ///< bytes
+  int keep_releases = 3;
+  LogLevel log_level = LogLevel::info;
+};
+
+/// Reads the text of a berthd.toml. `name` is the file's, `host` the machine's, for a node without a name. Fails with `Errc::usage` and a line for each
+/// complaint: "berthd.toml:12:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)".
+Result<Config> parse(std::string_view text, std::string_view name, std::string_view host);
+
+/// Reads the file. Whatever is wrong with it is `Errc::usage`, also that it is missing.
+Result<Config> load(const fs::path& file);
+
+/// Whether the files that the configuration names are there and can be read: what `berthd --check` looks at besides. Fails with `Errc::usage`.
+Result<void> check_files(const Config& config);
+
+}  // namespace berth::config

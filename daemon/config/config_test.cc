@@ -1,0 +1,192 @@
+#include "daemon/config/config.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/files/files.h"
+
+namespace berth::config {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Config> read(std::string_view text) { return parse(text, "berthd.toml", "edge-1"); }
+
+std::string complaint(std::string_view text) {
+  const auto config = read(text);
+  if (config) return "";
+  EXPECT_EQ(config.error().code, Errc::usage);
+  return config.error().message;
+}
+
+TEST(Config, ReadsEveryKey) {
+  const auto config = read(R"(
+node = "node-7"
+environment = "qa"
+[labels]
+rack = "r7"
+[paths]
+state = "/srv/state"
+logs = "/srv/logs/"
+run = "/run/b"
+[repository]
+url = "https://releases.example.org/berth/"
+root = "/etc/berth/root.json"
+ca_file = "/etc/berth/ca.pem"
+certificate_file = "/etc/berth/node.pem"
+key_file = "/etc/berth/node.key"
+[metrics]
+listen = "[::1]:9999"
+[api]
+group = "operators"
+[store]
+reserve = "1GiB"
+keep_releases = 0
+[log]
+level = "debug"
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->node, "node-7");
+  EXPECT_EQ(config->environment, "qa");
+  EXPECT_EQ(config->labels, (std::map<std::string, std::string>{{"rack", "r7"}}));
+  EXPECT_EQ(config->state, "/srv/state");
+  EXPECT_EQ(config->logs, "/srv/logs");
+  EXPECT_EQ(config->run, "/run/b");
+  EXPECT_EQ(config->repository.url, "https://releases.example.org/berth");
+  EXPECT_EQ(config->repository.root, "/etc/berth/root.json");
+  EXPECT_EQ(config->repository.ca_file, "/etc/berth/ca.pem");
+  EXPECT_EQ(config->repository.certificate_file, "/etc/berth/node.pem");
+  EXPECT_EQ(config->repository.key_file, "/etc/berth/node.key");
+  EXPECT_EQ(config->metrics, (Listen{"::1", 9999}));
+  EXPECT_EQ(config->group, "operators");
+  EXPECT_EQ(config->reserve, 1u << 30);
+  EXPECT_EQ(config->keep_releases, 0);
+  EXPECT_EQ(config->log_level, LogLevel::debug);
+}
+
+TEST(Config, TheEnvironmentAloneIsEnough) {
+  const auto config = read("environment = \"production\"");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->node, "edge-1");
+  EXPECT_EQ(config->state, "/var/lib/berth");
+  EXPECT_EQ(config->metrics, (Listen{"127.0.0.1", 9464}));
+  EXPECT_EQ(config->group, "berth");
+  EXPECT_EQ(config->reserve, 256'000'000u);
+  EXPECT_EQ(config->keep_releases, 3);
+  EXPECT_TRUE(config->repository.url.empty());
+}
+
+TEST(Config, TheShippedFileSaysTheDefaults) {
+  const auto text = files::read(BERTH_SHIPPED_CONFIG, 1u << 20);
+  ASSERT_TRUE(text) << text.error().message;
+  const auto shipped = read(*text);
+  ASSERT_TRUE(shipped) << shipped.error().message;
+  const Config defaults;
+  EXPECT_EQ(shipped->metrics, defaults.metrics);
+  EXPECT_EQ(shipped->group, defaults.group);
+  EXPECT_EQ(shipped->reserve, defaults.reserve);
+  EXPECT_EQ(shipped->keep_releases, defaults.keep_releases);
+  EXPECT_EQ(shipped->log_level, defaults.log_level);
+
+  // And with every key that stands behind a '#' it is right too, and says the same paths.
+  std::string all;
+  for (std::size_t at = 0; at < text->size();) {
+    const std::size_t end = std::min(text->find('\n', at), text->size());
+    std::string line = text->substr(at, end - at);
+    if (line.starts_with("# ") && line.find(" = ") != std::string::npos) line.erase(0, 2);
+    all += line + "\n";
+    at = end + 1;
+  }
+  const auto whole = read(all);
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(whole->state, defaults.state);
+  EXPECT_EQ(whole->logs, defaults.logs);
+  EXPECT_EQ(whole->run, defaults.run);
+  EXPECT_FALSE(whole->repository.key_file.empty());
+}
+
+TEST(Config, AnUnknownKeyIsNamedWithItsPlaceAndTheNearestKnownOne) {
+  EXPECT_EQ(complaint("environment = \"qa\"\n[metrics]\n  lissten = \"127.0.0.1:1\"\n"),
+            "berthd.toml:3:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)");
+  EXPECT_EQ(complaint("environment = \"qa\"\n[metrix]\n"), "berthd.toml:2:2: unknown table 'metrix' (did you mean 'metrics'?)");
+  EXPECT_EQ(complaint("environment = \"qa\"\nwhatever = 1\n"), "berthd.toml:2:1: unknown key 'whatever'");
+}
+
+TEST(Config, EveryComplaintIsToldInTheOrderOfTheFile) {
+  EXPECT_EQ(complaint("[store]\nkeep_releases = -1\n[log]\nlevel = \"loud\"\n"),
+            "berthd.toml: 'environment' is missing: say which one this node has, such as environment = \"production\"\n"
+            "berthd.toml:2:17: 'keep_releases' is not a whole number from 0 to 1000\n"
+            "berthd.toml:4:9: level: 'loud' is none of trace, debug, info, warning, error");
+}
+
+TEST(Config, WhatIsNoTomlIsNamedWithItsPlace) {
+  EXPECT_THAT(complaint("environment = \n"), testing::StartsWith("berthd.toml:1:"));
+  EXPECT_THAT(complaint("environment = \"qa\"\nenvironment = \"qa\"\n"), testing::StartsWith("berthd.toml:2:"));
+}
+
+TEST(Config, WrongValuesAreRefused) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"node = \"a b\"", "no name for a node"},
+      {"node = 7", "'node' is not a string"},
+      {"metrics = 1", "'metrics' is a table"},
+      {"[labels]\n\"a b\" = \"x\"", "no name for a label"},
+      {"[labels]\nrack = \"a\\nb\"", "one line"},
+      {"[labels]\nrack = 7", "'rack' is not a string"},
+      {"[paths]\nstate = \"state\"", "not an absolute path"},
+      {"[paths]\nstate = \"/a\"\nlogs = \"/a\"", "three folders"},
+      {"[repository]\nurl = \"https://host\"", "no 'root'"},
+      {"[repository]\nurl = \"https://host\"\nroot = \"/r\"\nkey_file = \"/k\"", "go together"},
+      {"[repository]\nurl = \"http://host\"\nroot = \"/r\"\nca_file = \"/k\"", "for https:// alone"},
+      {"[metrics]\nlisten = \"localhost:1\"", "listen: 'localhost:1' has no numeric address"},
+      {"[api]\ngroup = \"a b\"", "no name for a group"},
+      {"[store]\nreserve = \"256\"", "has no unit"},
+  };
+  for (const auto& [text, why] : cases) {
+    std::string whole(text);
+    whole.starts_with('[') ? whole.insert(0, "environment = \"qa\"\n") : whole.append("\nenvironment = \"qa\"\n");
+    EXPECT_THAT(complaint(whole), HasSubstr(why)) << whole;
+  }
+  EXPECT_THAT(complaint("environment = \"Production\""), HasSubstr("no name for an environment"));
+}
+
+TEST(Config, TheRunFolderLeavesRoomForTheNamesOfSockets) {
+  const auto with_run = [](std::size_t bytes) { return "environment = \"qa\"\n[paths]\nrun = \"/" + std::string(bytes - 1, 'r') + "\"\n"; };
+  EXPECT_EQ(complaint(with_run(77)), "");
+  EXPECT_THAT(complaint(with_run(78)), HasSubstr("77 at most"));
+}
+
+TEST(Config, ANodeWithoutANameHasTheHosts) {
+  EXPECT_EQ(parse("environment = \"qa\"", "berthd.toml", "host.example").value().node, "host.example");
+  const auto strange = parse("environment = \"qa\"", "berthd.toml", "(none)");
+  ASSERT_FALSE(strange);
+  EXPECT_THAT(strange.error().message, HasSubstr("give one with the key 'node'"));
+}
+
+TEST(Config, NoMetricsListenerWhereItIsEmpty) {
+  EXPECT_FALSE(read("environment = \"qa\"\n[metrics]\nlisten = \"\"").value().metrics);
+}
+
+TEST(Config, AMissingFileIsAWrongConfiguration) {
+  const files::TemporaryDirectory folder;
+  const auto config = load(folder.path() / "berthd.toml");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().code, Errc::usage);
+  EXPECT_THAT(config.error().message, HasSubstr("berthd.toml"));
+}
+
+TEST(Config, CheckLooksForTheFilesItNames) {
+  const files::TemporaryDirectory folder;
+  const auto root = folder.path() / "root.json";
+  const auto config = read("environment = \"qa\"\n[repository]\nurl = \"http://host\"\nroot = \"" + root.string() + "\"\n");
+  ASSERT_TRUE(config) << config.error().message;
+  const auto missing = check_files(*config);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, HasSubstr(root.string()));
+  std::ofstream(root) << "{}";
+  EXPECT_TRUE(check_files(*config));
+}
+
+}  // namespace
+}  // namespace berth::config

@@ -1,0 +1,120 @@
+#define TOML_EXCEPTIONS 0
+#include "daemon/config/section.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/core.h>
+#include <toml++/toml.h>
+
+#include "core/spec/app_spec.h"
+
+namespace berth::config {
+namespace {
+
+/// The file itself comes before its first line.
+using Place = std::pair<std::uint32_t, std::uint32_t>;
+
+Place place_of(const toml::source_region& source) { return {source.begin.line, source.begin.column}; }
+
+}  // namespace
+
+struct Document::State {
+  std::string name;
+  toml::table root;
+  std::multimap<Place, std::string> complaints;
+
+  const toml::table* table(const std::string& section) const {
+    return section.empty() ? &root : root[section].as_table();
+  }
+  void complain(Place place, std::string_view what) { complaints.emplace(place, what); }
+};
+
+Document::Document() : state_(std::make_unique<State>()) {}
+Document::Document(Document&&) noexcept = default;
+Document::~Document() = default;
+
+Result<Document> Document::parse(std::string_view text, std::string_view name) {
+  auto parsed = toml::parse(text);
+  if (!parsed) {
+    const auto [line, column] = place_of(parsed.error().source());
+    return fail(Errc::usage, fmt::format("{}:{}:{}: {}", name, line, column, parsed.error().description()));
+  }
+  Document document;
+  document.state_->name = name;
+  document.state_->root = std::move(parsed).table();
+  return document;
+}
+
+Section Document::section(std::string_view name) { return Section(*state_, std::string(name)); }
+
+Result<void> Document::done() const {
+  std::string text;
+  for (const auto& [place, what] : state_->complaints) {
+    const auto [line, column] = place;
+    const std::string where = line == 0 ? state_->name : fmt::format("{}:{}:{}", state_->name, line, column);
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", where, what);
+  }
+  if (!text.empty()) return fail(Errc::usage, std::move(text));
+  return {};
+}
+
+Section::Section(Document::State& document, std::string name) : document_(document), name_(std::move(name)) {
+  if (!name_.empty() && document_.root.contains(name_) && document_.table(name_) == nullptr)
+    document_.complain(place_of(document_.root[name_].node()->source()), fmt::format("'{}' is a table: write [{}] and its keys below it", name_, name_));
+}
+
+Section::~Section() {
+  const auto* table = document_.table(name_);
+  if (table == nullptr) return;
+  for (const auto& [key, value] : *table) {
+    if (std::ranges::find(known_, key.str()) != known_.end()) continue;
+    const auto meant = spec::nearest(key.str(), known_);
+    const std::string kind = name_.empty() && value.is_table() ? "table" : "key";
+    document_.complain(place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), name_.empty() ? "" : " in [" + name_ + "]",
+                                                           meant ? " (did you mean '" + *meant + "'?)" : ""));
+  }
+}
+
+bool Section::has(std::string_view key) const {
+  const auto* table = document_.table(name_);
+  return table != nullptr && table->contains(key);
+}
+
+std::string Section::string(std::string_view key, std::string otherwise) {
+  known_.emplace_back(key);
+  if (!has(key)) return otherwise;
+  const auto value = (*document_.table(name_))[key];
+  if (const auto* text = value.as_string()) return text->get();
+  complain(key, fmt::format("'{}' is not a string: put it into quotes", key));
+  return otherwise;
+}
+
+std::int64_t Section::integer(std::string_view key, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest) {
+  known_.emplace_back(key);
+  if (!has(key)) return otherwise;
+  const auto* number = (*document_.table(name_))[key].as_integer();
+  if (number != nullptr && number->get() >= lowest && number->get() <= highest) return number->get();
+  complain(key, fmt::format("'{}' is not a whole number from {} to {}", key, lowest, highest));
+  return otherwise;
+}
+
+void Section::table(std::string_view key) { known_.emplace_back(key); }
+
+std::vector<std::string> Section::other_keys() {
+  std::vector<std::string> keys;
+  if (const auto* table = document_.table(name_))
+    for (const auto& [key, value] : *table)
+      if (std::ranges::find(known_, key.str()) == known_.end()) keys.emplace_back(key.str());
+  return keys;
+}
+
+void Section::complain(std::string_view key, std::string_view what) {
+  const Place place = has(key) ? place_of((*document_.table(name_))[key].node()->source()) : Place{0, 0};
+  document_.complain(place, what);
+}
+
+std::size_t Section::complaints() const { return document_.complaints.size(); }
+
+}  // namespace berth::config

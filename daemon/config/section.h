@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace berth::config {
+
+/// A TOML text, read strictly: everything that is wrong with it is collected, with its place, and so is every key that nobody asked for.
+class Document {
+ public:
+  /// Fails with `Errc::usage` and the place for what is no TOML.
+  static Result<Document> parse(std::string_view text, std::string_view name);
+  Document(Document&&) noexcept;
+  ~Document();
+
+  /// The table `[name]`; the one at the top where it is empty. An absent table reads as an empty one.
+  class Section section(std::string_view name);
+
+  /// Whether all was right; each complaint is a line, in the order of the file.
+  Result<void> done() const;
+
+  struct State;
+
+ private:
+  Document();
+  std::unique_ptr<State> state_;
+};
+
+/// One table of a Document. It ends (and complains about unknown keys) with its scope.
+class Section {
+ public:
+  Section(Document::State& document, std::string name);
+  ~Section();
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+  bool has(std::string_view key) const;
+  /// A string or an integer; `otherwise` where it is absent or was complained about.
+  std::string string(std::string_view key, std::string otherwise);
+  std::int64_t integer(std::string_view key, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest);
+  /// Names a table below this one, which somebody else reads.
+  void table(std::string_view key);
+  /// The other keys, all of which are then known: for tables whose keys are the user's.
+  std::vector<std::string> other_keys();
+
+  /// Complains about the value of `key`, or, where it is absent, about the whole file.
+  void complain(std::string_view key, std::string_view what);
+
+  /// Puts what `read_value` makes of a string into `into`, when there is one; its failure becomes a complaint.
+  template <class T, class Read>
+  void read(std::string_view key, T& into, Read read_value) {
+    const std::size_t before = complaints();
+    const std::string text = string(key, {});
+    if (!has(key) || complaints() != before) return;
+    auto value = read_value(text);
+    if (value) {
+      into = std::move(*value);
+    } else {
+      complain(key, std::string(key) + ": " + value.error().message);
+    }
+  }
+
+ private:
+  std::size_t complaints() const;
+
+  Document::State& document_;
+  std::string name_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace berth::config

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+#include "daemon/config/config.h"
+
+namespace berth::config {
+
+/// The readers of single values. Each fails with `Errc::usage` and what would be right, without the place, which the caller knows.
+
+/// "127.0.0.1:9464", "[::1]:9464".
+Result<Listen> parse_listen(std::string_view text);
+std::string to_string(const Listen& listen);
+
+/// "256MB", "1GiB", "4096B": kB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024.
+Result<std::uint64_t> parse_size(std::string_view text);
+
+/// An absolute path without `.` and `..`; a trailing slash is taken off. At most `longest` bytes.
+Result<std::filesystem::path> parse_path(std::string_view text, std::size_t longest = 4000);
+
+/// http://, https:// or file:// with an absolute path; a trailing slash is taken off. It is shown in status and logs, so that one with a password is refused.
+Result<std::string> parse_url(std::string_view text);
+
+Result<LogLevel> parse_level(std::string_view text);
+
+/// What a node may be called: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, as hosts are.
+bool is_node_name(std::string_view text);
+/// `[A-Za-z_][A-Za-z0-9_-]{0,31}`: Unix groups.
+bool is_group_name(std::string_view text);
+/// `[A-Za-z0-9_-]{1,63}`: what can stand in `${node.labels.…}`.
+bool is_label(std::string_view text);
+
+/// The room that a path of the run folder leaves: a keeper's socket below it must fit 108 bytes.
+inline constexpr std::size_t kLongestRunPath = 107 - std::string_view("/keepers/0123456789abcdef.sock").size();
+
+}  // namespace berth::config

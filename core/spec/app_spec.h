@@ -105,11 +105,18 @@ struct AppSpec {
   bool operator==(const AppSpec&) const = default;
 };
 
+/// The variables whose `${NAME}` a command of `process` may have: what berth gives every instance, `PORT` with `Routing::port`, and what `spec` declares.
+std::vector<std::string> known_variables(const AppSpec& spec, const Process& process);
+
+/// Names that berth gives a value itself, so that no app may declare them: `BERTH_…`, `LISTEN_…`, `PORT`, `HOME` and more.
+bool is_reserved_variable(std::string_view name);
+
 /// Reads a `berth.toml`. `name` is the file's, for messages. Fails with `Errc::usage` and
-/// "berth.toml:12:3: unknown key 'comand' in [process.web] (did you mean 'command'?)".
+/// "berth.toml:12:3: unknown key 'comand' in [process.web] (did you mean 'command'?)", a line for each thing that is wrong, ten at most.
 Result<AppSpec> parse_toml(std::string_view text, std::string_view name);
 
-/// The spec inside a manifest. Unknown members are refused, as everything in a manifest.
+/// The spec inside a manifest: the keys of berth.toml, every default written out. `from_json` refuses unknown members and what berth.toml could not
+/// say with `Errc::trust`.
 boost::json::value to_json(const AppSpec& spec);
 Result<AppSpec> from_json(const boost::json::value& json);
 

@@ -1,0 +1,149 @@
+#include "core/spec/rules.h"
+#include "core/spec/toml_table.h"
+#include "core/spec/words.h"
+
+namespace berth::spec {
+namespace {
+
+Stop read_stop(TomlTable table) {
+  Stop stop;
+  if (const auto text = table.string("signal")) {
+    const auto signal = parse_signal(*text);
+    if (signal) stop.signal = *signal;
+    else table.complain("signal", "is wrong: " + signal.error().message);
+  }
+  assign(stop.grace, table.duration("grace"));
+  table.done();
+  return stop;
+}
+
+void read_kind(TomlTable& table, Probe& probe) {
+  const auto path = table.string("http");
+  const auto tcp = table.boolean("tcp");
+  const auto command = table.strings("exec");
+  if (table.has("http") + table.has("tcp") + table.has("exec") != 1) {
+    table.complain(table.has("http") ? "http" : "tcp", "is wrong: a probe has one of http = \"/path\", tcp = true and exec = [\"program\"]");
+    return;
+  }
+  if (tcp && !*tcp) table.complain("tcp", "must be true, or the probe be left out");
+  probe.kind = table.has("tcp") ? ProbeKind::tcp : table.has("exec") ? ProbeKind::exec : ProbeKind::http;
+  assign(probe.path, path);
+  assign(probe.command, command);
+}
+
+Probe read_probe(TomlTable table) {
+  Probe probe;
+  read_kind(table, probe);
+  assign(probe.headers, table.texts("headers"));
+  if (const auto text = table.string("status")) {
+    const auto parsed = parse_statuses(*text, probe);
+    if (!parsed) table.complain("status", "is wrong: " + parsed.error().message);
+  }
+  if (probe.kind != ProbeKind::http)
+    for (const char* key : {"headers", "status"})
+      if (table.has(key)) table.complain(key, "goes with an http probe only");
+  assign(probe.initial_delay, table.duration("initial_delay"));
+  assign(probe.period, table.duration("period"));
+  assign(probe.timeout, table.duration("timeout"));
+  assign(probe.success_threshold, table.integer("success_threshold", 1, 1000));
+  assign(probe.failure_threshold, table.integer("failure_threshold", 1, 1000));
+  table.done();
+  return probe;
+}
+
+void read_routing(TomlTable& table, Process& process) {
+  const auto port = table.integer("port", 1, 65535);
+  const auto socket = table.integer("socket", 1, 65535);
+  if (table.has("port") && table.has("socket")) {
+    table.complain("socket", "makes no sense beside 'port': a process is reached by one of them");
+    return;
+  }
+  if (table.has("port")) process.routing = Routing::port;
+  if (table.has("socket")) process.routing = Routing::socket;
+  process.public_port = static_cast<std::uint16_t>(port.value_or(socket.value_or(1)));
+  if (process.routing == Routing::none) process.public_port = 0;
+}
+
+Process read_process(TomlTable table) {
+  Process process;
+  if (!table.has("command")) table.complain("command", "is missing");
+  assign(process.command, table.strings("command"));
+  read_routing(table, process);
+  assign(process.instances, table.integer("instances", 0, 256));
+  if (const auto stop = table.table("stop")) process.stop = read_stop(*stop);
+  assign(process.restart, table.choice("restart", kRestarts));
+  if (const auto probe = table.table("startup")) process.startup = read_probe(*probe);
+  if (const auto probe = table.table("readiness")) process.readiness = read_probe(*probe);
+  if (const auto probe = table.table("liveness")) process.liveness = read_probe(*probe);
+  assign(process.listen_env, table.texts("listen_env"));
+  assign(process.directory, table.string("directory"));
+  table.done();
+  return process;
+}
+
+Deploy read_deploy(TomlTable table) {
+  Deploy deploy;
+  if (const auto strategy = table.choice("strategy", kStrategies)) deploy.strategy = static_cast<Strategy>(*strategy);
+  assign(deploy.bake, table.duration("bake"));
+  assign(deploy.ready_timeout, table.duration("ready_timeout"));
+  assign(deploy.drain, table.duration("drain"));
+  table.done();
+  return deploy;
+}
+
+Variable read_variable(TomlTable table) {
+  Variable variable;
+  assign(variable.required, table.boolean("required"));
+  assign(variable.secret, table.boolean("secret"));
+  variable.preset = table.string("default");
+  assign(variable.description, table.string("description"));
+  table.done();
+  return variable;
+}
+
+LogRules read_logs(TomlTable table) {
+  LogRules logs;
+  assign(logs.segment_bytes, table.size("segment_bytes"));
+  assign(logs.keep_bytes, table.size("keep_bytes"));
+  table.done();
+  return logs;
+}
+
+AppSpec read_spec(TomlTable table) {
+  AppSpec spec;
+  if (!table.has("app")) table.complain("app", "is missing");
+  assign(spec.app, table.string("app"));
+  assign(spec.user, table.string("user"));
+  assign(spec.writable_home, table.boolean("writable_home"));
+  for (const auto& [name, inside] : table.tables("process")) spec.processes.emplace(name, read_process(inside));
+  if (const auto deploy = table.table("deploy")) spec.deploy = read_deploy(*deploy);
+  for (const auto& [name, inside] : table.tables("env")) spec.variables.emplace(name, read_variable(inside));
+  if (const auto logs = table.table("logs")) spec.logs = read_logs(*logs);
+  table.done();
+  return spec;
+}
+
+/// Where a key stands; where it is absent, the table that it is missing from.
+toml::source_position place_of(const toml::table& root, const std::vector<std::string>& path) {
+  const toml::node* node = &root;
+  for (const std::string& part : path) {
+    const auto* table = node->as_table();
+    const toml::node* next = table == nullptr ? nullptr : table->get(part);
+    if (next == nullptr) break;
+    node = next;
+  }
+  return node->source().begin;
+}
+
+}  // namespace
+
+Result<AppSpec> parse_toml(std::string_view text, std::string_view name) {
+  BERTH_TRY(const toml::table root, parse_toml_text(text, name));
+  TomlComplaints complaints(name);
+  AppSpec spec = read_spec(TomlTable(root, {}, complaints));
+  for (const Complaint& broken : broken_rules(spec)) complaints.add(place_of(root, broken.path), to_string(broken));
+  BERTH_CHECK(complaints.result());
+  return spec;
+}
+
+}  // namespace berth::spec

@@ -1,0 +1,142 @@
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/spec/spec_fixture.h"
+
+namespace berth::spec {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+TEST(ParseToml, ReadsEverything) {
+  const AppSpec spec = parsed(kWhole);
+  EXPECT_EQ(spec.app, "web");
+  EXPECT_EQ(spec.user, "www-data");
+  EXPECT_TRUE(spec.writable_home);
+  ASSERT_EQ(spec.processes.size(), 3u);
+
+  const Process& web = spec.processes.at("web");
+  EXPECT_THAT(web.command, ElementsAre("bin/server", "--port", "${PORT}", "--greeting", "${GREETING}"));
+  EXPECT_EQ(web.routing, Routing::port);
+  EXPECT_EQ(web.public_port, 8080);
+  EXPECT_EQ(web.instances, 2);
+  EXPECT_EQ(web.stop, (Stop{.signal = SIGQUIT, .grace = 5s}));
+  EXPECT_EQ(web.restart, Restart::on_failure);
+  EXPECT_EQ(web.directory, "server");
+  EXPECT_EQ(web.startup, (Probe{.kind = ProbeKind::exec, .command = {"bin/is-up", "--quietly"}, .failure_threshold = 30}));
+  EXPECT_EQ(web.readiness, (Probe{.kind = ProbeKind::http,
+                                  .path = "/healthz?deep=1",
+                                  .headers = {{"Host", "example.org"}},
+                                  .lowest = 200,
+                                  .highest = 204,
+                                  .initial_delay = 100ms,
+                                  .period = 200ms,
+                                  .timeout = 2s,
+                                  .success_threshold = 2,
+                                  .failure_threshold = 4}));
+  EXPECT_EQ(web.liveness, (Probe{.kind = ProbeKind::tcp}));
+
+  const Process& nginx = spec.processes.at("nginx");
+  EXPECT_EQ(nginx.routing, Routing::socket);
+  EXPECT_EQ(nginx.public_port, 8443);
+  EXPECT_EQ(nginx.listen_env, (std::map<std::string, std::string>{{"NGINX", "${FD_http};"}}));
+  EXPECT_EQ(spec.processes.at("worker").instances, 0);
+
+  EXPECT_EQ(spec.deploy, (Deploy{.strategy = Strategy::recreate, .bake = 1min, .ready_timeout = 90s, .drain = 0s}));
+  EXPECT_EQ(spec.variables.at("GREETING"), (Variable{.required = true, .description = "What to say"}));
+  EXPECT_EQ(spec.variables.at("TOKEN"), (Variable{.secret = true}));
+  EXPECT_EQ(spec.variables.at("LEVEL"), (Variable{.preset = "info"}));
+  EXPECT_EQ(spec.logs, (LogRules{.segment_bytes = 1'000'000, .keep_bytes = 4'000'000}));
+}
+
+TEST(ParseToml, HasDefaultsForWhatIsNotSaid) {
+  AppSpec expected;
+  expected.app = "web";
+  expected.processes["web"].command = {"bin/server"};
+  EXPECT_EQ(parsed(kLeast), expected);
+  EXPECT_EQ(expected.strategy(), Strategy::blue_green);
+}
+
+/// The whole complaint, so that a change of its wording is seen.
+TEST(ParseToml, ComplainsWithThePlaceAndTheNearestKey) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"app = \"web\"\n[process.web]\ncomand = [\"x\"]\n",
+       "berth.toml:2:1: 'command' in [process.web] is missing\nberth.toml:3:1: unknown key 'comand' in [process.web] (did you mean 'command'?)"},
+      {"app = \"web\"\n[proces.web]\n", "unknown key 'proces' at the top (did you mean 'process'?)"},
+      {"app = \"web\"\ncolour = 1\n[process.web]\ncommand = [\"x\"]\n", "berth.toml:2:1: unknown key 'colour' at the top"},
+      {"app = \"web\"\n[process.web]\ncommand = [\"x\"]\nport = 8080\n[process.web.readiness]\n  htpp = \"/\"\n",
+       "berth.toml:6:3: unknown key 'htpp' in [process.web.readiness] (did you mean 'http'?)"},
+      {"app = \"web\"\n[process.web]\ncommand = [\"x\"]\nstop = { signal = \"TERM\", grac = \"1s\" }\n",
+       "berth.toml:4:27: unknown key 'grac' in [process.web.stop] (did you mean 'grace'?)"},
+      {"app = \"web\n", "berth.toml:1:"},
+      {"app = \"web\"\napp = \"web\"\n", "berth.toml:2:"},
+      {"", "'app' is missing"}};
+  for (const auto& [text, expected] : kCases) {
+    const auto spec = parse_toml(text, "berth.toml");
+    ASSERT_FALSE(spec) << text;
+    EXPECT_EQ(spec.error().code, Errc::usage);
+    EXPECT_THAT(spec.error().message, HasSubstr(expected)) << text;
+  }
+}
+
+/// Each replaces one line of the whole example; the complaint must name that place or the key.
+TEST(ParseToml, RefusesValuesOfTheWrongKind) {
+  const struct {
+    const char *from, *to, *complaint;
+  } kCases[] = {
+      {"app = \"web\"", "app = 1", "berth.toml:1:7: 'app' must be text in quotes"},
+      {"writable_home = true", "writable_home = 1", "berth.toml:3:17: 'writable_home' must be true or false"},
+      {"instances = 2", "instances = \"2\"", "berth.toml:8:13: 'instances' in [process.web] must be a number from 0 to 256"},
+      {"instances = 2", "instances = -1", "must be a number from 0 to 256"},
+      {"instances = 2", "instances = 2.0", "must be a number"},
+      {"port = 8080", "port = 0", "'port' in [process.web] must be a number from 1 to 65535"},
+      {"port = 8080", "port = 65536", "must be a number from 1 to 65535"},
+      {"port = 8080", "port = 8080\nsocket = 8080", "'socket' in [process.web] makes no sense beside 'port'"},
+      {"command = [\"bin/server\", \"--port\", \"${PORT}\", \"--greeting\", \"${GREETING}\"]", "command = \"bin/server\"", "must be a list of texts"},
+      {"command = [\"bin/worker\"]", "command = [\"bin/worker\", 1]", "'command' in [process.worker] must be a list of texts"},
+      {"signal = \"QUIT\"", "signal = \"QUTI\"", "'signal' in [process.web.stop] is wrong: 'QUTI' is no signal"},
+      {"grace = \"5s\"", "grace = 5", "'grace' in [process.web.stop] must be a duration in quotes"},
+      {"grace = \"5s\"", "grace = \"5\"", "'5' is no duration"},
+      {"\"on-failure\"", "\"sometimes\"", "is \"sometimes\", and must be \"always\" or \"on-failure\" or \"never\""},
+      {"strategy = \"recreate\"", "strategy = \"green\"", "must be \"blue-green\" or \"recreate\""},
+      {"status = \"200-204\"", "status = \"2xx\"", "'2xx' names no HTTP statuses"},
+      {"tcp = true", "tcp = false", "must be true"},
+      {"tcp = true", "tcp = true\nhttp = \"/\"", "a probe has one of"},
+      {"tcp = true", "period = \"1s\"", "a probe has one of"},
+      {"tcp = true", "tcp = true\nstatus = \"200\"", "goes with an http probe only"},
+      {"segment_bytes = \"1MB\"", "segment_bytes = \"1M\"", "'1M' is no size"},
+      {"[env.LEVEL]\ndefault = \"info\"", "[env]\nLEVEL = \"info\"", "'LEVEL' in [env] must be a table"},
+      {"[deploy]", "[[deploy]]", "'deploy' must be a table"}};
+  for (const auto& [from, to, complaint] : kCases) {
+    const auto spec = parse_toml(replaced(kWhole, from, to), "berth.toml");
+    ASSERT_FALSE(spec) << to;
+    EXPECT_EQ(spec.error().code, Errc::usage) << to;
+    EXPECT_THAT(spec.error().message, HasSubstr(complaint)) << to;
+  }
+}
+
+TEST(ParseToml, TellsEverythingThatIsWrongInTheOrderOfPlacesTenAtMost) {
+  std::string text = kLeast;
+  for (int i = 0; i < 12; ++i) text += "wrong" + std::to_string(i) + " = 1\n";
+  const auto spec = parse_toml(text, "berth.toml");
+  ASSERT_FALSE(spec);
+  EXPECT_THAT(spec.error().message, StartsWith("berth.toml:4:1: unknown key 'wrong0'"));
+  EXPECT_THAT(spec.error().message, HasSubstr("\nberth.toml:13:1: unknown key 'wrong9'"));
+  EXPECT_THAT(spec.error().message, HasSubstr("\nand 2 more"));
+}
+
+TEST(ParseToml, RefusesFilesThatAreTooLong) {
+  EXPECT_FALSE(parse_toml(std::string(kLeast) + std::string(2u << 20, '\n'), "berth.toml"));
+}
+
+TEST(ParseToml, RefusesNestingWithoutEnd) {
+  EXPECT_FALSE(parse_toml("app = " + std::string(100'000, '['), "berth.toml"));
+}
+
+}  // namespace
+}  // namespace berth::spec

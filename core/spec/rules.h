@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/spec/app_spec.h"
+
+namespace berth::spec {
+
+/// A rule that a spec breaks.
+struct Complaint {
+  std::vector<std::string> path;  ///< the key it is about, from the top: process, web, command
+  std::string what;               ///< follows the key's name: "is empty"
+};
+
+/// "'command' in [process.web] is empty".
+std::string to_string(const Complaint& complaint);
+
+/// Collects complaints about the keys below one path.
+class Complaints {
+ public:
+  Complaints(std::vector<Complaint>& all, std::vector<std::string> path) : all_(all), path_(std::move(path)) {}
+
+  void add(std::string key, std::string what) const;
+  Complaints below(std::string key) const;
+
+ private:
+  std::vector<Complaint>& all_;  // a reference: the collection outlives its collectors
+  std::vector<std::string> path_;
+};
+
+/// Every rule that what the types can hold may still break; the same for TOML and for JSON. Empty: the spec is good.
+std::vector<Complaint> broken_rules(const AppSpec& spec);
+
+/// The rules of the probes of one process.
+void check_probes(const Process& process, const Complaints& complaints);
+
+/// A list of arguments: its size, and that it names a program. `key` is what the complaint is about.
+bool check_command(const std::vector<std::string>& command, const Complaints& complaints, const std::string& key);
+
+/// No control characters: in canonical JSON they have no form that a strict parser reads.
+bool is_plain(std::string_view text);
+
+}  // namespace berth::spec

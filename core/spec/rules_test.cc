@@ -1,0 +1,74 @@
+#include "core/spec/rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/spec/spec_fixture.h"
+
+namespace berth::spec {
+namespace {
+
+using testing::HasSubstr;
+
+/// Each replaces something in the whole example, so that one rule is broken.
+TEST(Rules, AreToldWithPlaceAndReason) {
+  const struct {
+    const char *from, *to, *complaint;
+  } kCases[] = {
+      {"app = \"web\"", "app = \"Web\"", "berth.toml:1:7: 'app' is 'Web': must be a lower-case letter"},
+      {"user = \"www-data\"", "user = \"www data\"", "'user' must be a user's name"},
+      {"[process.worker]", "[process.Worker]", "'Worker' in [process] is no name of a process"},
+      {"[\"bin/worker\"]", "[]", "berth.toml:34:11: 'command' in [process.worker] must name a program"},
+      {"[\"bin/worker\"]", "[\"\"]", "must name a program"},
+      {"[\"bin/worker\"]", "[\"sh\", \"-c\", \"a\\nb\"]", "control characters, such as a line break"},
+      {"[\"bin/worker\"]", "[\"bin/worker\", \"${NOBODY}\"]", "has ${NOBODY}, which is neither declared as [env.NOBODY] nor given by berth"},
+      {"[\"bin/worker\"]", "[\"bin/worker\", \"${GRETING}\"]", "(did you mean 'GREETING'?)"},
+      {"[\"bin/worker\"]", "[\"bin/worker\", \"${PORT}\"]", "has ${PORT}, which only a process with 'port' is given"},
+      {"[\"bin/worker\"]", "[\"bin/worker\", \"${secret:x}\"]", "no place for a secret"},
+      {"[\"bin/worker\"]", "[\"bin/worker\", \"${PORT\"]", "has no closing brace"},
+      {"instances = 2", "instances = 0", "'instances' in [process.web] must be a number from 1 to 256"},
+      {"instances = 0", "instances = 0\nlisten_env = { A = \"3\" }", "goes with 'socket' only"},
+      {"NGINX = \"${FD_http};\"", "\"1X\" = \"3\"", "is no name of a variable"},
+      {"${FD_http}", "${FD_web}", "the number of the descriptor is ${FD_http}"},
+      {"port = 8080", "port = 8443", "'port' in [process.web] 8443 is that of process 'nginx'"},
+      {"signal = \"QUIT\"", "signal = \"STOP\"", "must be one that ends a process"},
+      {"directory = \"server\"", "directory = \"../x\"", "'directory' in [process.web] must be a folder of the build"},
+      {"directory = \"server\"", "directory = \"/srv\"", "must be a folder of the build"},
+      {"http = \"/healthz?deep=1\"", "http = \"healthz\"", "'http' in [process.web.readiness] must be a path"},
+      {"http = \"/healthz?deep=1\"", "http = \"/a b\"", "without spaces"},
+      {"status = \"200-204\"", "status = \"300-204\"", "is no range from a lower to a higher"},
+      {"Host = \"example.org\"", "\"Ho st\" = \"x\"", "is no HTTP field"},
+      {"period = \"200ms\"", "period = \"1ms\"", "must be 10ms or more"},
+      {"timeout = \"2s\"", "timeout = \"0s\"", "must be 1ms or more"},
+      {"tcp = true", "tcp = true\nsuccess_threshold = 2", "since only readiness can come back"},
+      {"exec = [\"bin/is-up\", \"--quietly\"]", "exec = []", "'exec' in [process.web.startup] must name a program"},
+      {"restart = \"never\"", "restart = \"never\"\n[process.worker.liveness]\ntcp = true", "asks the process at its port, but it has none"},
+      {"ready_timeout = \"90s\"", "ready_timeout = \"0s\"", "'ready_timeout' in [deploy] must be 1ms or more"},
+      {"[env.TOKEN]", "[env.\"TO KEN\"]", "is no name of a variable"},
+      {"[env.TOKEN]", "[env.BERTH_TOKEN]", "is a name that berth gives a value of its own"},
+      {"secret = true", "secret = true\ndefault = \"x\"", "would put a secret into the build"},
+      {"required = true", "required = true\ndefault = \"x\"", "makes no sense where 'required' is true"},
+      {"default = \"info\"", "default = \"a\\nb\"", "has control characters"},
+      {"segment_bytes = \"1MB\"", "segment_bytes = \"1KB\"", "'segment_bytes' in [logs] must be from 64KiB to 1GiB"},
+      {"keep_bytes = 4000000", "keep_bytes = 500000", "'keep_bytes' in [logs] must be at least 'segment_bytes'"}};
+  for (const auto& [from, to, complaint] : kCases) {
+    const auto spec = parse_toml(replaced(kWhole, from, to), "berth.toml");
+    ASSERT_FALSE(spec) << to;
+    EXPECT_EQ(spec.error().code, Errc::usage) << to;
+    EXPECT_THAT(spec.error().message, HasSubstr(complaint)) << to;
+  }
+}
+
+TEST(Rules, WantAProcess) {
+  const auto spec = parse_toml("app = \"web\"\n", "berth.toml");
+  ASSERT_FALSE(spec);
+  EXPECT_THAT(spec.error().message, HasSubstr("'process' names no process: add [process.web] with a command"));
+}
+
+TEST(Rules, AcceptWhatBerthItselfGives) {
+  const AppSpec spec = parsed(replaced(kLeast, "\"bin/server\"", "\"bin/server\", \"${BERTH_DATA_DIR}\", \"${HOME}\", \"$$HOME\""));
+  EXPECT_TRUE(broken_rules(spec).empty());
+}
+
+}  // namespace
+}  // namespace berth::spec

@@ -1,0 +1,247 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/core.h>
+
+#include "core/json/json.h"
+#include "core/spec/rules.h"
+#include "core/spec/words.h"
+
+// The JSON has the members that berth.toml has as keys, with every default written out: a later berth with other defaults reads the same.
+
+namespace berth::spec {
+namespace {
+
+using json::ObjectReader;
+
+json::value list_of(const std::vector<std::string>& items) {
+  return json::array(items.begin(), items.end());
+}
+
+json::value members_of(const std::map<std::string, std::string>& texts) {
+  json::object members;
+  for (const auto& [name, text] : texts) members[name] = text;
+  return members;
+}
+
+json::value probe_json(const Probe& probe) {
+  json::object out;
+  if (probe.kind == ProbeKind::tcp) out["tcp"] = true;
+  if (probe.kind == ProbeKind::exec) out["exec"] = list_of(probe.command);
+  if (probe.kind == ProbeKind::http) {
+    out["http"] = probe.path;
+    out["headers"] = members_of(probe.headers);
+    out["status"] = statuses(probe);
+  }
+  out["initial_delay"] = to_string(probe.initial_delay);
+  out["period"] = to_string(probe.period);
+  out["timeout"] = to_string(probe.timeout);
+  out["success_threshold"] = probe.success_threshold;
+  out["failure_threshold"] = probe.failure_threshold;
+  return out;
+}
+
+json::value process_json(const Process& process) {
+  json::object out;
+  out["command"] = list_of(process.command);
+  if (process.routing == Routing::port) out["port"] = process.public_port;
+  if (process.routing == Routing::socket) out["socket"] = process.public_port;
+  out["instances"] = process.instances;
+  out["stop"] = json::object{{"signal", signal_name(process.stop.signal)}, {"grace", to_string(process.stop.grace)}};
+  out["restart"] = kRestarts[static_cast<std::size_t>(process.restart)];
+  if (process.startup) out["startup"] = probe_json(*process.startup);
+  if (process.readiness) out["readiness"] = probe_json(*process.readiness);
+  if (process.liveness) out["liveness"] = probe_json(*process.liveness);
+  out["listen_env"] = members_of(process.listen_env);
+  out["directory"] = process.directory;
+  return out;
+}
+
+json::value variable_json(const Variable& variable) {
+  json::object out{{"required", variable.required}, {"secret", variable.secret}, {"description", variable.description}};
+  if (variable.preset) out["default"] = *variable.preset;
+  return out;
+}
+
+bool boolean(ObjectReader& reader, std::string_view name) {
+  if (reader.maybe(name) == nullptr) reader.complain(fmt::format("member '{}' is missing", name));
+  return reader.boolean_or(name, false);
+}
+
+milliseconds duration(ObjectReader& reader, std::string_view name) {
+  const std::string text = reader.string(name);
+  const auto parsed = parse_duration(text);
+  if (parsed && to_string(*parsed) == text) return *parsed;  // one form for each duration, as for everything that is signed
+  reader.complain(fmt::format("member '{}': '{}' is no duration, or not in its shortest form", name, text));
+  return milliseconds(0);
+}
+
+std::size_t choice(ObjectReader& reader, std::string_view name, std::span<const std::string_view> words) {
+  const std::string text = reader.string(name);
+  const auto found = std::ranges::find(words, text);
+  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+  reader.complain(fmt::format("member '{}' is '{}', which is not known", name, text));
+  return 0;
+}
+
+std::vector<std::string> strings(ObjectReader& reader, std::string_view name) {
+  std::vector<std::string> out;
+  for (const json::value& item : reader.list(name)) {
+    if (const auto* text = item.if_string()) out.emplace_back(*text);
+    else reader.complain(fmt::format("member '{}' is not a list of strings", name));
+  }
+  return out;
+}
+
+std::map<std::string, std::string> texts(ObjectReader& reader, std::string_view name) {
+  std::map<std::string, std::string> out;
+  for (const auto& member : reader.members(name)) {
+    if (const auto* text = member.value().if_string()) out.emplace(member.key(), *text);
+    else reader.complain(fmt::format("member '{}' has values that are not strings", name));
+  }
+  return out;
+}
+
+Result<Probe> probe_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  Probe probe;
+  const bool tcp = reader.boolean_or("tcp", false), exec = reader.maybe("exec") != nullptr, http = reader.maybe("http") != nullptr;
+  if (tcp + exec + http != 1) reader.complain("is not one of http, tcp and exec");
+  if (tcp) probe.kind = ProbeKind::tcp;
+  if (exec) {
+    probe.kind = ProbeKind::exec;
+    probe.command = strings(reader, "exec");
+  }
+  if (http) {
+    probe.path = reader.string("http");
+    probe.headers = texts(reader, "headers");
+    if (const auto parsed = parse_statuses(reader.string("status"), probe); !parsed) reader.complain("member 'status': " + parsed.error().message);
+  }
+  probe.initial_delay = duration(reader, "initial_delay");
+  probe.period = duration(reader, "period");
+  probe.timeout = duration(reader, "timeout");
+  probe.success_threshold = static_cast<int>(reader.integer("success_threshold", 1, 1000));
+  probe.failure_threshold = static_cast<int>(reader.integer("failure_threshold", 1, 1000));
+  BERTH_CHECK(reader.done());
+  return probe;
+}
+
+Result<void> read_probe(ObjectReader& reader, const char* name, std::optional<Probe>& probe) {
+  const json::value* member = reader.maybe(name);
+  if (member == nullptr) return {};
+  BERTH_TRY(probe, probe_from(*member, fmt::format("{}.{}", reader.where(), name)));
+  return {};
+}
+
+Result<Stop> stop_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  Stop stop;
+  const std::string text = reader.string("signal");
+  const auto signal = parse_signal(text);
+  if (signal && signal_name(*signal) == text) stop.signal = *signal;
+  else reader.complain(fmt::format("member 'signal': '{}' is no signal's name", text));
+  stop.grace = duration(reader, "grace");
+  BERTH_CHECK(reader.done());
+  return stop;
+}
+
+void read_routing(ObjectReader& reader, Process& process) {
+  const bool port = reader.maybe("port") != nullptr, socket = reader.maybe("socket") != nullptr;
+  if (port && socket) reader.complain("has both 'port' and 'socket'");
+  if (port) process.routing = Routing::port;
+  if (socket) process.routing = Routing::socket;
+  if (port || socket) process.public_port = static_cast<std::uint16_t>(reader.integer(port ? "port" : "socket", 1, 65535));
+}
+
+Result<Process> process_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  Process process;
+  process.command = strings(reader, "command");
+  read_routing(reader, process);
+  process.instances = static_cast<int>(reader.integer("instances", 0, 256));
+  BERTH_TRY(process.stop, stop_from(json::value(reader.members("stop")), where + ".stop"));
+  process.restart = static_cast<Restart>(choice(reader, "restart", kRestarts));
+  BERTH_CHECK(read_probe(reader, "startup", process.startup));
+  BERTH_CHECK(read_probe(reader, "readiness", process.readiness));
+  BERTH_CHECK(read_probe(reader, "liveness", process.liveness));
+  process.listen_env = texts(reader, "listen_env");
+  process.directory = reader.string("directory");
+  BERTH_CHECK(reader.done());
+  return process;
+}
+
+Result<Variable> variable_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  Variable variable;
+  variable.required = boolean(reader, "required");
+  variable.secret = boolean(reader, "secret");
+  variable.description = reader.string("description");
+  if (reader.maybe("default") != nullptr) variable.preset = reader.string("default");
+  BERTH_CHECK(reader.done());
+  return variable;
+}
+
+Result<Deploy> deploy_from(const json::value& json) {
+  ObjectReader reader(json, "spec: deploy");
+  Deploy deploy;
+  if (reader.maybe("strategy") != nullptr) deploy.strategy = static_cast<Strategy>(choice(reader, "strategy", kStrategies));
+  deploy.bake = duration(reader, "bake");
+  deploy.ready_timeout = duration(reader, "ready_timeout");
+  deploy.drain = duration(reader, "drain");
+  BERTH_CHECK(reader.done());
+  return deploy;
+}
+
+Result<LogRules> logs_from(const json::value& json) {
+  ObjectReader reader(json, "spec: logs");
+  LogRules logs;
+  logs.segment_bytes = static_cast<std::uint64_t>(reader.integer("segment_bytes"));
+  logs.keep_bytes = static_cast<std::uint64_t>(reader.integer("keep_bytes"));
+  BERTH_CHECK(reader.done());
+  return logs;
+}
+
+}  // namespace
+
+json::value to_json(const AppSpec& spec) {
+  json::object processes, variables;
+  for (const auto& [name, process] : spec.processes) processes[name] = process_json(process);
+  for (const auto& [name, variable] : spec.variables) variables[name] = variable_json(variable);
+  json::object deploy{{"bake", to_string(spec.deploy.bake)},
+                      {"ready_timeout", to_string(spec.deploy.ready_timeout)},
+                      {"drain", to_string(spec.deploy.drain)}};
+  if (spec.deploy.strategy) deploy["strategy"] = kStrategies[static_cast<std::size_t>(*spec.deploy.strategy)];
+  return json::object{{"app", spec.app},
+                      {"user", spec.user},
+                      {"writable_home", spec.writable_home},
+                      {"process", std::move(processes)},
+                      {"deploy", std::move(deploy)},
+                      {"env", std::move(variables)},
+                      {"logs", json::object{{"segment_bytes", static_cast<std::int64_t>(spec.logs.segment_bytes)},
+                                            {"keep_bytes", static_cast<std::int64_t>(spec.logs.keep_bytes)}}}};
+}
+
+Result<AppSpec> from_json(const json::value& json) {
+  ObjectReader reader(json, "spec");
+  AppSpec spec;
+  spec.app = reader.string("app");
+  spec.user = reader.string("user");
+  spec.writable_home = boolean(reader, "writable_home");
+  for (const auto& member : reader.members("process")) {
+    const std::string name(member.key());
+    BERTH_TRY(spec.processes[name], process_from(member.value(), "spec: process." + name));
+  }
+  for (const auto& member : reader.members("env")) {
+    const std::string name(member.key());
+    BERTH_TRY(spec.variables[name], variable_from(member.value(), "spec: env." + name));
+  }
+  const json::value deploy(reader.members("deploy")), logs(reader.members("logs"));
+  BERTH_CHECK(reader.done());  // before the two below, which would complain of what is missing in an object that is missing itself
+  BERTH_TRY(spec.deploy, deploy_from(deploy));
+  BERTH_TRY(spec.logs, logs_from(logs));
+  const auto broken = broken_rules(spec);
+  if (!broken.empty()) return fail(Errc::trust, "spec: " + to_string(broken.front()));
+  return spec;
+}
+
+}  // namespace berth::spec

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "core/spec/app_spec.h"
+
+namespace berth::spec {
+
+// The words of berth.toml for the enumerations, in the order of their values; the JSON of a manifest has the same.
+inline constexpr std::array<std::string_view, 3> kRestarts{"always", "on-failure", "never"};
+inline constexpr std::array<std::string_view, 2> kStrategies{"blue-green", "recreate"};
+inline constexpr std::array<std::string_view, 3> kProbeKinds{"http", "tcp", "exec"};
+
+/// "200-399", or "204" for one status alone.
+Result<void> parse_statuses(std::string_view text, Probe& probe);
+std::string statuses(const Probe& probe);
+
+}  // namespace berth::spec

@@ -1,0 +1,104 @@
+#include "daemon/deploy/config_files.h"
+
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/files/files.h"
+#include "core/spec/app_spec.h"
+
+namespace berth::deploy {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostTemplate = 4u << 20;  // bytes
+constexpr std::size_t kMostFile = 64u << 20;     // bytes; it ends up in memory, where /run is
+constexpr std::string_view kTemplate = ".tmpl";
+
+/// One rendering. Until it is done everything belongs to berthd's user, so nobody can put a symlink in its way.
+struct Rendering {
+  fs::path from;
+  RunAs who;
+  const std::map<std::string, std::string>& values;
+
+  Result<void> folder(const fs::path& source, const fs::path& target) const;
+  Result<void> entry(const fs::directory_entry& source, const fs::path& target) const;
+  Result<void> file(const fs::path& source, fs::path target) const;
+  Result<void> hand_over(const fs::path& path) const;
+};
+
+Result<void> Rendering::hand_over(const fs::path& path) const {
+  if (::lchown(path.c_str(), who.uid, who.gid) != 0) return fail_errno("chown " + path.string());
+  return {};
+}
+
+Result<void> Rendering::file(const fs::path& source, fs::path target) const {
+  const bool is_template = source.filename().native().ends_with(kTemplate) && source.filename() != kTemplate;
+  BERTH_TRY(std::string content, files::read(source, is_template ? kMostTemplate : kMostFile));
+  if (is_template) {
+    auto rendered = spec::expand(content, values);
+    if (!rendered) return pass(std::move(rendered.error()), "config/" + source.lexically_relative(from).string());
+    content = std::move(*rendered);
+    target.replace_extension();
+  }
+
+  struct stat status{};
+  if (::stat(source.c_str(), &status) != 0) return fail_errno("stat " + source.string());
+  const mode_t mode = (status.st_mode & 0100) != 0 ? 0500 : 0400;
+  auto out = files::open(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  if (!out && out.error().code == Errc::exists)
+    return fail(Errc::usage, fmt::format("config/{0} is there twice: as a file, and as {0}.tmpl",
+                                         (source.parent_path() / target.filename()).lexically_relative(from).string()));
+  if (!out) return std::unexpected(std::move(out.error()));
+  BERTH_CHECK(files::write_all(out->get(), content, target.string()));
+  if (::fchown(out->get(), who.uid, who.gid) != 0 || ::fchmod(out->get(), mode) != 0) return fail_errno("hand over " + target.string());
+  return {};
+}
+
+Result<void> Rendering::entry(const fs::directory_entry& source, const fs::path& target) const {
+  std::error_code failed;
+  const auto type = source.symlink_status(failed).type();
+  if (failed) return fail_errno("stat " + source.path().string(), failed.value());
+  if (type == fs::file_type::directory) return folder(source.path(), target);
+  if (type == fs::file_type::regular) return file(source.path(), target);
+  if (type != fs::file_type::symlink) return fail(Errc::usage, source.path().string() + " is neither a file, a folder nor a symlink");
+  // The app follows it with its own rights; berthd never does.
+  fs::copy_symlink(source.path(), target, failed);
+  if (failed) return fail_errno("make " + target.string(), failed.value());
+  return hand_over(target);
+}
+
+Result<void> Rendering::folder(const fs::path& source, const fs::path& target) const {
+  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make " + target.string());
+  std::error_code failed;
+  fs::directory_iterator entries(source, failed);
+  if (failed && failed.value() != ENOENT) return fail_errno("list " + source.string(), failed.value());
+  for (; !failed && entries != fs::directory_iterator(); entries.increment(failed))
+    BERTH_CHECK(entry(*entries, target / entries->path().filename()));
+  if (failed && failed.value() != ENOENT) return fail_errno("list " + source.string(), failed.value());
+  if (::chmod(target.c_str(), 0500) != 0) return fail_errno("chmod " + target.string());
+  return hand_over(target);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> template_values(const NodeFacts& node, const std::map<std::string, std::string>& environment,
+                                                   const std::map<std::string, std::string>& secrets) {
+  std::map<std::string, std::string> values = environment;
+  for (const auto& [name, value] : secrets) values["secret:" + name] = value;
+  values["node.name"] = node.name;
+  for (const auto& [name, value] : node.labels) values["node.labels." + name] = value;
+  return values;
+}
+
+Result<void> render_config(const fs::path& from, const fs::path& to, RunAs who, const std::map<std::string, std::string>& values) {
+  return Rendering{.from = from, .who = who, .values = values}.folder(from, to);
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+#include <fmt/core.h>
+
+#include "core/crypto/sha256.h"
+#include "daemon/deploy/instance_plan.h"
+
+namespace berth::deploy {
+namespace {
+
+/// What berth alone says; the keeper and the supervisor add some of it.
+bool is_reserved(std::string_view name) {
+  constexpr std::string_view kNames[] = {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"};
+  return name.starts_with("BERTH_") || std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+/// `web-api` → `PORT_WEB_API`
+std::string port_variable(const std::string& process) {
+  std::string name = "PORT_" + process;
+  for (char& letter : name) letter = letter == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+  return name;
+}
+
+std::uint16_t port_of(const bundle::Manifest& manifest, const InstanceId& id, std::uint16_t private_port) {
+  const auto process = manifest.spec.processes.find(id.process);
+  if (process == manifest.spec.processes.end()) return 0;
+  switch (process->second.routing) {
+    case spec::Routing::port: return private_port;
+    case spec::Routing::socket: return process->second.public_port;
+    case spec::Routing::none: return 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
+  const auto base = node.paths.run / "instances" / crypto::sha256_hex(to_string(id)).substr(0, 16);
+  return {.base = base, .config = base / "config", .run = base / "run", .tmp = base / "tmp"};
+}
+
+std::map<std::string, std::string> environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
+                                                  std::uint16_t private_port, const std::map<std::string, std::string>& secrets) {
+  const InstanceFolders folders = folders_of(node, id);
+  const std::string data = node.paths.data(id.app).string();
+  const std::string app = (node.paths.slot(id.app, manifest.release) / "app").string();
+
+  // What a release may say otherwise.
+  std::map<std::string, std::string> environment = {
+      {"PATH", app + "/bin:/usr/local/bin:/usr/bin:/bin"},
+      {"HOME", manifest.spec.writable_home ? data : folders.run},
+      {"LANG", "C.UTF-8"},
+      {"TZ", "UTC"},
+      {"TMPDIR", folders.tmp},
+  };
+  for (const auto& [name, variable] : manifest.spec.variables)
+    if (variable.preset && !variable.secret) environment[name] = *variable.preset;
+  for (const auto& [name, value] : manifest.variables) environment[name] = value;
+  for (const auto& [name, value] : secrets) environment[name] = value;
+  std::erase_if(environment, [](const auto& entry) { return is_reserved(entry.first); });
+
+  // What it may not.
+  if (const auto port = port_of(manifest, id, private_port); port != 0) {
+    environment["PORT"] = std::to_string(port);
+    environment[port_variable(id.process)] = std::to_string(port);
+  }
+  environment["BERTH_APP"] = id.app;
+  environment["BERTH_ENV"] = node.environment;
+  environment["BERTH_RELEASE"] = manifest.release;
+  environment["BERTH_PROCESS"] = id.process;
+  environment["BERTH_INSTANCE"] = to_string(InstanceId{.app = id.app, .process = id.process, .number = id.number, .release = {}});
+  environment["BERTH_NODE"] = node.name;
+  environment["BERTH_CONFIG_DIR"] = folders.config;
+  environment["BERTH_DATA_DIR"] = data;
+  environment["BERTH_RUN_DIR"] = folders.run;
+  if (const auto build = bundle::build_for(manifest, bundle::this_platform())) environment["BERTH_BUILD"] = build->digest;
+  return environment;
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,97 @@
+#include "daemon/deploy/plan_fixture.h"
+
+namespace berth::deploy {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::EndsWith;
+using testing::Key;
+using testing::Not;
+using testing::Pair;
+using testing::StartsWith;
+
+using EnvironmentTest = PlanFixture;
+
+TEST_F(EnvironmentTest, IsWhatBerthPromisesAndNothingElse) {
+  const auto folders = folders_of(node, id);
+  const std::map<std::string, std::string> expected = {
+      {"PATH", (slot() / "app/bin").string() + ":/usr/local/bin:/usr/bin:/bin"},
+      {"HOME", folders.run},
+      {"LANG", "C.UTF-8"},
+      {"TZ", "UTC"},
+      {"TMPDIR", folders.tmp},
+      {"PORT", "20001"},
+      {"PORT_WEB", "20001"},
+      {"BERTH_APP", "web"},
+      {"BERTH_ENV", "production"},
+      {"BERTH_RELEASE", "v1"},
+      {"BERTH_BUILD", "d1ge57"},
+      {"BERTH_PROCESS", "web"},
+      {"BERTH_INSTANCE", "web/web.1"},
+      {"BERTH_NODE", "edge-1"},
+      {"BERTH_CONFIG_DIR", folders.config},
+      {"BERTH_DATA_DIR", (folder.path() / "state/apps/web/data").string()},
+      {"BERTH_RUN_DIR", folders.run},
+  };
+  EXPECT_EQ(environment(), expected);
+}
+
+TEST_F(EnvironmentTest, PortIsThePrivateOneOrThePublicOneOrNone) {
+  struct Row {
+    spec::Routing routing;
+    std::string port;
+  };
+  for (const auto& [routing, port] : {Row{spec::Routing::port, "20001"}, Row{spec::Routing::socket, "8080"}, Row{spec::Routing::none, ""}}) {
+    process().routing = routing;
+    const auto all = environment();
+    EXPECT_EQ(all.contains("PORT") ? all.at("PORT") : "", port);
+    EXPECT_EQ(all.contains("PORT_WEB") ? all.at("PORT_WEB") : "", port);
+  }
+  manifest.spec.processes["web-api"] = manifest.spec.processes["web"];
+  manifest.spec.processes["web-api"].routing = spec::Routing::socket;
+  id.process = "web-api";
+  EXPECT_THAT(environment(), Contains(Pair("PORT_WEB_API", "8080")));
+}
+
+TEST_F(EnvironmentTest, AnAppWithoutARouteMaySayItsPortItself) {
+  process().routing = spec::Routing::none;
+  manifest.variables = {{"PORT", "6379"}};
+  EXPECT_THAT(environment(), Contains(Pair("PORT", "6379")));
+  process().routing = spec::Routing::port;
+  EXPECT_THAT(environment(), Contains(Pair("PORT", "20001")));
+}
+
+TEST_F(EnvironmentTest, HoldsTheReleasesVariablesSecretsAndDefaults) {
+  manifest.variables = {{"GREETING", "hello"}, {"TZ", "Europe/Berlin"}, {"PATH", "/opt/bin"}};
+  manifest.spec.variables["COLOUR"].preset = "blue";
+  manifest.spec.variables["GREETING"].preset = "not this";
+  EXPECT_THAT(environment({{"PASSWORD", "hunter2"}}),
+              AllOf(Contains(Pair("GREETING", "hello")), Contains(Pair("TZ", "Europe/Berlin")), Contains(Pair("PATH", "/opt/bin")),
+                    Contains(Pair("COLOUR", "blue")), Contains(Pair("PASSWORD", "hunter2"))));
+}
+
+TEST_F(EnvironmentTest, AReleaseCannotSayWhatOnlyBerthKnows) {
+  manifest.variables = {{"BERTH_RELEASE", "v9"}, {"BERTH_INVENTED", "x"}, {"LISTEN_FDS", "3"}, {"NOTIFY_SOCKET", "/x"}, {"LISTEN_BACKLOG", "9"}};
+  EXPECT_THAT(environment({{"BERTH_SECRET", "x"}}),
+              AllOf(Contains(Pair("BERTH_RELEASE", "v1")), Not(Contains(Key("BERTH_INVENTED"))), Not(Contains(Key("BERTH_SECRET"))),
+                    Not(Contains(Key("LISTEN_FDS"))), Not(Contains(Key("NOTIFY_SOCKET"))), Contains(Key("LISTEN_BACKLOG"))));
+}
+
+TEST_F(EnvironmentTest, HomeIsTheDataFolderOnlyWhereTheSpecSaysSo) {
+  EXPECT_EQ(environment().at("HOME"), folders_of(node, id).run);
+  manifest.spec.writable_home = true;
+  EXPECT_EQ(environment().at("HOME"), environment().at("BERTH_DATA_DIR"));
+}
+
+TEST_F(EnvironmentTest, FoldersDifferByInstanceAndRelease) {
+  const auto first = folders_of(node, id);
+  EXPECT_THAT(first.base, StartsWith((folder.path() / "run/instances/").string()));
+  EXPECT_EQ(fs::path(first.base).filename().string().size(), 16u);
+  EXPECT_THAT(first.config, AllOf(StartsWith(first.base), EndsWith("/config")));
+  EXPECT_NE(first.base, folders_of(node, {.app = "web", .process = "web", .number = 2, .release = "v1"}).base);
+  EXPECT_NE(first.base, folders_of(node, {.app = "web", .process = "web", .number = 1, .release = "v2"}).base);
+}
+
+}  // namespace
+}  // namespace berth::deploy

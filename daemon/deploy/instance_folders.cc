@@ -1,0 +1,87 @@
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/files/files.h"
+#include "daemon/deploy/config_files.h"
+#include "daemon/deploy/instance_plan.h"
+
+namespace berth::deploy {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder of berthd's own that `group` may pass through; what is in it cannot be exchanged by an app.
+Result<void> make_passage(const fs::path& path, gid_t group, mode_t mode) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("make " + path.string());
+  if (::lchown(path.c_str(), ::geteuid(), group) != 0) return fail_errno("chown " + path.string());
+  if (::chmod(path.c_str(), mode) != 0) return fail_errno("chmod " + path.string());
+  return {};
+}
+
+/// The instance's own writable folder. One that is there stays with its content, since a process may be at work in it.
+Result<void> make_writable(const fs::path& path, RunAs who) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode) && status.st_uid == who.uid && status.st_gid == who.gid) return {};
+    BERTH_CHECK(files::remove_tree(path));  // of another user, which this release ran as before
+  }
+  if (::mkdir(path.c_str(), 0700) != 0) return fail_errno("make " + path.string());
+  if (::lchown(path.c_str(), who.uid, who.gid) != 0) return fail_errno("chown " + path.string());
+  return {};
+}
+
+/// The app's data were made for its own user. A release with another `user` gets them while they are empty; who owns an app's files afterwards is not
+/// berthd's to change under a release that may be running.
+Result<void> give_data(const fs::path& data, const bundle::Manifest& manifest, RunAs who) {
+  struct stat status{};
+  if (::lstat(data.c_str(), &status) != 0) return fail_errno("stat " + data.string());
+  if (who.uid == 0 || status.st_uid == who.uid) return {};
+  std::error_code failed;
+  const bool empty = fs::is_empty(data, failed);
+  if (failed) return fail_errno("list " + data.string(), failed.value());
+  if (!empty)
+    return fail(Errc::usage, fmt::format("{}@{}: {} belongs to uid {}, and this release runs as uid {}: run `chown -R {}:{} {}` while the app is stopped",
+                                         manifest.app, manifest.release, data.string(), status.st_uid, who.uid, who.uid, who.gid, data.string()));
+  if (::lchown(data.c_str(), who.uid, who.gid) != 0) return fail_errno("chown " + data.string());
+  return {};
+}
+
+/// Puts the new folder in the old one's place in one step, and takes the old one away.
+Result<void> put_in_place(const fs::path& fresh, const fs::path& place) {
+  if (::rename(fresh.c_str(), place.c_str()) == 0) return {};
+  if (errno != ENOTEMPTY && errno != EEXIST) return fail_errno("make " + place.string());
+  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, place.c_str(), RENAME_EXCHANGE) != 0) return fail_errno("replace " + place.string());
+  return files::remove_tree(fresh);
+}
+
+}  // namespace
+
+Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                             const std::map<std::string, std::string>& environment, const std::map<std::string, std::string>& secrets) {
+  const InstanceFolders folders = folders_of(node, id);
+  const fs::path base = folders.base;
+  BERTH_CHECK(files::make_directories(base.parent_path()));
+  BERTH_CHECK(make_passage(base.parent_path(), ::getegid(), 0711));
+  BERTH_CHECK(make_passage(base, who.gid, 0710));
+  BERTH_CHECK(make_writable(folders.run, who));
+  BERTH_CHECK(make_writable(folders.tmp, who));
+  BERTH_CHECK(give_data(node.paths.data(id.app), manifest, who));
+
+  const fs::path fresh = base / "config.new";
+  BERTH_CHECK(files::remove_tree(fresh));  // a crash may have left it
+  auto rendered = render_config(node.paths.slot(id.app, manifest.release) / "config", fresh, who, template_values(node, environment, secrets));
+  if (rendered) rendered = put_in_place(fresh, folders.config);
+  if (rendered) return {};
+  static_cast<void>(files::remove_tree(fresh));  // half-rendered secrets are of no use to anyone
+  return pass(std::move(rendered.error()), fmt::format("{}@{}", manifest.app, manifest.release));
+}
+
+Result<void> remove_folders(const NodeFacts& node, const InstanceId& id) { return files::remove_tree(folders_of(node, id).base); }
+
+}  // namespace berth::deploy

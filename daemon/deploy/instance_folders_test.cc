@@ -1,0 +1,130 @@
+#include "daemon/deploy/plan_fixture.h"
+
+namespace berth::deploy {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Makes real folders, owned by others: as root.
+class InstanceFoldersTest : public PlanFixture {
+ protected:
+  Result<void> prepare() { return prepare_folders(node, manifest, id, who, environment(secrets), secrets); }
+  fs::path config() const { return folders_of(node, id).config; }
+
+  const RunAs who{.uid = 61184, .gid = 61185};
+  std::map<std::string, std::string> secrets;
+};
+
+TEST_F(InstanceFoldersTest, AreTheAppsOwnAndClosedToOthers) {
+  put("config/site/robots.txt", "all");
+  put("config/hook", "#!/bin/sh\n", 0755);
+  fs::create_symlink("site/robots.txt", slot() / "config/link");
+  const auto prepared = prepare();
+  ASSERT_TRUE(prepared) << prepared.error().message;
+
+  const auto folders = folders_of(node, id);
+  struct Row {
+    fs::path path;
+    mode_t mode;
+    uid_t uid;
+  };
+  for (const auto& [path, mode, uid] : {Row{folders.base, 0710, 0}, Row{folders.config, 0500, who.uid}, Row{folders.run, 0700, who.uid},
+                                        Row{folders.tmp, 0700, who.uid}, Row{config() / "site", 0500, who.uid},
+                                        Row{config() / "site/robots.txt", 0400, who.uid}, Row{config() / "hook", 0500, who.uid}}) {
+    EXPECT_EQ(status(path).st_mode & 07777u, mode) << path;
+    EXPECT_EQ(status(path).st_uid, uid) << path;
+    EXPECT_EQ(status(path).st_gid, who.gid) << path;
+  }
+  EXPECT_EQ(fs::read_symlink(config() / "link"), "site/robots.txt");
+  EXPECT_EQ(status(config() / "link").st_uid, who.uid);
+}
+
+TEST_F(InstanceFoldersTest, TemplatesAreRenderedAndOtherFilesAreNot) {
+  put("config/nginx.conf.tmpl", "listen ${PORT}; set $$x $uri; # ${node.name} ${node.labels.rack} ${secret:PASSWORD} ${GREETING}");
+  put("config/verbatim.conf", "${PORT} $$");
+  manifest.variables = {{"GREETING", "${PORT} stays"}};
+  secrets = {{"PASSWORD", "hunter2"}};
+  const auto prepared = prepare();
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  EXPECT_EQ(content(config() / "nginx.conf"), "listen 20001; set $x $uri; # edge-1 r7 hunter2 ${PORT} stays");
+  EXPECT_EQ(content(config() / "verbatim.conf"), "${PORT} $$");
+  EXPECT_FALSE(fs::exists(config() / "nginx.conf.tmpl"));
+}
+
+TEST_F(InstanceFoldersTest, AnUnknownNameIsToldWithItsFileAndNothingHalfDoneStays) {
+  put("config/a.conf.tmpl", "${secret:PASSWORD}");
+  secrets = {{"PASSWORD", "hunter2"}};
+  ASSERT_TRUE(prepare());
+  put("config/sub/b.conf.tmpl", "${PROT}");
+  const auto refused = error_of(prepare());
+  EXPECT_EQ(refused.code, Errc::usage);
+  EXPECT_THAT(refused.message, AllOf(HasSubstr("web@v1"), HasSubstr("config/sub/b.conf.tmpl"), HasSubstr("PROT"), Not(HasSubstr("hunter2"))));
+  EXPECT_EQ(content(config() / "a.conf"), "hunter2") << "what was there stays";
+  EXPECT_FALSE(fs::exists(config().parent_path() / "config.new"));
+}
+
+TEST_F(InstanceFoldersTest, AFileThatIsThereTwiceIsRefused) {
+  put("config/a.conf.tmpl", "x");
+  put("config/a.conf", "y");
+  EXPECT_THAT(error_of(prepare()).message, HasSubstr("config/a.conf is there twice"));
+}
+
+TEST_F(InstanceFoldersTest, PreparingAgainReplacesTheConfigurationAndKeepsWhatTheAppWrote) {
+  put("config/a.conf.tmpl", "${secret:PASSWORD}");
+  secrets = {{"PASSWORD", "first"}};
+  ASSERT_TRUE(prepare());
+  std::ofstream(fs::path(folders_of(node, id).run) / "server.pid") << 42;
+  std::ifstream open_before(config() / "a.conf");
+  secrets = {{"PASSWORD", "second"}};
+  ASSERT_TRUE(prepare());
+  EXPECT_EQ(content(config() / "a.conf"), "second");
+  std::string line;
+  std::getline(open_before, line);
+  EXPECT_EQ(line, "first") << "a file that is open stays as it was";
+  EXPECT_EQ(content(fs::path(folders_of(node, id).run) / "server.pid"), "42");
+}
+
+TEST_F(InstanceFoldersTest, AnAppCannotLeadBerthdElsewhereByALinkInItsConfiguration) {
+  put("config/sub/a.conf", "x");
+  ASSERT_TRUE(prepare());
+  const auto elsewhere = folder.path() / "elsewhere";
+  fs::create_directory(elsewhere);
+  fs::remove_all(config() / "sub");
+  fs::create_directory_symlink(elsewhere, config() / "sub");
+  ASSERT_TRUE(prepare());
+  EXPECT_TRUE(fs::is_empty(elsewhere));
+  EXPECT_EQ(content(config() / "sub/a.conf"), "x");
+  EXPECT_FALSE(fs::is_symlink(config() / "sub"));
+}
+
+TEST_F(InstanceFoldersTest, AReleaseWithoutConfigurationGetsAnEmptyFolder) {
+  fs::remove(slot() / "config");
+  ASSERT_TRUE(prepare());
+  EXPECT_TRUE(fs::is_empty(config()));
+}
+
+TEST_F(InstanceFoldersTest, EmptyDataAreGivenToAnotherUserAndOthersAreNotTouched) {
+  ASSERT_TRUE(prepare());
+  EXPECT_EQ(status(node.paths.data("web")).st_uid, who.uid);
+  std::ofstream(node.paths.data("web") / "file") << "x";
+  const RunAs other{.uid = 61200, .gid = 61200};
+  const auto refused = error_of(prepare_folders(node, manifest, id, other, environment(), {}));
+  EXPECT_EQ(refused.code, Errc::usage);
+  EXPECT_THAT(refused.message, HasSubstr("chown -R 61200:61200"));
+  EXPECT_EQ(status(node.paths.data("web")).st_uid, who.uid);
+  EXPECT_TRUE(prepare_folders(node, manifest, id, {.uid = 0, .gid = 0}, environment(), {})) << "root may write there anyway";
+  EXPECT_EQ(status(node.paths.data("web")).st_uid, who.uid);
+}
+
+TEST_F(InstanceFoldersTest, AreRemovedWholeAndRemovingThemAgainIsFine) {
+  put("config/a.conf", "x");
+  ASSERT_TRUE(prepare());
+  ASSERT_TRUE(remove_folders(node, id));
+  EXPECT_FALSE(fs::exists(folders_of(node, id).base));
+  EXPECT_TRUE(remove_folders(node, id));
+}
+
+}  // namespace
+}  // namespace berth::deploy

@@ -1,0 +1,56 @@
+#include "daemon/deploy/instance_plan.h"
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/command_lookup.h"
+
+namespace berth::deploy {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Environment = std::map<std::string, std::string>;
+
+/// A probe's command becomes one that can be executed, as the process's own.
+Result<std::optional<spec::Probe>> resolve_probe(const fs::path& app, std::optional<spec::Probe> probe, const Environment& environment) {
+  if (!probe || probe->kind != spec::ProbeKind::exec) return probe;
+  BERTH_TRY(probe->command, find_command(app, probe->command, environment));
+  return probe;
+}
+
+Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                                             const Environment& environment) {
+  const auto found = manifest.spec.processes.find(id.process);
+  if (found == manifest.spec.processes.end()) return fail(Errc::not_found, "the release has no such process");
+  const spec::Process& process = found->second;
+  const fs::path app = node.paths.slot(id.app, manifest.release) / "app";
+
+  supervise::InstancePlan plan{.id = id,
+                               .argv = {},
+                               .environment = environment,
+                               .directory = {},
+                               .uid = who.uid,
+                               .gid = who.gid,
+                               .stop = process.stop,
+                               .restart = process.restart,
+                               .logs = manifest.spec.logs,
+                               .log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number),
+                               .listen_env = process.listen_env};
+  BERTH_TRY(plan.argv, find_command(app, process.command, environment));
+  BERTH_TRY(plan.directory, find_directory(app, process.directory));
+  BERTH_TRY(plan.startup, resolve_probe(app, process.startup, environment));
+  BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, environment));
+  BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, environment));
+  return plan;
+}
+
+}  // namespace
+
+Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                                              const Environment& environment) {
+  auto plan = plan_process(node, manifest, id, who, environment);
+  if (!plan) return pass(std::move(plan.error()), fmt::format("{}@{}: process {}", id.app, manifest.release, id.process));
+  return plan;
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,105 @@
+#include "daemon/deploy/plan_fixture.h"
+
+namespace berth::deploy {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class InstancePlanTest : public PlanFixture {
+ protected:
+  Result<supervise::InstancePlan> plan() const { return plan_instance(node, manifest, id, {.uid = 61184, .gid = 61185}, environment()); }
+  Error refused(std::vector<std::string> command) {
+    process().command = std::move(command);
+    return error_of(plan());
+  }
+};
+
+TEST_F(InstancePlanTest, SaysAllThatTheSupervisorNeeds) {
+  process().stop = {.signal = 3, .grace = spec::milliseconds(5000)};
+  process().restart = spec::Restart::on_failure;
+  process().listen_env = {{"NGINX", "${FD_http};"}};
+  process().liveness = spec::Probe{.path = "/healthz"};
+  manifest.spec.logs.keep_bytes = 1234;
+  const auto made = plan();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->id, id);
+  EXPECT_THAT(made->argv, ElementsAre((slot() / "app/bin/server").string(), "--port", "20001"));
+  EXPECT_EQ(made->environment, environment());
+  EXPECT_EQ(made->directory, slot() / "app");
+  EXPECT_EQ(made->uid, 61184u);
+  EXPECT_EQ(made->gid, 61185u);
+  EXPECT_EQ(made->stop, process().stop);
+  EXPECT_EQ(made->restart, spec::Restart::on_failure);
+  EXPECT_EQ(made->logs.keep_bytes, 1234u);
+  EXPECT_EQ(made->log_directory, folder.path() / "logs/web/web.1");
+  EXPECT_EQ(made->listen_env.at("NGINX"), "${FD_http};") << "descriptors are known to the supervisor only";
+  EXPECT_EQ(made->liveness, process().liveness);
+  EXPECT_FALSE(made->readiness);
+  EXPECT_THAT(made->sockets, IsEmpty());
+}
+
+TEST_F(InstancePlanTest, ABareWordIsLookedUpInThePathOfTheInstanceTheSlotFirst) {
+  process().command = {"sh", "-c", "exit"};
+  EXPECT_EQ(plan()->argv[0], "/usr/bin/sh");
+  put("app/bin/sh", "#!/bin/sh\n", 0755);
+  EXPECT_EQ(plan()->argv[0], slot() / "app/bin/sh");
+  process().command = {"/bin/sh"};
+  EXPECT_EQ(plan()->argv[0], "/bin/sh");
+}
+
+TEST_F(InstancePlanTest, ACommandThatIsNotThereIsToldWithAppProcessAndPath) {
+  const auto missing = refused({"bin/serve", "x"});
+  EXPECT_EQ(missing.code, Errc::not_found);
+  EXPECT_THAT(missing.message, AllOf(HasSubstr("web@v1: process web"), HasSubstr("'bin/serve'"), HasSubstr((slot() / "app/bin/serve").string())));
+  EXPECT_THAT(refused({"no-such-program"}).message, AllOf(HasSubstr("'no-such-program'"), HasSubstr("/usr/bin")));
+  EXPECT_EQ(refused({"/no/such/program"}).code, Errc::not_found);
+  EXPECT_EQ(refused({"bin"}).code, Errc::not_found) << "a bare word is no folder of the slot";
+  EXPECT_EQ(refused({"./bin"}).code, Errc::not_found);
+  put("app/bin/data", "x", 0644);
+  EXPECT_THAT(refused({"bin/data"}).message, HasSubstr("can be executed"));
+  EXPECT_EQ(refused({""}).code, Errc::usage);
+}
+
+TEST_F(InstancePlanTest, ACommandMustNotLeaveTheSlot) {
+  EXPECT_EQ(refused({"../../../../../../../../../../bin/sh"}).code, Errc::not_found);
+  fs::create_symlink("/bin/sh", slot() / "app/bin/link");
+  EXPECT_EQ(refused({"bin/link"}).code, Errc::not_found);
+  fs::create_symlink("server", slot() / "app/bin/again");
+  process().command = {"bin/again"};
+  EXPECT_EQ(plan()->argv[0], slot() / "app/bin/again") << "a program may look at the name it was called by";
+}
+
+TEST_F(InstancePlanTest, AnUnknownVariableIsRefusedByName) {
+  const auto unknown = refused({"bin/server", "${GREETNG}"});
+  EXPECT_EQ(unknown.code, Errc::usage);
+  EXPECT_THAT(unknown.message, AllOf(HasSubstr("web@v1: process web"), HasSubstr("GREETNG")));
+}
+
+TEST_F(InstancePlanTest, TheWorkingFolderIsBelowTheSlot) {
+  fs::create_directories(slot() / "app/site");
+  process().directory = "site";
+  EXPECT_EQ(plan()->directory, slot() / "app/site");
+  process().directory = "nothing";
+  EXPECT_EQ(error_of(plan()).code, Errc::not_found);
+  process().directory = "../config";
+  EXPECT_EQ(error_of(plan()).code, Errc::not_found);
+}
+
+TEST_F(InstancePlanTest, CommandsOfProbesAreFoundInTheSameWay) {
+  put("app/bin/check", "#!/bin/sh\n", 0755);
+  process().readiness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"bin/check", "${PORT}"}};
+  EXPECT_THAT(plan()->readiness->command, ElementsAre((slot() / "app/bin/check").string(), "20001"));
+  process().readiness->command = {"bin/missing"};
+  EXPECT_THAT(error_of(plan()).message, HasSubstr("bin/missing"));
+}
+
+TEST_F(InstancePlanTest, AProcessThatTheReleaseDoesNotHaveIsNotFound) {
+  id.process = "worker";
+  EXPECT_THAT(error_of(plan()).message, HasSubstr("process worker"));
+}
+
+}  // namespace
+}  // namespace berth::deploy

@@ -1,0 +1,39 @@
+#include "daemon/deploy/plan_fixture.h"
+
+namespace berth::deploy {
+namespace {
+
+using testing::HasSubstr;
+
+using RunAsTest = PlanFixture;
+
+TEST_F(RunAsTest, AnAppRunsAsItsOwnUserUnlessItsSpecNamesOne) {
+  const auto own = run_as(manifest, 61184);
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->uid, 61184u);
+  EXPECT_EQ(own->gid, 61184u);
+
+  manifest.spec.user = "root";
+  const auto root = run_as(manifest, 61184);
+  ASSERT_TRUE(root);
+  EXPECT_EQ(root->uid, 0u);
+  EXPECT_EQ(root->gid, 0u);
+
+  manifest.spec.user = "daemon";
+  const auto named = run_as(manifest, 61184);
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->uid, 1u);
+  EXPECT_EQ(named->gid, 1u);
+}
+
+TEST_F(RunAsTest, AUserThatTheNodeDoesNotHaveIsRefusedByName) {
+  manifest.spec.user = "nobody-of-that-name";
+  const auto refused = error_of(run_as(manifest, 61184));
+  EXPECT_EQ(refused.code, Errc::usage);
+  EXPECT_THAT(refused.message, HasSubstr("web@v1: this node has no user 'nobody-of-that-name'"));
+}
+
+TEST_F(RunAsTest, AnAppWithoutAUserYetNeverFallsBackToRoot) { EXPECT_EQ(error_of(run_as(manifest, -1)).code, Errc::internal); }
+
+}  // namespace
+}  // namespace berth::deploy

@@ -26,6 +26,11 @@ class WriteLayer : public FolderTest {
     for (char& c : out) c = static_cast<char>(random());
     return out;
   }
+  void expect_chunks(const WrittenLayer& layer) const {
+    const std::string whole = bytes();
+    for (std::size_t i = 0; i < layer.index.chunks.size(); ++i)
+      EXPECT_EQ(layer.index.chunks[i], crypto::sha256_hex(std::string_view(whole).substr(i * kChunk, kChunk))) << i;
+  }
   static std::string unpacked(std::string_view frame, std::uint64_t size) {
     std::string out(size, '\0');
     EXPECT_EQ(ZSTD_decompress(out.data(), out.size(), frame.data(), frame.size()), size);
@@ -67,7 +72,7 @@ TEST_F(WriteLayer, SaysWhatItWroteInAnIndexThatParses) {
   EXPECT_EQ(layer.ref.blob.size, fs::file_size(blob));
   EXPECT_EQ(layer.ref.blob.sha256, crypto::sha256_hex(bytes()));
   ASSERT_EQ(layer.index.chunks.size(), 4u);
-  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(layer.index.chunks[i], crypto::sha256_hex(std::string_view(bytes()).substr(i * kChunk, kChunk)));
+  expect_chunks(layer);
 
   const std::string text = to_canonical_json(layer.index);
   EXPECT_EQ(layer.ref.index, (BlobRef{.sha256 = crypto::sha256_hex(text), .size = text.size()}));
@@ -77,12 +82,13 @@ TEST_F(WriteLayer, SaysWhatItWroteInAnIndexThatParses) {
 }
 
 TEST_F(WriteLayer, CutsFramesThatStandAlone) {
-  const std::string big = noise(24u << 20, 2);
+  const std::string big = noise(2'500'000, 2) + std::string(22u << 20, 'a');  // so that a chunk lies over two frames
   put("a", big);
   put("z", std::string(20u << 20, 'z'));
   const WrittenLayer layer = write(1);
   const std::string whole = bytes();
   ASSERT_EQ(layer.index.frames.size(), 3u);
+  expect_chunks(layer);
   std::string tar_again;
   for (const Frame& frame : layer.index.frames) {
     const std::string_view part = std::string_view(whole).substr(frame.offset, frame.size);
@@ -98,7 +104,7 @@ TEST_F(WriteLayer, CutsFramesThatStandAlone) {
 
 /// The most that a decoder has to keep, at the level that keeps the most.
 TEST_F(WriteLayer, NeedsAWindowOfAtMostEightMebibytes) {
-  put("a", noise(17u << 20, 3));
+  put("a", noise(100'000, 3) + std::string(17u << 20, 'a'));
   const WrittenLayer layer = write(19);
   const std::string whole = bytes();
   const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> decoder(ZSTD_createDCtx(), ZSTD_freeDCtx);
@@ -117,7 +123,7 @@ TEST_F(WriteLayer, NeedsAWindowOfAtMostEightMebibytes) {
 
 TEST_F(WriteLayer, IsReadByStockTar) {
   put_all_kinds();
-  put("noise", noise(17u << 20, 4));
+  put("noise", noise(2u << 20, 4) + std::string(16u << 20, 'a'));
   write();
   const fs::path out = temporary.path() / "out";
   fs::create_directory(out);

@@ -19,7 +19,4 @@ std::string wrong_target(std::string_view path, std::string_view target);
 /// The folder a path lies in; empty at the top.
 std::string_view parent_of(std::string_view path);
 
-/// Whether the bytes are UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates.
-bool is_utf8(std::string_view text);
-
 }  // namespace berth::bundle

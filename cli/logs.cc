@@ -10,7 +10,6 @@
 #include "cli/verbs.h"
 #include "core/logs/log_reader.h"
 #include "core/logs/log_watch.h"
-#include "core/utf8.h"
 
 namespace berth::cli {
 namespace {

@@ -40,7 +40,11 @@ struct Backend {
 ///
 /// `socket`: every instance has a listening socket of its own in the port's SO_REUSEPORT group; a classic BPF program picks among those that
 /// serve, and sends each instance's probe address to that instance alone. `port`: one nftables table, replaced in one call.
-/// For one event loop; what blocks goes to the pool. The order of a group's sockets is kept below `run`, since it outlives berthd.
+/// For one event loop; what blocks goes to the pool.
+///
+/// What the kernel has goes on while berthd is away. After a restart: `take_back` every socket that keepers held, those of instances that are to be stopped
+/// included; `claim`; `serve`; and when all is known, `settle`. Until a port is served or given up again, the kernel does with it what it did.
+/// An app may change how a port is reached: both kinds are claimed while it does, and the last `serve` of the port holds.
 class Router {
  public:
   Router(boost::asio::any_io_executor executor, io::Pool& pool, std::filesystem::path run);
@@ -51,7 +55,7 @@ class Router {
   /// An equal claim is fine. What is routed stays as it is.
   boost::asio::awaitable<Result<void>> claim(Public port);
 
-  /// Gives the public port up; nothing is routed any more.
+  /// Gives the public port up: nothing is routed to that process in that way any more, and its listening sockets end.
   boost::asio::awaitable<Result<void>> give_up(Public port);
 
   /// The listening socket of an instance, made at need; the descriptor stays the router's.
@@ -60,6 +64,9 @@ class Router {
   Result<void> take_back(Public port, const InstanceId& id, Fd socket);
   /// Ends an instance's listening socket, which leaves the group at once whoever still holds it. For instances that are stopped.
   Result<void> close_listener(Public port, const InstanceId& id);
+
+  /// With `Routing::port`: keeps the outside away from the private port of an instance that starts. Those that serve, or did, are kept so anyway.
+  boost::asio::awaitable<Result<void>> shield(Public port, Backend backend);
 
   /// From now on new connections go to exactly these instances; established ones stay where they are. When it returns the kernel does so.
   boost::asio::awaitable<Result<void>> serve(Public port, std::vector<Backend> backends);
@@ -70,15 +77,20 @@ class Router {
   /// Where a probe reaches this instance and no other.
   io::Endpoint probe_endpoint(const Public& port, const Backend& backend) const;
 
-  /// Established connections of an instance, those it has yet to accept included (sock_diag). `pids`: its processes.
+  /// Established connections of an instance, those it has yet to accept included (sock_diag), and handshakes that began before a switch and may still
+  /// end at it. `pids`: its processes.
   boost::asio::awaitable<Result<int>> connections(Public port, Backend backend, std::vector<pid_t> pids);
+
+  /// After start-up: drops what an earlier berthd left for ports that nobody claimed.
+  boost::asio::awaitable<Result<void>> settle();
 
   /// Watches nftables and puts the table back when somebody flushed it; `on_repair` is told. Runs until cancelled.
   boost::asio::awaitable<void> watch(std::function<void(std::string)> on_repair);
 
- private:
   struct State;
-  std::unique_ptr<State> state_;
+
+ private:
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace berth::route

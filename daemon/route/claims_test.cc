@@ -1,0 +1,105 @@
+#include <fmt/core.h>
+
+#include "daemon/route/port_owner.h"
+#include "daemon/route/router_fixture.h"
+
+namespace berth::route {
+namespace {
+
+class Claims : public RouterFixture, public testing::WithParamInterface<spec::Routing> {
+ protected:
+  Error refusal(const Public& wanted) {
+    const auto claimed = claim(wanted);
+    EXPECT_FALSE(claimed);
+    return claimed ? Error{} : claimed.error();
+  }
+  const Public port = by(GetParam());
+};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Claims, testing::Values(spec::Routing::socket, spec::Routing::port),
+                         [](const auto& kind) { return std::string(kind.param == spec::Routing::socket ? "Socket" : "Port"); });
+
+TEST_P(Claims, NameAnotherProgramThatListensThere) {
+  for (const bool shared : {false, true}) {
+    for (const auto* address : {"::", "127.0.0.1"}) {
+      Fd listener = listen_at(address, port.port, shared);
+      ASSERT_TRUE(listener);
+      Server server(listener.get(), "foreign");
+      listener.reset();
+      const Error error = refusal(port);
+      EXPECT_EQ(error.code, Errc::conflict);
+      EXPECT_NE(error.message.find(fmt::format("port 8080: daemon_route_te (pid {}) listens there", server.pid())), std::string::npos) << error.message;
+    }
+  }
+  ASSERT_OK(claim(port));
+}
+
+TEST_P(Claims, NameAnotherAppThatHasThePort) {
+  ASSERT_OK(claim(port));
+  ASSERT_OK(claim(port));
+  const Public shop{.app = "shop", .process = "web", .port = port.port, .kind = GetParam()};
+  const Error error = refusal(shop);
+  EXPECT_EQ(error.code, Errc::conflict);
+  EXPECT_NE(error.message.find("port 8080 of shop/web: the app web has it already"), std::string::npos) << error.message;
+  ASSERT_OK(give_up(port));
+  ASSERT_OK(claim(shop));
+}
+
+TEST_P(Claims, KeepOtherProgramsFromThePort) {
+  ASSERT_OK(claim(port));
+  EXPECT_FALSE(listen_at("::", port.port));
+  EXPECT_FALSE(listen_at("127.0.0.1", port.port));
+  ASSERT_OK(give_up(port));
+  EXPECT_TRUE(listen_at("::", port.port));
+}
+
+TEST_P(Claims, AreNeededToServe) {
+  const auto served = serve(port, {{.id = id("v1"), .private_port = 20001}});
+  ASSERT_FALSE(served);
+  EXPECT_EQ(served.error().code, Errc::internal);
+  EXPECT_FALSE(router->listener(port, id("v1")));
+  EXPECT_TRUE(give_up(port)) << "what is not claimed can be given up";
+}
+
+class ChangeOfKind : public RouterFixture {};
+
+TEST_F(ChangeOfKind, MovesAnAppFromOneRoutingToTheOtherAndBackUnderLoad) {
+  const Public by_socket = by(spec::Routing::socket), by_port = by(spec::Routing::port);
+  ASSERT_OK(claim(by_socket));
+  const Backend old{.id = id("v1")}, fresh{.id = id("v2"), .private_port = 20001};
+  const auto listener = router->listener(by_socket, old.id);
+  ASSERT_OK(listener);
+  Server old_server(*listener, "v1");
+  ASSERT_OK(serve(by_socket, {old}));
+  Load load(8080);
+  load.await(50);
+
+  ASSERT_OK(claim(by_port));
+  Server fresh_server(listen_at("::", 20001).get(), "v2");
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_OK(serve(by_port, {fresh}));
+    EXPECT_EQ(ask("127.0.0.1", 8080), "v2");
+    EXPECT_TRUE(router->serving(by_socket).empty());
+    const auto probe = router->probe_endpoint(by_socket, old);
+    EXPECT_EQ(ask(probe.address, probe.port, probe.from_address), "v1") << "its probe is not redirected";
+    load.await(50);
+    ASSERT_OK(serve(by_socket, {old}));
+    EXPECT_EQ(ask("::1", 8080), "v1");
+    load.await(50);
+  }
+  ASSERT_OK(serve(by_port, {fresh}));
+  drain(by_socket, old, old_server.pid());
+  old_server.stop();
+  ASSERT_OK(router->close_listener(by_socket, old.id));
+  ASSERT_OK(give_up(by_socket));
+  load.await(50);
+  EXPECT_EQ(router->serving(by_port), std::vector<Backend>{fresh}) << "giving one kind up leaves the other";
+  load.end();
+  EXPECT_EQ(load.failures, std::vector<std::string>());
+  ASSERT_OK(give_up(by_port));
+}
+
+TEST(PortOwner, SaysSoWhenProcDoesNotShowIt) { EXPECT_EQ(holder_of(4294967295u), "a program that /proc does not show"); }
+
+}  // namespace
+}  // namespace berth::route

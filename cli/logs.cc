@@ -10,6 +10,7 @@
 #include "cli/verbs.h"
 #include "core/logs/log_reader.h"
 #include "core/logs/log_watch.h"
+#include "core/utf8.h"
 
 namespace berth::cli {
 namespace {

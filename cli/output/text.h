@@ -12,9 +12,6 @@ namespace berth::cli {
 /// not UTF-8 become `\x1b`, `\u202e`. What an app or a server said is printed on a terminal only through this.
 std::string printable(std::string_view text);
 
-/// `text` with bytes that are not UTF-8 replaced by U+FFFD, for JSON.
-std::string as_utf8(std::string_view text);
-
 /// How many columns a terminal gives it; a code point counts as one.
 std::size_t columns(std::string_view text);
 

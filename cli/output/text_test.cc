@@ -25,10 +25,6 @@ TEST(Printable, ShowsWhatCouldSteerATerminal) {
   for (const auto& [raw, safe] : table) EXPECT_EQ(printable(raw), safe);
 }
 
-TEST(AsUtf8, ReplacesOtherBytes) {
-  EXPECT_EQ(as_utf8("a\xff\x1b"), "a\xEF\xBF\xBD\x1b");
-}
-
 TEST(Shorten, CountsColumnsAndNotBytes) {
   EXPECT_EQ(shorten("größe", 5), "größe");
   EXPECT_EQ(shorten("größen", 5), "größ…");

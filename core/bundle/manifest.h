@@ -63,10 +63,18 @@ struct Manifest {
   bool operator==(const Manifest&) const = default;
 };
 
-/// Canonical JSON (OLPC), the bytes that are signed for.
+inline constexpr std::uint64_t kLargestBlob = std::uint64_t{1} << 40;  ///< bytes, of a tar as well
+inline constexpr std::uint64_t kLargestIndex = 64u << 20;
+
+/// Every rule a manifest has beyond its shape: names, digests, sizes; each variable is declared by the app and has a value or a reference, never both;
+/// `features` and `attachments` are sorted. `Errc::trust` names the member. What is to be signed is checked by this first.
+Result<void> check(const Manifest& manifest);
+
+/// Canonical JSON (OLPC), the bytes that are signed for. Of a manifest that `check` accepts.
 std::string to_canonical_json(const Manifest& manifest);
 
-/// Reads a manifest strictly: unknown members, other formats and bad names are refused with `Errc::trust`, naming the member.
+/// Reads a manifest strictly: unknown members, other formats and bad names are refused with `Errc::trust`, naming the member, as is every form of it but
+/// the canonical one.
 Result<Manifest> parse_manifest(std::string_view text);
 
 /// The name of a release's TUF target: `web/production/v42.json`.

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
+#include "core/bundle/entry_rules.h"
 #include "core/bundle/layer.h"
 #include "core/result.h"
 
@@ -48,25 +48,25 @@ class TarReader {
   std::uint64_t position() const { return position_; }
 
  private:
-  enum class State { header, pax, pax_header, content, padding, second_end, ended };
+  enum class State { header, content, padding, end, ended };  // `end`: the second of the two blocks of zeros comes
 
-  Result<bool> gather(std::string_view& bytes, std::size_t size);
-  Result<Step> take_content(std::string_view& bytes);
-  Result<void> take_header();
-  Result<void> take_pax();
+  bool gather(std::string_view& bytes);
+  Step take_content(std::string_view& bytes);
+  Result<void> take_padding(std::string_view& bytes);
+  Result<bool> take_header();
   Result<void> accept(std::string_view blocks);
   std::unexpected<Error> refuse(std::string_view what) const;
 
   State state_ = State::header;
   std::string gathered_;       // of the header that is being read, with its pax blocks
-  std::size_t wanted_ = 0;     // how much of it is known to come
+  std::size_t wanted_ = 512;   // how much of it is known to come
   std::uint64_t left_ = 0;     // of the file's content
   std::uint64_t padding_ = 0;  // after it
   std::uint64_t position_ = 0;
   std::size_t count_ = 0;
   Entry entry_;
   std::string_view data_;
-  std::unordered_set<std::string> directories_;
+  EntryRules rules_;
 };
 
 }  // namespace berth::bundle

@@ -31,8 +31,8 @@ struct Tree {
 
 /// Lists `root` and hashes its files. Never follows a symlink, and never leaves `root`. Modes are made canonical: 0755 for folders and files that their
 /// owner may execute, else 0644. Fails with `Errc::usage` (`Errc::trust` where `strict`), naming the path, for what a layer cannot have: devices, sockets,
-/// FIFOs, links that are absolute or lead out of the tree, names with control characters or that are not UTF-8, paths over 1024 bytes, more than half a
-/// million of them.
+/// FIFOs, links that are absolute or lead out of the tree, names with control characters or that are not UTF-8, paths over 1024 bytes, more than 200,000
+/// of them.
 Result<Tree> list_tree(const std::filesystem::path& root, const ListOptions& options = {});
 
 /// Whether what lies on the disk is what was signed: `Errc::trust` names the first path that differs, and how.

@@ -140,13 +140,17 @@ struct ServerLimits {
 };
 
 /// An HTTP/1.1 server: keep-alive, bounded, one coroutine a connection. Half a request, two lengths, an oversized header get an
-/// RFC 9110 status and the end of the connection.
+/// RFC 9110 status and the end of the connection. Everything happens on the executor, where it is destroyed too.
 class HttpServer {
  public:
   HttpServer(boost::asio::any_io_executor executor, Handler handler, ServerLimits limits = {});
-  ~HttpServer();  ///< closes everything
+  /// Closes everything. Handlers that are at work are cancelled: they end in later turns of the loop, and what they use must live until then.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
 
-  /// Listens at `path` (an old socket there is removed), with that mode and group (-1: as it is).
+  /// Listens at `path`, with that mode and group (-1: as it is). A socket there that nobody listens at is removed; where somebody does, it fails with
+  /// `Errc::conflict`.
   Result<void> listen_unix(const std::string& path, mode_t mode, gid_t group);
   /// Listens at a numeric address; port 0 takes a free one.
   Result<void> listen_tcp(const std::string& address, std::uint16_t port);

@@ -10,14 +10,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "core/io/task_end.h"
 #include "core/io/turn_clock.h"
 
 namespace berth::io {
-namespace {
-
 namespace asio = boost::asio;
 
-/// A coroutine that was cancelled may end by this exception; any other is a broken invariant.
 void end_of_task(const std::string& name, const std::exception_ptr& thrown) {
   if (!thrown) return;
   std::string why = "an unknown exception";
@@ -33,8 +31,6 @@ void end_of_task(const std::string& name, const std::exception_ptr& thrown) {
   std::fprintf(stderr, "berth: the task '%s' threw: %s\n", name.c_str(), why.c_str());
   std::abort();
 }
-
-}  // namespace
 
 struct Loop::State {
   asio::io_context context{1};

@@ -1,5 +1,4 @@
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -11,29 +10,10 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "core/io/loop.h"
+#include "core/io/signals_blocked.h"
 
 namespace berth::io {
-namespace {
-
 namespace asio = boost::asio;
-
-/// Signals are the loop's business: threads that are started while this lives get none.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
-}  // namespace
 
 struct Pool::State {
   void work() {

@@ -105,7 +105,7 @@ struct AppSpec {
   bool operator==(const AppSpec&) const = default;
 };
 
-/// The variables whose `${NAME}` a command of `process` may have: what berth gives every instance, `PORT` with `Routing::port`, and what `spec` declares.
+/// The variables whose `${NAME}` a command of `process` may have: what berth gives every instance, its `PORT` where it has one, and what `spec` declares.
 std::vector<std::string> known_variables(const AppSpec& spec, const Process& process);
 
 /// Names that berth gives a value itself, so that no app may declare them: `BERTH_…`, `LISTEN_…`, `PORT`, `HOME` and more.

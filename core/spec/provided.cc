@@ -7,16 +7,15 @@ namespace berth::spec {
 namespace {
 
 /// What an instance's environment has beside the declared variables, and is there when its command is expanded (DESIGN 4).
-constexpr std::array<std::string_view, 15> kProvided{
-    "PATH",           "HOME",          "LANG",       "TZ",             "TMPDIR",         "BERTH_APP",     "BERTH_ENV",      "BERTH_RELEASE",
-    "BERTH_BUILD",    "BERTH_PROCESS", "BERTH_NODE", "BERTH_INSTANCE", "BERTH_DATA_DIR", "BERTH_RUN_DIR", "BERTH_CONFIG_DIR"};
+constexpr std::array<std::string_view, 16> kProvided{
+    "PATH",        "HOME",          "LANG",       "TZ",             "TMPDIR",         "BERTH_APP",     "BERTH_ENV",        "BERTH_RELEASE",
+    "BERTH_BUILD", "BERTH_PROCESS", "BERTH_NODE", "BERTH_INSTANCE", "BERTH_DATA_DIR", "BERTH_RUN_DIR", "BERTH_CONFIG_DIR", "BERTH_SECRETS_DIR"};
 
 }  // namespace
 
 std::vector<std::string> known_variables(const AppSpec& spec, const Process& process) {
   std::vector<std::string> known(kProvided.begin(), kProvided.end());
-  known.emplace_back("BERTH_SECRETS_DIR");
-  if (process.routing == Routing::port) known.emplace_back("PORT");
+  if (process.routing != Routing::none) known.emplace_back("PORT");
   for (const auto& [name, variable] : spec.variables) known.push_back(name);
   return known;
 }

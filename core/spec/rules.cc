@@ -35,15 +35,18 @@ bool stays_below(std::string_view path) {
 }
 
 /// What `text` refers to must be known when an instance starts: better said now than then.
-void check_references(std::string_view text, const std::vector<std::string>& known, const Complaints& complaints, const std::string& key) {
+void check_references(std::string_view text, const AppSpec& spec, const std::vector<std::string>& known, const Complaints& complaints) {
+  const std::string key = "command";
   const auto names = references(text);
   if (!names) return complaints.add(key, "is malformed: " + names.error().message);
   for (const std::string& name : *names) {
-    if (std::ranges::find(known, name) != known.end()) continue;
+    const auto declared = spec.variables.find(name);
+    const bool secret = name.starts_with("secret:") || (declared != spec.variables.end() && declared->second.secret);
+    if (!secret && std::ranges::find(known, name) != known.end()) continue;
     if (name == "PORT") {
-      complaints.add(key, "has ${PORT}, which only a process with 'port' is given");
-    } else if (name.starts_with("secret:")) {
-      complaints.add(key, fmt::format("has ${{{}}}: a command line is no place for a secret, since everybody can read it; use a file that ends in .tmpl", name));
+      complaints.add(key, "has ${PORT}, which only a process with 'port' or 'socket' is given");
+    } else if (secret) {
+      complaints.add(key, fmt::format("has ${{{}}}: a command line is no place for a secret, since everybody can read it; let the app read the variable, or a file that ends in .tmpl", name));
     } else {
       const auto meant = nearest(name, known);
       complaints.add(key, fmt::format("has ${{{}}}, which is neither declared as [env.{}] nor given by berth{}", name, name,
@@ -79,7 +82,7 @@ void check_process(const AppSpec& spec, const std::string& name, const Process& 
   const Complaints complaints = all.below(name);
   if (check_command(process.command, complaints, "command")) {
     const auto known = known_variables(spec, process);
-    for (const std::string& argument : process.command) check_references(argument, known, complaints, "command");
+    for (const std::string& argument : process.command) check_references(argument, spec, known, complaints);
   }
   check_routing(process, complaints);
   check_listen_env(process, complaints);

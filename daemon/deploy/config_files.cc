@@ -21,6 +21,21 @@ constexpr std::size_t kMostTemplate = 4u << 20;  // bytes
 constexpr std::size_t kMostFile = 64u << 20;     // bytes; it ends up in memory, where /run is
 constexpr std::string_view kTemplate = ".tmpl";
 
+/// A file that its owner alone may read.
+Result<void> write_private(const fs::path& path, std::string_view content, mode_t mode, RunAs who) {
+  BERTH_TRY(const Fd file, files::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  BERTH_CHECK(files::write_all(file.get(), content, path.string()));
+  if (::fchown(file.get(), who.uid, who.gid) != 0 || ::fchmod(file.get(), mode) != 0) return fail_errno("hand over " + path.string());
+  return {};
+}
+
+/// Closes a folder that is complete.
+Result<void> hand_over_folder(const fs::path& path, RunAs who) {
+  if (::chmod(path.c_str(), 0500) != 0) return fail_errno("chmod " + path.string());
+  if (::lchown(path.c_str(), who.uid, who.gid) != 0) return fail_errno("chown " + path.string());
+  return {};
+}
+
 /// One rendering. Until it is done everything belongs to berthd's user, so nobody can put a symlink in its way.
 struct Rendering {
   fs::path from;
@@ -30,13 +45,7 @@ struct Rendering {
   Result<void> folder(const fs::path& source, const fs::path& target) const;
   Result<void> entry(const fs::directory_entry& source, const fs::path& target) const;
   Result<void> file(const fs::path& source, fs::path target) const;
-  Result<void> hand_over(const fs::path& path) const;
 };
-
-Result<void> Rendering::hand_over(const fs::path& path) const {
-  if (::lchown(path.c_str(), who.uid, who.gid) != 0) return fail_errno("chown " + path.string());
-  return {};
-}
 
 Result<void> Rendering::file(const fs::path& source, fs::path target) const {
   const bool is_template = source.filename().native().ends_with(kTemplate) && source.filename() != kTemplate;
@@ -51,14 +60,11 @@ Result<void> Rendering::file(const fs::path& source, fs::path target) const {
   struct stat status{};
   if (::stat(source.c_str(), &status) != 0) return fail_errno("stat " + source.string());
   const mode_t mode = (status.st_mode & 0100) != 0 ? 0500 : 0400;
-  auto out = files::open(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-  if (!out && out.error().code == Errc::exists)
+  auto written = write_private(target, content, mode, who);
+  if (!written && written.error().code == Errc::exists)
     return fail(Errc::usage, fmt::format("config/{0} is there twice: as a file, and as {0}.tmpl",
                                          (source.parent_path() / target.filename()).lexically_relative(from).string()));
-  if (!out) return std::unexpected(std::move(out.error()));
-  BERTH_CHECK(files::write_all(out->get(), content, target.string()));
-  if (::fchown(out->get(), who.uid, who.gid) != 0 || ::fchmod(out->get(), mode) != 0) return fail_errno("hand over " + target.string());
-  return {};
+  return written;
 }
 
 Result<void> Rendering::entry(const fs::directory_entry& source, const fs::path& target) const {
@@ -71,7 +77,8 @@ Result<void> Rendering::entry(const fs::directory_entry& source, const fs::path&
   // The app follows it with its own rights; berthd never does.
   fs::copy_symlink(source.path(), target, failed);
   if (failed) return fail_errno("make " + target.string(), failed.value());
-  return hand_over(target);
+  if (::lchown(target.c_str(), who.uid, who.gid) != 0) return fail_errno("chown " + target.string());
+  return {};
 }
 
 Result<void> Rendering::folder(const fs::path& source, const fs::path& target) const {
@@ -82,8 +89,7 @@ Result<void> Rendering::folder(const fs::path& source, const fs::path& target) c
   for (; !failed && entries != fs::directory_iterator(); entries.increment(failed))
     BERTH_CHECK(entry(*entries, target / entries->path().filename()));
   if (failed && failed.value() != ENOENT) return fail_errno("list " + source.string(), failed.value());
-  if (::chmod(target.c_str(), 0500) != 0) return fail_errno("chmod " + target.string());
-  return hand_over(target);
+  return hand_over_folder(target, who);
 }
 
 }  // namespace
@@ -99,6 +105,12 @@ std::map<std::string, std::string> template_values(const NodeFacts& node, const 
 
 Result<void> render_config(const fs::path& from, const fs::path& to, RunAs who, const std::map<std::string, std::string>& values) {
   return Rendering{.from = from, .who = who, .values = values}.folder(from, to);
+}
+
+Result<void> write_secrets(const fs::path& to, RunAs who, const std::map<std::string, std::string>& secrets) {
+  if (::mkdir(to.c_str(), 0700) != 0) return fail_errno("make " + to.string());
+  for (const auto& [name, value] : secrets) BERTH_CHECK(write_private(to / name, value, 0400, who));
+  return hand_over_folder(to, who);
 }
 
 }  // namespace berth::deploy

@@ -18,4 +18,7 @@ std::map<std::string, std::string> template_values(const NodeFacts& node, const 
 Result<void> render_config(const std::filesystem::path& from, const std::filesystem::path& to, RunAs who,
                            const std::map<std::string, std::string>& values);
 
+/// Makes the folder `to` (which is not there yet) with a file for each secret, named as its variable, for `who` alone.
+Result<void> write_secrets(const std::filesystem::path& to, RunAs who, const std::map<std::string, std::string>& secrets);
+
 }  // namespace berth::deploy

@@ -1,6 +1,4 @@
-#include <algorithm>
 #include <cctype>
-#include <string_view>
 
 #include <fmt/core.h>
 
@@ -9,12 +7,6 @@
 
 namespace berth::deploy {
 namespace {
-
-/// What berth alone says; the keeper and the supervisor add some of it.
-bool is_reserved(std::string_view name) {
-  constexpr std::string_view kNames[] = {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"};
-  return name.starts_with("BERTH_") || std::ranges::find(kNames, name) != std::end(kNames);
-}
 
 /// `web-api` → `PORT_WEB_API`
 std::string port_variable(const std::string& process) {
@@ -38,7 +30,7 @@ std::uint16_t port_of(const bundle::Manifest& manifest, const InstanceId& id, st
 
 InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
   const auto base = node.paths.run / "instances" / crypto::sha256_hex(to_string(id)).substr(0, 16);
-  return {.base = base, .config = base / "config", .run = base / "run", .tmp = base / "tmp"};
+  return {.base = base, .config = base / "config", .secrets = base / "secrets", .run = base / "run", .tmp = base / "tmp"};
 }
 
 std::map<std::string, std::string> environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
@@ -48,20 +40,16 @@ std::map<std::string, std::string> environment_of(const NodeFacts& node, const b
   const std::string app = (node.paths.slot(id.app, manifest.release) / "app").string();
 
   // What a release may say otherwise.
-  std::map<std::string, std::string> environment = {
-      {"PATH", app + "/bin:/usr/local/bin:/usr/bin:/bin"},
-      {"HOME", manifest.spec.writable_home ? data : folders.run},
-      {"LANG", "C.UTF-8"},
-      {"TZ", "UTC"},
-      {"TMPDIR", folders.tmp},
-  };
+  std::map<std::string, std::string> environment = {{"PATH", app + "/bin:/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
   for (const auto& [name, variable] : manifest.spec.variables)
     if (variable.preset && !variable.secret) environment[name] = *variable.preset;
   for (const auto& [name, value] : manifest.variables) environment[name] = value;
   for (const auto& [name, value] : secrets) environment[name] = value;
-  std::erase_if(environment, [](const auto& entry) { return is_reserved(entry.first); });
+  std::erase_if(environment, [](const auto& entry) { return spec::is_reserved_variable(entry.first); });
 
   // What it may not.
+  environment["HOME"] = manifest.spec.writable_home ? data : folders.run;
+  environment["TMPDIR"] = folders.tmp;
   if (const auto port = port_of(manifest, id, private_port); port != 0) {
     environment["PORT"] = std::to_string(port);
     environment[port_variable(id.process)] = std::to_string(port);
@@ -75,6 +63,7 @@ std::map<std::string, std::string> environment_of(const NodeFacts& node, const b
   environment["BERTH_CONFIG_DIR"] = folders.config;
   environment["BERTH_DATA_DIR"] = data;
   environment["BERTH_RUN_DIR"] = folders.run;
+  environment["BERTH_SECRETS_DIR"] = folders.secrets;
   if (const auto build = bundle::build_for(manifest, bundle::this_platform())) environment["BERTH_BUILD"] = build->digest;
   return environment;
 }

@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 
 #include <fcntl.h>
@@ -52,8 +53,15 @@ Result<void> give_data(const fs::path& data, const bundle::Manifest& manifest, R
   return {};
 }
 
-/// Puts the new folder in the old one's place in one step, and takes the old one away.
-Result<void> put_in_place(const fs::path& fresh, const fs::path& place) {
+/// Makes a folder anew by `fill` and puts it in the place of the one of before in one step; the latter stays where that fails.
+Result<void> replace_folder(const fs::path& place, const std::function<Result<void>(const fs::path&)>& fill) {
+  const fs::path fresh = place.string() + ".new";
+  BERTH_CHECK(files::remove_tree(fresh));  // a crash may have left it
+  auto filled = fill(fresh);
+  if (!filled) {
+    static_cast<void>(files::remove_tree(fresh));  // half of the secrets are of no use to anyone
+    return filled;
+  }
   if (::rename(fresh.c_str(), place.c_str()) == 0) return {};
   if (errno != ENOTEMPTY && errno != EEXIST) return fail_errno("make " + place.string());
   if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, place.c_str(), RENAME_EXCHANGE) != 0) return fail_errno("replace " + place.string());
@@ -73,13 +81,14 @@ Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& mani
   BERTH_CHECK(make_writable(folders.tmp, who));
   BERTH_CHECK(give_data(node.paths.data(id.app), manifest, who));
 
-  const fs::path fresh = base / "config.new";
-  BERTH_CHECK(files::remove_tree(fresh));  // a crash may have left it
-  auto rendered = render_config(node.paths.slot(id.app, manifest.release) / "config", fresh, who, template_values(node, environment, secrets));
-  if (rendered) rendered = put_in_place(fresh, folders.config);
-  if (rendered) return {};
-  static_cast<void>(files::remove_tree(fresh));  // half-rendered secrets are of no use to anyone
-  return pass(std::move(rendered.error()), fmt::format("{}@{}", manifest.app, manifest.release));
+  const auto render = [&](const fs::path& fresh) {
+    return render_config(node.paths.slot(id.app, manifest.release) / "config", fresh, who, template_values(node, environment, secrets));
+  };
+  const auto write = [&](const fs::path& fresh) { return write_secrets(fresh, who, secrets); };
+  auto replaced = replace_folder(folders.config, render);
+  if (replaced) replaced = replace_folder(folders.secrets, write);
+  if (!replaced) return pass(std::move(replaced.error()), fmt::format("{}@{}", manifest.app, manifest.release));
+  return {};
 }
 
 Result<void> remove_folders(const NodeFacts& node, const InstanceId& id) { return files::remove_tree(folders_of(node, id).base); }

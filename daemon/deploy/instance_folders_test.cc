@@ -21,6 +21,7 @@ TEST_F(InstanceFoldersTest, AreTheAppsOwnAndClosedToOthers) {
   put("config/site/robots.txt", "all");
   put("config/hook", "#!/bin/sh\n", 0755);
   fs::create_symlink("site/robots.txt", slot() / "config/link");
+  secrets = {{"PASSWORD", "hunter2"}};
   const auto prepared = prepare();
   ASSERT_TRUE(prepared) << prepared.error().message;
 
@@ -32,13 +33,15 @@ TEST_F(InstanceFoldersTest, AreTheAppsOwnAndClosedToOthers) {
   };
   for (const auto& [path, mode, uid] : {Row{folders.base, 0710, 0}, Row{folders.config, 0500, who.uid}, Row{folders.run, 0700, who.uid},
                                         Row{folders.tmp, 0700, who.uid}, Row{config() / "site", 0500, who.uid},
-                                        Row{config() / "site/robots.txt", 0400, who.uid}, Row{config() / "hook", 0500, who.uid}}) {
+                                        Row{config() / "site/robots.txt", 0400, who.uid}, Row{config() / "hook", 0500, who.uid},
+                                        Row{folders.secrets, 0500, who.uid}, Row{fs::path(folders.secrets) / "PASSWORD", 0400, who.uid}}) {
     EXPECT_EQ(status(path).st_mode & 07777u, mode) << path;
     EXPECT_EQ(status(path).st_uid, uid) << path;
     EXPECT_EQ(status(path).st_gid, who.gid) << path;
   }
   EXPECT_EQ(fs::read_symlink(config() / "link"), "site/robots.txt");
   EXPECT_EQ(status(config() / "link").st_uid, who.uid);
+  EXPECT_EQ(content(fs::path(folders.secrets) / "PASSWORD"), "hunter2");
 }
 
 TEST_F(InstanceFoldersTest, TemplatesAreRenderedAndOtherFilesAreNot) {
@@ -80,6 +83,7 @@ TEST_F(InstanceFoldersTest, PreparingAgainReplacesTheConfigurationAndKeepsWhatTh
   secrets = {{"PASSWORD", "second"}};
   ASSERT_TRUE(prepare());
   EXPECT_EQ(content(config() / "a.conf"), "second");
+  EXPECT_EQ(content(fs::path(folders_of(node, id).secrets) / "PASSWORD"), "second");
   std::string line;
   std::getline(open_before, line);
   EXPECT_EQ(line, "first") << "a file that is open stays as it was";

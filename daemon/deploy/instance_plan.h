@@ -27,15 +27,16 @@ Result<std::map<std::string, std::string>> resolve_secrets(const bundle::Manifes
 
 /// An instance's private folders, below `run`; made anew by `prepare_folders`.
 struct InstanceFolders {
-  std::string base;    ///< `<run>/instances/<16 hex digits of the instance's key>`
-  std::string config;  ///< BERTH_CONFIG_DIR: the release's files, templates rendered
-  std::string run;     ///< BERTH_RUN_DIR: writable
-  std::string tmp;     ///< TMPDIR: writable
+  std::string base;     ///< `<run>/instances/<16 hex digits of the instance's key>`
+  std::string config;   ///< BERTH_CONFIG_DIR: the release's files, templates rendered
+  std::string secrets;  ///< BERTH_SECRETS_DIR: a file for each secret, named as its variable
+  std::string run;      ///< BERTH_RUN_DIR: writable
+  std::string tmp;      ///< TMPDIR: writable
 };
 InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id);
 
-/// The environment of an instance (DESIGN 4): the release's variables and secrets, and what berth adds, but not LISTEN_*. `private_port`: with
-/// `Routing::port`; else 0. A secret's value is in it.
+/// The environment of an instance (DESIGN 4): the release's variables and secrets, and what berth adds, but not LISTEN_*. A release may say PATH, LANG and
+/// TZ itself, but no variable that `spec::is_reserved_variable` names. `private_port`: with `Routing::port`; else 0. A secret's value is in it.
 std::map<std::string, std::string> environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
                                                   std::uint16_t private_port, const std::map<std::string, std::string>& secrets);
 
@@ -45,7 +46,8 @@ Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundl
                                               const std::map<std::string, std::string>& environment);
 
 /// Makes the instance's folders and renders its configuration there, owned by `who`, closed to others. What a process that runs has open stays as it is:
-/// files are replaced by rename. Blocking. A template with an unknown name fails with `Errc::usage`, naming file and name.
+/// configuration and secrets are replaced as whole folders, by rename; what it wrote stays. Blocking. A template with an unknown name fails with
+/// `Errc::usage`, naming file and name; data that belong to another user than `who` likewise, saying what to do.
 Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                              const std::map<std::string, std::string>& environment, const std::map<std::string, std::string>& secrets);
 

@@ -1,0 +1,161 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/bundle/checks.h"
+#include "core/bundle/manifest.h"
+#include "core/json/json.h"
+
+namespace berth::bundle {
+namespace {
+
+using json::ObjectReader;
+
+constexpr std::int64_t kFormat = 1;
+constexpr std::size_t kMostBytes = 4u << 20;
+
+json::value blob_json(const BlobRef& blob) { return json::object{{"sha256", blob.sha256}, {"size", static_cast<std::int64_t>(blob.size)}}; }
+
+json::value layer_json(const LayerRef& layer) {
+  return json::object{{"blob", blob_json(layer.blob)},
+                      {"index", blob_json(layer.index)},
+                      {"tar_sha256", layer.tar_sha256},
+                      {"tar_size", static_cast<std::int64_t>(layer.tar_size)}};
+}
+
+json::value build_json(const BuildRef& build) {
+  return json::object{{"digest", build.digest}, {"version", build.version}, {"layer", layer_json(build.layer)}};
+}
+
+json::value texts_json(const std::map<std::string, std::string>& texts) {
+  json::object members;
+  for (const auto& [name, text] : texts) members[name] = text;
+  return members;
+}
+
+Result<BlobRef> blob_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  BlobRef blob{.sha256 = reader.string("sha256"), .size = static_cast<std::uint64_t>(reader.integer("size"))};
+  BERTH_CHECK(reader.done());
+  return blob;
+}
+
+Result<LayerRef> layer_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  LayerRef layer;
+  const json::value blob(reader.members("blob")), index(reader.members("index"));
+  layer.tar_sha256 = reader.string("tar_sha256");
+  layer.tar_size = static_cast<std::uint64_t>(reader.integer("tar_size"));
+  BERTH_CHECK(reader.done());
+  BERTH_TRY(layer.blob, blob_from(blob, where + ".blob"));
+  BERTH_TRY(layer.index, blob_from(index, where + ".index"));
+  return layer;
+}
+
+Result<BuildRef> build_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  BuildRef build{.digest = reader.string("digest"), .version = reader.string("version"), .layer = {}};
+  const json::value layer(reader.members("layer"));
+  BERTH_CHECK(reader.done());
+  BERTH_TRY(build.layer, layer_from(layer, where + ".layer"));
+  return build;
+}
+
+Result<Attachment> attachment_from(const json::value& json) {
+  ObjectReader reader(json, "manifest: attachment");
+  Attachment attachment{.name = reader.string("name"), .blob = {}};
+  const json::value blob(reader.members("blob"));
+  BERTH_CHECK(reader.done());
+  BERTH_TRY(attachment.blob, blob_from(blob, "manifest: attachment.blob"));
+  return attachment;
+}
+
+std::map<std::string, std::string> texts_from(ObjectReader& reader, std::string_view name) {
+  std::map<std::string, std::string> texts;
+  for (const auto& member : reader.members(name)) {
+    if (const auto* text = member.value().if_string()) texts.emplace(member.key(), *text);
+    else reader.complain(fmt::format("member '{}' in '{}' is not a string", std::string_view(member.key()), name));
+  }
+  return texts;
+}
+
+std::vector<std::string> strings_from(ObjectReader& reader, std::string_view name) {
+  std::vector<std::string> strings;
+  for (const json::value& item : reader.list(name)) {
+    if (const auto* text = item.if_string()) strings.emplace_back(*text);
+    else reader.complain(fmt::format("member '{}' is not a list of strings", name));
+  }
+  return strings;
+}
+
+/// The members that are objects of their own.
+Result<void> read_parts(Manifest& manifest, const json::object& members) {
+  const auto part = [&members](const char* name) -> const json::value& { return members.at(name); };
+  for (const auto& member : part("builds").as_object()) {
+    const std::string platform(member.key());
+    BERTH_TRY(manifest.builds[platform], build_from(member.value(), "manifest: builds." + platform));
+  }
+  BERTH_TRY(manifest.config, layer_from(part("config"), "manifest: config"));
+  auto spec = spec::from_json(part("spec"));
+  if (!spec) return pass(spec.error(), "manifest");
+  manifest.spec = std::move(*spec);
+  for (const json::value& item : part("attachments").as_array()) {
+    BERTH_TRY(manifest.attachments.emplace_back(), attachment_from(item));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string to_canonical_json(const Manifest& manifest) {
+  json::object builds;
+  for (const auto& [platform, build] : manifest.builds) builds[platform] = build_json(build);
+  json::array attachments;
+  for (const Attachment& attachment : manifest.attachments)
+    attachments.push_back(json::object{{"name", attachment.name}, {"blob", blob_json(attachment.blob)}});
+  const json::object members{{"format", kFormat},
+                             {"app", manifest.app},
+                             {"environment", manifest.environment},
+                             {"release", manifest.release},
+                             {"builds", std::move(builds)},
+                             {"config", layer_json(manifest.config)},
+                             {"spec", spec::to_json(manifest.spec)},
+                             {"variables", texts_json(manifest.variables)},
+                             {"secrets", texts_json(manifest.secrets)},
+                             {"requires_berthd", manifest.requires_berthd},
+                             {"features", json::array(manifest.features.begin(), manifest.features.end())},
+                             {"commit", manifest.commit},
+                             {"builder", manifest.builder},
+                             {"created", manifest.created},
+                             {"previous", manifest.previous},
+                             {"attachments", std::move(attachments)}};
+  return json::canonical(members).value();  // there are no fractions
+}
+
+Result<Manifest> parse_manifest(std::string_view text) {
+  const auto json = json::parse(text, {.most_bytes = kMostBytes});
+  if (!json) return fail(Errc::trust, "manifest: " + json.error().message);
+  ObjectReader reader(*json, "manifest");
+  Manifest manifest;
+  static_cast<void>(reader.integer("format", kFormat, kFormat));
+  manifest.app = reader.string("app");
+  manifest.environment = reader.string("environment");
+  manifest.release = reader.string("release");
+  manifest.variables = texts_from(reader, "variables");
+  manifest.secrets = texts_from(reader, "secrets");
+  manifest.requires_berthd = reader.string("requires_berthd");
+  manifest.features = strings_from(reader, "features");
+  manifest.commit = reader.string("commit");
+  manifest.builder = reader.string("builder");
+  manifest.created = reader.string("created");
+  manifest.previous = reader.string("previous");
+  for (const char* name : {"builds", "config", "spec"}) static_cast<void>(reader.members(name));
+  static_cast<void>(reader.list("attachments"));
+  BERTH_CHECK(reader.done());
+  BERTH_CHECK(read_parts(manifest, json->get_object()));
+  BERTH_CHECK(check(manifest));
+  if (to_canonical_json(manifest) != text) return fail(Errc::trust, "manifest: is not in canonical form");
+  return manifest;
+}
+
+}  // namespace berth::bundle

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+
+#include <mbedtls/pk.h>
+#include <mbedtls/x509_crt.h>
+
+#include "core/result.h"
+
+namespace berth::io {
+
+/// A chain or store of certificates.
+class Certificates {
+ public:
+  Certificates() { mbedtls_x509_crt_init(&chain_); }
+  ~Certificates() { mbedtls_x509_crt_free(&chain_); }
+  Certificates(const Certificates&) = delete;
+  Certificates& operator=(const Certificates&) = delete;
+
+  /// Adds those of a PEM file; ones that mbedTLS cannot read (Ed25519) are left out, but one there must be.
+  Result<void> load(const std::string& file);
+  mbedtls_x509_crt* get() { return &chain_; }
+
+ private:
+  mbedtls_x509_crt chain_;
+};
+
+/// A client's private key.
+class PrivateKey {
+ public:
+  PrivateKey() { mbedtls_pk_init(&key_); }
+  ~PrivateKey() { mbedtls_pk_free(&key_); }
+  PrivateKey(const PrivateKey&) = delete;
+  PrivateKey& operator=(const PrivateKey&) = delete;
+
+  Result<void> load(const std::string& file);
+  mbedtls_pk_context* get() { return &key_; }
+
+ private:
+  mbedtls_pk_context key_;
+};
+
+/// Whether the certificate names `host` among its subject alternative names: a DNS name (mbedTLS compares it) needs that there are any, a numeric
+/// address stands there itself. Common names do not count (RFC 6125, 6.4.4).
+bool may_name(const mbedtls_x509_crt& certificate, const std::string& host);
+
+/// What mbedTLS calls an error.
+std::string tls_error(int code);
+
+}  // namespace berth::io

@@ -1,0 +1,179 @@
+#include "core/io/http_connection.h"
+
+#include <optional>
+
+#include <fmt/core.h>
+#include <sys/socket.h>
+
+#include "core/io/http_reader.h"
+#include "core/io/http_text.h"
+#include "core/io/ip_address.h"
+
+namespace berth::io {
+namespace {
+
+namespace asio = boost::asio;
+
+/// Of a refused client, what it still sends is read for that long, so that its kernel does not throw the refusal away.
+constexpr milliseconds kLinger{1000};
+
+std::string name_of_peer(const Peer& peer) { return peer.address.empty() ? fmt::format("the client (pid {})", peer.pid) : peer.address; }
+
+/// A stream's way to the client.
+class ReplyWriter final : public BodyWriter {
+ public:
+  ReplyWriter(Connection& connection, bool chunked, milliseconds stall) : connection_(connection), chunked_(chunked), stall_(stall) {}
+
+  asio::awaitable<bool> write(std::string data) override {
+    if (data.empty()) co_return !broken_;
+    if (broken_) co_return false;
+    if (chunked_) data = fmt::format("{:x}\r\n{}\r\n", data.size(), data);
+    co_await send(std::move(data));
+    co_return !broken_;
+  }
+
+  bool gone() const override { return broken_ || connection_.wire.gone(); }
+
+  /// Says that this was all. False when the client is gone.
+  asio::awaitable<bool> finish() {
+    if (chunked_ && !broken_) co_await send("0\r\n\r\n");
+    co_return !broken_;
+  }
+
+ private:
+  asio::awaitable<void> send(std::string bytes) {
+    const auto sent = co_await connection_.wire.write(bytes, stall_);
+    broken_ = !sent;
+  }
+
+  Connection& connection_;
+  bool chunked_;
+  milliseconds stall_;
+  bool broken_ = false;
+};
+
+/// Reads a request. A flaw without a text means that there is nobody to tell.
+asio::awaitable<Flaw> receive(const Service& service, Connection& connection, RequestReader& reader, std::string& buffer, bool is_first) {
+  bool begun = !buffer.empty();
+  Flaw flaw = reader.take(buffer);
+  bool told_to_continue = false;
+  auto deadline = deadline_in(is_first || begun ? service.limits.read_deadline : service.limits.idle_deadline);
+  while (!flaw && !reader.done()) {
+    if (reader.head_done() && reader.expects_continue() && !told_to_continue) {
+      told_to_continue = true;
+      const auto sent = co_await connection.wire.write("HTTP/1.1 100 Continue\r\n\r\n", service.limits.write_stall);
+      if (!sent) co_return Flaw{408, ""};
+    }
+    const auto got = co_await connection.wire.read(&buffer, deadline);
+    if (!got && got.error().code == Errc::timeout && begun) co_return Flaw{408, "the request did not arrive in time"};
+    if (!got || (*got == 0 && !begun)) co_return Flaw{408, ""};
+    if (*got == 0) co_return Flaw{400, "the request was cut short"};
+    if (!begun && !is_first) deadline = deadline_in(service.limits.read_deadline);
+    begun = true;
+    flaw = reader.take(buffer);
+  }
+  co_return flaw;
+}
+
+/// Sends a refusal and the end of the connection.
+asio::awaitable<void> refuse(const Service& service, Connection& connection, Flaw flaw) {
+  const ServerReply reply = problem_reply(flaw.status, flaw.what);
+  const std::string bytes = reply_head(reply, Framing::length, false) + reply.body;
+  const auto sent = co_await connection.wire.write(bytes, service.limits.write_stall);
+  if (!sent) co_return;
+  connection.wire.end_writing();
+  const auto deadline = deadline_in(kLinger);
+  std::string dropped;
+  while (true) {
+    dropped.clear();
+    const auto got = co_await connection.wire.read(&dropped, deadline);
+    if (!got || *got == 0) co_return;
+  }
+}
+
+/// How a reply goes out.
+struct Manner {
+  bool to_head = false;
+  bool is_http_1_0 = false;
+  bool keep_alive = true;
+};
+
+Framing framing_of(const ServerReply& reply, const Manner& manner) {
+  if (reply.status < 200 || reply.status == 204 || reply.status == 304) return Framing::none;
+  if (!reply.stream) return Framing::length;
+  return manner.is_http_1_0 ? Framing::until_close : Framing::chunked;
+}
+
+/// Sends a reply. False when the connection has to end.
+asio::awaitable<bool> send_reply(const Service& service, Connection& connection, ServerReply reply, Manner manner) {
+  const Framing framing = framing_of(reply, manner);
+  const bool keep_alive = manner.keep_alive && framing != Framing::until_close;
+  std::string bytes = reply_head(reply, framing, keep_alive);
+  if (framing == Framing::length && !manner.to_head) bytes += reply.body;
+  const auto sent = co_await connection.wire.write(bytes, service.limits.write_stall);
+  if (!sent) co_return false;
+  if (!reply.stream || manner.to_head || framing == Framing::none) co_return keep_alive;
+
+  ReplyWriter writer(connection, framing == Framing::chunked, service.limits.write_stall);
+  auto streaming = reply.stream(writer);
+  co_await std::move(streaming);
+  const bool finished = co_await writer.finish();
+  co_return finished && keep_alive;
+}
+
+/// What the handler gets to see.
+Result<ServerRequest> request_of(RequestReader& reader, const Peer& peer) {
+  BERTH_TRY(Target target, parse_target(reader.target));
+  if (!target.host.empty()) reader.headers["host"] = target.host;
+  return ServerRequest{.method = std::move(reader.method), .path = std::move(target.path), .query = std::move(target.query),
+                       .headers = std::move(reader.headers), .body = std::move(reader.body), .peer = peer};
+}
+
+/// One request and its reply. False when the connection has to end.
+asio::awaitable<bool> exchange(const Service& service, Connection& connection, std::string& buffer, bool is_first) {
+  RequestReader reader({.most_header = service.limits.most_header, .most_body = service.limits.most_body});
+  Flaw flaw = co_await receive(service, connection, reader, buffer, is_first);
+  if (flaw && flaw.what.empty()) co_return false;
+  const Manner manner{.to_head = reader.method == "HEAD", .is_http_1_0 = !flaw && reader.is_http_1_0(), .keep_alive = !flaw && reader.keep_alive()};
+  Result<ServerRequest> request = fail(Errc::protocol, "");
+  if (!flaw) request = request_of(reader, connection.peer);
+  if (!flaw && !request) flaw = {400, request.error().message};
+  if (flaw) {
+    co_await refuse(service, connection, std::move(flaw));
+    co_return false;
+  }
+  auto handling = service.handler(std::move(*request));
+  ServerReply reply = co_await std::move(handling);
+  const bool stays = co_await send_reply(service, connection, std::move(reply), manner);
+  co_return stays;
+}
+
+}  // namespace
+
+Connection::Connection(asio::any_io_executor executor, Fd socket, Peer its_peer)
+    : wire(std::move(executor), std::move(socket), name_of_peer(its_peer)), peer(std::move(its_peer)) {}
+
+Peer peer_of(int socket) {
+  Peer peer;
+  IpAddress address;
+  if (::getpeername(socket, address.get(), &address.size) == 0) peer.address = address.text();
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (peer.address.empty() && ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
+    peer = {.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
+  return peer;
+}
+
+asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_ptr<Connection> connection) {
+  co_await give_way();  // Asio 1.81 ends the program where a coroutine is cancelled before it waited for anything
+  std::string buffer;   // what came beyond the request that is read: the next one
+  bool is_first = true;
+  bool stays = true;
+  while (stays && connection->wire.open()) {
+    stays = co_await exchange(*service, *connection, buffer, is_first);
+    is_first = false;
+  }
+  connection->wire.close();
+}
+
+}  // namespace berth::io

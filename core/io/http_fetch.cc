@@ -1,0 +1,97 @@
+#include <optional>
+
+#include <fmt/core.h>
+
+#include "core/io/download.h"
+#include "core/io/http.h"
+#include "core/io/http_reader.h"
+#include "core/io/http_text.h"
+#include "core/io/line.h"
+#include "core/io/patience.h"
+#include "core/io/url.h"
+
+namespace berth::io {
+namespace {
+
+constexpr int kMostRedirects = 5;
+
+Result<std::string> request_for(const Url& url, const FetchOptions& options) {
+  HttpRequest request;
+  request.target = url.target;
+  request.headers = {{"host", url.authority()}, {"accept", "*/*"}, {"accept-encoding", "identity"}};
+  if (!options.user_agent.empty()) request.headers["user-agent"] = options.user_agent;
+  if (options.from > 0) request.headers["range"] = fmt::format("bytes={}-", options.from);
+  return request_head(request);
+}
+
+/// Reads the answer into `download`, as far as it is wanted.
+Result<void> read_answer(Line& line, Download& download) {
+  ResponseReader* head = nullptr;
+  bool begun = false;
+  const auto begin = [&]() -> Result<void> {
+    if (begun) return {};
+    begun = true;
+    return download.begin(head->status, head->headers);
+  };
+  // Pieces may come with the head; those of a redirect or a refusal are not wanted.
+  ResponseReader reader({}, false, [&](std::string_view piece) -> Result<void> {
+    BERTH_CHECK(begin());
+    return download.wants_body() ? download.take(piece) : Result<void>();
+  });
+  head = &reader;
+  std::string buffer;
+  while (!reader.done()) {
+    BERTH_TRY(const std::size_t got, line.read(&buffer));
+    if (got == 0) {
+      // Whoever breaks off is asked again later; whoever says nonsense is not.
+      if (auto ended = reader.end(); !ended) return fail(Errc::unreachable, std::move(ended.error().message));
+    } else {
+      BERTH_CHECK(reader.take(buffer));
+    }
+    if (!reader.head_done()) continue;
+    BERTH_CHECK(begin());
+    if (!download.wants_body()) return {};
+  }
+  return {};
+}
+
+/// Asks once. Gives the place to ask instead, if there is one.
+Result<std::optional<std::string>> fetch_once(const Url& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
+                                              Patience& patience) {
+  BERTH_TRY(const std::string request, request_for(url, options));
+  BERTH_TRY(const auto line, open_line(url, options.tls, patience));
+  BERTH_CHECK(line->write(request));
+  Download download(options.from, options.most, sink);
+  BERTH_CHECK(read_answer(*line, download));
+  BERTH_CHECK(download.end());
+  return download.elsewhere();
+}
+
+}  // namespace
+
+Result<void> http_fetch(const std::string& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
+                        std::stop_token stop) {
+  BERTH_TRY(Url place, parse_url(url));
+  Patience patience(options, std::move(stop));
+  // What the sink says goes back as it is; what is said here names the place.
+  bool sink_failed = false;
+  const std::function<Result<void>(std::string_view)> watched = [&](std::string_view piece) {
+    auto taken = sink(piece);
+    sink_failed = !taken;
+    return taken;
+  };
+  for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
+    auto elsewhere = fetch_once(place, options, watched, patience);
+    if (!elsewhere && sink_failed) return std::unexpected(std::move(elsewhere.error()));
+    if (!elsewhere) return pass(std::move(elsewhere.error()), place.text());
+    if (!*elsewhere) return {};
+    const auto next = resolve(place, **elsewhere);
+    if (!next) return fail(Errc::protocol, fmt::format("{}: redirects to a place berth does not go to: {}", place.text(), next.error().message));
+    if (place.https && !next->https)
+      return fail(Errc::protocol, fmt::format("{}: redirects from https to plain http ({}), which is refused", place.text(), next->text()));
+    place = *next;
+  }
+  return fail(Errc::protocol, fmt::format("{}: more than {} redirects", url, kMostRedirects));
+}
+
+}  // namespace berth::io

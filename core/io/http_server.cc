@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <cerrno>
+#include <list>
+#include <optional>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "core/io/http_connection.h"
+#include "core/io/http_text.h"
+#include "core/io/listen.h"
+#include "core/io/loop.h"
+#include "core/io/readiness.h"
+#include "core/io/task_end.h"
+
+namespace berth::io {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr milliseconds kOutOfFiles{100};  ///< until accepting is tried again
+
+/// A listening socket; closed by the server, kept by its coroutine until that ended.
+struct Listener {
+  Listener(asio::any_io_executor executor, UnixListener its_name)
+      : name(std::move(its_name)), readiness(std::in_place, std::move(executor), name.socket.get()) {}
+
+  void close() {
+    if (!name.socket) return;
+    if (!name.path.empty()) remove_name(name);
+    readiness->cancel();
+    readiness.reset();
+    name.socket.reset();
+  }
+
+  UnixListener name;  ///< its path is empty for a TCP or a passed socket
+  std::optional<Readiness> readiness;
+};
+
+/// Tells a client that there are too many; it has to be quick.
+void turn_away(int socket) {
+  const ServerReply reply = problem_reply(503, "too many connections; try again later");
+  const std::string bytes = reply_head(reply, Framing::length, false) + reply.body;
+  (void)::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::shutdown(socket, SHUT_WR);
+}
+
+}  // namespace
+
+struct HttpServer::State : std::enable_shared_from_this<State> {
+  State(asio::any_io_executor its_executor, Handler handler, ServerLimits limits)
+      : executor(std::move(its_executor)), service(std::make_shared<const Service>(Service{std::move(handler), limits})) {}
+
+  void listen(UnixListener name);
+  void start(Fd socket);
+  void close();
+  static asio::awaitable<void> accept_all(std::shared_ptr<State> state, std::shared_ptr<Listener> listener);
+
+  asio::any_io_executor executor;
+  std::shared_ptr<const Service> service;
+  std::list<std::shared_ptr<Listener>> listeners;
+  std::list<std::shared_ptr<Connection>> connections;
+  std::uint16_t port = 0;
+  bool closed = false;
+};
+
+void HttpServer::State::listen(UnixListener name) {
+  auto listener = std::make_shared<Listener>(executor, std::move(name));
+  listeners.push_back(listener);
+  asio::co_spawn(executor, accept_all(shared_from_this(), std::move(listener)),
+                 [](const std::exception_ptr& thrown) { end_of_task("listener of a web server", thrown); });
+}
+
+asio::awaitable<void> HttpServer::State::accept_all(std::shared_ptr<State> state, std::shared_ptr<Listener> listener) {
+  while (listener->name.socket) {
+    Fd socket(::accept4(listener->name.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    const int number = errno;
+    if (socket) {
+      state->start(std::move(socket));
+      co_await give_way();
+    } else if (number == EAGAIN) {
+      const Woken woken = co_await listener->readiness->wait(Want::read, deadline_in(milliseconds::max()));
+      if (woken == Woken::failed) co_return;
+    } else if (number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM) {
+      co_await sleep_for(kOutOfFiles);
+    } else {
+      co_await give_way();  // a connection that is broken already
+    }
+  }
+}
+
+void HttpServer::State::start(Fd socket) {
+  if (connections.size() >= service->limits.most_connections) return turn_away(socket.get());
+  const int yes = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // fails on a Unix socket, which needs none
+  Peer peer = peer_of(socket.get());
+  const auto connection = std::make_shared<Connection>(executor, std::move(socket), std::move(peer));
+  connections.push_back(connection);
+  auto when_ended = [state = shared_from_this(), connection](const std::exception_ptr& thrown) {
+    connection->wire.close();
+    state->connections.remove(connection);
+    end_of_task("connection of a web server", thrown);
+  };
+  asio::co_spawn(executor, serve(service, connection), asio::bind_cancellation_slot(connection->cancel.slot(), std::move(when_ended)));
+}
+
+void HttpServer::State::close() {
+  for (const auto& listener : listeners) listener->close();
+  listeners.clear();
+  const auto all = connections;  // each takes itself off the list
+  for (const auto& connection : all) {
+    connection->wire.close();
+    connection->cancel.emit(asio::cancellation_type::terminal);
+  }
+}
+
+HttpServer::HttpServer(asio::any_io_executor executor, Handler handler, ServerLimits limits)
+    : state_(std::make_shared<State>(std::move(executor), std::move(handler), limits)) {}
+
+HttpServer::~HttpServer() { state_->close(); }
+
+Result<void> HttpServer::listen_unix(const std::string& path, mode_t mode, gid_t group) {
+  BERTH_TRY(UnixListener listener, listen_at_path(path, mode, group));
+  state_->listen(std::move(listener));
+  return {};
+}
+
+Result<void> HttpServer::listen_tcp(const std::string& address, std::uint16_t port) {
+  BERTH_TRY(Fd socket, listen_at_address(address, port));
+  state_->port = local_address(socket.get()).port();
+  state_->listen(UnixListener{.socket = std::move(socket)});
+  return {};
+}
+
+Result<void> HttpServer::listen_on(Fd socket) {
+  BERTH_CHECK(adopt_listener(socket.get()));
+  state_->listen(UnixListener{.socket = std::move(socket)});
+  return {};
+}
+
+std::uint16_t HttpServer::tcp_port() const { return state_->port; }
+
+}  // namespace berth::io

@@ -1,0 +1,247 @@
+#include <csignal>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/files/files.h"
+#include "core/io/child.h"
+#include "core/io/http.h"
+#include "core/io/on_loop.h"
+#include "core/io/raw_peer.h"
+
+namespace berth::io {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Certificates of an authority of the tests' own, made once for all of them by openssl.
+class Authority {
+ public:
+  Authority() {
+    write("ca.cnf", "[req]\ndistinguished_name=dn\nprompt=no\nx509_extensions=ca\n[dn]\nCN=test authority\n[ca]\nbasicConstraints=critical,CA:TRUE\n"
+                    "keyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n");
+    for (const std::string name : {"ca", "other-ca"})
+      run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-config", path("ca.cnf"),
+           "-keyout", path(name + ".key"), "-out", path(name + ".pem")});
+    issue("local", "DNS:localhost,IP:127.0.0.1,IP:::1");
+    issue("elsewhere", "DNS:elsewhere.example,IP:127.0.0.2");
+    issue("unnamed", "");
+    issue("expired", "DNS:localhost,IP:127.0.0.1", -1);
+    issue("client", "DNS:client");
+    issue("ed25519", "IP:127.0.0.1", 2, {"-newkey", "ed25519"});
+  }
+
+  std::string path(const std::string& name) const { return folder_.path() / name; }
+
+ private:
+  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(files::replace(path(name), text)); }
+
+  static void run(std::vector<std::string> argv) {
+    Loop loop;
+    ChildSpec spec;
+    spec.argv = std::move(argv);
+    spec.environment = {{"PATH", "/usr/bin:/bin"}};
+    spec.deadline = 60s;
+    const auto done = on_loop(loop, run_child(std::move(spec)));
+    ASSERT_TRUE(done) << done.error().message;
+    ASSERT_EQ(done->status, 0) << done->output;
+  }
+
+  /// A certificate for `localhost` as its common name, with those alternative names.
+  void issue(const std::string& name, const std::string& names, int days = 2,
+             std::vector<std::string> key = {"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"}) {
+    write(name + ".ext", names.empty() ? "basicConstraints=CA:FALSE\n" : "basicConstraints=CA:FALSE\nsubjectAltName=" + names + "\n");
+    std::vector<std::string> request{"openssl", "req", "-nodes", "-subj", "/CN=localhost", "-keyout", path(name + ".key"), "-out", path(name + ".csr")};
+    request.insert(request.end(), key.begin(), key.end());
+    run(std::move(request));
+    run({"openssl", "x509", "-req", "-in", path(name + ".csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-days", std::to_string(days),
+         "-extfile", path(name + ".ext"), "-out", path(name + ".pem")});
+  }
+
+  files::TemporaryDirectory folder_;
+};
+
+/// `openssl s_server`, at a port of its own, that answers any request with a page of its own, or from its folder.
+class TlsServer {
+ public:
+  TlsServer(const Authority& authority, const std::string& certificate, std::vector<std::string> more = {}, const std::string& host = "127.0.0.1") {
+    // A free port may be taken by somebody else before the server has it: then it ends, and gets another one.
+    for (int attempt = 0; attempt < 5 && !start(authority, certificate, more, host); ++attempt) {
+    }
+  }
+  ~TlsServer() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  TlsServer(const TlsServer&) = delete;
+  TlsServer& operator=(const TlsServer&) = delete;
+
+  std::string url(const std::string& host = "127.0.0.1") const { return fmt::format("https://{}:{}/page", host, port_); }
+
+ private:
+  bool start(const Authority& authority, const std::string& certificate, const std::vector<std::string>& more, const std::string& host) {
+    port_ = local_address(listen_at_address(host, 0)->get()).port();
+    const std::string bracketed = with_port(host, port_);
+    std::vector<std::string> words{"openssl", "s_server", "-accept", bracketed, "-cert", authority.path(certificate + ".pem"), "-key",
+                                   authority.path(certificate + ".key"), "-quiet", "-HTTP"};
+    words.insert(words.end(), more.begin(), more.end());
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    const std::string folder = authority.path("www");
+    std::filesystem::create_directories(folder);
+    EXPECT_TRUE(files::replace(folder + "/page", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"));
+    EXPECT_TRUE(files::replace(folder + "/away", "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n"));
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      if (::chdir(folder.c_str()) != 0) ::_exit(1);
+      const int null = ::open("/dev/null", O_RDWR);
+      for (const int fd : {0, 1, 2}) ::dup2(null, fd);
+      ::execvp(argv[0], argv.data());
+      ::_exit(127);
+    }
+    return wait_until_it_listens(host);
+  }
+
+  bool wait_until_it_listens(const std::string& host) {
+    for (int i = 0; i < 2000; ++i) {
+      if (connect_raw(port_, host)) return true;
+      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) return false;
+      ::poll(nullptr, 0, 10);
+    }
+    return false;
+  }
+
+  pid_t pid_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+class HttpsFetchTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { authority = std::make_unique<Authority>(); }
+  static void TearDownTestSuite() { authority.reset(); }
+
+  /// What goes wrong, or the body.
+  std::string fetch(const std::string& url) {
+    body.clear();
+    const auto done = http_fetch(url, options, [this](std::string_view piece) -> Result<void> {
+      body += piece;
+      return {};
+    });
+    if (done) return body;
+    EXPECT_EQ(done.error().code, code);
+    EXPECT_TRUE(done.error().message.starts_with(url)) << done.error().message;
+    return done.error().message;
+  }
+  void expect_refused(const std::string& url, const std::string& why) {
+    const std::string said = fetch(url);
+    EXPECT_NE(said.find(why), std::string::npos) << said;
+    EXPECT_EQ(body, "");
+  }
+
+  static inline std::unique_ptr<Authority> authority;
+  FetchOptions options{.most = 100, .tls = {.ca_file = authority->path("ca.pem")}};
+  Errc code = Errc::unreachable;
+  std::string body;
+};
+
+TEST_F(HttpsFetchTest, GetsAFileByNameAndByAddress) {
+  const TlsServer server(*authority, "local");
+  EXPECT_EQ(fetch(server.url()), "hello");
+  EXPECT_EQ(fetch(server.url("localhost")), "hello");
+}
+
+TEST_F(HttpsFetchTest, GetsAFileOverIpv6) {
+  const TlsServer server(*authority, "local", {}, "::1");
+  EXPECT_EQ(fetch(server.url("[::1]")), "hello");
+}
+
+TEST_F(HttpsFetchTest, RefusesAnUnknownAuthority) {
+  const TlsServer server(*authority, "local");
+  options.tls.ca_file = authority->path("other-ca.pem");
+  expect_refused(server.url(), "no authority that is trusted here");
+  options.tls.ca_file.clear();  // those of the system
+  if (std::filesystem::exists("/etc/ssl/certs/ca-certificates.crt")) expect_refused(server.url(), "no authority that is trusted here");
+}
+
+TEST_F(HttpsFetchTest, RefusesACertificateForSomebodyElse) {
+  const TlsServer server(*authority, "elsewhere");
+  expect_refused(server.url(), "not for 127.0.0.1");
+  expect_refused(server.url("localhost"), "not for localhost");
+}
+
+TEST_F(HttpsFetchTest, DoesNotTakeACommonNameForAName) {
+  const TlsServer server(*authority, "unnamed");
+  expect_refused(server.url("localhost"), "not for localhost");
+  expect_refused(server.url(), "not for 127.0.0.1");
+}
+
+TEST_F(HttpsFetchTest, RefusesAnExpiredCertificate) {
+  const TlsServer server(*authority, "expired");
+  expect_refused(server.url(), "expired");
+}
+
+TEST_F(HttpsFetchTest, SaysWhenAServerOffersOnlyTls13) {
+  const TlsServer server(*authority, "local", {"-tls1_3"});
+  expect_refused(server.url(), "only TLS 1.3?");
+}
+
+TEST_F(HttpsFetchTest, SaysThatItKnowsNoEd25519Certificates) {
+  const TlsServer server(*authority, "ed25519");
+  expect_refused(server.url(), "or an Ed25519 certificate?");
+}
+
+TEST_F(HttpsFetchTest, RefusesOlderTlsAndWeakCiphers) {
+  const TlsServer old(*authority, "local", {"-tls1_1", "-cipher", "ALL:@SECLEVEL=0"});
+  expect_refused(old.url(), "no cipher or kind of certificate in common");
+  const TlsServer weak(*authority, "local", {"-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"});
+  expect_refused(weak.url(), "no cipher or kind of certificate in common");
+}
+
+TEST_F(HttpsFetchTest, ShowsItsOwnCertificateWhereOneIsAskedFor) {
+  const TlsServer server(*authority, "local", {"-Verify", "1", "-verify_return_error", "-CAfile", authority->path("ca.pem")});
+  expect_refused(server.url(), "client certificate");
+  options.tls.certificate_file = authority->path("client.pem");
+  options.tls.key_file = authority->path("client.key");
+  EXPECT_EQ(fetch(server.url()), "hello");
+}
+
+TEST_F(HttpsFetchTest, SaysWhichOfItsFilesIsWrong) {
+  const TlsServer server(*authority, "local");
+  code = Errc::usage;
+  options.tls.ca_file = authority->path("none.pem");
+  expect_refused(server.url(), "none.pem: no certificate");
+  options.tls.ca_file = authority->path("ca.key");
+  expect_refused(server.url(), "ca.key: no certificate");
+  options.tls.ca_file = authority->path("ca.pem");
+  options.tls.certificate_file = authority->path("client.pem");
+  expect_refused(server.url(), "needs both");
+  options.tls.key_file = authority->path("local.key");
+  expect_refused(server.url(), "does not belong to");
+}
+
+TEST_F(HttpsFetchTest, IsNotSentFromHttpsToHttp) {
+  const TlsServer server(*authority, "local");
+  code = Errc::protocol;
+  std::string url = server.url();
+  url.replace(url.size() - 4, 4, "away");
+  expect_refused(url, "from https to plain http");
+}
+
+TEST_F(HttpsFetchTest, SaysWhenAServerSpeaksNoTls) {
+  const RawPeer plain([](int connection) { send_raw(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"); });
+  expect_refused(fmt::format("https://127.0.0.1:{}/", plain.port()), "does not speak TLS");
+}
+
+TEST_F(HttpsFetchTest, GivesAServerUpThatDoesNotFinishTheHandshake) {
+  const RawPeer silent([](int connection) { read_raw(connection); });
+  options.connect_timeout = 50ms;
+  expect_refused(fmt::format("https://127.0.0.1:{}/", silent.port()), "no connection within 50 ms");
+}
+
+}  // namespace
+}  // namespace berth::io

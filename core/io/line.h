@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/files/fd.h"
+#include "core/io/http.h"
+#include "core/io/patience.h"
+#include "core/io/url.h"
+#include "core/result.h"
+
+namespace berth::io {
+
+/// A blocking connection to a server, plain or by TLS. Every wait is bounded by a `Patience` that outlives it.
+class Line {
+ public:
+  virtual ~Line() = default;
+  /// Appends what comes to `into` and gives its length, 0 at the end. A connection that broke is `Errc::unreachable`.
+  virtual Result<std::size_t> read(std::string* into) = 0;
+  virtual Result<void> write(std::string_view bytes) = 0;
+};
+
+/// Connects to the host of `url` and, for https, agrees on TLS with it.
+Result<std::unique_ptr<Line>> open_line(const Url& url, const TlsOptions& tls, Patience& patience);
+
+/// TLS 1.2 over a connected socket. The server proves that it is `host` (a name or a numeric address) by a certificate of a known authority.
+Result<std::unique_ptr<Line>> open_tls(Fd socket, const std::string& host, const TlsOptions& options, const Patience& patience);
+
+}  // namespace berth::io

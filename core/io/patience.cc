@@ -1,0 +1,53 @@
+#include "core/io/patience.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/core.h>
+#include <poll.h>
+
+namespace berth::io {
+namespace {
+
+constexpr milliseconds kSlice{100};  ///< how late a wish to stop is noticed
+
+}  // namespace
+
+Patience::Patience(const FetchOptions& options, std::stop_token stop)
+    : stop_(std::move(stop)), connect_(options.connect_timeout), stall_(options.stall_timeout), total_(options.total_timeout),
+      end_(deadline_in(total_)), connect_end_(end_) {
+  connecting();
+}
+
+void Patience::connecting() {
+  connecting_ = true;
+  connect_end_ = std::min(deadline_in(connect_), end_);
+}
+
+void Patience::connected() { connecting_ = false; }
+
+Result<void> Patience::check() const {
+  if (stop_.stop_requested()) return fail(Errc::cancelled, "stopped");
+  const auto now = Steady::now();
+  if (now >= end_) return fail(Errc::timeout, fmt::format("it took longer than {} ms in all", total_.count()));
+  if (connecting_ && now >= connect_end_) return fail(Errc::unreachable, fmt::format("no connection within {} ms", connect_.count()));
+  return {};
+}
+
+Result<void> Patience::wait(int fd, short events) const {
+  const auto stalls_at = std::min(connecting_ ? connect_end_ : deadline_in(stall_), end_);
+  while (true) {
+    BERTH_CHECK(check());
+    const auto left = std::chrono::ceil<milliseconds>(stalls_at - Steady::now());
+    if (left <= milliseconds(0)) {
+      BERTH_CHECK(check());
+      return fail(Errc::timeout, fmt::format("not a byte came for {} ms", stall_.count()));
+    }
+    pollfd item{.fd = fd, .events = events, .revents = 0};
+    const int found = ::poll(&item, 1, static_cast<int>(std::min(left, kSlice).count()));
+    if (found > 0) return {};
+    if (found < 0 && errno != EINTR) return fail_errno("wait for a connection");
+  }
+}
+
+}  // namespace berth::io

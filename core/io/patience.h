@@ -1,0 +1,37 @@
+#pragma once
+
+#include <stop_token>
+
+#include "core/io/http.h"
+#include "core/io/readiness.h"
+#include "core/result.h"
+
+namespace berth::io {
+
+/// How long a blocking transfer may take, and whether somebody wants it to stop. Whatever blocks in a transfer asks here.
+class Patience {
+ public:
+  Patience(const FetchOptions& options, std::stop_token stop);
+
+  /// From here to `connected`, everything together has the connect timeout; afterwards each wait has the stall timeout.
+  void connecting();
+  void connected();
+
+  /// `Errc::cancelled` when somebody asked to stop, `Errc::timeout` when the time is over, `Errc::unreachable` where that was spent on connecting.
+  Result<void> check() const;
+  /// Waits until `fd` is ready for `events` (of poll).
+  Result<void> wait(int fd, short events) const;
+
+  Steady::time_point connect_deadline() const { return connect_end_; }
+  /// Brings the connect deadline forward, for one of several addresses.
+  void set_connect_deadline(Steady::time_point deadline) { connect_end_ = deadline; }
+
+ private:
+  std::stop_token stop_;
+  milliseconds connect_, stall_, total_;
+  Steady::time_point end_;          ///< of everything
+  Steady::time_point connect_end_;
+  bool connecting_ = true;
+};
+
+}  // namespace berth::io

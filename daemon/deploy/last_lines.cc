@@ -1,0 +1,66 @@
+#include "daemon/deploy/last_lines.h"
+
+#include <algorithm>
+#include <ranges>
+#include <string_view>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "core/logs/log_reader.h"
+#include "core/utf8.h"
+
+namespace berth::deploy {
+namespace {
+
+constexpr std::string_view kCut = "…";
+
+/// At most `most` bytes of valid UTF-8.
+std::string cut(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t end = most < kCut.size() ? 0 : most - kCut.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text.append(kCut);
+}
+
+/// A line of the log, no longer than it may be in the end: the app's own may have a mebibyte.
+std::string shown(const logs::LogReader& reader, const logs::Record& record, std::size_t most) {
+  const auto text = std::string_view(record.text).substr(0, most);
+  if (reader.instances() < 2) return as_utf8(text);
+  const InstanceId& id = reader.instance(record.source);
+  return as_utf8(fmt::format("{}.{}: {}", id.process, id.number, text));
+}
+
+/// The newest of `lines` (the newest is the last) that fit.
+std::vector<std::string> newest(std::vector<std::string> lines, const LastLinesLimits& limits) {
+  std::vector<std::string> kept;
+  std::size_t left = limits.bytes;
+  for (std::string& line : lines | std::views::reverse) {
+    std::string one = cut(std::move(line), limits.line_bytes);
+    if (one.size() > left || kept.size() == limits.lines) break;
+    left -= one.size();
+    kept.push_back(std::move(one));
+  }
+  std::ranges::reverse(kept);
+  return kept;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since,
+                                            const LastLinesLimits& limits) {
+  // By number and not by time, which would read a log to its beginning where little was printed since.
+  auto reader = logs::LogReader::open(logs, {.selector = what, .filter = {}, .last = limits.lines});
+  if (!reader && reader.error().code == Errc::not_found) return std::vector<std::string>();
+  if (!reader) return pass(std::move(reader.error()));
+
+  std::vector<std::string> lines;
+  for (;;) {
+    BERTH_TRY(const auto record, reader->next());
+    if (!record) return newest(std::move(lines), limits);
+    if (record->time >= since) lines.push_back(shown(*reader, *record, limits.line_bytes + 1));
+  }
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/logs/record_time.h"
+#include "core/result.h"
+
+namespace berth::deploy {
+
+/// How much of an app's output a deployment keeps.
+struct LastLinesLimits {
+  std::size_t lines = 20;
+  std::size_t bytes = 4096;      ///< of them all
+  std::size_t line_bytes = 1024;  ///< a longer line is cut, and ends in "…"
+};
+
+/// What the instances that `what` names printed last, at `since` or later, on stdout and stderr; the newest line at the end. Lines of several instances are
+/// in the order of time, each beginning with its instance ("web.2: …"). They are UTF-8. An app without logs has printed nothing. Blocking: reads the tail of
+/// each log only. While two releases run at once both write the same logs, and a log does not say which line is whose: name the newest time that will do.
+Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since,
+                                            const LastLinesLimits& limits = {});
+
+}  // namespace berth::deploy

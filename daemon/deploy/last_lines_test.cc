@@ -1,0 +1,93 @@
+#include "daemon/deploy/last_lines.h"
+
+#include <gmock/gmock.h>
+
+#include "core/logs/log_fixture.h"
+
+namespace berth::deploy {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class LastLines : public logs::LogFixture {
+ protected:
+  /// Second `at` of the fixture's day.
+  static logs::Time at(int second) { return *logs::parse_rfc3339("2026-11-24T00:00:00Z") + std::chrono::seconds(second); }
+  std::vector<std::string> last(const std::string& what, int since = 0, LastLinesLimits limits = {}) {
+    auto lines = last_lines(root, parse_selector(what).value(), at(since), limits);
+    EXPECT_TRUE(lines) << lines.error().message;
+    return lines.value_or(std::vector<std::string>());
+  }
+  static std::size_t bytes(const std::vector<std::string>& lines) {
+    std::size_t sum = 0;
+    for (const auto& line : lines) sum += line.size();
+    return sum;
+  }
+};
+
+TEST_F(LastLines, AreTheNewestOfBothStreamsTheNewestAtTheEnd) {
+  for (int i = 0; i < 30; ++i) append("web/web.1", 1, cri(i, "line " + std::to_string(i), i % 2 == 0 ? "stdout" : "stderr"));
+  const auto lines = last("web");
+  ASSERT_THAT(lines, SizeIs(20));
+  EXPECT_EQ(lines.front(), "line 10");
+  EXPECT_EQ(lines.back(), "line 29");
+}
+
+TEST_F(LastLines, BeginWithTheGivenTime) {
+  append("web/web.1", 1, cri(10, "of the release before") + cri(20, "boot") + cri(21, "boom"));
+  EXPECT_THAT(last("web", 20), ElementsAre("boot", "boom"));
+  EXPECT_THAT(last("web", 22), IsEmpty());
+}
+
+TEST_F(LastLines, GoOverRotatedAndCompressedFilesAndUnfinishedOnes) {
+  append("web/web.1", 1, cri(1, "one") + cri(2, "two"));
+  compress("web/web.1", 1);
+  append("web/web.1", 3, cri(3, "thr", "stdout", "P") + cri(3, "ee", "stdout", "F") + cri(4, "no newline", "stdout", "P"));
+  EXPECT_THAT(last("web"), ElementsAre("one", "two", "three", "no newline"));
+}
+
+TEST_F(LastLines, OfSeveralInstancesSayWhoseTheyAre) {
+  append("web/web.1", 1, cri(1, "a") + cri(3, "c"));
+  append("web/web.2", 1, cri(2, "b"));
+  append("web/worker.1", 1, cri(4, "d"));
+  EXPECT_THAT(last("web"), ElementsAre("web.1: a", "web.2: b", "web.1: c", "worker.1: d"));
+  EXPECT_THAT(last("web/web"), ElementsAre("web.1: a", "web.2: b", "web.1: c"));
+  EXPECT_THAT(last("web/web.2"), ElementsAre("b"));
+  EXPECT_THAT(last("web/web.2@v7"), ElementsAre("b"));
+}
+
+TEST_F(LastLines, AreFewEnoughForAHistory) {
+  for (int i = 0; i < 20; ++i) append("web/web.1", 1, cri(i, std::string(1000, 'x')));
+  append("web/web.1", 1, cri(20, "the end"));
+  const auto lines = last("web");
+  ASSERT_THAT(lines, SizeIs(5));
+  EXPECT_LE(bytes(lines), 4096u);
+  EXPECT_EQ(lines.back(), "the end");
+}
+
+TEST_F(LastLines, ALongLineIsCutBetweenCharacters) {
+  std::string snowmen;
+  for (int i = 0; i < 10'000; ++i) snowmen += "☃";
+  append("web/web.1", 1, cri(1, snowmen));
+  const auto lines = last("web");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_LE(lines[0].size(), 1024u);
+  EXPECT_GE(lines[0].size(), 1018u);
+  EXPECT_TRUE(lines[0].ends_with("☃…"));
+}
+
+TEST_F(LastLines, AreUtf8WhateverTheAppWrote) {
+  append("web/web.1", 1, cri(1, "a\xff") + cri(2, std::string(1023, 'x') + "é"));
+  EXPECT_THAT(last("web"), ElementsAre("a\xEF\xBF\xBD", std::string(1021, 'x') + "…"));
+}
+
+TEST_F(LastLines, OfAnAppThatNeverPrintedAreNone) {
+  EXPECT_THAT(last("web"), IsEmpty());
+  append("web/worker.1", 1, cri(1, "x"));
+  EXPECT_THAT(last("web/web"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace berth::deploy

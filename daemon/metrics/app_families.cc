@@ -1,0 +1,78 @@
+#include <numeric>
+
+#include "daemon/metrics/families.h"
+
+namespace berth::metrics {
+namespace {
+
+constexpr const char* kHealths[] = {"healthy", "degraded", "down", "stopped", "deploying"};
+
+Family health(const Snapshot& snapshot) {
+  auto family = Family::gauge("berth_app_health", "1 for the health an app has now, 0 for the others it could have.");
+  for (const auto& app : snapshot.apps)
+    for (const char* one : kHealths) family.add({{"app", app.row.app}, {"health", one}}, app.health == one ? 1 : 0);
+  return family;
+}
+
+Family release(const Snapshot& snapshot) {
+  auto family = Family::gauge("berth_release_info", "The active release of an app.");
+  for (const auto& app : snapshot.apps)
+    if (!app.row.active.empty()) family.add({{"app", app.row.app}, {"release", app.row.active}}, 1);
+  return family;
+}
+
+Family deployments(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_deployments_total", "Deployments that ended since berthd began, by how they did.");
+  for (const auto& [which, count] : snapshot.deployments)
+    family.add({{"app", which.first}, {"state", which.second}}, static_cast<double>(count));
+  return family;
+}
+
+/// A gauge with one value an app.
+template <class Value>
+Family each_app(const Snapshot& snapshot, std::string name, std::string help, Value value) {
+  auto family = Family::gauge(std::move(name), std::move(help));
+  for (const auto& app : snapshot.apps) family.add({{"app", app.row.app}}, static_cast<double>(value(app)));
+  return family;
+}
+
+template <class Value>
+Family each_process(const Snapshot& snapshot, std::string name, std::string help, Value value) {
+  auto family = Family::gauge(std::move(name), std::move(help));
+  for (const auto& app : snapshot.apps)
+    for (const auto& process : app.processes) family.add({{"app", app.row.app}, {"process", process.process}}, static_cast<double>(value(process)));
+  return family;
+}
+
+std::uint64_t slot_bytes(const deploy::AppStatus& app) {
+  return std::accumulate(app.slots.begin(), app.slots.end(), std::uint64_t{0}, [](std::uint64_t sum, const auto& slot) { return sum + slot.bytes; });
+}
+
+}  // namespace
+
+std::vector<Family> app_families(const Snapshot& snapshot) {
+  using deploy::AppStatus;
+  using deploy::ProcessStatus;
+  std::vector<Family> families;
+  families.push_back(health(snapshot));
+  families.push_back(release(snapshot));
+  families.push_back(deployments(snapshot));
+  families.push_back(each_app(snapshot, "berth_app_held", "Whether channels and retries leave the app alone, after a revert by hand.",
+                              [](const AppStatus& app) { return !app.row.held.empty(); }));
+  families.push_back(each_app(snapshot, "berth_app_troubled", "Whether there is something that berthd could not do for the app; see berth status.",
+                              [](const AppStatus& app) { return !app.problem.empty(); }));
+  families.push_back(each_app(snapshot, "berth_deployment_in_progress", "Whether a deployment of the app is under way.",
+                              [](const AppStatus& app) { return app.deployment.has_value(); }));
+  families.push_back(each_app(snapshot, "berth_rejected_releases", "Releases that failed or were reverted here and are passed over.",
+                              [](const AppStatus& app) { return app.rejected.size(); }));
+  families.push_back(each_app(snapshot, "berth_slots", "Releases of the app that are on this node.",
+                              [](const AppStatus& app) { return app.slots.size(); }));
+  families.push_back(each_app(snapshot, "berth_slot_bytes", "What the app's releases on this node take; files that they share count in each.", slot_bytes));
+  families.push_back(each_process(snapshot, "berth_process_instances_wanted", "Instances that should run of a process.",
+                                  [](const ProcessStatus& process) { return process.wanted; }));
+  families.push_back(each_process(snapshot, "berth_process_instances_ready", "Instances of a process that are ready.",
+                                  [](const ProcessStatus& process) { return process.ready; }));
+  return families;
+}
+
+}  // namespace berth::metrics

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <prometheus/metric_family.h>
+
+#include "daemon/metrics/snapshot.h"
+
+namespace berth::metrics {
+
+/// One metric with its samples. Prometheus' HELP lines have no escapes for what prometheus-cpp 1.0.1 writes into them: help is one plain line.
+class Family {
+ public:
+  using Labels = std::vector<std::pair<const char*, std::string>>;
+
+  static Family gauge(std::string name, std::string help) { return Family(std::move(name), std::move(help), prometheus::MetricType::Gauge); }
+  static Family counter(std::string name, std::string help) { return Family(std::move(name), std::move(help), prometheus::MetricType::Counter); }
+
+  void add(const Labels& labels, double value) {
+    prometheus::ClientMetric metric;
+    for (const auto& [name, text] : labels) metric.label.push_back({name, text});
+    (family_.type == prometheus::MetricType::Gauge ? metric.gauge.value : metric.counter.value) = value;
+    family_.metric.push_back(std::move(metric));
+  }
+
+  bool empty() const { return family_.metric.empty(); }
+  prometheus::MetricFamily take() { return std::move(family_); }
+
+ private:
+  Family(std::string name, std::string help, prometheus::MetricType type) {
+    family_.name = std::move(name);
+    family_.help = std::move(help);
+    family_.type = type;
+  }
+  prometheus::MetricFamily family_;
+};
+
+std::vector<Family> app_families(const Snapshot& snapshot);
+std::vector<Family> instance_families(const Snapshot& snapshot);
+std::vector<Family> node_families(const Snapshot& snapshot);
+
+}  // namespace berth::metrics

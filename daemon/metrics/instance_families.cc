@@ -1,0 +1,72 @@
+#include "core/logs/record_time.h"
+#include "daemon/metrics/families.h"
+
+namespace berth::metrics {
+namespace {
+
+/// Not `instance`, which Prometheus gives to the node that it scrapes.
+Family::Labels labels_of(const deploy::InstanceView& view) {
+  const InstanceId& id = view.status.id;
+  return {{"app", id.app}, {"process", id.process}, {"number", std::to_string(id.number)}, {"release", id.release}};
+}
+
+template <class Visit>
+void each_instance(const Snapshot& snapshot, Visit visit) {
+  for (const auto& app : snapshot.apps)
+    for (const auto& instance : app.instances) visit(instance);
+}
+
+template <class Value>
+Family gauge(const Snapshot& snapshot, std::string name, std::string help, Value value) {
+  auto family = Family::gauge(std::move(name), std::move(help));
+  each_instance(snapshot, [&](const deploy::InstanceView& view) { family.add(labels_of(view), value(view) ? 1 : 0); });
+  return family;
+}
+
+Family restarts(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_instance_restarts_total", "How often an instance was started again since its keeper began.");
+  each_instance(snapshot, [&](const deploy::InstanceView& view) { family.add(labels_of(view), static_cast<double>(view.status.restarts)); });
+  return family;
+}
+
+Family exits(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_instance_exits_total", "How often an instance's process ended by itself or was ended for trouble, by why.");
+  each_instance(snapshot, [&](const deploy::InstanceView& view) {
+    for (const auto& [reason, count] : view.status.exits_by_reason) {
+      auto labels = labels_of(view);
+      labels.emplace_back("reason", reason);
+      family.add(labels, static_cast<double>(count));
+    }
+  });
+  return family;
+}
+
+Family starts(const Snapshot& snapshot) {
+  auto family = Family::gauge("berth_instance_start_time_seconds", "When an instance's present process was started, in seconds since 1970.");
+  each_instance(snapshot, [&](const deploy::InstanceView& view) {
+    const auto at = logs::parse_rfc3339(view.status.started_at);
+    if (at && view.status.pid > 0) family.add(labels_of(view), std::chrono::duration<double>(at->time_since_epoch()).count());
+  });
+  return family;
+}
+
+}  // namespace
+
+std::vector<Family> instance_families(const Snapshot& snapshot) {
+  using deploy::InstanceView;
+  std::vector<Family> families;
+  families.push_back(gauge(snapshot, "berth_instance_up", "Whether a process of the instance runs.",
+                           [](const InstanceView& view) { return view.status.pid > 0; }));
+  families.push_back(gauge(snapshot, "berth_instance_ready", "Whether the instance is ready, as its probes tell.",
+                           [](const InstanceView& view) { return view.status.ready; }));
+  families.push_back(gauge(snapshot, "berth_instance_serving", "Whether the public port leads to the instance.",
+                           [](const InstanceView& view) { return view.serving; }));
+  families.push_back(gauge(snapshot, "berth_instance_crash_looping", "Whether the instance keeps ending early.",
+                           [](const InstanceView& view) { return view.status.crash_loop; }));
+  families.push_back(restarts(snapshot));
+  families.push_back(exits(snapshot));
+  families.push_back(starts(snapshot));
+  return families;
+}
+
+}  // namespace berth::metrics

@@ -1,0 +1,65 @@
+#include <chrono>
+
+#include "core/logs/record_time.h"
+#include "daemon/metrics/families.h"
+
+namespace berth::metrics {
+namespace {
+
+Family one(Family family, double value, const Family::Labels& labels = {}) {
+  family.add(labels, value);
+  return family;
+}
+
+Family trust_expiry(const NodeStatus& node) {
+  auto family = Family::gauge("berth_trust_expiry_timestamp_seconds", "When the repository's metadata of a role expires, in seconds since 1970.");
+  for (const auto& role : node.trust.roles)
+    family.add({{"role", role.role}}, std::chrono::duration<double>(role.expires.time_since_epoch()).count());
+  return family;
+}
+
+Family last_success(const NodeStatus& node) {
+  auto family = Family::gauge("berth_repository_last_success_timestamp_seconds", "When the repository was last read whole, in seconds since 1970.");
+  if (const auto at = logs::parse_rfc3339(node.trust.last_success)) family.add({}, std::chrono::duration<double>(at->time_since_epoch()).count());
+  return family;
+}
+
+void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
+  const NodeStatus& node = snapshot.node;
+  families.push_back(one(Family::gauge("berth_build_info", "The version of berthd that runs."), 1, {{"version", node.version}}));
+  families.push_back(one(Family::gauge("berth_node_info", "What this node is called, and its environment."), 1,
+                         {{"node", node.node}, {"environment", node.environment}}));
+  families.push_back(one(Family::gauge("berth_ready", "Whether berthd has taken over or started what should run here."), node.ready));
+  families.push_back(one(Family::gauge("berth_limits_enforced", "Whether limits of memory and processes are enforced on this node."), node.limits_enforced));
+  families.push_back(one(Family::gauge("berth_disk_free_bytes", "Room on the disk of berthd's state."), static_cast<double>(node.disk_free)));
+  families.push_back(one(Family::gauge("berth_disk_reserve_bytes", "Room that no release may take."), static_cast<double>(node.disk_reserve)));
+  families.push_back(one(Family::counter("berth_events_total", "Events in the log of this node, over restarts."), static_cast<double>(snapshot.events)));
+  families.push_back(one(Family::gauge("berth_loop_lag_seconds", "The longest that berthd's event loop was busy at once since the scrape before."),
+                         std::chrono::duration<double>(snapshot.loop_lag).count()));
+  families.push_back(trust_expiry(node));
+  families.push_back(last_success(node));
+  if (!node.repository.empty())
+    families.push_back(one(Family::gauge("berth_repository_failing", "Whether the repository could not be read or believed when it was last asked."),
+                           !node.trust.last_error.empty()));
+}
+
+/// The names that every client library of Prometheus gives these.
+void add_process(std::vector<Family>& families, const ProcessUsage& usage) {
+  families.push_back(one(Family::counter("process_cpu_seconds_total", "User and system CPU time that berthd took."), usage.cpu_seconds));
+  families.push_back(one(Family::gauge("process_start_time_seconds", "When berthd was started, in seconds since 1970."), usage.start_seconds));
+  families.push_back(one(Family::gauge("process_resident_memory_bytes", "Resident memory of berthd."), static_cast<double>(usage.resident_bytes)));
+  families.push_back(one(Family::gauge("process_virtual_memory_bytes", "Virtual memory of berthd."), static_cast<double>(usage.virtual_bytes)));
+  families.push_back(one(Family::gauge("process_open_fds", "Descriptors that berthd has open."), static_cast<double>(usage.open_fds)));
+  families.push_back(one(Family::gauge("process_max_fds", "Descriptors that berthd may have open."), static_cast<double>(usage.max_fds)));
+}
+
+}  // namespace
+
+std::vector<Family> node_families(const Snapshot& snapshot) {
+  std::vector<Family> families;
+  add_node(families, snapshot);
+  add_process(families, snapshot.process);
+  return families;
+}
+
+}  // namespace berth::metrics

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "daemon/fetch/fetch.h"
+#include "daemon/store/store.h"
+
+namespace berth::metrics {
+
+/// This node and its berthd, as `/v1/status` and the metrics show them.
+struct NodeStatus {
+  std::string node, environment;
+  std::string version;       ///< berthd's
+  std::string since;         ///< when it began; RFC 3339, UTC
+  bool ready = false;        ///< what should run at start does
+  std::string repository;    ///< its URL; empty: there is none
+  fetch::TrustStatus trust;
+  std::uint64_t disk_free = 0, disk_reserve = 0;  ///< bytes
+  bool limits_enforced = false;                   ///< by cgroups
+  store::Paths paths;
+};
+
+}  // namespace berth::metrics

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <prometheus/metric_family.h>
+
+#include "daemon/deploy/operations.h"
+#include "daemon/metrics/node_status.h"
+#include "daemon/metrics/process_usage.h"
+
+namespace berth::metrics {
+
+/// All that a scrape tells, as it is at one moment.
+struct Snapshot {
+  NodeStatus node;
+  std::vector<deploy::AppStatus> apps;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> deployments;  ///< that ended, by app and state
+  std::int64_t events = 0;                                                   ///< the number of the last one
+  std::chrono::microseconds loop_lag{0};                                     ///< the longest turn since the scrape before
+  ProcessUsage process;
+};
+
+/// A family for each metric that has a value, by name.
+std::vector<prometheus::MetricFamily> collect(const Snapshot& snapshot);
+
+/// In Prometheus' text format, version 0.0.4.
+std::string exposition(const Snapshot& snapshot);
+
+}  // namespace berth::metrics

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "core/io/http.h"
+#include "core/result.h"
+#include "daemon/api/caller.h"
+#include "daemon/deploy/operations.h"
+#include "daemon/metrics/node_status.h"
+
+namespace berth::api {
+
+using boost::asio::awaitable;
+
+/// What the API tells besides what the deployer does.
+class Node {
+ public:
+  virtual ~Node() = default;
+
+  virtual awaitable<metrics::NodeStatus> status() = 0;
+  /// Numbered from `first`, at most `most`, of `app` alone where it is not empty.
+  virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
+  /// In Prometheus' text format.
+  virtual awaitable<std::string> metrics() = 0;
+  /// Waits until the deployer is ready. False when it is not after `at_most`.
+  virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
+  /// Whose peer it is of the control socket.
+  virtual awaitable<Caller> caller(io::Peer peer) = 0;
+};
+
+/// The control API of `docs/api.md`: routes, bodies and problems, over what it is given. It outlives the servers that it answers for.
+class Api {
+ public:
+  Api(deploy::Operations& operations, Node& node) : operations_(operations), node_(node) {}
+
+  /// On the control socket: everything, for operators.
+  awaitable<io::ServerReply> on_socket(io::ServerRequest request);
+  /// On the metrics listener: metrics and health, for everybody; the rest is not there.
+  awaitable<io::ServerReply> on_network(io::ServerRequest request);
+
+ private:
+  deploy::Operations& operations_;
+  Node& node_;
+};
+
+}  // namespace berth::api

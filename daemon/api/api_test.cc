@@ -1,0 +1,279 @@
+#include "daemon/api/api.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/io/on_loop.h"
+#include "core/json/json.h"
+#include "daemon/api/fake_operations.h"
+#include "daemon/api/problem.h"
+#include "daemon/api/routes.h"
+
+namespace berth::api {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ApiTest : public testing::Test {
+ protected:
+  static io::ServerRequest request(const std::string& method, const std::string& path, const std::string& body = "") {
+    io::ServerRequest request;
+    request.method = method;
+    request.path = path;
+    request.body = body;
+    return request;
+  }
+  io::ServerReply ask(io::ServerRequest request) { return io::on_loop(loop, api.on_socket(std::move(request))); }
+  io::ServerReply ask(const std::string& method, const std::string& path, const std::string& body = "") { return ask(request(method, path, body)); }
+  io::ServerReply ask(const std::string& path, std::map<std::string, std::string> query) {
+    auto get = request("GET", path);
+    get.query = std::move(query);
+    return ask(std::move(get));
+  }
+  io::ServerReply on_network(const std::string& method, const std::string& path) { return io::on_loop(loop, api.on_network(request(method, path))); }
+
+  static std::string member(const io::ServerReply& reply, const char* name) {
+    const auto json = json::parse(reply.body);
+    if (!json || !json->is_object() || !json->as_object().contains(name)) return "";
+    const auto& value = json->as_object().at(name);
+    return value.is_string() ? std::string(value.as_string()) : json::text(value);
+  }
+
+  io::Loop loop;
+  FakeOperations operations;
+  FakeNode node;
+  Api api{operations, node};
+};
+
+TEST_F(ApiTest, EveryChangeReachesItsOperation) {
+  const struct {
+    const char *method, *path, *body, *call;
+  } cases[] = {
+      {"POST", "/v1/apps/web/deployments", R"({"release": "v2"})", "deploy web@v2 env= force=false key= by=root (uid 0) why="},
+      {"POST", "/v1/apps/web/deployments", R"({"release": "v2", "force": true, "environment": "production", "reason": "why not"})",
+       "deploy web@v2 env=production force=true key= by=root (uid 0) why=why not"},
+      {"POST", "/v1/apps/web/revert", R"({"to": "v1", "reason": "bad"})", "revert web to=v1 why=bad"},
+      {"POST", "/v1/apps/web/revert", "", "revert web to= why="},
+      {"POST", "/v1/deployments/7/cancel", "{}", "cancel 7 why="},
+      {"POST", "/v1/apps/web/resume", R"({"reason": "fixed"})", "resume web why=fixed"},
+      {"POST", "/v1/apps/web/stop", "{}", "stop web/-.0 why="},
+      {"POST", "/v1/apps/web/stop", R"({"process": "worker", "number": 2, "reason": "noisy"})", "stop web/worker.2 why=noisy"},
+      {"POST", "/v1/apps/web/start", R"({"process": "worker"})", "start web/worker.0 why="},
+      {"POST", "/v1/apps/web/restart", "{}", "restart web/-.0 why="},
+      {"POST", "/v1/apps/web/scale", R"({"process": "web", "instances": 4})", "scale web/web=4 why="},
+      {"POST", "/v1/apps/web/scale", R"({"process": "web", "instances": 0})", "scale web/web=0 why="},
+      {"POST", "/v1/apps/web/pin", R"({"release": "v1"})", "pin web@v1 true"},
+      {"POST", "/v1/apps/web/unpin", R"({"release": "v1"})", "pin web@v1 false"},
+      {"DELETE", "/v1/apps/web", "", "remove web purge=false why="},
+      {"POST", "/v1/gc", R"({"app": "web"})", "collect web"},
+      {"POST", "/v1/gc", "", "collect "},
+      {"GET", "/v1/apps/web", "", "status web"},
+      {"GET", "/v1/apps/web/releases", "", "releases web"},
+      {"GET", "/v1/repository/apps", "", "repository apps"},
+      {"GET", "/v1/deployments/7", "", "deployment 7"},
+      {"GET", "/v1/deployments", "", "deployments app= most=20"},
+  };
+  for (const auto& one : cases) {
+    operations.calls.clear();
+    const auto reply = ask(one.method, one.path, one.body);
+    EXPECT_LT(reply.status, 300) << one.method << " " << one.path << ": " << reply.body;
+    EXPECT_THAT(operations.calls, ElementsAre(one.call)) << one.method << " " << one.path;
+  }
+}
+
+TEST_F(ApiTest, ADeploymentThatBeginsIsAcceptedAndOneThatWasNotNeededIsDone) {
+  EXPECT_EQ(ask("POST", "/v1/apps/web/deployments", R"({"release": "v2"})").status, 202);
+  operations.one.already = true;
+  const auto reply = ask("POST", "/v1/apps/web/deployments", R"({"release": "v2"})");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(member(reply, "already"), "true");
+}
+
+TEST_F(ApiTest, TheIdempotencyKeyIsPassedOn) {
+  auto deploy = request("POST", "/v1/apps/web/deployments", R"({"release": "v2"})");
+  deploy.headers["idempotency-key"] = "job-7";
+  ask(deploy);
+  EXPECT_THAT(operations.calls.at(0), HasSubstr("key=job-7"));
+  for (const std::string& key : {std::string(), std::string("a b"), std::string(256, 'k')}) {
+    deploy.headers["idempotency-key"] = key;
+    EXPECT_EQ(ask(deploy).status, 400);
+  }
+  EXPECT_EQ(operations.calls.size(), 1u);
+}
+
+TEST_F(ApiTest, WhatIsWrongWithARequestIsSaidAndNothingIsDone) {
+  const std::string long_reason = R"({"reason": ")" + std::string(1001, 'x') + R"("})";
+  const struct {
+    const char *method, *path, *body, *why;
+  } cases[] = {
+      {"POST", "/v1/apps/web/deployments", "", "'release' is missing"},
+      {"POST", "/v1/apps/web/deployments", "{", "body"},
+      {"POST", "/v1/apps/web/deployments", "[]", "not an object"},
+      {"POST", "/v1/apps/web/deployments", R"({"release": "v2", "forse": true})", "forse"},
+      {"POST", "/v1/apps/web/deployments", R"({"release": "v2", "force": "yes"})", "force"},
+      {"POST", "/v1/apps/web/deployments", R"({"release": "v2", "release": "v3"})", "twice"},
+      {"POST", "/v1/apps/web/deployments", R"({"release": "../v2"})", "no id of a release"},
+      {"POST", "/v1/apps/web/deployments", R"({"release": "v2", "environment": "Production"})", "environment"},
+      {"POST", "/v1/apps/Web/deployments", R"({"release": "v2"})", "no name of an app"},
+      {"POST", "/v1/apps/web/revert", R"({"to": ".."})", "no id of a release"},
+      {"POST", "/v1/apps/web/stop", R"({"number": 2})", "needs a 'process'"},
+      {"POST", "/v1/apps/web/stop", R"({"process": "web", "number": 0})", "number"},
+      {"POST", "/v1/apps/web/scale", R"({"process": "web"})", "'instances' is missing"},
+      {"POST", "/v1/apps/web/scale", R"({"process": "web", "instances": -1})", "instances"},
+      {"POST", "/v1/apps/web/scale", R"({"process": "web", "instances": 257})", "instances"},
+      {"POST", "/v1/apps/web/pin", "{}", "'release' is missing"},
+      {"POST", "/v1/apps/web/resume", long_reason.c_str(), "1000 bytes"},
+      {"POST", "/v1/deployments/0/cancel", "", "no number of a deployment"},
+      {"POST", "/v1/deployments/x/cancel", "", "no number of a deployment"},
+      {"POST", "/v1/gc", R"({"app": "W"})", "no name of an app"},
+  };
+  for (const auto& one : cases) {
+    const auto reply = ask(one.method, one.path, one.body);
+    EXPECT_EQ(reply.status, 400) << one.path << " " << one.body;
+    EXPECT_EQ(reply.content_type, "application/problem+json");
+    EXPECT_EQ(member(reply, "code"), "usage");
+    EXPECT_EQ(member(reply, "exit"), "2");
+    EXPECT_THAT(member(reply, "detail"), HasSubstr(one.why)) << one.path << " " << one.body;
+  }
+  EXPECT_THAT(operations.calls, IsEmpty());
+}
+
+TEST_F(ApiTest, UnknownParametersOfAQueryAreRefused) {
+  const std::pair<const char*, std::map<std::string, std::string>> cases[] = {
+      {"/v1/status", {{"x", "1"}}},         {"/v1/apps/web", {{"x", "1"}}},        {"/v1/deployments", {{"limit", "0"}}},
+      {"/v1/deployments", {{"limit", "x"}}}, {"/v1/deployments", {{"app", "Web"}}}, {"/v1/deployments/7", {{"until", "later"}}},
+      {"/v1/deployments/7", {{"wait", "-1"}}}, {"/v1/events", {{"from", "0"}}},      {"/v1/events", {{"limit", "1001"}}},
+      {"/v1/apps/web/releases", {{"x", "1"}}}, {"/v1/repository/apps", {{"x", "1"}}}, {"/v1/deployments/7", {{"after", "A B"}}}};
+  for (const auto& [path, query] : cases) EXPECT_EQ(ask(path, query).status, 400) << path;
+  EXPECT_THAT(operations.calls, IsEmpty());
+}
+
+TEST_F(ApiTest, WaitsForADeploymentAMinuteAtMost) {
+  ask("/v1/deployments/7", {{"wait", "30"}});
+  ask("/v1/deployments/7", {{"wait", "3600"}, {"until", "switched"}, {"after", "fetching"}});
+  ask("/v1/deployments/7", {{"wait", "0"}, {"until", "ended"}});
+  EXPECT_THAT(operations.calls, ElementsAre("wait 7 30000ms decided=false after=", "wait 7 60000ms decided=true after=fetching", "deployment 7"));
+}
+
+TEST_F(ApiTest, ListsAreBounded) {
+  ask("/v1/deployments", {{"app", "web"}, {"limit", "100"}});
+  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=100"));
+  const auto reply = ask("/v1/events", {{"from", "5"}, {"limit", "10"}, {"app", "web"}});
+  EXPECT_THAT(node.calls, ElementsAre("events from=5 most=10 app=web"));
+  EXPECT_EQ(member(reply, "events"), R"([{"number":1,"at":"2026-11-24T09:00:00.000000Z","kind":"node.started","app":"","data":{"version":"0.1.0"}}])");
+}
+
+TEST_F(ApiTest, RemoveTakesItsOptionsFromTheQuery) {
+  auto remove = request("DELETE", "/v1/apps/web");
+  remove.query = {{"purge", "true"}, {"reason", "moved"}};
+  EXPECT_EQ(ask(remove).status, 200);
+  EXPECT_THAT(operations.calls, ElementsAre("remove web purge=true why=moved"));
+  remove.query = {{"purge", "yes"}};
+  EXPECT_EQ(ask(remove).status, 400);
+}
+
+TEST_F(ApiTest, FailuresAreProblemsWithTheirStatusAndExit) {
+  const struct {
+    Errc code;
+    int status, exit;
+  } cases[] = {
+      {Errc::usage, 400, 2},   {Errc::not_found, 404, 3}, {Errc::exists, 409, 8},      {Errc::trust, 422, 4},       {Errc::protocol, 502, 1},
+      {Errc::refused, 503, 1}, {Errc::timeout, 504, 1},   {Errc::unreachable, 503, 1}, {Errc::permission, 403, 7},  {Errc::conflict, 409, 8},
+      {Errc::no_space, 507, 1}, {Errc::cancelled, 409, 8}, {Errc::io, 500, 1},          {Errc::internal, 500, 1},
+  };
+  for (const auto& one : cases) {
+    operations.error = Error{one.code, "web v9: because"};
+    const auto reply = ask("POST", "/v1/apps/web/deployments", R"({"release": "v9"})");
+    EXPECT_EQ(reply.status, one.status) << to_string(one.code);
+    EXPECT_EQ(reply.content_type, "application/problem+json");
+    EXPECT_EQ(reply.body, json::text(json::object{{"type", "about:blank"},
+                                                  {"title", std::string(to_string(one.code))},
+                                                  {"status", one.status},
+                                                  {"detail", "web v9: because"},
+                                                  {"code", std::string(to_string(one.code))},
+                                                  {"exit", one.exit}}) + "\n");
+  }
+}
+
+TEST_F(ApiTest, WhatIsNotThereAndWhatIsNotTakenAreToldApart) {
+  EXPECT_EQ(ask("GET", "/").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/apps").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/apps/web/").status, 404);
+  EXPECT_EQ(ask("GET", "/v2/status").status, 404);
+  const auto reply = ask("PUT", "/v1/apps/web");
+  EXPECT_EQ(reply.status, 405);
+  EXPECT_EQ(reply.headers.at("allow"), "GET, HEAD, DELETE");
+  EXPECT_EQ(ask("GET", "/v1/gc").headers.at("allow"), "POST");
+  EXPECT_EQ(ask("HEAD", "/v1/status").status, 200);
+}
+
+TEST_F(ApiTest, OnlyOperatorsAreAnswered) {
+  node.who = {"www-data (uid 33)", false};
+  for (const Route& route : routes()) {
+    const auto reply = ask(std::string(route.method), std::string(route.pattern));
+    EXPECT_EQ(reply.status, 403) << route.pattern;
+    EXPECT_EQ(member(reply, "exit"), "7");
+    EXPECT_THAT(member(reply, "detail"), HasSubstr("www-data (uid 33)"));
+  }
+  EXPECT_THAT(operations.calls, IsEmpty());
+}
+
+TEST_F(ApiTest, TheNetworkSeesMetricsAndHealthAlone) {
+  for (const Route& route : routes()) {
+    const bool open = route.role == Role::anybody;
+    EXPECT_EQ(on_network(std::string(route.method), std::string(route.pattern)).status, open ? 200 : 404) << route.pattern;
+  }
+  EXPECT_EQ(on_network("POST", "/metrics").status, 405);
+  EXPECT_THAT(operations.calls, IsEmpty());
+}
+
+TEST_F(ApiTest, ReadinessIsTheDeployers) {
+  EXPECT_EQ(ask("GET", "/readyz").status, 200);
+  operations.is_ready = false;
+  EXPECT_EQ(ask("GET", "/readyz").status, 503);
+  EXPECT_THAT(ask("GET", "/readyz").body, HasSubstr("not ready: "));
+  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+}
+
+TEST_F(ApiTest, ChangesWaitUntilBerthdHasTakenOverWhatRuns) {
+  operations.is_ready = false;
+  EXPECT_EQ(ask("POST", "/v1/apps/web/restart").status, 200);
+  EXPECT_THAT(node.calls, ElementsAre("until ready"));
+  EXPECT_EQ(ask("GET", "/v1/status").status, 200) << "who looks does not wait";
+  node.becomes_ready = false;
+  operations.calls.clear();
+  const auto reply = ask("POST", "/v1/apps/web/restart");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(member(reply, "code"), "conflict");
+  EXPECT_THAT(operations.calls, IsEmpty());
+}
+
+TEST_F(ApiTest, MetricsAreInPrometheusFormat) {
+  const auto reply = ask("GET", "/metrics");
+  EXPECT_EQ(reply.body, "berth_ready 1\n");
+  EXPECT_THAT(reply.content_type, HasSubstr("version=0.0.4"));
+}
+
+TEST(Caller, RootOperatesAndNamesItself) {
+  const Caller caller = identify({.uid = 0, .gid = 0}, {});
+  EXPECT_TRUE(caller.operates);
+  EXPECT_EQ(caller.name, "root (uid 0)");
+}
+
+TEST(Caller, OthersOperateByTheirGroup) {
+  const gid_t daemons = group_named("daemon").value();
+  EXPECT_FALSE(identify({.uid = 4'000'000, .gid = 4'000'000}, {}).operates);
+  EXPECT_FALSE(identify({.uid = 4'000'000, .gid = 4'000'000}, daemons).operates);
+  EXPECT_TRUE(identify({.uid = 4'000'000, .gid = daemons}, daemons).operates);
+  EXPECT_EQ(identify({.uid = 4'000'000, .gid = 0}, {}).name, "uid 4000000");
+  const Caller daemon = identify({.uid = 1, .gid = 65534}, daemons);  // in it by /etc/passwd
+  EXPECT_TRUE(daemon.operates);
+  EXPECT_EQ(daemon.name, "daemon (uid 1)");
+  EXPECT_FALSE(identify({.uid = static_cast<uid_t>(-1), .gid = daemons}, daemons).operates) << "a peer that is unknown";
+  EXPECT_FALSE(group_named("no-such-group"));
+}
+
+}  // namespace
+}  // namespace berth::api

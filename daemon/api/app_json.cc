@@ -1,0 +1,109 @@
+#include "core/utf8.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+
+const char* routing_text(spec::Routing routing) {
+  switch (routing) {
+    case spec::Routing::none: return "none";
+    case spec::Routing::socket: return "socket";
+    case spec::Routing::port: return "port";
+  }
+  return "none";
+}
+
+value last_exit_json(const std::optional<supervise::Exit>& exit) {
+  if (!exit) return nullptr;
+  return {{"reason", as_utf8(exit->reason)}, {"at", exit->at}, {"ran_ms", exit->ran.count()}};
+}
+
+object instance_json(const deploy::InstanceView& view) {
+  const supervise::InstanceStatus& status = view.status;
+  object exits;
+  for (const auto& [reason, count] : status.exits_by_reason) exits[reason] = count;
+  InstanceId id = status.id;
+  id.release.clear();
+  return {{"instance", to_string(id)},
+          {"process", status.id.process},
+          {"number", status.id.number},
+          {"release", status.id.release},
+          {"phase", std::string(supervise::to_string(status.phase))},
+          {"pid", status.pid},
+          {"keeper_pid", status.keeper_pid},
+          {"ready", status.ready},
+          {"serving", view.serving},
+          {"not_ready", as_utf8(status.not_ready)},
+          {"restarts", status.restarts},
+          {"started_at", status.started_at},
+          {"port", view.port},
+          {"crash_loop", status.crash_loop},
+          {"exits_by_reason", std::move(exits)},
+          {"last_exit", last_exit_json(status.last_exit)}};
+}
+
+object process_json(const deploy::ProcessStatus& process) {
+  return {{"process", process.process},
+          {"wanted", process.wanted},
+          {"ready", process.ready},
+          {"public_port", process.public_port},
+          {"routing", routing_text(process.routing)}};
+}
+
+object release_json(const deploy::ReleaseStatus& release) {
+  return {{"release", release.release},
+          {"active", release.active},
+          {"previous", release.previous},
+          {"in_repository", release.in_repository},
+          {"on_node", release.on_node},
+          {"bytes", release.bytes},
+          {"sealed_at", release.sealed_at},
+          {"pinned", release.pinned},
+          {"rejected", as_utf8(release.rejected)}};
+}
+
+}  // namespace
+
+object to_json(const deploy::AppStatus& app) {
+  array rejected, processes, instances;
+  for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
+  for (const auto& process : app.processes) processes.push_back(process_json(process));
+  for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
+  return {{"app", app.row.app},
+          {"active", app.row.active},
+          {"previous", app.row.previous},
+          {"held", as_utf8(app.row.held)},
+          {"stopped", app.row.stopped},
+          {"since", app.since},
+          {"strategy", app.strategy},
+          {"health", app.health},
+          {"problem", as_utf8(app.problem)},
+          {"deployment", app.deployment ? value(to_json(*app.deployment)) : value(nullptr)},
+          {"rejected", std::move(rejected)},
+          {"processes", std::move(processes)},
+          {"instances", std::move(instances)}};
+}
+
+object to_json(const deploy::Releases& releases) {
+  array list;
+  for (const auto& release : releases.releases) list.push_back(release_json(release));
+  return {{"releases", std::move(list)}, {"repository_error", as_utf8(releases.repository_error)}};
+}
+
+object repository_apps_json(const std::map<std::string, std::vector<std::string>>& apps) {
+  array list;
+  for (const auto& [app, releases] : apps) list.push_back({{"app", app}, {"releases", array(releases.begin(), releases.end())}});
+  return {{"apps", std::move(list)}};
+}
+
+object removed_json(const std::vector<store::SlotRow>& removed) {
+  array list;
+  for (const auto& slot : removed) list.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
+  return {{"removed", std::move(list)}};
+}
+
+}  // namespace berth::api

@@ -1,0 +1,110 @@
+#include "daemon/api/call.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "core/ids.h"
+
+namespace berth::api {
+namespace {
+
+constexpr std::size_t kMostBody = 64u << 10;
+constexpr std::size_t kMostDepth = 4;
+constexpr std::size_t kLongestReason = 1000;
+constexpr std::size_t kLongestKey = 255;
+
+std::optional<std::int64_t> number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return value;
+}
+
+std::string long_reason() { return fmt::format("reason has more than {} bytes", kLongestReason); }
+
+}  // namespace
+
+std::int64_t Call::id() const { return number(parameters.at("id")).value_or(0); }
+
+Result<json::value> body_of(const io::ServerRequest& request) {
+  if (request.body.empty()) return json::value(json::object());
+  auto body = json::parse(request.body, {.most_bytes = kMostBody, .most_depth = kMostDepth});
+  if (!body) return fail(Errc::usage, "the request's body: " + body.error().message);
+  return body;
+}
+
+json::ObjectReader read_body(const json::value& body) { return json::ObjectReader(body, "the request's body", Errc::usage); }
+
+std::string reason_of(json::ObjectReader& reader) {
+  std::string reason = reader.string_or("reason", "");
+  if (reason.size() > kLongestReason) reader.complain(long_reason());
+  return reason;
+}
+
+std::string QueryReader::text(std::string_view name, std::string otherwise) {
+  taken_.emplace_back(name);
+  const auto found = query_.find(std::string(name));
+  return found == query_.end() ? otherwise : found->second;
+}
+
+std::int64_t QueryReader::integer(std::string_view name, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest) {
+  if (!query_.contains(std::string(name))) {
+    taken_.emplace_back(name);
+    return otherwise;
+  }
+  const auto value = number(text(name));
+  if (value && *value >= lowest && *value <= highest) return *value;
+  complain(fmt::format("{} is not a whole number from {} to {}", name, lowest, highest));
+  return otherwise;
+}
+
+bool QueryReader::boolean(std::string_view name, bool otherwise) {
+  const std::string value = text(name, otherwise ? "true" : "false");
+  if (value != "true" && value != "false") complain(fmt::format("{} is neither 'true' nor 'false'", name));
+  return value == "true";
+}
+
+std::string QueryReader::app() {
+  std::string name = text("app");
+  if (!name.empty() && !is_name(name)) complain(*parameter_complaint("app", name));
+  return name;
+}
+
+std::string QueryReader::reason() {
+  std::string value = text("reason");
+  if (value.size() > kLongestReason) complain(long_reason());
+  return value;
+}
+
+void QueryReader::complain(std::string what) {
+  if (complaint_.empty()) complaint_ = std::move(what);
+}
+
+Result<void> QueryReader::done() {
+  for (const auto& [name, value] : query_)
+    if (std::ranges::find(taken_, name) == taken_.end()) complain(fmt::format("parameter '{}' is unknown", name));
+  if (!complaint_.empty()) return fail(Errc::usage, "the request's query: " + complaint_);
+  return {};
+}
+
+Result<std::string> idempotency_key(const io::ServerRequest& request) {
+  const auto found = request.headers.find("idempotency-key");
+  if (found == request.headers.end()) return std::string();
+  const std::string& key = found->second;
+  const bool visible = std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; });
+  if (key.empty() || key.size() > kLongestKey || !visible)
+    return fail(Errc::usage, fmt::format("the header Idempotency-Key takes 1 to {} visible ASCII characters", kLongestKey));
+  return key;
+}
+
+std::optional<std::string> parameter_complaint(std::string_view name, std::string_view value) {
+  if (name == "app" && !is_name(value))
+    return fmt::format("'{}' is no name of an app: a small letter, then small letters, digits and '-', 31 at most", value.substr(0, 64));
+  if (name == "id" && number(value).value_or(0) < 1) return fmt::format("'{}' is no number of a deployment", value.substr(0, 64));
+  return {};
+}
+
+}  // namespace berth::api

@@ -1,0 +1,53 @@
+#include <chrono>
+
+#include "core/logs/record_time.h"
+#include "core/utf8.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+std::string moment(std::int64_t milliseconds_since_1970) {
+  if (milliseconds_since_1970 == 0) return {};
+  return logs::format_rfc3339(logs::Time(std::chrono::milliseconds(milliseconds_since_1970)));
+}
+
+}  // namespace
+
+boost::json::object to_json(const deploy::DeploymentStatus& deployment) {
+  const store::DeploymentRow& row = deployment.row;
+  boost::json::array steps, lines;
+  for (const auto& step : deployment.steps) steps.push_back({{"state", step.state}, {"at", step.at}});
+  for (const std::string& line : deployment.last_lines) lines.emplace_back(as_utf8(line));
+  return {{"id", row.id},
+          {"app", row.app},
+          {"release", row.release},
+          {"kind", row.kind},
+          {"state", row.state},
+          {"reason", as_utf8(row.reason)},
+          {"from", row.from},
+          {"decided", row.decided},
+          {"by", as_utf8(row.by)},
+          {"why", as_utf8(row.why)},
+          {"force", row.force},
+          {"created_at", row.created_at},
+          {"ended_at", row.ended_at},
+          {"bake_until", moment(row.bake_until_ms)},
+          {"exit", deployment.exit},
+          {"already", deployment.already},
+          {"progress",
+           {{"bytes_done", deployment.bytes_done},
+            {"bytes_total", deployment.bytes_total},
+            {"instances_ready", deployment.instances_ready},
+            {"instances_wanted", deployment.instances_wanted}}},
+          {"steps", std::move(steps)},
+          {"last_lines", std::move(lines)}};
+}
+
+boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments) {
+  boost::json::array list;
+  for (const auto& deployment : deployments) list.push_back(to_json(deployment));
+  return {{"deployments", std::move(list)}};
+}
+
+}  // namespace berth::api

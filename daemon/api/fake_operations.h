@@ -1,0 +1,102 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "daemon/api/api.h"
+
+namespace berth::api {
+
+/// Writes down what it is asked, and answers with what it was given, or with `error`.
+class FakeOperations : public deploy::Operations {
+ public:
+  std::vector<std::string> calls;
+  std::optional<Error> error;
+  deploy::DeploymentStatus one;
+  std::vector<deploy::AppStatus> apps;
+  deploy::Releases on_node;
+  std::map<std::string, std::vector<std::string>> in_repository;
+  std::vector<store::SlotRow> removed;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
+  bool is_ready = true;
+
+  using Deployment = Result<deploy::DeploymentStatus>;
+  using Done = Result<void>;
+
+  awaitable<Deployment> deploy(deploy::DeployRequest r) override {
+    co_return say(fmt::format("deploy {}@{} env={} force={} key={} by={} why={}", r.app, r.release, r.environment, r.force, r.key, r.asked.by, r.asked.why), one);
+  }
+  awaitable<Deployment> revert(std::string app, std::string to, deploy::Asked asked) override {
+    co_return say(fmt::format("revert {} to={} why={}", app, to, asked.why), one);
+  }
+  awaitable<Deployment> cancel(std::int64_t id, deploy::Asked asked) override { co_return say(fmt::format("cancel {} why={}", id, asked.why), one); }
+  awaitable<Deployment> deployment(std::int64_t id) override { co_return say(fmt::format("deployment {}", id), one); }
+  awaitable<Deployment> wait(std::int64_t id, deploy::WaitFor what) override {
+    co_return say(fmt::format("wait {} {}ms decided={} after={}", id, what.at_most.count(), what.until_decided, what.after), one);
+  }
+  awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments(std::string app, int most) override {
+    co_return say(fmt::format("deployments app={} most={}", app, most), std::vector{one});
+  }
+  awaitable<Done> resume(std::string app, deploy::Asked asked) override { co_return did(fmt::format("resume {} why={}", app, asked.why)); }
+  awaitable<Done> stop_app(InstanceSelector what, deploy::Asked asked) override { co_return did("stop " + text(what) + " why=" + asked.why); }
+  awaitable<Done> start_app(InstanceSelector what, deploy::Asked asked) override { co_return did("start " + text(what) + " why=" + asked.why); }
+  awaitable<Done> restart_app(InstanceSelector what, deploy::Asked asked) override { co_return did("restart " + text(what) + " why=" + asked.why); }
+  awaitable<Done> scale(std::string app, std::string process, int instances, deploy::Asked asked) override {
+    co_return did(fmt::format("scale {}/{}={} why={}", app, process, instances, asked.why));
+  }
+  awaitable<Done> pin(std::string app, std::string release, bool pinned, deploy::Asked) override {
+    co_return did(fmt::format("pin {}@{} {}", app, release, pinned));
+  }
+  awaitable<Done> remove(std::string app, bool purge, deploy::Asked asked) override {
+    co_return did(fmt::format("remove {} purge={} why={}", app, purge, asked.why));
+  }
+  awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, deploy::Asked) override { co_return say("collect " + app, removed); }
+  awaitable<Result<deploy::Releases>> releases(std::string app) override { co_return say("releases " + app, on_node); }
+  awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() override { co_return say("repository apps", in_repository); }
+  awaitable<Result<std::vector<deploy::AppStatus>>> status() override { co_return say("status", apps); }
+  awaitable<Result<deploy::AppStatus>> status(std::string app) override { co_return say("status " + app, apps.empty() ? deploy::AppStatus{} : apps.front()); }
+  const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }
+  bool ready() const override { return is_ready; }
+
+ private:
+  static std::string text(const InstanceSelector& what) {
+    return fmt::format("{}/{}.{}", what.app, what.process.value_or("-"), what.number.value_or(0));
+  }
+  template <class T>
+  Result<T> say(std::string call, T value) {
+    calls.push_back(std::move(call));
+    if (error) return std::unexpected(*error);
+    return value;
+  }
+  Done did(std::string call) {
+    calls.push_back(std::move(call));
+    if (error) return std::unexpected(*error);
+    return {};
+  }
+};
+
+class FakeNode : public Node {
+ public:
+  metrics::NodeStatus node;
+  std::vector<std::string> calls;
+  Caller who{"root (uid 0)", true};
+  bool becomes_ready = true;
+
+  awaitable<metrics::NodeStatus> status() override { co_return node; }
+  awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override {
+    calls.push_back(fmt::format("events from={} most={} app={}", first, most, app));
+    std::vector<store::Event> events{{.number = 1, .at = "2026-11-24T09:00:00.000000Z", .kind = "node.started", .data = {{"version", "0.1.0"}}}};
+    co_return events;
+  }
+  awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
+  awaitable<bool> until_ready(std::chrono::milliseconds) override {
+    calls.emplace_back("until ready");
+    co_return becomes_ready;
+  }
+  awaitable<Caller> caller(io::Peer) override { co_return who; }
+};
+
+}  // namespace berth::api

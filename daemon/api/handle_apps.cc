@@ -1,0 +1,145 @@
+#include <fmt/core.h>
+
+#include "core/ids.h"
+#include "daemon/api/problem.h"
+#include "daemon/api/routes.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+constexpr std::int64_t kMostInstances = 256;  ///< as the app spec has it
+
+/// What there is to say of a change that was made: nothing yet, in an object that can grow.
+Answer done(const Result<void>& result) {
+  if (!result) return pass(result.error());
+  return reply(200, boost::json::object());
+}
+
+/// A body of nothing but a reason.
+Result<deploy::Asked> read_reason(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  deploy::Asked asked{call.by, reason_of(reader)};
+  BERTH_CHECK(reader.done());
+  return asked;
+}
+
+struct Selected {
+  InstanceSelector what;
+  deploy::Asked asked;
+};
+
+/// `{"process": "worker", "number": 2, "reason": "…"}`, all optional; a number needs its process.
+Result<Selected> read_selected(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  Selected selected{.what = {.app = call.app()}, .asked = {call.by, reason_of(reader)}};
+  const std::string process = reader.string_or("process", "");
+  const auto number = reader.integer_or("number", 0, 1);
+  if (!process.empty()) selected.what.process = process;
+  if (number > 0) selected.what.number = static_cast<int>(number);
+  if (!process.empty() && !is_name(process)) reader.complain("'process' is no name of a process");
+  if (number > kMostInstances) reader.complain(fmt::format("'number' is over {}", kMostInstances));
+  if (number > 0 && process.empty()) reader.complain("'number' needs a 'process' that it is of");
+  BERTH_CHECK(reader.done());
+  return selected;
+}
+
+struct Scale {
+  std::string process;
+  int instances = 0;
+  deploy::Asked asked;
+};
+
+Result<Scale> read_scale(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  Scale scale{.process = reader.string("process"),
+              .instances = static_cast<int>(reader.integer("instances", 0, kMostInstances)),
+              .asked = {call.by, reason_of(reader)}};
+  if (!is_name(scale.process)) reader.complain("'process' is no name of a process");
+  BERTH_CHECK(reader.done());
+  return scale;
+}
+
+struct Pin {
+  std::string release;
+  deploy::Asked asked;
+};
+
+Result<Pin> read_pin(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  Pin pin{.release = reader.string("release"), .asked = {call.by, reason_of(reader)}};
+  if (!is_release_id(pin.release)) reader.complain("'release' is no id of a release");
+  BERTH_CHECK(reader.done());
+  return pin;
+}
+
+awaitable<Answer> set_pinned(Call call, bool pinned) {
+  const auto pin = read_pin(call);
+  if (!pin) co_return pass(pin.error());
+  co_return done(co_await call.operations.pin(call.app(), pin->release, pinned, pin->asked));
+}
+
+}  // namespace
+
+awaitable<Answer> get_app(Call call) {
+  QueryReader query(call.request);
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  const auto app = co_await call.operations.status(call.app());
+  if (!app) co_return pass(app.error());
+  co_return reply(200, to_json(*app));
+}
+
+awaitable<Answer> resume_app(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  co_return done(co_await call.operations.resume(call.app(), *asked));
+}
+
+awaitable<Answer> stop_app(Call call) {
+  const auto selected = read_selected(call);
+  if (!selected) co_return pass(selected.error());
+  co_return done(co_await call.operations.stop_app(selected->what, selected->asked));
+}
+
+awaitable<Answer> start_app(Call call) {
+  const auto selected = read_selected(call);
+  if (!selected) co_return pass(selected.error());
+  co_return done(co_await call.operations.start_app(selected->what, selected->asked));
+}
+
+awaitable<Answer> restart_app(Call call) {
+  const auto selected = read_selected(call);
+  if (!selected) co_return pass(selected.error());
+  co_return done(co_await call.operations.restart_app(selected->what, selected->asked));
+}
+
+awaitable<Answer> scale_app(Call call) {
+  const auto scale = read_scale(call);
+  if (!scale) co_return pass(scale.error());
+  co_return done(co_await call.operations.scale(call.app(), scale->process, scale->instances, scale->asked));
+}
+
+awaitable<Answer> pin_release(Call call) { return set_pinned(std::move(call), true); }
+awaitable<Answer> unpin_release(Call call) { return set_pinned(std::move(call), false); }
+
+awaitable<Answer> remove_app(Call call) {
+  QueryReader query(call.request);
+  const bool purge = query.boolean("purge", false);
+  const deploy::Asked asked{call.by, query.reason()};
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  co_return done(co_await call.operations.remove(call.app(), purge, asked));
+}
+
+awaitable<Answer> list_releases(Call call) {
+  QueryReader query(call.request);
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  const auto releases = co_await call.operations.releases(call.app());
+  if (!releases) co_return pass(releases.error());
+  co_return reply(200, to_json(*releases));
+}
+
+}  // namespace berth::api

@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/core.h>
+
+#include "core/ids.h"
+#include "daemon/api/problem.h"
+#include "daemon/api/routes.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+constexpr std::int64_t kLongestWait = 60;  ///< seconds
+constexpr std::int64_t kMostListed = 1000;
+
+Answer begun(const Result<deploy::DeploymentStatus>& deployment) {
+  if (!deployment) return pass(deployment.error());
+  return reply(deployment->already ? 200 : 202, to_json(*deployment));
+}
+
+Answer shown(const Result<deploy::DeploymentStatus>& deployment) {
+  if (!deployment) return pass(deployment.error());
+  return reply(200, to_json(*deployment));
+}
+
+Result<deploy::DeployRequest> read_deploy(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  deploy::DeployRequest request{.app = call.app()};
+  request.release = reader.string("release");
+  request.force = reader.boolean_or("force", false);
+  request.environment = reader.string_or("environment", "");
+  request.asked = {call.by, reason_of(reader)};
+  if (!is_release_id(request.release)) reader.complain(fmt::format("'{}' is no id of a release", request.release.substr(0, 64)));
+  if (!request.environment.empty() && !is_name(request.environment)) reader.complain("'environment' is no name of an environment");
+  BERTH_CHECK(reader.done());
+  BERTH_TRY(request.key, idempotency_key(call.request));
+  return request;
+}
+
+struct Revert {
+  std::string to;
+  deploy::Asked asked;
+};
+
+Result<Revert> read_revert(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  Revert revert{.to = reader.string_or("to", ""), .asked = {call.by, reason_of(reader)}};
+  if (!revert.to.empty() && !is_release_id(revert.to)) reader.complain("'to' is no id of a release");
+  BERTH_CHECK(reader.done());
+  return revert;
+}
+
+/// `?wait=SECONDS&until=switched|ended&after=STATE`. Whoever wants longer asks again.
+Result<deploy::WaitFor> read_wait(const Call& call) {
+  QueryReader query(call.request);
+  deploy::WaitFor wait;
+  wait.at_most = std::chrono::seconds(std::min(query.integer("wait", 0, 0, 86400), kLongestWait));
+  const std::string until = query.text("until", "ended");
+  wait.until_decided = until == "switched";
+  wait.after = query.text("after");
+  if (until != "switched" && until != "ended") query.complain("until is neither 'switched' nor 'ended'");
+  if (!wait.after.empty() && !is_name(wait.after)) query.complain("after is no state of a deployment");
+  BERTH_CHECK(query.done());
+  return wait;
+}
+
+}  // namespace
+
+awaitable<Answer> deploy_app(Call call) {
+  const auto request = read_deploy(call);
+  if (!request) co_return pass(request.error());
+  co_return begun(co_await call.operations.deploy(*request));
+}
+
+awaitable<Answer> revert_app(Call call) {
+  const auto revert = read_revert(call);
+  if (!revert) co_return pass(revert.error());
+  co_return begun(co_await call.operations.revert(call.app(), revert->to, revert->asked));
+}
+
+awaitable<Answer> get_deployment(Call call) {
+  const auto wait = read_wait(call);
+  if (!wait) co_return pass(wait.error());
+  if (wait->at_most.count() == 0) co_return shown(co_await call.operations.deployment(call.id()));
+  co_return shown(co_await call.operations.wait(call.id(), *wait));
+}
+
+awaitable<Answer> cancel_deployment(Call call) {
+  const auto body = body_of(call.request);
+  if (!body) co_return pass(body.error());
+  auto reader = read_body(*body);
+  const deploy::Asked asked{call.by, reason_of(reader)};
+  if (const auto done = reader.done(); !done) co_return pass(done.error());
+  co_return shown(co_await call.operations.cancel(call.id(), asked));
+}
+
+awaitable<Answer> list_deployments(Call call) {
+  QueryReader query(call.request);
+  const std::string app = query.app();
+  const int most = static_cast<int>(query.integer("limit", 20, 1, kMostListed));
+  if (const auto done = query.done(); !done) co_return pass(done.error());
+  const auto deployments = co_await call.operations.deployments(app, most);
+  if (!deployments) co_return pass(deployments.error());
+  co_return reply(200, deployments_json(*deployments));
+}
+
+}  // namespace berth::api

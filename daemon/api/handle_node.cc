@@ -1,0 +1,80 @@
+#include "core/ids.h"
+#include "daemon/api/problem.h"
+#include "daemon/api/routes.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+constexpr std::int64_t kMostListed = 1000;
+constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
+
+struct Collect {
+  std::string app;
+  deploy::Asked asked;
+};
+
+Result<Collect> read_collect(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  Collect collect{.app = reader.string_or("app", ""), .asked = {call.by, reason_of(reader)}};
+  if (!collect.app.empty() && !is_name(collect.app)) reader.complain("'app' is no name of an app");
+  BERTH_CHECK(reader.done());
+  return collect;
+}
+
+}  // namespace
+
+awaitable<Answer> get_status(Call call) {
+  QueryReader query(call.request);
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  const auto apps = co_await call.operations.status();
+  if (!apps) co_return pass(apps.error());
+  const auto node = co_await call.node.status();
+  co_return reply(200, to_json(node, *apps));
+}
+
+awaitable<Answer> list_repository_apps(Call call) {
+  QueryReader query(call.request);
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  const auto apps = co_await call.operations.repository_apps();
+  if (!apps) co_return pass(apps.error());
+  co_return reply(200, repository_apps_json(*apps));
+}
+
+awaitable<Answer> list_events(Call call) {
+  QueryReader query(call.request);
+  const std::int64_t first = query.integer("from", 1, 1, INT64_MAX);
+  const int most = static_cast<int>(query.integer("limit", 200, 1, kMostListed));
+  const std::string app = query.app();
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  const auto events = co_await call.node.events(first, most, app);
+  if (!events) co_return pass(events.error());
+  co_return reply(200, events_json(*events));
+}
+
+awaitable<Answer> collect_slots(Call call) {
+  const auto collect = read_collect(call);
+  if (!collect) co_return pass(collect.error());
+  const auto removed = co_await call.operations.collect(collect->app, collect->asked);
+  if (!removed) co_return pass(removed.error());
+  co_return reply(200, removed_json(*removed));
+}
+
+// Prometheus, and whoever else probes, may add parameters of their own to these: they are not read.
+
+awaitable<Answer> get_metrics(Call call) {
+  io::ServerReply answer = text_reply(200, co_await call.node.metrics());
+  answer.content_type = kPrometheusText;
+  co_return answer;
+}
+
+/// The loop runs, or there would be no answer.
+awaitable<Answer> get_health(Call) { co_return text_reply(200, "ok\n"); }
+
+awaitable<Answer> get_readiness(Call call) {
+  if (call.operations.ready()) co_return text_reply(200, "ready\n");
+  co_return text_reply(503, "not ready: berthd is still taking over or starting what should run on this node\n");
+}
+
+}  // namespace berth::api

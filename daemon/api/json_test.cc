@@ -1,0 +1,107 @@
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "core/json/json.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+/// What `text` says, so that expectations may be written with white space.
+boost::json::value said(std::string_view text) {
+  auto json = json::parse(text);
+  EXPECT_TRUE(json) << json.error().message;
+  return json ? *json : nullptr;
+}
+
+deploy::DeploymentStatus baking() {
+  deploy::DeploymentStatus status;
+  status.row = {.id = 7, .app = "web", .release = "v2", .kind = "deploy", .state = "baking", .from = "v1", .decided = true, .by = "root (uid 0)",
+                .created_at = "2026-11-24T09:00:00.000000Z", .bake_until_ms = 1'795'510'830'250};
+  status.bytes_done = 1024;
+  status.bytes_total = 4096;
+  status.instances_ready = 1;
+  status.instances_wanted = 2;
+  status.steps = {{"queued", "a"}, {"fetching", "b"}};
+  status.last_lines = {"bad \xff byte"};
+  return status;
+}
+
+constexpr const char* kBaking = R"json({"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "baking", "reason": "", "from": "v1", "decided": true,
+ "by": "root (uid 0)", "why": "", "force": false, "created_at": "2026-11-24T09:00:00.000000Z", "ended_at": "", "bake_until": "2026-11-24T09:00:30.250Z",
+ "exit": -1, "already": false,
+ "progress": {"bytes_done": 1024, "bytes_total": 4096, "instances_ready": 1, "instances_wanted": 2},
+ "steps": [{"state": "queued", "at": "a"}, {"state": "fetching", "at": "b"}],
+ "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"]})json";
+
+TEST(ApiJson, ADeploymentIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(baking())), said(kBaking)); }
+
+TEST(ApiJson, OutsideOfABakeThereIsNoEndOfIt) {
+  auto status = baking();
+  status.row.bake_until_ms = 0;
+  EXPECT_EQ(to_json(status).at("bake_until"), "");
+}
+
+deploy::AppStatus web() {
+  deploy::AppStatus app;
+  app.row = {.app = "web", .active = "v2", .previous = "v1"};
+  app.since = "s";
+  app.strategy = "blue-green";
+  app.health = "healthy";
+  app.rejected = {{"v3", "0123", "died", "r"}};
+  app.processes = {{.process = "web", .wanted = 2, .ready = 2, .public_port = 8080, .routing = spec::Routing::port}};
+  deploy::InstanceView view{.port = 20001, .serving = true};
+  view.status = {.id = {"web", "web", 1, "v2"}, .phase = supervise::Phase::running, .pid = 4242, .keeper_pid = 4240, .ready = true, .restarts = 1,
+                 .started_at = "t"};
+  view.status.exits_by_reason = {{"exit", 1}};
+  view.status.last_exit = supervise::Exit{.status = 256, .reason = "exited with 1", .at = "e", .ran = std::chrono::milliseconds(1200)};
+  app.instances = {view};
+  return app;
+}
+
+constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1", "held": "", "stopped": false, "since": "s", "strategy": "blue-green",
+   "health": "healthy", "problem": "", "deployment": null,
+   "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
+   "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080, "routing": "port"}],
+   "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
+                  "ready": true, "serving": true, "not_ready": "", "restarts": 1, "started_at": "t", "port": 20001, "crash_loop": false,
+                  "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}]})";
+
+TEST(ApiJson, AnAppIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(web())), said(kWeb)); }
+
+TEST(ApiJson, AnInstanceThatNeverEndedHasNoLastExitAndADeploymentIsShownWhole) {
+  auto app = web();
+  app.instances[0].status.last_exit.reset();
+  app.deployment = baking();
+  const auto json = to_json(app);
+  EXPECT_TRUE(json.at("instances").as_array()[0].as_object().at("last_exit").is_null());
+  EXPECT_EQ(json.at("deployment"), said(kBaking));
+}
+
+TEST(ApiJson, ANodeIsAsDocumented) {
+  metrics::NodeStatus node{.node = "edge-1", .environment = "production", .version = "0.1.0", .since = "s", .ready = true, .repository = "https://host"};
+  node.trust = {.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'795'510'800)}}, .last_success = "l", .last_error = "expired"};
+  node.disk_free = 5;
+  node.disk_reserve = 6;
+  EXPECT_EQ(boost::json::value(to_json(node, {web()})), said(std::string(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "s",
+    "ready": true,
+    "repository": {"url": "https://host", "last_success": "l", "last_error": "expired",
+                   "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
+    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false,
+    "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
+    "apps": [)") + kWeb + "]}"));
+}
+
+TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
+  EXPECT_EQ(boost::json::value(to_json(deploy::Releases{{{.release = "v2", .active = true, .in_repository = true, .bytes = 1, .sealed_at = "s"}}, "gone"})),
+            said(R"({"releases": [{"release": "v2", "active": true, "previous": false, "in_repository": true, "on_node": false, "bytes": 1,
+                     "sealed_at": "s", "pinned": false, "rejected": ""}], "repository_error": "gone"})"));
+  EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
+  EXPECT_EQ(boost::json::value(removed_json({{.app = "web", .release = "v1", .bytes = 9}})),
+            said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}]})"));
+  EXPECT_EQ(boost::json::value(deployments_json({})), said(R"({"deployments": []})"));
+}
+
+}  // namespace
+}  // namespace berth::api

@@ -1,0 +1,52 @@
+#include <chrono>
+
+#include "core/logs/record_time.h"
+#include "core/utf8.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+
+object repository_json(const metrics::NodeStatus& node) {
+  array roles;
+  for (const auto& role : node.trust.roles) {
+    const auto expires = std::chrono::time_point_cast<std::chrono::nanoseconds>(role.expires);
+    roles.push_back({{"role", role.role}, {"version", role.version}, {"expires", logs::format_rfc3339(expires, 0)}});
+  }
+  return {{"url", as_utf8(node.repository)},
+          {"last_success", node.trust.last_success},
+          {"last_error", as_utf8(node.trust.last_error)},
+          {"roles", std::move(roles)}};
+}
+
+}  // namespace
+
+object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
+  array list;
+  for (const auto& app : apps) list.push_back(to_json(app));
+  return {{"node", node.node},
+          {"environment", node.environment},
+          {"version", node.version},
+          {"since", node.since},
+          {"ready", node.ready},
+          {"repository", repository_json(node)},
+          {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
+          {"limits_enforced", node.limits_enforced},
+          {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
+          {"apps", std::move(list)}};
+}
+
+object to_json(const store::Event& event) {
+  return {{"number", event.number}, {"at", event.at}, {"kind", event.kind}, {"app", event.app}, {"data", event.data}};
+}
+
+object events_json(const std::vector<store::Event>& events) {
+  array list;
+  for (const auto& event : events) list.push_back(to_json(event));
+  return {{"events", std::move(list)}};
+}
+
+}  // namespace berth::api

@@ -1,0 +1,73 @@
+#include "daemon/api/routes.h"
+
+#include <algorithm>
+
+namespace berth::api {
+namespace {
+
+constexpr Route kRoutes[] = {
+    {"GET", "/v1/status", Role::operator_, get_status},
+    {"GET", "/v1/apps/{app}", Role::operator_, get_app},
+    {"DELETE", "/v1/apps/{app}", Role::operator_, remove_app},
+    {"POST", "/v1/apps/{app}/deployments", Role::operator_, deploy_app},
+    {"POST", "/v1/apps/{app}/revert", Role::operator_, revert_app},
+    {"POST", "/v1/apps/{app}/resume", Role::operator_, resume_app},
+    {"POST", "/v1/apps/{app}/stop", Role::operator_, stop_app},
+    {"POST", "/v1/apps/{app}/start", Role::operator_, start_app},
+    {"POST", "/v1/apps/{app}/restart", Role::operator_, restart_app},
+    {"POST", "/v1/apps/{app}/scale", Role::operator_, scale_app},
+    {"POST", "/v1/apps/{app}/pin", Role::operator_, pin_release},
+    {"POST", "/v1/apps/{app}/unpin", Role::operator_, unpin_release},
+    {"GET", "/v1/apps/{app}/releases", Role::operator_, list_releases},
+    {"GET", "/v1/deployments", Role::operator_, list_deployments},
+    {"GET", "/v1/deployments/{id}", Role::operator_, get_deployment},
+    {"POST", "/v1/deployments/{id}/cancel", Role::operator_, cancel_deployment},
+    {"GET", "/v1/repository/apps", Role::operator_, list_repository_apps},
+    {"GET", "/v1/events", Role::operator_, list_events},
+    {"POST", "/v1/gc", Role::operator_, collect_slots},
+    {"GET", "/metrics", Role::anybody, get_metrics},
+    {"GET", "/healthz", Role::anybody, get_health},
+    {"GET", "/readyz", Role::anybody, get_readiness},
+};
+
+/// The part up to the next '/', which is taken off with it.
+std::string_view take_segment(std::string_view& path) {
+  const auto slash = path.find('/');
+  const std::string_view segment = path.substr(0, slash);
+  path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+  return segment;
+}
+
+std::optional<std::map<std::string, std::string>> match(std::string_view pattern, std::string_view path) {
+  std::map<std::string, std::string> parameters;
+  if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return {};
+  while (!pattern.empty() || !path.empty()) {
+    const std::string_view wanted = take_segment(pattern), got = take_segment(path);
+    if (wanted.starts_with('{')) {
+      parameters.emplace(wanted.substr(1, wanted.size() - 2), got);
+    } else if (wanted != got) {
+      return {};
+    }
+  }
+  return parameters;
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return kRoutes; }
+
+std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role) {
+  Unmatched unmatched;
+  const std::string_view wanted = method == "HEAD" ? "GET" : method;  // the server leaves the body out
+  for (const Route& route : all) {
+    if (role == Role::anybody && route.role != Role::anybody) continue;
+    auto parameters = match(route.pattern, path);
+    if (!parameters) continue;
+    if (route.method == wanted) return Matched{&route, std::move(*parameters)};
+    unmatched.allowed.push_back(route.method);
+    if (route.method == "GET") unmatched.allowed.emplace_back("HEAD");
+  }
+  return unmatched;
+}
+
+}  // namespace berth::api

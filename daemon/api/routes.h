@@ -1,0 +1,74 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/api/call.h"
+
+namespace berth::api {
+
+using Answer = Result<io::ServerReply>;
+using HandlerFunction = awaitable<Answer> (*)(Call call);
+
+/// Who may make a call.
+enum class Role {
+  anybody,   ///< also on the metrics listener, which asks nobody who they are
+  operator_  ///< root, and members of the operators' group
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  ///< "/v1/apps/{app}/revert"; `{…}` takes one segment
+  Role role;
+  HandlerFunction handle;
+};
+
+/// Every call there is.
+std::span<const Route> routes();
+
+/// A route and what its pattern's parameters took.
+struct Matched {
+  const Route* route = nullptr;
+  std::map<std::string, std::string> parameters;
+};
+
+/// What `path` is instead, where no route has it with that method: the methods it does have, none of them where the path is unknown.
+struct Unmatched {
+  std::vector<std::string_view> allowed;
+};
+
+/// The route of a request among those of `all` that `role` may see.
+std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role);
+
+// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc.
+awaitable<Answer> deploy_app(Call call);
+awaitable<Answer> revert_app(Call call);
+awaitable<Answer> get_deployment(Call call);
+awaitable<Answer> cancel_deployment(Call call);
+awaitable<Answer> list_deployments(Call call);
+
+awaitable<Answer> get_app(Call call);
+awaitable<Answer> resume_app(Call call);
+awaitable<Answer> stop_app(Call call);
+awaitable<Answer> start_app(Call call);
+awaitable<Answer> restart_app(Call call);
+awaitable<Answer> scale_app(Call call);
+awaitable<Answer> pin_release(Call call);
+awaitable<Answer> unpin_release(Call call);
+awaitable<Answer> remove_app(Call call);
+awaitable<Answer> list_releases(Call call);
+
+awaitable<Answer> get_status(Call call);
+awaitable<Answer> list_repository_apps(Call call);
+awaitable<Answer> list_events(Call call);
+awaitable<Answer> collect_slots(Call call);
+awaitable<Answer> get_metrics(Call call);
+awaitable<Answer> get_health(Call call);
+awaitable<Answer> get_readiness(Call call);
+
+}  // namespace berth::api

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "daemon/deploy/operations.h"
+#include "daemon/metrics/node_status.h"
+
+namespace berth::api {
+
+/// What `docs/api.md` shows of each. Text that came from apps and is no UTF-8 has U+FFFD in place of what is wrong with it.
+boost::json::object to_json(const deploy::DeploymentStatus& deployment);
+boost::json::object to_json(const deploy::AppStatus& app);
+boost::json::object to_json(const deploy::Releases& releases);
+boost::json::object to_json(const store::Event& event);
+boost::json::object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps);
+
+/// Lists, each in an object, so that it can grow.
+boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments);
+boost::json::object events_json(const std::vector<store::Event>& events);
+boost::json::object repository_apps_json(const std::map<std::string, std::vector<std::string>>& apps);
+boost::json::object removed_json(const std::vector<store::SlotRow>& removed);
+
+}  // namespace berth::api

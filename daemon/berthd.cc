@@ -1,0 +1,203 @@
+#include "daemon/berthd.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include "core/files/files.h"
+#include "daemon/build_time.h"
+#include "daemon/config/values.h"
+#include "daemon/host/cgroup.h"
+#include "daemon/host/log.h"
+
+namespace berth {
+namespace {
+
+constexpr std::size_t kWorkThreads = 4;
+constexpr std::size_t kLookThreads = 1;
+
+store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
+
+std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
+  const config::Repository& said = config.repository;
+  if (said.url.empty()) return nullptr;
+  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .build_time = build_time()};
+  options.tls = {.ca_file = said.ca_file, .certificate_file = said.certificate_file, .key_file = said.key_file};
+  return std::make_unique<fetch::Repository>(std::move(options));
+}
+
+deploy::DeployerOptions deployer_options(const config::Config& config, const host::Programs& programs) {
+  const host::WorkerUser worker = host::worker_user();
+  deploy::DeployerOptions options;
+  options.node = {.name = config.node, .environment = config.environment, .labels = config.labels, .paths = paths_of(config)};
+  options.stage.worker_program = programs.unpack;
+  options.stage.worker_uid = worker.uid;
+  options.stage.worker_gid = worker.gid;
+  options.stage.reserve_bytes = config.reserve;
+  options.keep_releases = config.keep_releases;
+  return options;
+}
+
+}  // namespace
+
+/// How this machine lets berthd work.
+struct Berthd::How {
+  host::Programs programs;
+  bool use_systemd = false;
+  std::string cgroup_root;
+
+  bool limits_enforced() const { return use_systemd || !cgroup_root.empty(); }
+};
+
+Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Config config, host::Programs programs) {
+  BERTH_CHECK(host::check_programs(programs));
+  BERTH_CHECK(files::make_directories(config.run, 0755));
+  BERTH_CHECK(files::make_directories(config.logs, 0755));
+  BERTH_TRY(auto store, store::Store::open(paths_of(config)));
+  How how{.programs = std::move(programs), .use_systemd = host::ServiceManager::runs_us()};
+  if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);
+  spdlog::info("berthd " BERTH_VERSION " on {} ({}): keepers are {}, limits are {}", config.node, config.environment,
+               how.use_systemd ? "services of systemd" : "processes of their own", how.limits_enforced() ? "enforced" : "not enforced");
+  std::unique_ptr<Berthd> berthd(new Berthd(std::move(config_file), std::move(config), how, std::move(store)));
+  BERTH_CHECK(berthd->listen());
+  return berthd;
+}
+
+Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std::unique_ptr<store::Store> store)
+    : config_file_(std::move(config_file)),
+      config_(std::move(config)),
+      signals_(loop_.executor(), {SIGTERM, SIGINT, SIGHUP}),
+      store_(std::move(store)),
+      repository_(repository_of(config_)),
+      work_(kWorkThreads),
+      looks_(kLookThreads),
+      supervisor_(loop_.executor(), work_,
+                  {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root}),
+      router_(loop_.executor(), work_, config_.run),
+      deployer_(loop_.executor(), work_, *store_, supervisor_, router_, repository_.get(), deployer_options(config_, how.programs)),
+      operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
+      node_({loop_, looks_, *store_, deployer_, repository_.get()}, config_, how.limits_enforced(), operators_),
+      api_(deployer_, node_),
+      control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
+      network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }) {}
+
+Berthd::~Berthd() = default;
+
+Result<void> Berthd::listen() {
+  BERTH_CHECK(listen_for_operators());
+  listen_for_prometheus();
+  return {};
+}
+
+Result<void> Berthd::listen_for_operators() {
+  if (auto sockets = manager_.take_sockets(); !sockets.empty()) {
+    for (Fd& socket : sockets) BERTH_CHECK(control_.listen_on(std::move(socket)));
+    return {};
+  }
+  if (!operators_ && !config_.group.empty())
+    spdlog::warn("there is no group '{}' ([api] group): only root can use berth here", config_.group);
+  return control_.listen_unix(config_.run / "api.sock", operators_ ? 0660 : 0600, operators_.value_or(static_cast<gid_t>(-1)));
+}
+
+/// Whoever cannot be scraped still runs its apps.
+void Berthd::listen_for_prometheus() {
+  if (!config_.metrics) return;
+  const auto listening = network_.listen_tcp(config_.metrics->address, config_.metrics->port);
+  if (!listening)
+    spdlog::error("metrics are on the control socket only, [metrics] listen {} cannot be had: {}", config::to_string(*config_.metrics),
+                  listening.error().message);
+}
+
+Exit Berthd::run() {
+  loop_.spawn("signals", heed_signals());
+  loop_.spawn("start", start());
+  if (manager_.watchdog_period()) loop_.spawn("watchdog", tell_watchdog());
+  loop_.run();
+  return exit_;
+}
+
+awaitable<void> Berthd::start() {
+  const auto started = co_await deployer_.start();
+  if (!started) {
+    spdlog::error("berthd cannot start: {}", started.error().message);
+    end(exit_code(started.error().code));
+    co_return;
+  }
+  node_.now_ready();
+  loop_.spawn("routes", watch_routes());
+  const auto apps = co_await deployer_.status();
+  const std::string text = summary(apps ? *apps : std::vector<deploy::AppStatus>());
+  spdlog::info("ready: {}", text);
+  manager_.ready(text);
+}
+
+awaitable<void> Berthd::heed_signals() {
+  for (;;) {
+    const int signal = co_await signals_.next();
+    if (signal == 0) co_return;
+    if (signal == SIGHUP) {
+      reload();
+    } else {
+      spdlog::info("told to end ({}); what runs goes on", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      end(Exit::ok);
+      co_return;
+    }
+  }
+}
+
+/// Only the log's level changes without a restart.
+void Berthd::reload() {
+  manager_.reloading();
+  if (const auto config = config::load(config_file_)) {
+    config_.log_level = config->log_level;
+    host::set_log_level(config->log_level);
+    spdlog::info("reloaded {}", config_file_.string());
+  } else {
+    spdlog::error("{} is not taken: {}", config_file_.string(), config.error().message);
+  }
+  manager_.ready("Reloaded");
+}
+
+/// Says that berthd lives when the loop runs this and the database answers. One that does not is ended by systemd, and started again.
+awaitable<void> Berthd::tell_watchdog() {
+  const auto period = *manager_.watchdog_period();
+  for (;;) {
+    co_await io::sleep_for(period);
+    const auto ask = [store = store_.get()] { return store->apps(); };
+    const auto answered = co_await looks_.run(ask);
+    if (const auto lag = node_.lag().look(); lag > std::chrono::milliseconds(10))
+      spdlog::debug("the event loop was busy for {} ms at once", lag.count() / 1000);
+    if (!answered) {
+      spdlog::error("the state does not answer: {}", answered.error().message);
+      continue;
+    }
+    manager_.alive();
+    if (!deployer_.ready()) continue;
+    const auto apps = co_await deployer_.status();
+    if (apps) manager_.status(summary(*apps));
+  }
+}
+
+awaitable<void> Berthd::watch_routes() {
+  std::function<void(std::string)> on_repair = [](const std::string& what) { spdlog::warn("routes: {}", what); };
+  co_await router_.watch(std::move(on_repair));
+}
+
+void Berthd::end(Exit exit) {
+  exit_ = exit;
+  manager_.stopping();
+  deployer_.stop();
+  loop_.stop();
+}
+
+std::string Berthd::summary(const std::vector<deploy::AppStatus>& apps) const {
+  const auto well = std::ranges::count_if(apps, [](const deploy::AppStatus& app) { return app.health == "healthy" || app.health == "stopped"; });
+  std::string troubled;
+  for (const auto& app : apps)
+    if (app.health == "degraded" || app.health == "down") troubled += fmt::format("{}{} is {}", troubled.empty() ? ": " : ", ", app.row.app, app.health);
+  return fmt::format("{} of {} apps well{}", well, apps.size(), troubled);
+}
+
+}  // namespace berth

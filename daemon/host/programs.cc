@@ -1,0 +1,31 @@
+#include "daemon/host/programs.h"
+
+#include <fmt/core.h>
+#include <pwd.h>
+#include <unistd.h>
+
+namespace berth::host {
+
+Programs find_programs(const fs::path& self, const fs::path& libexec) {
+  const fs::path folder = self.parent_path();
+  const Programs built{folder / "keeper" / "berth-keeper", folder / "unpack" / "berth-unpack"};
+  std::error_code ignored;
+  if (folder.filename() == "daemon" && fs::exists(built.keeper, ignored)) return built;
+  return {libexec / "berth-keeper", libexec / "berth-unpack"};
+}
+
+Result<void> check_programs(const Programs& programs) {
+  const std::pair<const char*, const fs::path*> all[] = {{"--keeper", &programs.keeper}, {"--unpack", &programs.unpack}};
+  for (const auto& [option, program] : all)
+    if (::access(program->c_str(), X_OK) != 0)
+      return fail(Errc::usage, fmt::format("{} is not there or cannot be executed: install berth whole, or say with {} where it is", program->string(), option));
+  return {};
+}
+
+WorkerUser worker_user() {
+  WorkerUser user;
+  if (const passwd* record = ::getpwnam("berth-unpack")) user = {record->pw_uid, record->pw_gid};
+  return user;
+}
+
+}  // namespace berth::host

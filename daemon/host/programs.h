@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <sys/types.h>
+
+#include "core/result.h"
+
+namespace berth::host {
+
+namespace fs = std::filesystem;
+
+/// The programs that berthd starts.
+struct Programs {
+  fs::path keeper, unpack;
+};
+
+/// Where they are: beside a berthd in a build tree (`daemon/keeper/`, `daemon/unpack/`), else in `libexec`. `self`: berthd's own program.
+Programs find_programs(const fs::path& self, const fs::path& libexec);
+
+/// Whether both can be executed. Fails with `Errc::usage`, naming the option that tells another place.
+Result<void> check_programs(const Programs& programs);
+
+/// Who the unpack worker runs as: the user berth-unpack where there is one, else nobody.
+struct WorkerUser {
+  uid_t uid = 65534;
+  gid_t gid = 65534;
+};
+WorkerUser worker_user();
+
+}  // namespace berth::host

@@ -1,0 +1,75 @@
+#include "daemon/host/service_manager.h"
+
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <string_view>
+
+#include <fmt/core.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-login.h>
+
+namespace berth::host {
+namespace {
+
+constexpr std::uint64_t kBusWaitUs = 5'000'000;
+
+/// STATUS= takes one line.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  return text;
+}
+
+/// Whether this process is in a service of the system's manager. The environment does not tell: whatever a service starts inherits it.
+bool in_service() {
+  char* raw = nullptr;
+  if (::sd_pid_get_unit(0, &raw) < 0) return false;
+  const std::unique_ptr<char, decltype(&::free)> unit(raw, &::free);
+  char* of_user = nullptr;
+  const bool user = ::sd_pid_get_user_unit(0, &of_user) >= 0;
+  ::free(of_user);
+  return !user && std::string_view(unit.get()).ends_with(".service");
+}
+
+bool bus_answers() {
+  sd_bus* raw = nullptr;
+  const int opened = ::sd_bus_open_system(&raw);
+  const std::unique_ptr<sd_bus, decltype(&::sd_bus_flush_close_unref)> bus(raw, &::sd_bus_flush_close_unref);
+  if (opened < 0) return false;
+  ::sd_bus_set_method_call_timeout(bus.get(), kBusWaitUs);
+  return ::sd_bus_call_method(bus.get(), "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.DBus.Peer", "Ping", nullptr, nullptr,
+                              "") >= 0;
+}
+
+}  // namespace
+
+ServiceManager::ServiceManager() {
+  const int count = ::sd_listen_fds(1);
+  for (int i = 0; i < count; ++i) {
+    Fd fd(SD_LISTEN_FDS_START + i);
+    if (::sd_is_socket(fd.get(), AF_UNSPEC, SOCK_STREAM, 1) > 0) sockets_.push_back(std::move(fd));
+  }
+  std::uint64_t period = 0;
+  if (::sd_watchdog_enabled(1, &period) > 0 && period > 0)
+    watchdog_period_ = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::microseconds(period / 2));
+}
+
+void ServiceManager::ready(const std::string& status) const { ::sd_notify(0, fmt::format("READY=1\nSTATUS={}", one_line(status)).c_str()); }
+
+void ServiceManager::status(const std::string& text) const { ::sd_notify(0, ("STATUS=" + one_line(text)).c_str()); }
+
+void ServiceManager::alive() const { ::sd_notify(0, "WATCHDOG=1"); }
+
+void ServiceManager::reloading() const {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000 + now.tv_nsec / 1000).c_str());
+}
+
+void ServiceManager::stopping() const { ::sd_notify(0, "STOPPING=1\nSTATUS=Leaving; apps go on"); }
+
+bool ServiceManager::runs_us() { return ::sd_booted() > 0 && in_service() && bus_answers(); }
+
+}  // namespace berth::host

@@ -1,0 +1,86 @@
+#include "daemon/live_node.h"
+
+#include <spdlog/spdlog.h>
+
+#include "core/files/files.h"
+#include "daemon/metrics/snapshot.h"
+
+namespace berth {
+namespace {
+
+metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforced) {
+  metrics::NodeStatus node;
+  node.node = config.node;
+  node.environment = config.environment;
+  node.version = BERTH_VERSION;
+  node.since = store::now_text();
+  node.repository = config.repository.url;
+  node.disk_reserve = config.reserve;
+  node.limits_enforced = limits_enforced;
+  node.paths = {.state = config.state, .logs = config.logs, .run = config.run};
+  return node;
+}
+
+}  // namespace
+
+LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators)
+    : parts_(parts),
+      lag_(parts.loop),
+      ready_(parts.loop.executor()),
+      fixed_(fixed_facts(config, limits_enforced)),
+      operators_(operators),
+      root_(api::identify({.uid = 0, .gid = 0}, {})) {}
+
+awaitable<metrics::NodeStatus> LiveNode::status() {
+  metrics::NodeStatus node = fixed_;
+  node.ready = parts_.operations.ready();
+  // Both may wait: for a disk, and for a refresh of the repository that is under way.
+  const auto look = [state = node.paths.state, repository = parts_.repository] {
+    return std::pair(files::free_bytes(state).value_or(0), repository != nullptr ? repository->trust() : fetch::TrustStatus{});
+  };
+  auto seen = co_await parts_.pool.run(look);
+  node.disk_free = seen.first;
+  node.trust = std::move(seen.second);
+  co_return node;
+}
+
+awaitable<Result<std::vector<store::Event>>> LiveNode::events(std::int64_t first, int most, std::string app) {
+  const auto read = [&store = parts_.store, first, most, app] { return store.events(first, most, app); };
+  auto events = co_await parts_.pool.run(read);
+  co_return events;
+}
+
+awaitable<std::string> LiveNode::metrics() {
+  metrics::Snapshot snapshot;
+  snapshot.node = co_await status();
+  auto apps = co_await parts_.operations.status();
+  if (apps) {
+    snapshot.apps = std::move(*apps);
+  } else {
+    spdlog::error("metrics: the apps' state cannot be read: {}", apps.error().message);
+  }
+  snapshot.deployments = parts_.operations.ended();
+  snapshot.events = parts_.store.last_event();
+  snapshot.loop_lag = lag_.take();
+  auto write = [all = std::move(snapshot)]() mutable {
+    all.process = metrics::process_usage();
+    return metrics::exposition(all);
+  };
+  auto text = co_await parts_.pool.run(std::move(write));
+  co_return text;
+}
+
+awaitable<bool> LiveNode::until_ready(std::chrono::milliseconds at_most) {
+  if (parts_.operations.ready()) co_return true;
+  co_await ready_.wait(at_most);
+  co_return parts_.operations.ready();
+}
+
+awaitable<api::Caller> LiveNode::caller(io::Peer peer) {
+  if (peer.uid == 0) co_return root_;
+  const auto look = [peer, group = operators_] { return api::identify(peer, group); };
+  auto found = co_await parts_.pool.run(look);
+  co_return found;
+}
+
+}  // namespace berth

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/io/loop.h"
+#include "daemon/api/api.h"
+#include "daemon/config/config.h"
+#include "daemon/fetch/fetch.h"
+#include "daemon/loop_lag.h"
+#include "daemon/store/store.h"
+
+namespace berth {
+
+using boost::asio::awaitable;
+
+/// This node as its API shows it, out of the parts that berthd is made of. It owns none of them.
+class LiveNode : public api::Node {
+ public:
+  struct Parts {
+    io::Loop& loop;
+    io::Pool& pool;
+    store::Store& store;
+    deploy::Operations& operations;
+    fetch::Repository* repository = nullptr;  ///< or none
+  };
+  LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
+
+  awaitable<metrics::NodeStatus> status() override;
+  awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
+  awaitable<std::string> metrics() override;
+  awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
+  awaitable<api::Caller> caller(io::Peer peer) override;
+
+  /// Wakes whoever waits until the deployer is ready.
+  void now_ready() { ready_.notify(); }
+  LoopLag& lag() { return lag_; }
+
+ private:
+  Parts parts_;
+  LoopLag lag_;
+  io::Event ready_;
+  metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
+  std::optional<gid_t> operators_;
+  api::Caller root_;
+};
+
+}  // namespace berth

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/io/loop.h"
+#include "daemon/deploy/run.h"
+#include "daemon/route/router.h"
+#include "daemon/store/store.h"
+
+namespace berth::deploy {
+
+/// An instance that berthd keeps, of whatever release.
+struct Member {
+  store::InstanceRow row;
+  bool leaving = false;  ///< drained or stopped: no new connections
+  bool paused = false;   ///< stopped by hand, on its own
+
+  InstanceId id() const { return {row.app, row.process, row.number, row.release}; }
+};
+
+/// One app as berthd knows it. Belongs to the loop's thread.
+struct App {
+  App(const boost::asio::any_io_executor& executor, store::AppRow its_row)
+      : row(std::move(its_row)), changed(executor), turn(executor) {}
+
+  store::AppRow row;                             ///< as the database has it
+  std::string since;                             ///< when the active release became so
+  std::string problem;                           ///< what berthd could not do for it; empty: nothing
+  std::map<std::string, ManifestPtr> manifests;  ///< of sealed slots, by release, as they were asked for
+  std::vector<Member> members;
+  std::set<route::Public> claimed;               ///< public ports
+  std::string routed;                            ///< the release that new connections go to
+  RunPtr run;                                    ///< the deployment in work
+  std::deque<RunPtr> queue;                      ///< those after it
+  bool driven = false;                           ///< a coroutine works at `run` and `queue`
+  bool busy = false;                             ///< somebody has the app for himself; see Turn
+  bool routing = false;                          ///< the route is being set
+  int quiet = 0;                                 ///< operators restart or stop instances: exits are no trouble now
+  bool healing = false;                          ///< a coroutine tries to start what could not be started
+  bool gone = false;                             ///< removed
+  io::Event changed;                             ///< an instance, or the run, changed
+  io::Event turn;                                ///< `busy` or `routing` became false
+
+  const std::string& name() const { return row.app; }
+  ManifestPtr active() const {
+    const auto found = manifests.find(row.active);
+    return found == manifests.end() ? nullptr : found->second;
+  }
+};
+using AppPtr = std::shared_ptr<App>;
+
+/// Having an app for oneself, until it is destroyed.
+class Turn {
+ public:
+  explicit Turn(AppPtr app) : app_(std::move(app)) {}
+  Turn(Turn&&) noexcept = default;
+  Turn& operator=(Turn&&) = delete;
+  ~Turn() { end(); }
+  void end() {
+    if (!app_) return;
+    app_->busy = false;
+    app_->turn.notify();
+    app_.reset();
+  }
+
+ private:
+  AppPtr app_;  // null once moved from or ended
+};
+
+/// Exits and lost readiness are no trouble while it lives: an operator is at work.
+class Quiet {
+ public:
+  explicit Quiet(AppPtr app) : app_(std::move(app)) { ++app_->quiet; }
+  Quiet(const Quiet&) = delete;
+  Quiet& operator=(const Quiet&) = delete;
+  ~Quiet() { --app_->quiet; }
+
+ private:
+  AppPtr app_;
+};
+
+}  // namespace berth::deploy

@@ -1,0 +1,225 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/exit_code.h"
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kMostInterruptions = 3;  ///< a release that takes berthd down with it is not tried for ever
+
+/// From here to the end of the switch a deployment has its app for itself.
+bool needs_turn(State state) {
+  return state == State::preparing || state == State::starting || state == State::switching || state == State::reverting;
+}
+
+bool has(const std::vector<Effect>& effects, Effect effect) { return std::ranges::find(effects, effect) != effects.end(); }
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+bool from_repository(State state) { return state == State::queued || state == State::fetching || state == State::unpacking; }
+
+/// What a deployment ended in, for whoever waits for it.
+Exit exit_of_end(State end, State before, const std::optional<Error>& failure) {
+  switch (end) {
+    case State::active: return Exit::ok;
+    case State::reverted: return Exit::reverted;
+    case State::cancelled:
+    case State::superseded: return Exit::conflict;
+    default: return failure ? exit_of_failure(*failure, from_repository(before)) : Exit::failed;
+  }
+}
+
+/// Why it ended as it did, where nothing failed.
+std::string reason_of(const Run& run) {
+  if (run.position.state == State::superseded) return run.superseded;
+  if (run.position.state == State::cancelled) return "cancelled by " + run.cancelled_by;
+  if (run.position.state == State::interrupted) return fmt::format("berthd ended {} times while it was under way", run.interruptions);
+  return {};
+}
+
+/// The run is in its new state: its row tells of it from the next write on.
+void take_position(Run& run, Position to) {
+  const State before = run.position.state;
+  run.position = to;
+  run.steps.push_back({std::string(to_string(to.state)), store::now_text()});
+  if (to.state == State::baking && run.row.bake_until_ms == 0)
+    run.row.bake_until_ms = now_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.count());
+  if (is_terminal(to.state)) {
+    run.row.bake_until_ms = 0;
+    run.row.ended_at = run.steps.back().at;
+    if (const std::string reason = reason_of(run); !reason.empty()) run.row.reason = reason;
+    run.row.detail["exit"] = static_cast<int>(exit_of_end(to.state, before, run.failure));
+  }
+  put_detail(run);
+}
+
+}  // namespace
+
+void Engine::drive(AppPtr app) {
+  if (app->driven) return;
+  app->driven = true;
+  spawn(drive_all(app));
+}
+
+awaitable<void> Engine::drive_all(AppPtr app) {
+  while (!closed_ && !app->queue.empty()) {
+    app->run = app->queue.front();
+    app->queue.pop_front();
+    co_await carry(app, app->run);
+    if (closed_) co_return;
+    app->run.reset();
+    app->changed.notify();
+  }
+  app->driven = false;
+  // One that did not even get a slot is unknown again.
+  if (const auto newcomer = newcomers_.find(app->name()); newcomer != newcomers_.end() && newcomer->second == app) newcomers_.erase(newcomer);
+}
+
+/// Carries a deployment from where it is to its end.
+awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
+  std::optional<Turn> turn;
+  if (run->interruptions >= kMostInterruptions && !run->position.decided) co_await move(app, run, Happening::given_up);
+  while (!closed_ && !is_terminal(run->position.state)) {
+    if (needs_turn(run->position.state) && !turn) {
+      Turn taken = co_await take(app);
+      turn.emplace(std::move(taken));
+    }
+    if (run->position.state == State::baking) turn.reset();
+    auto worked = co_await work(app, run);
+    if (closed_) co_return;
+    auto happening = Happening::done;
+    if (!worked) {
+      happening = happening_of(*run);
+      run->failure = worked.error();
+      if (happening == Happening::failed && run->position.state != State::reverting) co_await collect_lines(app, run);
+    }
+    // Whatever follows trouble in the bake needs the app, too.
+    if (!turn && run->position.state == State::baking && happening == Happening::failed) {
+      Turn taken = co_await take(app);
+      turn.emplace(std::move(taken));
+    }
+    co_await move(app, run, happening);
+    if (closed_) co_return;
+  }
+}
+
+Happening Engine::happening_of(const Run& run) const {
+  if (!run.superseded.empty() && (run.position.state == State::queued || run.position.state == State::baking)) return Happening::superseded;
+  if (!run.cancelled_by.empty() && !run.position.decided) return Happening::cancelled;
+  return Happening::failed;
+}
+
+/// What must have happened before the transition counts. Where it cannot be done, another one takes its place.
+awaitable<Result<Transition>> Engine::before(AppPtr app, RunPtr run, Transition transition) {
+  if (has(transition.effects, Effect::seal)) {
+    auto sealed = co_await seal_release(app, run);
+    if (!sealed) co_return std::unexpected(sealed.error());
+  }
+  // The reason that the history shows is the one that the list of rejected releases does.
+  if (run->failure && run->row.reason.empty()) run->row.reason = run->failure->message;
+  if (has(transition.effects, Effect::reject)) co_await after(app, run, Effect::reject);
+  if (has(transition.effects, Effect::drop_new)) co_await after(app, run, Effect::drop_new);
+  co_return transition;
+}
+
+/// Makes a transition: what comes before it, then the database, then the rest.
+awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
+  auto transition = step(run->position, run->course, happening);
+  if (!transition) transition = step(run->position, run->course, Happening::failed);
+  auto prepared = co_await before(app, run, *transition);
+  if (closed_) co_return;
+  if (!prepared) {
+    run->failure = prepared.error();
+    co_await move(app, run, Happening::failed);
+    co_return;
+  }
+  const Position was = run->position;
+  take_position(*run, transition->to);
+  const bool decides = has(transition->effects, Effect::decide);
+  auto committed = co_await commit(run, transition->effects);
+  for (auto pause = 100ms; !committed && !decides && !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
+    // The disk takes nothing: what runs goes on, and so does this when it can.
+    app->problem = committed.error().message;
+    co_await io::sleep_for(pause);
+    committed = co_await commit(run, transition->effects);
+  }
+  if (closed_) co_return;
+  if (!committed) {
+    // No decision: as if it had not been tried.
+    run->position = was;
+    run->steps.pop_back();
+    run->failure = committed.error();
+    co_await move(app, run, Happening::failed);
+    co_return;
+  }
+  for (const Effect effect : transition->effects)
+    if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
+  if (is_terminal(run->position.state)) ++ended_[{app->name(), run->row.state}];
+  run->changed.notify();
+}
+
+/// The database learns where the deployment is; a decision is in the same transaction.
+awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) {
+  const bool decides = has(effects, Effect::decide), reverts = has(effects, Effect::decide_revert);
+  const auto write = [this, row = run->row, event = deployment_event(*run), decides, reverts]() -> Result<void> {
+    std::vector<store::Event> events{event};
+    if (decides) return store_.decide(row, std::move(events));
+    if (reverts) return store_.decide_revert(row, row.from, std::move(events));
+    return store_.update_deployment(row, std::move(events));
+  };
+  auto written = co_await pool_.run(write);
+  if (written || !decides) co_return written;
+  // An error of the disk can come after the decision was on it.
+  const auto look = [this, id = run->row.id] { return store_.deployment(id); };
+  const auto row = co_await pool_.run(look);
+  if (row && *row && (*row)->decided) co_return Result<void>();
+  co_return written;
+}
+
+awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
+  switch (effect) {
+    case Effect::decide: {
+      app->row.previous = app->row.active == run->row.release ? app->row.previous : app->row.active;
+      app->row.active = run->row.release;
+      app->since = run->steps.back().at;
+      app->manifests[run->row.release] = run->manifest;
+      break;
+    }
+    case Effect::decide_revert: {
+      static_cast<void>(co_await reload(app));
+      const auto swap = [this, name = app->name()] { static_cast<void>(store_.swap_current(name)); };
+      co_await pool_.run(swap);
+      break;
+    }
+    case Effect::reject: {
+      const auto reject = [this, row = run->row] { static_cast<void>(store_.reject(row.app, row.release, row.manifest_sha256, row.reason)); };
+      co_await pool_.run(reject);
+      break;
+    }
+    case Effect::drop_new: co_await drop_new(app, run); break;
+    case Effect::tidy: {
+      if (run->position.state == State::active && !run->is_revert()) app->problem.clear();
+      std::vector<std::string> in_use;
+      for (const Member& member : app->members) in_use.push_back(member.row.release);
+      const bool accepted = run->position.state == State::active;
+      const auto tidy = [this, name = app->name(), release = run->row.release, in_use, accepted, keep = options_.keep_releases] {
+        if (accepted) static_cast<void>(store_.unreject(name, release));
+        return store_.collect(name, in_use, keep);
+      };
+      const auto removed = co_await pool_.run(tidy);
+      if (removed)
+        for (const store::SlotRow& slot : *removed) app->manifests.erase(slot.release);
+      break;
+    }
+    case Effect::seal: break;  // before the transition counts
+  }
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,287 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/files/files.h"
+#include "daemon/deploy/engine.h"
+#include "daemon/deploy/instance_plan.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kMostInstances = 1000;
+
+bool is_whole(const InstanceSelector& what) { return !what.process && !what.number; }
+
+std::string text_of(const InstanceSelector& what) {
+  std::string text = what.app;
+  if (what.process) text += "/" + *what.process;
+  if (what.number) text += fmt::format(".{}", *what.number);
+  return text;
+}
+
+boost::json::object data_of(const InstanceSelector& what) { return {{"what", text_of(what)}}; }
+
+}  // namespace
+
+milliseconds Engine::drain_of(const App& app) const {
+  const ManifestPtr active = app.active();
+  return active ? active->spec.deploy.drain : milliseconds(30'000);
+}
+
+/// The instances of the active release that `what` names; at least one.
+Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceSelector& what) const {
+  std::vector<InstanceId> ids;
+  for (const InstanceId& id : members_of(app, app.row.active))
+    if (what.matches(id)) ids.push_back(id);
+  if (ids.empty()) {
+    return fail(Errc::not_found, fmt::format("{} names no instance of {}@{}; 'berth status {}' lists them", text_of(what), app.name(), app.row.active, app.name()));
+  }
+  return ids;
+}
+
+awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
+  const auto app = known(name);
+  if (!app) co_return std::unexpected(app.error());
+  const auto release = [this, name, asked] { return store_.set_held(name, "", operator_event("resume", name, asked)); };
+  auto released = co_await pool_.run(release);
+  if (released) (*app)->row.held.clear();
+  co_return released;
+}
+
+awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
+  const auto app = known(what.app);
+  if (!app) co_return std::unexpected(app.error());
+  if (auto free = nothing_under_way(**app, "stopping it"); !free) co_return free;
+  if (is_whole(what)) {
+    auto stopped = co_await stop_all(*app, asked);
+    co_return stopped;
+  }
+  const auto ids = selected(**app, what);
+  if (!ids) co_return std::unexpected(ids.error());
+  const Turn turn = co_await take(*app);
+  const Quiet quiet(*app);
+  co_await tell(operator_event("stop", what.app, asked, data_of(what)));
+  auto paused = co_await pause_members(*app, *ids);
+  co_return paused;
+}
+
+/// The whole app, also over restarts of berthd.
+awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
+  co_await end_deployments(app, fmt::format("{} was stopped by hand", app->name()));
+  const Turn turn = co_await take(app);
+  const Quiet quiet(app);
+  const auto stop = [this, name = app->name(), asked] { return store_.set_stopped(name, true, operator_event("stop", name, asked)); };
+  auto stopped = co_await pool_.run(stop);
+  if (!stopped) co_return stopped;
+  app->row.stopped = true;
+  co_await stop_all_but(app, "", drain_of(*app));
+  co_return Result<void>();
+}
+
+/// Single instances: they stay known, and stopped until somebody starts them, a deployment does, or berthd begins anew.
+awaitable<Result<void>> Engine::pause_members(AppPtr app, std::vector<InstanceId> ids) {
+  for (Member& member : app->members)
+    if (std::ranges::find(ids, member.id()) != ids.end()) member.paused = true;
+  static_cast<void>(co_await route(app));
+  co_await drain(app, ids, drain_of(*app));
+  for (const InstanceId& id : ids) {
+    auto stopped = co_await supervisor_.stop(id);
+    if (!stopped) co_return stopped;
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
+  const auto found = known(what.app);
+  if (!found) co_return std::unexpected(found.error());
+  const AppPtr app = *found;
+  if (auto free = nothing_under_way(*app, "starting it"); !free) co_return free;
+  const ManifestPtr active = app->active();
+  if (!active) co_return fail(Errc::conflict, fmt::format("{} has no active release; deploy one", app->name()));
+  if (!is_whole(what) && app->row.stopped)
+    co_return fail(Errc::conflict, fmt::format("{} is stopped as a whole: 'berth start {}' starts all of it", app->name(), app->name()));
+  if (!is_whole(what)) {
+    if (const auto ids = selected(*app, what); !ids) co_return std::unexpected(ids.error());
+  }
+  const Turn turn = co_await take(app);
+  const auto start = [this, name = app->name(), asked, what] {
+    if (is_whole(what)) return store_.set_stopped(name, false, operator_event("start", name, asked));
+    return store_.add_event(operator_event("start", name, asked, data_of(what)));
+  };
+  auto started = co_await pool_.run(start);
+  if (!started) co_return started;
+  app->row.stopped = false;
+  for (Member& member : app->members)
+    if (what.matches(member.id())) member.paused = false;
+  app->routed = app->row.active;
+  auto claimed = co_await claim(app, active);
+  if (!claimed) co_return claimed;
+  auto up = co_await start_release(app, active);
+  static_cast<void>(co_await route(app));
+  co_return up;
+}
+
+/// One after the other, so that an app of several instances goes on serving. Secrets and configuration are looked up anew.
+awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) {
+  const auto found = known(what.app);
+  if (!found) co_return std::unexpected(found.error());
+  const AppPtr app = *found;
+  if (auto free = nothing_under_way(*app, "restarting it"); !free) co_return free;
+  const ManifestPtr active = app->active();
+  if (!active || app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} does not run: 'berth start {}'", app->name(), app->name()));
+  const auto ids = selected(*app, what);
+  if (!ids) co_return std::unexpected(ids.error());
+  const Turn turn = co_await take(app);
+  const Quiet quiet(app);
+  co_await tell(operator_event("restart", what.app, asked, data_of(what)));
+  const std::string reason = asked.why.empty() ? "by " + asked.by : asked.why;
+  for (const InstanceId& id : *ids) {
+    auto restarted = co_await restart_one(app, active, id, reason);
+    if (!restarted) co_return restarted;
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Engine::restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason) {
+  const auto member = std::ranges::find(app->members, id, &Member::id);
+  if (member == app->members.end() || member->paused) co_return Result<void>();
+  const store::InstanceRow row = member->row;
+  const auto beside = std::ranges::count_if(app->members, [&](const Member& other) {
+    return other.row.process == id.process && other.row.release == id.release && !other.paused;
+  });
+  if (beside > 1) {
+    member->leaving = true;
+    static_cast<void>(co_await route(app));
+    const std::vector<InstanceId> alone{id};
+    co_await drain(app, alone, drain_of(*app));
+  }
+  auto plan = co_await make_plan(app, manifest, row);
+  Result<void> restarted;
+  if (!plan) restarted = std::unexpected(plan.error());
+  if (plan) restarted = co_await supervisor_.ensure(std::move(*plan));
+  if (restarted) restarted = co_await supervisor_.restart(id, reason);
+  const auto again = std::ranges::find(app->members, id, &Member::id);
+  if (again != app->members.end()) again->leaving = false;
+  if (restarted && beside > 1) static_cast<void>(co_await wait_ready(app, id.release, nullptr, manifest->spec.deploy.ready_timeout));
+  static_cast<void>(co_await route(app));
+  co_return restarted;
+}
+
+awaitable<Result<void>> Engine::scale(std::string name, std::string process, int instances, Asked asked) {
+  const auto found = known(name);
+  if (!found) co_return std::unexpected(found.error());
+  const AppPtr app = *found;
+  if (instances < 0 || instances > kMostInstances)
+    co_return fail(Errc::usage, fmt::format("{} instances of {}/{}: it can have 0 to {}", instances, name, process, kMostInstances));
+  if (auto free = nothing_under_way(*app, "scaling it"); !free) co_return free;
+  const ManifestPtr active = app->active();
+  if (!active) co_return fail(Errc::conflict, fmt::format("{} has no active release to scale", name));
+  const auto rules = active->spec.processes.find(process);
+  if (rules == active->spec.processes.end())
+    co_return fail(Errc::not_found, fmt::format("{}@{} has no process '{}'; 'berth status {}' lists them", name, active->release, process, name));
+  const Turn turn = co_await take(app);
+  const auto write = [this, name, process, instances, said = rules->second.instances, asked] {
+    const boost::json::object data{{"process", process}, {"instances", instances}};
+    return store_.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
+  };
+  auto written = co_await pool_.run(write);
+  if (!written || app->row.stopped) co_return written;
+  std::vector<InstanceId> surplus;
+  for (const InstanceId& id : members_of(*app, active->release))
+    if (id.process == process && id.number > instances) surplus.push_back(id);
+  const Quiet quiet(app);
+  co_await stop_members(app, surplus, drain_of(*app));
+  auto started = co_await start_release(app, active);
+  static_cast<void>(co_await route(app));
+  co_return started;
+}
+
+awaitable<Result<void>> Engine::pin(std::string name, std::string release, bool pinned, Asked asked) {
+  const auto app = known(name);
+  if (!app) co_return std::unexpected(app.error());
+  const auto write = [this, name, release, pinned, asked] {
+    const boost::json::object data{{"release", release}};
+    return store_.set_pinned(name, release, pinned, operator_event(pinned ? "pin" : "unpin", name, asked, data));
+  };
+  auto written = co_await pool_.run(write);
+  co_return written;
+}
+
+/// Cancels what is not decided, lets a bake give way, and waits until no deployment of the app is under way.
+awaitable<void> Engine::end_deployments(AppPtr app, std::string why) {
+  const std::deque<RunPtr> waiting = std::move(app->queue);
+  app->queue.clear();
+  for (const RunPtr& run : waiting) {
+    run->cancelled_by = why;
+    co_await move(app, run, Happening::cancelled);
+  }
+  while (app->run && !closed_) {
+    app->run->superseded = why;
+    if (!app->run->position.decided) {
+      app->run->cancelled_by = why;
+      app->run->stop.request_stop();
+    }
+    app->run->changed.notify();
+    app->changed.notify();
+    co_await app->changed.wait(1h);
+  }
+}
+
+awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked) {
+  const auto found = known(name);
+  if (!found) co_return std::unexpected(found.error());
+  const AppPtr app = *found;
+  co_await end_deployments(app, fmt::format("{} was removed", name));
+  const Turn turn = co_await take(app);
+  if (app->gone) co_return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
+  const Quiet quiet(app);
+  const milliseconds drain = drain_of(*app);
+  app->routed.clear();
+  co_await stop_all_but(app, "", drain);
+  co_await stop_strangers(app);
+  co_await give_up_unused(app, nullptr);
+  const boost::json::object data{{"purge", purge}};
+  const auto forget = [this, name, purge, event = operator_event("remove", name, asked, data)]() -> Result<void> {
+    BERTH_CHECK(store_.remove_app(name, purge, event));
+    if (!purge) return {};
+    return files::remove_tree(store_.paths().logs / name);
+  };
+  auto forgotten = co_await pool_.run(forget);
+  if (!forgotten) co_return forgotten;
+  app->gone = true;
+  apps_.erase(name);
+  app->changed.notify();
+  co_return Result<void>();
+}
+
+awaitable<Result<std::vector<store::SlotRow>>> Engine::collect(std::string name, Asked asked) {
+  std::vector<AppPtr> chosen;
+  if (name.empty()) {
+    for (const auto& [each, app] : apps_) chosen.push_back(app);
+  } else {
+    const auto app = known(name);
+    if (!app) co_return std::unexpected(app.error());
+    chosen.push_back(*app);
+  }
+  std::vector<store::SlotRow> removed;
+  for (const AppPtr& app : chosen) {
+    std::vector<std::string> in_use;
+    for (const Member& member : app->members) in_use.push_back(member.row.release);
+    std::vector<RunPtr> runs(app->queue.begin(), app->queue.end());
+    if (app->run) runs.push_back(app->run);
+    for (const RunPtr& run : runs) in_use.insert(in_use.end(), {run->row.release, run->row.from});
+    const auto collect = [this, each = app->name(), in_use] { return store_.collect(each, in_use, options_.keep_releases); };
+    const auto slots = co_await pool_.run(collect);
+    if (!slots) co_return std::unexpected(slots.error());
+    for (const store::SlotRow& slot : *slots) app->manifests.erase(slot.release);
+    removed.insert(removed.end(), slots->begin(), slots->end());
+  }
+  const boost::json::object data{{"slots", removed.size()}};
+  if (!removed.empty()) co_await tell(operator_event("gc", name, asked, data));
+  co_return removed;
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,65 @@
+#include "daemon/deploy/deployer.h"
+
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+
+struct Deployer::State : Engine {
+  using Engine::Engine;
+};
+
+Deployer::Deployer(boost::asio::any_io_executor executor, io::Pool& pool, store::Store& store, supervise::Supervisor& supervisor, route::Router& router,
+                   fetch::Repository* repository, DeployerOptions options)
+    : state_(std::make_shared<State>(Parts{.executor = std::move(executor),
+                                           .pool = pool,
+                                           .store = store,
+                                           .supervisor = supervisor,
+                                           .router = router,
+                                           .repository = repository,
+                                           .options = std::move(options)})) {}
+
+Deployer::~Deployer() { state_->close(); }
+
+void Deployer::stop() { state_->close(); }
+
+// Each holds the state while it runs, also when the deployer is gone.
+
+#define BERTH_FORWARD(call)       \
+  const auto state = state_;      \
+  auto result = co_await state->call; \
+  co_return result
+
+awaitable<Result<void>> Deployer::start() { BERTH_FORWARD(start()); }
+awaitable<Result<DeploymentStatus>> Deployer::deploy(DeployRequest request) { BERTH_FORWARD(deploy(std::move(request))); }
+awaitable<Result<DeploymentStatus>> Deployer::revert(std::string app, std::string to, Asked asked) {
+  BERTH_FORWARD(revert(std::move(app), std::move(to), std::move(asked)));
+}
+awaitable<Result<DeploymentStatus>> Deployer::cancel(std::int64_t id, Asked asked) { BERTH_FORWARD(cancel(id, std::move(asked))); }
+awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(deployment(id)); }
+awaitable<Result<DeploymentStatus>> Deployer::wait(std::int64_t id, WaitFor what) { BERTH_FORWARD(wait(id, std::move(what))); }
+awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(std::string app, int most) { BERTH_FORWARD(deployments(std::move(app), most)); }
+awaitable<Result<void>> Deployer::resume(std::string app, Asked asked) { BERTH_FORWARD(resume(std::move(app), std::move(asked))); }
+awaitable<Result<void>> Deployer::stop_app(InstanceSelector what, Asked asked) { BERTH_FORWARD(stop_app(std::move(what), std::move(asked))); }
+awaitable<Result<void>> Deployer::start_app(InstanceSelector what, Asked asked) { BERTH_FORWARD(start_app(std::move(what), std::move(asked))); }
+awaitable<Result<void>> Deployer::restart_app(InstanceSelector what, Asked asked) { BERTH_FORWARD(restart_app(std::move(what), std::move(asked))); }
+awaitable<Result<void>> Deployer::scale(std::string app, std::string process, int instances, Asked asked) {
+  BERTH_FORWARD(scale(std::move(app), std::move(process), instances, std::move(asked)));
+}
+awaitable<Result<void>> Deployer::pin(std::string app, std::string release, bool pinned, Asked asked) {
+  BERTH_FORWARD(pin(std::move(app), std::move(release), pinned, std::move(asked)));
+}
+awaitable<Result<void>> Deployer::remove(std::string app, bool purge, Asked asked) { BERTH_FORWARD(remove(std::move(app), purge, std::move(asked))); }
+awaitable<Result<std::vector<store::SlotRow>>> Deployer::collect(std::string app, Asked asked) {
+  BERTH_FORWARD(collect(std::move(app), std::move(asked)));
+}
+awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(releases(std::move(app))); }
+awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }
+awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(status()); }
+awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(status(std::move(app))); }
+
+#undef BERTH_FORWARD
+
+const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }
+bool Deployer::ready() const { return state_->ready(); }
+
+}  // namespace berth::deploy

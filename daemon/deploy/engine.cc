@@ -1,0 +1,147 @@
+#include "daemon/deploy/engine.h"
+
+#include <exception>
+
+#include <boost/asio/co_spawn.hpp>
+#include <fmt/core.h>
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+awaitable<void> hold(std::shared_ptr<Engine> engine, awaitable<void> task) {
+  co_await std::move(task);
+  static_cast<void>(engine);
+}
+
+}  // namespace
+
+Engine::Engine(Parts parts)
+    : executor_(std::move(parts.executor)),
+      pool_(parts.pool),
+      store_(parts.store),
+      supervisor_(parts.supervisor),
+      router_(parts.router),
+      repository_(parts.repository),
+      options_(std::move(parts.options)) {}
+
+void Engine::spawn(awaitable<void> task) {
+  boost::asio::co_spawn(executor_, hold(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
+    if (thrown) std::rethrow_exception(thrown);  // expected failures are values
+  });
+}
+
+void Engine::close() {
+  closed_ = true;
+  ready_ = false;
+  supervisor_.on_change(nullptr);
+  for (const auto* known : {&apps_, &newcomers_}) {
+    for (const auto& [name, app] : *known) {
+      if (app->run) app->run->stop.request_stop();
+      app->changed.notify();
+    }
+  }
+}
+
+AppPtr Engine::find(const std::string& name) const {
+  const auto found = apps_.find(name);
+  return found == apps_.end() ? nullptr : found->second;
+}
+
+Result<AppPtr> Engine::known(const std::string& name) const {
+  AppPtr app = find(name);
+  if (!app) return fail(Errc::not_found, fmt::format("app {} is not on this node; 'berth apps' lists what is", name));
+  return app;
+}
+
+/// The app gets its folders and user when its first release is to be staged.
+awaitable<Result<AppPtr>> Engine::ensure_app(std::string name) {
+  if (AppPtr app = find(name)) co_return app;
+  const auto add = [this, name] { return store_.ensure_app(name); };
+  auto row = co_await pool_.run(add);
+  if (!row) co_return std::unexpected(row.error());
+  const auto newcomer = newcomers_.find(name);
+  AppPtr app = newcomer == newcomers_.end() ? std::make_shared<App>(executor_, *row) : newcomer->second;
+  app->row = std::move(*row);
+  if (newcomer != newcomers_.end()) newcomers_.erase(newcomer);
+  apps_[name] = app;
+  co_return app;
+}
+
+/// Takes over what the database says of the app.
+awaitable<Result<void>> Engine::reload(AppPtr app) {
+  const auto look = [this, name = app->name()] { return store_.app(name); };
+  auto row = co_await pool_.run(look);
+  if (!row) co_return std::unexpected(row.error());
+  if (*row) app->row = std::move(**row);
+  co_return Result<void>();
+}
+
+awaitable<Turn> Engine::take(AppPtr app) {
+  while (app->busy) co_await app->turn.wait(60s);
+  app->busy = true;
+  co_return Turn(app);
+}
+
+awaitable<Result<ManifestPtr>> Engine::manifest_of(AppPtr app, std::string release) {
+  if (const auto cached = app->manifests.find(release); cached != app->manifests.end()) co_return cached->second;
+  const auto read = [this, name = app->name(), release] { return store_.manifest(name, release); };
+  auto manifest = co_await pool_.run(read);
+  if (!manifest) co_return std::unexpected(manifest.error());
+  ManifestPtr shared = std::make_shared<const bundle::Manifest>(std::move(*manifest));
+  app->manifests[release] = shared;
+  co_return shared;
+}
+
+/// Adds an event on its own. Where the disk takes none, what it tells of has happened all the same.
+awaitable<void> Engine::tell(store::Event event) {
+  const auto add = [this, event] { static_cast<void>(store_.add_event(event)); };
+  co_await pool_.run(add);
+}
+
+void Engine::on_change(const supervise::InstanceChange& change) {
+  using Kind = supervise::InstanceChange::Kind;
+  if (closed_) return;
+  const AppPtr app = find(change.id.app);
+  if (change.kind == Kind::exited || change.kind == Kind::gone) {
+    boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.exit ? change.exit->reason : change.reason}};
+    if (change.exit) data["ran_ms"] = change.exit->ran.count();
+    spawn(tell({.number = 0, .at = {}, .kind = change.kind == Kind::exited ? "instance.exit" : "keeper.gone", .app = change.id.app, .data = std::move(data)}));
+  }
+  if (!app) return;
+  note_trouble(*app, change);
+  app->changed.notify();
+  if (change.id.release == app->routed && change.kind != Kind::started) spawn(route_later(app));
+}
+
+/// What ends a bake: an instance of the new release that ends or is no longer ready.
+void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
+  using Kind = supervise::InstanceChange::Kind;
+  if (app.quiet > 0 || !app.run || app.run->position.state != State::baking || change.id.release != app.run->row.release) return;
+  if (!app.run->trouble.empty() || change.kind == Kind::started || change.kind == Kind::ready) return;
+  InstanceId id = change.id;
+  id.release.clear();
+  const std::string what = change.exit ? change.exit->reason : change.reason;
+  app.run->trouble = fmt::format("{} {}{} in its bake", to_string(id), change.kind == Kind::unready ? "was no longer ready: " : "", what);
+  app.run->changed.notify();
+}
+
+store::Event deployment_event(const Run& run) {
+  boost::json::object data{{"deployment", run.row.id}, {"release", run.row.release}, {"kind", run.row.kind}, {"state", to_string(run.position.state)}};
+  if (!run.row.reason.empty()) data["reason"] = run.row.reason;
+  if (run.position.state == State::queued) {
+    data["by"] = run.row.by;
+    if (!run.row.why.empty()) data["why"] = run.row.why;
+    if (!run.row.from.empty()) data["from"] = run.row.from;
+  }
+  return {.number = 0, .at = {}, .kind = "deployment.state", .app = run.row.app, .data = std::move(data)};
+}
+
+store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data) {
+  data["by"] = asked.by;
+  if (!asked.why.empty()) data["why"] = asked.why;
+  return {.number = 0, .at = {}, .kind = "operator." + std::move(kind), .app = app, .data = std::move(data)};
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,179 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "core/io/loop.h"
+#include "daemon/deploy/app.h"
+#include "daemon/deploy/deployer.h"
+#include "daemon/deploy/run.h"
+
+namespace berth::deploy {
+
+/// What the engine works with.
+struct Parts {
+  boost::asio::any_io_executor executor;
+  io::Pool& pool;
+  store::Store& store;
+  supervise::Supervisor& supervisor;
+  route::Router& router;
+  fetch::Repository* repository;  ///< may be null
+  DeployerOptions options;
+};
+
+/// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
+/// work of each state in states.cc and reverting.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  explicit Engine(Parts parts);
+
+  awaitable<Result<void>> start();
+  void close();
+
+  // requests.cc
+  awaitable<Result<DeploymentStatus>> deploy(DeployRequest request);
+  awaitable<Result<DeploymentStatus>> revert(std::string name, std::string to, Asked asked);
+  awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked);
+  awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what);
+
+  // commands.cc
+  awaitable<Result<void>> resume(std::string name, Asked asked);
+  awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked);
+  awaitable<Result<void>> start_app(InstanceSelector what, Asked asked);
+  awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked);
+  awaitable<Result<void>> scale(std::string name, std::string process, int instances, Asked asked);
+  awaitable<Result<void>> pin(std::string name, std::string release, bool pinned, Asked asked);
+  awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
+  awaitable<Result<std::vector<store::SlotRow>>> collect(std::string name, Asked asked);
+
+  // queries.cc
+  awaitable<Result<DeploymentStatus>> deployment(std::int64_t id);
+  awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string name, int most);
+  awaitable<Result<Releases>> releases(std::string name);
+  awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps();
+  awaitable<Result<std::vector<AppStatus>>> status();
+  awaitable<Result<AppStatus>> status(std::string name);
+
+  const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
+  bool ready() const { return ready_; }
+
+ private:
+  // engine.cc
+  void spawn(awaitable<void> task);
+  AppPtr find(const std::string& name) const;
+  Result<AppPtr> known(const std::string& name) const;
+  awaitable<Result<AppPtr>> ensure_app(std::string name);
+  awaitable<Result<void>> reload(AppPtr app);
+  awaitable<Turn> take(AppPtr app);
+  awaitable<Result<ManifestPtr>> manifest_of(AppPtr app, std::string release);
+  awaitable<void> tell(store::Event event);
+  void on_change(const supervise::InstanceChange& change);
+  void note_trouble(App& app, const supervise::InstanceChange& change);
+
+  // members.cc
+  awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
+  awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest);
+  awaitable<Result<void>> start_member(AppPtr app, ManifestPtr manifest, InstanceId id);
+  awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
+  awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most);
+  awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
+  awaitable<void> stop_release(AppPtr app, std::string release, milliseconds drain);
+  awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain);
+  awaitable<void> stop_strangers(AppPtr app);
+  std::vector<InstanceId> members_of(const App& app, const std::string& release) const;
+  awaitable<void> heal(AppPtr app);
+
+  // routing.cc
+  awaitable<Result<void>> claim(AppPtr app, ManifestPtr manifest);
+  awaitable<void> give_up_unused(AppPtr app, ManifestPtr kept);
+  awaitable<Result<void>> route(AppPtr app);
+  awaitable<void> route_later(AppPtr app);
+  awaitable<void> drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most);
+
+  // carrying.cc
+  void drive(AppPtr app);
+  awaitable<void> drive_all(AppPtr app);
+  awaitable<void> carry(AppPtr app, RunPtr run);
+  awaitable<void> move(AppPtr app, RunPtr run, Happening happening);
+  awaitable<Result<Transition>> before(AppPtr app, RunPtr run, Transition transition);
+  awaitable<Result<void>> commit(RunPtr run, std::vector<Effect> effects);
+  awaitable<void> after(AppPtr app, RunPtr run, Effect effect);
+  Happening happening_of(const Run& run) const;
+
+  // states.cc
+  awaitable<Result<void>> work(AppPtr app, RunPtr run);
+  awaitable<Result<void>> begin(AppPtr app, RunPtr run);
+  awaitable<Result<void>> fetch_release(AppPtr app, RunPtr run);
+  awaitable<void> stage(AppPtr app, RunPtr run, fetch::Resolved resolved);
+  awaitable<Result<void>> await_stage(RunPtr run, bool until_unpacking);
+  awaitable<void> hold_or_resume(AppPtr app, RunPtr run);
+  awaitable<Result<void>> seal_release(AppPtr app, RunPtr run);
+  awaitable<Result<void>> prepare(AppPtr app, RunPtr run);
+  awaitable<Result<void>> start_new(AppPtr app, RunPtr run);
+  awaitable<Result<void>> switch_over(AppPtr app, RunPtr run);
+  awaitable<Result<void>> bake(RunPtr run);
+  awaitable<void> collect_lines(AppPtr app, RunPtr run);
+
+  // reverting.cc
+  awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
+  awaitable<void> drop_new(AppPtr app, RunPtr run);
+
+  // starting_up.cc
+  awaitable<Result<void>> load_apps();
+  awaitable<Result<void>> load_app(store::AppRow row);
+  awaitable<Result<void>> load_runs();
+  void take_over(std::vector<supervise::Supervisor::Found> found);
+  awaitable<void> bring_up(AppPtr app);
+  void look_for_trouble(App& app) const;
+
+  // requests.cc
+  awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
+  awaitable<Result<void>> may_deploy(DeployRequest request);
+  awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row);
+  std::pair<AppPtr, RunPtr> find_run(std::int64_t id) const;
+  Result<void> nothing_under_way(const App& app, const std::string& what) const;
+
+  // commands.cc
+  Result<std::vector<InstanceId>> selected(const App& app, const InstanceSelector& what) const;
+  awaitable<Result<void>> restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason);
+  awaitable<Result<void>> stop_all(AppPtr app, Asked asked);
+  awaitable<Result<void>> pause_members(AppPtr app, std::vector<InstanceId> ids);
+  awaitable<void> end_deployments(AppPtr app, std::string why);
+  milliseconds drain_of(const App& app) const;
+
+  // queries.cc
+  awaitable<Result<AppStatus>> status_of_app(AppPtr app);
+
+  boost::asio::any_io_executor executor_;
+  io::Pool& pool_;
+  store::Store& store_;
+  supervise::Supervisor& supervisor_;
+  route::Router& router_;
+  fetch::Repository* repository_;
+  DeployerOptions options_;
+  std::map<std::string, AppPtr> apps_;
+  /// First deployments of apps that the node does not know yet have one of these.
+  std::map<std::string, AppPtr> newcomers_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
+  bool ready_ = false;
+  bool closed_ = false;
+};
+
+/// Public ports of a manifest's processes.
+std::set<route::Public> public_ports(const bundle::Manifest& manifest);
+/// The port that a process of it is reached at, if any.
+std::optional<route::Public> public_port(const bundle::Manifest& manifest, const std::string& process);
+
+/// An event of a deployment.
+store::Event deployment_event(const Run& run);
+
+/// An event of an operator.
+store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data = {});
+
+}  // namespace berth::deploy

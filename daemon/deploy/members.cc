@@ -1,0 +1,221 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+#include "daemon/deploy/instance_plan.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+
+constexpr int kMostExits = 3;  ///< an instance that ended so often while it was to become ready will not become it
+
+/// "web/web.1": which release it is of is said already.
+std::string short_name(InstanceId id) {
+  id.release.clear();
+  return to_string(id);
+}
+
+milliseconds left_until(Steady::time_point end) {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - Steady::now()));
+}
+
+std::int64_t exits_of(const supervise::InstanceStatus& status) {
+  std::int64_t count = 0;
+  for (const auto& [reason, times] : status.exits_by_reason) count += times;
+  return count;
+}
+
+/// Why the instance will not become ready whatever one waits; empty while it may.
+std::string why_hopeless(const supervise::InstanceStatus& status) {
+  const std::string how = status.last_exit ? status.last_exit->reason : "ended";
+  if (status.phase == supervise::Phase::ended) return fmt::format("{} {}, and its restart rule leaves it at that", short_name(status.id), how);
+  const auto exits = exits_of(status);
+  if (status.phase == supervise::Phase::waiting && exits >= kMostExits) return fmt::format("{} {} ({} times)", short_name(status.id), how, exits);
+  return {};
+}
+
+}  // namespace
+
+std::vector<InstanceId> Engine::members_of(const App& app, const std::string& release) const {
+  std::vector<InstanceId> ids;
+  for (const Member& member : app.members)
+    if (member.row.release == release) ids.push_back(member.id());
+  return ids;
+}
+
+/// How many instances a process is to have: what `berth scale` said, while the spec says the number that it said then.
+awaitable<Result<int>> Engine::wanted_of(AppPtr app, ManifestPtr manifest, std::string process) {
+  const int said = manifest->spec.processes.at(process).instances;
+  const auto look = [this, name = app->name(), process] { return store_.scale(name, process); };
+  auto scale = co_await pool_.run(look);
+  if (!scale) co_return std::unexpected(scale.error());
+  co_return *scale && (*scale)->second == said ? (*scale)->first : said;
+}
+
+/// Makes the release's instances run, those that run already included; returns when each was started.
+awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest) {
+  for (const auto& [process, rules] : manifest->spec.processes) {
+    const auto wanted = co_await wanted_of(app, manifest, process);
+    if (!wanted) co_return std::unexpected(wanted.error());
+    for (int number = 1; number <= *wanted; ++number) {
+      auto started = co_await start_member(app, manifest, InstanceId{app->name(), process, number, manifest->release});
+      if (!started) co_return started;
+    }
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, InstanceId id) {
+  const bool with_port = manifest->spec.processes.at(id.process).routing == spec::Routing::port;
+  const store::InstanceRow wanted{.app = id.app, .process = id.process, .number = id.number, .release = id.release};
+  const auto add = [this, wanted, with_port] { return store_.add_instance(wanted, with_port); };
+  auto row = co_await pool_.run(add);
+  if (!row) co_return std::unexpected(row.error());
+  const auto known = std::ranges::find(app->members, id, &Member::id);
+  if (known == app->members.end()) {
+    app->members.push_back({.row = *row});
+  } else {
+    known->row = *row;
+    known->leaving = false;
+    if (known->paused) co_return Result<void>();
+  }
+  auto plan = co_await make_plan(app, manifest, *row);
+  if (!plan) co_return std::unexpected(plan.error());
+  auto ensured = co_await supervisor_.ensure(std::move(*plan));
+  co_return ensured;
+}
+
+awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row) {
+  const InstanceId id{row.app, row.process, row.number, row.release};
+  const auto compose = [node = &options_.node, manifest, id, row, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
+    BERTH_TRY(const RunAs who, run_as(*manifest, uid));
+    BERTH_TRY(const auto secrets, resolve_secrets(*manifest));
+    const auto environment = environment_of(*node, *manifest, id, row.port, secrets);
+    BERTH_TRY(auto plan, plan_instance(*node, *manifest, id, who, environment));
+    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, secrets));
+    return plan;
+  };
+  auto plan = co_await pool_.run(compose);
+  if (!plan) co_return plan;
+  const auto pub = public_port(*manifest, row.process);
+  if (!pub) co_return plan;
+  if (pub->kind == spec::Routing::socket) {
+    const auto socket = router_.listener(*pub, id);
+    if (!socket) co_return std::unexpected(socket.error());
+    plan->sockets = {{"http", *socket}};
+    plan->must_take_socket = true;
+  }
+  const route::Backend backend{.id = id, .private_port = row.port};
+  if (pub->kind == spec::Routing::port) {
+    const auto shielded = co_await router_.shield(*pub, backend);
+    if (!shielded) co_return std::unexpected(shielded.error());
+  }
+  plan->probe_endpoint = router_.probe_endpoint(*pub, backend);
+  co_return plan;
+}
+
+/// Waits until every instance of the release is ready. `run` is told how far it is, and ends the waiting where it is cancelled; it may be null.
+awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most) {
+  const auto end = Steady::now() + at_most;
+  for (;;) {
+    int ready = 0, wanted = 0;
+    std::string missing;
+    for (const InstanceId& id : members_of(*app, release)) {
+      ++wanted;
+      const auto status = supervisor_.status(id);
+      if (status && status->ready) {
+        ++ready;
+        continue;
+      }
+      if (missing.empty()) missing = fmt::format("{}: {}", short_name(id), status ? status->not_ready : "it does not run");
+      if (const std::string hopeless = status ? why_hopeless(*status) : ""; !hopeless.empty()) co_return fail(Errc::io, hopeless);
+    }
+    if (run && (run->ready != ready || run->wanted != wanted)) {
+      run->ready = ready;
+      run->wanted = wanted;
+      run->changed.notify();
+    }
+    if (ready == wanted) co_return Result<void>();
+    if (closed_ || (run && !run->cancelled_by.empty())) co_return fail(Errc::cancelled, "cancelled");
+    const auto left = left_until(end);
+    if (left <= 0ms) co_return fail(Errc::timeout, fmt::format("not ready within {}: {}", spec::to_string(at_most), missing));
+    co_await app->changed.wait(left);
+  }
+}
+
+/// Takes instances out of the route, waits for their connections to end, and stops them.
+awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
+  if (ids.empty()) co_return;
+  for (Member& member : app->members)
+    if (std::ranges::find(ids, member.id()) != ids.end()) member.leaving = true;
+  static_cast<void>(co_await route(app));
+  co_await drain(app, ids, at_most);
+  for (const InstanceId& id : ids) {
+    const auto stopped = co_await supervisor_.stop(id);
+    if (!stopped && !closed_) app->problem = stopped.error().message;
+    if (closed_) co_return;
+    const auto found = std::ranges::find(app->members, id, &Member::id);
+    if (found == app->members.end()) continue;
+    const store::InstanceRow row = found->row;
+    if (const auto manifest = app->manifests.find(id.release); manifest != app->manifests.end()) {
+      if (const auto pub = public_port(*manifest->second, id.process); pub && pub->kind == spec::Routing::socket)
+        static_cast<void>(router_.close_listener(*pub, id));
+    }
+    const auto forget = [this, row, id]() -> Result<void> {
+      BERTH_CHECK(remove_folders(options_.node, id));
+      return store_.remove_instance(row);
+    };
+    const auto forgotten = co_await pool_.run(forget);
+    if (!forgotten) app->problem = forgotten.error().message;
+    std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
+  }
+}
+
+awaitable<void> Engine::stop_release(AppPtr app, std::string release, milliseconds at_most) {
+  co_await stop_members(app, members_of(*app, release), at_most);
+}
+
+awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, milliseconds at_most) {
+  std::vector<InstanceId> ids;
+  for (const Member& member : app->members)
+    if (member.row.release != release) ids.push_back(member.id());
+  co_await stop_members(app, std::move(ids), at_most);
+}
+
+/// Stops what runs of the app and is no member: what a crash left between two steps.
+awaitable<void> Engine::stop_strangers(AppPtr app) {
+  for (const auto& status : supervisor_.all()) {
+    if (status.id.app != app->name() || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
+    static_cast<void>(co_await supervisor_.stop(status.id));
+    if (closed_) co_return;
+  }
+}
+
+/// Tries again to start what could not be started: a secret's file that is not there yet, a full disk.
+awaitable<void> Engine::heal(AppPtr app) {
+  if (app->healing) co_return;
+  app->healing = true;
+  for (auto pause = 1s; !closed_ && !app->gone; pause = std::min(pause * 2, 60s)) {
+    co_await app->changed.wait(pause);
+    if (closed_ || app->gone || app->run) break;  // a deployment starts what it needs
+    const Turn turn = co_await take(app);
+    const ManifestPtr active = app->active();
+    if (!active || app->row.stopped) break;
+    auto claimed = co_await claim(app, active);
+    auto started = claimed;
+    if (claimed) started = co_await start_release(app, active);
+    static_cast<void>(co_await route(app));
+    if (started) {
+      app->problem.clear();
+      break;
+    }
+    app->problem = started.error().message;
+  }
+  app->healing = false;
+}
+
+}  // namespace berth::deploy

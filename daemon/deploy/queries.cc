@@ -1,0 +1,209 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+namespace {
+
+/// What the database says of an app beyond its row.
+struct Known {
+  std::vector<store::Store::Rejected> rejected;
+  std::vector<store::SlotRow> slots;
+  std::map<std::string, std::optional<std::pair<int, int>>> scales;  ///< by process
+};
+
+/// How an app does, from what its processes want and have.
+std::string health_of(const App& app, const std::vector<ProcessStatus>& processes) {
+  if (app.row.stopped) return "stopped";
+  if (app.row.active.empty()) return "deploying";
+  int wanted = 0, ready = 0;
+  for (const ProcessStatus& process : processes) {
+    wanted += process.wanted;
+    ready += std::min(process.ready, process.wanted);
+  }
+  if (ready == wanted) return "healthy";
+  return ready > 0 ? "degraded" : "down";
+}
+
+/// v2 comes before v10.
+bool natural_less(const std::string& a, const std::string& b) {
+  const auto digit = [](char letter) { return letter >= '0' && letter <= '9'; };
+  std::size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (!digit(a[i]) || !digit(b[j])) {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i, ++j;
+      continue;
+    }
+    const auto number = [&](const std::string& text, std::size_t& at) {
+      while (at < text.size() && text[at] == '0') ++at;
+      const std::size_t begin = at;
+      while (at < text.size() && digit(text[at])) ++at;
+      return text.substr(begin, at - begin);
+    };
+    const std::string left = number(a, i), right = number(b, j);
+    if (left.size() != right.size()) return left.size() < right.size();
+    if (left != right) return left < right;
+  }
+  if (i == a.size() && j == b.size()) return a < b;
+  return i == a.size();
+}
+
+}  // namespace
+
+awaitable<Result<DeploymentStatus>> Engine::deployment(std::int64_t id) {
+  const auto [app, run] = find_run(id);
+  if (run) co_return status_of(*run);
+  const auto look = [this, id] { return store_.deployment(id); };
+  const auto row = co_await pool_.run(look);
+  if (!row) co_return std::unexpected(row.error());
+  if (!*row) co_return fail(Errc::not_found, fmt::format("there is no deployment {}; 'berth history' lists them", id));
+  co_return status_of(**row);
+}
+
+awaitable<Result<std::vector<DeploymentStatus>>> Engine::deployments(std::string name, int most) {
+  const auto list = [this, name, most] { return store_.deployments(name, most); };
+  const auto rows = co_await pool_.run(list);
+  if (!rows) co_return std::unexpected(rows.error());
+  std::vector<DeploymentStatus> found;
+  for (const store::DeploymentRow& row : *rows) {
+    const auto [app, run] = find_run(row.id);
+    found.push_back(run ? status_of(*run) : status_of(row));
+  }
+  co_return found;
+}
+
+awaitable<Result<Releases>> Engine::releases(std::string name) {
+  const AppPtr app = find(name);
+  struct Found {
+    std::vector<store::SlotRow> slots;
+    std::vector<store::Store::Rejected> rejected;
+    Result<std::vector<fetch::Repository::Listed>> listed = std::vector<fetch::Repository::Listed>();
+  };
+  const auto look = [this, name, known = app != nullptr]() -> Result<Found> {
+    Found found;
+    if (known) {
+      BERTH_TRY(found.slots, store_.slots(name));
+      BERTH_TRY(found.rejected, store_.rejected(name));
+    }
+    if (repository_ != nullptr) found.listed = repository_->list({});
+    return found;
+  };
+  const auto found = co_await pool_.run(look);
+  if (!found) co_return std::unexpected(found.error());
+
+  std::map<std::string, ReleaseStatus> releases;
+  for (const store::SlotRow& slot : found->slots) {
+    ReleaseStatus& one = releases[slot.release];
+    one.on_node = true;
+    one.pinned = slot.pinned;
+    one.bytes = slot.bytes;
+    one.sealed_at = slot.sealed_at;
+  }
+  if (found->listed) {
+    for (const auto& listed : *found->listed)
+      if (listed.app == name && listed.environment == options_.node.environment) releases[listed.release].in_repository = true;
+  }
+  for (const auto& rejected : found->rejected)
+    if (const auto one = releases.find(rejected.release); one != releases.end()) one->second.rejected = rejected.reason;
+
+  Releases result;
+  if (!found->listed) result.repository_error = found->listed.error().message;
+  for (auto& [release, one] : releases) {
+    one.release = release;
+    one.active = app && app->row.active == release;
+    one.previous = app && app->row.previous == release;
+    result.releases.push_back(std::move(one));
+  }
+  std::ranges::sort(result.releases, natural_less, &ReleaseStatus::release);
+  if (!app && result.releases.empty()) {
+    if (!result.repository_error.empty()) co_return fail(Errc::not_found, fmt::format("app {} is not on this node, and the repository could not be read: {}", name, result.repository_error));
+    co_return fail(Errc::not_found, fmt::format("app {} is neither on this node nor in its repository; 'berth apps' lists what is", name));
+  }
+  co_return result;
+}
+
+awaitable<Result<std::map<std::string, std::vector<std::string>>>> Engine::repository_apps() {
+  if (repository_ == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
+  const auto list = [this] { return repository_->list({}); };
+  const auto listed = co_await pool_.run(list);
+  if (!listed) co_return std::unexpected(listed.error());
+  std::map<std::string, std::vector<std::string>> apps;
+  for (const auto& one : *listed)
+    if (one.environment == options_.node.environment) apps[one.app].push_back(one.release);
+  for (auto& [name, releases] : apps) std::ranges::sort(releases, natural_less);
+  co_return apps;
+}
+
+awaitable<Result<std::vector<AppStatus>>> Engine::status() {
+  std::vector<AppStatus> all;
+  const auto apps = apps_;
+  for (const auto& [name, app] : apps) {
+    auto one = co_await status_of_app(app);
+    if (!one) co_return std::unexpected(one.error());
+    all.push_back(std::move(*one));
+  }
+  co_return all;
+}
+
+awaitable<Result<AppStatus>> Engine::status(std::string name) {
+  const auto app = known(name);
+  if (!app) co_return std::unexpected(app.error());
+  auto one = co_await status_of_app(*app);
+  co_return one;
+}
+
+awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
+  const ManifestPtr active = app->active();
+  std::vector<std::string> names;
+  if (active)
+    for (const auto& [process, rules] : active->spec.processes) names.push_back(process);
+  const auto look = [this, name = app->name(), names]() -> Result<Known> {
+    Known known;
+    BERTH_TRY(known.rejected, store_.rejected(name));
+    BERTH_TRY(known.slots, store_.slots(name));
+    for (const std::string& process : names) {
+      BERTH_TRY(known.scales[process], store_.scale(name, process));
+    }
+    return known;
+  };
+  auto known = co_await pool_.run(look);
+  if (!known) co_return std::unexpected(known.error());
+
+  AppStatus status{.row = app->row, .since = app->since, .problem = app->problem};
+  status.rejected = std::move(known->rejected);
+  status.slots = std::move(known->slots);
+  const RunPtr run = app->run ? app->run : app->queue.empty() ? nullptr : app->queue.front();
+  if (run && !is_terminal(run->position.state)) status.deployment = status_of(*run);
+
+  std::map<std::string, int> ready;
+  for (const Member& member : app->members) {
+    auto instance = supervisor_.status(member.id());
+    if (!instance && !member.paused) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
+    if (!instance) continue;
+    InstanceView view{.status = std::move(*instance), .port = member.row.port};
+    if (const auto manifest = app->manifests.find(member.row.release); manifest != app->manifests.end()) {
+      if (const auto pub = public_port(*manifest->second, member.row.process)) {
+        const auto serving = router_.serving(*pub);
+        view.serving = std::ranges::find(serving, member.id(), &route::Backend::id) != serving.end();
+      }
+    }
+    if (view.status.ready && member.row.release == app->row.active) ++ready[member.row.process];
+    status.instances.push_back(std::move(view));
+  }
+  if (active) {
+    status.strategy = active->spec.strategy() == spec::Strategy::recreate ? "recreate" : "blue-green";
+    for (const auto& [process, rules] : active->spec.processes) {
+      const auto& scale = known->scales[process];
+      const int wanted = scale && scale->second == rules.instances ? scale->first : rules.instances;
+      status.processes.push_back({.process = process, .wanted = wanted, .ready = ready[process], .public_port = rules.public_port, .routing = rules.routing});
+    }
+  }
+  status.health = health_of(*app, status.processes);
+  co_return status;
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,239 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+
+store::DeploymentRow new_row(const std::string& app, const std::string& release, std::string kind, const Asked& asked) {
+  return {.app = app, .release = release, .kind = std::move(kind), .state = "queued", .by = asked.by, .why = asked.why, .created_at = store::now_text()};
+}
+
+Result<void> check_request(const DeployRequest& request, const std::string& environment) {
+  if (!is_name(request.app)) return fail(Errc::usage, fmt::format("'{}' is no name of an app", request.app));
+  if (!is_release_id(request.release)) return fail(Errc::usage, fmt::format("'{}' is no release id", request.release));
+  if (!request.environment.empty() && request.environment != environment) {
+    return fail(Errc::usage, fmt::format("{}/{}@{} is a release of the environment {}, and this node runs {}", request.app, request.environment,
+                                         request.release, request.environment, environment));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::pair<AppPtr, RunPtr> Engine::find_run(std::int64_t id) const {
+  for (const auto* known : {&apps_, &newcomers_}) {
+    for (const auto& [name, app] : *known) {
+      if (app->run && app->run->row.id == id) return {app, app->run};
+      for (const RunPtr& run : app->queue)
+        if (run->row.id == id) return {app, run};
+    }
+  }
+  return {};
+}
+
+/// Whoever changes the app by hand must not meet a deployment in the middle; a bake gives way.
+Result<void> Engine::nothing_under_way(const App& app, const std::string& what) const {
+  const RunPtr run = app.run ? app.run : app.queue.empty() ? nullptr : app.queue.front();
+  if (!run || is_terminal(run->position.state) || run->position.state == State::baking) return {};
+  return fail(Errc::conflict, fmt::format("{}: deployment {} of {}@{} is {}; wait for it, or 'berth cancel {}', before {}", app.name(), run->row.id, app.name(),
+                                          run->row.release, to_string(run->position.state), run->row.id, what));
+}
+
+awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
+  if (auto right = check_request(request, options_.node.environment); !right) co_return std::unexpected(right.error());
+  auto known = co_await known_already(request);
+  if (!known) co_return std::unexpected(known.error());
+  if (*known) co_return std::move(**known);
+  auto allowed = co_await may_deploy(request);
+  if (!allowed) co_return std::unexpected(allowed.error());
+
+  AppPtr app = find(request.app);
+  if (!app) {
+    auto& newcomer = newcomers_[request.app];
+    if (!newcomer) newcomer = std::make_shared<App>(executor_, store::AppRow{.app = request.app});
+    app = newcomer;
+  }
+  store::DeploymentRow row = new_row(request.app, request.release, "deploy", request.asked);
+  row.key = request.key;
+  row.force = request.force;
+  auto queued = co_await enqueue(app, std::move(row));
+  co_return queued;
+}
+
+/// What answers the request without a new deployment: one of the same key, one of the same release that is under way, or the active release.
+awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployRequest request) {
+  using Known = std::optional<DeploymentStatus>;
+  if (!request.key.empty()) {
+    const auto look = [this, request] { return store_.deployment_by_key(request.app, request.key); };
+    auto used = co_await pool_.run(look);
+    if (!used) co_return std::unexpected(used.error());
+    if (*used) {
+      if ((*used)->release != request.release) {
+        co_return fail(Errc::conflict, fmt::format("the idempotency key {} names deployment {} of {}@{}; use another one", request.key, (*used)->id,
+                                                   request.app, (*used)->release));
+      }
+      auto [app, run] = find_run((*used)->id);
+      co_return Known(run ? status_of(*run) : status_of(**used));
+    }
+  }
+  const AppPtr app = find(request.app);
+  const auto newcomer = newcomers_.find(request.app);
+  const AppPtr holder = app ? app : newcomer == newcomers_.end() ? nullptr : newcomer->second;
+  if (!holder) co_return Known();
+  std::vector<RunPtr> under_way(holder->queue.begin(), holder->queue.end());
+  if (holder->run) under_way.push_back(holder->run);
+  for (const RunPtr& run : under_way) {
+    const bool same = run->row.release == request.release && !run->is_revert() && !is_terminal(run->position.state);
+    if (same && run->position.state != State::reverting && run->cancelled_by.empty() && run->superseded.empty()) co_return Known(status_of(*run));
+  }
+  const bool already = under_way.empty() && holder->row.active == request.release && !holder->row.stopped;
+  if (!already) co_return Known();
+  const auto list = [this, name = request.app] { return store_.deployments(name, 1000); };
+  auto rows = co_await pool_.run(list);
+  if (!rows) co_return std::unexpected(rows.error());
+  const auto made = std::ranges::find_if(*rows, [&](const store::DeploymentRow& row) { return row.release == request.release && row.decided; });
+  DeploymentStatus status;
+  if (made != rows->end()) status = status_of(*made);
+  else status.row = new_row(request.app, request.release, "deploy", request.asked);
+  status.row.state = "active";
+  status.exit = 0;
+  status.already = true;
+  co_return Known(std::move(status));
+}
+
+/// Rejected releases, held and stopped apps are left alone unless somebody insists.
+awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
+  const AppPtr app = find(request.app);
+  if (!app) co_return Result<void>();
+  const std::string name = request.app + "@" + request.release;
+  const auto list = [this, request] { return store_.rejected(request.app); };
+  const auto rejected = co_await pool_.run(list);
+  if (!rejected) co_return std::unexpected(rejected.error());
+  const auto found = std::ranges::find(*rejected, request.release, &store::Store::Rejected::release);
+  if (found != rejected->end() && !request.force) {
+    co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, found->at,
+                                               found->reason));
+  }
+  if (!app->row.held.empty() && !request.force) {
+    const auto look = [this, request] { return store_.deployments(request.app, 1000); };
+    const auto rows = co_await pool_.run(look);
+    if (!rows) co_return std::unexpected(rows.error());
+    // A release that was never active here is a newer one, which ends the hold.
+    const bool was_active = std::ranges::any_of(*rows, [&](const store::DeploymentRow& row) { return row.decided && row.release == request.release; });
+    if (was_active) {
+      co_return fail(Errc::conflict, fmt::format("{} is held ({}), and {} was active here before: 'berth resume {}' first, or deploy it with --force",
+                                                 request.app, app->row.held, name, request.app));
+    }
+  }
+  if (!app->row.stopped) co_return Result<void>();
+  if (!request.force)
+    co_return fail(Errc::conflict, fmt::format("{} is stopped: 'berth start {}' first, or deploy {} with --force, which starts it", request.app, request.app, name));
+  const auto start = [this, request] { return store_.set_stopped(request.app, false, operator_event("start", request.app, request.asked)); };
+  auto started = co_await pool_.run(start);
+  if (started) app->row.stopped = false;
+  co_return started;
+}
+
+/// Adds the deployment. Those that wait for the app are superseded by it, and one that bakes gives way.
+awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row) {
+  row.from = app->row.active;
+  const auto run = std::make_shared<Run>(executor_, std::move(row));
+  run->steps.push_back({"queued", run->row.created_at});
+  put_detail(*run);
+  const auto add = [this, row = run->row, event = deployment_event(*run)] { return store_.add_deployment(row, event); };
+  auto added = co_await pool_.run(add);
+  if (!added) co_return std::unexpected(added.error());
+  run->row = std::move(*added);
+
+  const std::string why = fmt::format("deployment {} of {}@{} took its place", run->row.id, run->row.app, run->row.release);
+  const std::deque<RunPtr> waiting = std::move(app->queue);
+  app->queue.clear();
+  app->queue.push_back(run);
+  if (app->run) {
+    app->run->superseded = why;
+    app->run->changed.notify();
+  }
+  const DeploymentStatus status = status_of(*run);
+  for (const RunPtr& older : waiting) {
+    older->superseded = why;
+    co_await move(app, older, Happening::superseded);
+  }
+  if (ready_) drive(app);
+  co_return status;
+}
+
+awaitable<Result<DeploymentStatus>> Engine::revert(std::string name, std::string to, Asked asked) {
+  const auto found = known(name);
+  if (!found) co_return std::unexpected(found.error());
+  const AppPtr app = *found;
+  if (auto free = nothing_under_way(*app, "reverting"); !free) co_return std::unexpected(free.error());
+  const std::string target = to.empty() ? app->row.previous : to;
+  if (target.empty()) {
+    co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
+                                                app->row.active.empty() ? "its first one" : app->row.active, name));
+  }
+  if (app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} is stopped: 'berth start {}' first", name, name));
+  const auto look = [this, name, target] { return store_.slot(name, target); };
+  const auto slot = co_await pool_.run(look);
+  if (!slot) co_return std::unexpected(slot.error());
+  if (!*slot) {
+    co_return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is, 'berth deploy {}@{}' fetches it", name, target,
+                                                name, name, target));
+  }
+  if (target == app->row.active) {
+    DeploymentStatus status{.row = new_row(name, target, "revert", asked)};
+    status.row.state = "active";
+    status.exit = 0;
+    status.already = true;
+    co_return status;
+  }
+  auto queued = co_await enqueue(app, new_row(name, target, "revert", asked));
+  co_return queued;
+}
+
+awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked) {
+  const auto [app, run] = find_run(id);
+  if (!run || is_terminal(run->position.state)) {
+    auto row = co_await deployment(id);
+    if (!row) co_return row;
+    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it is {}", id, row->row.app, row->row.release, row->row.state));
+  }
+  if (run->position.decided) {
+    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,
+                                               run->row.app));
+  }
+  run->cancelled_by = asked.by + (asked.why.empty() ? "" : ": " + asked.why);
+  run->stop.request_stop();
+  run->changed.notify();
+  app->changed.notify();
+  const auto queued = std::ranges::find(app->queue, run);
+  if (queued != app->queue.end()) {
+    app->queue.erase(queued);
+    co_await move(app, run, Happening::cancelled);
+  }
+  co_return status_of(*run);
+}
+
+awaitable<Result<DeploymentStatus>> Engine::wait(std::int64_t id, WaitFor what) {
+  const auto [app, run] = find_run(id);
+  if (!run) {
+    auto ended = co_await deployment(id);
+    co_return ended;
+  }
+  const auto end = Steady::now() + what.at_most;
+  for (;;) {
+    DeploymentStatus status = status_of(*run);
+    const bool seen = status.ended() || (what.until_decided && status.row.decided) || (!what.after.empty() && status.row.state != what.after);
+    const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+    if (seen || left <= 0ms || closed_) co_return status;
+    co_await run->changed.wait(left);
+  }
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,63 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+}  // namespace
+
+/// Back to the release before. From the moment it is decided the app goes there whatever happens: a release that was good before is not given up because
+/// it takes long to become ready.
+awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
+  const std::string old = run->row.from;
+  auto manifest = co_await manifest_of(app, old);
+  if (!manifest) co_return pass(manifest.error(), fmt::format("{}; and going back to {} is not possible", run->row.reason, old));
+  const milliseconds drain = run->manifest ? run->manifest->spec.deploy.drain : (*manifest)->spec.deploy.drain;
+  const bool beside = !run->course.stop_first && (*manifest)->spec.strategy() != spec::Strategy::recreate;
+  if (!beside) co_await stop_all_but(app, old, drain);
+  auto claimed = co_await claim(app, *manifest);
+  auto started = claimed;
+  if (claimed) started = co_await start_release(app, *manifest);
+  auto ready = started;
+  if (started) ready = co_await wait_ready(app, old, nullptr, (*manifest)->spec.deploy.ready_timeout);
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (!ready) app->problem = fmt::format("{}@{}, to which it was gone back: {}", app->name(), old, ready.error().message);
+
+  const std::vector<Effect> decision{Effect::decide_revert};
+  put_detail(*run);
+  auto committed = co_await commit(run, decision);
+  for (auto pause = 100ms; !committed && !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
+    app->problem = committed.error().message;
+    co_await io::sleep_for(pause);
+    committed = co_await commit(run, decision);
+  }
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  app->routed = old;
+  app->since = store::now_text();
+  static_cast<void>(co_await route(app));
+  co_await after(app, run, Effect::decide_revert);
+  co_await stop_all_but(app, old, drain);
+  co_await give_up_unused(app, *manifest);
+  if (!started) spawn(heal(app));
+  co_return Result<void>();
+}
+
+/// Ends what was begun of the new release: its instances, its ports, its staging.
+awaitable<void> Engine::drop_new(AppPtr app, RunPtr run) {
+  if (run->row.release != run->row.from) {
+    if (app->routed == run->row.release) app->routed = run->row.from;
+    co_await stop_release(app, run->row.release, 0ms);
+    if (closed_) co_return;
+    ManifestPtr kept = run->row.from.empty() ? nullptr : app->active();
+    if (run->position.state != State::queued) co_await give_up_unused(app, kept);
+  }
+  const auto drop = [this, id = run->row.id] { static_cast<void>(store_.drop_staging(id)); };
+  co_await pool_.run(drop);
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,119 @@
+#include <algorithm>
+
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+
+}  // namespace
+
+std::optional<route::Public> public_port(const bundle::Manifest& manifest, const std::string& process) {
+  const auto found = manifest.spec.processes.find(process);
+  if (found == manifest.spec.processes.end() || found->second.routing == spec::Routing::none) return std::nullopt;
+  return route::Public{manifest.app, process, found->second.public_port, found->second.routing};
+}
+
+std::set<route::Public> public_ports(const bundle::Manifest& manifest) {
+  std::set<route::Public> ports;
+  for (const auto& [process, rules] : manifest.spec.processes)
+    if (const auto pub = public_port(manifest, process)) ports.insert(*pub);
+  return ports;
+}
+
+/// Claims the ports of a release that the app does not have yet. When one cannot be had, those that were new are given back.
+awaitable<Result<void>> Engine::claim(AppPtr app, ManifestPtr manifest) {
+  std::vector<route::Public> fresh;
+  for (const route::Public& pub : public_ports(*manifest)) {
+    if (app->claimed.contains(pub)) continue;
+    auto claimed = co_await router_.claim(pub);
+    if (claimed) {
+      app->claimed.insert(pub);
+      fresh.push_back(pub);
+      continue;
+    }
+    for (const route::Public& taken : fresh) {
+      static_cast<void>(co_await router_.give_up(taken));
+      app->claimed.erase(taken);
+    }
+    co_return claimed;
+  }
+  co_return Result<void>();
+}
+
+/// Gives up the ports that `kept` does not have; all of them where it is null.
+awaitable<void> Engine::give_up_unused(AppPtr app, ManifestPtr kept) {
+  const std::set<route::Public> needed = kept ? public_ports(*kept) : std::set<route::Public>();
+  const std::vector<route::Public> claimed(app->claimed.begin(), app->claimed.end());
+  for (const route::Public& pub : claimed) {
+    if (needed.contains(pub)) continue;
+    const auto given = co_await router_.give_up(pub);
+    if (!given) app->problem = given.error().message;
+    app->claimed.erase(pub);
+  }
+}
+
+/// Leads new connections to the ready instances of the routed release; where none is ready, to all of them: an answer that is late or wrong tells
+/// more than a refusal, and a socket that is listened on keeps who comes waiting.
+awaitable<Result<void>> Engine::route(AppPtr app) {
+  while (app->routing) co_await app->turn.wait(60s);
+  app->routing = true;
+  Result<void> result;
+  // A port that the routed release does not have, or reaches in another way, is left to be given up.
+  const auto manifest = app->manifests.find(app->routed);
+  const std::set<route::Public> ports = manifest == app->manifests.end() ? app->claimed : public_ports(*manifest->second);
+  for (const route::Public& pub : ports) {
+    if (!app->claimed.contains(pub)) continue;
+    std::vector<route::Backend> ready, all;
+    for (const Member& member : app->members) {
+      if (member.row.release != app->routed || member.row.process != pub.process || member.leaving || member.paused) continue;
+      const auto status = supervisor_.status(member.id());
+      if (!status) continue;
+      all.push_back({.id = member.id(), .private_port = member.row.port});
+      if (status->ready) ready.push_back(all.back());
+    }
+    auto& backends = ready.empty() ? all : ready;
+    std::ranges::sort(backends);
+    auto now = router_.serving(pub);
+    std::ranges::sort(now);
+    if (now == backends) continue;
+    auto served = co_await router_.serve(pub, backends);
+    if (!served && result) result = served;
+  }
+  app->routing = false;
+  app->turn.notify();
+  if (!result) app->problem = result.error().message;
+  co_return result;
+}
+
+awaitable<void> Engine::route_later(AppPtr app) {
+  if (!app->gone) static_cast<void>(co_await route(app));
+}
+
+/// Waits until the instances, to which no new connection goes, have no established one, or `at_most` is over.
+awaitable<void> Engine::drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
+  const auto end = Steady::now() + at_most;
+  for (auto pause = 10ms; !closed_; pause = std::min(pause * 2, 250ms)) {
+    int open = 0;
+    for (const InstanceId& id : ids) {
+      const auto manifest = app->manifests.find(id.release);
+      const auto member = std::ranges::find(app->members, id, &Member::id);
+      if (manifest == app->manifests.end() || member == app->members.end()) continue;
+      const auto pub = public_port(*manifest->second, id.process);
+      if (!pub) continue;
+      const route::Backend backend{.id = id, .private_port = member->row.port};
+      const auto processes = supervisor_.processes(id);
+      const auto connections = co_await router_.connections(*pub, backend, processes);
+      // Where it cannot be told, the drain takes its whole time.
+      open += connections ? *connections : 1;
+      if (open > 0) break;
+    }
+    const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+    if (open == 0 || left <= 0ms) co_return;
+    co_await io::sleep_for(std::min(left, milliseconds(pause)));
+  }
+}
+
+}  // namespace berth::deploy

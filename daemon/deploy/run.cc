@@ -1,0 +1,109 @@
+#include "daemon/deploy/run.h"
+
+#include "core/exit_code.h"
+
+namespace berth::deploy {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_in(const json::object& object, std::string_view name) {
+  const auto* member = object.if_contains(name);
+  return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
+}
+
+std::int64_t number_in(const json::object& object, std::string_view name, std::int64_t otherwise) {
+  const auto* member = object.if_contains(name);
+  return member != nullptr && member->is_int64() ? member->get_int64() : otherwise;
+}
+
+std::vector<DeploymentStatus::Step> steps_in(const json::object& detail) {
+  std::vector<DeploymentStatus::Step> steps;
+  const auto* list = detail.if_contains("steps");
+  if (list == nullptr || !list->is_array()) return steps;
+  for (const auto& step : list->get_array())
+    if (step.is_object()) steps.push_back({text_in(step.get_object(), "state"), text_in(step.get_object(), "at")});
+  return steps;
+}
+
+std::vector<std::string> lines_in(const json::object& detail) {
+  std::vector<std::string> lines;
+  const auto* list = detail.if_contains("last_lines");
+  if (list == nullptr || !list->is_array()) return lines;
+  for (const auto& line : list->get_array())
+    if (line.is_string()) lines.emplace_back(line.get_string());
+  return lines;
+}
+
+/// The exit code of a row that ended without one of its own.
+Exit exit_of_state(std::string_view state) {
+  if (state == "active") return Exit::ok;
+  if (state == "reverted") return Exit::reverted;
+  if (state == "cancelled" || state == "superseded") return Exit::conflict;
+  return Exit::failed;
+}
+
+}  // namespace
+
+Run::Run(boost::asio::any_io_executor executor, store::DeploymentRow its_row) : row(std::move(its_row)), changed(std::move(executor)) {}
+
+DeploymentStatus status_of(const store::DeploymentRow& row) {
+  DeploymentStatus status{.row = row};
+  status.steps = steps_in(row.detail);
+  status.last_lines = lines_in(row.detail);
+  status.bytes_total = status.bytes_done = static_cast<std::uint64_t>(number_in(row.detail, "bytes", 0));
+  status.instances_ready = status.instances_wanted = static_cast<int>(number_in(row.detail, "instances", 0));
+  if (!row.ended_at.empty()) status.exit = static_cast<int>(number_in(row.detail, "exit", static_cast<int>(exit_of_state(row.state))));
+  return status;
+}
+
+DeploymentStatus status_of(const Run& run) {
+  DeploymentStatus status = status_of(run.row);
+  status.steps = run.steps;
+  status.last_lines = run.last_lines;
+  status.bytes_total = run.progress.bytes_total.load();
+  status.bytes_done = run.progress.bytes_done.load();
+  status.instances_ready = run.ready;
+  status.instances_wanted = run.wanted;
+  return status;
+}
+
+void put_detail(Run& run) {
+  run.row.state = to_string(run.position.state);
+  run.row.decided = run.position.decided;
+  json::array steps, lines;
+  for (const auto& step : run.steps) steps.push_back(json::object{{"state", step.state}, {"at", step.at}});
+  for (const auto& line : run.last_lines) lines.emplace_back(line);
+  run.row.detail["steps"] = std::move(steps);
+  if (!lines.empty()) run.row.detail["last_lines"] = std::move(lines);
+  if (run.interruptions > 0) run.row.detail["interruptions"] = run.interruptions;
+  if (run.wanted > 0) run.row.detail["instances"] = run.wanted;
+  if (const auto bytes = run.progress.bytes_total.load(); bytes > 0) run.row.detail["bytes"] = static_cast<std::int64_t>(bytes);
+  run.row.detail["stop_first"] = run.course.stop_first;
+}
+
+void take_detail(Run& run) {
+  run.position = {state_named(run.row.state).value_or(State::queued), run.row.decided};
+  run.steps = steps_in(run.row.detail);
+  run.last_lines = lines_in(run.row.detail);
+  run.interruptions = static_cast<int>(number_in(run.row.detail, "interruptions", 0));
+  run.wanted = static_cast<int>(number_in(run.row.detail, "instances", 0));
+  const auto bytes = static_cast<std::uint64_t>(number_in(run.row.detail, "bytes", 0));
+  run.progress.bytes_total = bytes;
+  run.progress.bytes_done = bytes;
+  run.course.has_previous = !run.row.from.empty();
+  const auto* stop_first = run.row.detail.if_contains("stop_first");
+  run.course.stop_first = stop_first != nullptr && stop_first->is_bool() && stop_first->get_bool();
+}
+
+Exit exit_of_failure(const Error& error, bool fetching) {
+  if (!fetching) return Exit::failed;
+  switch (error.code) {
+    case Errc::trust:
+    case Errc::protocol: return Exit::trust;
+    case Errc::not_found: return Exit::not_found;
+    default: return Exit::failed;
+  }
+}
+
+}  // namespace berth::deploy

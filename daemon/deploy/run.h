@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/exit_code.h"
+#include "core/io/loop.h"
+#include "core/result.h"
+#include "daemon/deploy/deployer.h"
+#include "daemon/deploy/machine.h"
+#include "daemon/fetch/fetch.h"
+#include "daemon/store/store.h"
+
+namespace berth::deploy {
+
+using ManifestPtr = std::shared_ptr<const bundle::Manifest>;
+
+/// A deployment that has not ended. Belongs to the loop's thread, but for `progress` and `stop`.
+struct Run {
+  Run(boost::asio::any_io_executor executor, store::DeploymentRow its_row);
+
+  store::DeploymentRow row;
+  Position position;
+  Course course;
+  std::vector<DeploymentStatus::Step> steps;
+  std::vector<std::string> last_lines;
+  int interruptions = 0;           ///< how often berthd died in it before its decision
+  ManifestPtr manifest;            ///< once known
+  fetch::Progress progress;
+  bool unpacking = false;          ///< staging is past fetching
+  std::optional<Result<fetch::Staged>> staged;  ///< once staging ended
+  std::stop_source stop;           ///< of what blocks on the pool
+  int ready = 0, wanted = 0;       ///< instances of the new release
+  std::string cancelled_by;        ///< who cancelled it; empty: nobody
+  std::string superseded;          ///< why it gives way; empty: it does not
+  std::string trouble;             ///< what happened in its bake; empty: nothing
+  std::optional<Error> failure;    ///< why it goes back or ends
+  std::chrono::system_clock::time_point began = std::chrono::system_clock::now();  ///< to start the new release's instances
+  io::Event changed;               ///< on every change that a waiter can see
+
+  /// By hand, back to a release that worked: without a bake, and the app is held afterwards.
+  bool is_revert() const { return row.kind == "revert"; }
+};
+using RunPtr = std::shared_ptr<Run>;
+
+DeploymentStatus status_of(const Run& run);
+/// Of a deployment that is no longer, or not yet, in work.
+DeploymentStatus status_of(const store::DeploymentRow& row);
+
+/// Writes steps, last lines and the rest that is no column into `row.detail`, and takes the state over.
+void put_detail(Run& run);
+/// What `put_detail` wrote, back in its places.
+void take_detail(Run& run);
+
+/// What a failure before the decision ends in. `fetching`: it came from the repository.
+Exit exit_of_failure(const Error& error, bool fetching);
+
+}  // namespace berth::deploy

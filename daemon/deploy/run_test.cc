@@ -1,0 +1,63 @@
+#include "daemon/deploy/run.h"
+
+#include <gtest/gtest.h>
+
+namespace berth::deploy {
+namespace {
+
+class RunTest : public testing::Test {
+ protected:
+  io::Loop loop;
+  deploy::Run run{loop.executor(), store::DeploymentRow{.id = 7, .app = "web", .release = "v2", .kind = "deploy", .state = "queued", .from = "v1"}};
+};
+
+TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
+  run.position = {State::starting, true};
+  run.course.stop_first = true;
+  run.steps = {{"queued", "2026-11-24T09:00:00.000000Z"}, {"starting", "2026-11-24T09:00:01.000000Z"}};
+  run.last_lines = {"it broke"};
+  run.interruptions = 2;
+  run.wanted = 3;
+  run.progress.bytes_total = 4096;
+  put_detail(run);
+  EXPECT_EQ(run.row.state, "starting");
+  EXPECT_TRUE(run.row.decided);
+
+  deploy::Run again(loop.executor(), run.row);
+  take_detail(again);
+  EXPECT_EQ(again.position, (Position{State::starting, true}));
+  EXPECT_TRUE(again.course.stop_first);
+  EXPECT_TRUE(again.course.has_previous);
+  ASSERT_EQ(again.steps.size(), 2u);
+  EXPECT_EQ(again.steps[1].state, "starting");
+  EXPECT_EQ(again.steps[1].at, "2026-11-24T09:00:01.000000Z");
+  EXPECT_EQ(again.last_lines, run.last_lines);
+  EXPECT_EQ(again.interruptions, 2);
+  EXPECT_EQ(status_of(again).bytes_total, 4096u);
+}
+
+TEST_F(RunTest, ADeploymentHasNoExitCodeBeforeItEnded) {
+  put_detail(run);
+  EXPECT_EQ(status_of(run.row).exit, -1);
+  EXPECT_FALSE(status_of(run).ended());
+}
+
+TEST_F(RunTest, ARowThatEndedTellsItsExitCode) {
+  const std::pair<const char*, int> rows[] = {{"active", 0}, {"failed", 1}, {"reverted", 5}, {"cancelled", 8}, {"superseded", 8}, {"interrupted", 1}};
+  for (const auto& [state, exit] : rows) {
+    store::DeploymentRow row{.state = state, .ended_at = "2026-11-24T09:00:00.000000Z"};
+    EXPECT_EQ(status_of(row).exit, exit) << state;
+  }
+  store::DeploymentRow refused{.state = "failed", .ended_at = "2026-11-24T09:00:00.000000Z", .detail = {{"exit", 4}}};
+  EXPECT_EQ(status_of(refused).exit, 4);
+}
+
+TEST_F(RunTest, OnlyWhatComesFromTheRepositoryCanBeRefusedOrMissing) {
+  EXPECT_EQ(exit_of_failure({Errc::trust, ""}, true), Exit::trust);
+  EXPECT_EQ(exit_of_failure({Errc::not_found, ""}, true), Exit::not_found);
+  EXPECT_EQ(exit_of_failure({Errc::unreachable, ""}, true), Exit::failed);
+  EXPECT_EQ(exit_of_failure({Errc::not_found, ""}, false), Exit::failed);
+}
+
+}  // namespace
+}  // namespace berth::deploy

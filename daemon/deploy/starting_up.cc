@@ -1,0 +1,175 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Whether the deployment itself brings its instances up: starting the active release beside it would run two that must not run at once, or one
+/// that is being left.
+bool starts_by_itself(const Run& run) {
+  return run.position.state == State::reverting || (run.position.decided && run.course.stop_first && run.position.state != State::baking);
+}
+
+/// When the release that is active became so; deployments come newest first.
+std::string active_since(const std::vector<store::DeploymentRow>& deployments, const std::string& active) {
+  for (const store::DeploymentRow& row : deployments) {
+    if (!row.decided) continue;
+    const bool went_back = row.state == "reverted" && row.from == active;
+    if (went_back) return row.ended_at;
+    if (row.state == "reverted" || row.release != active) continue;
+    for (const auto& step : status_of(row).steps)
+      if (step.state == "switching") return step.at;
+  }
+  return {};
+}
+
+}  // namespace
+
+awaitable<Result<void>> Engine::start() {
+  const std::weak_ptr<Engine> weak = weak_from_this();
+  supervisor_.on_change([weak](const supervise::InstanceChange& change) {
+    if (const auto engine = weak.lock()) engine->on_change(change);
+  });
+  auto found = co_await supervisor_.find();
+  auto loaded = co_await load_apps();
+  if (!loaded) co_return loaded;
+  take_over(std::move(found));
+  const auto apps = apps_;
+  for (const auto& [name, app] : apps) co_await bring_up(app);
+  static_cast<void>(co_await router_.settle());
+  ready_ = true;
+  for (const auto& [name, app] : apps) drive(app);
+  const auto newcomers = newcomers_;
+  for (const auto& [name, app] : newcomers) drive(app);
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Engine::load_apps() {
+  const auto list = [this] { return store_.apps(); };
+  auto rows = co_await pool_.run(list);
+  if (!rows) co_return std::unexpected(rows.error());
+  for (store::AppRow& row : *rows) {
+    auto loaded = co_await load_app(std::move(row));
+    if (!loaded) co_return loaded;
+  }
+  auto runs = co_await load_runs();
+  co_return runs;
+}
+
+awaitable<Result<void>> Engine::load_app(store::AppRow row) {
+  const auto app = std::make_shared<App>(executor_, std::move(row));
+  apps_[app->name()] = app;
+  const auto list = [this, name = app->name()] { return store_.instances(name); };
+  auto instances = co_await pool_.run(list);
+  if (!instances) co_return std::unexpected(instances.error());
+  for (store::InstanceRow& instance : *instances) app->members.push_back({.row = std::move(instance)});
+  const auto look = [this, name = app->name()] { return store_.deployments(name, 100); };
+  const auto deployments = co_await pool_.run(look);
+  if (deployments) app->since = active_since(*deployments, app->row.active);
+  app->routed = app->row.active;
+
+  // Everything that may run here, so that its ports are known.
+  std::set<std::string> releases;
+  if (!app->row.active.empty()) releases.insert(app->row.active);
+  for (const Member& member : app->members) releases.insert(member.row.release);
+  for (const std::string& release : releases) {
+    const auto manifest = co_await manifest_of(app, release);
+    if (!manifest && release == app->row.active) app->problem = manifest.error().message;
+  }
+  co_return Result<void>();
+}
+
+/// Deployments that the last berthd left: what is decided goes on where it was, the rest is begun again.
+awaitable<Result<void>> Engine::load_runs() {
+  const auto list = [this] { return store_.unfinished_deployments(); };
+  auto rows = co_await pool_.run(list);
+  if (!rows) co_return std::unexpected(rows.error());
+  for (store::DeploymentRow& row : *rows) {
+    AppPtr app = find(row.app);
+    if (!app) {
+      auto& newcomer = newcomers_[row.app];
+      if (!newcomer) newcomer = std::make_shared<App>(executor_, store::AppRow{.app = row.app});
+      app = newcomer;
+    }
+    const auto run = std::make_shared<Run>(executor_, std::move(row));
+    take_detail(*run);
+    if (!run->position.decided && run->position.state != State::queued) {
+      ++run->interruptions;
+      run->position.state = State::queued;
+      run->steps.push_back({"queued", store::now_text()});
+    }
+    if (run->position.decided) {
+      const auto manifest = co_await manifest_of(app, run->row.release);
+      if (manifest) run->manifest = *manifest;
+      else run->trouble = manifest.error().message;
+    }
+    // A decided one came first, whatever its number.
+    if (run->position.decided) app->queue.push_front(run);
+    else app->queue.push_back(run);
+  }
+  co_return Result<void>();
+}
+
+/// Takes the listening sockets back that keepers held while berthd was away.
+void Engine::take_over(std::vector<supervise::Supervisor::Found> found) {
+  for (supervise::Supervisor::Found& one : found) {
+    const AppPtr app = find(one.id.app);
+    if (!app) continue;
+    const auto manifest = app->manifests.find(one.id.release);
+    if (manifest == app->manifests.end()) continue;
+    const auto pub = public_port(*manifest->second, one.id.process);
+    if (!pub || pub->kind != spec::Routing::socket) continue;
+    for (auto& [name, socket] : one.sockets) {
+      const auto taken = router_.take_back(*pub, one.id, std::move(socket));
+      if (!taken) app->problem = taken.error().message;
+    }
+  }
+}
+
+/// The app as it should be: the active release runs and is routed to, and nothing else but what a deployment under way needs.
+awaitable<void> Engine::bring_up(AppPtr app) {
+  const RunPtr run = app->queue.empty() ? nullptr : app->queue.front();
+  const ManifestPtr active = app->active();
+  // What runs of other releases keeps its ports until the deployment that it belongs to is over.
+  const auto manifests = app->manifests;
+  for (const auto& [release, manifest] : manifests)
+    if (manifest != active) static_cast<void>(co_await claim(app, manifest));
+  if (active) {
+    auto up = co_await claim(app, active);
+    const bool starts = !app->row.stopped && !(run && starts_by_itself(*run));
+    if (up && starts) up = co_await start_release(app, active);
+    if (!up) {
+      app->problem = up.error().message;
+      if (!run) spawn(heal(app));
+    }
+    static_cast<void>(co_await route(app));
+  }
+  if (run && run->position.state == State::baking) {
+    app->run = run;
+    look_for_trouble(*app);
+    app->run.reset();
+  }
+  if (!run) co_await stop_all_but(app, app->row.stopped ? "" : app->row.active, 0ms);
+  co_await stop_strangers(app);
+  if (active && !run) co_await give_up_unused(app, active);
+}
+
+/// Instances of a release in its bake may have ended while berthd was away.
+void Engine::look_for_trouble(App& app) const {
+  Run& run = *app.run;
+  if (run.steps.empty() || !run.trouble.empty()) return;
+  for (const InstanceId& id : members_of(app, run.row.release)) {
+    const auto status = supervisor_.status(id);
+    if (!status || !status->last_exit || status->exits_by_reason.empty() || status->last_exit->at < run.steps.back().at) continue;
+    InstanceId named = id;
+    named.release.clear();
+    run.trouble = fmt::format("{} {} in its bake", to_string(named), status->last_exit->reason);
+  }
+}
+
+}  // namespace berth::deploy

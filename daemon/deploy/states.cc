@@ -1,0 +1,208 @@
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+#include "daemon/deploy/last_lines.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// The error, naming the release where its message does not.
+Error about(const Run& run, Error error) {
+  const std::string name = run.row.app + "@" + run.row.release;
+  if (error.message.find(name) == std::string::npos) error.message = name + ": " + error.message;
+  return error;
+}
+
+}  // namespace
+
+/// The work of the state that the deployment is in; when it is done, the next one follows.
+awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
+  if (!run->cancelled_by.empty() && !run->position.decided && !run->unpacking) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
+  Result<void> done;
+  switch (run->position.state) {
+    case State::queued: done = co_await begin(app, run); break;
+    case State::fetching: done = co_await fetch_release(app, run); break;
+    case State::unpacking: done = co_await await_stage(run, false); break;
+    case State::preparing: done = co_await prepare(app, run); break;
+    case State::starting: done = co_await start_new(app, run); break;
+    case State::switching: done = co_await switch_over(app, run); break;
+    case State::baking: done = co_await bake(run); break;
+    case State::reverting: done = co_await go_back(app, run); break;
+    default: break;
+  }
+  co_return done;
+}
+
+/// What the deployment starts from is known when its turn has come.
+awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
+  if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
+  run->row.from = app->row.active;
+  run->course.has_previous = !run->row.from.empty();
+  const auto look = [this, name = app->name(), release = run->row.release] { return store_.slot(name, release); };
+  const auto slot = co_await pool_.run(look);
+  run->course.on_node = slot && *slot;
+  if (run->course.on_node) run->row.manifest_sha256 = (*slot)->manifest_sha256;
+  co_return Result<void>();
+}
+
+/// Looks the release up and begins to stage it; returns when all is fetched.
+awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
+  if (repository_ == nullptr)
+    co_return std::unexpected(about(*run, {Errc::not_found, "it is not on this node, and berthd.toml names no [repository] to fetch it from"}));
+  const auto stop = run->stop.get_token();
+  const auto resolve = [this, row = run->row, stop] { return repository_->resolve(row.app, options_.node.environment, row.release, stop); };
+  auto resolved = co_await pool_.run(resolve);
+  if (!resolved) co_return std::unexpected(about(*run, resolved.error()));
+  run->row.manifest_sha256 = resolved->manifest_sha256;
+  run->manifest = std::make_shared<const bundle::Manifest>(resolved->manifest);
+  auto ensured = co_await ensure_app(app->name());
+  if (!ensured) co_return std::unexpected(about(*run, ensured.error()));
+  run->staged.reset();
+  run->unpacking = false;
+  spawn(stage(app, run, std::move(*resolved)));
+  auto fetched = co_await await_stage(run, true);
+  co_return fetched;
+}
+
+/// Stages the release on a thread of the pool; how far it is reaches the run on the loop.
+awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) {
+  const std::weak_ptr<Run> weak = run;
+  const std::function<void(fetch::StagePhase)> phase = [executor = executor_, weak](fetch::StagePhase reached) {
+    if (reached != fetch::StagePhase::unpacking) return;
+    boost::asio::post(executor, [weak] {
+      const auto told = weak.lock();
+      if (!told) return;
+      told->unpacking = true;
+      told->changed.notify();
+    });
+  };
+  const auto work = [this, name = app->name(), run, resolved = std::move(resolved), phase, stop = run->stop.get_token()]() -> Result<fetch::Staged> {
+    BERTH_TRY(const auto slots, store_.slots(name));
+    BERTH_TRY(const std::filesystem::path staging, store_.make_staging(run->row.id));
+    fetch::StageOptions options = options_.stage;
+    for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
+    return fetch::stage(*repository_, resolved, staging, options, run->progress, phase, stop);
+  };
+  auto staged = co_await pool_.run(work);
+  run->staged = std::move(staged);
+  run->changed.notify();
+}
+
+awaitable<Result<void>> Engine::await_stage(RunPtr run, bool until_unpacking) {
+  while (!closed_ && !run->staged && !(until_unpacking && run->unpacking)) co_await run->changed.wait(1h);
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (!run->staged) co_return Result<void>();
+  if (!*run->staged) co_return std::unexpected(about(*run, run->staged->error()));
+  const fetch::Staged& staged = **run->staged;
+  run->row.detail["tree_bytes"] = static_cast<std::int64_t>(staged.tree_bytes);
+  run->row.detail["fetched_bytes"] = static_cast<std::int64_t>(staged.fetched_bytes);
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
+  const std::uint64_t bytes = run->staged && *run->staged ? (*run->staged)->tree_bytes : 0;
+  const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = bytes};
+  const store::Event event{.number = 0, .at = {}, .kind = "slot.sealed", .app = app->name(),
+                           .data = {{"release", slot.release}, {"manifest_sha256", slot.manifest_sha256}, {"bytes", bytes}}};
+  const auto seal = [this, id = run->row.id, slot, event] { return store_.seal(id, slot, event); };
+  auto sealed = co_await pool_.run(seal);
+  if (!sealed) co_return std::unexpected(about(*run, sealed.error()));
+  co_return sealed;
+}
+
+/// All that can be refused before anything of the app is touched: its manifest, its ports.
+awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
+  auto manifest = co_await manifest_of(app, run->row.release);
+  if (!manifest) co_return std::unexpected(manifest.error());
+  run->manifest = *manifest;
+  const bool something_runs = !members_of(*app, app->row.active).empty();
+  run->course.stop_first = run->course.has_previous && something_runs && (*manifest)->spec.strategy() == spec::Strategy::recreate;
+  auto claimed = co_await claim(app, *manifest);
+  if (!claimed) co_return std::unexpected(about(*run, claimed.error()));
+  co_return claimed;
+}
+
+awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
+  run->began = std::chrono::system_clock::now();
+  auto started = co_await start_release(app, run->manifest);
+  if (!started) co_return started;
+  auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
+  if (!ready || !run->course.stop_first) co_return ready;
+  app->routed = run->row.release;
+  auto routed = co_await route(app);
+  co_return routed;
+}
+
+/// From the decision on: the route, `current`, and the end of the old instances.
+awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
+  if (!run->course.stop_first) {
+    app->routed = run->row.release;
+    auto routed = co_await route(app);
+    if (!routed) co_return routed;
+  }
+  const auto swap = [this, name = app->name()] { return store_.swap_current(name); };
+  auto swapped = co_await pool_.run(swap);
+  if (!swapped) co_return swapped;
+  co_await hold_or_resume(app, run);
+  milliseconds drain = run->manifest->spec.deploy.drain;
+  if (!run->row.from.empty()) {
+    const auto old = co_await manifest_of(app, run->row.from);
+    if (old) drain = (*old)->spec.deploy.drain;
+  }
+  co_await stop_all_but(app, run->row.release, drain);
+  co_await give_up_unused(app, run->manifest);
+  co_return Result<void>();
+}
+
+/// A revert by hand holds the app, and its release is not taken again; a newer release ends that.
+awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
+  const Asked asked{run->row.by, run->row.why};
+  const std::string old = run->row.from;
+  std::string why;
+  if (run->is_revert()) {
+    why = fmt::format("{} was reverted by hand{}{}", old, asked.why.empty() ? "" : ": ", asked.why);
+  } else if (app->row.held.empty()) {
+    co_return;
+  }
+  const auto hold = [this, name = app->name(), old, why, asked]() -> Result<void> {
+    if (!why.empty() && !old.empty()) {
+      BERTH_TRY(const auto slot, store_.slot(name, old));
+      BERTH_CHECK(store_.reject(name, old, slot ? slot->manifest_sha256 : "", why));
+    }
+    return store_.set_held(name, why, operator_event(why.empty() ? "resume" : "hold", name, asked));
+  };
+  const auto held = co_await pool_.run(hold);
+  if (held) app->row.held = why;
+}
+
+/// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.
+awaitable<Result<void>> Engine::bake(RunPtr run) {
+  while (!closed_) {
+    if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+    if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
+    // The wall clock may jump: the wait is never longer than the bake itself.
+    const milliseconds left(std::min(run->row.bake_until_ms - now_ms(), run->manifest->spec.deploy.bake.count()));
+    if (left <= 0ms) break;
+    co_await run->changed.wait(left);
+  }
+  co_return Result<void>();
+}
+
+/// What the release's instances printed last, for the history.
+awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
+  if (members_of(*app, run->row.release).empty()) co_return;
+  const auto read = [logs = store_.paths().logs, name = app->name(), since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since); };
+  auto lines = co_await pool_.run(read);
+  if (lines) run->last_lines = std::move(*lines);
+}
+
+}  // namespace berth::deploy

@@ -160,7 +160,9 @@ TEST_F(WriteLayer, RefusesAFileThatChangedAndLeavesNothing) {
 }
 
 TEST_F(WriteLayer, RefusesEntriesThatBreakARule) {
-  const auto layer = write_layer(root, {{.path = "b", .type = EntryType::directory, .mode = 0755}, {.path = "a", .type = EntryType::directory, .mode = 0755}}, blob, 3);
+  const auto layer = write_layer(
+      root, {{.path = "b", .type = EntryType::directory, .mode = 0755}, {.path = "a", .type = EntryType::directory, .mode = 0755}}, blob,
+      3);
   ASSERT_FALSE(layer);
   EXPECT_EQ(layer.error().code, Errc::usage);
   EXPECT_THAT(layer.error().message, HasSubstr("'a' comes after 'b', out of order"));

@@ -17,7 +17,8 @@ Result<BuildRef> build_for(const Manifest& manifest, std::string_view platform) 
     if (const auto found = manifest.builds.find(std::string(wanted)); found != manifest.builds.end()) return found->second;
   std::string there;
   for (const auto& [name, build] : manifest.builds) there += (there.empty() ? "" : ", ") + name;
-  return fail(Errc::trust, fmt::format("{}/{}@{}: is built for {}, and this machine is {}", manifest.app, manifest.environment, manifest.release, there, platform));
+  return fail(Errc::trust, fmt::format("{}/{}@{}: is built for {}, and this machine is {}", manifest.app, manifest.environment,
+                                       manifest.release, there, platform));
 }
 
 std::string this_platform() {

@@ -26,7 +26,8 @@ Result<void> check_layer(const LayerRef& layer, const std::string& where) {
   BERTH_CHECK(check_blob(layer.blob, where + ".blob"));
   BERTH_CHECK(check_blob(layer.index, where + ".index"));
   if (!is_sha256(layer.tar_sha256)) return wrong(where + ".tar_sha256", "is no SHA-256 in lower-case hex digits");
-  if (layer.tar_size < 1024 || layer.tar_size % 512 != 0 || layer.tar_size > kLargestBlob) return wrong(where + ".tar_size", "is not the size of a tar");
+  if (layer.tar_size < 1024 || layer.tar_size % 512 != 0 || layer.tar_size > kLargestBlob)
+    return wrong(where + ".tar_size", "is not the size of a tar");
   if (layer.index.size > kLargestIndex) return wrong(where + ".index.size", "is too large");
   return {};
 }
@@ -36,7 +37,8 @@ Result<void> check_names(const Manifest& manifest) {
   if (!is_name(manifest.environment)) return wrong("environment", "is no name of an environment");
   if (!is_release_id(manifest.release)) return wrong("release", "is no id of a release");
   if (!manifest.previous.empty() && !is_release_id(manifest.previous)) return wrong("previous", "is no id of a release");
-  if (manifest.spec.app != manifest.app) return wrong("spec", fmt::format("is of app '{}', and the release of '{}'", manifest.spec.app, manifest.app));
+  if (manifest.spec.app != manifest.app)
+    return wrong("spec", fmt::format("is of app '{}', and the release of '{}'", manifest.spec.app, manifest.app));
   if (!is_time(manifest.created)) return wrong("created", "is no time such as 2026-11-24T09:00:00Z");
   if (!is_version(manifest.requires_berthd)) return wrong("requires_berthd", "is no version such as 0.1.0");
   if (!is_line(manifest.commit, 200)) return wrong("commit", "is not a line of at most 200 bytes");
@@ -64,7 +66,8 @@ Result<void> check_variables(const Manifest& manifest) {
     const auto found = declared.find(name);
     if (found == declared.end()) return wrong("variables", fmt::format("sets '{}', which the app does not declare", name));
     if (found->second.secret) return wrong("variables", fmt::format("holds the secret '{}' itself, and must refer to it", name));
-    if (!is_line(value, kLongestValue)) return wrong("variables", fmt::format("has a value for '{}' with control characters, or of over 32 KiB: use a file", name));
+    if (!is_line(value, kLongestValue))
+      return wrong("variables", fmt::format("has a value for '{}' with control characters, or of over 32 KiB: use a file", name));
   }
   for (const auto& [name, reference] : manifest.secrets) {
     if (!is_variable_name(name)) return wrong("secrets", fmt::format("has '{}', which is no name of a variable", name));
@@ -79,7 +82,8 @@ Result<void> check_variables(const Manifest& manifest) {
 }
 
 Result<void> check_lists(const Manifest& manifest) {
-  if (manifest.features.size() > kMostOfAKind || !std::ranges::all_of(manifest.features, is_name)) return wrong("features", "are not a few names");
+  if (manifest.features.size() > kMostOfAKind || !std::ranges::all_of(manifest.features, is_name))
+    return wrong("features", "are not a few names");
   if (!std::ranges::is_sorted(manifest.features, std::ranges::less_equal())) return wrong("features", "are not sorted, each once");
   if (manifest.attachments.size() > kMostOfAKind) return wrong("attachments", "are too many");
   std::string_view last;

@@ -20,7 +20,9 @@ Manifest sample() {
   Manifest manifest{.app = "web", .environment = "production", .release = "v42"};
   manifest.builds["linux/amd64"] = {.digest = std::string(64, 'd'), .version = "1.4.2", .layer = layer('a')};
   manifest.config = layer('c');
-  manifest.spec = must(spec::parse_toml("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[env.GREETING]\nrequired = true\n[env.TOKEN]\nsecret = true\n", "berth.toml"));
+  manifest.spec = must(spec::parse_toml(
+      "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[env.GREETING]\nrequired = true\n[env.TOKEN]\nsecret = true\n",
+      "berth.toml"));
   manifest.variables = {{"GREETING", "hello \"world\"\\"}};
   manifest.secrets = {{"TOKEN", "file:/etc/token"}};
   manifest.requires_berthd = "0.1.0";
@@ -43,41 +45,41 @@ TEST(Manifest, IsWrittenAndReadAgain) {
 TEST(Manifest, ThatBreaksARuleIsRefusedByName) {
   const struct {
     const char *from, *to, *why;
-  } kCases[] = {
-      {R"("format":1)", R"("format":2)", "member 'format' is 2"},
-      {R"("format":1)", R"("format":1,"more":1)", "member 'more' is not known"},
-      {R"("format":1)", R"("format": 1)", "is not in canonical form"},
-      {R"("format":1)", R"("format":1,"format":1)", "occurs twice"},
-      {R"("commit":"0123abc",)", "", "member 'commit' is missing"},
-      {R"("commit":"0123abc")", R"("commit":1)", "member 'commit' is not a string"},
-      {R"("app":"web")", R"("app":"../web")", "member 'app' is no name of an app"},
-      {R"("app":"web","attachments")", R"("app":"other","attachments")", "is of app 'web', and the release of 'other'"},
-      {R"("environment":"production")", R"("environment":"Production")", "member 'environment'"},
-      {R"("release":"v42")", R"("release":"../v42")", "member 'release'"},
-      {R"("previous":"v41")", R"("previous":"/v41")", "member 'previous'"},
-      {R"("created":"2026-11-24T09:00:00Z")", R"("created":"yesterday")", "member 'created'"},
-      {R"("requires_berthd":"0.1.0")", R"("requires_berthd":"0.1")", "member 'requires_berthd'"},
-      {R"("requires_berthd":"0.1.0")", R"("requires_berthd":"0.1.0.0")", "member 'requires_berthd'"},
-      {R"("linux/amd64")", R"("amd64")", "is no platform"},
-      {R"("digest":"dd)", R"("digest":"Dd)", "builds.linux/amd64.digest' is no SHA-256"},
-      {R"("version":"1.4.2")", R"("version":"1.4.2","x":1)", "manifest: builds.linux/amd64: member 'x' is not known"},
-      {R"("blob":{"sha256":"aa)", R"("blob":{"sha256":"xa)", "builds.linux/amd64.layer.blob.sha256'"},
-      {R"("size":5000)", R"("size":0)", "blob.size' is 0, or too large"},
-      {R"("size":5000)", R"("size":"5000")", "member 'size' is not an integer"},
-      {R"("size":5000)", R"("size":18446744073709551615)", "does not fit 64 bits"},
-      {R"("tar_size":10240)", R"("tar_size":10241)", "is not the size of a tar"},
-      {R"("size":300)", R"("size":999999999)", "index.size' is too large"},
-      {R"("GREETING":"hello)", R"("GREETNG":"hello)", "sets 'GREETNG', which the app does not declare"},
-      {R"("variables":{"GREETING":"hello \"world\"\\"})", R"("variables":{})", "has no 'GREETING', which the app requires"},
-      {R"("GREETING":"hello)", R"("TOKEN":"x","GREETING":"hello)", "holds the secret 'TOKEN' itself"},
-      {R"("GREETING":"hello)", R"("GREETING":"a\nhello)", "control characters"},
-      {R"("TOKEN":"file:/etc/token")", R"("TOKEN":"hunter2")", "no reference such as file:/etc/secret for 'TOKEN'"},
-      {R"("TOKEN":"file:/etc/token")", R"("TOKEN":"file:/etc/token","GREETING":"env:X")", "has 'GREETING', which is among the variables, too"},
-      {R"("features":["socket"])", R"("features":["socket","port"])", "member 'features' are not sorted"},
-      {R"("features":["socket"])", R"("features":[1])", "member 'features' is not a list of strings"},
-      {R"("name":"sbom.json")", R"("name":"../sbom.json")", "member 'attachments' have a name"},
-      {R"("instances":1)", R"("instances":1000)", "member 'instances' is 1000"},
-      {R"("command":["bin/server"])", R"("command":[])", "manifest: spec: 'command' in [process.web] must name a program"}};
+  } kCases[] = {{R"("format":1)", R"("format":2)", "member 'format' is 2"},
+                {R"("format":1)", R"("format":1,"more":1)", "member 'more' is not known"},
+                {R"("format":1)", R"("format": 1)", "is not in canonical form"},
+                {R"("format":1)", R"("format":1,"format":1)", "occurs twice"},
+                {R"("commit":"0123abc",)", "", "member 'commit' is missing"},
+                {R"("commit":"0123abc")", R"("commit":1)", "member 'commit' is not a string"},
+                {R"("app":"web")", R"("app":"../web")", "member 'app' is no name of an app"},
+                {R"("app":"web","attachments")", R"("app":"other","attachments")", "is of app 'web', and the release of 'other'"},
+                {R"("environment":"production")", R"("environment":"Production")", "member 'environment'"},
+                {R"("release":"v42")", R"("release":"../v42")", "member 'release'"},
+                {R"("previous":"v41")", R"("previous":"/v41")", "member 'previous'"},
+                {R"("created":"2026-11-24T09:00:00Z")", R"("created":"yesterday")", "member 'created'"},
+                {R"("requires_berthd":"0.1.0")", R"("requires_berthd":"0.1")", "member 'requires_berthd'"},
+                {R"("requires_berthd":"0.1.0")", R"("requires_berthd":"0.1.0.0")", "member 'requires_berthd'"},
+                {R"("linux/amd64")", R"("amd64")", "is no platform"},
+                {R"("digest":"dd)", R"("digest":"Dd)", "builds.linux/amd64.digest' is no SHA-256"},
+                {R"("version":"1.4.2")", R"("version":"1.4.2","x":1)", "manifest: builds.linux/amd64: member 'x' is not known"},
+                {R"("blob":{"sha256":"aa)", R"("blob":{"sha256":"xa)", "builds.linux/amd64.layer.blob.sha256'"},
+                {R"("size":5000)", R"("size":0)", "blob.size' is 0, or too large"},
+                {R"("size":5000)", R"("size":"5000")", "member 'size' is not an integer"},
+                {R"("size":5000)", R"("size":18446744073709551615)", "does not fit 64 bits"},
+                {R"("tar_size":10240)", R"("tar_size":10241)", "is not the size of a tar"},
+                {R"("size":300)", R"("size":999999999)", "index.size' is too large"},
+                {R"("GREETING":"hello)", R"("GREETNG":"hello)", "sets 'GREETNG', which the app does not declare"},
+                {R"("variables":{"GREETING":"hello \"world\"\\"})", R"("variables":{})", "has no 'GREETING', which the app requires"},
+                {R"("GREETING":"hello)", R"("TOKEN":"x","GREETING":"hello)", "holds the secret 'TOKEN' itself"},
+                {R"("GREETING":"hello)", R"("GREETING":"a\nhello)", "control characters"},
+                {R"("TOKEN":"file:/etc/token")", R"("TOKEN":"hunter2")", "no reference such as file:/etc/secret for 'TOKEN'"},
+                {R"("TOKEN":"file:/etc/token")", R"("TOKEN":"file:/etc/token","GREETING":"env:X")",
+                 "has 'GREETING', which is among the variables, too"},
+                {R"("features":["socket"])", R"("features":["socket","port"])", "member 'features' are not sorted"},
+                {R"("features":["socket"])", R"("features":[1])", "member 'features' is not a list of strings"},
+                {R"("name":"sbom.json")", R"("name":"../sbom.json")", "member 'attachments' have a name"},
+                {R"("instances":1)", R"("instances":1000)", "member 'instances' is 1000"},
+                {R"("command":["bin/server"])", R"("command":[])", "manifest: spec: 'command' in [process.web] must name a program"}};
   for (const auto& [from, to, why] : kCases) {
     const auto parsed = parse_manifest(replaced(to_canonical_json(sample()), from, to));
     ASSERT_FALSE(parsed) << to;

@@ -30,7 +30,7 @@ Result<std::uint64_t> tar_number(std::string_view block, std::size_t offset, std
 /// Whether the checksum is that of the block.
 bool tar_checksum_holds(std::string_view block);
 
-inline constexpr std::size_t kTarName = 0, kTarNameSize = 100, kTarMode = 100, kTarModeSize = 8, kTarLength = 124, kTarLengthSize = 12, kTarType = 156,
-                             kTarLink = 157, kTarLinkSize = 100;
+inline constexpr std::size_t kTarName = 0, kTarNameSize = 100, kTarMode = 100, kTarModeSize = 8, kTarLength = 124, kTarLengthSize = 12,
+                             kTarType = 156, kTarLink = 157, kTarLinkSize = 100;
 
 }  // namespace berth::bundle

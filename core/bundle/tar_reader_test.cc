@@ -25,7 +25,13 @@ std::string changed_header(std::string block, std::size_t offset, std::string_vi
 }
 
 std::string header(const std::string& path, EntryType type = EntryType::file, std::uint64_t size = 0, const std::string& target = {}) {
-  return tar_header({.path = path, .type = type, .mode = type == EntryType::symlink ? 0777u : type == EntryType::file ? 0644u : 0755u, .size = size, .target = target});
+  return tar_header({.path = path,
+                     .type = type,
+                     .mode = type == EntryType::symlink ? 0777u
+                             : type == EntryType::file  ? 0644u
+                                                        : 0755u,
+                     .size = size,
+                     .target = target});
 }
 
 const std::string kEnd(kTarEnd, '\0');
@@ -34,7 +40,8 @@ TEST_F(TarReaderTest, ReadsWhatWasWrittenInPiecesOfAnySize) {
   put_all_kinds();
   const std::string whole = tar();
   const auto wanted = entries();
-  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{511}, std::size_t{512}, std::size_t{513}, std::size_t{4096}, whole.size()}) {
+  for (const std::size_t piece :
+       {std::size_t{1}, std::size_t{7}, std::size_t{511}, std::size_t{512}, std::size_t{513}, std::size_t{4096}, whole.size()}) {
     const auto found = read_tar(whole, piece);
     ASSERT_TRUE(found) << found.error().message;
     ASSERT_EQ(found->size(), wanted.size());
@@ -49,8 +56,8 @@ TEST_F(TarReaderTest, ReadsWhatWasWrittenInPiecesOfAnySize) {
   }
 }
 
-/// Every flipped byte is refused, but for those that the index alone can tell: of a file's content, and of a path or target past the 100 bytes for
-/// which the ustar header has room and a checksum.
+/// Every flipped byte is refused, but for those that the index alone can tell: of a file's content, and of a path or target past the 100
+/// bytes for which the ustar header has room and a checksum.
 TEST_F(TarReaderTest, RefusesEveryFlippedByteThatATarCanTell) {
   put_all_kinds();
   const std::string whole = tar();
@@ -86,52 +93,51 @@ TEST_F(TarReaderTest, RefusesWhatIsNotOfALayer) {
   const struct {
     std::string tar;
     const char* why;
-  } kCases[] = {
-      {typed('1'), "is a hard link"},
-      {typed('3'), "is a device"},
-      {typed('4'), "is a device"},
-      {typed('6'), "is a FIFO"},
-      {typed('7'), "of type 0x37"},
-      {typed('\0'), "of type 0x00"},
-      {typed('S'), "is a sparse file"},
-      {typed('g'), "is a global pax header"},
-      {typed('L'), "of type 0x4c"},
-      {typed('x') + kEnd, "pax header of a wrong size"},
-      {changed_header(header("x"), kTarMode, "0004755") + kEnd, "has mode 4755"},
-      {changed_header(header("x"), kTarMode, "0000777") + kEnd, "has mode 0777"},
-      {changed_header(header("x"), kTarMode, "x") + kEnd, "not octal digits"},
-      {changed_header(header("x"), kTarLength, "-") + kEnd, "not octal digits"},
-      {changed_header(header("x"), kTarLength, std::string(1, '\x80')) + kEnd, "not octal digits"},
-      {changed_header(header("x"), 108, "0001750") + kEnd, "not in the canonical form"},  // owner
-      {changed_header(header("x"), 136, "00000000002") + kEnd, "not in the canonical form"},  // time
-      {changed_header(header("x"), 257, "ustar  ") + kEnd, "not in the canonical form"},  // GNU
-      {changed_header(header("x"), 345, "prefix") + kEnd, "not in the canonical form"},
-      {changed_header(header("x"), 265, "nobody") + kEnd, "not in the canonical form"},
-      {replaced(header("x"), "root", "roOt") + kEnd, "wrong checksum"},
-      {header("/etc/passwd") + kEnd, "is absolute"},
-      {header("../x") + kEnd, "'.' or '..'"},
-      {header("a/../../x") + kEnd, "'.' or '..'"},
-      {header("./x") + kEnd, "'.' or '..'"},
-      {header("a//x") + kEnd, "has an empty part"},
-      {header("a\nx") + kEnd, "'a?x' has control characters"},
-      {header("\xff") + kEnd, "is not UTF-8"},
-      {header("") + kEnd, "is empty"},
-      {header("", EntryType::directory) + kEnd, "is empty"},
-      {header("x/") + kEnd, "has an empty part"},
-      {changed_header(header("d", EntryType::directory), kTarName + 1, std::string(1, '\0')) + kEnd, "not in the canonical form"},
-      {header("a") + header("a") + kEnd, "'a' is there twice"},
-      {header("b") + header("a") + kEnd, "'a' comes after 'b', out of order"},
-      {header("d/x") + kEnd, "comes without its folder"},
-      {header("d") + header("d/x") + kEnd, "comes without its folder"},
-      {header("d", EntryType::symlink, 0, "e") + header("d/x") + kEnd, "comes without its folder"},
-      {header("l", EntryType::symlink, 0, "/etc") + kEnd, "target is absolute"},
-      {header("l", EntryType::symlink, 0, "../x") + kEnd, "target leads out of the tree"},
-      {header("l", EntryType::symlink) + kEnd, "target is empty"},
-      {changed_header(header("x"), kTarLink, "y") + kEnd, "has a target, and is no link"},
-      {changed_header(header("d", EntryType::directory), kTarLength, "00000000001") + kEnd, "has a size, and is no file"},
-      {header("x") + kEnd + "x", "followed by bytes after the tar's end"},
-      {header("x") + kEnd + kEnd, "followed by bytes after the tar's end"},
-      {header("x") + std::string(512, '\0') + header("y"), "followed by half an end"}};
+  } kCases[] = {{typed('1'), "is a hard link"},
+                {typed('3'), "is a device"},
+                {typed('4'), "is a device"},
+                {typed('6'), "is a FIFO"},
+                {typed('7'), "of type 0x37"},
+                {typed('\0'), "of type 0x00"},
+                {typed('S'), "is a sparse file"},
+                {typed('g'), "is a global pax header"},
+                {typed('L'), "of type 0x4c"},
+                {typed('x') + kEnd, "pax header of a wrong size"},
+                {changed_header(header("x"), kTarMode, "0004755") + kEnd, "has mode 4755"},
+                {changed_header(header("x"), kTarMode, "0000777") + kEnd, "has mode 0777"},
+                {changed_header(header("x"), kTarMode, "x") + kEnd, "not octal digits"},
+                {changed_header(header("x"), kTarLength, "-") + kEnd, "not octal digits"},
+                {changed_header(header("x"), kTarLength, std::string(1, '\x80')) + kEnd, "not octal digits"},
+                {changed_header(header("x"), 108, "0001750") + kEnd, "not in the canonical form"},      // owner
+                {changed_header(header("x"), 136, "00000000002") + kEnd, "not in the canonical form"},  // time
+                {changed_header(header("x"), 257, "ustar  ") + kEnd, "not in the canonical form"},      // GNU
+                {changed_header(header("x"), 345, "prefix") + kEnd, "not in the canonical form"},
+                {changed_header(header("x"), 265, "nobody") + kEnd, "not in the canonical form"},
+                {replaced(header("x"), "root", "roOt") + kEnd, "wrong checksum"},
+                {header("/etc/passwd") + kEnd, "is absolute"},
+                {header("../x") + kEnd, "'.' or '..'"},
+                {header("a/../../x") + kEnd, "'.' or '..'"},
+                {header("./x") + kEnd, "'.' or '..'"},
+                {header("a//x") + kEnd, "has an empty part"},
+                {header("a\nx") + kEnd, "'a?x' has control characters"},
+                {header("\xff") + kEnd, "is not UTF-8"},
+                {header("") + kEnd, "is empty"},
+                {header("", EntryType::directory) + kEnd, "is empty"},
+                {header("x/") + kEnd, "has an empty part"},
+                {changed_header(header("d", EntryType::directory), kTarName + 1, std::string(1, '\0')) + kEnd, "not in the canonical form"},
+                {header("a") + header("a") + kEnd, "'a' is there twice"},
+                {header("b") + header("a") + kEnd, "'a' comes after 'b', out of order"},
+                {header("d/x") + kEnd, "comes without its folder"},
+                {header("d") + header("d/x") + kEnd, "comes without its folder"},
+                {header("d", EntryType::symlink, 0, "e") + header("d/x") + kEnd, "comes without its folder"},
+                {header("l", EntryType::symlink, 0, "/etc") + kEnd, "target is absolute"},
+                {header("l", EntryType::symlink, 0, "../x") + kEnd, "target leads out of the tree"},
+                {header("l", EntryType::symlink) + kEnd, "target is empty"},
+                {changed_header(header("x"), kTarLink, "y") + kEnd, "has a target, and is no link"},
+                {changed_header(header("d", EntryType::directory), kTarLength, "00000000001") + kEnd, "has a size, and is no file"},
+                {header("x") + kEnd + "x", "followed by bytes after the tar's end"},
+                {header("x") + kEnd + kEnd, "followed by bytes after the tar's end"},
+                {header("x") + std::string(512, '\0') + header("y"), "followed by half an end"}};
   for (const auto& [bytes, why] : kCases) {
     const auto found = read_tar(bytes);
     ASSERT_FALSE(found) << why;

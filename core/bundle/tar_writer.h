@@ -10,8 +10,9 @@
 
 namespace berth::bundle {
 
-/// Writes the canonical tar of `entries`, whose files are read below `root`, to `sink` in pieces. Fails with `Errc::usage` where an entry breaks a rule of
-/// layers, and with `Errc::conflict` where a file is no longer what its entry says.
-Result<void> write_tar(const std::filesystem::path& root, const std::vector<Entry>& entries, const std::function<Result<void>(std::string_view)>& sink);
+/// Writes the canonical tar of `entries`, whose files are read below `root`, to `sink` in pieces. Fails with `Errc::usage` where an entry
+/// breaks a rule of layers, and with `Errc::conflict` where a file is no longer what its entry says.
+Result<void> write_tar(const std::filesystem::path& root, const std::vector<Entry>& entries,
+                       const std::function<Result<void>(std::string_view)>& sink);
 
 }  // namespace berth::bundle

@@ -30,12 +30,14 @@ class ListTree : public FolderTest {
 
 TEST_F(ListTree, ListsByTheBytesOfPathsWithHashes) {
   put_all_kinds();
-  EXPECT_THAT(paths(), ElementsAre("bin", "bin-extra", "bin/alias", "bin/server", "block", std::string(60, 'd'), std::string(60, 'd') + "/" + std::string(60, 'f'),
-                                   "empty", "lib", "lib/far", "nothing in here", "ümläut"));
+  EXPECT_THAT(paths(),
+              ElementsAre("bin", "bin-extra", "bin/alias", "bin/server", "block", std::string(60, 'd'),
+                          std::string(60, 'd') + "/" + std::string(60, 'f'), "empty", "lib", "lib/far", "nothing in here", "ümläut"));
   const auto found = entries();
   EXPECT_EQ(found[0], (Entry{.path = "bin", .type = EntryType::directory, .mode = 0755}));
   EXPECT_EQ(found[2], (Entry{.path = "bin/alias", .type = EntryType::symlink, .mode = 0777, .target = "server"}));
-  EXPECT_EQ(found[3], (Entry{.path = "bin/server", .type = EntryType::file, .mode = 0755, .size = 10, .sha256 = crypto::sha256_hex("#!/bin/sh\n")}));
+  EXPECT_EQ(found[3],
+            (Entry{.path = "bin/server", .type = EntryType::file, .mode = 0755, .size = 10, .sha256 = crypto::sha256_hex("#!/bin/sh\n")}));
   EXPECT_EQ(total_size(found), 10u + 35 + 512 + 33 + 5);
 }
 
@@ -114,7 +116,8 @@ TEST_F(ListTree, CanBeCancelled) {
 TEST_F(ListTree, ListsNothingInAnEmptyFolder) { EXPECT_THAT(paths({.strict = true}), IsEmpty()); }
 
 TEST(CheckSame, NamesTheFirstDifference) {
-  const std::vector<Entry> expected{{.path = "a", .size = 1, .sha256 = "1"}, {.path = "b", .type = EntryType::symlink, .mode = 0777, .target = "a"}};
+  const std::vector<Entry> expected{{.path = "a", .size = 1, .sha256 = "1"},
+                                    {.path = "b", .type = EntryType::symlink, .mode = 0777, .target = "a"}};
   EXPECT_TRUE(check_same(expected, expected));
   EXPECT_TRUE(check_same({}, {}));
   const auto changed = [&expected](const std::function<void(std::vector<Entry>&)>& change) {

@@ -7,7 +7,8 @@
 namespace berth::spec {
 namespace {
 
-/// Calls `literal` for text that stands as it is and `name` for what stands in `${…}`. A `$` before anything but `{` and `$` is a dollar sign.
+/// Calls `literal` for text that stands as it is and `name` for what stands in `${…}`. A `$` before anything but `{` and `$` is a dollar
+/// sign.
 Result<void> walk(std::string_view text, const std::function<void(std::string_view)>& literal,
                   const std::function<Result<void>(std::string_view)>& name) {
   while (!text.empty()) {
@@ -18,7 +19,8 @@ Result<void> walk(std::string_view text, const std::function<void(std::string_vi
     if (rest.starts_with('{')) {
       const std::size_t end = rest.find_first_of("}\n");
       if (end == std::string_view::npos || rest[end] != '}')
-        return fail(Errc::usage, fmt::format("'{}' has no closing brace (a dollar sign of your own before a brace is written $$)", text.substr(dollar, 40)));
+        return fail(Errc::usage, fmt::format("'{}' has no closing brace (a dollar sign of your own before a brace is written $$)",
+                                             text.substr(dollar, 40)));
       if (end == 1) return fail(Errc::usage, "'${}' names nothing");
       BERTH_CHECK(name(rest.substr(1, end - 1)));
       text = rest.substr(end + 1);
@@ -55,7 +57,8 @@ Result<std::string> expand(std::string_view text, const std::map<std::string, st
     std::vector<std::string> known;
     for (const auto& [key, ignored] : values) known.push_back(key);
     const auto meant = nearest(found, known);
-    return fail(Errc::usage, fmt::format("nothing is known as '${{{}}}'{}", found, meant ? fmt::format(" (did you mean '${{{}}}'?)", *meant) : ""));
+    return fail(Errc::usage,
+                fmt::format("nothing is known as '${{{}}}'{}", found, meant ? fmt::format(" (did you mean '${{{}}}'?)", *meant) : ""));
   };
   BERTH_CHECK(walk(text, literal, name));
   return out;

@@ -17,7 +17,7 @@ struct Unit {
   std::uint64_t factor;
 };
 constexpr Unit kTimes[] = {{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}};
-constexpr Unit kSizes[] = {{"B", 1},           {"KB", 1'000},        {"MB", 1'000'000},       {"GB", 1'000'000'000},
+constexpr Unit kSizes[] = {{"B", 1},          {"KB", 1'000},     {"MB", 1'000'000}, {"GB", 1'000'000'000},
                            {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
 
 /// A whole number and one of `units`, at most `most` in all; 0 and false where it is not so.
@@ -41,7 +41,8 @@ bool read(std::string_view text, const Unit (&units)[N], std::uint64_t most, std
 Result<milliseconds> parse_duration(std::string_view text) {
   std::uint64_t count = 0;
   if (!read(text, kTimes, kLongest, count))
-    return fail(Errc::usage, fmt::format("'{}' is no duration: write a whole number and its unit, such as 500ms, 10s, 5m or 1h, at most 24h", text));
+    return fail(Errc::usage,
+                fmt::format("'{}' is no duration: write a whole number and its unit, such as 500ms, 10s, 5m or 1h, at most 24h", text));
   return milliseconds(static_cast<std::int64_t>(count));
 }
 
@@ -58,7 +59,8 @@ std::string to_string(milliseconds duration) {
 Result<std::uint64_t> parse_size(std::string_view text) {
   std::uint64_t bytes = 0;
   if (!read(text, kSizes, kLargest, bytes))
-    return fail(Errc::usage, fmt::format("'{}' is no size: write a whole number and its unit, such as 512KB, 10MB, 10MiB or 1GB, at most 1000GB", text));
+    return fail(Errc::usage,
+                fmt::format("'{}' is no size: write a whole number and its unit, such as 512KB, 10MB, 10MiB or 1GB, at most 1000GB", text));
   return bytes;
 }
 

@@ -46,7 +46,9 @@ void check_references(std::string_view text, const AppSpec& spec, const std::vec
     if (name == "PORT") {
       complaints.add(key, "has ${PORT}, which only a process with 'port' or 'socket' is given");
     } else if (secret) {
-      complaints.add(key, fmt::format("has ${{{}}}: a command line is no place for a secret, since everybody can read it; let the app read the variable, or a file that ends in .tmpl", name));
+      complaints.add(key, fmt::format("has ${{{}}}: a command line is no place for a secret, since everybody can read it; let the app read "
+                                      "the variable, or a file that ends in .tmpl",
+                                      name));
     } else {
       const auto meant = nearest(name, known);
       complaints.add(key, fmt::format("has ${{{}}}, which is neither declared as [env.{}] nor given by berth{}", name, name,
@@ -98,7 +100,9 @@ void check_ports(const AppSpec& spec, const Complaints& complaints) {
   for (const auto& [name, process] : spec.processes) {
     if (process.public_port == 0) continue;
     const auto [other, added] = taken.emplace(process.public_port, name);
-    if (!added) complaints.below(name).add(process.routing == Routing::socket ? "socket" : "port", fmt::format("{} is that of process '{}'", process.public_port, other->second));
+    if (!added)
+      complaints.below(name).add(process.routing == Routing::socket ? "socket" : "port",
+                                 fmt::format("{} is that of process '{}'", process.public_port, other->second));
   }
 }
 
@@ -107,14 +111,17 @@ void check_variable(const std::string& name, const Variable& variable, const Com
   if (is_reserved_variable(name)) return all.add(name, "is a name that berth gives a value of its own");
   const Complaints complaints = all.below(name);
   if (variable.preset && variable.required) complaints.add("default", "makes no sense where 'required' is true");
-  if (variable.preset && variable.secret) complaints.add("default", "would put a secret into the build; its value is a reference that an environment gives");
+  if (variable.preset && variable.secret)
+    complaints.add("default", "would put a secret into the build; its value is a reference that an environment gives");
   if (variable.preset && (!is_plain(*variable.preset) || variable.preset->size() > kLongestText))
     complaints.add("default", "has control characters, or is longer than 32 KiB; put it into a file");
-  if (!is_plain(variable.description) || variable.description.size() > 1024) complaints.add("description", "must be one line of at most 1024 bytes");
+  if (!is_plain(variable.description) || variable.description.size() > 1024)
+    complaints.add("description", "must be one line of at most 1024 bytes");
 }
 
 void check_logs(const LogRules& logs, const Complaints& complaints) {
-  if (logs.segment_bytes < kSmallestSegment || logs.segment_bytes > kLargestSegment) complaints.add("segment_bytes", "must be from 64KiB to 1GiB");
+  if (logs.segment_bytes < kSmallestSegment || logs.segment_bytes > kLargestSegment)
+    complaints.add("segment_bytes", "must be from 64KiB to 1GiB");
   if (logs.keep_bytes < logs.segment_bytes || logs.keep_bytes > 1'000'000'000'000)
     complaints.add("keep_bytes", "must be at least 'segment_bytes', and at most 1000GB");
 }

@@ -153,8 +153,9 @@ void TomlTable::done() {
   for (const auto& [key, node] : *table_) {
     if (std::ranges::find(asked_, key.str()) != asked_.end()) continue;
     const auto meant = nearest(key.str(), asked_);
-    complaints_->add(key.source().begin, fmt::format("unknown key '{}' {}{}", key.str(), title_.empty() ? "at the top" : fmt::format("in [{}]", title_),
-                                                     meant ? fmt::format(" (did you mean '{}'?)", *meant) : ""));
+    complaints_->add(key.source().begin,
+                     fmt::format("unknown key '{}' {}{}", key.str(), title_.empty() ? "at the top" : fmt::format("in [{}]", title_),
+                                 meant ? fmt::format(" (did you mean '{}'?)", *meant) : ""));
   }
 }
 

@@ -38,7 +38,8 @@ Result<toml::table> parse_toml_text(std::string_view text, std::string_view file
 class TomlTable {
  public:
   /// `title`: "process.web"; empty for the top of the file. The table and the complaints outlive the reader.
-  TomlTable(const toml::table& table, std::string title, TomlComplaints& complaints) : table_(&table), title_(std::move(title)), complaints_(&complaints) {}
+  TomlTable(const toml::table& table, std::string title, TomlComplaints& complaints)
+      : table_(&table), title_(std::move(title)), complaints_(&complaints) {}
 
   std::optional<std::string> string(std::string_view key);
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t lowest, std::int64_t highest);

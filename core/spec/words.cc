@@ -19,7 +19,8 @@ Result<void> parse_statuses(std::string_view text, Probe& probe) {
   const std::string_view from = text.substr(0, dash);
   const std::string_view to = dash == std::string_view::npos ? from : text.substr(dash + 1);
   if (!read_status(from, probe.lowest) || !read_status(to, probe.highest))
-    return fail(Errc::usage, fmt::format("'{}' names no HTTP statuses: write the lowest and the highest, such as 200-399, or one, such as 204", text));
+    return fail(Errc::usage,
+                fmt::format("'{}' names no HTTP statuses: write the lowest and the highest, such as 200-399, or one, such as 204", text));
   return {};
 }
 

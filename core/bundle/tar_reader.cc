@@ -170,7 +170,10 @@ Result<void> TarReader::accept(std::string_view blocks) {
     if (!tar_checksum_holds(header)) return refuse("is followed by a header with a wrong checksum");
   }
   auto found = read_entry(header, pax);
-  if (!found) return refuse("is followed by an entry that " + found.error().message);
+  if (!found) {
+    entry_.path = pax.path.empty() ? tar_text(header, kTarName, kTarNameSize) : pax.path;
+    return refuse(found.error().message);
+  }
   entry_ = std::move(*found);
   if (const std::string wrong = rules_.wrong(entry_); !wrong.empty()) return refuse(wrong);
   ++count_;

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "daemon/unpack/job.h"
+
+namespace berth::unpack {
+
+/// Decodes the frames of the blob `fd`, one after the other, in bounded memory (a window of at most 8 MiB), and hands on their content in
+/// pieces. A frame that is not one whole zstd frame of just these sizes fails with `Errc::trust`, naming its place.
+Result<void> decode_frames(int fd, const std::vector<FrameAt>& frames, const std::function<Result<void>(std::string_view)>& sink);
+
+}  // namespace berth::unpack

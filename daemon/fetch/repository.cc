@@ -1,0 +1,175 @@
+#include <mutex>
+
+#include <fmt/core.h>
+
+#include "core/crypto/sha256.h"
+#include "core/files/files.h"
+#include "core/ids.h"
+#include "core/trust/http_remote.h"
+#include "daemon/fetch/blob_fetch.h"
+#include "daemon/fetch/fetch.h"
+#include "daemon/fetch/retrying_remote.h"
+#include "daemon/fetch/trust_clock.h"
+
+namespace berth::fetch {
+namespace {
+
+using trust::WallTime;
+
+constexpr std::uint64_t kMostRoot = 512'000;
+constexpr std::chrono::minutes kMostMetadataTime{2};  ///< for one file of metadata
+
+/// What one call talks to the repository with.
+struct Session {
+  std::unique_ptr<trust::Remote> metadata, targets;
+  std::unique_ptr<trust::Client> client;
+};
+
+/// `web/production/v42.json`, taken apart; nothing where it is no release's name.
+std::optional<Repository::Listed> release_of(std::string_view target) {
+  constexpr std::string_view kEnd = ".json";
+  const auto first = target.find('/');
+  const auto second = target.find('/', first == std::string_view::npos ? first : first + 1);
+  if (second == std::string_view::npos || !target.ends_with(kEnd)) return std::nullopt;
+  Repository::Listed found{.app = std::string(target.substr(0, first)),
+                           .environment = std::string(target.substr(first + 1, second - first - 1)),
+                           .release = std::string(target.substr(second + 1, target.size() - second - 1 - kEnd.size()))};
+  if (!is_name(found.app) || !is_name(found.environment) || !is_release_id(found.release)) return std::nullopt;
+  return found;
+}
+
+/// A manifest is signed for under a name; it must be the one of that name.
+Result<void> check_names(const bundle::Manifest& manifest, const std::string& app, const std::string& environment, const std::string& release) {
+  const auto check = [](std::string_view what, const std::string& says, const std::string& asked) -> Result<void> {
+    if (says == asked) return {};
+    return fail(Errc::trust, fmt::format("its manifest is of another {}, '{}': whoever signed it made a mistake, or worse", what, says));
+  };
+  BERTH_CHECK(check("app", manifest.app, app));
+  BERTH_CHECK(check("environment", manifest.environment, environment));
+  return check("release", manifest.release, release);
+}
+
+}  // namespace
+
+struct Repository::State {
+  explicit State(RepositoryOptions its_options)
+      : options(std::move(its_options)), clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
+
+  Result<Session> open(const std::stop_token& stop);
+  Result<void> pin(trust::Client& client);
+  Result<void> refresh(Session& session);
+  Result<Resolved> resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release);
+  Result<std::unique_ptr<BlobSource>> blobs() const { return blob_source_at(options.url, options.tls); }
+  void note(const trust::Client& client, std::string error);
+
+  RepositoryOptions options;
+  TrustClock clock;
+  mutable std::mutex mutex;
+  TrustStatus status;  ///< guarded by `mutex`
+};
+
+Result<Session> Repository::State::open(const std::stop_token& stop) {
+  io::FetchOptions fetch = fetch_options(options.tls);
+  fetch.total_timeout = kMostMetadataTime;
+  const auto at = [&](std::string_view below) -> Result<std::unique_ptr<trust::Remote>> {
+    BERTH_TRY(auto remote, trust::remote_at(options.url, below, fetch, stop));
+    return std::make_unique<RetryingRemote>(std::move(remote), stop);
+  };
+  Session session;
+  BERTH_TRY(session.metadata, at("metadata"));
+  BERTH_TRY(session.targets, at("targets"));
+  session.client = std::make_unique<trust::Client>(options.trust_directory, *session.metadata,
+                                                   [this] { return clock.believed(std::chrono::system_clock::now()); });
+  return session;
+}
+
+/// Pins the root that the node was given, if none is pinned yet.
+Result<void> Repository::State::pin(trust::Client& client) {
+  const auto root = files::read(options.root, kMostRoot);
+  if (!root) {
+    std::error_code ignored;
+    if (fs::exists(options.trust_directory / "root.json", ignored)) return {};
+    return fail(Errc::usage, fmt::format("the repository's root of trust ([repository] root in berthd.toml): {}", root.error().message));
+  }
+  if (auto pinned = client.init(*root); !pinned) return pass(std::move(pinned.error()), options.root.string());
+  return {};
+}
+
+void Repository::State::note(const trust::Client& client, std::string error) {
+  const std::lock_guard guard(mutex);
+  if (auto roles = client.roles(); !roles.empty()) status.roles = std::move(roles);
+  status.last_success = clock.last_success();
+  status.last_error = std::move(error);
+}
+
+Result<void> Repository::State::refresh(Session& session) {
+  auto done = pin(*session.client);
+  if (done) done = session.client->refresh();
+  const WallTime now = std::chrono::system_clock::now();
+  const std::string complaint = clock.complaint(now);
+  if (done) done = clock.succeeded(now);
+  if (!done && !complaint.empty()) done.error().message += fmt::format(" ({})", complaint);
+  if (done || done.error().code != Errc::cancelled) note(*session.client, done ? complaint : done.error().message);
+  return done;
+}
+
+Result<Resolved> Repository::State::resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release) {
+  BERTH_CHECK(refresh(session));
+  const auto target = session.client->find(bundle::target_name(app, environment, release));
+  if (!target && target.error().code == Errc::not_found) return fail(Errc::not_found, fmt::format("no such release in the repository at {}", options.url));
+  BERTH_CHECK(target);
+  BERTH_TRY(std::string text, session.client->download(*target, *session.targets));
+  BERTH_TRY(bundle::Manifest manifest, bundle::parse_manifest(text));
+  BERTH_CHECK(check_names(manifest, app, environment, release));
+  BERTH_TRY(bundle::BuildRef build, bundle::build_for(manifest, bundle::this_platform()));
+  std::string digest = crypto::sha256_hex(text);
+  return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build)};
+}
+
+Repository::Repository(RepositoryOptions options) : state_(new State(std::move(options))) {
+  // For status until the first refresh: what was held before.
+  state_->status.last_success = state_->clock.last_success();
+  if (const auto session = state_->open({}); session && session->client->load_local()) state_->status.roles = session->client->roles();
+}
+
+Repository::~Repository() = default;
+
+Result<Resolved> Repository::resolve(const std::string& app, const std::string& environment, const std::string& release, std::stop_token stop) {
+  const std::string name = to_string(ReleaseRef{.app = app, .environment = environment, .release = release});
+  if (!is_name(app) || !is_name(environment) || !is_release_id(release)) return fail(Errc::usage, fmt::format("'{}' can be no release", name));
+  BERTH_TRY(Session session, state_->open(stop));
+  auto resolved = state_->resolve(session, app, environment, release);
+  if (!resolved) return pass(std::move(resolved.error()), name);
+  return resolved;
+}
+
+Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
+  BERTH_TRY(Session session, state_->open(stop));
+  BERTH_CHECK(state_->refresh(session));
+  std::vector<Error> passed_over;
+  BERTH_TRY(const auto targets, session.client->list(&passed_over));
+  if (!passed_over.empty()) state_->note(*session.client, passed_over.front().message);
+  std::vector<Listed> releases;
+  for (const trust::Target& target : targets) {
+    if (auto release = release_of(target.name)) releases.push_back(std::move(*release));
+  }
+  return releases;
+}
+
+TrustStatus Repository::trust() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->status;
+}
+
+Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
+                              std::stop_token stop) {
+  BERTH_TRY(const auto source, state_->blobs());
+  return fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
+}
+
+Result<std::string> Repository::small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop) {
+  BERTH_TRY(const auto source, state_->blobs());
+  return fetch_small_blob(*source, ref, most, std::move(stop));
+}
+
+}  // namespace berth::fetch

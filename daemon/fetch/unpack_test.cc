@@ -1,0 +1,243 @@
+#include <cstdlib>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "daemon/fetch/layer_fixture.h"
+#include "daemon/fetch/unpack_layer.h"
+
+namespace berth::fetch {
+namespace {
+
+namespace fs = std::filesystem;
+using bundle::Entry;
+using testing::AllOf;
+using testing::HasSubstr;
+
+mode_t mode_of(const fs::path& path) {
+  struct stat is {};
+  return ::lstat(path.c_str(), &is) == 0 ? is.st_mode & 07777 : 0;
+}
+
+uid_t owner_of(const fs::path& path) {
+  struct stat is {};
+  return ::lstat(path.c_str(), &is) == 0 ? is.st_uid : static_cast<uid_t>(-1);
+}
+
+/// Unpacks what a test makes into `target`.
+class Unpack : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::getuid() != 0) GTEST_SKIP() << "only root starts workers";
+  }
+
+  Result<void> unpack_blob(std::vector<Entry> expected, const std::string& blob, std::size_t tar_size, std::stop_token stop = {}) {
+    std::ranges::sort(expected, {}, &Entry::path);
+    EXPECT_TRUE(files::replace(folder.path() / "blob", blob, 0600));
+    EXPECT_TRUE(files::remove_tree(target));
+    return unpack_layer(index_of(std::move(expected), blob, tar_size), folder.path() / "blob", plan, target, options, stop);
+  }
+  Result<void> unpack(const std::vector<Entry>& expected, const std::string& tar) { return unpack_blob(expected, zstd_frame(tar), tar.size()); }
+
+  /// The whole is refused, and the error names the path and what is wrong with it.
+  void expect_refused(const Result<void>& result, const std::string& path, const std::string& why) {
+    ASSERT_FALSE(result) << "expected: " << path << " " << why;
+    EXPECT_EQ(result.error().code, Errc::trust) << result.error().message;
+    EXPECT_THAT(result.error().message, AllOf(HasSubstr(path), HasSubstr(why)));
+  }
+
+  files::TemporaryDirectory folder;
+  fs::path target = folder.path() / "app";
+  StageOptions options{.worker_program = BERTH_UNPACK_PROGRAM, .reserve_bytes = 0};
+  LinkPlan plan;
+  const std::vector<Entry> honest{folder_entry("bin"), file_entry("bin/run", "#!/bin/sh\n", 0755), link_entry("latest", "bin/run"),
+                                  file_entry("note", "hello\n")};
+  /// What those entries are as a tar.
+  const HandMadeTar honest_tar =
+      HandMadeTar().add(honest[0]).add_file("bin/run", "#!/bin/sh\n", 0755).add(honest[2]).add_file("note", "hello\n");
+};
+
+TEST_F(Unpack, MakesWhatWasSignedForReadOnlyAndRoots) {
+  const auto done = unpack(honest, honest_tar.end());
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(files::read(target / "bin/run", 100).value_or(""), "#!/bin/sh\n");
+  EXPECT_EQ(files::read(target / "note", 100).value_or(""), "hello\n");
+  EXPECT_EQ(fs::read_symlink(target / "latest"), "bin/run");
+  EXPECT_EQ(mode_of(target), 0555U);
+  EXPECT_EQ(mode_of(target / "bin"), 0555U);
+  EXPECT_EQ(mode_of(target / "bin/run"), 0555U);
+  EXPECT_EQ(mode_of(target / "note"), 0444U);
+  for (const char* path : {"", "bin", "bin/run", "latest", "note"}) EXPECT_EQ(owner_of(target / path), 0U) << path;
+}
+
+TEST_F(Unpack, TakesLayersOfManyFramesAndLargeFiles) {
+  files::TemporaryDirectory source;
+  std::string large(40u << 20, '\0');
+  for (std::size_t at = 0; at < large.size(); at += 97) large[at] = static_cast<char>(at * 31 >> 3);
+  ASSERT_TRUE(files::replace(source.path() / "large", large, 0755));
+  ASSERT_TRUE(files::replace(source.path() / "small", "s"));
+  ASSERT_TRUE(files::replace(source.path() / "zero", ""));
+  const std::vector<Entry> entries{file_entry("large", large, 0755), file_entry("small", "s"), file_entry("zero", "")};
+  const auto written = bundle::write_layer(source.path(), entries, folder.path() / "written", 3);
+  ASSERT_TRUE(written) << written.error().message;
+  ASSERT_GT(written->index.frames.size(), 2U);
+  const auto done = unpack_layer(written->index, folder.path() / "written", plan, target, options, {});
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(fs::file_size(target / "large"), large.size());
+}
+
+// ------------------------------------------------------------ tars that are not what they should be
+
+TEST_F(Unpack, RefusesPathsThatLeaveTheFolder) {
+  for (const char* path : {"../evil", "/tmp/berth-evil", "bin/../../evil", "./evil"})
+    expect_refused(unpack(honest, HandMadeTar().add(folder_entry("bin")).add_file(path, "x").end()), path, "");
+  EXPECT_FALSE(fs::exists(folder.path() / "evil"));
+  EXPECT_FALSE(fs::exists("/tmp/berth-evil"));
+}
+
+TEST_F(Unpack, NeverWritesThroughALink) {
+  fs::create_directory(folder.path() / "outside");
+  fs::permissions(folder.path() / "outside", fs::perms::all);
+  const std::string outside = folder.path() / "outside";
+  expect_refused(unpack(honest, HandMadeTar().add(link_entry("bin", outside)).add_file("bin/evil", "x").end()), "bin", "");
+  expect_refused(unpack(honest, HandMadeTar().add(link_entry("bin", "../outside")).add_file("bin/evil", "x").end()), "bin", "");
+  expect_refused(unpack(honest, HandMadeTar().add(folder_entry("a")).add(link_entry("b", "a")).add_file("b/evil", "x").end()), "b/evil", "");
+  expect_refused(unpack(honest, HandMadeTar().add(link_entry("note", "bin")).add_file("note", "x").end()), "note", "");
+  EXPECT_TRUE(fs::is_empty(outside));
+}
+
+TEST_F(Unpack, RefusesWhatALayerDoesNotHave) {
+  const auto with_type = [](const char* type) { return HandMadeTar().add(link_entry("evil", "note")).but_with(bundle::kTarType, type).end(); };
+  expect_refused(unpack(honest, with_type("1")), "evil", "hard link");
+  expect_refused(unpack(honest, with_type("3")), "evil", "device");
+  expect_refused(unpack(honest, with_type("6")), "evil", "FIFO");
+  expect_refused(unpack(honest, HandMadeTar().add_file("evil", "", 04755).end()), "evil", "4755");
+  expect_refused(unpack(honest, HandMadeTar().add_file("evil", "", 0666).end()), "evil", "0666");
+}
+
+TEST_F(Unpack, RefusesWhatTheIndexDoesNotSay) {
+  HandMadeTar more = honest_tar;
+  expect_refused(unpack(honest, more.add_file("zzz", "x").end()), "zzz", "not in the signed index");
+  std::vector<Entry> missing = honest;
+  missing.push_back(file_entry("zzz", "x"));
+  expect_refused(unpack(missing, honest_tar.end()), "zzz", "missing");
+
+  std::vector<Entry> other = honest;
+  other[3] = file_entry("note", "hello\n", 0755);
+  expect_refused(unpack(other, honest_tar.end()), "note", "mode 0644, not 0755");
+  other[3] = file_entry("note", "hallo\n");
+  expect_refused(unpack(other, honest_tar.end()), "note", "");
+  other[3] = link_entry("note", "bin");
+  expect_refused(unpack(other, honest_tar.end()), "note", "a file, not a link");
+  other = honest;
+  other[2] = link_entry("latest", "note");
+  expect_refused(unpack(other, honest_tar.end()), "latest", "leads elsewhere");
+  other = honest;
+  other[0] = folder_entry("bim");
+  other[1] = file_entry("bim/run", "#!/bin/sh\n", 0755);
+  expect_refused(unpack(other, honest_tar.end()), "bin", "not in the signed index");
+}
+
+TEST_F(Unpack, RefusesFilesThatAreLargerOrSmallerThanTheIndexSays) {
+  std::vector<Entry> other = honest;
+  other[3].size = 5;
+  expect_refused(unpack(other, honest_tar.end()), "note", "6 bytes, not 5");
+  other[3].size = 7;
+  expect_refused(unpack(other, honest_tar.end()), "note", "6 bytes, not 7");
+  const std::vector<Entry> small{file_entry("note", "hello\n")};
+  expect_refused(unpack(small, HandMadeTar().add_file("note", std::string(1u << 20, 'x')).end()), "note", "File too large");
+  EXPECT_LE(fs::file_size(target / "note"), 6U) << "what is too large is not even written";
+}
+
+TEST_F(Unpack, RefusesATarThatIsCutOffOrGoesOn) {
+  const auto is_refused = [&](const std::string& tar) {
+    const auto done = unpack(honest, tar);
+    EXPECT_FALSE(done);
+    EXPECT_EQ(done.error().code, Errc::trust) << done.error().message;
+  };
+  is_refused(honest_tar.text());
+  is_refused(honest_tar.end().substr(0, 1000));
+  is_refused(honest_tar.end() + std::string(512, 'x'));
+}
+
+// ------------------------------------------------------------ frames that are not what they should be
+
+TEST_F(Unpack, RefusesFramesThatAreNotJustWhatTheIndexSays) {
+  const std::string tar = honest_tar.end();
+  const std::string frame = zstd_frame(tar);
+  expect_refused(unpack_blob(honest, frame, tar.size() - 1), "frame at byte 0", "more in it");
+  expect_refused(unpack_blob(honest, frame, tar.size() + 1), "frame at byte 0", "not the");
+  expect_refused(unpack_blob(honest, frame.substr(0, frame.size() - 5), tar.size()), "frame at byte 0", "cut off");
+  expect_refused(unpack_blob(honest, frame + "tail", tar.size()), "frame at byte 0", "");
+  expect_refused(unpack_blob(honest, "this is no zstd at all", tar.size()), "frame at byte 0", "cannot be decoded");
+  std::string damaged = frame;
+  damaged.replace(damaged.size() / 2, 8, 8, '\xff');
+  EXPECT_FALSE(unpack_blob(honest, damaged, tar.size()));
+}
+
+TEST_F(Unpack, DecodesNoWindowOverEightMiB) {
+  const std::string tar = honest_tar.end();
+  EXPECT_TRUE(unpack_blob(honest, zstd_frame(tar, 23), tar.size()));
+  expect_refused(unpack_blob(honest, zstd_frame(tar, 24), tar.size()), "frame at byte 0", "cannot be decoded");
+}
+
+// ------------------------------------------------------------ workers that are not what they should be
+
+/// The worker is taken over by an attacker; the blob is its orders.
+class TakenOverWorker : public Unpack {
+ protected:
+  void SetUp() override {
+    Unpack::SetUp();
+    options.worker_program = BERTH_ROGUE_WORKER;
+  }
+  Result<void> obeying(const std::string& orders) { return unpack_blob(expected, orders, 512); }
+
+  std::vector<Entry> expected{file_entry("a", "1234"), file_entry("b", "1234")};
+};
+
+TEST_F(TakenOverWorker, IsNotNeededForWhatItDoesRight) {
+  const auto done = obeying("sandbox\nfile a 0644 1234\nfile b 0644 1234\n");
+  EXPECT_TRUE(done) << done.error().message;
+}
+
+TEST_F(TakenOverWorker, CannotPassOffOtherContent) { expect_refused(obeying("file a 0644 1234\nfile b 0644 1235\n"), "b", ""); }
+
+TEST_F(TakenOverWorker, CannotLeaveMoreOrLess) {
+  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nfile c 0644 x\n"), "c", "not in the signed index");
+  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nfolder d 0755\n"), "d", "not in the signed index");
+  expect_refused(obeying("file a 0644 1234\n"), "b", "missing");
+}
+
+TEST_F(TakenOverWorker, CannotLeaveOtherModesTypesOrLinks) {
+  expect_refused(obeying("file a 0644 1234\nfile b 04755 1234\n"), "b", "mode 4755, not 0644");
+  expect_refused(obeying("file a 0644 1234\nlink a b\n"), "", "2 links");
+  expect_refused(obeying("file a 0644 1234\npipe b\n"), "b", "a device, pipe or socket, not a file");
+  expect_refused(obeying("file a 0644 1234\nsymlink b a\n"), "b", "a link, not a file");
+  expect_refused(obeying("file a 0644 1234\nfolder b 0755\n"), "b", "a folder, not a file");
+}
+
+TEST_F(TakenOverWorker, CannotMakeWhatBerthdLinks) {
+  plan.paths.insert("b");
+  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\n"), "b", "was not to be unpacked");
+}
+
+TEST_F(TakenOverWorker, IsRefusedForWhatItTriesOrClaims) {
+  expect_refused(obeying("sandbox\nfile a 0644 1234\nfile b 0644 1234\nsocket\n"), "signal SIGSYS", "");
+  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nexit 1\n"), "", "");
+  const auto full = obeying("exit 2\n");
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Errc::no_space);
+}
+
+TEST_F(TakenOverWorker, DiesBeforeItsWorkIsLookedAt) {
+  std::stop_source source;
+  source.request_stop();
+  const auto done = unpack_blob(expected, "file a 0644 1234\nstall\n", 512, source.get_token());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Errc::cancelled);
+}
+
+}  // namespace
+}  // namespace berth::fetch

@@ -13,12 +13,12 @@ Verb berth_program(Console& console) {
       .summary = "Run releases of apps on this node",
       .text = "A folder becomes a build; a build and an environment's configuration become a signed release; berthd on a node deploys it, watches it, "
               "and reverts it when it fails. 'berth --version' tells the version.",
-      .examples = {"berth deploy web@v1", "berth status", "berth logs web -f"},
+      .examples = {"berth build ./site", "berth release web --env production --repo ./repo", "berth deploy web@v1", "berth status", "berth logs web -f"},
       .options = {{"-q,--quiet", "", "errors only, and what was asked for", &console.quiet},
                   {"--json", "", "print JSON, errors included", &console.json},
                   {"--socket", "PATH", "berthd's socket ($BERTH_SOCKET; default /run/berth/api.sock)", &console.socket, Completes::file}},
   };
-  for (Verb (*verb)() : {&releases_verb, &apps_verb, &deploy_verb, &status_verb,
+  for (Verb (*verb)() : {&repo_verb, &build_verb, &builds_verb, &release_verb, &promote_verb, &releases_verb, &apps_verb, &deploy_verb, &status_verb,
                          &logs_verb, &history_verb, &events_verb, &revert_verb, &resume_verb, &remove_verb, &restart_verb, &stop_verb, &start_verb,
                          &scale_verb, &pin_verb, &unpin_verb, &cancel_verb, &gc_verb, &completion_verb, &complete_verb})
     root.verbs.push_back(verb());

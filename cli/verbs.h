@@ -5,6 +5,11 @@
 namespace berth::cli {
 
 // A file for each; every function describes its verb and what it does.
+Verb repo_verb();
+Verb build_verb();
+Verb builds_verb();
+Verb release_verb();
+Verb promote_verb();
 Verb releases_verb();
 Verb apps_verb();
 Verb deploy_verb();

@@ -1,0 +1,56 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/publishing.h"
+#include "cli/verbs.h"
+#include "core/publish/contents.h"
+#include "core/publish/release.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string release, to, repository, keys, environments = "environments";
+  IdOptions id;
+};
+
+Result<Exit> promote(const Console& console, const Options& options) {
+  BERTH_TRY(const auto ref, release_argument(options.release, "promote"));
+  if (ref.environment.empty())
+    return fail(Errc::usage, fmt::format("berth promote: say from which environment, as in {}/qa@{}", ref.app, ref.release));
+  if (options.to.empty()) return fail(Errc::usage, "berth promote: say to which environment: --to NAME");
+  if (options.to == ref.environment)
+    return fail(Errc::usage,
+                fmt::format("berth promote: {} is in {} already; 'berth release' makes another release there", options.release, options.to));
+  BERTH_TRY(const auto repository, publisher_repository("promote", options.repository, options.keys));
+  BERTH_TRY(const auto how, release_options("promote", options.id));
+  BERTH_TRY(const auto released, publish::find_release(repository.folder, ref));
+  BERTH_TRY(const auto environment, publish::read_environment(options.environments, options.to));
+  BERTH_TRY(const auto published, publish::publish_release(repository, publish::draft_of(released), environment, how));
+  tell_published(console, published, repository.folder);
+  return Exit::ok;
+}
+
+}  // namespace
+
+Verb promote_verb() {
+  auto o = std::make_shared<Options>();
+  std::vector<Option> options{{"--to", "NAME", "the environment it is for", &o->to},
+                              repository_option(o->repository),
+                              environments_option(o->environments),
+                              keys_option(o->keys)};
+  for (Option& option : id_options(o->id)) options.push_back(std::move(option));
+  return {
+      .name = "promote",
+      .summary = "Release the very same build in another environment, with that one's configuration",
+      .examples = {"berth promote web/qa@v7 --to production --repo ./repo"},
+      .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
+      .arguments = {{"APP/ENV@RELEASE", "what to promote", &o->release, Completes::release}},
+      .options = std::move(options),
+      .action = [o](Console& console) { return promote(console, *o); },
+  };
+}
+
+}  // namespace berth::cli

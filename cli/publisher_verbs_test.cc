@@ -1,0 +1,172 @@
+// The publisher's verbs, as a user calls them: no berthd is there.
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/core.h>
+
+#include "cli/json_view.h"
+#include "cli/run_berth.h"
+#include "core/files/files.h"
+#include "core/json/json.h"
+
+namespace berth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class PublisherVerbs : public testing::Test {
+ protected:
+  PublisherVerbs() {
+    ::setenv("XDG_DATA_HOME", at("share").c_str(), 1);
+    ::setenv("BERTH_SOCKET", "/nonexistent/api.sock", 1);
+    ::unsetenv("BERTH_BUILDER");
+    put("site/berth.toml", "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[env.GREETING]\nrequired = true\n");
+    put("site/bin/server", "#!/bin/sh\nexec sleep 1000\n", 0755);
+    put("environments/production/env.toml", "GREETING = \"hello\"\n");
+    put("environments/qa/env.toml", "GREETING = \"hi\"\n");
+  }
+
+  std::string at(const std::string& name) const { return (folder.path() / name).string(); }
+
+  void put(const std::string& name, const std::string& content, mode_t mode = 0644) {
+    ASSERT_TRUE(files::make_directories(fs::path(at(name)).parent_path()));
+    ASSERT_TRUE(files::replace(at(name), content, mode));
+  }
+
+  /// Runs a verb that must end with `exit`.
+  Ran run(const std::vector<std::string>& arguments, int exit = 0) {
+    Ran ran = run_berth(arguments);
+    EXPECT_EQ(ran.exit, exit) << ran.out << ran.err;
+    return ran;
+  }
+
+  json::value document(std::vector<std::string> arguments) {
+    arguments.push_back("--json");
+    const auto parsed = json::parse(run(arguments).out);
+    EXPECT_TRUE(parsed) << parsed.error().message;
+    return parsed ? *parsed : json::value();
+  }
+
+  void publish() {
+    run({"repo", "init", at("repo")});
+    run({"build", at("site")});
+    EXPECT_EQ(text_of(document(release()), "release"), "v1");
+  }
+
+  std::vector<std::string> release(const std::string& environment = "production") const {
+    return {"release", "web", "--env", environment, "--repo", at("repo"), "--environments", at("environments")};
+  }
+
+  std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more) const {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  files::TemporaryDirectory folder;
+};
+
+TEST_F(PublisherVerbs, MakeARepositoryAndSayWhichKeyBelongsOffline) {
+  const Ran ran = run({"repo", "init", at("repo")});
+  EXPECT_THAT(ran.out, HasSubstr(at("repo/metadata/1.root.json")));
+  EXPECT_THAT(ran.out, HasSubstr("root.pem       move it offline"));
+  EXPECT_TRUE(fs::exists(at("repo-keys/root.pem")));
+  EXPECT_THAT(run({"repo", "init", at("repo")}, 8).err, HasSubstr("is a repository already"));
+
+  const auto told = document({"repo", "init", at("other") + "/", "--keys", at("keys")});
+  EXPECT_EQ(text_of(told, "root"), at("other/metadata/1.root.json"));
+  ASSERT_EQ(list_of(told, "keys").size(), 4u);
+  EXPECT_EQ(text_of(list_of(told, "keys")[0], "path"), at("keys/root.pem"));
+  EXPECT_THAT(run({"repo", "init", at("third"), "--keys", at("third/keys")}, 2).err, HasSubstr("private keys would lie in the repository"));
+}
+
+TEST_F(PublisherVerbs, BuildAndListBuilds) {
+  const auto told = document({"build", at("site"), "--version", "1.4.2", "--builder", "ci"});
+  const std::string digest = text_of(told, "build");
+  EXPECT_EQ(digest.size(), 64u);
+  EXPECT_EQ(text_of(told, "platform"), "any");
+  const Ran again = run({"build", at("site")});
+  EXPECT_THAT(again.out, StartsWith("web: build " + digest.substr(0, 12) + " for any: 1 files"));
+  EXPECT_THAT(again.out, HasSubstr("had it already"));
+  EXPECT_THAT(run({"builds"}).out, HasSubstr(digest.substr(0, 12)));
+  const auto builds = document({"builds", "web"});
+  ASSERT_EQ(list_of(builds, "builds").size(), 1u);
+  EXPECT_TRUE(truth_of(list_of(builds, "builds")[0], "latest"));
+  EXPECT_EQ(list_of(document({"builds", "other"}), "builds").size(), 0u);
+  EXPECT_TRUE(fs::exists(at("share/berth/builds/" + digest + "/layer.tar.zst")));
+}
+
+TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
+  publish();
+  const Ran second = run(release());
+  EXPECT_THAT(second.out, StartsWith("web/production@v2: build "));
+  EXPECT_THAT(second.out, HasSubstr("berth deploy web@v2"));
+  EXPECT_THAT(run(with(release(), {"--id", "v1"}), 8).err, HasSubstr("web/production@v1 exists"));
+  run({"promote", "web/production@v1", "--to", "qa", "--repo", at("repo"), "--environments", at("environments")});
+  const auto releases = document({"releases", "web", "--repo", at("repo")});
+  ASSERT_EQ(list_of(releases, "releases").size(), 3u);
+  const Ran table = run({"releases", "web", "--repo", at("repo")});
+  EXPECT_THAT(table.out, HasSubstr("qa"));
+  EXPECT_THAT(table.out, HasSubstr("v2"));
+  run({"releases", "other", "--repo", at("repo")}, 3);
+}
+
+TEST_F(PublisherVerbs, ReleaseAnOlderBuild) {
+  publish();
+  const std::string first = text_of(document({"build", at("site")}), "build");
+  put("site/page", "new");
+  run({"build", at("site")});
+  const auto told = document(with(release(), {"--build", first.substr(0, 10)}));
+  const json::value* builds = member(told, "builds");
+  ASSERT_NE(builds, nullptr);
+  EXPECT_EQ(text_of(*member(*builds, "any"), "build"), first);
+  run(with(release(), {"--build", "0000000000"}), 3);
+}
+
+TEST_F(PublisherVerbs, SayWhatIsWrongWithTwo) {
+  publish();
+  const std::string other = at("environments/other");
+  fs::create_directories(other);
+  const std::tuple<std::vector<std::string>, int, std::string> table[] = {
+      {{"release", "web", "--repo", at("repo")}, 2, "--env NAME"},
+      {{"release", "web", "--env", "qa"}, 2, "--repo DIR"},
+      {{"release", "web@v1", "--env", "qa", "--repo", at("repo")}, 2, "more than an app"},
+      {{"release", "nothing", "--env", "qa", "--repo", at("repo")}, 3, "berth build DIR"},
+      {release("nowhere"), 2, "environments/nowhere is no folder"},
+      {release("other"), 2, "web requires GREETING"},
+      {with(release(), {"--id", "a/b"}), 2, "release id 'a/b'"},
+      {with(release(), {"--id", "x", "--timestamp"}), 2, "two ids"},
+      {with(release(), {"--keys", at("nokeys")}), 3, "nokeys"},
+      {{"promote", "web@v1", "--to", "qa", "--repo", at("repo")}, 2, "from which environment"},
+      {{"promote", "web/production@v1", "--repo", at("repo")}, 2, "--to NAME"},
+      {{"promote", "web/production@v1", "--to", "production", "--repo", at("repo")}, 2, "in production already"},
+      {{"promote", "web/production@v9", "--to", "qa", "--repo", at("repo")}, 3, "the newest there: v1"},
+      {{"build", at("nowhere")}, 2, "neither a folder nor a file"},
+      {{"repo", "status", at("nowhere")}, 3, "is no repository"},
+      {{"repo"}, 2, "name a verb: init, status, refresh, verify"},
+  };
+  for (const auto& [arguments, exit, says] : table) EXPECT_THAT(run(arguments, exit).err, HasSubstr(says));
+}
+
+TEST_F(PublisherVerbs, KeepARepository) {
+  publish();
+  EXPECT_THAT(run({"repo", "status", at("repo")}).out, HasSubstr("web/production"));
+  const auto before = document({"repo", "status", at("repo")});
+  const auto after = document({"repo", "refresh", at("repo")});
+  const auto version = [](const json::value& told, std::size_t role) { return number_of(list_of(told, "roles").at(role), "version"); };
+  EXPECT_EQ(version(after, 1), version(before, 1) + 1);
+  EXPECT_EQ(text_of(list_of(after, "roles")[1], "standing"), "good");
+
+  EXPECT_THAT(run({"repo", "verify", at("repo")}).out, HasSubstr("all is as it was signed"));
+  for (const auto& blob : fs::directory_iterator(at("repo/blobs/sha256"))) ASSERT_TRUE(files::replace(blob.path(), "damaged"));
+  const Ran damaged = run({"repo", "verify", at("repo")}, 4);
+  EXPECT_THAT(damaged.out, HasSubstr("web/production@v1, build for any: blob "));
+  EXPECT_THAT(damaged.out, HasSubstr("4 faults"));
+}
+
+}  // namespace
+}  // namespace berth::cli

@@ -1,0 +1,89 @@
+#include "cli/publishing.h"
+
+#include <chrono>
+
+#include <fmt/core.h>
+
+#include "cli/output/text.h"
+
+namespace berth::cli {
+
+namespace fs = std::filesystem;
+
+Option repository_option(std::string& into) {
+  return {.names = "--repo", .value = "DIR", .help = "the repository's folder", .into = &into, .completes = Completes::folder};
+}
+
+Option keys_option(std::string& into) {
+  return {.names = "--keys", .value = "DIR", .help = "the folder of its private keys (default: DIR-keys, beside the repository)", .into = &into,
+          .completes = Completes::folder};
+}
+
+Option environments_option(std::string& into) {
+  return {.names = "--environments", .value = "DIR", .help = "where the environments' configuration lies (default: ./environments)", .into = &into,
+          .completes = Completes::folder};
+}
+
+fs::path keys_beside(const fs::path& repository) {
+  std::string folder = fs::absolute(repository).lexically_normal().string();
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  return folder + "-keys";
+}
+
+Result<publish::Repository> publisher_repository(const std::string& verb, const std::string& folder, const std::string& keys) {
+  if (folder.empty()) return fail(Errc::usage, fmt::format("berth {}: say which repository: --repo DIR; 'berth repo init DIR' makes one", verb));
+  return publish::Repository{.folder = folder, .keys = keys.empty() ? keys_beside(folder) : fs::path(keys), .now = std::chrono::system_clock::now};
+}
+
+std::vector<Option> id_options(IdOptions& into) {
+  return {{"--id", "ID", "the release's id (default: the next of v1, v2, …); one is never used again", &into.id},
+          {"--timestamp", "", "the moment as its id, such as 20260727T101500Z", &into.timestamp}};
+}
+
+Result<publish::ReleaseOptions> release_options(const std::string& verb, const IdOptions& options, const std::vector<std::string>& attachments) {
+  if (options.timestamp && !options.id.empty()) return fail(Errc::usage, fmt::format("berth {}: --id and --timestamp name two ids", verb));
+  publish::ReleaseOptions release{.id = options.id, .attachments = {attachments.begin(), attachments.end()}};
+  if (!options.id.empty()) release.id_rule = publish::IdRule::given;
+  if (options.timestamp) release.id_rule = publish::IdRule::timestamp;
+  return release;
+}
+
+boost::json::object build_json(const publish::Build& build) {
+  return {{"build", build.ref.digest},
+          {"app", build.spec.app},
+          {"version", build.ref.version},
+          {"platform", build.platform},
+          {"commit", build.commit},
+          {"builder", build.builder},
+          {"created", build.created},
+          {"layer_bytes", build.ref.layer.blob.size}};
+}
+
+boost::json::object release_json(const bundle::Manifest& manifest) {
+  boost::json::object builds;
+  for (const auto& [platform, build] : manifest.builds) builds[platform] = {{"build", build.digest}, {"version", build.version}};
+  return {{"release", manifest.release}, {"app", manifest.app},         {"environment", manifest.environment}, {"builds", std::move(builds)},
+          {"commit", manifest.commit},   {"builder", manifest.builder}, {"created", manifest.created},         {"previous", manifest.previous},
+          {"target", bundle::target_name(manifest.app, manifest.environment, manifest.release)}};
+}
+
+void tell_published(const Console& console, const publish::Published& published, const fs::path& repository) {
+  const bundle::Manifest& manifest = published.manifest;
+  if (console.json) {
+    auto told = release_json(manifest);
+    told["new_bytes"] = published.new_bytes;
+    told["notes"] = boost::json::array(published.notes.begin(), published.notes.end());
+    return console.document(told);
+  }
+  for (const std::string& note : published.notes) console.warn(note);
+  std::string builds;
+  for (const auto& [platform, build] : manifest.builds) {
+    builds += fmt::format("{}{}{} for {}", builds.empty() ? "" : ", ", build.version.empty() ? "" : build.version + " ",
+                          publish::short_digest(build.digest), platform);
+  }
+  console.line(fmt::format("{}/{}@{}: build {}; signed, {} new in {}", manifest.app, manifest.environment, manifest.release, builds,
+                           bytes_text(published.new_bytes), repository.string()));
+  console.note(fmt::format("On a node: berth deploy {}@{}", manifest.app, manifest.release));
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,121 @@
+#include "cli/repo_status.h"
+
+#include <map>
+
+#include <boost/json/object.hpp>
+#include <fmt/core.h>
+
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+#include "core/publish/contents.h"
+
+namespace berth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+enum class Standing { good, soon, expired };
+
+std::chrono::hours lifetime_of(const std::string& role) {
+  const trust::Lifetimes lifetimes;
+  if (role == "root") return lifetimes.root;
+  if (role == "targets") return lifetimes.targets;
+  return role == "snapshot" ? lifetimes.snapshot : lifetimes.timestamp;
+}
+
+/// Soon: less than a fifth of its life is left.
+Standing standing_of(const trust::RoleState& role, trust::WallTime now) {
+  if (role.expires <= now) return Standing::expired;
+  return role.expires - now < lifetime_of(role.role) / 5 ? Standing::soon : Standing::good;
+}
+
+const char* word_for(Standing standing) {
+  switch (standing) {
+    case Standing::good: return "good";
+    case Standing::soon: return "soon";
+    case Standing::expired: return "expired";
+  }
+  return "";
+}
+
+std::string left_text(const trust::RoleState& role, trust::WallTime now) {
+  const auto left = std::chrono::duration_cast<milliseconds>(role.expires - now);
+  return left.count() > 0 ? age_text(left) : age_text(-left) + " ago";
+}
+
+std::string remedy(const std::string& role, const fs::path& folder) {
+  if (role == "root") return "it is renewed with the root key";
+  if (role == "targets") return fmt::format("'berth repo refresh {}' where the targets key is, or the next release, renews it", folder.string());
+  return fmt::format("'berth repo refresh {}' renews it", folder.string());
+}
+
+Exit exit_of(const trust::RepositoryState& state, trust::WallTime now) {
+  for (const trust::RoleState& role : state.roles)
+    if (role.expires <= now) return Exit::trust;
+  return Exit::ok;
+}
+
+boost::json::array roles_json(const trust::RepositoryState& state, trust::WallTime now) {
+  boost::json::array roles;
+  for (const trust::RoleState& role : state.roles)
+    roles.push_back({{"role", role.role},
+                     {"version", role.version},
+                     {"expires", trust::to_string(role.expires)},
+                     {"left_seconds", std::chrono::duration_cast<std::chrono::seconds>(role.expires - now).count()},
+                     {"standing", word_for(standing_of(role, now))}});
+  return roles;
+}
+
+void print_roles(const Console& console, const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
+  Table table({"ROLE", "VERSION", "EXPIRES", "LEFT"});
+  for (const trust::RoleState& role : state.roles) {
+    const Standing standing = standing_of(role, now);
+    const Tint tint = standing == Standing::good ? Tint::none : (standing == Standing::soon ? Tint::warning : Tint::bad);
+    table.row({role.role, std::to_string(role.version), trust::to_string(role.expires), {left_text(role, now), tint}});
+  }
+  console.print(table.render(console.colour, console.terminal ? console.width : 0));
+  for (const trust::RoleState& role : state.roles) {
+    const Standing standing = standing_of(role, now);
+    if (standing == Standing::good) continue;
+    const std::string what = standing == Standing::soon ? "expires soon" : "has expired, and nodes take no release from here";
+    console.warn(fmt::format("{}: {} {}; {}", folder.string(), role.role, what, remedy(role.role, folder)));
+  }
+}
+
+/// "web/production" → its release ids.
+std::map<std::string, std::vector<std::string>> releases_by_place(const trust::RepositoryState& state) {
+  std::map<std::string, std::vector<std::string>> places;
+  for (const trust::Target& target : state.targets)
+    if (const auto ref = publish::release_of(target.name)) places[ref->app + "/" + ref->environment].push_back(ref->release);
+  return places;
+}
+
+}  // namespace
+
+Result<Exit> tell_roles(const Console& console, const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
+  if (console.json) {
+    console.document(boost::json::object{{"roles", roles_json(state, now)}});
+  } else if (!console.quiet) {
+    print_roles(console, folder, state, now);
+  }
+  return exit_of(state, now);
+}
+
+Result<Exit> tell_status(const Console& console, const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
+  const auto places = releases_by_place(state);
+  if (console.json) {
+    boost::json::object releases;
+    for (const auto& [place, ids] : places) releases[place] = boost::json::array(ids.begin(), ids.end());
+    console.document(boost::json::object{{"roles", roles_json(state, now)}, {"releases", std::move(releases)}});
+    return exit_of(state, now);
+  }
+  print_roles(console, folder, state, now);
+  if (places.empty()) console.note("no release is in it yet; make one: berth release APP --env NAME --repo " + folder.string());
+  Table table({"APP/ENVIRONMENT", "RELEASES"});
+  for (const auto& [place, ids] : places) table.row({place, std::to_string(ids.size())});
+  if (!table.empty()) console.print("\n" + table.render(console.colour, console.terminal ? console.width : 0));
+  return exit_of(state, now);
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,163 @@
+#include "core/publish/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <clocale>
+
+#include "core/publish/publish_fixture.h"
+
+namespace berth::publish {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// What a test puts into an archive.
+struct Item {
+  std::string path;
+  std::string content;
+  mode_t mode = 0644;
+  unsigned type = AE_IFREG;
+  std::string link;  ///< a symlink's target, or with `hard` a file
+  bool hard = false;
+};
+
+class Archive : public PublishTest {
+ protected:
+  using Setup = int (*)(archive*);
+
+  /// Writes an archive of a format, through a filter.
+  fs::path write(const std::string& name, const std::vector<Item>& items, Setup format = &::archive_write_set_format_pax,
+                 Setup filter = &::archive_write_add_filter_none) {
+    // For writing alone: unpacking has to see to its own.
+    const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    const locale_t before = ::uselocale(utf8);
+    archive* writer = ::archive_write_new();
+    format(writer);
+    filter(writer);
+    EXPECT_EQ(::archive_write_open_filename(writer, at(name).c_str()), ARCHIVE_OK) << ::archive_error_string(writer);
+    for (const Item& item : items) {
+      archive_entry* entry = ::archive_entry_new();
+      ::archive_entry_set_pathname_utf8(entry, item.path.c_str());
+      if (!item.hard) ::archive_entry_set_filetype(entry, item.type);
+      ::archive_entry_set_perm(entry, item.mode);
+      ::archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
+      if (item.hard) ::archive_entry_set_hardlink(entry, item.link.c_str());
+      else if (!item.link.empty()) ::archive_entry_set_symlink(entry, item.link.c_str());
+      EXPECT_EQ(::archive_write_header(writer, entry), ARCHIVE_OK) << item.path << ": " << ::archive_error_string(writer);
+      const auto size = static_cast<la_ssize_t>(item.content.size());
+      EXPECT_EQ(size == 0 ? 0 : ::archive_write_data(writer, item.content.data(), item.content.size()), size);
+      ::archive_entry_free(entry);
+    }
+    EXPECT_EQ(::archive_write_close(writer), ARCHIVE_OK);
+    ::archive_write_free(writer);
+    ::uselocale(before);
+    ::freelocale(utf8);
+    return at(name);
+  }
+
+  Result<std::vector<std::string>> unpack(const fs::path& archive, const ArchiveLimits& limits = {}) {
+    EXPECT_TRUE(files::remove_tree(at("out")));
+    return unpack_archive(archive, at("out"), limits);
+  }
+
+  mode_t mode_of(const fs::path& name) const {
+    struct stat about {};
+    EXPECT_EQ(::lstat(at(name).c_str(), &about), 0) << name;
+    return about.st_mode & 07777;
+  }
+
+  const std::vector<Item> kSite{{.path = "./site/", .mode = 0700, .type = AE_IFDIR},
+                                {.path = "site/bin/server", .content = "program", .mode = 0700},
+                                {.path = "site/html/größe.html", .content = "<p>", .mode = 0664},
+                                {.path = "site/current", .mode = 0777, .type = AE_IFLNK, .link = "bin/server"}};
+};
+
+TEST_F(Archive, OfEveryKindIsUnpacked) {
+  const std::tuple<const char*, Setup, Setup> table[] = {
+      {"site.zip", &::archive_write_set_format_zip, &::archive_write_add_filter_none},
+      {"site.tar", &::archive_write_set_format_pax, &::archive_write_add_filter_none},
+      {"old.tar", &::archive_write_set_format_gnutar, &::archive_write_add_filter_none},
+      {"site.tar.gz", &::archive_write_set_format_pax, &::archive_write_add_filter_gzip},
+      {"site.tar.xz", &::archive_write_set_format_pax, &::archive_write_add_filter_xz},
+      {"site.tar.zst", &::archive_write_set_format_pax, &::archive_write_add_filter_zstd},
+      {"site.tar.bz2", &::archive_write_set_format_pax, &::archive_write_add_filter_bzip2},
+  };
+  for (const auto& [name, format, filter] : table) {
+    const auto notes = unpack(write(name, kSite, format, filter));
+    ASSERT_TRUE(notes) << name << ": " << notes.error().message;
+    EXPECT_THAT(*notes, IsEmpty());
+    EXPECT_EQ(content(at("out/site/bin/server")), "program") << name;
+    EXPECT_EQ(content(at("out/site/html/größe.html")), "<p>") << name;
+    EXPECT_EQ(fs::read_symlink(at("out/site/current")), "bin/server") << name;
+    EXPECT_EQ(mode_of("out/site/bin/server"), 0755u) << name;
+    EXPECT_EQ(mode_of("out/site/html/größe.html"), 0644u) << name;
+  }
+}
+
+TEST_F(Archive, DoesNotWriteOutsideOfItsFolder) {
+  EXPECT_THAT(unpack(write("a.tar", {{.path = "a/../../evil", .content = "x"}})), Refuses(Errc::usage, "'a/../../evil' leads out of the archive"));
+  EXPECT_THAT(unpack(write("b.tar", {{.path = "/etc/evil", .content = "x"}})), Refuses(Errc::usage, "'/etc/evil' is an absolute path"));
+  EXPECT_THAT(unpack(write("c.zip", {{.path = "../evil", .content = "x"}}, &::archive_write_set_format_zip)), Refuses(Errc::usage, "leads out"));
+  EXPECT_THAT(unpack(write("d.tar", {{.path = "d/out", .type = AE_IFLNK, .link = "../../evil"}})),
+              Refuses(Errc::usage, "'d/out' is a link to '../../evil'"));
+  EXPECT_THAT(unpack(write("e.tar", {{.path = "e", .type = AE_IFLNK, .link = "/etc"}})), Refuses(Errc::usage, "leads out"));
+  EXPECT_THAT(unpack(write("f.tar", {{.path = "f", .link = "../../etc/passwd", .hard = true}})), Refuses(Errc::usage, "leads out"));
+  EXPECT_FALSE(fs::exists(at("evil")));
+}
+
+TEST_F(Archive, DoesNotWriteThroughALinkOfItsOwn) {
+  put("elsewhere/keep", "kept");
+  const auto through =
+      unpack(write("a.tar", {{.path = "d", .type = AE_IFDIR}, {.path = "l", .type = AE_IFLNK, .link = "d"}, {.path = "l/file", .content = "x"}}));
+  EXPECT_THAT(through, Refuses(Errc::usage, "'l' is a folder and something else as well"));
+  EXPECT_FALSE(fs::exists(at("out/d/file")));
+}
+
+TEST_F(Archive, CannotBringDevicesOrPipes) {
+  EXPECT_THAT(unpack(write("a.tar", {{.path = "dev/null", .type = AE_IFCHR}})), Refuses(Errc::usage, "'dev/null' is a device"));
+  EXPECT_THAT(unpack(write("b.tar", {{.path = "pipe", .type = AE_IFIFO}})), Refuses(Errc::usage, "'pipe' is a device, a pipe"));
+}
+
+TEST_F(Archive, LosesSetuidBitsAndSaysSo) {
+  const auto notes = unpack(write("a.tar", {{.path = "bin/ping", .content = "x", .mode = 04755}}));
+  ASSERT_TRUE(notes) << notes.error().message;
+  EXPECT_THAT(*notes, ElementsAre(HasSubstr("bin/ping had a setuid")));
+  EXPECT_EQ(mode_of("out/bin/ping"), 0755u);
+}
+
+TEST_F(Archive, HasHardlinksToFilesThatCameBefore) {
+  const auto notes =
+      unpack(write("a.tar", {{.path = "bin/one", .content = "x", .mode = 0755}, {.path = "bin/two", .link = "bin/one", .hard = true}}));
+  ASSERT_TRUE(notes) << notes.error().message;
+  EXPECT_EQ(content(at("out/bin/two")), "x");
+  EXPECT_THAT(unpack(write("b.tar", {{.path = "two", .link = "later", .hard = true}})), Refuses(Errc::usage, "'two' is a link to 'later'"));
+}
+
+TEST_F(Archive, HasEachPathOnce) {
+  EXPECT_THAT(unpack(write("a.tar", {{.path = "a", .content = "1"}, {.path = "./a", .content = "2"}})), Refuses(Errc::usage, "'a' is in it twice"));
+}
+
+TEST_F(Archive, IsBounded) {
+  const auto bomb = write("bomb.tar.gz", {{.path = "zeros", .content = std::string(3u << 20, '\0')}}, &::archive_write_set_format_pax,
+                          &::archive_write_add_filter_gzip);
+  EXPECT_THAT(unpack(bomb, {.bytes = 1u << 20}), Refuses(Errc::usage, "more than the 1048576 bytes"));
+  EXPECT_THAT(unpack(write("many.tar", {{.path = "a"}, {.path = "b"}, {.path = "c"}}), {.entries = 2}),
+              Refuses(Errc::usage, "more than the 2 entries"));
+}
+
+TEST_F(Archive, ThatIsNoneOrDamagedIsNamed) {
+  put("text.zip", "this is no archive at all, but a line of text");
+  EXPECT_THAT(unpack(at("text.zip")), Refuses(Errc::usage, "text.zip"));
+  put("empty.tar", "");
+  EXPECT_THAT(unpack(at("empty.tar")), Refuses(Errc::usage, "empty.tar"));
+  const auto whole = write("cut.tar.xz", {{.path = "a", .content = std::string(200'000, 'x') + "end"}}, &::archive_write_set_format_pax,
+                           &::archive_write_add_filter_xz);
+  fs::resize_file(whole, fs::file_size(whole) / 2);
+  EXPECT_THAT(unpack(whole), Refuses(Errc::usage, "cut.tar.xz"));
+  EXPECT_THAT(unpack(at("missing.tar")), Refuses(Errc::not_found, "missing.tar"));
+}
+
+}  // namespace
+}  // namespace berth::publish

@@ -1,0 +1,92 @@
+#include "core/publish/commands.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include <fmt/core.h>
+
+namespace berth::publish {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostLinks = 40;  // as the kernel
+
+using Entries = std::map<std::string, const bundle::Entry*>;
+
+/// "./bin//server" → "bin/server"
+std::string plain(const fs::path& path) {
+  std::string text = path.lexically_normal().generic_string();
+  if (text.ends_with('/')) text.pop_back();
+  return text == "." ? "" : text;
+}
+
+/// The entry at the place of a link on the way, or the entry itself: the shortest beginning of `path` that is a symlink.
+const bundle::Entry* link_on_the_way(const Entries& entries, const std::string& path) {
+  for (std::size_t slash = path.find('/');; slash = path.find('/', slash + 1)) {
+    const auto entry = entries.find(path.substr(0, slash));
+    if (entry == entries.end()) return nullptr;
+    if (entry->second->type == bundle::EntryType::symlink) return entry->second;
+    if (slash == std::string::npos) return nullptr;
+  }
+}
+
+/// What lies at `path` when symlinks of the tree are followed; null where nothing does, or only outside of it.
+const bundle::Entry* resolve(const Entries& entries, std::string path) {
+  for (int hops = 0; hops < kMostLinks; ++hops) {
+    const bundle::Entry* link = link_on_the_way(entries, path);
+    if (link == nullptr) {
+      const auto found = entries.find(path);
+      return found == entries.end() ? nullptr : found->second;
+    }
+    const std::string rest = path.size() > link->path.size() ? path.substr(link->path.size() + 1) : "";
+    path = plain(fs::path(link->path).parent_path() / link->target / rest);
+  }
+  return nullptr;
+}
+
+/// Other places of the tree where a file of that name lies, since a wrong folder is the usual mistake.
+std::string hint(const Entries& entries, const std::string& path) {
+  const std::string name = fs::path(path).filename();
+  for (const auto& [other, entry] : entries)
+    if (entry->type == bundle::EntryType::file && fs::path(other).filename() == name) return fmt::format(" (there is {})", other);
+  return {};
+}
+
+Result<void> check_program(const Entries& entries, const spec::Process& process, const std::string& program, const std::string& what) {
+  if (program.find('/') == std::string::npos || program.starts_with('/') || program.find("${") != std::string::npos) return {};
+  const std::string path = plain(fs::path(process.directory) / program);
+  const bundle::Entry* entry = resolve(entries, path);
+  if (entry == nullptr)
+    return fail(Errc::usage, fmt::format("{}: {} is not in the build{}; is it missing from the folder, or left out by .berthignore?", what, path,
+                                         hint(entries, path)));
+  if (entry->type == bundle::EntryType::directory) return fail(Errc::usage, fmt::format("{}: {} is a folder", what, path));
+  if (entry->mode != 0755) return fail(Errc::usage, fmt::format("{}: {} is not executable; chmod +x it", what, path));
+  return {};
+}
+
+Result<void> check_process(const Entries& entries, const std::string& name, const spec::Process& process) {
+  if (!process.directory.empty()) {
+    const bundle::Entry* folder = resolve(entries, plain(process.directory));
+    if (folder == nullptr || folder->type != bundle::EntryType::directory)
+      return fail(Errc::usage, fmt::format("process '{}': its directory {} is no folder of the build", name, process.directory));
+  }
+  BERTH_CHECK(check_program(entries, process, process.command.front(), fmt::format("process '{}'", name)));
+  for (const auto& [kind, probe] : {std::pair("startup", &process.startup), {"readiness", &process.readiness}, {"liveness", &process.liveness}})
+    if (*probe && !(*probe)->command.empty())
+      BERTH_CHECK(check_program(entries, process, (*probe)->command.front(), fmt::format("process '{}', {} probe", name, kind)));
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_commands(const spec::AppSpec& spec, const std::vector<bundle::Entry>& entries) {
+  Entries by_path;
+  for (const bundle::Entry& entry : entries) by_path.emplace(entry.path, &entry);
+  for (const auto& [name, process] : spec.processes) BERTH_CHECK(check_process(by_path, name, process));
+  return {};
+}
+
+}  // namespace berth::publish

@@ -1,0 +1,65 @@
+#include "core/publish/commands.h"
+
+#include "core/publish/publish_fixture.h"
+
+namespace berth::publish {
+namespace {
+
+using bundle::Entry;
+using bundle::EntryType;
+
+class Commands : public testing::Test {
+ protected:
+  Result<void> check(std::vector<std::string> command, const std::string& directory = {}) {
+    spec::AppSpec spec{.app = "web"};
+    spec.processes["web"] = {.command = std::move(command), .directory = directory};
+    return check_commands(spec, entries);
+  }
+
+  std::vector<Entry> entries{
+      {.path = "bin", .type = EntryType::directory, .mode = 0755},
+      {.path = "bin/current", .type = EntryType::symlink, .mode = 0777, .target = "../versions/2"},
+      {.path = "bin/data", .mode = 0644},
+      {.path = "bin/loop", .type = EntryType::symlink, .mode = 0777, .target = "loop"},
+      {.path = "bin/server", .mode = 0755},
+      {.path = "versions", .type = EntryType::directory, .mode = 0755},
+      {.path = "versions/2", .type = EntryType::directory, .mode = 0755},
+      {.path = "versions/2/tool", .mode = 0755},
+  };
+};
+
+TEST_F(Commands, AreInTheBuildAndExecutable) {
+  EXPECT_TRUE(check({"bin/server", "--anything"}));
+  EXPECT_TRUE(check({"./bin/../bin//server"}));
+  EXPECT_THAT(check({"bin/missing"}), Refuses(Errc::usage, "process 'web': bin/missing is not in the build"));
+  EXPECT_THAT(check({"sbin/server"}), Refuses(Errc::usage, "there is bin/server"));
+  EXPECT_THAT(check({"bin/data"}), Refuses(Errc::usage, "bin/data is not executable"));
+  EXPECT_THAT(check({"./bin"}), Refuses(Errc::usage, "bin is a folder"));
+}
+
+TEST_F(Commands, OfTheNodeAreTheNodesBusiness) {
+  EXPECT_TRUE(check({"python3", "app.py"}));
+  EXPECT_TRUE(check({"/usr/bin/python3"}));
+  EXPECT_TRUE(check({"${HOME}/tool"}));
+}
+
+TEST_F(Commands, AreFollowedThroughLinksOfTheBuild) {
+  EXPECT_TRUE(check({"bin/current/tool"}));
+  EXPECT_THAT(check({"bin/loop/tool"}), Refuses(Errc::usage, "bin/loop/tool is not in the build"));
+}
+
+TEST_F(Commands, AreLookedForFromTheProcesssFolder) {
+  EXPECT_TRUE(check({"./tool"}, "versions/2"));
+  EXPECT_TRUE(check({"../../bin/server"}, "versions/2"));
+  EXPECT_THAT(check({"bin/server"}, "versions/2"), Refuses(Errc::usage, "versions/2/bin/server is not in the build"));
+  EXPECT_THAT(check({"python3"}, "nowhere"), Refuses(Errc::usage, "nowhere is no folder of the build"));
+}
+
+TEST_F(Commands, OfProbesAreCheckedAsWell) {
+  spec::AppSpec spec{.app = "web"};
+  spec.processes["web"] = {.command = {"bin/server"}, .liveness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"bin/check"}}};
+  EXPECT_THAT(check_commands(spec, entries), Refuses(Errc::usage, "process 'web', liveness probe: bin/check is not in the build"));
+}
+
+}  // namespace
+}  // namespace berth::publish

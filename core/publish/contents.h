@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/bundle/manifest.h"
+#include "core/ids.h"
+#include "core/result.h"
+#include "core/trust/repository.h"
+
+namespace berth::publish {
+
+/// Which release a target is the manifest of; none where it is something else.
+std::optional<ReleaseRef> release_of(std::string_view target);
+
+/// The file of a target in a repository's folder.
+std::filesystem::path file_of(const std::filesystem::path& repository, const trust::Target& target);
+
+/// A release's manifest, its hash and its name verified against what is signed. `Errc::trust` where they do not hold.
+Result<bundle::Manifest> read_manifest(const std::filesystem::path& repository, const trust::Target& target);
+
+/// The manifests of an app, in one environment or, where it is empty, in all; of all apps where that is empty. Newest first.
+Result<std::vector<bundle::Manifest>> read_releases(const std::filesystem::path& repository, const trust::RepositoryState& state,
+                                                    const std::string& app, const std::string& environment);
+
+/// The one release of that full name; `Errc::not_found` lists the newest ones there are.
+Result<bundle::Manifest> find_release(const std::filesystem::path& repository, const ReleaseRef& ref);
+
+/// The release that a new one follows: the one that no other names as its previous one. Clocks of publishers do not count, but between several such.
+std::string newest_release(const std::vector<bundle::Manifest>& releases);
+
+/// `v1`, or one more than the highest `v<number>`. Other ids do not count.
+std::string next_id(const std::vector<bundle::Manifest>& releases);
+
+}  // namespace berth::publish

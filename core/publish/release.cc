@@ -1,0 +1,172 @@
+#include "core/publish/release.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/bundle/tree.h"
+#include "core/publish/blob_folder.h"
+#include "core/publish/contents.h"
+#include "core/publish/placeholders.h"
+#include "core/trust/repository.h"
+
+namespace berth::publish {
+namespace {
+
+/// The berthd that is the first to read this format.
+constexpr const char* kRequiresBerthd = "0.1.0";
+constexpr int kConfigLevel = 9;
+constexpr std::size_t kMostAttachment = 64u << 20;
+
+/// The configuration layer, in a folder of its own until it is in the repository.
+struct ConfigLayer {
+  files::TemporaryDirectory folder;
+  bundle::LayerRef ref;
+  std::string index;
+
+  fs::path blob() const { return folder.path() / "config.tar.zst"; }
+};
+
+/// The environment's files, each name as it is: what begins with a dot is configuration too.
+Result<std::vector<bundle::Entry>> list_files(const Environment& environment, std::vector<std::string>& notes) {
+  std::error_code error;
+  if (!fs::exists(environment.files(), error)) return std::vector<bundle::Entry>();
+  BERTH_TRY(bundle::Tree tree, bundle::list_tree(environment.files()));
+  notes = std::move(tree.notes);
+  return std::move(tree.entries);
+}
+
+Result<void> write_config(ConfigLayer& config, const Environment& environment, const std::vector<bundle::Entry>& entries) {
+  const fs::path root = entries.empty() ? config.folder.path() : environment.files();
+  BERTH_TRY(const auto written, bundle::write_layer(root, entries, config.blob(), kConfigLevel));
+  config.ref = written.ref;
+  config.index = bundle::to_canonical_json(written.index);
+  return {};
+}
+
+Result<std::string> choose_id(const ReleaseOptions& options, const std::vector<bundle::Manifest>& releases, const std::string& app,
+                              const std::string& environment, trust::WallTime now) {
+  std::string id = options.id;
+  if (options.id_rule == IdRule::next) id = next_id(releases);
+  if (options.id_rule == IdRule::timestamp) {
+    id = trust::to_string(now);
+    std::erase_if(id, [](char c) { return c == '-' || c == ':'; });
+  }
+  if (!is_release_id(id))
+    return fail(Errc::usage, fmt::format("release id '{}': must be 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', a letter or digit first", id));
+  if (std::ranges::find(releases, id, &bundle::Manifest::release) != releases.end())
+    return fail(Errc::exists,
+                fmt::format("{}/{}@{} exists, and an id is never used again; the next one is {}", app, environment, id, next_id(releases)));
+  return id;
+}
+
+/// Copies what the release needs into the repository.
+Result<std::uint64_t> add_blobs(const BlobFolder& blobs, const Draft& draft, const ConfigLayer& config) {
+  std::uint64_t bytes = 0;
+  const auto add = [&](const bundle::BlobRef& ref) -> Result<void> {
+    const auto file = draft.blobs.find(ref.sha256);
+    if (file == draft.blobs.end()) return {};
+    BERTH_TRY(const auto written, blobs.add(ref, file->second));
+    bytes += written;
+    return {};
+  };
+  for (const auto& [platform, build] : draft.builds) {
+    BERTH_CHECK(add(build.layer.blob));
+    BERTH_CHECK(add(build.layer.index));
+  }
+  BERTH_TRY(const auto layer, blobs.add(config.ref.blob, config.blob()));
+  BERTH_TRY(const auto index, blobs.add_bytes(config.ref.index, config.index));
+  return bytes + layer + index;
+}
+
+/// A file that travels with a release, read.
+struct Attached {
+  bundle::Attachment attachment;
+  std::string content;
+};
+
+Result<std::vector<Attached>> read_attachments(const std::vector<fs::path>& paths) {
+  std::vector<Attached> attached;
+  for (const fs::path& path : paths) {
+    auto content = files::read(path, kMostAttachment);
+    if (!content) return fail(Errc::usage, "attachment: " + content.error().message);
+    const bundle::BlobRef blob = blob_of(*content);
+    attached.push_back({.attachment = {.name = path.filename(), .blob = blob}, .content = std::move(*content)});
+  }
+  std::ranges::sort(attached, {}, [](const Attached& one) { return one.attachment.name; });
+  return attached;
+}
+
+bundle::Manifest manifest_of(const Draft& draft, const Environment& environment, const Configuration& configuration, const ConfigLayer& config) {
+  bundle::Manifest manifest;
+  manifest.app = draft.spec.app;
+  manifest.environment = environment.name;
+  manifest.builds = draft.builds;
+  manifest.config = config.ref;
+  manifest.spec = draft.spec;
+  manifest.variables = configuration.variables;
+  manifest.secrets = configuration.secrets;
+  manifest.requires_berthd = kRequiresBerthd;
+  manifest.commit = draft.commit;
+  manifest.builder = draft.builder;
+  return manifest;
+}
+
+}  // namespace
+
+Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds) {
+  Draft draft{.spec = builds.front().spec, .commit = builds.front().commit, .builder = builds.front().builder};
+  for (const Build& build : builds) {
+    if (build.spec != draft.spec)
+      return fail(Errc::usage, fmt::format("builds {} and {} have different specs; builds of one release are made of one berth.toml",
+                                           short_digest(builds.front().ref.digest), short_digest(build.ref.digest)));
+    const auto [other, is_new] = draft.builds.emplace(build.platform, build.ref);
+    if (!is_new)
+      return fail(Errc::usage, fmt::format("builds {} and {} are both for {}; a release has one for each platform",
+                                           short_digest(other->second.digest), short_digest(build.ref.digest), build.platform));
+    draft.blobs.emplace(build.ref.layer.blob.sha256, store.layer_of(build.ref.digest));
+    draft.blobs.emplace(build.ref.layer.index.sha256, store.index_of(build.ref.digest));
+  }
+  return draft;
+}
+
+Draft draft_of(const bundle::Manifest& released) {
+  return {.spec = released.spec, .builds = released.builds, .commit = released.commit, .builder = released.builder};
+}
+
+Result<Published> publish_release(const Repository& repository, const Draft& draft, const Environment& environment, const ReleaseOptions& options) {
+  const std::string& app = draft.spec.app;
+  BERTH_TRY(const Configuration configuration, configure(environment, draft.spec));
+  BERTH_CHECK(check_commands_have_values(draft.spec, configuration, environment.name));
+  Published published;
+  BERTH_TRY(const auto attached, read_attachments(options.attachments));
+  BERTH_TRY(const auto entries, list_files(environment, published.notes));
+  if (!entries.empty()) BERTH_CHECK(check_templates(environment.files(), entries, draft.spec, configuration));
+  ConfigLayer config;
+  BERTH_CHECK(write_config(config, environment, entries));
+
+  // Holds the repository from here on: the id is still free when its metadata is signed.
+  BERTH_TRY(auto writer, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now));
+  BERTH_TRY(const auto releases, read_releases(repository.folder, writer.state(), app, environment.name));
+  published.manifest = manifest_of(draft, environment, configuration, config);
+  bundle::Manifest& manifest = published.manifest;
+  BERTH_TRY(manifest.release, choose_id(options, releases, app, environment.name, repository.now()));
+  manifest.previous = newest_release(releases);
+  manifest.created = trust::to_string(repository.now());
+
+  for (const Attached& one : attached) manifest.attachments.push_back(one.attachment);
+  const std::string text = bundle::to_canonical_json(manifest);
+  // What a node would refuse is not published.
+  if (const auto readable = bundle::parse_manifest(text); !readable) return fail(Errc::usage, readable.error().message);
+
+  const BlobFolder blobs(repository.folder);
+  BERTH_TRY(published.new_bytes, add_blobs(blobs, draft, config));
+  for (const Attached& one : attached) {
+    BERTH_TRY(const auto written, blobs.add_bytes(one.attachment.blob, one.content));
+    published.new_bytes += written;
+  }
+  BERTH_CHECK(writer.add_targets({{bundle::target_name(app, environment.name, manifest.release), text}}));
+  return published;
+}
+
+}  // namespace berth::publish

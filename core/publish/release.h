@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/bundle/manifest.h"
+#include "core/publish/build_store.h"
+#include "core/publish/environment.h"
+#include "core/result.h"
+#include "core/trust/time.h"
+
+namespace berth::publish {
+
+/// What is going to be a release, before an environment's configuration joins it.
+struct Draft {
+  spec::AppSpec spec;
+  std::map<std::string, bundle::BuildRef> builds;  ///< by platform
+  std::string commit, builder;
+  std::map<std::string, fs::path> blobs;           ///< SHA-256 → the file to copy into the repository; those left out are there
+};
+
+/// Of builds of one app for different platforms; they must have the same spec, which is the release's. `Errc::usage` else.
+Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds);
+
+/// Of a release that is in the repository: the very same builds.
+Draft draft_of(const bundle::Manifest& released);
+
+/// A publisher's repository, with its keys.
+struct Repository {
+  fs::path folder, keys;
+  std::function<trust::WallTime()> now;
+};
+
+enum class IdRule {
+  next,       ///< `v1`, `v2`, …
+  timestamp,  ///< `20260727T101500Z`
+  given,
+};
+
+struct ReleaseOptions {
+  IdRule id_rule = IdRule::next;
+  std::string id;                     ///< with `given`
+  std::vector<fs::path> attachments;  ///< files that travel with the release, such as an SBOM
+};
+
+struct Published {
+  bundle::Manifest manifest;
+  std::uint64_t new_bytes = 0;     ///< of blobs, in the repository
+  std::vector<std::string> notes;  ///< what of the environment's files could not be taken as it is
+};
+
+/// Joins a draft with the configuration of an environment, and publishes the release: blobs first, the signed metadata last, each durable before the
+/// next. Nothing is in the repository that a reader sees until all of it is. Fails
+///  - with `Errc::usage` for a configuration that the app's spec does not allow, and a placeholder that has no value,
+///  - with `Errc::exists` for an id that was used before,
+///  - as trust::RepositoryWriter does.
+Result<Published> publish_release(const Repository& repository, const Draft& draft, const Environment& environment, const ReleaseOptions& options);
+
+}  // namespace berth::publish

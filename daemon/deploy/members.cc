@@ -62,7 +62,8 @@ awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest) 
     const auto wanted = co_await wanted_of(app, manifest, process);
     if (!wanted) co_return std::unexpected(wanted.error());
     for (int number = 1; number <= *wanted; ++number) {
-      auto started = co_await start_member(app, manifest, InstanceId{app->name(), process, number, manifest->release});
+      const InstanceId id{app->name(), process, number, manifest->release};
+      auto started = co_await start_member(app, manifest, id);
       if (!started) co_return started;
     }
   }

@@ -75,7 +75,7 @@ class MainJob(BerthCase):
         self.assertIn("web", node.berth("apps").out)
 
     def test_following_the_logs_shows_new_lines_as_they_come(self):
-        self.repo.publish(sample_apps.testapp(self.folder / "ticker", "--lines", "20", app="ticker", routing=None, serve=False))
+        self.repo.publish(sample_apps.testapp(self.folder / "ticker", "--lines", "20", app="ticker", routing=None, serve=False), files={})
         node = self.make_node().start()
         node.berth("deploy", "ticker@v1")
         follower = node.spawn("logs", "ticker", "-f", "--raw")

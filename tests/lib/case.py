@@ -50,7 +50,7 @@ class BerthCase(unittest.TestCase):
             if code not in (0, None, -9):
                 complaints.append(f"berthd ended with {code}")
         for pid in processes.all_pids():
-            if processes.environment(pid).get("BERTH_NODE") or self.is_keeper(pid):
+            if processes.is_of_an_app(pid) or self.is_keeper(pid):
                 try:
                     os.kill(pid, 9)
                 except ProcessLookupError:

@@ -31,13 +31,31 @@ def is_running(pid):
         return False
 
 
+def slot_of(pid):
+    """(app, release) of the slot that a process' program lies in; None where it lies elsewhere. nginx writes over its environment."""
+    try:
+        parts = Path(os.readlink(f"/proc/{pid}/exe")).parts
+    except OSError:
+        return None
+    if "slots" not in parts or parts[parts.index("slots") - 2] != "apps":
+        return None
+    at = parts.index("slots")
+    return parts[at - 1], parts[at + 1]
+
+
+def is_of_an_app(pid):
+    """Whether an instance of any app started it."""
+    return bool(environment(pid).get("BERTH_NODE")) or slot_of(pid) is not None
+
+
 def of_app(app):
     """Every process that an app's instances started, grandchildren included: pid → release."""
     found = {}
     for pid in all_pids():
         env = environment(pid)
-        if env.get("BERTH_APP") == app and is_running(pid):
-            found[pid] = env.get("BERTH_RELEASE", "")
+        slot = (env["BERTH_APP"], env.get("BERTH_RELEASE", "")) if "BERTH_APP" in env else slot_of(pid)
+        if slot and slot[0] == app and is_running(pid):
+            found[pid] = slot[1]
     return found
 
 

@@ -1,0 +1,203 @@
+"""berthd itself: its command line, how it begins and ends, and who may use its sockets."""
+import os
+import signal
+import socket
+import stat
+import subprocess
+import unittest
+
+from lib import api
+from lib.case import BerthCase
+from lib.programs import BERTHD, KEEPER, SLOWNESS, UNPACK
+from lib.waiting import wait_until
+
+def ask_as(uid, gid, socket_path, target="/v1/status"):
+    """What somebody else gets to hear: the kernel tells berthd who was in effect when they connected."""
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        return api.call(socket_path, "GET", target)
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+class Notify:
+    """A socket that stands for systemd's."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(10 * SLOWNESS)
+        self.heard = []
+
+    def wait(self, word):
+        """Everything that was said until a message with `word`, that one included."""
+        said = []
+        while not said or word not in said[-1]:
+            said.append(self.socket.recv(4096).decode())
+        return said
+
+
+class Daemon(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.node = self.make_node()
+
+    def run_berthd(self, *arguments, **options):
+        return subprocess.run([str(BERTHD), *map(str, arguments)], capture_output=True, text=True, timeout=20 * SLOWNESS, **options)
+
+    def test_says_its_version_and_help(self):
+        self.assertRegex(self.run_berthd("--version").stdout, r"^berthd \d+\.\d+\.\d+\n$")
+        self.assertIn("--check", self.run_berthd("--help").stdout)
+        self.assertEqual(self.run_berthd("--nonsense").returncode, 2)
+
+    def test_checks_its_configuration_without_starting(self):
+        done = self.run_berthd("--check", "--config", self.node.config)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertFalse(self.node.state.exists())
+        self.node.configure(self.node.config.read_text() + "\n[labels]\nrack = 7\n[labls]\n")
+        done = self.run_berthd("--check", "--config", self.node.config)
+        self.assertEqual(done.returncode, 2)
+        lines = self.node.config.read_text().splitlines()
+        self.assertIn(f"{self.node.config}:{lines.index('rack = 7') + 1}:8: 'rack' is not a string", done.stderr)
+        self.assertIn(f"{self.node.config}:{lines.index('[labls]') + 1}:2: unknown table 'labls' (did you mean 'labels'?)", done.stderr)
+        self.assertEqual(self.run_berthd("--check", "--config", self.folder / "missing.toml").returncode, 2)
+
+    def test_wants_to_be_root(self):
+        done = self.run_berthd("--config", self.node.config, user=65534, group=65534, extra_groups=[])
+        self.assertEqual(done.returncode, 7)
+        self.assertIn("root", done.stderr)
+
+    def test_names_a_program_that_is_missing(self):
+        done = self.run_berthd("--config", self.node.config, "--keeper", "/nowhere/berth-keeper")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("/nowhere/berth-keeper", done.stderr)
+
+    def test_finds_its_programs_in_the_build_tree(self):
+        self.node.prefix = ["/bin/sh", "-c", f'exec "{BERTHD}" --config "{self.node.config}"']
+        self.node.start()
+        self.assertEqual(self.node.status()["ready"], True)
+
+    def test_a_second_one_on_the_same_state_is_refused(self):
+        self.node.start()
+        done = self.run_berthd("--config", self.node.config, "--keeper", KEEPER, "--unpack", UNPACK)
+        self.assertEqual(done.returncode, 8)
+        self.assertIn(str(self.node.state), done.stderr)
+        self.assertIn(str(self.node.process.pid), done.stderr)
+        self.assertEqual(self.node.api("GET", "/healthz").status, 200, "the first one still answers")
+
+    def test_ends_when_told_to_and_takes_its_socket_away(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.node.start()
+            self.node.process.send_signal(number)
+            self.assertEqual(self.node.process.wait(10 * SLOWNESS), 0)
+            self.assertFalse(self.node.socket.exists())
+
+    def test_a_waiting_client_does_not_keep_it(self):
+        self.node.start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.node.socket))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n")
+            self.assertEqual(self.node.stop(5), 0)
+
+    def test_reads_the_level_of_its_log_again(self):
+        self.node.start()
+        self.node.configure(self.node.config.read_text().replace('level = "debug"', 'level = "error"'))
+        self.node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.stays_silent(), "a request leaves no line in the log")
+        self.node.configure("nonsense")
+        self.node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "is not taken" in self.node.log_file.read_text(), "a wrong configuration is named")
+        self.assertEqual(self.node.api("GET", "/healthz").status, 200)
+
+    def stays_silent(self):
+        before = self.node.log_file.stat().st_size
+        self.node.api("GET", "/v1/status")
+        return self.node.log_file.stat().st_size == before
+
+    def test_tells_systemd_when_it_is_ready_reloads_lives_and_leaves(self):
+        notify = Notify(self.folder / "notify")
+        self.addCleanup(notify.socket.close)
+        # As systemd does it: the watchdog's time is for this process alone.
+        self.node.prefix = ["/bin/sh", "-c", 'export WATCHDOG_PID=$$; exec "$@"', "sh"]
+        self.node.environment = {"NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "400000"}
+        self.node.start()
+        self.assertIn("STATUS=", notify.wait("READY=1")[-1])
+        notify.wait("WATCHDOG=1")
+        self.node.process.send_signal(signal.SIGHUP)
+        notify.wait("RELOADING=1")
+        notify.wait("READY=1")
+        notify.wait("WATCHDOG=1")
+        self.node.process.send_signal(signal.SIGTERM)
+        notify.wait("STOPPING=1")
+        self.assertEqual(self.node.process.wait(10 * SLOWNESS), 0)
+
+    def test_takes_a_socket_that_systemd_passes(self):
+        path = self.folder / "passed.sock"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+            listening.listen()
+            given = listening.fileno()
+            command = ["/bin/bash", "-c", f'export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&{given}; exec "$@"', "bash", str(BERTHD), "--config",
+                       str(self.node.config), "--keeper", str(KEEPER), "--unpack", str(UNPACK)]
+            with open(self.node.log_file, "ab") as log:
+                self.node.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[given])
+            self.assertEqual(api.call(path, "GET", "/healthz").status, 200)
+        self.assertFalse(self.node.socket.exists())
+
+    def test_only_root_may_use_it_where_the_group_is_missing(self):
+        self.node.configure(self.node.config.read_text() + '[api]\ngroup = "no-such-group"\n')
+        self.node.start()
+        self.assertEqual(stat.S_IMODE(self.node.socket.stat().st_mode), 0o600)
+        self.assertIn("no-such-group", self.node.log_file.read_text())
+        with self.assertRaises(PermissionError):
+            ask_as(65534, 65534, self.node.socket)
+        self.node.socket.chmod(0o666)
+        self.assertEqual(ask_as(65534, 65534, self.node.socket).status, 403, "nor where somebody opened the socket")
+
+    def test_members_of_the_group_may_use_it(self):
+        self.node.configure(self.node.config.read_text() + '[api]\ngroup = "daemon"\n')
+        self.node.start()
+        self.assertEqual(stat.S_IMODE(self.node.socket.stat().st_mode), 0o660)
+        self.assertEqual(ask_as(65534, 1, self.node.socket).json()["node"], "node-1")
+        self.node.socket.chmod(0o666)
+        self.assertEqual(ask_as(1, 65534, self.node.socket).status, 200, "the user daemon is a member by the user and group files")
+        answer = ask_as(33, 33, self.node.socket)
+        problem = answer.json()
+        self.assertEqual((answer.status, problem["code"], problem["exit"]), (403, "permission", 7))
+        self.assertIn("uid 33", problem["detail"])
+
+    def test_a_metrics_port_that_is_taken_does_not_keep_it_from_running_apps(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", self.node.metrics_port))
+            taken.listen()
+            self.node.start()
+        self.assertIn(str(self.node.metrics_port), self.node.log_file.read_text())
+        self.assertIn("berth_ready 1", self.node.api("GET", "/metrics").body)
+
+    def test_status_of_a_fresh_node(self):
+        self.node.start()
+        status = self.node.status()
+        self.assertEqual((status["node"], status["environment"], status["ready"], status["apps"]), ("node-1", "production", True, []))
+        self.assertEqual(status["paths"], {"state": str(self.node.state), "logs": str(self.node.logs), "run": str(self.node.run)})
+        self.assertGreater(status["disk"]["free_bytes"], 0)
+        self.assertEqual(status["disk"]["reserve_bytes"], 1_000_000)
+
+    def test_what_is_wrong_with_a_request_is_a_problem_document(self):
+        self.node.start()
+        for method, target, body, status in (("GET", "/v1/apps/web", None, 404), ("GET", "/v1/nothing", None, 404), ("PUT", "/v1/status", {}, 405),
+                                             ("POST", "/v1/apps/web/deployments", {"relase": "v1"}, 400), ("GET", "/v1/status?x=1", None, 400)):
+            answer = self.node.api(method, target, body)
+            self.assertEqual((answer.status, answer.headers["content-type"]), (status, "application/problem+json"), target)
+            problem = answer.json()
+            self.assertEqual((problem["type"], problem["status"]), ("about:blank", status))
+            self.assertTrue(problem["detail"] and problem["code"] and problem["exit"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -70,22 +70,26 @@ Result<Sockets> who_dropped(std::uint16_t index, std::uint16_t port, const Socke
   return dropped;
 }
 
-/// The cookie of the socket at `index`: the only one that dropped something each time. A stranger drops nothing.
-Result<SocketGroup::Cookie> who_is_at(std::uint16_t index, std::uint16_t port, const Sockets& sockets) {
-  Sockets candidates = sockets;
-  for (int round = 0; round < kMostRounds; ++round) {
-    BERTH_TRY(const Sockets dropped, who_dropped(index, port, sockets));
-    std::erase_if(candidates, [&](const auto* candidate) { return std::ranges::find(dropped, candidate) == dropped.end(); });
-    if (candidates.empty()) return SocketGroup::kStranger;
-    if (candidates.size() == 1 && round > 0) return candidates.front()->cookie();
+/// The one of `candidates` that stands at `index`: it alone drops something each time. A stranger drops nothing: then null.
+Result<const ListeningSocket*> who_is_at(std::uint16_t index, std::uint16_t port, Sockets candidates) {
+  for (int round = 0; round < kMostRounds && !candidates.empty(); ++round) {
+    BERTH_TRY(candidates, who_dropped(index, port, candidates));
+    if (candidates.size() == 1 && round > 0) return candidates.front();
   }
-  return SocketGroup::kStranger;
+  return nullptr;
 }
 
-bool has_all(const SocketGroup& group, const Sockets& sockets) {
-  return std::ranges::all_of(sockets, [&](const auto* socket) {
-    return std::ranges::count(group.order(), socket->cookie()) == 1;
-  });
+/// The order of `size` sockets, those that are not ours included; for each index only those that have no place yet come into question.
+Result<SocketGroup> ask_all(std::uint16_t port, std::size_t size, Sockets unplaced) {
+  std::vector<SocketGroup::Cookie> order;
+  while (order.size() < size) {
+    BERTH_TRY(const ListeningSocket* const found, who_is_at(static_cast<std::uint16_t>(order.size()), port, unplaced));
+    order.push_back(found == nullptr ? SocketGroup::kStranger : found->cookie());
+    std::erase(unplaced, found);
+  }
+  if (unplaced.empty()) return SocketGroup(std::move(order));
+  return fail(Errc::io, fmt::format("port {}: cannot tell the order of its {} sockets: connections over loopback do not arrive (a firewall on `lo`?)",
+                                    port, size));
 }
 
 /// How many sockets listen in the group of ours.
@@ -98,19 +102,12 @@ Result<std::size_t> group_size(std::uint16_t port, int family) {
 
 Result<SocketGroup> ask_order(std::uint16_t port, const Sockets& sockets) {
   if (sockets.empty()) return SocketGroup();
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+  for (int attempt = 1;; ++attempt) {
     BERTH_TRY(const std::size_t size, group_size(port, sockets.front()->family()));
     if (size == 1 && sockets.size() == 1) return SocketGroup({sockets.front()->cookie()});
-    std::vector<SocketGroup::Cookie> order;
-    while (order.size() < size) {
-      BERTH_TRY(const auto cookie, who_is_at(static_cast<std::uint16_t>(order.size()), port, sockets));
-      order.push_back(cookie);
-    }
-    const SocketGroup group(std::move(order));
-    if (has_all(group, sockets)) return group;
+    auto group = ask_all(port, size, sockets);
+    if (group || attempt == kMostAttempts) return group;
   }
-  return fail(Errc::io, fmt::format("port {}: cannot tell the order of its {} sockets: connections over loopback do not arrive (a firewall on `lo`?)",
-                                    port, sockets.size()));
 }
 
 }  // namespace berth::route

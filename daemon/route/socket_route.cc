@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <netinet/tcp.h>
 
 #include "daemon/route/ask_order.h"
+#include "daemon/route/sock_diag.h"
 
 namespace berth::route {
 namespace {
@@ -35,6 +37,7 @@ Result<void> SocketRoute::begin(const InstanceId& id) {
   BERTH_CHECK(known_.add(cookie, port_));
   BERTH_CHECK(socket.listen());
   group_.join(cookie);
+  listening_.insert(cookie);
   members_.emplace(id, Member{.socket = std::move(socket), .probe = probe, .shut = true});
   auto selected = select();
   if (!selected) static_cast<void>(close(id));
@@ -68,6 +71,7 @@ Result<void> SocketRoute::close(const InstanceId& id) {
     if (ordered) ordered = select(*cookie);
     leaving.socket.end();
     group_.leave(*cookie);
+    listening_.erase(*cookie);
     members_.erase(id);
   }
   auto selected = ordered ? select() : ordered;  // before anything slow
@@ -114,8 +118,14 @@ void SocketRoute::forget_ended() {
   if (ended != 0) order_is_known_ = false;
 }
 
-/// Without a restart the order is what we made it, and asking confirms it: another program of root may have joined the group, or left it.
+/// As long as nobody else came or went, the order is what we made it: another program of root may have joined the group, or left it.
 Result<void> SocketRoute::learn_order() {
+  BERTH_TRY(const auto on_port, tcp_sockets(port_, 1u << TCP_LISTEN));
+  std::set<std::uint64_t> listening;
+  for (const TcpSocket& socket : on_port) listening.insert(socket.cookie);
+  if (order_is_known_ && listening == listening_) return {};
+
+  order_is_known_ = false;
   std::vector<const ListeningSocket*> sockets;
   for (const auto& [id, member] : members_) {
     sockets.push_back(&member.socket);
@@ -125,8 +135,9 @@ Result<void> SocketRoute::learn_order() {
   for (const auto& [id, member] : members_) {
     if (!member.shut) member.socket.unfilter();
   }
-  if (!asked && !order_is_known_) return std::unexpected(asked.error());
-  if (asked) group_ = std::move(*asked);
+  if (!asked) return std::unexpected(asked.error());
+  group_ = std::move(*asked);
+  listening_ = std::move(listening);
   order_is_known_ = true;
   return {};
 }

@@ -61,6 +61,7 @@ class SocketRoute {
   KnownSockets& known_;
   std::map<InstanceId, Member> members_;
   SocketGroup group_;
+  std::set<std::uint64_t> listening_;  ///< all that listened on the port when the order was learned, strangers included
   bool order_is_known_ = true;
 };
 

@@ -63,21 +63,24 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   if (!ids) co_return std::unexpected(ids.error());
   const Turn turn = co_await take(*app);
   const Quiet quiet(*app);
-  co_await tell(operator_event("stop", what.app, asked, data_of(what)));
+  const store::Event event = operator_event("stop", what.app, asked, data_of(what));
+  co_await tell(event);
   auto paused = co_await pause_members(*app, *ids);
   co_return paused;
 }
 
 /// The whole app, also over restarts of berthd.
 awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
-  co_await end_deployments(app, fmt::format("{} was stopped by hand", app->name()));
+  const std::string why = app->name() + " was stopped by hand";
+  co_await end_deployments(app, why);
   const Turn turn = co_await take(app);
   const Quiet quiet(app);
   const auto stop = [this, name = app->name(), asked] { return store_.set_stopped(name, true, operator_event("stop", name, asked)); };
   auto stopped = co_await pool_.run(stop);
   if (!stopped) co_return stopped;
   app->row.stopped = true;
-  co_await stop_all_but(app, "", drain_of(*app));
+  const std::string none;
+  co_await stop_all_but(app, none, drain_of(*app));
   co_return Result<void>();
 }
 
@@ -136,7 +139,8 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   if (!ids) co_return std::unexpected(ids.error());
   const Turn turn = co_await take(app);
   const Quiet quiet(app);
-  co_await tell(operator_event("restart", what.app, asked, data_of(what)));
+  const store::Event event = operator_event("restart", what.app, asked, data_of(what));
+  co_await tell(event);
   const std::string reason = asked.why.empty() ? "by " + asked.by : asked.why;
   for (const InstanceId& id : *ids) {
     auto restarted = co_await restart_one(app, active, id, reason);
@@ -234,13 +238,15 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   const auto found = known(name);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
-  co_await end_deployments(app, fmt::format("{} was removed", name));
+  const std::string why = name + " was removed";
+  co_await end_deployments(app, why);
   const Turn turn = co_await take(app);
   if (app->gone) co_return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
   const Quiet quiet(app);
   const milliseconds drain = drain_of(*app);
   app->routed.clear();
-  co_await stop_all_but(app, "", drain);
+  const std::string none;
+  co_await stop_all_but(app, none, drain);
   co_await stop_strangers(app);
   co_await give_up_unused(app, nullptr);
   const boost::json::object data{{"purge", purge}};
@@ -280,7 +286,8 @@ awaitable<Result<std::vector<store::SlotRow>>> Engine::collect(std::string name,
     removed.insert(removed.end(), slots->begin(), slots->end());
   }
   const boost::json::object data{{"slots", removed.size()}};
-  if (!removed.empty()) co_await tell(operator_event("gc", name, asked, data));
+  const store::Event event = operator_event("gc", name, asked, data);
+  if (!removed.empty()) co_await tell(event);
   co_return removed;
 }
 

@@ -154,7 +154,8 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     look_for_trouble(*app);
     app->run.reset();
   }
-  if (!run) co_await stop_all_but(app, app->row.stopped ? "" : app->row.active, 0ms);
+  const std::string kept = app->row.stopped ? std::string() : app->row.active;
+  if (!run) co_await stop_all_but(app, kept, 0ms);
   co_await stop_strangers(app);
   if (active && !run) co_await give_up_unused(app, active);
 }

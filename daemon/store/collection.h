@@ -7,8 +7,8 @@
 
 namespace berth::store {
 
-/// Which of an app's `slots` (newest first) nothing needs: all but the active, the previous, pinned ones, those `in_use`, and the newest
-/// `keep` of the others.
+/// Which of an app's `slots` (newest first) nothing needs: all but the newest `keep`, and of the others the active, the previous, pinned
+/// ones and those `in_use`.
 std::vector<SlotRow> slots_to_collect(const std::vector<SlotRow>& slots, const AppRow& app, const std::vector<std::string>& in_use, int keep);
 
 }  // namespace berth::store

@@ -18,11 +18,11 @@ std::string collected(const AppRow& app, const std::vector<std::string>& in_use,
   return all;
 }
 
-TEST(Collection, KeepsWhatIsNeededAndTheNewestOfTheRest) {
+TEST(Collection, KeepsWhatIsNeededAndTheNewest) {
   const AppRow app{.app = "web", .active = "v9", .previous = "v8", .held = {}};
-  EXPECT_EQ(collected(app, {}, 3), "v4v3v2v1");
-  EXPECT_EQ(collected(app, {"v2"}, 3), "v4v3v1");
-  EXPECT_EQ(collected(app, {}, 3, "v1"), "v4v3v2");
+  EXPECT_EQ(collected(app, {}, 3), "v6v5v4v3v2v1");
+  EXPECT_EQ(collected(app, {"v2"}, 3), "v6v5v4v3v1");
+  EXPECT_EQ(collected(app, {}, 3, "v1"), "v6v5v4v3v2");
   EXPECT_EQ(collected(app, {}, 0), "v7v6v5v4v3v2v1");
   EXPECT_EQ(collected(app, {}, 100), "");
 }

@@ -10,13 +10,6 @@
 #include "core/publish/hash_file.h"
 
 namespace berth::publish {
-namespace {
-
-/// One name suffices under the lock; what a crash left there is written over.
-constexpr const char* kBeingAdded = ".being-added";
-
-}  // namespace
-
 bundle::BlobRef blob_of(std::string_view bytes) { return {.sha256 = crypto::sha256_hex(bytes), .size = bytes.size()}; }
 
 /// By size: one that was cut short, by a copying tool for example, is written anew. `berth repo verify` reads them all.
@@ -25,29 +18,34 @@ bool BlobFolder::has(const bundle::BlobRef& ref) const {
   return ::stat(path_of(ref.sha256).c_str(), &about) == 0 && S_ISREG(about.st_mode) && static_cast<std::uint64_t>(about.st_size) == ref.size;
 }
 
+/// Where the lock's holder writes what is not a blob yet.
+Result<Fd> BlobFolder::open_unfinished() const {
+  BERTH_CHECK(files::make_directories(unfinished().parent_path()));
+  return files::open(unfinished(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+}
+
+Result<void> BlobFolder::finish(const bundle::BlobRef& ref, Fd file) const {
+  if (::fchmod(file.get(), 0444) != 0 || ::fsync(file.get()) != 0) return fail_errno("write " + unfinished().string());
+  return files::rename_durably(unfinished(), path_of(ref.sha256));
+}
+
 Result<std::uint64_t> BlobFolder::add(const bundle::BlobRef& ref, const std::filesystem::path& file) const {
   if (has(ref)) return 0;
-  const auto path = path_of(ref.sha256);
-  const auto temporary = path.parent_path() / kBeingAdded;
-  BERTH_CHECK(files::make_directories(path.parent_path()));
-  {
-    BERTH_TRY(const Fd copy, files::open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    const auto write = [&](std::string_view piece) { return files::write_all(copy.get(), piece, temporary.string()); };
-    BERTH_TRY(const auto copied, hash_file(file, write));
-    if (copied != ref)
-      return fail(Errc::trust, fmt::format("{} is damaged: it should have the SHA-256 {} and {} bytes, and has {} and {}; build it again",
-                                           file.string(), ref.sha256, ref.size, copied.sha256, copied.size));
-    if (::fchmod(copy.get(), 0444) != 0 || ::fsync(copy.get()) != 0) return fail_errno("write " + temporary.string());
-  }
-  BERTH_CHECK(files::rename_durably(temporary, path));
+  BERTH_TRY(Fd copy, open_unfinished());
+  const auto write = [&](std::string_view piece) { return files::write_all(copy.get(), piece, unfinished().string()); };
+  BERTH_TRY(const auto copied, hash_file(file, write));
+  if (copied != ref)
+    return fail(Errc::trust, fmt::format("{} is damaged: it should have the SHA-256 {} and {} bytes, and has {} and {}; build it again",
+                                         file.string(), ref.sha256, ref.size, copied.sha256, copied.size));
+  BERTH_CHECK(finish(ref, std::move(copy)));
   return ref.size;
 }
 
 Result<std::uint64_t> BlobFolder::add_bytes(const bundle::BlobRef& ref, std::string_view bytes) const {
   if (has(ref)) return 0;
-  const auto path = path_of(ref.sha256);
-  BERTH_CHECK(files::make_directories(path.parent_path()));
-  BERTH_CHECK(files::replace(path, bytes, 0444));
+  BERTH_TRY(Fd file, open_unfinished());
+  BERTH_CHECK(files::write_all(file.get(), bytes, unfinished().string()));
+  BERTH_CHECK(finish(ref, std::move(file)));
   return ref.size;
 }
 

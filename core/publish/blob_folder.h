@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/bundle/manifest.h"
+#include "core/files/fd.h"
 #include "core/result.h"
 
 namespace berth::publish {
@@ -25,6 +26,10 @@ class BlobFolder {
 
  private:
   bool has(const bundle::BlobRef& ref) const;
+  Result<Fd> open_unfinished() const;
+  Result<void> finish(const bundle::BlobRef& ref, Fd file) const;
+  /// One name suffices under the lock; what a crash left there is written over.
+  std::filesystem::path unfinished() const { return repository_ / "blobs/sha256/.being-added"; }
 
   std::filesystem::path repository_;
 };

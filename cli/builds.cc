@@ -57,7 +57,7 @@ Verb builds_verb() {
       .text = "Old builds are kept; each is a folder of its own below builds/ in the store, and may be removed by hand.",
       .examples = {"berth builds", "berth builds web --json"},
       .exits = {Exit::failed},
-      .arguments = {{"APP", "of this app only", name.get(), Completes::app, false}},
+      .arguments = {{"APP", "of this app only", name.get(), Completes::built_app, false}},
       .action = [name](Console& console) -> Result<Exit> {
         if (name->empty()) return list(console, "");
         BERTH_TRY(const auto app, app_argument(*name, "builds"));

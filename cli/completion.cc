@@ -11,6 +11,7 @@ namespace {
 const char* kind_of(Completes completes) {
   switch (completes) {
     case Completes::app: return "app";
+    case Completes::built_app: return "built-app";
     case Completes::release: return "release";
     case Completes::process: return "process";
     case Completes::instance: return "instance";

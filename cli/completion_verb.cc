@@ -7,6 +7,7 @@
 #include "cli/completion.h"
 #include "cli/json_view.h"
 #include "cli/verbs.h"
+#include "core/publish/build_store.h"
 
 namespace berth::cli {
 namespace {
@@ -14,8 +15,20 @@ namespace {
 /// A shell waits for this while a person types.
 constexpr milliseconds kPatience{700};
 
+/// The apps that a build was made of here; berthd does not know them.
+std::set<std::string> built_apps() {
+  std::set<std::string> apps;
+  const auto store = publish::BuildStore::of_user();
+  if (!store) return apps;
+  const auto builds = store->list();
+  if (!builds) return apps;
+  for (const publish::Build& build : *builds) apps.insert(build.spec.app);
+  return apps;
+}
+
 /// The words of `kind` that begin as typed. Anything amiss completes to nothing: a shell has no use for errors.
 std::set<std::string> words_of(const ApiClient& api, const std::string& kind, const std::string& typed) {
+  if (kind == "built-app") return built_apps();
   std::set<std::string> words;
   const std::string app = typed.substr(0, typed.find_first_of("@/"));
   if (kind == "release" && typed.find('@') != std::string::npos && is_name(app)) {
@@ -71,7 +84,7 @@ Verb complete_verb() {
   return {
       .name = "complete",
       .summary = "Print what a shell offers for a word",
-      .arguments = {{"KIND", "app, release, process or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false}},
+      .arguments = {{"KIND", "app, built-app, release, process or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false}},
       .action = [o](Console& console) -> Result<Exit> {
         for (const std::string& word : words_of(ApiClient(console.socket), o->kind, o->typed))
           if (word.starts_with(o->typed)) console.line(word);

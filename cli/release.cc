@@ -66,7 +66,7 @@ Verb release_verb() {
               "environments/NAME/files. Variables must be those that berth.toml declares.",
       .examples = {"berth release web --env production --repo ./repo", "berth release web --env qa --repo ./repo --id 1.4.2 # an id of your own"},
       .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
-      .arguments = {{"APP", "the app; its latest build is taken", &o->app, Completes::app}},
+      .arguments = {{"APP", "the app; its latest build is taken", &o->app, Completes::built_app}},
       .options = std::move(options),
       .action = [o](Console& console) { return release(console, *o); },
   };

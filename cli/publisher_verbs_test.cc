@@ -100,6 +100,12 @@ TEST_F(PublisherVerbs, BuildAndListBuilds) {
   EXPECT_TRUE(fs::exists(at("share/berth/builds/" + digest + "/layer.tar.zst")));
 }
 
+TEST_F(PublisherVerbs, OfferTheAppsThatWereBuiltHere) {
+  run({"build", at("site")});
+  EXPECT_EQ(run({"complete", "built-app", "w"}).out, "web\n");
+  EXPECT_EQ(run({"complete", "built-app", "x"}).out, "");
+}
+
 TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
   publish();
   const Ran second = run(release());
@@ -113,6 +119,16 @@ TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
   EXPECT_THAT(table.out, HasSubstr("qa"));
   EXPECT_THAT(table.out, HasSubstr("v2"));
   run({"releases", "other", "--repo", at("repo")}, 3);
+}
+
+TEST_F(PublisherVerbs, ShowWhatAReleaseConsistsOf) {
+  publish();
+  const Ran shown = run({"inspect", "web/production@v1", "--repo", at("repo"), "--files"});
+  for (const char* part :
+       {"process        web × 1: bin/server", "variable       GREETING=hello", "files for any", "0755           26 bin/server", "configuration"})
+    EXPECT_THAT(shown.out, HasSubstr(part));
+  EXPECT_EQ(text_of(document({"inspect", "web/production@v1", "--repo", at("repo")}), "release"), "v1");
+  EXPECT_THAT(run({"inspect", "web@v1", "--repo", at("repo")}, 2).err, HasSubstr("of which environment"));
 }
 
 TEST_F(PublisherVerbs, ReleaseAnOlderBuild) {

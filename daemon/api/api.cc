@@ -23,7 +23,8 @@ io::ServerReply no_route(const io::ServerRequest& request, const Unmatched& unma
 
 /// Changes are worth a line of the log at any time; who only looks is not.
 void log_call(const io::ServerRequest& request, const std::string& by, int status) {
-  const auto level = request.method == "GET" ? spdlog::level::debug : spdlog::level::info;
+  const bool looks = request.method == "GET" || request.method == "HEAD";
+  const auto level = looks ? spdlog::level::debug : spdlog::level::info;
   spdlog::log(level, "api: {} {:?} by {}: {}", request.method, request.path, by, status);
 }
 

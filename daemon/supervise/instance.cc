@@ -35,6 +35,12 @@ keeper::RestartWhen when_of(spec::Restart restart) {
   return keeper::RestartWhen::always;
 }
 
+/// Every start after the first, those that failed included.
+std::int64_t restarts_of(const keeper::State& state) {
+  const auto tries = state.starts + state.exits[static_cast<int>(keeper::Cause::not_started)];
+  return tries > 0 ? static_cast<std::int64_t>(tries) - 1 : 0;
+}
+
 }  // namespace
 
 Instance::Instance(boost::asio::any_io_executor executor, InstanceId its_id, const std::string& run_directory)
@@ -79,7 +85,7 @@ InstanceStatus status_of(const Instance& instance) {
                         .keeper_pid = last.keeper_pid,
                         .ready = instance.ready,
                         .not_ready = instance.not_ready,
-                        .restarts = last.starts > 0 ? static_cast<std::int64_t>(last.starts) - 1 : 0,
+                        .restarts = restarts_of(last),
                         .started_at = last.app_pid != 0 ? time_text(last.started_ms) : std::string(),
                         .exits_by_reason = count_exits(last),
                         .crash_loop = last.crash_loop != 0,

@@ -264,6 +264,7 @@ BERTH_CO_TEST(SupervisorProbes, LivenessAndRestartsWhatFails) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(ready(plan));
   const auto first = status(plan).pid;
+  plan.startup = spec::Probe{.kind = spec::ProbeKind::tcp, .period = 50ms, .failure_threshold = 1000};  // Python starts slowly
   plan.liveness = spec::Probe{.path = "/healthz", .period = 100ms, .failure_threshold = 2};
   CO_ASSERT(co_await supervisor->ensure(plan));
   std::ofstream(root / "sick").put('1');

@@ -55,7 +55,8 @@ class Authority {
   void issue(const std::string& name, const std::string& names, int days = 2,
              std::vector<std::string> key = {"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"}) {
     write(name + ".ext", names.empty() ? "basicConstraints=CA:FALSE\n" : "basicConstraints=CA:FALSE\nsubjectAltName=" + names + "\n");
-    std::vector<std::string> request{"openssl", "req", "-nodes", "-subj", "/CN=localhost", "-keyout", path(name + ".key"), "-out", path(name + ".csr")};
+    std::vector<std::string> request{"openssl", "req", "-nodes", "-subj", "/CN=localhost",
+                                     "-keyout", path(name + ".key"), "-out", path(name + ".csr")};
     request.insert(request.end(), key.begin(), key.end());
     run(std::move(request));
     run({"openssl", "x509", "-req", "-in", path(name + ".csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-days", std::to_string(days),

@@ -159,8 +159,8 @@ Error TlsLine::explain(int code) const {
     if (alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION)
       return {Errc::unreachable, "it offers no TLS 1.2 (only TLS 1.3?), and berth speaks TLS 1.2: enable that at the server"};
     if (alert == MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE)
-      return {Errc::unreachable, fmt::format("no cipher or kind of certificate in common (only TLS 1.3 or 1.1, or an Ed25519 certificate?): {}; or it "
-                                             "wants a client certificate", kSpeaks)};
+      return {Errc::unreachable, fmt::format("no cipher or kind of certificate in common (only TLS 1.3 or 1.1, or an Ed25519 certificate?): {}; "
+                                             "or it wants a client certificate", kSpeaks)};
     return {Errc::unreachable, fmt::format("it ended TLS by alert {}; if it asks for a client certificate, that is missing or refused", alert)};
   }
   if (code == MBEDTLS_ERR_SSL_CONN_EOF || code == 0)

@@ -135,6 +135,17 @@ TEST_F(MakeBuild, NamesTheSpecAndThePlaceInIt) {
   EXPECT_THAT(build("site", {.version = "1\n2"}), Refuses(Errc::usage, "version: must be one line"));
 }
 
+TEST_F(MakeBuild, DoesNotGiveTheKeysOfARepositoryAway) {
+  ASSERT_TRUE(trust::init_repository(at("site/repo"), at("site/repo-keys"), now));
+  EXPECT_THAT(build(), Refuses(Errc::usage, "repo-keys holds the private keys of a repository"));
+  fs::remove(at("site/repo-keys/root.pem"));
+  EXPECT_THAT(build(), Refuses(Errc::usage, "repo-keys holds the private keys"));
+  put("site/.berthignore", "/repo\n/repo-keys\n");
+  put("site/tls/root.pem", "a certificate of the app's own");
+  const auto made = build();
+  EXPECT_TRUE(made) << made.error().message;
+}
+
 TEST_F(MakeBuild, OfAnArchiveIsThatOfItsFolder) {
   const auto of_folder = build();
   const std::string tar = "tar -C " + at("").string() + " -czf " + at("site.tgz").string() + " site";

@@ -1,5 +1,7 @@
 #include "core/publish/make_build.h"
 
+#include <map>
+
 #include <fmt/core.h>
 
 #include "core/bundle/checks.h"
@@ -9,6 +11,7 @@
 #include "core/publish/commit.h"
 #include "core/publish/ignore_rules.h"
 #include "core/publish/platform.h"
+#include "core/trust/repository.h"
 
 namespace berth::publish {
 namespace {
@@ -77,6 +80,22 @@ Result<bundle::Tree> list(const fs::path& folder) {
   return bundle::list_tree(folder, {.leave_out = leave_out});
 }
 
+/// `berth build .` where `berth repo init ./repo` was called would give everybody the keys beside that repository.
+Result<void> check_no_keys(const std::vector<bundle::Entry>& entries) {
+  std::map<fs::path, int> keys_in;
+  for (const bundle::Entry& entry : entries) {
+    const fs::path path(entry.path);
+    for (const char* role : trust::kKeyRoles)
+      if (path.filename() == std::string(role) + ".pem") ++keys_in[path.parent_path()];
+  }
+  for (const auto& [folder, keys] : keys_in)
+    if (keys > 1)
+      return fail(Errc::usage, fmt::format("{} holds the private keys of a repository, which everybody who gets the build could sign with; move it "
+                                           "elsewhere, or leave it out with .berthignore",
+                                           folder.empty() ? "the folder itself" : folder.string()));
+  return {};
+}
+
 std::uint64_t count_files(const std::vector<bundle::Entry>& entries) {
   std::uint64_t files = 0;
   for (const bundle::Entry& entry : entries) files += entry.type == bundle::EntryType::file ? 1 : 0;
@@ -94,6 +113,7 @@ Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, co
               .created = trust::to_string(now)};
   BERTH_TRY(build.spec, read_spec(opened, source));
   BERTH_TRY(const bundle::Tree tree, list(opened.folder));
+  BERTH_CHECK(check_no_keys(tree.entries));
   BERTH_CHECK(check_commands(build.spec, tree.entries));
   build.platform = options.platform;
   if (build.platform.empty()) {

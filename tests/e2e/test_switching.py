@@ -64,6 +64,7 @@ class Switching:
 
     def test_a_killed_berthd_loses_no_request_no_process_and_no_log_line(self):
         self.repo.publish(sample_apps.testapp(self.folder / "ticker", "--lines", "200", app="ticker", routing=None, serve=False), files={})
+        self.repo.configure(files=sample_apps.nginx_files(self.routing))
         self.deploy(self.node, "v1", "ticker")
         before = {**self.node.pids(), **self.node.pids("ticker")}
         with Load(8080, self.folder, RATE) as load:

@@ -99,4 +99,20 @@ class RawPeer {
   std::thread thread_;
 };
 
+/// Says `first` to a connection and then holds it until the client closes.
+class Silent {
+ public:
+  explicit Silent(std::string first = {})
+      : peer_([this, first = std::move(first)](int connection) {
+          send_raw(connection, first);
+          read_raw(connection);
+          closed = true;
+        }) {}
+  std::uint16_t port() const { return peer_.port(); }
+  std::atomic<bool> closed{false};
+
+ private:
+  RawPeer peer_;
+};
+
 }  // namespace berth::io

@@ -1,4 +1,8 @@
 #include <fmt/core.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "daemon/route/port_owner.h"
 #include "daemon/route/router_fixture.h"
@@ -21,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Claims, testing::Values(spec::Routing::socket, s
 
 TEST_P(Claims, NameAnotherProgramThatListensThere) {
   for (const bool shared : {false, true}) {
-    for (const auto* address : {"::", "127.0.0.1"}) {
+    for (const std::string& address : {all_addresses(), std::string("127.0.0.1")}) {
       Fd listener = listen_at(address, port.port, shared);
       ASSERT_TRUE(listener);
       Server server(listener.get(), "foreign");
@@ -47,10 +51,10 @@ TEST_P(Claims, NameAnotherAppThatHasThePort) {
 
 TEST_P(Claims, KeepOtherProgramsFromThePort) {
   ASSERT_OK(claim(port));
-  EXPECT_FALSE(listen_at("::", port.port));
+  EXPECT_FALSE(listen_at(all_addresses(), port.port));
   EXPECT_FALSE(listen_at("127.0.0.1", port.port));
   ASSERT_OK(give_up(port));
-  EXPECT_TRUE(listen_at("::", port.port));
+  EXPECT_TRUE(listen_at(all_addresses(), port.port));
 }
 
 TEST_P(Claims, AreNeededToServe) {
@@ -59,6 +63,29 @@ TEST_P(Claims, AreNeededToServe) {
   EXPECT_EQ(served.error().code, Errc::internal);
   EXPECT_FALSE(router->listener(port, id("v1")));
   EXPECT_TRUE(give_up(port)) << "what is not claimed can be given up";
+}
+
+/// Runs in a process of its own: a berthd that may not touch the firewall claims a port. Tells by its exit status whether it was told what to do.
+[[noreturn]] void claim_without_rights(const std::filesystem::path& run, const Public& port) {
+  __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct rights[_LINUX_CAPABILITY_U32S_3]{};
+  ::syscall(SYS_capset, &head, rights);
+  io::Loop loop;
+  io::Pool pool(1);
+  Router router(loop.executor(), pool, run);
+  const auto claimed = io::on_loop(loop, router.claim(port));
+  const bool told = !claimed && claimed.error().code == Errc::usage && claimed.error().message.contains("CAP_NET_ADMIN; or use `socket`");
+  ::_exit(told ? 0 : 1);
+}
+
+class WithoutNftables : public RouterFixture {};
+
+TEST_F(WithoutNftables, SaysWhatToDoInstead) {
+  const pid_t berthd = ::fork();
+  if (berthd == 0) claim_without_rights(folder.path(), by(spec::Routing::port));
+  int status = -1;
+  ASSERT_EQ(::waitpid(berthd, &status, 0), berthd);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 class ChangeOfKind : public RouterFixture {};
@@ -75,7 +102,7 @@ TEST_F(ChangeOfKind, MovesAnAppFromOneRoutingToTheOtherAndBackUnderLoad) {
   load.await(50);
 
   ASSERT_OK(claim(by_port));
-  Server fresh_server(listen_at("::", 20001).get(), "v2");
+  Server fresh_server(listen_at(all_addresses(), 20001).get(), "v2");
   for (int round = 0; round < 5; ++round) {
     ASSERT_OK(serve(by_port, {fresh}));
     EXPECT_EQ(ask("127.0.0.1", 8080), "v2");
@@ -84,7 +111,7 @@ TEST_F(ChangeOfKind, MovesAnAppFromOneRoutingToTheOtherAndBackUnderLoad) {
     EXPECT_EQ(ask(probe.address, probe.port, probe.from_address), "v1") << "its probe is not redirected";
     load.await(50);
     ASSERT_OK(serve(by_socket, {old}));
-    EXPECT_EQ(ask("::1", 8080), "v1");
+    EXPECT_EQ(ask(another_loopback(), 8080), "v1");
     load.await(50);
   }
   ASSERT_OK(serve(by_port, {fresh}));

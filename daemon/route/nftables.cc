@@ -4,7 +4,11 @@
 #include <memory>
 
 #include <fmt/core.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
+#include <sys/socket.h>
+
+#include "core/files/fd.h"
 
 namespace berth::route {
 namespace {
@@ -25,12 +29,23 @@ std::string first_line(const char* text) {
   return line.empty() ? "nftables refused, and does not say why" : line;
 }
 
+/// libnftables ends the whole program when it gets no netlink socket, so it is not asked then.
+Result<void> can_open_netlink() {
+  const Fd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  const bool works = netlink && ::bind(netlink.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  if (!works) return fail_errno("nftables: open a netlink socket");
+  return {};
+}
+
 bool says_missing(const Error& error) { return error.message.find("No such file or directory") != std::string::npos; }
 
 }  // namespace
 
 Result<std::string> Nftables::run(const std::string& commands, bool json, bool only_check) {
   const std::scoped_lock lock(mutex_);
+  BERTH_CHECK(can_open_netlink());
   const Context context(::nft_ctx_new(NFT_CTX_DEFAULT));
   if (!context) return fail(Errc::io, "nftables: no netlink socket");
   ::nft_ctx_buffer_output(context.get());

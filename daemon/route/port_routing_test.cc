@@ -16,7 +16,7 @@ class PortRouting : public RouterFixture {
   };
 
   Instance start(const std::string& release, std::uint16_t private_port, int number = 1) const {
-    const Fd listener = listen_at("::", private_port);
+    const Fd listener = listen_at(all_addresses(), private_port);
     EXPECT_TRUE(listener) << private_port;
     Instance started{.backend = {.id = id(release, number), .private_port = private_port}};
     started.server = std::make_unique<Server>(listener.get(), release);
@@ -43,7 +43,7 @@ TEST_F(PortRouting, SwitchesUnderLoadWithoutAFailedConnection) {
     ASSERT_EQ(ask(probe.address, probe.port), release);
     ASSERT_OK(serve(port, {next.backend}));
     ASSERT_EQ(ask("127.0.0.1", port.port), release);
-    ASSERT_EQ(ask("::1", port.port), release);
+    ASSERT_EQ(ask(another_loopback(), port.port), release);
     stop(serving);
     serving = std::move(next);
     load.await(50);
@@ -149,12 +149,12 @@ TEST_F(PortRouting, ComesBackAfterAFlush) {
 
 TEST_F(PortRouting, CountsConnectionsByThePrivatePort) {
   ASSERT_OK(claim(port));
-  const Fd listener = listen_at("::", 20001);
+  const Fd listener = listen_at(all_addresses(), 20001);
   const Backend backend{.id = id("v1"), .private_port = 20001};
   ASSERT_OK(serve(port, {backend}));
   EXPECT_EQ(connections(port, backend, {}), 0);
   std::vector<std::thread> clients;
-  for (const auto* address : {"127.0.0.1", "::1"}) clients.emplace_back([address] { EXPECT_EQ(ask(address, 8080), "!closed without an answer"); });
+  for (const std::string& address : {std::string("127.0.0.1"), another_loopback()}) clients.emplace_back([address] { EXPECT_EQ(ask(address, 8080), "!closed without an answer"); });
   while (connections(port, backend, {}) < 2) std::this_thread::yield();
   Fd first(::accept(listener.get(), nullptr, nullptr));
   EXPECT_EQ(connections(port, backend, {}), 2) << "one accepted, one in the queue";

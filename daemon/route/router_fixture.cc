@@ -92,6 +92,9 @@ void Server::stop() {
   pid_ = -1;
 }
 
+std::string all_addresses() { return Fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) ? "::" : "0.0.0.0"; }
+std::string another_loopback() { return all_addresses() == "::" ? "::1" : "127.0.0.2"; }
+
 Fd listen_at(const std::string& address, std::uint16_t port, bool shared) {
   const Name name = name_of(address, port);
   Fd socket(::socket(name.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -110,9 +113,10 @@ void Load::ask_again_and_again(std::uint16_t port, int client) {
   std::map<std::string, int> mine;
   std::vector<std::string> failed;
   auto longest = io::Steady::duration::zero();
+  const std::string address = client % 2 == 0 ? "127.0.0.1" : another_loopback();
   while (!stop_) {
     const auto began = io::Steady::now();
-    const std::string answer = ask(client % 2 == 0 ? "127.0.0.1" : "::1", port);
+    const std::string answer = ask(address, port);
     if (answer.starts_with('!')) failed.push_back(answer);
     else ++mine[answer];
     ++total_;

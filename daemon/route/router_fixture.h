@@ -33,10 +33,14 @@ class Server {
   pid_t pid_ = -1;
 };
 
+/// "::" and "::1" where the machine has IPv6, and else what takes their place.
+std::string all_addresses();
+std::string another_loopback();
+
 /// A listening socket, not in any group. `address`: "::" is dual-stack.
 Fd listen_at(const std::string& address, std::uint16_t port, bool shared = false);
 
-/// Clients that connect again and again, over IPv4 and IPv6.
+/// Clients that connect again and again, over IPv4 and, where the machine has it, IPv6.
 class Load {
  public:
   explicit Load(std::uint16_t port, int clients = 4);

@@ -85,7 +85,7 @@ TEST_F(SocketRouting, LetsNobodyInWhileNothingServesAndEveryoneAfterwards) {
   ASSERT_OK(claim(port));
   Instance first = start("first"), second = start("second", 2);
   EXPECT_TRUE(ask("127.0.0.1", port.port, "", 300).starts_with("!connect"));
-  EXPECT_TRUE(ask("::1", port.port, "", 300).starts_with("!connect"));
+  EXPECT_TRUE(ask(another_loopback(), port.port, "", 300).starts_with("!connect"));
   EXPECT_EQ(probe(first), "first");
   ASSERT_OK(serve(port, {first.backend}));
   EXPECT_EQ(ask("127.0.0.1", port.port), "first");
@@ -162,7 +162,7 @@ TEST_F(SocketRouting, FindsTheOrderThoughAnAppEndedItsSocketItself) {
 TEST_F(SocketRouting, IsNotMisledByAStrangerInTheGroup) {
   ASSERT_OK(claim(port));
   Instance one = start("one", 1);
-  const Fd stranger = listen_at("::", port.port, true);
+  const Fd stranger = listen_at(all_addresses(), port.port, true);
   ASSERT_TRUE(stranger) << "another program of root";
   Instance two = start("two", 2);
   ASSERT_OK(serve(port, {two.backend}));
@@ -186,8 +186,8 @@ TEST_F(SocketRouting, CountsConnectionsInTheQueueAndInTheProcess) {
   const pid_t self = ::getpid();
   EXPECT_EQ(connections(port, {.id = quiet}, {self}), 0);
   const auto client = [&] {
-    Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in6 to{.sin6_family = AF_INET6, .sin6_port = htons(port.port), .sin6_addr = in6addr_loopback};
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(port.port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
     return socket;
   };
@@ -207,7 +207,7 @@ TEST_F(SocketRouting, CountsConnectionsInTheQueueAndInTheProcess) {
 }
 
 TEST_F(SocketRouting, TakesBackOnlyWhatListensOnThePort) {
-  const Fd elsewhere = listen_at("::", 9999, true);
+  const Fd elsewhere = listen_at(all_addresses(), 9999, true);
   const auto wrong = router->take_back(port, id("v1"), Fd(::dup(elsewhere.get())));
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, Errc::not_found);

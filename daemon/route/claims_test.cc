@@ -32,7 +32,8 @@ TEST_P(Claims, NameAnotherProgramThatListensThere) {
       listener.reset();
       const Error error = refusal(port);
       EXPECT_EQ(error.code, Errc::conflict);
-      EXPECT_NE(error.message.find(fmt::format("port 8080: daemon_route_te (pid {}) listens there", server.pid())), std::string::npos) << error.message;
+      const auto expected = fmt::format("port 8080: daemon_route_te (pid {}) listens there", server.pid());
+      EXPECT_NE(error.message.find(expected), std::string::npos) << error.message;
     }
   }
   ASSERT_OK(claim(port));

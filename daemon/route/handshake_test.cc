@@ -8,7 +8,8 @@ namespace {
 class LostAnswers {
  public:
   explicit LostAnswers(const Outside& outside) : enter_(fmt::format("nsenter -n -t {} nft ", outside.pid())) {
-    shell(enter_ + "'add table inet lost; add chain inet lost input { type filter hook input priority 0; }; add rule inet lost input tcp sport 8080 drop'");
+    shell(enter_ + "'add table inet lost; add chain inet lost input { type filter hook input priority 0; }; "
+                   "add rule inet lost input tcp sport 8080 drop'");
   }
   ~LostAnswers() { shell(enter_ + "delete table inet lost"); }
 

@@ -20,8 +20,8 @@ struct KnownSocket {
 };
 
 /// The listening sockets of this boot that are berth's, by SO_COOKIE (which the kernel never gives twice), in a file below `run`: after a restart
-/// they are still open in keepers and apps, and nothing else tells them from those of another program. Every change is on disk, though not synced, before
-/// it is made in the kernel: a power cut ends the sockets too.
+/// they are still open in keepers and apps, and nothing else tells them from those of another program. Every change is on disk, though not
+/// synced, before it is made in the kernel: a power cut ends the sockets too.
 class KnownSockets {
  public:
   /// Reads what an earlier berthd left. A file that cannot be read counts as empty.

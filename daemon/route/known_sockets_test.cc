@@ -48,7 +48,8 @@ TEST_F(KnownSocketsTest, SwitchWhoServesOfOnePortOnly) {
 }
 
 TEST_F(KnownSocketsTest, PassOverWhatIsMalformed) {
-  const auto sockets = parse_known_sockets("1 8080 serving\n\nnonsense\n2 80800 waiting\n3 8080 perhaps\n-4 8080 waiting\n5 81 waiting 6\n7 82 waiting");
+  const auto sockets = parse_known_sockets(
+      "1 8080 serving\n\nnonsense\n2 80800 waiting\n3 8080 perhaps\n-4 8080 waiting\n5 81 waiting 6\n7 82 waiting");
   EXPECT_EQ(sockets, (std::map<std::uint64_t, KnownSocket>{{1, {8080, true}}, {7, {82, false}}}));
 }
 

@@ -8,7 +8,8 @@
 
 namespace berth::route {
 
-/// A TCP socket of a public port's SO_REUSEPORT group: bound to all addresses, IPv6 and IPv4 where the machine has IPv6. It joins the group when it listens.
+/// A TCP socket of a public port's SO_REUSEPORT group: bound to all addresses, IPv6 and IPv4 where the machine has IPv6. It joins the group when
+/// it listens.
 class ListeningSocket {
  public:
   /// Bound, not yet listening. `Errc::conflict` when another program has the port to itself.

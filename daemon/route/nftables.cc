@@ -64,8 +64,8 @@ Result<void> Nftables::check() {
   const PortTable sample{.routes = {{1, {20000, 20001}}}, .closed = {20000}};
   auto able = run(to_nft(sample, true), false, true);
   if (able) return {};
-  return fail(Errc::usage, fmt::format("this machine cannot route by `port` ({}): load the kernel's nf_tables, nft_redir, nft_fib_inet and nft_numgen, "
-                                       "and run berthd with CAP_NET_ADMIN; or use `socket`, or the strategy `recreate` without a route",
+  return fail(Errc::usage, fmt::format("this machine cannot route by `port` ({}): load the kernel's nf_tables, nft_redir, nft_fib_inet and "
+                                       "nft_numgen, and run berthd with CAP_NET_ADMIN; or use `socket`, or the strategy `recreate` without a route",
                                        able.error().message));
 }
 

@@ -12,8 +12,8 @@
 
 namespace berth::route {
 
-/// Moves this thread, and those it makes from now on, to a network of their own, for tests: ports and nftables are then nobody else's. Ends the program where
-/// it cannot, since what follows would change the machine's.
+/// Moves this thread, and those it makes from now on, to a network of their own, for tests: ports and nftables are then nobody else's. Ends the
+/// program where it cannot, since what follows would change the machine's.
 struct OwnNetwork {
   OwnNetwork() {
     const bool moved = ::unshare(CLONE_NEWNET) == 0;

@@ -107,6 +107,23 @@ TEST_F(PortRouting, GoesOnOverRestartsOfBerthdAndDropsWhatNobodyClaims) {
   EXPECT_EQ(other_load.answers.count("two"), 1u);
 }
 
+TEST_F(PortRouting, GoesOnThoughAnotherProgramTookThePortWhileBerthdWasAway) {
+  ASSERT_OK(claim(port));
+  Instance one = start("one", 20001);
+  ASSERT_OK(serve(port, {one.backend}));
+  router.reset();
+  Fd squatter = listen_at(all_addresses(), port.port);
+  ASSERT_TRUE(squatter);
+  restart();
+  EXPECT_FALSE(claim(port));
+  ASSERT_OK(settle());
+  EXPECT_EQ(ask("127.0.0.1", port.port), "one") << "the app runs, and is served as it was";
+  squatter.reset();
+  ASSERT_OK(claim(port));
+  ASSERT_OK(give_up(port));
+  EXPECT_EQ(ask("127.0.0.1", port.port), "!connect: Connection refused");
+}
+
 TEST_F(PortRouting, ComesBackAfterAFlush) {
   ASSERT_OK(claim(port));
   Instance one = start("one", 20001);
@@ -119,7 +136,8 @@ TEST_F(PortRouting, ComesBackAfterAFlush) {
     repaired.notify();
   };
   bool ended = false;
-  boost::asio::co_spawn(loop.executor(), router->watch(on_repair), boost::asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr) { ended = true; }));
+  const auto note_end = [&ended](std::exception_ptr) { ended = true; };
+  boost::asio::co_spawn(loop.executor(), router->watch(on_repair), boost::asio::bind_cancellation_slot(cancel.slot(), note_end));
   const std::function<void(const std::string&)> damage = [&](const std::string& command) {
     const std::size_t before = told.size();
     loop.post([&] { shell(command); });
@@ -154,7 +172,9 @@ TEST_F(PortRouting, CountsConnectionsByThePrivatePort) {
   ASSERT_OK(serve(port, {backend}));
   EXPECT_EQ(connections(port, backend, {}), 0);
   std::vector<std::thread> clients;
-  for (const std::string& address : {std::string("127.0.0.1"), another_loopback()}) clients.emplace_back([address] { EXPECT_EQ(ask(address, 8080), "!closed without an answer"); });
+  for (const std::string& address : {std::string("127.0.0.1"), another_loopback()}) {
+    clients.emplace_back([address] { EXPECT_EQ(ask(address, 8080), "!closed without an answer"); });
+  }
   while (connections(port, backend, {}) < 2) std::this_thread::yield();
   Fd first(::accept(listener.get(), nullptr, nullptr));
   EXPECT_EQ(connections(port, backend, {}), 2) << "one accepted, one in the queue";

@@ -9,8 +9,8 @@
 namespace berth::route {
 namespace {
 
-/// `fib` keeps traffic that is forwarded to other hosts out of it, and the flags connections that began before the kernel tracked any: in the middle of
-/// one, a packet must not be sent elsewhere. The input chain lets through what was redirected, and loopback: probes.
+/// `fib` keeps traffic that is forwarded to other hosts out of it, and the flags connections that began before the kernel tracked any: in the
+/// middle of one, a packet must not be sent elsewhere. The input chain lets through what was redirected, and loopback: probes.
 constexpr const char* kFrame = R"(add table inet berth
 add chain inet berth public
 add chain inet berth prerouting {{ type nat hook prerouting priority dstnat; policy accept; }}

@@ -62,7 +62,8 @@ TEST_F(PortTableTest, LeavesForwardedTrafficAndProbesAlone) {
 }
 
 TEST_F(PortTableTest, PassesOverRulesThatAreNotOurs) {
-  const auto read = parse_table(R"({"nftables": [{"metainfo": {}}, 7, {"rule": {"chain": "public"}}, {"rule": {"chain": "public", "expr": [{"drop": null}]}},
+  const auto read = parse_table(R"({"nftables": [{"metainfo": {}}, 7, {"rule": {"chain": "public"}},
+    {"rule": {"chain": "public", "expr": [{"drop": null}]}},
     {"rule": {"chain": "other", "expr": [{"match": {"left": {"payload": {"field": "dport"}}, "right": 1}}, {"redirect": {"port": 2}}]}},
     {"rule": {"chain": "public", "expr": [{"match": {"left": {"payload": {"field": "dport"}}, "right": 80}}, {"redirect": {"port": 20001}}]}},
     {"rule": {"chain": "public", "expr": [{"match": {"left": {"payload": {"field": "dport"}}, "right": 70000}}, {"redirect": {"port": 20001}}]}},

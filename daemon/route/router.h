@@ -42,9 +42,9 @@ struct Backend {
 /// serve, and sends each instance's probe address to that instance alone. `port`: one nftables table, replaced in one call.
 /// For one event loop; what blocks goes to the pool.
 ///
-/// What the kernel has goes on while berthd is away. After a restart: `take_back` every socket that keepers held, those of instances that are to be stopped
-/// included; `claim`; `serve`; and when all is known, `settle`. Until a port is served or given up again, the kernel does with it what it did.
-/// An app may change how a port is reached: both kinds are claimed while it does, and the last `serve` of the port holds.
+/// What the kernel has goes on while berthd is away. After a restart: `take_back` every socket that keepers held, those of instances that are to
+/// be stopped included; `claim`; `serve`; and when all is known, `settle`. Until a port is served or given up again, the kernel does with it what
+/// it did. An app may change how a port is reached: both kinds are claimed while it does, and the last `serve` of the port holds.
 class Router {
  public:
   Router(boost::asio::any_io_executor executor, io::Pool& pool, std::filesystem::path run);
@@ -81,7 +81,7 @@ class Router {
   /// end at it. `pids`: its processes.
   boost::asio::awaitable<Result<int>> connections(Public port, Backend backend, std::vector<pid_t> pids);
 
-  /// After start-up: drops what an earlier berthd left for ports that nobody claimed.
+  /// After start-up: drops what an earlier berthd left for ports that nobody asked for. Where a claim failed, what it left goes on.
   boost::asio::awaitable<Result<void>> settle();
 
   /// Watches nftables and puts the table back when somebody flushed it; `on_repair` is told. Runs until cancelled.

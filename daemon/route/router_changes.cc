@@ -104,6 +104,7 @@ awaitable<Result<void>> Router::claim(Public port) {
       co_return fail(Errc::conflict, fmt::format("{}: the app {} has it already: give one of them another port", name_of(port), other.app));
     }
   }
+  if (port.kind == spec::Routing::port) state->asked_for.insert(port.port);
   auto able = co_await check_ability(state, port);
   if (!able) co_return pass(able.error(), name_of(port));
   auto reservation = co_await reserve(state, port.port);
@@ -135,6 +136,7 @@ awaitable<Result<void>> Router::give_up(Public port) {
   if (port.kind == spec::Routing::port && (was_current || !table_is_another_s)) {
     route.closed.clear();
     route.shielded.clear();
+    state->asked_for.erase(port.port);
     auto dropped = co_await drop_from_table(state, port.port);
     if (!dropped) co_return dropped;
   }
@@ -174,15 +176,8 @@ awaitable<Result<void>> Router::settle() {
   const auto state = state_;
   const Turn turn = co_await take_turn(state);
   std::set<std::uint64_t> cookies;
-  for (auto at = state->routes.begin(); at != state->routes.end();) {
-    Route& route = at->second;
-    if (route.claims.empty()) {
-      if (auto closed = route.sockets.close_all(); !closed) co_return closed;
-      at = state->routes.erase(at);
-      continue;
-    }
+  for (const auto& [number, route] : state->routes) {
     for (const std::uint64_t cookie : route.sockets.cookies()) cookies.insert(cookie);
-    ++at;
   }
   if (auto kept = state->known.keep_only(cookies); !kept) co_return kept;
 
@@ -190,11 +185,7 @@ awaitable<Result<void>> Router::settle() {
   if (!table && !state->port_works) co_return Result<void>();  // without nftables nothing is left of it
   if (!table) co_return std::unexpected(table.error());
   state->inherited_closed.clear();
-  std::erase_if(table->routes, [&](const auto& entry) {
-    const auto found = state->routes.find(entry.first);
-    return found == state->routes.end() ||
-           std::ranges::none_of(found->second.claims, [](const Public& claim) { return claim.kind == spec::Routing::port; });
-  });
+  std::erase_if(table->routes, [&](const auto& entry) { return !state->asked_for.contains(entry.first); });
   const bool nothing = table->routes.empty() && state->table->empty();
   if (nothing) co_return Result<void>();
   auto written = co_await write_table(state, std::move(*table));

@@ -45,6 +45,7 @@ struct Router::State {
   std::optional<PortTable> table;           ///< as the kernel has it; read when first needed
   std::optional<std::string> printed;       ///< how nftables prints what we wrote
   std::set<std::uint16_t> inherited_closed;  ///< by an earlier berthd, until all is settled
+  std::set<std::uint16_t> asked_for;         ///< ports that somebody claimed to be routed by `port`, in vain or not
   bool port_works = false;
 
   bool busy = false;  ///< one change at a time

@@ -9,7 +9,8 @@ constexpr Address kProbes = 0x7f800000, kProbesMask = 0xffc00000;   // 127.128.0
 constexpr Address kAsking = 0x7fc00000, kAskingMask = 0xffff0000;   // 127.192.0.0/16
 constexpr std::uint32_t kNobody = 0xffffffff;
 
-// Offsets for loads. At a group's program and a socket's filter the packet begins at the payload or the TCP header; these are relative to the IP header.
+// Offsets for loads. At a group's program and a socket's filter the packet begins at the payload or the TCP header; these are relative to the IP
+// header.
 constexpr auto kVersion = static_cast<std::uint32_t>(SKF_NET_OFF);
 constexpr auto kSource = static_cast<std::uint32_t>(SKF_NET_OFF + 12);
 constexpr auto kRandom = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM);

@@ -79,11 +79,6 @@ Result<void> SocketRoute::close(const InstanceId& id) {
   return selected;
 }
 
-Result<void> SocketRoute::close_all() {
-  while (!members_.empty()) BERTH_CHECK(close(InstanceId(members_.begin()->first)));
-  return {};
-}
-
 Result<void> SocketRoute::serve(const std::set<InstanceId>& ids) {
   forget_ended();
   std::set<std::uint64_t> cookies;

@@ -16,8 +16,9 @@ namespace berth::route {
 
 /// The listening sockets of one public port: which of them get connections, and which only their probes.
 ///
-/// Two things keep clients away from an instance that does not serve: the group's program does not pick it, and its own filter refuses their first packet.
-/// The program is what makes a switch atomic. The filters hold where the program names nobody, or a socket left while berthd was away.
+/// Two things keep clients away from an instance that does not serve: the group's program does not pick it, and its own filter refuses their
+/// first packet. The program is what makes a switch atomic. The filters hold where the program names nobody, or a socket left while berthd was
+/// away.
 class SocketRoute {
  public:
   SocketRoute(std::uint16_t port, KnownSockets& known) : port_(port), known_(known) {}
@@ -28,7 +29,6 @@ class SocketRoute {
   Result<void> take_back(const InstanceId& id, Fd socket);
   /// Ends it. Connections go on to those that serve.
   Result<void> close(const InstanceId& id);
-  Result<void> close_all();
 
   /// From now on these serve. Others are refused to new clients only by `shut_others`, which is to follow when no packet is under way any more.
   Result<void> serve(const std::set<InstanceId>& ids);

@@ -36,7 +36,8 @@ awaitable<Turn> take_turn(StatePtr state) {
 }
 
 void wait_for_packets_under_way() {
-  // The kernel works on packets inside RCU read sections, and this waits for a grace period. Where it is missing, the switch is only a little less clean.
+  // The kernel works on packets inside RCU read sections, and this waits for a grace period. Where it is missing, the switch is only a little
+  // less clean.
   static_cast<void>(::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
 }
 

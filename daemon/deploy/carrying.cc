@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
 #include "core/exit_code.h"
 #include "daemon/deploy/engine.h"
@@ -146,7 +147,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   auto committed = co_await commit(run, transition->effects);
   for (auto pause = 100ms; !committed && !decides && !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
     // The disk takes nothing: what runs goes on, and so does this when it can.
-    app->problem = committed.error().message;
+    note_problem(*app, committed.error().message);
     co_await io::sleep_for(pause);
     committed = co_await commit(run, transition->effects);
   }
@@ -159,6 +160,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     co_await move(app, run, Happening::failed);
     co_return;
   }
+  spdlog::info("{}@{}: {}{}{}", run->row.app, run->row.release, run->row.state, run->row.reason.empty() ? "" : ": ", run->row.reason);
   for (const Effect effect : transition->effects)
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
   if (is_terminal(run->position.state)) ++ended_[{app->name(), run->row.state}];

@@ -4,11 +4,14 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
 namespace berth::deploy {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr int kMostVisits = 2;  ///< threads of the pool that may wait for the repository at once
 
 awaitable<void> hold(std::shared_ptr<Engine> engine, awaitable<void> task) {
   co_await std::move(task);
@@ -24,7 +27,8 @@ Engine::Engine(Parts parts)
       supervisor_(parts.supervisor),
       router_(parts.router),
       repository_(parts.repository),
-      options_(std::move(parts.options)) {}
+      options_(std::move(parts.options)),
+      visits_(executor_, kMostVisits) {}
 
 void Engine::spawn(awaitable<void> task) {
   boost::asio::co_spawn(executor_, hold(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
@@ -105,6 +109,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   if (closed_) return;
   const AppPtr app = find(change.id.app);
   if (change.kind == Kind::exited || change.kind == Kind::gone) {
+    spdlog::info("{}: {}", to_string(change.id), change.exit ? change.exit->reason : change.reason);
     boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.exit ? change.exit->reason : change.reason}};
     if (change.exit) data["ran_ms"] = change.exit->ran.count();
     spawn(tell({.number = 0, .at = {}, .kind = change.kind == Kind::exited ? "instance.exit" : "keeper.gone", .app = change.id.app, .data = std::move(data)}));
@@ -125,6 +130,11 @@ void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
   const std::string what = change.exit ? change.exit->reason : change.reason;
   app.run->trouble = fmt::format("{} {}{} in its bake", to_string(id), change.kind == Kind::unready ? "was no longer ready: " : "", what);
   app.run->changed.notify();
+}
+
+void note_problem(App& app, std::string what) {
+  if (app.problem != what) spdlog::warn("{}: {}", app.name(), what);
+  app.problem = std::move(what);
 }
 
 store::Event deployment_event(const Run& run) {

@@ -13,6 +13,7 @@
 #include "daemon/deploy/app.h"
 #include "daemon/deploy/deployer.h"
 #include "daemon/deploy/run.h"
+#include "daemon/deploy/visits.h"
 
 namespace berth::deploy {
 
@@ -161,9 +162,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// First deployments of apps that the node does not know yet have one of these.
   std::map<std::string, AppPtr> newcomers_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
+  /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
+  Visits visits_;
   bool ready_ = false;
   bool closed_ = false;
 };
+
+/// What berthd could not do for the app: for `berth status`, and the log where it is new.
+void note_problem(App& app, std::string what);
 
 /// Public ports of a manifest's processes.
 std::set<route::Public> public_ports(const bundle::Manifest& manifest);

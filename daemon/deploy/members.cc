@@ -157,7 +157,7 @@ awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, mi
   co_await drain(app, ids, at_most);
   for (const InstanceId& id : ids) {
     const auto stopped = co_await supervisor_.stop(id);
-    if (!stopped && !closed_) app->problem = stopped.error().message;
+    if (!stopped && !closed_) note_problem(*app, stopped.error().message);
     if (closed_) co_return;
     const auto found = std::ranges::find(app->members, id, &Member::id);
     if (found == app->members.end()) continue;
@@ -171,7 +171,7 @@ awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, mi
       return store_.remove_instance(row);
     };
     const auto forgotten = co_await pool_.run(forget);
-    if (!forgotten) app->problem = forgotten.error().message;
+    if (!forgotten) note_problem(*app, forgotten.error().message);
     std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
   }
 }
@@ -214,7 +214,7 @@ awaitable<void> Engine::heal(AppPtr app) {
       app->problem.clear();
       break;
     }
-    app->problem = started.error().message;
+    note_problem(*app, started.error().message);
   }
   app->healing = false;
 }

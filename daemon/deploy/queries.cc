@@ -92,6 +92,7 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
     if (repository_ != nullptr) found.listed = repository_->list({});
     return found;
   };
+  const Visits::Visit visit = co_await visits_.begin();
   const auto found = co_await pool_.run(look);
   if (!found) co_return std::unexpected(found.error());
 
@@ -129,6 +130,7 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
 awaitable<Result<std::map<std::string, std::vector<std::string>>>> Engine::repository_apps() {
   if (repository_ == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
   const auto list = [this] { return repository_->list({}); };
+  const Visits::Visit visit = co_await visits_.begin();
   const auto listed = co_await pool_.run(list);
   if (!listed) co_return std::unexpected(listed.error());
   std::map<std::string, std::vector<std::string>> apps;

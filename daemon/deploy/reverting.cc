@@ -26,13 +26,13 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   auto ready = started;
   if (started) ready = co_await wait_ready(app, old, nullptr, (*manifest)->spec.deploy.ready_timeout);
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-  if (!ready) app->problem = fmt::format("{}@{}, to which it was gone back: {}", app->name(), old, ready.error().message);
+  if (!ready) note_problem(*app, fmt::format("{}@{}, to which it was gone back: {}", app->name(), old, ready.error().message));
 
   const std::vector<Effect> decision{Effect::decide_revert};
   put_detail(*run);
   auto committed = co_await commit(run, decision);
   for (auto pause = 100ms; !committed && !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
-    app->problem = committed.error().message;
+    note_problem(*app, committed.error().message);
     co_await io::sleep_for(pause);
     committed = co_await commit(run, decision);
   }

@@ -50,7 +50,7 @@ awaitable<void> Engine::give_up_unused(AppPtr app, ManifestPtr kept) {
   for (const route::Public& pub : claimed) {
     if (needed.contains(pub)) continue;
     const auto given = co_await router_.give_up(pub);
-    if (!given) app->problem = given.error().message;
+    if (!given) note_problem(*app, given.error().message);
     app->claimed.erase(pub);
   }
 }
@@ -84,7 +84,7 @@ awaitable<Result<void>> Engine::route(AppPtr app) {
   }
   app->routing = false;
   app->turn.notify();
-  if (!result) app->problem = result.error().message;
+  if (!result) note_problem(*app, result.error().message);
   co_return result;
 }
 

@@ -79,7 +79,7 @@ awaitable<Result<void>> Engine::load_app(store::AppRow row) {
   for (const Member& member : app->members) releases.insert(member.row.release);
   for (const std::string& release : releases) {
     const auto manifest = co_await manifest_of(app, release);
-    if (!manifest && release == app->row.active) app->problem = manifest.error().message;
+    if (!manifest && release == app->row.active) note_problem(*app, manifest.error().message);
   }
   co_return Result<void>();
 }
@@ -126,7 +126,7 @@ void Engine::take_over(std::vector<supervise::Supervisor::Found> found) {
     if (!pub || pub->kind != spec::Routing::socket) continue;
     for (auto& [name, socket] : one.sockets) {
       const auto taken = router_.take_back(*pub, one.id, std::move(socket));
-      if (!taken) app->problem = taken.error().message;
+      if (!taken) note_problem(*app, taken.error().message);
     }
   }
 }
@@ -144,7 +144,7 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     const bool starts = !app->row.stopped && !(run && starts_by_itself(*run));
     if (up && starts) up = co_await start_release(app, active);
     if (!up) {
-      app->problem = up.error().message;
+      note_problem(*app, up.error().message);
       if (!run) spawn(heal(app));
     }
     static_cast<void>(co_await route(app));

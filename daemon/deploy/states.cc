@@ -59,8 +59,12 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   if (repository_ == nullptr)
     co_return std::unexpected(about(*run, {Errc::not_found, "it is not on this node, and berthd.toml names no [repository] to fetch it from"}));
   const auto stop = run->stop.get_token();
+  std::optional<Visits::Visit> visit;
+  Visits::Visit begun = co_await visits_.begin();
+  visit.emplace(std::move(begun));
   const auto resolve = [this, row = run->row, stop] { return repository_->resolve(row.app, options_.node.environment, row.release, stop); };
   auto resolved = co_await pool_.run(resolve);
+  visit.reset();
   if (!resolved) co_return std::unexpected(about(*run, resolved.error()));
   run->row.manifest_sha256 = resolved->manifest_sha256;
   run->manifest = std::make_shared<const bundle::Manifest>(resolved->manifest);
@@ -92,6 +96,7 @@ awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) 
     for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
     return fetch::stage(*repository_, resolved, staging, options, run->progress, phase, stop);
   };
+  const Visits::Visit visit = co_await visits_.begin();
   auto staged = co_await pool_.run(work);
   run->staged = std::move(staged);
   run->changed.notify();

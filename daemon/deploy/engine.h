@@ -137,6 +137,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
   awaitable<Result<void>> may_deploy(DeployRequest request);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row);
+  awaitable<Result<std::string>> release_before(AppPtr app);
   std::pair<AppPtr, RunPtr> find_run(std::int64_t id) const;
   Result<void> nothing_under_way(const App& app, const std::string& what) const;
 

@@ -10,6 +10,8 @@ namespace {
 using namespace std::chrono_literals;
 using io::Steady;
 
+constexpr int kMostLookedAt = 1000;  ///< deployments of an app
+
 store::DeploymentRow new_row(const std::string& app, const std::string& release, std::string kind, const Asked& asked) {
   return {.app = app, .release = release, .kind = std::move(kind), .state = "queued", .by = asked.by, .why = asked.why, .created_at = store::now_text()};
 }
@@ -94,7 +96,7 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   }
   const bool already = under_way.empty() && holder->row.active == request.release && !holder->row.stopped;
   if (!already) co_return Known();
-  const auto list = [this, name = request.app] { return store_.deployments(name, 1000); };
+  const auto list = [this, name = request.app] { return store_.deployments(name, kMostLookedAt); };
   auto rows = co_await pool_.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   const auto made = std::ranges::find_if(*rows, [&](const store::DeploymentRow& row) { return row.release == request.release && row.decided; });
@@ -121,7 +123,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
                                                found->reason));
   }
   if (!app->row.held.empty() && !request.force) {
-    const auto look = [this, request] { return store_.deployments(request.app, 1000); };
+    const auto look = [this, request] { return store_.deployments(request.app, kMostLookedAt); };
     const auto rows = co_await pool_.run(look);
     if (!rows) co_return std::unexpected(rows.error());
     // A release that was never active here is a newer one, which ends the hold.
@@ -168,12 +170,35 @@ awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::Deploymen
   co_return status;
 }
 
+/// The release that was active before the present one, is on the node still, and is not rejected; empty where there is none.
+awaitable<Result<std::string>> Engine::release_before(AppPtr app) {
+  const auto look = [this, name = app->name(), active = app->row.active, previous = app->row.previous]() -> Result<std::string> {
+    BERTH_TRY(const auto rejected, store_.rejected(name));
+    BERTH_TRY(const auto slots, store_.slots(name));
+    BERTH_TRY(const auto deployments, store_.deployments(name, kMostLookedAt));
+    const auto will_do = [&](const std::string& release) {
+      return release != active && std::ranges::find(slots, release, &store::SlotRow::release) != slots.end() &&
+             std::ranges::find(rejected, release, &store::Store::Rejected::release) == rejected.end();
+    };
+    if (will_do(previous)) return previous;
+    const auto found = std::ranges::find_if(deployments, [&](const store::DeploymentRow& row) { return row.decided && will_do(row.release); });
+    return found == deployments.end() ? std::string() : found->release;
+  };
+  auto before = co_await pool_.run(look);
+  co_return before;
+}
+
 awaitable<Result<DeploymentStatus>> Engine::revert(std::string name, std::string to, Asked asked) {
   const auto found = known(name);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   if (auto free = nothing_under_way(*app, "reverting"); !free) co_return std::unexpected(free.error());
-  const std::string target = to.empty() ? app->row.previous : to;
+  std::string target = to;
+  if (target.empty()) {
+    auto before = co_await release_before(app);
+    if (!before) co_return std::unexpected(before.error());
+    target = std::move(*before);
+  }
   if (target.empty()) {
     co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
                                                 app->row.active.empty() ? "its first one" : app->row.active, name));

@@ -6,6 +6,7 @@ import unittest
 from lib import processes, sample_apps
 from lib.case import BerthCase
 from lib.load import one_request
+from lib.programs import SLOWNESS
 from lib.waiting import wait_until
 
 
@@ -189,6 +190,17 @@ class Lifecycle(BerthCase):
         self.assertServes("v1")
         self.assertIn("v3 loses sessions", self.node.berth("history", "web").out)
         self.node.berth("revert", "web", "--to", "v9", expect=3)
+
+    def test_revert_passes_over_what_is_rejected_and_goes_further_back(self):
+        self.publish(note="2")
+        self.publish("--exit-after", str(1500 * SLOWNESS), bake=f"{10 * SLOWNESS}s", note="3")
+        for release, code in (("v1", 0), ("v2", 0), ("v3", 5)):
+            self.deploy(self.node, release, "web", code)
+        self.node.berth("revert", "web")
+        self.assertServes("v1")
+        self.assertSays(self.node.berth("revert", "web", expect=3), "--to")
+        self.node.berth("revert", "web", "--to", "v2")
+        self.assertServes("v2")
 
     def test_old_slots_are_collected_and_pinned_ones_kept(self):
         for n in range(2, 8):

@@ -2,10 +2,12 @@
 
 set(BERTH_SANITIZE "" CACHE STRING "address, undefined, thread or empty")
 
+# ccache sees paths below the source folder as relative ones, so that every clone and work tree shares what it keeps.
 find_program(BERTH_CCACHE ccache)
 if(BERTH_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${BERTH_CCACHE}")
-  set(CMAKE_C_COMPILER_LAUNCHER "${BERTH_CCACHE}")
+  set(berth_launcher ${CMAKE_COMMAND} -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${BERTH_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${berth_launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${berth_launcher})
 endif()
 
 add_library(berth_flags INTERFACE)

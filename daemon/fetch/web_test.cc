@@ -1,0 +1,138 @@
+// The same over HTTP, from a web server that is not always good.
+
+#include <optional>
+
+#include <fmt/core.h>
+
+#include "core/io/raw_peer.h"
+#include "daemon/fetch/repository_fixture.h"
+
+namespace berth::fetch {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// A web server of a folder that knows ranges. What it is to do wrong at a path it does once.
+class WebServer {
+ public:
+  explicit WebServer(fs::path folder) : folder_(std::move(folder)), peer_([this](int connection) { answer(connection); }) {}
+
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", peer_.port()); }
+
+  struct Fault {
+    std::optional<std::size_t> cut_after{};  ///< bytes of the body, and then the end of the connection
+    std::optional<std::size_t> flip{};       ///< a byte of the file
+    bool ignore_range = false;
+  };
+  std::vector<Fault> faults;            ///< for the next requests of blobs over a MiB, one each
+  std::vector<std::string> spans;       ///< the range that each request for a blob over a MiB asked for
+
+ private:
+  void answer(int connection) {
+    const std::string head = io::read_head(connection);
+    const std::string path = head.substr(4, head.find(' ', 4) - 4);
+    auto file = files::read(folder_ / path.substr(1), 100u << 20);
+    if (!file) return io::send_raw(connection, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    Fault fault;
+    if (file->size() > bundle::kChunk && !faults.empty()) {
+      fault = faults.front();
+      faults.erase(faults.begin());
+    }
+    if (fault.flip) (*file)[*fault.flip] ^= 1;
+    send(connection, *file, from(head), fault);
+  }
+
+  std::size_t from(const std::string& head) const {
+    const auto range = head.find("range: bytes=");
+    return range == std::string::npos ? 0 : std::stoul(head.substr(range + 13));
+  }
+
+  void send(int connection, const std::string& file, std::size_t from, const Fault& fault) {
+    if (file.size() > bundle::kChunk) spans.push_back(std::to_string(from));
+    if (fault.ignore_range) from = 0;
+    std::string answer = from == 0 ? fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.size())
+                                   : fmt::format("HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {}-{}/{}\r\n\r\n",
+                                                 file.size() - from, from, file.size() - 1, file.size());
+    io::send_raw(connection, answer);
+    io::send_raw(connection, std::string_view(file).substr(from, fault.cut_after.value_or(file.size())));
+  }
+
+  fs::path folder_;
+  io::RawPeer peer_;
+};
+
+class WebRepository : public RepositoryFixture {
+ protected:
+  void SetUp() override {
+    if (::getuid() != 0) GTEST_SKIP() << "only root stages";
+    put(app / "bin/run", "#!/bin/sh\n", 0755);
+    std::string noise(3 * bundle::kChunk, '\0');
+    std::uint32_t state = 1;
+    for (char& byte : noise) byte = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+    put(app / "noise", noise);
+    layer = publish("v1").builds.at("any").layer;
+    ASSERT_GT(layer.blob.size, 2 * bundle::kChunk);
+  }
+
+  Result<Staged> stage_it() {
+    auto node = node_options();
+    node.url = server.url();
+    Repository repository(node);
+    auto resolved = repository.resolve("web", "production", "v1", {});
+    if (!resolved) return std::unexpected(resolved.error());
+    const fs::path staging = folder.path() / fmt::format("staging{}", ++count_);
+    fs::create_directories(staging);
+    Progress progress;
+    return stage(repository, *resolved, staging, {.worker_program = BERTH_UNPACK_PROGRAM, .reserve_bytes = 0}, progress, [](StagePhase) {}, {});
+  }
+
+  bundle::LayerRef layer;
+  WebServer server{repo};
+
+ private:
+  int count_ = 0;
+};
+
+TEST_F(WebRepository, IsStagedFrom) {
+  const auto staged = stage_it();
+  ASSERT_TRUE(staged) << staged.error().message;
+  EXPECT_THAT(server.spans, ElementsAre("0"));
+}
+
+TEST_F(WebRepository, GoesOnWhereTheConnectionBrokeWhetherTheServerKnowsRangesOrNot) {
+  server.faults = {{.cut_after = 1'600'000}};
+  const auto staged = stage_it();
+  ASSERT_TRUE(staged) << staged.error().message;
+  EXPECT_THAT(server.spans, ElementsAre("0", "1600000"));
+
+  server.faults = {{.cut_after = 1'600'000}, {.ignore_range = true}};
+  const auto again = stage_it();
+  EXPECT_TRUE(again) << again.error().message;
+}
+
+TEST_F(WebRepository, FetchesAWrongMebibyteAgain) {
+  server.faults = {{.flip = bundle::kChunk + 17}};
+  const auto staged = stage_it();
+  ASSERT_TRUE(staged) << staged.error().message;
+  EXPECT_THAT(server.spans, ElementsAre("0", std::to_string(bundle::kChunk)));
+}
+
+TEST_F(WebRepository, IsRefusedWhereABlobIsTruncatedOrGone) {
+  const std::string good = *files::read(blob(layer.blob), 100u << 20);
+  put(blob(layer.blob), good.substr(0, good.size() - 12));
+  const auto truncated = stage_it();
+  ASSERT_FALSE(truncated);
+  EXPECT_EQ(truncated.error().code, Errc::trust);
+  EXPECT_THAT(truncated.error().message, AllOf(HasSubstr("web/production@v1"), HasSubstr(layer.blob.sha256.substr(0, 12)), HasSubstr("12 bytes short")));
+  put(blob(layer.blob), good + "more");
+  EXPECT_FALSE(stage_it());
+  fs::remove(blob(layer.blob));
+  const auto gone = stage_it();
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace berth::fetch

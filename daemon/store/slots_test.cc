@@ -54,13 +54,13 @@ TEST_F(SlotsTest, CollectingRemovesFoldersAndRows) {
   must(store->ensure_app("web"));
   for (int i = 1; i <= 6; ++i) activate("web", "v" + std::to_string(i));
   ASSERT_TRUE(store->set_pinned("web", "v1", true, event("operator.pin", "web")));
-  const auto gone = must(store->collect("web", {"v2"}, 1));
+  const auto gone = must(store->collect("web", {"v2"}, 3));
   ASSERT_EQ(gone.size(), 1u);
   EXPECT_EQ(gone[0].release, "v3");
   EXPECT_FALSE(fs::exists(paths.slot("web", "v3")));
   EXPECT_FALSE(must(store->slot("web", "v3")));
   for (const char* kept : {"v1", "v2", "v4", "v5", "v6"}) EXPECT_TRUE(fs::exists(paths.slot("web", kept))) << kept;
-  EXPECT_TRUE(must(store->collect("web", {"v2"}, 1)).empty());
+  EXPECT_TRUE(must(store->collect("web", {"v2"}, 3)).empty());
 }
 
 TEST_F(SlotsTest, PinningWhatIsNotThereIsRefused) {

@@ -77,9 +77,9 @@ http {
 """
 
 
-def nginx_files(routing, port=8080):
-    """The configuration files of the nginx app, for `Repo.configure(files=…)`."""
-    listen = "${PORT}" if routing == "port" else f"[::]:{port} ipv6only=off"
+def nginx_files(routing, port=8080, ipv6=True):
+    """The configuration files of the nginx app, for `Repo.configure(files=…)`. `ipv6`: whether the node's kernel has it."""
+    listen = "${PORT}" if routing == "port" else f"[::]:{port} ipv6only=off" if ipv6 else str(port)
     return {"nginx.conf.tmpl": NGINX_CONF.replace("LISTEN", listen).replace("HTML", "html")}
 
 

@@ -63,22 +63,21 @@ class Power(unittest.TestCase):
         etc = self.tree / "usr/local/etc/berth"
         etc.mkdir(parents=True, exist_ok=True)
         (etc / "berthd.toml").write_text(CONFIG)
-        for name in ("wait-online.service", "job.service", "repository.service"):
+        for name in ("wait-online.service", "job.service", "repository.service", "state-disk.service"):
             shutil.copy(HERE / name, self.tree / "etc/systemd/system" / name)
         for name in ("wait-online", "job"):
             shutil.copy(HERE / name, self.tree / "usr/local/sbin" / name)
             (self.tree / "usr/local/sbin" / name).chmod(0o755)
         (self.tree / "etc/repository.conf").write_text(REPOSITORY_CONF)
-        (self.tree / "etc/fstab").write_text("/dev/ubda /var/lib/berth ext4 defaults 0 0\n")
         (self.tree / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
         (self.tree / "var/lib/berth").mkdir(parents=True, exist_ok=True)
         (self.tree / "out").mkdir()
-        for command in (["systemd-sysusers"], ["systemctl", "enable", "berthd.service", "wait-online.service", "job.service"]):
+        for command in (["systemd-sysusers"], ["systemctl", "enable", "berthd.service", "wait-online.service", "job.service", "state-disk.service"]):
             subprocess.run(["chroot", self.tree, *command], check=True, capture_output=True)
 
     def publish(self):
         repo = Repo(self.folder)
-        repo.configure(files=sample_apps.nginx_files("socket"))
+        repo.configure(files=sample_apps.nginx_files("socket", ipv6=False))
         repo.publish(sample_apps.nginx(self.folder / "site", routing="socket", bake="500ms"))
         repo.configure(files=sample_apps.redis_files(None))
         repo.publish(sample_apps.redis(self.folder / "cache", routing=None))
@@ -96,11 +95,11 @@ class Power(unittest.TestCase):
     def boot(self, stage):
         """Boots with /stage telling the job what to do."""
         (self.tree / "stage").write_text(stage)
-        self.console = open(self.folder / f"console-{stage}", "w")
-        self.uml = subprocess.Popen(
-            ["linux.uml", "rootfstype=hostfs", "root=/dev/root", f"rootflags={self.tree}", "rw", "mem=1G", "init=/lib/systemd/systemd",
-             "con=null", "con0=null,fd:1", "ssl=null", "systemd.unified_cgroup_hierarchy=1", f"ubda={self.disk}"],
-            stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, cwd=self.folder, start_new_session=True)
+        with open(self.folder / f"console-{stage}", "w") as console:
+            self.uml = subprocess.Popen(
+                ["linux.uml", "rootfstype=hostfs", "root=/dev/root", f"rootflags={self.tree}", "rw", "mem=1G", "init=/lib/systemd/systemd",
+                 "con=null", "con0=null,fd:1", "ssl=null", "systemd.unified_cgroup_hierarchy=1", f"ubda={self.disk}"],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=self.folder, start_new_session=True)
 
     def cut_power(self):
         if self.uml is not None:
@@ -111,7 +110,7 @@ class Power(unittest.TestCase):
             self.uml.wait()
             self.uml = None
 
-    def await_power_off(self, seconds=120):
+    def await_power_off(self, seconds=240):
         try:
             self.uml.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -145,7 +144,10 @@ class Power(unittest.TestCase):
         print(f"deployed and switched off after {time.monotonic() - began:.0f} s", flush=True)
 
         self.boot("after-power-off")
-        wait_until(lambda: (self.tree / "out/after-power-off.json").exists() or self.uml.poll() is not None, "the node is up again", 120, every=0.2)
+        try:
+            wait_until(lambda: (self.tree / "out/after-power-off.json").exists() or self.uml.poll() is not None, "the node is up again", 240, every=0.2)
+        except AssertionError as error:
+            self.fail(f"{error}\n{self.report()}")
         self.assertBothReadyBeforeTheNetwork("after-power-off")
         self.cut_power()
 

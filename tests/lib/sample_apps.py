@@ -138,6 +138,6 @@ bake = "{bake}"
 ready_timeout = "15s"
 """
     if not routing:
-        text = text.replace("tcp = true", f'exec = ["bin/redis-cli", "-p", "{port}", "ping"]')
+        text = text.replace("tcp = true", f'exec = ["bin/redis-cli", "-p", "{port}", "ping"]').replace('period = "100ms"', 'period = "1s"')
     tree = Tree(folder, app).program(os.path.realpath("/usr/bin/redis-server"), "redis-server").put("NOTE", note).spec(text)
     return tree if routing else tree.program("/usr/bin/redis-cli", "redis-cli")

@@ -1,9 +1,11 @@
 #include <fmt/core.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/files/files.h"
 #include "daemon/route/port_owner.h"
 #include "daemon/route/router_fixture.h"
 
@@ -68,6 +70,7 @@ TEST_P(Claims, AreNeededToServe) {
 
 /// Runs in a process of its own: a berthd that may not touch the firewall claims a port. Tells by its exit status whether it was told what to do.
 [[noreturn]] void claim_without_rights(const std::filesystem::path& run, const Public& port) {
+  if (::unshare(CLONE_NEWNET) != 0) ::_exit(1);
   __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct rights[_LINUX_CAPABILITY_U32S_3]{};
   ::syscall(SYS_capset, &head, rights);
@@ -79,11 +82,11 @@ TEST_P(Claims, AreNeededToServe) {
   ::_exit(told ? 0 : 1);
 }
 
-class WithoutNftables : public RouterFixture {};
-
-TEST_F(WithoutNftables, SaysWhatToDoInstead) {
+/// Without the fixture and its threads: what forks has one, or its child would inherit locks that nobody gives back.
+TEST(WithoutNftables, SaysWhatToDoInstead) {
+  const files::TemporaryDirectory folder;
   const pid_t berthd = ::fork();
-  if (berthd == 0) claim_without_rights(folder.path(), by(spec::Routing::port));
+  if (berthd == 0) claim_without_rights(folder.path(), {.app = "web", .process = "web", .port = 8080, .kind = spec::Routing::port});
   int status = -1;
   ASSERT_EQ(::waitpid(berthd, &status, 0), berthd);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -130,7 +130,8 @@ Result<std::vector<SlotRow>> Store::collect(const std::string& app, const std::v
   BERTH_TRY(const auto row, state_->app(app));
   if (!row) return fail(Errc::not_found, fmt::format("app {} is not on this node", app));
   BERTH_TRY(const auto all, state_->database.rows(std::string(kColumns) + "ORDER BY sequence DESC", read_slot, app));
-  auto collected = slots_to_collect(all, *row, in_use, keep);
+  BERTH_TRY(const auto rejected, state_->database.rows("SELECT release FROM rejected WHERE app = ?", [](const Statement& found) { return found.text(0); }, app));
+  auto collected = slots_to_collect(all, *row, in_use, rejected, keep);
   if (collected.empty()) return collected;
 
   std::vector<Event> events;

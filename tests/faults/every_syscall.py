@@ -9,6 +9,7 @@ Without --all a spread of N points is taken.
 """
 import argparse
 import collections
+import contextlib
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from lib.programs import INJECT, SLOWNESS
 from lib.repo import Repo
 
 PORT, SETTLE = 8080, 5.0
+UNREACHABLE = 6  # what berth ends with when berthd does not answer
 
 
 class Ground:
@@ -103,6 +105,10 @@ class Ground:
         while node.process.poll() is None and driver.poll() is None and time.monotonic() < end:
             time.sleep(0.005)
         self.arm.unlink()
+        if driver.poll() == UNREACHABLE:
+            # The connection was closed under the driver: berthd is dead, though its tracer may not have ended yet.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                node.process.wait(10 * SLOWNESS)
         killed = node.process.poll() is not None
         if not killed:
             ended = driver.wait(60 * SLOWNESS)

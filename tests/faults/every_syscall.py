@@ -3,9 +3,10 @@
 usage: every_syscall.py [--all] [--points N] [--what deploy|revert] [--routing port|socket] [--only NUMBER]
 
 First a run without a kill records the points: every durable call below the node's folders, and every call that others see (the route, a keeper,
-a new process), numbered over all threads of berthd. Then, for every point chosen, the same run is made from the same state and berthd is killed
-before the call is made; a new berthd starts, and faults/checker.py must find everything in agreement within 5 s.
-Without --all a spread of N points is taken.
+a new process), over all threads of berthd. Threads interleave otherwise in every run, so a point is named by what is called and which time of that
+it is, not by its place among all. Then, for every point chosen, the same run is made from the same state and berthd is killed before the call is
+made; a new berthd starts, and faults/checker.py must find everything in agreement within 5 s. A call that a run makes less often than the recorded
+one did is counted as not reached. Without --all a spread of N points is taken.
 """
 import argparse
 import collections
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 from pathlib import Path
 
 import checker
@@ -89,11 +91,12 @@ class Ground:
         subprocess.run(["cp", "-a", self.pristine, self.node.folder], check=True)
         self.node = self.make_node()
 
-    def run(self, kill=0):
-        """One deploy or revert under the injector. Returns whether berthd was killed."""
+    def run(self, kill=None):
+        """One deploy or revert under the injector, berthd killed at the point `kill` if given. Returns whether it was."""
         self.restore()
         node = self.node
-        node.prefix = [str(INJECT), "--arm", str(self.arm), "--trace", str(self.trace), "--kill", str(kill), "--below", str(node.folder), "--"]
+        at = ["--kill", str(kill.time), "--like", kill.pattern] if kill else []
+        node.prefix = [str(INJECT), "--arm", str(self.arm), "--trace", str(self.trace), *at, "--below", str(node.folder), "--"]
         node.environment = {"ASAN_OPTIONS": "detect_leaks=0"}
         node.start()
         node.prefix = []
@@ -134,12 +137,34 @@ class Ground:
         return [(int(line[0]), line[1], line[2]) for line in lines if len(line) == 3]
 
 
-def kind_of(text):
-    """A point's text without what differs from run to run."""
-    text = re.sub(r"/tmp/\S*?/|/run/t/\S*?/", "/", text)
-    text = re.sub(r"\b[0-9a-f]{16,}\b", "H", text)
-    text = re.sub(r"\.[A-Za-z0-9]{6}\b", ".X", text)
-    return re.sub(r"\d+", "#", text)
+class Point(typing.NamedTuple):
+    """A call of a run: the `time`-th one that `pattern` matches."""
+    pattern: str
+    time: int
+
+
+VARYING = re.compile(r"(?P<folder>/tmp/[^ /]*/|/run/t/[^ /]*/)|(?P<random>\.[A-Za-z0-9]{6}\b)|(?P<number>\b[0-9a-f]{16,}\b|\d+)")
+PATTERNS = {"folder": "/(tmp|run/t)/[^ /]*/", "random": "[.][A-Za-z0-9]{6}", "number": "[0-9a-f]+"}
+
+
+def pattern_of(text):
+    """An extended regular expression for this call in any run: without what differs from run to run, such as process ids."""
+    parts, end = [], 0
+    for varying in VARYING.finditer(text):
+        parts += [re.sub(r"([^A-Za-z0-9 /_:,-])", r"[\1]", text[end:varying.start()]), PATTERNS[varying.lastgroup]]
+        end = varying.end()
+    return "".join([*parts, re.sub(r"([^A-Za-z0-9 /_:,-])", r"[\1]", text[end:])])
+
+
+def points_of(trace):
+    """Every call of a recorded run as a point; calls that one pattern cannot tell apart are numbered together."""
+    seen = collections.Counter()
+    points = []
+    for _, _, text in trace:
+        pattern = pattern_of(text)
+        seen[pattern] += 1
+        points.append(Point(pattern, seen[pattern]))
+    return points
 
 
 def spread(total, count):
@@ -148,14 +173,13 @@ def spread(total, count):
     return sorted({1 + round(step * (total - 1) / (count - 1)) for step in range(count)})
 
 
-def try_point(ground, number):
-    """(outcome, the text of the point, seconds to settle, the release active then)."""
-    if not ground.run(kill=number):
-        return "not reached", "", 0, ""
-    where = ground.read_trace()[-1][2]
+def try_point(ground, point):
+    """(whether berthd was killed there, seconds to settle, the release active then)."""
+    if not ground.run(kill=point):
+        return False, 0, ""
     ground.serves_meanwhile()
     took, active = ground.recover()
-    return "killed", where, took, active
+    return True, took, active
 
 
 def examine(what, routing, options):
@@ -165,33 +189,31 @@ def examine(what, routing, options):
     try:
         ground.run()
         trace = ground.read_trace()
-        total = len(trace)
+        points = points_of(trace)
+        total = len(points)
         kinds = collections.Counter(point[1] for point in trace)
         numbers = [options.only] if options.only else spread(total, total if options.all else options.points)
         print(f"{what} by {routing}: {total} points in the trace ({dict(kinds)}); {len(numbers)} are tried", flush=True)
         if options.verbose:
             print("\n".join(f"  {number} {kind} {text}" for number, kind, text in trace))
-        failures, hit, times, outcomes, unreached = [], set(), [], collections.Counter(), 0
+        failures, unreached, times, outcomes = [], [], [], collections.Counter()
         for number in numbers:
             try:
-                outcome, where, took, active = try_point(ground, number)
+                killed, took, active = try_point(ground, points[number - 1])
             except AssertionError as error:
-                reached = ground.read_trace()
                 failures.append(number)
-                print(f"FAILED at point {number}: {reached[-1][1:] if reached else ''}\n{error}\n{ground.node.log_tail(60)}", flush=True)
+                print(f"FAILED at point {number}: {trace[number - 1][1:]}\n{error}\n{ground.node.log_tail(60)}", flush=True)
                 continue
-            if outcome == "not reached":
-                unreached += 1
+            if not killed:
+                unreached.append(points[number - 1])
                 continue
-            hit.add(kind_of(where))
             times.append(took)
             outcomes[active] += 1
-        missed = {kind_of(point[2]) for point in trace} - hit
-        print(f"{what} by {routing}: points in the trace {total}, killed {len(times) + len(failures)}, not reached {unreached}, "
-              f"failures {len(failures)}; kinds of points {len({kind_of(point[2]) for point in trace})}, of these not killed at {len(missed)}; "
-              f"active afterwards {dict(outcomes)}; in agreement after at most {max(times, default=0):.2f} s", flush=True)
-        if options.all and missed:
-            print("not killed at:\n  " + "\n  ".join(sorted(missed)))
+        print(f"{what} by {routing}: points in the trace {total}, tried {len(numbers)}, killed {len(times) + len(failures)}, "
+              f"not reached {len(unreached)}, failures {len(failures)}; active afterwards {dict(outcomes)}; "
+              f"in agreement after at most {max(times, default=0):.2f} s", flush=True)
+        for point in unreached:
+            print(f"  not reached: time {point.time} of {point.pattern}")
         return not failures and times
     finally:
         ground.end_everything()

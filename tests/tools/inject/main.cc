@@ -1,8 +1,9 @@
 // berth-inject: runs a program, numbers the system calls of all its threads at which a crash matters, and kills it at one of them.
 //
-// usage: berth-inject --arm FILE --trace FILE [--kill N] --below DIR… -- PROGRAM ARGUMENT…
+// usage: berth-inject --arm FILE --trace FILE [--kill N [--like REGEX]] --below DIR… -- PROGRAM ARGUMENT…
 // Numbers from 1, over all threads together, while FILE of --arm is there; processes that the program starts are left alone. Writes each point to
-// the trace: `N KIND TEXT`. At number N the whole program gets SIGKILL before the call is made, and the trace ends with `N killed`.
+// the trace: `N KIND TEXT`. At number N, or at the N-th point whose whole TEXT the (extended) REGEX matches, the whole program gets SIGKILL before
+// the call is made, and the trace ends with `N killed`.
 // Signals that come to berth-inject are passed on. Ends as the program did.
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -16,6 +17,8 @@
 #include <cstring>
 
 #include <fstream>
+#include <optional>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -28,12 +31,13 @@ pid_t program = 0;  // for the signal handler
 struct Options {
   std::string arm, trace;
   long kill = 0;
+  std::optional<std::regex> like;  ///< which points `kill` counts; all of them without it
   std::vector<std::string> below;
   char** command = nullptr;
 };
 
 [[noreturn]] void usage() {
-  std::fprintf(stderr, "usage: berth-inject --arm FILE --trace FILE [--kill N] --below DIR... -- PROGRAM ARGUMENT...\n");
+  std::fprintf(stderr, "usage: berth-inject --arm FILE --trace FILE [--kill N [--like REGEX]] --below DIR... -- PROGRAM ARGUMENT...\n");
   std::exit(64);
 }
 
@@ -45,6 +49,7 @@ Options read_options(int argc, char** argv) {
     if (name == "--arm") o.arm = value;
     else if (name == "--trace") o.trace = value;
     else if (name == "--kill") o.kill = std::stol(value);
+    else if (name == "--like") o.like.emplace(value, std::regex::extended);
     else if (name == "--below") o.below.push_back(value);
     else usage();
   }
@@ -124,7 +129,8 @@ class Injector {
     if (!point || access(options_.arm.c_str(), F_OK) != 0) return;
     ++count_;
     trace_ << count_ << (point->kind == inject::Kind::durable ? " durable " : " effect ") << point->text << std::endl;
-    if (count_ != options_.kill) return;
+    if (!options_.like || std::regex_match(point->text, *options_.like)) ++alike_;
+    if (alike_ != options_.kill) return;
     trace_ << count_ << " killed" << std::endl;
     kill(program, SIGKILL);
   }
@@ -133,7 +139,8 @@ class Injector {
 
   Options options_;
   std::ofstream trace_;
-  long count_ = 0;
+  long count_ = 0;  ///< points so far
+  long alike_ = 0;  ///< those of them that `kill` counts
   int ended_ = 0;
 };
 

@@ -1,10 +1,11 @@
-// Keys and signatures that `openssl` made: the kinds of keys berth verifies with, but does not sign with.
+// Keys and signatures that `openssl` made: berth must verify what others signed.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/crypto/keys.h"
 #include "core/crypto/openssl_fixture.h"
+#include "core/crypto/pem.h"
 #include "core/crypto/sha256.h"
 
 namespace berth::crypto {
@@ -39,6 +40,20 @@ TEST_F(ForeignKey, EcdsaVerifiesWhateverTheLengthOfItsSignature) {
   }
   EXPECT_FALSE(key->verifies("message", std::string(72, 'x')));
   EXPECT_FALSE(key->verifies("message", ""));
+}
+
+TEST(ForeignKeyVectors, EcdsaVerifiesWhicheverOfTheTwoValuesOfSWasWritten) {
+  const auto key = PublicKey::from_pem("-----BEGIN PUBLIC KEY-----\n"
+                                       "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExEK0k8nUCyDOupQkZmecFVoiMmFO\n"
+                                       "DWUXQcBWJcAIdyp3vOHluQXOlDkdqhC1yv148qpSu9+WSjpRa5viiA3HZA==\n"
+                                       "-----END PUBLIC KEY-----\n");
+  ASSERT_TRUE(key) << key.error().message;
+  const std::string r = "0220478dee50dfc412766548d79966a4ba5b2465e7153dcb3f28835e48851407545b";
+  const std::string low = "02202bb2aa29fc9b87a4fd3d501e4c1458ebb35596af4c6f05fb8cb846b9f7a86d75";
+  const std::string high = "022100d44d55d50364785c02c2afe1b3eba714099163fe5aa898896701840904bab7dc";
+  EXPECT_TRUE(key->verifies("message", *from_hex("3044" + r + low)));
+  EXPECT_TRUE(key->verifies("message", *from_hex("3045" + r + high)));
+  EXPECT_FALSE(key->verifies("message", *from_hex("3044" + low + r)));
 }
 
 TEST_F(ForeignKey, RsaPssVerifiesWithSaltsOfAnyLength) {
@@ -76,6 +91,18 @@ TEST_F(ForeignKey, KeepsItsPem) {
   const auto key = public_half();
   ASSERT_TRUE(key) << key.error().message;
   EXPECT_EQ(key->pem(), content("key.pub"));
+}
+
+TEST_F(ForeignKey, IsRefusedWhereSomethingFollowsIt) {
+  for (const char* make : {"openssl ecparam -name prime256v1 -genkey -noout -out key.pem", "openssl genpkey -algorithm ed25519 -out key.pem",
+                           "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem"}) {
+    run(make);
+    const auto key = public_half();
+    ASSERT_TRUE(key) << key.error().message;
+    const std::string der = from_pem("PUBLIC KEY", key->pem()).value();
+    EXPECT_EQ(PublicKey::from_der(der).value(), *key);
+    EXPECT_FALSE(PublicKey::from_der(der + "more"));
+  }
 }
 
 TEST_F(ForeignKey, IsRefusedWhereWeakOrUnknown) {

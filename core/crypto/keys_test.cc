@@ -89,11 +89,17 @@ TEST_F(SigningKeyFile, IsTakenFromOpenssl) {
 
 TEST_F(SigningKeyFile, SaysWhichFileIsMissingOrOfAnotherKind) {
   EXPECT_EQ(SigningKey::load(folder / "none.pem").error().code, Errc::not_found);
-  run("openssl ecparam -name prime256v1 -genkey -noout -out ec.pem && openssl pkcs8 -topk8 -nocrypt -in ec.pem -out key.pem && chmod 600 key.pem");
-  const auto key = SigningKey::load(folder / "key.pem");
-  ASSERT_FALSE(key);
-  EXPECT_EQ(key.error().code, Errc::usage);
-  EXPECT_THAT(key.error().message, testing::HasSubstr("key.pem: is not an Ed25519 key"));
+  for (const auto& [make, complaint] : {std::pair("ecparam -name secp384r1 -genkey -noout", "another curve than P-256"),
+                                        std::pair("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024", "1024 bits, not 2048 to 8192"),
+                                        std::pair("genpkey -algorithm x25519", "of a kind that berth does not know"),
+                                        std::pair("rand -base64 64", "is not a private key in PEM")}) {
+    run(std::string("umask 077; openssl ") + make + " >key.pem");
+    const auto key = SigningKey::load(folder / "key.pem");
+    ASSERT_FALSE(key) << make;
+    EXPECT_EQ(key.error().code, Errc::usage);
+    EXPECT_THAT(key.error().message, testing::HasSubstr("key.pem: "));
+    EXPECT_THAT(key.error().message, testing::HasSubstr(complaint));
+  }
 }
 
 }  // namespace

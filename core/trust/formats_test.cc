@@ -151,9 +151,11 @@ TEST_F(ForeignSignatures, OfEcdsaAndRsaKeysCount) {
 }
 
 TEST(KeyObject, IsReadBackAndNamedByTheHashOfAllItsMembers) {
-  const auto key = crypto::SigningKey::generate();
-  json::object listed = key_object(key.public_key());
-  EXPECT_EQ(read_key(listed), key.public_key());
+  for (const auto type : {crypto::KeyType::ed25519, crypto::KeyType::ecdsa_p256, crypto::KeyType::rsa}) {
+    const auto key = crypto::SigningKey::generate(type);
+    EXPECT_EQ(read_key(key_object(key.public_key())), key.public_key());
+  }
+  json::object listed = key_object(crypto::SigningKey::generate().public_key());
   const std::string id = keyid(listed);
   EXPECT_EQ(id.size(), 64u);
   listed["x"] = "y";

@@ -12,6 +12,10 @@ std::optional<crypto::PublicKey> pem_key(const std::string& pem, crypto::KeyType
   return std::move(*key);
 }
 
+json::object listed_key(const char* type, const char* scheme, std::string text) {
+  return {{"keytype", type}, {"scheme", scheme}, {"keyval", {{"public", std::move(text)}}}};
+}
+
 std::optional<crypto::PublicKey> ed25519_key(const std::string& hex) {
   const auto bytes = crypto::from_hex(hex);
   if (!bytes) return std::nullopt;
@@ -39,7 +43,12 @@ std::optional<crypto::PublicKey> read_key(const json::value& key) {
 }
 
 json::object key_object(const crypto::PublicKey& key) {
-  return {{"keytype", "ed25519"}, {"scheme", "ed25519"}, {"keyval", {{"public", crypto::to_hex(key.bytes())}}}};
+  switch (key.type()) {
+    case crypto::KeyType::ecdsa_p256: return listed_key("ecdsa", "ecdsa-sha2-nistp256", key.pem());
+    case crypto::KeyType::rsa: return listed_key("rsa", "rsassa-pss-sha256", key.pem());
+    case crypto::KeyType::ed25519: break;
+  }
+  return listed_key("ed25519", "ed25519", crypto::to_hex(key.bytes()));
 }
 
 std::string keyid(const json::object& key) {

@@ -12,7 +12,7 @@ namespace berth::trust {
 /// may be listed, its signatures just do not count.
 std::optional<crypto::PublicKey> read_key(const json::value& key);
 
-/// How metadata lists an Ed25519 key.
+/// How metadata lists a key.
 json::object key_object(const crypto::PublicKey& key);
 
 /// SHA-256 over the canonical form of the whole object.

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/files/files.h"
@@ -40,6 +41,18 @@ std::string link_target(int folder, const std::string& name) {
   char target[PATH_MAX];
   const ssize_t size = ::readlinkat(folder, name.c_str(), target, sizeof target);
   return size < 0 ? std::string() : std::string(target, static_cast<std::size_t>(size));
+}
+
+/// The first extended attribute that somebody set: capabilities, an access list, anything but the kernel's own labels. Empty: there is none.
+std::string set_attribute(int fd) {
+  char names[4096];
+  const ssize_t size = ::flistxattr(fd, names, sizeof names);
+  if (size < 0) return errno == ENOTSUP ? "" : "?";  // more of them than fit: not the kernel's
+  for (std::string_view rest(names, static_cast<std::size_t>(size)); !rest.empty(); rest.remove_prefix(rest.find('\0') + 1)) {
+    const std::string_view name = rest.substr(0, rest.find('\0'));
+    if (!name.starts_with("security.") || name == "security.capability") return std::string(name);
+  }
+  return {};
 }
 
 /// Goes through the tree by descriptors, so that no link in it is ever followed.
@@ -103,6 +116,7 @@ class TakeOver {
     const int flags = wanted->type == EntryType::directory ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_NONBLOCK;
     auto opened = files::open_below(folder_fd, name, flags);
     if (!opened) return pass(std::move(opened.error()), path);
+    if (const std::string set = set_attribute(opened->get()); !set.empty()) return refuse(path, fmt::format("has the extended attribute '{}'", set));
     if (wanted->type == EntryType::directory) return folder(std::move(*opened), path);
     if (::fchown(opened->get(), 0, 0) != 0 || ::fchmod(opened->get(), sealed_mode(wanted->mode)) != 0) return fail_errno("seal " + path);
     return {};
@@ -115,8 +129,9 @@ class TakeOver {
     if (is.st_uid != worker_) return refuse(wanted.path, fmt::format("is of user {}, not of the worker that made it", is.st_uid));
     if (wanted.type != EntryType::symlink && mode != wanted.mode)
       return refuse(wanted.path, fmt::format("has mode {:04o}, not {:04o}", mode, wanted.mode));
-    if (wanted.type != EntryType::file) return {};
-    if (is.st_nlink != 1) return refuse(wanted.path, fmt::format("has {} links: a file that was unpacked has one", is.st_nlink));
+    if (wanted.type == EntryType::directory) return {};
+    if (is.st_nlink != 1) return refuse(wanted.path, fmt::format("has {} links: what was unpacked has one", is.st_nlink));
+    if (wanted.type == EntryType::symlink) return {};
     if (linked_.contains(wanted.path)) return refuse(wanted.path, "was not to be unpacked");
     if (static_cast<std::uint64_t>(is.st_size) != wanted.size)
       return refuse(wanted.path, fmt::format("has {} bytes, not {}", is.st_size, wanted.size));

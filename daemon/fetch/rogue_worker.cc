@@ -10,16 +10,14 @@
 #include <string>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/files/files.h"
+#include "daemon/fetch/rogue_attempts.h"
 #include "daemon/unpack/job.h"
 #include "daemon/unpack/sandbox.h"
 
@@ -46,13 +44,26 @@ long grab_memory(std::size_t bytes) {
   return memory == MAP_FAILED ? -1 : 0;
 }
 
-long make_code() { return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0; }
-
-/// A child that outlives its parent, if it may.
-long leave_a_child() {
+/// Leaves a child that holds a file open and locked, to write to it when nobody looks any more. Returns once it does.
+long keep_open(const std::string& path) {
+  int ready[2];
+  if (::pipe(ready) != 0) return -1;
   const pid_t child = ::fork();
-  if (child != 0) return child;
-  for (;;) ::pause();
+  if (child == 0) {
+    const auto file = berth::files::open_below(kTarget, path, O_WRONLY | O_CREAT, 0644);
+    const bool locked = file && ::flock(file->get(), LOCK_EX) == 0;
+    if (::write(ready[1], locked ? "+" : "-", 1) != 1) ::_exit(1);
+    for (;;) ::pause();
+  }
+  char answer = '-';
+  return child > 0 && ::read(ready[0], &answer, 1) == 1 && answer == '+' ? 0 : -1;
+}
+
+/// More descriptors than it should have.
+long open_many() {
+  for (int count = 0; count < 64; ++count)
+    if (::dup(kBlob) < 0) return -1;
+  return 0;
 }
 
 long obey(const std::string& order, std::istream& line) {
@@ -64,20 +75,9 @@ long obey(const std::string& order, std::istream& line) {
   if (order == "folder") return ::mkdirat(kTarget, first.c_str(), mode());
   if (order == "symlink") return ::symlinkat(second.c_str(), kTarget, first.c_str());
   if (order == "link") return ::linkat(kTarget, first.c_str(), kTarget, second.c_str(), 0);
-  if (order == "pipe") return ::mkfifoat(kTarget, first.c_str(), 0644);
-  if (order == "device") return ::mknodat(kTarget, first.c_str(), S_IFCHR | 0666, 0x103);
-  if (order == "xattr") return ::fsetxattr(kTarget, "user.berth", "x", 1, 0);
-  if (order == "read") return ::open(first.c_str(), O_RDONLY | O_CLOEXEC);
-  if (order == "create") return ::open(first.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (order == "above") return ::openat(kTarget, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (order == "socket") return ::socket(AF_INET, SOCK_STREAM, 0);
-  if (order == "fork") return leave_a_child();
-  if (order == "kill") return ::kill(std::atoi(first.c_str()), 0);
-  if (order == "trace") return ::ptrace(PTRACE_ATTACH, std::atoi(first.c_str()), nullptr, nullptr);
-  if (order == "become_root") return ::syscall(SYS_setuid, 0);
-  if (order == "mount") return ::syscall(SYS_unshare, 0x10000000);  // a user namespace, the usual first step
+  if (order == "keep_open") return keep_open(first);
+  if (order == "open_many") return open_many();
   if (order == "memory") return grab_memory(std::strtoull(first.c_str(), nullptr, 10));
-  if (order == "code") return make_code();
   if (order == "say") return ::write(kWords, "\x1b[2J\xff\nmore", 10);
   if (order == "progress") return ::write(kProgress, "..", 2);
   if (order == "spin") {
@@ -92,6 +92,7 @@ long obey(const std::string& order, std::istream& line) {
     for (;;) ::syscall(SYS_futex, &word, 0 /* FUTEX_WAIT */, 0, nullptr, nullptr, 0);
   }
   if (order == "exit") ::_exit(std::atoi(first.c_str()));
+  if (const auto tried = berth::fetch::attempt(order, first)) return *tried;
   errno = EINVAL;
   return -1;
 }

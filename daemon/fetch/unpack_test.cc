@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "daemon/fetch/layer_fixture.h"
 #include "daemon/fetch/unpack_layer.h"
@@ -216,6 +217,18 @@ TEST_F(TakenOverWorker, CannotLeaveOtherModesTypesOrLinks) {
   expect_refused(obeying("file a 0644 1234\npipe b\n"), "b", "a device, pipe or socket, not a file");
   expect_refused(obeying("file a 0644 1234\nsymlink b a\n"), "b", "a link, not a file");
   expect_refused(obeying("file a 0644 1234\nfolder b 0755\n"), "b", "a folder, not a file");
+}
+
+TEST_F(TakenOverWorker, CannotLeaveALinkTwice) {
+  expected = {link_entry("a", "c"), link_entry("b", "c"), file_entry("c", "1234")};
+  expect_refused(obeying("file c 0644 1234\nsymlink a c\nlink a b\n"), "", "2 links");
+}
+
+TEST_F(TakenOverWorker, CannotLeaveExtendedAttributes) {
+  if (::setxattr(folder.path().c_str(), "user.berth", "x", 1, 0) != 0) GTEST_SKIP() << "the file system has none";
+  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nattribute b\n"), "b", "extended attribute 'user.berth'");
+  const auto harmless = obeying("file a 0644 1234\nfile b 0644 1234\ncapabilities b\n");
+  EXPECT_TRUE(harmless) << "a worker may not even set capabilities: " << harmless.error().message;
 }
 
 TEST_F(TakenOverWorker, CannotMakeWhatBerthdLinks) {

@@ -18,6 +18,7 @@ struct WorkerLimits {
   std::uint64_t memory = 96u << 20;  ///< address space; a decoder's window takes 8 MiB of it
   std::uint64_t file_size = 0;       ///< of each file it writes
   std::uint64_t cpu_seconds = 60;
+  std::uint64_t processes = 0;       ///< that it may start
 };
 
 /// How a worker is started. The descriptors stay the caller's.

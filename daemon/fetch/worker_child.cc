@@ -103,7 +103,7 @@ void be_expendable() {
   if (!kSanitized) require(::chroot(".") == 0, "see its folder only");
   set_limits(spec.limits);
   drop_privileges(spec.uid, spec.gid);
-  limit(RLIMIT_NPROC, 0);
+  limit(RLIMIT_NPROC, spec.limits.processes);
   // After the change of user, which resets it. A parent that is gone by now is seen by the first write of progress.
   require(::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "be tied to berthd");
   reset_signals();

@@ -44,6 +44,7 @@ struct Client::State {
   std::function<WallTime()> now;
   std::optional<TrustedSet> set{};
   bool ready = false;    ///< a refresh or load_local succeeded
+  WallTime start{};      ///< of the refresh: the time that every expiry is held against, however long it takes (5.1)
   bool offline = false;  ///< ask nobody, and take what is held, expired or not
 
   Result<void> load_root();
@@ -96,25 +97,26 @@ Result<void> Client::State::update_roots() {
     BERTH_CHECK(set->next_root(*bytes));
     BERTH_CHECK(folder.keep("root", *bytes));
   }
-  return set->check_root_expiry(now());
+  return set->check_root_expiry(start);
 }
 
 void Client::State::recall_timestamp_and_snapshot() {
-  if (const auto bytes = folder.read("timestamp")) set->recall_timestamp(*bytes);
-  if (const auto bytes = folder.read("snapshot")) set->recall_snapshot(*bytes);
+  const auto timestamp = folder.read("timestamp");
+  const auto snapshot = folder.read("snapshot");
+  set->recall(timestamp ? &*timestamp : nullptr, snapshot ? &*snapshot : nullptr);
 }
 
 Result<void> Client::State::update_timestamp() {
   BERTH_TRY(const std::string bytes, remote.get("timestamp.json", kMostTimestamp));
-  BERTH_TRY(const bool newer, set->update_timestamp(bytes, now()));
+  BERTH_TRY(const bool newer, set->update_timestamp(bytes, start));
   return newer ? folder.keep("timestamp", bytes) : Result<void>();
 }
 
 Result<void> Client::State::update_snapshot() {
-  if (set->recalled_snapshot_is_current(now())) return {};
+  if (set->recalled_snapshot_is_current(start)) return {};
   const FileInfo& listed = set->listed_snapshot();
   BERTH_TRY(const std::string bytes, remote.get(remote_name("snapshot", listed.version), most_of(listed, kMostSnapshot)));
-  BERTH_CHECK(set->update_snapshot(bytes, now()));
+  BERTH_CHECK(set->update_snapshot(bytes, start));
   return folder.keep("snapshot", bytes);
 }
 
@@ -132,7 +134,7 @@ Result<void> Client::State::load_role(const std::string& name, const RoleKeys& k
     BERTH_CHECK(bytes);
     return set->recall_targets(name, keys, *bytes);
   }
-  if (bytes && set->update_targets(name, keys, *bytes, now())) return {};
+  if (bytes && set->update_targets(name, keys, *bytes, start)) return {};
   return fetch_role(name, keys);
 }
 
@@ -140,7 +142,7 @@ Result<void> Client::State::fetch_role(const std::string& name, const RoleKeys& 
   const FileInfo* listed = set->listed_role(name);
   if (listed == nullptr) return fail(Errc::trust, fmt::format("role '{}': snapshot.json does not list it; it was never published, or withdrawn", name));
   BERTH_TRY(const std::string bytes, remote.get(remote_name(name, listed->version), most_of(*listed, kMostTargets)));
-  BERTH_CHECK(set->update_targets(name, keys, bytes, now()));
+  BERTH_CHECK(set->update_targets(name, keys, bytes, start));
   return folder.keep(name, bytes);
 }
 
@@ -158,6 +160,7 @@ Result<void> Client::init(std::string_view root) {
 
 Result<void> Client::refresh() {
   state_->offline = false;
+  state_->start = state_->now();
   BERTH_CHECK(state_->load_root());
   BERTH_CHECK(state_->update_roots());
   state_->recall_timestamp_and_snapshot();

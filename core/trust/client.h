@@ -33,7 +33,7 @@ struct RoleState {
 /// Everything it accepts lies in `metadata` as received, `<role>.json`, written as soon as it is verified.
 class Client {
  public:
-  /// `now` is asked for every expiry check.
+  /// `now` is asked once at the start of a refresh. What it says holds for that refresh and the lookups after it.
   Client(std::filesystem::path metadata, Remote& metadata_remote, std::function<WallTime()> now);
   ~Client();
 

@@ -9,6 +9,17 @@ namespace {
 
 bool is_web(std::string_view location) { return location.starts_with("http://") || location.starts_with("https://"); }
 
+/// A target's name may have what would end a URL's path. Other bytes that no URL has are encoded where it is asked for.
+std::string within_path(std::string_view path) {
+  std::string result;
+  for (const char c : path) {
+    if (c == '?') result += "%3F";
+    else if (c == '#') result += "%23";
+    else result += c;
+  }
+  return result;
+}
+
 std::string with_slash(std::string base) {
   if (!base.ends_with('/')) base += '/';
   return base;
@@ -20,7 +31,7 @@ HttpRemote::HttpRemote(std::string base, io::FetchOptions options, std::stop_tok
     : base_(with_slash(std::move(base))), options_(std::move(options)), stop_(std::move(stop)) {}
 
 Result<std::string> HttpRemote::get(std::string_view path, std::uint64_t most) {
-  const std::string url = base_ + std::string(path);
+  const std::string url = base_ + within_path(path);
   io::FetchOptions options = options_;
   options.from = 0;
   options.most = most;

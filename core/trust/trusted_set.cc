@@ -27,6 +27,25 @@ Result<Parsed> open_verified(std::string_view bytes, const RoleKeys& keys, std::
   return parse(envelope.content, where);
 }
 
+/// A file from disk.
+template <class Parsed>
+struct Kept {
+  std::optional<Parsed> file;
+  bool rotated = false;  ///< other keys signed it
+};
+
+/// A damaged file is as good as none.
+template <class Parsed>
+Kept<Parsed> read_kept(const std::string* bytes, const RoleKeys& keys, Result<Parsed> (*parse)(const json::value&, std::string_view)) {
+  if (bytes == nullptr) return {};
+  const auto envelope = open_envelope(*bytes, "");
+  if (!envelope) return {};
+  if (!verify(*envelope, keys, "")) return {.file = {}, .rotated = true};
+  auto parsed = parse(envelope->content, "");
+  if (!parsed) return {};
+  return {.file = std::move(*parsed)};
+}
+
 /// 5.5.5: every role of the snapshot before is still there, none of them older.
 Result<void> check_rollback(const Snapshot& before, const Snapshot& after) {
   for (const auto& [role, info] : before.roles) {
@@ -62,12 +81,12 @@ Result<void> TrustedSet::next_root(std::string_view bytes) {
 
 Result<void> TrustedSet::check_root_expiry(WallTime now) const { return check_expiry(root_.issue, now, "root.json"); }
 
-void TrustedSet::recall_timestamp(std::string_view bytes) {
-  if (auto held = open_verified(bytes, root_.timestamp, where_of("timestamp"), parse_timestamp)) timestamp_ = std::move(*held);
-}
-
-void TrustedSet::recall_snapshot(std::string_view bytes) {
-  if (auto held = open_verified(bytes, root_.snapshot, where_of("snapshot"), parse_snapshot)) snapshot_ = std::move(*held);
+void TrustedSet::recall(const std::string* timestamp, const std::string* snapshot) {
+  auto held_timestamp = read_kept(timestamp, root_.timestamp, parse_timestamp);
+  auto held_snapshot = read_kept(snapshot, root_.snapshot, parse_snapshot);
+  if (held_timestamp.rotated || held_snapshot.rotated) return;
+  timestamp_ = std::move(held_timestamp.file);
+  snapshot_ = std::move(held_snapshot.file);
 }
 
 Result<bool> TrustedSet::update_timestamp(std::string_view bytes, WallTime now) {

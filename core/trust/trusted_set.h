@@ -26,10 +26,9 @@ class TrustedSet {
   /// 5.3.10: after the last root.
   Result<void> check_root_expiry(WallTime now) const;
 
-  /// Takes a timestamp or snapshot from disk as the base of rollback checks, expired or not. Where its signatures do not hold under the present
-  /// root (keys were rotated, which is how a repository recovers from versions that ran ahead), there simply is none.
-  void recall_timestamp(std::string_view bytes);
-  void recall_snapshot(std::string_view bytes);
+  /// Takes timestamp and snapshot from disk, null where there is none, as the base of rollback checks, expired or not. Where the present root's
+  /// keys did not sign one of them, keys were rotated, and there are none of both (5.3.11): so a repository recovers from versions that ran ahead.
+  void recall(const std::string* timestamp, const std::string* snapshot);
 
   /// 5.4. True where it is newer than the one held, and thus to be kept on disk; false where it is the same version.
   Result<bool> update_timestamp(std::string_view bytes, WallTime now);

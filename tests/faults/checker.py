@@ -110,11 +110,11 @@ def routed_private_ports():
     return ports
 
 
-def answers(port, times=20):
-    """The releases that answer on the public port; an exception's name stands for a failure."""
+def answers(port, times=20, patience=2):
+    """The releases that answer on the public port; an exception's name stands for a failure. `patience` is in seconds, for each answer."""
     seen = set()
     for _ in range(times):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
         try:
             connection.request("GET", "/", headers={"Connection": "close"})
             answer = connection.getresponse()

@@ -121,6 +121,15 @@ Result<LayerIndex> read(const json::value& json) {
   return index;
 }
 
+/// What is parsed is gone before the index is used: of 200,000 paths it takes ten times the text.
+Result<LayerIndex> read_text(std::string_view text) {
+  const auto json = json::parse(text, {.most_bytes = kLargestIndex});
+  if (!json) return wrong(json.error().message);
+  BERTH_TRY(LayerIndex index, read(*json));
+  if (const auto form = json::canonical(*json); !form || *form != text) return wrong("is not in canonical form");
+  return index;
+}
+
 }  // namespace
 
 std::string to_canonical_json(const LayerIndex& index) {
@@ -138,13 +147,10 @@ std::string to_canonical_json(const LayerIndex& index) {
 Result<LayerIndex> parse_index(std::string_view text, const LayerRef& layer) {
   if (text.size() != layer.index.size || crypto::sha256_hex(text) != layer.index.sha256)
     return wrong(fmt::format("{}: is not what the manifest names", layer.index.sha256));
-  const auto json = json::parse(text, {.most_bytes = kLargestIndex});
-  if (!json) return wrong(json.error().message);
-  BERTH_TRY(LayerIndex index, read(*json));
+  BERTH_TRY(LayerIndex index, read_text(text));
   BERTH_CHECK(check_frames(index.frames, layer));
   BERTH_CHECK(check_chunks(index.chunks, layer));
   BERTH_CHECK(check_entries(index.entries, layer));
-  if (to_canonical_json(index) != text) return wrong("is not in canonical form");
   return index;
 }
 

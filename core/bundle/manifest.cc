@@ -1,10 +1,27 @@
 #include "core/bundle/manifest.h"
 
+#include <array>
+#include <charconv>
+
 #include <fmt/core.h>
 
 #include "core/json/json.h"
 
 namespace berth::bundle {
+namespace {
+
+/// The numbers of a version such as 0.10.2, which `check` found to be one.
+std::array<int, 3> numbers_of(std::string_view version) {
+  std::array<int, 3> numbers{};
+  const char* at = version.data();
+  for (int& number : numbers) {
+    at = std::from_chars(at, version.data() + version.size(), number).ptr;
+    if (at != version.data() + version.size()) ++at;  // the dot
+  }
+  return numbers;
+}
+
+}  // namespace
 
 std::string target_name(std::string_view app, std::string_view environment, std::string_view release) {
   return fmt::format("{}/{}/{}.json", app, environment, release);
@@ -19,6 +36,18 @@ Result<BuildRef> build_for(const Manifest& manifest, std::string_view platform) 
   for (const auto& [name, build] : manifest.builds) there += (there.empty() ? "" : ", ") + name;
   return fail(Errc::trust, fmt::format("{}/{}@{}: is built for {}, and this machine is {}", manifest.app, manifest.environment,
                                        manifest.release, there, platform));
+}
+
+Result<void> check_requirements(const Manifest& manifest, std::string_view berthd) {
+  const auto refuse = [&](const std::string& what) {
+    return fail(Errc::trust, fmt::format("{}/{}@{}: {}", manifest.app, manifest.environment, manifest.release, what));
+  };
+  if (numbers_of(berthd) < numbers_of(manifest.requires_berthd))
+    return refuse(fmt::format("requires berthd {}, and this is {}: upgrade berth on this node", manifest.requires_berthd, berthd));
+  // No release needs more than a version yet; one that does is of a berth that is newer.
+  if (!manifest.features.empty())
+    return refuse(fmt::format("needs '{}', which berthd {} does not have: upgrade berth on this node", manifest.features.front(), berthd));
+  return {};
 }
 
 std::string this_platform() {

@@ -86,6 +86,9 @@ std::string blob_path(std::string_view sha256);
 /// The build this machine can run: its own platform, else `any`. Fails with `Errc::trust` and lists what there is.
 Result<BuildRef> build_for(const Manifest& manifest, std::string_view platform);
 
+/// Whether a berthd of that version can run it: `Errc::trust` says what it lacks.
+Result<void> check_requirements(const Manifest& manifest, std::string_view berthd);
+
 /// This machine's platform, `linux/amd64` or `linux/arm64`.
 std::string this_platform();
 

@@ -118,5 +118,22 @@ TEST(Manifest, GivesTheBuildOfAPlatform) {
   EXPECT_EQ(must(build_for(manifest, "linux/amd64")).version, "1.4.2");
 }
 
+TEST(Manifest, IsForABerthdThatIsNewEnoughAndCanDoWhatItNeeds) {
+  Manifest manifest = sample();
+  manifest.features.clear();
+  manifest.requires_berthd = "0.9.12";
+  for (const char* version : {"0.9.12", "0.9.13", "0.10.0", "1.0.0"}) EXPECT_TRUE(check_requirements(manifest, version)) << version;
+  for (const char* version : {"0.9.11", "0.9.2", "0.1.0"}) {
+    const auto refused = check_requirements(manifest, version);
+    ASSERT_FALSE(refused) << version;
+    EXPECT_EQ(refused.error().code, Errc::trust);
+    EXPECT_THAT(refused.error().message, HasSubstr("requires berthd 0.9.12"));
+  }
+  manifest.features = {"teleport"};
+  const auto refused = check_requirements(manifest, "1.0.0");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("needs 'teleport'"));
+}
+
 }  // namespace
 }  // namespace berth::bundle

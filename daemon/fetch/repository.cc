@@ -121,6 +121,7 @@ Result<Resolved> Repository::State::resolve(Session& session, const std::string&
   BERTH_TRY(std::string text, session.client->download(*target, *session.targets));
   BERTH_TRY(bundle::Manifest manifest, bundle::parse_manifest(text));
   BERTH_CHECK(check_names(manifest, app, environment, release));
+  BERTH_CHECK(bundle::check_requirements(manifest, BERTH_VERSION));
   BERTH_TRY(bundle::BuildRef build, bundle::build_for(manifest, bundle::this_platform()));
   std::string digest = crypto::sha256_hex(text);
   return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build)};

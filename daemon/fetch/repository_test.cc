@@ -89,6 +89,14 @@ TEST_F(RepositoryTest, RefusesAReleaseOfAnotherPlatform) {
   EXPECT_EQ(resolved.error().code, Errc::trust);
 }
 
+TEST_F(RepositoryTest, RefusesAReleaseThatNeedsANewerBerthd) {
+  auto made = manifest("v1", publish_layer(app), publish_layer(config));
+  made.requires_berthd = "99.0.0";
+  sign("web/production/v1.json", bundle::to_canonical_json(made));
+  Repository repository(node_options());
+  expect_refused(repository.resolve("web", "production", "v1", {}), Errc::trust, "requires berthd 99.0.0");
+}
+
 TEST_F(RepositoryTest, SaysWhatIsWrongAndSinceWhenAfterARestart) {
   publish("v1");
   std::string success;

@@ -12,6 +12,7 @@ UNPACK = BUILD / "daemon" / "unpack" / "berth-unpack"
 TESTAPP = BUILD / "tests" / "testapp"
 LOAD = BUILD / "tests" / "berth-load"
 INJECT = BUILD / "tests" / "berth-inject"
+FORGE = BUILD / "tests" / "tools" / "forge" / "berth-forge"
 
 
 def sanitizer():

@@ -3,12 +3,18 @@
 set(BERTH_SANITIZE "" CACHE STRING "address, undefined, thread or empty")
 
 # ccache sees paths below the source folder as relative ones, so that every clone and work tree shares what it keeps.
+# Sources with a precompiled header are kept too, which needs its sloppiness; nothing here uses __TIME__.
 find_program(BERTH_CCACHE ccache)
 if(BERTH_CCACHE)
-  set(berth_launcher ${CMAKE_COMMAND} -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${BERTH_CCACHE}")
+  set(berth_launcher ${CMAKE_COMMAND} -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros "${BERTH_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER ${berth_launcher})
   set(CMAKE_C_COMPILER_LAUNCHER ${berth_launcher})
 endif()
+
+# Tests are compiled without optimisation and with one precompiled header. What they test is compiled as it is shipped.
+option(BERTH_PCH "Precompile the headers that most tests include" ON)
+set(berth_is_test $<BOOL:$<TARGET_PROPERTY:BERTH_IS_TEST>>)
 
 add_library(berth_flags INTERFACE)
 target_include_directories(berth_flags INTERFACE "${PROJECT_SOURCE_DIR}")
@@ -18,7 +24,7 @@ target_compile_definitions(berth_flags INTERFACE _GNU_SOURCE BOOST_ASIO_NO_DEPRE
   BERTH_VERSION="${PROJECT_VERSION}")
 
 if(BERTH_SANITIZE)
-  target_compile_options(berth_flags INTERFACE -fsanitize=${BERTH_SANITIZE} -fno-omit-frame-pointer -g1 -O1)
+  target_compile_options(berth_flags INTERFACE -fsanitize=${BERTH_SANITIZE} -fno-omit-frame-pointer -g1 $<IF:${berth_is_test},-O0,-O1>)
   target_link_options(berth_flags INTERFACE -fsanitize=${BERTH_SANITIZE})
   if(BERTH_SANITIZE STREQUAL "thread")
     target_compile_definitions(berth_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
@@ -30,7 +36,7 @@ else()
   # A release carries line tables, enough for a stack trace, at a third of the link time of full debug information.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
   set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
-  target_compile_options(berth_flags INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+  target_compile_options(berth_flags INTERFACE -fstack-protector-strong $<IF:${berth_is_test},-O0,-D_FORTIFY_SOURCE=2>)
   target_link_options(berth_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 
@@ -42,6 +48,21 @@ function(berth_library name)
   target_link_libraries(${name} PUBLIC berth_flags ${arg_USES} PRIVATE ${arg_PRIVATE})
 endfunction()
 
+# The headers of nearly every test. Whoever uses what was precompiled has to be compiled with the same flags and fmt's definitions.
+function(berth_test_headers)
+  if(TARGET test_headers)
+    return()
+  endif()
+  file(CONFIGURE OUTPUT test_headers.cc CONTENT "// Compiled for its precompiled header.\n")
+  add_library(test_headers OBJECT "${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc")
+  set_target_properties(test_headers PROPERTIES BERTH_IS_TEST ON POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(test_headers PRIVATE -fPIE)
+  target_link_libraries(test_headers PRIVATE berth_flags fmt::fmt GTest::gmock)
+  target_precompile_headers(test_headers PRIVATE
+    <algorithm> <array> <chrono> <expected> <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set> <span> <stop_token>
+    <string> <string_view> <thread> <utility> <variant> <vector> <fmt/core.h> <gmock/gmock.h> <gtest/gtest.h>)
+endfunction()
+
 # berth_tests(LIBRARY SOURCES a_test.cc … [USES lib …]): one test program for the folder, `<library>_test`.
 function(berth_tests library)
   if(NOT BUILD_TESTING)
@@ -49,6 +70,12 @@ function(berth_tests library)
   endif()
   cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
   add_executable(${library}_test ${arg_SOURCES})
-  target_link_libraries(${library}_test PRIVATE ${library} ${arg_USES} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${library}_test PRIVATE ${library} ${arg_USES} fmt::fmt GTest::gmock GTest::gtest_main)
+  set_target_properties(${library}_test PROPERTIES BERTH_IS_TEST ON)
+  if(BERTH_PCH)
+    berth_test_headers()
+    target_precompile_headers(${library}_test REUSE_FROM test_headers)
+    target_compile_options(${library}_test PRIVATE -fpch-preprocess)  # for ccache
+  endif()
   gtest_discover_tests(${library}_test TEST_PREFIX "${library}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
 endfunction()

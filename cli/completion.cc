@@ -24,13 +24,13 @@ const char* kind_of(Completes completes) {
 }
 
 /// What a script needs to know of a verb, by how it is called: "repo init".
-struct Entry {
+struct Completion {
   std::string path;
   std::string words;  ///< verbs below and options
   std::string kind;   ///< of its first argument
 };
 
-void collect(const Verb& root, const Verb& verb, const std::string& path, std::vector<Entry>& entries) {
+void collect(const Verb& root, const Verb& verb, const std::string& path, std::vector<Completion>& entries) {
   if (verb.hidden) return;
   std::vector<std::string> words;
   for (const Verb& below : verb.verbs)
@@ -57,14 +57,14 @@ std::string path_options(const Verb& verb) {
 }
 
 /// The verb that has been typed so far decides; the longest path of known verbs wins ("repo init" over "repo").
-std::string case_branches(const std::vector<Entry>& entries, std::string_view indent) {
+std::string case_branches(const std::vector<Completion>& entries, std::string_view indent) {
   std::string text;
-  for (const Entry& entry : entries)
+  for (const Completion& entry : entries)
     text += fmt::format("{}'{}') words='{}'; kind='{}' ;;\n", indent, entry.path, entry.words, entry.kind);
   return text;
 }
 
-std::string bash_script(const Verb& root, const std::vector<Entry>& entries) {
+std::string bash_script(const Verb& root, const std::vector<Completion>& entries) {
   return fmt::format(R"sh(# bash completion for berth
 _berth_describe() {{
   case "$1" in
@@ -97,7 +97,7 @@ complete -F _berth berth
 )sh", case_branches(entries, "    "), path_options(root));
 }
 
-std::string zsh_script(const Verb& root, const std::vector<Entry>& entries) {
+std::string zsh_script(const Verb& root, const std::vector<Completion>& entries) {
   return fmt::format(R"sh(#compdef berth
 _berth_describe() {{
   case "$1" in
@@ -167,7 +167,7 @@ void add_fish(std::string& script, const Verb& verb, std::vector<std::string> pa
 }  // namespace
 
 Result<std::string> completion_script(const Verb& root, const std::string& shell) {
-  std::vector<Entry> entries;
+  std::vector<Completion> entries;
   collect(root, root, "", entries);
   if (shell == "bash") return bash_script(root, entries);
   if (shell == "zsh") return zsh_script(root, entries);

@@ -20,7 +20,9 @@ say "1. What berth is built with"
 bash packaging/install-deps.sh --quickstart
 
 say "2. The build (release, what is shipped)"
-cmake --preset release -DBUILD_TESTING=OFF > /dev/null
+unity=()
+[ -e build/release/CMakeCache.txt ] || unity=(-DBERTH_UNITY=ON)
+cmake --preset release -DBUILD_TESTING=OFF "${unity[@]}" > /dev/null
 ninja -C build/release -j "$(nproc)" --quiet
 g++ -std=c++20 -O1 -pthread -o build/release/berth-load tests/tools/load/*.cc  # asks the app while releases are switched
 bin="$PWD/build/release"

@@ -22,10 +22,12 @@ passed=0 failed=0 broken=()
 
 step() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
 
-# build PRESET: configures and builds everything.
+# build PRESET: configures and builds everything. From nothing, several sources are compiled at once; a build folder that is there is kept as it is.
 build() {
+  local unity=()
   step "build: $1"
-  cmake --preset "$1" >/tmp/berth-configure.$$ || { cat /tmp/berth-configure.$$; rm -f /tmp/berth-configure.$$; broken+=("configure $1"); return 1; }
+  [ -e "build/$1/CMakeCache.txt" ] || unity=(-DBERTH_UNITY=ON)
+  cmake --preset "$1" "${unity[@]}" >/tmp/berth-configure.$$ || { cat /tmp/berth-configure.$$; rm -f /tmp/berth-configure.$$; broken+=("configure $1"); return 1; }
   rm -f /tmp/berth-configure.$$
   nice -n 10 ninja -C "build/$1" -j "$jobs" --quiet || { broken+=("build $1"); return 1; }
 }

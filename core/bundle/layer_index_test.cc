@@ -16,7 +16,7 @@ const std::string kHash(64, 'a');
 constexpr std::uint64_t kBig = 20u << 20;
 constexpr std::uint64_t kTar = 3 * 512 + kBig + 1024;
 
-LayerIndex sample() {
+LayerIndex sample_index() {
   return {
       .frames = {{.offset = 0, .size = 1'000'000, .tar_size = kFrame}, {.offset = 1'000'000, .size = 200'000, .tar_size = kTar - kFrame}},
       .chunks = {kHash, kHash},
@@ -34,10 +34,10 @@ LayerRef layer_with(std::string_view index) {
 }
 
 TEST(LayerIndex, IsWrittenAndReadAgain) {
-  const std::string text = to_canonical_json(sample());
+  const std::string text = to_canonical_json(sample_index());
   const auto parsed = parse_index(text, layer_with(text));
   ASSERT_TRUE(parsed) << parsed.error().message;
-  EXPECT_EQ(*parsed, sample());
+  EXPECT_EQ(*parsed, sample_index());
 }
 
 TEST(LayerIndex, IsCanonicalJson) {
@@ -79,7 +79,7 @@ TEST(LayerIndex, ThatBreaksARuleIsRefusedByName) {
                 {R"("target":"bin/server")", R"("size":0,"target":"bin/server")", "member 'size' is not known"},
                 {"{", "[", "JSON"}};
   for (const auto& [from, to, why] : kCases) {
-    const std::string text = replaced(to_canonical_json(sample()), from, to);
+    const std::string text = replaced(to_canonical_json(sample_index()), from, to);
     const auto parsed = parse_index(text, layer_with(text));
     ASSERT_FALSE(parsed) << to;
     EXPECT_EQ(parsed.error().code, Errc::trust) << to;
@@ -89,7 +89,7 @@ TEST(LayerIndex, ThatBreaksARuleIsRefusedByName) {
 }
 
 TEST(LayerIndex, OfAnotherLayerIsRefused) {
-  const std::string text = to_canonical_json(sample());
+  const std::string text = to_canonical_json(sample_index());
   LayerRef layer = layer_with(text);
   layer.index.sha256[0] = layer.index.sha256[0] == '0' ? '1' : '0';
   const auto parsed = parse_index(text, layer);

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kPiece = 256u << 10;
+constexpr std::size_t kFilePiece = 256u << 10;
 constexpr mode_t kSpecialBits = S_ISUID | S_ISGID | S_ISVTX;
 
 std::string kind_of(mode_t mode) {
@@ -55,7 +55,7 @@ Result<std::vector<std::string>> names_in(int folder, const std::string& path) {
 
 class Walk {
  public:
-  Walk(const ListOptions& options, std::string root) : options_(options), root_(std::move(root)), piece_(kPiece, '\0') {}
+  Walk(const ListOptions& options, std::string root) : options_(options), root_(std::move(root)), piece_(kFilePiece, '\0') {}
 
   /// Lists what is in `folder`, which lies at `path`.
   Result<void> list(int folder, const std::string& path);

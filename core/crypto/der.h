@@ -5,6 +5,8 @@
 
 namespace berth::crypto {
 
+inline constexpr int kSequence = 0x30;  ///< the tag of a SEQUENCE
+
 /// Reads DER (X.690) from front to end: first its items of one level, each of which may be read by a reader of its own. After the first
 /// item that is not as asked for, everything is empty.
 class DerReader {

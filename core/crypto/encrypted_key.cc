@@ -15,7 +15,6 @@
 namespace berth::crypto {
 namespace {
 
-constexpr int kSequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
 constexpr std::size_t kBlock = 16;
 constexpr std::size_t kSalt = 16;
 constexpr int kRounds = 600'000;         ///< of PBKDF2 for what is written: a fifth of a second

@@ -19,7 +19,7 @@ namespace {
 
 constexpr unsigned kNewRsaBits = 3072;
 constexpr int kRsaExponent = 65537;
-constexpr std::size_t kMostDer = 8192;  ///< an RSA key of 8192 bits takes 4.7 KB
+constexpr std::size_t kMostPrivateDer = 8192;  ///< an RSA key of 8192 bits takes 4.7 KB
 constexpr std::size_t kSaltBytes = 32;
 constexpr std::size_t kHashBytes = 32;
 
@@ -43,7 +43,7 @@ bool is_rsa(PkContext& key) { return mbedtls_pk_get_type(key.get()) == MBEDTLS_P
 
 /// RFC 5208, from the older form that mbedTLS writes.
 Secret to_pkcs8(PkContext& key) {
-  std::string der(kMostDer, '\0');
+  std::string der(kMostPrivateDer, '\0');
   unsigned char* const start = bytes_of(der);
   // mbedTLS writes from the end of the buffer to its front, and so does this.
   int size = mbedtls_pk_write_key_der(key.get(), start, der.size());
@@ -107,7 +107,7 @@ Result<PublicKey> public_half(std::string_view pkcs8) {
   // The file may hold a public half of its own, beside a private one that is not its.
   if (mbedtls_pk_check_pair(key.get(), key.get()) != 0) return fail(Errc::usage, "is damaged: its two halves do not belong together");
 
-  std::string der(kMostDer, '\0');
+  std::string der(kMostPrivateDer, '\0');
   const int size = mbedtls_pk_write_pubkey_der(key.get(), bytes_of(der), der.size());
   must(size > 0);
   return PublicKey::from_der(std::string_view(der).substr(der.size() - static_cast<std::size_t>(size)));

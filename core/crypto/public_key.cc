@@ -17,13 +17,13 @@ constexpr std::string_view kLabel = "PUBLIC KEY";
 /// RFC 8410: what stands in front of the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo. mbedTLS does not know it.
 constexpr std::string_view kEd25519Spki("\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 12);
 
-constexpr std::size_t kMostDer = 2048;  ///< an RSA key of 8192 bits takes 1,062 bytes
+constexpr std::size_t kMostPublicDer = 2048;  ///< an RSA key of 8192 bits takes 1,062 bytes
 
 bool parse(PkContext& key, std::string_view der) { return mbedtls_pk_parse_public_key(key.get(), bytes_of(der), der.size()) == 0; }
 
 /// The key written anew: keys are told apart by their bytes, and the same one can be written in several ways.
 std::string written_anew(PkContext& key) {
-  std::string der(kMostDer, '\0');
+  std::string der(kMostPublicDer, '\0');
   const int size = mbedtls_pk_write_pubkey_der(key.get(), bytes_of(der), der.size());  // at the end of the buffer
   return size < 0 ? std::string() : der.substr(der.size() - static_cast<std::size_t>(size));
 }

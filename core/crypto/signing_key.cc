@@ -26,8 +26,6 @@ constexpr std::string_view kEncryptedLabel = "ENCRYPTED PRIVATE KEY";
 /// How forms older than PKCS#8 say that they are encrypted (RFC 1421).
 constexpr std::string_view kOlderEncryption = "Proc-Type: 4,ENCRYPTED";
 
-constexpr int kSequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
-
 /// RFC 8410: what stands in front of the 32 bytes of an Ed25519 key in its PKCS#8 form.
 constexpr std::string_view kEd25519Pkcs8("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16);
 

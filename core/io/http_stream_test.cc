@@ -10,14 +10,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr milliseconds kLong{20'000};
+constexpr milliseconds kPatience{20'000};
 
 struct Streamed {
   std::string body;
   std::optional<Result<HttpAnswer>> answer;
 };
 
-Streamed stream_from(std::uint16_t port, std::size_t enough, milliseconds deadline = kLong) {
+Streamed stream_from(std::uint16_t port, std::size_t enough, milliseconds deadline = kPatience) {
   Loop loop;
   Streamed streamed;
   std::function<bool(std::string_view)> sink = [&](std::string_view piece) {
@@ -78,9 +78,9 @@ Result<void> connect_to(Endpoint to, milliseconds deadline) {
 TEST(TcpConnect, TellsWhoListensFromWhoDoesNot) {
   auto listener = listen_at_address("127.0.0.1", 0);
   const std::uint16_t port = local_address(listener->get()).port();
-  EXPECT_TRUE(connect_to({.address = "127.0.0.1", .port = port}, kLong));
+  EXPECT_TRUE(connect_to({.address = "127.0.0.1", .port = port}, kPatience));
   listener->reset();
-  const auto refused = connect_to({.address = "127.0.0.1", .port = port}, kLong);
+  const auto refused = connect_to({.address = "127.0.0.1", .port = port}, kPatience);
   EXPECT_EQ(refused.error().code, Errc::refused);
   EXPECT_EQ(refused.error().message, "nothing listens at 127.0.0.1:" + std::to_string(port));
 }

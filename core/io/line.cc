@@ -13,14 +13,14 @@
 namespace berth::io {
 namespace {
 
-constexpr std::size_t kPiece = 64u << 10;
+constexpr std::size_t kLinePiece = 64u << 10;
 
 class PlainLine final : public Line {
  public:
   PlainLine(Fd socket, const Patience& patience) : socket_(std::move(socket)), patience_(patience) {}
 
   Result<std::size_t> read(std::string* into) override {
-    char piece[kPiece];
+    char piece[kLinePiece];
     while (true) {
       BERTH_CHECK(patience_.check());
       const ssize_t got = ::recv(socket_.get(), piece, sizeof piece, MSG_DONTWAIT);

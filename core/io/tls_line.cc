@@ -14,7 +14,7 @@ namespace berth::io {
 namespace {
 
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
-constexpr std::size_t kPiece = 16u << 10;  // a record of TLS
+constexpr std::size_t kRecord = 16u << 10;  // a record of TLS
 
 // Forward secrecy and authenticated encryption only.
 constexpr int kSuites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
@@ -181,7 +181,7 @@ Result<void> TlsLine::shake_hands() {
 }
 
 Result<std::size_t> TlsLine::read(std::string* into) {
-  unsigned char piece[kPiece];
+  unsigned char piece[kRecord];
   while (true) {
     BERTH_CHECK(patience_.check());
     const int got = mbedtls_ssl_read(&ssl_, piece, sizeof piece);

@@ -24,7 +24,7 @@ TEST(ObjectReader, GivesMembersAndDefaults) {
 }
 
 /// What is said of `text` by a reader that asks for an integer `n` of 1 to 9.
-std::string complaint_about(std::string_view text) {
+std::string field_complaint(std::string_view text) {
   const value json = object_of(text);
   ObjectReader reader(json, "thing", Errc::usage);
   reader.integer("n", 1, 9);
@@ -35,12 +35,12 @@ std::string complaint_about(std::string_view text) {
 }
 
 TEST(ObjectReader, NamesTheMemberThatIsWrong) {
-  EXPECT_EQ(complaint_about(R"({"n":9})"), "");
-  EXPECT_EQ(complaint_about(R"({})"), "thing: member 'n' is missing");
-  EXPECT_EQ(complaint_about(R"({"n":"1"})"), "thing: member 'n' is not an integer");
-  EXPECT_EQ(complaint_about(R"({"n":10})"), "thing: member 'n' is 10, not in 1 to 9");
-  EXPECT_EQ(complaint_about(R"({"n":1,"zeta":0})"), "thing: member 'zeta' is not known");
-  EXPECT_EQ(complaint_about(R"([1])"), "thing: is not an object");
+  EXPECT_EQ(field_complaint(R"({"n":9})"), "");
+  EXPECT_EQ(field_complaint(R"({})"), "thing: member 'n' is missing");
+  EXPECT_EQ(field_complaint(R"({"n":"1"})"), "thing: member 'n' is not an integer");
+  EXPECT_EQ(field_complaint(R"({"n":10})"), "thing: member 'n' is 10, not in 1 to 9");
+  EXPECT_EQ(field_complaint(R"({"n":1,"zeta":0})"), "thing: member 'zeta' is not known");
+  EXPECT_EQ(field_complaint(R"([1])"), "thing: is not an object");
 }
 
 TEST(ObjectReader, TellsTheFirstOfSeveralComplaints) {

@@ -6,7 +6,7 @@
 namespace berth::spec {
 namespace {
 
-constexpr std::size_t kLongest = 64;  // no key is longer, and the work grows with the square
+constexpr std::size_t kLongestKey = 64;  // no key is longer, and the work grows with the square
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -32,11 +32,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& known) {
-  if (word.size() > kLongest) return std::nullopt;
+  if (word.size() > kLongestKey) return std::nullopt;
   std::size_t least = std::max<std::size_t>(1, word.size() / 3) + 1;
   const std::string* found = nullptr;
   for (const std::string& candidate : known) {
-    if (candidate.size() > kLongest) continue;
+    if (candidate.size() > kLongestKey) continue;
     if (const std::size_t edits = distance(word, candidate); edits < least) {
       least = edits;
       found = &candidate;

@@ -9,7 +9,7 @@
 namespace berth::spec {
 namespace {
 
-constexpr std::int64_t kLongest = 24LL * 3600 * 1000;  // milliseconds
+constexpr std::int64_t kLongestDuration = 24LL * 3600 * 1000;  // milliseconds
 constexpr std::uint64_t kLargest = 1'000'000'000'000;  // bytes
 
 struct Unit {
@@ -40,7 +40,7 @@ bool read(std::string_view text, const Unit (&units)[N], std::uint64_t most, std
 
 Result<milliseconds> parse_duration(std::string_view text) {
   std::uint64_t count = 0;
-  if (!read(text, kTimes, kLongest, count))
+  if (!read(text, kTimes, kLongestDuration, count))
     return fail(Errc::usage,
                 fmt::format("'{}' is no duration: write a whole number and its unit, such as 500ms, 10s, 5m or 1h, at most 24h", text));
   return milliseconds(static_cast<std::int64_t>(count));

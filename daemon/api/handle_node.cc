@@ -6,7 +6,7 @@
 namespace berth::api {
 namespace {
 
-constexpr std::int64_t kMostListed = 1000;
+constexpr std::int64_t kMostEvents = 1000;
 constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 struct Collect {
@@ -45,7 +45,7 @@ awaitable<Answer> list_repository_apps(Call call) {
 awaitable<Answer> list_events(Call call) {
   QueryReader query(call.request);
   const std::int64_t first = query.integer("from", 1, 1, INT64_MAX);
-  const int most = static_cast<int>(query.integer("limit", 200, 1, kMostListed));
+  const int most = static_cast<int>(query.integer("limit", 200, 1, kMostEvents));
   const std::string app = query.app();
   if (const auto known = query.done(); !known) co_return pass(known.error());
   const auto events = co_await call.node.events(first, most, app);

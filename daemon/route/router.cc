@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kForever = std::chrono::hours(24 * 365);
+constexpr auto kNever = std::chrono::hours(24 * 365);
 constexpr auto kHandshakeLasts = 3s;       ///< after a switch; time for a lost packet or two
 constexpr auto kBetweenRepairs = 100ms;    ///< should another program flush again and again
 constexpr const char* kLoopback = "127.0.0.1";
@@ -74,7 +74,7 @@ awaitable<void> Router::watch(std::function<void(std::string)> on_repair) {
   const auto state = state_;
   auto events = TableEvents::subscribe();
   if (!events) {  // a kernel without nftables has nothing to watch
-    for (;;) co_await io::sleep_for(kForever);
+    for (;;) co_await io::sleep_for(kNever);
   }
   for (;;) {
     auto repaired = co_await repair_table(state);
@@ -82,7 +82,7 @@ awaitable<void> Router::watch(std::function<void(std::string)> on_repair) {
     if (repaired && *repaired) on_repair(fmt::format("another program changed or flushed nftables' table `inet {}`; it is back", kTableName));
     if (!repaired || *repaired) co_await io::sleep_for(kBetweenRepairs);
     for (bool ours = false; !ours;) {
-      const auto readable = co_await io::wait_readable(events->fd(), kForever);
+      const auto readable = co_await io::wait_readable(events->fd(), kNever);
       if (!readable) co_return;
       const auto taken = events->take();
       if (!taken) co_return;

@@ -91,7 +91,7 @@ awaitable<Result<void>> Engine::pause_members(AppPtr app, std::vector<InstanceId
   static_cast<void>(co_await route(app));
   co_await drain(app, ids, drain_of(*app));
   for (const InstanceId& id : ids) {
-    auto stopped = co_await supervisor_.stop(id);
+    auto stopped = co_await stop_instance(app, id);
     if (!stopped) co_return stopped;
   }
   co_return Result<void>();

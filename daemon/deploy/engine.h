@@ -84,6 +84,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
   awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most);
   awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
+  awaitable<Result<void>> stop_instance(AppPtr app, InstanceId id);
   awaitable<void> stop_release(AppPtr app, std::string release, milliseconds drain);
   awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain);
   awaitable<void> stop_strangers(AppPtr app);

@@ -156,16 +156,12 @@ awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, mi
   static_cast<void>(co_await route(app));
   co_await drain(app, ids, at_most);
   for (const InstanceId& id : ids) {
-    const auto stopped = co_await supervisor_.stop(id);
+    const auto stopped = co_await stop_instance(app, id);
     if (!stopped && !closed_) note_problem(*app, stopped.error().message);
     if (closed_) co_return;
     const auto found = std::ranges::find(app->members, id, &Member::id);
     if (found == app->members.end()) continue;
     const store::InstanceRow row = found->row;
-    if (const auto manifest = app->manifests.find(id.release); manifest != app->manifests.end()) {
-      if (const auto pub = public_port(*manifest->second, id.process); pub && pub->kind == spec::Routing::socket)
-        static_cast<void>(router_.close_listener(*pub, id));
-    }
     const auto forget = [this, row, id]() -> Result<void> {
       BERTH_CHECK(remove_folders(options_.node, id));
       return store_.remove_instance(row);
@@ -174,6 +170,17 @@ awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, mi
     if (!forgotten) note_problem(*app, forgotten.error().message);
     std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
   }
+}
+
+/// A listening socket of its own leaves the port's group while its keeper still holds it.
+awaitable<Result<void>> Engine::stop_instance(AppPtr app, InstanceId id) {
+  std::function<void()> let_go;
+  if (const auto manifest = app->manifests.find(id.release); manifest != app->manifests.end()) {
+    if (const auto pub = public_port(*manifest->second, id.process); pub && pub->kind == spec::Routing::socket)
+      let_go = [this, port = *pub, id] { static_cast<void>(router_.close_listener(port, id)); };
+  }
+  auto stopped = co_await supervisor_.stop(id, let_go);
+  co_return stopped;
 }
 
 awaitable<void> Engine::stop_release(AppPtr app, std::string release, milliseconds at_most) {
@@ -191,7 +198,7 @@ awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, millisecon
 awaitable<void> Engine::stop_strangers(AppPtr app) {
   for (const auto& status : supervisor_.all()) {
     if (status.id.app != app->name() || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
-    static_cast<void>(co_await supervisor_.stop(status.id));
+    static_cast<void>(co_await stop_instance(app, status.id));
     if (closed_) co_return;
   }
 }

@@ -100,10 +100,7 @@ int Keeper::timeout(int64_t now) const {
 
 void Keeper::on_timers(int64_t now) {
   const auto over = [now](int64_t* at) { return *at != 0 && *at <= now ? (*at = 0, true) : false; };
-  if (over(&launch_deadline_)) {
-    control_.close_all();
-    done_ = true;
-  }
+  if (over(&launch_deadline_)) leave();
   if (over(&kill_at_)) kill_everything();
   if (over(&start_at_)) start_app();
   if (over(&settled_at_)) {
@@ -122,7 +119,10 @@ void Keeper::on_signals() {
   bool children = false;
   while (read(signals_, &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGCHLD) children = true;
-    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) request_stop(-1);
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+      hold_ = false;
+      request_stop(-1);
+    }
   }
   if (children) on_children();
 }
@@ -231,14 +231,7 @@ void Keeper::go_on() {
   killing_ = false;
   drain();
   log_.finish();
-  if (want_stop_) {
-    state_.phase = Phase::ended;
-    remove_app_file(control_.path());
-    send_state(Event::gone);
-    control_.close_all();
-    done_ = true;
-    return;
-  }
+  if (want_stop_) return on_stopped();
   const LastExit& last = state_.last_exit;
   if (want_restart_) return start_app();
   if (!starts_again(rules_.restart, last.cause == Cause::not_started || last.status != 0)) {
@@ -250,6 +243,20 @@ void Keeper::go_on() {
   state_.phase = Phase::waiting;
   start_at_ = after(state_.wait_ms);
   send_state(Event::waiting);
+}
+
+/// A socket that nobody holds leaves its SO_REUSEPORT group, and the others change places: whoever directs connections by place has to know first.
+void Keeper::on_stopped() {
+  const bool holds = hold_ && socket_count_ > 0;
+  state_.phase = holds ? Phase::holding : Phase::ended;
+  remove_app_file(control_.path());
+  send_state(Event::gone);
+  if (!holds) leave();
+}
+
+void Keeper::leave() {
+  control_.close_all();
+  done_ = true;
 }
 
 void Keeper::kill_everything() {
@@ -314,6 +321,13 @@ void Keeper::on_message(Message* message) {
       break;
     case Type::get_fds:
       send_fds();
+      break;
+    case Type::hold:
+      hold_ = true;
+      break;
+    case Type::leave:
+      hold_ = false;
+      if (state_.phase == Phase::holding) leave();
       break;
     default:
       break;

@@ -27,6 +27,8 @@ class Keeper {
   void on_timers(int64_t now);
   void on_executed();
   void on_main_exit(int status);
+  void on_stopped();
+  void leave();
 
   // what is done about it
   void start_app();
@@ -67,6 +69,7 @@ class Keeper {
   int64_t settled_at_ = 0;
   int64_t release_at_ = 0;
   bool want_stop_ = false, want_restart_ = false, restart_is_liveness_ = false;
+  bool hold_ = false;              ///< the sockets, when stopped
   uint64_t dropped_told_ = 0;
   bool killing_ = false;           ///< the grace is over
   bool done_ = false;

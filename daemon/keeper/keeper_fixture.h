@@ -16,6 +16,7 @@
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -126,6 +127,10 @@ class KeeperFixture : public testing::Test {
     const Stop message{{Type::stop, kProtocolVersion, sizeof(Stop)}, grace_ms};
     send(&message, sizeof message);
   }
+  void tell(Type type) {
+    const Header header{type, kProtocolVersion, sizeof(Header)};
+    send(&header, sizeof header);
+  }
   void restart(bool liveness, const char* reason) {
     Restart message{{Type::restart, kProtocolVersion, sizeof(Restart)}, liveness, {}};
     std::strncpy(message.reason, reason, sizeof message.reason - 1);
@@ -204,6 +209,22 @@ class KeeperFixture : public testing::Test {
       return !text.empty() && text.back() == '\n' && (number = std::atoi(text.c_str())) > 0;
     }, 10s)) << path;
     return number;
+  }
+  /// A socket that listens on a port of 127.0.0.1, and whether somebody does.
+  static Fd listener(std::uint16_t* port) {
+    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(fd.get(), 16), 0);
+    ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    *port = ntohs(address.sin_port);
+    return fd;
+  }
+  static bool listened(std::uint16_t port) {
+    const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   static bool lives(pid_t pid) {
     const auto stat = slurp(fmt::format("/proc/{}/stat", pid));

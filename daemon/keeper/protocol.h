@@ -20,6 +20,8 @@ enum class Type : uint16_t {
   restart,     ///< Restart
   signal,      ///< Signal
   get_fds,     ///< Header; answered by `fds`
+  hold,        ///< Header; once stopped, keep the listening sockets until `leave`
+  leave,       ///< Header; to a keeper that holds
   // from the keeper
   state = 64,  ///< State: on connecting, and after every change
   fds,         ///< Header, then the sockets' names, NUL after each; with the sockets and the read ends of stdout and stderr
@@ -55,6 +57,7 @@ enum class Phase : uint8_t {
   waiting,   ///< starts again after a pause
   ended,     ///< by policy not started again
   stopping,  ///< for good
+  holding,   ///< stopped for good; the listening sockets are still held
 };
 
 enum class Event : uint8_t { hello, started, exited, waiting, ended, stopping, gone, settled, logs_dropped };

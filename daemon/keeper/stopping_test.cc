@@ -98,6 +98,68 @@ TEST_F(KeeperStopping, KillsTheWholeCgroupThatWasDelegatedToIt) {
   for (const auto& leaf : {cgroup / "app", cgroup / "keeper", cgroup}) fs::remove(leaf);
 }
 
+class KeeperHolding : public KeeperFixture {
+ protected:
+  /// An app with a socket that only the keeper holds from now on.
+  State start_with_socket() {
+    start_keeper();
+    Fd socket = listener(&port);
+    auto plan = shell("exec sleep 100");
+    plan.sockets = {{"http", socket.get()}};
+    launch(plan);
+    return expect(Event::started);
+  }
+  std::uint16_t port = 0;
+};
+
+TEST_F(KeeperHolding, KeepsTheSocketsOfAStoppedAppUntilItIsToldToLeave) {
+  const auto started = start_with_socket();
+  tell(Type::hold);
+  stop();
+  const auto state = expect(Event::gone);
+  EXPECT_EQ(state.phase, Phase::holding);
+  EXPECT_FALSE(lives(started.app_pid));
+  ASSERT_TRUE(connect()) << "as a berthd that was started again";
+  EXPECT_EQ(expect(Event::hello).phase, Phase::holding);
+  tell(Type::get_fds);
+  const auto held = receive(10s);
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->fds.size(), 3u) << "the socket, stdout and stderr";
+  EXPECT_TRUE(listened(port));
+  EXPECT_FALSE(gone());
+  tell(Type::leave);
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+  EXPECT_EQ(keeper_status, 0);
+}
+
+TEST_F(KeeperHolding, StartsNothingWhileItHolds) {
+  start_with_socket();
+  tell(Type::hold);
+  stop();
+  expect(Event::gone);
+  restart(false, "asked");
+  stop();
+  EXPECT_EQ(expect(Event::gone).app_pid, 0);
+  EXPECT_TRUE(listened(port));
+}
+
+TEST_F(KeeperHolding, GoesAtOnceWhenItWasNotAskedToHold) {
+  start_with_socket();
+  stop();
+  EXPECT_EQ(expect(Event::gone).phase, Phase::ended);
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+  EXPECT_FALSE(listened(port));
+}
+
+TEST_F(KeeperHolding, GoesOnSigtermWhateverItHolds) {
+  start_with_socket();
+  tell(Type::hold);
+  stop();
+  expect(Event::gone);
+  ::kill(keeper, SIGTERM);
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+}
+
 TEST_F(KeeperStopping, WakesAStoppedProcessSoThatItCanEnd) {
   start_keeper();
   launch(shell("exec sleep 100"));

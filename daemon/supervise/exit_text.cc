@@ -66,7 +66,8 @@ Phase phase_of(keeper::Phase phase) {
     case keeper::Phase::clearing:
     case keeper::Phase::waiting: return Phase::waiting;
     case keeper::Phase::ended: return Phase::ended;
-    case keeper::Phase::stopping: return Phase::stopping;
+    case keeper::Phase::stopping:
+    case keeper::Phase::holding: return Phase::stopping;
   }
   return Phase::lost;
 }

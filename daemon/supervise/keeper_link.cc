@@ -98,6 +98,9 @@ Result<void> KeeperLink::stop(std::chrono::milliseconds grace) {
   return socket_.send(bytes_of(message));
 }
 
+Result<void> KeeperLink::hold() { return socket_.send(bytes_of(header_of<keeper::Header>(keeper::Type::hold))); }
+Result<void> KeeperLink::leave() { return socket_.send(bytes_of(header_of<keeper::Header>(keeper::Type::leave))); }
+
 Result<void> KeeperLink::restart(bool liveness, const std::string& reason) {
   keeper::Restart message{header_of<keeper::Restart>(keeper::Type::restart), liveness, {}};
   reason.copy(message.reason, sizeof message.reason - 1);

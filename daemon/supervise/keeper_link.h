@@ -38,6 +38,9 @@ class KeeperLink {
   Result<void> launch(const keeper::LaunchMemory& memory, const std::vector<std::pair<std::string, int>>& sockets);
   /// `grace`: negative for the launch's.
   Result<void> stop(std::chrono::milliseconds grace = std::chrono::milliseconds(-1));
+  /// When stopped, it is to keep its sockets until it is told to leave. Keepers of an older version know neither, and leave at once.
+  Result<void> hold();
+  Result<void> leave();
   Result<void> restart(bool liveness, const std::string& reason);
 
   void close() { socket_.close(); }

@@ -100,7 +100,8 @@ awaitable<void> Runtime::follow(InstancePtr instance, std::shared_ptr<KeeperLink
   instance->phase = instance->unwanted ? Phase::stopping : Phase::lost;
   if (orderly) instance->last.app_pid = 0;
   refresh(*instance);
-  if (!instance->unwanted) spawn(recover(instance, orderly));
+  const bool was_stopped = instance->last.phase == keeper::Phase::holding;
+  if (!instance->unwanted && !was_stopped) spawn(recover(instance, orderly));
 }
 
 void Runtime::apply(InstancePtr instance, const keeper::State& state) {

@@ -26,7 +26,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
 
   awaitable<std::vector<Supervisor::Found>> find();
   awaitable<Result<void>> ensure(InstancePlan plan);
-  awaitable<Result<void>> stop(InstanceId id);
+  awaitable<Result<void>> stop(InstanceId id, std::function<void()> let_go);
   awaitable<Result<void>> restart(InstanceId id, std::string reason);
   /// Lets go of everything; keepers and apps go on.
   void close();
@@ -54,7 +54,9 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<Result<void>> start_keeper(InstancePtr instance);
   awaitable<Result<KeeperLink>> connect_to_new(InstancePtr instance);
   awaitable<Result<void>> wait_started(InstancePtr instance, std::uint64_t more_than);
-  awaitable<Result<void>> stop_now(InstancePtr instance);
+  awaitable<Result<void>> stop_now(InstancePtr instance, std::function<void()> let_go);
+  awaitable<void> stop_app(InstancePtr instance, bool hold);
+  awaitable<void> dismiss(InstancePtr instance);
   std::string cgroup_of(const Instance& instance) const;
   void remove_cgroup(const Instance& instance);
 

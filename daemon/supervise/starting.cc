@@ -54,6 +54,7 @@ awaitable<Result<void>> Runtime::ensure_now(InstancePtr instance, InstancePlan p
     auto attached = co_await attach_to_existing(instance);
     if (!attached) co_return attached;
   }
+  co_await dismiss(instance);
   if (instance->link) {
     auto adopted = co_await adopt(instance, probed_alike);
     co_return adopted;
@@ -61,7 +62,8 @@ awaitable<Result<void>> Runtime::ensure_now(InstancePtr instance, InstancePlan p
   auto started = co_await start_keeper(instance);
   if (!started) {
     const auto error = started.error();
-    static_cast<void>(co_await stop_now(instance));
+    const std::function<void()> none;
+    static_cast<void>(co_await stop_now(instance, none));
     co_return std::unexpected(error);
   }
   co_return started;
@@ -169,28 +171,28 @@ awaitable<Result<void>> Runtime::wait_started(InstancePtr instance, std::uint64_
   }
 }
 
-awaitable<Result<void>> Runtime::stop(InstanceId id) {
+awaitable<Result<void>> Runtime::stop(InstanceId id, std::function<void()> let_go) {
   const auto it = instances_.find(keeper_key(id));
-  if (it == instances_.end()) co_return Result<void>();
+  if (it == instances_.end()) {
+    if (let_go) let_go();
+    co_return Result<void>();
+  }
   const InstancePtr instance = it->second;
   instance->unwanted = true;
   instance->changed.notify();
   co_await acquire(instance);
-  auto result = co_await stop_now(instance);
+  auto result = co_await stop_now(instance, std::move(let_go));
   release(*instance);
   co_return result;
 }
 
 /// Stops the app and its keeper, whatever state they are in, and forgets the instance.
-awaitable<Result<void>> Runtime::stop_now(InstancePtr instance) {
+awaitable<Result<void>> Runtime::stop_now(InstancePtr instance, std::function<void()> let_go) {
   instance->unwanted = true;
-  if (instance->link) {
-    instance->phase = Phase::stopping;
-    const auto grace = instance->plan ? instance->plan->stop.grace : io::milliseconds(60s);
-    const auto end = Steady::now() + grace + kBeyondGrace;
-    const bool asked = instance->link->stop().has_value();
-    while (asked && instance->link && !closed_ && Steady::now() < end) co_await instance->changed.wait(left_until(end) + 1ms);
-  }
+  if (instance->link) co_await stop_app(instance, static_cast<bool>(let_go));
+  if (closed_) co_return fail(Errc::cancelled, "the supervisor is closed");
+  if (let_go) let_go();
+  co_await dismiss(instance);
   if (closed_) co_return fail(Errc::cancelled, "the supervisor is closed");
   const bool wedged = instance->link != nullptr;
   co_await end_keeper(instance);
@@ -200,6 +202,26 @@ awaitable<Result<void>> Runtime::stop_now(InstancePtr instance) {
   if (current(instance)) instances_.erase(instance->key);
   if (!cleared) co_return fail(Errc::timeout, instance->name() + ": its processes do not end even by SIGKILL (a disk or network file system that hangs?)");
   co_return Result<void>();
+}
+
+/// Until the keeper has stopped its app, or is overdue.
+awaitable<void> Runtime::stop_app(InstancePtr instance, bool hold) {
+  instance->phase = Phase::stopping;
+  const auto grace = instance->plan ? instance->plan->stop.grace : io::milliseconds(60s);
+  const auto end = Steady::now() + grace + kBeyondGrace;
+  if (hold) static_cast<void>(instance->link->hold());
+  if (!instance->link->stop()) co_return;
+  while (instance->link && instance->last.phase != keeper::Phase::holding && !closed_ && Steady::now() < end) {
+    co_await instance->changed.wait(left_until(end) + 1ms);
+  }
+}
+
+/// A keeper that holds the sockets of an app that was stopped goes.
+awaitable<void> Runtime::dismiss(InstancePtr instance) {
+  if (!instance->link || instance->last.phase != keeper::Phase::holding) co_return;
+  const auto end = Steady::now() + kBeyondGrace;
+  static_cast<void>(instance->link->leave());
+  while (instance->link && !closed_ && Steady::now() < end) co_await instance->changed.wait(left_until(end) + 1ms);
 }
 
 awaitable<Result<void>> Runtime::restart(InstanceId id, std::string reason) {

@@ -33,8 +33,14 @@ awaitable<Result<void>> Supervisor::ensure(InstancePlan plan) {
 }
 
 awaitable<Result<void>> Supervisor::stop(InstanceId id) {
+  std::function<void()> none;
+  auto result = co_await stop(std::move(id), std::move(none));
+  co_return result;
+}
+
+awaitable<Result<void>> Supervisor::stop(InstanceId id, std::function<void()> let_go) {
   const auto state = state_;
-  auto result = co_await state->stop(std::move(id));
+  auto result = co_await state->stop(std::move(id), std::move(let_go));
   co_return result;
 }
 

@@ -117,6 +117,9 @@ class Supervisor {
 
   /// Stops it by its rules and waits until no process of it is left; its keeper goes too. Fine when there is none.
   boost::asio::awaitable<Result<void>> stop(InstanceId id);
+  /// In between, when the app has ended and its listening sockets are still held, `let_go` is called: a berthd that dies before finds them again. Not when
+  /// the supervisor is closed.
+  boost::asio::awaitable<Result<void>> stop(InstanceId id, std::function<void()> let_go);
 
   /// Stops the app's process and starts it again at once, same keeper.
   boost::asio::awaitable<Result<void>> restart(InstanceId id, std::string reason);

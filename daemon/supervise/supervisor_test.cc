@@ -99,6 +99,47 @@ BERTH_CO_TEST(SupervisorRuns, NothingWithoutAKeeperAndSaysSo) {
   EXPECT_THAT(started.error().message, HasSubstr("/no/such/keeper"));
 }
 
+BERTH_CO_TEST(SupervisorRuns, NoKeeperOfAStoppedAppBeforeItsSocketsWereLetGo) {
+  Fd socket = listener(0);
+  auto plan = shell("exec sleep 1000");
+  plan.sockets = {{"http", socket.get()}};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto before = status(plan);
+  socket.reset();
+  bool app_lived = true, keeper_lived = false;
+  const std::function<void()> look = [&] {
+    app_lived = lives(before.pid);
+    keeper_lived = lives(before.keeper_pid);
+  };
+  const auto stopped = co_await supervisor->stop(plan.id, look);
+  CO_ASSERT(stopped);
+  EXPECT_FALSE(app_lived);
+  EXPECT_TRUE(keeper_lived) << "with it the socket would have left";
+  EXPECT_FALSE(lives(before.keeper_pid));
+  EXPECT_TRUE(fs::is_empty(root / "run/keepers"));
+}
+
+BERTH_CO_TEST(SupervisorRuns, AnewWhatWasStoppedWhenItselfWasKilledBeforeItLetGo) {
+  Fd socket = listener(0);
+  auto plan = shell("exec sleep 1000");
+  plan.sockets = {{"http", socket.get()}};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto before = status(plan);
+  const std::function<void()> die = [&] { supervisor.reset(); };
+  static_cast<void>(co_await supervisor->stop(plan.id, die));
+  begin();
+  const auto found = co_await supervisor->find();
+  CO_ASSERT(found.size() == 1);
+  EXPECT_EQ(found[0].sockets.size(), 1u);
+  EXPECT_EQ(status(plan).phase, Phase::stopping);
+  EXPECT_FALSE(lives(before.pid));
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_EQ(status(plan).phase, Phase::running);
+  EXPECT_NE(status(plan).keeper_pid, before.keeper_pid);
+  EXPECT_FALSE(lives(before.keeper_pid));
+  EXPECT_EQ(count(Kind::gone), 0);
+}
+
 BERTH_CO_TEST(SupervisorRuns, OnWhatRanBeforeItself) {
   Fd socket = listener(0);
   auto plan = shell("exec sleep 1000");

@@ -12,8 +12,9 @@ namespace berth::cli {
 namespace {
 
 struct Options {
-  std::string release, to, repository, keys, environments = "environments";
+  std::string release, to, repository, incoming, environments = "environments";
   IdOptions id;
+  SigningOptions signing;
 };
 
 Result<Exit> promote(const Console& console, const Options& options) {
@@ -24,7 +25,7 @@ Result<Exit> promote(const Console& console, const Options& options) {
   if (options.to == ref.environment)
     return fail(Errc::usage,
                 fmt::format("berth promote: {} is in {} already; 'berth release' makes another release there", options.release, options.to));
-  BERTH_TRY(const auto repository, publisher_repository("promote", options.repository, options.keys));
+  BERTH_TRY(const auto repository, publisher_repository("promote", options.repository, options.signing, options.incoming));
   BERTH_TRY(const auto how, release_options("promote", options.id));
   BERTH_TRY(const auto released, publish::find_release(repository.folder, ref));
   BERTH_TRY(const auto environment, publish::read_environment(options.environments, options.to));
@@ -40,8 +41,9 @@ Verb promote_verb() {
   std::vector<Option> options{{"--to", "NAME", "the environment it is for", &o->to},
                               repository_option(o->repository),
                               environments_option(o->environments),
-                              keys_option(o->keys)};
+                              incoming_option(o->incoming)};
   for (Option& option : id_options(o->id)) options.push_back(std::move(option));
+  options = with_signing(std::move(options), o->signing);
   return {
       .name = "promote",
       .summary = "Release the very same build in another environment, with that one's configuration",

@@ -163,7 +163,7 @@ TEST_F(PublisherVerbs, SayWhatIsWrongWithTwo) {
       {{"promote", "web/production@v9", "--to", "qa", "--repo", at("repo")}, 3, "the newest there: v1"},
       {{"build", at("nowhere")}, 2, "neither a folder nor a file"},
       {{"repo", "status", at("nowhere")}, 3, "is no repository"},
-      {{"repo"}, 2, "name a verb: init, status, refresh, verify"},
+      {{"repo"}, 2, "name a verb: init, status, verify, refresh, rotate, sign"},
   };
   for (const auto& [arguments, exit, says] : table) EXPECT_THAT(run(arguments, exit).err, HasSubstr(says));
 }

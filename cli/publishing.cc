@@ -3,8 +3,10 @@
 #include <chrono>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "cli/output/text.h"
+#include "core/files/files.h"
 
 namespace berth::cli {
 
@@ -14,8 +16,17 @@ Option repository_option(std::string& into) {
   return {.names = "--repo", .value = "DIR", .help = "the repository's folder", .into = &into, .completes = Completes::folder};
 }
 
-Option keys_option(std::string& into) {
-  return {.names = "--keys", .value = "DIR", .help = "the folder of its private keys (default: DIR-keys, beside the repository)", .into = &into,
+Result<crypto::PublicKey> read_public_key(const std::string& file) {
+  BERTH_TRY(const std::string pem, files::read(file, 1u << 16));
+  auto key = crypto::PublicKey::from_pem(pem);
+  if (!key) return fail(Errc::usage, fmt::format("{}: is no public key in PEM ({}); make one by 'openssl pkey -pubout'", file, key.error().message));
+  return key;
+}
+
+std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+
+Option incoming_option(std::string& into) {
+  return {.names = "--incoming", .value = "DIR", .help = "where delegated roles hand in (default: incoming/ in the repository)", .into = &into,
           .completes = Completes::folder};
 }
 
@@ -30,9 +41,11 @@ fs::path keys_beside(const fs::path& repository) {
   return folder + "-keys";
 }
 
-Result<publish::Repository> publisher_repository(const std::string& verb, const std::string& folder, const std::string& keys) {
+Result<publish::Repository> publisher_repository(const std::string& verb, const std::string& folder, const SigningOptions& signing,
+                                                 const std::string& incoming) {
   if (folder.empty()) return fail(Errc::usage, fmt::format("berth {}: say which repository: --repo DIR; 'berth repo init DIR' makes one", verb));
-  return publish::Repository{.folder = folder, .keys = keys.empty() ? keys_beside(folder) : fs::path(keys), .now = std::chrono::system_clock::now};
+  BERTH_TRY(auto keys, keyring_of(signing, folder));
+  return publish::Repository{.folder = folder, .keys = std::move(keys), .now = std::chrono::system_clock::now, .incoming = incoming};
 }
 
 std::vector<Option> id_options(IdOptions& into) {
@@ -67,11 +80,23 @@ boost::json::object release_json(const bundle::Manifest& manifest) {
           {"target", bundle::target_name(manifest.app, manifest.environment, manifest.release)}};
 }
 
+std::string next_step(const fs::path& handed_in, std::int64_t missing_signatures, const fs::path& repository) {
+  const std::string accept = fmt::format("'berth repo accept {}' publishes it", repository.string());
+  if (missing_signatures == 0) return fmt::format("Handed in as {}; {}", handed_in.string(), accept);
+  return fmt::format("{} needs {} more signature{}: 'berth repo sign {} --key FILE'; then {}", handed_in.string(), missing_signatures,
+                     missing_signatures == 1 ? "" : "s", handed_in.string(), accept);
+}
+
 void tell_published(const Console& console, const publish::Published& published, const fs::path& repository) {
   const bundle::Manifest& manifest = published.manifest;
   if (console.json) {
     auto told = release_json(manifest);
     told["new_bytes"] = published.new_bytes;
+    told["role"] = published.role;
+    if (!published.handed_in.empty()) {
+      told["handed_in"] = published.handed_in.string();
+      told["missing_signatures"] = published.missing_signatures;
+    }
     told["notes"] = boost::json::array(published.notes.begin(), published.notes.end());
     return console.document(told);
   }
@@ -83,6 +108,7 @@ void tell_published(const Console& console, const publish::Published& published,
   }
   console.line(fmt::format("{}/{}@{}: build {}; signed, {} new in {}", manifest.app, manifest.environment, manifest.release, builds,
                            bytes_text(published.new_bytes), repository.string()));
+  if (!published.handed_in.empty()) return console.note(next_step(published.handed_in, published.missing_signatures, repository));
   console.note(fmt::format("On a node: berth deploy {}@{}", manifest.app, manifest.release));
 }
 

@@ -11,9 +11,10 @@ namespace berth::cli {
 namespace {
 
 struct Options {
-  std::string app, environment, repository, keys, environments = "environments";
+  std::string app, environment, repository, incoming, environments = "environments";
   std::vector<std::string> builds, attachments;
   IdOptions id;
+  SigningOptions signing;
 };
 
 /// The builds that were named, or the latest one.
@@ -37,7 +38,7 @@ Result<Exit> release(const Console& console, const Options& options) {
   if (options.environment.empty())
     return fail(Errc::usage,
                 fmt::format("berth release: say for which environment: --env NAME, whose configuration is in {}/NAME", options.environments));
-  BERTH_TRY(const auto repository, publisher_repository("release", options.repository, options.keys));
+  BERTH_TRY(const auto repository, publisher_repository("release", options.repository, options.signing, options.incoming));
   BERTH_TRY(const auto how, release_options("release", options.id, options.attachments));
   BERTH_TRY(const auto store, publish::BuildStore::of_user());
   BERTH_TRY(const auto builds, chosen_builds(store, app, options.builds));
@@ -55,16 +56,19 @@ Verb release_verb() {
   std::vector<Option> options{{"-e,--env", "NAME", "the environment it is for", &o->environment},
                               repository_option(o->repository),
                               environments_option(o->environments),
-                              keys_option(o->keys),
+                              incoming_option(o->incoming),
                               {"--build", "DIGEST", "of this build instead of the latest; repeat it for one of each platform", &o->builds},
                               {"--attach", "FILE", "a file to travel with it, such as an SBOM; may be repeated", &o->attachments, Completes::file}};
   for (Option& option : id_options(o->id)) options.push_back(std::move(option));
+  options = with_signing(std::move(options), o->signing);
   return {
       .name = "release",
       .summary = "Join a build with an environment's configuration, sign it, and put it into a repository",
       .text = "The configuration is environments/NAME/env.toml (NAME = \"value\", and [secrets] NAME = \"file:/path\") and the files below "
-              "environments/NAME/files. Variables must be those that berth.toml declares.",
-      .examples = {"berth release web --env production --repo ./repo", "berth release web --env qa --repo ./repo --id 1.4.2 # an id of your own"},
+              "environments/NAME/files. Variables must be those that berth.toml declares. Where the app is delegated ('berth repo delegate') its "
+              "role's key signs, and the release is handed in for 'berth repo accept'.",
+      .examples = {"berth release web --env production --repo ./repo", "berth release web --env qa --repo ./repo --id 1.4.2 # an id of your own",
+                   "berth release web --env production --repo ./repo --key ci-web.pem # signed by the role that web is delegated to"},
       .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
       .arguments = {{"APP", "the app; its latest build is taken", &o->app, Completes::built_app}},
       .options = std::move(options),

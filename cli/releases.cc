@@ -55,7 +55,7 @@ Result<Exit> on_node(const Console& console, const std::string& app) {
 /// What a publisher asks: the repository's folder itself, without a node, and so all environments.
 Result<Exit> in_repository(const Console& console, const std::string& app, const std::string& folder) {
   BERTH_TRY(const auto state, trust::read_repository(folder));
-  BERTH_TRY(const auto releases, publish::read_releases(folder, state, app, ""));
+  BERTH_TRY(const auto releases, publish::read_releases({folder}, state, app, ""));
   if (releases.empty())
     return fail(Errc::not_found, fmt::format("{} has no releases in {}; make one: berth release {} --env NAME --repo {}", app, folder, app, folder));
   if (console.json) {

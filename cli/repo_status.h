@@ -11,7 +11,4 @@ namespace berth::cli {
 /// Tells a repository's roles: versions, when they expire, and which are to be signed soon. Gives `Exit::trust` where one has expired.
 Result<Exit> tell_roles(const Console& console, const std::filesystem::path& folder, const trust::RepositoryState& state, trust::WallTime now);
 
-/// The same, and what is in it.
-Result<Exit> tell_status(const Console& console, const std::filesystem::path& folder, const trust::RepositoryState& state, trust::WallTime now);
-
 }  // namespace berth::cli

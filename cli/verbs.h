@@ -10,6 +10,7 @@ Verb build_verb();
 Verb builds_verb();
 Verb release_verb();
 Verb promote_verb();
+Verb channel_verb();
 Verb inspect_verb();
 Verb releases_verb();
 Verb apps_verb();

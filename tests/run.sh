@@ -56,7 +56,7 @@ if build release; then
 fi
 # Unit tests, and those end-to-end tests that go through all of berth.
 if build asan; then
-  if [ "$all" = yes ]; then check "asan" asan -LE "long|bench|node"; else check "asan" asan -LE "long|bench|node|fault|e2e"; check "asan, end to end" asan -R '^e2e[.](main_job|bad_release)$'; fi
+  if [ "$all" = yes ]; then check "asan" asan -LE "long|bench|node"; else check "asan" asan -LE "long|bench|node|fault|e2e|interop"; check "asan, end to end" asan -R '^e2e[.](main_job|bad_release)$'; fi
 fi
 if [ "$all" = yes ]; then
   for preset in ubsan tsan; do

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 
 #include <fmt/core.h>
@@ -58,27 +59,55 @@ fs::path file_of(const fs::path& repository, const trust::Target& target) {
          fmt::format("{}{}.{}", target.name.substr(0, base), sha256 == target.hashes.end() ? "" : sha256->second, target.name.substr(base));
 }
 
-Result<bundle::Manifest> read_manifest(const fs::path& repository, const trust::Target& target) {
-  const fs::path file = file_of(repository, target);
-  const auto text = files::read(file, kMostManifest);
-  if (!text)
-    return fail(text.error().code == Errc::not_found ? Errc::trust : text.error().code, fmt::format("{}: {}", target.name, text.error().message));
-  if (const auto good = trust::check_target(*text, target); !good) return pass(good.error(), file.string());
-  auto manifest = bundle::parse_manifest(*text);
-  if (!manifest) return pass(manifest.error(), target.name);
-  if (bundle::target_name(manifest->app, manifest->environment, manifest->release) != target.name)
-    return fail(Errc::trust,
-                fmt::format("{}: is the manifest of {}", target.name, bundle::target_name(manifest->app, manifest->environment, manifest->release)));
+Result<std::string> read_target(const Folders& folders, const trust::Target& target) {
+  fs::path file = file_of(folders.front(), target);
+  for (const fs::path& folder : folders)
+    if (std::error_code error; fs::exists(file_of(folder, target), error)) {
+      file = file_of(folder, target);
+      break;
+    }
+  auto bytes = files::read(file, kMostManifest);
+  if (!bytes)
+    return fail(bytes.error().code == Errc::not_found ? Errc::trust : bytes.error().code, fmt::format("{}: {}", target.name, bytes.error().message));
+  if (const auto good = trust::check_target(*bytes, target); !good) return pass(good.error(), file.string());
+  return bytes;
+}
+
+Result<bundle::Manifest> manifest_in(std::string_view bytes, std::string_view target) {
+  auto manifest = bundle::parse_manifest(bytes);
+  if (!manifest) return pass(manifest.error(), target);
+  if (const auto name = bundle::target_name(manifest->app, manifest->environment, manifest->release); name != target)
+    return fail(Errc::trust, fmt::format("{}: is the manifest of {}", target, name));
   return manifest;
 }
 
-Result<std::vector<bundle::Manifest>> read_releases(const fs::path& repository, const trust::RepositoryState& state, const std::string& app,
+Result<bundle::Manifest> read_manifest(const Folders& folders, const trust::Target& target) {
+  BERTH_TRY(const std::string bytes, read_target(folders, target));
+  return manifest_in(bytes, target.name);
+}
+
+std::vector<bundle::BlobRef> blobs_of(const bundle::Manifest& manifest) {
+  std::map<std::string, bundle::BlobRef> blobs;
+  const auto add = [&](const bundle::BlobRef& blob) { blobs.emplace(blob.sha256, blob); };
+  for (const auto& [platform, build] : manifest.builds) {
+    add(build.layer.blob);
+    add(build.layer.index);
+  }
+  add(manifest.config.blob);
+  add(manifest.config.index);
+  for (const bundle::Attachment& attachment : manifest.attachments) add(attachment.blob);
+  std::vector<bundle::BlobRef> all;
+  for (const auto& [sha256, blob] : blobs) all.push_back(blob);
+  return all;
+}
+
+Result<std::vector<bundle::Manifest>> read_releases(const Folders& folders, const trust::RepositoryState& state, const std::string& app,
                                                     const std::string& environment) {
   std::vector<bundle::Manifest> releases;
   for (const trust::Target& target : state.targets) {
     const auto ref = release_of(target.name);
     if (!ref || !is_wanted(*ref, app, environment)) continue;
-    BERTH_TRY(bundle::Manifest manifest, read_manifest(repository, target));
+    BERTH_TRY(bundle::Manifest manifest, read_manifest(folders, target));
     releases.push_back(std::move(manifest));
   }
   std::ranges::sort(releases, is_newer);
@@ -89,8 +118,8 @@ Result<bundle::Manifest> find_release(const fs::path& repository, const ReleaseR
   BERTH_TRY(const auto state, trust::read_repository(repository));
   const std::string name = bundle::target_name(ref.app, ref.environment, ref.release);
   const auto target = std::ranges::find(state.targets, name, &trust::Target::name);
-  if (target != state.targets.end()) return read_manifest(repository, *target);
-  BERTH_TRY(const auto others, read_releases(repository, state, ref.app, ref.environment));
+  if (target != state.targets.end()) return read_manifest({repository}, *target);
+  BERTH_TRY(const auto others, read_releases({repository}, state, ref.app, ref.environment));
   std::string there;
   for (const bundle::Manifest& other : std::span(others).first(std::min(others.size(), kMostNamed)))
     there += (there.empty() ? "" : ", ") + other.release;

@@ -19,11 +19,23 @@ std::optional<ReleaseRef> release_of(std::string_view target);
 /// The file of a target in a repository's folder.
 std::filesystem::path file_of(const std::filesystem::path& repository, const trust::Target& target);
 
+/// Folders that hold targets: a repository's, and perhaps that of what waits to be accepted.
+using Folders = std::vector<std::filesystem::path>;
+
+/// A target's bytes, out of the first folder that has its file, verified. `Errc::trust` where they are not what is signed, or missing.
+Result<std::string> read_target(const Folders& folders, const trust::Target& target);
+
+/// The manifest that a target's bytes are; of that very release.
+Result<bundle::Manifest> manifest_in(std::string_view bytes, std::string_view target);
+
 /// A release's manifest, its hash and its name verified against what is signed. `Errc::trust` where they do not hold.
-Result<bundle::Manifest> read_manifest(const std::filesystem::path& repository, const trust::Target& target);
+Result<bundle::Manifest> read_manifest(const Folders& folders, const trust::Target& target);
+
+/// Every blob that a manifest names: layers, their indexes, attachments. Each once.
+std::vector<bundle::BlobRef> blobs_of(const bundle::Manifest& manifest);
 
 /// The manifests of an app, in one environment or, where it is empty, in all; of all apps where that is empty. Newest first.
-Result<std::vector<bundle::Manifest>> read_releases(const std::filesystem::path& repository, const trust::RepositoryState& state,
+Result<std::vector<bundle::Manifest>> read_releases(const Folders& folders, const trust::RepositoryState& state,
                                                     const std::string& app, const std::string& environment);
 
 /// The one release of that full name; `Errc::not_found` lists the newest ones there are.

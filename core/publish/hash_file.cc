@@ -28,11 +28,15 @@ Result<std::string_view> read_piece(int fd, std::string& buffer, const std::stri
 
 Result<bundle::BlobRef> hash_file(const std::filesystem::path& file, const std::function<Result<void>(std::string_view)>& piece) {
   BERTH_TRY(const Fd fd, files::open(file, O_RDONLY));
+  return hash_file(fd.get(), file.string(), piece);
+}
+
+Result<bundle::BlobRef> hash_file(int fd, const std::string& name, const std::function<Result<void>(std::string_view)>& piece) {
   std::string buffer(bundle::kChunk, '\0');
   crypto::Sha256 hash;
   bundle::BlobRef blob;
   while (true) {
-    BERTH_TRY(const std::string_view bytes, read_piece(fd.get(), buffer, file.string()));
+    BERTH_TRY(const std::string_view bytes, read_piece(fd, buffer, name));
     if (bytes.empty()) break;
     hash.update(bytes);
     blob.size += bytes.size();

@@ -52,7 +52,7 @@ class PublishTest : public testing::Test {
   Result<MadeBuild> build(const fs::path& source = "site", const BuildOptions& options = {}) { return make_build(store, at(source), options, now); }
 
   void make_repository() {
-    const auto made = trust::init_repository(repository().folder, repository().keys, now);
+    const auto made = trust::init_repository(at("repo"), at("repo-keys"), now);
     ASSERT_TRUE(made) << made.error().message;
   }
 

@@ -8,7 +8,7 @@
 #include "core/publish/blob_folder.h"
 #include "core/publish/contents.h"
 #include "core/publish/placeholders.h"
-#include "core/trust/repository.h"
+#include "core/publish/publisher.h"
 
 namespace berth::publish {
 namespace {
@@ -146,8 +146,8 @@ Result<Published> publish_release(const Repository& repository, const Draft& dra
   BERTH_CHECK(write_config(config, environment, entries));
 
   // Holds the repository from here on: the id is still free when its metadata is signed.
-  BERTH_TRY(auto writer, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now));
-  BERTH_TRY(const auto releases, read_releases(repository.folder, writer.state(), app, environment.name));
+  BERTH_TRY(auto publisher, Publisher::open(repository, app, environment.name));
+  BERTH_TRY(const auto releases, read_releases(publisher.folders(), publisher.state(), app, environment.name));
   published.manifest = manifest_of(draft, environment, configuration, config);
   bundle::Manifest& manifest = published.manifest;
   BERTH_TRY(manifest.release, choose_id(options, releases, app, environment.name, repository.now()));
@@ -159,13 +159,16 @@ Result<Published> publish_release(const Repository& repository, const Draft& dra
   // What a node would refuse is not published.
   if (const auto readable = bundle::parse_manifest(text); !readable) return fail(Errc::usage, readable.error().message);
 
-  const BlobFolder blobs(repository.folder);
+  const BlobFolder blobs = publisher.blobs();
   BERTH_TRY(published.new_bytes, add_blobs(blobs, draft, config));
   for (const Attached& one : attached) {
     BERTH_TRY(const auto written, blobs.add_bytes(one.attachment.blob, one.content));
     published.new_bytes += written;
   }
-  BERTH_CHECK(writer.add_targets({{bundle::target_name(app, environment.name, manifest.release), text}}));
+  BERTH_CHECK(publisher.add_targets({{bundle::target_name(app, environment.name, manifest.release), text}}));
+  published.role = publisher.role();
+  published.handed_in = publisher.handed_in();
+  published.missing_signatures = publisher.missing_signatures();
   return published;
 }
 

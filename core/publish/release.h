@@ -11,6 +11,7 @@
 #include "core/publish/build_store.h"
 #include "core/publish/environment.h"
 #include "core/result.h"
+#include "core/trust/keyring.h"
 #include "core/trust/time.h"
 
 namespace berth::publish {
@@ -31,8 +32,10 @@ Draft draft_of(const bundle::Manifest& released);
 
 /// A publisher's repository, with its keys.
 struct Repository {
-  fs::path folder, keys;
+  fs::path folder;
+  trust::Keyring keys;
   std::function<trust::WallTime()> now;
+  fs::path incoming = {};  ///< where releases of delegated apps are handed in; empty: `incoming/` in the folder
 };
 
 enum class IdRule {
@@ -51,13 +54,17 @@ struct Published {
   bundle::Manifest manifest;
   std::uint64_t new_bytes = 0;     ///< of blobs, in the repository
   std::vector<std::string> notes;  ///< what of the environment's files could not be taken as it is
+  std::string role = "targets";    ///< who signed for it
+  fs::path handed_in;              ///< of a delegated role: its file that waits to be accepted; empty where the release is published
+  std::int64_t missing_signatures = 0;  ///< how many more keys of the role must sign that file
 };
 
 /// Joins a draft with the configuration of an environment, and publishes the release: blobs first, the signed metadata last, each durable before the
-/// next. Nothing is in the repository that a reader sees until all of it is. Fails
+/// next. Nothing is in the repository that a reader sees until all of it is. A release of an app that is delegated is signed by its role and handed in
+/// instead: `accept_incoming` publishes it. Fails
 ///  - with `Errc::usage` for a configuration that the app's spec does not allow, and a placeholder that has no value,
 ///  - with `Errc::exists` for an id that was used before,
-///  - as trust::RepositoryWriter does.
+///  - as trust::RepositoryWriter and trust::RoleWriter do.
 Result<Published> publish_release(const Repository& repository, const Draft& draft, const Environment& environment, const ReleaseOptions& options);
 
 }  // namespace berth::publish

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/bundle/channel.h"
 #include "core/bundle/layer.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
@@ -22,7 +23,10 @@ constexpr std::size_t kMostIndex = 512u << 20;
 
 class Verifying {
  public:
-  explicit Verifying(const fs::path& repository) : repository_(repository), blobs_(repository) {}
+  Verifying(const fs::path& repository, const trust::RepositoryState& state) : repository_(repository), blobs_(repository) {
+    for (const trust::Target& target : state.targets)
+      if (release_of(target.name)) releases_.insert(target.name);
+  }
 
   void check(const trust::Target& target);
   Verification take() { return std::move(found_); }
@@ -30,11 +34,13 @@ class Verifying {
 
  private:
   void check_release(const std::string& name, const bundle::Manifest& manifest);
+  void check_channel(const std::string& name, const std::string& bytes);
   void check_layer(const std::string& of, const bundle::LayerRef& layer);
   bool check_blob(const std::string& of, const bundle::BlobRef& blob, std::vector<std::string>* chunks = nullptr);
 
   const fs::path& repository_;
   BlobFolder blobs_;
+  std::set<std::string> releases_;  // targets
   std::set<std::string> good_;  // blobs that were read: many releases share one
   Verification found_;
 };
@@ -80,25 +86,35 @@ void Verifying::check_release(const std::string& name, const bundle::Manifest& m
   for (const bundle::Attachment& attachment : manifest.attachments) check_blob(fmt::format("{}, {}", name, attachment.name), attachment.blob);
 }
 
+void Verifying::check_channel(const std::string& name, const std::string& bytes) {
+  const auto channel = bundle::parse_channel(bytes);
+  if (!channel) return fault(fmt::format("{}: {}", name, channel.error().message));
+  if (!releases_.contains(bundle::target_name(channel->app, channel->environment, channel->release)))
+    fault(fmt::format("{}: points to {}/{}@{}, which is not here", name, channel->app, channel->environment, channel->release));
+}
+
 void Verifying::check(const trust::Target& target) {
   if (const auto ref = release_of(target.name)) {
-    const auto manifest = read_manifest(repository_, target);
+    const auto manifest = read_manifest({repository_}, target);
     if (!manifest) return fault(manifest.error().message);
     return check_release(to_string(*ref), *manifest);
   }
   const auto bytes = files::read(file_of(repository_, target), kMostTarget);
   if (!bytes) return fault(fmt::format("{}: {}", target.name, bytes.error().message));
-  if (const auto good = trust::check_target(*bytes, target); !good) fault(fmt::format("{}: {}", target.name, good.error().message));
+  if (const auto good = trust::check_target(*bytes, target); !good) return fault(fmt::format("{}: {}", target.name, good.error().message));
+  if (bundle::channel_of(target.name)) check_channel(target.name, *bytes);
 }
 
 }  // namespace
 
 Result<Verification> verify_repository(const fs::path& repository, trust::WallTime now) {
   BERTH_TRY(const auto state, trust::read_repository(repository));
-  Verifying verifying(repository);
+  Verifying verifying(repository, state);
   for (const trust::RoleState& role : state.roles)
     if (role.expires <= now)
       verifying.fault(fmt::format("{} expired at {}: no node takes a release from here", role.role, trust::to_string(role.expires)));
+  for (const trust::DelegatedRole& role : state.delegations)
+    if (!role.trouble.empty()) verifying.fault(fmt::format("role {}: {}", role.role, role.trouble));
   for (const trust::Target& target : state.targets) verifying.check(target);
   return verifying.take();
 }

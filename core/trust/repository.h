@@ -10,6 +10,7 @@
 
 #include "core/result.h"
 #include "core/trust/client.h"
+#include "core/trust/keyring.h"
 
 namespace berth::trust {
 
@@ -25,10 +26,21 @@ struct Lifetimes {
 /// The key files that `init` makes in its key folder; `root.pem` belongs offline afterwards.
 inline constexpr const char* kKeyRoles[] = {"root", "targets", "snapshot", "timestamp"};
 
+/// A role that the repository's targets hand part of their names to.
+struct DelegatedRole {
+  std::string role;
+  std::vector<std::string> keyids;
+  std::int64_t threshold = 1;
+  std::vector<std::string> paths;
+  std::int64_t version = 0;  ///< published; 0: nothing yet
+  std::string trouble;       ///< why its file is not believed; empty where it is
+};
+
 /// What lies in a repository.
 struct RepositoryState {
-  std::vector<RoleState> roles;  ///< root, timestamp, snapshot, targets
-  std::vector<Target> targets;   ///< by name
+  std::vector<RoleState> roles;            ///< root, timestamp, snapshot, targets, and the delegated ones that are published and believed
+  std::vector<DelegatedRole> delegations;  ///< in order of precedence
+  std::vector<Target> targets;             ///< by name
 };
 
 /// Reads a repository's own folder, expired or not, without any lock. Fails with `Errc::not_found` where there is none, `Errc::trust` where
@@ -39,9 +51,21 @@ Result<RepositoryState> read_repository(const std::filesystem::path& folder);
 /// neither is ever replaced; and with `Errc::usage` where the key folder lies in the repository, which is served to everyone.
 Result<void> init_repository(const std::filesystem::path& folder, const std::filesystem::path& keys, WallTime now, const Lifetimes& lifetimes = {});
 
+struct DelegationChange;
+struct RepositoryFiles;
+struct Revocation;
+struct RootChange;
+struct HandedIn;
+
+/// What a refresh is to sign.
+enum class RefreshScope {
+  all,             ///< timestamp, snapshot, and targets once half of their time is over; without the snapshot key, timestamp alone
+  timestamp_only,
+};
+
 /// Publishes into a repository that is a folder of static files:
 ///
-///   metadata/1.root.json  metadata/timestamp.json  metadata/<n>.snapshot.json  metadata/<n>.targets.json
+///   metadata/1.root.json  metadata/timestamp.json  metadata/<n>.snapshot.json  metadata/<n>.targets.json  metadata/<n>.<role>.json
 ///   metadata/root.json                                  the newest root, to pin
 ///   targets/<folder>/<sha256>.<name>                    immutable
 ///
@@ -50,20 +74,36 @@ Result<void> init_repository(const std::filesystem::path& folder, const std::fil
 class RepositoryWriter {
  public:
   /// Takes the lock. Fails with `Errc::conflict` while another publisher holds it, and as `read_repository` does.
-  static Result<RepositoryWriter> open(const std::filesystem::path& folder, const std::filesystem::path& keys,
-                                       std::function<WallTime()> now, const Lifetimes& lifetimes = {});
+  static Result<RepositoryWriter> open(const std::filesystem::path& folder, Keyring keys, std::function<WallTime()> now,
+                                       const Lifetimes& lifetimes = {});
   ~RepositoryWriter();
   RepositoryWriter(RepositoryWriter&&) noexcept;
   RepositoryWriter& operator=(RepositoryWriter&&) noexcept;
 
   /// Publishes targets by name. A name is for ever: one that exists with other bytes fails the whole with `Errc::exists`; with the same
-  /// bytes it is nothing new. Needs the keys of targets, snapshot and timestamp; a missing one fails with `Errc::not_found` before
-  /// anything is written.
-  Result<void> add_targets(const std::map<std::string, std::string>& targets);
+  /// bytes it is nothing new. `pointers` are those that may change. Needs the keys of targets, snapshot and timestamp; a missing one fails with
+  /// `Errc::not_found` before anything that counts is written.
+  Result<void> add_targets(const std::map<std::string, std::string>& targets, const std::map<std::string, std::string>& pointers = {});
 
-  /// Signs snapshot and timestamp anew, and targets where its key is there and half of its lifetime is over.
-  Result<void> refresh();
+  /// Signs anew what `scope` says.
+  Result<void> refresh(RefreshScope scope = RefreshScope::all);
 
+  /// Delegates a role or changes one, takes one or keys of it away (delegation_change.h). Needs the keys of targets, snapshot and timestamp.
+  Result<void> delegate(const DelegationChange& change);
+  Result<void> revoke(const Revocation& revocation);
+
+  /// Publishes versions of delegated roles that `read_handed_in` found right; `targets` are the bytes of what is new in them, by name. Needs the keys of
+  /// snapshot and timestamp.
+  Result<void> accept(const std::vector<HandedIn>& roles, const std::map<std::string, std::string>& targets);
+
+  /// The next root, signed by those of the keys of both roots that are at hand (root_change.h); it may have to be signed elsewhere before
+  /// `replace_root` takes it. Writes nothing.
+  Result<std::string> draft_root(const RootChange& change) const;
+  /// Publishes a root that follows the present one, and signs what has other keys in it with those. Needs these keys, and where it can, the old ones,
+  /// so that readers see no moment in which one does not fit the other.
+  Result<void> replace_root(std::string_view bytes);
+
+  const RepositoryFiles& files() const;
   const RepositoryState& state() const;
 
  private:

@@ -1,137 +1,46 @@
 #include <algorithm>
-#include <cerrno>
-
-#include <fcntl.h>
-#include <sys/file.h>
 
 #include <fmt/core.h>
 
-#include "core/crypto/sha256.h"
-#include "core/files/files.h"
+#include "core/trust/delegation_change.h"
+#include "core/trust/handed_in.h"
+#include "core/trust/publication.h"
 #include "core/trust/repository.h"
 #include "core/trust/repository_files.h"
+#include "core/trust/repository_lock.h"
 #include "core/trust/role_document.h"
+#include "core/trust/root_change.h"
+#include "core/trust/target_files.h"
 
 namespace berth::trust {
-namespace {
-
-/// Held as long as the descriptor; a publisher that dies lets it go.
-Result<Fd> take_lock(const std::filesystem::path& folder) {
-  BERTH_TRY(Fd lock, files::open(folder / ".lock", O_RDWR | O_CREAT, 0600));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-  if (errno == EWOULDBLOCK)
-    return fail(Errc::conflict, fmt::format("{}: another publisher is at work in this repository; try again when it is done", folder.string()));
-  return fail_errno("lock " + folder.string());
-}
-
-bool is_target_character(char c) {
-  return ('A' <= c && c <= 'Z') || ('a' <= c && c <= 'z') || ('0' <= c && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-/// `web/production/<sha256>.v1.json`
-std::string file_of_target(std::string_view name, std::string_view sha256) {
-  const auto base = name.rfind('/') + 1;  // 0 where there is no slash
-  return fmt::format("{}{}.{}", name.substr(0, base), sha256, name.substr(base));
-}
-
-json::object target_info(std::string_view bytes, const std::string& sha256) {
-  return {{"length", bytes.size()}, {"hashes", {{"sha256", sha256}}}};
-}
-
-}  // namespace
-
-bool is_target_name(std::string_view name) {
-  if (name.empty() || name.size() > 512) return false;
-  while (true) {
-    const auto segment = name.substr(0, name.find('/'));
-    if (segment.empty() || segment == "." || segment == ".." || segment.size() > 180) return false;
-    if (!std::ranges::all_of(segment, is_target_character)) return false;
-    if (segment.size() == name.size()) return true;
-    name.remove_prefix(segment.size() + 1);
-  }
-}
 
 struct RepositoryWriter::State {
-  std::filesystem::path folder, keys;
-  std::function<WallTime()> now;
-  Lifetimes lifetimes;
+  Workplace place;
   Fd lock;
   RepositoryFiles files;
 
-  Result<crypto::SigningKey> key(const std::string& role, const RoleKeys& listed) const;
-  Result<std::vector<std::string>> new_names(const std::map<std::string, std::string>& targets) const;
-  Result<void> write_targets(const std::map<std::string, std::string>& targets, const std::vector<std::string>& names);
+  Result<void> read();
+  Result<void> publish(RepositoryFiles changed, Changes changes);
   bool targets_are_due() const;
-  Result<void> publish(const crypto::SigningKey* targets_key);
+  Result<void> need(const char* role, RoleKeys Root::* keys) const;
 };
 
-/// Loads a role's key, and makes sure that root lists it: a file signed with another would be refused by every reader.
-Result<crypto::SigningKey> RepositoryWriter::State::key(const std::string& role, const RoleKeys& listed) const {
-  const auto file = keys / (role + ".pem");
-  BERTH_TRY(crypto::SigningKey key, crypto::SigningKey::load(file));
-  const bool known = std::ranges::any_of(listed.keys, [&](const auto& entry) { return entry.second == key.public_key(); });
-  if (!known) return fail(Errc::usage, fmt::format("{}: is not a key that {} lists for its role {}", file.string(), folder.string(), role));
-  if (listed.threshold > 1)
-    return fail(Errc::usage, fmt::format("{}: role {} needs {} signatures, and there is one key at hand", folder.string(), role, listed.threshold));
-  return key;
-}
-
-/// The names that are not in the repository yet.
-Result<std::vector<std::string>> RepositoryWriter::State::new_names(const std::map<std::string, std::string>& targets) const {
-  std::vector<std::string> names;
-  for (const auto& [name, bytes] : targets) {
-    if (!is_target_name(name)) return fail(Errc::usage, fmt::format("'{}' cannot be a target's name", name));
-    const auto held = std::ranges::find(files.state.targets, name, &Target::name);
-    if (held == files.state.targets.end()) {
-      names.push_back(name);
-    } else if (!check_target(bytes, *held)) {
-      return fail(Errc::exists, fmt::format("'{}' is in the repository with other content, and is never replaced; publish under a new name", name));
-    }
-  }
-  return names;
-}
-
-Result<void> RepositoryWriter::State::write_targets(const std::map<std::string, std::string>& targets, const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    const std::string& bytes = targets.at(name);
-    const std::string sha256 = crypto::sha256_hex(bytes);
-    const auto file = targets_of(folder) / file_of_target(name, sha256);
-    BERTH_CHECK(files::make_directories(file.parent_path()));
-    BERTH_CHECK(files::replace(file, bytes));
-    files.targets["targets"].as_object()[name] = target_info(bytes, sha256);
-  }
+/// Every call starts from what is on disk: an earlier one on this writer may have failed half-way.
+Result<void> RepositoryWriter::State::read() {
+  BERTH_TRY(files, read_repository_files(place.folder, Reading::finish_rotation));
   return {};
 }
 
-bool RepositoryWriter::State::targets_are_due() const {
-  const auto role = std::ranges::find(files.state.roles, "targets", &RoleState::role);
-  return now() + lifetimes.targets / 2 >= role->expires;
+Result<void> RepositoryWriter::State::publish(RepositoryFiles changed, Changes changes) {
+  BERTH_CHECK(trust::publish(place, std::move(changed), std::move(changes)));
+  return read();
 }
 
-/// Signs targets (if its key is given), snapshot and timestamp in new versions. After a crash in here the next publisher starts from
-/// what timestamp.json still leads to, and writes the same version numbers over files that no reader was ever pointed to.
-Result<void> RepositoryWriter::State::publish(const crypto::SigningKey* targets_key) {
-  BERTH_TRY(const crypto::SigningKey snapshot_key, key("snapshot", files.root.snapshot));
-  BERTH_TRY(const crypto::SigningKey timestamp_key, key("timestamp", files.root.timestamp));
-  const auto metadata = metadata_of(folder);
-  const auto write_numbered = [&](const char* role, const json::object& document, const std::string& bytes) {
-    return files::replace(metadata / fmt::format("{}.{}.json", document.at("version").to_number<std::int64_t>(), role), bytes);
-  };
+bool RepositoryWriter::State::targets_are_due() const { return place.now() + place.lifetimes.targets / 2 >= files.top.issue.expires; }
 
-  if (targets_key != nullptr) {
-    renew(files.targets, now() + lifetimes.targets);
-    const std::string bytes = signed_file(files.targets, {targets_key});
-    BERTH_CHECK(write_numbered("targets", files.targets, bytes));
-    files.snapshot["meta"].as_object()["targets.json"] = listing_of(bytes, files.targets);
-  }
-  renew(files.snapshot, now() + lifetimes.snapshot);
-  const std::string snapshot_bytes = signed_file(files.snapshot, {&snapshot_key});
-  BERTH_CHECK(write_numbered("snapshot", files.snapshot, snapshot_bytes));
-
-  files.timestamp["meta"].as_object()["snapshot.json"] = listing_of(snapshot_bytes, files.snapshot);
-  renew(files.timestamp, now() + lifetimes.timestamp);
-  BERTH_CHECK(files::replace(metadata / "timestamp.json", signed_file(files.timestamp, {&timestamp_key})));
-  BERTH_TRY(files, read_repository_files(folder));
+/// Fails unless the role can be signed.
+Result<void> RepositoryWriter::State::need(const char* role, RoleKeys Root::* keys) const {
+  BERTH_CHECK(place.keys.enough_for(role, files.root.*keys, place.folder.string()));
   return {};
 }
 
@@ -140,39 +49,90 @@ RepositoryWriter::~RepositoryWriter() = default;
 RepositoryWriter::RepositoryWriter(RepositoryWriter&&) noexcept = default;
 RepositoryWriter& RepositoryWriter::operator=(RepositoryWriter&&) noexcept = default;
 
-Result<RepositoryWriter> RepositoryWriter::open(const std::filesystem::path& folder, const std::filesystem::path& keys,
-                                                std::function<WallTime()> now, const Lifetimes& lifetimes) {
-  BERTH_CHECK(read_repository(folder));  // says that there is none, before a lock file is made somewhere
-  auto state = std::make_unique<State>(State{folder, keys, std::move(now), lifetimes, {}, {}});
-  BERTH_TRY(state->lock, take_lock(folder));
-  BERTH_TRY(state->files, read_repository_files(folder));
+Result<RepositoryWriter> RepositoryWriter::open(const std::filesystem::path& folder, Keyring keys, std::function<WallTime()> now,
+                                                const Lifetimes& lifetimes) {
+  // Says that there is no repository before a lock file is made somewhere.
+  BERTH_CHECK(read_repository_files(folder, Reading::finish_rotation));
+  auto state = std::make_unique<State>(State{.place = {folder, std::move(keys), std::move(now), lifetimes}, .lock = {}, .files = {}});
+  BERTH_TRY(state->lock, lock_folder(folder));
+  BERTH_CHECK(state->read());
   return RepositoryWriter(std::move(state));
 }
 
-// Both start from what is on disk: an earlier call on this writer may have failed half-way.
-
-Result<void> RepositoryWriter::add_targets(const std::map<std::string, std::string>& targets) {
-  BERTH_TRY(state_->files, read_repository_files(state_->folder));
-  BERTH_TRY(const auto names, state_->new_names(targets));
-  if (names.empty()) return {};
-  // All keys before the first byte: nothing is half published for want of one.
-  BERTH_TRY(const crypto::SigningKey key, state_->key("targets", state_->files.root.targets));
-  BERTH_CHECK(state_->key("snapshot", state_->files.root.snapshot));
-  BERTH_CHECK(state_->key("timestamp", state_->files.root.timestamp));
-  BERTH_CHECK(state_->write_targets(targets, names));
-  return state_->publish(&key);
+Result<void> RepositoryWriter::add_targets(const std::map<std::string, std::string>& targets, const std::map<std::string, std::string>& pointers) {
+  BERTH_CHECK(state_->read());
+  BERTH_TRY(auto added, new_targets(state_->files.state.targets, targets, pointers));
+  if (added.empty()) return {};
+  // All keys before the first byte.
+  BERTH_CHECK(state_->need("targets", &Root::targets));
+  BERTH_CHECK(state_->need("snapshot", &Root::snapshot));
+  BERTH_CHECK(state_->need("timestamp", &Root::timestamp));
+  RepositoryFiles changed = state_->files;
+  BERTH_CHECK(write_targets(targets_of(state_->place.folder), added, changed.targets["targets"].as_object()));
+  return state_->publish(std::move(changed), {.targets = true});
 }
 
-Result<void> RepositoryWriter::refresh() {
-  BERTH_TRY(state_->files, read_repository_files(state_->folder));
-  if (state_->targets_are_due()) {
-    const auto key = state_->key("targets", state_->files.root.targets);
-    if (key) return state_->publish(&*key);
-    if (key.error().code != Errc::not_found) return pass(key.error());
+Result<void> RepositoryWriter::refresh(RefreshScope scope) {
+  BERTH_CHECK(state_->read());
+  Changes changes;
+  const auto has_snapshot_key = state_->need("snapshot", &Root::snapshot);
+  if (!has_snapshot_key && has_snapshot_key.error().code != Errc::not_found) return has_snapshot_key;
+  changes.snapshot = scope == RefreshScope::all && has_snapshot_key.has_value();
+  if (changes.snapshot && state_->targets_are_due()) {
+    const auto has_key = state_->need("targets", &Root::targets);
+    if (!has_key && has_key.error().code != Errc::not_found) return has_key;
+    changes.targets = has_key.has_value();
   }
-  return state_->publish(nullptr);
+  return state_->publish(state_->files, std::move(changes));
 }
 
+Result<void> RepositoryWriter::delegate(const DelegationChange& change) {
+  BERTH_CHECK(state_->read());
+  RepositoryFiles changed = state_->files;
+  BERTH_CHECK(trust::delegate(changed, change));
+  return state_->publish(std::move(changed), {.targets = true});
+}
+
+Result<void> RepositoryWriter::revoke(const Revocation& revocation) {
+  BERTH_CHECK(state_->read());
+  RepositoryFiles changed = state_->files;
+  BERTH_CHECK(trust::revoke(changed, state_->place.folder, revocation));
+  return state_->publish(std::move(changed), {.targets = true});
+}
+
+Result<void> RepositoryWriter::accept(const std::vector<HandedIn>& roles, const std::map<std::string, std::string>& targets) {
+  BERTH_CHECK(state_->need("snapshot", &Root::snapshot));
+  BERTH_CHECK(state_->need("timestamp", &Root::timestamp));
+  json::object listed;  // by the roles themselves
+  BERTH_CHECK(write_targets(targets_of(state_->place.folder), targets, listed));
+  Changes changes;
+  for (const HandedIn& role : roles) changes.roles[role.role] = role.bytes;
+  return state_->publish(state_->files, std::move(changes));
+}
+
+Result<std::string> RepositoryWriter::draft_root(const RootChange& change) const {
+  const Workplace& place = state_->place;
+  BERTH_TRY(const json::object document, next_root(state_->files, change, place.now() + place.lifetimes.root));
+  BERTH_TRY(const Root root, parse_root(document, "the new root"));
+  auto signers = place.keys.signers_of("root", state_->files.root.root);
+  for (const RoleSigner& one : place.keys.signers_of("root", root.root))
+    if (std::ranges::find(signers, one.keyid, &RoleSigner::keyid) == signers.end()) signers.push_back(one);
+  return signed_file(document, signers);
+}
+
+Result<void> RepositoryWriter::replace_root(std::string_view bytes) {
+  BERTH_CHECK(state_->read());
+  BERTH_TRY(NextRoot next, read_next_root(state_->files, bytes));
+  const Root& present = state_->files.root;
+  Changes changes;
+  changes.targets = differ(present.targets, next.root.targets);
+  changes.snapshot = changes.targets || differ(present.snapshot, next.root.snapshot);
+  changes.timestamp = changes.snapshot || differ(present.timestamp, next.root.timestamp);
+  changes.root = std::move(next);
+  return state_->publish(state_->files, std::move(changes));
+}
+
+const RepositoryFiles& RepositoryWriter::files() const { return state_->files; }
 const RepositoryState& RepositoryWriter::state() const { return state_->files.state; }
 
 }  // namespace berth::trust

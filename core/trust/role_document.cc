@@ -10,33 +10,41 @@ json::object role_document(std::string_view type) {
 }
 
 void renew(json::object& document, WallTime expires) {
-  document["version"] = document["version"].to_number<std::int64_t>() + 1;
+  document["version"] = version_of(document) + 1;
   document["expires"] = to_string(expires);
 }
 
-json::object root_document(const std::map<std::string, crypto::PublicKey>& keys) {
+std::int64_t version_of(const json::object& document) { return document.at("version").to_number<std::int64_t>(); }
+
+std::string list_key(json::object& keys, const crypto::PublicKey& key) {
+  const json::object object = key_object(key);
+  const std::string id = keyid(object);
+  keys[id] = object;
+  return id;
+}
+
+json::object root_document(const std::map<std::string, ListedKeys>& roles) {
   json::object root = role_document("root");
+  json::object keys;
   json::object listed;
-  json::object roles;
-  for (const auto& [role, key] : keys) {
-    const json::object object = key_object(key);
-    const std::string id = keyid(object);
-    listed[id] = object;
+  for (const auto& [role, of_role] : roles) {
     json::array ids;
-    ids.emplace_back(id);
-    roles[role] = json::object{{"keyids", std::move(ids)}, {"threshold", 1}};
+    for (const crypto::PublicKey& key : of_role.keys) ids.emplace_back(list_key(keys, key));
+    listed[role] = json::object{{"keyids", std::move(ids)}, {"threshold", of_role.threshold}};
   }
   root["consistent_snapshot"] = true;
-  root["keys"] = std::move(listed);
-  root["roles"] = std::move(roles);
+  root["keys"] = std::move(keys);
+  root["roles"] = std::move(listed);
   return root;
 }
 
-std::string signed_file(const json::object& document, const std::vector<const crypto::SigningKey*>& keys) {
-  const std::string bytes = *json::canonical(document);  // documents hold no floats
+Result<std::string> signed_file(const json::object& document, const std::vector<RoleSigner>& signers) {
+  BERTH_TRY(const std::string bytes, json::canonical(document));
   json::array signatures;
-  for (const auto* key : keys)
-    signatures.emplace_back(json::object{{"keyid", keyid(key_object(key->public_key()))}, {"sig", crypto::to_hex(key->sign(bytes))}});
+  for (const RoleSigner& one : signers) {
+    BERTH_TRY(const std::string signature, one.signer->sign(bytes));
+    signatures.emplace_back(json::object{{"keyid", one.keyid}, {"sig", crypto::to_hex(signature)}});
+  }
   return json::text(json::object{{"signatures", std::move(signatures)}, {"signed", document}});
 }
 

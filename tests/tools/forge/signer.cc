@@ -56,9 +56,9 @@ void Signer::add(json::object& document, const std::string& name, const std::str
 
 /// Raises a role's version and writes it, signed by its key.
 Result<void> Signer::sign(const std::string& role, json::object& document, bool numbered) {
-  BERTH_TRY(const crypto::SigningKey key, crypto::SigningKey::load(keys_ / (role + ".pem")));
+  BERTH_TRY(crypto::SigningKey key, crypto::SigningKey::load(keys_ / (role + ".pem")));
   trust::renew(document, next_week());
-  const std::string bytes = trust::signed_file(document, {&key});
+  BERTH_TRY(const std::string bytes, trust::signed_file(document, {trust::with_own_keyid(std::move(key))}));
   const std::string name = numbered ? fmt::format("{}.{}.json", document.at("version").to_number<std::int64_t>(), role) : role + ".json";
   BERTH_CHECK(files::replace(repository_ / "metadata" / name, bytes));
   if (role == "snapshot") timestamp_["meta"].as_object()["snapshot.json"] = trust::listing_of(bytes, document);
@@ -67,16 +67,16 @@ Result<void> Signer::sign(const std::string& role, json::object& document, bool 
 }
 
 Result<void> Signer::delegate(const std::string& role, const std::string& paths, const std::map<std::string, std::string>& targets) {
-  const crypto::SigningKey key = crypto::SigningKey::generate();
+  crypto::SigningKey key = crypto::SigningKey::generate();
+  const json::object listed = trust::key_object(key.public_key());
   json::object document = trust::role_document("targets");
   document["targets"] = json::object();
   for (const auto& [name, bytes] : targets) add(document, name, bytes);
   trust::renew(document, next_week());
-  const std::string bytes = trust::signed_file(document, {&key});
+  BERTH_TRY(const std::string bytes, trust::signed_file(document, {trust::with_own_keyid(std::move(key))}));
   BERTH_CHECK(files::replace(repository_ / "metadata" / fmt::format("1.{}.json", role), bytes));
   snapshot_["meta"].as_object()[role + ".json"] = trust::listing_of(bytes, document);
 
-  const json::object listed = trust::key_object(key.public_key());
   json::object& delegations = targets_["delegations"].is_object() ? targets_["delegations"].as_object() : targets_["delegations"].emplace_object();
   if (!delegations.contains("keys")) delegations["keys"] = json::object();
   if (!delegations.contains("roles")) delegations["roles"] = json::array();

@@ -1,0 +1,63 @@
+#include <memory>
+
+#include <boost/json/array.hpp>
+#include <fmt/core.h>
+
+#include "cli/output/text.h"
+#include "cli/publishing.h"
+#include "cli/repo.h"
+#include "core/publish/accept.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string folder, incoming;
+  SigningOptions signing;
+};
+
+void tell_json(const Console& console, const publish::Acceptance& done) {
+  boost::json::array accepted, refused;
+  for (const publish::AcceptedRole& one : done.accepted)
+    accepted.push_back({{"role", one.role},
+                        {"version", one.version},
+                        {"targets", boost::json::array(one.targets.begin(), one.targets.end())},
+                        {"new_bytes", one.new_bytes}});
+  for (const publish::RefusedRole& one : done.refused)
+    refused.push_back({{"role", one.role}, {"code", to_string(one.error.code)}, {"reason", one.error.message}});
+  console.document(boost::json::object{{"accepted", std::move(accepted)}, {"refused", std::move(refused)}});
+}
+
+Result<Exit> accept(const Console& console, const Options& options) {
+  BERTH_TRY(const auto repository, publisher_repository("repo accept", options.folder, options.signing, options.incoming));
+  BERTH_TRY(const auto done, publish::accept_incoming(repository));
+  const Exit exit = done.refused.empty() ? Exit::ok : Exit::trust;
+  if (console.json) {
+    tell_json(console, done);
+    return exit;
+  }
+  for (const publish::AcceptedRole& one : done.accepted) {
+    console.line(fmt::format("{}: version {} is published, {} new", one.role, one.version, bytes_text(one.new_bytes)));
+    for (const std::string& target : one.targets) console.note("  " + target);
+  }
+  for (const publish::RefusedRole& one : done.refused) console.warn(fmt::format("{} is refused: {}", printable(one.role), printable(one.error.message)));
+  if (done.accepted.empty() && done.refused.empty()) console.note("nothing was handed in");
+  return exit;
+}
+
+}  // namespace
+
+Verb repo_accept_verb() {
+  auto o = std::make_shared<Options>();
+  return {.name = "accept",
+          .summary = "Publish what delegated roles handed in",
+          .text = "Verifies each role by itself: keys, versions, paths, hashes; names are never replaced. What breaks a rule stays where it is, the "
+                  "rest is published. Needs the keys of snapshot and timestamp; by hand or by a timer. Ends with 4 when something was refused.",
+          .examples = {"berth repo accept ./repo", "berth repo accept ./repo --incoming /srv/handed-in"},
+          .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
+          .arguments = {repository_argument(o->folder)},
+          .options = with_signing({incoming_option(o->incoming)}, o->signing),
+          .action = [o](Console& console) { return accept(console, *o); }};
+}
+
+}  // namespace berth::cli

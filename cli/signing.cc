@@ -1,0 +1,67 @@
+#include <chrono>
+#include <cstdlib>
+
+#include <fmt/core.h>
+
+#include "cli/publishing.h"
+#include "core/files/files.h"
+#include "core/trust/command_signer.h"
+
+namespace berth::cli {
+
+namespace fs = std::filesystem;
+
+std::vector<Option> signing_options(SigningOptions& into, const std::string& key_name) {
+  return {{"--keys", "DIR", "the folder of the repository's private keys, ROLE.pem (default: DIR-keys, beside it)", &into.keys, Completes::folder},
+          {key_name, "FILE", "sign with this private key; may be repeated", &into.key_files, Completes::file},
+          {"--signer", "COMMAND", "sign by a shell command: bytes on stdin, signature in hex or base64 on stdout; may be repeated", &into.signers},
+          {"--signer-key", "FILE", "the public key of that command", &into.signer_keys, Completes::file},
+          {"--signer-timeout", "SECONDS", "how long it may take (default: 60)", &into.signer_seconds},
+          {"--passphrase-file", "FILE", "holds the passphrase of encrypted keys", &into.passphrase_file, Completes::file},
+          {"--passphrase-env", "NAME", "the environment variable that holds it", &into.passphrase_environment}};
+}
+
+std::vector<Option> with_signing(std::vector<Option> options, SigningOptions& into, const std::string& key_name) {
+  for (Option& option : signing_options(into, key_name)) options.push_back(std::move(option));
+  return options;
+}
+
+crypto::AskPassphrase passphrase_of(const SigningOptions& options) {
+  return [file = options.passphrase_file, variable = options.passphrase_environment](std::string_view name) -> Result<std::string> {
+    if (!file.empty()) {
+      BERTH_TRY(std::string text, files::read(file, 4096));
+      if (text.ends_with('\n')) text.pop_back();
+      return text;
+    }
+    if (variable.empty()) return fail(Errc::usage, fmt::format("{}: is encrypted; give its passphrase by --passphrase-file or --passphrase-env", name));
+    const char* text = std::getenv(variable.c_str());
+    if (text == nullptr) return fail(Errc::usage, fmt::format("{}: is encrypted, and the variable {} is not set", name, variable));
+    return std::string(text);
+  };
+}
+
+Result<void> add_given_signers(const SigningOptions& options, trust::Keyring& keyring) {
+  const auto ask = passphrase_of(options);
+  for (const std::string& file : options.key_files) {
+    BERTH_TRY(auto key, crypto::SigningKey::load(file, ask));
+    keyring.add(trust::signer_of(std::move(key)));
+  }
+  if (options.signers.size() != options.signer_keys.size())
+    return fail(Errc::usage, "each --signer COMMAND needs the public key of what it signs with: --signer-key FILE");
+  const std::int64_t seconds = options.signer_seconds.value_or(60);
+  if (seconds < 1 || seconds > 86'400) return fail(Errc::usage, "--signer-timeout: 1 to 86400 seconds");
+  for (std::size_t i = 0; i < options.signers.size(); ++i) {
+    BERTH_TRY(auto key, read_public_key(options.signer_keys[i]));
+    keyring.add(trust::signer_of(
+        trust::SigningCommand{.command = options.signers[i], .key = std::move(key), .deadline = std::chrono::seconds(seconds)}));
+  }
+  return {};
+}
+
+Result<trust::Keyring> keyring_of(const SigningOptions& options, const fs::path& repository) {
+  trust::Keyring keyring(options.keys.empty() ? keys_beside(repository) : fs::path(options.keys), passphrase_of(options));
+  BERTH_CHECK(add_given_signers(options, keyring));
+  return keyring;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,126 @@
+#include "core/publish/push.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/files/files.h"
+#include "core/publish/hash_file.h"
+#include "core/trust/repository.h"
+#include "core/trust/repository_lock.h"
+
+namespace berth::publish {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The files below a subfolder, by name. Hidden ones are unfinished, and stay.
+std::vector<fs::path> files_below(const fs::path& repository, const char* subfolder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(repository / subfolder, error))
+    if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.')) files.push_back(entry.path().lexically_relative(repository));
+  std::ranges::sort(files);
+  return files;
+}
+
+/// Metadata in the order to publish it in: everything numbered, the root to pin, and timestamp.json, which makes the rest count.
+std::vector<fs::path> metadata_in_order(const fs::path& repository) {
+  std::vector<fs::path> files = files_below(repository, "metadata");
+  const auto last = [](const fs::path& file) { return file.filename() == "timestamp.json" ? 2 : file.filename() == "root.json" ? 1 : 0; };
+  std::ranges::stable_sort(files, {}, last);
+  return files;
+}
+
+/// Blobs and targets are named by their hashes, so one of that size is that one; metadata may be replaced.
+Result<bool> is_there(const fs::path& from, const fs::path& to, bool by_content) {
+  std::error_code error;
+  if (!fs::is_regular_file(to, error) || fs::file_size(to, error) != fs::file_size(from, error)) return false;
+  if (!by_content) return true;
+  BERTH_TRY(const std::string here, files::read(from, 64u << 20));
+  BERTH_TRY(const std::string there, files::read(to, 64u << 20));
+  return here == there;
+}
+
+Result<void> copy_file(const fs::path& from, const fs::path& to, Pushed& pushed) {
+  BERTH_CHECK(files::make_directories(to.parent_path()));
+  const fs::path unfinished = to.parent_path() / ("." + to.filename().string().substr(0, 200) + ".being-pushed");
+  BERTH_TRY(const Fd copy, files::open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+  BERTH_TRY(const auto copied, hash_file(from, [&](std::string_view piece) { return files::write_all(copy.get(), piece, unfinished.string()); }));
+  if (::fchmod(copy.get(), 0644) != 0 || ::fsync(copy.get()) != 0) return fail_errno("write " + unfinished.string());
+  BERTH_CHECK(files::rename_durably(unfinished, to));
+  ++pushed.files;
+  pushed.bytes += copied.size;
+  return {};
+}
+
+Result<Pushed> push_to_folder(const fs::path& repository, const fs::path& destination) {
+  std::vector<fs::path> files = files_below(repository, "blobs");
+  std::ranges::copy(files_below(repository, "targets"), std::back_inserter(files));
+  std::ranges::copy(metadata_in_order(repository), std::back_inserter(files));
+  Pushed pushed;
+  for (const fs::path& file : files) {
+    BERTH_TRY(const bool there, is_there(repository / file, destination / file, *file.begin() == "metadata"));
+    if (!there) BERTH_CHECK(copy_file(repository / file, destination / file, pushed));
+  }
+  return pushed;
+}
+
+/// `sh -c 'COMMAND "$1" "$2"'`; its output goes to our stderr.
+Result<void> run_copy(const std::string& command, const fs::path& source, const std::string& destination) {
+  const std::string script = command + " \"$1\" \"$2\"";
+  const char* const argv[] = {"sh", "-c", script.c_str(), "sh", source.c_str(), destination.c_str(), nullptr};
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, "/bin/sh", &actions, nullptr, const_cast<char* const*>(argv), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return fail_errno("start /bin/sh", error);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) return fail_errno("wait for the copying command");
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(Errc::io, fmt::format("'{} {} {}' failed with {}; push again when that is mended", command, source.string(), destination,
+                                    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)));
+}
+
+/// A folder `metadata` of hard links, so that a command that copies folders copies these files alone.
+Result<fs::path> stage(const fs::path& below, const char* name, const fs::path& repository, const std::vector<fs::path>& files) {
+  const fs::path folder = below / name / "metadata";
+  BERTH_CHECK(files::make_directories(folder));
+  for (const fs::path& file : files)
+    if (::link((repository / file).c_str(), (folder / file.filename()).c_str()) != 0) return fail_errno("link " + (folder / file.filename()).string());
+  return folder;
+}
+
+Result<void> push_by_command(const fs::path& repository, const std::string& destination, const std::string& command) {
+  const fs::path staging = repository / ".being-pushed";
+  BERTH_CHECK(files::remove_tree(staging));
+  std::vector<fs::path> first = metadata_in_order(repository);
+  const std::vector<fs::path> last{first.back()};
+  first.pop_back();
+  BERTH_TRY(const fs::path numbered, stage(staging, "first", repository, first));
+  BERTH_TRY(const fs::path timestamp, stage(staging, "last", repository, last));
+  for (const fs::path& source : {repository / "blobs", repository / "targets", numbered, timestamp})
+    if (fs::exists(source)) BERTH_CHECK(run_copy(command, source, destination));
+  return files::remove_tree(staging);
+}
+
+}  // namespace
+
+Result<Pushed> push_repository(const fs::path& repository, const std::string& destination, const std::string& command) {
+  BERTH_CHECK(trust::read_repository(repository));
+  BERTH_TRY(const Fd lock, trust::lock_folder(repository));
+  if (command.empty()) return push_to_folder(repository, destination);
+  BERTH_CHECK(push_by_command(repository, destination.ends_with('/') ? destination : destination + "/", command));
+  return Pushed();
+}
+
+}  // namespace berth::publish

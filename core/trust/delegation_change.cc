@@ -1,0 +1,136 @@
+#include "core/trust/delegation_change.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "core/ids.h"
+#include "core/trust/key.h"
+#include "core/trust/role_document.h"
+
+namespace berth::trust {
+namespace {
+
+bool is_top_level(std::string_view role) { return role == "root" || role == "timestamp" || role == "snapshot" || role == "targets"; }
+
+json::object& delegations_of(json::object& targets) {
+  json::value& delegations = targets["delegations"];
+  if (!delegations.is_object()) delegations = json::object{{"keys", json::object()}, {"roles", json::array()}};
+  return delegations.as_object();
+}
+
+json::object* find_role(json::object& delegations, std::string_view role) {
+  for (json::value& one : delegations["roles"].as_array())
+    if (one.as_object()["name"].as_string() == role) return &one.as_object();
+  return nullptr;
+}
+
+/// Keys that no role uses any more are no longer listed.
+void drop_unused_keys(json::object& delegations) {
+  std::set<std::string, std::less<>> used;
+  for (const json::value& role : delegations["roles"].as_array())
+    for (const json::value& id : role.at("keyids").as_array()) used.emplace(id.as_string());
+  json::object kept;
+  for (const auto& key : delegations["keys"].as_object())
+    if (used.contains(std::string_view(key.key()))) kept[key.key()] = key.value();
+  delegations["keys"] = std::move(kept);
+}
+
+Result<void> check_name(const std::string& role) {
+  if (is_top_level(role))
+    return fail(Errc::usage, fmt::format("'{}' is the name of a role that every repository has; choose another and give its paths", role));
+  if (!is_name(role))
+    return fail(Errc::usage, fmt::format("role '{}': must be a lower-case letter, then at most 30 of a-z, 0-9 and -", role));
+  return {};
+}
+
+Result<void> check_paths(json::object& delegations, const DelegationChange& change) {
+  for (const json::value& other : delegations["roles"].as_array()) {
+    if (other.at("name").as_string() == change.role) continue;
+    for (const json::value& path : other.at("paths").as_array())
+      if (std::ranges::find(change.paths, std::string_view(path.as_string())) != change.paths.end())
+        return fail(Errc::usage, fmt::format("'{}' is delegated to role {} already", std::string_view(path.as_string()),
+                                             std::string_view(other.at("name").as_string())));
+  }
+  return {};
+}
+
+/// Whether the role's present file is signed by enough of the keys that are left.
+bool still_believed(const json::object& targets, const DelegatedFile& role) {
+  if (role.version == 0) return true;
+  const auto read = parse_targets(targets, "targets");
+  if (!read) return false;
+  const auto envelope = open_envelope(role.bytes, role.delegation.role);
+  const auto left = std::ranges::find(read->delegations, role.delegation.role, &Delegation::role);
+  return envelope && left != read->delegations.end() && verify(*envelope, left->keys, role.delegation.role).has_value();
+}
+
+Result<void> take_keys(json::object& role, const Revocation& revocation) {
+  json::array left;
+  std::set<std::string> taken;
+  for (const crypto::PublicKey& key : revocation.keys) taken.insert(keyid(key_object(key)));
+  for (const json::value& id : role["keyids"].as_array())
+    if (taken.erase(std::string(id.as_string())) == 0) left.push_back(id);
+  if (!taken.empty()) return fail(Errc::not_found, fmt::format("role {} has no key {}", revocation.role, *taken.begin()));
+  const auto threshold = role["threshold"].to_number<std::int64_t>();
+  if (static_cast<std::int64_t>(left.size()) < threshold)
+    return fail(Errc::usage, fmt::format("role {} would be left with {} keys, and needs {}; delegate it to another key first, or revoke the whole role",
+                                         revocation.role, left.size(), threshold));
+  role["keyids"] = std::move(left);
+  return {};
+}
+
+}  // namespace
+
+Result<void> delegate(RepositoryFiles& files, const DelegationChange& change) {
+  BERTH_CHECK(check_name(change.role));
+  json::object& delegations = delegations_of(files.targets);
+  BERTH_CHECK(check_paths(delegations, change));
+  json::object* role = find_role(delegations, change.role);
+  if (role == nullptr) {
+    if (change.paths.empty()) return fail(Errc::usage, fmt::format("role {}: say which targets are delegated to it", change.role));
+    role = &delegations["roles"].as_array().emplace_back(json::object{
+        {"name", change.role}, {"keyids", json::array()}, {"threshold", 1}, {"paths", json::array()}, {"terminating", true}}).as_object();
+  }
+  json::array& keyids = (*role)["keyids"].as_array();
+  for (const crypto::PublicKey& key : change.keys) {
+    const std::string id = list_key(delegations["keys"].as_object(), key);
+    if (std::ranges::find(keyids, json::value(id)) == keyids.end()) keyids.emplace_back(id);
+  }
+  if (!change.paths.empty()) (*role)["paths"] = json::array(change.paths.begin(), change.paths.end());
+  if (change.threshold) (*role)["threshold"] = *change.threshold;
+  const auto threshold = (*role)["threshold"].to_number<std::int64_t>();
+  if (threshold < 1 || static_cast<std::int64_t>(keyids.size()) < threshold)
+    return fail(Errc::usage, fmt::format("role {} has {} keys, so {} of them cannot be needed; give its public keys", change.role, keyids.size(), threshold));
+  return {};
+}
+
+Result<void> revoke(RepositoryFiles& files, const std::filesystem::path& folder, const Revocation& revocation) {
+  json::object& delegations = delegations_of(files.targets);
+  json::object* role = find_role(delegations, revocation.role);
+  const DelegatedFile* published = files.role(revocation.role);
+  if (role == nullptr || published == nullptr)
+    return fail(Errc::not_found, fmt::format("{}: no role '{}' is delegated", folder.string(), revocation.role));
+  if (!revocation.keys.empty()) {
+    BERTH_CHECK(take_keys(*role, revocation));
+    drop_unused_keys(delegations);
+    if (revocation.force || still_believed(files.targets, *published)) return {};
+    return fail(Errc::conflict, fmt::format("version {} of role {} is signed by too few of the keys that are left; have one of them sign the next "
+                                            "version ('berth repo refresh --role {}'), accept it, and revoke then, or --force if the key was stolen: "
+                                            "nodes find nothing of the role until then",
+                                            published->version, revocation.role, revocation.role));
+  }
+  if (revocation.keep_targets) {
+    if (!published->trouble.empty()) return fail(Errc::trust, published->trouble);
+    json::object& top = files.targets["targets"].as_object();
+    if (published->version > 0)
+      for (const auto& target : published->document.at("targets").as_object()) top.emplace(target.key(), target.value());
+  }
+  json::array& roles = delegations["roles"].as_array();
+  roles.erase(std::ranges::find_if(roles, [&](const json::value& one) { return one.at("name").as_string() == revocation.role; }));
+  drop_unused_keys(delegations);
+  return {};
+}
+
+}  // namespace berth::trust

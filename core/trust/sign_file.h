@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "core/trust/signer.h"
+#include "core/trust/time.h"
+
+namespace berth::trust {
+
+/// A metadata file with more signatures than before.
+struct SignedAgain {
+  std::string bytes;
+  std::string type;  ///< "root", "targets", …
+  std::int64_t version = 0;
+  WallTime expires;
+  std::size_t signatures = 0;
+};
+
+/// Adds a signature of each signer to a metadata file, whatever it is; one that the same key made before is replaced. `Errc::trust` where the bytes are
+/// no metadata file.
+Result<SignedAgain> sign_again(std::string_view bytes, std::string_view where, const std::vector<std::shared_ptr<const Signer>>& signers);
+
+}  // namespace berth::trust

@@ -11,9 +11,10 @@ build=(
 run=(nftables iproute2 procps)
 tests=(
   libgtest-dev libgmock-dev python3 python3-cryptography util-linux e2fsprogs curl openssl zstd sqlite3
-  nginx-light redis-server redis-tools wrk prometheus strace faketime runit mmdebstrap user-mode-linux
+  nginx-light redis-server redis-tools wrk prometheus strace faketime runit mmdebstrap user-mode-linux nodejs
 )
 long=(clang-19 libclang-rt-19-dev)
+command -v npm >/dev/null || tests+=(npm)  # a package of its own in Debian, a part of nodejs elsewhere
 
 packages=("${build[@]}" "${run[@]}")
 case "${1:-}" in

@@ -154,6 +154,19 @@ TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
   }
 }
 
+TEST_F(DaemonVerbs, VerifyNamesEachPathThatDriftedAndEndsWithFour) {
+  daemon.on("POST /v1/verify", R"({"slots": [{"app": "web", "release": "v2", "paths": 9, "bytes": 100, "drifted": 0, "drift": []},
+    {"app": "web", "release": "v1", "paths": 9, "bytes": 100, "drifted": 2, "drift": [{"path": "app/run", "what": "has another content"}]}]})");
+  const Ran ran = berth({"verify", "web", "--all"});
+  EXPECT_EQ(ran.exit, 4);
+  EXPECT_EQ(json::parse(daemon.asked().back().body).value(), json::parse(R"({"app": "web", "all": true})").value());
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v2: as it was sealed"), HasSubstr("web@v1: 2 paths are not as sealed"), HasSubstr("  app/run: has another content"),
+                             HasSubstr("1 more")));
+  daemon.on("POST /v1/verify", R"({"slots": [{"app": "web", "release": "v2", "paths": 9, "bytes": 100, "drifted": 0, "drift": []}]})");
+  EXPECT_EQ(berth({"verify", "web@v2"}).exit, 0);
+  EXPECT_EQ(berth({"verify", "web@v2", "--all"}).exit, 2);
+}
+
 TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
   daemon.on("DELETE /v1/apps/web", "{}");
   EXPECT_THAT(berth({"remove", "web"}).out, HasSubstr("data and logs stay"));

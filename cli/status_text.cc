@@ -20,7 +20,7 @@ int severity(const value& app) {
   const std::string health = text_of(app, "health");
   if (health == "down") return 0;
   if (health == "degraded") return 1;
-  if (!text_of(app, "problem").empty()) return 2;
+  if (!text_of(app, "problem").empty() || !list_of(app, "drifted").empty()) return 2;
   if (health == "deploying") return 3;
   if (!text_of(app, "held").empty()) return 4;
   if (health == "stopped") return 5;
@@ -55,6 +55,8 @@ std::string note_of(const value& app, const StatusView& view) {
     notes.push_back(text);
   }
   if (const std::string held = text_of(app, "held"); !held.empty()) notes.push_back("held: " + held);
+  for (const auto& slot : list_of(app, "drifted"))
+    notes.push_back(fmt::format("{} is not as it was sealed ({} paths; {})", text_of(slot, "release"), number_of(slot, "paths"), text_of(slot, "first")));
   for (const auto& instance : list_of(app, "instances"))
     if (truth_of(instance, "crash_loop")) notes.push_back(text_of(instance, "instance") + " keeps ending early");
   std::string line;

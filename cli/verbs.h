@@ -30,6 +30,7 @@ Verb pin_verb();
 Verb unpin_verb();
 Verb cancel_verb();
 Verb gc_verb();
+Verb verify_verb();
 
 /// The whole tree: `berth` with its common options, which go into `console`, and all verbs.
 Verb berth_program(Console& console);

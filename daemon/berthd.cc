@@ -16,6 +16,7 @@ namespace berth {
 namespace {
 
 constexpr std::size_t kWorkThreads = 4;
+constexpr std::size_t kIdleThreads = 1;
 constexpr std::size_t kLookThreads = 1;
 
 store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
@@ -37,6 +38,7 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   options.stage.worker_gid = worker.gid;
   options.stage.reserve_bytes = config.reserve;
   options.keep_releases = config.keep_releases;
+  options.verify_every = config.verify_every;
   return options;
 }
 
@@ -72,11 +74,12 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       store_(std::move(store)),
       repository_(repository_of(config_)),
       work_(kWorkThreads),
+      idle_(kIdleThreads),
       looks_(kLookThreads),
       supervisor_(loop_.executor(), work_,
                   {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root}),
       router_(loop_.executor(), work_, config_.run),
-      deployer_(loop_.executor(), work_, *store_, supervisor_, router_, repository_.get(), deployer_options(config_, how.programs)),
+      deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), deployer_options(config_, how.programs)),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
       node_({loop_, looks_, *store_, deployer_, repository_.get()}, config_, how.limits_enforced(), operators_),
       api_(deployer_, node_),

@@ -60,6 +60,7 @@ class Berthd {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<fetch::Repository> repository_;
   io::Pool work_;   // what takes long: fetching, unpacking, hashing; it ends before what it works on
+  io::Pool idle_;   // what is in no hurry: slots that are read again
   io::Pool looks_;  // what does not, so that a status never waits for a fetch
   supervise::Supervisor supervisor_;
   route::Router router_;

@@ -131,6 +131,13 @@ Result<void> rename_durably(const fs::path& from, const fs::path& to) {
   return folder_of(from) == folder_of(to) ? Result<void>() : sync(folder_of(from));
 }
 
+Result<void> exchange_durably(const fs::path& one, const fs::path& other) {
+  if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) != 0)
+    return fail_errno(fmt::format("exchange {} and {}", one.string(), other.string()));
+  BERTH_CHECK(sync(folder_of(other)));
+  return folder_of(one) == folder_of(other) ? Result<void>() : sync(folder_of(one));
+}
+
 Result<void> swap_symlink(const fs::path& link, const std::string& target) {
   const fs::path temporary = temporary_beside(link);
   ::unlink(temporary.c_str());

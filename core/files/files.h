@@ -42,6 +42,9 @@ Result<void> sync(const fs::path& path);
 /// Renames and fsyncs both parents.
 Result<void> rename_durably(const fs::path& from, const fs::path& to);
 
+/// Swaps what two names of one file system stand for, in one step, and fsyncs both parents (renameat2, RENAME_EXCHANGE).
+Result<void> exchange_durably(const fs::path& one, const fs::path& other);
+
 /// Points the symlink `link` at `target` by making a new one beside it and renaming it over the old one; durable.
 Result<void> swap_symlink(const fs::path& link, const std::string& target);
 

@@ -76,6 +76,17 @@ TEST_F(Files, RenameDurablyMovesBetweenFolders) {
   EXPECT_EQ(rename_durably(at("a"), at("c")).error().code, Errc::not_found);
 }
 
+TEST_F(Files, ExchangeSwapsTwoFoldersInOneStep) {
+  ASSERT_TRUE(make_directories(at("one")));
+  ASSERT_TRUE(make_directories(at("below/other")));
+  ASSERT_TRUE(replace(at("one/a"), "a"));
+  ASSERT_TRUE(replace(at("below/other/b"), "b"));
+  ASSERT_TRUE(exchange_durably(at("one"), at("below/other")));
+  EXPECT_EQ(*read(at("one/b"), 10), "b");
+  EXPECT_EQ(*read(at("below/other/a"), 10), "a");
+  EXPECT_EQ(exchange_durably(at("one"), at("missing")).error().code, Errc::not_found);
+}
+
 TEST_F(Files, RemoveTreeTakesReadOnlyFoldersButNotWhatLinksPointTo) {
   ASSERT_TRUE(make_directories(at("tree/sealed")));
   ASSERT_TRUE(replace(at("tree/sealed/a"), "a", 0444));

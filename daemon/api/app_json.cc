@@ -69,8 +69,11 @@ object release_json(const deploy::ReleaseStatus& release) {
 }  // namespace
 
 object to_json(const deploy::AppStatus& app) {
-  array rejected, processes, instances;
+  array rejected, drifted, processes, instances;
   for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
+  for (const auto& slot : app.slots)
+    if (slot.drifted > 0)
+      drifted.push_back({{"release", slot.release}, {"paths", slot.drifted}, {"first", as_utf8(slot.drift)}, {"verified_at", slot.verified_at}});
   for (const auto& process : app.processes) processes.push_back(process_json(process));
   for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
   return {{"app", app.row.app},
@@ -84,6 +87,7 @@ object to_json(const deploy::AppStatus& app) {
           {"problem", as_utf8(app.problem)},
           {"deployment", app.deployment ? value(to_json(*app.deployment)) : value(nullptr)},
           {"rejected", std::move(rejected)},
+          {"drifted", std::move(drifted)},
           {"processes", std::move(processes)},
           {"instances", std::move(instances)}};
 }
@@ -98,6 +102,21 @@ object repository_apps_json(const std::map<std::string, std::vector<std::string>
   array list;
   for (const auto& [app, releases] : apps) list.push_back({{"app", app}, {"releases", array(releases.begin(), releases.end())}});
   return {{"apps", std::move(list)}};
+}
+
+object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
+  array list;
+  for (const auto& one : verdicts) {
+    array drift;
+    for (const auto& path : one.verdict.drift) drift.push_back({{"path", as_utf8(path.path)}, {"what", as_utf8(path.what)}});
+    list.push_back({{"app", one.app},
+                    {"release", one.release},
+                    {"paths", one.verdict.paths},
+                    {"bytes", one.verdict.bytes},
+                    {"drifted", one.verdict.drifted},
+                    {"drift", std::move(drift)}});
+  }
+  return {{"slots", std::move(list)}};
 }
 
 object removed_json(const std::vector<store::SlotRow>& removed) {

@@ -20,6 +20,7 @@ class FakeOperations : public deploy::Operations {
   deploy::Releases on_node;
   std::map<std::string, std::vector<std::string>> in_repository;
   std::vector<store::SlotRow> removed;
+  std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
   bool is_ready = true;
 
@@ -54,6 +55,9 @@ class FakeOperations : public deploy::Operations {
     co_return did(fmt::format("remove {} purge={} why={}", app, purge, asked.why));
   }
   awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, deploy::Asked) override { co_return say("collect " + app, removed); }
+  awaitable<Result<std::vector<deploy::SlotVerdict>>> verify(deploy::VerifyRequest r) override {
+    co_return say(fmt::format("verify app={} release={} all={}", r.app, r.release, r.all), verdicts);
+  }
   awaitable<Result<deploy::Releases>> releases(std::string app) override { co_return say("releases " + app, on_node); }
   awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() override { co_return say("repository apps", in_repository); }
   awaitable<Result<std::vector<deploy::AppStatus>>> status() override { co_return say("status", apps); }

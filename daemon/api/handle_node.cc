@@ -61,6 +61,21 @@ awaitable<Answer> collect_slots(Call call) {
   co_return reply(200, removed_json(*removed));
 }
 
+awaitable<Answer> verify_slots(Call call) {
+  const auto body = body_of(call.request);
+  if (!body) co_return pass(body.error());
+  auto reader = read_body(*body);
+  deploy::VerifyRequest request{.app = reader.string_or("app", ""), .release = reader.string_or("release", ""), .all = reader.boolean_or("all", false)};
+  if (!request.app.empty() && !is_name(request.app)) reader.complain("'app' is no name of an app");
+  if (!request.release.empty() && !is_release_id(request.release)) reader.complain("'release' is no id of a release");
+  if (!request.release.empty() && request.app.empty()) reader.complain("'release' needs 'app'");
+  if (!request.release.empty() && request.all) reader.complain("'release' and 'all' say two things");
+  if (const auto done = reader.done(); !done) co_return pass(done.error());
+  const auto verdicts = co_await call.operations.verify(request);
+  if (!verdicts) co_return pass(verdicts.error());
+  co_return reply(200, verdicts_json(*verdicts));
+}
+
 // Prometheus, and whoever else probes, may add parameters of their own to these: they are not read.
 
 awaitable<Answer> get_metrics(Call call) {

@@ -57,12 +57,14 @@ deploy::AppStatus web() {
   view.status.exits_by_reason = {{"exit", 1}};
   view.status.last_exit = supervise::Exit{.status = 256, .reason = "exited with 1", .at = "e", .ran = std::chrono::milliseconds(1200)};
   app.instances = {view};
+  app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
   return app;
 }
 
 constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1", "held": "", "stopped": false, "since": "s", "strategy": "blue-green",
    "health": "healthy", "problem": "", "deployment": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
+   "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
    "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
                   "ready": true, "serving": true, "not_ready": "", "restarts": 1, "started_at": "t", "port": 20001, "crash_loop": false,
@@ -100,6 +102,9 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
   EXPECT_EQ(boost::json::value(removed_json({{.app = "web", .release = "v1", .bytes = 9}})),
             said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}]})"));
+  const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
+  EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
+                                                                   "drift": [{"path": "app/a", "what": "is missing"}]}]})"));
   EXPECT_EQ(boost::json::value(deployments_json({})), said(R"({"deployments": []})"));
 }
 

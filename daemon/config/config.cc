@@ -101,6 +101,10 @@ void read_rest(Document& document, Config& config) {
   Section store = document.section("store");
   store.read("reserve", config.reserve, [](const std::string& text) { return parse_size(text); });
   config.keep_releases = static_cast<int>(store.integer("keep_releases", config.keep_releases, 0, 1000));
+  store.read("verify_every", config.verify_every, [](const std::string& text) -> Result<std::chrono::milliseconds> {
+    if (text.empty()) return std::chrono::milliseconds(0);
+    return parse_period(text);
+  });
   Section log = document.section("log");
   log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -46,6 +47,7 @@ struct Config {
   std::string group = "berth";                                ///< empty: root alone
   std::uint64_t reserve = 256'000'000;                        ///< bytes
   int keep_releases = 3;
+  std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked
   LogLevel log_level = LogLevel::info;
 };
 

@@ -44,6 +44,7 @@ group = "operators"
 [store]
 reserve = "1GiB"
 keep_releases = 0
+verify_every = "7d"
 [log]
 level = "debug"
 )");
@@ -63,6 +64,7 @@ level = "debug"
   EXPECT_EQ(config->group, "operators");
   EXPECT_EQ(config->reserve, 1u << 30);
   EXPECT_EQ(config->keep_releases, 0);
+  EXPECT_EQ(config->verify_every, std::chrono::hours(7 * 24));
   EXPECT_EQ(config->log_level, LogLevel::debug);
 }
 
@@ -88,6 +90,7 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(shipped->group, defaults.group);
   EXPECT_EQ(shipped->reserve, defaults.reserve);
   EXPECT_EQ(shipped->keep_releases, defaults.keep_releases);
+  EXPECT_EQ(shipped->verify_every, defaults.verify_every);
   EXPECT_EQ(shipped->log_level, defaults.log_level);
 
   // And with every key that stands behind a '#' it is right too, and says the same paths.

@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "core/ids.h"
+#include "core/logs/record_time.h"
 
 namespace berth::config {
 namespace {
@@ -74,6 +75,12 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (number > kMost / found->second) return wrong("is too large");
   return number * found->second;
+}
+
+Result<std::chrono::milliseconds> parse_period(std::string_view text) {
+  BERTH_TRY(const auto period, logs::parse_span(text));
+  if (period >= std::chrono::seconds(1) && period <= std::chrono::days(365)) return period;
+  return fail(Errc::usage, fmt::format("'{}' is not from '1s' to '365d'", text));
 }
 
 Result<std::filesystem::path> parse_path(std::string_view text, std::size_t longest) {

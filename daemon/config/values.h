@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -18,6 +19,9 @@ std::string to_string(const Listen& listen);
 
 /// "256MB", "1GiB", "4096B": kB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024.
 Result<std::uint64_t> parse_size(std::string_view text);
+
+/// "90s", "10m", "24h", "7d", "1h30m": a second at least, a year at most.
+Result<std::chrono::milliseconds> parse_period(std::string_view text);
 
 /// An absolute path without `.` and `..`; a trailing slash is taken off. At most `longest` bytes.
 Result<std::filesystem::path> parse_path(std::string_view text, std::size_t longest = 4000);

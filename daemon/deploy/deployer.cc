@@ -8,10 +8,11 @@ struct Deployer::State : Engine {
   using Engine::Engine;
 };
 
-Deployer::Deployer(boost::asio::any_io_executor executor, io::Pool& pool, store::Store& store, supervise::Supervisor& supervisor, route::Router& router,
-                   fetch::Repository* repository, DeployerOptions options)
+Deployer::Deployer(boost::asio::any_io_executor executor, io::Pool& pool, io::Pool& idle, store::Store& store, supervise::Supervisor& supervisor,
+                   route::Router& router, fetch::Repository* repository, DeployerOptions options)
     : state_(std::make_shared<State>(Parts{.executor = std::move(executor),
                                            .pool = pool,
+                                           .idle = idle,
                                            .store = store,
                                            .supervisor = supervisor,
                                            .router = router,
@@ -52,6 +53,7 @@ awaitable<Result<void>> Deployer::remove(std::string app, bool purge, Asked aske
 awaitable<Result<std::vector<store::SlotRow>>> Deployer::collect(std::string app, Asked asked) {
   BERTH_FORWARD(collect(std::move(app), std::move(asked)));
 }
+awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(verify(std::move(request))); }
 awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(releases(std::move(app))); }
 awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }
 awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(status()); }

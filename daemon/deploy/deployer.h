@@ -26,6 +26,7 @@ struct DeployerOptions {
   NodeFacts node;
   fetch::StageOptions stage;
   int keep_releases = 3;
+  milliseconds verify_every{0};  ///< each slot is compared with what is signed about once in that time; 0: never unasked
 };
 
 /// Brings releases to work and keeps the node as it should be: the one place where fetch, store, supervise and route meet. For one event loop; what blocks
@@ -33,8 +34,8 @@ struct DeployerOptions {
 /// its bake.
 class Deployer : public Operations {
  public:
-  /// `repository` may be null: then nothing new is taken.
-  Deployer(boost::asio::any_io_executor executor, io::Pool& pool, store::Store& store, supervise::Supervisor& supervisor, route::Router& router,
+  /// `repository` may be null: then nothing new is taken. `idle` has what is in no hurry: its threads give way to everything else.
+  Deployer(boost::asio::any_io_executor executor, io::Pool& pool, io::Pool& idle, store::Store& store, supervise::Supervisor& supervisor, route::Router& router,
            fetch::Repository* repository, DeployerOptions options);
   ~Deployer() override;  ///< leaves everything running
 
@@ -60,6 +61,8 @@ class Deployer : public Operations {
   awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) override;
   awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) override;
   awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, Asked asked) override;
+
+  awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) override;
 
   awaitable<Result<Releases>> releases(std::string app) override;
   awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() override;

@@ -23,12 +23,14 @@ awaitable<void> hold(std::shared_ptr<Engine> engine, awaitable<void> task) {
 Engine::Engine(Parts parts)
     : executor_(std::move(parts.executor)),
       pool_(parts.pool),
+      idle_(parts.idle),
       store_(parts.store),
       supervisor_(parts.supervisor),
       router_(parts.router),
       repository_(parts.repository),
       options_(std::move(parts.options)),
-      visits_(executor_, kMostVisits) {}
+      visits_(executor_, kMostVisits),
+      looks_(executor_, 1) {}
 
 void Engine::spawn(awaitable<void> task) {
   boost::asio::co_spawn(executor_, hold(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
@@ -40,6 +42,7 @@ void Engine::close() {
   closed_ = true;
   ready_ = false;
   supervisor_.on_change(nullptr);
+  looking_.request_stop();
   for (const auto* known : {&apps_, &newcomers_}) {
     for (const auto& [name, app] : *known) {
       if (app->run) app->run->stop.request_stop();

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ namespace berth::deploy {
 struct Parts {
   boost::asio::any_io_executor executor;
   io::Pool& pool;
+  io::Pool& idle;  ///< for what is in no hurry
   store::Store& store;
   supervise::Supervisor& supervisor;
   route::Router& router;
@@ -29,7 +31,7 @@ struct Parts {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc and reverting.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
+/// work of each state in states.cc and reverting.cc), slots that are compared with what is signed (verifying.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);
@@ -52,6 +54,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> pin(std::string name, std::string release, bool pinned, Asked asked);
   awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
   awaitable<Result<std::vector<store::SlotRow>>> collect(std::string name, Asked asked);
+
+  // verifying.cc
+  awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request);
 
   // queries.cc
   awaitable<Result<DeploymentStatus>> deployment(std::int64_t id);
@@ -126,6 +131,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
   awaitable<void> drop_new(AppPtr app, RunPtr run);
 
+  // verifying.cc
+  awaitable<Result<store::Verdict>> look_at_slot(store::SlotRow row, bool idle);
+  awaitable<Result<void>> require_whole(RunPtr run, store::SlotRow row);
+  awaitable<Result<void>> repair(AppPtr app, RunPtr run, std::string release);
+  awaitable<Result<void>> whole_or_repaired(AppPtr app, RunPtr run, std::string release);
+  awaitable<void> watch_slots();
+
   // starting_up.cc
   awaitable<Result<void>> load_apps();
   awaitable<Result<void>> load_app(store::AppRow row);
@@ -155,6 +167,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   boost::asio::any_io_executor executor_;
   io::Pool& pool_;
+  io::Pool& idle_;
   store::Store& store_;
   supervise::Supervisor& supervisor_;
   route::Router& router_;
@@ -166,6 +179,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
+  /// Slots are read one after the other when somebody asks for it.
+  Visits looks_;
+  std::stop_source looking_;  ///< of what reads slots
   bool ready_ = false;
   bool closed_ = false;
 };

@@ -97,6 +97,19 @@ struct Releases {
   std::string repository_error;
 };
 
+/// A slot that was compared with what is signed.
+struct SlotVerdict {
+  std::string app, release;
+  store::Verdict verdict;
+};
+
+/// Which slots are to be compared: of one app or, where that is empty, of all.
+struct VerifyRequest {
+  std::string app;
+  std::string release;  ///< one of the app's; empty: the active one
+  bool all = false;     ///< every slot
+};
+
 /// What an operator can do with this node's apps, and see of them: the seam between the API and the deployer. For one event loop.
 class Operations {
  public:
@@ -121,6 +134,9 @@ class Operations {
   virtual awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) = 0;
   /// Every app where `app` is empty.
   virtual awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, Asked asked) = 0;
+
+  /// Reads slots again and compares them with what is signed. Changes nothing but what status tells of them.
+  virtual awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) = 0;
 
   virtual awaitable<Result<Releases>> releases(std::string app) = 0;
   /// App → releases in the repository for this node's environment.

@@ -15,6 +15,9 @@ using namespace std::chrono_literals;
 /// it takes long to become ready.
 awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   const std::string old = run->row.from;
+  auto whole = co_await whole_or_repaired(app, run, old);
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (!whole) co_return pass(whole.error(), fmt::format("{}; and going back to {} is not possible", run->row.reason, old));
   auto manifest = co_await manifest_of(app, old);
   if (!manifest) co_return pass(manifest.error(), fmt::format("{}; and going back to {} is not possible", run->row.reason, old));
   const milliseconds drain = run->manifest ? run->manifest->spec.deploy.drain : (*manifest)->spec.deploy.drain;

@@ -32,6 +32,7 @@ struct Run {
   int interruptions = 0;           ///< how often berthd died in it before its decision
   ManifestPtr manifest;            ///< once known
   fetch::Progress progress;
+  std::string drift;               ///< of its slot, which is to be repaired: what is wrong with it; empty: nothing
   bool unpacking = false;          ///< staging is past fetching
   std::optional<Result<fetch::Staged>> staged;  ///< once staging ended
   std::stop_source stop;           ///< of what blocks on the pool

@@ -46,6 +46,7 @@ awaitable<Result<void>> Engine::start() {
   for (const auto& [name, app] : apps) drive(app);
   const auto newcomers = newcomers_;
   for (const auto& [name, app] : newcomers) drive(app);
+  spawn(watch_slots());
   co_return Result<void>();
 }
 

@@ -15,8 +15,10 @@ std::int64_t now_ms() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-/// The error, naming the release where its message does not.
+/// The error, naming the release where its message does not, and why it had to be fetched where it was on the node.
 Error about(const Run& run, Error error) {
+  if (!run.drift.empty() && error.message.find(run.drift) == std::string::npos)
+    error.message = fmt::format("its slot is not as it was sealed any more ({}), and could not be repaired from the repository: {}", run.drift, error.message);
   const std::string name = run.row.app + "@" + run.row.release;
   if (error.message.find(name) == std::string::npos) error.message = name + ": " + error.message;
   return error;
@@ -50,8 +52,10 @@ awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   const auto look = [this, name = app->name(), release = run->row.release] { return store_.slot(name, release); };
   const auto slot = co_await pool_.run(look);
   run->course.on_node = slot && *slot;
-  if (run->course.on_node) run->row.manifest_sha256 = (*slot)->manifest_sha256;
-  co_return Result<void>();
+  if (!run->course.on_node) co_return Result<void>();
+  run->row.manifest_sha256 = (*slot)->manifest_sha256;
+  auto looked = co_await require_whole(run, **slot);
+  co_return looked;
 }
 
 /// Looks the release up and begins to stage it; returns when all is fetched.

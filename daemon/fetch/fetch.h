@@ -91,7 +91,8 @@ struct StageOptions {
 std::uint64_t space_needed(const bundle::LayerIndex& build, const bundle::LayerRef& build_ref, const bundle::LayerIndex& config,
                            const bundle::LayerRef& config_ref);
 
-/// Fetches and unpacks a release into the empty folder `staging`: `app/`, `config/`, `manifest.json`, sealed modes, not yet synced. Space is
+/// Fetches and unpacks a release into the empty folder `staging`: `app/`, `config/`, `manifest.json`, the signed indexes of both trees
+/// (`app.index.json`, `config.index.json`), sealed modes, not yet synced. Space is
 /// checked before anything is fetched. What the worker left is compared with the signed index, path by path, before this returns.
 /// Blocking. On failure `staging` is left for the caller to remove. Returns the bytes of the tree.
 struct Staged {

@@ -33,7 +33,7 @@ struct Part {
     const auto is_new = [this](const bundle::Entry& entry) { return entry.type == bundle::EntryType::file && !plan.paths.contains(entry.path); };
     return std::ranges::any_of(index.entries, is_new);
   }
-  std::uint64_t space() const { return space_of_tree(index) - plan.bytes + (needs_blob() ? ref.blob.size : 0); }
+  std::uint64_t space() const { return space_of_tree(index) + ref.index.size - plan.bytes + (needs_blob() ? ref.blob.size : 0); }
 };
 
 class Staging {
@@ -51,7 +51,7 @@ class Staging {
     for (Part& part : parts_) BERTH_CHECK(named(part, fetch(part)));
     phase(StagePhase::unpacking);
     for (Part& part : parts_) BERTH_CHECK(named(part, unpack(part)));
-    BERTH_CHECK(write_manifest());
+    BERTH_CHECK(write_sealed("manifest.json", release_.manifest_text));
     if (::chmod(folder_.c_str(), 0755) != 0) return fail_errno("chmod " + folder_.string());
     return staged_;
   }
@@ -70,6 +70,7 @@ class Staging {
     BERTH_TRY(part.index, bundle::parse_index(*text, part.ref));
     BERTH_TRY(part.plan, plan_links(part.index.entries, options_.sealed_slots, part.folder, stop_));
     staged_.tree_bytes += bundle::total_size(part.index.entries);
+    BERTH_CHECK(write_sealed(part.folder + ".index.json", *text));
     if (part.needs_blob()) progress_.bytes_total += part.ref.blob.size;
     return {};
   }
@@ -89,12 +90,13 @@ class Staging {
     return {};
   }
 
-  Result<void> write_manifest() {
-    const fs::path path = folder_ / "manifest.json";
+  /// What is signed for stays beside the trees, so that they can be compared with it at any time.
+  Result<void> write_sealed(const std::string& name, const std::string& text) {
+    const fs::path path = folder_ / name;
     BERTH_TRY(const Fd file, files::open(path, O_WRONLY | O_CREAT | O_EXCL, 0444));
-    BERTH_CHECK(files::write_all(file.get(), release_.manifest_text, path.string()));
+    BERTH_CHECK(files::write_all(file.get(), text, path.string()));
     if (::fchmod(file.get(), 0444) != 0) return fail_errno("seal " + path.string());
-    staged_.tree_bytes += release_.manifest_text.size();
+    staged_.tree_bytes += text.size();
     return {};
   }
 

@@ -60,8 +60,11 @@ TEST_F(Stage, FillsAFolderWithTheWholeRelease) {
   const auto published = publish("v1");
   const auto staged = stage_release("v1", staging);
   ASSERT_TRUE(staged) << staged.error().message;
-  EXPECT_THAT(paths(staging), ElementsAre("app", "app/bin", "app/bin/run", "app/bin/start", "app/share", "app/share/same", "app/share/text", "config",
-                                          "config/settings", "manifest.json"));
+  EXPECT_THAT(paths(staging), ElementsAre("app", "app.index.json", "app/bin", "app/bin/run", "app/bin/start", "app/share", "app/share/same", "app/share/text",
+                                          "config", "config.index.json", "config/settings", "manifest.json"));
+  const std::string app_index = files::read(staging / "app.index.json", 1u << 20).value_or("");
+  EXPECT_EQ(crypto::sha256_hex(app_index), published.builds.at("any").layer.index.sha256);
+  EXPECT_EQ(about(staging / "app.index.json").st_mode & 07777, 0444U);
   EXPECT_EQ(files::read(staging / "manifest.json", 1u << 20).value_or(""), bundle::to_canonical_json(published));
   EXPECT_EQ(files::read(staging / "app/share/text", 100).value_or(""), "one\n");
   EXPECT_EQ(about(staging / "app/bin/run").st_mode & 07777, 0555U);
@@ -71,7 +74,8 @@ TEST_F(Stage, FillsAFolderWithTheWholeRelease) {
   EXPECT_THAT(phases, ElementsAre(StagePhase::fetching, StagePhase::unpacking));
   EXPECT_EQ(progress.bytes_done, progress.bytes_total);
   EXPECT_GT(progress.bytes_done, 0U);
-  EXPECT_EQ(staged->tree_bytes, 19 + 100'000 + 4 + 4 + bundle::to_canonical_json(published).size());
+  const auto indexes = published.builds.at("any").layer.index.size + published.config.index.size;
+  EXPECT_EQ(staged->tree_bytes, 19 + 100'000 + 4 + 4 + indexes + bundle::to_canonical_json(published).size());
 }
 
 TEST_F(Stage, LinksUnchangedFilesFromASealedSlot) {

@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "core/logs/record_time.h"
 #include "daemon/metrics/families.h"
 
 namespace berth::metrics {
@@ -48,6 +49,20 @@ std::uint64_t slot_bytes(const deploy::AppStatus& app) {
   return std::accumulate(app.slots.begin(), app.slots.end(), std::uint64_t{0}, [](std::uint64_t sum, const auto& slot) { return sum + slot.bytes; });
 }
 
+/// A gauge with one value a slot.
+template <class Value>
+Family each_slot(const Snapshot& snapshot, std::string name, std::string help, Value value) {
+  auto family = Family::gauge(std::move(name), std::move(help));
+  for (const auto& app : snapshot.apps)
+    for (const auto& slot : app.slots) family.add({{"app", app.row.app}, {"release", slot.release}}, value(slot));
+  return family;
+}
+
+double looked_at(const store::SlotRow& slot) {
+  const auto at = logs::parse_rfc3339(slot.looked_at());
+  return at ? std::chrono::duration<double>(at->time_since_epoch()).count() : 0;
+}
+
 }  // namespace
 
 std::vector<Family> app_families(const Snapshot& snapshot) {
@@ -68,6 +83,10 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(each_app(snapshot, "berth_slots", "Releases of the app that are on this node.",
                               [](const AppStatus& app) { return app.slots.size(); }));
   families.push_back(each_app(snapshot, "berth_slot_bytes", "What the app's releases on this node take; files that they share count in each.", slot_bytes));
+  families.push_back(each_slot(snapshot, "berth_slot_drifted_paths", "Paths of a release on this node that were not as sealed when they were last compared.",
+                               [](const store::SlotRow& slot) { return static_cast<double>(slot.drifted); }));
+  families.push_back(each_slot(snapshot, "berth_slot_verified_timestamp_seconds",
+                               "When a release on this node was sealed or last compared with what is signed, in seconds since 1970.", looked_at));
   families.push_back(each_process(snapshot, "berth_process_instances_wanted", "Instances that should run of a process.",
                                   [](const ProcessStatus& process) { return process.wanted; }));
   families.push_back(each_process(snapshot, "berth_process_instances_ready", "Instances of a process that are ready.",

@@ -32,7 +32,7 @@ Snapshot snapshot() {
   app.health = "degraded";
   app.processes = {{.process = "web", .wanted = 2, .ready = 1}};
   app.instances = {instance(1, true), instance(2, false)};
-  app.slots = {{.app = "web", .release = "v1", .bytes = 100}, {.app = "web", .release = "v2", .bytes = 200}};
+  app.slots = {{.app = "web", .release = "v1", .bytes = 100}, {.app = "web", .release = "v2", .bytes = 200, .sealed_at = "2026-11-24T09:00:00Z", .drifted = 3}};
   app.rejected = {{"v3", "", "died", ""}};
   all.apps = {app};
   all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
@@ -60,6 +60,9 @@ TEST(Metrics, TellOfEveryApp) {
   EXPECT_THAT(text, HasSubstr("berth_deployments_total{app=\"web\",state=\"failed\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_slots{app=\"web\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("berth_slot_bytes{app=\"web\"} 300\n"));
+  EXPECT_THAT(text, HasSubstr("berth_slot_drifted_paths{app=\"web\",release=\"v1\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_slot_drifted_paths{app=\"web\",release=\"v2\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("berth_slot_verified_timestamp_seconds{app=\"web\",release=\"v2\"} 1795510800\n"));
   EXPECT_THAT(text, HasSubstr("berth_rejected_releases{app=\"web\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_process_instances_wanted{app=\"web\",process=\"web\"} 2\n"));
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/core.h>
 #include <sys/stat.h>
 
@@ -14,11 +16,14 @@ namespace {
 
 constexpr std::size_t kMostManifest = 8u << 20;
 
-constexpr std::string_view kColumns = "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned FROM slots WHERE app = ? ";
+constexpr std::string_view kColumns =
+    "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned, verified_at, drifted, drift FROM slots WHERE app = ? ";
+constexpr std::size_t kMostTold = 20;  ///< drifted paths in an event
 
 SlotRow read_slot(const Statement& row) {
   return {.app = row.text(0), .release = row.text(1), .manifest_sha256 = row.text(2), .bytes = static_cast<std::uint64_t>(row.integer(3)),
-          .sealed_at = row.text(4), .pinned = row.integer(5) != 0};
+          .sealed_at = row.text(4), .pinned = row.integer(5) != 0, .verified_at = row.text(6), .drifted = static_cast<std::uint64_t>(row.integer(7)),
+          .drift = row.text(8)};
 }
 
 fs::path staging_of(const Paths& paths, std::int64_t deployment) { return paths.staging() / std::to_string(deployment); }
@@ -74,12 +79,13 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
       return fail(Errc::exists, fmt::format("{}@{} is on this node with another manifest ({}, not {}): release ids are never reused", row.app,
                                             row.release, known->manifest_sha256, row.manifest_sha256));
     }
-    if (fs::is_directory(slot)) return files::remove_tree(staged);
+    if (fs::is_directory(slot) && known->drifted == 0) return files::remove_tree(staged);
   } else {
     BERTH_CHECK(files::remove_tree(slot));  // of a sealing whose row was not written
   }
   if (::chmod(staged.c_str(), 0555) != 0) return fail_errno("chmod " + staged.string());
   if (auto synced = sync_tree(staged); !synced) return pass(synced.error(), fmt::format("sync {}@{}", row.app, row.release));
+  if (known && known->drifted > 0 && fs::is_directory(slot)) return state_->replace_drifted(*known, staged);
   BERTH_CHECK(files::rename_durably(staged, slot));
   if (known) return {};
 
@@ -89,6 +95,37 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
   return state_->change(std::move(events), [&] {
     return state_->database.run("INSERT INTO slots (app, release, manifest_sha256, bytes, sealed_at, pinned) VALUES (?, ?, ?, ?, ?, ?)", row.app,
                                 row.release, row.manifest_sha256, static_cast<std::int64_t>(row.bytes), row.sealed_at, std::int64_t{row.pinned});
+  });
+}
+
+/// At every moment one whole slot has the name; should berthd end in between, the next comparison finds it whole.
+Result<void> Store::State::replace_drifted(const SlotRow& known, const fs::path& staged) {
+  BERTH_CHECK(files::exchange_durably(staged, paths.slot(known.app, known.release)));
+  std::vector<Event> told;
+  told.push_back({.number = 0, .at = {}, .kind = "slot.repaired", .app = known.app, .data = {{"release", known.release}, {"drifted", known.drifted}}});
+  BERTH_CHECK(change(std::move(told), [&] {
+    return database.run("UPDATE slots SET verified_at = ?, drifted = 0, drift = '' WHERE app = ? AND release = ?", now_text(), known.app, known.release);
+  }));
+  return files::remove_tree(staged);
+}
+
+Result<void> Store::note_verdict(const SlotRow& row, const Verdict& verdict) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_TRY(const auto known, state_->slot(row.app, row.release));
+  if (!known) return fail(Errc::not_found, fmt::format("{}@{} was removed from this node meanwhile", row.app, row.release));
+  if (known->verified_at != row.verified_at || known->sealed_at != row.sealed_at) return {};
+  const std::string first = verdict.drift.empty() ? std::string() : verdict.drift.front().path + ": " + verdict.drift.front().what;
+  std::vector<Event> events;
+  if (verdict.drifted != known->drifted || first != known->drift) {
+    boost::json::array told;
+    for (std::size_t i = 0; i < std::min(verdict.drift.size(), kMostTold); ++i) told.emplace_back(verdict.drift[i].path + ": " + verdict.drift[i].what);
+    boost::json::object data{{"release", row.release}, {"drifted", verdict.drifted}};
+    if (!told.empty()) data["paths"] = std::move(told);
+    events.push_back({.number = 0, .at = {}, .kind = verdict.drifted > 0 ? "slot.drifted" : "slot.whole", .app = row.app, .data = std::move(data)});
+  }
+  return state_->change(std::move(events), [&] {
+    return state_->database.run("UPDATE slots SET verified_at = ?, drifted = ?, drift = ? WHERE app = ? AND release = ?", now_text(),
+                                static_cast<std::int64_t>(verdict.drifted), first, row.app, row.release);
   });
 }
 

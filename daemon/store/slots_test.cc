@@ -49,6 +49,46 @@ TEST_F(SlotsTest, ASlotThatVanishedFromTheDiskIsSealedAnew) {
   EXPECT_EQ(must(store->slots("web")).size(), 1u);
 }
 
+TEST_F(SlotsTest, WhatAVerdictFoundIsKeptAndNewsIsAnEvent) {
+  open();
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(seal("web", "v1"));
+  const SlotRow fresh = *must(store->slot("web", "v1"));
+  EXPECT_EQ(fresh.looked_at(), fresh.sealed_at);
+  const std::int64_t before = store->last_event();
+  ASSERT_TRUE(store->note_verdict(fresh, {}));
+  EXPECT_EQ(store->last_event(), before) << "that all is well is no news";
+  const SlotRow verified = *must(store->slot("web", "v1"));
+  EXPECT_FALSE(verified.verified_at.empty());
+  ASSERT_TRUE(store->note_verdict(verified, {.drift = {{"app/bin/server", "has another content"}}, .drifted = 1}));
+  reopen();
+  const SlotRow drifted = *must(store->slot("web", "v1"));
+  EXPECT_EQ(drifted.drifted, 1u);
+  EXPECT_EQ(drifted.drift, "app/bin/server: has another content");
+  EXPECT_EQ(must(store->events(store->last_event(), 1)).front().kind, "slot.drifted");
+  ASSERT_TRUE(store->note_verdict(verified, {})) << "of a look that began before the last one ended";
+  EXPECT_EQ(must(store->slot("web", "v1"))->drifted, 1u);
+  ASSERT_TRUE(store->note_verdict(drifted, {}));
+  EXPECT_EQ(must(store->slot("web", "v1"))->drifted, 0u);
+  EXPECT_EQ(must(store->events(store->last_event(), 1)).front().kind, "slot.whole");
+}
+
+TEST_F(SlotsTest, ADriftedSlotIsReplacedByWhatIsStagedAnew) {
+  open();
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(seal("web", "v1"));
+  const fs::path server = paths.slot("web", "v1") / "app" / "bin" / "server";
+  std::ofstream(server) << "changed";
+  ASSERT_TRUE(store->note_verdict(*must(store->slot("web", "v1")), {.drift = {{"app/bin/server", "has 7 bytes, not 2"}}, .drifted = 1}));
+  ASSERT_TRUE(seal("web", "v1", 2));
+  EXPECT_EQ(must(files::read(server, 10)), "v1");
+  EXPECT_FALSE(fs::exists(paths.staging() / "2"));
+  const SlotRow row = *must(store->slot("web", "v1"));
+  EXPECT_EQ(row.drifted, 0u);
+  EXPECT_TRUE(row.drift.empty());
+  EXPECT_EQ(must(store->events(store->last_event(), 1)).front().kind, "slot.repaired");
+}
+
 TEST_F(SlotsTest, CollectingRemovesFoldersAndRows) {
   open();
   must(store->ensure_app("web"));

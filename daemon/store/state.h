@@ -46,6 +46,7 @@ struct Store::State {
   Result<std::optional<AppRow>> app(const std::string& name);
   Result<std::optional<SlotRow>> slot(const std::string& app, const std::string& release);
   Result<void> swap_current(const std::string& app);
+  Result<void> replace_drifted(const SlotRow& known, const fs::path& staged);
   Result<void> make_app_folders(const std::string& app, int uid);
 
   /// Start-up: what a crash left half done is finished or undone.

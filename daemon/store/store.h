@@ -12,6 +12,7 @@
 
 #include "core/bundle/manifest.h"
 #include "core/result.h"
+#include "daemon/store/drift.h"
 
 namespace berth::store {
 
@@ -50,6 +51,12 @@ struct SlotRow {
   std::uint64_t bytes = 0;
   std::string sealed_at;  ///< RFC 3339, UTC
   bool pinned = false;
+  std::string verified_at{};      ///< when it was last compared with what is signed; empty: never
+  std::uint64_t drifted = 0;      ///< paths that were not as sealed then
+  std::string drift{};            ///< the first of them: "app/bin/server: has another content"
+
+  /// When it was last known to be whole, or not.
+  const std::string& looked_at() const { return verified_at.empty() ? sealed_at : verified_at; }
 };
 
 /// One attempt to make a release the active one.
@@ -138,10 +145,13 @@ class Store {
   Result<fs::path> make_staging(std::int64_t deployment);
   Result<void> drop_staging(std::int64_t deployment);
   /// Seals `staging/<deployment>` as the slot of `row`: syncs files, folders and parents, renames, adds the row. The tree is complete and
-  /// verified. An equal slot that is there already is kept.
+  /// verified. An equal slot that is there already is kept, unless it has drifted: then the staged tree takes its place.
   Result<void> seal(std::int64_t deployment, SlotRow row, Event event);
   Result<std::vector<SlotRow>> slots(const std::string& app);
   Result<std::optional<SlotRow>> slot(const std::string& app, const std::string& release);
+  /// Keeps what `verify_slot` found of the slot of `row`, as that was before; what differs from the time before is an event. Does nothing where somebody
+  /// else verified or repaired it meanwhile; `Errc::not_found` where it was removed.
+  Result<void> note_verdict(const SlotRow& row, const Verdict& verdict);
   Result<void> set_pinned(const std::string& app, const std::string& release, bool pinned, Event event);
   /// The manifest of a sealed slot.
   Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);

@@ -30,7 +30,7 @@ class Done:
 class Node:
     """One berthd with folders of its own below `folder`. It is started by `start()`; apps outlive it, as they should."""
 
-    def __init__(self, folder, repository, root, *, environment="production", name="node-1", metrics_port=9464, extra="", reserve="1MB"):
+    def __init__(self, folder, repository, root, *, environment="production", name="node-1", metrics_port=9464, extra="", reserve="1MB", store=""):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state, self.logs, self.run = (self.folder / part for part in ("state", "logs", "run"))
@@ -55,6 +55,7 @@ root = "{root}"
 listen = "127.0.0.1:{metrics_port}"
 [store]
 reserve = "{reserve}"
+{store}
 [log]
 level = "debug"
 {extra}""")

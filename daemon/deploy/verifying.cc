@@ -1,0 +1,175 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include "core/logs/record_time.h"
+#include "daemon/deploy/engine.h"
+#include "daemon/deploy/idle_thread.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using Wall = std::chrono::system_clock;
+
+constexpr milliseconds kLongestNap{10 * 60'000};
+constexpr milliseconds kShortestNap{100};
+constexpr milliseconds kAfterTrouble{60'000};
+
+/// What a person is told of a slot's drift on a line.
+std::string drift_text(const store::Verdict& verdict) {
+  const store::Drift& first = verdict.drift.front();
+  return fmt::format("{} path{}, {}{}: {}", verdict.drifted, verdict.drifted == 1 ? "" : "s", verdict.drifted == 1 ? "" : "such as ", first.path, first.what);
+}
+
+/// When a slot is to be looked at again. Up to a tenth earlier than the period says, by its name: slots that came together do not stay together.
+Wall::time_point due_at(const store::SlotRow& slot, milliseconds every) {
+  const auto looked = logs::parse_rfc3339(slot.looked_at());
+  if (!looked) return Wall::time_point();
+  const auto early = every / 10 * static_cast<long>(std::hash<std::string>()(slot.app + slot.release) % 100) / 100;
+  return std::chrono::time_point_cast<Wall::duration>(*looked) + every - early;
+}
+
+}  // namespace
+
+/// Compares a slot with what is signed, and keeps what was found.
+awaitable<Result<store::Verdict>> Engine::look_at_slot(store::SlotRow row, bool idle) {
+  const auto look = [path = store_.paths().slot(row.app, row.release), sha256 = row.manifest_sha256, stop = looking_.get_token(), idle] {
+    if (idle) give_way();
+    return store::verify_slot(path, sha256, stop);
+  };
+  io::Pool& pool = idle ? idle_ : pool_;
+  auto verdict = co_await pool.run(look);
+  if (!verdict) co_return verdict;
+  // Not by the idle thread: it would hold the store while it gives way.
+  const auto note = [this, row, found = *verdict] { return store_.note_verdict(row, found); };
+  auto noted = co_await pool_.run(note);
+  if (!noted) co_return std::unexpected(noted.error());
+  if (verdict->drifted > 0 && row.drifted == 0) spdlog::warn("{}@{} is not as it was sealed any more: {}", row.app, row.release, drift_text(*verdict));
+  co_return verdict;
+}
+
+/// A slot is compared before it is taken again. One that has drifted is fetched and staged once more, as if it were not there; what is staged takes its place.
+awaitable<Result<void>> Engine::require_whole(RunPtr run, store::SlotRow row) {
+  run->drift.clear();
+  auto verdict = co_await look_at_slot(row, false);
+  if (!verdict) co_return std::unexpected(verdict.error());
+  if (verdict->drifted == 0) co_return Result<void>();
+  run->course.on_node = false;
+  run->drift = drift_text(*verdict);
+  co_return Result<void>();
+}
+
+/// The same within an automatic revert, which has no time to lose: only a slot that may have changed is read.
+awaitable<Result<void>> Engine::whole_or_repaired(AppPtr app, RunPtr run, std::string release) {
+  const auto look = [this, name = app->name(), release]() -> Result<std::optional<store::SlotRow>> {
+    BERTH_TRY(auto row, store_.slot(name, release));
+    if (row && row->drifted == 0 && !store::shares_files(store_.paths().slot(name, release))) row.reset();
+    return row;
+  };
+  const auto row = co_await pool_.run(look);
+  if (!row) co_return std::unexpected(row.error());
+  if (!*row) co_return Result<void>();
+  auto verdict = co_await look_at_slot(**row, false);
+  if (!verdict) co_return std::unexpected(verdict.error());
+  if (verdict->drifted == 0) co_return Result<void>();
+  const std::string drift = drift_text(*verdict);
+  auto repaired = co_await repair(app, run, release);
+  if (!repaired) {
+    co_return fail(repaired.error().code, fmt::format("{}@{} is not as it was sealed any more ({}), and could not be repaired from the repository: {}", app->name(),
+                                                      release, drift, repaired.error().message));
+  }
+  spdlog::info("{}@{} was repaired from the repository ({})", app->name(), release, drift);
+  co_return Result<void>();
+}
+
+/// Stages a release that is on the node again, and puts that in its slot's place.
+awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string release) {
+  if (repository_ == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
+  const auto work = [this, name = app->name(), id = run->row.id, release]() -> Result<void> {
+    fetch::Progress progress;
+    const std::function<void(fetch::StagePhase)> nothing = [](fetch::StagePhase) {};
+    BERTH_TRY(const fetch::Resolved resolved, repository_->resolve(name, options_.node.environment, release, looking_.get_token()));
+    BERTH_TRY(const auto slots, store_.slots(name));
+    BERTH_TRY(const std::filesystem::path staging, store_.make_staging(id));
+    fetch::StageOptions options = options_.stage;
+    for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
+    auto staged = fetch::stage(*repository_, resolved, staging, options, progress, nothing, looking_.get_token());
+    if (staged) {
+      const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes};
+      return store_.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = {{"release", release}}});
+    }
+    static_cast<void>(store_.drop_staging(id));
+    return std::unexpected(staged.error());
+  };
+  const Visits::Visit visit = co_await visits_.begin();
+  auto done = co_await pool_.run(work);
+  co_return done;
+}
+
+awaitable<Result<std::vector<SlotVerdict>>> Engine::verify(VerifyRequest request) {
+  const auto list = [this, request]() -> Result<std::vector<store::SlotRow>> {
+    BERTH_TRY(const auto apps, store_.apps());
+    std::vector<store::SlotRow> chosen;
+    bool known = request.app.empty();
+    for (const store::AppRow& app : apps) {
+      if (!request.app.empty() && app.app != request.app) continue;
+      known = true;
+      const std::string wanted = request.release.empty() ? app.active : request.release;
+      BERTH_TRY(const auto slots, store_.slots(app.app));
+      for (const store::SlotRow& slot : slots)
+        if (request.all || slot.release == wanted) chosen.push_back(slot);
+    }
+    if (!known) return fail(Errc::not_found, fmt::format("app {} is not on this node; 'berth apps' lists what is", request.app));
+    if (chosen.empty() && !request.release.empty())
+      return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is", request.app, request.release, request.app));
+    return chosen;
+  };
+  const auto slots = co_await pool_.run(list);
+  if (!slots) co_return std::unexpected(slots.error());
+  const Visits::Visit visit = co_await looks_.begin();
+  std::vector<SlotVerdict> verdicts;
+  for (const store::SlotRow& slot : *slots) {
+    auto verdict = co_await look_at_slot(slot, false);
+    if (!verdict && verdict.error().code == Errc::not_found && request.release.empty()) continue;  // collected meanwhile
+    if (!verdict) co_return std::unexpected(verdict.error());
+    verdicts.push_back({.app = slot.app, .release = slot.release, .verdict = std::move(*verdict)});
+  }
+  co_return verdicts;
+}
+
+/// For ever: the slot that was not looked at for the longest time is, once it is due. Drift is told, and nothing is done about it: whoever runs from a
+/// slot may have all it needs, and a slot is repaired when it is taken again.
+awaitable<void> Engine::watch_slots() {
+  const milliseconds every = options_.verify_every;
+  if (every <= 0ms) co_return;
+  const auto choose = [this, every]() -> Result<std::optional<store::SlotRow>> {
+    std::optional<store::SlotRow> next;
+    BERTH_TRY(const auto apps, store_.apps());
+    for (const store::AppRow& app : apps) {
+      BERTH_TRY(const auto slots, store_.slots(app.app));
+      for (const store::SlotRow& slot : slots)
+        if (!next || due_at(slot, every) < due_at(*next, every)) next = slot;
+    }
+    return next;
+  };
+  while (!closed_) {
+    const auto next = co_await pool_.run(choose);
+    if (closed_) co_return;
+    milliseconds nap = std::clamp(every / 10, kShortestNap, kLongestNap);
+    if (next && *next) {
+      const auto left = std::chrono::duration_cast<milliseconds>(due_at(**next, every) - Wall::now());
+      if (left <= 0ms) {
+        const auto looked = co_await look_at_slot(**next, true);
+        nap = looked || looked.error().code == Errc::not_found ? kShortestNap : kAfterTrouble;
+        if (!looked && looked.error().code != Errc::cancelled) spdlog::warn("{}@{} cannot be verified: {}", (*next)->app, (*next)->release, looked.error().message);
+      } else {
+        nap = std::clamp(left, kShortestNap, nap);
+      }
+    }
+    co_await io::sleep_for(nap);
+  }
+}
+
+}  // namespace berth::deploy

@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include "cli/fake_daemon.h"
+#include "cli/json_view.h"
 #include "cli/run_berth.h"
+#include "core/files/files.h"
 #include "core/json/json.h"
 
 namespace berth::cli {
@@ -152,6 +154,26 @@ TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
     EXPECT_EQ(asked.method + " " + asked.path, call);
     EXPECT_EQ(json::parse(asked.body).value(), json::parse(body).value()) << call;
   }
+}
+
+TEST_F(DaemonVerbs, DeployOfAFileLoadsItFirst) {
+  const files::TemporaryDirectory folder;
+  const std::string file = (folder.path() / "web-v3.berth").string();
+  ASSERT_TRUE(files::replace(file, "x"));
+  daemon.on("POST /v1/imports", R"({"app": "web", "release": "v3", "manifest_sha256": "0", "bytes": 1, "expired": "timestamp.json expired at 2026"})");
+  daemon.on("POST /v1/apps/web/deployments", R"({"id": 9, "app": "web", "release": "v3", "kind": "deploy", "state": "queued", "exit": -1})", 202);
+  const Ran ran = berth({"deploy", file, "--allow-expired", "--no-wait", "--reason", "no network"});
+  EXPECT_EQ(ran.exit, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("timestamp.json expired at 2026"));
+  const auto asked = daemon.asked();
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(json::parse(asked[0].body).value(),
+            (json::value{{"path", std::filesystem::absolute(file).lexically_normal().string()}, {"allow_expired", true}, {"reason", "no network"}}));
+  EXPECT_EQ(text_of(json::parse(asked[1].body).value(), "release"), "v3");
+  EXPECT_EQ(berth({"deploy", "web@v3", "--allow-expired"}).exit, 2);
+  EXPECT_EQ(berth({"deploy", "./missing.berth"}).exit, 3);
+  daemon.on("POST /v1/imports", R"({"code": "trust", "exit": 4, "status": 422, "detail": "web-v3.berth: a rollback"})", 422);
+  EXPECT_EQ(berth({"deploy", file}).exit, 4);
 }
 
 TEST_F(DaemonVerbs, VerifyNamesEachPathThatDriftedAndEndsWithFour) {

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/import_file.h"
+#include "cli/json_view.h"
 #include "cli/verbs.h"
 #include "cli/watch_deployment.h"
 
@@ -11,11 +13,20 @@ namespace {
 
 struct Options {
   std::string release, environment, until = "active", timeout = "1h", reason, key;
-  bool force = false, no_wait = false;
+  bool force = false, no_wait = false, allow_expired = false;
 };
 
+/// What is named, or what is in the file that is named, which berthd loads first.
+Result<ReleaseRef> release_to_deploy(const Console& console, const Options& options) {
+  if (!is_release_file(options.release)) return release_argument(options.release, "deploy");
+  BERTH_TRY(const auto imported, import_file(console, {.file = options.release, .reason = options.reason, .allow_expired = options.allow_expired}));
+  return ReleaseRef{.app = text_of(imported, "app"), .environment = {}, .release = text_of(imported, "release")};
+}
+
 Result<Exit> deploy(const Console& console, const Options& options) {
-  BERTH_TRY(const auto ref, release_argument(options.release, "deploy"));
+  if (options.allow_expired && !is_release_file(options.release))
+    return fail(Errc::usage, "berth deploy: --allow-expired is for release files; a repository's metadata has to be signed anew");
+  BERTH_TRY(const auto ref, release_to_deploy(console, options));
   if (options.until != "active" && options.until != "switched")
     return fail(Errc::usage, fmt::format("--until: '{}' is neither 'switched' nor 'active'", options.until));
   BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
@@ -53,12 +64,13 @@ Verb deploy_verb() {
       .summary = "Make a release the active one on this node",
       .text = "berthd fetches, verifies, unpacks and starts the release, switches to it when it is ready, and reverts it when there is trouble "
               "before the bake is over. The command returns when the release is active; Ctrl-C leaves the deployment running.",
-      .examples = {"berth deploy web@v42", "berth deploy web@v42 --until switched --timeout 2m # do not wait for the bake",
+      .examples = {"berth deploy web@v42", "berth deploy ./web-v42.berth # from a file that 'berth export' made; needs no network", "berth deploy web@v42 --until switched --timeout 2m # do not wait for the bake",
                    "berth deploy web@v42 --force --reason 'fixed the database' # deploy a rejected release again"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::reverted, Exit::conflict, Exit::still_running}),
-      .arguments = {{"APP@RELEASE", "what to deploy; web/production@v42 asserts the environment too", &o->release, Completes::release}},
+      .arguments = {{"APP@RELEASE|FILE", "what to deploy; web/production@v42 asserts the environment too; a release file is loaded first", &o->release, Completes::release}},
       .options = {{"-e,--env", "NAME", "only if this is the node's environment", &o->environment},
                   {"--force", "", "also a rejected release, or an app that is held", &o->force},
+                  allow_expired_option(o->allow_expired),
                   {"--until", "WHEN", "return when 'switched' or, after the bake, 'active' (default)", &o->until},
                   {"--no-wait", "", "return at once", &o->no_wait},
                   {"--timeout", "DURATION", "how long to wait (default 1h); the deployment goes on", &o->timeout},

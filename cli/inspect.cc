@@ -5,31 +5,19 @@
 
 #include "cli/common.h"
 #include "cli/output/text.h"
-#include "cli/publishing.h"
+#include "cli/release_view.h"
 #include "cli/verbs.h"
-#include "core/bundle/layer.h"
-#include "core/files/files.h"
-#include "core/publish/blob_folder.h"
-#include "core/publish/contents.h"
+#include "core/bundle/tree.h"
+#include "core/publish/build.h"
 
 namespace berth::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct Options {
-  std::string release, repository;
+  std::string release;
+  RepositoryLocation repository;
   bool files = false;
 };
-
-/// A layer's index, as the manifest names it.
-Result<bundle::LayerIndex> read_index(const fs::path& repository, const bundle::LayerRef& layer) {
-  const fs::path file = publish::BlobFolder(repository).path_of(layer.index.sha256);
-  BERTH_TRY(const std::string text, files::read(file, layer.index.size));
-  if (publish::blob_of(text) != layer.index)
-    return fail(Errc::trust, fmt::format("{}: is damaged; 'berth repo verify {}' tells more", file.string(), repository.string()));
-  return bundle::parse_index(text, layer);
-}
 
 void print_pair(const Console& console, std::string_view name, const std::string& value) {
   if (!value.empty()) console.line(fmt::format("  {:<14} {}", name, printable(value)));
@@ -59,34 +47,43 @@ void print_release(const Console& console, const bundle::Manifest& manifest) {
   for (const auto& [name, value] : manifest.variables) print_pair(console, "variable", name + "=" + value);
   for (const auto& [name, reference] : manifest.secrets) print_pair(console, "secret", fmt::format("{} from {}", name, reference));
   for (const bundle::Attachment& attachment : manifest.attachments)
-    print_pair(console, "attachment", fmt::format("{} {}", attachment.name, attachment.blob.sha256));
+    print_pair(console, "attachment", fmt::format("{}, {}, {}", attachment.name, bytes_text(attachment.blob.size), attachment.blob.sha256));
 }
 
-Result<void> print_files(const Console& console, const fs::path& repository, const std::string& title, const bundle::LayerRef& layer) {
-  BERTH_TRY(const auto index, read_index(repository, layer));
+void print_files(const Console& console, const std::string& title, const std::vector<bundle::Entry>& entries) {
   console.line(title);
-  for (const bundle::Entry& entry : index.entries) {
+  for (const bundle::Entry& entry : entries) {
     const std::string what = entry.type == bundle::EntryType::symlink ? entry.path + " -> " + entry.target
                                                                       : entry.path + (entry.type == bundle::EntryType::directory ? "/" : "");
     console.line(fmt::format("  {:04o} {:>12} {}", entry.mode, entry.size, printable(what)));
   }
-  return {};
+}
+
+/// How much there is of it.
+std::string amount_of(const std::vector<bundle::Entry>& entries) {
+  return fmt::format("{} paths, {}", entries.size(), bytes_text(bundle::total_size(entries)));
+}
+
+/// The first digits of the ids of keys, which tell them apart.
+std::string signers_of(const ReleaseView& view) {
+  std::string keys;
+  for (const std::string& key : view.keys) keys += (keys.empty() ? "" : ", ") + publish::short_digest(key);
+  return fmt::format("the role {}{}", view.role, keys.empty() ? "" : ", by " + keys);
 }
 
 Result<Exit> inspect(const Console& console, const Options& options) {
-  BERTH_TRY(const auto ref, release_argument(options.release, "inspect"));
-  if (ref.environment.empty())
-    return fail(Errc::usage, fmt::format("berth inspect: say of which environment, as in {}/production@{}", ref.app, ref.release));
-  if (options.repository.empty()) return fail(Errc::usage, "berth inspect: say in which repository: --repo DIR");
-  BERTH_TRY(const auto manifest, publish::find_release(options.repository, ref));
+  BERTH_TRY(const auto view, view_release(console, "inspect", options.release, options.repository));
   if (console.json) {
-    console.line(bundle::to_canonical_json(manifest));
+    console.line(bundle::to_canonical_json(view.manifest));
     return Exit::ok;
   }
-  print_release(console, manifest);
+  print_release(console, view.manifest);
+  for (const auto& [platform, entries] : view.files) print_pair(console, "files", fmt::format("{} for {}", amount_of(entries), platform));
+  print_pair(console, "configuration", amount_of(view.config));
+  if (!view.role.empty()) print_pair(console, "signed for by", signers_of(view));
   if (!options.files) return Exit::ok;
-  for (const auto& [platform, build] : manifest.builds) BERTH_CHECK(print_files(console, options.repository, "files for " + platform, build.layer));
-  BERTH_CHECK(print_files(console, options.repository, "configuration", manifest.config));
+  for (const auto& [platform, entries] : view.files) print_files(console, "files for " + platform, entries);
+  print_files(console, "configuration", view.config);
   return Exit::ok;
 }
 
@@ -94,14 +91,17 @@ Result<Exit> inspect(const Console& console, const Options& options) {
 
 Verb inspect_verb() {
   auto o = std::make_shared<Options>();
+  std::vector<Option> options = location_options(o->repository);
+  options.push_back({"--files", "", "list the files of its layers, too", &o->files});
   return {
       .name = "inspect",
-      .summary = "Show what a release in a repository consists of",
-      .text = "With --json it is the signed manifest itself.",
-      .examples = {"berth inspect web/production@v3 --repo ./repo", "berth inspect web/production@v3 --repo ./repo --files # every path, too"},
-      .exits = {Exit::failed, Exit::not_found, Exit::trust},
-      .arguments = {{"APP/ENV@RELEASE", "the release", &o->release, Completes::release}},
-      .options = {repository_option(o->repository), {"--files", "", "list the files of its layers, too", &o->files}},
+      .summary = "Show what a release consists of",
+      .text = "Build, commit, processes, variables, references to secrets, files and sizes, attachments, and who signed for it. It is a release on this node or, "
+              "with --repo, in a repository, which is read as a node reads it. With --json it is the signed manifest itself.",
+      .examples = {"berth inspect web@v3", "berth inspect web/production@v3 --repo ./repo", "berth inspect web/production@v3 --repo ./repo --files # every path, too"},
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust}),
+      .arguments = {{"APP[/ENV]@RELEASE", "the release", &o->release, Completes::release}},
+      .options = std::move(options),
       .action = [o](Console& console) { return inspect(console, *o); },
   };
 }

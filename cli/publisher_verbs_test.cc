@@ -127,8 +127,35 @@ TEST_F(PublisherVerbs, ShowWhatAReleaseConsistsOf) {
   for (const char* part :
        {"process        web × 1: bin/server", "variable       GREETING=hello", "files for any", "0755           26 bin/server", "configuration"})
     EXPECT_THAT(shown.out, HasSubstr(part));
+  EXPECT_THAT(shown.out, HasSubstr("signed for by  the role targets, by "));
+  EXPECT_THAT(shown.out, HasSubstr("paths, "));
   EXPECT_EQ(text_of(document({"inspect", "web/production@v1", "--repo", at("repo")}), "release"), "v1");
   EXPECT_THAT(run({"inspect", "web@v1", "--repo", at("repo")}, 2).err, HasSubstr("of which environment"));
+}
+
+TEST_F(PublisherVerbs, ShowWhatTwoReleasesDoNotHaveAlike) {
+  publish();
+  put("site/bin/server", "#!/bin/sh\nexec sleep 2000\n", 0755);
+  put("site/bin/more", "");
+  put("environments/production/env.toml", "GREETING = \"good day\"\n");
+  run({"build", at("site")});
+  document(release());
+  const Ran shown = run({"diff", "web/production@v1", "web/production@v2", "--repo", at("repo")});
+  for (const char* line : {"~ build: ", "~ variable GREETING: hello -> good day\n", "+ file bin/more: 0 bytes, 0644, ", "~ file bin/server: 26 bytes, 0755, "})
+    EXPECT_THAT(shown.out, HasSubstr(line));
+  EXPECT_EQ(list_of(document({"diff", "web/production@v1", "web/production@v1", "--repo", at("repo")}), "changes").size(), 0u);
+  run({"diff", "web/production@v1", "web/production@v9", "--repo", at("repo")}, 3);
+}
+
+TEST_F(PublisherVerbs, WriteAReleaseToOneFileThatIsARepositoryOfIt) {
+  publish();
+  run({"export", "web/production@v1", "--repo", at("repo"), "-o", at("web.berth")});
+  run({"export", "web/production@v1", "--repo", at("repo"), "-o", at("web.berth")}, 8);
+  ASSERT_EQ(std::system(fmt::format("mkdir {0} && tar -xf {1} -C {0}", at("unpacked"), at("web.berth")).c_str()), 0);
+  const std::string root = at("repo") + "/metadata/1.root.json";
+  EXPECT_EQ(run({"inspect", "web/production@v1", "--repo", at("unpacked"), "--root", root, "--json"}).out,
+            run({"inspect", "web/production@v1", "--repo", at("repo"), "--json"}).out);
+  EXPECT_THAT(run({"export", "web/production@v1", "--repo", "http://127.0.0.1:1/x", "-o", at("other.berth")}, 2).err, HasSubstr("--root"));
 }
 
 TEST_F(PublisherVerbs, ReleaseAnOlderBuild) {

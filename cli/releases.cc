@@ -22,6 +22,7 @@ std::string role_of(const json::value& release) {
   add(truth_of(release, "active"), "active");
   add(truth_of(release, "previous"), "previous");
   add(truth_of(release, "pinned"), "pinned");
+  add(truth_of(release, "imported"), text_of(release, "expired").empty() ? "imported" : "imported, although expired");
   const std::string rejected = text_of(release, "rejected");
   add(!rejected.empty(), "rejected: " + rejected);
   return text;

@@ -12,6 +12,7 @@ Verb release_verb();
 Verb promote_verb();
 Verb channel_verb();
 Verb inspect_verb();
+Verb diff_verb();
 Verb releases_verb();
 Verb apps_verb();
 Verb deploy_verb();
@@ -31,6 +32,8 @@ Verb unpin_verb();
 Verb cancel_verb();
 Verb gc_verb();
 Verb verify_verb();
+Verb export_verb();
+Verb import_verb();
 
 /// The whole tree: `berth` with its common options, which go into `console`, and all verbs.
 Verb berth_program(Console& console);

@@ -23,7 +23,7 @@ store::Paths paths_of(const config::Config& config) { return {.state = config.st
 
 std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
   const config::Repository& said = config.repository;
-  if (said.url.empty()) return nullptr;
+  if (said.url.empty() && said.root.empty()) return nullptr;
   fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .build_time = build_time()};
   options.tls = {.ca_file = said.ca_file, .certificate_file = said.certificate_file, .key_file = said.key_file};
   return std::make_unique<fetch::Repository>(std::move(options));

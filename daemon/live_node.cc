@@ -15,6 +15,10 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
   node.version = BERTH_VERSION;
   node.since = store::now_text();
   node.repository = config.repository.url;
+  node.root = config.repository.root;
+  node.ca_file = config.repository.ca_file;
+  node.certificate_file = config.repository.certificate_file;
+  node.key_file = config.repository.key_file;
   node.disk_reserve = config.reserve;
   node.limits_enforced = limits_enforced;
   node.paths = {.state = config.state, .logs = config.logs, .run = config.run};

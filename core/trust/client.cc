@@ -45,6 +45,7 @@ struct Client::State {
   std::optional<TrustedSet> set{};
   bool ready = false;    ///< a refresh or load_local succeeded
   WallTime start{};      ///< of the refresh: the time that every expiry is held against, however long it takes (5.1)
+  bool relaxed = false;  ///< an expired timestamp or snapshot is taken
   bool offline = false;  ///< ask nobody, and take what is held, expired or not
 
   Result<void> load_root();
@@ -56,6 +57,8 @@ struct Client::State {
   Result<void> load_role(const std::string& name, const RoleKeys& keys);
   Result<void> fetch_role(const std::string& name, const RoleKeys& keys);
 
+  /// The time that the expiry of timestamp and snapshot is held against.
+  WallTime freshness() const { return relaxed ? WallTime() : start; }
   /// The name of a role's file in the repository.
   std::string remote_name(std::string_view role, std::int64_t version) const;
   Result<void> check_ready() const;
@@ -108,15 +111,15 @@ void Client::State::recall_timestamp_and_snapshot() {
 
 Result<void> Client::State::update_timestamp() {
   BERTH_TRY(const std::string bytes, remote.get("timestamp.json", kMostTimestamp));
-  BERTH_TRY(const bool newer, set->update_timestamp(bytes, start));
+  BERTH_TRY(const bool newer, set->update_timestamp(bytes, freshness()));
   return newer ? folder.keep("timestamp", bytes) : Result<void>();
 }
 
 Result<void> Client::State::update_snapshot() {
-  if (set->recalled_snapshot_is_current(start)) return {};
+  if (set->recalled_snapshot_is_current(freshness())) return {};
   const FileInfo& listed = set->listed_snapshot();
   BERTH_TRY(const std::string bytes, remote.get(remote_name("snapshot", listed.version), most_of(listed, kMostSnapshot)));
-  BERTH_CHECK(set->update_snapshot(bytes, start));
+  BERTH_CHECK(set->update_snapshot(bytes, freshness()));
   return folder.keep("snapshot", bytes);
 }
 
@@ -169,6 +172,17 @@ Result<void> Client::refresh() {
   BERTH_CHECK(state_->role("targets", "root", state_->set->root().targets));
   state_->ready = true;
   return {};
+}
+
+void Client::allow_expired(bool allowed) { state_->relaxed = allowed; }
+
+std::string Client::expired() const {
+  std::string text;
+  if (!state_->relaxed || !state_->set) return text;
+  for (const auto& [role, issue] : state_->set->issues())
+    if ((role == "timestamp" || role == "snapshot") && issue.expires <= state_->start)
+      text += fmt::format("{}{}.json expired at {}", text.empty() ? "" : ", ", role, to_string(issue.expires));
+  return text;
 }
 
 Result<void> Client::load_local() {

@@ -41,6 +41,12 @@ class Client {
   /// An expired one is taken, since a newer one may follow it; one that its own keys did not sign fails with `Errc::trust`.
   Result<void> init(std::string_view root);
 
+  /// Whether an expired timestamp or snapshot is taken by `refresh`: of a release file that was carried to a node without a network. Nothing else is
+  /// relaxed: not signatures, not versions, not the expiry of root and targets.
+  void allow_expired(bool allowed);
+  /// What the last `refresh` took although it had expired: "timestamp.json expired at …"; empty: nothing.
+  std::string expired() const;
+
   /// The whole workflow: root chain, timestamp, snapshot, targets. `Errc::trust` names the role, the rule and both versions or times.
   Result<void> refresh();
 

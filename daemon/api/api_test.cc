@@ -69,6 +69,7 @@ TEST_F(ApiTest, EveryChangeReachesItsOperation) {
       {"DELETE", "/v1/apps/web", "", "remove web purge=false why="},
       {"POST", "/v1/gc", R"({"app": "web"})", "collect web"},
       {"POST", "/v1/gc", "", "collect "},
+      {"POST", "/v1/imports", R"({"path": "/srv/web.berth", "reason": "r"})", "import /srv/web.berth allow_expired=false why=r"},
       {"POST", "/v1/verify", "", "verify app= release= all=false"},
       {"POST", "/v1/verify", R"({"app": "web", "release": "v1"})", "verify app=web release=v1 all=false"},
       {"POST", "/v1/verify", R"({"all": true})", "verify app= release= all=true"},
@@ -131,6 +132,7 @@ TEST_F(ApiTest, WhatIsWrongWithARequestIsSaidAndNothingIsDone) {
       {"POST", "/v1/deployments/0/cancel", "", "no number of a deployment"},
       {"POST", "/v1/deployments/x/cancel", "", "no number of a deployment"},
       {"POST", "/v1/gc", R"({"app": "W"})", "no name of an app"},
+      {"POST", "/v1/imports", R"({"path": "web.berth"})", "whole path"},
       {"POST", "/v1/verify", R"({"release": "v1"})", "needs 'app'"},
       {"POST", "/v1/verify", R"({"app": "web", "release": "../v1"})", "no id of a release"},
   };

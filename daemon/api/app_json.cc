@@ -63,6 +63,8 @@ object release_json(const deploy::ReleaseStatus& release) {
           {"bytes", release.bytes},
           {"sealed_at", release.sealed_at},
           {"pinned", release.pinned},
+          {"imported", release.imported},
+          {"expired", as_utf8(release.expired)},
           {"rejected", as_utf8(release.rejected)}};
 }
 
@@ -102,6 +104,14 @@ object repository_apps_json(const std::map<std::string, std::vector<std::string>
   array list;
   for (const auto& [app, releases] : apps) list.push_back({{"app", app}, {"releases", array(releases.begin(), releases.end())}});
   return {{"apps", std::move(list)}};
+}
+
+object to_json(const store::Import& import) {
+  return {{"app", import.app},
+          {"release", import.release},
+          {"manifest_sha256", import.manifest_sha256},
+          {"bytes", import.bytes},
+          {"expired", as_utf8(import.expired)}};
 }
 
 object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {

@@ -55,6 +55,9 @@ class FakeOperations : public deploy::Operations {
     co_return did(fmt::format("remove {} purge={} why={}", app, purge, asked.why));
   }
   awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, deploy::Asked) override { co_return say("collect " + app, removed); }
+  awaitable<Result<store::Import>> import(deploy::ImportRequest r) override {
+    co_return say(fmt::format("import {} allow_expired={} why={}", r.path, r.allow_expired, r.asked.why), store::Import{});
+  }
   awaitable<Result<std::vector<deploy::SlotVerdict>>> verify(deploy::VerifyRequest r) override {
     co_return say(fmt::format("verify app={} release={} all={}", r.app, r.release, r.all), verdicts);
   }

@@ -61,6 +61,19 @@ awaitable<Answer> collect_slots(Call call) {
   co_return reply(200, removed_json(*removed));
 }
 
+awaitable<Answer> import_release(Call call) {
+  const auto body = body_of(call.request);
+  if (!body) co_return pass(body.error());
+  auto reader = read_body(*body);
+  deploy::ImportRequest request{.path = reader.string("path"), .allow_expired = reader.boolean_or("allow_expired", false)};
+  request.asked = {call.by, reason_of(reader)};
+  if (!request.path.starts_with('/') || request.path.find('\0') != std::string::npos) reader.complain("'path' is no whole path of a file");
+  if (const auto done = reader.done(); !done) co_return pass(done.error());
+  const auto imported = co_await call.operations.import(request);
+  if (!imported) co_return pass(imported.error());
+  co_return reply(200, to_json(*imported));
+}
+
 awaitable<Answer> verify_slots(Call call) {
   const auto body = body_of(call.request);
   if (!body) co_return pass(body.error());

@@ -82,13 +82,14 @@ TEST(ApiJson, AnInstanceThatNeverEndedHasNoLastExitAndADeploymentIsShownWhole) {
 }
 
 TEST(ApiJson, ANodeIsAsDocumented) {
-  metrics::NodeStatus node{.node = "edge-1", .environment = "production", .version = "0.1.0", .since = "s", .ready = true, .repository = "https://host"};
+  metrics::NodeStatus node{.node = "edge-1", .environment = "production", .version = "0.1.0", .since = "s", .ready = true, .repository = "https://host",
+                           .root = "/etc/berth/root.json"};
   node.trust = {.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'795'510'800)}}, .last_success = "l", .last_error = "expired"};
   node.disk_free = 5;
   node.disk_reserve = 6;
   EXPECT_EQ(boost::json::value(to_json(node, {web()})), said(std::string(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "s",
     "ready": true,
-    "repository": {"url": "https://host", "last_success": "l", "last_error": "expired",
+    "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
@@ -98,7 +99,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
 TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
   EXPECT_EQ(boost::json::value(to_json(deploy::Releases{{{.release = "v2", .active = true, .in_repository = true, .bytes = 1, .sealed_at = "s"}}, "gone"})),
             said(R"({"releases": [{"release": "v2", "active": true, "previous": false, "in_repository": true, "on_node": false, "bytes": 1,
-                     "sealed_at": "s", "pinned": false, "rejected": ""}], "repository_error": "gone"})"));
+                     "sealed_at": "s", "pinned": false, "imported": false, "expired": "", "rejected": ""}], "repository_error": "gone"})"));
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
   EXPECT_EQ(boost::json::value(removed_json({{.app = "web", .release = "v1", .bytes = 9}})),
             said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}]})"));

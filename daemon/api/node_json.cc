@@ -17,6 +17,10 @@ object repository_json(const metrics::NodeStatus& node) {
     roles.push_back({{"role", role.role}, {"version", role.version}, {"expires", logs::format_rfc3339(expires, 0)}});
   }
   return {{"url", as_utf8(node.repository)},
+          {"root", as_utf8(node.root)},
+          {"ca_file", as_utf8(node.ca_file)},
+          {"certificate_file", as_utf8(node.certificate_file)},
+          {"key_file", as_utf8(node.key_file)},
           {"last_success", node.trust.last_success},
           {"last_error", as_utf8(node.trust.last_error)},
           {"roles", std::move(roles)}};

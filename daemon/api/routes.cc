@@ -25,6 +25,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/repository/apps", Role::operator_, list_repository_apps},
     {"GET", "/v1/events", Role::operator_, list_events},
     {"POST", "/v1/gc", Role::operator_, collect_slots},
+    {"POST", "/v1/imports", Role::operator_, import_release},
     {"POST", "/v1/verify", Role::operator_, verify_slots},
     {"GET", "/metrics", Role::anybody, get_metrics},
     {"GET", "/healthz", Role::anybody, get_health},

@@ -68,6 +68,7 @@ awaitable<Answer> list_repository_apps(Call call);
 awaitable<Answer> list_events(Call call);
 awaitable<Answer> collect_slots(Call call);
 awaitable<Answer> verify_slots(Call call);
+awaitable<Answer> import_release(Call call);
 awaitable<Answer> get_metrics(Call call);
 awaitable<Answer> get_health(Call call);
 awaitable<Answer> get_readiness(Call call);

@@ -210,10 +210,14 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       if (run->position.state == State::active && !run->is_revert()) app->problem.clear();
       std::vector<std::string> in_use;
       for (const Member& member : app->members) in_use.push_back(member.row.release);
+      std::vector<std::string> waiting;
+      for (const RunPtr& later : app->queue) waiting.push_back(later->row.release);
       const bool accepted = run->position.state == State::active;
-      const auto tidy = [this, name = app->name(), release = run->row.release, in_use, accepted, keep = options_.keep_releases] {
+      const auto tidy = [this, name = app->name(), release = run->row.release, in_use, waiting, accepted, keep = options_.keep_releases] {
         if (accepted) static_cast<void>(store_.unreject(name, release));
-        return store_.collect(name, in_use, keep);
+        auto collected = store_.collect(name, in_use, keep);
+        static_cast<void>(store_.drop_imports(name, waiting, false));
+        return collected;
       };
       const auto removed = co_await pool_.run(tidy);
       if (removed)

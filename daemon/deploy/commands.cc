@@ -279,7 +279,11 @@ awaitable<Result<std::vector<store::SlotRow>>> Engine::collect(std::string name,
     std::vector<RunPtr> runs(app->queue.begin(), app->queue.end());
     if (app->run) runs.push_back(app->run);
     for (const RunPtr& run : runs) in_use.insert(in_use.end(), {run->row.release, run->row.from});
-    const auto collect = [this, each = app->name(), in_use] { return store_.collect(each, in_use, options_.keep_releases); };
+    const auto collect = [this, each = app->name(), in_use] {
+      auto collected = store_.collect(each, in_use, options_.keep_releases);
+      if (collected) static_cast<void>(store_.drop_imports(each, in_use, true));
+      return collected;
+    };
     const auto slots = co_await pool_.run(collect);
     if (!slots) co_return std::unexpected(slots.error());
     for (const store::SlotRow& slot : *slots) app->manifests.erase(slot.release);

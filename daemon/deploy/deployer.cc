@@ -53,6 +53,7 @@ awaitable<Result<void>> Deployer::remove(std::string app, bool purge, Asked aske
 awaitable<Result<std::vector<store::SlotRow>>> Deployer::collect(std::string app, Asked asked) {
   BERTH_FORWARD(collect(std::move(app), std::move(asked)));
 }
+awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(import(std::move(request))); }
 awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(verify(std::move(request))); }
 awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(releases(std::move(app))); }
 awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }

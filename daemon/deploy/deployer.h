@@ -62,6 +62,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) override;
   awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, Asked asked) override;
 
+  awaitable<Result<store::Import>> import(ImportRequest request) override;
   awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) override;
 
   awaitable<Result<Releases>> releases(std::string app) override;

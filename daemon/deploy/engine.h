@@ -55,6 +55,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
   awaitable<Result<std::vector<store::SlotRow>>> collect(std::string name, Asked asked);
 
+  // importing.cc
+  awaitable<Result<store::Import>> import(ImportRequest request);
+
   // verifying.cc
   awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request);
 
@@ -131,6 +134,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
   awaitable<void> drop_new(AppPtr app, RunPtr run);
 
+  // importing.cc
+  std::shared_ptr<fetch::Repository> source_of(const std::string& app, const std::string& release) const;
+
   // verifying.cc
   awaitable<Result<store::Verdict>> look_at_slot(store::SlotRow row, bool idle);
   awaitable<Result<void>> require_whole(RunPtr run, store::SlotRow row);
@@ -182,6 +188,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Slots are read one after the other when somebody asks for it.
   Visits looks_;
   std::stop_source looking_;  ///< of what reads slots
+  std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
   bool ready_ = false;
   bool closed_ = false;
 };

@@ -91,10 +91,19 @@ struct ReleaseStatus {
   bool active = false, previous = false, in_repository = false, on_node = false, pinned = false;
   std::uint64_t bytes = 0;
   std::string sealed_at, rejected;
+  bool imported = false;   ///< it was loaded from a file, and is deployed from there
+  std::string expired{};   ///< what had expired then, and was taken all the same
 };
 struct Releases {
   std::vector<ReleaseStatus> releases;
   std::string repository_error;
+};
+
+/// A release file that berthd is to load.
+struct ImportRequest {
+  std::string path;            ///< absolute
+  bool allow_expired = false;  ///< an expired timestamp or snapshot is taken
+  Asked asked;
 };
 
 /// A slot that was compared with what is signed.
@@ -134,6 +143,10 @@ class Operations {
   virtual awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) = 0;
   /// Every app where `app` is empty.
   virtual awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, Asked asked) = 0;
+
+  /// Verifies and loads a release file, so that its release can be deployed without a network. `Errc::trust` for a file that is not believed; then
+  /// nothing of it is kept.
+  virtual awaitable<Result<store::Import>> import(ImportRequest request) = 0;
 
   /// Reads slots again and compares them with what is signed. Changes nothing but what status tells of them.
   virtual awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) = 0;

@@ -81,6 +81,7 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   struct Found {
     std::vector<store::SlotRow> slots;
     std::vector<store::Store::Rejected> rejected;
+    std::vector<store::Import> imports;
     Result<std::vector<fetch::Repository::Listed>> listed = std::vector<fetch::Repository::Listed>();
   };
   const auto look = [this, name, known = app != nullptr]() -> Result<Found> {
@@ -89,7 +90,8 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
       BERTH_TRY(found.slots, store_.slots(name));
       BERTH_TRY(found.rejected, store_.rejected(name));
     }
-    if (repository_ != nullptr) found.listed = repository_->list({});
+    found.imports = store_.imports(name);
+    if (repository_ != nullptr && !repository_->options().url.empty()) found.listed = repository_->list({});
     return found;
   };
   const Visits::Visit visit = co_await visits_.begin();
@@ -103,6 +105,11 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
     one.pinned = slot.pinned;
     one.bytes = slot.bytes;
     one.sealed_at = slot.sealed_at;
+  }
+  for (const store::Import& import : found->imports) {
+    ReleaseStatus& one = releases[import.release];
+    one.imported = true;
+    one.expired = import.expired;
   }
   if (found->listed) {
     for (const auto& listed : *found->listed)

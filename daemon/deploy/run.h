@@ -33,6 +33,7 @@ struct Run {
   ManifestPtr manifest;            ///< once known
   fetch::Progress progress;
   std::string drift;               ///< of its slot, which is to be repaired: what is wrong with it; empty: nothing
+  std::shared_ptr<fetch::Repository> source;  ///< where it comes from, once it is being fetched
   bool unpacking = false;          ///< staging is past fetching
   std::optional<Result<fetch::Staged>> staged;  ///< once staging ended
   std::stop_source stop;           ///< of what blocks on the pool

@@ -66,7 +66,10 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   std::optional<Visits::Visit> visit;
   Visits::Visit begun = co_await visits_.begin();
   visit.emplace(std::move(begun));
-  const auto resolve = [this, row = run->row, stop] { return repository_->resolve(row.app, options_.node.environment, row.release, stop); };
+  const auto resolve = [this, run, row = run->row, stop] {
+    run->source = source_of(row.app, row.release);
+    return run->source->resolve(row.app, options_.node.environment, row.release, stop);
+  };
   auto resolved = co_await pool_.run(resolve);
   visit.reset();
   if (!resolved) co_return std::unexpected(about(*run, resolved.error()));
@@ -98,7 +101,7 @@ awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) 
     BERTH_TRY(const std::filesystem::path staging, store_.make_staging(run->row.id));
     fetch::StageOptions options = options_.stage;
     for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
-    return fetch::stage(*repository_, resolved, staging, options, run->progress, phase, stop);
+    return fetch::stage(*run->source, resolved, staging, options, run->progress, phase, stop);
   };
   const Visits::Visit visit = co_await visits_.begin();
   auto staged = co_await pool_.run(work);

@@ -90,12 +90,13 @@ awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string relea
   const auto work = [this, name = app->name(), id = run->row.id, release]() -> Result<void> {
     fetch::Progress progress;
     const std::function<void(fetch::StagePhase)> nothing = [](fetch::StagePhase) {};
-    BERTH_TRY(const fetch::Resolved resolved, repository_->resolve(name, options_.node.environment, release, looking_.get_token()));
+    const auto source = source_of(name, release);
+    BERTH_TRY(const fetch::Resolved resolved, source->resolve(name, options_.node.environment, release, looking_.get_token()));
     BERTH_TRY(const auto slots, store_.slots(name));
     BERTH_TRY(const std::filesystem::path staging, store_.make_staging(id));
     fetch::StageOptions options = options_.stage;
     for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
-    auto staged = fetch::stage(*repository_, resolved, staging, options, progress, nothing, looking_.get_token());
+    auto staged = fetch::stage(*source, resolved, staging, options, progress, nothing, looking_.get_token());
     if (staged) {
       const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes};
       return store_.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = {{"release", release}}});

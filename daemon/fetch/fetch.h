@@ -21,10 +21,11 @@ namespace fs = std::filesystem;
 
 /// `[repository]` of berthd.toml.
 struct RepositoryOptions {
-  std::string url;              ///< http://, https:// or file:// (or a folder's path), without a trailing slash
+  std::string url;              ///< http://, https:// or file:// (or a folder's path), without a trailing slash; empty: release files alone
   fs::path root;                ///< the pinned root.json
   fs::path trust_directory;     ///< where trusted metadata is kept
   io::TlsOptions tls;
+  bool offline = false;         ///< ask nobody for metadata: what is trusted already has to do, expired or not
   std::int64_t build_time = 0;  ///< seconds since 1970 of berthd's build: the clock is not believed behind it
 };
 
@@ -65,6 +66,7 @@ class Repository {
   Result<std::vector<Listed>> list(std::stop_token stop);
 
   TrustStatus trust() const;  ///< from any thread
+  const RepositoryOptions& options() const;
 
   /// Fetches a blob to `file`, resuming what is there; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
   /// fetched again once), the whole against its hash.

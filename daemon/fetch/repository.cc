@@ -72,7 +72,8 @@ Result<Session> Repository::State::open(const std::stop_token& stop) {
   io::FetchOptions fetch = fetch_options(options.tls);
   fetch.total_timeout = kMostMetadataTime;
   const auto at = [&](std::string_view below) -> Result<std::unique_ptr<trust::Remote>> {
-    BERTH_TRY(auto remote, trust::remote_at(options.url, below, fetch, stop));
+    // Without a repository nobody is asked; what was taken from files is looked at.
+    BERTH_TRY(auto remote, trust::remote_at(options.url.empty() ? options.trust_directory.string() : options.url, below, fetch, stop));
     return std::make_unique<RetryingRemote>(std::move(remote), stop);
   };
   Session session;
@@ -103,6 +104,11 @@ void Repository::State::note(const trust::Client& client, std::string error) {
 }
 
 Result<void> Repository::State::refresh(Session& session) {
+  if (options.offline) {
+    BERTH_CHECK(pin(*session.client));
+    return session.client->load_local();
+  }
+  if (options.url.empty()) return fail(Errc::not_found, "berthd.toml names no [repository] url; releases come to this node as files ('berth import')");
   auto done = pin(*session.client);
   if (done) done = session.client->refresh();
   const WallTime now = std::chrono::system_clock::now();
@@ -156,6 +162,8 @@ Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
   }
   return releases;
 }
+
+const RepositoryOptions& Repository::options() const { return state_->options; }
 
 TrustStatus Repository::trust() const {
   const std::lock_guard guard(state_->mutex);

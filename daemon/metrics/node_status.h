@@ -15,6 +15,8 @@ struct NodeStatus {
   std::string since;         ///< when it began; RFC 3339, UTC
   bool ready = false;        ///< what should run at start does
   std::string repository;    ///< its URL; empty: there is none
+  std::string root;          ///< the file of the root that was given for it
+  std::string ca_file{}, certificate_file{}, key_file{};  ///< for https, or empty
   fetch::TrustStatus trust;
   std::uint64_t disk_free = 0, disk_reserve = 0;  ///< bytes
   bool limits_enforced = false;                   ///< by cgroups

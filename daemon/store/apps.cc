@@ -118,6 +118,7 @@ Result<void> Store::remove_app(const std::string& app, bool purge, Event event) 
   BERTH_CHECK(state_->change(std::move(events), remove_rows));
   // From here on a crash changes nothing: the next start removes what no row names.
   BERTH_CHECK(state_->recover_app(app));
+  BERTH_CHECK(files::remove_tree(state_->paths.imports() / app));
   return state_->finish_purges();
 }
 

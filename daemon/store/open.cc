@@ -21,7 +21,7 @@ Result<void> make_folders(const Paths& paths) {
     BERTH_CHECK(files::make_directories(folder, 0711));
     if (::chmod(folder.c_str(), 0711) != 0) return fail_errno("chmod " + folder.string());
   }
-  return {};
+  return files::make_directories(paths.imports(), 0700);
 }
 
 /// Takes the lock that only one berthd has, and leaves our pid in it for the next one's message.

@@ -27,6 +27,8 @@ struct Paths {
   fs::path database() const { return state / "berth.db"; }
   fs::path events() const { return state / "events.log"; }
   fs::path trust() const { return state / "tuf"; }
+  fs::path imports() const { return state / "imports"; }
+  fs::path import(const std::string& name, const std::string& release) const { return imports() / name / release; }
   fs::path staging() const { return state / "staging"; }
   fs::path app(const std::string& name) const { return state / "apps" / name; }
   fs::path slot(const std::string& name, const std::string& release) const { return app(name) / "slots" / release; }
@@ -57,6 +59,15 @@ struct SlotRow {
 
   /// When it was last known to be whole, or not.
   const std::string& looked_at() const { return verified_at.empty() ? sealed_at : verified_at; }
+};
+
+/// A release that was loaded from a file, and lies in a folder that is a repository of it.
+struct Import {
+  std::string app, release;
+  std::string manifest_sha256;
+  std::uint64_t bytes = 0;
+  std::string at{};       ///< RFC 3339, UTC
+  std::string expired{};  ///< what had expired, and was taken all the same; empty: nothing
 };
 
 /// One attempt to make a release the active one.
@@ -157,6 +168,13 @@ class Store {
   Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);
   /// Removes slots that nothing needs: keeps active, previous, pinned, `in_use`, and the last `keep`. Returns what went.
   Result<std::vector<SlotRow>> collect(const std::string& app, const std::vector<std::string>& in_use, int keep);
+
+  // imports
+  /// Keeps the staging folder of that number as the import of a release; one that was there is replaced.
+  Result<void> keep_import(std::int64_t staging, Import import, Event event);
+  std::vector<Import> imports(const std::string& app);  ///< all where it is empty
+  /// Removes imports whose release has no slot and is not `in_use`: all of them, or only those that were deployed once. Returns what went.
+  Result<std::vector<Import>> drop_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed);
 
   // instances and ports
   Result<std::vector<InstanceRow>> instances(const std::string& app);

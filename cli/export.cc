@@ -1,0 +1,75 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/json_view.h"
+#include "cli/output/text.h"
+#include "cli/repository_source.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+struct Options {
+  std::string release, output;
+  RepositoryLocation repository;
+};
+
+/// What this node's berthd reads, and in which environment; the rest of what was said stays.
+Result<void> take_from_node(const Console& console, ReleaseRef& ref, RepositoryLocation& repository) {
+  BERTH_TRY(const auto status, ApiClient(console.socket).get("/v1/status"));
+  const auto* node = member(status, "repository");
+  if (node == nullptr || text_of(*node, "url").empty())
+    return fail(Errc::not_found, "berth export: this node has no [repository] url; say where the release is: --repo DIR|URL");
+  const std::string environment = text_of(status, "environment");
+  if (!ref.environment.empty() && ref.environment != environment)
+    return fail(Errc::usage, fmt::format("berth export: this node runs {}, not {}; name the repository with --repo", environment, ref.environment));
+  ref.environment = environment;
+  repository.at = text_of(*node, "url");
+  if (repository.root.empty()) repository.root = text_of(*node, "root");
+  repository.tls = {.ca_file = text_of(*node, "ca_file"), .certificate_file = text_of(*node, "certificate_file"), .key_file = text_of(*node, "key_file")};
+  return {};
+}
+
+Result<Exit> export_release(const Console& console, const Options& options) {
+  BERTH_TRY(auto ref, release_argument(options.release, "export"));
+  RepositoryLocation repository = options.repository;
+  if (repository.at.empty()) BERTH_CHECK(take_from_node(console, ref, repository));
+  if (ref.environment.empty())
+    return fail(Errc::usage, fmt::format("berth export: say of which environment, as in {}/production@{}", ref.app, ref.release));
+  const std::string output = options.output.empty() ? fmt::format("{}-{}.berth", ref.app, ref.release) : options.output;
+  BERTH_TRY(const auto opened, open_repository(repository));
+  const auto exported = release_file::export_release(opened.source(), ref, output);
+  if (!exported) return pass(exported.error(), repository.at);
+  if (console.json) {
+    console.document({{"file", output}, {"app", ref.app}, {"environment", ref.environment}, {"release", ref.release}, {"bytes", exported->bytes}});
+    return Exit::ok;
+  }
+  console.line(fmt::format("{}: {}, {}, verified and with all that proves it", output, to_string(ref), bytes_text(exported->bytes)));
+  console.note(fmt::format("On a node without a network: berth deploy {}", output));
+  return Exit::ok;
+}
+
+}  // namespace
+
+Verb export_verb() {
+  auto o = std::make_shared<Options>();
+  std::vector<Option> options{{"-o,--output", "FILE", "the file to make (default: APP-RELEASE.berth); one that is there is not replaced", &o->output, Completes::file}};
+  for (Option& option : location_options(o->repository)) options.push_back(std::move(option));
+  return {
+      .name = "export",
+      .summary = "Write a release, and all that proves it, to one file",
+      .text = "The file is a plain tar: the repository's signed metadata, the manifest, indexes, layers and attachments. Everything is verified on the way. "
+              "'berth deploy FILE' takes it on a node that has no network; docs/formats.md shows how to check and read it with tar, zstd, jq and openssl. "
+              "Without --repo the release comes from the repository that berthd of this node is configured with.",
+      .examples = {"berth export web@v42 -o web-v42.berth", "berth export web/production@v42 --repo ./repo",
+                   "berth export web/production@v42 --repo https://releases.example.org/berth --root root.json"},
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::conflict}),
+      .arguments = {{"APP[/ENV]@RELEASE", "the release", &o->release, Completes::release}},
+      .options = std::move(options),
+      .action = [o](Console& console) { return export_release(console, *o); },
+  };
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/repository_source.h"
+#include "core/bundle/layer.h"
+#include "core/bundle/manifest.h"
+#include "core/ids.h"
+
+namespace berth::cli {
+
+/// A release whole: its manifest, and what lies in it.
+struct ReleaseView {
+  bundle::Manifest manifest;
+  std::string role;                ///< that signed for it; empty: it is a slot, which was verified when it was sealed
+  std::vector<std::string> keys;   ///< ids of that role's keys
+  std::map<std::string, std::vector<bundle::Entry>> files;  ///< by platform; of a slot, this machine's
+  std::vector<bundle::Entry> config;
+};
+
+/// Reads it from the repository that `location` names, as a client does; or, where it names none, from this node's slot. `verb` is for messages.
+Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& location);
+
+/// `web/production@v42`.
+std::string name_of(const bundle::Manifest& manifest);
+
+}  // namespace berth::cli

@@ -74,6 +74,12 @@ struct TlsOptions {
   std::string key_file;
 };
 
+/// Which proxy a fetch goes through. A loopback address never goes through one.
+struct ProxyOptions {
+  std::string for_http, for_https;  ///< http://[user:password@]host[:port]; empty: none. https goes through by CONNECT
+  std::string except;               ///< as `no_proxy`: names, with what is below them, numeric addresses and networks, by commas; "*" is everything
+};
+
 struct FetchOptions {
   std::uint64_t from = 0;                       ///< resume: the first byte wanted
   std::uint64_t most = 0;                       ///< bytes accepted at most
@@ -82,6 +88,11 @@ struct FetchOptions {
   milliseconds total_timeout{3'600'000};
   TlsOptions tls;
   std::string user_agent;
+  /// Value of the Authorization header; empty: none. It goes to the scheme, host and port of the url alone, and over plain http to loopback addresses
+  /// alone: elsewhere that is `Errc::usage`.
+  std::string authorization;
+  ProxyOptions proxy;
+  std::uint64_t bytes_per_second = 0;           ///< that are taken at most, on average; 0: as many as come
 };
 
 /// Gets `url` (http, https; redirects bounded, never https → http) and hands its bytes to `sink` as they come, which ends the

@@ -7,7 +7,9 @@
 #include "core/io/http_reader.h"
 #include "core/io/http_text.h"
 #include "core/io/line.h"
+#include "core/io/pace.h"
 #include "core/io/patience.h"
+#include "core/io/proxy.h"
 #include "core/io/url.h"
 
 namespace berth::io {
@@ -15,14 +17,25 @@ namespace {
 
 constexpr int kMostRedirects = 5;
 
-Result<std::string> request_for(const Url& url, const FetchOptions& options) {
+Result<std::string> request_for(const Url& url, const FetchOptions& options, const std::optional<Proxy>& proxy, bool may_know_us) {
   HttpRequest request;
-  request.target = url.target;
+  const bool asks_proxy = proxy && !url.https;
+  request.target = asks_proxy ? url.text() : url.target;
   request.headers = {{"host", url.authority()}, {"accept", "*/*"}, {"accept-encoding", "identity"}};
   if (!options.user_agent.empty()) request.headers["user-agent"] = options.user_agent;
   if (options.from > 0) request.headers["range"] = fmt::format("bytes={}-", options.from);
+  if (may_know_us && !options.authorization.empty()) request.headers["authorization"] = options.authorization;
+  if (asks_proxy && !proxy->authorization.empty()) request.headers["proxy-authorization"] = proxy->authorization;
   return request_head(request);
 }
+
+/// Whoever listens on the way of plain http would read it.
+Result<void> check_may_be_told(const Url& url, const FetchOptions& options) {
+  if (options.authorization.empty() || url.https || is_loopback(url.host)) return {};
+  return fail(Errc::usage, fmt::format("{}: a token or password is not sent over plain http: use https", url.text()));
+}
+
+bool is_same_place(const Url& a, const Url& b) { return a.https == b.https && a.host == b.host && a.port == b.port; }
 
 /// Reads the answer into `download`, as far as it is wanted.
 Result<void> read_answer(Line& line, Download& download) {
@@ -56,10 +69,11 @@ Result<void> read_answer(Line& line, Download& download) {
 }
 
 /// Asks once. Gives the place to ask instead, if there is one.
-Result<std::optional<std::string>> fetch_once(const Url& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
-                                              Patience& patience) {
-  BERTH_TRY(const std::string request, request_for(url, options));
-  BERTH_TRY(const auto line, open_line(url, options.tls, patience));
+Result<std::optional<std::string>> fetch_once(const Url& url, const FetchOptions& options, bool may_know_us,
+                                              const std::function<Result<void>(std::string_view)>& sink, Patience& patience) {
+  BERTH_TRY(const auto proxy, proxy_for(url, options.proxy));
+  BERTH_TRY(const std::string request, request_for(url, options, proxy, may_know_us));
+  BERTH_TRY(const auto line, open_line(url, proxy, options.tls, patience));
   BERTH_CHECK(line->write(request));
   Download download(options.from, options.most, sink);
   BERTH_CHECK(read_answer(*line, download));
@@ -71,17 +85,22 @@ Result<std::optional<std::string>> fetch_once(const Url& url, const FetchOptions
 
 Result<void> http_fetch(const std::string& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
                         std::stop_token stop) {
-  BERTH_TRY(Url place, parse_url(url));
+  BERTH_TRY(const Url first, parse_url(url));
+  BERTH_CHECK(check_may_be_told(first, options));
+  Url place = first;
   Patience patience(options, std::move(stop));
+  Pace pace(options.bytes_per_second);
   // What the sink says goes back as it is; what is said here names the place.
   bool sink_failed = false;
   const std::function<Result<void>(std::string_view)> watched = [&](std::string_view piece) {
     auto taken = sink(piece);
     sink_failed = !taken;
-    return taken;
+    return taken ? pace.took(piece.size(), patience) : taken;
   };
+  bool may_know_us = true;  // nobody else decides what is asked for in our name
   for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
-    auto elsewhere = fetch_once(place, options, watched, patience);
+    may_know_us = may_know_us && is_same_place(place, first);
+    auto elsewhere = fetch_once(place, options, may_know_us, watched, patience);
     if (!elsewhere && sink_failed) return std::unexpected(std::move(elsewhere.error()));
     if (!elsewhere) return pass(std::move(elsewhere.error()), place.text());
     if (!*elsewhere) return {};

@@ -81,6 +81,7 @@ class TlsServer {
   TlsServer(const TlsServer&) = delete;
   TlsServer& operator=(const TlsServer&) = delete;
 
+  std::uint16_t port() const { return port_; }
   std::string url(const std::string& host = "127.0.0.1") const { return fmt::format("https://{}:{}/page", host, port_); }
 
  private:
@@ -231,6 +232,37 @@ TEST_F(HttpsFetchTest, IsNotSentFromHttpsToHttp) {
   std::string url = server.url();
   url.replace(url.size() - 4, 4, "away");
   expect_refused(url, "from https to plain http");
+}
+
+/// Passes on what comes from either to the other, until one closes.
+void relay(int one, int other) {
+  pollfd ends[] = {{.fd = one, .events = POLLIN, .revents = 0}, {.fd = other, .events = POLLIN, .revents = 0}};
+  while (::poll(ends, 2, 10'000) > 0) {
+    for (int i = 0; i < 2; ++i) {
+      if (ends[i].revents == 0) continue;
+      char piece[4096];
+      const ssize_t got = ::recv(ends[i].fd, piece, sizeof piece, 0);
+      if (got <= 0) return;
+      send_raw(ends[1 - i].fd, {piece, static_cast<std::size_t>(got)});
+    }
+  }
+}
+
+TEST_F(HttpsFetchTest, GoesThroughAProxyThatSeesNeitherTheRequestNorTheToken) {
+  const TlsServer server(*authority, "elsewhere");
+  std::string asked;
+  const RawPeer proxy([&](int connection) {
+    asked = read_head(connection);
+    const Fd there = connect_raw(server.port());
+    send_raw(connection, "HTTP/1.1 200 Connection established\r\nProxy-Agent: test\r\n\r\n");
+    relay(connection, there.get());
+  });
+  options.authorization = "Bearer t0ken";
+  options.proxy.for_https = fmt::format("http://127.0.0.1:{}", proxy.port());
+  EXPECT_EQ(fetch(server.url("elsewhere.example")), "hello");
+  EXPECT_EQ(asked, fmt::format("CONNECT elsewhere.example:{0} HTTP/1.1\r\nhost: elsewhere.example:{0}\r\n\r\n", server.port()));
+  // The certificate is the host's still.
+  expect_refused(server.url("another.example"), "not for another.example");
 }
 
 TEST_F(HttpsFetchTest, SaysWhenAServerSpeaksNoTls) {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/io/lookup.h"
+#include "core/io/proxy.h"
 
 namespace berth::io {
 namespace {
@@ -18,6 +19,9 @@ constexpr std::size_t kLinePiece = 64u << 10;
 class PlainLine final : public Line {
  public:
   PlainLine(Fd socket, const Patience& patience) : socket_(std::move(socket)), patience_(patience) {}
+
+  /// The connection, for somebody else to go on with.
+  Fd take() { return std::move(socket_); }
 
   Result<std::size_t> read(std::string* into) override {
     char piece[kLinePiece];
@@ -85,18 +89,21 @@ Result<Fd> connect_to_any(const std::vector<IpAddress>& addresses, Patience& pat
 
 }  // namespace
 
-Result<std::unique_ptr<Line>> open_line(const Url& url, const TlsOptions& tls, Patience& patience) {
+Result<std::unique_ptr<Line>> open_line(const Url& url, const std::optional<Proxy>& proxy, const TlsOptions& tls, Patience& patience) {
   patience.connecting();
-  BERTH_TRY(const auto addresses, look_up(url.host, url.port, patience));
-  BERTH_TRY(Fd socket, connect_to_any(addresses, patience));
-  std::unique_ptr<Line> line;
-  if (url.https) {
-    BERTH_TRY(line, open_tls(std::move(socket), url.host, tls, patience));
-  } else {
-    line = std::make_unique<PlainLine>(std::move(socket), patience);
+  const Url& first = proxy ? proxy->at : url;
+  auto addresses = look_up(first.host, first.port, patience);
+  auto socket = addresses ? connect_to_any(*addresses, patience) : std::unexpected(std::move(addresses.error()));
+  if (!socket) return pass(std::move(socket.error()), proxy ? proxy->name() : std::string());
+  auto line = std::make_unique<PlainLine>(std::move(*socket), patience);
+  if (!url.https) {
+    patience.connected();
+    return line;
   }
+  if (proxy) BERTH_CHECK(ask_for_tunnel(*line, url, *proxy));
+  BERTH_TRY(auto secure, open_tls(line->take(), url.host, tls, patience));
   patience.connected();
-  return line;
+  return secure;
 }
 
 }  // namespace berth::io

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,10 @@ class Line {
   virtual Result<void> write(std::string_view bytes) = 0;
 };
 
-/// Connects to the host of `url` and, for https, agrees on TLS with it.
-Result<std::unique_ptr<Line>> open_line(const Url& url, const TlsOptions& tls, Patience& patience);
+struct Proxy;
+
+/// Connects to the host of `url`, or to `proxy` where there is one, and, for https, agrees on TLS with the host.
+Result<std::unique_ptr<Line>> open_line(const Url& url, const std::optional<Proxy>& proxy, const TlsOptions& tls, Patience& patience);
 
 /// TLS 1.2 over a connected socket. The server proves that it is `host` (a name or a numeric address) by a certificate of a known authority.
 Result<std::unique_ptr<Line>> open_tls(Fd socket, const std::string& host, const TlsOptions& options, const Patience& patience);

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/io/patience.h"
+#include "core/io/readiness.h"
+#include "core/result.h"
+
+namespace berth::io {
+
+/// Keeps a transfer to a number of bytes a second, by waiting where it is ahead; the peer then waits for us.
+class Pace {
+ public:
+  explicit Pace(std::uint64_t bytes_per_second) : bytes_per_second_(bytes_per_second) {}
+
+  /// `bytes` came. Waits, as `patience` allows, until they may have.
+  Result<void> took(std::size_t bytes, const Patience& patience);
+
+ private:
+  std::uint64_t bytes_per_second_;
+  Steady::time_point paid_until_{};  ///< when what came so far will have had its time
+};
+
+}  // namespace berth::io

@@ -81,8 +81,8 @@ io::FetchOptions fetch_options(const io::TlsOptions& tls) {
   return options;
 }
 
-Result<std::unique_ptr<BlobSource>> blob_source_at(const std::string& url, const io::TlsOptions& tls) {
-  if (url.starts_with("http://") || url.starts_with("https://")) return std::make_unique<WebSource>(url, fetch_options(tls));
+Result<std::unique_ptr<BlobSource>> blob_source_at(const std::string& url, const io::FetchOptions& options) {
+  if (url.starts_with("http://") || url.starts_with("https://")) return std::make_unique<WebSource>(url, options);
   BERTH_TRY(const trust::FolderRemote folder, trust::FolderRemote::at(url));
   return std::make_unique<FolderSource>(folder.folder());
 }

@@ -25,8 +25,8 @@ class BlobSource {
   virtual Result<void> read(const std::string& path, std::uint64_t from, std::uint64_t most, const Sink& sink, std::stop_token stop) = 0;
 };
 
-/// The blobs of the repository at `url`: http, https, file:// or a folder. `Errc::usage` on others.
-Result<std::unique_ptr<BlobSource>> blob_source_at(const std::string& url, const io::TlsOptions& tls);
+/// The blobs of the repository at `url`: http, https, file:// or a folder. `Errc::usage` on others. `options` are for the web.
+Result<std::unique_ptr<BlobSource>> blob_source_at(const std::string& url, const io::FetchOptions& options);
 
 /// What every request of this node to its repository has in common: how long it may take, and who asks.
 io::FetchOptions fetch_options(const io::TlsOptions& tls);

@@ -11,6 +11,7 @@
 
 #include "core/bundle/layer.h"
 #include "core/bundle/manifest.h"
+#include "core/crypto/secret.h"
 #include "core/io/http.h"
 #include "core/result.h"
 #include "core/trust/client.h"
@@ -22,11 +23,17 @@ namespace fs = std::filesystem;
 /// `[repository]` of berthd.toml.
 struct RepositoryOptions {
   std::string url;              ///< http://, https:// or file:// (or a folder's path), without a trailing slash; empty: release files alone
+  std::vector<std::string> mirrors;  ///< likewise; asked in this order where `url` does not answer
   fs::path root;                ///< the pinned root.json
   fs::path trust_directory;     ///< where trusted metadata is kept
   io::TlsOptions tls;
   bool offline = false;         ///< ask nobody for metadata: what is trusted already has to do, expired or not
   std::int64_t build_time = 0;  ///< seconds since 1970 of berthd's build: the clock is not believed behind it
+  /// The value of the Authorization header, looked up anew for each call; unset: none. May block.
+  std::function<Result<crypto::Secret>()> authorization;
+  io::ProxyOptions proxy;
+  std::uint64_t bytes_per_second = 0;  ///< at most, on average; 0: no limit
+  std::function<void(const std::string&)> note;  ///< told of each place that is passed over; from pool threads
 };
 
 /// How far a fetch is; written by a pool thread, read by the loop.

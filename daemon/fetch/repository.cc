@@ -8,6 +8,7 @@
 #include "core/trust/http_remote.h"
 #include "daemon/fetch/blob_fetch.h"
 #include "daemon/fetch/fetch.h"
+#include "daemon/fetch/mirrors.h"
 #include "daemon/fetch/retrying_remote.h"
 #include "daemon/fetch/trust_clock.h"
 
@@ -49,32 +50,66 @@ Result<void> check_names(const bundle::Manifest& manifest, const std::string& ap
   return check("release", manifest.release, release);
 }
 
+/// Without a repository nobody is asked; what was taken from files is looked at.
+std::vector<std::string> all_places(const RepositoryOptions& options) {
+  std::vector<std::string> urls{options.url.empty() ? options.trust_directory.string() : options.url};
+  urls.insert(urls.end(), options.mirrors.begin(), options.mirrors.end());
+  return urls;
+}
+
 }  // namespace
 
 struct Repository::State {
   explicit State(RepositoryOptions its_options)
-      : options(std::move(its_options)), clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
+      : options(std::move(its_options)), mirrors(all_places(options), options.note), clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
 
   Result<Session> open(const std::stop_token& stop);
   Result<void> pin(trust::Client& client);
   Result<void> refresh(Session& session);
   Result<Resolved> resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release);
-  Result<std::unique_ptr<BlobSource>> blobs() const { return blob_source_at(options.url, options.tls); }
+  Result<io::FetchOptions> access() const;
+  Result<std::unique_ptr<BlobSource>> blobs();
   void note(const trust::Client& client, std::string error);
 
   RepositoryOptions options;
+  Mirrors mirrors;
   TrustClock clock;
   mutable std::mutex mutex;
   TrustStatus status;  ///< guarded by `mutex`
 };
 
-Result<Session> Repository::State::open(const std::stop_token& stop) {
+/// How every request is made. What says who we are may have changed since the last.
+Result<io::FetchOptions> Repository::State::access() const {
   io::FetchOptions fetch = fetch_options(options.tls);
+  fetch.proxy = options.proxy;
+  fetch.bytes_per_second = options.bytes_per_second;
+  if (!options.authorization) return fetch;
+  auto authorization = options.authorization();
+  if (!authorization) return pass(std::move(authorization.error()), "access to the repository ([repository] in berthd.toml)");
+  fetch.authorization = authorization->view();
+  return fetch;
+}
+
+Result<std::unique_ptr<BlobSource>> Repository::State::blobs() {
+  BERTH_TRY(const io::FetchOptions fetch, access());
+  std::vector<std::unique_ptr<BlobSource>> sources;
+  for (const std::string& url : mirrors.urls()) {
+    BERTH_TRY(auto source, blob_source_at(url, fetch));
+    sources.push_back(std::move(source));
+  }
+  return mirrored(mirrors, std::move(sources));
+}
+
+Result<Session> Repository::State::open(const std::stop_token& stop) {
+  BERTH_TRY(io::FetchOptions fetch, access());
   fetch.total_timeout = kMostMetadataTime;
   const auto at = [&](std::string_view below) -> Result<std::unique_ptr<trust::Remote>> {
-    // Without a repository nobody is asked; what was taken from files is looked at.
-    BERTH_TRY(auto remote, trust::remote_at(options.url.empty() ? options.trust_directory.string() : options.url, below, fetch, stop));
-    return std::make_unique<RetryingRemote>(std::move(remote), stop);
+    std::vector<std::unique_ptr<trust::Remote>> remotes;
+    for (const std::string& url : mirrors.urls()) {
+      BERTH_TRY(auto remote, trust::remote_at(url, below, fetch, stop));
+      remotes.push_back(std::move(remote));
+    }
+    return std::make_unique<RetryingRemote>(mirrored(mirrors, std::move(remotes)), stop);
   };
   Session session;
   BERTH_TRY(session.metadata, at("metadata"));

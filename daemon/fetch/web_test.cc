@@ -1,5 +1,6 @@
 // The same over HTTP, from a web server that is not always good.
 
+#include <atomic>
 #include <optional>
 
 #include <fmt/core.h>
@@ -28,10 +29,15 @@ class WebServer {
   };
   std::vector<Fault> faults;            ///< for the next requests of blobs over a MiB, one each
   std::vector<std::string> spans;       ///< the range that each request for a blob over a MiB asked for
+  std::string wanted_authorization;     ///< who asks without it is told 401
+  std::atomic<int> asked{0};
 
  private:
   void answer(int connection) {
     const std::string head = io::read_head(connection);
+    ++asked;
+    if (!wanted_authorization.empty() && head.find("\r\nauthorization: " + wanted_authorization + "\r\n") == std::string::npos)
+      return io::send_raw(connection, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
     const std::string path = head.substr(4, head.find(' ', 4) - 4);
     auto file = files::read(folder_ / path.substr(1), 100u << 20);
     if (!file) return io::send_raw(connection, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
@@ -79,6 +85,9 @@ class WebRepository : public RepositoryFixture {
   Result<Staged> stage_it() {
     auto node = node_options();
     node.url = server.url();
+    return stage_as(node);
+  }
+  Result<Staged> stage_as(const RepositoryOptions& node) {
     Repository repository(node);
     auto resolved = repository.resolve("web", "production", "v1", {});
     if (!resolved) return std::unexpected(resolved.error());
@@ -132,6 +141,52 @@ TEST_F(WebRepository, IsRefusedWhereABlobIsTruncatedOrGone) {
   const auto gone = stage_it();
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, Errc::not_found);
+}
+
+TEST_F(WebRepository, IsToldWhoAsksByWhatIsLookedUpAnew) {
+  auto node = node_options();
+  node.url = server.url();
+  server.wanted_authorization = "Bearer first";
+  std::string token = "first";
+  node.authorization = [&] { return Result<crypto::Secret>(crypto::Secret("Bearer " + token)); };
+  EXPECT_TRUE(stage_as(node));
+  server.wanted_authorization = "Bearer second";
+  const auto refused = stage_as(node);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr("401"), testing::Not(HasSubstr("first"))));
+  token = "second";
+  EXPECT_TRUE(stage_as(node));
+
+  node.authorization = []() -> Result<crypto::Secret> { return fail(Errc::not_found, "token: open /etc/berth/token: No such file"); };
+  const auto missing = stage_as(node);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, AllOf(HasSubstr("[repository] in berthd.toml"), HasSubstr("/etc/berth/token")));
+}
+
+TEST_F(WebRepository, IsReadFromAMirrorWhereItCannotBeReached) {
+  auto node = node_options();
+  node.url = "http://127.0.0.1:1";
+  node.mirrors = {"http://127.0.0.1:2", server.url()};
+  std::vector<std::string> notes;
+  node.note = [&](const std::string& note) { notes.push_back(note); };
+  const auto staged = stage_as(node);
+  ASSERT_TRUE(staged) << staged.error().message;
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("http://127.0.0.1:1 is passed over"), HasSubstr("http://127.0.0.1:2 is passed over")));
+
+  // One that is behind has the metadata, and not the blob.
+  const std::string good = *files::read(blob(layer.blob), 100u << 20);
+  fs::remove(blob(layer.blob));
+  fs::copy(repo, folder.path() / "whole", fs::copy_options::recursive);
+  put(folder.path() / "whole" / bundle::blob_path(layer.blob.sha256), good);
+  node.url = server.url();
+  node.mirrors = {"file://" + (folder.path() / "whole").string()};
+  const auto from_other = stage_as(node);
+  EXPECT_TRUE(from_other) << from_other.error().message;
+
+  // And one that is damaged is not asked for the same again.
+  put(blob(layer.blob), std::string(good.size(), 'x'));
+  const auto from_whole = stage_as(node);
+  EXPECT_TRUE(from_whole) << from_whole.error().message;
 }
 
 }  // namespace

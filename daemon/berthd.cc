@@ -7,10 +7,12 @@
 #include <spdlog/spdlog.h>
 
 #include "core/files/files.h"
+#include "core/io/proxy.h"
 #include "daemon/build_time.h"
 #include "daemon/config/values.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/log.h"
+#include "daemon/host/memory.h"
 
 namespace berth {
 namespace {
@@ -21,11 +23,34 @@ constexpr std::size_t kLookThreads = 1;
 
 store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
 
+/// What says who this node is to its repository, and how it is looked up.
+std::function<Result<crypto::Secret>()> authorization_of(const config::Config& config) {
+  const config::Repository& said = config.repository;
+  const secrets::Sources sources{.commands = config.secret_commands};
+  if (!said.token.empty())
+    return [reference = said.token, sources]() -> Result<crypto::Secret> {
+      auto token = secrets::resolve(reference, sources);
+      if (!token) return pass(std::move(token.error()), "token");
+      return crypto::Secret("Bearer " + std::string(token->view()));
+    };
+  if (said.user.empty()) return {};
+  return [user = said.user, reference = said.password, sources]() -> Result<crypto::Secret> {
+    auto password = secrets::resolve(reference, sources);
+    if (!password) return pass(std::move(password.error()), "password");
+    return crypto::Secret(io::basic_authorization(user, password->view()));
+  };
+}
+
 std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
   const config::Repository& said = config.repository;
   if (said.url.empty() && said.root.empty()) return nullptr;
   fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .build_time = build_time()};
   options.tls = {.ca_file = said.ca_file, .certificate_file = said.certificate_file, .key_file = said.key_file};
+  options.mirrors = said.mirrors;
+  options.authorization = authorization_of(config);
+  options.proxy = said.proxy ? io::ProxyOptions{.for_http = *said.proxy, .for_https = *said.proxy} : io::proxies_of_environment();
+  options.bytes_per_second = said.rate_limit;
+  options.note = [](const std::string& what) { spdlog::warn("repository: {}", what); };
   return std::make_unique<fetch::Repository>(std::move(options));
 }
 
@@ -33,6 +58,8 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   const host::WorkerUser worker = host::worker_user();
   deploy::DeployerOptions options;
   options.node = {.name = config.node, .environment = config.environment, .labels = config.labels, .paths = paths_of(config)};
+  options.node.secret_sources.commands = config.secret_commands;
+  options.node.run_in_memory = host::is_in_memory(config.run);
   options.stage.worker_program = programs.unpack;
   options.stage.worker_uid = worker.uid;
   options.stage.worker_gid = worker.gid;
@@ -62,6 +89,8 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);
   spdlog::info("berthd " BERTH_VERSION " on {} ({}): keepers are {}, limits are {}", config.node, config.environment,
                how.use_systemd ? "services of systemd" : "processes of their own", how.limits_enforced() ? "enforced" : "not enforced");
+  if (!host::is_in_memory(config.run))
+    spdlog::warn("{} ([paths] run) is on a disk: releases with secrets are refused", config.run.string());
   std::unique_ptr<Berthd> berthd(new Berthd(std::move(config_file), std::move(config), how, std::move(store)));
   BERTH_CHECK(berthd->listen());
   return berthd;

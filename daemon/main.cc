@@ -8,6 +8,7 @@
 #include "daemon/berthd.h"
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
+#include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
 #include "daemon/options.h"
 
@@ -45,6 +46,7 @@ Exit run(const Options& options) {
   auto config = config::load(options.config);
   if (!config) return complain(config.error());
   host::set_up_log(config->log_level);
+  host::forbid_core_files();
   auto berthd = Berthd::make(options.config, std::move(*config), programs_of(options));
   if (!berthd) return complain(berthd.error());
   return (*berthd)->run();

@@ -109,8 +109,10 @@ Result<void> check_reference(const std::string& reference) {
   if (reference.starts_with("env:") && is_variable_name(std::string_view(reference).substr(4))) return {};
   const std::string_view credential = reference.starts_with("credential:") ? std::string_view(reference).substr(11) : "";
   if (!credential.empty() && credential.find('/') == std::string_view::npos && credential != "." && credential != "..") return {};
+  if (reference.starts_with("command:/") && reference.size() > 9) return {};
   // Not quoted: it may be the secret itself.
-  return fail(Errc::usage, "must be a reference that a node resolves: \"file:/path\", \"credential:NAME\" or \"env:NAME\"");
+  return fail(Errc::usage,
+              "must be a reference that a node resolves: \"file:/path\", \"credential:NAME\", \"env:NAME\" or \"command:/program argument …\"");
 }
 
 Result<Configuration> configure(const Environment& environment, const spec::AppSpec& spec) {

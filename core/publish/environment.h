@@ -38,7 +38,7 @@ struct Configuration {
 /// The environment's variables for an app. `Errc::usage` for a required one that is missing, one that is not declared, and a secret that is text.
 Result<Configuration> configure(const Environment& environment, const spec::AppSpec& spec);
 
-/// Whether a node can resolve it: `file:/path`, `credential:NAME` or `env:NAME`.
+/// Whether a node can resolve it: `file:/path`, `credential:NAME`, `env:NAME` or `command:/program …`.
 Result<void> check_reference(const std::string& reference);
 
 }  // namespace berth::publish

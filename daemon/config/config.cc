@@ -25,7 +25,7 @@ Result<std::string> node_name(std::string_view text) {
 
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
-  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "log"}) section.table(table);
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "secrets", "log"}) section.table(table);
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -65,11 +65,35 @@ void read_paths(Document& document, Config& config) {
     section.complain(section.has("run") ? "run" : "state", "state, logs and run must be three folders");
 }
 
+/// Who we are to the repository, and the way there.
+void read_access(Section& section, Repository& repository) {
+  const auto reference = [](const std::string& text) { return parse_reference(text); };
+  section.read("token", repository.token, reference);
+  section.read("password", repository.password, reference);
+  repository.user = section.string("user", {});
+  if (repository.user.find(':') != std::string::npos) section.complain("user", "user: it has a ':' in it, which a server takes for the end of it");
+  if (section.has("user") != section.has("password"))
+    section.complain(section.has("user") ? "user" : "password", "user and password go together: give both or none");
+  if (section.has("token") && section.has("user")) section.complain("token", "token or user and password: a request has room for one of them");
+  section.read("proxy", repository.proxy, [](const std::string& text) -> Result<std::optional<std::string>> {
+    BERTH_TRY(std::string proxy, parse_proxy(text));
+    return std::optional(std::move(proxy));
+  });
+  section.read("rate_limit", repository.rate_limit, [](const std::string& text) { return parse_size(text); });
+  if (!section.has("url"))
+    if (section.has("mirrors")) section.complain("mirrors", "mirrors are of a 'url', which is missing");
+}
+
 void read_repository(Document& document, Repository& repository) {
   Section section = document.section("repository");
   const auto path = [](const std::string& text) { return parse_path(text); };
   section.read("url", repository.url, [](const std::string& text) { return parse_url(text); });
+  for (const std::string& text : section.strings("mirrors")) {
+    if (auto mirror = parse_url(text)) repository.mirrors.push_back(std::move(*mirror));
+    else section.complain("mirrors", "mirrors: " + mirror.error().message);
+  }
   section.read("root", repository.root, path);
+  read_access(section, repository);
   section.read("ca_file", repository.ca_file, path);
   section.read("certificate_file", repository.certificate_file, path);
   section.read("key_file", repository.key_file, path);
@@ -77,7 +101,8 @@ void read_repository(Document& document, Repository& repository) {
     section.complain("url", "[repository] has no 'root': nothing is believed without the repository's first root.json");
   if (section.has("certificate_file") != section.has("key_file"))
     section.complain(section.has("key_file") ? "key_file" : "certificate_file", "certificate_file and key_file go together: give both or none");
-  if (repository.url.starts_with("https://")) return;
+  const auto is_secure = [](const std::string& url) { return url.starts_with("https://"); };
+  if (is_secure(repository.url) || std::ranges::any_of(repository.mirrors, is_secure)) return;
   for (const char* key : {"ca_file", "certificate_file", "key_file"})
     if (section.has(key)) section.complain(key, fmt::format("{} is for https:// alone", key));
 }
@@ -105,6 +130,12 @@ void read_rest(Document& document, Config& config) {
     if (text.empty()) return std::chrono::milliseconds(0);
     return parse_period(text);
   });
+  Section secrets = document.section("secrets");
+  for (const std::string& text : secrets.strings("commands")) {
+    if (auto program = parse_path(text)) config.secret_commands.push_back(program->string());
+    else secrets.complain("commands", "commands: " + program.error().message);
+    if (text.find(' ') != std::string::npos) secrets.complain("commands", fmt::format("commands: '{}' has a space in it: give the program's path alone", text));
+  }
   Section log = document.section("log");
   log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 
@@ -26,8 +27,12 @@ enum class LogLevel { trace, debug, info, warning, error };
 
 /// `[repository]`.
 struct Repository {
-  std::string url;  ///< empty: there is none; without a trailing slash
+  std::string url;                    ///< empty: there is none; without a trailing slash
+  std::vector<std::string> mirrors;   ///< of the same, tried in this order where `url` does not answer
   fs::path root;
+  std::string token, user, password;  ///< `token` and `password` are references to secrets; or empty
+  std::optional<std::string> proxy;   ///< absent: as the environment says; empty: none
+  std::uint64_t rate_limit = 0;       ///< bytes a second; 0: no limit
   fs::path ca_file, certificate_file, key_file;  ///< or empty
 };
 
@@ -48,6 +53,7 @@ struct Config {
   std::uint64_t reserve = 256'000'000;                        ///< bytes
   int keep_releases = 3;
   std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked
+  std::vector<std::string> secret_commands;                   ///< the programs that a release's `command:` may name
   LogLevel log_level = LogLevel::info;
 };
 

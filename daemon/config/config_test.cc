@@ -37,6 +37,12 @@ root = "/etc/berth/root.json"
 ca_file = "/etc/berth/ca.pem"
 certificate_file = "/etc/berth/node.pem"
 key_file = "/etc/berth/node.key"
+mirrors = ["https://mirror.example.org/berth/", "file:///srv/berth"]
+token = "file:/etc/berth/token"
+proxy = "http://proxy.example.org:3128/"
+rate_limit = "2MB"
+[secrets]
+commands = ["/usr/local/bin/get-secret"]
 [metrics]
 listen = "[::1]:9999"
 [api]
@@ -60,6 +66,11 @@ level = "debug"
   EXPECT_EQ(config->repository.ca_file, "/etc/berth/ca.pem");
   EXPECT_EQ(config->repository.certificate_file, "/etc/berth/node.pem");
   EXPECT_EQ(config->repository.key_file, "/etc/berth/node.key");
+  EXPECT_EQ(config->repository.mirrors, (std::vector<std::string>{"https://mirror.example.org/berth", "file:///srv/berth"}));
+  EXPECT_EQ(config->repository.token, "file:/etc/berth/token");
+  EXPECT_EQ(config->repository.proxy, "http://proxy.example.org:3128");
+  EXPECT_EQ(config->repository.rate_limit, 2'000'000u);
+  EXPECT_EQ(config->secret_commands, std::vector<std::string>{"/usr/local/bin/get-secret"});
   EXPECT_EQ(config->metrics, (Listen{"::1", 9999}));
   EXPECT_EQ(config->group, "operators");
   EXPECT_EQ(config->reserve, 1u << 30);
@@ -78,6 +89,8 @@ TEST(Config, TheEnvironmentAloneIsEnough) {
   EXPECT_EQ(config->reserve, 256'000'000u);
   EXPECT_EQ(config->keep_releases, 3);
   EXPECT_TRUE(config->repository.url.empty());
+  EXPECT_FALSE(config->repository.proxy) << "as the environment says";
+  EXPECT_TRUE(config->secret_commands.empty()) << "a release may run nothing unless the node says so";
 }
 
 TEST(Config, TheShippedFileSaysTheDefaults) {
@@ -144,12 +157,26 @@ TEST(Config, WrongValuesAreRefused) {
       {"[repository]\nurl = \"http://host\"\nroot = \"/r\"\nca_file = \"/k\"", "for https:// alone"},
       {"[metrics]\nlisten = \"localhost:1\"", "listen: 'localhost:1' has no numeric address"},
       {"[api]\ngroup = \"a b\"", "no name for a group"},
+      {"[secrets]\ncommands = \"/bin/x\"", "'commands' is not a list"},
+      {"[secrets]\ncommands = [7]", "not a string"},
+      {"[secrets]\ncommands = [\"get\"]", "not an absolute path"},
+      {"[secrets]\ncommands = [\"/bin/get all\"]", "the program's path alone"},
+      {"[repository]\nmirrors = [\"https://m\"]", "mirrors are of a 'url'"},
+      {"[repository]\nmirrors = [\"ftp://m\"]", "no URL with http://"},
+      {"[repository]\nuser = \"u\"", "user and password go together"},
+      {"[repository]\nuser = \"u:v\"\npassword = \"env:P\"", "has a ':' in it"},
+      {"[repository]\ntoken = \"env:T\"\nuser = \"u\"\npassword = \"env:P\"", "room for one"},
+      {"[repository]\ntoken = \"hunter2\"", "token: it is no reference to a secret"},
+      {"[repository]\nproxy = \"http://u:hunter2@proxy:1\"", "do not belong here"},
+      {"[repository]\nproxy = \"https://proxy:1\"", "no proxy's address"},
+      {"[repository]\nrate_limit = \"fast\"", "is no size"},
       {"[store]\nreserve = \"256\"", "has no unit"},
   };
   for (const auto& [text, why] : cases) {
     std::string whole(text);
     whole.starts_with('[') ? whole.insert(0, "environment = \"qa\"\n") : whole.append("\nenvironment = \"qa\"\n");
     EXPECT_THAT(complaint(whole), HasSubstr(why)) << whole;
+    EXPECT_THAT(complaint(whole), testing::Not(HasSubstr("hunter2")));
   }
   EXPECT_THAT(complaint("environment = \"Production\""), HasSubstr("no name for an environment"));
 }

@@ -100,6 +100,22 @@ std::int64_t Section::integer(std::string_view key, std::int64_t otherwise, std:
   return otherwise;
 }
 
+std::vector<std::string> Section::strings(std::string_view key) {
+  known_.emplace_back(key);
+  std::vector<std::string> texts;
+  if (!has(key)) return texts;
+  const auto* list = (*document_.table(name_))[key].as_array();
+  if (list == nullptr) {
+    complain(key, fmt::format("'{0}' is not a list: write {0} = [\"…\"]", key));
+    return texts;
+  }
+  for (const auto& item : *list) {
+    if (const auto* text = item.as_string()) texts.push_back(text->get());
+    else complain(key, fmt::format("'{}' has something in it that is not a string", key));
+  }
+  return texts;
+}
+
 void Section::table(std::string_view key) { known_.emplace_back(key); }
 
 std::vector<std::string> Section::other_keys() {

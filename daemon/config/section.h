@@ -43,6 +43,8 @@ class Section {
   /// A string or an integer; `otherwise` where it is absent or was complained about.
   std::string string(std::string_view key, std::string otherwise);
   std::int64_t integer(std::string_view key, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest);
+  /// A list of strings; what is none in it is complained about.
+  std::vector<std::string> strings(std::string_view key);
   /// Names a table below this one, which somebody else reads.
   void table(std::string_view key);
   /// The other keys, all of which are then known: for tables whose keys are the user's.

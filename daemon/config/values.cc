@@ -107,11 +107,28 @@ Result<std::string> parse_url(std::string_view text) {
   }
   const std::string_view host = rest.substr(0, rest.find('/'));
   if (host.find('@') != std::string_view::npos)
-    return fail(Errc::usage, "the URL has a user or password in it, which would be shown in status and logs: use certificate_file and key_file instead");
+    return fail(Errc::usage, "the URL has a user or password in it, which would be shown in status and logs: use token, user and password, or a certificate");
   if (host.empty()) return fail(Errc::usage, fmt::format("'{}' names no host", text));
   if (rest.find_first_of("?#") != std::string_view::npos)
     return fail(Errc::usage, fmt::format("'{}' has a query or fragment: give the folder that holds 'metadata' and 'targets'", text));
   return std::string(without_trailing_slashes(text));
+}
+
+Result<std::string> parse_reference(std::string_view text) {
+  for (const std::string_view kind : {"file:/", "credential:", "env:", "command:/"})
+    if (text.starts_with(kind) && text.size() > kind.size()) return std::string(text);
+  // Not quoted: it may be the secret itself.
+  return fail(Errc::usage, "it is no reference to a secret: give file:/path, credential:NAME, env:NAME or command:/program");
+}
+
+Result<std::string> parse_proxy(std::string_view text) {
+  if (text.empty()) return std::string();
+  if (text.find('@') != std::string_view::npos)
+    return fail(Errc::usage, "a proxy's user and password do not belong here: give the whole address to berthd by its environment (https_proxy)");
+  BERTH_TRY(std::string url, parse_url(text));
+  if (!url.starts_with("http://") || url.find('/', 7) != std::string::npos)
+    return fail(Errc::usage, fmt::format("'{}' is no proxy's address: give one such as 'http://proxy.example.org:3128'", text));
+  return url;
 }
 
 Result<LogLevel> parse_level(std::string_view text) {

@@ -29,6 +29,12 @@ Result<std::filesystem::path> parse_path(std::string_view text, std::size_t long
 /// http://, https:// or file:// with an absolute path; a trailing slash is taken off. It is shown in status and logs, so that one with a password is refused.
 Result<std::string> parse_url(std::string_view text);
 
+/// A reference to a secret of the node's own: `file:/path`, `credential:NAME`, `env:NAME` or `command:/program argument …`.
+Result<std::string> parse_reference(std::string_view text);
+
+/// http://host:port of a proxy; empty: none. A password in it would stand in this file: it belongs into the environment.
+Result<std::string> parse_proxy(std::string_view text);
+
 Result<LogLevel> parse_level(std::string_view text);
 
 /// What a node may be called: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, as hosts are.

@@ -93,6 +93,9 @@ awaitable<Result<void>> Engine::pause_members(AppPtr app, std::vector<InstanceId
   for (const InstanceId& id : ids) {
     auto stopped = co_await stop_instance(app, id);
     if (!stopped) co_return stopped;
+    const auto remove = [this, id] { return remove_folders(options_.node, id); };  // its secrets; a start makes them anew
+    auto removed = co_await pool_.run(remove);
+    if (!removed) co_return removed;
   }
   co_return Result<void>();
 }

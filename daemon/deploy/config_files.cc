@@ -61,6 +61,7 @@ Result<void> Rendering::file(const fs::path& source, fs::path target) const {
   if (::stat(source.c_str(), &status) != 0) return fail_errno("stat " + source.string());
   const mode_t mode = (status.st_mode & 0100) != 0 ? 0500 : 0400;
   auto written = write_private(target, content, mode, who);
+  crypto::wipe(content);  // a template's has secrets in it
   if (!written && written.error().code == Errc::exists)
     return fail(Errc::usage, fmt::format("config/{0} is there twice: as a file, and as {0}.tmpl",
                                          (source.parent_path() / target.filename()).lexically_relative(from).string()));
@@ -94,9 +95,10 @@ Result<void> Rendering::folder(const fs::path& source, const fs::path& target) c
 
 }  // namespace
 
-std::map<std::string, std::string> template_values(const NodeFacts& node, const std::map<std::string, std::string>& environment,
-                                                   const std::map<std::string, std::string>& secrets) {
-  std::map<std::string, std::string> values = environment;
+Values template_values(const NodeFacts& node, const std::map<std::string, std::string>& environment,
+                       const std::map<std::string, std::string>& secrets) {
+  Values values;
+  values.insert(environment.begin(), environment.end());
   for (const auto& [name, value] : secrets) values["secret:" + name] = value;
   values["node.name"] = node.name;
   for (const auto& [name, value] : node.labels) values["node.labels." + name] = value;

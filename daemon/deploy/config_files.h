@@ -10,8 +10,8 @@
 namespace berth::deploy {
 
 /// What templates may name: `${NAME}` of the environment, `${secret:NAME}`, `${node.name}`, `${node.labels.x}`.
-std::map<std::string, std::string> template_values(const NodeFacts& node, const std::map<std::string, std::string>& environment,
-                                                   const std::map<std::string, std::string>& secrets);
+Values template_values(const NodeFacts& node, const std::map<std::string, std::string>& environment,
+                       const std::map<std::string, std::string>& secrets);
 
 /// Makes the folder `to` (which is not there yet) out of `from`, a slot's `config/`: files ending in `.tmpl` are rendered to the name without it, others
 /// copied. All of it belongs to `who` and is read-only and closed to others. A `from` that is not there counts as empty.

@@ -149,6 +149,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> load_app(store::AppRow row);
   awaitable<Result<void>> load_runs();
   void take_over(std::vector<supervise::Supervisor::Found> found);
+  awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
   void look_for_trouble(App& app) const;
 

@@ -28,19 +28,21 @@ std::uint16_t port_of(const bundle::Manifest& manifest, const InstanceId& id, st
 
 }  // namespace
 
+std::filesystem::path instances_folder(const NodeFacts& node) { return node.paths.run / "instances"; }
+
 InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
-  const auto base = node.paths.run / "instances" / crypto::sha256_hex(to_string(id)).substr(0, 16);
+  const auto base = instances_folder(node) / crypto::sha256_hex(to_string(id)).substr(0, 16);
   return {.base = base, .config = base / "config", .secrets = base / "secrets", .run = base / "run", .tmp = base / "tmp"};
 }
 
-std::map<std::string, std::string> environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
-                                                  std::uint16_t private_port, const std::map<std::string, std::string>& secrets) {
+Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
+                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets) {
   const InstanceFolders folders = folders_of(node, id);
   const std::string data = node.paths.data(id.app).string();
   const std::string app = (node.paths.slot(id.app, manifest.release) / "app").string();
 
   // What a release may say otherwise.
-  std::map<std::string, std::string> environment = {{"PATH", app + "/bin:/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
+  Values environment = {{"PATH", app + "/bin:/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
   for (const auto& [name, variable] : manifest.spec.variables)
     if (variable.preset && !variable.secret) environment[name] = *variable.preset;
   for (const auto& [name, value] : manifest.variables) environment[name] = value;

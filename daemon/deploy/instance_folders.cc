@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <system_error>
 
 #include <fcntl.h>
@@ -92,5 +93,16 @@ Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& mani
 }
 
 Result<void> remove_folders(const NodeFacts& node, const InstanceId& id) { return files::remove_tree(folders_of(node, id).base); }
+
+Result<void> remove_strange_folders(const NodeFacts& node, const std::vector<InstanceId>& known) {
+  std::set<fs::path> wanted;
+  for (const InstanceId& id : known) wanted.insert(folders_of(node, id).base);
+  const fs::path all = instances_folder(node);
+  std::error_code failed;
+  for (fs::directory_iterator entry(all, failed); !failed && entry != fs::directory_iterator(); entry.increment(failed))
+    if (!wanted.contains(entry->path())) BERTH_CHECK(files::remove_tree(entry->path()));
+  if (failed && failed.value() != ENOENT) return fail_errno("list " + all.string(), failed.value());
+  return {};
+}
 
 }  // namespace berth::deploy

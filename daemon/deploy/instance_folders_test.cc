@@ -130,5 +130,21 @@ TEST_F(InstanceFoldersTest, AreRemovedWholeAndRemovingThemAgainIsFine) {
   EXPECT_TRUE(remove_folders(node, id));
 }
 
+TEST_F(InstanceFoldersTest, WhatACrashLeftOfOthersIsRemoved) {
+  ASSERT_TRUE(prepare());
+  InstanceId gone = id;
+  gone.release = "v0";
+  const auto left = folders_of(node, gone);
+  fs::create_directories(left.secrets);
+  std::ofstream(left.secrets + "/TOKEN") << "hunter2";
+  ASSERT_TRUE(remove_strange_folders(node, {id}));
+  EXPECT_FALSE(fs::exists(left.base));
+  EXPECT_TRUE(fs::exists(folders_of(node, id).secrets));
+  ASSERT_TRUE(remove_strange_folders(node, {}));
+  EXPECT_FALSE(fs::exists(folders_of(node, id).base));
+  fs::remove_all(instances_folder(node));
+  EXPECT_TRUE(remove_strange_folders(node, {})) << "none there is fine";
+}
+
 }  // namespace
 }  // namespace berth::deploy

@@ -11,6 +11,12 @@ namespace fs = std::filesystem;
 
 using Environment = std::map<std::string, std::string>;
 
+/// What a command may name: everybody on the machine can read it, so no secret.
+Environment without_secrets(Environment environment, const bundle::Manifest& manifest) {
+  for (const auto& [name, reference] : manifest.secrets) environment.erase(name);
+  return environment;
+}
+
 /// A probe's command becomes one that can be executed, as the process's own.
 Result<std::optional<spec::Probe>> resolve_probe(const fs::path& app, std::optional<spec::Probe> probe, const Environment& environment) {
   if (!probe || probe->kind != spec::ProbeKind::exec) return probe;
@@ -20,6 +26,7 @@ Result<std::optional<spec::Probe>> resolve_probe(const fs::path& app, std::optio
 
 Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                              const Environment& environment) {
+  const Environment public_part = without_secrets(environment, manifest);
   const auto found = manifest.spec.processes.find(id.process);
   if (found == manifest.spec.processes.end()) return fail(Errc::not_found, "the release has no such process");
   const spec::Process& process = found->second;
@@ -36,11 +43,11 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
                                .logs = manifest.spec.logs,
                                .log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number),
                                .listen_env = process.listen_env};
-  BERTH_TRY(plan.argv, find_command(app, process.command, environment));
+  BERTH_TRY(plan.argv, find_command(app, process.command, public_part));
   BERTH_TRY(plan.directory, find_directory(app, process.directory));
-  BERTH_TRY(plan.startup, resolve_probe(app, process.startup, environment));
-  BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, environment));
-  BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, environment));
+  BERTH_TRY(plan.startup, resolve_probe(app, process.startup, public_part));
+  BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, public_part));
+  BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, public_part));
   return plan;
 }
 

@@ -1,16 +1,21 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/bundle/manifest.h"
 #include "core/ids.h"
 #include "core/result.h"
 #include "daemon/deploy/node_facts.h"
+#include "daemon/secrets/values.h"
 #include "daemon/supervise/supervisor.h"
 
 namespace berth::deploy {
+
+using Values = secrets::WipedValues;
 
 /// Who an instance runs as.
 struct RunAs {
@@ -21,9 +26,9 @@ struct RunAs {
 /// The user of `manifest`'s app: the app's own uid, or the one that the spec names. Fails with `Errc::usage` for a user this machine does not have.
 Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid);
 
-/// Values of the manifest's secrets by variable, read where their references say: `file:`, `credential:`, `env:`. Blocking. Errors name the variable and
-/// the reference, never the value.
-Result<std::map<std::string, std::string>> resolve_secrets(const bundle::Manifest& manifest);
+/// Values of the manifest's secrets by variable, as `secrets::resolve` finds them. Blocking. Errors name the variable and the reference, never the value.
+/// `Errc::usage` where the run folder, in which instances find them, is not in memory.
+Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& manifest);
 
 /// An instance's private folders, below `run`; made anew by `prepare_folders`.
 struct InstanceFolders {
@@ -33,15 +38,16 @@ struct InstanceFolders {
   std::string run;      ///< BERTH_RUN_DIR: writable
   std::string tmp;      ///< TMPDIR: writable
 };
+std::filesystem::path instances_folder(const NodeFacts& node);  ///< where they all are
 InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id);
 
 /// The environment of an instance (DESIGN 4): the release's variables and secrets, and what berth adds, but not LISTEN_*. A release may say PATH, LANG and
 /// TZ itself, but no variable that `spec::is_reserved_variable` names. `private_port`: with `Routing::port`; else 0. A secret's value is in it.
-std::map<std::string, std::string> environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
-                                                  std::uint16_t private_port, const std::map<std::string, std::string>& secrets);
+Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
+                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets);
 
 /// Everything of an InstancePlan that can be known without a router: all but `sockets`, `probe_endpoint` and `must_take_socket`. Pure but for looking up
-/// argv[0]. Fails with `Errc::usage` for a command that names an unknown variable, `Errc::not_found` for one that is not there.
+/// argv[0]. Fails with `Errc::usage` for a command that names an unknown variable or a secret, `Errc::not_found` for one that is not there.
 Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                               const std::map<std::string, std::string>& environment);
 
@@ -53,5 +59,8 @@ Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& mani
 
 /// Removes them. Blocking.
 Result<void> remove_folders(const NodeFacts& node, const InstanceId& id);
+
+/// Removes the folders of all instances but `known`: what a crash left of others. Blocking.
+Result<void> remove_strange_folders(const NodeFacts& node, const std::vector<InstanceId>& known);
 
 }  // namespace berth::deploy

@@ -17,6 +17,14 @@ class InstancePlanTest : public PlanFixture {
   }
 };
 
+TEST_F(InstancePlanTest, ASecretIsNoPartOfACommandWhichEverybodyCanRead) {
+  manifest.secrets = {{"TOKEN", "file:/etc/token"}};
+  process().command = {"bin/server", "--token", "${TOKEN}"};
+  const auto refused = error_of(plan_instance(node, manifest, id, {.uid = 61184, .gid = 61185}, environment({{"TOKEN", "hunter2"}})));
+  EXPECT_EQ(refused.code, Errc::usage);
+  EXPECT_THAT(refused.message, AllOf(HasSubstr("TOKEN"), testing::Not(HasSubstr("hunter2"))));
+}
+
 TEST_F(InstancePlanTest, SaysAllThatTheSupervisorNeeds) {
   process().stop = {.signal = 3, .grace = spec::milliseconds(5000)};
   process().restart = spec::Restart::on_failure;

@@ -94,7 +94,7 @@ awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, Manifes
   const InstanceId id{row.app, row.process, row.number, row.release};
   const auto compose = [node = &options_.node, manifest, id, row, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
     BERTH_TRY(const RunAs who, run_as(*manifest, uid));
-    BERTH_TRY(const auto secrets, resolve_secrets(*manifest));
+    BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     const auto environment = environment_of(*node, *manifest, id, row.port, secrets);
     BERTH_TRY(auto plan, plan_instance(*node, *manifest, id, who, environment));
     BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, secrets));
@@ -198,8 +198,12 @@ awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, millisecon
 awaitable<void> Engine::stop_strangers(AppPtr app) {
   for (const auto& status : supervisor_.all()) {
     if (status.id.app != app->name() || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
-    static_cast<void>(co_await stop_instance(app, status.id));
+    const InstanceId id = status.id;
+    const auto stopped = co_await stop_instance(app, id);
     if (closed_) co_return;
+    if (!stopped) continue;
+    const auto remove = [this, id] { return remove_folders(options_.node, id); };
+    if (const auto removed = co_await pool_.run(remove); !removed) note_problem(*app, removed.error().message);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "daemon/secrets/reference.h"
 #include "daemon/store/store.h"
 
 namespace berth::deploy {
@@ -13,6 +14,8 @@ struct NodeFacts {
   std::string environment;                    ///< BERTH_ENV
   std::map<std::string, std::string> labels;  ///< `${node.labels.rack}` in templates
   store::Paths paths;
+  secrets::Sources secret_sources;
+  bool run_in_memory = true;  ///< what is in `paths.run` is on no disk
 };
 
 }  // namespace berth::deploy

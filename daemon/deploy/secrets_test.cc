@@ -21,7 +21,7 @@ class SecretsTest : public PlanFixture {
   }
   Error refused(const std::string& reference) {
     manifest.secrets = {{"TOKEN", reference}};
-    return error_of(resolve_secrets(manifest));
+    return error_of(resolve_secrets(node, manifest));
   }
 };
 
@@ -30,7 +30,7 @@ TEST_F(SecretsTest, ComeFromFilesCredentialsAndTheEnvironmentOfBerthd) {
   ::setenv("BERTH_TEST_TOKEN", "from environment", 1);
   file("cred", "from credential");
   manifest.secrets = {{"A", "file:" + file("a", "from file\n\n")}, {"B", "credential:cred"}, {"C", "env:BERTH_TEST_TOKEN"}};
-  const auto values = resolve_secrets(manifest);
+  const auto values = resolve_secrets(node, manifest);
   ASSERT_TRUE(values) << values.error().message;
   const std::map<std::string, std::string> expected = {{"A", "from file\n"}, {"B", "from credential"}, {"C", "from environment"}};
   EXPECT_EQ(*values, expected) << "of a file, one newline at its end is no part of the secret";
@@ -65,9 +65,29 @@ TEST_F(SecretsTest, ValuesThatNoVariableCouldHoldAreRefusedWithoutBeingTold) {
   EXPECT_THAT(with_nul.message, Not(HasSubstr("hunter2")));
 
   manifest.secrets = {{"TOKEN", "file:" + file("long", std::string(64 << 10, 'x'))}};
-  EXPECT_TRUE(resolve_secrets(manifest));
+  EXPECT_TRUE(resolve_secrets(node, manifest));
   const auto too_long = refused("file:" + file("longer", std::string((64 << 10) + 1, 'x')));
   EXPECT_THAT(too_long.message, Not(HasSubstr("xxx")));
+}
+
+TEST_F(SecretsTest, AreNotTakenWhereTheyWouldBeWrittenToADisk) {
+  node.run_in_memory = false;
+  manifest.secrets = {};
+  EXPECT_TRUE(resolve_secrets(node, manifest)) << "without secrets a disk does no harm";
+  const auto on_disk = refused("file:" + file("a", "x"));
+  EXPECT_EQ(on_disk.code, Errc::usage);
+  EXPECT_THAT(on_disk.message, AllOf(HasSubstr("web@v1"), HasSubstr(node.paths.run.string()), HasSubstr("mount a tmpfs")));
+}
+
+TEST_F(SecretsTest, ACommandIsRunWhereTheNodeAllowsIt) {
+  const auto reference = "command:/bin/echo " + (folder.path() / "x").string();
+  const auto unknown = refused(reference);
+  EXPECT_EQ(unknown.code, Errc::usage);
+  EXPECT_THAT(unknown.message, AllOf(HasSubstr("secret TOKEN"), HasSubstr("/bin/echo"), HasSubstr("[secrets] in berthd.toml")));
+  node.secret_sources.commands = {"/bin/echo"};
+  const auto values = resolve_secrets(node, manifest);
+  ASSERT_TRUE(values) << values.error().message;
+  EXPECT_EQ(values->at("TOKEN"), folder.path() / "x");
 }
 
 TEST_F(SecretsTest, APipeOrFolderIsRefusedAtOnce) {

@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
 #include "daemon/deploy/engine.h"
+#include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
 namespace {
@@ -39,6 +41,7 @@ awaitable<Result<void>> Engine::start() {
   auto loaded = co_await load_apps();
   if (!loaded) co_return loaded;
   take_over(std::move(found));
+  co_await remove_strange_folders();
   const auto apps = apps_;
   for (const auto& [name, app] : apps) co_await bring_up(app);
   static_cast<void>(co_await router_.settle());
@@ -130,6 +133,17 @@ void Engine::take_over(std::vector<supervise::Supervisor::Found> found) {
       if (!taken) note_problem(*app, taken.error().message);
     }
   }
+}
+
+/// Folders of instances that a crash left: nobody else would remove the secrets in them before a reboot.
+awaitable<void> Engine::remove_strange_folders() {
+  std::vector<InstanceId> known;
+  for (const auto& [name, app] : apps_)
+    for (const Member& member : app->members) known.push_back(member.id());
+  for (const auto& status : supervisor_.all()) known.push_back(status.id);
+  const auto remove = [this, known = std::move(known)] { return deploy::remove_strange_folders(options_.node, known); };
+  const auto removed = co_await pool_.run(remove);
+  if (!removed) spdlog::error("what is left of instances before: {}", removed.error().message);
 }
 
 /// The app as it should be: the active release runs and is routed to, and nothing else but what a deployment under way needs.

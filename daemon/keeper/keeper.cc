@@ -46,6 +46,7 @@ bool complain(const char* doing) {
 
 bool Keeper::begin(const char* socket, const char* log_directory, bool delegated) {
   log_directory_ = log_directory;
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return complain("forbid core files");  // what it is told has secrets; the app's own are its own
   if (!control_.listen_at(socket)) return complain(socket);
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return complain("become a subreaper");
   if (delegated) split_own_cgroup(own_cgroup_, sizeof own_cgroup_);

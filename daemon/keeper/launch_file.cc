@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/crypto/secret.h"
 #include "daemon/keeper/protocol.h"
 
 namespace berth::keeper {
@@ -15,9 +16,15 @@ namespace {
 /// Collects `key=value` records.
 class Records {
  public:
-  void add(std::string_view key, std::string_view value) {
-    if (value.find('\0') != std::string_view::npos && bad_.empty()) bad_ = key;
-    text_.append(key).append("=").append(value).push_back('\0');
+  /// `most`: bytes that it will have. There are secrets among them, of which growing would leave copies.
+  explicit Records(std::size_t most) { text_.reserve(most); }
+  ~Records() { crypto::wipe(text_); }
+
+  void add(std::string_view key, std::string_view value) { add(key, value, {}); }
+  void add(std::string_view key, std::string_view value, std::string_view more) {
+    for (const std::string_view part : {value, more})
+      if (part.find('\0') != std::string_view::npos && bad_.empty()) bad_ = key;
+    text_.append(key).append("=").append(value).append(more).push_back('\0');
   }
   void add(std::string_view key, std::int64_t value) { add(key, std::to_string(value)); }
   const std::string& text() const { return text_; }
@@ -32,7 +39,7 @@ std::string_view name_of(RestartWhen when) {
 }
 
 void add_environment(Records& records, const Launch& launch) {
-  for (const auto& [name, value] : launch.environment) records.add("env", name + "=" + value);
+  for (const auto& [name, value] : launch.environment) records.add("env", name + "=", value);
   std::string names;
   for (const auto& [name, socket] : launch.sockets) {
     records.add("listen", name);
@@ -42,6 +49,15 @@ void add_environment(Records& records, const Launch& launch) {
   records.add("env", fmt::format("LISTEN_FDS={}", launch.sockets.size()));
   records.add("env", "LISTEN_FDNAMES=" + names);
   records.add("listen_pid", 1);
+}
+
+/// Bytes of all its texts and what stands between them, or more.
+std::size_t size_of(const Launch& launch) {
+  std::size_t size = 4096 + launch.id.size() + launch.directory.size() + launch.cgroup.size();
+  for (const std::string& argument : launch.argv) size += argument.size() + 16;
+  for (const auto& [name, value] : launch.environment) size += name.size() + value.size() + 16;
+  for (const auto& [name, socket] : launch.sockets) size += 2 * name.size() + 16;
+  return size;
 }
 
 Result<Fd> seal(const std::string& text) {
@@ -63,7 +79,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   if (launch.sockets.size() > kMostSockets) {
     return fail(Errc::usage, fmt::format("{}: {} listening sockets are more than {}", launch.id, launch.sockets.size(), kMostSockets));
   }
-  Records records;
+  Records records(size_of(launch));
   records.add("id", launch.id);
   for (const auto& argument : launch.argv) records.add("arg", argument);
   add_environment(records, launch);

@@ -11,6 +11,7 @@
 #include "core/files/fd.h"
 #include "core/result.h"
 #include "daemon/keeper/restart_policy.h"
+#include "daemon/secrets/values.h"
 
 namespace berth::keeper {
 
@@ -18,7 +19,7 @@ namespace berth::keeper {
 struct Launch {
   std::string id;                                  ///< "web/worker.2@v42"
   std::vector<std::string> argv;                   ///< argv[0] is absolute
-  std::map<std::string, std::string> environment;
+  secrets::WipedValues environment;
   std::string directory = "/";
   uid_t uid = 0;
   gid_t gid = 0;

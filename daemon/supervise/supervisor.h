@@ -20,6 +20,7 @@
 #include "core/io/loop.h"
 #include "core/result.h"
 #include "core/spec/app_spec.h"
+#include "daemon/secrets/values.h"
 
 namespace berth::supervise {
 
@@ -27,7 +28,7 @@ namespace berth::supervise {
 struct InstancePlan {
   InstanceId id;                                   ///< with its release
   std::vector<std::string> argv;                   ///< expanded; argv[0] is absolute
-  std::map<std::string, std::string> environment;  ///< all of it but LISTEN_*
+  secrets::WipedValues environment;                ///< all of it but LISTEN_*; with secrets
   std::string directory;                           ///< working folder
   uid_t uid = 0;
   gid_t gid = 0;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what berth is built with, on Debian 12; with --tests also what its tests use, with --all-tests also what the long ones do.
+# Installs what berth is built with, on Debian 12; with --tests or --all-tests also what its tests use.
 # Needs root or sudo. Does nothing where everything is there, so that it may run again, and without a network then.
 set -euo pipefail
 
@@ -12,16 +12,15 @@ run=(nftables iproute2 procps)
 tests=(
   libgtest-dev libgmock-dev python3 python3-cryptography util-linux e2fsprogs curl openssl zstd sqlite3
   nginx-light redis-server redis-tools wrk prometheus strace faketime runit mmdebstrap user-mode-linux nodejs
+  clang-19 libclang-rt-19-dev
 )
-long=(clang-19 libclang-rt-19-dev)
 command -v npm >/dev/null || tests+=(npm)  # a package of its own in Debian, a part of nodejs elsewhere
 
 packages=("${build[@]}" "${run[@]}")
 case "${1:-}" in
   "") ;;
   --quickstart) packages+=(nginx-light curl) ;;
-  --tests) packages+=("${tests[@]}") ;;
-  --all-tests) packages+=("${tests[@]}" "${long[@]}") ;;
+  --tests | --all-tests) packages+=("${tests[@]}") ;;
   *) echo "usage: $0 [--quickstart | --tests | --all-tests]" >&2; exit 2 ;;
 esac
 

@@ -3,7 +3,7 @@
 #
 # usage: tests/run.sh [--all]
 # Without arguments: the release build with every test at its short setting, and the AddressSanitizer build with the unit tests and a part of the
-# end-to-end tests. --all adds the other sanitizers, every crash point, the soak and the fuzzers.
+# end-to-end tests, and the fuzzers for some seconds. --all adds the other sanitizers, every crash point, the soak, and a minute of each fuzzer.
 # Needs root or sudo (namespaces, nftables, users of apps), Debian 12, and its mirror for what is not installed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -62,8 +62,11 @@ if [ "$all" = yes ]; then
   for preset in ubsan tsan; do
     if build "$preset"; then check "$preset" "$preset" -LE "long|bench|node|fault"; fi
   done
-  if [ -x tests/fuzz/run.sh ]; then step "fuzzers"; tests/fuzz/run.sh || broken+=("fuzzers"); fi
 fi
+fuzz_seconds=3
+[ "$all" = no ] || fuzz_seconds=60
+step "fuzzers, $fuzz_seconds s each"
+if tests/fuzz/run.sh "$fuzz_seconds"; then passed=$((passed + 1)); else broken+=("fuzzers"); fi
 
 step "done"
 for one in "${broken[@]:+${broken[@]}}"; do

@@ -86,10 +86,6 @@ asio::awaitable<Result<Wire>> connect_tcp(Endpoint to, Steady::time_point deadli
 
 }  // namespace
 
-std::string name_of(const Endpoint& endpoint) {
-  return endpoint.unix_path.empty() ? with_port(endpoint.address, endpoint.port) : endpoint.unix_path;
-}
-
 asio::awaitable<Result<Wire>> connect(Endpoint to, Steady::time_point deadline) {
   const bool to_unix = !to.unix_path.empty();
   auto connecting = to_unix ? connect_unix(std::move(to), deadline) : connect_tcp(std::move(to), deadline);

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -60,6 +61,7 @@ class StrictHandler {
     const std::string digits = std::exchange(text_, {});
     if (digits.find_first_of(".eE") == std::string::npos) return refuse(error, kTooLarge);
     if (!floats_) return refuse(error, "a number is not an integer");
+    if (!std::isfinite(number)) return refuse(error, "a number is too large");
     return add(value(number));
   }
 

@@ -35,6 +35,12 @@ TEST(Parse, RefusesIntegersThatDoNotFitEvenWhereFloatsAreAllowed) {
     for (const bool floats : {false, true}) EXPECT_THAT(complaint_about(text, {}, floats), HasSubstr("does not fit 64 bits")) << text;
 }
 
+TEST(Parse, RefusesNumbersThatNoFloatCanHold) {
+  EXPECT_THAT(complaint_about("1e309", {}, true), HasSubstr("a number is too large"));
+  EXPECT_THAT(complaint_about("[-9999999e9499999]", {}, true), HasSubstr("a number is too large"));
+  EXPECT_EQ(complaint_about("1e308", {}, true), "");
+}
+
 TEST(Parse, RefusesFloatsUnlessAskedFor) {
   for (const char* text : {"1.0", "[1e2]", "{\"a\":-0.5E-3}"}) {
     EXPECT_THAT(complaint_about(text), HasSubstr("not an integer")) << text;

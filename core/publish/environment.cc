@@ -3,10 +3,10 @@
 #include <string_view>
 
 #include <fmt/core.h>
-#include <toml++/toml.h>
 
 #include "core/files/files.h"
 #include "core/ids.h"
+#include "core/spec/toml.h"
 
 namespace berth::publish {
 namespace {

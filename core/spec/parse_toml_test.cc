@@ -134,6 +134,14 @@ TEST(ParseToml, RefusesFilesThatAreTooLong) {
   EXPECT_FALSE(parse_toml(std::string(kLeast) + std::string(2u << 20, '\n'), "berth.toml"));
 }
 
+TEST(ParseToml, SaysWhereATablesNameBeginsWrongly) {
+  for (const char* header : {"[^env]", "[{{x]", "[[^env]]"}) {
+    const auto spec = parse_toml(std::string(kLeast) + header + "\n", "berth.toml");
+    ASSERT_FALSE(spec) << header;
+    EXPECT_THAT(spec.error().message, StartsWith("berth.toml:4:")) << header;
+  }
+}
+
 TEST(ParseToml, RefusesNestingWithoutEnd) {
   EXPECT_FALSE(parse_toml("app = " + std::string(100'000, '['), "berth.toml"));
 }

@@ -9,10 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include <toml++/toml.h>
-
 #include "core/result.h"
 #include "core/spec/app_spec.h"
+#include "core/spec/toml.h"
 
 namespace berth::spec {
 

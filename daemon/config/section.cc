@@ -6,9 +6,9 @@
 #include <utility>
 
 #include <fmt/core.h>
-#include <toml++/toml.h>
 
 #include "core/spec/app_spec.h"
+#include "core/spec/toml.h"
 
 namespace berth::config {
 namespace {

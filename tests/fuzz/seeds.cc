@@ -1,0 +1,166 @@
+// Writes what the fuzzers begin with, right and nearly right: usage: fuzz_seeds FOLDER SOURCE
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <fmt/core.h>
+
+#include "core/bundle/hand_made_tar.h"
+#include "core/bundle/manifest.h"
+#include "core/files/files.h"
+#include "core/trust/role_document.h"
+
+#include <zstd.h>
+
+namespace {
+
+using namespace berth;
+namespace fs = std::filesystem;
+
+class Seeds {
+ public:
+  explicit Seeds(fs::path folder) : folder_(std::move(folder)) {}
+  void add(const std::string& fuzzer, const std::string& bytes) {
+    fs::create_directories(folder_ / fuzzer);
+    std::ofstream(folder_ / fuzzer / fmt::format("seed-{}", ++count_), std::ios::binary) << bytes;
+  }
+
+ private:
+  fs::path folder_;
+  int count_ = 0;
+};
+
+std::string zstd(const std::string& content) {
+  std::string out(ZSTD_compressBound(content.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), content.data(), content.size(), 3));
+  return out;
+}
+
+bundle::HandMadeTar sample_tar() {
+  return bundle::HandMadeTar()
+      .add(bundle::folder_entry("bin"))
+      .add_file("bin/run", "#!/bin/sh\n", 0755)
+      .add(bundle::link_entry("latest", "bin/run"))
+      .add_file("note", "hello\n")
+      .add_file(std::string(120, 'p'), "a long name")
+      .add(bundle::link_entry("q", std::string(120, 't')));
+}
+
+void add_bundle(Seeds& seeds) {
+  const std::string tar = sample_tar().end();
+  seeds.add("tar", "\x07" + tar);
+  seeds.add("tar", "\xff" + bundle::HandMadeTar().add_pax("12 path=abc\n").add_file("abc", "x").end());
+  const std::string blob = zstd(tar);
+  seeds.add("frames", std::string{static_cast<char>(tar.size() >> 8), static_cast<char>(tar.size() & 0xff)} + blob);
+  seeds.add("frames", std::string("\0\5", 2) + zstd("hello"));
+
+  bundle::LayerIndex index;
+  index.frames.push_back({.offset = 0, .size = blob.size(), .tar_size = tar.size()});
+  index.chunks.push_back(crypto::sha256_hex(blob));
+  index.entries = {bundle::folder_entry("bin"), bundle::file_entry("bin/run", "#!/bin/sh\n", 0755), bundle::link_entry("latest", "bin/run"),
+                   bundle::file_entry("note", "hello\n"), bundle::file_entry(std::string(120, 'p'), "a long name"),
+                   bundle::link_entry("q", std::string(120, 't'))};
+  seeds.add("layer_index", to_canonical_json(index));
+
+  bundle::Manifest manifest;
+  manifest.app = manifest.spec.app = "web";
+  manifest.environment = "production";
+  manifest.release = "v1";
+  const bundle::BlobRef ref{.sha256 = std::string(64, 'a'), .size = blob.size()};
+  manifest.config = {.blob = ref, .index = ref, .tar_sha256 = std::string(64, 'b'), .tar_size = tar.size()};
+  manifest.builds["linux/amd64"] = {.digest = std::string(64, 'c'), .version = "1.2.3", .layer = manifest.config};
+  manifest.spec.processes["web"].command = {"bin/run", "--port", "${PORT}"};
+  manifest.spec.variables["GREETING"] = {};
+  manifest.variables["GREETING"] = "hello";
+  manifest.requires_berthd = "0.1.0";
+  manifest.created = "2030-01-01T00:00:00Z";
+  manifest.attachments = {{.name = "sbom.json", .blob = ref}};
+  seeds.add("manifest", to_canonical_json(manifest));
+}
+
+void add_metadata(Seeds& seeds) {
+  const auto key = crypto::SigningKey::generate();
+  const auto sign = [&](json::object document) {
+    trust::renew(document, trust::WallTime(std::chrono::seconds(2'000'000'000)));
+    return trust::signed_file(document, {&key});
+  };
+  const auto signed_by_itself = trust::root_document({{"root", key.public_key()}, {"timestamp", key.public_key()}, {"snapshot", key.public_key()}, {"targets", key.public_key()}});
+  seeds.add("tuf", sign(signed_by_itself));
+  json::object timestamp = trust::role_document("timestamp");
+  timestamp["meta"] = json::object{{"snapshot.json", trust::listing_of("x", signed_by_itself)}};
+  seeds.add("tuf", sign(timestamp));
+  json::object snapshot = trust::role_document("snapshot");
+  snapshot["meta"] = json::object{{"targets.json", trust::listing_of("x", signed_by_itself)}, {"web.json", json::object{{"version", 3}}}};
+  seeds.add("tuf", sign(snapshot));
+  json::object targets = trust::role_document("targets");
+  targets["targets"] = json::object{{"web/production/v1.json", json::object{{"length", 3}, {"hashes", json::object{{"sha256", std::string(64, 'a')}}}}}};
+  const json::array ids = signed_by_itself.at("roles").at("root").at("keyids").as_array();
+  targets["delegations"] = json::object{
+      {"keys", signed_by_itself.at("keys")},
+      {"roles", json::array{json::object{{"name", "web"}, {"keyids", ids}, {"threshold", 1}, {"terminating", true}, {"paths", json::array{"web/*/*.json"}}},
+                            json::object{{"name", "bin"}, {"keyids", ids}, {"threshold", 1}, {"terminating", false}, {"path_hash_prefixes", json::array{"0a"}}}}}};
+  seeds.add("tuf", sign(targets));
+}
+
+void add_http(Seeds& seeds) {
+  for (const char* answer : {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nab\r\n1\r\nc\r\n0\r\nX: y\r\n\r\n",
+                             "HTTP/1.0 200 OK\r\n\r\nabc", "HTTP/1.1 302 Found\r\nLocation: ../x/%2e?y#z\r\nContent-Length: 0\r\n\r\n",
+                             "HTTP/1.1 302 Found\r\nLocation: //other:81/p\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
+                             "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nlo",
+                             "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */3\r\nContent-Length: 3\r\n\r\nerr", "HTTP/1.1 503 No\r\nRetry-After: 3\r\n\r\n"})
+    for (const char* head : {"\xff\x00", "\x00\x03"}) seeds.add("http_answer", std::string(head, 2) + answer);
+  for (const char* request : {"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", "POST /v1/deployments HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}",
+                              "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                              "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{}\r\n0\rmen"})
+    for (const char head : {'\0', '\x7f'}) seeds.add("http_request", head + std::string(request));
+}
+
+void add_json(Seeds& seeds) {
+  for (const char* text : {R"({"a":[1,-2,null,true,false,"x\"\\\u00fc\ud83d\ude00"],"b":{"c":{}}})", "[9223372036854775807,-9223372036854775808]", R"([1.5e3,"\n\t"])", "[1e400]"})
+    for (const char* fuzzer : {"json", "canonical_json"}) seeds.add(fuzzer, text);
+}
+
+constexpr const char* kSpec = R"(app = "web"
+[env.GREETING]
+required = true
+[env.TOKEN]
+secret = true
+[process.web]
+command = ["bin/run", "--port", "${PORT}"]
+port = 8080
+instances = 2
+directory = "x"
+stop = { signal = "TERM", grace = "2s" }
+[process.web.readiness]
+http = "/healthz"
+period = "100ms"
+failure_threshold = 2
+[process.worker]
+command = ["bin/work"]
+[process.worker.liveness]
+exec = ["bin/alive"]
+[deploy]
+strategy = "blue-green"
+bake = "1m"
+drain = "2s"
+)";
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 3) return 2;
+  Seeds seeds(arguments[1]);
+  add_bundle(seeds);
+  add_metadata(seeds);
+  add_http(seeds);
+  add_json(seeds);
+  seeds.add("app_spec", kSpec);
+  for (const char* header : {"[^env]\n", "[{{x]\n"})
+    for (const char* fuzzer : {"app_spec", "config"}) seeds.add(fuzzer, header);
+  const auto config = files::read(fs::path(arguments[2]) / "config" / "berthd.toml", 1u << 20);
+  if (!config) return 1;
+  seeds.add("config", *config);
+  seeds.add("config", "environment = \"qa\"\n[labels]\nrack = \"r7\"\n[repository]\nurl = \"https://example.org/r\"\nroot = \"/etc/root.json\"\n[store]\nreserve = \"1MB\"\nkeep = 3\n");
+  return 0;
+}

@@ -94,5 +94,9 @@ function(berth_tests library)
     target_precompile_headers(${library}_test REUSE_FROM test_headers)
     target_compile_options(${library}_test PRIVATE -fpch-preprocess)  # for ccache
   endif()
-  gtest_discover_tests(${library}_test TEST_PREFIX "${library}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+  set(properties TIMEOUT 120)
+  if(BERTH_SANITIZE STREQUAL "thread")
+    list(APPEND properties ENVIRONMENT TSAN_OPTIONS=die_after_fork=0)  # for tests that fork a berthd to kill it
+  endif()
+  gtest_discover_tests(${library}_test TEST_PREFIX "${library}." DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
 endfunction()

@@ -16,7 +16,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct BuildOptions {
   std::string source, version, commit, builder, platform;
 };
 
@@ -28,7 +28,7 @@ std::string this_builder() {
   return fmt::format("{}@{}", user == nullptr ? fmt::format("{}", ::geteuid()) : std::string(user->pw_name), host.data());
 }
 
-Result<Exit> build(const Console& console, const Options& options) {
+Result<Exit> build(const Console& console, const BuildOptions& options) {
   BERTH_TRY(const auto store, publish::BuildStore::of_user());
   publish::BuildOptions how{.version = options.version, .builder = options.builder, .platform = options.platform};
   if (!options.commit.empty()) how.commit = options.commit;
@@ -58,7 +58,7 @@ Result<Exit> build(const Console& console, const Options& options) {
 }  // namespace
 
 Verb build_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<BuildOptions>();
   return {
       .name = "build",
       .summary = "Make a build of a folder, or of a ZIP or tar, with a berth.toml",

@@ -12,7 +12,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct ChannelOptions {
   std::string channel, release, app, repository, incoming;
   SigningOptions signing;
 };
@@ -22,7 +22,7 @@ boost::json::object channel_json(const bundle::Channel& channel) {
           {"release", channel.release}, {"serial", channel.serial}};
 }
 
-Result<Exit> set(const Console& console, const Options& options) {
+Result<Exit> set(const Console& console, const ChannelOptions& options) {
   BERTH_TRY(const auto ref, release_argument(options.release, "channel set"));
   if (ref.environment.empty())
     return fail(Errc::usage, fmt::format("berth channel set: say of which environment, as in {}/production@{}", ref.app, ref.release));
@@ -48,7 +48,7 @@ Result<Exit> set(const Console& console, const Options& options) {
   return Exit::ok;
 }
 
-Result<Exit> list(const Console& console, const Options& options) {
+Result<Exit> list(const Console& console, const ChannelOptions& options) {
   if (options.repository.empty()) return fail(Errc::usage, "berth channel list: say in which repository: --repo DIR");
   BERTH_TRY(const auto channels, publish::list_channels(options.repository, options.app));
   if (console.json) {
@@ -68,7 +68,7 @@ Result<Exit> list(const Console& console, const Options& options) {
 }  // namespace
 
 Verb channel_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ChannelOptions>();
   Verb root{.name = "channel", .summary = "Point channels such as stable or canary to releases",
             .examples = {"berth channel set stable web/production@v42 --repo ./repo", "berth channel list --repo ./repo"}};
   root.verbs = {

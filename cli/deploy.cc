@@ -11,19 +11,19 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct DeployOptions {
   std::string release, environment, until = "active", timeout = "1h", reason, key;
   bool force = false, no_wait = false, allow_expired = false;
 };
 
 /// What is named, or what is in the file that is named, which berthd loads first.
-Result<ReleaseRef> release_to_deploy(const Console& console, const Options& options) {
+Result<ReleaseRef> release_to_deploy(const Console& console, const DeployOptions& options) {
   if (!is_release_file(options.release)) return release_argument(options.release, "deploy");
   BERTH_TRY(const auto imported, import_file(console, {.file = options.release, .reason = options.reason, .allow_expired = options.allow_expired}));
   return ReleaseRef{.app = text_of(imported, "app"), .environment = {}, .release = text_of(imported, "release")};
 }
 
-Result<Exit> deploy(const Console& console, const Options& options) {
+Result<Exit> deploy(const Console& console, const DeployOptions& options) {
   if (options.allow_expired && !is_release_file(options.release))
     return fail(Errc::usage, "berth deploy: --allow-expired is for release files; a repository's metadata has to be signed anew");
   BERTH_TRY(const auto ref, release_to_deploy(console, options));
@@ -58,7 +58,7 @@ Result<Exit> deploy(const Console& console, const Options& options) {
 }  // namespace
 
 Verb deploy_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DeployOptions>();
   return {
       .name = "deploy",
       .summary = "Make a release the active one on this node",

@@ -13,7 +13,7 @@ namespace {
 
 using bundle::Change;
 
-struct Options {
+struct DiffOptions {
   std::string from, to;
   RepositoryLocation repository;
 };
@@ -37,7 +37,7 @@ void print_change(const Console& console, const Change& change) {
   console.line(printable(line));
 }
 
-Result<Exit> diff(const Console& console, const Options& options) {
+Result<Exit> diff(const Console& console, const DiffOptions& options) {
   BERTH_TRY(const auto from, view_release(console, "diff", options.from, options.repository));
   BERTH_TRY(const auto to, view_release(console, "diff", options.to, options.repository));
   BERTH_TRY(const std::string platform, platform_of(from, to));
@@ -59,7 +59,7 @@ Result<Exit> diff(const Console& console, const Options& options) {
 }  // namespace
 
 Verb diff_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DiffOptions>();
   return {
       .name = "diff",
       .summary = "Show what two releases do not have alike",

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kPage = 200;
 constexpr std::chrono::seconds kBetweenLooks{1};
 
-struct Options {
+struct EventsOptions {
   std::string app;
   std::optional<std::int64_t> count, from;
   bool follow = false;
@@ -37,7 +37,7 @@ void show(const Console& console, const json::value& event) {
   }
 }
 
-Result<Exit> events(const Console& console, const Options& options) {
+Result<Exit> events(const Console& console, const EventsOptions& options) {
   std::string app;
   if (!options.app.empty()) {
     BERTH_TRY(app, app_argument(options.app, "events"));
@@ -73,7 +73,7 @@ Result<Exit> events(const Console& console, const Options& options) {
 }  // namespace
 
 Verb events_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EventsOptions>();
   return {
       .name = "events",
       .summary = "Show what happened on the node: deployments, exits, and what operators did",

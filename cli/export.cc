@@ -11,7 +11,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct ExportOptions {
   std::string release, output;
   RepositoryLocation repository;
 };
@@ -32,7 +32,7 @@ Result<void> take_from_node(const Console& console, ReleaseRef& ref, RepositoryL
   return {};
 }
 
-Result<Exit> export_release(const Console& console, const Options& options) {
+Result<Exit> export_release(const Console& console, const ExportOptions& options) {
   BERTH_TRY(auto ref, release_argument(options.release, "export"));
   RepositoryLocation repository = options.repository;
   if (repository.at.empty()) BERTH_CHECK(take_from_node(console, ref, repository));
@@ -54,7 +54,7 @@ Result<Exit> export_release(const Console& console, const Options& options) {
 }  // namespace
 
 Verb export_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ExportOptions>();
   std::vector<Option> options{{"-o,--output", "FILE", "the file to make (default: APP-RELEASE.berth); one that is there is not replaced", &o->output, Completes::file}};
   for (Option& option : location_options(o->repository)) options.push_back(std::move(option));
   return {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMostLines = 5;  ///< of an app's output; the deployment, as JSON, has more
 
-struct Options {
+struct HistoryOptions {
   std::string app;
   std::optional<std::int64_t> count;
 };
@@ -34,7 +34,7 @@ std::string entry_text(const Deployment& d, WallTime now, bool colour) {
   return text;
 }
 
-Result<Exit> history(const Console& console, const Options& options) {
+Result<Exit> history(const Console& console, const HistoryOptions& options) {
   std::string target = fmt::format("/v1/deployments?limit={}", options.count.value_or(20));
   if (!options.app.empty()) {
     BERTH_TRY(const auto app, app_argument(options.app, "history"));
@@ -55,7 +55,7 @@ Result<Exit> history(const Console& console, const Options& options) {
 }  // namespace
 
 Verb history_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<HistoryOptions>();
   return {
       .name = "history",
       .summary = "Show deployments, newest first: who, when, how long each step took, and why one failed",

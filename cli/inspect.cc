@@ -13,7 +13,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct InspectOptions {
   std::string release;
   RepositoryLocation repository;
   bool files = false;
@@ -71,7 +71,7 @@ std::string signers_of(const ReleaseView& view) {
   return fmt::format("the role {}{}", view.role, keys.empty() ? "" : ", by " + keys);
 }
 
-Result<Exit> inspect(const Console& console, const Options& options) {
+Result<Exit> inspect(const Console& console, const InspectOptions& options) {
   BERTH_TRY(const auto view, view_release(console, "inspect", options.release, options.repository));
   if (console.json) {
     console.line(bundle::to_canonical_json(view.manifest));
@@ -90,7 +90,7 @@ Result<Exit> inspect(const Console& console, const Options& options) {
 }  // namespace
 
 Verb inspect_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<InspectOptions>();
   std::vector<Option> options = location_options(o->repository);
   options.push_back({"--files", "", "list the files of its layers, too", &o->files});
   return {

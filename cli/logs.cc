@@ -15,14 +15,14 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct LogsOptions {
   std::string what, since, until, grep, stream, root;
   std::optional<std::int64_t> last;
   bool follow = false, regex = false, raw = false;
 };
 
 /// Where the logs are: as said, else as berthd says if it runs, else the usual place.
-std::string log_root(const Console& console, const Options& options) {
+std::string log_root(const Console& console, const LogsOptions& options) {
   if (!options.root.empty()) return options.root;
   if (const char* root = std::getenv("BERTH_LOGS"); root != nullptr && *root != '\0') return root;
   if (const auto status = ApiClient(console.socket).get("/v1/status", milliseconds(500))) {
@@ -32,7 +32,7 @@ std::string log_root(const Console& console, const Options& options) {
   return "/var/log/berth";
 }
 
-Result<logs::LogQuery> query_of(const Options& options) {
+Result<logs::LogQuery> query_of(const LogsOptions& options) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (selector.release)
     return fail(Errc::usage, fmt::format("berth logs: '{}': an instance's log goes on over releases; leave '@{}' out, and use --since", options.what,
@@ -62,7 +62,7 @@ Result<logs::LogQuery> query_of(const Options& options) {
   return query;
 }
 
-void show(const Console& console, const Options& options, const logs::Record& record, const InstanceId& id) {
+void show(const Console& console, const LogsOptions& options, const logs::Record& record, const InstanceId& id) {
   if (console.json) {
     const json::object line{{"time", logs::format_rfc3339(record.time, 9)}, {"instance", to_string(id)}, {"stream", logs::to_string(record.stream)},
                             {"sequence", record.sequence}, {"text", as_utf8(record.text)}};
@@ -80,7 +80,7 @@ void show(const Console& console, const Options& options, const logs::Record& re
   }
 }
 
-Result<void> show_all(const Console& console, const Options& options, logs::LogReader& reader) {
+Result<void> show_all(const Console& console, const LogsOptions& options, logs::LogReader& reader) {
   for (;;) {
     BERTH_TRY(const auto record, reader.next());
     if (!record) break;
@@ -90,7 +90,7 @@ Result<void> show_all(const Console& console, const Options& options, logs::LogR
   return {};
 }
 
-Result<Exit> logs_of(const Console& console, const Options& options) {
+Result<Exit> logs_of(const Console& console, const LogsOptions& options) {
   BERTH_TRY(auto query, query_of(options));
   const std::string root = log_root(console, options);
   const bool follow = query.follow;
@@ -116,7 +116,7 @@ Result<Exit> logs_of(const Console& console, const Options& options) {
 }  // namespace
 
 Verb logs_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<LogsOptions>();
   return {
       .name = "logs",
       .summary = "Show what an app printed, over its instances, restarts and rotations",

@@ -8,11 +8,11 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct OperateOptions {
   std::string what, reason;
 };
 
-Result<Exit> operate(const Console& console, const Options& options, const std::string& verb, const std::string& done) {
+Result<Exit> operate(const Console& console, const OperateOptions& options, const std::string& verb, const std::string& done) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (selector.release)
     return fail(Errc::usage, fmt::format("berth {}: '{}' names a release; processes and instances are enough: {}/…", verb, options.what, selector.app));
@@ -27,7 +27,7 @@ Result<Exit> operate(const Console& console, const Options& options, const std::
 }
 
 Verb operation(const std::string& name, std::string summary, std::vector<std::string> examples, const std::string& done) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<OperateOptions>();
   return {
       .name = name,
       .summary = std::move(summary),

@@ -11,13 +11,13 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct PromoteOptions {
   std::string release, to, repository, incoming, environments = "environments";
   IdOptions id;
   SigningOptions signing;
 };
 
-Result<Exit> promote(const Console& console, const Options& options) {
+Result<Exit> promote(const Console& console, const PromoteOptions& options) {
   BERTH_TRY(const auto ref, release_argument(options.release, "promote"));
   if (ref.environment.empty())
     return fail(Errc::usage, fmt::format("berth promote: say from which environment, as in {}/qa@{}", ref.app, ref.release));
@@ -37,7 +37,7 @@ Result<Exit> promote(const Console& console, const Options& options) {
 }  // namespace
 
 Verb promote_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PromoteOptions>();
   std::vector<Option> options{{"--to", "NAME", "the environment it is for", &o->to},
                               repository_option(o->repository),
                               environments_option(o->environments),

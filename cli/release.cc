@@ -10,7 +10,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct ReleaseOptions {
   std::string app, environment, repository, incoming, environments = "environments";
   std::vector<std::string> builds, attachments;
   IdOptions id;
@@ -33,7 +33,7 @@ Result<std::vector<publish::Build>> chosen_builds(const publish::BuildStore& sto
   return builds;
 }
 
-Result<Exit> release(const Console& console, const Options& options) {
+Result<Exit> release(const Console& console, const ReleaseOptions& options) {
   BERTH_TRY(const auto app, app_argument(options.app, "release"));
   if (options.environment.empty())
     return fail(Errc::usage,
@@ -52,7 +52,7 @@ Result<Exit> release(const Console& console, const Options& options) {
 }  // namespace
 
 Verb release_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ReleaseOptions>();
   std::vector<Option> options{{"-e,--env", "NAME", "the environment it is for", &o->environment},
                               repository_option(o->repository),
                               environments_option(o->environments),

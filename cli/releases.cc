@@ -75,14 +75,14 @@ Result<Exit> in_repository(const Console& console, const std::string& app, const
   return Exit::ok;
 }
 
-struct Options {
+struct ReleasesOptions {
   std::string app, repository;
 };
 
 }  // namespace
 
 Verb releases_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ReleasesOptions>();
   return {
       .name = "releases",
       .summary = "List the releases of an app, in the repository and on the node",

@@ -12,7 +12,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RemoveOptions {
   std::string app, reason;
   bool purge = false, yes = false;
 };
@@ -29,7 +29,7 @@ Result<void> confirm(const Console& console, const std::string& app) {
   return {};
 }
 
-Result<Exit> remove(const Console& console, const Options& options) {
+Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   BERTH_TRY(const auto app, app_argument(options.app, "remove"));
   if (options.purge && !options.yes) BERTH_CHECK(confirm(console, app));
   std::string target = app_target(app, options.purge ? "?purge=true" : "?purge=false");
@@ -44,7 +44,7 @@ Result<Exit> remove(const Console& console, const Options& options) {
 }  // namespace
 
 Verb remove_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RemoveOptions>();
   return {
       .name = "remove",
       .summary = "Drain and stop an app, and take its route, slots and user away",

@@ -11,7 +11,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RepoAcceptOptions {
   std::string folder, incoming;
   SigningOptions signing;
 };
@@ -28,7 +28,7 @@ void tell_json(const Console& console, const publish::Acceptance& done) {
   console.document(boost::json::object{{"accepted", std::move(accepted)}, {"refused", std::move(refused)}});
 }
 
-Result<Exit> accept(const Console& console, const Options& options) {
+Result<Exit> accept(const Console& console, const RepoAcceptOptions& options) {
   BERTH_TRY(const auto repository, publisher_repository("repo accept", options.folder, options.signing, options.incoming));
   BERTH_TRY(const auto done, publish::accept_incoming(repository));
   const Exit exit = done.refused.empty() ? Exit::ok : Exit::trust;
@@ -48,7 +48,7 @@ Result<Exit> accept(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_accept_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoAcceptOptions>();
   return {.name = "accept",
           .summary = "Publish what delegated roles handed in",
           .text = "Verifies each role by itself: keys, versions, paths, hashes; names are never replaced. What breaks a rule stays where it is, the "

@@ -13,7 +13,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RepoDelegateOptions {
   std::string folder, role;
   std::vector<std::string> keys, paths;
   std::optional<std::int64_t> threshold;
@@ -23,7 +23,7 @@ struct Options {
 /// What an app's role signs for: its releases and its channels, in every environment.
 std::vector<std::string> paths_of_app(const std::string& app) { return {app + "/*/*", app + "/*/channels/*"}; }
 
-Result<Exit> delegate(const Console& console, const Options& options) {
+Result<Exit> delegate(const Console& console, const RepoDelegateOptions& options) {
   trust::DelegationChange change{.role = options.role, .paths = options.paths, .threshold = options.threshold};
   for (const std::string& file : options.keys) {
     BERTH_TRY(auto key, read_public_key(file));
@@ -49,7 +49,7 @@ Result<Exit> delegate(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_delegate_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoDelegateOptions>();
   return {.name = "delegate",
           .summary = "Let an app's releases be signed by keys of its own",
           .text = "Those keys sign for that app alone; 'berth repo accept' publishes what they signed. For a role that exists, keys are added, and paths "

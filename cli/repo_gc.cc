@@ -12,13 +12,13 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RepoGcOptions {
   std::string folder, grace;
   std::optional<std::int64_t> keep;
   bool dry_run = false;
 };
 
-Result<Exit> gc(const Console& console, const Options& options) {
+Result<Exit> gc(const Console& console, const RepoGcOptions& options) {
   publish::CollectOptions how{.dry_run = options.dry_run};
   if (options.keep) how.keep_metadata = *options.keep;
   BERTH_TRY(const auto grace, duration_argument(options.grace, "--grace"));
@@ -39,7 +39,7 @@ Result<Exit> gc(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_gc_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoGcOptions>();
   return {.name = "gc",
           .summary = "Remove what nothing lists any more from a repository",
           .text = "Blobs and targets that no release needs, and old versions of metadata. What a listed release or one that waits needs always stays.",

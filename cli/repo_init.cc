@@ -9,6 +9,7 @@
 #include "cli/publishing.h"
 #include "cli/repo.h"
 #include "core/files/files.h"
+#include "core/trust/remote.h"
 #include "core/trust/repository_init.h"
 
 namespace berth::cli {
@@ -16,9 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostRoot = 1u << 20;
 
-struct Options {
+struct RepoInitOptions {
   std::string folder, out, in;
   std::vector<std::string> public_keys, thresholds;
   SigningOptions signing;
@@ -34,7 +34,7 @@ Result<std::pair<std::string, std::string>> role_and_value(const std::string& te
   return std::pair(role, text.substr(equals + 1));
 }
 
-Result<trust::RepositoryPlan> plan_of(const Options& options, const fs::path& keys) {
+Result<trust::RepositoryPlan> plan_of(const RepoInitOptions& options, const fs::path& keys) {
   trust::RepositoryPlan plan{.keys = keys, .roles = {}};
   for (const std::string& text : options.public_keys) {
     BERTH_TRY(const auto given, role_and_value(text, "--public"));
@@ -75,14 +75,14 @@ Result<void> check_given(const trust::RepositoryPlan& plan, const trust::Keyring
   return {};
 }
 
-Result<Exit> init(const Console& console, const Options& options) {
+Result<Exit> init(const Console& console, const RepoInitOptions& options) {
   const fs::path folder = absolute(options.folder);
   const fs::path keys = options.signing.keys.empty() ? keys_beside(folder) : absolute(options.signing.keys);
   const auto now = std::chrono::system_clock::now();
   BERTH_TRY(const auto keyring, keyring_of(options.signing, folder));
   std::string first;
   if (!options.in.empty()) {
-    BERTH_TRY(first, files::read(options.in, kMostRoot));
+    BERTH_TRY(first, files::read(options.in, trust::kMostRoot));
   } else {
     BERTH_TRY(auto plan, plan_of(options, keys));
     if (options.out.empty()) BERTH_CHECK(check_given(plan, keyring, folder));
@@ -114,7 +114,7 @@ Result<Exit> init(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_init_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoInitOptions>();
   return {.name = "init",
           .summary = "Make a repository and its keys",
           .text = "The keys are new Ed25519 files with mode 0600, beside the repository and never in it. A role that is given public keys gets those "

@@ -10,11 +10,11 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RepoPushOptions {
   std::string folder, destination, command;
 };
 
-Result<Exit> push(const Console& console, const Options& options) {
+Result<Exit> push(const Console& console, const RepoPushOptions& options) {
   BERTH_TRY(const auto pushed, publish::push_repository(options.folder, options.destination, options.command));
   if (console.json) {
     console.document(boost::json::object{{"destination", options.destination}, {"files", pushed.files}, {"bytes", pushed.bytes}});
@@ -28,7 +28,7 @@ Result<Exit> push(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_push_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoPushOptions>();
   return {.name = "push",
           .summary = "Copy a repository to where it is served from, in an order in which readers always find a whole one",
           .text = "Blobs and targets first, then metadata, timestamp.json last. --with COMMAND is called with a folder and DESTINATION/, several times, and "

@@ -16,7 +16,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RepoRefreshOptions {
   std::string folder, only, role, incoming, out;
   std::vector<std::string> drop;
   bool vouch = false;
@@ -24,7 +24,7 @@ struct Options {
 };
 
 /// The next root with the same keys.
-Result<Exit> refresh_root(const Console& console, const Options& options, trust::RepositoryWriter& writer) {
+Result<Exit> refresh_root(const Console& console, const RepoRefreshOptions& options, trust::RepositoryWriter& writer) {
   BERTH_TRY(const std::string draft, writer.draft_root({}));
   if (!options.out.empty()) {
     BERTH_CHECK(files::replace(options.out, draft));
@@ -36,7 +36,7 @@ Result<Exit> refresh_root(const Console& console, const Options& options, trust:
   return tell_roles(console, options.folder, writer.state(), std::chrono::system_clock::now());
 }
 
-Result<Exit> refresh_own(const Console& console, const Options& options) {
+Result<Exit> refresh_own(const Console& console, const RepoRefreshOptions& options) {
   if (!options.only.empty() && options.only != "timestamp" && options.only != "root")
     return fail(Errc::usage, fmt::format("berth repo refresh: --only {}: it is 'timestamp' or 'root' that can be signed alone", options.only));
   if (!options.out.empty() && options.only != "root") return fail(Errc::usage, "berth repo refresh: --out is for --only root");
@@ -49,7 +49,7 @@ Result<Exit> refresh_own(const Console& console, const Options& options) {
 }
 
 /// A delegated role is signed by its own keeper and handed in.
-Result<Exit> refresh_role(const Console& console, const Options& options) {
+Result<Exit> refresh_role(const Console& console, const RepoRefreshOptions& options) {
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
   const std::filesystem::path incoming = options.incoming.empty() ? trust::incoming_of(options.folder) : std::filesystem::path(options.incoming);
   BERTH_TRY(auto writer,
@@ -66,7 +66,7 @@ Result<Exit> refresh_role(const Console& console, const Options& options) {
   return Exit::ok;
 }
 
-Result<Exit> refresh(const Console& console, const Options& options) {
+Result<Exit> refresh(const Console& console, const RepoRefreshOptions& options) {
   if (!options.role.empty()) return refresh_role(console, options);
   if (options.vouch || !options.drop.empty()) return fail(Errc::usage, "berth repo refresh: --vouch and --drop are for a delegated role: --role ROLE");
   return refresh_own(console, options);
@@ -75,7 +75,7 @@ Result<Exit> refresh(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_refresh_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoRefreshOptions>();
   return {.name = "refresh",
           .summary = "Sign the metadata anew, so that it does not expire",
           .text = "Run it by a timer, once a day. With the timestamp key alone it signs that; with the snapshot key snapshot, too; with that of targets it "

@@ -12,14 +12,14 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RepoRevokeOptions {
   std::string folder, role;
   std::vector<std::string> keys;
   bool keep = false, force = false;
   SigningOptions signing;
 };
 
-Result<Exit> revoke(const Console& console, const Options& options) {
+Result<Exit> revoke(const Console& console, const RepoRevokeOptions& options) {
   trust::Revocation revocation{.role = options.role, .keep_targets = options.keep, .force = options.force};
   for (const std::string& file : options.keys) {
     BERTH_TRY(auto key, read_public_key(file));
@@ -50,7 +50,7 @@ Result<Exit> revoke(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_revoke_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoRevokeOptions>();
   return {.name = "revoke",
           .summary = "Take a delegated role away, or one of its keys",
           .text = "To replace a key: delegate the new one, have it sign ('berth repo refresh --role'), accept that, revoke the old one. A stolen key is "

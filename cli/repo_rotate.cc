@@ -7,6 +7,7 @@
 #include "cli/repo.h"
 #include "cli/repo_status.h"
 #include "core/files/files.h"
+#include "core/trust/remote.h"
 #include "core/trust/repository_files.h"
 #include "core/trust/root_change.h"
 
@@ -15,9 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostRoot = 1u << 20;
 
-struct Options {
+struct RepoRotateOptions {
   std::string folder, role, out, in;
   std::vector<std::string> public_keys;
   std::optional<std::int64_t> threshold;
@@ -31,7 +31,7 @@ const trust::RoleKeys* keys_of(const trust::Root& root, const std::string& role)
   return role == "timestamp" ? &root.timestamp : nullptr;
 }
 
-Error unknown_role(const Options& options, const trust::RepositoryFiles& files) {
+Error unknown_role(const RepoRotateOptions& options, const trust::RepositoryFiles& files) {
   if (files.role(options.role) == nullptr)
     return {Errc::usage, fmt::format("berth repo rotate: '{}' is none of root, targets, snapshot, timestamp", options.role)};
   return {Errc::usage, fmt::format("berth repo rotate: {0} is delegated; 'berth repo delegate {1} {0} --key NEW.pub', have that key sign by 'berth repo refresh "
@@ -40,7 +40,7 @@ Error unknown_role(const Options& options, const trust::RepositoryFiles& files) 
 }
 
 /// The public keys that were given, or those of new private keys beside the old ones: `<role>-<version of the new root>.pem`.
-Result<std::vector<crypto::PublicKey>> new_keys(const Console& console, const Options& options, const trust::Root& root, std::int64_t threshold) {
+Result<std::vector<crypto::PublicKey>> new_keys(const Console& console, const RepoRotateOptions& options, const trust::Root& root, std::int64_t threshold) {
   std::vector<crypto::PublicKey> keys;
   for (const std::string& file : options.public_keys) {
     BERTH_TRY(auto key, read_public_key(file));
@@ -60,19 +60,19 @@ Result<std::vector<crypto::PublicKey>> new_keys(const Console& console, const Op
   return keys;
 }
 
-Result<Exit> tell(const Console& console, const Options& options, const trust::RepositoryWriter& writer) {
+Result<Exit> tell(const Console& console, const RepoRotateOptions& options, const trust::RepositoryWriter& writer) {
   if (!console.json)
     console.note("Old keys sign nothing any more; destroy them. Nodes follow the new root by themselves; pin the newest one, metadata/root.json, on new nodes.");
   return tell_roles(console, options.folder, writer.state(), std::chrono::system_clock::now());
 }
 
-Result<Exit> install(const Console& console, const Options& options, trust::RepositoryWriter& writer) {
-  BERTH_TRY(const std::string root, files::read(options.in, kMostRoot));
+Result<Exit> install(const Console& console, const RepoRotateOptions& options, trust::RepositoryWriter& writer) {
+  BERTH_TRY(const std::string root, files::read(options.in, trust::kMostRoot));
   BERTH_CHECK(writer.replace_root(root));
   return tell(console, options, writer);
 }
 
-Result<Exit> rotate(const Console& console, const Options& options) {
+Result<Exit> rotate(const Console& console, const RepoRotateOptions& options) {
   if (options.role.empty() == options.in.empty())
     return fail(Errc::usage, "berth repo rotate: say whose key is replaced (root, targets, snapshot, timestamp), or --in FILE, a root signed elsewhere");
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
@@ -100,7 +100,7 @@ Result<Exit> rotate(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_rotate_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoRotateOptions>();
   return {.name = "rotate",
           .summary = "Replace the key of root, targets, snapshot or timestamp",
           .text = "The new root is signed by the keys of the old and the new one, so that nodes follow. Without --new, new Ed25519 keys are made beside the old "

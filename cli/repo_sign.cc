@@ -13,12 +13,12 @@ namespace {
 
 constexpr std::size_t kMostFile = 8u << 20;
 
-struct Options {
+struct RepoSignOptions {
   std::string file;
   SigningOptions signing;
 };
 
-Result<Exit> sign(const Console& console, const Options& options) {
+Result<Exit> sign(const Console& console, const RepoSignOptions& options) {
   trust::Keyring keyring;
   BERTH_CHECK(add_given_signers(options.signing, keyring));
   if (keyring.given().empty()) return fail(Errc::usage, "berth repo sign: say with which key: --key FILE, or --signer COMMAND --signer-key FILE");
@@ -38,7 +38,7 @@ Result<Exit> sign(const Console& console, const Options& options) {
 }  // namespace
 
 Verb repo_sign_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RepoSignOptions>();
   std::vector<Option> options = signing_options(o->signing);
   options.erase(options.begin());  // there is no folder of keys here
   return {.name = "sign",

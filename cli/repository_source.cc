@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using Sink = std::function<Result<void>(std::string_view)>;
 
-constexpr std::size_t kMostRoot = 512'000;
 constexpr std::size_t kPiece = 256u << 10;
 
 io::FetchOptions fetch_options(const io::TlsOptions& tls) {
@@ -66,12 +65,12 @@ Result<OpenRepository> open_repository(const RepositoryLocation& location) {
       return read_below(path, blob, from, most, sink);
     };
     const fs::path root = location.root.empty() ? folder.folder() / "metadata/1.root.json" : fs::path(location.root);
-    BERTH_TRY(opened.root, files::read(root, kMostRoot));
+    BERTH_TRY(opened.root, files::read(root, trust::kMostRoot));
     return opened;
   }
   if (location.root.empty())
     return fail(Errc::usage, fmt::format("say what of {} is believed: --root FILE, its first root.json, which came to you by a way you trust", location.at));
-  BERTH_TRY(opened.root, files::read(location.root, kMostRoot));
+  BERTH_TRY(opened.root, files::read(location.root, trust::kMostRoot));
   const std::string base = location.at.ends_with('/') ? location.at : location.at + "/";
   opened.blob = [base, options](const std::string& blob, std::uint64_t from, std::uint64_t most, const Sink& sink) {
     io::FetchOptions ranged = options;

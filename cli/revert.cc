@@ -9,12 +9,12 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct RevertOptions {
   std::string app, to, reason, timeout = "1h";
   bool no_wait = false;
 };
 
-Result<Exit> revert(const Console& console, const Options& options) {
+Result<Exit> revert(const Console& console, const RevertOptions& options) {
   BERTH_TRY(const auto app, app_argument(options.app, "revert"));
   BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
   if (!options.to.empty() && !is_release_id(options.to))
@@ -40,7 +40,7 @@ Result<Exit> revert(const Console& console, const Options& options) {
 }  // namespace
 
 Verb revert_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RevertOptions>();
   return {
       .name = "revert",
       .summary = "Go back to the release before, or another one on the node",

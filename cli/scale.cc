@@ -9,11 +9,11 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct ScaleOptions {
   std::string what, reason;
 };
 
-Result<Exit> scale(const Console& console, const Options& options) {
+Result<Exit> scale(const Console& console, const ScaleOptions& options) {
   const auto equals = options.what.find('=');
   const auto wrong = [&] { return fail(Errc::usage, fmt::format("berth scale: '{}' is not APP/PROCESS=N, such as web/web=4", options.what)); };
   if (equals == std::string::npos) return wrong();
@@ -35,7 +35,7 @@ Result<Exit> scale(const Console& console, const Options& options) {
 }  // namespace
 
 Verb scale_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ScaleOptions>();
   return {
       .name = "scale",
       .summary = "Say how many instances of a process run",

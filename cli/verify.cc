@@ -10,7 +10,7 @@
 namespace berth::cli {
 namespace {
 
-struct Options {
+struct VerifyOptions {
   std::string name;
   bool all = false;
 };
@@ -31,7 +31,7 @@ void print_slot(const Console& console, const json::value& slot) {
   if (drifted > shown) console.line(fmt::format("  … and {} more", drifted - shown));
 }
 
-Result<Exit> verify(const Console& console, const Options& options) {
+Result<Exit> verify(const Console& console, const VerifyOptions& options) {
   json::object body;
   if (!options.name.empty()) {
     BERTH_TRY(const auto ref, parse_release_ref(options.name));
@@ -58,7 +58,7 @@ Result<Exit> verify(const Console& console, const Options& options) {
 }  // namespace
 
 Verb verify_verb() {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<VerifyOptions>();
   return {
       .name = "verify",
       .summary = "Compare releases on the node with what was signed for",

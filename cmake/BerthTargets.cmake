@@ -52,16 +52,13 @@ function(berth_unite target sources_at_once)
   endif()
 endfunction()
 
-# berth_library(NAME [SEPARATE] SOURCES a.cc … [USES lib …] [PRIVATE lib …])
-#   SEPARATE: never several sources at once, for its files use one name for different things.
+# berth_library(NAME SOURCES a.cc … [USES lib …] [PRIVATE lib …])
 #   USES are seen by whoever includes this library's headers; PRIVATE ones only by its sources.
 function(berth_library name)
-  cmake_parse_arguments(arg "SEPARATE" "" "SOURCES;USES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;USES;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC berth_flags ${arg_USES} PRIVATE ${arg_PRIVATE})
-  if(NOT arg_SEPARATE)
-    berth_unite(${name} 6)
-  endif()
+  berth_unite(${name} 6)
 endfunction()
 
 # The headers of nearly every test. Whoever uses what was precompiled has to be compiled with the same flags and fmt's definitions.

@@ -15,7 +15,6 @@
 namespace berth::release_file {
 namespace {
 
-constexpr std::uint64_t kMostRoot = 512'000;
 constexpr int kTries = 4;  ///< of a blob, each from where the one before ended
 
 /// Keeps what is got: that is the chain that proves the release.
@@ -115,7 +114,7 @@ Result<void> record_roots(std::int64_t newest, Recording& recording, const std::
   for (std::int64_t version = 1; version <= newest; ++version) {
     const std::string name = fmt::format("{}.root.json", version);
     if (files.contains("metadata/" + name)) continue;
-    const auto got = recording.get(name, kMostRoot);
+    const auto got = recording.get(name, trust::kMostRoot);
     if (!got && got.error().code != Errc::not_found) return pass(got.error(), name);
   }
   return {};

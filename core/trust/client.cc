@@ -16,7 +16,6 @@ namespace {
 
 // What is accepted at most of each file, and of roots in one refresh.
 constexpr int kMostRoots = 256;
-constexpr std::uint64_t kMostRoot = 512'000;
 constexpr std::uint64_t kMostTimestamp = 16'384;
 constexpr std::uint64_t kMostSnapshot = 2'000'000;
 constexpr std::uint64_t kMostTargets = 5'000'000;

@@ -18,7 +18,6 @@
 namespace berth::fetch {
 namespace {
 
-constexpr std::size_t kMostRoot = 512'000;
 
 /// A copy of what this node trusts, to try things on.
 Result<void> copy_trust(const fs::path& from, const fs::path& to) {
@@ -70,7 +69,7 @@ class Import {
   }
 
   Result<void> pin(trust::Client& client) {
-    const auto root = files::read(node_.root, kMostRoot);
+    const auto root = files::read(node_.root, trust::kMostRoot);
     if (root) return client.init(*root);
     std::error_code ignored;
     if (fs::exists(node_.trust_directory / "root.json", ignored)) return {};

@@ -17,7 +17,6 @@ namespace {
 
 using trust::WallTime;
 
-constexpr std::uint64_t kMostRoot = 512'000;
 constexpr std::chrono::minutes kMostMetadataTime{2};  ///< for one file of metadata
 
 /// What one call talks to the repository with.
@@ -121,7 +120,7 @@ Result<Session> Repository::State::open(const std::stop_token& stop) {
 
 /// Pins the root that the node was given, if none is pinned yet.
 Result<void> Repository::State::pin(trust::Client& client) {
-  const auto root = files::read(options.root, kMostRoot);
+  const auto root = files::read(options.root, trust::kMostRoot);
   if (!root) {
     std::error_code ignored;
     if (fs::exists(options.trust_directory / "root.json", ignored)) return {};

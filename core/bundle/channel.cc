@@ -10,14 +10,14 @@
 namespace berth::bundle {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kChannelFormat = 1;
 constexpr std::string_view kEnding = ".json";
 
 }  // namespace
 
 std::string to_canonical_json(const Channel& channel) {
   const json::object members{{"app", channel.app},         {"channel", channel.channel}, {"environment", channel.environment},
-                             {"format", kFormat},          {"release", channel.release}, {"serial", channel.serial}};
+                             {"format", kChannelFormat},          {"release", channel.release}, {"serial", channel.serial}};
   return *json::canonical(members);  // no floats
 }
 
@@ -25,7 +25,7 @@ Result<Channel> parse_channel(std::string_view text) {
   const auto parsed = json::parse(text, {.most_bytes = 4096, .most_depth = 4});
   if (!parsed) return fail(Errc::trust, "channel: " + parsed.error().message);
   json::ObjectReader reader(*parsed, "channel");
-  reader.integer("format", kFormat, kFormat);
+  reader.integer("format", kChannelFormat, kChannelFormat);
   Channel channel{.app = reader.string("app"),
                   .environment = reader.string("environment"),
                   .channel = reader.string("channel"),

@@ -15,7 +15,6 @@
 namespace berth::io {
 namespace {
 
-constexpr milliseconds kSlice{100};
 constexpr std::size_t kMostAddresses = 16;
 
 /// A question to the resolver, owned by whoever asks and by the thread that does it.

@@ -4,12 +4,6 @@
 #include <thread>
 
 namespace berth::io {
-namespace {
-
-constexpr milliseconds kSlice{100};  ///< how late a wish to stop is noticed
-
-}  // namespace
-
 Result<void> Pace::took(std::size_t bytes, const Patience& patience) {
   if (bytes_per_second_ == 0) return {};
   const auto cost = std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(bytes_per_second_)));

@@ -9,8 +9,6 @@
 namespace berth::io {
 namespace {
 
-constexpr milliseconds kSlice{100};  ///< how late a wish to stop is noticed
-
 }  // namespace
 
 Patience::Patience(const FetchOptions& options, std::stop_token stop)

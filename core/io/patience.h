@@ -8,6 +8,8 @@
 
 namespace berth::io {
 
+inline constexpr milliseconds kSlice{100};  ///< of a blocking wait: how late a wish to stop is noticed
+
 /// How long a blocking transfer may take, and whether somebody wants it to stop. Whatever blocks in a transfer asks here.
 class Patience {
  public:

@@ -14,7 +14,7 @@
 namespace berth::publish {
 namespace {
 
-constexpr std::size_t kMostTarget = 8u << 20;
+constexpr std::size_t kMostHandedIn = 8u << 20;
 
 bool is_pointer(std::string_view name) { return bundle::channel_of(name).has_value(); }
 
@@ -50,7 +50,7 @@ class Taking {
 
 Result<std::string> Taking::bytes_of(const trust::Target& target) const {
   const std::string relative = "targets/" + trust::file_of_target(target.name, target.hashes.at("sha256"));
-  auto bytes = folder_.read(relative, kMostTarget);
+  auto bytes = folder_.read(relative, kMostHandedIn);
   if (!bytes && bytes.error().code == Errc::not_found) bytes = read_target({repository_}, target);  // an interrupted acceptance brought it already
   if (!bytes) return pass(bytes.error(), target.name);
   BERTH_CHECK(trust::check_target(*bytes, target));

@@ -26,17 +26,6 @@ json::object* find_role(json::object& delegations, std::string_view role) {
   return nullptr;
 }
 
-/// Keys that no role uses any more are no longer listed.
-void drop_unused_keys(json::object& delegations) {
-  std::set<std::string, std::less<>> used;
-  for (const json::value& role : delegations["roles"].as_array())
-    for (const json::value& id : role.at("keyids").as_array()) used.emplace(id.as_string());
-  json::object kept;
-  for (const auto& key : delegations["keys"].as_object())
-    if (used.contains(std::string_view(key.key()))) kept[key.key()] = key.value();
-  delegations["keys"] = std::move(kept);
-}
-
 Result<void> check_name(const std::string& role) {
   if (is_top_level(role))
     return fail(Errc::usage, fmt::format("'{}' is the name of a role that every repository has; choose another and give its paths", role));

@@ -1,5 +1,9 @@
 #include "core/trust/role_document.h"
 
+#include <algorithm>
+#include <functional>
+#include <set>
+
 #include "core/crypto/sha256.h"
 #include "core/trust/key.h"
 
@@ -21,6 +25,20 @@ std::string list_key(json::object& keys, const crypto::PublicKey& key) {
   const std::string id = keyid(object);
   keys[id] = object;
   return id;
+}
+
+void drop_unused_keys(json::object& keys_and_roles) {
+  std::set<std::string, std::less<>> used;
+  const auto use = [&](const json::value& role) {
+    for (const json::value& id : role.at("keyids").as_array()) used.emplace(id.as_string());
+  };
+  const json::value& roles = keys_and_roles["roles"];
+  if (roles.is_array()) std::ranges::for_each(roles.as_array(), use);
+  else for (const auto& role : roles.as_object()) use(role.value());
+  json::object kept;
+  for (const auto& key : keys_and_roles["keys"].as_object())
+    if (used.contains(std::string_view(key.key()))) kept[key.key()] = key.value();
+  keys_and_roles["keys"] = std::move(kept);
 }
 
 json::object root_document(const std::map<std::string, ListedKeys>& roles) {

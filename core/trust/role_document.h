@@ -33,6 +33,9 @@ json::object root_document(const std::map<std::string, ListedKeys>& roles);
 /// Puts a key among `keys`, an object by keyid, and gives its keyid.
 std::string list_key(json::object& keys, const crypto::PublicKey& key);
 
+/// Takes the keys away that no role of a root, or of a targets role's delegations, uses any more.
+void drop_unused_keys(json::object& keys_and_roles);
+
 /// The metadata file: `document` with a signature of each signer over its canonical form. Fails as a signer does.
 Result<std::string> signed_file(const json::object& document, const std::vector<RoleSigner>& signers);
 

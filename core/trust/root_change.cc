@@ -1,26 +1,10 @@
 #include "core/trust/root_change.h"
 
-#include <set>
-
 #include <fmt/core.h>
 
 #include "core/trust/role_document.h"
 
 namespace berth::trust {
-namespace {
-
-/// Keys that no role uses any more are no longer listed.
-void drop_unused_keys(json::object& root) {
-  std::set<std::string, std::less<>> used;
-  for (const auto& role : root["roles"].as_object())
-    for (const json::value& id : role.value().at("keyids").as_array()) used.emplace(id.as_string());
-  json::object kept;
-  for (const auto& key : root["keys"].as_object())
-    if (used.contains(std::string_view(key.key()))) kept[key.key()] = key.value();
-  root["keys"] = std::move(kept);
-}
-
-}  // namespace
 
 Result<json::object> next_root(const RepositoryFiles& files, const RootChange& change, WallTime expires) {
   json::object root = files.root_document;

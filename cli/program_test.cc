@@ -59,7 +59,7 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
   const std::pair<std::vector<std::string>, std::string> table[] = {
       {{"depoly", "web@v1"}, "did you mean 'deploy'?"},
       {{"deploy", "web@v1", "--forse"}, "did you mean '--force'?"},
-      {{"deploy"}, "APP@RELEASE is missing"},
+      {{"deploy"}, "APP@RELEASE|FILE is missing"},
       {{"deploy", "web"}, "say which release of web"},
       {{"deploy", "Web@v1"}, "app 'Web'"},
       {{"deploy", "web@v1", "--timeout", "soon"}, "'soon' is no length of time"},

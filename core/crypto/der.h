@@ -18,6 +18,7 @@ class DerReader {
   std::string_view take(int tag);
   int take_integer();
   bool next_is(int tag) const { return right_ && at_ < end_ && *at_ == tag; }
+  bool at_end() const { return right_ && at_ == end_; }
   /// Whether everything so far was as asked for.
   bool right() const { return right_; }
 

@@ -120,9 +120,12 @@ Result<Secret> decrypt_key(std::string_view der, std::string_view passphrase) {
 
   const Secret text = crypt(MBEDTLS_AES_DECRYPT, *encryption, passphrase, data);
   const std::size_t padding = padding_of(text.view());
-  // By chance one wrong passphrase in 256 leaves something like padding, but it does not leave a sequence in front too.
-  if (padding == 0 || !DerReader(text.view()).next_is(kSequence)) return fail(Errc::usage, "is encrypted with another passphrase");
-  return Secret(std::string(text.view().substr(0, text.view().size() - padding)));
+  const std::string_view key = text.view().substr(0, text.view().size() - padding);
+  // By chance one wrong passphrase in 256 leaves something like padding, but it does not leave one sequence in front of it too.
+  DerReader reader(key);
+  reader.take(kSequence);
+  if (padding == 0 || !reader.at_end()) return fail(Errc::usage, "is encrypted with another passphrase");
+  return Secret(std::string(key));
 }
 
 std::string encrypt_key(std::string_view pkcs8, std::string_view passphrase) {

@@ -32,8 +32,8 @@ struct CuttingServer {
                                                  blob.size() - from, from, blob.size() - 1, blob.size());
     io::send_raw(connection, answer);
     const auto piece = std::string_view(blob).substr(from, cut_after.exchange(blob.size()));
+    sent += piece.size();  // before the client may be done
     io::send_raw(connection, piece);
-    sent += piece.size();
   }
 
   const std::string& blob;

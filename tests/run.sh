@@ -27,7 +27,7 @@ build() {
   local unity=()
   step "build: $1"
   [ -e "build/$1/CMakeCache.txt" ] || unity=(-DBERTH_UNITY=ON)
-  cmake --preset "$1" "${unity[@]}" >/tmp/berth-configure.$$ || { cat /tmp/berth-configure.$$; rm -f /tmp/berth-configure.$$; broken+=("configure $1"); return 1; }
+  cmake --preset "$1" -DBUILD_TESTING=ON "${unity[@]}" >/tmp/berth-configure.$$ || { cat /tmp/berth-configure.$$; rm -f /tmp/berth-configure.$$; broken+=("configure $1"); return 1; }
   rm -f /tmp/berth-configure.$$
   nice -n 10 ninja -C "build/$1" -j "$jobs" --quiet || { broken+=("build $1"); return 1; }
 }

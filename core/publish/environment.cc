@@ -6,6 +6,7 @@
 
 #include "core/files/files.h"
 #include "core/ids.h"
+#include "core/spec/stray_character.h"
 #include "core/spec/toml.h"
 
 namespace berth::publish {
@@ -47,6 +48,8 @@ Result<void> read_table(const fs::path& file, const toml::table& table, std::map
 }
 
 Result<void> read_settings(const fs::path& file, std::string_view text, Environment& environment) {
+  if (const auto stray = spec::stray_character(text))
+    return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file.string(), stray->line, stray->column, spec::kStrayCharacter));
   toml::table top;
   try {
     top = toml::parse(text);

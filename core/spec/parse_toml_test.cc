@@ -142,6 +142,29 @@ TEST(ParseToml, SaysWhereATablesNameBeginsWrongly) {
   }
 }
 
+TEST(ParseToml, TakesOtherLettersInQuotesAndCommentsOnly) {
+  // U+00DC, U+020A and U+3002 are among those that toml++ must not see where it looks for keys and spaces.
+  for (const std::string letter : {"\u00dc", "\u020a", "\u3002", "\u4e2d"}) {
+    for (const std::string& good : {"# " + letter, "[env.A]\ndefault = \"" + letter + "\"", "[env.A]\ndefault = '" + letter + "'",
+                                    "[env.A]\ndefault = \"\"\"\n\\\"" + letter + "\"\"\"", "[env.A]\ndefault = '''\n#\\" + letter + "'''"}) {
+      const auto spec = parse_toml(kLeast + good + "\n", "berth.toml");
+      EXPECT_TRUE(spec) << good << ": " << spec.error().message;
+    }
+    const std::pair<std::string, std::string> bad[] = {{letter + " = 1", "4:1"},
+                                                       {"[env.A]\nA = " + letter, "5:5"},
+                                                       {"[env.A]\nA =" + letter, "5:4"},
+                                                       {"[env.A]\nA = x\"y\"" + letter, "5:9"},
+                                                       {"[env.A]\nA = '" + letter + "'" + letter, "5:8"},
+                                                       {"[env.A]\nA = \"\\" + letter + "\"", "5:7"},
+                                                       {"[env.A]\nA = \"\"\"\\ \n " + letter + "\"\"\"", "6:2"}};
+    for (const auto& [lines, place] : bad) {
+      const auto spec = parse_toml(kLeast + lines + "\n", "berth.toml");
+      ASSERT_FALSE(spec) << lines;
+      EXPECT_THAT(spec.error().message, StartsWith("berth.toml:" + place + ": a character that is not ASCII")) << lines;
+    }
+  }
+}
+
 TEST(ParseToml, RefusesNestingWithoutEnd) {
   EXPECT_FALSE(parse_toml("app = " + std::string(100'000, '['), "berth.toml"));
 }

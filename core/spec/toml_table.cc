@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "core/spec/quantities.h"
+#include "core/spec/stray_character.h"
 
 namespace berth::spec {
 namespace {
@@ -34,6 +35,7 @@ Result<void> TomlComplaints::result() const {
 
 Result<toml::table> parse_toml_text(std::string_view text, std::string_view file) {
   if (text.size() > kMostText) return fail(Errc::usage, fmt::format("{}: is longer than 1 MiB", file));
+  if (const auto stray = stray_character(text)) return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, stray->line, stray->column, kStrayCharacter));
   try {
     return toml::parse(text, file);
   } catch (const toml::parse_error& error) {

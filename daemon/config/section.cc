@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "core/spec/app_spec.h"
+#include "core/spec/stray_character.h"
 #include "core/spec/toml.h"
 
 namespace berth::config {
@@ -36,6 +37,8 @@ Document::Document(Document&&) noexcept = default;
 Document::~Document() = default;
 
 Result<Document> Document::parse(std::string_view text, std::string_view name) {
+  if (const auto stray = spec::stray_character(text))
+    return fail(Errc::usage, fmt::format("{}:{}:{}: {}", name, stray->line, stray->column, spec::kStrayCharacter));
   auto parsed = toml::parse(text);
   if (!parsed) {
     const auto [line, column] = place_of(parsed.error().source());

@@ -9,6 +9,7 @@
 #include "core/bundle/hand_made_tar.h"
 #include "core/bundle/manifest.h"
 #include "core/files/files.h"
+#include "core/trust/keyring.h"
 #include "core/trust/role_document.h"
 
 #include <zstd.h>
@@ -80,12 +81,14 @@ void add_bundle(Seeds& seeds) {
 }
 
 void add_metadata(Seeds& seeds) {
-  const auto key = crypto::SigningKey::generate();
+  auto key = crypto::SigningKey::generate();
+  const trust::ListedKeys keys{.keys = {key.public_key()}};
+  const std::vector<trust::RoleSigner> signers{trust::with_own_keyid(std::move(key))};
   const auto sign = [&](json::object document) {
     trust::renew(document, trust::WallTime(std::chrono::seconds(2'000'000'000)));
-    return trust::signed_file(document, {&key});
+    return trust::signed_file(document, signers).value();
   };
-  const auto signed_by_itself = trust::root_document({{"root", key.public_key()}, {"timestamp", key.public_key()}, {"snapshot", key.public_key()}, {"targets", key.public_key()}});
+  const auto signed_by_itself = trust::root_document({{"root", keys}, {"timestamp", keys}, {"snapshot", keys}, {"targets", keys}});
   seeds.add("tuf", sign(signed_by_itself));
   json::object timestamp = trust::role_document("timestamp");
   timestamp["meta"] = json::object{{"snapshot.json", trust::listing_of("x", signed_by_itself)}};

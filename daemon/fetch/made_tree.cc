@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "core/bundle/file_type.h"
 #include "core/files/files.h"
 
 namespace berth::fetch {
@@ -18,24 +19,8 @@ namespace {
 
 using bundle::Entry;
 using bundle::EntryType;
-
-const char* kind_of(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR: return "a folder";
-    case S_IFREG: return "a file";
-    case S_IFLNK: return "a link";
-    default: return "a device, pipe or socket";
-  }
-}
-
-mode_t type_of(EntryType type) {
-  switch (type) {
-    case EntryType::directory: return S_IFDIR;
-    case EntryType::symlink: return S_IFLNK;
-    case EntryType::file: break;
-  }
-  return S_IFREG;
-}
+using bundle::kind_of;
+using bundle::type_of;
 
 std::string link_target(int folder, const std::string& name) {
   char target[PATH_MAX];

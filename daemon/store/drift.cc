@@ -15,6 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "core/bundle/file_type.h"
 #include "core/bundle/layer.h"
 #include "core/bundle/manifest.h"
 #include "core/crypto/sha256.h"
@@ -26,29 +27,13 @@ namespace {
 namespace fs = std::filesystem;
 using bundle::Entry;
 using bundle::EntryType;
+using bundle::kind_of;
+using bundle::type_of;
 
 constexpr std::size_t kMostManifest = 8u << 20;
 constexpr std::size_t kPiece = 256u << 10;
 constexpr mode_t kSealedFile = 0444, kSealedFolder = 0555;
 const std::set<std::string> kTop{"app", "config", "manifest.json", "app.index.json", "config.index.json"};
-
-const char* kind_of(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR: return "a folder";
-    case S_IFREG: return "a file";
-    case S_IFLNK: return "a link";
-    default: return "a device, pipe or socket";
-  }
-}
-
-mode_t type_of(EntryType type) {
-  switch (type) {
-    case EntryType::directory: return S_IFDIR;
-    case EntryType::symlink: return S_IFLNK;
-    case EntryType::file: break;
-  }
-  return S_IFREG;
-}
 
 /// As stage() leaves it: read-only, executable where the index says so.
 mode_t sealed_mode(const Entry& entry) { return (entry.mode & 0111) != 0 ? 0555 : 0444; }

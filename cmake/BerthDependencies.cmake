@@ -32,4 +32,3 @@ target_include_directories(dep_toml SYSTEM INTERFACE ${TOMLPLUSPLUS_INCLUDE})
 # Asio is used header-only; its separate compilation unit lives in core/io.
 add_library(dep_asio INTERFACE)
 target_link_libraries(dep_asio INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(dep_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION)

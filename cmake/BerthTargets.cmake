@@ -12,15 +12,16 @@ if(BERTH_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${berth_launcher})
 endif()
 
-# Tests are compiled without optimisation and with one precompiled header. What they test is compiled as it is shipped.
-option(BERTH_PCH "Precompile the headers that most tests include" ON)
+# Two precompiled headers, one for libraries and one for tests, take two thirds off what a source costs before its own first line.
+# Tests are compiled without optimisation; what they test is compiled as it is shipped.
+option(BERTH_PCH "Precompile the headers that most sources include" ON)
 set(berth_is_test $<BOOL:$<TARGET_PROPERTY:BERTH_IS_TEST>>)
 
 add_library(berth_flags INTERFACE)
 target_include_directories(berth_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(berth_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror
   $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>)
-target_compile_definitions(berth_flags INTERFACE _GNU_SOURCE BOOST_ASIO_NO_DEPRECATED
+target_compile_definitions(berth_flags INTERFACE _GNU_SOURCE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
   BERTH_VERSION="${PROJECT_VERSION}")
 
 if(BERTH_SANITIZE)
@@ -52,6 +53,36 @@ function(berth_unite target sources_at_once)
   endif()
 endfunction()
 
+# What most sources include. Libraries that have coroutines add Asio's, which need core_io in the program; tests add GoogleTest's. Whoever uses
+# a precompiled header is compiled with its flags, and with the definitions that it has seen.
+set(berth_common_headers
+  <algorithm> <array> <cerrno> <charconv> <chrono> <cstring> <expected> <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set>
+  <span> <stop_token> <string> <string_view> <thread> <utility> <variant> <vector> <fmt/core.h>)
+
+# berth_precompiled(TARGET library_headers|coroutine_headers|test_headers): TARGET's sources see those headers precompiled.
+function(berth_precompiled target headers)
+  if(NOT BERTH_PCH)
+    return()
+  endif()
+  if(NOT TARGET ${headers})
+    file(CONFIGURE OUTPUT ${headers}.cc CONTENT "// Compiled for its precompiled header.\n")
+    add_library(${headers} OBJECT "${CMAKE_CURRENT_BINARY_DIR}/${headers}.cc")
+    target_link_libraries(${headers} PRIVATE berth_flags dep_asio fmt::fmt)
+    target_precompile_headers(${headers} PRIVATE ${berth_common_headers})
+    if(headers STREQUAL "coroutine_headers")
+      target_precompile_headers(${headers} PRIVATE <boost/asio/awaitable.hpp>)
+    elseif(headers STREQUAL "test_headers")
+      set_target_properties(${headers} PROPERTIES BERTH_IS_TEST ON POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${headers} PRIVATE -fPIE)
+      target_link_libraries(${headers} PRIVATE GTest::gmock)
+      target_precompile_headers(${headers} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${headers})
+  target_link_libraries(${target} PRIVATE fmt::fmt)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)  # for ccache
+endfunction()
+
 # berth_library(NAME SOURCES a.cc … [USES lib …] [PRIVATE lib …])
 #   USES are seen by whoever includes this library's headers; PRIVATE ones only by its sources.
 function(berth_library name)
@@ -59,21 +90,20 @@ function(berth_library name)
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC berth_flags ${arg_USES} PRIVATE ${arg_PRIVATE})
   berth_unite(${name} 6)
+  if("core_io" IN_LIST arg_USES OR "core_io" IN_LIST arg_PRIVATE OR "dep_asio" IN_LIST arg_USES)
+    berth_precompiled(${name} coroutine_headers)
+  else()
+    berth_precompiled(${name} library_headers)
+  endif()
 endfunction()
 
-# The headers of nearly every test. Whoever uses what was precompiled has to be compiled with the same flags and fmt's definitions.
-function(berth_test_headers)
-  if(TARGET test_headers)
-    return()
-  endif()
-  file(CONFIGURE OUTPUT test_headers.cc CONTENT "// Compiled for its precompiled header.\n")
-  add_library(test_headers OBJECT "${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc")
-  set_target_properties(test_headers PROPERTIES BERTH_IS_TEST ON POSITION_INDEPENDENT_CODE OFF)
-  target_compile_options(test_headers PRIVATE -fPIE)
-  target_link_libraries(test_headers PRIVATE berth_flags fmt::fmt GTest::gmock)
-  target_precompile_headers(test_headers PRIVATE
-    <algorithm> <array> <chrono> <expected> <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set> <span> <stop_token>
-    <string> <string_view> <thread> <utility> <variant> <vector> <fmt/core.h> <gmock/gmock.h> <gtest/gtest.h>)
+# berth_test_program(NAME SOURCES a.cc … [USES lib …]): a program that only tests use.
+function(berth_test_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE berth_flags ${arg_USES} GTest::gmock)
+  set_target_properties(${name} PROPERTIES BERTH_IS_TEST ON)
+  berth_precompiled(${name} test_headers)
 endfunction()
 
 # berth_tests(LIBRARY SOURCES a_test.cc … [USES lib …]): one test program for the folder, `<library>_test`.
@@ -82,15 +112,8 @@ function(berth_tests library)
     return()
   endif()
   cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
-  add_executable(${library}_test ${arg_SOURCES})
-  target_link_libraries(${library}_test PRIVATE ${library} ${arg_USES} fmt::fmt GTest::gmock GTest::gtest_main)
-  set_target_properties(${library}_test PROPERTIES BERTH_IS_TEST ON)
+  berth_test_program(${library}_test SOURCES ${arg_SOURCES} USES ${library} ${arg_USES} GTest::gtest_main)
   berth_unite(${library}_test 4)
-  if(BERTH_PCH)
-    berth_test_headers()
-    target_precompile_headers(${library}_test REUSE_FROM test_headers)
-    target_compile_options(${library}_test PRIVATE -fpch-preprocess)  # for ccache
-  endif()
   set(properties TIMEOUT 120)
   if(BERTH_SANITIZE STREQUAL "thread")
     list(APPEND properties ENVIRONMENT TSAN_OPTIONS=die_after_fork=0)  # for tests that fork a berthd to kill it

@@ -103,6 +103,26 @@ TEST(StatusText, OfTheNodeTellsWhatKeepsReleasesAway) {
   EXPECT_THAT(node, HasSubstr("not enforced"));
 }
 
+constexpr const char* kFollowing = R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "ready": true, "limits_enforced": true,
+  "follows": [{"app": "api", "channel": "stable", "wanted": "", "failing_since": "2026-11-24T08:59:00Z", "last_error": "connection refused"},
+              {"app": "web", "channel": "stable"}],
+  "apps": [
+   {"app": "calm", "active": "v3", "health": "healthy", "follow": {"channel": "stable", "wanted": "v3", "last_success": "2026-11-24T08:59:48Z", "note": "x"}},
+   {"app": "web", "active": "v2", "health": "healthy", "follow": {"channel": "stable", "wanted": "v3", "note": "it is held by hand"}},
+   {"app": "zoo", "active": "v2", "health": "healthy", "follow": {"channel": "", "wanted": "v2", "failing_since": "2026-11-24T08:55:00Z", "last_error": "timeout"}}]})";
+
+TEST(StatusText, ShowsWhatIsWantedWhereItIsNotActive) {
+  const auto status = json::parse(kFollowing).value();
+  const std::string node = node_text(status, {.now = kNow}), apps = apps_text(status, {.now = kNow});
+  EXPECT_THAT(node, HasSubstr("api, not on this node yet, follows stable; cannot be asked for 1m: connection refused"));
+  EXPECT_THAT(node, Not(HasSubstr("web")));
+  EXPECT_THAT(apps, HasSubstr("follows stable, which wants v3: it is held by hand"));
+  EXPECT_THAT(apps, HasSubstr("follows one release at v2; cannot be asked for 5m: timeout"));
+  EXPECT_THAT(apps, Not(HasSubstr("follows stable at"))) << "what is as it should be needs no note";
+  EXPECT_THAT(app_text(status.at("apps").at(0), {.now = kNow}), HasSubstr("follows stable at v3; asked 12s ago"));
+  EXPECT_THAT(app_text(status.at("apps").at(1), {.now = kNow}), HasSubstr("which wants v3: it is held"));
+}
+
 TEST(StatusText, OfAnAppTellsWhyAnInstanceIsNotReady) {
   const auto status = json::parse(kStatus).value();
   const std::string app = app_text(status.at("apps").at(1), {.now = kNow});

@@ -14,7 +14,7 @@ Verb resume_verb() {
   auto o = std::make_shared<Options>();
   return {
       .name = "resume",
-      .summary = "Let channels and retries act again on an app that was reverted by hand",
+      .summary = "Let channels and retries act again, at once, on an app that was reverted by hand",
       .examples = {"berth resume web"},
       .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},

@@ -44,6 +44,21 @@ std::string ready_text(const value& app) {
   return fmt::format("{}/{}", ready, wanted);
 }
 
+/// What it follows and how that goes; empty where it follows nothing. `always`: also where there is nothing to do about it.
+std::string follow_text(const value& follow, const std::string& active, const StatusView& view, bool always) {
+  const std::string channel = text_of(follow, "channel"), wanted = text_of(follow, "wanted"), since = text_of(follow, "failing_since");
+  const bool there = !wanted.empty() && wanted == active;
+  if (!always && there && since.empty()) return {};
+  std::string text = channel.empty() ? "follows one release" : "follows " + channel;
+  if (!wanted.empty()) text += fmt::format("{} {}", there ? " at" : ", which wants", wanted);
+  if (const std::string note = text_of(follow, "note"); !there && !note.empty()) text += ": " + note;
+  if (!since.empty())
+    text += fmt::format("; cannot be asked for {}: {}", since_text(since, view.now), text_of(follow, "last_error"));
+  else if (const std::string age = since_text(text_of(follow, "last_success"), view.now); always && !age.empty())
+    text += fmt::format("; asked {} ago", age);
+  return text;
+}
+
 /// What a person should know of the app beside its health, on a line.
 std::string note_of(const value& app, const StatusView& view) {
   std::vector<std::string> notes;
@@ -55,6 +70,10 @@ std::string note_of(const value& app, const StatusView& view) {
     notes.push_back(text);
   }
   if (const std::string held = text_of(app, "held"); !held.empty()) notes.push_back("held: " + held);
+  const auto* follow = member(app, "follow");
+  const auto* under_way = member(app, "deployment");
+  if (follow != nullptr && follow->is_object() && (under_way == nullptr || !under_way->is_object()))
+    if (const std::string text = follow_text(*follow, text_of(app, "active"), view, false); !text.empty()) notes.push_back(text);
   for (const auto& slot : list_of(app, "drifted"))
     notes.push_back(fmt::format("{} is not as it was sealed ({} paths; {})", text_of(slot, "release"), number_of(slot, "paths"), text_of(slot, "first")));
   for (const auto& instance : list_of(app, "instances"))
@@ -99,6 +118,18 @@ std::string instances_text(const value& app, const StatusView& view) {
   return table.render(view.colour, view.width);
 }
 
+/// What is followed by apps that are not here yet.
+std::string awaited_text(const value& status, const StatusView& view) {
+  std::string text;
+  for (const auto& follow : list_of(status, "follows")) {
+    const std::string name = text_of(follow, "app");
+    const auto& apps = list_of(status, "apps");
+    if (std::ranges::any_of(apps, [&](const value& app) { return text_of(app, "app") == name; })) continue;
+    text += tinted(printable(fmt::format("{}, not on this node yet, {}", name, follow_text(follow, "", view, true))), Tint::warning, view.colour) + "\n";
+  }
+  return text;
+}
+
 std::string repository_text(const value& status, const StatusView& view) {
   const auto* repository = member(status, "repository");
   if (repository == nullptr || !repository->is_object()) return {};
@@ -124,7 +155,7 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += repository_text(status, view);
+  text += repository_text(status, view) + awaited_text(status, view);
   if (const auto* disk = member(status, "disk"); disk != nullptr && number_of(*disk, "free_bytes") < number_of(*disk, "reserve_bytes"))
     text += tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc",
                                bytes_text(static_cast<std::uint64_t>(number_of(*disk, "free_bytes"))),
@@ -157,6 +188,8 @@ std::string app_text(const value& app, const StatusView& view) {
   if (const std::string previous = text_of(app, "previous"); !previous.empty()) text += ", before it " + previous;
   text += "\n";
   if (const std::string note = note_of(app, view); !note.empty()) text += tinted(printable(note), Tint::warning, view.colour) + "\n";
+  if (const auto* follow = member(app, "follow"); follow != nullptr && follow->is_object())
+    if (follow_text(*follow, active, view, false).empty()) text += printable(follow_text(*follow, active, view, true)) + "\n";
   for (const auto& rejected : list_of(app, "rejected"))
     text += printable(fmt::format("rejected: {} {} ago: {}", text_of(rejected, "release"), since_text(text_of(rejected, "at"), view.now),
                                   text_of(rejected, "reason"))) + "\n";

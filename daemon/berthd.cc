@@ -69,6 +69,13 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   return options;
 }
 
+/// Without a repository nothing is followed, as berthd.toml is read.
+follow::Source source_of(fetch::Repository* repository) {
+  if (repository == nullptr) return {};
+  return {.poll = [repository](fetch::Followed& followed, std::stop_token stop) { return repository->follow(followed, std::move(stop)); },
+          .remembered = [repository](const fetch::Followed& followed) { return repository->remembered(followed); }};
+}
+
 }  // namespace
 
 /// How this machine lets berthd work.
@@ -109,8 +116,10 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                   {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root}),
       router_(loop_.executor(), work_, config_.run),
       deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), deployer_options(config_, how.programs)),
+      follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); }},
+                config_.follow, config_.environment),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
-      node_({loop_, looks_, *store_, deployer_, repository_.get()}, config_, how.limits_enforced(), operators_),
+      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_}, config_, how.limits_enforced(), operators_),
       api_(deployer_, node_),
       control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
       network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }) {}
@@ -158,6 +167,8 @@ awaitable<void> Berthd::start() {
     co_return;
   }
   node_.now_ready();
+  deployer_.on_settled([this](const std::string& app) { follower_.wake(app); });
+  follower_.start();
   loop_.spawn("routes", watch_routes());
   const auto apps = co_await deployer_.status();
   const std::string text = summary(apps ? *apps : std::vector<deploy::AppStatus>());
@@ -220,6 +231,7 @@ awaitable<void> Berthd::watch_routes() {
 void Berthd::end(Exit exit) {
   exit_ = exit;
   manager_.stopping();
+  follower_.stop();
   deployer_.stop();
   loop_.stop();
 }

@@ -12,6 +12,7 @@
 #include "daemon/config/config.h"
 #include "daemon/deploy/deployer.h"
 #include "daemon/fetch/fetch.h"
+#include "daemon/follow/follower.h"
 #include "daemon/host/programs.h"
 #include "daemon/host/service_manager.h"
 #include "daemon/live_node.h"
@@ -65,6 +66,7 @@ class Berthd {
   supervise::Supervisor supervisor_;
   route::Router router_;
   deploy::Deployer deployer_;
+  follow::Follower follower_;
   std::optional<gid_t> operators_;
   LiveNode node_;
   api::Api api_;

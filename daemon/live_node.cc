@@ -45,6 +45,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   auto seen = co_await parts_.pool.run(look);
   node.disk_free = seen.first;
   node.trust = std::move(seen.second);
+  node.follows = parts_.follower.statuses();
   co_return node;
 }
 

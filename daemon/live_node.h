@@ -9,6 +9,7 @@
 #include "daemon/api/api.h"
 #include "daemon/config/config.h"
 #include "daemon/fetch/fetch.h"
+#include "daemon/follow/follower.h"
 #include "daemon/loop_lag.h"
 #include "daemon/store/store.h"
 
@@ -25,6 +26,7 @@ class LiveNode : public api::Node {
     store::Store& store;
     deploy::Operations& operations;
     fetch::Repository* repository = nullptr;  ///< or none
+    follow::Follower& follower;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
 

@@ -10,6 +10,8 @@
 namespace berth::io {
 namespace {
 
+constexpr std::size_t kLongestEtag = 256;  ///< it is sent back as it came
+
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -51,6 +53,8 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
 }
 
 Result<void> Download::begin(int status, const Headers& headers) {
+  etag_ = header(headers, "etag").value_or("");
+  if (etag_.size() > kLongestEtag) etag_.clear();
   switch (status) {
     case 200: return begin_whole(headers);
     case 206: return begin_part(headers);
@@ -62,6 +66,10 @@ Result<void> Download::begin(int status, const Headers& headers) {
       elsewhere_ = header(headers, "location");
       if (elsewhere_) return {};
       return fail(Errc::protocol, fmt::format("{} {} without saying where to", status, reason_phrase(status)));
+    case 304:
+      unchanged_ = conditional_;
+      if (unchanged_) return {};
+      return fail(Errc::unreachable, "304 Not Modified, and it was asked for in any case");
     case 403:
     case 404: return fail(Errc::not_found, fmt::format("{} {}", status, reason_phrase(status)));
     case 416: return judge_range_refused(headers);

@@ -4,6 +4,7 @@
 
 #include "core/io/download.h"
 #include "core/io/http.h"
+#include "core/io/http_if_changed.h"
 #include "core/io/http_reader.h"
 #include "core/io/http_text.h"
 #include "core/io/line.h"
@@ -17,12 +18,28 @@ namespace {
 
 constexpr int kMostRedirects = 5;
 
-Result<std::string> request_for(const Url& url, const FetchOptions& options, const std::optional<Proxy>& proxy, bool may_know_us) {
+/// What is wanted, wherever it is found to be.
+struct Wish {
+  const FetchOptions& options;
+  std::string unless = {};   ///< the ETag of what is here already; empty: nothing is
+  bool conditional = false;  ///< 304 is an answer
+};
+
+/// How one request ended.
+struct Reply {
+  std::optional<std::string> elsewhere;  ///< the place to ask instead
+  bool unchanged = false;
+  std::string etag;
+};
+
+Result<std::string> request_for(const Url& url, const Wish& wish, const std::optional<Proxy>& proxy, bool may_know_us) {
+  const FetchOptions& options = wish.options;
   HttpRequest request;
   const bool asks_proxy = proxy && !url.https;
   request.target = asks_proxy ? url.text() : url.target;
   request.headers = {{"host", url.authority()}, {"accept", "*/*"}, {"accept-encoding", "identity"}};
   if (!options.user_agent.empty()) request.headers["user-agent"] = options.user_agent;
+  if (!wish.unless.empty()) request.headers["if-none-match"] = wish.unless;
   if (options.from > 0) request.headers["range"] = fmt::format("bytes={}-", options.from);
   if (may_know_us && !options.authorization.empty()) request.headers["authorization"] = options.authorization;
   if (asks_proxy && !proxy->authorization.empty()) request.headers["proxy-authorization"] = proxy->authorization;
@@ -68,23 +85,22 @@ Result<void> read_answer(Line& line, Download& download) {
   return {};
 }
 
-/// Asks once. Gives the place to ask instead, if there is one.
-Result<std::optional<std::string>> fetch_once(const Url& url, const FetchOptions& options, bool may_know_us,
-                                              const std::function<Result<void>(std::string_view)>& sink, Patience& patience) {
+/// Asks once.
+Result<Reply> fetch_once(const Url& url, const Wish& wish, bool may_know_us, const std::function<Result<void>(std::string_view)>& sink, Patience& patience) {
+  const FetchOptions& options = wish.options;
   BERTH_TRY(const auto proxy, proxy_for(url, options.proxy));
-  BERTH_TRY(const std::string request, request_for(url, options, proxy, may_know_us));
+  BERTH_TRY(const std::string request, request_for(url, wish, proxy, may_know_us));
   BERTH_TRY(const auto line, open_line(url, proxy, options.tls, patience));
   BERTH_CHECK(line->write(request));
-  Download download(options.from, options.most, sink);
+  Download download(options.from, options.most, sink, wish.conditional);
   BERTH_CHECK(read_answer(*line, download));
   BERTH_CHECK(download.end());
-  return download.elsewhere();
+  return Reply{.elsewhere = download.elsewhere(), .unchanged = download.unchanged(), .etag = download.etag()};
 }
 
-}  // namespace
-
-Result<void> http_fetch(const std::string& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
-                        std::stop_token stop) {
+/// Asks, and follows where it is sent.
+Result<Reply> fetch_wherever(const std::string& url, const Wish& wish, const std::function<Result<void>(std::string_view)>& sink, std::stop_token stop) {
+  const FetchOptions& options = wish.options;
   BERTH_TRY(const Url first, parse_url(url));
   BERTH_CHECK(check_may_be_told(first, options));
   Url place = first;
@@ -100,17 +116,37 @@ Result<void> http_fetch(const std::string& url, const FetchOptions& options, con
   bool may_know_us = true;  // nobody else decides what is asked for in our name
   for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
     may_know_us = may_know_us && is_same_place(place, first);
-    auto elsewhere = fetch_once(place, options, may_know_us, watched, patience);
-    if (!elsewhere && sink_failed) return std::unexpected(std::move(elsewhere.error()));
-    if (!elsewhere) return pass(std::move(elsewhere.error()), place.text());
-    if (!*elsewhere) return {};
-    const auto next = resolve(place, **elsewhere);
+    auto reply = fetch_once(place, wish, may_know_us, watched, patience);
+    if (!reply && sink_failed) return std::unexpected(std::move(reply.error()));
+    if (!reply) return pass(std::move(reply.error()), place.text());
+    if (!reply->elsewhere) return reply;
+    const auto next = resolve(place, *reply->elsewhere);
     if (!next) return fail(Errc::protocol, fmt::format("{}: redirects to a place berth does not go to: {}", place.text(), next.error().message));
     if (place.https && !next->https)
       return fail(Errc::protocol, fmt::format("{}: redirects from https to plain http ({}), which is refused", place.text(), next->text()));
     place = *next;
   }
   return fail(Errc::protocol, fmt::format("{}: more than {} redirects", url, kMostRedirects));
+}
+
+}  // namespace
+
+Result<void> http_fetch(const std::string& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
+                        std::stop_token stop) {
+  BERTH_CHECK(fetch_wherever(url, {.options = options}, sink, std::move(stop)));
+  return {};
+}
+
+Result<IfChanged> http_get_if_changed(const std::string& url, const FetchOptions& options, const std::string& etag, std::stop_token stop) {
+  FetchOptions whole = options;
+  whole.from = 0;
+  std::string body;
+  const std::function<Result<void>(std::string_view)> take = [&](std::string_view piece) -> Result<void> {
+    body += piece;
+    return {};
+  };
+  BERTH_TRY(Reply reply, fetch_wherever(url, {.options = whole, .unless = etag, .conditional = !etag.empty()}, take, std::move(stop)));
+  return IfChanged{.unchanged = reply.unchanged, .etag = std::move(reply.etag), .body = std::move(body)};
 }
 
 }  // namespace berth::io

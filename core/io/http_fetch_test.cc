@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/io/http.h"
+#include "core/io/http_if_changed.h"
 #include "core/io/raw_peer.h"
 #include "core/io/readiness.h"
 
@@ -68,6 +69,42 @@ TEST(HttpFetch, GetsAFile) {
   EXPECT_NE(pages.asked[0].find(fmt::format("\r\nhost: 127.0.0.1:{}\r\n", pages.peer.port())), std::string::npos);
   EXPECT_NE(pages.asked[0].find("\r\nuser-agent: berth test\r\n"), std::string::npos);
   EXPECT_EQ(pages.asked[0].find("\r\nrange:"), std::string::npos);
+}
+
+TEST(IfChanged, AsksForWhatIsNotTheOneOfItsEtag) {
+  Pages pages(Site{{"/stamp", "HTTP/1.1 200 OK\r\nETag: \"two\"\r\nContent-Length: 5\r\n\r\nhello"}});
+  const auto changed = http_get_if_changed(url_of(pages.peer, "/stamp"), {.most = 5}, "\"one\"");
+  ASSERT_TRUE(changed) << changed.error().message;
+  EXPECT_FALSE(changed->unchanged);
+  EXPECT_EQ(changed->body, "hello");
+  EXPECT_EQ(changed->etag, "\"two\"");
+  EXPECT_NE(pages.asked[0].find("\r\nif-none-match: \"one\"\r\n"), std::string::npos);
+
+  EXPECT_TRUE(http_get_if_changed(url_of(pages.peer, "/stamp"), {.most = 5}, ""));
+  EXPECT_EQ(pages.asked[1].find("if-none-match"), std::string::npos);
+  EXPECT_EQ(http_get_if_changed(url_of(pages.peer, "/stamp"), {.most = 4}, "").error().code, Errc::protocol);
+  EXPECT_EQ(http_get_if_changed(url_of(pages.peer, "/none"), {.most = 5}, "\"one\"").error().code, Errc::not_found);
+}
+
+TEST(IfChanged, IsToldSoWithoutABody) {
+  Pages pages(Site{{"/stamp", "HTTP/1.1 304 Not Modified\r\nETag: \"one\"\r\nContent-Length: 5\r\n\r\n"}, {"/moved", redirect_to("/stamp")}});
+  for (const char* path : {"/stamp", "/moved"}) {
+    const auto same = http_get_if_changed(url_of(pages.peer, path), {.most = 5}, "\"one\"");
+    ASSERT_TRUE(same) << same.error().message;
+    EXPECT_TRUE(same->unchanged);
+    EXPECT_EQ(same->body, "");
+  }
+  // Whoever was not asked so has nothing to say so about.
+  EXPECT_EQ(http_get_if_changed(url_of(pages.peer, "/stamp"), {.most = 5}, "").error().code, Errc::unreachable);
+  EXPECT_EQ(fetch(url_of(pages.peer, "/stamp")).code(), Errc::unreachable);
+}
+
+TEST(IfChanged, AnEtagThatIsTooLongIsNone) {
+  const std::string etag = "\"" + std::string(300, 'e') + "\"";
+  const RawPeer peer(RawPeer::answer("HTTP/1.1 200 OK\r\nETag: " + etag + "\r\nContent-Length: 5\r\n\r\nhello"));
+  const auto got = http_get_if_changed(url_of(peer), {.most = 5}, "");
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->etag, "");
 }
 
 TEST(HttpFetch, GetsAFileOverIpv6AndByName) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/utf8.h"
 #include "daemon/api/to_json.h"
 
@@ -70,7 +72,23 @@ object release_json(const deploy::ReleaseStatus& release) {
 
 }  // namespace
 
-object to_json(const deploy::AppStatus& app) {
+object to_json(const follow::Status& follow) {
+  return {{"app", follow.app},
+          {"channel", follow.channel},
+          {"wanted", follow.wanted},
+          {"serial", follow.serial},
+          {"interval_ms", follow.interval.count()},
+          {"last_poll", follow.last_poll},
+          {"last_success", follow.last_success},
+          {"failing_since", follow.failing_since},
+          {"last_error", as_utf8(follow.last_error)},
+          {"note", as_utf8(follow.note)},
+          {"polls", follow.polls},
+          {"failures", follow.failures}};
+}
+
+object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows) {
+  const auto follow = std::ranges::find(follows, app.row.app, &follow::Status::app);
   array rejected, drifted, processes, instances;
   for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
   for (const auto& slot : app.slots)
@@ -88,6 +106,7 @@ object to_json(const deploy::AppStatus& app) {
           {"health", app.health},
           {"problem", as_utf8(app.problem)},
           {"deployment", app.deployment ? value(to_json(*app.deployment)) : value(nullptr)},
+          {"follow", follow == follows.end() ? value(nullptr) : value(to_json(*follow))},
           {"rejected", std::move(rejected)},
           {"drifted", std::move(drifted)},
           {"processes", std::move(processes)},

@@ -90,7 +90,8 @@ awaitable<Answer> get_app(Call call) {
   if (const auto known = query.done(); !known) co_return pass(known.error());
   const auto app = co_await call.operations.status(call.app());
   if (!app) co_return pass(app.error());
-  co_return reply(200, to_json(*app));
+  const auto node = co_await call.node.status();
+  co_return reply(200, to_json(*app, node.follows));
 }
 
 awaitable<Answer> resume_app(Call call) {

@@ -62,7 +62,7 @@ deploy::AppStatus web() {
 }
 
 constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1", "held": "", "stopped": false, "since": "s", "strategy": "blue-green",
-   "health": "healthy", "problem": "", "deployment": null,
+   "health": "healthy", "problem": "", "deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
    "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080, "routing": "port"}],
@@ -70,13 +70,26 @@ constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1",
                   "ready": true, "serving": true, "not_ready": "", "restarts": 1, "started_at": "t", "port": 20001, "crash_loop": false,
                   "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}]})";
 
-TEST(ApiJson, AnAppIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(web())), said(kWeb)); }
+TEST(ApiJson, AnAppIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(web(), {})), said(kWeb)); }
+
+TEST(ApiJson, WhatAnAppFollowsIsAsDocumented) {
+  const follow::Status stable{.app = "web", .channel = "stable", .interval = std::chrono::minutes(1), .wanted = "v3", .serial = 7, .last_poll = "p",
+                              .last_success = "s", .failing_since = "f", .last_error = "gone \xff", .note = "it is held", .polls = 9, .failures = 2};
+  const auto expected = said(R"json({"app": "web", "channel": "stable", "wanted": "v3", "serial": 7, "interval_ms": 60000, "last_poll": "p",
+    "last_success": "s", "failing_since": "f", "last_error": "gone )json" "\xEF\xBF\xBD" R"json(", "note": "it is held", "polls": 9, "failures": 2})json");
+  EXPECT_EQ(boost::json::value(to_json(stable)), expected);
+  EXPECT_EQ(to_json(web(), {{.app = "api"}, stable}).at("follow"), expected);
+  EXPECT_TRUE(to_json(web(), {{.app = "api"}}).at("follow").is_null());
+  const metrics::NodeStatus node{.node = "edge-1", .follows = {stable}};
+  EXPECT_EQ(to_json(node, {}).at("follows").as_array().at(0), expected);
+  EXPECT_EQ(to_json(node, {web()}).at("apps").as_array()[0].at("follow"), expected);
+}
 
 TEST(ApiJson, AnInstanceThatNeverEndedHasNoLastExitAndADeploymentIsShownWhole) {
   auto app = web();
   app.instances[0].status.last_exit.reset();
   app.deployment = baking();
-  const auto json = to_json(app);
+  const auto json = to_json(app, {});
   EXPECT_TRUE(json.at("instances").as_array()[0].as_object().at("last_exit").is_null());
   EXPECT_EQ(json.at("deployment"), said(kBaking));
 }
@@ -93,7 +106,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
-    "apps": [)") + kWeb + "]}"));
+    "follows": [], "apps": [)") + kWeb + "]}"));
 }
 
 TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {

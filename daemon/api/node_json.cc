@@ -29,8 +29,9 @@ object repository_json(const metrics::NodeStatus& node) {
 }  // namespace
 
 object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
-  array list;
-  for (const auto& app : apps) list.push_back(to_json(app));
+  array list, follows;
+  for (const auto& app : apps) list.push_back(to_json(app, node.follows));
+  for (const auto& one : node.follows) follows.push_back(to_json(one));
   return {{"node", node.node},
           {"environment", node.environment},
           {"version", node.version},
@@ -40,6 +41,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
           {"limits_enforced", node.limits_enforced},
           {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
+          {"follows", std::move(follows)},
           {"apps", std::move(list)}};
 }
 

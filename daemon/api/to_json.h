@@ -9,7 +9,9 @@ namespace berth::api {
 
 /// What `docs/api.md` shows of each. Text that came from apps and is no UTF-8 has U+FFFD in place of what is wrong with it.
 boost::json::object to_json(const deploy::DeploymentStatus& deployment);
-boost::json::object to_json(const deploy::AppStatus& app);
+boost::json::object to_json(const follow::Status& follow);
+/// With what it follows: null where there is no `[[follow]]` of it.
+boost::json::object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows);
 boost::json::object to_json(const deploy::Releases& releases);
 boost::json::object to_json(const store::Event& event);
 boost::json::object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps);

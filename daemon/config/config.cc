@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMostBytes = 1u << 20;
 constexpr std::size_t kLongestLabelValue = 256;
+constexpr std::size_t kMostFollowed = 256;  ///< apps; each is a poll of its own
 
 Result<std::string> node_name(std::string_view text) {
   if (is_node_name(text)) return std::string(text);
@@ -25,7 +26,7 @@ Result<std::string> node_name(std::string_view text) {
 
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
-  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "secrets", "log"}) section.table(table);
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "secrets", "log", "follow"}) section.table(table);
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -117,6 +118,41 @@ void read_metrics(Document& document, Config& config) {
   });
 }
 
+/// One `[[follow]]`, and whether it says a whole thing.
+void read_followed(Section& section, Follow& follow) {
+  section.read("app", follow.app, [](const std::string& text) -> Result<std::string> {
+    if (is_name(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no name of an app: a small letter, then small letters, digits and '-', 31 at most", text));
+  });
+  section.read("channel", follow.channel, [](const std::string& text) -> Result<std::string> {
+    if (is_name(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no name of a channel, such as 'stable'", text));
+  });
+  section.read("release", follow.release, [](const std::string& text) -> Result<std::string> {
+    if (is_release_id(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no release id, such as 'v42'", text));
+  });
+  section.read("interval", follow.interval, [](const std::string& text) { return parse_interval(text); });
+  if (!section.has("app")) section.complain("app", "[[follow]] has no 'app': say which one follows");
+  if (section.has("channel") && section.has("release")) section.complain("release", "channel or release: a [[follow]] has room for one of them");
+  if (!section.has("channel") && !section.has("release"))
+    section.complain(section.has("app") ? "app" : "channel", "[[follow]] has neither 'channel' nor 'release': say what is followed, such as channel = \"stable\"");
+}
+
+void read_follow(Document& document, Config& config) {
+  const std::size_t count = document.count("follow");
+  for (std::size_t i = 0; i < count; ++i) {
+    Section section = document.element("follow", i);
+    Follow follow;
+    read_followed(section, follow);
+    if (i == 0 && config.repository.url.empty()) section.complain("app", "[[follow]] needs a [repository] with a 'url' to ask");
+    if (i == kMostFollowed) section.complain("app", fmt::format("more than {} apps follow", kMostFollowed));
+    if (!follow.app.empty() && std::ranges::find(config.follow, follow.app, &Follow::app) != config.follow.end())
+      section.complain("app", fmt::format("app: '{}' follows twice; an app goes one way", follow.app));
+    config.follow.push_back(std::move(follow));
+  }
+}
+
 void read_rest(Document& document, Config& config) {
   Section api = document.section("api");
   api.read("group", config.group, [](const std::string& text) -> Result<std::string> {
@@ -156,6 +192,7 @@ Result<Config> parse(std::string_view text, std::string_view name, std::string_v
   read_repository(document, config.repository);
   read_metrics(document, config);
   read_rest(document, config);
+  read_follow(document, config);
   BERTH_CHECK(document.done());
   return config;
 }

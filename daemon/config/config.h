@@ -36,6 +36,16 @@ struct Repository {
   fs::path ca_file, certificate_file, key_file;  ///< or empty
 };
 
+/// `[[follow]]`: an app that goes where a channel of the repository points, or to one release.
+struct Follow {
+  std::string app;
+  std::string channel;  ///< or, where it is empty,
+  std::string release;  ///< the id of one
+  std::chrono::milliseconds interval = std::chrono::minutes(1);  ///< between two polls; each wait is up to a tenth shorter or longer
+
+  bool operator==(const Follow&) const = default;
+};
+
 /// What berthd.toml says. Every key is explained in `config/berthd.toml`; the values here are the defaults.
 struct Config {
   std::string node;         ///< the host's name where the file has none
@@ -47,6 +57,7 @@ struct Config {
   fs::path run = "/run/berth";
 
   Repository repository;
+  std::vector<Follow> follow;  ///< each app once
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
   std::string group = "berth";                                ///< empty: root alone

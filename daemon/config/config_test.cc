@@ -53,6 +53,13 @@ keep_releases = 0
 verify_every = "7d"
 [log]
 level = "debug"
+[[follow]]
+app = "web"
+channel = "stable"
+interval = "90s"
+[[follow]]
+app = "api"
+release = "2026-11-24.1"
 )");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->node, "node-7");
@@ -77,6 +84,8 @@ level = "debug"
   EXPECT_EQ(config->keep_releases, 0);
   EXPECT_EQ(config->verify_every, std::chrono::hours(7 * 24));
   EXPECT_EQ(config->log_level, LogLevel::debug);
+  EXPECT_EQ(config->follow, (std::vector<Follow>{{.app = "web", .channel = "stable", .interval = std::chrono::seconds(90)},
+                                                 {.app = "api", .release = "2026-11-24.1", .interval = std::chrono::minutes(1)}}));
 }
 
 TEST(Config, TheEnvironmentAloneIsEnough) {
@@ -90,6 +99,7 @@ TEST(Config, TheEnvironmentAloneIsEnough) {
   EXPECT_EQ(config->keep_releases, 3);
   EXPECT_TRUE(config->repository.url.empty());
   EXPECT_FALSE(config->repository.proxy) << "as the environment says";
+  EXPECT_TRUE(config->follow.empty());
   EXPECT_TRUE(config->secret_commands.empty()) << "a release may run nothing unless the node says so";
 }
 
@@ -111,7 +121,7 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   for (std::size_t at = 0; at < text->size();) {
     const std::size_t end = std::min(text->find('\n', at), text->size());
     std::string line = text->substr(at, end - at);
-    if (line.starts_with("# ") && line.find(" = ") != std::string::npos) line.erase(0, 2);
+    if ((line.starts_with("# ") && line.find(" = ") != std::string::npos) || line.starts_with("# [[")) line.erase(0, 2);
     all += line + "\n";
     at = end + 1;
   }
@@ -121,6 +131,7 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(whole->logs, defaults.logs);
   EXPECT_EQ(whole->run, defaults.run);
   EXPECT_FALSE(whole->repository.key_file.empty());
+  EXPECT_EQ(whole->follow, (std::vector<Follow>{{.app = "web", .channel = "stable"}})) << "with the interval that it has anyway";
 }
 
 TEST(Config, AnUnknownKeyIsNamedWithItsPlaceAndTheNearestKnownOne) {
@@ -179,6 +190,32 @@ TEST(Config, WrongValuesAreRefused) {
     EXPECT_THAT(complaint(whole), testing::Not(HasSubstr("hunter2")));
   }
   EXPECT_THAT(complaint("environment = \"Production\""), HasSubstr("no name for an environment"));
+}
+
+TEST(Config, WhatIsFollowedIsSaidWhole) {
+  const std::string head = "environment = \"qa\"\n[repository]\nurl = \"https://host\"\nroot = \"/r\"\n";
+  const std::pair<const char*, const char*> cases[] = {
+      {"[[follow]]\nchannel = \"stable\"", "berthd.toml:5:1: [[follow]] has no 'app'"},
+      {"[[follow]]\napp = \"web\"", "berthd.toml:6:7: [[follow]] has neither 'channel' nor 'release'"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\nrelease = \"v1\"", "berthd.toml:8:11: channel or release"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\n[[follow]]\napp = \"web\"\nchannel = \"canary\"", "berthd.toml:9:7: app: 'web' follows twice"},
+      {"[[follow]]\napp = \"Web\"\nchannel = \"stable\"", "no name of an app"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"Stable\"", "no name of a channel"},
+      {"[[follow]]\napp = \"web\"\nrelease = \"../v1\"", "no release id"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\ninterval = \"999ms\"", "interval: '999ms' is not from '1s' to '24h'"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\ninterval = \"25h\"", "interval: '25h' is not from '1s' to '24h'"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\ninterval = \"often\"", "interval: 'often' is no length of time"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\ninterval = 60", "'interval' is not a string"},
+      {"[[follow]]\napp = \"web\"\nchanel = \"stable\"", "unknown key 'chanel' in [[follow]] (did you mean 'channel'?)"},
+      {"[follow]\napp = \"web\"\nchannel = \"stable\"", "'follow' is a list of tables: write [[follow]]"},
+  };
+  for (const auto& [text, why] : cases) EXPECT_THAT(complaint(head + text), HasSubstr(why)) << text;
+  EXPECT_THAT(complaint("environment = \"qa\"\nfollow = [7]"), HasSubstr("list of tables"));
+  EXPECT_THAT(complaint("environment = \"qa\"\n[[follow]]\napp = \"web\"\nchannel = \"stable\""), HasSubstr("needs a [repository] with a 'url'"));
+  std::string many = head;
+  for (int i = 0; i < 256; ++i) many += "[[follow]]\napp = \"a" + std::to_string(i) + "\"\nchannel = \"stable\"\n";
+  EXPECT_EQ(complaint(many), "");
+  EXPECT_THAT(complaint(many + "[[follow]]\napp = \"b\"\nchannel = \"stable\""), HasSubstr("more than 256"));
 }
 
 TEST(Config, TheRunFolderLeavesRoomForTheNamesOfSockets) {

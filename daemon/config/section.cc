@@ -26,7 +26,8 @@ struct Document::State {
   toml::table root;
   std::multimap<Place, std::string> complaints;
 
-  const toml::table* table(const std::string& section) const {
+  const toml::table* table(const std::string& section, std::optional<std::size_t> index) const {
+    if (index) return root[section][*index].as_table();
     return section.empty() ? &root : root[section].as_table();
   }
   void complain(Place place, std::string_view what) { complaints.emplace(place, what); }
@@ -52,6 +53,17 @@ Result<Document> Document::parse(std::string_view text, std::string_view name) {
 
 Section Document::section(std::string_view name) { return Section(*state_, std::string(name)); }
 
+std::size_t Document::count(std::string_view name) {
+  if (!state_->root.contains(name)) return 0;
+  const auto node = state_->root[name];
+  const auto* list = node.as_array();
+  if (list != nullptr && std::ranges::all_of(*list, [](const toml::node& item) { return item.is_table(); })) return list->size();
+  state_->complain(place_of(node.node()->source()), fmt::format("'{0}' is a list of tables: write [[{0}]] and its keys below it, once for each", name));
+  return 0;
+}
+
+Section Document::element(std::string_view name, std::size_t index) { return Section(*state_, std::string(name), index); }
+
 Result<void> Document::done() const {
   std::string text;
   for (const auto& [place, what] : state_->complaints) {
@@ -63,32 +75,33 @@ Result<void> Document::done() const {
   return {};
 }
 
-Section::Section(Document::State& document, std::string name) : document_(document), name_(std::move(name)) {
-  if (!name_.empty() && document_.root.contains(name_) && document_.table(name_) == nullptr)
+Section::Section(Document::State& document, std::string name, std::optional<std::size_t> index)
+    : document_(document), name_(std::move(name)), index_(index) {
+  if (!index_ && !name_.empty() && document_.root.contains(name_) && document_.table(name_, {}) == nullptr)
     document_.complain(place_of(document_.root[name_].node()->source()), fmt::format("'{}' is a table: write [{}] and its keys below it", name_, name_));
 }
 
 Section::~Section() {
-  const auto* table = document_.table(name_);
+  const auto* table = document_.table(name_, index_);
   if (table == nullptr) return;
   for (const auto& [key, value] : *table) {
     if (std::ranges::find(known_, key.str()) != known_.end()) continue;
     const auto meant = spec::nearest(key.str(), known_);
     const std::string kind = name_.empty() && value.is_table() ? "table" : "key";
-    document_.complain(place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), name_.empty() ? "" : " in [" + name_ + "]",
+    document_.complain(place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), name_.empty() ? "" : index_ ? " in [[" + name_ + "]]" : " in [" + name_ + "]",
                                                            meant ? " (did you mean '" + *meant + "'?)" : ""));
   }
 }
 
 bool Section::has(std::string_view key) const {
-  const auto* table = document_.table(name_);
+  const auto* table = document_.table(name_, index_);
   return table != nullptr && table->contains(key);
 }
 
 std::string Section::string(std::string_view key, std::string otherwise) {
   known_.emplace_back(key);
   if (!has(key)) return otherwise;
-  const auto value = (*document_.table(name_))[key];
+  const auto value = (*document_.table(name_, index_))[key];
   if (const auto* text = value.as_string()) return text->get();
   complain(key, fmt::format("'{}' is not a string: put it into quotes", key));
   return otherwise;
@@ -97,7 +110,7 @@ std::string Section::string(std::string_view key, std::string otherwise) {
 std::int64_t Section::integer(std::string_view key, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest) {
   known_.emplace_back(key);
   if (!has(key)) return otherwise;
-  const auto* number = (*document_.table(name_))[key].as_integer();
+  const auto* number = (*document_.table(name_, index_))[key].as_integer();
   if (number != nullptr && number->get() >= lowest && number->get() <= highest) return number->get();
   complain(key, fmt::format("'{}' is not a whole number from {} to {}", key, lowest, highest));
   return otherwise;
@@ -107,7 +120,7 @@ std::vector<std::string> Section::strings(std::string_view key) {
   known_.emplace_back(key);
   std::vector<std::string> texts;
   if (!has(key)) return texts;
-  const auto* list = (*document_.table(name_))[key].as_array();
+  const auto* list = (*document_.table(name_, index_))[key].as_array();
   if (list == nullptr) {
     complain(key, fmt::format("'{0}' is not a list: write {0} = [\"…\"]", key));
     return texts;
@@ -123,14 +136,16 @@ void Section::table(std::string_view key) { known_.emplace_back(key); }
 
 std::vector<std::string> Section::other_keys() {
   std::vector<std::string> keys;
-  if (const auto* table = document_.table(name_))
+  if (const auto* table = document_.table(name_, index_))
     for (const auto& [key, value] : *table)
       if (std::ranges::find(known_, key.str()) == known_.end()) keys.emplace_back(key.str());
   return keys;
 }
 
 void Section::complain(std::string_view key, std::string_view what) {
-  const Place place = has(key) ? place_of((*document_.table(name_))[key].node()->source()) : Place{0, 0};
+  Place place{0, 0};
+  if (has(key)) place = place_of((*document_.table(name_, index_))[key].node()->source());
+  else if (index_) place = place_of(document_.table(name_, index_)->source());
   document_.complain(place, what);
 }
 

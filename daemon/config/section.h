@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,11 @@ class Document {
   /// The table `[name]`; the one at the top where it is empty. An absent table reads as an empty one.
   class Section section(std::string_view name);
 
+  /// How many tables `[[name]]` there are. What is something else is complained about.
+  std::size_t count(std::string_view name);
+  /// One of them, from 0.
+  class Section element(std::string_view name, std::size_t index);
+
   /// Whether all was right; each complaint is a line, in the order of the file.
   Result<void> done() const;
 
@@ -34,7 +40,7 @@ class Document {
 /// One table of a Document. It ends (and complains about unknown keys) with its scope.
 class Section {
  public:
-  Section(Document::State& document, std::string name);
+  Section(Document::State& document, std::string name, std::optional<std::size_t> index = {});
   ~Section();
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
@@ -50,7 +56,7 @@ class Section {
   /// The other keys, all of which are then known: for tables whose keys are the user's.
   std::vector<std::string> other_keys();
 
-  /// Complains about the value of `key`, or, where it is absent, about the whole file.
+  /// Complains about the value of `key`, or, where it is absent, about the whole file, or about the one of `[[name]]` that this is.
   void complain(std::string_view key, std::string_view what);
 
   /// Puts what `read_value` makes of a string into `into`, when there is one; its failure becomes a complaint.
@@ -72,6 +78,7 @@ class Section {
 
   Document::State& document_;
   std::string name_;
+  std::optional<std::size_t> index_;  ///< within `[[name]]`
   std::vector<std::string> known_;
 };
 

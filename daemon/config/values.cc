@@ -83,6 +83,12 @@ Result<std::chrono::milliseconds> parse_period(std::string_view text) {
   return fail(Errc::usage, fmt::format("'{}' is not from '1s' to '365d'", text));
 }
 
+Result<std::chrono::milliseconds> parse_interval(std::string_view text) {
+  BERTH_TRY(const auto interval, logs::parse_span(text));
+  if (interval >= std::chrono::seconds(1) && interval <= std::chrono::hours(24)) return interval;
+  return fail(Errc::usage, fmt::format("'{}' is not from '1s' to '24h'", text));
+}
+
 Result<std::filesystem::path> parse_path(std::string_view text, std::size_t longest) {
   const std::filesystem::path path(without_trailing_slashes(text));
   if (text.find('\0') != std::string_view::npos) return fail(Errc::usage, "the path has a NUL in it");

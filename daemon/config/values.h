@@ -23,6 +23,9 @@ Result<std::uint64_t> parse_size(std::string_view text);
 /// "90s", "10m", "24h", "7d", "1h30m": a second at least, a year at most.
 Result<std::chrono::milliseconds> parse_period(std::string_view text);
 
+/// The same for what is done again and again over the network: from a second to a day.
+Result<std::chrono::milliseconds> parse_interval(std::string_view text);
+
 /// An absolute path without `.` and `..`; a trailing slash is taken off. At most `longest` bytes.
 Result<std::filesystem::path> parse_path(std::string_view text, std::size_t longest = 4000);
 

@@ -163,8 +163,10 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   spdlog::info("{}@{}: {}{}{}", run->row.app, run->row.release, run->row.state, run->row.reason.empty() ? "" : ": ", run->row.reason);
   for (const Effect effect : transition->effects)
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
-  if (is_terminal(run->position.state)) ++ended_[{app->name(), run->row.state}];
   run->changed.notify();
+  if (!is_terminal(run->position.state)) co_return;
+  ++ended_[{app->name(), run->row.state}];
+  settled_(app->name());
 }
 
 /// The database learns where the deployment is; a decision is in the same transaction.

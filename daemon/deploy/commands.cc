@@ -47,7 +47,9 @@ awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
   if (!app) co_return std::unexpected(app.error());
   const auto release = [this, name, asked] { return store_.set_held(name, "", operator_event("resume", name, asked)); };
   auto released = co_await pool_.run(release);
-  if (released) (*app)->row.held.clear();
+  if (!released) co_return released;
+  (*app)->row.held.clear();
+  settled_(name);
   co_return released;
 }
 
@@ -127,6 +129,7 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   if (!claimed) co_return claimed;
   auto up = co_await start_release(app, active);
   static_cast<void>(co_await route(app));
+  settled_(app->name());
   co_return up;
 }
 
@@ -214,6 +217,7 @@ awaitable<Result<void>> Engine::pin(std::string name, std::string release, bool 
     return store_.set_pinned(name, release, pinned, operator_event(pinned ? "pin" : "unpin", name, asked, data));
   };
   auto written = co_await pool_.run(write);
+  if (written && !pinned) settled_(name);
   co_return written;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,6 +43,9 @@ class Deployer : public Operations {
   /// Start-up: adopts what runs, starts what should, stops what should not, and finishes or undoes the deployments that a crash interrupted. Returns when
   /// what serves does; the rest goes on.
   awaitable<Result<void>> start();
+
+  /// Whom to tell that an app may go on: a deployment of it ended, or an operator resumed, started or unpinned it. On the loop; it must not throw.
+  void on_settled(std::function<void(const std::string& app)> tell);
 
   /// Lets go: deployments under way stay as they are in the database and go on at the next start.
   void stop();

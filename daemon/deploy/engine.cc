@@ -42,6 +42,7 @@ void Engine::close() {
   closed_ = true;
   ready_ = false;
   supervisor_.on_change(nullptr);
+  settled_ = [](const std::string&) {};
   looking_.request_stop();
   for (const auto* known : {&apps_, &newcomers_}) {
     for (const auto& [name, app] : *known) {

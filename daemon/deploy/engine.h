@@ -38,6 +38,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   awaitable<Result<void>> start();
   void close();
+  void on_settled(std::function<void(const std::string& app)> tell) { settled_ = std::move(tell); }
 
   // requests.cc
   awaitable<Result<DeploymentStatus>> deploy(DeployRequest request);
@@ -190,6 +191,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Visits looks_;
   std::stop_source looking_;  ///< of what reads slots
   std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
+  std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
   bool ready_ = false;
   bool closed_ = false;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -15,6 +16,7 @@
 #include "core/io/http.h"
 #include "core/result.h"
 #include "core/trust/client.h"
+#include "daemon/fetch/glance.h"
 
 namespace berth::fetch {
 
@@ -56,7 +58,27 @@ struct Resolved {
   bundle::BuildRef build;       ///< for this platform
 };
 
-/// The node's way to its repository. Blocking: for pool threads; calls are made one after the other.
+/// What a followed channel, or a followed release, comes to.
+struct Wanted {
+  std::string release;
+  std::int64_t serial = 0;  ///< the channel's; 0 where one release is followed
+
+  bool operator==(const Wanted&) const = default;
+};
+
+/// What is followed, and what was last found out about it. Whoever follows keeps it between two polls, and changes nothing below the names.
+struct Followed {
+  std::string app, environment;
+  std::string channel;  ///< or, where it is empty,
+  std::string release;  ///< this one alone
+
+  Stamp stamp{};                                   ///< of the repository when it was last read whole
+  Wanted wanted{};                                 ///< what it said then
+  trust::WallTime fresh_until{};                   ///< the metadata that says so expires
+  std::chrono::steady_clock::time_point read_at{};
+};
+
+/// The node's way to its repository. Blocking: for pool threads. From any of them; refreshes are made one after the other.
 class Repository {
  public:
   explicit Repository(RepositoryOptions options);
@@ -65,6 +87,14 @@ class Repository {
   /// Refreshes metadata, then finds and verifies the release's manifest: app, environment and release are those asked for, and a build for
   /// this machine is there.
   Result<Resolved> resolve(const std::string& app, const std::string& environment, const std::string& release, std::stop_token stop);
+
+  /// What is followed comes to now. Where the repository has not changed since the last time, which one small exchange tells, it is what it was; else, and
+  /// once an hour in any case (a new root alone does not show in timestamp.json), metadata is refreshed and it is looked up anew. Fails with
+  /// `Errc::not_found` for a channel or release that is not there, `Errc::trust` also for a channel with a lower serial than this node has seen
+  /// (see ChannelFloor), and as a refresh does.
+  Result<Wanted> follow(Followed& followed, std::stop_token stop);
+  /// What a followed channel came to when it was last taken; nothing where it never was. Asks nobody.
+  Result<std::optional<Wanted>> remembered(const Followed& followed) const;
 
   /// Release ids of `app` in `environment`, and every app there is, from the metadata (refreshed).
   struct Listed {

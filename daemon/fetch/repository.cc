@@ -1,12 +1,16 @@
+#include <algorithm>
 #include <mutex>
+#include <optional>
 
 #include <fmt/core.h>
 
+#include "core/bundle/channel.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "core/trust/http_remote.h"
 #include "daemon/fetch/blob_fetch.h"
+#include "daemon/fetch/channel_floor.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/fetch/mirrors.h"
 #include "daemon/fetch/retrying_remote.h"
@@ -18,6 +22,8 @@ namespace {
 using trust::WallTime;
 
 constexpr std::chrono::minutes kMostMetadataTime{2};  ///< for one file of metadata
+constexpr std::chrono::hours kReadWholeEvery{1};      ///< also where timestamp.json has not changed
+constexpr std::chrono::milliseconds kTurnPause{20};   ///< between two looks whether another refresh is over
 
 /// What one call talks to the repository with.
 struct Session {
@@ -63,16 +69,21 @@ struct Repository::State {
       : options(std::move(its_options)), mirrors(all_places(options), options.note), clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
 
   Result<Session> open(const std::stop_token& stop);
+  Result<std::unique_lock<std::mutex>> take_turn(const std::stop_token& stop);
   Result<void> pin(trust::Client& client);
   Result<void> refresh(Session& session);
   Result<Resolved> resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release);
+  std::optional<Glance> look(const Followed& followed, const std::stop_token& stop);
+  bool says_the_same(const Followed& followed, const Glance& seen);
+  Result<Wanted> follow(Session& session, const Followed& followed);
   Result<io::FetchOptions> access() const;
   Result<std::unique_ptr<BlobSource>> blobs();
   void note(const trust::Client& client, std::string error);
 
   RepositoryOptions options;
   Mirrors mirrors;
-  TrustClock clock;
+  TrustClock clock;  ///< for whoever has his turn
+  std::mutex turn;   ///< of the one who changes the trusted metadata
   mutable std::mutex mutex;
   TrustStatus status;  ///< guarded by `mutex`
 };
@@ -116,6 +127,13 @@ Result<Session> Repository::State::open(const std::stop_token& stop) {
   session.client = std::make_unique<trust::Client>(options.trust_directory, *session.metadata,
                                                    [this] { return clock.believed(std::chrono::system_clock::now()); });
   return session;
+}
+
+/// There is one client at a time for a folder of metadata: else an older file could be written over a newer one.
+Result<std::unique_lock<std::mutex>> Repository::State::take_turn(const std::stop_token& stop) {
+  std::unique_lock lock(turn, std::defer_lock);
+  while (!lock.try_lock()) BERTH_CHECK(sleep_unless_stopped(kTurnPause, stop));
+  return lock;
 }
 
 /// Pins the root that the node was given, if none is pinned yet.
@@ -167,6 +185,43 @@ Result<Resolved> Repository::State::resolve(Session& session, const std::string&
   return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build)};
 }
 
+/// A glance at the place that is asked at present. Nothing where it failed: the refresh that follows tries harder, and says what is wrong.
+std::optional<Glance> Repository::State::look(const Followed& followed, const std::stop_token& stop) {
+  const auto fetch = access();
+  if (!fetch) return std::nullopt;
+  auto seen = glance(mirrors.urls()[mirrors.present()], followed.stamp, *fetch, stop);
+  if (!seen) return std::nullopt;
+  return std::move(*seen);
+}
+
+/// Whether what was found out before still holds. Where something was wrong meanwhile, it is read whole, so that it is known when that is over.
+bool Repository::State::says_the_same(const Followed& followed, const Glance& seen) {
+  if (!seen.unchanged || std::chrono::steady_clock::now() - followed.read_at >= kReadWholeEvery) return false;
+  if (clock.believed(std::chrono::system_clock::now()) >= followed.fresh_until) return false;
+  const std::lock_guard guard(mutex);
+  return status.last_error.empty();
+}
+
+Result<Wanted> Repository::State::follow(Session& session, const Followed& followed) {
+  BERTH_CHECK(refresh(session));
+  const bool is_channel = !followed.channel.empty();
+  const std::string name = is_channel ? bundle::channel_target(followed.app, followed.environment, followed.channel)
+                                      : bundle::target_name(followed.app, followed.environment, followed.release);
+  const auto target = session.client->find(name);
+  if (!target && target.error().code == Errc::not_found)
+    return fail(Errc::not_found, fmt::format("there is no such {} in the repository at {}", is_channel ? "channel" : "release", options.url));
+  BERTH_CHECK(target);
+  if (!is_channel) return Wanted{.release = followed.release};
+  BERTH_TRY(const std::string text, session.client->download(*target, *session.targets));
+  BERTH_TRY(const bundle::Channel channel, bundle::parse_channel(text));
+  if (bundle::channel_target(channel.app, channel.environment, channel.channel) != name) {
+    return fail(Errc::trust, fmt::format("what is signed for under its name is the channel {} of {}/{}: whoever signed it made a mistake, or worse", channel.channel,
+                                         channel.app, channel.environment));
+  }
+  BERTH_CHECK(ChannelFloor(options.trust_directory).take(channel));
+  return Wanted{.release = channel.release, .serial = channel.serial};
+}
+
 Repository::Repository(RepositoryOptions options) : state_(new State(std::move(options))) {
   // For status until the first refresh: what was held before.
   state_->status.last_success = state_->clock.last_success();
@@ -179,13 +234,45 @@ Result<Resolved> Repository::resolve(const std::string& app, const std::string& 
   const std::string name = to_string(ReleaseRef{.app = app, .environment = environment, .release = release});
   if (!is_name(app) || !is_name(environment) || !is_release_id(release)) return fail(Errc::usage, fmt::format("'{}' can be no release", name));
   BERTH_TRY(Session session, state_->open(stop));
+  BERTH_TRY(const auto turn, state_->take_turn(stop));
   auto resolved = state_->resolve(session, app, environment, release);
   if (!resolved) return pass(std::move(resolved.error()), name);
   return resolved;
 }
 
+Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
+  const bool named = followed.channel.empty() ? is_release_id(followed.release) : is_name(followed.channel);
+  const std::string name = followed.channel.empty() ? to_string(ReleaseRef{.app = followed.app, .environment = followed.environment, .release = followed.release})
+                                                    : fmt::format("channel {} of {}/{}", followed.channel, followed.app, followed.environment);
+  if (!is_name(followed.app) || !is_name(followed.environment) || !named) return fail(Errc::usage, fmt::format("'{}' cannot be followed", name));
+  auto seen = state_->look(followed, stop);
+  BERTH_TRY(const auto turn, state_->take_turn(stop));
+  if (seen && state_->says_the_same(followed, *seen)) return followed.wanted;
+  followed.stamp = {};
+  BERTH_TRY(Session session, state_->open(stop));
+  auto wanted = state_->follow(session, followed);
+  if (!wanted && wanted.error().message.starts_with(name)) return wanted;
+  if (!wanted) return pass(std::move(wanted.error()), name);
+  followed.wanted = *wanted;
+  followed.read_at = std::chrono::steady_clock::now();
+  followed.fresh_until = WallTime::max();
+  for (const trust::RoleState& role : session.client->roles()) followed.fresh_until = std::min(followed.fresh_until, role.expires);
+  // What was seen first counts only where it is what was then verified.
+  const auto held = files::read(state_->options.trust_directory / "timestamp.json", 1u << 20);
+  if (seen && held && seen->stamp.bytes == *held) followed.stamp = std::move(seen->stamp);
+  return wanted;
+}
+
+Result<std::optional<Wanted>> Repository::remembered(const Followed& followed) const {
+  if (followed.channel.empty()) return std::optional(Wanted{.release = followed.release});
+  BERTH_TRY(const auto channel, ChannelFloor(state_->options.trust_directory).last(followed.app, followed.environment, followed.channel));
+  if (!channel) return std::nullopt;
+  return std::optional(Wanted{.release = channel->release, .serial = channel->serial});
+}
+
 Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
   BERTH_TRY(Session session, state_->open(stop));
+  BERTH_TRY(const auto turn, state_->take_turn(stop));
   BERTH_CHECK(state_->refresh(session));
   std::vector<Error> passed_over;
   BERTH_TRY(const auto targets, session.client->list(&passed_over));

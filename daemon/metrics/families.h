@@ -39,6 +39,7 @@ class Family {
 };
 
 std::vector<Family> app_families(const Snapshot& snapshot);
+std::vector<Family> follow_families(const Snapshot& snapshot);
 std::vector<Family> instance_families(const Snapshot& snapshot);
 std::vector<Family> node_families(const Snapshot& snapshot);
 

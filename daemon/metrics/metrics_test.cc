@@ -34,6 +34,9 @@ Snapshot snapshot() {
   app.instances = {instance(1, true), instance(2, false)};
   app.slots = {{.app = "web", .release = "v1", .bytes = 100}, {.app = "web", .release = "v2", .bytes = 200, .sealed_at = "2026-11-24T09:00:00Z", .drifted = 3}};
   app.rejected = {{"v3", "", "died", ""}};
+  all.node.follows = {{.app = "web", .channel = "stable", .wanted = "v3", .serial = 7, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s", .polls = 9,
+                       .failures = 2},
+                      {.app = "api", .channel = "", .wanted = "", .polls = 1}};
   all.apps = {app};
   all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
   all.events = 77;
@@ -67,6 +70,19 @@ TEST(Metrics, TellOfEveryApp) {
   EXPECT_THAT(text, HasSubstr("berth_process_instances_wanted{app=\"web\",process=\"web\"} 2\n"));
 }
 
+TEST(Metrics, TellOfWhatIsFollowed) {
+  const std::string text = exposition(snapshot());
+  EXPECT_THAT(text, HasSubstr("berth_follow_wanted_info{app=\"web\",channel=\"stable\",release=\"v3\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("berth_follow_wanted_info{app=\"api\"")));
+  EXPECT_THAT(text, HasSubstr("berth_follow_last_success_timestamp_seconds{app=\"web\"} 1795510800\n"));
+  EXPECT_THAT(text, HasSubstr("berth_follow_behind{app=\"web\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_follow_behind{app=\"api\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_follow_failing{app=\"web\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_follow_failing{app=\"api\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_follow_polls_total{app=\"web\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("berth_follow_failures_total{app=\"web\"} 2\n"));
+}
+
 TEST(Metrics, TellOfTheNode) {
   const std::string text = exposition(snapshot());
   EXPECT_THAT(text, HasSubstr("berth_disk_free_bytes 5000000000\n"));
@@ -83,6 +99,7 @@ TEST(Metrics, WhatHasNoValueIsNotThere) {
   const std::string text = exposition(none);
   EXPECT_THAT(text, Not(HasSubstr("berth_instance")));
   EXPECT_THAT(text, Not(HasSubstr("berth_repository")));
+  EXPECT_THAT(text, Not(HasSubstr("berth_follow")));
   EXPECT_THAT(text, HasSubstr("berth_ready 0\n"));
 }
 

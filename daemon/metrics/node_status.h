@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "daemon/fetch/fetch.h"
+#include "daemon/follow/follow_status.h"
 #include "daemon/store/store.h"
 
 namespace berth::metrics {
@@ -21,6 +23,7 @@ struct NodeStatus {
   std::uint64_t disk_free = 0, disk_reserve = 0;  ///< bytes
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
+  std::vector<follow::Status> follows{};  ///< `[[follow]]`, in the order of berthd.toml
 };
 
 }  // namespace berth::metrics

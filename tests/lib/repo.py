@@ -56,6 +56,10 @@ class Repo:
         done = self.berth("release", app, "--env", environment, "--repo", self.folder, "--environments", self.environments, "--json", *options)
         return done.json()["release"]
 
+    def point(self, channel, release, app="web", environment="production"):
+        """Points a channel to a release."""
+        return self.berth("channel", "set", channel, f"{app}/{environment}@{release}", "--repo", self.folder)
+
     def publish(self, tree, environment="production", **configuration):
         """Builds and releases a tree; returns the release's id."""
         if configuration or not (self.environments / environment).is_dir():

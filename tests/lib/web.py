@@ -1,15 +1,41 @@
 """A web server for a repository, which can be made to misbehave."""
+import hashlib
 import http.server
 import threading
 from pathlib import Path
 
 
+class Exchange:
+    """One request as the server saw it, whole: what was asked, the status, and the bytes on both ways."""
+
+    def __init__(self, path, received):
+        self.path, self.received, self.sent, self.status = path, received, 0, 0
+
+    def __repr__(self):
+        return f"{self.status} {self.path} ({self.received} bytes in, {self.sent} out)"
+
+
+class _Counting:
+    """A connection's writing end that counts for an exchange."""
+
+    def __init__(self, file, exchange):
+        self._file, self._exchange = file, exchange
+
+    def write(self, data):
+        self._exchange.sent += len(data)
+        return self._file.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
 class RepositoryServer:
     """Serves a folder on 127.0.0.1. `faults` maps a part of a path to what happens there:
-    an int is answered as a status; "hang" stops in mid-body for good; ("stop", N) closes after N bytes, once."""
+    an int is answered as a status; "hang" stops in mid-body for good; ("stop", N) closes after N bytes, once.
+    Files have an ETag. `exchanges` has every request that was answered."""
 
     def __init__(self, folder, port=8900):
-        self.folder, self.port, self.faults, self.asked = Path(folder), port, {}, []
+        self.folder, self.port, self.faults, self.asked, self.exchanges = Path(folder), port, {}, [], []
         self.over = threading.Event()
         outer = self
 
@@ -40,6 +66,10 @@ class RepositoryServer:
         path = request.path.split("?")[0]
         span = request.headers.get("Range", "")
         self.asked.append((path, span))
+        exchange = Exchange(path, len(request.raw_requestline) + len(bytes(request.headers)))
+        request.wfile = _Counting(request.wfile, exchange)
+        request.exchange = exchange
+        self.exchanges.append(exchange)
         fault = next((what for part, what in self.faults.items() if part in path), None)
         if isinstance(fault, int):
             self.send(request, fault, b"trouble")
@@ -48,16 +78,21 @@ class RepositoryServer:
         if not file.is_file():
             self.send(request, 404, b"no such file")
             return
-        body, status, extra = file.read_bytes(), 200, {}
+        body, status = file.read_bytes(), 200
+        extra = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:20]}"'}
+        if request.headers.get("If-None-Match") == extra["ETag"]:
+            self.send(request, 304, b"", extra=extra)
+            return
         if span.startswith("bytes=") and "," not in span:
             first, _, last = span[6:].partition("-")
             begin = int(first or 0)
             end = min(int(last) + 1 if last else len(body), len(body))
-            extra = {"Content-Range": f"bytes {begin}-{end - 1}/{len(body)}"}
+            extra["Content-Range"] = f"bytes {begin}-{end - 1}/{len(body)}"
             body, status = body[begin:end], 206
         self.send(request, status, body, fault, extra)
 
     def send(self, request, status, body, fault=None, extra=None):
+        request.exchange.status = status
         request.send_response(status)
         request.send_header("Content-Length", str(len(body)))
         for name, value in (extra or {}).items():

@@ -1,0 +1,81 @@
+#include "daemon/follow/decision.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/logs/record_time.h"
+
+namespace berth::follow {
+namespace {
+
+using Kind = Decision::Kind;
+using Wall = std::chrono::system_clock;
+
+constexpr std::chrono::hours kLongestWait{1};
+
+Decision left_alone(std::string why) { return {.kind = Kind::left_alone, .why = std::move(why)}; }
+
+/// What an operator has decided about the app, which counts more than what is followed.
+std::optional<Decision> because_of_operators(const std::string& app, const std::string& wanted, const deploy::AppStatus& status) {
+  if (!status.row.held.empty()) return left_alone(fmt::format("it is held ({}): 'berth resume {}' lets it follow", status.row.held, app));
+  if (status.row.stopped) return left_alone(fmt::format("it is stopped: 'berth start {}' lets it follow", app));
+  const auto pinned = std::ranges::find_if(status.slots, [&](const store::SlotRow& slot) { return slot.release == status.row.active && slot.pinned; });
+  if (pinned != status.slots.end() && pinned->release != wanted)
+    return left_alone(fmt::format("{0} is pinned: 'berth unpin {1}@{0}' lets it follow", pinned->release, app));
+  const auto rejected = std::ranges::find(status.rejected, wanted, &store::Store::Rejected::release);
+  if (rejected == status.rejected.end()) return std::nullopt;
+  return left_alone(fmt::format("{} is rejected here ({}): point the channel to another release, or 'berth deploy {}@{} --force'", wanted, rejected->reason, app,
+                                wanted));
+}
+
+/// The newest deployment that has not ended yet.
+std::optional<Decision> because_of_present(const std::string& wanted, const std::vector<deploy::DeploymentStatus>& deployments) {
+  const auto present = std::ranges::find_if(deployments, [](const auto& one) { return !one.ended(); });
+  if (present == deployments.end()) return std::nullopt;
+  const store::DeploymentRow& row = present->row;
+  // Its own older wish gives way to the new one, by the rules of any newer request.
+  const bool own = row.by == kFollow && row.release != wanted && row.state != "reverting";
+  if (own) return std::nullopt;
+  return Decision{.kind = Kind::under_way, .why = fmt::format("deployment {} of {} is {}", row.id, row.release, row.state)};
+}
+
+/// How the last tries of this very release ended.
+std::optional<Decision> because_of_past(const std::string& app, const std::string& wanted, const std::vector<deploy::DeploymentStatus>& deployments,
+                                        std::chrono::milliseconds interval, Wall::time_point now) {
+  const auto last = std::ranges::find_if(deployments, [](const auto& one) { return one.ended(); });
+  if (last == deployments.end() || last->row.release != wanted) return std::nullopt;
+  const std::string& state = last->row.state;
+  if (state == "cancelled" || state == "interrupted") {
+    return left_alone(fmt::format("deployment {} of {} was {}: 'berth deploy {}@{}' tries it again, or point the channel to another release", last->row.id, wanted,
+                                  state, app, wanted));
+  }
+  const auto failed = [&](const deploy::DeploymentStatus& one) { return one.row.release == wanted && one.row.state == "failed"; };
+  const auto failures = std::ranges::find_if_not(last, deployments.end(), failed) - last;
+  const auto ended = logs::parse_rfc3339(last->row.ended_at);
+  if (failures == 0 || !ended) return std::nullopt;
+  const auto next = std::chrono::time_point_cast<Wall::duration>(*ended) + wait_after_failures(interval, static_cast<int>(failures));
+  if (now >= next) return std::nullopt;
+  const auto at = logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(next), 0);
+  return Decision{.kind = Kind::later, .why = fmt::format("deployment {} failed, the next is tried after {}: {}", last->row.id, at, last->row.reason), .at = next};
+}
+
+}  // namespace
+
+std::chrono::milliseconds wait_after_failures(std::chrono::milliseconds interval, int failures) {
+  const int doublings = std::clamp(failures - 1, 0, 20);
+  return std::max(interval, std::min<std::chrono::milliseconds>(interval * (1 << doublings), kLongestWait));
+}
+
+Decision decide(const std::string& app, const std::string& wanted, const Present& present, std::chrono::milliseconds interval, Wall::time_point now) {
+  const bool active = present.app && present.app->row.active == wanted;
+  const bool idle = std::ranges::all_of(present.deployments, &deploy::DeploymentStatus::ended);
+  if (active && idle) return {};
+  if (!active && present.app)
+    if (auto decided = because_of_operators(app, wanted, *present.app)) return *decided;
+  if (auto decided = because_of_present(wanted, present.deployments)) return *decided;
+  if (auto decided = because_of_past(app, wanted, present.deployments, interval, now)) return *decided;
+  return {.kind = Kind::deploy};
+}
+
+}  // namespace berth::follow

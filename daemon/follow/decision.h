@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/deploy/operations.h"
+
+namespace berth::follow {
+
+/// Who asks for a deployment that a followed channel or release is behind, in history and events.
+inline constexpr const char* kFollow = "follow";
+
+/// What an app's past and present say, when a release is wanted.
+struct Present {
+  std::optional<deploy::AppStatus> app;               ///< nothing where this node does not have it
+  std::vector<deploy::DeploymentStatus> deployments;  ///< of it, newest first
+};
+
+/// Whether an app is moved to the release that is wanted.
+struct Decision {
+  enum class Kind {
+    settled,     ///< it is active
+    under_way,   ///< a deployment is at it, or is to end first
+    left_alone,  ///< until somebody does something; `why` says what
+    later,       ///< the last try failed for a reason that may pass; the next one is at the first poll after `at`
+    deploy,
+  };
+  Kind kind = Kind::settled;
+  std::string why;                              ///< one line, for `berth status`; empty where there is nothing to say
+  std::chrono::system_clock::time_point at{};   ///< with `later`
+};
+
+/// Decides. `interval` is that of the polls: after a deployment that could not be fetched the wait doubles from it, up to an hour or the interval.
+Decision decide(const std::string& app, const std::string& wanted, const Present& present, std::chrono::milliseconds interval,
+                std::chrono::system_clock::time_point now);
+
+/// How long to wait after `failures` deployments in a row that came to nothing.
+std::chrono::milliseconds wait_after_failures(std::chrono::milliseconds interval, int failures);
+
+}  // namespace berth::follow

@@ -1,0 +1,119 @@
+#include "daemon/follow/decision.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/logs/record_time.h"
+
+namespace berth::follow {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using Kind = Decision::Kind;
+
+const auto kNow = std::chrono::system_clock::from_time_t(1'795'510'800);  // 2026-11-24T09:00:00Z
+
+std::string ago(std::chrono::seconds age) { return logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(kNow - age), 6); }
+
+deploy::DeploymentStatus deployment(const std::string& release, const std::string& state, std::chrono::seconds age = 1h, const std::string& by = kFollow) {
+  deploy::DeploymentStatus one;
+  one.row = {.id = 7, .app = "web", .release = release, .kind = "deploy", .state = state, .reason = "because", .by = by};
+  const bool ended = state == "active" || state == "failed" || state == "reverted" || state == "cancelled" || state == "superseded" || state == "interrupted";
+  if (ended) one.row.ended_at = ago(age);
+  one.exit = !ended ? -1 : state == "active" ? 0 : 1;
+  return one;
+}
+
+deploy::AppStatus app(const std::string& active) {
+  deploy::AppStatus status;
+  status.row = {.app = "web", .active = active};
+  return status;
+}
+
+Decision decided(const Present& present) { return decide("web", "v2", present, 1min, kNow); }
+
+TEST(Decision, AFreshNodeConverges) { EXPECT_EQ(decided({}).kind, Kind::deploy); }
+
+TEST(Decision, WhatIsWantedAndActiveIsSettledWhateverElseIsSaidOfTheApp) {
+  auto there = app("v2");
+  there.row.held = "because";
+  EXPECT_EQ(decided({.app = there, .deployments = {deployment("v2", "active")}}).kind, Kind::settled);
+}
+
+TEST(Decision, AnotherReleaseIsMoved) { EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v1", "active")}}).kind, Kind::deploy); }
+
+TEST(Decision, WhatOperatorsDecidedCountsMore) {
+  const auto expect = [](deploy::AppStatus status, const std::string& why) {
+    const Decision decision = decided({.app = std::move(status)});
+    EXPECT_EQ(decision.kind, Kind::left_alone);
+    EXPECT_THAT(decision.why, HasSubstr(why));
+  };
+  auto held = app("v1");
+  held.row.held = "reverted by root";
+  expect(held, "held (reverted by root): 'berth resume web'");
+  auto stopped = app("v1");
+  stopped.row.stopped = true;
+  expect(stopped, "'berth start web'");
+  auto pinned = app("v1");
+  pinned.slots = {{.app = "web", .release = "v1", .pinned = true}};
+  expect(pinned, "v1 is pinned: 'berth unpin web@v1'");
+  auto rejected = app("v1");
+  rejected.rejected = {{"v2", "", "it died", ""}};
+  expect(rejected, "v2 is rejected here (it died)");
+}
+
+TEST(Decision, PinsAndRejectionsOfOtherReleasesDoNotMatter) {
+  auto status = app("v1");
+  status.slots = {{.app = "web", .release = "v0", .pinned = true}, {.app = "web", .release = "v2", .pinned = true}, {.app = "web", .release = "v1"}};
+  status.rejected = {{"v3", "", "it died", ""}};
+  EXPECT_EQ(decided({.app = status}).kind, Kind::deploy);
+}
+
+TEST(Decision, ADeploymentUnderWayIsWaitedForUnlessItIsAnOlderWishOfItsOwn) {
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v2", "fetching")}}).kind, Kind::under_way);
+  EXPECT_EQ(decided({.deployments = {deployment("v2", "queued")}}).kind, Kind::under_way);
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v9", "fetching", 1h, "root (uid 0)")}}).kind, Kind::under_way);
+  EXPECT_EQ(decided({.app = app("v2"), .deployments = {deployment("v9", "fetching", 1h, "root (uid 0)")}}).kind, Kind::under_way);
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v9", "baking")}}).kind, Kind::deploy);
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v9", "reverting")}}).kind, Kind::under_way);
+  EXPECT_THAT(decided({.deployments = {deployment("v2", "queued")}}).why, HasSubstr("deployment 7 of v2 is queued"));
+}
+
+TEST(Decision, WhatSomebodyCancelledOrBerthdGaveUpStaysSo) {
+  for (const char* state : {"cancelled", "interrupted"}) {
+    const Decision decision = decided({.app = app("v1"), .deployments = {deployment("v2", state), deployment("v1", "active")}});
+    EXPECT_EQ(decision.kind, Kind::left_alone);
+    EXPECT_THAT(decision.why, HasSubstr(state));
+    EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v1", "active"), deployment("v2", state)}}).kind, Kind::deploy) << "another came after it";
+  }
+}
+
+TEST(Decision, WhatFailedIsTriedAgainLaterAndLater) {
+  const auto after = [](int failures, std::chrono::seconds age) {
+    std::vector<deploy::DeploymentStatus> all(static_cast<std::size_t>(failures), deployment("v2", "failed", age));
+    all.push_back(deployment("v1", "active", 24h));
+    return decided({.app = app("v1"), .deployments = all});
+  };
+  EXPECT_EQ(after(1, 59s).kind, Kind::later);
+  EXPECT_THAT(after(1, 0s).why, HasSubstr("after 2026-11-24T09:01:00Z: because"));
+  EXPECT_EQ(after(1, 60s).kind, Kind::deploy);
+  EXPECT_EQ(after(3, 239s).kind, Kind::later);
+  EXPECT_EQ(after(3, 240s).kind, Kind::deploy);
+  EXPECT_EQ(after(49, 59min).kind, Kind::later);
+  EXPECT_EQ(after(49, 1h).kind, Kind::deploy);
+}
+
+TEST(Decision, FailuresOfOtherReleasesDoNotCount) {
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v3", "failed", 1s), deployment("v2", "failed", 2s)}}).kind, Kind::deploy);
+}
+
+TEST(WaitAfterFailures, IsNoShorterThanTheInterval) {
+  EXPECT_EQ(wait_after_failures(1min, 1), 1min);
+  EXPECT_EQ(wait_after_failures(1min, 2), 2min);
+  EXPECT_EQ(wait_after_failures(1min, 1000), 1h);
+  EXPECT_EQ(wait_after_failures(24h, 3), 24h);
+}
+
+}  // namespace
+}  // namespace berth::follow

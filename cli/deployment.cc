@@ -44,6 +44,12 @@ std::string hint_of(const Deployment& deployment) {
   return fmt::format("See: berth history {}.", deployment.app);
 }
 
+std::string notes_text(const Deployment& deployment) {
+  std::string text;
+  for (const std::string& note : deployment.notes) text += "Note: " + printable(note) + ".\n";
+  return text;
+}
+
 }  // namespace
 
 Deployment read_deployment(const boost::json::value& json) {
@@ -72,6 +78,12 @@ Deployment read_deployment(const boost::json::value& json) {
   for (const auto& step : list_of(json, "steps")) d.steps.push_back({text_of(step, "state"), text_of(step, "at")});
   for (const auto& line : list_of(json, "last_lines"))
     if (line.is_string()) d.last_lines.emplace_back(line.get_string());
+  for (const auto& note : list_of(json, "notes"))
+    if (note.is_string()) d.notes.emplace_back(note.get_string());
+  for (const auto& one : list_of(json, "hooks")) {
+    d.hooks.push_back({text_of(one, "hook"), text_of(one, "release"), text_of(one, "began_at"), text_of(one, "ended_at"), text_of(one, "result"),
+                       number_of(one, "attempts", 1)});
+  }
   return d;
 }
 
@@ -94,6 +106,11 @@ std::string live_text(const Deployment& d, WallTime now, int width) {
     const std::string left = bake_left(d, now);
     if (!left.empty()) text += ", " + left;
   }
+  if (!d.hooks.empty() && d.hooks.back().ended_at.empty()) {
+    text += ", in its " + printable(d.hooks.back().hook) + " hook";
+  } else if (!d.hooks.empty() && d.hooks.back().result == "postponed") {
+    text += ", postponed by its ready-to-switch hook";
+  }
   if (const std::string instances = instances_text(d); !instances.empty() && (d.state == "starting" || d.state == "baking"))
     text += ", " + instances;
   return text + " …";
@@ -113,7 +130,7 @@ std::string result_text(const Deployment& d, bool colour) {
   if (d.already) return fmt::format("{} is active already.\n", d.name());
   if (d.exit == 0) {
     const std::string after = took ? fmt::format(" (took {})", took_text(*took)) : "";
-    return tinted(fmt::format("{} is active", d.name()), Tint::good, colour) + after + ".\n";
+    return tinted(fmt::format("{} is active", d.name()), Tint::good, colour) + after + ".\n" + notes_text(d);
   }
   std::string text = tinted(fmt::format("{} {}", d.name(), d.state), Tint::bad, colour);
   text += d.reason.empty() ? ".\n" : ": " + printable(d.reason) + "\n";
@@ -121,7 +138,21 @@ std::string result_text(const Deployment& d, bool colour) {
     text += fmt::format("Last lines of {}:\n", d.name());
     for (const std::string& line : d.last_lines) text += "  | " + printable(line) + "\n";
   }
-  return text + hint_of(d) + "\n";
+  return text + notes_text(d) + hint_of(d) + "\n";
+}
+
+std::string hooks_text(const Deployment& d) {
+  std::string text;
+  for (const Deployment::Hook& one : d.hooks) {
+    text += text.empty() ? "hooks: " : ", ";
+    text += one.release == d.release ? one.hook : fmt::format("{} of {}", one.hook, one.release);
+    if (one.attempts > 1) text += fmt::format(" ({} times)", one.attempts);
+    const auto took = between(one.began_at, one.ended_at);
+    if (one.ended_at.empty()) text += " …";
+    else if (one.result != "ok") text += " " + one.result;
+    else if (took) text += " " + took_text(*took);
+  }
+  return text;
 }
 
 std::string steps_text(const Deployment& d) {

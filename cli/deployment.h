@@ -24,8 +24,14 @@ struct Deployment {
   int exit = -1;  ///< -1 until it ended
   std::string created_at, ended_at, bake_until;
   std::int64_t bytes_done = 0, bytes_total = 0, instances_ready = 0, instances_wanted = 0;
+  struct Hook {
+    std::string hook, release, began_at, ended_at, result;
+    std::int64_t attempts = 1;
+  };
   std::vector<Step> steps;
   std::vector<std::string> last_lines;
+  std::vector<Hook> hooks;
+  std::vector<std::string> notes;
 
   bool ended() const { return exit >= 0; }
   std::string name() const { return app + "@" + release; }
@@ -44,6 +50,9 @@ std::string step_text(const Deployment& deployment, const Deployment::Step& step
 
 /// How it ended, and where it failed: why, the app's last lines, and the way out.
 std::string result_text(const Deployment& deployment, bool colour);
+
+/// A line of `berth history` for its hooks: "hooks: pre-start 1.2s, ready-to-switch exited with 1"; empty where it ran none.
+std::string hooks_text(const Deployment& deployment);
 
 /// A line of `berth history` for its steps: "queued 0ms, fetching 1.2s, … active".
 std::string steps_text(const Deployment& deployment);

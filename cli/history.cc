@@ -29,6 +29,8 @@ std::string entry_text(const Deployment& d, WallTime now, bool colour) {
   if (!d.why.empty()) text += "      why: " + printable(d.why) + "\n";
   if (!d.reason.empty()) text += "      " + tinted(printable(d.reason), tint, colour) + "\n";
   if (!d.steps.empty()) text += "      " + printable(steps_text(d)) + "\n";
+  if (!d.hooks.empty()) text += "      " + printable(hooks_text(d)) + "\n";
+  for (const std::string& note : d.notes) text += "      note: " + printable(note) + "\n";
   const std::size_t left_out = d.last_lines.size() > kMostLines ? d.last_lines.size() - kMostLines : 0;
   for (std::size_t i = left_out; i < d.last_lines.size(); ++i) text += "      | " + printable(d.last_lines[i]) + "\n";
   return text;

@@ -44,6 +44,9 @@ void print_release(const Console& console, const bundle::Manifest& manifest) {
   print_pair(console, "requires", "berthd " + manifest.requires_berthd);
   for (const auto& [name, process] : manifest.spec.processes)
     print_pair(console, "process", fmt::format("{} × {}{}: {}", name, process.instances, routing_text(process), fmt::join(process.command, " ")));
+  for (const auto& [name, hook] : manifest.spec.hooks)
+    print_pair(console, "hook", fmt::format("{}, at most {}: {}", name, spec::to_string(hook.timeout), fmt::join(hook.command, " ")));
+  if (manifest.spec.data.snapshot) print_pair(console, "data", "copied before a deployment, and put back by a revert");
   for (const auto& [name, value] : manifest.variables) print_pair(console, "variable", name + "=" + value);
   for (const auto& [name, reference] : manifest.secrets) print_pair(console, "secret", fmt::format("{} from {}", name, reference));
   for (const bundle::Attachment& attachment : manifest.attachments)

@@ -11,7 +11,7 @@ namespace {
 
 struct RevertOptions {
   std::string app, to, reason, timeout = "1h";
-  bool no_wait = false;
+  bool no_wait = false, keep_data = false;
 };
 
 Result<Exit> revert(const Console& console, const RevertOptions& options) {
@@ -22,6 +22,7 @@ Result<Exit> revert(const Console& console, const RevertOptions& options) {
   json::object body;
   put_if(body, "to", options.to);
   put_if(body, "reason", options.reason);
+  if (options.keep_data) body["keep_data"] = true;
   const ApiClient api(console.socket);
   BERTH_TRY(const auto answer, api.post(app_target(app, "/revert"), std::move(body)));
   const Deployment deployment = read_deployment(answer);
@@ -45,12 +46,14 @@ Verb revert_verb() {
       .name = "revert",
       .summary = "Go back to the release before, or another one on the node",
       .text = "What ran before is still on the node, so that this needs no repository. The app is held afterwards: channels and retries leave "
-              "it alone until 'berth resume' or a newer release.",
-      .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'"},
+              "it alone until 'berth resume' or a newer release. Where the release's spec says snapshot in [data], the data become what they were before it "
+              "came, and what was written since is set aside.",
+      .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'", "berth revert web --keep-data"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
       .options = {{"--to", "RELEASE", "this release on the node, instead of the one before", &o->to},
                   reason_option(o->reason),
+                  {"--keep-data", "", "leave the app's data as they are, where the release was deployed with a snapshot of them", &o->keep_data},
                   {"--no-wait", "", "return at once", &o->no_wait},
                   {"--timeout", "DURATION", "how long to wait (default 1h)", &o->timeout}},
       .action = [o](Console& console) { return revert(console, *o); },

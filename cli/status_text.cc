@@ -76,6 +76,9 @@ std::string note_of(const value& app, const StatusView& view) {
     if (const std::string text = follow_text(*follow, text_of(app, "active"), view, false); !text.empty()) notes.push_back(text);
   for (const auto& slot : list_of(app, "drifted"))
     notes.push_back(fmt::format("{} is not as it was sealed ({} paths; {})", text_of(slot, "release"), number_of(slot, "paths"), text_of(slot, "first")));
+  for (const auto& copy : list_of(app, "data_copies"))
+    if (truth_of(copy, "set_aside"))
+      notes.push_back(fmt::format("what {} wrote since {} is set aside in {}", text_of(copy, "release"), text_of(copy, "since"), text_of(copy, "folder")));
   for (const auto& instance : list_of(app, "instances"))
     if (truth_of(instance, "crash_loop")) notes.push_back(text_of(instance, "instance") + " keeps ending early");
   std::string line;

@@ -86,6 +86,8 @@ Result<void> check_commands(const spec::AppSpec& spec, const std::vector<bundle:
   Entries by_path;
   for (const bundle::Entry& entry : entries) by_path.emplace(entry.path, &entry);
   for (const auto& [name, process] : spec.processes) BERTH_CHECK(check_process(by_path, name, process));
+  const spec::Process at_the_top;  // hooks have no folder of their own
+  for (const auto& [name, hook] : spec.hooks) BERTH_CHECK(check_program(by_path, at_the_top, hook.command.front(), fmt::format("hook '{}'", name)));
   return {};
 }
 

@@ -69,17 +69,21 @@ Result<void> check_template(int root, const std::string& path, const std::string
 }  // namespace
 
 Result<void> check_commands_have_values(const spec::AppSpec& spec, const Configuration& configuration, const std::string& environment) {
-  for (const auto& [name, process] : spec.processes) {
+  const auto check = [&](const std::string& what, const spec::Process& process, const std::vector<std::string>& command) -> Result<void> {
     Names names;
     add_known(names, spec, process, configuration);
-    for (const std::string& argument : process.command) {
+    for (const std::string& argument : command) {
       BERTH_TRY(const auto referred, spec::references(argument));
       for (const std::string& reference : referred)
         if (!names.contains(reference))
-          return fail(Errc::usage, fmt::format("{}/{}: process '{}' has ${{{}}} in its command: {}", spec.app, environment, name, reference,
+          return fail(Errc::usage, fmt::format("{}/{}: {} has ${{{}}} in its command: {}", spec.app, environment, what, reference,
                                                why_unknown(reference, names, spec)));
     }
-  }
+    return {};
+  };
+  for (const auto& [name, process] : spec.processes) BERTH_CHECK(check(fmt::format("process '{}'", name), process, process.command));
+  const spec::Process portless;
+  for (const auto& [name, hook] : spec.hooks) BERTH_CHECK(check(fmt::format("hook '{}'", name), portless, hook.command));
   return {};
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/spec/words.h"
+
 namespace berth::spec {
 
 Strategy AppSpec::strategy() const {
@@ -10,5 +12,9 @@ Strategy AppSpec::strategy() const {
       processes, [](const auto& process) { return process.second.public_port == 0 || process.second.routing != Routing::none; });
   return switchable ? Strategy::blue_green : Strategy::recreate;
 }
+
+std::span<const std::string_view> hook_names() { return kHooks; }
+
+bool is_hook_name(std::string_view name) { return std::ranges::find(kHooks, name) != kHooks.end(); }
 
 }  // namespace berth::spec

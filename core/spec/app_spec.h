@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,27 @@ struct LogRules {
   bool operator==(const LogRules&) const = default;
 };
 
+/// A command that is run once at its point of a deployment, with the app's user, slot and environment.
+struct Hook {
+  std::vector<std::string> command;    ///< argv; `${NAME}` expands from its environment
+  milliseconds timeout{300'000};       ///< for all of its processes
+  milliseconds retry{30'000};          ///< ready-to-switch: how long after exit code 75 it is asked again
+  milliseconds give_up{3'600'000};     ///< ready-to-switch: for how long that goes on
+
+  bool operator==(const Hook&) const = default;
+};
+
+/// The exit code by which `ready-to-switch` says "not now" (EX_TEMPFAIL of sysexits.h).
+inline constexpr int kPostponed = 75;
+
+/// What a deployment does with the app's data folder.
+struct DataRules {
+  bool snapshot = false;                     ///< copied before the new release touches it, and put back by a revert; needs `recreate`
+  std::uint64_t max_bytes = 1'000'000'000;   ///< what may be copied where the file system cannot share blocks
+
+  bool operator==(const DataRules&) const = default;
+};
+
 /// What `berth.toml` says of an app.
 struct AppSpec {
   std::string app;
@@ -96,6 +118,8 @@ struct AppSpec {
   Deploy deploy;
   std::map<std::string, Variable> variables;  ///< `[env.NAME]`
   LogRules logs;
+  std::map<std::string, Hook> hooks;  ///< by name, of `hook_names`
+  DataRules data;
   std::string user;      ///< empty: a user of the app's own; "root" only when said
   bool writable_home = false;
 
@@ -107,6 +131,10 @@ struct AppSpec {
 
 /// The variables whose `${NAME}` a command of `process` may have: what berth gives every instance, its `PORT` where it has one, and what `spec` declares.
 std::vector<std::string> known_variables(const AppSpec& spec, const Process& process);
+
+/// The hooks there are, in the order in which a deployment comes by them. No process may have one of these names.
+std::span<const std::string_view> hook_names();
+bool is_hook_name(std::string_view name);
 
 /// Names that berth gives a value itself, so that no app may declare them: `BERTH_…`, `LISTEN_…`, `PORT`, `HOME` and more.
 bool is_reserved_variable(std::string_view name);

@@ -109,6 +109,53 @@ LogRules read_logs(TomlTable table) {
   return logs;
 }
 
+Hook read_hook(TomlTable table, std::string_view name) {
+  Hook hook;
+  if (!table.has("command")) table.complain("command", "is missing");
+  assign(hook.command, table.strings("command"));
+  assign(hook.timeout, table.duration("timeout"));
+  assign(hook.retry, table.duration("retry"));
+  assign(hook.give_up, table.duration("give_up"));
+  if (name != kReadyToSwitch)
+    for (const char* key : {"retry", "give_up"})
+      if (table.has(key)) table.complain(key, "goes with ready-to-switch only, which alone can postpone a switch");
+  table.done();
+  return hook;
+}
+
+/// `pre-start = ["bin/migrate"]` is the command alone, `[hooks.pre-start]` all there is to say.
+std::map<std::string, Hook> read_hooks(TomlTable table) {
+  std::map<std::string, Hook> hooks;
+  for (const std::string_view name : kHooks) {
+    if (!table.has(name)) continue;
+    if (table.has_list(name)) {
+      if (auto command = table.strings(name)) hooks.emplace(name, Hook{.command = std::move(*command)});
+    } else if (table.has_table(name)) {
+      hooks.emplace(name, read_hook(*table.table(name), name));
+    } else {
+      table.complain(name, "must be a command such as [\"bin/migrate\"], or a table with 'command' and 'timeout'");
+    }
+  }
+  for (const std::string_view name : kHooks) table.know(name);
+  table.done();
+  return hooks;
+}
+
+/// `snapshot = true`, or a table that says more.
+DataRules read_data(TomlTable table) {
+  DataRules data;
+  if (table.has_table("snapshot")) {
+    auto inside = table.table("snapshot");
+    data.snapshot = true;
+    assign(data.max_bytes, inside->size("max_bytes"));
+    inside->done();
+  } else {
+    assign(data.snapshot, table.boolean("snapshot"));
+  }
+  table.done();
+  return data;
+}
+
 AppSpec read_spec(TomlTable table) {
   AppSpec spec;
   if (!table.has("app")) table.complain("app", "is missing");
@@ -119,6 +166,8 @@ AppSpec read_spec(TomlTable table) {
   if (const auto deploy = table.table("deploy")) spec.deploy = read_deploy(*deploy);
   for (const auto& [name, inside] : table.tables("env")) spec.variables.emplace(name, read_variable(inside));
   if (const auto logs = table.table("logs")) spec.logs = read_logs(*logs);
+  if (const auto hooks = table.table("hooks")) spec.hooks = read_hooks(*hooks);
+  if (const auto data = table.table("data")) spec.data = read_data(*data);
   table.done();
   return spec;
 }

@@ -52,6 +52,18 @@ TEST(ParseToml, ReadsEverything) {
   EXPECT_EQ(spec.variables.at("TOKEN"), (Variable{.secret = true}));
   EXPECT_EQ(spec.variables.at("LEVEL"), (Variable{.preset = "info"}));
   EXPECT_EQ(spec.logs, (LogRules{.segment_bytes = 1'000'000, .keep_bytes = 4'000'000}));
+  ASSERT_EQ(spec.hooks.size(), 3u);
+  EXPECT_EQ(spec.hooks.at("pre-start"), (Hook{.command = {"bin/migrate", "--level", "${LEVEL}"}}));
+  EXPECT_EQ(spec.hooks.at("ready-to-switch"), (Hook{.command = {"bin/may-i"}, .timeout = 10s, .retry = 5s, .give_up = 10min}));
+  EXPECT_EQ(spec.hooks.at("on-revert"), (Hook{.command = {"bin/undo"}, .timeout = 2min}));
+  EXPECT_EQ(spec.data, (DataRules{.snapshot = true, .max_bytes = 2'000'000'000}));
+}
+
+TEST(ParseToml, TakesASnapshotByAWordToo) {
+  const std::string recreate = std::string(kLeast) + "[deploy]\nstrategy = \"recreate\"\n";
+  EXPECT_EQ(parsed(recreate + "[data]\nsnapshot = true\n").data, (DataRules{.snapshot = true}));
+  EXPECT_EQ(parsed(recreate + "[data]\nsnapshot = false\n").data, DataRules());
+  EXPECT_EQ(parsed(recreate + "[data.snapshot]\n").data, (DataRules{.snapshot = true}));
 }
 
 TEST(ParseToml, HasDefaultsForWhatIsNotSaid) {

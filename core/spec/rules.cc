@@ -34,7 +34,8 @@ bool stays_below(std::string_view path) {
   return true;
 }
 
-/// What `text` refers to must be known when an instance starts: better said now than then.
+}  // namespace
+
 void check_references(std::string_view text, const AppSpec& spec, const std::vector<std::string>& known, const Complaints& complaints) {
   const std::string key = "command";
   const auto names = references(text);
@@ -56,6 +57,8 @@ void check_references(std::string_view text, const AppSpec& spec, const std::vec
     }
   }
 }
+
+namespace {
 
 void check_routing(const Process& process, const Complaints& complaints) {
   const std::string key = process.routing == Routing::socket ? "socket" : "port";
@@ -81,6 +84,7 @@ void check_listen_env(const Process& process, const Complaints& complaints) {
 
 void check_process(const AppSpec& spec, const std::string& name, const Process& process, const Complaints& all) {
   if (!is_name(name)) all.add(name, "is no name of a process: a lower-case letter, then at most 30 of a-z, 0-9 and -");
+  if (is_hook_name(name)) all.add(name, "is the name of a hook, whose output is told apart by it: choose another one");
   const Complaints complaints = all.below(name);
   if (check_command(process.command, complaints, "command")) {
     const auto known = known_variables(spec, process);
@@ -178,6 +182,8 @@ std::vector<Complaint> broken_rules(const AppSpec& spec) {
   if (spec.deploy.ready_timeout < milliseconds(1)) top.below("deploy").add("ready_timeout", "must be 1ms or more");
   for (const auto& [name, variable] : spec.variables) check_variable(name, variable, top.below("env"));
   check_logs(spec.logs, top.below("logs"));
+  check_hooks(spec, top.below("hooks"));
+  check_data(spec, top.below("data"));
   return all;
 }
 

@@ -39,6 +39,13 @@ void check_probes(const Process& process, const Complaints& complaints);
 /// A list of arguments: its size, and that it names a program. `key` is what the complaint is about.
 bool check_command(const std::vector<std::string>& command, const Complaints& complaints, const std::string& key);
 
+/// The rules of the hooks, and of what is done with the data.
+void check_hooks(const AppSpec& spec, const Complaints& complaints);
+void check_data(const AppSpec& spec, const Complaints& complaints);
+
+/// What an argument refers to must be `known` when its command is started: better said now than then.
+void check_references(std::string_view text, const AppSpec& spec, const std::vector<std::string>& known, const Complaints& complaints);
+
 /// No control characters: in canonical JSON they have no form that a strict parser reads.
 bool is_plain(std::string_view text);
 

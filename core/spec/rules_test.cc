@@ -51,7 +51,23 @@ TEST(Rules, AreToldWithPlaceAndReason) {
       {"required = true", "required = true\ndefault = \"x\"", "makes no sense where 'required' is true"},
       {"default = \"info\"", "default = \"a\\nb\"", "has control characters"},
       {"segment_bytes = \"1MB\"", "segment_bytes = \"1KB\"", "'segment_bytes' in [logs] must be from 64KiB to 1GiB"},
-      {"keep_bytes = 4000000", "keep_bytes = 500000", "'keep_bytes' in [logs] must be at least 'segment_bytes'"}};
+      {"keep_bytes = 4000000", "keep_bytes = 500000", "'keep_bytes' in [logs] must be at least 'segment_bytes'"},
+      {"[process.worker]", "[process.pre-start]", "'pre-start' in [process] is the name of a hook"},
+      {"pre-start = [\"bin/migrate\", ", "pre-start = [\"\", ", "'command' in [hooks.pre-start] must name a program"},
+      {"pre-start = [\"bin/migrate\", ", "pre-start = [1, ", "'pre-start' in [hooks] must be a list of texts"},
+      {"\"${LEVEL}\"]", "\"${PORT}\"]", "'command' in [hooks.pre-start] has ${PORT}, which only a process with"},
+      {"\"${LEVEL}\"]", "\"${TOKEN}\"]", "has ${TOKEN}: a command line is no place for a secret"},
+      {"pre-start = [\"bin/migrate\", \"--level\", \"${LEVEL}\"]", "pre-start = \"bin/migrate\"", "'pre-start' in [hooks] must be a command such as"},
+      {"pre-start = [", "prestart = [", "unknown key 'prestart' in [hooks] (did you mean 'pre-start'?)"},
+      {"command = [\"bin/undo\"]", "", "'command' in [hooks.on-revert] is missing"},
+      {"timeout = \"2m\"", "timeout = \"0s\"", "'timeout' in [hooks.on-revert] must be 1ms or more"},
+      {"timeout = \"2m\"", "retry = \"2m\"", "'retry' in [hooks.on-revert] goes with ready-to-switch only"},
+      {"retry = \"5s\"", "retry = \"5ms\"", "'retry' in [hooks.ready-to-switch] must be 1s or more"},
+      {"give_up = \"10m\"", "give_up = \"4s\"", "'give_up' in [hooks.ready-to-switch] must be as long as 'retry'"},
+      {"strategy = \"recreate\"", "strategy = \"blue-green\"", "'snapshot' in [data] needs strategy = \"recreate\" in [deploy]: where two releases run at once"},
+      {"snapshot = { max_bytes = \"2GB\" }", "snapshot = \"yes\"", "'snapshot' in [data] must be true or false"},
+      {"max_bytes = \"2GB\"", "max_byte = \"2GB\"", "unknown key 'max_byte' in [data.snapshot] (did you mean 'max_bytes'?)"},
+      {"snapshot = { max", "snapshots = { max", "unknown key 'snapshots' in [data] (did you mean 'snapshot'?)"}};
   for (const auto& [from, to, complaint] : kCases) {
     const auto spec = parse_toml(replaced(kWhole, from, to), "berth.toml");
     ASSERT_FALSE(spec) << to;

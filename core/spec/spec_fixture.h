@@ -63,6 +63,20 @@ default = "info"
 [logs]
 segment_bytes = "1MB"
 keep_bytes = 4000000
+
+[hooks]
+pre-start = ["bin/migrate", "--level", "${LEVEL}"]
+[hooks.ready-to-switch]
+command = ["bin/may-i"]
+timeout = "10s"
+retry = "5s"
+give_up = "10m"
+[hooks.on-revert]
+command = ["bin/undo"]
+timeout = "2m"
+
+[data]
+snapshot = { max_bytes = "2GB" }
 )";
 
 /// The least there is to say.

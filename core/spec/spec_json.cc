@@ -63,6 +63,15 @@ json::value variable_json(const Variable& variable) {
   return out;
 }
 
+json::value hook_json(const std::string& name, const Hook& hook) {
+  json::object out{{"command", list_of(hook.command)}, {"timeout", to_string(hook.timeout)}};
+  if (name == kReadyToSwitch) {
+    out["retry"] = to_string(hook.retry);
+    out["give_up"] = to_string(hook.give_up);
+  }
+  return out;
+}
+
 bool boolean(ObjectReader& reader, std::string_view name) {
   if (reader.maybe(name) == nullptr) reader.complain(fmt::format("member '{}' is missing", name));
   return reader.boolean_or(name, false);
@@ -201,6 +210,37 @@ Result<LogRules> logs_from(const json::value& json) {
   return logs;
 }
 
+Result<Hook> hook_from(const std::string& name, const json::value& json) {
+  ObjectReader reader(json, "spec: hooks." + name);
+  Hook hook;
+  hook.command = strings(reader, "command");
+  hook.timeout = duration(reader, "timeout");
+  if (name == kReadyToSwitch) {
+    hook.retry = duration(reader, "retry");
+    hook.give_up = duration(reader, "give_up");
+  }
+  BERTH_CHECK(reader.done());
+  return hook;
+}
+
+/// There only where there is something to say: a build that uses neither hooks nor snapshots is named as it was before there were any.
+Result<void> read_hooks_and_data(ObjectReader& reader, AppSpec& spec) {
+  for (const auto& member : reader.members_or_empty("hooks")) {
+    const std::string name(member.key());
+    BERTH_TRY(spec.hooks[name], hook_from(name, member.value()));
+  }
+  if (reader.maybe("hooks") != nullptr && spec.hooks.empty()) reader.complain("member 'hooks' is empty");
+  const json::value* data = reader.maybe("data");
+  if (data == nullptr) return {};
+  ObjectReader inside(*data, "spec: data");
+  const json::value members(inside.members("snapshot"));
+  ObjectReader snapshot(members, "spec: data.snapshot");
+  spec.data.snapshot = true;
+  spec.data.max_bytes = static_cast<std::uint64_t>(snapshot.integer("max_bytes"));
+  BERTH_CHECK(inside.done());  // first: it says what is missing
+  return snapshot.done();
+}
+
 }  // namespace
 
 json::value to_json(const AppSpec& spec) {
@@ -211,14 +251,19 @@ json::value to_json(const AppSpec& spec) {
                       {"ready_timeout", to_string(spec.deploy.ready_timeout)},
                       {"drain", to_string(spec.deploy.drain)}};
   if (spec.deploy.strategy) deploy["strategy"] = kStrategies[static_cast<std::size_t>(*spec.deploy.strategy)];
-  return json::object{{"app", spec.app},
-                      {"user", spec.user},
-                      {"writable_home", spec.writable_home},
-                      {"process", std::move(processes)},
-                      {"deploy", std::move(deploy)},
-                      {"env", std::move(variables)},
-                      {"logs", json::object{{"segment_bytes", static_cast<std::int64_t>(spec.logs.segment_bytes)},
-                                            {"keep_bytes", static_cast<std::int64_t>(spec.logs.keep_bytes)}}}};
+  json::object out{{"app", spec.app},
+                   {"user", spec.user},
+                   {"writable_home", spec.writable_home},
+                   {"process", std::move(processes)},
+                   {"deploy", std::move(deploy)},
+                   {"env", std::move(variables)},
+                   {"logs", json::object{{"segment_bytes", static_cast<std::int64_t>(spec.logs.segment_bytes)},
+                                         {"keep_bytes", static_cast<std::int64_t>(spec.logs.keep_bytes)}}}};
+  json::object hooks;
+  for (const auto& [name, hook] : spec.hooks) hooks[name] = hook_json(name, hook);
+  if (!hooks.empty()) out["hooks"] = std::move(hooks);
+  if (spec.data.snapshot) out["data"] = json::object{{"snapshot", json::object{{"max_bytes", static_cast<std::int64_t>(spec.data.max_bytes)}}}};
+  return out;
 }
 
 Result<AppSpec> from_json(const json::value& json) {
@@ -235,6 +280,7 @@ Result<AppSpec> from_json(const json::value& json) {
     const std::string name(member.key());
     BERTH_TRY(spec.variables[name], variable_from(member.value(), "spec: env." + name));
   }
+  BERTH_CHECK(read_hooks_and_data(reader, spec));
   const json::value deploy(reader.members("deploy")), logs(reader.members("logs"));
   BERTH_CHECK(reader.done());  // before the two below, which would complain of what is missing in an object that is missing itself
   BERTH_TRY(spec.deploy, deploy_from(deploy));

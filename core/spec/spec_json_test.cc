@@ -57,7 +57,13 @@ TEST(SpecJson, IsReadStrictly) {
       {R"("http":"/healthz?deep=1")", R"("http":"healthz")", "'http' in [process.web.readiness] must be a path"},
       {R"("secret":true)", R"("secret":true,"default":"x")", "would put a secret into the build"},
       {R"("instances":2)", R"("instances":"2")", "member 'instances' is not an integer"},
-      {R"("logs":{)", R"("logs":{"x":1,)", "spec: logs: member 'x' is not known"}};
+      {R"("logs":{)", R"("logs":{"x":1,)", "spec: logs: member 'x' is not known"},
+      {R"("pre-start":{)", R"("pre-start":{"retry":"5s",)", "spec: hooks.pre-start: member 'retry' is not known"},
+      {R"("pre-start":{)", R"("pre-end":{)", "'pre-end' in [hooks] is no hook"},
+      {R"("give_up":"10m",)", "", "spec: hooks.ready-to-switch: member 'give_up' is missing"},
+      {R"("snapshot":{"max_bytes":2000000000})", R"("snapshot":true)", "member 'snapshot'"},
+      {R"("snapshot":{"max_bytes":2000000000})", R"("snapshot":{})", "spec: data.snapshot: member 'max_bytes' is missing"},
+      {R"("strategy":"recreate")", R"("strategy":"blue-green")", "'snapshot' in [data] needs strategy"}};
   for (const auto& [from, to, complaint] : kCases) {
     const auto spec = read_changed(kWhole, from, to);
     ASSERT_FALSE(spec) << to;

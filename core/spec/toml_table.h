@@ -54,8 +54,12 @@ class TomlTable {
   std::vector<std::pair<std::string, TomlTable>> tables(std::string_view key);
 
   bool has(std::string_view key) const { return table_->contains(key); }
+  bool has_list(std::string_view key) const { return has(key) && table_->get(key)->is_array(); }
+  bool has_table(std::string_view key) const { return has(key) && table_->get(key)->is_table(); }
   /// Complains of a key's value, or of the table where the key is absent: "'key' in [title] what".
   void complain(std::string_view key, std::string_view what);
+  /// A key that may be there: `done` does not complain of it, and may name it.
+  void know(std::string_view key) { static_cast<void>(take(key)); }
   /// Complains of every key that nobody asked for, naming the nearest one that somebody did.
   void done();
 

@@ -13,6 +13,10 @@ inline constexpr std::array<std::string_view, 3> kRestarts{"always", "on-failure
 inline constexpr std::array<std::string_view, 2> kStrategies{"blue-green", "recreate"};
 inline constexpr std::array<std::string_view, 3> kProbeKinds{"http", "tcp", "exec"};
 
+// The hooks, in the order in which a deployment comes by them.
+inline constexpr std::string_view kReadyToSwitch = "ready-to-switch";
+inline constexpr std::array<std::string_view, 6> kHooks{"pre-start", "post-start", kReadyToSwitch, "pre-stop", "post-switch", "on-revert"};
+
 /// "200-399", or "204" for one status alone.
 Result<void> parse_statuses(std::string_view text, Probe& probe);
 std::string statuses(const Probe& probe);

@@ -70,6 +70,14 @@ object release_json(const deploy::ReleaseStatus& release) {
           {"rejected", as_utf8(release.rejected)}};
 }
 
+object copy_json(const store::DataCopy& copy) {
+  return {{"folder", copy.folder},
+          {"deployment", copy.deployment},
+          {"release", copy.release},
+          {"set_aside", copy.moved()},
+          {"since", copy.moved() ? copy.since : copy.at}};
+}
+
 }  // namespace
 
 object to_json(const follow::Status& follow) {
@@ -89,11 +97,12 @@ object to_json(const follow::Status& follow) {
 
 object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows) {
   const auto follow = std::ranges::find(follows, app.row.app, &follow::Status::app);
-  array rejected, drifted, processes, instances;
+  array rejected, drifted, copies, processes, instances;
   for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
   for (const auto& slot : app.slots)
     if (slot.drifted > 0)
       drifted.push_back({{"release", slot.release}, {"paths", slot.drifted}, {"first", as_utf8(slot.drift)}, {"verified_at", slot.verified_at}});
+  for (const auto& copy : app.copies) copies.push_back(copy_json(copy));
   for (const auto& process : app.processes) processes.push_back(process_json(process));
   for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
   return {{"app", app.row.app},
@@ -109,6 +118,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"follow", follow == follows.end() ? value(nullptr) : value(to_json(*follow))},
           {"rejected", std::move(rejected)},
           {"drifted", std::move(drifted)},
+          {"data_copies", std::move(copies)},
           {"processes", std::move(processes)},
           {"instances", std::move(instances)}};
 }
@@ -148,10 +158,11 @@ object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
   return {{"slots", std::move(list)}};
 }
 
-object removed_json(const std::vector<store::SlotRow>& removed) {
-  array list;
-  for (const auto& slot : removed) list.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
-  return {{"removed", std::move(list)}};
+object removed_json(const deploy::Collected& removed) {
+  array slots, data;
+  for (const auto& slot : removed.slots) slots.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
+  for (const auto& copy : removed.data) data.push_back({{"app", copy.app}, {"folder", copy.folder}, {"release", copy.release}, {"bytes", copy.bytes}});
+  return {{"removed", std::move(slots)}, {"data", std::move(data)}};
 }
 
 }  // namespace berth::api

@@ -16,9 +16,14 @@ std::string moment(std::int64_t milliseconds_since_1970) {
 
 boost::json::object to_json(const deploy::DeploymentStatus& deployment) {
   const store::DeploymentRow& row = deployment.row;
-  boost::json::array steps, lines;
+  boost::json::array steps, lines, hooks, notes;
   for (const auto& step : deployment.steps) steps.push_back({{"state", step.state}, {"at", step.at}});
   for (const std::string& line : deployment.last_lines) lines.emplace_back(as_utf8(line));
+  for (const deploy::HookRun& one : deployment.hooks) {
+    hooks.push_back({{"hook", one.hook}, {"release", one.release}, {"began_at", one.began_at}, {"ended_at", one.ended_at}, {"result", as_utf8(one.result)},
+                     {"attempts", one.attempts}});
+  }
+  for (const std::string& note : deployment.notes) notes.emplace_back(as_utf8(note));
   return {{"id", row.id},
           {"app", row.app},
           {"release", row.release},
@@ -41,7 +46,9 @@ boost::json::object to_json(const deploy::DeploymentStatus& deployment) {
             {"instances_ready", deployment.instances_ready},
             {"instances_wanted", deployment.instances_wanted}}},
           {"steps", std::move(steps)},
-          {"last_lines", std::move(lines)}};
+          {"last_lines", std::move(lines)},
+          {"hooks", std::move(hooks)},
+          {"notes", std::move(notes)}};
 }
 
 boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments) {

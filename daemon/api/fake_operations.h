@@ -19,7 +19,8 @@ class FakeOperations : public deploy::Operations {
   std::vector<deploy::AppStatus> apps;
   deploy::Releases on_node;
   std::map<std::string, std::vector<std::string>> in_repository;
-  std::vector<store::SlotRow> removed;
+  deploy::Collected removed;
+  deploy::HookCounts hooks;
   std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
   bool is_ready = true;
@@ -30,8 +31,8 @@ class FakeOperations : public deploy::Operations {
   awaitable<Deployment> deploy(deploy::DeployRequest r) override {
     co_return say(fmt::format("deploy {}@{} env={} force={} key={} by={} why={}", r.app, r.release, r.environment, r.force, r.key, r.asked.by, r.asked.why), one);
   }
-  awaitable<Deployment> revert(std::string app, std::string to, deploy::Asked asked) override {
-    co_return say(fmt::format("revert {} to={} why={}", app, to, asked.why), one);
+  awaitable<Deployment> revert(deploy::RevertRequest r) override {
+    co_return say(fmt::format("revert {} to={} keep_data={} why={}", r.app, r.to, r.keep_data, r.asked.why), one);
   }
   awaitable<Deployment> cancel(std::int64_t id, deploy::Asked asked) override { co_return say(fmt::format("cancel {} why={}", id, asked.why), one); }
   awaitable<Deployment> deployment(std::int64_t id) override { co_return say(fmt::format("deployment {}", id), one); }
@@ -54,7 +55,7 @@ class FakeOperations : public deploy::Operations {
   awaitable<Done> remove(std::string app, bool purge, deploy::Asked asked) override {
     co_return did(fmt::format("remove {} purge={} why={}", app, purge, asked.why));
   }
-  awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, deploy::Asked) override { co_return say("collect " + app, removed); }
+  awaitable<Result<deploy::Collected>> collect(std::string app, deploy::Asked) override { co_return say("collect " + app, removed); }
   awaitable<Result<store::Import>> import(deploy::ImportRequest r) override {
     co_return say(fmt::format("import {} allow_expired={} why={}", r.path, r.allow_expired, r.asked.why), store::Import{});
   }
@@ -65,6 +66,7 @@ class FakeOperations : public deploy::Operations {
   awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() override { co_return say("repository apps", in_repository); }
   awaitable<Result<std::vector<deploy::AppStatus>>> status() override { co_return say("status", apps); }
   awaitable<Result<deploy::AppStatus>> status(std::string app) override { co_return say("status " + app, apps.empty() ? deploy::AppStatus{} : apps.front()); }
+  const deploy::HookCounts& hooks_run() const override { return hooks; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }
   bool ready() const override { return is_ready; }
 

@@ -39,15 +39,11 @@ Result<deploy::DeployRequest> read_deploy(const Call& call) {
   return request;
 }
 
-struct Revert {
-  std::string to;
-  deploy::Asked asked;
-};
-
-Result<Revert> read_revert(const Call& call) {
+Result<deploy::RevertRequest> read_revert(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  Revert revert{.to = reader.string_or("to", ""), .asked = {call.by, reason_of(reader)}};
+  deploy::RevertRequest revert{.app = call.app(), .to = reader.string_or("to", ""), .keep_data = reader.boolean_or("keep_data", false)};
+  revert.asked = {call.by, reason_of(reader)};
   if (!revert.to.empty() && !is_release_id(revert.to)) reader.complain("'to' is no id of a release");
   BERTH_CHECK(reader.done());
   return revert;
@@ -78,7 +74,7 @@ awaitable<Answer> deploy_app(Call call) {
 awaitable<Answer> revert_app(Call call) {
   const auto revert = read_revert(call);
   if (!revert) co_return pass(revert.error());
-  co_return begun(co_await call.operations.revert(call.app(), revert->to, revert->asked));
+  co_return begun(co_await call.operations.revert(*revert));
 }
 
 awaitable<Answer> get_deployment(Call call) {

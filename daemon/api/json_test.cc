@@ -25,6 +25,8 @@ deploy::DeploymentStatus baking() {
   status.instances_wanted = 2;
   status.steps = {{"queued", "a"}, {"fetching", "b"}};
   status.last_lines = {"bad \xff byte"};
+  status.hooks = {{.hook = "pre-start", .release = "v2", .began_at = "c", .ended_at = "d", .result = "ok", .attempts = 1}};
+  status.notes = {"data were copied"};
   return status;
 }
 
@@ -33,7 +35,9 @@ constexpr const char* kBaking = R"json({"id": 7, "app": "web", "release": "v2", 
  "exit": -1, "already": false,
  "progress": {"bytes_done": 1024, "bytes_total": 4096, "instances_ready": 1, "instances_wanted": 2},
  "steps": [{"state": "queued", "at": "a"}, {"state": "fetching", "at": "b"}],
- "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"]})json";
+ "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"],
+ "hooks": [{"hook": "pre-start", "release": "v2", "began_at": "c", "ended_at": "d", "result": "ok", "attempts": 1}],
+ "notes": ["data were copied"]})json";
 
 TEST(ApiJson, ADeploymentIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(baking())), said(kBaking)); }
 
@@ -58,6 +62,7 @@ deploy::AppStatus web() {
   view.status.last_exit = supervise::Exit{.status = 256, .reason = "exited with 1", .at = "e", .ran = std::chrono::milliseconds(1200)};
   app.instances = {view};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
+  app.copies = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .method = "moved", .since = "c", .at = "d"}};
   return app;
 }
 
@@ -65,6 +70,7 @@ constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1",
    "health": "healthy", "problem": "", "deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
+   "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
    "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
                   "ready": true, "serving": true, "not_ready": "", "restarts": 1, "started_at": "t", "port": 20001, "crash_loop": false,
@@ -114,8 +120,10 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
             said(R"({"releases": [{"release": "v2", "active": true, "previous": false, "in_repository": true, "on_node": false, "bytes": 1,
                      "sealed_at": "s", "pinned": false, "imported": false, "expired": "", "rejected": ""}], "repository_error": "gone"})"));
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
-  EXPECT_EQ(boost::json::value(removed_json({{.app = "web", .release = "v1", .bytes = 9}})),
-            said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}]})"));
+  EXPECT_EQ(boost::json::value(removed_json({.slots = {{.app = "web", .release = "v1", .bytes = 9}},
+                                             .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}}})),
+            said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}],
+                     "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}]})"));
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
   EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
                                                                    "drift": [{"path": "app/a", "what": "is missing"}]}]})"));

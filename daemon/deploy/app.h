@@ -41,6 +41,7 @@ struct App {
   bool busy = false;                             ///< somebody has the app for himself; see Turn
   bool routing = false;                          ///< the route is being set
   int quiet = 0;                                 ///< operators restart or stop instances: exits are no trouble now
+  bool stuck = false;                            ///< processes of an instance that was stopped do not end, and may write data still
   bool healing = false;                          ///< a coroutine tries to start what could not be started
   bool gone = false;                             ///< removed
   io::Event changed;                             ///< an instance, or the run, changed

@@ -99,7 +99,7 @@ awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
     if (!worked) {
       happening = happening_of(*run);
       run->failure = worked.error();
-      if (happening == Happening::failed && run->position.state != State::reverting) co_await collect_lines(app, run);
+      if (happening == Happening::failed && run->position.state != State::reverting && !run->hook_failed) co_await collect_lines(app, run);
     }
     // Whatever follows trouble in the bake needs the app, too.
     if (!turn && run->position.state == State::baking && happening == Happening::failed) {
@@ -112,7 +112,8 @@ awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
 }
 
 Happening Engine::happening_of(const Run& run) const {
-  if (!run.superseded.empty() && (run.position.state == State::queued || run.position.state == State::baking)) return Happening::superseded;
+  const bool gives_way = run.position.state == State::queued || run.position.state == State::baking || (run.may_give_way && !run.position.decided);
+  if (!run.superseded.empty() && gives_way) return Happening::superseded;
   if (!run.cancelled_by.empty() && !run.position.decided) return Happening::cancelled;
   return Happening::failed;
 }
@@ -141,6 +142,8 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     co_await move(app, run, Happening::failed);
     co_return;
   }
+  if (is_terminal(transition->to.state)) co_await end_hooks(app, run);
+  if (closed_) co_return;
   const Position was = run->position;
   take_position(*run, transition->to);
   const bool decides = has(transition->effects, Effect::decide);
@@ -215,10 +218,11 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       std::vector<std::string> waiting;
       for (const RunPtr& later : app->queue) waiting.push_back(later->row.release);
       const bool accepted = run->position.state == State::active;
-      const auto tidy = [this, name = app->name(), release = run->row.release, in_use, waiting, accepted, keep = options_.keep_releases] {
+      const auto tidy = [this, name = app->name(), id = run->row.id, release = run->row.release, in_use, waiting, accepted, keep = options_.keep_releases] {
         if (accepted) static_cast<void>(store_.unreject(name, release));
         auto collected = store_.collect(name, in_use, keep);
         static_cast<void>(store_.drop_imports(name, waiting, false));
+        static_cast<void>(store_.collect_data(name, {id}, false));
         return collected;
       };
       const auto removed = co_await pool_.run(tidy);

@@ -270,7 +270,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   co_return Result<void>();
 }
 
-awaitable<Result<std::vector<store::SlotRow>>> Engine::collect(std::string name, Asked asked) {
+awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
   std::vector<AppPtr> chosen;
   if (name.empty()) {
     for (const auto& [each, app] : apps_) chosen.push_back(app);
@@ -279,26 +279,33 @@ awaitable<Result<std::vector<store::SlotRow>>> Engine::collect(std::string name,
     if (!app) co_return std::unexpected(app.error());
     chosen.push_back(*app);
   }
-  std::vector<store::SlotRow> removed;
+  Collected removed;
   for (const AppPtr& app : chosen) {
     std::vector<std::string> in_use;
     for (const Member& member : app->members) in_use.push_back(member.row.release);
     std::vector<RunPtr> runs(app->queue.begin(), app->queue.end());
     if (app->run) runs.push_back(app->run);
-    for (const RunPtr& run : runs) in_use.insert(in_use.end(), {run->row.release, run->row.from});
-    const auto collect = [this, each = app->name(), in_use] {
-      auto collected = store_.collect(each, in_use, options_.keep_releases);
-      if (collected) static_cast<void>(store_.drop_imports(each, in_use, true));
+    std::vector<std::int64_t> under_way;
+    for (const RunPtr& run : runs) {
+      in_use.insert(in_use.end(), {run->row.release, run->row.from});
+      under_way.push_back(run->row.id);
+    }
+    const auto collect = [this, each = app->name(), in_use, under_way]() -> Result<Collected> {
+      Collected collected;
+      BERTH_TRY(collected.slots, store_.collect(each, in_use, options_.keep_releases));
+      static_cast<void>(store_.drop_imports(each, in_use, true));
+      BERTH_TRY(collected.data, store_.collect_data(each, under_way, true));
       return collected;
     };
-    const auto slots = co_await pool_.run(collect);
-    if (!slots) co_return std::unexpected(slots.error());
-    for (const store::SlotRow& slot : *slots) app->manifests.erase(slot.release);
-    removed.insert(removed.end(), slots->begin(), slots->end());
+    const auto collected = co_await pool_.run(collect);
+    if (!collected) co_return std::unexpected(collected.error());
+    for (const store::SlotRow& slot : collected->slots) app->manifests.erase(slot.release);
+    removed.slots.insert(removed.slots.end(), collected->slots.begin(), collected->slots.end());
+    removed.data.insert(removed.data.end(), collected->data.begin(), collected->data.end());
   }
-  const boost::json::object data{{"slots", removed.size()}};
+  const boost::json::object data{{"slots", removed.slots.size()}, {"data", removed.data.size()}};
   const store::Event event = operator_event("gc", name, asked, data);
-  if (!removed.empty()) co_await tell(event);
+  if (!removed.slots.empty() || !removed.data.empty()) co_await tell(event);
   co_return removed;
 }
 

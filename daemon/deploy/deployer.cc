@@ -34,9 +34,7 @@ void Deployer::stop() { state_->close(); }
 
 awaitable<Result<void>> Deployer::start() { BERTH_FORWARD(start()); }
 awaitable<Result<DeploymentStatus>> Deployer::deploy(DeployRequest request) { BERTH_FORWARD(deploy(std::move(request))); }
-awaitable<Result<DeploymentStatus>> Deployer::revert(std::string app, std::string to, Asked asked) {
-  BERTH_FORWARD(revert(std::move(app), std::move(to), std::move(asked)));
-}
+awaitable<Result<DeploymentStatus>> Deployer::revert(RevertRequest request) { BERTH_FORWARD(revert(std::move(request))); }
 awaitable<Result<DeploymentStatus>> Deployer::cancel(std::int64_t id, Asked asked) { BERTH_FORWARD(cancel(id, std::move(asked))); }
 awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(deployment(id)); }
 awaitable<Result<DeploymentStatus>> Deployer::wait(std::int64_t id, WaitFor what) { BERTH_FORWARD(wait(id, std::move(what))); }
@@ -52,7 +50,7 @@ awaitable<Result<void>> Deployer::pin(std::string app, std::string release, bool
   BERTH_FORWARD(pin(std::move(app), std::move(release), pinned, std::move(asked)));
 }
 awaitable<Result<void>> Deployer::remove(std::string app, bool purge, Asked asked) { BERTH_FORWARD(remove(std::move(app), purge, std::move(asked))); }
-awaitable<Result<std::vector<store::SlotRow>>> Deployer::collect(std::string app, Asked asked) {
+awaitable<Result<Collected>> Deployer::collect(std::string app, Asked asked) {
   BERTH_FORWARD(collect(std::move(app), std::move(asked)));
 }
 awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(import(std::move(request))); }
@@ -64,6 +62,7 @@ awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(s
 
 #undef BERTH_FORWARD
 
+const HookCounts& Deployer::hooks_run() const { return state_->hooks_run(); }
 const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }
 bool Deployer::ready() const { return state_->ready(); }
 

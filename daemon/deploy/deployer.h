@@ -51,7 +51,7 @@ class Deployer : public Operations {
   void stop();
 
   awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) override;
-  awaitable<Result<DeploymentStatus>> revert(std::string app, std::string to, Asked asked) override;
+  awaitable<Result<DeploymentStatus>> revert(RevertRequest request) override;
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) override;
   awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) override;
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) override;
@@ -64,7 +64,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> scale(std::string app, std::string process, int instances, Asked asked) override;
   awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) override;
   awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) override;
-  awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, Asked asked) override;
+  awaitable<Result<Collected>> collect(std::string app, Asked asked) override;
 
   awaitable<Result<store::Import>> import(ImportRequest request) override;
   awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) override;
@@ -75,6 +75,7 @@ class Deployer : public Operations {
   awaitable<Result<std::vector<AppStatus>>> status() override;
   awaitable<Result<AppStatus>> status(std::string app) override;
 
+  const HookCounts& hooks_run() const override;
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override;
   bool ready() const override;  ///< whether `start` is through
 

@@ -30,7 +30,8 @@ Engine::Engine(Parts parts)
       repository_(parts.repository),
       options_(std::move(parts.options)),
       visits_(executor_, kMostVisits),
-      looks_(executor_, 1) {}
+      looks_(executor_, 1),
+      copies_(executor_, 2) {}
 
 void Engine::spawn(awaitable<void> task) {
   boost::asio::co_spawn(executor_, hold(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
@@ -112,6 +113,10 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
   if (closed_) return;
   const AppPtr app = find(change.id.app);
+  if (spec::is_hook_name(change.id.process)) {  // it has events of its own, and is no trouble
+    if (app) app->changed.notify();
+    return;
+  }
   if (change.kind == Kind::exited || change.kind == Kind::gone) {
     spdlog::info("{}: {}", to_string(change.id), change.exit ? change.exit->reason : change.reason);
     boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.exit ? change.exit->reason : change.reason}};
@@ -128,7 +133,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
 void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
   if (app.quiet > 0 || !app.run || app.run->position.state != State::baking || change.id.release != app.run->row.release) return;
-  if (!app.run->trouble.empty() || change.kind == Kind::started || change.kind == Kind::ready) return;
+  if (!app.run->trouble.empty() || change.kind == Kind::started || change.kind == Kind::ready || change.kind == Kind::ended) return;
   InstanceId id = change.id;
   id.release.clear();
   const std::string what = change.exit ? change.exit->reason : change.reason;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -30,8 +31,14 @@ struct Parts {
   DeployerOptions options;
 };
 
+/// How a release was left to which a revert by hand goes back.
+struct Leaving {
+  std::optional<store::DataCopy> copy;  ///< its data as they were then
+  std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
+};
+
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc and reverting.cc), slots that are compared with what is signed (verifying.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
+/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);
@@ -42,7 +49,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // requests.cc
   awaitable<Result<DeploymentStatus>> deploy(DeployRequest request);
-  awaitable<Result<DeploymentStatus>> revert(std::string name, std::string to, Asked asked);
+  awaitable<Result<DeploymentStatus>> revert(RevertRequest request);
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked);
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what);
 
@@ -54,7 +61,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> scale(std::string name, std::string process, int instances, Asked asked);
   awaitable<Result<void>> pin(std::string name, std::string release, bool pinned, Asked asked);
   awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
-  awaitable<Result<std::vector<store::SlotRow>>> collect(std::string name, Asked asked);
+  awaitable<Result<Collected>> collect(std::string name, Asked asked);
 
   // importing.cc
   awaitable<Result<store::Import>> import(ImportRequest request);
@@ -70,6 +77,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::vector<AppStatus>>> status();
   awaitable<Result<AppStatus>> status(std::string name);
 
+  const HookCounts& hooks_run() const { return hooks_run_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
   bool ready() const { return ready_; }
 
@@ -135,6 +143,30 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
   awaitable<void> drop_new(AppPtr app, RunPtr run);
 
+  // hooks.cc
+  awaitable<Result<void>> run_hook(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook);
+  awaitable<void> try_hook(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook);
+  awaitable<Result<bool>> ask_ready_to_switch(AppPtr app, RunPtr run);
+  awaitable<Result<void>> pause_asking(RunPtr run, milliseconds pause);
+  awaitable<Result<std::string>> run_once(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook);
+  awaitable<void> end_hooks(AppPtr app, RunPtr run);
+  awaitable<void> note(RunPtr run, std::string text);
+
+  // hook_process.cc
+  awaitable<Result<void>> start_hook(AppPtr app, ManifestPtr manifest, InstanceId id);
+  awaitable<Result<std::string>> follow_hook(AppPtr app, RunPtr run, InstanceId id, milliseconds timeout, std::string began_at);
+  awaitable<void> stop_hook(AppPtr app, InstanceId id);
+  awaitable<Result<void>> record_hook(RunPtr run, std::size_t place, bool insist);
+  awaitable<void> keep_last_lines(AppPtr app, RunPtr run, HookRun record);
+
+  // data_steps.cc
+  awaitable<Result<void>> plan_data(AppPtr app, RunPtr run);
+  awaitable<Result<void>> arrange_data(AppPtr app, RunPtr run);
+  awaitable<Result<void>> take_snapshot(AppPtr app, RunPtr run);
+  awaitable<void> undo_data(AppPtr app, RunPtr run);
+  awaitable<Result<Leaving>> leaving(AppPtr app, RunPtr run);
+  awaitable<Result<void>> put_back(AppPtr app, RunPtr run, store::DataCopy copy, bool before);
+
   // importing.cc
   std::shared_ptr<fetch::Repository> source_of(const std::string& app, const std::string& release) const;
 
@@ -185,16 +217,21 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// First deployments of apps that the node does not know yet have one of these.
   std::map<std::string, AppPtr> newcomers_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
+  HookCounts hooks_run_;
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
   /// Slots are read one after the other when somebody asks for it.
   Visits looks_;
+  Visits copies_;  ///< of data, each of which holds a thread of the pool
   std::stop_source looking_;  ///< of what reads slots
   std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
   bool ready_ = false;
   bool closed_ = false;
 };
+
+/// The hook of a deployment under way that this instance is, and that goes on.
+bool is_awaited_hook(const App& app, const InstanceId& id);
 
 /// What berthd could not do for the app: for `berth status`, and the log where it is new.
 void note_problem(App& app, std::string what);

@@ -1,5 +1,7 @@
 #include "daemon/deploy/instance_plan.h"
 
+#include <csignal>
+
 #include <fmt/core.h>
 
 #include "daemon/deploy/command_lookup.h"
@@ -10,6 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 using Environment = std::map<std::string, std::string>;
+
+constexpr std::chrono::seconds kHookGrace{5};  ///< what a hook leaves behind, or one that takes too long, has it to end by itself
 
 /// What a command may name: everybody on the machine can read it, so no secret.
 Environment without_secrets(Environment environment, const bundle::Manifest& manifest) {
@@ -57,6 +61,26 @@ Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundl
                                               const Environment& environment) {
   auto plan = plan_process(node, manifest, id, who, environment);
   if (!plan) return pass(std::move(plan.error()), fmt::format("{}@{}: process {}", id.app, manifest.release, id.process));
+  return plan;
+}
+
+Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                                          const Environment& environment) {
+  const fs::path app = node.paths.slot(id.app, manifest.release) / "app";
+  supervise::InstancePlan plan{.id = id,
+                               .argv = {},
+                               .environment = environment,
+                               .directory = app.string(),
+                               .uid = who.uid,
+                               .gid = who.gid,
+                               .stop = {.signal = SIGTERM, .grace = kHookGrace},
+                               .restart = spec::Restart::never,
+                               .once = true,
+                               .logs = manifest.spec.logs,
+                               .log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number)};
+  auto argv = find_command(app, manifest.spec.hooks.at(id.process).command, without_secrets(environment, manifest));
+  if (!argv) return pass(std::move(argv.error()));
+  plan.argv = std::move(*argv);
   return plan;
 }
 

@@ -51,6 +51,10 @@ Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, c
 Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                               const std::map<std::string, std::string>& environment);
 
+/// The same for a hook: `id.process` is its name. It runs once, without a port.
+Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                                          const std::map<std::string, std::string>& environment);
+
 /// Makes the instance's folders and renders its configuration there, owned by `who`, closed to others. What a process that runs has open stays as it is:
 /// configuration and secrets are replaced as whole folders, by rename; what it wrote stays. Blocking. A template with an unknown name fails with
 /// `Errc::usage`, naming file and name; data that belong to another user than `who` likewise, saying what to do.

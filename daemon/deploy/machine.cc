@@ -95,6 +95,8 @@ std::optional<Transition> step(Position from, const Course& course, Happening ha
     case Happening::superseded:
       // One that waits gives its place up; one that bakes serves already, and is followed by the newer one.
       if (from.state == State::queued) return Transition{{State::superseded, false}, {}};
+      // One whose switch is postponed has changed nothing yet that serves.
+      if (!from.decided && (from.state == State::preparing || from.state == State::starting)) return Transition{{State::superseded, false}, {Effect::drop_new}};
       if (from.state == State::baking) return Transition{{State::superseded, true}, {}};
       return std::nullopt;
     case Happening::given_up:

@@ -157,7 +157,10 @@ awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, mi
   co_await drain(app, ids, at_most);
   for (const InstanceId& id : ids) {
     const auto stopped = co_await stop_instance(app, id);
-    if (!stopped && !closed_) note_problem(*app, stopped.error().message);
+    if (!stopped && !closed_) {
+      note_problem(*app, stopped.error().message);
+      app->stuck = true;
+    }
     if (closed_) co_return;
     const auto found = std::ranges::find(app->members, id, &Member::id);
     if (found == app->members.end()) continue;
@@ -197,7 +200,7 @@ awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, millisecon
 /// Stops what runs of the app and is no member: what a crash left between two steps.
 awaitable<void> Engine::stop_strangers(AppPtr app) {
   for (const auto& status : supervisor_.all()) {
-    if (status.id.app != app->name() || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
+    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
     const InstanceId id = status.id;
     const auto stopped = co_await stop_instance(app, id);
     if (closed_) co_return;

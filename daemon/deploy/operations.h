@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,24 @@ struct DeployRequest {
   Asked asked;
 };
 
+struct RevertRequest {
+  std::string app;
+  std::string to;          ///< the release before where it is empty
+  bool keep_data = false;  ///< the data stay as they are, also where the deployment that is reverted took a snapshot
+  Asked asked;
+};
+
+/// A hook that a deployment ran, or runs.
+struct HookRun {
+  std::string hook, release;
+  std::string began_at, ended_at;  ///< of its last run; RFC 3339, UTC; the latter is empty while it runs
+  std::string result;              ///< "ok", "postponed", or how it failed: "exited with 1"; empty while it runs
+  int attempts = 0;
+
+  bool running() const { return ended_at.empty(); }
+  bool succeeded() const { return result == "ok"; }
+};
+
 /// A deployment as `docs/api.md` shows it.
 struct DeploymentStatus {
   struct Step {
@@ -47,6 +66,8 @@ struct DeploymentStatus {
   int instances_ready = 0, instances_wanted = 0;
   std::vector<Step> steps;
   std::vector<std::string> last_lines;  ///< what the app printed last, where it failed
+  std::vector<HookRun> hooks;           ///< in the order in which they ran
+  std::vector<std::string> notes;       ///< what there is to know beside: of its data, of hooks that failed without stopping it
 
   bool ended() const { return exit >= 0; }
 };
@@ -81,6 +102,7 @@ struct AppStatus {
   std::optional<DeploymentStatus> deployment;
   std::vector<store::Store::Rejected> rejected;
   std::vector<store::SlotRow> slots;
+  std::vector<store::DataCopy> copies;  ///< of its data
   std::vector<ProcessStatus> processes;
   std::vector<InstanceView> instances;
 };
@@ -97,6 +119,12 @@ struct ReleaseStatus {
 struct Releases {
   std::vector<ReleaseStatus> releases;
   std::string repository_error;
+};
+
+/// What `gc` removed.
+struct Collected {
+  std::vector<store::SlotRow> slots;
+  std::vector<store::DataCopy> data;
 };
 
 /// A release file that berthd is to load.
@@ -119,6 +147,9 @@ struct VerifyRequest {
   bool all = false;     ///< every slot
 };
 
+/// Runs of hooks by app, hook and result: "ok", "postponed" or "failed".
+using HookCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
+
 /// What an operator can do with this node's apps, and see of them: the seam between the API and the deployer. For one event loop.
 class Operations {
  public:
@@ -126,8 +157,8 @@ class Operations {
 
   /// Begins a deployment; 200 of the API where `already` is set. Fails with `Errc::conflict` for a rejected release or a held app without `force`.
   virtual awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) = 0;
-  /// Back to the release before, or to `to`; the app is then held.
-  virtual awaitable<Result<DeploymentStatus>> revert(std::string app, std::string to, Asked asked) = 0;
+  /// Back to the release before, or to another one; the app is then held.
+  virtual awaitable<Result<DeploymentStatus>> revert(RevertRequest request) = 0;
   virtual awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) = 0;
   virtual awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) = 0;
   virtual awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) = 0;
@@ -142,7 +173,7 @@ class Operations {
   virtual awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) = 0;
   virtual awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) = 0;
   /// Every app where `app` is empty.
-  virtual awaitable<Result<std::vector<store::SlotRow>>> collect(std::string app, Asked asked) = 0;
+  virtual awaitable<Result<Collected>> collect(std::string app, Asked asked) = 0;
 
   /// Verifies and loads a release file, so that its release can be deployed without a network. `Errc::trust` for a file that is not believed; then
   /// nothing of it is kept.
@@ -159,6 +190,8 @@ class Operations {
   /// `Errc::not_found` for an app this node does not know.
   virtual awaitable<Result<AppStatus>> status(std::string app) = 0;
 
+  /// Runs of hooks since this berthd began, for metrics.
+  virtual const HookCounts& hooks_run() const = 0;
   /// Deployments that ended since this berthd began, by app and state, for metrics.
   virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
   /// Whether what should run at start does.

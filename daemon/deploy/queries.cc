@@ -12,6 +12,7 @@ namespace {
 struct Known {
   std::vector<store::Store::Rejected> rejected;
   std::vector<store::SlotRow> slots;
+  std::vector<store::DataCopy> copies;
   std::map<std::string, std::optional<std::pair<int, int>>> scales;  ///< by process
 };
 
@@ -174,6 +175,7 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
     Known known;
     BERTH_TRY(known.rejected, store_.rejected(name));
     BERTH_TRY(known.slots, store_.slots(name));
+    BERTH_TRY(known.copies, store_.data_copies(name));
     for (const std::string& process : names) {
       BERTH_TRY(known.scales[process], store_.scale(name, process));
     }
@@ -185,6 +187,7 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
   AppStatus status{.row = app->row, .since = app->since, .problem = app->problem};
   status.rejected = std::move(known->rejected);
   status.slots = std::move(known->slots);
+  status.copies = std::move(known->copies);
   const RunPtr run = app->run ? app->run : app->queue.empty() ? nullptr : app->queue.front();
   if (run && !is_terminal(run->position.state)) status.deployment = status_of(*run);
 

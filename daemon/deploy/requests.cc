@@ -146,6 +146,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
 awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row) {
   row.from = app->row.active;
   const auto run = std::make_shared<Run>(executor_, std::move(row));
+  run->keep_data = run->row.detail.contains("keep_data");
   run->steps.push_back({"queued", run->row.created_at});
   put_detail(*run);
   const auto add = [this, row = run->row, event = deployment_event(*run)] { return store_.add_deployment(row, event); };
@@ -188,12 +189,14 @@ awaitable<Result<std::string>> Engine::release_before(AppPtr app) {
   co_return before;
 }
 
-awaitable<Result<DeploymentStatus>> Engine::revert(std::string name, std::string to, Asked asked) {
+awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
+  const std::string name = request.app;
+  const Asked asked = request.asked;
   const auto found = known(name);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   if (auto free = nothing_under_way(*app, "reverting"); !free) co_return std::unexpected(free.error());
-  std::string target = to;
+  std::string target = request.to;
   if (target.empty()) {
     auto before = co_await release_before(app);
     if (!before) co_return std::unexpected(before.error());
@@ -218,7 +221,9 @@ awaitable<Result<DeploymentStatus>> Engine::revert(std::string name, std::string
     status.already = true;
     co_return status;
   }
-  auto queued = co_await enqueue(app, new_row(name, target, "revert", asked));
+  store::DeploymentRow row = new_row(name, target, "revert", asked);
+  if (request.keep_data) row.detail["keep_data"] = true;
+  auto queued = co_await enqueue(app, std::move(row));
   co_return queued;
 }
 

@@ -22,7 +22,15 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   if (!manifest) co_return pass(manifest.error(), fmt::format("{}; and going back to {} is not possible", run->row.reason, old));
   const milliseconds drain = run->manifest ? run->manifest->spec.deploy.drain : (*manifest)->spec.deploy.drain;
   const bool beside = !run->course.stop_first && (*manifest)->spec.strategy() != spec::Strategy::recreate;
-  if (!beside) co_await stop_all_but(app, old, drain);
+  const std::string on_revert = "on-revert";
+  const bool hooks = run->manifest && !run->is_revert();  // one by hand that goes back itself leaves nothing that a hook of its release would know of
+  if (!beside) {
+    co_await stop_all_but(app, old, drain);
+    if (hooks && !closed_) co_await try_hook(app, run, run->manifest, on_revert);
+    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+    co_await undo_data(app, run);
+  }
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   auto claimed = co_await claim(app, *manifest);
   auto started = claimed;
   if (claimed) started = co_await start_release(app, *manifest);
@@ -45,6 +53,11 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   static_cast<void>(co_await route(app));
   co_await after(app, run, Effect::decide_revert);
   co_await stop_all_but(app, old, drain);
+  if (beside && !closed_) {
+    if (hooks) co_await try_hook(app, run, run->manifest, on_revert);
+    co_await undo_data(app, run);
+  }
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   co_await give_up_unused(app, *manifest);
   if (!started) spawn(heal(app));
   co_return Result<void>();
@@ -59,6 +72,7 @@ awaitable<void> Engine::drop_new(AppPtr app, RunPtr run) {
     ManifestPtr kept = run->row.from.empty() ? nullptr : app->active();
     if (run->position.state != State::queued) co_await give_up_unused(app, kept);
   }
+  note_migration(*run);
   const auto drop = [this, id = run->row.id] { static_cast<void>(store_.drop_staging(id)); };
   co_await pool_.run(drop);
 }

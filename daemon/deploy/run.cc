@@ -1,5 +1,9 @@
 #include "daemon/deploy/run.h"
 
+#include <algorithm>
+
+#include <fmt/core.h>
+
 #include "core/exit_code.h"
 
 namespace berth::deploy {
@@ -35,6 +39,33 @@ std::vector<std::string> lines_in(const json::object& detail) {
   return lines;
 }
 
+std::vector<std::string> notes_in(const json::object& detail) {
+  std::vector<std::string> notes;
+  const auto* list = detail.if_contains("notes");
+  if (list == nullptr || !list->is_array()) return notes;
+  for (const auto& note : list->get_array())
+    if (note.is_string()) notes.emplace_back(note.get_string());
+  return notes;
+}
+
+std::vector<HookRun> hooks_in(const json::object& detail) {
+  std::vector<HookRun> hooks;
+  const auto* list = detail.if_contains("hooks");
+  if (list == nullptr || !list->is_array()) return hooks;
+  for (const auto& each : list->get_array()) {
+    if (!each.is_object()) continue;
+    const json::object& one = each.get_object();
+    hooks.push_back({.hook = text_in(one, "hook"), .release = text_in(one, "release"), .began_at = text_in(one, "began_at"), .ended_at = text_in(one, "ended_at"),
+                     .result = text_in(one, "result"), .attempts = static_cast<int>(number_in(one, "attempts", 1))});
+  }
+  return hooks;
+}
+
+bool truth_in(const json::object& object, std::string_view name) {
+  const auto* member = object.if_contains(name);
+  return member != nullptr && member->is_bool() && member->get_bool();
+}
+
 /// The exit code of a row that ended without one of its own.
 Exit exit_of_state(std::string_view state) {
   if (state == "active") return Exit::ok;
@@ -51,6 +82,8 @@ DeploymentStatus status_of(const store::DeploymentRow& row) {
   DeploymentStatus status{.row = row};
   status.steps = steps_in(row.detail);
   status.last_lines = lines_in(row.detail);
+  status.hooks = hooks_in(row.detail);
+  status.notes = notes_in(row.detail);
   status.bytes_total = status.bytes_done = static_cast<std::uint64_t>(number_in(row.detail, "bytes", 0));
   status.instances_ready = status.instances_wanted = static_cast<int>(number_in(row.detail, "instances", 0));
   if (!row.ended_at.empty()) status.exit = static_cast<int>(number_in(row.detail, "exit", static_cast<int>(exit_of_state(row.state))));
@@ -61,6 +94,8 @@ DeploymentStatus status_of(const Run& run) {
   DeploymentStatus status = status_of(run.row);
   status.steps = run.steps;
   status.last_lines = run.last_lines;
+  status.hooks = run.hooks;
+  status.notes = run.notes;
   status.bytes_total = run.progress.bytes_total.load();
   status.bytes_done = run.progress.bytes_done.load();
   status.instances_ready = run.ready;
@@ -71,11 +106,19 @@ DeploymentStatus status_of(const Run& run) {
 void put_detail(Run& run) {
   run.row.state = to_string(run.position.state);
   run.row.decided = run.position.decided;
-  json::array steps, lines;
+  json::array steps, lines, hooks, notes;
   for (const auto& step : run.steps) steps.push_back(json::object{{"state", step.state}, {"at", step.at}});
   for (const auto& line : run.last_lines) lines.emplace_back(line);
+  for (const auto& note : run.notes) notes.emplace_back(note);
+  for (const HookRun& one : run.hooks) {
+    hooks.push_back(json::object{{"hook", one.hook}, {"release", one.release}, {"began_at", one.began_at}, {"ended_at", one.ended_at}, {"result", one.result},
+                                 {"attempts", one.attempts}});
+  }
   run.row.detail["steps"] = std::move(steps);
   if (!lines.empty()) run.row.detail["last_lines"] = std::move(lines);
+  if (!hooks.empty()) run.row.detail["hooks"] = std::move(hooks);
+  if (!notes.empty()) run.row.detail["notes"] = std::move(notes);
+  if (run.keep_data) run.row.detail["keep_data"] = true;
   if (run.interruptions > 0) run.row.detail["interruptions"] = run.interruptions;
   if (run.wanted > 0) run.row.detail["instances"] = run.wanted;
   if (const auto bytes = run.progress.bytes_total.load(); bytes > 0) run.row.detail["bytes"] = static_cast<std::int64_t>(bytes);
@@ -86,14 +129,29 @@ void take_detail(Run& run) {
   run.position = {state_named(run.row.state).value_or(State::queued), run.row.decided};
   run.steps = steps_in(run.row.detail);
   run.last_lines = lines_in(run.row.detail);
+  run.hooks = hooks_in(run.row.detail);
+  run.notes = notes_in(run.row.detail);
+  run.keep_data = truth_in(run.row.detail, "keep_data");
   run.interruptions = static_cast<int>(number_in(run.row.detail, "interruptions", 0));
   run.wanted = static_cast<int>(number_in(run.row.detail, "instances", 0));
   const auto bytes = static_cast<std::uint64_t>(number_in(run.row.detail, "bytes", 0));
   run.progress.bytes_total = bytes;
   run.progress.bytes_done = bytes;
   run.course.has_previous = !run.row.from.empty();
-  const auto* stop_first = run.row.detail.if_contains("stop_first");
-  run.course.stop_first = stop_first != nullptr && stop_first->is_bool() && stop_first->get_bool();
+  run.course.stop_first = truth_in(run.row.detail, "stop_first");
+}
+
+bool add_note(Run& run, const std::string& text) {
+  if (std::ranges::find(run.notes, text) != run.notes.end()) return false;
+  run.notes.push_back(text);
+  return true;
+}
+
+void note_migration(Run& run) {
+  const auto is_it = [&](const HookRun& one) { return one.hook == "pre-start" && one.release == run.row.release; };
+  if (std::ranges::none_of(run.hooks, is_it)) return;
+  static_cast<void>(add_note(run, fmt::format("the pre-start hook of {}@{} may have migrated the data, and they stay as they are: there is no copy of them from before",
+                                              run.row.app, run.row.release)));
 }
 
 Exit exit_of_failure(const Error& error, bool fetching) {

@@ -29,6 +29,11 @@ struct Run {
   Course course;
   std::vector<DeploymentStatus::Step> steps;
   std::vector<std::string> last_lines;
+  std::vector<HookRun> hooks;
+  std::vector<std::string> notes;
+  bool hook_failed = false;        ///< `last_lines` are a hook's, and why the deployment fails
+  bool may_give_way = false;       ///< its switch is postponed: a newer request takes its place
+  bool keep_data = false;          ///< a revert that leaves the data as they are
   int interruptions = 0;           ///< how often berthd died in it before its decision
   ManifestPtr manifest;            ///< once known
   fetch::Progress progress;
@@ -58,6 +63,11 @@ DeploymentStatus status_of(const store::DeploymentRow& row);
 void put_detail(Run& run);
 /// What `put_detail` wrote, back in its places.
 void take_detail(Run& run);
+
+/// False where it is noted already.
+bool add_note(Run& run, const std::string& text);
+/// Where its pre-start hook was begun: that what it did to the data stays.
+void note_migration(Run& run);
 
 /// What a failure before the decision ends in. `fetching`: it came from the repository.
 Exit exit_of_failure(const Error& error, bool fetching);

@@ -18,6 +18,10 @@ TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
   run.last_lines = {"it broke"};
   run.interruptions = 2;
   run.wanted = 3;
+  run.keep_data = true;
+  run.notes = {"data were copied"};
+  run.hooks = {{.hook = "pre-start", .release = "v2", .began_at = "b", .ended_at = "e", .result = "ok", .attempts = 1},
+               {.hook = "post-start", .release = "v2", .began_at = "c", .ended_at = {}, .result = {}, .attempts = 2}};
   run.progress.bytes_total = 4096;
   put_detail(run);
   EXPECT_EQ(run.row.state, "starting");
@@ -34,6 +38,23 @@ TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
   EXPECT_EQ(again.last_lines, run.last_lines);
   EXPECT_EQ(again.interruptions, 2);
   EXPECT_EQ(status_of(again).bytes_total, 4096u);
+  EXPECT_TRUE(again.keep_data);
+  EXPECT_EQ(again.notes, run.notes);
+  ASSERT_EQ(again.hooks.size(), 2u);
+  EXPECT_TRUE(again.hooks[0].succeeded());
+  EXPECT_TRUE(again.hooks[1].running()) << "so that whoever returns looks for it";
+  EXPECT_EQ(again.hooks[1].attempts, 2);
+  EXPECT_EQ(status_of(again.row).hooks.size(), 2u);
+}
+
+TEST_F(RunTest, OnlyAMigrationThatWasBegunIsNotedAndOnce) {
+  note_migration(run);
+  EXPECT_TRUE(run.notes.empty());
+  run.hooks = {{.hook = "pre-start", .release = "v2"}};
+  note_migration(run);
+  note_migration(run);
+  ASSERT_EQ(run.notes.size(), 1u);
+  EXPECT_NE(run.notes[0].find("the pre-start hook of web@v2 may have migrated the data"), std::string::npos);
 }
 
 TEST_F(RunTest, ADeploymentHasNoExitCodeBeforeItEnded) {

@@ -24,6 +24,9 @@ Error about(const Run& run, Error error) {
   return error;
 }
 
+/// Whether the app is stopped and its data copied before anything of the new release touches them.
+bool starts_after_snapshot(const Run& run) { return run.course.stop_first && run.manifest->spec.data.snapshot; }
+
 }  // namespace
 
 /// The work of the state that the deployment is in; when it is done, the next one follows.
@@ -131,30 +134,55 @@ awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
   co_return sealed;
 }
 
-/// All that can be refused before anything of the app is touched: its manifest, its ports.
+/// All that can be refused before anything of the app is touched: its manifest, its ports, room for a copy of its data. Then its hooks may refuse. The one that
+/// migrates runs here, too, unless it has to wait until the app is stopped and its data are copied.
 awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   auto manifest = co_await manifest_of(app, run->row.release);
   if (!manifest) co_return std::unexpected(manifest.error());
   run->manifest = *manifest;
   const bool something_runs = !members_of(*app, app->row.active).empty();
   run->course.stop_first = run->course.has_previous && something_runs && (*manifest)->spec.strategy() == spec::Strategy::recreate;
+  auto planned = co_await plan_data(app, run);
+  if (!planned) co_return std::unexpected(about(*run, planned.error()));
   auto claimed = co_await claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about(*run, claimed.error()));
-  co_return claimed;
+  if (run->course.stop_first) {  // the decision comes next
+    auto may_switch = co_await ask_ready_to_switch(app, run);
+    if (!may_switch) co_return std::unexpected(may_switch.error());
+  }
+  if (run->is_revert() || starts_after_snapshot(*run)) co_return Result<void>();
+  const std::string pre_start = "pre-start";
+  auto ran = co_await run_hook(app, run, run->manifest, pre_start);
+  co_return ran;
 }
 
 awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
+  if (!run->is_revert() && starts_after_snapshot(*run)) {
+    const std::string pre_start = "pre-start";
+    auto ran = co_await run_hook(app, run, run->manifest, pre_start);
+    if (!ran) co_return ran;
+  }
   run->began = std::chrono::system_clock::now();
   auto started = co_await start_release(app, run->manifest);
   if (!started) co_return started;
   auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
-  if (!ready || !run->course.stop_first) co_return ready;
+  if (!ready) co_return ready;
+  const std::string post_start = "post-start", post_switch = "post-switch";
+  auto ran = co_await run_hook(app, run, run->manifest, post_start);
+  if (!ran) co_return ran;
+  if (!run->course.stop_first) {
+    const auto postponed = co_await ask_ready_to_switch(app, run);
+    if (!postponed) co_return std::unexpected(postponed.error());
+    if (*postponed) ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    co_return ready;
+  }
   app->routed = run->row.release;
   auto routed = co_await route(app);
+  if (routed) co_await try_hook(app, run, run->manifest, post_switch);
   co_return routed;
 }
 
-/// From the decision on: the route, `current`, and the end of the old instances.
+/// From the decision on: the route, `current`, the end of the old instances, and what becomes of their data.
 awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   if (!run->course.stop_first) {
     app->routed = run->row.release;
@@ -166,12 +194,26 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   if (!swapped) co_return swapped;
   co_await hold_or_resume(app, run);
   milliseconds drain = run->manifest->spec.deploy.drain;
+  ManifestPtr old;
   if (!run->row.from.empty()) {
-    const auto old = co_await manifest_of(app, run->row.from);
-    if (old) drain = (*old)->spec.deploy.drain;
+    const auto read = co_await manifest_of(app, run->row.from);
+    if (read) old = *read;
   }
+  const std::string pre_stop = "pre-stop", post_switch = "post-switch", on_revert = "on-revert";
+  if (old) {
+    drain = old->spec.deploy.drain;
+    if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await try_hook(app, run, old, pre_stop);
+  }
+  app->stuck = false;
   co_await stop_all_but(app, run->row.release, drain);
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (old && run->is_revert()) co_await try_hook(app, run, old, on_revert);
   co_await give_up_unused(app, run->manifest);
+  if (run->course.stop_first) {
+    auto arranged = co_await arrange_data(app, run);
+    co_return arranged;
+  }
+  co_await try_hook(app, run, run->manifest, post_switch);
   co_return Result<void>();
 }
 

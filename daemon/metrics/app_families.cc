@@ -29,6 +29,15 @@ Family deployments(const Snapshot& snapshot) {
   return family;
 }
 
+Family hooks(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_hooks_total", "Runs of hooks that ended since berthd began, by how they did: ok, postponed or failed.");
+  for (const auto& [which, count] : snapshot.hooks) {
+    const auto& [app, hook, result] = which;
+    family.add({{"app", app}, {"hook", hook}, {"result", result}}, static_cast<double>(count));
+  }
+  return family;
+}
+
 /// A gauge with one value an app.
 template <class Value>
 Family each_app(const Snapshot& snapshot, std::string name, std::string help, Value value) {
@@ -72,6 +81,9 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(health(snapshot));
   families.push_back(release(snapshot));
   families.push_back(deployments(snapshot));
+  families.push_back(hooks(snapshot));
+  families.push_back(each_app(snapshot, "berth_app_data_copies", "Copies of the app's data on the node: snapshots, and what reverts set aside.",
+                              [](const AppStatus& app) { return app.copies.size(); }));
   families.push_back(each_app(snapshot, "berth_app_held", "Whether channels and retries leave the app alone, after a revert by hand.",
                               [](const AppStatus& app) { return !app.row.held.empty(); }));
   families.push_back(each_app(snapshot, "berth_app_troubled", "Whether there is something that berthd could not do for the app; see berth status.",

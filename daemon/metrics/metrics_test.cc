@@ -39,6 +39,7 @@ Snapshot snapshot() {
                       {.app = "api", .channel = "", .wanted = "", .polls = 1}};
   all.apps = {app};
   all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
+  all.hooks = {{{"web", "pre-start", "failed"}, 1}};
   all.events = 77;
   all.loop_lag = std::chrono::microseconds(1500);
   return all;
@@ -61,6 +62,8 @@ TEST(Metrics, TellOfEveryApp) {
   EXPECT_THAT(text, HasSubstr("berth_release_info{app=\"web\",release=\"v2\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_deployments_total{app=\"web\",state=\"active\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("berth_deployments_total{app=\"web\",state=\"failed\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_hooks_total{app=\"web\",hook=\"pre-start\",result=\"failed\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_app_data_copies{app=\"web\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_slots{app=\"web\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("berth_slot_bytes{app=\"web\"} 300\n"));
   EXPECT_THAT(text, HasSubstr("berth_slot_drifted_paths{app=\"web\",release=\"v1\"} 0\n"));

@@ -4,6 +4,7 @@
 
 #include "core/files/files.h"
 #include "core/ids.h"
+#include "daemon/data/snapshot.h"
 #include "daemon/store/state.h"
 
 namespace berth::store {
@@ -52,11 +53,12 @@ Result<std::optional<AppRow>> Store::State::app(const std::string& name) {
 
 Result<void> Store::State::make_app_folders(const std::string& name, int uid) {
   BERTH_CHECK(files::make_directories(paths.app(name) / "slots", 0755));
-  const fs::path data = paths.data(name);
-  BERTH_CHECK(files::make_directories(data, 0750));
-  if (::lchown(data.c_str(), static_cast<uid_t>(uid), static_cast<gid_t>(uid)) != 0) return fail_errno("chown " + data.string());
-  if (::chmod(data.c_str(), 0750) != 0) return fail_errno("chmod " + data.string());
-  return files::sync(data);
+  const fs::path folder = paths.data(name);
+  BERTH_CHECK(data::make_folder(folder, 0750));
+  if (::lchown(folder.c_str(), static_cast<uid_t>(uid), static_cast<gid_t>(uid)) != 0) return fail_errno("chown " + folder.string());
+  if (::chmod(folder.c_str(), 0750) != 0) return fail_errno("chmod " + folder.string());
+  BERTH_CHECK(files::sync(folder));
+  return files::sync(folder.parent_path());
 }
 
 Result<std::vector<AppRow>> Store::apps() {
@@ -112,12 +114,16 @@ Result<void> Store::remove_app(const std::string& app, bool purge, Event event) 
   const auto remove_rows = [&]() -> Result<void> {
     for (const char* table : {"instances", "scales", "slots", "rejected", "apps"})
       BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
+    // Snapshots go with the releases that they belong to; what a revert put away stays with the data.
+    BERTH_CHECK(state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND method <> 'moved'", app));
+    if (purge) BERTH_CHECK(state_->database.run("DELETE FROM data_copies WHERE app = ?", app));
     if (purge) return state_->database.run("INSERT OR IGNORE INTO purges (app) VALUES (?)", app);
     return {};
   };
   BERTH_CHECK(state_->change(std::move(events), remove_rows));
   // From here on a crash changes nothing: the next start removes what no row names.
   BERTH_CHECK(state_->recover_app(app));
+  BERTH_CHECK(state_->remove_partial_copies(app));
   BERTH_CHECK(files::remove_tree(state_->paths.imports() / app));
   return state_->finish_purges();
 }

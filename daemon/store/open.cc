@@ -84,6 +84,7 @@ Result<void> Store::State::recover() {
   BERTH_TRY(const auto staged, entries_of(paths.staging()));
   for (const fs::path& folder : staged) BERTH_CHECK(files::remove_tree(folder));
   BERTH_CHECK(finish_purges());
+  BERTH_CHECK(recover_data());  // before folders that are missing are made
   BERTH_TRY(const auto folders, entries_of(paths.state / "apps"));
   for (const fs::path& folder : folders) BERTH_CHECK(recover_app(folder.filename().string()));
   BERTH_TRY(const auto rows, database.rows("SELECT apps.app, uid FROM apps JOIN uids USING (app)", [](const Statement& row) {

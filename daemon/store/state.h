@@ -53,6 +53,9 @@ struct Store::State {
   Result<void> recover();
   Result<void> recover_app(const std::string& app);
   Result<void> finish_purges();
+  Result<void> recover_data();
+  Result<void> remove_partial_copies(const std::string& app);  ///< of all apps where it is empty
+  Result<void> finish_data_move(const std::string& app);
 };
 
 }  // namespace berth::store

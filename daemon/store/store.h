@@ -97,6 +97,30 @@ struct InstanceRow {
   std::uint16_t port = 0;  ///< its private port; 0: none
 };
 
+/// A copy of an app's data, a folder beside `data/`.
+struct DataCopy {
+  std::string app;
+  std::string folder;           ///< its name: "snapshot.7", or "data.7" where it was put away
+  std::int64_t deployment = 0;  ///< which made it
+  std::string release;          ///< whose data they are
+  bool before = false;          ///< the data that the deployment began with; else what it left when it was reverted
+  std::string method;           ///< "subvolume", "reflink", "copy"; "moved": the very folder that was `data/`
+  std::uint64_t bytes = 0;      ///< 0 where nobody counted
+  std::string since;            ///< of a moved one: since when it had writes that `data/` does not have now; RFC 3339, UTC
+  std::string at;               ///< when it was made; RFC 3339, UTC
+
+  bool moved() const { return method == "moved"; }
+};
+
+/// A copy that takes the place of `data/`, and what `data/` becomes.
+struct DataMove {
+  std::string app, folder;      ///< which copy
+  std::string aside;            ///< the name that `data/` gets
+  std::int64_t deployment = 0;  ///< this and what follows is of the copy that `data/` becomes
+  std::string release;
+  bool before = false;
+};
+
 /// An entry of events.log.
 struct Event {
   std::int64_t number = 0;
@@ -175,6 +199,21 @@ class Store {
   std::vector<Import> imports(const std::string& app);  ///< all where it is empty
   /// Removes imports whose release has no slot and is not `in_use`: all of them, or only those that were deployed once. Returns what went.
   Result<std::vector<Import>> drop_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed);
+
+  // copies of data
+  /// Those that are whole, the newest deployment's first.
+  Result<std::vector<DataCopy>> data_copies(const std::string& app);
+  /// Says that a copy is being made, and where: whatever has its name is removed. A crash before `keep_data_copy` leaves nothing of it.
+  Result<fs::path> begin_data_copy(const DataCopy& copy);
+  /// It is whole, and durable.
+  Result<void> keep_data_copy(const DataCopy& copy, Event event);
+  /// Removes a copy. Others may use the store meanwhile.
+  Result<void> drop_data_copy(const std::string& app, const std::string& folder);
+  /// Puts a copy in the place of `data/`, which is kept under another name: said first, then two renames, so that a start finishes what a crash interrupted.
+  /// Nobody may use the data meanwhile. It is an event, "data.restored". `Errc::not_found` where there is no such copy.
+  Result<void> put_data_back(DataMove move);
+  /// Removes copies that nothing needs, see `copies_to_collect`. Returns what went, with its bytes counted. Others may use the store meanwhile.
+  Result<std::vector<DataCopy>> collect_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all);
 
   // instances and ports
   Result<std::vector<InstanceRow>> instances(const std::string& app);

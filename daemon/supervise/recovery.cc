@@ -24,7 +24,7 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly) {
   for (;;) {
     if (pause > 0ms) co_await instance->changed.wait(pause);
     co_await acquire(instance);
-    if (!current(instance) || instance->unwanted || instance->link || !instance->plan) {
+    if (!current(instance) || instance->unwanted || instance->link || !instance->plan || instance->plan->once) {
       release(*instance);
       co_return;
     }

@@ -118,6 +118,9 @@ void Runtime::apply(InstancePtr instance, const keeper::State& state) {
       tell(InstanceChange::Kind::exited, *instance, exit.reason, exit);
       break;
     }
+    case keeper::Event::ended:
+      tell(InstanceChange::Kind::ended, *instance, {});
+      break;
     default:
       break;
   }

@@ -34,6 +34,7 @@ struct InstancePlan {
   gid_t gid = 0;
   spec::Stop stop;
   spec::Restart restart = spec::Restart::always;
+  bool once = false;                               ///< where its keeper dies it is not started again, whatever `restart` says: it stays `Phase::lost` until it is stopped
   spec::LogRules logs;
   std::string log_directory;                       ///< `/var/log/berth/<app>/<process>.<n>`
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
@@ -80,7 +81,7 @@ struct InstanceStatus {
 
 /// What happened to an instance.
 struct InstanceChange {
-  enum class Kind { started, exited, ready, unready, gone } kind;
+  enum class Kind { started, exited, ready, unready, gone, ended } kind;  ///< ended: and is not started again; nothing of it is left
   InstanceId id;
   std::string reason;
   std::optional<Exit> exit;

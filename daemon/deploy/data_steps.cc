@@ -1,0 +1,162 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include "daemon/data/snapshot.h"
+#include "daemon/deploy/engine.h"
+
+// What becomes of an app's data folder in a deployment. A copy that a deployment made `before` it changed anything is what a revert of it puts back; the store
+// says first what is to be and finishes it after a crash, and what is there already tells these steps, which may run twice, what is done.
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kMostLookedBack = 1000;  ///< deployments of an app
+
+const store::DataCopy* copy_before(const std::vector<store::DataCopy>& copies, std::int64_t deployment) {
+  const auto found = std::ranges::find_if(copies, [&](const store::DataCopy& copy) { return copy.before && copy.deployment == deployment; });
+  return found == copies.end() ? nullptr : &*found;
+}
+
+bool ran_migration(const store::DeploymentRow& row) {
+  const auto hooks = status_of(row).hooks;
+  return std::ranges::any_of(hooks, [&](const HookRun& one) { return one.hook == "pre-start" && one.release == row.release; });
+}
+
+data::CopyLimits limits_of(const Run& run, std::uint64_t reserve) {
+  return {.max_bytes = run.manifest->spec.data.max_bytes, .reserve_bytes = reserve, .stop = run.stop.get_token()};
+}
+
+}  // namespace
+
+/// How the release was left to which a revert by hand goes back: by the newest deployment that did.
+awaitable<Result<Leaving>> Engine::leaving(AppPtr app, RunPtr run) {
+  const auto look = [this, name = app->name(), target = run->row.release, own = run->row.id]() -> Result<Leaving> {
+    BERTH_TRY(const auto deployments, store_.deployments(name, kMostLookedBack));
+    BERTH_TRY(const auto copies, store_.data_copies(name));
+    Leaving found;
+    for (const store::DeploymentRow& row : deployments) {  // the newest first
+      if (!row.decided || row.id == own) continue;
+      if (found.migrated.empty() && row.state != "reverted" && ran_migration(row)) found.migrated = row.app + "@" + row.release;
+      if (row.from != target) continue;
+      if (const auto* copy = copy_before(copies, row.id)) found.copy = *copy;
+      return found;
+    }
+    return Leaving{};
+  };
+  auto found = co_await pool_.run(look);
+  co_return found;
+}
+
+/// Before anything is touched: whether the app has to be stopped first for its data's sake, and whether there is room for a copy.
+awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
+  if (!run->course.has_previous) co_return Result<void>();
+  if (run->is_revert()) {
+    const auto left = co_await leaving(app, run);
+    if (!left) co_return std::unexpected(left.error());
+    const bool puts_back = left->copy && !run->keep_data;
+    if (puts_back) {
+      run->course.stop_first = true;
+      co_return Result<void>();
+    }
+    if (!left->migrated.empty()) {
+      const std::string why = run->keep_data ? "--keep-data was said" : "there is no copy of them from before";
+      const std::string text = fmt::format("the pre-start hook of {} may have migrated the data, and they stay as they are: {}", left->migrated, why);
+      co_await note(run, text);
+    }
+  }
+  if (!run->manifest->spec.data.snapshot) co_return Result<void>();
+  run->course.stop_first = true;
+  const auto look = [folder = store_.paths().data(app->name()), limits = limits_of(*run, options_.stage.reserve_bytes)] { return data::may_snapshot(folder, limits); };
+  auto possible = co_await pool_.run(look);
+  co_return possible;
+}
+
+/// While nobody writes to them, after the old release has ended and before anything of the new one begins.
+awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
+  const auto list = [this, name = app->name()] { return store_.data_copies(name); };
+  const auto copies = co_await pool_.run(list);
+  if (!copies) co_return std::unexpected(copies.error());
+  if (copy_before(*copies, run->row.id) != nullptr) co_return Result<void>();  // done, before berthd ended
+  std::optional<store::DataCopy> back;
+  if (run->is_revert() && !run->keep_data) {
+    auto left = co_await leaving(app, run);
+    if (!left) co_return std::unexpected(left.error());
+    back = std::move(left->copy);
+  }
+  const bool copies_data = back || run->manifest->spec.data.snapshot;
+  if (copies_data && app->stuck)
+    co_return fail(Errc::timeout, fmt::format("{}: processes of it do not end, and may write its data still: no copy of them would be whole", app->name()));
+  if (back) {
+    auto put = co_await put_back(app, run, *back, true);
+    co_return put;
+  }
+  if (!copies_data) co_return Result<void>();
+  auto taken = co_await take_snapshot(app, run);
+  co_return taken;
+}
+
+awaitable<Result<void>> Engine::take_snapshot(AppPtr app, RunPtr run) {
+  const store::DataCopy copy{.app = app->name(), .folder = fmt::format("snapshot.{}", run->row.id), .deployment = run->row.id, .release = run->row.from, .before = true,
+                             .method = "copy", .since = {}, .at = store::now_text()};
+  const auto work = [this, copy, data = store_.paths().data(app->name()), limits = limits_of(*run, options_.stage.reserve_bytes)]() -> Result<store::DataCopy> {
+    BERTH_TRY(const std::filesystem::path folder, store_.begin_data_copy(copy));
+    auto taken = data::take_snapshot(data, folder, limits);
+    if (!taken) {
+      static_cast<void>(store_.drop_data_copy(copy.app, copy.folder));
+      return std::unexpected(taken.error());
+    }
+    store::DataCopy made = copy;
+    made.method = to_string(taken->method);
+    made.bytes = taken->bytes;
+    BERTH_CHECK(store_.keep_data_copy(made, {.number = 0, .at = {}, .kind = "data.copied", .app = made.app,
+                                             .data = {{"deployment", made.deployment}, {"release", made.release}, {"folder", made.folder}, {"method", made.method},
+                                                      {"bytes", made.bytes}}}));
+    return made;
+  };
+  const Visits::Visit visit = co_await copies_.begin();
+  const auto made = co_await pool_.run(work);
+  if (!made) co_return std::unexpected(made.error());
+  const std::string text = fmt::format("data were copied ({}) at {}: a revert sets aside what is written since", made->method, made->at);
+  co_await note(run, text);
+  co_return Result<void>();
+}
+
+/// The copy becomes the data; what they were is kept, until it is collected. `before`: that is what this deployment began with.
+awaitable<Result<void>> Engine::put_back(AppPtr app, RunPtr run, store::DataCopy copy, bool before) {
+  std::string aside = fmt::format("data.{}", run->row.id);
+  if (aside == copy.folder) aside += ".undone";
+  const std::string whose = before ? run->row.from : run->row.release;
+  const store::DataMove move{.app = app->name(), .folder = copy.folder, .aside = aside, .deployment = run->row.id, .release = whose, .before = before};
+  const auto work = [this, move] { return store_.put_data_back(move); };
+  auto put = co_await pool_.run(work);
+  if (!put) co_return put;
+  const std::string where = (store_.paths().app(app->name()) / aside).string();
+  const std::string text = fmt::format("data are those of {}@{} again; what was written since {} is set aside in {} until 'berth gc {}'", app->name(), copy.release,
+                                       copy.at, where, app->name());
+  co_await note(run, text);
+  spdlog::info("{}: data of {} were put back, {} has what was written since {}", app->name(), copy.release, where, copy.at);
+  co_return Result<void>();
+}
+
+/// A revert's part: data that this deployment copied, or exchanged, become what they were. Nothing of the app runs. It goes on until it is done: the release
+/// before must not meet the data of another.
+awaitable<void> Engine::undo_data(AppPtr app, RunPtr run) {
+  for (auto pause = 100ms; !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
+    const auto list = [this, name = app->name()] { return store_.data_copies(name); };
+    const auto copies = co_await pool_.run(list);
+    Result<void> done;
+    if (!copies) done = std::unexpected(copies.error());
+    const store::DataCopy* copy = copies ? copy_before(*copies, run->row.id) : nullptr;
+    if (copy != nullptr) done = co_await put_back(app, run, *copy, false);
+    else if (done) note_migration(*run);
+    if (done) co_return;
+    note_problem(*app, done.error().message);
+    co_await io::sleep_for(pause);
+  }
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,189 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include "core/logs/record_time.h"
+#include "daemon/deploy/engine.h"
+
+// A hook is an instance of its own, under a keeper of its own, that is started once: web/pre-start.1@v2. So its output is in a log like that of any other
+// process, it runs on while berthd is away, and a berthd that returns finds it again, or what became of it. What was begun and what ended is in the
+// deployment's row, each before the next step, so that no hook runs twice unless it is said.
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+
+constexpr std::string_view kReadyToSwitch = "ready-to-switch";
+constexpr std::string_view kOk = "ok", kNotNow = "postponed";
+
+/// The record of the hook in this deployment; a new one where there is none.
+std::size_t place_of(Run& run, const std::string& hook, const std::string& release) {
+  const auto found = std::ranges::find_if(run.hooks, [&](const HookRun& one) { return one.hook == hook && one.release == release; });
+  if (found != run.hooks.end()) return static_cast<std::size_t>(found - run.hooks.begin());
+  run.hooks.push_back({.hook = hook, .release = release, .began_at = {}, .ended_at = {}, .result = {}});
+  return run.hooks.size() - 1;
+}
+
+/// "exited with 0" → "ok".
+std::string result_of(const std::string& hook, std::string ended) {
+  if (ended == "exited with 0") return std::string(kOk);
+  if (hook == kReadyToSwitch && ended == fmt::format("exited with {}", spec::kPostponed)) return std::string(kNotNow);
+  return ended;
+}
+
+/// What the failure says, without the name of what failed.
+std::string without_name(std::string message, const InstanceId& id) {
+  const std::string name = to_string(id) + ": ";
+  return message.starts_with(name) ? message.substr(name.size()) : message;
+}
+
+}  // namespace
+
+bool is_awaited_hook(const App& app, const InstanceId& id) {
+  const auto awaits = [&id](const RunPtr& run) {
+    return run && std::ranges::any_of(run->hooks, [&id](const HookRun& one) { return one.running() && one.hook == id.process && one.release == id.release; });
+  };
+  return awaits(app.run) || std::ranges::any_of(app.queue, awaits);
+}
+
+/// Runs a hook of `manifest`, where it has one and this deployment has not run it: a failure of before is one again.
+awaitable<Result<void>> Engine::run_hook(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
+  if (!manifest->spec.hooks.contains(hook)) co_return Result<void>();
+  const HookRun known = run->hooks[place_of(*run, hook, manifest->release)];
+  std::string result = known.result;
+  if (known.running()) {
+    auto ran = co_await run_once(app, run, manifest, hook);
+    if (!ran) co_return std::unexpected(ran.error());
+    result = std::move(*ran);
+  }
+  if (result == kOk) co_return Result<void>();
+  run->hook_failed = true;
+  co_return fail(Errc::io, fmt::format("{}@{}: its {} hook {}", app->name(), manifest->release, hook, result));
+}
+
+/// The same where a failure stops nothing: it is noted.
+awaitable<void> Engine::try_hook(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
+  const auto ran = co_await run_hook(app, run, manifest, hook);
+  if (ran || closed_) co_return;
+  run->hook_failed = false;
+  spdlog::warn("{}", ran.error().message);
+  const std::string text = ran.error().message + "; the deployment went on all the same";
+  co_await note(run, text);
+}
+
+/// Asks the release whether it may take over, again and again while it says "not now". True where it said so at least once.
+awaitable<Result<bool>> Engine::ask_ready_to_switch(AppPtr app, RunPtr run) {
+  const std::string hook(kReadyToSwitch);
+  const auto found = run->manifest->spec.hooks.find(hook);
+  if (found == run->manifest->spec.hooks.end() || run->is_revert()) co_return false;
+  const spec::Hook rules = found->second;
+  const auto end = Steady::now() + rules.give_up;
+  for (int postponed = 0;; ++postponed) {
+    const auto result = co_await run_once(app, run, run->manifest, hook);
+    if (!result) co_return std::unexpected(result.error());
+    if (*result == kOk) co_return postponed > 0;
+    run->hook_failed = true;
+    if (*result != kNotNow) co_return fail(Errc::io, fmt::format("{}@{}: its {} hook {}", app->name(), run->row.release, hook, *result));
+    if (Steady::now() + rules.retry > end) {
+      co_return fail(Errc::timeout, fmt::format("{}@{}: its {} hook said \"not now\" (exit code {}) {} times within {}", app->name(), run->row.release, hook,
+                                                spec::kPostponed, postponed + 1, spec::to_string(rules.give_up)));
+    }
+    run->hook_failed = false;
+    auto paused = co_await pause_asking(run, rules.retry);
+    if (!paused) co_return std::unexpected(paused.error());
+  }
+}
+
+/// Meanwhile it may be cancelled, and a newer request takes its place.
+awaitable<Result<void>> Engine::pause_asking(RunPtr run, milliseconds pause) {
+  const auto end = Steady::now() + pause;
+  run->may_give_way = true;
+  Result<void> over;
+  while (over && !closed_) {
+    const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+    if (left <= 0ms) break;
+    if (!run->cancelled_by.empty()) over = fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
+    else if (!run->superseded.empty()) over = fail(Errc::conflict, run->superseded);
+    else co_await run->changed.wait(left);
+  }
+  if (over) run->may_give_way = false;
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  co_return over;
+}
+
+/// Runs a hook from its start, or from where the berthd before left it, to its end; how it ended. An error where it was not run, or berthd stops.
+awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
+  const spec::Hook rules = manifest->spec.hooks.at(hook);
+  const InstanceId id{app->name(), hook, 1, manifest->release};
+  const std::size_t place = place_of(*run, hook, manifest->release);
+  bool goes_on = run->hooks[place].running() && run->hooks[place].attempts > 0;
+  if (goes_on && hook == kReadyToSwitch) {  // it only asks, and its answer may have grown old
+    co_await end_hooks(app, run);
+    goes_on = false;
+  }
+  std::string result;
+  if (!goes_on) {
+    co_await stop_hook(app, id);  // none, unless a crash came between its end and that of its keeper
+    HookRun& begun = run->hooks[place];
+    ++begun.attempts;
+    begun.began_at = store::now_text();
+    begun.ended_at.clear();
+    begun.result.clear();
+    auto recorded = co_await record_hook(run, place, false);
+    if (!recorded) {
+      run->hooks.erase(run->hooks.begin() + static_cast<std::ptrdiff_t>(place));
+      co_return pass(recorded.error(), fmt::format("{}@{}: its {} hook was not begun", app->name(), manifest->release, hook));
+    }
+    run->changed.notify();
+    auto started = co_await start_hook(app, manifest, id);
+    if (!started) result = without_name(started.error().message, id);
+  }
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (result.empty()) {
+    const std::string began_at = run->hooks[place].began_at;
+    auto followed = co_await follow_hook(app, run, id, rules.timeout, began_at);
+    if (!followed) co_return std::unexpected(followed.error());
+    result = result_of(hook, std::move(*followed));
+  }
+  run->hooks[place].ended_at = store::now_text();
+  run->hooks[place].result = result;
+  const HookRun record = run->hooks[place];
+  if (result != kOk && result != kNotNow) co_await keep_last_lines(app, run, record);
+  static_cast<void>(co_await record_hook(run, place, true));
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  co_await stop_hook(app, id);
+  const std::string counted = result == kOk || result == kNotNow ? result : std::string("failed");
+  ++hooks_run_[{app->name(), hook, counted}];
+  spdlog::info("{}@{}: {} hook: {}", app->name(), manifest->release, hook, result);
+  run->changed.notify();
+  co_return result;
+}
+
+/// Hooks that were begun and go on are of no use any more.
+awaitable<void> Engine::end_hooks(AppPtr app, RunPtr run) {
+  for (std::size_t place = 0; place < run->hooks.size(); ++place) {
+    const HookRun one = run->hooks[place];
+    if (!one.running() || one.attempts == 0) continue;
+    const InstanceId id{app->name(), one.hook, 1, one.release};
+    co_await stop_hook(app, id);
+    if (closed_) co_return;
+    run->hooks[place].ended_at = store::now_text();
+    run->hooks[place].result = "was stopped, since nobody waits for it any more";
+    static_cast<void>(co_await record_hook(run, place, false));
+  }
+}
+
+/// Something to know about the deployment that is no failure of it.
+awaitable<void> Engine::note(RunPtr run, std::string text) {
+  if (!add_note(*run, text)) co_return;
+  put_detail(*run);
+  const store::Event event{.number = 0, .at = {}, .kind = "deployment.note", .app = run->row.app,
+                           .data = {{"deployment", run->row.id}, {"release", run->row.release}, {"note", text}}};
+  const auto write = [this, row = run->row, event] { static_cast<void>(store_.update_deployment(row, {event})); };
+  co_await pool_.run(write);
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,306 @@
+"""[data] snapshot: a release that is left takes its writes with it, whatever dies meanwhile, and by whatever means the file system has."""
+import os
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from lib import hooks, processes, sample_apps
+from lib.case import BerthCase
+from lib.programs import INJECT, SLOWNESS
+from lib.waiting import wait_until
+
+from test_redis import ask, get
+
+SNAPSHOT = "[data]\nsnapshot = true\n"
+MIGRATE = 'echo "schema 2" > "$BERTH_DATA_DIR/schema"; mkdir -p "$BERTH_DATA_DIR/new"; echo x > "$BERTH_DATA_DIR/new/table"'
+
+
+class DataSnapshot(BerthCase):
+    def publish(self, scripts=None, *arguments, data=SNAPSHOT, **options):
+        options = {"strategy": "recreate", "bake": "200ms", **options}
+        return self.repo.publish(hooks.app(self.folder / "site", scripts or {}, *arguments, data=data, **options))
+
+    def start_with_v1(self, **options):
+        """v1 serves, and its data say schema 1."""
+        self.node = self.make_node(**options).start()
+        self.publish(note="1")
+        self.deploy(self.node, "v1")
+        (self.node.data() / "schema").write_text("schema 1\n")
+        (self.node.data() / "kept").mkdir()
+        (self.node.data() / "kept" / "big").write_bytes(os.urandom(3_000_000))
+        os.chown(self.node.data() / "kept", *self.owner())
+        self.before = self.tree(self.node.data())
+
+    def owner(self):
+        about = self.node.data().stat()
+        return about.st_uid, about.st_gid
+
+    @staticmethod
+    def tree(folder):
+        """Every path with its mode, owner, and content, but for the log of the app's own starts and hooks."""
+        found = {}
+        for path in sorted(folder.rglob("*")):
+            if path.name in ("starts.log", "hooks.log"):
+                continue
+            about = path.lstat()
+            found[str(path.relative_to(folder))] = (about.st_mode, about.st_uid, about.st_gid, about.st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        return found
+
+    def beside(self):
+        """The folders beside the data."""
+        return sorted(path.name for path in self.node.data().parent.iterdir() if path.name.startswith(("data.", "snapshot.")))
+
+    def newest(self):
+        return self.node.deployments()[0]
+
+    def assertBackAtV1(self, aside):
+        self.assertEqual(self.tree(self.node.data()), self.before)
+        self.assertEqual(self.owner(), self.owner_before if hasattr(self, "owner_before") else self.owner())
+        self.assertIn(aside, self.beside())
+        self.assertEqual((self.node.data().parent / aside / "schema").read_text(), "schema 2\n")
+        self.assertOneWholeRelease(self.node, "v1")
+        self.assertServes("v1")
+
+    # what a revert does
+
+    def test_an_automatic_revert_puts_the_data_back_and_keeps_those_of_the_release_that_failed(self):
+        self.start_with_v1()
+        self.owner_before = self.owner()
+        self.publish({"pre-start": MIGRATE}, "--exit-after", str(700 * SLOWNESS), bake=f"{20 * SLOWNESS}s")
+        done = self.deploy(self.node, "v2", expect=5)
+        failed = self.newest()["id"]
+        self.assertSays(done, "web runs v1 again", f"data.{failed}", "what was written since", "is set aside")
+        self.assertBackAtV1(f"data.{failed}")
+        self.assertEqual(self.beside(), [f"data.{failed}"])
+        self.assertSays(self.node.berth("history", "web"), "data were copied", f"data.{failed}")
+        self.assertSays(self.node.berth("status", "web"), f"is set aside in data.{failed}")
+        (copy,) = self.node.app()["data_copies"]
+        self.assertEqual((copy["release"], copy["set_aside"], copy["deployment"]), ("v2", True, failed))
+        kinds = [one["kind"] for one in self.node.events() if one["kind"].startswith("data.")]
+        self.assertEqual(kinds, ["data.copied", "data.restored"])
+
+    def test_the_app_is_stopped_while_its_data_are_copied_and_hooks_come_after(self):
+        self.start_with_v1()
+        self.publish({"pre-start": 'ps -e -o args= | grep -c "[b]in/testapp --serve" > "$BERTH_DATA_DIR/running"; ls "$BERTH_DATA_DIR/.." > "$BERTH_DATA_DIR/beside"; ' + MIGRATE})
+        done = self.deploy(self.node, "v2")
+        self.assertSays(done, "web@v2 is active", "data were copied", "a revert sets aside what is written since")
+        self.assertEqual((self.node.data() / "running").read_text().strip(), "0")
+        self.assertIn(f"snapshot.{self.newest()['id']}", (self.node.data() / "beside").read_text())
+        self.assertEqual(self.tree(self.node.data().parent / f"snapshot.{self.newest()['id']}"), self.before)
+
+    def test_a_pre_start_that_fails_after_the_copy_reverts(self):
+        self.start_with_v1()
+        self.publish({"pre-start": MIGRATE + "; echo half done; exit 1"})
+        done = self.deploy(self.node, "v2", expect=5)
+        self.assertSays(done, "its pre-start hook exited with 1", "half done", "web runs v1 again")
+        self.assertBackAtV1(f"data.{self.newest()['id']}")
+
+    def test_redis_loses_what_the_reverted_release_wrote_and_keep_data_keeps_it(self):
+        self.repo.configure(files=sample_apps.redis_files())
+        for note in ("1", "2"):
+            tree = sample_apps.redis(self.folder / "cache", note=note)
+            spec = tree.folder / "berth.toml"
+            spec.write_text(spec.read_text() + SNAPSHOT)
+            self.repo.publish(tree)
+        self.node = node = self.make_node().start()
+        self.deploy(node, "v1", "cache")
+        self.assertEqual(ask(6379, "SET", "before", "1"), "+OK")
+        self.deploy(node, "v2", "cache")
+        self.assertEqual(get(6379, "before"), "1")
+        self.assertEqual(ask(6379, "SET", "between", "2"), "+OK")
+        done = node.berth("revert", "cache")
+        revert = node.deployments("cache")[0]["id"]
+        self.assertSays(done, f"data.{revert}", "is set aside")
+        self.assertEqual((get(6379, "before"), get(6379, "between")), ("1", None))
+
+        # Back to v2: its data come back with it.
+        node.berth("resume", "cache")
+        self.assertEqual(ask(6379, "SET", "after", "3"), "+OK")
+        node.berth("revert", "cache", "--to", "v2")
+        self.assertEqual((get(6379, "before"), get(6379, "between"), get(6379, "after")), ("1", "2", None))
+
+        # And to v1 once more, with the data that v2 has.
+        done = node.berth("revert", "cache", "--to", "v1", "--keep-data")
+        self.assertEqual((get(6379, "before"), get(6379, "between"), get(6379, "after")), ("1", "2", None))
+        self.assertOneWholeRelease(node, "v1", "cache")
+
+    def test_what_was_set_aside_stays_until_it_is_collected_and_snapshots_until_their_release_goes(self):
+        self.start_with_v1()
+        self.publish({"pre-start": MIGRATE + "; exit 1"}, note="2")
+        self.deploy(self.node, "v2", expect=5)
+        aside = self.beside()
+        self.publish(note="3")
+        self.deploy(self.node, "v3")
+        self.assertEqual(len(self.beside()), 2)
+        removed = self.node.berth("gc", "web")
+        self.assertSays(removed, aside[0])
+        self.assertEqual(self.beside(), [f"snapshot.{self.newest()['id']}"])
+        for note in ("4", "5", "6", "7"):
+            self.publish(note=note)
+            self.deploy(self.node, f"v{note}")
+        kept = [path.name for path in self.node.slot("v1").parent.iterdir()]
+        self.assertEqual(len(self.beside()), len(kept) - 1, "one for each release on the node but the active one")
+        self.node.berth("remove", "web", "--purge", "--yes")
+        self.assertFalse(self.node.data().parent.exists())
+
+    def test_without_it_a_revert_after_a_migration_warns(self):
+        self.start_with_v1()
+        self.publish({"pre-start": MIGRATE}, data="", note="2")
+        self.deploy(self.node, "v2")
+        done = self.node.berth("revert", "web")
+        self.assertSays(done, "the pre-start hook of web@v2 may have migrated the data, and they stay as they are")
+        self.assertEqual((self.node.data() / "schema").read_text(), "schema 2\n")
+        self.assertEqual(self.beside(), [])
+
+    def test_a_revert_by_hand_whose_release_does_not_start_undoes_the_data_too(self):
+        self.start_with_v1()
+        self.publish({"pre-start": MIGRATE}, note="2")
+        self.deploy(self.node, "v2")
+        program = self.node.slot("v1") / "app" / "bin" / "testapp"
+        blocker = self.folder / "blocked"
+        blocker.touch()
+        subprocess.run(["mount", "--bind", blocker, program], check=True)
+        self.addCleanup(subprocess.run, ["umount", program])
+        self.node.berth("revert", "web", expect=None)
+        self.node.wait_app(active="v2", deployment=None, seconds=30)
+        self.assertEqual((self.node.data() / "schema").read_text(), "schema 2\n")
+        self.assertServes("v2")
+
+    # what is refused
+
+    def test_with_another_strategy_it_is_refused_when_it_is_built(self):
+        tree = hooks.app(self.folder / "site", {}, data=SNAPSHOT, strategy="blue-green")
+        self.assertSays(self.repo.berth("build", tree, expect=2), "'snapshot' in [data] needs strategy = \"recreate\"", "two releases run at once")
+
+    def test_too_much_to_copy_or_too_little_room_is_refused_before_anything_is_stopped(self):
+        self.start_with_v1()
+        before = self.node.pids()
+        self.publish(data='[data]\nsnapshot = { max_bytes = "1MB" }\n', note="2")
+        done = self.deploy(self.node, "v2", expect=1)
+        self.assertSays(done, "would copy 3.0 MB", "`snapshot.max_bytes` in [data] of berth.toml allows 1.0 MB")
+        self.assertEqual(self.node.pids(), before)
+
+        about = os.statvfs(self.node.state)
+        with open(self.folder / "ballast", "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, about.f_bavail * about.f_frsize - 3_500_000)
+        self.addCleanup((self.folder / "ballast").unlink)
+        self.publish(note="3")
+        done = self.deploy(self.node, "v3", expect=1)
+        self.assertSays(done, "too little disk space")
+        self.assertEqual(self.node.pids(), before)
+        self.assertEqual(self.tree(self.node.data()), self.before)
+        self.assertEqual(self.beside(), [])
+        self.assertServes("v1")
+
+    # what dies meanwhile
+
+    def test_berthd_that_is_killed_at_any_moment_leaves_the_data_of_one_release_whole(self):
+        """At each durable step about the data of a deployment that copies them, and of its revert."""
+        self.start_with_v1()
+        self.publish({"pre-start": MIGRATE}, "--exit-after", str(500 * SLOWNESS), bake=f"{20 * SLOWNESS}s", note="2")
+        self.node.stop()
+        self.end_all()
+        pristine = self.folder / "pristine"
+        subprocess.run(["cp", "-a", self.node.folder, pristine], check=True)
+        points = self.run_injected(None)
+        chosen = sorted({text for text in points if "/apps/web/" in text and ("snapshot." in text or "/data" in text) and "/kept/" not in text})
+        self.assertGreaterEqual(len([text for text in chosen if text.startswith("rename")]), 2, points)
+        for text in chosen:
+            with self.subTest(text):
+                self.end_all()
+                shutil.rmtree(self.node.folder)
+                subprocess.run(["cp", "-a", pristine, self.node.folder], check=True)
+                self.assertTrue(self.run_injected(text), "berthd was killed there")
+                self.node.start()
+                wait_until(lambda: self.newest()["release"] == "v2" and self.newest()["ended_at"], "the deployment is over", 60)
+                self.assertEqual(self.newest()["state"], "reverted")
+                self.assertBackAtV1(f"data.{self.newest()['id']}")
+                self.assertEqual(len(self.beside()), 1)
+                self.node.stop()
+        self.progress(f"killed at {len(chosen)} steps")
+
+    def run_injected(self, kill_at):
+        """Deploys v2 with berthd under the injector: every point that it came by, or, killed at the first whose text is `kill_at`, whether it was."""
+        trace, arm = self.folder / "trace", self.folder / "armed"
+        arm.unlink(missing_ok=True)
+        escaped = "".join("\\" + c if c in ".[](){}*+?|^$\\" else c for c in kill_at or "")
+        at = ["--kill", "1", "--like", escaped] if kill_at else []
+        self.node.prefix = [str(INJECT), "--arm", str(arm), "--trace", str(trace), *at, "--below", str(self.node.state), "--"]
+        self.node.start()
+        self.node.prefix = []
+        self.node.wait_app(health="healthy")
+        arm.touch()
+        self.node.berth("deploy", "web@v2", "--timeout", "60s", expect=None)
+        if kill_at:
+            killed = wait_until(lambda: self.node.process.poll() is not None, "berthd was killed", 30)
+            return killed and trace.read_text().rstrip().endswith("killed")
+        self.node.stop()
+        return [line.split(" ", 2)[2] for line in trace.read_text().splitlines() if line.count(" ") >= 2]
+
+    def end_all(self):
+        """Every process of the node but berthd, which has ended."""
+        def left():
+            found = [pid for pid in processes.all_pids() if processes.is_running(pid) and (processes.is_of_an_app(pid) or self.is_keeper(pid))]
+            for pid in found:
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
+            return found
+        wait_until(lambda: not left(), "nothing of the node runs")
+        os.system("nft flush ruleset")
+
+    # file systems
+
+    def on_file_system(self, kind, make):
+        """A node whose state is on a file system of that kind."""
+        if not shutil.which(make[0]):
+            self.skipTest(f"{make[0]} is not installed (packaging/install-deps.sh --tests)")
+        image, mounted = self.folder / "image", Path(self.folder / "m")
+        with open(image, "wb") as file:
+            file.truncate(400_000_000)
+        subprocess.run([*make, image], check=True, stdout=subprocess.DEVNULL)
+        mounted.mkdir()
+        tried = subprocess.run(["mount", "-o", "loop", "-t", kind, image, mounted], capture_output=True, text=True)
+        if tried.returncode != 0:
+            self.skipTest(f"no loop mount of {kind} here: {tried.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", mounted])
+        node = self.make_node()
+        node.state = mounted / "state"
+        node.configure(node.config.read_text().replace(f'state = "{self.folder}/n/state"', f'state = "{node.state}"'))
+        return node
+
+    def revert_on(self, node, method):
+        self.node = node.start()
+        self.publish(note="1")
+        self.deploy(node, "v1")
+        (node.data() / "schema").write_text("schema 1\n")
+        with open(node.data() / "big", "wb") as file:
+            file.write(os.urandom(1 << 20) * 120)
+        self.before = self.tree(node.data())
+        free = os.statvfs(node.state)
+        self.publish({"pre-start": f'df --output=avail -B1 "$BERTH_DATA_DIR" | tail -1 > "$BERTH_DATA_DIR/free"; {MIGRATE}'}, data='[data]\nsnapshot = { max_bytes = "1MB" }\n', note="2")
+        done = self.deploy(node, "v2")
+        self.assertSays(done, f"data were copied ({method})")
+        self.assertGreater(int((node.data() / "free").read_text()), free.f_bavail * free.f_frsize - 60_000_000, "120 MB were not copied")
+        node.berth("revert", "web")
+        self.assertBackAtV1(f"data.{self.newest()['id']}")
+        node.berth("gc")
+        self.assertEqual(self.beside(), [])
+        node.kill()
+        node.start()
+        self.assertEqual(self.tree(node.data()), self.before)
+        node.berth("remove", "web", "--purge", "--yes")
+        self.assertFalse(node.data().parent.exists())
+        node.stop()
+
+    def test_on_btrfs_it_is_a_subvolumes_snapshot(self):
+        self.revert_on(self.on_file_system("btrfs", ["mkfs.btrfs", "-q"]), "subvolume")
+
+    def test_on_xfs_files_share_their_blocks(self):
+        self.revert_on(self.on_file_system("xfs", ["mkfs.xfs", "-q", "-m", "reflink=1"]), "reflink")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,399 @@
+"""Hooks of deployments: their order, what they are given, and what becomes of a deployment whose hooks misbehave or that berthd dies in."""
+import os
+import signal
+import time
+import unittest
+
+from lib import hooks, processes
+from lib.case import BerthCase
+from lib.programs import SLOWNESS
+from lib.waiting import wait_until
+
+ALL = {name: "" for name in hooks.NAMES}
+
+
+class Hooks(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.node = self.make_node().start()
+
+    def publish(self, scripts, *arguments, **options):
+        return self.repo.publish(hooks.app(self.folder / "site", scripts, *arguments, **options))
+
+    def deploy_first(self, **options):
+        """v1 serves, and has no hook."""
+        self.publish({}, **options)
+        self.deploy(self.node, "v1")
+
+    def newest(self):
+        return self.node.deployments()[0]
+
+    def starts(self):
+        """Releases, in the order in which their instances started."""
+        return [line.split()[0] for line in (self.node.data() / "starts.log").read_text().splitlines()]
+
+    def assertNothingLeft(self, name):
+        """No process of the hook, no keeper of it, none of its folders."""
+        left = [pid for pid in processes.all_pids() if processes.is_running(pid) and processes.environment(pid).get("BERTH_PROCESS") == name]
+        self.assertEqual(left, [], name)
+        known = len(self.node.instances())
+        self.assertEqual(len(list((self.node.run / "instances").iterdir())), known)
+        self.assertEqual(len(list((self.node.run / "keepers").glob("*.sock"))), known)
+
+    # the order, and what they are given
+
+    def test_each_runs_once_a_deployment_at_its_point(self):
+        self.publish(ALL, note="1")
+        self.deploy(self.node, "v1")
+        self.assertEqual(hooks.ran(self.node), [f"{name} v1" for name in ("pre-start", "post-start", "ready-to-switch", "post-switch")])
+        self.publish(ALL, note="2")
+        self.deploy(self.node, "v2")
+        second = ["pre-start v2", "post-start v2", "ready-to-switch v2", "pre-stop v1", "post-switch v2"]
+        self.assertEqual(hooks.ran(self.node)[4:], second)
+        self.assertEqual([one["hook"] + " " + one["release"] for one in self.newest()["hooks"]], second)
+        self.assertTrue(all(one["result"] == "ok" and one["attempts"] == 1 for one in self.newest()["hooks"]))
+        said = hooks.events(self.node)
+        self.assertEqual(said[0::2], [(*line.split(), "started") for line in hooks.ran(self.node)])
+        self.assertEqual(said[1::2], [(*line.split(), "ok") for line in hooks.ran(self.node)])
+        self.assertIn("hooks: pre-start", self.node.berth("history", "web").out)
+
+        self.node.berth("revert", "web")
+        self.assertEqual(hooks.ran(self.node)[9:], ["post-start v1", "pre-stop v2", "on-revert v2", "post-switch v1"])
+        self.node.berth("restart", "web")
+        self.node.berth("stop", "web")
+        self.node.berth("start", "web")
+        self.assertEqual(len(hooks.ran(self.node)), 13, "they are of deployments alone")
+        for name in hooks.NAMES:
+            self.assertNothingLeft(name)
+        self.assertIn('berth_hooks_total{app="web",hook="pre-start",result="ok"} 2', self.node.metrics())
+
+    def test_with_recreate_the_old_release_is_asked_before_anything_is_stopped(self):
+        for note in ("1", "2"):
+            scripts = {**ALL, "ready-to-switch": 'ls -d /proc/[0-9]* | wc -l > /dev/null; cat "$BERTH_DATA_DIR/starts.log" >> "$BERTH_DATA_DIR/seen.log" 2>/dev/null; true'}
+            self.publish(scripts, strategy="recreate", note=note)
+        self.deploy(self.node, "v1")
+        before = len(hooks.ran(self.node))
+        self.deploy(self.node, "v2")
+        self.assertEqual(hooks.ran(self.node)[before:], ["ready-to-switch v2", "pre-start v2", "pre-stop v1", "post-start v2", "post-switch v2"])
+        self.assertNotIn("v2", (self.node.data() / "seen.log").read_text(), "it had not been started when it was asked")
+
+    def test_pre_start_has_ended_before_any_instance_begins(self):
+        self.deploy_first()
+        self.publish({"pre-start": 'cp "$BERTH_DATA_DIR/starts.log" "$BERTH_DATA_DIR/seen.log"; sleep 0.3; echo done >> "$BERTH_DATA_DIR/starts.log"'}, instances=2)
+        self.deploy(self.node, "v2")
+        self.assertNotIn("v2", (self.node.data() / "seen.log").read_text())
+        self.assertEqual(self.starts(), ["v1", "done", "v2", "v2"])
+
+    def test_it_runs_as_the_apps_user_in_its_slot_with_its_environment(self):
+        secret = self.folder / "secret"
+        secret.write_text("hush")
+        script = """{ env; echo "UID=$(id -u) $(id -G)"; echo "PWD=$(pwd)"; echo "FILE=$(cat "$BERTH_CONFIG_DIR/app.conf")"; echo "SECRET=$(cat "$BERTH_SECRETS_DIR/TOKEN")"
+touch "$TMPDIR/x" "$BERTH_RUN_DIR/x" && echo WRITABLE; touch x 2>/dev/null || echo SEALED; ls -l /proc/self/fd | grep -c pipe; cat /proc/self/limits | grep core; } > "$BERTH_DATA_DIR/seen\""""
+        self.repo.configure(variables={"GREETING": "hello"}, secrets={"TOKEN": f"file:{secret}"}, files={"app.conf.tmpl": "${GREETING} ${BERTH_PROCESS}"})
+        tree = hooks.app(self.folder / "site", {"pre-start": script}, more="[env.GREETING]\n[env.TOKEN]\nsecret = true\n")
+        self.repo.build(tree)
+        self.repo.release()
+        os.environ["SECRET_OF_THE_OPERATOR"] = "x"
+        self.addCleanup(os.environ.pop, "SECRET_OF_THE_OPERATOR")
+        self.node.stop()
+        self.node.start()
+        self.deploy(self.node, "v1")
+        seen = (self.node.data() / "seen").read_text()
+        lines = dict(line.split("=", 1) for line in seen.splitlines() if "=" in line)
+        (pid,) = self.node.pids().values()
+        uid = processes.uids(pid)[0]
+        self.assertEqual(lines["UID"], f"{uid} {uid}")
+        self.assertEqual(lines["PWD"], str(self.node.slot("v1") / "app"))
+        self.assertEqual(lines["FILE"], "hello pre-start")
+        self.assertEqual((lines["SECRET"], lines["TOKEN"], lines["GREETING"]), ("hush", "hush", "hello"))
+        for name, value in {"BERTH_APP": "web", "BERTH_ENV": "production", "BERTH_RELEASE": "v1", "BERTH_PROCESS": "pre-start", "BERTH_INSTANCE": "web/pre-start.1",
+                            "BERTH_NODE": "node-1", "BERTH_DATA_DIR": str(self.node.data())}.items():
+            self.assertEqual(lines[name], value)
+        self.assertNotIn("PORT", lines)
+        self.assertNotIn("SECRET_OF_THE_OPERATOR", lines)
+        self.assertIn("WRITABLE", seen)
+        self.assertIn("SEALED", seen)
+        self.assertNothingLeft("pre-start")
+
+    def test_a_name_that_is_no_program_of_the_build_is_refused_when_it_is_built(self):
+        tree = hooks.app(self.folder / "site", {"pre-start": ""})
+        (self.folder / "site" / "bin" / "pre-start").unlink()
+        self.assertSays(self.repo.berth("build", tree, expect=2), "hook 'pre-start'", "bin/pre-start is not in the build")
+
+    # hooks that fail
+
+    def test_a_failed_pre_start_leaves_the_old_release_serving_and_its_last_lines_in_the_history(self):
+        self.deploy_first()
+        before = self.node.pids()
+        self.publish({"pre-start": "echo reading schema 7; echo column exists already >&2; exit 3"})
+        done = self.deploy(self.node, "v2", expect=1)
+        self.assertSays(done, "web@v2: its pre-start hook exited with 3", "column exists already", "web still runs v1", "may have migrated the data")
+        self.assertEqual(self.node.pids(), before)
+        self.assertServes("v1")
+        self.assertEqual(self.starts(), ["v1"])
+        newest = self.newest()
+        self.assertEqual((newest["state"], newest["decided"], newest["last_lines"]), ("failed", False, ["reading schema 7", "column exists already"]))
+        self.assertEqual([step["state"] for step in newest["steps"]][-2:], ["preparing", "failed"])
+        self.assertSays(self.node.berth("history", "web"), "pre-start exited with 3", "column exists already")
+        self.assertIn("reading schema 7", self.node.berth("logs", "web/pre-start", "--raw").out)
+        self.assertEqual(self.node.app()["rejected"], [], "what never started is not rejected")
+        self.assertEqual(hooks.ran(self.node), ["pre-start v2"])
+        self.assertNothingLeft("pre-start")
+        self.assertIn('berth_hooks_total{app="web",hook="pre-start",result="failed"} 1', self.node.metrics())
+
+    def test_a_failed_post_start_or_ready_to_switch_fails_before_the_decision(self):
+        self.deploy_first()
+        for number, name in ((2, "post-start"), (3, "ready-to-switch")):
+            self.publish({name: "echo no way; exit 1"}, note=name)
+            done = self.deploy(self.node, f"v{number}", expect=1)
+            self.assertSays(done, f"its {name} hook exited with 1", "no way", "still runs v1")
+            self.assertFalse(self.newest()["decided"])
+            self.assertOneWholeRelease(self.node, "v1")
+            self.assertServes("v1")
+
+    def test_a_failed_post_switch_or_pre_stop_is_a_note_and_stops_nothing(self):
+        self.publish({"pre-stop": "exit 4"}, note="1")
+        self.deploy(self.node, "v1")
+        self.publish({"post-switch": "echo the cache is cold; exit 5"}, note="2")
+        done = self.deploy(self.node, "v2")
+        self.assertSays(done, "web@v2 is active", "web@v2: its post-switch hook exited with 5", "web@v1: its pre-stop hook exited with 4")
+        self.assertOneWholeRelease(self.node, "v2")
+        self.assertServes("v2")
+        noted = [one["data"]["note"] for one in self.node.events() if one["kind"] == "deployment.note"]
+        self.assertEqual(len(noted), 2)
+        self.assertSays(self.node.berth("history", "web"), "the cache is cold", "note: web@v2: its post-switch hook exited with 5")
+
+    def test_a_program_that_cannot_be_executed_is_a_failure_that_says_so(self):
+        self.deploy_first()
+        tree = hooks.app(self.folder / "site", {"pre-start": ""})
+        tree.put("bin/pre-start", "#!/no/such/interpreter\n", 0o755)
+        self.repo.publish(tree)
+        self.assertSays(self.deploy(self.node, "v2", expect=1), "its pre-start hook could not execute", "No such file")
+        self.assertServes("v1")
+        self.assertNothingLeft("pre-start")
+
+    # hooks that do not behave
+
+    def test_one_that_ignores_signals_is_killed_with_all_that_it_started(self):
+        self.deploy_first()
+        self.publish({"pre-start": "trap '' TERM INT HUP; (trap '' TERM; setsid sleep 1000 &) ; setsid sh -c 'trap \"\" TERM; sleep 1000; sleep 1000' & "
+                                   "while true; do sleep 1000; done"}, rules={"pre-start": 'timeout = "1s"'})
+        began = time.monotonic()
+        done = self.deploy(self.node, "v2", expect=1)
+        self.assertLess(time.monotonic() - began, 20 * SLOWNESS)
+        self.assertSays(done, "its pre-start hook did not end within 1s, and was stopped")
+        self.assertServes("v1")
+        self.assertNothingLeft("pre-start")
+
+    def test_what_it_leaves_behind_with_its_stdout_open_hangs_nothing(self):
+        self.deploy_first()
+        self.publish({"pre-start": "setsid sh -c 'trap \"\" TERM; while true; do echo still here; sleep 0.1; done' & (sleep 1000 &) ; echo ended; exit 0"})
+        began = time.monotonic()
+        self.deploy(self.node, "v2")
+        self.assertLess(time.monotonic() - began, 20 * SLOWNESS, "what is left has five seconds")
+        self.assertServes("v2")
+        self.assertNothingLeft("pre-start")
+
+    def test_a_gigabyte_of_output_fills_no_more_than_its_log_may(self):
+        size = (1 << 30) if SLOWNESS == 1 else (64 << 20)
+        self.deploy_first()
+        self.publish({"pre-start": f"head -c {size} /dev/zero; head -c 1000000 /dev/zero | tr '\\0' 'x' >&2; echo; echo the end; exit 9"},
+                     data='[logs]\nsegment_bytes = "1MB"\nkeep_bytes = "4MB"\n')
+        done = self.deploy(self.node, "v2", expect=1)
+        self.assertSays(done, "exited with 9", "the end")
+        self.assertLess(len(done.text), 20_000)
+        used = sum(path.stat().st_size for path in (self.node.logs / "web" / "pre-start.1").iterdir())
+        self.assertLessEqual(used, 5_200_000)
+        self.assertLess((self.node.state / "berth.db").stat().st_size, 1_000_000)
+        self.assertServes("v1")
+
+    def test_a_deployment_that_is_cancelled_ends_its_hook(self):
+        self.deploy_first()
+        self.publish({"pre-start": "sleep 1000"})
+        deploy = self.node.spawn("deploy", "web@v2")
+        wait_until(lambda: hooks.ran(self.node), "the hook runs")
+        self.node.berth("cancel", self.newest()["id"])
+        self.assertEqual(deploy.wait(30 * SLOWNESS), 8)
+        deploy.communicate()
+        self.assertEqual(self.newest()["state"], "cancelled")
+        self.assertNothingLeft("pre-start")
+        self.assertServes("v1")
+
+    # ready-to-switch
+
+    def test_exit_75_postpones_the_switch_until_the_hook_says_yes(self):
+        self.deploy_first()
+        self.publish({"ready-to-switch": '[ $(grep -c ready-to-switch "$BERTH_DATA_DIR/hooks.log") -ge 3 ] || exit 75'}, rules={"ready-to-switch": 'retry = "1s"'})
+        deploy = self.node.spawn("deploy", "web@v2")
+        wait_until(lambda: len(hooks.ran(self.node)) == 1, "it was asked")
+        self.assertServes("v1")
+        wait_until(lambda: self.newest()["hooks"][-1:] and self.newest()["hooks"][-1]["result"] == "postponed", "it is postponed")
+        self.assertEqual(deploy.wait(30 * SLOWNESS), 0)
+        deploy.communicate()
+        self.assertServes("v2")
+        self.assertEqual([(one["attempts"], one["result"]) for one in self.newest()["hooks"]], [(3, "ok")])
+        self.assertEqual([result for _, _, result in hooks.events(self.node)], ["started", "postponed", "started", "postponed", "started", "ok"])
+
+    def test_it_is_given_up_after_a_while(self):
+        self.deploy_first()
+        self.publish({"ready-to-switch": "exit 75"}, rules={"ready-to-switch": 'retry = "1s"\ngive_up = "2s"'})
+        done = self.deploy(self.node, "v2", expect=1)
+        self.assertSays(done, "its ready-to-switch hook said \"not now\" (exit code 75) 3 times within 2s", "still runs v1")
+        self.assertServes("v1")
+        self.assertOneWholeRelease(self.node, "v1")
+
+    def test_exit_75_of_any_other_hook_is_a_failure(self):
+        self.deploy_first()
+        self.publish({"pre-start": "exit 75"})
+        self.assertSays(self.deploy(self.node, "v2", expect=1), "its pre-start hook exited with 75")
+
+    def test_a_newer_request_takes_the_place_of_a_postponed_one(self):
+        self.deploy_first()
+        self.publish({"ready-to-switch": "exit 75"}, rules={"ready-to-switch": 'retry = "1m"'}, note="2")
+        self.publish({}, note="3")
+        postponed = self.node.spawn("deploy", "web@v2")
+        wait_until(lambda: len(self.newest()["hooks"]) == 1 and self.newest()["hooks"][0]["result"] == "postponed", "v2 is postponed")
+        self.deploy(self.node, "v3")
+        self.assertEqual(postponed.wait(30 * SLOWNESS), 8)
+        postponed.communicate()
+        self.assertEqual([one["state"] for one in self.node.deployments()], ["active", "superseded", "active"])
+        self.assertEqual(self.node.app()["rejected"], [])
+        self.assertOneWholeRelease(self.node, "v3")
+
+    # on-revert
+
+    def test_on_revert_runs_once_the_instances_of_the_release_that_is_left_have_ended(self):
+        self.deploy_first()
+        self.publish({"on-revert": 'ps -e -o args= | grep -c "[b]in/testapp.*exit-after" > "$BERTH_DATA_DIR/still"; true', "pre-start": ""},
+                     "--exit-after", str(700 * SLOWNESS), bake=f"{20 * SLOWNESS}s")
+        done = self.deploy(self.node, "v2", expect=5)
+        self.assertSays(done, "web runs v1 again", "the pre-start hook of web@v2 may have migrated the data, and they stay as they are")
+        self.assertEqual(hooks.ran(self.node), ["pre-start v2", "on-revert v2"])
+        self.assertEqual((self.node.data() / "still").read_text().strip(), "0")
+        self.assertServes("v1")
+
+    def test_an_on_revert_that_fails_stops_no_revert(self):
+        self.deploy_first()
+        self.publish({"on-revert": "sleep 1000"}, "--exit-after", str(700 * SLOWNESS), bake=f"{20 * SLOWNESS}s", rules={"on-revert": 'timeout = "1s"'})
+        done = self.deploy(self.node, "v2", expect=5)
+        self.assertSays(done, "web runs v1 again", "its on-revert hook did not end within 1s")
+        self.assertServes("v1")
+
+    # berthd dies
+
+    def kill_in(self, name, script='until [ -e "$BERTH_DATA_DIR/go" ]; do sleep 0.05; done', **options):
+        """Deploys v2, one of whose hooks waits, and kills berthd in it; the process of the hook."""
+        self.publish({**{one: "" for one in ("pre-start", "post-start", "ready-to-switch", "post-switch")}, name: script}, **options)
+        self.node.berth("deploy", "web@v2", "--no-wait")
+
+        def running():
+            return [pid for pid in processes.all_pids() if processes.environment(pid).get("BERTH_PROCESS") == name and processes.is_running(pid)]
+        pid = min(wait_until(running, f"{name} runs"))
+        self.node.kill()
+        return pid
+
+    def test_berthd_that_is_killed_in_a_hook_finds_it_again_and_runs_none_twice(self):
+        for name in ("pre-start", "post-start", "post-switch"):
+            with self.subTest(name):
+                self.deploy_first()
+                pid = self.kill_in(name)
+                self.node.start()
+                self.assertTrue(processes.is_running(pid), "the hook goes on")
+                (self.node.data() / "go").touch()
+                self.node.wait_app(active="v2", deployment=None, seconds=30)
+                self.assertEqual(hooks.ran(self.node), ["pre-start v2", "post-start v2", "ready-to-switch v2", "post-switch v2"])
+                self.assertEqual(self.newest()["state"], "active")
+                self.assertEqual([one["attempts"] for one in self.newest()["hooks"]], [1, 1, 1, 1])
+                self.assertEqual(len(hooks.events(self.node)), 8)
+                self.assertNothingLeft(name)
+                self.assertServes("v2")
+                self.node.berth("remove", "web", "--purge", "--yes")
+                self.start_over()
+
+    def start_over(self):
+        """An empty repository, for the next of several cases in a test."""
+        import shutil
+        from lib.repo import Repo
+        self.node.stop()
+        for folder in ("repo", "repo-publisher", "repo-keys"):
+            shutil.rmtree(self.folder / folder, ignore_errors=True)
+        shutil.rmtree(self.node.folder)
+        self.repo = Repo(self.folder)
+        self.node = self.make_node().start()
+
+    def test_a_hook_that_ended_while_berthd_was_away_is_not_run_again(self):
+        for code, state in ((0, "active"), (7, "failed")):
+            with self.subTest(code):
+                self.deploy_first()
+                pid = self.kill_in("pre-start", f'until [ -e "$BERTH_DATA_DIR/go" ]; do sleep 0.05; done; echo leaving; exit {code}')
+                (self.node.data() / "go").touch()
+                wait_until(lambda: not processes.is_running(pid), "the hook has ended")
+                self.node.start()
+                wait_until(lambda: self.newest()["ended_at"], "the deployment is over", 30)
+                self.assertEqual(self.newest()["state"], state)
+                self.assertEqual(hooks.ran(self.node).count("pre-start v2"), 1)
+                if code:
+                    self.assertIn("exited with 7", self.newest()["reason"])
+                    self.assertEqual(self.newest()["last_lines"], ["leaving"])
+                self.start_over()
+
+    def test_a_hook_that_was_cut_off_fails_its_deployment_and_is_not_run_again(self):
+        self.deploy_first()
+        pid = self.kill_in("pre-start")
+        os.kill(parent_of(pid), signal.SIGKILL)
+        self.assertTrue(processes.is_running(pid), "the hook itself was not killed")
+        self.node.start()
+        wait_until(lambda: self.newest()["ended_at"], "the deployment is over", 30)
+        self.assertFalse(processes.is_running(pid), "what was left of it is ended")
+        self.assertEqual(self.newest()["state"], "failed")
+        self.assertIn("its pre-start hook was cut off", self.newest()["reason"])
+        self.assertEqual(hooks.ran(self.node), ["pre-start v2"])
+        self.assertServes("v1")
+        self.assertOneWholeRelease(self.node, "v1")
+        (self.node.data() / "go").touch()
+        self.deploy(self.node, "v2")
+        self.assertEqual(hooks.events(self.node).count(("pre-start", "v2", "started")), 2, "a second deployment says that it ran again")
+
+    def test_the_question_whether_to_switch_is_asked_anew(self):
+        self.deploy_first()
+        pid = self.kill_in("ready-to-switch")
+        (self.node.data() / "go").touch()
+        self.node.start()
+        self.node.wait_app(active="v2", deployment=None, seconds=30)
+        self.assertFalse(processes.is_running(pid))
+        record = next(one for one in self.newest()["hooks"] if one["hook"] == "ready-to-switch")
+        self.assertEqual((record["attempts"], record["result"]), (2, "ok"))
+        self.assertEqual(hooks.events(self.node).count(("ready-to-switch", "v2", "started")), 2)
+
+    def test_time_goes_on_while_berthd_is_away(self):
+        self.deploy_first()
+        pid = self.kill_in("pre-start", "sleep 1000", rules={"pre-start": 'timeout = "2s"'})
+        time.sleep(2.5)  # what is tested is a clock
+        self.node.start()
+        wait_until(lambda: self.newest()["ended_at"], "the deployment is over", 15)
+        self.assertIn("did not end within 2s", self.newest()["reason"])
+        self.assertFalse(processes.is_running(pid))
+        self.assertServes("v1")
+
+    def test_a_keeper_that_is_killed_in_a_hook_fails_it(self):
+        self.deploy_first()
+        self.publish({"pre-start": "sleep 1000"})
+        deploy = self.node.spawn("deploy", "web@v2")
+        wait_until(lambda: hooks.ran(self.node), "the hook runs")
+        pid = next(pid for pid in processes.all_pids() if processes.environment(pid).get("BERTH_PROCESS") == "pre-start" and processes.is_running(pid))
+        os.kill(parent_of(pid), signal.SIGKILL)
+        self.assertEqual(deploy.wait(40 * SLOWNESS), 1)
+        out, err = deploy.communicate()
+        self.assertIn("was cut off", out + err)
+        self.assertEqual(hooks.ran(self.node), ["pre-start v2"])
+        self.assertNothingLeft("pre-start")
+        self.assertServes("v1")
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return int(file.read().rsplit(")", 1)[1].split()[1])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

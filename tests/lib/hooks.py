@@ -1,0 +1,35 @@
+"""An app with hooks: each is a shell script that says in the app's data that it ran, and as who and where."""
+import json
+
+from lib import sample_apps
+
+NAMES = ("pre-start", "post-start", "ready-to-switch", "pre-stop", "post-switch", "on-revert")
+
+#: Every script begins so: a line a run in hooks.log of the data folder, HOOK RELEASE.
+PREAMBLE = """#!/bin/sh
+echo "$BERTH_PROCESS $BERTH_RELEASE" >> "$BERTH_DATA_DIR/hooks.log"
+"""
+
+
+def app(folder, hooks, *arguments, rules=None, data="", more="", **options):
+    """testapp with `hooks`: name → what its script does after the preamble. `rules`: name → further lines of its table."""
+    text = more
+    for name in hooks:
+        text += f'[hooks.{name}]\ncommand = {json.dumps([f"bin/{name}"])}\n{(rules or {}).get(name, "")}\n'
+    tree = sample_apps.testapp(folder, "--count-starts", *arguments, more=text + data, **options)
+    for name, script in hooks.items():
+        tree.put(f"bin/{name}", PREAMBLE + script + "\n", 0o755)
+    return tree
+
+
+def ran(node, name="web"):
+    """HOOK RELEASE of every run, in order."""
+    try:
+        return (node.data(name) / "hooks.log").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def events(node):
+    """(HOOK, RELEASE, "started" or the result) of every event of a hook, in order."""
+    return [(one["data"]["hook"], one["data"]["release"], one["data"].get("result", "started")) for one in node.events() if one["kind"].startswith("hook.")]

@@ -52,6 +52,20 @@ TEST(DeploymentText, OfSuccessIsALine) {
   EXPECT_EQ(result_text(d, false), "web@v2 is active (took 33.2s).\n");
 }
 
+TEST(DeploymentText, TellsOfHooksAndWhatThereIsToKnow) {
+  const auto d = deployment(R"({"app": "web", "release": "v2", "state": "starting", "exit": -1, "notes": ["data were copied"], "hooks": [
+      {"hook": "pre-start", "release": "v2", "began_at": "2026-11-24T09:00:00Z", "ended_at": "2026-11-24T09:00:01.500Z", "result": "ok", "attempts": 1},
+      {"hook": "pre-stop", "release": "v1", "began_at": "2026-11-24T09:00:00Z", "ended_at": "2026-11-24T09:00:01Z", "result": "exited with 1", "attempts": 1},
+      {"hook": "ready-to-switch", "release": "v2", "began_at": "2026-11-24T09:00:02Z", "ended_at": "2026-11-24T09:00:02Z", "result": "postponed", "attempts": 3}]})");
+  EXPECT_EQ(hooks_text(d), "hooks: pre-start 1.5s, pre-stop of v1 exited with 1, ready-to-switch (3 times) postponed");
+  EXPECT_THAT(live_text(d, kNow, 80), HasSubstr("starting, postponed by its ready-to-switch hook"));
+  const auto running = deployment(R"({"app": "web", "release": "v2", "state": "preparing", "exit": -1, "hooks": [{"hook": "pre-start", "release": "v2", "ended_at": ""}]})");
+  EXPECT_THAT(live_text(running, kNow, 80), HasSubstr("preparing, in its pre-start hook"));
+  const auto active = deployment(R"({"app": "web", "release": "v2", "state": "active", "exit": 0, "notes": ["data were copied"]})");
+  EXPECT_THAT(result_text(active, false), HasSubstr("Note: data were copied.\n"));
+  EXPECT_EQ(hooks_text(active), "");
+}
+
 TEST(DeploymentText, OfHistoryTellsHowLongEachStepTook) {
   const auto d = deployment(R"({"state": "active", "exit": 0, "ended_at": "2026-11-24T09:00:33Z", "steps": [{"state": "queued", "at": "2026-11-24T09:00:00Z"},
       {"state": "fetching", "at": "2026-11-24T09:00:00.040Z"}, {"state": "baking", "at": "2026-11-24T09:00:03Z"}, {"state": "active", "at": "2026-11-24T09:00:33Z"}]})");

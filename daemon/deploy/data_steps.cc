@@ -42,6 +42,7 @@ awaitable<Result<Leaving>> Engine::leaving(AppPtr app, RunPtr run) {
       if (!row.decided || row.id == own) continue;
       if (found.migrated.empty() && row.state != "reverted" && ran_migration(row)) found.migrated = row.app + "@" + row.release;
       if (row.from != target) continue;
+      found.deployment = row.id;
       if (const auto* copy = copy_before(copies, row.id)) found.copy = *copy;
       return found;
     }
@@ -80,31 +81,35 @@ awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
   const auto list = [this, name = app->name()] { return store_.data_copies(name); };
   const auto copies = co_await pool_.run(list);
   if (!copies) co_return std::unexpected(copies.error());
-  if (copy_before(*copies, run->row.id) != nullptr) co_return Result<void>();  // done, before berthd ended
-  std::optional<store::DataCopy> back;
-  if (run->is_revert() && !run->keep_data) {
-    auto left = co_await leaving(app, run);
-    if (!left) co_return std::unexpected(left.error());
-    back = std::move(left->copy);
+  Result<void> done;
+  if (copy_before(*copies, run->row.id) == nullptr) {  // else it was done before berthd ended
+    std::optional<store::DataCopy> back;
+    if (run->is_revert() && !run->keep_data) {
+      auto left = co_await leaving(app, run);
+      if (!left) co_return std::unexpected(left.error());
+      back = std::move(left->copy);
+    }
+    if (!back && !run->manifest->spec.data.snapshot) co_return done;
+    if (app->stuck)
+      co_return fail(Errc::timeout, fmt::format("{}: processes of it do not end, and may write its data still: no copy of them would be whole", app->name()));
+    if (back) {
+      const store::DataMove move{.app = app->name(), .folder = back->folder, .aside = fmt::format("data.{}", run->row.id), .deployment = run->row.id,
+                                 .release = run->row.from, .before = true};
+      done = co_await put_back(app, run, move);
+    } else {
+      done = co_await take_snapshot(app, run);
+    }
   }
-  const bool copies_data = back || run->manifest->spec.data.snapshot;
-  if (copies_data && app->stuck)
-    co_return fail(Errc::timeout, fmt::format("{}: processes of it do not end, and may write its data still: no copy of them would be whole", app->name()));
-  if (back) {
-    auto put = co_await put_back(app, run, *back, true);
-    co_return put;
-  }
-  if (!copies_data) co_return Result<void>();
-  auto taken = co_await take_snapshot(app, run);
-  co_return taken;
+  if (done) co_await note_data(app, run);
+  co_return done;
 }
 
 awaitable<Result<void>> Engine::take_snapshot(AppPtr app, RunPtr run) {
   const store::DataCopy copy{.app = app->name(), .folder = fmt::format("snapshot.{}", run->row.id), .deployment = run->row.id, .release = run->row.from, .before = true,
                              .method = "copy", .since = {}, .at = store::now_text()};
-  const auto work = [this, copy, data = store_.paths().data(app->name()), limits = limits_of(*run, options_.stage.reserve_bytes)]() -> Result<store::DataCopy> {
+  const auto work = [this, copy, data = store_.paths().data(app->name()), limits = limits_of(*run, options_.stage.reserve_bytes)]() -> Result<void> {
     BERTH_TRY(const std::filesystem::path folder, store_.begin_data_copy(copy));
-    auto taken = data::take_snapshot(data, folder, limits);
+    const auto taken = data::take_snapshot(data, folder, limits);
     if (!taken) {
       static_cast<void>(store_.drop_data_copy(copy.app, copy.folder));
       return std::unexpected(taken.error());
@@ -112,51 +117,78 @@ awaitable<Result<void>> Engine::take_snapshot(AppPtr app, RunPtr run) {
     store::DataCopy made = copy;
     made.method = to_string(taken->method);
     made.bytes = taken->bytes;
-    BERTH_CHECK(store_.keep_data_copy(made, {.number = 0, .at = {}, .kind = "data.copied", .app = made.app,
-                                             .data = {{"deployment", made.deployment}, {"release", made.release}, {"folder", made.folder}, {"method", made.method},
-                                                      {"bytes", made.bytes}}}));
-    return made;
+    return store_.keep_data_copy(made, {.number = 0, .at = {}, .kind = "data.copied", .app = made.app,
+                                        .data = {{"deployment", made.deployment}, {"release", made.release}, {"folder", made.folder}, {"method", made.method},
+                                                 {"bytes", made.bytes}}});
   };
   const Visits::Visit visit = co_await copies_.begin();
-  const auto made = co_await pool_.run(work);
-  if (!made) co_return std::unexpected(made.error());
-  const std::string text = fmt::format("data were copied ({}) at {}: a revert sets aside what is written since", made->method, made->at);
-  co_await note(run, text);
-  co_return Result<void>();
+  auto taken = co_await pool_.run(work);
+  co_return taken;
 }
 
-/// The copy becomes the data; what they were is kept, until it is collected. `before`: that is what this deployment began with.
-awaitable<Result<void>> Engine::put_back(AppPtr app, RunPtr run, store::DataCopy copy, bool before) {
-  std::string aside = fmt::format("data.{}", run->row.id);
-  if (aside == copy.folder) aside += ".undone";
-  const std::string whose = before ? run->row.from : run->row.release;
-  const store::DataMove move{.app = app->name(), .folder = copy.folder, .aside = aside, .deployment = run->row.id, .release = whose, .before = before};
+/// A copy becomes the data; what they were is kept.
+awaitable<Result<void>> Engine::put_back(AppPtr app, RunPtr run, store::DataMove move) {
   const auto work = [this, move] { return store_.put_data_back(move); };
   auto put = co_await pool_.run(work);
-  if (!put) co_return put;
-  const std::string where = (store_.paths().app(app->name()) / aside).string();
-  const std::string text = fmt::format("data are those of {}@{} again; what was written since {} is set aside in {} until 'berth gc {}'", app->name(), copy.release,
-                                       copy.at, where, app->name());
-  co_await note(run, text);
-  spdlog::info("{}: data of {} were put back, {} has what was written since {}", app->name(), copy.release, where, copy.at);
-  co_return Result<void>();
+  if (put) spdlog::info("{}: deployment {} put {} in the place of its data, which are kept as {}", app->name(), run->row.id, move.folder, move.aside);
+  co_return put;
+}
+
+/// Says what this deployment did with the data, as the store has it.
+awaitable<void> Engine::note_data(AppPtr app, RunPtr run) {
+  const auto list = [this, name = app->name()] { return store_.data_copies(name); };
+  const auto copies = co_await pool_.run(list);
+  if (!copies) co_return;
+  for (const store::DataCopy& copy : *copies) {
+    if (copy.deployment != run->row.id) continue;
+    std::string text = fmt::format("data were copied ({}) at {}: a revert sets aside what is written since", copy.method, copy.at);
+    if (copy.moved()) {
+      const std::string whose = copy.before ? run->row.release : run->row.from;
+      text = fmt::format("data are those of {}@{} again; what was written since {} is set aside in {} until 'berth gc {}'", app->name(), whose, copy.since,
+                         (store_.paths().app(app->name()) / copy.folder).string(), app->name());
+    }
+    co_await note(run, text);
+  }
 }
 
 /// A revert's part: data that this deployment copied, or exchanged, become what they were. Nothing of the app runs. It goes on until it is done: the release
 /// before must not meet the data of another.
 awaitable<void> Engine::undo_data(AppPtr app, RunPtr run) {
   for (auto pause = 100ms; !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
-    const auto list = [this, name = app->name()] { return store_.data_copies(name); };
-    const auto copies = co_await pool_.run(list);
-    Result<void> done;
-    if (!copies) done = std::unexpected(copies.error());
-    const store::DataCopy* copy = copies ? copy_before(*copies, run->row.id) : nullptr;
-    if (copy != nullptr) done = co_await put_back(app, run, *copy, false);
-    else if (done) note_migration(*run);
-    if (done) co_return;
-    note_problem(*app, done.error().message);
+    auto undone = co_await undo_data_once(app, run);
+    if (undone) co_return;
+    note_problem(*app, undone.error().message);
     co_await io::sleep_for(pause);
   }
+}
+
+awaitable<Result<void>> Engine::undo_data_once(AppPtr app, RunPtr run) {
+  const auto list = [this, name = app->name()] { return store_.data_copies(name); };
+  const auto copies = co_await pool_.run(list);
+  if (!copies) co_return std::unexpected(copies.error());
+  const store::DataCopy* copy = copy_before(*copies, run->row.id);
+  const bool is_done = std::ranges::any_of(*copies, [&](const store::DataCopy& other) { return other.deployment == run->row.id && !other.before; });
+  if (copy == nullptr && !is_done) {
+    note_migration(*run);  // it is written with the revert
+    co_return Result<void>();
+  }
+  if (copy != nullptr) {
+    store::DataMove move{.app = app->name(), .folder = copy->folder, .aside = fmt::format("data.{}", run->row.id), .deployment = run->row.id, .release = run->row.release};
+    if (run->is_revert()) {
+      // It had put back what the release had left, which so becomes again what a later revert to it finds.
+      auto left = co_await leaving(app, run);
+      if (!left) co_return std::unexpected(left.error());
+      move.aside = fmt::format("snapshot.{}", left->deployment);
+      move.deployment = left->deployment;
+      move.before = true;
+      move.method = "copy";
+      std::erase_if(run->notes, [](const std::string& text) { return text.starts_with("data are those of "); });
+    }
+    auto put = co_await put_back(app, run, move);
+    if (!put) co_return put;
+  }
+  co_await note_data(app, run);
+  co_return Result<void>();
 }
 
 }  // namespace berth::deploy

@@ -33,6 +33,7 @@ struct Parts {
 
 /// How a release was left to which a revert by hand goes back.
 struct Leaving {
+  std::int64_t deployment = 0;          ///< the one that left it; 0: none did
   std::optional<store::DataCopy> copy;  ///< its data as they were then
   std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
 };
@@ -164,8 +165,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> arrange_data(AppPtr app, RunPtr run);
   awaitable<Result<void>> take_snapshot(AppPtr app, RunPtr run);
   awaitable<void> undo_data(AppPtr app, RunPtr run);
+  awaitable<Result<void>> undo_data_once(AppPtr app, RunPtr run);
   awaitable<Result<Leaving>> leaving(AppPtr app, RunPtr run);
-  awaitable<Result<void>> put_back(AppPtr app, RunPtr run, store::DataCopy copy, bool before);
+  awaitable<Result<void>> put_back(AppPtr app, RunPtr run, store::DataMove move);
+  awaitable<void> note_data(AppPtr app, RunPtr run);
 
   // importing.cc
   std::shared_ptr<fetch::Repository> source_of(const std::string& app, const std::string& release) const;

@@ -31,6 +31,8 @@ std::size_t place_of(Run& run, const std::string& hook, const std::string& relea
 std::string result_of(const std::string& hook, std::string ended) {
   if (ended == "exited with 0") return std::string(kOk);
   if (hook == kReadyToSwitch && ended == fmt::format("exited with {}", spec::kPostponed)) return std::string(kNotNow);
+  if (ended == "oom") return "was killed by the kernel for its memory";
+  if (ended == "stopped") return "was stopped from outside";
   return ended;
 }
 

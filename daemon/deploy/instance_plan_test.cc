@@ -109,5 +109,29 @@ TEST_F(InstancePlanTest, AProcessThatTheReleaseDoesNotHaveIsNotFound) {
   EXPECT_THAT(error_of(plan()).message, HasSubstr("process worker"));
 }
 
+TEST_F(InstancePlanTest, OfAHookRunsItOnceWithoutAPort) {
+  id.process = "pre-start";
+  put("app/bin/migrate", "#!/bin/sh\n", 0755);
+  manifest.secrets = {{"TOKEN", "file:/etc/token"}};
+  manifest.spec.hooks["pre-start"].command = {"bin/migrate", "${BERTH_RELEASE}"};
+  const auto secrets = environment({{"TOKEN", "hunter2"}});
+  const auto made = plan_hook(node, manifest, id, {.uid = 61184, .gid = 61185}, secrets);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(made->argv, ElementsAre((slot() / "app/bin/migrate").string(), "v1"));
+  EXPECT_EQ(made->directory, slot() / "app");
+  EXPECT_EQ(made->restart, spec::Restart::never);
+  EXPECT_TRUE(made->once);
+  EXPECT_EQ(made->environment.at("TOKEN"), "hunter2");
+  EXPECT_EQ(made->environment.at("BERTH_INSTANCE"), "web/pre-start.1");
+  EXPECT_FALSE(made->environment.contains("PORT"));
+  EXPECT_EQ(made->log_directory, node.paths.logs / "web" / "pre-start.1");
+
+  manifest.spec.hooks["pre-start"].command = {"bin/migrate", "${TOKEN}"};
+  const auto refused = error_of(plan_hook(node, manifest, id, {.uid = 61184, .gid = 61185}, secrets));
+  EXPECT_EQ(refused.code, Errc::usage);
+  manifest.spec.hooks["pre-start"].command = {"bin/gone"};
+  EXPECT_EQ(error_of(plan_hook(node, manifest, id, {.uid = 61184, .gid = 61185}, secrets)).code, Errc::not_found);
+}
+
 }  // namespace
 }  // namespace berth::deploy

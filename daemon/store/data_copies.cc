@@ -75,8 +75,9 @@ Result<void> Store::put_data_back(DataMove move) {
   if (!copy) return fail(Errc::not_found, fmt::format("{} has no copy of its data named {}", move.app, move.folder));
   if (is_there(state_->paths.app(move.app) / move.aside)) return fail(Errc::exists, fmt::format("{} has a folder {} already", move.app, move.aside));
   BERTH_CHECK(state_->change({}, [&] {
-    return state_->database.run("INSERT OR REPLACE INTO data_moves (app, folder, aside, deployment, release, before, since, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                                move.app, move.folder, move.aside, move.deployment, move.release, std::int64_t{move.before}, copy->at, now_text());
+    return state_->database.run("INSERT OR REPLACE INTO data_moves (app, folder, aside, deployment, release, before, method, since, at) "
+                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                move.app, move.folder, move.aside, move.deployment, move.release, std::int64_t{move.before}, move.method, copy->at, now_text());
   }));
   return state_->finish_data_move(move.app);
 }
@@ -84,10 +85,10 @@ Result<void> Store::put_data_back(DataMove move) {
 /// Where the copy still has its own name it is not yet `data/`; where the other name is taken, `data/` was put away. The database says what is to be, so
 /// every moment in between leads to the same end.
 Result<void> Store::State::finish_data_move(const std::string& name) {
-  BERTH_TRY(const auto move, database.row("SELECT app, folder, aside, deployment, release, before, since, at FROM data_moves WHERE app = ?",
+  BERTH_TRY(const auto move, database.row("SELECT app, folder, aside, deployment, release, before, method, since, at FROM data_moves WHERE app = ?",
                                           [](const Statement& row) {
                                             const DataCopy aside{.app = row.text(0), .folder = row.text(2), .deployment = row.integer(3), .release = row.text(4),
-                                                                 .before = row.integer(5) != 0, .method = "moved", .since = row.text(6), .at = row.text(7)};
+                                                                 .before = row.integer(5) != 0, .method = row.text(6), .since = row.text(7), .at = row.text(8)};
                                             return std::pair(row.text(1), aside);
                                           },
                                           name));

@@ -119,6 +119,7 @@ struct DataMove {
   std::int64_t deployment = 0;  ///< this and what follows is of the copy that `data/` becomes
   std::string release;
   bool before = false;
+  std::string method = "moved";
 };
 
 /// An entry of events.log.

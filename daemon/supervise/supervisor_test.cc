@@ -208,6 +208,33 @@ BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperIsKilled) {
   CO_WAIT(ready(plan));
 }
 
+BERTH_CO_TEST(SupervisorRuns, NothingAgainThatIsToRunOnceWhenItsKeeperIsKilled) {
+  auto plan = shell("sleep 1000 & exec sleep 1000");
+  plan.restart = spec::Restart::never;
+  plan.once = true;
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(supervisor->processes(plan.id).size() == 2);
+  const auto processes = supervisor->processes(plan.id);
+  ::kill(status(plan).keeper_pid, SIGKILL);
+  CO_WAIT(count(Kind::gone) == 1 && status(plan).phase == Phase::lost);
+  CO_ASSERT(co_await supervisor->stop(plan.id));
+  for (const auto pid : processes) EXPECT_FALSE(lives(pid));
+  EXPECT_EQ(count(Kind::started), 1);
+  EXPECT_FALSE(supervisor->status(plan.id));
+}
+
+BERTH_CO_TEST(SupervisorRuns, ToTheEndWhatIsNotStartedAgainAndTellsWhenNothingOfItIsLeft) {
+  auto plan = shell("trap '' TERM; (sleep 1000 &) ; exit 3");
+  plan.restart = spec::Restart::never;
+  plan.stop.grace = 200ms;
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(count(Kind::ended) == 1);
+  EXPECT_EQ(count(Kind::exited), 1);
+  EXPECT_EQ(status(plan).phase, Phase::ended);
+  EXPECT_TRUE(supervisor->processes(plan.id).empty());
+  EXPECT_EQ(status(plan).last_exit->reason, "exited with 3");
+}
+
 BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperWasKilledWhileNobodyWatched) {
   const auto plan = shell("exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));

@@ -1,7 +1,8 @@
 """An app with hooks: each is a shell script that says in the app's data that it ran, and as who and where."""
 import json
 
-from lib import sample_apps
+from lib import processes, sample_apps
+from lib.case import BerthCase
 
 NAMES = ("pre-start", "post-start", "ready-to-switch", "pre-stop", "post-switch", "on-revert")
 
@@ -33,3 +34,34 @@ def ran(node, name="web"):
 def events(node):
     """(HOOK, RELEASE, "started" or the result) of every event of a hook, in order."""
     return [(one["data"]["hook"], one["data"]["release"], one["data"].get("result", "started")) for one in node.events() if one["kind"].startswith("hook.")]
+
+
+class HookCase(BerthCase):
+    """A node that runs, and what tests of hooks do again and again."""
+
+    def setUp(self):
+        super().setUp()
+        self.node = self.make_node().start()
+
+    def publish(self, scripts, *arguments, **options):
+        return self.repo.publish(app(self.folder / "site", scripts, *arguments, **options))
+
+    def deploy_first(self, **options):
+        """v1 serves, and has no hook."""
+        self.publish({}, **options)
+        self.deploy(self.node, "v1")
+
+    def newest(self):
+        return self.node.deployments()[0]
+
+    def starts(self):
+        """Releases, in the order in which their instances started."""
+        return [line.split()[0] for line in (self.node.data() / "starts.log").read_text().splitlines()]
+
+    def assertNothingLeft(self, name):
+        """No process of the hook, no keeper of it, none of its folders."""
+        left = [pid for pid in processes.all_pids() if processes.is_running(pid) and processes.environment(pid).get("BERTH_PROCESS") == name]
+        self.assertEqual(left, [], name)
+        known = len(self.node.instances())
+        self.assertEqual(len(list((self.node.run / "instances").iterdir())), known)
+        self.assertEqual(len(list((self.node.run / "keepers").glob("*.sock"))), known)

@@ -21,6 +21,7 @@ CREATE TABLE data_moves (
   deployment INTEGER NOT NULL,
   release TEXT NOT NULL,
   before INTEGER NOT NULL,
+  method TEXT NOT NULL,
   since TEXT NOT NULL,
   at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

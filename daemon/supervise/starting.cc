@@ -199,6 +199,9 @@ awaitable<Result<void>> Runtime::stop_now(InstancePtr instance, std::function<vo
   bool cleared = true;
   if (wedged || instance->last.app_pid != 0) cleared = co_await clear_orphan(instance->orphan());
   remove_cgroup(*instance);
+  std::error_code ignored;  // a keeper that was killed left them
+  if (cleared)
+    for (const char* ending : {"", ".app"}) fs::remove(instance->socket_path + ending, ignored);
   if (current(instance)) instances_.erase(instance->key);
   if (!cleared) co_return fail(Errc::timeout, instance->name() + ": its processes do not end even by SIGKILL (a disk or network file system that hangs?)");
   co_return Result<void>();

@@ -21,10 +21,10 @@ class DataSnapshot(BerthCase):
         options = {"strategy": "recreate", "bake": "200ms", **options}
         return self.repo.publish(hooks.app(self.folder / "site", scripts or {}, *arguments, data=data, **options))
 
-    def start_with_v1(self, **options):
+    def start_with_v1(self, data=SNAPSHOT):
         """v1 serves, and its data say schema 1."""
-        self.node = self.make_node(**options).start()
-        self.publish(note="1")
+        self.node = self.make_node().start()
+        self.publish(data=data, note="1")
         self.deploy(self.node, "v1")
         (self.node.data() / "schema").write_text("schema 1\n")
         (self.node.data() / "kept").mkdir()
@@ -145,7 +145,7 @@ class DataSnapshot(BerthCase):
         self.assertFalse(self.node.data().parent.exists())
 
     def test_without_it_a_revert_after_a_migration_warns(self):
-        self.start_with_v1()
+        self.start_with_v1(data="")
         self.publish({"pre-start": MIGRATE}, data="", note="2")
         self.deploy(self.node, "v2")
         done = self.node.berth("revert", "web")
@@ -161,7 +161,7 @@ class DataSnapshot(BerthCase):
         blocker = self.folder / "blocked"
         blocker.touch()
         subprocess.run(["mount", "--bind", blocker, program], check=True)
-        self.addCleanup(subprocess.run, ["umount", program])
+        self.addCleanup(subprocess.run, ["umount", "-q", "-l", program], stderr=subprocess.DEVNULL)
         self.node.berth("revert", "web", expect=None)
         self.node.wait_app(active="v2", deployment=None, seconds=30)
         self.assertEqual((self.node.data() / "schema").read_text(), "schema 2\n")
@@ -204,7 +204,7 @@ class DataSnapshot(BerthCase):
         pristine = self.folder / "pristine"
         subprocess.run(["cp", "-a", self.node.folder, pristine], check=True)
         points = self.run_injected(None)
-        chosen = sorted({text for text in points if "/apps/web/" in text and ("snapshot." in text or "/data" in text) and "/kept/" not in text})
+        chosen = self.about_data(points)
         self.assertGreaterEqual(len([text for text in chosen if text.startswith("rename")]), 2, points)
         for text in chosen:
             with self.subTest(text):
@@ -220,6 +220,20 @@ class DataSnapshot(BerthCase):
                 self.node.stop()
         self.progress(f"killed at {len(chosen)} steps")
 
+    @staticmethod
+    def about_data(points):
+        """Of the calls that fill a copy the first of each kind, and all others about the data's folders."""
+        chosen, kinds = [], set()
+        for text in points:
+            call = text.split(" ", 1)[0]
+            if "/apps/web/" not in text or ("snapshot." not in text and "/data" not in text) or text in chosen:
+                continue
+            if call not in ("rename", "syncfs", "fsync", "rmdir") and call in kinds:
+                continue
+            kinds.add(call)
+            chosen.append(text)
+        return chosen
+
     def run_injected(self, kill_at):
         """Deploys v2 with berthd under the injector: every point that it came by, or, killed at the first whose text is `kill_at`, whether it was."""
         trace, arm = self.folder / "trace", self.folder / "armed"
@@ -231,7 +245,7 @@ class DataSnapshot(BerthCase):
         self.node.prefix = []
         self.node.wait_app(health="healthy")
         arm.touch()
-        self.node.berth("deploy", "web@v2", "--timeout", "60s", expect=None)
+        self.node.berth("deploy", "web@v2", *(["--no-wait"] if kill_at else ["--timeout", "60s"]), expect=None)
         if kill_at:
             killed = wait_until(lambda: self.node.process.poll() is not None, "berthd was killed", 30)
             return killed and trace.read_text().rstrip().endswith("killed")

@@ -1,6 +1,7 @@
 #include "daemon/data/tree_copy.h"
 
 #include <cerrno>
+#include <climits>
 #include <map>
 #include <memory>
 #include <set>

@@ -173,7 +173,8 @@ awaitable<Result<void>> Engine::undo_data_once(AppPtr app, RunPtr run) {
     co_return Result<void>();
   }
   if (copy != nullptr) {
-    store::DataMove move{.app = app->name(), .folder = copy->folder, .aside = fmt::format("data.{}", run->row.id), .deployment = run->row.id, .release = run->row.release};
+    store::DataMove move{.app = app->name(), .folder = copy->folder, .aside = fmt::format("data.{}", run->row.id), .deployment = run->row.id,
+                         .release = run->row.release};
     if (run->is_revert()) {
       // It had put back what the release had left, which so becomes again what a later revert to it finds.
       auto left = co_await leaving(app, run);

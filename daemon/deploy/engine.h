@@ -39,7 +39,8 @@ struct Leaving {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
+/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are
+/// compared with what is signed (verifying.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);

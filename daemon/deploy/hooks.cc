@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
-#include "core/logs/record_time.h"
 #include "daemon/deploy/engine.h"
 
 // A hook is an instance of its own, under a keeper of its own, that is started once: web/pre-start.1@v2. So its output is in a log like that of any other

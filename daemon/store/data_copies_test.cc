@@ -85,7 +85,8 @@ TEST_F(DataCopiesTest, WhatIsNoCopyIsNotPutBackAndNothingIsWrittenOver) {
 
 /// Each is a moment at which berthd may die while a copy is put back: which renames it had made.
 TEST_F(DataCopiesTest, AMoveThatACrashInterruptedIsFinishedAtStart) {
-  const std::string said = "INSERT INTO data_moves (app, folder, aside, deployment, release, before, method, since, at) VALUES ('web', 'snapshot.7', 'data.7', 7, 'v2', 0, 'moved', 's', 'a')";
+  const std::string said = "INSERT INTO data_moves (app, folder, aside, deployment, release, before, method, since, at) "
+                           "VALUES ('web', 'snapshot.7', 'data.7', 7, 'v2', 0, 'moved', 's', 'a')";
   for (int renames = 0; renames <= 2; ++renames) {
     snapshot(7, "v1");
     write("v2's");

@@ -82,7 +82,8 @@ class DataSnapshot(BerthCase):
 
     def test_the_app_is_stopped_while_its_data_are_copied_and_hooks_come_after(self):
         self.start_with_v1()
-        self.publish({"pre-start": 'ps -e -o args= | grep -c "[b]in/testapp --serve" > "$BERTH_DATA_DIR/running"; ls "$BERTH_DATA_DIR/.." > "$BERTH_DATA_DIR/beside"; ' + MIGRATE})
+        look = 'ps -e -o args= | grep -c "[b]in/testapp --serve" > "$BERTH_DATA_DIR/running"; ls "$BERTH_DATA_DIR/.." > "$BERTH_DATA_DIR/beside"; '
+        self.publish({"pre-start": look + MIGRATE})
         done = self.deploy(self.node, "v2")
         self.assertSays(done, "web@v2 is active", "data were copied", "a revert sets aside what is written since")
         self.assertEqual((self.node.data() / "running").read_text().strip(), "0")
@@ -312,7 +313,8 @@ class DataSnapshot(BerthCase):
         os.sync()  # so that the disk has less room from now on
         self.before = self.tree(node.data())
         free = os.statvfs(node.state)
-        self.publish({"pre-start": f'df --output=avail -B1 "$BERTH_DATA_DIR" | tail -1 > "$BERTH_DATA_DIR/free"; {MIGRATE}'}, data='[data]\nsnapshot = { max_bytes = "1MB" }\n', note="2")
+        look = 'df --output=avail -B1 "$BERTH_DATA_DIR" | tail -1 > "$BERTH_DATA_DIR/free"; '
+        self.publish({"pre-start": look + MIGRATE}, data='[data]\nsnapshot = { max_bytes = "1MB" }\n', note="2")
         done = self.deploy(node, "v2")
         self.assertSays(done, f"data were copied ({method})")
         self.assertGreater(int((node.data() / "free").read_text()), free.f_bavail * free.f_frsize - 60_000_000, "120 MB were not copied")

@@ -41,7 +41,7 @@ class Hooks(HookCase):
 
     def test_with_recreate_the_old_release_is_asked_before_anything_is_stopped(self):
         for note in ("1", "2"):
-            scripts = {**ALL, "ready-to-switch": 'ls -d /proc/[0-9]* | wc -l > /dev/null; cat "$BERTH_DATA_DIR/starts.log" >> "$BERTH_DATA_DIR/seen.log" 2>/dev/null; true'}
+            scripts = {**ALL, "ready-to-switch": 'cat "$BERTH_DATA_DIR/starts.log" >> "$BERTH_DATA_DIR/seen.log" 2>/dev/null; true'}
             self.publish(scripts, strategy="recreate", note=note)
         self.deploy(self.node, "v1")
         before = len(hooks.ran(self.node))
@@ -59,8 +59,10 @@ class Hooks(HookCase):
     def test_it_runs_as_the_apps_user_in_its_slot_with_its_environment(self):
         secret = self.folder / "secret"
         secret.write_text("hush")
-        script = """{ env; echo "UID=$(id -u) $(id -G)"; echo "PWD=$(pwd)"; echo "FILE=$(cat "$BERTH_CONFIG_DIR/app.conf")"; echo "SECRET=$(cat "$BERTH_SECRETS_DIR/TOKEN")"
-touch "$TMPDIR/x" "$BERTH_RUN_DIR/x" && echo WRITABLE; touch x 2>/dev/null || echo SEALED; ls -l /proc/self/fd | grep -c pipe; cat /proc/self/limits | grep core; } > "$BERTH_DATA_DIR/seen\""""
+        script = """{ env; echo "UID=$(id -u) $(id -G)"; echo "PWD=$(pwd)"
+echo "FILE=$(cat "$BERTH_CONFIG_DIR/app.conf")"; echo "SECRET=$(cat "$BERTH_SECRETS_DIR/TOKEN")"
+touch "$TMPDIR/x" "$BERTH_RUN_DIR/x" && echo WRITABLE
+touch x 2>/dev/null || echo SEALED; } > "$BERTH_DATA_DIR/seen\""""
         self.repo.configure(variables={"GREETING": "hello"}, secrets={"TOKEN": f"file:{secret}"}, files={"app.conf.tmpl": "${GREETING} ${BERTH_PROCESS}"})
         tree = hooks.app(self.folder / "site", {"pre-start": script}, more="[env.GREETING]\n[env.TOKEN]\nsecret = true\n")
         self.repo.build(tree)

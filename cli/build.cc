@@ -17,7 +17,7 @@ namespace berth::cli {
 namespace {
 
 struct BuildOptions {
-  std::string source, version, commit, builder, platform;
+  std::string source, version, commit, builder, platform, spec, app, tag;
 };
 
 /// "ci@build-7": who this is, for the record.
@@ -30,7 +30,12 @@ std::string this_builder() {
 
 Result<Exit> build(const Console& console, const BuildOptions& options) {
   BERTH_TRY(const auto store, publish::BuildStore::of_user());
-  publish::BuildOptions how{.version = options.version, .builder = options.builder, .platform = options.platform};
+  publish::BuildOptions how{.version = options.version,
+                            .builder = options.builder,
+                            .platform = options.platform,
+                            .spec = options.spec,
+                            .app = options.app,
+                            .tag = options.tag};
   if (!options.commit.empty()) how.commit = options.commit;
   const char* builder = std::getenv("BERTH_BUILDER");
   if (how.builder.empty()) how.builder = builder != nullptr ? builder : this_builder();
@@ -61,20 +66,27 @@ Verb build_verb() {
   auto o = std::make_shared<BuildOptions>();
   return {
       .name = "build",
-      .summary = "Make a build of a folder, or of a ZIP or tar, with a berth.toml",
+      .summary = "Make a build of a folder, an archive, a container image, or one executable",
       .text =
           "The build goes into the local store ($XDG_DATA_HOME/berth or ~/.local/share/berth) under its digest, which is the same for the same tree "
           "on any machine, "
           "and is the latest of its app from then on; older ones stay. It holds the tree without what .berthignore names, and never environments/, "
           ".env or .git: "
-          "configuration joins it in 'berth release'.",
-      .examples = {"berth build ./site", "berth build site-1.4.2.tar.gz --version 1.4.2"},
+          "configuration joins it in 'berth release'. SOURCE is, by its content: a folder with a berth.toml, or a ZIP or tar of one; an OCI image "
+          "layout (folder or tar) or what 'docker save' wrote; or an ELF program or script. An image's command, working folder, environment, port, "
+          "health check and stop signal, and an executable's command, are what berth.toml need not say: --spec gives one, and --app the name where there is none. "
+          "Processes of an image see its tree as their root.",
+      .examples = {"berth build ./site", "berth build site-1.4.2.tar.gz --version 1.4.2", "berth build web.tar --spec berth.toml # from docker save",
+                   "berth build ./layout --app web --platform linux/arm64", "berth build target/release/server --app web"},
       .exits = {Exit::failed},
-      .arguments = {{"DIR", "a folder with a berth.toml, or an archive of one", &o->source, Completes::folder}},
-      .options = {{"--version", "TEXT", "what people call it, such as 1.4.2", &o->version},
+      .arguments = {{"SOURCE", "what the build is made of", &o->source, Completes::file}},
+      .options = {{"--spec", "FILE", "a berth.toml that lies elsewhere", &o->spec, Completes::file},
+                  {"--app", "NAME", "the app, where there is no berth.toml (default: an executable's own name)", &o->app},
+                  {"--tag", "NAME", "which image, where there are several", &o->tag},
+                  {"--version", "TEXT", "what people call it, such as 1.4.2", &o->version},
                   {"--commit", "ID", "where it comes from (default: what git has checked out there)", &o->commit},
                   {"--builder", "TEXT", "who made it (default: $BERTH_BUILDER, else user@host)", &o->builder},
-                  {"--platform", "NAME", "linux/amd64, linux/arm64 or any (default: seen from its programs)", &o->platform}},
+                  {"--platform", "NAME", "linux/amd64, linux/arm64 or any (default: seen from its programs; of an image, this machine's)", &o->platform}},
       .action = [o](Console& console) { return build(console, *o); },
   };
 }

@@ -178,7 +178,7 @@ TEST_F(PublisherVerbs, SayWhatIsWrongWithTwo) {
       {{"release", "web", "--repo", at("repo")}, 2, "--env NAME"},
       {{"release", "web", "--env", "qa"}, 2, "--repo DIR"},
       {{"release", "web@v1", "--env", "qa", "--repo", at("repo")}, 2, "more than an app"},
-      {{"release", "nothing", "--env", "qa", "--repo", at("repo")}, 3, "berth build DIR"},
+      {{"release", "nothing", "--env", "qa", "--repo", at("repo")}, 3, "berth build SOURCE"},
       {release("nowhere"), 2, "environments/nowhere is no folder"},
       {release("other"), 2, "web requires GREETING"},
       {with(release(), {"--id", "a/b"}), 2, "release id 'a/b'"},

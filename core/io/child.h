@@ -22,6 +22,7 @@ struct ChildSpec {
   std::string directory = "/";
   std::optional<uid_t> uid;                        ///< with `gid`: who it runs as; supplementary groups are dropped
   std::optional<gid_t> gid;
+  int mount_namespace = -1;                        ///< a namespace to enter, whose root becomes its own; borrowed
   std::string cgroup_procs;                        ///< the `cgroup.procs` file to enter, or empty
   std::chrono::milliseconds deadline{1000};        ///< then its whole session is killed
   std::size_t most_output = 4096;                  ///< bytes of stdout and stderr together that are kept: the last ones

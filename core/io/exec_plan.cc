@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -96,6 +97,7 @@ void reset_signals() {
   if (::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0) give_up(failure, Step::output, errno);
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   if (!plan.spec.cgroup_procs.empty()) enter_cgroup(plan.spec.cgroup_procs.c_str(), failure);
+  if (plan.spec.mount_namespace >= 0 && ::setns(plan.spec.mount_namespace, CLONE_NEWNS) < 0) give_up(failure, Step::root, errno);
   become_user(plan.spec, failure);
   if (::chdir(plan.spec.directory.c_str()) < 0) give_up(failure, Step::directory, errno);
   reset_signals();
@@ -149,6 +151,7 @@ Error explain(const ExecFailure& failure, const ChildSpec& spec) {
   const auto say = [&failure](const std::string& doing) { return fail_errno(doing, failure.number).error(); };
   switch (failure.step) {
     case Step::cgroup: return say(fmt::format("run {}: enter the cgroup {}", program, spec.cgroup_procs));
+    case Step::root: return say(fmt::format("run {}: enter the root file system of its app", program));
     case Step::user: return say(fmt::format("run {}: become user {} and group {}", program, spec.uid ? std::to_string(*spec.uid) : "of berthd",
                                             spec.gid ? std::to_string(*spec.gid) : "of berthd"));
     case Step::directory: return say(fmt::format("run {}: enter the folder {}", program, spec.directory));

@@ -4,15 +4,14 @@
 #include <memory>
 #include <optional>
 
-#include <archive.h>
 #include <archive_entry.h>
-#include <clocale>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <fmt/core.h>
 
 #include "core/files/files.h"
+#include "core/image/archive_reader.h"
 
 namespace berth::publish {
 namespace {
@@ -22,30 +21,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t kPiece = 256u << 10;
 constexpr std::size_t kLongestPath = 4095;
 
-/// libarchive turns names into the locale's characters; in "C" it has none beyond ASCII.
-class Utf8Locale {
- public:
-  Utf8Locale() : utf8_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)), before_(utf8_ == nullptr ? nullptr : ::uselocale(utf8_)) {}
-  ~Utf8Locale() {
-    if (utf8_ == nullptr) return;
-    ::uselocale(before_);
-    ::freelocale(utf8_);
-  }
-  Utf8Locale(const Utf8Locale&) = delete;
-  Utf8Locale& operator=(const Utf8Locale&) = delete;
-
- private:
-  locale_t utf8_, before_;
-};
-
-struct Free {
-  void operator()(archive* reader) const { ::archive_read_free(reader); }
-};
-using Reader = std::unique_ptr<archive, Free>;
-
 class Unpacking {
  public:
-  Unpacking(std::string name, Reader reader, Fd root, const ArchiveLimits& limits)
+  Unpacking(std::string name, image::ArchiveReader reader, Fd root, const ArchiveLimits& limits)
       : name_(std::move(name)), reader_(std::move(reader)), root_(std::move(root)), limits_(limits), buffer_(kPiece, '\0') {}
 
   Result<std::vector<std::string>> run();
@@ -63,7 +41,7 @@ class Unpacking {
   std::unexpected<Error> not_made(const std::string& path) const;
 
   std::string name_;
-  Reader reader_;
+  image::ArchiveReader reader_;
   Fd root_;
   ArchiveLimits limits_;
   std::string buffer_;
@@ -210,9 +188,9 @@ Result<std::vector<std::string>> Unpacking::run() {
 }  // namespace
 
 Result<std::vector<std::string>> unpack_archive(const fs::path& file, const fs::path& folder, const ArchiveLimits& limits) {
-  const Utf8Locale locale;
+  const image::Utf8Locale locale;
   BERTH_TRY(const Fd opened, files::open(file, O_RDONLY));
-  Reader reader(::archive_read_new());
+  image::ArchiveReader reader(::archive_read_new());
   for (const auto support : {&::archive_read_support_format_zip, &::archive_read_support_format_tar, &::archive_read_support_filter_gzip,
                              &::archive_read_support_filter_xz, &::archive_read_support_filter_zstd, &::archive_read_support_filter_bzip2})
     support(reader.get());

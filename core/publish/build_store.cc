@@ -115,7 +115,7 @@ Result<Build> BuildStore::latest(const std::string& app) const {
   const fs::path target = fs::read_symlink(folder_ / "latest" / app, error);
   const std::string digest = target.filename();
   if (error || !is_digest(digest))
-    return fail(Errc::not_found, fmt::format("{}: there is no build of it in {}; make one: berth build DIR", app, folder_.string()));
+    return fail(Errc::not_found, fmt::format("{}: there is no build of it in {}; make one: berth build SOURCE", app, folder_.string()));
   BERTH_TRY(Build build, read(digest));
   if (build.spec.app != app) return fail(Errc::trust, fmt::format("{}: is a build of {}", (folder_ / "latest" / app).string(), build.spec.app));
   return build;

@@ -25,6 +25,8 @@ class Workshop {
   fs::path layer() const { return folder_ / "build/layer.tar.zst"; }
   fs::path build() const { return folder_ / "build"; }    ///< becomes the build's folder
   fs::path tree() const { return folder_ / "tree"; }      ///< for what an archive holds; made by whoever unpacks
+  fs::path contents() const { return folder_ / "contents"; }  ///< for the files of an image's layers, and
+  fs::path root() const { return folder_ / "root"; }      ///< for the root file system that they become
 
  private:
   friend class BuildStore;

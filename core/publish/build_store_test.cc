@@ -84,7 +84,7 @@ TEST_F(BuildStoreTest, SweepsWhatACrashLeftButNotWhatIsAtWork) {
 }
 
 TEST_F(BuildStoreTest, SaysWhatItDoesNotHave) {
-  EXPECT_THAT(store.latest("web"), Refuses(Errc::not_found, "berth build DIR"));
+  EXPECT_THAT(store.latest("web"), Refuses(Errc::not_found, "berth build SOURCE"));
   EXPECT_THAT(store.find("0123456789"), Refuses(Errc::not_found, "no build 0123456789"));
   EXPECT_THAT(store.find("0123"), Refuses(Errc::usage, "8 to 64 digits"));
   EXPECT_THAT(store.find("../../etc"), Refuses(Errc::usage, "no build's digest"));

@@ -7,6 +7,8 @@
 
 #include <fmt/core.h>
 
+#include "core/spec/image_root.h"
+
 namespace berth::publish {
 namespace {
 
@@ -55,9 +57,36 @@ std::string hint(const Entries& entries, const std::string& path) {
   return {};
 }
 
-Result<void> check_program(const Entries& entries, const spec::Process& process, const std::string& program, const std::string& what) {
-  if (program.find('/') == std::string::npos || program.starts_with('/') || program.find("${") != std::string::npos) return {};
-  const std::string path = plain(fs::path(process.directory) / program);
+/// The folders where a program of an image is looked up. What an environment says may be another list, but seldom is.
+std::string search_path(const spec::AppSpec& spec) {
+  const auto said = spec.variables.find("PATH");
+  return said != spec.variables.end() && said->second.preset ? *said->second.preset : std::string(spec::kImagePath);
+}
+
+/// Where in the build a program lies that an image's process names alone; empty where it is in none of the folders.
+std::string find_in_image(const Entries& entries, const std::string& folders, const std::string& name) {
+  for (std::size_t begin = 0; begin <= folders.size();) {
+    const std::size_t end = std::min(folders.find(':', begin), folders.size());
+    const std::string path = plain(fs::path(folders.substr(begin, end - begin)).relative_path() / name);
+    const bundle::Entry* entry = resolve(entries, path);
+    if (entry != nullptr && entry->type == bundle::EntryType::file && entry->mode == 0755) return path;
+    begin = end + 1;
+  }
+  return {};
+}
+
+Result<void> check_program(const Entries& entries, const spec::AppSpec& spec, const spec::Process& process, const std::string& program,
+                           const std::string& what) {
+  if (program.find("${") != std::string::npos) return {};
+  const bool is_image = process.root == spec::Root::image;
+  const bool is_bare = program.find('/') == std::string::npos, is_absolute = program.starts_with('/');
+  if (!is_image && (is_bare || is_absolute)) return {};
+  if (is_bare) {
+    const std::string folders = search_path(spec);
+    if (!find_in_image(entries, folders, program).empty()) return {};
+    return fail(Errc::usage, fmt::format("{}: {} is no program of the build in {}{}", what, program, folders, hint(entries, program)));
+  }
+  const std::string path = is_absolute ? plain(fs::path(program).relative_path()) : plain(fs::path(process.directory) / program);
   const bundle::Entry* entry = resolve(entries, path);
   if (entry == nullptr)
     return fail(Errc::usage, fmt::format("{}: {} is not in the build{}; is it missing from the folder, or left out by .berthignore?", what, path,
@@ -67,16 +96,16 @@ Result<void> check_program(const Entries& entries, const spec::Process& process,
   return {};
 }
 
-Result<void> check_process(const Entries& entries, const std::string& name, const spec::Process& process) {
+Result<void> check_process(const Entries& entries, const spec::AppSpec& spec, const std::string& name, const spec::Process& process) {
   if (!process.directory.empty()) {
     const bundle::Entry* folder = resolve(entries, plain(process.directory));
     if (folder == nullptr || folder->type != bundle::EntryType::directory)
       return fail(Errc::usage, fmt::format("process '{}': its directory {} is no folder of the build", name, process.directory));
   }
-  BERTH_CHECK(check_program(entries, process, process.command.front(), fmt::format("process '{}'", name)));
+  BERTH_CHECK(check_program(entries, spec, process, process.command.front(), fmt::format("process '{}'", name)));
   for (const auto& [kind, probe] : {std::pair("startup", &process.startup), {"readiness", &process.readiness}, {"liveness", &process.liveness}})
     if (*probe && !(*probe)->command.empty())
-      BERTH_CHECK(check_program(entries, process, (*probe)->command.front(), fmt::format("process '{}', {} probe", name, kind)));
+      BERTH_CHECK(check_program(entries, spec, process, (*probe)->command.front(), fmt::format("process '{}', {} probe", name, kind)));
   return {};
 }
 
@@ -85,9 +114,10 @@ Result<void> check_process(const Entries& entries, const std::string& name, cons
 Result<void> check_commands(const spec::AppSpec& spec, const std::vector<bundle::Entry>& entries) {
   Entries by_path;
   for (const bundle::Entry& entry : entries) by_path.emplace(entry.path, &entry);
-  for (const auto& [name, process] : spec.processes) BERTH_CHECK(check_process(by_path, name, process));
-  const spec::Process at_the_top;  // hooks have no folder of their own
-  for (const auto& [name, hook] : spec.hooks) BERTH_CHECK(check_program(by_path, at_the_top, hook.command.front(), fmt::format("hook '{}'", name)));
+  for (const auto& [name, process] : spec.processes) BERTH_CHECK(check_process(by_path, spec, name, process));
+  spec::Process at_the_top;  // hooks have no folder of their own
+  at_the_top.root = spec::root_of_hooks(spec);
+  for (const auto& [name, hook] : spec.hooks) BERTH_CHECK(check_program(by_path, spec, at_the_top, hook.command.front(), fmt::format("hook '{}'", name)));
   return {};
 }
 

@@ -9,7 +9,7 @@
 namespace berth::publish {
 
 /// Whether the commands of a spec can be started from its tree: a program named by a relative path (`bin/server`) is in there and executable, and so
-/// is each process's folder. Programs that are looked up on the node (`python3`, `/usr/bin/python3`) are the node's business. `Errc::usage` names
+/// is each process's folder; with `root = "image"` so is every program. Programs that are looked up on the node (`python3`, `/usr/bin/python3`) are the node's business. `Errc::usage` names
 /// process and program.
 Result<void> check_commands(const spec::AppSpec& spec, const std::vector<bundle::Entry>& entries);
 

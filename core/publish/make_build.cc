@@ -1,23 +1,23 @@
 #include "core/publish/make_build.h"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/core.h>
 
 #include "core/bundle/checks.h"
 #include "core/bundle/tree.h"
-#include "core/publish/archive.h"
 #include "core/publish/commands.h"
 #include "core/publish/commit.h"
 #include "core/publish/ignore_rules.h"
 #include "core/publish/platform.h"
+#include "core/publish/source.h"
+#include "core/spec/image_root.h"
 #include "core/trust/repository.h"
 
 namespace berth::publish {
 namespace {
 
-constexpr const char* kSpecFile = "berth.toml";
-constexpr std::size_t kMostSpec = 1u << 20;
 constexpr std::size_t kLongestText = 200;  // as in a manifest
 
 /// What a release will say of the build must fit into its manifest.
@@ -30,47 +30,10 @@ Result<void> check_options(const BuildOptions& options) {
   return {};
 }
 
-/// The folder to build: `source`, or what an archive of it holds.
-struct Source {
-  fs::path folder;
-  bool unpacked = false;
-  std::vector<std::string> notes;
-};
-
-/// An archive often has all it holds in one folder, such as `site-1.4.2/`.
-fs::path without_top_folder(const fs::path& folder) {
-  std::error_code error;
-  if (fs::exists(folder / kSpecFile, error)) return folder;
-  fs::path only;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (!only.empty()) return folder;
-    only = entry.path();
-  }
-  return !only.empty() && fs::is_directory(fs::symlink_status(only, error)) ? only : folder;
-}
-
-Result<Source> open_source(const fs::path& source, const Workshop& workshop) {
-  std::error_code error;
-  const auto status = fs::status(source, error);
-  if (fs::is_directory(status)) return Source{.folder = source};
-  if (!fs::is_regular_file(status))
-    return fail(Errc::usage,
-                fmt::format("{}: is neither a folder nor a file; build a folder with a berth.toml, or a ZIP or tar of one", source.string()));
-  BERTH_TRY(auto notes, unpack_archive(source, workshop.tree()));
-  return Source{.folder = without_top_folder(workshop.tree()), .unpacked = true, .notes = std::move(notes)};
-}
-
-Result<spec::AppSpec> read_spec(const Source& source, const fs::path& named) {
-  // Where the user wrote it, not where an archive was unpacked to.
-  const fs::path shown = source.unpacked ? fs::path(named.string() + ":" + kSpecFile) : named / kSpecFile;
-  const auto text = files::read(source.folder / kSpecFile, kMostSpec);
-  if (!text && text.error().code == Errc::not_found)
-    return fail(Errc::usage, fmt::format("{}: there is none; it names the app and says how its processes are started", shown.string()));
-  if (!text) return fail(Errc::usage, text.error().message);
-  return spec::parse_toml(*text, shown.string());
-}
-
-Result<bundle::Tree> list(const fs::path& folder) {
+/// An image is taken as it is: what its `.gitignore`s and the like say is none of berth's business.
+Result<bundle::Tree> list(const Source& source) {
+  const fs::path& folder = source.folder;
+  if (source.kind == Source::Kind::image || source.kind == Source::Kind::executable) return bundle::list_tree(folder);
   BERTH_TRY(const IgnoreRules rules, IgnoreRules::of(folder));
   const auto leave_out = [&](std::string_view path) {
     std::error_code error;
@@ -96,6 +59,24 @@ Result<void> check_no_keys(const std::vector<bundle::Entry>& entries) {
   return {};
 }
 
+/// Where a tree of files is to be a process's root, what is mounted there needs a place. An image has it already.
+Result<void> add_mount_points(const spec::AppSpec& spec, std::vector<bundle::Entry>& entries) {
+  if (std::ranges::none_of(spec.processes, [](const auto& one) { return one.second.root == spec::Root::image; })) return {};
+  std::map<std::string, bundle::EntryType> there;
+  for (const bundle::Entry& entry : entries) there.emplace(entry.path, entry.type);
+  for (const std::string_view mount : spec::kImageMounts)
+    for (std::size_t end = mount.find('/');; end = mount.find('/', end + 1)) {
+      const std::string path(mount.substr(0, end));
+      const auto [found, is_new] = there.emplace(path, bundle::EntryType::directory);
+      if (found->second != bundle::EntryType::directory)
+        return fail(Errc::usage, fmt::format("{} has to be a folder, since root = \"image\" mounts something there", path));
+      if (is_new) entries.push_back({.path = path, .type = bundle::EntryType::directory, .mode = 0755, .sha256 = {}, .target = {}});
+      if (end == std::string_view::npos) break;
+    }
+  std::ranges::sort(entries, {}, &bundle::Entry::path);
+  return {};
+}
+
 std::uint64_t count_files(const std::vector<bundle::Entry>& entries) {
   std::uint64_t files = 0;
   for (const bundle::Entry& entry : entries) files += entry.type == bundle::EntryType::file ? 1 : 0;
@@ -107,15 +88,18 @@ std::uint64_t count_files(const std::vector<bundle::Entry>& entries) {
 Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, const BuildOptions& options, trust::WallTime now) {
   BERTH_CHECK(check_options(options));
   BERTH_TRY(const Workshop workshop, store.open_workshop());
-  BERTH_TRY(Source opened, open_source(source, workshop));
-  Build build{.commit = options.commit ? *options.commit : (opened.unpacked ? "" : checked_out_commit(source)),
+  BERTH_TRY(Source opened, open_source(source, options, workshop));
+  if (!options.tag.empty() && opened.kind != Source::Kind::image)
+    return fail(Errc::usage, fmt::format("--tag {}: {} is no image", options.tag, source.string()));
+  Build build{.commit = options.commit ? *options.commit : (opened.kind == Source::Kind::folder ? checked_out_commit(source) : ""),
               .builder = options.builder,
               .created = trust::to_string(now)};
-  BERTH_TRY(build.spec, read_spec(opened, source));
-  BERTH_TRY(const bundle::Tree tree, list(opened.folder));
+  BERTH_TRY(build.spec, spec_of_source(opened, options, source));
+  BERTH_TRY(bundle::Tree tree, list(opened));
+  if (opened.kind != Source::Kind::image) BERTH_CHECK(add_mount_points(build.spec, tree.entries));
   BERTH_CHECK(check_no_keys(tree.entries));
   BERTH_CHECK(check_commands(build.spec, tree.entries));
-  build.platform = options.platform;
+  build.platform = options.platform.empty() ? opened.platform : options.platform;
   if (build.platform.empty()) {
     BERTH_TRY(build.platform, detect_platform(opened.folder, tree.entries));
   }

@@ -44,6 +44,13 @@ struct Probe {
 };
 
 enum class Routing { none, socket, port };
+
+/// What a process sees as "/".
+enum class Root {
+  node,   ///< the node's own file system
+  image,  ///< its build's tree, read-only, and nothing else of the node (core/spec/image_root.h)
+};
+
 enum class Restart { always, on_failure, never };
 
 /// One named command of the app, as in a Procfile.
@@ -58,6 +65,7 @@ struct Process {
   /// With `socket`: another way than `LISTEN_FDS` to tell the app its descriptors, such as `NGINX=3;`; `${FD_http}` expands.
   std::map<std::string, std::string> listen_env;
   std::string directory;             ///< working folder below the slot's `app/`; empty: `app/` itself
+  Root root = Root::node;
 
   bool operator==(const Process&) const = default;
 };
@@ -129,6 +137,17 @@ struct AppSpec {
   bool operator==(const AppSpec&) const = default;
 };
 
+/// What a berth.toml need not say, since what is built says it: an image, or a single executable.
+struct Defaults {
+  Process process;                            ///< the process that has no command of its own in berth.toml, and `web` where it names none
+  std::map<std::string, Variable> variables;  ///< those that berth.toml does not declare
+
+  bool operator==(const Defaults&) const = default;
+};
+
+/// The spec of an app that has no berth.toml. `Errc::usage` for what no spec could say, such as a command that is empty.
+Result<AppSpec> spec_of(const std::string& app, const Defaults& defaults);
+
 /// The variables whose `${NAME}` a command of `process` may have: what berth gives every instance, its `PORT` where it has one, and what `spec` declares.
 std::vector<std::string> known_variables(const AppSpec& spec, const Process& process);
 
@@ -142,6 +161,10 @@ bool is_reserved_variable(std::string_view name);
 /// Reads a `berth.toml`. `name` is the file's, for messages. Fails with `Errc::usage` and
 /// "berth.toml:12:3: unknown key 'comand' in [process.web] (did you mean 'command'?)", a line for each thing that is wrong, ten at most.
 Result<AppSpec> parse_toml(std::string_view text, std::string_view name);
+
+/// The same over `defaults`: at most one process may leave its command out, and is the one of the defaults but for what it says otherwise. The others
+/// have its `root` and `directory`.
+Result<AppSpec> parse_toml(std::string_view text, std::string_view name, const Defaults& defaults);
 
 /// The spec inside a manifest: the keys of berth.toml, every default written out. `from_json` refuses unknown members and what berth.toml could not
 /// say with `Errc::trust`.

@@ -5,8 +5,9 @@
 namespace berth::spec {
 namespace {
 
-Stop read_stop(TomlTable table) {
-  Stop stop;
+constexpr const char* kDefaultProcess = "web";
+
+Stop read_stop(TomlTable table, Stop stop) {
   if (const auto text = table.string("signal")) {
     const auto signal = parse_signal(*text);
     if (signal) stop.signal = *signal;
@@ -54,29 +55,38 @@ Probe read_probe(TomlTable table) {
 void read_routing(TomlTable& table, Process& process) {
   const auto port = table.integer("port", 1, 65535);
   const auto socket = table.integer("socket", 1, 65535);
+  if (!table.has("port") && !table.has("socket")) return;
   if (table.has("port") && table.has("socket")) {
     table.complain("socket", "makes no sense beside 'port': a process is reached by one of them");
     return;
   }
-  if (table.has("port")) process.routing = Routing::port;
-  if (table.has("socket")) process.routing = Routing::socket;
+  process.routing = table.has("port") ? Routing::port : Routing::socket;
   process.public_port = static_cast<std::uint16_t>(port.value_or(socket.value_or(1)));
-  if (process.routing == Routing::none) process.public_port = 0;
 }
 
-Process read_process(TomlTable table) {
+/// What a process begins with: all of the defaults, or, with a command of its own, what is true of every process of the build.
+Process beginning_of(const TomlTable& table, const Defaults& defaults) {
+  if (!table.has("command")) return defaults.process;
   Process process;
-  if (!table.has("command")) table.complain("command", "is missing");
+  process.root = defaults.process.root;
+  process.directory = defaults.process.directory;
+  return process;
+}
+
+Process read_process(TomlTable table, const Defaults& defaults) {
+  Process process = beginning_of(table, defaults);
+  if (!table.has("command") && process.command.empty()) table.complain("command", "is missing");
   assign(process.command, table.strings("command"));
   read_routing(table, process);
   assign(process.instances, table.integer("instances", 0, 256));
-  if (const auto stop = table.table("stop")) process.stop = read_stop(*stop);
+  if (const auto stop = table.table("stop")) process.stop = read_stop(*stop, process.stop);
   assign(process.restart, table.choice("restart", kRestarts));
   if (const auto probe = table.table("startup")) process.startup = read_probe(*probe);
   if (const auto probe = table.table("readiness")) process.readiness = read_probe(*probe);
   if (const auto probe = table.table("liveness")) process.liveness = read_probe(*probe);
   assign(process.listen_env, table.texts("listen_env"));
   assign(process.directory, table.string("directory"));
+  assign(process.root, table.choice("root", kRoots));
   table.done();
   return process;
 }
@@ -156,15 +166,24 @@ DataRules read_data(TomlTable table) {
   return data;
 }
 
-AppSpec read_spec(TomlTable table) {
+AppSpec read_spec(TomlTable table, const Defaults& defaults) {
   AppSpec spec;
   if (!table.has("app")) table.complain("app", "is missing");
   assign(spec.app, table.string("app"));
   assign(spec.user, table.string("user"));
   assign(spec.writable_home, table.boolean("writable_home"));
-  for (const auto& [name, inside] : table.tables("process")) spec.processes.emplace(name, read_process(inside));
+  std::string without_command;
+  for (auto& [name, inside] : table.tables("process")) {
+    spec.processes.emplace(name, read_process(inside, defaults));
+    if (inside.has("command") || defaults.process.command.empty()) continue;
+    if (!without_command.empty())
+      inside.complain("command", "is missing, as in [process." + without_command + "]: only one process can be the one that the image starts");
+    without_command = name;
+  }
+  if (!table.has("process") && !defaults.process.command.empty()) spec.processes.emplace(kDefaultProcess, defaults.process);
   if (const auto deploy = table.table("deploy")) spec.deploy = read_deploy(*deploy);
   for (const auto& [name, inside] : table.tables("env")) spec.variables.emplace(name, read_variable(inside));
+  spec.variables.insert(defaults.variables.begin(), defaults.variables.end());
   if (const auto logs = table.table("logs")) spec.logs = read_logs(*logs);
   if (const auto hooks = table.table("hooks")) spec.hooks = read_hooks(*hooks);
   if (const auto data = table.table("data")) spec.data = read_data(*data);
@@ -186,12 +205,22 @@ toml::source_position place_of(const toml::table& root, const std::vector<std::s
 
 }  // namespace
 
-Result<AppSpec> parse_toml(std::string_view text, std::string_view name) {
+Result<AppSpec> parse_toml(std::string_view text, std::string_view name) { return parse_toml(text, name, {}); }
+
+Result<AppSpec> parse_toml(std::string_view text, std::string_view name, const Defaults& defaults) {
   BERTH_TRY(const toml::table root, parse_toml_text(text, name));
   TomlComplaints complaints(name);
-  AppSpec spec = read_spec(TomlTable(root, {}, complaints));
+  AppSpec spec = read_spec(TomlTable(root, {}, complaints), defaults);
   for (const Complaint& broken : broken_rules(spec)) complaints.add(place_of(root, broken.path), to_string(broken));
   BERTH_CHECK(complaints.result());
+  return spec;
+}
+
+Result<AppSpec> spec_of(const std::string& app, const Defaults& defaults) {
+  AppSpec spec{.app = app, .variables = defaults.variables};
+  spec.processes.emplace(kDefaultProcess, defaults.process);
+  const auto broken = broken_rules(spec);
+  if (!broken.empty()) return fail(Errc::usage, to_string(broken.front()));
   return spec;
 }
 

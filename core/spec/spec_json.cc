@@ -54,6 +54,8 @@ json::value process_json(const Process& process) {
   if (process.liveness) out["liveness"] = probe_json(*process.liveness);
   out["listen_env"] = members_of(process.listen_env);
   out["directory"] = process.directory;
+  // Only where it is not the node's: a berth of before this existed reads on what it can run.
+  if (process.root != Root::node) out["root"] = kRoots[static_cast<std::size_t>(process.root)];
   return out;
 }
 
@@ -175,6 +177,10 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
   BERTH_CHECK(read_probe(reader, "liveness", process.liveness));
   process.listen_env = texts(reader, "listen_env");
   process.directory = reader.string("directory");
+  if (reader.maybe("root") != nullptr) {
+    process.root = static_cast<Root>(choice(reader, "root", kRoots));
+    if (process.root == Root::node) reader.complain("member 'root' is 'node', which is not written");
+  }
   BERTH_CHECK(reader.done());
   return process;
 }

@@ -11,6 +11,7 @@ namespace berth::spec {
 // The words of berth.toml for the enumerations, in the order of their values; the JSON of a manifest has the same.
 inline constexpr std::array<std::string_view, 3> kRestarts{"always", "on-failure", "never"};
 inline constexpr std::array<std::string_view, 2> kStrategies{"blue-green", "recreate"};
+inline constexpr std::array<std::string_view, 2> kRoots{"node", "image"};
 inline constexpr std::array<std::string_view, 3> kProbeKinds{"http", "tcp", "exec"};
 
 // The hooks, in the order in which a deployment comes by them.

@@ -46,6 +46,28 @@ Result<std::string> look_up(const std::string& word, std::string_view path) {
   return fail(Errc::not_found, fmt::format("'{}' is no program in {}", word, path));
 }
 
+/// A path of the slot as a process sees it whose root is the slot's tree.
+std::string in_image(const fs::path& app, const fs::path& path) { return "/" + path.lexically_relative(app.lexically_normal()).string(); }
+
+/// As find_program, in the tree of an image. Its symlinks lead no further than its root, since no layer has others.
+Result<std::string> find_in_image(const ProgramRoot& where, const std::string& word, const std::map<std::string, std::string>& environment) {
+  const auto path_variable = environment.find("PATH");
+  const std::string folders = path_variable == environment.end() ? std::string() : path_variable->second;
+  if (word.find('/') != std::string::npos) {
+    const fs::path wanted = word.starts_with('/') ? fs::path(word).relative_path() : fs::path(where.directory) / word;
+    const auto path = below(where.app, wanted.string());
+    if (path && is_program(*path)) return in_image(where.app, *path);
+    return fail(Errc::not_found, fmt::format("'{}' is no file of the image that can be executed", word));
+  }
+  for (std::string_view rest = folders; !rest.empty();) {
+    const auto colon = rest.find(':');
+    const auto path = below(where.app, (fs::path(rest.substr(0, colon)).relative_path() / word).string());
+    if (path && is_program(*path)) return in_image(where.app, *path);
+    rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
+  }
+  return fail(Errc::not_found, fmt::format("'{}' is no program of the image in {}", word, folders));
+}
+
 Result<std::string> find_program(const fs::path& app, const std::string& word, const std::map<std::string, std::string>& environment) {
   if (word.find('/') == std::string::npos) {
     const auto path = environment.find("PATH");
@@ -63,7 +85,7 @@ Result<std::string> find_program(const fs::path& app, const std::string& word, c
 
 }  // namespace
 
-Result<std::vector<std::string>> find_command(const fs::path& app, const std::vector<std::string>& command,
+Result<std::vector<std::string>> find_command(const ProgramRoot& where, const std::vector<std::string>& command,
                                               const std::map<std::string, std::string>& environment) {
   std::vector<std::string> argv;
   for (const std::string& word : command) {
@@ -71,15 +93,19 @@ Result<std::vector<std::string>> find_command(const fs::path& app, const std::ve
     argv.push_back(std::move(expanded));
   }
   if (argv.empty() || argv[0].empty()) return fail(Errc::usage, "the command is empty");
-  BERTH_TRY(argv[0], find_program(app, argv[0], environment));
+  auto found = where.root == spec::Root::image ? find_in_image(where, argv[0], environment) : find_program(where.app, argv[0], environment);
+  if (!found) return std::unexpected(std::move(found.error()));
+  argv[0] = std::move(*found);
   return argv;
 }
 
-Result<std::string> find_directory(const fs::path& app, const std::string& directory) {
-  if (directory.empty()) return app.string();
+Result<std::string> find_directory(const ProgramRoot& where, const std::string& directory) {
+  const fs::path& app = where.app;
+  const bool is_image = where.root == spec::Root::image;
+  if (directory.empty()) return is_image ? std::string("/") : app.string();
   const auto path = below(app, directory);
   std::error_code ignored;
-  if (path && fs::is_directory(*path, ignored)) return path->string();
+  if (path && fs::is_directory(*path, ignored)) return is_image ? in_image(app, *path) : path->string();
   return fail(Errc::not_found, fmt::format("its directory '{}' is no folder of the build ({})", directory, (app / directory).lexically_normal().string()));
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
+#include "core/spec/image_root.h"
 #include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
@@ -26,6 +27,11 @@ std::uint16_t port_of(const bundle::Manifest& manifest, const InstanceId& id, st
   return 0;
 }
 
+/// An instance's folders as it sees them itself where its root is its image.
+InstanceFolders image_folders() {
+  return {.base = {}, .config = spec::kImageConfig, .secrets = spec::kImageSecrets, .run = spec::kImageRun, .tmp = spec::kImageTmp};
+}
+
 }  // namespace
 
 std::filesystem::path instances_folder(const NodeFacts& node) { return node.paths.run / "instances"; }
@@ -37,12 +43,14 @@ InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
 
 Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
                       std::uint16_t private_port, const std::map<std::string, std::string>& secrets) {
-  const InstanceFolders folders = folders_of(node, id);
-  const std::string data = node.paths.data(id.app).string();
+  const auto process = manifest.spec.processes.find(id.process);
+  const bool is_image = process != manifest.spec.processes.end() && process->second.root == spec::Root::image;
+  const InstanceFolders folders = is_image ? image_folders() : folders_of(node, id);
+  const std::string data = is_image ? spec::kImageData : node.paths.data(id.app).string();
   const std::string app = (node.paths.slot(id.app, manifest.release) / "app").string();
 
   // What a release may say otherwise.
-  Values environment = {{"PATH", app + "/bin:/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
+  Values environment = {{"PATH", is_image ? std::string(spec::kImagePath) : app + "/bin:/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
   for (const auto& [name, variable] : manifest.spec.variables)
     if (variable.preset && !variable.secret) environment[name] = *variable.preset;
   for (const auto& [name, value] : manifest.variables) environment[name] = value;

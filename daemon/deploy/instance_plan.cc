@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/spec/image_root.h"
 #include "daemon/deploy/command_lookup.h"
 
 namespace berth::deploy {
@@ -22,10 +23,25 @@ Environment without_secrets(Environment environment, const bundle::Manifest& man
 }
 
 /// A probe's command becomes one that can be executed, as the process's own.
-Result<std::optional<spec::Probe>> resolve_probe(const fs::path& app, std::optional<spec::Probe> probe, const Environment& environment) {
+Result<std::optional<spec::Probe>> resolve_probe(const ProgramRoot& app, std::optional<spec::Probe> probe, const Environment& environment) {
   if (!probe || probe->kind != spec::ProbeKind::exec) return probe;
   BERTH_TRY(probe->command, find_command(app, probe->command, environment));
   return probe;
+}
+
+/// A path as the keeper takes it.
+std::string below_root(std::string_view path) { return std::string(path.substr(path.starts_with('/') ? 1 : 0)); }
+
+/// What an instance whose root is its image sees of the node, where spec/image_root.h says.
+std::vector<keeper::Mount> mounts_of(const NodeFacts& node, const InstanceId& id) {
+  using Kind = keeper::Mount::Kind;
+  const InstanceFolders folders = folders_of(node, id);
+  return {{.kind = Kind::writable, .path = below_root(spec::kImageData), .source = node.paths.data(id.app).string()},
+          {.kind = Kind::writable, .path = below_root(spec::kImageRun), .source = folders.run},
+          {.kind = Kind::read_only, .path = below_root(spec::kImageConfig), .source = folders.config},
+          {.kind = Kind::read_only, .path = below_root(spec::kImageSecrets), .source = folders.secrets},
+          {.kind = Kind::file, .path = std::string(spec::kImageHosts), .source = "/etc/hosts"},
+          {.kind = Kind::file, .path = std::string(spec::kImageResolver), .source = "/etc/resolv.conf"}};
 }
 
 Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
@@ -34,7 +50,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   const auto found = manifest.spec.processes.find(id.process);
   if (found == manifest.spec.processes.end()) return fail(Errc::not_found, "the release has no such process");
   const spec::Process& process = found->second;
-  const fs::path app = node.paths.slot(id.app, manifest.release) / "app";
+  const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = process.root, .directory = process.directory};
 
   supervise::InstancePlan plan{.id = id,
                                .argv = {},
@@ -52,6 +68,10 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   BERTH_TRY(plan.startup, resolve_probe(app, process.startup, public_part));
   BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, public_part));
   BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, public_part));
+  if (process.root == spec::Root::image) {
+    plan.root = app.app.string();
+    plan.mounts = mounts_of(node, id);
+  }
   return plan;
 }
 

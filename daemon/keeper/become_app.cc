@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/keeper/big.h"
+#include "daemon/keeper/image_root.h"
 #include "daemon/keeper/launch.h"
 #include "daemon/keeper/text.h"
 
@@ -80,6 +81,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   const LaunchFile launch(files.launch);
   if (!launch.good()) give_up(failure, Stage::read_launch, EINVAL);
   const char* directory = "/";
+  const char* root = nullptr;
   uid_t uid = 0;
   gid_t gid = 0;
   bool privileged = false;
@@ -92,6 +94,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
       fits = add(environment, &environment_count, listen_pid);
     }
     if (const char* value = value_of(record, "directory")) directory = value;
+    if (const char* value = value_of(record, "root")) root = value;
     if (const char* value = value_of(record, "uid")) uid = static_cast<uid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "gid")) gid = static_cast<gid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "may_gain_privileges")) privileged = *value == '1';
@@ -104,6 +107,8 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   (void)!fchown(files.out, uid, gid);
   (void)!fchown(files.err, uid, gid);
   if (!arrange_files(files, &failure)) give_up(failure, Stage::pass_sockets, errno);
+  StartFailure broken{};
+  if (root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
   if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);
   if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);
   if (!privileged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(failure, Stage::set_user, errno);

@@ -56,6 +56,8 @@ std::size_t size_of(const Launch& launch) {
   std::size_t size = 4096 + launch.id.size() + launch.directory.size() + launch.cgroup.size();
   for (const std::string& argument : launch.argv) size += argument.size() + 16;
   for (const auto& [name, value] : launch.environment) size += name.size() + value.size() + 16;
+  size += launch.root.size();
+  for (const Mount& mount : launch.mounts) size += mount.path.size() + mount.source.size() + 32;
   for (const auto& [name, socket] : launch.sockets) size += 2 * name.size() + 16;
   return size;
 }
@@ -83,6 +85,11 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("id", launch.id);
   for (const auto& argument : launch.argv) records.add("arg", argument);
   add_environment(records, launch);
+  if (!launch.root.empty()) records.add("root", launch.root);
+  for (const Mount& mount : launch.mounts) {
+    const char* kind = mount.kind == Mount::Kind::writable ? "rw " : mount.kind == Mount::Kind::read_only ? "ro " : "file ";
+    records.add("mount", kind + mount.path + " ", mount.source);
+  }
   records.add("directory", launch.directory);
   records.add("uid", launch.uid);
   records.add("gid", launch.gid);
@@ -117,6 +124,11 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::set_user: return "become its user";
       case Stage::enter_directory: return "enter its working folder";
       case Stage::execute: return "execute " + program;
+      case Stage::make_root: return "make its image its root";
+      case Stage::mount_folder: return "mount its data, configuration and run folder below /berth of its image";
+      case Stage::mount_dev: return "make /dev of its image";
+      case Stage::mount_memory: return "mount /tmp and /run of its image";
+      case Stage::mount_proc: return "mount /proc of its image";
     }
     return "start";
   }();

@@ -15,12 +15,26 @@
 
 namespace berth::keeper {
 
+/// What a process whose root is its image sees of the node.
+struct Mount {
+  enum class Kind {
+    writable, read_only,  ///< folders
+    file,                 ///< read-only; passed over where either side has none
+  } kind = Kind::read_only;
+  std::string path;    ///< below the root, without a slash in front, without spaces; at most 250 bytes
+  std::string source;  ///< on the node
+
+  bool operator==(const Mount&) const = default;
+};
+
 /// What a keeper is told to run.
 struct Launch {
   std::string id;                                  ///< "web/worker.2@v42"
   std::vector<std::string> argv;                   ///< argv[0] is absolute
   secrets::WipedValues environment;
-  std::string directory = "/";
+  std::string root;                                ///< a folder that becomes the process's root, with `mounts`; empty: the node's
+  std::vector<Mount> mounts;
+  std::string directory = "/";                     ///< in that root
   uid_t uid = 0;
   gid_t gid = 0;
   bool may_gain_privileges = false;                ///< else PR_SET_NO_NEW_PRIVS

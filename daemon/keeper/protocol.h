@@ -76,7 +76,10 @@ enum class Cause : uint8_t {
 inline constexpr int kCauses = 8;
 
 /// Where starting an app failed.
-enum class Stage : uint8_t { none, pipe, fork, read_launch, join_cgroup, open_null, pass_sockets, set_user, enter_directory, execute };
+enum class Stage : uint8_t {
+  none, pipe, fork, read_launch, join_cgroup, open_null, pass_sockets, set_user, enter_directory, execute,
+  make_root, mount_folder, mount_dev, mount_memory, mount_proc,  // of a process whose root is its image
+};
 
 struct LastExit {
   Cause cause;

@@ -113,6 +113,8 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
   keeper::Launch launch{.id = to_string(plan.id),
                         .argv = plan.argv,
                         .environment = plan.environment,
+                        .root = plan.root,
+                        .mounts = plan.mounts,
                         .directory = plan.directory.empty() ? "/" : plan.directory,
                         .uid = plan.uid,
                         .gid = plan.gid,

@@ -1,6 +1,8 @@
 #include "daemon/supervise/probe.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "core/io/child.h"
@@ -33,13 +35,26 @@ std::string last_line(std::string_view output) {
   return std::string(output.substr(0, 200));
 }
 
-boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan, std::string cgroup) {
+/// The mount namespace of a process, unless it is berthd's own: the process is gone then, or has not entered its root yet.
+Fd mount_namespace_of(pid_t pid) {
+  Fd its(::open(fmt::format("/proc/{}/ns/mnt", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat there{}, here{};
+  if (!its || ::fstat(its.get(), &there) != 0 || ::stat("/proc/self/ns/mnt", &here) != 0 || there.st_ino == here.st_ino) return {};
+  return its;
+}
+
+boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan, std::string cgroup, pid_t app) {
+  const bool has_root = !plan.root.empty();
+  Fd root;
+  if (has_root) root = mount_namespace_of(app);
+  if (has_root && !root) co_return Finding{.healthy = false, .reason = "it has no process whose root a command could have"};
   const std::string name = probe.command.empty() ? std::string() : probe.command[0];
   io::ChildSpec child{.argv = std::move(probe.command),
                       .environment = std::move(plan.environment),
                       .directory = std::move(plan.directory),
                       .uid = plan.uid,
                       .gid = plan.gid,
+                      .mount_namespace = root.get(),
                       .cgroup_procs = cgroup.empty() ? std::string() : cgroup + "/cgroup.procs",
                       .deadline = probe.timeout};
   const auto result = co_await io::run_child(std::move(child));
@@ -54,9 +69,9 @@ boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan
 
 }  // namespace
 
-boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::string cgroup) {
+boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::string cgroup, pid_t app) {
   if (probe.kind == spec::ProbeKind::exec) {
-    Finding finding = co_await ask_command(std::move(probe), std::move(plan), std::move(cgroup));
+    Finding finding = co_await ask_command(std::move(probe), std::move(plan), std::move(cgroup), app);
     co_return finding;
   }
   if (!plan.probe_endpoint) co_return Finding{.healthy = false, .reason = "it has no address that a probe could ask"};

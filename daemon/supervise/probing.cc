@@ -50,7 +50,7 @@ awaitable<void> Runtime::run_probes(InstancePtr instance, std::uint64_t generati
     if (!co_await pause(instance, generation, rules.initial_delay)) co_return;
     auto counted = Steady::now() - rules.period;
     for (int asked = 1;; asked++) {
-      const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup);
+      const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
       if (closed_ || instance->generation != generation) co_return;
       // Asked more often than its period, it fails no sooner for that.
       if (finding.healthy || Steady::now() - counted >= rules.period) {
@@ -80,7 +80,7 @@ awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t gener
   if (!co_await pause(instance, generation, rules.initial_delay)) co_return;
   bool once_passed = false;
   for (int asked = 1;; asked++) {
-    const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup);
+    const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
     if (closed_ || instance->generation != generation) co_return;
     instance->readiness = step(instance->readiness, rules, finding);
     // Whatever answers on this address has accepted a connection of this instance's own socket.
@@ -98,7 +98,7 @@ awaitable<void> Runtime::run_liveness(InstancePtr instance, std::uint64_t genera
   const auto first = adopted ? random_below(rules.period) : rules.initial_delay;
   if (!co_await pause(instance, generation, first)) co_return;
   for (;;) {
-    const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup);
+    const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
     if (closed_ || instance->generation != generation) co_return;
     instance->liveness = step(instance->liveness, rules, finding);
     if (instance->liveness.verdict == Verdict::failing) co_return restart_unhealthy(*instance, "liveness", finding.reason);

@@ -20,6 +20,7 @@
 #include "core/io/loop.h"
 #include "core/result.h"
 #include "core/spec/app_spec.h"
+#include "daemon/keeper/launch_file.h"
 #include "daemon/secrets/values.h"
 
 namespace berth::supervise {
@@ -27,9 +28,11 @@ namespace berth::supervise {
 /// All that is needed to run one instance.
 struct InstancePlan {
   InstanceId id;                                   ///< with its release
-  std::vector<std::string> argv;                   ///< expanded; argv[0] is absolute
+  std::vector<std::string> argv;                   ///< expanded; argv[0] is absolute, in its root
   secrets::WipedValues environment;                ///< all of it but LISTEN_*; with secrets
-  std::string directory;                           ///< working folder
+  std::string root;                                ///< with `root = "image"`: the slot's tree, which is the process's root; else empty
+  std::vector<keeper::Mount> mounts;               ///< what it sees of the node there
+  std::string directory;                           ///< working folder, in its root
   uid_t uid = 0;
   gid_t gid = 0;
   spec::Stop stop;

@@ -97,6 +97,13 @@ TEST_F(Assemble, RefusesALayerThatIsNotWhatTheImageNames) {
   EXPECT_THAT(again(), Fails(Errc::trust, "the SHA-256 of its tar is "));
 }
 
+TEST_F(Assemble, TakesATarWhoseEndIsMissingAsUmociWritesIt) {
+  const std::string tar = tar_of({{.path = "a", .content = std::string(700, 'x')}});
+  ASSERT_TRUE(assemble_all({tar.substr(0, 512 + 700)}));
+  EXPECT_EQ(content("a"), std::string(700, 'x'));
+  EXPECT_THAT(assemble_all({tar.substr(0, 512 + 100)}), Fails(Errc::usage, "(layer 1): cannot be read"));
+}
+
 TEST_F(Assemble, IsBounded) {
   const std::vector<std::string> zeros{tar_of({{.path = "zeros", .content = std::string(3u << 20, '\0')}})};
   EXPECT_THAT(assemble_all(zeros, &gzip, {.bytes = 1u << 20}), Fails(Errc::usage, "more than 1048576 bytes"));

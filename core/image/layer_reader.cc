@@ -1,5 +1,6 @@
 #include "core/image/layer_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -13,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "core/bundle/entry_rules.h"
+#include "core/bundle/tar_header.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
 #include "core/image/archive_reader.h"
@@ -70,7 +72,8 @@ class HashedTar {
   static la_ssize_t read(archive* reader, void* self, const void** bytes) {
     auto* tar = static_cast<HashedTar*>(self);
     const la_ssize_t got = tar->next(bytes);
-    if (got >= 0) return got;
+    if (got > 0) return got;
+    if (got == 0) return tar->pad(bytes);
     const char* why = ::archive_error_string(tar->from_);
     ::archive_set_error(reader, EIO, "%s", tar->too_long_ ? "it is too large" : why == nullptr ? "it is damaged" : why);
     return -1;
@@ -87,6 +90,15 @@ class HashedTar {
     return got;
   }
 
+  /// umoci leaves out what comes after the content of the last file, and Go's reader, which most runtimes have, does not miss it.
+  la_ssize_t pad(const void** bytes) {
+    const std::size_t missing = padded_ ? 0 : static_cast<std::size_t>(bundle::tar_padding(size_));
+    padded_ = true;
+    std::fill_n(piece_.begin(), missing, '\0');
+    *bytes = piece_.data();
+    return static_cast<la_ssize_t>(missing);
+  }
+
   bool too_long() const { return too_long_; }
   std::uint64_t size() const { return size_; }
   std::string hex() { return hash_.hex(); }
@@ -94,7 +106,7 @@ class HashedTar {
  private:
   archive* from_;
   std::uint64_t most_, size_ = 0;
-  bool too_long_ = false;
+  bool too_long_ = false, padded_ = false;
   crypto::Sha256 hash_;
   std::string piece_ = std::string(kLayerPiece, '\0');
 };
@@ -112,7 +124,7 @@ class Unpacked {
       archive_entry* entry = nullptr;
       const int got = ::archive_read_next_header(tar_, &entry);
       if (got == ARCHIVE_EOF) return {};
-      if (got < ARCHIVE_WARN) return unreadable();
+      if (got < ARCHIVE_WARN) return pass(unreadable().error(), name_);
       if (++all_.entries_ > all_.limits_.entries) return refuse(fmt::format("the layers hold more than {} entries", all_.limits_.entries));
       if (auto done = add(entry); !done) return pass(done.error(), name_);
     }
@@ -122,7 +134,7 @@ class Unpacked {
   std::unexpected<Error> refuse(std::string_view what) const { return fail(Errc::usage, fmt::format("{}: {}", name_, what)); }
   std::unexpected<Error> unreadable() const {
     const char* why = ::archive_error_string(tar_);
-    return refuse(fmt::format("cannot be read: {}", why == nullptr ? "damaged" : why));
+    return fail(Errc::usage, fmt::format("cannot be read: {}", why == nullptr ? "damaged" : why));
   }
 
   Result<void> add(archive_entry* entry) {

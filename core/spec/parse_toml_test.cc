@@ -181,5 +181,31 @@ TEST(ParseToml, RefusesNestingWithoutEnd) {
   EXPECT_FALSE(parse_toml("app = " + std::string(100'000, '['), "berth.toml"));
 }
 
+TEST(ParseToml, TakesFromTheDefaultsWhatItDoesNotSay) {
+  Defaults defaults;
+  defaults.process = {.command = {"/bin/web"}, .routing = Routing::port, .public_port = 80, .stop = {.signal = 3}, .directory = "srv", .root = Root::image};
+  defaults.variables["LEVEL"].preset = "info";
+  const auto read = [&](const std::string& text) { return parse_toml("app = \"web\"\n" + text, "berth.toml", defaults); };
+
+  const auto nothing = read("");
+  ASSERT_TRUE(nothing) << nothing.error().message;
+  EXPECT_EQ(nothing->processes.at("web"), defaults.process);
+  EXPECT_EQ(nothing->variables, defaults.variables);
+
+  const auto some = read("[process.main]\nsocket = 90\nstop = { grace = \"1s\" }\n[process.own]\ncommand = [\"x\"]\n[env.LEVEL]\ndefault = \"debug\"\n");
+  ASSERT_TRUE(some) << some.error().message;
+  const Process& own = some->processes.at("own");
+  const Process& changed = some->processes.at("main");
+  EXPECT_FALSE(some->processes.contains("web"));
+  EXPECT_EQ(std::tuple(changed.routing, changed.public_port, changed.stop.signal, changed.stop.grace), std::tuple(Routing::socket, 90, 3, milliseconds(1000)));
+  EXPECT_EQ(own, (Process{.command = {"x"}, .directory = "srv", .root = Root::image}));
+  EXPECT_EQ(some->variables.at("LEVEL").preset, "debug");
+
+  EXPECT_FALSE(read("[process.a]\n[process.b]\n"));
+  const auto jail = read("[process.a]\nroot = \"jail\"\n");
+  ASSERT_FALSE(jail);
+  EXPECT_NE(jail.error().message.find("berth.toml:3:8: 'root' in [process.a] is \"jail\", and must be \"node\" or \"image\""), std::string::npos) << jail.error().message;
+}
+
 }  // namespace
 }  // namespace berth::spec

@@ -38,6 +38,7 @@ tcp = true
 
 [process.nginx]
 command = ["bin/nginx"]
+root = "image"
 socket = 8443
 listen_env = { NGINX = "${FD_http};" }
 

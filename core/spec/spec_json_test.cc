@@ -51,6 +51,8 @@ TEST(SpecJson, IsReadStrictly) {
       {R"("strategy":"recreate")", R"("strategy":"rolling")", "member 'strategy' is 'rolling', which is not known"},
       {R"("restart":"never")", R"("restart":"sometimes")", "spec: process.worker: member 'restart'"},
       {R"("signal":"QUIT")", R"("signal":"SIGQUIT")", "is no signal's name"},
+      {R"("root":"image")", R"("root":"node")", "member 'root' is 'node', which is not written"},
+      {R"("root":"image")", R"("root":"jail")", "member 'root' is 'jail', which is not known"},
       {R"("port":8080)", R"("port":8080,"socket":8080)", "has both 'port' and 'socket'"},
       {R"("port":8080)", R"("port":70000)", "member 'port' is 70000"},
       {R"("tcp":true)", R"("tcp":false)", "spec: process.web.liveness: is not one of http, tcp and exec"},

@@ -49,6 +49,36 @@ TEST_F(InstancePlanTest, SaysAllThatTheSupervisorNeeds) {
   EXPECT_THAT(made->sockets, IsEmpty());
 }
 
+TEST_F(InstancePlanTest, WithAnImageAsItsRootEverythingIsLookedUpInThere) {
+  process().root = spec::Root::image;
+  process().directory = "srv/app";
+  process().readiness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"check"}};
+  put("app/srv/app/server", "#!/bin/sh\n", 0755);
+  put("app/usr/bin/check", "#!/bin/sh\n", 0755);
+  fs::create_symlink("usr/bin", slot() / "app/bin2");
+  struct Row {
+    const char *word, *found;  // nothing: refused
+  };
+  for (const auto& [word, found] : {Row{"./server", "/srv/app/server"}, Row{"check", "/usr/bin/check"}, Row{"/bin2/check", "/bin2/check"}, Row{"/bin/sh", ""},
+                                    Row{"sh", ""}, Row{"../../../etc/passwd", ""}, Row{"/srv/app", ""}}) {
+    process().command = {word, "${BERTH_DATA_DIR}"};
+    const auto made = plan();
+    ASSERT_EQ(made.has_value(), *found != '\0') << word;
+    if (!made) continue;
+    EXPECT_THAT(made->argv, ElementsAre(found, "/berth/data"));
+    EXPECT_EQ(made->directory, "/srv/app");
+    EXPECT_EQ(made->root, slot() / "app");
+    EXPECT_THAT(made->readiness->command, ElementsAre("/usr/bin/check"));
+    EXPECT_EQ(made->environment.at("TMPDIR"), "/tmp");
+    EXPECT_EQ(made->environment.at("PATH"), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    ASSERT_FALSE(made->mounts.empty());
+    EXPECT_EQ(made->mounts[0], (keeper::Mount{.kind = keeper::Mount::Kind::writable, .path = "berth/data", .source = node.paths.data("web").string()}));
+  }
+  process().command = {"check"};
+  process().directory = "";
+  EXPECT_EQ(plan()->directory, "/");
+}
+
 TEST_F(InstancePlanTest, ABareWordIsLookedUpInThePathOfTheInstanceTheSlotFirst) {
   process().command = {"sh", "-c", "exit"};
   EXPECT_EQ(plan()->argv[0], "/usr/bin/sh");

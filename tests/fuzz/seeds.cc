@@ -124,6 +124,20 @@ void add_json(Seeds& seeds) {
     for (const char* fuzzer : {"json", "canonical_json"}) seeds.add(fuzzer, text);
 }
 
+void add_images(Seeds& seeds) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const std::string blob = R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest + R"(","size":7,"platform":{"os":"linux","architecture":"arm","variant":"v7"}})";
+  const std::string config = R"({"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" + digest + R"(","size":7})";
+  const std::string layer = R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")" + digest + R"(","size":7})";
+  seeds.add("image_json", R"({"manifests":[)" + blob + "]}");
+  seeds.add("image_json", R"({"schemaVersion":2,"config":)" + config + R"(,"layers":[)" + layer + "]}");
+  seeds.add("image_json", R"([{"Config":"c.json","RepoTags":["web:1"],"Layers":["l/layer.tar"]}])");
+  seeds.add("image_json", R"({"architecture":"amd64","os":"linux","config":{"User":"x","ExposedPorts":{"80/tcp":{}},"Env":["PATH=/bin","A=b=c"],"Entrypoint":["/e"],"Cmd":["c","${X}"],)"
+                          R"("Volumes":{"/data":{}},"WorkingDir":"/srv","StopSignal":"SIGQUIT","Healthcheck":{"Test":["CMD-SHELL","x"],"Interval":5000000000,"StartPeriod":1,"Retries":2}},)"
+                          R"("rootfs":{"type":"layers","diff_ids":[")" + digest + R"("]}})");
+  seeds.add("layer_merge", "dusr/lib\nllib\t/usr/lib\nflib/x\nhy\tlib/x\nn\nwlib/.wh.x\nwusr/.wh..wh..opq\nla/b\t../c/../../d\nm\nrsrv/app\n");
+}
+
 constexpr const char* kSpec = R"(app = "web"
 [env.GREETING]
 required = true
@@ -158,6 +172,7 @@ int main(int count, char** arguments) {
   add_metadata(seeds);
   add_http(seeds);
   add_json(seeds);
+  add_images(seeds);
   seeds.add("app_spec", kSpec);
   for (const char* header : {"[^env]\n", "[{{x]\n"})
     for (const char* fuzzer : {"app_spec", "config"}) seeds.add(fuzzer, header);

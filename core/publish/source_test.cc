@@ -83,6 +83,20 @@ TEST_F(SourceTest, AnImageNeedsANameAndACommand) {
   EXPECT_THAT(build_app("layout", {.platform = "any", .app = "web"}), Refuses(Errc::usage, "never for any"));
 }
 
+TEST_F(SourceTest, BuildsOfAnImagesPlatformsAreOneRelease) {
+  LayoutMaker both(at("both"));
+  const auto tar_for = [](unsigned machine) { return tar_of({{.path = "bin/web", .content = program_for(machine), .mode = 0755}}); };
+  const std::string settings = R"({"Cmd":["/bin/web"]})";
+  both.index({both.image({tar_for(kAmd64)}, settings, "amd64"), both.image({tar_for(kArm64)}, settings, "arm64")});
+  const auto amd64 = build_app("both", {.platform = "linux/amd64", .app = "web"}), arm64 = build_app("both", {.platform = "linux/arm64", .app = "web"});
+  ASSERT_TRUE(amd64) << amd64.error().message;
+  ASSERT_TRUE(arm64) << arm64.error().message;
+  const auto draft = draft_of(store, {amd64->build, arm64->build});
+  ASSERT_TRUE(draft) << draft.error().message;
+  EXPECT_EQ(draft->builds.at("linux/amd64").digest, amd64->build.ref.digest);
+  EXPECT_EQ(draft->builds.at("linux/arm64").digest, arm64->build.ref.digest);
+}
+
 TEST_F(SourceTest, AFolderWithABerthTomlIsNoImage) {
   put("site/oci-layout", "{}");
   EXPECT_TRUE(build("site"));

@@ -74,7 +74,8 @@ Verb build_verb() {
           ".env or .git: "
           "configuration joins it in 'berth release'. SOURCE is, by its content: a folder with a berth.toml, or a ZIP or tar of one; an OCI image "
           "layout (folder or tar) or what 'docker save' wrote; or an ELF program or script. An image's command, working folder, environment, port, "
-          "health check and stop signal, and an executable's command, are what berth.toml need not say: --spec gives one, and --app the name where there is none. "
+          "health check and stop signal, and an executable's command, are what berth.toml need not say: --spec gives one, and --app the name "
+          "where there is none. "
           "Processes of an image see its tree as their root.",
       .examples = {"berth build ./site", "berth build site-1.4.2.tar.gz --version 1.4.2", "berth build web.tar --spec berth.toml # from docker save",
                    "berth build ./layout --app web --platform linux/arm64", "berth build target/release/server --app web"},

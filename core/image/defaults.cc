@@ -122,7 +122,9 @@ Result<void> add_folder(ImageDefaults& out, const std::string& directory) {
 
 void add_user(ImageDefaults& out, const std::string& user) {
   if (user.empty()) return;
-  out.notes.push_back(fmt::format("the image's user '{}' does not count: the app runs as a user of its own, unless `user` in a berth.toml names one of the node", user));
+  out.notes.push_back(fmt::format("the image's user '{}' does not count: the app runs as a user of its own, unless `user` in a berth.toml names one of "
+                                  "the node",
+                                  user));
 }
 
 }  // namespace

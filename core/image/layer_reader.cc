@@ -292,7 +292,8 @@ std::vector<std::string> Losses::notes() const {
   tell(devices, "is a device, a pipe or a socket, and is left out", "are devices, pipes or sockets, and are left out");
   tell(closed, "was closed to other users, and can be read by everybody in the build",
        "were closed to other users, and can be read by everybody in the build");
-  tell(environments, "is configuration, which is never part of a build, and is left out", "are configuration, which is never part of a build, and are left out");
+  tell(environments, "is configuration, which is never part of a build, and is left out",
+       "are configuration, which is never part of a build, and are left out");
   return lines;
 }
 

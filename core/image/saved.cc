@@ -66,7 +66,8 @@ Result<Image> open_saved(const fs::path& folder, const std::string& shown, const
   BERTH_TRY(image.config, parse_config(config_text, config_name));
   BERTH_CHECK(check_platform(image.config, shown, choice));
   if (chosen.layers.size() != image.config.diff_ids.size())
-    return fail(Errc::trust, fmt::format("{}: manifest.json has {} layers, and the image's config {}", shown, chosen.layers.size(), image.config.diff_ids.size()));
+    return fail(Errc::trust, fmt::format("{}: manifest.json has {} layers, and the image's config {}", shown, chosen.layers.size(),
+                                         image.config.diff_ids.size()));
   for (std::size_t i = 0; i < chosen.layers.size(); ++i) {
     const std::string layer_name = fmt::format("{}: {} (layer {})", shown, bundle::shown(chosen.layers[i]), i + 1);
     BERTH_TRY(const fs::path file, inner_file(folder, chosen.layers[i], layer_name));

@@ -3,8 +3,8 @@
 #include <array>
 #include <string_view>
 
-// What a process with `root = "image"` finds in its root file system beside what its build holds. All of these are in the build already, empty, since a slot is read-only:
-// `berth build` puts them there. The keeper mounts on them (daemon/keeper/image_root.cc).
+// What a process with `root = "image"` finds in its root file system beside what its build holds. All of these are in the build already, empty, since
+// a slot is read-only: `berth build` puts them there. The keeper mounts on them (daemon/keeper/image_root.cc).
 
 namespace berth::spec {
 

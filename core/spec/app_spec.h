@@ -155,6 +155,9 @@ std::vector<std::string> known_variables(const AppSpec& spec, const Process& pro
 std::span<const std::string_view> hook_names();
 bool is_hook_name(std::string_view name);
 
+/// What hooks see as "/": the image where each process of `spec` does, else the node.
+Root root_of_hooks(const AppSpec& spec);
+
 /// Names that berth gives a value itself, so that no app may declare them: `BERTH_…`, `LISTEN_…`, `PORT`, `HOME` and more.
 bool is_reserved_variable(std::string_view name);
 

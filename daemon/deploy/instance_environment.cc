@@ -44,7 +44,8 @@ InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
 Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
                       std::uint16_t private_port, const std::map<std::string, std::string>& secrets) {
   const auto process = manifest.spec.processes.find(id.process);
-  const bool is_image = process != manifest.spec.processes.end() && process->second.root == spec::Root::image;
+  const spec::Root root = process != manifest.spec.processes.end() ? process->second.root : spec::root_of_hooks(manifest.spec);
+  const bool is_image = root == spec::Root::image;
   const InstanceFolders folders = is_image ? image_folders() : folders_of(node, id);
   const std::string data = is_image ? spec::kImageData : node.paths.data(id.app).string();
   const std::string app = (node.paths.slot(id.app, manifest.release) / "app").string();

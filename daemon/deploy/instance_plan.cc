@@ -44,6 +44,12 @@ std::vector<keeper::Mount> mounts_of(const NodeFacts& node, const InstanceId& id
           {.kind = Kind::file, .path = std::string(spec::kImageResolver), .source = "/etc/resolv.conf"}};
 }
 
+void enter_image(supervise::InstancePlan& plan, const NodeFacts& node, const ProgramRoot& app) {
+  if (app.root != spec::Root::image) return;
+  plan.root = app.app.string();
+  plan.mounts = mounts_of(node, plan.id);
+}
+
 Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                              const Environment& environment) {
   const Environment public_part = without_secrets(environment, manifest);
@@ -68,10 +74,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   BERTH_TRY(plan.startup, resolve_probe(app, process.startup, public_part));
   BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, public_part));
   BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, public_part));
-  if (process.root == spec::Root::image) {
-    plan.root = app.app.string();
-    plan.mounts = mounts_of(node, id);
-  }
+  enter_image(plan, node, app);
   return plan;
 }
 
@@ -86,11 +89,11 @@ Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundl
 
 Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                           const Environment& environment) {
-  const fs::path app = node.paths.slot(id.app, manifest.release) / "app";
+  const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = spec::root_of_hooks(manifest.spec)};
   supervise::InstancePlan plan{.id = id,
                                .argv = {},
                                .environment = environment,
-                               .directory = app.string(),
+                               .directory = {},
                                .uid = who.uid,
                                .gid = who.gid,
                                .stop = {.signal = SIGTERM, .grace = kHookGrace},
@@ -101,6 +104,8 @@ Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::M
   auto argv = find_command(app, manifest.spec.hooks.at(id.process).command, without_secrets(environment, manifest));
   if (!argv) return pass(std::move(argv.error()));
   plan.argv = std::move(*argv);
+  BERTH_TRY(plan.directory, find_directory(app, {}));
+  enter_image(plan, node, app);
   return plan;
 }
 

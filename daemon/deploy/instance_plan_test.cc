@@ -1,3 +1,4 @@
+#include "core/spec/image_root.h"
 #include "daemon/deploy/plan_fixture.h"
 
 namespace berth::deploy {
@@ -161,6 +162,26 @@ TEST_F(InstancePlanTest, OfAHookRunsItOnceWithoutAPort) {
   EXPECT_EQ(refused.code, Errc::usage);
   manifest.spec.hooks["pre-start"].command = {"bin/gone"};
   EXPECT_EQ(error_of(plan_hook(node, manifest, id, {.uid = 61184, .gid = 61185}, secrets)).code, Errc::not_found);
+}
+
+TEST_F(InstancePlanTest, OfAHookIsInTheImageWhereAllProcessesAre) {
+  id.process = "pre-start";
+  put("app/bin/migrate", "#!/bin/sh\n", 0755);
+  manifest.spec.hooks["pre-start"].command = {"bin/migrate"};
+  process().root = spec::Root::image;
+  const auto made = plan_hook(node, manifest, id, {.uid = 61184, .gid = 61185}, environment({}));
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->root, (slot() / "app").string());
+  EXPECT_THAT(made->argv, ElementsAre("/bin/migrate"));
+  EXPECT_EQ(made->directory, "/");
+  EXPECT_FALSE(made->mounts.empty());
+  EXPECT_EQ(made->environment.at("BERTH_DATA_DIR"), spec::kImageData);
+
+  manifest.spec.processes["worker"].root = spec::Root::node;
+  const auto mixed = plan_hook(node, manifest, id, {.uid = 61184, .gid = 61185}, environment({}));
+  ASSERT_TRUE(mixed) << mixed.error().message;
+  EXPECT_EQ(mixed->root, "");
+  EXPECT_EQ(mixed->directory, slot() / "app");
 }
 
 }  // namespace

@@ -29,7 +29,9 @@ Verb pin_or_unpin(const std::string& name, std::string summary, const std::strin
 }  // namespace
 
 Verb pin_verb() {
-  return pin_or_unpin("pin", "Keep a release on the node, whatever 'berth gc' does; an app whose active release is pinned follows no channel", "stays on the node until it is unpinned");
+  Verb verb = pin_or_unpin("pin", "Keep a release on the node, whatever 'berth gc' does", "stays on the node until it is unpinned");
+  verb.text = "An app whose active release is pinned follows no channel.";
+  return verb;
 }
 
 Verb unpin_verb() {

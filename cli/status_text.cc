@@ -59,6 +59,11 @@ std::string follow_text(const value& follow, const std::string& active, const St
   return text;
 }
 
+bool is_under_way(const value& app) {
+  const auto* deployment = member(app, "deployment");
+  return deployment != nullptr && deployment->is_object();
+}
+
 /// What a person should know of the app beside its health, on a line.
 std::string note_of(const value& app, const StatusView& view) {
   std::vector<std::string> notes;
@@ -71,8 +76,7 @@ std::string note_of(const value& app, const StatusView& view) {
   }
   if (const std::string held = text_of(app, "held"); !held.empty()) notes.push_back("held: " + held);
   const auto* follow = member(app, "follow");
-  const auto* under_way = member(app, "deployment");
-  if (follow != nullptr && follow->is_object() && (under_way == nullptr || !under_way->is_object()))
+  if (follow != nullptr && follow->is_object() && !is_under_way(app))
     if (const std::string text = follow_text(*follow, text_of(app, "active"), view, false); !text.empty()) notes.push_back(text);
   for (const auto& slot : list_of(app, "drifted"))
     notes.push_back(fmt::format("{} is not as it was sealed ({} paths; {})", text_of(slot, "release"), number_of(slot, "paths"), text_of(slot, "first")));
@@ -192,7 +196,7 @@ std::string app_text(const value& app, const StatusView& view) {
   text += "\n";
   if (const std::string note = note_of(app, view); !note.empty()) text += tinted(printable(note), Tint::warning, view.colour) + "\n";
   if (const auto* follow = member(app, "follow"); follow != nullptr && follow->is_object())
-    if (follow_text(*follow, active, view, false).empty()) text += printable(follow_text(*follow, active, view, true)) + "\n";
+    if (follow_text(*follow, active, view, false).empty() || is_under_way(app)) text += printable(follow_text(*follow, active, view, true)) + "\n";
   for (const auto& rejected : list_of(app, "rejected"))
     text += printable(fmt::format("rejected: {} {} ago: {}", text_of(rejected, "release"), since_text(text_of(rejected, "at"), view.now),
                                   text_of(rejected, "reason"))) + "\n";

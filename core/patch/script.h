@@ -10,7 +10,7 @@
 
 namespace berth::patch {
 
-// How something new is made of something old (docs/formats.md, Patch). Pure; what is read here may come from anybody.
+// How something new is made of something old (docs/adr/0004). Pure; what is read here may come from anybody.
 
 /// First `added` bytes: each the sum of an old byte, or of what relocation makes of it, and one of the differences. Then `literal` bytes that are new.
 /// Then the place in the old moves by `seek`.

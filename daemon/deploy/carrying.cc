@@ -169,7 +169,8 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   run->changed.notify();
   if (!is_terminal(run->position.state)) co_return;
   ++ended_[{app->name(), run->row.state}];
-  settled_(app->name());
+  // Whoever deployed by hand may still have to say that it is to stay.
+  if (run->row.by == kFollow) settled_(app->name());
 }
 
 /// The database learns where the deployment is; a decision is in the same transaction.

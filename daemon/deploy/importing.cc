@@ -23,7 +23,10 @@ awaitable<Result<store::Import>> Engine::import(ImportRequest request) {
     co_return fail(Errc::usage, "nothing can be believed on this node: berthd.toml names no root of trust ([repository] root)");
   const std::int64_t number = --imports_;
   const auto work = [this, request, number, stop = looking_.get_token()]() -> Result<store::Import> {
-    const fetch::ImportOptions options{.environment = options_.node.environment, .allow_expired = request.allow_expired, .reserve_bytes = options_.stage.reserve_bytes};
+    const fetch::ImportOptions options{.environment = options_.node.environment,
+                                       .allow_expired = request.allow_expired,
+                                       .reserve_bytes = options_.stage.reserve_bytes,
+                                       .take_turn = [this, &stop] { return repository_->take_turn(stop); }};
     BERTH_TRY(const std::filesystem::path staging, store_.make_staging(number));
     const auto imported = fetch::import_file(repository_->options(), request.path, staging, options, stop);
     if (!imported) {

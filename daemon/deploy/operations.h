@@ -22,6 +22,9 @@ namespace berth::deploy {
 using boost::asio::awaitable;
 using std::chrono::milliseconds;
 
+/// Who asks for a deployment that a followed channel or release is behind, in history and events.
+inline constexpr const char* kFollow = "follow";
+
 /// Who asks for a change, for the history.
 struct Asked {
   std::string by;   ///< "root (uid 0)"

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -101,6 +102,10 @@ class Repository {
     std::string app, environment, release;
   };
   Result<std::vector<Listed>> list(std::stop_token stop);
+
+  /// Until it is given back, nothing else changes the folder of trusted metadata: there is one client at a time for it, since an older file could be
+  /// written over a newer one. `Errc::cancelled` when stopped before.
+  Result<std::unique_lock<std::mutex>> take_turn(const std::stop_token& stop);
 
   TrustStatus trust() const;  ///< from any thread
   const RepositoryOptions& options() const;

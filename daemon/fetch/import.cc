@@ -39,6 +39,10 @@ class Import {
 
   Result<Imported> run(const fs::path& path) {
     BERTH_CHECK(take(path));
+    std::unique_lock<std::mutex> turn;
+    if (options_.take_turn) {
+      BERTH_TRY(turn, options_.take_turn());
+    }
     const fs::path trial = staging_ / "trust";
     BERTH_CHECK(copy_trust(node_.trust_directory, trial));
     BERTH_CHECK(believe(trial));

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <stop_token>
 #include <string>
 
@@ -15,6 +17,8 @@ struct ImportOptions {
   std::string environment;                   ///< of this node: a release of another one is refused
   bool allow_expired = false;                ///< an expired timestamp or snapshot is taken; nothing else is relaxed
   std::uint64_t reserve_bytes = 256u << 20;  ///< what stays free on the disk
+  /// `Repository::take_turn` of the repository whose trusted metadata are used; empty where nothing else uses them.
+  std::function<Result<std::unique_lock<std::mutex>>()> take_turn = {};
 };
 
 /// What a release file was found to hold.

@@ -99,6 +99,22 @@ TEST_F(ImportFile, AFileOlderThanWhatIsTrustedIsARollbackAlsoWhereExpiryIsRelaxe
   expect_refused(import_it(true), Errc::trust, "rollback");
 }
 
+TEST_F(ImportFile, TheTrustedMetadataMoveOnlyInTurnWithOthersThatUseThem) {
+  publish("v1");
+  export_release("v1");
+  EXPECT_TRUE(files::remove_tree(staging));
+  fs::create_directories(staging);
+  Repository others(node_options());
+  const auto turn = others.take_turn({});
+  ASSERT_TRUE(turn);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto waiting = import_file(node_options(), file, staging,
+                                   {.environment = "production", .reserve_bytes = 0, .take_turn = [&] { return others.take_turn(stop.get_token()); }}, {});
+  ASSERT_FALSE(waiting) << "somebody else works on the metadata";
+  EXPECT_EQ(waiting.error().code, Errc::cancelled);
+}
+
 TEST_F(ImportFile, AReleaseOfAnotherEnvironmentAndAnotherRootAreRefused) {
   publish("v1");
   export_release("v1");

@@ -129,7 +129,6 @@ Result<Session> Repository::State::open(const std::stop_token& stop) {
   return session;
 }
 
-/// There is one client at a time for a folder of metadata: else an older file could be written over a newer one.
 Result<std::unique_lock<std::mutex>> Repository::State::take_turn(const std::stop_token& stop) {
   std::unique_lock lock(turn, std::defer_lock);
   while (!lock.try_lock()) BERTH_CHECK(sleep_unless_stopped(kTurnPause, stop));
@@ -229,6 +228,8 @@ Repository::Repository(RepositoryOptions options) : state_(new State(std::move(o
 }
 
 Repository::~Repository() = default;
+
+Result<std::unique_lock<std::mutex>> Repository::take_turn(const std::stop_token& stop) { return state_->take_turn(stop); }
 
 Result<Resolved> Repository::resolve(const std::string& app, const std::string& environment, const std::string& release, std::stop_token stop) {
   const std::string name = to_string(ReleaseRef{.app = app, .environment = environment, .release = release});

@@ -17,8 +17,12 @@ constexpr std::chrono::hours kLongestWait{1};
 Decision left_alone(std::string why) { return {.kind = Kind::left_alone, .why = std::move(why)}; }
 
 /// What an operator has decided about the app, which counts more than what is followed.
-std::optional<Decision> because_of_operators(const std::string& app, const std::string& wanted, const deploy::AppStatus& status) {
-  if (!status.row.held.empty()) return left_alone(fmt::format("it is held ({}): 'berth resume {}' lets it follow", status.row.held, app));
+std::optional<Decision> because_of_operators(const std::string& app, const std::string& wanted, const Present& present) {
+  const deploy::AppStatus& status = *present.app;
+  // As in any deployment: a release that was never active here is a newer one, which ends the hold.
+  const auto was_active = [&](const deploy::DeploymentStatus& one) { return one.row.decided && one.row.release == wanted; };
+  if (!status.row.held.empty() && std::ranges::any_of(present.deployments, was_active))
+    return left_alone(fmt::format("it is held ({}): 'berth resume {}', or a newer release, lets it follow", status.row.held, app));
   if (status.row.stopped) return left_alone(fmt::format("it is stopped: 'berth start {}' lets it follow", app));
   const auto pinned = std::ranges::find_if(status.slots, [&](const store::SlotRow& slot) { return slot.release == status.row.active && slot.pinned; });
   if (pinned != status.slots.end() && pinned->release != wanted)
@@ -72,7 +76,7 @@ Decision decide(const std::string& app, const std::string& wanted, const Present
   const bool idle = std::ranges::all_of(present.deployments, &deploy::DeploymentStatus::ended);
   if (active && idle) return {};
   if (!active && present.app)
-    if (auto decided = because_of_operators(app, wanted, *present.app)) return *decided;
+    if (auto decided = because_of_operators(app, wanted, present)) return *decided;
   if (auto decided = because_of_present(wanted, present.deployments)) return *decided;
   if (auto decided = because_of_past(app, wanted, present.deployments, interval, now)) return *decided;
   return {.kind = Kind::deploy};

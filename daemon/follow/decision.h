@@ -9,8 +9,7 @@
 
 namespace berth::follow {
 
-/// Who asks for a deployment that a followed channel or release is behind, in history and events.
-inline constexpr const char* kFollow = "follow";
+using deploy::kFollow;
 
 /// What an app's past and present say, when a release is wanted.
 struct Present {

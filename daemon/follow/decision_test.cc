@@ -44,8 +44,10 @@ TEST(Decision, WhatIsWantedAndActiveIsSettledWhateverElseIsSaidOfTheApp) {
 TEST(Decision, AnotherReleaseIsMoved) { EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v1", "active")}}).kind, Kind::deploy); }
 
 TEST(Decision, WhatOperatorsDecidedCountsMore) {
-  const auto expect = [](deploy::AppStatus status, const std::string& why) {
-    const Decision decision = decided({.app = std::move(status)});
+  auto was_active = deployment("v2", "reverted");
+  was_active.row.decided = true;
+  const auto expect = [&](deploy::AppStatus status, const std::string& why) {
+    const Decision decision = decided({.app = std::move(status), .deployments = {deployment("v1", "active"), was_active}});
     EXPECT_EQ(decision.kind, Kind::left_alone);
     EXPECT_THAT(decision.why, HasSubstr(why));
   };
@@ -61,6 +63,12 @@ TEST(Decision, WhatOperatorsDecidedCountsMore) {
   auto rejected = app("v1");
   rejected.rejected = {{"v2", "", "it died", ""}};
   expect(rejected, "v2 is rejected here (it died)");
+}
+
+TEST(Decision, AReleaseThatWasNeverActiveHereEndsAHold) {
+  auto held = app("v1");
+  held.row.held = "reverted by root";
+  EXPECT_EQ(decided({.app = held, .deployments = {deployment("v1", "active"), deployment("v3", "reverted")}}).kind, Kind::deploy);
 }
 
 TEST(Decision, PinsAndRejectionsOfOtherReleasesDoNotMatter) {

@@ -153,6 +153,9 @@ TEST_F(FollowerTest, ARejectedReleaseIsPassedOverUntilTheChannelMoves) {
 TEST_F(FollowerTest, AHeldAppGoesOnOnceItIsNoLongerHeld) {
   operations.apps.resize(1);
   operations.apps[0].row = {.app = "web", .active = "v0", .held = "reverted"};
+  operations.history.resize(1);
+  operations.history[0].row = {.app = "web", .release = "v1", .state = "reverted", .decided = true};
+  operations.history[0].exit = 5;
   follow_stable();
   run([this]() -> awaitable<void> {
     co_await again();

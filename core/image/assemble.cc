@@ -33,9 +33,7 @@ bool is_environment_file(const Placed& placed) {
   return placed.type == EntryType::file && placed.path.substr(slash == std::string::npos ? 0 : slash + 1) == ".env";
 }
 
-Result<void> check_place(const Placed& placed, std::size_t number) {
-  if (number >= bundle::kMostEntries)
-    return fail(Errc::usage, fmt::format("the image has more than {} files and folders, the most that a build has", bundle::kMostEntries));
+Result<void> check_place(const Placed& placed) {
   std::string wrong = bundle::wrong_path(placed.path);
   if (wrong.empty() && placed.type == EntryType::symlink) wrong = bundle::wrong_target(placed.path, placed.target);
   return wrong.empty() ? Result<void>() : fail(Errc::usage, fmt::format("the image has a path '{}', which {}", bundle::shown(placed.path), wrong));
@@ -47,10 +45,12 @@ Result<void> write_tree(const LayerTree& tree, const fs::path& contents, const f
   BERTH_CHECK(files::make_directories(folder));
   BERTH_TRY(const Fd root, files::open(folder, O_RDONLY | O_DIRECTORY));
   BERTH_TRY(const Fd from, files::open(contents, O_RDONLY | O_DIRECTORY));
-  std::size_t number = 0;
+  // Before they are listed, which takes a path for each and follows every symlink.
+  if (tree.count() > bundle::kMostEntries)
+    return fail(Errc::usage, fmt::format("the image has more than {} files and folders, the most that a build has", bundle::kMostEntries));
   // Folders come before what is in them, and none of them is a symlink: there is nothing to be led astray by.
   for (const Placed& placed : tree.list()) {
-    BERTH_CHECK(check_place(placed, number++));
+    BERTH_CHECK(check_place(placed));
     if (is_environment_file(placed)) {
       losses.environments.add(placed.path);
       continue;
@@ -71,7 +71,7 @@ Result<std::vector<std::string>> assemble(const Image& image, const fs::path& wo
                                           const Limits& limits) {
   BERTH_CHECK(files::make_directories(work));
   BERTH_TRY(Fd contents, files::open(work, O_RDONLY | O_DIRECTORY));
-  LayerTree tree;
+  LayerTree tree(limits.entries);
   LayerReader reader(tree, std::move(contents), limits);
   for (const Layer& layer : image.layers) BERTH_CHECK(reader.read(layer));
   tree.begin_layer();

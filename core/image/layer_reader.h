@@ -15,7 +15,7 @@ namespace berth::image {
 /// What the layers of an image may hold at most, all together.
 struct Limits {
   std::uint64_t bytes = 16ull << 30;  ///< uncompressed
-  std::uint64_t entries = 1'000'000;
+  std::uint64_t entries = kMostNodes;
 };
 
 /// A layer's file, and what the image says of it.

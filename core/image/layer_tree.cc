@@ -13,6 +13,8 @@ namespace berth::image {
 namespace {
 
 constexpr std::size_t kLongestName = 4095;
+constexpr std::uint64_t kMostTargets = 64u << 20;  // bytes of all targets of symlinks
+constexpr std::size_t kMostSteps = 8192;           // parts on one way, those of the symlinks' targets included
 constexpr int kMostHops = 255;  // symlinks on one way; containerd's number
 constexpr std::string_view kWhiteout = ".wh.", kOpaque = ".wh..wh..opq", kOfAufs = ".wh..wh.";
 
@@ -34,6 +36,12 @@ void list_below(const Node& root, const Node& folder, std::vector<std::string>& 
   }
 }
 
+std::size_t count_below(const Node& folder) {
+  std::size_t count = folder.children.size();
+  for (const auto& [name, node] : folder.children) count += count_below(*node);
+  return count;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> parts_of(std::string_view path) {
@@ -43,12 +51,22 @@ Result<std::vector<std::string>> parts_of(std::string_view path) {
   return parts;
 }
 
+Result<std::unique_ptr<Node>> LayerTree::make(EntryType type) {
+  if (++made_ > most_) return fail(Errc::usage, fmt::format("the layers hold more than {} files and folders", most_));
+  auto made = std::make_unique<Node>();
+  made->type = type;
+  made->layer = layer_;
+  return made;
+}
+
 /// Goes on from `place`. False where something is missing and is not to be made.
 Result<bool> LayerTree::walk(Place& place, std::vector<std::string> parts, Missing missing) {
   std::ranges::reverse(parts);  // the next one is the last
+  std::size_t steps = 0;
   for (int hops = 0; !parts.empty();) {
     const std::string part = std::move(parts.back());
     parts.pop_back();
+    if (++steps > kMostSteps) return refuse_path(part, "is reached by symlinks that lead too far");
     if (part == "..") {
       if (place.way.empty()) continue;
       place.bytes -= place.way.back().first.size() + 1;
@@ -75,8 +93,7 @@ Result<bool> LayerTree::walk(Place& place, std::vector<std::string> parts, Missi
     place.bytes += part.size() + 1;
     if (place.bytes > bundle::kLongestPath) return refuse_path(part, fmt::format("lies deeper than {} bytes of path", bundle::kLongestPath));
     if (found == folder->children.end()) {
-      auto made = std::make_unique<Node>();
-      made->layer = layer_;
+      BERTH_TRY(auto made, make(EntryType::directory));
       place.way.emplace_back(part, folder->children.emplace(part, std::move(made)).first->second.get());
     } else {
       place.way.emplace_back(part, found->second.get());
@@ -100,9 +117,7 @@ Result<std::pair<Node*, std::string>> LayerTree::parent_and_name(std::string_vie
 /// A new node in the place of what was there.
 Result<Node*> LayerTree::put(std::string_view path, EntryType type) {
   BERTH_TRY(const auto place, parent_and_name(path));
-  auto made = std::make_unique<Node>();
-  made->type = type;
-  made->layer = layer_;
+  BERTH_TRY(auto made, make(type));
   auto& there = place.first->children[place.second];
   there = std::move(made);
   return there.get();
@@ -128,11 +143,18 @@ Result<void> LayerTree::add_file(std::string_view path, std::uint64_t content, b
   return {};
 }
 
+Result<void> LayerTree::set_target(Node& node, std::string_view path, std::string_view target) {
+  if (target.size() > kLongestName) return refuse_path(path, fmt::format("is a symlink whose target is longer than {} bytes", kLongestName));
+  target_bytes_ += target.size();
+  if (target_bytes_ > kMostTargets) return refuse_path(path, fmt::format("is one symlink too many: their targets are over {} bytes", kMostTargets));
+  node.target = target;
+  return {};
+}
+
 Result<void> LayerTree::add_symlink(std::string_view path, std::string_view target) {
   if (target.empty()) return refuse_path(path, "is a link to nothing");
   BERTH_TRY(Node* node, put(path, EntryType::symlink));
-  node->target = target;
-  return {};
+  return set_target(*node, path, target);
 }
 
 Result<void> LayerTree::add_hardlink(std::string_view path, std::string_view to) {
@@ -156,8 +178,7 @@ Result<void> LayerTree::add_hardlink(std::string_view path, std::string_view to)
   BERTH_TRY(Node* node, put(path, type));
   node->executable = executable;
   node->content = content;
-  node->target = target;
-  return {};
+  return set_target(*node, path, target);
 }
 
 /// Takes away what the layers before put into `node`, and says whether anything of this one is left in it.
@@ -208,6 +229,8 @@ Result<void> LayerTree::reach(std::string_view path) {
   BERTH_TRY(std::ignore, walk(place, std::move(parts), Missing::make));
   return {};
 }
+
+std::size_t LayerTree::count() const { return count_below(root_); }
 
 std::vector<Placed> LayerTree::list() const {
   std::vector<Placed> all;

@@ -33,11 +33,16 @@ struct Placed {
   std::string target;  ///< symlinks: relative, and never out of the tree, so that a layer of a bundle can have it
 };
 
+inline constexpr std::uint64_t kMostNodes = 1'000'000;
+
 /// The root file system of an image, in memory: layers come one after the other, in the order of the image's manifest. A path that a layer names is
 /// looked up with the tree as its root, so a symlink on the way leads where it would for a program in there, and nowhere else. Paths are in the
 /// form of `parts_of`; one that cannot be is refused with `Errc::usage`, by name.
 class LayerTree {
  public:
+  /// `most` bounds the nodes that are ever made, folders on the way included: one entry of a layer may name hundreds of them.
+  explicit LayerTree(std::uint64_t most = kMostNodes) : most_(most) {}
+
   /// The next layer begins: whiteouts from here on take away what the layers before put there, and no more.
   void begin_layer() { ++layer_; }
 
@@ -57,6 +62,9 @@ class LayerTree {
   /// Makes the folder `path` where it is missing, symlinks followed. `Errc::usage` where a file is in the way.
   Result<void> reach(std::string_view path);
 
+  /// How many paths there are.
+  std::size_t count() const;
+
   /// All of it, sorted by path as bytes.
   std::vector<Placed> list() const;
 
@@ -69,13 +77,17 @@ class LayerTree {
   enum class Missing { make, stop };
 
   Result<bool> walk(Place& place, std::vector<std::string> parts, Missing missing);
+  Result<std::unique_ptr<Node>> make(EntryType type);
   Result<std::pair<Node*, std::string>> parent_and_name(std::string_view path);
   Result<Node*> put(std::string_view path, EntryType type);
+  Result<void> set_target(Node& node, std::string_view path, std::string_view target);
   Node* at(const Place& place) { return place.way.empty() ? &root_ : place.way.back().second; }
   bool remove_lower(Node& node) const;
 
   Node root_;
   int layer_ = 0;
+  std::uint64_t most_, made_ = 0;
+  std::uint64_t target_bytes_ = 0;  ///< of all symlinks that were ever made
 };
 
 /// "./usr//bin/../x" → usr, bin, .., x.

@@ -113,6 +113,45 @@ TEST(LayerTree, RefusesWhatCannotBe) {
   for (const char* path : {".wh.", ".wh..", ".wh..."}) EXPECT_FALSE(tree.white_out(path)) << path;
 }
 
+TEST(LayerTree, FoldersOnTheWayCountAsWell) {
+  LayerTree tree(10);
+  apply(tree, {"f a/b/c/d/e", "f a/b/c/d/f"});
+  EXPECT_EQ(tree.count(), 6u);
+  const auto refused = tree.add_file("1/2/3/4/5/6", 1, false);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::usage);
+  EXPECT_THAT(refused.error().message, HasSubstr("more than 10 files and folders"));
+}
+
+TEST(LayerTree, SymlinksAreBounded) {
+  LayerTree tree;
+  tree.begin_layer();
+  EXPECT_TRUE(tree.add_symlink("longest", std::string(4095, 'x')));
+  const auto longer = tree.add_symlink("longer", std::string(4096, 'x'));
+  ASSERT_FALSE(longer);
+  EXPECT_THAT(longer.error().message, HasSubstr("'longer' is a symlink whose target is longer than 4095 bytes"));
+
+  // Each goes down and up a thousand times before it leads on to the next.
+  std::string winding;
+  for (int i = 0; i < 800; ++i) winding += "d/../";
+  ASSERT_TRUE(tree.add_directory("d"));
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(tree.add_symlink("l" + std::to_string(i), winding + "l" + std::to_string(i + 1)));
+  const auto too_far = tree.add_file("l0/x", 1, false);
+  ASSERT_FALSE(too_far);
+  EXPECT_THAT(too_far.error().message, HasSubstr("symlinks that lead too far"));
+  ASSERT_TRUE(tree.add_symlink("over", "l0/../x"));
+  for (const Placed& placed : tree.list())
+    if (placed.path == "over") {
+      EXPECT_EQ(placed.target, "x") << "as of a circle";
+    }
+
+  const std::string target(4000, 'x');
+  Result<void> done;
+  for (int i = 0; i < 20'000 && done; ++i) done = tree.add_symlink("same", target);
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("one symlink too many"));
+}
+
 TEST(LayerTree, DepthIsBoundedThroughSymlinksToo) {
   LayerTree tree;
   tree.begin_layer();

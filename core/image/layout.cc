@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDeepestIndex = 4;
+constexpr int kMostIndexes = 256;  // read in all: one may be listed over and over, at each depth
 constexpr std::size_t kMostCandidates = 1000;
 
 /// A manifest that the indexes lead to.
@@ -46,6 +47,7 @@ class Layout {
   std::string shown_;
   Choice choice_;
   std::vector<Candidate> candidates_;
+  int indexes_ = 0;
 };
 
 Result<std::string> Layout::read_blob(const Descriptor& blob) const {
@@ -70,6 +72,7 @@ Result<void> Layout::collect(const std::vector<Descriptor>& listed, const std::s
   for (Descriptor blob : listed) {
     if (!tag.empty()) blob.tag = tag;
     if (kind_of(blob.media_type) == Kind::index) {
+      if (++indexes_ > kMostIndexes) return fail(Errc::usage, fmt::format("{}: lists more than {} indexes", shown_, kMostIndexes));
       BERTH_TRY(const std::string text, read_blob(blob));
       BERTH_TRY(const auto inside, parse_index(text, blob_name(blob)));
       BERTH_CHECK(collect(inside, blob.tag, depth + 1));

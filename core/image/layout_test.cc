@@ -100,6 +100,14 @@ TEST_F(LayoutTest, IndexesInIndexesAreBounded) {
   EXPECT_THAT(open(), Fails(Errc::usage, "more than 4 deep"));
 }
 
+TEST_F(LayoutTest, IndexesThatListOneOverAndOverAreBounded) {
+  std::string inner = layout.blob(LayoutMaker::index_text({}), "application/vnd.oci.image.index.v1+json");
+  for (int i = 0; i < 2; ++i)
+    inner = layout.blob(LayoutMaker::index_text(std::vector<std::string>(100, inner)), "application/vnd.oci.image.index.v1+json");
+  layout.index({inner});
+  EXPECT_THAT(open(), Fails(Errc::usage, "lists more than 256 indexes"));
+}
+
 class SavedTest : public testing::Test {
  protected:
   SavedTest() {

@@ -9,36 +9,45 @@
 namespace berth::image {
 namespace {
 
-constexpr int kMostFollowed = 40;  // as the kernel
+constexpr int kMostFollowed = 40;           // as the kernel
+constexpr std::size_t kMostSteps = 4096;   // parts on one way, those of the symlinks' targets included
 
 using Parts = std::vector<std::string>;
 
-const Node* node_at(const Node& root, const Parts& way) {
-  const Node* node = &root;
-  for (const std::string& part : way) {
-    const auto found = node->children.find(part);
-    if (found == node->children.end()) return nullptr;
-    node = found->second.get();
-  }
-  return node;
+const Node* child_of(const Node* folder, const std::string& name) {
+  if (folder == nullptr) return nullptr;
+  const auto found = folder->children.find(name);
+  return found == folder->children.end() ? nullptr : found->second.get();
 }
 
-/// Where `parts` lead from the folder `from`, symlinks followed; what is missing is taken for folders. Nothing for links in a circle.
+/// Where `parts` lead from the folder `from`, symlinks followed; what is missing is taken for folders. Nothing for links in a circle, and such as lead
+/// on and on: every symlink of an image is followed once, so none may take long.
 std::optional<Parts> follow(const Node& root, Parts from, std::span<const std::string> parts) {
   Parts left(parts.rbegin(), parts.rend());
+  std::vector<const Node*> nodes{&root};  // at each part of `from`, null where there is none
+  for (const std::string& part : from) nodes.push_back(child_of(nodes.back(), part));
+  std::size_t steps = 0;
   for (int hops = 0; !left.empty();) {
+    if (++steps > kMostSteps) return std::nullopt;
     const std::string part = std::move(left.back());
     left.pop_back();
     if (part == "..") {
-      if (!from.empty()) from.pop_back();
+      if (from.empty()) continue;
+      from.pop_back();
+      nodes.pop_back();
       continue;
     }
-    from.push_back(part);
-    const Node* node = node_at(root, from);
-    if (node == nullptr || node->type != EntryType::symlink) continue;
+    const Node* node = child_of(nodes.back(), part);
+    if (node == nullptr || node->type != EntryType::symlink) {
+      from.push_back(part);
+      nodes.push_back(node);
+      continue;
+    }
     if (++hops > kMostFollowed) return std::nullopt;
-    from.pop_back();
-    if (node->target.starts_with('/')) from.clear();
+    if (node->target.starts_with('/')) {
+      from.clear();
+      nodes.resize(1);
+    }
     const Parts more = names_in(node->target);
     left.insert(left.end(), more.rbegin(), more.rend());
   }

@@ -77,6 +77,48 @@ Result<void> add_mount_points(const spec::AppSpec& spec, std::vector<bundle::Ent
   return {};
 }
 
+/// What hides a path of the tree from a process whose root the tree is: one of the folders that something is mounted on, above it. Symlinks are followed:
+/// the tree's lead nowhere else. Empty where nothing does.
+std::string hidden_by(const fs::path& tree, const fs::path& path) {
+  std::error_code error;
+  const fs::path top = fs::canonical(tree, error);
+  const std::string real = fs::weakly_canonical(top / path.relative_path(), error).lexically_relative(top).generic_string();
+  if (error) return {};
+  for (const std::string_view mount : spec::kImageMounts)
+    if (real.starts_with(mount) && real.size() > mount.size() && real[mount.size()] == '/') return std::string(mount);
+  return {};
+}
+
+/// A program below /tmp would be in the build, and not be there when the process is started. A mount's folder itself can be a process's.
+Result<void> check_not_hidden(const fs::path& tree, const fs::path& path, const std::string& what) {
+  const std::string mount = hidden_by(tree, path);
+  if (mount.empty()) return {};
+  return fail(Errc::usage, fmt::format("{} lies below /{}, which with root = \"image\" is another folder when it runs, without what the build has there; it "
+                                       "has to be elsewhere",
+                                       what, mount));
+}
+
+Result<void> check_not_hidden(const fs::path& tree, const fs::path& folder, const std::vector<std::string>& command, const std::string& what) {
+  const std::string program = command.empty() ? std::string() : command.front();
+  // One that is looked up is in the folders of PATH, and what a variable says is known on the node only.
+  if (program.find('/') == std::string::npos || program.find("${") != std::string::npos) return {};
+  return check_not_hidden(tree, program.starts_with('/') ? fs::path(program) : folder / program, fmt::format("{}: {}", what, program));
+}
+
+Result<void> check_nothing_hidden(const spec::AppSpec& spec, const fs::path& tree) {
+  for (const auto& [name, process] : spec.processes) {
+    if (process.root != spec::Root::image) continue;
+    const std::string what = fmt::format("process '{}'", name);
+    BERTH_CHECK(check_not_hidden(tree, process.directory, fmt::format("{}: its folder /{}", what, process.directory)));
+    BERTH_CHECK(check_not_hidden(tree, process.directory, process.command, what));
+    for (const auto& [kind, probe] : {std::pair("startup", &process.startup), {"readiness", &process.readiness}, {"liveness", &process.liveness}})
+      if (*probe) BERTH_CHECK(check_not_hidden(tree, process.directory, (*probe)->command, fmt::format("{}, {} probe", what, kind)));
+  }
+  if (spec::root_of_hooks(spec) != spec::Root::image) return {};
+  for (const auto& [name, hook] : spec.hooks) BERTH_CHECK(check_not_hidden(tree, {}, hook.command, fmt::format("hook '{}'", name)));
+  return {};
+}
+
 std::uint64_t count_files(const std::vector<bundle::Entry>& entries) {
   std::uint64_t files = 0;
   for (const bundle::Entry& entry : entries) files += entry.type == bundle::EntryType::file ? 1 : 0;
@@ -98,6 +140,7 @@ Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, co
   BERTH_TRY(bundle::Tree tree, list(opened));
   if (opened.kind != Source::Kind::image) BERTH_CHECK(add_mount_points(build.spec, tree.entries));
   BERTH_CHECK(check_no_keys(tree.entries));
+  BERTH_CHECK(check_nothing_hidden(build.spec, opened.folder));
   BERTH_CHECK(check_commands(build.spec, tree.entries));
   build.platform = options.platform.empty() ? opened.platform : options.platform;
   if (build.platform.empty()) {

@@ -83,6 +83,29 @@ TEST_F(SourceTest, AnImageNeedsANameAndACommand) {
   EXPECT_THAT(build_app("layout", {.platform = "any", .app = "web"}), Refuses(Errc::usage, "never for any"));
 }
 
+TEST_F(SourceTest, WhatAMountWouldHideIsRefused) {
+  const auto build_of = [this](const std::string& settings) {
+    EXPECT_TRUE(files::remove_tree(at("hidden")));
+    LayoutMaker hidden(at("hidden"));
+    hidden.index({hidden.image({tar_of({{.path = "bin/web", .content = program_for(kAmd64), .mode = 0755},
+                                        {.path = "tmp/app/web", .content = program_for(kAmd64), .mode = 0755},
+                                        image::link("srv", "/run/app")})},
+                               settings)});
+    return build_app("hidden");
+  };
+  EXPECT_THAT(build_of(R"({"Cmd":["/tmp/app/web"]})"), Refuses(Errc::usage, "process 'web': /tmp/app/web lies below /tmp, which with root = \"image\""));
+  EXPECT_THAT(build_of(R"({"Cmd":["./web"],"WorkingDir":"/tmp/app"})"), Refuses(Errc::usage, "process 'web': its folder /tmp/app lies below /tmp"));
+  EXPECT_THAT(build_of(R"({"Cmd":["/bin/web"],"WorkingDir":"/berth/data/x"})"), Refuses(Errc::usage, "lies below /berth/data"));
+  EXPECT_THAT(build_of(R"({"Cmd":["/bin/web"],"WorkingDir":"/srv"})"), Refuses(Errc::usage, "its folder /srv lies below /run")) << "through a symlink";
+  EXPECT_THAT(build_of(R"({"Cmd":["/bin/web"],"Healthcheck":{"Test":["CMD","/run/check"]}})"),
+              Refuses(Errc::usage, "startup probe: /run/check lies below /run"));
+  for (const char* settings : {R"({"Cmd":["/bin/web"],"WorkingDir":"/tmp"})", R"({"Cmd":["../bin/web"],"WorkingDir":"/run"})",
+                               R"({"Cmd":["/bin/web"],"WorkingDir":"/tmpx/y"})"}) {
+    const auto made = build_of(settings);
+    EXPECT_TRUE(made) << settings << ": " << made.error().message;
+  }
+}
+
 TEST_F(SourceTest, BuildsOfAnImagesPlatformsAreOneRelease) {
   LayoutMaker both(at("both"));
   const auto tar_for = [](unsigned machine) { return tar_of({{.path = "bin/web", .content = program_for(machine), .mode = 0755}}); };

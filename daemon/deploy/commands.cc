@@ -115,6 +115,11 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
     if (const auto ids = selected(*app, what); !ids) co_return std::unexpected(ids.error());
   }
   const Turn turn = co_await take(app);
+  // Instances never start on data that are half moved.
+  const store::DataMove pending{.app = app->name()};
+  const auto finish = [this, pending] { return store_.put_data_back(pending); };
+  auto finished = co_await pool_.run(finish);
+  if (!finished) co_return finished;
   const auto start = [this, name = app->name(), asked, what] {
     if (is_whole(what)) return store_.set_stopped(name, false, operator_event("start", name, asked));
     return store_.add_event(operator_event("start", name, asked, data_of(what)));
@@ -193,6 +198,11 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   if (rules == active->spec.processes.end())
     co_return fail(Errc::not_found, fmt::format("{}@{} has no process '{}'; 'berth status {}' lists them", name, active->release, process, name));
   const Turn turn = co_await take(app);
+  // Instances never start on data that are half moved.
+  const store::DataMove pending{.app = app->name()};
+  const auto finish = [this, pending] { return store_.put_data_back(pending); };
+  auto finished = co_await pool_.run(finish);
+  if (!finished) co_return finished;
   const auto write = [this, name, process, instances, said = rules->second.instances, asked] {
     const boost::json::object data{{"process", process}, {"instances", instances}};
     return store_.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
@@ -289,6 +299,9 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     for (const RunPtr& run : runs) {
       in_use.insert(in_use.end(), {run->row.release, run->row.from});
       under_way.push_back(run->row.id);
+      // A revert's copy has the number of the deployment that made it.
+      const auto* puts_back = run->row.detail.if_contains("puts_back_of");
+      if (puts_back != nullptr && puts_back->is_int64()) under_way.push_back(puts_back->get_int64());
     }
     const auto collect = [this, each = app->name(), in_use, under_way]() -> Result<Collected> {
       Collected collected;

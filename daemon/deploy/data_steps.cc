@@ -30,6 +30,14 @@ data::CopyLimits limits_of(const Run& run, std::uint64_t reserve) {
   return {.max_bytes = run.manifest->spec.data.max_bytes, .reserve_bytes = reserve, .stop = run.stop.get_token()};
 }
 
+/// Where a run's row has the copy that `plan_data` chose, so that it is known after a restart, too, and `berth gc` leaves it.
+constexpr std::string_view kPutsBack = "puts_back";
+
+std::string chosen_copy(const Run& run) {
+  const auto* chosen = run.row.detail.if_contains(kPutsBack);
+  return chosen != nullptr && chosen->is_string() ? std::string(chosen->get_string()) : std::string();
+}
+
 }  // namespace
 
 /// How the release was left to which a revert by hand goes back: by the newest deployment that did.
@@ -54,12 +62,21 @@ awaitable<Result<Leaving>> Engine::leaving(AppPtr app, RunPtr run) {
 
 /// Before anything is touched: whether the app has to be stopped first for its data's sake, and whether there is room for a copy.
 awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
+  // What an earlier deployment could not finish comes first: nothing starts on half of it.
+  const store::DataMove pending{.app = app->name()};
+  const auto finish = [this, pending] { return store_.put_data_back(pending); };
+  auto finished = co_await pool_.run(finish);
+  if (!finished) co_return finished;
+  run->row.detail.erase(kPutsBack);
+  run->row.detail.erase("puts_back_of");
   if (!run->course.has_previous) co_return Result<void>();
   if (run->is_revert()) {
     const auto left = co_await leaving(app, run);
     if (!left) co_return std::unexpected(left.error());
     const bool puts_back = left->copy && !run->keep_data;
     if (puts_back) {
+      run->row.detail[kPutsBack] = left->copy->folder;
+      run->row.detail["puts_back_of"] = left->copy->deployment;
       run->course.stop_first = true;
       co_return Result<void>();
     }
@@ -78,6 +95,10 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
 
 /// While nobody writes to them, after the old release has ended and before anything of the new one begins.
 awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
+  const store::DataMove pending{.app = app->name()};
+  const auto finish = [this, pending] { return store_.put_data_back(pending); };
+  auto finished = co_await pool_.run(finish);
+  if (!finished) co_return finished;
   const auto list = [this, name = app->name()] { return store_.data_copies(name); };
   const auto copies = co_await pool_.run(list);
   if (!copies) co_return std::unexpected(copies.error());
@@ -88,6 +109,9 @@ awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
       auto left = co_await leaving(app, run);
       if (!left) co_return std::unexpected(left.error());
       back = std::move(left->copy);
+      const std::string chosen = chosen_copy(*run);
+      if (!chosen.empty() && (!back || back->folder != chosen))
+        co_return fail(Errc::not_found, fmt::format("{}: the copy of its data that was to be put back, {}, is gone", app->name(), chosen));
     }
     if (!back && !run->manifest->spec.data.snapshot) co_return done;
     if (app->stuck)
@@ -163,6 +187,11 @@ awaitable<void> Engine::undo_data(AppPtr app, RunPtr run) {
 }
 
 awaitable<Result<void>> Engine::undo_data_once(AppPtr app, RunPtr run) {
+  // Only what is finished shows in the list of copies.
+  const store::DataMove pending{.app = app->name()};
+  const auto finish = [this, pending] { return store_.put_data_back(pending); };
+  auto finished = co_await pool_.run(finish);
+  if (!finished) co_return finished;
   const auto list = [this, name = app->name()] { return store_.data_copies(name); };
   const auto copies = co_await pool_.run(list);
   if (!copies) co_return std::unexpected(copies.error());

@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <fmt/core.h>
+
 #include "daemon/deploy/plan_fixture.h"
 
 namespace berth::deploy {
@@ -88,6 +91,52 @@ TEST_F(InstanceFoldersTest, PreparingAgainReplacesTheConfigurationAndKeepsWhatTh
   std::getline(open_before, line);
   EXPECT_EQ(line, "first") << "a file that is open stays as it was";
   EXPECT_EQ(content(fs::path(folders_of(node, id).run) / "server.pid"), "42");
+}
+
+TEST_F(InstanceFoldersTest, PreparingAgainKeepsTheFoldersThemselvesWhichMayBeMountedInARoot) {
+  put("config/a.conf.tmpl", "${secret:PASSWORD}");
+  put("config/same.conf", "same");
+  put("config/sub/old.conf", "old");
+  put("config/gone/x", "x");
+  put("config/turns", "a file");
+  secrets = {{"PASSWORD", "first"}, {"OTHER", "other"}};
+  ASSERT_TRUE(prepare());
+  const fs::path in_memory = folders_of(node, id).secrets;
+  const auto inode = [](const fs::path& path) { return status(path).st_ino; };
+  const auto inodes = [&] { return std::tuple(inode(config()), inode(config() / "sub"), inode(config() / "same.conf"), inode(in_memory)); };
+  const auto before = inodes();
+  const Fd mounted = *files::open(in_memory, O_PATH | O_DIRECTORY);  // as a mount of it
+
+  secrets = {{"PASSWORD", "second"}, {"NEW", "new"}};
+  fs::remove_all(slot() / "config/gone");
+  fs::remove(slot() / "config/sub/old.conf");
+  fs::remove(slot() / "config/turns");
+  put("config/sub/new.conf", "new");
+  put("config/turns/into", "a folder");
+  const auto prepared = prepare();
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  EXPECT_EQ(inodes(), before);
+  EXPECT_EQ(content(config() / "a.conf"), "second");
+  EXPECT_EQ(content(config() / "sub/new.conf"), "new");
+  EXPECT_EQ(content(config() / "turns/into"), "a folder");
+  EXPECT_FALSE(fs::exists(config() / "sub/old.conf"));
+  EXPECT_FALSE(fs::exists(config() / "gone"));
+  EXPECT_FALSE(fs::exists(in_memory / "OTHER"));
+  EXPECT_FALSE(fs::exists(in_memory.string() + ".new"));
+  EXPECT_EQ(content(fmt::format("/proc/self/fd/{}/PASSWORD", mounted.get())), "second");
+  for (const auto& [path, mode] :
+       {std::pair(in_memory, 0500u), {in_memory / "PASSWORD", 0400u}, {config() / "sub", 0500u}, {config() / "sub/new.conf", 0400u}}) {
+    EXPECT_EQ(status(path).st_mode & 07777u, mode) << path;
+    EXPECT_EQ(std::tuple(status(path).st_uid, status(path).st_gid), std::tuple(who.uid, who.gid)) << path;
+  }
+
+  fs::remove(slot() / "config/a.conf.tmpl");
+  secrets.clear();
+  ASSERT_TRUE(prepare());
+  EXPECT_TRUE(fs::is_empty(in_memory));
+  secrets = {{"PASSWORD", "third"}};
+  ASSERT_TRUE(prepare());
+  EXPECT_EQ(content(fmt::format("/proc/self/fd/{}/PASSWORD", mounted.get())), "third") << "nor is an empty one another";
 }
 
 TEST_F(InstanceFoldersTest, AnAppCannotLeadBerthdElsewhereByALinkInItsConfiguration) {

@@ -32,22 +32,36 @@ Result<std::optional<spec::Probe>> resolve_probe(const ProgramRoot& app, std::op
 /// A path as the keeper takes it.
 std::string below_root(std::string_view path) { return std::string(path.substr(path.starts_with('/') ? 1 : 0)); }
 
+/// Where a file of the image lies when its symlinks are followed, such as etc → usr/etc: the keeper, which mounts on it, follows none. As it stands where
+/// there is no such file, or where it is none that a record of the keeper's could name.
+std::string in_tree(const fs::path& app, std::string_view file) {
+  constexpr std::size_t kLongest = 200;  // what the keeper takes, with room
+  std::error_code missing;
+  const fs::path real = fs::canonical(app / file, missing);
+  if (missing) return std::string(file);
+  const fs::path real_app = fs::canonical(app, missing);
+  if (missing) return std::string(file);
+  std::string path = real.lexically_relative(real_app).string();
+  const bool is_inside = !path.empty() && !path.starts_with("..");
+  return is_inside && path.size() <= kLongest && path.find(' ') == std::string::npos ? path : std::string(file);
+}
+
 /// What an instance whose root is its image sees of the node, where spec/image_root.h says.
-std::vector<keeper::Mount> mounts_of(const NodeFacts& node, const InstanceId& id) {
+std::vector<keeper::Mount> mounts_of(const NodeFacts& node, const InstanceId& id, const fs::path& app) {
   using Kind = keeper::Mount::Kind;
   const InstanceFolders folders = folders_of(node, id);
   return {{.kind = Kind::writable, .path = below_root(spec::kImageData), .source = node.paths.data(id.app).string()},
           {.kind = Kind::writable, .path = below_root(spec::kImageRun), .source = folders.run},
           {.kind = Kind::read_only, .path = below_root(spec::kImageConfig), .source = folders.config},
           {.kind = Kind::read_only, .path = below_root(spec::kImageSecrets), .source = folders.secrets},
-          {.kind = Kind::file, .path = std::string(spec::kImageHosts), .source = "/etc/hosts"},
-          {.kind = Kind::file, .path = std::string(spec::kImageResolver), .source = "/etc/resolv.conf"}};
+          {.kind = Kind::file, .path = in_tree(app, spec::kImageHosts), .source = "/etc/hosts"},
+          {.kind = Kind::file, .path = in_tree(app, spec::kImageResolver), .source = "/etc/resolv.conf"}};
 }
 
 void enter_image(supervise::InstancePlan& plan, const NodeFacts& node, const ProgramRoot& app) {
   if (app.root != spec::Root::image) return;
   plan.root = app.app.string();
-  plan.mounts = mounts_of(node, plan.id);
+  plan.mounts = mounts_of(node, plan.id, app.app);
 }
 
 Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,

@@ -80,6 +80,28 @@ TEST_F(InstancePlanTest, WithAnImageAsItsRootEverythingIsLookedUpInThere) {
   EXPECT_EQ(plan()->directory, "/");
 }
 
+TEST_F(InstancePlanTest, TheNodesFilesAreMountedWhereTheImagesSymlinksLead) {
+  process().root = spec::Root::image;
+  process().command = {"/srv/server"};
+  put("app/srv/server", "#!/bin/sh\n", 0755);
+  const auto paths = [&] {
+    const auto made = plan();
+    EXPECT_TRUE(made) << made.error().message;
+    std::vector<std::string> found;
+    for (const auto& mount : made->mounts)
+      if (mount.kind == keeper::Mount::Kind::file) found.push_back(mount.path);
+    return found;
+  };
+  EXPECT_THAT(paths(), ElementsAre("etc/hosts", "etc/resolv.conf")) << "neither is there";
+  put("app/usr/etc/hosts", "");
+  put("app/usr/etc/resolv.conf", "");
+  fs::create_symlink("usr/etc", slot() / "app/etc");
+  EXPECT_THAT(paths(), ElementsAre("usr/etc/hosts", "usr/etc/resolv.conf"));
+  fs::remove(slot() / "app/usr/etc/hosts");
+  fs::create_symlink("/etc/passwd", slot() / "app/usr/etc/hosts");
+  EXPECT_THAT(paths(), ElementsAre("etc/hosts", "usr/etc/resolv.conf")) << "never out of the build";
+}
+
 TEST_F(InstancePlanTest, ABareWordIsLookedUpInThePathOfTheInstanceTheSlotFirst) {
   process().command = {"sh", "-c", "exit"};
   EXPECT_EQ(plan()->argv[0], "/usr/bin/sh");

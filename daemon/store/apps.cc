@@ -54,6 +54,12 @@ Result<std::optional<AppRow>> Store::State::app(const std::string& name) {
 Result<void> Store::State::make_app_folders(const std::string& name, int uid) {
   BERTH_CHECK(files::make_directories(paths.app(name) / "slots", 0755));
   const fs::path folder = paths.data(name);
+  std::error_code missing;
+  if (!fs::exists(fs::symlink_status(folder, missing))) {
+    // Where a copy is still to become the data, an empty folder would be in its way.
+    BERTH_TRY(const auto moving, database.row("SELECT 1 FROM data_moves WHERE app = ?", [](const Statement&) { return true; }, name));
+    if (moving) return files::sync(folder.parent_path());
+  }
   BERTH_CHECK(data::make_folder(folder, 0750));
   if (::lchown(folder.c_str(), static_cast<uid_t>(uid), static_cast<gid_t>(uid)) != 0) return fail_errno("chown " + folder.string());
   if (::chmod(folder.c_str(), 0750) != 0) return fail_errno("chmod " + folder.string());
@@ -109,10 +115,11 @@ Result<void> Store::set_held(const std::string& app, const std::string& why, Eve
 Result<void> Store::remove_app(const std::string& app, bool purge, Event event) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(app));
+  if (!purge) BERTH_CHECK(state_->finish_data_move(app));  // the data stay: they must be whole, and under the names that the database has
   std::vector<Event> events;
   events.push_back(std::move(event));
   const auto remove_rows = [&]() -> Result<void> {
-    for (const char* table : {"instances", "scales", "slots", "rejected", "apps"})
+    for (const char* table : {"instances", "scales", "slots", "rejected", "data_moves", "apps"})
       BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
     // Snapshots go with the releases that they belong to; what a revert put away stays with the data.
     BERTH_CHECK(state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND method <> 'moved'", app));

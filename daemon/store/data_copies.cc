@@ -34,6 +34,16 @@ Result<void> remove_copy_row(Database& database, const std::string& app, const s
   return database.run("DELETE FROM data_copies WHERE app = ? AND folder = ?", app, folder);
 }
 
+struct PendingMove {
+  std::string folder, aside;
+};
+
+/// The move of the app's data that was said and is not finished.
+Result<std::optional<PendingMove>> pending_move(Database& database, const std::string& app) {
+  const auto read = [](const Statement& row) { return PendingMove{row.text(0), row.text(1)}; };
+  return database.row("SELECT folder, aside FROM data_moves WHERE app = ?", read, app);
+}
+
 }  // namespace
 
 Result<std::vector<DataCopy>> Store::data_copies(const std::string& app) {
@@ -69,8 +79,12 @@ Result<void> Store::drop_data_copy(const std::string& app, const std::string& fo
   return state_->change({}, [&] { return remove_copy_row(state_->database, app, folder); });
 }
 
+/// What an earlier try left pending is finished first, and is all that is asked for where `move` is that one, or names no copy.
 Result<void> Store::put_data_back(DataMove move) {
   const std::lock_guard guard(state_->mutex);
+  BERTH_TRY(const auto pending, pending_move(state_->database, move.app));
+  if (pending) BERTH_CHECK(state_->finish_data_move(move.app));
+  if (move.folder.empty() || (pending && pending->folder == move.folder && pending->aside == move.aside)) return {};
   BERTH_TRY(const auto copy, state_->database.row(std::string(kCopyColumns) + "WHERE app = ? AND folder = ? AND state = 'kept'", read_copy, move.app, move.folder));
   if (!copy) return fail(Errc::not_found, fmt::format("{} has no copy of its data named {}", move.app, move.folder));
   if (is_there(state_->paths.app(move.app) / move.aside)) return fail(Errc::exists, fmt::format("{} has a folder {} already", move.app, move.aside));
@@ -99,6 +113,7 @@ Result<void> Store::State::finish_data_move(const std::string& name) {
     if (!is_there(put_away) && is_there(data)) BERTH_CHECK(files::rename_durably(data, put_away));
     BERTH_CHECK(files::rename_durably(copy, data));
   }
+  if (!is_there(data)) return fail(Errc::not_found, fmt::format("neither {} nor {} is there", copy.string(), data.string()));
   std::vector<Event> told;
   told.push_back({.number = 0, .at = {}, .kind = "data.restored", .app = name,
                     .data = {{"deployment", aside.deployment}, {"restored", folder}, {"set_aside", aside.folder}, {"release", aside.release}, {"since", aside.since}}});
@@ -112,6 +127,12 @@ Result<void> Store::State::finish_data_move(const std::string& name) {
 Result<std::vector<DataCopy>> Store::collect_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all) {
   BERTH_TRY(const auto copies, data_copies(app));
   if (copies.empty()) return copies;
+  {
+    // The copy of a move that is not finished is the app's only good data.
+    const std::lock_guard guard(state_->mutex);
+    BERTH_TRY(const auto pending, pending_move(state_->database, app));
+    if (pending) return std::vector<DataCopy>();
+  }
   BERTH_TRY(const auto slots_now, slots(app));
   std::vector<std::string> releases;
   for (const SlotRow& slot : slots_now) releases.push_back(slot.release);
@@ -125,11 +146,12 @@ Result<std::vector<DataCopy>> Store::collect_data(const std::string& app, const 
   return collected;
 }
 
-/// Start-up: moves are finished; of copies that were being made or removed nothing stays.
+/// Start-up: moves are finished, but one that cannot be keeps no other app waiting: it stays said, and whoever needs these data tries again. Of copies that
+/// were being made or removed nothing stays.
 Result<void> Store::State::recover_data() {
   BERTH_TRY(const auto moving, database.rows("SELECT app FROM data_moves", [](const Statement& row) { return row.text(0); }));
   for (const std::string& name : moving)
-    if (auto finished = finish_data_move(name); !finished) return pass(finished.error(), fmt::format("put the data of {} back", name));
+    if (auto finished = finish_data_move(name); !finished) fmt::print(stderr, "cannot put the data of {} back yet: {}\n", name, finished.error().message);
   return remove_partial_copies({});
 }
 

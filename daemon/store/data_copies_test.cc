@@ -104,6 +104,50 @@ TEST_F(DataCopiesTest, AMoveThatACrashInterruptedIsFinishedAtStart) {
   }
 }
 
+TEST_F(DataCopiesTest, AMoveWhoseRecordFailedIsFinishedByTheNextTry) {
+  snapshot(7, "v1");
+  write("v2's");
+  auto database = must(Database::open(paths.database()));
+  ASSERT_TRUE(database.execute("CREATE TRIGGER broken BEFORE DELETE ON data_moves BEGIN SELECT RAISE(ABORT, 'no space'); END"));
+  ASSERT_FALSE(store->put_data_back(move));
+  EXPECT_FALSE(store->put_data_back(move));
+  EXPECT_THAT(must(store->collect_data("web", {}, true)), IsEmpty()) << "nothing of a pending move is collected";
+  ASSERT_TRUE(database.execute("DROP TRIGGER broken"));
+  ASSERT_TRUE(store->put_data_back(move));
+  EXPECT_EQ(read(), "v1's");
+  EXPECT_EQ(read("data.7"), "v2's");
+  EXPECT_THAT(folders(), ElementsAre("data.7"));
+}
+
+TEST_F(DataCopiesTest, AMoveThatCannotBeFinishedStaysSaidAndKeepsNoStoreFromOpening) {
+  snapshot(7, "v1");
+  write("v2's");
+  change("INSERT INTO data_moves (app, folder, aside, deployment, release, before, method, since, at) VALUES ('web', 'snapshot.7', 'data.7', 7, 'v2', 0, 'moved', 's', 'a')");
+  fs::rename(in_app("data"), in_app("data.7"));
+  fs::create_directories(in_app("data"));
+  write("in the way");
+  open();
+  const auto failed = store->put_data_back(move);
+  ASSERT_FALSE(failed);
+  EXPECT_FALSE(store->remove_app("web", false, event("operator.remove", "web"))) << "its data stay, and are not whole";
+  fs::remove_all(in_app("data"));
+  ASSERT_TRUE(store->put_data_back({.app = "web"})) << "finishes what is pending";
+  EXPECT_EQ(read(), "v1's");
+  EXPECT_EQ(read("data.7"), "v2's");
+  ASSERT_TRUE(store->put_data_back({.app = "web"})) << "nothing is pending";
+}
+
+TEST_F(DataCopiesTest, APurgeForgetsAPendingMove) {
+  snapshot(7, "v1");
+  change("INSERT INTO data_moves (app, folder, aside, deployment, release, before, method, since, at) VALUES ('web', 'snapshot.7', 'data.7', 7, 'v2', 0, 'moved', 's', 'a')");
+  fs::create_directories(in_app("data.7"));
+  open();
+  ASSERT_TRUE(store->remove_app("web", true, event("operator.remove", "web")));
+  ASSERT_TRUE(store->ensure_app("web"));
+  reopen();
+  EXPECT_THAT(folders(), IsEmpty());
+}
+
 TEST_F(DataCopiesTest, OfACopyThatWasBeingMadeOrRemovedNothingStays) {
   static_cast<void>(must(store->begin_data_copy(copy_of(7, "v1"))));
   fs::create_directories(in_app("snapshot.7"));

@@ -209,6 +209,17 @@ bake = "300ms"
         seen = self.ask(8090)
         self.assertEqual((seen["level"], seen["secret"]), ("debug", "hunter2"))
 
+        # The folders that are mounted in its root stay what they are: it sees what berthd renders anew, and does not lose it.
+        pids = node.pids()
+        [pid] = pids.values()
+        node.kill()
+        secret.write_text("hunter3")
+        node.start()
+        node.wait_app(health="healthy")
+        self.assertEqual(node.pids(), pids)
+        self.assertEqual(Path(f"/proc/{pid}/root/berth/secrets/TOKEN").read_text(), "hunter3")
+        self.assertEqual(self.ask(8090)["secret"], "hunter3")
+
     def test_an_image_is_the_same_build_in_every_form(self):
         folder = self.layout.only("two", self.folder / "only")
         from_folder = self.build(folder.folder, "--app", "web").json()

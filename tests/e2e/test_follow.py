@@ -204,7 +204,7 @@ class Follow(BerthCase):
         self.publish()
         self.repo.point("stable", "v3")
         self.reaches(node, "v3")
-        self.assertEqual(node.status("web")["held"], "")
+        self.assertEqual(node.app()["held"], "")
 
     def test_a_pinned_or_stopped_app_stays(self):
         self.publish()

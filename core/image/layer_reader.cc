@@ -257,14 +257,6 @@ Result<void> LayerReader::read(const Layer& layer) {
   return {};
 }
 
-Result<void> LayerReader::read_bytes(std::string_view tar, const std::string& name) {
-  const Utf8Locale locale;
-  const ArchiveReader reader = tar_reader();
-  if (::archive_read_open_memory(reader.get(), tar.data(), tar.size()) != ARCHIVE_OK)
-    return fail(Errc::usage, fmt::format("{}: is no tar that can be read: {}", name, why_of(reader)));
-  return Unpacked(*this, reader.get(), name).run();
-}
-
 Result<std::uint64_t> LayerReader::add_content(std::string_view content) {
   const std::string number = std::to_string(next_);
   const Fd file(::openat(contents_.get(), number.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));

@@ -49,9 +49,6 @@ class LayerReader {
   /// not; else `Errc::usage`, by name, for what cannot be read, and what is over the limits.
   Result<void> read(const Layer& layer);
 
-  /// The same of a tar in memory, without digests.
-  Result<void> read_bytes(std::string_view tar, const std::string& name);
-
   /// A file of that content.
   Result<std::uint64_t> add_content(std::string_view content);
 

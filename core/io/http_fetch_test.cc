@@ -110,8 +110,10 @@ TEST(IfChanged, AnEtagThatIsTooLongIsNone) {
 TEST(HttpFetch, GetsAFileOverIpv6AndByName) {
   const RawPeer six(RawPeer::answer(kHello), "::1");
   EXPECT_EQ(fetch(fmt::format("http://[::1]:{}/", six.port())).body, "hello");
-  const RawPeer four(RawPeer::answer(kHello));
-  EXPECT_EQ(fetch(fmt::format("http://localhost:{}/", four.port())).body, "hello");
+  for (const char* name : {"localhost", "LocalHost.", "web.localhost"}) {
+    const RawPeer four(RawPeer::answer(kHello));
+    EXPECT_EQ(fetch(fmt::format("http://{}:{}/", name, four.port())).body, "hello") << name;
+  }
 }
 
 TEST(HttpFetch, GetsChunksAndABodyUntilTheEnd) {

@@ -121,6 +121,27 @@ bool mount_record(int root, const char* record) {
   return optional && (errno == ENOENT || errno == ENOTDIR);
 }
 
+/// Makes the folder that the process has as its root, by chroot(2), the root of the whole mount namespace: pivot_root wants a mount to leave.
+bool lift_root() {
+  const int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), ours = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  // Entering a mount namespace, also the one it is in, takes a process to the root of it (setns(2)).
+  if (here < 0 || ours < 0 || setns(ours, CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  char path[4096];
+  const ssize_t size = readlink(FdPath(here).text, path, sizeof path - 1);
+  if (size < 0) return false;
+  path[size] = 0;
+  // Bound on itself it is a mount, and by its path the upper one of the two is met.
+  const bool lifted = mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) == 0 && chdir(path) == 0 && syscall(SYS_pivot_root, ".", ".") == 0 &&
+                      umount2(".", MNT_DETACH) == 0 && chdir("/") == 0;
+  const int error = errno;
+  close(here);
+  close(ours);
+  return errno = error, lifted;
+}
+
+/// What is mounted here stays here. A root that is no mount, as in a chroot, can't be told so.
+bool keep_mounts_here() { return mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 || (errno == EINVAL && lift_root()); }
+
 bool fail_at(StartFailure* failure, Stage stage) {
   *failure = {stage, errno};
   return false;
@@ -129,9 +150,7 @@ bool fail_at(StartFailure* failure, Stage stage) {
 }  // namespace
 
 bool enter_image_root(const char* root, const LaunchFile& launch, uid_t uid, gid_t gid, StartFailure* failure) {
-  if (unshare(CLONE_NEWNS) != 0) return fail_at(failure, Stage::make_root);
-  // What is mounted here stays here.
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return fail_at(failure, Stage::make_root);
+  if (unshare(CLONE_NEWNS) != 0 || !keep_mounts_here()) return fail_at(failure, Stage::make_root);
   // A root has to be a mount of its own.
   if (mount(root, root, nullptr, MS_BIND, nullptr) != 0) return fail_at(failure, Stage::make_root);
   const int inside = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -71,6 +71,18 @@ TEST_F(ImageRoot, TheAppSeesItsImageAndWhatIsMountedAndNothingElse) {
   EXPECT_TRUE(fs::is_empty(image / "dev"));
 }
 
+// The same test, run where berth's own root is a folder entered by chroot(2), and not a mount.
+TEST_F(ImageRoot, IsEnteredFromAChrootToo) {
+  if (std::system("grep -q '^[^ ]* [^ ]* [^ ]* [^ ]* / ' /proc/self/mountinfo") != 0) GTEST_SKIP() << "these tests are in a chroot already";
+  const std::string script = fmt::format(
+      "mount -t tmpfs none /mnt && mkdir /mnt/root && cd / && for one in $(ls | grep -vx mnt); do "
+      "if [ -L $one ]; then cp -P $one /mnt/root/; elif [ -d $one ]; then mkdir /mnt/root/$one && mount --rbind $one /mnt/root/$one || exit 1; fi; done; "
+      "exec chroot /mnt/root {} --gtest_filter=ImageRoot.TheAppSees*:ImageRoot.EvenAsRoot*",
+      fs::read_symlink("/proc/self/exe").string());
+  const std::string log = (root / "chroot.log").string();
+  EXPECT_EQ(std::system(fmt::format("unshare --mount sh -c '{}' > {} 2>&1", script, log).c_str()), 0) << std::ifstream(log).rdbuf();
+}
+
 TEST_F(ImageRoot, WhatIsToBeReadCannotBeWritten) {
   const std::string said = run(in_image("for f in /new /bin/new /berth/config/new /dev/new /etc/hosts; do (echo x > $f) 2>/dev/null && echo wrote $f; done; "
                                         "echo x > /dev/null && echo done; cat /nowhere > /dev/stderr; true"));

@@ -5,14 +5,48 @@ usage: sandbox.py TEST.py [ARGUMENT...]
 Every test may use any port and change nftables, and whatever it leaves running ends with it. /run is empty and in
 memory; the tests work below /run/t, so that paths stay short enough for Unix sockets.
 """
+import ctypes
 import os
 import subprocess
 import sys
 
-NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "unchanged"]
+CLONE_NEWNS, MNT_DETACH, MS_BIND_ALL, MS_PRIVATE_ALL = 0x20000, 2, 0x5000, 0x44000
+PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+
+
+def call(function, *arguments):
+    """A function of the C library that Python has no name for."""
+    if ctypes.CDLL(None, use_errno=True)[function](*arguments) < 0:
+        raise OSError(ctypes.get_errno(), f"{function}: {os.strerror(ctypes.get_errno())}")
+
+
+def lift_root():
+    """Makes the folder that a chroot has as its root the root of this mount namespace, so that it is a mount as elsewhere."""
+    here, folder = os.open("/", os.O_PATH), os.getcwd()
+    # Entering a mount namespace, also the one it is in, takes a process to the root of it.
+    call("setns", os.open("/proc/self/ns/mnt", os.O_RDONLY), CLONE_NEWNS)
+    path = os.readlink(f"/proc/self/fd/{here}").encode()
+    call("mount", None, b"/", None, MS_PRIVATE_ALL, None)
+    call("mount", path, path, None, MS_BIND_ALL, None)
+    os.chdir(path)
+    call("syscall", PIVOT_ROOT[os.uname().machine], b".", b".")
+    call("umount2", b".", MNT_DETACH)
+    os.chdir(folder)
+
+
+def keep_mounts_here():
+    with open("/proc/self/mountinfo") as mounts:
+        is_mount = any(line.split()[4] == "/" for line in mounts)
+    if is_mount:
+        call("mount", None, b"/", None, MS_PRIVATE_ALL, None)
+    else:
+        lift_root()
 
 
 def prepare():
+    keep_mounts_here()
+    subprocess.run(["mount", "-t", "proc", "-o", "nosuid,nodev,noexec", "proc", "/proc"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755,size=4g", "tmpfs", "/run"], check=True)
     os.mkdir("/run/t", 0o755)

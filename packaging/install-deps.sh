@@ -10,7 +10,7 @@ build=(
 )
 run=(nftables iproute2 procps)
 tests=(
-  libgtest-dev libgmock-dev python3 python3-cryptography util-linux e2fsprogs btrfs-progs xfsprogs curl openssl zstd sqlite3
+  libgtest-dev libgmock-dev python3 python3-cryptography util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
   nginx-light redis-server redis-tools wrk prometheus strace faketime runit mmdebstrap umoci user-mode-linux nodejs
   clang-19 libclang-rt-19-dev
 )

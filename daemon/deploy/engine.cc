@@ -18,6 +18,19 @@ awaitable<void> hold(std::shared_ptr<Engine> engine, awaitable<void> task) {
   static_cast<void>(engine);
 }
 
+/// How many of some coroutines have not ended.
+struct Together {
+  Together(const boost::asio::any_io_executor& executor, std::size_t count) : left(count), ended(executor) {}
+  std::size_t left;
+  io::Event ended;
+};
+
+awaitable<void> counted(std::shared_ptr<Together> together, awaitable<void> task) {
+  co_await std::move(task);
+  --together->left;
+  together->ended.notify();
+}
+
 }  // namespace
 
 Engine::Engine(Parts parts)
@@ -37,6 +50,13 @@ void Engine::spawn(awaitable<void> task) {
   boost::asio::co_spawn(executor_, hold(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
     if (thrown) std::rethrow_exception(thrown);  // expected failures are values
   });
+}
+
+/// Returns when all have ended, or berthd stops.
+awaitable<void> Engine::at_once(std::vector<awaitable<void>> tasks) {
+  const auto together = std::make_shared<Together>(executor_, tasks.size());
+  for (awaitable<void>& task : tasks) spawn(counted(together, std::move(task)));
+  while (together->left > 0 && !closed_) co_await together->ended.wait(1h);
 }
 
 void Engine::close() {

@@ -194,8 +194,9 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
   std::map<std::string, int> ready;
   for (const Member& member : app->members) {
     auto instance = supervisor_.status(member.id());
-    if (!instance && !member.paused) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
-    if (!instance) continue;
+    if (!instance && member.row.paused)
+      instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::ended, .not_ready = "it was stopped by hand"};
+    if (!instance) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
     InstanceView view{.status = std::move(*instance), .port = member.row.port};
     if (const auto manifest = app->manifests.find(member.row.release); manifest != app->manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {

@@ -157,11 +157,13 @@ awaitable<void> Engine::bring_up(AppPtr app) {
   if (active) {
     auto up = co_await claim(app, active);
     const bool starts = !app->row.stopped && !(run && starts_by_itself(*run));
+    if (up && starts) up = co_await finish_pending_data(app);
     if (up && starts) up = co_await start_release(app, active);
     if (!up) {
       note_problem(*app, up.error().message);
       if (!run) spawn(heal(app));
     }
+    co_await end_paused(app);
     static_cast<void>(co_await route(app));
   }
   if (run && run->position.state == State::baking) {
@@ -173,6 +175,16 @@ awaitable<void> Engine::bring_up(AppPtr app) {
   if (!run) co_await stop_all_but(app, kept, 0ms);
   co_await stop_strangers(app);
   if (active && !run) co_await give_up_unused(app, active);
+}
+
+/// Instances that were to be stopped by hand when berthd ended.
+awaitable<void> Engine::end_paused(AppPtr app) {
+  std::vector<InstanceId> ids;
+  for (const Member& member : app->members)
+    if (member.row.paused && supervisor_.status(member.id())) ids.push_back(member.id());
+  if (ids.empty()) co_return;
+  const auto paused = co_await pause_members(app, ids);
+  if (!paused && !closed_) note_problem(*app, paused.error().message);
 }
 
 /// Instances of a release in its bake may have ended while berthd was away.

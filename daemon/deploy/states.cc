@@ -200,7 +200,6 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     if (read) old = *read;
   }
   const std::string pre_stop = "pre-stop", post_switch = "post-switch", on_revert = "on-revert";
-  app->stuck = false;  // before the hook, whose own processes may not end
   if (old) {
     drain = old->spec.deploy.drain;
     if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await try_hook(app, run, old, pre_stop);

@@ -95,6 +95,7 @@ struct InstanceRow {
   int number = 1;
   std::string release;
   std::uint16_t port = 0;  ///< its private port; 0: none
+  bool paused = false;     ///< stopped on its own, by hand; over restarts and boots
 };
 
 /// A copy of an app's data, a folder beside `data/`.
@@ -221,6 +222,8 @@ class Store {
   /// Adds the row, with a free private port from 20000 to 29999 when `with_port`. An equal row is returned as it is.
   Result<InstanceRow> add_instance(InstanceRow row, bool with_port);
   Result<void> remove_instance(const InstanceRow& row);
+  /// `berth stop` and `start` of single instances; those that are not there are passed over.
+  Result<void> set_paused(const std::vector<InstanceRow>& rows, bool paused, std::optional<Event> event);
   /// `berth scale`: the number asked for, in force while the spec says `spec_number`.
   Result<void> set_scale(const std::string& app, const std::string& process, int number, int spec_number, Event event);
   Result<std::optional<std::pair<int, int>>> scale(const std::string& app, const std::string& process);  ///< number, spec_number

@@ -49,17 +49,6 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
   return ids;
 }
 
-awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
-  const auto app = known(name);
-  if (!app) co_return std::unexpected(app.error());
-  const auto release = [this, name, asked] { return store_.set_held(name, "", operator_event("resume", name, asked)); };
-  auto released = co_await pool_.run(release);
-  if (!released) co_return released;
-  (*app)->row.held.clear();
-  settled_(name);
-  co_return released;
-}
-
 awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   const auto app = known(what.app);
   if (!app) co_return std::unexpected(app.error());
@@ -119,6 +108,7 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   const auto found = known(what.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
+  if (auto open = not_drained(); !open) co_return open;
   if (auto free = nothing_under_way(*app, "starting it"); !free) co_return free;
   const ManifestPtr active = app->active();
   if (!active) co_return fail(Errc::conflict, fmt::format("{} has no active release; deploy one", app->name()));
@@ -156,6 +146,7 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   const auto found = known(what.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
+  if (auto open = not_drained(); !open) co_return open;
   if (auto free = nothing_under_way(*app, "restarting it"); !free) co_return free;
   const ManifestPtr active = app->active();
   if (!active || app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} does not run: 'berth start {}'", app->name(), app->name()));
@@ -220,7 +211,7 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
     return store_.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
   };
   auto written = co_await pool_.run(write);
-  if (!written || app->row.stopped) co_return written;
+  if (!written || app->row.stopped || drained_) co_return written;
   std::vector<InstanceId> surplus;
   for (const InstanceId& id : members_of(*app, active->release))
     if (id.process == process && id.number > instances) surplus.push_back(id);

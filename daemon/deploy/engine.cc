@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr int kMostVisits = 2;  ///< threads of the pool that may wait for the repository at once
 
-awaitable<void> hold(std::shared_ptr<Engine> engine, awaitable<void> task) {
+awaitable<void> holding(std::shared_ptr<Engine> engine, awaitable<void> task) {
   co_await std::move(task);
   static_cast<void>(engine);
 }
@@ -47,7 +47,7 @@ Engine::Engine(Parts parts)
       copies_(executor_, 2) {}
 
 void Engine::spawn(awaitable<void> task) {
-  boost::asio::co_spawn(executor_, hold(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
+  boost::asio::co_spawn(executor_, holding(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
     if (thrown) std::rethrow_exception(thrown);  // expected failures are values
   });
 }

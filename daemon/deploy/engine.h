@@ -40,7 +40,8 @@ struct Leaving {
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
 /// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are
-/// compared with what is signed (verifying.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
+/// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
+/// files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);
@@ -55,8 +56,17 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked);
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what);
 
-  // commands.cc
+  // holding.cc
+  awaitable<Result<void>> hold(std::string name, Asked asked);
   awaitable<Result<void>> resume(std::string name, Asked asked);
+  awaitable<Result<void>> mark(std::string name, std::string release, bool good, Asked asked);
+
+  // draining.cc
+  awaitable<Result<void>> drain_node(Asked asked);
+  awaitable<Result<void>> resume_node(Asked asked);
+  const std::optional<store::Drain>& drained() const { return drained_; }
+
+  // commands.cc
   awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked);
   awaitable<Result<void>> start_app(InstanceSelector what, Asked asked);
   awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked);
@@ -195,6 +205,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> end_paused(AppPtr app);
   void look_for_trouble(App& app) const;
 
+  // draining.cc
+  Result<void> not_drained() const;
+  awaitable<void> empty_node();
+  awaitable<void> empty_app(AppPtr app);
+
   // requests.cc
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
   awaitable<Result<void>> may_deploy(DeployRequest request);
@@ -236,6 +251,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::stop_source looking_;  ///< of what reads slots
   std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
+  std::optional<store::Drain> drained_;  ///< as the database has it
   bool ready_ = false;
   bool closed_ = false;
 };

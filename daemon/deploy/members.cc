@@ -227,7 +227,7 @@ awaitable<void> Engine::heal(AppPtr app) {
     if (closed_ || app->gone || app->run) break;  // a deployment starts what it needs
     const Turn turn = co_await take(app);
     const ManifestPtr active = app->active();
-    if (!active || app->row.stopped) break;
+    if (!active || app->row.stopped || drained_) break;
     auto started = co_await finish_pending_data(app);
     if (started) started = co_await claim(app, active);
     if (started) started = co_await start_release(app, active);

@@ -143,7 +143,12 @@ TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
       {{"scale", "web/web=4"}, "POST /v1/apps/web/scale", R"({"process": "web", "instances": 4})"},
       {{"pin", "web@v1"}, "POST /v1/apps/web/pin", R"({"release": "v1"})"},
       {{"unpin", "web@v1"}, "POST /v1/apps/web/unpin", R"({"release": "v1"})"},
+      {{"hold", "web", "--reason", "an audit"}, "POST /v1/apps/web/hold", R"({"reason": "an audit"})"},
       {{"resume", "web"}, "POST /v1/apps/web/resume", "{}"},
+      {{"mark", "web@v3", "bad", "--reason", "slow"}, "POST /v1/apps/web/mark", R"({"release": "v3", "as": "bad", "reason": "slow"})"},
+      {{"mark", "web@v3", "good"}, "POST /v1/apps/web/mark", R"({"release": "v3", "as": "good"})"},
+      {{"node", "drain", "--reason", "a new kernel"}, "POST /v1/node/drain", R"({"reason": "a new kernel"})"},
+      {{"node", "resume"}, "POST /v1/node/resume", "{}"},
       {{"cancel", "7"}, "POST /v1/deployments/7/cancel", "{}"},
       {{"gc", "web"}, "POST /v1/gc", R"({"app": "web"})"},
   };
@@ -154,6 +159,31 @@ TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
     EXPECT_EQ(asked.method + " " + asked.path, call);
     EXPECT_EQ(json::parse(asked.body).value(), json::parse(body).value()) << call;
   }
+}
+
+TEST_F(DaemonVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
+  const std::tuple<std::vector<std::string>, std::string> table[] = {
+      {{"mark", "web", "bad"}, "say which release"},   {{"mark", "web@v3"}, "good|bad is missing"}, {{"mark", "web@v3", "ugly"}, "neither 'good' nor 'bad'"},
+      {{"hold", "web@v3"}, "names more than an app"}, {{"hold"}, "APP is missing"},                {{"node"}, "name a verb: drain, resume"},
+      {{"node", "drain", "web"}, "unexpected argument"},
+  };
+  for (const auto& [arguments, why] : table) {
+    const Ran ran = berth(arguments);
+    EXPECT_EQ(ran.exit, 2) << why;
+    EXPECT_THAT(ran.err, HasSubstr(why));
+  }
+  EXPECT_THAT(daemon.asked(), testing::IsEmpty());
+}
+
+TEST_F(DaemonVerbs, StatusTellsWhoHoldsAnAppAndWhoDrainedTheNode) {
+  daemon.on("GET /v1/status", R"json({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true,
+    "drained": {"at": "2026-11-24T09:00:00Z", "by": "root (uid 0)", "why": "a new kernel"}, "apps": [
+    {"app": "web", "active": "v2", "health": "stopped", "held": "an audit", "held_by": "ann (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true}]})json");
+  const Ran ran = berth({"status"});
+  EXPECT_THAT(ran.out, HasSubstr("drained by root (uid 0) "));
+  EXPECT_THAT(ran.out, HasSubstr(" ago (a new kernel): no app runs, and no deployment is taken until 'berth node resume'\n"));
+  EXPECT_THAT(ran.out, HasSubstr("held: an audit (by ann (uid 7), "));
+  EXPECT_THAT(ran.out, HasSubstr(" ago), until it is resumed"));
 }
 
 TEST_F(DaemonVerbs, DeployOfAFileLoadsItFirst) {

@@ -64,6 +64,25 @@ bool is_under_way(const value& app) {
   return deployment != nullptr && deployment->is_object();
 }
 
+/// Why it is held, by whom, since when and until when; empty where it is not.
+std::string held_text(const value& app, const StatusView& view) {
+  const std::string why = text_of(app, "held"), by = text_of(app, "held_by"), age = since_text(text_of(app, "held_at"), view.now);
+  if (why.empty()) return {};
+  std::string text = "held: " + why;
+  if (!by.empty()) text += fmt::format(" (by {}{})", by, age.empty() ? "" : ", " + age + " ago");
+  return text + (truth_of(app, "held_firmly") ? ", until it is resumed" : "");
+}
+
+/// That nothing is to run here; empty where that is not so.
+std::string drained_text(const value& status, const StatusView& view) {
+  const auto* drained = member(status, "drained");
+  if (drained == nullptr || !drained->is_object()) return {};
+  const std::string why = text_of(*drained, "why"), age = since_text(text_of(*drained, "at"), view.now);
+  const std::string text = fmt::format("drained by {}{}{}: no app runs, and no deployment is taken until 'berth node resume'", text_of(*drained, "by"),
+                                       age.empty() ? "" : " " + age + " ago", why.empty() ? "" : " (" + why + ")");
+  return tinted(printable(text), Tint::warning, view.colour) + "\n";
+}
+
 /// What a person should know of the app beside its health, on a line.
 std::string note_of(const value& app, const StatusView& view) {
   std::vector<std::string> notes;
@@ -74,7 +93,7 @@ std::string note_of(const value& app, const StatusView& view) {
     if (text.ends_with(" …")) text.resize(text.size() - std::string(" …").size());
     notes.push_back(text);
   }
-  if (const std::string held = text_of(app, "held"); !held.empty()) notes.push_back("held: " + held);
+  if (const std::string held = held_text(app, view); !held.empty()) notes.push_back(held);
   const auto* follow = member(app, "follow");
   if (follow != nullptr && follow->is_object() && !is_under_way(app))
     if (const std::string text = follow_text(*follow, text_of(app, "active"), view, false); !text.empty()) notes.push_back(text);
@@ -162,7 +181,7 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += repository_text(status, view) + awaited_text(status, view);
+  text += drained_text(status, view) + repository_text(status, view) + awaited_text(status, view);
   if (const auto* disk = member(status, "disk"); disk != nullptr && number_of(*disk, "free_bytes") < number_of(*disk, "reserve_bytes"))
     text += tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc",
                                bytes_text(static_cast<std::uint64_t>(number_of(*disk, "free_bytes"))),

@@ -44,6 +44,14 @@ std::string reason_of(json::ObjectReader& reader) {
   return reason;
 }
 
+Result<deploy::Asked> read_reason(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  deploy::Asked asked{call.by, reason_of(reader)};
+  BERTH_CHECK(reader.done());
+  return asked;
+}
+
 std::string QueryReader::text(std::string_view name, std::string otherwise) {
   taken_.emplace_back(name);
   const auto found = query_.find(std::string(name));

@@ -35,6 +35,9 @@ json::ObjectReader read_body(const json::value& body);
 /// The optional member or parameter `reason`, bounded. Complaints go to the reader.
 std::string reason_of(json::ObjectReader& reader);
 
+/// A body of nothing but a reason: who asks, and why.
+Result<deploy::Asked> read_reason(const Call& call);
+
 /// Reads a request's query, strictly: what nobody asked for is refused by `done`, with the first complaint.
 class QueryReader {
  public:

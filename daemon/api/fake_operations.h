@@ -23,6 +23,7 @@ class FakeOperations : public deploy::Operations {
   deploy::HookCounts hooks;
   std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
+  std::optional<store::Drain> drain;
   bool is_ready = true;
 
   using Deployment = Result<deploy::DeploymentStatus>;
@@ -42,6 +43,13 @@ class FakeOperations : public deploy::Operations {
   awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments(std::string app, int most) override {
     co_return say(fmt::format("deployments app={} most={}", app, most), std::vector{one});
   }
+  awaitable<Done> hold(std::string app, deploy::Asked asked) override { co_return did(fmt::format("hold {} why={}", app, asked.why)); }
+  awaitable<Done> mark(std::string app, std::string release, bool good, deploy::Asked asked) override {
+    co_return did(fmt::format("mark {}@{} good={} why={}", app, release, good, asked.why));
+  }
+  awaitable<Done> drain_node(deploy::Asked asked) override { co_return did("drain node why=" + asked.why); }
+  awaitable<Done> resume_node(deploy::Asked asked) override { co_return did("resume node why=" + asked.why); }
+  const std::optional<store::Drain>& drained() const override { return drain; }
   awaitable<Done> resume(std::string app, deploy::Asked asked) override { co_return did(fmt::format("resume {} why={}", app, asked.why)); }
   awaitable<Done> stop_app(InstanceSelector what, deploy::Asked asked) override { co_return did("stop " + text(what) + " why=" + asked.why); }
   awaitable<Done> start_app(InstanceSelector what, deploy::Asked asked) override { co_return did("start " + text(what) + " why=" + asked.why); }

@@ -10,21 +10,6 @@ namespace {
 
 constexpr std::int64_t kMostInstances = 256;  ///< as the app spec has it
 
-/// What there is to say of a change that was made: nothing yet, in an object that can grow.
-Answer done(const Result<void>& result) {
-  if (!result) return pass(result.error());
-  return reply(200, boost::json::object());
-}
-
-/// A body of nothing but a reason.
-Result<deploy::Asked> read_reason(const Call& call) {
-  BERTH_TRY(const auto body, body_of(call.request));
-  auto reader = read_body(body);
-  deploy::Asked asked{call.by, reason_of(reader)};
-  BERTH_CHECK(reader.done());
-  return asked;
-}
-
 struct Selected {
   InstanceSelector what;
   deploy::Asked asked;
@@ -77,6 +62,23 @@ Result<Pin> read_pin(const Call& call) {
   return pin;
 }
 
+struct Mark {
+  std::string release;
+  bool good = false;
+  deploy::Asked asked;
+};
+
+Result<Mark> read_mark(const Call& call) {
+  BERTH_TRY(const auto body, body_of(call.request));
+  auto reader = read_body(body);
+  const std::string release = reader.string("release"), as = reader.string("as");
+  if (!is_release_id(release)) reader.complain("'release' is no id of a release");
+  if (as != "good" && as != "bad") reader.complain("'as' is neither 'good' nor 'bad'");
+  Mark mark{.release = release, .good = as == "good", .asked = {call.by, reason_of(reader)}};
+  BERTH_CHECK(reader.done());
+  return mark;
+}
+
 awaitable<Answer> set_pinned(Call call, bool pinned) {
   const auto pin = read_pin(call);
   if (!pin) co_return pass(pin.error());
@@ -92,6 +94,18 @@ awaitable<Answer> get_app(Call call) {
   if (!app) co_return pass(app.error());
   const auto node = co_await call.node.status();
   co_return reply(200, to_json(*app, node.follows));
+}
+
+awaitable<Answer> hold_app(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  co_return done(co_await call.operations.hold(call.app(), *asked));
+}
+
+awaitable<Answer> mark_release(Call call) {
+  const auto mark = read_mark(call);
+  if (!mark) co_return pass(mark.error());
+  co_return done(co_await call.operations.mark(call.app(), mark->release, mark->good, mark->asked));
 }
 
 awaitable<Answer> resume_app(Call call) {

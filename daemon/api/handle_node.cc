@@ -34,6 +34,18 @@ awaitable<Answer> get_status(Call call) {
   co_return reply(200, to_json(node, *apps));
 }
 
+awaitable<Answer> drain_node(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  co_return done(co_await call.operations.drain_node(*asked));
+}
+
+awaitable<Answer> resume_node(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  co_return done(co_await call.operations.resume_node(*asked));
+}
+
 awaitable<Answer> list_repository_apps(Call call) {
   QueryReader query(call.request);
   if (const auto known = query.done(); !known) co_return pass(known.error());

@@ -66,7 +66,7 @@ deploy::AppStatus web() {
   return app;
 }
 
-constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1", "held": "", "stopped": false, "since": "s", "strategy": "blue-green",
+constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green",
    "health": "healthy", "problem": "", "deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
@@ -110,9 +110,21 @@ TEST(ApiJson, ANodeIsAsDocumented) {
     "ready": true,
     "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
-    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false,
+    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
     "follows": [], "apps": [)") + kWeb + "]}"));
+}
+
+TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {
+  auto app = web();
+  app.row.held = {.why = "an audit", .by = "root (uid 0)", .at = "h", .firm = true};
+  const auto json = to_json(app, {});
+  EXPECT_EQ(json.at("held"), "an audit");
+  EXPECT_EQ(json.at("held_by"), "root (uid 0)");
+  EXPECT_EQ(json.at("held_at"), "h");
+  EXPECT_EQ(json.at("held_firmly"), true);
+  const metrics::NodeStatus node{.node = "edge-1", .drained = store::Drain{.at = "d", .by = "root (uid 0)", .why = "a new kernel"}};
+  EXPECT_EQ(to_json(node, {}).at("drained"), said(R"json({"at": "d", "by": "root (uid 0)", "why": "a new kernel"})json"));
 }
 
 TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {

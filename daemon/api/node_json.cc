@@ -26,6 +26,11 @@ object repository_json(const metrics::NodeStatus& node) {
           {"roles", std::move(roles)}};
 }
 
+boost::json::value drain_json(const std::optional<store::Drain>& drain) {
+  if (!drain) return nullptr;
+  return object{{"at", drain->at}, {"by", as_utf8(drain->by)}, {"why", as_utf8(drain->why)}};
+}
+
 }  // namespace
 
 object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
@@ -40,6 +45,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"repository", repository_json(node)},
           {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
           {"limits_enforced", node.limits_enforced},
+          {"drained", drain_json(node.drained)},
           {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
           {"follows", std::move(follows)},
           {"apps", std::move(list)}};

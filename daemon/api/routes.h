@@ -53,7 +53,9 @@ awaitable<Answer> cancel_deployment(Call call);
 awaitable<Answer> list_deployments(Call call);
 
 awaitable<Answer> get_app(Call call);
+awaitable<Answer> hold_app(Call call);
 awaitable<Answer> resume_app(Call call);
+awaitable<Answer> mark_release(Call call);
 awaitable<Answer> stop_app(Call call);
 awaitable<Answer> start_app(Call call);
 awaitable<Answer> restart_app(Call call);
@@ -64,6 +66,8 @@ awaitable<Answer> remove_app(Call call);
 awaitable<Answer> list_releases(Call call);
 
 awaitable<Answer> get_status(Call call);
+awaitable<Answer> drain_node(Call call);
+awaitable<Answer> resume_node(Call call);
 awaitable<Answer> list_repository_apps(Call call);
 awaitable<Answer> list_events(Call call);
 awaitable<Answer> collect_slots(Call call);

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/files/files.h"
+#include "daemon/data/mounts.h"
 
 namespace berth::data {
 namespace {
@@ -25,10 +28,31 @@ bool is_on_btrfs(int fd) {
   return ::fstatfs(fd, &about) == 0 && static_cast<std::uint32_t>(about.f_type) == BTRFS_SUPER_MAGIC;
 }
 
-bool is_subvolume(const fs::path& path) {
-  const Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+/// The top folder of a subvolume; nothing where `path` is none.
+Fd open_subvolume(const fs::path& path) {
+  Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
-  return folder && is_on_btrfs(folder.get()) && ::fstat(folder.get(), &status) == 0 && status.st_ino == kSubvolumeInode;
+  if (folder && is_on_btrfs(folder.get()) && ::fstat(folder.get(), &status) == 0 && status.st_ino == kSubvolumeInode) return folder;
+  return Fd();
+}
+
+/// The ids of the subvolumes right below the one whose top folder `fd` is; nothing where the kernel does not tell.
+std::optional<std::vector<std::uint64_t>> subvolumes_below(int fd) {
+  std::vector<std::uint64_t> ids;
+  btrfs_ioctl_get_subvol_rootref_args references{};
+  for (bool more = true; more;) {
+    const int asked = ::ioctl(fd, BTRFS_IOC_GET_SUBVOL_ROOTREF, &references);
+    more = asked != 0 && errno == EOVERFLOW;  // and `min_treeid` is where to go on
+    if (asked != 0 && !more) return std::nullopt;
+    for (int i = 0; i < references.num_items; ++i) ids.push_back(references.rootref[i].treeid);
+  }
+  return ids;
+}
+
+/// A snapshot has empty folders in the places of subvolumes, which anybody may make below a folder of his.
+bool may_have_subvolumes(int fd) {
+  const auto below = subvolumes_below(fd);
+  return !below || !below->empty();
 }
 
 /// An ioctl of btrfs about `path`, on its parent.
@@ -87,7 +111,7 @@ std::string_view to_string(Method method) {
 }
 
 Result<Method> method_for(const fs::path& data) {
-  if (is_subvolume(data)) return Method::subvolume;
+  if (const Fd subvolume = open_subvolume(data); subvolume && !may_have_subvolumes(subvolume.get())) return Method::subvolume;
   // Beside the data and not in them: the app's folder is berthd's own.
   return can_share_blocks(data.parent_path()) ? Method::reflink : Method::copy;
 }
@@ -97,10 +121,17 @@ Result<void> may_snapshot(const fs::path& data, const CopyLimits& limits) {
   struct stat inside{}, outside{};
   if (::stat(data.c_str(), &inside) != 0) return fail_errno("stat " + data.string());
   if (::stat(data.parent_path().c_str(), &outside) != 0) return fail_errno("stat " + data.parent_path().string());
-  if (method != Method::subvolume && inside.st_dev != outside.st_dev)  // a subvolume has a number of its own, and can be renamed
+  BERTH_TRY(const auto mounted, mount_in(data));
+  std::error_code ignored;
+  const bool is_mount = mounted && *mounted == fs::canonical(data, ignored).string();
+  if (is_mount || (inside.st_dev != outside.st_dev && !open_subvolume(data)))  // a subvolume has a number of its own, and can be renamed
     return fail(Errc::usage, fmt::format("{} is a file system of its own, so that no copy of it could take its place: leave `snapshot` out of [data] in berth.toml, or "
                                          "keep the data with berth's state",
                                          data.string()));
+  if (mounted)
+    return fail(Errc::usage, fmt::format("something is mounted at {}, which would not come back with a copy of {}: mount it elsewhere, or leave `snapshot` out of [data] in "
+                                         "berth.toml",
+                                         *mounted, data.string()));
   if (method != Method::copy) return check_room(data, 0, limits.reserve_bytes);
   BERTH_TRY(const auto bytes, tree_bytes(data, limits.stop));
   if (bytes > limits.max_bytes)
@@ -142,8 +173,17 @@ Result<void> make_folder(const fs::path& path, mode_t mode) {
 }
 
 Result<void> remove_folder(const fs::path& path) {
-  btrfs_ioctl_vol_args arguments{};
-  if (is_subvolume(path) && ask_btrfs(path, BTRFS_IOC_SNAP_DESTROY, arguments)) return {};
+  if (const Fd subvolume = open_subvolume(path)) {
+    // One that has others is not removed in one step; and those may be read-only.
+    for (const std::uint64_t id : subvolumes_below(subvolume.get()).value_or(std::vector<std::uint64_t>())) {
+      btrfs_ioctl_vol_args_v2 below{};
+      below.flags = BTRFS_SUBVOL_SPEC_BY_ID;
+      below.subvolid = id;
+      static_cast<void>(::ioctl(subvolume.get(), BTRFS_IOC_SNAP_DESTROY_V2, &below));
+    }
+    btrfs_ioctl_vol_args arguments{};
+    if (ask_btrfs(path, BTRFS_IOC_SNAP_DESTROY, arguments)) return {};
+  }
   return files::remove_tree(path);
 }
 

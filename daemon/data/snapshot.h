@@ -11,7 +11,7 @@ namespace berth::data {
 
 /// How a copy of an app's data comes to be, the cheapest first.
 enum class Method {
-  subvolume,  ///< the folder is a btrfs subvolume: a snapshot of it, in no time
+  subvolume,  ///< the folder is a btrfs subvolume without others in it: a snapshot of it, in no time
   reflink,    ///< the file system lets files share their blocks (btrfs, xfs, …)
   copy,
 };
@@ -21,7 +21,8 @@ std::string_view to_string(Method method);
 Result<Method> method_for(const fs::path& data);
 
 /// Whether a snapshot of `data` may be taken: there is room for it beside the reserve and, where bytes have to be copied, it is within `max_bytes`.
-/// Fails with `Errc::no_space`, saying how much there is and what to do. Blocking.
+/// Fails with `Errc::no_space`, saying how much there is and what to do, and with `Errc::usage` where it is a file system of its own, or has something mounted
+/// in it: a copy could not take its place. Blocking.
 Result<void> may_snapshot(const fs::path& data, const CopyLimits& limits);
 
 /// What a snapshot became.

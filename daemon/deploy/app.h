@@ -18,7 +18,6 @@ namespace berth::deploy {
 struct Member {
   store::InstanceRow row;
   bool leaving = false;  ///< drained or stopped: no new connections
-  bool paused = false;   ///< stopped by hand, on its own
 
   InstanceId id() const { return {row.app, row.process, row.number, row.release}; }
 };
@@ -41,7 +40,6 @@ struct App {
   bool busy = false;                             ///< somebody has the app for himself; see Turn
   bool routing = false;                          ///< the route is being set
   int quiet = 0;                                 ///< operators restart or stop instances: exits are no trouble now
-  bool stuck = false;                            ///< processes of an instance that was stopped do not end, and may write data still
   bool healing = false;                          ///< a coroutine tries to start what could not be started
   bool gone = false;                             ///< removed
   io::Event changed;                             ///< an instance, or the run, changed

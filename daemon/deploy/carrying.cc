@@ -118,24 +118,24 @@ Happening Engine::happening_of(const Run& run) const {
   return Happening::failed;
 }
 
-/// What must have happened before the transition counts. Where it cannot be done, another one takes its place.
-awaitable<Result<Transition>> Engine::before(AppPtr app, RunPtr run, Transition transition) {
-  if (has(transition.effects, Effect::seal)) {
+/// What must have happened before a transition with these effects counts.
+awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effect> effects) {
+  if (has(effects, Effect::seal)) {
     auto sealed = co_await seal_release(app, run);
-    if (!sealed) co_return std::unexpected(sealed.error());
+    if (!sealed) co_return sealed;
   }
   // The reason that the history shows is the one that the list of rejected releases does.
   if (run->failure && run->row.reason.empty()) run->row.reason = run->failure->message;
-  if (has(transition.effects, Effect::reject)) co_await after(app, run, Effect::reject);
-  if (has(transition.effects, Effect::drop_new)) co_await after(app, run, Effect::drop_new);
-  co_return transition;
+  if (has(effects, Effect::reject)) co_await after(app, run, Effect::reject);
+  if (has(effects, Effect::drop_new)) co_await after(app, run, Effect::drop_new);
+  co_return Result<void>();
 }
 
 /// Makes a transition: what comes before it, then the database, then the rest.
 awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   auto transition = step(run->position, run->course, happening);
   if (!transition) transition = step(run->position, run->course, Happening::failed);
-  auto prepared = co_await before(app, run, *transition);
+  auto prepared = co_await before(app, run, transition->effects);
   if (closed_) co_return;
   if (!prepared) {
     run->failure = prepared.error();

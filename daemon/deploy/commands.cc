@@ -22,6 +22,13 @@ std::string text_of(const InstanceSelector& what) {
   return text;
 }
 
+std::vector<store::InstanceRow> rows_of(const App& app, const std::vector<InstanceId>& ids) {
+  std::vector<store::InstanceRow> rows;
+  for (const Member& member : app.members)
+    if (std::ranges::find(ids, member.id()) != ids.end()) rows.push_back(member.row);
+  return rows;
+}
+
 boost::json::object data_of(const InstanceSelector& what) { return {{"what", text_of(what)}}; }
 
 }  // namespace
@@ -42,17 +49,6 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
   return ids;
 }
 
-awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
-  const auto app = known(name);
-  if (!app) co_return std::unexpected(app.error());
-  const auto release = [this, name, asked] { return store_.set_held(name, "", operator_event("resume", name, asked)); };
-  auto released = co_await pool_.run(release);
-  if (!released) co_return released;
-  (*app)->row.held.clear();
-  settled_(name);
-  co_return released;
-}
-
 awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   const auto app = known(what.app);
   if (!app) co_return std::unexpected(app.error());
@@ -65,8 +61,11 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   if (!ids) co_return std::unexpected(ids.error());
   const Turn turn = co_await take(*app);
   const Quiet quiet(*app);
-  const store::Event event = operator_event("stop", what.app, asked, data_of(what));
-  co_await tell(event);
+  const auto write = [this, rows = rows_of(**app, *ids), event = operator_event("stop", what.app, asked, data_of(what))] { return store_.set_paused(rows, true, event); };
+  auto written = co_await pool_.run(write);
+  if (!written) co_return written;
+  for (Member& member : (*app)->members)
+    if (std::ranges::find(*ids, member.id()) != ids->end()) member.row.paused = true;
   auto paused = co_await pause_members(*app, *ids);
   co_return paused;
 }
@@ -86,26 +85,30 @@ awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
   co_return Result<void>();
 }
 
-/// Single instances: they stay known, and stopped until somebody starts them, a deployment does, or berthd begins anew.
+/// Stops single instances whose rows say so: they stay known, and stopped until somebody starts them or a deployment comes.
 awaitable<Result<void>> Engine::pause_members(AppPtr app, std::vector<InstanceId> ids) {
-  for (Member& member : app->members)
-    if (std::ranges::find(ids, member.id()) != ids.end()) member.paused = true;
   static_cast<void>(co_await route(app));
   co_await drain(app, ids, drain_of(*app));
-  for (const InstanceId& id : ids) {
-    auto stopped = co_await stop_instance(app, id);
-    if (!stopped) co_return stopped;
-    const auto remove = [this, id] { return remove_folders(options_.node, id); };  // its secrets; a start makes them anew
-    auto removed = co_await pool_.run(remove);
-    if (!removed) co_return removed;
-  }
-  co_return Result<void>();
+  const auto outcome = std::make_shared<Result<void>>();
+  std::vector<awaitable<void>> stops;
+  for (const InstanceId& id : ids) stops.push_back(pause_member(app, id, outcome));
+  co_await at_once(std::move(stops));
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  co_return *outcome;
+}
+
+awaitable<void> Engine::pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome) {
+  auto stopped = co_await stop_instance(app, id);
+  const auto remove = [this, id] { return remove_folders(options_.node, id); };  // its secrets; a start makes them anew
+  if (stopped) stopped = co_await pool_.run(remove);
+  if (!stopped && *outcome) *outcome = stopped;
 }
 
 awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   const auto found = known(what.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
+  if (auto open = not_drained(); !open) co_return open;
   if (auto free = nothing_under_way(*app, "starting it"); !free) co_return free;
   const ManifestPtr active = app->active();
   if (!active) co_return fail(Errc::conflict, fmt::format("{} has no active release; deploy one", app->name()));
@@ -115,20 +118,20 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
     if (const auto ids = selected(*app, what); !ids) co_return std::unexpected(ids.error());
   }
   const Turn turn = co_await take(app);
-  // Instances never start on data that are half moved.
-  const store::DataMove pending{.app = app->name()};
-  const auto finish = [this, pending] { return store_.put_data_back(pending); };
-  auto finished = co_await pool_.run(finish);
+  auto finished = co_await finish_pending_data(app);
   if (!finished) co_return finished;
-  const auto start = [this, name = app->name(), asked, what] {
-    if (is_whole(what)) return store_.set_stopped(name, false, operator_event("start", name, asked));
-    return store_.add_event(operator_event("start", name, asked, data_of(what)));
+  std::vector<InstanceId> chosen;
+  for (const Member& member : app->members)
+    if (what.matches(member.id())) chosen.push_back(member.id());
+  const auto start = [this, name = app->name(), asked, what, rows = rows_of(*app, chosen)]() -> Result<void> {
+    if (is_whole(what)) BERTH_CHECK(store_.set_stopped(name, false, operator_event("start", name, asked)));
+    return store_.set_paused(rows, false, is_whole(what) ? std::nullopt : std::optional(operator_event("start", name, asked, data_of(what))));
   };
   auto started = co_await pool_.run(start);
   if (!started) co_return started;
   app->row.stopped = false;
   for (Member& member : app->members)
-    if (what.matches(member.id())) member.paused = false;
+    if (what.matches(member.id())) member.row.paused = false;
   app->routed = app->row.active;
   auto claimed = co_await claim(app, active);
   if (!claimed) co_return claimed;
@@ -143,6 +146,7 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   const auto found = known(what.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
+  if (auto open = not_drained(); !open) co_return open;
   if (auto free = nothing_under_way(*app, "restarting it"); !free) co_return free;
   const ManifestPtr active = app->active();
   if (!active || app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} does not run: 'berth start {}'", app->name(), app->name()));
@@ -161,11 +165,13 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
 }
 
 awaitable<Result<void>> Engine::restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason) {
+  auto finished = co_await finish_pending_data(app);
+  if (!finished) co_return finished;
   const auto member = std::ranges::find(app->members, id, &Member::id);
-  if (member == app->members.end() || member->paused) co_return Result<void>();
+  if (member == app->members.end() || member->row.paused) co_return Result<void>();
   const store::InstanceRow row = member->row;
   const auto beside = std::ranges::count_if(app->members, [&](const Member& other) {
-    return other.row.process == id.process && other.row.release == id.release && !other.paused;
+    return other.row.process == id.process && other.row.release == id.release && !other.row.paused;
   });
   if (beside > 1) {
     member->leaving = true;
@@ -198,17 +204,14 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   if (rules == active->spec.processes.end())
     co_return fail(Errc::not_found, fmt::format("{}@{} has no process '{}'; 'berth status {}' lists them", name, active->release, process, name));
   const Turn turn = co_await take(app);
-  // Instances never start on data that are half moved.
-  const store::DataMove pending{.app = app->name()};
-  const auto finish = [this, pending] { return store_.put_data_back(pending); };
-  auto finished = co_await pool_.run(finish);
+  auto finished = co_await finish_pending_data(app);
   if (!finished) co_return finished;
   const auto write = [this, name, process, instances, said = rules->second.instances, asked] {
     const boost::json::object data{{"process", process}, {"instances", instances}};
     return store_.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
   };
   auto written = co_await pool_.run(write);
-  if (!written || app->row.stopped) co_return written;
+  if (!written || app->row.stopped || drained_) co_return written;
   std::vector<InstanceId> surplus;
   for (const InstanceId& id : members_of(*app, active->release))
     if (id.process == process && id.number > instances) surplus.push_back(id);

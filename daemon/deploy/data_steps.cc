@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include "daemon/data/snapshot.h"
@@ -40,6 +41,24 @@ std::string chosen_copy(const Run& run) {
 
 }  // namespace
 
+/// What a deployment began to do with the data and could not finish comes before anything else: no instance starts on data that are half moved.
+awaitable<Result<void>> Engine::finish_pending_data(AppPtr app) {
+  const store::DataMove pending{.app = app->name()};
+  const auto finish = [this, pending] { return store_.put_data_back(pending); };
+  auto finished = co_await pool_.run(finish);
+  if (!finished) co_return pass(finished.error(), app->name() + ": a move of its data that was begun cannot be finished, and nothing of it starts before that");
+  co_return finished;
+}
+
+/// Processes of an instance that was stopped before, and that do not end, may write the data still, whichever berthd stopped it.
+awaitable<Result<void>> Engine::nobody_left_behind(AppPtr app) {
+  const auto left = co_await supervisor_.left_behind(app->name());
+  if (left.empty()) co_return Result<void>();
+  co_return fail(Errc::timeout, fmt::format("{}: processes of it do not end ({}), and may write its data still: no copy of them would be whole. Find out what they "
+                                            "wait for (a disk or network file system that hangs?), or restart the machine",
+                                            app->name(), fmt::join(left, "; ")));
+}
+
 /// How the release was left to which a revert by hand goes back: by the newest deployment that did.
 awaitable<Result<Leaving>> Engine::leaving(AppPtr app, RunPtr run) {
   const auto look = [this, name = app->name(), target = run->row.release, own = run->row.id]() -> Result<Leaving> {
@@ -62,10 +81,7 @@ awaitable<Result<Leaving>> Engine::leaving(AppPtr app, RunPtr run) {
 
 /// Before anything is touched: whether the app has to be stopped first for its data's sake, and whether there is room for a copy.
 awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
-  // What an earlier deployment could not finish comes first: nothing starts on half of it.
-  const store::DataMove pending{.app = app->name()};
-  const auto finish = [this, pending] { return store_.put_data_back(pending); };
-  auto finished = co_await pool_.run(finish);
+  auto finished = co_await finish_pending_data(app);
   if (!finished) co_return finished;
   run->row.detail.erase(kPutsBack);
   run->row.detail.erase("puts_back_of");
@@ -78,7 +94,8 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
       run->row.detail[kPutsBack] = left->copy->folder;
       run->row.detail["puts_back_of"] = left->copy->deployment;
       run->course.stop_first = true;
-      co_return Result<void>();
+      auto alone = co_await nobody_left_behind(app);
+      co_return alone;
     }
     if (!left->migrated.empty()) {
       const std::string why = run->keep_data ? "--keep-data was said" : "there is no copy of them from before";
@@ -88,6 +105,8 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
   }
   if (!run->manifest->spec.data.snapshot) co_return Result<void>();
   run->course.stop_first = true;
+  auto alone = co_await nobody_left_behind(app);
+  if (!alone) co_return alone;
   const auto look = [folder = store_.paths().data(app->name()), limits = limits_of(*run, options_.stage.reserve_bytes)] { return data::may_snapshot(folder, limits); };
   auto possible = co_await pool_.run(look);
   co_return possible;
@@ -95,9 +114,7 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
 
 /// While nobody writes to them, after the old release has ended and before anything of the new one begins.
 awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
-  const store::DataMove pending{.app = app->name()};
-  const auto finish = [this, pending] { return store_.put_data_back(pending); };
-  auto finished = co_await pool_.run(finish);
+  auto finished = co_await finish_pending_data(app);
   if (!finished) co_return finished;
   const auto list = [this, name = app->name()] { return store_.data_copies(name); };
   const auto copies = co_await pool_.run(list);
@@ -114,8 +131,8 @@ awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
         co_return fail(Errc::not_found, fmt::format("{}: the copy of its data that was to be put back, {}, is gone", app->name(), chosen));
     }
     if (!back && !run->manifest->spec.data.snapshot) co_return done;
-    if (app->stuck)
-      co_return fail(Errc::timeout, fmt::format("{}: processes of it do not end, and may write its data still: no copy of them would be whole", app->name()));
+    auto alone = co_await nobody_left_behind(app);
+    if (!alone) co_return alone;
     if (back) {
       const store::DataMove move{.app = app->name(), .folder = back->folder, .aside = fmt::format("data.{}", run->row.id), .deployment = run->row.id,
                                  .release = run->row.from, .before = true};
@@ -188,9 +205,7 @@ awaitable<void> Engine::undo_data(AppPtr app, RunPtr run) {
 
 awaitable<Result<void>> Engine::undo_data_once(AppPtr app, RunPtr run) {
   // Only what is finished shows in the list of copies.
-  const store::DataMove pending{.app = app->name()};
-  const auto finish = [this, pending] { return store_.put_data_back(pending); };
-  auto finished = co_await pool_.run(finish);
+  auto finished = co_await finish_pending_data(app);
   if (!finished) co_return finished;
   const auto list = [this, name = app->name()] { return store_.data_copies(name); };
   const auto copies = co_await pool_.run(list);

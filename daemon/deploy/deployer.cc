@@ -39,6 +39,12 @@ awaitable<Result<DeploymentStatus>> Deployer::cancel(std::int64_t id, Asked aske
 awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(deployment(id)); }
 awaitable<Result<DeploymentStatus>> Deployer::wait(std::int64_t id, WaitFor what) { BERTH_FORWARD(wait(id, std::move(what))); }
 awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(std::string app, int most) { BERTH_FORWARD(deployments(std::move(app), most)); }
+awaitable<Result<void>> Deployer::hold(std::string app, Asked asked) { BERTH_FORWARD(hold(std::move(app), std::move(asked))); }
+awaitable<Result<void>> Deployer::mark(std::string app, std::string release, bool good, Asked asked) {
+  BERTH_FORWARD(mark(std::move(app), std::move(release), good, std::move(asked)));
+}
+awaitable<Result<void>> Deployer::drain_node(Asked asked) { BERTH_FORWARD(drain_node(std::move(asked))); }
+awaitable<Result<void>> Deployer::resume_node(Asked asked) { BERTH_FORWARD(resume_node(std::move(asked))); }
 awaitable<Result<void>> Deployer::resume(std::string app, Asked asked) { BERTH_FORWARD(resume(std::move(app), std::move(asked))); }
 awaitable<Result<void>> Deployer::stop_app(InstanceSelector what, Asked asked) { BERTH_FORWARD(stop_app(std::move(what), std::move(asked))); }
 awaitable<Result<void>> Deployer::start_app(InstanceSelector what, Asked asked) { BERTH_FORWARD(start_app(std::move(what), std::move(asked))); }
@@ -64,6 +70,7 @@ awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(s
 
 const HookCounts& Deployer::hooks_run() const { return state_->hooks_run(); }
 const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }
+const std::optional<store::Drain>& Deployer::drained() const { return state_->drained(); }
 bool Deployer::ready() const { return state_->ready(); }
 
 }  // namespace berth::deploy

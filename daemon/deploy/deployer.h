@@ -57,7 +57,12 @@ class Deployer : public Operations {
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) override;
   awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string app, int most) override;
 
+  awaitable<Result<void>> hold(std::string app, Asked asked) override;
   awaitable<Result<void>> resume(std::string app, Asked asked) override;
+  awaitable<Result<void>> mark(std::string app, std::string release, bool good, Asked asked) override;
+  awaitable<Result<void>> drain_node(Asked asked) override;
+  awaitable<Result<void>> resume_node(Asked asked) override;
+  const std::optional<store::Drain>& drained() const override;
   awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked) override;
   awaitable<Result<void>> start_app(InstanceSelector what, Asked asked) override;
   awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked) override;

@@ -13,9 +13,22 @@ using namespace std::chrono_literals;
 
 constexpr int kMostVisits = 2;  ///< threads of the pool that may wait for the repository at once
 
-awaitable<void> hold(std::shared_ptr<Engine> engine, awaitable<void> task) {
+awaitable<void> holding(std::shared_ptr<Engine> engine, awaitable<void> task) {
   co_await std::move(task);
   static_cast<void>(engine);
+}
+
+/// How many of some coroutines have not ended.
+struct Together {
+  Together(const boost::asio::any_io_executor& executor, std::size_t count) : left(count), ended(executor) {}
+  std::size_t left;
+  io::Event ended;
+};
+
+awaitable<void> counted(std::shared_ptr<Together> together, awaitable<void> task) {
+  co_await std::move(task);
+  --together->left;
+  together->ended.notify();
 }
 
 }  // namespace
@@ -34,9 +47,16 @@ Engine::Engine(Parts parts)
       copies_(executor_, 2) {}
 
 void Engine::spawn(awaitable<void> task) {
-  boost::asio::co_spawn(executor_, hold(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
+  boost::asio::co_spawn(executor_, holding(shared_from_this(), std::move(task)), [](std::exception_ptr thrown) {
     if (thrown) std::rethrow_exception(thrown);  // expected failures are values
   });
+}
+
+/// Returns when all have ended, or berthd stops.
+awaitable<void> Engine::at_once(std::vector<awaitable<void>> tasks) {
+  const auto together = std::make_shared<Together>(executor_, tasks.size());
+  for (awaitable<void>& task : tasks) spawn(counted(together, std::move(task)));
+  while (together->left > 0 && !closed_) co_await together->ended.wait(1h);
 }
 
 void Engine::close() {

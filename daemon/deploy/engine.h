@@ -40,7 +40,8 @@ struct Leaving {
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
 /// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are
-/// compared with what is signed (verifying.cc), and start-up (starting_up.cc). Requests and queries are in files of their own.
+/// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
+/// files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);
@@ -55,8 +56,17 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked);
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what);
 
-  // commands.cc
+  // holding.cc
+  awaitable<Result<void>> hold(std::string name, Asked asked);
   awaitable<Result<void>> resume(std::string name, Asked asked);
+  awaitable<Result<void>> mark(std::string name, std::string release, bool good, Asked asked);
+
+  // draining.cc
+  awaitable<Result<void>> drain_node(Asked asked);
+  awaitable<Result<void>> resume_node(Asked asked);
+  const std::optional<store::Drain>& drained() const { return drained_; }
+
+  // commands.cc
   awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked);
   awaitable<Result<void>> start_app(InstanceSelector what, Asked asked);
   awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked);
@@ -86,6 +96,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
  private:
   // engine.cc
   void spawn(awaitable<void> task);
+  awaitable<void> at_once(std::vector<awaitable<void>> tasks);
   AppPtr find(const std::string& name) const;
   Result<AppPtr> known(const std::string& name) const;
   awaitable<Result<AppPtr>> ensure_app(std::string name);
@@ -103,6 +114,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
   awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most);
   awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
+  awaitable<void> stop_member(AppPtr app, InstanceId id);
   awaitable<Result<void>> stop_instance(AppPtr app, InstanceId id);
   awaitable<void> stop_release(AppPtr app, std::string release, milliseconds drain);
   awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain);
@@ -122,7 +134,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> drive_all(AppPtr app);
   awaitable<void> carry(AppPtr app, RunPtr run);
   awaitable<void> move(AppPtr app, RunPtr run, Happening happening);
-  awaitable<Result<Transition>> before(AppPtr app, RunPtr run, Transition transition);
+  awaitable<Result<void>> before(AppPtr app, RunPtr run, std::vector<Effect> effects);
   awaitable<Result<void>> commit(RunPtr run, std::vector<Effect> effects);
   awaitable<void> after(AppPtr app, RunPtr run, Effect effect);
   Happening happening_of(const Run& run) const;
@@ -162,6 +174,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> keep_last_lines(AppPtr app, RunPtr run, HookRun record);
 
   // data_steps.cc
+  awaitable<Result<void>> finish_pending_data(AppPtr app);
+  awaitable<Result<void>> nobody_left_behind(AppPtr app);
   awaitable<Result<void>> plan_data(AppPtr app, RunPtr run);
   awaitable<Result<void>> arrange_data(AppPtr app, RunPtr run);
   awaitable<Result<void>> take_snapshot(AppPtr app, RunPtr run);
@@ -188,7 +202,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void take_over(std::vector<supervise::Supervisor::Found> found);
   awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
+  awaitable<void> end_paused(AppPtr app);
   void look_for_trouble(App& app) const;
+
+  // draining.cc
+  Result<void> not_drained() const;
+  awaitable<void> empty_node();
+  awaitable<void> empty_app(AppPtr app);
 
   // requests.cc
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
@@ -203,6 +223,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason);
   awaitable<Result<void>> stop_all(AppPtr app, Asked asked);
   awaitable<Result<void>> pause_members(AppPtr app, std::vector<InstanceId> ids);
+  awaitable<void> pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome);
   awaitable<void> end_deployments(AppPtr app, std::string why);
   milliseconds drain_of(const App& app) const;
 
@@ -230,12 +251,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::stop_source looking_;  ///< of what reads slots
   std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
+  std::optional<store::Drain> drained_;  ///< as the database has it
   bool ready_ = false;
   bool closed_ = false;
 };
 
 /// The hook of a deployment under way that this instance is, and that goes on.
 bool is_awaited_hook(const App& app, const InstanceId& id);
+
+/// Whether an instance was stopped on its own, by hand.
+bool is_paused(const App& app, const InstanceId& id);
 
 /// What berthd could not do for the app: for `berth status`, and the log where it is new.
 void note_problem(App& app, std::string what);

@@ -81,10 +81,7 @@ awaitable<Result<std::string>> Engine::follow_hook(AppPtr app, RunPtr run, Insta
 awaitable<void> Engine::stop_hook(AppPtr app, InstanceId id) {
   const auto stopped = co_await supervisor_.stop(id);
   if (closed_) co_return;
-  if (!stopped) {
-    note_problem(*app, stopped.error().message);
-    app->stuck = true;
-  }
+  if (!stopped) note_problem(*app, stopped.error().message);
   const auto remove = [this, id] { return remove_folders(options_.node, id); };
   const auto removed = co_await pool_.run(remove);
   if (!removed) note_problem(*app, removed.error().message);

@@ -152,7 +152,8 @@ awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, Manifest
   run->hooks[place].ended_at = store::now_text();
   run->hooks[place].result = result;
   const HookRun record = run->hooks[place];
-  if (result != kOk && result != kNotNow) co_await keep_last_lines(app, run, record);
+  const bool is_first = run->row.reason.empty();  // else the release has failed, and what it printed says why
+  if (result != kOk && result != kNotNow && is_first) co_await keep_last_lines(app, run, record);
   static_cast<void>(co_await record_hook(run, place, true));
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   co_await stop_hook(app, id);

@@ -40,6 +40,11 @@ std::string why_hopeless(const supervise::InstanceStatus& status) {
 
 }  // namespace
 
+bool is_paused(const App& app, const InstanceId& id) {
+  const auto found = std::ranges::find(app.members, id, &Member::id);
+  return found != app.members.end() && found->row.paused;
+}
+
 std::vector<InstanceId> Engine::members_of(const App& app, const std::string& release) const {
   std::vector<InstanceId> ids;
   for (const Member& member : app.members)
@@ -82,7 +87,7 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
   } else {
     known->row = *row;
     known->leaving = false;
-    if (known->paused) co_return Result<void>();
+    if (row->paused) co_return Result<void>();
   }
   auto plan = co_await make_plan(app, manifest, *row);
   if (!plan) co_return std::unexpected(plan.error());
@@ -126,6 +131,7 @@ awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunP
     int ready = 0, wanted = 0;
     std::string missing;
     for (const InstanceId& id : members_of(*app, release)) {
+      if (is_paused(*app, id)) continue;
       ++wanted;
       const auto status = supervisor_.status(id);
       if (status && status->ready) {
@@ -148,31 +154,33 @@ awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunP
   }
 }
 
-/// Takes instances out of the route, waits for their connections to end, and stops them.
+/// Takes instances out of the route, waits for their connections to end, and stops them, all at once.
 awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
   if (ids.empty()) co_return;
   for (Member& member : app->members)
     if (std::ranges::find(ids, member.id()) != ids.end()) member.leaving = true;
   static_cast<void>(co_await route(app));
   co_await drain(app, ids, at_most);
-  for (const InstanceId& id : ids) {
-    const auto stopped = co_await stop_instance(app, id);
-    if (!stopped && !closed_) {
-      note_problem(*app, stopped.error().message);
-      app->stuck = true;
-    }
-    if (closed_) co_return;
-    const auto found = std::ranges::find(app->members, id, &Member::id);
-    if (found == app->members.end()) continue;
-    const store::InstanceRow row = found->row;
-    const auto forget = [this, row, id]() -> Result<void> {
-      BERTH_CHECK(remove_folders(options_.node, id));
-      return store_.remove_instance(row);
-    };
-    const auto forgotten = co_await pool_.run(forget);
-    if (!forgotten) note_problem(*app, forgotten.error().message);
-    std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
-  }
+  std::vector<awaitable<void>> stops;
+  for (const InstanceId& id : ids) stops.push_back(stop_member(app, id));
+  co_await at_once(std::move(stops));
+}
+
+/// Stops an instance, and forgets it.
+awaitable<void> Engine::stop_member(AppPtr app, InstanceId id) {
+  const auto stopped = co_await stop_instance(app, id);
+  if (closed_) co_return;
+  if (!stopped) note_problem(*app, stopped.error().message);
+  const auto found = std::ranges::find(app->members, id, &Member::id);
+  if (found == app->members.end()) co_return;
+  const store::InstanceRow row = found->row;
+  const auto forget = [this, row, id]() -> Result<void> {
+    BERTH_CHECK(remove_folders(options_.node, id));
+    return store_.remove_instance(row);
+  };
+  const auto forgotten = co_await pool_.run(forget);
+  if (!forgotten) note_problem(*app, forgotten.error().message);
+  std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
 }
 
 /// A listening socket of its own leaves the port's group while its keeper still holds it.
@@ -219,10 +227,10 @@ awaitable<void> Engine::heal(AppPtr app) {
     if (closed_ || app->gone || app->run) break;  // a deployment starts what it needs
     const Turn turn = co_await take(app);
     const ManifestPtr active = app->active();
-    if (!active || app->row.stopped) break;
-    auto claimed = co_await claim(app, active);
-    auto started = claimed;
-    if (claimed) started = co_await start_release(app, active);
+    if (!active || app->row.stopped || drained_) break;
+    auto started = co_await finish_pending_data(app);
+    if (started) started = co_await claim(app, active);
+    if (started) started = co_await start_release(app, active);
     static_cast<void>(co_await route(app));
     if (started) {
       app->problem.clear();

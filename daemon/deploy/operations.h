@@ -158,7 +158,8 @@ class Operations {
  public:
   virtual ~Operations() = default;
 
-  /// Begins a deployment; 200 of the API where `already` is set. Fails with `Errc::conflict` for a rejected release or a held app without `force`.
+  /// Begins a deployment; 200 of the API where `already` is set. Fails with `Errc::conflict` for a rejected release or a held app without `force`, and on a node
+  /// that is drained.
   virtual awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) = 0;
   /// Back to the release before, or to another one; the app is then held.
   virtual awaitable<Result<DeploymentStatus>> revert(RevertRequest request) = 0;
@@ -167,7 +168,17 @@ class Operations {
   virtual awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) = 0;
   virtual awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string app, int most) = 0;
 
+  /// The app is left alone until it is resumed: `deploy` refuses without `force`.
+  virtual awaitable<Result<void>> hold(std::string app, Asked asked) = 0;
   virtual awaitable<Result<void>> resume(std::string app, Asked asked) = 0;
+  /// A bad release is rejected, a good one no longer. `Errc::conflict` for a bad one that is being deployed.
+  virtual awaitable<Result<void>> mark(std::string app, std::string release, bool good, Asked asked) = 0;
+  /// Stops all apps, the last first, and lets nothing start until `resume_node`, over restarts as well. Returns when none runs.
+  virtual awaitable<Result<void>> drain_node(Asked asked) = 0;
+  /// Starts what ran before. Fine where the node is not drained.
+  virtual awaitable<Result<void>> resume_node(Asked asked) = 0;
+  /// Nothing where the node is not drained.
+  virtual const std::optional<store::Drain>& drained() const = 0;
   /// `what` names an app, a process or an instance. A whole app that is stopped stays so over restarts, and gives its route up.
   virtual awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked) = 0;
   virtual awaitable<Result<void>> start_app(InstanceSelector what, Asked asked) = 0;

@@ -17,8 +17,8 @@ struct Known {
 };
 
 /// How an app does, from what its processes want and have.
-std::string health_of(const App& app, const std::vector<ProcessStatus>& processes) {
-  if (app.row.stopped) return "stopped";
+std::string health_of(const App& app, const std::vector<ProcessStatus>& processes, bool drained) {
+  if (app.row.stopped || drained) return "stopped";
   if (app.row.active.empty()) return "deploying";
   int wanted = 0, ready = 0;
   for (const ProcessStatus& process : processes) {
@@ -194,8 +194,9 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
   std::map<std::string, int> ready;
   for (const Member& member : app->members) {
     auto instance = supervisor_.status(member.id());
-    if (!instance && !member.paused) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
-    if (!instance) continue;
+    if (!instance && member.row.paused)
+      instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::ended, .not_ready = "it was stopped by hand"};
+    if (!instance) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
     InstanceView view{.status = std::move(*instance), .port = member.row.port};
     if (const auto manifest = app->manifests.find(member.row.release); manifest != app->manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {
@@ -214,7 +215,7 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
       status.processes.push_back({.process = process, .wanted = wanted, .ready = ready[process], .public_port = rules.public_port, .routing = rules.routing});
     }
   }
-  status.health = health_of(*app, status.processes);
+  status.health = health_of(*app, status.processes, drained_.has_value());
   co_return status;
 }
 

@@ -49,6 +49,7 @@ Result<void> Engine::nothing_under_way(const App& app, const std::string& what) 
 
 awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
   if (auto right = check_request(request, options_.node.environment); !right) co_return std::unexpected(right.error());
+  if (auto open = not_drained(); !open) co_return std::unexpected(open.error());
   auto known = co_await known_already(request);
   if (!known) co_return std::unexpected(known.error());
   if (*known) co_return std::move(**known);
@@ -122,7 +123,11 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
     co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, found->at,
                                                found->reason));
   }
-  if (!app->row.held.empty() && !request.force) {
+  const store::Hold held = app->row.held;
+  if (held && held.firm && !request.force)
+    co_return fail(Errc::conflict, fmt::format("{} is held ({}): 'berth resume {}' first, or deploy {} with --force, which leaves it held", request.app, to_string(held),
+                                               request.app, name));
+  if (held && !request.force) {
     const auto look = [this, request] { return store_.deployments(request.app, kMostLookedAt); };
     const auto rows = co_await pool_.run(look);
     if (!rows) co_return std::unexpected(rows.error());
@@ -130,7 +135,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
     const bool was_active = std::ranges::any_of(*rows, [&](const store::DeploymentRow& row) { return row.decided && row.release == request.release; });
     if (was_active) {
       co_return fail(Errc::conflict, fmt::format("{} is held ({}), and {} was active here before: 'berth resume {}' first, or deploy it with --force",
-                                                 request.app, app->row.held, name, request.app));
+                                                 request.app, to_string(held), name, request.app));
     }
   }
   if (!app->row.stopped) co_return Result<void>();
@@ -195,6 +200,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   const auto found = known(name);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
+  if (auto open = not_drained(); !open) co_return std::unexpected(open.error());
   if (auto free = nothing_under_way(*app, "reverting"); !free) co_return std::unexpected(free.error());
   std::string target = request.to;
   if (target.empty()) {

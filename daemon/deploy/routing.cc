@@ -68,7 +68,7 @@ awaitable<Result<void>> Engine::route(AppPtr app) {
     if (!app->claimed.contains(pub)) continue;
     std::vector<route::Backend> ready, all;
     for (const Member& member : app->members) {
-      if (member.row.release != app->routed || member.row.process != pub.process || member.leaving || member.paused) continue;
+      if (member.row.release != app->routed || member.row.process != pub.process || member.leaving || member.row.paused) continue;
       const auto status = supervisor_.status(member.id());
       if (!status) continue;
       all.push_back({.id = member.id(), .private_port = member.row.port});

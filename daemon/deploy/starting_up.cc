@@ -40,6 +40,10 @@ awaitable<Result<void>> Engine::start() {
   auto found = co_await supervisor_.find();
   auto loaded = co_await load_apps();
   if (!loaded) co_return loaded;
+  const auto look = [this] { return store_.drained(); };
+  auto drained = co_await pool_.run(look);
+  if (!drained) co_return std::unexpected(drained.error());
+  drained_ = std::move(*drained);
   take_over(std::move(found));
   co_await remove_strange_folders();
   const auto apps = apps_;
@@ -49,6 +53,7 @@ awaitable<Result<void>> Engine::start() {
   for (const auto& [name, app] : apps) drive(app);
   const auto newcomers = newcomers_;
   for (const auto& [name, app] : newcomers) drive(app);
+  if (drained_) spawn(empty_node());  // it may not have come to its end
   spawn(watch_slots());
   co_return Result<void>();
 }
@@ -156,12 +161,14 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     if (manifest != active) static_cast<void>(co_await claim(app, manifest));
   if (active) {
     auto up = co_await claim(app, active);
-    const bool starts = !app->row.stopped && !(run && starts_by_itself(*run));
+    const bool starts = !app->row.stopped && !drained_ && !(run && starts_by_itself(*run));
+    if (up && starts) up = co_await finish_pending_data(app);
     if (up && starts) up = co_await start_release(app, active);
     if (!up) {
       note_problem(*app, up.error().message);
       if (!run) spawn(heal(app));
     }
+    co_await end_paused(app);
     static_cast<void>(co_await route(app));
   }
   if (run && run->position.state == State::baking) {
@@ -170,9 +177,19 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     app->run.reset();
   }
   const std::string kept = app->row.stopped ? std::string() : app->row.active;
-  if (!run) co_await stop_all_but(app, kept, 0ms);
+  if (!run && !drained_) co_await stop_all_but(app, kept, 0ms);
   co_await stop_strangers(app);
   if (active && !run) co_await give_up_unused(app, active);
+}
+
+/// Instances that were to be stopped by hand when berthd ended.
+awaitable<void> Engine::end_paused(AppPtr app) {
+  std::vector<InstanceId> ids;
+  for (const Member& member : app->members)
+    if (member.row.paused && supervisor_.status(member.id())) ids.push_back(member.id());
+  if (ids.empty()) co_return;
+  const auto paused = co_await pause_members(app, ids);
+  if (!paused && !closed_) note_problem(*app, paused.error().message);
 }
 
 /// Instances of a release in its bake may have ended while berthd was away.

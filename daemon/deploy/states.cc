@@ -50,6 +50,10 @@ awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
 /// What the deployment starts from is known when its turn has come.
 awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
+  if (auto open = not_drained(); !open) {
+    run->cancelled_by = "the drain of this node";
+    co_return open;
+  }
   run->row.from = app->row.active;
   run->course.has_previous = !run->row.from.empty();
   const auto look = [this, name = app->name(), release = run->row.release] { return store_.slot(name, release); };
@@ -200,7 +204,6 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     if (read) old = *read;
   }
   const std::string pre_stop = "pre-stop", post_switch = "post-switch", on_revert = "on-revert";
-  app->stuck = false;  // before the hook, whose own processes may not end
   if (old) {
     drain = old->spec.deploy.drain;
     if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await try_hook(app, run, old, pre_stop);
@@ -217,25 +220,27 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   co_return Result<void>();
 }
 
-/// A revert by hand holds the app, and its release is not taken again; a newer release ends that.
+/// A revert by hand holds the app, and its release is not taken again; a newer release ends that. What an operator holds stays held.
 awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
   const Asked asked{run->row.by, run->row.why};
   const std::string old = run->row.from;
   std::string why;
   if (run->is_revert()) {
     why = fmt::format("{} was reverted by hand{}{}", old, asked.why.empty() ? "" : ": ", asked.why);
-  } else if (app->row.held.empty()) {
+  } else if (!app->row.held || app->row.held.firm) {
     co_return;
   }
-  const auto hold = [this, name = app->name(), old, why, asked]() -> Result<void> {
+  store::Hold held{.why = why, .by = why.empty() ? "" : asked.by, .at = why.empty() ? "" : store::now_text()};
+  if (app->row.held.firm) held = app->row.held;
+  const auto hold = [this, name = app->name(), old, why, held, asked]() -> Result<void> {
     if (!why.empty() && !old.empty()) {
       BERTH_TRY(const auto slot, store_.slot(name, old));
       BERTH_CHECK(store_.reject(name, old, slot ? slot->manifest_sha256 : "", why));
     }
-    return store_.set_held(name, why, operator_event(why.empty() ? "resume" : "hold", name, asked));
+    return store_.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked));
   };
-  const auto held = co_await pool_.run(hold);
-  if (held) app->row.held = why;
+  const auto written = co_await pool_.run(hold);
+  if (written) app->row.held = held;
 }
 
 /// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.

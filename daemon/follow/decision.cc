@@ -19,10 +19,11 @@ Decision left_alone(std::string why) { return {.kind = Kind::left_alone, .why = 
 /// What an operator has decided about the app, which counts more than what is followed.
 std::optional<Decision> because_of_operators(const std::string& app, const std::string& wanted, const Present& present) {
   const deploy::AppStatus& status = *present.app;
+  if (status.row.held.firm) return left_alone(fmt::format("it is held ({}): 'berth resume {}' lets it follow", to_string(status.row.held), app));
   // As in any deployment: a release that was never active here is a newer one, which ends the hold.
   const auto was_active = [&](const deploy::DeploymentStatus& one) { return one.row.decided && one.row.release == wanted; };
-  if (!status.row.held.empty() && std::ranges::any_of(present.deployments, was_active))
-    return left_alone(fmt::format("it is held ({}): 'berth resume {}', or a newer release, lets it follow", status.row.held, app));
+  if (status.row.held && std::ranges::any_of(present.deployments, was_active))
+    return left_alone(fmt::format("it is held ({}): 'berth resume {}', or a newer release, lets it follow", to_string(status.row.held), app));
   if (status.row.stopped) return left_alone(fmt::format("it is stopped: 'berth start {}' lets it follow", app));
   const auto pinned = std::ranges::find_if(status.slots, [&](const store::SlotRow& slot) { return slot.release == status.row.active && slot.pinned; });
   if (pinned != status.slots.end() && pinned->release != wanted)

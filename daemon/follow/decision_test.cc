@@ -37,7 +37,7 @@ TEST(Decision, AFreshNodeConverges) { EXPECT_EQ(decided({}).kind, Kind::deploy);
 
 TEST(Decision, WhatIsWantedAndActiveIsSettledWhateverElseIsSaidOfTheApp) {
   auto there = app("v2");
-  there.row.held = "because";
+  there.row.held.why = "because";
   EXPECT_EQ(decided({.app = there, .deployments = {deployment("v2", "active")}}).kind, Kind::settled);
 }
 
@@ -52,8 +52,8 @@ TEST(Decision, WhatOperatorsDecidedCountsMore) {
     EXPECT_THAT(decision.why, HasSubstr(why));
   };
   auto held = app("v1");
-  held.row.held = "reverted by root";
-  expect(held, "held (reverted by root): 'berth resume web'");
+  held.row.held.why = "reverted by root";
+  expect(held, "held (reverted by root): 'berth resume web', or a newer release");
   auto stopped = app("v1");
   stopped.row.stopped = true;
   expect(stopped, "'berth start web'");
@@ -67,8 +67,16 @@ TEST(Decision, WhatOperatorsDecidedCountsMore) {
 
 TEST(Decision, AReleaseThatWasNeverActiveHereEndsAHold) {
   auto held = app("v1");
-  held.row.held = "reverted by root";
+  held.row.held.why = "reverted by root";
   EXPECT_EQ(decided({.app = held, .deployments = {deployment("v1", "active"), deployment("v3", "reverted")}}).kind, Kind::deploy);
+}
+
+TEST(Decision, WhatAnOperatorHoldsIsLeftAloneWhateverIsWanted) {
+  auto held = app("v1");
+  held.row.held = {.why = "an audit", .by = "root (uid 0)", .at = "2026-11-24T09:00:00Z", .firm = true};
+  const Decision decision = decided({.app = held, .deployments = {deployment("v1", "active")}});
+  EXPECT_EQ(decision.kind, Kind::left_alone);
+  EXPECT_EQ(decision.why, "it is held (by root (uid 0) since 2026-11-24T09:00:00Z: an audit): 'berth resume web' lets it follow");
 }
 
 TEST(Decision, PinsAndRejectionsOfOtherReleasesDoNotMatter) {

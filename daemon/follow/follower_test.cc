@@ -152,7 +152,7 @@ TEST_F(FollowerTest, ARejectedReleaseIsPassedOverUntilTheChannelMoves) {
 
 TEST_F(FollowerTest, AHeldAppGoesOnOnceItIsNoLongerHeld) {
   operations.apps.resize(1);
-  operations.apps[0].row = {.app = "web", .active = "v0", .held = "reverted"};
+  operations.apps[0].row = {.app = "web", .active = "v0", .held = {.why = "reverted"}};
   operations.history.resize(1);
   operations.history[0].row = {.app = "web", .release = "v1", .state = "reverted", .decided = true};
   operations.history[0].exit = 5;
@@ -161,7 +161,7 @@ TEST_F(FollowerTest, AHeldAppGoesOnOnceItIsNoLongerHeld) {
     co_await again();
     EXPECT_THAT(operations.calls, IsEmpty());
     EXPECT_THAT(status().note, HasSubstr("held"));
-    operations.apps[0].row.held.clear();
+    operations.apps[0].row.held = {};
     co_await again();
     EXPECT_THAT(operations.calls, testing::SizeIs(1));
   });

@@ -84,8 +84,8 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(hooks(snapshot));
   families.push_back(each_app(snapshot, "berth_app_data_copies", "Copies of the app's data on the node: snapshots, and what reverts set aside.",
                               [](const AppStatus& app) { return app.copies.size(); }));
-  families.push_back(each_app(snapshot, "berth_app_held", "Whether channels and retries leave the app alone, after a revert by hand.",
-                              [](const AppStatus& app) { return !app.row.held.empty(); }));
+  families.push_back(each_app(snapshot, "berth_app_held", "Whether deployments leave the app alone: it is held, or was reverted by hand.",
+                              [](const AppStatus& app) { return static_cast<bool>(app.row.held); }));
   families.push_back(each_app(snapshot, "berth_app_troubled", "Whether there is something that berthd could not do for the app; see berth status.",
                               [](const AppStatus& app) { return !app.problem.empty(); }));
   families.push_back(each_app(snapshot, "berth_deployment_in_progress", "Whether a deployment of the app is under way.",

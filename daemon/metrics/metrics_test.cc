@@ -73,6 +73,16 @@ TEST(Metrics, TellOfEveryApp) {
   EXPECT_THAT(text, HasSubstr("berth_process_instances_wanted{app=\"web\",process=\"web\"} 2\n"));
 }
 
+TEST(Metrics, TellOfHoldsAndDrains) {
+  Snapshot all = snapshot();
+  EXPECT_THAT(exposition(all), HasSubstr("berth_app_held{app=\"web\"} 0\n"));
+  EXPECT_THAT(exposition(all), HasSubstr("berth_node_drained 0\n"));
+  all.apps[0].row.held.why = "an audit";
+  all.node.drained = store::Drain{.at = "d", .by = "root"};
+  EXPECT_THAT(exposition(all), HasSubstr("berth_app_held{app=\"web\"} 1\n"));
+  EXPECT_THAT(exposition(all), HasSubstr("berth_node_drained 1\n"));
+}
+
 TEST(Metrics, TellOfWhatIsFollowed) {
   const std::string text = exposition(snapshot());
   EXPECT_THAT(text, HasSubstr("berth_follow_wanted_info{app=\"web\",channel=\"stable\",release=\"v3\"} 1\n"));

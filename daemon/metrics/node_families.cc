@@ -30,6 +30,7 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   families.push_back(one(Family::gauge("berth_node_info", "What this node is called, and its environment."), 1,
                          {{"node", node.node}, {"environment", node.environment}}));
   families.push_back(one(Family::gauge("berth_ready", "Whether berthd has taken over or started what should run here."), node.ready));
+  families.push_back(one(Family::gauge("berth_node_drained", "Whether the node is drained: no app runs, and no deployment is taken."), node.drained.has_value()));
   families.push_back(one(Family::gauge("berth_limits_enforced", "Whether limits of memory and processes are enforced on this node."), node.limits_enforced));
   families.push_back(one(Family::gauge("berth_disk_free_bytes", "Room on the disk of berthd's state."), static_cast<double>(node.disk_free)));
   families.push_back(one(Family::gauge("berth_disk_reserve_bytes", "Room that no release may take."), static_cast<double>(node.disk_reserve)));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct NodeStatus {
   std::uint64_t disk_free = 0, disk_reserve = 0;  ///< bytes
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
+  std::optional<store::Drain> drained{};  ///< nothing where it is not
   std::vector<follow::Status> follows{};  ///< `[[follow]]`, in the order of berthd.toml
 };
 

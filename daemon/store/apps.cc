@@ -14,11 +14,12 @@ namespace {
 constexpr int kLowestUid = 61184;   // systemd's range for dynamic users
 constexpr int kHighestUid = 65519;
 
-constexpr std::string_view kAppColumns = "SELECT app, active, previous, held, stopped, uid FROM apps JOIN uids USING (app) ";
+constexpr std::string_view kAppColumns = "SELECT app, active, previous, held, held_by, held_at, held_firmly, stopped, uid FROM apps JOIN uids USING (app) ";
 
 AppRow read_app(const Statement& row) {
-  return {.app = row.text(0), .active = row.text(1), .previous = row.text(2), .held = row.text(3), .stopped = row.integer(4) != 0,
-          .uid = static_cast<int>(row.integer(5))};
+  return {.app = row.text(0), .active = row.text(1), .previous = row.text(2),
+          .held = {.why = row.text(3), .by = row.text(4), .at = row.text(5), .firm = row.integer(6) != 0},
+          .stopped = row.integer(7) != 0, .uid = static_cast<int>(row.integer(8))};
 }
 
 /// Whether somebody on this machine has the uid, a systemd dynamic user included (nss-systemd tells of those).
@@ -45,7 +46,15 @@ Result<int> pick_uid(Database& database, const std::string& name) {
   return fail(Errc::conflict, fmt::format("no uid from {} to {} is free for app {}: remove an app with --purge", kLowestUid, kHighestUid, name));
 }
 
+std::string who_when_why(const std::string& by, const std::string& at, const std::string& why) {
+  if (by.empty()) return why;
+  return fmt::format("by {} since {}{}{}", by, at, why.empty() ? "" : ": ", why);
+}
+
 }  // namespace
+
+std::string to_string(const Hold& hold) { return who_when_why(hold.by, hold.at, hold.why); }
+std::string to_string(const Drain& drain) { return who_when_why(drain.by, drain.at, drain.why); }
 
 Result<std::optional<AppRow>> Store::State::app(const std::string& name) {
   return database.row(std::string(kAppColumns) + "WHERE apps.app = ?", read_app, name);
@@ -104,12 +113,31 @@ Result<void> Store::set_stopped(const std::string& app, bool stopped, Event even
   });
 }
 
-Result<void> Store::set_held(const std::string& app, const std::string& why, Event event) {
+Result<void> Store::set_held(const std::string& app, const Hold& hold, Event event) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(app));
   std::vector<Event> events;
   events.push_back(std::move(event));
-  return state_->change(std::move(events), [&] { return state_->database.run("UPDATE apps SET held = ? WHERE app = ?", why, app); });
+  return state_->change(std::move(events), [&] {
+    return state_->database.run("UPDATE apps SET held = ?, held_by = ?, held_at = ?, held_firmly = ? WHERE app = ?", hold.why, hold.by, hold.at,
+                                std::int64_t{hold.firm}, app);
+  });
+}
+
+Result<std::optional<Drain>> Store::drained() {
+  const std::lock_guard guard(state_->mutex);
+  const auto read = [](const Statement& row) { return Drain{.at = row.text(0), .by = row.text(1), .why = row.text(2)}; };
+  return state_->database.row("SELECT at, asked_by, why FROM drain", read);
+}
+
+Result<void> Store::set_drained(const std::optional<Drain>& drain, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  std::vector<Event> events;
+  events.push_back(std::move(event));
+  return state_->change(std::move(events), [&] {
+    if (!drain) return state_->database.run("DELETE FROM drain");
+    return state_->database.run("INSERT OR REPLACE INTO drain (only_row, at, asked_by, why) VALUES (1, ?, ?, ?)", drain->at, drain->by, drain->why);
+  });
 }
 
 Result<void> Store::remove_app(const std::string& app, bool purge, Event event) {

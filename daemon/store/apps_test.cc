@@ -51,13 +51,32 @@ TEST_F(AppsTest, KeepsStoppedAndHeldOverARestart) {
   open();
   must(store->ensure_app("web"));
   ASSERT_TRUE(store->set_stopped("web", true, event("operator.stop", "web")));
-  ASSERT_TRUE(store->set_held("web", "reverted by hand", event("app.held", "web")));
+  ASSERT_TRUE(store->set_held("web", {.why = "an audit", .by = "root (uid 0)", .at = "2026-11-24T09:00:00Z", .firm = true}, event("app.held", "web")));
   reopen();
   EXPECT_TRUE(must(store->app("web"))->stopped);
-  EXPECT_EQ(must(store->app("web"))->held, "reverted by hand");
+  const Hold held = must(store->app("web"))->held;
+  EXPECT_TRUE(held && held.firm);
+  EXPECT_EQ(to_string(held), "by root (uid 0) since 2026-11-24T09:00:00Z: an audit");
+  EXPECT_EQ(to_string(Hold{.why = "v2 was reverted by hand"}), "v2 was reverted by hand") << "of a berthd that did not keep who";
+  ASSERT_TRUE(store->set_held("web", {}, event("app.resumed", "web")));
+  EXPECT_FALSE(must(store->app("web"))->held);
   const auto missing = store->set_stopped("nope", true, event("operator.stop", "nope"));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::not_found);
+}
+
+TEST_F(AppsTest, ADrainHoldsOverARestartUntilItIsEnded) {
+  open();
+  EXPECT_FALSE(must(store->drained()));
+  ASSERT_TRUE(store->set_drained(Drain{.at = "2026-11-24T09:00:00Z", .by = "root (uid 0)", .why = "a new kernel"}, event("operator.node_drain")));
+  reopen();
+  const auto drained = must(store->drained());
+  ASSERT_TRUE(drained);
+  EXPECT_EQ(to_string(*drained), "by root (uid 0) since 2026-11-24T09:00:00Z: a new kernel");
+  EXPECT_EQ(to_string(Drain{.at = "now", .by = "me"}), "by me since now");
+  ASSERT_TRUE(store->set_drained(std::nullopt, event("operator.node_resume")));
+  EXPECT_FALSE(must(store->drained()));
+  EXPECT_EQ(must(store->events(1, 10)).back().kind, "operator.node_resume");
 }
 
 TEST_F(AppsTest, RemovingAnAppLeavesItsDataToTheSameUid) {

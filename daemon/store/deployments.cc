@@ -115,17 +115,18 @@ Result<void> Store::decide_revert(const DeploymentRow& row, const std::string& t
   });
 }
 
-Result<void> Store::reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason) {
+Result<void> Store::reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason,
+                           std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
-  return state_->change({}, [&] {
+  return state_->change(std::move(events), [&] {
     return state_->database.run("INSERT OR REPLACE INTO rejected (app, release, manifest_sha256, reason, at) VALUES (?, ?, ?, ?, ?)", app, release,
                                 manifest_sha256, reason, now_text());
   });
 }
 
-Result<void> Store::unreject(const std::string& app, const std::string& release) {
+Result<void> Store::unreject(const std::string& app, const std::string& release, std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
-  return state_->change({}, [&] { return state_->database.run("DELETE FROM rejected WHERE app = ? AND release = ?", app, release); });
+  return state_->change(std::move(events), [&] { return state_->database.run("DELETE FROM rejected WHERE app = ? AND release = ?", app, release); });
 }
 
 Result<std::vector<Store::Rejected>> Store::rejected(const std::string& app) {

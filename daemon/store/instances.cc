@@ -11,11 +11,11 @@ namespace {
 
 InstanceRow read_instance(const Statement& row) {
   return {.app = row.text(0), .process = row.text(1), .number = static_cast<int>(row.integer(2)), .release = row.text(3),
-          .port = static_cast<std::uint16_t>(row.integer(4))};
+          .port = static_cast<std::uint16_t>(row.integer(4)), .paused = row.integer(5) != 0};
 }
 
 Result<std::optional<InstanceRow>> find(Database& database, const InstanceRow& row) {
-  return database.row("SELECT app, process, number, release, port FROM instances WHERE app = ? AND process = ? AND number = ? AND release = ?",
+  return database.row("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? AND process = ? AND number = ? AND release = ?",
                       read_instance, row.app, row.process, std::int64_t{row.number}, row.release);
 }
 
@@ -30,7 +30,7 @@ Result<std::uint16_t> free_port(Database& database) {
 
 Result<std::vector<InstanceRow>> Store::instances(const std::string& app) {
   const std::lock_guard guard(state_->mutex);
-  return state_->database.rows("SELECT app, process, number, release, port FROM instances WHERE app = ? ORDER BY process, number, release",
+  return state_->database.rows("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? ORDER BY process, number, release",
                                read_instance, app);
 }
 
@@ -41,13 +41,14 @@ Result<InstanceRow> Store::add_instance(InstanceRow row, bool with_port) {
   if (known && (!with_port || known->port != 0)) return *known;
 
   row.port = 0;
+  row.paused = known && known->paused;
   const auto add_row = [&]() -> Result<void> {
     if (with_port) {
       BERTH_TRY(row.port, free_port(state_->database));
       BERTH_CHECK(state_->database.run("UPDATE last_port SET port = ?", std::int64_t{row.port}));
     }
-    return state_->database.run("INSERT OR REPLACE INTO instances (app, process, number, release, port) VALUES (?, ?, ?, ?, ?)", row.app,
-                                row.process, std::int64_t{row.number}, row.release, std::int64_t{row.port});
+    return state_->database.run("INSERT OR REPLACE INTO instances (app, process, number, release, port, paused) VALUES (?, ?, ?, ?, ?, ?)", row.app,
+                                row.process, std::int64_t{row.number}, row.release, std::int64_t{row.port}, std::int64_t{row.paused});
   };
   BERTH_CHECK(state_->change({}, add_row));
   return row;
@@ -58,6 +59,19 @@ Result<void> Store::remove_instance(const InstanceRow& row) {
   return state_->change({}, [&] {
     return state_->database.run("DELETE FROM instances WHERE app = ? AND process = ? AND number = ? AND release = ?", row.app, row.process,
                                 std::int64_t{row.number}, row.release);
+  });
+}
+
+Result<void> Store::set_paused(const std::vector<InstanceRow>& rows, bool paused, std::optional<Event> event) {
+  const std::lock_guard guard(state_->mutex);
+  std::vector<Event> events;
+  if (event) events.push_back(std::move(*event));
+  return state_->change(std::move(events), [&]() -> Result<void> {
+    for (const InstanceRow& row : rows) {
+      BERTH_CHECK(state_->database.run("UPDATE instances SET paused = ? WHERE app = ? AND process = ? AND number = ? AND release = ?", std::int64_t{paused}, row.app,
+                                       row.process, std::int64_t{row.number}, row.release));
+    }
+    return {};
   });
 }
 

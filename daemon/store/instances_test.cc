@@ -30,6 +30,29 @@ TEST_F(InstancesTest, EveryInstanceHasAPrivatePortOfItsOwnThatStays) {
   EXPECT_EQ(must(store->instances("web")).size(), 5u);
 }
 
+TEST_F(InstancesTest, OneThatWasStoppedOnItsOwnStaysSoOverAStartUntilItIsRemoved) {
+  open();
+  must(store->ensure_app("web"));
+  must(store->add_instance(instance(1), false));
+  must(store->add_instance(instance(2), false));
+  ASSERT_TRUE(store->set_paused({instance(2), instance(7)}, true, event("operator.stop", "web")));
+  EXPECT_EQ(must(store->events(1, 10, "web")).back().kind, "operator.stop");
+  reopen();
+  const auto paused = [this] {
+    std::string numbers;
+    for (const InstanceRow& row : must(store->instances("web"))) numbers += row.paused ? std::to_string(row.number) : "";
+    return numbers;
+  };
+  EXPECT_EQ(paused(), "2");
+  EXPECT_TRUE(must(store->add_instance(instance(2), false)).paused) << "it is known";
+  EXPECT_TRUE(must(store->add_instance(instance(2), true)).paused) << "with a port, too";
+  ASSERT_TRUE(store->set_paused({instance(2)}, false, std::nullopt));
+  EXPECT_EQ(paused(), "");
+  ASSERT_TRUE(store->set_paused({instance(1)}, true, std::nullopt));
+  ASSERT_TRUE(store->remove_instance(instance(1)));
+  EXPECT_FALSE(must(store->add_instance(instance(1), false)).paused);
+}
+
 TEST_F(InstancesTest, APortThatWasGivenBackRests) {
   open();
   must(store->ensure_app("web"));

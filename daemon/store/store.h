@@ -36,12 +36,32 @@ struct Paths {
   fs::path data(const std::string& name) const { return app(name) / "data"; }
 };
 
+/// That an app is left alone by channels, retries and, where it is firm, by every deployment.
+struct Hold {
+  std::string why{};  ///< empty: the app is not held
+  std::string by{};   ///< who asked: "root (uid 0)"; empty: not known
+  std::string at{};   ///< RFC 3339, UTC
+  bool firm = false;  ///< until `berth resume` alone; else a release that was never active here ends it, too
+
+  explicit operator bool() const { return !why.empty(); }
+};
+/// "by root (uid 0) since 2026-11-24T09:00:00Z: maintenance".
+std::string to_string(const Hold& hold);
+
+/// That no app runs on this node and no deployment is taken.
+struct Drain {
+  std::string at;  ///< RFC 3339, UTC
+  std::string by;  ///< who asked
+  std::string why{};
+};
+std::string to_string(const Drain& drain);
+
 /// What should be, for one app.
 struct AppRow {
   std::string app;
   std::string active;    ///< release id; empty before the first switch
   std::string previous;  ///< what a revert goes to
-  std::string held;      ///< why channels and retries leave the app alone; empty: they do not
+  Hold held{};
   bool stopped = false;  ///< by `berth stop`; over restarts and boots
   int uid = -1;          ///< of the app's own user; -1 until one is given
 };
@@ -95,6 +115,7 @@ struct InstanceRow {
   int number = 1;
   std::string release;
   std::uint16_t port = 0;  ///< its private port; 0: none
+  bool paused = false;     ///< stopped on its own, by hand; over restarts and boots
 };
 
 /// A copy of an app's data, a folder beside `data/`.
@@ -149,9 +170,13 @@ class Store {
   /// Makes the app known, with its folders and a uid of its own from 61184 to 65519 (systemd's dynamic range) that no other app has.
   Result<AppRow> ensure_app(const std::string& name);
   Result<void> set_stopped(const std::string& app, bool stopped, Event event);
-  Result<void> set_held(const std::string& app, const std::string& why, Event event);
+  Result<void> set_held(const std::string& app, const Hold& hold, Event event);
   /// Forgets the app: rows, slots, `current`; data only with `purge`.
   Result<void> remove_app(const std::string& app, bool purge, Event event);
+
+  // the node
+  Result<std::optional<Drain>> drained();
+  Result<void> set_drained(const std::optional<Drain>& drain, Event event);
 
   // deployments
   Result<DeploymentRow> add_deployment(DeploymentRow row, Event event);             ///< gives it its id
@@ -169,8 +194,9 @@ class Store {
   Result<void> swap_current(const std::string& app);
 
   // rejected releases
-  Result<void> reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason);
-  Result<void> unreject(const std::string& app, const std::string& release);
+  Result<void> reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason,
+                      std::vector<Event> events = {});
+  Result<void> unreject(const std::string& app, const std::string& release, std::vector<Event> events = {});
   struct Rejected {
     std::string release, manifest_sha256, reason, at;
   };
@@ -221,6 +247,8 @@ class Store {
   /// Adds the row, with a free private port from 20000 to 29999 when `with_port`. An equal row is returned as it is.
   Result<InstanceRow> add_instance(InstanceRow row, bool with_port);
   Result<void> remove_instance(const InstanceRow& row);
+  /// `berth stop` and `start` of single instances; those that are not there are passed over.
+  Result<void> set_paused(const std::vector<InstanceRow>& rows, bool paused, std::optional<Event> event);
   /// `berth scale`: the number asked for, in force while the spec says `spec_number`.
   Result<void> set_scale(const std::string& app, const std::string& process, int number, int spec_number, Event event);
   Result<std::optional<std::pair<int, int>>> scale(const std::string& app, const std::string& process);  ///< number, spec_number

@@ -3,7 +3,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "daemon/supervise/exit_text.h"
+#include "daemon/supervise/left_behind.h"
 #include "daemon/supervise/runtime.h"
 
 namespace berth::supervise {
@@ -31,7 +34,9 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly) {
     instance->phase = Phase::lost;
     co_await end_keeper(instance);
     bool cleared = orderly;
-    if (!orderly) cleared = co_await clear_orphan(instance->orphan());
+    const Orphan orphan = instance->orphan();
+    const std::string name = instance->name();
+    if (!orderly) cleared = co_await clear_orphan(orphan, instance->socket_path, name);
     instance->last.app_pid = 0;
     auto started = Result<void>(fail(Errc::timeout, "processes of the app do not end"));
     if (cleared) started = co_await start_keeper(instance);
@@ -43,8 +48,8 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly) {
   }
 }
 
-/// Kills what is left of an app, until nothing is.
-awaitable<bool> Runtime::clear_orphan(Orphan orphan) {
+/// Kills what is left of an app, until nothing is. Where that cannot be, it is written down.
+awaitable<bool> Runtime::clear_orphan(Orphan orphan, std::string socket_path, std::string name) {
   const auto end = io::Steady::now() + kKillWait;
   const auto kill_all = [orphan] { return kill_orphan(orphan); };
   for (auto wait = 1ms; io::Steady::now() < end; wait = std::min(wait * 2, 50ms)) {
@@ -52,17 +57,26 @@ awaitable<bool> Runtime::clear_orphan(Orphan orphan) {
     if (none_left) co_return true;
     co_await io::sleep_for(wait);
   }
+  const auto note = [socket_path, name, orphan] { return note_left_behind(socket_path, name, orphan); };
+  const auto noted = co_await pool_.run(note);
+  if (!noted) fmt::print(stderr, "processes of {} do not end, and that cannot be written down: {}\n", name, noted.error().message);
   co_return false;
 }
 
+awaitable<std::vector<std::string>> Runtime::left_behind(std::string app) {
+  const auto look = [keepers = keepers_directory(options_.run_directory), app] { return supervise::left_behind(keepers, app); };
+  auto left = co_await pool_.run(look);
+  co_return left;
+}
+
 /// A keeper that accepts connections and says nothing (it was stopped, or waits for a disk that hangs) helps nobody: it is killed, and its app.
-awaitable<void> Runtime::end_wedged(pid_t keeper, std::string socket_path) {
+awaitable<void> Runtime::end_wedged(pid_t keeper, std::string socket_path, std::string name) {
   const Fd pidfd(keeper > 1 ? static_cast<int>(::syscall(SYS_pidfd_open, keeper, 0)) : -1);
   if (pidfd) {
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
     static_cast<void>(co_await io::wait_readable(pidfd.get(), 5000ms));
   }
-  if (auto orphan = read_app_file(socket_path + ".app")) co_await clear_orphan(*orphan);
+  if (auto orphan = read_app_file(socket_path + ".app")) co_await clear_orphan(*orphan, socket_path, name);
 }
 
 /// Makes sure that the keeper's process has ended.

@@ -145,13 +145,15 @@ awaitable<std::optional<Supervisor::Found>> Runtime::find_one(std::string socket
   auto link = KeeperLink::connect(executor_, socket_path);
   if (!link) {
     // Its keeper is dead; the app may not be.
-    if (auto orphan = read_app_file(socket_path + ".app")) co_await clear_orphan(*orphan);
+    const std::string unknown;
+    if (auto orphan = read_app_file(socket_path + ".app")) co_await clear_orphan(*orphan, socket_path, unknown);
     fs::remove(socket_path);
     fs::remove(socket_path + ".app");
     co_return std::nullopt;
   }
   auto hello = co_await link->next(5s);
-  if (!hello && hello.error().code == Errc::timeout) co_await end_wedged(link->keeper_pid(), socket_path);
+  const std::string unknown;
+  if (!hello && hello.error().code == Errc::timeout) co_await end_wedged(link->keeper_pid(), socket_path, unknown);
   if (!hello) co_return std::nullopt;
   const auto selector = parse_selector(hello->id);
   if (!selector || !selector->process || !selector->number) {

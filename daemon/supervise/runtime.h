@@ -28,6 +28,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<Result<void>> ensure(InstancePlan plan);
   awaitable<Result<void>> stop(InstanceId id, std::function<void()> let_go);
   awaitable<Result<void>> restart(InstanceId id, std::string reason);
+  awaitable<std::vector<std::string>> left_behind(std::string app);
   /// Lets go of everything; keepers and apps go on.
   void close();
 
@@ -62,9 +63,9 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
 
   // recovery.cc
   awaitable<void> recover(InstancePtr instance, bool orderly);
-  awaitable<bool> clear_orphan(Orphan orphan);
+  awaitable<bool> clear_orphan(Orphan orphan, std::string socket_path, std::string name);
   awaitable<void> end_keeper(InstancePtr instance);
-  awaitable<void> end_wedged(pid_t keeper, std::string socket_path);
+  awaitable<void> end_wedged(pid_t keeper, std::string socket_path, std::string name);
 
   // probing.cc
   void begin_probes(InstancePtr instance, bool adopted);

@@ -76,7 +76,8 @@ awaitable<Result<void>> Runtime::attach_to_existing(InstancePtr instance) {
   auto hello = co_await link->next(5s);
   if (!hello && hello.error().code == Errc::protocol) co_return pass(hello.error(), instance->name());
   if (!hello || instance->name() != hello->id) {
-    co_await end_wedged(link->keeper_pid(), instance->socket_path);
+    const std::string name = instance->name();
+    co_await end_wedged(link->keeper_pid(), instance->socket_path, name);
     co_return Result<void>();
   }
   instance->last = *hello;
@@ -101,7 +102,8 @@ awaitable<Result<void>> Runtime::adopt(InstancePtr instance, bool probed_alike) 
 
 awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
   const auto orphan = instance->orphan();
-  if (orphan.pid > 1) co_await clear_orphan(orphan);
+  const std::string name = instance->name();
+  if (orphan.pid > 1) co_await clear_orphan(orphan, instance->socket_path, name);
   instance->phase = Phase::starting;
   instance->last = {};
   refresh(*instance);
@@ -197,7 +199,9 @@ awaitable<Result<void>> Runtime::stop_now(InstancePtr instance, std::function<vo
   const bool wedged = instance->link != nullptr;
   co_await end_keeper(instance);
   bool cleared = true;
-  if (wedged || instance->last.app_pid != 0) cleared = co_await clear_orphan(instance->orphan());
+  const Orphan orphan = instance->orphan();
+  const std::string name = instance->name();
+  if (wedged || instance->last.app_pid != 0) cleared = co_await clear_orphan(orphan, instance->socket_path, name);
   remove_cgroup(*instance);
   std::error_code ignored;  // a keeper that was killed left them
   if (cleared)

@@ -50,6 +50,12 @@ awaitable<Result<void>> Supervisor::restart(InstanceId id, std::string reason) {
   co_return result;
 }
 
+awaitable<std::vector<std::string>> Supervisor::left_behind(std::string app) {
+  const auto state = state_;
+  auto left = co_await state->left_behind(std::move(app));
+  co_return left;
+}
+
 std::optional<InstanceStatus> Supervisor::status(const InstanceId& id) const {
   const auto it = state_->instances().find(keeper_key(id));
   if (it == state_->instances().end()) return std::nullopt;

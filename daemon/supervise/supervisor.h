@@ -129,6 +129,10 @@ class Supervisor {
   /// Stops the app's process and starts it again at once, same keeper.
   boost::asio::awaitable<Result<void>> restart(InstanceId id, std::string reason);
 
+  /// Processes of instances of the app that were stopped and do not end, not even by SIGKILL: "web/web.1@v1, pid 4242". They may go on with whatever they did.
+  /// What a berthd before this one left behind is known, too.
+  boost::asio::awaitable<std::vector<std::string>> left_behind(std::string app);
+
   std::optional<InstanceStatus> status(const InstanceId& id) const;
   std::vector<InstanceStatus> all() const;
 

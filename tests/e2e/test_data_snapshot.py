@@ -8,6 +8,7 @@ from pathlib import Path
 from lib import hooks, processes, sample_apps
 from lib.case import BerthCase
 from lib.programs import INJECT, SLOWNESS
+from lib.unkillable import Unkillable
 from lib.waiting import wait_until
 
 from test_redis import ask, get
@@ -194,6 +195,97 @@ class DataSnapshot(BerthCase):
         self.assertEqual(self.beside(), [])
         self.assertServes("v1")
 
+    def test_something_mounted_in_the_data_is_refused_before_anything_is_stopped(self):
+        self.start_with_v1()
+        before = self.node.pids()
+        self.publish(note="2")
+        self.mount(self.node.data() / "kept")
+        self.assertSays(self.deploy(self.node, "v2", expect=1), f"something is mounted at {self.node.data()}/kept", "mount it elsewhere")
+        self.umount(self.node.data() / "kept")
+        self.mount(self.node.data())
+        self.assertSays(self.deploy(self.node, "v2", expect=1), f"{self.node.data()} is a file system of its own")
+        self.assertEqual(self.node.pids(), before)
+        self.umount(self.node.data())
+        self.deploy(self.node, "v2")
+        self.assertEqual(self.tree(self.node.data().parent / self.beside()[0]), self.before)
+
+    def mount(self, folder):
+        """A mount of the folder at itself: it has its files, and cannot be renamed."""
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-q", "-l", folder], stderr=subprocess.DEVNULL)
+
+    def umount(self, folder):
+        subprocess.run(["umount", folder], check=True)
+
+    # what cannot be finished
+
+    def leave_a_move_pending(self):
+        """A revert by hand to v1 cannot rename the data, and v2 is damaged, so that there is nothing to go back to: no deployment is under way any more."""
+        self.start_with_v1()
+        for note in ("2", "3"):
+            self.publish(note=note)
+        self.deploy(self.node, "v2")
+        (self.node.data() / "schema").write_text("schema 2\n")
+        (self.node.slot("v2") / "app" / "NOTE").unlink()
+        self.repo.folder.rename(self.folder / "gone")
+        self.mount(self.node.data())
+        self.node.berth("revert", "web", expect=None)
+        self.pending = self.newest()
+        self.assertEqual((self.pending["kind"], self.pending["state"]), ("revert", "failed"))
+        self.assertNothingRuns()
+
+    def assertNothingRuns(self):
+        self.assertEqual(processes.of_app("web"), {})
+
+    def test_no_operator_and_no_berthd_that_begins_starts_an_app_on_data_that_are_half_moved(self):
+        self.leave_a_move_pending()
+        for command in (("start", "web"), ("scale", "web/web=2")):
+            self.assertSays(self.node.berth(*command, expect=1), "a move of its data that was begun cannot be finished")
+            self.assertNothingRuns()
+        self.node.kill()
+        self.node.start()
+        self.node.wait_app(health="down")
+        self.assertSays(self.node.berth("status", "web"), "a move of its data that was begun cannot be finished")
+        self.assertNothingRuns()
+        self.umount(self.node.data())
+        self.node.wait_app(health="healthy", seconds=70)
+        self.assertBackAtV1(f"data.{self.pending['id']}")
+        self.assertEqual(self.node.app()["problem"], "")
+        self.node.berth("restart", "web")
+        self.assertBackAtV1(f"data.{self.pending['id']}")
+
+    def test_no_deployment_starts_on_data_that_are_half_moved(self):
+        self.leave_a_move_pending()
+        (self.folder / "gone").rename(self.repo.folder)
+        self.assertSays(self.deploy(self.node, "v3", expect=1), "a move of its data that was begun cannot be finished")
+        self.assertNothingRuns()
+        self.umount(self.node.data())
+        self.deploy(self.node, "v3")
+        self.assertOneWholeRelease(self.node, "v3")
+        self.assertEqual(self.tree(self.node.data()), self.before)
+        self.assertEqual((self.node.data().parent / f"data.{self.pending['id']}" / "schema").read_text(), "schema 2\n")
+        self.assertEqual(self.tree(self.node.data().parent / f"snapshot.{self.newest()['id']}"), self.before)
+
+    def test_a_process_that_does_not_end_lets_no_later_berthd_take_a_snapshot_either(self):
+        self.start_with_v1()
+        (pid,) = self.node.pids().values()
+        held = Unkillable(pid)
+        self.addCleanup(held.release)
+        self.publish(note="2")
+        self.assertSays(self.deploy(self.node, "v2", expect=5), "processes of it do not end", f"pid {pid}")
+        self.assertEqual(self.beside(), [])
+        self.node.kill()
+        self.node.start()
+        self.node.wait_app(health="healthy", seconds=60)
+        before = self.node.pids()
+        self.publish(note="3")
+        self.assertSays(self.deploy(self.node, "v3", expect=1), "processes of it do not end", f"pid {pid}")
+        self.assertEqual(self.node.pids(), before, "nothing was stopped for it")
+        held.release()
+        wait_until(lambda: not processes.is_running(pid), "it has ended")
+        self.deploy(self.node, "v3")
+        self.assertEqual(self.tree(self.node.data().parent / f"snapshot.{self.newest()['id']}"), self.before)
+
     # what dies meanwhile
 
     def test_berthd_that_is_killed_at_any_moment_leaves_the_data_of_one_release_whole(self):
@@ -331,6 +423,28 @@ class DataSnapshot(BerthCase):
 
     def test_on_btrfs_it_is_a_subvolumes_snapshot(self):
         self.revert_on(self.on_file_system("btrfs", ["mkfs.btrfs", "-q"]), "subvolume")
+
+    def test_on_btrfs_subvolumes_in_the_data_are_copied_too(self):
+        self.node = node = self.on_file_system("btrfs", ["mkfs.btrfs", "-q"])
+        node.start()
+        self.publish(note="1")
+        self.deploy(node, "v1")
+        for command in (("create", node.data() / "volume"), ("snapshot", "-r", node.data() / "volume", node.data() / "sealed"), ("create", node.data() / "volume" / "inner")):
+            subprocess.run(["btrfs", "-q", "subvolume", *command], check=True)
+        (node.data() / "volume" / "inner" / "file").write_text("deep\n")
+        (node.data() / "schema").write_text("schema 1\n")
+        for path in ("schema", "volume", "volume/inner", "volume/inner/file"):
+            os.chown(node.data() / path, *self.owner())
+        self.before = self.tree(node.data())
+        self.publish({"pre-start": MIGRATE + '; echo other > "$BERTH_DATA_DIR/volume/inner/file"'}, note="2")
+        self.assertSays(self.deploy(node, "v2"), "data were copied (reflink)")
+        node.berth("revert", "web")
+        self.assertBackAtV1(f"data.{self.newest()['id']}")
+        self.assertEqual((node.data().parent / f"data.{self.newest()['id']}" / "volume" / "inner" / "file").read_text(), "other\n")
+        node.berth("gc")
+        self.assertEqual(self.beside(), [], "read-only subvolumes go as well")
+        node.stop()
+        self.end_all()
 
     def test_on_xfs_files_share_their_blocks(self):
         self.revert_on(self.on_file_system("xfs", ["mkfs.xfs", "-q", "-m", "reflink=1"]), "reflink")

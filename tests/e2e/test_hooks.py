@@ -247,6 +247,15 @@ touch x 2>/dev/null || echo SEALED; } > "$BERTH_DATA_DIR/seen\""""
         self.assertEqual((self.node.data() / "still").read_text().strip(), "0")
         self.assertServes("v1")
 
+    def test_an_on_revert_that_fails_takes_nothing_of_what_the_release_printed_away(self):
+        self.deploy_first()
+        self.publish({"on-revert": "echo the cleaner has no broom; exit 1"}, "--lines", "50", "--exit-after", str(700 * SLOWNESS), bake=f"{20 * SLOWNESS}s")
+        done = self.deploy(self.node, "v2", expect=5)
+        self.assertSays(done, "web runs v1 again", "| line ", "its on-revert hook exited with 1")
+        self.assertTrue(any(line.startswith("line ") for line in self.newest()["last_lines"]), self.newest())
+        self.assertNotIn("broom", " ".join(self.newest()["last_lines"]))
+        self.assertIn("broom", self.node.berth("logs", "web/on-revert", "--raw").out)
+
     def test_an_on_revert_that_fails_stops_no_revert(self):
         self.deploy_first()
         self.publish({"on-revert": "sleep 1000"}, "--exit-after", str(700 * SLOWNESS), bake=f"{20 * SLOWNESS}s", rules={"on-revert": 'timeout = "1s"'})

@@ -1,4 +1,5 @@
 """An app's life on a node: restart, stop, start, scale, remove; logs, history, revert; repeated and concurrent requests."""
+import datetime
 import os
 import signal
 import unittest
@@ -79,6 +80,37 @@ class Lifecycle(BerthCase):
         self.node.berth("start", "web")
         self.node.wait_app(health="healthy")
         self.assertServes("v1")
+
+    def test_a_single_instance_that_is_stopped_stays_so_over_berthds_until_it_is_started(self):
+        self.publish(instances=3, note="3")
+        self.deploy(self.node, "v2")
+        self.node.berth("stop", "web/web.2", "--reason", "noisy")
+        self.assertEqual(len(processes.of_app("web")), 2)
+        for end in (self.node.stop, self.node.kill):
+            end()
+            self.node.start()
+            self.node.wait_app(health="degraded")
+            self.assertEqual(len(processes.of_app("web")), 2)
+        self.assertSays(self.node.berth("status", "web"), "it was stopped by hand")
+        self.node.berth("restart", "web")
+        self.assertEqual(len(processes.of_app("web")), 2, "nor does a restart start it")
+        self.node.berth("start", "web/web.2")
+        self.node.wait_app(health="healthy")
+        self.assertEqual(len(processes.of_app("web")), 3)
+        self.node.berth("stop", "web/web.3")
+        self.publish(instances=3, note="4")
+        self.deploy(self.node, "v3")
+        self.node.wait_app(health="healthy")
+
+    def test_instances_are_stopped_at_once_and_not_one_after_the_other(self):
+        self.publish("--ignore-term", instances=5, grace="2s")
+        self.deploy(self.node, "v2")
+        self.node.berth("stop", "web")
+        self.assertEqual(processes.of_app("web"), {})
+        ended = [datetime.datetime.fromisoformat(one["at"]) for one in self.node.events() if one["kind"] == "instance.exit"][-5:]
+        self.assertLess((max(ended) - min(ended)).total_seconds(), 4, "each takes two seconds to be killed")
+        self.node.berth("start", "web")
+        self.node.wait_app(health="healthy")
 
     def test_scale_holds_over_deployments_until_a_release_says_another_number(self):
         self.deploy(self.node, "v1")

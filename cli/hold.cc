@@ -1,0 +1,51 @@
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "cli/common.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+Verb hold_or_resume(const std::string& name, std::string summary, std::vector<std::string> examples, const std::string& done) {
+  struct Options {
+    std::string app, reason;
+  };
+  auto o = std::make_shared<Options>();
+  return {
+      .name = name,
+      .summary = std::move(summary),
+      .examples = std::move(examples),
+      .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
+      .arguments = {{"APP", "the app", &o->app, Completes::app}},
+      .options = {reason_option(o->reason)},
+      .action = [o, name, done](Console& console) -> Result<Exit> {
+        BERTH_TRY(const auto app, app_argument(o->app, name));
+        json::object body;
+        put_if(body, "reason", o->reason);
+        BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(app, "/" + name), std::move(body)));
+        if (console.json) console.document(answer);
+        console.note(fmt::format(fmt::runtime(done), app));
+        return Exit::ok;
+      },
+  };
+}
+
+}  // namespace
+
+Verb hold_verb() {
+  Verb verb = hold_or_resume("hold", "Leave an app at the release that it has, until 'berth resume'", {"berth hold web --reason 'the audit of the books, until Friday'"},
+                             "{0} is held: deployments of it are refused until 'berth resume {0}'.");
+  verb.text = "Channels and retries leave a held app alone, and 'berth deploy' ends with 8 and says who holds it, since when and why; --force deploys all the same, "
+              "and leaves the app held. What is under way goes on, and so does what reverts. Holding again changes who and why.";
+  return verb;
+}
+
+Verb resume_verb() {
+  Verb verb = hold_or_resume("resume", "Let deployments act again, at once, on an app that is held", {"berth resume web"}, "{0} is no longer held.");
+  verb.text = "An app is held by 'berth hold', or since it was reverted by hand. 'berth node resume' is about the node.";
+  return verb;
+}
+
+}  // namespace berth::cli

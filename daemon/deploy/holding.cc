@@ -1,0 +1,55 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+
+// What operators say of an app or a release beforehand: that it is to be left alone, or that a release is good or bad.
+
+namespace berth::deploy {
+
+awaitable<Result<void>> Engine::hold(std::string name, Asked asked) {
+  const auto app = known(name);
+  if (!app) co_return std::unexpected(app.error());
+  const store::Hold firm{.why = asked.why.empty() ? std::string("no reason was given") : asked.why, .by = asked.by, .at = store::now_text(), .firm = true};
+  const auto write = [this, name, firm, asked] { return store_.set_held(name, firm, operator_event("hold", name, asked)); };
+  auto written = co_await pool_.run(write);
+  if (written) (*app)->row.held = firm;
+  co_return written;
+}
+
+awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
+  const auto app = known(name);
+  if (!app) co_return std::unexpected(app.error());
+  const auto release = [this, name, asked] { return store_.set_held(name, {}, operator_event("resume", name, asked)); };
+  auto released = co_await pool_.run(release);
+  if (!released) co_return released;
+  (*app)->row.held = {};
+  settled_(name);
+  co_return released;
+}
+
+/// A release that is being deployed is not marked bad: its end would say otherwise, and there is a better way to end it.
+awaitable<Result<void>> Engine::mark(std::string name, std::string release, bool good, Asked asked) {
+  const auto app = known(name);
+  if (!app) co_return std::unexpected(app.error());
+  std::vector<RunPtr> runs((*app)->queue.begin(), (*app)->queue.end());
+  if ((*app)->run) runs.push_back((*app)->run);
+  const auto of_it = [&](const RunPtr& run) { return run->row.release == release && !is_terminal(run->position.state) && run->position.state != State::reverting; };
+  if (const auto run = std::ranges::find_if(runs, of_it); !good && run != runs.end()) {
+    const std::string instead = (*run)->position.decided ? "berth revert " + name : fmt::format("berth cancel {}", (*run)->row.id);
+    co_return fail(Errc::conflict, fmt::format("{}@{}: deployment {} of it is {}; '{}' first", name, release, (*run)->row.id, to_string((*run)->position.state), instead));
+  }
+  const boost::json::object data{{"release", release}, {"as", good ? "good" : "bad"}};
+  const std::string reason = fmt::format("marked bad by {}{}{}", asked.by, asked.why.empty() ? "" : ": ", asked.why);
+  const auto write = [this, name, release, good, reason, event = operator_event("mark", name, asked, data)]() -> Result<void> {
+    if (good) return store_.unreject(name, release, {event});
+    BERTH_TRY(const auto slot, store_.slot(name, release));
+    return store_.reject(name, release, slot ? slot->manifest_sha256 : "", reason, {event});
+  };
+  auto written = co_await pool_.run(write);
+  if (written && good) settled_(name);
+  co_return written;
+}
+
+}  // namespace berth::deploy

@@ -12,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostManifest = 8u << 20;
-
 Result<std::vector<bundle::Entry>> entries_in(const release_file::Source& source, const bundle::LayerRef& layer) {
   BERTH_TRY(const std::string text, release_file::read_blob(source, layer.index));
   BERTH_TRY(auto index, bundle::parse_index(text, layer));
@@ -49,7 +47,7 @@ Result<ReleaseView> from_node(const Console& console, const std::string& verb, c
     return fail(Errc::usage, fmt::format("berth {}: this node runs {}, not {}; say which repository: --repo DIR|URL", verb, environment, ref.environment));
   const auto* paths = member(status, "paths");
   const fs::path slot = fs::path(paths == nullptr ? "" : text_of(*paths, "state")) / "apps" / ref.app / "slots" / ref.release;
-  auto text = files::read(slot / "manifest.json", kMostManifest);
+  auto text = files::read(slot / "manifest.json", bundle::kLargestManifest);
   if (!text && text.error().code == Errc::not_found)
     return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is. Releases of a repository: --repo DIR|URL", ref.app,
                                              ref.release, ref.app));

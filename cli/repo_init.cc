@@ -9,7 +9,7 @@
 #include "cli/publishing.h"
 #include "cli/repo.h"
 #include "core/files/files.h"
-#include "core/trust/remote.h"
+#include "core/trust/limits.h"
 #include "core/trust/repository_init.h"
 
 namespace berth::cli {

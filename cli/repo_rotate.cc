@@ -7,7 +7,7 @@
 #include "cli/repo.h"
 #include "cli/repo_status.h"
 #include "core/files/files.h"
-#include "core/trust/remote.h"
+#include "core/trust/limits.h"
 #include "core/trust/repository_files.h"
 #include "core/trust/root_change.h"
 

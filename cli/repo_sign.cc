@@ -6,12 +6,11 @@
 #include "cli/publishing.h"
 #include "cli/repo.h"
 #include "core/files/files.h"
+#include "core/trust/limits.h"
 #include "core/trust/sign_file.h"
 
 namespace berth::cli {
 namespace {
-
-constexpr std::size_t kMostFile = 8u << 20;
 
 struct RepoSignOptions {
   std::string file;
@@ -22,7 +21,7 @@ Result<Exit> sign(const Console& console, const RepoSignOptions& options) {
   trust::Keyring keyring;
   BERTH_CHECK(add_given_signers(options.signing, keyring));
   if (keyring.given().empty()) return fail(Errc::usage, "berth repo sign: say with which key: --key FILE, or --signer COMMAND --signer-key FILE");
-  BERTH_TRY(const std::string bytes, files::read(options.file, kMostFile));
+  BERTH_TRY(const std::string bytes, files::read(options.file, trust::kMostMetadata));
   BERTH_TRY(const auto done, trust::sign_again(bytes, options.file, keyring.given()));
   BERTH_CHECK(files::replace(options.file, done.bytes));
   if (console.json) {

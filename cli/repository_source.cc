@@ -11,6 +11,7 @@
 #include "core/files/files.h"
 #include "core/trust/folder_remote.h"
 #include "core/trust/http_remote.h"
+#include "core/trust/limits.h"
 
 namespace berth::cli {
 namespace {

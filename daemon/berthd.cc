@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include "core/files/files.h"
@@ -116,7 +117,8 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                   {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root}),
       router_(loop_.executor(), work_, config_.run),
       deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), deployer_options(config_, how.programs)),
-      follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); }},
+      follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
+                 [this](const std::string& app) { return store_->newest_event(app, "follow.wanted").value_or(std::nullopt); }},
                 config_.follow, config_.environment),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
       node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_}, config_, how.limits_enforced(), operators_),
@@ -190,17 +192,25 @@ awaitable<void> Berthd::heed_signals() {
   }
 }
 
-/// Only the log's level changes without a restart.
+/// Only the log's level changes without a restart. What else was changed is said, so that nobody believes that it counts.
 void Berthd::reload() {
   manager_.reloading();
+  std::string answer = "Reloaded";
   if (const auto config = config::load(config_file_)) {
     config_.log_level = config->log_level;
     host::set_log_level(config->log_level);
     spdlog::info("reloaded {}", config_file_.string());
+    const auto changed = config::changed_until_restart(config_, *config);
+    if (!changed.empty()) {
+      const std::string later = fmt::format("what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", fmt::join(changed, ", "));
+      answer += "; " + later;
+      spdlog::warn("{}: {}", config_file_.string(), later);
+    }
   } else {
+    answer = "Not reloaded: the configuration is wrong, and the one before counts still; its log says why";
     spdlog::error("{} is not taken: {}", config_file_.string(), config.error().message);
   }
-  manager_.ready("Reloaded");
+  manager_.ready(answer);
 }
 
 /// Says that berthd lives when the loop runs this and the database answers. One that does not is ended by systemd, and started again.

@@ -22,7 +22,7 @@ std::string to_canonical_json(const Channel& channel) {
 }
 
 Result<Channel> parse_channel(std::string_view text) {
-  const auto parsed = json::parse(text, {.most_bytes = 4096, .most_depth = 4});
+  const auto parsed = json::parse(text, {.most_bytes = kLargestChannel, .most_depth = 4});
   if (!parsed) return fail(Errc::trust, "channel: " + parsed.error().message);
   json::ObjectReader reader(*parsed, "channel");
   reader.integer("format", kChannelFormat, kChannelFormat);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct Channel {
 
   bool operator==(const Channel&) const = default;
 };
+
+inline constexpr std::size_t kLargestChannel = 4096;  ///< bytes
 
 /// Canonical JSON, the bytes that are signed for.
 std::string to_canonical_json(const Channel& channel);

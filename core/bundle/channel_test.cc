@@ -31,6 +31,7 @@ TEST(Channel, RefusesWhatIsNotCanonicalOrComplete) {
     ASSERT_FALSE(read) << text;
     EXPECT_EQ(read.error().code, Errc::trust) << text;
   }
+  EXPECT_FALSE(parse_channel(std::string(kText) + std::string(kLargestChannel, ' ')));
 }
 
 TEST(Channel, IsATargetOfItsOwnShape) {

@@ -65,6 +65,7 @@ struct Manifest {
 
 inline constexpr std::uint64_t kLargestBlob = std::uint64_t{1} << 40;  ///< bytes, of a tar as well
 inline constexpr std::uint64_t kLargestIndex = 64u << 20;
+inline constexpr std::uint64_t kLargestManifest = 4u << 20;
 
 /// Every rule a manifest has beyond its shape: names, digests, sizes; each variable is declared by the app and has a value or a reference, never both;
 /// `features` and `attachments` are sorted. `Errc::trust` names the member. What is to be signed is checked by this first.

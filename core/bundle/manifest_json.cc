@@ -12,7 +12,6 @@ namespace {
 using json::ObjectReader;
 
 constexpr std::int64_t kFormat = 1;
-constexpr std::size_t kMostBytes = 4u << 20;
 
 json::value blob_json(const BlobRef& blob) { return json::object{{"sha256", blob.sha256}, {"size", static_cast<std::int64_t>(blob.size)}}; }
 
@@ -133,7 +132,7 @@ std::string to_canonical_json(const Manifest& manifest) {
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
-  const auto json = json::parse(text, {.most_bytes = kMostBytes});
+  const auto json = json::parse(text, {.most_bytes = kLargestManifest});
   if (!json) return fail(Errc::trust, "manifest: " + json.error().message);
   ObjectReader reader(*json, "manifest");
   Manifest manifest;

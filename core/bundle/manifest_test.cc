@@ -98,7 +98,7 @@ TEST(Manifest, WithoutBuildsIsRefused) {
 
 TEST(Manifest, ThatIsNoManifestIsRefused) {
   for (const char* text : {"", "{}", "[]", "null", "{\"format\":1}"}) EXPECT_EQ(parse_manifest(text).error().code, Errc::trust) << text;
-  EXPECT_EQ(parse_manifest(std::string(5u << 20, ' ')).error().code, Errc::trust);
+  EXPECT_EQ(parse_manifest(std::string(kLargestManifest + 1, ' ')).error().code, Errc::trust);
 }
 
 TEST(Manifest, NamesItsPlacesInTheRepository) {

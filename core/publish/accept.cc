@@ -9,12 +9,11 @@
 #include "core/publish/blob_folder.h"
 #include "core/publish/contents.h"
 #include "core/trust/handed_in.h"
+#include "core/trust/limits.h"
 #include "core/trust/repository.h"
 
 namespace berth::publish {
 namespace {
-
-constexpr std::size_t kMostHandedIn = 8u << 20;
 
 bool is_pointer(std::string_view name) { return bundle::channel_of(name).has_value(); }
 
@@ -50,7 +49,7 @@ class Taking {
 
 Result<std::string> Taking::bytes_of(const trust::Target& target) const {
   const std::string relative = "targets/" + trust::file_of_target(target.name, target.hashes.at("sha256"));
-  auto bytes = folder_.read(relative, kMostHandedIn);
+  auto bytes = folder_.read(relative, trust::kMostTarget);
   if (!bytes && bytes.error().code == Errc::not_found) bytes = read_target({repository_}, target);  // an interrupted acceptance brought it already
   if (!bytes) return pass(bytes.error(), target.name);
   BERTH_CHECK(trust::check_target(*bytes, target));

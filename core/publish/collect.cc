@@ -17,8 +17,6 @@
 namespace berth::publish {
 namespace {
 
-constexpr std::size_t kMostManifest = 8u << 20;
-
 class Collecting {
  public:
   Collecting(const fs::path& folder, const trust::RepositoryFiles& files, const CollectOptions& options, trust::WallTime now)
@@ -61,7 +59,7 @@ void Collecting::use_what_waits() {
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(trust::incoming_of(folder_), error)) {
     if (!entry.is_regular_file(error) || entry.is_symlink(error) || entry.path().extension() != ".json") continue;
-    if (const auto text = files::read(entry.path(), kMostManifest))
+    if (const auto text = files::read(entry.path(), bundle::kLargestManifest))
       if (const auto manifest = bundle::parse_manifest(*text)) use_blobs(*manifest);
   }
 }

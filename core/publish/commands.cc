@@ -35,9 +35,11 @@ const bundle::Entry* link_on_the_way(const Entries& entries, const std::string& 
   }
 }
 
-/// What lies at `path` when symlinks of the tree are followed; null where nothing does, or only outside of it.
-const bundle::Entry* resolve(const Entries& entries, std::string path) {
+/// What lies at `path` when symlinks of the tree are followed; null where nothing does, or only outside of it. For a process whose root is the tree: neither
+/// where the way leads through what is mounted there.
+const bundle::Entry* resolve(const Entries& entries, std::string path, spec::Root root = spec::Root::node) {
   for (int hops = 0; hops < kMostLinks; ++hops) {
+    if (root == spec::Root::image && !spec::image_mount_above(path).empty()) return nullptr;
     const bundle::Entry* link = link_on_the_way(entries, path);
     if (link == nullptr) {
       const auto found = entries.find(path);
@@ -68,7 +70,7 @@ std::string find_in_image(const Entries& entries, const std::string& folders, co
   for (std::size_t begin = 0; begin <= folders.size();) {
     const std::size_t end = std::min(folders.find(':', begin), folders.size());
     const std::string path = plain(fs::path(folders.substr(begin, end - begin)).relative_path() / name);
-    const bundle::Entry* entry = resolve(entries, path);
+    const bundle::Entry* entry = resolve(entries, path, spec::Root::image);
     if (entry != nullptr && entry->type == bundle::EntryType::file && entry->mode == 0755) return path;
     begin = end + 1;
   }

@@ -55,6 +55,21 @@ TEST_F(Commands, AreLookedForFromTheProcesssFolder) {
   EXPECT_THAT(check({"python3"}, "nowhere"), Refuses(Errc::usage, "nowhere is no folder of the build"));
 }
 
+TEST_F(Commands, OfAnImageAreNotLookedUpBelowWhatIsMountedThere) {
+  entries.push_back({.path = "tmp/tool", .mode = 0755});
+  entries.push_back({.path = "bin/there-and-back", .type = EntryType::symlink, .mode = 0777, .target = "../tmp/link"});
+  entries.push_back({.path = "tmp/link", .type = EntryType::symlink, .mode = 0777, .target = "../bin/server"});
+  spec::AppSpec spec{.app = "web"};
+  const auto checked = [&](const std::string& program) {
+    spec.processes["web"] = {.command = {program}, .root = spec::Root::image};
+    return check_commands(spec, entries);
+  };
+  spec.variables["PATH"] = {.preset = "/tmp:/bin"};
+  EXPECT_TRUE(checked("server"));
+  EXPECT_THAT(checked("tool"), Refuses(Errc::usage, "tool is no program of the build in /tmp:/bin (there is tmp/tool)"));
+  EXPECT_THAT(checked("there-and-back"), Refuses(Errc::usage, "there-and-back is no program of the build")) << "a link on the way is hidden as well";
+}
+
 TEST_F(Commands, OfProbesAreCheckedAsWell) {
   spec::AppSpec spec{.app = "web"};
   spec.processes["web"] = {.command = {"bin/server"}, .liveness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"bin/check"}}};

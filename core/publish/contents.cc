@@ -7,7 +7,9 @@
 
 #include <fmt/core.h>
 
+#include "core/bundle/channel.h"
 #include "core/files/files.h"
+#include "core/trust/limits.h"
 
 namespace berth::publish {
 namespace {
@@ -15,8 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = ".json";
-constexpr std::size_t kMostManifest = 8u << 20;
 constexpr std::size_t kMostNamed = 5;
+
+// A node that could not read what is published would be told too late.
+static_assert(bundle::kLargestManifest <= trust::kMostTarget && bundle::kLargestChannel <= trust::kMostTarget);
 
 /// N of `vN`, 0 for other ids.
 std::uint64_t number_of(std::string_view id) {
@@ -66,7 +70,7 @@ Result<std::string> read_target(const Folders& folders, const trust::Target& tar
       file = file_of(folder, target);
       break;
     }
-  auto bytes = files::read(file, kMostManifest);
+  auto bytes = files::read(file, trust::kMostTarget);
   if (!bytes)
     return fail(bytes.error().code == Errc::not_found ? Errc::trust : bytes.error().code, fmt::format("{}: {}", target.name, bytes.error().message));
   if (const auto good = trust::check_target(*bytes, target); !good) return pass(good.error(), file.string());

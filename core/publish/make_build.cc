@@ -83,10 +83,7 @@ std::string hidden_by(const fs::path& tree, const fs::path& path) {
   std::error_code error;
   const fs::path top = fs::canonical(tree, error);
   const std::string real = fs::weakly_canonical(top / path.relative_path(), error).lexically_relative(top).generic_string();
-  if (error) return {};
-  for (const std::string_view mount : spec::kImageMounts)
-    if (real.starts_with(mount) && real.size() > mount.size() && real[mount.size()] == '/') return std::string(mount);
-  return {};
+  return error ? std::string() : std::string(spec::image_mount_above(real));
 }
 
 /// A program below /tmp would be in the build, and not be there when the process is started. A mount's folder itself can be a process's.

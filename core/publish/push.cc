@@ -12,6 +12,7 @@
 
 #include "core/files/files.h"
 #include "core/publish/hash_file.h"
+#include "core/trust/limits.h"
 #include "core/trust/repository.h"
 #include "core/trust/repository_lock.h"
 
@@ -43,8 +44,8 @@ Result<bool> is_there(const fs::path& from, const fs::path& to, bool by_content)
   std::error_code error;
   if (!fs::is_regular_file(to, error) || fs::file_size(to, error) != fs::file_size(from, error)) return false;
   if (!by_content) return true;
-  BERTH_TRY(const std::string here, files::read(from, 64u << 20));
-  BERTH_TRY(const std::string there, files::read(to, 64u << 20));
+  BERTH_TRY(const std::string here, files::read(from, trust::kMostMetadata));
+  BERTH_TRY(const std::string there, files::read(to, trust::kMostMetadata));
   return here == there;
 }
 

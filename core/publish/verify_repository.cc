@@ -11,15 +11,13 @@
 #include "core/publish/blob_folder.h"
 #include "core/publish/contents.h"
 #include "core/publish/hash_file.h"
+#include "core/trust/limits.h"
 #include "core/trust/repository.h"
 
 namespace berth::publish {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMostTarget = 64u << 20;
-constexpr std::size_t kMostIndex = 512u << 20;
 
 class Verifying {
  public:
@@ -72,7 +70,7 @@ void Verifying::check_layer(const std::string& of, const bundle::LayerRef& layer
   std::vector<std::string> chunks;
   const bool blob_is_good = check_blob(of, layer.blob, &chunks);
   if (!check_blob(of, layer.index) || !blob_is_good) return;
-  const auto text = files::read(blobs_.path_of(layer.index.sha256), kMostIndex);
+  const auto text = files::read(blobs_.path_of(layer.index.sha256), bundle::kLargestIndex);
   if (!text) return fault(fmt::format("{}: {}", of, text.error().message));
   const auto index = bundle::parse_index(*text, layer);
   if (!index) return fault(fmt::format("{}: index {}: {}", of, layer.index.sha256, index.error().message));
@@ -99,7 +97,7 @@ void Verifying::check(const trust::Target& target) {
     if (!manifest) return fault(manifest.error().message);
     return check_release(to_string(*ref), *manifest);
   }
-  const auto bytes = files::read(file_of(repository_, target), kMostTarget);
+  const auto bytes = files::read(file_of(repository_, target), trust::kMostTarget);
   if (!bytes) return fault(fmt::format("{}: {}", target.name, bytes.error().message));
   if (const auto good = trust::check_target(*bytes, target); !good) return fault(fmt::format("{}: {}", target.name, good.error().message));
   if (bundle::channel_of(target.name)) check_channel(target.name, *bytes);

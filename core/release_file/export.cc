@@ -11,6 +11,7 @@
 #include "core/release_file/layout.h"
 #include "core/release_file/release_file.h"
 #include "core/trust/client.h"
+#include "core/trust/limits.h"
 
 namespace berth::release_file {
 namespace {
@@ -124,7 +125,8 @@ Result<void> record_roots(std::int64_t newest, Recording& recording, const std::
 
 Result<Exported> export_release(const Source& source, const ReleaseRef& release, const fs::path& file) {
   std::error_code ignored;
-  if (fs::exists(fs::symlink_status(file, ignored))) return fail(Errc::exists, fmt::format("{} is there already; remove it, or name another file", file.string()));
+  if (fs::exists(fs::symlink_status(file, ignored)))
+    return fail(Errc::exists, fmt::format("{} is there already; remove it, or name another file", file.string()));
   const files::TemporaryDirectory trusted;
   std::map<std::string, std::string> signed_files;
   Recording metadata(source.metadata, "metadata/", signed_files), targets(source.targets, "targets/", signed_files);

@@ -63,7 +63,8 @@ Result<Found> find_release(const Source& source, const ReleaseRef& release) {
 
 Result<std::string> read_blob(const Source& source, const bundle::BlobRef& ref) {
   const std::string path = bundle::blob_path(ref.sha256);
-  if (ref.size > bundle::kLargestIndex) return fail(Errc::protocol, fmt::format("{}: has {} bytes; {} are allowed at most", path, ref.size, bundle::kLargestIndex));
+  if (ref.size > bundle::kLargestIndex)
+    return fail(Errc::protocol, fmt::format("{}: has {} bytes; {} are allowed at most", path, ref.size, bundle::kLargestIndex));
   std::string bytes;
   const std::function<Result<void>(std::string_view)> take = [&](std::string_view piece) -> Result<void> {
     if (piece.size() > ref.size - bytes.size()) return fail(Errc::trust, fmt::format("{}: is longer than what was signed for", path));
@@ -71,7 +72,8 @@ Result<std::string> read_blob(const Source& source, const bundle::BlobRef& ref) 
     return {};
   };
   BERTH_CHECK(source.blob(path, 0, ref.size, take));
-  if (bytes.size() != ref.size || crypto::sha256_hex(bytes) != ref.sha256) return fail(Errc::trust, fmt::format("{}: is not what was signed for (damaged?)", path));
+  if (bytes.size() != ref.size || crypto::sha256_hex(bytes) != ref.sha256)
+    return fail(Errc::trust, fmt::format("{}: is not what was signed for (damaged?)", path));
   return bytes;
 }
 

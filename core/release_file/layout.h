@@ -18,7 +18,6 @@ namespace berth::release_file {
 
 inline constexpr std::string_view kName = "release.json";
 inline constexpr std::uint64_t kMostName = 4096;           ///< bytes of release.json
-inline constexpr std::uint64_t kMostSigned = 8u << 20;     ///< of a file of metadata, or of the manifest
 inline constexpr std::uint64_t kMostSignedInAll = 64u << 20;
 inline constexpr std::size_t kMostFiles = 2048;
 

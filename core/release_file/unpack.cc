@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/bundle/manifest.h"
 #include "core/bundle/tar_reader.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
 #include "core/release_file/layout.h"
 #include "core/release_file/release_file.h"
+#include "core/trust/limits.h"
 
 namespace berth::release_file {
 namespace {
@@ -78,9 +80,10 @@ class Unpacking {
     std::uint64_t most = bundle::kLargestBlob;
     if (part_ == Part::name) most = kMostName;
     if (part_ == Part::metadata || part_ == Part::target) {
-      most = kMostSigned;
+      most = part_ == Part::metadata ? trust::kMostMetadata : bundle::kLargestManifest;
       signed_ += entry.size;
-      if (signed_ > kMostSignedInAll) return fail(Errc::trust, fmt::format("{}: with it there are more than {} bytes of metadata", entry.path, kMostSignedInAll));
+      if (signed_ > kMostSignedInAll)
+        return fail(Errc::trust, fmt::format("{}: with it there are more than {} bytes of metadata", entry.path, kMostSignedInAll));
     }
     if (entry.size > most) return fail(Errc::trust, fmt::format("{}: has {} bytes; {} are allowed at most", entry.path, entry.size, most));
     return {};

@@ -11,6 +11,12 @@ namespace berth::spec {
 /// Folders, below the build's tree.
 inline constexpr std::array<std::string_view, 9> kImageMounts{"berth/config", "berth/data", "berth/run", "berth/secrets", "dev",
                                                               "proc",         "run",        "sys",       "tmp"};
+/// The one of them that a path of the build, without a slash in front, lies below: what the build has there is hidden from the process. Empty: none.
+constexpr std::string_view image_mount_above(std::string_view path) {
+  for (const std::string_view mount : kImageMounts)
+    if (path.starts_with(mount) && path.size() > mount.size() && path[mount.size()] == '/') return mount;
+  return {};
+}
 /// Files, of the node.
 inline constexpr std::string_view kImageHosts = "etc/hosts", kImageResolver = "etc/resolv.conf";
 

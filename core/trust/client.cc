@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
+#include "core/trust/limits.h"
 #include "core/trust/lookup.h"
 #include "core/trust/metadata_folder.h"
 #include "core/trust/role_name.h"
@@ -14,13 +15,7 @@
 namespace berth::trust {
 namespace {
 
-// What is accepted at most of each file, and of roots in one refresh.
-constexpr int kMostRoots = 256;
-constexpr std::uint64_t kMostTimestamp = 16'384;
-constexpr std::uint64_t kMostSnapshot = 2'000'000;
-constexpr std::uint64_t kMostTargets = 5'000'000;
-constexpr std::uint64_t kMostMetadata = 8u << 20;  ///< of a file whose length was signed for
-constexpr std::uint64_t kMostTarget = 256u << 20;  ///< of a target, which is held in memory
+constexpr int kMostRoots = 256;  ///< in one refresh
 
 /// The digest that stands in a target's file name: hex only, since what a role lists becomes a part of a path. Empty where there is none.
 std::string file_hash(const Target& target) {
@@ -215,7 +210,7 @@ Result<std::string> Client::download(const Target& target, Remote& targets_remot
   if (file_hash(target).empty())
     return fail(Errc::trust, fmt::format("target '{}' is listed without a hash that berth knows (sha256, sha512)", target.name));
   if (target.length > kMostTarget)
-    return fail(Errc::protocol, fmt::format("target '{}' has {} bytes; {} are allowed at most", target.name, target.length, kMostTarget));
+    return fail(Errc::trust, fmt::format("target '{}' has {} bytes; {} are allowed at most", target.name, target.length, kMostTarget));
   BERTH_TRY(std::string bytes, targets_remote.get(path_of(target), target.length));
   BERTH_CHECK(check_target(bytes, target));
   return bytes;

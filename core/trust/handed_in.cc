@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "core/trust/limits.h"
 #include "core/trust/role_document.h"
 
 namespace berth::trust {
@@ -97,7 +98,7 @@ Result<std::vector<HandedIn>> read_handed_in(const RepositoryFiles& files, const
   const auto versions = folder.versions(role);
   BERTH_CHECK(check_order(versions, version, role));
   if (!versions.empty() && versions.back() == version && version == published->version) {
-    BERTH_TRY(const std::string bytes, folder.read("metadata/" + numbered_file(role, version), kMostMetadataFile));
+    BERTH_TRY(const std::string bytes, folder.read("metadata/" + numbered_file(role, version), kMostMetadata));
     if (bytes != published->bytes)
       return fail(Errc::trust, fmt::format("{}: version {} was published with other content; release again from what the repository is now", role, version));
   }
@@ -106,7 +107,7 @@ Result<std::vector<HandedIn>> read_handed_in(const RepositoryFiles& files, const
   std::vector<HandedIn> chain;
   for (const std::int64_t next : versions) {
     if (next <= version) continue;
-    BERTH_TRY(std::string bytes, folder.read("metadata/" + numbered_file(role, next), kMostMetadataFile));
+    BERTH_TRY(std::string bytes, folder.read("metadata/" + numbered_file(role, next), kMostMetadata));
     BERTH_TRY(HandedIn handed, checking.check(std::move(bytes), next, chain.empty() ? published->targets : chain.back().targets));
     chain.push_back(std::move(handed));
   }

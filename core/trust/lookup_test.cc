@@ -2,6 +2,7 @@
 
 #include "core/crypto/sha256.h"
 #include "core/trust/client_fixture.h"
+#include "core/trust/limits.h"
 
 namespace berth::trust {
 namespace {
@@ -269,6 +270,7 @@ TEST_F(Lookup, DownloadsWhatHasTheListedLengthAndHashes) {
       {"longer than listed", 6, {{"sha256", sha256}}, Errc::protocol},
       {"only unknown", 7, {{"md5", "00"}}, Errc::trust},
       {"no hash", 7, {}, Errc::trust},
+      {"longer than any target may be", kMostTarget + 1, {{"sha256", sha256}}, Errc::trust},
       {"a path for a hash", 7, {{"sha256", "../../etc/passwd"}}, Errc::trust},
   };
   for (const auto& c : cases) {

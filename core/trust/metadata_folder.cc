@@ -1,17 +1,12 @@
 #include "core/trust/metadata_folder.h"
 
 #include "core/files/files.h"
+#include "core/trust/limits.h"
 #include "core/trust/role_name.h"
 
 namespace berth::trust {
-namespace {
 
-/// More than any role may have when it is fetched; the folder is berth's own.
-constexpr std::size_t kMost = 16u << 20;
-
-}  // namespace
-
-Result<std::string> MetadataFolder::read(std::string_view role) const { return files::read(file(role), kMost); }
+Result<std::string> MetadataFolder::read(std::string_view role) const { return files::read(file(role), kMostMetadata); }
 
 Result<void> MetadataFolder::keep(std::string_view role, std::string_view bytes) const { return files::replace(file(role), bytes); }
 

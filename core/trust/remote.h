@@ -8,8 +8,6 @@
 
 namespace berth::trust {
 
-inline constexpr std::uint64_t kMostRoot = 512'000;  ///< bytes of a root.json
-
 /// Where metadata and targets come from: a web server, or a folder. The seam that tests replace.
 class Remote {
  public:

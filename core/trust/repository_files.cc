@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "core/files/files.h"
+#include "core/trust/limits.h"
 #include "core/trust/lookup.h"
 #include "core/trust/role_name.h"
 
@@ -41,7 +42,7 @@ class FilesReader {
 };
 
 Result<Envelope> FilesReader::open_file(const fs::path& file) const {
-  BERTH_TRY(const std::string bytes, files::read(file, kMostMetadataFile));
+  BERTH_TRY(const std::string bytes, files::read(file, kMostMetadata));
   return open_envelope(bytes, file.string());
 }
 
@@ -86,7 +87,7 @@ void FilesReader::read_delegated(const Delegation& delegation, const Snapshot& s
     role.version = listed->second.version;
     const fs::path file = metadata_ / numbered_file(delegation.role, role.version);
     const auto read = [&]() -> Result<void> {
-      BERTH_TRY(role.bytes, files::read(file, kMostMetadataFile));
+      BERTH_TRY(role.bytes, files::read(file, kMostMetadata));
       BERTH_TRY(Envelope envelope, open_envelope(role.bytes, file.string()));
       const auto good = verify(envelope, delegation.keys, file.string());
       auto targets = parse_targets(envelope.content, file.string());

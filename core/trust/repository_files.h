@@ -13,8 +13,6 @@
 
 namespace berth::trust {
 
-inline constexpr std::size_t kMostMetadataFile = 8u << 20;
-
 /// A delegated role, and what is published of it.
 struct DelegatedFile {
   Delegation delegation;

@@ -9,6 +9,8 @@
 #include "core/crypto/keys.h"
 #include "core/files/files.h"
 #include "core/trust/folder_remote.h"
+#include "core/trust/limits.h"
+#include "core/trust/role_document.h"
 #include "core/trust/time.h"
 
 namespace berth::trust {
@@ -169,6 +171,22 @@ TEST_F(Repository, GoesOnAfterACrashBeforeTheTimestamp) {
   ASSERT_TRUE(writer().add_targets({{"next", "two"}}));
   EXPECT_EQ(fetch("next").value(), "two");
   EXPECT_EQ(fetch("lost").error().code, Errc::not_found);
+}
+
+TEST_F(Repository, MakesNoFileThatClientsWouldNotTake) {
+  const std::pair<const char*, std::uint64_t> table[] = {
+      {"root", kMostRoot}, {"timestamp", kMostTimestamp}, {"snapshot", kMostMetadata}, {"targets", kMostMetadata}};
+  for (const auto& [type, most] : table) {
+    SCOPED_TRACE(type);
+    json::object document = role_document(type);
+    document["more"] = std::string(most / 2, 'x');
+    EXPECT_TRUE(signed_file(document, {}));
+    document["more"] = std::string(most, 'x');
+    const auto made = signed_file(document, {});
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, Errc::usage);
+    EXPECT_THAT(made.error().message, HasSubstr(type));
+  }
 }
 
 TEST_F(Repository, ThatIsNoneIsNotFound) {

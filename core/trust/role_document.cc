@@ -4,10 +4,19 @@
 #include <functional>
 #include <set>
 
+#include <fmt/core.h>
+
 #include "core/crypto/sha256.h"
 #include "core/trust/key.h"
+#include "core/trust/limits.h"
 
 namespace berth::trust {
+namespace {
+
+/// What clients take of a file of that type.
+std::uint64_t most_that_clients_take(std::string_view type) { return type == "root" ? kMostRoot : type == "timestamp" ? kMostTimestamp : kMostMetadata; }
+
+}  // namespace
 
 json::object role_document(std::string_view type) {
   return {{"_type", type}, {"spec_version", "1.0.33"}, {"version", 0}, {"expires", to_string(WallTime())}};
@@ -63,7 +72,14 @@ Result<std::string> signed_file(const json::object& document, const std::vector<
     BERTH_TRY(const std::string signature, one.signer->sign(bytes));
     signatures.emplace_back(json::object{{"keyid", one.keyid}, {"sig", crypto::to_hex(signature)}});
   }
-  return json::text(json::object{{"signatures", std::move(signatures)}, {"signed", document}});
+  std::string file = json::text(json::object{{"signatures", std::move(signatures)}, {"signed", document}});
+  const std::string_view type(document.at("_type").as_string());
+  if (const std::uint64_t most = most_that_clients_take(type); file.size() > most) {
+    return fail(Errc::usage, fmt::format("the {} file would have {} bytes, and clients take {} at most; roles of their own for apps ('berth repo delegate') "
+                                         "keep each file small",
+                                         type, file.size(), most));
+  }
+  return file;
 }
 
 json::object listing_of(std::string_view bytes, const json::object& document) {

@@ -36,7 +36,8 @@ std::string list_key(json::object& keys, const crypto::PublicKey& key);
 /// Takes the keys away that no role of a root, or of a targets role's delegations, uses any more.
 void drop_unused_keys(json::object& keys_and_roles);
 
-/// The metadata file: `document` with a signature of each signer over its canonical form. Fails as a signer does.
+/// The metadata file: `document` with a signature of each signer over its canonical form. Fails as a signer does, and with
+/// `Errc::usage` where it would be longer than clients take (limits.h).
 Result<std::string> signed_file(const json::object& document, const std::vector<RoleSigner>& signers);
 
 /// What snapshot and timestamp list of a metadata file: version, length and SHA-256.

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
+#include "core/trust/limits.h"
 
 namespace berth::trust {
 namespace {
@@ -20,7 +21,7 @@ Result<Signature> read_signature(const json::value& listed, std::string_view whe
 }  // namespace
 
 Result<Envelope> open_envelope(std::string_view bytes, std::string_view where) {
-  auto file = json::parse(bytes);
+  auto file = json::parse(bytes, {.most_bytes = kMostMetadata});
   if (!file) return fail(Errc::trust, fmt::format("{}: {}", where, file.error().message));
 
   json::ObjectReader reader(*file, std::string(where));

@@ -32,7 +32,8 @@ void read_top(Document& document, Config& config, std::string_view host) {
     if (is_name(text)) return text;
     return fail(Errc::usage, fmt::format("'{}' is no name for an environment: a small letter, then small letters, digits and '-', 31 at most", text));
   });
-  if (!section.has("environment")) section.complain("environment", "'environment' is missing: say which one this node has, such as environment = \"production\"");
+  if (!section.has("environment"))
+    section.complain("environment", "'environment' is missing: say which one this node has, such as environment = \"production\"");
   if (section.has("node")) return;
   config.node = host;
   if (!is_node_name(host)) section.complain("node", fmt::format("the host's name '{}' cannot be the node's: give one with the key 'node'", host));
@@ -136,7 +137,8 @@ void read_followed(Section& section, Follow& follow) {
   if (!section.has("app")) section.complain("app", "[[follow]] has no 'app': say which one follows");
   if (section.has("channel") && section.has("release")) section.complain("release", "channel or release: a [[follow]] has room for one of them");
   if (!section.has("channel") && !section.has("release"))
-    section.complain(section.has("app") ? "app" : "channel", "[[follow]] has neither 'channel' nor 'release': say what is followed, such as channel = \"stable\"");
+    section.complain(section.has("app") ? "app" : "channel",
+                     "[[follow]] has neither 'channel' nor 'release': say what is followed, such as channel = \"stable\"");
 }
 
 void read_follow(Document& document, Config& config) {
@@ -201,6 +203,23 @@ Result<Config> load(const fs::path& file) {
   auto text = files::read(file, kMostBytes);
   if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
   return parse(*text, file.string(), host_name());
+}
+
+std::vector<std::string> changed_until_restart(const Config& running, const Config& said) {
+  const std::pair<const char*, bool> tables[] = {
+      {"the top", running.node != said.node || running.environment != said.environment},
+      {"[labels]", running.labels != said.labels},
+      {"[paths]", running.state != said.state || running.logs != said.logs || running.run != said.run},
+      {"[repository]", running.repository != said.repository},
+      {"[[follow]]", running.follow != said.follow},
+      {"[metrics]", running.metrics != said.metrics},
+      {"[api]", running.group != said.group},
+      {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
+      {"[secrets]", running.secret_commands != said.secret_commands}};
+  std::vector<std::string> changed;
+  for (const auto& [table, differs] : tables)
+    if (differs) changed.emplace_back(table);
+  return changed;
 }
 
 Result<void> check_files(const Config& config) {

@@ -34,6 +34,8 @@ struct Repository {
   std::optional<std::string> proxy;   ///< absent: as the environment says; empty: none
   std::uint64_t rate_limit = 0;       ///< bytes a second; 0: no limit
   fs::path ca_file, certificate_file, key_file;  ///< or empty
+
+  bool operator==(const Repository&) const = default;
 };
 
 /// `[[follow]]`: an app that goes where a channel of the repository points, or to one release.
@@ -74,6 +76,10 @@ Result<Config> parse(std::string_view text, std::string_view name, std::string_v
 
 /// Reads the file. Whatever is wrong with it is `Errc::usage`, also that it is missing.
 Result<Config> load(const fs::path& file);
+
+/// The tables, as they are written in the file, in which `said` has something else than the configuration that berthd runs with and that only a restart
+/// takes over: "[repository]", "[[follow]]", "the top".
+std::vector<std::string> changed_until_restart(const Config& running, const Config& said);
 
 /// Whether the files that the configuration names are there and can be read: what `berthd --check` looks at besides. Fails with `Errc::usage`.
 Result<void> check_files(const Config& config);

@@ -10,7 +10,9 @@
 namespace berth::config {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 Result<Config> read(std::string_view text) { return parse(text, "berthd.toml", "edge-1"); }
 
@@ -241,6 +243,19 @@ TEST(Config, AMissingFileIsAWrongConfiguration) {
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().code, Errc::usage);
   EXPECT_THAT(config.error().message, HasSubstr("berthd.toml"));
+}
+
+TEST(Config, SaysWhichTablesOnlyARestartTakesOver) {
+  const std::string text = "environment = \"qa\"\n[repository]\nurl = \"http://host\"\nroot = \"/r\"\n";
+  const Config running = read(text).value();
+  const auto changed = [&](const std::string& more) { return changed_until_restart(running, read(text + more).value()); };
+  EXPECT_THAT(changed(""), IsEmpty());
+  EXPECT_THAT(changed("[log]\nlevel = \"debug\"\n"), IsEmpty()) << "that one is taken at once";
+  EXPECT_THAT(changed("mirrors = [\"http://other\"]\n"), ElementsAre("[repository]"));
+  EXPECT_THAT(changed("[[follow]]\napp = \"web\"\nchannel = \"stable\"\n[store]\nkeep_releases = 7\n"), ElementsAre("[[follow]]", "[store]"));
+  EXPECT_THAT(changed("[labels]\nrack = \"7\"\n[metrics]\nlisten = \"\"\n[api]\ngroup = \"\"\n[paths]\nrun = \"/run/b\"\n[secrets]\ncommands = [\"/bin/x\"]\n"),
+              ElementsAre("[labels]", "[paths]", "[metrics]", "[api]", "[secrets]"));
+  EXPECT_THAT(changed_until_restart(running, read("node = \"other\"\n" + text).value()), ElementsAre("the top"));
 }
 
 TEST(Config, CheckLooksForTheFilesItNames) {

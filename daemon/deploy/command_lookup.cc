@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/spec/app_spec.h"
+#include "core/spec/image_root.h"
 
 namespace berth::deploy {
 namespace {
@@ -49,26 +50,38 @@ Result<std::string> look_up(const std::string& word, std::string_view path) {
 /// A path of the slot as a process sees it whose root is the slot's tree.
 std::string in_image(const fs::path& app, const fs::path& path) { return "/" + path.lexically_relative(app.lexically_normal()).string(); }
 
+/// As `below`, in the tree of an image, where what is mounted hides what the build has there.
+std::optional<fs::path> visible_below(const fs::path& app, const std::string& relative) {
+  auto path = below(app, relative);
+  if (!path) return path;
+  std::error_code missing;
+  const fs::path real = fs::canonical(*path, missing).lexically_relative(fs::canonical(app, missing));
+  if (missing) return {};
+  for (const fs::path& one : {path->lexically_relative(app.lexically_normal()), real})
+    if (!spec::image_mount_above(one.string()).empty()) return {};
+  return path;
+}
+
 /// As find_program, in the tree of an image. Its symlinks lead no further than its root, since no layer has others.
 Result<std::string> find_in_image(const ProgramRoot& where, const std::string& word, const std::map<std::string, std::string>& environment) {
   const auto path_variable = environment.find("PATH");
   const std::string folders = path_variable == environment.end() ? std::string() : path_variable->second;
   if (word.find('/') != std::string::npos) {
     const fs::path wanted = word.starts_with('/') ? fs::path(word).relative_path() : fs::path(where.directory) / word;
-    const auto path = below(where.app, wanted.string());
+    const auto path = visible_below(where.app, wanted.string());
     if (path && is_program(*path)) return in_image(where.app, *path);
     return fail(Errc::not_found, fmt::format("'{}' is no file of the image that can be executed", word));
   }
   for (std::string_view rest = folders; !rest.empty();) {
     const auto colon = rest.find(':');
-    const auto path = below(where.app, (fs::path(rest.substr(0, colon)).relative_path() / word).string());
+    const auto path = visible_below(where.app, (fs::path(rest.substr(0, colon)).relative_path() / word).string());
     if (path && is_program(*path)) return in_image(where.app, *path);
     rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
   }
   return fail(Errc::not_found, fmt::format("'{}' is no program of the image in {}", word, folders));
 }
 
-Result<std::string> find_program(const fs::path& app, const std::string& word, const std::map<std::string, std::string>& environment) {
+Result<std::string> find_program(const ProgramRoot& where, const std::string& word, const std::map<std::string, std::string>& environment) {
   if (word.find('/') == std::string::npos) {
     const auto path = environment.find("PATH");
     return look_up(word, path == environment.end() ? std::string_view() : std::string_view(path->second));
@@ -77,10 +90,11 @@ Result<std::string> find_program(const fs::path& app, const std::string& word, c
     if (is_program(word)) return word;
     return fail(Errc::not_found, fmt::format("{} is no program of this node that can be executed", word));
   }
-  const auto path = below(app, word);
+  const fs::path wanted = fs::path(where.directory) / word;
+  const auto path = below(where.app, wanted.string());
   if (path && is_program(*path)) return path->string();
   const char* why = !path ? "is not in the build" : "is no file that can be executed";
-  return fail(Errc::not_found, fmt::format("'{}' {} ({})", word, why, (app / word).lexically_normal().string()));
+  return fail(Errc::not_found, fmt::format("'{}' {} ({})", word, why, (where.app / wanted).lexically_normal().string()));
 }
 
 }  // namespace
@@ -93,7 +107,7 @@ Result<std::vector<std::string>> find_command(const ProgramRoot& where, const st
     argv.push_back(std::move(expanded));
   }
   if (argv.empty() || argv[0].empty()) return fail(Errc::usage, "the command is empty");
-  auto found = where.root == spec::Root::image ? find_in_image(where, argv[0], environment) : find_program(where.app, argv[0], environment);
+  auto found = where.root == spec::Root::image ? find_in_image(where, argv[0], environment) : find_program(where, argv[0], environment);
   if (!found) return std::unexpected(std::move(found.error()));
   argv[0] = std::move(*found);
   return argv;

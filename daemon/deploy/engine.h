@@ -213,7 +213,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // requests.cc
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
   awaitable<Result<void>> may_deploy(DeployRequest request);
-  awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row);
+  awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields);
   awaitable<Result<std::string>> release_before(AppPtr app);
   std::pair<AppPtr, RunPtr> find_run(std::int64_t id) const;
   Result<void> nothing_under_way(const App& app, const std::string& what) const;
@@ -261,6 +261,9 @@ bool is_awaited_hook(const App& app, const InstanceId& id);
 
 /// Whether an instance was stopped on its own, by hand.
 bool is_paused(const App& app, const InstanceId& id);
+
+/// The deployment of the app, under way or waiting, that somebody else than `by` asked for, or that goes back; null where there is none.
+RunPtr under_way_for_others(const App& app, const std::string& by);
 
 /// What berthd could not do for the app: for `berth status`, and the log where it is new.
 void note_problem(App& app, std::string what);

@@ -33,7 +33,7 @@ Result<std::optional<spec::Probe>> resolve_probe(const ProgramRoot& app, std::op
 std::string below_root(std::string_view path) { return std::string(path.substr(path.starts_with('/') ? 1 : 0)); }
 
 /// Where a file of the image lies when its symlinks are followed, such as etc → usr/etc: the keeper, which mounts on it, follows none. As it stands where
-/// there is no such file, or where it is none that a record of the keeper's could name.
+/// there is no such file, or where its path is longer than a record of the keeper's may have.
 std::string in_tree(const fs::path& app, std::string_view file) {
   constexpr std::size_t kLongest = 200;  // what the keeper takes, with room
   std::error_code missing;
@@ -43,7 +43,7 @@ std::string in_tree(const fs::path& app, std::string_view file) {
   if (missing) return std::string(file);
   std::string path = real.lexically_relative(real_app).string();
   const bool is_inside = !path.empty() && !path.starts_with("..");
-  return is_inside && path.size() <= kLongest && path.find(' ') == std::string::npos ? path : std::string(file);
+  return is_inside && path.size() <= kLongest ? path : std::string(file);
 }
 
 /// What an instance whose root is its image sees of the node, where spec/image_root.h says.

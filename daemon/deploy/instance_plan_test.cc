@@ -78,6 +78,11 @@ TEST_F(InstancePlanTest, WithAnImageAsItsRootEverythingIsLookedUpInThere) {
   process().command = {"check"};
   process().directory = "";
   EXPECT_EQ(plan()->directory, "/");
+  // What is mounted there hides what the build has.
+  put("app/tmp/tool", "#!/bin/sh\n", 0755);
+  put("app/run/tool", "#!/bin/sh\n", 0755);
+  fs::create_symlink("../../run/tool", slot() / "app/usr/bin/tool");
+  for (const char* hidden : {"/tmp/tool", "tmp/tool", "tool"}) EXPECT_EQ(refused({hidden}).code, Errc::not_found) << hidden;
 }
 
 TEST_F(InstancePlanTest, TheNodesFilesAreMountedWhereTheImagesSymlinksLead) {
@@ -97,6 +102,12 @@ TEST_F(InstancePlanTest, TheNodesFilesAreMountedWhereTheImagesSymlinksLead) {
   put("app/usr/etc/resolv.conf", "");
   fs::create_symlink("usr/etc", slot() / "app/etc");
   EXPECT_THAT(paths(), ElementsAre("usr/etc/hosts", "usr/etc/resolv.conf"));
+  fs::remove(slot() / "app/etc");
+  put("app/my etc/hosts", "");
+  fs::create_symlink("my etc", slot() / "app/etc");
+  EXPECT_THAT(paths(), ElementsAre("my etc/hosts", "etc/resolv.conf")) << "a space is a letter like others";
+  fs::remove(slot() / "app/etc");
+  fs::create_symlink("usr/etc", slot() / "app/etc");
   fs::remove(slot() / "app/usr/etc/hosts");
   fs::create_symlink("/etc/passwd", slot() / "app/usr/etc/hosts");
   EXPECT_THAT(paths(), ElementsAre("etc/hosts", "usr/etc/resolv.conf")) << "never out of the build";
@@ -142,7 +153,11 @@ TEST_F(InstancePlanTest, AnUnknownVariableIsRefusedByName) {
 TEST_F(InstancePlanTest, TheWorkingFolderIsBelowTheSlot) {
   fs::create_directories(slot() / "app/site");
   process().directory = "site";
+  process().command = {"../bin/server"};
   EXPECT_EQ(plan()->directory, slot() / "app/site");
+  EXPECT_EQ(plan()->argv[0], slot() / "app/bin/server") << "relative paths begin there, as 'berth build' checks them";
+  EXPECT_THAT(refused({"bin/server"}).message, HasSubstr((slot() / "app/site/bin/server").string()));
+  process().command = {"sh"};
   process().directory = "nothing";
   EXPECT_EQ(error_of(plan()).code, Errc::not_found);
   process().directory = "../config";

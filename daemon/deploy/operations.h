@@ -35,6 +35,7 @@ struct DeployRequest {
   std::string app, release;
   std::string environment;  ///< asserted where not empty
   bool force = false;       ///< also a rejected release or a held app
+  bool yields = false;      ///< takes nobody's place: refused where something is under way that somebody else asked for
   std::string key;          ///< idempotency key, or empty
   Asked asked;
 };

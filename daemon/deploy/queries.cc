@@ -129,7 +129,8 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   }
   std::ranges::sort(result.releases, natural_less, &ReleaseStatus::release);
   if (!app && result.releases.empty()) {
-    if (!result.repository_error.empty()) co_return fail(Errc::not_found, fmt::format("app {} is not on this node, and the repository could not be read: {}", name, result.repository_error));
+    if (!result.repository_error.empty())
+      co_return fail(Errc::not_found, fmt::format("app {} is not on this node, and the repository could not be read: {}", name, result.repository_error));
     co_return fail(Errc::not_found, fmt::format("app {} is neither on this node nor in its repository; 'berth apps' lists what is", name));
   }
   co_return result;

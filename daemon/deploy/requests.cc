@@ -26,7 +26,34 @@ Result<void> check_request(const DeployRequest& request, const std::string& envi
   return {};
 }
 
+std::string came_first(const Run& other) {
+  return fmt::format("deployment {} of {}@{} by {} is {}, and came first", other.row.id, other.row.app, other.row.release, other.row.by,
+                     to_string(other.position.state));
+}
+
+std::string took_place(const Run& newer) {
+  return fmt::format("deployment {} of {}@{} took its place", newer.row.id, newer.row.app, newer.row.release);
+}
+
+/// The deployment of the app that was asked for after `run`, where one is known already: of two that are written down at once, the answers can come in
+/// another order than the numbers.
+RunPtr newer_than(const App& app, const Run& run) {
+  const auto is_newer = [&](const RunPtr& other) { return other && other->row.id > run.row.id && !is_terminal(other->position.state); };
+  if (is_newer(app.run)) return app.run;
+  const auto waiting = std::ranges::find_if(app.queue, is_newer);
+  return waiting == app.queue.end() ? nullptr : *waiting;
+}
+
 }  // namespace
+
+RunPtr under_way_for_others(const App& app, const std::string& by) {
+  const auto is_theirs = [&](const RunPtr& run) {
+    return run && !is_terminal(run->position.state) && (run->row.by != by || run->position.state == State::reverting);
+  };
+  if (is_theirs(app.run)) return app.run;
+  const auto waiting = std::ranges::find_if(app.queue, is_theirs);
+  return waiting == app.queue.end() ? nullptr : *waiting;
+}
 
 std::pair<AppPtr, RunPtr> Engine::find_run(std::int64_t id) const {
   for (const auto* known : {&apps_, &newcomers_}) {
@@ -62,10 +89,12 @@ awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
     if (!newcomer) newcomer = std::make_shared<App>(executor_, store::AppRow{.app = request.app});
     app = newcomer;
   }
+  const RunPtr other = request.yields ? under_way_for_others(*app, request.asked.by) : nullptr;
+  if (other) co_return fail(Errc::conflict, came_first(*other));
   store::DeploymentRow row = new_row(request.app, request.release, "deploy", request.asked);
   row.key = request.key;
   row.force = request.force;
-  auto queued = co_await enqueue(app, std::move(row));
+  auto queued = co_await enqueue(app, std::move(row), request.yields);
   co_return queued;
 }
 
@@ -140,15 +169,17 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   }
   if (!app->row.stopped) co_return Result<void>();
   if (!request.force)
-    co_return fail(Errc::conflict, fmt::format("{} is stopped: 'berth start {}' first, or deploy {} with --force, which starts it", request.app, request.app, name));
+    co_return fail(Errc::conflict,
+                   fmt::format("{} is stopped: 'berth start {}' first, or deploy {} with --force, which starts it", request.app, request.app, name));
   const auto start = [this, request] { return store_.set_stopped(request.app, false, operator_event("start", request.app, request.asked)); };
   auto started = co_await pool_.run(start);
   if (started) app->row.stopped = false;
   co_return started;
 }
 
-/// Adds the deployment. Those that wait for the app are superseded by it, and one that bakes gives way.
-awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row) {
+/// Adds the deployment. Those that wait for the app are superseded by it, and one that bakes gives way; but one that yields gives way itself to what
+/// somebody else began while it was written down.
+awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row, bool yields) {
   row.from = app->row.active;
   const auto run = std::make_shared<Run>(executor_, std::move(row));
   run->keep_data = run->row.detail.contains("keep_data");
@@ -158,8 +189,15 @@ awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::Deploymen
   auto added = co_await pool_.run(add);
   if (!added) co_return std::unexpected(added.error());
   run->row = std::move(*added);
+  const RunPtr newer = newer_than(*app, *run);
+  const RunPtr other = yields ? under_way_for_others(*app, run->row.by) : nullptr;
+  if (newer || other) {
+    run->superseded = newer ? took_place(*newer) : came_first(*other);
+    co_await move(app, run, Happening::superseded);
+    co_return status_of(*run);
+  }
 
-  const std::string why = fmt::format("deployment {} of {}@{} took its place", run->row.id, run->row.app, run->row.release);
+  const std::string why = took_place(*run);
   const std::deque<RunPtr> waiting = std::move(app->queue);
   app->queue.clear();
   app->queue.push_back(run);
@@ -229,7 +267,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   }
   store::DeploymentRow row = new_row(name, target, "revert", asked);
   if (request.keep_data) row.detail["keep_data"] = true;
-  auto queued = co_await enqueue(app, std::move(row));
+  auto queued = co_await enqueue(app, std::move(row), false);
   co_return queued;
 }
 

@@ -7,8 +7,6 @@
 namespace berth::fetch {
 namespace {
 
-constexpr std::size_t kMostChannelBytes = 4096;
-
 std::string name_of_channel(const bundle::Channel& channel) {
   return fmt::format("channel {} of {}/{}", channel.channel, channel.app, channel.environment);
 }
@@ -23,14 +21,15 @@ std::filesystem::path ChannelFloor::file(const bundle::Channel& channel) const {
 Result<std::optional<bundle::Channel>> ChannelFloor::last(const std::string& app, const std::string& environment, const std::string& channel) const {
   const bundle::Channel asked{.app = app, .environment = environment, .channel = channel};
   const auto path = file(asked);
-  const auto text = files::read(path, kMostChannelBytes);
+  const auto text = files::read(path, bundle::kLargestChannel);
   if (!text && text.error().code == Errc::not_found) return std::nullopt;
   if (!text && text.error().code != Errc::protocol) return std::unexpected(text.error());
   auto kept = text ? bundle::parse_channel(*text) : Result<bundle::Channel>(std::unexpected(text.error()));
   if (kept && file(*kept) == path) return std::optional(std::move(*kept));
-  return fail(Errc::trust, fmt::format("{}: what this node has seen of it cannot be made out ({}: {}), so that an old one could not be told from a new one; put "
-                                       "the file back, or remove it when you know that the repository is right",
-                                       name_of_channel(asked), path.string(), kept ? "it is of another channel" : kept.error().message));
+  return fail(Errc::trust,
+              fmt::format("{}: what this node has seen of it cannot be made out ({}: {}), so that an old one could not be told from a new one; put "
+                          "the file back, or remove it when you know that the repository is right",
+                          name_of_channel(asked), path.string(), kept ? "it is of another channel" : kept.error().message));
 }
 
 Result<void> ChannelFloor::take(const bundle::Channel& channel) const {
@@ -42,8 +41,9 @@ Result<void> ChannelFloor::take(const bundle::Channel& channel) const {
                                          name_of_channel(channel), channel.serial, channel.release, seen->serial, seen->release));
   }
   if (seen && channel.serial == seen->serial) {
-    return fail(Errc::trust, fmt::format("{} says two things under one serial, {}: {} now, and {} when this node saw it before; each move has a serial of its own",
-                                         name_of_channel(channel), channel.serial, channel.release, seen->release));
+    return fail(Errc::trust,
+                fmt::format("{} says two things under one serial, {}: {} now, and {} when this node saw it before; each move has a serial of its own",
+                            name_of_channel(channel), channel.serial, channel.release, seen->release));
   }
   BERTH_CHECK(files::make_directories(folder_, 0755));
   return files::replace(file(channel), bundle::to_canonical_json(channel));

@@ -2,11 +2,11 @@
 
 #include "core/io/http_if_changed.h"
 #include "core/trust/http_remote.h"
+#include "core/trust/limits.h"
 
 namespace berth::fetch {
 namespace {
 
-constexpr std::uint64_t kMostStamp = 16'384;  ///< as the TUF client has it
 constexpr std::chrono::seconds kMostGlanceTime{30};
 
 bool is_at_web(const std::string& url) { return url.starts_with("http://") || url.starts_with("https://"); }
@@ -16,7 +16,7 @@ bool is_at_web(const std::string& url) { return url.starts_with("http://") || ur
 Result<Glance> glance(const std::string& url, const Stamp& seen, io::FetchOptions options, std::stop_token stop) {
   const bool same_place = seen.url == url && !seen.bytes.empty();
   Glance found{.stamp = {.url = url}};
-  options.most = kMostStamp;
+  options.most = trust::kMostTimestamp;
   options.total_timeout = kMostGlanceTime;
   if (is_at_web(url)) {
     BERTH_TRY(auto answer, io::http_get_if_changed(url + "/metadata/timestamp.json", options, same_place ? seen.etag : "", std::move(stop)));
@@ -25,7 +25,7 @@ Result<Glance> glance(const std::string& url, const Stamp& seen, io::FetchOption
     found.stamp.bytes = std::move(answer.body);
   } else {
     BERTH_TRY(const auto remote, trust::remote_at(url, "metadata", options, std::move(stop)));
-    BERTH_TRY(found.stamp.bytes, remote->get("timestamp.json", kMostStamp));
+    BERTH_TRY(found.stamp.bytes, remote->get("timestamp.json", trust::kMostTimestamp));
   }
   found.unchanged = same_place && found.stamp.bytes == seen.bytes;
   return found;

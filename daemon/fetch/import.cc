@@ -12,6 +12,7 @@
 #include "core/files/files.h"
 #include "core/release_file/release_file.h"
 #include "core/trust/folder_remote.h"
+#include "core/trust/limits.h"
 #include "daemon/fetch/space.h"
 #include "daemon/fetch/trust_clock.h"
 
@@ -93,7 +94,8 @@ class Import {
     if (!target && target.error().code == Errc::not_found) return fail(Errc::trust, fmt::format("its metadata lists no {}", name));
     BERTH_CHECK(target);
     auto text = client.download(*target, targets_);
-    if (!text && text.error().code == Errc::not_found) return fail(Errc::trust, fmt::format("the manifest of {} that is signed for is not in it", to_string(release)));
+    if (!text && text.error().code == Errc::not_found)
+      return fail(Errc::trust, fmt::format("the manifest of {} that is signed for is not in it", to_string(release)));
     BERTH_CHECK(text);
     BERTH_TRY(manifest_, bundle::parse_manifest(*text));
     if (ReleaseRef{.app = manifest_.app, .environment = manifest_.environment, .release = manifest_.release} != release)

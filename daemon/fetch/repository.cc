@@ -9,6 +9,7 @@
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "core/trust/http_remote.h"
+#include "core/trust/limits.h"
 #include "daemon/fetch/blob_fetch.h"
 #include "daemon/fetch/channel_floor.h"
 #include "daemon/fetch/fetch.h"
@@ -66,7 +67,9 @@ std::vector<std::string> all_places(const RepositoryOptions& options) {
 
 struct Repository::State {
   explicit State(RepositoryOptions its_options)
-      : options(std::move(its_options)), mirrors(all_places(options), options.note), clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
+      : options(std::move(its_options)),
+        mirrors(all_places(options), options.note),
+        clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
 
   Result<Session> open(const std::stop_token& stop);
   Result<std::unique_lock<std::mutex>> take_turn(const std::stop_token& stop);
@@ -214,8 +217,8 @@ Result<Wanted> Repository::State::follow(Session& session, const Followed& follo
   BERTH_TRY(const std::string text, session.client->download(*target, *session.targets));
   BERTH_TRY(const bundle::Channel channel, bundle::parse_channel(text));
   if (bundle::channel_target(channel.app, channel.environment, channel.channel) != name) {
-    return fail(Errc::trust, fmt::format("what is signed for under its name is the channel {} of {}/{}: whoever signed it made a mistake, or worse", channel.channel,
-                                         channel.app, channel.environment));
+    return fail(Errc::trust, fmt::format("what is signed for under its name is the channel {} of {}/{}: whoever signed it made a mistake, or worse",
+                                         channel.channel, channel.app, channel.environment));
   }
   BERTH_CHECK(ChannelFloor(options.trust_directory).take(channel));
   return Wanted{.release = channel.release, .serial = channel.serial};
@@ -243,8 +246,9 @@ Result<Resolved> Repository::resolve(const std::string& app, const std::string& 
 
 Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   const bool named = followed.channel.empty() ? is_release_id(followed.release) : is_name(followed.channel);
-  const std::string name = followed.channel.empty() ? to_string(ReleaseRef{.app = followed.app, .environment = followed.environment, .release = followed.release})
-                                                    : fmt::format("channel {} of {}/{}", followed.channel, followed.app, followed.environment);
+  const std::string name = followed.channel.empty()
+                               ? to_string(ReleaseRef{.app = followed.app, .environment = followed.environment, .release = followed.release})
+                               : fmt::format("channel {} of {}/{}", followed.channel, followed.app, followed.environment);
   if (!is_name(followed.app) || !is_name(followed.environment) || !named) return fail(Errc::usage, fmt::format("'{}' cannot be followed", name));
   auto seen = state_->look(followed, stop);
   BERTH_TRY(const auto turn, state_->take_turn(stop));
@@ -259,7 +263,7 @@ Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   followed.fresh_until = WallTime::max();
   for (const trust::RoleState& role : session.client->roles()) followed.fresh_until = std::min(followed.fresh_until, role.expires);
   // What was seen first counts only where it is what was then verified.
-  const auto held = files::read(state_->options.trust_directory / "timestamp.json", 1u << 20);
+  const auto held = files::read(state_->options.trust_directory / "timestamp.json", trust::kMostTimestamp);
   if (seen && held && seen->stamp.bytes == *held) followed.stamp = std::move(seen->stamp);
   return wanted;
 }

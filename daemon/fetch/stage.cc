@@ -17,8 +17,6 @@
 namespace berth::fetch {
 namespace {
 
-constexpr std::uint64_t kMostIndex = 256u << 20;  ///< half a million paths
-
 /// A layer on its way.
 struct Part {
   std::string folder;  ///< in the slot
@@ -64,7 +62,7 @@ class Staging {
 
   /// The signed index, and what of the layer is here already.
   Result<void> look_up(Part& part) {
-    auto text = repository_.small_blob(part.ref.index, kMostIndex, stop_);
+    auto text = repository_.small_blob(part.ref.index, bundle::kLargestIndex, stop_);
     if (!text) return pass(std::move(text.error()), "its index");
     staged_.fetched_bytes += text->size();
     BERTH_TRY(part.index, bundle::parse_index(*text, part.ref));

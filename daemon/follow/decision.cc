@@ -30,8 +30,8 @@ std::optional<Decision> because_of_operators(const std::string& app, const std::
     return left_alone(fmt::format("{0} is pinned: 'berth unpin {1}@{0}' lets it follow", pinned->release, app));
   const auto rejected = std::ranges::find(status.rejected, wanted, &store::Store::Rejected::release);
   if (rejected == status.rejected.end()) return std::nullopt;
-  return left_alone(fmt::format("{} is rejected here ({}): point the channel to another release, or 'berth deploy {}@{} --force'", wanted, rejected->reason, app,
-                                wanted));
+  return left_alone(
+      fmt::format("{} is rejected here ({}): point the channel to another release, or 'berth deploy {}@{} --force'", wanted, rejected->reason, app, wanted));
 }
 
 /// The newest deployment that has not ended yet.
@@ -52,8 +52,8 @@ std::optional<Decision> because_of_past(const std::string& app, const std::strin
   if (last == deployments.end() || last->row.release != wanted) return std::nullopt;
   const std::string& state = last->row.state;
   if (state == "cancelled" || state == "interrupted") {
-    return left_alone(fmt::format("deployment {} of {} was {}: 'berth deploy {}@{}' tries it again, or point the channel to another release", last->row.id, wanted,
-                                  state, app, wanted));
+    return left_alone(fmt::format("deployment {} of {} was {}: 'berth deploy {}@{}' tries it again, or point the channel to another release", last->row.id,
+                                  wanted, state, app, wanted));
   }
   const auto failed = [&](const deploy::DeploymentStatus& one) { return one.row.release == wanted && one.row.state == "failed"; };
   const auto failures = std::ranges::find_if_not(last, deployments.end(), failed) - last;
@@ -62,7 +62,8 @@ std::optional<Decision> because_of_past(const std::string& app, const std::strin
   const auto next = std::chrono::time_point_cast<Wall::duration>(*ended) + wait_after_failures(interval, static_cast<int>(failures));
   if (now >= next) return std::nullopt;
   const auto at = logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(next), 0);
-  return Decision{.kind = Kind::later, .why = fmt::format("deployment {} failed, the next is tried after {}: {}", last->row.id, at, last->row.reason), .at = next};
+  return Decision{
+      .kind = Kind::later, .why = fmt::format("deployment {} failed, the next is tried after {}: {}", last->row.id, at, last->row.reason), .at = next};
 }
 
 }  // namespace

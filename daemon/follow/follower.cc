@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 #include <utility>
 
 #include <fmt/core.h>
@@ -18,6 +19,8 @@ using std::chrono::milliseconds;
 
 constexpr int kMostDeployments = 50;                       ///< of an app, looked at
 constexpr milliseconds kLongestFirstWait{3000};            ///< so that a node that was just set up converges soon
+constexpr std::size_t kMostFailures = 32;                  ///< different ones that are kept in mind
+constexpr const char* kWantedEvent = "follow.wanted";
 
 /// What one rule is at.
 struct Rule {
@@ -36,6 +39,8 @@ struct Rule {
 
   fetch::Followed followed;
   Status status;
+  fetch::Wanted told;              ///< in the last event `follow.wanted` of what is followed, also of a berthd before; empty: none was
+  std::set<std::string> failures;  ///< what went wrong, each told once, since the last time that all was well
   bool soon = false;  ///< woken while nobody waited
   io::Event woken;
 };
@@ -45,6 +50,17 @@ store::Event event_of(const Rule& rule, std::string kind) {
   if (rule.followed.channel.empty()) data["release"] = rule.followed.release;
   else data["channel"] = rule.followed.channel;
   return {.number = 0, .at = {}, .kind = std::move(kind), .app = rule.followed.app, .data = std::move(data)};
+}
+
+/// What an event says that was wanted; nothing where it is of another channel.
+fetch::Wanted told_by(const store::Event& event, const fetch::Followed& followed) {
+  const auto text = [&](const char* key) {
+    const auto* value = event.data.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string().c_str()) : std::string();
+  };
+  if (text("channel") != followed.channel) return {};
+  const auto* serial = event.data.if_contains("serial");
+  return {.release = text("release"), .serial = serial != nullptr && serial->is_int64() ? serial->get_int64() : 0};
 }
 
 }  // namespace
@@ -119,7 +135,7 @@ awaitable<void> Follower::State::follow(std::size_t which) {
   }
 }
 
-/// Until the first poll, status shows what was known before.
+/// Until the first poll, status shows what was known before. What was told of it is another thing: berthd may have died in between.
 awaitable<void> Follower::State::recall(Rule& rule) {
   const auto ask = [remembered = parts.source.remembered, followed = rule.followed] { return remembered(followed); };
   const auto known = co_await parts.pool.run(ask);
@@ -127,6 +143,9 @@ awaitable<void> Follower::State::recall(Rule& rule) {
   if (!known || !*known) co_return;
   rule.status.wanted = (*known)->release;
   rule.status.serial = (*known)->serial;
+  const auto look = [told = parts.told, app = rule.followed.app] { return told(app); };
+  const auto event = co_await parts.pool.run(look);
+  if (event) rule.told = told_by(*event, rule.followed);
 }
 
 awaitable<void> Follower::State::poll(Rule& rule) {
@@ -161,8 +180,9 @@ awaitable<void> Follower::State::note_failure(Rule& rule, Error error) {
   Status& status = rule.status;
   ++status.failures;
   if (status.failing_since.empty()) status.failing_since = status.last_poll;
-  if (status.last_error == error.message) co_return;
   status.last_error = error.message;
+  if (rule.failures.size() >= kMostFailures) rule.failures.clear();
+  if (!rule.failures.insert(error.message).second) co_return;  // also where two take turns
   spdlog::warn("{}: {}", rule.text(), error.message);
   if (error.code != Errc::trust) co_return;
   store::Event event = event_of(rule, "follow.refused");
@@ -176,13 +196,15 @@ awaitable<void> Follower::State::note_success(Rule& rule, fetch::Wanted wanted) 
   status.last_success = status.last_poll;
   status.failing_since.clear();
   status.last_error.clear();
-  if (status.wanted == wanted.release && status.serial == wanted.serial) co_return;
-  store::Event event = event_of(rule, "follow.wanted");
+  rule.failures.clear();
+  status.wanted = wanted.release;
+  status.serial = wanted.serial;
+  if (rule.told == wanted) co_return;
+  store::Event event = event_of(rule, kWantedEvent);
   event.data["release"] = wanted.release;
   if (wanted.serial > 0) event.data["serial"] = wanted.serial;
-  if (!status.wanted.empty()) event.data["before"] = status.wanted;
-  status.wanted = std::move(wanted.release);
-  status.serial = wanted.serial;
+  if (!rule.told.release.empty()) event.data["before"] = rule.told.release;
+  rule.told = std::move(wanted);
   spdlog::info("{}: {} is wanted", rule.text(), status.wanted);
   co_await tell(std::move(event));
 }
@@ -216,7 +238,7 @@ awaitable<void> Follower::State::settle(Rule& rule) {
     spdlog::warn("{}, {} is wanted, and the app stays where it is: {}", rule.text(), status.wanted, decision.why);
   status.note = decision.why;
   if (decision.kind != Decision::Kind::deploy || stop.stop_requested()) co_return;
-  deploy::DeployRequest request{.app = status.app, .release = status.wanted, .asked = {.by = kFollow, .why = rule.reason()}};
+  deploy::DeployRequest request{.app = status.app, .release = status.wanted, .yields = true, .asked = {.by = kFollow, .why = rule.reason()}};
   const auto begun = co_await parts.operations.deploy(std::move(request));
   if (!begun) status.note = begun.error().message;
   else if (!begun->already) status.note = fmt::format("deployment {} of {} is {}", begun->row.id, begun->row.release, begun->row.state);

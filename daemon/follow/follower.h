@@ -32,6 +32,7 @@ struct FollowerParts {
   deploy::Operations& operations;
   Source source;
   std::function<void(store::Event)> tell;  ///< adds an event; blocking
+  std::function<std::optional<store::Event>(const std::string& app)> told;  ///< the newest `follow.wanted` of an app; blocking
 };
 
 /// Takes apps where `[[follow]]` of berthd.toml says: polls the repository, and begins a deployment as any other where another release is wanted than is

@@ -32,6 +32,7 @@ class Operations : public api::FakeOperations {
   }
   awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments(std::string, int) override { co_return history; }
   awaitable<Deployment> deploy(deploy::DeployRequest request) override {
+    EXPECT_TRUE(request.yields) << "an operator's request is never superseded";
     calls.push_back(fmt::format("{}@{} by={} why={} force={}", request.app, request.release, request.asked.by, request.asked.why, request.force));
     deploy::DeploymentStatus made;
     made.row = {.id = static_cast<std::int64_t>(history.size()) + 1, .app = request.app, .release = request.release, .state = next, .by = request.asked.by,
@@ -54,7 +55,7 @@ class FollowerTest : public testing::Test {
     FollowerParts parts{loop, pool, operations, {}, [this](store::Event event) {
                           const std::lock_guard guard(mutex);
                           events.push_back(fmt::format("{} {} {}", event.kind, event.app, boost::json::serialize(event.data)));
-                        }};
+                        }, [this](const std::string&) { return told; }};
     parts.source.poll = [this](fetch::Followed& followed, std::stop_token) {
       const std::lock_guard guard(mutex);
       kept.push_back(followed.stamp.bytes);
@@ -95,6 +96,7 @@ class FollowerTest : public testing::Test {
   std::mutex mutex;
   Answer answer = fetch::Wanted{"v1", 1};
   Result<std::optional<fetch::Wanted>> remembered = std::optional<fetch::Wanted>();
+  std::optional<store::Event> told;         ///< by the berthd before
   std::vector<std::string> events, kept;  ///< what was kept between two polls
   std::unique_ptr<Follower> follower;
 };
@@ -130,8 +132,12 @@ TEST_F(FollowerTest, GoesWhereTheChannelMoves) {
 TEST_F(FollowerTest, AReleaseIsFollowedByItself) {
   answer = fetch::Wanted{.release = "v7"};
   make({{.app = "web", .release = "v7", .interval = 1h}});
-  run([this]() -> awaitable<void> { co_await again(); });
+  run([this]() -> awaitable<void> {
+    co_await again();
+    co_await again();
+  });
   EXPECT_THAT(operations.calls, ElementsAre("web@v7 by=follow why=release v7 force=false"));
+  EXPECT_THAT(events, ElementsAre(R"(follow.wanted web {"by":"follow","release":"v7"})"));
 }
 
 TEST_F(FollowerTest, ARejectedReleaseIsPassedOverUntilTheChannelMoves) {
@@ -199,6 +205,53 @@ TEST_F(FollowerTest, WhatIsNotBelievedIsAnEventOnce) {
   EXPECT_THAT(operations.calls, IsEmpty());
   EXPECT_THAT(events, ElementsAre(HasSubstr("follow.refused web")));
   EXPECT_THAT(events[0], HasSubstr("is an old one"));
+}
+
+TEST_F(FollowerTest, FailuresThatTakeTurnsAreToldOnceEachUntilAllIsWellAgain) {
+  follow_stable();
+  run([this]() -> awaitable<void> {
+    const Answer one = fail(Errc::trust, "an old one"), other = fail(Errc::trust, "two things under one serial");
+    for (int i = 0; i < 3; ++i) {
+      answer = one;
+      co_await again();
+      answer = other;
+      co_await again();
+    }
+    EXPECT_EQ(status().last_error, "two things under one serial");
+    EXPECT_THAT(events, ElementsAre(HasSubstr("an old one"), HasSubstr("two things")));
+    answer = fetch::Wanted{"v1", 1};
+    co_await again();
+    answer = one;
+    co_await again();
+    EXPECT_THAT(events, ElementsAre(HasSubstr("an old one"), HasSubstr("two things"), HasSubstr("follow.wanted"), HasSubstr("an old one")));
+  });
+}
+
+TEST_F(FollowerTest, WhatABerthdThatDiedHadNotToldYetIsToldByTheNext) {
+  remembered = std::optional<fetch::Wanted>({"v2", 2});
+  answer = fetch::Wanted{"v2", 2};
+  told = store::Event{.number = 1, .at = {}, .kind = "follow.wanted", .app = "web", .data = {{"channel", "stable"}, {"release", "v1"}, {"serial", 1}}};
+  follow_stable();
+  run([this]() -> awaitable<void> { co_await again(); });
+  EXPECT_THAT(events, ElementsAre(HasSubstr(R"("release":"v2","serial":2,"before":"v1")")));
+}
+
+TEST_F(FollowerTest, WhatWasToldIsNotToldAgainAfterARestart) {
+  remembered = std::optional<fetch::Wanted>({"v2", 2});
+  answer = fetch::Wanted{"v2", 2};
+  told = store::Event{.number = 1, .at = {}, .kind = "follow.wanted", .app = "web", .data = {{"channel", "stable"}, {"release", "v2"}, {"serial", 2}}};
+  follow_stable();
+  run([this]() -> awaitable<void> { co_await again(); });
+  EXPECT_THAT(events, IsEmpty());
+}
+
+TEST_F(FollowerTest, WhatWasToldOfAnotherChannelIsNotThisOne) {
+  remembered = std::optional<fetch::Wanted>({"v2", 2});
+  answer = fetch::Wanted{"v2", 2};
+  told = store::Event{.number = 1, .at = {}, .kind = "follow.wanted", .app = "web", .data = {{"channel", "stable"}, {"release", "v2"}, {"serial", 2}}};
+  make({{.app = "web", .channel = "canary", .interval = 1h}});
+  run([this]() -> awaitable<void> { co_await again(); });
+  EXPECT_THAT(events, ElementsAre(HasSubstr("canary")));
 }
 
 TEST_F(FollowerTest, WhatWasKnownBeforeIsShownAndNotActedOn) {

@@ -109,10 +109,10 @@ bool mount_memory(int root, uid_t uid, gid_t gid) {
   return mount_at(root, "tmp", "tmpfs", "tmp", kHarmless, "mode=1777") && mount_at(root, "run", "tmpfs", "run", kHarmless, options);
 }
 
-/// `mount=rw|ro|file PATH SOURCE`: a folder to write to, one to read, or a file that need not be there on either side.
+/// `mount=rw|ro|file PATH`, a newline, the source: a folder to write to, one to read, or a file that need not be there on either side.
 bool mount_record(int root, const char* record) {
   const char* path = strchr(record, ' ');
-  const char* source = path != nullptr ? strchr(path + 1, ' ') : nullptr;
+  const char* source = path != nullptr ? strchr(path + 1, '\n') : nullptr;
   char inside[256];
   if (source == nullptr || static_cast<size_t>(source - path) >= sizeof inside) return errno = EINVAL, false;
   Text(inside, sizeof inside).add(path + 1, static_cast<size_t>(source - path - 1));

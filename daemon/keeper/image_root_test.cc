@@ -104,6 +104,14 @@ TEST_F(ImageRoot, SocketsArePassedAsElsewhere) {
   EXPECT_EQ(run(plan), "1 http\nthere\n");
 }
 
+TEST_F(ImageRoot, AFileIsMountedAlsoWhereItsPathHasASpace) {
+  fs::create_directories(image / "my etc");
+  std::ofstream(image / "my etc/hosts") << "";
+  Launch plan = in_image("cat '/my etc/hosts'");
+  plan.mounts[2].path = "my etc/hosts";
+  EXPECT_EQ(run(plan), "127.0.0.9 node\n");
+}
+
 TEST_F(ImageRoot, AMissingMountPointIsTold) {
   for (const auto& [missing, stage] : {std::pair("berth/data", Stage::mount_folder), {"dev", Stage::mount_dev}, {"run", Stage::mount_memory}, {"proc", Stage::mount_proc}}) {
     fs::remove(image / missing);

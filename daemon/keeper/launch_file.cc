@@ -88,7 +88,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   if (!launch.root.empty()) records.add("root", launch.root);
   for (const Mount& mount : launch.mounts) {
     const char* kind = mount.kind == Mount::Kind::writable ? "rw " : mount.kind == Mount::Kind::read_only ? "ro " : "file ";
-    records.add("mount", kind + mount.path + " ", mount.source);
+    records.add("mount", kind + mount.path + "\n", mount.source);
   }
   records.add("directory", launch.directory);
   records.add("uid", launch.uid);

@@ -30,7 +30,6 @@ using bundle::EntryType;
 using bundle::kind_of;
 using bundle::type_of;
 
-constexpr std::size_t kMostManifest = 8u << 20;
 constexpr std::size_t kPiece = 256u << 10;
 constexpr mode_t kSealedFile = 0444, kSealedFolder = 0555;
 const std::set<std::string> kTop{"app", "config", "manifest.json", "app.index.json", "config.index.json"};
@@ -76,7 +75,7 @@ class Comparison {
       return {};
     }
     top(slot.get());
-    const auto manifest_text = signed_file(slot.get(), "manifest.json", manifest_sha256, kMostManifest);
+    const auto manifest_text = signed_file(slot.get(), "manifest.json", manifest_sha256, bundle::kLargestManifest);
     if (!manifest_text) return {};
     const auto manifest = bundle::parse_manifest(*manifest_text);
     const auto build = manifest ? bundle::build_for(*manifest, bundle::this_platform()) : Result<bundle::BuildRef>(std::unexpected(manifest.error()));

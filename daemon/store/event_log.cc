@@ -11,6 +11,11 @@
 #include "daemon/store/event_line.h"
 
 namespace berth::store {
+namespace {
+
+constexpr int kMostLookedBack = 10'000;  ///< events of an app
+
+}  // namespace
 
 Result<EventLog> EventLog::open(const std::filesystem::path& path) {
   const bool is_new = !std::filesystem::exists(path);
@@ -118,6 +123,20 @@ Result<std::vector<Event>> EventLog::read(std::int64_t first, int most, const st
     found.push_back(std::move(parsed->event));
   }
   return found;
+}
+
+Result<std::optional<Event>> EventLog::newest(const std::string& app, const std::string& kind) const {
+  const auto wanted = apps_.find(app);
+  if (wanted == apps_.end()) return std::nullopt;
+  int looked_at = 0;
+  for (std::size_t i = places_.size(); i-- > 0 && looked_at < kMostLookedBack;) {
+    if (places_[i].app != wanted->second) continue;
+    ++looked_at;
+    BERTH_TRY(const std::string line, line_at(i));
+    auto parsed = parse_line(line);
+    if (parsed && parsed->event.kind == kind) return std::optional(std::move(parsed->event));
+  }
+  return std::nullopt;
 }
 
 }  // namespace berth::store

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ class EventLog {
 
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> read(std::int64_t first, int most, const std::string& app) const;
+
+  /// The newest event of that kind among the last 10,000 of `app`.
+  Result<std::optional<Event>> newest(const std::string& app, const std::string& kind) const;
 
   std::int64_t last() const { return last_; }  ///< the highest number in it; 0 when it is empty
 

@@ -39,6 +39,40 @@ TEST_F(EventLogTest, NumbersEventsAndReadsARangeOfThem) {
   EXPECT_EQ(read.at.size(), std::string_view("2026-11-24T09:00:00.000000Z").size());
 }
 
+TEST_F(EventLogTest, TheNewestOfAKindIsFoundAmongAnAppsLast) {
+  open();
+  for (const char* app : {"web", "api"})
+    for (const char* kind : {"test.event", "test.other"}) ASSERT_TRUE(store->add_event(event(kind, app)));
+  ASSERT_TRUE(store->add_event(event("test.event", "web", {{"newest", true}})));
+  ASSERT_TRUE(store->add_event(event("test.other", "web")));
+  const auto newest = must(store->newest_event("web", "test.event"));
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(newest->number, 5);
+  EXPECT_TRUE(newest->data.contains("newest"));
+  EXPECT_FALSE(must(store->newest_event("web", "test.none")));
+  EXPECT_FALSE(must(store->newest_event("none", "test.event")));
+}
+
+TEST_F(EventLogTest, WhatIsFoundIsNotTooLongAgo) {
+  EventLog events = must(EventLog::open(folder.path() / "events.log"));
+  std::vector<Event> many;
+  const auto add = [&](const char* kind, const char* app) {
+    many.push_back(event(kind, app));
+    many.back().number = static_cast<std::int64_t>(many.size());
+  };
+  add("test.event", "web");
+  add("test.event", "api");
+  for (int i = 0; i < 9'999; ++i) add("test.other", "api");
+  ASSERT_TRUE(events.append(many));
+  EXPECT_TRUE(must(events.newest("api", "test.event")));
+  many.clear();
+  many.push_back(event("test.other", "api"));
+  many.back().number = 10'002;
+  ASSERT_TRUE(events.append(many));
+  EXPECT_FALSE(must(events.newest("api", "test.event")));
+  EXPECT_TRUE(must(events.newest("web", "test.event"))) << "others' events are not looked at";
+}
+
 TEST_F(EventLogTest, ALineTornByACrashIsCutOffAndWrittenAgain) {
   open();
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(store->add_event(event("test.event", "web")));

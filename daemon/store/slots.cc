@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include "core/bundle/manifest.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
 #include "core/ids.h"
@@ -13,8 +14,6 @@
 namespace berth::store {
 
 namespace {
-
-constexpr std::size_t kMostManifest = 8u << 20;
 
 constexpr std::string_view kColumns =
     "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned, verified_at, drifted, drift FROM slots WHERE app = ? ";
@@ -154,7 +153,7 @@ Result<bundle::Manifest> Store::manifest(const std::string& app, const std::stri
   BERTH_TRY(const auto known, slot(app, release));
   if (!known) return fail(Errc::not_found, fmt::format("{}@{} is not on this node", app, release));
   const fs::path file = paths().slot(app, release) / "manifest.json";
-  BERTH_TRY(const std::string text, files::read(file, kMostManifest));
+  BERTH_TRY(const std::string text, files::read(file, bundle::kLargestManifest));
   if (crypto::sha256_hex(text) != known->manifest_sha256)
     return fail(Errc::trust, fmt::format("{} is not what was sealed (its SHA-256 differs): remove {}@{} and deploy it again", file.string(), app, release));
   auto manifest = bundle::parse_manifest(text);
@@ -167,7 +166,8 @@ Result<std::vector<SlotRow>> Store::collect(const std::string& app, const std::v
   BERTH_TRY(const auto row, state_->app(app));
   if (!row) return fail(Errc::not_found, fmt::format("app {} is not on this node", app));
   BERTH_TRY(const auto all, state_->database.rows(std::string(kColumns) + "ORDER BY sequence DESC", read_slot, app));
-  BERTH_TRY(const auto rejected, state_->database.rows("SELECT release FROM rejected WHERE app = ?", [](const Statement& found) { return found.text(0); }, app));
+  BERTH_TRY(const auto rejected, state_->database.rows(
+                                     "SELECT release FROM rejected WHERE app = ?", [](const Statement& found) { return found.text(0); }, app));
   auto collected = slots_to_collect(all, *row, in_use, rejected, keep);
   if (collected.empty()) return collected;
 

@@ -53,6 +53,11 @@ Result<std::vector<Event>> Store::events(std::int64_t first, int most, const std
   return state_->events.read(first, most, app);
 }
 
+Result<std::optional<Event>> Store::newest_event(const std::string& app, const std::string& kind) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->events.newest(app, kind);
+}
+
 std::int64_t Store::last_event() const {
   const std::lock_guard guard(state_->mutex);
   return state_->events.last();

@@ -258,6 +258,8 @@ class Store {
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
   std::int64_t last_event() const;
+  /// The newest event of that kind among the app's last 10,000.
+  Result<std::optional<Event>> newest_event(const std::string& app, const std::string& kind);
 
  private:
   Store();

@@ -121,6 +121,18 @@ class Daemon(BerthCase):
         wait_until(lambda: "is not taken" in self.node.log_file.read_text(), "a wrong configuration is named")
         self.assertEqual(self.node.api("GET", "/healthz").status, 200)
 
+    def test_says_what_a_reload_does_not_take_over(self):
+        self.node.start()
+        said = self.node.config.read_text()
+        self.node.configure(said + '[[follow]]\napp = "web"\nchannel = "stable"\n')
+        self.node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "what changed in [[follow]] counts after a restart" in self.node.log_file.read_text(), "the reload says so")
+        self.assertEqual(self.node.status()["follows"], [])
+        self.node.configure(said)
+        self.node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.node.log_file.read_text().count("reloaded") == 2, "it is read again")
+        self.assertEqual(self.node.log_file.read_text().count("counts after a restart"), 1)
+
     def stays_silent(self):
         before = self.node.log_file.stat().st_size
         self.node.api("GET", "/v1/status")

@@ -1,6 +1,7 @@
 #include "daemon/fetch/chunked_file.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -36,7 +37,7 @@ Result<void> ChunkedFile::keep_right_chunks() {
     const ssize_t got = ::pread(file_.get(), chunk.data(), chunk.size(), static_cast<off_t>(written_));
     if (got < 0) return fail_errno("read " + part_.string());
     if (static_cast<std::size_t>(got) != chunk.size() || crypto::sha256_hex(chunk) != chunks_[index]) break;
-    whole_.update(chunk);
+    whole_->hash.update(chunk);
     written_ += chunk.size();
   }
   if (::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0) return fail_errno("cut " + part_.string());
@@ -57,8 +58,7 @@ Result<void> ChunkedFile::take(std::string_view bytes) {
 }
 
 Result<void> ChunkedFile::take_chunk() {
-  const std::string chunk = std::move(filling_);
-  filling_.clear();
+  std::string chunk = std::exchange(filling_, {});
   const std::uint64_t index = written_ / kChunk;
   if (crypto::sha256_hex(chunk) != chunks_[index]) {
     wrong_at_ = written_;
@@ -66,13 +66,24 @@ Result<void> ChunkedFile::take_chunk() {
                                          index + 1, chunks_.size()));
   }
   BERTH_CHECK(files::write_all(file_.get(), chunk, part_.string()));
-  whole_.update(chunk);
   written_ += chunk.size();
+  whole_->add(std::move(chunk));
   return {};
 }
 
+void ChunkedFile::Whole::add(std::string next) {
+  if (adding.joinable()) adding.join();
+  chunk = std::move(next);
+  adding = std::jthread([this] { hash.update(chunk); });
+}
+
+std::string ChunkedFile::Whole::hex() {
+  if (adding.joinable()) adding.join();
+  return hash.hex();
+}
+
 Result<void> ChunkedFile::check_whole() {
-  if (whole_.hex() == ref_.sha256) return {};
+  if (whole_->hex() == ref_.sha256) return {};
   return fail(Errc::trust, "the whole is not what was signed for (SHA-256 differs), although each of its MiBs is what its index says");
 }
 

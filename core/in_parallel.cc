@@ -10,7 +10,7 @@
 namespace berth {
 namespace {
 
-constexpr std::size_t kMostThreads = 4;
+constexpr unsigned kLeastThreads = 2, kMostThreads = 4;
 
 /// Hands out numbers until one fails.
 class Turns {
@@ -43,7 +43,7 @@ class Turns {
 
 }  // namespace
 
-std::size_t threads_worthwhile() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostThreads); }
+std::size_t threads_worthwhile() { return std::clamp(2 * std::thread::hardware_concurrency(), kLeastThreads, kMostThreads); }
 
 Result<void> in_parallel(std::size_t count, std::size_t threads, const std::function<Result<void>(std::size_t, std::size_t)>& work) {
   Turns turns(count, work);

@@ -7,7 +7,7 @@
 
 namespace berth {
 
-/// How many threads share the work of one operation: one for each processor this process may use, four at most.
+/// How many threads share the work of one operation that reads files: two for each processor this process may use, since some wait for the disk; four at most.
 std::size_t threads_worthwhile();
 
 /// Calls `work(number, thread)` for every number below `count`, on `threads` threads of which the caller's is one. Numbers are taken in their order;

@@ -1,7 +1,6 @@
 #include "daemon/fetch/chunked_file.h"
 
 #include <algorithm>
-#include <utility>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -51,6 +50,7 @@ Result<void> ChunkedFile::take(std::string_view bytes) {
     const std::size_t want = size_of_chunk(written_ / kChunk) - filling_.size();
     const std::string_view piece = bytes.substr(0, want);
     bytes.remove_prefix(piece.size());
+    filling_.reserve(kChunk);
     filling_ += piece;
     if (piece.size() == want) BERTH_CHECK(take_chunk());
   }
@@ -58,7 +58,9 @@ Result<void> ChunkedFile::take(std::string_view bytes) {
 }
 
 Result<void> ChunkedFile::take_chunk() {
-  std::string chunk = std::exchange(filling_, {});
+  std::string chunk = std::move(filling_);
+  filling_ = std::move(spare_);
+  filling_.clear();
   const std::uint64_t index = written_ / kChunk;
   if (crypto::sha256_hex(chunk) != chunks_[index]) {
     wrong_at_ = written_;
@@ -67,14 +69,16 @@ Result<void> ChunkedFile::take_chunk() {
   }
   BERTH_CHECK(files::write_all(file_.get(), chunk, part_.string()));
   written_ += chunk.size();
-  whole_->add(std::move(chunk));
+  spare_ = whole_->add(std::move(chunk));
   return {};
 }
 
-void ChunkedFile::Whole::add(std::string next) {
+/// Returns a string that is of no more use, for its memory.
+std::string ChunkedFile::Whole::add(std::string next) {
   if (adding.joinable()) adding.join();
-  chunk = std::move(next);
+  chunk.swap(next);
   adding = std::jthread([this] { hash.update(chunk); });
+  return next;
 }
 
 std::string ChunkedFile::Whole::hex() {

@@ -46,11 +46,12 @@ class ChunkedFile {
   Fd file_;
   std::uint64_t written_ = 0;
   std::string filling_;
+  std::string spare_;  ///< memory for the next one
   std::uint64_t wrong_at_ = 0;
 
   /// The hash of all chunks so far. A right chunk is added beside what is done with the next one; it stays where it is when this is moved.
   struct Whole {
-    void add(std::string chunk);
+    std::string add(std::string next);
     std::string hex();
 
     crypto::Sha256 hash;

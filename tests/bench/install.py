@@ -34,25 +34,26 @@ BY_HAND = {
 
 
 def pick(count, megabytes, seed):
-    """That many files of /usr which have that much together, about: from the larger half whenever what was picked falls behind."""
-    found = []
-    for top in ("/usr/lib", "/usr/share", "/usr/include", "/usr/bin"):
-        for path, _folders, names in os.walk(top):
-            for name in names:
-                file = os.path.join(path, name)
-                if not os.path.islink(file) and os.path.isfile(file) and 0 < os.path.getsize(file) < 2_000_000:
-                    found.append((file, os.path.getsize(file)))
-    found.sort()
-    random.Random(seed).shuffle(found)
+    """That many files of /usr which have that much together, about: folder by folder, from those with larger files whenever what was picked falls behind."""
     mean = megabytes * 1e6 / count
-    small = [one for one in found if one[1] <= mean]
-    large = [one for one in found if one[1] > mean]
+    small, large = [], []
+    for top in ("/usr/lib", "/usr/share", "/usr/include"):
+        for path, _folders, names in os.walk(top):
+            files = [os.path.join(path, name) for name in sorted(names)]
+            files = [file for file in files if not os.path.islink(file) and os.path.isfile(file) and 0 < os.path.getsize(file) < 2_000_000]
+            size = sum(os.path.getsize(file) for file in files)
+            if files:
+                (small if size <= mean * len(files) else large).append((path, files, size))
+    for folders in (small, large):
+        folders.sort()
+        random.Random(seed).shuffle(folders)
     picked, total = [], 0
     while len(picked) < count and small and large:
-        one = (large if total < mean * len(picked) else small).pop()
-        picked.append(one[0])
-        total += one[1]
-    return sorted(picked), total
+        _path, files, size = (large if total < mean * len(picked) else small).pop()
+        picked += files
+        total += size
+    total -= sum(os.path.getsize(file) for file in picked[count:])
+    return sorted(picked[:count]), total
 
 
 def gather(tree, count, megabytes, seed):

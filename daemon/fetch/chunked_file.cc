@@ -73,7 +73,6 @@ Result<void> ChunkedFile::take_chunk() {
   return {};
 }
 
-/// Returns a string that is of no more use, for its memory.
 std::string ChunkedFile::Whole::add(std::string next) {
   if (adding.joinable()) adding.join();
   chunk.swap(next);

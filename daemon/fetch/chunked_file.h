@@ -51,7 +51,7 @@ class ChunkedFile {
 
   /// The hash of all chunks so far. A right chunk is added beside what is done with the next one; it stays where it is when this is moved.
   struct Whole {
-    std::string add(std::string next);
+    std::string add(std::string next);  ///< returns a string that is of no more use, for its memory
     std::string hex();
 
     crypto::Sha256 hash;

@@ -37,8 +37,8 @@ Result<std::string> FileContent::sha256(int file, const std::string& name, const
   return hash.hex();
 }
 
-std::vector<Run> runs_of(const std::vector<bundle::Entry>& entries) {
-  std::vector<Run> runs;
+std::vector<EntryRun> runs_of(const std::vector<bundle::Entry>& entries) {
+  std::vector<EntryRun> runs;
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     bytes += entries[i].size;

@@ -25,13 +25,13 @@ class FileContent {
 };
 
 /// Entries one after the other: [begin, end).
-struct Run {
+struct EntryRun {
   std::size_t begin = 0, end = 0;
 
-  bool operator==(const Run&) const = default;
+  bool operator==(const EntryRun&) const = default;
 };
 
 /// Cuts a list of entries into pieces of work for threads: of at most 64 entries, and of 4 MiB of content unless one file alone has more.
-std::vector<Run> runs_of(const std::vector<bundle::Entry>& entries);
+std::vector<EntryRun> runs_of(const std::vector<bundle::Entry>& entries);
 
 }  // namespace berth::fetch

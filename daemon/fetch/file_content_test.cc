@@ -25,8 +25,10 @@ std::vector<bundle::Entry> files_of_sizes(const std::vector<std::uint64_t>& size
 TEST(RunsOf, HaveAtMost64EntriesAnd4MiBButForALargerFile) {
   constexpr std::uint64_t kMiB = 1u << 20;
   EXPECT_THAT(runs_of({}), IsEmpty());
-  EXPECT_THAT(runs_of(files_of_sizes(std::vector<std::uint64_t>(130, 10))), ElementsAre(Run{0, 64}, Run{64, 128}, Run{128, 130}));
-  EXPECT_THAT(runs_of(files_of_sizes({2 * kMiB, 2 * kMiB, 1, 100 * kMiB, 4 * kMiB, 0, 1})), ElementsAre(Run{0, 2}, Run{2, 3}, Run{3, 4}, Run{4, 6}, Run{6, 7}));
+  const auto many = files_of_sizes(std::vector<std::uint64_t>(130, 10));
+  EXPECT_THAT(runs_of(many), ElementsAre(EntryRun{0, 64}, EntryRun{64, 128}, EntryRun{128, 130}));
+  const auto large = files_of_sizes({2 * kMiB, 2 * kMiB, 1, 100 * kMiB, 4 * kMiB, 0, 1});
+  EXPECT_THAT(runs_of(large), ElementsAre(EntryRun{0, 2}, EntryRun{2, 3}, EntryRun{3, 4}, EntryRun{4, 6}, EntryRun{6, 7}));
 }
 
 TEST(FileContent, IsHashedWholeWhateverItsLength) {

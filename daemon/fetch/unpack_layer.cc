@@ -104,9 +104,8 @@ Result<void> make_early(int tree, const std::set<std::string>& folders, const St
 }
 
 /// Returns when all workers are dead.
-Result<void> run_workers(const LayerIndex& index, const std::filesystem::path& blob_path, const LinkPlan& plan, const std::filesystem::path& target,
-                         int folder, const StageOptions& options, const std::stop_token& stop) {
-  const auto shares = shares_of(index, std::min(threads_worthwhile(), kMostWorkers));
+Result<void> run_workers(const LayerIndex& index, const std::vector<LayerShare>& shares, const std::filesystem::path& blob_path, const LinkPlan& plan,
+                         const std::filesystem::path& target, int folder, const StageOptions& options, const std::stop_token& stop) {
   std::set<std::string> early;
   for (const LayerShare& share : shares) early.insert(share.folders.begin(), share.folders.end());
   BERTH_CHECK(make_early(folder, early, options));
@@ -133,16 +132,28 @@ Result<void> run_workers(const LayerIndex& index, const std::filesystem::path& b
   return {};
 }
 
+Result<Fd> make_target(const std::filesystem::path& target) {
+  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
+  return files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 }  // namespace
 
 Result<void> unpack_layer(const LayerIndex& index, const std::filesystem::path& blob, const LinkPlan& plan, const std::filesystem::path& target,
                           const StageOptions& options, std::stop_token stop) {
-  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
-  BERTH_TRY(const Fd folder, files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  BERTH_TRY(Fd folder, make_target(target));
   if (blob.empty()) {
     BERTH_CHECK(make_without_files(folder.get(), index.entries));
   } else {
-    BERTH_CHECK(run_workers(index, blob, plan, target, folder.get(), options, stop));
+    const auto shares = shares_of(index, std::min(threads_worthwhile(), kMostWorkers));
+    auto done = run_workers(index, shares, blob, plan, target, folder.get(), options, stop);
+    if (!done && done.error().code == Errc::trust && shares.size() > 1) {
+      // Where the tar is not the one of the index, what a worker stumbles over depends on where its share begins. One that sees the whole tells what is wrong.
+      BERTH_CHECK(files::remove_tree(target));
+      BERTH_TRY(folder, make_target(target));
+      done = run_workers(index, shares_of(index, 1), blob, plan, target, folder.get(), options, stop);
+    }
+    BERTH_CHECK(done);
   }
   BERTH_CHECK(make_links(plan, folder.get(), stop));
   return take_over(folder.get(), index.entries, plan, blob.empty() ? 0 : options.worker_uid, stop);

@@ -130,6 +130,13 @@ TEST_F(Unpack, TakesLayersThatTwoWorkersShare) {
   const auto refused = unpack_layer(lies, folder.path() / "written", plan, target, options, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::trust) << refused.error().message;
+
+  // The same tar under other names: the rule that is told is the one that the whole breaks, wherever shares begin.
+  lies = written->index;
+  for (Entry& entry : lies.entries)
+    if (entry.path == "b" || entry.path.starts_with("b/")) entry.path[0] = 'c';
+  EXPECT_TRUE(files::remove_tree(target));
+  expect_refused(unpack_layer(lies, folder.path() / "written", plan, target, options, {}), "b", "not in the signed index");
 }
 
 // ------------------------------------------------------------ files that a slot has

@@ -33,6 +33,7 @@ struct FrameWriter::Slot {
   std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context;
   std::string in, out;
   std::size_t result = 0;
+  std::jthread compressing;  // while it lives, all above is its own
 };
 
 FrameWriter::FrameWriter(int file, std::string name, int level) : file_(file), name_(std::move(name)) {
@@ -45,39 +46,34 @@ Result<void> FrameWriter::append(std::string_view tar) {
   tar_hash_.update(tar);
   written_.ref.tar_size += tar.size();
   while (!tar.empty()) {
-    std::string& in = slots_[filling_]->in;
-    const std::string_view taken = tar.substr(0, kFrame - in.size());
-    in += taken;
+    Slot& slot = *slots_[filling_];
+    BERTH_CHECK(write(slot));  // what it was filled with a round ago
+    const std::string_view taken = tar.substr(0, kFrame - slot.in.size());
+    slot.in += taken;
     tar.remove_prefix(taken.size());
-    if (in.size() < kFrame) continue;
-    if (++filling_ == slots_.size()) BERTH_CHECK(flush());
+    if (slot.in.size() == kFrame) start();
   }
   return {};
 }
 
-/// Compresses what was filled, each frame in a thread of its own, and writes it in order.
-Result<void> FrameWriter::flush() {
-  {
-    std::jthread beside;
-    if (!slots_[1]->in.empty()) beside = std::jthread([this] { slots_[1]->compress(); });
-    if (!slots_[0]->in.empty()) slots_[0]->compress();
-  }
-  for (auto& slot : slots_) {
-    if (slot->in.empty()) continue;
-    BERTH_CHECK(write(*slot));
-    slot->in.clear();
-  }
-  filling_ = 0;
-  return {};
+/// Compresses what was filled in a thread of its own, while the next slot is filled.
+void FrameWriter::start() {
+  Slot& slot = *slots_[filling_];
+  slot.compressing = std::jthread([&slot] { slot.compress(); });
+  filling_ = (filling_ + 1) % slots_.size();
 }
 
-Result<void> FrameWriter::write(const Slot& slot) {
+/// Writes what is being compressed in the slot, once that is done; the slot is empty then.
+Result<void> FrameWriter::write(Slot& slot) {
+  if (!slot.compressing.joinable()) return {};
+  slot.compressing.join();
   if (ZSTD_isError(slot.result)) return fail(Errc::internal, name_ + ": zstd: " + ZSTD_getErrorName(slot.result));
   const std::string_view bytes(slot.out.data(), slot.result);
   written_.index.frames.push_back({.offset = written_.ref.blob.size, .size = bytes.size(), .tar_size = slot.in.size()});
   written_.ref.blob.size += bytes.size();
   blob_hash_.update(bytes);
   hash_chunks(bytes);
+  slot.in.clear();
   return files::write_all(file_, bytes, name_);
 }
 
@@ -94,7 +90,8 @@ void FrameWriter::hash_chunks(std::string_view bytes) {
 }
 
 Result<WrittenLayer> FrameWriter::finish() {
-  BERTH_CHECK(flush());
+  if (!slots_[filling_]->compressing.joinable() && !slots_[filling_]->in.empty()) start();
+  for (std::size_t i = 0; i < slots_.size(); ++i) BERTH_CHECK(write(*slots_[(filling_ + i) % slots_.size()]));  // the oldest first
   if (chunk_size_ > 0) written_.index.chunks.push_back(chunk_hash_.hex());
   written_.ref.blob.sha256 = blob_hash_.hex();
   written_.ref.tar_sha256 = tar_hash_.hex();

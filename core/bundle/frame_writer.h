@@ -12,7 +12,7 @@
 
 namespace berth::bundle {
 
-/// Cuts a tar into frames, compresses two at a time, and writes them to a file, counting and hashing what goes in and out.
+/// Cuts a tar into frames, compresses two of them while the next one is filled, and writes them to a file, counting and hashing what goes in and out.
 class FrameWriter {
  public:
   /// `file` is borrowed; `name` is for messages. `level` is zstd's, 1 to 19.
@@ -26,13 +26,13 @@ class FrameWriter {
  private:
   struct Slot;  // a frame that is being filled, and its compressor
 
-  Result<void> flush();
-  Result<void> write(const Slot& slot);
+  void start();
+  Result<void> write(Slot& slot);
   void hash_chunks(std::string_view bytes);
 
   int file_;
   std::string name_;
-  std::array<std::unique_ptr<Slot>, 2> slots_;
+  std::array<std::unique_ptr<Slot>, 3> slots_;  // in turn
   std::size_t filling_ = 0;  // which of the slots
   WrittenLayer written_;
   crypto::Sha256 tar_hash_, blob_hash_, chunk_hash_;

@@ -63,4 +63,7 @@ struct WrittenLayer {
 Result<WrittenLayer> write_layer(const std::filesystem::path& root, const std::vector<Entry>& entries,
                                  const std::filesystem::path& blob, int level);
 
+/// The same of entries that were listed without hashes (`ListOptions::hashes`): each file is read once. Its size must be what was listed.
+Result<WrittenLayer> write_layer_and_hash(const std::filesystem::path& root, std::vector<Entry> entries, const std::filesystem::path& blob, int level);
+
 }  // namespace berth::bundle

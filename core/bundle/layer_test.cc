@@ -141,6 +141,26 @@ TEST_F(WriteLayer, OfAnEmptyFolderIsAnEmptyTar) {
   EXPECT_TRUE(parse_index(to_canonical_json(layer.index), layer.ref));
 }
 
+TEST_F(WriteLayer, HashesFilesWhileItPacksThemWhereTheyWereNotBefore) {
+  put_all_kinds();
+  put("noise", noise(40u << 20, 5));  // more frames than are under way at a time
+  const auto listed = must(list_tree(root, {.leave_out = {}, .hashes = false})).entries;
+  for (const Entry& entry : listed) EXPECT_EQ(entry.sha256, "");
+  const WrittenLayer layer = must(write_layer_and_hash(root, listed, blob, 1));
+  const std::string packed = bytes();
+  const WrittenLayer same = write(1);
+  EXPECT_EQ(layer.ref, same.ref);
+  EXPECT_EQ(layer.index, same.index);
+  EXPECT_EQ(packed, bytes());
+  EXPECT_EQ(layer.index.entries, entries());
+
+  put("empty", "now it is not");
+  const auto changed = write_layer_and_hash(root, listed, blob, 1);
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().code, Errc::conflict);
+  EXPECT_FALSE(fs::exists(blob));
+}
+
 TEST_F(WriteLayer, RefusesAFileThatChangedAndLeavesNothing) {
   put("a", "one");
   const auto before = entries();

@@ -57,6 +57,14 @@ std::string pax_record(std::string_view key, std::string_view value) {
 
 char type_of(EntryType type) { return type == EntryType::directory ? '5' : type == EntryType::symlink ? '2' : '0'; }
 
+std::string pax_records(const Entry& entry, std::string_view name, std::uint64_t size) {
+  std::string records;
+  if (entry.target.size() > kTarLinkSize) records += pax_record("linkpath", entry.target);
+  if (name.size() > kTarNameSize) records += pax_record("path", name);
+  if (size > kLargestOctal) records += pax_record("size", std::to_string(size));
+  return records;
+}
+
 std::string name_of(const Entry& entry) { return entry.type == EntryType::directory ? entry.path + "/" : entry.path; }
 
 }  // namespace
@@ -64,10 +72,7 @@ std::string name_of(const Entry& entry) { return entry.type == EntryType::direct
 std::string tar_header(const Entry& entry) {
   const std::string name = name_of(entry);
   const std::uint64_t size = entry.type == EntryType::file ? entry.size : 0;
-  std::string records;
-  if (entry.target.size() > kTarLinkSize) records += pax_record("linkpath", entry.target);
-  if (name.size() > kTarNameSize) records += pax_record("path", name);
-  if (size > kLargestOctal) records += pax_record("size", std::to_string(size));
+  const std::string records = pax_records(entry, name, size);
   std::string header;
   if (!records.empty()) {
     header = ustar({.name = "PaxHeaders", .link = {}, .mode = 0644, .size = records.size(), .type = 'x'}) + records;
@@ -78,8 +83,11 @@ std::string tar_header(const Entry& entry) {
 }
 
 std::uint64_t tar_size(const Entry& entry) {
-  const std::uint64_t content = entry.type == EntryType::file ? entry.size + tar_padding(entry.size) : 0;
-  return tar_header(entry).size() + content;
+  const std::uint64_t size = entry.type == EntryType::file ? entry.size : 0;
+  const std::uint64_t content = kTarBlock + size + tar_padding(size);
+  const std::string records = pax_records(entry, name_of(entry), size);
+  if (records.empty()) return content;
+  return kTarBlock + records.size() + tar_padding(records.size()) + content;
 }
 
 std::string_view tar_text(std::string_view block, std::size_t offset, std::size_t size) {

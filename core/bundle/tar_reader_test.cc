@@ -185,6 +185,45 @@ TEST_F(TarReaderTest, HasNoWayToRepeatItselfWithoutEnd) {
   ASSERT_FALSE(found);
 }
 
+/// What is wrong with `part` of a tar, read alone by who knows `folders`; empty where nothing is.
+std::string wrong_with(const std::string& part, const std::vector<std::string>& folders) {
+  TarReader reader(folders);
+  for (std::string_view bytes = part;;) {
+    const auto step = reader.next(bytes);
+    if (!step) return step.error().message;
+    if (*step == TarReader::Step::more) break;
+  }
+  const auto whole = reader.finish_share();
+  return whole ? "" : whole.error().message;
+}
+
+TEST_F(TarReaderTest, ReadsAPartThatBeginsAndEndsWithAWholeEntry) {
+  const std::string file = header("d/x", EntryType::file, 3) + "abc" + std::string(509, '\0');
+  EXPECT_EQ(wrong_with(file + header("d/y"), {"d"}), "");
+  EXPECT_EQ(wrong_with(header("d", EntryType::directory) + file, {}), "");
+  EXPECT_EQ(wrong_with("", {}), "");
+  EXPECT_THAT(wrong_with(file, {}), HasSubstr("comes without its folder"));
+  EXPECT_THAT(wrong_with(file, {"e"}), HasSubstr("comes without its folder"));
+  for (const std::size_t less : {1, 509, 510, 512, 600, 1000}) EXPECT_THAT(wrong_with(file.substr(0, file.size() - less), {"d"}), HasSubstr("does not lie where"));
+  EXPECT_THAT(wrong_with(file + header("d/y").substr(0, 100), {"d"}), HasSubstr("does not lie where"));
+  EXPECT_THAT(wrong_with(file + kEnd, {"d"}), HasSubstr("does not lie where")) << "the tar's end is not in the middle";
+  EXPECT_THAT(wrong_with(file + kEnd.substr(0, 512), {"d"}), HasSubstr("does not lie where"));
+  EXPECT_THAT(wrong_with(std::string("abc") + file, {"d"}), HasSubstr("checksum"));
+}
+
+TEST(TarHeader, IsCountedWithoutBeingWritten) {
+  for (const std::size_t length : {1, 99, 100, 101, 250, 600})
+    for (const std::size_t target : {0, 100, 101, 700}) {
+      const std::string path(length, 'p');
+      const Entry file{.path = path, .size = 513, .sha256 = {}, .target = {}};
+      const Entry link{.path = path, .type = EntryType::symlink, .mode = 0777, .size = 0, .sha256 = {}, .target = std::string(target, 't')};
+      const Entry folder{.path = path, .type = EntryType::directory, .mode = 0755, .size = 0, .sha256 = {}, .target = {}};
+      EXPECT_EQ(tar_size(file), tar_header(file).size() + 1024) << length;
+      EXPECT_EQ(tar_size(link), tar_header(link).size()) << length << ' ' << target;
+      EXPECT_EQ(tar_size(folder), tar_header(folder).size()) << length;
+    }
+}
+
 TEST(TarHeader, TakesAnySizeOfFile) {
   const Entry entry{.path = "huge", .size = std::uint64_t{9} << 30};
   const std::string blocks = tar_header(entry);

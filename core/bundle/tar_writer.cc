@@ -23,7 +23,8 @@ std::unexpected<Error> changed(const Entry& entry) {
   return fail(Errc::conflict, fmt::format("{}: it changed while it was packed; do it again when nobody writes there", entry.path));
 }
 
-Result<void> write_content(int root, const Entry& entry, std::string& piece, const Sink& sink) {
+/// Returns the hash of what it wrote.
+Result<std::string> write_content(int root, const Entry& entry, std::string& piece, const Sink& sink) {
   BERTH_TRY(const Fd file, files::open_below(root, entry.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
   struct stat about {};
   if (::fstat(file.get(), &about) != 0) return fail_errno("look at " + entry.path);
@@ -40,22 +41,38 @@ Result<void> write_content(int root, const Entry& entry, std::string& piece, con
     BERTH_CHECK(sink(bytes));
     left -= bytes.size();
   }
-  if (hash.hex() != entry.sha256) return changed(entry);
-  return sink(std::string(tar_padding(entry.size), '\0'));
+  if (const std::size_t padding = tar_padding(entry.size); padding > 0) BERTH_CHECK(sink(std::string(padding, '\0')));
+  return hash.hex();
+}
+
+/// `take_hash` is told what each file was, and answers whether that is right.
+template <class Entries, class TakeHash>
+Result<void> write_entries(const std::filesystem::path& root, Entries& entries, const Sink& sink, const TakeHash& take_hash) {
+  BERTH_TRY(const Fd folder, files::open(root, O_PATH | O_DIRECTORY));
+  EntryRules rules;
+  std::string piece(kPiece, '\0');
+  for (auto& entry : entries) {
+    if (const std::string wrong = rules.wrong(entry); !wrong.empty()) return fail(Errc::usage, fmt::format("'{}' {}", shown(entry.path), wrong));
+    BERTH_CHECK(sink(tar_header(entry)));
+    if (entry.type != EntryType::file) continue;
+    BERTH_TRY(std::string sha256, write_content(folder.get(), entry, piece, sink));
+    if (!take_hash(entry, std::move(sha256))) return changed(entry);
+  }
+  return sink(std::string(kTarEnd, '\0'));
 }
 
 }  // namespace
 
 Result<void> write_tar(const std::filesystem::path& root, const std::vector<Entry>& entries, const Sink& sink) {
-  BERTH_TRY(const Fd folder, files::open(root, O_PATH | O_DIRECTORY));
-  EntryRules rules;
-  std::string piece(kPiece, '\0');
-  for (const Entry& entry : entries) {
-    if (const std::string wrong = rules.wrong(entry); !wrong.empty()) return fail(Errc::usage, fmt::format("'{}' {}", shown(entry.path), wrong));
-    BERTH_CHECK(sink(tar_header(entry)));
-    if (entry.type == EntryType::file) BERTH_CHECK(write_content(folder.get(), entry, piece, sink));
-  }
-  return sink(std::string(kTarEnd, '\0'));
+  return write_entries(root, entries, sink, [](const Entry& entry, const std::string& sha256) { return entry.sha256 == sha256; });
+}
+
+Result<void> write_tar_and_hash(const std::filesystem::path& root, std::vector<Entry>& entries, const Sink& sink) {
+  const auto keep = [](Entry& entry, std::string sha256) {
+    entry.sha256 = std::move(sha256);
+    return true;
+  };
+  return write_entries(root, entries, sink, keep);
 }
 
 }  // namespace berth::bundle

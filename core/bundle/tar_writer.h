@@ -15,4 +15,8 @@ namespace berth::bundle {
 Result<void> write_tar(const std::filesystem::path& root, const std::vector<Entry>& entries,
                        const std::function<Result<void>(std::string_view)>& sink);
 
+/// The same of entries that were listed without their hashes: what is packed says what they are.
+Result<void> write_tar_and_hash(const std::filesystem::path& root, std::vector<Entry>& entries,
+                                const std::function<Result<void>(std::string_view)>& sink);
+
 }  // namespace berth::bundle

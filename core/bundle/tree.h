@@ -19,6 +19,8 @@ struct ListOptions {
   bool strict = false;
   /// Paths to pass over, folders with all that is in them; asked once for each.
   std::function<bool(std::string_view path)> leave_out;
+  /// False: files are not read, and have no `sha256`; who packs them hashes them then.
+  bool hashes = true;
   /// Gives up with `Errc::cancelled`.
   std::stop_token stop;
 };
@@ -29,7 +31,7 @@ struct Tree {
   std::vector<std::string> notes;  ///< what was left out, a line each: "bin/ping: its setuid bit is left out"
 };
 
-/// Lists `root` and hashes its files. Never follows a symlink, and never leaves `root`. Modes are made canonical: 0755 for folders and files that their
+/// Lists `root` and, unless `hashes` is false, hashes its files. Never follows a symlink, and never leaves `root`. Modes are made canonical: 0755 for folders and files that their
 /// owner may execute, else 0644. Fails with `Errc::usage` (`Errc::trust` where `strict`), naming the path, for what a layer cannot have: devices, sockets,
 /// FIFOs, links that are absolute or lead out of the tree, names with control characters or that are not UTF-8, paths over 1024 bytes, more than 200,000
 /// of them.

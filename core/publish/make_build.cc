@@ -30,17 +30,17 @@ Result<void> check_options(const BuildOptions& options) {
   return {};
 }
 
-/// An image is taken as it is: what its `.gitignore`s and the like say is none of berth's business.
+/// Without hashes: whoever packs the files reads them all anyway. An image is taken as it is: what its `.gitignore`s and the like say is none of berth's business.
 Result<bundle::Tree> list(const Source& source) {
   const fs::path& folder = source.folder;
-  if (source.kind == Source::Kind::image || source.kind == Source::Kind::executable) return bundle::list_tree(folder);
+  if (source.kind == Source::Kind::image || source.kind == Source::Kind::executable) return bundle::list_tree(folder, {.leave_out = {}, .hashes = false});
   BERTH_TRY(const IgnoreRules rules, IgnoreRules::of(folder));
   const auto leave_out = [&](std::string_view path) {
     std::error_code error;
     const bool is_folder = fs::is_directory(fs::symlink_status(folder / path, error));
     return rules.leaves_out(path, is_folder);
   };
-  return bundle::list_tree(folder, {.leave_out = leave_out});
+  return bundle::list_tree(folder, {.leave_out = leave_out, .hashes = false});
 }
 
 /// `berth build .` where `berth repo init ./repo` was called would give everybody the keys beside that repository.
@@ -144,7 +144,7 @@ Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, co
     BERTH_TRY(build.platform, detect_platform(opened.folder, tree.entries));
   }
 
-  BERTH_TRY(const auto written, bundle::write_layer(opened.folder, tree.entries, workshop.layer(), options.level));
+  BERTH_TRY(const auto written, bundle::write_layer_and_hash(opened.folder, tree.entries, workshop.layer(), options.level));
   build.ref = {.digest = build_digest(written.ref.tar_sha256, build.spec), .version = options.version, .layer = written.ref};
   MadeBuild made{.already = store.find(build.ref.digest).has_value(), .files = count_files(tree.entries), .bytes = bundle::total_size(tree.entries)};
   BERTH_TRY(made.build, store.add(std::move(build), bundle::to_canonical_json(written.index), workshop));

@@ -36,7 +36,7 @@ Result<void> ChunkedFile::keep_right_chunks() {
     const ssize_t got = ::pread(file_.get(), chunk.data(), chunk.size(), static_cast<off_t>(written_));
     if (got < 0) return fail_errno("read " + part_.string());
     if (static_cast<std::size_t>(got) != chunk.size() || crypto::sha256_hex(chunk) != chunks_[index]) break;
-    whole_.update(chunk);
+    whole_->hash.update(chunk);
     written_ += chunk.size();
   }
   if (::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0) return fail_errno("cut " + part_.string());
@@ -50,6 +50,7 @@ Result<void> ChunkedFile::take(std::string_view bytes) {
     const std::size_t want = size_of_chunk(written_ / kChunk) - filling_.size();
     const std::string_view piece = bytes.substr(0, want);
     bytes.remove_prefix(piece.size());
+    filling_.reserve(kChunk);
     filling_ += piece;
     if (piece.size() == want) BERTH_CHECK(take_chunk());
   }
@@ -57,7 +58,8 @@ Result<void> ChunkedFile::take(std::string_view bytes) {
 }
 
 Result<void> ChunkedFile::take_chunk() {
-  const std::string chunk = std::move(filling_);
+  std::string chunk = std::move(filling_);
+  filling_ = std::move(spare_);
   filling_.clear();
   const std::uint64_t index = written_ / kChunk;
   if (crypto::sha256_hex(chunk) != chunks_[index]) {
@@ -66,13 +68,25 @@ Result<void> ChunkedFile::take_chunk() {
                                          index + 1, chunks_.size()));
   }
   BERTH_CHECK(files::write_all(file_.get(), chunk, part_.string()));
-  whole_.update(chunk);
   written_ += chunk.size();
+  spare_ = whole_->add(std::move(chunk));
   return {};
 }
 
+std::string ChunkedFile::Whole::add(std::string next) {
+  if (adding.joinable()) adding.join();
+  chunk.swap(next);
+  adding = std::jthread([this] { hash.update(chunk); });
+  return next;
+}
+
+std::string ChunkedFile::Whole::hex() {
+  if (adding.joinable()) adding.join();
+  return hash.hex();
+}
+
 Result<void> ChunkedFile::check_whole() {
-  if (whole_.hex() == ref_.sha256) return {};
+  if (whole_->hex() == ref_.sha256) return {};
   return fail(Errc::trust, "the whole is not what was signed for (SHA-256 differs), although each of its MiBs is what its index says");
 }
 

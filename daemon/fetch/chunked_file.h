@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "core/bundle/manifest.h"
@@ -14,7 +16,7 @@
 namespace berth::fetch {
 
 /// A blob on its way into a file. Only whole chunks whose hashes are right get there; the bytes of the chunk that is being filled wait in
-/// memory (a MiB at most).
+/// memory (a MiB at most), and so does the one before while it is hashed.
 class ChunkedFile {
  public:
   /// Opens `part`; the right chunks at its front are kept, the rest is cut off.
@@ -44,8 +46,19 @@ class ChunkedFile {
   Fd file_;
   std::uint64_t written_ = 0;
   std::string filling_;
+  std::string spare_;  ///< memory for the next one
   std::uint64_t wrong_at_ = 0;
-  crypto::Sha256 whole_;
+
+  /// The hash of all chunks so far. A right chunk is added beside what is done with the next one; it stays where it is when this is moved.
+  struct Whole {
+    std::string add(std::string next);  ///< returns a string that is of no more use, for its memory
+    std::string hex();
+
+    crypto::Sha256 hash;
+    std::string chunk;
+    std::jthread adding;  ///< while it runs, the others are its own
+  };
+  std::unique_ptr<Whole> whole_ = std::make_unique<Whole>();
 };
 
 /// The front of a digest, enough for a person to tell it.

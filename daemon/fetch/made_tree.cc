@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,6 +16,9 @@
 
 #include "core/bundle/file_type.h"
 #include "core/files/files.h"
+#include "core/in_parallel.h"
+#include "daemon/fetch/file_content.h"
+#include "daemon/fetch/folder_cache.h"
 
 namespace berth::fetch {
 namespace {
@@ -40,29 +46,54 @@ std::string set_attribute(int fd) {
   return {};
 }
 
-/// Goes through the tree by descriptors, so that no link in it is ever followed.
+std::unexpected<Error> refuse(const std::string& path, const std::string& why) { return fail(Errc::trust, fmt::format("{}: {}", path, why)); }
+
+/// One thread's way through the tree. It goes by what is expected, and by descriptors, so that no link is ever followed and no folder entered that is
+/// not expected.
 class TakeOver {
  public:
-  TakeOver(const std::vector<Entry>& expected, const std::set<std::string>& linked, uid_t worker)
-      : expected_(expected), linked_(linked), worker_(worker) {}
+  TakeOver(int tree, const std::vector<Entry>& expected, const LinkPlan& plan, uid_t worker, const std::stop_token& stop)
+      : folders_(tree), expected_(expected), plan_(plan), worker_(worker), stop_(stop) {}
 
-  /// The names in a folder, then itself. A folder is only entered where it is expected, which bounds depth and number.
-  Result<void> folder(Fd fd, const std::string& path) {
-    BERTH_TRY(const auto names, list(fd.get(), path));
-    for (const std::string& name : names) BERTH_CHECK(entry(fd.get(), name, path.empty() ? name : path + '/' + name));
-    if (::fchown(fd.get(), 0, 0) != 0 || ::fchmod(fd.get(), sealed_mode(0755)) != 0) return fail_errno("seal the folder " + path);
-    return {};
+  /// Whether nothing lies in a folder but what is expected there. What is missing is seen when its turn comes.
+  Result<void> folder(int fd, const std::string& path) {
+    BERTH_TRY(const auto names, list(fd, path));
+    for (const std::string& name : names) {
+      const std::string inside = path.empty() ? name : path + '/' + name;
+      if (!std::ranges::binary_search(expected_, inside, {}, &Entry::path)) return refuse(inside, "is not in the signed index");
+    }
+    return seal(fd, path, 0755);
   }
 
-  Result<void> nothing_is_missing() const {
-    for (const Entry& one : expected_) {
-      if (!found_.contains(one.path) && !linked_.contains(one.path)) return refuse(one.path, "is missing");
+  Result<void> entry(const Entry& wanted) {
+    if (stop_.stop_requested()) return fail(Errc::cancelled, "verifying what was unpacked was cancelled");
+    const auto folder_fd = folders_.folder_of(wanted.path);
+    if (!folder_fd) return pass(folder_fd.error(), wanted.path);  // where the folder is not as signed, that is told first: its number is lower
+    const std::string name = wanted.path.substr(wanted.path.rfind('/') + 1);
+    struct stat is {};
+    if (::fstatat(*folder_fd, name.c_str(), &is, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return refuse(wanted.path, "is missing");
+      return fail_errno("stat " + wanted.path);
     }
-    return {};
+    if ((is.st_mode & S_IFMT) != type_of(wanted.type))
+      return refuse(wanted.path, fmt::format("is {}, not {}", kind_of(is.st_mode), kind_of(type_of(wanted.type))));
+    if (plan_.paths.contains(wanted.path)) return linked(*folder_fd, name, wanted, is);
+    BERTH_CHECK(compare(wanted, is));
+    if (wanted.type == EntryType::symlink) return link(*folder_fd, name, wanted);
+    const int flags = wanted.type == EntryType::directory ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_NONBLOCK;
+    const auto opened = files::open_below(*folder_fd, name, flags);
+    if (!opened) return pass(opened.error(), wanted.path);
+    if (const std::string set = set_attribute(opened->get()); !set.empty()) return refuse(wanted.path, fmt::format("has the extended attribute '{}'", set));
+    if (wanted.type == EntryType::directory) return folder(opened->get(), wanted.path);
+    BERTH_CHECK(seal(opened->get(), wanted.path, wanted.mode));
+    return content(opened->get(), wanted);
   }
 
  private:
-  static std::unexpected<Error> refuse(const std::string& path, const std::string& why) { return fail(Errc::trust, fmt::format("{}: {}", path, why)); }
+  static Result<void> seal(int fd, const std::string& path, mode_t mode) {
+    if (::fchown(fd, 0, 0) == 0 && ::fchmod(fd, sealed_mode(mode)) == 0) return {};
+    return fail_errno(path.empty() ? "seal the folder" : "seal " + path);
+  }
 
   Result<std::vector<std::string>> list(int fd, const std::string& path) const {
     Fd own(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -81,80 +112,83 @@ class TakeOver {
     return names;
   }
 
-  const Entry* expected(const std::string& path) const {
-    const auto found = std::ranges::lower_bound(expected_, path, {}, &Entry::path);
-    return found != expected_.end() && found->path == path ? &*found : nullptr;
-  }
-
-  Result<void> entry(int folder_fd, const std::string& name, const std::string& path) {
-    const Entry* wanted = expected(path);
-    if (wanted == nullptr) return refuse(path, "is not in the signed index");
-    struct stat is {};
-    if (::fstatat(folder_fd, name.c_str(), &is, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("stat " + path);
-    BERTH_CHECK(compare(*wanted, is));
-    found_.insert(path);
-    if (wanted->type == EntryType::symlink) {
-      if (link_target(folder_fd, name) != wanted->target) return refuse(path, fmt::format("leads elsewhere than to {}", wanted->target));
-      if (::fchownat(folder_fd, name.c_str(), 0, 0, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("take over " + path);
-      return {};
-    }
-    const int flags = wanted->type == EntryType::directory ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_NONBLOCK;
-    auto opened = files::open_below(folder_fd, name, flags);
-    if (!opened) return pass(std::move(opened.error()), path);
-    if (const std::string set = set_attribute(opened->get()); !set.empty()) return refuse(path, fmt::format("has the extended attribute '{}'", set));
-    if (wanted->type == EntryType::directory) return folder(std::move(*opened), path);
-    if (::fchown(opened->get(), 0, 0) != 0 || ::fchmod(opened->get(), sealed_mode(wanted->mode)) != 0) return fail_errno("seal " + path);
-    return {};
-  }
-
   Result<void> compare(const Entry& wanted, const struct stat& is) const {
     const mode_t mode = is.st_mode & 07777;
-    if ((is.st_mode & S_IFMT) != type_of(wanted.type))
-      return refuse(wanted.path, fmt::format("is {}, not {}", kind_of(is.st_mode), kind_of(type_of(wanted.type))));
     if (is.st_uid != worker_) return refuse(wanted.path, fmt::format("is of user {}, not of the worker that made it", is.st_uid));
     if (wanted.type != EntryType::symlink && mode != wanted.mode)
       return refuse(wanted.path, fmt::format("has mode {:04o}, not {:04o}", mode, wanted.mode));
     if (wanted.type == EntryType::directory) return {};
     if (is.st_nlink != 1) return refuse(wanted.path, fmt::format("has {} links: what was unpacked has one", is.st_nlink));
-    if (wanted.type == EntryType::symlink) return {};
-    if (linked_.contains(wanted.path)) return refuse(wanted.path, "was not to be unpacked");
-    if (static_cast<std::uint64_t>(is.st_size) != wanted.size)
-      return refuse(wanted.path, fmt::format("has {} bytes, not {}", is.st_size, wanted.size));
+    return wanted.type == EntryType::symlink ? Result<void>() : compare_size(wanted, is);
+  }
+
+  static Result<void> compare_size(const Entry& wanted, const struct stat& is) {
+    if (static_cast<std::uint64_t>(is.st_size) == wanted.size) return {};
+    return refuse(wanted.path, fmt::format("has {} bytes, not {}", is.st_size, wanted.size));
+  }
+
+  Result<void> link(int folder_fd, const std::string& name, const Entry& wanted) {
+    if (link_target(folder_fd, name) != wanted.target) return refuse(wanted.path, fmt::format("leads elsewhere than to {}", wanted.target));
+    if (::fchownat(folder_fd, name.c_str(), 0, 0, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("take over " + wanted.path);
     return {};
   }
 
+  /// A file that berthd put there: the one that it read before, or a copy.
+  Result<void> linked(int folder_fd, const std::string& name, const Entry& wanted, const struct stat& is) {
+    if (is.st_uid != 0) return refuse(wanted.path, "was not to be unpacked");
+    if ((is.st_mode & 07777) != sealed_mode(wanted.mode))
+      return refuse(wanted.path, fmt::format("has mode {:04o}, not {:04o}", is.st_mode & 07777, sealed_mode(wanted.mode)));
+    BERTH_CHECK(compare_size(wanted, is));
+    const auto found = std::ranges::lower_bound(plan_.links, wanted.path, {}, &LinkPlan::Link::path);
+    if (found != plan_.links.end() && found->path == wanted.path && found->hashed == identity_of(is)) return {};
+    const auto opened = files::open_below(folder_fd, name, O_RDONLY | O_NONBLOCK);
+    if (!opened) return pass(opened.error(), wanted.path);
+    return content(opened->get(), wanted);
+  }
+
+  Result<void> content(int fd, const Entry& wanted) {
+    BERTH_TRY(const std::string sha256, content_.sha256(fd, wanted.path, stop_));
+    if (sha256 != wanted.sha256) return refuse(wanted.path, "has another content");
+    return {};
+  }
+
+  FolderCache folders_;
+  FileContent content_;
   const std::vector<Entry>& expected_;
-  const std::set<std::string>& linked_;
+  const LinkPlan& plan_;
   uid_t worker_;
-  std::set<std::string> found_;
+  const std::stop_token& stop_;
 };
 
 }  // namespace
 
 mode_t sealed_mode(mode_t mode) { return (mode & 0111) != 0 ? 0555 : 0444; }
 
-Result<void> take_over(int tree, const std::vector<Entry>& expected, const std::set<std::string>& linked, uid_t worker) {
-  Fd root(::openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root) return fail_errno("open what was unpacked");
-  TakeOver walk(expected, linked, worker);
-  BERTH_CHECK(walk.folder(std::move(root), ""));
-  return walk.nothing_is_missing();
+Result<void> take_over(int tree, const std::vector<Entry>& expected, const LinkPlan& plan, uid_t worker, const std::stop_token& stop) {
+  std::vector<TakeOver> threads;
+  for (std::size_t i = 0; i < threads_worthwhile(); ++i) threads.emplace_back(tree, expected, plan, worker, stop);
+  BERTH_CHECK(threads.front().folder(tree, ""));
+  const auto runs = runs_of(expected);
+  const auto look = [&](std::size_t run, std::size_t thread) -> Result<void> {
+    for (std::size_t i = runs[run].begin; i < runs[run].end; ++i) BERTH_CHECK(threads[thread].entry(expected[i]));
+    return {};
+  };
+  return in_parallel(runs.size(), threads.size(), look);
 }
 
 Result<void> make_without_files(int tree, const std::vector<Entry>& expected) {
+  FolderCache folders(tree);
   for (const Entry& one : expected) {
     if (one.type == EntryType::file) continue;
-    const auto slash = one.path.rfind('/');
-    BERTH_TRY(const Fd folder, files::open_below(tree, slash == std::string::npos ? "." : std::string_view(one.path).substr(0, slash), O_PATH | O_DIRECTORY));
-    const std::string name = one.path.substr(slash + 1);
+    BERTH_TRY(const int folder, folders.folder_of(one.path));
+    const std::string name = one.path.substr(one.path.rfind('/') + 1);
     if (one.type == EntryType::symlink) {
-      if (::symlinkat(one.target.c_str(), folder.get(), name.c_str()) != 0) return fail_errno("make the link " + one.path);
+      if (::symlinkat(one.target.c_str(), folder, name.c_str()) != 0) return fail_errno("make the link " + one.path);
       continue;
     }
-    if (::mkdirat(folder.get(), name.c_str(), 0755) != 0) return fail_errno("make the folder " + one.path);
-    if (::fchmodat(folder.get(), name.c_str(), sealed_mode(0755), 0) != 0) return fail_errno("seal the folder " + one.path);
+    if (::mkdirat(folder, name.c_str(), one.mode) != 0) return fail_errno("make the folder " + one.path);
+    if (::fchmodat(folder, name.c_str(), one.mode, 0) != 0) return fail_errno("chmod the folder " + one.path);  // whatever the umask is
   }
-  if (::fchown(tree, 0, 0) != 0 || ::fchmod(tree, sealed_mode(0755)) != 0) return fail_errno("seal a folder");
   return {};
 }
 

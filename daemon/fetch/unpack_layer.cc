@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <iterator>
+#include <set>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -10,8 +13,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "core/bundle/tree.h"
 #include "core/files/files.h"
+#include "core/in_parallel.h"
+#include "daemon/fetch/folder_cache.h"
+#include "daemon/fetch/layer_shares.h"
 #include "daemon/fetch/made_tree.h"
 #include "daemon/fetch/space.h"
 #include "daemon/fetch/worker.h"
@@ -22,10 +27,14 @@ namespace {
 
 using bundle::LayerIndex;
 
-std::string job_text(const LayerIndex& index, const LinkPlan& plan) {
-  unpack::Job job;
-  for (const auto& frame : index.frames) job.frames.push_back({.offset = frame.offset, .size = frame.size, .tar_size = frame.tar_size});
-  job.skip.assign(plan.paths.begin(), plan.paths.end());
+constexpr std::size_t kMostWorkers = 2;  ///< at a time: each keeps a window of 8 MiB
+
+/// What a worker is told. `early` are folders that are there before it begins.
+std::string job_text(const LayerIndex& index, const LayerShare& share, const LinkPlan& plan, const std::set<std::string>& early) {
+  unpack::Job job{.frames = {}, .drop = share.drop, .take = share.take, .folders = share.folders, .skip = {}};
+  for (std::size_t i = share.first_frame; i < share.end_frame; ++i)
+    job.frames.push_back({.offset = index.frames[i].offset, .size = index.frames[i].size, .tar_size = index.frames[i].tar_size});
+  std::ranges::set_union(plan.paths, early, std::back_inserter(job.skip));
   return unpack::to_text(job);
 }
 
@@ -80,39 +89,74 @@ Result<void> judge(const Worker::End& end) {
   return fail(Errc::trust, words);
 }
 
-Result<void> run_worker(const LayerIndex& index, const std::filesystem::path& blob_path, const LinkPlan& plan, const std::filesystem::path& target,
-                        int folder, const StageOptions& options, const std::stop_token& stop) {
-  const std::string text = job_text(index, plan);
-  BERTH_TRY(const Fd job, in_memory(text));
+/// Folders that several workers fill: none of them has to wait for another to make one.
+Result<void> make_early(int tree, const std::set<std::string>& folders, const StageOptions& options) {
+  FolderCache cache(tree);
+  for (const std::string& path : folders) {
+    BERTH_TRY(const int folder, cache.folder_of(path));
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (::mkdirat(folder, name.c_str(), 0755) != 0) return fail_errno("make the folder " + path);
+    if (::fchmodat(folder, name.c_str(), 0755, 0) != 0) return fail_errno("chmod the folder " + path);  // whatever the umask is
+    if (::fchownat(folder, name.c_str(), options.worker_uid, options.worker_gid, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail_errno("give the folder " + path + " to the unpack worker");
+  }
+  return {};
+}
+
+/// Returns when all workers are dead.
+Result<void> run_workers(const LayerIndex& index, const std::vector<LayerShare>& shares, const std::filesystem::path& blob_path, const LinkPlan& plan,
+                         const std::filesystem::path& target, int folder, const StageOptions& options, const std::stop_token& stop) {
+  std::set<std::string> early;
+  for (const LayerShare& share : shares) early.insert(share.folders.begin(), share.folders.end());
+  BERTH_CHECK(make_early(folder, early, options));
   BERTH_TRY(const Fd blob, files::open(blob_path, O_RDONLY));
   if (::fchown(folder, options.worker_uid, options.worker_gid) != 0) return fail_errno("give a folder to the unpack worker");
-  const WorkerSpec spec{.program = options.worker_program,
-                        .uid = options.worker_uid,
-                        .gid = options.worker_gid,
-                        .job = job.get(),
-                        .blob = blob.get(),
-                        .target = folder,
-                        .limits = limits_for(index, text.size())};
-  BERTH_TRY(Worker worker, Worker::start(spec));
-  BERTH_TRY(const Worker::End end, worker.wait(patience_for(index, options, target), stop));
-  return judge(end);
+  std::vector<Worker> workers;
+  for (const LayerShare& share : shares) {
+    const std::string text = job_text(index, share, plan, early);
+    BERTH_TRY(const Fd job, in_memory(text));
+    const WorkerSpec spec{.program = options.worker_program,
+                          .uid = options.worker_uid,
+                          .gid = options.worker_gid,
+                          .job = job.get(),
+                          .blob = blob.get(),
+                          .target = folder,
+                          .limits = limits_for(index, text.size())};
+    BERTH_TRY(Worker worker, Worker::start(spec));
+    workers.push_back(std::move(worker));
+  }
+  for (Worker& worker : workers) {
+    BERTH_TRY(const Worker::End end, worker.wait(patience_for(index, options, target), stop));
+    BERTH_CHECK(judge(end));
+  }
+  return {};
+}
+
+Result<Fd> make_target(const std::filesystem::path& target) {
+  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
+  return files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
 }  // namespace
 
 Result<void> unpack_layer(const LayerIndex& index, const std::filesystem::path& blob, const LinkPlan& plan, const std::filesystem::path& target,
                           const StageOptions& options, std::stop_token stop) {
-  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
-  BERTH_TRY(const Fd folder, files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  BERTH_TRY(Fd folder, make_target(target));
   if (blob.empty()) {
     BERTH_CHECK(make_without_files(folder.get(), index.entries));
   } else {
-    BERTH_CHECK(run_worker(index, blob, plan, target, folder.get(), options, stop));
-    BERTH_CHECK(take_over(folder.get(), index.entries, plan.paths, options.worker_uid));
+    const auto shares = shares_of(index, std::min(threads_worthwhile(), kMostWorkers));
+    auto done = run_workers(index, shares, blob, plan, target, folder.get(), options, stop);
+    if (!done && done.error().code == Errc::trust && shares.size() > 1) {
+      // Where the tar is not the one of the index, what a worker stumbles over depends on where its share begins. One that sees the whole tells what is wrong.
+      BERTH_CHECK(files::remove_tree(target));
+      BERTH_TRY(folder, make_target(target));
+      done = run_workers(index, shares_of(index, 1), blob, plan, target, folder.get(), options, stop);
+    }
+    BERTH_CHECK(done);
   }
   BERTH_CHECK(make_links(plan, folder.get(), stop));
-  BERTH_TRY(const bundle::Tree tree, bundle::list_tree(target, {.strict = false, .leave_out = {}, .stop = stop}));
-  return bundle::check_same(tree.entries, index.entries);
+  return take_over(folder.get(), index.entries, plan, blob.empty() ? 0 : options.worker_uid, stop);
 }
 
 }  // namespace berth::fetch

@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -87,6 +88,104 @@ TEST_F(Unpack, TakesLayersOfManyFramesAndLargeFiles) {
   const auto done = unpack_layer(written->index, folder.path() / "written", plan, target, options, {});
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(fs::file_size(target / "large"), large.size());
+}
+
+/// Two workers fill one tree: folders that one makes and the other fills, and a file that lies in frames of both.
+TEST_F(Unpack, TakesLayersThatTwoWorkersShare) {
+  files::TemporaryDirectory source;
+  std::vector<Entry> entries;
+  const auto put = [&](const std::string& path, const std::string& content) {
+    ASSERT_TRUE(files::replace(source.path() / path, content));
+    entries.push_back(file_entry(path, content));
+  };
+  for (const char* path : {"a", "b", "b/c", "b/empty"}) {
+    fs::create_directory(source.path() / path);
+    entries.push_back(folder_entry(path));
+  }
+  for (int i = 0; i < 300; ++i) {
+    std::string content(static_cast<std::size_t>(i) * 911 % 120'000, static_cast<char>('a' + i % 26));
+    put("a/" + std::to_string(i), content);
+    put("b/" + std::to_string(i), content + "b");
+    put("b/c/" + std::to_string(i), content + "c");
+  }
+  fs::create_symlink("../a/1", source.path() / "b/link");
+  entries.push_back(link_entry("b/link", "../a/1"));
+  std::ranges::sort(entries, {}, &Entry::path);
+  const auto written = bundle::write_layer(source.path(), entries, folder.path() / "written", 3);
+  ASSERT_TRUE(written) << written.error().message;
+  ASSERT_GT(written->index.frames.size(), 2U);
+  const auto done = unpack_layer(written->index, folder.path() / "written", plan, target, options, {});
+  ASSERT_TRUE(done) << done.error().message;
+  for (const Entry& entry : entries) {
+    EXPECT_EQ(owner_of(target / entry.path), 0U) << entry.path;
+  }
+  for (const char* path : {"a/0", "a/299", "b/131", "b/c/132", "b/c/299"})
+    EXPECT_EQ(files::read(target / path, 1u << 20).value_or("?"), files::read(source.path() / path, 1u << 20).value_or("!")) << path;
+  EXPECT_EQ(mode_of(target / "b/empty"), 0555U);
+
+  // The tar is not what the index says it is, where the second worker begins.
+  bundle::LayerIndex lies = written->index;
+  for (std::size_t i = 10; i < lies.entries.size(); ++i) lies.entries[i].size = (lies.entries[i].size + 512) % 120'000;
+  EXPECT_TRUE(files::remove_tree(target));
+  const auto refused = unpack_layer(lies, folder.path() / "written", plan, target, options, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::trust) << refused.error().message;
+
+  // The same tar under other names: the rule that is told is the one that the whole breaks, wherever shares begin.
+  lies = written->index;
+  for (Entry& entry : lies.entries)
+    if (entry.path == "b" || entry.path.starts_with("b/")) entry.path[0] = 'c';
+  EXPECT_TRUE(files::remove_tree(target));
+  expect_refused(unpack_layer(lies, folder.path() / "written", plan, target, options, {}), "b", "not in the signed index");
+}
+
+// ------------------------------------------------------------ files that a slot has
+
+class Linked : public Unpack {
+ protected:
+  void SetUp() override {
+    Unpack::SetUp();
+    fs::create_directories(slot / "app");
+    put(std::string(100, 'a'));
+    plan = std::move(*plan_links(entries, {slot}, "app", {}));
+    ASSERT_EQ(plan.paths, std::set<std::string>{"same"});
+  }
+  void put(const std::string& content) { ASSERT_TRUE(files::replace(slot / "app/same", content, 0444)); }
+  Result<void> unpack_new() {
+    HandMadeTar tar;
+    tar.add_file("new", "new").add_file("same", std::string(100, 'a'));
+    return unpack(entries, tar.end());
+  }
+
+  const fs::path slot = folder.path() / "slot";
+  const std::vector<Entry> entries{file_entry("new", "new"), file_entry("same", std::string(100, 'a'))};
+};
+
+TEST_F(Linked, AreTheVeryOnesThatWereRead) {
+  const auto done = unpack_new();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(files::read(target / "same", 1000).value_or(""), std::string(100, 'a'));
+  EXPECT_EQ(owner_of(target / "same"), 0U);
+  EXPECT_EQ(mode_of(target / "same"), 0444U);
+}
+
+TEST_F(Linked, AreReadAgainWhereAnotherFileLiesThereNow) {
+  put(std::string(100, 'a'));  // the same content
+  const auto same = unpack_new();
+  EXPECT_TRUE(same) << same.error().message;
+  put(std::string(100, 'b'));
+  expect_refused(unpack_new(), "same", "another content");
+  put("short");
+  expect_refused(unpack_new(), "same", "5 bytes, not 100");
+  ASSERT_EQ(::chmod((slot / "app/same").c_str(), 0644), 0);
+  expect_refused(unpack_new(), "same", "mode 0644, not 0444");
+}
+
+TEST_F(Linked, LeaveNoRoomForAWorkersOwn) {
+  options.worker_program = BERTH_ROGUE_WORKER;
+  expect_refused(unpack_blob(entries, "file new 0644 new\nfile same 0644 " + std::string(100, 'a') + "\n", 512), "same", "was not to be unpacked");
+  expect_refused(unpack_blob(entries, "file new 0644 new\nsymlink same new\n", 512), "same", "was not to be unpacked");
+  expect_refused(unpack_blob(entries, "file new 0644 new\nfolder same 0755\n", 512), "same", "was not to be unpacked");
 }
 
 // ------------------------------------------------------------ tars that are not what they should be

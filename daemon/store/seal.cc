@@ -15,11 +15,12 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostSingleSyncs = 64;
 
-/// The regular files and folders below `tree` and itself, children before parents. Symlinks are part of their folder.
+/// The regular files and folders below `tree` and itself, children before parents; no more of them than show that there are many. Symlinks are part of
+/// their folder.
 Result<std::vector<fs::path>> to_sync(const fs::path& tree) {
   std::vector<fs::path> found{tree};
   std::error_code failure;
-  for (fs::recursive_directory_iterator entry(tree, failure), end; !failure && entry != end; entry.increment(failure)) {
+  for (fs::recursive_directory_iterator entry(tree, failure), end; !failure && entry != end && found.size() <= kMostSingleSyncs; entry.increment(failure)) {
     const auto type = entry->symlink_status().type();
     if (type == fs::file_type::regular || type == fs::file_type::directory) found.push_back(entry->path());
   }

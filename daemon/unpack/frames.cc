@@ -15,7 +15,7 @@ constexpr int kWindowLog = 23;  ///< 8 MiB
 
 class Decoder {
  public:
-  Decoder(int fd, const std::function<Result<void>(std::string_view)>& sink) : fd_(fd), sink_(sink) {}
+  Decoder(int fd, const std::function<Result<bool>(std::string_view)>& sink) : fd_(fd), sink_(sink) {}
 
   Result<void> prepare() {
     if (!context_) return fail(Errc::io, "no memory to decode with");
@@ -32,12 +32,15 @@ class Decoder {
       BERTH_TRY(const std::size_t got, read_piece(frame, at));
       at += got;
       BERTH_CHECK(decode_piece(frame, got));
+      if (enough_) return {};
     }
     if (!ended_) return refuse(frame, "is cut off");
     if (made_ != frame.tar_size)
       return refuse(frame, "has " + std::to_string(made_) + " bytes in it, not the " + std::to_string(frame.tar_size) + " of the index");
     return {};
   }
+
+  bool has_enough() const { return enough_; }
 
  private:
   Result<std::size_t> read_piece(const FrameAt& frame, std::uint64_t at) {
@@ -61,7 +64,9 @@ class Decoder {
       if (ZSTD_isError(left)) return refuse(frame, std::string("cannot be decoded: ") + ZSTD_getErrorName(left));
       made_ += out.pos;
       if (made_ > frame.tar_size) return refuse(frame, "has more in it than the " + std::to_string(frame.tar_size) + " bytes of the index");
-      BERTH_CHECK(sink_({out_.data(), out.pos}));
+      BERTH_TRY(const bool goes_on, sink_({out_.data(), out.pos}));
+      enough_ = !goes_on;
+      if (enough_) return {};
       ended_ = left == 0;
       full = !ended_ && out.pos == out.size;
     }
@@ -73,20 +78,24 @@ class Decoder {
   }
 
   int fd_;
-  const std::function<Result<void>(std::string_view)>& sink_;
+  const std::function<Result<bool>(std::string_view)>& sink_;
   std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context_{ZSTD_createDCtx(), ZSTD_freeDCtx};
   std::string in_ = std::string(ZSTD_DStreamInSize(), '\0');
   std::string out_ = std::string(ZSTD_DStreamOutSize(), '\0');
   std::uint64_t made_ = 0;
   bool ended_ = false;
+  bool enough_ = false;
 };
 
 }  // namespace
 
-Result<void> decode_frames(int fd, const std::vector<FrameAt>& frames, const std::function<Result<void>(std::string_view)>& sink) {
+Result<void> decode_frames(int fd, const std::vector<FrameAt>& frames, const std::function<Result<bool>(std::string_view)>& sink) {
   Decoder decoder(fd, sink);
   BERTH_CHECK(decoder.prepare());
-  for (const FrameAt& frame : frames) BERTH_CHECK(decoder.decode(frame));
+  for (const FrameAt& frame : frames) {
+    BERTH_CHECK(decoder.decode(frame));
+    if (decoder.has_enough()) break;
+  }
   return {};
 }
 

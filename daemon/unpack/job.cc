@@ -20,6 +20,24 @@ bool parse_frame(std::string_view text, FrameAt& frame) {
   return take_number(text, frame.offset) && take_number(text, frame.size) && take_number(text, frame.tar_size) && text.empty();
 }
 
+/// One line of a job; false where it means nothing.
+bool parse_line(std::string_view line, Job& job) {
+  constexpr std::string_view kFrame = "frame ", kShare = "share ", kFolder = "folder ", kSkip = "skip ";
+  if (line.starts_with(kSkip)) {
+    job.skip.emplace_back(line.substr(kSkip.size()));
+    return true;
+  }
+  if (line.starts_with(kFolder)) {
+    job.folders.emplace_back(line.substr(kFolder.size()));
+    return true;
+  }
+  if (line.starts_with(kShare)) {
+    line.remove_prefix(kShare.size());
+    return take_number(line, job.drop) && take_number(line, job.take) && line.empty();
+  }
+  return line.starts_with(kFrame) && parse_frame(line.substr(kFrame.size()), job.frames.emplace_back());
+}
+
 }  // namespace
 
 std::string to_text(const Job& job) {
@@ -27,13 +45,13 @@ std::string to_text(const Job& job) {
   for (const FrameAt& frame : job.frames) {
     text += "frame " + std::to_string(frame.offset) + ' ' + std::to_string(frame.size) + ' ' + std::to_string(frame.tar_size) + '\n';
   }
+  if (job.drop != 0 || job.take != 0) text += "share " + std::to_string(job.drop) + ' ' + std::to_string(job.take) + '\n';
+  for (const std::string& path : job.folders) text += "folder " + path + '\n';
   for (const std::string& path : job.skip) text += "skip " + path + '\n';
   return text + "end\n";
 }
 
 Result<Job> parse_job(std::string_view text) {
-  constexpr std::string_view kFrame = "frame ";
-  constexpr std::string_view kSkip = "skip ";
   Job job;
   while (!text.empty()) {
     const auto end = text.find('\n');
@@ -44,14 +62,7 @@ Result<Job> parse_job(std::string_view text) {
       if (!text.empty()) return fail(Errc::protocol, "the job goes on after its end");
       return job;
     }
-    if (line.starts_with(kSkip)) {
-      job.skip.emplace_back(line.substr(kSkip.size()));
-      continue;
-    }
-    FrameAt frame;
-    if (!line.starts_with(kFrame) || !parse_frame(line.substr(kFrame.size()), frame))
-      return fail(Errc::protocol, "the job has a line that means nothing: " + std::string(line.substr(0, 100)));
-    job.frames.push_back(frame);
+    if (!parse_line(line, job)) return fail(Errc::protocol, "the job has a line that means nothing: " + std::string(line.substr(0, 100)));
   }
   return fail(Errc::protocol, "the job is cut off");
 }

@@ -28,15 +28,19 @@ struct FrameAt {
   bool operator==(const FrameAt&) const = default;
 };
 
-/// What a worker is to do: decode these frames, one after the other, and write every entry but the files in `skip`.
+/// What a worker is to do: decode these frames, one after the other, and write every entry but those in `skip`. Where others unpack the rest of the
+/// same layer, its share of the frames' tar are the entries in `take` bytes behind the first `drop`.
 struct Job {
   std::vector<FrameAt> frames;
-  std::vector<std::string> skip;  ///< paths of files, sorted by bytes
+  std::uint64_t drop = 0;
+  std::uint64_t take = 0;            ///< 0: up to the end of the tar, which has to come
+  std::vector<std::string> folders;  ///< they are there, and what lies in them may come; sorted by bytes
+  std::vector<std::string> skip;     ///< paths of files that are not to be made, and of folders that are there; sorted by bytes
 
   bool operator==(const Job&) const = default;
 };
 
-/// As the worker reads it: a line each, `frame OFFSET SIZE TAR_SIZE` or `skip PATH`, and `end`.
+/// As the worker reads it: a line each, `frame OFFSET SIZE TAR_SIZE`, `share DROP TAKE`, `folder PATH` or `skip PATH`, and `end`.
 std::string to_text(const Job& job);
 
 /// Reads that form. A job without its `end` fails, as one does whose sender was killed.

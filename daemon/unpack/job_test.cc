@@ -6,10 +6,14 @@ namespace berth::unpack {
 namespace {
 
 TEST(Job, IsReadAsItWasWritten) {
-  const Job job{.frames = {{0, 100, 16u << 20}, {100, 7, 512}}, .skip = {"a b", "bin/ü", "end"}};
-  const auto read = parse_job(to_text(job));
-  ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(*read, job);
+  const Job whole{.frames = {{0, 100, 16u << 20}, {100, 7, 512}}, .folders = {}, .skip = {"a b", "bin/ü", "end"}};
+  const Job first{.frames = {{0, 100, 16u << 20}}, .drop = 0, .take = 1024, .folders = {}, .skip = {}};
+  const Job last{.frames = {{100, 7, 512}}, .drop = 512, .take = 0, .folders = {"end", "share 1 2"}, .skip = {}};
+  for (const Job& job : {whole, first, last}) {
+    const auto read = parse_job(to_text(job));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, job);
+  }
 }
 
 TEST(Job, IsRefusedWhereItIsCutOffGoesOnOrMeansNothing) {
@@ -20,6 +24,8 @@ TEST(Job, IsRefusedWhereItIsCutOffGoesOnOrMeansNothing) {
   EXPECT_FALSE(parse_job("frame 0 1\nend\n"));
   EXPECT_FALSE(parse_job("frame 0 1 2 3\nend\n"));
   EXPECT_FALSE(parse_job("frame 0 -1 2\nend\n"));
+  EXPECT_FALSE(parse_job("share 1\nend\n"));
+  EXPECT_FALSE(parse_job("share 1 2 3\nend\n"));
   EXPECT_FALSE(parse_job("walk /etc\nend\n"));
 }
 

@@ -34,6 +34,29 @@ class Progress {
   std::size_t since_ = 0;
 };
 
+/// Cuts this worker's share out of the tar of its frames.
+class Share {
+ public:
+  explicit Share(const Job& job) : drop_(job.drop), whole_(job.take == 0), left_(job.take) {}
+
+  /// What of the next piece belongs to it.
+  std::string_view of(std::string_view piece) {
+    const std::string_view behind = piece.substr(static_cast<std::size_t>(std::min<std::uint64_t>(drop_, piece.size())));
+    drop_ -= piece.size() - behind.size();
+    if (whole_) return behind;
+    const std::string_view own = behind.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, behind.size())));
+    left_ -= own.size();
+    return own;
+  }
+  bool ends_before_the_tar() const { return !whole_; }
+  bool goes_on() const { return whole_ || left_ > 0; }
+
+ private:
+  std::uint64_t drop_;
+  bool whole_;
+  std::uint64_t left_;
+};
+
 /// Hands a piece of tar on to what writes it.
 Result<void> take(bundle::TarReader& reader, TreeWriter& writer, std::string_view piece) {
   using Step = bundle::TarReader::Step;
@@ -49,14 +72,18 @@ Result<void> run() {
   BERTH_TRY(const std::string text, files::read(kJob, "the job", kMostJob));
   BERTH_TRY(const Job job, parse_job(text));
   TreeWriter writer(kTarget, job.skip);
-  bundle::TarReader reader;
+  bundle::TarReader reader(job.folders);
+  Share share(job);
   Progress progress;
-  const auto sink = [&](std::string_view piece) {
+  const auto sink = [&](std::string_view piece) -> Result<bool> {
     progress.add(piece.size());
-    return take(reader, writer, piece);
+    BERTH_CHECK(take(reader, writer, share.of(piece)));
+    return share.goes_on();
   };
   BERTH_CHECK(decode_frames(kBlob, job.frames, sink));
-  return reader.finish();
+  if (!share.ends_before_the_tar()) return reader.finish();
+  if (share.goes_on()) return fail(Errc::trust, "the tar is shorter than its index says");
+  return reader.finish_share();
 }
 
 Claim claim_of(const Error& error) {

@@ -49,6 +49,7 @@ Result<void> TreeWriter::enter(const bundle::Entry& entry) {
   const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
   switch (entry.type) {
     case bundle::EntryType::directory:
+      if (std::ranges::binary_search(skip_, entry.path)) return {};
       if (::mkdirat(*folder, name.c_str(), entry.mode) != 0) return fail_entry("make the folder " + entry.path);
       return {};
     case bundle::EntryType::symlink:

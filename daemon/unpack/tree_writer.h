@@ -14,7 +14,7 @@ namespace berth::unpack {
 /// twice. Errors name the path.
 class TreeWriter {
  public:
-  /// `skip` are files that are not made, sorted by bytes; it and `target` must outlive this.
+  /// `skip` are files and folders that are not made, sorted by bytes; it and `target` must outlive this.
   TreeWriter(int target, const std::vector<std::string>& skip) : target_(target), skip_(skip) {}
 
   /// The next entry; a file is open for `write` then.

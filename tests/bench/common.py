@@ -62,8 +62,11 @@ def descendants(root):
 class Workplace:
     """A folder that is gone at the end, with a publisher and a node in it when asked."""
 
+    def __init__(self, where=None):
+        self.where = where or os.environ.get("BERTH_TEST_DIR", "/run/t")
+
     def __enter__(self):
-        self.folder = Path(tempfile.mkdtemp(dir=os.environ.get("BERTH_TEST_DIR", "/run/t")))
+        self.folder = Path(tempfile.mkdtemp(dir=self.where))
         self.folder.chmod(0o755)
         self.node = None
         return self
@@ -79,10 +82,12 @@ class Workplace:
                         pass
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start_node(self):
+    def start_node(self, prefix=()):
+        """`prefix`: what berthd is run under."""
         self.repo = Repo(self.folder)
         self.node = Node(self.folder / "n", self.repo.url, self.repo.root)
         self.node.configure(self.node.config.read_text().replace('level = "debug"', 'level = "warning"'))
+        self.node.prefix = list(prefix)
         return self.node.start()
 
 

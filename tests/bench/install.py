@@ -1,78 +1,185 @@
-"""How long a release of many files takes to lie on the disk, synced: berth beside unpacking and copying by hand.
+"""How long a release takes to lie on the disk, an update where little changed, and a build: berth beside doing the same by hand.
 
-usage: install.py [--rounds 3] [--files 5000]
+usage: install.py [--rounds 5] [--files 8480] [--megabytes 190] [--limit 64] [--on memory --on disk] [--only install --only update --only build]
 
-The tree is made of files of /usr/lib. berth's time is from the first byte fetched to the sealed slot, as its deployment tells: hashes are
-verified twice on that way, and everything is synced. The others end with a sync of their file system. Contenders take turns.
+The tree is made of files of /usr, picked by a seed. berth's time is from the request (the start of `berth deploy`) to `sealed` in the deployment's history:
+metadata, fetching, verifying, the worker's start, unpacking, reading it all again, syncing and the database. The others end with a sync of their file
+system. Contenders take turns; what counts is the ratio of the least times. On disk, berthd and all it starts have --limit MiB of memory together, page
+cache included, and so have the others. In memory the files themselves would count, so there only what the processes hold is told.
 """
 import argparse
 import os
+import random
 import shutil
 import statistics
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 from bench.common import Workplace
+from bench.memory_limit import MemoryLimit
 from lib import sample_apps
 from lib.load import nanoseconds
 
+SPEC = 'app = "bench"\n[process.app]\ncommand = ["/bin/sleep", "infinity"]\n[deploy]\nbake = "0s"\n'
+LEVEL = 9  # berth build's
+TARGETS = {"install": 1.0, "update": 1.2, "build": 1.2}
+PEERS = {"install": "zstd -d | tar x", "update": "cp -al, and what changed", "build": f"tar | zstd -T2 -{LEVEL}"}
 BY_HAND = {
-    "zstd -d | tar x": "mkdir out && zstd -dcq tree.tar.zst | tar x -C out",
-    "sha256sum, then zstd -d | tar x": "mkdir out && sha256sum tree.tar.zst > /dev/null && zstd -dcq tree.tar.zst | tar x -C out",
-    "cp -a": "cp -a site out",
+    "install": "mkdir out && zstd -dcq tree.tar.zst | tar x -C out && sync -f out",
+    "update": "cp -al site out && cp -r --remove-destination changed/. out/ && sync -f out",
+    "build": f"tar cf - -C site . | zstd -q -T2 -{LEVEL} -o built.tar.zst && sync built.tar.zst",
 }
 
 
-def gather(folder, count):
-    """Some files of /usr/lib, evenly taken."""
-    files = [os.path.join(path, name) for path, _folders, names in os.walk("/usr/lib") for name in names]
-    files = sorted(path for path in files if not os.path.islink(path) and os.path.isfile(path) and 0 < os.path.getsize(path) < 2_000_000)
-    total = 0
-    for path in files[:: max(1, len(files) // count)][:count]:
-        target = Path(f"{folder}/files{path}")
+def pick(count, megabytes, seed):
+    """That many files of /usr which have that much together, about: folder by folder, from those with larger files whenever what was picked falls behind."""
+    mean = megabytes * 1e6 / count
+    small, large = [], []
+    for top in ("/usr/lib", "/usr/share", "/usr/include"):
+        for path, _folders, names in os.walk(top):
+            files = [os.path.join(path, name) for name in sorted(names)]
+            files = [file for file in files if not os.path.islink(file) and os.path.isfile(file) and 0 < os.path.getsize(file) < 2_000_000]
+            size = sum(os.path.getsize(file) for file in files)
+            if files:
+                (small if size <= mean * len(files) else large).append((path, files, size))
+    for folders in (small, large):
+        folders.sort()
+        random.Random(seed).shuffle(folders)
+    picked, total = [], 0
+    while len(picked) < count and small and large:
+        _path, files, size = (large if total < mean * len(picked) else small).pop()
+        picked += files
+        total += size
+    total -= sum(os.path.getsize(file) for file in picked[count:])
+    return sorted(picked[:count]), total
+
+
+def gather(tree, count, megabytes, seed):
+    files, total = pick(count, megabytes, seed)
+    for file in files:
+        target = Path(f"{tree.folder}/files{file}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        total += target.stat().st_size
-    return total
+        shutil.copyfile(file, target)
+    tree.spec(SPEC)
+    return [f"files{file}" for file in files], total
 
 
-def by_hand(place, command):
-    shutil.rmtree(place.folder / "out", ignore_errors=True)
-    os.sync()
-    began = time.monotonic()
-    subprocess.run(command + " && sync -f out", shell=True, check=True, cwd=place.folder)
-    return time.monotonic() - began
+def change(place, names, seed):
+    """A hundredth of the files gets other bytes in its middle. Changed ones lie in `changed`, beside the whole new tree in `next`."""
+    shutil.copytree(place.folder / "site", place.folder / "next", symlinks=True)
+    for name in random.Random(seed).sample(names, max(1, len(names) // 100)):
+        content = (place.folder / "site" / name).read_bytes()
+        middle = len(content) // 2
+        content = content[:middle] + b"changed" + content[middle + 3:]
+        for tree in ("next", "changed"):
+            target = place.folder / tree / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
 
 
-def by_berth(place, release):
-    os.sync()
-    place.node.berth("deploy", f"bench@{release}", timeout=600)
-    at = {step["state"]: nanoseconds(step["at"]) for step in place.node.deployments("bench")[0]["steps"]}
-    return (at["sealed"] - at["fetching"]) / 1e9
+class Peak(threading.Thread):
+    """Looks again and again at what the processes of a cgroup hold."""
+
+    def __init__(self, group):
+        super().__init__(daemon=True)
+        self.group, self.most, self.over = group, 0.0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.01):
+            self.most = max(self.most, self.group.own_mib())
+
+    def end(self):
+        self.over.set()
+        self.join()
+        return self.most
+
+
+class Contest:
+    def __init__(self, place, limit):
+        self.place = place
+        self.taken = {line: {"peer": [], "berth": []} for line in TARGETS}
+        self.ours, self.theirs = MemoryLimit("ours", limit), MemoryLimit("theirs", limit)
+
+    def by_hand(self, line):
+        shutil.rmtree(self.place.folder / "out", ignore_errors=True)
+        (self.place.folder / "built.tar.zst").unlink(missing_ok=True)
+        os.sync()
+        limited = self.theirs.prefix if line != "build" else []
+        began = time.monotonic()
+        subprocess.run([*limited, "sh", "-c", BY_HAND[line]], check=True, cwd=self.place.folder)
+        self.taken[line]["peer"].append(time.monotonic() - began)
+
+    def deploy(self, line, release):
+        os.sync()
+        began = time.time_ns()
+        self.place.node.berth("deploy", f"bench@{release}", timeout=600)
+        steps = {step["state"]: nanoseconds(step["at"]) for step in self.place.node.deployments("bench")[0]["steps"]}
+        self.taken[line]["berth"].append((steps["sealed"] - began) / 1e9)
+
+    def build(self, number):
+        (self.place.folder / "site" / "ROUND").write_text(str(number))  # so that the store has no such build
+        os.sync()
+        began = time.monotonic()
+        self.place.repo.build(self.place.folder / "site")
+        self.taken["build"]["berth"].append(time.monotonic() - began)
+        (self.place.folder / "site" / "ROUND").unlink()
+
+    def tell(self, where, lines):
+        for line in lines:
+            peer, berth = self.taken[line]["peer"], self.taken[line]["berth"]
+            ratio = min(berth) / min(peer)
+            print(f"{where:8} {line:8} {PEERS[line]:26} {min(peer):6.3f} s (median {statistics.median(peer):.3f})   berth {min(berth):6.3f} s "
+                  f"(median {statistics.median(berth):.3f})   ratio {ratio:.2f}, wanted {TARGETS[line]}", flush=True)
+
+
+def run(where, folder, options, lines):
+    with Workplace(folder) as place:
+        contest = Contest(place, options.limit if where == "disk" else None)
+        place.start_node(contest.ours.prefix)
+        site = sample_apps.Tree(place.folder / "site", "bench")
+        names, total = gather(site, options.files, options.megabytes, options.seed)
+        change(place, names, options.seed)
+        subprocess.run(f"tar cf - -C site . | zstd -{LEVEL} -q -T2 -o tree.tar.zst", shell=True, check=True, cwd=place.folder)
+        packed = (place.folder / "tree.tar.zst").stat().st_size
+        print(f"{where}: {len(names)} files, {total / 1e6:.0f} MB, packed {packed / 1e6:.0f} MB", flush=True)
+        first = place.repo.publish(site)
+        second = place.repo.publish(sample_apps.Tree.at(place.folder / "next", "bench"))
+        peak = Peak(contest.ours)
+        peak.start()
+        for number in range(options.rounds):
+            for line in lines:
+                contest.by_hand(line)
+            if "build" in lines:
+                contest.build(number)
+            if "install" in lines or "update" in lines:
+                place.node.berth("remove", "bench", "--yes", expect=None)  # nothing of a former round is to be linked
+                contest.deploy("install", first)
+            if "update" in lines:
+                contest.deploy("update", second)
+        contest.tell(where, lines)
+        held = peak.end()
+        limit = f" of {options.limit} MiB allowed, page cache included; killed for want of memory: {contest.ours.kills()}" if where == "disk" else ""
+        print(f"{where:8} memory   berthd and workers held {held:.1f} MiB, in use at most {contest.ours.peak_mib():.1f} MiB{limit}", flush=True)
+    for group in (contest.ours, contest.theirs):
+        group.remove()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--files", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--files", type=int, default=8480)
+    parser.add_argument("--megabytes", type=int, default=190)
+    parser.add_argument("--limit", type=int, default=64, help="MiB of memory for all processes together, on disk")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--on", action="append", choices=["memory", "disk"])
+    parser.add_argument("--disk", default="/var/tmp", help="a folder on a disk")
+    parser.add_argument("--only", action="append", choices=list(TARGETS))
     options = parser.parse_args()
-    with Workplace() as place:
-        place.start_node()
-        tree = sample_apps.Tree(place.folder / "site", "bench")
-        total = gather(tree.folder, options.files)
-        tree.spec('app = "bench"\n[process.app]\ncommand = ["/bin/sleep", "infinity"]\n[deploy]\nbake = "0s"\n')
-        subprocess.run("tar cf - -C site . | zstd -3 -q -o tree.tar.zst", shell=True, check=True, cwd=place.folder)
-        print(f"{options.files} files, {total / 1e6:.0f} MB", flush=True)
-        taken = {name: [] for name in [*BY_HAND, "berth deploy"]}
-        for round_number in range(options.rounds):
-            for name, command in BY_HAND.items():
-                taken[name].append(by_hand(place, command))
-            place.node.berth("remove", "bench", "--yes", expect=None)  # nothing of a former round is to be linked
-            place.repo.publish(tree.put("ROUND", str(round_number)))
-            taken["berth deploy"].append(by_berth(place, f"v{round_number + 1}"))
-        for name, seconds in taken.items():
-            print(f"{name:34} median {statistics.median(seconds):.2f} s, least {min(seconds):.2f} s", flush=True)
+    lines = [line for line in TARGETS if not options.only or line in options.only]
+    for where in options.on or ["memory", "disk"]:
+        run(where, None if where == "memory" else options.disk, options, lines)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,13 @@ class Tree(os.PathLike):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
 
+    @classmethod
+    def at(cls, folder, app):
+        """A folder that is there already."""
+        tree = cls.__new__(cls)
+        tree.folder, tree.app = Path(folder), app
+        return tree
+
     def __fspath__(self):
         return str(self.folder)
 

@@ -12,6 +12,7 @@
 #include <boost/json/value.hpp>
 
 #include "core/result.h"
+#include "core/spec/limits.h"
 
 namespace berth::spec {
 
@@ -31,6 +32,7 @@ enum class ProbeKind { http, tcp, exec };
 struct Probe {
   ProbeKind kind = ProbeKind::http;
   std::string path = "/";                      ///< http: with its query
+  bool by_tls = false;                         ///< http: by TLS, whose certificate is not verified
   std::map<std::string, std::string> headers;  ///< http: added to the request
   int lowest = 200, highest = 399;             ///< http: the statuses that count as healthy
   std::vector<std::string> command;            ///< exec: argv; exit code 0 is healthy
@@ -66,6 +68,7 @@ struct Process {
   std::map<std::string, std::string> listen_env;
   std::string directory;             ///< working folder below the slot's `app/`; empty: `app/` itself
   Root root = Root::node;
+  Limits limits;
 
   bool operator==(const Process&) const = default;
 };

@@ -40,8 +40,9 @@ Probe read_probe(TomlTable table) {
     const auto parsed = parse_statuses(*text, probe);
     if (!parsed) table.complain("status", "is wrong: " + parsed.error().message);
   }
+  assign(probe.by_tls, table.choice("scheme", kSchemes));
   if (probe.kind != ProbeKind::http)
-    for (const char* key : {"headers", "status"})
+    for (const char* key : {"headers", "status", "scheme"})
       if (table.has(key)) table.complain(key, "goes with an http probe only");
   assign(probe.initial_delay, table.duration("initial_delay"));
   assign(probe.period, table.duration("period"));
@@ -62,6 +63,33 @@ void read_routing(TomlTable& table, Process& process) {
   }
   process.routing = table.has("port") ? Routing::port : Routing::socket;
   process.public_port = static_cast<std::uint16_t>(port.value_or(socket.value_or(1)));
+}
+
+std::optional<std::uint64_t> read_memory(TomlTable& table, std::string_view word) {
+  if (table.has_integer(word)) return static_cast<std::uint64_t>(table.integer(word, 0, kMostMemory).value_or(0));
+  const auto text = table.string(word);
+  if (!text) return std::nullopt;
+  const auto bytes = parse_memory(*text);
+  if (bytes) return *bytes;
+  table.complain(word, "is wrong: " + bytes.error().message);
+  return std::nullopt;
+}
+
+Limits read_limits(TomlTable table) {
+  Limits limits;
+  limits.memory_max = read_memory(table, kMemoryMax);
+  limits.memory_high = read_memory(table, kMemoryHigh);
+  limits.memory_swap_max = read_memory(table, kMemorySwapMax);
+  if (const auto text = table.string(kCpuQuota)) {
+    const auto percent = parse_quota(*text);
+    if (percent) limits.cpu_quota = *percent;
+    else table.complain(kCpuQuota, "is wrong: " + percent.error().message);
+  }
+  limits.cpu_weight = table.integer(kCpuWeight, 1, kMostWeight);
+  limits.io_weight = table.integer(kIoWeight, 1, kMostWeight);
+  limits.tasks_max = table.integer(kTasksMax, 1, kMostTasks);
+  table.done();
+  return limits;
 }
 
 /// What a process begins with: all of the defaults, or, with a command of its own, what is true of every process of the build.
@@ -87,6 +115,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   assign(process.listen_env, table.texts("listen_env"));
   assign(process.directory, table.string("directory"));
   assign(process.root, table.choice("root", kRoots));
+  if (const auto limits = table.table("limits")) process.limits = read_limits(*limits);
   table.done();
   return process;
 }

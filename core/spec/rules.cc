@@ -97,6 +97,7 @@ void check_process(const AppSpec& spec, const std::string& name, const Process& 
   if (!process.directory.empty() && (!stays_below(process.directory) || !is_plain(process.directory)))
     complaints.add("directory", "must be a folder of the build, such as \"server\", without '..' and without a '/' in front");
   check_probes(process, complaints);
+  check_limits(process.limits, complaints.below("limits"));
 }
 
 void check_ports(const AppSpec& spec, const Complaints& complaints) {

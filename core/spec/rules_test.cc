@@ -18,7 +18,7 @@ TEST(Rules, AreToldWithPlaceAndReason) {
       {"app = \"web\"", "app = \"Web\"", "berth.toml:1:7: 'app' is 'Web': must be a lower-case letter"},
       {"user = \"www-data\"", "user = \"www data\"", "'user' must be a user's name"},
       {"[process.worker]", "[process.Worker]", "'Worker' in [process] is no name of a process"},
-      {"[\"bin/worker\"]", "[]", "berth.toml:35:11: 'command' in [process.worker] must name a program"},
+      {"[\"bin/worker\"]", "[]", "berth.toml:36:11: 'command' in [process.worker] must name a program"},
       {"[\"bin/worker\"]", "[\"\"]", "must name a program"},
       {"[\"bin/worker\"]", "[\"sh\", \"-c\", \"a\\nb\"]", "control characters, such as a line break"},
       {"[\"bin/worker\"]", "[\"bin/worker\", \"${NOBODY}\"]", "has ${NOBODY}, which is neither declared as [env.NOBODY] nor given by berth"},

@@ -32,12 +32,28 @@ json::value probe_json(const Probe& probe) {
     out["http"] = probe.path;
     out["headers"] = members_of(probe.headers);
     out["status"] = statuses(probe);
+    if (probe.by_tls) out["scheme"] = kSchemes[1];  // as with 'root' below
   }
   out["initial_delay"] = to_string(probe.initial_delay);
   out["period"] = to_string(probe.period);
   out["timeout"] = to_string(probe.timeout);
   out["success_threshold"] = probe.success_threshold;
   out["failure_threshold"] = probe.failure_threshold;
+  return out;
+}
+
+json::value limits_json(const Limits& limits) {
+  json::object out;
+  const auto put = [&out](std::string_view word, const auto& number) {
+    if (number) out[word] = static_cast<std::int64_t>(*number);
+  };
+  put(kMemoryMax, limits.memory_max);
+  put(kMemoryHigh, limits.memory_high);
+  put(kMemorySwapMax, limits.memory_swap_max);
+  if (limits.cpu_quota) out[kCpuQuota] = quota_text(*limits.cpu_quota);
+  put(kCpuWeight, limits.cpu_weight);
+  put(kIoWeight, limits.io_weight);
+  put(kTasksMax, limits.tasks_max);
   return out;
 }
 
@@ -56,6 +72,7 @@ json::value process_json(const Process& process) {
   out["directory"] = process.directory;
   // Only where it is not the node's: a berth of before this existed reads on what it can run.
   if (process.root != Root::node) out["root"] = kRoots[static_cast<std::size_t>(process.root)];
+  if (process.limits.any()) out["limits"] = limits_json(process.limits);
   return out;
 }
 
@@ -127,6 +144,10 @@ Result<Probe> probe_from(const json::value& json, const std::string& where) {
     probe.path = reader.string("http");
     probe.headers = texts(reader, "headers");
     if (const auto parsed = parse_statuses(reader.string("status"), probe); !parsed) reader.complain("member 'status': " + parsed.error().message);
+    if (reader.maybe("scheme") != nullptr) {
+      probe.by_tls = choice(reader, "scheme", kSchemes) == 1;
+      if (!probe.by_tls) reader.complain("member 'scheme' is 'http', which is not written");
+    }
   }
   probe.initial_delay = duration(reader, "initial_delay");
   probe.period = duration(reader, "period");
@@ -164,6 +185,32 @@ void read_routing(ObjectReader& reader, Process& process) {
   if (port || socket) process.public_port = static_cast<std::uint16_t>(reader.integer(port ? "port" : "socket", 1, 65535));
 }
 
+Result<Limits> limits_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  Limits limits;
+  const auto bytes = [&reader](std::string_view word, std::optional<std::uint64_t>& to) {
+    if (reader.maybe(word) != nullptr) to = static_cast<std::uint64_t>(reader.integer(word, 0, kMostMemory));
+  };
+  const auto number = [&reader](std::string_view word, int most, std::optional<int>& to) {
+    if (reader.maybe(word) != nullptr) to = static_cast<int>(reader.integer(word, 1, most));
+  };
+  bytes(kMemoryMax, limits.memory_max);
+  bytes(kMemoryHigh, limits.memory_high);
+  bytes(kMemorySwapMax, limits.memory_swap_max);
+  if (reader.maybe(kCpuQuota) != nullptr) {
+    const std::string text = reader.string(kCpuQuota);
+    const auto percent = parse_quota(text);
+    if (percent && quota_text(*percent) == text) limits.cpu_quota = *percent;
+    else reader.complain(fmt::format("member '{}': '{}' is no share of CPUs", kCpuQuota, text));
+  }
+  number(kCpuWeight, kMostWeight, limits.cpu_weight);
+  number(kIoWeight, kMostWeight, limits.io_weight);
+  number(kTasksMax, kMostTasks, limits.tasks_max);
+  if (!limits.any()) reader.complain("says nothing, and is not written then");
+  BERTH_CHECK(reader.done());
+  return limits;
+}
+
 Result<Process> process_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
   Process process;
@@ -180,6 +227,9 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
   if (reader.maybe("root") != nullptr) {
     process.root = static_cast<Root>(choice(reader, "root", kRoots));
     if (process.root == Root::node) reader.complain("member 'root' is 'node', which is not written");
+  }
+  if (const json::value* limits = reader.maybe("limits")) {
+    BERTH_TRY(process.limits, limits_from(*limits, where + ".limits"));
   }
   BERTH_CHECK(reader.done());
   return process;

@@ -12,6 +12,7 @@ namespace berth::spec {
 inline constexpr std::array<std::string_view, 3> kRestarts{"always", "on-failure", "never"};
 inline constexpr std::array<std::string_view, 2> kStrategies{"blue-green", "recreate"};
 inline constexpr std::array<std::string_view, 2> kRoots{"node", "image"};
+inline constexpr std::array<std::string_view, 2> kSchemes{"http", "https"};
 inline constexpr std::array<std::string_view, 3> kProbeKinds{"http", "tcp", "exec"};
 
 // The hooks, in the order in which a deployment comes by them.

@@ -24,6 +24,8 @@ value last_exit_json(const std::optional<supervise::Exit>& exit) {
   return {{"reason", as_utf8(exit->reason)}, {"at", exit->at}, {"ran_ms", exit->ran.count()}};
 }
 
+array texts_json(const std::vector<std::string>& texts) { return array(texts.begin(), texts.end()); }
+
 object instance_json(const deploy::InstanceView& view) {
   const supervise::InstanceStatus& status = view.status;
   object exits;
@@ -44,6 +46,7 @@ object instance_json(const deploy::InstanceView& view) {
           {"started_at", status.started_at},
           {"port", view.port},
           {"crash_loop", status.crash_loop},
+          {"unenforced_limits", texts_json(status.unenforced)},
           {"exits_by_reason", std::move(exits)},
           {"last_exit", last_exit_json(status.last_exit)}};
 }

@@ -81,6 +81,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
                                .stop = process.stop,
                                .restart = process.restart,
                                .logs = manifest.spec.logs,
+                               .limits = process.limits,
                                .log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number),
                                .listen_env = process.listen_env};
   BERTH_TRY(plan.argv, find_command(app, process.command, public_part));

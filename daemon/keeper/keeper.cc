@@ -202,7 +202,7 @@ void Keeper::on_main_exit(int status) {
   last.cause = want_stop_                                   ? Cause::stopped
                : last.stage != Stage::none                  ? Cause::not_started
                : want_restart_                              ? (restart_is_liveness_ ? Cause::liveness : Cause::asked)
-               : oom_kills(rules_.cgroup) > oom_kills_      ? Cause::oom
+               : status != 0 && oom_kills(rules_.cgroup) > oom_kills_ ? Cause::oom
                : WIFSIGNALED(status)                        ? Cause::signal
                                                             : Cause::exit;
   if (last.cause != Cause::asked && last.cause != Cause::liveness) last.reason[0] = 0;

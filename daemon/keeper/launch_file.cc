@@ -58,6 +58,7 @@ std::size_t size_of(const Launch& launch) {
   for (const auto& [name, value] : launch.environment) size += name.size() + value.size() + 16;
   size += launch.root.size();
   for (const Mount& mount : launch.mounts) size += mount.path.size() + mount.source.size() + 32;
+  for (const auto& [file, value] : launch.cgroup_values) size += file.size() + value.size() + 16;
   for (const auto& [name, socket] : launch.sockets) size += 2 * name.size() + 16;
   return size;
 }
@@ -103,6 +104,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("segment_bytes", static_cast<std::int64_t>(launch.segment_bytes));
   records.add("keep_bytes", static_cast<std::int64_t>(launch.keep_bytes));
   if (!launch.cgroup.empty()) records.add("cgroup", launch.cgroup);
+  for (const auto& [file, value] : launch.cgroup_values) records.add("cgroup_value", file + " ", value);
   if (!records.bad().empty()) return fail(Errc::usage, fmt::format("{}: a value of '{}' has a NUL byte in it", launch.id, records.bad()));
   if (records.text().size() > kMostLaunch) {
     return fail(Errc::usage, fmt::format("{}: its command and environment are over {} bytes", launch.id, kMostLaunch));
@@ -129,6 +131,7 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::mount_dev: return "make /dev of its image";
       case Stage::mount_memory: return "mount /tmp and /run of its image";
       case Stage::mount_proc: return "mount /proc of its image";
+      case Stage::set_limits: return "set the limits of its spec on its cgroup";
     }
     return "start";
   }();

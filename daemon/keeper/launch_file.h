@@ -45,6 +45,7 @@ struct Launch {
   std::uint64_t segment_bytes = 10u << 20;
   std::uint64_t keep_bytes = 100u << 20;
   std::string cgroup;                              ///< folder that the app's processes enter; empty: none
+  std::vector<std::pair<std::string, std::string>> cgroup_values;  ///< file of the cgroup → what is written there at each start; passed over where it is not there
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket; the app gets them as 3, 4, …
   bool listen_variables = true;                    ///< LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID, when there are sockets
 };

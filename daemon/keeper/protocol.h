@@ -79,6 +79,7 @@ inline constexpr int kCauses = 8;
 enum class Stage : uint8_t {
   none, pipe, fork, read_launch, join_cgroup, open_null, pass_sockets, set_user, enter_directory, execute,
   make_root, mount_folder, mount_dev, mount_memory, mount_proc,  // of a process whose root is its image
+  set_limits,
 };
 
 struct LastExit {

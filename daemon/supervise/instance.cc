@@ -1,11 +1,10 @@
 #include "daemon/supervise/instance.h"
 
-#include <filesystem>
-
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
 #include "daemon/keeper/launch_file.h"
+#include "daemon/supervise/cgroup_leaf.h"
 #include "daemon/supervise/exit_text.h"
 
 namespace berth::supervise {
@@ -89,10 +88,9 @@ InstanceStatus status_of(const Instance& instance) {
                         .started_at = last.app_pid != 0 ? time_text(last.started_ms) : std::string(),
                         .exits_by_reason = count_exits(last),
                         .crash_loop = last.crash_loop != 0,
-                        .limits_enforced = false};
+                        .has_limits = instance.plan && instance.plan->limits.any()};
   if (last.last_exit.cause != keeper::Cause::none) status.last_exit = describe_exit(last.last_exit, instance.program());
-  std::error_code ignored;
-  status.limits_enforced = *last.cgroup && std::filesystem::exists(std::string(last.cgroup) + "/memory.max", ignored);
+  if (status.has_limits && last.app_pid != 0) status.unenforced = unenforced(instance.plan->limits, last.cgroup);
   return status;
 }
 
@@ -127,6 +125,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .cgroup = cgroup,
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};
+  for (const auto& value : spec::cgroup_values(plan.limits)) launch.cgroup_values.emplace_back(value.file, value.value);
   for (const auto& [name, value] : plan.listen_env) launch.environment[name] = expand_descriptors(value, plan.sockets);
   return keeper::make_launch(launch);
 }

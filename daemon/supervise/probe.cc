@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMostBody = 1u << 20;
 
 boost::asio::awaitable<Finding> ask_http(spec::Probe probe, io::Endpoint to) {
-  io::HttpRequest request{.to = std::move(to), .target = probe.path, .deadline = probe.timeout, .most_body = kMostBody};
+  io::HttpRequest request{.to = std::move(to), .target = probe.path, .deadline = probe.timeout, .unverified_tls = probe.by_tls, .most_body = kMostBody};
   for (const auto& [name, value] : probe.headers) request.headers[name] = value;
   const auto answer = co_await io::http_ask(std::move(request));
   if (!answer) co_return Finding{.healthy = false, .reason = answer.error().message};

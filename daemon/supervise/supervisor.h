@@ -39,6 +39,7 @@ struct InstancePlan {
   spec::Restart restart = spec::Restart::always;
   bool once = false;                               ///< where its keeper dies it is not started again, whatever `restart` says: it stays `Phase::lost` until it is stopped
   spec::LogRules logs;
+  spec::Limits limits;
   std::string log_directory;                       ///< `/var/log/berth/<app>/<process>.<n>`
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
@@ -79,7 +80,8 @@ struct InstanceStatus {
   std::optional<Exit> last_exit;
   std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom", "not_started"
   bool crash_loop = false;
-  bool limits_enforced = false;
+  bool has_limits = false;                ///< in its spec
+  std::vector<std::string> unenforced;    ///< the words of those that the kernel does not enforce here
 };
 
 /// What happened to an instance.

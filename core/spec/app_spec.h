@@ -26,7 +26,7 @@ struct Stop {
   bool operator==(const Stop&) const = default;
 };
 
-enum class ProbeKind { http, tcp, exec };
+enum class ProbeKind { http, tcp, exec, grpc };
 
 /// One probe, with Kubernetes' meaning and defaults.
 struct Probe {
@@ -35,6 +35,7 @@ struct Probe {
   bool by_tls = false;                         ///< http: by TLS, whose certificate is not verified
   std::map<std::string, std::string> headers;  ///< http: added to the request
   int lowest = 200, highest = 399;             ///< http: the statuses that count as healthy
+  std::string service;                         ///< grpc: whose health is asked for; empty: the server's
   std::vector<std::string> command;            ///< exec: argv; exit code 0 is healthy
   milliseconds initial_delay{0};
   milliseconds period{10'000};

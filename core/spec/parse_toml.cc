@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/spec/rules.h"
 #include "core/spec/toml_table.h"
 #include "core/spec/words.h"
@@ -18,16 +20,30 @@ Stop read_stop(TomlTable table, Stop stop) {
   return stop;
 }
 
+/// `grpc = true`, or a table that names a service.
+void read_grpc(TomlTable& table, Probe& probe) {
+  if (table.has_table("grpc")) {
+    auto inside = table.table("grpc");
+    assign(probe.service, inside->string("service"));
+    inside->done();
+  } else if (const auto grpc = table.boolean("grpc"); grpc && !*grpc) {
+    table.complain("grpc", "must be true, or the probe be left out");
+  }
+}
+
 void read_kind(TomlTable& table, Probe& probe) {
   const auto path = table.string("http");
   const auto tcp = table.boolean("tcp");
   const auto command = table.strings("exec");
-  if (table.has("http") + table.has("tcp") + table.has("exec") != 1) {
-    table.complain(table.has("http") ? "http" : "tcp", "is wrong: a probe has one of http = \"/path\", tcp = true and exec = [\"program\"]");
+  read_grpc(table, probe);
+  const auto is_said = [&table](std::string_view kind) { return table.has(kind); };
+  if (std::ranges::count_if(kProbeKinds, is_said) != 1) {
+    table.complain(table.has("http") ? "http" : "tcp",
+                   "is wrong: a probe has one of http = \"/path\", tcp = true, exec = [\"program\"] and grpc = true");
     return;
   }
   if (tcp && !*tcp) table.complain("tcp", "must be true, or the probe be left out");
-  probe.kind = table.has("tcp") ? ProbeKind::tcp : table.has("exec") ? ProbeKind::exec : ProbeKind::http;
+  probe.kind = static_cast<ProbeKind>(std::ranges::find_if(kProbeKinds, is_said) - kProbeKinds.begin());
   assign(probe.path, path);
   assign(probe.command, command);
 }

@@ -45,6 +45,7 @@ TEST(ParseToml, ReadsEverything) {
   EXPECT_EQ(nginx.routing, Routing::socket);
   EXPECT_EQ(nginx.public_port, 8443);
   EXPECT_EQ(nginx.readiness, (Probe{.by_tls = true}));
+  EXPECT_EQ(nginx.liveness, (Probe{.kind = ProbeKind::grpc, .service = "db.Store"}));
   EXPECT_EQ(nginx.listen_env, (std::map<std::string, std::string>{{"NGINX", "${FD_http};"}}));
   EXPECT_EQ(spec.processes.at("worker").instances, 0);
 

@@ -9,6 +9,7 @@ namespace berth::spec {
 namespace {
 
 constexpr std::size_t kLongestPath = 2048;
+constexpr std::size_t kLongestService = 256;
 constexpr int kMostThreshold = 1000;
 constexpr milliseconds kShortestPeriod{10};
 
@@ -37,6 +38,8 @@ void check_probe(const std::string& name, const Process& process, const Probe& p
   const std::string kind(kProbeKinds[static_cast<std::size_t>(probe.kind)]);
   if (probe.kind == ProbeKind::exec) check_command(probe.command, complaints, kind);
   if (probe.kind == ProbeKind::http) check_http(probe, complaints);
+  if (!is_plain(probe.service) || probe.service.size() > kLongestService)
+    complaints.below("grpc").add("service", fmt::format("must be a name such as \"example.Store\", of at most {} bytes", kLongestService));
   if (probe.kind != ProbeKind::exec && process.routing == Routing::none)
     complaints.add(kind, "asks the process at its port, but it has none: add 'port' or 'socket' to it, or probe by 'exec'");
   if (probe.period < kShortestPeriod) complaints.add("period", fmt::format("must be {} or more", to_string(kShortestPeriod)));

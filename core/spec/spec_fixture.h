@@ -39,6 +39,7 @@ tcp = true
 [process.nginx]
 command = ["bin/nginx"]
 readiness = { http = "/", scheme = "https" }
+liveness = { grpc = { service = "db.Store" } }
 root = "image"
 socket = 8443
 listen_env = { NGINX = "${FD_http};" }

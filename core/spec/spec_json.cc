@@ -28,6 +28,7 @@ json::value probe_json(const Probe& probe) {
   json::object out;
   if (probe.kind == ProbeKind::tcp) out["tcp"] = true;
   if (probe.kind == ProbeKind::exec) out["exec"] = list_of(probe.command);
+  if (probe.kind == ProbeKind::grpc) out["grpc"] = json::object{{"service", probe.service}};
   if (probe.kind == ProbeKind::http) {
     out["http"] = probe.path;
     out["headers"] = members_of(probe.headers);
@@ -134,11 +135,19 @@ Result<Probe> probe_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
   Probe probe;
   const bool tcp = reader.boolean_or("tcp", false), exec = reader.maybe("exec") != nullptr, http = reader.maybe("http") != nullptr;
-  if (tcp + exec + http != 1) reader.complain("is not one of http, tcp and exec");
+  const bool grpc = reader.maybe("grpc") != nullptr;
+  if (tcp + exec + http + grpc != 1) reader.complain("is not one of http, tcp, exec and grpc");
   if (tcp) probe.kind = ProbeKind::tcp;
   if (exec) {
     probe.kind = ProbeKind::exec;
     probe.command = strings(reader, "exec");
+  }
+  if (grpc) {
+    const json::value members(reader.members("grpc"));
+    ObjectReader inside(members, where + ".grpc");
+    probe.kind = ProbeKind::grpc;
+    probe.service = inside.string("service");
+    BERTH_CHECK(inside.done());
   }
   if (http) {
     probe.path = reader.string("http");

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "core/io/child.h"
+#include "core/io/grpc_health.h"
 
 namespace berth::supervise {
 namespace {
@@ -25,6 +26,14 @@ boost::asio::awaitable<Finding> ask_tcp(spec::Probe probe, io::Endpoint to) {
   const auto connected = co_await io::tcp_connect(std::move(to), probe.timeout);
   if (!connected) co_return Finding{.healthy = false, .reason = connected.error().message};
   co_return Finding{.healthy = true, .reason = "connected"};
+}
+
+boost::asio::awaitable<Finding> ask_grpc(spec::Probe probe, io::Endpoint to) {
+  io::GrpcHealthRequest request{.to = std::move(to), .service = probe.service, .deadline = probe.timeout};
+  const auto serving = co_await io::grpc_health(std::move(request));
+  if (!serving) co_return Finding{.healthy = false, .reason = serving.error().message};
+  const std::string whose = probe.service.empty() ? std::string() : " from " + probe.service;
+  co_return Finding{.healthy = *serving == io::Serving::serving, .reason = std::string(io::to_string(*serving)) + whose};
 }
 
 /// The last line of what a command said.
@@ -77,6 +86,10 @@ boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::s
   if (!plan.probe_endpoint) co_return Finding{.healthy = false, .reason = "it has no address that a probe could ask"};
   if (probe.kind == spec::ProbeKind::tcp) {
     Finding finding = co_await ask_tcp(std::move(probe), std::move(*plan.probe_endpoint));
+    co_return finding;
+  }
+  if (probe.kind == spec::ProbeKind::grpc) {
+    Finding finding = co_await ask_grpc(std::move(probe), std::move(*plan.probe_endpoint));
     co_return finding;
   }
   Finding finding = co_await ask_http(std::move(probe), std::move(*plan.probe_endpoint));

@@ -29,7 +29,9 @@ class GrpcServer {
       ::_exit(127);
     }
     ::close(ends[1]);
-    const std::string line = read_raw(ends[0], "\n");
+    std::string line;
+    char c = 0;
+    while (::read(ends[0], &c, 1) == 1 && c != '\n') line += c;
     ::close(ends[0]);
     port_ = static_cast<std::uint16_t>(std::atoi(line.c_str()));
   }
@@ -88,7 +90,11 @@ TEST(GrpcHealth, OfAGrpcServerIsWhatItSays) {
 }
 
 TEST(GrpcHealth, OfWhatSpeaksNoGrpcIsAnErrorThatSaysSo) {
-  const RawPeer http(RawPeer::answer("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+  const RawPeer http([](int connection) {
+    read_head(connection);
+    send_raw(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    read_raw(connection);  // until the other end has seen enough
+  });
   EXPECT_NE(ask_health(http.port(), "").find("does not speak HTTP/2"), std::string::npos) << ask_health(http.port(), "");
   const RawPeer silent([](int) {});
   EXPECT_NE(ask_health(silent.port(), "").find(std::to_string(silent.port())), std::string::npos);

@@ -26,7 +26,7 @@ struct Stop {
   bool operator==(const Stop&) const = default;
 };
 
-enum class ProbeKind { http, tcp, exec, grpc };
+enum class ProbeKind { http, tcp, exec, grpc, notify };
 
 /// One probe, with Kubernetes' meaning and defaults.
 struct Probe {
@@ -55,6 +55,11 @@ enum class Root {
 };
 
 enum class Restart { always, on_failure, never };
+
+/// What a probe of kind `notify` needs: whether any of the process's probes is one, and how often the app is to say WATCHDOG=1.
+struct Process;
+bool is_notified(const Process& process);
+std::optional<milliseconds> watchdog_of(const Process& process);
 
 /// One named command of the app, as in a Procfile.
 struct Process {

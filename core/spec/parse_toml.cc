@@ -36,10 +36,11 @@ void read_kind(TomlTable& table, Probe& probe) {
   const auto tcp = table.boolean("tcp");
   const auto command = table.strings("exec");
   read_grpc(table, probe);
+  if (const auto notify = table.boolean("notify"); notify && !*notify) table.complain("notify", "must be true, or the probe be left out");
   const auto is_said = [&table](std::string_view kind) { return table.has(kind); };
   if (std::ranges::count_if(kProbeKinds, is_said) != 1) {
     table.complain(table.has("http") ? "http" : "tcp",
-                   "is wrong: a probe has one of http = \"/path\", tcp = true, exec = [\"program\"] and grpc = true");
+                   "is wrong: a probe has one of http = \"/path\", tcp = true, exec = [\"program\"], grpc = true and notify = true");
     return;
   }
   if (tcp && !*tcp) table.complain("tcp", "must be true, or the probe be left out");

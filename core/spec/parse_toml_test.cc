@@ -47,7 +47,11 @@ TEST(ParseToml, ReadsEverything) {
   EXPECT_EQ(nginx.readiness, (Probe{.by_tls = true}));
   EXPECT_EQ(nginx.liveness, (Probe{.kind = ProbeKind::grpc, .service = "db.Store"}));
   EXPECT_EQ(nginx.listen_env, (std::map<std::string, std::string>{{"NGINX", "${FD_http};"}}));
-  EXPECT_EQ(spec.processes.at("worker").instances, 0);
+  const Process& worker = spec.processes.at("worker");
+  EXPECT_EQ(worker.instances, 0);
+  EXPECT_EQ(worker.readiness, (Probe{.kind = ProbeKind::notify}));
+  EXPECT_EQ(std::tuple(is_notified(worker), watchdog_of(worker), is_notified(web)), std::tuple(true, std::optional<milliseconds>(), false));
+  EXPECT_EQ(watchdog_of({.liveness = Probe{.kind = ProbeKind::notify, .period = 2s}}), 6s);
 
   EXPECT_EQ(spec.deploy, (Deploy{.strategy = Strategy::recreate, .bake = 1min, .ready_timeout = 90s, .drain = 0s}));
   EXPECT_EQ(spec.variables.at("GREETING"), (Variable{.required = true, .description = "What to say"}));

@@ -40,7 +40,8 @@ void check_probe(const std::string& name, const Process& process, const Probe& p
   if (probe.kind == ProbeKind::http) check_http(probe, complaints);
   if (!is_plain(probe.service) || probe.service.size() > kLongestService)
     complaints.below("grpc").add("service", fmt::format("must be a name such as \"example.Store\", of at most {} bytes", kLongestService));
-  if (probe.kind != ProbeKind::exec && process.routing == Routing::none)
+  const bool asks_a_port = probe.kind != ProbeKind::exec && probe.kind != ProbeKind::notify;
+  if (asks_a_port && process.routing == Routing::none)
     complaints.add(kind, "asks the process at its port, but it has none: add 'port' or 'socket' to it, or probe by 'exec'");
   if (probe.period < kShortestPeriod) complaints.add("period", fmt::format("must be {} or more", to_string(kShortestPeriod)));
   if (probe.timeout < milliseconds(1)) complaints.add("timeout", "must be 1ms or more");

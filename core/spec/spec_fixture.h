@@ -48,6 +48,8 @@ listen_env = { NGINX = "${FD_http};" }
 command = ["bin/worker"]
 instances = 0
 restart = "never"
+[process.worker.readiness]
+notify = true
 
 [deploy]
 strategy = "recreate"

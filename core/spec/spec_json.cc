@@ -28,6 +28,7 @@ json::value probe_json(const Probe& probe) {
   json::object out;
   if (probe.kind == ProbeKind::tcp) out["tcp"] = true;
   if (probe.kind == ProbeKind::exec) out["exec"] = list_of(probe.command);
+  if (probe.kind == ProbeKind::notify) out["notify"] = true;
   if (probe.kind == ProbeKind::grpc) out["grpc"] = json::object{{"service", probe.service}};
   if (probe.kind == ProbeKind::http) {
     out["http"] = probe.path;
@@ -136,7 +137,9 @@ Result<Probe> probe_from(const json::value& json, const std::string& where) {
   Probe probe;
   const bool tcp = reader.boolean_or("tcp", false), exec = reader.maybe("exec") != nullptr, http = reader.maybe("http") != nullptr;
   const bool grpc = reader.maybe("grpc") != nullptr;
-  if (tcp + exec + http + grpc != 1) reader.complain("is not one of http, tcp, exec and grpc");
+  const bool notify = reader.boolean_or("notify", false);
+  if (tcp + exec + http + grpc + notify != 1) reader.complain("is not one of http, tcp, exec, grpc and notify");
+  if (notify) probe.kind = ProbeKind::notify;
   if (tcp) probe.kind = ProbeKind::tcp;
   if (exec) {
     probe.kind = ProbeKind::exec;

@@ -42,6 +42,7 @@ object instance_json(const deploy::InstanceView& view) {
           {"ready", status.ready},
           {"serving", view.serving},
           {"not_ready", as_utf8(status.not_ready)},
+          {"says", as_utf8(status.says)},
           {"restarts", status.restarts},
           {"started_at", status.started_at},
           {"port", view.port},

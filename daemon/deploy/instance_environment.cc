@@ -65,6 +65,11 @@ Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, c
     environment["PORT"] = std::to_string(port);
     environment[port_variable(id.process)] = std::to_string(port);
   }
+  if (process != manifest.spec.processes.end() && spec::is_notified(process->second)) {
+    environment["NOTIFY_SOCKET"] = folders.run + kNotifyName;
+    if (const auto watchdog = spec::watchdog_of(process->second))
+      environment["WATCHDOG_USEC"] = std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*watchdog).count());
+  }
   environment["BERTH_APP"] = id.app;
   environment["BERTH_ENV"] = node.environment;
   environment["BERTH_RELEASE"] = manifest.release;

@@ -90,6 +90,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, public_part));
   BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, public_part));
   enter_image(plan, node, app);
+  if (spec::is_notified(process)) plan.notify_socket = folders_of(node, id).run + kNotifyName;
   return plan;
 }
 

@@ -38,6 +38,7 @@ struct InstanceFolders {
   std::string run;      ///< BERTH_RUN_DIR: writable
   std::string tmp;      ///< TMPDIR: writable
 };
+inline constexpr const char* kNotifyName = "/notify";  ///< of $NOTIFY_SOCKET, in the run folder
 std::filesystem::path instances_folder(const NodeFacts& node);  ///< where they all are
 InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id);
 

@@ -213,8 +213,10 @@ awaitable<void> Runtime::stop_app(InstancePtr instance, bool hold) {
   const auto end = Steady::now() + grace + kBeyondGrace;
   if (hold) static_cast<void>(instance->link->hold());
   if (!instance->link->stop()) co_return;
-  while (instance->link && instance->last.phase != keeper::Phase::holding && !closed_ && Steady::now() < end) {
-    co_await instance->changed.wait(left_until(end) + 1ms);
+  while (instance->link && instance->last.phase != keeper::Phase::holding && !closed_) {
+    const auto last = std::max(end, instance->extended_until + kBeyondGrace);  // the app may have asked for more time
+    if (Steady::now() >= last) break;
+    co_await instance->changed.wait(left_until(last) + 1ms);
   }
 }
 

@@ -44,6 +44,7 @@ struct InstancePlan {
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
   std::optional<spec::Probe> startup, readiness, liveness;
+  std::string notify_socket;                       ///< with a probe of kind `notify`: path on the node at which its keeper receives what it says; else empty
   std::optional<io::Endpoint> probe_endpoint;      ///< where http and tcp probes go
   /// Readiness also wants the app to use the first of `sockets`: an HTTP readiness probe was answered, or a connection made to
   /// `probe_endpoint` was accepted (the socket's accept queue became empty). Without an endpoint, it is enough that the app holds it open.
@@ -75,6 +76,7 @@ struct InstanceStatus {
   pid_t keeper_pid = 0;
   bool ready = false;          ///< running, started by its startup probe, and readiness holds; without a readiness probe: for a second
   std::string not_ready;       ///< why not, one line
+  std::string says;            ///< of itself, by STATUS= of sd_notify; one line
   std::int64_t restarts = 0;   ///< since the keeper began
   std::string started_at;      ///< of the present process; RFC 3339, UTC
   std::optional<Exit> last_exit;

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "core/spec/rules.h"
 #include "core/spec/toml_table.h"
 #include "core/spec/words.h"
@@ -61,6 +63,7 @@ Probe read_probe(TomlTable table) {
   if (probe.kind != ProbeKind::http)
     for (const char* key : {"headers", "status", "scheme"})
       if (table.has(key)) table.complain(key, "goes with an http probe only");
+  assign(probe.port, table.string("port"));
   assign(probe.initial_delay, table.duration("initial_delay"));
   assign(probe.period, table.duration("period"));
   assign(probe.timeout, table.duration("timeout"));
@@ -109,6 +112,50 @@ Limits read_limits(TomlTable table) {
   return limits;
 }
 
+/// `http = 8080`, or a table that says how it is reached.
+void read_named_port(TomlTable& ports, const std::string& name, Process& process, bool has_unnamed, std::string& public_name) {
+  const bool by_number = !ports.has_table(name);
+  std::optional<std::int64_t> number;
+  Routing routing = Routing::port;
+  std::string variable;
+  bool is_private = false;
+  if (by_number) {
+    number = ports.integer(name, 1, 65535);
+    if (!number) return;
+  } else {
+    auto inside = *ports.table(name);
+    const auto port = inside.integer("port", 1, 65535), socket = inside.integer("socket", 1, 65535);
+    is_private = inside.boolean("private").value_or(false);
+    assign(variable, inside.string("env"));
+    if (inside.has("port") + inside.has("socket") + is_private != 1)
+      inside.complain("private", "is wrong: a port has one of port = 8080, socket = 8080 and private = true");
+    inside.done();
+    if (inside.has("socket")) routing = Routing::socket;
+    number = inside.has("socket") ? socket : port;
+  }
+  if (is_private) {
+    process.private_ports.emplace(name, PrivatePort{variable});
+    return;
+  }
+  if (!number) return;
+  if (!public_name.empty() || has_unnamed) {
+    ports.complain(name, public_name.empty() ? "is a public port beside 'port' or 'socket': name it here alone"
+                                             : fmt::format("is a public port as '{}' is, and a process has one: make it private, or give it to a process of its own", public_name));
+    return;
+  }
+  public_name = name;
+  process.port_name = name;
+  process.port_variable = variable;
+  process.routing = routing;
+  process.public_port = static_cast<std::uint16_t>(*number);
+}
+
+/// `has_unnamed`: the process says 'port' or 'socket', too.
+void read_named_ports(TomlTable ports, Process& process, bool has_unnamed) {
+  std::string public_name;
+  for (const std::string& name : ports.keys()) read_named_port(ports, name, process, has_unnamed, public_name);
+}
+
 /// What a process begins with: all of the defaults, or, with a command of its own, what is true of every process of the build.
 Process beginning_of(const TomlTable& table, const Defaults& defaults) {
   if (!table.has("command")) return defaults.process;
@@ -123,6 +170,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   if (!table.has("command") && process.command.empty()) table.complain("command", "is missing");
   assign(process.command, table.strings("command"));
   read_routing(table, process);
+  if (const auto ports = table.table("ports")) read_named_ports(*ports, process, table.has("port") || table.has("socket"));
   assign(process.instances, table.integer("instances", 0, 256));
   if (const auto stop = table.table("stop")) process.stop = read_stop(*stop, process.stop);
   assign(process.restart, table.choice("restart", kRestarts));

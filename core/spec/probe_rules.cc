@@ -41,8 +41,12 @@ void check_probe(const std::string& name, const Process& process, const Probe& p
   if (!is_plain(probe.service) || probe.service.size() > kLongestService)
     complaints.below("grpc").add("service", fmt::format("must be a name such as \"example.Store\", of at most {} bytes", kLongestService));
   const bool asks_a_port = probe.kind != ProbeKind::exec && probe.kind != ProbeKind::notify;
-  if (asks_a_port && process.routing == Routing::none)
+  if (!probe.port.empty() && !asks_a_port) complaints.add("port", "goes with http, tcp and grpc only");
+  else if (!probe.port.empty() && !has_port(process, probe.port)) complaints.add("port", fmt::format("names '{}', which is no port of the process", probe.port));
+  else if (asks_a_port && probe.port.empty() && process.routing == Routing::none && process.private_ports.empty())
     complaints.add(kind, "asks the process at its port, but it has none: add 'port' or 'socket' to it, or probe by 'exec'");
+  else if (asks_a_port && probe.port.empty() && main_port(process).empty())
+    complaints.add(kind, "asks the process at its port, but it has several: say which one by port = \"name\"");
   if (probe.period < kShortestPeriod) complaints.add("period", fmt::format("must be {} or more", to_string(kShortestPeriod)));
   if (probe.timeout < milliseconds(1)) complaints.add("timeout", "must be 1ms or more");
   const auto check_threshold = [&](const char* key, int threshold) {

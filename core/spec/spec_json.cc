@@ -36,12 +36,24 @@ json::value probe_json(const Probe& probe) {
     out["status"] = statuses(probe);
     if (probe.by_tls) out["scheme"] = kSchemes[1];  // as with 'root' below
   }
+  if (!probe.port.empty()) out["port"] = probe.port;
   out["initial_delay"] = to_string(probe.initial_delay);
   out["period"] = to_string(probe.period);
   out["timeout"] = to_string(probe.timeout);
   out["success_threshold"] = probe.success_threshold;
   out["failure_threshold"] = probe.failure_threshold;
   return out;
+}
+
+/// The public port stands by itself where it has no name of its own, as it did before there were names.
+void put_ports(const Process& process, json::object& out) {
+  json::object ports;
+  for (const auto& [name, port] : process.private_ports) ports[name] = json::object{{"private", true}, {"env", port.variable}};
+  const char* way = process.routing == Routing::socket ? "socket" : "port";
+  const bool is_plain_one = process.port_name == Process().port_name && process.port_variable.empty();
+  if (process.routing != Routing::none && is_plain_one) out[way] = process.public_port;
+  if (process.routing != Routing::none && !is_plain_one) ports[process.port_name] = json::object{{way, process.public_port}, {"env", process.port_variable}};
+  if (!ports.empty()) out["ports"] = std::move(ports);
 }
 
 json::value limits_json(const Limits& limits) {
@@ -62,8 +74,7 @@ json::value limits_json(const Limits& limits) {
 json::value process_json(const Process& process) {
   json::object out;
   out["command"] = list_of(process.command);
-  if (process.routing == Routing::port) out["port"] = process.public_port;
-  if (process.routing == Routing::socket) out["socket"] = process.public_port;
+  put_ports(process, out);
   out["instances"] = process.instances;
   out["stop"] = json::object{{"signal", signal_name(process.stop.signal)}, {"grace", to_string(process.stop.grace)}};
   out["restart"] = kRestarts[static_cast<std::size_t>(process.restart)];
@@ -161,6 +172,7 @@ Result<Probe> probe_from(const json::value& json, const std::string& where) {
       if (!probe.by_tls) reader.complain("member 'scheme' is 'http', which is not written");
     }
   }
+  if (reader.maybe("port") != nullptr) probe.port = reader.string("port");
   probe.initial_delay = duration(reader, "initial_delay");
   probe.period = duration(reader, "period");
   probe.timeout = duration(reader, "timeout");
@@ -197,6 +209,29 @@ void read_routing(ObjectReader& reader, Process& process) {
   if (port || socket) process.public_port = static_cast<std::uint16_t>(reader.integer(port ? "port" : "socket", 1, 65535));
 }
 
+Result<void> read_ports(ObjectReader& reader, Process& process, const std::string& where) {
+  if (reader.maybe("ports") == nullptr) return {};
+  const auto members = reader.members("ports");
+  if (members.empty()) reader.complain("member 'ports' is empty");
+  for (const auto& member : members) {
+    const std::string name(member.key());
+    ObjectReader inside(member.value(), where + ".ports." + name);
+    const std::string variable = inside.string("env");
+    if (inside.boolean_or("private", false)) {
+      process.private_ports.emplace(name, PrivatePort{variable});
+    } else {
+      if (process.routing != Routing::none) inside.complain("is a second public port");
+      read_routing(inside, process);
+      if (process.routing == Routing::none) inside.complain("is neither public nor private");
+      process.port_name = name;
+      process.port_variable = variable;
+      if (name == Process().port_name && variable.empty()) inside.complain("is written without a name");
+    }
+    BERTH_CHECK(inside.done());
+  }
+  return {};
+}
+
 Result<Limits> limits_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
   Limits limits;
@@ -228,6 +263,7 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
   Process process;
   process.command = strings(reader, "command");
   read_routing(reader, process);
+  BERTH_CHECK(read_ports(reader, process, where));
   process.instances = static_cast<int>(reader.integer("instances", 0, 256));
   BERTH_TRY(process.stop, stop_from(json::value(reader.members("stop")), where + ".stop"));
   process.restart = static_cast<Restart>(choice(reader, "restart", kRestarts));

@@ -28,7 +28,8 @@ array texts_json(const std::vector<std::string>& texts) { return array(texts.beg
 
 object instance_json(const deploy::InstanceView& view) {
   const supervise::InstanceStatus& status = view.status;
-  object exits;
+  object exits, ports;
+  for (const auto& [name, port] : view.ports) ports[name] = port;
   for (const auto& [reason, count] : status.exits_by_reason) exits[reason] = count;
   InstanceId id = status.id;
   id.release.clear();
@@ -46,6 +47,7 @@ object instance_json(const deploy::InstanceView& view) {
           {"restarts", status.restarts},
           {"started_at", status.started_at},
           {"port", view.port},
+          {"ports", std::move(ports)},
           {"crash_loop", status.crash_loop},
           {"unenforced_limits", texts_json(status.unenforced)},
           {"exits_by_reason", std::move(exits)},

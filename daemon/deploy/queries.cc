@@ -196,7 +196,7 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
     auto instance = supervisor_.status(member.id());
     if (!instance && !member.paused) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
     if (!instance) continue;
-    InstanceView view{.status = std::move(*instance), .port = member.row.port};
+    InstanceView view{.status = std::move(*instance), .port = member.row.port, .ports = member.row.named_ports};
     if (const auto manifest = app->manifests.find(member.row.release); manifest != app->manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {
         const auto serving = router_.serving(*pub);

@@ -95,6 +95,7 @@ struct InstanceRow {
   int number = 1;
   std::string release;
   std::uint16_t port = 0;  ///< its private port; 0: none
+  std::map<std::string, std::uint16_t> named_ports;  ///< further private ones
 };
 
 /// A copy of an app's data, a folder beside `data/`.
@@ -218,8 +219,8 @@ class Store {
 
   // instances and ports
   Result<std::vector<InstanceRow>> instances(const std::string& app);
-  /// Adds the row, with a free private port from 20000 to 29999 when `with_port`. An equal row is returned as it is.
-  Result<InstanceRow> add_instance(InstanceRow row, bool with_port);
+  /// Adds the row, with a free private port from 20000 to 29999 when `with_port`, and one for each of `names`. What an equal row has is kept.
+  Result<InstanceRow> add_instance(InstanceRow row, bool with_port, const std::vector<std::string>& names = {});
   Result<void> remove_instance(const InstanceRow& row);
   /// `berth scale`: the number asked for, in force while the spec says `spec_number`.
   Result<void> set_scale(const std::string& app, const std::string& process, int number, int spec_number, Event event);

@@ -115,7 +115,7 @@ bool same_probes(const InstancePlan& a, const InstancePlan& b) {
     return std::tuple(to.address, to.port, to.unix_path, to.from_address);
   };
   return a.startup == b.startup && a.readiness == b.readiness && a.liveness == b.liveness && place(a) == place(b) &&
-         a.must_take_socket == b.must_take_socket && a.notify_socket == b.notify_socket;
+         a.private_ports == b.private_ports && a.must_take_socket == b.must_take_socket && a.notify_socket == b.notify_socket;
 }
 
 std::string keeper_key(const InstanceId& id) { return crypto::sha256_hex(to_string(id)).substr(0, 16); }

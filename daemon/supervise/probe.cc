@@ -83,6 +83,11 @@ boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::s
     Finding finding = co_await ask_command(std::move(probe), std::move(plan), std::move(cgroup), app);
     co_return finding;
   }
+  if (!probe.port.empty()) {
+    const auto named = plan.private_ports.find(probe.port);
+    if (named == plan.private_ports.end()) co_return Finding{.healthy = false, .reason = "it has no port " + probe.port};
+    plan.probe_endpoint = io::Endpoint{.address = "127.0.0.1", .port = named->second};
+  }
   if (!plan.probe_endpoint) co_return Finding{.healthy = false, .reason = "it has no address that a probe could ask"};
   if (probe.kind == spec::ProbeKind::tcp) {
     Finding finding = co_await ask_tcp(std::move(probe), std::move(*plan.probe_endpoint));

@@ -126,7 +126,7 @@ awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t gener
     if (closed_ || instance->generation != generation) co_return;
     instance->readiness = step(instance->readiness, rules, finding);
     // Whatever answers on this address has accepted a connection of this instance's own socket.
-    if (finding.healthy && (rules.kind == spec::ProbeKind::http || rules.kind == spec::ProbeKind::grpc)) instance->socket_taken = true;
+    if (finding.healthy && rules.port.empty() && (rules.kind == spec::ProbeKind::http || rules.kind == spec::ProbeKind::grpc)) instance->socket_taken = true;
     once_passed = once_passed || instance->readiness.verdict == Verdict::passing;
     refresh(*instance);
     const auto wait = once_passed ? rules.period : pause_after(rules, instance->readiness, asked);

@@ -45,7 +45,8 @@ struct InstancePlan {
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
   std::optional<spec::Probe> startup, readiness, liveness;
   std::string notify_socket;                       ///< with a probe of kind `notify`: path on the node at which its keeper receives what it says; else empty
-  std::optional<io::Endpoint> probe_endpoint;      ///< where http and tcp probes go
+  std::optional<io::Endpoint> probe_endpoint;      ///< where probes that name no port go
+  std::map<std::string, std::uint16_t> private_ports;  ///< of 127.0.0.1, where probes go that name one
   /// Readiness also wants the app to use the first of `sockets`: an HTTP readiness probe was answered, or a connection made to
   /// `probe_endpoint` was accepted (the socket's accept queue became empty). Without an endpoint, it is enough that the app holds it open.
   bool must_take_socket = false;

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 
 DATA = os.environ["BERTH_DATA_DIR"]
@@ -34,6 +35,15 @@ def serve_http(by_tls):
             pass
 
     server = http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler)
+    if "PORT_ADMIN" in os.environ:
+        class Admin(Handler):
+            def do_GET(self):
+                self.send_response(500 if told("admin-ill") else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+        admin = http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["ADMIN"])), Admin)
+        threading.Thread(target=admin.serve_forever, daemon=True).start()
     if by_tls:
         import ssl
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -121,6 +121,25 @@ class Probes(BerthCase):
         done = self.deploy(node, self.repo.release(), expect=1)
         self.assertSays(done, "startup probe failed: it has not said READY=1 yet within 1s")
 
+    def test_a_private_port_of_its_own_is_probed_and_stays_over_a_restart_of_berthd(self):
+        ports = '[process.web.ports]\nhttp = 8080\nadmin = { private = true, env = "ADMIN" }\n'
+        self.repo.publish(self.probed("http", f'[process.web.readiness]\nhttp = "/"\nport = "admin"\n{READINESS}{ports}', port=0))
+        node = self.make_node().start()
+        self.deploy(node, "v1")
+        self.assertServes("v1")
+        one = node.instances()[0]
+        self.assertEqual(list(one["ports"]), ["admin"])
+        self.assertNotEqual(one["ports"]["admin"], one["port"])
+        self.tell(node, "admin-ill")
+        one = wait_until(lambda: next((one for one in node.instances() if not one["ready"]), None), "its admin port says that it is ill", 20)
+        self.assertIn("500 from /", one["not_ready"])
+        self.tell(node, "admin-ill", False)
+        node.wait_app(health="healthy")
+        node.kill()
+        node.start()
+        self.assertEqual(node.instances()[0]["ports"], one["ports"])
+        node.wait_app(health="healthy")
+
     def lives(self, pid):
         return subprocess.run(["kill", "-0", str(pid)], capture_output=True).returncode == 0
 

@@ -99,7 +99,7 @@ const char* kStatus = R"({"node": "edge-1", "environment": "production", "versio
     "processes": [{"process": "web", "wanted": 1, "ready": 0}],
     "rejected": [{"release": "v10", "reason": "never ready", "at": "2026-11-24T08:00:00Z"}],
     "instances": [{"instance": "zoo/web.1", "release": "v9", "phase": "running", "pid": 42, "ready": false, "not_ready": "503 from /healthz", "restarts": 3,
-                   "started_at": "2026-11-24T08:59:30Z", "crash_loop": true, "last_exit": {"reason": "exited with 1", "at": "2026-11-24T08:59:30Z"}}]}]})";
+                   "started_at": "2026-11-24T08:59:30Z", "crash_loop": true, "unenforced_limits": ["MemoryMax", "TasksMax"], "last_exit": {"reason": "exited with 1", "at": "2026-11-24T08:59:30Z"}}]}]})";
 
 TEST(StatusText, PutsWhatIsWrongFirst) {
   const auto status = json::parse(kStatus).value();
@@ -144,7 +144,7 @@ TEST(StatusText, OfAnAppTellsWhyAnInstanceIsNotReady) {
   const std::string app = app_text(status.at("apps").at(1), {.now = kNow});
   EXPECT_THAT(app, HasSubstr("zoo@v9, down since 1m, 0/1 instances ready"));
   EXPECT_THAT(app, HasSubstr("rejected: v10"));
-  EXPECT_THAT(app, HasSubstr("503 from /healthz; exited with 1 30s ago"));
+  EXPECT_THAT(app, HasSubstr("503 from /healthz; exited with 1 30s ago; MemoryMax, TasksMax not enforced here"));
 }
 
 }  // namespace

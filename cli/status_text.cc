@@ -124,6 +124,11 @@ std::string instance_note(const value& instance, const StatusView& view) {
     const std::string age = since_text(text_of(*exit, "at"), view.now);
     note += (note.empty() ? "" : "; ") + text_of(*exit, "reason") + (age.empty() ? "" : " " + age + " ago");
   }
+  if (const std::string says = text_of(instance, "says"); !says.empty()) note += (note.empty() ? "it says: " : "; it says: ") + says;
+  std::string words;
+  for (const auto& word : list_of(instance, "unenforced_limits"))
+    if (const auto* text = word.if_string()) words += (words.empty() ? "" : ", ") + std::string(*text);
+  if (!words.empty()) note += (note.empty() ? "" : "; ") + words + " not enforced here";
   return note;
 }
 

@@ -12,7 +12,7 @@ if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   include(GoogleTest)
 endif()
 
-foreach(module libsystemd libarchive libzstd nettle hogweed sqlite3 libnftables libseccomp)
+foreach(module libsystemd libarchive libzstd nettle hogweed sqlite3 libnftables libseccomp libnghttp2)
   string(REPLACE "lib" "" short ${module})
   pkg_check_modules(${module} REQUIRED IMPORTED_TARGET ${module})
   add_library(dep_${short} INTERFACE)

@@ -6,12 +6,12 @@ set -euo pipefail
 build=(
   g++ cmake ninja-build ccache pkg-config git ca-certificates musl-tools linux-libc-dev
   libboost1.81-dev libboost-json1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
-  libsystemd-dev libarchive-dev libzstd-dev zlib1g-dev nettle-dev libgmp-dev libmbedtls-dev libsqlite3-dev libnftables-dev libseccomp-dev
+  libsystemd-dev libarchive-dev libzstd-dev zlib1g-dev nettle-dev libgmp-dev libmbedtls-dev libsqlite3-dev libnftables-dev libseccomp-dev libnghttp2-dev
 )
 run=(nftables iproute2 procps)
 tests=(
   libgtest-dev libgmock-dev python3 python3-cryptography util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
-  nginx-light redis-server redis-tools wrk prometheus strace faketime runit mmdebstrap umoci user-mode-linux nodejs
+  nginx-light redis-server redis-tools python3-grpcio wrk prometheus strace faketime runit mmdebstrap umoci user-mode-linux nodejs
   clang-19 libclang-rt-19-dev
 )
 command -v npm >/dev/null || tests+=(npm)  # a package of its own in Debian, a part of nodejs elsewhere

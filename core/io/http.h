@@ -43,6 +43,7 @@ struct HttpRequest {
   Headers headers;                           ///< `host` is added where it is missing
   std::string body;
   milliseconds deadline{1000};               ///< for the whole exchange, connecting included
+  bool unverified_tls = false;               ///< by TLS 1.2, whoever answers: for probes
   std::size_t most_body = 0;                 ///< bytes; a longer body is `Errc::protocol`
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/io/http_reader.h"
 #include "core/io/http_text.h"
+#include "core/io/unverified_tls.h"
 #include "core/io/wire.h"
 
 namespace berth::io {
@@ -34,8 +35,9 @@ asio::awaitable<Result<Wire>> send(HttpRequest request, Steady::time_point deadl
   co_return std::move(*wire);
 }
 
-/// Reads on until the reader has what `enough` asks for.
-asio::awaitable<Result<void>> read_until(bool (ResponseReader::*enough)() const, ResponseReader& reader, Wire& wire, std::string& buffer,
+/// Reads on until the reader has what `enough` asks for. `Connection`: a Wire, or what is used as one.
+template <class Connection>
+asio::awaitable<Result<void>> read_until(bool (ResponseReader::*enough)() const, ResponseReader& reader, Connection& wire, std::string& buffer,
                                          Steady::time_point deadline) {
   while (!(reader.*enough)()) {
     const auto got = co_await wire.read(&buffer, deadline);
@@ -46,14 +48,35 @@ asio::awaitable<Result<void>> read_until(bool (ResponseReader::*enough)() const,
   co_return Result<void>();
 }
 
+/// Sends the request by TLS, and reads its answer.
+asio::awaitable<Result<void>> exchange_by_tls(const HttpRequest& request, ResponseReader& reader, Steady::time_point deadline) {
+  const auto head = request_head(request);
+  if (!head) co_return std::unexpected(head.error());
+  auto wire = co_await connect(request.to, deadline);
+  if (!wire) co_return std::unexpected(wire.error());
+  auto tls = co_await UnverifiedTls::agree(std::move(*wire), deadline);
+  if (!tls) co_return std::unexpected(tls.error());
+  const std::string bytes = *head + request.body;
+  const auto sent = co_await tls->write(bytes, request.deadline, deadline);
+  if (!sent) co_return std::unexpected(sent.error());
+  std::string buffer;
+  auto read = co_await read_until(&ResponseReader::done, reader, *tls, buffer, deadline);
+  co_return read;
+}
+
+asio::awaitable<Result<void>> exchange_plainly(const HttpRequest& request, ResponseReader& reader, Steady::time_point deadline) {
+  auto wire = co_await send(request, deadline);
+  if (!wire) co_return std::unexpected(wire.error());
+  std::string buffer;
+  auto read = co_await read_until(&ResponseReader::done, reader, *wire, buffer, deadline);
+  co_return read;
+}
+
 }  // namespace
 
 asio::awaitable<Result<HttpAnswer>> http_ask(HttpRequest request) {
   const auto deadline = deadline_in(request.deadline);
   const std::string name = name_of(request.to);
-  auto wire = co_await send(request, deadline);
-  if (!wire) co_return explain(wire.error(), name, request.deadline);
-
   HttpAnswer answer;
   BodySink keep = [&answer, most = request.most_body](std::string_view piece) -> Result<void> {
     if (piece.size() > most - answer.body.size()) return fail(Errc::protocol, fmt::format("the body is longer than {} bytes", most));
@@ -61,8 +84,8 @@ asio::awaitable<Result<HttpAnswer>> http_ask(HttpRequest request) {
     return {};
   };
   ResponseReader reader({}, request.method == "HEAD", std::move(keep));
-  std::string buffer;
-  const auto read = co_await read_until(&ResponseReader::done, reader, *wire, buffer, deadline);
+  auto exchange = request.unverified_tls ? exchange_by_tls(request, reader, deadline) : exchange_plainly(request, reader, deadline);
+  const auto read = co_await std::move(exchange);
   if (!read) co_return explain(read.error(), name, request.deadline);
   answer.status = reader.status;
   answer.headers = std::move(reader.headers);

@@ -276,5 +276,28 @@ TEST_F(HttpsFetchTest, GivesAServerUpThatDoesNotFinishTheHandshake) {
   expect_refused(fmt::format("https://127.0.0.1:{}/", silent.port()), "no connection within 50 ms");
 }
 
+/// What a probe asks by TLS: 200, or why not.
+std::string probe_by_tls(std::uint16_t port) {
+  Loop loop;
+  HttpRequest request{.to = {.address = "127.0.0.1", .port = port}, .target = "/page", .deadline = 20s, .unverified_tls = true, .most_body = 100};
+  const auto answer = on_loop(loop, http_ask(std::move(request)));
+  if (!answer) return answer.error().message;
+  return fmt::format("{} {}", answer->status, answer->body);
+}
+
+TEST_F(HttpsFetchTest, OfAProbeTakesAnyCertificate) {
+  for (const char* certificate : {"local", "elsewhere", "expired"}) {
+    const TlsServer server(*authority, certificate);
+    EXPECT_EQ(probe_by_tls(server.port()), "200 hello") << certificate;
+  }
+}
+
+TEST_F(HttpsFetchTest, OfAProbeSaysWhyThereIsNoTls) {
+  const TlsServer newer(*authority, "local", {"-tls1_3"});
+  EXPECT_NE(probe_by_tls(newer.port()).find("it offers no TLS 1.2, which probes speak"), std::string::npos) << probe_by_tls(newer.port());
+  const RawPeer plain(RawPeer::answer("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_NE(probe_by_tls(plain.port()).find("does not speak TLS at that port"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace berth::io

@@ -3,12 +3,12 @@
 #include <fmt/core.h>
 #include <mbedtls/ssl.h>
 #include <poll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "core/io/certificates.h"
 #include "core/io/ip_address.h"
 #include "core/io/line.h"
+#include "core/io/tls_random.h"
 
 namespace berth::io {
 namespace {
@@ -27,17 +27,6 @@ constexpr int kSuites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 constexpr mbedtls_ecp_group_id kCurves[] = {MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1,
                                             MBEDTLS_ECP_DP_NONE};
 constexpr int kHashes[] = {MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA512, MBEDTLS_MD_NONE};
-
-int random_bytes(void*, unsigned char* into, std::size_t size) {
-  while (size > 0) {
-    const ssize_t got = ::getrandom(into, size, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
-    into += got;
-    size -= static_cast<std::size_t>(got);
-  }
-  return 0;
-}
 
 /// The socket, as mbedTLS sees it.
 int send_some(void* socket, const unsigned char* bytes, std::size_t size) {
@@ -118,7 +107,7 @@ Result<void> TlsLine::prepare(const TlsOptions& options) {
   mbedtls_ssl_conf_renegotiation(&config_, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
   mbedtls_ssl_conf_authmode(&config_, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_verify(&config_, &check_name, &host_);
-  mbedtls_ssl_conf_rng(&config_, &random_bytes, nullptr);
+  mbedtls_ssl_conf_rng(&config_, &random_for_tls, nullptr);
   BERTH_CHECK(load(options));
   failed = mbedtls_ssl_setup(&ssl_, &config_);
   // A numeric address is no server name (RFC 6066, 3); `check_name` compares it.

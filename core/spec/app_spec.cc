@@ -13,6 +13,16 @@ Strategy AppSpec::strategy() const {
   return switchable ? Strategy::blue_green : Strategy::recreate;
 }
 
+bool is_notified(const Process& process) {
+  const auto asks = [](const std::optional<Probe>& probe) { return probe && probe->kind == ProbeKind::notify; };
+  return asks(process.startup) || asks(process.readiness) || asks(process.liveness);
+}
+
+std::optional<milliseconds> watchdog_of(const Process& process) {
+  if (!process.liveness || process.liveness->kind != ProbeKind::notify) return std::nullopt;
+  return process.liveness->period * process.liveness->failure_threshold;
+}
+
 std::span<const std::string_view> hook_names() { return kHooks; }
 
 bool is_hook_name(std::string_view name) { return std::ranges::find(kHooks, name) != kHooks.end(); }

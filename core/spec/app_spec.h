@@ -12,6 +12,7 @@
 #include <boost/json/value.hpp>
 
 #include "core/result.h"
+#include "core/spec/limits.h"
 
 namespace berth::spec {
 
@@ -25,14 +26,17 @@ struct Stop {
   bool operator==(const Stop&) const = default;
 };
 
-enum class ProbeKind { http, tcp, exec };
+enum class ProbeKind { http, tcp, exec, grpc, notify };
 
 /// One probe, with Kubernetes' meaning and defaults.
 struct Probe {
   ProbeKind kind = ProbeKind::http;
   std::string path = "/";                      ///< http: with its query
+  bool by_tls = false;                         ///< http: by TLS, whose certificate is not verified
   std::map<std::string, std::string> headers;  ///< http: added to the request
   int lowest = 200, highest = 399;             ///< http: the statuses that count as healthy
+  std::string service;                         ///< grpc: whose health is asked for; empty: the server's
+  std::string port;                            ///< of the process's, by name, where http, tcp and grpc ask; empty: its main one
   std::vector<std::string> command;            ///< exec: argv; exit code 0 is healthy
   milliseconds initial_delay{0};
   milliseconds period{10'000};
@@ -53,11 +57,26 @@ enum class Root {
 
 enum class Restart { always, on_failure, never };
 
+/// A port that an instance is given beside its public one: for itself, its probes and whoever asks from the node. Nothing leads there from outside.
+struct PrivatePort {
+  std::string variable;  ///< `env` in TOML: one more variable that has its number; empty: none
+
+  bool operator==(const PrivatePort&) const = default;
+};
+
+/// What a probe of kind `notify` needs: whether any of the process's probes is one, and how often the app is to say WATCHDOG=1.
+struct Process;
+bool is_notified(const Process& process);
+std::optional<milliseconds> watchdog_of(const Process& process);
+
 /// One named command of the app, as in a Procfile.
 struct Process {
   std::vector<std::string> command;  ///< argv; `${NAME}` expands from the instance's environment
   Routing routing = Routing::none;
   std::uint16_t public_port = 0;     ///< with `socket` and `port`
+  std::string port_name = "http";    ///< of the public port, for probes, `LISTEN_FDNAMES` and `${FD_http}`
+  std::string port_variable;         ///< one more variable that has its number; empty: none
+  std::map<std::string, PrivatePort> private_ports;
   int instances = 1;
   Stop stop;
   Restart restart = Restart::always;
@@ -66,9 +85,21 @@ struct Process {
   std::map<std::string, std::string> listen_env;
   std::string directory;             ///< working folder below the slot's `app/`; empty: `app/` itself
   Root root = Root::node;
+  Limits limits;
 
   bool operator==(const Process&) const = default;
 };
+
+/// "admin" → "PORT_ADMIN".
+std::string port_variable(std::string_view name);
+/// The port that `PORT` and probes without a name mean: the public one, or the only one there is; empty where there is none such.
+std::string main_port(const Process& process);
+/// Whether its public port has a name in its environment: it was given one, or there are others to tell it from.
+bool is_port_named(const Process& process);
+/// Whether the process has a port of that name.
+bool has_port(const Process& process, const std::string& name);
+/// The variables that have its ports' numbers, `PORT` among them.
+std::vector<std::string> port_variables(const Process& process);
 
 enum class Strategy { blue_green, recreate };
 

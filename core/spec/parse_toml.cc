@@ -1,3 +1,7 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
 #include "core/spec/rules.h"
 #include "core/spec/toml_table.h"
 #include "core/spec/words.h"
@@ -18,16 +22,31 @@ Stop read_stop(TomlTable table, Stop stop) {
   return stop;
 }
 
+/// `grpc = true`, or a table that names a service.
+void read_grpc(TomlTable& table, Probe& probe) {
+  if (table.has_table("grpc")) {
+    auto inside = table.table("grpc");
+    assign(probe.service, inside->string("service"));
+    inside->done();
+  } else if (const auto grpc = table.boolean("grpc"); grpc && !*grpc) {
+    table.complain("grpc", "must be true, or the probe be left out");
+  }
+}
+
 void read_kind(TomlTable& table, Probe& probe) {
   const auto path = table.string("http");
   const auto tcp = table.boolean("tcp");
   const auto command = table.strings("exec");
-  if (table.has("http") + table.has("tcp") + table.has("exec") != 1) {
-    table.complain(table.has("http") ? "http" : "tcp", "is wrong: a probe has one of http = \"/path\", tcp = true and exec = [\"program\"]");
+  read_grpc(table, probe);
+  if (const auto notify = table.boolean("notify"); notify && !*notify) table.complain("notify", "must be true, or the probe be left out");
+  const auto is_said = [&table](std::string_view kind) { return table.has(kind); };
+  if (std::ranges::count_if(kProbeKinds, is_said) != 1) {
+    table.complain(table.has("http") ? "http" : "tcp",
+                   "is wrong: a probe has one of http = \"/path\", tcp = true, exec = [\"program\"], grpc = true and notify = true");
     return;
   }
   if (tcp && !*tcp) table.complain("tcp", "must be true, or the probe be left out");
-  probe.kind = table.has("tcp") ? ProbeKind::tcp : table.has("exec") ? ProbeKind::exec : ProbeKind::http;
+  probe.kind = static_cast<ProbeKind>(std::ranges::find_if(kProbeKinds, is_said) - kProbeKinds.begin());
   assign(probe.path, path);
   assign(probe.command, command);
 }
@@ -40,9 +59,11 @@ Probe read_probe(TomlTable table) {
     const auto parsed = parse_statuses(*text, probe);
     if (!parsed) table.complain("status", "is wrong: " + parsed.error().message);
   }
+  assign(probe.by_tls, table.choice("scheme", kSchemes));
   if (probe.kind != ProbeKind::http)
-    for (const char* key : {"headers", "status"})
+    for (const char* key : {"headers", "status", "scheme"})
       if (table.has(key)) table.complain(key, "goes with an http probe only");
+  assign(probe.port, table.string("port"));
   assign(probe.initial_delay, table.duration("initial_delay"));
   assign(probe.period, table.duration("period"));
   assign(probe.timeout, table.duration("timeout"));
@@ -64,6 +85,77 @@ void read_routing(TomlTable& table, Process& process) {
   process.public_port = static_cast<std::uint16_t>(port.value_or(socket.value_or(1)));
 }
 
+std::optional<std::uint64_t> read_memory(TomlTable& table, std::string_view word) {
+  if (table.has_integer(word)) return static_cast<std::uint64_t>(table.integer(word, 0, kMostMemory).value_or(0));
+  const auto text = table.string(word);
+  if (!text) return std::nullopt;
+  const auto bytes = parse_memory(*text);
+  if (bytes) return *bytes;
+  table.complain(word, "is wrong: " + bytes.error().message);
+  return std::nullopt;
+}
+
+Limits read_limits(TomlTable table) {
+  Limits limits;
+  limits.memory_max = read_memory(table, kMemoryMax);
+  limits.memory_high = read_memory(table, kMemoryHigh);
+  limits.memory_swap_max = read_memory(table, kMemorySwapMax);
+  if (const auto text = table.string(kCpuQuota)) {
+    const auto percent = parse_quota(*text);
+    if (percent) limits.cpu_quota = *percent;
+    else table.complain(kCpuQuota, "is wrong: " + percent.error().message);
+  }
+  limits.cpu_weight = table.integer(kCpuWeight, 1, kMostWeight);
+  limits.io_weight = table.integer(kIoWeight, 1, kMostWeight);
+  limits.tasks_max = table.integer(kTasksMax, 1, kMostTasks);
+  table.done();
+  return limits;
+}
+
+/// `http = 8080`, or a table that says how it is reached.
+void read_named_port(TomlTable& ports, const std::string& name, Process& process, bool has_unnamed, std::string& public_name) {
+  const bool by_number = !ports.has_table(name);
+  std::optional<std::int64_t> number;
+  Routing routing = Routing::port;
+  std::string variable;
+  bool is_private = false;
+  if (by_number) {
+    number = ports.integer(name, 1, 65535);
+    if (!number) return;
+  } else {
+    auto inside = *ports.table(name);
+    const auto port = inside.integer("port", 1, 65535), socket = inside.integer("socket", 1, 65535);
+    is_private = inside.boolean("private").value_or(false);
+    assign(variable, inside.string("env"));
+    if (inside.has("port") + inside.has("socket") + is_private != 1)
+      inside.complain("private", "is wrong: a port has one of port = 8080, socket = 8080 and private = true");
+    inside.done();
+    if (inside.has("socket")) routing = Routing::socket;
+    number = inside.has("socket") ? socket : port;
+  }
+  if (is_private) {
+    process.private_ports.emplace(name, PrivatePort{variable});
+    return;
+  }
+  if (!number) return;
+  if (!public_name.empty() || has_unnamed) {
+    ports.complain(name, public_name.empty() ? "is a public port beside 'port' or 'socket': name it here alone"
+                                             : fmt::format("is a public port as '{}' is, and a process has one: make it private, or give it to a process of its own", public_name));
+    return;
+  }
+  public_name = name;
+  process.port_name = name;
+  process.port_variable = variable;
+  process.routing = routing;
+  process.public_port = static_cast<std::uint16_t>(*number);
+}
+
+/// `has_unnamed`: the process says 'port' or 'socket', too.
+void read_named_ports(TomlTable ports, Process& process, bool has_unnamed) {
+  std::string public_name;
+  for (const std::string& name : ports.keys()) read_named_port(ports, name, process, has_unnamed, public_name);
+}
+
 /// What a process begins with: all of the defaults, or, with a command of its own, what is true of every process of the build.
 Process beginning_of(const TomlTable& table, const Defaults& defaults) {
   if (!table.has("command")) return defaults.process;
@@ -78,6 +170,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   if (!table.has("command") && process.command.empty()) table.complain("command", "is missing");
   assign(process.command, table.strings("command"));
   read_routing(table, process);
+  if (const auto ports = table.table("ports")) read_named_ports(*ports, process, table.has("port") || table.has("socket"));
   assign(process.instances, table.integer("instances", 0, 256));
   if (const auto stop = table.table("stop")) process.stop = read_stop(*stop, process.stop);
   assign(process.restart, table.choice("restart", kRestarts));
@@ -87,6 +180,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   assign(process.listen_env, table.texts("listen_env"));
   assign(process.directory, table.string("directory"));
   assign(process.root, table.choice("root", kRoots));
+  if (const auto limits = table.table("limits")) process.limits = read_limits(*limits);
   table.done();
   return process;
 }

@@ -44,8 +44,14 @@ TEST(ParseToml, ReadsEverything) {
   const Process& nginx = spec.processes.at("nginx");
   EXPECT_EQ(nginx.routing, Routing::socket);
   EXPECT_EQ(nginx.public_port, 8443);
+  EXPECT_EQ(nginx.readiness, (Probe{.by_tls = true}));
+  EXPECT_EQ(nginx.liveness, (Probe{.kind = ProbeKind::grpc, .service = "db.Store"}));
   EXPECT_EQ(nginx.listen_env, (std::map<std::string, std::string>{{"NGINX", "${FD_http};"}}));
-  EXPECT_EQ(spec.processes.at("worker").instances, 0);
+  const Process& worker = spec.processes.at("worker");
+  EXPECT_EQ(worker.instances, 0);
+  EXPECT_EQ(worker.readiness, (Probe{.kind = ProbeKind::notify}));
+  EXPECT_EQ(std::tuple(is_notified(worker), watchdog_of(worker), is_notified(web)), std::tuple(true, std::optional<milliseconds>(), false));
+  EXPECT_EQ(watchdog_of({.liveness = Probe{.kind = ProbeKind::notify, .period = 2s}}), 6s);
 
   EXPECT_EQ(spec.deploy, (Deploy{.strategy = Strategy::recreate, .bake = 1min, .ready_timeout = 90s, .drain = 0s}));
   EXPECT_EQ(spec.variables.at("GREETING"), (Variable{.required = true, .description = "What to say"}));
@@ -121,6 +127,8 @@ TEST(ParseToml, RefusesValuesOfTheWrongKind) {
       {"tcp = true", "tcp = true\nhttp = \"/\"", "a probe has one of"},
       {"tcp = true", "period = \"1s\"", "a probe has one of"},
       {"tcp = true", "tcp = true\nstatus = \"200\"", "goes with an http probe only"},
+      {"tcp = true", "tcp = true\nscheme = \"https\"", "'scheme' in [process.web.liveness] goes with an http probe only"},
+      {"scheme = \"https\"", "scheme = \"ftp\"", "'scheme' in [process.nginx.readiness] is \"ftp\", and must be \"http\" or \"https\""},
       {"segment_bytes = \"1MB\"", "segment_bytes = \"1M\"", "'1M' is no size"},
       {"[env.LEVEL]\ndefault = \"info\"", "[env]\nLEVEL = \"info\"", "'LEVEL' in [env] must be a table"},
       {"[deploy]", "[[deploy]]", "'deploy' must be a table"}};

@@ -9,6 +9,7 @@ namespace berth::spec {
 namespace {
 
 constexpr std::size_t kLongestPath = 2048;
+constexpr std::size_t kLongestService = 256;
 constexpr int kMostThreshold = 1000;
 constexpr milliseconds kShortestPeriod{10};
 
@@ -37,8 +38,15 @@ void check_probe(const std::string& name, const Process& process, const Probe& p
   const std::string kind(kProbeKinds[static_cast<std::size_t>(probe.kind)]);
   if (probe.kind == ProbeKind::exec) check_command(probe.command, complaints, kind);
   if (probe.kind == ProbeKind::http) check_http(probe, complaints);
-  if (probe.kind != ProbeKind::exec && process.routing == Routing::none)
+  if (!is_plain(probe.service) || probe.service.size() > kLongestService)
+    complaints.below("grpc").add("service", fmt::format("must be a name such as \"example.Store\", of at most {} bytes", kLongestService));
+  const bool asks_a_port = probe.kind != ProbeKind::exec && probe.kind != ProbeKind::notify;
+  if (!probe.port.empty() && !asks_a_port) complaints.add("port", "goes with http, tcp and grpc only");
+  else if (!probe.port.empty() && !has_port(process, probe.port)) complaints.add("port", fmt::format("names '{}', which is no port of the process", probe.port));
+  else if (asks_a_port && probe.port.empty() && process.routing == Routing::none && process.private_ports.empty())
     complaints.add(kind, "asks the process at its port, but it has none: add 'port' or 'socket' to it, or probe by 'exec'");
+  else if (asks_a_port && probe.port.empty() && main_port(process).empty())
+    complaints.add(kind, "asks the process at its port, but it has several: say which one by port = \"name\"");
   if (probe.period < kShortestPeriod) complaints.add("period", fmt::format("must be {} or more", to_string(kShortestPeriod)));
   if (probe.timeout < milliseconds(1)) complaints.add("timeout", "must be 1ms or more");
   const auto check_threshold = [&](const char* key, int threshold) {

@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 16> kProvided{
 
 std::vector<std::string> known_variables(const AppSpec& spec, const Process& process) {
   std::vector<std::string> known(kProvided.begin(), kProvided.end());
-  if (process.routing != Routing::none) known.emplace_back("PORT");
+  for (std::string& name : port_variables(process)) known.push_back(std::move(name));
   for (const auto& [name, variable] : spec.variables) known.push_back(name);
   return known;
 }

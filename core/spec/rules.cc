@@ -45,7 +45,7 @@ void check_references(std::string_view text, const AppSpec& spec, const std::vec
     const bool secret = name.starts_with("secret:") || (declared != spec.variables.end() && declared->second.secret);
     if (!secret && std::ranges::find(known, name) != known.end()) continue;
     if (name == "PORT") {
-      complaints.add(key, "has ${PORT}, which only a process with 'port' or 'socket' is given");
+      complaints.add(key, "has ${PORT}, which only a process with 'port' or 'socket' is given, or with a single private port");
     } else if (secret) {
       complaints.add(key, fmt::format("has ${{{}}}: a command line is no place for a secret, since everybody can read it; let the app read "
                                       "the variable, or a file that ends in .tmpl",
@@ -78,7 +78,8 @@ void check_listen_env(const Process& process, const Complaints& complaints) {
     const auto names = references(text);
     if (!names) inside.add(variable, "is malformed: " + names.error().message);
     for (const std::string& reference : names ? *names : std::vector<std::string>())
-      if (reference != "FD_http") inside.add(variable, fmt::format("has ${{{}}}; the number of the descriptor is ${{FD_http}}", reference));
+      if (reference != "FD_" + process.port_name)
+        inside.add(variable, fmt::format("has ${{{}}}; the number of the descriptor is ${{FD_{}}}", reference, process.port_name));
   }
 }
 
@@ -91,12 +92,14 @@ void check_process(const AppSpec& spec, const std::string& name, const Process& 
     for (const std::string& argument : process.command) check_references(argument, spec, known, complaints);
   }
   check_routing(process, complaints);
+  check_named_ports(spec, process, complaints);
   check_listen_env(process, complaints);
   if (process.stop.signal < 1 || process.stop.signal > 64 || process.stop.signal == SIGSTOP || process.stop.signal == SIGCONT)
     complaints.below("stop").add("signal", "must be one that ends a process");
   if (!process.directory.empty() && (!stays_below(process.directory) || !is_plain(process.directory)))
     complaints.add("directory", "must be a folder of the build, such as \"server\", without '..' and without a '/' in front");
   check_probes(process, complaints);
+  check_limits(process.limits, complaints.below("limits"));
 }
 
 void check_ports(const AppSpec& spec, const Complaints& complaints) {

@@ -36,6 +36,12 @@ std::vector<Complaint> broken_rules(const AppSpec& spec);
 /// The rules of the probes of one process.
 void check_probes(const Process& process, const Complaints& complaints);
 
+/// The rules of a process's ports and their names.
+void check_named_ports(const AppSpec& spec, const Process& process, const Complaints& complaints);
+
+/// The rules of what an instance may use.
+void check_limits(const Limits& limits, const Complaints& complaints);
+
 /// A list of arguments: its size, and that it names a program. `key` is what the complaint is about.
 bool check_command(const std::vector<std::string>& command, const Complaints& complaints, const std::string& key);
 

@@ -38,6 +38,8 @@ tcp = true
 
 [process.nginx]
 command = ["bin/nginx"]
+readiness = { http = "/", scheme = "https" }
+liveness = { grpc = { service = "db.Store" } }
 root = "image"
 socket = 8443
 listen_env = { NGINX = "${FD_http};" }
@@ -46,6 +48,8 @@ listen_env = { NGINX = "${FD_http};" }
 command = ["bin/worker"]
 instances = 0
 restart = "never"
+[process.worker.readiness]
+notify = true
 
 [deploy]
 strategy = "recreate"
@@ -78,6 +82,15 @@ timeout = "2m"
 
 [data]
 snapshot = { max_bytes = "2GB" }
+
+[process.worker.limits]
+MemoryMax = "512M"
+MemoryHigh = "400MiB"
+MemorySwapMax = 0
+CPUQuota = "150%"
+CPUWeight = 50
+IOWeight = 20
+TasksMax = 64
 )";
 
 /// The least there is to say.

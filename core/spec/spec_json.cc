@@ -28,11 +28,15 @@ json::value probe_json(const Probe& probe) {
   json::object out;
   if (probe.kind == ProbeKind::tcp) out["tcp"] = true;
   if (probe.kind == ProbeKind::exec) out["exec"] = list_of(probe.command);
+  if (probe.kind == ProbeKind::notify) out["notify"] = true;
+  if (probe.kind == ProbeKind::grpc) out["grpc"] = json::object{{"service", probe.service}};
   if (probe.kind == ProbeKind::http) {
     out["http"] = probe.path;
     out["headers"] = members_of(probe.headers);
     out["status"] = statuses(probe);
+    if (probe.by_tls) out["scheme"] = kSchemes[1];  // as with 'root' below
   }
+  if (!probe.port.empty()) out["port"] = probe.port;
   out["initial_delay"] = to_string(probe.initial_delay);
   out["period"] = to_string(probe.period);
   out["timeout"] = to_string(probe.timeout);
@@ -41,11 +45,36 @@ json::value probe_json(const Probe& probe) {
   return out;
 }
 
+/// The public port stands by itself where it has no name of its own, as it did before there were names.
+void put_ports(const Process& process, json::object& out) {
+  json::object ports;
+  for (const auto& [name, port] : process.private_ports) ports[name] = json::object{{"private", true}, {"env", port.variable}};
+  const char* way = process.routing == Routing::socket ? "socket" : "port";
+  const bool is_plain_one = process.port_name == Process().port_name && process.port_variable.empty();
+  if (process.routing != Routing::none && is_plain_one) out[way] = process.public_port;
+  if (process.routing != Routing::none && !is_plain_one) ports[process.port_name] = json::object{{way, process.public_port}, {"env", process.port_variable}};
+  if (!ports.empty()) out["ports"] = std::move(ports);
+}
+
+json::value limits_json(const Limits& limits) {
+  json::object out;
+  const auto put = [&out](std::string_view word, const auto& number) {
+    if (number) out[word] = static_cast<std::int64_t>(*number);
+  };
+  put(kMemoryMax, limits.memory_max);
+  put(kMemoryHigh, limits.memory_high);
+  put(kMemorySwapMax, limits.memory_swap_max);
+  if (limits.cpu_quota) out[kCpuQuota] = quota_text(*limits.cpu_quota);
+  put(kCpuWeight, limits.cpu_weight);
+  put(kIoWeight, limits.io_weight);
+  put(kTasksMax, limits.tasks_max);
+  return out;
+}
+
 json::value process_json(const Process& process) {
   json::object out;
   out["command"] = list_of(process.command);
-  if (process.routing == Routing::port) out["port"] = process.public_port;
-  if (process.routing == Routing::socket) out["socket"] = process.public_port;
+  put_ports(process, out);
   out["instances"] = process.instances;
   out["stop"] = json::object{{"signal", signal_name(process.stop.signal)}, {"grace", to_string(process.stop.grace)}};
   out["restart"] = kRestarts[static_cast<std::size_t>(process.restart)];
@@ -56,6 +85,7 @@ json::value process_json(const Process& process) {
   out["directory"] = process.directory;
   // Only where it is not the node's: a berth of before this existed reads on what it can run.
   if (process.root != Root::node) out["root"] = kRoots[static_cast<std::size_t>(process.root)];
+  if (process.limits.any()) out["limits"] = limits_json(process.limits);
   return out;
 }
 
@@ -117,17 +147,32 @@ Result<Probe> probe_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
   Probe probe;
   const bool tcp = reader.boolean_or("tcp", false), exec = reader.maybe("exec") != nullptr, http = reader.maybe("http") != nullptr;
-  if (tcp + exec + http != 1) reader.complain("is not one of http, tcp and exec");
+  const bool grpc = reader.maybe("grpc") != nullptr;
+  const bool notify = reader.boolean_or("notify", false);
+  if (tcp + exec + http + grpc + notify != 1) reader.complain("is not one of http, tcp, exec, grpc and notify");
+  if (notify) probe.kind = ProbeKind::notify;
   if (tcp) probe.kind = ProbeKind::tcp;
   if (exec) {
     probe.kind = ProbeKind::exec;
     probe.command = strings(reader, "exec");
   }
+  if (grpc) {
+    const json::value members(reader.members("grpc"));
+    ObjectReader inside(members, where + ".grpc");
+    probe.kind = ProbeKind::grpc;
+    probe.service = inside.string("service");
+    BERTH_CHECK(inside.done());
+  }
   if (http) {
     probe.path = reader.string("http");
     probe.headers = texts(reader, "headers");
     if (const auto parsed = parse_statuses(reader.string("status"), probe); !parsed) reader.complain("member 'status': " + parsed.error().message);
+    if (reader.maybe("scheme") != nullptr) {
+      probe.by_tls = choice(reader, "scheme", kSchemes) == 1;
+      if (!probe.by_tls) reader.complain("member 'scheme' is 'http', which is not written");
+    }
   }
+  if (reader.maybe("port") != nullptr) probe.port = reader.string("port");
   probe.initial_delay = duration(reader, "initial_delay");
   probe.period = duration(reader, "period");
   probe.timeout = duration(reader, "timeout");
@@ -164,11 +209,61 @@ void read_routing(ObjectReader& reader, Process& process) {
   if (port || socket) process.public_port = static_cast<std::uint16_t>(reader.integer(port ? "port" : "socket", 1, 65535));
 }
 
+Result<void> read_ports(ObjectReader& reader, Process& process, const std::string& where) {
+  if (reader.maybe("ports") == nullptr) return {};
+  const auto members = reader.members("ports");
+  if (members.empty()) reader.complain("member 'ports' is empty");
+  for (const auto& member : members) {
+    const std::string name(member.key());
+    ObjectReader inside(member.value(), where + ".ports." + name);
+    const std::string variable = inside.string("env");
+    if (inside.boolean_or("private", false)) {
+      process.private_ports.emplace(name, PrivatePort{variable});
+    } else {
+      if (process.routing != Routing::none) inside.complain("is a second public port");
+      read_routing(inside, process);
+      if (process.routing == Routing::none) inside.complain("is neither public nor private");
+      process.port_name = name;
+      process.port_variable = variable;
+      if (name == Process().port_name && variable.empty()) inside.complain("is written without a name");
+    }
+    BERTH_CHECK(inside.done());
+  }
+  return {};
+}
+
+Result<Limits> limits_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  Limits limits;
+  const auto bytes = [&reader](std::string_view word, std::optional<std::uint64_t>& to) {
+    if (reader.maybe(word) != nullptr) to = static_cast<std::uint64_t>(reader.integer(word, 0, kMostMemory));
+  };
+  const auto number = [&reader](std::string_view word, int most, std::optional<int>& to) {
+    if (reader.maybe(word) != nullptr) to = static_cast<int>(reader.integer(word, 1, most));
+  };
+  bytes(kMemoryMax, limits.memory_max);
+  bytes(kMemoryHigh, limits.memory_high);
+  bytes(kMemorySwapMax, limits.memory_swap_max);
+  if (reader.maybe(kCpuQuota) != nullptr) {
+    const std::string text = reader.string(kCpuQuota);
+    const auto percent = parse_quota(text);
+    if (percent && quota_text(*percent) == text) limits.cpu_quota = *percent;
+    else reader.complain(fmt::format("member '{}': '{}' is no share of CPUs", kCpuQuota, text));
+  }
+  number(kCpuWeight, kMostWeight, limits.cpu_weight);
+  number(kIoWeight, kMostWeight, limits.io_weight);
+  number(kTasksMax, kMostTasks, limits.tasks_max);
+  if (!limits.any()) reader.complain("says nothing, and is not written then");
+  BERTH_CHECK(reader.done());
+  return limits;
+}
+
 Result<Process> process_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
   Process process;
   process.command = strings(reader, "command");
   read_routing(reader, process);
+  BERTH_CHECK(read_ports(reader, process, where));
   process.instances = static_cast<int>(reader.integer("instances", 0, 256));
   BERTH_TRY(process.stop, stop_from(json::value(reader.members("stop")), where + ".stop"));
   process.restart = static_cast<Restart>(choice(reader, "restart", kRestarts));
@@ -180,6 +275,9 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
   if (reader.maybe("root") != nullptr) {
     process.root = static_cast<Root>(choice(reader, "root", kRoots));
     if (process.root == Root::node) reader.complain("member 'root' is 'node', which is not written");
+  }
+  if (const json::value* limits = reader.maybe("limits")) {
+    BERTH_TRY(process.limits, limits_from(*limits, where + ".limits"));
   }
   BERTH_CHECK(reader.done());
   return process;

@@ -55,8 +55,13 @@ TEST(SpecJson, IsReadStrictly) {
       {R"("root":"image")", R"("root":"jail")", "member 'root' is 'jail', which is not known"},
       {R"("port":8080)", R"("port":8080,"socket":8080)", "has both 'port' and 'socket'"},
       {R"("port":8080)", R"("port":70000)", "member 'port' is 70000"},
-      {R"("tcp":true)", R"("tcp":false)", "spec: process.web.liveness: is not one of http, tcp and exec"},
+      {R"("tcp":true)", R"("tcp":false)", "spec: process.web.liveness: is not one of http, tcp, exec, grpc and notify"},
       {R"("http":"/healthz?deep=1")", R"("http":"healthz")", "'http' in [process.web.readiness] must be a path"},
+      {R"("scheme":"https")", R"("scheme":"http")", "member 'scheme' is 'http', which is not written"},
+      {R"("grpc":{"service":"db.Store"})", R"("grpc":true)", "spec: process.nginx.liveness.grpc: member 'service' is missing"},
+      {R"("grpc":{"service":"db.Store"})", R"("grpc":{"service":"db.Store","port":1})", "spec: process.nginx.liveness.grpc: member 'port' is not known"},
+      {R"("notify":true)", R"("notify":false)", "spec: process.worker.readiness: is not one of http, tcp, exec, grpc and notify"},
+      {R"("notify":true)", R"("notify":true,"tcp":true)", "spec: process.worker.readiness: is not one of"},
       {R"("secret":true)", R"("secret":true,"default":"x")", "would put a secret into the build"},
       {R"("instances":2)", R"("instances":"2")", "member 'instances' is not an integer"},
       {R"("logs":{)", R"("logs":{"x":1,)", "spec: logs: member 'x' is not known"},
@@ -65,6 +70,10 @@ TEST(SpecJson, IsReadStrictly) {
       {R"("give_up":"10m",)", "", "spec: hooks.ready-to-switch: member 'give_up' is missing"},
       {R"("snapshot":{"max_bytes":2000000000})", R"("snapshot":true)", "member 'snapshot'"},
       {R"("snapshot":{"max_bytes":2000000000})", R"("snapshot":{})", "spec: data.snapshot: member 'max_bytes' is missing"},
+      {R"("CPUQuota":"150%")", R"("CPUQuota":"0150%")", "spec: process.worker.limits: member 'CPUQuota': '0150%' is no share of CPUs"},
+      {R"("TasksMax":64)", R"("TasksMax":0)", "spec: process.worker.limits: member 'TasksMax' is 0"},
+      {R"("TasksMax":64)", R"("TasksMax":64,"TaskMax":1)", "spec: process.worker.limits: member 'TaskMax' is not known"},
+      {R"("MemoryMax":536870912)", R"("MemoryMax":1024)", "'MemoryMax' in [process.worker.limits] must be from 1M"},
       {R"("strategy":"recreate")", R"("strategy":"blue-green")", "'snapshot' in [data] needs strategy"}};
   for (const auto& [from, to, complaint] : kCases) {
     const auto spec = read_changed(kWhole, from, to);

@@ -137,6 +137,12 @@ std::optional<TomlTable> TomlTable::table(std::string_view key) {
   return std::nullopt;
 }
 
+std::vector<std::string> TomlTable::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [name, node] : *table_) names.emplace_back(name.str());
+  return names;
+}
+
 std::vector<std::pair<std::string, TomlTable>> TomlTable::tables(std::string_view key) {
   std::vector<std::pair<std::string, TomlTable>> found;
   auto inside = table(key);

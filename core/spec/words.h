@@ -12,7 +12,8 @@ namespace berth::spec {
 inline constexpr std::array<std::string_view, 3> kRestarts{"always", "on-failure", "never"};
 inline constexpr std::array<std::string_view, 2> kStrategies{"blue-green", "recreate"};
 inline constexpr std::array<std::string_view, 2> kRoots{"node", "image"};
-inline constexpr std::array<std::string_view, 3> kProbeKinds{"http", "tcp", "exec"};
+inline constexpr std::array<std::string_view, 2> kSchemes{"http", "https"};
+inline constexpr std::array<std::string_view, 5> kProbeKinds{"http", "tcp", "exec", "grpc", "notify"};
 
 // The hooks, in the order in which a deployment comes by them.
 inline constexpr std::string_view kReadyToSwitch = "ready-to-switch";

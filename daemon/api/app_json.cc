@@ -24,9 +24,12 @@ value last_exit_json(const std::optional<supervise::Exit>& exit) {
   return {{"reason", as_utf8(exit->reason)}, {"at", exit->at}, {"ran_ms", exit->ran.count()}};
 }
 
+array texts_json(const std::vector<std::string>& texts) { return array(texts.begin(), texts.end()); }
+
 object instance_json(const deploy::InstanceView& view) {
   const supervise::InstanceStatus& status = view.status;
-  object exits;
+  object exits, ports;
+  for (const auto& [name, port] : view.ports) ports[name] = port;
   for (const auto& [reason, count] : status.exits_by_reason) exits[reason] = count;
   InstanceId id = status.id;
   id.release.clear();
@@ -40,10 +43,13 @@ object instance_json(const deploy::InstanceView& view) {
           {"ready", status.ready},
           {"serving", view.serving},
           {"not_ready", as_utf8(status.not_ready)},
+          {"says", as_utf8(status.says)},
           {"restarts", status.restarts},
           {"started_at", status.started_at},
           {"port", view.port},
+          {"ports", std::move(ports)},
           {"crash_loop", status.crash_loop},
+          {"unenforced_limits", texts_json(status.unenforced)},
           {"exits_by_reason", std::move(exits)},
           {"last_exit", last_exit_json(status.last_exit)}};
 }

@@ -55,10 +55,12 @@ deploy::AppStatus web() {
   app.health = "healthy";
   app.rejected = {{"v3", "0123", "died", "r"}};
   app.processes = {{.process = "web", .wanted = 2, .ready = 2, .public_port = 8080, .routing = spec::Routing::port}};
-  deploy::InstanceView view{.port = 20001, .serving = true};
+  deploy::InstanceView view{.port = 20001, .ports = {{"admin", 20002}}, .serving = true};
   view.status = {.id = {"web", "web", 1, "v2"}, .phase = supervise::Phase::running, .pid = 4242, .keeper_pid = 4240, .ready = true, .restarts = 1,
                  .started_at = "t"};
   view.status.exits_by_reason = {{"exit", 1}};
+  view.status.says = "3 clients";
+  view.status.unenforced = {"MemoryMax"};
   view.status.last_exit = supervise::Exit{.status = 256, .reason = "exited with 1", .at = "e", .ran = std::chrono::milliseconds(1200)};
   app.instances = {view};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
@@ -73,7 +75,7 @@ constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1",
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
    "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
-                  "ready": true, "serving": true, "not_ready": "", "restarts": 1, "started_at": "t", "port": 20001, "crash_loop": false,
+                  "ready": true, "serving": true, "not_ready": "", "says": "3 clients", "restarts": 1, "started_at": "t", "port": 20001, "ports": {"admin": 20002}, "crash_loop": false, "unenforced_limits": ["MemoryMax"],
                   "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}]})";
 
 TEST(ApiJson, AnAppIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(web(), {})), said(kWeb)); }

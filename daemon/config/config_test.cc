@@ -222,8 +222,8 @@ TEST(Config, WhatIsFollowedIsSaidWhole) {
 
 TEST(Config, TheRunFolderLeavesRoomForTheNamesOfSockets) {
   const auto with_run = [](std::size_t bytes) { return "environment = \"qa\"\n[paths]\nrun = \"/" + std::string(bytes - 1, 'r') + "\"\n"; };
-  EXPECT_EQ(complaint(with_run(77)), "");
-  EXPECT_THAT(complaint(with_run(78)), HasSubstr("77 at most"));
+  EXPECT_EQ(complaint(with_run(69)), "");
+  EXPECT_THAT(complaint(with_run(70)), HasSubstr("69 at most"));
 }
 
 TEST(Config, ANodeWithoutANameHasTheHosts) {

@@ -48,6 +48,6 @@ bool is_group_name(std::string_view text);
 bool is_label(std::string_view text);
 
 /// The room that a path of the run folder leaves: a keeper's socket below it must fit 108 bytes.
-inline constexpr std::size_t kLongestRunPath = 107 - std::string_view("/keepers/0123456789abcdef.sock").size();
+inline constexpr std::size_t kLongestRunPath = 107 - std::string_view("/instances/0123456789abcdef/run/notify").size();
 
 }  // namespace berth::config

@@ -149,6 +149,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> seal_release(AppPtr app, RunPtr run);
   awaitable<Result<void>> prepare(AppPtr app, RunPtr run);
   awaitable<Result<void>> start_new(AppPtr app, RunPtr run);
+  awaitable<void> note_unenforced(AppPtr app, RunPtr run);
   awaitable<Result<void>> switch_over(AppPtr app, RunPtr run);
   awaitable<Result<void>> bake(RunPtr run);
   awaitable<void> collect_lines(AppPtr app, RunPtr run);

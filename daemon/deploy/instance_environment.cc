@@ -1,5 +1,3 @@
-#include <cctype>
-
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
@@ -8,13 +6,6 @@
 
 namespace berth::deploy {
 namespace {
-
-/// `web-api` → `PORT_WEB_API`
-std::string port_variable(const std::string& process) {
-  std::string name = "PORT_" + process;
-  for (char& letter : name) letter = letter == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  return name;
-}
 
 std::uint16_t port_of(const bundle::Manifest& manifest, const InstanceId& id, std::uint16_t private_port) {
   const auto process = manifest.spec.processes.find(id.process);
@@ -25,6 +16,22 @@ std::uint16_t port_of(const bundle::Manifest& manifest, const InstanceId& id, st
     case spec::Routing::none: return 0;
   }
   return 0;
+}
+
+/// `PORT`, and a variable for each port by its name; the main one also by the process's, so that what an app gives several processes is told apart.
+void add_ports(Values& environment, const spec::Process& process, const std::string& name, std::uint16_t main_port,
+               const std::map<std::string, std::uint16_t>& named) {
+  const auto add = [&environment](const std::string& port_name, const std::string& variable, std::uint16_t port) {
+    environment[spec::port_variable(port_name)] = std::to_string(port);
+    if (!variable.empty()) environment[variable] = std::to_string(port);
+  };
+  for (const auto& [port_name, port] : named)
+    if (const auto rules = process.private_ports.find(port_name); rules != process.private_ports.end()) add(port_name, rules->second.variable, port);
+  if (const std::string only = spec::main_port(process); main_port == 0 && named.contains(only)) main_port = named.at(only);
+  if (main_port == 0) return;
+  environment["PORT"] = std::to_string(main_port);
+  environment.try_emplace(spec::port_variable(name), std::to_string(main_port));
+  if (spec::is_port_named(process)) add(process.port_name, process.port_variable, main_port);
 }
 
 /// An instance's folders as it sees them itself where its root is its image.
@@ -42,7 +49,8 @@ InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
 }
 
 Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
-                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets) {
+                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets,
+                      const std::map<std::string, std::uint16_t>& named_ports) {
   const auto process = manifest.spec.processes.find(id.process);
   const spec::Root root = process != manifest.spec.processes.end() ? process->second.root : spec::root_of_hooks(manifest.spec);
   const bool is_image = root == spec::Root::image;
@@ -61,9 +69,11 @@ Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, c
   // What it may not.
   environment["HOME"] = manifest.spec.writable_home ? data : folders.run;
   environment["TMPDIR"] = folders.tmp;
-  if (const auto port = port_of(manifest, id, private_port); port != 0) {
-    environment["PORT"] = std::to_string(port);
-    environment[port_variable(id.process)] = std::to_string(port);
+  if (process != manifest.spec.processes.end()) add_ports(environment, process->second, id.process, port_of(manifest, id, private_port), named_ports);
+  if (process != manifest.spec.processes.end() && spec::is_notified(process->second)) {
+    environment["NOTIFY_SOCKET"] = folders.run + kNotifyName;
+    if (const auto watchdog = spec::watchdog_of(process->second))
+      environment["WATCHDOG_USEC"] = std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*watchdog).count());
   }
   environment["BERTH_APP"] = id.app;
   environment["BERTH_ENV"] = node.environment;

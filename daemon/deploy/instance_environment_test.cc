@@ -53,6 +53,27 @@ TEST_F(EnvironmentTest, PortIsThePrivateOneOrThePublicOneOrNone) {
   EXPECT_THAT(environment(), Contains(Pair("PORT_WEB_API", "8080")));
 }
 
+TEST_F(EnvironmentTest, EachPortWithANameHasItsVariables) {
+  process().private_ports = {{"admin", {"ADMIN_PORT"}}, {"stats-2", {}}};
+  auto all = environment_of(node, manifest, id, 20001, {}, {{"admin", 20002}, {"stats-2", 20003}, {"of-before", 20004}});
+  EXPECT_THAT(all, AllOf(Contains(Pair("PORT", "20001")), Contains(Pair("PORT_HTTP", "20001")), Contains(Pair("PORT_ADMIN", "20002")),
+                         Contains(Pair("ADMIN_PORT", "20002")), Contains(Pair("PORT_STATS_2", "20003"))));
+  EXPECT_FALSE(all.contains("PORT_OF_BEFORE"));
+  process().routing = spec::Routing::none;
+  process().private_ports.erase("stats-2");
+  all = environment_of(node, manifest, id, 0, {}, {{"admin", 20002}});
+  EXPECT_THAT(all, AllOf(Contains(Pair("PORT", "20002")), Contains(Pair("PORT_ADMIN", "20002"))));
+}
+
+TEST_F(EnvironmentTest, OfAnAppThatNotifiesSaysWhereAndHowOften) {
+  process().readiness = spec::Probe{.kind = spec::ProbeKind::notify};
+  EXPECT_THAT(environment(), Contains(Pair("NOTIFY_SOCKET", folders_of(node, id).run + "/notify")));
+  EXPECT_FALSE(environment().contains("WATCHDOG_USEC"));
+  process().root = spec::Root::image;
+  process().liveness = spec::Probe{.kind = spec::ProbeKind::notify, .period = std::chrono::seconds(2)};
+  EXPECT_THAT(environment(), AllOf(Contains(Pair("NOTIFY_SOCKET", "/berth/run/notify")), Contains(Pair("WATCHDOG_USEC", "6000000"))));
+}
+
 TEST_F(EnvironmentTest, HoldsTheReleasesVariablesSecretsAndDefaults) {
   manifest.variables = {{"GREETING", "hello"}, {"TZ", "Europe/Berlin"}, {"PATH", "/opt/bin"}};
   manifest.spec.variables["COLOUR"].preset = "blue";

@@ -22,8 +22,11 @@ Environment without_secrets(Environment environment, const bundle::Manifest& man
   return environment;
 }
 
-/// A probe's command becomes one that can be executed, as the process's own.
-Result<std::optional<spec::Probe>> resolve_probe(const ProgramRoot& app, std::optional<spec::Probe> probe, const Environment& environment) {
+/// A probe's command becomes one that can be executed, as the process's own; its port is named only where it is not the public one.
+Result<std::optional<spec::Probe>> resolve_probe(const ProgramRoot& app, const spec::Process& process, std::optional<spec::Probe> probe,
+                                                 const Environment& environment) {
+  if (probe && process.routing != spec::Routing::none && probe->port == process.port_name) probe->port.clear();
+  if (probe && process.routing == spec::Routing::none && probe->port.empty()) probe->port = spec::main_port(process);
   if (!probe || probe->kind != spec::ProbeKind::exec) return probe;
   BERTH_TRY(probe->command, find_command(app, probe->command, environment));
   return probe;
@@ -81,14 +84,16 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
                                .stop = process.stop,
                                .restart = process.restart,
                                .logs = manifest.spec.logs,
+                               .limits = process.limits,
                                .log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number),
                                .listen_env = process.listen_env};
   BERTH_TRY(plan.argv, find_command(app, process.command, public_part));
   BERTH_TRY(plan.directory, find_directory(app, process.directory));
-  BERTH_TRY(plan.startup, resolve_probe(app, process.startup, public_part));
-  BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, public_part));
-  BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, public_part));
+  BERTH_TRY(plan.startup, resolve_probe(app, process, process.startup, public_part));
+  BERTH_TRY(plan.readiness, resolve_probe(app, process, process.readiness, public_part));
+  BERTH_TRY(plan.liveness, resolve_probe(app, process, process.liveness, public_part));
   enter_image(plan, node, app);
+  if (spec::is_notified(process)) plan.notify_socket = folders_of(node, id).run + kNotifyName;
   return plan;
 }
 

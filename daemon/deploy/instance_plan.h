@@ -38,13 +38,15 @@ struct InstanceFolders {
   std::string run;      ///< BERTH_RUN_DIR: writable
   std::string tmp;      ///< TMPDIR: writable
 };
+inline constexpr const char* kNotifyName = "/notify";  ///< of $NOTIFY_SOCKET, in the run folder
 std::filesystem::path instances_folder(const NodeFacts& node);  ///< where they all are
 InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id);
 
 /// The environment of an instance (DESIGN 4): the release's variables and secrets, and what berth adds, but not LISTEN_*. A release may say PATH, LANG and
-/// TZ itself, but no variable that `spec::is_reserved_variable` names. `private_port`: with `Routing::port`; else 0. A secret's value is in it.
+/// TZ itself, but no variable that `spec::is_reserved_variable` names. `named_ports`: its private ones by name. `private_port`: with `Routing::port`; else 0. A secret's value is in it.
 Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
-                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets);
+                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets,
+                      const std::map<std::string, std::uint16_t>& named_ports = {});
 
 /// Everything of an InstancePlan that can be known without a router: all but `sockets`, `probe_endpoint` and `must_take_socket`. Pure but for looking up
 /// argv[0]. Fails with `Errc::usage` for a command that names an unknown variable or a secret, `Errc::not_found` for one that is not there.

@@ -76,9 +76,12 @@ awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest) 
 }
 
 awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, InstanceId id) {
-  const bool with_port = manifest->spec.processes.at(id.process).routing == spec::Routing::port;
+  const spec::Process& rules = manifest->spec.processes.at(id.process);
+  const bool with_port = rules.routing == spec::Routing::port;
+  std::vector<std::string> names;
+  for (const auto& [name, port] : rules.private_ports) names.push_back(name);
   const store::InstanceRow wanted{.app = id.app, .process = id.process, .number = id.number, .release = id.release};
-  const auto add = [this, wanted, with_port] { return store_.add_instance(wanted, with_port); };
+  const auto add = [this, wanted, with_port, names] { return store_.add_instance(wanted, with_port, names); };
   auto row = co_await pool_.run(add);
   if (!row) co_return std::unexpected(row.error());
   const auto known = std::ranges::find(app->members, id, &Member::id);
@@ -100,25 +103,31 @@ awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, Manifes
   const auto compose = [node = &options_.node, manifest, id, row, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
     BERTH_TRY(const RunAs who, run_as(*manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
-    const auto environment = environment_of(*node, *manifest, id, row.port, secrets);
+    const auto environment = environment_of(*node, *manifest, id, row.port, secrets, row.named_ports);
     BERTH_TRY(auto plan, plan_instance(*node, *manifest, id, who, environment));
     BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, secrets));
     return plan;
   };
   auto plan = co_await pool_.run(compose);
   if (!plan) co_return plan;
+  plan->private_ports = row.named_ports;
   const auto pub = public_port(*manifest, row.process);
   if (!pub) co_return plan;
   if (pub->kind == spec::Routing::socket) {
     const auto socket = router_.listener(*pub, id);
     if (!socket) co_return std::unexpected(socket.error());
-    plan->sockets = {{"http", *socket}};
+    plan->sockets = {{manifest->spec.processes.at(row.process).port_name, *socket}};
     plan->must_take_socket = true;
   }
   const route::Backend backend{.id = id, .private_port = row.port};
   if (pub->kind == spec::Routing::port) {
     const auto shielded = co_await router_.shield(*pub, backend);
     if (!shielded) co_return std::unexpected(shielded.error());
+    for (const auto& [name, port] : row.named_ports) {
+      const route::Backend named{.id = id, .private_port = port};
+      const auto closed = co_await router_.shield(*pub, named);
+      if (!closed) co_return std::unexpected(closed.error());
+    }
   }
   plan->probe_endpoint = router_.probe_endpoint(*pub, backend);
   co_return plan;

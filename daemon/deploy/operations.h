@@ -93,6 +93,7 @@ struct ProcessStatus {
 struct InstanceView {
   supervise::InstanceStatus status;
   std::uint16_t port = 0;  ///< private
+  std::map<std::string, std::uint16_t> ports;  ///< further private ones, by name
   bool serving = false;    ///< the route leads to it
 };
 

@@ -198,7 +198,7 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
     if (!instance && member.row.paused)
       instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::ended, .not_ready = "it was stopped by hand"};
     if (!instance) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
-    InstanceView view{.status = std::move(*instance), .port = member.row.port};
+    InstanceView view{.status = std::move(*instance), .port = member.row.port, .ports = member.row.named_ports};
     if (const auto manifest = app->manifests.find(member.row.release); manifest != app->manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {
         const auto serving = router_.serving(*pub);

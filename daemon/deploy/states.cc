@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include <boost/asio/post.hpp>
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/last_lines.h"
@@ -160,6 +160,17 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   co_return ran;
 }
 
+/// Limits that this node cannot enforce stop no deployment, but are told: a process that runs with them elsewhere may take the whole node here.
+awaitable<void> Engine::note_unenforced(AppPtr app, RunPtr run) {
+  std::map<std::string, std::vector<std::string>> words;  // by process: its instances are alike
+  for (const InstanceId& id : members_of(*app, run->row.release))
+    if (const auto status = supervisor_.status(id); status && !status->unenforced.empty()) words[id.process] = status->unenforced;
+  for (const auto& [process, limits] : words) {
+    std::string text = fmt::format("{} of {} not enforced on this node: it has no cgroup2 with such controllers that berthd may use", fmt::join(limits, ", "), process);
+    co_await note(run, std::move(text));
+  }
+}
+
 awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   if (!run->is_revert() && starts_after_snapshot(*run)) {
     const std::string pre_start = "pre-start";
@@ -169,6 +180,7 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   run->began = std::chrono::system_clock::now();
   auto started = co_await start_release(app, run->manifest);
   if (!started) co_return started;
+  co_await note_unenforced(app, run);
   auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
   if (!ready) co_return ready;
   const std::string post_start = "post-start", post_switch = "post-switch";

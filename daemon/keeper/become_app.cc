@@ -65,6 +65,27 @@ bool join(const char* cgroup) {
   return procs >= 0 && write(procs, "0", 1) == 1 && close(procs) == 0;
 }
 
+/// "FILE VALUE". A file that is not there belongs to a controller that this node does not have: berthd tells so.
+bool set_cgroup_value(const char* cgroup, const char* record) {
+  char path[400];
+  const char* space = strchr(record, ' ');
+  if (space == nullptr) return errno = EINVAL, false;
+  Text(path, sizeof path).add(cgroup).add("/").add(record, static_cast<size_t>(space - record));
+  const int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return errno == ENOENT;
+  const size_t size = strlen(space + 1);
+  const bool done = write(file, space + 1, size) == static_cast<ssize_t>(size);
+  const int error = errno;
+  close(file);
+  return errno = error, done;
+}
+
+bool set_limits(const char* cgroup, const LaunchFile& launch) {
+  for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1)
+    if (const char* value = value_of(record, "cgroup_value"); value != nullptr && !set_cgroup_value(cgroup, value)) return false;
+  return true;
+}
+
 void reset_signals() {
   for (int number = 1; number < 65; number++) signal(number, SIG_DFL);  // SIGKILL and SIGSTOP refuse: fine
   sigset_t none;
@@ -102,6 +123,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   }
   if (argument_count == 0) give_up(failure, Stage::read_launch, EINVAL);
 
+  if (*cgroup && !set_limits(cgroup, launch)) give_up(failure, Stage::set_limits, errno);
   if (*cgroup && !join(cgroup)) give_up(failure, Stage::join_cgroup, errno);
   // So that the app can open /dev/stdout, as servers do that reopen their logs by name.
   (void)!fchown(files.out, uid, gid);

@@ -72,17 +72,22 @@ bool Keeper::begin(const char* socket, const char* log_directory, bool delegated
 int Keeper::run() {
   while (!done_) {
     pollfd polled[] = {{pipes_[0][0], POLLIN, 0}, {pipes_[1][0], POLLIN, 0},          {executed_, POLLIN, 0},
-                       {signals_, POLLIN, 0},     {control_.connection(), POLLIN, 0}, {control_.listener(), POLLIN, 0}};
-    const int ready = poll(polled, 6, timeout(monotonic_ms()));
+                       {signals_, POLLIN, 0},     {control_.connection(), POLLIN, 0}, {control_.listener(), POLLIN, 0},
+                       {notify_.fd(), POLLIN, 0}};
+    const int ready = poll(polled, 7, timeout(monotonic_ms()));
     if (ready < 0 && errno != EINTR) return 1;
     if (ready > 0) {
       if (polled[0].revents) read_stream(Stream::out, 8);
       if (polled[1].revents) read_stream(Stream::err, 8);
       if (polled[2].revents) on_executed();
+      if (polled[6].revents) on_notices();
       if (polled[3].revents) on_signals();
       Message message;
       if (polled[4].revents && control_.receive(&message)) on_message(&message);
-      if (polled[5].revents && control_.accept_connection()) send_state(Event::hello);
+      if (polled[5].revents && control_.accept_connection()) {
+        send_state(Event::hello);
+        if (notify_.fd() >= 0) tell_notice();
+      }
     }
     on_timers(monotonic_ms());
   }
@@ -91,7 +96,7 @@ int Keeper::run() {
 
 int Keeper::timeout(int64_t now) const {
   int64_t first = 0;
-  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_};
+  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_};
   for (const int64_t at : deadlines) {
     if (at != 0 && (first == 0 || at < first)) first = at;
   }
@@ -108,6 +113,8 @@ void Keeper::on_timers(int64_t now) {
     crash_loop_.settled();
     send_state(Event::settled);
   }
+  if (over(&watchdog_at_)) on_silence();
+  if (over(&tell_notice_at_)) tell_notice();
   if (over(&release_at_)) {
     log_.release_memory();
     release_stack();
@@ -149,7 +156,7 @@ void Keeper::start_app() {
   started_ = monotonic_ms();
   state_.started_ms = wall_ms();
   state_.phase = Phase::starting;
-  if (fork_app(&failure)) return;
+  if (begin_notices(&failure) && fork_app(&failure)) return;
   state_.last_exit.stage = failure.stage;
   state_.last_exit.error = failure.error;
   on_main_exit(127 << 8);
@@ -193,6 +200,7 @@ void Keeper::on_executed() {
 
 void Keeper::on_main_exit(int status) {
   if (executed_ >= 0) on_executed();
+  on_notices();  // what it said last
   drain();
   const int64_t now = monotonic_ms();
   LastExit& last = state_.last_exit;
@@ -202,13 +210,14 @@ void Keeper::on_main_exit(int status) {
   last.cause = want_stop_                                   ? Cause::stopped
                : last.stage != Stage::none                  ? Cause::not_started
                : want_restart_                              ? (restart_is_liveness_ ? Cause::liveness : Cause::asked)
-               : oom_kills(rules_.cgroup) > oom_kills_      ? Cause::oom
+               : status != 0 && oom_kills(rules_.cgroup) > oom_kills_ ? Cause::oom
                : WIFSIGNALED(status)                        ? Cause::signal
                                                             : Cause::exit;
   if (last.cause != Cause::asked && last.cause != Cause::liveness) last.reason[0] = 0;
   state_.exits[static_cast<int>(last.cause)]++;
   state_.app_pid = 0;
   settled_at_ = 0;
+  watchdog_at_ = 0;
   if (!want_stop_ && !want_restart_ && last.ran_ms < rules_.policy.early_ms) {
     early_exits_++;
     crash_loop_.early_exit(now);

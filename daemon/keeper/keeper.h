@@ -6,6 +6,8 @@
 #include "daemon/keeper/control.h"
 #include "daemon/keeper/launch.h"
 #include "daemon/keeper/log_writer.h"
+#include "daemon/keeper/notice.h"
+#include "daemon/keeper/notify_socket.h"
 #include "daemon/keeper/protocol.h"
 
 namespace berth::keeper {
@@ -26,6 +28,8 @@ class Keeper {
   void on_launch(Message* message);
   void on_timers(int64_t now);
   void on_executed();
+  void on_notices();
+  void on_silence();
   void on_main_exit(int status);
   void on_stopped();
   void leave();
@@ -40,6 +44,9 @@ class Keeper {
   void go_on();
   void kill_everything();
   void send_state(Event event);
+  bool begin_notices(StartFailure* failure);
+  void feed_watchdog();
+  void tell_notice();
   void send_fds();
 
   bool read_stream(Stream stream, int most);
@@ -68,6 +75,12 @@ class Keeper {
   int64_t start_at_ = 0;
   int64_t settled_at_ = 0;
   int64_t release_at_ = 0;
+  NotifySocket notify_;
+  Notice notice_;                  ///< of the present process
+  int64_t watchdog_ms_ = 0;        ///< in force for the present process
+  int64_t watchdog_at_ = 0;
+  int64_t notice_told_ = 0, tell_notice_at_ = 0;
+  int64_t extend_ms_ = 0;          ///< not told yet
   bool want_stop_ = false, want_restart_ = false, restart_is_liveness_ = false;
   bool hold_ = false;              ///< the sockets, when stopped
   uint64_t dropped_told_ = 0;

@@ -45,6 +45,9 @@ bool read_rules(int fd, LaunchRules* rules) {
     };
     if (const char* id = value_of(record, "id")) Text(rules->id, sizeof rules->id).add(id);
     if (const char* cgroup = value_of(record, "cgroup")) Text(rules->cgroup, sizeof rules->cgroup).add(cgroup);
+    if (const char* notify = value_of(record, "notify")) Text(rules->notify, sizeof rules->notify).add(notify);
+    number("watchdog_ms", &rules->watchdog_ms);
+    number("watchdog_delay_ms", &rules->watchdog_delay_ms);
     if (const char* when = value_of(record, "restart")) {
       rules->restart = strcmp(when, "never") == 0        ? RestartWhen::never
                        : strcmp(when, "on_failure") == 0 ? RestartWhen::on_failure

@@ -12,6 +12,9 @@ namespace berth::keeper {
 /// What the keeper itself must know of a launch; the rest is read by the child that becomes the app.
 struct LaunchRules {
   char id[160] = {};
+  char notify[108] = {};  ///< where the app's notifications are received; empty: it is given no $NOTIFY_SOCKET
+  int64_t watchdog_ms = 0;        ///< it is to say WATCHDOG=1 at least so often; 0: it need not
+  int64_t watchdog_delay_ms = 0;  ///< from its start, before that counts; -1: from its first READY=1
   char cgroup[320] = {};  ///< the folder that the app's processes enter; empty: none
   int stop_signal = 15;
   int64_t grace_ms = 10000;

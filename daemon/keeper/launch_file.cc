@@ -53,11 +53,12 @@ void add_environment(Records& records, const Launch& launch) {
 
 /// Bytes of all its texts and what stands between them, or more.
 std::size_t size_of(const Launch& launch) {
-  std::size_t size = 4096 + launch.id.size() + launch.directory.size() + launch.cgroup.size();
+  std::size_t size = 4096 + launch.id.size() + launch.directory.size() + launch.cgroup.size() + launch.notify.size();
   for (const std::string& argument : launch.argv) size += argument.size() + 16;
   for (const auto& [name, value] : launch.environment) size += name.size() + value.size() + 16;
   size += launch.root.size();
   for (const Mount& mount : launch.mounts) size += mount.path.size() + mount.source.size() + 32;
+  for (const auto& [file, value] : launch.cgroup_values) size += file.size() + value.size() + 16;
   for (const auto& [name, socket] : launch.sockets) size += 2 * name.size() + 16;
   return size;
 }
@@ -103,6 +104,12 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("segment_bytes", static_cast<std::int64_t>(launch.segment_bytes));
   records.add("keep_bytes", static_cast<std::int64_t>(launch.keep_bytes));
   if (!launch.cgroup.empty()) records.add("cgroup", launch.cgroup);
+  if (!launch.notify.empty()) records.add("notify", launch.notify);
+  if (launch.watchdog_ms > 0) {
+    records.add("watchdog_ms", launch.watchdog_ms);
+    records.add("watchdog_delay_ms", launch.watchdog_delay_ms);
+  }
+  for (const auto& [file, value] : launch.cgroup_values) records.add("cgroup_value", file + " ", value);
   if (!records.bad().empty()) return fail(Errc::usage, fmt::format("{}: a value of '{}' has a NUL byte in it", launch.id, records.bad()));
   if (records.text().size() > kMostLaunch) {
     return fail(Errc::usage, fmt::format("{}: its command and environment are over {} bytes", launch.id, kMostLaunch));
@@ -129,6 +136,8 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::mount_dev: return "make /dev of its image";
       case Stage::mount_memory: return "mount /tmp and /run of its image";
       case Stage::mount_proc: return "mount /proc of its image";
+      case Stage::bind_notify: return "bind its NOTIFY_SOCKET";
+      case Stage::set_limits: return "set the limits of its spec on its cgroup";
     }
     return "start";
   }();

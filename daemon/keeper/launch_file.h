@@ -45,6 +45,10 @@ struct Launch {
   std::uint64_t segment_bytes = 10u << 20;
   std::uint64_t keep_bytes = 100u << 20;
   std::string cgroup;                              ///< folder that the app's processes enter; empty: none
+  std::string notify;                              ///< path at which the keeper receives what the app says by sd_notify; empty: it does not
+  std::int64_t watchdog_ms = 0;                    ///< the app is to say WATCHDOG=1 so often, or is restarted; 0: it need not
+  std::int64_t watchdog_delay_ms = 0;              ///< from its start, before that counts; -1: from its first READY=1
+  std::vector<std::pair<std::string, std::string>> cgroup_values;  ///< file of the cgroup → what is written there at each start; passed over where it is not there
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket; the app gets them as 3, 4, …
   bool listen_variables = true;                    ///< LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID, when there are sockets
 };

@@ -55,6 +55,18 @@ bool signal_listed_children(int signal) {
   return true;
 }
 
+/// The parent of a process, 0 where there is none such.
+int parent_of(int pid) {
+  char path[64], stat[512];
+  Text(path, sizeof path).add("/proc/").number(static_cast<uint64_t>(pid)).add("/stat");
+  if (read_file(path, stat, sizeof stat) == 0) return 0;
+  const char* after = strrchr(stat, ')');  // "pid (name) state parent …"
+  if (after == nullptr || strlen(after) < 5) return 0;
+  int parent = 0;
+  for (const char* p = after + 4; *p >= '0' && *p <= '9'; p++) parent = parent * 10 + (*p - '0');
+  return parent;
+}
+
 /// Elsewhere: every process that names this one as its parent.
 void signal_found_children(int signal) {
   const int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -67,7 +79,6 @@ void signal_found_children(int signal) {
     char name[];
   };
   alignas(Entry) char buffer[1024];
-  char path[64], stat[256];
   long n;
   while ((n = syscall(SYS_getdents64, proc, buffer, sizeof buffer)) > 0) {
     for (long at = 0; at < n;) {
@@ -75,13 +86,7 @@ void signal_found_children(int signal) {
       at += entry->size;
       const int64_t pid = to_number(entry->name, 0);
       if (pid <= 0) continue;
-      Text(path, sizeof path).add("/proc/").add(entry->name).add("/stat");
-      if (read_file(path, stat, sizeof stat) == 0) continue;
-      const char* after = strrchr(stat, ')');  // "pid (name) state parent …"
-      if (after == nullptr || strlen(after) < 5) continue;
-      int64_t parent = 0;
-      for (const char* p = after + 4; *p >= '0' && *p <= '9'; p++) parent = parent * 10 + (*p - '0');
-      if (parent == getpid()) kill(static_cast<pid_t>(pid), signal);
+      if (parent_of(static_cast<int>(pid)) == getpid()) kill(static_cast<pid_t>(pid), signal);
     }
   }
   close(proc);
@@ -91,6 +96,15 @@ void signal_found_children(int signal) {
 
 void signal_children(int signal) {
   if (!signal_listed_children(signal)) signal_found_children(signal);
+}
+
+bool descends_from_here(int pid) {
+  constexpr int kDeepest = 64;
+  for (int i = 0; i < kDeepest && pid > 1; i++) {
+    if (pid == getpid()) return i > 0;
+    pid = parent_of(pid);
+  }
+  return false;
 }
 
 void kill_cgroup(const char* cgroup) {

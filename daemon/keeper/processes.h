@@ -7,6 +7,9 @@ namespace berth::keeper {
 /// Sends `signal` to every child of this process, which as a subreaper inherits whatever its descendants leave behind.
 void signal_children(int signal);
 
+/// Whether `pid` is a process that descends from this one. Whatever its parents left behind has this process for its parent.
+bool descends_from_here(int pid);
+
 /// Kills every process of the cgroup at once (cgroup.kill), and so also those that fork faster than they can be found. "" is none.
 void kill_cgroup(const char* cgroup);
 

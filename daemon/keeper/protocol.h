@@ -24,7 +24,8 @@ enum class Type : uint16_t {
   leave,       ///< Header; to a keeper that holds
   // from the keeper
   state = 64,  ///< State: on connecting, and after every change
-  fds,         ///< Header, then the sockets' names, NUL after each; with the sockets and the read ends of stdout and stderr
+  notified = 66,  ///< Notified: on connecting, and after a change; of a launch that has `notify` alone
+  fds = 65,       ///< Header, then the sockets' names, NUL after each; with the sockets and the read ends of stdout and stderr
 };
 
 struct Header {
@@ -79,6 +80,7 @@ inline constexpr int kCauses = 8;
 enum class Stage : uint8_t {
   none, pipe, fork, read_launch, join_cgroup, open_null, pass_sockets, set_user, enter_directory, execute,
   make_root, mount_folder, mount_dev, mount_memory, mount_proc,  // of a process whose root is its image
+  set_limits, bind_notify,
 };
 
 struct LastExit {
@@ -111,6 +113,17 @@ struct State {
   char cgroup[320];         ///< folder of the app's cgroup; empty: none
 };
 static_assert(sizeof(State) <= kMostMessage);
+
+/// What the app said of itself by sd_notify.
+struct Notified {
+  Header header;
+  uint8_t ready, reloading, stopping, reserved;
+  int32_t app_pid;      ///< of which process this is
+  int64_t extend_ms;    ///< it asked for so much time from now; 0: it did not just now
+  uint64_t refused;     ///< messages of strangers
+  char status[200];
+};
+static_assert(sizeof(Notified) <= kMostMessage);
 
 /// Tells launches apart (FNV-1a).
 inline uint64_t digest(const void* bytes, size_t size) {

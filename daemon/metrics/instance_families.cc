@@ -41,6 +41,15 @@ Family exits(const Snapshot& snapshot) {
   return family;
 }
 
+/// Of instances that have any.
+Family limits(const Snapshot& snapshot) {
+  auto family = Family::gauge("berth_instance_limits_enforced", "Whether the kernel enforces every limit that the spec says of the instance.");
+  each_instance(snapshot, [&](const deploy::InstanceView& view) {
+    if (view.status.has_limits) family.add(labels_of(view), view.status.unenforced.empty() ? 1 : 0);
+  });
+  return family;
+}
+
 Family starts(const Snapshot& snapshot) {
   auto family = Family::gauge("berth_instance_start_time_seconds", "When an instance's present process was started, in seconds since 1970.");
   each_instance(snapshot, [&](const deploy::InstanceView& view) {
@@ -66,6 +75,7 @@ std::vector<Family> instance_families(const Snapshot& snapshot) {
   families.push_back(restarts(snapshot));
   families.push_back(exits(snapshot));
   families.push_back(starts(snapshot));
+  families.push_back(limits(snapshot));
   return families;
 }
 

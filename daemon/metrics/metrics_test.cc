@@ -18,6 +18,8 @@ deploy::InstanceView instance(int number, bool ready) {
   view.status.ready = ready;
   view.status.restarts = 3;
   view.status.started_at = "2026-11-24T09:00:00.500000Z";
+  view.status.has_limits = true;
+  if (!ready) view.status.unenforced = {"MemoryMax"};
   view.status.exits_by_reason = {{"exit", 2}, {"oom", 1}};
   return view;
 }
@@ -52,6 +54,8 @@ TEST(Metrics, TellOfEveryInstance) {
   EXPECT_THAT(text, HasSubstr("berth_instance_up{app=\"web\",process=\"web\",number=\"2\",release=\"v2\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_instance_restarts_total{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("berth_instance_exits_total{app=\"web\",process=\"web\",number=\"1\",release=\"v2\",reason=\"oom\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_limits_enforced{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_limits_enforced{app=\"web\",process=\"web\",number=\"2\",release=\"v2\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_instance_start_time_seconds{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} 1795510800.5\n"));
 }
 

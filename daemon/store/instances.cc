@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include <fmt/core.h>
@@ -19,36 +20,65 @@ Result<std::optional<InstanceRow>> find(Database& database, const InstanceRow& r
                       read_instance, row.app, row.process, std::int64_t{row.number}, row.release);
 }
 
+/// The named ports of `row`, into it.
+Result<void> read_named_ports(Database& database, InstanceRow& row) {
+  const auto named = [](const Statement& one) { return std::pair(one.text(0), static_cast<std::uint16_t>(one.integer(1))); };
+  BERTH_TRY(const auto ports, database.rows("SELECT name, port FROM instance_ports WHERE app = ? AND process = ? AND number = ? AND release = ?", named, row.app,
+                                            row.process, std::int64_t{row.number}, row.release));
+  row.named_ports = {ports.begin(), ports.end()};
+  return {};
+}
+
+/// Takes a port that nobody has.
 Result<std::uint16_t> free_port(Database& database) {
   const auto port_of = [](const Statement& row) { return static_cast<std::uint16_t>(row.integer(0)); };
-  BERTH_TRY(const auto ports, database.rows("SELECT port FROM instances WHERE port <> 0", port_of));
+  BERTH_TRY(const auto ports, database.rows("SELECT port FROM instances WHERE port <> 0 UNION ALL SELECT port FROM instance_ports", port_of));
   BERTH_TRY(const auto last, database.number("SELECT coalesce(max(port), 0) FROM last_port"));
-  return pick_private_port({ports.begin(), ports.end()}, static_cast<std::uint16_t>(last));
+  BERTH_TRY(const std::uint16_t port, pick_private_port({ports.begin(), ports.end()}, static_cast<std::uint16_t>(last)));
+  BERTH_CHECK(database.run("UPDATE last_port SET port = ?", std::int64_t{port}));
+  return port;
+}
+
+Result<void> add_named_ports(Database& database, InstanceRow& row, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (row.named_ports.contains(name)) continue;
+    BERTH_TRY(const std::uint16_t port, free_port(database));
+    BERTH_CHECK(database.run("INSERT INTO instance_ports (app, process, number, release, name, port) VALUES (?, ?, ?, ?, ?, ?)", row.app, row.process,
+                             std::int64_t{row.number}, row.release, name, std::int64_t{port}));
+    row.named_ports[name] = port;
+  }
+  return {};
 }
 
 }  // namespace
 
 Result<std::vector<InstanceRow>> Store::instances(const std::string& app) {
   const std::lock_guard guard(state_->mutex);
-  return state_->database.rows("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? ORDER BY process, number, release",
-                               read_instance, app);
+  BERTH_TRY(auto rows, state_->database.rows("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? ORDER BY process, number, release",
+                                             read_instance, app));
+  for (InstanceRow& row : rows) BERTH_CHECK(read_named_ports(state_->database, row));
+  return rows;
 }
 
-Result<InstanceRow> Store::add_instance(InstanceRow row, bool with_port) {
+Result<InstanceRow> Store::add_instance(InstanceRow row, bool with_port, const std::vector<std::string>& names) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(row.app));
   BERTH_TRY(const auto known, find(state_->database, row));
-  if (known && (!with_port || known->port != 0)) return *known;
-
   row.port = 0;
-  row.paused = known && known->paused;
+  row.paused = false;
+  if (known) {
+    row = *known;
+    BERTH_CHECK(read_named_ports(state_->database, row));
+  }
+  const bool has_all = std::ranges::all_of(names, [&row](const std::string& name) { return row.named_ports.contains(name); });
+  if (known && (!with_port || row.port != 0) && has_all) return row;
+
   const auto add_row = [&]() -> Result<void> {
-    if (with_port) {
-      BERTH_TRY(row.port, free_port(state_->database));
-      BERTH_CHECK(state_->database.run("UPDATE last_port SET port = ?", std::int64_t{row.port}));
-    }
-    return state_->database.run("INSERT OR REPLACE INTO instances (app, process, number, release, port, paused) VALUES (?, ?, ?, ?, ?, ?)", row.app,
-                                row.process, std::int64_t{row.number}, row.release, std::int64_t{row.port}, std::int64_t{row.paused});
+    if (with_port && row.port == 0) BERTH_TRY(row.port, free_port(state_->database));
+    BERTH_CHECK(state_->database.run("INSERT INTO instances (app, process, number, release, port) VALUES (?, ?, ?, ?, ?) "
+                                     "ON CONFLICT (app, process, number, release) DO UPDATE SET port = excluded.port", row.app,
+                                     row.process, std::int64_t{row.number}, row.release, std::int64_t{row.port}));
+    return add_named_ports(state_->database, row, names);
   };
   BERTH_CHECK(state_->change({}, add_row));
   return row;

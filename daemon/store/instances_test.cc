@@ -53,6 +53,24 @@ TEST_F(InstancesTest, OneThatWasStoppedOnItsOwnStaysSoOverAStartUntilItIsRemoved
   EXPECT_FALSE(must(store->add_instance(instance(1), false)).paused);
 }
 
+TEST_F(InstancesTest, NamedPortsAreItsOwnAndStayAndGoWithIt) {
+  open();
+  must(store->ensure_app("web"));
+  const InstanceRow one = must(store->add_instance(instance(1), true, {"admin", "grpc"})), two = must(store->add_instance(instance(2), false, {"admin"}));
+  const std::set<std::uint16_t> all{one.port, one.named_ports.at("admin"), one.named_ports.at("grpc"), two.named_ports.at("admin")};
+  EXPECT_EQ(all.size(), 4u);
+  EXPECT_EQ(two.port, 0);
+  reopen();
+  EXPECT_EQ(must(store->add_instance(instance(1), true, {"admin"})).named_ports, one.named_ports);
+  const InstanceRow more = must(store->add_instance(instance(2), true, {"admin", "late"}));
+  EXPECT_EQ(more.named_ports.at("admin"), two.named_ports.at("admin"));
+  EXPECT_FALSE(all.contains(more.named_ports.at("late")));
+  EXPECT_FALSE(all.contains(more.port));
+  EXPECT_EQ(must(store->instances("web")).at(1).named_ports, more.named_ports);
+  ASSERT_TRUE(store->remove_instance(one));
+  EXPECT_TRUE(must(store->add_instance(instance(1), false)).named_ports.empty());
+}
+
 TEST_F(InstancesTest, APortThatWasGivenBackRests) {
   open();
   must(store->ensure_app("web"));

@@ -116,6 +116,7 @@ struct InstanceRow {
   std::string release;
   std::uint16_t port = 0;  ///< its private port; 0: none
   bool paused = false;     ///< stopped on its own, by hand; over restarts and boots
+  std::map<std::string, std::uint16_t> named_ports;  ///< further private ones
 };
 
 /// A copy of an app's data, a folder beside `data/`.
@@ -244,8 +245,8 @@ class Store {
 
   // instances and ports
   Result<std::vector<InstanceRow>> instances(const std::string& app);
-  /// Adds the row, with a free private port from 20000 to 29999 when `with_port`. An equal row is returned as it is.
-  Result<InstanceRow> add_instance(InstanceRow row, bool with_port);
+  /// Adds the row, with a free private port from 20000 to 29999 when `with_port`, and one for each of `names`. What an equal row has is kept.
+  Result<InstanceRow> add_instance(InstanceRow row, bool with_port, const std::vector<std::string>& names = {});
   Result<void> remove_instance(const InstanceRow& row);
   /// `berth stop` and `start` of single instances; those that are not there are passed over.
   Result<void> set_paused(const std::vector<InstanceRow>& rows, bool paused, std::optional<Event> event);

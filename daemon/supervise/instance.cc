@@ -1,11 +1,10 @@
 #include "daemon/supervise/instance.h"
 
-#include <filesystem>
-
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
 #include "daemon/keeper/launch_file.h"
+#include "daemon/supervise/cgroup_leaf.h"
 #include "daemon/supervise/exit_text.h"
 
 namespace berth::supervise {
@@ -60,6 +59,20 @@ Orphan Instance::orphan() const {
   return orphan;
 }
 
+Finding notified_finding(const Instance& instance) {
+  const keeper::Notified heard = instance.heard();
+  const std::string says = *heard.status ? fmt::format(" ({})", heard.status) : std::string();
+  if (!heard.ready) return {.healthy = false, .reason = "it has not said READY=1 yet" + says};
+  if (heard.stopping) return {.healthy = false, .reason = "it said STOPPING=1" + says};
+  if (heard.reloading) return {.healthy = false, .reason = "it said RELOADING=1, and no READY=1 since" + says};
+  return {.healthy = true, .reason = "it said READY=1"};
+}
+
+void judge_notice(Instance& instance) {
+  const Finding finding = notified_finding(instance);
+  instance.readiness = {.verdict = finding.healthy ? Verdict::passing : Verdict::failing, .reason = finding.healthy ? std::string() : finding.reason};
+}
+
 std::string why_not_ready(const Instance& instance) {
   if (!instance.running()) {
     const auto last = instance.last_exit_reason();
@@ -85,14 +98,14 @@ InstanceStatus status_of(const Instance& instance) {
                         .keeper_pid = last.keeper_pid,
                         .ready = instance.ready,
                         .not_ready = instance.not_ready,
+                        .says = instance.heard().status,
                         .restarts = restarts_of(last),
                         .started_at = last.app_pid != 0 ? time_text(last.started_ms) : std::string(),
                         .exits_by_reason = count_exits(last),
                         .crash_loop = last.crash_loop != 0,
-                        .limits_enforced = false};
+                        .has_limits = instance.plan && instance.plan->limits.any()};
   if (last.last_exit.cause != keeper::Cause::none) status.last_exit = describe_exit(last.last_exit, instance.program());
-  std::error_code ignored;
-  status.limits_enforced = *last.cgroup && std::filesystem::exists(std::string(last.cgroup) + "/memory.max", ignored);
+  if (status.has_limits && last.app_pid != 0) status.unenforced = unenforced(instance.plan->limits, last.cgroup);
   return status;
 }
 
@@ -102,7 +115,7 @@ bool same_probes(const InstancePlan& a, const InstancePlan& b) {
     return std::tuple(to.address, to.port, to.unix_path, to.from_address);
   };
   return a.startup == b.startup && a.readiness == b.readiness && a.liveness == b.liveness && place(a) == place(b) &&
-         a.must_take_socket == b.must_take_socket;
+         a.private_ports == b.private_ports && a.must_take_socket == b.must_take_socket && a.notify_socket == b.notify_socket;
 }
 
 std::string keeper_key(const InstanceId& id) { return crypto::sha256_hex(to_string(id)).substr(0, 16); }
@@ -127,6 +140,13 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .cgroup = cgroup,
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};
+  launch.notify = plan.notify_socket;
+  if (plan.liveness && plan.liveness->kind == spec::ProbeKind::notify) {
+    const auto waits_for_ready = [](const std::optional<spec::Probe>& probe) { return probe && probe->kind == spec::ProbeKind::notify; };
+    launch.watchdog_ms = (plan.liveness->period * plan.liveness->failure_threshold).count();
+    launch.watchdog_delay_ms = waits_for_ready(plan.startup) || waits_for_ready(plan.readiness) ? -1 : plan.liveness->initial_delay.count();
+  }
+  for (const auto& value : spec::cgroup_values(plan.limits)) launch.cgroup_values.emplace_back(value.file, value.value);
   for (const auto& [name, value] : plan.listen_env) launch.environment[name] = expand_descriptors(value, plan.sockets);
   return keeper::make_launch(launch);
 }

@@ -35,6 +35,8 @@ struct Instance {
   ProbeState startup, readiness, liveness;
   bool settled = false;                   ///< without a readiness probe: it has run for a while
   bool socket_taken = false;
+  io::Steady::time_point extended_until{};  ///< it asked for time until then
+  keeper::Notified notified{};            ///< what its keeper heard from it last, of the process that it names
   bool ready = false;
   std::string not_ready;
 
@@ -45,9 +47,17 @@ struct Instance {
   std::string program() const { return plan && !plan->argv.empty() ? plan->argv[0] : std::string("its program"); }
   std::string name() const { return to_string(id); }
   std::string last_exit_reason() const;
+  /// What the present process said; nothing of one before it.
+  keeper::Notified heard() const { return notified.app_pid == last.app_pid ? notified : keeper::Notified{}; }
   bool running() const { return phase == Phase::running; }
   Orphan orphan() const;                  ///< what would be left if its keeper were gone
 };
+
+/// Sets readiness by what the app said.
+void judge_notice(Instance& instance);
+
+/// What a readiness probe of kind `notify` finds now.
+Finding notified_finding(const Instance& instance);
 
 /// Why the instance is not ready, one line; empty where it is.
 std::string why_not_ready(const Instance& instance);

@@ -1,5 +1,6 @@
 #include "daemon/supervise/keeper_link.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <fmt/core.h>
@@ -37,15 +38,24 @@ Result<KeeperLink> KeeperLink::connect(boost::asio::any_io_executor executor, co
 }
 
 boost::asio::awaitable<Result<io::Packet>> KeeperLink::receive(std::chrono::milliseconds at_most) {
-  auto packet = co_await socket_.receive(at_most);
-  if (!packet) co_return std::unexpected(packet.error());
-  keeper::Header header;
-  if (packet->bytes.size() < sizeof header) co_return fail(Errc::protocol, "a keeper says less than a header");
-  std::memcpy(&header, packet->bytes.data(), sizeof header);
-  if (header.version != keeper::kProtocolVersion || header.size != packet->bytes.size()) {
-    co_return fail(Errc::protocol, fmt::format("a keeper speaks version {} of the protocol, not {}", header.version, keeper::kProtocolVersion));
+  const auto end = io::Steady::now() + at_most;
+  for (;;) {
+    const auto left = std::max(std::chrono::ceil<std::chrono::milliseconds>(end - io::Steady::now()), std::chrono::milliseconds(0));
+    auto packet = co_await socket_.receive(left);
+    if (!packet) co_return std::unexpected(packet.error());
+    keeper::Header header;
+    if (packet->bytes.size() < sizeof header) co_return fail(Errc::protocol, "a keeper says less than a header");
+    std::memcpy(&header, packet->bytes.data(), sizeof header);
+    if (header.version != keeper::kProtocolVersion || header.size != packet->bytes.size()) {
+      co_return fail(Errc::protocol, fmt::format("a keeper speaks version {} of the protocol, not {}", header.version, keeper::kProtocolVersion));
+    }
+    if (header.type != keeper::Type::notified) co_return std::move(*packet);
+    keeper::Notified notified;
+    if (packet->bytes.size() != sizeof notified) co_return fail(Errc::protocol, "a keeper says something that is no notification");
+    std::memcpy(&notified, packet->bytes.data(), sizeof notified);
+    notified.status[sizeof notified.status - 1] = 0;
+    listener_(notified);
   }
-  co_return std::move(*packet);
 }
 
 boost::asio::awaitable<Result<keeper::State>> KeeperLink::next(std::chrono::milliseconds at_most) {

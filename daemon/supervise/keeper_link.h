@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,9 @@ class KeeperLink {
   /// The next state that the keeper tells. `Errc::refused` when it closed, `Errc::timeout`, `Errc::protocol`.
   boost::asio::awaitable<Result<keeper::State>> next(std::chrono::milliseconds at_most);
 
+  /// Told of what the app says by sd_notify, while somebody is in `next` or `held_files`.
+  void on_notified(std::function<void(const keeper::Notified&)> listener) { listener_ = std::move(listener); }
+
   /// Asks for what it holds. States that come before the answer are kept for `next`.
   boost::asio::awaitable<Result<HeldFiles>> held_files();
 
@@ -52,6 +56,7 @@ class KeeperLink {
 
   io::PacketSocket socket_;
   std::deque<keeper::State> early_;
+  std::function<void(const keeper::Notified&)> listener_ = [](const keeper::Notified&) {};
 };
 
 }  // namespace berth::supervise

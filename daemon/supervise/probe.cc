@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "core/io/child.h"
+#include "core/io/grpc_health.h"
 
 namespace berth::supervise {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 constexpr std::size_t kMostBody = 1u << 20;
 
 boost::asio::awaitable<Finding> ask_http(spec::Probe probe, io::Endpoint to) {
-  io::HttpRequest request{.to = std::move(to), .target = probe.path, .deadline = probe.timeout, .most_body = kMostBody};
+  io::HttpRequest request{.to = std::move(to), .target = probe.path, .deadline = probe.timeout, .unverified_tls = probe.by_tls, .most_body = kMostBody};
   for (const auto& [name, value] : probe.headers) request.headers[name] = value;
   const auto answer = co_await io::http_ask(std::move(request));
   if (!answer) co_return Finding{.healthy = false, .reason = answer.error().message};
@@ -25,6 +26,14 @@ boost::asio::awaitable<Finding> ask_tcp(spec::Probe probe, io::Endpoint to) {
   const auto connected = co_await io::tcp_connect(std::move(to), probe.timeout);
   if (!connected) co_return Finding{.healthy = false, .reason = connected.error().message};
   co_return Finding{.healthy = true, .reason = "connected"};
+}
+
+boost::asio::awaitable<Finding> ask_grpc(spec::Probe probe, io::Endpoint to) {
+  io::GrpcHealthRequest request{.to = std::move(to), .service = probe.service, .deadline = probe.timeout};
+  const auto serving = co_await io::grpc_health(std::move(request));
+  if (!serving) co_return Finding{.healthy = false, .reason = serving.error().message};
+  const std::string whose = probe.service.empty() ? std::string() : " from " + probe.service;
+  co_return Finding{.healthy = *serving == io::Serving::serving, .reason = std::string(io::to_string(*serving)) + whose};
 }
 
 /// The last line of what a command said.
@@ -74,9 +83,18 @@ boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::s
     Finding finding = co_await ask_command(std::move(probe), std::move(plan), std::move(cgroup), app);
     co_return finding;
   }
+  if (!probe.port.empty()) {
+    const auto named = plan.private_ports.find(probe.port);
+    if (named == plan.private_ports.end()) co_return Finding{.healthy = false, .reason = "it has no port " + probe.port};
+    plan.probe_endpoint = io::Endpoint{.address = "127.0.0.1", .port = named->second};
+  }
   if (!plan.probe_endpoint) co_return Finding{.healthy = false, .reason = "it has no address that a probe could ask"};
   if (probe.kind == spec::ProbeKind::tcp) {
     Finding finding = co_await ask_tcp(std::move(probe), std::move(*plan.probe_endpoint));
+    co_return finding;
+  }
+  if (probe.kind == spec::ProbeKind::grpc) {
+    Finding finding = co_await ask_grpc(std::move(probe), std::move(*plan.probe_endpoint));
     co_return finding;
   }
   Finding finding = co_await ask_http(std::move(probe), std::move(*plan.probe_endpoint));

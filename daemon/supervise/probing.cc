@@ -28,6 +28,7 @@ void Runtime::begin_probes(InstancePtr instance, bool adopted) {
   instance->generation++;
   instance->startup = instance->readiness = instance->liveness = {};
   instance->settled = instance->socket_taken = false;
+  instance->extended_until = {};
   refresh(*instance);
   if (instance->plan) spawn(run_probes(instance, instance->generation, adopted));
 }
@@ -43,27 +44,68 @@ awaitable<bool> Runtime::pause(InstancePtr instance, std::uint64_t generation, s
   }
 }
 
+/// Asks the startup probe until it passes. False where it did not.
+awaitable<bool> Runtime::run_startup(InstancePtr instance, std::uint64_t generation) {
+  const spec::Probe rules = *instance->plan->startup;
+  if (!co_await pause(instance, generation, rules.initial_delay)) co_return false;
+  auto counted = Steady::now() - rules.period;
+  for (int asked = 1;; asked++) {
+    const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
+    if (closed_ || instance->generation != generation) co_return false;
+    // Asked more often than its period, it fails no sooner for that.
+    if (finding.healthy || Steady::now() - counted >= rules.period) {
+      counted = Steady::now();
+      instance->startup = step(instance->startup, rules, finding);
+      refresh(*instance);
+    }
+    if (instance->startup.verdict == Verdict::passing) co_return true;
+    if (instance->startup.verdict == Verdict::failing) {
+      restart_unhealthy(*instance, "startup", finding.reason);
+      co_return false;
+    }
+    if (!co_await pause(instance, generation, pause_after(rules, instance->startup, asked))) co_return false;
+  }
+}
+
+/// Waits for the first READY=1: for as long as the probe would have failed, or as the app asks by EXTEND_TIMEOUT_USEC. False where it did not come.
+awaitable<bool> Runtime::await_ready_notice(InstancePtr instance, std::uint64_t generation) {
+  const spec::Probe rules = *instance->plan->startup;
+  const auto limit = rules.initial_delay + rules.period * rules.failure_threshold;
+  const auto end = Steady::now() + limit;
+  for (;;) {
+    if (closed_ || instance->generation != generation) co_return false;
+    if (instance->heard().ready) break;
+    const Finding finding = notified_finding(*instance);
+    if (instance->startup.reason != finding.reason) {  // what it wakes waits for the same event
+      instance->startup.reason = finding.reason;
+      refresh(*instance);
+    }
+    const auto left = std::chrono::ceil<io::milliseconds>(std::max(end, instance->extended_until) - Steady::now());
+    if (left <= 0ms) {
+      instance->startup.verdict = Verdict::failing;
+      restart_unhealthy(*instance, "startup", fmt::format("{} within {}", finding.reason, spec::to_string(limit)));
+      co_return false;
+    }
+    co_await instance->changed.wait(left);
+  }
+  instance->startup = {.verdict = Verdict::passing};
+  refresh(*instance);
+  co_return true;
+}
+
 awaitable<void> Runtime::run_probes(InstancePtr instance, std::uint64_t generation, bool adopted) {
   if (instance->plan->must_take_socket) spawn(watch_socket(instance, generation));
   if (instance->plan->startup) {
-    const spec::Probe rules = *instance->plan->startup;
-    if (!co_await pause(instance, generation, rules.initial_delay)) co_return;
-    auto counted = Steady::now() - rules.period;
-    for (int asked = 1;; asked++) {
-      const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
-      if (closed_ || instance->generation != generation) co_return;
-      // Asked more often than its period, it fails no sooner for that.
-      if (finding.healthy || Steady::now() - counted >= rules.period) {
-        counted = Steady::now();
-        instance->startup = step(instance->startup, rules, finding);
-        refresh(*instance);
-      }
-      if (instance->startup.verdict == Verdict::passing) break;
-      if (instance->startup.verdict == Verdict::failing) co_return restart_unhealthy(*instance, "startup", finding.reason);
-      if (!co_await pause(instance, generation, pause_after(rules, instance->startup, asked))) co_return;
-    }
+    const bool notified = instance->plan->startup->kind == spec::ProbeKind::notify;
+    auto starting = notified ? await_ready_notice(instance, generation) : run_startup(instance, generation);
+    if (!co_await std::move(starting)) co_return;
   }
-  if (instance->plan->liveness) spawn(run_liveness(instance, generation, adopted));
+  // A liveness probe of kind `notify` is its keeper's, which is there also when berthd is not.
+  if (instance->plan->liveness && instance->plan->liveness->kind != spec::ProbeKind::notify) spawn(run_liveness(instance, generation, adopted));
+  if (instance->plan->readiness && instance->plan->readiness->kind == spec::ProbeKind::notify) {
+    judge_notice(*instance);
+    co_return refresh(*instance);
+  }
   if (instance->plan->readiness) {
     co_await run_readiness(instance, generation);
     co_return;
@@ -84,7 +126,7 @@ awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t gener
     if (closed_ || instance->generation != generation) co_return;
     instance->readiness = step(instance->readiness, rules, finding);
     // Whatever answers on this address has accepted a connection of this instance's own socket.
-    if (finding.healthy && rules.kind == spec::ProbeKind::http) instance->socket_taken = true;
+    if (finding.healthy && rules.port.empty() && (rules.kind == spec::ProbeKind::http || rules.kind == spec::ProbeKind::grpc)) instance->socket_taken = true;
     once_passed = once_passed || instance->readiness.verdict == Verdict::passing;
     refresh(*instance);
     const auto wait = once_passed ? rules.period : pause_after(rules, instance->readiness, asked);

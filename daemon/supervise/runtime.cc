@@ -72,6 +72,9 @@ void Runtime::release(Instance& instance) {
 /// Takes a connection whose keeper has said hello, with what it holds, and follows it from now on.
 awaitable<Result<void>> Runtime::attach(InstancePtr instance, KeeperLink connected, HeldFiles* held) {
   auto link = std::make_shared<KeeperLink>(std::move(connected));
+  link->on_notified([this, weak = std::weak_ptr(instance)](const keeper::Notified& notified) {
+    if (const auto told = weak.lock(); told && !closed_) hear(told, notified);
+  });
   auto files = co_await link->held_files();
   if (!files) co_return pass(files.error(), instance->name());
   instance->pipes = std::move(files->pipes);
@@ -124,6 +127,15 @@ void Runtime::apply(InstancePtr instance, const keeper::State& state) {
     default:
       break;
   }
+  refresh(*instance);
+}
+
+/// What the app said of itself. A readiness probe of kind `notify` is that, and nothing is asked for it.
+void Runtime::hear(InstancePtr instance, const keeper::Notified& notified) {
+  instance->notified = notified;
+  const auto more = std::chrono::milliseconds(notified.extend_ms);
+  if (more > 0ms) instance->extended_until = std::max(instance->extended_until, io::Steady::now() + more);
+  if (instance->plan && instance->plan->readiness && instance->plan->readiness->kind == spec::ProbeKind::notify) judge_notice(*instance);
   refresh(*instance);
 }
 

@@ -46,6 +46,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<Result<void>> attach(InstancePtr instance, KeeperLink link, HeldFiles* held);
   awaitable<void> follow(InstancePtr instance, std::shared_ptr<KeeperLink> link);
   void apply(InstancePtr instance, const keeper::State& state);
+  void hear(InstancePtr instance, const keeper::Notified& notified);
   awaitable<std::optional<Supervisor::Found>> find_one(std::string socket_path);
 
   // starting.cc
@@ -71,6 +72,8 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   void begin_probes(InstancePtr instance, bool adopted);
   awaitable<bool> pause(InstancePtr instance, std::uint64_t generation, std::chrono::milliseconds at_most);
   awaitable<void> run_probes(InstancePtr instance, std::uint64_t generation, bool adopted);
+  awaitable<bool> run_startup(InstancePtr instance, std::uint64_t generation);
+  awaitable<bool> await_ready_notice(InstancePtr instance, std::uint64_t generation);
   awaitable<void> run_readiness(InstancePtr instance, std::uint64_t generation);
   awaitable<void> run_liveness(InstancePtr instance, std::uint64_t generation, bool adopted);
   awaitable<void> watch_socket(InstancePtr instance, std::uint64_t generation);

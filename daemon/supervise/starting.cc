@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "core/files/files.h"
+#include "daemon/supervise/cgroup_leaf.h"
 #include "daemon/supervise/exit_text.h"
 #include "daemon/supervise/launcher.h"
 #include "daemon/supervise/runtime.h"
@@ -118,13 +119,11 @@ awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
                           .grace = plan.stop.grace};
   const bool service = options_.use_systemd;
   const std::string run = keepers_directory(options_.run_directory), cgroup = cgroup_of(*instance);
-  const auto begin = [start, run, cgroup, service]() -> Result<void> {
+  const auto begin = [start, run, cgroup, root = options_.cgroup_root, service]() -> Result<void> {
     std::error_code ignored;
     BERTH_CHECK(files::make_directories(run, 0700));
     BERTH_CHECK(files::make_directories(start.log_directory, 0750));
-    if (!cgroup.empty() && !fs::create_directories(cgroup, ignored) && !fs::is_directory(cgroup, ignored)) {
-      return fail(Errc::io, "make the cgroup " + cgroup + ": " + ignored.message());
-    }
+    if (!cgroup.empty()) BERTH_CHECK(make_leaf(root, cgroup));
     fs::remove(start.socket, ignored);
     return service ? start_service(start) : start_plain(start);
   };
@@ -218,8 +217,10 @@ awaitable<void> Runtime::stop_app(InstancePtr instance, bool hold) {
   const auto end = Steady::now() + grace + kBeyondGrace;
   if (hold) static_cast<void>(instance->link->hold());
   if (!instance->link->stop()) co_return;
-  while (instance->link && instance->last.phase != keeper::Phase::holding && !closed_ && Steady::now() < end) {
-    co_await instance->changed.wait(left_until(end) + 1ms);
+  while (instance->link && instance->last.phase != keeper::Phase::holding && !closed_) {
+    const auto last = std::max(end, instance->extended_until + kBeyondGrace);  // the app may have asked for more time
+    if (Steady::now() >= last) break;
+    co_await instance->changed.wait(left_until(last) + 1ms);
   }
 }
 

@@ -39,11 +39,14 @@ struct InstancePlan {
   spec::Restart restart = spec::Restart::always;
   bool once = false;                               ///< where its keeper dies it is not started again, whatever `restart` says: it stays `Phase::lost` until it is stopped
   spec::LogRules logs;
+  spec::Limits limits;
   std::string log_directory;                       ///< `/var/log/berth/<app>/<process>.<n>`
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
   std::optional<spec::Probe> startup, readiness, liveness;
-  std::optional<io::Endpoint> probe_endpoint;      ///< where http and tcp probes go
+  std::string notify_socket;                       ///< with a probe of kind `notify`: path on the node at which its keeper receives what it says; else empty
+  std::optional<io::Endpoint> probe_endpoint;      ///< where probes that name no port go
+  std::map<std::string, std::uint16_t> private_ports;  ///< of 127.0.0.1, where probes go that name one
   /// Readiness also wants the app to use the first of `sockets`: an HTTP readiness probe was answered, or a connection made to
   /// `probe_endpoint` was accepted (the socket's accept queue became empty). Without an endpoint, it is enough that the app holds it open.
   bool must_take_socket = false;
@@ -74,12 +77,14 @@ struct InstanceStatus {
   pid_t keeper_pid = 0;
   bool ready = false;          ///< running, started by its startup probe, and readiness holds; without a readiness probe: for a second
   std::string not_ready;       ///< why not, one line
+  std::string says;            ///< of itself, by STATUS= of sd_notify; one line
   std::int64_t restarts = 0;   ///< since the keeper began
   std::string started_at;      ///< of the present process; RFC 3339, UTC
   std::optional<Exit> last_exit;
   std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom", "not_started"
   bool crash_loop = false;
-  bool limits_enforced = false;
+  bool has_limits = false;                ///< in its spec
+  std::vector<std::string> unenforced;    ///< the words of those that the kernel does not enforce here
 };
 
 /// What happened to an instance.

@@ -10,35 +10,6 @@ using Kind = InstanceChange::Kind;
 
 class SupervisorRuns : public SupervisorFixture {};
 
-/// A test whose body is a coroutine.
-#define BERTH_CO_TEST(fixture, name)                                        \
-  class fixture##_##name##_Body : public fixture {                          \
-   public:                                                                  \
-    awaitable<void> body();                                                 \
-  };                                                                        \
-  TEST_F(fixture##_##name##_Body, Test) {                                   \
-    run([](SupervisorFixture* self) -> awaitable<void> {                    \
-      co_await static_cast<fixture##_##name##_Body*>(self)->body();         \
-    });                                                                     \
-  }                                                                         \
-  awaitable<void> fixture##_##name##_Body::body()
-
-/// Waits, outside of a co_await expression for the lambda's sake (g++ 12 destroys a capturing temporary in there twice).
-#define CO_WAIT(condition)                                                     \
-  do {                                                                         \
-    const std::function<bool()> condition_now = [&] { return (condition); };   \
-    const bool came = co_await wait_until(condition_now);                      \
-    EXPECT_TRUE(came) << #condition;                                           \
-    if (!came) co_return;                                                      \
-  } while (false)
-
-#define CO_ASSERT(condition)                              \
-  do {                                                    \
-    const bool holds_now = static_cast<bool>(condition);  \
-    EXPECT_TRUE(holds_now) << #condition;                 \
-    if (!holds_now) co_return;                            \
-  } while (false)
-
 BERTH_CO_TEST(SupervisorRuns, AnInstanceUntilItIsStopped) {
   const auto plan = shell("sleep 1000 & exec sleep 1000");
   const auto started = co_await supervisor->ensure(plan);

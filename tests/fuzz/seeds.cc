@@ -48,6 +48,22 @@ bundle::HandMadeTar sample_tar() {
       .add(bundle::link_entry("q", std::string(120, 't')));
 }
 
+/// A frame of HTTP/2 on stream 1, or 0 for settings.
+std::string frame(char type, char flags, const std::string& payload) {
+  const char stream = type == 4 ? 0 : 1;
+  return std::string{0, static_cast<char>(payload.size() >> 8), static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream} + payload;
+}
+
+void add_grpc(Seeds& seeds) {
+  const std::string message("\0\0\0\0\2\x08\x01", 7), head = "\x88" + std::string("\0\x0c" "content-type" "\x10" "application/grpc", 31);
+  const std::string trailers("\0\x0b" "grpc-status" "\1" "0", 15), missing("\0\x0b" "grpc-status" "\1" "5", 15);
+  const std::string settings = frame(4, 0, "") + frame(4, 1, "");
+  seeds.add("grpc_answer", "\x20" + settings + frame(1, 4, head) + frame(0, 0, message) + frame(1, 5, trailers));
+  seeds.add("grpc_answer", "\x03" + settings + frame(1, 5, head + missing));
+  seeds.add("grpc_answer", "\x01" + message);
+  seeds.add("grpc_answer", "\x01" + settings + frame(7, 0, std::string(8, '\0')));
+}
+
 void add_bundle(Seeds& seeds) {
   const std::string tar = sample_tar().end();
   seeds.add("tar", "\x07" + tar);
@@ -169,6 +185,7 @@ int main(int count, char** arguments) {
   if (count != 3) return 2;
   Seeds seeds(arguments[1]);
   add_bundle(seeds);
+  add_grpc(seeds);
   add_metadata(seeds);
   add_http(seeds);
   add_json(seeds);

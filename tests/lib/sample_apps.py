@@ -45,6 +45,11 @@ class Tree(os.PathLike):
     def spec(self, text):
         return self.put("berth.toml", text)
 
+    def spec_replaced(self, old, new):
+        text = (self.folder / "berth.toml").read_text()
+        assert old in text, text
+        return self.spec(text.replace(old, new))
+
 
 def testapp(folder, *arguments, app="web", routing="port", port=8080, instances=1, strategy="blue-green", bake="300ms", ready_timeout="5s",
             drain="2s", grace="2s", serve=True, probe=True, more="", note=""):

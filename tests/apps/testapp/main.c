@@ -100,6 +100,7 @@ int main(int argc, char** argv) {
   if (options.close_stdout) close(STDOUT_FILENO);
   fork_grandchildren(options.grandchildren);
   if (options.start_delay_ms > 0) usleep((useconds_t)options.start_delay_ms * 1000);
+  if (options.eat > 0) eat(options.eat);
   if (options.flood > 0) flood(options.flood);
   return run(&options);
 }

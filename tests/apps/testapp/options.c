@@ -24,6 +24,7 @@ struct options read_options(int argc, char** argv) {
     else if (!strcmp(name, "--grandchildren")) o.grandchildren = atoi(argv[++i]);
     else if (!strcmp(name, "--lines")) o.lines_per_second = atoi(argv[++i]);
     else if (!strcmp(name, "--flood")) o.flood = atoll(argv[++i]);
+    else if (!strcmp(name, "--eat")) o.eat = atoll(argv[++i]);
     else if (!strcmp(name, "--exit-after")) o.exit_after_ms = atoi(argv[++i]);
     else if (!strcmp(name, "--exit-code")) o.exit_code = atoi(argv[++i]);
     else if (!strcmp(name, "--start-delay")) o.start_delay_ms = atoi(argv[++i]);

@@ -56,6 +56,14 @@ static int read_head(int fd, char* head, size_t room) {
   return 0;
 }
 
+void eat(long long bytes) {
+  for (const size_t piece = 1 << 20; bytes > 0; bytes -= (long long)piece) {
+    char* food = malloc(piece);
+    if (!food) return;
+    memset(food, 1, piece);  // untouched memory is nobody's
+  }
+}
+
 static void answer_to(int fd, const char* path, const struct options* options) {
   char text[64];
   if (!strcmp(path, "/healthz")) {
@@ -64,6 +72,9 @@ static void answer_to(int fd, const char* path, const struct options* options) {
   } else if (!strcmp(path, "/slow")) {
     usleep((useconds_t)options->slow_ms * 1000);
     send_answer(fd, 200, "slow");
+  } else if (!strcmp(path, "/eat")) {
+    eat(1LL << 30);
+    send_answer(fd, 200, "full");
   } else if (!strcmp(path, "/pid")) {
     snprintf(text, sizeof text, "%d", getpid());
     send_answer(fd, 200, text);

@@ -1,0 +1,91 @@
+"""A whole node for a test: Debian under systemd, booted in user-mode Linux, with berthd as a service."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from lib.programs import BUILD, SOURCE
+
+NODE = SOURCE / "tests" / "node"
+
+
+class UmlCase(unittest.TestCase):
+    """Subclasses say what is put on the node, and boot it. A job on the node leaves its results in /out."""
+
+    CONFIG = ""    # berthd.toml
+    UNITS = ()     # of tests/node; enabled where they have [Install]
+    PROGRAMS = ()  # of tests/node, for /usr/local/sbin: (file, name there)
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="berth-node-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        pristine = subprocess.run([str(NODE / "make_tree.sh")], check=True, capture_output=True, text=True).stdout.strip()
+        self.tree = self.folder / "tree"
+        subprocess.run(["cp", "-a", "--reflink=auto", pristine, self.tree], check=True)
+        self.uml = None
+        self.disk = None
+        self.addCleanup(self.cut_power)
+        self.install()
+
+    def install(self):
+        """berth as `cmake --install` puts it, its configuration, and the units of the test."""
+        subprocess.run(["cmake", "--install", BUILD], check=True, capture_output=True, env={**os.environ, "DESTDIR": str(self.tree)})
+        etc = self.tree / "usr/local/etc/berth"
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "berthd.toml").write_text(self.CONFIG)
+        for name in self.UNITS:
+            shutil.copy(NODE / name, self.tree / "etc/systemd/system" / name)
+        for file, name in self.PROGRAMS:
+            shutil.copy(NODE / file, self.tree / "usr/local/sbin" / name)
+            (self.tree / "usr/local/sbin" / name).chmod(0o755)
+        (self.tree / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+        (self.tree / "var/lib/berth").mkdir(parents=True, exist_ok=True)
+        (self.tree / "out").mkdir()
+        enabled = [name for name in self.UNITS if "[Install]" in (NODE / name).read_text()]
+        for command in (["systemd-sysusers"], ["systemctl", "enable", "berthd.service", *enabled]):
+            subprocess.run(["chroot", self.tree, *command], check=True, capture_output=True)
+
+    def bring(self, repo):
+        """Puts a repository on the node, and its root where the configuration looks for it."""
+        shutil.copytree(repo.folder, self.tree / "srv/repository")
+        shutil.copy(repo.root, self.tree / "usr/local/etc/berth/root.json")
+
+    # its power
+
+    def boot(self, stage):
+        """Boots with /stage telling the job what to do."""
+        (self.tree / "stage").write_text(stage)
+        with open(self.folder / f"console-{stage}", "w") as console:
+            self.uml = subprocess.Popen(
+                ["linux.uml", "rootfstype=hostfs", "root=/dev/root", f"rootflags={self.tree}", "rw", "mem=1G", "init=/lib/systemd/systemd",
+                 "con=null", "con0=null,fd:1", "ssl=null", "systemd.unified_cgroup_hierarchy=1", *([f"ubda={self.disk}"] if self.disk else [])],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=self.folder, start_new_session=True)
+
+    def cut_power(self):
+        if self.uml is not None:
+            try:
+                os.killpg(self.uml.pid, 9)
+            except ProcessLookupError:
+                pass
+            self.uml.wait()
+            self.uml = None
+
+    def await_power_off(self, seconds=240):
+        try:
+            self.uml.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.fail(f"the node did not switch itself off\n{self.report()}")
+        self.uml = None
+
+    def report(self):
+        texts = [f"--- {path.name}\n{path.read_text(errors='replace')[-6000:]}" for path in sorted(self.folder.glob("console-*"))]
+        texts += [f"--- {path.name}\n{path.read_text(errors='replace')[-8000:]}" for path in sorted((self.tree / "out").iterdir())]
+        return "\n".join(texts)
+
+    def result(self, stage):
+        path = self.tree / "out" / f"{stage}.json"
+        self.assertTrue(path.exists(), f"stage {stage} gave no result\n{self.report()}")
+        return json.loads(path.read_text())

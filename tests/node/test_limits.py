@@ -1,0 +1,92 @@
+"""Limits of memory, CPU and processes, on a node whose kernel has the controllers: under systemd, and under a berthd in the foreground.
+
+The app is given 48 MiB and eats more. It must be killed and started again, and status, events, history and metrics must say `oom`.
+"""
+import json
+import unittest
+
+from lib import sample_apps
+from lib.repo import Repo
+from lib.uml import UmlCase
+
+CONFIG = """
+node = "uml"
+environment = "production"
+[repository]
+url = "file:///srv/repository"
+root = "/usr/local/etc/berth/root.json"
+[metrics]
+listen = "127.0.0.1:9464"
+[store]
+reserve = "1MB"
+[log]
+level = "debug"
+"""
+PATHS = """
+[paths]
+state = "/srv/plain"
+logs = "/srv/plain/logs"
+run = "/run/plain"
+"""
+LIMITS = """
+[process.web.limits]
+MemoryMax = "48M"
+MemoryHigh = "48M"
+MemorySwapMax = 0
+CPUQuota = "150%"
+CPUWeight = 50
+TasksMax = 32
+"""
+VALUES = {"memory.max": str(48 << 20), "memory.high": str(48 << 20), "memory.oom.group": "1",
+          "cpu.max": "150000 100000", "cpu.weight": "50", "pids.max": "32"}
+
+
+class Limits(UmlCase):
+    CONFIG = CONFIG
+    UNITS = ("job.service",)
+    PROGRAMS = (("limits-job", "job"),)
+
+    def setUp(self):
+        super().setUp()
+        (self.tree / "usr/local/etc/berth/plain.toml").write_text(CONFIG.replace("9464", "9465") + PATHS)
+        repo = Repo(self.folder)
+        for app, port in (("web", 8080), ("plain", 8081)):
+            common = dict(app=app, routing="socket", port=port, bake="500ms", ready_timeout="30s", more=LIMITS)
+            repo.publish(sample_apps.testapp(self.folder / app, **common))
+            repo.publish(sample_apps.testapp(self.folder / app, "--eat", str(256 << 20), **common))
+        self.bring(repo)
+
+    def out(self, name):
+        path = self.tree / "out" / name
+        self.assertTrue(path.exists(), f"{name} is missing\n{self.report()}")
+        return path.read_text(errors="replace")
+
+    def assertLimited(self, name, app):
+        self.assertEqual(self.out(f"{name}.deployed").strip(), "0", self.report())
+        values = dict(line.split(" ", 1) for line in self.out(f"{name}.values").splitlines() if " " in line)
+        self.assertEqual({key: value.strip() for key, value in values.items()}, VALUES, self.report())
+        status = json.loads(self.out(f"{name}.status"))
+        instance = (status.get("instances") or status["apps"][0]["instances"])[0]
+        self.assertEqual(instance["last_exit"]["reason"], "oom", self.report())
+        self.assertEqual(instance["exits_by_reason"], {"oom": 1})
+        self.assertEqual(instance["unenforced_limits"], [])
+        self.assertTrue(instance["ready"], self.report())
+        events = self.out(f"{name}.events")
+        self.assertRegex(events, r'"instance.exit"[^\n]*"reason": ?"oom"')
+        metrics = self.out(f"{name}.metrics")
+        self.assertIn(f'berth_instance_exits_total{{app="{app}",process="web",number="1",release="v1",reason="oom"}} 1', metrics)
+        self.assertIn(f'berth_instance_limits_enforced{{app="{app}",process="web",number="1",release="v1"}} 1', metrics)
+        self.assertNotEqual(self.out(f"{name}.second").strip(), "0")
+        self.assertIn("oom", json.loads(self.out(f"{name}.history"))["deployments"][0]["reason"], self.report())
+
+    def test_an_app_over_its_memory_is_killed_and_seen_as_such_with_and_without_systemd(self):
+        self.boot("limits")
+        self.await_power_off()
+        self.assertLimited("service", "web")
+        self.assertLimited("plain", "plain")
+        self.assertIn("/berth.slice/", self.out("service.cgroup"))
+        self.assertRegex(self.out("plain.cgroup"), r"^/berth-[0-9a-f]{8}/plain/[0-9a-f]{16}/app$")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -32,7 +32,7 @@ if(BERTH_SANITIZE)
     target_compile_options(berth_flags INTERFACE -Wno-tsan)
   elseif(BERTH_SANITIZE STREQUAL "undefined")
     # With its checks in between, the compiler takes objects in an expected's union for overrun.
-    target_compile_options(berth_flags INTERFACE -Wno-array-bounds -Wno-stringop-overflow -Wno-maybe-uninitialized)
+    target_compile_options(berth_flags INTERFACE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-maybe-uninitialized)
     target_compile_options(berth_flags INTERFACE -fno-sanitize-recover=all)
   endif()
 else()

@@ -17,17 +17,6 @@ MOST_MEMORY = 224 << 20  # of berthd with an index of 200,001 paths, and of its 
 TARGETS_OF_ATTACKS = ("/tmp/berth-evil", "/run/berth-evil", "/berth-evil", "/etc/berth-evil")
 
 
-def high_water(pid):
-    """The most memory that a process ever had resident, in bytes; 0 when it is gone."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
-    except OSError:
-        pass
-    return 0
-
-
 class WorkerWatch(threading.Thread):
     """Looks at berthd's unpack workers while they live: how many there were, and the most memory that one had."""
 
@@ -42,7 +31,7 @@ class WorkerWatch(threading.Thread):
                 for pid in self.children_of(task):
                     if self.is_worker(pid):
                         self.seen.add(pid)
-                        self.most = max(self.most, high_water(pid))
+                        self.most = max(self.most, processes.high_water(pid))
 
     @staticmethod
     def tasks(folder):
@@ -121,7 +110,7 @@ class HostileBundles(BerthCase):
                 self.assertEqual(self.outside(), before, kind["release"])
             slowest = max(slowest, (time.monotonic() - begun, kind["release"]))
         watch.stop()
-        memory = high_water(self.node.process.pid)
+        memory = processes.high_water(self.node.process.pid)
         self.progress(f"{len(hostile)} kinds refused in {time.monotonic() - started:.1f} s, the slowest {slowest[1]} in {slowest[0]:.1f} s; "
                       f"berthd had {memory >> 20} MiB at most, {len(watch.seen)} workers seen {watch.most >> 20} MiB")
         self.assertServes("v1")

@@ -55,7 +55,11 @@ std::vector<Kind> frame_kinds() {
        [](const Base& base, const std::string& id) { return large_file(base, id, zstd_frame(std::string(bundle::kFrame, '\0'))); }},
       bytes_kind("frame-more", "more in it than", [](const std::string& tar) { return zstd_frame(tar + "x"); }),
       bytes_kind("frame-less", "not the", [](const std::string& tar) { return zstd_frame(tar.substr(0, tar.size() - 1)); }),
-      bytes_kind("frame-cut", "cut off", [](const std::string& tar) { const auto frame = zstd_frame(tar); return frame.substr(0, frame.size() - 6); }),
+      bytes_kind("frame-cut", "cut off",
+                 [](const std::string& tar) {
+                   const auto frame = zstd_frame(tar);
+                   return frame.substr(0, frame.size() - 6);
+                 }),
       bytes_kind("frame-tail", "before its bytes do", [](const std::string& tar) { return zstd_frame(tar) + "evil"; }),
       bytes_kind("frame-twice", "before its bytes do", [](const std::string& tar) { return zstd_frame(tar) + zstd_frame(tar); }),
       bytes_kind("frame-skippable-before", "", [=](const std::string& tar) { return skippable + zstd_frame(tar); }),
@@ -66,7 +70,11 @@ std::vector<Kind> frame_kinds() {
       bytes_kind("frame-window-of-128-mib", "cannot be decoded", [](const std::string& tar) { return frame_of_window(tar, 27); }),
       bytes_kind("frame-window-of-1-tib", "cannot be decoded", [](const std::string& tar) { return frame_of_window(tar, 40); }),
       bytes_kind("frame-window-of-16-mib", "cannot be decoded", [](const std::string& tar) { return zstd_frame(tar, {.window_log = 24}); }),
-      bytes_kind("frame-checksum", "cannot be decoded", [](const std::string& tar) { const auto frame = zstd_frame(tar); return changed(frame, frame.size() - 1, 1); }),
+      bytes_kind("frame-checksum", "cannot be decoded",
+                 [](const std::string& tar) {
+                   const auto frame = zstd_frame(tar);
+                   return changed(frame, frame.size() - 1, 1);
+                 }),
       bytes_kind("frame-magic", "cannot be decoded", [](const std::string& tar) { return changed(zstd_frame(tar), 0, 1); }),
       bytes_kind("frame-old-format", "cannot be decoded", [](const std::string& tar) { return "\x27\xb5\x2f\xfd" + zstd_frame(tar).substr(4); }),
       bytes_kind("frame-reserved-bit", "cannot be decoded", [](const std::string& tar) { return changed(zstd_frame(tar), 4, 8); }),

@@ -67,32 +67,36 @@ Forged too_many_paths(const Base& base, const std::string& release) {
 std::vector<Kind> index_kinds() {
   return {
       json_kind("index-frame-missing", "frames have 0 bytes", "the blob", [](json::object& index) { index["frames"].as_array().clear(); }),
-      json_kind("index-frame-twice", "a frame before the last", "less than 16 MiB", [](json::object& index) {
-        auto& frames = index["frames"].as_array();
-        frames.push_back(frames[0]);
-      }),
+      json_kind("index-frame-twice", "a frame before the last", "less than 16 MiB",
+                [](json::object& index) {
+                  auto& frames = index["frames"].as_array();
+                  frames.push_back(frames[0]);
+                }),
       json_kind("index-frame-offset", "a frame begins at 7", "ends at 0", [](json::object& index) { frame(index)["offset"] = 7; }),
       json_kind("index-frame-beyond-the-blob", "a frame begins at 9999999", "ends at 0", [](json::object& index) { frame(index)["offset"] = 9'999'999; }),
-      json_kind("index-frame-overlap", "a frame begins at", "the one before ends at", [](json::object& index) {
-        auto& frames = index["frames"].as_array();
-        const std::int64_t half = number(frame(index)["size"]) / 2;
-        frames.push_back(json::object{{"offset", half - 1}, {"size", half}, {"tar_size", 512}});
-        frame(index)["size"] = half;
-        frame(index)["tar_size"] = static_cast<std::int64_t>(bundle::kFrame);
-      }),
+      json_kind("index-frame-overlap", "a frame begins at", "the one before ends at",
+                [](json::object& index) {
+                  auto& frames = index["frames"].as_array();
+                  const std::int64_t half = number(frame(index)["size"]) / 2;
+                  frames.push_back(json::object{{"offset", half - 1}, {"size", half}, {"tar_size", 512}});
+                  frame(index)["size"] = half;
+                  frame(index)["tar_size"] = static_cast<std::int64_t>(bundle::kFrame);
+                }),
       json_kind("index-frame-longer", "frames have", "the blob", [](json::object& index) { frame(index)["size"] = number(frame(index)["size"]) + 1; }),
       json_kind("index-frame-negative", "offset", "", [](json::object& index) { frame(index)["offset"] = -1; }),
       json_kind("index-frame-of-17-mib", "tar_size", "", [](json::object& index) { frame(index)["tar_size"] = 17 << 20; }),
-      json_kind("index-tar-longer", "bytes of tar", "the layer", [](json::object& index) { frame(index)["tar_size"] = number(frame(index)["tar_size"]) + 512; }),
+      json_kind("index-tar-longer", "bytes of tar", "the layer",
+                [](json::object& index) { frame(index)["tar_size"] = number(frame(index)["tar_size"]) + 512; }),
       json_kind("index-chunk-other", "chunk", "", [](json::object& index) { index["chunks"].as_array()[0] = std::string(64, '0'); }),
       json_kind("index-chunk-too-many", "chunks", "the blob", [](json::object& index) { index["chunks"].as_array().emplace_back(std::string(64, '0')); }),
       json_kind("index-chunk-no-hash", "chunk's hash", "SHA-256", [](json::object& index) { index["chunks"].as_array()[0] = "../../etc/passwd"; }),
       json_kind("index-entry-missing", "entries do not make a tar", "bytes", [](json::object& index) { index["entries"].as_array().pop_back(); }),
       json_kind("index-entry-twice", "note", "there twice", [](json::object& index) { index["entries"].as_array().push_back(entry(index, 3)); }),
-      json_kind("index-entry-out-of-order", "bin/run", "out of order", [](json::object& index) {
-        auto& entries = index["entries"].as_array();
-        std::swap(entries[1], entries[2]);
-      }),
+      json_kind("index-entry-out-of-order", "bin/run", "out of order",
+                [](json::object& index) {
+                  auto& entries = index["entries"].as_array();
+                  std::swap(entries[1], entries[2]);
+                }),
       json_kind("index-hash-of-capitals", "sha256", "lower-case", [](json::object& index) { entry(index, 3)["sha256"] = std::string(64, 'A'); }),
       json_kind("index-hash-other", "note", "another content", [](json::object& index) { entry(index, 3)["sha256"] = std::string(64, 'a'); }),
       json_kind("index-size-other", "note", "bytes, not", [](json::object& index) { entry(index, 3)["size"] = 7; }),

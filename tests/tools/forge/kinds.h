@@ -31,6 +31,13 @@ struct Kind {
   std::function<Forged(const Base&, const std::string& release)> make;
 };
 
+/// A channel `stable` that is not what a channel may be, signed for under the right name.
+struct ChannelKind {
+  std::string app;   ///< its own for each, which says what is wrong
+  std::string rule;  ///< words of the rule that is broken; a refusal has to name the channel besides
+  std::string text;  ///< what is signed
+};
+
 std::vector<Kind> path_kinds();      ///< tars whose paths and links lead elsewhere
 std::vector<Kind> type_kinds();      ///< tars with what a layer does not have
 std::vector<Kind> header_kinds();    ///< tars with tricks in their headers, ends and padding
@@ -38,6 +45,7 @@ std::vector<Kind> tree_kinds();      ///< tars that are right, but not what the 
 std::vector<Kind> frame_kinds();     ///< zstd frames that are not what they should be
 std::vector<Kind> index_kinds();     ///< indices that lie
 std::vector<Kind> manifest_kinds();  ///< manifests that are of something else, or of nothing
+std::vector<ChannelKind> channel_kinds();
 
 /// A release without any fault, by the same means.
 Forged honest_release(const Base& base, const std::string& release);

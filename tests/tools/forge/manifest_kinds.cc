@@ -82,6 +82,8 @@ std::vector<Kind> manifest_kinds() {
       replaced_kind("manifest-member-twice", "app", "", "\"app\":\"web\"", "\"app\":\"web\",\"app\":\"web\""),
       replaced_kind("manifest-unknown-member", "run_as_root", "", "\"secrets\":", "\"run_as_root\":1,\"secrets\":"),
       replaced_kind("manifest-number-of-2-to-the-64", "manifest", "", "\"format\":1", "\"format\":18446744073709551617"),
+      text_kind("manifest-over-4-mib", "manifest-over-4-mib.json", "are allowed at most",
+                [](std::string text) { return text + std::string(bundle::kLargestManifest, ' '); }),
       text_kind("manifest-cut", "manifest", "", [](std::string text) { return text.substr(0, text.size() / 2); }),
       text_kind("manifest-then-more", "manifest", "", [](std::string text) { return text + "x"; }),
       text_kind("manifest-nested-deep", "manifest", "", [](const std::string&) { return std::string(1'000'000, '['); }),

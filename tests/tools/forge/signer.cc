@@ -66,14 +66,16 @@ Result<void> Signer::sign(const std::string& role, json::object& document, bool 
   return {};
 }
 
-Result<void> Signer::delegate(const std::string& role, const std::string& paths, const std::map<std::string, std::string>& targets) {
+Result<void> Signer::delegate(const std::string& role, const std::string& paths, const std::map<std::string, std::string>& targets,
+                              const std::string& signed_by) {
   crypto::SigningKey key = crypto::SigningKey::generate();
   const json::object listed = trust::key_object(key.public_key());
   json::object document = trust::role_document("targets");
   document["targets"] = json::object();
   for (const auto& [name, bytes] : targets) add(document, name, bytes);
   trust::renew(document, next_week());
-  BERTH_TRY(const std::string bytes, trust::signed_file(document, {trust::with_own_keyid(std::move(key))}));
+  delegates_[role] = trust::with_own_keyid(std::move(key));
+  BERTH_TRY(const std::string bytes, trust::signed_file(document, {delegates_.at(signed_by.empty() ? role : signed_by)}));
   BERTH_CHECK(files::replace(repository_ / "metadata" / fmt::format("1.{}.json", role), bytes));
   snapshot_["meta"].as_object()[role + ".json"] = trust::listing_of(bytes, document);
 

@@ -6,6 +6,7 @@
 
 #include "core/json/json.h"
 #include "core/result.h"
+#include "core/trust/keyring.h"
 
 namespace berth::forge {
 
@@ -17,8 +18,10 @@ class Signer {
   void add_blob(const std::string& sha256, const std::string& bytes) const;
   /// A target of the role `targets`.
   void add_target(const std::string& name, const std::string& bytes) { add(targets_, name, bytes); }
-  /// Delegates `paths` to a role with a key of its own, which signs `targets` whatever their names.
-  Result<void> delegate(const std::string& role, const std::string& paths, const std::map<std::string, std::string>& targets);
+  /// Delegates `paths` to a role with a key of its own, which signs `targets` whatever their names. With `signed_by`, a role that was delegated before
+  /// signs in its stead.
+  Result<void> delegate(const std::string& role, const std::string& paths, const std::map<std::string, std::string>& targets,
+                        const std::string& signed_by = {});
   /// Writes what was added.
   Result<void> publish();
 
@@ -27,6 +30,7 @@ class Signer {
   Result<void> sign(const std::string& role, json::object& document, bool numbered);
 
   std::filesystem::path repository_, keys_;
+  std::map<std::string, trust::RoleSigner> delegates_;
   json::object timestamp_, snapshot_, targets_;
 };
 

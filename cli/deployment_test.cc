@@ -48,7 +48,8 @@ TEST(DeploymentText, OfARevertTellsWhatRunsNowAndHowToForce) {
 }
 
 TEST(DeploymentText, OfSuccessIsALine) {
-  const auto d = deployment(R"({"app": "web", "release": "v2", "state": "active", "exit": 0, "created_at": "2026-11-24T08:59:00Z", "ended_at": "2026-11-24T08:59:33.2Z"})");
+  const auto d = deployment(
+      R"({"app": "web", "release": "v2", "state": "active", "exit": 0, "created_at": "2026-11-24T08:59:00Z", "ended_at": "2026-11-24T08:59:33.2Z"})");
   EXPECT_EQ(result_text(d, false), "web@v2 is active (took 33.2s).\n");
 }
 
@@ -59,7 +60,8 @@ TEST(DeploymentText, TellsOfHooksAndWhatThereIsToKnow) {
       {"hook": "ready-to-switch", "release": "v2", "began_at": "2026-11-24T09:00:02Z", "ended_at": "2026-11-24T09:00:02Z", "result": "postponed", "attempts": 3}]})");
   EXPECT_EQ(hooks_text(d), "hooks: pre-start 1.5s, pre-stop of v1 exited with 1, ready-to-switch (3 times) postponed");
   EXPECT_THAT(live_text(d, kNow, 80), HasSubstr("starting, postponed by its ready-to-switch hook"));
-  const auto running = deployment(R"({"app": "web", "release": "v2", "state": "preparing", "exit": -1, "hooks": [{"hook": "pre-start", "release": "v2", "ended_at": ""}]})");
+  const auto running =
+      deployment(R"({"app": "web", "release": "v2", "state": "preparing", "exit": -1, "hooks": [{"hook": "pre-start", "release": "v2", "ended_at": ""}]})");
   EXPECT_THAT(live_text(running, kNow, 80), HasSubstr("preparing, in its pre-start hook"));
   const auto active = deployment(R"({"app": "web", "release": "v2", "state": "active", "exit": 0, "notes": ["data were copied"]})");
   EXPECT_THAT(result_text(active, false), HasSubstr("Note: data were copied.\n"));

@@ -50,8 +50,8 @@ void Relocation::expect(std::string_view old, const Region& region, std::uint64_
   const std::size_t end = out.size() + most;
   while (at < region.length && out.size() < end) {
     const std::uint64_t place = region.old + at;
-    const std::size_t before = region.length - at < 6 ? 0
-                                                      : bytes_before_distance(static_cast<unsigned char>(old[place]), static_cast<unsigned char>(old[place + 1]));
+    const std::size_t before =
+        region.length - at < 6 ? 0 : bytes_before_distance(static_cast<unsigned char>(old[place]), static_cast<unsigned char>(old[place + 1]));
     if (before == 0) {
       out += old[place];
       ++at;

@@ -75,7 +75,8 @@ TEST_F(EnvironmentTest, NeverRepeatsWhatMayBeASecret) {
 
 TEST_F(EnvironmentTest, KnowsTheReferencesThatANodeResolves) {
   for (const char* good : {"file:/etc/secret", "env:SECRET", "credential:db", "command:/usr/bin/get web/db"}) EXPECT_TRUE(check_reference(good)) << good;
-  for (const char* bad : {"", "file:", "file:/", "file:relative", "env:", "env:A-B", "credential:", "credential:a/b", "credential:..", "vault:x", "command:", "command:get web"})
+  for (const char* bad :
+       {"", "file:", "file:/", "file:relative", "env:", "env:A-B", "credential:", "credential:a/b", "credential:..", "vault:x", "command:", "command:get web"})
     EXPECT_FALSE(check_reference(bad)) << bad;
 }
 

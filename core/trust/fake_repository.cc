@@ -96,7 +96,8 @@ json::object& FakeRepository::delegate(const std::string& from, const std::strin
   json::object& delegations = content["delegations"].as_object();
   const crypto::SigningKey& key = *role.signers.front();
   delegations["keys"].as_object()[keyid_of(key)] = key_of(key);
-  json::object delegation{{"name", to}, {"keyids", json::array{json::value(keyid_of(key))}}, {"threshold", 1}, {"terminating", terminating}, {"paths", std::move(paths)}};
+  json::object delegation{
+      {"name", to}, {"keyids", json::array{json::value(keyid_of(key))}}, {"threshold", 1}, {"terminating", terminating}, {"paths", std::move(paths)}};
   return delegations["roles"].as_array().emplace_back(std::move(delegation)).as_object();
 }
 

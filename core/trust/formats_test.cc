@@ -85,13 +85,22 @@ TEST(Signatures, CountEachKeyOnceAndIgnoreWhatIsNotTheRoles) {
       {"an empty one", [](FakeRepository& r) { instead_of_timestamp(r, [](json::array& s) { s[0].as_object()["sig"] = ""; }); }, "0 of its"},
       {"no hex", [](FakeRepository& r) { instead_of_timestamp(r, [](json::array& s) { s[0].as_object()["sig"] = "zz"; }); }, "0 of its"},
       {"a stranger's beside it",
+       [](FakeRepository& r) { instead_of_timestamp(r, [](json::array& s) {
+                                 s.emplace_back(json::object{{"keyid", "stranger"}, {"sig", ""}});
+                               }); }},
+      {"one key twice", [](FakeRepository& r) { instead_of_timestamp(r, [](json::array& s) { s.emplace_back(json::value(s[0])); }); },
+       "two signatures of one key"},
+      {"threshold 2 of 2",
        [](FakeRepository& r) {
-         instead_of_timestamp(r, [](json::array& s) { s.emplace_back(json::object{{"keyid", "stranger"}, {"sig", ""}}); });
+         r.add_key("timestamp", r.new_key());
+         role(r, "timestamp")["threshold"] = 2;
        }},
-      {"one key twice", [](FakeRepository& r) { instead_of_timestamp(r, [](json::array& s) { s.emplace_back(json::value(s[0])); }); }, "two signatures of one key"},
-      {"threshold 2 of 2", [](FakeRepository& r) { r.add_key("timestamp", r.new_key()); role(r, "timestamp")["threshold"] = 2; }},
       {"threshold 2, one signed",
-       [](FakeRepository& r) { r.add_key("timestamp", r.new_key()); role(r, "timestamp")["threshold"] = 2; r["timestamp"].signers.pop_back(); },
+       [](FakeRepository& r) {
+         r.add_key("timestamp", r.new_key());
+         role(r, "timestamp")["threshold"] = 2;
+         r["timestamp"].signers.pop_back();
+       },
        "1 of its role's 2 keys signed it rightly, 2 must"},
       {"one keyid listed twice",
        [](FakeRepository& r) {

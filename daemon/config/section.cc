@@ -88,8 +88,9 @@ Section::~Section() {
     if (std::ranges::find(known_, key.str()) != known_.end()) continue;
     const auto meant = spec::nearest(key.str(), known_);
     const std::string kind = name_.empty() && value.is_table() ? "table" : "key";
-    document_.complain(place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), name_.empty() ? "" : index_ ? " in [[" + name_ + "]]" : " in [" + name_ + "]",
-                                                           meant ? " (did you mean '" + *meant + "'?)" : ""));
+    const std::string where = name_.empty() ? "" : index_ ? " in [[" + name_ + "]]" : " in [" + name_ + "]";
+    const std::string hint = meant ? " (did you mean '" + *meant + "'?)" : "";
+    document_.complain(place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), where, hint));
   }
 }
 

@@ -37,7 +37,8 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
   for (const InstanceId& id : members_of(app, app.row.active))
     if (what.matches(id)) ids.push_back(id);
   if (ids.empty()) {
-    return fail(Errc::not_found, fmt::format("{} names no instance of {}@{}; 'berth status {}' lists them", text_of(what), app.name(), app.row.active, app.name()));
+    return fail(Errc::not_found,
+                fmt::format("{} names no instance of {}@{}; 'berth status {}' lists them", text_of(what), app.name(), app.row.active, app.name()));
   }
   return ids;
 }

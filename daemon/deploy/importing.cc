@@ -49,7 +49,8 @@ awaitable<Result<store::Import>> Engine::import(ImportRequest request) {
     spdlog::warn("import of {}: {}", request.path, done.error().message);
   } else {
     spdlog::info("{}@{} was loaded from {}", done->app, done->release, request.path);
-    if (!done->expired.empty()) spdlog::warn("{}@{} was taken although its metadata is old (--allow-expired, {}): {}", done->app, done->release, request.asked.by, done->expired);
+    if (!done->expired.empty())
+      spdlog::warn("{}@{} was taken although its metadata is old (--allow-expired, {}): {}", done->app, done->release, request.asked.by, done->expired);
   }
   co_return done;
 }

@@ -129,7 +129,8 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   }
   std::ranges::sort(result.releases, natural_less, &ReleaseStatus::release);
   if (!app && result.releases.empty()) {
-    if (!result.repository_error.empty()) co_return fail(Errc::not_found, fmt::format("app {} is not on this node, and the repository could not be read: {}", name, result.repository_error));
+    if (!result.repository_error.empty())
+      co_return fail(Errc::not_found, fmt::format("app {} is not on this node, and the repository could not be read: {}", name, result.repository_error));
     co_return fail(Errc::not_found, fmt::format("app {} is neither on this node nor in its repository; 'berth apps' lists what is", name));
   }
   co_return result;
@@ -194,7 +195,8 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
   std::map<std::string, int> ready;
   for (const Member& member : app->members) {
     auto instance = supervisor_.status(member.id());
-    if (!instance && !member.paused) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
+    if (!instance && !member.paused)
+      instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
     if (!instance) continue;
     InstanceView view{.status = std::move(*instance), .port = member.row.port};
     if (const auto manifest = app->manifests.find(member.row.release); manifest != app->manifests.end()) {

@@ -55,8 +55,12 @@ std::vector<HookRun> hooks_in(const json::object& detail) {
   for (const auto& each : list->get_array()) {
     if (!each.is_object()) continue;
     const json::object& one = each.get_object();
-    hooks.push_back({.hook = text_in(one, "hook"), .release = text_in(one, "release"), .began_at = text_in(one, "began_at"), .ended_at = text_in(one, "ended_at"),
-                     .result = text_in(one, "result"), .attempts = static_cast<int>(number_in(one, "attempts", 1))});
+    hooks.push_back({.hook = text_in(one, "hook"),
+                     .release = text_in(one, "release"),
+                     .began_at = text_in(one, "began_at"),
+                     .ended_at = text_in(one, "ended_at"),
+                     .result = text_in(one, "result"),
+                     .attempts = static_cast<int>(number_in(one, "attempts", 1))});
   }
   return hooks;
 }
@@ -150,8 +154,9 @@ bool add_note(Run& run, const std::string& text) {
 void note_migration(Run& run) {
   const auto is_it = [&](const HookRun& one) { return one.hook == "pre-start" && one.release == run.row.release; };
   if (std::ranges::none_of(run.hooks, is_it)) return;
-  static_cast<void>(add_note(run, fmt::format("the pre-start hook of {}@{} may have migrated the data, and they stay as they are: there is no copy of them from before",
-                                              run.row.app, run.row.release)));
+  static_cast<void>(
+      add_note(run, fmt::format("the pre-start hook of {}@{} may have migrated the data, and they stay as they are: there is no copy of them from before",
+                                run.row.app, run.row.release)));
 }
 
 Exit exit_of_failure(const Error& error, bool fetching) {

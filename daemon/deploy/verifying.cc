@@ -77,8 +77,8 @@ awaitable<Result<void>> Engine::whole_or_repaired(AppPtr app, RunPtr run, std::s
   const std::string drift = drift_text(*verdict);
   auto repaired = co_await repair(app, run, release);
   if (!repaired) {
-    co_return fail(repaired.error().code, fmt::format("{}@{} is not as it was sealed any more ({}), and could not be repaired from the repository: {}", app->name(),
-                                                      release, drift, repaired.error().message));
+    co_return fail(repaired.error().code, fmt::format("{}@{} is not as it was sealed any more ({}), and could not be repaired from the repository: {}",
+                                                      app->name(), release, drift, repaired.error().message));
   }
   spdlog::info("{}@{} was repaired from the repository ({})", app->name(), release, drift);
   co_return Result<void>();
@@ -164,7 +164,8 @@ awaitable<void> Engine::watch_slots() {
       if (left <= 0ms) {
         const auto looked = co_await look_at_slot(**next, true);
         nap = looked || looked.error().code == Errc::not_found ? kShortestNap : kAfterTrouble;
-        if (!looked && looked.error().code != Errc::cancelled) spdlog::warn("{}@{} cannot be verified: {}", (*next)->app, (*next)->release, looked.error().message);
+        if (!looked && looked.error().code != Errc::cancelled)
+          spdlog::warn("{}@{} cannot be verified: {}", (*next)->app, (*next)->release, looked.error().message);
       } else {
         nap = std::clamp(left, kShortestNap, nap);
       }

@@ -21,7 +21,8 @@ Family wanted_release(const Snapshot& snapshot) {
 }
 
 Family last_poll(const Snapshot& snapshot) {
-  auto family = Family::gauge("berth_follow_last_success_timestamp_seconds", "When it was last known what is wanted of an app that follows, in seconds since 1970.");
+  auto family =
+      Family::gauge("berth_follow_last_success_timestamp_seconds", "When it was last known what is wanted of an app that follows, in seconds since 1970.");
   for (const follow::Status& one : snapshot.node.follows)
     if (const auto at = logs::parse_rfc3339(one.last_success))
       family.add({{"app", one.app}}, std::chrono::duration<double>(at->time_since_epoch()).count());
@@ -42,8 +43,9 @@ std::vector<Family> follow_families(const Snapshot& snapshot) {
   families.push_back(last_poll(snapshot));
   families.push_back(each_follower(snapshot, Family::gauge("berth_follow_behind", "Whether another release of the app is active than is wanted."),
                                    [&](const follow::Status& one) { return is_behind(snapshot, one) ? 1 : 0; }));
-  families.push_back(each_follower(snapshot, Family::gauge("berth_follow_failing", "Whether the last poll failed: the repository could not be asked, or not be believed."),
-                                   [](const follow::Status& one) { return one.failing_since.empty() ? 0 : 1; }));
+  families.push_back(
+      each_follower(snapshot, Family::gauge("berth_follow_failing", "Whether the last poll failed: the repository could not be asked, or not be believed."),
+                    [](const follow::Status& one) { return one.failing_since.empty() ? 0 : 1; }));
   families.push_back(each_follower(snapshot, Family::counter("berth_follow_polls_total", "Polls of what an app follows since berthd began."),
                                    [](const follow::Status& one) { return one.polls; }));
   families.push_back(each_follower(snapshot, Family::counter("berth_follow_failures_total", "Polls of them that failed."),

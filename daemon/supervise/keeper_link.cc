@@ -5,6 +5,8 @@
 
 #include <fmt/core.h>
 
+#include "core/io/loop.h"
+
 namespace berth::supervise {
 namespace {
 

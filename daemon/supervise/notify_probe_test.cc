@@ -65,14 +65,14 @@ BERTH_CO_TEST(NotifyProbe, OfReadinessIsWhatTheAppSays) {
 
 BERTH_CO_TEST(NotifyProbe, OfStartupFailsInItsTimeUnlessTheAppAsksForMore) {
   auto plan = notifying();
-  plan.startup = spec::Probe{.kind = kNotify, .period = 150ms, .failure_threshold = 2};
+  plan.startup = spec::Probe{.kind = kNotify, .period = 500ms, .failure_threshold = 2};
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(status(plan).restarts == 1);
-  EXPECT_THAT(status(plan).last_exit->reason, HasSubstr("startup probe failed: it has not said READY=1 yet within 300ms"));
+  EXPECT_THAT(status(plan).last_exit->reason, HasSubstr("startup probe failed: it has not said READY=1 yet within 1s"));
   CO_WAIT(status(plan).phase == Phase::running && status(plan).pid != 0);
   say("EXTEND_TIMEOUT_USEC=10000000");
   const auto began = io::Steady::now();
-  const std::function<bool()> later = [&] { return io::Steady::now() - began > 900ms; };
+  const std::function<bool()> later = [&] { return io::Steady::now() - began > 1500ms; };
   static_cast<void>(co_await wait_until(later));
   EXPECT_LE(status(plan).restarts, 2) << "it may have been too late once";
   say("READY=1");

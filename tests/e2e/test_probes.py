@@ -56,6 +56,7 @@ class Probes(BerthCase):
 
     def test_grpc_health_is_asked_of_the_server_and_of_a_service(self):
         self.repo.publish(self.probed("grpc", f'[process.web.readiness]\ngrpc = {{ service = "store" }}\n{READINESS}'
+                                              '[process.web.startup]\ngrpc = true\nperiod = "200ms"\nfailure_threshold = 100\n'
                                               '[process.web.liveness]\ngrpc = true\nperiod = "200ms"\ntimeout = "300ms"\nfailure_threshold = 2\n'))
         node = self.make_node().start()
         self.deploy(node, "v1")

@@ -1,118 +1,87 @@
 #include "daemon/fetch/unpack_layer.h"
 
-#include <algorithm>
-#include <csignal>
-#include <cstring>
-
 #include <fcntl.h>
-#include <fmt/core.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "core/bundle/tree.h"
 #include "core/files/files.h"
 #include "daemon/fetch/made_tree.h"
-#include "daemon/fetch/space.h"
-#include "daemon/fetch/worker.h"
-#include "daemon/unpack/job.h"
+#include "daemon/fetch/unpack_worker.h"
 
 namespace berth::fetch {
 namespace {
 
 using bundle::LayerIndex;
 
-std::string job_text(const LayerIndex& index, const LinkPlan& plan) {
-  unpack::Job job;
-  for (const auto& frame : index.frames) job.frames.push_back({.offset = frame.offset, .size = frame.size, .tar_size = frame.tar_size});
-  job.skip.assign(plan.paths.begin(), plan.paths.end());
-  return unpack::to_text(job);
+Result<Fd> make_target(const std::filesystem::path& target) {
+  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
+  return files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-Result<Fd> in_memory(const std::string& text) {
-  Fd file(::memfd_create("job", MFD_CLOEXEC));
-  if (!file) return fail_errno("make a file in memory");
-  BERTH_CHECK(files::write_all(file.get(), text, "the worker's job"));
-  if (::lseek(file.get(), 0, SEEK_SET) < 0) return fail_errno("seek in the worker's job");
-  return file;
+Result<void> run_on_layer(const LayerIndex& index, const std::filesystem::path& blob, const LinkPlan& plan, const std::filesystem::path& target, int folder,
+                          const StageOptions& options, const std::stop_token& stop) {
+  unpack::Job job{.frames = index.frames, .patch = {}, .skip = {plan.paths.begin(), plan.paths.end()}};
+  std::uint64_t tar = 0;
+  for (const auto& frame : index.frames) tar += frame.tar_size;
+  const Work work{.job = job, .blob = blob, .target = target, .folder = folder, .bytes = tar, .largest_file = largest_file(index.entries), .entries = index.entries.size()};
+  BERTH_TRY(const Worker::End end, run_worker(work, options, stop));
+  return judge(end, Errc::trust);
 }
 
-std::uint64_t tar_size(const LayerIndex& index) {
-  std::uint64_t total = 0;
-  for (const auto& frame : index.frames) total += frame.tar_size;
-  return total;
-}
-
-WorkerLimits limits_for(const LayerIndex& index, std::size_t job_size) {
-  WorkerLimits limits;
-  // Besides decoder and program: its job as text and as strings, and the folders that the tar reader remembers.
-  limits.memory += 4 * job_size + 512 * index.entries.size();
-  for (const auto& entry : index.entries) limits.file_size = std::max(limits.file_size, entry.size);
-  limits.cpu_seconds += tar_size(index) / (10u << 20);
-  return limits;
-}
-
-Worker::Patience patience_for(const LayerIndex& index, const StageOptions& options, const std::filesystem::path& target) {
-  Worker::Patience patience;
-  patience.whole = std::chrono::minutes(2) + std::chrono::milliseconds(tar_size(index) / 5000);  // 5 MB/s
-  patience.still_fine = [&options, &target]() -> Result<void> {
-    BERTH_TRY(const std::uint64_t free, files::free_bytes(target));
-    if (free >= options.reserve_bytes / 2) return {};
-    return fail(Errc::no_space, fmt::format("the disk got full while unpacking: {} are free, of a reserve of {}", as_size(free), as_size(options.reserve_bytes)));
-  };
-  return patience;
-}
-
-/// The worker's end as a result. Its words are shown, but nothing depends on them.
-Result<void> judge(const Worker::End& end) {
-  const std::string words = end.words.empty() ? "it gave up without a word" : end.words;
-  if (WIFSIGNALED(end.status)) {
-    const int number = WTERMSIG(end.status);
-    const char* why = number == SIGSYS ? "it did what it may not (a layer made to attack it?)" : "it took more than it may, or broke";
-    return fail(Errc::trust, fmt::format("the unpack worker was ended by signal SIG{}: {}", ::sigabbrev_np(number), why));
-  }
-  switch (static_cast<unpack::Claim>(WEXITSTATUS(end.status))) {
-    case unpack::Claim::done: return {};
-    case unpack::Claim::no_space: return fail(Errc::no_space, words);
-    case unpack::Claim::system: return fail(Errc::io, "the unpack worker: " + words);
-    case unpack::Claim::refused: break;
-  }
-  return fail(Errc::trust, words);
-}
-
-Result<void> run_worker(const LayerIndex& index, const std::filesystem::path& blob_path, const LinkPlan& plan, const std::filesystem::path& target,
-                        int folder, const StageOptions& options, const std::stop_token& stop) {
-  const std::string text = job_text(index, plan);
-  BERTH_TRY(const Fd job, in_memory(text));
-  BERTH_TRY(const Fd blob, files::open(blob_path, O_RDONLY));
-  if (::fchown(folder, options.worker_uid, options.worker_gid) != 0) return fail_errno("give a folder to the unpack worker");
-  const WorkerSpec spec{.program = options.worker_program,
-                        .uid = options.worker_uid,
-                        .gid = options.worker_gid,
-                        .job = job.get(),
-                        .blob = blob.get(),
-                        .target = folder,
-                        .limits = limits_for(index, text.size())};
-  BERTH_TRY(Worker worker, Worker::start(spec));
-  BERTH_TRY(const Worker::End end, worker.wait(patience_for(index, options, target), stop));
-  return judge(end);
+/// The worker is dead: what it left becomes ours, what is linked comes to it, and then every byte is looked at.
+Result<void> complete(const LayerIndex& index, const LinkPlan& plan, const std::filesystem::path& target, int folder, const std::stop_token& stop) {
+  BERTH_CHECK(make_links(plan, folder, stop));
+  BERTH_TRY(const bundle::Tree tree, bundle::list_tree(target, {.strict = false, .leave_out = {}, .stop = stop}));
+  return bundle::check_same(tree.entries, index.entries);
 }
 
 }  // namespace
 
 Result<void> unpack_layer(const LayerIndex& index, const std::filesystem::path& blob, const LinkPlan& plan, const std::filesystem::path& target,
                           const StageOptions& options, std::stop_token stop) {
-  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
-  BERTH_TRY(const Fd folder, files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  BERTH_TRY(const Fd folder, make_target(target));
   if (blob.empty()) {
     BERTH_CHECK(make_without_files(folder.get(), index.entries));
   } else {
-    BERTH_CHECK(run_worker(index, blob, plan, target, folder.get(), options, stop));
+    BERTH_CHECK(run_on_layer(index, blob, plan, target, folder.get(), options, stop));
     BERTH_CHECK(take_over(folder.get(), index.entries, plan.paths, options.worker_uid));
   }
-  BERTH_CHECK(make_links(plan, folder.get(), stop));
-  BERTH_TRY(const bundle::Tree tree, bundle::list_tree(target, {.strict = false, .leave_out = {}, .stop = stop}));
-  return bundle::check_same(tree.entries, index.entries);
+  return complete(index, plan, target, folder.get(), stop);
+}
+
+Result<void> unpack_patch(const LayerIndex& index, const std::filesystem::path& blob, const PatchChoice& patch, int scratch, const LinkPlan& plan,
+                          const std::filesystem::path& target, const StageOptions& options, std::stop_token stop) {
+  BERTH_TRY(const Fd folder, make_target(target));
+  const PatchSizes sizes = sizes_of(patch, index);
+  unpack::Job job{.frames = {},
+                  .patch = unpack::PatchFrame{.offset = patch.ref.index_size, .size = patch.ref.blob.size - patch.ref.index_size, .base = sizes.base,
+                                              .content = patch.ref.script_size, .tar_size = sizes.made},
+                  .skip = {plan.paths.begin(), plan.paths.end()}};
+  const Work work{.job = job, .blob = blob, .target = target, .folder = folder.get(), .scratch = scratch, .bytes = sizes.scratch + sizes.made,
+                  .mapped = sizes.scratch + patch.ref.blob.size, .largest_file = largest_file(index.entries), .entries = index.entries.size()};
+  BERTH_TRY(const Worker::End end, run_worker(work, options, stop));
+  BERTH_CHECK(judge(end, Errc::io));
+  BERTH_CHECK(take_over(folder.get(), index.entries, plan.paths, options.worker_uid));
+  return complete(index, plan, target, folder.get(), stop);
+}
+
+Result<std::string> unpack_index(const std::filesystem::path& blob, const PatchChoice& patch, const bundle::LayerRef& layer,
+                                 const std::filesystem::path& workshop, const StageOptions& options, std::stop_token stop) {
+  const std::uint64_t place = unpack::content_place(patch.old_index.size());
+  BERTH_TRY(const Fd scratch, make_scratch(workshop.string() + ".scratch", place + layer.index.size));
+  BERTH_CHECK(files::write_all(scratch.get(), patch.old_index, "the old index"));
+  BERTH_TRY(const Fd folder, make_target(workshop));
+  const unpack::Job job{.frames = {},
+                        .patch = unpack::PatchFrame{.offset = 0, .size = patch.ref.index_size, .base = patch.old_index.size(), .content = layer.index.size},
+                        .skip = {}};
+  const Work work{.job = job, .blob = blob, .target = workshop, .folder = folder.get(), .scratch = scratch.get(), .bytes = place + layer.index.size,
+                  .mapped = place + layer.index.size + patch.ref.blob.size};
+  const auto end = run_worker(work, options, stop);
+  BERTH_CHECK(files::remove_tree(workshop));
+  BERTH_CHECK(end);
+  BERTH_CHECK(judge(*end, Errc::io));
+  if (::lseek(scratch.get(), static_cast<off_t>(place), SEEK_SET) < 0) return fail_errno("seek in the index");
+  return files::read(scratch.get(), "the index", layer.index.size);
 }
 
 }  // namespace berth::fetch

@@ -1,6 +1,7 @@
 #include "daemon/unpack/job.h"
 
 #include <charconv>
+#include <initializer_list>
 
 namespace berth::unpack {
 namespace {
@@ -16,24 +17,47 @@ bool take_number(std::string_view& text, std::uint64_t& number) {
   return true;
 }
 
-bool parse_frame(std::string_view text, FrameAt& frame) {
+bool parse_frame(std::string_view text, bundle::Frame& frame) {
   return take_number(text, frame.offset) && take_number(text, frame.size) && take_number(text, frame.tar_size) && text.empty();
+}
+
+bool parse_patch(std::string_view text, PatchFrame& patch) {
+  for (std::uint64_t* const number : {&patch.offset, &patch.size, &patch.base, &patch.content, &patch.tar_size})
+    if (!take_number(text, *number)) return false;
+  return text.empty();
+}
+
+/// One line of a job, without its end.
+bool parse_line(std::string_view line, Job& job) {
+  const auto begins = [&line](std::string_view word) {
+    if (!line.starts_with(word)) return false;
+    line.remove_prefix(word.size());
+    return true;
+  };
+  if (begins("skip ")) {
+    job.skip.emplace_back(line);
+    return true;
+  }
+  if (begins("frame ")) return parse_frame(line, job.frames.emplace_back());
+  return begins("patch ") && !job.patch && parse_patch(line, job.patch.emplace());
 }
 
 }  // namespace
 
 std::string to_text(const Job& job) {
   std::string text;
-  for (const FrameAt& frame : job.frames) {
-    text += "frame " + std::to_string(frame.offset) + ' ' + std::to_string(frame.size) + ' ' + std::to_string(frame.tar_size) + '\n';
-  }
+  const auto add = [&text](const char* word, std::initializer_list<std::uint64_t> numbers) {
+    text += word;
+    for (const std::uint64_t number : numbers) text += ' ' + std::to_string(number);
+    text += '\n';
+  };
+  for (const bundle::Frame& frame : job.frames) add("frame", {frame.offset, frame.size, frame.tar_size});
+  if (job.patch) add("patch", {job.patch->offset, job.patch->size, job.patch->base, job.patch->content, job.patch->tar_size});
   for (const std::string& path : job.skip) text += "skip " + path + '\n';
   return text + "end\n";
 }
 
 Result<Job> parse_job(std::string_view text) {
-  constexpr std::string_view kFrame = "frame ";
-  constexpr std::string_view kSkip = "skip ";
   Job job;
   while (!text.empty()) {
     const auto end = text.find('\n');
@@ -44,14 +68,7 @@ Result<Job> parse_job(std::string_view text) {
       if (!text.empty()) return fail(Errc::protocol, "the job goes on after its end");
       return job;
     }
-    if (line.starts_with(kSkip)) {
-      job.skip.emplace_back(line.substr(kSkip.size()));
-      continue;
-    }
-    FrameAt frame;
-    if (!line.starts_with(kFrame) || !parse_frame(line.substr(kFrame.size()), frame))
-      return fail(Errc::protocol, "the job has a line that means nothing: " + std::string(line.substr(0, 100)));
-    job.frames.push_back(frame);
+    if (!parse_line(line, job)) return fail(Errc::protocol, "the job has a line that means nothing: " + std::string(line.substr(0, 100)));
   }
   return fail(Errc::protocol, "the job is cut off");
 }

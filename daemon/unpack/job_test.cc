@@ -6,10 +6,13 @@ namespace berth::unpack {
 namespace {
 
 TEST(Job, IsReadAsItWasWritten) {
-  const Job job{.frames = {{0, 100, 16u << 20}, {100, 7, 512}}, .skip = {"a b", "bin/ü", "end"}};
-  const auto read = parse_job(to_text(job));
-  ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(*read, job);
+  const Job job{.frames = {{0, 100, 16u << 20}, {100, 7, 512}}, .patch = {}, .skip = {"a b", "bin/ü", "end"}};
+  const Job patched{.frames = {}, .patch = PatchFrame{.offset = 100, .size = 7, .base = 1024, .content = 33, .tar_size = 2048}, .skip = {"a"}};
+  for (const Job& one : {job, patched}) {
+    const auto read = parse_job(to_text(one));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, one);
+  }
 }
 
 TEST(Job, IsRefusedWhereItIsCutOffGoesOnOrMeansNothing) {
@@ -20,6 +23,8 @@ TEST(Job, IsRefusedWhereItIsCutOffGoesOnOrMeansNothing) {
   EXPECT_FALSE(parse_job("frame 0 1\nend\n"));
   EXPECT_FALSE(parse_job("frame 0 1 2 3\nend\n"));
   EXPECT_FALSE(parse_job("frame 0 -1 2\nend\n"));
+  EXPECT_FALSE(parse_job("patch 0 1 2 3\nend\n"));
+  EXPECT_FALSE(parse_job("patch 0 1 2 3 4\npatch 0 1 2 3 4\nend\n"));
   EXPECT_FALSE(parse_job("walk /etc\nend\n"));
 }
 

@@ -1,17 +1,19 @@
-// berth-unpack: decodes and unpacks one layer into one folder, without any right to do more. berthd starts it, gives it what it needs as
+// berth-unpack: decodes and unpacks one layer, or what a patch makes, into one folder, without any right to do more. berthd starts it, gives it what it needs as
 // descriptors, and believes nothing it says.
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <string>
 
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "core/bundle/frame_reader.h"
 #include "core/bundle/tar_reader.h"
 #include "core/files/files.h"
-#include "daemon/unpack/frames.h"
 #include "daemon/unpack/job.h"
+#include "daemon/unpack/patched.h"
 #include "daemon/unpack/sandbox.h"
 #include "daemon/unpack/tree_writer.h"
 
@@ -51,11 +53,16 @@ Result<void> run() {
   TreeWriter writer(kTarget, job.skip);
   bundle::TarReader reader;
   Progress progress;
-  const auto sink = [&](std::string_view piece) {
+  const std::function<Result<void>(std::string_view)> sink = [&](std::string_view piece) {
     progress.add(piece.size());
     return take(reader, writer, piece);
   };
-  BERTH_CHECK(decode_frames(kBlob, job.frames, sink));
+  if (job.patch) {
+    BERTH_CHECK(decode_patch(kBlob, kScratch, *job.patch, sink));
+    if (job.patch->tar_size == 0) return {};
+  } else {
+    BERTH_CHECK(bundle::decode_frames(kBlob, job.frames, sink));
+  }
   return reader.finish();
 }
 

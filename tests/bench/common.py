@@ -79,9 +79,10 @@ class Workplace:
                         pass
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start_node(self):
+    def start_node(self, prefix=()):
         self.repo = Repo(self.folder)
         self.node = Node(self.folder / "n", self.repo.url, self.repo.root)
+        self.node.prefix = list(prefix)
         self.node.configure(self.node.config.read_text().replace('level = "debug"', 'level = "warning"'))
         return self.node.start()
 

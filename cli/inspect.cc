@@ -37,10 +37,13 @@ void print_release(const Console& console, const bundle::Manifest& manifest) {
   print_pair(console, "created", fmt::format("{} by {}", manifest.created, manifest.builder.empty() ? "nobody named" : manifest.builder));
   print_pair(console, "previous", manifest.previous);
   print_pair(console, "commit", manifest.commit);
-  for (const auto& [platform, build] : manifest.builds)
+  for (const auto& [platform, build] : manifest.builds) {
     print_pair(console, "build",
                fmt::format("{} {}for {}, {}", build.digest, build.version.empty() ? "" : "(" + build.version + ") ", platform,
                            bytes_text(build.layer.blob.size)));
+    for (const bundle::PatchRef& patch : build.patches)
+      print_pair(console, "patch", fmt::format("from index {}, {}", publish::short_digest(patch.from), bytes_text(patch.blob.size)));
+  }
   print_pair(console, "requires", "berthd " + manifest.requires_berthd);
   for (const auto& [name, process] : manifest.spec.processes)
     print_pair(console, "process", fmt::format("{} × {}{}: {}", name, process.instances, routing_text(process), fmt::join(process.command, " ")));

@@ -14,6 +14,7 @@ namespace {
 struct PromoteOptions {
   std::string release, to, repository, incoming, environments = "environments";
   IdOptions id;
+  PatchingOptions patching;
   SigningOptions signing;
 };
 
@@ -26,7 +27,7 @@ Result<Exit> promote(const Console& console, const PromoteOptions& options) {
     return fail(Errc::usage,
                 fmt::format("berth promote: {} is in {} already; 'berth release' makes another release there", options.release, options.to));
   BERTH_TRY(const auto repository, publisher_repository("promote", options.repository, options.signing, options.incoming));
-  BERTH_TRY(const auto how, release_options("promote", options.id));
+  BERTH_TRY(const auto how, release_options("promote", options.id, options.patching));
   BERTH_TRY(const auto released, publish::find_release(repository.folder, ref));
   BERTH_TRY(const auto environment, publish::read_environment(options.environments, options.to));
   BERTH_TRY(const auto published, publish::publish_release(repository, publish::draft_of(released), environment, how));
@@ -43,6 +44,7 @@ Verb promote_verb() {
                               environments_option(o->environments),
                               incoming_option(o->incoming)};
   for (Option& option : id_options(o->id)) options.push_back(std::move(option));
+  for (Option& option : patching_options(o->patching)) options.push_back(std::move(option));
   options = with_signing(std::move(options), o->signing);
   return {
       .name = "promote",

@@ -53,9 +53,34 @@ std::vector<Option> id_options(IdOptions& into) {
           {"--timestamp", "", "the moment as its id, such as 20260727T101500Z", &into.timestamp}};
 }
 
-Result<publish::ReleaseOptions> release_options(const std::string& verb, const IdOptions& options, const std::vector<std::string>& attachments) {
+std::vector<Option> patching_options(PatchingOptions& into) {
+  return {{"--patches", "N", "make patches from the last N builds that were released here (default: 3), which nodes fetch instead", &into.builds},
+          {"--no-patches", "", "make none", &into.none},
+          {"--patch-effort", "fast|best", "how hard to make them small (default: fast; best takes minutes for a large build)", &into.effort}};
+}
+
+namespace {
+
+Result<publish::PatchOptions> patches_of(const std::string& verb, const PatchingOptions& options) {
+  publish::PatchOptions patches;
+  if (options.none && options.builds) return fail(Errc::usage, fmt::format("berth {}: --patches and --no-patches say two things", verb));
+  if (options.builds && (*options.builds < 0 || *options.builds > static_cast<std::int64_t>(bundle::kMostPatches)))
+    return fail(Errc::usage, fmt::format("berth {}: --patches {}: 0 to {} builds", verb, *options.builds, bundle::kMostPatches));
+  if (options.builds) patches.builds = static_cast<std::size_t>(*options.builds);
+  if (options.none) patches.builds = 0;
+  if (options.effort == "best") patches.effort = patch::Effort::best;
+  else if (!options.effort.empty() && options.effort != "fast")
+    return fail(Errc::usage, fmt::format("berth {}: --patch-effort {}: 'fast' or 'best'", verb, options.effort));
+  return patches;
+}
+
+}  // namespace
+
+Result<publish::ReleaseOptions> release_options(const std::string& verb, const IdOptions& options, const PatchingOptions& patching,
+                                                const std::vector<std::string>& attachments) {
   if (options.timestamp && !options.id.empty()) return fail(Errc::usage, fmt::format("berth {}: --id and --timestamp name two ids", verb));
-  publish::ReleaseOptions release{.id = options.id, .attachments = {attachments.begin(), attachments.end()}};
+  BERTH_TRY(const auto patches, patches_of(verb, patching));
+  publish::ReleaseOptions release{.id = options.id, .attachments = {attachments.begin(), attachments.end()}, .patches = patches};
   if (!options.id.empty()) release.id_rule = publish::IdRule::given;
   if (options.timestamp) release.id_rule = publish::IdRule::timestamp;
   return release;
@@ -74,7 +99,11 @@ boost::json::object build_json(const publish::Build& build) {
 
 boost::json::object release_json(const bundle::Manifest& manifest) {
   boost::json::object builds;
-  for (const auto& [platform, build] : manifest.builds) builds[platform] = {{"build", build.digest}, {"version", build.version}};
+  for (const auto& [platform, build] : manifest.builds) {
+    boost::json::array patches;
+    for (const bundle::PatchRef& patch : build.patches) patches.push_back({{"from", patch.from}, {"bytes", patch.blob.size}});
+    builds[platform] = {{"build", build.digest}, {"version", build.version}, {"patches", std::move(patches)}};
+  }
   return {{"release", manifest.release}, {"app", manifest.app},         {"environment", manifest.environment}, {"builds", std::move(builds)},
           {"commit", manifest.commit},   {"builder", manifest.builder}, {"created", manifest.created},         {"previous", manifest.previous},
           {"target", bundle::target_name(manifest.app, manifest.environment, manifest.release)}};
@@ -102,12 +131,15 @@ void tell_published(const Console& console, const publish::Published& published,
   }
   for (const std::string& note : published.notes) console.warn(note);
   std::string builds;
+  std::size_t patches = 0;
   for (const auto& [platform, build] : manifest.builds) {
+    patches += build.patches.size();
     builds += fmt::format("{}{}{} for {}", builds.empty() ? "" : ", ", build.version.empty() ? "" : build.version + " ",
                           publish::short_digest(build.digest), platform);
   }
   console.line(fmt::format("{}/{}@{}: build {}; signed, {} new in {}", manifest.app, manifest.environment, manifest.release, builds,
                            bytes_text(published.new_bytes), repository.string()));
+  if (patches > 0) console.note(fmt::format("{} patch{} from earlier builds", patches, patches == 1 ? "" : "es"));
   if (!published.handed_in.empty()) return console.note(next_step(published.handed_in, published.missing_signatures, repository));
   console.note(fmt::format("On a node: berth deploy {}@{}", manifest.app, manifest.release));
 }

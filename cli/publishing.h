@@ -64,7 +64,16 @@ struct IdOptions {
   bool timestamp = false;
 };
 std::vector<Option> id_options(IdOptions& into);
-Result<publish::ReleaseOptions> release_options(const std::string& verb, const IdOptions& options, const std::vector<std::string>& attachments = {});
+
+/// The options that say which patches are made.
+struct PatchingOptions {
+  std::optional<std::int64_t> builds;
+  bool none = false;
+  std::string effort;
+};
+std::vector<Option> patching_options(PatchingOptions& into);
+Result<publish::ReleaseOptions> release_options(const std::string& verb, const IdOptions& options, const PatchingOptions& patching,
+                                                const std::vector<std::string>& attachments = {});
 
 /// How what a delegated role signed gets published.
 std::string next_step(const std::filesystem::path& handed_in, std::int64_t missing_signatures, const std::filesystem::path& repository);

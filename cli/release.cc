@@ -14,6 +14,7 @@ struct ReleaseOptions {
   std::string app, environment, repository, incoming, environments = "environments";
   std::vector<std::string> builds, attachments;
   IdOptions id;
+  PatchingOptions patching;
   SigningOptions signing;
 };
 
@@ -39,7 +40,7 @@ Result<Exit> release(const Console& console, const ReleaseOptions& options) {
     return fail(Errc::usage,
                 fmt::format("berth release: say for which environment: --env NAME, whose configuration is in {}/NAME", options.environments));
   BERTH_TRY(const auto repository, publisher_repository("release", options.repository, options.signing, options.incoming));
-  BERTH_TRY(const auto how, release_options("release", options.id, options.attachments));
+  BERTH_TRY(const auto how, release_options("release", options.id, options.patching, options.attachments));
   BERTH_TRY(const auto store, publish::BuildStore::of_user());
   BERTH_TRY(const auto builds, chosen_builds(store, app, options.builds));
   BERTH_TRY(const auto draft, publish::draft_of(store, builds));
@@ -60,6 +61,7 @@ Verb release_verb() {
                               {"--build", "DIGEST", "of this build instead of the latest; repeat it for one of each platform", &o->builds},
                               {"--attach", "FILE", "a file to travel with it, such as an SBOM; may be repeated", &o->attachments, Completes::file}};
   for (Option& option : id_options(o->id)) options.push_back(std::move(option));
+  for (Option& option : patching_options(o->patching)) options.push_back(std::move(option));
   options = with_signing(std::move(options), o->signing);
   return {
       .name = "release",

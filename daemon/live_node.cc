@@ -66,6 +66,7 @@ awaitable<std::string> LiveNode::metrics() {
     spdlog::error("metrics: the apps' state cannot be read: {}", apps.error().message);
   }
   snapshot.deployments = parts_.operations.ended();
+  snapshot.fetched = parts_.operations.fetched();
   snapshot.hooks = parts_.operations.hooks_run();
   snapshot.events = parts_.store.last_event();
   snapshot.loop_lag = lag_.take();

@@ -23,6 +23,8 @@ std::array<int, 3> numbers_of(std::string_view version) {
 
 }  // namespace
 
+std::string_view to_string(PatchBase base) { return base == PatchBase::all ? "all" : "changed"; }
+
 std::string target_name(std::string_view app, std::string_view environment, std::string_view release) {
   return fmt::format("{}/{}/{}.json", app, environment, release);
 }

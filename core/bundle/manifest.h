@@ -29,11 +29,30 @@ struct LayerRef {
   bool operator==(const LayerRef&) const = default;
 };
 
+/// What of the old tree a patch's script has before its eyes: the canonical tar of
+enum class PatchBase {
+  all,      ///< everything in it,
+  changed,  ///< or of its folders, links, and those files that the new one does not have alike
+};
+
+/// The way to a layer from another one, which a node may have already (docs/formats.md, "Patch").
+struct PatchRef {
+  std::string from;                 ///< SHA-256 of the index of the layer that it starts from
+  PatchBase base = PatchBase::all;
+  BlobRef blob;                     ///< two zstd frames: of the new layer's index, and of the script
+  std::vector<std::string> chunks;  ///< SHA-256 of each MiB of the blob, the last one shorter
+  std::uint64_t index_size = 0;     ///< bytes of the first frame
+  std::uint64_t script_size = 0;    ///< of the script, once it is decoded
+
+  bool operator==(const PatchRef&) const = default;
+};
+
 /// A build for one platform.
 struct BuildRef {
   std::string digest;   ///< of the canonical tar and the app spec: what names the build everywhere
   std::string version;  ///< for people: `1.4.2`, or empty
   LayerRef layer;
+  std::vector<PatchRef> patches;  ///< of a release: by what they start from, each once
 
   bool operator==(const BuildRef&) const = default;
 };
@@ -66,6 +85,11 @@ struct Manifest {
 inline constexpr std::uint64_t kLargestBlob = std::uint64_t{1} << 40;  ///< bytes, of a tar as well
 inline constexpr std::uint64_t kLargestIndex = 64u << 20;
 inline constexpr std::uint64_t kLargestManifest = 4u << 20;
+inline constexpr std::uint64_t kLargestPatch = 256u << 20;                ///< of its blob
+inline constexpr std::uint64_t kLargestPatched = std::uint64_t{1} << 30;  ///< of the tar of a layer that has patches
+inline constexpr std::size_t kMostPatches = 16;                           ///< of a build
+
+std::string_view to_string(PatchBase base);
 
 /// Every rule a manifest has beyond its shape: names, digests, sizes; each variable is declared by the app and has a value or a reference, never both;
 /// `features` and `attachments` are sorted. `Errc::trust` names the member. What is to be signed is checked by this first.

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include "core/bundle/checks.h"
+#include "core/bundle/layer.h"
 #include "core/bundle/manifest.h"
 #include "core/ids.h"
+#include "core/patch/script.h"
 
 namespace berth::bundle {
 namespace {
@@ -32,6 +34,34 @@ Result<void> check_layer(const LayerRef& layer, const std::string& where) {
   return {};
 }
 
+Result<void> check_patch(const PatchRef& patch, const LayerRef& layer, const std::string& where) {
+  if (!is_sha256(patch.from)) return wrong(where + ".from", "is no SHA-256 in lower-case hex digits");
+  if (patch.from == layer.index.sha256) return wrong(where + ".from", "is the build itself");
+  BERTH_CHECK(check_blob(patch.blob, where + ".blob"));
+  if (patch.blob.size > kLargestPatch) return wrong(where + ".blob.size", "is too large");
+  if (patch.blob.size >= layer.blob.size + layer.index.size) return wrong(where + ".blob.size", "is not smaller than the layer's");
+  if (patch.chunks.size() != (patch.blob.size + kChunk - 1) / kChunk)
+    return wrong(where + ".chunks", fmt::format("are {}, and not one for each MiB of {} bytes", patch.chunks.size(), patch.blob.size));
+  if (!std::ranges::all_of(patch.chunks, is_sha256)) return wrong(where + ".chunks", "have one that is no SHA-256 in lower-case hex digits");
+  if (patch.index_size == 0 || patch.index_size >= patch.blob.size) return wrong(where + ".index_size", "leaves no room for two frames");
+  if (patch.script_size < patch::kScriptHeader || patch.script_size > patch::largest_script(layer.tar_size))
+    return wrong(where + ".script_size", "is not the size of a script that makes the layer's tar");
+  return {};
+}
+
+Result<void> check_patches(const BuildRef& build, const std::string& where) {
+  if (build.patches.empty()) return {};
+  if (build.patches.size() > kMostPatches) return wrong(where, "are too many");
+  if (build.layer.tar_size > kLargestPatched) return wrong(where, "are of a layer that is too large to have any");
+  std::string_view last;
+  for (const PatchRef& patch : build.patches) {
+    BERTH_CHECK(check_patch(patch, build.layer, where));
+    if (patch.from <= last) return wrong(where, "are not sorted by 'from', each once");
+    last = patch.from;
+  }
+  return {};
+}
+
 Result<void> check_names(const Manifest& manifest) {
   if (!is_name(manifest.app)) return wrong("app", "is no name of an app");
   if (!is_name(manifest.environment)) return wrong("environment", "is no name of an environment");
@@ -55,6 +85,7 @@ Result<void> check_builds(const Manifest& manifest) {
     if (!is_sha256(build.digest)) return wrong(where + ".digest", "is no SHA-256 in lower-case hex digits");
     if (!is_line(build.version, 200)) return wrong(where + ".version", "is not a line of at most 200 bytes");
     BERTH_CHECK(check_layer(build.layer, where + ".layer"));
+    BERTH_CHECK(check_patches(build, where + ".patches"));
   }
   return check_layer(manifest.config, "config");
 }

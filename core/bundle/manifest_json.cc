@@ -22,8 +22,23 @@ json::value layer_json(const LayerRef& layer) {
                       {"tar_size", static_cast<std::int64_t>(layer.tar_size)}};
 }
 
+json::value patch_json(const PatchRef& patch) {
+  return json::object{{"from", patch.from},
+                      {"base", to_string(patch.base)},
+                      {"blob", blob_json(patch.blob)},
+                      {"chunks", json::array(patch.chunks.begin(), patch.chunks.end())},
+                      {"index_size", static_cast<std::int64_t>(patch.index_size)},
+                      {"script_size", static_cast<std::int64_t>(patch.script_size)}};
+}
+
+/// `patches` is there only where there are any.
 json::value build_json(const BuildRef& build) {
-  return json::object{{"digest", build.digest}, {"version", build.version}, {"layer", layer_json(build.layer)}};
+  json::object members{{"digest", build.digest}, {"version", build.version}, {"layer", layer_json(build.layer)}};
+  if (build.patches.empty()) return members;
+  json::array patches;
+  for (const PatchRef& patch : build.patches) patches.push_back(patch_json(patch));
+  members["patches"] = std::move(patches);
+  return members;
 }
 
 json::value texts_json(const std::map<std::string, std::string>& texts) {
@@ -51,12 +66,41 @@ Result<LayerRef> layer_from(const json::value& json, const std::string& where) {
   return layer;
 }
 
+std::vector<std::string> strings_from(ObjectReader& reader, std::string_view name) {
+  std::vector<std::string> strings;
+  for (const json::value& item : reader.list(name)) {
+    if (const auto* text = item.if_string()) strings.emplace_back(*text);
+    else reader.complain(fmt::format("member '{}' is not a list of strings", name));
+  }
+  return strings;
+}
+
+Result<PatchRef> patch_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  PatchRef patch;
+  patch.from = reader.string("from");
+  const std::string base = reader.string("base");
+  patch.base = base == to_string(PatchBase::changed) ? PatchBase::changed : PatchBase::all;
+  if (to_string(patch.base) != base) reader.complain("member 'base' is neither 'all' nor 'changed'");
+  const json::value blob(reader.members("blob"));
+  patch.chunks = strings_from(reader, "chunks");
+  patch.index_size = static_cast<std::uint64_t>(reader.integer("index_size"));
+  patch.script_size = static_cast<std::uint64_t>(reader.integer("script_size"));
+  BERTH_CHECK(reader.done());
+  BERTH_TRY(patch.blob, blob_from(blob, where + ".blob"));
+  return patch;
+}
+
 Result<BuildRef> build_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
-  BuildRef build{.digest = reader.string("digest"), .version = reader.string("version"), .layer = {}};
+  BuildRef build{.digest = reader.string("digest"), .version = reader.string("version"), .layer = {}, .patches = {}};
   const json::value layer(reader.members("layer"));
+  const json::array patches = reader.list_or_empty("patches");
   BERTH_CHECK(reader.done());
   BERTH_TRY(build.layer, layer_from(layer, where + ".layer"));
+  for (const json::value& item : patches) {
+    BERTH_TRY(build.patches.emplace_back(), patch_from(item, where + ".patches"));
+  }
   return build;
 }
 
@@ -76,15 +120,6 @@ std::map<std::string, std::string> texts_from(ObjectReader& reader, std::string_
     else reader.complain(fmt::format("member '{}' in '{}' is not a string", std::string_view(member.key()), name));
   }
   return texts;
-}
-
-std::vector<std::string> strings_from(ObjectReader& reader, std::string_view name) {
-  std::vector<std::string> strings;
-  for (const json::value& item : reader.list(name)) {
-    if (const auto* text = item.if_string()) strings.emplace_back(*text);
-    else reader.complain(fmt::format("member '{}' is not a list of strings", name));
-  }
-  return strings;
 }
 
 /// The members that are objects of their own.

@@ -41,6 +41,67 @@ TEST(Manifest, IsWrittenAndReadAgain) {
   EXPECT_EQ(*parsed, sample());
 }
 
+/// With a patch that takes up what it may.
+Manifest with_patches() {
+  Manifest manifest = sample();
+  manifest.builds.begin()->second.patches = {
+      {.from = std::string(64, '1'),
+       .base = PatchBase::all,
+       .blob = {.sha256 = std::string(64, '5'), .size = 900},
+       .chunks = {std::string(64, '7')},
+       .index_size = 100,
+       .script_size = 2000},
+      {.from = std::string(64, '2'),
+       .base = PatchBase::changed,
+       .blob = {.sha256 = std::string(64, '6'), .size = 800},
+       .chunks = {std::string(64, '8')},
+       .index_size = 90,
+       .script_size = 32}};
+  return manifest;
+}
+
+TEST(Manifest, WithPatchesIsWrittenAndReadAgain) {
+  const std::string text = to_canonical_json(with_patches());
+  const auto parsed = parse_manifest(text);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(*parsed, with_patches());
+  EXPECT_EQ(to_canonical_json(sample()).find("patches"), std::string::npos);
+}
+
+TEST(Manifest, WithAPatchThatBreaksARuleIsRefusedByName) {
+  const std::string one(64, '1'), two(64, '2');
+  const struct {
+    std::string from, to, why;
+  } kCases[] = {{"\"base\":\"all\"", "\"base\":\"some\"", "member 'base' is neither"},
+                {"\"base\":\"all\"", "\"base\":\"all\",\"more\":1", "builds.linux/amd64.patches: member 'more' is not known"},
+                {"\"from\":\"" + one, "\"from\":\"" + two, "not sorted by 'from', each once"},
+                {"\"from\":\"" + one, "\"from\":\"" + std::string(64, 'a'), "is the build itself"},
+                {"\"from\":\"1", "\"from\":\"/", "patches.from' is no SHA-256"},
+                {"\"size\":900", "\"size\":0", "patches.blob.size' is 0, or too large"},
+                {"\"size\":900", "\"size\":5300", "is not smaller than the layer's"},
+                {"\"chunks\":[\"" + std::string(64, '7') + "\"]", "\"chunks\":[]", "chunks' are 0"},
+                {"\"chunks\":[\"7", "\"chunks\":[\"x", "no SHA-256"},
+                {"\"index_size\":100", "\"index_size\":900", "no room for two frames"},
+                {"\"index_size\":100", "\"index_size\":0", "no room for two frames"},
+                {"\"script_size\":2000", "\"script_size\":31", "script_size"},
+                {"\"script_size\":2000", "\"script_size\":1000000", "script_size"},
+                {"\"patches\":", "\"patches\":[],\"patches\":", "occurs twice"}};
+  for (const auto& [from, to, why] : kCases) {
+    const auto parsed = parse_manifest(replaced(to_canonical_json(with_patches()), from, to));
+    ASSERT_FALSE(parsed) << to;
+    EXPECT_EQ(parsed.error().code, Errc::trust) << to;
+    EXPECT_THAT(parsed.error().message, HasSubstr(why)) << to;
+  }
+  Manifest many = with_patches();
+  many.builds.begin()->second.patches.resize(kMostPatches + 1);
+  EXPECT_THAT(check(many).error().message, HasSubstr("are too many"));
+  Manifest none = sample();
+  EXPECT_FALSE(parse_manifest(replaced(to_canonical_json(none), "\"version\":\"1.4.2\"", "\"patches\":[],\"version\":\"1.4.2\"")));
+  Manifest large = with_patches();
+  large.builds.begin()->second.layer.tar_size = 2 * kLargestPatched;
+  EXPECT_THAT(check(large).error().message, HasSubstr("too large to have any"));
+}
+
 /// Each makes one change in the canonical form.
 TEST(Manifest, ThatBreaksARuleIsRefusedByName) {
   const struct {

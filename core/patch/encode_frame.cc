@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kLeastWindow = 10, kLargestWindow = 30;
 constexpr int kFastLevel = 9, kBestLevel = 22;
+constexpr int kLargestChain = 27;  ///< half a GiB; the hash table has half as much
 
 /// Bits of a number at least as large as `size`.
 int log_of(std::uint64_t size) { return std::bit_width(std::max<std::uint64_t>(size, 2) - 1); }
@@ -33,8 +34,8 @@ Result<void> configure(ZSTD_CCtx* context, std::size_t content, std::size_t pref
   BERTH_CHECK(set(context, ZSTD_c_contentSizeFlag, 1));
   if (!best) return {};
   BERTH_CHECK(set(context, ZSTD_c_strategy, ZSTD_btultra2));
-  BERTH_CHECK(set(context, ZSTD_c_chainLog, std::clamp(both + 1, 20, 30)));
-  BERTH_CHECK(set(context, ZSTD_c_hashLog, std::clamp(both, 20, 28)));
+  BERTH_CHECK(set(context, ZSTD_c_chainLog, std::clamp(both + 1, 20, kLargestChain)));
+  BERTH_CHECK(set(context, ZSTD_c_hashLog, std::clamp(both, 20, kLargestChain - 1)));
   BERTH_CHECK(set(context, ZSTD_c_searchLog, 12));
   BERTH_CHECK(set(context, ZSTD_c_minMatch, 3));
   return set(context, ZSTD_c_targetLength, 4096);

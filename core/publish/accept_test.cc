@@ -90,6 +90,26 @@ TEST_F(Accept, PublishesAReleaseThatItsAppsKeySigned) {
   EXPECT_THAT(accept().accepted, IsEmpty());
 }
 
+TEST_F(Accept, PublishesThePatchesOfARelease) {
+  std::string text;
+  for (int number = 0; number < 30'000; ++number) text += crypto::sha256_hex(std::to_string(number)).substr(0, 8);
+  put("site/share/text", text);
+  ASSERT_TRUE(build());
+  ASSERT_TRUE(ci_release());
+  ASSERT_THAT(accept().accepted, SizeIs(1));
+  put("site/share/text", "new" + text);
+  ASSERT_TRUE(build());
+  const auto second = ci_release();
+  ASSERT_TRUE(second) << second.error().message;
+  ASSERT_THAT(second->manifest.builds.begin()->second.patches, SizeIs(1));
+  const std::string blob = bundle::blob_path(second->manifest.builds.begin()->second.patches[0].blob.sha256);
+  EXPECT_FALSE(fs::exists(at("repo") / blob));
+  ASSERT_THAT(accept().accepted, SizeIs(1));
+  EXPECT_TRUE(fs::exists(at("repo") / blob));
+  EXPECT_THAT(verify_repository(at("repo"), now)->faults, IsEmpty());
+  EXPECT_THAT(waiting(), IsEmpty());
+}
+
 TEST_F(Accept, NumbersReleasesOverThoseThatWait) {
   EXPECT_EQ(ci_release()->manifest.release, "v1");
   const auto second = ci_release();

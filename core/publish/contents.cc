@@ -96,6 +96,7 @@ std::vector<bundle::BlobRef> blobs_of(const bundle::Manifest& manifest) {
   for (const auto& [platform, build] : manifest.builds) {
     add(build.layer.blob);
     add(build.layer.index);
+    for (const bundle::PatchRef& patch : build.patches) add(patch.blob);
   }
   add(manifest.config.blob);
   add(manifest.config.index);

@@ -7,6 +7,7 @@
 #include "core/bundle/tree.h"
 #include "core/publish/blob_folder.h"
 #include "core/publish/contents.h"
+#include "core/publish/patches.h"
 #include "core/publish/placeholders.h"
 #include "core/publish/publisher.h"
 
@@ -73,6 +74,7 @@ Result<std::uint64_t> add_blobs(const BlobFolder& blobs, const Draft& draft, con
   for (const auto& [platform, build] : draft.builds) {
     BERTH_CHECK(add(build.layer.blob));
     BERTH_CHECK(add(build.layer.index));
+    for (const bundle::PatchRef& patch : build.patches) BERTH_CHECK(add(patch.blob));
   }
   BERTH_TRY(const auto layer, blobs.add(config.ref.blob, config.blob()));
   BERTH_TRY(const auto index, blobs.add_bytes(config.ref.index, config.index));
@@ -134,8 +136,8 @@ Draft draft_of(const bundle::Manifest& released) {
   return {.spec = released.spec, .builds = released.builds, .commit = released.commit, .builder = released.builder};
 }
 
-Result<Published> publish_release(const Repository& repository, const Draft& draft, const Environment& environment, const ReleaseOptions& options) {
-  const std::string& app = draft.spec.app;
+Result<Published> publish_release(const Repository& repository, Draft draft, const Environment& environment, const ReleaseOptions& options) {
+  const std::string app = draft.spec.app;
   BERTH_TRY(const Configuration configuration, configure(environment, draft.spec));
   BERTH_CHECK(check_commands_have_values(draft.spec, configuration, environment.name));
   Published published;
@@ -144,6 +146,8 @@ Result<Published> publish_release(const Repository& repository, const Draft& dra
   if (!entries.empty()) BERTH_CHECK(check_templates(environment.files(), entries, draft.spec, configuration));
   ConfigLayer config;
   BERTH_CHECK(write_config(config, environment, entries));
+  const files::TemporaryDirectory patches;
+  std::ranges::move(add_patches(draft, repository.folder, environment.name, options.patches, patches.path()), std::back_inserter(published.notes));
 
   // Holds the repository from here on: the id is still free when its metadata is signed.
   BERTH_TRY(auto publisher, Publisher::open(repository, app, environment.name));

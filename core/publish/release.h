@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/bundle/manifest.h"
+#include "core/patch/frame.h"
 #include "core/publish/build_store.h"
 #include "core/publish/environment.h"
 #include "core/result.h"
@@ -44,10 +45,17 @@ enum class IdRule {
   given,
 };
 
+/// From how many of the builds that were released last, and how hard, patches are made.
+struct PatchOptions {
+  std::size_t builds = 3;  ///< at most `bundle::kMostPatches`
+  patch::Effort effort = patch::Effort::fast;
+};
+
 struct ReleaseOptions {
   IdRule id_rule = IdRule::next;
   std::string id;                     ///< with `given`
   std::vector<fs::path> attachments;  ///< files that travel with the release, such as an SBOM
+  PatchOptions patches;
 };
 
 struct Published {
@@ -59,12 +67,12 @@ struct Published {
   std::int64_t missing_signatures = 0;  ///< how many more keys of the role must sign that file
 };
 
-/// Joins a draft with the configuration of an environment, and publishes the release: blobs first, the signed metadata last, each durable before the
-/// next. Nothing is in the repository that a reader sees until all of it is. A release of an app that is delegated is signed by its role and handed in
-/// instead: `accept_incoming` publishes it. Fails
+/// Joins a draft with the configuration of an environment, gives it patches from what was released before, and publishes the release: blobs first, the
+/// signed metadata last, each durable before the next. Nothing is in the repository that a reader sees until all of it is. A release of an app that is
+/// delegated is signed by its role and handed in instead: `accept_incoming` publishes it. Fails
 ///  - with `Errc::usage` for a configuration that the app's spec does not allow, and a placeholder that has no value,
 ///  - with `Errc::exists` for an id that was used before,
 ///  - as trust::RepositoryWriter and trust::RoleWriter do.
-Result<Published> publish_release(const Repository& repository, const Draft& draft, const Environment& environment, const ReleaseOptions& options);
+Result<Published> publish_release(const Repository& repository, Draft draft, const Environment& environment, const ReleaseOptions& options);
 
 }  // namespace berth::publish

@@ -34,6 +34,7 @@ class Verifying {
   void check_release(const std::string& name, const bundle::Manifest& manifest);
   void check_channel(const std::string& name, const std::string& bytes);
   void check_layer(const std::string& of, const bundle::LayerRef& layer);
+  void check_patch(const std::string& of, const bundle::PatchRef& patch);
   bool check_blob(const std::string& of, const bundle::BlobRef& blob, std::vector<std::string>* chunks = nullptr);
 
   const fs::path& repository_;
@@ -77,9 +78,18 @@ void Verifying::check_layer(const std::string& of, const bundle::LayerRef& layer
   if (index->chunks != chunks) fault(fmt::format("{}: index {} lists other bytes than blob {} has", of, layer.index.sha256, layer.blob.sha256));
 }
 
+void Verifying::check_patch(const std::string& of, const bundle::PatchRef& patch) {
+  std::vector<std::string> chunks;
+  if (!good_.contains(patch.blob.sha256) && check_blob(of, patch.blob, &chunks) && chunks != patch.chunks)
+    fault(fmt::format("{}: the manifest lists other bytes than its blob {} has", of, patch.blob.sha256));
+}
+
 void Verifying::check_release(const std::string& name, const bundle::Manifest& manifest) {
   ++found_.releases;
-  for (const auto& [platform, build] : manifest.builds) check_layer(fmt::format("{}, build for {}", name, platform), build.layer);
+  for (const auto& [platform, build] : manifest.builds) {
+    check_layer(fmt::format("{}, build for {}", name, platform), build.layer);
+    for (const bundle::PatchRef& patch : build.patches) check_patch(fmt::format("{}, patch for {}", name, platform), patch);
+  }
   check_layer(name + ", configuration", manifest.config);
   for (const bundle::Attachment& attachment : manifest.attachments) check_blob(fmt::format("{}, {}", name, attachment.name), attachment.blob);
 }

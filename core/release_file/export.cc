@@ -35,7 +35,7 @@ class Recording : public trust::Remote {
   std::map<std::string, std::string>& files_;
 };
 
-/// All blobs of a release, each once.
+/// All blobs of a release, each once. No patches: whoever has the file has the layers.
 std::map<std::string, bundle::BlobRef> blobs_of(const bundle::Manifest& manifest) {
   std::map<std::string, bundle::BlobRef> blobs;
   const auto add = [&](const bundle::BlobRef& blob) { blobs[bundle::blob_path(blob.sha256)] = blob; };

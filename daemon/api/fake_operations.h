@@ -21,6 +21,7 @@ class FakeOperations : public deploy::Operations {
   std::map<std::string, std::vector<std::string>> in_repository;
   deploy::Collected removed;
   deploy::HookCounts hooks;
+  deploy::FetchedBytes fetched_bytes;
   std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
   std::optional<store::Drain> drain;
@@ -75,6 +76,7 @@ class FakeOperations : public deploy::Operations {
   awaitable<Result<std::vector<deploy::AppStatus>>> status() override { co_return say("status", apps); }
   awaitable<Result<deploy::AppStatus>> status(std::string app) override { co_return say("status " + app, apps.empty() ? deploy::AppStatus{} : apps.front()); }
   const deploy::HookCounts& hooks_run() const override { return hooks; }
+  const deploy::FetchedBytes& fetched() const override { return fetched_bytes; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }
   bool ready() const override { return is_ready; }
 

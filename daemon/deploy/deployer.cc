@@ -69,6 +69,7 @@ awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(s
 #undef BERTH_FORWARD
 
 const HookCounts& Deployer::hooks_run() const { return state_->hooks_run(); }
+const FetchedBytes& Deployer::fetched() const { return state_->fetched(); }
 const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }
 const std::optional<store::Drain>& Deployer::drained() const { return state_->drained(); }
 bool Deployer::ready() const { return state_->ready(); }

@@ -81,6 +81,7 @@ class Deployer : public Operations {
   awaitable<Result<AppStatus>> status(std::string app) override;
 
   const HookCounts& hooks_run() const override;
+  const FetchedBytes& fetched() const override;
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override;
   bool ready() const override;  ///< whether `start` is through
 

@@ -177,6 +177,16 @@ store::Event deployment_event(const Run& run) {
   return {.number = 0, .at = {}, .kind = "deployment.state", .app = run.row.app, .data = std::move(data)};
 }
 
+boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged& staged) {
+  boost::json::object data{{"release", slot.release},
+                           {"manifest_sha256", slot.manifest_sha256},
+                           {"bytes", slot.bytes},
+                           {"fetched", {{"layer", staged.layer_bytes}, {"patch", staged.patch_bytes}, {"index", staged.index_bytes}}}};
+  if (!staged.patched_from.empty()) data["patched_from"] = staged.patched_from;
+  if (!staged.notes.empty()) data["notes"] = boost::json::array(staged.notes.begin(), staged.notes.end());
+  return data;
+}
+
 store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data) {
   data["by"] = asked.by;
   if (!asked.why.empty()) data["why"] = asked.why;

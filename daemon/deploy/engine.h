@@ -91,6 +91,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   const HookCounts& hooks_run() const { return hooks_run_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
+  const FetchedBytes& fetched() const { return fetched_; }
   bool ready() const { return ready_; }
 
  private:
@@ -144,6 +145,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> begin(AppPtr app, RunPtr run);
   awaitable<Result<void>> fetch_release(AppPtr app, RunPtr run);
   awaitable<void> stage(AppPtr app, RunPtr run, fetch::Resolved resolved);
+  void count_fetched(const std::string& app, const fetch::Staged& staged);
   awaitable<Result<void>> await_stage(RunPtr run, bool until_unpacking);
   awaitable<void> hold_or_resume(AppPtr app, RunPtr run);
   awaitable<Result<void>> seal_release(AppPtr app, RunPtr run);
@@ -243,6 +245,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// First deployments of apps that the node does not know yet have one of these.
   std::map<std::string, AppPtr> newcomers_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
+  FetchedBytes fetched_;
   HookCounts hooks_run_;
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
@@ -276,6 +279,8 @@ std::optional<route::Public> public_port(const bundle::Manifest& manifest, const
 
 /// An event of a deployment.
 store::Event deployment_event(const Run& run);
+/// What the event of a sealed slot tells: the slot, and how its release came here.
+boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged& staged);
 
 /// An event of an operator.
 store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data = {});

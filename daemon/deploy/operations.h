@@ -152,6 +152,8 @@ struct VerifyRequest {
   bool all = false;     ///< every slot
 };
 
+/// Bytes that were fetched, by app and kind: "layer", "patch" or "index".
+using FetchedBytes = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 /// Runs of hooks by app, hook and result: "ok", "postponed" or "failed".
 using HookCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
 
@@ -210,6 +212,8 @@ class Operations {
   virtual const HookCounts& hooks_run() const = 0;
   /// Deployments that ended since this berthd began, by app and state, for metrics.
   virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
+  /// What was fetched of releases that were staged since this berthd began, for metrics.
+  virtual const FetchedBytes& fetched() const = 0;
   /// Whether what should run at start does.
   virtual bool ready() const = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/last_lines.h"
@@ -112,6 +113,11 @@ awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) 
   };
   const Visits::Visit visit = co_await visits_.begin();
   auto staged = co_await pool_.run(work);
+  if (staged) {
+    count_fetched(app->name(), *staged);
+    for (const std::string& note : staged->notes)
+      if (add_note(*run, note)) spdlog::warn("{}@{}: {}", run->row.app, run->row.release, note);
+  }
   run->staged = std::move(staged);
   run->changed.notify();
 }
@@ -123,15 +129,21 @@ awaitable<Result<void>> Engine::await_stage(RunPtr run, bool until_unpacking) {
   if (!*run->staged) co_return std::unexpected(about(*run, run->staged->error()));
   const fetch::Staged& staged = **run->staged;
   run->row.detail["tree_bytes"] = static_cast<std::int64_t>(staged.tree_bytes);
-  run->row.detail["fetched_bytes"] = static_cast<std::int64_t>(staged.fetched_bytes);
+  run->row.detail["fetched_bytes"] = static_cast<std::int64_t>(staged.fetched_bytes());
   co_return Result<void>();
 }
 
+void Engine::count_fetched(const std::string& app, const fetch::Staged& staged) {
+  fetched_[{app, "layer"}] += staged.layer_bytes;
+  fetched_[{app, "patch"}] += staged.patch_bytes;
+  fetched_[{app, "index"}] += staged.index_bytes;
+}
+
 awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
-  const std::uint64_t bytes = run->staged && *run->staged ? (*run->staged)->tree_bytes : 0;
-  const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = bytes};
-  const store::Event event{.number = 0, .at = {}, .kind = "slot.sealed", .app = app->name(),
-                           .data = {{"release", slot.release}, {"manifest_sha256", slot.manifest_sha256}, {"bytes", bytes}}};
+  fetch::Staged staged;
+  if (run->staged && *run->staged) staged = **run->staged;
+  const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = staged.tree_bytes};
+  const store::Event event{.number = 0, .at = {}, .kind = "slot.sealed", .app = app->name(), .data = sealed_data(slot, staged)};
   const auto seal = [this, id = run->row.id, slot, event] { return store_.seal(id, slot, event); };
   auto sealed = co_await pool_.run(seal);
   if (!sealed) co_return std::unexpected(about(*run, sealed.error()));

@@ -87,7 +87,7 @@ awaitable<Result<void>> Engine::whole_or_repaired(AppPtr app, RunPtr run, std::s
 /// Stages a release that is on the node again, and puts that in its slot's place.
 awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string release) {
   if (repository_ == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
-  const auto work = [this, name = app->name(), id = run->row.id, release]() -> Result<void> {
+  const auto work = [this, name = app->name(), id = run->row.id, release]() -> Result<fetch::Staged> {
     fetch::Progress progress;
     const std::function<void(fetch::StagePhase)> nothing = [](fetch::StagePhase) {};
     const auto source = source_of(name, release);
@@ -99,14 +99,18 @@ awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string relea
     auto staged = fetch::stage(*source, resolved, staging, options, progress, nothing, looking_.get_token());
     if (staged) {
       const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes};
-      return store_.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = {{"release", release}}});
+      BERTH_CHECK(store_.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = sealed_data(row, *staged)}));
+      return staged;
     }
     static_cast<void>(store_.drop_staging(id));
     return std::unexpected(staged.error());
   };
   const Visits::Visit visit = co_await visits_.begin();
   auto done = co_await pool_.run(work);
-  co_return done;
+  if (!done) co_return std::unexpected(done.error());
+  count_fetched(app->name(), *done);
+  for (const std::string& note : done->notes) spdlog::warn("{}@{}: {}", app->name(), release, note);
+  co_return Result<void>();
 }
 
 awaitable<Result<std::vector<SlotVerdict>>> Engine::verify(VerifyRequest request) {

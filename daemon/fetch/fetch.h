@@ -131,17 +131,19 @@ struct StageOptions {
   std::vector<fs::path> sealed_slots;  ///< slots of the same app, newest first, whose equal files are linked
 };
 
-/// Bytes on disk a release will need while it is staged.
-std::uint64_t space_needed(const bundle::LayerIndex& build, const bundle::LayerRef& build_ref, const bundle::LayerIndex& config,
-                           const bundle::LayerRef& config_ref);
-
 /// Fetches and unpacks a release into the empty folder `staging`: `app/`, `config/`, `manifest.json`, the signed indexes of both trees
 /// (`app.index.json`, `config.index.json`), sealed modes, not yet synced. Space is
 /// checked before anything is fetched. What the worker left is compared with the signed index, path by path, before this returns.
+/// Where a sealed slot has what a patch of the release starts from, the patch is fetched instead of the layer; and the layer after all where the slot has
+/// drifted or the patch cannot be had. `Errc::trust` where a patch is as signed and makes something else.
 /// Blocking. On failure `staging` is left for the caller to remove. Returns the bytes of the tree.
 struct Staged {
   std::uint64_t tree_bytes = 0;
-  std::uint64_t fetched_bytes = 0;
+  std::uint64_t layer_bytes = 0, patch_bytes = 0, index_bytes = 0;  ///< fetched
+  std::string patched_from;        ///< the release whose files the patch was applied to; empty: no patch
+  std::vector<std::string> notes;  ///< why a patch was not taken that could have been
+
+  std::uint64_t fetched_bytes() const { return layer_bytes + patch_bytes + index_bytes; }
 };
 enum class StagePhase { fetching, unpacking };
 Result<Staged> stage(Repository& repository, const Resolved& release, const fs::path& staging, const StageOptions& options,

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "core/files/files.h"
-#include "daemon/fetch/fetch.h"
 
 namespace berth::fetch {
 namespace {
@@ -31,11 +30,6 @@ std::uint64_t space_of_tree(const bundle::LayerIndex& index) {
     total += (content + kBlock - 1) / kBlock * kBlock + kInode;
   }
   return total;
-}
-
-std::uint64_t space_needed(const bundle::LayerIndex& build, const bundle::LayerRef& build_ref, const bundle::LayerIndex& config,
-                           const bundle::LayerRef& config_ref) {
-  return space_of_tree(build) + build_ref.blob.size + space_of_tree(config) + config_ref.blob.size;
 }
 
 Result<void> check_space(const std::filesystem::path& folder, std::uint64_t needed, std::uint64_t reserve) {

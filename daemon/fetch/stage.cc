@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cerrno>
+#include <optional>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -6,11 +8,13 @@
 #include <unistd.h>
 
 #include "core/bundle/tree.h"
+#include "core/crypto/sha256.h"
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "daemon/fetch/chunked_file.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/fetch/linked_files.h"
+#include "daemon/fetch/patch_choice.h"
 #include "daemon/fetch/space.h"
 #include "daemon/fetch/unpack_layer.h"
 
@@ -24,14 +28,20 @@ struct Part {
   bundle::LayerRef ref;
   bundle::LayerIndex index{};
   LinkPlan plan{};
-  fs::path blob{};  ///< empty: nothing of it is needed
+  std::optional<PatchChoice> patch{};  ///< instead of the blob
+  fs::path blob{};  ///< of the layer, or of the patch once it is here; empty: nothing of it is needed
+  Fd base{};        ///< the patch's scratch file, with the old tar in it
 
   /// Whether some file of it is on no slot of this node.
   bool needs_blob() const {
     const auto is_new = [this](const bundle::Entry& entry) { return entry.type == bundle::EntryType::file && !plan.paths.contains(entry.path); };
     return std::ranges::any_of(index.entries, is_new);
   }
-  std::uint64_t space() const { return space_of_tree(index) + ref.index.size - plan.bytes + (needs_blob() ? ref.blob.size : 0); }
+  std::uint64_t space() const {
+    std::uint64_t blobs = 0;
+    if (needs_blob()) blobs = patch ? sizes_of(*patch, index).scratch + patch->ref.blob.size : ref.blob.size;
+    return space_of_tree(index) + ref.index.size - plan.bytes + blobs;
+  }
 };
 
 class Staging {
@@ -44,6 +54,8 @@ class Staging {
     // Nobody passes through while a worker's files lie in there, not even another process of its user.
     if (::chmod(folder_.c_str(), 0700) != 0) return fail_errno("chmod " + folder_.string());
     phase(StagePhase::fetching);
+    // A release file holds no patches.
+    if (!repository_.options().offline) parts_[0].patch = choose_patch(release_.build, options_.sealed_slots);
     for (Part& part : parts_) BERTH_CHECK(named(part, look_up(part)));
     BERTH_CHECK(check_space(folder_, parts_[0].space() + parts_[1].space(), options_.reserve_bytes));
     for (Part& part : parts_) BERTH_CHECK(named(part, fetch(part)));
@@ -62,28 +74,119 @@ class Staging {
 
   /// The signed index, and what of the layer is here already.
   Result<void> look_up(Part& part) {
+    BERTH_TRY(const std::string text, index_of(part));
+    BERTH_TRY(part.index, bundle::parse_index(text, part.ref));
+    BERTH_TRY(part.plan, plan_links(part.index.entries, options_.sealed_slots, part.folder, stop_));
+    if (part.patch)
+      if (auto linked = check_linked(*part.patch, part.index, part.plan); !linked) BERTH_CHECK(give_up_patch(part, std::move(linked.error())));
+    staged_.tree_bytes += bundle::total_size(part.index.entries);
+    BERTH_CHECK(write_sealed(part.folder + ".index.json", text));
+    if (part.needs_blob() && !part.patch) progress_.bytes_total += part.ref.blob.size;
+    return {};
+  }
+
+  /// From a slot that has the same layer, out of a patch, or from the repository.
+  Result<std::string> index_of(Part& part) {
+    for (const fs::path& slot : options_.sealed_slots) {
+      auto text = files::read(slot / (part.folder + ".index.json"), part.ref.index.size);
+      if (text && crypto::sha256_hex(*text) == part.ref.index.sha256) return std::move(*text);
+    }
+    if (part.patch) {
+      auto text = index_by_patch(part);
+      if (text) return text;
+      BERTH_CHECK(give_up_patch(part, std::move(text.error())));
+    }
     auto text = repository_.small_blob(part.ref.index, bundle::kLargestIndex, stop_);
     if (!text) return pass(std::move(text.error()), "its index");
-    staged_.fetched_bytes += text->size();
-    BERTH_TRY(part.index, bundle::parse_index(*text, part.ref));
-    BERTH_TRY(part.plan, plan_links(part.index.entries, options_.sealed_slots, part.folder, stop_));
-    staged_.tree_bytes += bundle::total_size(part.index.entries);
-    BERTH_CHECK(write_sealed(part.folder + ".index.json", *text));
-    if (part.needs_blob()) progress_.bytes_total += part.ref.blob.size;
+    staged_.index_bytes += text->size();
+    return text;
+  }
+
+  Result<std::string> index_by_patch(Part& part) {
+    const PatchChoice& patch = *part.patch;
+    BERTH_CHECK(check_space(folder_, patch.ref.blob.size + patch.old_index.size() + part.ref.index.size, options_.reserve_bytes));
+    BERTH_CHECK(fetch_patch(part));
+    BERTH_TRY(std::string text, unpack_index(part.blob, patch, part.ref, folder_ / "index", options_, stop_));
+    if (crypto::sha256_hex(text) == part.ref.index.sha256) return text;
+    return fail(Errc::trust, "the index that it makes is not the one that is signed for");
+  }
+
+  Result<void> fetch_patch(Part& part) {
+    if (!part.blob.empty()) return {};
+    const bundle::PatchRef& patch = part.patch->ref;
+    const fs::path blob = folder_ / (part.folder + ".patch");
+    const std::uint64_t total = progress_.bytes_total, done = progress_.bytes_done;
+    progress_.bytes_total = total + patch.blob.size;
+    auto fetched = repository_.blob(patch.blob, patch.chunks, blob, progress_, stop_);
+    if (!fetched) {
+      progress_.bytes_total = total;
+      progress_.bytes_done = done;
+      // What came is not what was signed for: no lie of whoever signed, and the layer may be whole.
+      if (fetched.error().code == Errc::trust) fetched.error().code = Errc::protocol;
+      return fetched;
+    }
+    part.blob = blob;
+    staged_.patch_bytes += patch.blob.size;
+    return {};
+  }
+
+  /// The layer is taken instead, and what was the matter is noted. Unless that is for good: the node is to stop, or the patch is just what was signed and
+  /// starts from just what it names, and yet makes something else: whoever signed it cannot be believed.
+  Result<void> give_up_patch(Part& part, Error why) {
+    const std::string name = "patch " + short_hash(part.patch->ref.blob.sha256);
+    if (why.code == Errc::trust || why.code == Errc::cancelled) return pass(std::move(why), name);
+    staged_.notes.push_back(fmt::format("the layer is fetched instead of the {} from {}: {}", name, part.patch->slot.filename().string(), why.message));
+    part.patch.reset();
+    part.base = Fd();
+    for (const char* left : {".patch", ".patch.part"})
+      if (::unlink((folder_ / (part.folder + left)).c_str()) != 0 && errno != ENOENT) return fail_errno("remove a patch");
+    part.blob.clear();
     return {};
   }
 
   Result<void> fetch(Part& part) {
     if (!part.needs_blob()) return {};
-    const fs::path blob = folder_ / (part.folder + ".tar.zst");
-    BERTH_CHECK(repository_.blob(part.ref.blob, part.index.chunks, blob, progress_, stop_));
-    part.blob = blob;
-    staged_.fetched_bytes += part.ref.blob.size;
+    if (part.patch) {
+      auto ready = make_patch_ready(part);
+      if (ready) return ready;
+      BERTH_CHECK(give_up_patch(part, std::move(ready.error())));
+      progress_.bytes_total += part.ref.blob.size;
+    }
+    return fetch_layer(part);
+  }
+
+  Result<void> make_patch_ready(Part& part) {
+    BERTH_CHECK(fetch_patch(part));
+    BERTH_TRY(part.base, write_base(*part.patch, part.index, folder_ / (part.folder + ".base"), stop_));
     return {};
   }
 
-  Result<void> unpack(const Part& part) {
-    BERTH_CHECK(unpack_layer(part.index, part.blob, part.plan, folder_ / part.folder, options_, stop_));
+  Result<void> fetch_layer(Part& part) {
+    const fs::path blob = folder_ / (part.folder + ".tar.zst");
+    BERTH_CHECK(repository_.blob(part.ref.blob, part.index.chunks, blob, progress_, stop_));
+    part.blob = blob;
+    staged_.layer_bytes += part.ref.blob.size;
+    return {};
+  }
+
+  Result<void> unpack(Part& part) {
+    const fs::path target = folder_ / part.folder;
+    if (part.needs_blob() && part.patch) {
+      auto unpacked = unpack_patch(part.index, part.blob, *part.patch, part.base.get(), part.plan, target, options_, stop_);
+      part.base = Fd();
+      if (unpacked) {
+        staged_.patched_from = part.patch->slot.filename();
+      } else {
+        BERTH_CHECK(give_up_patch(part, std::move(unpacked.error())));
+        BERTH_CHECK(files::remove_tree(target));
+        BERTH_CHECK(check_space(folder_, part.space(), options_.reserve_bytes));
+        progress_.bytes_total += part.ref.blob.size;
+        BERTH_CHECK(fetch_layer(part));
+        BERTH_CHECK(unpack_layer(part.index, part.blob, part.plan, target, options_, stop_));
+      }
+    } else {
+      BERTH_CHECK(unpack_layer(part.index, part.needs_blob() ? part.blob : fs::path(), part.plan, target, options_, stop_));
+    }
     if (!part.blob.empty() && ::unlink(part.blob.c_str()) != 0) return fail_errno("remove " + part.blob.string());
     return {};
   }

@@ -74,6 +74,9 @@ Result<Worker> Worker::start(const WorkerSpec& spec) {
   BERTH_TRY(files.words, lifted(words.second.get()));
   BERTH_TRY(files.blob, lifted(spec.blob));
   BERTH_TRY(files.target, lifted(spec.target));
+  if (spec.scratch >= 0) {
+    BERTH_TRY(files.scratch, lifted(spec.scratch));
+  }
 
   int pidfd = -1;
   const pid_t pid = fork_worker(spec, files, pidfd);

@@ -29,6 +29,7 @@ struct WorkerSpec {
   int job = -1;     ///< becomes its stdin
   int blob = -1;    ///< to read
   int target = -1;  ///< the folder it fills, which also becomes its whole file system
+  int scratch = -1; ///< to read and write; -1: none
   WorkerLimits limits;
 };
 

@@ -26,7 +26,7 @@ constexpr bool kSanitized = true;  // a dynamic program, whose shadow memory is 
 constexpr bool kSanitized = false;
 #endif
 
-constexpr int kProgram = unpack::kTarget + 1;
+constexpr int kProgram = unpack::kScratch + 1;
 
 // Between fork and exec only what is safe in a signal handler may be called.
 
@@ -47,9 +47,13 @@ void limit(int resource, std::uint64_t most) {
 }
 
 void take_files(const WorkerFiles& files) {
-  const int sources[] = {files.job.get(), files.progress.get(), files.words.get(), files.blob.get(), files.target.get(), files.program.get()};
+  const int sources[] = {files.job.get(),  files.progress.get(), files.words.get(),  files.blob.get(),
+                         files.target.get(), files.scratch.get(), files.program.get()};
   require(::dup2(files.words.get(), unpack::kWords) >= 0, "take its descriptors");  // first, so that a complaint is heard
-  for (int fd = 0; fd <= kProgram; ++fd) require(::dup2(sources[fd], fd) >= 0, "take its descriptors");
+  for (int fd = 0; fd <= kProgram; ++fd) {
+    if (sources[fd] < 0) ::close(fd);
+    else require(::dup2(sources[fd], fd) >= 0, "take its descriptors");
+  }
   require(::syscall(SYS_close_range, static_cast<unsigned>(kProgram) + 1, ~0U, 0) == 0, "close what is not its own");
   require(::fcntl(kProgram, F_SETFD, FD_CLOEXEC) == 0, "take its descriptors");
 }

@@ -8,6 +8,7 @@ namespace berth::fetch {
 /// The descriptors of a worker, all of them above those that it will have.
 struct WorkerFiles {
   Fd program, job, progress, words, blob, target;
+  Fd scratch;  ///< where there is one
 };
 
 /// Forks into the worker's own namespaces and runs its program. `pidfd` is set. Returns its process id, or a negative errno.

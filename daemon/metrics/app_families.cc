@@ -29,6 +29,13 @@ Family deployments(const Snapshot& snapshot) {
   return family;
 }
 
+Family fetched(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_fetched_bytes_total",
+                                "Bytes of releases that were fetched since berthd began: layers, patches in their place, and indexes.");
+  for (const auto& [which, bytes] : snapshot.fetched) family.add({{"app", which.first}, {"kind", which.second}}, static_cast<double>(bytes));
+  return family;
+}
+
 Family hooks(const Snapshot& snapshot) {
   auto family = Family::counter("berth_hooks_total", "Runs of hooks that ended since berthd began, by how they did: ok, postponed or failed.");
   for (const auto& [which, count] : snapshot.hooks) {
@@ -81,6 +88,7 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(health(snapshot));
   families.push_back(release(snapshot));
   families.push_back(deployments(snapshot));
+  families.push_back(fetched(snapshot));
   families.push_back(hooks(snapshot));
   families.push_back(each_app(snapshot, "berth_app_data_copies", "Copies of the app's data on the node: snapshots, and what reverts set aside.",
                               [](const AppStatus& app) { return app.copies.size(); }));

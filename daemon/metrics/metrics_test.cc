@@ -41,6 +41,7 @@ Snapshot snapshot() {
                       {.app = "api", .channel = "", .wanted = "", .polls = 1}};
   all.apps = {app};
   all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
+  all.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};
   all.hooks = {{{"web", "pre-start", "failed"}, 1}};
   all.events = 77;
   all.loop_lag = std::chrono::microseconds(1500);
@@ -66,6 +67,7 @@ TEST(Metrics, TellOfEveryApp) {
   EXPECT_THAT(text, HasSubstr("berth_release_info{app=\"web\",release=\"v2\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_deployments_total{app=\"web\",state=\"active\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("berth_deployments_total{app=\"web\",state=\"failed\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("berth_fetched_bytes_total{app=\"web\",kind=\"patch\"} 70\n"));
   EXPECT_THAT(text, HasSubstr("berth_hooks_total{app=\"web\",hook=\"pre-start\",result=\"failed\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_app_data_copies{app=\"web\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_slots{app=\"web\"} 2\n"));

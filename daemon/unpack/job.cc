@@ -1,6 +1,7 @@
 #include "daemon/unpack/job.h"
 
 #include <charconv>
+#include <initializer_list>
 
 namespace berth::unpack {
 namespace {
@@ -16,36 +17,48 @@ bool take_number(std::string_view& text, std::uint64_t& number) {
   return true;
 }
 
-bool parse_frame(std::string_view text, FrameAt& frame) {
+bool parse_frame(std::string_view text, bundle::Frame& frame) {
   return take_number(text, frame.offset) && take_number(text, frame.size) && take_number(text, frame.tar_size) && text.empty();
 }
 
-/// One line of a job; false where it means nothing.
+bool parse_patch(std::string_view text, PatchFrame& patch) {
+  for (std::uint64_t* const number : {&patch.offset, &patch.size, &patch.base, &patch.content, &patch.tar_size})
+    if (!take_number(text, *number)) return false;
+  return text.empty();
+}
+
+/// One line of a job, without its end; false where it means nothing.
 bool parse_line(std::string_view line, Job& job) {
-  constexpr std::string_view kFrame = "frame ", kShare = "share ", kFolder = "folder ", kSkip = "skip ";
-  if (line.starts_with(kSkip)) {
-    job.skip.emplace_back(line.substr(kSkip.size()));
+  const auto begins = [&line](std::string_view word) {
+    if (!line.starts_with(word)) return false;
+    line.remove_prefix(word.size());
+    return true;
+  };
+  if (begins("skip ")) {
+    job.skip.emplace_back(line);
     return true;
   }
-  if (line.starts_with(kFolder)) {
-    job.folders.emplace_back(line.substr(kFolder.size()));
+  if (begins("folder ")) {
+    job.folders.emplace_back(line);
     return true;
   }
-  if (line.starts_with(kShare)) {
-    line.remove_prefix(kShare.size());
-    return take_number(line, job.drop) && take_number(line, job.take) && line.empty();
-  }
-  return line.starts_with(kFrame) && parse_frame(line.substr(kFrame.size()), job.frames.emplace_back());
+  if (begins("frame ")) return parse_frame(line, job.frames.emplace_back());
+  if (begins("share ")) return take_number(line, job.drop) && take_number(line, job.take) && line.empty();
+  return begins("patch ") && !job.patch && parse_patch(line, job.patch.emplace());
 }
 
 }  // namespace
 
 std::string to_text(const Job& job) {
   std::string text;
-  for (const FrameAt& frame : job.frames) {
-    text += "frame " + std::to_string(frame.offset) + ' ' + std::to_string(frame.size) + ' ' + std::to_string(frame.tar_size) + '\n';
-  }
-  if (job.drop != 0 || job.take != 0) text += "share " + std::to_string(job.drop) + ' ' + std::to_string(job.take) + '\n';
+  const auto add = [&text](const char* word, std::initializer_list<std::uint64_t> numbers) {
+    text += word;
+    for (const std::uint64_t number : numbers) text += ' ' + std::to_string(number);
+    text += '\n';
+  };
+  for (const bundle::Frame& frame : job.frames) add("frame", {frame.offset, frame.size, frame.tar_size});
+  if (job.drop != 0 || job.take != 0) add("share", {job.drop, job.take});
+  if (job.patch) add("patch", {job.patch->offset, job.patch->size, job.patch->base, job.patch->content, job.patch->tar_size});
   for (const std::string& path : job.folders) text += "folder " + path + '\n';
   for (const std::string& path : job.skip) text += "skip " + path + '\n';
   return text + "end\n";

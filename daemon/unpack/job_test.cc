@@ -6,10 +6,11 @@ namespace berth::unpack {
 namespace {
 
 TEST(Job, IsReadAsItWasWritten) {
-  const Job whole{.frames = {{0, 100, 16u << 20}, {100, 7, 512}}, .folders = {}, .skip = {"a b", "bin/ü", "end"}};
-  const Job first{.frames = {{0, 100, 16u << 20}}, .drop = 0, .take = 1024, .folders = {}, .skip = {}};
-  const Job last{.frames = {{100, 7, 512}}, .drop = 512, .take = 0, .folders = {"end", "share 1 2"}, .skip = {}};
-  for (const Job& job : {whole, first, last}) {
+  const Job whole{.frames = {{0, 100, 16u << 20}, {100, 7, 512}}, .skip = {"a b", "bin/ü", "end"}};
+  const Job first{.frames = {{0, 100, 16u << 20}}, .drop = 0, .take = 1024};
+  const Job last{.frames = {{100, 7, 512}}, .drop = 512, .take = 0, .folders = {"end", "share 1 2"}};
+  const Job patched{.frames = {}, .patch = PatchFrame{.offset = 100, .size = 7, .base = 1024, .content = 33, .tar_size = 2048}, .skip = {"a"}};
+  for (const Job& job : {whole, first, last, patched}) {
     const auto read = parse_job(to_text(job));
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(*read, job);
@@ -26,6 +27,8 @@ TEST(Job, IsRefusedWhereItIsCutOffGoesOnOrMeansNothing) {
   EXPECT_FALSE(parse_job("frame 0 -1 2\nend\n"));
   EXPECT_FALSE(parse_job("share 1\nend\n"));
   EXPECT_FALSE(parse_job("share 1 2 3\nend\n"));
+  EXPECT_FALSE(parse_job("patch 0 1 2 3\nend\n"));
+  EXPECT_FALSE(parse_job("patch 0 1 2 3 4\npatch 0 1 2 3 4\nend\n"));
   EXPECT_FALSE(parse_job("walk /etc\nend\n"));
 }
 

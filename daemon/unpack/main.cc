@@ -1,17 +1,19 @@
-// berth-unpack: decodes and unpacks one layer into one folder, without any right to do more. berthd starts it, gives it what it needs as
-// descriptors, and believes nothing it says.
+// berth-unpack: decodes and unpacks one layer, or what a patch makes, into one folder, without any right to do more. berthd starts it, gives it what it
+// needs as descriptors, and believes nothing it says.
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <string>
 
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "core/bundle/frame_reader.h"
 #include "core/bundle/tar_reader.h"
 #include "core/files/files.h"
-#include "daemon/unpack/frames.h"
 #include "daemon/unpack/job.h"
+#include "daemon/unpack/patched.h"
 #include "daemon/unpack/sandbox.h"
 #include "daemon/unpack/tree_writer.h"
 
@@ -75,12 +77,20 @@ Result<void> run() {
   bundle::TarReader reader(job.folders);
   Share share(job);
   Progress progress;
-  const auto sink = [&](std::string_view piece) -> Result<bool> {
+  const auto add = [&](std::string_view piece) -> Result<void> {
     progress.add(piece.size());
-    BERTH_CHECK(take(reader, writer, share.of(piece)));
-    return share.goes_on();
+    return take(reader, writer, share.of(piece));
   };
-  BERTH_CHECK(decode_frames(kBlob, job.frames, sink));
+  if (job.patch) {
+    BERTH_CHECK(decode_patch(kBlob, kScratch, *job.patch, add));
+    if (job.patch->tar_size == 0) return {};
+  } else {
+    const auto add_while_needed = [&](std::string_view piece) -> Result<bool> {
+      BERTH_CHECK(add(piece));
+      return share.goes_on();
+    };
+    BERTH_CHECK(bundle::decode_frames(kBlob, job.frames, add_while_needed));
+  }
   if (!share.ends_before_the_tar()) return reader.finish();
   if (share.goes_on()) return fail(Errc::trust, "the tar is shorter than its index says");
   return reader.finish_share();

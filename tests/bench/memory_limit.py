@@ -1,5 +1,6 @@
 """A cgroup with a limit of memory for several processes together, page cache included, in whichever hierarchy this machine has."""
 import os
+import time
 from pathlib import Path
 
 V1 = Path("/sys/fs/cgroup/memory")
@@ -42,7 +43,10 @@ class MemoryLimit:
         return 0
 
     def remove(self):
-        try:
-            self.folder.rmdir()
-        except OSError:
-            pass  # something still runs in there
+        """Waits a while for what still ends in there."""
+        for _ in range(50):
+            try:
+                self.folder.rmdir()
+                return
+            except OSError:
+                time.sleep(0.1)

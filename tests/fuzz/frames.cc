@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/unpack/frames.h"
+#include "core/bundle/frame_reader.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint64_t blob = size - 2, said = data[0] * 256u + data[1];
   if (::ftruncate(file, 0) != 0 || ::pwrite(file, data + 2, blob, 0) != static_cast<ssize_t>(blob)) std::abort();
   std::uint64_t made = 0;
-  const auto done = unpack::decode_frames(file, {{.offset = 0, .size = blob, .tar_size = said}}, [&made](std::string_view piece) -> Result<bool> {
+  const auto done = bundle::decode_frames(file, {{.offset = 0, .size = blob, .tar_size = said}}, [&made](std::string_view piece) -> Result<bool> {
     made += piece.size();
     return true;
   });

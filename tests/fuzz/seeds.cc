@@ -9,6 +9,9 @@
 #include "core/bundle/hand_made_tar.h"
 #include "core/bundle/manifest.h"
 #include "core/files/files.h"
+#include "core/patch/binary_diff.h"
+#include "core/patch/frame.h"
+#include "core/patch/script.h"
 #include "core/trust/keyring.h"
 #include "core/trust/role_document.h"
 
@@ -64,6 +67,31 @@ void add_grpc(Seeds& seeds) {
   seeds.add("grpc_answer", "\x01" + settings + frame(7, 0, std::string(8, '\0')));
 }
 
+std::string two_bytes(std::size_t number) { return {static_cast<char>(number >> 8), static_cast<char>(number & 0xff)}; }
+
+/// Of something like a program, with a call that has to be set anew.
+void add_patches(Seeds& seeds) {
+  std::string old(3000, '\0');
+  for (std::size_t i = 0; i < old.size(); ++i) old[i] = static_cast<char>(i * i % 251);
+  old.replace(100, 5, std::string("\xe8\x00\x04\x00\x00", 5));
+  std::string fresh = old;
+  fresh.insert(700, "what is new");
+  const patch::ProgramDifference difference(old, 0, old.size(), fresh);
+  for (const bool relocated : {false, true}) {
+    std::uint64_t place = 0;
+    const std::string script = patch::to_bytes(difference.script(place, 0, relocated));
+    seeds.add("patch_script", two_bytes(fresh.size()) + two_bytes(old.size()) + old + script);
+    if (const auto encoded = patch::encode_frame(script, old, patch::Effort::fast))
+      seeds.add("patch_frame", two_bytes(script.size()) + two_bytes(old.size()) + old + *encoded);
+  }
+  patch::Script plain;
+  plain.append("new");
+  plain.steps.push_back({.added = 3, .literal = 0, .seek = -2, .another = true});
+  plain.differences.assign(3, '\1');
+  plain.append("end");
+  seeds.add("patch_script", two_bytes(plain.made()) + two_bytes(3) + "old" + patch::to_bytes(plain));
+}
+
 void add_bundle(Seeds& seeds) {
   const std::string tar = sample_tar().end();
   seeds.add("tar", "\x07" + tar);
@@ -79,6 +107,7 @@ void add_bundle(Seeds& seeds) {
                    bundle::file_entry("note", "hello\n"), bundle::file_entry(std::string(120, 'p'), "a long name"),
                    bundle::link_entry("q", std::string(120, 't'))};
   seeds.add("layer_index", to_canonical_json(index));
+  add_patches(seeds);
 
   bundle::Manifest manifest;
   manifest.app = manifest.spec.app = "web";
@@ -87,6 +116,14 @@ void add_bundle(Seeds& seeds) {
   const bundle::BlobRef ref{.sha256 = std::string(64, 'a'), .size = blob.size()};
   manifest.config = {.blob = ref, .index = ref, .tar_sha256 = std::string(64, 'b'), .tar_size = tar.size()};
   manifest.builds["linux/amd64"] = {.digest = std::string(64, 'c'), .version = "1.2.3", .layer = manifest.config};
+  const bundle::BlobRef small{.sha256 = std::string(64, 'd'), .size = 90};
+  manifest.builds["linux/amd64"].patches = {
+      {.from = std::string(64, 'e'),
+       .base = bundle::PatchBase::changed,
+       .blob = small,
+       .chunks = {std::string(64, 'f')},
+       .index_size = 40,
+       .script_size = 100}};
   manifest.spec.processes["web"].command = {"bin/run", "--port", "${PORT}"};
   manifest.spec.variables["GREETING"] = {};
   manifest.variables["GREETING"] = "hello";

@@ -23,11 +23,11 @@ class Repo:
     def url(self):
         return f"file://{self.folder}"
 
-    def berth(self, *arguments, expect=0):
+    def berth(self, *arguments, expect=0, timeout=120):
         """Runs a publisher's verb; expects an exit code (None: any)."""
         env = {**os.environ, "HOME": str(self.home), "XDG_DATA_HOME": str(self.home / "share"), "NO_COLOR": "1", "BERTH_SOCKET": "/nonexistent"}
         got = subprocess.run([str(BERTH), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self.home, env=env,
-                             timeout=120)
+                             timeout=timeout)
         done = Done(["berth", *map(str, arguments)], got.returncode, got.stdout, got.stderr)
         if expect is not None and done.code != expect:
             raise AssertionError(f"expected exit {expect}:\n{done}")
@@ -49,11 +49,11 @@ class Repo:
         """Makes a build; returns its digest."""
         return self.berth("build", tree, "--json").json()["build"]
 
-    def release(self, app="web", environment="production", *options):
+    def release(self, app="web", environment="production", *options, **how):
         """Releases the latest build; returns the release's id."""
         if not (self.environments / environment).is_dir():
             self.configure(environment)
-        done = self.berth("release", app, "--env", environment, "--repo", self.folder, "--environments", self.environments, "--json", *options)
+        done = self.berth("release", app, "--env", environment, "--repo", self.folder, "--environments", self.environments, "--json", *options, **how)
         return done.json()["release"]
 
     def point(self, channel, release, app="web", environment="production"):

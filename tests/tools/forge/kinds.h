@@ -45,6 +45,7 @@ std::vector<Kind> tree_kinds();      ///< tars that are right, but not what the 
 std::vector<Kind> frame_kinds();     ///< zstd frames that are not what they should be
 std::vector<Kind> index_kinds();     ///< indices that lie
 std::vector<Kind> manifest_kinds();  ///< manifests that are of something else, or of nothing
+std::vector<Kind> patch_kinds();     ///< patches from the good release that make something else; their layers are right
 std::vector<ChannelKind> channel_kinds();
 
 /// A release without any fault, by the same means.

@@ -36,7 +36,7 @@ Result<std::string> read_base(const fs::path& repository) {
 
 std::vector<Kind> all_kinds() {
   std::vector<Kind> all;
-  for (const auto& some : {path_kinds(), type_kinds(), header_kinds(), tree_kinds(), frame_kinds(), index_kinds(), manifest_kinds()})
+  for (const auto& some : {path_kinds(), type_kinds(), header_kinds(), tree_kinds(), frame_kinds(), index_kinds(), manifest_kinds(), patch_kinds()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

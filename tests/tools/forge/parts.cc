@@ -7,11 +7,14 @@
 #include <fmt/core.h>
 #include <zstd.h>
 
+#include "core/bundle/patch_parts.h"
+
 namespace berth::forge {
 namespace {
 
 using bundle::Entry;
 using bundle::HandMadeTar;
+using bundle::tar_size_of;
 
 using Compressor = std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)>;
 
@@ -25,12 +28,6 @@ void compress(ZSTD_CCtx* context, std::string_view content, ZSTD_EndDirective ho
     if (ZSTD_isError(left)) std::abort();
     out.append(piece, 0, made.pos);
   }
-}
-
-std::uint64_t tar_size_of(const std::vector<Entry>& entries) {
-  std::uint64_t size = bundle::kTarEnd;
-  for (const Entry& entry : entries) size += bundle::tar_size(entry);
-  return size;
 }
 
 /// As `write_layer` cuts it.

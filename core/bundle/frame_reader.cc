@@ -1,4 +1,4 @@
-#include "daemon/unpack/frames.h"
+#include "core/bundle/frame_reader.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-namespace berth::unpack {
+namespace berth::bundle {
 namespace {
 
 constexpr int kWindowLog = 23;  ///< 8 MiB
@@ -24,7 +24,7 @@ class Decoder {
     return {};
   }
 
-  Result<void> decode(const FrameAt& frame) {
+  Result<void> decode(const Frame& frame) {
     ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
     made_ = 0;
     ended_ = false;
@@ -43,7 +43,7 @@ class Decoder {
   bool has_enough() const { return enough_; }
 
  private:
-  Result<std::size_t> read_piece(const FrameAt& frame, std::uint64_t at) {
+  Result<std::size_t> read_piece(const Frame& frame, std::uint64_t at) {
     const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(in_.size(), frame.size - at));
     while (true) {
       const ssize_t got = ::pread(fd_, in_.data(), want, static_cast<off_t>(frame.offset + at));
@@ -54,7 +54,7 @@ class Decoder {
     }
   }
 
-  Result<void> decode_piece(const FrameAt& frame, std::size_t size) {
+  Result<void> decode_piece(const Frame& frame, std::size_t size) {
     ZSTD_inBuffer in{in_.data(), size, 0};
     bool full = false;  // more may wait inside, although the input was taken
     while (in.pos < in.size || full) {
@@ -73,7 +73,7 @@ class Decoder {
     return {};
   }
 
-  static std::unexpected<Error> refuse(const FrameAt& frame, const std::string& why) {
+  static std::unexpected<Error> refuse(const Frame& frame, const std::string& why) {
     return fail(Errc::trust, "the zstd frame at byte " + std::to_string(frame.offset) + ' ' + why);
   }
 
@@ -89,14 +89,14 @@ class Decoder {
 
 }  // namespace
 
-Result<void> decode_frames(int fd, const std::vector<FrameAt>& frames, const std::function<Result<bool>(std::string_view)>& sink) {
+Result<void> decode_frames(int fd, const std::vector<Frame>& frames, const std::function<Result<bool>(std::string_view)>& sink) {
   Decoder decoder(fd, sink);
   BERTH_CHECK(decoder.prepare());
-  for (const FrameAt& frame : frames) {
+  for (const Frame& frame : frames) {
     BERTH_CHECK(decoder.decode(frame));
     if (decoder.has_enough()) break;
   }
   return {};
 }
 
-}  // namespace berth::unpack
+}  // namespace berth::bundle

@@ -119,6 +119,7 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
     if (const auto ids = selected(*app, what); !ids) co_return std::unexpected(ids.error());
   }
   const Turn turn = co_await take(app);
+  if (auto open = not_drained(); !open) co_return open;  // meanwhile
   auto finished = co_await finish_pending_data(app);
   if (!finished) co_return finished;
   std::vector<InstanceId> chosen;
@@ -154,6 +155,7 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   const auto ids = selected(*app, what);
   if (!ids) co_return std::unexpected(ids.error());
   const Turn turn = co_await take(app);
+  if (auto open = not_drained(); !open) co_return open;  // meanwhile
   const Quiet quiet(app);
   const store::Event event = operator_event("restart", what.app, asked, data_of(what));
   co_await tell(event);

@@ -7,12 +7,6 @@
 // A node that is drained: the database says so first, so that a berthd that comes back goes on with it.
 
 namespace berth::deploy {
-namespace {
-
-constexpr const char* kDrain = "the drain of this node";
-
-}  // namespace
-
 Result<void> Engine::not_drained() const {
   if (!drained_) return {};
   return fail(Errc::conflict, fmt::format("this node is drained ({}): no app runs here, and no deployment is taken, until 'berth node resume'", to_string(*drained_)));
@@ -33,7 +27,7 @@ awaitable<Result<void>> Engine::drain_node(Asked asked) {
   co_return Result<void>();
 }
 
-/// What was started last is stopped first.
+/// In the reverse of the order in which berthd starts them.
 awaitable<void> Engine::empty_node() {
   std::vector<AppPtr> apps;
   for (const auto* known : {&apps_, &newcomers_})

@@ -266,6 +266,10 @@ bool is_awaited_hook(const App& app, const InstanceId& id);
 /// Whether an instance was stopped on its own, by hand.
 bool is_paused(const App& app, const InstanceId& id);
 
+/// The deployment of the app, under way or waiting, that was asked for after `run` and whose place `run` cannot take; null where there is none. Of two that
+/// are written down at once, the answers can come in another order than the numbers. What is followed is never in an operator's way.
+RunPtr newer_than(const App& app, const Run& run);
+
 /// The deployment of the app, under way or waiting, that somebody else than `by` asked for, or that goes back; null where there is none.
 RunPtr under_way_for_others(const App& app, const std::string& by);
 

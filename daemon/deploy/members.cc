@@ -90,8 +90,8 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
   } else {
     known->row = *row;
     known->leaving = false;
-    if (row->paused) co_return Result<void>();
   }
+  if (row->paused) co_return Result<void>();
   auto plan = co_await make_plan(app, manifest, *row);
   if (!plan) co_return std::unexpected(plan.error());
   auto ensured = co_await supervisor_.ensure(std::move(*plan));
@@ -233,7 +233,8 @@ awaitable<void> Engine::heal(AppPtr app) {
   app->healing = true;
   for (auto pause = 1s; !closed_ && !app->gone; pause = std::min(pause * 2, 60s)) {
     co_await app->changed.wait(pause);
-    if (closed_ || app->gone || app->run) break;  // a deployment starts what it needs
+    if (closed_ || app->gone) break;
+    if (app->run) continue;  // a deployment starts what it needs; where it fails, this goes on
     const Turn turn = co_await take(app);
     const ManifestPtr active = app->active();
     if (!active || app->row.stopped || drained_) break;

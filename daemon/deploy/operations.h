@@ -25,6 +25,9 @@ using std::chrono::milliseconds;
 /// Who asks for a deployment that a followed channel or release is behind, in history and events.
 inline constexpr const char* kFollow = "follow";
 
+/// Why a deployment is cancelled that was under way when the node was drained.
+inline constexpr const char* kDrain = "the drain of this node";
+
 /// Who asks for a change, for the history.
 struct Asked {
   std::string by;   ///< "root (uid 0)"

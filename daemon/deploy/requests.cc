@@ -35,16 +35,17 @@ std::string took_place(const Run& newer) {
   return fmt::format("deployment {} of {}@{} took its place", newer.row.id, newer.row.app, newer.row.release);
 }
 
-/// The deployment of the app that was asked for after `run`, where one is known already: of two that are written down at once, the answers can come in
-/// another order than the numbers.
+}  // namespace
+
 RunPtr newer_than(const App& app, const Run& run) {
-  const auto is_newer = [&](const RunPtr& other) { return other && other->row.id > run.row.id && !is_terminal(other->position.state); };
+  const auto is_newer = [&](const RunPtr& other) {
+    if (!other || other->row.id <= run.row.id || is_terminal(other->position.state)) return false;
+    return other->row.by != kFollow || run.row.by == kFollow;
+  };
   if (is_newer(app.run)) return app.run;
   const auto waiting = std::ranges::find_if(app.queue, is_newer);
   return waiting == app.queue.end() ? nullptr : *waiting;
 }
-
-}  // namespace
 
 RunPtr under_way_for_others(const App& app, const std::string& by) {
   const auto is_theirs = [&](const RunPtr& run) {

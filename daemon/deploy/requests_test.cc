@@ -7,8 +7,8 @@ namespace {
 
 class UnderWayTest : public testing::Test {
  protected:
-  RunPtr run_of(const std::string& by, State state) {
-    auto run = std::make_shared<deploy::Run>(loop.executor(), store::DeploymentRow{.id = 7, .app = "web", .release = "v2", .kind = "deploy", .by = by});
+  RunPtr run_of(const std::string& by, State state, std::int64_t id = 7) {
+    auto run = std::make_shared<deploy::Run>(loop.executor(), store::DeploymentRow{.id = id, .app = "web", .release = "v2", .kind = "deploy", .by = by});
     run->position.state = state;
     return run;
   }
@@ -41,6 +41,27 @@ TEST_F(UnderWayTest, SoIsWhatWaitsBehindAnOlderWishOfItsOwn) {
 TEST_F(UnderWayTest, ItsOwnThatGoesBackIsInTheWay) {
   app.run = run_of(kFollow, State::reverting);
   EXPECT_EQ(in_the_way(), app.run);
+}
+
+TEST_F(UnderWayTest, OfTwoAtOnceTheHigherNumberIsTheNewer) {
+  const std::string operators = "root (uid 0)";
+  const RunPtr run = run_of(operators, State::queued, 7), older = run_of(operators, State::queued, 6), newer = run_of(operators, State::queued, 8);
+  EXPECT_EQ(newer_than(app, *run), nullptr);
+  app.queue = {older};
+  EXPECT_EQ(newer_than(app, *run), nullptr);
+  app.queue = {older, newer};
+  EXPECT_EQ(newer_than(app, *run), newer);
+  app.queue.clear();
+  app.run = newer;
+  EXPECT_EQ(newer_than(app, *run), newer) << "it has begun already";
+  newer->position.state = State::failed;
+  EXPECT_EQ(newer_than(app, *run), nullptr) << "it is over";
+}
+
+TEST_F(UnderWayTest, WhatIsFollowedIsNoNewerWishThanAnOperators) {
+  app.queue = {run_of(kFollow, State::queued, 8)};
+  EXPECT_EQ(newer_than(app, *run_of("root (uid 0)", State::queued, 7)), nullptr);
+  EXPECT_EQ(newer_than(app, *run_of(kFollow, State::queued, 7)), app.queue[0]);
 }
 
 }  // namespace

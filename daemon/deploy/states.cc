@@ -52,7 +52,7 @@ awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
 awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
   if (auto open = not_drained(); !open) {
-    run->cancelled_by = "the drain of this node";
+    run->cancelled_by = kDrain;
     co_return open;
   }
   run->row.from = app->row.active;
@@ -255,16 +255,20 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
     co_return;
   }
   store::Hold held{.why = why, .by = why.empty() ? "" : asked.by, .at = why.empty() ? "" : store::now_text()};
-  if (app->row.held.firm) held = app->row.held;
-  const auto hold = [this, name = app->name(), old, why, held, asked]() -> Result<void> {
+  bool stays = false;
+  const auto hold = [this, name = app->name(), old, why, held, asked, &stays]() -> Result<void> {
     if (!why.empty() && !old.empty()) {
       BERTH_TRY(const auto slot, store_.slot(name, old));
       BERTH_CHECK(store_.reject(name, old, slot ? slot->manifest_sha256 : "", why));
     }
+    // Looked up here: an operator may have held the app while this waited.
+    BERTH_TRY(const auto now, store_.app(name));
+    stays = now && now->held.firm;
+    if (stays) return {};
     return store_.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked));
   };
   const auto written = co_await pool_.run(hold);
-  if (written) app->row.held = held;
+  if (written && !stays) app->row.held = held;
 }
 
 /// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.

@@ -51,7 +51,9 @@ std::optional<Decision> because_of_past(const std::string& app, const std::strin
   const auto last = std::ranges::find_if(deployments, [](const auto& one) { return one.ended(); });
   if (last == deployments.end() || last->row.release != wanted) return std::nullopt;
   const std::string& state = last->row.state;
-  if (state == "cancelled" || state == "interrupted") {
+  // What a drain cancelled is taken up again when the node is back at work: nobody said anything of the release.
+  const bool by_drain = state == "cancelled" && last->row.reason == fmt::format("cancelled by {}", deploy::kDrain);
+  if (!by_drain && (state == "cancelled" || state == "interrupted")) {
     return left_alone(fmt::format("deployment {} of {} was {}: 'berth deploy {}@{}' tries it again, or point the channel to another release", last->row.id,
                                   wanted, state, app, wanted));
   }

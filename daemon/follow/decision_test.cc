@@ -105,6 +105,12 @@ TEST(Decision, WhatSomebodyCancelledOrBerthdGaveUpStaysSo) {
   }
 }
 
+TEST(Decision, WhatADrainCancelledIsTakenUpAgain) {
+  auto drained = deployment("v2", "cancelled");
+  drained.row.reason = std::string("cancelled by ") + deploy::kDrain;
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {drained, deployment("v1", "active")}}).kind, Kind::deploy);
+}
+
 TEST(Decision, WhatFailedIsTriedAgainLaterAndLater) {
   const auto after = [](int failures, std::chrono::seconds age) {
     std::vector<deploy::DeploymentStatus> all(static_cast<std::size_t>(failures), deployment("v2", "failed", age));

@@ -185,6 +185,22 @@ TEST_F(PortRouting, CountsConnectionsByThePrivatePort) {
   EXPECT_EQ(connections(port, backend, {}), 0);
 }
 
+TEST_F(PortRouting, WhatNeverServesStaysClosedToTheOutsideOverARestart) {
+  const Outside outside;
+  ASSERT_OK(claim(port));
+  Instance one = start("one", 20001), admin = start("admin", 20002, 2);
+  ASSERT_OK(serve(port, {one.backend}));
+  ASSERT_OK(io::on_loop(loop, router->shield(port, admin.backend)));
+  EXPECT_TRUE(outside.asks("10.77.0.1", 20002, 300).starts_with("!connect"));
+  restart();
+  ASSERT_OK(claim(port));
+  ASSERT_OK(io::on_loop(loop, router->shield(port, admin.backend)));
+  ASSERT_OK(serve(port, {one.backend}));
+  ASSERT_OK(io::on_loop(loop, router->settle()));
+  EXPECT_TRUE(outside.asks("10.77.0.1", 20002, 300).starts_with("!connect")) << "after the restart, too";
+  EXPECT_EQ(outside.asks("10.77.0.1", port.port), "one");
+}
+
 TEST_F(PortRouting, ServesTheOutsideByThePublicPortOnly) {
   const Outside outside;
   ASSERT_OK(claim(port));

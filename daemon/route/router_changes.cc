@@ -152,8 +152,8 @@ awaitable<Result<void>> Router::shield(Public port, Backend backend) {
   if (route == nullptr || port.kind != spec::Routing::port) co_return fail(Errc::internal, name_of(port) + " is not claimed");
   auto table = co_await current_table(state);
   if (!table) co_return std::unexpected(table.error());
+  route->shielded.insert(backend.private_port);  // also what a berthd before has closed: that is forgotten once it is known what runs
   if (table->closed.contains(backend.private_port)) co_return Result<void>();
-  route->shielded.insert(backend.private_port);
   auto written = co_await write_table(state, std::move(*table));
   if (!written) route->shielded.erase(backend.private_port);
   co_return written;

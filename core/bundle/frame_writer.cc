@@ -1,6 +1,7 @@
 #include "core/bundle/frame_writer.h"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 #include <zstd.h>
@@ -33,6 +34,7 @@ struct FrameWriter::Slot {
   std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context;
   std::string in, out;
   std::size_t result = 0;
+  bool full = false;         // and not written yet
   std::jthread compressing;  // while it lives, all above is its own
 };
 
@@ -59,14 +61,20 @@ Result<void> FrameWriter::append(std::string_view tar) {
 /// Compresses what was filled in a thread of its own, while the next slot is filled.
 void FrameWriter::start() {
   Slot& slot = *slots_[filling_];
-  slot.compressing = std::jthread([&slot] { slot.compress(); });
+  slot.full = true;
+  try {
+    slot.compressing = std::jthread([&slot] { slot.compress(); });
+  } catch (const std::system_error&) {
+    slot.compress();  // the system has no more threads: then it takes longer
+  }
   filling_ = (filling_ + 1) % slots_.size();
 }
 
 /// Writes what is being compressed in the slot, once that is done; the slot is empty then.
 Result<void> FrameWriter::write(Slot& slot) {
-  if (!slot.compressing.joinable()) return {};
-  slot.compressing.join();
+  if (!slot.full) return {};
+  if (slot.compressing.joinable()) slot.compressing.join();
+  slot.full = false;
   if (ZSTD_isError(slot.result)) return fail(Errc::internal, name_ + ": zstd: " + ZSTD_getErrorName(slot.result));
   const std::string_view bytes(slot.out.data(), slot.result);
   written_.index.frames.push_back({.offset = written_.ref.blob.size, .size = bytes.size(), .tar_size = slot.in.size()});
@@ -90,7 +98,7 @@ void FrameWriter::hash_chunks(std::string_view bytes) {
 }
 
 Result<WrittenLayer> FrameWriter::finish() {
-  if (!slots_[filling_]->compressing.joinable() && !slots_[filling_]->in.empty()) start();
+  if (!slots_[filling_]->full && !slots_[filling_]->in.empty()) start();
   for (std::size_t i = 0; i < slots_.size(); ++i) BERTH_CHECK(write(*slots_[(filling_ + i) % slots_.size()]));  // the oldest first
   if (chunk_size_ > 0) written_.index.chunks.push_back(chunk_hash_.hex());
   written_.ref.blob.sha256 = blob_hash_.hex();

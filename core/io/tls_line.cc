@@ -9,6 +9,7 @@
 #include "core/io/ip_address.h"
 #include "core/io/line.h"
 #include "core/io/tls_random.h"
+#include "core/io/tls_suites.h"
 
 namespace berth::io {
 namespace {
@@ -16,14 +17,6 @@ namespace {
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 constexpr std::size_t kRecord = 16u << 10;  // a record of TLS
 
-// Forward secrecy and authenticated encryption only.
-constexpr int kSuites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-                           MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-                           MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-                           MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-                           MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-                           MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-                           0};
 constexpr mbedtls_ecp_group_id kCurves[] = {MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1,
                                             MBEDTLS_ECP_DP_NONE};
 constexpr int kHashes[] = {MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA512, MBEDTLS_MD_NONE};
@@ -101,7 +94,7 @@ Result<void> TlsLine::prepare(const TlsOptions& options) {
   // The defaults of mbedTLS 2.28 would negotiate TLS 1.0 and SHA-1.
   mbedtls_ssl_conf_min_version(&config_, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
   mbedtls_ssl_conf_max_version(&config_, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-  mbedtls_ssl_conf_ciphersuites(&config_, kSuites);
+  mbedtls_ssl_conf_ciphersuites(&config_, kTlsSuites);
   mbedtls_ssl_conf_curves(&config_, kCurves);
   mbedtls_ssl_conf_sig_hashes(&config_, kHashes);
   mbedtls_ssl_conf_renegotiation(&config_, MBEDTLS_SSL_RENEGOTIATION_DISABLED);

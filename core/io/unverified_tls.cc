@@ -7,9 +7,12 @@
 
 #include "core/io/certificates.h"
 #include "core/io/tls_random.h"
+#include "core/io/tls_suites.h"
 
 namespace berth::io {
 namespace {
+
+constexpr mbedtls_ecp_group_id kQuickCurves[] = {MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_NONE};
 
 namespace asio = boost::asio;
 
@@ -47,6 +50,11 @@ struct UnverifiedTls::State {
   Result<void> prepare() {
     int failed = mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
     mbedtls_ssl_conf_min_version(&config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+    mbedtls_ssl_conf_max_version(&config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+    // The same as elsewhere; and curves whose handshake does not hold the event loop up.
+    mbedtls_ssl_conf_ciphersuites(&config, kTlsSuites);
+    mbedtls_ssl_conf_curves(&config, kQuickCurves);
+    mbedtls_ssl_conf_renegotiation(&config, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
     mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_NONE);
     mbedtls_ssl_conf_rng(&config, &random_for_tls, nullptr);
     if (failed == 0) failed = mbedtls_ssl_setup(&ssl, &config);

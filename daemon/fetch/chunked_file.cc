@@ -1,6 +1,7 @@
 #include "daemon/fetch/chunked_file.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -76,7 +77,11 @@ Result<void> ChunkedFile::take_chunk() {
 std::string ChunkedFile::Whole::add(std::string next) {
   if (adding.joinable()) adding.join();
   chunk.swap(next);
-  adding = std::jthread([this] { hash.update(chunk); });
+  try {
+    adding = std::jthread([this] { hash.update(chunk); });
+  } catch (const std::system_error&) {
+    hash.update(chunk);  // the system has no more threads: then it takes longer
+  }
   return next;
 }
 

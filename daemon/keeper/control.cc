@@ -95,6 +95,14 @@ void Control::send(const void* bytes, size_t size, const int* fds, int fd_count)
   if (sendmsg(connection_, &head, MSG_DONTWAIT | MSG_NOSIGNAL) != static_cast<ssize_t>(size)) drop();
 }
 
+bool Control::try_send(const void* bytes, size_t size) {
+  if (connection_ < 0) return true;
+  if (::send(connection_, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(size)) return true;
+  if (errno == EAGAIN || errno == ENOBUFS) return false;
+  drop();
+  return true;
+}
+
 void Control::drop() {
   if (connection_ >= 0) close(connection_);
   connection_ = -1;

@@ -33,6 +33,8 @@ class Control {
   bool receive(Message* message);
   /// A peer that does not read is dropped: when it connects again, it is told the state.
   void send(const void* bytes, size_t size, const int* fds = nullptr, int fd_count = 0);
+  /// False where the peer has not read what it was told before; it is not dropped. For what can be told later.
+  bool try_send(const void* bytes, size_t size);
   void drop();
   /// No further connections; the socket's name goes away.
   void close_all();

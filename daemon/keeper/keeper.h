@@ -79,6 +79,8 @@ class Keeper {
   Notice notice_;                  ///< of the present process
   int64_t watchdog_ms_ = 0;        ///< in force for the present process
   int64_t watchdog_at_ = 0;
+  int64_t watchdog_first_ = 0;     ///< no deadline comes before
+  bool triggered_ = false;         ///< this run of the app said WATCHDOG=trigger
   int64_t notice_told_ = 0, tell_notice_at_ = 0;
   int64_t extend_ms_ = 0;          ///< not told yet
   bool want_stop_ = false, want_restart_ = false, restart_is_liveness_ = false;

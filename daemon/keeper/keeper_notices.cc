@@ -11,6 +11,7 @@ namespace berth::keeper {
 namespace {
 
 constexpr int64_t kBetweenTellsMs = 100;  ///< an app that talks without end does not flood berthd
+constexpr int64_t kBerthdIsBusyMs = 1000; ///< until it is told again, where it does not read
 constexpr int kMostMessages = 32;         ///< in a turn of the loop
 
 }  // namespace
@@ -19,19 +20,22 @@ constexpr int kMostMessages = 32;         ///< in a turn of the loop
 bool Keeper::begin_notices(StartFailure* failure) {
   notice_ = Notice{};
   extend_ms_ = 0;
-  watchdog_at_ = tell_notice_at_ = 0;
+  watchdog_at_ = watchdog_first_ = tell_notice_at_ = 0;
+  triggered_ = false;
   watchdog_ms_ = rules_.watchdog_ms;
   if (rules_.notify[0] == 0) {
     notify_.close_it();
     return true;
   }
   if (!notify_.open_at(rules_.notify)) return *failure = {Stage::bind_notify, errno}, false;
-  if (watchdog_ms_ > 0 && rules_.watchdog_delay_ms >= 0) watchdog_at_ = monotonic_ms() + rules_.watchdog_delay_ms + watchdog_ms_;
+  if (watchdog_ms_ > 0 && rules_.watchdog_delay_ms >= 0) watchdog_at_ = watchdog_first_ = monotonic_ms() + rules_.watchdog_delay_ms + watchdog_ms_;
   return true;
 }
 
 void Keeper::feed_watchdog() {
-  if (watchdog_ms_ > 0 && busy()) watchdog_at_ = monotonic_ms() + watchdog_ms_;
+  if (watchdog_ms_ == 0 || !busy() || triggered_) return;
+  watchdog_at_ = monotonic_ms() + watchdog_ms_;
+  if (watchdog_at_ < watchdog_first_) watchdog_at_ = watchdog_first_;  // an early one does not shorten the delay
 }
 
 void Keeper::on_notices() {
@@ -44,7 +48,10 @@ void Keeper::on_notices() {
     tell = take_notice(message, size, &notice_) || tell;
     if (rules_.watchdog_ms > 0 && notice_.watchdog_ms > 0) watchdog_ms_ = notice_.watchdog_ms;
     if (notice_.alive || (notice_.ready && !was_ready) || (notice_.watchdog_ms > 0 && watchdog_at_ != 0)) feed_watchdog();
-    if (notice_.triggered && rules_.watchdog_ms > 0) watchdog_at_ = monotonic_ms();
+    if (notice_.triggered && rules_.watchdog_ms > 0) {
+      triggered_ = true;
+      watchdog_at_ = monotonic_ms();
+    }
     if (notice_.extend_ms > 0) {
       extend_ms_ = notice_.extend_ms;
       // Also the grace in which it is to stop.
@@ -63,7 +70,7 @@ void Keeper::on_silence() {
   if (!busy() || want_restart_ || want_stop_) return;
   char reason[sizeof state_.last_exit.reason];
   Text text(reason, sizeof reason);
-  if (notice_.triggered) text.add("liveness probe failed: it said WATCHDOG=trigger");
+  if (triggered_) text.add("liveness probe failed: it said WATCHDOG=trigger");
   else text.add("liveness probe failed: no WATCHDOG=1 for ").number(static_cast<uint64_t>(watchdog_ms_)).add("ms");
   request_restart(true, reason);
 }
@@ -78,10 +85,10 @@ void Keeper::tell_notice() {
   told.extend_ms = extend_ms_;
   told.refused = notify_.refused();
   memcpy(told.status, notice_.status, sizeof told.status);
-  extend_ms_ = 0;
-  tell_notice_at_ = 0;
   notice_told_ = monotonic_ms();
-  control_.send(&told, sizeof told);
+  tell_notice_at_ = 0;
+  if (!control_.try_send(&told, sizeof told)) tell_notice_at_ = notice_told_ + kBerthdIsBusyMs;
+  else extend_ms_ = 0;
 }
 
 }  // namespace berth::keeper

@@ -84,6 +84,13 @@ TEST_F(EventLogTest, ALineTornByACrashIsCutOffAndWrittenAgain) {
   EXPECT_THAT(must(verify_events(paths.events())), ElementsAre());
 }
 
+TEST_F(EventLogTest, WhatAnAppSaidInAnyBytesIsKept) {
+  open();
+  ASSERT_TRUE(store->add_event(event("instance.exited", "web", {{"reason", "it said caf\xc3"}})));
+  EXPECT_EQ(must(store->events(1, 1)).at(0).data.at("reason"), "it said caf\xef\xbf\xbd");
+  EXPECT_THAT(must(verify_events(paths.events())), ElementsAre());
+}
+
 TEST_F(EventLogTest, AnEventThatWasCommittedButNotWrittenIsWrittenOnceAtStart) {
   open();
   ASSERT_TRUE(store->add_event(event("test.event", "web")));

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "core/json/json.h"
+#include "core/utf8.h"
 
 namespace berth::store {
 
@@ -18,7 +19,7 @@ std::string now_text() {
 Result<void> Store::State::put(std::vector<Event> with) {
   for (const Event& event : with) {
     BERTH_CHECK(database.run("INSERT INTO outbox (at, kind, app, data) VALUES (?, ?, ?, ?)", event.at.empty() ? now_text() : event.at, event.kind,
-                             event.app, json::text(event.data)));
+                             event.app, as_utf8(json::text(event.data))));  // what apps say may be any bytes, and cut anywhere
   }
   return {};
 }

@@ -88,6 +88,8 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   BERTH_TRY(plan.startup, resolve_probe(app, process.startup, public_part));
   BERTH_TRY(plan.readiness, resolve_probe(app, process.readiness, public_part));
   BERTH_TRY(plan.liveness, resolve_probe(app, process.liveness, public_part));
+  // What never listens must not take the place of a release that does.
+  if (!plan.readiness && process.routing == spec::Routing::port) plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp};
   enter_image(plan, node, app);
   return plan;
 }

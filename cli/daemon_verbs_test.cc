@@ -236,6 +236,9 @@ TEST_F(DaemonVerbs, EventsFromANumberAreAtMostSoManyAndAnAppThatIsNotThereIsTold
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events", "--app", "nope"}).exit, 3);
   EXPECT_EQ(berth({"history", "-n", "0"}).exit, 2);
+  daemon.on("GET /v1/deployments", R"({"deployments": []})");
+  EXPECT_EQ(berth({"history", "nope"}).exit, 3);
+  EXPECT_EQ(berth({"history"}).exit, 0);
 }
 
 TEST_F(DaemonVerbs, WhatIsDecidedIsRevertedAndNotCancelled) {

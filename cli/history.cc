@@ -42,12 +42,14 @@ Result<Exit> history(const Console& console, const HistoryOptions& options) {
   const std::int64_t count = options.count.value_or(20);
   if (count < 1 || count > kMostDeployments)
     return fail(Errc::usage, fmt::format("berth history: --count {}: must be a number from 1 to {}", count, kMostDeployments));
-  std::string target = fmt::format("/v1/deployments?limit={}", count);
+  std::string target = fmt::format("/v1/deployments?limit={}", count), app;
   if (!options.app.empty()) {
-    BERTH_TRY(const auto app, app_argument(options.app, "history"));
+    BERTH_TRY(app, app_argument(options.app, "history"));
     target += "&app=" + app;
   }
-  BERTH_TRY(const auto answer, ApiClient(console.socket).get(target));
+  const ApiClient api(console.socket);
+  BERTH_TRY(const auto answer, api.get(target));
+  if (!app.empty() && list_of(answer, "deployments").empty()) BERTH_CHECK(api.get(app_target(app, "")));  // fails where there is no such app
   if (console.json) {
     console.document(answer);
     return Exit::ok;

@@ -80,8 +80,6 @@ awaitable<Result<std::vector<DeploymentStatus>>> Engine::deployments(std::string
   const auto list = [this, name, most] { return store_.deployments(name, most); };
   const auto rows = co_await pool_.run(list);
   if (!rows) co_return std::unexpected(rows.error());
-  if (rows->empty() && !name.empty() && !find(name))
-    co_return fail(Errc::not_found, fmt::format("app {} is not on this node, and never was deployed here; 'berth apps' lists what there is", name));
   std::vector<DeploymentStatus> found;
   for (const store::DeploymentRow& row : *rows) {
     const auto [app, run] = find_run(row.id);

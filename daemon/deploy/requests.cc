@@ -218,9 +218,9 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
     const auto rejected = co_await pool_.run(look);
     if (!rejected) co_return std::unexpected(rejected.error());
     if (*rejected) {
-      co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release before {} is on this node; 'berth revert {} --to {}' goes back "
-                                                  "to it all the same",
-                                                  name, (*rejected)->release, (*rejected)->reason, app->row.active, name, (*rejected)->release));
+      co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release is on this node to go back to; 'berth revert {} --to {}' "
+                                                  "goes back to it all the same",
+                                                  name, (*rejected)->release, (*rejected)->reason, name, (*rejected)->release));
     }
     co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
                                                 app->row.active.empty() ? "its first one" : app->row.active, name));

@@ -39,7 +39,8 @@ Result<Exit> on_node(const Console& console) {
     console.print(table.render(console.colour, console.terminal ? console.width : 0));
     if (table.empty()) console.note("No apps, neither on the node nor in its repository.");
   }
-  if (!repository && !console.quiet) console.warn("the repository could not be read: " + repository.error().message);
+  const bool has_none = !repository && repository.error().code == Errc::not_found;  // releases come to this node as files
+  if (!repository && !has_none && !console.quiet) console.warn("the repository could not be read: " + repository.error().message);
   return Exit::ok;
 }
 

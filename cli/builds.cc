@@ -39,7 +39,7 @@ Result<Exit> list(const Console& console, const std::string& app) {
     table.row({publish::short_digest(build.ref.digest), build.spec.app, build.ref.version, build.platform, publish::short_digest(build.commit),
                bytes_text(build.ref.layer.blob.size), since_text(build.created, now), is_latest(build) ? "latest" : ""});
   if (table.empty()) {
-    console.note(fmt::format("no builds in {}; make one: berth build SOURCE", store.folder().string()));
+    console.note(fmt::format("no builds{} in {}; make one: berth build SOURCE", app.empty() ? "" : " of " + app, store.folder().string()));
   } else {
     console.print(table.render(console.colour, console.terminal ? console.width : 0));
     console.note(fmt::format("in {}", store.folder().string()));

@@ -11,6 +11,7 @@
 namespace berth::cli {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -257,6 +258,33 @@ TEST_F(DaemonVerbs, EventsShowsTheNewestOfAllPages) {
   EXPECT_EQ(daemon.asked().back().query.at("from"), "201");
 }
 
+TEST_F(DaemonVerbs, EventsFromANumberAreAtMostSoManyAndAnAppThatIsNotThereIsTold) {
+  daemon.on("GET /v1/events", R"({"events": [{"number": 5, "at": "2026-11-24T09:00:00.123456Z", "kind": "a"},
+    {"number": 6, "at": "t", "kind": "b"}, {"number": 7, "at": "t", "kind": "c"}]})");
+  const Ran ran = berth({"events", "--from", "5", "-n", "2"});
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("2026-11-24T09:00:00Z  a"), HasSubstr("  b"), Not(HasSubstr("  c"))));
+  daemon.on("GET /v1/events", R"({"events": []})");
+  EXPECT_EQ(berth({"events", "--app", "nope"}).exit, 3);
+  EXPECT_EQ(berth({"history", "-n", "0"}).exit, 2);
+  daemon.on("GET /v1/deployments", R"({"deployments": []})");
+  EXPECT_EQ(berth({"history", "nope"}).exit, 3);
+  EXPECT_EQ(berth({"history"}).exit, 0);
+}
+
+TEST_F(DaemonVerbs, WhatIsDecidedIsRevertedAndNotCancelled) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
+  daemon.on("GET /v1/deployments/7", deployment("baking", -1, R"(, "decided": true)"));
+  EXPECT_THAT(berth({"deploy", "web@v2", "--timeout", "100ms"}).err, AllOf(HasSubstr("berth revert web"), Not(HasSubstr("berth cancel"))));
+}
+
+TEST_F(DaemonVerbs, ANodeWithoutARepositoryListsItsAppsWithoutAWord) {
+  daemon.on("GET /v1/status", R"({"apps": [{"app": "web", "active": "v2", "health": "healthy"}]})");
+  daemon.on("GET /v1/repository/apps", R"({"code": "not_found", "exit": 3, "detail": "berthd.toml names no [repository] url"})", 404);
+  EXPECT_EQ(berth({"apps"}).err, "");
+  daemon.on("GET /v1/repository/apps", R"({"code": "io", "exit": 1, "detail": "timed out"})", 500);
+  EXPECT_THAT(berth({"apps"}).err, HasSubstr("timed out"));
+}
+
 TEST_F(DaemonVerbs, ReleasesTellsWhatIsWhereAndWhyNot) {
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [
     {"release": "v2", "active": true, "in_repository": true, "on_node": true, "bytes": 1500, "sealed_at": "", "pinned": true, "rejected": ""},
@@ -265,6 +293,7 @@ TEST_F(DaemonVerbs, ReleasesTellsWhatIsWhereAndWhyNot) {
   EXPECT_THAT(ran.out, HasSubstr("active, pinned"));
   EXPECT_THAT(ran.out, HasSubstr("rejected: never ready"));
   EXPECT_THAT(ran.err, HasSubstr("timed out"));
+  EXPECT_THAT(ran.out, HasSubstr("v3       ?"));
 }
 
 TEST_F(DaemonVerbs, CompleteOffersAppsReleasesAndInstances) {

@@ -33,7 +33,8 @@ std::string what_serves(const Deployment& deployment) {
 
 std::string hint_of(const Deployment& deployment) {
   const std::string logs = fmt::format("See: berth logs {} --since 10m; berth history {}.", deployment.app, deployment.app);
-  if (deployment.state == "failed") return fmt::format("{} {}", what_serves(deployment), logs);
+  const std::string rejected = deployment.rejected ? fmt::format("\n{} is rejected here until it is deployed with --force.", deployment.name()) : std::string();
+  if (deployment.state == "failed") return fmt::format("{} {}{}", what_serves(deployment), logs, rejected);
   if (deployment.state == "reverted") {
     const std::string now = deployment.from.empty() ? fmt::format("{} was stopped, it had no release before.", deployment.app)
                                                     : fmt::format("{} runs {} again.", deployment.app, deployment.from);
@@ -42,6 +43,19 @@ std::string hint_of(const Deployment& deployment) {
   if (deployment.state == "superseded") return fmt::format("A newer request took its place; see: berth status {}.", deployment.app);
   if (deployment.state == "cancelled") return what_serves(deployment);
   return fmt::format("See: berth history {}.", deployment.app);
+}
+
+/// Its reason, whose beginning may name it once more, or in full with its environment.
+std::string without_name(const Deployment& d) {
+  std::string_view reason = d.reason;
+  for (;;) {
+    const auto colon = reason.find(": ");
+    const std::string_view head = reason.substr(0, colon == std::string_view::npos ? 0 : colon);
+    const bool full = head.starts_with(d.app + "/") && head.ends_with("@" + d.release) && head.find(' ') == std::string_view::npos;
+    if (head.empty() || (head != d.name() && !full)) break;
+    reason.remove_prefix(colon + 2);
+  }
+  return std::string(reason);
 }
 
 std::string notes_text(const Deployment& deployment) {
@@ -65,6 +79,7 @@ Deployment read_deployment(const boost::json::value& json) {
   d.why = text_of(json, "why");
   d.decided = truth_of(json, "decided");
   d.already = truth_of(json, "already");
+  d.rejected = truth_of(json, "rejected");
   d.exit = static_cast<int>(number_of(json, "exit", -1));
   d.created_at = text_of(json, "created_at");
   d.ended_at = text_of(json, "ended_at");
@@ -121,7 +136,7 @@ std::string step_text(const Deployment& d, const Deployment::Step& step) {
   std::string more;
   if (step.state == "fetching" && d.bytes_total > 0) more = bytes_text(static_cast<std::uint64_t>(d.bytes_total));
   if (step.state == "switching" && d.instances_wanted > 0) more = instances_text(d);
-  if (step.state == "baking" && !d.bake_until.empty() && latest) more = "until " + d.bake_until;
+  if (step.state == "baking" && !d.bake_until.empty() && latest) more = "until " + short_time(d.bake_until);
   return fmt::format("{}: {}{}", d.name(), step.state, more.empty() ? "" : " (" + more + ")");
 }
 
@@ -133,9 +148,11 @@ std::string result_text(const Deployment& d, bool colour) {
     return tinted(fmt::format("{} is active", d.name()), Tint::good, colour) + after + ".\n" + notes_text(d);
   }
   std::string text = tinted(fmt::format("{} {}", d.name(), d.state), Tint::bad, colour);
-  text += d.reason.empty() ? ".\n" : ": " + printable(d.reason) + "\n";
+  text += d.reason.empty() ? ".\n" : ": " + printable(without_name(d)) + "\n";
   if (!d.last_lines.empty()) {
-    text += fmt::format("Last lines of {}:\n", d.name());
+    // Both releases write to the same logs where the old one went on beside the new one.
+    text += d.from.empty() || d.from == d.release ? fmt::format("Last lines of {}:\n", d.name())
+                                                  : fmt::format("Last lines of {} since {} was started ({} may have written some):\n", d.app, d.name(), d.from);
     for (const std::string& line : d.last_lines) text += "  | " + printable(line) + "\n";
   }
   return text + notes_text(d) + hint_of(d) + "\n";

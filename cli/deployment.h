@@ -20,6 +20,7 @@ struct Deployment {
   std::int64_t id = 0;
   std::string app, release, kind, state, reason, from, by, why;
   bool decided = false;
+  bool rejected = false;
   bool already = false;
   int exit = -1;  ///< -1 until it ended
   std::string created_at, ended_at, bake_until;

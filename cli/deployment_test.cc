@@ -68,6 +68,17 @@ TEST(DeploymentText, TellsOfHooksAndWhatThereIsToKnow) {
   EXPECT_EQ(hooks_text(active), "");
 }
 
+TEST(DeploymentText, NamesTheReleaseOnceSaysThatItIsRejectedAndWhoseLinesTheseAre) {
+  const auto failed = deployment(R"({"app": "web", "release": "v2", "state": "failed", "exit": 1, "from": "v1", "rejected": true,
+      "reason": "web@v2: web/production@v2: not ready within 1m: web/web.1", "last_lines": ["x"]})");
+  const std::string text = result_text(failed, false);
+  EXPECT_THAT(text, HasSubstr("web@v2 failed: not ready within 1m: web/web.1\n"));
+  EXPECT_THAT(text, HasSubstr("web@v2 is rejected here until it is deployed with --force."));
+  EXPECT_THAT(text, HasSubstr("Last lines of web since web@v2 was started (v1 may have written some):"));
+  const auto first = deployment(R"({"app": "web", "release": "v2", "state": "failed", "exit": 1, "reason": "the network", "last_lines": ["x"]})");
+  EXPECT_THAT(result_text(first, false), AllOf(HasSubstr("Last lines of web@v2:"), Not(HasSubstr("rejected"))));
+}
+
 TEST(DeploymentText, OfHistoryTellsHowLongEachStepTook) {
   const auto d = deployment(R"({"state": "active", "exit": 0, "ended_at": "2026-11-24T09:00:33Z", "steps": [{"state": "queued", "at": "2026-11-24T09:00:00Z"},
       {"state": "fetching", "at": "2026-11-24T09:00:00.040Z"}, {"state": "baking", "at": "2026-11-24T09:00:03Z"}, {"state": "active", "at": "2026-11-24T09:00:33Z"}]})");
@@ -105,9 +116,17 @@ TEST(StatusText, PutsWhatIsWrongFirst) {
   const auto status = json::parse(kStatus).value();
   const std::string apps = apps_text(status, {.now = kNow});
   EXPECT_LT(apps.find("zoo"), apps.find("api"));
-  EXPECT_THAT(apps, HasSubstr("no instance is ready; zoo/web.1 keeps ending early"));
+  EXPECT_THAT(apps, HasSubstr("no instance is ready; zoo/web.1 keeps ending early (exited with 1): crash looping"));
   EXPECT_THAT(apps, HasSubstr("3m"));
   EXPECT_THAT(apps, HasSubstr("8080"));
+}
+
+TEST(StatusText, TellsWhoIsNotReadyAndWhatWasScaled) {
+  const auto status = json::parse(R"({"apps": [{"app": "web", "active": "v1", "health": "down",
+      "processes": [{"process": "job", "wanted": 0, "by_spec": 2, "ready": 0},
+      {"process": "web", "wanted": 1, "by_spec": 1, "ready": 0}],
+      "instances": [{"instance": "web/web.1", "release": "v1", "phase": "ended", "ready": false, "not_ready": "it was stopped by hand"}]}]})").value();
+  EXPECT_THAT(apps_text(status, {.now = kNow}), HasSubstr("web/web.1: it was stopped by hand; web/job is scaled to 0 (its release says 2)"));
 }
 
 TEST(StatusText, OfTheNodeTellsWhatKeepsReleasesAway) {

@@ -1,4 +1,5 @@
 #include <deque>
+#include <limits>
 #include <memory>
 #include <thread>
 
@@ -21,11 +22,11 @@ struct EventsOptions {
   bool follow = false;
 };
 
-/// "   12  2026-11-24T09:00:00.000000Z  deployment.state  web  {…}".
+/// "   12  2026-11-24T09:00:00Z  deployment.state  web  {…}".
 std::string event_line(const json::value& event) {
   const auto* data = member(event, "data");
   const std::string app = text_of(event, "app");
-  return printable(fmt::format("{:>6}  {}  {}{}{}", number_of(event, "number"), text_of(event, "at"), text_of(event, "kind"),
+  return printable(fmt::format("{:>6}  {}  {}{}{}", number_of(event, "number"), short_time(text_of(event, "at")), text_of(event, "kind"),
                                app.empty() ? "" : "  " + app, data == nullptr ? "" : "  " + json::text(*data)));
 }
 
@@ -46,10 +47,11 @@ Result<Exit> events(const Console& console, const EventsOptions& options) {
   const ApiClient api(console.socket);
   std::int64_t next = options.from.value_or(1);
   // Without --from the newest are wanted, and a page only says what comes after a number: the last ones of all pages are kept.
-  const auto keep = static_cast<std::size_t>(options.from ? 0 : std::max<std::int64_t>(options.count.value_or(50), 0));
+  const auto keep = static_cast<std::size_t>(options.from ? 0 : std::max<std::int64_t>(options.count.value_or(options.follow ? 10 : 50), 0));
   const bool only_last = !options.from && keep > 0;
+  std::int64_t left = options.from && options.count.value_or(0) > 0 ? *options.count : std::numeric_limits<std::int64_t>::max();
   std::deque<json::value> last;
-  bool caught_up = false;
+  bool caught_up = false, shown = false;
   for (;;) {
     BERTH_TRY(const auto answer, api.get(fmt::format("/v1/events?from={}&limit={}{}", next, kPage, app)));
     const auto& page = list_of(answer, "events");
@@ -57,13 +59,17 @@ Result<Exit> events(const Console& console, const EventsOptions& options) {
       next = std::max(next, number_of(event, "number") + 1);
       if (caught_up || !only_last) {
         show(console, event);
+        shown = true;
+        if (--left == 0) return Exit::ok;
       } else {
         last.push_back(event);
         if (last.size() > keep) last.pop_front();
       }
     }
     if (page.size() == kPage) continue;
+    shown = shown || !last.empty();
     for (const auto& event : std::exchange(last, {})) show(console, event);
+    if (!caught_up && !shown && !options.follow && !options.app.empty()) BERTH_CHECK(api.get(app_target(options.app, "")));  // fails where there is no such app
     caught_up = true;
     if (!options.follow) return Exit::ok;
     std::this_thread::sleep_for(kBetweenLooks);
@@ -79,9 +85,9 @@ Verb events_verb() {
       .summary = "Show what happened on the node: deployments, exits, and what operators did",
       .text = "The numbers have no gaps; each entry is chained to the one before by its hash in events.log.",
       .examples = {"berth events -n 20", "berth events -f --app web", "berth events --from 1 --json # all of them, one JSON document a line"},
-      .exits = with_daemon_exits({}),
-      .options = {{"-f,--follow", "", "go on with what happens from now", &o->follow},
-                  {"-n,--count", "N", "the newest N (default 50; 0: all)", &o->count},
+      .exits = with_daemon_exits({Exit::not_found}),
+      .options = {{"-f,--follow", "", "go on with what happens; begins with the newest 10, or as -n says", &o->follow},
+                  {"-n,--count", "N", "the newest N (default 50; 0: all); with --from the first N", &o->count},
                   {"--from", "NUMBER", "from this number on", &o->from},
                   {"--app", "APP", "of this app only", &o->app, Completes::app}},
       .action = [o](Console& console) { return events(console, *o); },

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <memory>
 
 #include <fmt/core.h>
@@ -39,9 +40,12 @@ Result<Exit> export_release(const Console& console, const ExportOptions& options
   if (ref.environment.empty())
     return fail(Errc::usage, fmt::format("berth export: say of which environment, as in {}/production@{}", ref.app, ref.release));
   const std::string output = options.output.empty() ? fmt::format("{}-{}.berth", ref.app, ref.release) : options.output;
+  const auto folder = std::filesystem::absolute(output).parent_path();
+  if (std::error_code error; !std::filesystem::is_directory(folder, error))
+    return fail(Errc::usage, fmt::format("berth export: -o {}: there is no folder {}", output, folder.string()));
   BERTH_TRY(const auto opened, open_repository(repository));
   const auto exported = release_file::export_release(opened.source(), ref, output);
-  if (!exported) return pass(exported.error(), repository.at);
+  if (!exported) return std::unexpected(of_repository(exported.error(), repository.at));
   if (console.json) {
     console.document({{"file", output}, {"app", ref.app}, {"environment", ref.environment}, {"release", ref.release}, {"bytes", exported->bytes}});
     return Exit::ok;

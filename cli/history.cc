@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kMostLines = 5;  ///< of an app's output; the deployment, as JSON, has more
 
+constexpr std::int64_t kMostDeployments = 1000;  // that berthd lists at once
+
 struct HistoryOptions {
   std::string app;
   std::optional<std::int64_t> count;
@@ -23,7 +25,7 @@ struct HistoryOptions {
 std::string entry_text(const Deployment& d, WallTime now, bool colour) {
   const Tint tint = !d.ended() ? Tint::warning : d.exit == 0 ? Tint::good : Tint::bad;
   std::string head = fmt::format("{:>4}  {}  {}  {}", d.id, d.kind, d.name(), tinted(d.state, tint, colour));
-  if (const std::string age = since_text(d.created_at, now); !age.empty()) head += fmt::format("  {} ago ({})", age, d.created_at);
+  if (const std::string age = since_text(d.created_at, now); !age.empty()) head += fmt::format("  {} ago ({})", age, short_time(d.created_at));
   if (!d.by.empty()) head += "  by " + printable(d.by);
   std::string text = head + "\n";
   if (!d.why.empty()) text += "      why: " + printable(d.why) + "\n";
@@ -37,12 +39,17 @@ std::string entry_text(const Deployment& d, WallTime now, bool colour) {
 }
 
 Result<Exit> history(const Console& console, const HistoryOptions& options) {
-  std::string target = fmt::format("/v1/deployments?limit={}", options.count.value_or(20));
+  const std::int64_t count = options.count.value_or(20);
+  if (count < 1 || count > kMostDeployments)
+    return fail(Errc::usage, fmt::format("berth history: --count {}: must be a number from 1 to {}", count, kMostDeployments));
+  std::string target = fmt::format("/v1/deployments?limit={}", count), app;
   if (!options.app.empty()) {
-    BERTH_TRY(const auto app, app_argument(options.app, "history"));
+    BERTH_TRY(app, app_argument(options.app, "history"));
     target += "&app=" + app;
   }
-  BERTH_TRY(const auto answer, ApiClient(console.socket).get(target));
+  const ApiClient api(console.socket);
+  BERTH_TRY(const auto answer, api.get(target));
+  if (!app.empty() && list_of(answer, "deployments").empty()) BERTH_CHECK(api.get(app_target(app, "")));  // fails where there is no such app
   if (console.json) {
     console.document(answer);
     return Exit::ok;

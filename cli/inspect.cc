@@ -103,8 +103,8 @@ Verb inspect_verb() {
       .name = "inspect",
       .summary = "Show what a release consists of",
       .text =
-          "Build, commit, processes, variables, references to secrets, files and sizes, attachments, and who signed for it. It is a release on this node or, "
-          "with --repo, in a repository, which is read as a node reads it. With --json it is the signed manifest itself.",
+          "Build, commit, processes, variables, references to secrets, files and sizes, attachments. It is a release on this node or, with --repo, in a "
+          "repository, which is read as a node reads it: then it also says who signed for it. With --json it is the signed manifest itself.",
       .examples = {"berth inspect web@v3", "berth inspect web/production@v3 --repo ./repo",
                    "berth inspect web/production@v3 --repo ./repo --files # every path, too"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust}),

@@ -21,15 +21,22 @@ struct LogsOptions {
   bool follow = false, regex = false, raw = false;
 };
 
-/// Where the logs are: as said, else as berthd says if it runs, else the usual place.
-std::string log_root(const Console& console, const LogsOptions& options) {
-  if (!options.root.empty()) return options.root;
-  if (const char* root = std::getenv("BERTH_LOGS"); root != nullptr && *root != '\0') return root;
-  if (const auto status = ApiClient(console.socket).get("/v1/status", milliseconds(500))) {
-    if (const auto* paths = member(*status, "paths"))
-      if (const std::string root = text_of(*paths, "logs"); !root.empty()) return root;
-  }
-  return "/var/log/berth";
+constexpr const char* kUsualRoot = "/var/log/berth";
+
+struct LogRoot {
+  std::string folder;
+  std::string why_usual;  ///< why berthd did not say that it is there; empty: it did, or somebody else
+};
+
+/// Where the logs are: as said, else as berthd says if it answers, else the usual place.
+LogRoot log_root(const Console& console, const LogsOptions& options) {
+  if (!options.root.empty()) return {options.root, {}};
+  if (const char* root = std::getenv("BERTH_LOGS"); root != nullptr && *root != '\0') return {root, {}};
+  const auto status = ApiClient(console.socket).get("/v1/status", std::chrono::seconds(10));
+  if (!status) return {kUsualRoot, status.error().message};
+  const auto* paths = member(*status, "paths");
+  const std::string root = paths == nullptr ? std::string() : text_of(*paths, "logs");
+  return {root.empty() ? kUsualRoot : root, {}};
 }
 
 Result<logs::LogQuery> query_of(const LogsOptions& options) {
@@ -92,7 +99,11 @@ Result<void> show_all(const Console& console, const LogsOptions& options, logs::
 
 Result<Exit> logs_of(const Console& console, const LogsOptions& options) {
   BERTH_TRY(auto query, query_of(options));
-  const std::string root = log_root(console, options);
+  const LogRoot place = log_root(console, options);
+  const std::string& root = place.folder;
+  if (!place.why_usual.empty() && !console.quiet)
+    console.warn(fmt::format("these are the logs in {}, since berthd does not say where its own are ({}); --logs DIR or $BERTH_LOGS names another folder", root,
+                             place.why_usual));
   const bool follow = query.follow;
   std::optional<logs::LogWatch> watch;
   if (follow) {

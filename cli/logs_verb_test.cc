@@ -64,6 +64,12 @@ TEST_F(LogsVerb, EndsWithThreeForAnAppWithoutLogs) {
   EXPECT_THAT(ran.err, HasSubstr("apps with logs: web"));
 }
 
+TEST_F(LogsVerb, SaysThatBerthdDidNotSayWhereTheLogsAre) {
+  const Ran ran = run_berth({"logs", "no-such-app-is-here", "--socket", root / "none.sock"});
+  EXPECT_EQ(ran.exit, 3);
+  EXPECT_THAT(ran.err, testing::AllOf(HasSubstr("the logs in /var/log/berth"), HasSubstr("--logs DIR or $BERTH_LOGS")));
+}
+
 TEST_F(LogsVerb, FollowsUntilItIsKilled) {
   const auto out = root / "out";
   const pid_t child = ::fork();

@@ -59,6 +59,7 @@ Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string&
     return {Errc::usage, fmt::format("{}: unknown option '{}'{}; see {} --help", called, name,
                                      did_you_mean(name, option_names(root, *parsed.verb)), called)};
   }
+  if (word == "man" && parsed.path.size() == 1) return {Errc::usage, "berth: the man page is 'berth --man'; see also berth --help"};
   if (!parsed.verb->verbs.empty())
     return {Errc::usage, fmt::format("{}: unknown verb '{}'{}; see {} --help", called, word, did_you_mean(word, verb_names(*parsed.verb)), called)};
   return {Errc::usage, fmt::format("{}: unexpected argument '{}'; usage: {}", called, word, usage_line(*parsed.verb, parsed.path))};

@@ -84,6 +84,16 @@ TEST_F(PublisherVerbs, MakeARepositoryAndSayWhichKeyBelongsOffline) {
   EXPECT_THAT(run({"repo", "init", at("third"), "--keys", at("third/keys")}, 2).err, HasSubstr("private keys would lie in the repository"));
 }
 
+TEST_F(PublisherVerbs, TellWhatIsAmissWithoutBlamingBerthd) {
+  run({"repo", "init", at("repo")});
+  const Ran away = run({"inspect", "web/production@v1", "--repo", "http://127.0.0.1:1", "--root", at("repo/metadata/1.root.json")}, 1);
+  EXPECT_THAT(away.err, HasSubstr("http://127.0.0.1:1: the repository cannot be reached: "));
+  EXPECT_THAT(run({"export", "web/production@v1", "--repo", at("repo"), "-o", "/nosuch/x.berth"}, 2).err, HasSubstr("there is no folder /nosuch"));
+  EXPECT_THAT(run({"builds", "nosuch"}).out, HasSubstr("no builds of nosuch in "));
+  EXPECT_THAT(run({"channel", "list", "nosuch", "--repo", at("repo")}).out, HasSubstr("nosuch has no channel in "));
+  EXPECT_THAT(run({"man"}, 2).err, HasSubstr("berth --man"));
+}
+
 TEST_F(PublisherVerbs, BuildAndListBuilds) {
   const auto told = document({"build", at("site"), "--version", "1.4.2", "--builder", "ci"});
   const std::string digest = text_of(told, "build");

@@ -22,7 +22,7 @@ Result<ReleaseView> from_repository(const ReleaseRef& ref, const RepositoryLocat
   BERTH_TRY(const auto opened, open_repository(location));
   const auto source = opened.source();
   auto found = release_file::find_release(source, ref);
-  if (!found) return pass(found.error(), location.at);
+  if (!found) return std::unexpected(of_repository(found.error(), location.at));
   ReleaseView view{.manifest = std::move(found->manifest), .role = found->role, .keys = found->keys, .files = {}, .config = {}};
   for (const auto& [platform, build] : view.manifest.builds) {
     BERTH_TRY(view.files[platform], entries_in(source, build.layer));

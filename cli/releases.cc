@@ -35,12 +35,13 @@ Result<Exit> on_node(const Console& console, const std::string& app) {
     return Exit::ok;
   }
   const auto now = std::chrono::system_clock::now();
+  const char* absent = text_of(answer, "repository_error").empty() ? "no" : "?";
   Table table({"RELEASE", "REPOSITORY", "NODE", "SIZE", "SINCE", "NOTE"});
   for (const auto& release : list_of(answer, "releases")) {
     const bool here = truth_of(release, "on_node");
     const auto bytes = number_of(release, "bytes");
     table.row({{text_of(release, "release"), truth_of(release, "active") ? Tint::good : Tint::none},
-               truth_of(release, "in_repository") ? "yes" : "no",
+               truth_of(release, "in_repository") ? "yes" : absent,
                here ? "yes" : "no",
                here && bytes > 0 ? bytes_text(static_cast<std::uint64_t>(bytes)) : "",
                since_text(text_of(release, "sealed_at"), now),

@@ -37,7 +37,7 @@ Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   BERTH_TRY(const auto answer, ApiClient(console.socket).call({.method = "DELETE", .target = target, .deadline = kLongCall}));
   if (console.json) console.document(answer.body);
   console.note(options.purge ? fmt::format("{} is removed, with its data and logs.", app)
-                             : fmt::format("{} is removed; its data and logs stay (--purge takes them too).", app));
+                             : fmt::format("{} is removed; its data and logs stay ('berth remove {} --purge' takes them, too).", app, app));
   return Exit::ok;
 }
 
@@ -51,8 +51,8 @@ Verb remove_verb() {
       .examples = {"berth remove web # its data and logs stay", "berth remove web --purge --yes # nothing stays"},
       .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
-      .options = {{"--purge", "", "its data and logs as well", &o->purge},
-                  {"-y,--yes", "", "do not ask", &o->yes},
+      .options = {{"--purge", "", "its data and logs as well, also those that an app left which was removed before", &o->purge},
+                  {"-y,--yes", "", "with --purge: do not ask first", &o->yes},
                   reason_option(o->reason)},
       .action = [o](Console& console) { return remove(console, *o); },
   };

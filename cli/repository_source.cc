@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/exit_code.h"
 #include "core/files/files.h"
 #include "core/trust/folder_remote.h"
 #include "core/trust/http_remote.h"
@@ -80,6 +81,13 @@ Result<OpenRepository> open_repository(const RepositoryLocation& location) {
     return io::http_fetch(base + blob, ranged, sink);
   };
   return opened;
+}
+
+Error of_repository(Error error, const std::string& at) {
+  // Exit code 6 says that berthd does not answer.
+  if (exit_code(error.code) == Exit::unreachable) error = {Errc::io, "the repository cannot be reached: " + error.message};
+  error.message = at + ": " + error.message;
+  return error;
 }
 
 std::vector<Option> location_options(RepositoryLocation& into) {

@@ -31,6 +31,9 @@ struct OpenRepository {
 Result<OpenRepository> open_repository(const RepositoryLocation& location);
 
 /// `--repo`, `--root` and the options of https.
+/// What went wrong with the repository at `at`, whose name it begins with. That it cannot be reached is `Errc::io`: `Errc::unreachable` is said of berthd.
+Error of_repository(Error error, const std::string& at);
+
 std::vector<Option> location_options(RepositoryLocation& into);
 
 }  // namespace berth::cli

@@ -39,7 +39,8 @@ Verb scale_verb() {
   return {
       .name = "scale",
       .summary = "Say how many instances of a process run",
-      .text = "The number holds over deployments and reboots, until a release comes whose own number is another than now.",
+      .text = "0 to 256, and at least 1 where the process has a port. The number holds over deployments and reboots, "
+              "until a release comes whose own number is another than now.",
       .examples = {"berth scale web/web=4"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict}),
       .arguments = {{"APP/PROCESS=N", "the process and the number", &o->what, Completes::process}},

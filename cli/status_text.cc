@@ -83,6 +83,31 @@ std::string drained_text(const value& status, const StatusView& view) {
   return tinted(printable(text), Tint::warning, view.colour) + "\n";
 }
 
+/// "web/web is scaled to 0 (its release says 2)"; empty where nobody scaled it.
+std::string scaled_text(const std::string& app, const value& process) {
+  const auto wanted = number_of(process, "wanted"), by_spec = number_of(process, "by_spec", wanted);
+  if (wanted == by_spec) return {};
+  return fmt::format("{}/{} is scaled to {} (its release says {})", app, text_of(process, "process"), wanted, by_spec);
+}
+
+/// Which instance keeps it from being healthy, and why: the first of those that are not ready.
+std::string unready_text(const value& app) {
+  const std::string health = text_of(app, "health");
+  if (health != "down" && health != "degraded") return {};
+  for (const auto& instance : list_of(app, "instances"))
+    if (const std::string why = text_of(instance, "not_ready"); !why.empty() && text_of(instance, "release") == text_of(app, "active") &&
+                                                                !truth_of(instance, "ready") && !truth_of(instance, "crash_loop"))
+      return fmt::format("{}: {}", text_of(instance, "instance"), why);
+  return {};
+}
+
+/// "web/web.1 keeps ending early (exited with 7): crash looping".
+std::string crash_loop_text(const value& instance) {
+  const auto* exit = member(instance, "last_exit");
+  const std::string reason = exit != nullptr && exit->is_object() ? text_of(*exit, "reason") : std::string();
+  return fmt::format("{} keeps ending early{}: crash looping", text_of(instance, "instance"), reason.empty() ? "" : " (" + reason + ")");
+}
+
 /// What a person should know of the app beside its health, on a line.
 std::string note_of(const value& app, const StatusView& view) {
   std::vector<std::string> notes;
@@ -101,9 +126,13 @@ std::string note_of(const value& app, const StatusView& view) {
     notes.push_back(fmt::format("{} is not as it was sealed ({} paths; {})", text_of(slot, "release"), number_of(slot, "paths"), text_of(slot, "first")));
   for (const auto& copy : list_of(app, "data_copies"))
     if (truth_of(copy, "set_aside"))
-      notes.push_back(fmt::format("what {} wrote since {} is set aside in {}", text_of(copy, "release"), text_of(copy, "since"), text_of(copy, "folder")));
+      notes.push_back(fmt::format("what {} wrote since {} is set aside in {}", text_of(copy, "release"), short_time(text_of(copy, "since")),
+                                  text_of(copy, "folder")));
   for (const auto& instance : list_of(app, "instances"))
-    if (truth_of(instance, "crash_loop")) notes.push_back(text_of(instance, "instance") + " keeps ending early");
+    if (truth_of(instance, "crash_loop")) notes.push_back(crash_loop_text(instance));
+  if (const std::string unready = unready_text(app); !unready.empty()) notes.push_back(unready);
+  for (const auto& process : list_of(app, "processes"))
+    if (const std::string scaled = scaled_text(text_of(app, "app"), process); !scaled.empty()) notes.push_back(scaled);
   std::string line;
   for (const std::string& note : notes) line += (line.empty() ? "" : "; ") + note;
   return line;

@@ -49,12 +49,18 @@ void show_steps(Progress& progress, const Deployment& deployment, std::size_t& s
   }
 }
 
+/// Where to look, and how to end it: what is decided cannot be cancelled any more.
+std::string what_to_do(const Deployment& deployment) {
+  const std::string end = deployment.decided ? fmt::format("berth revert {}", deployment.app) : fmt::format("berth cancel {}", deployment.id);
+  return fmt::format("see: berth status {}; berth history {}; {}", deployment.app, deployment.app, end);
+}
+
 Exit decided(const Console& console, const json::value& json, const Deployment& deployment) {
   if (console.json) {
     console.document(json);
   } else {
     console.note(fmt::format("{} serves now; it is reverted on trouble until {}.", deployment.name(),
-                             deployment.bake_until.empty() ? "its bake is over" : deployment.bake_until));
+                             deployment.bake_until.empty() ? "its bake is over" : short_time(deployment.bake_until)));
   }
   return Exit::ok;
 }
@@ -78,7 +84,7 @@ Exit conclude(const Console& console, const json::value& json) {
 Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Deployment deployment, const WatchOptions& options) {
   std::optional<Clock::time_point> end;
   if (options.at_most) end = Clock::now() + *options.at_most;
-  const std::string look = fmt::format("see: berth status {}; berth history {}; berth cancel {}", deployment.app, deployment.app, deployment.id);
+  std::string look = what_to_do(deployment);
   const InterruptNotice notice(fmt::format("\nberth: deployment {} of {} goes on; {}\n", deployment.id, deployment.name(), look));
 
   Progress progress(console);
@@ -96,6 +102,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
       return pass(answer.error());
     }
     deployment = read_deployment(*answer);
+    look = what_to_do(deployment);
     show_steps(progress, deployment, shown);
     if (deployment.ended()) {
       progress.clear();

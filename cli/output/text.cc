@@ -84,6 +84,12 @@ std::string since_text(std::string_view at, std::chrono::system_clock::time_poin
   return age_text(std::chrono::duration_cast<std::chrono::milliseconds>(now - *time));
 }
 
+std::string short_time(std::string_view at) {
+  const auto dot = at.find('.');
+  if (dot == std::string_view::npos || !at.ends_with('Z')) return std::string(at);
+  return std::string(at.substr(0, dot)) + "Z";
+}
+
 std::optional<std::chrono::milliseconds> between(std::string_view from, std::string_view to) {
   const auto begin = logs::parse_rfc3339(from);
   const auto end = logs::parse_rfc3339(to);

@@ -30,6 +30,9 @@ std::string took_text(std::chrono::milliseconds took);
 /// The age of a moment in RFC 3339: "3m". Empty where `at` is none.
 std::string since_text(std::string_view at, std::chrono::system_clock::time_point now);
 
+/// A moment in RFC 3339 to the second, for people: what berthd says of it has microseconds.
+std::string short_time(std::string_view at);
+
 /// Between two moments in RFC 3339, where both are.
 std::optional<std::chrono::milliseconds> between(std::string_view from, std::string_view to);
 

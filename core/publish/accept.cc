@@ -133,11 +133,29 @@ struct Pending {
   Taken taken;
 };
 
+/// A channel that was set before its app was delegated is in the top-level role, which only the holder of the targets key can take it out of.
+Result<void> check_moves(const Repository& repository, const trust::RepositoryWriter& writer, const std::vector<trust::HandedIn>& chain) {
+  const auto moving = std::ranges::find_if(chain, [](const trust::HandedIn& handed) { return !handed.moved.empty(); });
+  if (moving == chain.end()) return {};
+  const auto has_key = repository.keys.enough_for("targets", writer.files().root.targets, repository.folder.string());
+  if (has_key) return {};
+  return fail(has_key.error().code,
+              fmt::format("'{}' was set before {} was delegated, and has to be taken out of the role targets: accept it once where that key is at hand ({})",
+                          moving->moved.front(), moving->role, has_key.error().message));
+}
+
+/// How to go on where what lies in a role's folder is refused: each version builds on the one before, so nothing later is taken either.
+std::string way_out(const fs::path& incoming, const std::string& role) {
+  return fmt::format("; nothing of it is published, nor anything later of {}, until that is mended or it is taken back: rm {}", role,
+                     (incoming / role / "metadata" / ("*." + role + ".json")).string());
+}
+
 Result<std::optional<Pending>> look_at(const Repository& repository, const fs::path& incoming, const trust::RepositoryWriter& writer,
                                        const std::string& role) {
   BERTH_TRY(auto folder, trust::HandedInFolder::open(incoming / role));
   BERTH_TRY(auto chain, trust::read_handed_in(writer.files(), role, folder, repository.now(), is_pointer));
   if (chain.empty()) return std::optional<Pending>();
+  BERTH_CHECK(check_moves(repository, writer, chain));
   BERTH_TRY(Taken taken, Taking(repository.folder, writer.state(), folder).take(std::move(chain)));
   return std::optional<Pending>(Pending{std::move(folder), std::move(taken)});
 }
@@ -155,6 +173,7 @@ Result<Acceptance> accept_incoming(const Repository& repository) {
     auto found = look_at(repository, incoming, writer, role);
     if (!found) {
       if (found.error().code == Errc::no_space || found.error().code == Errc::io) return std::unexpected(std::move(found.error()));
+      found.error().message += way_out(incoming, role);
       acceptance.refused.push_back({.role = role, .error = std::move(found.error())});
     } else if (*found) {
       pending.push_back(std::move(**found));

@@ -12,6 +12,7 @@
 namespace berth::publish {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -120,6 +121,35 @@ TEST_F(Accept, NumbersReleasesOverThoseThatWait) {
   EXPECT_EQ(ci_release()->manifest.release, "v3");
   ASSERT_THAT(accept().accepted, SizeIs(1));
   EXPECT_EQ(read_releases({at("repo")}, *trust::read_repository(at("repo")), "web", "production")->size(), 3u);
+}
+
+TEST_F(Accept, MovesAChannelOfTheTimeBeforeTheAppWasDelegated) {
+  const std::string target = "web/production/channels/stable.json";
+  ASSERT_TRUE(ci_release());
+  ASSERT_THAT(accept().accepted, SizeIs(1));
+  {
+    auto writer = trust::RepositoryWriter::open(at("repo"), at("repo-keys"), repository().now);
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE(writer->add_targets({}, {{target, bundle::to_canonical_json(bundle::Channel{"web", "production", "stable", "v1", 3})}}));
+  }
+  const auto role_of_channel = [&] {
+    const auto state = trust::read_repository(at("repo"));
+    const auto found = std::ranges::find(state->targets, target, &trust::Target::name);
+    return found == state->targets.end() ? std::string() : found->role;
+  };
+  EXPECT_EQ(role_of_channel(), "targets");
+  ASSERT_TRUE(ci_release());
+  const auto set = set_channel(ci(), "stable", {"web", "production", "v2"});
+  ASSERT_TRUE(set) << set.error().message;
+  EXPECT_EQ(set->channel.serial, 4);
+  fs::rename(at("repo-keys/targets.pem"), at("targets.pem"));
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("was set before web was delegated"), HasSubstr("key of role targets is not at hand"), HasSubstr("taken back: rm ")));
+  EXPECT_EQ(role_of_channel(), "targets");
+  fs::rename(at("targets.pem"), at("repo-keys/targets.pem"));
+  ASSERT_THAT(accept().accepted, SizeIs(1));
+  EXPECT_EQ(role_of_channel(), "web");
+  EXPECT_THAT(list_channels(at("repo"), "web").value(), ElementsAre(set->channel));
+  EXPECT_THAT(verify_repository(at("repo"), now)->faults, IsEmpty());
 }
 
 TEST_F(Accept, RefusesABlobThatIsMissingOrAnother) {

@@ -88,6 +88,9 @@ Result<Build> BuildStore::add(Build build, const std::string& index, const Works
   if (::flock(store.get(), LOCK_EX) != 0) return fail_errno("lock " + folder_.string());
 
   const auto kept = read(digest);
+  if (kept && kept->platform != build.platform)
+    return fail(Errc::conflict, fmt::format("build {} is in {} already, for {}: the same files cannot be a build for {} too; where that one was made so by mistake, "
+                                            "remove {} first", short_digest(digest), folder_.string(), kept->platform, build.platform, folder.string()));
   if (kept && is_whole(layer_of(digest), *kept)) {
     build.ref.layer = kept->ref.layer;
     BERTH_CHECK(files::replace(folder / "build.json", to_canonical_json(build)));

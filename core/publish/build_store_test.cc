@@ -119,6 +119,17 @@ TEST_F(MakeBuild, HoldsTheTreeWithoutItsSpecAndWhatIsIgnored) {
   for (const char* absent : {"berth.toml", "berthignore", "main.o", "environments"}) EXPECT_THAT(index, testing::Not(HasSubstr(absent)));
 }
 
+TEST_F(MakeBuild, IsNotForAPlatformThatItsProgramIsNotFor) {
+  const auto made = build();
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_EQ(made->build.platform, "linux/amd64");
+  EXPECT_THAT(build("site", {.platform = "linux/arm64"}), Refuses(Errc::usage, "is a program for linux/amd64; leave --platform out"));
+  EXPECT_TRUE(build("site", {.platform = "linux/amd64"}));
+  EXPECT_THAT(build("site", {.platform = "any"}), Refuses(Errc::conflict, "already, for linux/amd64"))
+      << "a build that is there is never another platform's afterwards";
+  EXPECT_EQ(store.latest("web")->platform, "linux/amd64");
+}
+
 TEST_F(MakeBuild, TakesTheCommitFromGitUnlessTold) {
   put("site/.git/HEAD", "0123456789abcdef0123456789abcdef01234567\n");
   EXPECT_EQ(build()->build.commit, "0123456789abcdef0123456789abcdef01234567");

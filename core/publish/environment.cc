@@ -98,7 +98,8 @@ Result<Environment> read_environment(const fs::path& environments, const std::st
   Environment environment{.name = name, .folder = environments / name};
   std::error_code error;
   if (!fs::is_directory(environment.folder, error))
-    return fail(Errc::usage, fmt::format("{} is no folder; make it, with the variables of '{}' in env.toml and its configuration files in files/",
+    return fail(Errc::usage, fmt::format("{} is no folder; make it, with the variables of '{}' in env.toml and its configuration files in files/, "
+                                         "or say with --environments where it is",
                                          environment.folder.string(), name));
   const auto text = files::read(environment.settings_file(), kMostSettings);
   if (!text && text.error().code == Errc::not_found) return environment;

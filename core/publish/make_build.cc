@@ -116,6 +116,30 @@ Result<void> check_nothing_hidden(const spec::AppSpec& spec, const fs::path& tre
   return {};
 }
 
+/// The file of the build that a command names, if it names one: a path, or a word that is looked up in its bin/.
+std::string program_in_tree(const spec::Process& process, const std::vector<std::string>& command) {
+  const std::string word = command.empty() ? std::string() : command.front();
+  if (word.empty() || word.find("${") != std::string::npos) return {};
+  if (word.starts_with('/')) return process.root == spec::Root::image ? fs::path(word).lexically_normal().relative_path().string() : std::string();
+  if (word.find('/') == std::string::npos) return "bin/" + word;
+  return (fs::path(process.directory) / word).lexically_normal().string();
+}
+
+/// `--platform` says what cannot be seen; it does not make a program another machine's.
+Result<void> check_platform(const spec::AppSpec& spec, const fs::path& tree, const std::string& platform) {
+  if (platform == "any") return {};
+  for (const auto& [name, process] : spec.processes) {
+    const std::string program = program_in_tree(process, process.command);
+    if (program.empty() || program.starts_with("..")) continue;
+    BERTH_TRY(const std::string is_for, platform_of_program(tree, program));
+    if (!is_for.empty() && is_for != platform)
+      return fail(Errc::usage, fmt::format("--platform {}: process '{}' runs {}, which is a program for {}; leave --platform out, or build of what was "
+                                           "compiled for {}",
+                                           platform, name, program, is_for, platform));
+  }
+  return {};
+}
+
 std::uint64_t count_files(const std::vector<bundle::Entry>& entries) {
   std::uint64_t files = 0;
   for (const bundle::Entry& entry : entries) files += entry.type == bundle::EntryType::file ? 1 : 0;
@@ -140,6 +164,7 @@ Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, co
   BERTH_CHECK(check_nothing_hidden(build.spec, opened.folder));
   BERTH_CHECK(check_commands(build.spec, tree.entries));
   build.platform = options.platform.empty() ? opened.platform : options.platform;
+  if (!options.platform.empty()) BERTH_CHECK(check_platform(build.spec, opened.folder, options.platform));
   if (build.platform.empty()) {
     BERTH_TRY(build.platform, detect_platform(opened.folder, tree.entries));
   }

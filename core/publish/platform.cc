@@ -72,6 +72,19 @@ Result<std::string> detect_platform(const std::filesystem::path& root, const std
   return platform.empty() ? "any" : platform;
 }
 
+Result<std::string> platform_of_program(const std::filesystem::path& root, const std::string& path) {
+  BERTH_TRY(const Fd folder, files::open(root, O_RDONLY | O_DIRECTORY));
+  const auto bytes = beginning_of(folder.get(), path);
+  if (!bytes) return std::string();
+  const auto header = parse_header(*bytes);
+  if (!header) return std::string();
+  const std::string found = platform_of(*header);
+  if (found.empty())
+    return fail(Errc::usage, fmt::format("{} is a program for a machine that berth does not run on (ELF machine {}, {} bits)", path, header->machine,
+                                         header->wide ? 64 : 32));
+  return found;
+}
+
 bool is_platform(std::string_view text) { return text == "linux/amd64" || text == "linux/arm64" || text == "any"; }
 
 }  // namespace berth::publish

@@ -10,6 +10,8 @@
 namespace berth::trust {
 namespace {
 
+constexpr std::string_view kTopRole = "targets";
+
 /// The checks of one version, by the rules that `read_handed_in` names.
 class Checking {
  public:
@@ -21,6 +23,8 @@ class Checking {
  private:
   Result<void> check_target_of(const std::string& where, const std::string& name, const TargetInfo& info) const;
   std::string other_role_with(const std::string& name) const;
+  /// Whether it is a pointer of the time before the role was delegated, which the role takes over.
+  bool moves(const std::string& name, const std::string& from) const { return from == kTopRole && is_pointer_(name); }
 
   const RepositoryFiles& files_;
   const DelegatedFile& role_;
@@ -38,7 +42,7 @@ Result<void> Checking::check_target_of(const std::string& where, const std::stri
   if (!is_target_name(name)) return fail(Errc::trust, fmt::format("{}: '{}' cannot be a target's name", where, name));
   if (!role_.delegation.covers(name))
     return fail(Errc::trust, fmt::format("{}: '{}' is outside of what is delegated to {}", where, name, role_.delegation.role));
-  if (const auto other = other_role_with(name); !other.empty())
+  if (const auto other = other_role_with(name); !other.empty() && !moves(name, other))
     return fail(Errc::trust, fmt::format("{}: '{}' is a target of role {} already", where, name, other));
   const auto sha256 = info.hashes.find("sha256");
   const auto is_hex = [](char c) { return ('0' <= c && c <= '9') || ('a' <= c && c <= 'f'); };
@@ -64,6 +68,7 @@ Result<HandedIn> Checking::check(std::string bytes, std::int64_t version, const 
     if (had != before.targets.end() && had->second.length == info.length && had->second.hashes == info.hashes) continue;
     if (had != before.targets.end() && !is_pointer_(name))
       return fail(Errc::trust, fmt::format("{}: '{}' was published with other content, and is never replaced", where, name));
+    if (moves(name, other_role_with(name))) handed.moved.push_back(name);
     handed.added.push_back({.name = name, .length = info.length, .hashes = info.hashes, .role = handed.role});
   }
   for (const auto& [name, info] : before.targets)

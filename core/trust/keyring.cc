@@ -77,7 +77,8 @@ Result<std::vector<RoleSigner>> Keyring::enough_for(const std::string& role, con
   std::string where = folder_.empty() ? "" : fmt::format("{}/{}.pem", folder_.string(), role);
   if (!given_.empty()) where = "the keys that were given" + (where.empty() ? "" : " and " + where);
   if (where.empty()) where = "no key was given";
-  if (listed.threshold == 1) return fail(Errc::not_found, fmt::format("{}: the key of role {} is not at hand: {}", whose, role, where));
+  if (listed.threshold == 1)
+    return fail(Errc::not_found, fmt::format("{}: the key of role {} is not at hand: {}; name it with --key FILE", whose, role, where));
   return fail(Errc::not_found, fmt::format("{}: role {} needs {} signatures, and {} of its keys are at hand: {}", whose, role, listed.threshold,
                                            signers.size(), where));
 }

@@ -103,11 +103,19 @@ Result<void> RepositoryWriter::revoke(const Revocation& revocation) {
 Result<void> RepositoryWriter::accept(const std::vector<HandedIn>& roles, const std::map<std::string, std::string>& targets) {
   BERTH_CHECK(state_->need("snapshot", &Root::snapshot));
   BERTH_CHECK(state_->need("timestamp", &Root::timestamp));
+  if (std::ranges::any_of(roles, [](const HandedIn& role) { return !role.moved.empty(); })) BERTH_CHECK(state_->need("targets", &Root::targets));
   json::object listed;  // by the roles themselves
   BERTH_CHECK(write_targets(targets_of(state_->place.folder), targets, listed));
   Changes changes;
-  for (const HandedIn& role : roles) changes.roles[role.role] = role.bytes;
-  return state_->publish(state_->files, std::move(changes));
+  RepositoryFiles changed = state_->files;
+  for (const HandedIn& role : roles) {
+    changes.roles[role.role] = role.bytes;
+    for (const std::string& name : role.moved) {
+      changed.targets["targets"].as_object().erase(name);
+      changes.targets = true;
+    }
+  }
+  return state_->publish(std::move(changed), std::move(changes));
 }
 
 Result<std::string> RepositoryWriter::draft_root(const RootChange& change) const {

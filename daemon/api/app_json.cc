@@ -57,6 +57,7 @@ object instance_json(const deploy::InstanceView& view) {
 object process_json(const deploy::ProcessStatus& process) {
   return {{"process", process.process},
           {"wanted", process.wanted},
+          {"by_spec", process.by_spec},
           {"ready", process.ready},
           {"public_port", process.public_port},
           {"routing", routing_text(process.routing)}};

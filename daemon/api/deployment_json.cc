@@ -35,6 +35,7 @@ boost::json::object to_json(const deploy::DeploymentStatus& deployment) {
           {"by", as_utf8(row.by)},
           {"why", as_utf8(row.why)},
           {"force", row.force},
+          {"rejected", deployment.rejected},
           {"created_at", row.created_at},
           {"ended_at", row.ended_at},
           {"bake_until", moment(row.bake_until_ms)},

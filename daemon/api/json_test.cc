@@ -31,7 +31,7 @@ deploy::DeploymentStatus baking() {
 }
 
 constexpr const char* kBaking = R"json({"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "baking", "reason": "", "from": "v1", "decided": true,
- "by": "root (uid 0)", "why": "", "force": false, "created_at": "2026-11-24T09:00:00.000000Z", "ended_at": "", "bake_until": "2026-11-24T09:00:30.250Z",
+ "by": "root (uid 0)", "why": "", "force": false, "rejected": false, "created_at": "2026-11-24T09:00:00.000000Z", "ended_at": "", "bake_until": "2026-11-24T09:00:30.250Z",
  "exit": -1, "already": false,
  "progress": {"bytes_done": 1024, "bytes_total": 4096, "instances_ready": 1, "instances_wanted": 2},
  "steps": [{"state": "queued", "at": "a"}, {"state": "fetching", "at": "b"}],
@@ -54,7 +54,7 @@ deploy::AppStatus web() {
   app.strategy = "blue-green";
   app.health = "healthy";
   app.rejected = {{"v3", "0123", "died", "r"}};
-  app.processes = {{.process = "web", .wanted = 2, .ready = 2, .public_port = 8080, .routing = spec::Routing::port}};
+  app.processes = {{.process = "web", .wanted = 2, .by_spec = 1, .ready = 2, .public_port = 8080, .routing = spec::Routing::port}};
   deploy::InstanceView view{.port = 20001, .ports = {{"admin", 20002}}, .serving = true};
   view.status = {.id = {"web", "web", 1, "v2"}, .phase = supervise::Phase::running, .pid = 4242, .keeper_pid = 4240, .ready = true, .restarts = 1,
                  .started_at = "t"};
@@ -73,7 +73,7 @@ constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1",
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
-   "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080, "routing": "port"}],
+   "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
                   "ready": true, "serving": true, "not_ready": "", "says": "3 clients", "restarts": 1, "started_at": "t", "port": 20001, "ports": {"admin": 20002}, "crash_loop": false, "unenforced_limits": ["MemoryMax"],
                   "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}]})";

@@ -133,6 +133,7 @@ awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effec
 
 /// Makes a transition: what comes before it, then the database, then the rest.
 awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
+  if (run->position == Position{State::starting, false}) run->course.ran = ever_ran(*app, run->row.release);
   auto transition = step(run->position, run->course, happening);
   if (!transition) transition = step(run->position, run->course, Happening::failed);
   auto prepared = co_await before(app, run, transition->effects);
@@ -207,6 +208,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       break;
     }
     case Effect::reject: {
+      run->row.detail["rejected"] = true;
       const auto reject = [this, row = run->row] { static_cast<void>(store_.reject(row.app, row.release, row.manifest_sha256, row.reason)); };
       co_await pool_.run(reject);
       break;

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kMostInstances = 1000;
+constexpr int kMostInstances = 256;  // as in a spec
 
 bool is_whole(const InstanceSelector& what) { return !what.process && !what.number; }
 
@@ -206,6 +206,9 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   const auto rules = active->spec.processes.find(process);
   if (rules == active->spec.processes.end())
     co_return fail(Errc::not_found, fmt::format("{}@{} has no process '{}'; 'berth status {}' lists them", name, active->release, process, name));
+  if (instances == 0 && rules->second.routing != spec::Routing::none)
+    co_return fail(Errc::usage, fmt::format("{}/{} is reached at port {}, so that it needs at least 1 instance; 'berth stop {}/{}' stops it until 'berth start'",
+                                            name, process, rules->second.public_port, name, process));
   const Turn turn = co_await take(app);
   auto finished = co_await finish_pending_data(app);
   if (!finished) co_return finished;
@@ -257,8 +260,30 @@ awaitable<void> Engine::end_deployments(AppPtr app, std::string why) {
   }
 }
 
+/// What an app left that was removed before, without its data.
+awaitable<Result<void>> Engine::purge_left(std::string name, Asked asked) {
+  if (newcomers_.contains(name)) co_return fail(Errc::conflict, fmt::format("{} is being deployed; 'berth status' shows it", name));
+  const boost::json::object data{{"purge", true}};
+  const auto purge = [this, name, event = operator_event("remove", name, asked, data)]() -> Result<void> {
+    const std::filesystem::path logs = store_.paths().logs / name;
+    std::error_code error;
+    const bool has_logs = std::filesystem::is_directory(std::filesystem::symlink_status(logs, error));
+    auto purged = store_.purge_left(name, event);
+    if (!purged && purged.error().code == Errc::not_found && has_logs) purged = store_.add_event(event);
+    if (!purged) return purged;
+    return files::remove_tree(logs);
+  };
+  auto purged = co_await pool_.run(purge);
+  co_return purged;
+}
+
 awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked) {
   const auto found = known(name);
+  if (!found && purge && is_name(name)) {
+    auto purged = co_await purge_left(name, asked);
+    const bool nothing = !purged && purged.error().code == Errc::not_found;
+    if (!nothing) co_return purged;
+  }
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   const std::string why = name + " was removed";

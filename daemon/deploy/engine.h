@@ -112,6 +112,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
   awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest);
   awaitable<Result<void>> start_member(AppPtr app, ManifestPtr manifest, InstanceId id);
+  bool ever_ran(const App& app, const std::string& release) const;
+  awaitable<Result<void>> purge_left(std::string name, Asked asked);
+  awaitable<Result<void>> check_plans(AppPtr app, ManifestPtr manifest);
   awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
   awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most);
   awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);

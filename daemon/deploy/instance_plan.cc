@@ -92,6 +92,8 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   BERTH_TRY(plan.startup, resolve_probe(app, process, process.startup, public_part));
   BERTH_TRY(plan.readiness, resolve_probe(app, process, process.readiness, public_part));
   BERTH_TRY(plan.liveness, resolve_probe(app, process, process.liveness, public_part));
+  // What never listens must not take the place of a release that does.
+  if (!plan.readiness && process.routing == spec::Routing::port) plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp};
   enter_image(plan, node, app);
   if (spec::is_notified(process)) plan.notify_socket = folders_of(node, id).run + kNotifyName;
   return plan;

@@ -28,7 +28,8 @@ Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid);
 
 /// Values of the manifest's secrets by variable, as `secrets::resolve` finds them. Blocking. Errors name the variable and the reference, never the value.
 /// `Errc::usage` where the run folder, in which instances find them, is not in memory.
-Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& manifest);
+/// Without `run_commands`, those that a command tells are empty: it is not run.
+Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& manifest, bool run_commands = true);
 
 /// An instance's private folders, below `run`; made anew by `prepare_folders`.
 struct InstanceFolders {

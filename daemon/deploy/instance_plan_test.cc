@@ -46,8 +46,19 @@ TEST_F(InstancePlanTest, SaysAllThatTheSupervisorNeeds) {
   EXPECT_EQ(made->log_directory, folder.path() / "logs/web/web.1");
   EXPECT_EQ(made->listen_env.at("NGINX"), "${FD_http};") << "descriptors are known to the supervisor only";
   EXPECT_EQ(made->liveness, process().liveness);
-  EXPECT_FALSE(made->readiness);
   EXPECT_THAT(made->sockets, IsEmpty());
+}
+
+TEST_F(InstancePlanTest, WithAPortAndNoReadinessProbeItIsReadyWhenItListens) {
+  EXPECT_EQ(plan()->readiness, (spec::Probe{.kind = spec::ProbeKind::tcp}));
+  process().readiness = spec::Probe{.path = "/healthz"};
+  EXPECT_EQ(plan()->readiness, process().readiness) << "what the release says counts";
+  process().readiness.reset();
+  process().routing = spec::Routing::socket;
+  EXPECT_FALSE(plan()->readiness) << "its socket listens before it does, and it must take that";
+  process().routing = spec::Routing::none;
+  process().command = {"bin/server"};
+  EXPECT_FALSE(plan()->readiness);
 }
 
 TEST_F(InstancePlanTest, WithAnImageAsItsRootEverythingIsLookedUpInThere) {

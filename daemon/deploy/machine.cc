@@ -51,7 +51,7 @@ bool was_tried(State state) { return state == State::starting || state == State:
 std::optional<Transition> failed(Position from, const Course& course) {
   if (!from.decided) {
     std::vector<Effect> effects{Effect::drop_new};
-    if (was_tried(from.state)) effects.push_back(Effect::reject);
+    if (was_tried(from.state) && course.ran) effects.push_back(Effect::reject);
     return Transition{{State::failed, false}, std::move(effects)};
   }
   // There is nowhere else to go: the release before is gone or damaged.

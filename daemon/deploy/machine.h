@@ -38,6 +38,7 @@ struct Course {
   bool on_node = false;      ///< its slot is sealed already
   bool stop_first = false;   ///< `recreate` with something to stop: the decision comes before the new instances start
   bool has_previous = true;  ///< there is a release to go back to
+  bool ran = true;           ///< an instance of it was executed, as far as is known: what never ran tells nothing of its release
 };
 
 /// What happens to a deployment.

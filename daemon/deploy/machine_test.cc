@@ -7,6 +7,7 @@ namespace {
 
 constexpr Course kBlueGreen{.on_node = false, .stop_first = false, .has_previous = true};
 constexpr Course kRecreate{.on_node = false, .stop_first = true, .has_previous = true};
+constexpr Course kNothingRan{.on_node = false, .stop_first = false, .has_previous = true, .ran = false};
 constexpr Course kFirst{.on_node = false, .stop_first = false, .has_previous = false};
 
 /// The states that a deployment goes through while all goes well.
@@ -49,6 +50,7 @@ TEST(Machine, WhatGoesWrongEndsOrReverts) {
       {{State::fetching, false}, kBlueGreen, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       {{State::preparing, false}, kBlueGreen, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       {{State::starting, false}, kBlueGreen, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new, Effect::reject}}},
+      {{State::starting, false}, kNothingRan, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       {{State::unpacking, false}, kRecreate, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       // from the decision on it is gone back
       {{State::switching, true}, kBlueGreen, Happening::failed, Transition{{State::reverting, true}, {Effect::reject}}},

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using io::Steady;
 
+constexpr std::uint16_t kAnyPort = 20'000;  ///< stands for an instance's own, which it is given when it starts
 constexpr int kMostExits = 3;  ///< an instance that ended so often while it was to become ready will not become it
 
 /// "web/web.1": which release it is of is said already.
@@ -50,6 +51,15 @@ std::vector<InstanceId> Engine::members_of(const App& app, const std::string& re
   for (const Member& member : app.members)
     if (member.row.release == release) ids.push_back(member.id());
   return ids;
+}
+
+/// Whether an instance of the release was ever executed here, of those that are known.
+bool Engine::ever_ran(const App& app, const std::string& release) const {
+  const auto ran = [this](const InstanceId& id) {
+    const auto status = supervisor_.status(id);
+    return status && supervise::ever_ran(*status);
+  };
+  return std::ranges::any_of(members_of(app, release), ran);
 }
 
 /// How many instances a process is to have: what `berth scale` said, while the spec says the number that it said then.
@@ -96,6 +106,22 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
   if (!plan) co_return std::unexpected(plan.error());
   auto ensured = co_await supervisor_.ensure(std::move(*plan));
   co_return ensured;
+}
+
+/// Whether each process could be planned: its secrets are there, and so are its programs. Nothing is started for that, so a release that fails here is not
+/// rejected: it may do once the node has what is missing.
+awaitable<Result<void>> Engine::check_plans(AppPtr app, ManifestPtr manifest) {
+  const auto check = [node = &options_.node, manifest, name = app->name(), uid = app->row.uid]() -> Result<void> {
+    BERTH_TRY(const RunAs who, run_as(*manifest, uid));
+    BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest, false));  // a command is run once, by what uses its answer
+    for (const auto& [process, rules] : manifest->spec.processes) {
+      const InstanceId id{name, process, 1, manifest->release};
+      BERTH_CHECK(plan_instance(*node, *manifest, id, who, environment_of(*node, *manifest, id, kAnyPort, secrets)));
+    }
+    return {};
+  };
+  auto checked = co_await pool_.run(check);
+  co_return checked;
 }
 
 awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row) {

@@ -69,6 +69,7 @@ struct DeploymentStatus {
   store::DeploymentRow row;
   int exit = -1;         ///< -1 until it ended
   bool already = false;  ///< nothing was to be done
+  bool rejected = false; ///< its release is not taken again unasked
   std::uint64_t bytes_done = 0, bytes_total = 0;
   int instances_ready = 0, instances_wanted = 0;
   std::vector<Step> steps;
@@ -88,7 +89,7 @@ struct WaitFor {
 
 struct ProcessStatus {
   std::string process;
-  int wanted = 0, ready = 0;
+  int wanted = 0, by_spec = 0, ready = 0;  ///< `wanted`: by `berth scale`, or as the release says
   std::uint16_t public_port = 0;
   spec::Routing routing = spec::Routing::none;
 };

@@ -14,12 +14,23 @@ struct Known {
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> copies;
   std::map<std::string, std::optional<std::pair<int, int>>> scales;  ///< by process
+  std::string last_end;  ///< what became of the newest deployment; empty: there was none
 };
 
+/// "web@v1 failed: not ready within 1m", to be said of an app that has no active release.
+std::string end_of(const std::vector<store::DeploymentRow>& newest) {
+  if (newest.empty()) return {};
+  const store::DeploymentRow& row = newest.front();
+  std::string text = fmt::format("{}@{} {}", row.app, row.release, row.state);
+  const std::string prefix = fmt::format("{}@{}: ", row.app, row.release);
+  if (!row.reason.empty()) text += ": " + (row.reason.starts_with(prefix) ? row.reason.substr(prefix.size()) : row.reason);
+  return text;
+}
+
 /// How an app does, from what its processes want and have.
-std::string health_of(const App& app, const std::vector<ProcessStatus>& processes, bool drained) {
+std::string health_of(const App& app, const std::vector<ProcessStatus>& processes, bool under_way, bool drained) {
   if (app.row.stopped || drained) return "stopped";
-  if (app.row.active.empty()) return "deploying";
+  if (app.row.active.empty()) return under_way ? "deploying" : "down";
   int wanted = 0, ready = 0;
   for (const ProcessStatus& process : processes) {
     wanted += process.wanted;
@@ -177,6 +188,8 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
     BERTH_TRY(known.rejected, store_.rejected(name));
     BERTH_TRY(known.slots, store_.slots(name));
     BERTH_TRY(known.copies, store_.data_copies(name));
+    BERTH_TRY(const auto newest, store_.deployments(name, 1));
+    known.last_end = end_of(newest);
     for (const std::string& process : names) {
       BERTH_TRY(known.scales[process], store_.scale(name, process));
     }
@@ -213,10 +226,12 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
     for (const auto& [process, rules] : active->spec.processes) {
       const auto& scale = known->scales[process];
       const int wanted = scale && scale->second == rules.instances ? scale->first : rules.instances;
-      status.processes.push_back({.process = process, .wanted = wanted, .ready = ready[process], .public_port = rules.public_port, .routing = rules.routing});
+      status.processes.push_back({.process = process, .wanted = wanted, .by_spec = rules.instances, .ready = ready[process], .public_port = rules.public_port,
+                                  .routing = rules.routing});
     }
   }
-  status.health = health_of(*app, status.processes, drained_.has_value());
+  if (app->row.active.empty() && !status.deployment && status.problem.empty()) status.problem = known->last_end;
+  status.health = health_of(*app, status.processes, status.deployment.has_value(), drained_.has_value());
   co_return status;
 }
 

@@ -20,8 +20,8 @@ Result<void> check_request(const DeployRequest& request, const std::string& envi
   if (!is_name(request.app)) return fail(Errc::usage, fmt::format("'{}' is no name of an app", request.app));
   if (!is_release_id(request.release)) return fail(Errc::usage, fmt::format("'{}' is no release id", request.release));
   if (!request.environment.empty() && request.environment != environment) {
-    return fail(Errc::usage, fmt::format("{}/{}@{} is a release of the environment {}, and this node runs {}", request.app, request.environment,
-                                         request.release, request.environment, environment));
+    return fail(Errc::usage, fmt::format("{}@{} is asked for in the environment {}, and this node is {}", request.app, request.release, request.environment,
+                                         environment));
   }
   return {};
 }
@@ -33,6 +33,17 @@ std::string came_first(const Run& other) {
 
 std::string took_place(const Run& newer) {
   return fmt::format("deployment {} of {}@{} took its place", newer.row.id, newer.row.app, newer.row.release);
+}
+
+/// A release on the node that only its rejection keeps from being gone back to.
+Result<std::optional<store::Store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
+  BERTH_TRY(const auto rejected, store.rejected(app));
+  for (const auto& one : rejected) {
+    if (one.release == active) continue;
+    BERTH_TRY(const auto slot, store.slot(app, one.release));
+    if (slot) return std::optional(one);
+  }
+  return std::optional<store::Store::Rejected>();
 }
 
 }  // namespace
@@ -248,6 +259,14 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
     target = std::move(*before);
   }
   if (target.empty()) {
+    const auto look = [this, name, active = app->row.active] { return rejected_before(store_, name, active); };
+    const auto rejected = co_await pool_.run(look);
+    if (!rejected) co_return std::unexpected(rejected.error());
+    if (*rejected) {
+      co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release is on this node to go back to; 'berth revert {} --to {}' "
+                                                  "goes back to it all the same",
+                                                  name, (*rejected)->release, (*rejected)->reason, name, (*rejected)->release));
+    }
     co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
                                                 app->row.active.empty() ? "its first one" : app->row.active, name));
   }

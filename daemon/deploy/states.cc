@@ -17,11 +17,11 @@ std::int64_t now_ms() {
 }
 
 /// The error, naming the release where its message does not, and why it had to be fetched where it was on the node.
-Error about(const Run& run, Error error) {
+Error about_in(const std::string& environment, const Run& run, Error error) {
   if (!run.drift.empty() && error.message.find(run.drift) == std::string::npos)
     error.message = fmt::format("its slot is not as it was sealed any more ({}), and could not be repaired from the repository: {}", run.drift, error.message);
-  const std::string name = run.row.app + "@" + run.row.release;
-  if (error.message.find(name) == std::string::npos) error.message = name + ": " + error.message;
+  const std::string name = run.row.app + "@" + run.row.release, full = fmt::format("{}/{}@{}", run.row.app, environment, run.row.release);
+  if (error.message.find(name) == std::string::npos && error.message.find(full) == std::string::npos) error.message = name + ": " + error.message;
   return error;
 }
 
@@ -69,7 +69,8 @@ awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
 /// Looks the release up and begins to stage it; returns when all is fetched.
 awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   if (repository_ == nullptr)
-    co_return std::unexpected(about(*run, {Errc::not_found, "it is not on this node, and berthd.toml names no [repository] to fetch it from"}));
+    co_return std::unexpected(about_in(options_.node.environment, *run,
+                                       {Errc::not_found, "it is not on this node, and berthd.toml names no [repository] to fetch it from"}));
   const auto stop = run->stop.get_token();
   std::optional<Visits::Visit> visit;
   Visits::Visit begun = co_await visits_.begin();
@@ -80,11 +81,15 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   };
   auto resolved = co_await pool_.run(resolve);
   visit.reset();
-  if (!resolved) co_return std::unexpected(about(*run, resolved.error()));
+  if (!resolved) {
+    Error error = about_in(options_.node.environment, *run, resolved.error());
+    if (error.code == Errc::not_found) error.message += fmt::format("; 'berth releases {}' lists what there is", app->name());
+    co_return std::unexpected(std::move(error));
+  }
   run->row.manifest_sha256 = resolved->manifest_sha256;
   run->manifest = std::make_shared<const bundle::Manifest>(resolved->manifest);
   auto ensured = co_await ensure_app(app->name());
-  if (!ensured) co_return std::unexpected(about(*run, ensured.error()));
+  if (!ensured) co_return std::unexpected(about_in(options_.node.environment, *run, ensured.error()));
   run->staged.reset();
   run->unpacking = false;
   spawn(stage(app, run, std::move(*resolved)));
@@ -126,7 +131,7 @@ awaitable<Result<void>> Engine::await_stage(RunPtr run, bool until_unpacking) {
   while (!closed_ && !run->staged && !(until_unpacking && run->unpacking)) co_await run->changed.wait(1h);
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   if (!run->staged) co_return Result<void>();
-  if (!*run->staged) co_return std::unexpected(about(*run, run->staged->error()));
+  if (!*run->staged) co_return std::unexpected(about_in(options_.node.environment, *run, run->staged->error()));
   const fetch::Staged& staged = **run->staged;
   run->row.detail["tree_bytes"] = static_cast<std::int64_t>(staged.tree_bytes);
   run->row.detail["fetched_bytes"] = static_cast<std::int64_t>(staged.fetched_bytes());
@@ -146,12 +151,12 @@ awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
   const store::Event event{.number = 0, .at = {}, .kind = "slot.sealed", .app = app->name(), .data = sealed_data(slot, staged)};
   const auto seal = [this, id = run->row.id, slot, event] { return store_.seal(id, slot, event); };
   auto sealed = co_await pool_.run(seal);
-  if (!sealed) co_return std::unexpected(about(*run, sealed.error()));
+  if (!sealed) co_return std::unexpected(about_in(options_.node.environment, *run, sealed.error()));
   co_return sealed;
 }
 
-/// All that can be refused before anything of the app is touched: its manifest, its ports, room for a copy of its data. Then its hooks may refuse. The one that
-/// migrates runs here, too, unless it has to wait until the app is stopped and its data are copied.
+/// All that can be refused before anything of the app is touched: its manifest, its secrets and programs, its ports, room for a copy of its data. Then its
+/// hooks may refuse. The one that migrates runs here, too, unless it has to wait until the app is stopped and its data are copied.
 awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   auto manifest = co_await manifest_of(app, run->row.release);
   if (!manifest) co_return std::unexpected(manifest.error());
@@ -159,9 +164,11 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   const bool something_runs = !members_of(*app, app->row.active).empty();
   run->course.stop_first = run->course.has_previous && something_runs && (*manifest)->spec.strategy() == spec::Strategy::recreate;
   auto planned = co_await plan_data(app, run);
-  if (!planned) co_return std::unexpected(about(*run, planned.error()));
+  if (!planned) co_return std::unexpected(about_in(options_.node.environment, *run, planned.error()));
+  auto possible = co_await check_plans(app, *manifest);
+  if (!possible) co_return std::unexpected(about_in(options_.node.environment, *run, possible.error()));
   auto claimed = co_await claim(app, *manifest);
-  if (!claimed) co_return std::unexpected(about(*run, claimed.error()));
+  if (!claimed) co_return std::unexpected(about_in(options_.node.environment, *run, claimed.error()));
   if (run->course.stop_first) {  // the decision comes next
     auto may_switch = co_await ask_ready_to_switch(app, run);
     if (!may_switch) co_return std::unexpected(may_switch.error());
@@ -286,7 +293,7 @@ awaitable<Result<void>> Engine::bake(RunPtr run) {
 
 /// What the release's instances printed last, for the history.
 awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
-  if (members_of(*app, run->row.release).empty()) co_return;
+  if (!ever_ran(*app, run->row.release)) co_return;  // what is in the logs is another release's
   const auto read = [logs = store_.paths().logs, name = app->name(), since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since); };
   auto lines = co_await pool_.run(read);
   if (lines) run->last_lines = std::move(*lines);

@@ -218,9 +218,10 @@ void Keeper::on_main_exit(int status) {
   state_.app_pid = 0;
   settled_at_ = 0;
   watchdog_at_ = 0;
-  if (!want_stop_ && !want_restart_ && last.ran_ms < rules_.policy.early_ms) {
+  const bool by_itself = !want_stop_ && !want_restart_;
+  if (by_itself) crash_loop_.exited(now, last.ran_ms);
+  if (by_itself && waits_for_next_start(rules_.policy, crash_loop_, last.ran_ms)) {
     early_exits_++;
-    crash_loop_.early_exit(now);
   } else {
     early_exits_ = 0;
   }

@@ -67,7 +67,7 @@ class Keeper {
   int sockets_[kMostSockets] = {};
   int socket_count_ = 0;
   int executed_ = -1;              ///< ends when the child executed the app's program, else tells a StartFailure
-  int early_exits_ = 0;            ///< in a row
+  int early_exits_ = 0;            ///< in a row; see waits_for_next_start
   unsigned long oom_kills_ = 0;
   int64_t started_ = 0;            ///< monotonic ms, as all times below; 0: none
   int64_t launch_deadline_ = 0;

@@ -14,8 +14,8 @@ struct RestartPolicy {
   int64_t longest_ms = 30000;
 };
 
-/// How long to wait before starting again. An instance that ran for a while comes back at once; one that keeps ending early waits
-/// longer each time. `early_exits` counts them in a row, this one included.
+/// How long to wait before starting again. An instance that ran for a while comes back at once; one that keeps ending waits longer each time.
+/// `early_exits` counts the exits in a row that have it wait, this one included.
 constexpr int64_t wait_before_start(const RestartPolicy& policy, int early_exits) {
   int64_t wait = early_exits > 0 ? policy.first_ms : 0;
   for (int i = 1; i < early_exits && wait < policy.longest_ms; i++) wait *= 2;
@@ -27,7 +27,8 @@ constexpr bool starts_again(RestartWhen when, bool failed) {
   return when == RestartWhen::always || (when == RestartWhen::on_failure && failed);
 }
 
-/// Tells an instance that keeps ending early from one that did so once: five early exits within a minute, until it is up for ten seconds.
+/// Tells an instance that keeps ending from one that did so once: five exits within a minute, each before it was up for ten seconds; until it is up for
+/// so long.
 struct CrashLoop {
   static constexpr int kExits = 5;
   static constexpr int64_t kWithinMs = 60000;
@@ -46,6 +47,16 @@ struct CrashLoop {
   }
   /// It is up for kSettledMs.
   constexpr void settled() { *this = CrashLoop{}; }
+  /// It ended by itself after it ran for so long.
+  constexpr void exited(int64_t now_ms, int64_t ran_ms) {
+    if (ran_ms >= kSettledMs) settled();
+    else early_exit(now_ms);
+  }
 };
+
+/// Whether the next start waits: the instance ended early, or it keeps ending, however long it takes each time.
+constexpr bool waits_for_next_start(const RestartPolicy& policy, const CrashLoop& loop, int64_t ran_ms) {
+  return ran_ms < policy.early_ms || loop.looping;
+}
 
 }  // namespace berth::keeper

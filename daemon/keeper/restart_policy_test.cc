@@ -41,6 +41,27 @@ TEST(CrashLoop, IsNotFiveEarlyExitsOverALongerTime) {
   EXPECT_FALSE(loop.looping);
 }
 
+TEST(CrashLoop, IsAlsoAnInstanceThatRunsForSomeSecondsEachTimeAndItWaitsThen) {
+  const RestartPolicy policy;
+  CrashLoop loop;
+  for (int i = 1; i <= 4; i++) {
+    loop.exited(i * 3000, 3000);
+    EXPECT_FALSE(waits_for_next_start(policy, loop, 3000)) << i;
+  }
+  loop.exited(15'000, 3000);
+  EXPECT_TRUE(loop.looping);
+  EXPECT_TRUE(waits_for_next_start(policy, loop, 3000));
+  loop.exited(50'000, CrashLoop::kSettledMs);
+  EXPECT_FALSE(loop.looping);
+  EXPECT_FALSE(waits_for_next_start(policy, loop, CrashLoop::kSettledMs));
+}
+
+TEST(CrashLoop, IsNoneWhereEachRunIsLongEnough) {
+  CrashLoop loop;
+  for (int i = 1; i <= 50; i++) loop.exited(i * CrashLoop::kSettledMs, CrashLoop::kSettledMs);
+  EXPECT_FALSE(loop.looping);
+}
+
 TEST(CrashLoop, EndsWhenTheInstanceStaysUp) {
   CrashLoop loop;
   for (int i = 0; i < 5; i++) loop.early_exit(i);

@@ -70,7 +70,7 @@ std::vector<Family> instance_families(const Snapshot& snapshot) {
                            [](const InstanceView& view) { return view.status.ready; }));
   families.push_back(gauge(snapshot, "berth_instance_serving", "Whether the public port leads to the instance.",
                            [](const InstanceView& view) { return view.serving; }));
-  families.push_back(gauge(snapshot, "berth_instance_crash_looping", "Whether the instance keeps ending early.",
+  families.push_back(gauge(snapshot, "berth_instance_crash_looping", "Whether the instance keeps ending: five exits within a minute, none up for 10 s.",
                            [](const InstanceView& view) { return view.status.crash_loop; }));
   families.push_back(restarts(snapshot));
   families.push_back(exits(snapshot));

@@ -163,4 +163,20 @@ Result<void> Store::remove_app(const std::string& app, bool purge, Event event) 
   return state_->finish_purges();
 }
 
+Result<void> Store::purge_left(const std::string& app, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  BERTH_TRY(const auto known, state_->app(app));
+  if (known) return fail(Errc::conflict, fmt::format("app {} is on this node; remove it first", app));
+  std::error_code error;
+  if (!fs::is_directory(fs::symlink_status(state_->paths.app(app), error))) return fail(Errc::not_found, fmt::format("app {} left no data on this node", app));
+  std::vector<Event> events;
+  events.push_back(std::move(event));
+  const auto write = [&]() -> Result<void> {
+    for (const char* table : {"data_moves", "data_copies"}) BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
+    return state_->database.run("INSERT OR IGNORE INTO purges (app) VALUES (?)", app);
+  };
+  BERTH_CHECK(state_->change(std::move(events), write));
+  return state_->finish_purges();
+}
+
 }  // namespace berth::store

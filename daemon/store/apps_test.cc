@@ -106,5 +106,18 @@ TEST_F(AppsTest, PurgingAnAppRemovesItsData) {
   EXPECT_FALSE(fs::exists(paths.data("web") / "gone"));
 }
 
+TEST_F(AppsTest, WhatARemovedAppLeftCanBePurgedAfterwards) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  std::ofstream(paths.data("web") / "kept") << "yes";
+  EXPECT_EQ(store->purge_left("web", event("operator.remove", "web")).error().code, Errc::conflict) << "it is there";
+  ASSERT_TRUE(store->remove_app("web", false, event("operator.remove", "web")));
+  reopen();
+  ASSERT_TRUE(store->purge_left("web", event("operator.remove", "web")));
+  EXPECT_FALSE(fs::exists(paths.app("web")));
+  EXPECT_EQ(store->purge_left("web", event("operator.remove", "web")).error().code, Errc::not_found);
+}
+
 }  // namespace
 }  // namespace berth::store

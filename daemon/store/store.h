@@ -174,6 +174,8 @@ class Store {
   Result<void> set_held(const std::string& app, const Hold& hold, Event event);
   /// Forgets the app: rows, slots, `current`; data only with `purge`.
   Result<void> remove_app(const std::string& app, bool purge, Event event);
+  /// Removes the data that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is no such folder.
+  Result<void> purge_left(const std::string& app, Event event);
 
   // the node
   Result<std::optional<Drain>> drained();

@@ -1,5 +1,8 @@
 #include "daemon/supervise/instance.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
@@ -88,6 +91,11 @@ std::string why_not_ready(const Instance& instance) {
   if (plan.readiness && instance.readiness.verdict != Verdict::passing) return probe("readiness", instance.readiness);
   if (!plan.readiness && !instance.settled) return "it has run for less than a second";
   return {};
+}
+
+bool ever_ran(const InstanceStatus& status) {
+  if (status.pid != 0) return true;
+  return std::ranges::any_of(status.exits_by_reason, [](const auto& one) { return one.first != "not_started" && one.second > 0; });
 }
 
 InstanceStatus status_of(const Instance& instance) {

@@ -22,9 +22,13 @@ boost::asio::awaitable<Finding> ask_http(spec::Probe probe, io::Endpoint to) {
   co_return Finding{.healthy = healthy, .reason = fmt::format("{} from {}", answer->status, probe.path)};
 }
 
-boost::asio::awaitable<Finding> ask_tcp(spec::Probe probe, io::Endpoint to) {
+boost::asio::awaitable<Finding> ask_tcp(spec::Probe probe, io::Endpoint to, bool is_port) {
   const auto connected = co_await io::tcp_connect(std::move(to), probe.timeout);
-  if (!connected) co_return Finding{.healthy = false, .reason = connected.error().message};
+  if (!connected) {
+    std::string reason = connected.error().message;
+    if (is_port && connected.error().code == Errc::refused) reason += " (the app must listen on the number in $PORT)";
+    co_return Finding{.healthy = false, .reason = std::move(reason)};
+  }
   co_return Finding{.healthy = true, .reason = "connected"};
 }
 
@@ -90,7 +94,8 @@ boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::s
   }
   if (!plan.probe_endpoint) co_return Finding{.healthy = false, .reason = "it has no address that a probe could ask"};
   if (probe.kind == spec::ProbeKind::tcp) {
-    Finding finding = co_await ask_tcp(std::move(probe), std::move(*plan.probe_endpoint));
+    const bool is_port = plan.sockets.empty();
+    Finding finding = co_await ask_tcp(std::move(probe), std::move(*plan.probe_endpoint), is_port);
     co_return finding;
   }
   if (probe.kind == spec::ProbeKind::grpc) {

@@ -102,6 +102,9 @@ struct SupervisorOptions {
   std::string cgroup_root;          ///< a cgroup2 folder of ours where there is no systemd, or empty
 };
 
+/// Whether its program was ever executed: what could not even be started says nothing, and no log is of it.
+bool ever_ran(const InstanceStatus& status);
+
 /// Runs instances, each under a keeper of its own, and probes them. For one event loop.
 class Supervisor {
  public:

@@ -2,10 +2,12 @@
 // needs as descriptors, and believes nothing it says.
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -104,8 +106,12 @@ Claim claim_of(const Error& error) {
 }  // namespace
 }  // namespace berth::unpack
 
-int main() {
+int main(int argc, char**) {
   using namespace berth::unpack;
+  if (argc > 1 || ::fcntl(kTarget, F_GETFD) < 0) {
+    std::fputs("berth-unpack takes no arguments: berthd starts it, with descriptors to work on.\n", stderr);
+    return static_cast<int>(Claim::system);
+  }
   ::prctl(PR_SET_NAME, "berth-unpack");
   const auto done = run();
   if (done) return static_cast<int>(Claim::done);

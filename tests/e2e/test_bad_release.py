@@ -92,6 +92,32 @@ class BadRelease(BerthCase):
     def test_recreate_that_is_never_ready_is_reverted(self):
         self.recreate(NEVER_READY, "503", [])
 
+    def test_with_a_port_and_no_readiness_probe_one_that_never_listens_does_not_replace_v2(self):
+        node = self.prepare("blue-green")
+        tree = sample_apps.testapp(self.folder / "site", "--lines", "3", serve=False, probe=False, ready_timeout="2s", note="mute")
+        self.repo.publish(tree)
+        done = self.deploy(node, "v3", expect=1)
+        self.assertSays(done, "readiness probe", "$PORT", "web@v3 is rejected here")
+        self.assertServes("v2")
+        self.assertOneWholeRelease(node, "v2")
+
+    def test_what_the_node_lacks_does_not_reject_a_release_and_shows_no_line_of_another(self):
+        node = self.prepare("recreate")
+        pids = node.pids()
+        secret = self.folder / "secret"
+        more = "[env.TOKEN]\nsecret = true\nrequired = true\n"
+        self.repo.publish(sample_apps.testapp(self.folder / "site", strategy="recreate", more=more, note="3"), secrets={"TOKEN": f"file:{secret}"})
+        done = self.deploy(node, "v3", expect=1)
+        self.assertSays(done, "TOKEN", str(secret))
+        self.assertNotIn("rejected", done.text)
+        self.assertEqual(node.app()["rejected"], [])
+        self.assertEqual(node.deployments()[0]["last_lines"], [])
+        self.assertEqual(node.pids(), pids, "v2 was not even stopped")
+        secret.write_text("a")
+        secret.chmod(0o600)
+        self.deploy(node, "v3")
+        self.assertServes("v3")
+
     def test_a_first_release_that_does_not_work_fails_and_is_stopped(self):
         self.strategy, self.routing = "blue-green", "port"
         self.publish(*NEVER_READY)
@@ -99,6 +125,8 @@ class BadRelease(BerthCase):
         self.deploy(node, "v1", expect=1)
         self.assertEqual(node.active(), "")
         self.assertIsNone(node.current())
+        self.assertEqual(node.app()["health"], "down")
+        self.assertIn("web@v1 failed: ", node.app()["problem"])
         self.publish(note="good")
         self.deploy(node, "v2")
         self.assertServes("v2")

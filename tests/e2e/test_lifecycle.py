@@ -124,6 +124,7 @@ class Lifecycle(BerthCase):
         self.deploy(self.node, "v3")
         self.assertEqual(sorted(self.node.pids()), ["web/web.1", "web/web.2"])
         self.node.berth("scale", "web/nothing=1", expect=3)
+        self.assertSays(self.node.berth("scale", "web/web=0", expect=2), "port 8080", "berth stop web/web")
 
     def test_readiness_follows_the_app(self):
         self.deploy(self.node, "v1")
@@ -149,6 +150,15 @@ class Lifecycle(BerthCase):
         self.assertFalse(self.node.data().exists())
         self.assertFalse((self.node.logs / "web").exists())
         self.node.berth("remove", "web", "--yes", expect=3)
+
+    def test_what_a_removed_app_left_can_be_purged_later(self):
+        self.deploy(self.node, "v1")
+        self.node.berth("remove", "web")
+        self.assertTrue(self.node.data().exists())
+        self.node.berth("remove", "web", "--purge", "--yes")
+        self.assertFalse(self.node.data().exists())
+        self.assertFalse((self.node.logs / "web").exists())
+        self.node.berth("remove", "web", "--purge", "--yes", expect=3)
 
     def test_logs_go_over_restarts_and_can_be_filtered(self):
         self.publish("--lines", "100")

@@ -74,7 +74,9 @@ Result<InstanceRow> Store::add_instance(InstanceRow row, bool with_port, const s
   if (known && (!with_port || row.port != 0) && has_all) return row;
 
   const auto add_row = [&]() -> Result<void> {
-    if (with_port && row.port == 0) BERTH_TRY(row.port, free_port(state_->database));
+    if (with_port && row.port == 0) {
+      BERTH_TRY(row.port, free_port(state_->database));
+    }
     BERTH_CHECK(state_->database.run("INSERT INTO instances (app, process, number, release, port) VALUES (?, ?, ?, ?, ?) "
                                      "ON CONFLICT (app, process, number, release) DO UPDATE SET port = excluded.port", row.app,
                                      row.process, std::int64_t{row.number}, row.release, std::int64_t{row.port}));

@@ -288,7 +288,7 @@ TEST_F(DaemonVerbs, ANodeWithoutARepositoryListsItsAppsWithoutAWord) {
 TEST_F(DaemonVerbs, ReleasesTellsWhatIsWhereAndWhyNot) {
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [
     {"release": "v2", "active": true, "in_repository": true, "on_node": true, "bytes": 1500, "sealed_at": "", "pinned": true, "rejected": ""},
-    {"release": "v3", "in_repository": true, "on_node": false, "bytes": 0, "rejected": "never ready"}], "repository_error": "timed out"})");
+    {"release": "v3", "in_repository": false, "on_node": true, "bytes": 0, "rejected": "never ready"}], "repository_error": "timed out"})");
   const Ran ran = berth({"releases", "web"});
   EXPECT_THAT(ran.out, HasSubstr("active, pinned"));
   EXPECT_THAT(ran.out, HasSubstr("rejected: never ready"));

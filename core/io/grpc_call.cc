@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <fmt/core.h>
 #include <nghttp2/nghttp2.h>
@@ -47,6 +48,7 @@ struct GrpcCall::State {
   bool closed = false;
   std::uint32_t reset = 0;      ///< why the stream ended, an error of HTTP/2; 0: well
   std::string too_much;         ///< why no more is taken
+  bool heard = false;  ///< anything
 
   ~State() { nghttp2_session_del(session); }
 
@@ -140,6 +142,8 @@ Result<std::string> GrpcCall::to_send() {
 
 Result<void> GrpcCall::take(std::string_view bytes) {
   if (state_->session == nullptr) return fail(Errc::internal, "HTTP/2: no memory");
+  // To nghttp2 that would be a frame that is too long.
+  if (!std::exchange(state_->heard, true) && bytes.starts_with("HTTP/1.")) return fail(Errc::protocol, "it does not speak HTTP/2 as gRPC does, but HTTP/1");
   const ssize_t taken = nghttp2_session_mem_recv(state_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (!state_->too_much.empty()) return fail(Errc::protocol, state_->too_much);
   if (taken < 0) return fail(Errc::protocol, fmt::format("it does not speak HTTP/2 as gRPC does: {}", nghttp2_strerror(static_cast<int>(taken))));

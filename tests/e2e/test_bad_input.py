@@ -46,7 +46,8 @@ class BadInput(BerthCase):
         tree = sample_apps.testapp(self.folder / "site")
         tree.put("big.bin", os.urandom(3 << 20))
         self.repo.publish(tree)
-        self.repo.publish(tree.put("NOTE", "two"))
+        self.repo.build(tree.put("NOTE", "two"))
+        self.repo.release("web", "production", "--no-patches")  # so that the layer is what is fetched
         self.served = self.folder / "served"
         self.restore()
         self.server = RepositoryServer(self.served)

@@ -101,7 +101,7 @@ touch x 2>/dev/null || echo SEALED; } > "$BERTH_DATA_DIR/seen\""""
         before = self.node.pids()
         self.publish({"pre-start": "echo reading schema 7; echo column exists already >&2; exit 3"})
         done = self.deploy(self.node, "v2", expect=1)
-        self.assertSays(done, "web@v2: its pre-start hook exited with 3", "column exists already", "web still runs v1", "may have migrated the data")
+        self.assertSays(done, "web@v2 failed: its pre-start hook exited with 3", "column exists already", "web still runs v1", "may have migrated the data")
         self.assertEqual(self.node.pids(), before)
         self.assertServes("v1")
         self.assertEqual(self.starts(), ["v1"])

@@ -76,7 +76,7 @@ class Platforms(BerthCase):
         fetched = len(self.server.exchanges)
         with self.refused(self.node):
             done = self.node.berth("deploy", f"web@{second}", expect=4)
-            self.assertSays(done, f"web/production@{second}", OWN, OTHER)
+            self.assertSays(done, f"web@{second}", OWN, OTHER)
         self.assertServes(first)
         self.assertEqual([one.path for one in self.server.exchanges[fetched:] if one.path.startswith("/blobs/")], [])
 

@@ -53,6 +53,13 @@ class UmlCase(unittest.TestCase):
         shutil.copytree(repo.folder, self.tree / "srv/repository")
         shutil.copy(repo.root, self.tree / "usr/local/etc/berth/root.json")
 
+    def make_disk(self):
+        """A disk with a file system of its own, for state-disk.service: on the node's other files, which are this machine's, all belongs to root."""
+        self.disk = self.folder / "disk.img"
+        with open(self.disk, "wb") as file:
+            file.truncate(512 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.disk], check=True)
+
     # its power
 
     def boot(self, stage):

@@ -22,10 +22,15 @@ reserve = "1MB"
 [log]
 level = "debug"
 """
-PATHS = """
+SERVICE_PATHS = """
 [paths]
-state = "/srv/plain"
-logs = "/srv/plain/logs"
+state = "/var/lib/berth/service"
+logs = "/var/lib/berth/service/logs"
+"""
+PLAIN_PATHS = """
+[paths]
+state = "/var/lib/berth/plain"
+logs = "/var/lib/berth/plain/logs"
 run = "/run/plain"
 """
 LIMITS = """
@@ -42,13 +47,14 @@ VALUES = {"memory.max": str(48 << 20), "memory.high": str(48 << 20), "memory.oom
 
 
 class Limits(UmlCase):
-    CONFIG = CONFIG
-    UNITS = ("job.service",)
+    CONFIG = CONFIG + SERVICE_PATHS
+    UNITS = ("job.service", "state-disk.service")
     PROGRAMS = (("limits-job", "job"),)
 
     def setUp(self):
         super().setUp()
-        (self.tree / "usr/local/etc/berth/plain.toml").write_text(CONFIG.replace("9464", "9465") + PATHS)
+        (self.tree / "usr/local/etc/berth/plain.toml").write_text(CONFIG.replace("9464", "9465") + PLAIN_PATHS)
+        self.make_disk()
         repo = Repo(self.folder)
         for app, port in (("web", 8080), ("plain", 8081)):
             common = dict(app=app, routing="socket", port=port, bake="500ms", ready_timeout="30s", more=LIMITS)

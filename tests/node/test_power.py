@@ -4,7 +4,6 @@ nginx (by `socket`) and redis (`recreate`) are deployed from a repository on the
 power cut, both apps must be ready on the same release before the network is online. The node's state lies on a disk image with a file system of
 its own, so that a power cut loses what was not synced.
 """
-import subprocess
 import time
 import unittest
 
@@ -54,12 +53,6 @@ class Power(UmlCase):
         repo.configure(files=sample_apps.redis_files(None))
         repo.publish(sample_apps.redis(self.folder / "cache", routing=None))
         self.bring(repo)
-
-    def make_disk(self):
-        self.disk = self.folder / "disk.img"
-        with open(self.disk, "wb") as file:
-            file.truncate(512 << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.disk], check=True)
 
     def assertBothReadyBeforeTheNetwork(self, stage):
         got = self.result(stage)

@@ -66,6 +66,19 @@ TEST(LayerShares, KnowTheFoldersOfEarlierOnesThatTheyFill) {
   EXPECT_THAT(below[1].folders, ElementsAre("a", "a/b")) << "with what is above it";
 }
 
+TEST(LayerShares, CountWhatIsHardToDecodeAndEachFile) {
+  std::vector<Entry> entries;
+  for (int i = 10; i < 90; ++i) entries.push_back(file_of_size("f" + std::to_string(i), kMiB));  // five frames and a little
+  auto index = index_with(entries);
+  for (auto& frame : index.frames) frame.size = kMiB;
+  index.frames[0].size = kFrame;  // the first one did not compress
+  const auto shares = shares_of(index, 2);
+  ASSERT_EQ(shares.size(), 2U);
+  EXPECT_EQ(shares[0].take, 16 * (kMiB + 512)) << "16 of 80 files are about as much work as the other 64";
+  EXPECT_EQ(shares[1].first_frame, 1U);
+  EXPECT_LT(shares[1].drop, kMiB) << "and the second share begins near the beginning of a frame";
+}
+
 TEST(LayerShares, AreOfOneFileEachAtLeast) {
   EXPECT_EQ(shares_of(index_with({file_of_size("a", 100 * kMiB)}), 4).size(), 1U);
   const auto shares = shares_of(index_with({file_of_size("a", 100 * kMiB), file_of_size("b", 1), file_of_size("c", 1)}), 2);

@@ -1,7 +1,6 @@
 #include "core/bundle/layer.h"
 
 #include <cstdlib>
-#include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +8,7 @@
 
 #include "core/bundle/bundle_fixture.h"
 #include "core/crypto/sha256.h"
+#include "core/test_noise.h"
 
 namespace berth::bundle {
 namespace {
@@ -19,13 +19,6 @@ class WriteLayer : public FolderTest {
  protected:
   WrittenLayer write(int level = 3) { return must(write_layer(root, entries(), blob, level)); }
   std::string bytes() const { return must(files::read(blob, 200u << 20)); }
-  /// Bytes that do not compress, the same ones for a seed.
-  static std::string noise(std::size_t size, unsigned seed) {
-    std::mt19937_64 random(seed);
-    std::string out(size, '\0');
-    for (char& c : out) c = static_cast<char>(random());
-    return out;
-  }
   void expect_chunks(const WrittenLayer& layer) const {
     const std::string whole = bytes();
     for (std::size_t i = 0; i < layer.index.chunks.size(); ++i)

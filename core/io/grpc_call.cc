@@ -48,7 +48,7 @@ struct GrpcCall::State {
   bool closed = false;
   std::uint32_t reset = 0;      ///< why the stream ended, an error of HTTP/2; 0: well
   std::string too_much;         ///< why no more is taken
-  bool heard = false;  ///< anything
+  bool heard = false;           ///< anything
 
   ~State() { nghttp2_session_del(session); }
 
@@ -156,8 +156,8 @@ Result<GrpcCall::Answer> GrpcCall::answer() const {
   const State& state = *state_;
   if (!state.closed) return fail(Errc::protocol, "it ended the connection instead of answering");
   if (state.http_status != 0 && state.http_status != 200) return fail(Errc::protocol, fmt::format("it answers {} by HTTP: no gRPC listens at that port", state.http_status));
-  if (state.grpc_status) return Answer{.status = *state.grpc_status, .message = state.said, .body = state.body};
   if (state.reset != 0) return fail(Errc::protocol, fmt::format("it broke the call off: {}", nghttp2_http2_strerror(state.reset)));
+  if (state.grpc_status) return Answer{.status = *state.grpc_status, .message = state.said, .body = state.body};
   return fail(Errc::protocol, state.content_type.starts_with("application/grpc") ? "its answer has no status" : "it answers by HTTP, and not by gRPC");
 }
 

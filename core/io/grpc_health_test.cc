@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/io/grpc_call.h"
+#include "core/io/grpc_message.h"
 #include "core/io/on_loop.h"
 #include "core/io/raw_peer.h"
 
@@ -104,6 +106,22 @@ TEST(GrpcHealth, OfWhatSpeaksNoGrpcIsAnErrorThatSaysSo) {
     port = gone.port();
   }
   EXPECT_NE(ask_health(port, "").find("nothing listens"), std::string::npos);
+}
+
+/// An answer that HTTP/2 forbids, with a second :status, is none, whatever status of gRPC came before; and however it is cut.
+TEST(GrpcHealth, OfAnAnswerThatBreaksOffIsAnErrorHoweverItIsCut) {
+  using namespace std::string_literals;
+  const std::string settings = "\0\0\0\x04\0\0\0\0\0"s, head = "\0\0\x11\x01\x05\0\0\0\x01"s, fields = "\x88\0\x0b" "grpc-status\x01" "0\x88"s;
+  const std::string bytes = settings + head + fields;
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+    GrpcCall call("127.0.0.1:1", "/grpc.health.v1.Health/Check", health_request(""), milliseconds(1000));
+    for (std::size_t at = 0; at < bytes.size(); at += piece) {
+      ASSERT_TRUE(call.to_send());
+      ASSERT_TRUE(call.take(std::string_view(bytes).substr(at, piece)));
+    }
+    ASSERT_TRUE(call.to_send());
+    EXPECT_FALSE(call.answer()) << "in pieces of " << piece;
+  }
 }
 
 }  // namespace

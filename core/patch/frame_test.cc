@@ -1,21 +1,14 @@
 #include "core/patch/frame.h"
 
-#include <random>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "core/test_noise.h"
 
 namespace berth::patch {
 namespace {
 
 using testing::HasSubstr;
-
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::string out(size, '\0');
-  for (char& c : out) c = static_cast<char>(random());
-  return out;
-}
 
 class Frames : public testing::Test {
  protected:

@@ -1,7 +1,5 @@
 #include "core/publish/patches.h"
 
-#include <random>
-
 #include "core/bundle/patch_parts.h"
 #include "core/patch/script.h"
 #include "core/publish/collect.h"
@@ -10,6 +8,7 @@
 #include "core/publish/patch_script.h"
 #include "core/publish/publish_fixture.h"
 #include "core/publish/verify_repository.h"
+#include "core/test_noise.h"
 
 namespace berth::publish {
 namespace {
@@ -19,20 +18,12 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-/// Bytes that do not compress, the same for the same seed.
-std::string noise_of(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::string out(size, '\0');
-  for (char& c : out) c = static_cast<char>(random());
-  return out;
-}
-
 class Patches : public PublishTest {
  protected:
   Patches() {
     make_repository();
-    put("site/share/large", noise_of(200'000, 1));
-    put("site/share/same", noise_of(50'000, 2));
+    put("site/share/large", noise(200'000, 1));
+    put("site/share/same", noise(50'000, 2));
   }
 
   /// Builds what is there, and releases it.
@@ -107,7 +98,7 @@ TEST_F(Patches, AreMadeAsTheyAreAskedFor) {
 
 TEST_F(Patches, AreNotMadeWhereTheySaveLittle) {
   changed("one");
-  put("site/share/large", noise_of(200'000, 3));
+  put("site/share/large", noise(200'000, 3));
   EXPECT_THAT(changed("two").patches, IsEmpty());
   EXPECT_THAT(notes, IsEmpty());
 }
@@ -130,7 +121,7 @@ TEST_F(Patches, AreTakenFromAReleaseThatHasThem) {
 TEST_F(Patches, AreLeftOutWithANoteWhereAnEarlierBuildIsDamaged) {
   const auto one = changed("one");
   fs::permissions(blob(one.layer.blob), fs::perms(0644));
-  put(fs::path("repo") / bundle::blob_path(one.layer.blob.sha256), noise_of(one.layer.blob.size, 9));
+  put(fs::path("repo") / bundle::blob_path(one.layer.blob.sha256), noise(one.layer.blob.size, 9));
   EXPECT_THAT(changed("two").patches, IsEmpty());
   EXPECT_THAT(notes, ElementsAre(HasSubstr("no patch from the build of v1: ")));
 }
@@ -148,7 +139,7 @@ TEST_F(Patches, AreKeptByACollectionAndMissedWhereTheyAreGone) {
 
 /// Programs are told by their differences.
 TEST_F(Patches, OfProgramsAreSmallerThanTheirBytes) {
-  std::string program = program_for(kAmd64) + noise_of(300'000, 5);
+  std::string program = program_for(kAmd64) + noise(300'000, 5);
   put("site/bin/server", program, 0755);
   const auto one = changed("one");
   for (std::size_t at = 1000; at < program.size(); at += 1000) program[at] = static_cast<char>(program[at] + 4);  // as addresses change
@@ -161,9 +152,9 @@ TEST_F(Patches, OfProgramsAreSmallerThanTheirBytes) {
 
 /// A reader takes so many steps and no more: a program that would need them is told as it is.
 TEST_F(Patches, NeverHaveMoreStepsThanAReaderTakes) {
-  const std::string before = program_for(kAmd64) + noise_of(20'000, 5);
+  const std::string before = program_for(kAmd64) + noise(20'000, 5);
   std::string after = before;
-  for (std::size_t at = 1000; at + 1000 < after.size(); at += 2000) after.insert(at, noise_of(40, static_cast<unsigned>(at)));
+  for (std::size_t at = 1000; at + 1000 < after.size(); at += 2000) after.insert(at, noise(40, static_cast<unsigned>(at)));
   put("site/bin/first", before, 0755);
   put("site/bin/second", before, 0755);
   const UnpackedLayer old = layer(changed("one"));

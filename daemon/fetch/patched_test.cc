@@ -1,12 +1,11 @@
 // Releases that come as patches of what is on the node.
 
-#include <random>
-
 #include <sys/stat.h>
 
 #include "core/patch/frame.h"
 #include "core/patch/script.h"
 #include "core/publish/make_patch.h"
+#include "core/test_noise.h"
 #include "daemon/fetch/repository_fixture.h"
 
 namespace berth::fetch {
@@ -15,13 +14,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::string out(size, '\0');
-  for (char& c : out) c = static_cast<char>(random());
-  return out;
-}
 
 class Patched : public RepositoryFixture {
  protected:

@@ -13,6 +13,9 @@ inline int64_t clock_ms(clockid_t clock) {
 inline int64_t monotonic_ms() { return clock_ms(CLOCK_MONOTONIC); }
 inline int64_t wall_ms() { return clock_ms(CLOCK_REALTIME); }
 
+/// A time that is `ms` or a little more away, never less: the clock's milliseconds are rounded down.
+inline int64_t after(int64_t ms) { return monotonic_ms() + ms + 1; }
+
 /// Writes `2026-11-24T09:00:00.123456789Z`, 30 characters, without a NUL.
 void write_timestamp(char* to, const timespec& time);
 

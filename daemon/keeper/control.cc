@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "daemon/keeper/unix_socket.h"
 
 namespace berth::keeper {
 namespace {
@@ -24,17 +24,8 @@ void Message::close_fds() {
 
 bool Control::listen_at(const char* path) {
   path_ = path;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, false;
-  strcpy(address.sun_path, path);
-  listener_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (listener_ < 0) return false;
-  unlink(path);
-  const mode_t before = umask(0177);
-  const bool bound = bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  umask(before);
-  return bound && listen(listener_, 4) == 0;
+  listener_ = bind_unix(path, SOCK_SEQPACKET, 0177);
+  return listener_ >= 0 && listen(listener_, 4) == 0;
 }
 
 bool Control::accept_connection() {

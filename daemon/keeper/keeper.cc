@@ -19,7 +19,6 @@ namespace berth::keeper {
 namespace {
 
 constexpr int64_t kLaunchWaitMs = 30000;
-constexpr int64_t kKillAgainMs = 50;    ///< for what is forked while everything is being killed
 constexpr int64_t kReleaseMs = 1000;    ///< of quiet, before buffers are given back
 constexpr int kPipeBytes = 256 << 10;
 
@@ -30,9 +29,6 @@ void release_stack() {
   const uintptr_t unused = (reinterpret_cast<uintptr_t>(&here) - kCalls) & ~(kPage - 1);
   madvise(reinterpret_cast<void*>(unused - kDepth), kDepth, MADV_DONTNEED);
 }
-
-/// A time that is `ms` or a little more away, never less: the clock's milliseconds are rounded down.
-int64_t after(int64_t ms) { return monotonic_ms() + ms + 1; }
 
 bool complain(const char* doing) {
   char line[200];
@@ -230,12 +226,6 @@ void Keeper::on_main_exit(int status) {
   clear_leftovers();
 }
 
-/// Asks what the main process left behind to stop; it has until the grace is over. Nothing happens where nothing is left.
-void Keeper::clear_leftovers() {
-  signal_children(rules_.stop_signal);
-  if (kill_at_ == 0) kill_at_ = after(rules_.grace_ms);
-}
-
 /// No process of the app is left.
 void Keeper::go_on() {
   kill_at_ = 0;
@@ -254,64 +244,6 @@ void Keeper::go_on() {
   state_.phase = Phase::waiting;
   start_at_ = after(state_.wait_ms);
   send_state(Event::waiting);
-}
-
-/// A socket that nobody holds leaves its SO_REUSEPORT group, and the others change places: whoever directs connections by place has to know first.
-void Keeper::on_stopped() {
-  const bool holds = hold_ && socket_count_ > 0;
-  state_.phase = holds ? Phase::holding : Phase::ended;
-  remove_app_file(control_.path());
-  send_state(Event::gone);
-  if (!holds) leave();
-}
-
-void Keeper::leave() {
-  control_.close_all();
-  done_ = true;
-}
-
-void Keeper::kill_everything() {
-  killing_ = true;
-  kill_cgroup(rules_.cgroup);
-  signal_children(SIGKILL);
-  kill_at_ = monotonic_ms() + kKillAgainMs;
-}
-
-void Keeper::stop_main() {
-  if (state_.app_pid != 0) {
-    kill(state_.app_pid, rules_.stop_signal);
-    if (rules_.stop_signal != SIGKILL) kill(state_.app_pid, SIGCONT);  // a stopped process could not act on it
-  }
-}
-
-void Keeper::request_stop(int64_t grace_ms) {
-  const bool again = want_stop_;
-  want_stop_ = true;
-  start_at_ = 0;
-  const int64_t kill_at = after(grace_ms >= 0 ? grace_ms : rules_.grace_ms);
-  if (kill_at_ == 0 || kill_at < kill_at_) kill_at_ = kill_at;
-  const bool clearing = state_.phase == Phase::clearing;
-  state_.phase = Phase::stopping;
-  if (!again) {
-    send_state(Event::stopping);
-    if (!clearing) stop_main();
-  }
-  on_children();  // there may be none
-}
-
-void Keeper::request_restart(bool liveness, const char* reason) {
-  if (want_stop_ || state_.phase == Phase::blank) return;
-  Text(state_.last_exit.reason, sizeof state_.last_exit.reason).add(reason);
-  if (state_.phase == Phase::waiting || state_.phase == Phase::ended) {
-    early_exits_ = 0;
-    return start_app();
-  }
-  restart_is_liveness_ = liveness;
-  if (want_restart_) return;
-  want_restart_ = true;
-  if (!busy()) return;
-  kill_at_ = after(rules_.grace_ms);
-  stop_main();
 }
 
 void Keeper::on_message(Message* message) {

@@ -4,11 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/keeper/processes.h"
+#include "daemon/keeper/unix_socket.h"
 
 namespace berth::keeper {
 namespace {
@@ -45,22 +44,11 @@ Sender take_ancillary(msghdr* head) {
 
 bool NotifySocket::open_at(const char* path) {
   close_it();
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, false;
-  strcpy(address.sun_path, path);
-  fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  fd_ = bind_unix(path, SOCK_DGRAM, 0111);  // the folder says who may come here
   if (fd_ < 0) return false;
   const int yes = 1;
   setsockopt(fd_, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
-  // A name that the app put there is removed itself, never what it leads to; bind follows none either.
-  unlink(path);
-  const mode_t before = umask(0111);  // the folder says who may come here
-  const bool bound = bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  const int error = errno;
-  umask(before);
-  if (!bound) close_it();
-  return errno = error, bound;
+  return true;
 }
 
 void NotifySocket::close_it() {

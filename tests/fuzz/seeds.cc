@@ -115,7 +115,7 @@ void add_bundle(Seeds& seeds) {
   manifest.release = "v1";
   const bundle::BlobRef ref{.sha256 = std::string(64, 'a'), .size = blob.size()};
   manifest.config = {.blob = ref, .index = ref, .tar_sha256 = std::string(64, 'b'), .tar_size = tar.size()};
-  manifest.builds["linux/amd64"] = {.digest = std::string(64, 'c'), .version = "1.2.3", .layer = manifest.config};
+  manifest.builds["linux/amd64"] = {.digest = std::string(64, 'c'), .version = "1.2.3", .layer = manifest.config, .patches = {}};
   const bundle::BlobRef small{.sha256 = std::string(64, 'd'), .size = 90};
   manifest.builds["linux/amd64"].patches = {
       {.from = std::string(64, 'e'),

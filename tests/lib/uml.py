@@ -10,6 +10,19 @@ from pathlib import Path
 from lib.programs import BUILD, SOURCE
 
 NODE = SOURCE / "tests" / "node"
+# What each berthd.toml of a node begins with; [repository] may go on behind it.
+CONFIG = """
+node = "uml"
+environment = "production"
+[metrics]
+listen = "127.0.0.1:9464"
+[store]
+reserve = "1MB"
+[log]
+level = "debug"
+[repository]
+root = "/usr/local/etc/berth/root.json"
+"""
 
 
 class UmlCase(unittest.TestCase):

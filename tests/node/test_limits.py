@@ -5,23 +5,11 @@ The app is given 48 MiB and eats more. It must be killed and started again, and 
 import json
 import unittest
 
-from lib import sample_apps
+from lib import sample_apps, uml
 from lib.repo import Repo
 from lib.uml import UmlCase
 
-CONFIG = """
-node = "uml"
-environment = "production"
-[repository]
-url = "file:///srv/repository"
-root = "/usr/local/etc/berth/root.json"
-[metrics]
-listen = "127.0.0.1:9464"
-[store]
-reserve = "1MB"
-[log]
-level = "debug"
-"""
+CONFIG = uml.CONFIG + 'url = "file:///srv/repository"\n'
 SERVICE_PATHS = """
 [paths]
 state = "/var/lib/berth/service"

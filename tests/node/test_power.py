@@ -7,25 +7,14 @@ its own, so that a power cut loses what was not synced.
 import time
 import unittest
 
-from lib import sample_apps
+from lib import sample_apps, uml
 from lib.repo import Repo
 from lib.uml import UmlCase
 from lib.waiting import wait_until
 
-CONFIG = """
-node = "uml"
-environment = "production"
+CONFIG = uml.CONFIG + """url = "http://127.0.0.1:8900"
 [paths]
 logs = "/var/lib/berth/logs"
-[repository]
-url = "http://127.0.0.1:8900"
-root = "/usr/local/etc/berth/root.json"
-[metrics]
-listen = "127.0.0.1:9464"
-[store]
-reserve = "1MB"
-[log]
-level = "debug"
 """
 REPOSITORY_CONF = """
 daemon off;

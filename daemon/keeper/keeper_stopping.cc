@@ -1,0 +1,81 @@
+// How the keeper ends its app: asked first, with a grace, then by force; and what it does when nothing of it is left for good.
+
+#include <signal.h>
+
+#include "daemon/keeper/clock.h"
+#include "daemon/keeper/keeper.h"
+#include "daemon/keeper/processes.h"
+#include "daemon/keeper/text.h"
+
+namespace berth::keeper {
+namespace {
+
+constexpr int64_t kKillAgainMs = 50;  ///< for what is forked while everything is being killed
+
+}  // namespace
+
+/// Asks what the main process left behind to stop; it has until the grace is over. Nothing happens where nothing is left.
+void Keeper::clear_leftovers() {
+  signal_children(rules_.stop_signal);
+  if (kill_at_ == 0) kill_at_ = after(rules_.grace_ms);
+}
+
+void Keeper::stop_main() {
+  if (state_.app_pid != 0) {
+    kill(state_.app_pid, rules_.stop_signal);
+    if (rules_.stop_signal != SIGKILL) kill(state_.app_pid, SIGCONT);  // a stopped process could not act on it
+  }
+}
+
+void Keeper::request_stop(int64_t grace_ms) {
+  const bool again = want_stop_;
+  want_stop_ = true;
+  start_at_ = 0;
+  const int64_t kill_at = after(grace_ms >= 0 ? grace_ms : rules_.grace_ms);
+  if (kill_at_ == 0 || kill_at < kill_at_) kill_at_ = kill_at;
+  const bool clearing = state_.phase == Phase::clearing;
+  state_.phase = Phase::stopping;
+  if (!again) {
+    send_state(Event::stopping);
+    if (!clearing) stop_main();
+  }
+  on_children();  // there may be none
+}
+
+void Keeper::request_restart(bool liveness, const char* reason) {
+  if (want_stop_ || state_.phase == Phase::blank) return;
+  Text(state_.last_exit.reason, sizeof state_.last_exit.reason).add(reason);
+  if (state_.phase == Phase::waiting || state_.phase == Phase::ended) {
+    early_exits_ = 0;
+    return start_app();
+  }
+  restart_is_liveness_ = liveness;
+  if (want_restart_) return;
+  want_restart_ = true;
+  if (!busy()) return;
+  kill_at_ = after(rules_.grace_ms);
+  stop_main();
+}
+
+void Keeper::kill_everything() {
+  killing_ = true;
+  kill_cgroup(rules_.cgroup);
+  signal_children(SIGKILL);
+  kill_at_ = monotonic_ms() + kKillAgainMs;
+}
+
+/// A socket that nobody holds leaves its SO_REUSEPORT group, and the others change places: whoever directs connections by place has to know first.
+void Keeper::on_stopped() {
+  const bool holds = hold_ && socket_count_ > 0;
+  state_.phase = holds ? Phase::holding : Phase::ended;
+  remove_app_file(control_.path());
+  send_state(Event::gone);
+  if (!holds) leave();
+}
+
+void Keeper::leave() {
+  control_.close_all();
+  done_ = true;
+}
+
+}  // namespace berth::keeper

@@ -19,6 +19,7 @@ as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE")
 jobs="${BERTH_JOBS:-2}"
 passed=0 failed=0 broken=()
+failures="$(mktemp)"  # what the failed tests said, to be said again at the end: a log of CI is read from there
 
 step() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
 
@@ -32,6 +33,20 @@ build() {
   nice -n 10 ninja -C "build/$1" -j "$jobs" --quiet || { broken+=("build $1"); return 1; }
 }
 
+# remember NAME LOG: of each failed test of a log of ctest, its name and its last lines.
+remember() {
+  awk -v name="$1" '
+    function tell(  i) {
+      if (!bad) return
+      printf "\n--- %s: %s\n", name, title
+      for (i = (n > 60 ? n - 60 : 0); i < n; i++) print line[i]
+    }
+    / Test +#[0-9]+: / { tell(); title = $0; sub(/^.*Test +#[0-9]+: /, "", title); bad = /\*\*\*/; n = 0; next }
+    / tests passed, .* tests failed out of / { tell(); bad = 0 }
+    /^ +Start +[0-9]+: / { next }
+    { line[n++] = substr($0, 1, 400) }' "$2"
+}
+
 # check NAME PRESET CTEST-ARGUMENT…: runs tests and adds up what ctest says.
 check() {
   local name="$1" preset="$2" log
@@ -42,6 +57,7 @@ check() {
   local code=${PIPESTATUS[0]} bad total
   bad="$(sed -n 's/^.*tests passed, \([0-9]*\) tests failed out of.*$/\1/p' "$log" | tail -1)"
   total="$(sed -n 's/^.*tests failed out of \([0-9]*\).*$/\1/p' "$log" | tail -1)"
+  [ "${bad:-0}" -eq 0 ] || remember "$name" "$log" >>"$failures"
   rm -f "$log"
   passed=$((passed + ${total:-0} - ${bad:-0}))
   failed=$((failed + ${bad:-0}))
@@ -69,6 +85,8 @@ step "fuzzers, $fuzz_seconds s each"
 if tests/fuzz/run.sh "$fuzz_seconds"; then passed=$((passed + 1)); else broken+=("fuzzers"); fi
 
 step "done"
+cat "$failures"
+rm -f "$failures"
 for one in "${broken[@]:+${broken[@]}}"; do
   echo "broken: $one"
   failed=$((failed + 1))

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "core/files/files.h"
+#include "daemon/host/cgroup.h"
 #include "daemon/metrics/snapshot.h"
 
 namespace berth {
@@ -32,6 +33,7 @@ LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforc
       lag_(parts.loop),
       ready_(parts.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
+      cgroup_mount_(host::cgroup2_mount().value_or(std::filesystem::path()).string()),
       operators_(operators),
       root_(api::identify({.uid = 0, .gid = 0}, {})) {}
 
@@ -70,7 +72,11 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.hooks = parts_.operations.hooks_run();
   snapshot.events = parts_.store.last_event();
   snapshot.loop_lag = lag_.take();
-  auto write = [all = std::move(snapshot)]() mutable {
+  auto write = [all = std::move(snapshot), mount = cgroup_mount_]() mutable {
+    std::vector<supervise::InstanceStatus> instances;
+    for (const auto& app : all.apps)
+      for (const auto& view : app.instances) instances.push_back(view.status);
+    all.usage = metrics::instance_usages(instances, mount);
     all.process = metrics::process_usage();
     return metrics::exposition(all);
   };

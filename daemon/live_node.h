@@ -45,6 +45,7 @@ class LiveNode : public api::Node {
   LoopLag lag_;
   io::Event ready_;
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
+  std::string cgroup_mount_;   ///< or empty
   std::optional<gid_t> operators_;
   api::Caller root_;
 };

@@ -67,10 +67,13 @@ std::string own_cgroup(const fs::path& mount, const fs::path& run) {
   return {};
 }
 
-std::string own_cgroup(const fs::path& run) {
+std::optional<fs::path> cgroup2_mount() {
   const auto mountinfo = files::read("/proc/self/mountinfo", kMostMountinfo);
-  if (!mountinfo) return {};
-  const auto mount = cgroup2_mount(*mountinfo);
+  return mountinfo ? cgroup2_mount(*mountinfo) : std::nullopt;
+}
+
+std::string own_cgroup(const fs::path& run) {
+  const auto mount = cgroup2_mount();
   return mount ? own_cgroup(*mount, run) : std::string();
 }
 

@@ -12,6 +12,9 @@ namespace fs = std::filesystem;
 /// Where the unified hierarchy is mounted, out of text in the form of /proc/self/mountinfo.
 std::optional<fs::path> cgroup2_mount(std::string_view mountinfo);
 
+/// The same for this machine. Blocking.
+std::optional<fs::path> cgroup2_mount();
+
 /// A folder of our own below the cgroup2 mount `mount`, with controllers for memory and processes handed down to it; empty where that cannot be had.
 /// `run` tells the berthds of one machine apart. Blocking.
 std::string own_cgroup(const fs::path& mount, const fs::path& run);

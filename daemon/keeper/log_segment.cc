@@ -16,6 +16,7 @@ namespace {
 
 constexpr mode_t kActive = 0640, kRotated = 0440;
 constexpr int kDigits = 16;
+constexpr int kMostAttempts = 100;  ///< to lock the newest file, while other keepers rotate
 
 struct DirectoryEntry {
   uint64_t inode;
@@ -101,7 +102,7 @@ size_t LogSegment::append(const char* lines, size_t size) {
     if (length > room) {
       const void* cut = memrchr(rest, '\n', static_cast<size_t>(room));
       if (cut == nullptr && size_ > 0) {
-        if (!rotate()) break;
+        if (!rotate() && (errno != EAGAIN || !lock())) break;
         continue;
       }
       // A line that alone is longer than a segment gets one of its own.
@@ -126,7 +127,7 @@ bool LogSegment::lock() {
     size_ = static_cast<uint64_t>(st.st_size);
     return true;
   }
-  for (int attempt = 0; attempt < 10; attempt++) {
+  for (int attempt = 0; attempt < kMostAttempts; attempt++) {
     if (open_newest()) return true;
     if (errno != EAGAIN) return false;
   }
@@ -176,7 +177,7 @@ bool LogSegment::open_newest() {
   return true;
 }
 
-/// Goes on in a new file; the lock on the present one is held until it is there.
+/// Goes on in a new file; the lock on the present one is held until it is there. EAGAIN: another keeper has made it, or has filled it already.
 bool LogSegment::create(uint64_t first) {
   char path[512];
   write_path(path, sizeof path, directory_, first);
@@ -185,13 +186,23 @@ bool LogSegment::create(uint64_t first) {
     if (errno == EEXIST) errno = EAGAIN;
     return false;
   }
+  // Another keeper that looks for the newest file may have locked this one first.
+  struct stat st;
+  const bool locked = flock(made, LOCK_EX) == 0 && fstat(made, &st) == 0;
+  if (!locked || st.st_nlink == 0 || (st.st_mode & 0777) == kRotated) {
+    if (locked) errno = EAGAIN;
+    const int error = errno;
+    close(made);
+    errno = error;
+    return false;
+  }
   fchmod(made, kActive);
-  flock(made, LOCK_EX);
   close_file();
   file_ = made;
   first_ = first;
-  size_ = lines_ = 0;
-  counted_ = true;
+  size_ = static_cast<uint64_t>(st.st_size);
+  lines_ = 0;
+  counted_ = size_ == 0;
   return true;
 }
 
@@ -200,7 +211,8 @@ bool LogSegment::rotate() {
   fchmod(file_, kRotated);
   if (!create(next)) {
     const int error = errno;
-    fchmod(file_, kActive);
+    if (error == EAGAIN) close_file();  // it has a successor: that is the newest now
+    else fchmod(file_, kActive);
     errno = error;
     return false;
   }

@@ -20,7 +20,7 @@ class LogSegment {
 
  private:
   bool lock();
-  bool open_newest();
+  bool open_newest();  // EAGAIN: look again
   bool create(uint64_t first);
   bool rotate();
   void prune();

@@ -6,6 +6,7 @@
 namespace berth::metrics {
 namespace {
 
+constexpr const char* kEnds[] = {"active", "failed", "reverted", "cancelled", "superseded", "interrupted"};
 constexpr const char* kHealths[] = {"healthy", "degraded", "down", "stopped", "deploying"};
 
 Family health(const Snapshot& snapshot) {
@@ -24,7 +25,11 @@ Family release(const Snapshot& snapshot) {
 
 Family deployments(const Snapshot& snapshot) {
   auto family = Family::counter("berth_deployments_total", "Deployments that ended since berthd began, by how they did.");
-  for (const auto& [which, count] : snapshot.deployments)
+  // Those that did not happen are 0: what appears with 1 is no increase to Prometheus.
+  auto counts = snapshot.deployments;
+  for (const auto& app : snapshot.apps)
+    for (const char* end : kEnds) counts.try_emplace({app.row.app, end}, 0);
+  for (const auto& [which, count] : counts)
     family.add({{"app", which.first}, {"state", which.second}}, static_cast<double>(count));
   return family;
 }

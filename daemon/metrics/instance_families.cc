@@ -59,6 +59,30 @@ Family starts(const Snapshot& snapshot) {
   return family;
 }
 
+/// One value of the usage of each instance that runs and for which there is one.
+template <class Value>
+Family used(const Snapshot& snapshot, Family family, Value value) {
+  each_instance(snapshot, [&](const deploy::InstanceView& view) {
+    const auto usage = snapshot.usage.find(view.status.id);
+    if (usage == snapshot.usage.end()) return;
+    if (const std::optional<double> number = value(usage->second)) family.add(labels_of(view), *number);
+  });
+  return family;
+}
+
+void add_usage(const Snapshot& snapshot, std::vector<Family>& families) {
+  families.push_back(used(snapshot, Family::counter("berth_instance_cpu_seconds_total", "CPU time, user and system, that an instance used."),
+                          [](const InstanceUsage& usage) { return usage.cpu_seconds; }));
+  families.push_back(used(snapshot, Family::gauge("berth_instance_resident_memory_bytes", "Anonymous memory and mapped files of an instance that are in RAM."),
+                          [](const InstanceUsage& usage) { return static_cast<double>(usage.resident_bytes); }));
+  families.push_back(used(snapshot, Family::gauge("berth_instance_memory_limit_bytes", "The memory an instance may take, where the kernel enforces a limit."),
+                          [](const InstanceUsage& usage) { return usage.memory_limit; }));
+  families.push_back(used(snapshot, Family::gauge("berth_instance_processes", "Processes of an instance."),
+                          [](const InstanceUsage& usage) { return static_cast<double>(usage.processes); }));
+  families.push_back(used(snapshot, Family::gauge("berth_instance_open_fds", "Descriptors that the main process of an instance has open."),
+                          [](const InstanceUsage& usage) { return static_cast<double>(usage.open_fds); }));
+}
+
 }  // namespace
 
 std::vector<Family> instance_families(const Snapshot& snapshot) {
@@ -76,6 +100,7 @@ std::vector<Family> instance_families(const Snapshot& snapshot) {
   families.push_back(exits(snapshot));
   families.push_back(starts(snapshot));
   families.push_back(limits(snapshot));
+  add_usage(snapshot, families);
   return families;
 }
 

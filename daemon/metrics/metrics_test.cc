@@ -3,50 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/metrics/snapshot.h"
+#include "daemon/metrics/snapshot_fixture.h"
 
 namespace berth::metrics {
 namespace {
 
+using fixture::snapshot;
 using testing::HasSubstr;
 using testing::Not;
-
-deploy::InstanceView instance(int number, bool ready) {
-  deploy::InstanceView view{.port = 20000, .serving = ready};
-  view.status.id = {"web", "web", number, "v2"};
-  view.status.pid = 4242;
-  view.status.ready = ready;
-  view.status.restarts = 3;
-  view.status.started_at = "2026-11-24T09:00:00.500000Z";
-  view.status.has_limits = true;
-  if (!ready) view.status.unenforced = {"MemoryMax"};
-  view.status.exits_by_reason = {{"exit", 2}, {"oom", 1}};
-  return view;
-}
-
-Snapshot snapshot() {
-  Snapshot all;
-  all.node = {.node = "edge-1", .environment = "production", .version = "0.1.0", .ready = true, .repository = "https://host", .disk_free = 5'000'000'000};
-  all.node.trust.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'800'000'000)}};
-  all.node.trust.last_success = "2026-11-24T09:00:00Z";
-  deploy::AppStatus app;
-  app.row = {.app = "web", .active = "v2", .previous = "v1"};
-  app.health = "degraded";
-  app.processes = {{.process = "web", .wanted = 2, .ready = 1}};
-  app.instances = {instance(1, true), instance(2, false)};
-  app.slots = {{.app = "web", .release = "v1", .bytes = 100}, {.app = "web", .release = "v2", .bytes = 200, .sealed_at = "2026-11-24T09:00:00Z", .drifted = 3}};
-  app.rejected = {{"v3", "", "died", ""}};
-  all.node.follows = {{.app = "web", .channel = "stable", .wanted = "v3", .serial = 7, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s", .polls = 9,
-                       .failures = 2},
-                      {.app = "api", .channel = "", .wanted = "", .polls = 1}};
-  all.apps = {app};
-  all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
-  all.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};
-  all.hooks = {{{"web", "pre-start", "failed"}, 1}};
-  all.events = 77;
-  all.loop_lag = std::chrono::microseconds(1500);
-  return all;
-}
 
 TEST(Metrics, TellOfEveryInstance) {
   const std::string text = exposition(snapshot());
@@ -58,6 +22,22 @@ TEST(Metrics, TellOfEveryInstance) {
   EXPECT_THAT(text, HasSubstr("berth_instance_limits_enforced{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_instance_limits_enforced{app=\"web\",process=\"web\",number=\"2\",release=\"v2\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_instance_start_time_seconds{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} 1795510800.5\n"));
+}
+
+TEST(Metrics, TellWhatInstancesTake) {
+  const std::string text = exposition(snapshot());
+  const std::string first = "{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} ", second = "{app=\"web\",process=\"web\",number=\"2\",release=\"v2\"} ";
+  EXPECT_THAT(text, HasSubstr("berth_instance_cpu_seconds_total" + first + "12.5\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_resident_memory_bytes" + first + "50000000\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_memory_limit_bytes" + first + "100000000\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_processes" + first + "3\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_open_fds" + first + "17\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_processes" + second + "1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("berth_instance_memory_limit_bytes" + second))) << "it has none";
+}
+
+TEST(Metrics, CountDeploymentsThatDidNotHappenAsNone) {
+  EXPECT_THAT(exposition(snapshot()), HasSubstr("berth_deployments_total{app=\"web\",state=\"reverted\"} 0\n"));
 }
 
 TEST(Metrics, TellOfEveryApp) {

@@ -10,6 +10,7 @@
 #include <prometheus/metric_family.h>
 
 #include "daemon/deploy/operations.h"
+#include "daemon/metrics/instance_usage.h"
 #include "daemon/metrics/node_status.h"
 #include "daemon/metrics/process_usage.h"
 
@@ -24,7 +25,8 @@ struct Snapshot {
   deploy::FetchedBytes fetched;                                              ///< of releases
   std::int64_t events = 0;                                                   ///< the number of the last one
   std::chrono::microseconds loop_lag{0};                                     ///< the longest turn since the scrape before
-  ProcessUsage process;
+  ProcessUsage process;                                                      ///< of berthd
+  std::map<InstanceId, InstanceUsage> usage;                                 ///< of instances that run
 };
 
 /// A family for each metric that has a value, by name.

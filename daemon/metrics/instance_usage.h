@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/supervise/supervisor.h"
+
+namespace berth::metrics {
+
+/// What an instance's processes take, without its keeper.
+struct InstanceUsage {
+  double cpu_seconds = 0;            ///< user and system; of its keeper's life, also what ended processes used
+  std::uint64_t resident_bytes = 0;  ///< anonymous memory and mapped files in RAM
+  std::optional<double> memory_limit;  ///< bytes; where the kernel enforces one
+  std::uint64_t processes = 0;
+  std::uint64_t open_fds = 0;        ///< of its main process
+};
+
+/// Of those that run. `cgroup_mount`: where cgroup2 is mounted, or empty. What the kernel accounts for in a cgroup of an app is taken from there, the rest
+/// from /proc. Blocking.
+std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<supervise::InstanceStatus>& instances, const std::string& cgroup_mount);
+
+/// The cgroup that /proc/<pid>/cgroup, `text`, names in the unified hierarchy, below its mount; empty where it names none.
+std::string unified_cgroup(const std::string& text);
+
+/// The number after `key` in lines such as "anon 4096"; 0 where there is none.
+std::uint64_t counter_in(const std::string& text, const std::string& key);
+
+}  // namespace berth::metrics

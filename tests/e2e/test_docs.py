@@ -1,8 +1,49 @@
 """What the documentation says of the tests is so: each one that a page names exists."""
+import json
 import re
+import subprocess
 import unittest
 
 from lib.programs import SOURCE
+
+
+class MetricsPage(unittest.TestCase):
+    """Alerts and dashboard name metrics that there are, and the page tells what to do about each alert."""
+
+    def setUp(self):
+        self.page = (SOURCE / "docs" / "metrics.md").read_text()
+        self.rules = SOURCE / "config/prometheus/berth.rules.yml"
+        self.alerts = re.findall(r"^ +- alert: (\w+)$", self.rules.read_text(), re.MULTILINE)
+        self.metrics = set(re.findall(r"^\| `(\w+)` \| (?:gauge|counter) ", self.page, re.MULTILINE))
+        self.assertGreater(len(self.alerts), 20)
+        self.assertGreater(len(self.metrics), 40)
+
+    def named(self, text):
+        return set(re.findall(r"\b(?:berth|process)_\w+", text))
+
+    def test_the_rules_are_valid_and_each_fires_where_it_should(self):
+        tests = SOURCE / "tests/alerts/berth.rules.test.yml"
+        for command in (["check", "rules", self.rules], ["test", "rules", tests]):
+            run = subprocess.run(["promtool", *command], capture_output=True, text=True)
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        tested = re.findall(r"^ +- name: (\w+)$", tests.read_text(), re.MULTILINE)
+        self.assertEqual(sorted(tested), sorted(self.alerts))
+
+    def test_the_page_tells_what_to_do_about_each_alert(self):
+        told = re.findall(r"^\| `(Berth\w+)` \| (critical|warning|info) \| .+ \| .+ \|$", self.page, re.MULTILINE)
+        severities = dict(zip(self.alerts, re.findall(r"labels: {severity: (\w+)}", self.rules.read_text())))
+        self.assertEqual(dict(told), severities)
+
+    def test_rules_and_dashboard_name_metrics_that_there_are(self):
+        dashboard = json.loads((SOURCE / "config/grafana/berth.json").read_text())
+        queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        self.assertGreater(len(queries), 15)
+        used = self.named(self.rules.read_text()) | self.named(" ".join(queries))
+        self.assertEqual(sorted(used - self.metrics), [])
+
+    def test_the_page_has_each_metric_of_the_code(self):
+        code = "\n".join(file.read_text() for file in (SOURCE / "daemon/metrics").glob("*_families.cc"))
+        self.assertEqual(sorted(self.named(" ".join(re.findall(r'"((?:berth|process)_\w+)"', code))) ^ self.metrics), [])
 
 
 class SecurityPage(unittest.TestCase):

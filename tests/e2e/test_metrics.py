@@ -7,6 +7,7 @@ import urllib.request
 
 from lib import sample_apps
 from lib.case import BerthCase
+from lib.programs import SOURCE
 from lib.waiting import wait_until
 
 READY = "berth_instance_ready"
@@ -68,6 +69,28 @@ scrape_configs:
         wait_until(lambda: self.query(query) == [0.0, 0.0], "0 within a scrape of the probes' finding it", 4)
         self.node.data().joinpath("unready").unlink()
         wait_until(lambda: self.query(query) == [1.0, 1.0], "and 1 after", 4)
+
+    def test_each_query_of_the_dashboard_is_answered(self):
+        self.start_prometheus()
+        dashboard = json.loads((SOURCE / "config/grafana/berth.json").read_text())
+        empty = []
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                text = target["expr"].replace("$__rate_interval", "10s").replace("$node", ".*").replace("$app", ".*")
+                wait_until(lambda: self.query(text) is not None, f"an answer to {text}", 10)
+                if not self.query(text):
+                    empty.append(panel["title"])
+        # Rates need two scrapes, exits a crash.
+        self.assertLessEqual(set(empty), {"Exits by reason", "CPU of instances", "Restarts", "Deployments by their end"})
+
+    def test_instances_tell_what_they_take(self):
+        def value(name):
+            return [float(line.rsplit(" ", 1)[1]) for line in self.node.metrics().splitlines() if line.startswith(name + "{")]
+
+        self.assertEqual(len(value("berth_instance_cpu_seconds_total")), 2)
+        self.assertTrue(all(taken > 10_000 for taken in value("berth_instance_resident_memory_bytes")))
+        self.assertTrue(all(count >= 1 for count in value("berth_instance_processes")))
+        self.assertTrue(all(count >= 3 for count in value("berth_instance_open_fds")))
 
     def test_deployments_are_counted_by_how_they_ended(self):
         self.repo.publish(sample_apps.testapp(self.folder / "site", "--exit-after", "0", instances=2))

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/bundle/bundle_fixture.h"
+#include "core/bundle/index_reader.h"
 #include "core/bundle/layer.h"
 #include "core/crypto/sha256.h"
 
@@ -43,6 +44,43 @@ TEST(LayerIndex, IsWrittenAndReadAgain) {
 TEST(LayerIndex, IsCanonicalJson) {
   LayerIndex index{.frames = {{.offset = 0, .size = 30, .tar_size = 1024}}, .chunks = {"ab"}, .entries = {}};
   EXPECT_EQ(to_canonical_json(index), R"({"chunks":["ab"],"entries":[],"format":1,"frames":[{"offset":0,"size":30,"tar_size":1024}]})");
+}
+
+TEST(LayerIndex, IsReadWithoutATreeOfValues) {
+  LayerIndex index = sample_index();
+  index.entries[1].path = "bin/a \"quoted\" back\\slash, ümläut and 漢字";
+  index.entries[2].target = index.entries[1].path;
+  EXPECT_EQ(read_index(to_canonical_json(index)), index);
+  EXPECT_EQ(read_index(to_canonical_json(LayerIndex())), LayerIndex());
+}
+
+TEST(LayerIndex, IsReadSoInItsCanonicalFormAlone) {
+  const std::string text = to_canonical_json(sample_index());
+  const struct {
+    std::string from, to;
+  } kCases[] = {{"{", " {"},
+                {R"("size":20971520)", R"("size":020971520)"},
+                {R"("size":20971520)", R"("size":20971520.0)"},
+                {R"("size":20971520)", R"("size":2.097152e7)"},
+                {R"("size":20971520)", R"("size":+20971520)"},
+                {R"("size":20971520)", R"("size":18446744073729523136)"},
+                {R"("size":1000000,)", R"("size":0,)"},
+                {"bin/server", R"(bin\/server)"},
+                {"bin/server", R"(bin/s\u0065rver)"},
+                {"bin/server", "bin/\tserver"},
+                {"bin/server", "bin/\xff"},
+                {"bin/server", "bin/\xc0\xaf"},
+                {R"("path":"bin/server",)", R"("path":"bin/server","path":"bin/server",)"},
+                {R"("mode":"0755","path":"bin/server")", R"("path":"bin/server","mode":"0755")"},
+                {R"("type":"directory")", R"("size":0,"type":"directory")"},
+                {R"("type":"directory")", R"("target":"x","type":"directory")"},
+                {R"("type":"directory")", R"("more":1,"type":"directory")"},
+                {R"("target":"bin/server",)", ""},
+                {R"("format":1)", R"("format":1,"format":1)"},
+                {R"("format":1)", R"("format":01)"}};
+  for (const auto& [from, to] : kCases) EXPECT_FALSE(read_index(replaced(text, from, to))) << to;
+  for (std::size_t size = 0; size < text.size(); ++size) EXPECT_FALSE(read_index(text.substr(0, size))) << size;
+  EXPECT_FALSE(read_index(text + ' '));
 }
 
 TEST(LayerIndex, ThatBreaksARuleIsRefusedByName) {

@@ -40,11 +40,33 @@ Result<BuildRef> build_for(const Manifest& manifest, std::string_view platform) 
                                        manifest.release, there, platform));
 }
 
+bool comes_up_to(std::string_view version, std::string_view required) { return numbers_of(version) >= numbers_of(required); }
+
+std::map<std::string, BlobRef> blobs_of(const Manifest& manifest) {
+  std::map<std::string, BlobRef> blobs;
+  const auto add = [&](const BlobRef& blob) { blobs.emplace(blob.sha256, blob); };
+  for (const auto& [platform, build] : manifest.builds) {
+    add(build.layer.blob);
+    add(build.layer.index);
+  }
+  add(manifest.config.blob);
+  add(manifest.config.index);
+  for (const Attachment& attachment : manifest.attachments) add(attachment.blob);
+  return blobs;
+}
+
+std::map<std::string, BlobRef> blobs_and_patches_of(const Manifest& manifest) {
+  auto blobs = blobs_of(manifest);
+  for (const auto& [platform, build] : manifest.builds)
+    for (const PatchRef& patch : build.patches) blobs.emplace(patch.blob.sha256, patch.blob);
+  return blobs;
+}
+
 Result<void> check_requirements(const Manifest& manifest, std::string_view berthd) {
   const auto refuse = [&](const std::string& what) {
     return fail(Errc::trust, fmt::format("{}/{}@{}: {}", manifest.app, manifest.environment, manifest.release, what));
   };
-  if (numbers_of(berthd) < numbers_of(manifest.requires_berthd))
+  if (!comes_up_to(berthd, manifest.requires_berthd))
     return refuse(fmt::format("requires berthd {}, and this is {}: upgrade berth on this node", manifest.requires_berthd, berthd));
   // No release needs more than a version yet; one that does is of a berth that is newer.
   if (!manifest.features.empty())

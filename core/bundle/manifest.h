@@ -99,7 +99,7 @@ Result<void> check(const Manifest& manifest);
 std::string to_canonical_json(const Manifest& manifest);
 
 /// Reads a manifest strictly: unknown members, other formats and bad names are refused with `Errc::trust`, naming the member, as is every form of it but
-/// the canonical one.
+/// the canonical one. Where it requires a newer berthd than this, that is told in the first place.
 Result<Manifest> parse_manifest(std::string_view text);
 
 /// The name of a release's TUF target: `web/production/v42.json`.
@@ -110,6 +110,14 @@ std::string blob_path(std::string_view sha256);
 
 /// The build this machine can run: its own platform, else `any`. Fails with `Errc::trust` and lists what there is.
 Result<BuildRef> build_for(const Manifest& manifest, std::string_view platform);
+
+/// Whether `version` is no older than `required`; both are versions such as 0.10.2.
+bool comes_up_to(std::string_view version, std::string_view required);
+
+/// Every blob that a manifest names, each once and by SHA-256: layers, their indexes, attachments.
+std::map<std::string, BlobRef> blobs_of(const Manifest& manifest);
+/// Those, and the patches.
+std::map<std::string, BlobRef> blobs_and_patches_of(const Manifest& manifest);
 
 /// Whether a berthd of that version can run it: `Errc::trust` says what it lacks.
 Result<void> check_requirements(const Manifest& manifest, std::string_view berthd);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -139,6 +140,39 @@ Result<void> read_parts(Manifest& manifest, const json::object& members) {
   return {};
 }
 
+Result<Manifest> manifest_from(const json::value& json) {
+  ObjectReader reader(json, "manifest");
+  Manifest manifest;
+  static_cast<void>(reader.integer("format", kFormat, kFormat));
+  manifest.app = reader.string("app");
+  manifest.environment = reader.string("environment");
+  manifest.release = reader.string("release");
+  manifest.variables = texts_from(reader, "variables");
+  manifest.secrets = texts_from(reader, "secrets");
+  manifest.requires_berthd = reader.string("requires_berthd");
+  manifest.features = strings_from(reader, "features");
+  manifest.commit = reader.string("commit");
+  manifest.builder = reader.string("builder");
+  manifest.created = reader.string("created");
+  manifest.previous = reader.string("previous");
+  for (const char* name : {"builds", "config", "spec"}) static_cast<void>(reader.members(name));
+  static_cast<void>(reader.list("attachments"));
+  BERTH_CHECK(reader.done());
+  BERTH_CHECK(read_parts(manifest, json.get_object()));
+  BERTH_CHECK(check(manifest));
+  return manifest;
+}
+
+/// The version that a manifest requires, where it is one that this berth does not come up to.
+std::optional<std::string> newer_than_this(const json::value& json) {
+  const auto* members = json.if_object();
+  const auto* member = members == nullptr ? nullptr : members->if_contains("requires_berthd");
+  if (member == nullptr || !member->is_string()) return std::nullopt;
+  std::string version(member->get_string());
+  if (!is_version(version) || comes_up_to(BERTH_VERSION, version)) return std::nullopt;
+  return version;
+}
+
 }  // namespace
 
 std::string to_canonical_json(const Manifest& manifest) {
@@ -169,26 +203,14 @@ std::string to_canonical_json(const Manifest& manifest) {
 Result<Manifest> parse_manifest(std::string_view text) {
   const auto json = json::parse(text, {.most_bytes = kLargestManifest});
   if (!json) return fail(Errc::trust, "manifest: " + json.error().message);
-  ObjectReader reader(*json, "manifest");
-  Manifest manifest;
-  static_cast<void>(reader.integer("format", kFormat, kFormat));
-  manifest.app = reader.string("app");
-  manifest.environment = reader.string("environment");
-  manifest.release = reader.string("release");
-  manifest.variables = texts_from(reader, "variables");
-  manifest.secrets = texts_from(reader, "secrets");
-  manifest.requires_berthd = reader.string("requires_berthd");
-  manifest.features = strings_from(reader, "features");
-  manifest.commit = reader.string("commit");
-  manifest.builder = reader.string("builder");
-  manifest.created = reader.string("created");
-  manifest.previous = reader.string("previous");
-  for (const char* name : {"builds", "config", "spec"}) static_cast<void>(reader.members(name));
-  static_cast<void>(reader.list("attachments"));
-  BERTH_CHECK(reader.done());
-  BERTH_CHECK(read_parts(manifest, json->get_object()));
-  BERTH_CHECK(check(manifest));
-  if (to_canonical_json(manifest) != text) return fail(Errc::trust, "manifest: is not in canonical form");
+  auto manifest = manifest_from(*json);
+  if (!manifest) {
+    // One that this berth cannot read since it is of a newer one has nothing wrong with it.
+    const auto newer = newer_than_this(*json);
+    if (!newer) return manifest;
+    return fail(Errc::trust, fmt::format("manifest: requires berthd {}, and this is {}: upgrade berth here ({})", *newer, BERTH_VERSION, manifest.error().message));
+  }
+  if (to_canonical_json(*manifest) != text) return fail(Errc::trust, "manifest: is not in canonical form");
   return manifest;
 }
 

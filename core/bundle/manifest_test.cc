@@ -9,6 +9,7 @@ namespace berth::bundle {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 LayerRef layer(char digit) {
@@ -147,6 +148,42 @@ TEST(Manifest, ThatBreaksARuleIsRefusedByName) {
     EXPECT_EQ(parsed.error().code, Errc::trust) << to;
     EXPECT_THAT(parsed.error().message, StartsWith("manifest")) << to;
     EXPECT_THAT(parsed.error().message, HasSubstr(why)) << to;
+  }
+}
+
+/// A node that was not upgraded must be told so, whatever it stumbles over first.
+TEST(Manifest, OfANewerBerthIsRefusedForThatAndNotForWhatIsUnknown) {
+  const struct {
+    const char *from, *to;
+  } kCases[] = {{R"("format":1)", R"("format":2)"},
+                {R"("format":1)", R"("format":1,"more":1)"},
+                {R"("from":)", R"("dictionary":"x","from":)"},
+                {R"("base":"all")", R"("base":"several")"},
+                {R"("instances":1)", R"("instances":1,"more":1)"},
+                {R"("commit":"0123abc",)", ""}};
+  const std::string text = to_canonical_json(with_patches());
+  for (const auto& [from, to] : kCases) {
+    const std::string changed = replaced(text, from, to);
+    ASSERT_NE(changed, text) << from;
+    const auto refused = parse_manifest(replaced(changed, R"("requires_berthd":"0.1.0")", R"("requires_berthd":"99.1.0")"));
+    ASSERT_FALSE(refused) << to;
+    EXPECT_EQ(refused.error().code, Errc::trust) << to;
+    EXPECT_THAT(refused.error().message, StartsWith("manifest: requires berthd 99.1.0, and this is " BERTH_VERSION ": upgrade berth here (manifest: ")) << to;
+    EXPECT_THAT(parse_manifest(changed).error().message, Not(HasSubstr("upgrade"))) << to;
+  }
+}
+
+TEST(Manifest, TellsWhatItNeedsAndWhatMakesItSmaller) {
+  Manifest manifest = with_patches();
+  manifest.builds.begin()->second.layer.index.sha256 = std::string(64, 'e');
+  manifest.config.index.sha256 = std::string(64, 'f');
+  const auto needed = blobs_of(manifest), all = blobs_and_patches_of(manifest);
+  const BuildRef& build = manifest.builds.begin()->second;
+  for (const BlobRef& blob : {build.layer.blob, build.layer.index, manifest.config.blob, manifest.config.index, manifest.attachments.front().blob})
+    EXPECT_EQ(needed.at(blob.sha256), blob);
+  for (const PatchRef& patch : build.patches) {
+    EXPECT_FALSE(needed.contains(patch.blob.sha256));
+    EXPECT_EQ(all.at(patch.blob.sha256), patch.blob);
   }
 }
 

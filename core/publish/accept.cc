@@ -68,7 +68,7 @@ Result<void> Taking::bring_blob(const std::string& of, const bundle::BlobRef& bl
 
 Result<void> Taking::check_release(const std::string& name, const std::string& bytes) {
   BERTH_TRY(const bundle::Manifest manifest, manifest_in(bytes, name));
-  for (const bundle::BlobRef& blob : blobs_of(manifest)) BERTH_CHECK(bring_blob(name, blob));
+  for (const auto& [sha256, blob] : bundle::blobs_and_patches_of(manifest)) BERTH_CHECK(bring_blob(name, blob));
   return {};
 }
 
@@ -114,7 +114,7 @@ void clear(const trust::HandedInFolder& folder, const std::string& role, const T
     folder.remove("targets/" + trust::file_of_target(name, target.hashes.at("sha256")));
     if (!release_of(name)) continue;
     if (const auto manifest = manifest_in(taken.targets.at(name), name))
-      for (const bundle::BlobRef& blob : blobs_of(*manifest)) folder.remove(bundle::blob_path(blob.sha256));
+      for (const auto& [sha256, blob] : bundle::blobs_and_patches_of(*manifest)) folder.remove(bundle::blob_path(sha256));
   }
 }
 

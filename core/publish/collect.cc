@@ -43,7 +43,7 @@ class Collecting {
 };
 
 void Collecting::use_blobs(const bundle::Manifest& manifest) {
-  for (const bundle::BlobRef& blob : blobs_of(manifest)) used_.insert(bundle::blob_path(blob.sha256));
+  for (const auto& [sha256, blob] : bundle::blobs_and_patches_of(manifest)) used_.insert(bundle::blob_path(sha256));
 }
 
 Result<void> Collecting::use(const trust::Target& target) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <set>
 
 #include <fmt/core.h>
@@ -88,22 +87,6 @@ Result<bundle::Manifest> manifest_in(std::string_view bytes, std::string_view ta
 Result<bundle::Manifest> read_manifest(const Folders& folders, const trust::Target& target) {
   BERTH_TRY(const std::string bytes, read_target(folders, target));
   return manifest_in(bytes, target.name);
-}
-
-std::vector<bundle::BlobRef> blobs_of(const bundle::Manifest& manifest) {
-  std::map<std::string, bundle::BlobRef> blobs;
-  const auto add = [&](const bundle::BlobRef& blob) { blobs.emplace(blob.sha256, blob); };
-  for (const auto& [platform, build] : manifest.builds) {
-    add(build.layer.blob);
-    add(build.layer.index);
-    for (const bundle::PatchRef& patch : build.patches) add(patch.blob);
-  }
-  add(manifest.config.blob);
-  add(manifest.config.index);
-  for (const bundle::Attachment& attachment : manifest.attachments) add(attachment.blob);
-  std::vector<bundle::BlobRef> all;
-  for (const auto& [sha256, blob] : blobs) all.push_back(blob);
-  return all;
 }
 
 Result<std::vector<bundle::Manifest>> read_releases(const Folders& folders, const trust::RepositoryState& state, const std::string& app,

@@ -31,9 +31,6 @@ Result<bundle::Manifest> manifest_in(std::string_view bytes, std::string_view ta
 /// A release's manifest, its hash and its name verified against what is signed. `Errc::trust` where they do not hold.
 Result<bundle::Manifest> read_manifest(const Folders& folders, const trust::Target& target);
 
-/// Every blob that a manifest names: layers, their indexes, patches, attachments. Each once.
-std::vector<bundle::BlobRef> blobs_of(const bundle::Manifest& manifest);
-
 /// The manifests of an app, in one environment or, where it is empty, in all; of all apps where that is empty. Newest first.
 Result<std::vector<bundle::Manifest>> read_releases(const Folders& folders, const trust::RepositoryState& state,
                                                     const std::string& app, const std::string& environment);

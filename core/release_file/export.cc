@@ -35,20 +35,6 @@ class Recording : public trust::Remote {
   std::map<std::string, std::string>& files_;
 };
 
-/// All blobs of a release, each once. No patches: whoever has the file has the layers.
-std::map<std::string, bundle::BlobRef> blobs_of(const bundle::Manifest& manifest) {
-  std::map<std::string, bundle::BlobRef> blobs;
-  const auto add = [&](const bundle::BlobRef& blob) { blobs[bundle::blob_path(blob.sha256)] = blob; };
-  for (const auto& [platform, build] : manifest.builds) {
-    add(build.layer.blob);
-    add(build.layer.index);
-  }
-  add(manifest.config.blob);
-  add(manifest.config.index);
-  for (const bundle::Attachment& attachment : manifest.attachments) add(attachment.blob);
-  return blobs;
-}
-
 class Writer {
  public:
   Writer(const Source& source, const fs::path& file) : source_(source), part_(file.string() + ".part") {}
@@ -144,7 +130,8 @@ Result<Exported> export_release(const Source& source, const ReleaseRef& release,
     if (role.role == "root") BERTH_CHECK(record_roots(role.version, metadata, signed_files));
   signed_files[std::string(kName)] = to_text(release);
 
-  const auto blobs = blobs_of(manifest);
+  std::map<std::string, bundle::BlobRef> blobs;  // no patches: whoever has the file has the layers
+  for (const auto& [sha256, ref] : bundle::blobs_of(manifest)) blobs.emplace(bundle::blob_path(sha256), ref);
   std::set<std::string> paths;
   for (const auto& [path, content] : signed_files) paths.insert(path);
   for (const auto& [path, ref] : blobs) paths.insert(path);

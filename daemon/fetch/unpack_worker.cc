@@ -79,6 +79,19 @@ Result<void> judge(const Worker::End& end, Errc killed) {
   return fail(Errc::trust, words);
 }
 
+Result<void> start_and_wait(std::vector<Worker>& workers, const std::vector<Work>& works, Errc killed, const StageOptions& options,
+                            const std::stop_token& stop) {
+  for (const Work& work : works) {
+    BERTH_TRY(Worker worker, start_worker(work, options));
+    workers.push_back(std::move(worker));
+  }
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    BERTH_TRY(const Worker::End end, workers[i].wait(patience_for(works[i], options), stop));
+    BERTH_CHECK(judge(end, killed));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::uint64_t largest_file(const std::vector<bundle::Entry>& entries) {
@@ -89,15 +102,11 @@ std::uint64_t largest_file(const std::vector<bundle::Entry>& entries) {
 
 Result<void> run_workers(const std::vector<Work>& works, Errc killed, const StageOptions& options, const std::stop_token& stop) {
   std::vector<Worker> workers;
-  for (const Work& work : works) {
-    BERTH_TRY(Worker worker, start_worker(work, options));
-    workers.push_back(std::move(worker));
-  }
-  for (std::size_t i = 0; i < works.size(); ++i) {
-    BERTH_TRY(const Worker::End end, workers[i].wait(patience_for(works[i], options), stop));
-    BERTH_CHECK(judge(end, killed));
-  }
-  return {};
+  auto done = start_and_wait(workers, works, killed, options, stop);
+  if (done) return done;
+  // The others' work is for nothing now. Where one of them cannot be ended, nothing else may be done with what it was given.
+  for (Worker& worker : workers) BERTH_CHECK(worker.end());
+  return done;
 }
 
 }  // namespace berth::fetch

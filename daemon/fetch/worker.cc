@@ -94,8 +94,13 @@ Worker::Worker(Worker&& other) noexcept
       words_(std::move(other.words_)), said_(std::move(other.said_)) {}
 
 Worker::~Worker() {
-  if (pid_ < 0) return;
-  if (!reap()) std::thread([pid = pid_] { ::waitpid(pid, nullptr, __WALL); }).detach();  // hangs in the kernel
+  if (!end()) std::thread([pid = pid_] { ::waitpid(pid, nullptr, __WALL); }).detach();  // hangs in the kernel
+}
+
+Result<void> Worker::end() {
+  if (pid_ < 0) return {};
+  BERTH_CHECK(reap());
+  return {};
 }
 
 /// Kills what is left of it. Its namespace's first process is reaped only after all others in there are gone.

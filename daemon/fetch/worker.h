@@ -42,7 +42,7 @@ class Worker {
   static Result<Worker> start(const WorkerSpec& spec);
   Worker(Worker&&) noexcept;
   Worker& operator=(Worker&&) = delete;
-  ~Worker();  ///< kills it, and waits
+  ~Worker();  ///< as `end`, whatever comes of it
 
   pid_t pid() const { return pid_; }
 
@@ -59,6 +59,10 @@ class Worker {
   };
   /// Waits until it and every process it could have made are dead. `Errc::timeout` or `Errc::cancelled` when it had to be killed.
   Result<End> wait(const Patience& patience, std::stop_token stop);
+
+  /// Kills it where it lives still, and waits until it and every process it could have made are dead. `Errc::io` where the kernel holds on to it for more
+  /// than ten seconds: what it was given may still change then.
+  Result<void> end();
 
  private:
   Worker() = default;

@@ -83,6 +83,18 @@ TEST_F(WorkerTest, IsGoneWhenItsOwnerIs) {
   EXPECT_EQ(errno, ESRCH);
 }
 
+TEST_F(WorkerTest, IsEndedForGoodWhenItIsNotWantedAnyMore) {
+  spec.limits.processes = 10'000;
+  Worker worker = start("keep_open held\nfolder ready 0755\nstall\n");
+  wait_for(target / "ready");
+  const pid_t pid = worker.pid();
+  const auto ended = worker.end();
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(::kill(pid, 0), -1);
+  EXPECT_EQ(::flock(std::move(*files::open(target / "held", O_RDWR)).get(), LOCK_EX | LOCK_NB), 0) << "so are its children";
+  EXPECT_TRUE(worker.end()) << "there is nothing left to do";
+}
+
 TEST_F(WorkerTest, SaysAtMostOnePrintableLine) {
   EXPECT_EQ(run("say\n").words, "?[2J?");
 }

@@ -74,6 +74,10 @@ std::vector<Kind> manifest_kinds() {
       manifest_kind("manifest-commit-of-two-lines", "manifest", "syntax error", [](Manifest& m) { m.commit = "abc\n\x1b[2J"; }),
       manifest_kind("manifest-created-never", "created", "no time", [](Manifest& m) { m.created = "yesterday"; }),
       manifest_kind("manifest-requires-another-berthd", "99.0.0", "requires berthd", [](Manifest& m) { m.requires_berthd = "99.0.0"; }),
+      text_kind("manifest-of-a-newer-berth", "99.0.0", "upgrade berth",
+                [](const std::string& text) {
+                  return replaced(replaced(text, R"("requires_berthd":"0.1.0")", R"("requires_berthd":"99.0.0")"), R"("secrets":)", R"("quotas":1,"secrets":)");
+                }),
       manifest_kind("manifest-needs-a-feature", "'teleport'", "needs", [](Manifest& m) { m.features = {"teleport"}; }),
       manifest_kind("manifest-command-empty", "command", "", [](Manifest& m) { m.spec.processes.begin()->second.command.clear(); }),
       manifest_kind("manifest-directory-out", "directory", "", [](Manifest& m) { m.spec.processes.begin()->second.directory = "../../.."; }),

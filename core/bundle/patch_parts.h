@@ -13,7 +13,7 @@ namespace berth::bundle {
 /// What its script has before its eyes: the canonical tar of these.
 std::vector<Entry> patch_base(PatchBase base, const std::vector<Entry>& old, const std::vector<Entry>& fresh);
 
-/// What its script makes: the canonical tar of these. Folders, links, and those files that the old layer does not have alike, in content, mode and place.
+/// What its script makes: the contents of these, one after the other. Those files that the old layer does not have alike, in content, mode and place.
 std::vector<Entry> patch_made(const std::vector<Entry>& old, const std::vector<Entry>& fresh);
 
 /// Bytes of the canonical tar of entries.

@@ -22,8 +22,9 @@ std::string paths(const std::vector<Entry>& entries) {
 TEST(PatchParts, AreWhatOneSideDoesNotHaveAlike) {
   EXPECT_EQ(paths(patch_base(PatchBase::all, kOld, kFresh)), paths(kOld));
   EXPECT_EQ(paths(patch_base(PatchBase::changed, kOld, kFresh)), "bin bin/run gone latest mode ");
-  EXPECT_EQ(paths(patch_made(kOld, kFresh)), "bin bin/run latest mode new ");
-  EXPECT_EQ(paths(patch_made(kOld, kOld)), "bin latest ");
+  EXPECT_EQ(paths(patch_made(kOld, kFresh)), "bin/run mode new ");
+  EXPECT_EQ(paths(patch_made(kOld, kOld)), "");
+  EXPECT_EQ(paths(patch_made({}, kFresh)), "bin/run mode new same ");
 }
 
 class PatchPartsOfATree : public FolderTest {};

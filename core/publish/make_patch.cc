@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "core/bundle/patch_parts.h"
+#include "core/bundle/tree.h"
 #include "core/crypto/sha256.h"
 #include "core/publish/blob_folder.h"
 #include "core/publish/patch_script.h"
@@ -38,8 +39,8 @@ Result<void> try_it(const Frames& frames, std::string_view base, const UnpackedL
     hash.update(piece);
     return {};
   };
-  BERTH_CHECK(patch::apply(script, base, bundle::tar_size_of(made), take));
-  if (hash.hex() != crypto::sha256_hex(tar_of(fresh, made))) return fail(Errc::internal, "what the patch makes is not what it was made for");
+  BERTH_CHECK(patch::apply(script, base, bundle::total_size(made), take));
+  if (hash.hex() != crypto::sha256_hex(contents_of(fresh, made))) return fail(Errc::internal, "what the patch makes is not what it was made for");
   return {};
 }
 
@@ -52,7 +53,7 @@ class Making {
   /// The smaller one of those that are worth a try; nothing where none is.
   Result<std::optional<Frames>> run() {
     std::optional<Frames> best;
-    if (bundle::tar_size_of(made_) > kMostTar) return best;
+    if (bundle::total_size(made_) > kMostTar) return best;
     BERTH_TRY(const std::string index, patch::encode_frame(fresh_.index(), old_.index(), effort_));
     const std::uint64_t whole = old_.tar().size(), changed = bundle::tar_size_of(changed_);
     const bool nearly_all = changed > whole / 2;

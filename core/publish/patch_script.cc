@@ -84,13 +84,16 @@ patch::Script script_of(std::string_view base, const std::vector<Entry>& before,
                         patch::Effort effort, std::size_t most_steps) {
   Telling telling(base, before, effort, most_steps);
   each_place(fresh, made, [&](const Entry& entry, const UnpackedLayer::Slice& slice) {
-    telling.append(fresh.bytes(slice.begin, slice.content));
     const std::string_view content = fresh.bytes(slice.content, slice.content + entry.size);
-    if (entry.type != EntryType::file || !telling.tell(entry.path, content)) telling.append(content);
-    telling.append(fresh.bytes(slice.content + entry.size, slice.end));
+    if (!telling.tell(entry.path, content)) telling.append(content);
   });
-  telling.append(std::string(bundle::kTarEnd, '\0'));
   return telling.take();
+}
+
+std::string contents_of(const UnpackedLayer& layer, const std::vector<Entry>& some) {
+  std::string contents;
+  each_place(layer, some, [&](const Entry& entry, const UnpackedLayer::Slice& slice) { contents += layer.bytes(slice.content, slice.content + entry.size); });
+  return contents;
 }
 
 std::string tar_of(const UnpackedLayer& layer, const std::vector<Entry>& some) {

@@ -53,17 +53,17 @@ class Patches : public PublishTest {
   std::string applied(const bundle::PatchRef& patch, const bundle::BuildRef& from, const bundle::BuildRef& to) const {
     const UnpackedLayer old = layer(from), fresh = layer(to);
     const std::string bytes = content(blob(patch.blob)), base = tar_of(old, bundle::patch_base(patch.base, old.entries(), fresh.entries()));
-    std::string index(to.layer.index.size, '\0'), script(patch.script_size, '\0'), tar;
+    std::string index(to.layer.index.size, '\0'), script(patch.script_size, '\0'), contents;
     EXPECT_TRUE(patch::decode_frame(bytes.substr(0, patch.index_size), old.index(), index));
     EXPECT_EQ(index, fresh.index());
     EXPECT_TRUE(patch::decode_frame(bytes.substr(patch.index_size), base, script));
     const auto made = bundle::patch_made(old.entries(), fresh.entries());
-    EXPECT_TRUE(patch::apply(script, base, bundle::tar_size_of(made), [&](std::string_view piece) -> Result<void> {
-      tar += piece;
+    EXPECT_TRUE(patch::apply(script, base, bundle::total_size(made), [&](std::string_view piece) -> Result<void> {
+      contents += piece;
       return {};
     }));
-    EXPECT_EQ(tar, tar_of(fresh, made));
-    return tar;
+    EXPECT_EQ(contents, contents_of(fresh, made));
+    return contents;
   }
 
   std::vector<std::string> notes;
@@ -167,12 +167,12 @@ TEST_F(Patches, NeverHaveMoreStepsThanAReaderTakes) {
   for (const std::size_t most : {for_both, for_both - 1, for_both / 2 + 2, std::size_t{3}}) {
     const patch::Script script = script_of(old.tar(), old.entries(), fresh, made, patch::Effort::fast, most);
     EXPECT_LE(script.steps.size(), most);
-    std::string tar;
-    ASSERT_TRUE(patch::apply(patch::to_bytes(script), old.tar(), bundle::tar_size_of(made), [&](std::string_view piece) -> Result<void> {
-      tar += piece;
+    std::string contents;
+    ASSERT_TRUE(patch::apply(patch::to_bytes(script), old.tar(), bundle::total_size(made), [&](std::string_view piece) -> Result<void> {
+      contents += piece;
       return {};
     }));
-    EXPECT_EQ(tar, tar_of(fresh, made)) << most;
+    EXPECT_EQ(contents, contents_of(fresh, made)) << most;
   }
 }
 

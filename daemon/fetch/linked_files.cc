@@ -121,6 +121,12 @@ FileIdentity identity_of(const struct stat& is) {
           .modified_ns = is.st_mtim.tv_nsec};
 }
 
+void LinkPlan::add(Link link) {
+  paths.insert(paths.end(), link.path);
+  bytes += link.hashed.size;
+  links.push_back(std::move(link));
+}
+
 Result<LinkPlan> plan_links(const std::vector<Entry>& entries, const std::vector<fs::path>& slots, const std::string& part, const std::stop_token& stop) {
   std::vector<std::pair<fs::path, Fd>> folders;
   for (const fs::path& slot : slots) {
@@ -153,12 +159,8 @@ Result<LinkPlan> plan_links(const std::vector<Entry>& entries, const std::vector
     return {};
   };
   BERTH_CHECK(in_parallel(runs.size(), threads.size(), look));
-  for (auto& link : found) {
-    if (!link) continue;
-    plan.paths.insert(plan.paths.end(), link->path);
-    plan.bytes += link->hashed.size;
-    plan.links.push_back(std::move(*link));
-  }
+  for (auto& link : found)
+    if (link) plan.add(std::move(*link));
   return plan;
 }
 

@@ -37,6 +37,9 @@ struct LinkPlan {
   std::vector<Link> links;        ///< sorted by path (bytes)
   std::set<std::string> paths;  ///< of `links`
   std::uint64_t bytes = 0;      ///< of their content
+
+  /// One behind all others.
+  void add(Link link);
 };
 
 /// Looks for each file of `entries` at its own path below `slots`/`part`, in order; digest and mode must be equal, and the file must be root's and

@@ -176,6 +176,11 @@ Result<void> take_over(int tree, const std::vector<Entry>& expected, const LinkP
   return in_parallel(runs.size(), threads.size(), look);
 }
 
+Result<Fd> make_target(const std::filesystem::path& target) {
+  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
+  return files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 Result<void> make_without_files(int tree, const std::vector<Entry>& expected) {
   FolderCache folders(tree);
   for (const Entry& one : expected) {

@@ -4,11 +4,11 @@
 #include <map>
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <unistd.h>
 
 #include "core/bundle/patch_parts.h"
 #include "core/bundle/tar_writer.h"
+#include "core/bundle/tree.h"
 #include "core/files/files.h"
 #include "daemon/unpack/job.h"
 
@@ -51,20 +51,30 @@ std::optional<PatchChoice> choose_patch(const bundle::BuildRef& build, const std
   return std::nullopt;
 }
 
-PatchSizes sizes_of(const PatchChoice& patch, const bundle::LayerIndex& index) {
-  const std::uint64_t base = bundle::tar_size_of(bundle::patch_base(patch.ref.base, patch.old, index.entries));
-  return {.base = base,
-          .made = bundle::tar_size_of(bundle::patch_made(patch.old, index.entries)),
-          .scratch = unpack::content_place(base) + patch.ref.script_size};
+PatchParts parts_of(const PatchChoice& patch, const bundle::LayerIndex& index) {
+  PatchParts parts{.base = bundle::patch_base(patch.ref.base, patch.old, index.entries), .made = bundle::patch_made(patch.old, index.entries)};
+  parts.base_size = bundle::tar_size_of(parts.base);
+  parts.made_size = bundle::total_size(parts.made);
+  parts.made_at = unpack::made_place(parts.base_size, patch.ref.script_size);
+  parts.alike_size = bundle::total_size(index.entries) - parts.made_size;
+  return parts;
 }
 
-Result<void> check_linked(const PatchChoice& patch, const bundle::LayerIndex& index, const LinkPlan& plan) {
-  const auto made = bundle::patch_made(patch.old, index.entries);
+Result<LinkPlan> links_beside(const PatchParts& parts, const bundle::LayerIndex& index, LinkPlan whole) {
+  LinkPlan plan;
+  auto made = parts.made.begin();
+  auto link = whole.links.begin();
   for (const bundle::Entry& entry : index.entries) {
-    if (plan.paths.contains(entry.path) || std::ranges::binary_search(made, entry.path, {}, &bundle::Entry::path)) continue;
-    return fail(Errc::conflict, fmt::format("{} is not as it was sealed in {}", entry.path, patch.slot.filename().string()));
+    if (entry.type != bundle::EntryType::file) continue;
+    if (made != parts.made.end() && made->path == entry.path) {
+      ++made;
+      continue;
+    }
+    while (link != whole.links.end() && link->path < entry.path) ++link;
+    if (link == whole.links.end() || link->path != entry.path) return fail(Errc::conflict, entry.path + " is not as it was sealed");
+    plan.add(std::move(*link));
   }
-  return {};
+  return plan;
 }
 
 Result<Fd> make_scratch(const fs::path& name, std::uint64_t size) {
@@ -74,13 +84,13 @@ Result<Fd> make_scratch(const fs::path& name, std::uint64_t size) {
   return file;
 }
 
-Result<Fd> write_base(const PatchChoice& patch, const bundle::LayerIndex& index, const fs::path& name, const std::stop_token& stop) {
-  BERTH_TRY(Fd scratch, make_scratch(name, sizes_of(patch, index).scratch));
+Result<Fd> write_base(const PatchChoice& patch, const PatchParts& parts, const fs::path& name, const std::stop_token& stop) {
+  BERTH_TRY(Fd scratch, make_scratch(name, parts.scratch_size()));
   const auto write = [&](std::string_view piece) -> Result<void> {
     if (stop.stop_requested()) return fail(Errc::cancelled, "reading the old release was cancelled");
     return files::write_all(scratch.get(), piece, name.string());
   };
-  auto written = bundle::write_tar(patch.slot / "app", bundle::patch_base(patch.ref.base, patch.old, index.entries), write);
+  auto written = bundle::write_tar(patch.slot / "app", parts.base, write);
   if (written) return scratch;
   return pass(std::move(written.error()), patch.slot.filename().string());
 }

@@ -27,21 +27,27 @@ struct PatchChoice {
 /// looked at here, its files where they are used.
 std::optional<PatchChoice> choose_patch(const bundle::BuildRef& build, const std::vector<std::filesystem::path>& slots);
 
-/// Bytes that a patch takes on its way.
-struct PatchSizes {
-  std::uint64_t base = 0;     ///< of the tar that its script refers to
-  std::uint64_t made = 0;     ///< of the tar that comes out
-  std::uint64_t scratch = 0;  ///< of the file that base and script are in
-};
-PatchSizes sizes_of(const PatchChoice& patch, const bundle::LayerIndex& index);
+/// What a patch is about, as the old and the new index tell.
+struct PatchParts {
+  std::vector<bundle::Entry> base;  ///< whose canonical tar its script refers to
+  std::vector<bundle::Entry> made;  ///< the files that it makes; all others are alike in the slot
+  std::uint64_t base_size = 0;      ///< bytes of that tar
+  std::uint64_t made_size = 0;      ///< bytes of their contents
+  std::uint64_t made_at = 0;        ///< where in the scratch file those are to be
+  std::uint64_t alike_size = 0;     ///< bytes of the contents of the others
 
-/// `Errc::conflict` names a file that the patch does not make, and that no slot of this node has any more.
-Result<void> check_linked(const PatchChoice& patch, const bundle::LayerIndex& index, const LinkPlan& plan);
+  std::uint64_t scratch_size() const { return made.empty() ? 0 : made_at + made_size; }
+};
+PatchParts parts_of(const PatchChoice& patch, const bundle::LayerIndex& index);
+
+/// The links to the files that the patch does not make. `whole` are those of the slot that are as they were sealed: `Errc::conflict` names one that is not
+/// among them.
+Result<LinkPlan> links_beside(const PatchParts& parts, const bundle::LayerIndex& index, LinkPlan whole);
 
 /// A file of just that size, whose name is gone again. Its blocks are there.
 Result<Fd> make_scratch(const std::filesystem::path& name, std::uint64_t size);
 
 /// Makes the scratch file of a patch and writes its base into it. `Errc::conflict` where a file of the slot is not what was sealed.
-Result<Fd> write_base(const PatchChoice& patch, const bundle::LayerIndex& index, const std::filesystem::path& name, const std::stop_token& stop);
+Result<Fd> write_base(const PatchChoice& patch, const PatchParts& parts, const std::filesystem::path& name, const std::stop_token& stop);
 
 }  // namespace berth::fetch

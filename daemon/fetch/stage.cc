@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <future>
 #include <optional>
 
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include "daemon/fetch/patch_choice.h"
 #include "daemon/fetch/space.h"
 #include "daemon/fetch/unpack_layer.h"
+#include "daemon/fetch/unpack_patch.h"
 
 namespace berth::fetch {
 namespace {
@@ -29,18 +31,21 @@ struct Part {
   bundle::LayerIndex index{};
   LinkPlan plan{};
   std::optional<PatchChoice> patch{};  ///< instead of the blob
+  std::future<Result<LinkPlan>> whole{};  ///< of a patch: what of its slot is as it was sealed, once that was read
+  PatchParts parts{};                     ///< of a patch, once the index is known
   fs::path blob{};  ///< of the layer, or of the patch once it is here; empty: nothing of it is needed
   Fd base{};        ///< the patch's scratch file, with the old tar in it
 
-  /// Whether some file of it is on no slot of this node.
+  /// Whether some file of it is on no slot of this node, or has to be made by the patch.
   bool needs_blob() const {
+    if (patch) return !parts.made.empty();
     const auto is_new = [this](const bundle::Entry& entry) { return entry.type == bundle::EntryType::file && !plan.paths.contains(entry.path); };
     return std::ranges::any_of(index.entries, is_new);
   }
   std::uint64_t space() const {
-    std::uint64_t blobs = 0;
-    if (needs_blob()) blobs = patch ? sizes_of(*patch, index).scratch + patch->ref.blob.size : ref.blob.size;
-    return space_of_tree(index) + ref.index.size - plan.bytes + blobs;
+    const std::uint64_t tree = space_of_tree(index) + ref.index.size;
+    if (patch) return tree - parts.alike_size + parts.scratch_size() + patch->ref.blob.size;
+    return tree - plan.bytes + (needs_blob() ? ref.blob.size : 0);
   }
 };
 
@@ -56,6 +61,7 @@ class Staging {
     phase(StagePhase::fetching);
     // A release file holds no patches.
     if (!repository_.options().offline) parts_[0].patch = choose_patch(release_.build, options_.sealed_slots);
+    if (parts_[0].patch) read_slot(parts_[0]);
     for (Part& part : parts_) BERTH_CHECK(named(part, look_up(part)));
     BERTH_CHECK(check_space(folder_, parts_[0].space() + parts_[1].space(), options_.reserve_bytes));
     for (Part& part : parts_) BERTH_CHECK(named(part, fetch(part)));
@@ -72,16 +78,26 @@ class Staging {
     return result;
   }
 
+  /// Reads all of the slot that a patch starts from, beside what is done meanwhile. Most files of a new release are those of the one before.
+  void read_slot(Part& part) {
+    const auto read = [&patch = *part.patch, &part, this] { return plan_links(patch.old, {patch.slot}, part.folder, stop_); };
+    part.whole = std::async(std::launch::async | std::launch::deferred, read);
+  }
+
   /// The signed index, and what of the layer is here already.
   Result<void> look_up(Part& part) {
     BERTH_TRY(const std::string text, index_of(part));
     BERTH_TRY(part.index, bundle::parse_index(text, part.ref));
-    BERTH_TRY(part.plan, plan_links(part.index.entries, options_.sealed_slots, part.folder, stop_));
-    if (part.patch)
-      if (auto linked = check_linked(*part.patch, part.index, part.plan); !linked) BERTH_CHECK(give_up_patch(part, std::move(linked.error())));
+    if (part.patch) part.parts = parts_of(*part.patch, part.index);
+    else BERTH_CHECK(plan(part));
     staged_.tree_bytes += bundle::total_size(part.index.entries);
     BERTH_CHECK(write_sealed(part.folder + ".index.json", text));
     if (part.needs_blob() && !part.patch) progress_.bytes_total += part.ref.blob.size;
+    return {};
+  }
+
+  Result<void> plan(Part& part) {
+    BERTH_TRY(part.plan, plan_links(part.index.entries, options_.sealed_slots, part.folder, stop_));
     return {};
   }
 
@@ -136,6 +152,7 @@ class Staging {
     const std::string name = "patch " + short_hash(part.patch->ref.blob.sha256);
     if (why.code == Errc::trust || why.code == Errc::cancelled) return pass(std::move(why), name);
     staged_.notes.push_back(fmt::format("the layer is fetched instead of the {} from {}: {}", name, part.patch->slot.filename().string(), why.message));
+    part.whole = {};  // which waits for who reads the slot
     part.patch.reset();
     part.base = Fd();
     for (const char* left : {".patch", ".patch.part"})
@@ -149,15 +166,23 @@ class Staging {
     if (part.patch) {
       auto ready = make_patch_ready(part);
       if (ready) return ready;
-      BERTH_CHECK(give_up_patch(part, std::move(ready.error())));
-      progress_.bytes_total += part.ref.blob.size;
+      return fetch_instead(part, std::move(ready.error()));
     }
+    return fetch_layer(part);
+  }
+
+  Result<void> fetch_instead(Part& part, Error why) {
+    BERTH_CHECK(give_up_patch(part, std::move(why)));
+    BERTH_CHECK(plan(part));
+    if (!part.needs_blob()) return {};
+    BERTH_CHECK(check_space(folder_, part.space(), options_.reserve_bytes));
+    progress_.bytes_total += part.ref.blob.size;
     return fetch_layer(part);
   }
 
   Result<void> make_patch_ready(Part& part) {
     BERTH_CHECK(fetch_patch(part));
-    BERTH_TRY(part.base, write_base(*part.patch, part.index, folder_ / (part.folder + ".base"), stop_));
+    BERTH_TRY(part.base, write_base(*part.patch, part.parts, folder_ / (part.folder + ".base"), stop_));
     return {};
   }
 
@@ -171,23 +196,25 @@ class Staging {
 
   Result<void> unpack(Part& part) {
     const fs::path target = folder_ / part.folder;
-    if (part.needs_blob() && part.patch) {
-      auto unpacked = unpack_patch(part.index, part.blob, *part.patch, part.base.get(), part.plan, target, options_, stop_);
-      part.base = Fd();
-      if (unpacked) {
-        staged_.patched_from = part.patch->slot.filename();
-      } else {
-        BERTH_CHECK(give_up_patch(part, std::move(unpacked.error())));
+    if (part.patch) {
+      auto made = make_by_patch(part, target);
+      if (!made) {
         BERTH_CHECK(files::remove_tree(target));
-        BERTH_CHECK(check_space(folder_, part.space(), options_.reserve_bytes));
-        progress_.bytes_total += part.ref.blob.size;
-        BERTH_CHECK(fetch_layer(part));
-        BERTH_CHECK(unpack_layer(part.index, part.blob, part.plan, target, options_, stop_));
+        BERTH_CHECK(fetch_instead(part, std::move(made.error())));
       }
-    } else {
-      BERTH_CHECK(unpack_layer(part.index, part.needs_blob() ? part.blob : fs::path(), part.plan, target, options_, stop_));
     }
+    if (!part.patch) BERTH_CHECK(unpack_layer(part.index, part.needs_blob() ? part.blob : fs::path(), part.plan, target, options_, stop_));
     if (!part.blob.empty() && ::unlink(part.blob.c_str()) != 0) return fail_errno("remove " + part.blob.string());
+    return {};
+  }
+
+  Result<void> make_by_patch(Part& part, const fs::path& target) {
+    if (part.needs_blob()) BERTH_CHECK(run_script(part.blob, *part.patch, part.parts, part.base.get(), folder_ / "patching", options_, stop_));
+    BERTH_TRY(LinkPlan whole, part.whole.get());
+    BERTH_TRY(part.plan, links_beside(part.parts, part.index, std::move(whole)));
+    BERTH_CHECK(make_patched(part.index, part.parts, part.base.get(), part.plan, target, stop_));
+    part.base = Fd();
+    if (part.needs_blob()) staged_.patched_from = part.patch->slot.filename();
     return {};
   }
 

@@ -23,11 +23,6 @@ using bundle::LayerIndex;
 
 constexpr std::size_t kMostWorkers = 2;  ///< at a time: each keeps a window of 8 MiB
 
-Result<Fd> make_target(const std::filesystem::path& target) {
-  if (::mkdir(target.c_str(), 0700) != 0) return fail_errno("make the folder " + target.string());
-  return files::open(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-}
-
 /// What a worker is told. `early` are folders that are there before it begins.
 unpack::Job job_of(const LayerIndex& index, const LayerShare& share, const LinkPlan& plan, const std::set<std::string>& early) {
   unpack::Job job{.frames = {}, .drop = share.drop, .take = share.take, .folders = share.folders};
@@ -90,50 +85,6 @@ Result<void> unpack_layer(const LayerIndex& index, const std::filesystem::path& 
   }
   BERTH_CHECK(make_links(plan, folder.get(), stop));
   return take_over(folder.get(), index.entries, plan, blob.empty() ? 0 : options.worker_uid, stop);
-}
-
-Result<void> unpack_patch(const LayerIndex& index, const std::filesystem::path& blob, const PatchChoice& patch, int scratch, const LinkPlan& plan,
-                          const std::filesystem::path& target, const StageOptions& options, std::stop_token stop) {
-  BERTH_TRY(const Fd folder, make_target(target));
-  const PatchSizes sizes = sizes_of(patch, index);
-  const unpack::PatchFrame frame{.offset = patch.ref.index_size,
-                                 .size = patch.ref.blob.size - patch.ref.index_size,
-                                 .base = sizes.base,
-                                 .content = patch.ref.script_size,
-                                 .tar_size = sizes.made};
-  const Work work{.job = {.frames = {}, .patch = frame, .skip = {plan.paths.begin(), plan.paths.end()}},
-                  .blob = blob,
-                  .target = target,
-                  .folder = folder.get(),
-                  .scratch = scratch,
-                  .bytes = sizes.scratch + sizes.made,
-                  .mapped = sizes.scratch + patch.ref.blob.size,
-                  .largest_file = largest_file(index.entries),
-                  .entries = index.entries.size()};
-  BERTH_CHECK(run_workers({work}, Errc::io, options, stop));
-  BERTH_CHECK(make_links(plan, folder.get(), stop));
-  return take_over(folder.get(), index.entries, plan, options.worker_uid, stop);
-}
-
-Result<std::string> unpack_index(const std::filesystem::path& blob, const PatchChoice& patch, const bundle::LayerRef& layer,
-                                 const std::filesystem::path& workshop, const StageOptions& options, std::stop_token stop) {
-  const std::uint64_t place = unpack::content_place(patch.old_index.size());
-  BERTH_TRY(const Fd scratch, make_scratch(workshop.string() + ".scratch", place + layer.index.size));
-  BERTH_CHECK(files::write_all(scratch.get(), patch.old_index, "the old index"));
-  BERTH_TRY(const Fd folder, make_target(workshop));
-  const unpack::PatchFrame frame{.offset = 0, .size = patch.ref.index_size, .base = patch.old_index.size(), .content = layer.index.size};
-  const Work work{.job = {.frames = {}, .patch = frame},
-                  .blob = blob,
-                  .target = workshop,
-                  .folder = folder.get(),
-                  .scratch = scratch.get(),
-                  .bytes = place + layer.index.size,
-                  .mapped = place + layer.index.size + patch.ref.blob.size};
-  const auto done = run_workers({work}, Errc::io, options, stop);
-  BERTH_CHECK(files::remove_tree(workshop));
-  BERTH_CHECK(done);
-  if (::lseek(scratch.get(), static_cast<off_t>(place), SEEK_SET) < 0) return fail_errno("seek in the index");
-  return files::read(scratch.get(), "the index", layer.index.size);
 }
 
 }  // namespace berth::fetch

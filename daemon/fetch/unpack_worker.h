@@ -27,7 +27,7 @@ struct Work {
 };
 
 /// Runs a worker for each of `works`, all at once, within limits that follow from its work; the folder may be the same for all. When this returns, all are
-/// dead. Fails where one could not be run, had to be killed, or used up the disk's reserve; with `Errc::trust` where one refused what it was given, and
+/// dead, or it fails with `Errc::io` since the kernel holds on to one. Fails where one could not be run, had to be killed, or used up the disk's reserve; with `Errc::trust` where one refused what it was given, and
 /// with `killed` where a signal ended it.
 Result<void> run_workers(const std::vector<Work>& works, Errc killed, const StageOptions& options, const std::stop_token& stop);
 

@@ -22,7 +22,7 @@ bool parse_frame(std::string_view text, bundle::Frame& frame) {
 }
 
 bool parse_patch(std::string_view text, PatchFrame& patch) {
-  for (std::uint64_t* const number : {&patch.offset, &patch.size, &patch.base, &patch.content, &patch.tar_size})
+  for (std::uint64_t* const number : {&patch.offset, &patch.size, &patch.base, &patch.content, &patch.made})
     if (!take_number(text, *number)) return false;
   return text.empty();
 }
@@ -58,7 +58,7 @@ std::string to_text(const Job& job) {
   };
   for (const bundle::Frame& frame : job.frames) add("frame", {frame.offset, frame.size, frame.tar_size});
   if (job.drop != 0 || job.take != 0) add("share", {job.drop, job.take});
-  if (job.patch) add("patch", {job.patch->offset, job.patch->size, job.patch->base, job.patch->content, job.patch->tar_size});
+  if (job.patch) add("patch", {job.patch->offset, job.patch->size, job.patch->base, job.patch->content, job.patch->made});
   for (const std::string& path : job.folders) text += "folder " + path + '\n';
   for (const std::string& path : job.skip) text += "skip " + path + '\n';
   return text + "end\n";

@@ -22,34 +22,37 @@ inline constexpr int kScratch = 5;   ///< of a patch alone: a file to read and w
 /// What the exit status of a worker claims. berthd believes none of it; it only picks the error's kind by it.
 enum class Claim : int { done = 0, refused = 1, no_space = 2, system = 3 };
 
-/// A frame of a patch. What it refers to stands at the front of the scratch file, and what it holds comes behind that, at `content_place`.
+/// A frame of a patch. What it refers to stands at the front of the scratch file; what it holds comes behind that, at `content_place`; and behind that, at
+/// `made_place`, what that makes where it is a script.
 struct PatchFrame {
-  std::uint64_t offset = 0;    ///< in the blob
-  std::uint64_t size = 0;      ///< compressed
-  std::uint64_t base = 0;      ///< bytes of what it refers to
-  std::uint64_t content = 0;   ///< bytes that come out
-  std::uint64_t tar_size = 0;  ///< the content is a script that makes a tar of that size of the base; 0: it is left in the scratch file
+  std::uint64_t offset = 0;   ///< in the blob
+  std::uint64_t size = 0;     ///< compressed
+  std::uint64_t base = 0;     ///< bytes of what it refers to
+  std::uint64_t content = 0;  ///< bytes that come out
+  std::uint64_t made = 0;     ///< the content is a script that makes so many bytes of the base; 0: it is none
 
   bool operator==(const PatchFrame&) const = default;
 };
 
-/// Where in the scratch file the content of a frame begins that refers to `base` bytes: on a page of its own.
+/// Where in the scratch file the content of a frame begins that refers to `base` bytes, and what that makes: each on a page of its own.
 constexpr std::uint64_t content_place(std::uint64_t base) { return (base + 0xffff) / 0x10000 * 0x10000; }
+constexpr std::uint64_t made_place(std::uint64_t base, std::uint64_t content) { return content_place(content_place(base) + content); }
 
-/// What a worker is to do: decode these frames, one after the other, or one of a patch, and write every entry but those in `skip`. Where others unpack
+/// What a worker is to do: decode these frames, one after the other, and write every entry but those in `skip`; or decode one of a patch, and leave what
+/// comes out in the scratch file. Where others unpack
 /// the rest of the same layer, its share of the frames' tar are the entries in `take` bytes behind the first `drop`.
 struct Job {
   std::vector<bundle::Frame> frames;
   std::uint64_t drop = 0;
   std::uint64_t take = 0;               ///< 0: up to the end of the tar, which has to come
   std::vector<std::string> folders{};   ///< they are there, and what lies in them may come; sorted by bytes
-  std::optional<PatchFrame> patch{};    ///< instead of frames; its tar is never shared
+  std::optional<PatchFrame> patch{};    ///< instead of frames; nothing else of the job is looked at then
   std::vector<std::string> skip{};      ///< paths of files that are not to be made, and of folders that are there; sorted by bytes
 
   bool operator==(const Job&) const = default;
 };
 
-/// As the worker reads it: a line each, `frame OFFSET SIZE TAR_SIZE`, `share DROP TAKE`, `patch OFFSET SIZE BASE CONTENT TAR_SIZE`, `folder PATH` or
+/// As the worker reads it: a line each, `frame OFFSET SIZE TAR_SIZE`, `share DROP TAKE`, `patch OFFSET SIZE BASE CONTENT MADE`, `folder PATH` or
 /// `skip PATH`, and `end`.
 std::string to_text(const Job& job);
 

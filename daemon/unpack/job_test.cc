@@ -9,7 +9,7 @@ TEST(Job, IsReadAsItWasWritten) {
   const Job whole{.frames = {{0, 100, 16u << 20}, {100, 7, 512}}, .skip = {"a b", "bin/ü", "end"}};
   const Job first{.frames = {{0, 100, 16u << 20}}, .drop = 0, .take = 1024};
   const Job last{.frames = {{100, 7, 512}}, .drop = 512, .take = 0, .folders = {"end", "share 1 2"}};
-  const Job patched{.frames = {}, .patch = PatchFrame{.offset = 100, .size = 7, .base = 1024, .content = 33, .tar_size = 2048}, .skip = {"a"}};
+  const Job patched{.frames = {}, .patch = PatchFrame{.offset = 100, .size = 7, .base = 1024, .content = 33, .made = 2048}, .skip = {"a"}};
   for (const Job& job : {whole, first, last, patched}) {
     const auto read = parse_job(to_text(job));
     ASSERT_TRUE(read) << read.error().message;

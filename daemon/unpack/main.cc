@@ -1,4 +1,4 @@
-// berth-unpack: decodes and unpacks one layer, or what a patch makes, into one folder, without any right to do more. berthd starts it, gives it what it
+// berth-unpack: decodes and unpacks one layer into one folder, or makes what a patch makes in one file, without any right to do more. berthd starts it, gives it what it
 // needs as descriptors, and believes nothing it says.
 
 #include <algorithm>
@@ -75,24 +75,17 @@ Result<void> run() {
   BERTH_CHECK(enter_sandbox(kTarget));
   BERTH_TRY(const std::string text, files::read(kJob, "the job", kMostJob));
   BERTH_TRY(const Job job, parse_job(text));
+  if (job.patch) return decode_patch(kBlob, kScratch, *job.patch);
   TreeWriter writer(kTarget, job.skip);
   bundle::TarReader reader(job.folders);
   Share share(job);
   Progress progress;
-  const auto add = [&](std::string_view piece) -> Result<void> {
+  const auto add = [&](std::string_view piece) -> Result<bool> {
     progress.add(piece.size());
-    return take(reader, writer, share.of(piece));
+    BERTH_CHECK(take(reader, writer, share.of(piece)));
+    return share.goes_on();
   };
-  if (job.patch) {
-    BERTH_CHECK(decode_patch(kBlob, kScratch, *job.patch, add));
-    if (job.patch->tar_size == 0) return {};
-  } else {
-    const auto add_while_needed = [&](std::string_view piece) -> Result<bool> {
-      BERTH_CHECK(add(piece));
-      return share.goes_on();
-    };
-    BERTH_CHECK(bundle::decode_frames(kBlob, job.frames, add_while_needed));
-  }
+  BERTH_CHECK(bundle::decode_frames(kBlob, job.frames, add));
   if (!share.ends_before_the_tar()) return reader.finish();
   if (share.goes_on()) return fail(Errc::trust, "the tar is shorter than its index says");
   return reader.finish_share();

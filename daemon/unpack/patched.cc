@@ -1,6 +1,8 @@
 #include "daemon/unpack/patched.h"
 
+#include <algorithm>
 #include <span>
+#include <string_view>
 
 #include <sys/mman.h>
 
@@ -31,16 +33,21 @@ class Mapped {
 
 }  // namespace
 
-Result<void> decode_patch(int blob, int scratch, const PatchFrame& patch, const std::function<Result<void>(std::string_view)>& sink) {
+Result<void> decode_patch(int blob, int scratch, const PatchFrame& patch) {
   const Mapped frames(blob, patch.offset + patch.size, false);
   if (!frames) return fail_errno("map the patch");
-  const Mapped work(scratch, content_place(patch.base) + patch.content, true);
+  const Mapped work(scratch, made_place(patch.base, patch.content) + patch.made, true);
   if (!work) return fail_errno("map what the patch is decoded into");
   const std::string_view base(work.data(), patch.base);
   const std::span<char> content(work.data() + content_place(patch.base), patch.content);
   BERTH_CHECK(patch::decode_frame({frames.data() + patch.offset, patch.size}, base, content));
-  if (patch.tar_size == 0) return {};
-  return patch::apply({content.data(), content.size()}, base, patch.tar_size, sink);
+  if (patch.made == 0) return {};
+  char* next = work.data() + made_place(patch.base, patch.content);
+  const auto keep = [&next](std::string_view piece) -> Result<void> {
+    next = std::ranges::copy(piece, next).out;
+    return {};
+  };
+  return patch::apply({content.data(), content.size()}, base, patch.made, keep);
 }
 
 }  // namespace berth::unpack

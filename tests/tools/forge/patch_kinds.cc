@@ -15,6 +15,9 @@ struct Parts {
   std::string prefix;       ///< that the script's frame refers to; the node refers to the old tree
 };
 
+/// What the script is to make: bin/run and note.
+const std::string kContents = "#!/bin/sh\nhello\n";
+
 std::string frame_of(std::string_view content, std::string_view prefix) {
   auto frame = patch::encode_frame(content, prefix, patch::Effort::fast);
   if (!frame) std::abort();
@@ -44,7 +47,7 @@ Kind patch_kind(std::string release, std::string path, std::string rule, std::fu
             const Layer layer = layer_with_program(base);
             Forged forged = release_with(base, id, layer);
             bundle::Manifest manifest = manifest_with(base, id, layer);
-            Parts parts{.index = layer.index, .script = literal(honest_tar().end()), .prefix = {}};
+            Parts parts{.index = layer.index, .script = literal(kContents), .prefix = {}};
             if (change) change(parts);
             const std::string index = frame_of(parts.index, ""), blob = index + frame_of(parts.script, parts.prefix);
             bundle::PatchRef patch{.from = base.manifest.builds.begin()->second.layer.index.sha256,
@@ -69,12 +72,6 @@ Kind lying_kind(std::string release, std::string path, std::string rule, std::fu
   return patch_kind(std::move(release), std::move(path), std::move(rule), {}, std::move(lie));
 }
 
-/// The right tar, but for one file.
-std::string tar_with(const std::string& path, const std::string& note) {
-  const auto& entries = honest_entries();
-  return bundle::HandMadeTar().add(entries[0]).add(entries[1], "#!/bin/sh\n").add(entries[2]).add(bundle::file_entry(path, note), note).end();
-}
-
 patch::Script with_literals(std::vector<patch::Step> steps, std::string literals) {
   return {.steps = std::move(steps), .differences = {}, .literals = std::move(literals)};
 }
@@ -82,20 +79,20 @@ patch::Script with_literals(std::vector<patch::Step> steps, std::string literals
 }  // namespace
 
 std::vector<Kind> patch_kinds() {
-  const std::string tar = honest_tar().end();
   return {
       patch_kind("patch-against-another-build", "zstd frame", "made against another build", [](Parts& parts) { parts.prefix = parts.script; }),
       patch_kind("patch-of-another-index", "patch", "not the one that is signed for", [](Parts& parts) { parts.index.back() = ' '; }),
       patch_kind("patch-index-shorter", "zstd frame", "bytes in it, not the", [](Parts& parts) { parts.index.pop_back(); }),
       patch_kind("patch-output-too-big", "the patch's script", "bytes, not the", [](Parts& parts) { parts.script = literal(std::string(6000, 'x')); }),
       patch_kind("patch-no-script", "the patch's script", "none of this format", [](Parts& parts) { parts.script = std::string(64, 's'); }),
-      patch_kind("patch-makes-no-tar", "checksum", "", [tar](Parts& parts) { parts.script = literal(std::string(tar.size(), 'x')); }),
-      patch_kind("patch-makes-another-file", "note", "another content", [](Parts& parts) { parts.script = literal(tar_with("note", "HELLO\n")); }),
-      patch_kind("patch-makes-a-way-out", "'../note'", "", [](Parts& parts) { parts.script = literal(tar_with("../note", "hello\n")); }),
-      script_kind("patch-leads-out-of-the-old", "leads out", with_literals({{.literal = tar.size(), .seek = -1}}, tar)),
-      script_kind("patch-takes-more-than-there-is", "more bytes than there are", with_literals({{.literal = tar.size() + 1}}, tar)),
-      script_kind("patch-leaves-bytes", "no step uses", with_literals({{.literal = 1}}, tar)),
-      script_kind("patch-of-too-many-steps", "too many steps", with_literals(std::vector<patch::Step>(patch::kMostSteps + 1), tar)),
+      patch_kind("patch-makes-other-files", "bin/run", "another content", [](Parts& parts) { parts.script = literal(std::string(kContents.size(), 'x')); }),
+      patch_kind("patch-makes-another-file", "note", "another content", [](Parts& parts) { parts.script = literal("#!/bin/sh\nHELLO\n"); }),
+      patch_kind("patch-makes-files-in-another-order", "bin/run", "another content", [](Parts& parts) { parts.script = literal("hello\n#!/bin/sh\n"); }),
+      patch_kind("patch-makes-one-file-less", "the patch's script", "bytes, not the", [](Parts& parts) { parts.script = literal("#!/bin/sh\n"); }),
+      script_kind("patch-leads-out-of-the-old", "leads out", with_literals({{.literal = kContents.size(), .seek = -1}}, kContents)),
+      script_kind("patch-takes-more-than-there-is", "more bytes than there are", with_literals({{.literal = kContents.size() + 1}}, kContents)),
+      script_kind("patch-leaves-bytes", "no step uses", with_literals({{.literal = 1}}, kContents)),
+      script_kind("patch-of-too-many-steps", "too many steps", with_literals(std::vector<patch::Step>(patch::kMostSteps + 1), kContents)),
       lying_kind("patch-larger-than-it-says", "zstd frame", "not the", [](bundle::PatchRef& patch) { patch.script_size -= 1; }),
       lying_kind("patch-frames-elsewhere", "zstd frame", "", [](bundle::PatchRef& patch) { patch.index_size += 1; }),
       lying_kind("patch-from-nowhere", "patches.from", "SHA-256", [](bundle::PatchRef& patch) { patch.from = "../v1"; }),

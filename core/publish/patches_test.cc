@@ -1,6 +1,7 @@
 #include "core/publish/patches.h"
 
 #include "core/bundle/patch_parts.h"
+#include "core/bundle/tree.h"
 #include "core/patch/script.h"
 #include "core/publish/collect.h"
 #include "core/publish/contents.h"

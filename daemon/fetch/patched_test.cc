@@ -20,7 +20,7 @@ class Patched : public RepositoryFixture {
   void SetUp() override {
     if (::getuid() != 0) GTEST_SKIP() << "only root stages";
     put(app / "bin/run", "#!/bin/sh\necho one\n", 0755);
-    put(app / "share/same", noise(100'000, 1));
+    put(app / "share/same", noise(300'000, 1));  // most of it: the base is what changed
     put(app / "share/text", noise(100'000, 2));
     put(app / "share/gone", noise(1000, 3));
     fs::create_symlink("run", app / "bin/start");
@@ -35,6 +35,7 @@ class Patched : public RepositoryFixture {
     put(app / "share/text", noise(50'000, 2) + "new" + noise(100'000, 2).substr(50'000));
     fs::remove(app / "share/gone");
     put(app / "share/new/file", "x");
+    put(app / "share/new/empty", "");
     two = manifest("v2", publish_layer(app), publish_layer(config));
   }
 
@@ -120,6 +121,17 @@ TEST_F(Patched, AReleaseIsMadeOfTheOneBefore) {
   ASSERT_EQ(::stat((staging / "app/bin/run").c_str(), &is), 0);
   EXPECT_EQ(is.st_mode & 07777, 0555U);
   EXPECT_EQ(is.st_uid, 0U);
+}
+
+TEST_F(Patched, OneThatOnlyTakesFilesAwayBringsTheIndex) {
+  put(app / "bin/run", "#!/bin/sh\necho one\n", 0755);
+  put(app / "share/text", noise(100'000, 2));
+  fs::remove_all(app / "share/new");
+  two = manifest("v2", publish_layer(app), publish_layer(config));
+  publish_two(patch(one));
+  fs::remove(blob(two.builds.at("any").layer.blob));
+  fs::remove(blob(two.builds.at("any").layer.index));
+  expect_two(stage_release("v2", staging));
 }
 
 TEST_F(Patched, OneThatStartsFromElsewhereIsPassedOver) {

@@ -1,13 +1,15 @@
-"""How long a release takes to lie on the disk, an update where little changed, and a build: berth beside doing the same by hand.
+"""How long a release takes to lie on the disk, an update where little changed, a build, and its patches: berth beside doing the same by hand.
 
-usage: install.py [--rounds 5] [--files 8480] [--megabytes 190] [--limit 64] [--on memory --on disk] [--only install --only update --only build]
+usage: install.py [--rounds 5] [--files 8480] [--megabytes 190] [--limit 64] [--on memory --on disk] [--only install --only update --only build --only patches]
 
 The tree is made of files of /usr, picked by a seed. berth's time is from the request (the start of `berth deploy`) to `sealed` in the deployment's history:
 metadata, fetching, verifying, the worker's start, unpacking, reading it all again, syncing and the database. The others end with a sync of their file
-system. Contenders take turns; what counts is the ratio of the least times. On disk, berthd and all it starts have --limit MiB of memory together, page
+system. Patches are those of a release from the last three builds, a hundredth of whose files changed each time, and stand beside the making of the build itself.
+Contenders take turns; what counts is the ratio of the least times. On disk, berthd and all it starts have --limit MiB of memory together, page
 cache included, and so have the others. In memory the files themselves would count, so there only what the processes hold is told.
 """
 import argparse
+import json
 import os
 import random
 import shutil
@@ -24,8 +26,8 @@ from lib.load import nanoseconds
 
 SPEC = 'app = "bench"\n[process.app]\ncommand = ["/bin/sleep", "infinity"]\n[deploy]\nbake = "0s"\n'
 LEVEL = 9  # berth build's
-TARGETS = {"install": 1.0, "update": 1.2, "build": 1.2}
-PEERS = {"install": "zstd -d | tar x", "update": "cp -al, and what changed", "build": f"tar | zstd -T2 -{LEVEL}"}
+TARGETS = {"install": 1.0, "update": 1.2, "build": 1.2, "patches": 4.0}
+PEERS = {"install": "zstd -d | tar x", "update": "cp -al, and what changed", "build": f"tar | zstd -T2 -{LEVEL}", "patches": "berth build"}
 BY_HAND = {
     "install": "mkdir out && zstd -dcq tree.tar.zst | tar x -C out && sync -f out",
     "update": "cp -al site out && cp -r --remove-destination changed/. out/ && sync -f out",
@@ -126,6 +128,25 @@ class Contest:
         self.taken["build"]["berth"].append(time.monotonic() - began)
         (self.place.folder / "site" / "ROUND").unlink()
 
+    def patches(self, names, number):
+        """The release of a build that differs from the one before in a hundredth of the files."""
+        tree = self.place.folder / "next"
+        for name in random.Random(f"round {number}").sample(names, max(1, len(names) // 100)):
+            with open(tree / name, "ab") as file:
+                file.write(b"changed\n")
+        os.sync()
+        began = time.monotonic()
+        self.place.repo.build(tree)
+        built = time.monotonic()
+        release = self.place.repo.release("bench", "production", "--patches", "3")
+        ended = time.monotonic()
+        manifest = json.loads(next((self.place.repo.folder / "targets/bench/production").glob(f"*.{release}.json")).read_text())
+        (build,) = manifest["builds"].values()
+        if len(build.get("patches", [])) < 3:
+            return  # there are not yet three builds before
+        self.taken["patches"]["peer"].append(built - began)
+        self.taken["patches"]["berth"].append(ended - built)
+
     def tell(self, where, lines):
         for line in lines:
             peer, berth = self.taken[line]["peer"], self.taken[line]["berth"]
@@ -150,7 +171,8 @@ def run(where, folder, options, lines):
         peak.start()
         for number in range(options.rounds):
             for line in lines:
-                contest.by_hand(line)
+                if line in BY_HAND:
+                    contest.by_hand(line)
             if "build" in lines:
                 contest.build(number)
             if "install" in lines or "update" in lines:
@@ -158,6 +180,9 @@ def run(where, folder, options, lines):
                 contest.deploy("install", first)
             if "update" in lines:
                 contest.deploy("update", second)
+            if "patches" in lines:
+                for again in range(2 if number == 0 else 1):  # the first one is the third build
+                    contest.patches(names, number + again / 2)
         contest.tell(where, lines)
         held = peak.end()
         limit = f" of {options.limit} MiB allowed, page cache included; killed for want of memory: {contest.ours.kills()}" if where == "disk" else ""

@@ -122,7 +122,6 @@ FileIdentity identity_of(const struct stat& is) {
 }
 
 void LinkPlan::add(Link link) {
-  paths.insert(paths.end(), link.path);
   bytes += link.hashed.size;
   links.push_back(std::move(link));
 }

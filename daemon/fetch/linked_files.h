@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -34,9 +33,8 @@ struct LinkPlan {
     mode_t mode = 0644;
     FileIdentity hashed;          ///< there, when its content was compared
   };
-  std::vector<Link> links;        ///< sorted by path (bytes)
-  std::set<std::string> paths;  ///< of `links`
-  std::uint64_t bytes = 0;      ///< of their content
+  std::vector<Link> links;  ///< sorted by path (bytes)
+  std::uint64_t bytes = 0;  ///< of their content
 
   /// One behind all others.
   void add(Link link);

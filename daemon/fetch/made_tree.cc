@@ -77,7 +77,7 @@ class TakeOver {
     }
     if ((is.st_mode & S_IFMT) != type_of(wanted.type))
       return refuse(wanted.path, fmt::format("is {}, not {}", kind_of(is.st_mode), kind_of(type_of(wanted.type))));
-    if (plan_.paths.contains(wanted.path)) return linked(*folder_fd, name, wanted, is);
+    if (const LinkPlan::Link* const link = link_of(wanted)) return linked(*folder_fd, name, wanted, *link, is);
     BERTH_CHECK(compare(wanted, is));
     if (wanted.type == EntryType::symlink) return link(*folder_fd, name, wanted);
     const int flags = wanted.type == EntryType::directory ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_NONBLOCK;
@@ -133,14 +133,22 @@ class TakeOver {
     return {};
   }
 
+  /// What berthd was to put there; nothing where it was not. Mostly the one after the last that was asked for.
+  const LinkPlan::Link* link_of(const Entry& entry) {
+    if (entry.type != EntryType::file) return nullptr;
+    const auto& links = plan_.links;
+    if (next_ == links.size() || links[next_].path != entry.path)
+      next_ = static_cast<std::size_t>(std::ranges::lower_bound(links, entry.path, {}, &LinkPlan::Link::path) - links.begin());
+    return next_ == links.size() || links[next_].path != entry.path ? nullptr : &links[next_++];
+  }
+
   /// A file that berthd put there: the one that it read before, or a copy.
-  Result<void> linked(int folder_fd, const std::string& name, const Entry& wanted, const struct stat& is) {
+  Result<void> linked(int folder_fd, const std::string& name, const Entry& wanted, const LinkPlan::Link& link, const struct stat& is) {
     if (is.st_uid != 0) return refuse(wanted.path, "was not to be unpacked");
     if ((is.st_mode & 07777) != sealed_mode(wanted.mode))
       return refuse(wanted.path, fmt::format("has mode {:04o}, not {:04o}", is.st_mode & 07777, sealed_mode(wanted.mode)));
     BERTH_CHECK(compare_size(wanted, is));
-    const auto found = std::ranges::lower_bound(plan_.links, wanted.path, {}, &LinkPlan::Link::path);
-    if (found != plan_.links.end() && found->path == wanted.path && found->hashed == identity_of(is)) return {};
+    if (link.hashed == identity_of(is)) return {};
     const auto opened = files::open_below(folder_fd, name, O_RDONLY | O_NONBLOCK);
     if (!opened) return pass(opened.error(), wanted.path);
     return content(opened->get(), wanted);
@@ -156,6 +164,7 @@ class TakeOver {
   FileContent content_;
   const std::vector<Entry>& expected_;
   const LinkPlan& plan_;
+  std::size_t next_ = 0;  ///< of the plan's links
   uid_t worker_;
   const std::stop_token& stop_;
 };

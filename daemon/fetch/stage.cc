@@ -39,8 +39,8 @@ struct Part {
   /// Whether some file of it is on no slot of this node, or has to be made by the patch.
   bool needs_blob() const {
     if (patch) return !parts.made.empty();
-    const auto is_new = [this](const bundle::Entry& entry) { return entry.type == bundle::EntryType::file && !plan.paths.contains(entry.path); };
-    return std::ranges::any_of(index.entries, is_new);
+    const auto files = std::ranges::count(index.entries, bundle::EntryType::file, &bundle::Entry::type);
+    return static_cast<std::size_t>(files) > plan.links.size();
   }
   std::uint64_t space() const {
     const std::uint64_t tree = space_of_tree(index) + ref.index.size;

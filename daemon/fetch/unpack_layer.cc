@@ -27,7 +27,9 @@ constexpr std::size_t kMostWorkers = 2;  ///< at a time: each keeps a window of 
 unpack::Job job_of(const LayerIndex& index, const LayerShare& share, const LinkPlan& plan, const std::set<std::string>& early) {
   unpack::Job job{.frames = {}, .drop = share.drop, .take = share.take, .folders = share.folders};
   for (std::size_t i = share.first_frame; i < share.end_frame; ++i) job.frames.push_back(index.frames[i]);
-  std::ranges::set_union(plan.paths, early, std::back_inserter(job.skip));
+  std::ranges::transform(plan.links, std::back_inserter(job.skip), &LinkPlan::Link::path);
+  job.skip.insert(job.skip.end(), early.begin(), early.end());
+  std::ranges::sort(job.skip);
   return job;
 }
 

@@ -148,7 +148,8 @@ class Linked : public Unpack {
     fs::create_directories(slot / "app");
     put(std::string(100, 'a'));
     plan = std::move(*plan_links(entries, {slot}, "app", {}));
-    ASSERT_EQ(plan.paths, std::set<std::string>{"same"});
+    ASSERT_EQ(plan.links.size(), 1U);
+    ASSERT_EQ(plan.links[0].path, "same");
   }
   void put(const std::string& content) { ASSERT_TRUE(files::replace(slot / "app/same", content, 0444)); }
   Result<void> unpack_new() {
@@ -331,7 +332,8 @@ TEST_F(TakenOverWorker, CannotLeaveExtendedAttributes) {
 }
 
 TEST_F(TakenOverWorker, CannotMakeWhatBerthdLinks) {
-  plan.paths.insert("b");
+  ASSERT_TRUE(files::replace(folder.path() / "b", "1234", 0444));
+  plan.add({.path = "b", .from = folder.path()});
   expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\n"), "b", "was not to be unpacked");
 }
 

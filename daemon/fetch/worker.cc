@@ -91,10 +91,10 @@ Result<Worker> Worker::start(const WorkerSpec& spec) {
 
 Worker::Worker(Worker&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)), progress_(std::move(other.progress_)),
-      words_(std::move(other.words_)), said_(std::move(other.said_)) {}
+      words_(std::move(other.words_)), said_(std::move(other.said_)), hangs_(std::exchange(other.hangs_, false)) {}
 
 Worker::~Worker() {
-  if (!end()) std::thread([pid = pid_] { ::waitpid(pid, nullptr, __WALL); }).detach();  // hangs in the kernel
+  if (!hangs_) static_cast<void>(end());
 }
 
 Result<void> Worker::end() {
@@ -105,11 +105,16 @@ Result<void> Worker::end() {
 
 /// Kills what is left of it. Its namespace's first process is reaped only after all others in there are gone.
 Result<int> Worker::reap() {
+  const auto hung = [] { return fail(Errc::io, "the unpack worker does not die by SIGKILL, it hangs in the kernel (a disk in trouble?)"); };
+  if (hangs_) return hung();
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
   pollfd end{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
   const auto deadline = Steady::now() + std::chrono::milliseconds(kDying);
   while (::poll(&end, 1, kTick) <= 0) {
-    if (Steady::now() >= deadline) return fail(Errc::io, "the unpack worker does not die by SIGKILL, it hangs in the kernel (a disk in trouble?)");
+    if (Steady::now() < deadline) continue;
+    hangs_ = true;
+    std::thread([pid = pid_] { ::waitpid(pid, nullptr, __WALL); }).detach();  // so that it is no zombie once the kernel lets it go
+    return hung();
   }
   int status = 0;
   while (::waitpid(pid_, &status, __WALL) < 0) {

@@ -74,6 +74,7 @@ class Worker {
   Fd progress_;
   Fd words_;
   std::string said_;
+  bool hangs_ = false;  ///< it did not die by SIGKILL
 };
 
 }  // namespace berth::fetch

@@ -291,10 +291,12 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   const Turn turn = co_await take(app);
   if (app->gone) co_return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
   const Quiet quiet(app);
+  const NoExecs no_execs(app);
   const milliseconds drain = drain_of(*app);
   app->routed.clear();
   const std::string none;
   co_await stop_all_but(app, none, drain);
+  co_await end_execs(app);
   co_await stop_strangers(app);
   co_await give_up_unused(app, nullptr);
   const boost::json::object data{{"purge", purge}};
@@ -322,8 +324,7 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
   }
   Collected removed;
   for (const AppPtr& app : chosen) {
-    std::vector<std::string> in_use;
-    for (const Member& member : app->members) in_use.push_back(member.row.release);
+    std::vector<std::string> in_use = releases_in_use(*app);
     std::vector<RunPtr> runs(app->queue.begin(), app->queue.end());
     if (app->run) runs.push_back(app->run);
     std::vector<std::int64_t> under_way;

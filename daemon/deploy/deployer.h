@@ -71,6 +71,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) override;
   awaitable<Result<Collected>> collect(std::string app, Asked asked) override;
 
+  awaitable<Result<ExecPlace>> exec(ExecRequest request) override;
   awaitable<Result<store::Import>> import(ImportRequest request) override;
   awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) override;
 
@@ -81,6 +82,7 @@ class Deployer : public Operations {
   awaitable<Result<AppStatus>> status(std::string app) override;
 
   const HookCounts& hooks_run() const override;
+  const ExecCounts& execs_ended() const override;
   const FetchedBytes& fetched() const override;
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override;
   bool ready() const override;  ///< whether `start` is through

@@ -49,6 +49,7 @@ awaitable<void> Engine::empty_app(AppPtr app) {
   for (const Member& member : app->members)
     if (!member.row.paused) ids.push_back(member.id());
   co_await stop_members(app, std::move(ids), drain_of(*app));
+  if (!closed_ && drained_) co_await end_execs(app);
 }
 
 awaitable<Result<void>> Engine::resume_node(Asked asked) {

@@ -14,6 +14,7 @@
 #include "core/io/loop.h"
 #include "daemon/deploy/app.h"
 #include "daemon/deploy/deployer.h"
+#include "daemon/deploy/exec_door.h"
 #include "daemon/deploy/run.h"
 #include "daemon/deploy/visits.h"
 
@@ -39,7 +40,7 @@ struct Leaving {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are
+/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), and what becomes of the data (data_steps.cc), slots that are
 /// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
 /// files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -75,6 +76,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
   awaitable<Result<Collected>> collect(std::string name, Asked asked);
 
+  // exec.cc
+  awaitable<Result<ExecPlace>> exec(ExecRequest request);
+
   // importing.cc
   awaitable<Result<store::Import>> import(ImportRequest request);
 
@@ -90,6 +94,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<AppStatus>> status(std::string name);
 
   const HookCounts& hooks_run() const { return hooks_run_; }
+  const ExecCounts& execs_ended() const { return execs_ended_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
   const FetchedBytes& fetched() const { return fetched_; }
   bool ready() const { return ready_; }
@@ -179,6 +184,15 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> record_hook(RunPtr run, std::size_t place, bool insist);
   awaitable<void> keep_last_lines(AppPtr app, RunPtr run, HookRun record);
 
+  // exec.cc
+  Result<void> may_exec(const App& app) const;
+  awaitable<void> serve_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door);
+  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client);
+  awaitable<void> follow_exec(AppPtr app, InstanceId id, std::string failure);
+  void forget_exec(App& app, const InstanceId& id);
+  awaitable<void> end_execs(AppPtr app);
+  void adopt_execs();
+
   // data_steps.cc
   awaitable<Result<void>> finish_pending_data(AppPtr app);
   awaitable<Result<void>> nobody_left_behind(AppPtr app);
@@ -250,6 +264,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
   FetchedBytes fetched_;
   HookCounts hooks_run_;
+  ExecCounts execs_ended_;
+  int next_exec_ = 1001;  ///< number of the next one-off command's instance
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
   /// Slots are read one after the other when somebody asks for it.
@@ -265,6 +281,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
 /// The hook of a deployment under way that this instance is, and that goes on.
 bool is_awaited_hook(const App& app, const InstanceId& id);
+
+/// Releases that may not be collected, since an instance or a one-off command is of them.
+std::vector<std::string> releases_in_use(const App& app);
 
 /// Whether an instance was stopped on its own, by hand.
 bool is_paused(const App& app, const InstanceId& id);

@@ -45,6 +45,7 @@ awaitable<Result<void>> Engine::start() {
   if (!drained) co_return std::unexpected(drained.error());
   drained_ = std::move(*drained);
   take_over(std::move(found));
+  adopt_execs();
   co_await remove_strange_folders();
   const auto apps = apps_;
   for (const auto& [name, app] : apps) co_await bring_up(app);

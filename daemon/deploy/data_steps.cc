@@ -35,9 +35,9 @@ data::CopyLimits limits_of(const Run& run, std::uint64_t reserve) {
 Result<void> no_exec_runs(const App& app) {
   if (app.execs.empty()) return {};
   const auto& [number, run] = *app.execs.begin();
-  return fail(Errc::conflict, fmt::format("{}: a one-off command runs (exec.{}{}{}, since {}) and may write the data, which are to be copied or put back: let it end, or "
+  return fail(Errc::conflict, fmt::format("a one-off command runs (exec.{}{}{}, since {}) and may write the data, which are to be copied or put back: let it end, or "
                                           "end its 'berth exec', and deploy again",
-                                          app.name(), number, run.by.empty() ? "" : " of ", run.by, run.since));
+                                          number, run.by.empty() ? "" : " of ", run.by, run.since));
 }
 
 /// Where a run's row has the copy that `plan_data` chose, so that it is known after a restart, too, and `berth gc` leaves it.

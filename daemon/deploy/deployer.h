@@ -27,6 +27,7 @@ struct DeployerOptions {
   NodeFacts node;
   fetch::StageOptions stage;
   int keep_releases = 3;
+  int start_at_once = 8;         ///< instances, when a node starts its apps
   milliseconds verify_every{0};  ///< each slot is compared with what is signed about once in that time; 0: never unasked
 };
 

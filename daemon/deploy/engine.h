@@ -12,6 +12,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include "core/io/loop.h"
+#include "core/spec/start_order.h"
 #include "daemon/deploy/app.h"
 #include "daemon/deploy/deployer.h"
 #include "daemon/deploy/exec_door.h"
@@ -115,13 +116,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // members.cc
   awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
-  awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest);
+  awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest, RunPtr run);
   awaitable<Result<void>> start_member(AppPtr app, ManifestPtr manifest, InstanceId id);
+  awaitable<void> count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit);
   bool ever_ran(const App& app, const std::string& release) const;
   awaitable<Result<void>> purge_left(std::string name, Asked asked);
   awaitable<Result<void>> check_plans(AppPtr app, ManifestPtr manifest);
   awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
-  awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most);
+  awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes = {});
   awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
   awaitable<void> stop_member(AppPtr app, InstanceId id);
   awaitable<Result<void>> stop_instance(AppPtr app, InstanceId id);
@@ -225,6 +227,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> end_paused(AppPtr app);
   void look_for_trouble(App& app) const;
 
+  // start_order.cc
+  std::vector<AppPtr> in_start_order() const;
+  spec::Waiting waiting_apps() const;
+  awaitable<void> start_apps();
+  awaitable<void> start_one(AppPtr app);
+  awaitable<void> start_later(AppPtr app, std::shared_ptr<std::size_t> waiting);
+  awaitable<Result<void>> await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run);
+  awaitable<Result<void>> await_apps(AppPtr app, ManifestPtr manifest, RunPtr run);
+  awaitable<void> tell_unawaited(AppPtr app, Error error);
+
   // draining.cc
   Result<void> not_drained() const;
   awaitable<void> empty_node();
@@ -270,6 +282,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Visits visits_;
   /// Slots are read one after the other when somebody asks for it.
   Visits looks_;
+  Visits starts_;  ///< of instances, while the node starts its apps
+  io::Event started_;  ///< an app came up that had waited for others
+  int starting_node_ = 0;  ///< see StartingNode
   Visits copies_;  ///< of data, each of which holds a thread of the pool
   std::stop_source looking_;  ///< of what reads slots
   std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
@@ -277,6 +292,18 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<store::Drain> drained_;  ///< as the database has it
   bool ready_ = false;
   bool closed_ = false;
+};
+
+/// While it lives, the node starts its apps: a few instances at a time.
+class StartingNode {
+ public:
+  explicit StartingNode(int& count) : count_(count) { ++count_; }
+  StartingNode(const StartingNode&) = delete;
+  StartingNode& operator=(const StartingNode&) = delete;
+  ~StartingNode() { --count_; }
+
+ private:
+  int& count_;
 };
 
 /// The hook of a deployment under way that this instance is, and that goes on.

@@ -265,6 +265,17 @@ class Exec(BerthCase):
         self.assertEqual(client.wait(20), 143)
         self.assertFalse(processes.is_running(sleeper))
 
+    def test_no_copy_of_the_data_is_made_while_one_may_write_them(self):
+        self.publish(note="2", strategy="recreate", more="[data]\nsnapshot = true\n")
+        client, _, _ = self.spawn_sleeper("echo begun; exec sleep 1000")
+        self.assertSays(self.deploy(self.node, "v2", "web", 1), "a one-off command runs (exec.1001 of root", "let it end")
+        self.assertEqual(self.node.active(), "v1")
+        self.assertIsNone(client.poll())
+        client.kill()
+        wait_until(lambda: not self.running(), "it is gone")
+        self.deploy(self.node, "v2")
+        self.assertEqual(len(self.node.app()["data_copies"]), 1)
+
     # terminals
 
     def test_at_a_terminal_it_has_one_of_that_size_and_the_terminal_is_restored(self):

@@ -126,7 +126,9 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   Parsed parsed = called_verb(root, app);
   parsed.help = help;
   if (help) return parsed;
-  if (const auto extra = app.remaining(true); !extra.empty()) return std::unexpected(unexpected_word(root, parsed, extra.front()));
+  auto extra = app.remaining(true);
+  if (const auto mark = std::ranges::find(extra, "--"); mark != extra.end()) extra.erase(mark);  // CLI11 took what comes after it for arguments, and leaves it
+  if (!extra.empty()) return std::unexpected(unexpected_word(root, parsed, extra.front()));
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
   if (!complaint.empty()) return fail(Errc::usage, fmt::format("{}: {}; see {} --help", called, complaint, called));
   for (const Argument& argument : parsed.verb->arguments)

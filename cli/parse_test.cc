@@ -14,6 +14,7 @@ using testing::HasSubstr;
 struct Tree {
   std::string release, environment, app;
   std::optional<std::int64_t> count;
+  std::vector<std::string> command;
   bool force = false, json = false;
   Verb root;
 
@@ -22,8 +23,9 @@ struct Tree {
                 .arguments = {{"APP@RELEASE", "what", &release}}, .options = {{"-e,--env", "NAME", "where", &environment}, {"--force", "", "also if rejected", &force}}};
     Verb status{.name = "status", .summary = "Status", .arguments = {{"APP", "one app", &app, Completes::nothing, false}}, .options = {{"-n,--count", "N", "how many", &count}}};
     Verb init{.name = "init", .summary = "Make one", .arguments = {{"DIR", "where", &app}}};
+    Verb exec{.name = "exec", .summary = "Run", .arguments = {{"APP", "which", &app}, {"COMMAND...", "what", &command}}};
     Verb repo{.name = "repo", .summary = "Repositories", .verbs = {init}};
-    root = {.name = "berth", .summary = "Test", .options = {{"--json", "", "as JSON", &json}}, .verbs = {deploy, status, repo}};
+    root = {.name = "berth", .summary = "Test", .options = {{"--json", "", "as JSON", &json}}, .verbs = {deploy, status, exec, repo}};
   }
 };
 
@@ -80,6 +82,17 @@ TEST(Parse, NamesTheWrongWordAndTheOneProbablyMeant) {
     EXPECT_THAT(parsed.error().message, HasSubstr(what));
     EXPECT_THAT(parsed.error().message, HasSubstr(hint));
   }
+}
+
+TEST(Parse, LeavesWhatComesAfterTwoHyphensAsItIs) {
+  Tree tree;
+  const auto parsed = parse(tree.root, {"--json", "exec", "web", "--", "deploy", "-l", "--json=x", "--", "", "status", "--help"});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->verb->name, "exec");
+  EXPECT_FALSE(parsed->help);
+  EXPECT_EQ(tree.app, "web");
+  EXPECT_THAT(tree.command, ElementsAre("deploy", "-l", "--json=x", "--", "", "status", "--help"));
+  EXPECT_FALSE(parse(tree.root, {"deploy", "web@v1", "--", "web@v2"}));
 }
 
 TEST(Parse, GuessesOnlyWhatIsNear) {

@@ -108,6 +108,12 @@ std::string crash_loop_text(const value& instance) {
   return fmt::format("{} keeps ending early{}: crash looping", text_of(instance, "instance"), reason.empty() ? "" : " (" + reason + ")");
 }
 
+/// "web/exec.1001@v2 of root (uid 0) has run for 5m".
+std::string exec_text(const value& exec, const StatusView& view) {
+  const std::string by = text_of(exec, "by"), age = since_text(text_of(exec, "since"), view.now);
+  return fmt::format("{}@{}{} runs{}", text_of(exec, "instance"), text_of(exec, "release"), by.empty() ? "" : " by " + by, age.empty() ? "" : ", for " + age);
+}
+
 /// What a person should know of the app beside its health, on a line.
 std::string note_of(const value& app, const StatusView& view) {
   std::vector<std::string> notes;
@@ -133,6 +139,7 @@ std::string note_of(const value& app, const StatusView& view) {
   if (const std::string unready = unready_text(app); !unready.empty()) notes.push_back(unready);
   for (const auto& process : list_of(app, "processes"))
     if (const std::string scaled = scaled_text(text_of(app, "app"), process); !scaled.empty()) notes.push_back(scaled);
+  for (const auto& exec : list_of(app, "execs")) notes.push_back(exec_text(exec, view));
   std::string line;
   for (const std::string& note : notes) line += (line.empty() ? "" : "; ") + note;
   return line;

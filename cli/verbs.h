@@ -27,6 +27,7 @@ Verb mark_verb();
 Verb node_verb();
 Verb remove_verb();
 Verb restart_verb();
+Verb exec_verb();
 Verb stop_verb();
 Verb start_verb();
 Verb scale_verb();

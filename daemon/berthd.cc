@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <thread>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -55,6 +56,9 @@ std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
   return std::make_unique<fetch::Repository>(std::move(options));
 }
 
+/// A process that starts is busy for a while and waits for a while.
+int default_start_at_once() { return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())); }
+
 deploy::DeployerOptions deployer_options(const config::Config& config, const host::Programs& programs) {
   const host::WorkerUser worker = host::worker_user();
   deploy::DeployerOptions options;
@@ -67,6 +71,7 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   options.stage.reserve_bytes = config.reserve;
   options.keep_releases = config.keep_releases;
   options.verify_every = config.verify_every;
+  options.start_at_once = config.start_at_once > 0 ? config.start_at_once : default_start_at_once();
   return options;
 }
 

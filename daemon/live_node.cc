@@ -70,6 +70,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.deployments = parts_.operations.ended();
   snapshot.fetched = parts_.operations.fetched();
   snapshot.hooks = parts_.operations.hooks_run();
+  snapshot.execs = parts_.operations.execs_ended();
   snapshot.events = parts_.store.last_event();
   snapshot.loop_lag = lag_.take();
   auto write = [all = std::move(snapshot), mount = cgroup_mount_]() mutable {

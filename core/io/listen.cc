@@ -15,32 +15,32 @@ namespace {
 
 constexpr int kBacklog = 128;
 
-bool somebody_listens(const UnixAddress& address) {
-  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+bool somebody_listens(const UnixAddress& address, int type) {
+  const Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return true;
   // A full queue (EAGAIN) belongs to somebody too.
   return ::connect(socket.get(), address.get(), address.size) == 0 || errno == EAGAIN;
 }
 
 /// Makes room at `path`.
-Result<void> remove_old_socket(const std::string& path, const UnixAddress& address) {
+Result<void> remove_old_socket(const std::string& path, const UnixAddress& address, int type) {
   struct stat there {};
   if (::lstat(path.c_str(), &there) < 0) {
     if (errno == ENOENT) return {};
     return fail_errno("listen at " + path);
   }
   if (!S_ISSOCK(there.st_mode)) return fail(Errc::exists, fmt::format("listen at {}: something that is no socket is there; move it away", path));
-  if (somebody_listens(address)) return fail(Errc::conflict, fmt::format("listen at {}: another process listens there; end it first", path));
+  if (somebody_listens(address, type)) return fail(Errc::conflict, fmt::format("listen at {}: another process listens there; end it first", path));
   if (::unlink(path.c_str()) < 0 && errno != ENOENT) return fail_errno("remove the old socket " + path);
   return {};
 }
 
 }  // namespace
 
-Result<UnixListener> listen_at_path(const std::string& path, mode_t mode, gid_t group) {
+Result<UnixListener> listen_at_path(const std::string& path, mode_t mode, gid_t group, int type) {
   BERTH_TRY(const UnixAddress address, unix_address(path));
-  BERTH_CHECK(remove_old_socket(path, address));
-  UnixListener listener{.socket = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), .path = path};
+  BERTH_CHECK(remove_old_socket(path, address, type));
+  UnixListener listener{.socket = Fd(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), .path = path};
   if (!listener.socket) return fail_errno("make a socket");
   if (::bind(listener.socket.get(), address.get(), address.size) < 0) return fail_errno("listen at " + path);
   struct stat made {};

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "core/files/fd.h"
@@ -21,7 +22,7 @@ struct UnixListener {
 
 /// Listens at `path` with that mode and group (-1: as it is); nobody can connect before both hold. A socket left there by a dead process is removed;
 /// `Errc::conflict` where somebody listens, `Errc::exists` where something else is.
-Result<UnixListener> listen_at_path(const std::string& path, mode_t mode, gid_t group);
+Result<UnixListener> listen_at_path(const std::string& path, mode_t mode, gid_t group, int type = SOCK_STREAM);
 
 /// Removes the socket's name, unless another one has it by now.
 void remove_name(const UnixListener& listener);

@@ -86,6 +86,7 @@ struct Process {
   std::string directory;             ///< working folder below the slot's `app/`; empty: `app/` itself
   Root root = Root::node;
   Limits limits;
+  std::vector<std::string> after;    ///< processes of the app that are ready before its instances start
 
   bool operator==(const Process&) const = default;
 };
@@ -108,6 +109,8 @@ struct Deploy {
   milliseconds bake{30'000};
   milliseconds ready_timeout{60'000};    ///< for the new instances to become ready
   milliseconds drain{30'000};
+  int priority = 0;                      ///< when a node starts its apps, those of a higher one come first
+  std::vector<std::string> after;        ///< apps of the node that are ready before its instances start
 
   bool operator==(const Deploy&) const = default;
 };
@@ -168,6 +171,9 @@ struct AppSpec {
   bool operator==(const AppSpec&) const = default;
 };
 
+/// How far a priority goes from 0, either way.
+inline constexpr int kMostPriority = 1000;
+
 /// What a berth.toml need not say, since what is built says it: an image, or a single executable.
 struct Defaults {
   Process process;                            ///< the process that has no command of its own in berth.toml, and `web` where it names none
@@ -181,6 +187,9 @@ Result<AppSpec> spec_of(const std::string& app, const Defaults& defaults);
 
 /// The variables whose `${NAME}` a command of `process` may have: what berth gives every instance, its `PORT` where it has one, and what `spec` declares.
 std::vector<std::string> known_variables(const AppSpec& spec, const Process& process);
+
+/// The processes of `spec` in an order in which each comes after those that its `after` names, else by name.
+std::vector<std::string> start_order(const AppSpec& spec);
 
 /// The hooks there are, in the order in which a deployment comes by them. No process may have one of these names.
 std::span<const std::string_view> hook_names();

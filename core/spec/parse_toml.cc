@@ -181,6 +181,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   assign(process.directory, table.string("directory"));
   assign(process.root, table.choice("root", kRoots));
   if (const auto limits = table.table("limits")) process.limits = read_limits(*limits);
+  assign(process.after, table.strings("after"));
   table.done();
   return process;
 }
@@ -191,6 +192,8 @@ Deploy read_deploy(TomlTable table) {
   assign(deploy.bake, table.duration("bake"));
   assign(deploy.ready_timeout, table.duration("ready_timeout"));
   assign(deploy.drain, table.duration("drain"));
+  assign(deploy.after, table.strings("after"));
+  assign(deploy.priority, table.integer("priority", -kMostPriority, kMostPriority));
   table.done();
   return deploy;
 }

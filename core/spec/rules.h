@@ -39,6 +39,9 @@ void check_probes(const Process& process, const Complaints& complaints);
 /// The rules of a process's ports and their names.
 void check_named_ports(const AppSpec& spec, const Process& process, const Complaints& complaints);
 
+/// Who starts after whom: unknown names, and circles.
+void check_after(const AppSpec& spec, const Complaints& top);
+
 /// The rules of what an instance may use.
 void check_limits(const Limits& limits, const Complaints& complaints);
 

@@ -86,6 +86,7 @@ json::value process_json(const Process& process) {
   // Only where it is not the node's: a berth of before this existed reads on what it can run.
   if (process.root != Root::node) out["root"] = kRoots[static_cast<std::size_t>(process.root)];
   if (process.limits.any()) out["limits"] = limits_json(process.limits);
+  if (!process.after.empty()) out["after"] = list_of(process.after);
   return out;
 }
 
@@ -132,6 +133,14 @@ std::vector<std::string> strings(ObjectReader& reader, std::string_view name) {
     else reader.complain(fmt::format("member '{}' is not a list of strings", name));
   }
   return out;
+}
+
+/// There only where it names something.
+std::vector<std::string> names_after(ObjectReader& reader) {
+  if (reader.maybe("after") == nullptr) return {};
+  auto names = strings(reader, "after");
+  if (names.empty()) reader.complain("member 'after' is empty, and is not written then");
+  return names;
 }
 
 std::map<std::string, std::string> texts(ObjectReader& reader, std::string_view name) {
@@ -276,6 +285,7 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
     process.root = static_cast<Root>(choice(reader, "root", kRoots));
     if (process.root == Root::node) reader.complain("member 'root' is 'node', which is not written");
   }
+  process.after = names_after(reader);
   if (const json::value* limits = reader.maybe("limits")) {
     BERTH_TRY(process.limits, limits_from(*limits, where + ".limits"));
   }
@@ -301,6 +311,11 @@ Result<Deploy> deploy_from(const json::value& json) {
   deploy.bake = duration(reader, "bake");
   deploy.ready_timeout = duration(reader, "ready_timeout");
   deploy.drain = duration(reader, "drain");
+  deploy.after = names_after(reader);
+  if (reader.maybe("priority") != nullptr) {
+    deploy.priority = static_cast<int>(reader.integer("priority", -kMostPriority, kMostPriority));
+    if (deploy.priority == 0) reader.complain("member 'priority' is 0, which is not written");
+  }
   BERTH_CHECK(reader.done());
   return deploy;
 }
@@ -354,6 +369,8 @@ json::value to_json(const AppSpec& spec) {
   json::object deploy{{"bake", to_string(spec.deploy.bake)},
                       {"ready_timeout", to_string(spec.deploy.ready_timeout)},
                       {"drain", to_string(spec.deploy.drain)}};
+  if (!spec.deploy.after.empty()) deploy["after"] = list_of(spec.deploy.after);
+  if (spec.deploy.priority != 0) deploy["priority"] = spec.deploy.priority;  // as with 'root' above
   if (spec.deploy.strategy) deploy["strategy"] = kStrategies[static_cast<std::size_t>(*spec.deploy.strategy)];
   json::object out{{"app", spec.app},
                    {"user", spec.user},

@@ -77,6 +77,12 @@ object release_json(const deploy::ReleaseStatus& release) {
           {"rejected", as_utf8(release.rejected)}};
 }
 
+object exec_json(const deploy::ExecStatus& exec) {
+  InstanceId id = exec.id;
+  id.release.clear();
+  return {{"instance", to_string(id)}, {"release", exec.id.release}, {"process", exec.process}, {"by", as_utf8(exec.by)}, {"since", exec.since}};
+}
+
 object copy_json(const store::DataCopy& copy) {
   return {{"folder", copy.folder},
           {"deployment", copy.deployment},
@@ -104,7 +110,7 @@ object to_json(const follow::Status& follow) {
 
 object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows) {
   const auto follow = std::ranges::find(follows, app.row.app, &follow::Status::app);
-  array rejected, drifted, copies, processes, instances;
+  array rejected, drifted, copies, processes, instances, execs;
   for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
   for (const auto& slot : app.slots)
     if (slot.drifted > 0)
@@ -112,6 +118,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
   for (const auto& copy : app.copies) copies.push_back(copy_json(copy));
   for (const auto& process : app.processes) processes.push_back(process_json(process));
   for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
+  for (const auto& exec : app.execs) execs.push_back(exec_json(exec));
   return {{"app", app.row.app},
           {"active", app.row.active},
           {"previous", app.row.previous},
@@ -130,7 +137,8 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"drifted", std::move(drifted)},
           {"data_copies", std::move(copies)},
           {"processes", std::move(processes)},
-          {"instances", std::move(instances)}};
+          {"instances", std::move(instances)},
+          {"execs", std::move(execs)}};
 }
 
 object to_json(const deploy::Releases& releases) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "daemon/api/api.h"
 
@@ -21,6 +22,7 @@ class FakeOperations : public deploy::Operations {
   std::map<std::string, std::vector<std::string>> in_repository;
   deploy::Collected removed;
   deploy::HookCounts hooks;
+  deploy::ExecCounts execs;
   deploy::FetchedBytes fetched_bytes;
   std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
@@ -75,6 +77,11 @@ class FakeOperations : public deploy::Operations {
   awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() override { co_return say("repository apps", in_repository); }
   awaitable<Result<std::vector<deploy::AppStatus>>> status() override { co_return say("status", apps); }
   awaitable<Result<deploy::AppStatus>> status(std::string app) override { co_return say("status " + app, apps.empty() ? deploy::AppStatus{} : apps.front()); }
+  awaitable<Result<deploy::ExecPlace>> exec(deploy::ExecRequest r) override {
+    const deploy::ExecPlace place{.id = {r.app, "exec", 1001, "v2"}, .process = "web", .socket = "/run/berth/exec/1001.sock"};
+    co_return say(fmt::format("exec {}/{}@{} '{}' term={} uid={} why={}", r.app, r.process, r.release, fmt::join(r.command, "' '"), r.term, r.uid, r.asked.why), place);
+  }
+  const deploy::ExecCounts& execs_ended() const override { return execs; }
   const deploy::HookCounts& hooks_run() const override { return hooks; }
   const deploy::FetchedBytes& fetched() const override { return fetched_bytes; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }

@@ -63,12 +63,13 @@ deploy::AppStatus web() {
   view.status.unenforced = {"MemoryMax"};
   view.status.last_exit = supervise::Exit{.status = 256, .reason = "exited with 1", .at = "e", .ran = std::chrono::milliseconds(1200)};
   app.instances = {view};
+  app.execs = {{.id = {"web", "exec", 1001, "v1"}, .process = "web", .by = "root (uid 0)", .since = "x"}};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
   app.copies = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .method = "moved", .since = "c", .at = "d"}};
   return app;
 }
 
-constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green",
+constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green",
    "health": "healthy", "problem": "", "deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
@@ -76,7 +77,8 @@ constexpr const char* kWeb = R"({"app": "web", "active": "v2", "previous": "v1",
    "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
                   "ready": true, "serving": true, "not_ready": "", "says": "3 clients", "restarts": 1, "started_at": "t", "port": 20001, "ports": {"admin": 20002}, "crash_loop": false, "unenforced_limits": ["MemoryMax"],
-                  "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}]})";
+                  "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}],
+   "execs": [{"instance": "web/exec.1001", "release": "v1", "process": "web", "by": "root (uid 0)", "since": "x"}]})json";
 
 TEST(ApiJson, AnAppIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(web(), {})), said(kWeb)); }
 

@@ -18,6 +18,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/apps/{app}/start", Role::operator_, start_app},
     {"POST", "/v1/apps/{app}/restart", Role::operator_, restart_app},
     {"POST", "/v1/apps/{app}/scale", Role::operator_, scale_app},
+    {"POST", "/v1/apps/{app}/exec", Role::operator_, exec_in_app},
     {"POST", "/v1/apps/{app}/pin", Role::operator_, pin_release},
     {"POST", "/v1/apps/{app}/unpin", Role::operator_, unpin_release},
     {"GET", "/v1/apps/{app}/releases", Role::operator_, list_releases},

@@ -60,6 +60,7 @@ awaitable<Answer> stop_app(Call call);
 awaitable<Answer> start_app(Call call);
 awaitable<Answer> restart_app(Call call);
 awaitable<Answer> scale_app(Call call);
+awaitable<Answer> exec_in_app(Call call);
 awaitable<Answer> pin_release(Call call);
 awaitable<Answer> unpin_release(Call call);
 awaitable<Answer> remove_app(Call call);

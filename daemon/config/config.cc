@@ -26,7 +26,7 @@ Result<std::string> node_name(std::string_view text) {
 
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
-  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "secrets", "log", "follow"}) section.table(table);
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "log", "follow"}) section.table(table);
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -168,6 +168,8 @@ void read_rest(Document& document, Config& config) {
     if (text.empty()) return std::chrono::milliseconds(0);
     return parse_period(text);
   });
+  Section start = document.section("start");
+  config.start_at_once = static_cast<int>(start.integer("at_once", config.start_at_once, 0, 1000));
   Section secrets = document.section("secrets");
   for (const std::string& text : secrets.strings("commands")) {
     if (auto program = parse_path(text)) config.secret_commands.push_back(program->string());
@@ -215,6 +217,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[metrics]", running.metrics != said.metrics},
       {"[api]", running.group != said.group},
       {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
+      {"[start]", running.start_at_once != said.start_at_once},
       {"[secrets]", running.secret_commands != said.secret_commands}};
   std::vector<std::string> changed;
   for (const auto& [table, differs] : tables)

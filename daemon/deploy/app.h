@@ -22,6 +22,13 @@ struct Member {
   InstanceId id() const { return {row.app, row.process, row.number, row.release}; }
 };
 
+/// A one-off command of a person, which berthd has accepted and that has not ended.
+struct ExecRun {
+  std::string release, process, by;  ///< the latter two are empty of one that a berthd before this one began
+  std::string since;                 ///< RFC 3339, UTC
+  bool unwanted = false;             ///< it is not to begin any more
+};
+
 /// One app as berthd knows it. Belongs to the loop's thread.
 struct App {
   App(const boost::asio::any_io_executor& executor, store::AppRow its_row)
@@ -32,6 +39,8 @@ struct App {
   std::string problem;                           ///< what berthd could not do for it; empty: nothing
   std::map<std::string, ManifestPtr> manifests;  ///< of sealed slots, by release, as they were asked for
   std::vector<Member> members;
+  std::map<int, ExecRun> execs;                  ///< by the number of their instance
+  int closed_to_execs = 0;                       ///< see NoExecs
   std::set<route::Public> claimed;               ///< public ports
   std::string routed;                            ///< the release that new connections go to
   RunPtr run;                                    ///< the deployment in work
@@ -78,6 +87,18 @@ class Quiet {
   Quiet(const Quiet&) = delete;
   Quiet& operator=(const Quiet&) = delete;
   ~Quiet() { --app_->quiet; }
+
+ private:
+  AppPtr app_;
+};
+
+/// No one-off command begins while it lives.
+class NoExecs {
+ public:
+  explicit NoExecs(AppPtr app) : app_(std::move(app)) { ++app_->closed_to_execs; }
+  NoExecs(const NoExecs&) = delete;
+  NoExecs& operator=(const NoExecs&) = delete;
+  ~NoExecs() { --app_->closed_to_execs; }
 
  private:
   AppPtr app_;

@@ -216,8 +216,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
     case Effect::drop_new: co_await drop_new(app, run); break;
     case Effect::tidy: {
       if (run->position.state == State::active && !run->is_revert()) app->problem.clear();
-      std::vector<std::string> in_use;
-      for (const Member& member : app->members) in_use.push_back(member.row.release);
+      const std::vector<std::string> in_use = releases_in_use(*app);
       std::vector<std::string> waiting;
       for (const RunPtr& later : app->queue) waiting.push_back(later->row.release);
       const bool accepted = run->position.state == State::active;

@@ -137,7 +137,7 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   app->routed = app->row.active;
   auto claimed = co_await claim(app, active);
   if (!claimed) co_return claimed;
-  auto up = co_await start_release(app, active);
+  auto up = co_await start_release(app, active, nullptr);
   static_cast<void>(co_await route(app));
   settled_(app->name());
   co_return up;
@@ -160,7 +160,13 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   const store::Event event = operator_event("restart", what.app, asked, data_of(what));
   co_await tell(event);
   const std::string reason = asked.why.empty() ? "by " + asked.by : asked.why;
-  for (const InstanceId& id : *ids) {
+  const std::vector<std::string> order = spec::start_order(active->spec);
+  std::vector<InstanceId> in_order = *ids;
+  std::ranges::stable_sort(in_order, {}, [&order](const InstanceId& id) { return std::ranges::find(order, id.process) - order.begin(); });
+  for (const InstanceId& id : in_order) {
+    const auto awaited = co_await await_processes(app, active, id.process, nullptr);
+    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+    if (!awaited) co_await tell_unawaited(app, awaited.error());
     auto restarted = co_await restart_one(app, active, id, reason);
     if (!restarted) co_return restarted;
   }
@@ -223,7 +229,7 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
     if (id.process == process && id.number > instances) surplus.push_back(id);
   const Quiet quiet(app);
   co_await stop_members(app, surplus, drain_of(*app));
-  auto started = co_await start_release(app, active);
+  auto started = co_await start_release(app, active, nullptr);
   static_cast<void>(co_await route(app));
   co_return started;
 }
@@ -291,10 +297,12 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   const Turn turn = co_await take(app);
   if (app->gone) co_return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
   const Quiet quiet(app);
+  const NoExecs no_execs(app);
   const milliseconds drain = drain_of(*app);
   app->routed.clear();
   const std::string none;
   co_await stop_all_but(app, none, drain);
+  co_await end_execs(app);
   co_await stop_strangers(app);
   co_await give_up_unused(app, nullptr);
   const boost::json::object data{{"purge", purge}};
@@ -322,8 +330,7 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
   }
   Collected removed;
   for (const AppPtr& app : chosen) {
-    std::vector<std::string> in_use;
-    for (const Member& member : app->members) in_use.push_back(member.row.release);
+    std::vector<std::string> in_use = releases_in_use(*app);
     std::vector<RunPtr> runs(app->queue.begin(), app->queue.end());
     if (app->run) runs.push_back(app->run);
     std::vector<std::int64_t> under_way;

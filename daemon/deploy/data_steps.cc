@@ -31,6 +31,15 @@ data::CopyLimits limits_of(const Run& run, std::uint64_t reserve) {
   return {.max_bytes = run.manifest->spec.data.max_bytes, .reserve_bytes = reserve, .stop = run.stop.get_token()};
 }
 
+/// A one-off command may write the data. Whoever runs it says when it may end; a deployment can be asked for again.
+Result<void> no_exec_runs(const App& app) {
+  if (app.execs.empty()) return {};
+  const auto& [number, run] = *app.execs.begin();
+  return fail(Errc::conflict, fmt::format("a one-off command runs (exec.{}{}{}, since {}) and may write the data, which are to be copied or put back: let it end, or "
+                                          "end its 'berth exec', and deploy again",
+                                          number, run.by.empty() ? "" : " of ", run.by, run.since));
+}
+
 /// Where a run's row has the copy that `plan_data` chose, so that it is known after a restart, too, and `berth gc` leaves it.
 constexpr std::string_view kPutsBack = "puts_back";
 
@@ -91,6 +100,7 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
     if (!left) co_return std::unexpected(left.error());
     const bool puts_back = left->copy && !run->keep_data;
     if (puts_back) {
+      if (auto alone = no_exec_runs(*app); !alone) co_return alone;
       run->row.detail[kPutsBack] = left->copy->folder;
       run->row.detail["puts_back_of"] = left->copy->deployment;
       run->course.stop_first = true;
@@ -104,6 +114,7 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
     }
   }
   if (!run->manifest->spec.data.snapshot) co_return Result<void>();
+  if (auto free = no_exec_runs(*app); !free) co_return free;
   run->course.stop_first = true;
   auto alone = co_await nobody_left_behind(app);
   if (!alone) co_return alone;
@@ -131,6 +142,8 @@ awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
         co_return fail(Errc::not_found, fmt::format("{}: the copy of its data that was to be put back, {}, is gone", app->name(), chosen));
     }
     if (!back && !run->manifest->spec.data.snapshot) co_return done;
+    const NoExecs no_execs(app);
+    co_await end_execs(app);  // that began since `plan_data` looked
     auto alone = co_await nobody_left_behind(app);
     if (!alone) co_return alone;
     if (back) {
@@ -217,6 +230,8 @@ awaitable<Result<void>> Engine::undo_data_once(AppPtr app, RunPtr run) {
     co_return Result<void>();
   }
   if (copy != nullptr) {
+    const NoExecs no_execs(app);
+    co_await end_execs(app);
     store::DataMove move{.app = app->name(), .folder = copy->folder, .aside = fmt::format("data.{}", run->row.id), .deployment = run->row.id,
                          .release = run->row.release};
     if (run->is_revert()) {

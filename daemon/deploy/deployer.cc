@@ -59,6 +59,7 @@ awaitable<Result<void>> Deployer::remove(std::string app, bool purge, Asked aske
 awaitable<Result<Collected>> Deployer::collect(std::string app, Asked asked) {
   BERTH_FORWARD(collect(std::move(app), std::move(asked)));
 }
+awaitable<Result<ExecPlace>> Deployer::exec(ExecRequest request) { BERTH_FORWARD(exec(std::move(request))); }
 awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(import(std::move(request))); }
 awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(verify(std::move(request))); }
 awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(releases(std::move(app))); }
@@ -69,6 +70,7 @@ awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(s
 #undef BERTH_FORWARD
 
 const HookCounts& Deployer::hooks_run() const { return state_->hooks_run(); }
+const ExecCounts& Deployer::execs_ended() const { return state_->execs_ended(); }
 const FetchedBytes& Deployer::fetched() const { return state_->fetched(); }
 const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }
 const std::optional<store::Drain>& Deployer::drained() const { return state_->drained(); }

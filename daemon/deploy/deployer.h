@@ -27,6 +27,7 @@ struct DeployerOptions {
   NodeFacts node;
   fetch::StageOptions stage;
   int keep_releases = 3;
+  int start_at_once = 8;         ///< instances, when a node starts its apps
   milliseconds verify_every{0};  ///< each slot is compared with what is signed about once in that time; 0: never unasked
 };
 
@@ -71,6 +72,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) override;
   awaitable<Result<Collected>> collect(std::string app, Asked asked) override;
 
+  awaitable<Result<ExecPlace>> exec(ExecRequest request) override;
   awaitable<Result<store::Import>> import(ImportRequest request) override;
   awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) override;
 
@@ -81,6 +83,7 @@ class Deployer : public Operations {
   awaitable<Result<AppStatus>> status(std::string app) override;
 
   const HookCounts& hooks_run() const override;
+  const ExecCounts& execs_ended() const override;
   const FetchedBytes& fetched() const override;
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override;
   bool ready() const override;  ///< whether `start` is through

@@ -29,9 +29,8 @@ awaitable<Result<void>> Engine::drain_node(Asked asked) {
 
 /// In the reverse of the order in which berthd starts them.
 awaitable<void> Engine::empty_node() {
-  std::vector<AppPtr> apps;
-  for (const auto* known : {&apps_, &newcomers_})
-    for (const auto& [name, app] : *known) apps.push_back(app);
+  std::vector<AppPtr> apps = in_start_order();
+  for (const auto& [name, app] : newcomers_) apps.push_back(app);
   for (const AppPtr& app : apps | std::views::reverse) {
     if (closed_ || !drained_) co_return;
     co_await empty_app(app);
@@ -49,6 +48,7 @@ awaitable<void> Engine::empty_app(AppPtr app) {
   for (const Member& member : app->members)
     if (!member.row.paused) ids.push_back(member.id());
   co_await stop_members(app, std::move(ids), drain_of(*app));
+  if (!closed_ && drained_) co_await end_execs(app);
 }
 
 awaitable<Result<void>> Engine::resume_node(Asked asked) {
@@ -58,16 +58,11 @@ awaitable<Result<void>> Engine::resume_node(Asked asked) {
   auto written = co_await pool_.run(write);
   if (!written) co_return written;
   drained_.reset();
+  co_await start_apps();
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (drained_) co_return fail(Errc::conflict, "the node was drained while it was resumed");
   const auto apps = apps_;
-  for (const auto& [name, app] : apps) {
-    {
-      const Turn turn = co_await take(app);
-      if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-      if (drained_) co_return fail(Errc::conflict, "the node was drained while it was resumed");
-      if (!app->gone) co_await bring_up(app);
-    }
-    settled_(name);
-  }
+  for (const auto& [name, app] : apps) settled_(name);
   co_return Result<void>();
 }
 

@@ -1,4 +1,5 @@
 #include "daemon/deploy/engine.h"
+#include "daemon/deploy/instance_plan.h"
 
 #include <exception>
 
@@ -44,6 +45,8 @@ Engine::Engine(Parts parts)
       options_(std::move(parts.options)),
       visits_(executor_, kMostVisits),
       looks_(executor_, 1),
+      starts_(executor_, options_.start_at_once),
+      started_(executor_),
       copies_(executor_, 2) {}
 
 void Engine::spawn(awaitable<void> task) {
@@ -133,7 +136,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
   if (closed_) return;
   const AppPtr app = find(change.id.app);
-  if (spec::is_hook_name(change.id.process)) {  // it has events of its own, and is no trouble
+  if (spec::is_hook_name(change.id.process) || is_exec(change.id)) {  // it has events of its own, and is no trouble
     if (app) app->changed.notify();
     return;
   }

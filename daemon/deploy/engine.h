@@ -12,8 +12,10 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include "core/io/loop.h"
+#include "core/spec/start_order.h"
 #include "daemon/deploy/app.h"
 #include "daemon/deploy/deployer.h"
+#include "daemon/deploy/exec_door.h"
 #include "daemon/deploy/run.h"
 #include "daemon/deploy/visits.h"
 
@@ -39,7 +41,7 @@ struct Leaving {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are
+/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), and what becomes of the data (data_steps.cc), slots that are
 /// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
 /// files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -75,6 +77,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
   awaitable<Result<Collected>> collect(std::string name, Asked asked);
 
+  // exec.cc
+  awaitable<Result<ExecPlace>> exec(ExecRequest request);
+
   // importing.cc
   awaitable<Result<store::Import>> import(ImportRequest request);
 
@@ -90,6 +95,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<AppStatus>> status(std::string name);
 
   const HookCounts& hooks_run() const { return hooks_run_; }
+  const ExecCounts& execs_ended() const { return execs_ended_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
   const FetchedBytes& fetched() const { return fetched_; }
   bool ready() const { return ready_; }
@@ -110,13 +116,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // members.cc
   awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
-  awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest);
+  awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest, RunPtr run);
   awaitable<Result<void>> start_member(AppPtr app, ManifestPtr manifest, InstanceId id);
+  awaitable<void> count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit);
   bool ever_ran(const App& app, const std::string& release) const;
   awaitable<Result<void>> purge_left(std::string name, Asked asked);
   awaitable<Result<void>> check_plans(AppPtr app, ManifestPtr manifest);
   awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
-  awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most);
+  awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes = {});
   awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
   awaitable<void> stop_member(AppPtr app, InstanceId id);
   awaitable<Result<void>> stop_instance(AppPtr app, InstanceId id);
@@ -179,6 +186,15 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> record_hook(RunPtr run, std::size_t place, bool insist);
   awaitable<void> keep_last_lines(AppPtr app, RunPtr run, HookRun record);
 
+  // exec.cc
+  Result<void> may_exec(const App& app) const;
+  awaitable<void> serve_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door);
+  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client);
+  awaitable<void> follow_exec(AppPtr app, InstanceId id, std::string failure);
+  void forget_exec(App& app, const InstanceId& id);
+  awaitable<void> end_execs(AppPtr app);
+  void adopt_execs();
+
   // data_steps.cc
   awaitable<Result<void>> finish_pending_data(AppPtr app);
   awaitable<Result<void>> nobody_left_behind(AppPtr app);
@@ -210,6 +226,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> bring_up(AppPtr app);
   awaitable<void> end_paused(AppPtr app);
   void look_for_trouble(App& app) const;
+
+  // start_order.cc
+  std::vector<AppPtr> in_start_order() const;
+  spec::Waiting waiting_apps() const;
+  awaitable<void> start_apps();
+  awaitable<void> start_one(AppPtr app);
+  awaitable<void> start_later(AppPtr app, std::shared_ptr<std::size_t> waiting);
+  awaitable<Result<void>> await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run);
+  awaitable<Result<void>> await_apps(AppPtr app, ManifestPtr manifest, RunPtr run);
+  awaitable<void> tell_unawaited(AppPtr app, Error error);
 
   // draining.cc
   Result<void> not_drained() const;
@@ -250,10 +276,15 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
   FetchedBytes fetched_;
   HookCounts hooks_run_;
+  ExecCounts execs_ended_;
+  int next_exec_ = 1001;  ///< number of the next one-off command's instance
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
   /// Slots are read one after the other when somebody asks for it.
   Visits looks_;
+  Visits starts_;  ///< of instances, while the node starts its apps
+  io::Event started_;  ///< an app came up that had waited for others
+  int starting_node_ = 0;  ///< see StartingNode
   Visits copies_;  ///< of data, each of which holds a thread of the pool
   std::stop_source looking_;  ///< of what reads slots
   std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
@@ -263,8 +294,23 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool closed_ = false;
 };
 
+/// While it lives, the node starts its apps: a few instances at a time.
+class StartingNode {
+ public:
+  explicit StartingNode(int& count) : count_(count) { ++count_; }
+  StartingNode(const StartingNode&) = delete;
+  StartingNode& operator=(const StartingNode&) = delete;
+  ~StartingNode() { --count_; }
+
+ private:
+  int& count_;
+};
+
 /// The hook of a deployment under way that this instance is, and that goes on.
 bool is_awaited_hook(const App& app, const InstanceId& id);
+
+/// Releases that may not be collected, since an instance or a one-off command is of them.
+std::vector<std::string> releases_in_use(const App& app);
 
 /// Whether an instance was stopped on its own, by hand.
 bool is_paused(const App& app, const InstanceId& id);

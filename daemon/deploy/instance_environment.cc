@@ -39,20 +39,9 @@ InstanceFolders image_folders() {
   return {.base = {}, .config = spec::kImageConfig, .secrets = spec::kImageSecrets, .run = spec::kImageRun, .tmp = spec::kImageTmp};
 }
 
-}  // namespace
-
-std::filesystem::path instances_folder(const NodeFacts& node) { return node.paths.run / "instances"; }
-
-InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
-  const auto base = instances_folder(node) / crypto::sha256_hex(to_string(id)).substr(0, 16);
-  return {.base = base, .config = base / "config", .secrets = base / "secrets", .run = base / "run", .tmp = base / "tmp"};
-}
-
-Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
-                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets,
-                      const std::map<std::string, std::uint16_t>& named_ports) {
-  const auto process = manifest.spec.processes.find(id.process);
-  const spec::Root root = process != manifest.spec.processes.end() ? process->second.root : spec::root_of_hooks(manifest.spec);
+/// What every process of the release has, with a port or without; `process`: its name.
+Values common_environment(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, const std::string& process, spec::Root root,
+                          const std::map<std::string, std::string>& secrets) {
   const bool is_image = root == spec::Root::image;
   const InstanceFolders folders = is_image ? image_folders() : folders_of(node, id);
   const std::string data = is_image ? spec::kImageData : node.paths.data(id.app).string();
@@ -69,16 +58,10 @@ Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, c
   // What it may not.
   environment["HOME"] = manifest.spec.writable_home ? data : folders.run;
   environment["TMPDIR"] = folders.tmp;
-  if (process != manifest.spec.processes.end()) add_ports(environment, process->second, id.process, port_of(manifest, id, private_port), named_ports);
-  if (process != manifest.spec.processes.end() && spec::is_notified(process->second)) {
-    environment["NOTIFY_SOCKET"] = folders.run + kNotifyName;
-    if (const auto watchdog = spec::watchdog_of(process->second))
-      environment["WATCHDOG_USEC"] = std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*watchdog).count());
-  }
   environment["BERTH_APP"] = id.app;
   environment["BERTH_ENV"] = node.environment;
   environment["BERTH_RELEASE"] = manifest.release;
-  environment["BERTH_PROCESS"] = id.process;
+  environment["BERTH_PROCESS"] = process;
   environment["BERTH_INSTANCE"] = to_string(InstanceId{.app = id.app, .process = id.process, .number = id.number, .release = {}});
   environment["BERTH_NODE"] = node.name;
   environment["BERTH_CONFIG_DIR"] = folders.config;
@@ -87,6 +70,41 @@ Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, c
   environment["BERTH_SECRETS_DIR"] = folders.secrets;
   if (const auto build = bundle::build_for(manifest, bundle::this_platform())) environment["BERTH_BUILD"] = build->digest;
   return environment;
+}
+
+}  // namespace
+
+std::filesystem::path instances_folder(const NodeFacts& node) { return node.paths.run / "instances"; }
+
+InstanceFolders folders_of(const NodeFacts& node, const InstanceId& id) {
+  const auto base = instances_folder(node) / crypto::sha256_hex(to_string(id)).substr(0, 16);
+  return {.base = base, .config = base / "config", .secrets = base / "secrets", .run = base / "run", .tmp = base / "tmp"};
+}
+
+Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id,
+                      std::uint16_t private_port, const std::map<std::string, std::string>& secrets,
+                      const std::map<std::string, std::uint16_t>& named_ports) {
+  const auto process = manifest.spec.processes.find(id.process);
+  const spec::Root root = process != manifest.spec.processes.end() ? process->second.root : spec::root_of_hooks(manifest.spec);
+  Values environment = common_environment(node, manifest, id, id.process, root, secrets);
+  if (process != manifest.spec.processes.end()) add_ports(environment, process->second, id.process, port_of(manifest, id, private_port), named_ports);
+  if (process != manifest.spec.processes.end() && spec::is_notified(process->second)) {
+    environment["NOTIFY_SOCKET"] = environment.at("BERTH_RUN_DIR") + kNotifyName;
+    if (const auto watchdog = spec::watchdog_of(process->second))
+      environment["WATCHDOG_USEC"] = std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*watchdog).count());
+  }
+  return environment;
+}
+
+Values exec_environment(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, const std::string& process,
+                        const std::map<std::string, std::string>& secrets) {
+  return common_environment(node, manifest, id, process, manifest.spec.processes.at(process).root, secrets);
+}
+
+Values with_idle_ports(const Values& environment, const spec::Process& process) {
+  Values filled = environment;
+  for (const std::string& name : spec::port_variables(process)) filled.try_emplace(name, "0");
+  return filled;
 }
 
 }  // namespace berth::deploy

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 using Environment = std::map<std::string, std::string>;
 
-constexpr std::chrono::seconds kHookGrace{5};  ///< what a hook leaves behind, or one that takes too long, has it to end by itself
+constexpr std::chrono::seconds kHookGrace{5};  ///< what a hook or one-off command leaves behind, or one that is ended, has it to end by itself
 
 /// What a command may name: everybody on the machine can read it, so no secret.
 Environment without_secrets(Environment environment, const bundle::Manifest& manifest) {
@@ -128,6 +128,40 @@ Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::M
   BERTH_TRY(plan.directory, find_directory(app, {}));
   enter_image(plan, node, app);
   return plan;
+}
+
+bool is_exec(const InstanceId& id) { return id.process == kExec && id.number >= kFirstExec; }
+
+Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, const std::string& process, RunAs who,
+                                          const Values& environment) {
+  const spec::Process& rules = manifest.spec.processes.at(process);
+  const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = rules.root, .directory = rules.directory};
+  supervise::InstancePlan plan{.id = id,
+                               .argv = {},
+                               .environment = environment,
+                               .directory = {},
+                               .uid = who.uid,
+                               .gid = who.gid,
+                               .stop = {.signal = SIGTERM, .grace = kHookGrace},
+                               .restart = spec::Restart::never,
+                               .once = true,
+                               .limits = rules.limits,
+                               .log_directory = folders_of(node, id).base};
+  BERTH_TRY(plan.directory, find_directory(app, rules.directory));
+  enter_image(plan, node, app);
+  return plan;
+}
+
+Result<std::vector<std::string>> find_exec(const NodeFacts& node, const bundle::Manifest& manifest, const std::string& process,
+                                           const std::vector<std::string>& command, const Values& environment) {
+  const spec::Process& rules = manifest.spec.processes.at(process);
+  const ProgramRoot app{.app = node.paths.slot(manifest.app, manifest.release) / "app", .root = rules.root, .directory = rules.directory};
+  std::vector<std::string> literal;  // whoever typed it has a shell, which expanded what it was to
+  for (const std::string& word : command) {
+    std::string& escaped = literal.emplace_back();
+    for (const char letter : word) escaped += letter == '$' ? "$$" : std::string(1, letter);
+  }
+  return find_command(app, literal, environment);
 }
 
 }  // namespace berth::deploy

@@ -58,6 +58,27 @@ Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundl
 Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                           const std::map<std::string, std::string>& environment);
 
+/// A one-off command of a person is an instance of this name, of a number beyond those that a process's own can have.
+inline constexpr const char* kExec = "exec";
+inline constexpr int kFirstExec = 1001;
+bool is_exec(const InstanceId& id);
+
+/// The environment of a one-off command with the rules of `process`: as environment_of, without a port and without NOTIFY_SOCKET.
+Values exec_environment(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, const std::string& process,
+                        const std::map<std::string, std::string>& secrets);
+
+/// The same with 0 for the ports of `process`, so that templates can be rendered that name them.
+Values with_idle_ports(const Values& environment, const spec::Process& process);
+
+/// Where a one-off command is run, with the root, folder and limits of `process`: all but argv. It runs once, and has no log: its output is its client's.
+/// `Errc::not_found` for a folder that is not there.
+Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, const std::string& process, RunAs who,
+                                          const Values& environment);
+
+/// The argv of a one-off command: argv[0] as find_command finds it, nothing expanded. `Errc::not_found` for a program that is not there.
+Result<std::vector<std::string>> find_exec(const NodeFacts& node, const bundle::Manifest& manifest, const std::string& process,
+                                           const std::vector<std::string>& command, const Values& environment);
+
 /// Makes the instance's folders and renders its configuration there, owned by `who`, closed to others. What a process that runs has open stays as it is:
 /// configuration and secrets are replaced as whole folders, by rename; what it wrote stays. Blocking. A template with an unknown name fails with
 /// `Errc::usage`, naming file and name; data that belong to another user than `who` likewise, saying what to do.

@@ -232,5 +232,33 @@ TEST_F(InstancePlanTest, OfAHookIsInTheImageWhereAllProcessesAre) {
   EXPECT_EQ(mixed->directory, slot() / "app");
 }
 
+TEST_F(InstancePlanTest, OfAOneOffCommandHasTheRulesOfAProcessAndNoPort) {
+  id = {.app = "web", .process = kExec, .number = kFirstExec, .release = "v1"};
+  put("app/server/bin/console", "#!/bin/sh\n", 0755);
+  manifest.secrets = {{"TOKEN", "file:/etc/token"}};
+  process().directory = "server";
+  process().limits.tasks_max = 7;
+  const auto environment = exec_environment(node, manifest, id, "web", {{"TOKEN", "hunter2"}});
+  EXPECT_EQ(environment.at("BERTH_PROCESS"), "web");
+  EXPECT_EQ(environment.at("BERTH_INSTANCE"), "web/exec.1001");
+  EXPECT_EQ(environment.at("TOKEN"), "hunter2");
+  EXPECT_FALSE(environment.contains("PORT"));
+  EXPECT_EQ(with_idle_ports(environment, process()).at("PORT"), "0");
+
+  const auto plan = plan_exec(node, manifest, id, "web", {.uid = 61184, .gid = 61185}, environment);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->directory, slot() / "app/server");
+  EXPECT_EQ(plan->limits.tasks_max, 7);
+  EXPECT_EQ(plan->restart, spec::Restart::never);
+  EXPECT_TRUE(plan->once);
+  EXPECT_TRUE(is_exec(plan->id));
+  EXPECT_FALSE(is_exec({.app = "web", .process = "exec", .number = 256, .release = "v1"})) << "a process may be called so";
+
+  const auto argv = find_exec(node, manifest, "web", {"bin/console", "$HOME", "${TOKEN}", "$$"}, environment);
+  ASSERT_TRUE(argv) << argv.error().message;
+  EXPECT_THAT(*argv, ElementsAre((slot() / "app/server/bin/console").string(), "$HOME", "${TOKEN}", "$$"));
+  EXPECT_EQ(error_of(find_exec(node, manifest, "web", {"bin/gone"}, environment)).code, Errc::not_found);
+}
+
 }  // namespace
 }  // namespace berth::deploy

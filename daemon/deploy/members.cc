@@ -39,6 +39,9 @@ std::string why_hopeless(const supervise::InstanceStatus& status) {
   return {};
 }
 
+/// Whether there is more to wait for than that its process was started.
+bool tells_when_ready(const spec::Process& process) { return process.startup || process.readiness || process.routing != spec::Routing::none; }
+
 }  // namespace
 
 bool is_paused(const App& app, const InstanceId& id) {
@@ -71,11 +74,19 @@ awaitable<Result<int>> Engine::wanted_of(AppPtr app, ManifestPtr manifest, std::
   co_return *scale && (*scale)->second == said ? (*scale)->first : said;
 }
 
-/// Makes the release's instances run, those that run already included; returns when each was started.
-awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest) {
-  for (const auto& [process, rules] : manifest->spec.processes) {
+/// Makes the release's instances run, those that run already included; returns when each was started. `run`: the deployment that does, or null.
+awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest, RunPtr run) {
+  const std::vector<std::string> order = spec::start_order(manifest->spec);
+  for (const std::string& process : order) {
     const auto wanted = co_await wanted_of(app, manifest, process);
     if (!wanted) co_return std::unexpected(wanted.error());
+    bool all_run = true;
+    for (int number = 1; number <= *wanted; ++number) all_run = all_run && supervisor_.status({app->name(), process, number, manifest->release});
+    if (!all_run) {
+      const auto awaited = co_await await_processes(app, manifest, process, run);
+      if (!awaited && (run || closed_)) co_return awaited;
+      if (!awaited) co_await tell_unawaited(app, awaited.error());
+    }
     for (int number = 1; number <= *wanted; ++number) {
       const InstanceId id{app->name(), process, number, manifest->release};
       auto started = co_await start_member(app, manifest, id);
@@ -102,10 +113,29 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
     known->leaving = false;
   }
   if (row->paused) co_return Result<void>();
+  std::optional<Visits::Visit> visit;
+  if (starting_node_ > 0 && !supervisor_.status(id)) {  // what runs already is taken over at once
+    Visits::Visit begun = co_await starts_.begin();
+    visit.emplace(std::move(begun));
+    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  }
   auto plan = co_await make_plan(app, manifest, *row);
   if (!plan) co_return std::unexpected(plan.error());
   auto ensured = co_await supervisor_.ensure(std::move(*plan));
+  if (ensured && visit && tells_when_ready(rules)) spawn(count_start(app, id, manifest->spec.deploy.ready_timeout, std::move(*visit)));
   co_return ensured;
+}
+
+/// An instance that the node's start has begun counts until it is ready, will not be, or took as long as a deployment would give it.
+awaitable<void> Engine::count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit) {
+  const auto end = Steady::now() + at_most;
+  while (!closed_) {
+    const auto status = supervisor_.status(id);
+    const auto left = left_until(end);
+    if (!status || status->ready || !why_hopeless(*status).empty() || left <= 0ms) break;
+    co_await app->changed.wait(left);
+  }
+  static_cast<void>(visit);
 }
 
 /// Whether each process could be planned: its secrets are there, and so are its programs. Nothing is started for that, so a release that fails here is not
@@ -159,14 +189,14 @@ awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, Manifes
   co_return plan;
 }
 
-/// Waits until every instance of the release is ready. `run` is told how far it is, and ends the waiting where it is cancelled; it may be null.
-awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most) {
+/// Waits until every instance of the release, or of `processes` of it, is ready. `run` is told how far it is, and ends the waiting where it is cancelled; it may be null.
+awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes) {
   const auto end = Steady::now() + at_most;
   for (;;) {
     int ready = 0, wanted = 0;
     std::string missing;
     for (const InstanceId& id : members_of(*app, release)) {
-      if (is_paused(*app, id)) continue;
+      if (is_paused(*app, id) || (!processes.empty() && std::ranges::find(processes, id.process) == processes.end())) continue;
       ++wanted;
       const auto status = supervisor_.status(id);
       if (status && status->ready) {
@@ -176,7 +206,7 @@ awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunP
       if (missing.empty()) missing = fmt::format("{}: {}", short_name(id), status ? status->not_ready : "it does not run");
       if (const std::string hopeless = status ? why_hopeless(*status) : ""; !hopeless.empty()) co_return fail(Errc::io, hopeless);
     }
-    if (run && (run->ready != ready || run->wanted != wanted)) {
+    if (run && processes.empty() && (run->ready != ready || run->wanted != wanted)) {
       run->ready = ready;
       run->wanted = wanted;
       run->changed.notify();
@@ -243,7 +273,7 @@ awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, millisecon
 /// Stops what runs of the app and is no member: what a crash left between two steps.
 awaitable<void> Engine::stop_strangers(AppPtr app) {
   for (const auto& status : supervisor_.all()) {
-    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
+    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || is_exec(status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
     const InstanceId id = status.id;
     const auto stopped = co_await stop_instance(app, id);
     if (closed_) co_return;
@@ -266,7 +296,7 @@ awaitable<void> Engine::heal(AppPtr app) {
     if (!active || app->row.stopped || drained_) break;
     auto started = co_await finish_pending_data(app);
     if (started) started = co_await claim(app, active);
-    if (started) started = co_await start_release(app, active);
+    if (started) started = co_await start_release(app, active, nullptr);
     static_cast<void>(co_await route(app));
     if (started) {
       app->problem.clear();

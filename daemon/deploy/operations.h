@@ -101,6 +101,12 @@ struct InstanceView {
   bool serving = false;    ///< the route leads to it
 };
 
+/// A one-off command that runs.
+struct ExecStatus {
+  InstanceId id;
+  std::string process, by, since;
+};
+
 /// An app as `docs/api.md` shows it.
 struct AppStatus {
   store::AppRow row;
@@ -114,6 +120,7 @@ struct AppStatus {
   std::vector<store::DataCopy> copies;  ///< of its data
   std::vector<ProcessStatus> processes;
   std::vector<InstanceView> instances;
+  std::vector<ExecStatus> execs;
 };
 
 /// A release of an app, in the repository or on the node.
@@ -149,6 +156,24 @@ struct SlotVerdict {
   store::Verdict verdict;
 };
 
+/// A command that a person wants to run once, with what an instance of an app has.
+struct ExecRequest {
+  std::string app;
+  std::string process;   ///< whose rules it has; empty: the app's only one, or the one called `web`
+  std::string release;   ///< on this node; empty: the active one
+  std::vector<std::string> command;
+  std::string term;      ///< the kind of the client's terminal; empty: none
+  uid_t uid = 0;         ///< who may come for it
+  Asked asked;
+};
+
+/// Where the client is to come for it, with its files (core/attached.h), within a few seconds.
+struct ExecPlace {
+  InstanceId id;
+  std::string process;
+  std::string socket;    ///< path of a SOCK_SEQPACKET socket
+};
+
 /// Which slots are to be compared: of one app or, where that is empty, of all.
 struct VerifyRequest {
   std::string app;
@@ -160,6 +185,9 @@ struct VerifyRequest {
 using FetchedBytes = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 /// Runs of hooks by app, hook and result: "ok", "postponed" or "failed".
 using HookCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
+
+/// One-off commands that ended, by app and result: "ok", "failed" or "stopped".
+using ExecCounts = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 
 /// What an operator can do with this node's apps, and see of them: the seam between the API and the deployer. For one event loop.
 class Operations {
@@ -197,6 +225,10 @@ class Operations {
   /// Every app where `app` is empty.
   virtual awaitable<Result<Collected>> collect(std::string app, Asked asked) = 0;
 
+  /// Prepares a one-off command. `Errc::not_found` for a release that is not on this node and a process that it does not have, `Errc::conflict` on a node that
+  /// is drained and while the app's data are copied or put back.
+  virtual awaitable<Result<ExecPlace>> exec(ExecRequest request) = 0;
+
   /// Verifies and loads a release file, so that its release can be deployed without a network. `Errc::trust` for a file that is not believed; then
   /// nothing of it is kept.
   virtual awaitable<Result<store::Import>> import(ImportRequest request) = 0;
@@ -214,6 +246,8 @@ class Operations {
 
   /// Runs of hooks since this berthd began, for metrics.
   virtual const HookCounts& hooks_run() const = 0;
+  /// One-off commands that ended since this berthd began, for metrics.
+  virtual const ExecCounts& execs_ended() const = 0;
   /// Deployments that ended since this berthd began, by app and state, for metrics.
   virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
   /// What was fetched of releases that were staged since this berthd began, for metrics.

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "daemon/deploy/engine.h"
+#include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
 namespace {
@@ -221,6 +222,8 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
     if (view.status.ready && member.row.release == app->row.active) ++ready[member.row.process];
     status.instances.push_back(std::move(view));
   }
+  for (const auto& [number, exec] : app->execs)
+    status.execs.push_back({.id = {app->name(), kExec, number, exec.release}, .process = exec.process, .by = exec.by, .since = exec.since});
   if (active) {
     status.strategy = active->spec.strategy() == spec::Strategy::recreate ? "recreate" : "blue-green";
     for (const auto& [process, rules] : active->spec.processes) {

@@ -33,7 +33,7 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   auto claimed = co_await claim(app, *manifest);
   auto started = claimed;
-  if (claimed) started = co_await start_release(app, *manifest);
+  if (claimed) started = co_await start_release(app, *manifest, nullptr);
   auto ready = started;
   if (started) ready = co_await wait_ready(app, old, nullptr, (*manifest)->spec.deploy.ready_timeout);
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");

@@ -45,12 +45,14 @@ awaitable<Result<void>> Engine::start() {
   if (!drained) co_return std::unexpected(drained.error());
   drained_ = std::move(*drained);
   take_over(std::move(found));
+  adopt_execs();
   co_await remove_strange_folders();
-  const auto apps = apps_;
-  for (const auto& [name, app] : apps) co_await bring_up(app);
+  const std::vector<AppPtr> apps = in_start_order();
+  co_await start_apps();
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   static_cast<void>(co_await router_.settle());
   ready_ = true;
-  for (const auto& [name, app] : apps) drive(app);
+  for (const AppPtr& app : apps) drive(app);
   const auto newcomers = newcomers_;
   for (const auto& [name, app] : newcomers) drive(app);
   if (drained_) spawn(empty_node());  // it may not have come to its end
@@ -163,7 +165,13 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     auto up = co_await claim(app, active);
     const bool starts = !app->row.stopped && !drained_ && !(run && starts_by_itself(*run));
     if (up && starts) up = co_await finish_pending_data(app);
-    if (up && starts) up = co_await start_release(app, active);
+    const auto runs = [this](const InstanceId& id) { return supervisor_.status(id).has_value(); };
+    const auto known = members_of(*app, active->release);
+    if (up && starts && !(std::ranges::all_of(known, runs) && !known.empty())) {
+      const auto awaited = co_await await_apps(app, active, nullptr);
+      if (!awaited && !closed_) co_await tell_unawaited(app, awaited.error());
+    }
+    if (up && starts) up = co_await start_release(app, active, nullptr);
     if (!up) {
       note_problem(*app, up.error().message);
       if (!run) spawn(heal(app));

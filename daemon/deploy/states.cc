@@ -167,6 +167,10 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   if (!planned) co_return std::unexpected(about_in(options_.node.environment, *run, planned.error()));
   auto possible = co_await check_plans(app, *manifest);
   if (!possible) co_return std::unexpected(about_in(options_.node.environment, *run, possible.error()));
+  if (!run->is_revert()) {
+    const auto awaited = co_await await_apps(app, *manifest, run);
+    if (!awaited) co_return std::unexpected(about_in(options_.node.environment, *run, awaited.error()));
+  }
   auto claimed = co_await claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about_in(options_.node.environment, *run, claimed.error()));
   if (run->course.stop_first) {  // the decision comes next
@@ -197,7 +201,7 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
     if (!ran) co_return ran;
   }
   run->began = std::chrono::system_clock::now();
-  auto started = co_await start_release(app, run->manifest);
+  auto started = co_await start_release(app, run->manifest, run);
   if (!started) co_return started;
   co_await note_unenforced(app, run);
   auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);

@@ -3,10 +3,13 @@
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "daemon/keeper/big.h"
@@ -42,7 +45,7 @@ bool add(char** list, int* count, const char* value) {
 /// Puts the descriptors where the app expects them, and closes all others.
 bool arrange_files(const ChildFiles& files, int* failure) {
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  int from[kMostSockets + 3] = {null, files.out, files.err};
+  int from[kMostSockets + 3] = {files.in >= 0 ? files.in : null, files.out, files.err};
   for (int i = 0; i < files.socket_count; i++) from[kFirstSocket + i] = files.sockets[i];
   const int count = kFirstSocket + files.socket_count;
   *failure = fcntl(*failure, F_DUPFD_CLOEXEC, kOutOfTheWay);
@@ -86,6 +89,22 @@ bool set_limits(const char* cgroup, const LaunchFile& launch) {
   return true;
 }
 
+/// So that the app can open /dev/stdout, as servers do that reopen their logs by name. Of what a client gave, only a terminal and pipes without a name are
+/// changed: a file is its owner's.
+void own_output(int fd, const ChildFiles& files, uid_t uid, gid_t gid) {
+  constexpr long kPipes = 0x50495045;  // PIPEFS_MAGIC
+  constexpr unsigned kFirstTerminal = 136, kLastTerminal = 143;  // majors of /dev/pts
+  struct stat st;
+  struct statfs where;
+  if (files.attached != Attached::no) {
+    if (fstat(fd, &st) != 0 || fstatfs(fd, &where) != 0) return;
+    const bool terminal = S_ISCHR(st.st_mode) && major(st.st_rdev) >= kFirstTerminal && major(st.st_rdev) <= kLastTerminal;
+    const bool pipe = S_ISFIFO(st.st_mode) && static_cast<long>(where.f_type) == kPipes;
+    if (!(files.attached == Attached::terminal ? terminal : pipe)) return;
+  }
+  (void)!fchown(fd, uid, gid);
+}
+
 void reset_signals() {
   for (int number = 1; number < 65; number++) signal(number, SIG_DFL);  // SIGKILL and SIGSTOP refuse: fine
   sigset_t none;
@@ -125,10 +144,10 @@ void become_app(const ChildFiles& files, const char* cgroup) {
 
   if (*cgroup && !set_limits(cgroup, launch)) give_up(failure, Stage::set_limits, errno);
   if (*cgroup && !join(cgroup)) give_up(failure, Stage::join_cgroup, errno);
-  // So that the app can open /dev/stdout, as servers do that reopen their logs by name.
-  (void)!fchown(files.out, uid, gid);
-  (void)!fchown(files.err, uid, gid);
+  own_output(files.out, files, uid, gid);
+  own_output(files.err, files, uid, gid);
   if (!arrange_files(files, &failure)) give_up(failure, Stage::pass_sockets, errno);
+  if (files.attached == Attached::terminal && ioctl(0, TIOCSCTTY, 0) != 0) give_up(failure, Stage::take_terminal, errno);
   StartFailure broken{};
   if (root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
   if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);

@@ -69,8 +69,8 @@ int Keeper::run() {
   while (!done_) {
     pollfd polled[] = {{pipes_[0][0], POLLIN, 0}, {pipes_[1][0], POLLIN, 0},          {executed_, POLLIN, 0},
                        {signals_, POLLIN, 0},     {control_.connection(), POLLIN, 0}, {control_.listener(), POLLIN, 0},
-                       {notify_.fd(), POLLIN, 0}};
-    const int ready = poll(polled, 7, timeout(monotonic_ms()));
+                       {notify_.fd(), POLLIN, 0}, {client_.connection(), POLLIN, 0}};
+    const int ready = poll(polled, 8, timeout(monotonic_ms()));
     if (ready < 0 && errno != EINTR) return 1;
     if (ready > 0) {
       if (polled[0].revents) read_stream(Stream::out, 8);
@@ -78,6 +78,7 @@ int Keeper::run() {
       if (polled[2].revents) on_executed();
       if (polled[6].revents) on_notices();
       if (polled[3].revents) on_signals();
+      if (polled[7].revents && polled[7].fd == client_.connection()) on_client();
       Message message;
       if (polled[4].revents && control_.receive(&message)) on_message(&message);
       if (polled[5].revents && control_.accept_connection()) {
@@ -165,9 +166,13 @@ bool Keeper::fork_app(StartFailure* failure) {
   state_.last_exit.stage = Stage::none;
   const pid_t child = fork();
   if (child == 0) {
-    become_app({launch_, pipes_[0][1], pipes_[1][1], ends[1], sockets_, socket_count_}, rules_.cgroup);
+    const bool attached = rules_.attached != Attached::no;
+    const int* files = client_.files();
+    become_app({launch_, files[0], attached ? files[1] : pipes_[0][1], attached ? files[2] : pipes_[1][1], ends[1], sockets_, socket_count_, rules_.attached},
+               rules_.cgroup);
   }
   if (child < 0) *failure = {Stage::fork, errno};
+  client_.let_go_of_files();
   close(ends[1]);
   if (child < 0) return close(ends[0]), false;
   executed_ = ends[0];
@@ -203,7 +208,7 @@ void Keeper::on_main_exit(int status) {
   last.status = status;
   last.at_ms = wall_ms();
   last.ran_ms = now - started_;
-  last.cause = want_stop_                                   ? Cause::stopped
+  last.cause = want_stop_ || client_left_                   ? Cause::stopped
                : last.stage != Stage::none                  ? Cause::not_started
                : want_restart_                              ? (restart_is_liveness_ ? Cause::liveness : Cause::asked)
                : status != 0 && oom_kills(rules_.cgroup) > oom_kills_ ? Cause::oom
@@ -232,6 +237,7 @@ void Keeper::go_on() {
   killing_ = false;
   drain();
   log_.finish();
+  tell_client();
   if (want_stop_) return on_stopped();
   const LastExit& last = state_.last_exit;
   if (want_restart_) return start_app();
@@ -282,6 +288,12 @@ void Keeper::on_launch(Message* message) {
   LaunchRules rules;
   if (message->fd_count < 1 || want_stop_ || !read_rules(message->fds[0], &rules)) return control_.drop();
   if (state_.phase != Phase::blank && strcmp(rules.id, rules_.id) != 0) return control_.drop();
+  constexpr int kOfClient = attached::kFiles + 1;
+  if (rules.attached != Attached::no) {  // once: there is no other client to go on with
+    if (state_.phase != Phase::blank || message->fd_count < 1 + kOfClient) return control_.drop();
+    message->fd_count -= kOfClient;
+    client_.take(message->fds + message->fd_count);
+  }
   rules_ = rules;
   if (rules_.cgroup[0] == 0) Text(rules_.cgroup, sizeof rules_.cgroup).add(own_cgroup_);
   if (launch_ >= 0) close(launch_);

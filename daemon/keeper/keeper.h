@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/keeper/client.h"
 #include "daemon/keeper/control.h"
 #include "daemon/keeper/launch.h"
 #include "daemon/keeper/log_writer.h"
@@ -30,6 +31,7 @@ class Keeper {
   void on_executed();
   void on_notices();
   void on_silence();
+  void on_client();
   void on_main_exit(int status);
   void on_stopped();
   void leave();
@@ -46,6 +48,7 @@ class Keeper {
   void send_state(Event event);
   bool begin_notices(StartFailure* failure);
   void feed_watchdog();
+  void tell_client();
   void tell_notice();
   void send_fds();
 
@@ -75,6 +78,8 @@ class Keeper {
   int64_t start_at_ = 0;
   int64_t settled_at_ = 0;
   int64_t release_at_ = 0;
+  Client client_;                  ///< of a one-off command
+  bool client_left_ = false;       ///< before that ended
   NotifySocket notify_;
   Notice notice_;                  ///< of the present process
   int64_t watchdog_ms_ = 0;        ///< in force for the present process

@@ -9,6 +9,9 @@
 
 namespace berth::keeper {
 
+/// Whether a client is at the other end of the app's stdin, stdout and stderr.
+enum class Attached : uint8_t { no, plain, terminal };
+
 /// What the keeper itself must know of a launch; the rest is read by the child that becomes the app.
 struct LaunchRules {
   char id[160] = {};
@@ -19,6 +22,7 @@ struct LaunchRules {
   int stop_signal = 15;
   int64_t grace_ms = 10000;
   RestartWhen restart = RestartWhen::always;
+  Attached attached = Attached::no;
   RestartPolicy policy;
   uint64_t segment_bytes = 10u << 20;
   uint64_t keep_bytes = 100u << 20;
@@ -62,10 +66,12 @@ struct StartFailure {
 /// What the child has to become the app.
 struct ChildFiles {
   int launch;             ///< the memfd
-  int out, err;           ///< write ends of its pipes
+  int in;                 ///< -1: nothing to read
+  int out, err;           ///< write ends of its pipes, or what a client gave
   int failure;            ///< closed by a successful execve, else told a StartFailure
   const int* sockets;
   int socket_count;
+  Attached attached;
 };
 
 /// In the forked child: becomes the app, or reports and exits.

@@ -98,6 +98,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("stop_signal", launch.stop_signal);
   records.add("grace_ms", launch.grace_ms);
   records.add("restart", name_of(launch.restart));
+  if (launch.attached) records.add("attached", *launch.attached ? "terminal" : "plain");
   records.add("early_ms", launch.policy.early_ms);
   records.add("first_ms", launch.policy.first_ms);
   records.add("longest_ms", launch.policy.longest_ms);
@@ -137,6 +138,7 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::mount_memory: return "mount /tmp and /run of its image";
       case Stage::mount_proc: return "mount /proc of its image";
       case Stage::bind_notify: return "bind its NOTIFY_SOCKET";
+      case Stage::take_terminal: return "take its terminal";
       case Stage::set_limits: return "set the limits of its spec on its cgroup";
     }
     return "start";

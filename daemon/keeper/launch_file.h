@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +51,7 @@ struct Launch {
   std::int64_t watchdog_delay_ms = 0;              ///< from its start, before that counts; -1: from its first READY=1
   std::vector<std::pair<std::string, std::string>> cgroup_values;  ///< file of the cgroup → what is written there at each start; passed over where it is not there
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket; the app gets them as 3, 4, …
+  std::optional<bool> attached;                    ///< whether a client is at its stdin, stdout and stderr, and then, whether they are a terminal
   bool listen_variables = true;                    ///< LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID, when there are sockets
 };
 

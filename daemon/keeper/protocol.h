@@ -15,7 +15,7 @@ inline constexpr size_t kMostLaunch = size_t{4} << 20;    ///< bytes of a launch
 
 enum class Type : uint16_t {
   // to the keeper
-  launch = 1,  ///< Header, with the sealed memfd of the launch and then the listening sockets; while an app runs: for its next start
+  launch = 1,  ///< Header, with the sealed memfd of the launch, then the listening sockets, and, with `attached`, the client's files; while an app runs: for its next start
   stop,        ///< Stop
   restart,     ///< Restart
   signal,      ///< Signal
@@ -81,6 +81,7 @@ enum class Stage : uint8_t {
   none, pipe, fork, read_launch, join_cgroup, open_null, pass_sockets, set_user, enter_directory, execute,
   make_root, mount_folder, mount_dev, mount_memory, mount_proc,  // of a process whose root is its image
   set_limits, bind_notify,
+  take_terminal,
 };
 
 struct LastExit {

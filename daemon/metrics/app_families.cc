@@ -50,6 +50,12 @@ Family hooks(const Snapshot& snapshot) {
   return family;
 }
 
+Family execs(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_execs_total", "One-off commands that ended since berthd began, by how they did: ok, failed or stopped.");
+  for (const auto& [which, count] : snapshot.execs) family.add({{"app", which.first}, {"result", which.second}}, static_cast<double>(count));
+  return family;
+}
+
 /// A gauge with one value an app.
 template <class Value>
 Family each_app(const Snapshot& snapshot, std::string name, std::string help, Value value) {
@@ -95,6 +101,7 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(deployments(snapshot));
   families.push_back(fetched(snapshot));
   families.push_back(hooks(snapshot));
+  families.push_back(execs(snapshot));
   families.push_back(each_app(snapshot, "berth_app_data_copies", "Copies of the app's data on the node: snapshots, and what reverts set aside.",
                               [](const AppStatus& app) { return app.copies.size(); }));
   families.push_back(each_app(snapshot, "berth_app_held", "Whether deployments leave the app alone: it is held, or was reverted by hand.",

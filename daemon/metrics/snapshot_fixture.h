@@ -37,6 +37,7 @@ inline Snapshot snapshot() {
   all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
   all.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};
   all.hooks = {{{"web", "pre-start", "failed"}, 1}};
+  all.execs = {{{"web", "ok"}, 3}};
   all.usage[all.apps[0].instances[0].status.id] = {
       .cpu_seconds = 12.5, .resident_bytes = 50'000'000, .memory_limit = 100e6, .processes = 3, .open_fds = 17};
   all.usage[all.apps[0].instances[1].status.id] = {.processes = 1};

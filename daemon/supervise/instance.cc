@@ -149,6 +149,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};
   launch.notify = plan.notify_socket;
+  if (plan.client) launch.attached = plan.client->terminal;
   if (plan.liveness && plan.liveness->kind == spec::ProbeKind::notify) {
     const auto waits_for_ready = [](const std::optional<spec::Probe>& probe) { return probe && probe->kind == spec::ProbeKind::notify; };
     launch.watchdog_ms = (plan.liveness->period * plan.liveness->failure_threshold).count();

@@ -98,10 +98,11 @@ boost::asio::awaitable<Result<HeldFiles>> KeeperLink::held_files() {
   }
 }
 
-Result<void> KeeperLink::launch(const keeper::LaunchMemory& memory, const std::vector<std::pair<std::string, int>>& sockets) {
+Result<void> KeeperLink::launch(const keeper::LaunchMemory& memory, const std::vector<std::pair<std::string, int>>& sockets, const std::vector<int>& client) {
   const auto message = header_of<keeper::Header>(keeper::Type::launch);
   std::vector<int> fds = {memory.fd.get()};
   for (const auto& [name, socket] : sockets) fds.push_back(socket);
+  fds.insert(fds.end(), client.begin(), client.end());
   return socket_.send(bytes_of(message), fds);
 }
 

@@ -39,7 +39,8 @@ class KeeperLink {
   /// Asks for what it holds. States that come before the answer are kept for `next`.
   boost::asio::awaitable<Result<HeldFiles>> held_files();
 
-  Result<void> launch(const keeper::LaunchMemory& memory, const std::vector<std::pair<std::string, int>>& sockets);
+  /// `client`: further descriptors, of the client of a one-off command.
+  Result<void> launch(const keeper::LaunchMemory& memory, const std::vector<std::pair<std::string, int>>& sockets, const std::vector<int>& client = {});
   /// `grace`: negative for the launch's.
   Result<void> stop(std::chrono::milliseconds grace = std::chrono::milliseconds(-1));
   /// When stopped, it is to keep its sockets until it is told to leave. Keepers of an older version know neither, and leave at once.

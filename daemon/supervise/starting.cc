@@ -25,6 +25,12 @@ Errc code_of(const keeper::LastExit& exit) {
   return exit.error == EACCES || exit.error == EPERM ? Errc::permission : Errc::io;
 }
 
+/// As a launch passes them.
+std::vector<int> fds_of(const std::optional<ClientFiles>& client) {
+  if (!client) return {};
+  return {client->in, client->out, client->err, client->connection};
+}
+
 io::milliseconds left_until(Steady::time_point end) {
   return std::max(io::milliseconds(0), std::chrono::duration_cast<io::milliseconds>(end - Steady::now()));
 }
@@ -132,7 +138,8 @@ awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
 
   auto link = co_await connect_to_new(instance);
   if (!link) co_return pass(link.error(), instance->name());
-  if (auto sent = link->launch(*launch, plan.sockets); !sent) co_return pass(sent.error(), instance->name());
+  const std::vector<int> client = fds_of(plan.client);
+  if (auto sent = link->launch(*launch, plan.sockets, client); !sent) co_return pass(sent.error(), instance->name());
   auto attached = co_await attach(instance, std::move(*link), nullptr);
   if (!attached) co_return attached;
   auto started = co_await wait_started(instance, 0);

@@ -25,6 +25,13 @@
 
 namespace berth::supervise {
 
+/// What the client of a one-off command gives it: borrowed descriptors.
+struct ClientFiles {
+  int in = -1, out = -1, err = -1;
+  int connection = -1;    ///< of `core/attached.h`: its keeper tells there how it ended, and ends it where the other end closes
+  bool terminal = false;  ///< the three are one terminal, which the command is to control
+};
+
 /// All that is needed to run one instance.
 struct InstancePlan {
   InstanceId id;                                   ///< with its release
@@ -41,6 +48,7 @@ struct InstancePlan {
   spec::LogRules logs;
   spec::Limits limits;
   std::string log_directory;                       ///< `/var/log/berth/<app>/<process>.<n>`
+  std::optional<ClientFiles> client;               ///< in the place of a log and of an empty stdin; for `once` alone
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
   std::optional<spec::Probe> startup, readiness, liveness;

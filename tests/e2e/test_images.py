@@ -162,6 +162,10 @@ class Images(BerthCase):
         seen = self.ask()
         self.assertEqual((seen["release"], seen["version"], seen["gone"]), (second, "two", "yes"))
         node.berth("verify", "web")
+        ask = 'print readlink("/proc/self/cwd"), " $ENV{BERTH_DATA_DIR} $< ", -w "." ? "writable" : "sealed", " "; open F, "/etc/os-release"; print grep /CODENAME/, <F>'
+        done = node.berth("exec", "web", "--", "perl", "-e", ask)
+        self.assertEqual(done.out.split()[:4], ["/srv/app", "/berth/data", seen["uid"], "sealed"])
+        self.assertIn("trixie", done.out)
 
         node.berth("revert", "web")
         seen = self.ask()

@@ -1,0 +1,222 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include "core/attached.h"
+#include "daemon/deploy/engine.h"
+#include "daemon/deploy/exec_door.h"
+#include "daemon/deploy/instance_plan.h"
+
+// A one-off command is an instance under a keeper of its own: web/exec.1001@v2. Its client passes its own files to it, and the keeper watches the connection
+// to the client: berthd is not between the two, so that one that is restarted disturbs nobody, and finds the command again by its keeper.
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using supervise::Phase;
+
+constexpr std::size_t kMostExecs = 32;        ///< of an app at once
+constexpr std::size_t kLongestShown = 2000;   ///< bytes of a command in its event
+
+/// Whose rules the command has.
+Result<std::string> exec_process(const bundle::Manifest& manifest, const std::string& asked) {
+  const auto& processes = manifest.spec.processes;
+  if (!asked.empty() && processes.contains(asked)) return asked;
+  if (asked.empty() && processes.size() == 1) return processes.begin()->first;
+  if (asked.empty() && processes.contains("web")) return std::string("web");
+  std::vector<std::string> names;
+  for (const auto& [name, process] : processes) names.push_back(name);
+  const std::string has = fmt::format("{}@{} has {}", manifest.app, manifest.release, fmt::join(names, ", "));
+  if (asked.empty()) return fail(Errc::usage, fmt::format("say whose rules the command has, as in {}/{}: {}", manifest.app, names.front(), has));
+  return fail(Errc::not_found, fmt::format("{}@{} has no process '{}': {}", manifest.app, manifest.release, asked, has));
+}
+
+/// A command as the history shows it: without the values of secrets, and not at any length.
+std::string shown(const std::vector<std::string>& command, const Values& secrets) {
+  std::string text = fmt::format("{}", fmt::join(command, " "));
+  for (const auto& [name, value] : secrets)
+    for (auto at = value.empty() ? std::string::npos : text.find(value); at != std::string::npos; at = text.find(value, at)) text.replace(at, value.size(), "***");
+  if (text.size() > kLongestShown) text = text.substr(0, kLongestShown) + "…";
+  return text;
+}
+
+/// What the client's `berth` ends with where the command was not begun.
+int exit_of_exec(const Error& error) {
+  if (error.code == Errc::not_found) return attached::kNotFound;
+  return error.code == Errc::permission ? attached::kNotExecutable : attached::kNotBegun;
+}
+
+/// "exited with 0" → "ok", for metrics.
+std::string counted_as(const std::string& result) {
+  if (result == "exited with 0") return "ok";
+  return result == "stopped" ? "stopped" : "failed";
+}
+
+}  // namespace
+
+awaitable<Result<ExecPlace>> Engine::exec(ExecRequest request) {
+  const auto found = known(request.app);
+  if (!found) co_return std::unexpected(found.error());
+  const AppPtr app = *found;
+  if (auto open = may_exec(*app); !open) co_return std::unexpected(open.error());
+  const std::string release = request.release.empty() ? app->row.active : request.release;
+  if (release.empty()) co_return fail(Errc::conflict, fmt::format("{} has no active release: name one that is on this node, or deploy one", app->name()));
+  const auto manifest = co_await manifest_of(app, release);
+  if (!manifest) co_return std::unexpected(manifest.error());
+  const auto process = exec_process(**manifest, request.process);
+  if (!process) co_return std::unexpected(process.error());
+  if (app->execs.size() >= kMostExecs)
+    co_return fail(Errc::conflict, fmt::format("{} one-off commands of {} run already; 'berth status {}' lists them", app->execs.size(), app->name(), app->name()));
+
+  const InstanceId id{app->name(), kExec, next_exec_++, release};
+  app->execs[id.number] = {.release = release, .process = *process, .by = request.asked.by, .since = store::now_text()};
+  request.process = *process;
+  const std::string path = store_.paths().run / "exec" / fmt::format("{}.sock", id.number);
+  const auto open = [path, uid = request.uid] { return open_exec_door(path, uid); };
+  auto door = co_await pool_.run(open);
+  if (!door) {
+    app->execs.erase(id.number);
+    co_return std::unexpected(door.error());
+  }
+  spawn(serve_exec(app, *manifest, id, request, std::make_shared<ExecDoor>(std::move(*door))));
+  ExecPlace place{.id = id, .process = *process, .socket = path};
+  co_return place;
+}
+
+Result<void> Engine::may_exec(const App& app) const {
+  BERTH_CHECK(not_drained());
+  if (app.closed_to_execs > 0) return fail(Errc::conflict, fmt::format("the data of {} are being copied or put back, or it is being removed: try again when that is done", app.name()));
+  return {};
+}
+
+/// From its client's coming to its end.
+awaitable<void> Engine::serve_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door) {
+  auto client = co_await meet_exec_client(door);
+  door.reset();
+  if (!client) {
+    spdlog::info("{}: nobody came for it: {}", to_string(id), client.error().message);
+    forget_exec(*app, id);
+    co_return;
+  }
+  auto begun = co_await begin_exec(app, manifest, id, request, &*client);
+  if (!begun) {
+    spdlog::info("{}: not begun: {}", to_string(id), begun.error().message);
+    tell_exec_client(*client, exit_of_exec(begun.error()), begun.error().message);
+  }
+  client = fail(Errc::cancelled, "the command has its files now");
+  const std::string failure = begun ? std::string() : "not begun: " + begun.error().message;
+  co_await follow_exec(app, id, failure);
+}
+
+/// Plans it, writes down who runs what, and starts it. Errors of the program itself are `not_found` and `permission`; what else fails is neither.
+awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client) {
+  struct Planned {
+    supervise::InstancePlan plan;
+    Values environment;
+    std::string shown;
+  };
+  auto finished = co_await finish_pending_data(app);
+  if (!finished) co_return fail(Errc::io, finished.error().message);
+  const auto prepare = [node = &options_.node, manifest, id, request, uid = app->row.uid, terminal = client->terminal]() -> Result<Planned> {
+    BERTH_TRY(const RunAs who, run_as(*manifest, uid));
+    BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
+    Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, secrets), .shown = shown(request.command, secrets)};
+    if (terminal && !request.term.empty()) planned.environment["TERM"] = request.term;
+    BERTH_TRY(planned.plan, plan_exec(*node, *manifest, id, request.process, who, planned.environment));
+    const Values for_templates = with_idle_ports(planned.environment, manifest->spec.processes.at(request.process));
+    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, for_templates, secrets));
+    return planned;
+  };
+  auto planned = co_await pool_.run(prepare);
+  if (!planned) co_return fail(Errc::io, planned.error().message);
+  boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", client->terminal}};
+  const store::Event event = operator_event("exec", app->name(), request.asked, std::move(data));
+  co_await tell(event);
+  const auto look_up = [node = &options_.node, manifest, request, environment = planned->environment] {
+    return find_exec(*node, *manifest, request.process, request.command, environment);
+  };
+  auto argv = co_await pool_.run(look_up);
+  if (!argv) co_return fail(argv.error().code, argv.error().message);
+  planned->plan.argv = std::move(*argv);
+
+  const auto mine = app->execs.find(id.number);
+  const bool wanted = mine != app->execs.end() && !mine->second.unwanted;
+  if (closed_ || !wanted) co_return fail(Errc::cancelled, "berthd stops, or the app does");
+  if (auto open = may_exec(*app); !open) co_return fail(Errc::conflict, open.error().message);
+  planned->plan.client = supervise::ClientFiles{.in = client->files[0].get(), .out = client->files[1].get(), .err = client->files[2].get(),
+                                                .connection = client->connection.get(), .terminal = client->terminal};
+  auto started = co_await supervisor_.ensure(std::move(planned->plan));
+  co_return started;
+}
+
+/// Waits until nothing is left of it, and writes down how it ended. `failure`: why it was not begun, or empty.
+awaitable<void> Engine::follow_exec(AppPtr app, InstanceId id, std::string failure) {
+  std::string result = failure.empty() ? std::string("stopped") : failure;
+  std::int64_t ran_ms = 0;
+  while (failure.empty()) {
+    if (closed_) co_return;
+    const auto status = supervisor_.status(id);
+    if (!status) break;
+    if (status->phase == Phase::ended || status->phase == Phase::lost) {
+      result = status->last_exit ? status->last_exit->reason : std::string("cut off: its keeper was killed");
+      if (status->last_exit) ran_ms = status->last_exit->ran.count();
+      break;
+    }
+    co_await app->changed.wait(1h);
+  }
+  co_await stop_hook(app, id);
+  if (closed_) co_return;
+  const store::Event event{.number = 0, .at = {}, .kind = "exec.ended", .app = app->name(),
+                           .data = {{"instance", to_string(id)}, {"result", result}, {"ran_ms", ran_ms}}};
+  co_await tell(event);
+  ++execs_ended_[{app->name(), counted_as(result)}];
+  spdlog::info("{}: {}", to_string(id), result);
+  forget_exec(*app, id);
+}
+
+void Engine::forget_exec(App& app, const InstanceId& id) {
+  app.execs.erase(id.number);
+  app.changed.notify();
+}
+
+/// Ends what runs, and waits for that. The caller sees to it that none begins meanwhile.
+awaitable<void> Engine::end_execs(AppPtr app) {
+  std::vector<awaitable<void>> ends;
+  for (auto& [number, run] : app->execs) {
+    run.unwanted = true;
+    const InstanceId id{app->name(), kExec, number, run.release};
+    ends.push_back(stop_hook(app, id));
+  }
+  co_await at_once(std::move(ends));
+  app->changed.notify();  // whoever follows one looks again
+  const auto end = io::Steady::now() + 30s;  // one that is not begun yet hears of it when its client came
+  while (!app->execs.empty() && !closed_ && io::Steady::now() < end) co_await app->changed.wait(1s);
+}
+
+/// One-off commands that a berthd before this one began.
+void Engine::adopt_execs() {
+  for (const auto& status : supervisor_.all()) {
+    if (!is_exec(status.id)) continue;
+    next_exec_ = std::max(next_exec_, status.id.number + 1);
+    const AppPtr app = find(status.id.app);
+    if (!app) {  // it was removed
+      spawn(stop_hook(std::make_shared<App>(executor_, store::AppRow{.app = status.id.app}), status.id));
+      continue;
+    }
+    app->execs[status.id.number] = {.release = status.id.release, .process = {}, .by = {}, .since = status.started_at};
+    spawn(follow_exec(app, status.id, {}));
+  }
+}
+
+/// Releases that may not be collected, since something runs of them.
+std::vector<std::string> releases_in_use(const App& app) {
+  std::vector<std::string> releases;
+  for (const Member& member : app.members) releases.push_back(member.row.release);
+  for (const auto& [number, run] : app.execs) releases.push_back(run.release);
+  return releases;
+}
+
+}  // namespace berth::deploy

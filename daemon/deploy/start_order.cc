@@ -1,0 +1,141 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include "core/spec/start_order.h"
+#include "daemon/deploy/engine.h"
+
+// Who starts after whom: processes of an app, and the apps of a node. Every wait has an end, after which a deployment fails, and anything else starts all the same.
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+
+constexpr auto kLookAgain = 1s;  ///< at an app that is not here yet, of which nothing tells
+
+int priority_of(const AppPtr& app) {
+  const ManifestPtr active = app->active();
+  return active ? active->spec.deploy.priority : 0;
+}
+
+/// Why it cannot be waited for yet; empty where all that is to run of it is ready.
+std::string why_unready(const std::string& name, const AppPtr& app, const supervise::Supervisor& supervisor) {
+  if (!app) return name + " is not on this node";
+  if (app->row.stopped) return name + " is stopped";
+  if (app->row.active.empty()) return name + " has no active release";
+  bool any = false;
+  for (const Member& member : app->members) {
+    if (member.row.release != app->row.active || member.row.paused) continue;
+    any = true;
+    const auto status = supervisor.status(member.id());
+    InstanceId shown = member.id();
+    shown.release.clear();
+    if (!status || !status->ready) return fmt::format("{}: {}", to_string(shown), status ? status->not_ready : "it does not run");
+  }
+  const ManifestPtr active = app->active();
+  const bool wants_some = active && std::ranges::any_of(active->spec.processes, [](const auto& process) { return process.second.instances > 0; });
+  return any || !wants_some ? std::string() : name + " does not run yet";
+}
+
+}  // namespace
+
+/// Those of a higher priority first, then by name, but each after those that its active release names.
+std::vector<AppPtr> Engine::in_start_order() const {
+  std::vector<AppPtr> apps;
+  for (const auto& [name, app] : apps_) apps.push_back(app);
+  std::ranges::stable_sort(apps, std::ranges::greater(), priority_of);
+  std::vector<std::string> names;
+  for (const AppPtr& app : apps) names.push_back(app->name());
+  std::vector<AppPtr> order;
+  for (const std::string& name : spec::in_order(names, waiting_apps())) order.push_back(apps_.at(name));
+  return order;
+}
+
+/// Which apps come before each, as their active releases say.
+spec::Waiting Engine::waiting_apps() const {
+  spec::Waiting waiting;
+  for (const auto& [name, app] : apps_) {
+    const ManifestPtr active = app->active();
+    waiting[name] = active ? active->spec.deploy.after : std::vector<std::string>();
+  }
+  return waiting;
+}
+
+/// What should run of every app, a few instances at a time. An app that waits for others holds up none but those that wait for it.
+awaitable<void> Engine::start_apps() {
+  const StartingNode starting(starting_node_);
+  const auto waiting = std::make_shared<std::size_t>(0);
+  const std::vector<AppPtr> apps = in_start_order();
+  for (const AppPtr& app : apps) {
+    if (closed_) co_return;
+    const ManifestPtr active = app->active();
+    const bool waits = active && (!active->spec.deploy.after.empty() || std::ranges::any_of(active->spec.processes, [](const auto& one) { return !one.second.after.empty(); }));
+    if (waits) {
+      ++*waiting;
+      spawn(start_later(app, waiting));
+    } else {
+      co_await start_one(app);
+    }
+  }
+  while (*waiting > 0 && !closed_) co_await started_.wait(1h);
+}
+
+awaitable<void> Engine::start_one(AppPtr app) {
+  const Turn turn = co_await take(app);
+  if (!closed_ && !app->gone) co_await bring_up(app);
+}
+
+awaitable<void> Engine::start_later(AppPtr app, std::shared_ptr<std::size_t> waiting) {
+  co_await start_one(app);
+  --*waiting;
+  started_.notify();
+}
+
+/// Waits until the processes are ready that `process` comes after. `run`: the deployment that starts it, or null.
+awaitable<Result<void>> Engine::await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run) {
+  const auto& after = manifest->spec.processes.at(process).after;
+  if (after.empty()) co_return Result<void>();
+  const std::vector<std::string> named = after;
+  auto ready = co_await wait_ready(app, manifest->release, run, manifest->spec.deploy.ready_timeout, named);
+  if (ready || ready.error().code == Errc::cancelled) co_return ready;
+  co_return pass(ready.error(), fmt::format("{}/{} starts after {}", app->name(), process, fmt::join(after, ", ")));
+}
+
+/// Waits until the apps are ready that the release comes after. Nothing waits in a circle: that is an error at once.
+awaitable<Result<void>> Engine::await_apps(AppPtr app, ManifestPtr manifest, RunPtr run) {
+  const std::vector<std::string> after = manifest->spec.deploy.after;
+  if (after.empty()) co_return Result<void>();
+  spec::Waiting waiting = waiting_apps();
+  waiting[app->name()] = after;
+  if (const auto circle = spec::circle_of(app->name(), waiting); !circle.empty())
+    co_return fail(Errc::conflict, fmt::format("apps wait for each other ([deploy] after): {}", fmt::join(circle, " after ")));
+  const milliseconds at_most = manifest->spec.deploy.ready_timeout;
+  const auto end = Steady::now() + at_most;
+  for (const std::string& name : after) {
+    for (;;) {
+      if (closed_ || (run && !run->cancelled_by.empty())) co_return fail(Errc::cancelled, "cancelled");
+      const AppPtr other = find(name);
+      const std::string why = why_unready(name, other, supervisor_);
+      if (why.empty()) break;
+      const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+      if (left <= 0ms) co_return fail(Errc::timeout, fmt::format("{} starts after {} ([deploy] after), and within {} that was not ready: {}", app->name(), name,
+                                                                 spec::to_string(at_most), why));
+      const AppPtr watched = other ? other : app;
+      co_await watched->changed.wait(std::min<milliseconds>(left, kLookAgain));
+    }
+  }
+  co_return Result<void>();
+}
+
+/// What was waited for in vain, where that stops nothing.
+awaitable<void> Engine::tell_unawaited(AppPtr app, Error error) {
+  spdlog::warn("{}; it is started all the same", error.message);
+  const store::Event event{.number = 0, .at = {}, .kind = "start.unawaited", .app = app->name(), .data = {{"reason", error.message}}};
+  co_await tell(event);
+}
+
+}  // namespace berth::deploy

@@ -67,6 +67,7 @@ struct Config {
   int keep_releases = 3;
   std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked
   std::vector<std::string> secret_commands;                   ///< the programs that a release's `command:` may name
+  bool keep_orphans = true;                                   ///< an app whose keeper was killed goes on under a new one
   LogLevel log_level = LogLevel::info;
 };
 

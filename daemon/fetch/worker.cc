@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "core/files/files.h"
+#include "core/reap_later.h"
 #include "daemon/fetch/worker_child.h"
 #include "daemon/unpack/job.h"
 
@@ -95,7 +95,7 @@ Worker::Worker(Worker&& other) noexcept
 
 Worker::~Worker() {
   if (pid_ < 0) return;
-  if (!reap()) std::thread([pid = pid_] { ::waitpid(pid, nullptr, __WALL); }).detach();  // hangs in the kernel
+  if (!reap()) reap_later(pid_, __WALL);  // hangs in the kernel
 }
 
 /// Kills what is left of it. Its namespace's first process is reaped only after all others in there are gone.

@@ -119,7 +119,8 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       idle_(kIdleThreads),
       looks_(kLookThreads),
       supervisor_(loop_.executor(), work_,
-                  {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root}),
+                  {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root,
+                   .keep_orphans = config_.keep_orphans}),
       router_(loop_.executor(), work_, config_.run),
       deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), deployer_options(config_, how.programs)),
       follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
@@ -239,8 +240,22 @@ awaitable<void> Berthd::tell_watchdog() {
 }
 
 awaitable<void> Berthd::watch_routes() {
-  std::function<void(std::string)> on_repair = [](const std::string& what) { spdlog::warn("routes: {}", what); };
+  // Whoever flushes again and again fills no disk with it.
+  static constexpr std::chrono::seconds kBetweenEvents{10};
+  std::function<void(std::string)> on_repair = [this, told = io::Steady::time_point{}](const std::string& what) mutable {
+    spdlog::warn("routes: {}", what);
+    if (told != io::Steady::time_point{} && io::Steady::now() - told < kBetweenEvents) return;
+    told = io::Steady::now();
+    loop_.spawn("route event", tell_of_routes(what));
+  };
   co_await router_.watch(std::move(on_repair));
+}
+
+awaitable<void> Berthd::tell_of_routes(std::string what) {
+  const auto add = [store = store_.get(), what] {
+    static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = "route.repaired", .app = {}, .data = {{"reason", what}}}));
+  };
+  co_await work_.run(add);
 }
 
 void Berthd::end(Exit exit) {

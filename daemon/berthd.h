@@ -46,6 +46,7 @@ class Berthd {
   awaitable<void> heed_signals();
   awaitable<void> tell_watchdog();
   awaitable<void> watch_routes();
+  awaitable<void> tell_of_routes(std::string what);
   void reload();
   void end(Exit exit);
   std::string summary(const std::vector<deploy::AppStatus>& apps) const;

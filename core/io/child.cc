@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <thread>
 
 #include <fmt/core.h>
 #include <sys/epoll.h>
@@ -13,6 +12,7 @@
 #include "core/io/exec_plan.h"
 #include "core/io/readiness.h"
 #include "core/io/session.h"
+#include "core/reap_later.h"
 
 namespace berth::io {
 namespace {
@@ -29,7 +29,7 @@ class Running {
   ~Running() {
     if (reaped_) return;
     kill_session(forked_.pid);
-    if (::waitpid(forked_.pid, nullptr, WNOHANG) == 0) std::thread([pid = forked_.pid] { ::waitpid(pid, nullptr, 0); }).detach();
+    if (::waitpid(forked_.pid, nullptr, WNOHANG) == 0) reap_later(forked_.pid, 0);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;

@@ -26,7 +26,7 @@ Result<std::string> node_name(std::string_view text) {
 
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
-  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "log", "follow"}) section.table(table);
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "keepers", "log", "follow"}) section.table(table);
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -176,6 +176,11 @@ void read_rest(Document& document, Config& config) {
     else secrets.complain("commands", "commands: " + program.error().message);
     if (text.find(' ') != std::string::npos) secrets.complain("commands", fmt::format("commands: '{}' has a space in it: give the program's path alone", text));
   }
+  Section keepers = document.section("keepers");
+  keepers.read("orphans", config.keep_orphans, [](const std::string& text) -> Result<bool> {
+    if (text == "keep" || text == "restart") return text == "keep";
+    return fail(Errc::usage, fmt::format("'{}': what becomes of an app whose keeper was killed is \"keep\" or \"restart\"", text));
+  });
   Section log = document.section("log");
   log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
 }
@@ -218,7 +223,8 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[api]", running.group != said.group},
       {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
       {"[start]", running.start_at_once != said.start_at_once},
-      {"[secrets]", running.secret_commands != said.secret_commands}};
+      {"[secrets]", running.secret_commands != said.secret_commands},
+      {"[keepers]", running.keep_orphans != said.keep_orphans}};
   std::vector<std::string> changed;
   for (const auto& [table, differs] : tables)
     if (differs) changed.emplace_back(table);

@@ -68,6 +68,7 @@ struct Config {
   std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked
   std::vector<std::string> secret_commands;                   ///< the programs that a release's `command:` may name
   int start_at_once = 0;                                      ///< instances that a start of the node starts at once; 0: by the number of CPUs
+  bool keep_orphans = true;                                   ///< an app whose keeper was killed goes on under a new one
   LogLevel log_level = LogLevel::info;
 };
 

@@ -55,6 +55,8 @@ keep_releases = 0
 verify_every = "7d"
 [start]
 at_once = 3
+[keepers]
+orphans = "restart"
 [log]
 level = "debug"
 [[follow]]
@@ -88,6 +90,7 @@ release = "2026-11-24.1"
   EXPECT_EQ(config->keep_releases, 0);
   EXPECT_EQ(config->verify_every, std::chrono::hours(7 * 24));
   EXPECT_EQ(config->start_at_once, 3);
+  EXPECT_FALSE(config->keep_orphans);
   EXPECT_EQ(config->log_level, LogLevel::debug);
   EXPECT_EQ(config->follow, (std::vector<Follow>{{.app = "web", .channel = "stable", .interval = std::chrono::seconds(90)},
                                                  {.app = "api", .release = "2026-11-24.1", .interval = std::chrono::minutes(1)}}));
@@ -120,6 +123,7 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(shipped->keep_releases, defaults.keep_releases);
   EXPECT_EQ(shipped->verify_every, defaults.verify_every);
   EXPECT_EQ(shipped->start_at_once, defaults.start_at_once);
+  EXPECT_EQ(shipped->keep_orphans, defaults.keep_orphans);
   EXPECT_EQ(shipped->log_level, defaults.log_level);
 
   // And with every key that stands behind a '#' it is right too, and says the same paths.
@@ -176,6 +180,7 @@ TEST(Config, WrongValuesAreRefused) {
       {"[api]\ngroup = \"a b\"", "no name for a group"},
       {"[secrets]\ncommands = \"/bin/x\"", "'commands' is not a list"},
       {"[secrets]\ncommands = [7]", "not a string"},
+      {"[keepers]\norphans = \"kill\"", "is \"keep\" or \"restart\""},
       {"[secrets]\ncommands = [\"get\"]", "not an absolute path"},
       {"[secrets]\ncommands = [\"/bin/get all\"]", "the program's path alone"},
       {"[repository]\nmirrors = [\"https://m\"]", "mirrors are of a 'url'"},
@@ -257,8 +262,8 @@ TEST(Config, SaysWhichTablesOnlyARestartTakesOver) {
   EXPECT_THAT(changed("[log]\nlevel = \"debug\"\n"), IsEmpty()) << "that one is taken at once";
   EXPECT_THAT(changed("mirrors = [\"http://other\"]\n"), ElementsAre("[repository]"));
   EXPECT_THAT(changed("[[follow]]\napp = \"web\"\nchannel = \"stable\"\n[store]\nkeep_releases = 7\n[start]\nat_once = 1\n"), ElementsAre("[[follow]]", "[store]", "[start]"));
-  EXPECT_THAT(changed("[labels]\nrack = \"7\"\n[metrics]\nlisten = \"\"\n[api]\ngroup = \"\"\n[paths]\nrun = \"/run/b\"\n[secrets]\ncommands = [\"/bin/x\"]\n"),
-              ElementsAre("[labels]", "[paths]", "[metrics]", "[api]", "[secrets]"));
+  EXPECT_THAT(changed("[labels]\nrack = \"7\"\n[metrics]\nlisten = \"\"\n[api]\ngroup = \"\"\n[paths]\nrun = \"/run/b\"\n[secrets]\ncommands = [\"/bin/x\"]\n[keepers]\norphans = \"restart\"\n"),
+              ElementsAre("[labels]", "[paths]", "[metrics]", "[api]", "[secrets]", "[keepers]"));
   EXPECT_THAT(changed_until_restart(running, read("node = \"other\"\n" + text).value()), ElementsAre("the top"));
 }
 

@@ -146,6 +146,13 @@ void Engine::on_change(const supervise::InstanceChange& change) {
     if (change.exit) data["ran_ms"] = change.exit->ran.count();
     spawn(tell({.number = 0, .at = {}, .kind = change.kind == Kind::exited ? "instance.exit" : "keeper.gone", .app = change.id.app, .data = std::move(data)}));
   }
+  if (change.kind == Kind::kept) {
+    spdlog::warn("{}: {}", to_string(change.id), change.reason);
+    boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.reason}};
+    return spawn(tell({.number = 0, .at = {}, .kind = "keeper.taken_over", .app = change.id.app, .data = std::move(data)}));
+  }
+  if (change.kind == Kind::renewed) return spdlog::info("{}: its keeper is the program of this berthd now", to_string(change.id));
+  if (change.kind == Kind::not_renewed) return spdlog::warn("{}: its keeper goes on as it is: {}", to_string(change.id), change.reason);
   if (!app) return;
   note_trouble(*app, change);
   app->changed.notify();

@@ -168,6 +168,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // reverting.cc
   awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
+  Result<void> cannot_go_back(AppPtr app, RunPtr run, const Error& error);
   awaitable<void> drop_new(AppPtr app, RunPtr run);
 
   // hooks.cc
@@ -318,6 +319,8 @@ bool is_paused(const App& app, const InstanceId& id);
 /// The deployment of the app, under way or waiting, that was asked for after `run` and whose place `run` cannot take; null where there is none. Of two that
 /// are written down at once, the answers can come in another order than the numbers. What is followed is never in an operator's way.
 RunPtr newer_than(const App& app, const Run& run);
+/// Why a deployment is superseded that gives way to `newer`.
+std::string took_place(const Run& newer);
 
 /// The deployment of the app, under way or waiting, that somebody else than `by` asked for, or that goes back; null where there is none.
 RunPtr under_way_for_others(const App& app, const std::string& by);

@@ -31,10 +31,6 @@ std::string came_first(const Run& other) {
                      to_string(other.position.state));
 }
 
-std::string took_place(const Run& newer) {
-  return fmt::format("deployment {} of {}@{} took its place", newer.row.id, newer.row.app, newer.row.release);
-}
-
 /// A release on the node that only its rejection keeps from being gone back to.
 Result<std::optional<store::Store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
   BERTH_TRY(const auto rejected, store.rejected(app));
@@ -47,6 +43,10 @@ Result<std::optional<store::Store::Rejected>> rejected_before(store::Store& stor
 }
 
 }  // namespace
+
+std::string took_place(const Run& newer) {
+  return fmt::format("deployment {} of {}@{} took its place", newer.row.id, newer.row.app, newer.row.release);
+}
 
 RunPtr newer_than(const App& app, const Run& run) {
   const auto is_newer = [&](const RunPtr& other) {

@@ -17,9 +17,9 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   const std::string old = run->row.from;
   auto whole = co_await whole_or_repaired(app, run, old);
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-  if (!whole) co_return pass(whole.error(), fmt::format("{}; and going back to {} is not possible", run->row.reason, old));
+  if (!whole) co_return cannot_go_back(app, run, whole.error());
   auto manifest = co_await manifest_of(app, old);
-  if (!manifest) co_return pass(manifest.error(), fmt::format("{}; and going back to {} is not possible", run->row.reason, old));
+  if (!manifest) co_return cannot_go_back(app, run, manifest.error());
   const milliseconds drain = run->manifest ? run->manifest->spec.deploy.drain : (*manifest)->spec.deploy.drain;
   const bool beside = !run->course.stop_first && (*manifest)->spec.strategy() != spec::Strategy::recreate;
   const std::string on_revert = "on-revert";
@@ -61,6 +61,15 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   co_await give_up_unused(app, *manifest);
   if (!started) spawn(heal(app));
   co_return Result<void>();
+}
+
+/// The release that was to be left stays the active one. What does not run of it is tried again, since there is nothing better.
+Result<void> Engine::cannot_go_back(AppPtr app, RunPtr run, const Error& error) {
+  auto failed = pass(error, fmt::format("{}; and going back to {} is not possible", run->row.reason, run->row.from));
+  run->row.reason = failed.error().message;
+  note_problem(*app, run->row.reason);
+  spawn(heal(app));
+  return failed;
 }
 
 /// Ends what was begun of the new release: its instances, its ports, its staging.

@@ -17,6 +17,15 @@ bool starts_by_itself(const Run& run) {
   return run.position.state == State::reverting || (run.position.decided && run.course.stop_first && run.position.state != State::baking);
 }
 
+/// Of several deployments that are written down, those that wait and the one that bakes give way to what was asked for later, as they do where each comes
+/// while berthd runs.
+void give_way_to_newer(App& app) {
+  for (const RunPtr& run : app.queue) {
+    const bool gives_way = run->position.state == State::baking || (run->position.state == State::queued && !run->position.decided);
+    if (const RunPtr newer = gives_way ? newer_than(app, *run) : nullptr) run->superseded = took_place(*newer);
+  }
+}
+
 /// When the release that is active became so; deployments come newest first.
 std::string active_since(const std::vector<store::DeploymentRow>& deployments, const std::string& active) {
   for (const store::DeploymentRow& row : deployments) {
@@ -123,6 +132,8 @@ awaitable<Result<void>> Engine::load_runs() {
     if (run->position.decided) app->queue.push_front(run);
     else app->queue.push_back(run);
   }
+  for (const auto* known : {&apps_, &newcomers_})
+    for (const auto& [name, app] : *known) give_way_to_newer(*app);
   co_return Result<void>();
 }
 

@@ -284,11 +284,13 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
 
 /// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.
 awaitable<Result<void>> Engine::bake(RunPtr run) {
+  // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
+  const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - now_ms(), 0, run->manifest->spec.deploy.bake.count()));
+  const auto end = io::Steady::now() + until;
   while (!closed_) {
     if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
     if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
-    // The wall clock may jump: the wait is never longer than the bake itself.
-    const milliseconds left(std::min(run->row.bake_until_ms - now_ms(), run->manifest->spec.deploy.bake.count()));
+    const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
     if (left <= 0ms) break;
     co_await run->changed.wait(left);
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "core/files/files.h"
+#include "core/reap_later.h"
 #include "daemon/fetch/worker_child.h"
 #include "daemon/unpack/job.h"
 
@@ -94,7 +94,8 @@ Worker::Worker(Worker&& other) noexcept
       words_(std::move(other.words_)), said_(std::move(other.said_)), hangs_(std::exchange(other.hangs_, false)) {}
 
 Worker::~Worker() {
-  if (!hangs_) static_cast<void>(end());
+  if (pid_ < 0) return;
+  if (hangs_ || !reap()) reap_later(pid_, __WALL);  // the kernel holds on to it
 }
 
 Result<void> Worker::end() {

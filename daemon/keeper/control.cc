@@ -11,7 +11,10 @@ namespace berth::keeper {
 namespace {
 
 /// Touched only while descriptors are passed.
-alignas(cmsghdr) char control_buffer[CMSG_SPACE(sizeof(int) * (kMostSockets + 3))];
+alignas(cmsghdr) char control_buffer[CMSG_SPACE(sizeof(int) * Message::kMostFds)];
+
+/// What a peer says is read where its version is known: a keeper of version 1 knows no other.
+bool is_known(uint16_t version) { return kProtocolVersion == 1 ? version == 1 : version > 0; }
 
 }  // namespace
 
@@ -26,6 +29,12 @@ bool Control::listen_at(const char* path) {
   path_ = path;
   listener_ = bind_unix(path, SOCK_SEQPACKET, 0177);
   return listener_ >= 0 && listen(listener_, 4) == 0;
+}
+
+void Control::go_on_with(const char* path, int listener, int connection) {
+  path_ = path;
+  listener_ = listener;
+  connection_ = connection;
 }
 
 bool Control::accept_connection() {
@@ -52,14 +61,14 @@ bool Control::receive(Message* message) {
     for (size_t i = 0; i < count; i++) {
       int fd;
       memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      if (message->fd_count <= kMostSockets) message->fds[message->fd_count++] = fd;
+      if (message->fd_count < Message::kMostFds) message->fds[message->fd_count++] = fd;
       else close(fd);
     }
   }
   message->size = n > 0 ? static_cast<size_t>(n) : 0;
   const Header* header = reinterpret_cast<const Header*>(message->bytes);
   if (n < static_cast<ssize_t>(sizeof(Header)) || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || header->size != message->size ||
-      header->version != kProtocolVersion) {
+      !is_known(header->version)) {
     message->close_fds();
     drop();
     return false;

@@ -8,14 +8,16 @@ namespace berth::keeper {
 
 /// A message from berthd with its descriptors.
 struct Message {
-  alignas(8) char bytes[256];
+  static constexpr int kMostFds = kMostSockets + 3;
+
+  alignas(8) char bytes[kMostAsked];
   size_t size;
-  int fds[kMostSockets + 1];
+  int fds[kMostFds];
   int fd_count;
 
   Type type() const { return reinterpret_cast<const Header*>(bytes)->type; }
   template <class T>
-  const T* as() const { return size == sizeof(T) ? reinterpret_cast<const T*>(bytes) : nullptr; }
+  const T* as() const { return size >= sizeof(T) ? reinterpret_cast<const T*>(bytes) : nullptr; }
   void close_fds();
 };
 
@@ -24,6 +26,8 @@ class Control {
  public:
   /// Binds and listens at `path`, where a stale socket is replaced. False with `errno`.
   bool listen_at(const char* path);
+  /// Goes on with what another program listened and was connected with.
+  void go_on_with(const char* path, int listener, int connection);
   const char* path() const { return path_; }
   int listener() const { return listener_; }
   int connection() const { return connection_; }

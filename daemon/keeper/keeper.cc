@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t kLaunchWaitMs = 30000;
 constexpr int64_t kReleaseMs = 1000;    ///< of quiet, before buffers are given back
+constexpr int64_t kLookMs = 50;
 constexpr int kPipeBytes = 256 << 10;
 
 /// Gives back the pages of the stack that deeper calls used.
@@ -42,11 +43,22 @@ bool complain(const char* doing) {
 
 bool Keeper::begin(const char* socket, const char* log_directory, bool delegated) {
   log_directory_ = log_directory;
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return complain("forbid core files");  // what it is told has secrets; the app's own are its own
+  if (!set_up_process()) return false;
   if (!control_.listen_at(socket)) return complain(socket);
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return complain("become a subreaper");
   if (delegated) split_own_cgroup(own_cgroup_, sizeof own_cgroup_);
+  for (auto& ends : pipes_) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return complain("pipe");
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // as far as allowed
+  }
+  launch_deadline_ = monotonic_ms() + kLaunchWaitMs;
+  return true;
+}
 
+/// What every keeper's process is, whichever program it was before.
+bool Keeper::set_up_process() {
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return complain("forbid core files");  // what it is told has secrets; the app's own are its own
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return complain("become a subreaper");
   sigset_t set;
   sigemptyset(&set);
   const int handled[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE};
@@ -54,14 +66,8 @@ bool Keeper::begin(const char* socket, const char* log_directory, bool delegated
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signals_ < 0) return complain("signalfd");
-  for (auto& ends : pipes_) {
-    if (pipe2(ends, O_CLOEXEC) != 0) return complain("pipe");
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // as far as allowed
-  }
-  state_.header = {Type::state, kProtocolVersion, sizeof(State)};
+  state_.header = {Type::state, kProtocolVersion, kStateSize};
   state_.keeper_pid = getpid();
-  launch_deadline_ = monotonic_ms() + kLaunchWaitMs;
   return true;
 }
 
@@ -69,8 +75,8 @@ int Keeper::run() {
   while (!done_) {
     pollfd polled[] = {{pipes_[0][0], POLLIN, 0}, {pipes_[1][0], POLLIN, 0},          {executed_, POLLIN, 0},
                        {signals_, POLLIN, 0},     {control_.connection(), POLLIN, 0}, {control_.listener(), POLLIN, 0},
-                       {notify_.fd(), POLLIN, 0}, {client_.connection(), POLLIN, 0}};
-    const int ready = poll(polled, 8, timeout(monotonic_ms()));
+                       {notify_.fd(), POLLIN, 0}, {client_.connection(), POLLIN, 0}, {orphan_, POLLIN, 0}};
+    const int ready = poll(polled, 9, timeout(monotonic_ms()));
     if (ready < 0 && errno != EINTR) return 1;
     if (ready > 0) {
       if (polled[0].revents) read_stream(Stream::out, 8);
@@ -79,6 +85,7 @@ int Keeper::run() {
       if (polled[6].revents) on_notices();
       if (polled[3].revents) on_signals();
       if (polled[7].revents && polled[7].fd == client_.connection()) on_client();
+      if (polled[8].revents) on_orphan_exit();
       Message message;
       if (polled[4].revents && control_.receive(&message)) on_message(&message);
       if (polled[5].revents && control_.accept_connection()) {
@@ -87,13 +94,14 @@ int Keeper::run() {
       }
     }
     on_timers(monotonic_ms());
+    if (renew_to_[0] != 0 && may_renew()) renew();
   }
   return 0;
 }
 
 int Keeper::timeout(int64_t now) const {
   int64_t first = 0;
-  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_};
+  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_};
   for (const int64_t at : deadlines) {
     if (at != 0 && (first == 0 || at < first)) first = at;
   }
@@ -112,6 +120,7 @@ void Keeper::on_timers(int64_t now) {
   }
   if (over(&watchdog_at_)) on_silence();
   if (over(&tell_notice_at_)) tell_notice();
+  if (over(&look_at_)) on_children();
   if (over(&release_at_)) {
     log_.release_memory();
     release_stack();
@@ -136,10 +145,13 @@ void Keeper::on_children() {
   int status = 0;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (pid == state_.app_pid) on_main_exit(status);
+    if (pid == state_.app_pid && orphan_ < 0) on_main_exit(status);
   }
-  const bool none_left = pid < 0 && errno == ECHILD;
+  const bool no_child = pid < 0 && errno == ECHILD;
   const bool main_gone = state_.app_pid == 0 && (state_.phase == Phase::clearing || state_.phase == Phase::stopping);
+  const bool strangers = main_gone && signal_the_strangers(0) > 0;
+  if (strangers) look_at_ = monotonic_ms() + kLookMs;
+  const bool none_left = no_child && !strangers;
   if (none_left && main_gone) return go_on();
   // Whoever dies leaves its own children to this process.
   if (killing_ && !none_left) kill_everything();
@@ -211,12 +223,15 @@ void Keeper::on_main_exit(int status) {
   last.cause = want_stop_ || client_left_                   ? Cause::stopped
                : last.stage != Stage::none                  ? Cause::not_started
                : want_restart_                              ? (restart_is_liveness_ ? Cause::liveness : Cause::asked)
-               : status != 0 && oom_kills(rules_.cgroup) > oom_kills_ ? Cause::oom
+               : (status != 0 || orphan_ >= 0) && oom_kills(rules_.cgroup) > oom_kills_ ? Cause::oom
+               : orphan_ >= 0                               ? Cause::unknown
                : WIFSIGNALED(status)                        ? Cause::signal
                                                             : Cause::exit;
   if (last.cause != Cause::asked && last.cause != Cause::liveness) last.reason[0] = 0;
-  state_.exits[static_cast<int>(last.cause)]++;
+  count_exit(last.cause);
   state_.app_pid = 0;
+  if (orphan_ >= 0) close(orphan_);
+  orphan_ = -1;
   settled_at_ = 0;
   watchdog_at_ = 0;
   const bool by_itself = !want_stop_ && !want_restart_;
@@ -231,9 +246,15 @@ void Keeper::on_main_exit(int status) {
   clear_leftovers();
 }
 
+void Keeper::count_exit(Cause cause) {
+  if (cause == Cause::unknown) state_.exits_unknown++;
+  else state_.exits[static_cast<int>(cause)]++;
+}
+
 /// No process of the app is left.
 void Keeper::go_on() {
-  kill_at_ = 0;
+  kill_at_ = look_at_ = 0;
+  strangers_ = 0;
   killing_ = false;
   drain();
   log_.finish();
@@ -241,7 +262,8 @@ void Keeper::go_on() {
   if (want_stop_) return on_stopped();
   const LastExit& last = state_.last_exit;
   if (want_restart_) return start_app();
-  if (!starts_again(rules_.restart, last.cause == Cause::not_started || last.status != 0)) {
+  // Of what is not known the worse is taken.
+  if (!starts_again(rules_.restart, last.cause == Cause::not_started || last.cause == Cause::unknown || last.status != 0)) {
     state_.phase = Phase::ended;
     return send_state(Event::ended);
   }
@@ -266,7 +288,7 @@ void Keeper::on_message(Message* message) {
       }
       break;
     case Type::signal:
-      if (const Signal* signal = message->as<Signal>(); signal != nullptr && state_.app_pid != 0) kill(state_.app_pid, signal->signal);
+      if (const Signal* signal = message->as<Signal>(); signal != nullptr) signal_main(signal->signal);
       break;
     case Type::get_fds:
       send_fds();
@@ -278,6 +300,15 @@ void Keeper::on_message(Message* message) {
       hold_ = false;
       if (state_.phase == Phase::holding) leave();
       break;
+    case Type::take_over:
+      if (kProtocolVersion >= kTakesOver) on_take_over(message);
+      break;
+    case Type::renew:
+      if (const Renew* renew = message->as<Renew>(); renew != nullptr && kProtocolVersion >= kTakesOver) on_renew(*renew);
+      break;
+    case Type::watch:
+      if (kProtocolVersion >= kTakesOver) begin_watching();
+      break;
     default:
       break;
   }
@@ -285,30 +316,35 @@ void Keeper::on_message(Message* message) {
 }
 
 void Keeper::on_launch(Message* message) {
+  if (message->fd_count < 1 || want_stop_ || !take_launch(message->fds, message->fd_count)) return control_.drop();
+  message->fd_count = 0;
+  if (state_.phase == Phase::blank) start_app();
+}
+
+/// The launch and then the listening sockets, which are this keeper's own from now on. False, and they are not, where that is no launch of this instance.
+bool Keeper::take_launch(const int* fds, int count) {
   LaunchRules rules;
-  if (message->fd_count < 1 || want_stop_ || !read_rules(message->fds[0], &rules)) return control_.drop();
-  if (state_.phase != Phase::blank && strcmp(rules.id, rules_.id) != 0) return control_.drop();
-  constexpr int kOfClient = attached::kFiles + 1;
-  if (rules.attached != Attached::no) {  // once: there is no other client to go on with
-    if (state_.phase != Phase::blank || message->fd_count < 1 + kOfClient) return control_.drop();
-    message->fd_count -= kOfClient;
-    client_.take(message->fds + message->fd_count);
-  }
+  if (!read_rules(fds[0], &rules)) return false;
+  if (state_.phase != Phase::blank && strcmp(rules.id, rules_.id) != 0) return false;
+  const bool has_client = rules.attached != Attached::no;
+  if (has_client && state_.phase != Phase::blank) return false;  // once: there is no other client to go on with
+  if (has_client) count -= attached::kFiles + 1;
+  if (count < 1 || count > kMostSockets + 1) return false;
+  if (has_client) client_.take(fds + count);
   rules_ = rules;
   if (rules_.cgroup[0] == 0) Text(rules_.cgroup, sizeof rules_.cgroup).add(own_cgroup_);
   if (launch_ >= 0) close(launch_);
   for (int i = 0; i < socket_count_; i++) close(sockets_[i]);
-  launch_ = message->fds[0];
-  socket_count_ = message->fd_count - 1;
-  memcpy(sockets_, message->fds + 1, sizeof(int) * static_cast<size_t>(socket_count_));
-  message->fd_count = 0;
+  launch_ = fds[0];
+  socket_count_ = count - 1;
+  memcpy(sockets_, fds + 1, sizeof(int) * static_cast<size_t>(socket_count_));
 
   Text(state_.id, sizeof state_.id).add(rules_.id);
   Text(state_.cgroup, sizeof state_.cgroup).add(rules_.cgroup);
   state_.launch_digest = rules_.digest;
   log_.segment().set(log_directory_, rules_.segment_bytes, rules_.keep_bytes);
   launch_deadline_ = 0;
-  if (state_.phase == Phase::blank) start_app();
+  return true;
 }
 
 void Keeper::send_state(Event event) {
@@ -316,7 +352,7 @@ void Keeper::send_state(Event event) {
   state_.crash_loop = crash_loop_.looping;
   state_.log_lines = log_.lines();
   state_.log_dropped = dropped_told_ = log_.dropped();
-  control_.send(&state_, sizeof state_);
+  control_.send(&state_, kStateSize);
 }
 
 void Keeper::send_fds() {

@@ -71,9 +71,9 @@ class KeeperFixture : public testing::Test {
     if (keeper == 0) {
       if (!own_cgroup.empty()) {
         std::ofstream(own_cgroup / "cgroup.procs") << "0";
-        ::execl(BERTH_KEEPER_PROGRAM, BERTH_KEEPER_PROGRAM, socket_path().c_str(), logs.c_str(), "--delegated", nullptr);
+        ::execl(program.c_str(), program.c_str(), socket_path().c_str(), logs.c_str(), "--delegated", nullptr);
       }
-      ::execl(BERTH_KEEPER_PROGRAM, BERTH_KEEPER_PROGRAM, socket_path().c_str(), logs.c_str(), nullptr);
+      ::execl(program.c_str(), program.c_str(), socket_path().c_str(), logs.c_str(), nullptr);
       ::_exit(126);
     }
     ASSERT_TRUE(wait_until([&] { return connect(); }, 10s));
@@ -172,9 +172,23 @@ class KeeperFixture : public testing::Test {
         return {};
       }
       if (answer->bytes.size() != sizeof(State)) continue;
-      State state;
+      State state{};
       std::memcpy(&state, answer->bytes.data(), sizeof state);
       if (state.header.type == Type::state && state.event == event) return state;
+    }
+  }
+
+  /// The app's stdout and stderr as the keeper holds them.
+  std::vector<Fd> held_pipes() {
+    tell(Type::get_fds);
+    for (;;) {
+      auto answer = receive(5s);
+      if (!answer) return {};
+      if (reinterpret_cast<const Header*>(answer->bytes.data())->type != Type::fds) continue;
+      std::vector<Fd> pipes;
+      pipes.push_back(std::move(answer->fds[answer->fds.size() - 2]));
+      pipes.push_back(std::move(answer->fds.back()));
+      return pipes;
     }
   }
 
@@ -232,6 +246,7 @@ class KeeperFixture : public testing::Test {
     return after != std::string::npos && stat[after + 2] != 'Z';
   }
 
+  std::string program = BERTH_KEEPER_PROGRAM;
   fs::path root, logs;
   fs::path own_cgroup;  ///< that the keeper starts in, as if systemd had delegated it; empty: none
   pid_t keeper = -1;

@@ -19,7 +19,7 @@ constexpr int kMostMessages = 32;         ///< in a turn of the loop
 /// Binds the socket anew for a process that is about to start: what one before it said is forgotten.
 bool Keeper::begin_notices(StartFailure* failure) {
   notice_ = Notice{};
-  extend_ms_ = 0;
+  extended_until_ = 0;
   watchdog_at_ = watchdog_first_ = tell_notice_at_ = 0;
   triggered_ = false;
   watchdog_ms_ = rules_.watchdog_ms;
@@ -30,6 +30,13 @@ bool Keeper::begin_notices(StartFailure* failure) {
   if (!notify_.open_at(rules_.notify)) return *failure = {Stage::bind_notify, errno}, false;
   if (watchdog_ms_ > 0 && rules_.watchdog_delay_ms >= 0) watchdog_at_ = watchdog_first_ = monotonic_ms() + rules_.watchdog_delay_ms + watchdog_ms_;
   return true;
+}
+
+/// Its startup probe has passed, and it need not be waited for any longer.
+void Keeper::begin_watching() {
+  if (watchdog_first_ == 0 || !busy()) return;
+  watchdog_first_ = 0;
+  feed_watchdog();
 }
 
 void Keeper::feed_watchdog() {
@@ -53,9 +60,9 @@ void Keeper::on_notices() {
       watchdog_at_ = monotonic_ms();
     }
     if (notice_.extend_ms > 0) {
-      extend_ms_ = notice_.extend_ms;
-      // Also the grace in which it is to stop.
       const int64_t until = monotonic_ms() + notice_.extend_ms;
+      if (until > extended_until_) extended_until_ = until;
+      // Also the grace in which it is to stop.
       if (kill_at_ != 0 && !killing_ && until > kill_at_) kill_at_ = until;
     }
   }
@@ -82,13 +89,12 @@ void Keeper::tell_notice() {
   told.reloading = notice_.reloading;
   told.stopping = notice_.stopping;
   told.app_pid = state_.app_pid;
-  told.extend_ms = extend_ms_;
+  notice_told_ = monotonic_ms();
+  told.extend_ms = extended_until_ > notice_told_ ? extended_until_ - notice_told_ : 0;
   told.refused = notify_.refused();
   memcpy(told.status, notice_.status, sizeof told.status);
-  notice_told_ = monotonic_ms();
   tell_notice_at_ = 0;
   if (!control_.try_send(&told, sizeof told)) tell_notice_at_ = notice_told_ + kBerthdIsBusyMs;
-  else extend_ms_ = 0;
 }
 
 }  // namespace berth::keeper

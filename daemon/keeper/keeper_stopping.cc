@@ -1,6 +1,8 @@
 // How the keeper ends its app: asked first, with a grace, then by force; and what it does when nothing of it is left for good.
 
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "daemon/keeper/clock.h"
 #include "daemon/keeper/keeper.h"
@@ -17,21 +19,27 @@ constexpr int64_t kKillAgainMs = 50;  ///< for what is forked while everything i
 /// Asks what the main process left behind to stop; it has until the grace is over. Nothing happens where nothing is left.
 void Keeper::clear_leftovers() {
   signal_children(rules_.stop_signal);
+  signal_the_strangers(rules_.stop_signal);
   if (kill_at_ == 0) kill_at_ = after(rules_.grace_ms);
 }
 
+void Keeper::signal_main(int signal) {
+  // The pid of a child stays its own until this process has waited for it; that of any other may be somebody else's by now.
+  if (orphan_ >= 0) syscall(SYS_pidfd_send_signal, orphan_, signal, nullptr, 0);
+  else if (state_.app_pid != 0) kill(state_.app_pid, signal);
+}
+
 void Keeper::stop_main() {
-  if (state_.app_pid != 0) {
-    kill(state_.app_pid, rules_.stop_signal);
-    if (rules_.stop_signal != SIGKILL) kill(state_.app_pid, SIGCONT);  // a stopped process could not act on it
-  }
+  signal_main(rules_.stop_signal);
+  if (rules_.stop_signal != SIGKILL) signal_main(SIGCONT);  // a stopped process could not act on it
 }
 
 void Keeper::request_stop(int64_t grace_ms) {
   const bool again = want_stop_;
   want_stop_ = true;
   start_at_ = 0;
-  const int64_t kill_at = after(grace_ms >= 0 ? grace_ms : rules_.grace_ms);
+  int64_t kill_at = after(grace_ms >= 0 ? grace_ms : rules_.grace_ms);
+  if (busy() && kill_at < extended_until_) kill_at = extended_until_;
   if (kill_at_ == 0 || kill_at < kill_at_) kill_at_ = kill_at;
   const bool clearing = state_.phase == Phase::clearing;
   state_.phase = Phase::stopping;
@@ -54,6 +62,7 @@ void Keeper::request_restart(bool liveness, const char* reason) {
   want_restart_ = true;
   if (!busy()) return;
   kill_at_ = after(rules_.grace_ms);
+  if (kill_at_ < extended_until_ && !liveness) kill_at_ = extended_until_;
   stop_main();
 }
 
@@ -61,6 +70,8 @@ void Keeper::kill_everything() {
   killing_ = true;
   kill_cgroup(rules_.cgroup);
   signal_children(SIGKILL);
+  if (orphan_ >= 0) signal_main(SIGKILL);
+  signal_the_strangers(SIGKILL);
   kill_at_ = monotonic_ms() + kKillAgainMs;
 }
 

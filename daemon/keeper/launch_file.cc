@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/mman.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/crypto/secret.h"
@@ -81,6 +82,10 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   if (launch.argv.empty()) return fail(Errc::usage, launch.id + ": its command is empty");
   if (launch.sockets.size() > kMostSockets) {
     return fail(Errc::usage, fmt::format("{}: {} listening sockets are more than {}", launch.id, launch.sockets.size(), kMostSockets));
+  }
+  if (launch.notify.size() >= sizeof sockaddr_un::sun_path) {
+    return fail(Errc::usage, fmt::format("{}: its NOTIFY_SOCKET {} has {} bytes; {} at most, which the path of a Unix socket may have. A shorter [paths] run in "
+                                         "berthd.toml helps", launch.id, launch.notify, launch.notify.size(), sizeof sockaddr_un::sun_path - 1));
   }
   Records records(size_of(launch));
   records.add("id", launch.id);

@@ -102,6 +102,17 @@ TEST_F(KeeperLaunch, RefusesALaunchThatMayStillChange) {
   EXPECT_EQ(expect(Event::hello).phase, Phase::blank);
 }
 
+TEST_F(KeeperLaunch, RefusesANotifySocketWhosePathIsTooLong) {
+  auto plan = shell("true");
+  plan.notify = "/run/" + std::string(102, 'x');
+  EXPECT_TRUE(make_launch(plan)) << "107 bytes";
+  plan.notify += 'x';
+  const auto memory = make_launch(plan);
+  ASSERT_FALSE(memory);
+  EXPECT_EQ(memory.error().code, Errc::usage);
+  EXPECT_NE(memory.error().message.find("has 108 bytes; 107 at most"), std::string::npos) << memory.error().message;
+}
+
 TEST_F(KeeperLaunch, RefusesValuesWithANulByte) {
   auto plan = shell("true");
   plan.environment["A"] = std::string("x\0uid=0", 7);

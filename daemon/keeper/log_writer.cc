@@ -88,6 +88,17 @@ void LogWriter::finish() {
   flush();
 }
 
+void LogWriter::cut_lines() {
+  for (int i = 0; i < 2; i++) {
+    Pending& pending = pending_[i];
+    if (pending.size == 0) continue;
+    emit(static_cast<Stream>(i), 'P', pending.stamp, buffers.unfinished[i], pending.size);
+    pending.size = 0;
+    pending.continues = true;
+  }
+  flush();
+}
+
 void LogWriter::emit(Stream stream, char tag, const char* stamp, const char* text, size_t size) {
   if (kOut - out_ < kHead + size + 1) flush();
   char* to = buffers.output + out_;
@@ -116,16 +127,30 @@ void LogWriter::flush() {
 
 /// Writes, in the place of what was lost, how much it was.
 bool LogWriter::tell_gap() {
+  char what[160];
+  Text(what, sizeof what).number(untold_).add(" log lines are missing here: ").add(strerror(error_));
+  if (!tell(what)) return false;
+  untold_ = 0;
+  return true;
+}
+
+void LogWriter::tell_lost_keeper() {
+  char what[160];
+  Text text(what, sizeof what);
+  text.add("up to ").number((kInput + 2 * kMostPiece) >> 10).add(" KiB are missing here: the keeper of this instance was killed while it may have had them in hand");
+  tell(what);
+}
+
+/// A line of the keeper's own.
+bool LogWriter::tell(const char* what) {
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  char stamp[30], line[200];
+  char stamp[30], line[240];
   write_timestamp(stamp, now);
   Text text(line, sizeof line);
-  text.add(stamp, sizeof stamp).add(" stderr F berth-keeper: ").number(untold_).add(" log lines are missing here: ");
-  text.add(strerror(error_)).add("\n");
+  text.add(stamp, sizeof stamp).add(" stderr F berth-keeper: ").add(what).add("\n");
   if (segment_.append(line, text.size()) < text.size()) return false;
   lines_++;
-  untold_ = 0;
   return true;
 }
 

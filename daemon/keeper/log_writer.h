@@ -25,6 +25,20 @@ class LogWriter {
   void add(Stream stream, const char* bytes, size_t size);
   /// Nothing more follows on either stream: an unfinished line ends here.
   void finish();
+  /// Writes what there is of unfinished lines as pieces, which whoever goes on with `exchange` continues.
+  void cut_lines();
+  /// Writes that the keeper before was killed, and may have had something in hand.
+  void tell_lost_keeper();
+  /// Passes what lasts on to another program, or takes it.
+  template <class Exchange>
+  void exchange(Exchange& with) {
+    with.value("log_lines", lines_);
+    with.value("log_dropped", dropped_);
+    with.value("log_untold", untold_);
+    with.value("log_error", error_);
+    with.value("out_continues", pending_[0].continues);
+    with.value("err_continues", pending_[1].continues);
+  }
 
   uint64_t lines() const { return lines_; }      ///< written
   uint64_t dropped() const { return dropped_; }  ///< lost
@@ -40,6 +54,7 @@ class LogWriter {
   void emit(Stream stream, char tag, const char* stamp, const char* text, size_t size);
   void flush();
   bool tell_gap();
+  bool tell(const char* what);
 
   LogSegment segment_;
   Pending pending_[2];

@@ -56,6 +56,11 @@ void NotifySocket::close_it() {
   fd_ = -1;
 }
 
+void NotifySocket::go_on_with(int fd, unsigned long refused) {
+  fd_ = fd;
+  refused_ = refused;
+}
+
 size_t NotifySocket::receive(char* into, size_t room, pid_t app) {
   for (int i = 0; fd_ >= 0 && i < kMostInARow; i++) {
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int) * kMostPassed)];
@@ -69,7 +74,7 @@ size_t NotifySocket::receive(char* into, size_t room, pid_t app) {
     if (n < 0) return 0;
     const Sender sender = take_ancillary(&head);
     const bool whole = (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
-    const bool own = sender.pid > 0 && (sender.pid == app || descends_from_here(sender.pid));
+    const bool own = sender.pid > 0 && (sender.pid == app || descends_from(sender.pid, getpid()) || (app > 0 && descends_from(sender.pid, app)));
     if (whole && own && n > 0) return static_cast<size_t>(n);
     refused_++;
   }

@@ -140,7 +140,8 @@ TEST_F(KeeperNotify, GivesTheTimeToStopThatTheAppAsksFor) {
   expect_notice(kReady);
   stop();
   const auto heard = expect_notice([](const Notified& one) { return one.stopping != 0; });
-  EXPECT_EQ(heard.extend_ms, 5000);
+  EXPECT_LE(heard.extend_ms, 5000);
+  EXPECT_GT(heard.extend_ms, 3000) << "what is left of it";
   EXPECT_EQ(expect(Event::gone).last_exit.status, 0) << "not killed";
 }
 

@@ -55,41 +55,119 @@ bool signal_listed_children(int signal) {
   return true;
 }
 
-/// The parent of a process, 0 where there is none such.
-int parent_of(int pid) {
-  char path[64], stat[512];
+/// A directory's entry as getdents64 gives it.
+struct Entry {
+  uint64_t inode;
+  int64_t offset;
+  uint16_t size;
+  uint8_t type;
+  char name[];
+};
+
+/// Calls `take` with the name of each entry of a folder, until it returns false.
+template <class Take>
+void each_name(const char* folder, Take take) {
+  const int listed = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (listed < 0) return;
+  alignas(Entry) char buffer[1024];
+  long n;
+  bool more = true;
+  while (more && (n = syscall(SYS_getdents64, listed, buffer, sizeof buffer)) > 0) {
+    for (long at = 0; more && at < n;) {
+      const Entry* entry = reinterpret_cast<const Entry*>(buffer + at);
+      at += entry->size;
+      more = take(entry->name);
+    }
+  }
+  close(listed);
+}
+
+template <class Take>
+void each_process(Take take) {
+  each_name("/proc", [&take](const char* name) {
+    const int64_t pid = to_number(name, 0);
+    if (pid > 0) take(static_cast<int>(pid));
+    return true;
+  });
+}
+
+/// What /proc/PID/stat says behind the name, which may have anything in it: state, parent, group, session.
+struct Stat {
+  char state = 0;  ///< 0: there is no such process
+  int parent = 0, session = 0;
+};
+Stat stat_of(int pid) {
+  char path[64], text[512];
   Text(path, sizeof path).add("/proc/").number(static_cast<uint64_t>(pid)).add("/stat");
-  if (read_file(path, stat, sizeof stat) == 0) return 0;
-  const char* after = strrchr(stat, ')');  // "pid (name) state parent …"
-  if (after == nullptr || strlen(after) < 5) return 0;
-  int parent = 0;
-  for (const char* p = after + 4; *p >= '0' && *p <= '9'; p++) parent = parent * 10 + (*p - '0');
-  return parent;
+  if (read_file(path, text, sizeof text) == 0) return {};
+  const char* after = strrchr(text, ')');
+  if (after == nullptr || strlen(after) < 5) return {};
+  Stat stat{.state = after[2]};
+  const char* p = after + 4;
+  const auto number = [&p] {
+    int value = 0;
+    for (; *p >= '0' && *p <= '9'; p++) value = value * 10 + (*p - '0');
+    if (*p == ' ') p++;
+    return value;
+  };
+  stat.parent = number();
+  number();  // the group
+  stat.session = number();
+  return stat;
 }
 
 /// Elsewhere: every process that names this one as its parent.
 void signal_found_children(int signal) {
-  const int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (proc < 0) return;
-  struct Entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t size;
-    uint8_t type;
-    char name[];
-  };
-  alignas(Entry) char buffer[1024];
-  long n;
-  while ((n = syscall(SYS_getdents64, proc, buffer, sizeof buffer)) > 0) {
-    for (long at = 0; at < n;) {
-      const Entry* entry = reinterpret_cast<const Entry*>(buffer + at);
-      at += entry->size;
-      const int64_t pid = to_number(entry->name, 0);
-      if (pid <= 0) continue;
-      if (parent_of(static_cast<int>(pid)) == getpid()) kill(static_cast<pid_t>(pid), signal);
+  each_process([signal](int pid) {
+    if (stat_of(pid).parent == getpid()) kill(pid, signal);
+  });
+}
+
+/// Whether the process has a write end of one of the pipes.
+bool writes_to(int pid, const uint64_t pipes[2]) {
+  char folder[64];
+  Text(folder, sizeof folder).add("/proc/").number(static_cast<uint64_t>(pid)).add("/fd");
+  bool found = false;
+  each_name(folder, [&](const char* name) {
+    char path[96];
+    struct stat link, file;
+    Text(path, sizeof path).add(folder).add("/").add(name);
+    // The link's own mode says how the file is open.
+    if (*name == '.' || lstat(path, &link) != 0 || (link.st_mode & S_IWUSR) == 0 || stat(path, &file) != 0 || !S_ISFIFO(file.st_mode)) return true;
+    found = file.st_ino == pipes[0] || file.st_ino == pipes[1];
+    return !found;
+  });
+  return found;
+}
+
+/// Every process that a cgroup lists.
+template <class Take>
+void each_of_cgroup(const char* cgroup, Take take) {
+  char path[400], buffer[512];
+  Text(path, sizeof path).add(cgroup).add("/cgroup.procs");
+  const int fd = *cgroup != 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0) return;
+  int pid = 0;
+  ssize_t n;
+  while ((n = read(fd, buffer, sizeof buffer)) > 0) {
+    for (ssize_t i = 0; i < n; i++) {
+      if (buffer[i] >= '0' && buffer[i] <= '9') pid = pid * 10 + (buffer[i] - '0');
+      else if (pid > 0) take(pid), pid = 0;
     }
   }
-  close(proc);
+  close(fd);
+}
+
+/// Field 22 of /proc/PID/stat, as it is written there.
+bool copy_start(int pid, char* to, size_t room) {
+  char path[64], stat[1024];
+  Text(path, sizeof path).add("/proc/").number(static_cast<uint64_t>(pid)).add("/stat");
+  read_file(path, stat, sizeof stat);
+  const char* field = strrchr(stat, ')');  // the second field, a name that may contain anything
+  for (int i = 2; field != nullptr && i < 22; i++) field = strchr(field + 1, ' ');
+  if (field == nullptr) return false;
+  Text(to, room).add(field + 1, strcspn(field + 1, " "));
+  return true;
 }
 
 }  // namespace
@@ -98,13 +176,34 @@ void signal_children(int signal) {
   if (!signal_listed_children(signal)) signal_found_children(signal);
 }
 
-bool descends_from_here(int pid) {
+bool descends_from(int pid, int ancestor) {
   constexpr int kDeepest = 64;
   for (int i = 0; i < kDeepest && pid > 1; i++) {
-    if (pid == getpid()) return i > 0;
-    pid = parent_of(pid);
+    if (pid == ancestor) return i > 0;
+    pid = stat_of(pid).parent;
   }
   return false;
+}
+
+uint64_t start_of(int pid) {
+  char text[24];
+  return copy_start(pid, text, sizeof text) ? static_cast<uint64_t>(to_number(text, 0)) : 0;
+}
+
+int signal_strangers(const Strangers& strangers, int signal) {
+  int living = 0;
+  const auto tell = [&living, signal](int pid) {
+    living++;
+    if (signal != 0) kill(pid, signal);
+  };
+  each_of_cgroup(strangers.cgroup, tell);
+  each_process([&](int pid) {
+    if (pid == getpid()) return;
+    const Stat stat = stat_of(pid);
+    if (stat.state == 0 || stat.state == 'Z' || stat.state == 'X') return;
+    if (stat.session == strangers.session || writes_to(pid, strangers.pipes)) tell(pid);
+  });
+  return living;
 }
 
 void kill_cgroup(const char* cgroup) {
@@ -127,14 +226,10 @@ unsigned long oom_kills(const char* cgroup) {
 }
 
 void write_app_file(const char* socket, int pid, const char* cgroup) {
-  char path[256], stat[1024], line[400];
-  Text(path, sizeof path).add("/proc/").number(static_cast<uint64_t>(pid)).add("/stat");
-  read_file(path, stat, sizeof stat);
-  const char* field = strrchr(stat, ')');  // the second field, a name that may contain anything
-  for (int i = 2; field != nullptr && i < 22; i++) field = strchr(field + 1, ' ');
-  if (field == nullptr) return;
+  char path[256], start[24], line[400];
+  if (!copy_start(pid, start, sizeof start)) return;
   Text text(line, sizeof line);
-  text.number(static_cast<uint64_t>(pid)).add(field, strcspn(field + 1, " ") + 1).add(" ").add(cgroup).add("\n");
+  text.number(static_cast<uint64_t>(pid)).add(" ").add(start).add(" ").add(cgroup).add("\n");
   Text(path, sizeof path).add(socket).add(".app");
   const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return;

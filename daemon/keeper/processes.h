@@ -1,14 +1,27 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 namespace berth::keeper {
 
 /// Sends `signal` to every child of this process, which as a subreaper inherits whatever its descendants leave behind.
 void signal_children(int signal);
 
-/// Whether `pid` is a process that descends from this one. Whatever its parents left behind has this process for its parent.
-bool descends_from_here(int pid);
+/// Whether `pid` is a process that descends from `ancestor`.
+bool descends_from(int pid, int ancestor);
+
+/// When a process started, in ticks since boot (field 22 of /proc/PID/stat), which tells it from a later one of that pid; 0 where there is none.
+uint64_t start_of(int pid);
+
+/// What is left of an app that another keeper started: not this one's children, so they are found by what they have in common.
+struct Strangers {
+  int session = 0;          ///< that of its main process; 0: there are none
+  const char* cgroup = "";
+  uint64_t pipes[2] = {};   ///< inodes of its stdout and stderr, of which it has the write ends
+};
+/// Sends `signal` to them, 0 to look alone. How many live.
+int signal_strangers(const Strangers& strangers, int signal);
 
 /// Kills every process of the cgroup at once (cgroup.kill), and so also those that fork faster than they can be found. "" is none.
 void kill_cgroup(const char* cgroup);

@@ -2,13 +2,21 @@
 
 // What berthd and a keeper say to each other over the keeper's SOCK_SEQPACKET socket: plain structs of one machine, for C++ with and
 // without its standard library. docs/formats.md describes them.
+//
+// Versions: a message only grows, at its end, and no number is ever given anew. Whoever reads one takes what it does not have for zero and passes over
+// what it does not know. berthd speaks to a keeper in the lower of both versions; version 1 wants exactly the sizes that it knows.
 
 #include <stddef.h>
 #include <stdint.h>
 
 namespace berth::keeper {
 
-inline constexpr uint16_t kProtocolVersion = 1;
+// Tests build keepers of other versions.
+#ifndef BERTH_KEEPER_PROTOCOL
+#define BERTH_KEEPER_PROTOCOL 2
+#endif
+inline constexpr uint16_t kProtocolVersion = BERTH_KEEPER_PROTOCOL;
+inline constexpr uint16_t kTakesOver = 2;                 ///< the first version that knows `take_over`, `renew` and `watch`
 inline constexpr int kMostSockets = 64;                   ///< listening sockets of one instance
 inline constexpr size_t kMostMessage = 4096;              ///< bytes
 inline constexpr size_t kMostLaunch = size_t{4} << 20;    ///< bytes of a launch
@@ -22,6 +30,9 @@ enum class Type : uint16_t {
   get_fds,     ///< Header; answered by `fds`
   hold,        ///< Header; once stopped, keep the listening sockets until `leave`
   leave,       ///< Header; to a keeper that holds
+  take_over,   ///< TakeOver, with the launch's memfd, the read ends of stdout and stderr, and then the listening sockets; in place of the first launch
+  renew,       ///< Renew
+  watch,       ///< Header; the app's startup probe passed: what it says by WATCHDOG=1 counts from now on
   // from the keeper
   state = 64,  ///< State: on connecting, and after every change
   notified = 66,  ///< Notified: on connecting, and after a change; of a launch that has `notify` alone
@@ -61,7 +72,12 @@ enum class Phase : uint8_t {
   holding,   ///< stopped for good; the listening sockets are still held
 };
 
-enum class Event : uint8_t { hello, started, exited, waiting, ended, stopping, gone, settled, logs_dropped };
+enum class Event : uint8_t {
+  hello, started, exited, waiting, ended, stopping, gone, settled, logs_dropped,
+  taken,        ///< it keeps the app of a keeper that was killed
+  renewed,      ///< it is another program now
+  not_renewed,  ///< see `refusal`
+};
 
 /// Why the app's main process ended.
 enum class Cause : uint8_t {
@@ -73,8 +89,9 @@ enum class Cause : uint8_t {
   asked,        ///< restarted by request
   stopped,
   not_started,  ///< its program could not be executed; see `stage` and `error`
+  unknown,      ///< its keeper had been killed before, and only a parent is told
 };
-inline constexpr int kCauses = 8;
+inline constexpr int kCauses = 8;  ///< those that `exits` counts; `unknown` has a counter of its own
 
 /// Where starting an app failed.
 enum class Stage : uint8_t {
@@ -112,15 +129,43 @@ struct State {
   uint64_t log_dropped;     ///< lost by it, since the disk did not take them
   char id[160];             ///< "web/worker.2@v42"
   char cgroup[320];         ///< folder of the app's cgroup; empty: none
+  // from version 2 on
+  uint64_t exits_unknown;
+  char refusal[160];        ///< with Event::not_renewed: why
 };
 static_assert(sizeof(State) <= kMostMessage);
+inline constexpr size_t kStateOfVersion1 = offsetof(State, exits_unknown);
+inline constexpr size_t kStateSize = kProtocolVersion == 1 ? kStateOfVersion1 : sizeof(State);
+
+/// What was known of an instance whose keeper was killed.
+struct TakeOver {
+  Header header;
+  int32_t app_pid;          ///< 0: no process of it is left
+  uint8_t crash_loop;
+  uint8_t ready, reloading, stopping;  ///< as in Notified
+  uint64_t app_start;       ///< field 22 of /proc/PID/stat, which tells it from a later process of that pid
+  int64_t started_ms;
+  uint64_t starts;
+  uint64_t exits[kCauses];
+  uint64_t exits_unknown;
+  LastExit last_exit;
+  char status[200];
+};
+
+/// It is to become another program by exec, with the same pid and the same app.
+struct Renew {
+  Header header;
+  char program[512];        ///< path, NUL-terminated
+};
+inline constexpr size_t kMostAsked = 768;  ///< bytes of a message to a keeper
+static_assert(sizeof(TakeOver) <= kMostAsked && sizeof(Renew) <= kMostAsked);
 
 /// What the app said of itself by sd_notify.
 struct Notified {
   Header header;
   uint8_t ready, reloading, stopping, reserved;
   int32_t app_pid;      ///< of which process this is
-  int64_t extend_ms;    ///< it asked for so much time from now; 0: it did not just now
+  int64_t extend_ms;    ///< so much of the time that it asked for is left; 0: none
   uint64_t refused;     ///< messages of strangers
   char status[200];
 };

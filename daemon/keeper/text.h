@@ -28,6 +28,7 @@ class Text {
     while (n > 0) add(&reversed[--n], 1);
     return *this;
   }
+  const char* c_str() const { return begin_; }
   size_t size() const { return static_cast<size_t>(at_ - begin_); }
 
  private:

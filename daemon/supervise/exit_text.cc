@@ -22,6 +22,7 @@ std::string describe(const keeper::LastExit& exit, const std::string& program) {
     case keeper::Cause::asked: return *exit.reason ? fmt::format("restarted: {}", exit.reason) : "restarted";
     case keeper::Cause::stopped: return "stopped";
     case keeper::Cause::not_started: return "could not " + keeper::describe_failure(static_cast<int>(exit.stage), exit.error, program);
+    case keeper::Cause::unknown: return "ended, how is not known: its keeper had been killed before";
     case keeper::Cause::none:
     case keeper::Cause::exit:
     case keeper::Cause::signal: break;
@@ -46,6 +47,7 @@ std::map<std::string, std::int64_t> count_exits(const keeper::State& state) {
     const auto count = state.exits[static_cast<int>(cause)];
     if (count > 0) counts[name] = static_cast<std::int64_t>(count);
   }
+  if (state.exits_unknown > 0) counts["unknown"] = static_cast<std::int64_t>(state.exits_unknown);
   return counts;
 }
 

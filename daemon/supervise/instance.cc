@@ -1,6 +1,7 @@
 #include "daemon/supervise/instance.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include <fmt/core.h>
@@ -126,6 +127,30 @@ bool same_probes(const InstancePlan& a, const InstancePlan& b) {
          a.private_ports == b.private_ports && a.must_take_socket == b.must_take_socket && a.notify_socket == b.notify_socket;
 }
 
+keeper::TakeOver told_of(const Instance& instance, const Orphan* app) {
+  const keeper::State& last = instance.last;
+  keeper::TakeOver told{};
+  told.crash_loop = last.crash_loop;
+  told.starts = last.starts;
+  std::memcpy(told.exits, last.exits, sizeof told.exits);
+  told.exits_unknown = last.exits_unknown;
+  told.last_exit = last.last_exit;
+  if (app == nullptr) {
+    // Whatever ran was ended by berthd, if it had not ended by itself.
+    if (last.app_pid != 0) told.exits_unknown++;
+    return told;
+  }
+  told.app_pid = app->pid;
+  told.app_start = app->start;
+  told.started_ms = last.started_ms;
+  const keeper::Notified heard = instance.heard();
+  told.ready = heard.ready;
+  told.reloading = heard.reloading;
+  told.stopping = heard.stopping;
+  std::memcpy(told.status, heard.status, sizeof told.status);
+  return told;
+}
+
 std::string keeper_key(const InstanceId& id) { return crypto::sha256_hex(to_string(id)).substr(0, 16); }
 
 std::string keepers_directory(const std::string& run_directory) { return run_directory + "/keepers"; }
@@ -153,7 +178,10 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
   if (plan.liveness && plan.liveness->kind == spec::ProbeKind::notify) {
     const auto waits_for_ready = [](const std::optional<spec::Probe>& probe) { return probe && probe->kind == spec::ProbeKind::notify; };
     launch.watchdog_ms = (plan.liveness->period * plan.liveness->failure_threshold).count();
-    launch.watchdog_delay_ms = waits_for_ready(plan.startup) || waits_for_ready(plan.readiness) ? -1 : plan.liveness->initial_delay.count();
+    auto delay = plan.liveness->initial_delay;
+    // A startup probe of another kind is berthd's, which tells the keeper when it passed. Where berthd is away it has passed by then, or never does.
+    if (plan.startup) delay += plan.startup->initial_delay + std::max(plan.startup->period, plan.startup->timeout) * plan.startup->failure_threshold;
+    launch.watchdog_delay_ms = waits_for_ready(plan.startup) || waits_for_ready(plan.readiness) ? -1 : delay.count();
   }
   for (const auto& value : spec::cgroup_values(plan.limits)) launch.cgroup_values.emplace_back(value.file, value.value);
   for (const auto& [name, value] : plan.listen_env) launch.environment[name] = expand_descriptors(value, plan.sockets);

@@ -71,6 +71,9 @@ bool same_probes(const InstancePlan& a, const InstancePlan& b);
 std::string keeper_key(const InstanceId& id);
 std::string keepers_directory(const std::string& run_directory);
 
+/// What a new keeper is told of an instance whose keeper was killed, of which nothing is left, or `app`.
+keeper::TakeOver told_of(const Instance& instance, const Orphan* app);
+
 /// What the keeper is told. `cgroup`: for the app, or empty.
 Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup);
 

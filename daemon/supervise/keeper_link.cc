@@ -17,18 +17,15 @@ std::string_view bytes_of(const T& message) {
   return {reinterpret_cast<const char*>(&message), sizeof message};
 }
 
-template <class T>
-keeper::Header header_of(keeper::Type type) {
-  return {type, keeper::kProtocolVersion, sizeof(T)};
-}
-
 keeper::Type type_of(const io::Packet& packet) { return reinterpret_cast<const keeper::Header*>(packet.bytes.data())->type; }
 
 Result<keeper::State> read_state(const io::Packet& packet) {
-  keeper::State state;
-  if (packet.bytes.size() != sizeof state) return fail(Errc::protocol, "a keeper says something that is no state");
-  std::memcpy(&state, packet.bytes.data(), sizeof state);
+  keeper::State state{};
+  // What an older keeper does not say is zero, what a newer one says besides is passed over.
+  if (packet.bytes.size() < keeper::kStateOfVersion1) return fail(Errc::protocol, "a keeper says something that is no state");
+  std::memcpy(&state, packet.bytes.data(), std::min(packet.bytes.size(), sizeof state));
   state.id[sizeof state.id - 1] = state.cgroup[sizeof state.cgroup - 1] = state.last_exit.reason[sizeof state.last_exit.reason - 1] = 0;
+  state.refusal[sizeof state.refusal - 1] = 0;
   return state;
 }
 
@@ -48,12 +45,11 @@ boost::asio::awaitable<Result<io::Packet>> KeeperLink::receive(std::chrono::mill
     keeper::Header header;
     if (packet->bytes.size() < sizeof header) co_return fail(Errc::protocol, "a keeper says less than a header");
     std::memcpy(&header, packet->bytes.data(), sizeof header);
-    if (header.version != keeper::kProtocolVersion || header.size != packet->bytes.size()) {
-      co_return fail(Errc::protocol, fmt::format("a keeper speaks version {} of the protocol, not {}", header.version, keeper::kProtocolVersion));
-    }
+    if (header.version == 0 || header.size != packet->bytes.size()) co_return fail(Errc::protocol, "a keeper says something that is no message");
+    version_ = std::min(header.version, keeper::kProtocolVersion);
     if (header.type != keeper::Type::notified) co_return std::move(*packet);
     keeper::Notified notified;
-    if (packet->bytes.size() != sizeof notified) co_return fail(Errc::protocol, "a keeper says something that is no notification");
+    if (packet->bytes.size() < sizeof notified) co_return fail(Errc::protocol, "a keeper says something that is no notification");
     std::memcpy(&notified, packet->bytes.data(), sizeof notified);
     notified.status[sizeof notified.status - 1] = 0;
     listener_(notified);
@@ -66,9 +62,11 @@ boost::asio::awaitable<Result<keeper::State>> KeeperLink::next(std::chrono::mill
     early_.pop_front();
     co_return state;
   }
-  auto packet = co_await receive(at_most);
-  if (!packet) co_return std::unexpected(packet.error());
-  co_return read_state(*packet);
+  for (;;) {
+    auto packet = co_await receive(at_most);
+    if (!packet) co_return std::unexpected(packet.error());
+    if (type_of(*packet) <= keeper::Type::notified) co_return read_state(*packet);
+  }
 }
 
 boost::asio::awaitable<Result<HeldFiles>> KeeperLink::held_files() {
@@ -83,6 +81,7 @@ boost::asio::awaitable<Result<HeldFiles>> KeeperLink::held_files() {
       early_.push_back(*state);
       continue;
     }
+    if (type_of(*packet) > keeper::Type::notified) continue;  // of a newer keeper
     if (type_of(*packet) != keeper::Type::fds || packet->fds.size() < 2) co_return fail(Errc::protocol, "a keeper does not say what it holds");
     HeldFiles held;
     std::size_t at = sizeof(keeper::Header);
@@ -113,6 +112,29 @@ Result<void> KeeperLink::stop(std::chrono::milliseconds grace) {
 
 Result<void> KeeperLink::hold() { return socket_.send(bytes_of(header_of<keeper::Header>(keeper::Type::hold))); }
 Result<void> KeeperLink::leave() { return socket_.send(bytes_of(header_of<keeper::Header>(keeper::Type::leave))); }
+
+Result<void> KeeperLink::take_over(keeper::TakeOver told, const keeper::LaunchMemory& memory, const std::vector<Fd>& pipes,
+                                   const std::vector<std::pair<std::string, int>>& sockets) {
+  if (version_ < keeper::kTakesOver) return fail(Errc::conflict, "this keeper takes over no app of another: it is of an older version");
+  told.header = header_of<keeper::TakeOver>(keeper::Type::take_over);
+  std::vector<int> fds = {memory.fd.get()};
+  for (const Fd& pipe : pipes) fds.push_back(pipe.get());
+  for (const auto& [name, socket] : sockets) fds.push_back(socket);
+  return socket_.send(bytes_of(told), fds);
+}
+
+Result<void> KeeperLink::renew(const std::string& program) {
+  if (version_ < keeper::kTakesOver) return fail(Errc::conflict, "its keeper is of an older version, which cannot become another program");
+  keeper::Renew message{header_of<keeper::Renew>(keeper::Type::renew), {}};
+  if (program.size() >= sizeof message.program) return fail(Errc::usage, program + ": the path of the keeper is too long");
+  program.copy(message.program, sizeof message.program - 1);
+  return socket_.send(bytes_of(message));
+}
+
+Result<void> KeeperLink::watch() {
+  if (version_ < keeper::kTakesOver) return {};
+  return socket_.send(bytes_of(header_of<keeper::Header>(keeper::Type::watch)));
+}
 
 Result<void> KeeperLink::restart(bool liveness, const std::string& reason) {
   keeper::Restart message{header_of<keeper::Restart>(keeper::Type::restart), liveness, {}};

@@ -47,15 +47,28 @@ class KeeperLink {
   Result<void> hold();
   Result<void> leave();
   Result<void> restart(bool liveness, const std::string& reason);
+  /// In place of the first launch: what was known of an instance whose keeper was killed, and what it held. Keepers of an older version refuse it
+  /// (`Errc::conflict`).
+  Result<void> take_over(keeper::TakeOver told, const keeper::LaunchMemory& memory, const std::vector<Fd>& pipes,
+                         const std::vector<std::pair<std::string, int>>& sockets);
+  /// It is to become `program`; how that went it says later (`Event::renewed`, `Event::not_renewed`). Keepers of an older version refuse it.
+  Result<void> renew(const std::string& program);
+  /// The app's startup probe passed. Nothing for keepers of an older version.
+  Result<void> watch();
 
   void close() { socket_.close(); }
   pid_t keeper_pid() const { return socket_.peer_pid(); }
+  /// What it is spoken to in: the lower of both versions of the protocol; the lowest until it said something.
+  std::uint16_t version() const { return version_; }
 
  private:
   explicit KeeperLink(io::PacketSocket socket) : socket_(std::move(socket)) {}
   boost::asio::awaitable<Result<io::Packet>> receive(std::chrono::milliseconds at_most);
+  template <class T>
+  keeper::Header header_of(keeper::Type type) const { return {type, version_, sizeof(T)}; }
 
   io::PacketSocket socket_;
+  std::uint16_t version_ = 1;
   std::deque<keeper::State> early_;
   std::function<void(const keeper::Notified&)> listener_ = [](const keeper::Notified&) {};
 };

@@ -28,7 +28,7 @@ void Runtime::begin_probes(InstancePtr instance, bool adopted) {
   instance->generation++;
   instance->startup = instance->readiness = instance->liveness = {};
   instance->settled = instance->socket_taken = false;
-  instance->extended_until = {};
+  if (!adopted) instance->extended_until = {};  // its keeper told what is left of it
   refresh(*instance);
   if (instance->plan) spawn(run_probes(instance, instance->generation, adopted));
 }
@@ -102,6 +102,7 @@ awaitable<void> Runtime::run_probes(InstancePtr instance, std::uint64_t generati
   }
   // A liveness probe of kind `notify` is its keeper's, which is there also when berthd is not.
   if (instance->plan->liveness && instance->plan->liveness->kind != spec::ProbeKind::notify) spawn(run_liveness(instance, generation, adopted));
+  else if (instance->plan->liveness && instance->plan->startup) spawn(begin_watching(instance, generation));
   if (instance->plan->readiness && instance->plan->readiness->kind == spec::ProbeKind::notify) {
     judge_notice(*instance);
     co_return refresh(*instance);
@@ -132,6 +133,13 @@ awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t gener
     const auto wait = once_passed ? rules.period : pause_after(rules, instance->readiness, asked);
     if (!co_await pause(instance, generation, wait)) co_return;
   }
+}
+
+/// Tells the keeper that the startup probe passed: from the liveness probe's delay on it misses what the app does not say.
+awaitable<void> Runtime::begin_watching(InstancePtr instance, std::uint64_t generation) {
+  const auto delay = instance->plan->liveness->initial_delay;
+  if (!co_await pause(instance, generation, delay) || !instance->link) co_return;
+  static_cast<void>(instance->link->watch());
 }
 
 awaitable<void> Runtime::run_liveness(InstancePtr instance, std::uint64_t generation, bool adopted) {

@@ -1,7 +1,9 @@
 #include "daemon/supervise/process_tree.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -129,6 +131,22 @@ bool kill_orphan(const Orphan& orphan) {
   const auto pids = living_processes(orphan);
   for (const pid_t pid : pids) ::kill(pid, SIGKILL);
   return pids.empty();
+}
+
+bool runs_other_program(pid_t pid, const std::string& program) {
+  const std::string running = fmt::format("/proc/{}/exe", pid);
+  std::error_code failed;
+  if (fs::equivalent(running, program, failed) || failed) return false;
+  std::ifstream one(running, std::ios::binary), other(program, std::ios::binary);
+  if (!one || !other) return false;
+  std::array<char, 1 << 16> a, b;
+  for (;;) {
+    one.read(a.data(), a.size());
+    other.read(b.data(), b.size());
+    if (one.bad() || other.bad()) return false;
+    if (one.gcount() != other.gcount() || std::memcmp(a.data(), b.data(), static_cast<std::size_t>(one.gcount())) != 0) return true;
+    if (one.gcount() == 0) return false;
+  }
 }
 
 std::string file_name_of(int fd) { return link_text(fmt::format("/proc/self/fd/{}", fd)); }

@@ -45,6 +45,9 @@ std::vector<pid_t> living_processes(const Orphan& orphan);
 /// Kills them all. True when none was left.
 bool kill_orphan(const Orphan& orphan);
 
+/// Whether the process runs another program than the file at `program`, by their bytes. False where that cannot be told. Blocking.
+bool runs_other_program(pid_t pid, const std::string& program);
+
 /// "pipe:[123]" or "socket:[123]", as /proc names what `fd` of this process is.
 std::string file_name_of(int fd);
 

@@ -1,4 +1,5 @@
 #include <csignal>
+#include <filesystem>
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 namespace berth::supervise {
 namespace {
 
+namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto kKillWait = 15s;
@@ -20,9 +22,22 @@ constexpr auto kAfterOrderly = 1s;  ///< a keeper that was stopped from outside:
 
 }  // namespace
 
-/// Its keeper is gone, or the connection is. The app that it kept is ended, so that there are never two, and started again under a new one.
-awaitable<void> Runtime::recover(InstancePtr instance, bool orderly) {
-  tell(InstanceChange::Kind::gone, *instance, orderly ? "its keeper was stopped from outside" : "its keeper died");
+/// Whether the app can go on under a new keeper now that its own was killed. As a service, systemd has ended it with its keeper.
+bool Runtime::may_be_kept(const Instance& instance) const {
+  return options_.keep_orphans && !options_.use_systemd && instance.plan && !instance.plan->once && !instance.unwanted && instance.running() &&
+         instance.last.app_pid > 1 && instance.pipes.size() == 2;
+}
+
+void Runtime::lose(Instance& instance) {
+  instance.generation++;
+  instance.phase = instance.unwanted ? Phase::stopping : Phase::lost;
+  refresh(instance);
+}
+
+/// Its keeper is gone, or the connection is. The app that it kept goes on under a new one (`kept`), and nobody who asks its probes sees a difference. Else, or
+/// where that fails, it is ended, so that there are never two, and started again under a new one.
+awaitable<void> Runtime::recover(InstancePtr instance, bool orderly, bool kept) {
+  if (!kept) tell(InstanceChange::Kind::gone, *instance, orderly ? "its keeper was stopped from outside" : "its keeper died");
   io::milliseconds pause = orderly ? io::milliseconds(kAfterOrderly) : io::milliseconds(0);
   for (;;) {
     if (pause > 0ms) co_await instance->changed.wait(pause);
@@ -31,12 +46,25 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly) {
       release(*instance);
       co_return;
     }
-    instance->phase = Phase::lost;
     co_await end_keeper(instance);
+    if (kept) {
+      kept = false;
+      auto taken = co_await keep_app(instance);
+      if (taken) {
+        release(*instance);
+        co_return tell(InstanceChange::Kind::kept, *instance, kKept);
+      }
+      if (closed_) co_return release(*instance);
+      lose(*instance);
+      tell(InstanceChange::Kind::gone, *instance, fmt::format("its keeper died, and no other can keep it: {}", taken.error().message));
+      co_await end_keeper(instance);
+    }
+    instance->phase = Phase::lost;
     bool cleared = orderly;
     const Orphan orphan = instance->orphan();
     const std::string name = instance->name();
     if (!orderly) cleared = co_await clear_orphan(orphan, instance->socket_path, name);
+    if (!orderly && instance->last.app_pid != 0) instance->last.exits_unknown++;  // once, however often a new keeper is tried
     instance->last.app_pid = 0;
     auto started = Result<void>(fail(Errc::timeout, "processes of the app do not end"));
     if (cleared) started = co_await start_keeper(instance);
@@ -46,6 +74,31 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly) {
     if (!again) co_return;
     pause = std::min(std::max(pause * 2, io::milliseconds(100)), io::milliseconds(kLongestPause));
   }
+}
+
+/// A new keeper for a process that goes on, and that is still the one that was known.
+awaitable<Result<void>> Runtime::keep_app(InstancePtr instance) {
+  const Orphan orphan = instance->orphan();
+  const auto now = process_info(orphan.pid);
+  if (orphan.pid != instance->last.app_pid || orphan.start == 0 || !now || !now->alive() || now->start != orphan.start)
+    co_return fail(Errc::not_found, "its process ended, too");
+  const keeper::TakeOver told = told_of(*instance, &orphan);
+  const auto begun = co_await begin_keeper(instance, told);
+  if (!begun) co_return std::unexpected(begun.error());
+  co_return Result<void>();
+}
+
+/// A keeper that is another program than the one that this berthd came with is told to become that; the app does not notice. One that cannot goes on until
+/// its app is stopped.
+awaitable<void> Runtime::renew_keeper(InstancePtr instance) {
+  if (instance->link->version() < keeper::kTakesOver) co_return;
+  std::error_code ignored;
+  const std::string program = fs::absolute(options_.keeper_program, ignored).string();
+  const auto look = [program, pid = instance->last.keeper_pid] { return runs_other_program(pid, program); };
+  const bool other = co_await pool_.run(look);
+  if (!other || !instance->link) co_return;
+  const auto asked = instance->link->renew(program);
+  if (!asked) tell(InstanceChange::Kind::not_renewed, *instance, asked.error().message);
 }
 
 /// Kills what is left of an app, until nothing is. Where that cannot be, it is written down.

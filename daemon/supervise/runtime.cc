@@ -99,12 +99,14 @@ awaitable<void> Runtime::follow(InstancePtr instance, std::shared_ptr<KeeperLink
     apply(instance, *state);
   }
   instance->link.reset();
-  instance->generation++;
-  instance->phase = instance->unwanted ? Phase::stopping : Phase::lost;
-  if (orderly) instance->last.app_pid = 0;
-  refresh(*instance);
+  if (orderly) {
+    instance->last.app_pid = 0;
+    instance->pipes.clear();  // it has read them to their end
+  }
+  const bool kept = !orderly && may_be_kept(*instance);
+  if (!kept) lose(*instance);
   const bool was_stopped = instance->last.phase == keeper::Phase::holding;
-  if (!instance->unwanted && !was_stopped) spawn(recover(instance, orderly));
+  if (!instance->unwanted && !was_stopped) spawn(recover(instance, orderly, kept));
 }
 
 void Runtime::apply(InstancePtr instance, const keeper::State& state) {
@@ -123,6 +125,12 @@ void Runtime::apply(InstancePtr instance, const keeper::State& state) {
     }
     case keeper::Event::ended:
       tell(InstanceChange::Kind::ended, *instance, {});
+      break;
+    case keeper::Event::renewed:
+      tell(InstanceChange::Kind::renewed, *instance, {});
+      break;
+    case keeper::Event::not_renewed:
+      tell(InstanceChange::Kind::not_renewed, *instance, state.refusal);
       break;
     default:
       break;

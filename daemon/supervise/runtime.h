@@ -17,6 +17,8 @@ namespace berth::supervise {
 using boost::asio::awaitable;
 using InstancePtr = std::shared_ptr<Instance>;
 
+inline constexpr const char* kKept = "its keeper died, and a new one keeps it as it runs";
+
 /// What a Supervisor does, in coroutines that each hold it: the connections to keepers (runtime.cc), starting and stopping (starting.cc),
 /// what happens when a keeper dies (recovery.cc), and the probes (probing.cc).
 class Runtime : public std::enable_shared_from_this<Runtime> {
@@ -54,7 +56,8 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<Result<void>> attach_to_existing(InstancePtr instance);
   awaitable<Result<void>> adopt(InstancePtr instance, bool probed_alike);
   awaitable<Result<void>> start_keeper(InstancePtr instance);
-  awaitable<Result<KeeperLink>> connect_to_new(InstancePtr instance);
+  awaitable<Result<std::uint64_t>> begin_keeper(InstancePtr instance, keeper::TakeOver told);
+  awaitable<Result<KeeperLink>> connect_to_new(InstancePtr instance, bool app_runs);
   awaitable<Result<void>> wait_started(InstancePtr instance, std::uint64_t more_than);
   awaitable<Result<void>> stop_now(InstancePtr instance, std::function<void()> let_go);
   awaitable<void> stop_app(InstancePtr instance, bool hold);
@@ -63,7 +66,11 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   void remove_cgroup(const Instance& instance);
 
   // recovery.cc
-  awaitable<void> recover(InstancePtr instance, bool orderly);
+  bool may_be_kept(const Instance& instance) const;
+  void lose(Instance& instance);
+  awaitable<void> recover(InstancePtr instance, bool orderly, bool kept);
+  awaitable<Result<void>> keep_app(InstancePtr instance);
+  awaitable<void> renew_keeper(InstancePtr instance);
   awaitable<bool> clear_orphan(Orphan orphan, std::string socket_path, std::string name);
   awaitable<void> end_keeper(InstancePtr instance);
   awaitable<void> end_wedged(pid_t keeper, std::string socket_path, std::string name);
@@ -75,6 +82,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<bool> run_startup(InstancePtr instance, std::uint64_t generation);
   awaitable<bool> await_ready_notice(InstancePtr instance, std::uint64_t generation);
   awaitable<void> run_readiness(InstancePtr instance, std::uint64_t generation);
+  awaitable<void> begin_watching(InstancePtr instance, std::uint64_t generation);
   awaitable<void> run_liveness(InstancePtr instance, std::uint64_t generation, bool adopted);
   awaitable<void> watch_socket(InstancePtr instance, std::uint64_t generation);
   void restart_unhealthy(Instance& instance, const char* probe, const std::string& reason);

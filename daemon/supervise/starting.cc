@@ -2,6 +2,8 @@
 #include <filesystem>
 
 #include <fmt/core.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/files/files.h"
 #include "daemon/supervise/cgroup_leaf.h"
@@ -66,6 +68,16 @@ awaitable<Result<void>> Runtime::ensure_now(InstancePtr instance, InstancePlan p
     auto adopted = co_await adopt(instance, probed_alike);
     co_return adopted;
   }
+  if (may_be_kept(*instance)) {  // its keeper was killed just now
+    co_await end_keeper(instance);
+    auto kept = co_await keep_app(instance);
+    if (kept) {
+      tell(InstanceChange::Kind::kept, *instance, kKept);
+      co_return kept;
+    }
+    lose(*instance);
+    co_await end_keeper(instance);
+  }
   auto started = co_await start_keeper(instance);
   if (!started) {
     const auto error = started.error();
@@ -102,6 +114,7 @@ awaitable<Result<void>> Runtime::adopt(InstancePtr instance, bool probed_alike) 
     instance->last.launch_digest = launch->digest;
   }
   if (!probed_alike && instance->running()) begin_probes(instance, true);
+  co_await renew_keeper(instance);
   if (instance->phase != Phase::starting) co_return Result<void>();
   auto started = co_await wait_started(instance, instance->last.starts);
   co_return started;
@@ -112,8 +125,18 @@ awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
   const std::string name = instance->name();
   if (orphan.pid > 1) co_await clear_orphan(orphan, instance->socket_path, name);
   instance->phase = Phase::starting;
+  const keeper::TakeOver told = told_of(*instance, nullptr);
   instance->last = {};
   refresh(*instance);
+  const auto begun = co_await begin_keeper(instance, told);
+  if (!begun) co_return std::unexpected(begun.error());
+  auto started = co_await wait_started(instance, *begun);
+  co_return started;
+}
+
+/// A keeper's process, and what it is told: its launch, and where there was one before that was killed, what is known and left of the app. How often it counts
+/// the app as started before.
+awaitable<Result<std::uint64_t>> Runtime::begin_keeper(InstancePtr instance, keeper::TakeOver told) {
   const auto& plan = *instance->plan;
   const auto launch = launch_of(plan, cgroup_of(*instance));
   if (!launch) co_return std::unexpected(launch.error());
@@ -136,25 +159,30 @@ awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
   auto begun = co_await pool_.run(begin);
   if (!begun) co_return pass(begun.error(), instance->name());
 
-  auto link = co_await connect_to_new(instance);
+  const bool app_runs = told.app_pid > 0;
+  auto link = co_await connect_to_new(instance, app_runs);
   if (!link) co_return pass(link.error(), instance->name());
   const std::vector<int> client = fds_of(plan.client);
-  if (auto sent = link->launch(*launch, plan.sockets, client); !sent) co_return pass(sent.error(), instance->name());
-  auto attached = co_await attach(instance, std::move(*link), nullptr);
-  if (!attached) co_return attached;
-  auto started = co_await wait_started(instance, 0);
-  co_return started;
+  const bool has_pipes = instance->pipes.size() == 2 && (app_runs || link->version() >= keeper::kTakesOver);
+  auto sent = has_pipes ? link->take_over(told, *launch, instance->pipes, plan.sockets) : link->launch(*launch, plan.sockets, client);
+  if (!sent) co_return pass(sent.error(), instance->name());
+  const auto attached = co_await attach(instance, std::move(*link), nullptr);
+  if (!attached) co_return std::unexpected(attached.error());
+  const std::uint64_t before = has_pipes ? told.starts : 0;
+  co_return before;
 }
 
-/// The socket is there once the keeper got so far; nothing tells when but the attempt.
-awaitable<Result<KeeperLink>> Runtime::connect_to_new(InstancePtr instance) {
+/// The socket is there once the keeper got so far; nothing tells when but the attempt. `app_runs`: what is known of the app stays known.
+awaitable<Result<KeeperLink>> Runtime::connect_to_new(InstancePtr instance, bool app_runs) {
   const auto end = Steady::now() + kConnectWait;
   for (auto wait = 1ms;; wait = std::min(wait * 2, 50ms)) {
     auto link = KeeperLink::connect(executor_, instance->socket_path);
     if (link) {
       auto hello = co_await link->next(5s);
+      instance->keeper_pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, link->keeper_pid(), 0)));
       if (!hello) co_return std::unexpected(hello.error());
-      instance->last = *hello;
+      if (app_runs) instance->last.keeper_pid = hello->keeper_pid;
+      else instance->last = *hello;
       co_return std::move(*link);
     }
     if (Steady::now() > end) co_return pass(link.error(), "its keeper does not answer (see its log: journalctl -u 'berth-*')");

@@ -89,7 +89,7 @@ struct InstanceStatus {
   std::int64_t restarts = 0;   ///< since the keeper began
   std::string started_at;      ///< of the present process; RFC 3339, UTC
   std::optional<Exit> last_exit;
-  std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom", "not_started"
+  std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom", "not_started", "unknown"
   bool crash_loop = false;
   bool has_limits = false;                ///< in its spec
   std::vector<std::string> unenforced;    ///< the words of those that the kernel does not enforce here
@@ -97,7 +97,13 @@ struct InstanceStatus {
 
 /// What happened to an instance.
 struct InstanceChange {
-  enum class Kind { started, exited, ready, unready, gone, ended } kind;  ///< ended: and is not started again; nothing of it is left
+  enum class Kind {
+    started, exited, ready, unready, gone,
+    ended,        ///< and is not started again; nothing of it is left
+    kept,         ///< its keeper was killed, and a new one took it over as it runs
+    renewed,      ///< its keeper is another program now
+    not_renewed,  ///< its keeper could not become that, and goes on as it is
+  } kind;
   InstanceId id;
   std::string reason;
   std::optional<Exit> exit;
@@ -108,6 +114,7 @@ struct SupervisorOptions {
   std::string run_directory;        ///< `/run/berth`
   bool use_systemd = false;         ///< keepers as transient services; else plain children
   std::string cgroup_root;          ///< a cgroup2 folder of ours where there is no systemd, or empty
+  bool keep_orphans = true;         ///< an app whose keeper was killed goes on under a new one, else it is ended and started anew; systemd ends it itself
 };
 
 /// Whether its program was ever executed: what could not even be started says nothing, and no log is of it.

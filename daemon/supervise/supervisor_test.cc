@@ -165,6 +165,8 @@ BERTH_CO_TEST(SupervisorRuns, AnAppAgainOnRequestWithItsNewEnvironment) {
 }
 
 BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperIsKilled) {
+  options.keep_orphans = false;
+  begin();
   const auto plan = shell("setsid sleep 1000 & echo up; exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(supervisor->processes(plan.id).size() == 2);
@@ -250,6 +252,7 @@ BERTH_CO_TEST(SupervisorRuns, EveryProcessInItsCgroupWhereThereIsOne) {
   std::error_code refused;
   if (!fs::create_directories(cgroups, refused) && refused) co_return;  // no cgroup2 here that allows it
   options.cgroup_root = cgroups.string();
+  options.keep_orphans = false;
   begin();
   const auto plan = shell("setsid sleep 1000 & exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));

@@ -49,8 +49,8 @@ class BerthCase(unittest.TestCase):
                 print(node.log_tail(200), flush=True)
             if code not in (0, None, -9):
                 complaints.append(f"berthd ended with {code}")
-        for pid in processes.all_pids():
-            if processes.is_of_an_app(pid) or self.is_keeper(pid):
+        for is_one in (self.is_keeper, processes.is_of_an_app):  # first who would start the others again
+            for pid in filter(is_one, processes.all_pids()):
                 try:
                     os.kill(pid, 9)
                 except ProcessLookupError:

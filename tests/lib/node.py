@@ -40,6 +40,7 @@ class Node:
         self.config = self.folder / "berthd.toml"
         self.process = None
         self.prefix = []  # a program that berthd is run under
+        self.keeper = KEEPER
         self.environment = {}
         self.configure(f"""
 node = "{name}"
@@ -67,7 +68,7 @@ level = "debug"
 
     def start(self, wait=True):
         assert self.process is None or self.process.poll() is not None, "berthd runs already"
-        command = [*self.prefix, str(BERTHD), "--config", str(self.config), "--keeper", str(KEEPER), "--unpack", str(UNPACK)]
+        command = [*self.prefix, str(BERTHD), "--config", str(self.config), "--keeper", str(self.keeper), "--unpack", str(UNPACK)]
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment})
         if wait:

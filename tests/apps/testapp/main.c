@@ -13,6 +13,9 @@
 static volatile sig_atomic_t told_to_stop = 0;
 static void stop(int signal) { (void)signal; told_to_stop = 1; }
 
+static volatile sig_atomic_t told_to_become = 0;
+static void become(int signal) { (void)signal; told_to_become = 1; }
+
 static long long now_ms(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -23,6 +26,10 @@ static void set_signals(const struct options* options) {
   struct sigaction action = {.sa_handler = options->ignore_term ? SIG_IGN : stop};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGQUIT, &action, NULL);
+  if (options->become) {
+    action.sa_handler = become;
+    sigaction(SIGUSR1, &action, NULL);
+  }
   signal(SIGPIPE, SIG_IGN);
 }
 
@@ -80,6 +87,7 @@ static int run(const struct options* options) {
       fprintf(stderr, "testapp: ends by itself with %d\n", options->exit_code);
       return options->exit_code;
     }
+    if (told_to_become) execl(options->become, options->become, "1000", (char*)NULL);
     int wait = print_due_lines(options, began, &printed);
     if (wait > 50) wait = 50;
     struct pollfd one = {.fd = listener, .events = POLLIN};
@@ -96,6 +104,7 @@ static int run(const struct options* options) {
 int main(int argc, char** argv) {
   const struct options options = read_options(argc, argv);
   set_signals(&options);
+  if (options.in_data && chdir(getenv("BERTH_DATA_DIR")) != 0) return 73;
   if (options.keep_state) note_start();
   if (options.close_stdout) close(STDOUT_FILENO);
   fork_grandchildren(options.grandchildren);

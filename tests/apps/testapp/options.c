@@ -19,7 +19,9 @@ struct options read_options(int argc, char** argv) {
     else if (!strcmp(name, "--ignore-socket")) o.ignore_socket = true;
     else if (!strcmp(name, "--close-stdout")) o.close_stdout = true;
     else if (!strcmp(name, "--count-starts")) o.keep_state = true;
+    else if (!strcmp(name, "--in-data")) o.in_data = true;
     else if (i + 1 == argc) complain(name);
+    else if (!strcmp(name, "--become")) o.become = argv[++i];
     else if (!strcmp(name, "--port")) o.port = argv[++i];
     else if (!strcmp(name, "--grandchildren")) o.grandchildren = atoi(argv[++i]);
     else if (!strcmp(name, "--lines")) o.lines_per_second = atoi(argv[++i]);

@@ -10,6 +10,7 @@ struct options {
   bool ignore_term;          ///< --ignore-term
   bool ignore_socket;        ///< --ignore-socket: leave the passed socket alone and listen on none
   bool close_stdout;         ///< --close-stdout
+  bool in_data;              ///< --in-data: works in the data folder
   bool keep_state;           ///< --count-starts: append a line to starts.log in the data folder at each start
   int grandchildren;         ///< --grandchildren N: fork that many twice over and let go of them
   int lines_per_second;      ///< --lines N: print "line 1", "line 2", … at that rate
@@ -18,6 +19,7 @@ struct options {
   int exit_after_ms;         ///< --exit-after MS: end by itself then (0: at once); -1: never
   int exit_code;             ///< --exit-code N
   int start_delay_ms;        ///< --start-delay MS: before it listens
+  const char* become;        ///< --become PROGRAM: on SIGUSR1, as PROGRAM 1000
   int slow_ms;               ///< --slow MS: before each answer to /slow
 };
 

@@ -12,11 +12,10 @@
 #include <boost/json/value.hpp>
 
 #include "core/result.h"
+#include "core/spec/deploy.h"
 #include "core/spec/limits.h"
 
 namespace berth::spec {
-
-using std::chrono::milliseconds;
 
 /// How a process is told to stop: its signal first, SIGKILL for the whole group when the grace is over.
 struct Stop {
@@ -100,17 +99,6 @@ bool is_port_named(const Process& process);
 bool has_port(const Process& process, const std::string& name);
 /// The variables that have its ports' numbers, `PORT` among them.
 std::vector<std::string> port_variables(const Process& process);
-
-enum class Strategy { blue_green, recreate };
-
-struct Deploy {
-  std::optional<Strategy> strategy;      ///< absent: blue-green where every process with a port can, else recreate
-  milliseconds bake{30'000};
-  milliseconds ready_timeout{60'000};    ///< for the new instances to become ready
-  milliseconds drain{30'000};
-
-  bool operator==(const Deploy&) const = default;
-};
 
 /// A variable that the app declares; a release without a required one, or with an undeclared one, is refused.
 struct Variable {

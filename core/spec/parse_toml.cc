@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/spec/deploy_toml.h"
 #include "core/spec/rules.h"
 #include "core/spec/toml_table.h"
 #include "core/spec/words.h"
@@ -183,16 +184,6 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   if (const auto limits = table.table("limits")) process.limits = read_limits(*limits);
   table.done();
   return process;
-}
-
-Deploy read_deploy(TomlTable table) {
-  Deploy deploy;
-  if (const auto strategy = table.choice("strategy", kStrategies)) deploy.strategy = static_cast<Strategy>(*strategy);
-  assign(deploy.bake, table.duration("bake"));
-  assign(deploy.ready_timeout, table.duration("ready_timeout"));
-  assign(deploy.drain, table.duration("drain"));
-  table.done();
-  return deploy;
 }
 
 Variable read_variable(TomlTable table) {

@@ -121,7 +121,7 @@ TEST(ParseToml, RefusesValuesOfTheWrongKind) {
       {"grace = \"5s\"", "grace = 5", "'grace' in [process.web.stop] must be a duration in quotes"},
       {"grace = \"5s\"", "grace = \"5\"", "'5' is no duration"},
       {"\"on-failure\"", "\"sometimes\"", "is \"sometimes\", and must be \"always\" or \"on-failure\" or \"never\""},
-      {"strategy = \"recreate\"", "strategy = \"green\"", "must be \"blue-green\" or \"recreate\""},
+      {"strategy = \"recreate\"", "strategy = \"green\"", "must be \"blue-green\" or \"recreate\" or \"rolling\" or \"canary\""},
       {"status = \"200-204\"", "status = \"2xx\"", "'2xx' names no HTTP statuses"},
       {"tcp = true", "tcp = false", "must be true"},
       {"tcp = true", "tcp = true\nhttp = \"/\"", "a probe has one of"},

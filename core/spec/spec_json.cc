@@ -1,9 +1,8 @@
-#include <algorithm>
-#include <array>
-
 #include <fmt/core.h>
 
 #include "core/json/json.h"
+#include "core/spec/deploy_json.h"
+#include "core/spec/json_parts.h"
 #include "core/spec/rules.h"
 #include "core/spec/words.h"
 
@@ -107,22 +106,6 @@ json::value hook_json(const std::string& name, const Hook& hook) {
 bool boolean(ObjectReader& reader, std::string_view name) {
   if (reader.maybe(name) == nullptr) reader.complain(fmt::format("member '{}' is missing", name));
   return reader.boolean_or(name, false);
-}
-
-milliseconds duration(ObjectReader& reader, std::string_view name) {
-  const std::string text = reader.string(name);
-  const auto parsed = parse_duration(text);
-  if (parsed && to_string(*parsed) == text) return *parsed;  // one form for each duration, as for everything that is signed
-  reader.complain(fmt::format("member '{}': '{}' is no duration, or not in its shortest form", name, text));
-  return milliseconds(0);
-}
-
-std::size_t choice(ObjectReader& reader, std::string_view name, std::span<const std::string_view> words) {
-  const std::string text = reader.string(name);
-  const auto found = std::ranges::find(words, text);
-  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
-  reader.complain(fmt::format("member '{}' is '{}', which is not known", name, text));
-  return 0;
 }
 
 std::vector<std::string> strings(ObjectReader& reader, std::string_view name) {
@@ -294,17 +277,6 @@ Result<Variable> variable_from(const json::value& json, const std::string& where
   return variable;
 }
 
-Result<Deploy> deploy_from(const json::value& json) {
-  ObjectReader reader(json, "spec: deploy");
-  Deploy deploy;
-  if (reader.maybe("strategy") != nullptr) deploy.strategy = static_cast<Strategy>(choice(reader, "strategy", kStrategies));
-  deploy.bake = duration(reader, "bake");
-  deploy.ready_timeout = duration(reader, "ready_timeout");
-  deploy.drain = duration(reader, "drain");
-  BERTH_CHECK(reader.done());
-  return deploy;
-}
-
 Result<LogRules> logs_from(const json::value& json) {
   ObjectReader reader(json, "spec: logs");
   LogRules logs;
@@ -351,15 +323,11 @@ json::value to_json(const AppSpec& spec) {
   json::object processes, variables;
   for (const auto& [name, process] : spec.processes) processes[name] = process_json(process);
   for (const auto& [name, variable] : spec.variables) variables[name] = variable_json(variable);
-  json::object deploy{{"bake", to_string(spec.deploy.bake)},
-                      {"ready_timeout", to_string(spec.deploy.ready_timeout)},
-                      {"drain", to_string(spec.deploy.drain)}};
-  if (spec.deploy.strategy) deploy["strategy"] = kStrategies[static_cast<std::size_t>(*spec.deploy.strategy)];
   json::object out{{"app", spec.app},
                    {"user", spec.user},
                    {"writable_home", spec.writable_home},
                    {"process", std::move(processes)},
-                   {"deploy", std::move(deploy)},
+                   {"deploy", deploy_json(spec.deploy)},
                    {"env", std::move(variables)},
                    {"logs", json::object{{"segment_bytes", static_cast<std::int64_t>(spec.logs.segment_bytes)},
                                          {"keep_bytes", static_cast<std::int64_t>(spec.logs.keep_bytes)}}}};

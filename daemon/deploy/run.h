@@ -32,6 +32,8 @@ struct Run {
   std::vector<HookRun> hooks;
   std::vector<std::string> notes;
   bool hook_failed = false;        ///< `last_lines` are a hook's, and why the deployment fails
+  bool resumed = false;            ///< berthd was away while it was under way: what runs of it is still to be adopted
+  bool torn = false;               ///< berthd died while it replaced instances
   bool may_give_way = false;       ///< its switch is postponed: a newer request takes its place
   bool keep_data = false;          ///< a revert that leaves the data as they are
   int interruptions = 0;           ///< how often berthd died in it before its decision

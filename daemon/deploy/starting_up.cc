@@ -11,11 +11,28 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Whether instances of two releases were left between the decision and the end of the switch.
+bool is_torn(const Run& run) { return run.course.gradual && run.position == Position{State::switching, true}; }
+
+/// How often in a row the newest deployments, of this release all, ended so before.
+int torn_before(const std::vector<store::DeploymentRow>& deployments, const std::string& release) {
+  int times = 0;
+  for (const store::DeploymentRow& row : deployments) {
+    if (row.ended_at.empty()) continue;
+    if (row.release != release || !row.detail.contains("torn")) break;
+    ++times;
+  }
+  return times;
+}
+
 /// Whether the deployment itself brings its instances up: starting the active release beside it would run two that must not run at once, or one
 /// that is being left.
 bool starts_by_itself(const Run& run) {
-  return run.position.state == State::reverting || (run.position.decided && run.course.stop_first && run.position.state != State::baking);
+  return run.position.state == State::reverting || is_torn(run) || (run.position.decided && run.course.stop_first && run.position.state != State::baking);
 }
+
+/// Whether berthd may have been away while two releases served: what the kernel's route has goes on until it is known who of them is ready.
+bool keeps_route(const Run& run) { return is_torn(run) || (run.course.gradual && run.position.state == State::reverting); }
 
 /// When the release that is active became so; deployments come newest first.
 std::string active_since(const std::vector<store::DeploymentRow>& deployments, const std::string& active) {
@@ -107,9 +124,17 @@ awaitable<Result<void>> Engine::load_runs() {
     }
     const auto run = std::make_shared<Run>(executor_, std::move(row));
     take_detail(*run);
+    run->resumed = true;
+    run->torn = is_torn(*run);
+    if (run->torn) {
+      const auto list_last = [this, name = app->name()] { return store_.deployments(name, 20); };
+      const auto last = co_await pool_.run(list_last);
+      run->interruptions = 1 + (last ? torn_before(*last, run->row.release) : 0);
+    }
     if (!run->position.decided && run->position.state != State::queued) {
       ++run->interruptions;
       run->position.state = State::queued;
+      run->row.bake_until_ms = 0;
       run->steps.push_back({"queued", store::now_text()});
     }
     if (run->position.decided) {
@@ -169,7 +194,7 @@ awaitable<void> Engine::bring_up(AppPtr app) {
       if (!run) spawn(heal(app));
     }
     co_await end_paused(app);
-    static_cast<void>(co_await route(app));
+    if (!run || !keeps_route(*run)) static_cast<void>(co_await route(app));
   }
   if (run && run->position.state == State::baking) {
     app->run = run;

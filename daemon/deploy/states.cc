@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::int64_t now_ms() {
+std::int64_t wall_ms() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
@@ -40,6 +40,7 @@ awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
     case State::unpacking: done = co_await await_stage(run, false); break;
     case State::preparing: done = co_await prepare(app, run); break;
     case State::starting: done = co_await start_new(app, run); break;
+    case State::canary: done = co_await bake_canary(app, run); break;
     case State::switching: done = co_await switch_over(app, run); break;
     case State::baking: done = co_await bake(run); break;
     case State::reverting: done = co_await go_back(app, run); break;
@@ -165,6 +166,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   run->course.stop_first = run->course.has_previous && something_runs && (*manifest)->spec.strategy() == spec::Strategy::recreate;
   auto planned = co_await plan_data(app, run);
   if (!planned) co_return std::unexpected(about_in(options_.node.environment, *run, planned.error()));
+  co_await choose_strategy(app, run);
   auto possible = co_await check_plans(app, *manifest);
   if (!possible) co_return std::unexpected(about_in(options_.node.environment, *run, possible.error()));
   auto claimed = co_await claim(app, *manifest);
@@ -197,7 +199,16 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
     if (!ran) co_return ran;
   }
   run->began = std::chrono::system_clock::now();
-  auto started = co_await start_release(app, run->manifest);
+  const bool some_first = run->course.gradual && !run->course.canary;
+  Rolling first;
+  if (some_first) {
+    first = rolling_of(*run, run->manifest->spec.deploy.drain);
+    first.until_first = true;
+  }
+  Result<void> started;
+  if (some_first) started = co_await roll(app, run, first);
+  else if (run->course.canary) started = co_await start_canary(app, run);
+  else started = co_await start_release(app, run->manifest);
   if (!started) co_return started;
   co_await note_unenforced(app, run);
   auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
@@ -219,7 +230,11 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
 
 /// From the decision on: the route, `current`, the end of the old instances, and what becomes of their data.
 awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
-  if (!run->course.stop_first) {
+  if (run->torn) co_return fail(Errc::io, "berthd ended while it replaced instances, and neither release was whole");
+  if (run->course.gradual) {
+    const auto joined = co_await join_ready(app, run->row.release);
+    if (!joined) co_return std::unexpected(joined.error());
+  } else if (!run->course.stop_first) {
     app->routed = run->row.release;
     auto routed = co_await route(app);
     if (!routed) co_return routed;
@@ -238,6 +253,15 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   if (old) {
     drain = old->spec.deploy.drain;
     if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await try_hook(app, run, old, pre_stop);
+  }
+  if (run->course.gradual) {
+    const Rolling rest = rolling_of(*run, drain);
+    auto rolled = co_await roll(app, run, rest);
+    if (!rolled) co_return rolled;
+    app->routed = run->row.release;
+    forget_joined(*app);
+    auto routed = co_await route(app);
+    if (!routed) co_return routed;
   }
   co_await stop_all_but(app, run->row.release, drain);
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
@@ -280,11 +304,14 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
 
 /// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.
 awaitable<Result<void>> Engine::bake(RunPtr run) {
+  const spec::Deploy& rules = run->manifest->spec.deploy;
+  const milliseconds whole = run->position.state == State::canary ? rules.canary.bake : rules.bake;
   while (!closed_) {
     if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+    if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
     // The wall clock may jump: the wait is never longer than the bake itself.
-    const milliseconds left(std::min(run->row.bake_until_ms - now_ms(), run->manifest->spec.deploy.bake.count()));
+    const milliseconds left(std::min(run->row.bake_until_ms - wall_ms(), whole.count()));
     if (left <= 0ms) break;
     co_await run->changed.wait(left);
   }

@@ -21,6 +21,7 @@ struct options read_options(int argc, char** argv) {
     else if (!strcmp(name, "--count-starts")) o.keep_state = true;
     else if (i + 1 == argc) complain(name);
     else if (!strcmp(name, "--port")) o.port = argv[++i];
+    else if (!strcmp(name, "--never-ready-from")) o.never_ready_from = atoi(argv[++i]);
     else if (!strcmp(name, "--grandchildren")) o.grandchildren = atoi(argv[++i]);
     else if (!strcmp(name, "--lines")) o.lines_per_second = atoi(argv[++i]);
     else if (!strcmp(name, "--flood")) o.flood = atoll(argv[++i]);

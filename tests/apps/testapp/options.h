@@ -7,6 +7,7 @@ struct options {
   const char* port;          ///< --port N: serve there; else sockets that were passed, else none
   bool serve;                ///< --serve: answer HTTP
   bool never_ready;          ///< --never-ready: /healthz answers 503
+  int never_ready_from;      ///< --never-ready-from N: the same where this is instance N of its process or a later one; 0: none
   bool ignore_term;          ///< --ignore-term
   bool ignore_socket;        ///< --ignore-socket: leave the passed socket alone and listen on none
   bool close_stdout;         ///< --close-stdout

@@ -26,8 +26,16 @@ int listening_socket(const struct options* options) {
   return fd;
 }
 
+/// 3 of "web/web.3"; 0 where that is not known.
+static int instance_number(void) {
+  const char* name = getenv("BERTH_INSTANCE");
+  const char* dot = name ? strrchr(name, '.') : NULL;
+  return dot ? atoi(dot + 1) : 0;
+}
+
 static int is_unready(const struct options* options) {
   if (options->never_ready) return 1;
+  if (options->never_ready_from > 0 && instance_number() >= options->never_ready_from) return 1;
   const char* data = getenv("BERTH_DATA_DIR");
   char path[4096];
   snprintf(path, sizeof path, "%s/unready", data ? data : "");

@@ -117,7 +117,7 @@ std::string live_text(const Deployment& d, WallTime now, int width) {
     const std::size_t room = static_cast<std::size_t>(std::max(width, 0)) > used ? static_cast<std::size_t>(width) - used : 0;
     return text + " " + bar(done, total, std::min<std::size_t>(room, 32)) + amount;
   }
-  if (d.state == "baking") {
+  if (d.state == "baking" || d.state == "canary") {
     const std::string left = bake_left(d, now);
     if (!left.empty()) text += ", " + left;
   }
@@ -126,7 +126,7 @@ std::string live_text(const Deployment& d, WallTime now, int width) {
   } else if (!d.hooks.empty() && d.hooks.back().result == "postponed") {
     text += ", postponed by its ready-to-switch hook";
   }
-  if (const std::string instances = instances_text(d); !instances.empty() && (d.state == "starting" || d.state == "baking"))
+  if (const std::string instances = instances_text(d); !instances.empty() && (d.state == "starting" || d.state == "canary" || d.state == "switching" || d.state == "baking"))
     text += ", " + instances;
   return text + " …";
 }
@@ -136,7 +136,7 @@ std::string step_text(const Deployment& d, const Deployment::Step& step) {
   std::string more;
   if (step.state == "fetching" && d.bytes_total > 0) more = bytes_text(static_cast<std::uint64_t>(d.bytes_total));
   if (step.state == "switching" && d.instances_wanted > 0) more = instances_text(d);
-  if (step.state == "baking" && !d.bake_until.empty() && latest) more = "until " + short_time(d.bake_until);
+  if ((step.state == "baking" || step.state == "canary") && !d.bake_until.empty() && latest) more = "until " + short_time(d.bake_until);
   return fmt::format("{}: {}{}", d.name(), step.state, more.empty() ? "" : " (" + more + ")");
 }
 

@@ -12,11 +12,10 @@
 #include <boost/json/value.hpp>
 
 #include "core/result.h"
+#include "core/spec/deploy.h"
 #include "core/spec/limits.h"
 
 namespace berth::spec {
-
-using std::chrono::milliseconds;
 
 /// How a process is told to stop: its signal first, SIGKILL for the whole group when the grace is over.
 struct Stop {
@@ -99,21 +98,10 @@ std::string main_port(const Process& process);
 bool is_port_named(const Process& process);
 /// Whether the process has a port of that name.
 bool has_port(const Process& process, const std::string& name);
+/// The port, by name, at which a bake asks the process for `metric`; empty where it does not ask it.
+std::string metric_port(const std::string& name, const Process& process, const BakeMetric& metric);
 /// The variables that have its ports' numbers, `PORT` among them.
 std::vector<std::string> port_variables(const Process& process);
-
-enum class Strategy { blue_green, recreate };
-
-struct Deploy {
-  std::optional<Strategy> strategy;      ///< absent: blue-green where every process with a port can, else recreate
-  milliseconds bake{30'000};
-  milliseconds ready_timeout{60'000};    ///< for the new instances to become ready
-  milliseconds drain{30'000};
-  int priority = 0;                      ///< when a node starts its apps, those of a higher one come first
-  std::vector<std::string> after;        ///< apps of the node that are ready before its instances start
-
-  bool operator==(const Deploy&) const = default;
-};
 
 /// A variable that the app declares; a release without a required one, or with an undeclared one, is refused.
 struct Variable {
@@ -170,9 +158,6 @@ struct AppSpec {
 
   bool operator==(const AppSpec&) const = default;
 };
-
-/// How far a priority goes from 0, either way.
-inline constexpr int kMostPriority = 1000;
 
 /// What a berth.toml need not say, since what is built says it: an image, or a single executable.
 struct Defaults {

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/spec/deploy_toml.h"
 #include "core/spec/rules.h"
 #include "core/spec/toml_table.h"
 #include "core/spec/words.h"
@@ -184,18 +185,6 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   assign(process.after, table.strings("after"));
   table.done();
   return process;
-}
-
-Deploy read_deploy(TomlTable table) {
-  Deploy deploy;
-  if (const auto strategy = table.choice("strategy", kStrategies)) deploy.strategy = static_cast<Strategy>(*strategy);
-  assign(deploy.bake, table.duration("bake"));
-  assign(deploy.ready_timeout, table.duration("ready_timeout"));
-  assign(deploy.drain, table.duration("drain"));
-  assign(deploy.after, table.strings("after"));
-  assign(deploy.priority, table.integer("priority", -kMostPriority, kMostPriority));
-  table.done();
-  return deploy;
 }
 
 Variable read_variable(TomlTable table) {

@@ -53,7 +53,7 @@ TEST(ParseToml, ReadsEverything) {
   EXPECT_EQ(std::tuple(is_notified(worker), watchdog_of(worker), is_notified(web)), std::tuple(true, std::optional<milliseconds>(), false));
   EXPECT_EQ(watchdog_of({.liveness = Probe{.kind = ProbeKind::notify, .period = 2s}}), 6s);
 
-  EXPECT_EQ(spec.deploy, (Deploy{.strategy = Strategy::recreate, .bake = 1min, .ready_timeout = 90s, .drain = 0s}));
+  EXPECT_EQ(spec.deploy, (Deploy{.strategy = Strategy::recreate, .bake = {.duration = 1min}, .ready_timeout = 90s, .drain = 0s}));
   EXPECT_EQ(spec.variables.at("GREETING"), (Variable{.required = true, .description = "What to say"}));
   EXPECT_EQ(spec.variables.at("TOKEN"), (Variable{.secret = true}));
   EXPECT_EQ(spec.variables.at("LEVEL"), (Variable{.preset = "info"}));
@@ -121,7 +121,7 @@ TEST(ParseToml, RefusesValuesOfTheWrongKind) {
       {"grace = \"5s\"", "grace = 5", "'grace' in [process.web.stop] must be a duration in quotes"},
       {"grace = \"5s\"", "grace = \"5\"", "'5' is no duration"},
       {"\"on-failure\"", "\"sometimes\"", "is \"sometimes\", and must be \"always\" or \"on-failure\" or \"never\""},
-      {"strategy = \"recreate\"", "strategy = \"green\"", "must be \"blue-green\" or \"recreate\""},
+      {"strategy = \"recreate\"", "strategy = \"green\"", "must be \"blue-green\" or \"recreate\" or \"rolling\" or \"canary\""},
       {"status = \"200-204\"", "status = \"2xx\"", "'2xx' names no HTTP statuses"},
       {"tcp = true", "tcp = false", "must be true"},
       {"tcp = true", "tcp = true\nhttp = \"/\"", "a probe has one of"},

@@ -182,9 +182,7 @@ std::vector<Complaint> broken_rules(const AppSpec& spec) {
   if (spec.variables.size() > kMostVariables) top.add("env", "declares more than 1024 variables");
   for (const auto& [name, process] : spec.processes) check_process(spec, name, process, top.below("process"));
   check_ports(spec, top.below("process"));
-  if (spec.deploy.ready_timeout < milliseconds(1)) top.below("deploy").add("ready_timeout", "must be 1ms or more");
-  if (spec.deploy.priority < -kMostPriority || spec.deploy.priority > kMostPriority)
-    top.below("deploy").add("priority", fmt::format("must be a number from {} to {}", -kMostPriority, kMostPriority));
+  check_deploy(spec, top.below("deploy"));
   check_after(spec, top);
   for (const auto& [name, variable] : spec.variables) check_variable(name, variable, top.below("env"));
   check_logs(spec.logs, top.below("logs"));

@@ -1,22 +1,22 @@
-#include <algorithm>
-#include <array>
-
 #include <fmt/core.h>
 
 #include "core/json/json.h"
+#include "core/spec/deploy_json.h"
+#include "core/spec/json_parts.h"
 #include "core/spec/rules.h"
 #include "core/spec/words.h"
 
 // The JSON has the members that berth.toml has as keys, with every default written out: a later berth with other defaults reads the same.
 
 namespace berth::spec {
-namespace {
 
 using json::ObjectReader;
 
 json::value list_of(const std::vector<std::string>& items) {
   return json::array(items.begin(), items.end());
 }
+
+namespace {
 
 json::value members_of(const std::map<std::string, std::string>& texts) {
   json::object members;
@@ -110,22 +110,6 @@ bool boolean(ObjectReader& reader, std::string_view name) {
   return reader.boolean_or(name, false);
 }
 
-milliseconds duration(ObjectReader& reader, std::string_view name) {
-  const std::string text = reader.string(name);
-  const auto parsed = parse_duration(text);
-  if (parsed && to_string(*parsed) == text) return *parsed;  // one form for each duration, as for everything that is signed
-  reader.complain(fmt::format("member '{}': '{}' is no duration, or not in its shortest form", name, text));
-  return milliseconds(0);
-}
-
-std::size_t choice(ObjectReader& reader, std::string_view name, std::span<const std::string_view> words) {
-  const std::string text = reader.string(name);
-  const auto found = std::ranges::find(words, text);
-  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
-  reader.complain(fmt::format("member '{}' is '{}', which is not known", name, text));
-  return 0;
-}
-
 std::vector<std::string> strings(ObjectReader& reader, std::string_view name) {
   std::vector<std::string> out;
   for (const json::value& item : reader.list(name)) {
@@ -135,13 +119,16 @@ std::vector<std::string> strings(ObjectReader& reader, std::string_view name) {
   return out;
 }
 
-/// There only where it names something.
+}  // namespace
+
 std::vector<std::string> names_after(ObjectReader& reader) {
   if (reader.maybe("after") == nullptr) return {};
   auto names = strings(reader, "after");
   if (names.empty()) reader.complain("member 'after' is empty, and is not written then");
   return names;
 }
+
+namespace {
 
 std::map<std::string, std::string> texts(ObjectReader& reader, std::string_view name) {
   std::map<std::string, std::string> out;
@@ -304,22 +291,6 @@ Result<Variable> variable_from(const json::value& json, const std::string& where
   return variable;
 }
 
-Result<Deploy> deploy_from(const json::value& json) {
-  ObjectReader reader(json, "spec: deploy");
-  Deploy deploy;
-  if (reader.maybe("strategy") != nullptr) deploy.strategy = static_cast<Strategy>(choice(reader, "strategy", kStrategies));
-  deploy.bake = duration(reader, "bake");
-  deploy.ready_timeout = duration(reader, "ready_timeout");
-  deploy.drain = duration(reader, "drain");
-  deploy.after = names_after(reader);
-  if (reader.maybe("priority") != nullptr) {
-    deploy.priority = static_cast<int>(reader.integer("priority", -kMostPriority, kMostPriority));
-    if (deploy.priority == 0) reader.complain("member 'priority' is 0, which is not written");
-  }
-  BERTH_CHECK(reader.done());
-  return deploy;
-}
-
 Result<LogRules> logs_from(const json::value& json) {
   ObjectReader reader(json, "spec: logs");
   LogRules logs;
@@ -366,17 +337,11 @@ json::value to_json(const AppSpec& spec) {
   json::object processes, variables;
   for (const auto& [name, process] : spec.processes) processes[name] = process_json(process);
   for (const auto& [name, variable] : spec.variables) variables[name] = variable_json(variable);
-  json::object deploy{{"bake", to_string(spec.deploy.bake)},
-                      {"ready_timeout", to_string(spec.deploy.ready_timeout)},
-                      {"drain", to_string(spec.deploy.drain)}};
-  if (!spec.deploy.after.empty()) deploy["after"] = list_of(spec.deploy.after);
-  if (spec.deploy.priority != 0) deploy["priority"] = spec.deploy.priority;  // as with 'root' above
-  if (spec.deploy.strategy) deploy["strategy"] = kStrategies[static_cast<std::size_t>(*spec.deploy.strategy)];
   json::object out{{"app", spec.app},
                    {"user", spec.user},
                    {"writable_home", spec.writable_home},
                    {"process", std::move(processes)},
-                   {"deploy", std::move(deploy)},
+                   {"deploy", deploy_json(spec.deploy)},
                    {"env", std::move(variables)},
                    {"logs", json::object{{"segment_bytes", static_cast<std::int64_t>(spec.logs.segment_bytes)},
                                          {"keep_bytes", static_cast<std::int64_t>(spec.logs.keep_bytes)}}}};

@@ -48,7 +48,7 @@ TEST(SpecJson, IsReadStrictly) {
       {R"("user":"www-data",)", "", "member 'user' is missing"},
       {R"("writable_home":true)", R"("writable_home":1)", "neither true nor false"},
       {R"("bake":"1m")", R"("bake":"60s")", "spec: deploy: member 'bake': '60s' is no duration, or not in its shortest form"},
-      {R"("strategy":"recreate")", R"("strategy":"rolling")", "member 'strategy' is 'rolling', which is not known"},
+      {R"("strategy":"recreate")", R"("strategy":"green")", "member 'strategy' is 'green', which is not known"},
       {R"("restart":"never")", R"("restart":"sometimes")", "spec: process.worker: member 'restart'"},
       {R"("signal":"QUIT")", R"("signal":"SIGQUIT")", "is no signal's name"},
       {R"("root":"image")", R"("root":"node")", "member 'root' is 'node', which is not written"},

@@ -10,7 +10,7 @@ namespace berth::spec {
 
 // The words of berth.toml for the enumerations, in the order of their values; the JSON of a manifest has the same.
 inline constexpr std::array<std::string_view, 3> kRestarts{"always", "on-failure", "never"};
-inline constexpr std::array<std::string_view, 2> kStrategies{"blue-green", "recreate"};
+inline constexpr std::array<std::string_view, 4> kStrategies{"blue-green", "recreate", "rolling", "canary"};
 inline constexpr std::array<std::string_view, 2> kRoots{"node", "image"};
 inline constexpr std::array<std::string_view, 2> kSchemes{"http", "https"};
 inline constexpr std::array<std::string_view, 5> kProbeKinds{"http", "tcp", "exec", "grpc", "notify"};

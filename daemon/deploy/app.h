@@ -18,6 +18,7 @@ namespace berth::deploy {
 struct Member {
   store::InstanceRow row;
   bool leaving = false;  ///< drained or stopped: no new connections
+  bool joined = false;   ///< of the release that takes over: new connections go to it beside the routed one
 
   InstanceId id() const { return {row.app, row.process, row.number, row.release}; }
 };

@@ -15,7 +15,7 @@ constexpr int kMostInterruptions = 3;  ///< a release that takes berthd down wit
 
 /// From here to the end of the switch a deployment has its app for itself.
 bool needs_turn(State state) {
-  return state == State::preparing || state == State::starting || state == State::switching || state == State::reverting;
+  return state == State::preparing || state == State::starting || state == State::canary || state == State::switching || state == State::reverting;
 }
 
 bool has(const std::vector<Effect>& effects, Effect effect) { return std::ranges::find(effects, effect) != effects.end(); }
@@ -50,8 +50,10 @@ void take_position(Run& run, Position to) {
   const State before = run.position.state;
   run.position = to;
   run.steps.push_back({std::string(to_string(to.state)), store::now_text()});
+  if (before == State::canary) run.row.bake_until_ms = 0;
+  if (to.state == State::canary) run.row.bake_until_ms = now_ms() + run.manifest->spec.deploy.canary.bake.count();
   if (to.state == State::baking && run.row.bake_until_ms == 0)
-    run.row.bake_until_ms = now_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.count());
+    run.row.bake_until_ms = now_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.duration.count());
   if (is_terminal(to.state)) {
     run.row.bake_until_ms = 0;
     run.row.ended_at = run.steps.back().at;
@@ -112,7 +114,9 @@ awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
 }
 
 Happening Engine::happening_of(const Run& run) const {
-  const bool gives_way = run.position.state == State::queued || run.position.state == State::baking || (run.may_give_way && !run.position.decided);
+  if (run.torn && run.position.state == State::switching && run.interruptions < kMostInterruptions) return Happening::torn;
+  const State state = run.position.state;
+  const bool gives_way = state == State::queued || state == State::baking || state == State::canary || (run.may_give_way && !run.position.decided);
   if (!run.superseded.empty() && gives_way) return Happening::superseded;
   if (!run.cancelled_by.empty() && !run.position.decided) return Happening::cancelled;
   return Happening::failed;
@@ -146,6 +150,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   if (is_terminal(transition->to.state)) co_await end_hooks(app, run);
   if (closed_) co_return;
   const Position was = run->position;
+  if (transition->to.state == State::baking) run->row.detail["boot"] = options_.node.boot;
   take_position(*run, transition->to);
   const bool decides = has(transition->effects, Effect::decide);
   auto committed = co_await commit(run, transition->effects);

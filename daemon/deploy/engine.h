@@ -41,7 +41,7 @@ struct Leaving {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), and what becomes of the data (data_steps.cc), slots that are
+/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), and what becomes of the data (data_steps.cc), slots that are
 /// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
 /// files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -140,6 +140,40 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> route_later(AppPtr app);
   awaitable<void> drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most);
 
+  // rolling.cc
+  /// One release's instances in the place of all others'.
+  struct Rolling {
+    ManifestPtr to;
+    spec::Deploy rules;        ///< whose limits and timeout hold
+    milliseconds drain{0};     ///< of what is stopped
+    bool until_first = false;  ///< only until an instance of each process is ready; none enters the route
+    bool insist = false;       ///< goes on whatever the instances do, until nothing moves any more
+  };
+  struct Round {
+    std::vector<InstanceId> start, stop;
+    int ready = 0, wanted = 0;
+    bool done = true, each_ready = true;
+    std::string missing;   ///< what is waited for
+    std::string hopeless;  ///< an instance that will not become ready; empty: none
+  };
+  awaitable<void> choose_strategy(AppPtr app, RunPtr run);
+  awaitable<Result<std::map<std::string, int>>> wanted_by_process(AppPtr app, ManifestPtr manifest);
+  awaitable<Result<void>> start_canary(AppPtr app, RunPtr run);
+  awaitable<Result<void>> take_stock(AppPtr app, Rolling what, std::map<std::string, int> wanted);
+  awaitable<Result<int>> join_ready(AppPtr app, std::string release);
+  Round next_round(const App& app, const Rolling& what, const std::map<std::string, int>& wanted) const;
+  awaitable<Result<void>> roll(AppPtr app, RunPtr run, Rolling what);
+  awaitable<Result<void>> bake_canary(AppPtr app, RunPtr run);
+  Rolling rolling_of(const Run& run, milliseconds drain) const;
+
+  // bake_rates.cc
+  awaitable<Result<double>> read_counter(AppPtr app, InstanceId id, spec::BakeMetric rules);
+  awaitable<double> growth_of(AppPtr app, RunPtr run, std::string release, std::shared_ptr<Growth> growth);
+  awaitable<void> begin_baseline(AppPtr app, RunPtr run);
+  awaitable<Result<void>> finish_baseline(AppPtr app, RunPtr run);
+  awaitable<void> tell_notes(RunPtr run);
+  awaitable<void> watch_rates(AppPtr app, RunPtr run);
+
   // carrying.cc
   void drive(AppPtr app);
   awaitable<void> drive_all(AppPtr app);
@@ -163,12 +197,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> start_new(AppPtr app, RunPtr run);
   awaitable<void> note_unenforced(AppPtr app, RunPtr run);
   awaitable<Result<void>> switch_over(AppPtr app, RunPtr run);
-  awaitable<Result<void>> bake(RunPtr run);
+  awaitable<Result<void>> bake(AppPtr app, RunPtr run);
   awaitable<void> collect_lines(AppPtr app, RunPtr run);
 
   // reverting.cc
   awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
   Result<void> cannot_go_back(AppPtr app, RunPtr run, const Error& error);
+  awaitable<void> put_back_replaced(AppPtr app, RunPtr run);
   awaitable<void> drop_new(AppPtr app, RunPtr run);
 
   // hooks.cc
@@ -222,6 +257,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> load_apps();
   awaitable<Result<void>> load_app(store::AppRow row);
   awaitable<Result<void>> load_runs();
+  awaitable<void> count_reboots(RunPtr run);
   void take_over(std::vector<supervise::Supervisor::Found> found);
   awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
@@ -312,6 +348,22 @@ bool is_awaited_hook(const App& app, const InstanceId& id);
 
 /// Releases that may not be collected, since an instance or a one-off command is of them.
 std::vector<std::string> releases_in_use(const App& app);
+/// Whether new connections may go to the instance: it is of the routed release, or has joined it.
+bool is_routed(const App& app, const InstanceId& id);
+/// From now on only the routed release serves.
+void forget_joined(App& app);
+
+/// Whether each public port that both have is reached in the same way and belongs to the same process.
+bool can_share_ports(const bundle::Manifest& one, const bundle::Manifest& other);
+
+/// "web/web.1", where it is said already which release it is of.
+std::string short_name(InstanceId id);
+
+/// Whether its bake looks at what the app tells of itself.
+bool watches_rates(const Run& run);
+
+/// Why the instance will not become ready whatever one waits; empty while it may.
+std::string why_hopeless(const supervise::InstanceStatus& status);
 
 /// Whether an instance was stopped on its own, by hand.
 bool is_paused(const App& app, const InstanceId& id);

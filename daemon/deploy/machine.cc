@@ -7,13 +7,14 @@
 namespace berth::deploy {
 namespace {
 
-constexpr std::array<std::pair<State, std::string_view>, 15> kNames{{
+constexpr std::array<std::pair<State, std::string_view>, 16> kNames{{
     {State::queued, "queued"},
     {State::fetching, "fetching"},
     {State::unpacking, "unpacking"},
     {State::sealed, "sealed"},
     {State::preparing, "preparing"},
     {State::starting, "starting"},
+    {State::canary, "canary"},
     {State::switching, "switching"},
     {State::baking, "baking"},
     {State::active, "active"},
@@ -37,7 +38,9 @@ std::optional<Transition> done(Position from, const Course& course) {
       return to(State::starting);
     case State::starting:
       if (course.stop_first) return to(State::baking);
+      if (course.canary) return to(State::canary);
       return Transition{{State::switching, true}, {Effect::decide}};
+    case State::canary: return Transition{{State::switching, true}, {Effect::decide}};
     case State::switching: return to(course.stop_first ? State::starting : State::baking);
     case State::baking: return Transition{{State::active, true}, {Effect::tidy}};
     case State::reverting: return Transition{{State::reverted, true}, {Effect::tidy}};
@@ -46,7 +49,9 @@ std::optional<Transition> done(Position from, const Course& course) {
 }
 
 /// Only what runs the release can tell that the release is bad; what comes before says nothing of it.
-bool was_tried(State state) { return state == State::starting || state == State::switching || state == State::baking; }
+bool was_tried(State state) {
+  return state == State::starting || state == State::canary || state == State::switching || state == State::baking;
+}
 
 std::optional<Transition> failed(Position from, const Course& course) {
   if (!from.decided) {
@@ -97,11 +102,17 @@ std::optional<Transition> step(Position from, const Course& course, Happening ha
       if (from.state == State::queued) return Transition{{State::superseded, false}, {}};
       // One whose switch is postponed has changed nothing yet that serves.
       if (!from.decided && (from.state == State::preparing || from.state == State::starting)) return Transition{{State::superseded, false}, {Effect::drop_new}};
+      // The release before serves beside the canary still, and whole.
+      if (from.state == State::canary) return Transition{{State::superseded, false}, {Effect::drop_new}};
       if (from.state == State::baking) return Transition{{State::superseded, true}, {}};
       return std::nullopt;
     case Happening::given_up:
       if (from.decided) return std::nullopt;
       return Transition{{State::interrupted, false}, {Effect::drop_new}};
+    case Happening::torn:
+      // Which instances are of which release is an accident then. It says nothing of the release, which is not rejected.
+      if (!course.gradual || from != Position{State::switching, true}) return std::nullopt;
+      return Transition{{State::reverting, true}, {}};
   }
   return std::nullopt;
 }

@@ -17,6 +17,7 @@ enum class State {
   sealed,
   preparing,
   starting,
+  canary,  ///< a few instances of the new release serve beside the old one
   switching,
   baking,
   active,
@@ -37,6 +38,8 @@ bool is_terminal(State state);
 struct Course {
   bool on_node = false;      ///< its slot is sealed already
   bool stop_first = false;   ///< `recreate` with something to stop: the decision comes before the new instances start
+  bool canary = false;       ///< a few of the new instances serve beside the old release before the decision
+  bool gradual = false;      ///< instances are replaced a few at a time: while that goes on both releases serve, and neither is whole
   bool has_previous = true;  ///< there is a release to go back to
   bool ran = true;           ///< an instance of it was executed, as far as is known: what never ran tells nothing of its release
 };
@@ -48,6 +51,7 @@ enum class Happening {
   cancelled,   ///< somebody asked to stop
   superseded,  ///< a newer request for the app came
   given_up,    ///< berthd died in it too often
+  torn,        ///< berthd died in it while instances were replaced
 };
 
 /// The work of a transition, to be done in order. What is not in here happens within a state: fetching, starting, waiting.

@@ -8,6 +8,8 @@ namespace {
 constexpr Course kBlueGreen{.on_node = false, .stop_first = false, .has_previous = true};
 constexpr Course kRecreate{.on_node = false, .stop_first = true, .has_previous = true};
 constexpr Course kNothingRan{.on_node = false, .stop_first = false, .has_previous = true, .ran = false};
+constexpr Course kRolling{.gradual = true};
+constexpr Course kCanary{.canary = true, .gradual = true};
 constexpr Course kFirst{.on_node = false, .stop_first = false, .has_previous = false};
 
 /// The states that a deployment goes through while all goes well.
@@ -31,6 +33,13 @@ TEST(Machine, BlueGreenDecidesWhenTheNewInstancesAreReady) {
 TEST(Machine, RecreateDecidesBeforeTheOldInstancesAreStopped) {
   EXPECT_EQ(way(kRecreate), (Names{"queued", "fetching", "unpacking", "sealed", "preparing", "switching", "starting", "baking", "active"}));
   EXPECT_EQ(step({State::preparing, false}, kRecreate, Happening::done), (Transition{{State::switching, true}, {Effect::decide}}));
+}
+
+TEST(Machine, RollingDecidesWithTheFirstInstanceAndACanaryBakesBeforeThat) {
+  EXPECT_EQ(way(kRolling), way(kBlueGreen));
+  EXPECT_EQ(way(kCanary), (Names{"queued", "fetching", "unpacking", "sealed", "preparing", "starting", "canary", "switching", "baking", "active"}));
+  EXPECT_EQ(step({State::starting, false}, kCanary, Happening::done), (Transition{{State::canary, false}, {}}));
+  EXPECT_EQ(step({State::canary, false}, kCanary, Happening::done), (Transition{{State::switching, true}, {Effect::decide}}));
 }
 
 TEST(Machine, AReleaseOnTheNodeIsNotFetchedAgain) {
@@ -58,6 +67,17 @@ TEST(Machine, WhatGoesWrongEndsOrReverts) {
       {{State::starting, true}, kRecreate, Happening::failed, Transition{{State::reverting, true}, {Effect::reject}}},
       {{State::reverting, true}, kBlueGreen, Happening::done, Transition{{State::reverted, true}, {Effect::tidy}}},
       {{State::reverting, true}, kBlueGreen, Happening::failed, Transition{{State::failed, true}, {}}},
+      // a canary is taken out again: nothing was decided
+      {{State::canary, false}, kCanary, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new, Effect::reject}}},
+      {{State::canary, false}, kCanary, Happening::cancelled, Transition{{State::cancelled, false}, {Effect::drop_new}}},
+      {{State::canary, false}, kCanary, Happening::superseded, Transition{{State::superseded, false}, {Effect::drop_new}}},
+      {{State::canary, false}, kCanary, Happening::given_up, Transition{{State::interrupted, false}, {Effect::drop_new}}},
+      // instances that were being replaced when berthd died are put back, and the release is not to blame
+      {{State::switching, true}, kRolling, Happening::torn, Transition{{State::reverting, true}, {}}},
+      {{State::switching, true}, kRolling, Happening::failed, Transition{{State::reverting, true}, {Effect::reject}}},
+      {{State::switching, true}, kBlueGreen, Happening::torn, std::nullopt},
+      {{State::baking, true}, kRolling, Happening::torn, std::nullopt},
+      {{State::starting, false}, kRolling, Happening::torn, std::nullopt},
       // the first release has nothing to go back to
       {{State::baking, true}, kFirst, Happening::failed, Transition{{State::failed, true}, {Effect::reject, Effect::decide_revert, Effect::drop_new}}},
       // cancelled and superseded
@@ -82,7 +102,7 @@ TEST(Machine, WhatGoesWrongEndsOrReverts) {
 
 TEST(Machine, NothingFollowsAnEnd) {
   for (const State state : {State::active, State::failed, State::reverted, State::cancelled, State::superseded, State::interrupted}) {
-    for (const Happening what : {Happening::done, Happening::failed, Happening::cancelled, Happening::superseded, Happening::given_up})
+    for (const Happening what : {Happening::done, Happening::failed, Happening::cancelled, Happening::superseded, Happening::given_up, Happening::torn})
       EXPECT_EQ(step({state, true}, kBlueGreen, what), std::nullopt) << to_string(state);
   }
 }

@@ -14,12 +14,6 @@ using io::Steady;
 constexpr std::uint16_t kAnyPort = 20'000;  ///< stands for an instance's own, which it is given when it starts
 constexpr int kMostExits = 3;  ///< an instance that ended so often while it was to become ready will not become it
 
-/// "web/web.1": which release it is of is said already.
-std::string short_name(InstanceId id) {
-  id.release.clear();
-  return to_string(id);
-}
-
 milliseconds left_until(Steady::time_point end) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - Steady::now()));
 }
@@ -30,7 +24,13 @@ std::int64_t exits_of(const supervise::InstanceStatus& status) {
   return count;
 }
 
-/// Why the instance will not become ready whatever one waits; empty while it may.
+}  // namespace
+
+std::string short_name(InstanceId id) {
+  id.release.clear();
+  return to_string(id);
+}
+
 std::string why_hopeless(const supervise::InstanceStatus& status) {
   const std::string how = status.last_exit ? status.last_exit->reason : "ended";
   if (status.phase == supervise::Phase::ended) return fmt::format("{} {}, and its restart rule leaves it at that", short_name(status.id), how);
@@ -38,6 +38,8 @@ std::string why_hopeless(const supervise::InstanceStatus& status) {
   if (status.phase == supervise::Phase::waiting && exits >= kMostExits) return fmt::format("{} {} ({} times)", short_name(status.id), how, exits);
   return {};
 }
+
+namespace {
 
 /// Whether there is more to wait for than that its process was started.
 bool tells_when_ready(const spec::Process& process) { return process.startup || process.readiness || process.routing != spec::Routing::none; }

@@ -219,13 +219,15 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
         view.serving = std::ranges::find(serving, member.id(), &route::Backend::id) != serving.end();
       }
     }
-    if (view.status.ready && member.row.release == app->row.active) ++ready[member.row.process];
+    // While instances are replaced those of both releases serve.
+    const bool counts = member.row.release == app->row.active || (app->routed != app->row.active && is_routed(*app, member.id()));
+    if (view.status.ready && counts) ++ready[member.row.process];
     status.instances.push_back(std::move(view));
   }
   for (const auto& [number, exec] : app->execs)
     status.execs.push_back({.id = {app->name(), kExec, number, exec.release}, .process = exec.process, .by = exec.by, .since = exec.since});
   if (active) {
-    status.strategy = active->spec.strategy() == spec::Strategy::recreate ? "recreate" : "blue-green";
+    status.strategy = spec::to_string(active->spec.strategy());
     for (const auto& [process, rules] : active->spec.processes) {
       const auto& scale = known->scales[process];
       const int wanted = scale && scale->second == rules.instances ? scale->first : rules.instances;

@@ -33,6 +33,11 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   auto claimed = co_await claim(app, *manifest);
   auto started = claimed;
+  if (claimed && beside && run->course.gradual) {
+    const Rolling back{.to = *manifest, .rules = run->manifest ? run->manifest->spec.deploy : (*manifest)->spec.deploy, .drain = drain, .insist = true};
+    static_cast<void>(co_await roll(app, run, back));  // what it could not do is tried, and told, by what follows
+  }
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   if (claimed) started = co_await start_release(app, *manifest, nullptr);
   auto ready = started;
   if (started) ready = co_await wait_ready(app, old, nullptr, (*manifest)->spec.deploy.ready_timeout);
@@ -49,6 +54,7 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   }
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   app->routed = old;
+  forget_joined(*app);
   app->since = store::now_text();
   static_cast<void>(co_await route(app));
   co_await after(app, run, Effect::decide_revert);
@@ -72,11 +78,29 @@ Result<void> Engine::cannot_go_back(AppPtr app, RunPtr run, const Error& error) 
   return failed;
 }
 
+/// Instances of the release that serves that made room for new ones before anything was decided.
+awaitable<void> Engine::put_back_replaced(AppPtr app, RunPtr run) {
+  const ManifestPtr active = app->active();
+  if (!run->course.gradual || !active || app->row.stopped || drained_) co_return;
+  const auto wanted = co_await wanted_by_process(app, active);
+  const auto there = members_of(*app, active->release);
+  const auto all_there = [&](const auto& process) {
+    return std::ranges::count(there, process.first, &InstanceId::process) >= process.second;
+  };
+  if (wanted && std::ranges::all_of(*wanted, all_there)) co_return;
+  const auto started = co_await start_release(app, active, nullptr);
+  if (started) co_return;
+  note_problem(*app, started.error().message);
+  spawn(heal(app));
+}
+
 /// Ends what was begun of the new release: its instances, its ports, its staging.
 awaitable<void> Engine::drop_new(AppPtr app, RunPtr run) {
   if (run->row.release != run->row.from) {
     if (app->routed == run->row.release) app->routed = run->row.from;
-    co_await stop_release(app, run->row.release, 0ms);
+    co_await stop_release(app, run->row.release, run->position.state == State::canary ? run->manifest->spec.deploy.drain : 0ms);
+    if (closed_) co_return;
+    co_await put_back_replaced(app, run);
     if (closed_) co_return;
     ManifestPtr kept = run->row.from.empty() ? nullptr : app->active();
     if (run->position.state != State::queued) co_await give_up_unused(app, kept);

@@ -8,6 +8,17 @@ namespace {
 using namespace std::chrono_literals;
 using io::Steady;
 
+/// Of the routed release, and of those whose instances joined it.
+std::set<route::Public> served_ports(const App& app) {
+  const auto routed = app.manifests.find(app.routed);
+  std::set<route::Public> ports = routed == app.manifests.end() ? app.claimed : public_ports(*routed->second);
+  for (const Member& member : app.members) {
+    const auto manifest = app.manifests.find(member.row.release);
+    if (member.joined && manifest != app.manifests.end()) ports.merge(public_ports(*manifest->second));
+  }
+  return ports;
+}
+
 }  // namespace
 
 std::optional<route::Public> public_port(const bundle::Manifest& manifest, const std::string& process) {
@@ -55,20 +66,19 @@ awaitable<void> Engine::give_up_unused(AppPtr app, ManifestPtr kept) {
   }
 }
 
-/// Leads new connections to the ready instances of the routed release; where none is ready, to all of them: an answer that is late or wrong tells
+/// Leads new connections to the ready instances of the routed release, and to those that joined it; where none is ready, to all of them: an answer that is late or wrong tells
 /// more than a refusal, and a socket that is listened on keeps who comes waiting.
 awaitable<Result<void>> Engine::route(AppPtr app) {
   while (app->routing) co_await app->turn.wait(60s);
   app->routing = true;
   Result<void> result;
-  // A port that the routed release does not have, or reaches in another way, is left to be given up.
-  const auto manifest = app->manifests.find(app->routed);
-  const std::set<route::Public> ports = manifest == app->manifests.end() ? app->claimed : public_ports(*manifest->second);
+  // A port that the releases that serve do not have, or reach in another way, is left to be given up.
+  const std::set<route::Public> ports = served_ports(*app);
   for (const route::Public& pub : ports) {
     if (!app->claimed.contains(pub)) continue;
     std::vector<route::Backend> ready, all;
     for (const Member& member : app->members) {
-      if (member.row.release != app->routed || member.row.process != pub.process || member.leaving || member.row.paused) continue;
+      if (!is_routed(*app, member.id()) || member.row.process != pub.process || member.leaving || member.row.paused) continue;
       const auto status = supervisor_.status(member.id());
       if (!status) continue;
       all.push_back({.id = member.id(), .private_port = member.row.port});

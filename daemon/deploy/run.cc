@@ -128,6 +128,9 @@ void put_detail(Run& run) {
   if (run.wanted > 0) run.row.detail["instances"] = run.wanted;
   if (const auto bytes = run.progress.bytes_total.load(); bytes > 0) run.row.detail["bytes"] = static_cast<std::int64_t>(bytes);
   run.row.detail["stop_first"] = run.course.stop_first;
+  if (run.course.gradual) run.row.detail["gradual"] = true;
+  else run.row.detail.erase("gradual");
+  if (run.torn) run.row.detail["torn"] = true;
 }
 
 void take_detail(Run& run) {
@@ -144,6 +147,7 @@ void take_detail(Run& run) {
   run.progress.bytes_done = bytes;
   run.course.has_previous = !run.row.from.empty();
   run.course.stop_first = truth_in(run.row.detail, "stop_first");
+  run.course.gradual = truth_in(run.row.detail, "gradual");
 }
 
 bool add_note(Run& run, const std::string& text) {

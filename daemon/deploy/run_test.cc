@@ -14,6 +14,7 @@ class RunTest : public testing::Test {
 TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
   run.position = {State::starting, true};
   run.course.stop_first = true;
+  run.course.gradual = true;
   run.steps = {{"queued", "2026-11-24T09:00:00.000000Z"}, {"starting", "2026-11-24T09:00:01.000000Z"}};
   run.last_lines = {"it broke"};
   run.interruptions = 2;
@@ -31,6 +32,7 @@ TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
   take_detail(again);
   EXPECT_EQ(again.position, (Position{State::starting, true}));
   EXPECT_TRUE(again.course.stop_first);
+  EXPECT_TRUE(again.course.gradual);
   EXPECT_TRUE(again.course.has_previous);
   ASSERT_EQ(again.steps.size(), 2u);
   EXPECT_EQ(again.steps[1].state, "starting");

@@ -11,10 +11,24 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Whether instances of two releases were left between the decision and the end of the switch.
+bool is_torn(const Run& run) { return run.course.gradual && run.position == Position{State::switching, true}; }
+
+/// How often in a row the newest deployments, of this release all, ended so before.
+int torn_before(const std::vector<store::DeploymentRow>& deployments, const std::string& release) {
+  int times = 0;
+  for (const store::DeploymentRow& row : deployments) {
+    if (row.ended_at.empty()) continue;
+    if (row.release != release || !row.detail.contains("torn")) break;
+    ++times;
+  }
+  return times;
+}
+
 /// Whether the deployment itself brings its instances up: starting the active release beside it would run two that must not run at once, or one
 /// that is being left.
 bool starts_by_itself(const Run& run) {
-  return run.position.state == State::reverting || (run.position.decided && run.course.stop_first && run.position.state != State::baking);
+  return run.position.state == State::reverting || is_torn(run) || (run.position.decided && run.course.stop_first && run.position.state != State::baking);
 }
 
 /// Of several deployments that are written down, those that wait and the one that bakes give way to what was asked for later, as they do where each comes
@@ -25,6 +39,8 @@ void give_way_to_newer(App& app) {
     if (const RunPtr newer = gives_way ? newer_than(app, *run) : nullptr) run->superseded = took_place(*newer);
   }
 }
+/// Whether berthd may have been away while two releases served: what the kernel's route has goes on until it is known who of them is ready.
+bool keeps_route(const Run& run) { return is_torn(run) || (run.course.gradual && run.position.state == State::reverting); }
 
 /// When the release that is active became so; deployments come newest first.
 std::string active_since(const std::vector<store::DeploymentRow>& deployments, const std::string& active) {
@@ -118,9 +134,17 @@ awaitable<Result<void>> Engine::load_runs() {
     }
     const auto run = std::make_shared<Run>(executor_, std::move(row));
     take_detail(*run);
+    run->resumed = true;
+    run->torn = is_torn(*run);
+    if (run->torn) {
+      const auto list_last = [this, name = app->name()] { return store_.deployments(name, 20); };
+      const auto last = co_await pool_.run(list_last);
+      run->interruptions = 1 + (last ? torn_before(*last, run->row.release) : 0);
+    }
     if (!run->position.decided && run->position.state != State::queued) {
       ++run->interruptions;
       run->position.state = State::queued;
+      run->row.bake_until_ms = 0;
       run->steps.push_back({"queued", store::now_text()});
     }
     if (run->position.decided) {
@@ -128,6 +152,7 @@ awaitable<Result<void>> Engine::load_runs() {
       if (manifest) run->manifest = *manifest;
       else run->trouble = manifest.error().message;
     }
+    if (run->position.state == State::baking) co_await count_reboots(run);
     // A decided one came first, whatever its number.
     if (run->position.decided) app->queue.push_front(run);
     else app->queue.push_back(run);
@@ -135,6 +160,24 @@ awaitable<Result<void>> Engine::load_runs() {
   for (const auto* known : {&apps_, &newcomers_})
     for (const auto& [name, app] : *known) give_way_to_newer(*app);
   co_return Result<void>();
+}
+
+/// A release that takes the machine down with it, again and again, does not stay.
+awaitable<void> Engine::count_reboots(RunPtr run) {
+  constexpr std::string_view kBoot = "boot", kReboots = "reboots";
+  const std::string boot = options_.node.boot;
+  const auto* last = run->row.detail.if_contains(kBoot);
+  if (!run->manifest || boot.empty() || last == nullptr || *last == boost::json::value(boot)) co_return;
+  const auto* counted = run->row.detail.if_contains(kReboots);
+  const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
+  run->row.detail[kBoot] = boot;
+  run->row.detail[kReboots] = reboots;
+  const auto write = [this, row = run->row] { return store_.update_deployment(row, {}); };
+  const auto written = co_await pool_.run(write);
+  if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);
+  const int most = run->manifest->spec.deploy.bake.reboots;
+  if (run->course.has_previous && reboots >= most && run->trouble.empty())
+    run->trouble = fmt::format("the machine went down {} times in its bake", reboots);
 }
 
 /// Takes the listening sockets back that keepers held while berthd was away.
@@ -188,7 +231,7 @@ awaitable<void> Engine::bring_up(AppPtr app) {
       if (!run) spawn(heal(app));
     }
     co_await end_paused(app);
-    static_cast<void>(co_await route(app));
+    if (!run || !keeps_route(*run)) static_cast<void>(co_await route(app));
   }
   if (run && run->position.state == State::baking) {
     app->run = run;

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::int64_t now_ms() {
+std::int64_t wall_ms() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
@@ -40,8 +40,9 @@ awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
     case State::unpacking: done = co_await await_stage(run, false); break;
     case State::preparing: done = co_await prepare(app, run); break;
     case State::starting: done = co_await start_new(app, run); break;
+    case State::canary: done = co_await bake_canary(app, run); break;
     case State::switching: done = co_await switch_over(app, run); break;
-    case State::baking: done = co_await bake(run); break;
+    case State::baking: done = co_await bake(app, run); break;
     case State::reverting: done = co_await go_back(app, run); break;
     default: break;
   }
@@ -165,6 +166,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   run->course.stop_first = run->course.has_previous && something_runs && (*manifest)->spec.strategy() == spec::Strategy::recreate;
   auto planned = co_await plan_data(app, run);
   if (!planned) co_return std::unexpected(about_in(options_.node.environment, *run, planned.error()));
+  co_await choose_strategy(app, run);
   auto possible = co_await check_plans(app, *manifest);
   if (!possible) co_return std::unexpected(about_in(options_.node.environment, *run, possible.error()));
   if (!run->is_revert()) {
@@ -173,7 +175,10 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   }
   auto claimed = co_await claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about_in(options_.node.environment, *run, claimed.error()));
+  co_await begin_baseline(app, run);
   if (run->course.stop_first) {  // the decision comes next
+    auto looked = co_await finish_baseline(app, run);
+    if (!looked) co_return looked;
     auto may_switch = co_await ask_ready_to_switch(app, run);
     if (!may_switch) co_return std::unexpected(may_switch.error());
   }
@@ -201,11 +206,26 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
     if (!ran) co_return ran;
   }
   run->began = std::chrono::system_clock::now();
-  auto started = co_await start_release(app, run->manifest, run);
+  const bool some_first = run->course.gradual && !run->course.canary;
+  Rolling first;
+  if (some_first) {
+    first = rolling_of(*run, run->manifest->spec.deploy.drain);
+    first.until_first = true;
+  }
+  Result<void> started;
+  if (some_first) started = co_await roll(app, run, first);
+  else if (run->course.canary) started = co_await start_canary(app, run);
+  else started = co_await start_release(app, run->manifest, run);
   if (!started) co_return started;
   co_await note_unenforced(app, run);
   auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
   if (!ready) co_return ready;
+  if (!run->course.stop_first && watches_rates(*run)) {
+    auto looked = co_await finish_baseline(app, run);
+    if (!looked) co_return looked;
+    ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    if (!ready) co_return ready;
+  }
   const std::string post_start = "post-start", post_switch = "post-switch";
   auto ran = co_await run_hook(app, run, run->manifest, post_start);
   if (!ran) co_return ran;
@@ -223,7 +243,11 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
 
 /// From the decision on: the route, `current`, the end of the old instances, and what becomes of their data.
 awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
-  if (!run->course.stop_first) {
+  if (run->torn) co_return fail(Errc::io, "berthd ended while it replaced instances, and neither release was whole");
+  if (run->course.gradual) {
+    const auto joined = co_await join_ready(app, run->row.release);
+    if (!joined) co_return std::unexpected(joined.error());
+  } else if (!run->course.stop_first) {
     app->routed = run->row.release;
     auto routed = co_await route(app);
     if (!routed) co_return routed;
@@ -242,6 +266,15 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   if (old) {
     drain = old->spec.deploy.drain;
     if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await try_hook(app, run, old, pre_stop);
+  }
+  if (run->course.gradual) {
+    const Rolling rest = rolling_of(*run, drain);
+    auto rolled = co_await roll(app, run, rest);
+    if (!rolled) co_return rolled;
+    app->routed = run->row.release;
+    forget_joined(*app);
+    auto routed = co_await route(app);
+    if (!routed) co_return routed;
   }
   co_await stop_all_but(app, run->row.release, drain);
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
@@ -283,12 +316,17 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
 }
 
 /// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.
-awaitable<Result<void>> Engine::bake(RunPtr run) {
+awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
+  const spec::Deploy& rules = run->manifest->spec.deploy;
+  const milliseconds whole = run->position.state == State::canary ? rules.canary.bake : rules.bake.duration;
   // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
-  const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - now_ms(), 0, run->manifest->spec.deploy.bake.count()));
+  const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - wall_ms(), 0, whole.count()));
   const auto end = io::Steady::now() + until;
+  if (watches_rates(*run)) spawn(watch_rates(app, run));
   while (!closed_) {
+    if (!run->to_note.empty()) co_await tell_notes(run);
     if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+    if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
     const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
     if (left <= 0ms) break;

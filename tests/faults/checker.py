@@ -39,11 +39,12 @@ def database(state):
         slots = {(app, release) for app, release in connection.execute("SELECT app, release FROM slots")}
         instances = list(connection.execute("SELECT app, process, number, release, port FROM instances"))
         unfinished = list(connection.execute("SELECT id, release, state, decided FROM deployments WHERE ended_at = ''"))
+        decided = connection.execute("SELECT app, state, release, from_release FROM deployments WHERE ended_at <> '' AND decided ORDER BY id DESC").fetchall()
         outbox = [number for number, in connection.execute("SELECT number FROM outbox ORDER BY number")]
         damage = connection.execute("PRAGMA integrity_check").fetchone()[0]
     finally:
         connection.close()
-    return apps, slots, instances, unfinished, outbox, damage
+    return apps, slots, instances, unfinished, decided, outbox, damage
 
 
 def app_processes(app):
@@ -145,7 +146,7 @@ def event_troubles(state, outbox):
 def troubles(state, app, port, wanted, digests):
     """What does not hold; empty where everything does."""
     wrong = []
-    apps, slots, instances, unfinished, outbox, damage = database(state)
+    apps, slots, instances, unfinished, decided, outbox, damage = database(state)
     if damage != "ok":
         wrong.append(f"the database is damaged: {damage}")
     if unfinished:
@@ -155,6 +156,11 @@ def troubles(state, app, port, wanted, digests):
     active = apps[app][0]
     if active not in digests:
         return wrong + [f"active is {active!r}, which is none of {sorted(digests)}"]
+
+    # What the newest deployment that was decided ended in is what runs: its own release, or the one before where it was undone.
+    led_to = next(({"active": release, "reverted": before}.get(how) for name, how, release, before in decided if name == app), None)
+    if led_to is not None and led_to != active:
+        wrong.append(f"the last deployment led to {led_to}, active is {active}")
 
     folder = f"{state}/apps/{app}"
     current = os.readlink(f"{folder}/current") if os.path.islink(f"{folder}/current") else None

@@ -1,6 +1,6 @@
-"""Kills berthd at each system call of a deploy and of a revert at which a crash matters; after each, one whole release must be active.
+"""Kills berthd at each system call of a deploy, of a revert, and of a deploy that replaces instances one by one, at which a crash matters; after each, one whole release must be active.
 
-usage: every_syscall.py [--all] [--points N] [--what deploy|revert] [--routing port|socket] [--only NUMBER]
+usage: every_syscall.py [--all] [--points N] [--what deploy|revert|roll] [--routing port|socket] [--only NUMBER]
 
 First a run without a kill records the points: every durable call below the node's folders, and every call that others see (the route, a keeper,
 a new process), over all threads of berthd. Threads interleave otherwise in every run, so a point is named by what is called and which time of that
@@ -39,14 +39,15 @@ class Ground:
         self.slowest = 0.0  # seconds that five requests took while berthd was dead
         self.repo = Repo(self.folder)
         for note in ("one", "two"):
-            self.repo.publish(sample_apps.testapp(self.folder / "site", routing=routing, instances=2, bake="200ms", drain="1s", note=note))
+            self.repo.publish(sample_apps.testapp(self.folder / "site", routing=routing, instances=2, bake="200ms", drain="1s", note=note,
+                                                  strategy="rolling" if what == "roll" else "blue-green"))
         self.arm, self.trace = self.folder / "armed", self.folder / "trace"
         self.node = self.make_node()
         self.node.start()
         self.node.berth("deploy", "web@v1")
         self.node.berth("deploy", "web@v2")
         self.digests = {release: checker.slot_digest(self.node.slot(release)) for release in ("v1", "v2")}
-        if what == "deploy":  # v2 is to be new: the node of this run never heard of it
+        if what != "revert":  # v2 is to be new: the node of this run never heard of it
             self.end_everything()
             shutil.rmtree(self.node.folder)
             self.node = self.make_node()
@@ -103,7 +104,7 @@ class Ground:
         node.prefix = []
         node.wait_app(health="healthy")
         self.arm.touch()
-        driver = node.spawn(*(("deploy", "web@v2", "--timeout", "60s") if self.what == "deploy" else ("revert", "web", "--timeout", "60s")))
+        driver = node.spawn(*(("deploy", "web@v2", "--timeout", "60s") if self.what != "revert" else ("revert", "web", "--timeout", "60s")))
         ended = None
         end = time.monotonic() + 60 * SLOWNESS
         while node.process.poll() is None and driver.poll() is None and time.monotonic() < end:
@@ -228,13 +229,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--points", type=int, default=10)
-    parser.add_argument("--what", choices=["deploy", "revert"])
+    parser.add_argument("--what", choices=["deploy", "revert", "roll"])
     parser.add_argument("--routing", choices=["port", "socket"])
     parser.add_argument("--only", type=int)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     good = [examine(what, routing, options)
-            for what in ([options.what] if options.what else ["deploy", "revert"])
+            for what in ([options.what] if options.what else ["deploy", "revert", "roll"])
             for routing in ([options.routing] if options.routing else ["port", "socket"])]
     sys.exit(0 if all(good) else 1)
 

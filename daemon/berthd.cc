@@ -60,6 +60,7 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   deploy::DeployerOptions options;
   options.node = {.name = config.node, .environment = config.environment, .labels = config.labels, .paths = paths_of(config)};
   options.node.secret_sources.commands = config.secret_commands;
+  if (const auto boot = files::read("/proc/sys/kernel/random/boot_id", 64)) options.node.boot = *boot;
   options.node.run_in_memory = host::is_in_memory(config.run);
   options.stage.worker_program = programs.unpack;
   options.stage.worker_uid = worker.uid;

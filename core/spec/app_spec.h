@@ -97,6 +97,8 @@ std::string main_port(const Process& process);
 bool is_port_named(const Process& process);
 /// Whether the process has a port of that name.
 bool has_port(const Process& process, const std::string& name);
+/// The port, by name, at which a bake asks the process for `metric`; empty where it does not ask it.
+std::string metric_port(const std::string& name, const Process& process, const BakeMetric& metric);
 /// The variables that have its ports' numbers, `PORT` among them.
 std::vector<std::string> port_variables(const Process& process);
 

@@ -26,6 +26,21 @@ Result<Share> parse_share(std::string_view text) {
   return share;
 }
 
+double Rate::per_second() const { return number / (unit == 'h' ? 3600.0 : unit == 'm' ? 60.0 : 1.0); }
+
+Result<Rate> parse_rate(std::string_view text) {
+  Rate rate{.number = -1};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate.number);
+  const std::string_view unit(end, text.data() + text.size());
+  const bool has_unit = unit == "/s" || unit == "/m" || unit == "/h";
+  if (has_unit) rate.unit = unit[1];
+  if (error != std::errc() || (!has_unit && !unit.empty()) || rate.number < 0 || rate.number > kMostRate)
+    return fail(Errc::usage, fmt::format("'{}' is no rate: write a whole number for so many a second, or such as \"5/m\" or \"20/h\", at most {}", text, kMostRate));
+  return rate;
+}
+
+std::string to_string(const Rate& rate) { return fmt::format("{}/{}", rate.number, rate.unit); }
+
 std::string to_string(const Share& share) { return fmt::format("{}{}", share.number, share.percent ? "%" : ""); }
 
 }  // namespace berth::spec

@@ -44,9 +44,53 @@ struct Canary {
   bool operator==(const Canary&) const = default;
 };
 
+/// How often something may happen: "1/s", "5/m", "20/h".
+struct Rate {
+  int number = 1;
+  char unit = 's';  ///< s, m or h
+
+  double per_second() const;
+
+  bool operator==(const Rate&) const = default;
+};
+/// A plain number is one a second. Fails with `Errc::usage`.
+Result<Rate> parse_rate(std::string_view text);
+std::string to_string(const Rate& rate);
+
+inline constexpr int kMostRate = 1'000'000, kMostReboots = 1000;
+
+/// A counter of the app's own that must not grow too fast in a bake.
+struct BakeMetric {
+  std::string path = "/metrics";
+  std::string query;    ///< `http_errors_total{code="500"}`, summed over its series and over instances
+  Rate max_rate;        ///< more than before
+  std::string port;     ///< of the process, by name; empty: its main one
+  std::string process;  ///< whose instances are asked; empty: those of every process with such a port
+
+  bool operator==(const BakeMetric&) const = default;
+};
+
+/// Lines of the app's log of which there must not be too many in a bake.
+struct BakeLog {
+  std::string pattern;  ///< a POSIX extended regular expression
+  Rate max_rate;        ///< more than before
+
+  bool operator==(const BakeLog&) const = default;
+};
+
+/// The time after a switch, and what reverts in it besides instances that end or are no longer ready.
+struct Bake {
+  milliseconds duration{30'000};
+  int reboots = 3;  ///< of the machine; the last of so many reverts
+  std::optional<BakeMetric> metric;
+  std::optional<BakeLog> log;
+
+  bool operator==(const Bake&) const = default;
+};
+
 struct Deploy {
   std::optional<Strategy> strategy;      ///< absent: blue-green where every process with a port can, else recreate
-  milliseconds bake{30'000};
+  Bake bake;
   milliseconds ready_timeout{60'000};    ///< for the new instances to become ready
   milliseconds drain{30'000};
   Share max_unavailable, max_surge;      ///< rolling, canary: how many fewer instances than wanted serve meanwhile, how many more than wanted run

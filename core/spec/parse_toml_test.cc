@@ -53,7 +53,7 @@ TEST(ParseToml, ReadsEverything) {
   EXPECT_EQ(std::tuple(is_notified(worker), watchdog_of(worker), is_notified(web)), std::tuple(true, std::optional<milliseconds>(), false));
   EXPECT_EQ(watchdog_of({.liveness = Probe{.kind = ProbeKind::notify, .period = 2s}}), 6s);
 
-  EXPECT_EQ(spec.deploy, (Deploy{.strategy = Strategy::recreate, .bake = 1min, .ready_timeout = 90s, .drain = 0s}));
+  EXPECT_EQ(spec.deploy, (Deploy{.strategy = Strategy::recreate, .bake = {.duration = 1min}, .ready_timeout = 90s, .drain = 0s}));
   EXPECT_EQ(spec.variables.at("GREETING"), (Variable{.required = true, .description = "What to say"}));
   EXPECT_EQ(spec.variables.at("TOKEN"), (Variable{.secret = true}));
   EXPECT_EQ(spec.variables.at("LEVEL"), (Variable{.preset = "info"}));

@@ -40,6 +40,12 @@ bool has_port(const Process& process, const std::string& name) {
   return process.private_ports.contains(name) || (process.routing != Routing::none && process.port_name == name);
 }
 
+std::string metric_port(const std::string& name, const Process& process, const BakeMetric& metric) {
+  if (!metric.process.empty() && metric.process != name) return {};
+  if (metric.port.empty()) return main_port(process);
+  return has_port(process, metric.port) ? metric.port : std::string();
+}
+
 std::vector<std::string> port_variables(const Process& process) {
   std::vector<std::string> names;
   if (!main_port(process).empty()) names.emplace_back("PORT");

@@ -23,9 +23,7 @@ bool is_field_name(std::string_view text) {
 }
 
 void check_http(const Probe& probe, const Complaints& complaints) {
-  const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!probe.path.starts_with('/') || probe.path.size() > kLongestPath || !std::ranges::all_of(probe.path, printable))
-    complaints.add("http", fmt::format("must be a path such as \"/healthz\", without spaces, of at most {} characters", kLongestPath));
+  check_http_path(probe.path, complaints, "http");
   if (probe.lowest < 100 || probe.highest > 999 || probe.lowest > probe.highest)
     complaints.add("status", fmt::format("{} is no range from a lower to a higher HTTP status", statuses(probe)));
   if (probe.headers.size() > 32) complaints.add("headers", "has more than 32 fields");
@@ -58,6 +56,12 @@ void check_probe(const std::string& name, const Process& process, const Probe& p
 }
 
 }  // namespace
+
+void check_http_path(const std::string& path, const Complaints& complaints, const std::string& key) {
+  const auto printable = [](char c) { return c > ' ' && c < 0x7f; };
+  if (!path.starts_with('/') || path.size() > kLongestPath || !std::ranges::all_of(path, printable))
+    complaints.add(key, fmt::format("must be a path such as \"/healthz\", without spaces, of at most {} characters", kLongestPath));
+}
 
 void check_probes(const Process& process, const Complaints& complaints) {
   if (process.startup) check_probe("startup", process, *process.startup, complaints);

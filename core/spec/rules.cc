@@ -133,14 +133,6 @@ void check_logs(const LogRules& logs, const Complaints& complaints) {
     complaints.add("keep_bytes", "must be at least 'segment_bytes', and at most 1000GB");
 }
 
-void check_deploy(const Deploy& deploy, const Complaints& complaints) {
-  if (deploy.ready_timeout < milliseconds(1)) complaints.add("ready_timeout", "must be 1ms or more");
-  if (deploy.canary.instances < 1 || deploy.canary.instances > kMostShared)
-    complaints.below("canary").add("instances", fmt::format("must be a number from 1 to {}", kMostShared));
-  if (deploy.max_surge.number == 0 && deploy.max_unavailable.number == 0)
-    complaints.add("max_surge", "is 0, and so is 'max_unavailable': no instance could be replaced");
-}
-
 }  // namespace
 
 void Complaints::add(std::string key, std::string what) const {
@@ -190,7 +182,7 @@ std::vector<Complaint> broken_rules(const AppSpec& spec) {
   if (spec.variables.size() > kMostVariables) top.add("env", "declares more than 1024 variables");
   for (const auto& [name, process] : spec.processes) check_process(spec, name, process, top.below("process"));
   check_ports(spec, top.below("process"));
-  check_deploy(spec.deploy, top.below("deploy"));
+  check_deploy(spec, top.below("deploy"));
   for (const auto& [name, variable] : spec.variables) check_variable(name, variable, top.below("env"));
   check_logs(spec.logs, top.below("logs"));
   check_hooks(spec, top.below("hooks"));

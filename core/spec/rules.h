@@ -49,6 +49,12 @@ bool check_command(const std::vector<std::string>& command, const Complaints& co
 void check_hooks(const AppSpec& spec, const Complaints& complaints);
 void check_data(const AppSpec& spec, const Complaints& complaints);
 
+/// The rules of how releases take over.
+void check_deploy(const AppSpec& spec, const Complaints& complaints);
+
+/// Whether it can be asked of a server: a path with its query, printable, of bounded length. `key` is what the complaint is about.
+void check_http_path(const std::string& path, const Complaints& complaints, const std::string& key);
+
 /// What an argument refers to must be `known` when its command is started: better said now than then.
 void check_references(std::string_view text, const AppSpec& spec, const std::vector<std::string>& known, const Complaints& complaints);
 

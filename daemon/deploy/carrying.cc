@@ -53,7 +53,7 @@ void take_position(Run& run, Position to) {
   if (before == State::canary) run.row.bake_until_ms = 0;
   if (to.state == State::canary) run.row.bake_until_ms = now_ms() + run.manifest->spec.deploy.canary.bake.count();
   if (to.state == State::baking && run.row.bake_until_ms == 0)
-    run.row.bake_until_ms = now_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.count());
+    run.row.bake_until_ms = now_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.duration.count());
   if (is_terminal(to.state)) {
     run.row.bake_until_ms = 0;
     run.row.ended_at = run.steps.back().at;
@@ -150,6 +150,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   if (is_terminal(transition->to.state)) co_await end_hooks(app, run);
   if (closed_) co_return;
   const Position was = run->position;
+  if (transition->to.state == State::baking) run->row.detail["boot"] = options_.node.boot;
   take_position(*run, transition->to);
   const bool decides = has(transition->effects, Effect::decide);
   auto committed = co_await commit(run, transition->effects);

@@ -39,7 +39,7 @@ struct Leaving {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc, rolling.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are
+/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc) and what becomes of the data (data_steps.cc), slots that are
 /// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
 /// files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -159,6 +159,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> bake_canary(AppPtr app, RunPtr run);
   Rolling rolling_of(const Run& run, milliseconds drain) const;
 
+  // bake_rates.cc
+  awaitable<Result<double>> read_counter(AppPtr app, InstanceId id, spec::BakeMetric rules);
+  awaitable<double> growth_of(AppPtr app, RunPtr run, std::string release, std::shared_ptr<Growth> growth);
+  awaitable<void> begin_baseline(AppPtr app, RunPtr run);
+  awaitable<Result<void>> finish_baseline(AppPtr app, RunPtr run);
+  awaitable<void> tell_notes(RunPtr run);
+  awaitable<void> watch_rates(AppPtr app, RunPtr run);
+
   // carrying.cc
   void drive(AppPtr app);
   awaitable<void> drive_all(AppPtr app);
@@ -182,7 +190,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> start_new(AppPtr app, RunPtr run);
   awaitable<void> note_unenforced(AppPtr app, RunPtr run);
   awaitable<Result<void>> switch_over(AppPtr app, RunPtr run);
-  awaitable<Result<void>> bake(RunPtr run);
+  awaitable<Result<void>> bake(AppPtr app, RunPtr run);
   awaitable<void> collect_lines(AppPtr app, RunPtr run);
 
   // reverting.cc
@@ -232,6 +240,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> load_apps();
   awaitable<Result<void>> load_app(store::AppRow row);
   awaitable<Result<void>> load_runs();
+  awaitable<void> count_reboots(RunPtr run);
   void take_over(std::vector<supervise::Supervisor::Found> found);
   awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
@@ -303,6 +312,9 @@ bool can_share_ports(const bundle::Manifest& one, const bundle::Manifest& other)
 
 /// "web/web.1", where it is said already which release it is of.
 std::string short_name(InstanceId id);
+
+/// Whether its bake looks at what the app tells of itself.
+bool watches_rates(const Run& run);
 
 /// Why the instance will not become ready whatever one waits; empty while it may.
 std::string why_hopeless(const supervise::InstanceStatus& status);

@@ -15,6 +15,7 @@ struct NodeFacts {
   std::map<std::string, std::string> labels;  ///< `${node.labels.rack}` in templates
   store::Paths paths;
   secrets::Sources secret_sources;
+  std::string boot{};         ///< of the machine: another text after each start of it; empty: not known
   bool run_in_memory = true;  ///< what is in `paths.run` is on no disk
 };
 

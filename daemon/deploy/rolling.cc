@@ -214,7 +214,7 @@ awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
 awaitable<Result<void>> Engine::bake_canary(AppPtr app, RunPtr run) {
   const auto joined = co_await join_ready(app, run->row.release);
   if (!joined) co_return std::unexpected(joined.error());
-  auto baked = co_await bake(run);
+  auto baked = co_await bake(app, run);
   co_return baked;
 }
 

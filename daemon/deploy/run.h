@@ -13,6 +13,7 @@
 #include "core/result.h"
 #include "daemon/deploy/deployer.h"
 #include "daemon/deploy/machine.h"
+#include "daemon/deploy/rate.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/store/store.h"
 
@@ -48,6 +49,9 @@ struct Run {
   std::string cancelled_by;        ///< who cancelled it; empty: nobody
   std::string superseded;          ///< why it gives way; empty: it does not
   std::string trouble;             ///< what happened in its bake; empty: nothing
+  std::vector<std::string> to_note;  ///< what was seen beside its own way, and is still to be noted
+  std::shared_ptr<Growth> baseline;  ///< of the release before, while it is looked at
+  Moment baseline_began{};
   std::optional<Error> failure;    ///< why it goes back or ends
   std::chrono::system_clock::time_point began = std::chrono::system_clock::now();  ///< to start the new release's instances
   io::Event changed;               ///< on every change that a waiter can see

@@ -142,11 +142,30 @@ awaitable<Result<void>> Engine::load_runs() {
       if (manifest) run->manifest = *manifest;
       else run->trouble = manifest.error().message;
     }
+    if (run->position.state == State::baking) co_await count_reboots(run);
     // A decided one came first, whatever its number.
     if (run->position.decided) app->queue.push_front(run);
     else app->queue.push_back(run);
   }
   co_return Result<void>();
+}
+
+/// A release that takes the machine down with it, again and again, does not stay.
+awaitable<void> Engine::count_reboots(RunPtr run) {
+  constexpr std::string_view kBoot = "boot", kReboots = "reboots";
+  const std::string boot = options_.node.boot;
+  const auto* last = run->row.detail.if_contains(kBoot);
+  if (!run->manifest || boot.empty() || last == nullptr || *last == boost::json::value(boot)) co_return;
+  const auto* counted = run->row.detail.if_contains(kReboots);
+  const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
+  run->row.detail[kBoot] = boot;
+  run->row.detail[kReboots] = reboots;
+  const auto write = [this, row = run->row] { return store_.update_deployment(row, {}); };
+  const auto written = co_await pool_.run(write);
+  if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);
+  const int most = run->manifest->spec.deploy.bake.reboots;
+  if (run->course.has_previous && reboots >= most && run->trouble.empty())
+    run->trouble = fmt::format("the machine went down {} times in its bake", reboots);
 }
 
 /// Takes the listening sockets back that keepers held while berthd was away.

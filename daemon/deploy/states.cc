@@ -42,7 +42,7 @@ awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
     case State::starting: done = co_await start_new(app, run); break;
     case State::canary: done = co_await bake_canary(app, run); break;
     case State::switching: done = co_await switch_over(app, run); break;
-    case State::baking: done = co_await bake(run); break;
+    case State::baking: done = co_await bake(app, run); break;
     case State::reverting: done = co_await go_back(app, run); break;
     default: break;
   }
@@ -171,7 +171,10 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   if (!possible) co_return std::unexpected(about_in(options_.node.environment, *run, possible.error()));
   auto claimed = co_await claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about_in(options_.node.environment, *run, claimed.error()));
+  co_await begin_baseline(app, run);
   if (run->course.stop_first) {  // the decision comes next
+    auto looked = co_await finish_baseline(app, run);
+    if (!looked) co_return looked;
     auto may_switch = co_await ask_ready_to_switch(app, run);
     if (!may_switch) co_return std::unexpected(may_switch.error());
   }
@@ -213,6 +216,10 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   co_await note_unenforced(app, run);
   auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
   if (!ready) co_return ready;
+  if (!run->course.stop_first) {
+    auto looked = co_await finish_baseline(app, run);
+    if (!looked) co_return looked;
+  }
   const std::string post_start = "post-start", post_switch = "post-switch";
   auto ran = co_await run_hook(app, run, run->manifest, post_start);
   if (!ran) co_return ran;
@@ -303,10 +310,12 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
 }
 
 /// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.
-awaitable<Result<void>> Engine::bake(RunPtr run) {
+awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   const spec::Deploy& rules = run->manifest->spec.deploy;
-  const milliseconds whole = run->position.state == State::canary ? rules.canary.bake : rules.bake;
+  const milliseconds whole = run->position.state == State::canary ? rules.canary.bake : rules.bake.duration;
+  if (watches_rates(*run)) spawn(watch_rates(app, run));
   while (!closed_) {
+    if (!run->to_note.empty()) co_await tell_notes(run);
     if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
     if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);

@@ -57,6 +57,13 @@ std::string frame(char type, char flags, const std::string& payload) {
   return std::string{0, static_cast<char>(payload.size() >> 8), static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream} + payload;
 }
 
+/// A query, and a page that it is asked of.
+void add_exposition(Seeds& seeds) {
+  const std::string page = "# TYPE errors_total counter\nerrors_total{code=\"500\",path=\"a\\\\b\\\"c\\n\"} 3 1395066363000\nerrors_total 4.5e1 # {id=\"x\"} 1.0\nup 1\n# EOF\n";
+  for (const char* query : {"errors_total", "errors_total{code=\"500\"}", "up", "errors_total{code=\"\",}"}) seeds.add("exposition", query + ("\n" + page));
+  for (const char* bad : {"a NaN", "a -1", "a 1 x", "a{b=\"c} 1", "a{b=\"1\",b=\"2\"} 1", "a 1e308\na 1e308"}) seeds.add("exposition", std::string("a\n") + bad);
+}
+
 void add_grpc(Seeds& seeds) {
   const std::string message("\0\0\0\0\2\x08\x01", 7), head = "\x88" + std::string("\0\x0c" "content-type" "\x10" "application/grpc", 31);
   const std::string trailers("\0\x0b" "grpc-status" "\1" "0", 15), missing("\0\x0b" "grpc-status" "\1" "5", 15);
@@ -227,7 +234,11 @@ int main(int count, char** arguments) {
   add_http(seeds);
   add_json(seeds);
   add_images(seeds);
+  add_exposition(seeds);
   seeds.add("app_spec", kSpec);
+  for (const char* deploy : {"[deploy]\nstrategy = \"canary\"\nmax_surge = 2\ncanary = { instances = 2, bake = \"1m\" }\n",
+                             "[deploy.bake]\nduration = \"5m\"\nreboots = 2\nmetric = { query = \"errors_total{code=\\\"500\\\"}\", max_rate = \"5/m\" }\nlog = { pattern = \"E|F\", max_rate = 1 }\n"})
+    seeds.add("app_spec", std::string("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\nport = 8080\n") + deploy);
   for (const char* header : {"[^env]\n", "[{{x]\n"})
     for (const char* fuzzer : {"app_spec", "config"}) seeds.add(fuzzer, header);
   const auto config = files::read(fs::path(arguments[2]) / "config" / "berthd.toml", 1u << 20);

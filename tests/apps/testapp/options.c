@@ -10,7 +10,7 @@ static void complain(const char* what) {
 }
 
 struct options read_options(int argc, char** argv) {
-  struct options o = {.exit_after_ms = -1, .exit_code = 1, .slow_ms = 1000};
+  struct options o = {.exit_after_ms = -1, .exit_code = 1, .slow_ms = 1000, .errors_per_second = -1};
   for (int i = 1; i < argc; ++i) {
     const char* name = argv[i];
     if (!strcmp(name, "--serve")) o.serve = true;
@@ -24,6 +24,7 @@ struct options read_options(int argc, char** argv) {
     else if (!strcmp(name, "--never-ready-from")) o.never_ready_from = atoi(argv[++i]);
     else if (!strcmp(name, "--grandchildren")) o.grandchildren = atoi(argv[++i]);
     else if (!strcmp(name, "--lines")) o.lines_per_second = atoi(argv[++i]);
+    else if (!strcmp(name, "--errors")) o.errors_per_second = atoi(argv[++i]);
     else if (!strcmp(name, "--flood")) o.flood = atoll(argv[++i]);
     else if (!strcmp(name, "--eat")) o.eat = atoll(argv[++i]);
     else if (!strcmp(name, "--exit-after")) o.exit_after_ms = atoi(argv[++i]);

@@ -14,6 +14,7 @@ struct options {
   bool keep_state;           ///< --count-starts: append a line to starts.log in the data folder at each start
   int grandchildren;         ///< --grandchildren N: fork that many twice over and let go of them
   int lines_per_second;      ///< --lines N: print "line 1", "line 2", … at that rate
+  int errors_per_second;     ///< --errors N: the counter at /metrics grows by so many a second; without it, there is none
   long long flood;           ///< --flood BYTES: write so many without a newline, then go on
   long long eat;             ///< --eat BYTES: of memory, before it listens
   int exit_after_ms;         ///< --exit-after MS: end by itself then (0: at once); -1: never

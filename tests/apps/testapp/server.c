@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 int listening_socket(const struct options* options) {
@@ -72,8 +73,18 @@ void eat(long long bytes) {
   }
 }
 
+/// Since the first time that it was asked.
+static double seconds_up(void) {
+  static struct timespec began;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (began.tv_sec == 0) began = now;
+  return (double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9;
+}
+
 static void answer_to(int fd, const char* path, const struct options* options) {
-  char text[64];
+  char text[256];
+  const double up = seconds_up();
   if (!strcmp(path, "/healthz")) {
     const int unready = is_unready(options);
     send_answer(fd, unready ? 503 : 200, unready ? "unready" : "ok");
@@ -83,6 +94,10 @@ static void answer_to(int fd, const char* path, const struct options* options) {
   } else if (!strcmp(path, "/eat")) {
     eat(1LL << 30);
     send_answer(fd, 200, "full");
+  } else if (!strcmp(path, "/metrics") && options->errors_per_second >= 0) {
+    const double errors = up * options->errors_per_second;
+    snprintf(text, sizeof text, "# TYPE errors_total counter\nerrors_total{code=\"500\"} %.3f\nerrors_total{code=\"503\"} 7\n", errors);
+    send_answer(fd, 200, text);
   } else if (!strcmp(path, "/pid")) {
     snprintf(text, sizeof text, "%d", getpid());
     send_answer(fd, 200, text);

@@ -1,0 +1,123 @@
+"""What reverts a release in its bake besides instances that end: a counter of its own, lines in its log, and reboots."""
+import subprocess
+import unittest
+import uuid
+
+from lib import sample_apps
+from lib.case import BerthCase
+from lib.waiting import wait_until
+
+METRIC = 'bake.metric = {{ query = \'errors_total{{code="500"}}\', max_rate = "{}" }}\n'
+LOG = 'bake.log = {{ pattern = "^line [0-9]+$", max_rate = "{}" }}\n'
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class Bake(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.node = self.make_node().start()
+
+    def publish(self, *arguments, more, duration="3s", **options):
+        tree = sample_apps.testapp(self.folder / "site", *arguments, more=more, **options)
+        return self.repo.publish(tree.spec_replaced('bake = "300ms"\n', f'bake.duration = "{duration}"\n'))
+
+    def last(self):
+        return self.node.deployments()[0]
+
+    def notes(self):
+        return "\n".join(self.last()["notes"])
+
+    def wait_state(self, state):
+        wait_until(lambda: self.last()["state"] == state, f"it is {state}", 20)
+
+    def test_a_counter_that_grows_faster_than_before_reverts(self):
+        for routing in ("port", "socket"):
+            with self.subTest(routing):
+                before = self.publish("--errors", "0", more=METRIC.format("1/s"), routing=routing, note=routing, instances=2)
+                self.deploy(self.node, before)
+                after = self.publish("--errors", "20", more=METRIC.format("1/s"), routing=routing, note=routing + "2", instances=2)
+                done = self.deploy(self.node, after, expect=5)
+                self.assertSays(done, "reverted", 'errors_total{code="500"} grew by', "at most 1/s is allowed (0/s before)")
+                self.assertEqual(self.notes(), "")
+                self.assertTrue(self.last()["rejected"])
+                self.assertOneWholeRelease(self.node, before)
+
+    def test_a_counter_that_grew_as_fast_before_reverts_nothing(self):
+        self.publish("--errors", "20", more="", note="1")
+        self.deploy(self.node, "v1")
+        self.publish("--errors", "22", more=METRIC.format("1/s"), note="2")
+        self.deploy(self.node, "v2")
+        self.assertOneWholeRelease(self.node, "v2")
+        self.publish("--errors", "80", more=METRIC.format("1/s"), note="3", strategy="recreate")
+        done = self.deploy(self.node, "v3", expect=5)
+        self.assertRegex(done.text, r"at most 3[\d.]+/s is allowed \(2[\d.]+/s before\)")
+
+    def test_metrics_that_cannot_be_read_are_told_and_revert_nothing(self):
+        self.publish(more="")
+        self.deploy(self.node, "v1")
+        self.publish(more=METRIC.format("0/s"), note="2")
+        done = self.deploy(self.node, "v2")
+        self.assertSays(done, "there is no errors_total at /metrics")
+        self.assertIn("web/web.1@v1", self.notes())
+        self.assertIn("web/web.1@v2", self.notes())
+        self.publish(more='bake.metric = { path = "/env/NOTHING", query = "errors_total", max_rate = 0 }\n', note="3")
+        self.deploy(self.node, "v3")
+        self.assertIn("404 from /env/NOTHING", self.notes())
+
+    def test_lines_in_the_log_that_were_not_there_before_revert(self):
+        self.publish(more=LOG.format("2/s"), note="1")
+        self.deploy(self.node, "v1")
+        self.publish("--lines", "30", more=LOG.format("2/s"), note="2")
+        done = self.deploy(self.node, "v2", expect=5)
+        self.assertSays(done, "lines with '^line [0-9]+$' came at", "at most 2/s is allowed (0/s before)")
+
+    def test_lines_in_the_log_that_were_there_before_revert_nothing(self):
+        self.publish("--lines", "30", more="", note="1")
+        self.deploy(self.node, "v1")
+        log = self.node.logs / "web" / "web.1"
+        wait_until(lambda: sum(file.read_text().count("line ") for file in log.glob("*.log")) > 120, "it has printed for a while")
+        self.publish("--lines", "30", more=LOG.format("5/s"), note="2")
+        self.deploy(self.node, "v2")
+        self.assertOneWholeRelease(self.node, "v2")
+
+    def test_a_canary_is_judged_by_its_share(self):
+        more = METRIC.format("1/s") + 'canary = { instances = 1, bake = "3s" }\n'
+        self.publish("--errors", "0", more=more, note="1", strategy="canary", instances=3)
+        self.deploy(self.node, "v1")
+        self.publish("--errors", "30", more=more, note="2", strategy="canary", instances=3)
+        done = self.deploy(self.node, "v2", expect=1)
+        self.assertSays(done, "in the canary's bake", "still runs v1")
+        self.assertOneWholeRelease(self.node, "v1")
+
+    def reboot(self, first=False):
+        """The same boot again and again is no reboot; berthd sees another boot by the kernel's id of it."""
+        if not first:
+            self.node.kill()
+            subprocess.run(["umount", BOOT_ID], check=True)
+        (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        subprocess.run(["mount", "--bind", self.folder / "boot_id", BOOT_ID], check=True)
+        self.node.start()
+
+    def test_a_release_in_whose_bake_the_machine_goes_down_again_and_again_is_reverted(self):
+        self.node.stop()
+        self.reboot(first=True)
+        self.addCleanup(subprocess.run, ["umount", BOOT_ID])
+        self.publish(more="bake.reboots = 2\n", duration="2m")
+        self.deploy(self.node, "v1", "web", 0, "--until", "switched")
+        self.publish(more="bake.reboots = 2\n", duration="2m", note="2")
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        self.wait_state("baking")
+        self.node.kill()
+        self.node.start()
+        self.reboot()
+        self.node.wait_app(health="healthy")
+        self.assertEqual((self.last()["state"], self.node.active()), ("baking", "v2"), "once, and a berthd that was killed beside")
+        self.reboot()
+        self.wait_state("reverted")
+        self.assertIn("the machine went down 2 times in its bake", self.last()["reason"])
+        self.assertTrue(self.last()["rejected"])
+        self.assertOneWholeRelease(self.node, "v1")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -26,6 +26,11 @@ TEST(DeploymentText, ShowsBytesAsABarAndInstancesAndTheBakesRest) {
   EXPECT_EQ(live_text(d, kNow, 80), "web@v2 starting, 1 of 2 instances ready …");
   d = deployment(R"({"app": "web", "release": "v2", "state": "baking", "exit": -1, "bake_until": "2026-11-24T09:00:22.5Z"})");
   EXPECT_EQ(live_text(d, kNow, 80), "web@v2 baking, 23s left …");
+  d = deployment(R"({"app": "web", "release": "v2", "state": "canary", "exit": -1, "bake_until": "2026-11-24T09:00:22.5Z",
+      "progress": {"instances_ready": 1, "instances_wanted": 1}})");
+  EXPECT_EQ(live_text(d, kNow, 80), "web@v2 canary, 23s left, 1 of 1 instances ready …");
+  d = deployment(R"({"app": "web", "release": "v2", "state": "switching", "exit": -1, "progress": {"instances_ready": 3, "instances_wanted": 4}})");
+  EXPECT_EQ(live_text(d, kNow, 80), "web@v2 switching, 3 of 4 instances ready …");
 }
 
 TEST(DeploymentText, OfAFailureTellsWhyTheLastLinesAndTheWayOut) {

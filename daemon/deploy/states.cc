@@ -216,9 +216,11 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   co_await note_unenforced(app, run);
   auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
   if (!ready) co_return ready;
-  if (!run->course.stop_first) {
+  if (!run->course.stop_first && watches_rates(*run)) {
     auto looked = co_await finish_baseline(app, run);
     if (!looked) co_return looked;
+    ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    if (!ready) co_return ready;
   }
   const std::string post_start = "post-start", post_switch = "post-switch";
   auto ran = co_await run_hook(app, run, run->manifest, post_start);

@@ -49,6 +49,18 @@ class Hooks(HookCase):
         self.assertEqual(hooks.ran(self.node)[before:], ["ready-to-switch v2", "pre-start v2", "pre-stop v1", "post-start v2", "post-switch v2"])
         self.assertNotIn("v2", (self.node.data() / "seen.log").read_text(), "it had not been started when it was asked")
 
+    def test_with_rolling_each_runs_once_and_the_decision_comes_with_the_first_new_instance(self):
+        rolling = {"instances": 3, "strategy": "rolling", "more": "max_surge = 1\nmax_unavailable = 0\n"}
+        scripts = {name: 'touch "$BERTH_DATA_DIR/starts.log"; wc -l < "$BERTH_DATA_DIR/starts.log" >> "$BERTH_DATA_DIR/started.log"' for name in hooks.NAMES}
+        self.publish(scripts, **rolling)
+        self.deploy(self.node, "v1")
+        before = len((self.node.data() / "started.log").read_text().splitlines())
+        self.publish(scripts, note="2", **rolling)
+        self.deploy(self.node, "v2")
+        self.assertEqual(hooks.ran(self.node)[-5:], ["pre-start v2", "post-start v2", "ready-to-switch v2", "pre-stop v1", "post-switch v2"])
+        started = [int(line) for line in (self.node.data() / "started.log").read_text().splitlines()[before:]]
+        self.assertEqual(started, [3, 4, 4, 4, 6], "one new instance was there for the hooks before the decision, all of them in the end")
+
     def test_pre_start_has_ended_before_any_instance_begins(self):
         self.deploy_first()
         self.publish({"pre-start": 'cp "$BERTH_DATA_DIR/starts.log" "$BERTH_DATA_DIR/seen.log"; sleep 0.3; echo done >> "$BERTH_DATA_DIR/starts.log"'}, instances=2)

@@ -1,7 +1,6 @@
 #include "daemon/metrics/instance_usage.h"
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include <fmt/core.h>
@@ -16,10 +15,7 @@ namespace fs = std::filesystem;
 using supervise::InstanceStatus;
 using supervise::ProcessInfo;
 
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+std::string text_of(const fs::path& path) { return supervise::proc_text(path); }
 
 /// Seconds of CPU that /proc tells of a process: its own, and of its children that ended.
 struct CpuTime {

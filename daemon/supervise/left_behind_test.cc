@@ -120,5 +120,11 @@ TEST_F(LeftBehindTest, TheSessionOfAnOrphanIsWrittenDown) {
   ::close(ready[1]);
 }
 
+TEST(ProcText, IsEmptyWhereReadingFailsAfterOpeningDidNot) {
+  EXPECT_EQ(proc_text("/proc/self"), "") << "as for a process that ends in between";
+  EXPECT_EQ(proc_text("/proc/0/stat"), "");
+  EXPECT_FALSE(proc_text("/proc/self/stat").empty());
+}
+
 }  // namespace
 }  // namespace berth::supervise

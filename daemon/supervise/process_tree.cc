@@ -10,15 +10,14 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "core/files/files.h"
+
 namespace berth::supervise {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string read_small(const fs::path& path) {
-  std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
+std::string read_small(const fs::path& path) { return proc_text(path); }
 
 /// The pids that name the folders of /proc.
 std::vector<pid_t> all_pids() {
@@ -40,6 +39,11 @@ std::string link_text(const std::string& path) {
 }
 
 }  // namespace
+
+std::string proc_text(const fs::path& path) {
+  constexpr std::size_t kMost = 16u << 20;
+  return files::read(path, kMost).value_or(std::string());
+}
 
 std::optional<ProcessInfo> process_info(pid_t pid) {
   const auto stat = read_small(fmt::format("/proc/{}/stat", pid));

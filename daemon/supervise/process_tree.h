@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,6 +10,9 @@
 #include <sys/types.h>
 
 namespace berth::supervise {
+
+/// What a file of /proc or of a cgroup says. Empty where it is gone, also where its process ends just while it is read, which a stream throws for.
+std::string proc_text(const std::filesystem::path& path);
 
 /// What /proc tells of a process.
 struct ProcessInfo {

@@ -234,7 +234,10 @@ awaitable<void> Berthd::tell_watchdog() {
       continue;
     }
     manager_.alive();
-    if (!deployer_.ready()) continue;
+    if (!deployer_.ready()) {
+      manager_.still_starting(3 * period);
+      continue;
+    }
     const auto apps = co_await deployer_.status();
     if (apps) manager_.status(summary(*apps));
   }

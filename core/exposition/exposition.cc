@@ -30,7 +30,7 @@ Result<double> read_value(std::string_view rest) {
   double value = 0, time = 0;
   const std::string_view word = take_word(rest);
   if (!read_number(word, value)) return fail(Errc::protocol, "its value is no number");
-  if (!std::isfinite(value) || value < 0) return fail(Errc::protocol, fmt::format("its value is {}, and a counter is 0 or more", word));
+  if (!std::isfinite(value) || value < 0) return fail(Errc::protocol, fmt::format("its value is {}, and a counter is 0 or more", word.substr(0, 40)));
   const std::string_view next = take_word(rest);
   if (next.empty() || next.starts_with('#')) return value;
   if (!read_number(next, time)) return fail(Errc::protocol, "behind its value is no timestamp");

@@ -46,6 +46,7 @@ struct App {
   std::string routed;                            ///< the release that new connections go to
   RunPtr run;                                    ///< the deployment in work
   std::deque<RunPtr> queue;                      ///< those after it
+  bool up = true;                                ///< false: berthd has not taken it over or started it yet, and no deployment of it goes on before
   bool driven = false;                           ///< a coroutine works at `run` and `queue`
   bool busy = false;                             ///< somebody has the app for himself; see Turn
   bool routing = false;                          ///< the route is being set

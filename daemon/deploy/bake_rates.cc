@@ -33,6 +33,18 @@ double before_of(const Run& run, std::string_view name, std::size_t instances) {
   return number_in_detail(run, name) * share;
 }
 
+/// The release's instances that have a counter to look at.
+std::vector<InstanceId> asked_of(const App& app, const Run& run, const std::string& release) {
+  const spec::AppSpec& spec = run.manifest->spec;
+  std::vector<InstanceId> ids;
+  for (const Member& member : app.members) {
+    const auto asked = spec.processes.find(member.row.process);
+    if (member.row.release != release || asked == spec.processes.end() || !spec.deploy.bake.metric) continue;
+    if (!spec::metric_port(asked->first, asked->second, *spec.deploy.bake.metric).empty()) ids.push_back(member.id());
+  }
+  return ids;
+}
+
 /// Why a rate is too high; empty while it is not.
 std::string too_much(std::string_view what, double rate, const spec::Rate& most, double before, const char* when) {
   const double limit = highest_rate(most.per_second(), before);
@@ -67,25 +79,26 @@ awaitable<Result<double>> Engine::read_counter(AppPtr app, InstanceId id, spec::
   const auto answer = co_await io::http_ask(std::move(request));
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status != 200) co_return fail(Errc::protocol, fmt::format("{} from {}", answer->status, rules.path));
-  const auto selector = exposition::parse_selector(rules.query);
-  if (!selector) co_return std::unexpected(selector.error());
-  const auto sum = exposition::sum_of(answer->body, *selector);
-  if (!sum) co_return std::unexpected(sum.error());
-  if (!sum->named) co_return fail(Errc::not_found, fmt::format("there is no {} at {}", selector->name, rules.path));
-  co_return sum->value;
+  const auto add_up = [body = answer->body, rules]() -> Result<double> {
+    BERTH_TRY(const exposition::Selector selector, exposition::parse_selector(rules.query));
+    BERTH_TRY(const exposition::Sum sum, exposition::sum_of(body, selector));
+    if (!sum.named) return fail(Errc::not_found, fmt::format("there is no {} at {}", selector.name, rules.path));
+    return sum.value;
+  };
+  const auto value = co_await pool_.run(add_up);  // a page may be large
+  co_return value;
 }
 
 /// By how much the counters of a release's instances grew since they were last looked at. What cannot be read is told, and counts nothing.
 awaitable<double> Engine::growth_of(AppPtr app, RunPtr run, std::string release, std::shared_ptr<Growth> growth) {
   const spec::BakeMetric rules = *run->manifest->spec.deploy.bake.metric;
   double grown = 0;
-  for (const InstanceId& id : members_of(*app, release)) {
-    const auto asked = run->manifest->spec.processes.find(id.process);
-    if (asked == run->manifest->spec.processes.end() || spec::metric_port(id.process, asked->second, rules).empty()) continue;
+  for (const InstanceId& id : asked_of(*app, *run, release)) {
     const auto value = co_await read_counter(app, id, rules);
-    if (closed_) co_return 0;
+    if (closed_ || (!run->cancelled_by.empty() && !run->position.decided)) co_return 0;
     if (value) grown += growth->seen(to_string(id), *value);
-    else run->to_note.push_back(fmt::format("its metrics could not be compared: {}: {}", to_string(id), value.error().message));
+    else if (run->uncompared.insert(to_string(id)).second)
+      run->to_note.push_back(fmt::format("its metrics could not be compared: {}: {}", to_string(id), value.error().message));
   }
   co_return grown;
 }
@@ -96,7 +109,7 @@ awaitable<void> Engine::begin_baseline(AppPtr app, RunPtr run) {
   for (const std::string_view name : {kMetricBefore, kLogBefore, kInstancesBefore}) run->row.detail.erase(name);
   if (!watches_rates(*run) || !run->course.has_previous) co_return;
   const spec::Bake rules = run->manifest->spec.deploy.bake;
-  run->row.detail[kInstancesBefore] = static_cast<std::int64_t>(members_of(*app, run->row.from).size());
+  run->row.detail[kInstancesBefore] = static_cast<std::int64_t>(asked_of(*app, *run, run->row.from).size());
   if (rules.metric) {
     run->baseline = std::make_shared<Growth>();
     run->baseline_began = Steady::now();
@@ -151,7 +164,7 @@ awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
   std::shared_ptr<LogCount> count;
   if (rules.log) count = std::make_shared<LogCount>(store_.paths().logs, app->name(), rules.log->pattern, std::chrono::system_clock::now());
   while (!closed_ && run->position.state == during && run->trouble.empty()) {
-    const std::size_t instances = members_of(*app, run->row.release).size();
+    const std::size_t instances = asked_of(*app, *run, run->row.release).size();
     std::string trouble;
     if (rules.metric) {
       const double grown = co_await growth_of(app, run, run->row.release, growth);

@@ -18,6 +18,12 @@ bool needs_turn(State state) {
   return state == State::preparing || state == State::starting || state == State::canary || state == State::switching || state == State::reverting;
 }
 
+/// Whether a deployment that is to begin again, since berthd died in it, left instances that nobody else wants.
+bool left_instances(const App& app, const Run& run) {
+  return run.resumed && run.position == Position{State::queued, false} && run.row.release != app.row.active &&
+         std::ranges::any_of(app.members, [&run](const Member& member) { return member.row.release == run.row.release; });
+}
+
 bool has(const std::vector<Effect>& effects, Effect effect) { return std::ranges::find(effects, effect) != effects.end(); }
 
 std::int64_t now_ms() {
@@ -66,7 +72,7 @@ void take_position(Run& run, Position to) {
 }  // namespace
 
 void Engine::drive(AppPtr app) {
-  if (app->driven) return;
+  if (app->driven || !app->up) return;
   app->driven = true;
   spawn(drive_all(app));
 }
@@ -108,6 +114,10 @@ awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
       Turn taken = co_await take(app);
       turn.emplace(std::move(taken));
     }
+    if (!turn && happening == Happening::superseded && left_instances(*app, *run)) {
+      Turn taken = co_await take(app);
+      turn.emplace(std::move(taken));
+    }
     co_await move(app, run, happening);
     if (closed_) co_return;
   }
@@ -140,6 +150,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   if (run->position == Position{State::starting, false}) run->course.ran = ever_ran(*app, run->row.release);
   auto transition = step(run->position, run->course, happening);
   if (!transition) transition = step(run->position, run->course, Happening::failed);
+  if (happening == Happening::superseded && left_instances(*app, *run)) transition->effects.push_back(Effect::drop_new);
   auto prepared = co_await before(app, run, transition->effects);
   if (closed_) co_return;
   if (!prepared) {

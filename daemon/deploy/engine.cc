@@ -46,7 +46,6 @@ Engine::Engine(Parts parts)
       visits_(executor_, kMostVisits),
       looks_(executor_, 1),
       starts_(executor_, options_.start_at_once),
-      started_(executor_),
       copies_(executor_, 2) {}
 
 void Engine::spawn(awaitable<void> task) {

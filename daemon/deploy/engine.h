@@ -40,6 +40,18 @@ struct Leaving {
   std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
 };
 
+/// While it lives, the node starts its apps: a few instances at a time.
+class StartingNode {
+ public:
+  explicit StartingNode(int& count) : count_(count) { ++count_; }
+  StartingNode(const StartingNode&) = delete;
+  StartingNode& operator=(const StartingNode&) = delete;
+  ~StartingNode() { --count_; }
+
+ private:
+  int& count_;
+};
+
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
 /// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), and what becomes of the data (data_steps.cc), slots that are
 /// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
@@ -269,7 +281,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   spec::Waiting waiting_apps() const;
   awaitable<void> start_apps();
   awaitable<void> start_one(AppPtr app);
-  awaitable<void> start_later(AppPtr app, std::shared_ptr<std::size_t> waiting);
+  awaitable<void> start_later(AppPtr app, std::shared_ptr<StartingNode> starting);
   awaitable<Result<void>> await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run);
   awaitable<Result<void>> await_apps(AppPtr app, ManifestPtr manifest, RunPtr run);
   awaitable<void> tell_unawaited(AppPtr app, Error error);
@@ -320,7 +332,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Slots are read one after the other when somebody asks for it.
   Visits looks_;
   Visits starts_;  ///< of instances, while the node starts its apps
-  io::Event started_;  ///< an app came up that had waited for others
   int starting_node_ = 0;  ///< see StartingNode
   Visits copies_;  ///< of data, each of which holds a thread of the pool
   std::stop_source looking_;  ///< of what reads slots
@@ -329,18 +340,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<store::Drain> drained_;  ///< as the database has it
   bool ready_ = false;
   bool closed_ = false;
-};
-
-/// While it lives, the node starts its apps: a few instances at a time.
-class StartingNode {
- public:
-  explicit StartingNode(int& count) : count_(count) { ++count_; }
-  StartingNode(const StartingNode&) = delete;
-  StartingNode& operator=(const StartingNode&) = delete;
-  ~StartingNode() { --count_; }
-
- private:
-  int& count_;
 };
 
 /// The hook of a deployment under way that this instance is, and that goes on.

@@ -37,8 +37,13 @@ Result<std::string> exec_process(const bundle::Manifest& manifest, const std::st
 /// A command as the history shows it: without the values of secrets, and not at any length.
 std::string shown(const std::vector<std::string>& command, const Values& secrets) {
   std::string text = fmt::format("{}", fmt::join(command, " "));
+  constexpr std::string_view kHidden = "***";
+  std::vector<std::string> values;
   for (const auto& [name, value] : secrets)
-    for (auto at = value.empty() ? std::string::npos : text.find(value); at != std::string::npos; at = text.find(value, at)) text.replace(at, value.size(), "***");
+    if (!value.empty()) values.push_back(value);
+  std::ranges::sort(values, std::greater(), [](const std::string& value) { return value.size(); });  // one may be a part of another
+  for (const std::string& value : values)
+    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + kHidden.size())) text.replace(at, value.size(), kHidden);
   if (text.size() > kLongestShown) text = text.substr(0, kLongestShown) + "…";
   return text;
 }
@@ -134,7 +139,9 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   if (!planned) co_return fail(Errc::io, planned.error().message);
   boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", client->terminal}};
   const store::Event event = operator_event("exec", app->name(), request.asked, std::move(data));
-  co_await tell(event);
+  const auto write_down = [this, event] { return store_.add_event(event); };
+  const auto written = co_await pool_.run(write_down);
+  if (!written) co_return fail(Errc::io, "that it is run cannot be written down, so it is not: " + written.error().message);
   const auto look_up = [node = &options_.node, manifest, request, environment = planned->environment] {
     return find_exec(*node, *manifest, request.process, request.command, environment);
   };

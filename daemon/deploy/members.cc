@@ -83,7 +83,10 @@ awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest, 
     const auto wanted = co_await wanted_of(app, manifest, process);
     if (!wanted) co_return std::unexpected(wanted.error());
     bool all_run = true;
-    for (int number = 1; number <= *wanted; ++number) all_run = all_run && supervisor_.status({app->name(), process, number, manifest->release});
+    for (int number = 1; number <= *wanted; ++number) {
+      const InstanceId id{app->name(), process, number, manifest->release};
+      all_run = all_run && (supervisor_.status(id) || is_paused(*app, id));
+    }
     if (!all_run) {
       const auto awaited = co_await await_processes(app, manifest, process, run);
       if (!awaited && (run || closed_)) co_return awaited;
@@ -301,6 +304,9 @@ awaitable<void> Engine::heal(AppPtr app) {
     if (started) started = co_await start_release(app, active, nullptr);
     static_cast<void>(co_await route(app));
     if (started) {
+      const std::string kept = app->row.active;
+      const milliseconds drain = drain_of(*app);
+      co_await stop_all_but(app, kept, drain);
       app->problem.clear();
       break;
     }

@@ -74,6 +74,8 @@ Result<void> Engine::cannot_go_back(AppPtr app, RunPtr run, const Error& error) 
   auto failed = pass(error, fmt::format("{}; and going back to {} is not possible", run->row.reason, run->row.from));
   run->row.reason = failed.error().message;
   note_problem(*app, run->row.reason);
+  app->routed = run->row.release;
+  forget_joined(*app);
   spawn(heal(app));
   return failed;
 }

@@ -67,7 +67,11 @@ awaitable<Result<std::map<std::string, int>>> Engine::wanted_by_process(AppPtr a
 awaitable<Result<void>> Engine::start_canary(AppPtr app, RunPtr run) {
   const auto wanted = co_await wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());
-  for (const auto& [process, number] : *wanted) {
+  const std::vector<std::string> order = spec::start_order(run->manifest->spec);
+  for (const std::string& process : order) {
+    const int number = wanted->at(process);
+    const auto awaited = co_await await_processes(app, run->manifest, process, run);
+    if (!awaited) co_return awaited;
     const int first = std::min(number, run->manifest->spec.deploy.canary.instances);
     for (int each = 1; each <= first; ++each) {
       const InstanceId id{app->name(), process, each, run->row.release};
@@ -121,6 +125,14 @@ awaitable<Result<int>> Engine::join_ready(AppPtr app, std::string release) {
 /// What may be done now, and how far it is.
 Engine::Round Engine::next_round(const App& app, const Rolling& what, const std::map<std::string, int>& wanted) const {
   Round round;
+  const auto comes_now = [&](const std::string& process) {  // where those that it comes after are there, one of each at least
+    return std::ranges::all_of(what.to->spec.processes.at(process).after, [&](const std::string& before) {
+      return wanted.at(before) == 0 || std::ranges::any_of(app.members, [&](const Member& member) {
+               const auto status = member.row.process == before && member.row.release == what.to->release ? supervisor_.status(member.id()) : std::nullopt;
+               return status && status->ready;
+             });
+    });
+  };
   for (const auto& [process, number] : wanted) {
     Replacing now{.wanted = number};
     std::vector<InstanceId> ready, unready;
@@ -151,7 +163,7 @@ Engine::Round Engine::next_round(const App& app, const Rolling& what, const std:
     round.done = round.done && now.done();
     round.each_ready = round.each_ready && any_ready;
     const Step step = next_step(now);
-    for (int each = 1, left = step.start; each <= number && left > 0; ++each) {
+    for (int each = 1, left = comes_now(process) ? step.start : 0; each <= number && left > 0; ++each) {
       if (taken.contains(each)) continue;
       round.start.push_back({app.name(), process, each, what.to->release});
       --left;
@@ -212,6 +224,9 @@ awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
 
 /// A canary serves beside the release before; then its bake.
 awaitable<Result<void>> Engine::bake_canary(AppPtr app, RunPtr run) {
+  const milliseconds at_most = run->manifest->spec.deploy.ready_timeout;
+  const auto ready = co_await wait_ready(app, run->row.release, run, at_most);  // hooks ran since
+  if (!ready) co_return ready;
   const auto joined = co_await join_ready(app, run->row.release);
   if (!joined) co_return std::unexpected(joined.error());
   auto baked = co_await bake(app, run);

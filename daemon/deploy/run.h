@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -50,6 +51,7 @@ struct Run {
   std::string superseded;          ///< why it gives way; empty: it does not
   std::string trouble;             ///< what happened in its bake; empty: nothing
   std::vector<std::string> to_note;  ///< what was seen beside its own way, and is still to be noted
+  std::set<std::string> uncompared;  ///< instances whose counter could not be read; each is told of once
   std::shared_ptr<Growth> baseline;  ///< of the release before, while it is looked at
   Moment baseline_began{};
   std::optional<Error> failure;    ///< why it goes back or ends

@@ -65,34 +65,33 @@ spec::Waiting Engine::waiting_apps() const {
   return waiting;
 }
 
-/// What should run of every app, a few instances at a time. An app that waits for others holds up none but those that wait for it.
+/// What should run of every app, a few instances at a time. An app that waits for others, or has processes that do, goes on by itself: it holds up none but those
+/// that wait for it.
 awaitable<void> Engine::start_apps() {
-  const StartingNode starting(starting_node_);
-  const auto waiting = std::make_shared<std::size_t>(0);
+  const auto starting = std::make_shared<StartingNode>(starting_node_);
   const std::vector<AppPtr> apps = in_start_order();
   for (const AppPtr& app : apps) {
     if (closed_) co_return;
     const ManifestPtr active = app->active();
     const bool waits = active && (!active->spec.deploy.after.empty() || std::ranges::any_of(active->spec.processes, [](const auto& one) { return !one.second.after.empty(); }));
     if (waits) {
-      ++*waiting;
-      spawn(start_later(app, waiting));
+      spawn(start_later(app, starting));
     } else {
       co_await start_one(app);
     }
   }
-  while (*waiting > 0 && !closed_) co_await started_.wait(1h);
 }
 
 awaitable<void> Engine::start_one(AppPtr app) {
   const Turn turn = co_await take(app);
   if (!closed_ && !app->gone) co_await bring_up(app);
+  app->up = true;
 }
 
-awaitable<void> Engine::start_later(AppPtr app, std::shared_ptr<std::size_t> waiting) {
+awaitable<void> Engine::start_later(AppPtr app, std::shared_ptr<StartingNode> starting) {
   co_await start_one(app);
-  --*waiting;
-  started_.notify();
+  if (ready_) drive(app);  // else `start` does, with all the others
+  static_cast<void>(starting);
 }
 
 /// Waits until the processes are ready that `process` comes after. `run`: the deployment that starts it, or null.

@@ -28,6 +28,7 @@ int torn_before(const std::vector<store::DeploymentRow>& deployments, const std:
 /// Whether the deployment itself brings its instances up: starting the active release beside it would run two that must not run at once, or one
 /// that is being left.
 bool starts_by_itself(const Run& run) {
+  if (run.position.state == State::baking && !run.trouble.empty()) return true;
   return run.position.state == State::reverting || is_torn(run) || (run.position.decided && run.course.stop_first && run.position.state != State::baking);
 }
 
@@ -39,6 +40,7 @@ void give_way_to_newer(App& app) {
     if (const RunPtr newer = gives_way ? newer_than(app, *run) : nullptr) run->superseded = took_place(*newer);
   }
 }
+
 /// Whether berthd may have been away while two releases served: what the kernel's route has goes on until it is known who of them is ready.
 bool keeps_route(const Run& run) { return is_torn(run) || (run.course.gradual && run.position.state == State::reverting); }
 
@@ -100,6 +102,7 @@ awaitable<Result<void>> Engine::load_apps() {
 awaitable<Result<void>> Engine::load_app(store::AppRow row) {
   const auto app = std::make_shared<App>(executor_, std::move(row));
   apps_[app->name()] = app;
+  app->up = false;
   const auto list = [this, name = app->name()] { return store_.instances(name); };
   auto instances = co_await pool_.run(list);
   if (!instances) co_return std::unexpected(instances.error());
@@ -135,7 +138,7 @@ awaitable<Result<void>> Engine::load_runs() {
     const auto run = std::make_shared<Run>(executor_, std::move(row));
     take_detail(*run);
     run->resumed = true;
-    run->torn = is_torn(*run);
+    run->torn = is_torn(*run) && !run->is_revert();  // one back, by hand, goes on: what it leaves was found to be bad
     if (run->torn) {
       const auto list_last = [this, name = app->name()] { return store_.deployments(name, 20); };
       const auto last = co_await pool_.run(list_last);
@@ -220,12 +223,13 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     const bool starts = !app->row.stopped && !drained_ && !(run && starts_by_itself(*run));
     if (up && starts) up = co_await finish_pending_data(app);
     const auto runs = [this](const InstanceId& id) { return supervisor_.status(id).has_value(); };
-    const auto known = members_of(*app, active->release);
+    auto known = members_of(*app, active->release);
+    std::erase_if(known, [&app](const InstanceId& id) { return is_paused(*app, id); });
     if (up && starts && !(std::ranges::all_of(known, runs) && !known.empty())) {
       const auto awaited = co_await await_apps(app, active, nullptr);
       if (!awaited && !closed_) co_await tell_unawaited(app, awaited.error());
     }
-    if (up && starts) up = co_await start_release(app, active, nullptr);
+    if (up && starts && !app->row.stopped && !drained_) up = co_await start_release(app, active, nullptr);
     if (!up) {
       note_problem(*app, up.error().message);
       if (!run) spawn(heal(app));

@@ -33,6 +33,7 @@ bool starts_after_snapshot(const Run& run) { return run.course.stop_first && run
 /// The work of the state that the deployment is in; when it is done, the next one follows.
 awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
   if (!run->cancelled_by.empty() && !run->position.decided && !run->unpacking) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
+  if (run->position.decided && !run->manifest && run->position.state != State::reverting) co_return fail(Errc::io, run->trouble);  // there is nothing to go on with
   Result<void> done;
   switch (run->position.state) {
     case State::queued: done = co_await begin(app, run); break;
@@ -322,6 +323,7 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
   const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - wall_ms(), 0, whole.count()));
   const auto end = io::Steady::now() + until;
+  if (run->resumed && app->run == run) look_for_trouble(*app);  // what ended since it was last looked at
   if (watches_rates(*run)) spawn(watch_rates(app, run));
   while (!closed_) {
     if (!run->to_note.empty()) co_await tell_notes(run);

@@ -62,6 +62,10 @@ void ServiceManager::status(const std::string& text) const { ::sd_notify(0, ("ST
 
 void ServiceManager::alive() const { ::sd_notify(0, "WATCHDOG=1"); }
 
+void ServiceManager::still_starting(std::chrono::milliseconds more) const {
+  ::sd_notify(0, fmt::format("EXTEND_TIMEOUT_USEC={}", std::chrono::microseconds(more).count()).c_str());
+}
+
 void ServiceManager::reloading() const {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);

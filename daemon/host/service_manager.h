@@ -24,6 +24,8 @@ class ServiceManager {
   void ready(const std::string& status) const;
   void status(const std::string& text) const;
   void alive() const;
+  /// Before `ready`: it takes longer than the unit allows, by so much more at least.
+  void still_starting(std::chrono::milliseconds more) const;
   void reloading() const;
   void stopping() const;
 

@@ -206,7 +206,7 @@ void Keeper::on_executed() {
   }
   state_.starts++;
   if (state_.phase == Phase::starting) state_.phase = Phase::running;
-  if (crash_loop_.count > 0) settled_at_ = started_ + CrashLoop::kSettledMs;
+  if (crash_loop_.count > 0 || crash_loop_.looping) settled_at_ = started_ + CrashLoop::kSettledMs;
   release_at_ = monotonic_ms() + kReleaseMs;
   send_state(Event::started);
 }

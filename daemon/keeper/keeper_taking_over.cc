@@ -73,7 +73,9 @@ void Keeper::keep(const TakeOver& told) {
   clock_gettime(CLOCK_BOOTTIME, &up);
   const int64_t ran = int64_t{up.tv_sec} * 1000 + up.tv_nsec / 1000000 - static_cast<int64_t>(told.app_start) * 1000 / kTicksASecond;
   started_ = monotonic_ms() - (ran > 0 ? ran : 0);
-  strangers_ = told.app_pid;
+  // Where its pid is another's by now, so is the session.
+  const uint64_t start = start_of(told.app_pid);
+  strangers_ = start == 0 || start == told.app_start ? told.app_pid : 0;
   oom_kills_ = oom_kills(rules_.cgroup);
   orphan_ = static_cast<int>(syscall(SYS_pidfd_open, told.app_pid, 0));
   state_.app_pid = told.app_pid;

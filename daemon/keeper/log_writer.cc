@@ -81,6 +81,11 @@ void LogWriter::add(Stream stream, const char* bytes, size_t size) {
 void LogWriter::finish() {
   for (int i = 0; i < 2; i++) {
     Pending& pending = pending_[i];
+    if (pending.stamp[0] == 0) {  // another program began the line
+      timespec now;
+      clock_gettime(CLOCK_REALTIME, &now);
+      write_timestamp(pending.stamp, now);
+    }
     if (pending.size > 0 || pending.continues) emit(static_cast<Stream>(i), 'F', pending.stamp, buffers.unfinished[i], pending.size);
     pending.size = 0;
     pending.continues = false;

@@ -125,16 +125,20 @@ void signal_found_children(int signal) {
 
 /// Whether the process has a write end of one of the pipes.
 bool writes_to(int pid, const uint64_t pipes[2]) {
-  char folder[64];
+  char folder[64], names[2][40];
+  for (int i = 0; i < 2; i++) Text(names[i], sizeof names[i]).add("pipe:[").number(pipes[i]).add("]");
   Text(folder, sizeof folder).add("/proc/").number(static_cast<uint64_t>(pid)).add("/fd");
   bool found = false;
   each_name(folder, [&](const char* name) {
-    char path[96];
-    struct stat link, file;
+    char path[96], target[40];
+    struct stat link;
     Text(path, sizeof path).add(folder).add("/").add(name);
-    // The link's own mode says how the file is open.
-    if (*name == '.' || lstat(path, &link) != 0 || (link.st_mode & S_IWUSR) == 0 || stat(path, &file) != 0 || !S_ISFIFO(file.st_mode)) return true;
-    found = file.st_ino == pipes[0] || file.st_ino == pipes[1];
+    // The link's own mode says how the file is open. The file itself is not asked: it may be on a disk that does not answer.
+    if (*name == '.' || lstat(path, &link) != 0 || (link.st_mode & S_IWUSR) == 0) return true;
+    const ssize_t size = readlink(path, target, sizeof target - 1);
+    if (size <= 0) return true;
+    target[size] = 0;
+    found = strcmp(target, names[0]) == 0 || strcmp(target, names[1]) == 0;
     return !found;
   });
   return found;

@@ -30,6 +30,9 @@ struct Instance {
   std::vector<Fd> pipes;                  ///< unread ends of its output
   std::set<std::string> pipe_names;
 
+  int takeovers = 0;                          ///< by new keepers, one soon after the other
+  std::chrono::steady_clock::time_point taken_over{};
+
   // Readiness of the present process. `generation` changes with it; what waits for an older one gives up.
   std::uint64_t generation = 0;
   ProbeState startup, readiness, liveness;

@@ -18,12 +18,18 @@ using namespace std::chrono_literals;
 
 constexpr auto kKillWait = 15s;
 constexpr auto kLongestPause = 30s;
+constexpr int kMostTakeovers = 3;
+constexpr auto kTakeoversApart = 10s;  ///< those that are longer ago do not count
 constexpr auto kAfterOrderly = 1s;  ///< a keeper that was stopped from outside: at power-off berthd is stopped too
 
 }  // namespace
 
 /// Whether the app can go on under a new keeper now that its own was killed. As a service, systemd has ended it with its keeper.
 bool Runtime::may_be_kept(const Instance& instance) const {
+  // What was to be started again for its probe's sake is, and what comes back without a keeper again and again does not go on so.
+  const bool sick = instance.liveness.verdict == Verdict::failing || instance.startup.verdict == Verdict::failing;
+  const bool in_vain = instance.takeovers >= kMostTakeovers && io::Steady::now() - instance.taken_over < kTakeoversApart;
+  if (sick || in_vain) return false;
   return options_.keep_orphans && !options_.use_systemd && instance.plan && !instance.plan->once && !instance.unwanted && instance.running() &&
          instance.last.app_pid > 1 && instance.pipes.size() == 2;
 }
@@ -85,6 +91,9 @@ awaitable<Result<void>> Runtime::keep_app(InstancePtr instance) {
   const keeper::TakeOver told = told_of(*instance, &orphan);
   const auto begun = co_await begin_keeper(instance, told);
   if (!begun) co_return std::unexpected(begun.error());
+  const auto moment = io::Steady::now();
+  instance->takeovers = moment - instance->taken_over < kTakeoversApart ? instance->takeovers + 1 : 1;
+  instance->taken_over = moment;
   co_return Result<void>();
 }
 

@@ -126,10 +126,14 @@ awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
   if (orphan.pid > 1) co_await clear_orphan(orphan, instance->socket_path, name);
   instance->phase = Phase::starting;
   const keeper::TakeOver told = told_of(*instance, nullptr);
+  const keeper::State known = instance->last;
   instance->last = {};
   refresh(*instance);
   const auto begun = co_await begin_keeper(instance, told);
-  if (!begun) co_return std::unexpected(begun.error());
+  if (!begun) {
+    if (!instance->link) instance->last = known;  // for the next try
+    co_return std::unexpected(begun.error());
+  }
   auto started = co_await wait_started(instance, *begun);
   co_return started;
 }

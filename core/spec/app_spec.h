@@ -14,6 +14,7 @@
 #include "core/result.h"
 #include "core/spec/deploy.h"
 #include "core/spec/limits.h"
+#include "core/spec/sandbox.h"
 
 namespace berth::spec {
 
@@ -86,6 +87,7 @@ struct Process {
   Root root = Root::node;
   Limits limits;
   std::vector<std::string> after;    ///< processes of the app that are ready before its instances start
+  Sandbox sandbox;
 
   bool operator==(const Process&) const = default;
 };

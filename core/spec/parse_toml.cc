@@ -183,6 +183,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   assign(process.root, table.choice("root", kRoots));
   if (const auto limits = table.table("limits")) process.limits = read_limits(*limits);
   assign(process.after, table.strings("after"));
+  if (const auto sandbox = table.table("sandbox")) process.sandbox = read_sandbox(*sandbox);
   table.done();
   return process;
 }

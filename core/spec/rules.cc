@@ -100,6 +100,7 @@ void check_process(const AppSpec& spec, const std::string& name, const Process& 
     complaints.add("directory", "must be a folder of the build, such as \"server\", without '..' and without a '/' in front");
   check_probes(process, complaints);
   check_limits(process.limits, complaints.below("limits"));
+  check_sandbox(process, complaints.below("sandbox"));
 }
 
 void check_ports(const AppSpec& spec, const Complaints& complaints) {

@@ -87,6 +87,7 @@ json::value process_json(const Process& process) {
   if (process.root != Root::node) out["root"] = kRoots[static_cast<std::size_t>(process.root)];
   if (process.limits.any()) out["limits"] = limits_json(process.limits);
   if (!process.after.empty()) out["after"] = list_of(process.after);
+  if (process.sandbox.any()) out["sandbox"] = sandbox_json(process.sandbox);
   return out;
 }
 
@@ -275,6 +276,9 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
   process.after = names_after(reader);
   if (const json::value* limits = reader.maybe("limits")) {
     BERTH_TRY(process.limits, limits_from(*limits, where + ".limits"));
+  }
+  if (const json::value* sandbox = reader.maybe("sandbox")) {
+    BERTH_TRY(process.sandbox, sandbox_from(*sandbox, where + ".sandbox"));
   }
   BERTH_CHECK(reader.done());
   return process;

@@ -56,6 +56,7 @@ class TomlTable {
   bool has(std::string_view key) const { return table_->contains(key); }
   bool has_list(std::string_view key) const { return has(key) && table_->get(key)->is_array(); }
   bool has_table(std::string_view key) const { return has(key) && table_->get(key)->is_table(); }
+  bool has_boolean(std::string_view key) const { return has(key) && table_->get(key)->is_boolean(); }
   bool has_integer(std::string_view key) const { return has(key) && table_->get(key)->is_integer(); }
   std::vector<std::string> keys() const;
   /// Complains of a key's value, or of the table where the key is absent: "'key' in [title] what".

@@ -6,6 +6,7 @@
 
 #include "core/spec/image_root.h"
 #include "daemon/deploy/command_lookup.h"
+#include "daemon/deploy/confinement.h"
 
 namespace berth::deploy {
 namespace {
@@ -67,6 +68,16 @@ void enter_image(supervise::InstancePlan& plan, const NodeFacts& node, const Pro
   plan.mounts = mounts_of(node, plan.id, app.app);
 }
 
+/// What the process's sandbox keeps it from; on the node never from what is its own.
+void enter_sandbox(supervise::InstancePlan& plan, const NodeFacts& node, const std::string& release, const spec::Process& process) {
+  plan.sandbox = process.sandbox;
+  if (process.root != spec::Root::node) return;
+  const InstanceFolders folders = folders_of(node, plan.id);
+  const std::vector<std::string> writable = {node.paths.data(plan.id.app).string(), folders.run, folders.tmp};
+  const std::vector<std::string> readable = {node.paths.slot(plan.id.app, release).string(), folders.config, folders.secrets};
+  plan.confinement = confinement_of(process.sandbox, writable, readable);
+}
+
 Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                              const Environment& environment) {
   const Environment public_part = without_secrets(environment, manifest);
@@ -95,6 +106,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   // What never listens must not take the place of a release that does.
   if (!plan.readiness && process.routing == spec::Routing::port) plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp};
   enter_image(plan, node, app);
+  enter_sandbox(plan, node, manifest.release, process);
   if (spec::is_notified(process)) plan.notify_socket = folders_of(node, id).run + kNotifyName;
   return plan;
 }
@@ -147,6 +159,7 @@ Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::M
                                .once = true,
                                .limits = rules.limits,
                                .log_directory = folders_of(node, id).base};
+  enter_sandbox(plan, node, manifest.release, rules);
   BERTH_TRY(plan.directory, find_directory(app, rules.directory));
   enter_image(plan, node, app);
   return plan;

@@ -249,10 +249,19 @@ TEST_F(InstancePlanTest, OfAOneOffCommandHasTheRulesOfAProcessAndNoPort) {
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->directory, slot() / "app/server");
   EXPECT_EQ(plan->limits.tasks_max, 7);
+  EXPECT_TRUE(plan->confinement.empty());
   EXPECT_EQ(plan->restart, spec::Restart::never);
   EXPECT_TRUE(plan->once);
   EXPECT_TRUE(is_exec(plan->id));
   EXPECT_FALSE(is_exec({.app = "web", .process = "exec", .number = 256, .release = "v1"})) << "a process may be called so";
+
+  process().sandbox = {.protect_system = spec::Sandbox::System::strict, .umask = 027};
+  const auto sandboxed = plan_exec(node, manifest, id, "web", {.uid = 61184, .gid = 61185}, environment);
+  ASSERT_TRUE(sandboxed) << sandboxed.error().message;
+  EXPECT_EQ(sandboxed->sandbox, process().sandbox);
+  EXPECT_THAT(sandboxed->confinement, testing::Contains(keeper::Confinement{.kind = keeper::Confinement::Kind::read_only, .path = "/"}));
+  EXPECT_THAT(sandboxed->confinement,
+              testing::Contains(keeper::Confinement{.kind = keeper::Confinement::Kind::writable, .path = node.paths.data("web").string(), .optional = true}));
 
   const auto argv = find_exec(node, manifest, "web", {"bin/console", "$HOME", "${TOKEN}", "$$"}, environment);
   ASSERT_TRUE(argv) << argv.error().message;

@@ -15,6 +15,7 @@
 #include "daemon/keeper/big.h"
 #include "daemon/keeper/image_root.h"
 #include "daemon/keeper/launch.h"
+#include "daemon/keeper/sandbox.h"
 #include "daemon/keeper/text.h"
 
 namespace berth::keeper {
@@ -125,6 +126,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   uid_t uid = 0;
   gid_t gid = 0;
   bool privileged = false;
+  mode_t mask = 022;
   for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1) {
     bool fits = true;
     if (const char* argument = value_of(record, "arg")) fits = add(arguments, &argument_count, argument);
@@ -137,6 +139,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
     if (const char* value = value_of(record, "root")) root = value;
     if (const char* value = value_of(record, "uid")) uid = static_cast<uid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "gid")) gid = static_cast<gid_t>(to_number(value, -1));
+    if (const char* value = value_of(record, "umask")) mask = static_cast<mode_t>(to_number(value, 022));
     if (const char* value = value_of(record, "may_gain_privileges")) privileged = *value == '1';
     if (!fits) give_up(failure, Stage::read_launch, E2BIG);
   }
@@ -150,12 +153,14 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   if (files.attached == Attached::terminal && ioctl(0, TIOCSCTTY, 0) != 0) give_up(failure, Stage::take_terminal, errno);
   StartFailure broken{};
   if (root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
+  if (root == nullptr && !enter_sandbox(launch, &broken)) give_up(failure, broken.stage, broken.error);
   if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);
   if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);
   if (!privileged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(failure, Stage::set_user, errno);
-  umask(022);
+  umask(mask);
   if (chdir(directory) != 0) give_up(failure, Stage::enter_directory, errno);
   reset_signals();
+  if (!filter_calls(launch)) give_up(failure, Stage::filter_calls, errno);
   execve(arguments[0], arguments, environment);
   give_up(failure, Stage::execute, errno);
 }

@@ -149,8 +149,10 @@ bool fail_at(StartFailure* failure, Stage stage) {
 
 }  // namespace
 
+bool leave_mounts() { return unshare(CLONE_NEWNS) == 0 && keep_mounts_here(); }
+
 bool enter_image_root(const char* root, const LaunchFile& launch, uid_t uid, gid_t gid, StartFailure* failure) {
-  if (unshare(CLONE_NEWNS) != 0 || !keep_mounts_here()) return fail_at(failure, Stage::make_root);
+  if (!leave_mounts()) return fail_at(failure, Stage::make_root);
   // A root has to be a mount of its own.
   if (mount(root, root, nullptr, MS_BIND, nullptr) != 0) return fail_at(failure, Stage::make_root);
   const int inside = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -12,4 +12,7 @@ namespace berth::keeper {
 /// All mount points must be there. The old root is gone afterwards. False, with stage and errno, where that fails; the child must then exit.
 bool enter_image_root(const char* root, const LaunchFile& launch, uid_t uid, gid_t gid, StartFailure* failure);
 
+/// In the forked child: a mount namespace of its own, of which nothing reaches the node. False with errno.
+bool leave_mounts();
+
 }  // namespace berth::keeper

@@ -59,6 +59,8 @@ std::size_t size_of(const Launch& launch) {
   for (const auto& [name, value] : launch.environment) size += name.size() + value.size() + 16;
   size += launch.root.size();
   for (const Mount& mount : launch.mounts) size += mount.path.size() + mount.source.size() + 32;
+  for (const Confinement& one : launch.confinement) size += one.path.size() + 32;
+  size += 32 * launch.address_families.size();
   for (const auto& [file, value] : launch.cgroup_values) size += file.size() + value.size() + 16;
   for (const auto& [name, socket] : launch.sockets) size += 2 * name.size() + 16;
   return size;
@@ -78,6 +80,11 @@ Result<Fd> seal(const std::string& text) {
 
 }  // namespace
 
+std::string to_string(const Confinement& one) {
+  constexpr const char* kKinds[] = {"ro", "rw", "hide", "memory", "empty"};
+  return fmt::format("{}{} {}", kKinds[static_cast<int>(one.kind)], one.optional ? "?" : "", one.path);
+}
+
 Result<LaunchMemory> make_launch(const Launch& launch) {
   if (launch.argv.empty()) return fail(Errc::usage, launch.id + ": its command is empty");
   if (launch.sockets.size() > kMostSockets) {
@@ -96,6 +103,10 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
     const char* kind = mount.kind == Mount::Kind::writable ? "rw " : mount.kind == Mount::Kind::read_only ? "ro " : "file ";
     records.add("mount", kind + mount.path + "\n", mount.source);
   }
+  for (const Confinement& one : launch.confinement) records.add("confine", to_string(one));
+  for (const int family : launch.address_families) records.add("family", family);
+  if (launch.deny_write_execute) records.add("deny_write_execute", 1);
+  if (launch.umask != Launch().umask) records.add("umask", launch.umask);
   records.add("directory", launch.directory);
   records.add("uid", launch.uid);
   records.add("gid", launch.gid);
@@ -144,6 +155,8 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::mount_proc: return "mount /proc of its image";
       case Stage::bind_notify: return "bind its NOTIFY_SOCKET";
       case Stage::take_terminal: return "take its terminal";
+      case Stage::confine: return error == ENOENT || error == ENOTDIR ? "enter its sandbox (a path of it is missing; '-' in front passes over it)" : "enter its sandbox";
+      case Stage::filter_calls: return "filter its system calls";
       case Stage::set_limits: return "set the limits of its spec on its cgroup";
     }
     return "start";

@@ -28,6 +28,17 @@ struct Mount {
   bool operator==(const Mount&) const = default;
 };
 
+/// What a process is to find at a path of the node instead of what lies there; see daemon/keeper/sandbox.h.
+struct Confinement {
+  enum class Kind { read_only, writable, hidden, memory, empty } kind = Kind::read_only;
+  std::string path;        ///< absolute
+  bool optional = false;   ///< passed over where it is not there
+
+  bool operator==(const Confinement&) const = default;
+};
+/// As the keeper is told: "ro? /boot".
+std::string to_string(const Confinement& one);
+
 /// What a keeper is told to run.
 struct Launch {
   std::string id;                                  ///< "web/worker.2@v42"
@@ -35,6 +46,10 @@ struct Launch {
   secrets::WipedValues environment;
   std::string root;                                ///< a folder that becomes the process's root, with `mounts`; empty: the node's
   std::vector<Mount> mounts;
+  std::vector<Confinement> confinement;            ///< in this order; without a root of its own
+  std::vector<int> address_families;               ///< of its sockets; empty: all
+  bool deny_write_execute = false;                 ///< of memory
+  int umask = 022;
   std::string directory = "/";                     ///< in that root
   uid_t uid = 0;
   gid_t gid = 0;

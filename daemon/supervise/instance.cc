@@ -161,10 +161,13 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .environment = plan.environment,
                         .root = plan.root,
                         .mounts = plan.mounts,
+                        .confinement = plan.confinement,
+                        .deny_write_execute = plan.sandbox.memory_deny_write_execute,
+                        .umask = plan.sandbox.umask.value_or(keeper::Launch().umask),
                         .directory = plan.directory.empty() ? "/" : plan.directory,
                         .uid = plan.uid,
                         .gid = plan.gid,
-                        .may_gain_privileges = plan.uid == 0,
+                        .may_gain_privileges = plan.uid == 0 && !plan.sandbox.no_new_privileges,
                         .stop_signal = plan.stop.signal,
                         .grace_ms = plan.stop.grace.count(),
                         .restart = when_of(plan.restart),
@@ -175,6 +178,8 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .listen_variables = plan.listen_env.empty()};
   launch.notify = plan.notify_socket;
   if (plan.client) launch.attached = plan.client->terminal;
+  for (const std::string& word : plan.sandbox.restrict_address_families)
+    if (const auto family = spec::address_family(word)) launch.address_families.push_back(*family);
   if (plan.liveness && plan.liveness->kind == spec::ProbeKind::notify) {
     const auto waits_for_ready = [](const std::optional<spec::Probe>& probe) { return probe && probe->kind == spec::ProbeKind::notify; };
     launch.watchdog_ms = (plan.liveness->period * plan.liveness->failure_threshold).count();

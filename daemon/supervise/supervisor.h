@@ -39,6 +39,8 @@ struct InstancePlan {
   secrets::WipedValues environment;                ///< all of it but LISTEN_*; with secrets
   std::string root;                                ///< with `root = "image"`: the slot's tree, which is the process's root; else empty
   std::vector<keeper::Mount> mounts;               ///< what it sees of the node there
+  std::vector<keeper::Confinement> confinement;    ///< of its sandbox: of paths, where its root is the node's
+  spec::Sandbox sandbox;                           ///< the rest of it
   std::string directory;                           ///< working folder, in its root
   uid_t uid = 0;
   gid_t gid = 0;

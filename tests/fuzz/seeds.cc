@@ -239,6 +239,9 @@ int main(int count, char** arguments) {
   for (const char* deploy : {"[deploy]\nstrategy = \"canary\"\nmax_surge = 2\ncanary = { instances = 2, bake = \"1m\" }\n",
                              "[deploy.bake]\nduration = \"5m\"\nreboots = 2\nmetric = { query = \"errors_total{code=\\\"500\\\"}\", max_rate = \"5/m\" }\nlog = { pattern = \"E|F\", max_rate = 1 }\n"})
     seeds.add("app_spec", std::string("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\nport = 8080\n") + deploy);
+  for (const char* sandbox : {"ProtectSystem = \"strict\"\nProtectHome = \"tmpfs\"\nPrivateTmp = true\nReadOnlyPaths = [\"/srv\"]\nReadWritePaths = [\"-/srv/out\"]\n",
+                              "ProtectSystem = true\nInaccessiblePaths = [\"/etc/shadow\"]\nRestrictAddressFamilies = [\"AF_INET\"]\nMemoryDenyWriteExecute = true\nUMask = \"0027\"\n"})
+    seeds.add("app_spec", std::string("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[process.web.sandbox]\n") + sandbox);
   for (const char* header : {"[^env]\n", "[{{x]\n"})
     for (const char* fuzzer : {"app_spec", "config"}) seeds.add(fuzzer, header);
   const auto config = files::read(fs::path(arguments[2]) / "config" / "berthd.toml", 1u << 20);

@@ -119,8 +119,10 @@ TEST_F(KeeperLifecycle, StartsTheAppAgainWhileNobodyIsConnected) {
 TEST_F(KeeperLifecycle, LeavesNothingOfTheOldProcessTreeBehindBeforeStartingAgain) {
   start_keeper();
   const auto child = root / "child";
-  launch(shell("(trap '' TERM; setsid sleep 1000 & echo $! >" + child.string() + ".tmp; mv " + child.string() + ".tmp " + child.string() +
-               "; wait) & exec sleep 100"));
+  auto plan = shell("(trap '' TERM; setsid sleep 1000 & echo $! >" + child.string() + ".tmp; mv " + child.string() + ".tmp " + child.string() +
+                    "; wait) & exec sleep 100");
+  plan.grace_ms = 200;  // what it leaves ignores the signal, also at the end
+  launch(plan);
   const auto first = expect(Event::started);
   const int grandchild = number_in(child);
   ASSERT_TRUE(lives(grandchild));

@@ -132,7 +132,8 @@ asio::awaitable<Result<void>> UnverifiedTls::write(std::string_view bytes, milli
   while (!bytes.empty()) {
     const int taken = mbedtls_ssl_write(&state_->ssl, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
     if (taken > 0) bytes.remove_prefix(static_cast<std::size_t>(taken));
-    const auto gone_on = co_await state_->go_on(taken > 0 ? MBEDTLS_ERR_SSL_WANT_WRITE : taken, deadline);
+    const int came = taken > 0 ? MBEDTLS_ERR_SSL_WANT_WRITE : taken;
+    const auto gone_on = co_await state_->go_on(came, deadline);
     if (!gone_on) co_return gone_on;
   }
   co_return Result<void>();

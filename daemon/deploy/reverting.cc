@@ -100,7 +100,9 @@ awaitable<void> Engine::put_back_replaced(AppPtr app, RunPtr run) {
 awaitable<void> Engine::drop_new(AppPtr app, RunPtr run) {
   if (run->row.release != run->row.from) {
     if (app->routed == run->row.release) app->routed = run->row.from;
-    co_await stop_release(app, run->row.release, run->position.state == State::canary ? run->manifest->spec.deploy.drain : 0ms);
+    milliseconds drain = 0ms;
+    if (run->position.state == State::canary) drain = run->manifest->spec.deploy.drain;
+    co_await stop_release(app, run->row.release, drain);
     if (closed_) co_return;
     co_await put_back_replaced(app, run);
     if (closed_) co_return;

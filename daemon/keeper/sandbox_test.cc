@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "daemon/keeper/keeper_fixture.h"
 
 namespace berth::keeper {

@@ -78,7 +78,7 @@ class StrategyCase(BerthCase):
         self.assertOneWholeRelease(self.node, release)
         self.assertEqual(self.releases(), {release: instances})
         self.assertServes(release)
-        self.assertEqual([one["serving"] for one in self.node.instances()], [True] * instances)
+        wait_until(lambda: [one["serving"] for one in self.node.instances()] == [True] * instances, "what is ready is in the route", 5)
 
 
 class Rolling:

@@ -103,6 +103,11 @@ void check_paths(const std::vector<std::string>& paths, std::string_view key, bo
 
 }  // namespace
 
+bool Sandbox::any() const {
+  static const Sandbox kNone;
+  return *this != kNone;
+}
+
 bool Sandbox::of_paths() const {
   return protect_system != System::no || protect_home != Home::no || private_tmp || !read_only_paths.empty() || !read_write_paths.empty() ||
          !inaccessible_paths.empty();

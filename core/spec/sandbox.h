@@ -33,7 +33,7 @@ struct Sandbox {
   bool no_new_privileges = false;                       ///< also for the user root; all others have it anyway
   std::optional<int> umask;                             ///< 0 to 0777; absent: 022
 
-  bool any() const { return *this != Sandbox(); }
+  bool any() const;
   /// Whether it says something of the file system.
   bool of_paths() const;
   bool operator==(const Sandbox&) const = default;

@@ -111,6 +111,19 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   return plan;
 }
 
+/// Of what runs once, to its end, beside the instances.
+supervise::InstancePlan plan_once(const InstanceId& id, RunAs who, const Environment& environment) {
+  return {.id = id,
+          .argv = {},
+          .environment = environment,
+          .directory = {},
+          .uid = who.uid,
+          .gid = who.gid,
+          .stop = {.signal = SIGTERM, .grace = kHookGrace},
+          .restart = spec::Restart::never,
+          .once = true};
+}
+
 }  // namespace
 
 Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
@@ -123,17 +136,9 @@ Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundl
 Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                           const Environment& environment) {
   const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = spec::root_of_hooks(manifest.spec)};
-  supervise::InstancePlan plan{.id = id,
-                               .argv = {},
-                               .environment = environment,
-                               .directory = {},
-                               .uid = who.uid,
-                               .gid = who.gid,
-                               .stop = {.signal = SIGTERM, .grace = kHookGrace},
-                               .restart = spec::Restart::never,
-                               .once = true,
-                               .logs = manifest.spec.logs,
-                               .log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number)};
+  supervise::InstancePlan plan = plan_once(id, who, environment);
+  plan.logs = manifest.spec.logs;
+  plan.log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number);
   auto argv = find_command(app, manifest.spec.hooks.at(id.process).command, without_secrets(environment, manifest));
   if (!argv) return pass(std::move(argv.error()));
   plan.argv = std::move(*argv);
@@ -148,17 +153,9 @@ Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::M
                                           const Values& environment) {
   const spec::Process& rules = manifest.spec.processes.at(process);
   const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = rules.root, .directory = rules.directory};
-  supervise::InstancePlan plan{.id = id,
-                               .argv = {},
-                               .environment = environment,
-                               .directory = {},
-                               .uid = who.uid,
-                               .gid = who.gid,
-                               .stop = {.signal = SIGTERM, .grace = kHookGrace},
-                               .restart = spec::Restart::never,
-                               .once = true,
-                               .limits = rules.limits,
-                               .log_directory = folders_of(node, id).base};
+  supervise::InstancePlan plan = plan_once(id, who, environment);
+  plan.limits = rules.limits;
+  plan.log_directory = folders_of(node, id).base;
   enter_sandbox(plan, node, manifest.release, rules);
   BERTH_TRY(plan.directory, find_directory(app, rules.directory));
   enter_image(plan, node, app);

@@ -26,10 +26,6 @@ bool left_instances(const App& app, const Run& run) {
 
 bool has(const std::vector<Effect>& effects, Effect effect) { return std::ranges::find(effects, effect) != effects.end(); }
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 bool from_repository(State state) { return state == State::queued || state == State::fetching || state == State::unpacking; }
 
 /// What a deployment ended in, for whoever waits for it.
@@ -57,9 +53,9 @@ void take_position(Run& run, Position to) {
   run.position = to;
   run.steps.push_back({std::string(to_string(to.state)), store::now_text()});
   if (before == State::canary) run.row.bake_until_ms = 0;
-  if (to.state == State::canary) run.row.bake_until_ms = now_ms() + run.manifest->spec.deploy.canary.bake.count();
+  if (to.state == State::canary) run.row.bake_until_ms = wall_ms() + run.manifest->spec.deploy.canary.bake.count();
   if (to.state == State::baking && run.row.bake_until_ms == 0)
-    run.row.bake_until_ms = now_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.duration.count());
+    run.row.bake_until_ms = wall_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.duration.count());
   if (is_terminal(to.state)) {
     run.row.bake_until_ms = 0;
     run.row.ended_at = run.steps.back().at;

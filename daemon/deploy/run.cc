@@ -95,6 +95,10 @@ DeploymentStatus status_of(const store::DeploymentRow& row) {
   return status;
 }
 
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 DeploymentStatus status_of(const Run& run) {
   DeploymentStatus status = status_of(run.row);
   status.steps = run.steps;

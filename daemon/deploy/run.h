@@ -63,6 +63,9 @@ struct Run {
 };
 using RunPtr = std::shared_ptr<Run>;
 
+/// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
+std::int64_t wall_ms();
+
 DeploymentStatus status_of(const Run& run);
 /// Of a deployment that is no longer, or not yet, in work.
 DeploymentStatus status_of(const store::DeploymentRow& row);

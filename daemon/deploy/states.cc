@@ -12,10 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 /// The error, naming the release where its message does not, and why it had to be fetched where it was on the node.
 Error about_in(const std::string& environment, const Run& run, Error error) {
   if (!run.drift.empty() && error.message.find(run.drift) == std::string::npos)

@@ -110,7 +110,7 @@ TEST(Child, EndsItsWholeSessionAtTheDeadline) {
   // A job-control shell puts the first into a process group of its own; the second ignores the polite signals.
   auto spec = shell("set -m; sleep 600 & echo $!; trap '' TERM HUP INT; sleep 600 & echo $!; wait");
   spec.argv[0] = "bash";  // dash wants a terminal for job control
-  spec.deadline = 300ms;
+  spec.deadline = 1s;
   const auto result = run(spec);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_TRUE(result->timed_out);
@@ -122,7 +122,7 @@ TEST(Child, EndsItsWholeSessionAtTheDeadline) {
 
 TEST(Child, EndsAtTheDeadlineAlsoWhenItWritesWithoutEnd) {
   auto spec = shell("yes");
-  spec.deadline = 200ms;
+  spec.deadline = 700ms;
   spec.most_output = 4;
   const auto result = run(spec);
   ASSERT_TRUE(result) << result.error().message;

@@ -218,7 +218,7 @@ TEST(HttpFetch, GivesAStalledServerUp) {
     send_raw(connection, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
     read_raw(connection);
   });
-  const auto stalled = fetch(url_of(peer), {.most = 10, .stall_timeout = 50ms});
+  const auto stalled = fetch(url_of(peer), {.most = 10, .stall_timeout = 500ms});
   EXPECT_EQ(stalled.code(), Errc::timeout);
   EXPECT_EQ(stalled.body, "hello");
 }
@@ -235,7 +235,7 @@ void trickle(int connection) {
 
 TEST(HttpFetch, EndsInTimeAlsoWhileBytesTrickle) {
   const RawPeer peer(trickle);
-  const auto slow = fetch(url_of(peer), {.most = 2'000'000'000, .stall_timeout = 10s, .total_timeout = 200ms});
+  const auto slow = fetch(url_of(peer), {.most = 2'000'000'000, .stall_timeout = 10s, .total_timeout = 700ms});
   EXPECT_EQ(slow.code(), Errc::timeout);
   EXPECT_FALSE(slow.body.empty());
 }

@@ -34,11 +34,11 @@ TEST(HttpStream, HandsPiecesOnLongerThanItsDeadlineUntilTheSinkHasEnough) {
     read_head(connection);
     send_raw(connection, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     pollfd item{.fd = connection, .events = 0, .revents = 0};
-    ::poll(&item, 1, 600);
+    ::poll(&item, 1, 1500);
     send_raw(connection, "3\r\ndef\r\n");
     read_raw(connection);
   });
-  const auto streamed = stream_from(peer.port(), 6, 300ms);
+  const auto streamed = stream_from(peer.port(), 6, 1s);
   ASSERT_TRUE(*streamed.answer) << streamed.answer->error().message;
   EXPECT_EQ(streamed.body, "abcdef");
   EXPECT_EQ((*streamed.answer)->status, 200);

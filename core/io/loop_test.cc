@@ -1,5 +1,6 @@
 #include "core/io/loop.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <thread>
@@ -25,12 +26,17 @@ awaitable<void> sleep_then_block() {
 
 TEST(Loop, MeasuresTheLongestTurnWithoutTheTimeItSleeps) {
   Loop loop;
-  on_loop(loop, sleep_then_block());
-  const auto turn = loop.take_longest_turn();
-  EXPECT_GE(turn, 20ms);
-  EXPECT_LT(turn, 75ms);
-  on_loop(loop, sleep_for(80ms));
-  EXPECT_LT(loop.take_longest_turn(), 60ms);
+  // A machine with other work may take this thread's processor away in the middle of a turn: the shortest of some is what it takes by itself.
+  decltype(loop.take_longest_turn()) blocking = 1h, sleeping = 1h;
+  for (int i = 0; i < 20 && (blocking >= 75ms || sleeping >= 60ms); ++i) {
+    on_loop(loop, sleep_then_block());
+    blocking = std::min(blocking, loop.take_longest_turn());
+    on_loop(loop, sleep_for(80ms));
+    sleeping = std::min(sleeping, loop.take_longest_turn());
+  }
+  EXPECT_GE(blocking, 20ms);
+  EXPECT_LT(blocking, 75ms);
+  EXPECT_LT(sleeping, 60ms);
 }
 
 TEST(Loop, RunsWhatOtherThreadsPostOnItsOwnThread) {

@@ -161,8 +161,9 @@ class KeeperFixture : public testing::Test {
     return answer;
   }
 
-  /// The next state that tells `event`; those of other events are passed over.
-  State expect(Event event, std::chrono::milliseconds at_most = 10s) {
+  /// The next state that tells `event`; those of other events are passed over, and noted.
+  State expect(Event event, std::chrono::milliseconds at_most = 30s) {
+    passed_over.clear();
     const auto end = std::chrono::steady_clock::now() + at_most;
     for (;;) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
@@ -174,7 +175,9 @@ class KeeperFixture : public testing::Test {
       if (answer->bytes.size() != sizeof(State)) continue;
       State state{};
       std::memcpy(&state, answer->bytes.data(), sizeof state);
-      if (state.header.type == Type::state && state.event == event) return state;
+      if (state.header.type != Type::state) continue;
+      if (state.event == event) return state;
+      passed_over.push_back(state.event);
     }
   }
 
@@ -250,6 +253,7 @@ class KeeperFixture : public testing::Test {
   fs::path root, logs;
   fs::path own_cgroup;  ///< that the keeper starts in, as if systemd had delegated it; empty: none
   pid_t keeper = -1;
+  std::vector<Event> passed_over;  ///< by the last expect()
   int keeper_status = 0;
   Fd connection;
 };

@@ -91,15 +91,15 @@ TEST_F(KeeperNotify, DoesNotHearStrangers) {
 
 TEST_F(KeeperNotify, RestartsAnAppThatFallsSilent) {
   start_keeper();
-  auto plan = app("say('READY=1')\nfor i in range(5): time.sleep(0.1); say('WATCHDOG=1')\nsignal.pause()");
-  plan.watchdog_ms = 300;
+  auto plan = app("say('READY=1')\nfor i in range(6): time.sleep(0.2); say('WATCHDOG=1')\nsignal.pause()");
+  plan.watchdog_ms = 1000;
   plan.watchdog_delay_ms = -1;
   launch(plan);
   expect(Event::started);
   const auto exited = expect(Event::exited);
   EXPECT_EQ(exited.last_exit.cause, Cause::liveness);
-  EXPECT_STREQ(exited.last_exit.reason, "liveness probe failed: no WATCHDOG=1 for 300ms");
-  EXPECT_GE(exited.last_exit.ran_ms, 700) << "it was alive that long";
+  EXPECT_STREQ(exited.last_exit.reason, "liveness probe failed: no WATCHDOG=1 for 1000ms");
+  EXPECT_GE(exited.last_exit.ran_ms, 2000) << "it was alive that long";
   const auto again = expect(Event::started);
   EXPECT_EQ(again.starts, 2u);
   EXPECT_EQ(expect_notice(kReady).app_pid, again.app_pid) << "and may say so again";
@@ -132,16 +132,16 @@ TEST_F(KeeperNotify, RestartsAnAppThatAsksForItAndForgetsWhatItSaid) {
 
 TEST_F(KeeperNotify, GivesTheTimeToStopThatTheAppAsksFor) {
   start_keeper();
-  auto plan = app("def end(*_): say('STOPPING=1\\nEXTEND_TIMEOUT_USEC=5000000'); time.sleep(0.6); sys.exit(0)\n"
+  auto plan = app("def end(*_): say('STOPPING=1\\nEXTEND_TIMEOUT_USEC=20000000'); time.sleep(1.5); sys.exit(0)\n"
                   "signal.signal(signal.SIGTERM, end); say('READY=1')\nwhile True: signal.pause()");
-  plan.grace_ms = 200;
+  plan.grace_ms = 1000;
   launch(plan);
   expect(Event::started);
   expect_notice(kReady);
   stop();
   const auto heard = expect_notice([](const Notified& one) { return one.stopping != 0; });
-  EXPECT_LE(heard.extend_ms, 5000);
-  EXPECT_GT(heard.extend_ms, 3000) << "what is left of it";
+  EXPECT_LE(heard.extend_ms, 20'000);
+  EXPECT_GT(heard.extend_ms, 5000) << "what is left of it";
   EXPECT_EQ(expect(Event::gone).last_exit.status, 0) << "not killed";
 }
 

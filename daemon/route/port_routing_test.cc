@@ -161,7 +161,7 @@ TEST_F(PortRouting, ComesBackAfterAFlush) {
   EXPECT_EQ(told.size(), 4u);
   EXPECT_EQ(ask("127.0.0.1", port.port), "two");
   loop.post([&] { cancel.emit(boost::asio::cancellation_type::terminal); });
-  io::on_loop(loop, io::sleep_for(io::milliseconds(20)));
+  for (int i = 0; i < 1000 && !ended; ++i) io::on_loop(loop, io::sleep_for(io::milliseconds(20)));
   EXPECT_TRUE(ended);
 }
 

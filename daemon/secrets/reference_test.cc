@@ -94,12 +94,12 @@ TEST_F(SecretCommand, IsKilledWithAllThatItStartedAtItsDeadline) {
   const auto pids = folder.path() / "pids";
   const auto reference = program("echo hunter2; (trap '' TERM HUP; echo $BASHPID >> " + pids.string() + "; exec sleep 1000) & echo $$ >> " + pids.string() +
                                  "; echo waiting >&2; sleep 1000");
-  sources.command_deadline = 500ms;
+  sources.command_deadline = 1500ms;
   const auto before = std::chrono::steady_clock::now();
   const auto late = refused(reference);
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 10s);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 30s);
   EXPECT_EQ(late.code, Errc::timeout);
-  EXPECT_THAT(late.message, AllOf(HasSubstr("took over 500 ms: waiting"), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(late.message, AllOf(HasSubstr("took over 1500 ms: waiting"), Not(HasSubstr("hunter2"))));
   std::istringstream list(files::read(pids, 1000).value());
   int count = 0;
   for (pid_t pid = 0; list >> pid; ++count) {

@@ -92,7 +92,7 @@ BERTH_CO_TEST(NotifyProbe, OfLivenessIsItsKeepersAlsoWithoutASupervisor) {
   begin();
   static_cast<void>(co_await supervisor->find());
   CO_ASSERT(co_await supervisor->ensure(plan));
-  EXPECT_EQ(status(plan).exits_by_reason.at("liveness"), 1);
+  EXPECT_GE(status(plan).exits_by_reason.at("liveness"), 1) << "the one that came after it is silent, too";
   EXPECT_EQ(status(plan).last_exit->reason, "liveness probe failed: no WATCHDOG=1 for 400ms");
 }
 

@@ -68,7 +68,7 @@ class SupervisorFixture : public testing::Test {
     loop.stop();
   }
 
-  awaitable<bool> wait_until(std::function<bool()> condition, io::milliseconds at_most = 10s) {
+  awaitable<bool> wait_until(std::function<bool()> condition, io::milliseconds at_most = 30s) {
     const auto end = io::Steady::now() + at_most;
     while (!condition()) {
       if (io::Steady::now() > end) co_return false;

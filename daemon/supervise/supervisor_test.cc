@@ -325,9 +325,9 @@ BERTH_CO_TEST(SupervisorProbes, LivenessOnlyAfterStartup) {
   plan.liveness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/usr/bin/test", "-e", (root / "up").string()}, .period = 20ms,
                               .failure_threshold = 1};
   CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(status(plan).not_ready.find("startup probe: /usr/bin/test exited with 1") != std::string::npos);
   co_await io::sleep_for(500ms);
   EXPECT_EQ(count(Kind::exited), 0);
-  EXPECT_THAT(status(plan).not_ready, HasSubstr("startup probe: /usr/bin/test exited with 1"));
   std::ofstream(root / "go").put('1');
   CO_WAIT(ready(plan));
   fs::remove(root / "go");
@@ -340,7 +340,7 @@ BERTH_CO_TEST(SupervisorProbes, StartupAndRestartsWhatNeverStarts) {
   auto plan = shell("exec sleep 1000");
   plan.startup = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/bin/sh", "-c", "echo not yet; exit 1"}, .period = 50ms, .failure_threshold = 2};
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_WAIT(count(Kind::exited) == 1);
+  CO_WAIT(count(Kind::exited) >= 1);
   EXPECT_EQ(status(plan).last_exit->reason, "startup probe failed: /bin/sh exited with 1: not yet");
 }
 
@@ -368,9 +368,9 @@ BERTH_CO_TEST(SupervisorProbes, AnAppThatLeavesItsSocketAloneAndSaysWhatToDo) {
   plan.probe_endpoint = io::Endpoint{.address = "127.0.0.1", .port = port_of(socket.get())};
   plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp, .period = 50ms};
   CO_ASSERT(co_await supervisor->ensure(plan));
-  co_await io::sleep_for(1500ms);
+  CO_WAIT(status(plan).not_ready.find("LISTEN_FDS") != std::string::npos);
   EXPECT_FALSE(ready(plan)) << "the kernel alone answers the probe";
-  EXPECT_THAT(status(plan).not_ready, HasSubstr("LISTEN_FDS"));
+  EXPECT_EQ(count(Kind::ready), 0);
 }
 
 }  // namespace

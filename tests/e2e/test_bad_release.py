@@ -21,8 +21,8 @@ class BadRelease(BerthCase):
         self.deploy(node, "v2")
         return node
 
-    def publish(self, *arguments, bake="200ms", note=""):
-        tree = sample_apps.testapp(self.folder / "site", *arguments, strategy=self.strategy, routing=self.routing, bake=bake, ready_timeout="2s", note=note)
+    def publish(self, *arguments, bake="200ms", ready_timeout="20s", note=""):
+        tree = sample_apps.testapp(self.folder / "site", *arguments, strategy=self.strategy, routing=self.routing, bake=bake, ready_timeout=ready_timeout, note=note)
         return self.repo.publish(tree)
 
     def assertRejected(self, node, why, lines, again):
@@ -42,11 +42,11 @@ class BadRelease(BerthCase):
         node.berth("deploy", "web@v3", "--force", expect=again)
         self.assertServes("v2")
 
-    def blue_green_before_the_decision(self, arguments, why, lines, routing):
+    def blue_green_before_the_decision(self, arguments, why, lines, routing, ready_timeout="20s"):
         node = self.prepare("blue-green", routing)
         pids = node.pids()
         with Load(8080, self.folder, RATE) as load:
-            self.publish(*arguments)
+            self.publish(*arguments, ready_timeout=ready_timeout)
             self.deploy(node, "v3", expect=1)
         self.assertEqual(load.failed, [], load.summary)
         self.assertEqual(load.releases_seen(), ["v2"], "v2 served throughout")
@@ -60,14 +60,14 @@ class BadRelease(BerthCase):
         self.blue_green_before_the_decision(EXITS, "exited with 3", ["ends by itself with 3"], "socket")
 
     def test_blue_green_that_is_never_ready_fails_and_v2_never_stops_serving(self):
-        self.blue_green_before_the_decision(NEVER_READY, "503", [], "port")
+        self.blue_green_before_the_decision(NEVER_READY, "503", [], "port", ready_timeout="1500ms")
 
     def test_blue_green_that_leaves_the_passed_socket_alone_fails_with_a_hint(self):
-        self.blue_green_before_the_decision(("--ignore-socket",), "socket", [], "socket")
+        self.blue_green_before_the_decision(("--ignore-socket",), "socket", [], "socket", ready_timeout="2s")
 
     def dies_in_bake(self, strategy, routing="port"):
         node = self.prepare(strategy, routing)
-        self.publish("--exit-after", str(1500 * SLOWNESS), "--exit-code", "4", bake=f"{10 * SLOWNESS}s")
+        self.publish("--exit-once-current", "500", "--exit-code", "4", bake="60s")
         self.deploy(node, "v3", expect=5)
         self.assertRejected(node, "exited with 4", ["ends by itself with 4"], again=5)
 
@@ -80,9 +80,9 @@ class BadRelease(BerthCase):
     def test_recreate_that_dies_in_bake_is_reverted(self):
         self.dies_in_bake("recreate")
 
-    def recreate(self, arguments, why, lines):
+    def recreate(self, arguments, why, lines, ready_timeout="20s"):
         node = self.prepare("recreate")
-        self.publish(*arguments)
+        self.publish(*arguments, ready_timeout=ready_timeout)
         self.deploy(node, "v3", expect=5)
         self.assertRejected(node, why, lines, again=5)
 
@@ -90,7 +90,7 @@ class BadRelease(BerthCase):
         self.recreate(EXITS, "exited with 3", ["ends by itself with 3"])
 
     def test_recreate_that_is_never_ready_is_reverted(self):
-        self.recreate(NEVER_READY, "503", [])
+        self.recreate(NEVER_READY, "503", [], ready_timeout="1500ms")
 
     def test_with_a_port_and_no_readiness_probe_one_that_never_listens_does_not_replace_v2(self):
         node = self.prepare("blue-green")
@@ -120,7 +120,7 @@ class BadRelease(BerthCase):
 
     def test_a_first_release_that_does_not_work_fails_and_is_stopped(self):
         self.strategy, self.routing = "blue-green", "port"
-        self.publish(*NEVER_READY)
+        self.publish(*NEVER_READY, ready_timeout="1500ms")
         node = self.make_node().start()
         self.deploy(node, "v1", expect=1)
         self.assertEqual(node.active(), "")

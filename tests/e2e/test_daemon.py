@@ -10,7 +10,7 @@ import unittest
 
 from lib import api
 from lib.case import BerthCase
-from lib.programs import BERTHD, KEEPER, SLOWNESS, UNPACK
+from lib.programs import BERTHD, KEEPER, PATIENCE, UNPACK
 from lib.waiting import wait_until
 
 def ask_as(uid, gid, socket_path, target="/v1/status"):
@@ -34,7 +34,7 @@ class Notify:
         self.path = str(path)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
-        self.socket.settimeout(10 * SLOWNESS)
+        self.socket.settimeout(10 * PATIENCE)
         self.heard = []
 
     def wait(self, word):
@@ -51,7 +51,7 @@ class Daemon(BerthCase):
         self.node = self.make_node()
 
     def run_berthd(self, *arguments, **options):
-        return subprocess.run([str(BERTHD), *map(str, arguments)], capture_output=True, text=True, timeout=20 * SLOWNESS, **options)
+        return subprocess.run([str(BERTHD), *map(str, arguments)], capture_output=True, text=True, timeout=20 * PATIENCE, **options)
 
     def test_says_its_version_and_help(self):
         self.assertRegex(self.run_berthd("--version").stdout, r"^berthd \d+\.\d+\.\d+\n$")
@@ -75,7 +75,7 @@ class Daemon(BerthCase):
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             done = subprocess.run([shutil.copy(BERTHD, folder), "--config", self.node.config], user=65534, group=65534, extra_groups=[],
-                                  capture_output=True, text=True, timeout=20 * SLOWNESS)
+                                  capture_output=True, text=True, timeout=20 * PATIENCE)
         self.assertEqual(done.returncode, 7)
         self.assertIn("root", done.stderr)
 
@@ -101,7 +101,7 @@ class Daemon(BerthCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             self.node.start()
             self.node.process.send_signal(number)
-            self.assertEqual(self.node.process.wait(10 * SLOWNESS), 0)
+            self.assertEqual(self.node.process.wait(10 * PATIENCE), 0)
             self.assertFalse(self.node.socket.exists())
 
     def test_a_waiting_client_does_not_keep_it(self):
@@ -153,7 +153,7 @@ class Daemon(BerthCase):
         notify.wait("WATCHDOG=1")
         self.node.process.send_signal(signal.SIGTERM)
         notify.wait("STOPPING=1")
-        self.assertEqual(self.node.process.wait(10 * SLOWNESS), 0)
+        self.assertEqual(self.node.process.wait(10 * PATIENCE), 0)
 
     def test_takes_a_socket_that_systemd_passes(self):
         path = self.folder / "passed.sock"

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import unittest
 
 from lib import sample_apps
@@ -70,7 +71,7 @@ class Drift(BerthCase):
         self.damage(node.slot("v1") / "app/NOTE", b"XXX")
         wait_until(lambda: [one["release"] for one in node.app()["drifted"]] == ["v1"], "berthd saw the drift of v1", 20)
         self.assertEqual(node.app()["drifted"][0]["first"], "app/NOTE: has another content")
-        told = len([event for event in node.events() if event["kind"] == "slot.drifted"])
+        told = wait_until(lambda: len([event for event in node.events() if event["kind"] == "slot.drifted"]), "an event tells it")
         before = node.app()["drifted"][0]["verified_at"]
         wait_until(lambda: node.app()["drifted"][0]["verified_at"] > before, "v1 was looked at again", 20)
         self.assertEqual(len([event for event in node.events() if event["kind"] == "slot.drifted"]), told, "what is known is no news")
@@ -106,12 +107,15 @@ class Drift(BerthCase):
 
     def test_an_automatic_revert_repairs_too(self):
         node = self.prepare()
-        tree = sample_apps.testapp(self.folder / "site", "--exit-after", "3000", "--exit-code", "4", bake="20s", note="dies")
+        tree = sample_apps.testapp(self.folder / "site", bake="60s", note="dies")
         self.repo.publish(tree.put("share/same", "the same in all of them\n"), files={"settings": "a=1\n"})
         deploying = node.spawn("deploy", "web@v3")
         wait_until(lambda: node.deployments()[0]["state"] == "baking", "v3 bakes")
         self.damage(node.slot("v2") / "app/NOTE", b"XXX")
-        self.assertEqual(deploying.wait(60), 5, deploying.communicate())
+        (pid,) = node.pids().values()
+        os.kill(pid, signal.SIGKILL)
+        done = node.end_of(deploying)
+        self.assertEqual(done.code, 5, done)
         self.assertServes("v2")
         self.assertEqual((node.slot("v2") / "app/NOTE").read_text(), "build 2")
         self.assertIn("slot.repaired", [event["kind"] for event in node.events()])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import processes, sample_apps
 from lib.case import BerthCase
-from lib.programs import BERTH, SLOWNESS
+from lib.programs import BERTH, PATIENCE
 from lib.waiting import wait_until
 
 #: A program of the build, so that what is looked up there is told from what the node has.
@@ -45,7 +45,7 @@ class Terminal:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def until(self, words, seconds=20):
-        end = time.monotonic() + seconds * SLOWNESS
+        end = time.monotonic() + seconds * PATIENCE
         while words not in self.seen:
             if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
                 raise AssertionError(f"no {words!r} in {self.seen!r}")
@@ -166,11 +166,11 @@ class Exec(BerthCase):
         (self.folder / "in").write_bytes(text)
         with open(self.folder / "in", "rb") as source, open(self.folder / "out", "wb") as target:
             env = {**os.environ, "BERTH_SOCKET": str(self.node.socket)}
-            got = subprocess.run([BERTH, "exec", "web", "--", "cat"], stdin=source, stdout=target, stderr=subprocess.PIPE, env=env, timeout=60)
+            got = subprocess.run([BERTH, "exec", "web", "--", "cat"], stdin=source, stdout=target, stderr=subprocess.PIPE, env=env, timeout=180)
         self.assertEqual((got.returncode, got.stderr), (0, b""))
         self.assertEqual((self.folder / "out").read_bytes(), text)
         self.assertEqual((self.folder / "out").stat().st_uid, 0)
-        piped = subprocess.run([BERTH, "exec", "web", "--", "sh", "-c", "cat; echo also > /dev/stdout"], input=text, stdout=subprocess.PIPE, env=env, timeout=60)
+        piped = subprocess.run([BERTH, "exec", "web", "--", "sh", "-c", "cat; echo also > /dev/stdout"], input=text, stdout=subprocess.PIPE, env=env, timeout=180)
         self.assertEqual(piped.stdout, text + b"also\n")
 
     def test_another_release_that_is_on_the_node(self):
@@ -216,7 +216,7 @@ class Exec(BerthCase):
     def test_signals_are_the_commands(self):
         client, _, sleeper = self.spawn_sleeper("trap 'echo got it; exit 9' TERM; echo begun; sleep 1000 & wait")
         client.send_signal(signal.SIGTERM)
-        self.assertEqual(client.wait(20), 9)
+        self.assertEqual(client.wait(20 * PATIENCE), 9)
         self.assertEqual(client.stdout.read(), "got it\n")
         wait_until(lambda: not processes.is_running(sleeper), "nothing is left")
 
@@ -236,7 +236,7 @@ class Exec(BerthCase):
         other = self.exec("console", "env").out
         self.assertIn("BERTH_INSTANCE=web/exec.1002\n", other)
         client.stdin.close()
-        self.assertEqual(client.wait(20), 5)
+        self.assertEqual(client.wait(20 * PATIENCE), 5)
         wait_until(lambda: len(self.events("exec.ended")) == 2, "both ends are told")
         self.assertEqual(sorted((one["instance"], one["result"]) for one in self.events("exec.ended")),
                          [("web/exec.1001@v1", "exited with 5"), ("web/exec.1002@v1", "exited with 0")])
@@ -246,7 +246,7 @@ class Exec(BerthCase):
         client, _, sleeper = self.spawn_sleeper("echo begun; exec sleep 1000")
         self.node.kill()
         os.kill(sleeper, signal.SIGUSR2)
-        self.assertEqual(client.wait(20), 128 + signal.SIGUSR2)
+        self.assertEqual(client.wait(20 * PATIENCE), 128 + signal.SIGUSR2)
         self.node.start()
         wait_until(lambda: self.events("exec.ended"), "its end is told")
         self.assertEqual(self.events("exec.ended")[0]["result"], "killed by SIGUSR2")
@@ -255,14 +255,14 @@ class Exec(BerthCase):
     def test_the_end_of_the_app_is_its_end(self):
         client, _, sleeper = self.spawn_sleeper()
         self.node.berth("remove", "web")
-        self.assertEqual(client.wait(20), 137)
+        self.assertEqual(client.wait(20 * PATIENCE), 137)
         self.assertIn("berthd stopped it", client.stderr.read())
         self.assertFalse(processes.is_running(sleeper))
 
     def test_a_drained_node_has_none(self):
         client, _, sleeper = self.spawn_sleeper("echo begun; exec sleep 1000")
         self.node.berth("node", "drain")
-        self.assertEqual(client.wait(20), 143)
+        self.assertEqual(client.wait(20 * PATIENCE), 143)
         self.assertFalse(processes.is_running(sleeper))
 
     def test_no_copy_of_the_data_is_made_while_one_may_write_them(self):
@@ -287,9 +287,9 @@ class Exec(BerthCase):
         terminal.until("/dev/pts/")
         terminal.until("\nall three")
         terminal.resize(25, 81)
-        time.sleep(0.2)
-        terminal.type("stty size\n")
-        terminal.until("25 81")
+        # The command hears of it a moment later.
+        terminal.type("until [ \"$(stty size)\" = '25 81' ]; do sleep 0.05; done; echo it is $((20 + 5)) by 81\n")
+        terminal.until("it is 25 by 81")
         terminal.type("exit 6\n")
         self.assertEqual(terminal.ended(), 6)
         self.assertEqual(terminal.left & (termios.ICANON | termios.ECHO | termios.ISIG), termios.ICANON | termios.ECHO | termios.ISIG)

@@ -16,7 +16,7 @@ class Follow(BerthCase):
         self.addCleanup(self.server.close)
         return self.server
 
-    def publish(self, *arguments, ready_timeout="2s"):
+    def publish(self, *arguments, ready_timeout="20s"):
         self.published = getattr(self, "published", 0) + 1
         return self.repo.publish(sample_apps.testapp(self.folder / "site", *arguments, bake="200ms", ready_timeout=ready_timeout, note=f"build {self.published}"))
 
@@ -59,6 +59,7 @@ class Follow(BerthCase):
         self.assertEqual({event["data"].get("by") for event in events if event["kind"] == "deployment.state" and event["data"]["state"] == "queued"}, {"follow"})
         self.assertEqual([(event["data"]["release"], event["data"]["serial"]) for event in events if event["kind"] == "follow.wanted"],
                          [("v1", 1), ("v2", 2), ("v1", 3)])
+        wait_until(lambda: self.follow(node)["note"] == "", "it was seen that the app is where it is wanted", 20)  # with the poll that the deployment's end brings
         follow = self.follow(node)
         self.assertEqual((follow["channel"], follow["wanted"], follow["serial"], follow["note"], follow["last_error"]), ("stable", "v1", 3, "", ""))
         self.assertEqual(node.app()["follow"]["wanted"], "v1")

@@ -4,7 +4,6 @@ import unittest
 from lib import processes, sample_apps
 from lib.case import BerthCase
 from lib.load import one_request
-from lib.programs import SLOWNESS
 from lib.waiting import wait_until
 
 
@@ -50,7 +49,7 @@ class Holding(BerthCase):
 
     def test_one_that_failed_is_good_again_when_it_is_said(self):
         self.deploy(self.node, "v1")
-        failing = self.publish("--exit-after", str(700 * SLOWNESS), bake=f"{20 * SLOWNESS}s")
+        failing = self.publish("--exit-once-current", "300", bake="60s")
         self.deploy(self.node, failing, expect=5)
         self.deploy(self.node, failing, "web", 8)
         self.node.berth("mark", f"web@{failing}", "good", "--reason", "the network was to blame")
@@ -159,6 +158,7 @@ class Holding(BerthCase):
         self.node.berth("node", "resume", "--reason", "it boots")
         self.node.wait_app("api", health="healthy")
         self.node.wait_app("web", health="degraded")
+        wait_until(lambda: [one["ready"] for one in self.node.instances()].count(True) == 2, "both instances of web that are wanted are ready")
         self.assertEqual(self.running(), {"web": 2, "api": 2}, "what was stopped by hand stays so")
         self.assertIsNone(self.node.status()["drained"])
         self.assertEqual(([one["why"] for one in self.operators("node_drain")], [one["why"] for one in self.operators("node_resume")]), (["a new kernel"], ["it boots"]))
@@ -168,8 +168,10 @@ class Holding(BerthCase):
     def test_apps_are_stopped_in_the_reverse_order_of_their_start(self):
         self.two_apps()
         self.node.berth("node", "drain")
-        ended = [one["app"] for one in self.node.events() if one["kind"] == "instance.exit"]
-        self.assertEqual(ended[-3:], ["web", "web", "api"])
+        def ended():
+            return [one["app"] for one in self.node.events() if one["kind"] == "instance.exit"][1:]  # the first one was stopped by hand
+        wait_until(lambda: len(ended()) >= 3, "three ends are told")  # an event is written a moment after the end
+        self.assertEqual(ended(), ["web", "web", "api"])
 
     def test_a_deployment_that_is_decided_ends_before_and_one_that_is_not_is_cancelled(self):
         self.deploy(self.node, "v1")
@@ -189,7 +191,7 @@ class Holding(BerthCase):
 
     def test_a_berthd_that_is_killed_while_it_drains_goes_on_with_it(self):
         for app, port in (("api", 8081), ("tail", 8082)):
-            self.repo.publish(sample_apps.testapp(self.folder / "other", "--ignore-term", app=app, port=port, grace="3s"))
+            self.repo.publish(sample_apps.testapp(self.folder / "other", "--ignore-term", app=app, port=port, grace="2s"))
             self.deploy(self.node, "v1", app)
         drain = self.node.spawn("node", "drain")
         wait_until(lambda: self.node.status()["drained"], "it is being drained")

@@ -7,7 +7,6 @@ import unittest
 from lib import processes, sample_apps
 from lib.case import BerthCase
 from lib.load import one_request
-from lib.programs import SLOWNESS
 from lib.waiting import wait_until
 
 
@@ -107,7 +106,10 @@ class Lifecycle(BerthCase):
         self.deploy(self.node, "v2")
         self.node.berth("stop", "web")
         self.assertEqual(processes.of_app("web"), {})
-        ended = [datetime.datetime.fromisoformat(one["at"]) for one in self.node.events() if one["kind"] == "instance.exit"][-5:]
+        def ends():
+            return [datetime.datetime.fromisoformat(one["at"]) for one in self.node.events() if one["kind"] == "instance.exit"]
+        ended = wait_until(lambda: ends() if len(ends()) >= 5 else None, "five ends are told")  # an event is written a moment after the end
+        self.assertEqual(len(ended), 5)
         self.assertLess((max(ended) - min(ended)).total_seconds(), 4, "each takes two seconds to be killed")
         self.node.berth("start", "web")
         self.node.wait_app(health="healthy")
@@ -193,9 +195,7 @@ class Lifecycle(BerthCase):
         for note in ("2", "3", "4"):
             self.publish(note=note)
         at_once = [self.node.spawn("deploy", f"web@{release}") for release in ("v2", "v3", "v4")]
-        exits = [one.wait(60) for one in at_once]
-        for one in at_once:
-            one.communicate()
+        exits = [self.node.end_of(one).code for one in at_once]
         newest = self.node.deployments()[0]
         self.assertEqual(newest["state"], "active")
         self.assertOneWholeRelease(self.node, newest["release"])
@@ -209,8 +209,7 @@ class Lifecycle(BerthCase):
         deploy = self.node.spawn("deploy", "web@v2")
         running = wait_until(lambda: next((one for one in self.node.deployments() if one["state"] == "starting"), None), "v2 is starting")
         self.node.berth("cancel", running["id"])
-        self.assertEqual(deploy.wait(30), 8)
-        deploy.communicate()
+        self.assertEqual(self.node.end_of(deploy).code, 8)
         self.assertEqual(self.node.deployments()[0]["state"], "cancelled")
         self.assertOneWholeRelease(self.node, "v1")
         self.assertServes("v1")
@@ -235,7 +234,7 @@ class Lifecycle(BerthCase):
 
     def test_revert_passes_over_what_is_rejected_and_goes_further_back(self):
         self.publish(note="2")
-        self.publish("--exit-after", str(1500 * SLOWNESS), bake=f"{10 * SLOWNESS}s", note="3")
+        self.publish("--exit-once-current", "300", bake="60s", note="3")
         for release, code in (("v1", 0), ("v2", 0), ("v3", 5)):
             self.deploy(self.node, release, "web", code)
         self.node.berth("revert", "web")

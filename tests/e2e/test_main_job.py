@@ -36,7 +36,7 @@ class MainJob(BerthCase):
 
         history = node.berth("history", "web").out
         self.assertLess(history.index("v2"), history.index("v1"), "newest first")
-        self.assertIn("start worker process", node.berth("logs", "web").out)
+        wait_until(lambda: "start worker process" in node.berth("logs", "web").out, "what it printed is in the log")
 
         node.berth("revert", "web")
         self.assertServes("v1")
@@ -83,7 +83,7 @@ class MainJob(BerthCase):
             seen = [follower.stdout.readline().strip() for _ in range(30)]
         finally:
             follower.send_signal(signal.SIGINT)
-            follower.communicate(timeout=10)
+            follower.communicate(timeout=60)
         numbers = [int(line.split()[1]) for line in seen]
         self.assertEqual(numbers, list(range(numbers[0], numbers[0] + 30)))
 

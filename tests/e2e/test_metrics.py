@@ -22,7 +22,7 @@ class Metrics(BerthCase):
 
     def get(self, path):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.metrics_port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.metrics_port}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -56,7 +56,7 @@ scrape_configs:
 
     def query(self, text):
         try:
-            with urllib.request.urlopen(f"{self.prometheus}/api/v1/query?query={urllib.parse.quote(text)}", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.prometheus}/api/v1/query?query={urllib.parse.quote(text)}", timeout=20) as answer:
                 return sorted(float(one["value"][1]) for one in json.load(answer)["data"]["result"])
         except OSError:
             return None
@@ -77,8 +77,8 @@ scrape_configs:
         for panel in dashboard["panels"]:
             for target in panel["targets"]:
                 text = target["expr"].replace("$__rate_interval", "10s").replace("$node", ".*").replace("$app", ".*")
-                wait_until(lambda: self.query(text) is not None, f"an answer to {text}", 10)
-                if not self.query(text):
+                answer = wait_until(lambda: [found] if (found := self.query(text)) is not None else None, f"an answer to {text}", 10)
+                if not answer[0]:
                     empty.append(panel["title"])
         # Rates need two scrapes, exits a crash.
         self.assertLessEqual(set(empty), {"Exits by reason", "CPU of instances", "Restarts", "Deployments by their end"})

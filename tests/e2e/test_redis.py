@@ -52,7 +52,10 @@ class Redis(BerthCase):
         self.deploy(node, "v1", "cache")
         self.deploy(node, "v2", "cache")
         wait_until(lambda: ask(6379, "PING") == "+PONG", "redis answers")
-        log = node.berth("logs", "cache", "--raw").out
+        def told():
+            log = node.berth("logs", "cache", "--raw").out
+            return log if log.count("Server initialized") == 2 else None
+        log = wait_until(told, "both have said that they began")
         first_end, second_start = log.index("is now ready to exit"), log.rindex("Server initialized")
         self.assertLess(first_end, second_start, "v1 had ended before v2 began")
 

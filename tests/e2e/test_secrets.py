@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import processes
 from lib.case import BerthCase
-from lib.programs import SLOWNESS
+from lib.programs import PATIENCE
 from lib.sample_apps import Tree
 from lib.waiting import wait_until
 
@@ -145,7 +145,7 @@ class Secrets(BerthCase):
         process_folder.mkdir(exist_ok=True)
         process = start(process_folder)
         process.send_signal(signal.SIGABRT)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         return next(iter(process_folder.glob("core*")), None)
 
     def keepers(self):
@@ -302,7 +302,7 @@ class Secrets(BerthCase):
         follower = node.spawn("logs", "vault", "-f", cwd=cores / "berth")
         follower.stdout.readline()
         follower.send_signal(signal.SIGABRT)
-        follower.wait(20)
+        follower.wait(60)
         follower.stdout.close()
         follower.stderr.close()
         self.assertEqual(self.search_files(cores / "berth"), 1)
@@ -315,7 +315,7 @@ class Secrets(BerthCase):
         wait_until(lambda: not processes.is_running(keeper), "the keeper is gone")
         self.assertEqual(set(Path("/").glob("core*")), before)
         node.process.send_signal(signal.SIGABRT)
-        self.assertEqual(node.process.wait(20), -signal.SIGABRT)
+        self.assertEqual(node.process.wait(60), -signal.SIGABRT)
         self.assertEqual(list((cores / "berthd").iterdir()), [])
         node.start()
         node.wait_app("vault", health="healthy")
@@ -326,18 +326,26 @@ class Secrets(BerthCase):
         self.repo.publish(vault(self.folder / "app", note="2", size=64 << 20))
         deploying = node.spawn("deploy", "vault@v2")
         seen = None
-        end = time.monotonic() + 60 * SLOWNESS
+        end = time.monotonic() + 60 * PATIENCE
         while seen is None and time.monotonic() < end and deploying.poll() is None:
-            seen = next((pid for pid in processes.all_pids() if self.program_of(pid) == "berth-unpack"), None)
+            seen = next((pid for pid in processes.all_pids() if self.program_of(pid) == "berth-unpack" and self.is_halted(pid)), None)
         self.assertIsNotNone(seen, "a worker was seen at work")
-        os.kill(seen, signal.SIGSTOP)
         try:
             self.assertGreater(self.search_memory(seen), 10_000)
             self.assertNowhere("its environment", Path(f"/proc/{seen}/environ").read_bytes())
         finally:
             os.kill(seen, signal.SIGCONT)
-        deploying.communicate(timeout=120)
-        self.assertEqual(deploying.returncode, 0)
+        done = node.end_of(deploying)
+        self.assertEqual(done.code, 0, done)
+
+    @staticmethod
+    def is_halted(pid):
+        """Stops a process; False where it has ended meanwhile."""
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            return False
+        return wait_until(lambda: processes.state(pid) if processes.state(pid) in "TZX" else None, "it is stopped or gone") == "T"
 
     @staticmethod
     def program_of(pid):

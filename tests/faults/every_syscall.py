@@ -24,7 +24,7 @@ from pathlib import Path
 import checker
 from lib import processes, sample_apps
 from lib.node import Node
-from lib.programs import INJECT, SLOWNESS
+from lib.programs import INJECT, PATIENCE, SLOWNESS
 from lib.repo import Repo
 
 PORT, SETTLE = 8080, 5.0
@@ -106,17 +106,17 @@ class Ground:
         self.arm.touch()
         driver = node.spawn(*(("deploy", "web@v2", "--timeout", "60s") if self.what != "revert" else ("revert", "web", "--timeout", "60s")))
         ended = None
-        end = time.monotonic() + 60 * SLOWNESS
+        end = time.monotonic() + 60 * PATIENCE
         while node.process.poll() is None and driver.poll() is None and time.monotonic() < end:
             time.sleep(0.005)
         self.arm.unlink()
         if driver.poll() == UNREACHABLE:
             # The connection was closed under the driver: berthd is dead, though its tracer may not have ended yet.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                node.process.wait(10 * SLOWNESS)
+                node.process.wait(10 * PATIENCE)
         killed = node.process.poll() is not None
         if not killed:
-            ended = driver.wait(60 * SLOWNESS)
+            ended = driver.wait(60 * PATIENCE)
         else:
             driver.kill()
         out, err = driver.communicate()

@@ -27,8 +27,11 @@ class BerthCase(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(dir=WORK))
         self.folder.chmod(0o755)
         self.nodes = []
-        self.repo = Repo(self.folder)
+        self.repo = self.make_repo()
         self.addCleanup(self.clean_up)
+
+    def make_repo(self):
+        return Repo(self.folder)
 
     def make_node(self, folder="n", repository=None, **options):
         node = Node(self.folder / folder, repository or self.repo.url, self.repo.root, **options)
@@ -49,12 +52,7 @@ class BerthCase(unittest.TestCase):
                 print(node.log_tail(200), flush=True)
             if code not in (0, None, -9):
                 complaints.append(f"berthd ended with {code}")
-        for is_one in (self.is_keeper, processes.is_of_an_app):  # first who would start the others again
-            for pid in filter(is_one, processes.all_pids()):
-                try:
-                    os.kill(pid, 9)
-                except ProcessLookupError:
-                    pass
+        self.end_apps()
         os.system("nft flush ruleset")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.assertEqual(complaints, [])
@@ -66,10 +64,32 @@ class BerthCase(unittest.TestCase):
         except OSError:
             return False
 
+    @classmethod
+    def end_apps(cls):
+        """Kills every keeper and whatever runs of apps; returns when they are gone, and their ports free."""
+        def left():
+            found = [pid for pid in processes.all_pids() if processes.is_running(pid) and (cls.is_keeper(pid) or processes.is_of_an_app(pid))]
+            for pid in sorted(found, key=lambda one: not cls.is_keeper(one)):  # first who would start the others again
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
+            return found
+        wait_until(lambda: not left(), "no keeper and no app is left")
+
     # what tests do again and again
 
     def deploy(self, node, release, app="web", expect=0, *options):
         return node.berth("deploy", f"{app}@{release}", *options, expect=expect)
+
+    def await_serves(self, release, port=8080):
+        """Waits until the public port answers from this release: for what no command has waited for."""
+        def served():
+            try:
+                return one_request(port)[:2] == (200, release)
+            except OSError:
+                return False
+        wait_until(served, f"{release} serves at {port}")
 
     def assertServes(self, release, port=8080):
         """The public port answers, from this release alone."""

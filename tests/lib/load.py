@@ -25,7 +25,7 @@ class Load:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        out, _err = self.process.communicate(timeout=30)
+        out, _err = self.process.communicate(timeout=90)
         self.summary = json.loads(out)
         for line in self.out.read_text().splitlines():
             opened, ended, what = line.split(" ", 2)
@@ -60,7 +60,7 @@ def nanoseconds(text):
     return seconds * 1_000_000_000 + int(fraction.ljust(9, "0")[:9] or 0)
 
 
-def one_request(port, path="/", host="127.0.0.1", timeout=5):
+def one_request(port, path="/", host="127.0.0.1", timeout=20):
     """Asks once: (status, release, body)."""
     import http.client
     connection = http.client.HTTPConnection(host, port, timeout=timeout)

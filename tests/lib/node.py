@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from lib import api
-from lib.programs import BERTH, BERTHD, KEEPER, SLOWNESS, UNPACK
+from lib.programs import BERTH, BERTHD, KEEPER, PATIENCE, UNPACK
 from lib.waiting import wait_until
 
 
@@ -100,10 +100,10 @@ level = "debug"
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(seconds * SLOWNESS)
+                self.process.wait(seconds * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError(f"berthd did not end within {seconds} s of SIGTERM:\n{self.log_tail()}") from None
+                raise AssertionError(f"berthd did not end within {seconds * PATIENCE} s of SIGTERM:\n{self.log_tail()}") from None
         return self.process.returncode
 
     def log_tail(self, lines=80):
@@ -119,7 +119,7 @@ level = "debug"
         """Runs `berth ARGUMENT…` against this node and expects an exit code (None: any)."""
         command = [str(BERTH), *map(str, arguments)]
         env = {**os.environ, "BERTH_SOCKET": str(self.socket), "BERTH_LOGS": str(self.logs), "NO_COLOR": "1"}
-        got = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=timeout * SLOWNESS)
+        got = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=timeout * PATIENCE)
         done = Done(["berth", *map(str, arguments)], got.returncode, got.stdout.decode(errors="replace"), got.stderr.decode(errors="replace"))
         if expect is not None and done.code != expect:
             raise AssertionError(f"expected exit {expect}:\n{done}\n{self.log_tail()}")
@@ -130,6 +130,16 @@ level = "debug"
         env = {**os.environ, "BERTH_SOCKET": str(self.socket), "BERTH_LOGS": str(self.logs), "NO_COLOR": "1"}
         return subprocess.Popen([str(BERTH), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 text=True, env=env, **options)
+
+    def end_of(self, client, seconds=60):
+        """The exit code of a `berth` that was spawned, and what it said."""
+        try:
+            out, err = client.communicate(timeout=seconds * PATIENCE)
+        except subprocess.TimeoutExpired:
+            client.kill()
+            out, err = client.communicate()
+            raise AssertionError(f"it did not end within {seconds * PATIENCE} s: {client.args}\n{out}{err}{self.log_tail()}") from None
+        return Done(list(map(str, client.args)), client.returncode, out, err)
 
     def api(self, method, target, body=None, headers=None, timeout=70):
         return api.call(self.socket, method, target, body, headers, timeout)
@@ -170,7 +180,7 @@ level = "debug"
     def metrics(self):
         """GET /metrics as Prometheus asks it."""
         import urllib.request
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30) as answer:
             return answer.read().decode()
 
     def wait_app(self, name="web", seconds=15, **expected):

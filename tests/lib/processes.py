@@ -24,11 +24,16 @@ def started(pid):
         return None
 
 
-def is_running(pid):
+def state(pid):
+    """The letter that the kernel has for what a process does, such as S, T (stopped) or Z; X where it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
+        return "X"
+
+
+def is_running(pid):
+    return state(pid) not in "ZX"
 
 
 def slot_of(pid):

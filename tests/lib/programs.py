@@ -28,3 +28,5 @@ def sanitizer():
 
 #: Sanitized programs are slower; what is waited for may take so many times longer.
 SLOWNESS = {"": 1, "undefined": 2, "address": 3, "thread": 6}[sanitizer()]
+#: A machine may be slower than the one that limits of time were thought of for, and others run on it: so many times longer is waited before it is given up.
+PATIENCE = 3 * SLOWNESS

@@ -19,6 +19,18 @@ class Repo:
         self.keys = {key["role"]: Path(key["path"]) for key in made["keys"]}
         self.root = Path(made["root"])
 
+    def copy_to(self, folder):
+        """The same publisher and repository in another folder: made once, changed by each test for itself."""
+        other = object.__new__(type(self))
+        moved = {one: Path(folder) / one.name for one in (self.home, self.folder, self.keys["targets"].parent)}
+        for old, new in moved.items():
+            shutil.copytree(old, new, symlinks=True)
+        other.home, other.folder, keys = moved.values()
+        other.root = other.folder / self.root.relative_to(self.folder)
+        other.environments = other.home / self.environments.relative_to(self.home)
+        other.keys = {role: keys / path.name for role, path in self.keys.items()}
+        return other
+
     @property
     def url(self):
         return f"file://{self.folder}"

@@ -51,7 +51,7 @@ class Tree(os.PathLike):
         return self.spec(text.replace(old, new))
 
 
-def testapp(folder, *arguments, app="web", routing="port", port=8080, instances=1, strategy="blue-green", bake="300ms", ready_timeout="5s",
+def testapp(folder, *arguments, app="web", routing="port", port=8080, instances=1, strategy="blue-green", bake="300ms", ready_timeout="20s",
             drain="2s", grace="2s", serve=True, probe=True, more="", note=""):
     """The test app, serving on a public port (routing "port" or "socket") or, with routing None, on none. `note` makes builds differ."""
     command = ["bin/testapp"] + (["--serve"] if serve else []) + (["--port", "${PORT}"] if serve and routing == "port" else []) + list(arguments)

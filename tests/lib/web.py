@@ -31,7 +31,8 @@ class _Counting:
 
 class RepositoryServer:
     """Serves a folder on 127.0.0.1. `faults` maps a part of a path to what happens there:
-    an int is answered as a status; "hang" stops in mid-body for good; ("stop", N) closes after N bytes, once.
+    an int is answered as a status; "hang" stops in mid-body for good; ("stop", N) closes after N bytes, once; ("hang after", N) closes N times
+    after no byte, and then stops in mid-body for good.
     Files have an ETag. `exchanges` has every request that was answered."""
 
     def __init__(self, folder, port=8900):
@@ -107,6 +108,9 @@ class RepositoryServer:
             self.faults = {part: what for part, what in self.faults.items() if what is not fault}
             request.wfile.write(body[: fault[1]])
             request.wfile.flush()
+            request.close_connection = True
+        elif isinstance(fault, tuple) and fault[0] == "hang after":
+            self.faults = {part: (("hang after", fault[1] - 1) if fault[1] > 1 else "hang") if what is fault else what for part, what in self.faults.items()}
             request.close_connection = True
         elif isinstance(fault, tuple) and fault[0] == "slow":
             for at in range(0, len(body), fault[1]):

@@ -78,12 +78,33 @@ static int print_due_lines(const struct options* options, long long began, long 
   return 1000 / options->lines_per_second + 1;
 }
 
+/// Whether `current` of its app names the release that this is an instance of.
+static bool is_current(void) {
+  const char* data = getenv("BERTH_DATA_DIR");
+  const char* release = getenv("BERTH_RELEASE");
+  char path[4096], target[4096];
+  snprintf(path, sizeof path, "%s/../current", data ? data : ".");
+  const ssize_t size = readlink(path, target, sizeof target - 1);
+  if (size < 0 || !release) return false;
+  target[size] = 0;
+  const char* name = strrchr(target, '/');
+  return !strcmp(name ? name + 1 : target, release);
+}
+
+/// Whether it is time to end by itself.
+static bool is_over(const struct options* options, long long began, long long* current_since) {
+  if (options->exit_after_ms >= 0 && now_ms() - began >= options->exit_after_ms) return true;
+  if (options->exit_once_current_ms < 0) return false;
+  if (*current_since < 0 && is_current()) *current_since = now_ms();
+  return *current_since >= 0 && now_ms() - *current_since >= options->exit_once_current_ms;
+}
+
 static int run(const struct options* options) {
   const int listener = options->serve ? listening_socket(options) : -1;
   const long long began = now_ms();
-  long long printed = 0;
+  long long printed = 0, current_since = -1;
   while (!told_to_stop) {
-    if (options->exit_after_ms >= 0 && now_ms() - began >= options->exit_after_ms) {
+    if (is_over(options, began, &current_since)) {
       fprintf(stderr, "testapp: ends by itself with %d\n", options->exit_code);
       return options->exit_code;
     }

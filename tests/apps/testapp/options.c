@@ -10,7 +10,7 @@ static void complain(const char* what) {
 }
 
 struct options read_options(int argc, char** argv) {
-  struct options o = {.exit_after_ms = -1, .exit_code = 1, .slow_ms = 1000, .errors_per_second = -1};
+  struct options o = {.exit_after_ms = -1, .exit_once_current_ms = -1, .exit_code = 1, .slow_ms = 1000, .errors_per_second = -1};
   for (int i = 1; i < argc; ++i) {
     const char* name = argv[i];
     if (!strcmp(name, "--serve")) o.serve = true;
@@ -30,6 +30,7 @@ struct options read_options(int argc, char** argv) {
     else if (!strcmp(name, "--flood")) o.flood = atoll(argv[++i]);
     else if (!strcmp(name, "--eat")) o.eat = atoll(argv[++i]);
     else if (!strcmp(name, "--exit-after")) o.exit_after_ms = atoi(argv[++i]);
+    else if (!strcmp(name, "--exit-once-current")) o.exit_once_current_ms = atoi(argv[++i]);
     else if (!strcmp(name, "--exit-code")) o.exit_code = atoi(argv[++i]);
     else if (!strcmp(name, "--start-delay")) o.start_delay_ms = atoi(argv[++i]);
     else if (!strcmp(name, "--slow")) o.slow_ms = atoi(argv[++i]);

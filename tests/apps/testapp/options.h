@@ -19,6 +19,7 @@ struct options {
   long long flood;           ///< --flood BYTES: write so many without a newline, then go on
   long long eat;             ///< --eat BYTES: of memory, before it listens
   int exit_after_ms;         ///< --exit-after MS: end by itself then (0: at once); -1: never
+  int exit_once_current_ms;  ///< --exit-once-current MS: so long after its release has become the app's (`current` names it); -1: never
   int exit_code;             ///< --exit-code N
   int start_delay_ms;        ///< --start-delay MS: before it listens
   const char* become;        ///< --become PROGRAM: on SIGUSR1, as PROGRAM 1000

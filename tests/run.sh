@@ -4,7 +4,7 @@
 # usage: tests/run.sh [--all]
 # Without arguments: the release build with every test at its short setting, and the AddressSanitizer build with the unit tests and a part of the
 # end-to-end tests, and the fuzzers for some seconds. --all adds the other sanitizers, every crash point, the soak, and a minute of each fuzzer.
-# What failed is run once more, alone: these tests run real daemons two at once, on a machine that may be slow. What passes then counts, and is named
+# What failed is run once more, alone: these tests run real daemons, some at once, on a machine that may be slow. What passes then counts, and is named
 # at the end as unsteady, with what it said. Where more than three failed, something is wrong, and nothing is run again.
 # Needs root or sudo (namespaces, nftables, users of apps), Debian 12, and its mirror for what is not installed.
 set -uo pipefail
@@ -20,6 +20,7 @@ esac
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE")
 jobs="${BERTH_JOBS:-2}"
+test_jobs=$((jobs + 1))  # tests wait more than they work
 passed=0 failed=0 broken=() unsteady=()
 most_unsteady=3
 failures="$(mktemp)"  # what the failed tests said, to be said again at the end: a log of CI is read from there
@@ -73,7 +74,7 @@ check() {
   shift 2
   step "tests: $name"
   log="$(mktemp)"
-  "${as_root[@]}" ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error "$@" | tee "$log"
+  "${as_root[@]}" ctest --test-dir "build/$preset" -j "$test_jobs" --output-on-failure --no-tests=error "$@" | tee "$log"
   local code=${PIPESTATUS[0]} bad total found
   bad="$(sed -n 's/^.*tests passed, \([0-9]*\) tests failed out of.*$/\1/p' "$log" | tail -1)"
   total="$(sed -n 's/^.*tests failed out of \([0-9]*\).*$/\1/p' "$log" | tail -1)"

@@ -1,4 +1,4 @@
-"""[data] snapshot: a release that is left takes its writes with it, whatever dies meanwhile, and by whatever means the file system has."""
+"""[data] snapshot: a release that is left takes its writes with it, whatever is in the way, and by whatever means the file system has."""
 import os
 import shutil
 import subprocess
@@ -6,69 +6,18 @@ import unittest
 from pathlib import Path
 
 from lib import hooks, processes, sample_apps
-from lib.case import BerthCase
-from lib.programs import INJECT, SLOWNESS
-from lib.unkillable import Unkillable
+from lib.data import MIGRATE, SNAPSHOT, DataCase
 from lib.waiting import wait_until
 
 from test_redis import ask, get
 
-SNAPSHOT = "[data]\nsnapshot = true\n"
-MIGRATE = 'echo "schema 2" > "$BERTH_DATA_DIR/schema"; mkdir -p "$BERTH_DATA_DIR/new"; echo x > "$BERTH_DATA_DIR/new/table"'
 
-
-class DataSnapshot(BerthCase):
-    def publish(self, scripts=None, *arguments, data=SNAPSHOT, **options):
-        options = {"strategy": "recreate", "bake": "200ms", **options}
-        return self.repo.publish(hooks.app(self.folder / "site", scripts or {}, *arguments, data=data, **options))
-
-    def start_with_v1(self, data=SNAPSHOT):
-        """v1 serves, and its data say schema 1."""
-        self.node = self.make_node().start()
-        self.publish(data=data, note="1")
-        self.deploy(self.node, "v1")
-        (self.node.data() / "schema").write_text("schema 1\n")
-        (self.node.data() / "kept").mkdir()
-        (self.node.data() / "kept" / "big").write_bytes(os.urandom(3_000_000))
-        for name in ("schema", "kept"):
-            os.chown(self.node.data() / name, *self.owner())
-        self.before = self.tree(self.node.data())
-
-    def owner(self):
-        about = self.node.data().stat()
-        return about.st_uid, about.st_gid
-
-    @staticmethod
-    def tree(folder):
-        """Every path with its mode, owner, and content, but for the log of the app's own starts and hooks."""
-        found = {}
-        for path in sorted(folder.rglob("*")):
-            if path.name in ("starts.log", "hooks.log"):
-                continue
-            about = path.lstat()
-            found[str(path.relative_to(folder))] = (about.st_mode, about.st_uid, about.st_gid, about.st_mtime_ns, path.read_bytes() if path.is_file() else b"")
-        return found
-
-    def beside(self):
-        """The folders beside the data."""
-        return sorted(path.name for path in self.node.data().parent.iterdir() if path.name.startswith(("data.", "snapshot.")))
-
-    def newest(self):
-        return self.node.deployments()[0]
-
-    def assertBackAtV1(self, aside, left=("schema 2\n",)):
-        self.assertEqual(self.tree(self.node.data()), self.before)
-        self.assertEqual((self.node.data().stat().st_mode & 0o777, self.owner()), (0o750, (processes.uids(list(self.node.pids().values())[0])[0],) * 2))
-        self.assertIn(aside, self.beside())
-        self.assertIn((self.node.data().parent / aside / "schema").read_text(), left)
-        self.assertOneWholeRelease(self.node, "v1")
-        self.assertServes("v1")
-
+class DataSnapshot(DataCase):
     # what a revert does
 
     def test_an_automatic_revert_puts_the_data_back_and_keeps_those_of_the_release_that_failed(self):
         self.start_with_v1()
-        self.publish({"pre-start": MIGRATE}, "--exit-after", str(700 * SLOWNESS), bake=f"{20 * SLOWNESS}s")
+        self.publish({"pre-start": MIGRATE}, "--exit-once-current", "300", bake="60s")
         done = self.deploy(self.node, "v2", expect=5)
         failed = self.newest()["id"]
         self.assertSays(done, "web runs v1 again", f"data.{failed}", "what was written since", "is set aside")
@@ -209,14 +158,6 @@ class DataSnapshot(BerthCase):
         self.deploy(self.node, "v2")
         self.assertEqual(self.tree(self.node.data().parent / self.beside()[0]), self.before)
 
-    def mount(self, folder):
-        """A mount of the folder at itself: it has its files, and cannot be renamed."""
-        subprocess.run(["mount", "--bind", folder, folder], check=True)
-        self.addCleanup(subprocess.run, ["umount", "-q", "-l", folder], stderr=subprocess.DEVNULL)
-
-    def umount(self, folder):
-        subprocess.run(["umount", folder], check=True)
-
     # what cannot be finished
 
     def leave_a_move_pending(self):
@@ -250,7 +191,7 @@ class DataSnapshot(BerthCase):
         self.umount(self.node.data())
         self.node.wait_app(health="healthy", seconds=70)
         self.assertBackAtV1(f"data.{self.pending['id']}")
-        self.assertEqual(self.node.app()["problem"], "")
+        wait_until(lambda: self.node.app()["problem"] == "", "the problem is over")
         self.node.berth("restart", "web")
         self.assertBackAtV1(f"data.{self.pending['id']}")
 
@@ -266,116 +207,8 @@ class DataSnapshot(BerthCase):
         self.assertEqual((self.node.data().parent / f"data.{self.pending['id']}" / "schema").read_text(), "schema 2\n")
         self.assertEqual(self.tree(self.node.data().parent / f"snapshot.{self.newest()['id']}"), self.before)
 
-    def test_a_process_that_does_not_end_lets_no_later_berthd_take_a_snapshot_either(self):
-        self.start_with_v1()
-        (pid,) = self.node.pids().values()
-        held = Unkillable(pid)
-        self.addCleanup(held.release)
-        self.publish(note="2")
-        self.assertSays(self.deploy(self.node, "v2", expect=5), "processes of it do not end", f"pid {pid}")
-        self.assertEqual(self.beside(), [])
-        self.node.kill()
-        self.node.start()
-        self.node.wait_app(health="healthy", seconds=60)
-        before = self.node.pids()
-        self.publish(note="3")
-        self.assertSays(self.deploy(self.node, "v3", expect=1), "processes of it do not end", f"pid {pid}")
-        self.assertEqual(self.node.pids(), before, "nothing was stopped for it")
-        held.release()
-        wait_until(lambda: not processes.is_running(pid), "it has ended")
-        self.deploy(self.node, "v3")
-        self.assertEqual(self.tree(self.node.data().parent / f"snapshot.{self.newest()['id']}"), self.before)
 
-    # what dies meanwhile
-
-    def test_berthd_that_is_killed_at_any_moment_leaves_the_data_of_one_release_whole(self):
-        """At each durable step about the data of a deployment that copies them, and of the revert that follows."""
-        self.start_with_v1()
-        self.publish({"pre-start": MIGRATE}, "--exit-after", str(500 * SLOWNESS), bake=f"{20 * SLOWNESS}s", note="2")
-        self.kill_at_each_step("reverted", "deploy", "web@v2")
-
-    def test_the_same_in_a_revert_by_hand(self):
-        self.start_with_v1()
-        self.publish({"pre-start": MIGRATE}, note="2")
-        self.deploy(self.node, "v2")
-        self.kill_at_each_step("active", "revert", "web")
-
-    def kill_at_each_step(self, end, *command):
-        """Kills berthd at each step about the data that a command leads to; afterwards its deployment ends so, and v1 has its data."""
-        self.node.stop()
-        self.end_all()
-        pristine = self.folder / "pristine"
-        subprocess.run(["cp", "-a", self.node.folder, pristine], check=True)
-        begun = len(self.node.start().deployments())
-        self.node.stop()
-        points = self.run_injected(None, *command)
-        chosen = [(text, 1) for text in self.about_data(points)]
-        self.assertEqual(len([text for text, _ in chosen if text.startswith("rename")]), 2, points)
-        commit = f"fdatasync {self.node.state}/berth.db-wal"
-        chosen += [(commit, number) for number in range(3, points.count(commit) - 1, 2)]  # before, berthd does not know of it yet
-        for text, number in chosen:
-            with self.subTest(text, number=number):
-                self.end_all()
-                shutil.rmtree(self.node.folder)
-                subprocess.run(["cp", "-a", pristine, self.node.folder], check=True)
-                self.assertTrue(self.run_injected((text, number), *command), "berthd was killed there")
-                self.node.start()
-                wait_until(lambda: len(self.node.deployments()) > begun and self.newest()["ended_at"], "the deployment is over", 60)
-                self.assertEqual(self.newest()["state"], end)
-                # A hook of which it is not known whether it began is not run.
-                self.assertBackAtV1(f"data.{self.newest()['id']}", ("schema 1\n", "schema 2\n") if text == commit else ("schema 2\n",))
-                self.assertEqual(len(self.beside()), 1)
-                self.node.stop()
-        self.progress(f"killed at {len(chosen)} steps")
-
-    @staticmethod
-    def about_data(points):
-        """Of the calls that fill a copy the first of each kind, and all others about the data's folders."""
-        chosen, kinds = [], set()
-        for text in points:
-            call = text.split(" ", 1)[0]
-            is_about = text.endswith("/apps/web") or ("/apps/web/" in text and ("snapshot." in text or "/data" in text))
-            if not is_about or text in chosen:
-                continue
-            if call not in ("rename", "syncfs", "fsync", "rmdir") and call in kinds:
-                continue
-            kinds.add(call)
-            chosen.append(text)
-        return chosen
-
-    def run_injected(self, kill_at, *command):
-        """A command with berthd under the injector: every point that it came by, or, killed at the point `kill_at` (text, which time), whether it was."""
-        trace, arm = self.folder / "trace", self.folder / "armed"
-        arm.unlink(missing_ok=True)
-        escaped = "".join("\\" + c if c in ".[](){}*+?|^$\\" else c for c in (kill_at or [""])[0])
-        at = ["--kill", str(kill_at[1]), "--like", escaped] if kill_at else []
-        self.node.prefix = [str(INJECT), "--arm", str(arm), "--trace", str(trace), *at, "--below", str(self.node.state), "--"]
-        self.node.start()
-        self.node.prefix = []
-        self.node.wait_app(health="healthy")
-        arm.touch()
-        self.node.berth(*command, *(["--no-wait"] if kill_at else ["--timeout", "60s"]), expect=None)
-        if kill_at:
-            killed = wait_until(lambda: self.node.process.poll() is not None, "berthd was killed", 30)
-            return killed and trace.read_text().rstrip().endswith("killed")
-        self.node.stop()
-        return [line.split(" ", 2)[2] for line in trace.read_text().splitlines() if line.count(" ") >= 2]
-
-    def end_all(self):
-        """Every process of the node but berthd, which has ended."""
-        def left():
-            found = [pid for pid in processes.all_pids() if processes.is_running(pid) and (processes.is_of_an_app(pid) or self.is_keeper(pid))]
-            for pid in found:
-                try:
-                    os.kill(pid, 9)
-                except ProcessLookupError:
-                    pass
-            return found
-        wait_until(lambda: not left(), "nothing of the node runs")
-        os.system("nft flush ruleset")
-
-    # file systems
-
+class FileSystems(DataCase):
     def on_file_system(self, kind, make):
         """A node whose state is on a file system of that kind."""
         if not shutil.which(make[0]):
@@ -444,7 +277,7 @@ class DataSnapshot(BerthCase):
         node.berth("gc")
         self.assertEqual(self.beside(), [], "read-only subvolumes go as well")
         node.stop()
-        self.end_all()
+        self.end_apps()
 
     def test_on_xfs_files_share_their_blocks(self):
         self.revert_on(self.on_file_system("xfs", ["mkfs.xfs", "-q", "-m", "reflink=1"]), "reflink")

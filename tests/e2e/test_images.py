@@ -123,6 +123,11 @@ class Images(BerthCase):
     def build(self, source, *options, expect=0):
         return self.repo.berth("build", source, "--json", *options, expect=expect)
 
+    def deploy_in_bake(self, node, release):
+        """Deploys until it bakes: what an image says of itself leaves the bake at half a minute."""
+        self.deploy(node, release, "web", 0, "--until", "switched")
+        wait_until(lambda: node.deployments()[0]["state"] == "baking", f"{release} bakes")
+
     def release_image(self, tag, *options):
         digest = self.build(self.layout.folder, "--tag", tag, *options).json()["build"]
         return digest, self.repo.release("web")
@@ -144,7 +149,7 @@ class Images(BerthCase):
         self.repo.configure(files={"greeting.tmpl": "hello from ${BERTH_CONFIG_DIR}"})
         _, first = self.release_image("one", "--app", "web")
         node = self.make_node().start()
-        self.deploy(node, first)
+        self.deploy_in_bake(node, first)
         self.assertOneWholeRelease(node, first)
         seen = self.ask()
         self.assertEqual({name: seen[name] for name in ("release", "codename", "level", "cwd", "greeting", "home", "tmp", "writable", "version", "gone")},
@@ -158,7 +163,7 @@ class Images(BerthCase):
         self.assertEqual(os.readlink(f"/proc/{pid}/root"), "/")
 
         _, second = self.release_image("two", "--app", "web")
-        self.deploy(node, second)
+        self.deploy_in_bake(node, second)
         seen = self.ask()
         self.assertEqual((seen["release"], seen["version"], seen["gone"]), (second, "two", "yes"))
         node.berth("verify", "web")
@@ -175,7 +180,8 @@ class Images(BerthCase):
         self.assertEqual(self.ask()["release"], first)
 
     def test_berthd_killed_meanwhile_finds_the_instance_again(self):
-        _, release = self.release_image("one", "--app", "web")
+        spec = file_of(self.folder, "berth.toml", 'app = "web"\n[process.web]\nport = 8080\n[deploy]\nbake = "300ms"\n')
+        _, release = self.release_image("one", "--spec", spec)
         node = self.make_node().start()
         self.deploy(node, release)
         pids = node.pids()

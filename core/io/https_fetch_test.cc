@@ -295,7 +295,7 @@ TEST_F(HttpsFetchTest, OfAProbeTakesAnyCertificate) {
 TEST_F(HttpsFetchTest, OfAProbeSaysWhyThereIsNoTls) {
   const TlsServer newer(*authority, "local", {"-tls1_3"});
   EXPECT_NE(probe_by_tls(newer.port()).find("it offers no TLS 1.2, which probes speak"), std::string::npos) << probe_by_tls(newer.port());
-  const RawPeer plain(RawPeer::answer("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+  const RawPeer plain([](int connection) { send_raw(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"); });
   EXPECT_NE(probe_by_tls(plain.port()).find("does not speak TLS at that port"), std::string::npos);
 }
 

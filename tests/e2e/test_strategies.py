@@ -278,7 +278,9 @@ class Canary(StrategyCase):
             done = self.node.end_of(driver)
         self.assertEqual(done.code, 1, done)
         self.assertSays(done, "web/web.1 exited with 0 in the canary's bake", "still runs v1")
-        self.assertEqual(set(load.releases_seen()), {"v1", "v2"})
+        # What was on its way to it when it died may be refused, until it is out of the route.
+        self.assertEqual({what for _opened, _ended, what in load.requests if not what.startswith("!")}, {"v1", "v2"})
+        self.assertLess(len(load.failed), len(load.requests) // 10, load.summary)
         self.assertTrue(self.last()["rejected"])
         self.assertWhole("v1")
         self.assertEqual(self.node.pids(), before, "nothing of it was touched")

@@ -9,6 +9,7 @@ from lib.programs import SLOWNESS
 RATE = 300 if SLOWNESS == 1 else 100
 EXITS = ("--exit-after", "0", "--exit-code", "3")
 NEVER_READY = ("--never-ready",)
+TOO_LONG = f"{2 * SLOWNESS}s"  # for what is never ready: it is started and asked in that time
 
 
 class BadRelease(BerthCase):
@@ -60,10 +61,10 @@ class BadRelease(BerthCase):
         self.blue_green_before_the_decision(EXITS, "exited with 3", ["ends by itself with 3"], "socket")
 
     def test_blue_green_that_is_never_ready_fails_and_v2_never_stops_serving(self):
-        self.blue_green_before_the_decision(NEVER_READY, "503", [], "port", ready_timeout="1500ms")
+        self.blue_green_before_the_decision(NEVER_READY, "503", [], "port", ready_timeout=TOO_LONG)
 
     def test_blue_green_that_leaves_the_passed_socket_alone_fails_with_a_hint(self):
-        self.blue_green_before_the_decision(("--ignore-socket",), "socket", [], "socket", ready_timeout="2s")
+        self.blue_green_before_the_decision(("--ignore-socket",), "socket", [], "socket", ready_timeout=TOO_LONG)
 
     def dies_in_bake(self, strategy, routing="port"):
         node = self.prepare(strategy, routing)
@@ -90,11 +91,11 @@ class BadRelease(BerthCase):
         self.recreate(EXITS, "exited with 3", ["ends by itself with 3"])
 
     def test_recreate_that_is_never_ready_is_reverted(self):
-        self.recreate(NEVER_READY, "503", [], ready_timeout="1500ms")
+        self.recreate(NEVER_READY, "503", [], ready_timeout=TOO_LONG)
 
     def test_with_a_port_and_no_readiness_probe_one_that_never_listens_does_not_replace_v2(self):
         node = self.prepare("blue-green")
-        tree = sample_apps.testapp(self.folder / "site", "--lines", "3", serve=False, probe=False, ready_timeout="2s", note="mute")
+        tree = sample_apps.testapp(self.folder / "site", "--lines", "3", serve=False, probe=False, ready_timeout=TOO_LONG, note="mute")
         self.repo.publish(tree)
         done = self.deploy(node, "v3", expect=1)
         self.assertSays(done, "readiness probe", "$PORT", "web@v3 is rejected here")
@@ -120,7 +121,7 @@ class BadRelease(BerthCase):
 
     def test_a_first_release_that_does_not_work_fails_and_is_stopped(self):
         self.strategy, self.routing = "blue-green", "port"
-        self.publish(*NEVER_READY, ready_timeout="1500ms")
+        self.publish(*NEVER_READY, ready_timeout=TOO_LONG)
         node = self.make_node().start()
         self.deploy(node, "v1", expect=1)
         self.assertEqual(node.active(), "")

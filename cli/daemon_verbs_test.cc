@@ -56,7 +56,7 @@ TEST_F(DaemonVerbs, DeployTellsEachStepOnALineAndEndsWithZero) {
 TEST_F(DaemonVerbs, DeployEndsAsTheDeploymentDid) {
   const std::tuple<std::string, int, std::string> table[] = {
       {"failed", 1, "web still runs v1."},   {"failed", 4, "web still runs v1."},     {"reverted", 5, "web runs v1 again."},
-      {"superseded", 8, "A newer request"}, {"cancelled", 8, "web still runs v1."}, {"interrupted", 1, "berth history web"},
+      {"superseded", 8, "What runs now: berth status web"}, {"cancelled", 8, "web still runs v1."}, {"interrupted", 1, "berth history web"},
   };
   for (const auto& [state, exit, hint] : table) {
     daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
@@ -91,6 +91,19 @@ TEST_F(DaemonVerbs, DeployUntilSwitchedDoesNotWaitForTheBake) {
   daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
   daemon.on("GET /v1/deployments/7", {{200, deployment("switching", -1, R"(, "decided": true)")}, {200, deployment("baking", -1, R"(, "decided": true)")}});
   EXPECT_EQ(berth({"deploy", "web@v2", "--until", "switched"}).exit, 0);
+}
+
+TEST_F(DaemonVerbs, DeployUntilSwitchedOfWhatBakesAlreadyWaitsForNothing) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("baking", -1, R"(, "decided": true)"), 202);
+  daemon.on("GET /v1/deployments/7", deployment("baking", -1, R"(, "decided": true)"));
+  EXPECT_EQ(berth({"deploy", "web@v2", "--until", "switched"}).exit, 0);
+  EXPECT_EQ(daemon.asked().back().query.at("wait"), "0");
+}
+
+TEST_F(DaemonVerbs, DeployWithAnEmptyKeyIsRefused) {
+  const Ran ran = berth({"deploy", "web@v2", "--key", ""});
+  EXPECT_EQ(ran.exit, 2);
+  EXPECT_THAT(ran.err, HasSubstr("--key: it is empty"));
 }
 
 TEST_F(DaemonVerbs, DeployThatDoesNotEndInTimeEndsWithNineAndSaysHowToLook) {

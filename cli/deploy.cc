@@ -11,8 +11,10 @@
 namespace berth::cli {
 namespace {
 
+constexpr const char* kNoKey = "\n";  ///< what --key is before it is said: an empty one would be a script's unset variable
+
 struct DeployOptions {
-  std::string release, environment, until = "active", timeout = "1h", reason, key;
+  std::string release, environment, until = "active", timeout = "1h", reason, key = kNoKey;
   bool force = false, no_wait = false, allow_expired = false;
 };
 
@@ -41,7 +43,10 @@ Result<Exit> deploy(const Console& console, const DeployOptions& options) {
   call.body = {{"release", ref.release}, {"force", options.force}};
   put_if(call.body, "environment", environment);
   put_if(call.body, "reason", options.reason);
-  if (!options.key.empty()) call.headers["idempotency-key"] = options.key;
+  if (options.key != kNoKey) {
+    if (options.key.empty()) return fail(Errc::usage, "--key: it is empty; give the request a name of its own, or leave --key out");
+    call.headers["idempotency-key"] = options.key;
+  }
 
   const ApiClient api(console.socket);
   BERTH_TRY(const auto answer, api.call(call));

@@ -38,9 +38,9 @@ std::string hint_of(const Deployment& deployment) {
   if (deployment.state == "reverted") {
     const std::string now = deployment.from.empty() ? fmt::format("{} was stopped, it had no release before.", deployment.app)
                                                     : fmt::format("{} runs {} again.", deployment.app, deployment.from);
-    return fmt::format("{} {}\n{} is rejected here until it is deployed with --force.", now, logs, deployment.name());
+    return fmt::format("{} {}{}", now, logs, rejected);
   }
-  if (deployment.state == "superseded") return fmt::format("A newer request took its place; see: berth status {}.", deployment.app);
+  if (deployment.state == "superseded") return fmt::format("What runs now: berth status {}.", deployment.app);
   if (deployment.state == "cancelled") return what_serves(deployment);
   return fmt::format("See: berth history {}.", deployment.app);
 }

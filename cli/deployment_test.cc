@@ -45,7 +45,7 @@ TEST(DeploymentText, OfAFailureTellsWhyTheLastLinesAndTheWayOut) {
 }
 
 TEST(DeploymentText, OfARevertTellsWhatRunsNowAndHowToForce) {
-  const auto d = deployment(R"({"app": "web", "release": "v3", "state": "reverted", "from": "v2", "exit": 5, "reason": "not ready"})");
+  const auto d = deployment(R"({"app": "web", "release": "v3", "state": "reverted", "from": "v2", "exit": 5, "rejected": true, "reason": "not ready"})");
   EXPECT_THAT(result_text(d, false), HasSubstr("web runs v2 again."));
   EXPECT_THAT(result_text(d, false), HasSubstr("--force"));
   const auto first = deployment(R"({"app": "web", "release": "v1", "state": "failed", "from": "", "exit": 1})");
@@ -82,6 +82,13 @@ TEST(DeploymentText, NamesTheReleaseOnceSaysThatItIsRejectedAndWhoseLinesTheseAr
   EXPECT_THAT(text, HasSubstr("Last lines of web since web@v2 was started (v1 may have written some):"));
   const auto first = deployment(R"({"app": "web", "release": "v2", "state": "failed", "exit": 1, "reason": "the network", "last_lines": ["x"]})");
   EXPECT_THAT(result_text(first, false), AllOf(HasSubstr("Last lines of web@v2:"), Not(HasSubstr("rejected"))));
+}
+
+TEST(DeploymentText, OfARevertSaysThatTheReleaseIsRejectedWhereItIs) {
+  const auto cut_off = deployment(R"({"app": "web", "release": "v2", "state": "reverted", "exit": 5, "from": "v1", "reason": "berthd ended while it replaced instances"})");
+  EXPECT_THAT(result_text(cut_off, false), AllOf(HasSubstr("web runs v1 again."), Not(HasSubstr("rejected"))));
+  const auto bad = deployment(R"({"app": "web", "release": "v2", "state": "reverted", "exit": 5, "from": "v1", "rejected": true, "reason": "it died"})");
+  EXPECT_THAT(result_text(bad, false), HasSubstr("web@v2 is rejected here until it is deployed with --force."));
 }
 
 TEST(DeploymentText, OfHistoryTellsHowLongEachStepTook) {
@@ -166,7 +173,7 @@ TEST(StatusText, ShowsWhatIsWantedWhereItIsNotActive) {
 TEST(StatusText, OfAnAppTellsWhyAnInstanceIsNotReady) {
   const auto status = json::parse(kStatus).value();
   const std::string app = app_text(status.at("apps").at(1), {.now = kNow});
-  EXPECT_THAT(app, HasSubstr("zoo@v9, down since 1m, 0/1 instances ready"));
+  EXPECT_THAT(app, HasSubstr("zoo@v9 since 1m, down, 0/1 instances ready"));
   EXPECT_THAT(app, HasSubstr("rejected: v10"));
   EXPECT_THAT(app, HasSubstr("503 from /healthz; exited with 1 30s ago; MemoryMax, TasksMax not enforced here"));
 }

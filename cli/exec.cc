@@ -58,11 +58,11 @@ Verb exec_verb() {
               "At a terminal it gets one of its own; else stdin, stdout and stderr are its own as they are. Signals go to it. When 'berth exec' ends, so does all of "
               "it; berthd may be restarted meanwhile. It is no part of a deployment, also runs while the app is stopped, and is in 'berth events' with who ran it. "
               "The exit code is the command's: 128 and the signal's number where a signal ended it, 127 where there is no such program, 126 where it could not be "
-              "executed, and 125 where berth itself failed, of which stderr tells.",
+              "executed, and 125 where berth itself failed, of which stderr tells; a wrong call of berth is 2.",
       .examples = {"berth exec web -- bin/console", "berth exec web/worker --release v41 -- bin/check --all > report.txt", "berth exec db -- pg_dump app | gzip > app.sql.gz"},
       .exits = {},
       .arguments = {{"APP[/PROCESS]", "the app, or one of its processes", &o->what, Completes::instance},
-                    {"COMMAND...", "after '--': the program, in the slot's bin/ or in PATH or by its path, and its arguments", &o->command}},
+                    {"-- COMMAND...", "the program, in the slot's bin/ or in PATH or by its path, and its arguments", &o->command}},
       .options = {{.names = "--release", .value = "ID", .help = "a release that is on this node, in the place of the active one", .into = &o->release},
                   {.names = "-T,--no-terminal", .value = "", .help = "no terminal for the command, also at one", .into = &o->no_terminal},
                   {.names = "-n,--no-input", .value = "", .help = "an empty stdin, and no terminal", .into = &o->no_input},

@@ -75,8 +75,12 @@ std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
 std::string usage_line(const Verb& verb, const std::vector<std::string>& path) {
   std::string line = fmt::format("{}", fmt::join(path, " "));
   if (!verb.verbs.empty()) line += " VERB";
-  for (const Argument& argument : verb.arguments) line += argument.required ? " " + argument.name : " [" + argument.name + "]";
-  return line + " [options]";
+  const bool has_command = !verb.arguments.empty() && verb.arguments.back().name.starts_with("--");
+  for (const Argument& argument : verb.arguments) {
+    if (has_command && &argument == &verb.arguments.back()) line += " [options]";
+    line += argument.required ? " " + argument.name : " [" + argument.name + "]";
+  }
+  return has_command ? line : line + " [options]";
 }
 
 std::vector<Exit> exits_of(const Verb& verb) {

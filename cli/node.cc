@@ -33,7 +33,7 @@ Verb node_verb() {
             .summary = "Empty this node of apps, or put it back to work",
             .examples = {"berth node drain --reason 'a new kernel'", "berth node resume"}};
   root.verbs.push_back(node_operation("drain", "Stop all apps in order, and take no deployment until 'berth node resume'",
-                                      "Apps are stopped in the reverse of the order in which berthd starts them, which is by name: each is taken out of its route and drained, and its deployments end before. It "
+                                      "Apps are stopped in the reverse of the order in which berthd starts them, which is by priority and 'after' of their [deploy], then by name: each is taken out of its route and drained, and its deployments end before. It "
                                       "holds over restarts of berthd and of the machine. An app that was stopped before stays stopped afterwards, too.",
                                       {"berth node drain --reason 'a new kernel'"}, "The node is drained: no app runs, and no deployment is taken until 'berth node resume'."));
   root.verbs.push_back(node_operation("resume", "Start the apps of a node that was drained, and take deployments again", "", {"berth node resume"},

@@ -52,10 +52,15 @@ std::vector<std::string> option_names(const Verb& root, const Verb& verb) {
   return names;
 }
 
+/// Whether its last argument is a command line of its own.
+bool takes_command(const Verb& verb) { return !verb.arguments.empty() && verb.arguments.back().name.starts_with("--"); }
+
 Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string& word) {
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
   if (word.starts_with("-") && word != "-") {
     const std::string name = word.substr(0, word.find('='));
+    if (takes_command(*parsed.verb))
+      return {Errc::usage, fmt::format("{}: unknown option '{}'; what belongs to the command comes after '--': {}", called, name, usage_line(*parsed.verb, parsed.path))};
     return {Errc::usage, fmt::format("{}: unknown option '{}'{}; see {} --help", called, name,
                                      did_you_mean(name, option_names(root, *parsed.verb)), called)};
   }

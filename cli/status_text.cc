@@ -235,22 +235,21 @@ std::string apps_text(const value& status, const StatusView& view) {
   std::vector<const value*> apps;
   for (const auto& app : list_of(status, "apps")) apps.push_back(&app);
   std::ranges::sort(apps, {}, [](const value* app) { return std::pair(severity(*app), text_of(*app, "app")); });
-  Table table({"APP", "RELEASE", "HEALTH", "READY", "SINCE", "PORT", "NOTE"});
+  Table table({"APP", "RELEASE", "SINCE", "HEALTH", "READY", "PORT", "NOTE"});
   for (const value* app : apps) {
     const std::string health = text_of(*app, "health");
     const std::string active = text_of(*app, "active");
-    table.row({{text_of(*app, "app"), Tint::bold}, active.empty() ? "none" : active, {health, tint_of(health)}, ready_text(*app),
-               since_text(text_of(*app, "since"), view.now), ports_text(*app), note_of(*app, view)});
+    table.row({{text_of(*app, "app"), Tint::bold}, active.empty() ? "none" : active, since_text(text_of(*app, "since"), view.now), {health, tint_of(health)},
+               ready_text(*app), ports_text(*app), note_of(*app, view)});
   }
   return table.render(view.colour, view.width);
 }
 
 std::string app_text(const value& app, const StatusView& view) {
   const std::string name = text_of(app, "app"), health = text_of(app, "health"), active = text_of(app, "active");
-  std::string text = tinted(name, Tint::bold, view.colour) + (active.empty() ? ", no active release" : "@" + active) + ", " +
-                     tinted(health, tint_of(health), view.colour);
+  std::string text = tinted(name, Tint::bold, view.colour) + (active.empty() ? ", no active release" : "@" + active);
   if (const std::string since = since_text(text_of(app, "since"), view.now); !since.empty()) text += " since " + since;
-  text += ", " + ready_text(app) + " instances ready";
+  text += ", " + tinted(health, tint_of(health), view.colour) + ", " + ready_text(app) + " instances ready";
   if (const std::string strategy = text_of(app, "strategy"); !strategy.empty()) text += ", " + strategy;
   if (const std::string previous = text_of(app, "previous"); !previous.empty()) text += ", before it " + previous;
   text += "\n";

@@ -86,8 +86,8 @@ std::string did_you_mean(const std::string& name, const spec::AppSpec& spec) {
 Result<void> check_declared(const Environment& environment, const std::map<std::string, Setting>& settings, const spec::AppSpec& spec) {
   for (const auto& [name, setting] : settings)
     if (!spec.variables.contains(name))
-      return fail(Errc::usage, fmt::format("{}: {} is not declared by {}; add [env.{}] to its berth.toml{}", place(environment, setting), name,
-                                           spec.app, name, did_you_mean(name, spec)));
+      return fail(Errc::usage, fmt::format("{}: {} is not declared by {}{}; add [env.{}] to its berth.toml, or, if this file is of another app, name the folder of {} by --environments",
+                                           place(environment, setting), name, spec.app, did_you_mean(name, spec), name, spec.app));
   return {};
 }
 

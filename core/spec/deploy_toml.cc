@@ -65,6 +65,9 @@ void read_bake(TomlTable& table, Bake& bake) {
   assign(bake.reboots, inside.integer("reboots", 1, kMostReboots));
   if (const auto metric = inside.table("metric")) bake.metric = read_metric(*metric);
   if (const auto log = inside.table("log")) bake.log = read_log(*log);
+  if (bake.duration.count() == 0)
+    for (const char* key : {"reboots", "metric", "log"})
+      if (inside.has(key)) inside.complain(key, "has no bake to count in: its duration is 0s");
   inside.done();
 }
 

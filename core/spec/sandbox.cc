@@ -113,6 +113,19 @@ bool Sandbox::of_paths() const {
          !inaccessible_paths.empty();
 }
 
+namespace {
+
+/// The first of its words that is about paths; there is one.
+std::string word_of_paths(const Sandbox& sandbox) {
+  if (sandbox.protect_system != Sandbox::System::no) return std::string(kProtectSystem);
+  if (sandbox.protect_home != Sandbox::Home::no) return std::string(kProtectHome);
+  if (sandbox.private_tmp) return std::string(kPrivateTmp);
+  if (!sandbox.read_only_paths.empty()) return std::string(kReadOnlyPaths);
+  return std::string(sandbox.read_write_paths.empty() ? kInaccessiblePaths : kReadWritePaths);
+}
+
+}  // namespace
+
 std::optional<int> address_family(std::string_view word) {
   const auto found = std::ranges::find(kFamilies, word, &Family::word);
   return found == std::end(kFamilies) ? std::nullopt : std::optional(found->number);
@@ -195,7 +208,7 @@ void check_sandbox(const Process& process, const Complaints& complaints) {
                                                                       meant ? fmt::format(" (did you mean '{}'?)", *meant) : ", such as AF_INET"));
   }
   if (process.root == Root::image && sandbox.of_paths())
-    complaints.add("root", "is \"image\": the process sees nothing of the node's file system that a sandbox could keep it from; leave the words about paths out");
+    complaints.add(word_of_paths(sandbox), "is about paths of the node, of which a process with root = \"image\" sees none; leave it out");
 }
 
 }  // namespace berth::spec

@@ -87,7 +87,7 @@ TEST(SandboxWords, ThatAreWrongAreRefusedByName) {
 
 TEST(SandboxWords, AboutPathsDoNotGoWithAnImage) {
   const std::string image = replaced(sandboxed("PrivateTmp = true"), "command", "root = \"image\"\ncommand");
-  EXPECT_THAT(refusal(image), HasSubstr("sees nothing of the node's file system"));
+  EXPECT_THAT(refusal(image), HasSubstr("of which a process with root = \"image\" sees none"));
   const std::string others = replaced(sandboxed("MemoryDenyWriteExecute = true\nUMask = \"0077\""), "command", "root = \"image\"\ncommand");
   EXPECT_TRUE(parse_toml(others, "berth.toml"));
 }

@@ -148,6 +148,7 @@ TEST_F(ApiTest, WhatIsWrongWithARequestIsSaidAndNothingIsDone) {
       {"POST", "/v1/apps/web/hold", R"({"until": "Friday"})", "until"},
       {"POST", "/v1/node/drain", R"({"app": "web"})", "app"},
       {"POST", "/v1/apps/web/resume", long_reason.c_str(), "1000 bytes"},
+      {"POST", "/v1/apps/web/hold", R"({"reason": "a\nb"})", "more than a line"},
       {"POST", "/v1/deployments/0/cancel", "", "no number of a deployment"},
       {"POST", "/v1/deployments/x/cancel", "", "no number of a deployment"},
       {"POST", "/v1/gc", R"({"app": "W"})", "no name of an app"},

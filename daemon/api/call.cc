@@ -23,7 +23,15 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-std::string long_reason() { return fmt::format("reason has more than {} bytes", kLongestReason); }
+/// Of what would move a terminal's cursor, or break a line of a log.
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+/// What is wrong with the reason that somebody gives; empty: nothing.
+std::string complaint_of(const std::string& reason) {
+  if (reason.size() > kLongestReason) return fmt::format("reason has more than {} bytes", kLongestReason);
+  if (std::ranges::any_of(reason, is_control)) return "reason is more than a line of text: it has a line break, a tab or another control character";
+  return {};
+}
 
 }  // namespace
 
@@ -40,7 +48,7 @@ json::ObjectReader read_body(const json::value& body) { return json::ObjectReade
 
 std::string reason_of(json::ObjectReader& reader) {
   std::string reason = reader.string_or("reason", "");
-  if (reason.size() > kLongestReason) reader.complain(long_reason());
+  if (auto complaint = complaint_of(reason); !complaint.empty()) reader.complain(std::move(complaint));
   return reason;
 }
 
@@ -83,7 +91,7 @@ std::string QueryReader::app() {
 
 std::string QueryReader::reason() {
   std::string value = text("reason");
-  if (value.size() > kLongestReason) complain(long_reason());
+  if (auto complaint = complaint_of(value); !complaint.empty()) complain(std::move(complaint));
   return value;
 }
 

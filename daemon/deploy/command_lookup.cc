@@ -86,15 +86,17 @@ Result<std::string> find_program(const ProgramRoot& where, const std::string& wo
     const auto path = environment.find("PATH");
     return look_up(word, path == environment.end() ? std::string_view() : std::string_view(path->second));
   }
+  std::error_code ignored;
   if (word.starts_with('/')) {
     if (is_program(word)) return word;
-    return fail(Errc::not_found, fmt::format("{} is no program of this node that can be executed", word));
+    return fail(fs::exists(word, ignored) ? Errc::permission : Errc::not_found, fmt::format("{} is no program of this node that can be executed", word));
   }
   const fs::path wanted = fs::path(where.directory) / word;
   const auto path = below(where.app, wanted.string());
   if (path && is_program(*path)) return path->string();
   const char* why = !path ? "is not in the build" : "is no file that can be executed";
-  return fail(Errc::not_found, fmt::format("'{}' {} ({})", word, why, (where.app / wanted).lexically_normal().string()));
+  return fail(path && fs::exists(*path, ignored) ? Errc::permission : Errc::not_found,
+              fmt::format("'{}' {} ({})", word, why, (where.app / wanted).lexically_normal().string()));
 }
 
 }  // namespace

@@ -195,6 +195,8 @@ awaitable<Result<void>> Engine::restart_one(AppPtr app, ManifestPtr manifest, In
   if (restarted) restarted = co_await supervisor_.restart(id, reason);
   const auto again = std::ranges::find(app->members, id, &Member::id);
   if (again != app->members.end()) again->leaving = false;
+  // What the caller named is there; it is the node that lacks something.
+  if (!restarted && restarted.error().code == Errc::not_found) restarted.error().code = Errc::io;
   if (restarted && beside > 1) static_cast<void>(co_await wait_ready(app, id.release, nullptr, manifest->spec.deploy.ready_timeout));
   static_cast<void>(co_await route(app));
   co_return restarted;
@@ -336,6 +338,7 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     std::vector<std::int64_t> under_way;
     for (const RunPtr& run : runs) {
       in_use.insert(in_use.end(), {run->row.release, run->row.from});
+      if (is_terminal(run->position.state)) continue;  // it only tidies up
       under_way.push_back(run->row.id);
       // A revert's copy has the number of the deployment that made it.
       const auto* puts_back = run->row.detail.if_contains("puts_back_of");

@@ -32,6 +32,7 @@ std::string result_of(const std::string& hook, std::string ended) {
   if (hook == kReadyToSwitch && ended == fmt::format("exited with {}", spec::kPostponed)) return std::string(kNotNow);
   if (ended == "oom") return "was killed by the kernel for its memory";
   if (ended == "stopped") return "was stopped from outside";
+  if (ended.starts_with("killed by ")) return "was " + ended;
   return ended;
 }
 

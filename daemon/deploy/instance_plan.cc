@@ -68,14 +68,31 @@ void enter_image(supervise::InstancePlan& plan, const NodeFacts& node, const Pro
   plan.mounts = mounts_of(node, plan.id, app.app);
 }
 
+/// What its sandbox names must be there, but for what lies in the app's own folders, which a hook may make.
+Result<void> check_paths(const spec::Sandbox& sandbox, const std::vector<std::string>& own) {
+  const std::pair<std::string_view, const std::vector<std::string>*> lists[] = {{spec::kReadOnlyPaths, &sandbox.read_only_paths},
+                                                                                {spec::kReadWritePaths, &sandbox.read_write_paths},
+                                                                                {spec::kInaccessiblePaths, &sandbox.inaccessible_paths}};
+  for (const auto& [word, paths] : lists) {
+    for (const std::string& path : *paths) {
+      std::error_code ignored;
+      if (path.starts_with('-') || fs::exists(path, ignored)) continue;
+      if (std::ranges::any_of(own, [&path](const std::string& folder) { return path.starts_with(folder + "/"); })) continue;
+      return fail(Errc::io, fmt::format("{} of its sandbox names {}, which is not on this node: make it, or release with \"-{}\" if it may be missing", word, path, path));
+    }
+  }
+  return {};
+}
+
 /// What the process's sandbox keeps it from; on the node never from what is its own.
-void enter_sandbox(supervise::InstancePlan& plan, const NodeFacts& node, const std::string& release, const spec::Process& process) {
+Result<void> enter_sandbox(supervise::InstancePlan& plan, const NodeFacts& node, const std::string& release, const spec::Process& process) {
   plan.sandbox = process.sandbox;
-  if (process.root != spec::Root::node) return;
+  if (process.root != spec::Root::node) return {};
   const InstanceFolders folders = folders_of(node, plan.id);
   const std::vector<std::string> writable = {node.paths.data(plan.id.app).string(), folders.run, folders.tmp};
   const std::vector<std::string> readable = {node.paths.slot(plan.id.app, release).string(), folders.config, folders.secrets};
   plan.confinement = confinement_of(process.sandbox, writable, readable);
+  return check_paths(process.sandbox, writable);
 }
 
 Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
@@ -106,7 +123,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   // What never listens must not take the place of a release that does.
   if (!plan.readiness && process.routing == spec::Routing::port) plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp};
   enter_image(plan, node, app);
-  enter_sandbox(plan, node, manifest.release, process);
+  BERTH_CHECK(enter_sandbox(plan, node, manifest.release, process));
   if (spec::is_notified(process)) plan.notify_socket = folders_of(node, id).run + kNotifyName;
   return plan;
 }
@@ -156,7 +173,7 @@ Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::M
   supervise::InstancePlan plan = plan_once(id, who, environment);
   plan.limits = rules.limits;
   plan.log_directory = folders_of(node, id).base;
-  enter_sandbox(plan, node, manifest.release, rules);
+  BERTH_CHECK(enter_sandbox(plan, node, manifest.release, rules));
   BERTH_TRY(plan.directory, find_directory(app, rules.directory));
   enter_image(plan, node, app);
   return plan;

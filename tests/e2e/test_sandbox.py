@@ -106,7 +106,8 @@ class SandboxOfAnApp(BerthCase):
         self.deploy(node, "v1")
         done = self.deploy(node, "v2", expect=None)
         self.assertNotEqual(done.code, 0)
-        self.assertSays(done, "could not enter its sandbox", "No such file or directory")
+        self.assertSays(done, "ReadOnlyPaths of its sandbox names /no/such/path, which is not on this node")
+        self.assertNotIn("rejected", done.text, "it is the node that lacks something")
         self.assertServes("v1")
 
     def test_an_unknown_word_is_refused_when_it_is_built(self):

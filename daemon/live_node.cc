@@ -69,6 +69,7 @@ awaitable<std::string> LiveNode::metrics() {
   }
   snapshot.deployments = parts_.operations.ended();
   snapshot.fetched = parts_.operations.fetched();
+  snapshot.steps = parts_.operations.step_times();
   snapshot.hooks = parts_.operations.hooks_run();
   snapshot.execs = parts_.operations.execs_ended();
   snapshot.events = parts_.store.last_event();

@@ -24,6 +24,7 @@ class FakeOperations : public deploy::Operations {
   deploy::HookCounts hooks;
   deploy::ExecCounts execs;
   deploy::FetchedBytes fetched_bytes;
+  deploy::StepTimes steps;
   std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
   std::optional<store::Drain> drain;
@@ -84,6 +85,7 @@ class FakeOperations : public deploy::Operations {
   const deploy::ExecCounts& execs_ended() const override { return execs; }
   const deploy::HookCounts& hooks_run() const override { return hooks; }
   const deploy::FetchedBytes& fetched() const override { return fetched_bytes; }
+  const deploy::StepTimes& step_times() const override { return steps; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }
   bool ready() const override { return is_ready; }
 

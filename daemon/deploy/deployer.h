@@ -85,6 +85,7 @@ class Deployer : public Operations {
   const HookCounts& hooks_run() const override;
   const ExecCounts& execs_ended() const override;
   const FetchedBytes& fetched() const override;
+  const StepTimes& step_times() const override;
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override;
   bool ready() const override;  ///< whether `start` is through
 

@@ -110,12 +110,15 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const ExecCounts& execs_ended() const { return execs_ended_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
   const FetchedBytes& fetched() const { return fetched_; }
+  const StepTimes& step_times() const { return step_times_; }
   bool ready() const { return ready_; }
 
  private:
   // engine.cc
   void spawn(awaitable<void> task);
   awaitable<void> at_once(std::vector<awaitable<void>> tasks);
+  void count_step(const Run& run);
+  void forget_counts(const std::string& name);
   AppPtr find(const std::string& name) const;
   Result<AppPtr> known(const std::string& name) const;
   awaitable<Result<AppPtr>> ensure_app(std::string name);
@@ -324,6 +327,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::map<std::string, AppPtr> newcomers_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
   FetchedBytes fetched_;
+  StepTimes step_times_;
   HookCounts hooks_run_;
   ExecCounts execs_ended_;
   int next_exec_ = 1001;  ///< number of the next one-off command's instance

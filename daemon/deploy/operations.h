@@ -186,6 +186,13 @@ using FetchedBytes = std::map<std::pair<std::string, std::string>, std::uint64_t
 /// Runs of hooks by app, hook and result: "ok", "postponed" or "failed".
 using HookCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
 
+/// How often deployments were in a step, and for how long in all, by app and step; see DeploymentStatus::Step.
+struct StepTime {
+  std::uint64_t count = 0;
+  double seconds = 0;
+};
+using StepTimes = std::map<std::pair<std::string, std::string>, StepTime>;
+
 /// One-off commands that ended, by app and result: "ok", "failed" or "stopped".
 using ExecCounts = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 
@@ -252,6 +259,8 @@ class Operations {
   virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
   /// What was fetched of releases that were staged since this berthd began, for metrics.
   virtual const FetchedBytes& fetched() const = 0;
+  /// Steps of deployments that were left since this berthd began, for metrics.
+  virtual const StepTimes& step_times() const = 0;
   /// Whether what should run at start does.
   virtual bool ready() const = 0;
 };

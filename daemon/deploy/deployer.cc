@@ -66,6 +66,8 @@ awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(
 awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }
 awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(status()); }
 awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(status(std::move(app))); }
+awaitable<std::vector<MetricsTarget>> Deployer::metrics_targets() { BERTH_FORWARD(metrics_targets()); }
+awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH_FORWARD(scrape_apps()); }
 
 #undef BERTH_FORWARD
 

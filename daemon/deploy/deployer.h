@@ -82,6 +82,9 @@ class Deployer : public Operations {
   awaitable<Result<std::vector<AppStatus>>> status() override;
   awaitable<Result<AppStatus>> status(std::string app) override;
 
+  awaitable<std::vector<MetricsTarget>> metrics_targets() override;
+  awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps() override;
+
   const HookCounts& hooks_run() const override;
   const ExecCounts& execs_ended() const override;
   const FetchedBytes& fetched() const override;

@@ -106,6 +106,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::vector<AppStatus>>> status();
   awaitable<Result<AppStatus>> status(std::string name);
 
+  // scraping.cc
+  awaitable<std::vector<MetricsTarget>> metrics_targets();
+  awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps();
+
   const HookCounts& hooks_run() const { return hooks_run_; }
   const ExecCounts& execs_ended() const { return execs_ended_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
@@ -117,6 +121,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // engine.cc
   void spawn(awaitable<void> task);
   awaitable<void> at_once(std::vector<awaitable<void>> tasks);
+  Result<io::Endpoint> endpoint_of(const App& app, const bundle::Manifest& manifest, const InstanceId& id, const std::string& port) const;
+  awaitable<void> scrape_one(std::shared_ptr<AppPage> page);
   void count_step(const Run& run);
   void forget_counts(const std::string& name);
   AppPtr find(const std::string& name) const;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -12,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "core/ids.h"
+#include "core/io/http.h"
 #include "core/result.h"
 #include "core/spec/app_spec.h"
 #include "daemon/store/store.h"
@@ -181,6 +183,21 @@ struct VerifyRequest {
   bool all = false;     ///< every slot
 };
 
+/// Where an instance that runs tells its own metrics.
+struct MetricsTarget {
+  InstanceId id;
+  std::string path;
+  io::Endpoint to;  ///< as berthd reaches it
+};
+
+/// What it told.
+struct AppPage {
+  MetricsTarget target;
+  std::string body;
+  std::string error;  ///< why there is no body, one line; empty: there is
+  std::chrono::duration<double> took{0};
+};
+
 /// Bytes that were fetched, by app and kind: "layer", "patch" or "index".
 using FetchedBytes = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 /// Runs of hooks by app, hook and result: "ok", "postponed" or "failed".
@@ -250,6 +267,11 @@ class Operations {
   virtual awaitable<Result<std::vector<AppStatus>>> status() = 0;
   /// `Errc::not_found` for an app this node does not know.
   virtual awaitable<Result<AppStatus>> status(std::string app) = 0;
+
+  /// Those of every instance whose process has `metrics` in its spec.
+  virtual awaitable<std::vector<MetricsTarget>> metrics_targets() = 0;
+  /// Asks them all. Bounded in time, and in bytes.
+  virtual awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps() = 0;
 
   /// Runs of hooks since this berthd began, for metrics.
   virtual const HookCounts& hooks_run() const = 0;

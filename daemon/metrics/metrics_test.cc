@@ -109,6 +109,8 @@ TEST(Metrics, TellOfTheNode) {
   EXPECT_THAT(text, HasSubstr("berth_trust_expiry_timestamp_seconds{role=\"timestamp\"} 1800000000\n"));
   EXPECT_THAT(text, HasSubstr("berth_repository_last_success_timestamp_seconds 1795510800\n"));
   EXPECT_THAT(text, HasSubstr("berth_repository_failing 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_trust_refusals_total{rule=\"rollback\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("berth_trust_refusals_total{rule=\"signature\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_events_total 77\n"));
   EXPECT_THAT(text, HasSubstr("berth_loop_lag_seconds 0.0015\n"));
   EXPECT_THAT(text, HasSubstr("berth_build_info{version=\"0.1.0\"} 1\n"));

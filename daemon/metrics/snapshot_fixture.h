@@ -26,6 +26,7 @@ inline Snapshot snapshot() {
   all.node = {.node = "edge-1", .environment = "production", .version = "0.1.0", .ready = true, .repository = "https://host", .disk_free = 5'000'000'000};
   all.node.trust.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'800'000'000)}};
   all.node.trust.last_success = "2026-11-24T09:00:00Z";
+  all.node.trust.refusals = {{"rollback", 2}};
   deploy::AppStatus app;
   app.row = {.app = "web", .active = "v2", .previous = "v1"};
   app.health = "degraded";

@@ -24,6 +24,8 @@ class FakeOperations : public deploy::Operations {
   deploy::HookCounts hooks;
   deploy::ExecCounts execs;
   deploy::FetchedBytes fetched_bytes;
+  deploy::StepTimes steps;
+  std::vector<deploy::MetricsTarget> targets;
   std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
   std::optional<store::Drain> drain;
@@ -81,9 +83,12 @@ class FakeOperations : public deploy::Operations {
     const deploy::ExecPlace place{.id = {r.app, "exec", 1001, "v2"}, .process = "web", .socket = "/run/berth/exec/1001.sock"};
     co_return say(fmt::format("exec {}/{}@{} '{}' term={} uid={} why={}", r.app, r.process, r.release, fmt::join(r.command, "' '"), r.term, r.uid, r.asked.why), place);
   }
+  awaitable<std::vector<deploy::MetricsTarget>> metrics_targets() override { co_return targets; }
+  awaitable<std::vector<std::shared_ptr<deploy::AppPage>>> scrape_apps() override { co_return std::vector<std::shared_ptr<deploy::AppPage>>(); }
   const deploy::ExecCounts& execs_ended() const override { return execs; }
   const deploy::HookCounts& hooks_run() const override { return hooks; }
   const deploy::FetchedBytes& fetched() const override { return fetched_bytes; }
+  const deploy::StepTimes& step_times() const override { return steps; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }
   bool ready() const override { return is_ready; }
 
@@ -118,6 +123,7 @@ class FakeNode : public Node {
     co_return events;
   }
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
+  awaitable<std::string> app_metrics() override { co_return "requests_total{app=\"web\"} 1\n"; }
   awaitable<bool> until_ready(std::chrono::milliseconds) override {
     calls.emplace_back("until ready");
     co_return becomes_ready;

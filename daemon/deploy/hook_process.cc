@@ -48,6 +48,7 @@ awaitable<Result<void>> Engine::start_hook(AppPtr app, ManifestPtr manifest, Ins
   };
   auto plan = co_await pool_.run(compose);
   if (!plan) co_return std::unexpected(plan.error());
+  if (app->run) plan->deployment = app->run->row.id;
   auto started = co_await supervisor_.ensure(std::move(*plan));
   co_return started;
 }

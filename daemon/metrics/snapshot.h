@@ -24,6 +24,7 @@ struct Snapshot {
   deploy::HookCounts hooks;                                                  ///< runs of hooks
   deploy::ExecCounts execs;                                                  ///< one-off commands that ended
   deploy::FetchedBytes fetched;                                              ///< of releases
+  deploy::StepTimes steps;                                                   ///< of deployments
   std::int64_t events = 0;                                                   ///< the number of the last one
   std::chrono::microseconds loop_lag{0};                                     ///< the longest turn since the scrape before
   ProcessUsage process;                                                      ///< of berthd

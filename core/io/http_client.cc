@@ -11,7 +11,7 @@
 namespace berth::io {
 namespace {
 
-constexpr std::uint64_t kMostAnswer = 16u << 20;  ///< bytes; an answer that goes on and on is none
+constexpr std::uint64_t kLongestAnswer = 16u << 20;  ///< bytes; an answer that goes on and on is none
 
 FetchOptions as_fetch_options(const ClientOptions& options) {
   return {.connect_timeout = options.connect_timeout, .stall_timeout = options.total_timeout, .total_timeout = options.total_timeout};
@@ -45,7 +45,7 @@ Result<HttpAnswer> HttpClient::exchange(const std::string& head, const std::stri
   std::uint64_t length = 0;
   ResponseReader reader({}, false, [&](std::string_view piece) -> Result<void> {
     length += piece.size();
-    if (length > kMostAnswer) return fail(Errc::protocol, "its answer has no end");
+    if (length > kLongestAnswer) return fail(Errc::protocol, "its answer has no end");
     answer.body += piece.substr(0, options_.most_answer - std::min(options_.most_answer, answer.body.size()));
     return {};
   });

@@ -93,7 +93,7 @@ class PushReceiver:
             self.send(request, status, text, headers)
             return
         with self.lock:
-            self.requests.append(dict(request.headers))
+            self.requests.append({name.lower(): value for name, value in request.headers.items()})
             try:
                 found = list(self.check(request, body))
             except Wrong as wrong:
@@ -123,9 +123,12 @@ class PushReceiver:
             request.send_header("Content-Length", str(len(body)))
         for name, value in (headers or {}).items():
             request.send_header(name, value)
-        request.end_headers()
-        if status != 204:
-            request.wfile.write(body)
+        try:
+            request.end_headers()
+            if status != 204:
+                request.wfile.write(body)
+        except OSError:
+            request.close_connection = True  # whoever asked did not wait for the answer
 
 
 class LokiReceiver(PushReceiver):

@@ -116,7 +116,8 @@ std::unique_ptr<Courier> otlp(const PushServer& server) {
 /// How many entries a push has.
 std::size_t count_values(const std::string& body) {
   std::size_t count = 0;
-  for (const auto& stream : json::parse(body)->as_object().at("streams").as_array()) count += stream.as_object().at("values").as_array().size();
+  const auto push = json::parse(body);
+  for (const auto& stream : push->as_object().at("streams").as_array()) count += stream.as_object().at("values").as_array().size();
   return count;
 }
 

@@ -64,7 +64,7 @@ TEST(SyslogMessage, ValuesAreEscapedAndNamesKeepToTheirCharacters) {
   origin->app = "";
   const auto messages = messages_of(sample_entry(1, "x", origin));
   ASSERT_EQ(messages.size(), 1u);
-  EXPECT_THAT(messages[0], AllOf(HasSubstr(R"( rack="r\"7\\\]" )"), HasSubstr(" a_name_that_is_longer_than_thirty=\"x\" "), Not(HasSubstr("empty")),
+  EXPECT_THAT(messages[0], AllOf(HasSubstr(R"( rack="r\"7\\\]" )"), HasSubstr(" a_name_that_is_longer_than_thirt=\"x\" "), Not(HasSubstr("empty")),
                                  HasSubstr("Z node_with_space___ berthd web/worker.2 stdout ["), HasSubstr("node=\"node with space \xc3\xbc\""), Not(HasSubstr(" app="))));
 }
 

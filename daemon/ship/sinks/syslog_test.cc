@@ -3,6 +3,8 @@
 #include <atomic>
 #include <thread>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -191,6 +193,34 @@ TEST(ThreadedSink, DeliversOnALoopAndEndsWithIt) {
   const auto batch = sample_batch(3);
   const Delivery delivery = io::on_loop(loop, (*sink)->send(batch));
   EXPECT_EQ(delivery.kind, Kind::taken) << delivery.reason;
+}
+
+TEST(ThreadedSink, CancellingGivesTheConnectionUp) {
+  std::atomic<bool> over{false};
+  RawPeer stubborn([&](int) {
+    while (!over) std::this_thread::sleep_for(10ms);
+  });
+  SyslogSettings settings = to_port(stubborn.port());
+  settings.timeout = 60s;
+  io::Loop loop;
+  auto sink = make_syslog_sink(settings);
+  ASSERT_TRUE(sink);
+  const auto batch = sample_batch(1);
+  boost::asio::cancellation_signal cancel;
+  bool ended = false;
+  const auto began = std::chrono::steady_clock::now();
+  boost::asio::co_spawn(loop.executor(), (*sink)->send(batch), boost::asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr, const Delivery& delivery) {
+    ended = delivery.kind == Kind::later;
+    loop.stop();
+  }));
+  std::jthread canceller([&] {
+    std::this_thread::sleep_for(100ms);
+    loop.post([&] { cancel.emit(boost::asio::cancellation_type::terminal); });
+  });
+  loop.run();
+  over = true;
+  EXPECT_TRUE(ended);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 10s);
 }
 
 TEST(ThreadedSink, AMissingFileIsToldBeforeAnythingIsSent) {

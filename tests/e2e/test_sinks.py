@@ -14,6 +14,7 @@ from lib.certificates import Authority
 from lib.programs import SHIP, SLOWNESS
 from lib.push_receivers import LokiReceiver, OtlpReceiver
 from lib.rsyslog import Rsyslog
+from lib.syslog_ng import SyslogNg
 from lib.waiting import wait_until
 
 JOURNALD = Path("/lib/systemd/systemd-journald")
@@ -49,36 +50,6 @@ class SinkCase(unittest.TestCase):
         print(f"{self.id()}: {count} lines, 0 lost, {doubled} doubled", flush=True)
         self.assertLessEqual(doubled, doubled_at_most)
 
-
-class ToRsyslog(SinkCase):
-    def server(self, *arguments, **options):
-        server = Rsyslog(self.folder, *arguments, **options)
-        self.addCleanup(server.stop)
-        return server
-
-    def test_every_field_arrives(self):
-        server = self.server("tcp", 6010)
-        told = self.ship({"kind": "syslog", "address": "tcp://127.0.0.1:6010", "facility": "local3"}, [b"ERROR it [broke] \"twice\" \\", b"", b"gr\xc3\xbc\xc3\x9fe \xff"])
-        self.assertEqual((told["taken"], told["retries"]), (3, 0))
-        server.stop()
-        first, empty, last = server.messages()
-        self.assertEqual((first.pri, first.host, first.app, first.procid, first.msgid), (str(19 * 8 + 3), "edge-1", "web", "web/worker.2", "stdout"))
-        self.assertEqual(first.data, {"app": "web", "environment": "qa", "release": "v42", "process": "worker", "instance": "web/worker.2", "deployment": "17",
-                                      "node": "edge-1", "stream": "stdout", "rack": "r7", "seq": "1"})
-        self.assertEqual((first.text, empty.text, last.text), ('ERROR it [broke] "twice" \\', "", "gr\u00fc\u00dfe \\xFF"))
-
-    def test_a_long_line_arrives_in_parts_that_are_all_of_it(self):
-        server = self.server("tcp", 6010)
-        line = "".join(f"{n} " for n in range(8000)).encode()
-        self.ship({"kind": "syslog", "address": "tcp://127.0.0.1:6010"}, [b"before", line, b"after"])
-        server.stop()
-        messages = server.messages()
-        parts = [one for one in messages if one.data["seq"] == "2"]
-        self.assertEqual([one.data["part"] for one in parts], [f"{n + 1}/{len(parts)}" for n in range(len(parts))])
-        self.assertGreater(len(parts), 4)
-        self.assertEqual("".join(one.text for one in parts), line.decode())
-        self.assertEqual([one.text for one in messages if "part" not in one.data], ["before", "after"])
-
     def restarted(self, keys, server, batch=500, lines=60_000):
         """Ships while the server is ended and started again and again, and gives its messages."""
         child = self.start(keys, batch=batch)
@@ -111,6 +82,15 @@ class ToRsyslog(SinkCase):
         self.assertComplete([one.data["seq"] for one in server.messages()], lines, doubled_at_most=batch * told["retries"])
         self.assertEqual({one.text for one in server.messages()}, {f"line {n}" for n in range(1, lines + 1)})
 
+
+class Restarted:
+    """What a server of syslog is put through."""
+
+    def server(self, *arguments, **options):
+        server = self.kind(self.folder, *arguments, **options)
+        self.addCleanup(server.stop)
+        return server
+
     def test_nothing_is_lost_while_it_is_restarted(self):
         self.restarted({"kind": "syslog", "address": "tcp://127.0.0.1:6010"}, self.server("tcp", 6010))
 
@@ -118,6 +98,37 @@ class ToRsyslog(SinkCase):
         authority = Authority(self.folder)
         server = self.server("tls", 6514, authority.issue("server", "localhost", "127.0.0.1"), authority.file)
         self.restarted({"kind": "syslog", "address": "tls://127.0.0.1:6514", "ca_file": str(authority.file)}, server, lines=30_000)
+
+
+class ToSyslogNg(Restarted, SinkCase):
+    kind = SyslogNg
+
+
+class ToRsyslog(Restarted, SinkCase):
+    kind = Rsyslog
+
+    def test_every_field_arrives(self):
+        server = self.server("tcp", 6010)
+        told = self.ship({"kind": "syslog", "address": "tcp://127.0.0.1:6010", "facility": "local3"}, [b"ERROR it [broke] \"twice\" \\", b"", b"gr\xc3\xbc\xc3\x9fe \xff"])
+        self.assertEqual((told["taken"], told["retries"]), (3, 0))
+        server.stop()
+        first, empty, last = server.messages()
+        self.assertEqual((first.pri, first.host, first.app, first.procid, first.msgid), (str(19 * 8 + 3), "edge-1", "web", "web/worker.2", "stdout"))
+        self.assertEqual(first.data, {"app": "web", "environment": "qa", "release": "v42", "process": "worker", "instance": "web/worker.2", "deployment": "17",
+                                      "node": "edge-1", "stream": "stdout", "rack": "r7", "seq": "1"})
+        self.assertEqual((first.text, empty.text, last.text), ('ERROR it [broke] "twice" \\', "", "gr\u00fc\u00dfe \\xFF"))
+
+    def test_a_long_line_arrives_in_parts_that_are_all_of_it(self):
+        server = self.server("tcp", 6010)
+        line = "".join(f"{n} " for n in range(8000)).encode()
+        self.ship({"kind": "syslog", "address": "tcp://127.0.0.1:6010"}, [b"before", line, b"after"])
+        server.stop()
+        messages = server.messages()
+        parts = [one for one in messages if one.data["seq"] == "2"]
+        self.assertEqual([one.data["part"] for one in parts], [f"{n + 1}/{len(parts)}" for n in range(len(parts))])
+        self.assertGreater(len(parts), 4)
+        self.assertEqual("".join(one.text for one in parts), line.decode())
+        self.assertEqual([one.text for one in messages if "part" not in one.data], ["before", "after"])
 
     def test_a_connection_that_is_kept_is_made_anew_when_the_server_has_restarted(self):
         server = self.server("tcp", 6010)

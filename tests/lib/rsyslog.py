@@ -29,7 +29,11 @@ class Rsyslog:
         self.folder, self.port, self.transport, self.process = Path(folder), port, transport, None
         self.file, self.pid_file = self.folder / "messages", self.folder / "rsyslogd.pid"
         self.file.touch()
-        stream = ""
+        self.configure(certificate, ca, clients, max_message)
+        self.start()
+
+    def configure(self, certificate, ca, clients, max_message):
+        transport, stream = self.transport, ""
         if transport == "tls":
             mode = "x509/certvalid" if clients else "anon"
             stream = f'StreamDriver.Name="ossl" StreamDriver.Mode="1" StreamDriver.AuthMode="{mode}"'
@@ -43,14 +47,16 @@ global(workDirectory="{self.folder}" maxMessageSize="{max_message}" parser.escap
 {tls}
 {module}
 template(name="fields" type="string" string="{template}\\n")
-input(type="{kind}" address="127.0.0.1" port="{port}" ruleset="all")
+input(type="{kind}" address="127.0.0.1" port="{self.port}" ruleset="all")
 ruleset(name="all") {{ action(type="omfile" file="{self.file}" template="fields") }}
 """)
-        self.start()
+
+    def command(self):
+        return ["rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.pid_file)]
 
     def listens(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"rsyslogd ended with {self.process.returncode}: {(self.folder / 'log').read_text()}")
+            raise AssertionError(f"the server ended with {self.process.returncode}: {(self.folder / 'log').read_text()}")
         if self.transport == "udp":
             return any(f":{self.port:04X} " in line for line in Path("/proc/net/udp").read_text().splitlines())
         try:
@@ -62,9 +68,8 @@ ruleset(name="all") {{ action(type="omfile" file="{self.file}" template="fields"
     def start(self):
         self.pid_file.unlink(missing_ok=True)
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(["rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.pid_file)], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
-        wait_until(self.listens, "rsyslogd listens")
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(self.listens, "the server listens")
 
     def stop(self):
         """Ends it in good order: it writes what it has read."""

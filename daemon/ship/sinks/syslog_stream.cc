@@ -1,4 +1,5 @@
 #include <optional>
+#include <thread>
 
 #include <fmt/core.h>
 
@@ -12,6 +13,8 @@
 
 namespace berth::ship {
 namespace {
+
+constexpr std::chrono::milliseconds kDying{5};  ///< from the end of a connection to that of the listening socket, of a program that ends
 
 io::FetchOptions times_of(const SyslogSettings& settings) {
   return {.connect_timeout = std::min(settings.timeout, std::chrono::milliseconds(10'000)), .stall_timeout = settings.timeout, .total_timeout = settings.timeout};
@@ -35,14 +38,32 @@ class SyslogStream final : public Courier {
   }
 
  private:
-  Result<void> send(std::string_view bytes) {
-    const bool by_tls = settings_.transport == SyslogSettings::Transport::tls;
+  bool by_tls() const { return settings_.transport == SyslogSettings::Transport::tls; }
+
+  Result<void> connect() {
     if (line_ && io::is_gone(*line_)) line_.reset();
-    if (!line_) {
-      const io::Url url{.https = by_tls, .host = settings_.host, .port = settings_.port};
-      const std::optional<io::Proxy> no_proxy;
-      BERTH_TRY(line_, io::open_line(url, no_proxy, settings_.tls, patience_));
+    if (line_) return {};
+    const io::Url url{.https = by_tls(), .host = settings_.host, .port = settings_.port};
+    const std::optional<io::Proxy> no_proxy;
+    BERTH_TRY(line_, io::open_line(url, no_proxy, settings_.tls, patience_));
+    return {};
+  }
+
+  /// A server that is being ended ends its connections too, and may throw away what it has read: whether it is there still, on the connection that the next batch
+  /// will need. By TLS its program answers; else the kernel does, which breaks the connection when the program does not come to it any more.
+  Result<void> check_alive() {
+    line_.reset();
+    auto alive = connect();
+    if (alive && !by_tls()) {
+      std::this_thread::sleep_for(kDying);
+      if (io::is_gone(*line_)) alive = fail(Errc::unreachable, "it broke the connection");
     }
+    if (!alive) return pass(std::move(alive.error()), "it ended the connection, and is not there any more");
+    return {};
+  }
+
+  Result<void> send(std::string_view bytes) {
+    BERTH_CHECK(connect());
     BERTH_CHECK(line_->write(bytes));
     if (settings_.receipt == SyslogSettings::Receipt::received) return io::wait_until_sent(*line_, patience_);
     BERTH_CHECK(line_->end_writing());
@@ -51,8 +72,7 @@ class SyslogStream final : public Courier {
       return fail(Errc::timeout, fmt::format("it did not end the connection within {} s after the batch: it is slow, or it never does so before its client, and then "
                                              "receipt = \"received\" is for it", std::chrono::ceil<std::chrono::seconds>(settings_.timeout).count()));
     }
-    line_.reset();
-    return {};
+    return check_alive();
   }
 
   SyslogSettings settings_;

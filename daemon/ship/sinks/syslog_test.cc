@@ -61,9 +61,20 @@ TEST(SyslogByTcp, AServerThatClosesWithoutReadingHasTakenNothing) {
   EXPECT_THAT(delivery.reason, HasSubstr("syslog at 127.0.0.1:"));
 }
 
+TEST(SyslogByTcp, AServerThatEndsWithTheConnectionMayHaveThrownItAway) {
+  Fd listener = std::move(*io::listen_at_address("127.0.0.1", 0));
+  const int number = listener.get();
+  RawPeer server(std::move(listener), [number](int connection) {
+    io::read_raw(connection);
+    ::shutdown(number, SHUT_RDWR);
+  });
+  const Delivery delivery = make_syslog_courier(to_port(server.port()))->deliver(sample_batch(1), {});
+  EXPECT_EQ(delivery.kind, Kind::later);
+  EXPECT_THAT(delivery.reason, HasSubstr("it ended the connection, and is not there any more: nothing listens"));
+}
+
 TEST(SyslogByTcp, AServerThatNeverEndsAConnectionIsToldOf) {
-  io::Silent server;
-  SyslogSettings settings = to_port(server.port());
+  SyslogSettings settings = to_port(0);
   settings.timeout = 1s;
   std::atomic<bool> over{false};
   RawPeer stubborn([&](int connection) {
@@ -107,8 +118,7 @@ TEST(SyslogByTcp, NobodyThereIsForLater) {
 }
 
 TEST(SyslogByTcp, AWishToStopEndsItSoon) {
-  io::Silent server;
-  SyslogSettings settings = to_port(server.port(), Receipt::received);
+  SyslogSettings settings = to_port(0, Receipt::received);
   settings.timeout = 60s;
   std::vector<Entry> batch = sample_batch(1);
   batch[0].text = std::string(8u << 20, 'x');  // more than sockets hold

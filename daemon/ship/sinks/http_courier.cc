@@ -1,5 +1,6 @@
 #include "daemon/ship/sinks/http_courier.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 

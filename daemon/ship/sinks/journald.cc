@@ -1,5 +1,6 @@
 #include "daemon/ship/sinks/journald.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>

@@ -1,5 +1,6 @@
 #include "daemon/ship/sinks/journald.h"
 
+#include <cstring>
 #include <map>
 #include <thread>
 

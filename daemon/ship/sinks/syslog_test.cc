@@ -1,6 +1,7 @@
 #include "daemon/ship/sinks/syslog.h"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "core/io/ip_address.h"
+#include "core/io/listen.h"
 #include "core/io/on_loop.h"
 #include "core/io/raw_peer.h"
 #include "daemon/ship/sinks/sinks_fixture.h"

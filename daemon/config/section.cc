@@ -150,6 +150,8 @@ void Section::complain(std::string_view key, std::string_view what) {
   document_.complain(place, what);
 }
 
+void Section::refuse(std::string_view key, const Error& error) { complain(key, fmt::format("{}: {}", key, error.message)); }
+
 std::size_t Section::complaints() const { return document_.complaints.size(); }
 
 }  // namespace berth::config

@@ -69,12 +69,13 @@ class Section {
     if (value) {
       into = std::move(*value);
     } else {
-      complain(key, std::string(key) + ": " + value.error().message);
+      refuse(key, value.error());
     }
   }
 
  private:
   std::size_t complaints() const;
+  void refuse(std::string_view key, const Error& error);
 
   Document::State& document_;
   std::string name_;

@@ -79,7 +79,7 @@ std::optional<Record> LineJoiner::add(const CriLine& line, std::uint64_t sequenc
       given = take(0);
       given->cut = true;
     }
-    pending_.push_back({std::string(line.tag), std::move(record)});
+    pending_.push_back({std::string(line.tag), sequence, std::move(record)});
     return given;
   }
   Record& record = begun->record;
@@ -101,6 +101,13 @@ std::optional<Record> LineJoiner::flush() {
   const auto oldest = std::ranges::min_element(pending_, {}, [](const Pending& one) { return one.record.time; });
   if (oldest == pending_.end()) return {};
   return take(static_cast<std::size_t>(oldest - pending_.begin()));
+}
+
+std::optional<std::uint64_t> LineJoiner::open_since() const {
+  std::optional<std::uint64_t> since;
+  for (const Pending& pending : pending_)
+    if (!since || pending.first < *since) since = pending.first;
+  return since;
 }
 
 }  // namespace berth::logs

@@ -66,10 +66,13 @@ class LineJoiner {
   std::optional<Record> flush();
   /// Whether what was added last goes on.
   bool open() const { return !pending_.empty(); }
+  /// The sequence of the first line of the oldest record that is not complete.
+  std::optional<std::uint64_t> open_since() const;
 
  private:
   struct Pending {
     std::string tag;
+    std::uint64_t first = 0;  ///< sequence of its first line
     Record record;
   };
   Record take(std::size_t place);

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <ranges>
 
+#include <fmt/core.h>
+
 namespace berth::logs {
 namespace {
 
 constexpr std::uint64_t kFirstWindow = 64u << 10;
 /// Log lines are in the order of time but for joined ones and steps of the clock; reading goes on this long after `until`.
 constexpr std::chrono::minutes kUntilSlack{1};
+/// A record that is still not complete after so much text of the log will not be: its keeper was killed.
+constexpr std::uint64_t kLongestOpen = 4u << 20;
 
 }  // namespace
 
@@ -93,14 +97,32 @@ Result<bool> InstanceCursor::seek_previous_run() {
   return true;
 }
 
+void InstanceCursor::start_at(const Place& place) {
+  start_ = place;
+  start_segment_ = place.segment;
+  start_offset_ = place.offset;
+}
+
+Place InstanceCursor::resume_place() const {
+  if (!partials_.empty()) return partials_.front().place;
+  if (!reader_) return start_;
+  return {.segment = current_, .offset = reader_->next_offset(), .sequence = current_ + reader_->lines(), .mark = mark_};
+}
+
 Result<bool> InstanceCursor::open_next() {
   auto segments = list_segments(log_.folder);
   if (!segments && segments.error().code == Errc::not_found) return false;  // removed while it was read
   if (!segments) return pass(segments.error());
-  const auto later = std::ranges::find_if(*segments, [&](const Segment& segment) {
+  auto later = std::ranges::find_if(*segments, [&](const Segment& segment) {
     return begun_ ? segment.first > current_ : segment.first >= start_segment_;
   });
-  if (later == segments->end()) return false;
+  if (later == segments->end() && !begun_ && start_.segment > 0 && !segments->empty()) {
+    // The newest segment is never removed: the numbers began anew.
+    ++replaced_;
+    start_at({});
+    later = segments->begin();
+  }
+  if (later == segments->end()) return reopen_if_cut();
   if (reader_ && !rotated_) {
     // What was written between the last read and the rotation is still to be read.
     rotated_ = true;
@@ -112,33 +134,79 @@ Result<bool> InstanceCursor::open_next() {
   return true;
 }
 
+/// Whether it is not the segment that `start_at` meant, by its first line.
+Result<bool> InstanceCursor::is_another(const Segment& segment) const {
+  if (begun_ || segment.first != start_segment_ || start_.mark == 0) return false;
+  const auto mark = mark_of(segment);
+  if (!mark && mark.error().code == Errc::not_found) return pass(mark.error());
+  return !mark || *mark != start_.mark;
+}
+
 /// Opens the first of them; those behind it are newer.
 Result<void> InstanceCursor::open(std::span<const Segment> segments) {
   const Segment& segment = segments.front();
-  const std::uint64_t offset = !begun_ && segment.first == start_segment_ ? start_offset_ : 0;
+  BERTH_TRY(const bool another, is_another(segment));
+  const bool here = !begun_ && !another && segment.first == start_segment_;
+  const std::uint64_t offset = here ? start_offset_ : 0;
+  const std::uint64_t expected = reader_ ? current_ + reader_->lines() : begun_ ? 0 : start_.sequence;
   // The newest one may grow, and what a line in pieces needs is no search's affair.
   if (ahead_ && segments.size() > 1 && offset == 0 && !joiner_.open()) found_ = ahead_->take(segments.first(segments.size() - 1));
   if (found_) {
     reader_.reset();
   } else {
-    BERTH_TRY(auto opened, SegmentReader::open(segment, offset));
+    std::optional<std::uint64_t> lines_before;
+    if (here && start_.sequence > segment.first) lines_before = start_.sequence - segment.first;
+    BERTH_TRY(auto opened, SegmentReader::open(segment, offset, lines_before));
     reader_.emplace(std::move(opened));
   }
+  if (another) ++replaced_;
+  else if (expected > 0 && segment.first > expected) gaps_.push_back({expected, segment.first - 1});
   begun_ = true;
   current_ = segment.first;
+  mark_ = here ? start_.mark : 0;
   rotated_ = false;
   levels_ = {};
   return {};
 }
 
+/// At the end of the newest segment: whether it was cut off meanwhile, and is read from its beginning.
+Result<bool> InstanceCursor::reopen_if_cut() {
+  if (!reader_ || !reader_->is_cut()) return false;
+  auto opened = SegmentReader::open({.path = log_.folder / fmt::format("{:016}.log", current_), .first = current_});
+  if (!opened && opened.error().code == Errc::not_found) return false;
+  if (!opened) return pass(opened.error());
+  ++replaced_;
+  reader_.emplace(std::move(*opened));
+  mark_ = 0;
+  joiner_ = {};
+  partials_.clear();
+  return true;
+}
+
+/// The line that was read last is a piece, behind `before` bytes of text; it may be the first one.
+void InstanceCursor::note_partial(std::uint64_t before) {
+  if (!reader_) return;
+  partials_.push_back({{.segment = current_, .offset = reader_->line_offset(), .sequence = line_, .mark = mark_}, before});
+}
+
+void InstanceCursor::forget_complete() {
+  const auto since = joiner_.open_since();
+  while (!partials_.empty() && (!since || partials_.front().place.sequence < *since)) partials_.pop_front();
+}
+
 /// `before`: lines of the segment in front of it.
 std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t before) {
+  line_ = current_ + before;
+  if (before == 0) mark_ = mark_of_line(line);
+  const std::uint64_t text_before = std::exchange(total_, total_ + line.size() + 1);
   const auto parsed = parse_cri_line(line);
   if (!parsed) {
     ++damaged_;
     return {};
   }
-  auto record = joiner_.add(*parsed, current_ + before);
+  auto record = joiner_.add(*parsed, line_);
+  if (parsed->partial) note_partial(text_before);
+  forget_complete();
   if (!record) return {};
   if (filter_.level) record->level = levels_.of(*record);
   if (filter_.until && record->time >= *filter_.until + kUntilSlack) past_until_ = true;
@@ -149,13 +217,21 @@ std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t 
 std::optional<Record> InstanceCursor::flush() {
   while (auto record = joiner_.flush()) {
     if (filter_.level) record->level = levels_.of(*record);
+    forget_complete();
     if (filter_.wants(*record)) return record;
   }
   return {};
 }
 
 Result<std::optional<Record>> InstanceCursor::next() {
+  gave_up_ = false;
   while (!past_until_) {
+    if (!partials_.empty() && total_ - partials_.front().total > kLongestOpen) {
+      if (auto record = flush()) {
+        record->cut = gave_up_ = true;
+        return record;
+      }
+    }
     if (found_) {
       if (const auto line = found_->next()) {
         if (auto record = take(line->text, line->before)) return record;

@@ -64,6 +64,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.disk_free = seen.first;
   node.trust = std::move(seen.second);
   node.follows = parts_.follower.statuses();
+  node.sinks = parts_.shipping.statuses();
   node.drained = parts_.operations.drained();
   co_return node;
 }

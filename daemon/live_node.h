@@ -12,6 +12,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/follow/follower.h"
 #include "daemon/loop_lag.h"
+#include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
 
 namespace berth {
@@ -28,6 +29,7 @@ class LiveNode : public api::Node {
     deploy::Operations& operations;
     fetch::Repository* repository = nullptr;  ///< or none
     follow::Follower& follower;
+    ship::Shipping& shipping;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
 

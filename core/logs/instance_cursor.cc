@@ -116,8 +116,9 @@ Result<bool> InstanceCursor::open_next() {
   auto later = std::ranges::find_if(*segments, [&](const Segment& segment) {
     return begun_ ? segment.first > current_ : segment.first >= start_segment_;
   });
-  if (later == segments->end() && !begun_ && start_.segment > 0 && !segments->empty()) {
-    // The newest segment is never removed: the numbers began anew.
+  const bool is_missing = later == segments->end() || later->first != start_.segment;
+  if (!begun_ && start_.segment > 0 && is_missing && !segments->empty() && segments->front().first < start_.segment) {
+    // The oldest ones go first, and the newest one never: the numbers began anew.
     ++replaced_;
     start_at({});
     later = segments->begin();

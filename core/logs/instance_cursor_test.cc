@@ -151,6 +151,21 @@ TEST_F(Resuming, ReadsAnotherLogInThePlaceOfItsOwnFromItsBeginning) {
   EXPECT_THAT(again.take_gaps(), IsEmpty());
 }
 
+TEST_F(Resuming, AnotherLogIsToldAlsoOnceItHasGrownBeyondTheOldOne) {
+  append("web/web.1", 50, cri(50, "50") + cri(51, "51"));
+  auto first = cursor();
+  const auto step = read_all(first).at(1);
+  fs::remove_all(root / "web/web.1");
+  append("web/web.1", 1, cri(60, "new 1"));
+  append("web/web.1", 70, cri(61, "new 70"));
+  auto again = cursor();
+  again.start_at(step.resume);
+  const auto rest = read_all(again);
+  ASSERT_EQ(rest.size(), 2u);
+  EXPECT_EQ(rest[0].record.text, "new 1");
+  EXPECT_EQ(again.replaced(), 1u);
+}
+
 TEST_F(Resuming, ReadsASegmentThatWasCutOffFromItsBeginning) {
   append("web/web.1", 1, cri(1, "1") + cri(2, "2"));
   auto first = cursor();

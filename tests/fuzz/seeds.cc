@@ -73,6 +73,11 @@ void add_log(Seeds& seeds) {
   for (const char* line : {"E1124 09:00:00 x", "<3>x", "[warn] x", "ValueError: x", "2026-11-24 ERROR x", "{\"a\":{\"level\":1},\"level\":30}"}) seeds.add("log_line", std::string("x\n") + line);
 }
 
+void add_cursors(Seeds& seeds) {
+  seeds.add("ship_cursors", "berth-cursors 1\nevent 77\nweb/worker.2 101 4096 120 9871263782 125 1795510800123456789\napi/web.1 0 0 0 0 0 0\n");
+  seeds.add("ship_cursors", "berth-cursors 1\nevent 0\n");
+}
+
 void add_grpc(Seeds& seeds) {
   const std::string message("\0\0\0\0\2\x08\x01", 7), head = "\x88" + std::string("\0\x0c" "content-type" "\x10" "application/grpc", 31);
   const std::string trailers("\0\x0b" "grpc-status" "\1" "0", 15), missing("\0\x0b" "grpc-status" "\1" "5", 15);
@@ -247,6 +252,7 @@ int main(int count, char** arguments) {
   if (count != 3) return 2;
   Seeds seeds(arguments[1]);
   add_bundle(seeds);
+  add_cursors(seeds);
   add_grpc(seeds);
   add_metadata(seeds);
   add_http(seeds);

@@ -73,6 +73,7 @@ void add_log(Seeds& seeds) {
   for (const char* line : {"E1124 09:00:00 x", "<3>x", "[warn] x", "ValueError: x", "2026-11-24 ERROR x", "{\"a\":{\"level\":1},\"level\":30}"}) seeds.add("log_line", std::string("x\n") + line);
 }
 
+
 void add_cursors(Seeds& seeds) {
   seeds.add("ship_cursors", "berth-cursors 1\nevent 77\nweb/worker.2 101 4096 120 9871263782 125 1795510800123456789\napi/web.1 0 0 0 0 0 0\n");
   seeds.add("ship_cursors", "berth-cursors 1\nevent 0\n");

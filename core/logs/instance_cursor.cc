@@ -19,48 +19,56 @@ InstanceCursor::InstanceCursor(InstanceLog log, LogFilter filter, bool ends, std
   if (search_) ahead_.emplace(*search_, threads);
 }
 
-Result<std::uint64_t> InstanceCursor::count_wanted(const Segment& segment, std::uint64_t offset) {
+Result<InstanceCursor::Place> InstanceCursor::count_wanted(const Segment& segment, std::uint64_t offset, bool is_newest) {
   BERTH_TRY(auto reader, SegmentReader::open(segment, offset));
   LineJoiner joiner;
   LevelMemory levels;
-  std::uint64_t count = 0;
+  // Compressed since it was looked at, it is read from its beginning.
+  Place place{.offset = reader.lines() == 0 ? 0 : offset, .line = reader.lines()};
+  const auto count = [&](std::optional<Record> record) {
+    if (filter_.level) record->level = levels.of(*record);
+    if (filter_.wants(*record)) ++place.wanted;
+  };
   for (;;) {
     const auto line = search_ && !joiner.open() ? reader.next_line(*search_) : reader.next_line();
     if (!line || !*line) break;  // a damaged segment counts as far as it can be read
     const auto parsed = parse_cri_line(**line);
     if (!parsed) continue;
-    auto record = joiner.add(*parsed, 0);
-    if (record && filter_.level) record->level = levels.of(*record);
-    if (record && filter_.wants(*record)) ++count;
+    for (auto record = joiner.add(*parsed, 0); record; record = joiner.more()) count(std::move(record));
   }
-  return count;
+  place.lines = reader.lines();
+  if (!is_newest || !ends_) return place;
+  while (auto record = joiner.flush()) count(std::move(record));
+  return place;
 }
 
-Result<std::pair<std::uint64_t, std::uint64_t>> InstanceCursor::find_last(const Segment& segment, std::uint64_t count) {
+Result<InstanceCursor::Place> InstanceCursor::find_last(const Segment& segment, std::uint64_t count, bool is_newest) {
   BERTH_TRY(const auto opened, SegmentReader::open(segment));
   const std::uint64_t size = opened.size();
   if (!segment.compressed) {
     // Each window is four times the one before, so that at most a third more than the last one is read. Two more than asked for,
     // since the first record of either stream may have begun before the window.
     for (std::uint64_t window = kFirstWindow; window < size; window *= 4) {
-      BERTH_TRY(const auto found, count_wanted(segment, size - window));
-      if (found >= count + 2) return std::pair(size - window, found);
+      BERTH_TRY(const auto found, count_wanted(segment, size - window, is_newest));
+      if (found.wanted >= count + 2) return found;
     }
   }
-  BERTH_TRY(const auto found, count_wanted(segment, 0));
-  return std::pair(std::uint64_t(0), found);
+  return count_wanted(segment, 0, is_newest);
 }
 
 Result<std::uint64_t> InstanceCursor::seek_last(std::uint64_t count) {
   BERTH_TRY(auto segments, list_segments(log_.folder));
   std::uint64_t found = 0;
+  if (segments.empty()) end_ = 0;
   for (const Segment& segment : segments | std::views::reverse) {
-    const auto place = find_last(segment, count - found);
+    const auto place = find_last(segment, count - found, !end_);
     if (!place && place.error().code == Errc::not_found) continue;  // rotated away meanwhile
     if (!place) return pass(place.error());
+    if (!end_) end_ = segment.first + place->lines;
     start_segment_ = segment.first;
-    start_offset_ = place->first;
-    found += place->second;
+    start_offset_ = place->offset;
+    start_line_ = place->line;
+    found += place->wanted;
     if (found >= count) break;
   }
   return found;
@@ -101,6 +109,10 @@ Result<bool> InstanceCursor::open_next() {
     return begun_ ? segment.first > current_ : segment.first >= start_segment_;
   });
   if (later == segments->end()) return false;
+  if (ends_ && end_ && later->first >= *end_) {
+    past_until_ = true;
+    return true;
+  }
   if (reader_ && !rotated_) {
     // What was written between the last read and the rotation is still to be read.
     rotated_ = true;
@@ -123,6 +135,11 @@ Result<void> InstanceCursor::open(std::span<const Segment> segments) {
   } else {
     BERTH_TRY(auto opened, SegmentReader::open(segment, offset));
     reader_.emplace(std::move(opened));
+    // Compressed since its end was looked for, it is read from its beginning.
+    while (offset > 0 && reader_->lines() < start_line_) {
+      const auto passed_over = reader_->next_line();
+      if (!passed_over || !*passed_over) break;  // reading it finds the same
+    }
   }
   begun_ = true;
   current_ = segment.first;
@@ -133,28 +150,40 @@ Result<void> InstanceCursor::open(std::span<const Segment> segments) {
 
 /// `before`: lines of the segment in front of it.
 std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t before) {
+  if (ends_ && end_ && current_ + before >= *end_) {
+    past_until_ = true;
+    return {};
+  }
   const auto parsed = parse_cri_line(line);
   if (!parsed) {
     ++damaged_;
     return {};
   }
   auto record = joiner_.add(*parsed, current_ + before);
-  if (!record) return {};
-  if (filter_.level) record->level = levels_.of(*record);
-  if (filter_.until && record->time >= *filter_.until + kUntilSlack) past_until_ = true;
-  if (!filter_.wants(*record)) return {};
-  return record;
+  if (record && is_wanted(*record)) return record;
+  return take_more();
+}
+
+bool InstanceCursor::is_wanted(Record& record) {
+  if (filter_.level) record.level = levels_.of(record);
+  if (filter_.until && record.time >= *filter_.until + kUntilSlack) past_until_ = true;
+  return filter_.wants(record);
+}
+
+std::optional<Record> InstanceCursor::take_more() {
+  while (auto record = joiner_.more())
+    if (is_wanted(*record)) return record;
+  return {};
 }
 
 std::optional<Record> InstanceCursor::flush() {
-  while (auto record = joiner_.flush()) {
-    if (filter_.level) record->level = levels_.of(*record);
-    if (filter_.wants(*record)) return record;
-  }
+  while (auto record = joiner_.flush())
+    if (is_wanted(*record)) return record;
   return {};
 }
 
 Result<std::optional<Record>> InstanceCursor::next() {
+  if (auto record = take_more()) return record;
   while (!past_until_) {
     if (found_) {
       if (const auto line = found_->next()) {
@@ -176,7 +205,7 @@ Result<std::optional<Record>> InstanceCursor::next() {
     BERTH_TRY(const bool more, open_next());
     if (!more) return ends_ ? flush() : std::optional<Record>();
   }
-  return std::optional<Record>();
+  return ends_ ? flush() : std::optional<Record>();
 }
 
 }  // namespace berth::logs

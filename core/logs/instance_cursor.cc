@@ -23,48 +23,54 @@ InstanceCursor::InstanceCursor(InstanceLog log, LogFilter filter, bool ends, std
   if (search_) ahead_.emplace(*search_, threads);
 }
 
-Result<std::uint64_t> InstanceCursor::count_wanted(const Segment& segment, std::uint64_t offset) {
+Result<InstanceCursor::Tail> InstanceCursor::count_wanted(const Segment& segment, std::uint64_t offset, bool is_newest) {
   BERTH_TRY(auto reader, SegmentReader::open(segment, offset));
   LineJoiner joiner;
   LevelMemory levels;
-  std::uint64_t count = 0;
+  Tail place{.offset = offset};
+  const auto count = [&](std::optional<Record> record) {
+    if (filter_.level) record->level = levels.of(*record);
+    if (filter_.wants(*record)) ++place.wanted;
+  };
   for (;;) {
     const auto line = search_ && !joiner.open() ? reader.next_line(*search_) : reader.next_line();
     if (!line || !*line) break;  // a damaged segment counts as far as it can be read
     const auto parsed = parse_cri_line(**line);
     if (!parsed) continue;
-    auto record = joiner.add(*parsed, 0);
-    if (record && filter_.level) record->level = levels.of(*record);
-    if (record && filter_.wants(*record)) ++count;
+    for (auto record = joiner.add(*parsed, 0); record; record = joiner.more()) count(std::move(record));
   }
-  return count;
+  place.lines = reader.lines();
+  if (!is_newest || !ends_) return place;
+  while (auto record = joiner.flush()) count(std::move(record));
+  return place;
 }
 
-Result<std::pair<std::uint64_t, std::uint64_t>> InstanceCursor::find_last(const Segment& segment, std::uint64_t count) {
+Result<InstanceCursor::Tail> InstanceCursor::find_last(const Segment& segment, std::uint64_t count, bool is_newest) {
   BERTH_TRY(const auto opened, SegmentReader::open(segment));
   const std::uint64_t size = opened.size();
   if (!segment.compressed) {
     // Each window is four times the one before, so that at most a third more than the last one is read. Two more than asked for,
     // since the first record of either stream may have begun before the window.
     for (std::uint64_t window = kFirstWindow; window < size; window *= 4) {
-      BERTH_TRY(const auto found, count_wanted(segment, size - window));
-      if (found >= count + 2) return std::pair(size - window, found);
+      BERTH_TRY(const auto found, count_wanted(segment, size - window, is_newest));
+      if (found.wanted >= count + 2) return found;
     }
   }
-  BERTH_TRY(const auto found, count_wanted(segment, 0));
-  return std::pair(std::uint64_t(0), found);
+  return count_wanted(segment, 0, is_newest);
 }
 
 Result<std::uint64_t> InstanceCursor::seek_last(std::uint64_t count) {
   BERTH_TRY(auto segments, list_segments(log_.folder));
   std::uint64_t found = 0;
+  if (segments.empty()) end_ = 0;
   for (const Segment& segment : segments | std::views::reverse) {
-    const auto place = find_last(segment, count - found);
+    const auto place = find_last(segment, count - found, !end_);
     if (!place && place.error().code == Errc::not_found) continue;  // rotated away meanwhile
     if (!place) return pass(place.error());
+    if (!end_) end_ = segment.first + place->lines;
     start_segment_ = segment.first;
-    start_offset_ = place->first;
-    found += place->second;
+    start_offset_ = place->offset;
+    found += place->wanted;
     if (found >= count) break;
   }
   return found;
@@ -124,6 +130,10 @@ Result<bool> InstanceCursor::open_next() {
     later = segments->begin();
   }
   if (later == segments->end()) return reopen_if_cut();
+  if (ends_ && end_ && later->first >= *end_) {
+    past_until_ = true;
+    return true;
+  }
   if (reader_ && !rotated_) {
     // What was written between the last read and the rotation is still to be read.
     rotated_ = true;
@@ -198,6 +208,10 @@ void InstanceCursor::forget_complete() {
 /// `before`: lines of the segment in front of it.
 std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t before) {
   line_ = current_ + before;
+  if (ends_ && end_ && line_ >= *end_) {
+    past_until_ = true;
+    return {};
+  }
   if (before == 0) mark_ = mark_of_line(line);
   const std::uint64_t text_before = std::exchange(total_, total_ + line.size() + 1);
   const auto parsed = parse_cri_line(line);
@@ -206,26 +220,43 @@ std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t 
     return {};
   }
   auto record = joiner_.add(*parsed, line_);
-  if (parsed->partial) note_partial(text_before);
+  if (parsed->partial || joiner_.has_more()) note_partial(text_before);
+  if (joiner_.has_more()) {
+    --line_;  // it is still to be given, behind what a run before it left open
+    gave_up_ = true;
+  }
   forget_complete();
-  if (!record) return {};
-  if (filter_.level) record->level = levels_.of(*record);
-  if (filter_.until && record->time >= *filter_.until + kUntilSlack) past_until_ = true;
-  if (!filter_.wants(*record)) return {};
-  return record;
+  if (record && is_wanted(*record)) return record;
+  return take_more();
+}
+
+bool InstanceCursor::is_wanted(Record& record) {
+  if (filter_.level) record.level = levels_.of(record);
+  if (filter_.until && record.time >= *filter_.until + kUntilSlack) past_until_ = true;
+  return filter_.wants(record);
+}
+
+std::optional<Record> InstanceCursor::take_more() {
+  while (auto record = joiner_.more()) {
+    line_ = record->sequence;
+    gave_up_ = false;
+    forget_complete();
+    if (is_wanted(*record)) return record;
+  }
+  return {};
 }
 
 std::optional<Record> InstanceCursor::flush() {
   while (auto record = joiner_.flush()) {
-    if (filter_.level) record->level = levels_.of(*record);
     forget_complete();
-    if (filter_.wants(*record)) return record;
+    if (is_wanted(*record)) return record;
   }
   return {};
 }
 
 Result<std::optional<Record>> InstanceCursor::next() {
   gave_up_ = false;
+  if (auto record = take_more()) return record;
   while (!past_until_) {
     if (!partials_.empty() && total_ - partials_.front().total > kLongestOpen) {
       if (auto record = flush()) {
@@ -253,7 +284,7 @@ Result<std::optional<Record>> InstanceCursor::next() {
     BERTH_TRY(const bool more, open_next());
     if (!more) return ends_ ? flush() : std::optional<Record>();
   }
-  return std::optional<Record>();
+  return ends_ ? flush() : std::optional<Record>();
 }
 
 }  // namespace berth::logs

@@ -36,7 +36,7 @@ class InstanceCursor {
   InstanceCursor(InstanceLog log, LogFilter filter, bool ends, std::size_t threads = 1);
 
   /// Moves to where at least the last `count` records that the filter wants begin, reading from the end of the log; returns how many
-  /// wanted ones there are from that place on.
+  /// wanted ones there are from that place on. Without `follow` nothing is read that was written later: so many are there to be read.
   Result<std::uint64_t> seek_last(std::uint64_t count);
 
   /// Moves to the segment in which `filter.since` lies.
@@ -68,10 +68,16 @@ class InstanceCursor {
   const InstanceLog& log() const { return log_; }
 
  private:
-  /// Wanted records of `segment` from `offset` on.
-  Result<std::uint64_t> count_wanted(const Segment& segment, std::uint64_t offset);
-  /// Where in a segment its last `count` wanted records begin, and how many are there from then on.
-  Result<std::pair<std::uint64_t, std::uint64_t>> find_last(const Segment& segment, std::uint64_t count);
+  /// A place in a segment, and what is there from it on.
+  struct Tail {
+    std::uint64_t offset = 0;  ///< bytes
+    std::uint64_t wanted = 0;  ///< records that the filter wants
+    std::uint64_t lines = 0;   ///< of the whole segment
+  };
+  /// What is wanted of `segment` from `offset` on. `is_newest`: what is unfinished there at its end is a record too.
+  Result<Tail> count_wanted(const Segment& segment, std::uint64_t offset, bool is_newest);
+  /// Where in a segment its last `count` wanted records begin.
+  Result<Tail> find_last(const Segment& segment, std::uint64_t count, bool is_newest);
   Result<bool> open_next();
   Result<void> open(std::span<const Segment> segments);
   Result<bool> is_another(const Segment& segment) const;
@@ -79,6 +85,8 @@ class InstanceCursor {
   void note_partial(std::uint64_t before);
   void forget_complete();
   std::optional<Record> take(std::string_view line, std::uint64_t before);
+  bool is_wanted(Record& record);
+  std::optional<Record> take_more();
   std::optional<Record> flush();
 
   InstanceLog log_;
@@ -90,10 +98,11 @@ class InstanceCursor {
   std::optional<SegmentReader> reader_;
   bool begun_ = false;                  ///< a segment was opened
   std::uint64_t start_segment_ = 0;  ///< the first to read
-  std::uint64_t start_offset_ = 0;   ///< where in it
+  std::uint64_t start_offset_ = 0;   ///< where in it, in bytes
+  std::optional<std::uint64_t> end_; ///< the first sequence that was not there yet when the last records were looked for
   std::uint64_t current_ = 0;        ///< the first sequence of the segment being read
   bool rotated_ = false;             ///< a newer segment is there, so that this one no longer grows
-  bool past_until_ = false;
+  bool past_until_ = false;          ///< or past `end_`
   Place start_{};                    ///< where `start_at` said
   std::uint64_t mark_ = 0;           ///< of this segment
   std::uint64_t line_ = 0;

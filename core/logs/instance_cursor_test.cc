@@ -40,7 +40,7 @@ class Resuming : public LogFixture {
       auto record = again.next();
       if (!record) throw std::runtime_error(record.error().message);
       if (!*record) return rest;
-      if (again.line() > step.line) rest.push_back((*record)->text);
+      if (again.line() > step.line || again.gave_up()) rest.push_back((*record)->text);
     }
   }
 
@@ -64,6 +64,12 @@ TEST_F(Resuming, GivesTheRestBehindEachRecordPlainAndCompressed) {
   compress("web/web.1", 1);
   expect_exact_resume();
   compress("web/web.1", 4);
+  expect_exact_resume();
+}
+
+TEST_F(Resuming, GivesTheFirstLineOfTheNextRunAlsoBehindWhatTheOneBeforeLeftOpen) {
+  append("web/web.1", 1, cri(1, "left ", "stdout", "P:v1:1:10") + cri(2, "beside", "stderr", "F:v1:1:10") + cri(3, "next", "stdout", "F:v1:1:11") +
+                             cri(4, "open ", "stdout", "P:v1:1:11") + cri(5, "begun ", "stdout", "P:v1:1:12") + cri(6, "done", "stdout", "F:v1:1:12"));
   expect_exact_resume();
 }
 

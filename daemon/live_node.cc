@@ -104,13 +104,13 @@ awaitable<std::string> LiveNode::metrics() {
 }
 
 /// However many ask, the apps are asked once at a time: who comes meanwhile is given what that brings.
-awaitable<std::string> LiveNode::app_metrics() {
+awaitable<std::shared_ptr<const std::string>> LiveNode::app_metrics() {
   const std::uint64_t before = scrapes_;
   while (*scraping_ && scrapes_ == before) co_await scraping_ended_.wait(kScrapePatience);
   if (scrapes_ != before) co_return scraped_;
   const Claim claim(scraping_);
   auto pages = co_await parts_.operations.scrape_apps();
-  auto write = [all = std::move(pages)] { return metrics::app_exposition(all); };
+  auto write = [all = std::move(pages)] { return std::make_shared<const std::string>(metrics::app_exposition(all)); };
   scraped_ = co_await parts_.pool.run(std::move(write));
   ++scrapes_;
   scraping_ended_.notify();

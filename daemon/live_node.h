@@ -36,7 +36,7 @@ class LiveNode : public api::Node {
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
   awaitable<std::string> metrics() override;
-  awaitable<std::string> app_metrics() override;
+  awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
   awaitable<api::Caller> caller(io::Peer peer) override;
 
@@ -49,7 +49,7 @@ class LiveNode : public api::Node {
   LoopLag lag_;
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics
-  std::string scraped_;        ///< what came of that last
+  std::shared_ptr<const std::string> scraped_;  ///< what came of that last
   std::uint64_t scrapes_ = 0;  ///< that came to an end
   io::Event scraping_ended_;
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs

@@ -143,7 +143,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         broken = os.path.exists(DATA + "/broken") and os.environ["BERTH_INSTANCE"].split("@")[0].endswith(".2")
         body = open(DATA + "/broken", "rb").read() if broken else ('# HELP jobs_total Jobs.\\n# TYPE jobs_total counter\\njobs_total{app="its own"} 5\\n'
-            '# HELP took Seconds.\\n# TYPE took histogram\\ntook_bucket{le="1"} 1\\ntook_bucket{le="+Inf"} 2\\ntook_sum 3\\ntook_count 2\\n').encode()
+            '# HELP took How long.\\n# TYPE took histogram\\ntook_bucket{le="1"} 1\\ntook_bucket{le="+Inf"} 2\\ntook_sum 3\\ntook_count 2\\n').encode()
         self.send_response(200 if self.path.startswith("/stats") or self.path == "/healthz" else 404)
         self.end_headers()
         self.wfile.write(body)

@@ -85,7 +85,8 @@ Result<Cursors> parse_cursors(std::string_view text) {
   if (take_until(event, ' ') != "event" || !take_number(event, cursors.event) || !event.empty() || cursors.event < 0)
     return fail(Errc::protocol, "it does not say which event was the last");
   std::string_view rules = take_until(text, '\n');
-  if (take_until(rules, ' ') != "rules" || !take_number(rules, cursors.rules) || !rules.empty()) return fail(Errc::protocol, "it does not say by which rules lines were read");
+  if (take_until(rules, ' ') != "rules" || !take_number(rules, cursors.rules) || !rules.empty())
+    return fail(Errc::protocol, "it does not say by which rules lines were read");
   BERTH_TRY(cursors.apps, parse_apps(take_until(text, '\n')));
   while (!text.empty()) {
     std::string_view line = take_until(text, '\n');

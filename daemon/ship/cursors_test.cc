@@ -48,7 +48,8 @@ TEST(CursorsText, RefusesWhatItDidNotWrite) {
   const std::string head = "berth-cursors 1\nevent 7\nrules 1\napps *\n";
   ASSERT_TRUE(parse_cursors(summed(head)));
   for (const std::string& text : {std::string(), std::string("berth-cursors 1\nevent 7\n"), to_text(example()) + "x", to_text(example()).substr(1),
-                                  summed("berth-cursors 2\nevent 7\nrules 1\napps *\n"), summed("berth-cursors 1\nevent -7\nrules 1\napps *\n"), summed("berth-cursors 1\nevent x\nrules 1\napps *\n"), summed("berth-cursors 1\n"),
+                                  summed("berth-cursors 2\nevent 7\nrules 1\napps *\n"), summed("berth-cursors 1\nevent -7\nrules 1\napps *\n"),
+                                  summed("berth-cursors 1\nevent x\nrules 1\napps *\n"), summed("berth-cursors 1\n"),
                                   summed("berth-cursors 1\nevent 7\n"), summed("berth-cursors 1\nevent 7\nrules 1\n"), summed("berth-cursors 1\nevent 7\nrules -1\napps *\n"),
                                   summed("berth-cursors 1\nevent 7\nrules 1 2\napps *\n"), summed("berth-cursors 1\nevent 7\nrules 1\napps\n"),
                                   summed("berth-cursors 1\nevent 7\nrules 1\napps \n"), summed("berth-cursors 1\nevent 7\nrules 1\napps web \n"),

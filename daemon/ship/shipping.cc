@@ -192,10 +192,12 @@ void Shipping::stop() {
 awaitable<bool> Shipping::ended(milliseconds at_most) {
   const auto state = state_;
   const auto until = io::Steady::now() + at_most;
+  std::vector<Shipper*> shippers;  // once it is stopped none of them goes before this object does
+  for (const auto* lines : {&state->lines, &state->leaving})
+    for (const SinkInUse& line : *lines)
+      if (line.shipper) shippers.push_back(line.shipper.get());
   bool all = true;
-  for (std::size_t i = 0; i < state->lines.size(); ++i) {
-    Shipper* const shipper = state->lines[i].shipper.get();
-    if (shipper == nullptr) continue;
+  for (Shipper* const shipper : shippers) {
     const milliseconds left = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - io::Steady::now()));
     const bool one = co_await shipper->ended(left);
     all = all && one;

@@ -69,8 +69,9 @@ Result<void> write_compressed(const fs::path& temporary, int from, const struct 
 
 std::vector<Segment> compressible_segments(const fs::path& folder) {
   auto segments = list_segments(folder);
-  if (!segments || segments->empty()) return {};
+  if (!segments || segments->size() <= 2) return {};
   segments->pop_back();  // the newest one is being written
+  segments->pop_back();  // and by the one before it a keeper that begins knows how to go on numbering
   std::erase_if(*segments, [](const Segment& segment) { return segment.compressed; });
   return std::move(*segments);
 }

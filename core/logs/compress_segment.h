@@ -8,7 +8,8 @@
 
 namespace berth::logs {
 
-/// The segments of an instance's log that are rotated and not compressed, oldest first. Empty where the folder is not there.
+/// The segments of an instance's log that may be compressed and are not, oldest first: all but the newest, which is written, and the one before it, by which
+/// keepers go on numbering. Empty where the folder is not there.
 std::vector<Segment> compressible_segments(const fs::path& folder);
 
 /// Compresses a rotated segment, `….log` to `….log.zst`, with the owner, mode and times it had. Durable: the plain one goes when the other is on the disk

@@ -26,16 +26,18 @@ TEST_F(CompressSegment, TakesThePlacesOfRotatedOnesOnly) {
   append("web/web.1", 1, cri(1, "a") + cri(2, "b"));
   append("web/web.1", 3, cri(3, "c"));
   append("web/web.1", 4, cri(4, "d"));
+  append("web/web.1", 5, cri(5, "e"));
   rotate(1);
+  rotate(4);
   const auto found = compressible_segments(folder());
-  ASSERT_EQ(found.size(), 2u) << "all but the newest";
+  ASSERT_EQ(found.size(), 2u) << "all but the newest, and the one before it, by which its keeper goes on numbering";
   EXPECT_EQ(found[0].first, 1u);
   EXPECT_TRUE(compress_segment(found[0], {}).value());
   EXPECT_FALSE(compress_segment(found[1], {}).value()) << "its keeper may still write it";
   EXPECT_FALSE(fs::exists(plain(1).path));
   EXPECT_TRUE(fs::exists(plain(3).path));
   EXPECT_EQ(compressible_segments(folder()).size(), 1u);
-  EXPECT_EQ(all_text(), "a\nb\nc\nd\n");
+  EXPECT_EQ(all_text(), "a\nb\nc\nd\ne\n");
   struct stat status {};
   ASSERT_EQ(::stat((plain(1).path.string() + ".zst").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0440u);
@@ -56,18 +58,33 @@ TEST_F(CompressSegment, IsReadWholeByManyFrames) {
   EXPECT_EQ(all_text(), expected);
 }
 
+TEST_F(CompressSegment, TheTwoNewestStayAsTheyAre) {
+  EXPECT_TRUE(compressible_segments(folder()).empty());
+  append("web/web.1", 1, cri(1, "a"));
+  EXPECT_TRUE(compressible_segments(folder()).empty());
+  append("web/web.1", 2, cri(2, "b"));
+  rotate(1);
+  EXPECT_TRUE(compressible_segments(folder()).empty());
+  append("web/web.1", 3, cri(3, "c"));
+  rotate(2);
+  const auto found = compressible_segments(folder());
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].first, 1u);
+}
+
 TEST_F(CompressSegment, FinishesWhatACrashLeft) {
   append("web/web.1", 1, cri(1, "a"));
   append("web/web.1", 2, cri(2, "b"));
+  append("web/web.1", 3, cri(3, "c"));
   rotate(1);
   // Written half; and whole, with the plain one still there.
   std::ofstream(folder() / ("." + segment_name(1) + ".zst")) << "half of a fra";
   std::ofstream(folder() / (segment_name(1) + ".zst")) << "of an earlier attempt";
-  EXPECT_EQ(all_text(), "a\nb\n");
+  EXPECT_EQ(all_text(), "a\nb\nc\n");
   const auto found = compressible_segments(folder());
   ASSERT_EQ(found.size(), 1u);
   EXPECT_TRUE(compress_segment(found[0], {}).value());
-  EXPECT_EQ(all_text(), "a\nb\n");
+  EXPECT_EQ(all_text(), "a\nb\nc\n");
   EXPECT_FALSE(fs::exists(folder() / ("." + segment_name(1) + ".zst")));
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
@@ -36,6 +37,18 @@ bool is_instance_name(std::string_view name) {
   return selector && selector->process && selector->number && !selector->release;
 }
 
+/// `apps *`, or their names.
+Result<std::vector<std::string>> parse_apps(std::string_view line) {
+  std::vector<std::string> apps;
+  if (line == "apps *") return apps;
+  if (take_until(line, ' ') != "apps" || line.empty() || line.ends_with(' ')) return fail(Errc::protocol, "it does not say whose lines were wanted");
+  while (!line.empty()) {
+    const std::string& app = apps.emplace_back(take_until(line, ' '));
+    if (!is_name(app)) return fail(Errc::protocol, "it names something that is no app");
+  }
+  return apps;
+}
+
 Result<Cursor> parse_cursor(std::string_view rest) {
   Cursor cursor;
   std::int64_t time = 0;
@@ -50,7 +63,8 @@ Result<Cursor> parse_cursor(std::string_view rest) {
 
 std::string to_text(const Cursors& cursors) {
   fmt::memory_buffer text;
-  fmt::format_to(std::back_inserter(text), "{}event {}\n", kFirstLine, cursors.event);
+  fmt::format_to(std::back_inserter(text), "{}event {}\nrules {}\napps {}\n", kFirstLine, cursors.event, cursors.rules,
+                 cursors.apps.empty() ? "*" : fmt::to_string(fmt::join(cursors.apps, " ")));
   for (const auto& [instance, cursor] : cursors.instances)
     fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {} {}\n", instance, cursor.place.segment, cursor.place.offset, cursor.place.sequence, cursor.place.mark,
                    cursor.line, cursor.time.time_since_epoch().count());
@@ -70,6 +84,10 @@ Result<Cursors> parse_cursors(std::string_view text) {
   std::string_view event = take_until(text, '\n');
   if (take_until(event, ' ') != "event" || !take_number(event, cursors.event) || !event.empty() || cursors.event < 0)
     return fail(Errc::protocol, "it does not say which event was the last");
+  std::string_view rules = take_until(text, '\n');
+  if (take_until(rules, ' ') != "rules" || !take_number(rules, cursors.rules) || !rules.empty())
+    return fail(Errc::protocol, "it does not say by which rules lines were read");
+  BERTH_TRY(cursors.apps, parse_apps(take_until(text, '\n')));
   while (!text.empty()) {
     std::string_view line = take_until(text, '\n');
     const std::string name(take_until(line, ' '));

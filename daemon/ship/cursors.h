@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/logs/instance_cursor.h"
 #include "core/result.h"
@@ -25,6 +26,8 @@ struct Cursor {
 struct Cursors {
   std::map<std::string, Cursor, std::less<>> instances;  ///< by "web/worker.2"
   std::int64_t event = 0;                                ///< the number of the last event
+  std::uint64_t rules = 0;                               ///< the mark of the rules by which lines became entries
+  std::vector<std::string> apps;                         ///< whose lines were wanted; empty: all
 
   bool operator==(const Cursors&) const = default;
 };

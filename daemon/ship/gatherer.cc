@@ -15,6 +15,8 @@ namespace {
 /// How long one instance that has much to tell is read before others have their turn.
 constexpr std::chrono::seconds kTurn{1};
 
+bool has_app(const std::vector<std::string>& apps, const std::string& app) { return apps.empty() || std::ranges::find(apps, app) != apps.end(); }
+
 bool is_gone(const std::filesystem::path& folder) {
   struct stat status {};
   return ::stat(folder.c_str(), &status) != 0 && errno == ENOENT;
@@ -22,7 +24,7 @@ bool is_gone(const std::filesystem::path& folder) {
 
 }  // namespace
 
-bool Wanted::wants_app(const std::string& app) const { return apps.empty() || std::ranges::find(apps, app) != apps.end(); }
+bool Wanted::wants_app(const std::string& app) const { return has_app(apps, app); }
 
 std::optional<logs::Time> Batch::oldest() const {
   const auto found = std::ranges::min_element(entries, {}, &Entry::time);
@@ -73,15 +75,21 @@ struct Gatherer::Source {
   std::uint64_t read_newest = 0, read_size = ~0ull;  ///< the same when it was read to its end
 };
 
-Gatherer::Gatherer(GathererParts parts) : parts_(std::move(parts)) {}
+Gatherer::Gatherer(GathererParts parts) : parts_(std::move(parts)), daemon_line_(parts_.daemon_line) {}
 Gatherer::~Gatherer() = default;
 
 Result<void> Gatherer::load() {
   auto stored = parts_.file.load();
-  if (!stored) return pass(std::move(stored.error()));
-  begins_anew_ = !stored->has_value();
-  if (*stored) stored_ = std::move(**stored);
+  begins_anew_ = !stored || !stored->has_value();
+  if (!begins_anew_) stored_ = std::move(**stored);
   event_ = stored_.event;
+  apps_before_ = std::exchange(stored_.apps, parts_.wanted.apps);
+  const std::uint64_t rules_before = std::exchange(stored_.rules, parts_.wanted.rules->mark);
+  is_unsaved_ = !begins_anew_ && (apps_before_ != stored_.apps || rules_before != stored_.rules);
+  // What was held back is made of other lines by other rules: all behind the place comes again.
+  if (rules_before != stored_.rules)
+    for (auto& [name, cursor] : stored_.instances) cursor.line = 0;
+  if (!stored) return pass(std::move(stored.error()));
   return {};
 }
 
@@ -94,7 +102,7 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
       source = std::make_unique<Source>(parts_, state.log);
       const auto stored = stored_.instances.find(source->name);
       if (stored != stored_.instances.end()) source->at = stored->second;
-      else if (!begins_anew_) source->at.place.sequence = 1;  // it is younger than the sink: all of it is owed
+      else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = 1;  // it is younger than the sink: all of it is owed
       source->next = source->at.place;
       source->skip_to = source->at.line;
       source->steps.push_back({0, source->next});
@@ -104,6 +112,7 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
     source->size = state.size;
   }
   begins_anew_ = false;
+  apps_before_ = parts_.wanted.apps;
   std::erase_if(sources_, [&](const auto& one) {
     if (!is_gone(one.second->log.folder)) return false;
     batch.gone.push_back(one.second->name);
@@ -150,6 +159,7 @@ void Gatherer::gather_daemon_lines(const Scan& scan, Batch& batch) {
   for (const DaemonLine& line : lines)
     batch.entries.push_back({.time = line.time, .severity = line.severity, .sequence = line.number, .text = line.text, .origin = origin});
   daemon_line_ = lines.back().number;
+  batch.daemon_line = daemon_line_;
   if (daemon_line_ < scan.daemon_line) batch.more = true;
   count_from(first, batch);
 }
@@ -169,10 +179,16 @@ void Gatherer::read(Source& source, Batch& batch) {
   source.open();
   logs::InstanceCursor& reader = *source.reader;
   const auto now = LineMaker::Clock::now();
-  bool at_end = false;
+  bool at_end = false, has_failed = false;
+  std::uint64_t line = source.read_to;  // the last one read
   while (!at_end && !is_full()) {
     auto record = reader.next();
-    at_end = !record || !*record;
+    if (!record) {
+      has_failed = true;
+      break;
+    }
+    at_end = !*record;
+    line = reader.line();
     if (reader.replaced() != source.replaced) {
       source.replaced = reader.replaced();
       source.read_to = source.skip_to = source.at.line = 0;  // the numbers began anew
@@ -190,9 +206,15 @@ void Gatherer::read(Source& source, Batch& batch) {
     if (reader.line() <= source.skip_to && !reader.gave_up()) batch.entries.erase(batch.entries.begin() + static_cast<std::ptrdiff_t>(first), batch.entries.end());
     count_from(first, batch);
   }
-  source.next = reader.resume_place();
-  source.read_to = std::max(source.read_to, reader.line());
+  // Behind a read that failed it goes on where the last record ended, with another try soon.
+  if (!has_failed) source.next = reader.resume_place();
+  source.read_to = std::max(source.read_to, line);
   finish(source, batch);
+  if (has_failed) {
+    source.reader.reset();
+    batch.holds = true;
+    return;
+  }
   if (!at_end) return;
   source.read_newest = source.newest;
   source.read_size = source.size;
@@ -202,7 +224,7 @@ void Gatherer::read(Source& source, Batch& batch) {
 /// Gives what was held back for long enough, and says how far the source is with this batch.
 void Gatherer::finish(Source& source, Batch& batch) {
   const std::size_t first = batch.entries.size();
-  if (!is_full()) source.maker.flush(LineMaker::Clock::now(), batch.entries);
+  source.maker.flush(LineMaker::Clock::now(), batch.entries);  // also into one that is full: else nothing passes a stream that is always ahead
   count_from(first, batch);
   const bool holds = source.maker.held_behind().has_value();
   if (holds) batch.holds = true;
@@ -215,11 +237,11 @@ void Gatherer::finish(Source& source, Batch& batch) {
 void Gatherer::gather_logs(Batch& batch) {
   if (sources_.empty()) return;
   auto at = turn_ ? sources_.lower_bound(*turn_) : sources_.begin();
+  if (at == sources_.end()) at = sources_.begin();  // whose turn it was is gone
   for (std::size_t visited = 0; visited < sources_.size() && !is_full(); ++visited) {
-    if (at == sources_.end()) at = sources_.begin();
     if (at->second->has_more()) read(*at->second, batch);
     else if (at->second->maker.held_behind()) finish(*at->second, batch);
-    if (!is_full()) ++at;
+    if (!is_full() && ++at == sources_.end()) at = sources_.begin();
   }
   if (!is_full()) {
     turn_.reset();

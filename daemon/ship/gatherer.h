@@ -42,6 +42,7 @@ struct Batch {
   std::map<std::string, Cursor> moved;
   std::map<std::string, std::uint64_t> limited;  ///< entries that the rate limit dropped, by app
   std::optional<std::int64_t> event;
+  std::optional<std::uint64_t> daemon_line;      ///< the last one of berthd's own log
   bool more = false;                     ///< there is more to be had at once
   bool holds = false;                    ///< some lines wait for what may go on with them, and come soon though nothing is new
   std::optional<logs::Time> behind;      ///< with `more`: how old what comes next is, about
@@ -60,6 +61,7 @@ struct GathererParts {
   CursorFile file;
   std::function<Result<std::vector<store::Event>>(std::int64_t first, int most)> events;  ///< blocking
   std::shared_ptr<const DaemonLog> daemon_log;  ///< or null
+  std::uint64_t daemon_line = 0;                ///< the last line of it that the sink has already
 };
 
 /// Reads for one sink: from where it was delivered to, over all instances in turn, as many entries as a batch has room for. Blocking; for one thread at a
@@ -98,6 +100,7 @@ class Gatherer {
   Cursors stored_;          ///< as the file has them, or is to
   bool is_unsaved_ = false;
   bool begins_anew_ = true; ///< what there is in the first scan is older than the sink
+  std::vector<std::string> apps_before_;  ///< those that the sink got when it was stored last; empty: all
   std::int64_t event_ = 0;  ///< the last one gathered
   std::uint64_t daemon_line_ = 0;
   std::map<InstanceId, std::unique_ptr<Source>> sources_;

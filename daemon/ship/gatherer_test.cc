@@ -239,6 +239,86 @@ TEST_F(GathererTest, WhatPassesAnEntryThatIsHeldBackComesOnce) {
   EXPECT_THAT(texts_of(second->gather(scan()).entries), testing::UnorderedElementsAre("begin a", "begin z"));
 }
 
+TEST_F(GathererTest, AStreamThatIsAlwaysAheadHoldsNothingBack) {
+  wanted.rules = std::make_shared<LineRules>(LineRules{.begins = logs::Pattern::fixed("begin"), .wait = std::chrono::milliseconds(5)});
+  limits.entries = 5;
+  std::string bytes = cri(1, "begin err", "stderr");
+  for (int i = 2; i <= 1001; ++i) bytes += cri(i, fmt::format("begin {}", i));
+  write("web/web.1", 1, bytes);
+  auto gatherer = begin();
+  bool is_out = false;
+  Batch batch;
+  for (int i = 0; i < 5; ++i) {
+    batch = gatherer->gather(scan());
+    EXPECT_TRUE(batch.more);
+    for (const std::string& text : texts_of(batch.entries)) is_out = is_out || text == "begin err";
+    EXPECT_TRUE(gatherer->delivered(batch));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(is_out);
+  EXPECT_GT(batch.moved.at("web/web.1").place.sequence, 10u) << "the cursor goes on";
+}
+
+TEST_F(GathererTest, LinesThatAreHeldBackAreNotLostWhenTheRulesChange) {
+  wanted.rules = std::make_shared<LineRules>(LineRules{.begins = logs::Pattern::fixed("begin"), .wait = std::chrono::hours(1), .mark = 1});
+  write("web/web.1", 1, cri(1, "begin a") + cri(2, "on") + cri(3, "begin x", "stderr") + cri(4, "begin y", "stderr"));
+  auto first = begin();
+  const Batch batch = first->gather(scan());
+  EXPECT_THAT(texts_of(batch.entries), ElementsAre("begin x"));
+  EXPECT_TRUE(first->delivered(batch));
+  wanted.rules = std::make_shared<LineRules>(LineRules{.mark = 2});
+  auto second = begin();
+  EXPECT_THAT(texts_of(deliver_all(*second)), ElementsAre("begin a", "on", "begin x", "begin y")) << "doubled, not lost";
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+}
+
+TEST_F(GathererTest, OfAnAppThatWasNotWantedBeforeNothingIsOwed) {
+  wanted.apps = {"web"};
+  write("web/web.1", 1, numbered(1, 1));
+  deliver_all(*begin());
+  write("api/web.1", 5, numbered(5, 5));
+  write("web/web.2", 3, numbered(3, 3));
+  wanted.apps = {"api", "web"};
+  auto gatherer = begin();
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), testing::Contains("line 5"));
+  ASSERT_EQ(losses.size(), 1u) << "the other app was wanted all the time";
+  EXPECT_EQ(to_string(losses[0].instance), "web/web.2");
+  losses.clear();
+  write("api/web.2", 3, numbered(3, 3));
+  deliver_all(*begin());
+  ASSERT_EQ(losses.size(), 1u) << "and from now on this one is, too";
+  EXPECT_EQ(losses[0].lines, 2u);
+}
+
+TEST_F(GathererTest, WhoseTurnItWasMayBeGone) {
+  limits.entries = 3;
+  wanted.events = true;
+  write("web/web.1", 1, numbered(1, 1));
+  write("web/web.2", 1, numbered(11, 20));
+  auto gatherer = begin();
+  EXPECT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  std::filesystem::remove_all(logs_root / "web/web.2");
+  limits.entries = 1;
+  gatherer->set_limits(limits);
+  add_event("deployment.state", "web");
+  const Batch batch = gatherer->gather(scan());
+  EXPECT_THAT(batch.gone, ElementsAre("web/web.2"));
+  EXPECT_EQ(batch.entries.size(), 1u);
+}
+
+TEST_F(GathererTest, BerthdsOwnLogGoesOnWhereTheSinkBeforeHadIt) {
+  wanted.daemon = true;
+  daemon_log->add({}, Severity::info, "one");
+  const Batch batch = begin()->gather(scan());
+  ASSERT_EQ(batch.daemon_line, 1u);
+  daemon_log->add({}, Severity::info, "two");
+  GathererParts with = parts();
+  with.daemon_line = *batch.daemon_line;
+  Gatherer gatherer(std::move(with));
+  ASSERT_TRUE(gatherer.load());
+  EXPECT_THAT(texts_of(gatherer.gather(scan()).entries), ElementsAre("two"));
+}
+
 /// A keeper that writes, rotates, compresses and prunes beside a shipper that dies at every step. What was acknowledged, and only that, is kept by the sink.
 TEST_F(GathererTest, LosesNothingAndDoublesABatchAtMostWhereverItDies) {
   std::mt19937 random(7);

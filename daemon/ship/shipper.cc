@@ -29,7 +29,7 @@ logs::Time wall_clock() { return std::chrono::time_point_cast<std::chrono::nanos
 struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   explicit State(ShipperParts its_parts)
       : parts(std::move(its_parts)), gatherer(std::make_unique<Gatherer>(parts.gatherer)), woken(parts.loop.executor()), end(parts.loop.executor()),
-        thread(std::make_unique<io::Pool>(1)) {
+        daemon_line(parts.gatherer.daemon_line), thread(std::make_unique<io::Pool>(1)) {
     shown.name = parts.name;
     shown.kind = parts.kind;
     shown.required = parts.required;
@@ -63,6 +63,7 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   SinkStatus shown;
   std::set<std::string> refusals;      ///< reasons that were told
   std::string store_error;
+  std::uint64_t daemon_line;           ///< as `Shipper::daemon_line`
   std::minstd_rand random{std::random_device{}()};
   std::unique_ptr<io::Pool> thread;    ///< goes first
 };
@@ -107,6 +108,8 @@ SinkStatus Shipper::status() const {
   status.state = !status.failing_since.empty() ? "failing" : since ? "shipping" : "up to date";
   return status;
 }
+
+std::uint64_t Shipper::daemon_line() const { return state_->daemon_line; }
 
 /// Waits; a stop ends that, and so does nothing else.
 awaitable<void> Shipper::State::pause(milliseconds at_most) {
@@ -204,6 +207,8 @@ awaitable<void> Shipper::State::deliver() {
 
 /// Says durably how far it is.
 awaitable<void> Shipper::State::store() {
+  if (!thread) co_return;
+  if (batch.daemon_line) daemon_line = *batch.daemon_line;
   const auto write = [reader = gatherer.get(), &delivered = batch] { return reader->delivered(delivered); };
   const auto stored = co_await thread->run(write);
   const std::string error = stored ? std::string() : stored.error().message;
@@ -245,6 +250,7 @@ void Shipper::State::note_success(const Delivery& delivery) {
 }
 
 awaitable<void> Shipper::State::tell(store::Event event) {
+  if (!thread) co_return;
   const auto add = [add_event = parts.tell, event = std::move(event)] {
     if (add_event) add_event(event);
   };

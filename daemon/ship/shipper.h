@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,6 +42,8 @@ class Shipper {
   void news(std::shared_ptr<const Scan> scan);
 
   SinkStatus status() const;
+  /// The last line of berthd's own log that the sink has, by its number; 0: none.
+  std::uint64_t daemon_line() const;
 
  private:
   struct State;

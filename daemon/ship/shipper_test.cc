@@ -30,14 +30,15 @@ class FakeSink final : public Sink {
   awaitable<Delivery> send(std::span<const Entry> batch) override {
     std::vector<std::string> texts;
     for (const Entry& entry : batch) texts.push_back(entry.text);
-    seen_->sent.push_back(std::move(texts));
-    seen_->is_sending = true;
-    if (seen_->takes > 0ms) co_await io::sleep_for(seen_->takes);
-    seen_->is_sending = false;
+    const auto seen = seen_;  // it may be gone before it has sent
+    seen->sent.push_back(std::move(texts));
+    seen->is_sending = true;
+    if (seen->takes > 0ms) co_await io::sleep_for(seen->takes);
+    seen->is_sending = false;
     Delivery delivery;
-    if (!seen_->answers.empty()) {
-      delivery = seen_->answers.front();
-      seen_->answers.pop_front();
+    if (!seen->answers.empty()) {
+      delivery = seen->answers.front();
+      seen->answers.pop_front();
     }
     co_return delivery;
   }
@@ -228,6 +229,33 @@ TEST_F(ShipperTest, OneThatIsDestroyedWhileItSendsLeavesNothingRunning) {
   io::on_loop(loop, wait());
   EXPECT_TRUE(seen->is_sending);
   shipper.reset();
+}
+
+TEST_F(ShipperTest, OneThatIsDestroyedWhileItSendsMayEndLater) {
+  write("web/web.1", 1, numbered(1, 2));
+  seen->takes = 200ms;
+  auto shipper = std::make_unique<Shipper>(shipper_parts());
+  shipper->start();
+  shipper->news(std::make_shared<Scan>(scan()));
+  const auto wait = [this](bool is_sending) -> awaitable<void> {
+    for (int i = 0; i < 2000 && seen->is_sending != is_sending; ++i) co_await io::sleep_for(5ms);
+    co_await io::sleep_for(20ms);
+  };
+  io::on_loop(loop, wait(true));
+  shipper.reset();
+  io::on_loop(loop, wait(false));
+  EXPECT_FALSE(seen->is_sending);
+  EXPECT_FALSE(CursorFile(state, "agent").load().value().has_value()) << "it has no thread any more to say how far it is";
+}
+
+TEST_F(ShipperTest, KnowsHowFarBerthdsOwnLogIs) {
+  wanted.daemon = true;
+  daemon_log->add({}, Severity::info, "one");
+  seen->answers = {{.kind = Delivery::Kind::later, .reason = "503"}};
+  Shipper shipper(shipper_parts());
+  EXPECT_EQ(shipper.daemon_line(), 0u);
+  run(shipper, taken(shipper, 1));
+  EXPECT_EQ(shipper.daemon_line(), 1u);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "daemon/ship/shipping.h"
 
 #include <algorithm>
+#include <map>
 #include <stop_token>
 #include <utility>
 
@@ -19,7 +20,9 @@ namespace {
 using boost::asio::awaitable;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kBetweenScans{200};
+constexpr milliseconds kAfterAChange{200};                     ///< between looks at the logs while they grow
+constexpr milliseconds kBetweenScans{1000};                    ///< at the most
+constexpr milliseconds kWithoutSinks = std::chrono::hours(1);  ///< between looks whether there is one: a change says so
 constexpr milliseconds kBetweenCompressions{5000};
 constexpr milliseconds kLongestEnd = std::chrono::minutes(2);  ///< of a batch that is under way when its sink is taken away
 
@@ -51,6 +54,7 @@ struct Shipping::State : std::enable_shared_from_this<Shipping::State> {
   explicit State(ShippingParts its_parts) : parts(std::move(its_parts)), scanner(parts.logs), woken(parts.loop.executor()) {}
 
   SinkInUse begin(const config::Sink& said);
+  void make_folder();
   void start(SinkInUse& line);
   awaitable<void> leave(SinkInUse old);
   awaitable<void> scan();
@@ -61,8 +65,9 @@ struct Shipping::State : std::enable_shared_from_this<Shipping::State> {
   LogScanner scanner;
   std::vector<SinkInUse> lines;
   std::vector<SinkInUse> leaving;           ///< those whose last batch is still under way
+  std::map<std::string, std::uint64_t, std::less<>> daemon_lines;  ///< the last line of berthd's own log that those had which are no more, by sink
   std::shared_ptr<const Scan> newest;  ///< or null
-  bool compresses = true, stopping = false;
+  bool compresses = true, stopping = false, has_folder = false;
   std::stop_source stop;
   io::Event woken;
 };
@@ -79,12 +84,14 @@ SinkInUse Shipping::State::begin(const config::Sink& said) {
   const auto make = [&loop = parts.loop, said, sources = parts.secret_sources] { return make_sink({loop, sources}, said); };
   NodeNames names{.node = parts.node, .environment = parts.environment, .labels = {said.labels.begin(), said.labels.end()}};
   Wanted wanted{.apps = said.apps, .events = said.events, .daemon = said.daemon, .rules = line_rules_of(said)};
+  const auto had = daemon_lines.find(said.name);
   GathererParts gatherer{.names = std::move(names),
                          .wanted = std::move(wanted),
                          .limits = {.entries = said.batch_lines, .bytes = said.batch_bytes},
                          .file = CursorFile(folder(), said.name),
                          .events = parts.events,
-                         .daemon_log = parts.daemon_log};
+                         .daemon_log = parts.daemon_log,
+                         .daemon_line = had == daemon_lines.end() ? 0 : had->second};
   ShipperParts shipper{.loop = parts.loop,
                        .make_sink = make,
                        .gatherer = std::move(gatherer),
@@ -100,8 +107,6 @@ SinkInUse Shipping::State::begin(const config::Sink& said) {
 void Shipping::start(const std::vector<config::Sink>& sinks, bool compress) {
   State& state = *state_;
   state.compresses = compress;
-  if (auto made = files::make_directories(state.folder(), 0700); !made) spdlog::error("log sinks: {}", made.error().message);
-  remove_left_temporaries(state.folder());
   for (const config::Sink& said : sinks) {
     state.lines.push_back({.said = said, .shipper = nullptr});
     state.start(state.lines.back());
@@ -118,14 +123,30 @@ awaitable<void> Shipping::State::leave(SinkInUse old) {
   const std::string name = old.said.name;
   Shipper* const last = old.shipper.get();
   leaving.push_back(std::move(old));
-  const bool ended = co_await last->ended(kLongestEnd);
-  if (!ended) spdlog::warn("log sink {}: the batch that was under way when it was changed has not ended; it may come twice", name);
+  // One that still runs is not destroyed: that would wait for its thread here, on the loop.
+  for (bool ended = false, warned = false; !ended;) {
+    ended = co_await last->ended(kLongestEnd);
+    if (stopping) co_return;
+    if (!ended && !std::exchange(warned, true))
+      spdlog::warn("log sink {}: the batch that was under way when it was changed has not ended; what it is to be from now on begins behind that", name);
+  }
+  daemon_lines.insert_or_assign(name, last->daemon_line());
   std::erase_if(leaving, [&](const SinkInUse& line) { return line.shipper.get() == last; });
   const auto next = std::ranges::find(lines, name, [](const SinkInUse& line) { return line.said.name; });
-  if (!stopping && next != lines.end() && !next->shipper) start(*next);
+  if (next != lines.end() && !next->shipper) start(*next);
+}
+
+/// Where the cursors are: made with the first sink, which is the first to write there.
+void Shipping::State::make_folder() {
+  if (has_folder) return;
+  const auto made = files::make_directories(folder(), 0700);
+  has_folder = made.has_value();
+  if (has_folder) remove_left_temporaries(folder());
+  else spdlog::error("log sinks: {}", made.error().message);
 }
 
 void Shipping::State::start(SinkInUse& line) {
+  make_folder();
   line = begin(line.said);
   line.shipper->start();
   if (newest) line.shipper->news(newest);
@@ -156,6 +177,7 @@ Result<void> Shipping::change(const std::vector<config::Sink>& sinks, bool compr
   }
   for (SinkInUse& old : before)
     if (old.shipper) state.parts.loop.spawn("leave sink " + old.said.name, hold(state_, std::move(old)));
+  state.woken.notify();
   return {};
 }
 
@@ -170,10 +192,12 @@ void Shipping::stop() {
 awaitable<bool> Shipping::ended(milliseconds at_most) {
   const auto state = state_;
   const auto until = io::Steady::now() + at_most;
+  std::vector<Shipper*> shippers;  // once it is stopped none of them goes before this object does
+  for (const auto* lines : {&state->lines, &state->leaving})
+    for (const SinkInUse& line : *lines)
+      if (line.shipper) shippers.push_back(line.shipper.get());
   bool all = true;
-  for (std::size_t i = 0; i < state->lines.size(); ++i) {
-    Shipper* const shipper = state->lines[i].shipper.get();
-    if (shipper == nullptr) continue;
+  for (Shipper* const shipper : shippers) {
     const milliseconds left = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - io::Steady::now()));
     const bool one = co_await shipper->ended(left);
     all = all && one;
@@ -190,10 +214,14 @@ std::vector<SinkStatus> Shipping::statuses() const {
   return all;
 }
 
-/// Looks whether there is something to ship, as long as somebody wants it.
+/// Looks whether there is something to ship, as long as somebody wants it: less often while nothing is written.
 awaitable<void> Shipping::State::scan() {
+  milliseconds between = kAfterAChange;
   while (!stopping) {
-    if (!lines.empty()) {
+    if (lines.empty()) {
+      newest.reset();
+      between = kWithoutSinks;
+    } else {
       const auto look = [this] {
         auto now = std::make_shared<Scan>();
         now->logs = scanner.look();
@@ -208,8 +236,9 @@ awaitable<void> Shipping::State::scan() {
       if (changed)
         for (const SinkInUse& line : lines)
           if (line.shipper) line.shipper->news(newest);
+      between = changed ? kAfterAChange : std::min(2 * between, kBetweenScans);
     }
-    co_await woken.wait(kBetweenScans);
+    co_await woken.wait(between);
   }
 }
 

@@ -44,7 +44,7 @@ class Shipping {
 
   /// Nothing further is sent or compressed.
   void stop();
-  /// Whether what was under way has ended.
+  /// Whether what was under way has ended. After `stop`.
   boost::asio::awaitable<bool> ended(std::chrono::milliseconds at_most);
 
   /// In the order of berthd.toml.

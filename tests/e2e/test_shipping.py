@@ -221,7 +221,7 @@ batch_wait = "100ms"
         wait_until(lambda: self.written(node), "all is written", 30)
         node.berth("stop", "web")
         folder = node.logs / "web" / "web.1"
-        wait_until(lambda: len(list(folder.glob("*.log"))) == 1 and list(folder.glob("*.log.zst")), "all but the newest are compressed", 30)
+        wait_until(lambda: len(list(folder.glob("*.log"))) == 2 and list(folder.glob("*.log.zst")), "all but the newest two are compressed", 30)
         self.assertEqual(list(folder.glob(".*")), [])
         for one in folder.glob("*.log.zst"):
             self.assertEqual(one.stat().st_mode & 0o777, 0o440)

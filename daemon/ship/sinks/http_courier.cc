@@ -33,16 +33,12 @@ class HttpCourier final : public Courier {
       const std::span<const Entry> part = parts.back();
       parts.pop_back();
       if (part.empty()) continue;
-      if (requests >= kMostRequests) {
-        refused += part.size();
-        continue;
-      }
       const auto verdict = ask(part, stop);
       if (!verdict) return later(fmt::format("{}: {}", client_.url().text(), verdict.error().message));
       if (!verdict->reason.empty()) reason = fmt::format("{}: {}", client_.url().text(), verdict->reason);
       if (verdict->kind == Verdict::Kind::later) return later(std::move(reason), verdict->wait);
-      if (verdict->kind == Verdict::Kind::taken || part.size() == 1) {
-        refused += verdict->kind == Verdict::Kind::taken ? verdict->refused : 1;
+      if (verdict->kind == Verdict::Kind::taken || part.size() == 1 || requests >= kMostRequests) {
+        refused += verdict->kind == Verdict::Kind::taken ? verdict->refused : part.size();
         continue;
       }
       parts.push_back(part.subspan(part.size() / 2));

@@ -22,11 +22,11 @@ struct HttpProtocol {
   io::Headers headers;  ///< of each request
 };
 
-/// Requests that one batch may take, whose entries are refused one by one.
+/// Requests of one batch after which what is refused is not halved any more.
 inline constexpr int kMostRequests = 64;
 
 /// POSTs batches. One that is refused is halved again and again until the entries are found that the server will never take; where they are so many that
-/// this takes more than `kMostRequests`, the parts that are left count as refused. Fails with `Errc::usage` for a URL or a file that is wrong.
+/// this takes more than `kMostRequests`, each part that is left is sent once, whole, and counts as refused where it is. Fails with `Errc::usage` for a URL or a file that is wrong.
 Result<std::unique_ptr<Courier>> make_http_courier(HttpAccess access, secrets::Sources sources, HttpProtocol protocol);
 
 }  // namespace berth::ship

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "core/crypto/sha256.h"
 #include "daemon/config/values.h"
 #include "daemon/ship/sinks/json_line.h"
 #include "daemon/ship/sinks/line_text.h"
@@ -20,6 +21,15 @@ constexpr std::chrono::milliseconds kUntoldDrop{1000};  ///< for which dropped l
 int burst_of(const RateLimit& limit) {
   if (limit.burst > 0) return limit.burst;
   return std::max(1, static_cast<int>(limit.rate->per_second() * 10));
+}
+
+/// Differs where entries become others by them.
+std::uint64_t mark_of_rules(const LineRules& rules, const std::string& begins, const std::vector<std::string>& redact) {
+  const spec::Rate rate = rules.limit.rate.value_or(spec::Rate{.number = 0});
+  std::string text = fmt::format("{} {} {} {} {} {} {}\n{}\n", rules.wait.count(), rules.most_joined, static_cast<int>(rules.json), rules.strip_ansi, rate.number, rate.unit,
+                                 rules.limit.burst, begins);
+  for (const std::string& pattern : redact) text += pattern + "\n";
+  return std::stoull(crypto::sha256_hex(text).substr(0, 16), nullptr, 16);
 }
 
 /// Takes out what the line says of itself.
@@ -177,8 +187,10 @@ LineRules parse_line_rules(config::Section& section) {
   if (!section.has("multiline_start"))
     for (const char* key : {"multiline_wait", "multiline_bytes"})
       if (section.has(key)) section.complain(key, fmt::format("{} is of a 'multiline_start', which is missing", key));
-  if (auto redactor = PatternRedactor::make(section.strings("redact"))) rules.redactor = std::move(*redactor);
+  const std::vector<std::string> redact = section.strings("redact");
+  if (auto redactor = PatternRedactor::make(redact)) rules.redactor = std::move(*redactor);
   else section.complain("redact", "redact: " + redactor.error().message);
+  rules.mark = mark_of_rules(rules, section.string("multiline_start", {}), redact);
   return rules;
 }
 

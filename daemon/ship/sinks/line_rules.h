@@ -38,6 +38,7 @@ struct LineRules {
   bool strip_ansi = false;
   RateLimit limit;
   PatternRedactor redactor;
+  std::uint64_t mark = 0;                  ///< tells them from others, also over restarts
 };
 
 /// Reads `multiline_start`, `multiline_wait`, `multiline_bytes`, `json`, `ansi`, `rate`, `burst` and `redact`.

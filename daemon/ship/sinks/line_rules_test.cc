@@ -1,5 +1,7 @@
 #include "daemon/ship/sinks/line_rules.h"
 
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -213,6 +215,19 @@ LineRules read_rules(const std::string& text, std::string* complaints = nullptr)
   if (complaints != nullptr) *complaints = done ? "" : done.error().message;
   else EXPECT_TRUE(done) << done.error().message;
   return rules;
+}
+
+TEST(LineRulesToml, RulesThatDifferHaveOtherMarks) {
+  const auto mark = [](const char* text) { return read_rules(text).mark; };
+  EXPECT_EQ(mark(""), mark(""));
+  EXPECT_EQ(mark(""), mark("json = \"fields\"\n"));
+  EXPECT_EQ(mark("multiline_start = \"^a\"\n"), mark("multiline_start = \"^a\"\nmultiline_wait = \"1s\"\n"));
+  std::set<std::uint64_t> marks;
+  const std::vector<const char*> all = {"", "multiline_start = \"^a\"\n", "multiline_start = \"^b\"\n", "multiline_start = \"^a\"\nmultiline_wait = \"2s\"\n",
+                                        "multiline_start = \"^a\"\nmultiline_bytes = \"2KiB\"\n", "json = \"off\"\n", "ansi = \"strip\"\n", "rate = \"5/s\"\n",
+                                        "rate = \"5/m\"\n", "rate = \"5/s\"\nburst = 7\n", "redact = [\"a\"]\n", "redact = [\"a\", \"b\"]\n"};
+  for (const char* text : all) marks.insert(mark(text));
+  EXPECT_EQ(marks.size(), all.size());
 }
 
 TEST(LineRulesToml, ReadsEveryKey) {

@@ -56,7 +56,7 @@ scrape_configs:
 class Metrics(Scraped):
     def setUp(self):
         super().setUp()
-        self.repo.publish(sample_apps.testapp(self.folder / "site", instances=2))
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--lines", "20", instances=2))
         self.node = self.make_node().start()
         self.deploy(self.node, "v1")
 

@@ -7,7 +7,7 @@ new="$folder.$$"
 mkdir -p "$new"
 trap 'rm -rf "$new"' EXIT
 cd "$new"
-needed() { apt-get install -s --no-install-recommends syslog-ng-core 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p' || true; }
+needed() { apt-get install -s --no-install-recommends syslog-ng-core 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p'; }
 fetch() { packages="$(needed)" && [ -n "$packages" ] && apt-get -qq -o Acquire::Retries=3 download $packages; }
 fetch || { apt-get -qq -o Acquire::Retries=3 update && fetch; }  # its lists may be old, or not there at all
 for package in ./*.deb; do dpkg -x "$package" root; done

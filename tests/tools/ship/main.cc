@@ -23,6 +23,7 @@
 #include "daemon/ship/sinks/line_rules.h"
 #include "daemon/ship/sinks/loki.h"
 #include "daemon/ship/sinks/otlp.h"
+#include "daemon/ship/sinks/sinks_fixture.h"
 #include "daemon/ship/sinks/syslog.h"
 
 namespace berth::ship {
@@ -57,14 +58,7 @@ Result<Options> read_options(const std::vector<std::string>& words) {
 struct Setup {
   std::unique_ptr<Sink> sink;
   std::shared_ptr<LineRules> rules = std::make_shared<LineRules>();
-  std::shared_ptr<Origin> origin = std::make_shared<Origin>(Origin{.node = "edge-1",
-                                                                   .environment = "qa",
-                                                                   .app = "web",
-                                                                   .release = "v42",
-                                                                   .process = "worker",
-                                                                   .instance = "web/worker.2",
-                                                                   .deployment = "17",
-                                                                   .stream = "stdout"});
+  std::shared_ptr<Origin> origin = sample_origin();
 };
 
 using Make = std::function<Result<std::unique_ptr<Sink>>()>;

@@ -13,6 +13,7 @@
 #include "daemon/build_time.h"
 #include "daemon/config/values.h"
 #include "daemon/deploy/idle_thread.h"
+#include "daemon/deploy/instance_plan.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
@@ -80,6 +81,14 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   return options;
 }
 
+/// What apps were given by a berthd before this one is kept out of sinks from the first line on.
+void learn_secrets(store::Store& store, const deploy::NodeFacts& node) {
+  std::vector<InstanceId> known;
+  for (const auto& app : store.apps().value_or(std::vector<store::AppRow>()))
+    for (const auto& row : store.instances(app.app).value_or(std::vector<store::InstanceRow>())) known.push_back({row.app, row.process, row.number, row.release});
+  deploy::learn_secrets(node, known);
+}
+
 /// Without a repository nothing is followed, as berthd.toml is read.
 follow::Source source_of(fetch::Repository* repository) {
   if (repository == nullptr) return {};
@@ -95,6 +104,7 @@ struct Berthd::How {
   bool use_systemd = false;
   std::string cgroup_root;
   std::shared_ptr<ship::DaemonLog> own_log = std::make_shared<ship::DaemonLog>();
+  deploy::DeployerOptions deployer{};
 
   bool limits_enforced() const { return use_systemd || !cgroup_root.empty(); }
 };
@@ -107,6 +117,9 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   BERTH_CHECK(files::make_directories(config.logs, 0755));
   BERTH_TRY(auto store, store::Store::open(paths_of(config)));
   if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);
+  how.deployer = deployer_options(config, how.programs);
+  how.deployer.node.given_secrets = std::make_shared<secrets::GivenSecrets>();
+  learn_secrets(*store, how.deployer.node);
   spdlog::info("berthd " BERTH_VERSION " on {} ({}): keepers are {}, limits are {}", config.node, config.environment,
                how.use_systemd ? "services of systemd" : "processes of their own", how.limits_enforced() ? "enforced" : "not enforced");
   if (!host::is_in_memory(config.run))
@@ -129,7 +142,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                   {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root,
                    .keep_orphans = config_.keep_orphans}),
       router_(loop_.executor(), work_, config_.run),
-      deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), deployer_options(config_, how.programs)),
+      deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), how.deployer),
       follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
                  [this](const std::string& app) { return store_->newest_event(app, "follow.wanted").value_or(std::nullopt); }},
                 config_.follow, config_.environment),
@@ -145,6 +158,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                  .last_event = [this] { return store_->last_event(); },
                  .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
                  .daemon_log = how.own_log,
+                 .given_secrets = how.deployer.node.given_secrets,
                  .give_way = deploy::give_way}),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
       node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_}, config_, how.limits_enforced(), operators_),

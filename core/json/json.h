@@ -32,6 +32,9 @@ Result<std::string> canonical(const value& json);
 /// JSON for machines and people, with the usual escapes.
 std::string text(const value& json);
 
+/// Appends `text`, which is UTF-8, as a string with its quotes: without a copy.
+void append_quoted(std::string& out, std::string_view text);
+
 /// Reads the members of an object one by one, collecting the first complaint; members nobody asked for are refused by `done`.
 ///
 ///   ObjectReader reader(json, "manifest");

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMostLooked = 16u << 10;  ///< bytes of a JSON line
 constexpr std::size_t kMostPrefix = 96;         ///< bytes in which a word that tells the level begins
-constexpr int kMostWords = 7;                   ///< of those
+constexpr int kMostWords = 8;                   ///< of those
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -118,7 +118,7 @@ std::optional<Level> level_in_words(std::string_view text) {
     const std::string_view one = prefix.substr(at, end - at);
     const bool is_upper = std::ranges::all_of(one, [](char c) { return c >= 'A' && c <= 'Z'; });
     const char before = at > 0 ? prefix[at - 1] : ' ', after = end < prefix.size() ? prefix[end] : ' ';
-    const bool is_marked = (before == '[' && after == ']') || (before == '<' && after == '>') || (word == 0 && after == ':');
+    const bool is_marked = (before == '[' && after == ']') || (before == '<' && after == '>') || (before == '(' && after == ')') || (word == 0 && after == ':');
     if (is_upper || is_marked)
       if (const auto level = level_named(one)) return level;
     if (word == 0 && after == ':' && (one.ends_with("Error") || one.ends_with("Exception"))) return Level::error;
@@ -141,12 +141,12 @@ std::optional<Level> level_named(std::string_view word) {
   };
   constexpr Name kNames[] = {{"trace", Level::trace},     {"verbose", Level::trace},      {"finest", Level::trace},      {"finer", Level::trace},
                              {"debug", Level::debug},     {"fine", Level::debug},         {"dbg", Level::debug},         {"info", Level::info},
-                             {"information", Level::info}, {"inf", Level::info},          {"notice", Level::notice},     {"warn", Level::warning},
+                             {"information", Level::info}, {"informational", Level::info}, {"inf", Level::info}, {"log", Level::info},         {"notice", Level::notice},     {"warn", Level::warning},
                              {"warning", Level::warning}, {"wrn", Level::warning},        {"err", Level::error},         {"error", Level::error},
                              {"severe", Level::error},    {"crit", Level::critical},      {"critical", Level::critical}, {"fatal", Level::critical},
                              {"alert", Level::critical},  {"emerg", Level::critical},     {"emergency", Level::critical}, {"panic", Level::critical},
                              {"dpanic", Level::critical}};
-  if (word.empty() || word.size() > 12) return {};
+  if (word.empty() || word.size() > 13) return {};
   const std::string small = lower(word);
   const auto* found = std::ranges::find(kNames, std::string_view(small), &Name::name);
   return found == std::end(kNames) ? std::nullopt : std::optional(found->level);

@@ -31,6 +31,9 @@ Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid);
 /// Without `run_commands`, those that a command tells are empty: it is not run.
 Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& manifest, bool run_commands = true);
 
+/// Tells `node.given_secrets`, which there is, the secrets that lie in the folders of `instances`: a berthd before this one gave them. Blocking.
+void learn_secrets(const NodeFacts& node, const std::vector<InstanceId>& instances);
+
 /// An instance's private folders, below `run`; made anew by `prepare_folders`.
 struct InstanceFolders {
   std::string base;     ///< `<run>/instances/<16 hex digits of the instance's key>`

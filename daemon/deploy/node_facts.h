@@ -1,8 +1,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 
+#include "daemon/secrets/known_secrets.h"
 #include "daemon/secrets/reference.h"
 #include "daemon/store/store.h"
 
@@ -15,6 +17,7 @@ struct NodeFacts {
   std::map<std::string, std::string> labels;  ///< `${node.labels.rack}` in templates
   store::Paths paths;
   secrets::Sources secret_sources;
+  std::shared_ptr<secrets::GivenSecrets> given_secrets{};  ///< is told what apps are given; or null
   std::string boot{};         ///< of the machine: another text after each start of it; empty: not known
   bool run_in_memory = true;  ///< what is in `paths.run` is on no disk
 };

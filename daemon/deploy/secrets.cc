@@ -1,5 +1,12 @@
-#include <fmt/core.h>
+#include <filesystem>
+#include <system_error>
 
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include "core/crypto/secret.h"
+#include "core/files/files.h"
 #include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
@@ -17,9 +24,30 @@ Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& ma
     }
     const auto value = secrets::resolve(reference, node.secret_sources);
     if (!value) return pass(value.error(), fmt::format("{}@{}: secret {} ({})", manifest.app, manifest.release, variable, reference));
+    if (node.given_secrets) node.given_secrets->note(manifest.app, value->view());
     values.emplace(variable, value->view());
   }
   return values;
+}
+
+void learn_secrets(const NodeFacts& node, const std::vector<InstanceId>& instances) {
+  for (const InstanceId& id : instances) {
+    const std::filesystem::path folder = folders_of(node, id).secrets;
+    const auto opened = files::open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);  // what is in it may be the app's own doing
+    if (!opened) continue;
+    std::size_t files = 0;
+    std::error_code failed;
+    for (std::filesystem::directory_iterator entry(folder, failed); !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+      if (++files > secrets::KnownSecrets::kMost) break;
+      const auto file = files::open_below(opened->get(), entry->path().filename().string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      struct stat status{};
+      if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+      auto value = files::read(file->get(), entry->path().string(), secrets::kMostSecret);
+      if (!value) continue;
+      node.given_secrets->note(id.app, *value);
+      crypto::wipe(*value);
+    }
+  }
 }
 
 }  // namespace berth::deploy

@@ -90,6 +90,29 @@ TEST_F(SecretsTest, ACommandIsRunWhereTheNodeAllowsIt) {
   EXPECT_EQ(values->at("TOKEN"), folder.path() / "x");
 }
 
+TEST_F(SecretsTest, WhatAnAppIsGivenIsNoted) {
+  node.given_secrets = std::make_shared<secrets::GivenSecrets>();
+  manifest.secrets = {{"A", "file:" + file("a", "hunter2!\n")}};
+  ASSERT_TRUE(resolve_secrets(node, manifest));
+  EXPECT_TRUE(node.given_secrets->of("web")->knows("hunter2!"));
+}
+
+TEST_F(SecretsTest, ThoseInTheFoldersOfInstancesAreLearnedButNothingBehindALink) {
+  node.given_secrets = std::make_shared<secrets::GivenSecrets>();
+  const fs::path own = folders_of(node, id).secrets;
+  fs::create_directories(own / "folder");
+  std::ofstream(own / "TOKEN") << "hunter2!";
+  fs::create_symlink(file("elsewhere", "not a secret of it"), own / "LINK");
+  ASSERT_EQ(::mkfifo((own / "PIPE").c_str(), 0600), 0);
+  InstanceId without = id;
+  without.number = 2;
+  learn_secrets(node, {without, id});
+  const auto known = node.given_secrets->of("web");
+  ASSERT_NE(known, nullptr);
+  EXPECT_TRUE(known->knows("hunter2!"));
+  EXPECT_FALSE(known->knows("not a secret of it"));
+}
+
 TEST_F(SecretsTest, APipeOrFolderIsRefusedAtOnce) {
   const auto pipe = folder.path() / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);

@@ -25,6 +25,7 @@ class EntryMaker {
   EntryMaker(const NodeNames& names, const InstanceId& instance, std::shared_ptr<const LineRules> rules);
 
   /// As LineMaker has them.
+  void know(std::shared_ptr<const secrets::KnownSecrets> secrets) { lines_.know(std::move(secrets)); }
   void add(logs::Record record, LineMaker::Clock::time_point now, std::vector<Entry>& out);
   void flush(LineMaker::Clock::time_point now, std::vector<Entry>& out) { lines_.flush(now, out); }
   std::optional<std::uint64_t> held_behind() const { return lines_.held_behind(); }

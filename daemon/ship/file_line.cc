@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "daemon/ship/sinks/line_text.h"
+#include "core/json/json.h"
 #include "daemon/ship/sinks/severity.h"
 
 namespace berth::ship {
@@ -15,7 +15,7 @@ void append_field(std::string& out, const char* name, const std::string& text) {
   out += ",\"";
   out += name;
   out += "\":";
-  append_json(out, text);
+  json::append_quoted(out, text);
 }
 
 /// `,"node":"edge-1",…,"text":`.
@@ -33,9 +33,9 @@ std::string origin_fields(const Origin& origin) {
     out += ",\"labels\":{";
     for (const auto& [name, text] : origin.labels) {
       if (out.back() != '{') out += ',';
-      append_json(out, name);
+      json::append_quoted(out, name);
       out += ':';
-      append_json(out, text);
+      json::append_quoted(out, text);
     }
     out += '}';
   }
@@ -52,7 +52,7 @@ void FileLines::append(std::string& out, const Entry& entry) {
   }
   fmt::format_to(std::back_inserter(out), "{{\"time\":\"{}\",\"severity\":\"{}\",\"sequence\":{}{}", logs::format_rfc3339(entry.time, 9), to_string(entry.severity),
                  entry.sequence, origin_text_);
-  append_json(out, entry.text);
+  json::append_quoted(out, entry.text);
   out += "}\n";
 }
 

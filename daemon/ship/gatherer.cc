@@ -178,6 +178,7 @@ void Gatherer::note_gaps(Source& source, logs::Time time, Batch& batch) {
 void Gatherer::read(Source& source, Batch& batch) {
   source.open();
   logs::InstanceCursor& reader = *source.reader;
+  if (parts_.secrets) source.maker.know(parts_.secrets->of(source.log.id.app));
   const auto now = LineMaker::Clock::now();
   bool at_end = false, has_failed = false;
   std::uint64_t line = source.read_to;  // the last one read

@@ -62,6 +62,7 @@ struct GathererParts {
   std::function<Result<std::vector<store::Event>>(std::int64_t first, int most)> events;  ///< blocking
   std::shared_ptr<const DaemonLog> daemon_log;  ///< or null
   std::uint64_t daemon_line = 0;                ///< the last line of it that the sink has already
+  std::shared_ptr<const secrets::GivenSecrets> secrets;  ///< what is taken out of what an app says; or null
 };
 
 /// Reads for one sink: from where it was delivered to, over all instances in turn, as many entries as a batch has room for. Blocking; for one thread at a

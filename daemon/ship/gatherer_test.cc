@@ -319,6 +319,21 @@ TEST_F(GathererTest, BerthdsOwnLogGoesOnWhereTheSinkBeforeHadIt) {
   EXPECT_THAT(texts_of(gatherer.gather(scan()).entries), ElementsAre("two"));
 }
 
+TEST_F(GathererTest, TakesOutWhatTheAppWasGivenAsASecret) {
+  write("web/web.1", 1, cri(1, "the token is hunter2!") + cri(2, "and correct horse"));
+  write("shop/web.1", 1, cri(1, "hunter2! of another"));
+  auto given = std::make_shared<secrets::GivenSecrets>();
+  given->note("web", "hunter2!");
+  GathererParts with = parts();
+  with.secrets = given;
+  Gatherer gatherer(std::move(with));
+  ASSERT_TRUE(gatherer.load());
+  EXPECT_THAT(texts_of(deliver_all(gatherer)), ElementsAre("hunter2! of another", "the token is [redacted]", "and correct horse"));
+  given->note("web", "correct horse");
+  write("web/web.1", 1, cri(3, "correct horse"));
+  EXPECT_THAT(texts_of(deliver_all(gatherer)), ElementsAre("[redacted]"));
+}
+
 /// A keeper that writes, rotates, compresses and prunes beside a shipper that dies at every step. What was acknowledged, and only that, is kept by the sink.
 TEST_F(GathererTest, LosesNothingAndDoublesABatchAtMostWhereverItDies) {
   std::mt19937 random(7);

@@ -91,7 +91,8 @@ SinkInUse Shipping::State::begin(const config::Sink& said) {
                          .file = CursorFile(folder(), said.name),
                          .events = parts.events,
                          .daemon_log = parts.daemon_log,
-                         .daemon_line = had == daemon_lines.end() ? 0 : had->second};
+                         .daemon_line = had == daemon_lines.end() ? 0 : had->second,
+                         .secrets = parts.given_secrets};
   ShipperParts shipper{.loop = parts.loop,
                        .make_sink = make,
                        .gatherer = std::move(gatherer),

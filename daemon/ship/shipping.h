@@ -8,6 +8,7 @@
 
 #include "core/io/loop.h"
 #include "daemon/config/config.h"
+#include "daemon/secrets/known_secrets.h"
 #include "daemon/secrets/reference.h"
 #include "daemon/ship/daemon_log.h"
 #include "daemon/ship/ship_status.h"
@@ -27,6 +28,7 @@ struct ShippingParts {
   std::function<std::int64_t()> last_event;
   std::function<void(store::Event)> tell;                                                 ///< adds an event; blocking
   std::shared_ptr<const DaemonLog> daemon_log;
+  std::shared_ptr<const secrets::GivenSecrets> given_secrets;
   std::function<void()> give_way;                                                         ///< makes its thread one that is in no hurry
 };
 

@@ -234,6 +234,31 @@ batch_wait = "100ms"
         self.wait_shipped(node)
         self.check_numbers(self.lines(), 6000, 0)
 
+    def test_a_secret_that_the_app_prints_reaches_no_sink(self):
+        token = self.folder / "token"
+        token.write_text("correct \"horse\" battery\n")
+        self.repo.configure(secrets={"TOKEN": f"file:{token}"})
+        chatty = """#!/bin/sh
+n=0
+while :; do n=$((n + 1)); echo "$n has $TOKEN."; sleep 0.05; done
+"""
+        tree = sample_apps.Tree(self.folder / "chatty", "chatty").put("bin/chatty", chatty, 0o755)
+        self.repo.publish(tree.spec('app = "chatty"\n[process.web]\ncommand = ["bin/chatty"]\n[deploy]\nbake = "100ms"\n[env.TOKEN]\nrequired = true\nsecret = true\n'))
+        node = self.make_node(extra=self.sink()).start()
+        node.berth("deploy", "chatty@v1")
+
+        def numbers():
+            return [int(entry["text"].split()[0]) for entry in self.entries() if " has " in entry["text"]]
+        wait_until(lambda: len(numbers()) > 5, "lines come")
+        node.kill()  # the one that comes gave the secret to nobody
+        time.sleep(0.5)
+        node.start()
+        before = max(numbers())
+        wait_until(lambda: max(numbers()) > before + 5, "lines come again")
+        texts = {entry["text"] for entry in self.entries() if " has " in entry["text"]}
+        self.assertEqual({text.split(" ", 1)[1] for text in texts}, {"has [redacted]."})
+        self.assertIn('has correct "horse" battery.', node.berth("logs", "chatty", "-n", "1", "--raw").out, "on the node it is as the app wrote it")
+
     def test_events_and_berthds_own_log_go_the_same_way(self):
         self.repo.publish(self.tree(count=10))
         node = self.make_node(extra=self.sink(more='events = true\ndaemon = true\nlabels = { rack = "r7" }')).start()

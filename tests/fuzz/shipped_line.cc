@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::must(as_utf8(entry.text) == entry.text, "a text that is not UTF-8");
     fuzz::must(entry.text.find("a-known-secret") == std::string::npos, "a secret got through");
     std::string quoted;
-    ship::append_json(quoted, entry.text);
+    json::append_quoted(quoted, entry.text);
     const auto read = json::parse(quoted);
     fuzz::must(read && std::string_view(read->as_string()) == entry.text, "JSON does not read what was written");
   }

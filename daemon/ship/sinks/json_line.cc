@@ -64,7 +64,7 @@ void append_field(std::string& out, std::string_view key, const json::value& fie
   const std::string_view plain = text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
   const bool needs_quotes = plain.empty() || plain.find_first_of(" =\"\\\t\r\n") != std::string_view::npos;
   if (text == nullptr) out += json::text(field);
-  else if (needs_quotes) append_json(out, plain);
+  else if (needs_quotes) json::append_quoted(out, plain);
   else out += plain;
 }
 

@@ -43,6 +43,7 @@ void use_what_it_says(const LineRules& rules, Entry& entry) {
       return;
     }
   }
+  if (rules.json == JsonLines::off && entry.text.starts_with('{')) return;
   const GuessedSeverity guessed = guess_severity(entry.text);
   if (guessed.severity) entry.severity = *guessed.severity;
   entry.text.erase(0, guessed.prefix);

@@ -11,6 +11,7 @@
 #include "core/logs/log_filter.h"
 #include "core/spec/deploy.h"
 #include "daemon/config/section.h"
+#include "daemon/secrets/known_secrets.h"
 #include "daemon/ship/sink.h"
 #include "daemon/ship/sinks/redaction.h"
 
@@ -51,8 +52,8 @@ class LineMaker {
 
   explicit LineMaker(std::shared_ptr<const LineRules> rules) : rules_(std::move(rules)) {}
 
-  /// Values that are taken out of every text from now on; or null.
-  void know(std::shared_ptr<const KnownSecrets> secrets) { secrets_ = std::move(secrets); }
+  /// What is taken out of every text from now on; or null.
+  void know(std::shared_ptr<const secrets::KnownSecrets> secrets) { secrets_ = std::move(secrets); }
 
   /// Takes the next record, which was written by `origin`; appends the entries that it completes. `now` is when that happens.
   void add(logs::Record record, std::shared_ptr<const Origin> origin, Clock::time_point now, std::vector<Entry>& out);
@@ -90,7 +91,7 @@ class LineMaker {
   void redact(std::string& text) const;
 
   std::shared_ptr<const LineRules> rules_;
-  std::shared_ptr<const KnownSecrets> secrets_;
+  std::shared_ptr<const secrets::KnownSecrets> secrets_;
   Joining joining_[2];      ///< by stream
   Dropped untold_;
   std::uint64_t dropped_ = 0;

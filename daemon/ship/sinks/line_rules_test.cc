@@ -148,9 +148,9 @@ TEST(LineRules, SecretsAndPatternsAreTakenOutBeforeBytesAreEscaped) {
   rules.strip_ansi = true;
   rules.redactor = PatternRedactor::make({"card=([0-9]+)"}).value();
   Feeding feeding(std::move(rules));
-  auto secrets = std::make_shared<KnownSecrets>();
-  secrets->add("se\xff" "cret");
-  feeding.maker.know(secrets);
+  auto known = std::make_shared<secrets::KnownSecrets>();
+  known->add("se\xff" "cret");
+  feeding.maker.know(known);
   feeding.line("\x1b[1mcard=\x1b[0m123 se\xff" "cret \xfe");
   EXPECT_THAT(feeding.texts(), ElementsAre("card=[redacted] [redacted] \\xFE"));
 }

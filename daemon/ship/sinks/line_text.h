@@ -15,7 +15,4 @@ std::string escape_bytes(std::string text);
 /// At most `most` bytes from the front of `text`, which is UTF-8, without taking a character apart.
 std::string_view cut_text(std::string_view text, std::size_t most);
 
-/// Appends `text`, which is UTF-8, as a string of JSON with its quotes.
-void append_json(std::string& out, std::string_view text);
-
 }  // namespace berth::ship

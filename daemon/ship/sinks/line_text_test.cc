@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "core/json/json.h"
 #include "core/utf8.h"
 
 namespace berth::ship {
@@ -48,19 +47,6 @@ TEST(LineText, CutsBetweenCharacters) {
   EXPECT_EQ(cut_text("abc", 2), "ab");
   EXPECT_EQ(cut_text("a\xf0\x9f\x98\x80", 4), "a");
   EXPECT_EQ(cut_text("\xc3\xbc", 1), "");
-}
-
-TEST(LineText, WritesStringsThatAnyReaderOfJsonTakes) {
-  std::string every;
-  for (int c = 0; c < 128; ++c) every += static_cast<char>(c);
-  every += "\xc3\xbc\xe2\x80\xa8\xf0\x9f\x98\x80";
-  for (const std::string& text : {""s, "plain"s, "\"quoted\" \\ \n\r\t"s, every}) {
-    std::string json;
-    append_json(json, text);
-    const auto read = json::parse(json);
-    ASSERT_TRUE(read) << read.error().message;
-    EXPECT_EQ(std::string(read->as_string()), text);
-  }
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 #include <fmt/core.h>
 
+#include "core/json/json.h"
 #include "daemon/ship/sinks/http_courier.h"
-#include "daemon/ship/sinks/line_text.h"
 #include "daemon/ship/sinks/origin_text.h"
 #include "daemon/ship/sinks/severity.h"
 
@@ -33,9 +33,9 @@ class Members {
     if (value.empty() || std::ranges::find(names_, name) != names_.end()) return;
     names_.emplace_back(name);
     text_ += text_.empty() ? '{' : ',';
-    append_json(text_, name);
+    json::append_quoted(text_, name);
     text_ += ':';
-    append_json(text_, value);
+    json::append_quoted(text_, value);
   }
   std::size_t count() const { return names_.size(); }
   std::string text() && { return text_.empty() ? "{}" : std::move(text_) + "}"; }
@@ -83,7 +83,7 @@ std::string loki_push(std::span<const Entry> batch) {
       values = &streams[of_last->labels];
     }
     *values += fmt::format("{}[\"{}\",", values->empty() ? "" : ",", entry.time.time_since_epoch().count());
-    append_json(*values, entry.text);
+    json::append_quoted(*values, entry.text);
     *values += fmt::format(",{}\"sequence\":\"{}\",\"level\":\"{}\"}}]", of_last->metadata, entry.sequence, to_string(entry.severity));
   }
   std::string body = "{\"streams\":[";

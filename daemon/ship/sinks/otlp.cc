@@ -6,8 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "core/json/json.h"
 #include "daemon/ship/sinks/http_courier.h"
-#include "daemon/ship/sinks/line_text.h"
 #include "daemon/ship/sinks/origin_text.h"
 #include "daemon/ship/sinks/severity.h"
 
@@ -26,9 +26,9 @@ void append_attribute(std::string& out, std::string_view key, std::string_view v
   if (value.empty()) return;
   if (!out.empty()) out += ',';
   out += "{\"key\":";
-  append_json(out, key);
+  json::append_quoted(out, key);
   out += ",\"value\":{\"stringValue\":";
-  append_json(out, value);
+  json::append_quoted(out, value);
   out += "}}";
 }
 
@@ -56,7 +56,7 @@ std::string record_attributes(const Origin& origin) {
 void append_record(std::string& out, const Entry& entry, std::string_view attributes, std::string_view observed) {
   out += fmt::format("{}{{\"timeUnixNano\":\"{}\",\"observedTimeUnixNano\":\"{}\",\"severityNumber\":{},\"severityText\":\"{}\",\"body\":{{\"stringValue\":",
                      out.empty() ? "" : ",", entry.time.time_since_epoch().count(), observed, severity_number(entry.severity), to_string(entry.severity));
-  append_json(out, entry.text);
+  json::append_quoted(out, entry.text);
   out += fmt::format("}},\"attributes\":[{}{}{{\"key\":\"berth.sequence\",\"value\":{{\"intValue\":\"{}\"}}}}]}}", attributes, attributes.empty() ? "" : ",",
                      entry.sequence);
 }

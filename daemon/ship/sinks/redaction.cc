@@ -1,19 +1,17 @@
 #include "daemon/ship/sinks/redaction.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/core.h>
 #include <regex.h>
 
-#include "daemon/ship/sinks/line_text.h"
+#include "daemon/secrets/known_secrets.h"
 
 namespace berth::ship {
 namespace {
 
 // The engine of the C library takes memory by the length of what it looks at, so that long texts are looked at in pieces that overlap.
 constexpr std::size_t kRedactionPiece = 64u << 10, kRedactionOverlap = 4u << 10;
-constexpr std::size_t kShortestSecretLine = 16;
 
 /// Whether the expression refers back to a group.
 bool refers_back(std::string_view expression) {
@@ -68,7 +66,7 @@ void PatternRedactor::Compiled::redact(std::string& text) const {
     }
     if (part.rm_eo > part.rm_so) {
       out.append(text, done, at + static_cast<std::size_t>(part.rm_so) - done);
-      out += kRedacted;
+      out += secrets::kRedacted;
       done = at + static_cast<std::size_t>(part.rm_eo);
     }
     at += std::max<std::size_t>(static_cast<std::size_t>(whole.rm_eo), 1);
@@ -99,44 +97,6 @@ Result<PatternRedactor> PatternRedactor::make(const std::vector<std::string>& pa
 
 void PatternRedactor::redact(std::string& text) const {
   for (const auto& compiled : compiled_) compiled->redact(text);
-}
-
-void KnownSecrets::add_needle(std::string_view needle) {
-  const auto same = [needle](const crypto::Secret& known) { return known.view() == needle; };
-  if (std::ranges::any_of(needles_, same)) return;
-  const auto place = std::ranges::find_if(needles_, [needle](const crypto::Secret& known) { return known.view().size() < needle.size(); });
-  needles_.insert(place, crypto::Secret(std::string(needle)));
-}
-
-bool KnownSecrets::add(std::string_view value) {
-  while (value.ends_with('\n')) value.remove_suffix(1);
-  if (value.size() < kShortest) return false;
-  add_needle(value);
-  std::string quoted;
-  append_json(quoted, value);
-  add_needle(std::string_view(quoted).substr(1, quoted.size() - 2));
-  crypto::wipe(quoted);
-  if (value.find('\n') == std::string_view::npos) return true;
-  for (std::string_view rest = value; !rest.empty();) {
-    const auto end = rest.find('\n');
-    if (const std::string_view line = rest.substr(0, end); line.size() >= kShortestSecretLine) add_needle(line);
-    if (end == std::string_view::npos) break;
-    rest.remove_prefix(end + 1);
-  }
-  return true;
-}
-
-void KnownSecrets::redact(std::string& text) const {
-  for (const crypto::Secret& needle : needles_) {
-    const std::string_view value = needle.view();
-    for (std::size_t at = 0; at < text.size();) {
-      const void* found = ::memmem(text.data() + at, text.size() - at, value.data(), value.size());
-      if (found == nullptr) break;
-      at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
-      text.replace(at, value.size(), kRedacted);
-      at += kRedacted.size();
-    }
-  }
 }
 
 }  // namespace berth::ship

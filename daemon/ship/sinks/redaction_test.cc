@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/secrets/known_secrets.h"
+
 namespace berth::ship {
 namespace {
 
@@ -31,7 +33,7 @@ TEST(PatternRedactor, FindsAMatchWhereverItStandsInALongText) {
     std::string text(250'000, '.');
     text.replace(at, token.size(), token);
     std::string expected(250'000, '.');
-    expected.replace(at, token.size(), kRedacted);
+    expected.replace(at, token.size(), secrets::kRedacted);
     EXPECT_EQ(redacted({"T+"}, text), expected) << at;
   }
   EXPECT_EQ(redacted({"T+"}, std::string(300'000, 'T')).find('T'), std::string::npos);
@@ -46,28 +48,6 @@ TEST(PatternRedactor, RefusesWhatHasNoBoundOrNoSense) {
     EXPECT_THAT(made.error().message, HasSubstr(why));
   }
   EXPECT_TRUE(PatternRedactor::make({"\\\\1"}));  // a backslash, and a digit
-}
-
-TEST(KnownSecrets, AreTakenOutWhereverTheyStand) {
-  KnownSecrets secrets;
-  EXPECT_TRUE(secrets.add("hunter2!"));
-  EXPECT_TRUE(secrets.add("hunter2!longer"));
-  EXPECT_FALSE(secrets.add("short"));
-  std::string text = "a hunter2! b hunter2!longer c hunter2!hunter2! short";
-  secrets.redact(text);
-  EXPECT_EQ(text, "a [redacted] b [redacted] c [redacted][redacted] short");
-}
-
-TEST(KnownSecrets, AreFoundAsJsonWritesThemAndLineByLine) {
-  KnownSecrets secrets;
-  secrets.add("pass\"word\\x");
-  secrets.add("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nAb\n-----END KEY-----\n");
-  std::string text = R"({"p":"pass\"word\\x"} and MIIEvQIBADANBgkqhkiG Ab)";
-  secrets.redact(text);
-  EXPECT_EQ(text, R"({"p":"[redacted]"} and [redacted] Ab)");
-  std::string whole = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nAb\n-----END KEY-----";
-  secrets.redact(whole);
-  EXPECT_EQ(whole, "[redacted]");
 }
 
 }  // namespace

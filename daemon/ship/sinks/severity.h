@@ -20,7 +20,7 @@ struct GuessedSeverity {
   std::size_t prefix = 0;  ///< of "<3>", as sd-daemon(3) has it, which is no part of the text
 };
 
-/// Looks at the front of a line: `<3>`; `level=error`; glog's `E0610 `; a word in brackets, or before a colon at the beginning; a word in capitals among the first.
+/// `<3>`, or what logs::level_of finds.
 GuessedSeverity guess_severity(std::string_view line);
 
 }  // namespace berth::ship

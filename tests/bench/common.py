@@ -82,10 +82,10 @@ class Workplace:
                         pass
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start_node(self, prefix=()):
-        """`prefix`: what berthd is run under."""
+    def start_node(self, extra="", prefix=()):
+        """`extra`: more of its berthd.toml; `prefix`: what berthd is run under."""
         self.repo = Repo(self.folder)
-        self.node = Node(self.folder / "n", self.repo.url, self.repo.root)
+        self.node = Node(self.folder / "n", self.repo.url, self.repo.root, extra=extra)
         self.node.configure(self.node.config.read_text().replace('level = "debug"', 'level = "warning"'))
         self.node.prefix = list(prefix)
         return self.node.start()

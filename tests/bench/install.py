@@ -158,7 +158,7 @@ class Contest:
 def run(where, folder, options, lines):
     with Workplace(folder) as place:
         contest = Contest(place, options.limit if where == "disk" else None)
-        place.start_node(contest.ours.prefix)
+        place.start_node(prefix=contest.ours.prefix)
         site = sample_apps.Tree(place.folder / "site", "bench")
         names, total = gather(site, options.files, options.megabytes, options.seed)
         change(place, names, options.seed)

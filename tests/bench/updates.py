@@ -50,7 +50,7 @@ def measure(pair, packages, effort):
     group = MemoryLimit("updates", MEMORY_MIB)
     try:
         with common.Workplace() as place:
-            place.start_node(group.prefix)
+            place.start_node(prefix=group.prefix)
             old = unpack(old_name, packages, place.folder / "old")
             place.repo.publish(old)
             place.node.berth("deploy", "bench@v1", timeout=600)

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import socket
 import subprocess
 import tempfile
 import threading
@@ -17,7 +18,7 @@ from lib.rsyslog import Rsyslog
 from lib.syslog_ng import SyslogNg
 from lib.waiting import wait_until
 
-JOURNALD = Path("/lib/systemd/systemd-journald")
+JOURNALD, SOCKET = Path("/lib/systemd/systemd-journald"), Path("/run/systemd/journal/socket")
 
 
 class SinkCase(unittest.TestCase):
@@ -193,13 +194,22 @@ class ToJournald(SinkCase):
         Path("/run/log/journal").mkdir(parents=True, exist_ok=True)
         if not Path("/etc/machine-id").exists() or not Path("/etc/machine-id").read_text().strip():
             self.skipTest("this machine has no id, without which journald writes nothing")
+        limits = Path("/run/systemd/journald.conf.d")
+        limits.mkdir(parents=True, exist_ok=True)
+        (limits / "unlimited.conf").write_text("[Journal]\nRateLimitIntervalSec=0\nRuntimeMaxUse=512M\n")
+        # As systemd does it: the socket, and what is in its queue, outlive each journald.
+        SOCKET.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.socket.close)
+        self.socket.bind(str(SOCKET))
         self.process = None
         self.start_journald()
         self.addCleanup(self.stop_journald)
 
     def start_journald(self):
-        self.process = subprocess.Popen([JOURNALD], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: Path("/run/systemd/journal/socket").exists(), "journald listens")
+        fd = self.socket.fileno()
+        self.process = subprocess.Popen(["/bin/bash", "-c", 'exec 3<&"$1"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0"', JOURNALD, str(fd)], pass_fds=[fd],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop_journald(self):
         self.process.terminate()
@@ -208,6 +218,22 @@ class ToJournald(SinkCase):
     def entries(self):
         done = subprocess.run(["journalctl", "-D", "/run/log/journal", "-o", "json", "--all", "-t", "web"], capture_output=True, text=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_nothing_is_lost_while_it_is_restarted(self):
+        child = self.start({"kind": "journald"}, batch=500)
+        lines = 20_000
+        for n in range(1, lines + 1):
+            child.stdin.write(b"line %d\n" % n)
+            if n % 1000 == 0:
+                child.stdin.flush()
+                time.sleep(0.05)
+            if n % 3000 == 0:
+                self.stop_journald()
+                self.start_journald()
+        out, complaints = child.communicate(timeout=120 * SLOWNESS)
+        self.assertEqual((child.returncode, complaints), (0, b""), out)
+        wait_until(lambda: len(self.entries()) >= lines, "all entries are there", 60)
+        self.assertComplete([entry["BERTH_SEQUENCE"] for entry in self.entries()], lines)
 
     def test_fields_and_texts_of_any_kind_arrive(self):
         long = "".join(f"{n} " for n in range(150_000))

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -191,7 +192,8 @@ class ToJournald(SinkCase):
         if not JOURNALD.exists():
             self.skipTest("there is no systemd-journald here")
         Path("/run/systemd/journal").mkdir(parents=True, exist_ok=True)
-        Path("/run/log/journal").mkdir(parents=True, exist_ok=True)
+        shutil.rmtree("/run/log/journal", ignore_errors=True)
+        Path("/run/log/journal").mkdir(parents=True)
         if not Path("/etc/machine-id").exists() or not Path("/etc/machine-id").read_text().strip():
             self.skipTest("this machine has no id, without which journald writes nothing")
         limits = Path("/run/systemd/journald.conf.d")

@@ -4,6 +4,7 @@ usage: shipping.py [--lines 1000000]
 
 Lines have 100 bytes. Both send RFC 5424 to the same receiver, which counts messages and throws them away; it begins to listen when the backlog is there. From
 the first byte to the last message. berth numbers each line, reads whose it is, and keeps a durable cursor; a batch counts once the receiver has ended its side.
+Then the same backlog goes to five kinds of sinks at once: what that takes of berthd's memory.
 """
 import argparse
 import shutil
@@ -14,6 +15,7 @@ import time
 
 from bench.common import Workplace, compile_app, cpu_seconds, pss_kib
 from lib import sample_apps
+from lib.push_receivers import LokiReceiver, OtlpReceiver
 from lib.waiting import wait_until
 
 PORT, HEAD = 7514, b">1 "
@@ -56,14 +58,18 @@ class Receiver:
         return self.last - self.began
 
 
-def berth(place, lines):
-    node = place.start_node(f"""[[sink]]
-name = "central"
-kind = "syslog"
-address = "tcp://127.0.0.1:{PORT}"
-""")
-    program = compile_app("writer", place.folder)
-    place.repo.publish(sample_apps.Tree(place.folder / "site", "bench").program(program, "writer").spec(f"""app = "bench"
+def sink(name, kind, **keys):
+    return f'[[sink]]\nname = "{name}"\nkind = "{kind}"\n' + "".join(f'{key} = "{value}"\n' for key, value in keys.items())
+
+
+class Backlog:
+    """A node whose app has written so many lines, which its sinks do not have."""
+
+    def __init__(self, place, lines, sinks):
+        self.place, self.lines = place, lines
+        self.node = place.start_node(sinks)
+        program = compile_app("writer", place.folder)
+        place.repo.publish(sample_apps.Tree(place.folder / "site", "bench").program(program, "writer").spec(f"""app = "bench"
 [process.app]
 command = ["bin/writer", "{lines}", "40", "${{BERTH_DATA_DIR}}/result"]
 [deploy]
@@ -71,20 +77,45 @@ bake = "0s"
 [logs]
 keep_bytes = "2GiB"
 """))
-    node.berth("deploy", "bench@v1")
-    result = node.data("bench") / "result"
-    wait_until(lambda: result.exists() and result.read_text(), "all is written", 600)
-    pids = [node.process.pid]
-    idle, spent, most, lag = pss_kib(pids), cpu_seconds(pids), [0], [0.0]
-    node.metrics()
+        self.node.berth("deploy", "bench@v1")
+        result = self.node.data("bench") / "result"
+        wait_until(lambda: result.exists() and result.read_text(), "all is written", 600)
+        self.pids = [self.node.process.pid]
+        self.before, self.spent, self.most, self.lag = pss_kib(self.pids), cpu_seconds(self.pids), 0, 0.0
+        self.node.metrics()
 
-    def sample():
-        most[0] = max(most[0], pss_kib(pids))
-        for line in node.metrics().splitlines():
+    def sample(self):
+        self.most = max(self.most, pss_kib(self.pids))
+        for line in self.node.metrics().splitlines():
             if line.startswith("berth_loop_lag_seconds "):
-                lag[0] = max(lag[0], float(line.split()[1]))
-    seconds = Receiver().wait(lines, sample)
-    return seconds, cpu_seconds(pids) - spent, f"berthd {idle / 1024:.1f} MiB before, {most[0] / 1024:.1f} at most; its event loop busy for {1000 * lag[0]:.1f} ms at most"
+                self.lag = max(self.lag, float(line.split()[1]))
+
+    def __str__(self):
+        return f"berthd {self.before / 1024:.1f} MiB before, {self.most / 1024:.1f} at most; its event loop busy for {1000 * self.lag:.1f} ms at most"
+
+
+def berth(place, lines):
+    backlog = Backlog(place, lines, sink("central", "syslog", address=f"tcp://127.0.0.1:{PORT}"))
+    seconds = Receiver().wait(lines, backlog.sample)
+    return seconds, cpu_seconds(backlog.pids) - backlog.spent, str(backlog)
+
+
+def to_all(place, lines):
+    """Five sinks at once; what arrives late (Loki's and OTLP's receivers check each entry) makes the backlog last."""
+    loki, otlp = LokiReceiver(3100), OtlpReceiver(4318)
+    sinks = [sink("central", "syslog", address=f"tcp://127.0.0.1:{PORT}"), sink("second", "syslog", address=f"tcp://127.0.0.1:{PORT}"),
+             sink("agent", "file", path=place.folder / "agent" / "all.jsonl"), sink("loki", "loki", url="http://127.0.0.1:3100"),
+             sink("collector", "otlp", url="http://127.0.0.1:4318")]
+    backlog = Backlog(place, lines, "".join(sinks))
+    receiver = Receiver()
+
+    def is_done():
+        backlog.sample()
+        return all(one["state"] == "up to date" and one["shipped"] >= lines for one in backlog.node.status()["sinks"])
+    wait_until(is_done, "all sinks have all", 900, every=0.1)
+    for one in (receiver.listener, loki, otlp):
+        one.close()
+    print(f"five sinks at once: {backlog}", flush=True)
 
 
 def imfile(place, lines):
@@ -122,7 +153,9 @@ def main():
             seconds, spent, more = run(place, options.lines)
             rates[name] = options.lines / seconds
             print(f"{name:15} {rates[name]:9.0f} lines/s, {1e6 * spent / options.lines:5.2f} CPU s a million lines; {more}", flush=True)
-    print(f"berth / rsyslog imfile: {rates['berth'] / rates['rsyslog imfile']:.2f}")
+    print(f"berth / rsyslog imfile: {rates['berth'] / rates['rsyslog imfile']:.2f}", flush=True)
+    with Workplace() as place:
+        to_all(place, options.lines // 5)
 
 
 if __name__ == "__main__":

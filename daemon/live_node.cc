@@ -71,6 +71,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.fetched = parts_.operations.fetched();
   snapshot.hooks = parts_.operations.hooks_run();
   snapshot.execs = parts_.operations.execs_ended();
+  snapshot.jobs = parts_.operations.jobs_ended();
   snapshot.events = parts_.store.last_event();
   snapshot.loop_lag = lag_.take();
   auto write = [all = std::move(snapshot), mount = cgroup_mount_]() mutable {

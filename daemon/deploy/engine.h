@@ -53,7 +53,7 @@ class StartingNode {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), and what becomes of the data (data_steps.cc), slots that are
+/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs (jobs.cc), and what becomes of the data (data_steps.cc), slots that are
 /// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
 /// files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -92,6 +92,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // exec.cc
   awaitable<Result<ExecPlace>> exec(ExecRequest request);
 
+  // jobs.cc
+  awaitable<Result<JobStatus>> run_job(std::string name, std::string process, Asked asked);
+  awaitable<Result<JobStatus>> job(WaitForJob what);
+
   // importing.cc
   awaitable<Result<store::Import>> import(ImportRequest request);
 
@@ -108,6 +112,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   const HookCounts& hooks_run() const { return hooks_run_; }
   const ExecCounts& execs_ended() const { return execs_ended_; }
+  const JobCounts& jobs_ended() const { return jobs_ended_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
   const FetchedBytes& fetched() const { return fetched_; }
   bool ready() const { return ready_; }
@@ -228,9 +233,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> note(RunPtr run, std::string text);
 
   // hook_process.cc
-  awaitable<Result<void>> start_hook(AppPtr app, ManifestPtr manifest, InstanceId id);
-  awaitable<Result<std::string>> follow_hook(AppPtr app, RunPtr run, InstanceId id, milliseconds timeout, std::string began_at);
-  awaitable<void> stop_hook(AppPtr app, InstanceId id);
+  awaitable<Result<void>> start_once(AppPtr app, ManifestPtr manifest, InstanceId id, int tried);
+  awaitable<Result<std::string>> follow_once(AppPtr app, InstanceId id, milliseconds timeout, std::string began_at, std::function<std::string()> unwanted);
+  awaitable<void> stop_once(AppPtr app, InstanceId id);
   awaitable<Result<void>> record_hook(RunPtr run, std::size_t place, bool insist);
   awaitable<void> keep_last_lines(AppPtr app, RunPtr run, HookRun record);
 
@@ -242,6 +247,19 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void forget_exec(App& app, const InstanceId& id);
   awaitable<void> end_execs(AppPtr app);
   void adopt_execs();
+
+  // jobs.cc
+  Result<void> may_run_job(const App& app) const;
+  awaitable<Result<void>> begin_job(AppPtr app, ManifestPtr manifest, std::string process, Asked asked, std::int64_t deployment);
+  awaitable<void> carry_job(AppPtr app, JobPtr job, bool adopted);
+  awaitable<std::string> run_to_end(AppPtr app, JobPtr job, ManifestPtr manifest, bool adopted);
+  awaitable<bool> may_try_again(AppPtr app, JobPtr job, ManifestPtr manifest);
+  awaitable<void> record_job(store::JobRow row);
+  awaitable<void> run_jobs(AppPtr app, RunPtr run);
+  awaitable<Result<void>> stop_job(AppPtr app, JobPtr job, Asked asked);
+  awaitable<void> end_jobs(AppPtr app, std::string kept);
+  awaitable<void> await_job_end(AppPtr app, JobPtr job);
+  void adopt_jobs();
 
   // data_steps.cc
   awaitable<Result<void>> finish_pending_data(AppPtr app);
@@ -326,6 +344,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   FetchedBytes fetched_;
   HookCounts hooks_run_;
   ExecCounts execs_ended_;
+  JobCounts jobs_ended_;
   int next_exec_ = 1001;  ///< number of the next one-off command's instance
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
@@ -344,6 +363,21 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
 /// The hook of a deployment under way that this instance is, and that goes on.
 bool is_awaited_hook(const App& app, const InstanceId& id);
+
+/// How what ran once, to its end, ended, as the history shows it: "ok", or "exited with 1".
+std::string result_of(std::string ended);
+inline constexpr const char* kOk = "ok";
+/// How what ran once ended where nobody could see it.
+inline constexpr const char* kCutOff = "was cut off: its keeper was killed, or the machine went down. How far it came is not known";
+/// What a failure to start it says, without the name of what failed.
+std::string without_name(std::string message, const InstanceId& id);
+
+/// The run of a job that this instance is, and that goes on; null where it is none.
+JobPtr running_job(const App& app, const InstanceId& id);
+/// The job that `what` names: its last run; null where it names none that ever ran.
+bool is_job(const App& app, const InstanceSelector& what);
+/// All jobs of the active release, and those others that run.
+std::vector<JobStatus> statuses_of_jobs(const App& app);
 
 /// Releases that may not be collected, since an instance or a one-off command is of them.
 std::vector<std::string> releases_in_use(const App& app);

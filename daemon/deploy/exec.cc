@@ -174,7 +174,7 @@ awaitable<void> Engine::follow_exec(AppPtr app, InstanceId id, std::string failu
     }
     co_await app->changed.wait(1h);
   }
-  co_await stop_hook(app, id);
+  co_await stop_once(app, id);
   if (closed_) co_return;
   const store::Event event{.number = 0, .at = {}, .kind = "exec.ended", .app = app->name(),
                            .data = {{"instance", to_string(id)}, {"result", result}, {"ran_ms", ran_ms}}};
@@ -195,7 +195,7 @@ awaitable<void> Engine::end_execs(AppPtr app) {
   for (auto& [number, run] : app->execs) {
     run.unwanted = true;
     const InstanceId id{app->name(), kExec, number, run.release};
-    ends.push_back(stop_hook(app, id));
+    ends.push_back(stop_once(app, id));
   }
   co_await at_once(std::move(ends));
   app->changed.notify();  // whoever follows one looks again
@@ -210,7 +210,7 @@ void Engine::adopt_execs() {
     next_exec_ = std::max(next_exec_, status.id.number + 1);
     const AppPtr app = find(status.id.app);
     if (!app) {  // it was removed
-      spawn(stop_hook(std::make_shared<App>(executor_, store::AppRow{.app = status.id.app}), status.id));
+      spawn(stop_once(std::make_shared<App>(executor_, store::AppRow{.app = status.id.app}), status.id));
       continue;
     }
     app->execs[status.id.number] = {.release = status.id.release, .process = {}, .by = {}, .since = status.started_at};
@@ -223,6 +223,8 @@ std::vector<std::string> releases_in_use(const App& app) {
   std::vector<std::string> releases;
   for (const Member& member : app.members) releases.push_back(member.row.release);
   for (const auto& [number, run] : app.execs) releases.push_back(run.release);
+  for (const auto& [process, job] : app.jobs)
+    if (job->row.running()) releases.push_back(job->row.release);
   return releases;
 }
 

@@ -272,13 +272,14 @@ awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, millisecon
   std::vector<InstanceId> ids;
   for (const Member& member : app->members)
     if (member.row.release != release) ids.push_back(member.id());
+  co_await end_jobs(app, release);
   co_await stop_members(app, std::move(ids), at_most);
 }
 
 /// Stops what runs of the app and is no member: what a crash left between two steps.
 awaitable<void> Engine::stop_strangers(AppPtr app) {
   for (const auto& status : supervisor_.all()) {
-    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || is_exec(status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
+    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || is_exec(status.id) || running_job(*app, status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
     const InstanceId id = status.id;
     const auto stopped = co_await stop_instance(app, id);
     if (closed_) co_return;

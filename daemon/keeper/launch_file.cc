@@ -114,6 +114,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("stop_signal", launch.stop_signal);
   records.add("grace_ms", launch.grace_ms);
   records.add("restart", name_of(launch.restart));
+  if (launch.retries >= 0) records.add("retries", launch.retries);
   if (launch.attached) records.add("attached", *launch.attached ? "terminal" : "plain");
   records.add("early_ms", launch.policy.early_ms);
   records.add("first_ms", launch.policy.first_ms);

@@ -57,6 +57,7 @@ struct Launch {
   int stop_signal = 15;
   std::int64_t grace_ms = 10'000;
   RestartWhen restart = RestartWhen::always;
+  std::int64_t retries = -1;                       ///< starts after the first one; -1: as many as it takes
   RestartPolicy policy;
   std::uint64_t segment_bytes = 10u << 20;
   std::uint64_t keep_bytes = 100u << 20;

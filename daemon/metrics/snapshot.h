@@ -23,6 +23,7 @@ struct Snapshot {
   std::map<std::pair<std::string, std::string>, std::uint64_t> deployments;  ///< that ended, by app and state
   deploy::HookCounts hooks;                                                  ///< runs of hooks
   deploy::ExecCounts execs;                                                  ///< one-off commands that ended
+  deploy::JobCounts jobs;                                                    ///< runs of jobs that ended
   deploy::FetchedBytes fetched;                                              ///< of releases
   std::int64_t events = 0;                                                   ///< the number of the last one
   std::chrono::microseconds loop_lag{0};                                     ///< the longest turn since the scrape before

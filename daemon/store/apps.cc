@@ -147,7 +147,7 @@ Result<void> Store::remove_app(const std::string& app, bool purge, Event event) 
   std::vector<Event> events;
   events.push_back(std::move(event));
   const auto remove_rows = [&]() -> Result<void> {
-    for (const char* table : {"instances", "scales", "slots", "rejected", "data_moves", "apps"})
+    for (const char* table : {"instances", "scales", "job_runs", "slots", "rejected", "data_moves", "apps"})
       BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
     // Snapshots go with the releases that they belong to; what a revert put away stays with the data.
     BERTH_CHECK(state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND method <> 'moved'", app));

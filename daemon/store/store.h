@@ -119,6 +119,23 @@ struct InstanceRow {
   std::map<std::string, std::uint16_t> named_ports;  ///< further private ones
 };
 
+/// The last run of a job.
+struct JobRow {
+  std::string app, process;
+  std::int64_t run = 0;         ///< counts the job's runs, from 1
+  std::string release;          ///< whose job it is
+  std::int64_t deployment = 0;  ///< which ran it; 0: somebody by hand
+  std::string by;               ///< who asked for it: "root (uid 0)"
+  std::string why;
+  std::string state;            ///< "running", "ok", "failed" or "stopped"
+  std::string result;           ///< "ok", or how it failed: "exited with 1"; empty while it runs
+  int attempts = 0;             ///< while it runs, those that came before what its keeper knows of
+  std::string began_at, ended_at;  ///< RFC 3339, UTC
+  std::string succeeded_at;     ///< when a run of it, this one or one before, ended well; empty: none has
+
+  bool running() const { return state == "running"; }
+};
+
 /// A copy of an app's data, a folder beside `data/`.
 struct DataCopy {
   std::string app;
@@ -255,6 +272,11 @@ class Store {
   /// `berth scale`: the number asked for, in force while the spec says `spec_number`.
   Result<void> set_scale(const std::string& app, const std::string& process, int number, int spec_number, Event event);
   Result<std::optional<std::pair<int, int>>> scale(const std::string& app, const std::string& process);  ///< number, spec_number
+
+  // jobs
+  Result<std::vector<JobRow>> jobs(const std::string& app);
+  /// Writes down what became of a job's last run, or that another one begins. `Errc::not_found` for an app that is not known.
+  Result<void> set_job(const JobRow& row, std::optional<Event> event);
 
   // events
   Result<void> add_event(Event event);

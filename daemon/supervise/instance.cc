@@ -171,6 +171,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .stop_signal = plan.stop.signal,
                         .grace_ms = plan.stop.grace.count(),
                         .restart = when_of(plan.restart),
+                        .retries = plan.retries,
                         .segment_bytes = plan.logs.segment_bytes,
                         .keep_bytes = plan.logs.keep_bytes,
                         .cgroup = cgroup,

@@ -46,6 +46,7 @@ struct InstancePlan {
   gid_t gid = 0;
   spec::Stop stop;
   spec::Restart restart = spec::Restart::always;
+  std::int64_t retries = -1;                       ///< how often it is started again at most; -1: as often as it takes
   bool once = false;                               ///< where its keeper dies it is not started again, whatever `restart` says: it stays `Phase::lost` until it is stopped
   spec::LogRules logs;
   spec::Limits limits;

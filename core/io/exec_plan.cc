@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,6 +70,8 @@ void become_user(const ChildSpec& spec, int failure) {
   if (::setgroups(0, nullptr) < 0) give_up(failure, Step::user, errno);
   if (spec.gid && ::setresgid(*spec.gid, *spec.gid, *spec.gid) < 0) give_up(failure, Step::user, errno);
   if (spec.uid && ::setresuid(*spec.uid, *spec.uid, *spec.uid) < 0) give_up(failure, Step::user, errno);
+  // Another user than root gains nothing by what it executes, as its app does not.
+  if (spec.uid.value_or(0) != 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) give_up(failure, Step::user, errno);
 }
 
 /// An app begins with no signal blocked or ignored, whatever berthd does with its own.

@@ -99,7 +99,7 @@ enum class Stage : uint8_t {
   make_root, mount_folder, mount_dev, mount_memory, mount_proc,  // of a process whose root is its image
   set_limits, bind_notify,
   take_terminal,
-  confine, filter_calls,  // of a sandbox
+  confine, filter_calls, drop_capabilities,  // of a sandbox
 };
 
 struct LastExit {

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
+#include "core/spec/capabilities.h"
 #include "daemon/keeper/launch_file.h"
 #include "daemon/supervise/cgroup_leaf.h"
 #include "daemon/supervise/exit_text.h"
@@ -168,6 +169,8 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .uid = plan.uid,
                         .gid = plan.gid,
                         .may_gain_privileges = plan.uid == 0 && !plan.sandbox.no_new_privileges,
+                        .bounding = spec::bounding_set(plan.sandbox, plan.uid == 0),
+                        .ambient = spec::capability_mask(plan.sandbox.ambient_capabilities),
                         .stop_signal = plan.stop.signal,
                         .grace_ms = plan.stop.grace.count(),
                         .restart = when_of(plan.restart),

@@ -315,6 +315,14 @@ TEST_F(DaemonVerbs, WhatIsDecidedIsRevertedAndNotCancelled) {
   EXPECT_THAT(berth({"deploy", "web@v2", "--timeout", "100ms"}).err, AllOf(HasSubstr("berth revert web"), Not(HasSubstr("berth cancel"))));
 }
 
+TEST_F(DaemonVerbs, AppsThatWereRemovedAndLeftSomethingAreListed) {
+  daemon.on("GET /v1/status", R"({"apps": [{"app": "web", "active": "v2", "health": "healthy"}], "left": [{"app": "old", "data": true, "logs": true}]})");
+  daemon.on("GET /v1/repository/apps", R"({"apps": [{"app": "old", "releases": ["v1"]}]})");
+  EXPECT_THAT(berth({"apps"}).out, testing::ContainsRegex("old +removed; its data and logs are here +v1"));
+  const auto json = json::parse(berth({"apps", "--json"}).out).value();
+  EXPECT_EQ(json.at("apps").at(0), json::parse(R"({"app": "old", "active": "", "health": "removed", "releases": ["v1"], "left": ["data", "logs"]})").value());
+}
+
 TEST_F(DaemonVerbs, ANodeWithoutARepositoryListsItsAppsWithoutAWord) {
   daemon.on("GET /v1/status", R"({"apps": [{"app": "web", "active": "v2", "health": "healthy"}]})");
   daemon.on("GET /v1/repository/apps", R"({"code": "not_found", "exit": 3, "detail": "berthd.toml names no [repository] url"})", 404);

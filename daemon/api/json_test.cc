@@ -111,6 +111,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
   metrics::NodeStatus node{.node = "edge-1", .environment = "production", .version = "0.1.0", .since = "s", .ready = true, .repository = "https://host",
                            .root = "/etc/berth/root.json"};
   node.trust = {.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'795'510'800)}}, .last_success = "l", .last_error = "expired"};
+  node.left = {{.app = "old", .data = true}};
   node.disk_free = 5;
   node.disk_reserve = 6;
   EXPECT_EQ(boost::json::value(to_json(node, {web()})), said(std::string(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "s",
@@ -119,7 +120,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
-    "follows": [], "apps": [)") + kWeb + "]}"));
+    "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "apps": [)") + kWeb + "]}"));
 }
 
 TEST(ApiJson, AJobIsAsDocumented) {

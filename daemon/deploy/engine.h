@@ -177,6 +177,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::map<std::string, int>>> wanted_by_process(AppPtr app, ManifestPtr manifest);
   awaitable<Result<void>> start_canary(AppPtr app, RunPtr run);
   awaitable<Result<void>> take_stock(AppPtr app, Rolling what, std::map<std::string, int> wanted);
+  awaitable<void> await_verdicts(AppPtr app, milliseconds at_most);
   awaitable<Result<int>> join_ready(AppPtr app, std::string release);
   Round next_round(const App& app, const Rolling& what, const std::map<std::string, int>& wanted) const;
   awaitable<Result<void>> roll(AppPtr app, RunPtr run, Rolling what);
@@ -242,7 +243,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // exec.cc
   Result<void> may_exec(const App& app) const;
   awaitable<void> serve_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door);
-  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client);
+  /// A one-off command whose client came, until it is begun.
+  struct ExecWait {
+    Fd connection;            ///< to its client
+    bool over = false;        ///< it is being begun, or will not be
+    bool taken_back = false;  ///< by its client, who knows
+  };
+  awaitable<void> watch_waiting_exec(AppPtr app, InstanceId id, std::shared_ptr<ExecWait> waiting);
+  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client, std::shared_ptr<ExecWait> waiting);
   awaitable<void> follow_exec(AppPtr app, InstanceId id, std::string failure);
   void forget_exec(App& app, const InstanceId& id);
   awaitable<void> end_execs(AppPtr app);

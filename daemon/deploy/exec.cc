@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <csignal>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include "core/attached.h"
 #include "daemon/deploy/engine.h"
@@ -52,6 +55,16 @@ std::string shown(const std::vector<std::string>& command, const Values& secrets
 int exit_of_exec(const Error& error) {
   if (error.code == Errc::not_found) return attached::kNotFound;
   return error.code == Errc::permission ? attached::kNotExecutable : attached::kNotBegun;
+}
+
+/// What the client of a command that is not begun yet said, which stays to be read: the number of a signal that ends programs, -1 where it has gone, 0 else.
+int heard_from_waiting(int connection) {
+  attached::Signal said{};
+  const ssize_t got = ::recv(connection, &said, sizeof said, MSG_PEEK | MSG_DONTWAIT);
+  if (got == 0) return -1;
+  if (got != static_cast<ssize_t>(sizeof said)) return 0;
+  constexpr int kEnds[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+  return std::ranges::find(kEnds, said.number) != std::end(kEnds) ? said.number : 0;
 }
 
 /// "exited with 0" → "ok", for metrics.
@@ -106,18 +119,41 @@ awaitable<void> Engine::serve_exec(AppPtr app, ManifestPtr manifest, InstanceId 
     forget_exec(*app, id);
     co_return;
   }
-  auto begun = co_await begin_exec(app, manifest, id, request, &*client);
-  if (!begun) {
+  const auto waiting = std::make_shared<ExecWait>();
+  waiting->connection.reset(::fcntl(client->connection.get(), F_DUPFD_CLOEXEC, 0));
+  spawn(watch_waiting_exec(app, id, waiting));
+  auto begun = co_await begin_exec(app, manifest, id, request, &*client, waiting);
+  waiting->over = true;
+  if (!begun && !waiting->taken_back) {
     spdlog::info("{}: not begun: {}", to_string(id), begun.error().message);
-    tell_exec_client(*client, exit_of_exec(begun.error()), begun.error().message);
+    tell_exec_end(client->connection.get(), exit_of_exec(begun.error()), begun.error().message);
   }
   client = fail(Errc::cancelled, "the command has its files now");
   const std::string failure = begun ? std::string() : "not begun: " + begun.error().message;
   co_await follow_exec(app, id, failure);
 }
 
+/// A client need not wait for a command that it does not want any more: secrets that a program tells may take their time.
+awaitable<void> Engine::watch_waiting_exec(AppPtr app, InstanceId id, std::shared_ptr<ExecWait> waiting) {
+  while (!closed_ && !waiting->over) {
+    const auto readable = co_await io::wait_readable(waiting->connection.get(), 100ms);
+    if (!readable || waiting->over || closed_) co_return;
+    const int taken_back_by = *readable ? heard_from_waiting(waiting->connection.get()) : 0;
+    if (taken_back_by == 0) {
+      if (*readable) co_await io::sleep_for(100ms);  // what it said is its keeper's to read
+      continue;
+    }
+    waiting->taken_back = true;
+    if (taken_back_by > 0) tell_exec_end(waiting->connection.get(), 128 + taken_back_by, "it was taken back before it began");
+    spdlog::info("{}: its client took it back before it began", to_string(id));
+    if (const auto mine = app->execs.find(id.number); mine != app->execs.end()) mine->second.unwanted = true;
+    co_return;
+  }
+}
+
 /// Plans it, writes down who runs what, and starts it. Errors of the program itself are `not_found` and `permission`; what else fails is neither.
-awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client) {
+awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client,
+                                           std::shared_ptr<ExecWait> waiting) {
   struct Planned {
     supervise::InstancePlan plan;
     Values environment;
@@ -149,6 +185,8 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   if (!argv) co_return fail(argv.error().code, argv.error().message);
   planned->plan.argv = std::move(*argv);
 
+  if (waiting->taken_back) co_return fail(Errc::cancelled, "its client took it back before it began");
+  waiting->over = true;  // from here on its keeper hears its client
   const auto mine = app->execs.find(id.number);
   const bool wanted = mine != app->execs.end() && !mine->second.unwanted;
   if (closed_ || !wanted) co_return fail(Errc::cancelled, "berthd stops, or the app does");

@@ -102,7 +102,7 @@ void own_output(int fd, const ChildFiles& files, uid_t uid, gid_t gid) {
     if (fstat(fd, &st) != 0 || fstatfs(fd, &where) != 0) return;
     const bool terminal = S_ISCHR(st.st_mode) && major(st.st_rdev) >= kFirstTerminal && major(st.st_rdev) <= kLastTerminal;
     const bool pipe = S_ISFIFO(st.st_mode) && static_cast<long>(where.f_type) == kPipes;
-    if (!(files.attached == Attached::terminal ? terminal : pipe)) return;
+    if (!terminal && !pipe) return;
   }
   (void)!fchown(fd, uid, gid);
 }

@@ -66,6 +66,12 @@ struct AppRow {
   int uid = -1;          ///< of the app's own user; -1 until one is given
 };
 
+/// What an app left that was removed.
+struct LeftApp {
+  std::string app;
+  bool data = false, logs = false;
+};
+
 /// A sealed slot.
 struct SlotRow {
   std::string app, release;
@@ -193,6 +199,8 @@ class Store {
   Result<void> remove_app(const std::string& app, bool purge, Event event);
   /// Removes the data that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is no such folder.
   Result<void> purge_left(const std::string& app, Event event);
+  /// Apps that are not known any more and left something, by name.
+  Result<std::vector<LeftApp>> left_apps();
 
   // the node
   Result<std::optional<Drain>> drained();

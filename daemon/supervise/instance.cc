@@ -95,6 +95,15 @@ std::string why_not_ready(const Instance& instance) {
   return {};
 }
 
+bool is_judged(const Instance& instance) {
+  if (!instance.running() || instance.ready) return true;
+  if (!instance.plan) return false;
+  const auto& plan = *instance.plan;
+  if (plan.startup && instance.startup.verdict != Verdict::passing) return instance.startup.verdict == Verdict::failing;
+  if (plan.readiness) return instance.readiness.verdict != Verdict::unknown;
+  return instance.settled;
+}
+
 bool ever_ran(const InstanceStatus& status) {
   if (status.pid != 0) return true;
   return std::ranges::any_of(status.exits_by_reason, [](const auto& one) { return one.first != "not_started" && one.second > 0; });
@@ -108,6 +117,7 @@ InstanceStatus status_of(const Instance& instance) {
                         .keeper_pid = last.keeper_pid,
                         .ready = instance.ready,
                         .not_ready = instance.not_ready,
+                        .judged = is_judged(instance),
                         .says = instance.heard().status,
                         .restarts = restarts_of(last),
                         .started_at = last.app_pid != 0 ? time_text(last.started_ms) : std::string(),
@@ -149,6 +159,7 @@ keeper::TakeOver told_of(const Instance& instance, const Orphan* app) {
   told.reloading = heard.reloading;
   told.stopping = heard.stopping;
   std::memcpy(told.status, heard.status, sizeof told.status);
+  told.watchdog_ms = heard.watchdog_ms;
   return told;
 }
 

@@ -33,6 +33,9 @@ struct Instance {
   int takeovers = 0;                          ///< by new keepers, one soon after the other
   std::chrono::steady_clock::time_point taken_over{};
 
+  int reattachments = 0;                      ///< to the same keeper, one soon after the other
+  std::chrono::steady_clock::time_point reattached{};
+
   // Readiness of the present process. `generation` changes with it; what waits for an older one gives up.
   std::uint64_t generation = 0;
   ProbeState startup, readiness, liveness;
@@ -64,6 +67,9 @@ Finding notified_finding(const Instance& instance);
 
 /// Why the instance is not ready, one line; empty where it is.
 std::string why_not_ready(const Instance& instance);
+
+/// Whether it is known if the process that runs is ready: each of its probes has come to a verdict once. True where none runs.
+bool is_judged(const Instance& instance);
 
 InstanceStatus status_of(const Instance& instance);
 

@@ -99,6 +99,9 @@ awaitable<void> Runtime::follow(InstancePtr instance, std::shared_ptr<KeeperLink
     apply(instance, *state);
   }
   instance->link.reset();
+  bool back = false;
+  if (!orderly) back = co_await reattach(instance);
+  if (back || closed_ || instance->link) co_return;
   if (orderly) {
     instance->last.app_pid = 0;
     instance->pipes.clear();  // it has read them to their end

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cstdlib>
 #include <memory>
 
@@ -16,12 +17,17 @@ namespace berth::cli {
 namespace {
 
 struct LogsOptions {
-  std::string what, since, until, grep, stream, root;
+  std::string what, since, until, grep, stream, release, level, colour, root;
   std::optional<std::int64_t> last;
-  bool follow = false, regex = false, raw = false;
+  bool follow = false, regex = false, raw = false, previous = false;
 };
 
 constexpr const char* kUsualRoot = "/var/log/berth";
+
+bool as_number(std::string_view text, std::int64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return !text.empty() && error == std::errc() && end == text.data() + text.size();
+}
 
 struct LogRoot {
   std::string folder;
@@ -39,12 +45,32 @@ LogRoot log_root(const Console& console, const LogsOptions& options) {
   return {root.empty() ? kUsualRoot : root, {}};
 }
 
+/// Of `web@v42` and of --release.
+Result<std::optional<std::string>> wanted_release(const LogsOptions& options, const InstanceSelector& selector) {
+  if (options.release.empty()) return selector.release;
+  if (!is_release_id(options.release)) return fail(Errc::usage, fmt::format("--release: '{}' is no release id, such as v42", options.release));
+  if (selector.release && *selector.release != options.release)
+    return fail(Errc::usage, fmt::format("berth logs: '{}' and --release {} name two releases", options.what, options.release));
+  return std::optional(options.release);
+}
+
+/// Settles what `--color` says.
+Result<void> choose_colour(Console& console, const std::string& when) {
+  if (when == "always") console.colour = true;
+  else if (when == "never") console.colour = false;
+  else if (!when.empty() && when != "auto") return fail(Errc::usage, fmt::format("--color: '{}' is none of auto, always, never", when));
+  return {};
+}
+
 Result<logs::LogQuery> query_of(const LogsOptions& options) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
-  if (selector.release)
-    return fail(Errc::usage, fmt::format("berth logs: '{}': an instance's log goes on over releases; leave '@{}' out, and use --since", options.what,
-                                         *selector.release));
-  logs::LogQuery query{.selector = selector, .filter = {}, .last = {}, .follow = options.follow};
+  if (options.previous && options.follow) return fail(Errc::usage, "berth logs: the run before the present one is over: --previous goes without --follow");
+  logs::LogQuery query{.selector = selector, .filter = {}, .last = {}, .follow = options.follow, .previous = options.previous};
+  BERTH_TRY(query.filter.release, wanted_release(options, selector));
+  query.filter.app_only = options.raw;
+  if (!options.level.empty()) {
+    BERTH_TRY(query.filter.level, logs::parse_level(options.level));
+  }
   const logs::Time now = std::chrono::system_clock::now();
   if (!options.since.empty()) {
     BERTH_TRY(query.filter.since, logs::parse_moment(options.since, now));
@@ -69,18 +95,29 @@ Result<logs::LogQuery> query_of(const LogsOptions& options) {
   return query;
 }
 
+json::object json_of(const logs::Record& record, const InstanceId& id) {
+  json::object line{{"time", logs::format_rfc3339(record.time, 9)}, {"app", id.app}, {"process", id.process}, {"instance", to_string(id)},
+                    {"stream", logs::to_string(record.stream)}, {"sequence", record.sequence}};
+  if (!record.release.empty()) line["release"] = record.release;
+  if (std::int64_t number = 0; as_number(record.deployment, number)) line["deployment"] = number;
+  if (std::int64_t number = 0; as_number(record.pid, number)) line["pid"] = number;
+  if (const auto level = record.level ? record.level : logs::level_of(record.text)) line["level"] = logs::to_string(*level);
+  if (record.keeper) line["keeper"] = true;
+  if (record.cut) line["cut"] = true;
+  line["text"] = as_utf8(record.text);
+  return line;
+}
+
 void show(const Console& console, const LogsOptions& options, const logs::Record& record, const InstanceId& id) {
   if (console.json) {
-    const json::object line{{"time", logs::format_rfc3339(record.time, 9)}, {"instance", to_string(id)}, {"stream", logs::to_string(record.stream)},
-                            {"sequence", record.sequence}, {"text", as_utf8(record.text)}};
-    fmt::print(console.out, "{}\n", json::text(line));
+    fmt::print(console.out, "{}\n", json::text(json_of(record, id)));
   } else if (options.raw) {
     std::fwrite(record.text.data(), 1, record.text.size(), console.out);
-    std::fputc('\n', console.out);
+    if (!record.cut) std::fputc('\n', console.out);
   } else {
     const std::string head = fmt::format("{} {}.{}", logs::format_rfc3339(record.time), id.process, id.number);
     const auto number = static_cast<std::size_t>(record.source);
-    std::string text = console.terminal ? printable(record.text) : record.text;
+    std::string text = console.terminal || console.colour ? printable(record.text) : record.text;
     if (record.stream == logs::Stream::err) text = tinted(text, Tint::warning, console.colour);
     const std::string line = tinted_by_number(head, number, console.colour) + "  " + text + "\n";
     std::fwrite(line.data(), 1, line.size(), console.out);
@@ -97,7 +134,8 @@ Result<void> show_all(const Console& console, const LogsOptions& options, logs::
   return {};
 }
 
-Result<Exit> logs_of(const Console& console, const LogsOptions& options) {
+Result<Exit> logs_of(Console& console, const LogsOptions& options) {
+  BERTH_CHECK(choose_colour(console, options.colour));
   BERTH_TRY(auto query, query_of(options));
   const LogRoot place = log_root(console, options);
   const std::string& root = place.folder;
@@ -132,19 +170,26 @@ Verb logs_verb() {
       .name = "logs",
       .summary = "Show what an app printed, over its instances, restarts and rotations",
       .text = "The files are read directly, so that it works while berthd is down. What could steer a terminal is shown as \\x1b and the like; "
-              "--raw passes it on as it is.",
+              "--raw passes it on as it is, without what keepers say. A line's level is what it says of itself: a JSON object's level or severity, level=warn, [error], "
+              "ERROR near its beginning. Lines that go on with one, as those of a stack trace do, have its level; others that say none are not shown with --level. "
+              "--previous shows of each instance the run that wrote last before the one that writes now. Lines that an older keeper captured tell neither release nor run.",
       .examples = {"berth logs web -f", "berth logs web/worker.2 --since 10m --grep timeout", "berth logs web -n 100 --json",
+                   "berth logs web@v42 --level warning", "berth logs web/web.1 --previous",
                    "berth logs web --since 2026-11-24T09:00:00Z --until 2026-11-24T09:05:00Z --grep 'status=5[0-9]{2}' --regex"},
       .exits = {Exit::failed, Exit::not_found, Exit::permission},
-      .arguments = {{"APP[/PROCESS[.N]]", "the app, one of its processes, or one instance", &o->what, Completes::instance}},
+      .arguments = {{"APP[/PROCESS[.N]][@RELEASE]", "the app, one of its processes, or one instance; of one release", &o->what, Completes::instance}},
       .options = {{"-f,--follow", "", "go on as it is written, over rotations and new instances; begins with the last 10 lines", &o->follow},
                   {"-n,--lines", "N", "the last N lines only", &o->last},
                   {"--since", "WHEN", "from then on: 10m, 2h30m, 7d ago; a time in RFC 3339; a day", &o->since},
                   {"--until", "WHEN", "before then", &o->until},
                   {"--grep", "TEXT", "lines with this text", &o->grep},
                   {"--regex", "", "--grep is a POSIX extended regular expression", &o->regex},
+                  {"--release", "RELEASE", "lines of that release, as in web@v42", &o->release},
+                  {"-p,--previous", "", "of each instance the run before the present one", &o->previous},
+                  {"--level", "LEVEL", "lines that are at least so bad: trace, debug, info, notice, warning, error, critical", &o->level},
                   {"--stream", "NAME", "'stdout' or 'stderr' only", &o->stream},
                   {"--raw", "", "the text alone, as the app wrote it", &o->raw},
+                  {"--color", "WHEN", "a colour for each instance: auto (at a terminal, unless $NO_COLOR is set), always, never", &o->colour},
                   {"--logs", "DIR", "where the logs are ($BERTH_LOGS; else as berthd says, or /var/log/berth)", &o->root, Completes::folder}},
       .action = [o](Console& console) { return logs_of(console, *o); },
   };

@@ -58,6 +58,45 @@ TEST_F(LogsVerb, GivesJsonWithTimeInstanceAndStream) {
   EXPECT_EQ(line.at("text").as_string(), "third \x1b[31m");
 }
 
+TEST_F(LogsVerb, GivesJsonWithAllThatALineTells) {
+  write("web.2", "2026-11-24T09:00:04.000000000Z stdout F:v42:17:4711 {\"level\":\"warn\"}\n2026-11-24T09:00:05.000000000Z stderr F:v42:17:4711:keeper lost\n");
+  const std::string out = logs({"web@v42", "--json"}).out;
+  EXPECT_EQ(out, R"({"time":"2026-11-24T09:00:04.000000000Z","app":"web","process":"web","instance":"web/web.2","stream":"stdout","sequence":1,"release":"v42",)"
+                 R"("deployment":17,"pid":4711,"level":"warning","text":"{\"level\":\"warn\"}"})" "\n"
+                 R"({"time":"2026-11-24T09:00:05.000000000Z","app":"web","process":"web","instance":"web/web.2","stream":"stderr","sequence":2,"release":"v42",)"
+                 R"("deployment":17,"pid":4711,"keeper":true,"text":"lost"})" "\n");
+}
+
+TEST_F(LogsVerb, TakesAReleaseALevelAndTheRunBefore) {
+  write("web.2", "2026-11-24T09:00:04.000000000Z stdout F:v1:1:10 ERROR one\n2026-11-24T09:00:05.000000000Z stdout F:v2:2:20 two\n"
+                 "2026-11-24T09:00:06.000000000Z stderr F:v2:2:20:keeper lost\n");
+  EXPECT_EQ(logs({"web", "--release", "v2", "--raw"}).out, "two\n") << "what keepers say was written by no app";
+  EXPECT_EQ(logs({"web@v1", "--raw"}).out, "ERROR one\n");
+  EXPECT_EQ(logs({"web", "--level", "warn", "--raw"}).out, "ERROR one\n");
+  EXPECT_EQ(logs({"web/web.2", "--previous", "--raw"}).out, "ERROR one\n");
+  EXPECT_EQ(logs({"web/worker.1", "-p"}).exit, 3);
+}
+
+TEST_F(LogsVerb, RefusesWhatItDoesNotUnderstand) {
+  const std::pair<std::vector<std::string>, const char*> table[] = {
+      {{"web", "--level", "loud"}, "'loud' is no level"},
+      {{"web@v1", "--release", "v2"}, "name two releases"},
+      {{"web", "--release", "a b"}, "no release id"},
+      {{"web", "--color", "blue"}, "none of auto, always, never"},
+      {{"web", "--previous", "-f"}, "--previous goes without --follow"},
+  };
+  for (const auto& [arguments, complaint] : table) {
+    const Ran ran = logs(arguments);
+    EXPECT_EQ(ran.exit, 2);
+    EXPECT_THAT(ran.err, HasSubstr(complaint));
+  }
+}
+
+TEST_F(LogsVerb, ColoursWhereItIsAskedTo) {
+  EXPECT_THAT(logs({"web", "--color", "always"}).out, testing::AllOf(HasSubstr("\x1b["), testing::Not(HasSubstr("third \x1b[31m"))));
+  EXPECT_THAT(logs({"web", "--color", "never", "--stream", "stdout"}).out, testing::Not(HasSubstr("\x1b[")));
+}
+
 TEST_F(LogsVerb, EndsWithThreeForAnAppWithoutLogs) {
   const Ran ran = logs({"api"});
   EXPECT_EQ(ran.exit, 3);

@@ -13,6 +13,7 @@
 #include "daemon/build_time.h"
 #include "daemon/config/values.h"
 #include "daemon/host/cgroup.h"
+#include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 
@@ -136,6 +137,10 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
 Berthd::~Berthd() = default;
 
 Result<void> Berthd::listen() {
+  if (operators_) {
+    if (const auto shared = host::share_logs(config_.logs, *operators_); !shared)
+      spdlog::warn("members of the group '{}' may not be able to read logs: {}", config_.group, shared.error().message);
+  }
   BERTH_CHECK(listen_for_operators());
   listen_for_prometheus();
   return {};

@@ -4,10 +4,25 @@
 
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
+#include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics/snapshot.h"
 
 namespace berth {
 namespace {
+
+constexpr std::chrono::seconds kScrapePatience{1};
+
+/// Makes something true while it lives, also where whoever asked goes away.
+class Claim {
+ public:
+  explicit Claim(std::shared_ptr<bool> claimed) : claimed_(std::move(claimed)) { *claimed_ = true; }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  ~Claim() { *claimed_ = false; }
+
+ private:
+  std::shared_ptr<bool> claimed_;
+};
 
 metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforced) {
   metrics::NodeStatus node;
@@ -32,6 +47,7 @@ LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforc
     : parts_(parts),
       lag_(parts.loop),
       ready_(parts.loop.executor()),
+      scraping_ended_(parts.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
       cgroup_mount_(host::cgroup2_mount().value_or(std::filesystem::path()).string()),
       operators_(operators),
@@ -71,6 +87,7 @@ awaitable<std::string> LiveNode::metrics() {
   }
   snapshot.deployments = parts_.operations.ended();
   snapshot.fetched = parts_.operations.fetched();
+  snapshot.steps = parts_.operations.step_times();
   snapshot.hooks = parts_.operations.hooks_run();
   snapshot.execs = parts_.operations.execs_ended();
   snapshot.jobs = parts_.operations.jobs_ended();
@@ -86,6 +103,20 @@ awaitable<std::string> LiveNode::metrics() {
   };
   auto text = co_await parts_.pool.run(std::move(write));
   co_return text;
+}
+
+/// However many ask, the apps are asked once at a time: who comes meanwhile is given what that brings.
+awaitable<std::string> LiveNode::app_metrics() {
+  const std::uint64_t before = scrapes_;
+  while (*scraping_ && scrapes_ == before) co_await scraping_ended_.wait(kScrapePatience);
+  if (scrapes_ != before) co_return scraped_;
+  const Claim claim(scraping_);
+  auto pages = co_await parts_.operations.scrape_apps();
+  auto write = [all = std::move(pages)] { return metrics::app_exposition(all); };
+  scraped_ = co_await parts_.pool.run(std::move(write));
+  ++scrapes_;
+  scraping_ended_.notify();
+  co_return scraped_;
 }
 
 awaitable<bool> LiveNode::until_ready(std::chrono::milliseconds at_most) {

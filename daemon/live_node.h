@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ class LiveNode : public api::Node {
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
   awaitable<std::string> metrics() override;
+  awaitable<std::string> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
   awaitable<api::Caller> caller(io::Peer peer) override;
 
@@ -44,6 +46,10 @@ class LiveNode : public api::Node {
   Parts parts_;
   LoopLag lag_;
   io::Event ready_;
+  std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics
+  std::string scraped_;        ///< what came of that last
+  std::uint64_t scrapes_ = 0;  ///< that came to an end
+  io::Event scraping_ended_;
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
   std::string cgroup_mount_;   ///< or empty
   std::optional<gid_t> operators_;

@@ -1,11 +1,45 @@
 #include "core/logs/cri_line.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace berth::logs {
+namespace {
+
+/// The text up to the next colon, which goes with it.
+std::string_view next_part(std::string_view& rest) {
+  const auto end = rest.find(':');
+  const std::string_view part = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return part;
+}
+
+Record begin_record(const CriLine& line) {
+  Record record{.time = line.time, .stream = line.stream, .text = std::string(line.text)};
+  const LineTag tag = parse_tag(line.tag);
+  record.release = tag.release;
+  record.deployment = tag.deployment;
+  record.pid = tag.pid;
+  record.keeper = tag.keeper;
+  return record;
+}
+
+}  // namespace
 
 std::string_view to_string(Stream stream) {
   return stream == Stream::out ? "stdout" : "stderr";
+}
+
+LineTag parse_tag(std::string_view whole) {
+  LineTag tag{.whole = whole};
+  std::string_view rest = whole;
+  tag.release = next_part(rest);
+  tag.deployment = next_part(rest);
+  if (tag.deployment == "0") tag.deployment = {};
+  tag.pid = next_part(rest);
+  if (tag.pid == "0") tag.pid = {};
+  tag.keeper = next_part(rest) == "keeper";
+  return tag;
 }
 
 std::optional<CriLine> parse_cri_line(std::string_view line) {
@@ -25,37 +59,48 @@ std::optional<CriLine> parse_cri_line(std::string_view line) {
   rest.remove_prefix(7);
   // CRI allows several tags, `P:tag`; the first one tells whether the line is whole.
   const auto after_tag = rest.find(' ');
-  const std::string_view tags = rest.substr(0, after_tag);
-  const std::string_view first = tags.substr(0, tags.find(':'));
+  std::string_view tags = rest.substr(0, after_tag);
+  const std::string_view first = next_part(tags);
   if (first != "P" && first != "F") return {};
   parsed.partial = first == "P";
+  parsed.tag = tags;
   parsed.text = after_tag == std::string_view::npos ? std::string_view() : rest.substr(after_tag + 1);
   return parsed;
 }
 
 std::optional<Record> LineJoiner::add(const CriLine& line, std::uint64_t sequence) {
-  Pending& pending = pending_[line.stream == Stream::err ? 1 : 0];
-  if (!pending.open) {
-    pending.open = true;
-    pending.record = Record{.time = line.time, .stream = line.stream};
+  const auto begun = std::ranges::find_if(pending_, [&](const Pending& one) { return one.record.stream == line.stream && one.tag == line.tag; });
+  std::optional<Record> given;
+  if (begun == pending_.end()) {
+    Record record = begin_record(line);
+    record.sequence = sequence;
+    if (!line.partial) return record;
+    if (pending_.size() == kMostOpen) {
+      given = take(0);
+      given->cut = true;
+    }
+    pending_.push_back({std::string(line.tag), std::move(record)});
+    return given;
   }
-  pending.record.text.append(line.text);
-  pending.record.sequence = sequence;
-  const bool full = pending.record.text.size() >= kMostRecord;
-  if (line.partial && !full) return {};
-  pending.record.cut = line.partial;
-  pending.open = false;
-  return std::exchange(pending.record, {});
+  Record& record = begun->record;
+  record.text.append(line.text);
+  record.sequence = sequence;
+  if (line.partial && record.text.size() < kMostRecord) return {};
+  record.cut = line.partial;
+  return take(static_cast<std::size_t>(begun - pending_.begin()));
+}
+
+Record LineJoiner::take(std::size_t place) {
+  Record record = std::move(pending_[place].record);
+  pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(place));
+  return record;
 }
 
 std::optional<Record> LineJoiner::flush() {
-  // The older of the two first, so that a caller that asks until nothing is left sees them in order.
-  Pending* first = nullptr;
-  for (Pending& pending : pending_)
-    if (pending.open && (first == nullptr || pending.record.time < first->record.time)) first = &pending;
-  if (first == nullptr) return {};
-  first->open = false;
-  return std::exchange(first->record, {});
+  // The oldest first, so that a caller that asks until nothing is left sees them in order.
+  const auto oldest = std::ranges::min_element(pending_, {}, [](const Pending& one) { return one.record.time; });
+  if (oldest == pending_.end()) return {};
+  return take(static_cast<std::size_t>(oldest - pending_.begin()));
 }
 
 }  // namespace berth::logs

@@ -31,6 +31,33 @@ TEST(CriLine, ReadsTimeStreamTagAndText) {
   }
 }
 
+TEST(CriLine, TellsWhoseItIs) {
+  struct Case {
+    const char* line;
+    const char *release, *deployment, *pid;
+    bool keeper;
+  };
+  const Case table[] = {
+      {"2026-11-24T09:00:00Z stdout F text", "", "", "", false},
+      {"2026-11-24T09:00:00Z stdout F:v42:17:4711 text", "v42", "17", "4711", false},
+      {"2026-11-24T09:00:00Z stdout P:v42:17:4711 text", "v42", "17", "4711", false},
+      {"2026-11-24T09:00:00Z stderr F:v42:17:4711:keeper text", "v42", "17", "4711", true},
+      {"2026-11-24T09:00:00Z stdout F:2026.11-24_a:0:0 text", "2026.11-24_a", "", "", false},
+      {"2026-11-24T09:00:00Z stdout F:v42 text", "v42", "", "", false},
+      {"2026-11-24T09:00:00Z stdout F:v42:17:4711:other:more text", "v42", "17", "4711", false},
+  };
+  for (const Case& one : table) {
+    const auto parsed = parse_cri_line(one.line);
+    ASSERT_TRUE(parsed) << one.line;
+    EXPECT_EQ(parsed->text, "text") << one.line;
+    const LineTag tag = parse_tag(parsed->tag);
+    EXPECT_EQ(tag.release, one.release) << one.line;
+    EXPECT_EQ(tag.deployment, one.deployment) << one.line;
+    EXPECT_EQ(tag.pid, one.pid) << one.line;
+    EXPECT_EQ(tag.keeper, one.keeper) << one.line;
+  }
+}
+
 TEST(CriLine, RefusesWhatIsNone) {
   for (const char* line : {"", "hello", "2026-11-24T09:00:00Z", "2026-11-24T09:00:00Z stdin F x", "2026-11-24T09:00:00Z stdout X x", "24 stdout F x",
                            "2026-11-24T09:00:00Z stdoutF x"})
@@ -53,6 +80,47 @@ TEST(LineJoiner, JoinsTheParts_EachStreamForItself) {
   EXPECT_EQ(whole->time, Time(std::chrono::seconds(1)));
   EXPECT_EQ(whole->sequence, 12u);
   EXPECT_FALSE(joiner.flush());
+}
+
+TEST(LineJoiner, JoinsThePartsOfEachReleaseForItself) {
+  const auto tagged = [](bool partial, std::string_view tag, std::string_view text) {
+    CriLine made = line(Stream::out, partial, text);
+    made.tag = tag;
+    return made;
+  };
+  LineJoiner joiner;
+  EXPECT_FALSE(joiner.add(tagged(true, "v1:1:10", "old "), 1));
+  EXPECT_FALSE(joiner.add(tagged(true, "v2:2:20", "new "), 2));
+  const auto other = joiner.add(tagged(false, "v1:1:10:keeper", "lost"), 3);
+  ASSERT_TRUE(other);
+  EXPECT_TRUE(other->keeper);
+  EXPECT_TRUE(joiner.open());
+  const auto second = joiner.add(tagged(false, "v2:2:20", "line"), 4);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->text, "new line");
+  EXPECT_EQ(second->release, "v2");
+  const auto first = joiner.add(tagged(false, "v1:1:10", "line"), 5);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->text, "old line");
+  EXPECT_EQ(first->release, "v1");
+  EXPECT_EQ(first->deployment, "1");
+  EXPECT_EQ(first->pid, "10");
+  EXPECT_FALSE(joiner.open());
+}
+
+TEST(LineJoiner, CutsTheOldestOfManyThatAreNeverEnded) {
+  LineJoiner joiner;
+  std::size_t cut = 0;
+  for (int i = 0; i < 20; ++i) {
+    const std::string tag = "v" + std::to_string(i);
+    CriLine made = line(Stream::out, true, "part", i);
+    made.tag = tag;
+    if (const auto record = joiner.add(made, 0)) {
+      EXPECT_EQ(record->release, "v" + std::to_string(cut++));
+      EXPECT_TRUE(record->cut);
+    }
+  }
+  EXPECT_EQ(cut, 20 - LineJoiner::kMostOpen);
 }
 
 TEST(LineJoiner, GivesWhatWasLeftWithoutANewline_OldestFirst) {

@@ -12,19 +12,25 @@ constexpr std::chrono::minutes kUntilSlack{1};
 
 }  // namespace
 
-InstanceCursor::InstanceCursor(InstanceLog log, LogFilter filter, bool ends)
-    : log_(std::move(log)), filter_(std::move(filter)), ends_(ends) {}
+InstanceCursor::InstanceCursor(InstanceLog log, LogFilter filter, bool ends, std::size_t threads)
+    : log_(std::move(log)), filter_(std::move(filter)), ends_(ends) {
+  // A line's level may be that of one before it, which the search would pass over.
+  if (filter_.pattern && !filter_.level) search_ = filter_.pattern->line_search();
+  if (search_) ahead_.emplace(*search_, threads);
+}
 
 Result<std::uint64_t> InstanceCursor::count_wanted(const Segment& segment, std::uint64_t offset) {
   BERTH_TRY(auto reader, SegmentReader::open(segment, offset));
   LineJoiner joiner;
+  LevelMemory levels;
   std::uint64_t count = 0;
   for (;;) {
-    const auto line = reader.next_line();
+    const auto line = search_ && !joiner.open() ? reader.next_line(*search_) : reader.next_line();
     if (!line || !*line) break;  // a damaged segment counts as far as it can be read
     const auto parsed = parse_cri_line(**line);
     if (!parsed) continue;
-    const auto record = joiner.add(*parsed, 0);
+    auto record = joiner.add(*parsed, 0);
+    if (record && filter_.level) record->level = levels.of(*record);
     if (record && filter_.wants(*record)) ++count;
   }
   return count;
@@ -76,12 +82,23 @@ Result<void> InstanceCursor::seek_since() {
   return {};
 }
 
+Result<bool> InstanceCursor::seek_previous_run() {
+  BERTH_TRY(const auto previous, previous_run(log_));
+  if (!previous) {
+    past_until_ = true;
+    return false;
+  }
+  filter_.run = previous->run;
+  start_segment_ = previous->first_segment;
+  return true;
+}
+
 Result<bool> InstanceCursor::open_next() {
   auto segments = list_segments(log_.folder);
   if (!segments && segments.error().code == Errc::not_found) return false;  // removed while it was read
   if (!segments) return pass(segments.error());
   const auto later = std::ranges::find_if(*segments, [&](const Segment& segment) {
-    return reader_ ? segment.first > current_ : segment.first >= start_segment_;
+    return begun_ ? segment.first > current_ : segment.first >= start_segment_;
   });
   if (later == segments->end()) return false;
   if (reader_ && !rotated_) {
@@ -89,45 +106,70 @@ Result<bool> InstanceCursor::open_next() {
     rotated_ = true;
     return true;
   }
-  const bool here = !reader_ && later->first == start_segment_;
-  auto opened = SegmentReader::open(*later, here ? start_offset_ : 0);
+  const auto opened = open(std::span<const Segment>(later, segments->end()));
   if (!opened && opened.error().code == Errc::not_found) return false;
   if (!opened) return pass(opened.error());
-  reader_.emplace(std::move(*opened));
-  current_ = later->first;
-  rotated_ = false;
   return true;
 }
 
-std::optional<Record> InstanceCursor::take(std::string_view line) {
+/// Opens the first of them; those behind it are newer.
+Result<void> InstanceCursor::open(std::span<const Segment> segments) {
+  const Segment& segment = segments.front();
+  const std::uint64_t offset = !begun_ && segment.first == start_segment_ ? start_offset_ : 0;
+  // The newest one may grow, and what a line in pieces needs is no search's affair.
+  if (ahead_ && segments.size() > 1 && offset == 0 && !joiner_.open()) found_ = ahead_->take(segments.first(segments.size() - 1));
+  if (found_) {
+    reader_.reset();
+  } else {
+    BERTH_TRY(auto opened, SegmentReader::open(segment, offset));
+    reader_.emplace(std::move(opened));
+  }
+  begun_ = true;
+  current_ = segment.first;
+  rotated_ = false;
+  levels_ = {};
+  return {};
+}
+
+/// `before`: lines of the segment in front of it.
+std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t before) {
   const auto parsed = parse_cri_line(line);
   if (!parsed) {
     ++damaged_;
     return {};
   }
-  auto record = joiner_.add(*parsed, current_ + reader_->lines() - 1);
+  auto record = joiner_.add(*parsed, current_ + before);
   if (!record) return {};
+  if (filter_.level) record->level = levels_.of(*record);
   if (filter_.until && record->time >= *filter_.until + kUntilSlack) past_until_ = true;
   if (!filter_.wants(*record)) return {};
   return record;
 }
 
 std::optional<Record> InstanceCursor::flush() {
-  while (auto record = joiner_.flush())
+  while (auto record = joiner_.flush()) {
+    if (filter_.level) record->level = levels_.of(*record);
     if (filter_.wants(*record)) return record;
+  }
   return {};
 }
 
 Result<std::optional<Record>> InstanceCursor::next() {
   while (!past_until_) {
-    if (reader_) {
-      auto line = reader_->next_line();
+    if (found_) {
+      if (const auto line = found_->next()) {
+        if (auto record = take(line->text, line->before)) return record;
+        continue;
+      }
+      found_.reset();
+    } else if (reader_) {
+      auto line = search_ && !joiner_.open() ? reader_->next_line(*search_) : reader_->next_line();
       if (!line) {
         // The rest of a damaged segment is lost; the log goes on with the next one.
         ++damaged_;
         rotated_ = true;
       } else if (*line) {
-        if (auto record = take(**line)) return record;
+        if (auto record = take(**line, reader_->lines() - 1)) return record;
         continue;
       }
     }

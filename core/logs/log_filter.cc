@@ -40,8 +40,21 @@ bool Pattern::found_in(std::string_view text) const {
   return regexec(&compiled_->engine, text.data(), 0, &range, REG_STARTEND) == 0;
 }
 
+std::optional<LineSearch> Pattern::line_search() const {
+  if (compiled_ || text_.empty() || text_.find('\n') != std::string::npos) return {};
+  return LineSearch(text_);
+}
+
+std::optional<Level> LevelMemory::of(const Record& record) {
+  std::optional<Level>& last = last_[record.stream == Stream::err ? 1 : 0];
+  if (!continues_line(record.text)) last = level_of(record.text);
+  return last;
+}
+
 bool LogFilter::wants(const Record& record) const {
+  const auto is_of = [&record](const Run& one) { return record.pid == one.pid && record.release == one.release && record.deployment == one.deployment; };
   return (!since || record.time >= *since) && (!until || record.time < *until) && (!stream || record.stream == *stream) &&
+         (!release || record.release == *release) && (!run || is_of(*run)) && (!level || (record.level && *record.level >= *level)) && !(app_only && record.keeper) &&
          (!pattern || pattern->found_in(record.text));
 }
 

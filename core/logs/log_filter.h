@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "core/logs/cri_line.h"
+#include "core/logs/line_search.h"
+#include "core/logs/runs.h"
 #include "core/result.h"
 
 namespace berth::logs {
@@ -18,6 +20,8 @@ class Pattern {
   static Result<Pattern> regex(const std::string& expression);
 
   bool found_in(std::string_view text) const;
+  /// What is looked for as it stands, where `LineSearch` can look for it.
+  std::optional<LineSearch> line_search() const;
 
  private:
   struct Compiled;
@@ -31,8 +35,21 @@ struct LogFilter {
   std::optional<Time> until;  ///< before
   std::optional<Pattern> pattern;
   std::optional<Stream> stream;
+  std::optional<std::string> release;
+  std::optional<Level> level;  ///< at least so bad; `Record::level` says how bad it is
+  std::optional<Run> run;
+  bool app_only = false;       ///< not what keepers say
 
   bool wants(const Record& record) const;
+};
+
+/// Gives records their levels, in the order of a log.
+class LevelMemory {
+ public:
+  std::optional<Level> of(const Record& record);
+
+ private:
+  std::optional<Level> last_[2];  ///< of each stream
 };
 
 }  // namespace berth::logs

@@ -1,15 +1,31 @@
 #include "core/logs/log_reader.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace berth::logs {
+
+namespace {
+
+/// Segments that are searched at a time, of each of so many logs.
+std::size_t search_threads(std::size_t logs) {
+  const std::size_t processors = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
+  return std::max<std::size_t>(1, processors / std::max<std::size_t>(logs, 1));
+}
+
+}  // namespace
 
 Result<LogReader> LogReader::open(std::filesystem::path root, LogQuery query) {
   LogReader reader(std::move(root), std::move(query));
   BERTH_TRY(auto logs, list_instances(reader.root_, reader.query_.selector));
+  const std::size_t threads = search_threads(logs.size());
   std::uint64_t total = 0;
   for (InstanceLog& log : logs) {
-    InstanceCursor cursor(std::move(log), reader.query_.filter, !reader.query_.follow);
+    InstanceCursor cursor(std::move(log), reader.query_.filter, !reader.query_.follow, threads);
+    if (reader.query_.previous) {
+      BERTH_TRY(const bool any, cursor.seek_previous_run());
+      if (!any) continue;
+    }
     if (reader.query_.last) {
       BERTH_TRY(const auto found, cursor.seek_last(*reader.query_.last));
       total += found;
@@ -17,6 +33,10 @@ Result<LogReader> LogReader::open(std::filesystem::path root, LogQuery query) {
       BERTH_CHECK(cursor.seek_since());
     }
     reader.inputs_.push_back({std::move(cursor), {}, false});
+  }
+  if (reader.query_.previous && reader.inputs_.empty()) {
+    return fail(Errc::not_found, reader.query_.selector.app + ": its logs have lines of one run of each instance alone, or of a berthd that did not tell runs apart; "
+                                                              "there is no previous one");
   }
   if (reader.query_.last && total > *reader.query_.last) reader.skip_ = total - *reader.query_.last;
   return reader;

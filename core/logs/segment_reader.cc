@@ -4,12 +4,13 @@
 #include <sys/stat.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace berth::logs {
 namespace {
 
-constexpr std::size_t kBlock = 64u << 10;
+constexpr std::size_t kBlock = 256u << 10;
 
 Result<std::size_t> read_at(int fd, char* into, std::size_t most, std::uint64_t offset, const std::string& name) {
   for (;;) {
@@ -17,6 +18,24 @@ Result<std::size_t> read_at(int fd, char* into, std::size_t most, std::uint64_t 
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno != EINTR) return fail_errno("read " + name);
   }
+}
+
+/// The newlines in the first `size` bytes.
+Result<std::uint64_t> count_lines(int fd, std::uint64_t size, const std::string& name) {
+  std::string block;
+  std::uint64_t count = 0;
+  for (std::uint64_t at = 0; at < size;) {
+    Result<std::size_t> got = 0;
+    block.resize_and_overwrite(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, size - at)), [&](char* bytes, std::size_t room) {
+      got = read_at(fd, bytes, room, at, name);
+      return got.value_or(0);
+    });
+    if (!got) return pass(got.error());
+    if (*got == 0) break;
+    count += count_newlines(block);
+    at += *got;
+  }
+  return count;
 }
 
 }  // namespace
@@ -54,6 +73,8 @@ Result<SegmentReader> SegmentReader::open(const Segment& segment, std::uint64_t 
   if (compressed) {
     reader.decoder_ = std::make_unique<Decoder>();
   } else if (offset > 0) {
+    BERTH_TRY(const std::uint64_t before, count_lines(reader.file_.get(), offset - 1, reader.name_));
+    reader.lines_ = before + 1;   // and the one that is passed over
     reader.offset_ = offset - 1;  // the byte before tells whether a line begins here
     reader.skipping_ = true;
   }
@@ -93,8 +114,48 @@ Result<std::optional<std::string_view>> SegmentReader::next_line() {
   }
 }
 
+/// Searches the lines that are whole in the buffer; false where there is none that was not.
+bool SegmentReader::search_buffer(const LineSearch& search) {
+  const std::string_view rest = std::string_view(buffer_).substr(begin_);
+  const auto last = rest.rfind('\n');
+  if (last == std::string_view::npos) return false;
+  found_.clear();
+  next_found_ = 0;
+  const std::uint64_t count = search.search(rest.substr(0, last + 1), found_);
+  for (SearchedLine& line : found_) {
+    line.offset += begin_;
+    line.before += lines_;
+  }
+  searched_ = begin_ + last + 1;
+  searched_lines_ = lines_ + count;
+  return true;
+}
+
+Result<std::optional<std::string_view>> SegmentReader::next_line(const LineSearch& search) {
+  for (;;) {
+    if (skipping_) return next_line();
+    while (next_found_ < found_.size() && found_[next_found_].offset < begin_) ++next_found_;
+    if (next_found_ < found_.size()) {
+      begin_ = scanned_ = found_[next_found_].offset;
+      lines_ = found_[next_found_].before;
+      return next_line();
+    }
+    if (searched_ > begin_) {
+      begin_ = scanned_ = searched_;
+      lines_ = searched_lines_;
+    }
+    if (search_buffer(search)) continue;
+    if (buffer_.size() - begin_ > kMostLine) return next_line();
+    scanned_ = buffer_.size();
+    BERTH_TRY(const bool more, fill());
+    if (!more) return std::optional<std::string_view>();
+  }
+}
+
 Result<bool> SegmentReader::fill() {
   if (begin_ > 0) {
+    found_.clear();
+    next_found_ = searched_ = 0;
     buffer_.erase(0, begin_);
     scanned_ -= begin_;
     begin_ = 0;
@@ -104,9 +165,11 @@ Result<bool> SegmentReader::fill() {
 
 Result<bool> SegmentReader::fill_plain() {
   const std::size_t had = buffer_.size();
-  buffer_.resize(had + kBlock);
-  const auto got = read_at(file_.get(), buffer_.data() + had, kBlock, offset_, name_);
-  buffer_.resize(had + (got ? *got : 0));
+  Result<std::size_t> got = 0;
+  buffer_.resize_and_overwrite(had + kBlock, [&](char* bytes, std::size_t) {
+    got = read_at(file_.get(), bytes + had, kBlock, offset_, name_);
+    return had + got.value_or(0);
+  });
   if (!got) return pass(got.error());
   offset_ += *got;
   return *got > 0;
@@ -124,11 +187,14 @@ Result<bool> SegmentReader::fill_compressed() {
       if (*got == 0) return false;
       offset_ += *got;
     }
-    buffer_.resize(had + kBlock);
     ZSTD_inBuffer in{decoder_->input.data(), decoder_->input.size(), decoder_->input_at};
-    ZSTD_outBuffer out{buffer_.data() + had, kBlock, 0};
-    const std::size_t status = ZSTD_decompressStream(decoder_->stream, &out, &in);
-    buffer_.resize(had + out.pos);
+    ZSTD_outBuffer out{nullptr, kBlock, 0};
+    std::size_t status = 0;
+    buffer_.resize_and_overwrite(had + kBlock, [&](char* bytes, std::size_t) {
+      out.dst = bytes + had;
+      status = ZSTD_decompressStream(decoder_->stream, &out, &in);
+      return had + out.pos;
+    });
     decoder_->input_at = in.pos;
     decoder_->more_output = out.pos == kBlock;
     if (ZSTD_isError(status) != 0)

@@ -5,8 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/files/fd.h"
+#include "core/logs/line_search.h"
 #include "core/logs/log_layout.h"
 #include "core/result.h"
 
@@ -29,13 +31,17 @@ class SegmentReader {
   /// `Errc::protocol` when a compressed segment is damaged.
   Result<std::optional<std::string_view>> next_line();
 
-  /// How many lines came before the next one, counted from where it was opened.
+  /// The same, but for lines that `search` rules out, which are only counted. Not for lines that may end a piece before them.
+  Result<std::optional<std::string_view>> next_line(const LineSearch& search);
+
+  /// How many lines of the segment came before the next one.
   std::uint64_t lines() const { return lines_; }
   std::uint64_t size() const;  ///< bytes of the file now
 
  private:
   SegmentReader();
   Result<bool> fill();
+  bool search_buffer(const LineSearch& search);
   Result<bool> fill_plain();
   Result<bool> fill_compressed();
 
@@ -47,6 +53,10 @@ class SegmentReader {
   std::string buffer_;
   std::size_t begin_ = 0;    ///< of the next line in the buffer
   std::size_t scanned_ = 0;  ///< no newline before this
+  std::vector<SearchedLine> found_;  ///< by a search: lines of the buffer
+  std::size_t next_found_ = 0;
+  std::size_t searched_ = 0;         ///< the end in the buffer of what was
+  std::uint64_t searched_lines_ = 0;
   bool skipping_ = false;    ///< in the rest of a line too long, or before the first whole one
   std::uint64_t lines_ = 0;
 };

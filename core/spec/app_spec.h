@@ -74,6 +74,14 @@ struct PrivatePort {
   bool operator==(const PrivatePort&) const = default;
 };
 
+/// Where the instances of a process tell their own metrics.
+struct MetricsEndpoint {
+  std::string port;  ///< of the process, by name; empty: its main one
+  std::string path = "/metrics";
+
+  bool operator==(const MetricsEndpoint&) const = default;
+};
+
 /// What a probe of kind `notify` needs: whether any of the process's probes is one, and how often the app is to say WATCHDOG=1.
 struct Process;
 bool is_notified(const Process& process);
@@ -99,6 +107,7 @@ struct Process {
   std::vector<std::string> after;    ///< processes of the app that are ready before its instances start
   Sandbox sandbox;
   std::optional<Job> job;            ///< what it is with `type = "job"`; else a service
+  std::optional<MetricsEndpoint> metrics;
 
   bool operator==(const Process&) const = default;
 };
@@ -113,6 +122,8 @@ bool is_port_named(const Process& process);
 bool has_port(const Process& process, const std::string& name);
 /// The port, by name, at which a bake asks the process for `metric`; empty where it does not ask it.
 std::string metric_port(const std::string& name, const Process& process, const BakeMetric& metric);
+/// The port, by name, at which the process tells its own metrics; empty where it tells none.
+std::string metrics_port(const Process& process);
 /// The variables that have its ports' numbers, `PORT` among them.
 std::vector<std::string> port_variables(const Process& process);
 

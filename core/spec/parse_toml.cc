@@ -157,6 +157,21 @@ void read_named_ports(TomlTable ports, Process& process, bool has_unnamed) {
   for (const std::string& name : ports.keys()) read_named_port(ports, name, process, has_unnamed, public_name);
 }
 
+/// `metrics = true`, or a table that says more.
+std::optional<MetricsEndpoint> read_metrics(TomlTable& process) {
+  if (!process.has("metrics")) return {};
+  MetricsEndpoint endpoint;
+  if (!process.has_table("metrics")) {
+    const auto said = process.boolean("metrics");
+    return said && *said ? std::optional(endpoint) : std::nullopt;
+  }
+  auto table = *process.table("metrics");
+  assign(endpoint.port, table.string("port"));
+  assign(endpoint.path, table.string("path"));
+  table.done();
+  return endpoint;
+}
+
 /// What a process begins with: all of the defaults, or, with a command of its own, what is true of every process of the build.
 Process beginning_of(const TomlTable& table, const Defaults& defaults) {
   if (!table.has("command")) return defaults.process;
@@ -205,6 +220,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   if (const auto limits = table.table("limits")) process.limits = read_limits(*limits);
   assign(process.after, table.strings("after"));
   if (const auto sandbox = table.table("sandbox")) process.sandbox = read_sandbox(*sandbox);
+  if (table.has("metrics")) process.metrics = read_metrics(table);
   table.done();
   return process;
 }

@@ -46,6 +46,12 @@ std::string metric_port(const std::string& name, const Process& process, const B
   return has_port(process, metric.port) ? metric.port : std::string();
 }
 
+std::string metrics_port(const Process& process) {
+  if (!process.metrics) return {};
+  if (process.metrics->port.empty()) return main_port(process);
+  return has_port(process, process.metrics->port) ? process.metrics->port : std::string();
+}
+
 std::vector<std::string> port_variables(const Process& process) {
   std::vector<std::string> names;
   if (!main_port(process).empty()) names.emplace_back("PORT");

@@ -83,6 +83,15 @@ void check_listen_env(const Process& process, const Complaints& complaints) {
   }
 }
 
+void check_metrics(const Process& process, const Complaints& all) {
+  if (!process.metrics) return;
+  const Complaints complaints = all.below("metrics");
+  check_http_path(process.metrics->path, complaints, "path");
+  if (!metrics_port(process).empty()) return;
+  if (process.metrics->port.empty()) all.add("metrics", "needs a port of the process: 'port', 'socket', or one of [ports]; where it has several private ones, name it");
+  else complaints.add("port", fmt::format("names '{}', which is no port of the process", process.metrics->port));
+}
+
 void check_process(const AppSpec& spec, const std::string& name, const Process& process, const Complaints& all) {
   if (!is_name(name)) all.add(name, "is no name of a process: a lower-case letter, then at most 30 of a-z, 0-9 and -");
   if (is_hook_name(name)) all.add(name, "is the name of a hook, whose output is told apart by it: choose another one");
@@ -102,6 +111,7 @@ void check_process(const AppSpec& spec, const std::string& name, const Process& 
   check_limits(process.limits, complaints.below("limits"));
   check_sandbox(process, complaints.below("sandbox"));
   check_job(process, complaints);
+  check_metrics(process, complaints);
 }
 
 void check_ports(const AppSpec& spec, const Complaints& complaints) {

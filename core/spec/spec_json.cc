@@ -96,6 +96,7 @@ json::value process_json(const Process& process) {
   if (!process.after.empty()) out["after"] = list_of(process.after);
   if (process.sandbox.any()) out["sandbox"] = sandbox_json(process.sandbox);
   if (process.job) put_job(*process.job, out);
+  if (process.metrics) out["metrics"] = json::object{{"port", process.metrics->port}, {"path", process.metrics->path}};
   return out;
 }
 
@@ -271,6 +272,13 @@ void read_job(ObjectReader& reader, Process& process) {
                     .timeout = duration(reader, "timeout")};
 }
 
+Result<MetricsEndpoint> metrics_from(const json::value& json, const std::string& where) {
+  ObjectReader reader(json, where);
+  MetricsEndpoint endpoint{.port = reader.string("port"), .path = reader.string("path")};
+  BERTH_CHECK(reader.done());
+  return endpoint;
+}
+
 Result<Process> process_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
   Process process;
@@ -296,6 +304,9 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
   }
   if (const json::value* sandbox = reader.maybe("sandbox")) {
     BERTH_TRY(process.sandbox, sandbox_from(*sandbox, where + ".sandbox"));
+  }
+  if (const json::value* metrics = reader.maybe("metrics")) {
+    BERTH_TRY(process.metrics, metrics_from(*metrics, where + ".metrics"));
   }
   BERTH_CHECK(reader.done());
   return process;

@@ -27,6 +27,8 @@ class Node {
   virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
   /// In Prometheus' text format.
   virtual awaitable<std::string> metrics() = 0;
+  /// What apps tell of themselves, in the same.
+  virtual awaitable<std::string> app_metrics() = 0;
   /// Waits until the deployer is ready. False when it is not after `at_most`.
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
   /// Whose peer it is of the control socket.

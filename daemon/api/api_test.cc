@@ -257,7 +257,35 @@ TEST_F(ApiTest, TheNetworkSeesMetricsAndHealthAlone) {
     EXPECT_EQ(on_network(std::string(route.method), std::string(route.pattern)).status, open ? 200 : 404) << route.pattern;
   }
   EXPECT_EQ(on_network("POST", "/metrics").status, 405);
-  EXPECT_THAT(operations.calls, IsEmpty());
+  EXPECT_THAT(operations.calls, ElementsAre("status")) << "the glance at the node alone asks";
+}
+
+TEST_F(ApiTest, TheGlanceAtTheNodeTellsNoPathsPeopleAndTexts) {
+  deploy::AppStatus app;
+  app.row = {.app = "web", .active = "v2", .previous = "v1", .held = {.why = "an audit", .by = "root"}};
+  app.health = "degraded";
+  app.problem = "something secret";
+  deploy::InstanceView view;
+  view.status.id = {"web", "web", 1, "v2"};
+  view.status.pid = 42;
+  view.status.not_ready = "503 from /secret";
+  app.instances = {view};
+  operations.apps = {app};
+  node.node.node = "edge-1";
+  const auto reply = on_network("GET", "/status");
+  EXPECT_THAT(reply.body, testing::AllOf(HasSubstr(R"("node":"edge-1")"), HasSubstr(R"("health":"degraded")"), HasSubstr(R"("held":true,"troubled":true)"),
+                                         HasSubstr(R"("process":"web","number":1,"release":"v2","up":true,"ready":false)")));
+  EXPECT_THAT(reply.body, testing::Not(testing::AnyOf(HasSubstr("secret"), HasSubstr("audit"), HasSubstr("root"), HasSubstr("/var"))));
+}
+
+TEST_F(ApiTest, AppsMetricsAreAtOnePlaceAndFoundByPrometheus) {
+  const auto reply = on_network("GET", "/metrics/apps");
+  EXPECT_EQ(reply.body, "requests_total{app=\"web\"} 1\n");
+  EXPECT_THAT(reply.content_type, HasSubstr("version=0.0.4"));
+  operations.targets = {{.id = {"web", "web", 1, "v2"}, .path = "/metrics", .to = {.address = "127.0.0.1", .port = 20001}}};
+  const auto found = on_network("GET", "/sd");
+  EXPECT_EQ(found.content_type, "application/json");
+  EXPECT_THAT(found.body, HasSubstr(R"([{"targets":["127.0.0.1:20001"],)"));
 }
 
 TEST_F(ApiTest, ReadinessIsTheDeployers) {

@@ -26,6 +26,8 @@ class FakeOperations : public deploy::Operations {
   deploy::JobCounts jobs;
   deploy::JobStatus a_job;
   deploy::FetchedBytes fetched_bytes;
+  deploy::StepTimes steps;
+  std::vector<deploy::MetricsTarget> targets;
   std::vector<deploy::SlotVerdict> verdicts;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
   std::optional<store::Drain> drain;
@@ -90,9 +92,12 @@ class FakeOperations : public deploy::Operations {
     co_return say(fmt::format("job {}/{} run={} {}ms", what.app, what.process, what.run, what.at_most.count()), a_job);
   }
   const deploy::JobCounts& jobs_ended() const override { return jobs; }
+  awaitable<std::vector<deploy::MetricsTarget>> metrics_targets() override { co_return targets; }
+  awaitable<std::vector<std::shared_ptr<deploy::AppPage>>> scrape_apps() override { co_return std::vector<std::shared_ptr<deploy::AppPage>>(); }
   const deploy::ExecCounts& execs_ended() const override { return execs; }
   const deploy::HookCounts& hooks_run() const override { return hooks; }
   const deploy::FetchedBytes& fetched() const override { return fetched_bytes; }
+  const deploy::StepTimes& step_times() const override { return steps; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }
   bool ready() const override { return is_ready; }
 
@@ -127,6 +132,7 @@ class FakeNode : public Node {
     co_return events;
   }
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
+  awaitable<std::string> app_metrics() override { co_return "requests_total{app=\"web\"} 1\n"; }
   awaitable<bool> until_ready(std::chrono::milliseconds) override {
     calls.emplace_back("until ready");
     co_return becomes_ready;

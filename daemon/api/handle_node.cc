@@ -1,7 +1,9 @@
 #include "core/ids.h"
+#include "core/json/json.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/to_json.h"
+#include "daemon/metrics/app_metrics.h"
 
 namespace berth::api {
 namespace {
@@ -107,6 +109,26 @@ awaitable<Answer> get_metrics(Call call) {
   io::ServerReply answer = text_reply(200, co_await call.node.metrics());
   answer.content_type = kPrometheusText;
   co_return answer;
+}
+
+awaitable<Answer> get_app_metrics(Call call) {
+  io::ServerReply answer = text_reply(200, co_await call.node.app_metrics());
+  answer.content_type = kPrometheusText;
+  co_return answer;
+}
+
+awaitable<Answer> get_discovery(Call call) {
+  const auto targets = co_await call.operations.metrics_targets();
+  io::ServerReply answer = text_reply(200, json::text(metrics::discovery_json(targets)) + "\n");
+  answer.content_type = "application/json";
+  co_return answer;
+}
+
+awaitable<Answer> get_summary(Call call) {
+  const auto apps = co_await call.operations.status();
+  if (!apps) co_return pass(apps.error());
+  const auto node = co_await call.node.status();
+  co_return reply(200, summary_json(node, *apps));
 }
 
 /// The loop runs, or there would be no answer.

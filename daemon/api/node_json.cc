@@ -53,6 +53,41 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"apps", std::move(list)}};
 }
 
+object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
+  array list;
+  for (const auto& app : apps) {
+    array instances;
+    for (const auto& view : app.instances) {
+      const InstanceId& id = view.status.id;
+      instances.push_back({{"process", id.process}, {"number", id.number}, {"release", id.release}, {"up", view.status.pid != 0}, {"ready", view.status.ready},
+                           {"serving", view.serving}, {"restarts", view.status.restarts}, {"crash_looping", view.status.crash_loop}});
+    }
+    list.push_back({{"app", app.row.app},
+                    {"health", app.health},
+                    {"release", app.row.active},
+                    {"previous", app.row.previous},
+                    {"held", static_cast<bool>(app.row.held)},
+                    {"troubled", !app.problem.empty()},
+                    {"deployment", app.deployment ? boost::json::value(app.deployment->row.state) : boost::json::value(nullptr)},
+                    {"instances", std::move(instances)}});
+  }
+  array roles;
+  for (const auto& role : node.trust.roles) {
+    const auto expires = std::chrono::time_point_cast<std::chrono::nanoseconds>(role.expires);
+    roles.push_back({{"role", role.role}, {"expires", logs::format_rfc3339(expires, 0)}});
+  }
+  return {{"node", node.node},
+          {"environment", node.environment},
+          {"version", node.version},
+          {"since", node.since},
+          {"ready", node.ready},
+          {"drained", node.drained.has_value()},
+          {"limits_enforced", node.limits_enforced},
+          {"repository", {{"failing", !node.trust.last_error.empty()}, {"last_success", node.trust.last_success}, {"roles", std::move(roles)}}},
+          {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
+          {"apps", std::move(list)}};
+}
+
 object to_json(const store::Event& event) {
   return {{"number", event.number}, {"at", event.at}, {"kind", event.kind}, {"app", event.app}, {"data", event.data}};
 }

@@ -35,6 +35,9 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/imports", Role::operator_, import_release},
     {"POST", "/v1/verify", Role::operator_, verify_slots},
     {"GET", "/metrics", Role::anybody, get_metrics},
+    {"GET", "/metrics/apps", Role::anybody, get_app_metrics},
+    {"GET", "/sd", Role::anybody, get_discovery},
+    {"GET", "/status", Role::anybody, get_summary},
     {"GET", "/healthz", Role::anybody, get_health},
     {"GET", "/readyz", Role::anybody, get_readiness},
 };

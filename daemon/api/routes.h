@@ -77,6 +77,9 @@ awaitable<Answer> collect_slots(Call call);
 awaitable<Answer> verify_slots(Call call);
 awaitable<Answer> import_release(Call call);
 awaitable<Answer> get_metrics(Call call);
+awaitable<Answer> get_app_metrics(Call call);
+awaitable<Answer> get_discovery(Call call);
+awaitable<Answer> get_summary(Call call);
 awaitable<Answer> get_health(Call call);
 awaitable<Answer> get_readiness(Call call);
 

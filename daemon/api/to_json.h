@@ -17,6 +17,9 @@ boost::json::object to_json(const deploy::Releases& releases);
 boost::json::object to_json(const store::Event& event);
 boost::json::object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps);
 
+/// The node at a glance, for whoever may ask: without paths, names of people and texts.
+boost::json::object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps);
+
 /// Lists, each in an object, so that it can grow.
 boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments);
 boost::json::object events_json(const std::vector<store::Event>& events);

@@ -64,18 +64,10 @@ awaitable<Result<double>> Engine::read_counter(AppPtr app, InstanceId id, spec::
   if (!manifest) co_return std::unexpected(manifest.error());
   const auto process = (*manifest)->spec.processes.find(id.process);
   const std::string port = process == (*manifest)->spec.processes.end() ? std::string() : spec::metric_port(id.process, process->second, rules);
-  const auto member = std::ranges::find(app->members, id, &Member::id);
-  if (port.empty() || member == app->members.end()) co_return fail(Errc::not_found, "it has no such port");
+  const auto to = endpoint_of(*app, **manifest, id, port);
+  if (!to) co_return std::unexpected(to.error());
   io::HttpRequest request{.target = rules.path, .headers = {{"accept", "text/plain; version=0.0.4"}}, .deadline = 2s, .most_body = kMostMetrics};
-  const auto named = member->row.named_ports.find(port);
-  if (named != member->row.named_ports.end()) {
-    request.to = {.address = "127.0.0.1", .port = named->second};
-  } else {
-    const auto pub = public_port(**manifest, id.process);
-    if (!pub) co_return fail(Errc::not_found, "it has no such port");
-    const route::Backend backend{.id = id, .private_port = member->row.port};
-    request.to = router_.probe_endpoint(*pub, backend);
-  }
+  request.to = *to;
   const auto answer = co_await io::http_ask(std::move(request));
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status != 200) co_return fail(Errc::protocol, fmt::format("{} from {}", answer->status, rules.path));

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "core/exit_code.h"
+#include "core/logs/record_time.h"
 #include "daemon/deploy/engine.h"
 
 namespace berth::deploy {
@@ -177,6 +178,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     co_return;
   }
   spdlog::info("{}@{}: {}{}{}", run->row.app, run->row.release, run->row.state, run->row.reason.empty() ? "" : ": ", run->row.reason);
+  count_step(*run);
   for (const Effect effect : transition->effects)
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
   run->changed.notify();
@@ -184,6 +186,26 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   ++ended_[{app->name(), run->row.state}];
   // Whoever deployed by hand may still have to say that it is to stay.
   if (run->row.by == kFollow) settled_(app->name());
+}
+
+/// The step that the run has just left.
+void Engine::count_step(const Run& run) {
+  if (run.steps.size() < 2) return;
+  const auto& left = run.steps[run.steps.size() - 2];
+  const auto began = logs::parse_rfc3339(left.at), ended = logs::parse_rfc3339(run.steps.back().at);
+  StepTime& time = step_times_[{run.row.app, left.state}];
+  ++time.count;
+  if (began && ended && *ended > *began) time.seconds += std::chrono::duration<double>(*ended - *began).count();
+}
+
+/// What is counted of an app that is removed.
+void Engine::forget_counts(const std::string& name) {
+  const auto is_its_own = [&name](const auto& one) { return std::get<0>(one.first) == name; };
+  std::erase_if(ended_, is_its_own);
+  std::erase_if(fetched_, is_its_own);
+  std::erase_if(hooks_run_, is_its_own);
+  std::erase_if(execs_ended_, is_its_own);
+  std::erase_if(step_times_, is_its_own);
 }
 
 /// The database learns where the deployment is; a decision is in the same transaction.

@@ -328,6 +328,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   if (!forgotten) co_return forgotten;
   app->gone = true;
   apps_.erase(name);
+  forget_counts(name);
   app->changed.notify();
   co_return Result<void>();
 }

@@ -70,6 +70,8 @@ awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(
 awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }
 awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(status()); }
 awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(status(std::move(app))); }
+awaitable<std::vector<MetricsTarget>> Deployer::metrics_targets() { BERTH_FORWARD(metrics_targets()); }
+awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH_FORWARD(scrape_apps()); }
 
 #undef BERTH_FORWARD
 
@@ -77,6 +79,7 @@ const HookCounts& Deployer::hooks_run() const { return state_->hooks_run(); }
 const ExecCounts& Deployer::execs_ended() const { return state_->execs_ended(); }
 const JobCounts& Deployer::jobs_ended() const { return state_->jobs_ended(); }
 const FetchedBytes& Deployer::fetched() const { return state_->fetched(); }
+const StepTimes& Deployer::step_times() const { return state_->step_times(); }
 const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }
 const std::optional<store::Drain>& Deployer::drained() const { return state_->drained(); }
 bool Deployer::ready() const { return state_->ready(); }

@@ -110,17 +110,26 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::vector<AppStatus>>> status();
   awaitable<Result<AppStatus>> status(std::string name);
 
+  // scraping.cc
+  awaitable<std::vector<MetricsTarget>> metrics_targets();
+  awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps();
+
   const HookCounts& hooks_run() const { return hooks_run_; }
   const ExecCounts& execs_ended() const { return execs_ended_; }
   const JobCounts& jobs_ended() const { return jobs_ended_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
   const FetchedBytes& fetched() const { return fetched_; }
+  const StepTimes& step_times() const { return step_times_; }
   bool ready() const { return ready_; }
 
  private:
   // engine.cc
   void spawn(awaitable<void> task);
   awaitable<void> at_once(std::vector<awaitable<void>> tasks);
+  Result<io::Endpoint> endpoint_of(const App& app, const bundle::Manifest& manifest, const InstanceId& id, const std::string& port) const;
+  awaitable<void> scrape_one(std::shared_ptr<AppPage> page);
+  void count_step(const Run& run);
+  void forget_counts(const std::string& name);
   AppPtr find(const std::string& name) const;
   Result<AppPtr> known(const std::string& name) const;
   awaitable<Result<AppPtr>> ensure_app(std::string name);
@@ -350,6 +359,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::map<std::string, AppPtr> newcomers_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
   FetchedBytes fetched_;
+  StepTimes step_times_;
   HookCounts hooks_run_;
   ExecCounts execs_ended_;
   JobCounts jobs_ended_;

@@ -60,6 +60,7 @@ awaitable<Result<void>> Engine::start_once(AppPtr app, ManifestPtr manifest, Ins
   auto plan = co_await pool_.run(compose);
   if (!plan) co_return std::unexpected(plan.error());
   plan->retries = std::max<std::int64_t>(plan->retries - tried, 0);
+  if (app->run) plan->deployment = app->run->row.id;
   auto started = co_await supervisor_.ensure(std::move(*plan));
   co_return started;
 }

@@ -172,6 +172,7 @@ awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, Manifes
   auto plan = co_await pool_.run(compose);
   if (!plan) co_return plan;
   plan->private_ports = row.named_ports;
+  plan->deployment = row.deployment;
   const auto pub = public_port(*manifest, row.process);
   if (!pub) co_return plan;
   if (pub->kind == spec::Routing::socket) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -12,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "core/ids.h"
+#include "core/io/http.h"
 #include "core/result.h"
 #include "core/spec/app_spec.h"
 #include "daemon/store/store.h"
@@ -196,10 +198,32 @@ struct VerifyRequest {
   bool all = false;     ///< every slot
 };
 
+/// Where an instance that runs tells its own metrics.
+struct MetricsTarget {
+  InstanceId id;
+  std::string path;
+  io::Endpoint to;  ///< as berthd reaches it
+};
+
+/// What it told.
+struct AppPage {
+  MetricsTarget target;
+  std::string body;
+  std::string error;  ///< why there is no body, one line; empty: there is
+  std::chrono::duration<double> took{0};
+};
+
 /// Bytes that were fetched, by app and kind: "layer", "patch" or "index".
 using FetchedBytes = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 /// Runs of hooks by app, hook and result: "ok", "postponed" or "failed".
 using HookCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
+
+/// How often deployments were in a step, and for how long in all, by app and step; see DeploymentStatus::Step.
+struct StepTime {
+  std::uint64_t count = 0;
+  double seconds = 0;
+};
+using StepTimes = std::map<std::pair<std::string, std::string>, StepTime>;
 
 /// One-off commands that ended, by app and result: "ok", "failed" or "stopped".
 using ExecCounts = std::map<std::pair<std::string, std::string>, std::uint64_t>;
@@ -267,6 +291,11 @@ class Operations {
   /// `Errc::not_found` for an app this node does not know.
   virtual awaitable<Result<AppStatus>> status(std::string app) = 0;
 
+  /// Those of every instance whose process has `metrics` in its spec.
+  virtual awaitable<std::vector<MetricsTarget>> metrics_targets() = 0;
+  /// Asks them all. Bounded in time, and in bytes.
+  virtual awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps() = 0;
+
   /// Runs of hooks since this berthd began, for metrics.
   virtual const HookCounts& hooks_run() const = 0;
   /// One-off commands that ended since this berthd began, for metrics.
@@ -277,6 +306,8 @@ class Operations {
   virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
   /// What was fetched of releases that were staged since this berthd began, for metrics.
   virtual const FetchedBytes& fetched() const = 0;
+  /// Steps of deployments that were left since this berthd began, for metrics.
+  virtual const StepTimes& step_times() const = 0;
   /// Whether what should run at start does.
   virtual bool ready() const = 0;
 };

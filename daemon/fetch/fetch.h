@@ -18,6 +18,7 @@
 #include "core/result.h"
 #include "core/trust/client.h"
 #include "daemon/fetch/glance.h"
+#include "daemon/fetch/refusal.h"
 
 namespace berth::fetch {
 
@@ -49,6 +50,7 @@ struct TrustStatus {
   std::vector<trust::RoleState> roles;
   std::string last_success;  ///< RFC 3339, UTC; empty: never
   std::string last_error;
+  Refusals refusals{};       ///< since berthd began
 };
 
 /// A release that was looked up and whose manifest was verified.

@@ -82,6 +82,8 @@ struct Repository::State {
   Result<io::FetchOptions> access() const;
   Result<std::unique_ptr<BlobSource>> blobs();
   void note(const trust::Client& client, std::string error);
+  /// Counts a refusal; the error as it is.
+  Error refused(Error error);
 
   RepositoryOptions options;
   Mirrors mirrors;
@@ -155,6 +157,13 @@ void Repository::State::note(const trust::Client& client, std::string error) {
   if (auto roles = client.roles(); !roles.empty()) status.roles = std::move(roles);
   status.last_success = clock.last_success();
   status.last_error = std::move(error);
+}
+
+Error Repository::State::refused(Error error) {
+  if (error.code != Errc::trust) return error;
+  const std::lock_guard guard(mutex);
+  ++status.refusals[std::string(rule_of_refusal(error.message))];
+  return error;
 }
 
 Result<void> Repository::State::refresh(Session& session) {
@@ -240,7 +249,7 @@ Result<Resolved> Repository::resolve(const std::string& app, const std::string& 
   BERTH_TRY(Session session, state_->open(stop));
   BERTH_TRY(const auto turn, state_->take_turn(stop));
   auto resolved = state_->resolve(session, app, environment, release);
-  if (!resolved) return pass(std::move(resolved.error()), name);
+  if (!resolved) return pass(state_->refused(std::move(resolved.error())), name);
   return resolved;
 }
 
@@ -256,6 +265,7 @@ Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   followed.stamp = {};
   BERTH_TRY(Session session, state_->open(stop));
   auto wanted = state_->follow(session, followed);
+  if (!wanted) wanted = std::unexpected(state_->refused(std::move(wanted.error())));
   if (!wanted && wanted.error().message.starts_with(name)) return wanted;
   if (!wanted) return pass(std::move(wanted.error()), name);
   followed.wanted = *wanted;
@@ -278,9 +288,10 @@ Result<std::optional<Wanted>> Repository::remembered(const Followed& followed) c
 Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
   BERTH_TRY(Session session, state_->open(stop));
   BERTH_TRY(const auto turn, state_->take_turn(stop));
-  BERTH_CHECK(state_->refresh(session));
+  if (auto refreshed = state_->refresh(session); !refreshed) return std::unexpected(state_->refused(std::move(refreshed.error())));
   std::vector<Error> passed_over;
   BERTH_TRY(const auto targets, session.client->list(&passed_over));
+  for (const Error& error : passed_over) static_cast<void>(state_->refused(error));
   if (!passed_over.empty()) state_->note(*session.client, passed_over.front().message);
   std::vector<Listed> releases;
   for (const trust::Target& target : targets) {
@@ -299,12 +310,16 @@ TrustStatus Repository::trust() const {
 Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
                               std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
-  return fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
+  auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
+  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error())));
+  return fetched;
 }
 
 Result<std::string> Repository::small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
-  return fetch_small_blob(*source, ref, most, std::move(stop));
+  auto fetched = fetch_small_blob(*source, ref, most, std::move(stop));
+  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error())));
+  return fetched;
 }
 
 }  // namespace berth::fetch

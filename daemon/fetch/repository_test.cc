@@ -76,6 +76,7 @@ TEST_F(RepositoryTest, RefusesAManifestThatWasChanged) {
   }
   Repository repository(node_options());
   expect_refused(repository.resolve("web", "production", "v1", {}), Errc::trust, "target");
+  EXPECT_EQ(repository.trust().refusals, (Refusals{{"hash", 1}}));
 }
 
 TEST_F(RepositoryTest, RefusesAReleaseOfAnotherPlatform) {
@@ -138,6 +139,7 @@ TEST_F(RepositoryTest, DoesNotBelieveAClockBehindItsBuild) {
   options.build_time = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()) + 10L * 365 * 86400;
   Repository repository(options);
   expect_refused(repository.resolve("web", "production", "v1", {}), Errc::trust, "expired");
+  EXPECT_EQ(repository.trust().refusals, (Refusals{{"expiry", 1}}));
   EXPECT_THAT(repository.trust().last_error, AllOf(HasSubstr("clock"), HasSubstr("berthd was built")));
 }
 

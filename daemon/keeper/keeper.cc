@@ -189,6 +189,7 @@ bool Keeper::fork_app(StartFailure* failure) {
   if (child < 0) return close(ends[0]), false;
   executed_ = ends[0];
   state_.app_pid = child;
+  log_.set_tag(rules_.log_tag, child);
   write_app_file(control_.path(), child, rules_.cgroup);
   return true;
 }

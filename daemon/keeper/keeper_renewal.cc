@@ -203,6 +203,8 @@ bool Keeper::take_handover(int handover) {
   Text(state_.cgroup, sizeof state_.cgroup).add(rules_.cgroup);
   state_.launch_digest = rules_.digest;
   log_.segment().set(log_directory_, rules_.segment_bytes, rules_.keep_bytes);
+  // The program before knew of no tags.
+  if (!log_.tagged() && log_.between_lines() && state_.app_pid != 0) log_.set_tag(rules_.log_tag, state_.app_pid);
   return true;
 }
 

@@ -33,6 +33,18 @@ const char* value_of(const char* record, const char* key) {
   return strncmp(record, key, length) == 0 && record[length] == '=' ? record + length + 1 : nullptr;
 }
 
+namespace {
+
+/// What may stand in a line's tag: a word that fits.
+bool is_tag(const char* text) {
+  size_t size = 0;
+  for (; text[size] != 0; size++)
+    if (text[size] <= ' ' || text[size] > '~') return false;
+  return size < sizeof LaunchRules::log_tag;
+}
+
+}  // namespace
+
 bool read_rules(int fd, LaunchRules* rules) {
   const LaunchFile file(fd);
   if (!file.good()) return false;
@@ -45,6 +57,7 @@ bool read_rules(int fd, LaunchRules* rules) {
     };
     if (const char* id = value_of(record, "id")) Text(rules->id, sizeof rules->id).add(id);
     if (const char* cgroup = value_of(record, "cgroup")) Text(rules->cgroup, sizeof rules->cgroup).add(cgroup);
+    if (const char* tag = value_of(record, "log_tag"); tag != nullptr && is_tag(tag)) Text(rules->log_tag, sizeof rules->log_tag).add(tag);
     if (const char* notify = value_of(record, "notify")) Text(rules->notify, sizeof rules->notify).add(notify);
     number("watchdog_ms", &rules->watchdog_ms);
     number("watchdog_delay_ms", &rules->watchdog_delay_ms);

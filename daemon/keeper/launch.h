@@ -18,6 +18,7 @@ struct LaunchRules {
   char notify[108] = {};  ///< where the app's notifications are received; empty: it is given no $NOTIFY_SOCKET
   int64_t watchdog_ms = 0;        ///< it is to say WATCHDOG=1 at least so often; 0: it need not
   int64_t watchdog_delay_ms = 0;  ///< from its start, before that counts; -1: from its first READY=1
+  char log_tag[96] = {};  ///< `RELEASE:DEPLOYMENT`, for each line of its log; empty: none
   char cgroup[320] = {};  ///< the folder that the app's processes enter; empty: none
   int stop_signal = 15;
   int64_t grace_ms = 10000;

@@ -54,7 +54,7 @@ void add_environment(Records& records, const Launch& launch) {
 
 /// Bytes of all its texts and what stands between them, or more.
 std::size_t size_of(const Launch& launch) {
-  std::size_t size = 4096 + launch.id.size() + launch.directory.size() + launch.cgroup.size() + launch.notify.size();
+  std::size_t size = 4096 + launch.id.size() + launch.directory.size() + launch.cgroup.size() + launch.notify.size() + launch.log_tag.size();
   for (const std::string& argument : launch.argv) size += argument.size() + 16;
   for (const auto& [name, value] : launch.environment) size += name.size() + value.size() + 16;
   size += launch.root.size();
@@ -123,6 +123,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("longest_ms", launch.policy.longest_ms);
   records.add("segment_bytes", static_cast<std::int64_t>(launch.segment_bytes));
   records.add("keep_bytes", static_cast<std::int64_t>(launch.keep_bytes));
+  if (!launch.log_tag.empty()) records.add("log_tag", launch.log_tag);
   if (!launch.cgroup.empty()) records.add("cgroup", launch.cgroup);
   if (!launch.notify.empty()) records.add("notify", launch.notify);
   if (launch.watchdog_ms > 0) {

@@ -63,6 +63,7 @@ struct Launch {
   RestartPolicy policy;
   std::uint64_t segment_bytes = 10u << 20;
   std::uint64_t keep_bytes = 100u << 20;
+  std::string log_tag;                             ///< `RELEASE:DEPLOYMENT`, which each line of its log tells; at most 95 bytes; empty: none
   std::string cgroup;                              ///< folder that the app's processes enter; empty: none
   std::string notify;                              ///< path at which the keeper receives what the app says by sd_notify; empty: it does not
   std::int64_t watchdog_ms = 0;                    ///< the app is to say WATCHDOG=1 so often, or is restarted; 0: it need not

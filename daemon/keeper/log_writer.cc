@@ -12,7 +12,7 @@ namespace berth::keeper {
 namespace {
 
 constexpr size_t kPage = 4096;
-constexpr size_t kHead = 30 + 8 + 1 + 2;  ///< "TIME stdout F "
+constexpr size_t kHead = 30 + 8 + 1 + LogWriter::kMostTag;  ///< "TIME stdout F:v42:17:4711 "
 constexpr size_t kOut = size_t{128} << 10;
 /// Outside the class and behind all small data, so that an idle keeper has none of it in memory.
 struct Buffers {
@@ -36,6 +36,13 @@ uint64_t count_newlines(const char* p, size_t size) {
 }
 
 }  // namespace
+
+void LogWriter::set_tag(const char* tag, int64_t pid) {
+  Text text(tag_, sizeof tag_);
+  if (*tag != 0) text.add(":").add(tag).add(":").number(static_cast<uint64_t>(pid));
+  text.add(" ");
+  tag_size_ = text.size();
+}
 
 void LogWriter::add(Stream stream, const char* bytes, size_t size) {
   timespec now;
@@ -110,10 +117,11 @@ void LogWriter::emit(Stream stream, char tag, const char* stamp, const char* tex
   memcpy(to, stamp, 30);
   memcpy(to + 30, stream == Stream::out ? " stdout " : " stderr ", 8);
   to[38] = tag;
-  to[39] = ' ';
-  memcpy(to + 40, text, size);
-  to[40 + size] = '\n';
-  out_ += 40 + size + 1;
+  memcpy(to + 39, tag_, tag_size_);
+  to += 39 + tag_size_;
+  memcpy(to, text, size);
+  to[size] = '\n';
+  out_ += 39 + tag_size_ + size + 1;
 }
 
 void LogWriter::flush() {
@@ -146,14 +154,14 @@ void LogWriter::tell_lost_keeper() {
   tell(what);
 }
 
-/// A line of the keeper's own.
+/// A line of the keeper's own. Its tag is another than that of the app's lines, so that it ends none of them.
 bool LogWriter::tell(const char* what) {
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  char stamp[30], line[240];
+  char stamp[30], line[400];
   write_timestamp(stamp, now);
   Text text(line, sizeof line);
-  text.add(stamp, sizeof stamp).add(" stderr F berth-keeper: ").add(what).add("\n");
+  text.add(stamp, sizeof stamp).add(" stderr F").add(tag_, tag_size_ - 1).add(tagged() ? ":keeper" : "").add(" berth-keeper: ").add(what).add("\n");
   if (segment_.append(line, text.size()) < text.size()) return false;
   lines_++;
   return true;

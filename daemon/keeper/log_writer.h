@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "daemon/keeper/log_segment.h"
 
@@ -16,8 +17,15 @@ class LogWriter {
   static constexpr size_t kMostPiece = 16u << 10;  ///< a longer line is written in pieces, tag P
 
   static constexpr size_t kInput = 64u << 10;
+  static constexpr size_t kMostTag = 112;          ///< bytes of `:RELEASE:DEPLOYMENT:PID `, its space included
 
   LogSegment& segment() { return segment_; }
+
+  /// Whose lines follow: `tag` is the launch's, `pid` that of the app's process. With an empty tag lines have none.
+  void set_tag(const char* tag, int64_t pid);
+  /// Whether a tag could be set without tearing a line: none is written in part.
+  bool between_lines() const { return !pending_[0].continues && !pending_[1].continues; }
+  bool tagged() const { return tag_size_ > 1; }
 
   /// Room of kInput bytes to read into, before `add`.
   char* input();
@@ -38,6 +46,8 @@ class LogWriter {
     with.value("log_error", error_);
     with.value("out_continues", pending_[0].continues);
     with.value("err_continues", pending_[1].continues);
+    with.text("log_tag", tag_, sizeof tag_);
+    tag_size_ = strlen(tag_);
   }
 
   uint64_t lines() const { return lines_; }      ///< written
@@ -63,6 +73,8 @@ class LogWriter {
   uint64_t dropped_ = 0;
   uint64_t untold_ = 0;      ///< of those, not yet told in the log
   int error_ = 0;            ///< why
+  char tag_[kMostTag + 1] = " ";  ///< what stands between F or P and the text
+  size_t tag_size_ = 1;
 };
 
 }  // namespace berth::keeper

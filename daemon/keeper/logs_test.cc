@@ -46,6 +46,39 @@ TEST_F(KeeperLogs, AreCriLinesOfBothStreams) {
   EXPECT_EQ(fs::status(segments().at(0)).permissions(), fs::perms(0640));
 }
 
+TEST_F(KeeperLogs, TellOfEachLineItsReleaseDeploymentAndRun) {
+  start_keeper();
+  Launch plan = shell("echo out; echo err >&2; head -c 20000 /dev/zero | tr '\\0' x; echo; exec sleep 100");
+  plan.log_tag = "v42:17";
+  launch(plan);
+  const int first = expect(Event::started).app_pid;
+  ASSERT_TRUE(wait_until([&] { return lines().size() == 4; }, 10s));
+  ::kill(first, SIGKILL);
+  const int second = expect(Event::started).app_pid;
+  ASSERT_TRUE(wait_until([&] { return lines().size() == 8; }, 10s));
+  const auto all = lines();
+  for (std::size_t i = 0; i < all.size(); i++) {
+    const bool is_piece = i % 4 == 2, is_error = i % 4 == 1;
+    EXPECT_TRUE(all[i].starts_with(fmt::format("{} {}:v42:17:{} ", is_error ? "stderr" : "stdout", is_piece ? 'P' : 'F', i < 4 ? first : second)))
+        << all[i].substr(0, 60);
+  }
+}
+
+TEST_F(KeeperLogs, HaveNoTagWhereTheLaunchHasNoneThatCouldStandInALine) {
+  for (const std::string& tag : {std::string(), std::string("two words"), std::string("new\nline"), std::string(96, 'x')}) {
+    Launch plan = shell("echo out");
+    plan.log_tag = tag;
+    run(plan);
+    EXPECT_THAT(lines(), ElementsAre("stdout F out"));
+    fs::remove_all(logs);
+    fs::create_directories(logs);
+  }
+  Launch longest = shell("echo out");
+  longest.log_tag = std::string(95, 'x');
+  run(longest);
+  EXPECT_THAT(lines(), ElementsAre(testing::StartsWith("stdout F:" + longest.log_tag + ":")));
+}
+
 TEST_F(KeeperLogs, HaveEveryLineOnceAndInOrder) {
   run(numbered(300'000));
   expect_numbered(300'000);

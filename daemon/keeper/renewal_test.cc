@@ -1,5 +1,7 @@
 #include "daemon/keeper/keeper_fixture.h"
 
+#include <sys/ioctl.h>
+
 namespace berth::keeper {
 namespace {
 
@@ -22,6 +24,28 @@ class KeeperRenewal : public KeeperFixture {
 };
 
 constexpr const char* kCount = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.005; done";
+
+TEST_F(KeeperRenewal, KeepsTheTagOfItsLines) {
+  start_keeper();
+  Launch plan = shell("printf one; touch " + (root / "begun").string() + "; while [ ! -e " + (root / "go").string() + " ]; do sleep 0.02; done; echo two; exec sleep 1000");
+  plan.log_tag = "v42:17";
+  launch(plan);
+  const int pid = expect(Event::started).app_pid;
+  const auto pipes = held_pipes();
+  int unread = 1;
+  ASSERT_TRUE(wait_until([&] { return fs::exists(root / "begun") && ::ioctl(pipes.at(0).get(), FIONREAD, &unread) == 0 && unread == 0; }, 10s));
+  renew(BERTH_KEEPER_PROGRAM);
+  expect(Event::renewed);
+  // What it is given for its next start changes nothing for the lines of this one.
+  plan.log_tag = "v42:18";
+  launch(plan);
+  std::ofstream(root / "go").put('1');
+  ASSERT_TRUE(wait_until([&] { return logged("two"); }, 10s));
+  for (const auto& line : lines()) EXPECT_NE(line.find(fmt::format(":v42:17:{} ", pid)), std::string::npos) << line;
+  ::kill(pid, SIGKILL);
+  const int next = expect(Event::started).app_pid;
+  EXPECT_TRUE(wait_until([&] { return logged(fmt::format(":v42:18:{} onetwo", next)); }, 10s));
+}
 
 TEST_F(KeeperRenewal, KeepsTheAppItsLogAndItsCounters) {
   start_keeper();

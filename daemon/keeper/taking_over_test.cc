@@ -47,6 +47,21 @@ class KeeperTakesOver : public KeeperFixture {
   std::vector<pid_t> strays;
 };
 
+TEST_F(KeeperTakesOver, TheTagOfTheLines) {
+  auto plan = shell("echo one; while [ ! -e " + at("go").string() + " ]; do sleep 0.02; done; echo two; exec sleep 1000");
+  plan.log_tag = "v42:17";
+  lose_keeper(plan, [this] { return logged("one"); });
+  start_keeper();
+  take_over(plan);
+  expect(Event::taken);
+  std::ofstream(at("go")).put('1');
+  ASSERT_TRUE(wait_until([&] { return logged("two"); }, 10s));
+  const auto tag = fmt::format(":v42:17:{}", known.app_pid);
+  EXPECT_TRUE(logged("stdout F" + tag + " one"));
+  EXPECT_TRUE(logged("stderr F" + tag + ":keeper berth-keeper: up to "));
+  EXPECT_TRUE(logged("stdout F" + tag + " two"));
+}
+
 TEST_F(KeeperTakesOver, AnAppThatGoesOnAndWritesItsOutput) {
   const auto plan = shell("echo one; while [ ! -e " + at("go").string() + " ]; do sleep 0.02; done; echo two; exec sleep 1000");
   lose_keeper(plan, [this] { return logged("one"); });

@@ -41,6 +41,19 @@ Family fetched(const Snapshot& snapshot) {
   return family;
 }
 
+/// Two counters, of which the quotient of increases is how long a step took.
+Family step_seconds(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_deployment_step_seconds_total", "How long deployments were in each step since berthd began.");
+  for (const auto& [which, time] : snapshot.steps) family.add({{"app", which.first}, {"step", which.second}}, time.seconds);
+  return family;
+}
+
+Family steps(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_deployment_steps_total", "How often deployments were in each step since berthd began.");
+  for (const auto& [which, time] : snapshot.steps) family.add({{"app", which.first}, {"step", which.second}}, static_cast<double>(time.count));
+  return family;
+}
+
 Family hooks(const Snapshot& snapshot) {
   auto family = Family::counter("berth_hooks_total", "Runs of hooks that ended since berthd began, by how they did: ok, postponed or failed.");
   for (const auto& [which, count] : snapshot.hooks) {
@@ -127,6 +140,8 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(release(snapshot));
   families.push_back(deployments(snapshot));
   families.push_back(fetched(snapshot));
+  families.push_back(step_seconds(snapshot));
+  families.push_back(steps(snapshot));
   families.push_back(hooks(snapshot));
   families.push_back(execs(snapshot));
   families.push_back(job_runs(snapshot));

@@ -41,6 +41,44 @@ Family exits(const Snapshot& snapshot) {
   return family;
 }
 
+/// A counter with a value for each probe that berthd asks, and `add` gives it its samples.
+template <class Add>
+Family each_probe(const Snapshot& snapshot, std::string name, std::string help, Add add) {
+  auto family = Family::counter(std::move(name), std::move(help));
+  each_instance(snapshot, [&](const deploy::InstanceView& view) {
+    for (const auto& [probe, count] : view.status.probes) {
+      auto labels = labels_of(view);
+      labels.emplace_back("probe", probe);
+      add(family, labels, count);
+    }
+  });
+  return family;
+}
+
+void add_probes(const Snapshot& snapshot, std::vector<Family>& families) {
+  families.push_back(each_probe(snapshot, "berth_instance_probes_total", "How often berthd asked a probe of an instance, by what it found: passed or failed.",
+                                [](Family& family, Family::Labels labels, const supervise::ProbeCount& count) {
+                                  labels.emplace_back("result", "passed");
+                                  family.add(labels, static_cast<double>(count.asked - count.failed));
+                                  labels.back().second = "failed";
+                                  family.add(labels, static_cast<double>(count.failed));
+                                }));
+  families.push_back(each_probe(snapshot, "berth_instance_probe_seconds_total", "How long berthd waited for the answers of a probe of an instance.",
+                                [](Family& family, const Family::Labels& labels, const supervise::ProbeCount& count) { family.add(labels, count.took.count()); }));
+}
+
+Family log_lines(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_instance_log_lines_total", "Lines of an instance that its keeper wrote to its log since the keeper began.");
+  each_instance(snapshot, [&](const deploy::InstanceView& view) { family.add(labels_of(view), static_cast<double>(view.status.log_lines)); });
+  return family;
+}
+
+Family log_dropped(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_instance_log_dropped_lines_total", "Lines of an instance that no disk took since its keeper began.");
+  each_instance(snapshot, [&](const deploy::InstanceView& view) { family.add(labels_of(view), static_cast<double>(view.status.log_dropped)); });
+  return family;
+}
+
 /// Of instances that have any.
 Family limits(const Snapshot& snapshot) {
   auto family = Family::gauge("berth_instance_limits_enforced", "Whether the kernel enforces every limit that the spec says of the instance.");
@@ -81,6 +119,12 @@ void add_usage(const Snapshot& snapshot, std::vector<Family>& families) {
                           [](const InstanceUsage& usage) { return static_cast<double>(usage.processes); }));
   families.push_back(used(snapshot, Family::gauge("berth_instance_open_fds", "Descriptors that the main process of an instance has open."),
                           [](const InstanceUsage& usage) { return static_cast<double>(usage.open_fds); }));
+  families.push_back(used(snapshot, Family::counter("berth_instance_read_bytes_total", "Bytes that an instance read from disks."),
+                          [](const InstanceUsage& usage) { return usage.read_bytes; }));
+  families.push_back(used(snapshot, Family::counter("berth_instance_written_bytes_total", "Bytes that an instance wrote to disks."),
+                          [](const InstanceUsage& usage) { return usage.written_bytes; }));
+  families.push_back(used(snapshot, Family::counter("berth_instance_oom_kills_total", "Processes of an instance that the kernel killed at its memory limit."),
+                          [](const InstanceUsage& usage) { return usage.oom_kills; }));
 }
 
 }  // namespace
@@ -100,6 +144,9 @@ std::vector<Family> instance_families(const Snapshot& snapshot) {
   families.push_back(exits(snapshot));
   families.push_back(starts(snapshot));
   families.push_back(limits(snapshot));
+  add_probes(snapshot, families);
+  families.push_back(log_lines(snapshot));
+  families.push_back(log_dropped(snapshot));
   add_usage(snapshot, families);
   return families;
 }

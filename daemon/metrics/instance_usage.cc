@@ -58,6 +58,16 @@ fs::path own_leaf(const InstanceStatus& status, const std::string& mount) {
   return fs::exists(leaf / "cpu.stat", error) ? leaf : fs::path{};
 }
 
+/// What the processes read from disks and wrote to them so far, as /proc tells.
+void fill_io(const std::vector<pid_t>& pids, InstanceUsage& usage) {
+  for (const pid_t pid : pids) {
+    const std::string io = text_of(fmt::format("/proc/{}/io", pid));
+    if (io.empty()) continue;  // it has ended, or the kernel does not count
+    usage.read_bytes = usage.read_bytes.value_or(0) + static_cast<double>(counter_in(io, "read_bytes:"));
+    usage.written_bytes = usage.written_bytes.value_or(0) + static_cast<double>(counter_in(io, "write_bytes:"));
+  }
+}
+
 /// True where the kernel accounts for memory and processes there; else only the CPU's time is filled in.
 bool fill_from_cgroup(const fs::path& leaf, InstanceUsage& usage) {
   usage.cpu_seconds = static_cast<double>(counter_in(text_of(leaf / "cpu.stat"), "usage_usec")) / 1e6;
@@ -65,6 +75,13 @@ bool fill_from_cgroup(const fs::path& leaf, InstanceUsage& usage) {
   if (memory.empty() || processes.empty()) return false;
   usage.resident_bytes = counter_in(memory, "anon") + counter_in(memory, "file_mapped");
   usage.processes = std::strtoull(processes.c_str(), nullptr, 10);
+  const std::string events = text_of(leaf / "memory.events"), io = text_of(leaf / "io.stat");
+  if (!events.empty()) usage.oom_kills = static_cast<double>(counter_in(events, "oom_kill"));
+  std::error_code error;
+  if (fs::exists(leaf / "io.stat", error)) {  // empty until something was read or written
+    usage.read_bytes = static_cast<double>(sum_in(io, "rbytes"));
+    usage.written_bytes = static_cast<double>(sum_in(io, "wbytes"));
+  }
   const std::string limit = text_of(leaf / "memory.max");
   if (!limit.empty() && !limit.starts_with("max")) usage.memory_limit = std::strtod(limit.c_str(), nullptr);
   return true;
@@ -80,6 +97,7 @@ void fill_from_processes(const InstanceStatus& status, const std::vector<Process
     usage.resident_bytes += resident_bytes(pid);
   }
   if (with_cpu) usage.cpu_seconds = cpu;
+  if (!usage.read_bytes) fill_io(pids, usage);
 }
 
 }  // namespace
@@ -89,6 +107,14 @@ std::string unified_cgroup(const std::string& text) {
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with("0::/") && line.size() > 4) return line.substr(3);
   return {};
+}
+
+std::uint64_t sum_in(const std::string& text, const std::string& key) {
+  std::istringstream words(text);
+  std::uint64_t sum = 0;
+  for (std::string word; words >> word;)
+    if (word.starts_with(key + "=")) sum += std::strtoull(word.c_str() + key.size() + 1, nullptr, 10);
+  return sum;
 }
 
 std::uint64_t counter_in(const std::string& text, const std::string& key) {

@@ -17,6 +17,8 @@ struct InstanceUsage {
   std::optional<double> memory_limit;  ///< bytes; where the kernel enforces one
   std::uint64_t processes = 0;
   std::uint64_t open_fds = 0;        ///< of its main process
+  std::optional<double> read_bytes, written_bytes;  ///< from and to disks; where the kernel tells
+  std::optional<double> oom_kills;   ///< processes that the kernel killed at the memory limit; where it accounts for memory
 };
 
 /// Of those that run. `cgroup_mount`: where cgroup2 is mounted, or empty. What the kernel accounts for in a cgroup of an app is taken from there, the rest
@@ -25,6 +27,9 @@ std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<supervise:
 
 /// The cgroup that /proc/<pid>/cgroup, `text`, names in the unified hierarchy, below its mount; empty where it names none.
 std::string unified_cgroup(const std::string& text);
+
+/// The sum of `key=NUMBER` over the lines of a cgroup's io.stat, one for each disk.
+std::uint64_t sum_in(const std::string& text, const std::string& key);
 
 /// The number after `key` in lines such as "anon 4096"; 0 where there is none.
 std::uint64_t counter_in(const std::string& text, const std::string& key);

@@ -25,6 +25,10 @@ TEST(CounterIn, IsTheNumberAfterTheWholeWord) {
   EXPECT_EQ(counter_in(text, "file_mapped"), 12u);
   EXPECT_EQ(counter_in(text, "file"), 0u);
   EXPECT_EQ(counter_in("", "anon"), 0u);
+  const std::string io = "8:0 rbytes=4096 wbytes=100 rios=1 wios=2\n8:16 rbytes=1 wbytes=7 rios=1 wios=1\n";
+  EXPECT_EQ(sum_in(io, "rbytes"), 4097u);
+  EXPECT_EQ(sum_in(io, "wbytes"), 107u);
+  EXPECT_EQ(sum_in("", "wbytes"), 0u);
 }
 
 /// This process in the keeper's place, with a child as the app that has a child of its own and used some CPU.

@@ -32,8 +32,28 @@ TEST(Metrics, TellWhatInstancesTake) {
   EXPECT_THAT(text, HasSubstr("berth_instance_memory_limit_bytes" + first + "100000000\n"));
   EXPECT_THAT(text, HasSubstr("berth_instance_processes" + first + "3\n"));
   EXPECT_THAT(text, HasSubstr("berth_instance_open_fds" + first + "17\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_read_bytes_total" + first + "4096\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_written_bytes_total" + first + "8192\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_oom_kills_total" + first + "2\n"));
+  EXPECT_THAT(text, Not(HasSubstr("berth_instance_oom_kills_total" + second))) << "nobody counts them";
   EXPECT_THAT(text, HasSubstr("berth_instance_processes" + second + "1\n"));
   EXPECT_THAT(text, Not(HasSubstr("berth_instance_memory_limit_bytes" + second))) << "it has none";
+}
+
+TEST(Metrics, TellOfProbesAndLogs) {
+  const std::string text = exposition(snapshot());
+  const std::string labels = "{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"";
+  EXPECT_THAT(text, HasSubstr("berth_instance_probes_total" + labels + ",probe=\"readiness\",result=\"passed\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_probes_total" + labels + ",probe=\"readiness\",result=\"failed\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_probe_seconds_total" + labels + ",probe=\"readiness\"} 0.25\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_log_lines_total" + labels + "} 1234\n"));
+  EXPECT_THAT(text, HasSubstr("berth_instance_log_dropped_lines_total" + labels + "} 5\n"));
+}
+
+TEST(Metrics, TellHowLongDeploymentsTook) {
+  const std::string text = exposition(snapshot());
+  EXPECT_THAT(text, HasSubstr("berth_deployment_step_seconds_total{app=\"web\",step=\"fetching\"} 3.5\n"));
+  EXPECT_THAT(text, HasSubstr("berth_deployment_steps_total{app=\"web\",step=\"fetching\"} 2\n"));
 }
 
 TEST(Metrics, CountDeploymentsThatDidNotHappenAsNone) {
@@ -92,6 +112,8 @@ TEST(Metrics, TellOfTheNode) {
   EXPECT_THAT(text, HasSubstr("berth_trust_expiry_timestamp_seconds{role=\"timestamp\"} 1800000000\n"));
   EXPECT_THAT(text, HasSubstr("berth_repository_last_success_timestamp_seconds 1795510800\n"));
   EXPECT_THAT(text, HasSubstr("berth_repository_failing 0\n"));
+  EXPECT_THAT(text, HasSubstr("berth_trust_refusals_total{rule=\"rollback\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("berth_trust_refusals_total{rule=\"signature\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_events_total 77\n"));
   EXPECT_THAT(text, HasSubstr("berth_loop_lag_seconds 0.0015\n"));
   EXPECT_THAT(text, HasSubstr("berth_build_info{version=\"0.1.0\"} 1\n"));

@@ -24,6 +24,17 @@ Family last_success(const NodeStatus& node) {
   return family;
 }
 
+/// Of every rule, so that the first refusal is an increase.
+Family refusals(const NodeStatus& node) {
+  auto family = Family::counter("berth_trust_refusals_total", "What a repository said and berthd refused since it began, by the rule that was broken.");
+  if (node.repository.empty()) return family;
+  for (const std::string_view rule : fetch::kRefusalRules) {
+    const auto found = node.trust.refusals.find(std::string(rule));
+    family.add({{"rule", std::string(rule)}}, found == node.trust.refusals.end() ? 0 : static_cast<double>(found->second));
+  }
+  return family;
+}
+
 void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   const NodeStatus& node = snapshot.node;
   families.push_back(one(Family::gauge("berth_build_info", "The version of berthd that runs."), 1, {{"version", node.version}}));
@@ -39,6 +50,7 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
                          std::chrono::duration<double>(snapshot.loop_lag).count()));
   families.push_back(trust_expiry(node));
   families.push_back(last_success(node));
+  families.push_back(refusals(node));
   if (!node.repository.empty())
     families.push_back(one(Family::gauge("berth_repository_failing", "Whether the repository could not be read or believed when it was last asked."),
                            !node.trust.last_error.empty()));

@@ -25,6 +25,7 @@ struct Snapshot {
   deploy::ExecCounts execs;                                                  ///< one-off commands that ended
   deploy::JobCounts jobs;                                                    ///< runs of jobs that ended
   deploy::FetchedBytes fetched;                                              ///< of releases
+  deploy::StepTimes steps;                                                   ///< of deployments
   std::int64_t events = 0;                                                   ///< the number of the last one
   std::chrono::microseconds loop_lag{0};                                     ///< the longest turn since the scrape before
   ProcessUsage process;                                                      ///< of berthd

@@ -14,6 +14,9 @@ inline deploy::InstanceView instance(int number, bool ready) {
   view.status.has_limits = true;
   if (!ready) view.status.unenforced = {"MemoryMax"};
   view.status.exits_by_reason = {{"exit", 2}, {"oom", 1}};
+  view.status.probes = {{"readiness", {.asked = 10, .failed = 3, .took = std::chrono::milliseconds(250)}}};
+  view.status.log_lines = 1234;
+  view.status.log_dropped = 5;
   return view;
 }
 
@@ -23,6 +26,7 @@ inline Snapshot snapshot() {
   all.node = {.node = "edge-1", .environment = "production", .version = "0.1.0", .ready = true, .repository = "https://host", .disk_free = 5'000'000'000};
   all.node.trust.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'800'000'000)}};
   all.node.trust.last_success = "2026-11-24T09:00:00Z";
+  all.node.trust.refusals = {{"rollback", 2}};
   deploy::AppStatus app;
   app.row = {.app = "web", .active = "v2", .previous = "v1"};
   app.health = "degraded";
@@ -37,11 +41,13 @@ inline Snapshot snapshot() {
   all.apps = {app};
   all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
   all.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};
+  all.steps = {{{"web", "fetching"}, {.count = 2, .seconds = 3.5}}};
   all.hooks = {{{"web", "pre-start", "failed"}, 1}};
   all.execs = {{{"web", "ok"}, 3}};
   all.jobs = {{{"web", "report", "failed"}, 2}};
   all.usage[all.apps[0].instances[0].status.id] = {
-      .cpu_seconds = 12.5, .resident_bytes = 50'000'000, .memory_limit = 100e6, .processes = 3, .open_fds = 17};
+      .cpu_seconds = 12.5, .resident_bytes = 50'000'000, .memory_limit = 100e6, .processes = 3, .open_fds = 17,
+      .read_bytes = 4096, .written_bytes = 8192, .oom_kills = 2};
   all.usage[all.apps[0].instances[1].status.id] = {.processes = 1};
   all.events = 77;
   all.loop_lag = std::chrono::microseconds(1500);

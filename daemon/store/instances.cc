@@ -15,6 +15,14 @@ InstanceRow read_instance(const Statement& row) {
           .port = static_cast<std::uint16_t>(row.integer(4)), .paused = row.integer(5) != 0};
 }
 
+/// The deployment that brought its release here, into it.
+Result<void> read_deployment(Database& database, InstanceRow& row) {
+  const auto id_of = [](const Statement& one) { return one.integer(0); };
+  BERTH_TRY(const auto found, database.row("SELECT id FROM deployments WHERE app = ? AND release = ? ORDER BY id DESC LIMIT 1", id_of, row.app, row.release));
+  row.deployment = found.value_or(0);
+  return {};
+}
+
 Result<std::optional<InstanceRow>> find(Database& database, const InstanceRow& row) {
   return database.row("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? AND process = ? AND number = ? AND release = ?",
                       read_instance, row.app, row.process, std::int64_t{row.number}, row.release);
@@ -56,7 +64,10 @@ Result<std::vector<InstanceRow>> Store::instances(const std::string& app) {
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(auto rows, state_->database.rows("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? ORDER BY process, number, release",
                                              read_instance, app));
-  for (InstanceRow& row : rows) BERTH_CHECK(read_named_ports(state_->database, row));
+  for (InstanceRow& row : rows) {
+    BERTH_CHECK(read_named_ports(state_->database, row));
+    BERTH_CHECK(read_deployment(state_->database, row));
+  }
   return rows;
 }
 
@@ -70,6 +81,7 @@ Result<InstanceRow> Store::add_instance(InstanceRow row, bool with_port, const s
     row = *known;
     BERTH_CHECK(read_named_ports(state_->database, row));
   }
+  BERTH_CHECK(read_deployment(state_->database, row));
   const bool has_all = std::ranges::all_of(names, [&row](const std::string& name) { return row.named_ports.contains(name); });
   if (known && (!with_port || row.port != 0) && has_all) return row;
 

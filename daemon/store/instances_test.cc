@@ -53,6 +53,22 @@ TEST_F(InstancesTest, OneThatWasStoppedOnItsOwnStaysSoOverAStartUntilItIsRemoved
   EXPECT_FALSE(must(store->add_instance(instance(1), false)).paused);
 }
 
+TEST_F(InstancesTest, TellTheNewestDeploymentOfTheirRelease) {
+  open();
+  must(store->ensure_app("web"));
+  EXPECT_EQ(must(store->add_instance(instance(1, "v0"), false)).deployment, 0) << "none is known";
+  const auto first = deploy("web", "v1").id;
+  EXPECT_EQ(must(store->add_instance(instance(1), false)).deployment, first);
+  const auto second = deploy("web", "v2").id;
+  EXPECT_EQ(must(store->add_instance(instance(1, "v2"), false)).deployment, second);
+  const auto again = deploy("web", "v1").id;
+  EXPECT_EQ(must(store->add_instance(instance(1), true)).deployment, again) << "it is known";
+  reopen();
+  std::map<std::string, std::int64_t> told;
+  for (const InstanceRow& row : must(store->instances("web"))) told[row.release] = row.deployment;
+  EXPECT_EQ(told, (std::map<std::string, std::int64_t>{{"v0", 0}, {"v1", again}, {"v2", second}}));
+}
+
 TEST_F(InstancesTest, NamedPortsAreItsOwnAndStayAndGoWithIt) {
   open();
   must(store->ensure_app("web"));

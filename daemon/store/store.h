@@ -123,6 +123,7 @@ struct InstanceRow {
   std::uint16_t port = 0;  ///< its private port; 0: none
   bool paused = false;     ///< stopped on its own, by hand; over restarts and boots
   std::map<std::string, std::uint16_t> named_ports;  ///< further private ones
+  std::int64_t deployment = 0;  ///< the newest one of its release, which brought it here; 0: not known. Not of the row: read with it
 };
 
 /// The last run of a job.

@@ -73,6 +73,13 @@ Finding notified_finding(const Instance& instance) {
   return {.healthy = true, .reason = "it said READY=1"};
 }
 
+void count_probe(Instance& instance, const char* probe, const Finding& finding, io::Steady::time_point began) {
+  ProbeCount& count = instance.probes[probe];
+  ++count.asked;
+  if (!finding.healthy) ++count.failed;
+  count.took += io::Steady::now() - began;
+}
+
 void judge_notice(Instance& instance) {
   const Finding finding = notified_finding(instance);
   instance.readiness = {.verdict = finding.healthy ? Verdict::passing : Verdict::failing, .reason = finding.healthy ? std::string() : finding.reason};
@@ -124,6 +131,9 @@ InstanceStatus status_of(const Instance& instance) {
                         .exits_by_reason = count_exits(last),
                         .crash_loop = last.crash_loop != 0,
                         .has_limits = instance.plan && instance.plan->limits.any()};
+  status.probes = instance.probes;
+  status.log_lines = last.log_lines;
+  status.log_dropped = last.log_dropped;
   if (last.last_exit.cause != keeper::Cause::none) status.last_exit = describe_exit(last.last_exit, instance.program());
   if (status.has_limits && last.app_pid != 0) status.unenforced = unenforced(instance.plan->limits, last.cgroup);
   return status;
@@ -192,6 +202,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};
   launch.notify = plan.notify_socket;
+  if (!plan.id.release.empty()) launch.log_tag = fmt::format("{}:{}", plan.id.release, plan.deployment);
   if (plan.client) launch.attached = plan.client->terminal;
   for (const std::string& word : plan.sandbox.restrict_address_families)
     if (const auto family = spec::address_family(word)) launch.address_families.push_back(*family);

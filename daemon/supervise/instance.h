@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -39,6 +40,7 @@ struct Instance {
   // Readiness of the present process. `generation` changes with it; what waits for an older one gives up.
   std::uint64_t generation = 0;
   ProbeState startup, readiness, liveness;
+  std::map<std::string, ProbeCount> probes;  ///< over all its processes
   bool settled = false;                   ///< without a readiness probe: it has run for a while
   bool socket_taken = false;
   io::Steady::time_point extended_until{};  ///< it asked for time until then
@@ -58,6 +60,9 @@ struct Instance {
   bool running() const { return phase == Phase::running; }
   Orphan orphan() const;                  ///< what would be left if its keeper were gone
 };
+
+/// Counts an asking of the probe of that name, which began at `began` and has ended.
+void count_probe(Instance& instance, const char* probe, const Finding& finding, io::Steady::time_point began);
 
 /// Sets readiness by what the app said.
 void judge_notice(Instance& instance);

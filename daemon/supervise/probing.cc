@@ -50,8 +50,10 @@ awaitable<bool> Runtime::run_startup(InstancePtr instance, std::uint64_t generat
   if (!co_await pause(instance, generation, rules.initial_delay)) co_return false;
   auto counted = Steady::now() - rules.period;
   for (int asked = 1;; asked++) {
+    const auto began = Steady::now();
     const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
     if (closed_ || instance->generation != generation) co_return false;
+    count_probe(*instance, "startup", finding, began);
     // Asked more often than its period, it fails no sooner for that.
     if (finding.healthy || Steady::now() - counted >= rules.period) {
       counted = Steady::now();
@@ -123,8 +125,10 @@ awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t gener
   if (!co_await pause(instance, generation, rules.initial_delay)) co_return;
   bool once_passed = false;
   for (int asked = 1;; asked++) {
+    const auto began = Steady::now();
     const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
     if (closed_ || instance->generation != generation) co_return;
+    count_probe(*instance, "readiness", finding, began);
     instance->readiness = step(instance->readiness, rules, finding);
     // Whatever answers on this address has accepted a connection of this instance's own socket.
     if (finding.healthy && rules.port.empty() && (rules.kind == spec::ProbeKind::http || rules.kind == spec::ProbeKind::grpc)) instance->socket_taken = true;
@@ -148,8 +152,10 @@ awaitable<void> Runtime::run_liveness(InstancePtr instance, std::uint64_t genera
   const auto first = adopted ? random_below(rules.period) : rules.initial_delay;
   if (!co_await pause(instance, generation, first)) co_return;
   for (;;) {
+    const auto began = Steady::now();
     const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
     if (closed_ || instance->generation != generation) co_return;
+    count_probe(*instance, "liveness", finding, began);
     instance->liveness = step(instance->liveness, rules, finding);
     if (instance->liveness.verdict == Verdict::failing) co_return restart_unhealthy(*instance, "liveness", finding.reason);
     if (!co_await pause(instance, generation, rules.period)) co_return;

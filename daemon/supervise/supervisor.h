@@ -50,6 +50,7 @@ struct InstancePlan {
   bool once = false;                               ///< where its keeper dies it is not started again, whatever `restart` says: it stays `Phase::lost` until it is stopped
   spec::LogRules logs;
   spec::Limits limits;
+  std::int64_t deployment = 0;                     ///< which brought it, for its log; 0: not known
   std::string log_directory;                       ///< `/var/log/berth/<app>/<process>.<n>`
   std::optional<ClientFiles> client;               ///< in the place of a log and of an empty stdin; for `once` alone
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
@@ -81,6 +82,12 @@ struct Exit {
   std::chrono::milliseconds ran{0};
 };
 
+/// How often a probe asked since berthd knows of the instance, and how long that took in all.
+struct ProbeCount {
+  std::uint64_t asked = 0, failed = 0;
+  std::chrono::duration<double> took{0};
+};
+
 struct InstanceStatus {
   InstanceId id;
   Phase phase = Phase::starting;
@@ -95,6 +102,8 @@ struct InstanceStatus {
   std::optional<Exit> last_exit;
   std::map<std::string, std::int64_t> exits_by_reason;  ///< "exit", "signal", "liveness", "oom", "not_started", "unknown"
   bool crash_loop = false;
+  std::map<std::string, ProbeCount> probes;  ///< "startup", "readiness", "liveness": those that berthd asks
+  std::uint64_t log_lines = 0, log_dropped = 0;  ///< that its keeper wrote, and that no disk took
   bool has_limits = false;                ///< in its spec
   std::vector<std::string> unenforced;    ///< the words of those that the kernel does not enforce here
 };

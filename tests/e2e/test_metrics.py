@@ -13,12 +13,8 @@ from lib.waiting import wait_until
 READY = "berth_instance_ready"
 
 
-class Metrics(BerthCase):
-    def setUp(self):
-        super().setUp()
-        self.repo.publish(sample_apps.testapp(self.folder / "site", instances=2))
-        self.node = self.make_node().start()
-        self.deploy(self.node, "v1")
+class Scraped(BerthCase):
+    """A node of which somebody asks metrics."""
 
     def get(self, path):
         try:
@@ -26,6 +22,43 @@ class Metrics(BerthCase):
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def start_prometheus(self, port=9090, more=""):
+        config = self.folder / "prometheus.yml"
+        config.write_text(f"""
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: berth
+    static_configs: [{{targets: ["127.0.0.1:{self.node.metrics_port}"]}}]
+{more}""")
+        with open(self.folder / "prometheus.log", "w") as log:
+            prometheus = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder / 'tsdb'}",
+                                           f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
+        self.addCleanup(prometheus.wait)
+        self.addCleanup(prometheus.kill)
+        self.prometheus = f"http://127.0.0.1:{port}"
+        wait_until(lambda: self.query('up{job="berth"}') == [1.0], "Prometheus scrapes berthd", 30)
+
+    def query(self, text):
+        try:
+            with urllib.request.urlopen(f"{self.prometheus}/api/v1/query?query={urllib.parse.quote(text)}", timeout=20) as answer:
+                return sorted(float(one["value"][1]) for one in json.load(answer)["data"]["result"])
+        except OSError:
+            return None
+
+    def samples(self, path="/metrics"):
+        """Series → value."""
+        status, text = self.get(path)
+        self.assertEqual(status, 200)
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if not line.startswith("#")}
+
+
+class Metrics(Scraped):
+    def setUp(self):
+        super().setUp()
+        self.repo.publish(sample_apps.testapp(self.folder / "site", instances=2))
+        self.node = self.make_node().start()
+        self.deploy(self.node, "v1")
 
     def test_promtool_accepts_the_metrics(self):
         text = self.node.metrics()
@@ -37,29 +70,6 @@ class Metrics(BerthCase):
         self.assertEqual(self.get("/readyz")[0], 200)
         self.assertEqual(self.get("/nothing")[0], 404)
         self.assertEqual(self.get("/v1/status")[0], 404, "the control API is not on the network")
-
-    def start_prometheus(self, port=9090):
-        config = self.folder / "prometheus.yml"
-        config.write_text(f"""
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-  - job_name: berth
-    static_configs: [{{targets: ["127.0.0.1:{self.node.metrics_port}"]}}]
-""")
-        with open(self.folder / "prometheus.log", "w") as log:
-            prometheus = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder / 'tsdb'}",
-                                           f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
-        self.addCleanup(prometheus.wait)
-        self.addCleanup(prometheus.kill)
-        self.prometheus = f"http://127.0.0.1:{port}"
-        wait_until(lambda: self.query("up") == [1.0], "Prometheus scrapes berthd", 30)
-
-    def query(self, text):
-        try:
-            with urllib.request.urlopen(f"{self.prometheus}/api/v1/query?query={urllib.parse.quote(text)}", timeout=20) as answer:
-                return sorted(float(one["value"][1]) for one in json.load(answer)["data"]["result"])
-        except OSError:
-            return None
 
     def test_prometheus_sees_readiness_break_and_heal(self):
         self.start_prometheus()
@@ -92,12 +102,102 @@ scrape_configs:
         self.assertTrue(all(count >= 1 for count in value("berth_instance_processes")))
         self.assertTrue(all(count >= 3 for count in value("berth_instance_open_fds")))
 
+    def test_probes_logs_and_steps_are_counted(self):
+        def value(name, *parts):
+            return sum(number for series, number in self.samples().items() if series.startswith(name + "{") and all(part in series for part in parts))
+        passed, failed = (("berth_instance_probes_total", 'probe="readiness"', f'result="{result}"') for result in ("passed", "failed"))
+        wait_until(lambda: value(*passed) > 10, "probes that passed are counted")
+        before = value(*failed)
+        self.node.data().joinpath("unready").touch()
+        wait_until(lambda: value(*failed) > before + 3, "and so are those that failed")
+        self.node.data().joinpath("unready").unlink()
+        self.assertGreater(value("berth_instance_probe_seconds_total"), 0)
+        self.assertGreaterEqual(value("berth_deployment_steps_total", 'step="fetching"'), 1)
+        self.assertGreater(value("berth_deployment_step_seconds_total", 'step="starting"'), 0)
+        self.assertEqual(value("berth_instance_log_dropped_lines_total"), 0)
+        self.node.berth("restart", "web")
+        wait_until(lambda: value("berth_instance_log_lines_total") > 0, "lines are counted")
+        self.node.berth("remove", "web", "--yes", "--purge")
+        self.assertEqual([series for series in self.samples() if 'app="web"' in series], [], "series of an app go with it")
+
+    def test_the_node_at_a_glance(self):
+        glance = json.loads(self.get("/status")[1])
+        self.assertEqual((glance["node"], glance["ready"]), ("node-1", True))
+        (app,) = glance["apps"]
+        self.assertEqual((app["app"], app["release"], app["health"]), ("web", "v1", "healthy"))
+        self.assertEqual([(one["number"], one["up"], one["ready"], one["serving"]) for one in app["instances"]], [(1, True, True, True), (2, True, True, True)])
+
     def test_deployments_are_counted_by_how_they_ended(self):
         self.repo.publish(sample_apps.testapp(self.folder / "site", "--exit-after", "0", instances=2))
         self.deploy(self.node, "v2", expect=1)
         self.start_prometheus()
         self.assertEqual(self.query('berth_deployments_total{app="web",state="active"}'), [1.0])
         self.assertEqual(self.query('berth_deployments_total{app="web",state="failed"}'), [1.0])
+
+
+TELLS = """#!/usr/bin/python3 -u
+import http.server, os
+DATA = os.environ["BERTH_DATA_DIR"]
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        broken = os.path.exists(DATA + "/broken") and os.environ["BERTH_INSTANCE"].split("@")[0].endswith(".2")
+        body = "<html>" if broken else ('# TYPE jobs_total counter\\njobs_total{app="its own"} 5\\n'
+            '# TYPE took histogram\\ntook_bucket{le="1"} 1\\ntook_bucket{le="+Inf"} 2\\ntook_sum 3\\ntook_count 2\\n')
+        self.send_response(200 if self.path.startswith("/stats") or self.path == "/healthz" else 404)
+        self.end_headers()
+        self.wfile.write(body.encode())
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+class OfApps(Scraped):
+    """What instances tell of themselves."""
+
+    def setUp(self):
+        super().setUp()
+        tree = sample_apps.Tree(self.folder / "site", "web").put("bin/tells", TELLS, 0o755)
+        self.repo.publish(tree.spec('app = "web"\n[process.web]\ncommand = ["bin/tells"]\nport = 8080\ninstances = 2\nmetrics = { path = "/stats?all=1" }\n'
+                                    '[process.web.readiness]\nhttp = "/healthz"\nperiod = "100ms"\n[deploy]\nbake = "300ms"\n'))
+        self.node = self.make_node().start()
+        self.deploy(self.node, "v1")
+
+    def labels(self, number):
+        return f'app="web",process="web",number="{number}",release="v1"'
+
+    def test_they_are_served_at_one_place_with_labels(self):
+        status, text = self.get("/metrics/apps")
+        self.assertEqual(status, 200)
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr + text)
+        found = self.samples("/metrics/apps")
+        for number in (1, 2):
+            self.assertEqual(found[f'jobs_total{{{self.labels(number)},exported_app="its own"}}'], 5)
+            self.assertEqual(found[f'took_bucket{{{self.labels(number)},le="+Inf"}}'], 2)
+            self.assertEqual(found[f"berth_app_scrape_success{{{self.labels(number)}}}"], 1)
+            self.assertEqual(found[f"berth_app_scrape_samples{{{self.labels(number)}}}"], 5)
+
+    def test_one_that_tells_no_metrics_is_left_out(self):
+        self.node.data().joinpath("broken").touch()
+        found = self.samples("/metrics/apps")
+        self.assertEqual(found[f"berth_app_scrape_success{{{self.labels(1)}}}"], 1)
+        self.assertEqual(found[f"berth_app_scrape_success{{{self.labels(2)}}}"], 0)
+        self.assertEqual(len([series for series in found if series.startswith("jobs_total")]), 1)
+
+    def test_a_prometheus_reads_them_and_finds_the_instances_itself(self):
+        self.start_prometheus(more=f"""
+  - job_name: apps
+    metrics_path: /metrics/apps
+    static_configs: [{{targets: ["127.0.0.1:{self.node.metrics_port}"]}}]
+  - job_name: itself
+    http_sd_configs: [{{url: "http://127.0.0.1:{self.node.metrics_port}/sd", refresh_interval: 1s}}]
+""")
+        wait_until(lambda: self.query('jobs_total{job="apps",exported_app="its own",app="web"}') == [5.0, 5.0], "by berthd", 20)
+        wait_until(lambda: self.query('jobs_total{job="itself",app="web",exported_app="its own"}') == [5.0, 5.0], "by itself", 20)
+        self.assertEqual(self.query('up{job="itself"}'), [1.0, 1.0])
+
 
 
 if __name__ == "__main__":

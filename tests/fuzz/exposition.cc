@@ -5,14 +5,31 @@
 #include <string>
 
 #include "core/exposition/exposition.h"
+#include "core/exposition/merge.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace berth;
+
+namespace {
+
+/// What is served of a page is a page: read again, it has as many samples.
+void check_merging(std::string_view page) {
+  exposition::Merger merger;
+  const auto added = merger.add(page, {{"app", "web"}, {"number", "1"}});
+  const std::string text = merger.text();
+  if (!added) return fuzz::must(text.empty(), "a part of a page that was refused");
+  exposition::Merger again;
+  const auto read = again.add(text, {{"node", "edge"}});
+  fuzz::must(read && *read == *added, "what is served is not read as it was");
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto text = fuzz::text_of(data, size);
   const std::string_view query = text.substr(0, text.find('\n'));
   const std::string_view page = text.substr(std::min(text.size(), query.size() + 1));
+  check_merging(page);
   const auto selector = exposition::parse_selector(query);
   if (!selector) return 0;
   fuzz::must(query.starts_with(selector->name), "a name that was not asked for");

@@ -64,6 +64,15 @@ void add_exposition(Seeds& seeds) {
   for (const char* bad : {"a NaN", "a -1", "a 1 x", "a{b=\"c} 1", "a{b=\"1\",b=\"2\"} 1", "a 1e308\na 1e308"}) seeds.add("exposition", std::string("a\n") + bad);
 }
 
+/// A text, and a log that it is looked for in.
+void add_log(Seeds& seeds) {
+  const std::string head = "2026-11-24T09:00:01.123456789Z ";
+  const std::string log = head + "stdout F:v42:17:4711 {\"level\":\"warn\",\"msg\":\"needle\"}\n" + head + "stderr P:v42:17:4711 nee\n" + head + "stderr F:v42:17:4711 dle\n" + head +
+                          "stderr F:v1:0:0:keeper berth-keeper: lost\n" + head + "stdout F level=error\ntorn";
+  for (const char* text : {"needle", "n", "stdout F", "\"level\""}) seeds.add("log_line", text + ("\n" + log));
+  for (const char* line : {"E1124 09:00:00 x", "<3>x", "[warn] x", "ValueError: x", "2026-11-24 ERROR x", "{\"a\":{\"level\":1},\"level\":30}"}) seeds.add("log_line", std::string("x\n") + line);
+}
+
 void add_grpc(Seeds& seeds) {
   const std::string message("\0\0\0\0\2\x08\x01", 7), head = "\x88" + std::string("\0\x0c" "content-type" "\x10" "application/grpc", 31);
   const std::string trailers("\0\x0b" "grpc-status" "\1" "0", 15), missing("\0\x0b" "grpc-status" "\1" "5", 15);
@@ -235,6 +244,7 @@ int main(int count, char** arguments) {
   add_json(seeds);
   add_images(seeds);
   add_exposition(seeds);
+  add_log(seeds);
   seeds.add("app_spec", kSpec);
   for (const char* deploy : {"[deploy]\nstrategy = \"canary\"\nmax_surge = 2\ncanary = { instances = 2, bake = \"1m\" }\n",
                              "[deploy.bake]\nduration = \"5m\"\nreboots = 2\nmetric = { query = \"errors_total{code=\\\"500\\\"}\", max_rate = \"5/m\" }\nlog = { pattern = \"E|F\", max_rate = 1 }\n"})

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+
+namespace berth::exposition {
+
+/// Makes one page in Prometheus' text format (0.0.4) of the pages of several, whose series get labels that tell them apart.
+class Merger {
+ public:
+  using Labels = std::vector<std::pair<std::string, std::string>>;
+
+  static constexpr std::size_t kMostSamples = 50'000;  ///< of one page
+
+  /// Adds all of a page (0.0.4 or OpenMetrics 1.0), or nothing: fails with `Errc::protocol` and the line where it is malformed, has a series twice, or one of
+  /// `own`'s names. A label of the page that is called as one of `labels` becomes `exported_…`, as with Prometheus.
+  Result<std::size_t> add(std::string_view page, const Labels& labels);
+  /// Adds a sample of a gauge that is berth's own. No page may have its name.
+  void add_own(const std::string& name, std::string_view help, const Labels& labels, double value);
+  /// Says beforehand that a name is berth's own.
+  void reserve(const std::string& name) { own_.insert_or_assign(name, true); }
+
+  /// By name, each family in one piece. Where pages disagree about a type, it has none.
+  std::string text() const;
+
+ private:
+  struct Family {
+    std::string type, help;
+    std::string lines;
+  };
+  std::map<std::string, Family> families_;
+  std::map<std::string, bool> own_;
+};
+
+}  // namespace berth::exposition

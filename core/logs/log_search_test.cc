@@ -1,0 +1,138 @@
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "core/logs/log_fixture.h"
+
+namespace berth::logs {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class LogSearchTest : public LogFixture {
+ protected:
+  /// "SEQUENCE TEXT" of all that a filter wants.
+  std::vector<std::string> found(LogFilter filter, std::optional<std::uint64_t> last = {}) {
+    auto reader = open("web", std::move(filter), last);
+    std::vector<std::string> all;
+    for (;;) {
+      const auto record = reader.next().value();
+      if (!record) return all;
+      all.push_back(fmt::format("{} {} {}", record->sequence, record->release, record->text));
+    }
+  }
+  static LogFilter fixed(const std::string& text) { return {.pattern = Pattern::fixed(text)}; }
+  /// The same by the engine of regular expressions, which looks at each record.
+  static LogFilter slow(const std::string& text) { return {.pattern = Pattern::regex(text).value()}; }
+
+  /// Several segments, some compressed, of lines and pieces of two releases.
+  void write_log(unsigned seed, int segments) {
+    std::mt19937 random(seed);
+    std::uint64_t sequence = 1;
+    for (int segment = 0; segment < segments; ++segment) {
+      std::string bytes;
+      const std::uint64_t first = sequence;
+      for (int i = static_cast<int>(random() % 3000); i > 0; --i, ++sequence) {
+        const char* release = random() % 3 == 0 ? "v2:2:20" : "v1:1:10";
+        const bool is_piece = random() % 40 == 0;
+        std::string text(random() % 200, 'x');
+        if (random() % 50 == 0) text += "needle";
+        if (random() % 20 == 0) text += "nee";
+        if (random() % 20 == 0) text.insert(0, "dle");
+        bytes += cri(static_cast<int>(sequence % 80000), text, random() % 2 == 0 ? "stdout" : "stderr", fmt::format("{}:{}", is_piece ? 'P' : 'F', release));
+        if (random() % 500 == 0) bytes += "torn\n", ++sequence, --i;
+      }
+      append("web/web.1", first, bytes);
+      if (random() % 2 == 0 && segment + 1 < segments) compress("web/web.1", first);
+    }
+  }
+};
+
+TEST_F(LogSearchTest, FindsWhatLookingAtEachLineFinds) {
+  for (const unsigned seed : {1u, 2u, 3u}) {
+    SCOPED_TRACE(seed);
+    write_log(seed, 8);
+    const auto expected = found(slow("needle"));
+    EXPECT_GT(expected.size(), 50u);
+    EXPECT_EQ(found(fixed("needle")), expected);
+    for (const std::uint64_t last : {1u, 7u, 40u}) EXPECT_EQ(found(fixed("needle"), last), std::vector(expected.end() - static_cast<std::ptrdiff_t>(last), expected.end()));
+    EXPECT_EQ(found(fixed("x")), found(slow("x"))) << "a text that almost every line has";
+    EXPECT_THAT(found(fixed("absent")), IsEmpty());
+    EXPECT_THAT(found(fixed("stdout")), IsEmpty()) << "what stands in front of the text is not searched";
+    fs::remove_all(root / "web");
+  }
+}
+
+TEST_F(LogSearchTest, FindsATextOverPiecesAndRotations) {
+  append("web/web.1", 1, cri(1, "nothing") + cri(2, "a nee", "stdout", "P"));
+  append("web/web.1", 3, cri(3, "dle", "stdout", "F") + cri(4, "none"));
+  append("web/web.1", 5, cri(5, "needle"));
+  EXPECT_THAT(found(fixed("needle")), ElementsAre("3  a needle", "5  needle"));
+}
+
+TEST_F(LogSearchTest, GoesOnWithWhatIsWrittenLater) {
+  append("web/web.1", 1, cri(1, "needle 1"));
+  append("web/web.1", 2, cri(2, "none"));
+  auto reader = open("web", fixed("needle"), {}, true);
+  EXPECT_THAT(texts(reader), ElementsAre("needle 1"));
+  append("web/web.1", 2, cri(3, "needle 2") + cri(4, "nee"));
+  append("web/web.1", 5, cri(5, "needle 3"));
+  ASSERT_TRUE(reader.wake());
+  EXPECT_THAT(texts(reader), ElementsAre("needle 2", "needle 3"));
+}
+
+TEST_F(LogSearchTest, ReadsWhatIsWholeOfADamagedSegmentAndGoesOn) {
+  std::string bytes;
+  for (int i = 0; i < 5000; ++i) bytes += cri(i, fmt::format("needle {} {}", i, i * 7919));
+  append("web/web.1", 1, bytes);
+  compress("web/web.1", 1);
+  const auto path = root / "web/web.1" / (segment_name(1) + ".zst");
+  fs::resize_file(path, fs::file_size(path) / 2);
+  append("web/web.1", 5001, cri(6000, "needle last"));
+  EXPECT_EQ(found(fixed("needle")), found(slow("needle")));
+  EXPECT_EQ(found(fixed("needle")).back(), "5001  needle last");
+}
+
+TEST_F(LogSearchTest, TellsSequencesOfTheLastLines) {
+  std::string bytes;
+  for (int i = 0; i < 20'000; ++i) bytes += cri(i, fmt::format("line {}", i + 1));
+  append("web/web.1", 1001, bytes);
+  EXPECT_THAT(found({}, 2), ElementsAre("20999  line 19999", "21000  line 20000"));
+}
+
+TEST_F(LogSearchTest, WantsARelease) {
+  append("web/web.1", 1, cri(1, "untold") + cri(2, "old", "stdout", "F:v1:1:10") + cri(3, "new", "stdout", "F:v2:2:20") + cri(4, "old 2", "stdout", "F:v1:1:10"));
+  EXPECT_THAT(found({.release = "v1"}), ElementsAre("2 v1 old", "4 v1 old 2"));
+  EXPECT_THAT(found({.release = "v2"}), ElementsAre("3 v2 new"));
+}
+
+TEST_F(LogSearchTest, WantsALevelOrWorseAndWhatGoesOnWithIt) {
+  append("web/web.1", 1, cri(1, "INFO one") + cri(2, "  more") + cri(3, "ERROR two") + cri(4, "\tat three") + cri(5, "four") + cri(6, R"({"level":"fatal"})"));
+  EXPECT_THAT(found({.level = Level::error}), ElementsAre("3  ERROR two", "4  \tat three", "6  {\"level\":\"fatal\"}"));
+  EXPECT_THAT(found({.pattern = Pattern::fixed("three"), .level = Level::error}), ElementsAre("4  \tat three"));
+}
+
+TEST_F(LogSearchTest, KnowsTheRunBeforeThePresentOne) {
+  const auto previous = [this](std::optional<std::uint64_t> last = {}) {
+    auto reader = LogReader::open(root, {.selector = parse_selector("web").value(), .filter = {}, .last = last, .follow = false, .previous = true});
+    if (!reader) return std::vector<std::string>{reader.error().message};
+    return texts(*reader);
+  };
+  append("web/web.1", 1, cri(1, "older berthd"));
+  EXPECT_THAT(previous(), ElementsAre(testing::HasSubstr("there is no previous one")));
+  append("web/web.1", 1, cri(2, "first", "stdout", "F:v1:1:10"));
+  EXPECT_THAT(previous(), ElementsAre(testing::HasSubstr("there is no previous one")));
+  append("web/web.1", 3, cri(3, "second begins", "stdout", "F:v1:1:11"));
+  compress("web/web.1", 3);
+  append("web/web.1", 4, cri(4, "second", "stdout", "F:v1:1:11") + cri(5, "lost", "stderr", "F:v1:1:11:keeper"));
+  EXPECT_THAT(previous(), ElementsAre("first"));
+  append("web/web.1", 4, cri(6, "third", "stdout", "F:v1:1:12"));
+  EXPECT_THAT(previous(), ElementsAre("second begins", "second", "lost"));
+  EXPECT_THAT(previous(2), ElementsAre("second", "lost"));
+  append("web/web.2", 1, cri(1, "of another, which began once", "stdout", "F:v1:1:13"));
+  EXPECT_THAT(previous(), ElementsAre("second begins", "second", "lost"));
+}
+
+}  // namespace
+}  // namespace berth::logs

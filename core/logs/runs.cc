@@ -1,0 +1,58 @@
+#include "core/logs/runs.h"
+
+#include <algorithm>
+#include <ranges>
+#include <string_view>
+#include <vector>
+
+#include "core/logs/cri_line.h"
+#include "core/logs/segment_reader.h"
+
+namespace berth::logs {
+namespace {
+
+/// The runs with a line in a segment, by their tags; who wrote last is last.
+Result<std::vector<std::string>> runs_in(const Segment& segment) {
+  BERTH_TRY(auto reader, SegmentReader::open(segment));
+  std::vector<std::string> runs;
+  for (;;) {
+    const auto line = reader.next_line();
+    if (!line || !*line) return runs;  // of a damaged one what can be read
+    const auto parsed = parse_cri_line(**line);
+    if (!parsed || parsed->tag.empty()) continue;
+    std::string_view tag = parsed->tag;
+    if (parse_tag(tag).keeper) tag.remove_suffix(std::string_view(":keeper").size());
+    if (!runs.empty() && runs.back() == tag) continue;
+    if (const auto known = std::ranges::find(runs, tag); known != runs.end()) runs.erase(known);
+    runs.emplace_back(tag);
+  }
+}
+
+Run run_of(std::string_view tag) {
+  const LineTag parts = parse_tag(tag);
+  return {std::string(parts.release), std::string(parts.deployment), std::string(parts.pid)};
+}
+
+}  // namespace
+
+Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log) {
+  BERTH_TRY(const auto segments, list_segments(log.folder));
+  std::string newest, previous;
+  std::uint64_t first = 0;
+  for (const Segment& segment : segments | std::views::reverse) {
+    const auto found = runs_in(segment);
+    if (!found && found.error().code == Errc::not_found) continue;  // rotated away meanwhile
+    if (!found) return pass(found.error());
+    for (const std::string& tag : *found | std::views::reverse) {
+      if (newest.empty()) newest = tag;
+      if (previous.empty() && tag != newest) previous = tag;
+    }
+    if (previous.empty()) continue;
+    if (std::ranges::find(*found, previous) == found->end()) break;
+    first = segment.first;
+  }
+  if (previous.empty()) return std::optional<PreviousRun>();
+  return PreviousRun{run_of(previous), first};
+}
+
+}  // namespace berth::logs

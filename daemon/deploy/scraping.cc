@@ -1,0 +1,86 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/io/http.h"
+#include "daemon/deploy/engine.h"
+
+// What the instances of apps tell at their own metrics endpoints, for whoever asks berthd for all of it at once.
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+
+constexpr milliseconds kPagePatience = 2s;
+constexpr std::size_t kMostPage = 1u << 20;         ///< bytes of one instance's
+constexpr std::size_t kMostPages = 32u << 20;       ///< of all
+constexpr std::size_t kPagesAtOnce = 16;
+
+}  // namespace
+
+/// How berthd reaches a port of an instance, by its name.
+Result<io::Endpoint> Engine::endpoint_of(const App& app, const bundle::Manifest& manifest, const InstanceId& id, const std::string& port) const {
+  const auto member = std::ranges::find(app.members, id, &Member::id);
+  if (port.empty() || member == app.members.end()) return fail(Errc::not_found, "it has no such port");
+  const auto named = member->row.named_ports.find(port);
+  if (named != member->row.named_ports.end()) return io::Endpoint{.address = "127.0.0.1", .port = named->second};
+  const auto pub = public_port(manifest, id.process);
+  if (!pub) return fail(Errc::not_found, "it has no such port");
+  return router_.probe_endpoint(*pub, {.id = id, .private_port = member->row.port});
+}
+
+awaitable<std::vector<MetricsTarget>> Engine::metrics_targets() {
+  std::vector<AppPtr> apps;
+  for (const auto& [name, app] : apps_) apps.push_back(app);
+  std::vector<MetricsTarget> targets;
+  for (const AppPtr& app : apps) {
+    std::vector<InstanceId> ids;
+    for (const Member& member : app->members) ids.push_back(member.id());
+    for (const InstanceId& id : ids) {
+      const auto status = supervisor_.status(id);
+      if (!status || status->pid == 0) continue;
+      const auto manifest = co_await manifest_of(app, id.release);
+      if (!manifest) continue;
+      const auto process = (*manifest)->spec.processes.find(id.process);
+      if (process == (*manifest)->spec.processes.end() || !process->second.metrics) continue;
+      auto to = endpoint_of(*app, **manifest, id, spec::metrics_port(process->second));
+      if (to) targets.push_back({.id = id, .path = process->second.metrics->path, .to = std::move(*to)});
+    }
+  }
+  co_return targets;
+}
+
+awaitable<void> Engine::scrape_one(std::shared_ptr<AppPage> page) {
+  io::HttpRequest request{.target = page->target.path, .headers = {{"accept", "text/plain; version=0.0.4"}}, .deadline = kPagePatience, .most_body = kMostPage};
+  request.to = page->target.to;
+  const auto began = Steady::now();
+  auto answer = co_await io::http_ask(std::move(request));
+  page->took = Steady::now() - began;
+  if (!answer) page->error = answer.error().message;
+  else if (answer->status != 200) page->error = fmt::format("{} from {}", answer->status, page->target.path);
+  else page->body = std::move(answer->body);
+}
+
+awaitable<std::vector<std::shared_ptr<AppPage>>> Engine::scrape_apps() {
+  const auto targets = co_await metrics_targets();
+  std::vector<std::shared_ptr<AppPage>> pages;
+  std::size_t bytes = 0;
+  for (std::size_t begin = 0; begin < targets.size() && !closed_; begin += kPagesAtOnce) {
+    std::vector<awaitable<void>> asks;
+    const std::size_t end = std::min(begin + kPagesAtOnce, targets.size());
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto page = std::make_shared<AppPage>();
+      page->target = targets[i];
+      pages.push_back(page);
+      if (bytes > kMostPages) page->error = "the pages of the apps have more than 32 MiB together";
+      else asks.push_back(scrape_one(page));
+    }
+    co_await at_once(std::move(asks));
+    for (std::size_t i = begin; i < end; ++i) bytes += pages[i]->body.size();
+  }
+  co_return pages;
+}
+
+}  // namespace berth::deploy

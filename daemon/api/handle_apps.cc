@@ -175,7 +175,8 @@ awaitable<Answer> exec_in_app(Call call) {
 awaitable<Answer> run_job(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());
-  const auto job = co_await call.operations.run_job(call.app(), call.parameters.at("process"), *asked);
+  const std::string process = call.parameters.at("process");
+  const auto job = co_await call.operations.run_job(call.app(), process, *asked);
   if (!job) co_return pass(job.error());
   co_return reply(202, to_json(*job));
 }

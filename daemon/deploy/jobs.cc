@@ -50,6 +50,19 @@ Result<spec::Job> rules_of_job(const bundle::Manifest& manifest, const std::stri
                                            names.empty() ? std::string("no process of it has type = \"job\"") : fmt::format("it has {}", fmt::join(names, ", "))));
 }
 
+/// The number of the run of a job that is the deployment's own; 0: none is to be.
+std::optional<std::int64_t> begun_of(const Run& run, const std::string& process) {
+  const auto* all = run.row.detail.if_contains("jobs");
+  const auto* one = all != nullptr && all->is_object() ? all->get_object().if_contains(process) : nullptr;
+  return one != nullptr && one->is_int64() ? std::optional(one->get_int64()) : std::nullopt;
+}
+
+void set_begun(Run& run, const std::string& process, std::int64_t number) {
+  boost::json::value& all = run.row.detail["jobs"];
+  if (!all.is_object()) all.emplace_object();
+  all.get_object()[process] = number;
+}
+
 JobStatus status_of_job(const JobRun& job, bool by_hand) {
   JobStatus status{.row = job.row, .by_hand = by_hand};
   if (job.row.running()) status.row.attempts += job.tries;
@@ -198,9 +211,13 @@ awaitable<std::string> Engine::run_to_end(AppPtr app, JobPtr job, ManifestPtr ma
     auto ended = co_await follow_once(app, id, rules->timeout, began_at, unwanted);
     if (!ended) co_return std::string();
     const std::string result = result_of(std::move(*ended));
-    if (result != kCutOff) co_return result;
+    const auto left = supervisor_.status(id);
+    const bool lost = left && left->phase == supervise::Phase::lost;  // its keeper went before it tried it again
+    if (result == kOk || (result != kCutOff && !lost)) co_return result;
     const bool again = co_await may_try_again(app, job, manifest);
     if (!again) co_return result;
+    if (lost) co_await stop_once(app, id);
+    if (closed_) co_return std::string();
   }
 }
 
@@ -208,7 +225,8 @@ awaitable<std::string> Engine::run_to_end(AppPtr app, JobPtr job, ManifestPtr ma
 awaitable<bool> Engine::may_try_again(AppPtr app, JobPtr job, ManifestPtr manifest) {
   const spec::Process& rules = manifest->spec.processes.at(job->row.process);
   if (rules.restart != spec::Restart::on_failure || job->row.attempts + std::max(job->tries, 1) > rules.job->retries) co_return false;
-  while (!app->up && !closed_) co_await io::sleep_for(100ms);  // what it works with starts first
+  // What it works with starts first; where that is not to start, this is not either, and nobody waits for it in vain.
+  while (!app->up && job->unwanted.empty() && !closed_) co_await io::sleep_for(100ms);
   if (closed_ || !job->unwanted.empty() || !may_run_job(*app) || app->row.active != job->row.release) co_return false;
   job->row.attempts += std::max(job->tries, 1);
   job->tries = 0;
@@ -229,18 +247,27 @@ awaitable<void> Engine::record_job(store::JobRow row) {
   }
 }
 
-/// Those that the deployment is to run, once: a berthd that returns finds which were begun.
+/// Those that the deployment is to run, once: it is written down before which run of each is its own, so that a berthd that returns finds which were begun.
+/// None begins of a release that is being left.
 awaitable<void> Engine::run_jobs(AppPtr app, RunPtr run) {
   if (run->is_revert()) co_return;
-  for (const auto& [process, rules] : run->manifest->spec.processes) {
+  const ManifestPtr manifest = run->manifest;
+  for (const auto& [process, rules] : manifest->spec.processes) {
     if (!rules.job || rules.job->run != spec::Job::When::deployment) continue;
-    const auto last = app->jobs.find(process);
-    if (last != app->jobs.end() && last->second->row.deployment == run->row.id) continue;
+    if (!run->trouble.empty() || !run->superseded.empty()) co_return;
     const std::string name = process;
+    const auto last = app->jobs.find(name);
+    const std::int64_t runs = last == app->jobs.end() ? 0 : last->second->row.run;
+    if (const auto its = begun_of(*run, name); its && *its <= runs) continue;
+    set_begun(*run, name, runs + 1);
+    const auto write = [this, row = run->row] { return store_.update_deployment(row, {}); };
+    Result<void> begun = co_await pool_.run(write);
+    if (closed_) co_return;
     const Asked asked{.by = run->row.by, .why = {}};
-    const auto begun = co_await begin_job(app, run->manifest, name, asked, run->row.id);
+    if (begun && run->trouble.empty() && run->superseded.empty()) begun = co_await begin_job(app, manifest, name, asked, run->row.id);
     if (closed_) co_return;
     if (begun) continue;
+    set_begun(*run, name, 0);  // it is not tried again
     const std::string text = fmt::format("its job {} was not run: {}", name, begun.error().message);
     co_await note(run, text);
   }
@@ -250,7 +277,7 @@ awaitable<Result<void>> Engine::stop_job(AppPtr app, JobPtr job, Asked asked) {
   boost::json::object data{{"what", short_name(id_of_job(job->row))}};
   const store::Event event = operator_event("stop", app->name(), asked, std::move(data));
   co_await tell(event);
-  job->unwanted = fmt::format("was stopped by {}{}{}", asked.by, asked.why.empty() ? "" : ": ", asked.why);
+  if (job->unwanted.empty()) job->unwanted = fmt::format("was stopped by {}{}{}", asked.by, asked.why.empty() ? "" : ": ", asked.why);
   co_await await_job_end(app, job);
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   co_return Result<void>();

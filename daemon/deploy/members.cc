@@ -69,6 +69,7 @@ bool Engine::ever_ran(const App& app, const std::string& release) const {
 
 /// How many instances a process is to have: what `berth scale` said, while the spec says the number that it said then.
 awaitable<Result<int>> Engine::wanted_of(AppPtr app, ManifestPtr manifest, std::string process) {
+  if (manifest->spec.processes.at(process).job) co_return Result<int>(0);  // whatever was said when it was none
   const int said = manifest->spec.processes.at(process).instances;
   const auto look = [this, name = app->name(), process] { return store_.scale(name, process); };
   auto scale = co_await pool_.run(look);

@@ -91,8 +91,8 @@ bool set_limits(const char* cgroup, const LaunchFile& launch) {
   return true;
 }
 
-/// So that the app can open /dev/stdout, as servers do that reopen their logs by name. Of what a client gave, only a terminal and pipes without a name are
-/// changed: a file is its owner's.
+/// So that the app can open /dev/stdout, as servers do that reopen their logs by name. Of what a client gave, only pipes without a name are changed, and
+/// the terminal that was made for the app: a file is its owner's, and so is a terminal that somebody sits at.
 void own_output(int fd, const ChildFiles& files, uid_t uid, gid_t gid) {
   constexpr long kPipes = 0x50495045;  // PIPEFS_MAGIC
   constexpr unsigned kFirstTerminal = 136, kLastTerminal = 143;  // majors of /dev/pts
@@ -102,7 +102,7 @@ void own_output(int fd, const ChildFiles& files, uid_t uid, gid_t gid) {
     if (fstat(fd, &st) != 0 || fstatfs(fd, &where) != 0) return;
     const bool terminal = S_ISCHR(st.st_mode) && major(st.st_rdev) >= kFirstTerminal && major(st.st_rdev) <= kLastTerminal;
     const bool pipe = S_ISFIFO(st.st_mode) && static_cast<long>(where.f_type) == kPipes;
-    if (!terminal && !pipe) return;
+    if (!pipe && !(terminal && files.attached == Attached::terminal)) return;
   }
   (void)!fchown(fd, uid, gid);
 }

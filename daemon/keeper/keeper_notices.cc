@@ -53,7 +53,10 @@ void Keeper::on_notices() {
     if (size == 0) break;
     const bool was_ready = notice_.ready;
     tell = take_notice(message, size, &notice_) || tell;
-    if (rules_.watchdog_ms > 0 && notice_.watchdog_ms > 0) watchdog_ms_ = notice_.watchdog_ms;
+    if (rules_.watchdog_ms > 0 && notice_.watchdog_ms > 0 && notice_.watchdog_ms != watchdog_ms_) {
+      watchdog_ms_ = notice_.watchdog_ms;
+      tell = true;
+    }
     if (notice_.alive || (notice_.ready && !was_ready) || (notice_.watchdog_ms > 0 && watchdog_at_ != 0)) feed_watchdog();
     if (notice_.triggered && rules_.watchdog_ms > 0) {
       triggered_ = true;

@@ -177,6 +177,8 @@ std::string keeper_key(const InstanceId& id) { return crypto::sha256_hex(to_stri
 
 std::string keepers_directory(const std::string& run_directory) { return run_directory + "/keepers"; }
 
+bool may_gain_privileges(const InstancePlan& plan) { return plan.uid == 0 && !plan.sandbox.no_new_privileges; }
+
 Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup) {
   keeper::Launch launch{.id = to_string(plan.id),
                         .argv = plan.argv,
@@ -189,7 +191,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .directory = plan.directory.empty() ? "/" : plan.directory,
                         .uid = plan.uid,
                         .gid = plan.gid,
-                        .may_gain_privileges = plan.uid == 0 && !plan.sandbox.no_new_privileges,
+                        .may_gain_privileges = may_gain_privileges(plan),
                         .bounding = spec::bounding_set(plan.sandbox, plan.uid == 0),
                         .ambient = spec::capability_mask(plan.sandbox.ambient_capabilities),
                         .stop_signal = plan.stop.signal,

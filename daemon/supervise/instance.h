@@ -88,6 +88,8 @@ std::string keepers_directory(const std::string& run_directory);
 /// What a new keeper is told of an instance whose keeper was killed, of which nothing is left, or `app`.
 keeper::TakeOver told_of(const Instance& instance, const Orphan* app);
 
+/// Whether its processes may gain privileges by what they execute, its exec probes too.
+bool may_gain_privileges(const InstancePlan& plan);
 /// What the keeper is told. `cgroup`: for the app, or empty.
 Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup);
 

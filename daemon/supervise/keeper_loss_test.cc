@@ -96,13 +96,15 @@ BERTH_CO_TEST(SupervisorKeeps, TheWatchdogsTimeThatAnAppSetUnderANewKeeper) {
   plan.notify_socket = (root / "notify").string();
   plan.environment["NOTIFY_SOCKET"] = plan.notify_socket;
   plan.argv = {"/usr/bin/python3", "-c",
-               "import os, signal, socket\n"
-               "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1\\nWATCHDOG_USEC=60000000\\nSTATUS=up', os.environ['NOTIFY_SOCKET'])\n"
-               "signal.pause()"};
+               "import os, signal, socket, time\n"
+               "say = lambda text: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(text, os.environ['NOTIFY_SOCKET'])\n"
+               "say(b'READY=1\\nSTATUS=up'); time.sleep(0.3); say(b'WATCHDOG_USEC=60000000')\n"
+               "open(os.environ['NOTIFY_SOCKET'] + '.said', 'w').close(); signal.pause()"};
   plan.readiness = spec::Probe{.kind = spec::ProbeKind::notify};
   plan.liveness = spec::Probe{.kind = spec::ProbeKind::notify, .period = 500ms, .failure_threshold = 2};
   CO_ASSERT(co_await supervisor->ensure(plan));
-  CO_WAIT(ready(plan) && status(plan).says == "up");
+  CO_WAIT(ready(plan) && status(plan).says == "up" && std::filesystem::exists(plan.notify_socket + ".said"));
+  co_await io::sleep_for(300ms);  // the keeper tells it at once
   ::kill(status(plan).keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::kept) == 1);
   co_await io::sleep_for(2500ms);  // longer than the spec's

@@ -99,6 +99,7 @@ awaitable<void> Runtime::follow(InstancePtr instance, std::shared_ptr<KeeperLink
     apply(instance, *state);
   }
   instance->link.reset();
+  instance->changed.notify();  // whoever waits for an answer waits in vain
   bool back = false;
   if (!orderly) back = co_await reattach(instance);
   if (back || closed_ || instance->link) co_return;

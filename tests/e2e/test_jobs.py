@@ -1,7 +1,10 @@
 """Jobs: processes that run to their end, after a switch or by hand, and what becomes of them when something happens meanwhile."""
+import contextlib
 import json
 import os
 import signal
+import sqlite3
+import time
 import unittest
 from pathlib import Path
 
@@ -205,7 +208,77 @@ class Jobs(BerthCase):
         self.assertEqual(self.events("job.ended")[0][1]["result"], "was stopped, since v1 took over")
         self.assertNothingLeft()
 
+    def test_a_first_release_that_fails_in_its_bake_takes_it_along(self):
+        release = self.publish({"report": UNTIL_GO}, bake="1m", deploy=False)
+        self.deploy(self.node, release, "web", 0, "--until", "switched")
+        wait_until(self.pids_of, "it runs")
+        os.kill(self.node.pids()["web/web.1"], signal.SIGKILL)
+        wait_until(lambda: self.events("job.ended"), "its end was told")
+        self.assertEqual(self.events("job.ended")[0][1]["state"], "stopped")
+        wait_until(lambda: self.node.deployments()[0]["state"] == "failed", "the deployment has failed")
+        self.assertNothingLeft()
+
+    def test_a_run_by_hand_in_the_bake_makes_no_deployment_run_it_again(self):
+        release = self.publish({"report": ""}, bake="1m", deploy=False)
+        self.deploy(self.node, release, "web", 0, "--until", "switched")
+        self.ended()
+        self.node.berth("run", "web/report")
+        self.node.kill()
+        self.node.start()
+        self.node.wait_app(health="healthy")
+        time.sleep(1)  # it would begin at once
+        self.assertEqual((self.job()["run"], self.tries()), (2, ["report v1"] * 2))
+
+    def test_what_was_scaled_before_it_became_a_job_is_one_all_the_same(self):
+        self.publish({}, more='[process.report]\ncommand = ["/bin/sleep", "1000"]\ninstances = 0\n')
+        self.node.berth("scale", "web/report=2")
+        self.assertEqual(len(self.node.pids()), 3)
+        self.publish({"report": ""})
+        self.ended()
+        self.node.wait_app(health="healthy", deployment=None)
+        self.assertEqual((list(self.node.pids()), self.tries()), (["web/web.1"], ["report v2"]))
+
     # when something dies
+
+    def kill_whole(self):
+        """The keeper of the job, and what it keeps."""
+        keeper = self.keeper_of()
+        for one in (keeper, *self.pids_of()):
+            os.kill(one, signal.SIGKILL)
+        wait_until(lambda: not processes.is_running(keeper) and not self.pids_of(), "they are gone")
+
+    def keeper_of(self, name="report"):
+        return next(pid for pid in processes.all_pids() if self.is_keeper(pid) and f"{name}.1" in Path(f"/proc/{pid}/cmdline").read_text())
+
+    def test_one_of_an_app_that_was_stopped_holds_no_start_up(self):
+        self.publish({"report": UNTIL_GO}, {"report": 'restart = "on-failure"\nretries = 3'})
+        wait_until(self.pids_of, "it runs")
+        self.node.kill()
+        self.kill_whole()
+        with contextlib.closing(sqlite3.connect(self.node.state / "berth.db")) as base, base:
+            base.execute("UPDATE apps SET stopped = 1")  # berthd was killed before it ended the job
+        self.node.start()
+        job = self.ended()
+        self.assertEqual((job["state"], job["attempts"]), ("failed", 1))
+        self.assertEqual(self.node.pids(), {})
+        self.node.berth("start", "web")
+        self.node.wait_app(health="healthy")
+        self.assertEqual(self.tries(), ["report v1"])
+
+    def test_one_whose_keeper_is_killed_before_it_tries_it_again_is_tried_all_the_same(self):
+        once = 'while [ ! -e "$BERTH_DATA_DIR/go" ]; do sleep 0.05; done; code=$(cat "$BERTH_DATA_DIR/go"); rm "$BERTH_DATA_DIR/go"; exit $code'
+        self.publish({"report": once}, {"report": 'restart = "on-failure"\nretries = 5'})
+        pid, keeper = min(wait_until(self.pids_of, "it runs")), self.keeper_of()
+        self.go(3)
+        while processes.is_running(pid):
+            time.sleep(0.005)
+        time.sleep(0.03)  # that it failed is told; it would be tried again in 100 ms
+        os.kill(keeper, signal.SIGKILL)
+        wait_until(lambda: len(self.tries()) >= 2, "it is tried again", 20)
+        self.go()
+        job = self.ended()
+        self.assertEqual((job["state"], job["result"], job["attempts"]), ("ok", "ok", len(self.tries())))
+        self.assertNothingLeft()
 
     def test_it_goes_on_while_berthd_is_killed_and_comes_back(self):
         self.publish({"report": UNTIL_GO + "\n"}, {"report": 'restart = "on-failure"\nretries = 1'})
@@ -229,8 +302,7 @@ class Jobs(BerthCase):
                 run = (self.job() or {"run": 0})["run"] + 1
                 self.publish({"report": UNTIL_GO}, rules)
                 pid = min(wait_until(self.pids_of, "it runs"))
-                keeper = next(pid for pid in processes.all_pids() if self.is_keeper(pid) and "report.1" in Path(f"/proc/{pid}/cmdline").read_text())
-                os.kill(keeper, signal.SIGKILL)
+                os.kill(self.keeper_of(), signal.SIGKILL)
                 wait_until(lambda: not processes.is_running(pid), "what was left of it is ended")
                 if expected[0] == "ok":
                     wait_until(self.pids_of, "it is tried again")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lib import processes, sample_apps
 from lib.case import BerthCase
+from lib.waiting import wait_until
 
 #: Tries what it is kept from, says what came of it, and then serves as testapp.
 SCRIPT = """#!/bin/sh
@@ -108,12 +109,16 @@ class SandboxOfAnApp(BerthCase):
 
     def test_it_has_the_capabilities_and_devices_that_it_is_given(self):
         bind = 1 << 10
-        self.publish('[process.web.sandbox]\nAmbientCapabilities = ["CAP_NET_BIND_SERVICE"]\nPrivateDevices = true\n')
+        self.publish('[process.web.sandbox]\nAmbientCapabilities = ["CAP_NET_BIND_SERVICE"]\nPrivateDevices = true\n[process.web.liveness]\n'
+                     'exec = ["/bin/sh", "-c", "grep -e CapBnd -e NoNewPrivs /proc/self/status > $BERTH_DATA_DIR/probe"]\nperiod = "100ms"\n')
         node = self.make_node().start()
         self.deploy(node, "v1")
         self.assertServes("v1")
         (pid,) = node.pids().values()
         self.assertEqual(set(self.capabilities(pid).values()), {bind})
+        probe = node.data() / "probe"
+        asked = wait_until(lambda: probe.exists() and len(probe.read_text().split()) == 4 and probe.read_text().split(), "it was asked")
+        self.assertEqual(asked, ["CapBnd:", f"{bind:016x}", "NoNewPrivs:", "1"], "and a probe of it may no more than it")
         self.assertEqual(set(os.listdir(f"/proc/{pid}/root/dev")) - {"null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "mqueue", "hugepages", "log",
                                                                       "fd", "stdin", "stdout", "stderr", "core"}, set())
         script = "grep CapEff /proc/self/status; echo x > /dev/null && echo null; : > /dev/mine || echo closed"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import processes, sample_apps
 from lib.case import BerthCase
-from lib.programs import BERTH, PATIENCE
+from lib.programs import BERTH, PATIENCE, SLOWNESS
 from lib.waiting import wait_until
 
 #: A program of the build, so that what is looked up there is told from what the node has.

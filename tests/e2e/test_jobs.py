@@ -47,7 +47,7 @@ class Jobs(BerthCase):
 
     def job(self, name="report"):
         app = self.node.app()
-        return next((one for one in app["jobs"] if one["process"] == name), None)
+        return next((one for one in app["jobs"] if one["process"] == name), None) if app else None
 
     def ended(self, name="report", run=1):
         return wait_until(lambda: (lambda job: job if job and job["run"] == run and job["state"] != "running" else None)(self.job(name)), f"run {run} of {name} ended", 20)

@@ -121,7 +121,7 @@ class SandboxOfAnApp(BerthCase):
         self.assertEqual(asked, ["CapBnd:", f"{bind:016x}", "NoNewPrivs:", "1"], "and a probe of it may no more than it")
         self.assertEqual(set(os.listdir(f"/proc/{pid}/root/dev")) - {"null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "mqueue", "hugepages", "log",
                                                                       "fd", "stdin", "stdout", "stderr", "core"}, set())
-        script = "grep CapEff /proc/self/status; echo x > /dev/null && echo null; : > /dev/mine || echo closed"
+        script = "grep CapEff /proc/self/status; echo x > /dev/null && echo null; true > /dev/mine || echo closed"
         self.assertEqual(node.berth("exec", "web", "--", "sh", "-c", script).out.split(), ["CapEff:", f"{bind:016x}", "null", "closed"])
 
     def test_a_path_that_is_missing_fails_the_deployment_and_says_so(self):

@@ -71,7 +71,6 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"scale", "web/web=many"}, "APP/PROCESS=N"},
       {{"logs", "web", "--since", "yesterday"}, "'yesterday' is no moment"},
       {{"logs", "web", "--grep", "a(", "--regex"}, "regular expression 'a('"},
-      {{"logs", "web@v1"}, "leave '@v1' out"},
       {{"status", "web@v1"}, "more than an app"},
       {{"remove", "web", "--purge"}, "--yes"},
       {{"completion", "tcsh"}, "bash, zsh or fish"},

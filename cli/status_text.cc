@@ -241,6 +241,27 @@ std::string repository_text(const value& status, const StatusView& view) {
   return text;
 }
 
+/// What stands in the way of logs; a line for each sink with trouble, and one for the others.
+std::string sinks_text(const value& status, const StatusView& view) {
+  std::string text, well;
+  for (const auto& sink : list_of(status, "sinks")) {
+    const std::string name = text_of(sink, "sink"), since = text_of(sink, "failing_since"), error = text_of(sink, "last_error");
+    const auto* seconds = member(sink, "lag_seconds");
+    const double lag = seconds != nullptr && seconds->is_number() ? seconds->to_number<double>() : 0;
+    const std::string behind = lag >= 1 ? fmt::format(", {} behind", age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000)))) : "";
+    if (!since.empty()) {
+      text += tinted(printable(fmt::format("log sink {} takes nothing for {}{}: {}", name, since_text(since, view.now), behind, error)), Tint::bad, view.colour) + "\n";
+    } else {
+      well += fmt::format("{}{} ({}{})", well.empty() ? "" : ", ", name, text_of(sink, "kind"), behind);
+    }
+    if (const auto lost = number_of(sink, "lost"); lost > 0)
+      text += tinted(fmt::format("log sink {} will never get {} lines, which were removed before it took them", printable(name), lost), Tint::warning, view.colour) + "\n";
+    if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
+      text += tinted(printable(fmt::format("log sink {} has refused {} entries: {}", name, refused, error)), Tint::warning, view.colour) + "\n";
+  }
+  return text + (well.empty() ? "" : "logs go to " + printable(well) + "\n");
+}
+
 }  // namespace
 
 std::string node_text(const value& status, const StatusView& view) {
@@ -248,7 +269,7 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += drained_text(status, view) + repository_text(status, view) + awaited_text(status, view);
+  text += drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
   if (const auto* disk = member(status, "disk"); disk != nullptr && number_of(*disk, "free_bytes") < number_of(*disk, "reserve_bytes"))
     text += tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc",
                                bytes_text(static_cast<std::uint64_t>(number_of(*disk, "free_bytes"))),

@@ -12,10 +12,12 @@
 #include "core/io/proxy.h"
 #include "daemon/build_time.h"
 #include "daemon/config/values.h"
+#include "daemon/deploy/idle_thread.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
+#include "daemon/ship/kinds.h"
 
 namespace berth {
 namespace {
@@ -23,6 +25,7 @@ namespace {
 constexpr std::size_t kWorkThreads = 4;
 constexpr std::size_t kIdleThreads = 1;
 constexpr std::size_t kLookThreads = 1;
+constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when berthd is told to end, so that they do not come twice
 
 store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
 
@@ -91,16 +94,18 @@ struct Berthd::How {
   host::Programs programs;
   bool use_systemd = false;
   std::string cgroup_root;
+  std::shared_ptr<ship::DaemonLog> own_log = std::make_shared<ship::DaemonLog>();
 
   bool limits_enforced() const { return use_systemd || !cgroup_root.empty(); }
 };
 
 Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Config config, host::Programs programs) {
-  BERTH_CHECK(host::check_programs(programs));
+  How how{.programs = std::move(programs), .use_systemd = host::ServiceManager::runs_us()};
+  ship::listen_to_log(how.own_log);
+  BERTH_CHECK(host::check_programs(how.programs));
   BERTH_CHECK(files::make_directories(config.run, 0755));
   BERTH_CHECK(files::make_directories(config.logs, 0755));
   BERTH_TRY(auto store, store::Store::open(paths_of(config)));
-  How how{.programs = std::move(programs), .use_systemd = host::ServiceManager::runs_us()};
   if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);
   spdlog::info("berthd " BERTH_VERSION " on {} ({}): keepers are {}, limits are {}", config.node, config.environment,
                how.use_systemd ? "services of systemd" : "processes of their own", how.limits_enforced() ? "enforced" : "not enforced");
@@ -128,8 +133,21 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
                  [this](const std::string& app) { return store_->newest_event(app, "follow.wanted").value_or(std::nullopt); }},
                 config_.follow, config_.environment),
+      shipping_({.loop = loop_,
+                 .looks = looks_,
+                 .idle = idle_,
+                 .logs = config_.logs,
+                 .state = config_.state,
+                 .node = config_.node,
+                 .environment = config_.environment,
+                 .secret_sources = {.commands = config_.secret_commands},
+                 .events = [this](std::int64_t first, int most) { return store_->events(first, most); },
+                 .last_event = [this] { return store_->last_event(); },
+                 .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
+                 .daemon_log = how.own_log,
+                 .give_way = deploy::give_way}),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
-      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_}, config_, how.limits_enforced(), operators_),
+      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_}, config_, how.limits_enforced(), operators_),
       api_(deployer_, node_),
       control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
       network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }) {}
@@ -174,6 +192,7 @@ Exit Berthd::run() {
 }
 
 awaitable<void> Berthd::start() {
+  shipping_.start(config_.sinks, config_.compress_logs);
   const auto started = co_await deployer_.start();
   if (!started) {
     spdlog::error("berthd cannot start: {}", started.error().message);
@@ -198,17 +217,25 @@ awaitable<void> Berthd::heed_signals() {
       reload();
     } else {
       spdlog::info("told to end ({}); what runs goes on", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      manager_.stopping();
+      shipping_.stop();
+      co_await shipping_.ended(kLastBatches);
       end(Exit::ok);
       co_return;
     }
   }
 }
 
-/// Only the log's level changes without a restart. What else was changed is said, so that nobody believes that it counts.
+/// Only the log's level and where logs go change without a restart. What else was changed is said, so that nobody believes that it counts.
 void Berthd::reload() {
   manager_.reloading();
   std::string answer = "Reloaded";
-  if (const auto config = config::load(config_file_)) {
+  auto config = config::load(config_file_, ship::sink_kinds());
+  if (config)
+    if (auto shipped = shipping_.change(config->sinks, config->compress_logs); !shipped) config = pass(std::move(shipped.error()));
+  if (config) {
+    config_.sinks = config->sinks;
+    config_.compress_logs = config->compress_logs;
     config_.log_level = config->log_level;
     host::set_log_level(config->log_level);
     spdlog::info("reloaded {}", config_file_.string());

@@ -17,6 +17,7 @@
 #include "daemon/host/service_manager.h"
 #include "daemon/live_node.h"
 #include "daemon/route/router.h"
+#include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
 #include "daemon/supervise/supervisor.h"
 
@@ -68,6 +69,7 @@ class Berthd {
   route::Router router_;
   deploy::Deployer deployer_;
   follow::Follower follower_;
+  ship::Shipping shipping_;
   std::optional<gid_t> operators_;
   LiveNode node_;
   api::Api api_;

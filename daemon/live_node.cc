@@ -66,6 +66,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.trust = std::move(std::get<1>(seen));
   node.left = std::move(std::get<2>(seen));
   node.follows = parts_.follower.statuses();
+  node.sinks = parts_.shipping.statuses();
   node.drained = parts_.operations.drained();
   co_return node;
 }
@@ -106,13 +107,13 @@ awaitable<std::string> LiveNode::metrics() {
 }
 
 /// However many ask, the apps are asked once at a time: who comes meanwhile is given what that brings.
-awaitable<std::string> LiveNode::app_metrics() {
+awaitable<std::shared_ptr<const std::string>> LiveNode::app_metrics() {
   const std::uint64_t before = scrapes_;
   while (*scraping_ && scrapes_ == before) co_await scraping_ended_.wait(kScrapePatience);
   if (scrapes_ != before) co_return scraped_;
   const Claim claim(scraping_);
   auto pages = co_await parts_.operations.scrape_apps();
-  auto write = [all = std::move(pages)] { return metrics::app_exposition(all); };
+  auto write = [all = std::move(pages)] { return std::make_shared<const std::string>(metrics::app_exposition(all)); };
   scraped_ = co_await parts_.pool.run(std::move(write));
   ++scrapes_;
   scraping_ended_.notify();

@@ -12,6 +12,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/follow/follower.h"
 #include "daemon/loop_lag.h"
+#include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
 
 namespace berth {
@@ -28,13 +29,14 @@ class LiveNode : public api::Node {
     deploy::Operations& operations;
     fetch::Repository* repository = nullptr;  ///< or none
     follow::Follower& follower;
+    ship::Shipping& shipping;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
 
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
   awaitable<std::string> metrics() override;
-  awaitable<std::string> app_metrics() override;
+  awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
   awaitable<api::Caller> caller(io::Peer peer) override;
 
@@ -47,7 +49,7 @@ class LiveNode : public api::Node {
   LoopLag lag_;
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics
-  std::string scraped_;        ///< what came of that last
+  std::shared_ptr<const std::string> scraped_;  ///< what came of that last
   std::uint64_t scrapes_ = 0;  ///< that came to an end
   io::Event scraping_ended_;
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs

@@ -11,6 +11,7 @@
 #include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
 #include "daemon/options.h"
+#include "daemon/ship/kinds.h"
 
 namespace berth {
 namespace {
@@ -32,7 +33,7 @@ host::Programs programs_of(const Options& options) {
 }
 
 Exit check(const Options& options) {
-  const auto config = config::load(options.config);
+  const auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
   if (const auto files = config::check_files(*config); !files) return complain({files.error().code, options.config.string() + ": " + files.error().message});
   fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
@@ -43,7 +44,7 @@ Exit run(const Options& options) {
   if (::geteuid() != 0)
     return complain({Errc::permission, "berthd has to be root: it gives each app a user of its own, its route and its cgroup. Start it with 'systemctl start "
                                        "berthd', or as root"});
-  auto config = config::load(options.config);
+  auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
   host::set_up_log(config->log_level);
   host::forbid_core_files();

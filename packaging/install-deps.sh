@@ -11,7 +11,7 @@ build=(
 run=(nftables iproute2 procps)
 tests=(
   libgtest-dev libgmock-dev python3 python3-cryptography util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
-  nginx-light redis-server redis-tools python3-grpcio wrk prometheus strace faketime runit mmdebstrap umoci user-mode-linux nodejs
+  nginx-light redis-server redis-tools python3-grpcio wrk prometheus rsyslog rsyslog-openssl strace faketime runit mmdebstrap umoci user-mode-linux nodejs
   clang-19 libclang-rt-19-dev
 )
 command -v npm >/dev/null || tests+=(npm)  # a package of its own in Debian, a part of nodejs elsewhere

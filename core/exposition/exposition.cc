@@ -1,7 +1,6 @@
 #include "core/exposition/exposition.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include <fmt/core.h>
@@ -11,32 +10,18 @@
 namespace berth::exposition {
 namespace {
 
-/// The word at the head of `text`, which is left with what follows it.
-std::string_view take_word(std::string_view& text) {
-  text = without_spaces(text);
-  const std::string_view word = text.substr(0, text.find_first_of(" \t"));
-  text.remove_prefix(word.size());
-  return word;
-}
-
-bool read_number(std::string_view word, double& out) {
-  if (word.starts_with('+')) word.remove_prefix(1);
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
-  return error == std::errc() && end == word.data() + word.size();
-}
-
 /// A value, a timestamp where there is one, and an exemplar behind '#'.
 Result<double> read_value(std::string_view rest) {
-  double value = 0, time = 0;
   const std::string_view word = take_word(rest);
-  if (!read_number(word, value)) return fail(Errc::protocol, "its value is no number");
-  if (!std::isfinite(value) || value < 0) return fail(Errc::protocol, fmt::format("its value is {}, and a counter is 0 or more", word.substr(0, 40)));
+  const auto value = number_of(word);
+  if (!value) return fail(Errc::protocol, "its value is no number");
+  if (!std::isfinite(*value) || *value < 0) return fail(Errc::protocol, fmt::format("its value is {}, and a counter is 0 or more", word.substr(0, 40)));
   const std::string_view next = take_word(rest);
-  if (next.empty() || next.starts_with('#')) return value;
-  if (!read_number(next, time)) return fail(Errc::protocol, "behind its value is no timestamp");
+  if (next.empty() || next.starts_with('#')) return *value;
+  if (!number_of(next)) return fail(Errc::protocol, "behind its value is no timestamp");
   const std::string_view last = take_word(rest);
   if (!last.empty() && !last.starts_with('#')) return fail(Errc::protocol, "something is behind its timestamp");
-  return value;
+  return *value;
 }
 
 bool means(const Selector& selector, const Series& series) {

@@ -58,6 +58,7 @@ TEST(Exposition, RefusesWhatIsNoCounter) {
       {"a x", "its value is no number"},
       {"a 1x", "its value is no number"},
       {"a 0x10", "its value is no number"},
+      {"a +-1", "its value is no number"},
       {"a NaN", "a counter is 0 or more"},
       {"a +Inf", "a counter is 0 or more"},
       {"a -1", "a counter is 0 or more"},

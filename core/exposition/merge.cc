@@ -1,18 +1,19 @@
 #include "core/exposition/merge.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <cmath>
 #include <set>
 
 #include <fmt/core.h>
 
 #include "core/exposition/series.h"
+#include "core/utf8.h"
 
 namespace berth::exposition {
 namespace {
 
 constexpr std::string_view kExported = "exported_";
+constexpr std::size_t kAboutFamily = 32;  ///< bytes of its HELP and TYPE without its names and its text
 
 std::string_view take_line(std::string_view& page) {
   std::string_view line = page.substr(0, page.find('\n'));
@@ -21,19 +22,21 @@ std::string_view take_line(std::string_view& page) {
   return line;
 }
 
-/// The word at the head of `text`, which is left with what follows it.
-std::string_view next_word(std::string_view& text) {
-  text = without_spaces(text);
-  const std::string_view word = text.substr(0, text.find_first_of(" \t"));
-  text.remove_prefix(word.size());
-  return word;
+/// A number as every reader of the format takes it: what is not finite has many spellings.
+std::string value_text(std::string_view word, double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return std::string(word);
 }
 
-bool is_value(std::string_view word) {
-  if (word.starts_with('+')) word.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  return !word.empty() && (error == std::errc() || error == std::errc::result_out_of_range) && end == word.data() + word.size();
+/// Whether a reader of the whole page would take `line` at all.
+bool is_text(std::string_view line) {
+  while (!line.empty()) {
+    const CodePoint point = first_code_point(line);
+    if (point.length == 0 || point.value == 0) return false;
+    line.remove_prefix(point.length);
+  }
+  return true;
 }
 
 /// Of the text format; what OpenMetrics has beyond it has no type there.
@@ -79,6 +82,7 @@ struct Page {
   std::map<std::string, std::string> lines;  ///< by family
   std::set<std::string> seen;                ///< series with their labels
   std::size_t samples = 0;
+  std::size_t bytes = 0;                     ///< of all lines
 };
 
 /// A sample of a histogram or summary is its family's, whatever is behind the name.
@@ -93,30 +97,43 @@ std::string family_of(const Page& page, std::string_view name) {
   return std::string(name);
 }
 
-void read_comment(Page& page, std::string_view line) {
-  line.remove_prefix(1);
-  const std::string_view what = next_word(line);
-  if (what != "TYPE" && what != "HELP") return;
-  const std::string_view name = next_word(line);
-  if (name.empty() || name_at(name) != name) return;
-  Page::About& about = page.about[std::string(name)];
-  if (what == "HELP") about.help = without_spaces(line);
-  else about.type = type_of(next_word(line));
+Result<void> check_name(std::string_view name) {
+  if (!name.starts_with(Merger::kOwn)) return {};
+  return fail(Errc::protocol, fmt::format("{} is a name of berth's own, as all that begin with {}", name.substr(0, 100), Merger::kOwn));
 }
 
-Result<void> read_sample(Page& page, std::string_view line, const Merger::Labels& labels, const std::map<std::string, bool>& own) {
+Result<void> read_comment(Page& page, std::string_view line) {
+  line.remove_prefix(1);
+  const std::string_view what = take_word(line);
+  if (what != "TYPE" && what != "HELP") return {};
+  const std::string_view name = take_word(line);
+  if (name.empty() || name_at(name) != name) return {};
+  BERTH_CHECK(check_name(name));
+  Page::About& about = page.about[std::string(name)];
+  if (what == "HELP") about.help = without_spaces(line);
+  else about.type = type_of(take_word(line));
+  return {};
+}
+
+Result<void> read_sample(Page& page, std::string_view line, const Merger::Labels& labels) {
   BERTH_TRY(const Series series, take_series(line));
   std::string_view rest = line;
-  const std::string_view value = next_word(rest), time = next_word(rest);
-  if (!is_value(value)) return fail(Errc::protocol, "its value is no number");
+  const std::string_view word = take_word(rest), time = take_word(rest);
+  const auto value = number_of(word);
+  if (!value) return fail(Errc::protocol, "its value is no number");
   const bool has_time = !time.empty() && !time.starts_with('#');
-  if (has_time && !is_value(time)) return fail(Errc::protocol, "behind its value is no timestamp");
-  if (own.contains(std::string(series.name))) return fail(Errc::protocol, fmt::format("{} is a name of berth's own", series.name));
+  if (has_time && !number_of(time)) return fail(Errc::protocol, "behind its value is no timestamp");
+  BERTH_CHECK(check_name(series.name));
+  const auto hidden = std::ranges::find_if(series.labels, [](const auto& label) { return label.first.starts_with("__"); });
+  if (hidden != series.labels.end())
+    return fail(Errc::protocol, fmt::format("label {} begins with __, as those that Prometheus keeps for itself", hidden->first.substr(0, 100)));
   if (++page.samples > Merger::kMostSamples) return fail(Errc::protocol, fmt::format("it has more than {} samples", Merger::kMostSamples));
   const std::string head = std::string(series.name) + labels_text(labels, series.labels);
   if (!page.seen.insert(head).second) return fail(Errc::protocol, fmt::format("{} is there twice", series.name));
   // A timestamp is left out: of the text format it is milliseconds, of OpenMetrics seconds, and Prometheus has a better one.
-  page.lines[family_of(page, series.name)] += fmt::format("{} {}\n", head, value);
+  const std::string sample = fmt::format("{} {}\n", head, value_text(word, *value));
+  page.bytes += sample.size();
+  page.lines[family_of(page, series.name)] += sample;
   return {};
 }
 
@@ -127,12 +144,14 @@ Result<std::size_t> Merger::add(std::string_view text, const Labels& labels) {
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string_view line = without_spaces(take_line(text));
     if (line.empty()) continue;
-    if (line.starts_with('#')) {
-      read_comment(page, line);
-      continue;
-    }
-    if (auto read = read_sample(page, line, labels, own_); !read) return pass(std::move(read.error()), fmt::format("line {} of its metrics", number));
+    auto read = is_text(line) ? Result<void>() : fail(Errc::protocol, "it is not UTF-8, or has a NUL");
+    if (read) read = line.starts_with('#') ? read_comment(page, line) : read_sample(page, line, labels);
+    if (!read) return pass(std::move(read.error()), fmt::format("line {} of its metrics", number));
   }
+  for (const auto& [name, lines] : page.lines) page.bytes += 2 * name.size() + kAboutFamily;
+  for (const auto& [name, about] : page.about) page.bytes += about.help.size();
+  if (page.bytes > kMostBytes - bytes_) return fail(Errc::protocol, fmt::format("with it the metrics of all would have more than {} MiB", kMostBytes >> 20));
+  bytes_ += page.bytes;
   for (auto& [name, lines] : page.lines) {
     // OpenMetrics says the type of a counter without the end that its samples have.
     std::string_view about_name = name;
@@ -150,7 +169,6 @@ Result<std::size_t> Merger::add(std::string_view text, const Labels& labels) {
 }
 
 void Merger::add_own(const std::string& name, std::string_view help, const Labels& labels, double value) {
-  reserve(name);
   Family& family = families_[name];
   family.type = "gauge";
   family.help = help;

@@ -17,13 +17,15 @@ class Merger {
 
   static constexpr std::size_t kMostSamples = 50'000;  ///< of one page
 
-  /// Adds all of a page (0.0.4 or OpenMetrics 1.0), or nothing: fails with `Errc::protocol` and the line where it is malformed, has a series twice, or one of
-  /// `own`'s names. A label of the page that is called as one of `labels` becomes `exported_…`, as with Prometheus.
+  static constexpr std::size_t kMostBytes = 48u << 20; ///< of all pages, as they are served
+  static constexpr std::string_view kOwn = "berth_";   ///< no page may have names that begin so
+
+  /// Adds all of a page (0.0.4 or OpenMetrics 1.0), or nothing: fails with `Errc::protocol` and the line where it is malformed, not UTF-8, has a series twice, a
+  /// label that begins with `__` or a name of berth's own, or would make more than `kMostBytes` of all. So one page never makes the whole one that Prometheus refuses. A label of the page that is called as
+  /// one of `labels` becomes `exported_…`, as with Prometheus.
   Result<std::size_t> add(std::string_view page, const Labels& labels);
-  /// Adds a sample of a gauge that is berth's own. No page may have its name.
+  /// Adds a sample of a gauge that is berth's own; its name begins with `kOwn`.
   void add_own(const std::string& name, std::string_view help, const Labels& labels, double value);
-  /// Says beforehand that a name is berth's own.
-  void reserve(const std::string& name) { own_.insert_or_assign(name, true); }
 
   /// By name, each family in one piece. Where pages disagree about a type, it has none.
   std::string text() const;
@@ -34,7 +36,7 @@ class Merger {
     std::string lines;
   };
   std::map<std::string, Family> families_;
-  std::map<std::string, bool> own_;
+  std::size_t bytes_ = 0;  ///< that pages brought
 };
 
 }  // namespace berth::exposition

@@ -46,7 +46,7 @@ TEST(Merger, GivesNoTypeWherePagesDisagree) {
 }
 
 TEST(Merger, TakesNothingOfAPageThatIsWrong) {
-  const std::pair<const char*, const char*> table[] = {
+  const std::pair<std::string_view, const char*> table[] = {
       {"good 1\nbad\n", "line 2 of its metrics: its value is no number"},
       {"<html>\n", "line 1 of its metrics: expected a metric's name at byte 0"},
       {"a{b=c} 1\n", "expected a value in double quotes"},
@@ -54,10 +54,24 @@ TEST(Merger, TakesNothingOfAPageThatIsWrong) {
       {"a 1 soon\n", "behind its value is no timestamp"},
       {"a{x=\"1\"} 1\na{x=\"1\"} 2\n", "line 2 of its metrics: a is there twice"},
       {"berth_app_scrape_success 1\n", "is a name of berth's own"},
+      {"berth_ready 1\n", "line 1 of its metrics: berth_ready is a name of berth's own, as all that begin with berth_"},
+      {"up 1\n# TYPE berth_ready counter\n", "line 2 of its metrics: berth_ready is a name of berth's own"},
+      {"# HELP berth_app_scrape_success Nothing.\nup 1\n", "is a name of berth's own"},
+      {"a{__name__=\"b\"} 1\n", "label __name__ begins with __"},
+      {"a{x=\"1\",__address__=\"b\"} 1\n", "label __address__ begins with __"},
+      {"a{x=\"\xff\"} 1\n", "line 1 of its metrics: it is not UTF-8, or has a NUL"},
+      {"a 1\n# HELP a caf\xe9\n", "line 2 of its metrics: it is not UTF-8, or has a NUL"},
+      {"a{x=\"\xed\xa0\x80\"} 1\n", "it is not UTF-8, or has a NUL"},
+      {std::string_view("a{x=\"\0\"} 1\n", 11), "it is not UTF-8, or has a NUL"},
+      {"a +-1\n", "its value is no number"},
+      {"a ++1\n", "its value is no number"},
+      {"a 1e999\n", "its value is no number"},
+      {"a -1e999\n", "its value is no number"},
+      {"a 0x10\n", "its value is no number"},
+      {"a 1 1e999\n", "behind its value is no timestamp"},
   };
   for (const auto& [page, complaint] : table) {
     Merger merger;
-    merger.reserve("berth_app_scrape_success");
     const auto added = merger.add(page, kOne);
     ASSERT_FALSE(added) << page;
     EXPECT_EQ(added.error().code, Errc::protocol);
@@ -66,11 +80,46 @@ TEST(Merger, TakesNothingOfAPageThatIsWrong) {
   }
 }
 
+TEST(Merger, WritesNumbersAsEveryReaderTakesThem) {
+  const std::pair<const char*, const char*> table[] = {
+      {"1", "1"},       {"+1", "+1"},    {"-0.5e-3", "-0.5e-3"}, {"1.", "1."},      {".5", ".5"},         {"007", "007"},           {"9007199254740993", "9007199254740993"},
+      {"NaN", "NaN"},   {"nan", "NaN"},  {"-nan", "NaN"},        {"nan(x)", "NaN"}, {"+Inf", "+Inf"},     {"Inf", "+Inf"},          {"inf", "+Inf"},
+      {"-Inf", "-Inf"}, {"-inf", "-Inf"}, {"infinity", "+Inf"},   {"+INF", "+Inf"},  {"-Infinity", "-Inf"},
+  };
+  for (const auto& [given, written] : table) {
+    Merger merger;
+    const auto added = merger.add(std::string("a ") + given + "\n", {});
+    ASSERT_TRUE(added) << given << ": " << added.error().message;
+    EXPECT_EQ(merger.text(), std::string("# TYPE a untyped\na ") + written + "\n") << given;
+  }
+}
+
+TEST(Merger, TakesTextThatIsNotAscii) {
+  Merger merger;
+  ASSERT_TRUE(merger.add("# HELP a Größe.\na{x=\"größer\"} 1\n", {}));
+  EXPECT_EQ(merger.text(), "# HELP a Größe.\n# TYPE a untyped\na{x=\"größer\"} 1\n");
+}
+
 TEST(Merger, BoundsAPage) {
   std::string page;
   for (std::size_t i = 0; i <= Merger::kMostSamples; ++i) page += "a{x=\"" + std::to_string(i) + "\"} 1\n";
   Merger merger;
   EXPECT_THAT(merger.add(page, kOne).error().message, HasSubstr("more than 50000 samples"));
+}
+
+TEST(Merger, BoundsAllPagesTogether) {
+  Merger merger;
+  std::string page;
+  for (int i = 0; i < 1000; ++i) page += "a{x=\"" + std::to_string(i) + std::string(4000, 'x') + "\"} 1\n";
+  std::size_t added = 0;
+  Result<std::size_t> last = 0;
+  for (; last && added < 100; ++added) last = merger.add(page, {{"number", std::to_string(added)}});
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().code, Errc::protocol);
+  EXPECT_THAT(last.error().message, HasSubstr("more than 48 MiB"));
+  EXPECT_EQ(added, 13u) << "of 4 MB";
+  EXPECT_LE(merger.text().size(), Merger::kMostBytes);
+  EXPECT_TRUE(merger.add("a 1\n", kOne)) << "a page that has room";
 }
 
 TEST(Merger, TellsItsOwn) {

@@ -1,6 +1,7 @@
 #include "core/exposition/series.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/core.h>
 
@@ -41,6 +42,24 @@ bool take_value(std::string_view& text, std::string& value) {
 std::string_view without_spaces(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t");
   return first == std::string_view::npos ? std::string_view() : text.substr(first);
+}
+
+std::string_view take_word(std::string_view& text) {
+  text = without_spaces(text);
+  const std::string_view word = text.substr(0, text.find_first_of(" \t"));
+  text.remove_prefix(word.size());
+  return word;
+}
+
+std::optional<double> number_of(std::string_view word) {
+  if (word.starts_with('+')) {
+    word.remove_prefix(1);
+    if (word.starts_with('-')) return {};
+  }
+  double value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error != std::errc() || end != word.data() + word.size()) return {};
+  return value;
 }
 
 std::string_view name_at(std::string_view text) {

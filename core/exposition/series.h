@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,5 +25,11 @@ std::string_view name_at(std::string_view text);
 
 /// Without the spaces and tabs at its head.
 std::string_view without_spaces(std::string_view text);
+
+/// The word at the head of `text`, which is left with what follows it.
+std::string_view take_word(std::string_view& text);
+
+/// A value or a timestamp; NaN and the infinities are numbers. Empty where it is none, or beyond what a double can be.
+std::optional<double> number_of(std::string_view word);
 
 }  // namespace berth::exposition

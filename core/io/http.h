@@ -44,6 +44,7 @@ struct HttpRequest {
   std::string body;
   milliseconds deadline{1000};               ///< for the whole exchange, connecting included
   bool unverified_tls = false;               ///< by TLS 1.2, whoever answers: for probes
+  bool keep_alive = false;                   ///< of `HttpClient` alone: another request may follow
   std::size_t most_body = 0;                 ///< bytes; a longer body is `Errc::protocol`
 };
 

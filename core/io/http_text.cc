@@ -68,7 +68,7 @@ Result<std::string> request_head(const HttpRequest& request) {
   headers.emplace("user-agent", "berth/" BERTH_VERSION);
   const bool bodiless = request.method == "GET" || request.method == "HEAD" || request.method == "DELETE" || request.method == "OPTIONS";
   if (!request.body.empty() || !bodiless) headers["content-length"] = std::to_string(request.body.size());
-  headers["connection"] = "close";
+  headers["connection"] = request.keep_alive ? "keep-alive" : "close";
   std::string head = fmt::format("{} {} HTTP/1.1\r\n", request.method, request.target);
   for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
   return head + "\r\n";

@@ -47,6 +47,13 @@ class PlainLine final : public Line {
     return {};
   }
 
+  Result<void> end_writing() override {
+    if (::shutdown(socket_.get(), SHUT_WR) < 0) return broken(errno);
+    return {};
+  }
+
+  int descriptor() const override { return socket_.get(); }
+
  private:
   static std::unexpected<Error> broken(int number) {
     return fail(Errc::unreachable, fmt::format("the connection broke: {}", fail_errno("", number).error().message.substr(2)));

@@ -21,6 +21,10 @@ class Line {
   /// Appends what comes to `into` and gives its length, 0 at the end. A connection that broke is `Errc::unreachable`.
   virtual Result<std::size_t> read(std::string* into) = 0;
   virtual Result<void> write(std::string_view bytes) = 0;
+  /// Nothing more will be written: the peer reads what was, and then an end. What it says can still be read.
+  virtual Result<void> end_writing() = 0;
+  /// The socket, for whoever asks the kernel about it. It stays the line's.
+  virtual int descriptor() const = 0;
 };
 
 struct Proxy;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -79,22 +80,28 @@ class Pool {
   /// `f` is done.
   template <class F>
   boost::asio::awaitable<std::invoke_result_t<F>> run(F f) {
+    return run(std::move(f), std::stop_source(std::nostopstate));
+  }
+
+  /// The same for an `f` that looks whether it is wanted: cancelling the caller asks `stop` to stop.
+  template <class F>
+  boost::asio::awaitable<std::invoke_result_t<F>> run(F f, std::stop_source stop) {
     using Value = std::invoke_result_t<F>;
     auto shared = std::make_shared<F>(std::move(f));
     // A lambda with captures must be named: as a temporary inside a co_await expression, g++ 12 destroys it twice.
     if constexpr (std::is_void_v<Value>) {
       std::function<void()> work = [shared] { (*shared)(); };
-      co_await run_erased(std::move(work));
+      co_await run_erased(std::move(work), std::move(stop));
     } else {
       auto slot = std::make_shared<std::unique_ptr<Value>>();
       std::function<void()> work = [slot, shared] { *slot = std::make_unique<Value>((*shared)()); };
-      co_await run_erased(std::move(work));
+      co_await run_erased(std::move(work), std::move(stop));
       co_return std::move(**slot);
     }
   }
 
  private:
-  boost::asio::awaitable<void> run_erased(std::function<void()> f);
+  boost::asio::awaitable<void> run_erased(std::function<void()> f, std::stop_source stop);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -24,6 +24,11 @@ void Patience::connecting() {
 
 void Patience::connected() { connecting_ = false; }
 
+void Patience::renew(std::stop_token stop) {
+  stop_ = std::move(stop);
+  end_ = deadline_in(total_);
+}
+
 Result<void> Patience::check() const {
   if (stop_.stop_requested()) return fail(Errc::cancelled, "stopped");
   const auto now = Steady::now();

@@ -24,6 +24,9 @@ class Patience {
   /// Waits until `fd` is ready for `events` (of poll).
   Result<void> wait(int fd, short events) const;
 
+  /// Begins anew, for the next exchange over a connection that is kept: all of the time, and somebody else's wish to stop.
+  void renew(std::stop_token stop);
+
   Steady::time_point connect_deadline() const { return connect_end_; }
   /// Brings the connect deadline forward, for one of several addresses.
   void set_connect_deadline(Steady::time_point deadline) { connect_end_ = deadline; }

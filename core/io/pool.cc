@@ -3,6 +3,7 @@
 #include <mutex>
 #include <thread>
 
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -61,9 +62,9 @@ Pool::~Pool() {
 }
 
 // A coroutine that is cancelled while its work runs is woken when the work is done, not before: the work may use what the frame holds.
-asio::awaitable<void> Pool::run_erased(std::function<void()> f) {
+asio::awaitable<void> Pool::run_erased(std::function<void()> f, std::stop_source stop) {
   State* const state = state_.get();
-  auto start = [state, &f](auto handler) {
+  auto start = [state, &f, &stop](auto handler) {
     using Handler = decltype(handler);
     struct Job {
       std::function<void()> f;
@@ -71,13 +72,18 @@ asio::awaitable<void> Pool::run_erased(std::function<void()> f) {
       asio::executor_work_guard<asio::associated_executor_t<Handler>> work;
     };
     auto executor = asio::get_associated_executor(handler);
+    if (auto slot = asio::get_associated_cancellation_slot(handler); stop.stop_possible() && slot.is_connected())
+      slot.assign([stop](asio::cancellation_type) mutable { stop.request_stop(); });
     auto job = std::make_shared<Job>(Job{std::move(f), std::move(handler), asio::make_work_guard(executor)});
     state->add([job]() mutable {
       job->f();
       job->f = nullptr;
       // The last owner: from here on the job lives in its handler, and is destroyed on the loop.
       const auto its_executor = job->work.get_executor();
-      asio::post(its_executor, [done = std::move(job)] { std::move(done->handler)(); });
+      asio::post(its_executor, [done = std::move(job)] {
+        if (auto slot = asio::get_associated_cancellation_slot(done->handler); slot.is_connected()) slot.clear();
+        std::move(done->handler)();
+      });
     });
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);

@@ -55,6 +55,8 @@ class TlsLine final : public Line {
   Result<void> shake_hands();
   Result<std::size_t> read(std::string* into) override;
   Result<void> write(std::string_view bytes) override;
+  Result<void> end_writing() override;
+  int descriptor() const override { return descriptor_; }
 
  private:
   Result<void> load(const TlsOptions& options);
@@ -184,6 +186,18 @@ Result<void> TlsLine::write(std::string_view bytes) {
     if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
     else BERTH_CHECK(wait(sent));
   }
+  return {};
+}
+
+Result<void> TlsLine::end_writing() {
+  while (true) {
+    BERTH_CHECK(patience_.check());
+    const int code = mbedtls_ssl_close_notify(&ssl_);
+    if (code == 0) break;
+    BERTH_CHECK(wait(code));
+  }
+  agreed_ = false;  // it has been said
+  ::shutdown(descriptor_, SHUT_WR);
   return {};
 }
 

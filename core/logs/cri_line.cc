@@ -74,12 +74,17 @@ std::optional<Record> LineJoiner::add(const CriLine& line, std::uint64_t sequenc
   if (begun == pending_.end()) {
     Record record = begin_record(line);
     record.sequence = sequence;
-    if (!line.partial) return record;
+    given = take_ended_run(record);
+    if (!line.partial) {
+      if (!given) return record;
+      more_ = std::move(record);
+      return given;
+    }
     if (pending_.size() == kMostOpen) {
       given = take(0);
       given->cut = true;
     }
-    pending_.push_back({std::string(line.tag), std::move(record)});
+    pending_.push_back({std::string(line.tag), sequence, std::move(record)});
     return given;
   }
   Record& record = begun->record;
@@ -88,6 +93,19 @@ std::optional<Record> LineJoiner::add(const CriLine& line, std::uint64_t sequenc
   if (line.partial && record.text.size() < kMostRecord) return {};
   record.cut = line.partial;
   return take(static_cast<std::size_t>(begun - pending_.begin()));
+}
+
+/// What the run before that of `begun` left open on its stream.
+std::optional<Record> LineJoiner::take_ended_run(const Record& begun) {
+  if (begun.pid.empty()) return {};
+  const auto ended = std::ranges::find_if(pending_, [&](const Pending& one) {
+    const Record& open = one.record;
+    return open.stream == begun.stream && open.release == begun.release && !open.pid.empty() && open.pid != begun.pid;
+  });
+  if (ended == pending_.end()) return {};
+  Record record = take(static_cast<std::size_t>(ended - pending_.begin()));
+  record.cut = true;
+  return record;
 }
 
 Record LineJoiner::take(std::size_t place) {
@@ -101,6 +119,14 @@ std::optional<Record> LineJoiner::flush() {
   const auto oldest = std::ranges::min_element(pending_, {}, [](const Pending& one) { return one.record.time; });
   if (oldest == pending_.end()) return {};
   return take(static_cast<std::size_t>(oldest - pending_.begin()));
+}
+
+std::optional<std::uint64_t> LineJoiner::open_since() const {
+  std::optional<std::uint64_t> since;
+  if (more_) since = more_->sequence;
+  for (const Pending& pending : pending_)
+    if (!since || pending.first < *since) since = pending.first;
+  return since;
 }
 
 }  // namespace berth::logs

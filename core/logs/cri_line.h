@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/logs/level.h"
@@ -52,7 +53,8 @@ struct Record {
   std::optional<Level> level{};  ///< where a filter asked for it; a line that goes on with the one before has that one's
 };
 
-/// Joins partial lines, those of each stream and tag for themselves, in bounded memory: two releases may write one log.
+/// Joins partial lines, those of each stream and tag for themselves, in bounded memory: two releases may write one log. What a run of a release left open is over
+/// where a later run of it writes to the same stream.
 class LineJoiner {
  public:
   /// A record of more bytes is cut there, and goes on as the next record.
@@ -60,20 +62,28 @@ class LineJoiner {
   /// Records that are open at once. The oldest one is cut where there would be more.
   static constexpr std::size_t kMostOpen = 8;
 
-  /// Takes a line; gives the record that it completes.
+  /// Takes a line; gives the record that it completes, or that it shows to be over.
   std::optional<Record> add(const CriLine& line, std::uint64_t sequence);
+  /// A further one of what was added last. To be asked for until there is none, before anything else is added.
+  std::optional<Record> more() { return std::exchange(more_, std::nullopt); }
+  bool has_more() const { return more_.has_value(); }
   /// What an app wrote last without a newline, where its log ends.
   std::optional<Record> flush();
   /// Whether what was added last goes on.
   bool open() const { return !pending_.empty(); }
+  /// The sequence of the first line of the oldest record that is not complete, or not given yet.
+  std::optional<std::uint64_t> open_since() const;
 
  private:
   struct Pending {
     std::string tag;
+    std::uint64_t first = 0;  ///< sequence of its first line
     Record record;
   };
+  std::optional<Record> take_ended_run(const Record& begun);
   Record take(std::size_t place);
   std::vector<Pending> pending_;
+  std::optional<Record> more_;
 };
 
 }  // namespace berth::logs

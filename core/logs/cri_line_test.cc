@@ -108,6 +108,39 @@ TEST(LineJoiner, JoinsThePartsOfEachReleaseForItself) {
   EXPECT_FALSE(joiner.open());
 }
 
+TEST(LineJoiner, GivesWhatARunLeftOpenWhereTheNextOneWrites) {
+  const auto tagged = [](Stream stream, bool partial, std::string_view tag, std::string_view text) {
+    CriLine made = line(stream, partial, text);
+    made.tag = tag;
+    return made;
+  };
+  LineJoiner joiner;
+  EXPECT_FALSE(joiner.add(tagged(Stream::out, true, "v1:1:10", "torn"), 1));
+  EXPECT_TRUE(joiner.add(tagged(Stream::err, false, "v1:1:11", "on another stream"), 2));
+  EXPECT_TRUE(joiner.add(tagged(Stream::out, false, "v2:2:20", "of another release"), 3));
+  EXPECT_TRUE(joiner.add(tagged(Stream::out, false, "v1:1:0", "of no run"), 4));
+  EXPECT_FALSE(joiner.more());
+  EXPECT_TRUE(joiner.open());
+  const auto torn = joiner.add(tagged(Stream::out, false, "v1:3:11", "next"), 5);
+  ASSERT_TRUE(torn);
+  EXPECT_EQ(torn->text, "torn");
+  EXPECT_EQ(torn->pid, "10");
+  EXPECT_EQ(torn->sequence, 1u);
+  EXPECT_TRUE(torn->cut);
+  const auto next = joiner.more();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->text, "next");
+  EXPECT_EQ(next->sequence, 5u);
+  EXPECT_FALSE(next->cut);
+  EXPECT_FALSE(joiner.more());
+  EXPECT_FALSE(joiner.open());
+
+  EXPECT_FALSE(joiner.add(tagged(Stream::out, true, "v1:3:11", "torn again"), 6));
+  EXPECT_EQ(joiner.add(tagged(Stream::out, true, "v1:3:12", "new "), 7)->text, "torn again");
+  EXPECT_FALSE(joiner.more());
+  EXPECT_EQ(joiner.add(tagged(Stream::out, false, "v1:3:12", "line"), 8)->text, "new line");
+}
+
 TEST(LineJoiner, CutsTheOldestOfManyThatAreNeverEnded) {
   LineJoiner joiner;
   std::size_t cut = 0;

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/logs/log_filter.h"
@@ -10,6 +12,21 @@
 #include "core/logs/segment_reader.h"
 
 namespace berth::logs {
+
+/// Where a line of an instance's log begins. What outlives the program that read so far.
+struct Place {
+  std::uint64_t segment = 0;   ///< the first sequence of the line's segment; 0: where the log begins
+  std::uint64_t offset = 0;    ///< bytes of the segment's text before the line
+  std::uint64_t sequence = 0;  ///< the line's; 0: not known
+  std::uint64_t mark = 0;      ///< `mark_of` the segment; 0: not known
+
+  bool operator==(const Place&) const = default;
+};
+
+/// Lines that are not in a log any more, both ends included.
+struct Gap {
+  std::uint64_t first = 0, last = 0;
+};
 
 /// Reads the log of one instance over its segments, also while the keeper writes and rotates it.
 class InstanceCursor {
@@ -19,7 +36,7 @@ class InstanceCursor {
   InstanceCursor(InstanceLog log, LogFilter filter, bool ends, std::size_t threads = 1);
 
   /// Moves to where at least the last `count` records that the filter wants begin, reading from the end of the log; returns how many
-  /// wanted ones there are from that place on.
+  /// wanted ones there are from that place on. Without `follow` nothing is read that was written later: so many are there to be read.
   Result<std::uint64_t> seek_last(std::uint64_t count);
 
   /// Moves to the segment in which `filter.since` lies.
@@ -27,6 +44,21 @@ class InstanceCursor {
 
   /// Wants the lines of the run before the present one alone, see `previous_run`; false, and none is wanted, where there is none.
   Result<bool> seek_previous_run();
+
+  /// Moves to `place`, which `resume_place` of an earlier cursor gave. Where its segment is gone, reading goes on with the next one, and that is a gap;
+  /// where there is another one in its stead, it is read from its beginning, and where the whole log is another one, that.
+  void start_at(const Place& place);
+
+  /// Where reading is to begin to give again all that was not given yet: the first line of the oldest record that is not complete, or the next line.
+  Place resume_place() const;
+  /// The sequence of the line that was read last; 0 before the first. Each line completes one record at most.
+  std::uint64_t line() const { return line_; }
+  /// Whether the record that was given last is one that no line completed, after so much of the log that none will.
+  bool gave_up() const { return gave_up_; }
+  /// Lines that were removed before they could be read, or could not be, since it was last asked.
+  std::vector<Gap> take_gaps() { return std::exchange(gaps_, {}); }
+  /// How often a segment turned out to be another one than the one that was read so far, or to be cut off. What was not read of it is lost.
+  std::uint64_t replaced() const { return replaced_; }
 
   /// The next wanted record. Empty at the present end; ask again when the log has grown.
   Result<std::optional<Record>> next();
@@ -36,13 +68,25 @@ class InstanceCursor {
   const InstanceLog& log() const { return log_; }
 
  private:
-  /// Wanted records of `segment` from `offset` on.
-  Result<std::uint64_t> count_wanted(const Segment& segment, std::uint64_t offset);
-  /// Where in a segment its last `count` wanted records begin, and how many are there from then on.
-  Result<std::pair<std::uint64_t, std::uint64_t>> find_last(const Segment& segment, std::uint64_t count);
+  /// A place in a segment, and what is there from it on.
+  struct Tail {
+    std::uint64_t offset = 0;  ///< bytes
+    std::uint64_t wanted = 0;  ///< records that the filter wants
+    std::uint64_t lines = 0;   ///< of the whole segment
+  };
+  /// What is wanted of `segment` from `offset` on. `is_newest`: what is unfinished there at its end is a record too.
+  Result<Tail> count_wanted(const Segment& segment, std::uint64_t offset, bool is_newest);
+  /// Where in a segment its last `count` wanted records begin.
+  Result<Tail> find_last(const Segment& segment, std::uint64_t count, bool is_newest);
   Result<bool> open_next();
   Result<void> open(std::span<const Segment> segments);
+  Result<bool> is_another(const Segment& segment) const;
+  Result<bool> reopen_if_cut();
+  void note_partial(std::uint64_t before);
+  void forget_complete();
   std::optional<Record> take(std::string_view line, std::uint64_t before);
+  bool is_wanted(Record& record);
+  std::optional<Record> take_more();
   std::optional<Record> flush();
 
   InstanceLog log_;
@@ -54,10 +98,23 @@ class InstanceCursor {
   std::optional<SegmentReader> reader_;
   bool begun_ = false;                  ///< a segment was opened
   std::uint64_t start_segment_ = 0;  ///< the first to read
-  std::uint64_t start_offset_ = 0;   ///< where in it
+  std::uint64_t start_offset_ = 0;   ///< where in it, in bytes
+  std::optional<std::uint64_t> end_; ///< the first sequence that was not there yet when the last records were looked for
   std::uint64_t current_ = 0;        ///< the first sequence of the segment being read
   bool rotated_ = false;             ///< a newer segment is there, so that this one no longer grows
-  bool past_until_ = false;
+  bool past_until_ = false;          ///< or past `end_`
+  Place start_{};                    ///< where `start_at` said
+  std::uint64_t mark_ = 0;           ///< of this segment
+  std::uint64_t line_ = 0;
+  std::uint64_t total_ = 0;          ///< bytes of text read
+  struct Partial {
+    Place place;
+    std::uint64_t total;  ///< bytes of text read before it
+  };
+  std::deque<Partial> partials_;  ///< lines that may be the first of a record that is not complete, oldest first
+  std::vector<Gap> gaps_;
+  std::uint64_t replaced_ = 0;
+  bool gave_up_ = false;
   LineJoiner joiner_;
   LevelMemory levels_;
   std::uint64_t damaged_ = 0;

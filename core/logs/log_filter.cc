@@ -2,6 +2,8 @@
 
 #include <regex.h>
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 namespace berth::logs {
@@ -46,9 +48,18 @@ std::optional<LineSearch> Pattern::line_search() const {
 }
 
 std::optional<Level> LevelMemory::of(const Record& record) {
-  std::optional<Level>& last = last_[record.stream == Stream::err ? 1 : 0];
-  if (!continues_line(record.text)) last = level_of(record.text);
-  return last;
+  const auto known = std::ranges::find_if(last_, [&](const Last& one) {
+    return one.stream == record.stream && one.pid == record.pid && one.release == record.release && one.deployment == record.deployment && one.keeper == record.keeper;
+  });
+  if (known == last_.end()) {
+    if (last_.size() == LineJoiner::kMostOpen) last_.erase(last_.begin());
+    last_.push_back({record.stream, record.release, record.deployment, record.pid, record.keeper, {}});
+  } else {
+    std::rotate(known, known + 1, last_.end());
+  }
+  Last& last = last_.back();
+  if (!continues_line(record.text)) last.level = level_of(record.text);
+  return last.level;
 }
 
 bool LogFilter::wants(const Record& record) const {

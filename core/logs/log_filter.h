@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/logs/cri_line.h"
 #include "core/logs/line_search.h"
@@ -43,13 +44,19 @@ struct LogFilter {
   bool wants(const Record& record) const;
 };
 
-/// Gives records their levels, in the order of a log.
+/// Gives records their levels, in the order of a log. What goes on does so with the line before of its stream and tag, in bounded memory.
 class LevelMemory {
  public:
   std::optional<Level> of(const Record& record);
 
  private:
-  std::optional<Level> last_[2];  ///< of each stream
+  struct Last {
+    Stream stream;
+    std::string release, deployment, pid;
+    bool keeper = false;
+    std::optional<Level> level;
+  };
+  std::vector<Last> last_;  ///< who wrote last is last
 };
 
 }  // namespace berth::logs

@@ -66,6 +66,17 @@ std::optional<InstanceId> parse_instance_folder(std::string_view app, std::strin
   return InstanceId{.app = selector->app, .process = *selector->process, .number = *selector->number};
 }
 
+std::vector<InstanceLog> list_all_instances(const fs::path& root) {
+  std::vector<InstanceLog> found;
+  for (const auto& app : names_in(root).value_or(std::vector<std::string>())) {
+    if (!is_name(app)) continue;
+    for (const auto& name : names_in(root / app).value_or(std::vector<std::string>()))
+      if (const auto id = parse_instance_folder(app, name)) found.push_back({*id, root / app / name});
+  }
+  std::ranges::sort(found, {}, &InstanceLog::id);
+  return found;
+}
+
 Result<std::vector<InstanceLog>> list_instances(const fs::path& root, const InstanceSelector& selector) {
   const auto names = names_in(root / selector.app);
   if (!names && names.error().code == Errc::not_found) {

@@ -36,6 +36,9 @@ struct InstanceLog {
 /// The logs below `root` that `selector` names, by process and number. Fails with `Errc::not_found`, naming what is there instead.
 Result<std::vector<InstanceLog>> list_instances(const fs::path& root, const InstanceSelector& selector);
 
+/// The logs of all apps below `root`, by instance. What cannot be read, or is not of an instance, is passed over; a `root` that is missing has none.
+std::vector<InstanceLog> list_all_instances(const fs::path& root);
+
 /// `worker.2` → process and number.
 std::optional<InstanceId> parse_instance_folder(std::string_view app, std::string_view name);
 

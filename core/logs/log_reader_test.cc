@@ -86,6 +86,58 @@ TEST_F(LogReaderTest, GivesTheLastMatchingLinesOutOfALargeSegment) {
   EXPECT_THAT(texts(marks), ElementsAre("mark 57000", "mark 58000", "mark 59000"));
 }
 
+TEST_F(LogReaderTest, GivesTheLastLinesOfALogThatGrowsMeanwhile) {
+  append("web/web.1", 1, cri(1, "a") + cri(2, "b"));
+  append("web/web.1", 3, cri(3, "c") + cri(4, "d") + cri(5, "unfinished ", "stdout", "P"));
+  append("web/web.2", 1, cri(1, "other"));
+  fs::create_directories(root / "web/web.3");
+  for (const std::uint64_t last : {0u, 1u, 2u, 4u, 9u}) {
+    SCOPED_TRACE(last);
+    auto reader = open("web", {}, last);
+    auto searched = open("web", {.pattern = Pattern::fixed("e")}, last);
+    auto followed = open("web", {}, last, true);
+    const auto folder = root / "web/web.1";
+    const std::string whole = [&] { std::ifstream file(folder / segment_name(3)); return std::string(std::istreambuf_iterator<char>(file), {}); }();
+    append("web/web.1", 3, cri(6, "and its end") + cri(7, "later e"));
+    append("web/web.1", 8, cri(8, "later still e"));
+    append("web/web.2", 1, cri(9, "later e"));
+    append("web/web.3", 1, cri(10, "first e"));
+    std::vector<std::string> all{"a", "other", "b", "c", "d", "unfinished "};
+    if (last < all.size()) all.erase(all.begin(), all.end() - static_cast<long>(last));
+    EXPECT_EQ(texts(reader), all);
+    std::vector<std::string> matching{"other", "unfinished "};
+    if (last < 2) matching.erase(matching.begin(), matching.end() - static_cast<long>(last));
+    EXPECT_EQ(texts(searched), matching);
+    EXPECT_EQ(texts(followed).back(), "first e");
+    fs::remove(folder / segment_name(8));
+    fs::remove(root / "web/web.3" / segment_name(1));
+    std::ofstream(folder / segment_name(3)) << whole;
+    std::ofstream(root / "web/web.2" / segment_name(1)) << cri(1, "other");
+  }
+}
+
+TEST_F(LogReaderTest, GivesTheLastLinesOfASegmentThatIsCompressedMeanwhile) {
+  std::string bytes;
+  for (int i = 0; i < 20'000; ++i) bytes += cri(i, fmt::format("line {}", i));
+  append("web/web.1", 1, bytes);
+  auto plain = open("web", {}, 2);
+  auto mark = open("web", {.pattern = Pattern::fixed("9999")}, 1);
+  append("web/web.1", 20'001, cri(20'000, "later 9999"));
+  compress("web/web.1", 1);
+  EXPECT_THAT(texts(plain), ElementsAre("line 19998", "line 19999"));
+  EXPECT_THAT(texts(mark), ElementsAre("line 19999"));
+}
+
+TEST_F(LogReaderTest, GoesOnBehindALineThatARunNeverEnded) {
+  append("web/web.1", 1, cri(1, "torn", "stdout", "P:v1:1:10") + cri(2, "a", "stdout", "F:v1:1:11") + cri(3, "b", "stdout", "F:v1:1:11"));
+  auto all = open("web");
+  EXPECT_THAT(texts(all), ElementsAre("torn", "a", "b"));
+  auto last = open("web", {}, 2);
+  EXPECT_THAT(texts(last), ElementsAre("a", "b"));
+  auto found = open("web", {.pattern = Pattern::fixed("a")});
+  EXPECT_THAT(texts(found), ElementsAre("a"));
+}
+
 TEST_F(LogReaderTest, ReadsALineOfAGigabyteInBoundedPieces) {
   // What a keeper writes of an app that never ends its line: parts of 16 KiB. 8 MiB stand for the gigabyte.
   const std::string part(16u << 10, 'x');

@@ -113,6 +113,19 @@ TEST_F(LogSearchTest, WantsALevelOrWorseAndWhatGoesOnWithIt) {
   EXPECT_THAT(found({.pattern = Pattern::fixed("three"), .level = Level::error}), ElementsAre("4  \tat three"));
 }
 
+TEST_F(LogSearchTest, WhatGoesOnDoesSoWithItsOwnRelease) {
+  append("web/web.1", 1, cri(1, "ERROR one", "stdout", "F:v1:1:10") + cri(2, "INFO two", "stdout", "F:v2:2:20") + cri(3, "\tat three", "stdout", "F:v1:1:10") +
+                             cri(4, "\tat four", "stdout", "F:v2:2:20") + cri(5, "\tat five", "stderr", "F:v1:1:10"));
+  EXPECT_THAT(found({.level = Level::error}), ElementsAre("1 v1 ERROR one", "3 v1 \tat three"));
+}
+
+TEST_F(LogSearchTest, RemembersLevelsOfSoManyWritersAlone) {
+  std::string bytes = cri(1, "ERROR one", "stdout", "F:v1:1:10");
+  for (std::size_t i = 0; i < LineJoiner::kMostOpen; ++i) bytes += cri(2, "INFO", "stdout", fmt::format("F:v2:2:{}", 20 + i));
+  append("web/web.1", 1, bytes + cri(3, "\tat three", "stdout", "F:v1:1:10"));
+  EXPECT_THAT(found({.level = Level::error}), ElementsAre("1 v1 ERROR one"));
+}
+
 TEST_F(LogSearchTest, KnowsTheRunBeforeThePresentOne) {
   const auto previous = [this](std::optional<std::uint64_t> last = {}) {
     auto reader = LogReader::open(root, {.selector = parse_selector("web").value(), .filter = {}, .last = last, .follow = false, .previous = true});
@@ -127,7 +140,7 @@ TEST_F(LogSearchTest, KnowsTheRunBeforeThePresentOne) {
   compress("web/web.1", 3);
   append("web/web.1", 4, cri(4, "second", "stdout", "F:v1:1:11") + cri(5, "lost", "stderr", "F:v1:1:11:keeper"));
   EXPECT_THAT(previous(), ElementsAre("first"));
-  append("web/web.1", 4, cri(6, "third", "stdout", "F:v1:1:12"));
+  append("web/web.1", 4, cri(6, "third", "stdout", "F:v1:1:12") + cri(7, "of no run", "stderr", "F:v1:1:0:keeper") + cri(8, "nor this", "stderr", "F:v1"));
   EXPECT_THAT(previous(), ElementsAre("second begins", "second", "lost"));
   EXPECT_THAT(previous(2), ElementsAre("second", "lost"));
   append("web/web.2", 1, cri(1, "of another, which began once", "stdout", "F:v1:1:13"));

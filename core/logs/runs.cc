@@ -21,7 +21,9 @@ Result<std::vector<std::string>> runs_in(const Segment& segment) {
     const auto parsed = parse_cri_line(**line);
     if (!parsed || parsed->tag.empty()) continue;
     std::string_view tag = parsed->tag;
-    if (parse_tag(tag).keeper) tag.remove_suffix(std::string_view(":keeper").size());
+    const LineTag parts = parse_tag(tag);
+    if (parts.pid.empty()) continue;  // of no run that is known
+    if (parts.keeper) tag.remove_suffix(std::string_view(":keeper").size());
     if (!runs.empty() && runs.back() == tag) continue;
     if (const auto known = std::ranges::find(runs, tag); known != runs.end()) runs.erase(known);
     runs.emplace_back(tag);

@@ -24,7 +24,10 @@ std::optional<FoundLines> search_segment(const Segment& segment, const LineSearc
     if (!*line) return found;
     found.add(reader->lines() - 1, **line);
     if (found.bytes() > kMostFound) return {};
-    if (const auto parsed = parse_cri_line(**line); parsed && (parsed->partial || joiner.open())) joiner.add(*parsed, 0);
+    if (const auto parsed = parse_cri_line(**line); parsed && (parsed->partial || joiner.open())) {
+      for (auto record = joiner.add(*parsed, 0); record; record = joiner.more()) {
+      }
+    }
   }
   return {};
 }

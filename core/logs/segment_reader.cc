@@ -11,6 +11,7 @@ namespace berth::logs {
 namespace {
 
 constexpr std::size_t kBlock = 256u << 10;
+constexpr std::size_t kMarked = 256;  ///< bytes of a line that tell it from others
 
 Result<std::size_t> read_at(int fd, char* into, std::size_t most, std::uint64_t offset, const std::string& name) {
   for (;;) {
@@ -57,7 +58,7 @@ SegmentReader::~SegmentReader() = default;
 SegmentReader::SegmentReader(SegmentReader&&) noexcept = default;
 SegmentReader& SegmentReader::operator=(SegmentReader&&) noexcept = default;
 
-Result<SegmentReader> SegmentReader::open(const Segment& segment, std::uint64_t offset) {
+Result<SegmentReader> SegmentReader::open(const Segment& segment, std::uint64_t offset, std::optional<std::uint64_t> lines_before) {
   SegmentReader reader;
   fs::path path = segment.path;
   bool compressed = segment.compressed;
@@ -65,18 +66,25 @@ Result<SegmentReader> SegmentReader::open(const Segment& segment, std::uint64_t 
   if (!reader.file_ && errno == ENOENT && !compressed) {
     path += ".zst";
     compressed = true;
-    offset = 0;
     reader.file_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   }
   if (!reader.file_) return fail_errno("log segment " + path.string());
   reader.name_ = path.string();
-  if (compressed) {
-    reader.decoder_ = std::make_unique<Decoder>();
-  } else if (offset > 0) {
+  if (compressed) reader.decoder_ = std::make_unique<Decoder>();
+  reader.next_offset_ = offset;
+  if (offset == 0) return reader;
+  reader.buffer_offset_ = offset - 1;  // the byte before tells whether a line begins here
+  reader.skipping_ = true;
+  if (compressed) reader.unwanted_ = offset - 1;
+  else reader.offset_ = offset - 1;
+  if (lines_before) {
+    reader.lines_ = *lines_before;
+  } else if (compressed) {
+    reader.counts_ = true;
+    reader.lines_ = 1;  // the one that is passed over
+  } else {
     BERTH_TRY(const std::uint64_t before, count_lines(reader.file_.get(), offset - 1, reader.name_));
-    reader.lines_ = before + 1;   // and the one that is passed over
-    reader.offset_ = offset - 1;  // the byte before tells whether a line begins here
-    reader.skipping_ = true;
+    reader.lines_ = before + 1;
   }
   return reader;
 }
@@ -91,7 +99,9 @@ Result<std::optional<std::string_view>> SegmentReader::next_line() {
     const auto newline = buffer_.find('\n', scanned_);
     if (newline != std::string::npos) {
       const std::string_view line = std::string_view(buffer_).substr(begin_, newline - begin_);
+      line_offset_ = buffer_offset_ + begin_;
       begin_ = scanned_ = newline + 1;
+      next_offset_ = buffer_offset_ + begin_;
       if (skipping_) {
         skipping_ = false;
         continue;
@@ -104,7 +114,9 @@ Result<std::optional<std::string_view>> SegmentReader::next_line() {
       begin_ = scanned_;
     } else if (buffer_.size() - begin_ > kMostLine) {
       const std::string_view line = std::string_view(buffer_).substr(begin_, kMostLine);
+      line_offset_ = buffer_offset_ + begin_;
       begin_ = scanned_;
+      next_offset_ = buffer_offset_ + begin_;
       skipping_ = true;
       ++lines_;
       return line;
@@ -157,6 +169,7 @@ Result<bool> SegmentReader::fill() {
     found_.clear();
     next_found_ = searched_ = 0;
     buffer_.erase(0, begin_);
+    buffer_offset_ += begin_;
     scanned_ -= begin_;
     begin_ = 0;
   }
@@ -172,6 +185,12 @@ Result<bool> SegmentReader::fill_plain() {
   });
   if (!got) return pass(got.error());
   offset_ += *got;
+  if (*got == 0 && had > begin_ && size() < offset_) {
+    // The keeper took back the part of a line that a full disk took.
+    buffer_.resize(begin_);
+    scanned_ = begin_;
+    offset_ = buffer_offset_ + begin_;
+  }
   return *got > 0;
 }
 
@@ -195,12 +214,29 @@ Result<bool> SegmentReader::fill_compressed() {
       status = ZSTD_decompressStream(decoder_->stream, &out, &in);
       return had + out.pos;
     });
+    const std::size_t left_out = std::min<std::uint64_t>(unwanted_, out.pos);
+    unwanted_ -= left_out;
+    if (counts_) lines_ += static_cast<std::uint64_t>(std::ranges::count(std::string_view(buffer_).substr(had, left_out), '\n'));
+    buffer_.erase(had, left_out);
     decoder_->input_at = in.pos;
     decoder_->more_output = out.pos == kBlock;
     if (ZSTD_isError(status) != 0)
       return fail(Errc::protocol, "log segment " + name_ + " is damaged: " + ZSTD_getErrorName(status));
-    if (out.pos > 0) return true;
+    if (out.pos > left_out) return true;
   }
+}
+
+std::uint64_t mark_of_line(std::string_view first_line) {
+  // FNV-1a: lines of one log differ in their times.
+  std::uint64_t mark = 14695981039346656037u;
+  for (const char byte : first_line.substr(0, kMarked)) mark = (mark ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+  return mark == 0 ? 1 : mark;
+}
+
+Result<std::uint64_t> mark_of(const Segment& segment) {
+  BERTH_TRY(auto reader, SegmentReader::open(segment));
+  BERTH_TRY(const auto line, reader.next_line());
+  return line ? mark_of_line(*line) : 0;
 }
 
 }  // namespace berth::logs

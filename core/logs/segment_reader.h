@@ -20,9 +20,10 @@ class SegmentReader {
   /// The longest line that is read; the rest of a longer one is left out.
   static constexpr std::size_t kMostLine = 256u << 10;
 
-  /// Opens it at `offset`, a byte of a plain segment; in the middle of a line, reading begins with the next one. A segment that was
-  /// compressed since it was listed is found under its new name, and then read from its beginning.
-  static Result<SegmentReader> open(const Segment& segment, std::uint64_t offset = 0);
+  /// Opens it at `offset`, a byte of its text, as it is or was before it was compressed; in the middle of a line, reading begins with the
+  /// next one. A segment that was compressed since it was listed is found under its new name. `lines_before`: how many lines there are before; they are counted where
+  /// it is not said, which reads all of them.
+  static Result<SegmentReader> open(const Segment& segment, std::uint64_t offset = 0, std::optional<std::uint64_t> lines_before = {});
   ~SegmentReader();
   SegmentReader(SegmentReader&&) noexcept;
   SegmentReader& operator=(SegmentReader&&) noexcept;
@@ -37,6 +38,11 @@ class SegmentReader {
   /// How many lines of the segment came before the next one.
   std::uint64_t lines() const { return lines_; }
   std::uint64_t size() const;  ///< bytes of the file now
+  /// Where the line that was read last begins, and where the next one does: bytes of the segment's text, as `open` takes them.
+  std::uint64_t line_offset() const { return line_offset_; }
+  std::uint64_t next_offset() const { return next_offset_; }
+  /// Whether a plain segment has less than the lines that were read of it: somebody cut it off.
+  bool is_cut() const { return !decoder_ && size() < next_offset_; }
 
  private:
   SegmentReader();
@@ -59,6 +65,15 @@ class SegmentReader {
   std::uint64_t searched_lines_ = 0;
   bool skipping_ = false;    ///< in the rest of a line too long, or before the first whole one
   std::uint64_t lines_ = 0;
+  std::uint64_t buffer_offset_ = 0;  ///< of the buffer's first byte in the text
+  std::uint64_t unwanted_ = 0;       ///< bytes of a compressed segment's text before where reading begins
+  bool counts_ = false;              ///< the lines in them
+  std::uint64_t line_offset_ = 0, next_offset_ = 0;
 };
+
+/// Tells a segment from another one of its name, also after it was compressed: a number that its first line gives. Never 0.
+std::uint64_t mark_of_line(std::string_view first_line);
+/// The same of a segment; 0 where it has no line yet. Fails as `SegmentReader::open` does.
+Result<std::uint64_t> mark_of(const Segment& segment);
 
 }  // namespace berth::logs

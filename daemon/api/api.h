@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ class Node {
   /// In Prometheus' text format.
   virtual awaitable<std::string> metrics() = 0;
   /// What apps tell of themselves, in the same.
-  virtual awaitable<std::string> app_metrics() = 0;
+  virtual awaitable<std::shared_ptr<const std::string>> app_metrics() = 0;
   /// Waits until the deployer is ready. False when it is not after `at_most`.
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
   /// Whose peer it is of the control socket.

@@ -132,7 +132,8 @@ class FakeNode : public Node {
     co_return events;
   }
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
-  awaitable<std::string> app_metrics() override { co_return "requests_total{app=\"web\"} 1\n"; }
+  awaitable<std::shared_ptr<const std::string>> app_metrics() override { co_return std::make_shared<const std::string>(told_by_apps); }
+  std::string told_by_apps = "requests_total{app=\"web\"} 1\n";
   awaitable<bool> until_ready(std::chrono::milliseconds) override {
     calls.emplace_back("until ready");
     co_return becomes_ready;

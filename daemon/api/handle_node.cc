@@ -11,6 +11,17 @@ namespace {
 constexpr std::int64_t kMostEvents = 1000;
 constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
+constexpr std::size_t kPieceOfPage = 256u << 10;
+
+/// A page that may have megabytes, of which the loop copies a piece at a time.
+awaitable<void> write_pieces(std::shared_ptr<const std::string> page, io::BodyWriter& writer) {
+  for (std::size_t at = 0; at < page->size(); at += kPieceOfPage) {
+    std::string piece = page->substr(at, kPieceOfPage);
+    const bool written = co_await writer.write(std::move(piece));
+    if (!written) co_return;
+  }
+}
+
 struct Collect {
   std::string app;
   deploy::Asked asked;
@@ -112,8 +123,10 @@ awaitable<Answer> get_metrics(Call call) {
 }
 
 awaitable<Answer> get_app_metrics(Call call) {
-  io::ServerReply answer = text_reply(200, co_await call.node.app_metrics());
+  io::ServerReply answer;
   answer.content_type = kPrometheusText;
+  const auto text = co_await call.node.app_metrics();
+  answer.stream = [text](io::BodyWriter& writer) { return write_pieces(text, writer); };
   co_return answer;
 }
 

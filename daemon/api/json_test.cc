@@ -9,8 +9,8 @@ namespace berth::api {
 namespace {
 
 /// What `text` says, so that expectations may be written with white space.
-boost::json::value said(std::string_view text) {
-  auto json = json::parse(text);
+boost::json::value said(std::string_view text, bool floats = false) {
+  auto json = json::parse(text, {}, floats);
   EXPECT_TRUE(json) << json.error().message;
   return json ? *json : nullptr;
 }
@@ -120,7 +120,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
-    "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "apps": [)") + kWeb + "]}"));
+    "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "apps": [)") + kWeb + "]}"));
 }
 
 TEST(ApiJson, AJobIsAsDocumented) {
@@ -130,6 +130,16 @@ TEST(ApiJson, AJobIsAsDocumented) {
   EXPECT_EQ(boost::json::value(to_json(job)), said(R"json({"process": "report", "run": 3, "runs": "at deployments", "state": "failed", "release": "v2", "deployment": 7,
     "by": "root (uid 0)", "why": "w", "attempts": 4, "began_at": "b", "ended_at": "e", "result": "exited with 1", "succeeded_at": "s",
     "last_lines": ["no database )json" "\xEF\xBF\xBD" R"json("]})json"));
+}
+
+TEST(ApiJson, ASinkIsAsDocumented) {
+  const ship::SinkStatus sink{.name = "central", .kind = "syslog", .state = "failing", .lag_seconds = 12.5, .last_success = "l", .failing_since = "f",
+                              .last_error = "connection refused", .batches = 9, .retries = 4, .resets = 0,
+                              .apps = {{"", {.shipped = 1}}, {"web", {.shipped = 10, .refused = 2, .limited = 5, .lost = 3}}}};
+  const metrics::NodeStatus node{.node = "edge-1", .sinks = {sink}};
+  EXPECT_EQ(to_json(node, {}).at("sinks").as_array().at(0),
+            said(R"({"sink": "central", "kind": "syslog", "required": true, "state": "failing", "lag_seconds": 1.25e1, "last_success": "l", "failing_since": "f",
+    "last_error": "connection refused", "shipped": 11, "refused": 2, "limited": 5, "lost": 3, "retries": 4})", true));
 }
 
 TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {

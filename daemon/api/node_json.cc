@@ -34,10 +34,11 @@ boost::json::value drain_json(const std::optional<store::Drain>& drain) {
 }  // namespace
 
 object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
-  array list, follows, left;
+  array list, follows, left, sinks;
   for (const auto& one : node.left) left.push_back({{"app", one.app}, {"data", one.data}, {"logs", one.logs}});
   for (const auto& app : apps) list.push_back(to_json(app, node.follows));
   for (const auto& one : node.follows) follows.push_back(to_json(one));
+  for (const auto& one : node.sinks) sinks.push_back(to_json(one));
   return {{"node", node.node},
           {"environment", node.environment},
           {"version", node.version},
@@ -50,6 +51,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
           {"follows", std::move(follows)},
           {"left", std::move(left)},
+          {"sinks", std::move(sinks)},
           {"apps", std::move(list)}};
 }
 
@@ -86,6 +88,29 @@ object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::A
           {"repository", {{"failing", !node.trust.last_error.empty()}, {"last_success", node.trust.last_success}, {"roles", std::move(roles)}}},
           {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
           {"apps", std::move(list)}};
+}
+
+object to_json(const ship::SinkStatus& sink) {
+  ship::ShippedCounts all;
+  for (const auto& [app, counts] : sink.apps) {
+    all.shipped += counts.shipped;
+    all.refused += counts.refused;
+    all.limited += counts.limited;
+    all.lost += counts.lost;
+  }
+  return {{"sink", sink.name},
+          {"kind", sink.kind},
+          {"required", sink.required},
+          {"state", sink.state},
+          {"lag_seconds", sink.lag_seconds},
+          {"last_success", sink.last_success},
+          {"failing_since", sink.failing_since},
+          {"last_error", as_utf8(sink.last_error)},
+          {"shipped", all.shipped},
+          {"refused", all.refused},
+          {"limited", all.limited},
+          {"lost", all.lost},
+          {"retries", sink.retries}};
 }
 
 object to_json(const store::Event& event) {

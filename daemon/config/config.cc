@@ -10,6 +10,7 @@
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "daemon/config/section.h"
+#include "daemon/config/sinks.h"
 #include "daemon/config/values.h"
 
 namespace berth::config {
@@ -26,7 +27,7 @@ Result<std::string> node_name(std::string_view text) {
 
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
-  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "keepers", "log", "follow"}) section.table(table);
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "keepers", "log", "logs", "follow", "sink"}) section.table(table);
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -181,6 +182,8 @@ void read_rest(Document& document, Config& config) {
     if (text == "keep" || text == "restart") return text == "keep";
     return fail(Errc::usage, fmt::format("'{}': what becomes of an app whose keeper was killed is \"keep\" or \"restart\"", text));
   });
+  Section logs = document.section("logs");
+  config.compress_logs = logs.truth("compress", config.compress_logs);
   Section log = document.section("log");
   log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
 }
@@ -192,7 +195,7 @@ std::string host_name() {
 
 }  // namespace
 
-Result<Config> parse(std::string_view text, std::string_view name, std::string_view host) {
+Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds) {
   BERTH_TRY(auto document, Document::parse(text, name));
   Config config;
   read_top(document, config, host);
@@ -202,14 +205,15 @@ Result<Config> parse(std::string_view text, std::string_view name, std::string_v
   read_metrics(document, config);
   read_rest(document, config);
   read_follow(document, config);
+  read_sinks(document, kinds, config.sinks);
   BERTH_CHECK(document.done());
   return config;
 }
 
-Result<Config> load(const fs::path& file) {
+Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds) {
   auto text = files::read(file, kMostBytes);
   if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
-  return parse(*text, file.string(), host_name());
+  return parse(*text, file.string(), host_name(), kinds);
 }
 
 std::vector<std::string> changed_until_restart(const Config& running, const Config& said) {

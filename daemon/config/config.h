@@ -1,8 +1,10 @@
 #pragma once
 
+#include <any>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,6 +50,28 @@ struct Follow {
   bool operator==(const Follow&) const = default;
 };
 
+/// A kind of sinks: how its own keys are read. Who has it knows what it gives.
+struct SinkKind {
+  std::string name;
+  std::function<std::any(class Section&)> read;
+};
+
+/// `[[sink]]`: where logs go.
+struct Sink {
+  std::string name, kind;
+  std::vector<std::string> apps;              ///< whose logs; empty: all
+  std::map<std::string, std::string> labels;  ///< added to each entry
+  bool required = true;                       ///< lines that it never gets are a trouble
+  bool events = false, daemon = false;        ///< it gets the node's events, and berthd's own log
+  std::size_t batch_lines = 10'000;           ///< at most, and no more than its kind takes at once
+  std::size_t batch_bytes = 1u << 20;         ///< likewise
+  std::chrono::milliseconds batch_wait{1000};
+  std::any settings;                          ///< as its kind reads them
+  std::string said;                           ///< all of it, as a text
+
+  bool operator==(const Sink& other) const { return said == other.said; }
+};
+
 /// What berthd.toml says. Every key is explained in `config/berthd.toml`; the values here are the defaults.
 struct Config {
   std::string node;         ///< the host's name where the file has none
@@ -60,6 +84,8 @@ struct Config {
 
   Repository repository;
   std::vector<Follow> follow;  ///< each app once
+  std::vector<Sink> sinks;     ///< each name once
+  bool compress_logs = true;   ///< those that are rotated
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
   std::string group = "berth";                                ///< empty: root alone
@@ -73,11 +99,11 @@ struct Config {
 };
 
 /// Reads the text of a berthd.toml. `name` is the file's, `host` the machine's, for a node without a name. Fails with `Errc::usage` and a line for each
-/// complaint: "berthd.toml:12:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)".
-Result<Config> parse(std::string_view text, std::string_view name, std::string_view host);
+/// complaint: "berthd.toml:12:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)". A `[[sink]]` is of one of `kinds`.
+Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds = {});
 
 /// Reads the file. Whatever is wrong with it is `Errc::usage`, also that it is missing.
-Result<Config> load(const fs::path& file);
+Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds = {});
 
 /// The tables, as they are written in the file, in which `said` has something else than the configuration that berthd runs with and that only a restart
 /// takes over: "[repository]", "[[follow]]", "the top".

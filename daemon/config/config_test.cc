@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/files/files.h"
+#include "daemon/config/section.h"
 
 namespace berth::config {
 namespace {
@@ -14,7 +15,14 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Result<Config> read(std::string_view text) { return parse(text, "berthd.toml", "edge-1"); }
+/// A file sink's keys, as daemon/ship reads them.
+const std::vector<SinkKind> kFileKind{{"file", [](Section& section) {
+                                         for (const char* key : {"path", "rotate_bytes", "group"}) section.string(key, {});
+                                         section.integer("keep_files", 0, 0, 1000);
+                                         return std::any();
+                                       }}};
+
+Result<Config> read(std::string_view text) { return parse(text, "berthd.toml", "edge-1", kFileKind); }
 
 std::string complaint(std::string_view text) {
   const auto config = read(text);
@@ -124,6 +132,8 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(shipped->verify_every, defaults.verify_every);
   EXPECT_EQ(shipped->start_at_once, defaults.start_at_once);
   EXPECT_EQ(shipped->keep_orphans, defaults.keep_orphans);
+  EXPECT_EQ(shipped->compress_logs, defaults.compress_logs);
+  EXPECT_TRUE(shipped->sinks.empty());
   EXPECT_EQ(shipped->log_level, defaults.log_level);
 
   // And with every key that stands behind a '#' it is right too, and says the same paths.
@@ -141,6 +151,10 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(whole->logs, defaults.logs);
   EXPECT_EQ(whole->run, defaults.run);
   EXPECT_FALSE(whole->repository.key_file.empty());
+  ASSERT_EQ(whole->sinks.size(), 1u);
+  EXPECT_EQ(whole->sinks[0].batch_lines, Sink().batch_lines);
+  EXPECT_EQ(whole->sinks[0].batch_bytes, Sink().batch_bytes);
+  EXPECT_EQ(whole->sinks[0].batch_wait, Sink().batch_wait);
   EXPECT_EQ(whole->follow, (std::vector<Follow>{{.app = "web", .channel = "stable"}})) << "with the interval that it has anyway";
 }
 

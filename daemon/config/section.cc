@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include <fmt/core.h>
@@ -133,6 +134,36 @@ std::vector<std::string> Section::strings(std::string_view key) {
   return texts;
 }
 
+bool Section::truth(std::string_view key, bool otherwise) {
+  known_.emplace_back(key);
+  if (!has(key)) return otherwise;
+  if (const auto* value = (*document_.table(name_, index_))[key].as_boolean()) return value->get();
+  complain(key, fmt::format("'{}' is true or false, without quotes", key));
+  return otherwise;
+}
+
+std::map<std::string, std::string> Section::texts(std::string_view key) {
+  known_.emplace_back(key);
+  std::map<std::string, std::string> found;
+  if (!has(key)) return found;
+  const auto* table = (*document_.table(name_, index_))[key].as_table();
+  if (table == nullptr) {
+    complain(key, fmt::format("'{0}' is not a table: write {0} = {{ name = \"…\" }}", key));
+    return found;
+  }
+  for (const auto& [name, value] : *table) {
+    if (const auto* text = value.as_string()) found.emplace(name.str(), text->get());
+    else complain(key, fmt::format("'{}' in '{}' is not a string: put it into quotes", name.str(), key));
+  }
+  return found;
+}
+
+std::string Section::said() const {
+  std::ostringstream text;
+  if (const auto* table = document_.table(name_, index_)) text << toml::json_formatter{*table};
+  return text.str();
+}
+
 void Section::table(std::string_view key) { known_.emplace_back(key); }
 
 std::vector<std::string> Section::other_keys() {
@@ -143,12 +174,18 @@ std::vector<std::string> Section::other_keys() {
   return keys;
 }
 
+void Section::other_keys_are_known() {
+  for (std::string& key : other_keys()) known_.push_back(std::move(key));
+}
+
 void Section::complain(std::string_view key, std::string_view what) {
   Place place{0, 0};
   if (has(key)) place = place_of((*document_.table(name_, index_))[key].node()->source());
   else if (index_) place = place_of(document_.table(name_, index_)->source());
   document_.complain(place, what);
 }
+
+void Section::refuse(std::string_view key, const Error& error) { complain(key, fmt::format("{}: {}", key, error.message)); }
 
 std::size_t Section::complaints() const { return document_.complaints.size(); }
 

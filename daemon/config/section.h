@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,12 +50,19 @@ class Section {
   /// A string or an integer; `otherwise` where it is absent or was complained about.
   std::string string(std::string_view key, std::string otherwise);
   std::int64_t integer(std::string_view key, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest);
+  bool truth(std::string_view key, bool otherwise);
   /// A list of strings; what is none in it is complained about.
   std::vector<std::string> strings(std::string_view key);
+  /// A table of strings, such as `labels = { rack = "r7" }`; what is none in it is complained about.
+  std::map<std::string, std::string> texts(std::string_view key);
+  /// All that the table says, as a text that is another one for whatever means something else.
+  std::string said() const;
   /// Names a table below this one, which somebody else reads.
   void table(std::string_view key);
   /// The other keys, all of which are then known: for tables whose keys are the user's.
   std::vector<std::string> other_keys();
+  /// Whatever else there is, nobody can say what is right.
+  void other_keys_are_known();
 
   /// Complains about the value of `key`, or, where it is absent, about the whole file, or about the one of `[[name]]` that this is.
   void complain(std::string_view key, std::string_view what);
@@ -69,12 +77,13 @@ class Section {
     if (value) {
       into = std::move(*value);
     } else {
-      complain(key, std::string(key) + ": " + value.error().message);
+      refuse(key, value.error());
     }
   }
 
  private:
   std::size_t complaints() const;
+  void refuse(std::string_view key, const Error& error);
 
   Document::State& document_;
   std::string name_;

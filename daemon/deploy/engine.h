@@ -127,7 +127,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void spawn(awaitable<void> task);
   awaitable<void> at_once(std::vector<awaitable<void>> tasks);
   Result<io::Endpoint> endpoint_of(const App& app, const bundle::Manifest& manifest, const InstanceId& id, const std::string& port) const;
-  awaitable<void> scrape_one(std::shared_ptr<AppPage> page);
+  awaitable<void> scrape_one(std::shared_ptr<AppPage> page, milliseconds patience);
   void count_step(const Run& run);
   void forget_counts(const std::string& name);
   AppPtr find(const std::string& name) const;

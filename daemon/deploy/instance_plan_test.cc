@@ -140,7 +140,7 @@ TEST_F(InstancePlanTest, ACommandThatIsNotThereIsToldWithAppProcessAndPath) {
   EXPECT_THAT(refused({"no-such-program"}).message, AllOf(HasSubstr("'no-such-program'"), HasSubstr("/usr/bin")));
   EXPECT_EQ(refused({"/no/such/program"}).code, Errc::not_found);
   EXPECT_EQ(refused({"bin"}).code, Errc::not_found) << "a bare word is no folder of the slot";
-  EXPECT_EQ(refused({"./bin"}).code, Errc::not_found);
+  EXPECT_EQ(refused({"./bin"}).code, Errc::permission) << "it is there, and no program";
   put("app/bin/data", "x", 0644);
   EXPECT_THAT(refused({"bin/data"}).message, HasSubstr("can be executed"));
   EXPECT_EQ(refused({""}).code, Errc::usage);

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 using io::Steady;
 
 constexpr milliseconds kPagePatience = 2s;
+constexpr milliseconds kPagesPatience = 8s;         ///< with all of them: whoever asks has 10 s, as Prometheus
 constexpr std::size_t kMostPage = 1u << 20;         ///< bytes of one instance's
 constexpr std::size_t kMostPages = 32u << 20;       ///< of all
 constexpr std::size_t kPagesAtOnce = 16;
@@ -52,8 +53,8 @@ awaitable<std::vector<MetricsTarget>> Engine::metrics_targets() {
   co_return targets;
 }
 
-awaitable<void> Engine::scrape_one(std::shared_ptr<AppPage> page) {
-  io::HttpRequest request{.target = page->target.path, .headers = {{"accept", "text/plain; version=0.0.4"}}, .deadline = kPagePatience, .most_body = kMostPage};
+awaitable<void> Engine::scrape_one(std::shared_ptr<AppPage> page, milliseconds patience) {
+  io::HttpRequest request{.target = page->target.path, .headers = {{"accept", "text/plain; version=0.0.4"}}, .deadline = patience, .most_body = kMostPage};
   request.to = page->target.to;
   const auto began = Steady::now();
   auto answer = co_await io::http_ask(std::move(request));
@@ -64,18 +65,21 @@ awaitable<void> Engine::scrape_one(std::shared_ptr<AppPage> page) {
 }
 
 awaitable<std::vector<std::shared_ptr<AppPage>>> Engine::scrape_apps() {
+  const auto end_of_all = Steady::now() + kPagesPatience;
   const auto targets = co_await metrics_targets();
   std::vector<std::shared_ptr<AppPage>> pages;
   std::size_t bytes = 0;
   for (std::size_t begin = 0; begin < targets.size() && !closed_; begin += kPagesAtOnce) {
     std::vector<awaitable<void>> asks;
+    const milliseconds patience = std::min(kPagePatience, std::chrono::duration_cast<milliseconds>(end_of_all - Steady::now()));
     const std::size_t end = std::min(begin + kPagesAtOnce, targets.size());
     for (std::size_t i = begin; i < end; ++i) {
       const auto page = std::make_shared<AppPage>();
       page->target = targets[i];
       pages.push_back(page);
       if (bytes > kMostPages) page->error = "the pages of the apps have more than 32 MiB together";
-      else asks.push_back(scrape_one(page));
+      else if (patience <= 0ms) page->error = "no time was left for it";
+      else asks.push_back(scrape_one(page, patience));
     }
     co_await at_once(std::move(asks));
     for (std::size_t i = begin; i < end; ++i) bytes += pages[i]->body.size();

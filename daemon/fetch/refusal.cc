@@ -15,6 +15,9 @@ constexpr Words kWords[] = {
     {"no longer lists ", "rollback"},      {": says it is version ", "version"},       {": is version ", "version"},
     {" is not the signed one", "hash"},    {"not what was signed for", "hash"},        {"which its hash is not of", "hash"},
     {" signed for", "length"},             {" bytes short", "length"},                 {" are allowed at most", "length"},
+    // Behind those that an alert is about, so that no name that a repository gives makes one of these of them.
+    {": upgrade berth", "requirement"},    {", and this machine is ", "requirement"},  {"no root is pinned in ", "missing"},
+    {"does not list it", "missing"},
 };
 
 }  // namespace

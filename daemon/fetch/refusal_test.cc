@@ -18,6 +18,12 @@ TEST(Refusal, IsOfTheRuleThatItsWordsTell) {
       {"target 'web/production/v1.json': has 12 bytes, not the 13 signed for", "length"},
       {"layer 3f2a…: is 12 bytes short of 100 (repository truncated it?)", "length"},
       {"its manifest is of another app, 'api': whoever signed it made a mistake, or worse", "content"},
+      {"manifest: requires berthd 99.1.0, and this is 0.1.0: upgrade berth here (manifest: …)", "requirement"},
+      {"web/production@v42: needs 'x', which berthd 0.1.0 does not have: upgrade berth on this node", "requirement"},
+      {"web/production@v42: is built for linux/amd64, and this machine is linux/arm64", "requirement"},
+      {"no root is pinned in /var/lib/berth/trust; give the repository's root.json first", "missing"},
+      {"role 'web': snapshot.json does not list it; it was never published, or withdrawn", "missing"},
+      {"target 'web/does not list it': its sha256 is not the signed one, 3f2a…", "hash"},
       {"", "content"},
   };
   for (const auto& [message, rule] : table) {

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t kLaunchWaitMs = 30000;
 constexpr int64_t kReleaseMs = 1000;    ///< of quiet, before buffers are given back
+constexpr int64_t kTellLogMs = 10000;   ///< from what an app writes to telling how much it was
 constexpr int64_t kLookMs = 50;
 constexpr int kPipeBytes = 256 << 10;
 
@@ -101,7 +102,7 @@ int Keeper::run() {
 
 int Keeper::timeout(int64_t now) const {
   int64_t first = 0;
-  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_};
+  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_, tell_log_at_};
   for (const int64_t at : deadlines) {
     if (at != 0 && (first == 0 || at < first)) first = at;
   }
@@ -121,6 +122,7 @@ void Keeper::on_timers(int64_t now) {
   if (over(&watchdog_at_)) on_silence();
   if (over(&tell_notice_at_)) tell_notice();
   if (over(&look_at_)) on_children();
+  if (over(&tell_log_at_)) send_state(Event::logs_dropped);
   if (over(&release_at_)) {
     log_.release_memory();
     release_stack();
@@ -355,6 +357,7 @@ void Keeper::send_state(Event event) {
   state_.crash_loop = crash_loop_.looping;
   state_.log_lines = log_.lines();
   state_.log_dropped = dropped_told_ = log_.dropped();
+  tell_log_at_ = 0;
   control_.send(&state_, kStateSize);
 }
 
@@ -380,7 +383,9 @@ bool Keeper::read_stream(Stream stream, int most) {
     const ssize_t n = read(fd, log_.input(), LogWriter::kInput);
     if (n <= 0) return false;
     log_.add(stream, log_.input(), static_cast<size_t>(n));
-    release_at_ = monotonic_ms() + kReleaseMs;
+    const int64_t now = monotonic_ms();
+    release_at_ = now + kReleaseMs;
+    if (tell_log_at_ == 0) tell_log_at_ = now + kTellLogMs;
     if (n < static_cast<ssize_t>(LogWriter::kInput)) return false;
   }
   return true;

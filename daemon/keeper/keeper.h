@@ -108,6 +108,7 @@ class Keeper {
   int64_t start_at_ = 0;
   int64_t settled_at_ = 0;
   int64_t release_at_ = 0;
+  int64_t tell_log_at_ = 0;        ///< how many lines there are since they were told last
   Client client_;                  ///< of a one-off command
   bool client_left_ = false;       ///< before that ended
   int64_t look_at_ = 0;            ///< whether strangers are left: nobody tells

@@ -47,7 +47,7 @@ void Keeper::on_take_over(Message* message) {
   state_.last_exit.reason[sizeof state_.last_exit.reason - 1] = 0;
   state_.started_ms = told->started_ms;
   crash_loop_.looping = told->crash_loop != 0;
-  log_.set_tag(rules_.log_tag, told->app_pid);
+  log_.set_tag(rules_.log_tag, told->app_pid < 0 ? -int64_t{told->app_pid} : told->app_pid);
   log_.tell_lost_keeper();
   if (told->app_pid > 1) return keep(*told);
   drain();

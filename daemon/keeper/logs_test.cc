@@ -221,6 +221,17 @@ TEST_F(KeeperLogs, OfAnAppThatClosesItsStdoutDoNotEnd) {
   EXPECT_TRUE(wait_until([&] { return lines().size() == 4; }, 10s));
 }
 
+TEST_F(KeeperLogs, AreCountedWhileTheAppRunsOn) {
+  start_keeper();
+  launch(shell("i=0; while :; do echo line $((i += 1)); sleep 0.2; done"));
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_LT(expect(Event::started).log_lines, 10u);
+  const State told = expect(Event::logs_dropped);
+  EXPECT_GE(told.log_lines, 10u);
+  EXPECT_EQ(told.log_dropped, 0u);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 9s) << "no more often";
+}
+
 TEST_F(KeeperLogs, SayHowMuchIsMissingAfterTheDiskWasFull) {
   if (::mount("tmpfs", logs.c_str(), "tmpfs", 0, "size=256k") != 0) GTEST_SKIP() << "needs the right to mount";
   start_keeper();

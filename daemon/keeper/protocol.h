@@ -73,7 +73,8 @@ enum class Phase : uint8_t {
 };
 
 enum class Event : uint8_t {
-  hello, started, exited, waiting, ended, stopping, gone, settled, logs_dropped,
+  hello, started, exited, waiting, ended, stopping, gone, settled,
+  logs_dropped,  ///< lines were written or lost since the counters of the log were told
   taken,        ///< it keeps the app of a keeper that was killed
   renewed,      ///< it is another program now
   not_renewed,  ///< see `refusal`
@@ -141,7 +142,7 @@ inline constexpr size_t kStateSize = kProtocolVersion == 1 ? kStateOfVersion1 : 
 /// What was known of an instance whose keeper was killed.
 struct TakeOver {
   Header header;
-  int32_t app_pid;          ///< 0: no process of it is left
+  int32_t app_pid;          ///< below 0: no process of it is left, and what is to be read is of the one that had the pid without its sign; 0: none is known
   uint8_t crash_loop;
   uint8_t ready, reloading, stopping;  ///< as in Notified
   uint64_t app_start;       ///< field 22 of /proc/PID/stat, which tells it from a later process of that pid

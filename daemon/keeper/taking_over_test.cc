@@ -153,19 +153,21 @@ TEST_F(KeeperTakesOver, NoProcessThatIsAnotherByNow) {
 }
 
 TEST_F(KeeperTakesOver, TheOutputOfAnAppOfWhichNothingIsLeft) {
-  const auto plan = shell("echo up; while [ ! -e " + at("go").string() + " ]; do sleep 0.02; done; echo last words; touch " + at("said").string() + "; exec sleep 1000");
+  auto plan = shell("echo up; while [ ! -e " + at("go").string() + " ]; do sleep 0.02; done; echo last words; touch " + at("said").string() + "; exec sleep 1000");
+  plan.log_tag = "v42:17";
   lose_keeper(plan, [this] { return logged("up"); });
   std::ofstream(at("go")).put('1');
   ASSERT_TRUE(wait_until([this] { return fs::exists(at("said")); }, 5s));
-  ::kill(known.app_pid, SIGKILL);
-  known.app_pid = 0;
+  const pid_t ended = known.app_pid;
+  ::kill(ended, SIGKILL);
+  known.app_pid = -ended;
   known.exits_unknown = 1;
   start_keeper();
   take_over(plan);
   EXPECT_EQ(expect(Event::started).starts, 2u);
   const auto all = lines();
   ASSERT_GE(all.size(), 3u);
-  EXPECT_EQ(all[2], "stdout F last words");
+  EXPECT_EQ(all[2], fmt::format("stdout F:v42:17:{} last words", ended)) << "of the run that had them to say";
 }
 
 TEST_F(KeeperTakesOver, TheListeningSocketsForTheNextStart) {

@@ -15,7 +15,8 @@ namespace berth::metrics {
 /// out, and said by the first of these.
 std::string app_exposition(const std::vector<std::shared_ptr<deploy::AppPage>>& pages);
 
-/// The same instances as Prometheus' `http_sd_configs` reads them, for one on this node: those that have a port of their own on it.
+/// The same instances as Prometheus' `http_sd_configs` reads them, for one on this node: those that have a port of their own on it, and a path
+/// whose query labels can say.
 boost::json::array discovery_json(const std::vector<deploy::MetricsTarget>& targets);
 
 }  // namespace berth::metrics

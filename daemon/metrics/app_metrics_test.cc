@@ -43,5 +43,12 @@ TEST(AppMetrics, AreFoundByPrometheusItself) {
             R"("__param_format":"prometheus","__param_x":""}}])");
 }
 
+TEST(AppMetrics, AreNotFoundByPrometheusWhereLabelsCannotSayTheQuery) {
+  const auto found = [](const char* path) { return discovery_json({{.id = {"web", "web", 1, "v2"}, .path = path, .to = {.address = "127.0.0.1", .port = 20001}}}).size(); };
+  for (const char* path : {"/metrics?collect[]=cpu", "/metrics?a=1&a=2", "/metrics?a=b%20c", "/metrics?a=b+c", "/metrics?a%62=c", "/metrics?=c", "/metrics?a-b=c", "/metrics?a.b"})
+    EXPECT_EQ(found(path), 0u) << path;
+  for (const char* path : {"/metrics", "/metrics?", "/metrics?a=1&b=2", "/metrics?9=x&", "/metrics?a=b=c", "/a%20b"}) EXPECT_EQ(found(path), 1u) << path;
+}
+
 }  // namespace
 }  // namespace berth::metrics

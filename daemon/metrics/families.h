@@ -42,5 +42,6 @@ std::vector<Family> app_families(const Snapshot& snapshot);
 std::vector<Family> follow_families(const Snapshot& snapshot);
 std::vector<Family> instance_families(const Snapshot& snapshot);
 std::vector<Family> node_families(const Snapshot& snapshot);
+std::vector<Family> sink_families(const Snapshot& snapshot);
 
 }  // namespace berth::metrics

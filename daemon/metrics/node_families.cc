@@ -26,7 +26,9 @@ Family last_success(const NodeStatus& node) {
 
 /// Of every rule, so that the first refusal is an increase.
 Family refusals(const NodeStatus& node) {
-  auto family = Family::counter("berth_trust_refusals_total", "What a repository said and berthd refused since it began, by the rule that was broken.");
+  auto family = Family::counter("berth_trust_refusals_total",
+                                "What a repository said and berthd refused since it began, by the rule that was broken: signature, expiry, rollback, version, hash, length, "
+                                "content; requirement where it is for a newer berth or another machine, missing where it is not there.");
   if (node.repository.empty()) return family;
   for (const std::string_view rule : fetch::kRefusalRules) {
     const auto found = node.trust.refusals.find(std::string(rule));

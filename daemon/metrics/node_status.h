@@ -7,6 +7,7 @@
 
 #include "daemon/fetch/fetch.h"
 #include "daemon/follow/follow_status.h"
+#include "daemon/ship/ship_status.h"
 #include "daemon/store/store.h"
 
 namespace berth::metrics {
@@ -27,6 +28,7 @@ struct NodeStatus {
   std::optional<store::Drain> drained{};  ///< nothing where it is not
   std::vector<store::LeftApp> left{};     ///< what apps left that were removed
   std::vector<follow::Status> follows{};  ///< `[[follow]]`, in the order of berthd.toml
+  std::vector<ship::SinkStatus> sinks{};  ///< `[[sink]]`, likewise
 };
 
 }  // namespace berth::metrics

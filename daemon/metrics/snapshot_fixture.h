@@ -38,6 +38,8 @@ inline Snapshot snapshot() {
   all.node.follows = {{.app = "web", .channel = "stable", .wanted = "v3", .serial = 7, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s", .polls = 9,
                        .failures = 2},
                       {.app = "api", .channel = "", .wanted = "", .polls = 1}};
+  all.node.sinks = {{.name = "loki", .kind = "loki", .state = "failing", .lag_seconds = 12.5, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s",
+                     .last_error = "503", .batches = 40, .retries = 3, .resets = 1, .apps = {{"web", {.shipped = 900, .refused = 2, .limited = 5, .lost = 7}}}}};
   all.apps = {app};
   all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
   all.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};

@@ -159,6 +159,7 @@ keeper::TakeOver told_of(const Instance& instance, const Orphan* app) {
   if (app == nullptr) {
     // Whatever ran was ended by berthd, if it had not ended by itself.
     if (last.app_pid != 0) told.exits_unknown++;
+    told.app_pid = -std::max(last.app_pid, 0);
     return told;
   }
   told.app_pid = app->pid;

@@ -44,8 +44,8 @@ BERTH_CO_TEST(SupervisorRuns, SeveralInstancesApart) {
   CO_ASSERT(co_await supervisor->ensure(one));
   CO_ASSERT(supervisor->all().size() == 2);
   EXPECT_EQ(supervisor->all()[0].id.number, 1);
-  CO_WAIT(log(one).find("stdout F one") != std::string::npos);
-  CO_WAIT(log(two).find("stdout F two") != std::string::npos);
+  CO_WAIT(log(one).find(" one\n") != std::string::npos);
+  CO_WAIT(log(two).find(" two\n") != std::string::npos);
   CO_ASSERT(co_await supervisor->stop(one.id));
   EXPECT_TRUE(lives(status(two).pid));
 }

@@ -30,7 +30,7 @@ class Logs(BerthCase):
 
     def publish(self, note):
         tree = sample_apps.Tree(self.folder / "site", "web").put("bin/says", SAYS, 0o755).put("NOTE", note)
-        self.repo.publish(tree.spec('app = "web"\n[process.web]\ncommand = ["bin/says"]\n[logs]\nsegment_bytes = "64kB"\nkeep_bytes = "10MB"\n'
+        self.repo.publish(tree.spec('app = "web"\n[process.web]\ncommand = ["bin/says"]\n[logs]\nsegment_bytes = "64KiB"\nkeep_bytes = "10MB"\n'
                                     '[deploy]\nbake = "200ms"\n'))
 
     def records(self, *arguments):

@@ -56,7 +56,7 @@ scrape_configs:
 class Metrics(Scraped):
     def setUp(self):
         super().setUp()
-        self.repo.publish(sample_apps.testapp(self.folder / "site", instances=2))
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--lines", "20", instances=2))
         self.node = self.make_node().start()
         self.deploy(self.node, "v1")
 
@@ -142,11 +142,11 @@ DATA = os.environ["BERTH_DATA_DIR"]
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         broken = os.path.exists(DATA + "/broken") and os.environ["BERTH_INSTANCE"].split("@")[0].endswith(".2")
-        body = "<html>" if broken else ('# TYPE jobs_total counter\\njobs_total{app="its own"} 5\\n'
-            '# TYPE took histogram\\ntook_bucket{le="1"} 1\\ntook_bucket{le="+Inf"} 2\\ntook_sum 3\\ntook_count 2\\n')
+        body = open(DATA + "/broken", "rb").read() if broken else ('# HELP jobs_total Jobs.\\n# TYPE jobs_total counter\\njobs_total{app="its own"} 5\\n'
+            '# HELP took How long.\\n# TYPE took histogram\\ntook_bucket{le="1"} 1\\ntook_bucket{le="+Inf"} 2\\ntook_sum 3\\ntook_count 2\\n').encode()
         self.send_response(200 if self.path.startswith("/stats") or self.path == "/healthz" else 404)
         self.end_headers()
-        self.wfile.write(body.encode())
+        self.wfile.write(body)
     def log_message(self, *_):
         pass
 http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
@@ -180,11 +180,12 @@ class OfApps(Scraped):
             self.assertEqual(found[f"berth_app_scrape_samples{{{self.labels(number)}}}"], 5)
 
     def test_one_that_tells_no_metrics_is_left_out(self):
-        self.node.data().joinpath("broken").touch()
-        found = self.samples("/metrics/apps")
-        self.assertEqual(found[f"berth_app_scrape_success{{{self.labels(1)}}}"], 1)
-        self.assertEqual(found[f"berth_app_scrape_success{{{self.labels(2)}}}"], 0)
-        self.assertEqual(len([series for series in found if series.startswith("jobs_total")]), 1)
+        for page in (b"<html>", b'jobs_total{x="\xff"} 1\n', b'jobs_total{__name__="up"} 1\n', b"jobs_total 1e999\n", b"jobs_total +-1\n", b"jobs_total 1\nberth_ready 0\n"):
+            self.node.data().joinpath("broken").write_bytes(page)
+            found = self.samples("/metrics/apps")
+            self.assertEqual(found[f"berth_app_scrape_success{{{self.labels(1)}}}"], 1, page)
+            self.assertEqual(found[f"berth_app_scrape_success{{{self.labels(2)}}}"], 0, page)
+            self.assertEqual(len([series for series in found if series.startswith("jobs_total")]), 1, page)
 
     def test_a_prometheus_reads_them_and_finds_the_instances_itself(self):
         self.start_prometheus(more=f"""

@@ -10,6 +10,7 @@ keepers of other versions of the protocol, a pid that is another process by now 
 
 usage: test_survival.py [Class[.test]]; BERTH_TEST_RESTARTS says how often an instance is restarted (50).
 """
+import json
 import os
 import shutil
 import signal
@@ -151,7 +152,8 @@ class KeeperDies(BerthCase):
     """A keeper that is killed takes nothing with it: its app goes on under a new one."""
 
     def lines_of(self, node):
-        return node.berth("logs", "ticker", "--raw").out.splitlines()
+        """What it wrote, and what its keeper did beside it, which --raw leaves out."""
+        return [json.loads(line)["text"] for line in node.berth("logs", "ticker", "--json").out.splitlines()]
 
     def test_and_its_app_goes_on_and_serves_and_writes(self):
         self.repo.publish(sample_apps.testapp(self.folder / "site", bake="1s"))

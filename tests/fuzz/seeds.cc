@@ -73,6 +73,12 @@ void add_log(Seeds& seeds) {
   for (const char* line : {"E1124 09:00:00 x", "<3>x", "[warn] x", "ValueError: x", "2026-11-24 ERROR x", "{\"a\":{\"level\":1},\"level\":30}"}) seeds.add("log_line", std::string("x\n") + line);
 }
 
+
+void add_cursors(Seeds& seeds) {
+  seeds.add("ship_cursors", "berth-cursors 1\nevent 77\nrules 8212\napps *\nweb/worker.2 101 4096 120 9871263782 125 1795510800123456789\napi/web.1 0 0 0 0 0 0\n");
+  seeds.add("ship_cursors", "berth-cursors 1\nevent 0\nrules 0\napps api web\n");
+}
+
 void add_grpc(Seeds& seeds) {
   const std::string message("\0\0\0\0\2\x08\x01", 7), head = "\x88" + std::string("\0\x0c" "content-type" "\x10" "application/grpc", 31);
   const std::string trailers("\0\x0b" "grpc-status" "\1" "0", 15), missing("\0\x0b" "grpc-status" "\1" "5", 15);
@@ -188,6 +194,15 @@ void add_http(Seeds& seeds) {
     for (const char head : {'\0', '\x7f'}) seeds.add("http_request", head + std::string(request));
 }
 
+void add_shipping(Seeds& seeds) {
+  for (const char* answer : {"7\n{}", "Tue, 24 Nov 2026 09:00:30 GMT\n{\"partialSuccess\":{\"rejectedLogRecords\":\"3\",\"errorMessage\":\"too old\"}}",
+                             "\n{\"code\":3,\"message\":\"no\"}"})
+    for (char status = 0; status < 8; ++status) seeds.add("push_answer", status + std::string(answer));
+  for (const char* lines : {"Traceback:\n  File x\n!err\nnext password=x a-known-secret 4111111111111111", "\x1b[31mred\x1b[0m <3>x\n\x1b]0;t\x07\xff\xc3(",
+                            "{\"level\":\"warn\",\"ts\":1700000000.5,\"msg\":\"m\",\"a\":[1,{\"b\":\"c d\"}]}\nlevel=error x\nE0610 12:00:00 x"})
+    for (char flags = 0; flags < 16; ++flags) seeds.add("shipped_line", flags + std::string(lines));
+}
+
 void add_json(Seeds& seeds) {
   for (const char* text : {R"({"a":[1,-2,null,true,false,"x\"\\\u00fc\ud83d\ude00"],"b":{"c":{}}})", "[9223372036854775807,-9223372036854775808]", R"([1.5e3,"\n\t"])", "[1e400]"})
     for (const char* fuzzer : {"json", "canonical_json"}) seeds.add(fuzzer, text);
@@ -238,10 +253,12 @@ int main(int count, char** arguments) {
   if (count != 3) return 2;
   Seeds seeds(arguments[1]);
   add_bundle(seeds);
+  add_cursors(seeds);
   add_grpc(seeds);
   add_metadata(seeds);
   add_http(seeds);
   add_json(seeds);
+  add_shipping(seeds);
   add_images(seeds);
   add_exposition(seeds);
   add_log(seeds);

@@ -13,6 +13,7 @@ TESTAPP = BUILD / "tests" / "testapp"
 LOAD = BUILD / "tests" / "berth-load"
 INJECT = BUILD / "tests" / "berth-inject"
 FORGE = BUILD / "tests" / "tools" / "forge" / "berth-forge"
+SHIP = BUILD / "tests" / "tools" / "ship" / "berth-ship"
 
 
 def sanitizer():

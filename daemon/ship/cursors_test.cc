@@ -1,0 +1,89 @@
+#include "daemon/ship/cursors.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/crypto/sha256.h"
+#include "core/files/files.h"
+
+namespace berth::ship {
+namespace {
+
+Cursors example() {
+  Cursors cursors;
+  cursors.event = 77;
+  cursors.rules = 18446744073709551615u;
+  cursors.apps = {"api", "web"};
+  cursors.instances["web/web.1"] = {.place = {.segment = 101, .offset = 4096, .sequence = 120, .mark = 18446744073709551615u}, .line = 125,
+                                    .time = logs::parse_rfc3339("2026-11-24T09:00:00.123456789Z").value()};
+  cursors.instances["api/worker.12"] = {};
+  return cursors;
+}
+
+/// With a right checksum, whatever is in it.
+std::string summed(const std::string& text) { return text + "sha256 " + crypto::sha256_hex(text) + "\n"; }
+
+TEST(CursorsText, ReadsWhatItWrote) {
+  const auto read = parse_cursors(to_text(example()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, example());
+  EXPECT_EQ(*parse_cursors(to_text({})), Cursors{});
+}
+
+TEST(CursorsText, IsAsItsFormatSays) {
+  EXPECT_EQ(to_text(example()), summed("berth-cursors 1\nevent 77\nrules 18446744073709551615\napps api web\napi/worker.12 0 0 0 0 0 0\n"
+                                       "web/web.1 101 4096 120 18446744073709551615 125 1795510800123456789\n"));
+}
+
+TEST(CursorsText, AllAppsAreAStar) {
+  EXPECT_EQ(to_text({}), summed("berth-cursors 1\nevent 0\nrules 0\napps *\n"));
+  const auto read = parse_cursors(to_text({}));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(read->apps.empty());
+}
+
+TEST(CursorsText, RefusesWhatItDidNotWrite) {
+  const std::string head = "berth-cursors 1\nevent 7\nrules 1\napps *\n";
+  ASSERT_TRUE(parse_cursors(summed(head)));
+  for (const std::string& text : {std::string(), std::string("berth-cursors 1\nevent 7\n"), to_text(example()) + "x", to_text(example()).substr(1),
+                                  summed("berth-cursors 2\nevent 7\nrules 1\napps *\n"), summed("berth-cursors 1\nevent -7\nrules 1\napps *\n"),
+                                  summed("berth-cursors 1\nevent x\nrules 1\napps *\n"), summed("berth-cursors 1\n"),
+                                  summed("berth-cursors 1\nevent 7\n"), summed("berth-cursors 1\nevent 7\nrules 1\n"), summed("berth-cursors 1\nevent 7\nrules -1\napps *\n"),
+                                  summed("berth-cursors 1\nevent 7\nrules 1 2\napps *\n"), summed("berth-cursors 1\nevent 7\nrules 1\napps\n"),
+                                  summed("berth-cursors 1\nevent 7\nrules 1\napps \n"), summed("berth-cursors 1\nevent 7\nrules 1\napps web \n"),
+                                  summed("berth-cursors 1\nevent 7\nrules 1\napps web  api\n"), summed("berth-cursors 1\nevent 7\nrules 1\napps * web\n"),
+                                  summed(head + "web/web.1 1 2 3 4 5\n"), summed(head + "web/web.1 1 2 3 4 5 6 7\n"),
+                                  summed(head + "web/web.1 1 2 3 4 -5 6\n"), summed(head + "../x 1 2 3 4 5 6\n"),
+                                  summed(head + "web/web.1 1 2 3 4 5 6\nweb/web.1 1 2 3 4 5 6\n"), summed(head + "\n")}) {
+    const auto read = parse_cursors(text);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().code, Errc::protocol);
+  }
+}
+
+TEST(CursorFile, IsNewKeptAndDamaged) {
+  const files::TemporaryDirectory folder;
+  const CursorFile file(folder.path(), "loki");
+  EXPECT_FALSE(file.load().value().has_value());
+  ASSERT_TRUE(file.store(example()));
+  EXPECT_EQ(file.load().value(), example());
+  std::ofstream(file.path(), std::ios::app) << " ";
+  EXPECT_EQ(file.load().error().code, Errc::protocol);
+  ASSERT_TRUE(file.store(example()));
+  EXPECT_EQ(file.load().value(), example());
+}
+
+TEST(CursorFile, WhatACrashLeftOfItIsRemoved) {
+  const files::TemporaryDirectory folder;
+  const CursorFile file(folder.path(), "loki");
+  ASSERT_TRUE(file.store(example()));
+  std::ofstream(folder.path() / ".loki.cursors.77-3") << "half";
+  remove_left_temporaries(folder.path());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  EXPECT_TRUE(file.load().value().has_value());
+}
+
+}  // namespace
+}  // namespace berth::ship

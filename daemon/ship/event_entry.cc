@@ -1,0 +1,56 @@
+#include "daemon/ship/event_entry.h"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/json/serialize.hpp>
+
+#include "core/utf8.h"
+
+namespace berth::ship {
+namespace {
+
+std::string_view text_member(const boost::json::object& data, std::string_view key) {
+  const auto* value = data.if_contains(key);
+  if (value == nullptr || !value->is_string()) return {};
+  return value->get_string();
+}
+
+/// What somebody should look at is a warning; everything else was to be expected.
+Severity severity_of_event(const store::Event& event) {
+  static constexpr std::array<std::string_view, 8> kTroubles{"slot.drifted", "keeper.gone", "keeper.taken_over", "route.repaired", "start.unawaited", "follow.refused",
+                                                             "logs.lost",    "logs.cursor_damaged"};
+  static constexpr std::array<std::string_view, 5> kBadStates{"failed", "reverting", "reverted", "interrupted", "cancelled"};
+  if (std::ranges::find(kTroubles, event.kind) != kTroubles.end()) return Severity::warning;
+  if (event.kind == "deployment.state" && std::ranges::find(kBadStates, text_member(event.data, "state")) != kBadStates.end()) return Severity::warning;
+  return Severity::notice;
+}
+
+std::shared_ptr<Origin> own_origin(const NodeNames& names, std::string_view stream) {
+  auto origin = std::make_shared<Origin>();
+  origin->node = names.node;
+  origin->environment = names.environment;
+  origin->stream = stream;
+  origin->labels = names.labels;
+  return origin;
+}
+
+}  // namespace
+
+Entry entry_of(const store::Event& event, const NodeNames& names) {
+  auto origin = own_origin(names, kEventStream);
+  origin->app = event.app;
+  origin->release = text_member(event.data, "release");
+  origin->instance = text_member(event.data, "instance");
+  if (const auto* id = event.data.if_contains("deployment"); id != nullptr && id->is_int64()) origin->deployment = std::to_string(id->get_int64());
+  const boost::json::object text{{"kind", event.kind}, {"app", event.app}, {"data", event.data}};
+  return {.time = logs::parse_rfc3339(event.at).value_or(logs::Time{}),
+          .severity = severity_of_event(event),
+          .sequence = static_cast<std::uint64_t>(event.number),
+          .text = as_utf8(boost::json::serialize(text)),
+          .origin = std::move(origin)};
+}
+
+std::shared_ptr<const Origin> daemon_origin(const NodeNames& names) { return own_origin(names, kDaemonStream); }
+
+}  // namespace berth::ship

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "daemon/ship/entry_maker.h"
+#include "daemon/ship/sink.h"
+#include "daemon/store/store.h"
+
+namespace berth::ship {
+
+inline constexpr std::string_view kEventStream = "events", kDaemonStream = "berthd";
+
+/// An event as an entry: its text is JSON, `{"kind":"deployment.state","app":"web","data":{…}}`, its sequence the event's number.
+Entry entry_of(const store::Event& event, const NodeNames& names);
+
+/// Of berthd's own log.
+std::shared_ptr<const Origin> daemon_origin(const NodeNames& names);
+
+}  // namespace berth::ship

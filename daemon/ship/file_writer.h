@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "core/files/fd.h"
+#include "core/result.h"
+#include "daemon/ship/file_sink.h"
+#include "daemon/ship/sink.h"
+
+namespace berth::ship {
+
+/// Appends batches to a file of JSON lines, and rotates it. Blocking; for one thread.
+class FileWriter {
+ public:
+  explicit FileWriter(FileSettings settings) : settings_(std::move(settings)) {}
+
+  /// Writes the whole batch, durably, or nothing of it: what a full disk took is cut off again.
+  Result<void> write(std::span<const Entry> batch);
+
+ private:
+  Result<void> open();
+  Result<void> open_new();
+  Result<void> cut_torn_line();
+  Result<void> rotate();
+  std::filesystem::path rotated(int number) const;
+
+  FileSettings settings_;
+  Fd file_;
+  std::uint64_t size_ = 0;
+  std::string text_;  ///< of the batch
+};
+
+}  // namespace berth::ship

@@ -1,0 +1,285 @@
+#include "daemon/ship/gatherer.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include "daemon/ship/event_entry.h"
+
+namespace berth::ship {
+namespace {
+
+/// How long one instance that has much to tell is read before others have their turn.
+constexpr std::chrono::seconds kTurn{1};
+
+bool has_app(const std::vector<std::string>& apps, const std::string& app) { return apps.empty() || std::ranges::find(apps, app) != apps.end(); }
+
+bool is_gone(const std::filesystem::path& folder) {
+  struct stat status {};
+  return ::stat(folder.c_str(), &status) != 0 && errno == ENOENT;
+}
+
+}  // namespace
+
+bool Wanted::wants_app(const std::string& app) const { return has_app(apps, app); }
+
+std::optional<logs::Time> Batch::oldest() const {
+  const auto found = std::ranges::min_element(entries, {}, &Entry::time);
+  if (found == entries.end()) return std::nullopt;
+  return found->time;
+}
+
+/// One instance.
+struct Gatherer::Source {
+  Source(const GathererParts& parts, logs::InstanceLog its_log)
+      : log(std::move(its_log)), name(to_string(log.id)), maker(parts.names, log.id, parts.wanted.rules) {}
+
+  /// Whether its log has grown since it was read to its end.
+  bool has_more() const { return reader != nullptr || newest != read_newest || size != read_size; }
+
+  void open() {
+    if (reader) return;
+    reader = std::make_unique<logs::InstanceCursor>(log, logs::LogFilter{}, false);
+    reader->start_at(next);
+    replaced = 0;
+  }
+  /// Behind which record the cursor is, as far as lines are held back.
+  void note(std::uint64_t sequence) {
+    steps.push_back({sequence, next});
+    const auto held = maker.held_behind();
+    const auto kept = held ? std::ranges::find(steps, *held, &Step::sequence) : std::prev(steps.end());
+    if (kept != steps.end()) steps.erase(steps.begin(), kept);
+  }
+
+  /// Where the log goes on behind a record.
+  struct Step {
+    std::uint64_t sequence = 0;
+    logs::Place place;
+  };
+
+  logs::InstanceLog log;
+  std::string name;
+  EntryMaker maker;
+  Cursor at;                                         ///< behind the last batch gathered
+  logs::Place next;                                  ///< where this program reads on, also where lines from before are held back
+  std::deque<Step> steps;                            ///< the record behind which lines are held back, and those that came since; else the last one
+  std::unique_ptr<logs::InstanceCursor> reader;      ///< while there is more than a batch had room for
+  std::uint64_t read_to = 0;                         ///< the line up to which the maker has had everything
+  std::uint64_t skip_to = 0;                         ///< the line up to which everything was delivered before this program began
+  std::uint64_t replaced = 0;                        ///< as the reader says
+  std::uint64_t limited = 0;                         ///< entries that the rate limit dropped, of those told
+  std::uint64_t newest = 0, size = 0;                ///< of the log, as the scan has it
+  std::uint64_t read_newest = 0, read_size = ~0ull;  ///< the same when it was read to its end
+};
+
+Gatherer::Gatherer(GathererParts parts) : parts_(std::move(parts)), daemon_line_(parts_.daemon_line) {}
+Gatherer::~Gatherer() = default;
+
+Result<void> Gatherer::load() {
+  auto stored = parts_.file.load();
+  begins_anew_ = !stored || !stored->has_value();
+  if (!begins_anew_) stored_ = std::move(**stored);
+  event_ = stored_.event;
+  apps_before_ = std::exchange(stored_.apps, parts_.wanted.apps);
+  const std::uint64_t rules_before = std::exchange(stored_.rules, parts_.wanted.rules->mark);
+  is_unsaved_ = !begins_anew_ && (apps_before_ != stored_.apps || rules_before != stored_.rules);
+  // What was held back is made of other lines by other rules: all behind the place comes again.
+  if (rules_before != stored_.rules)
+    for (auto& [name, cursor] : stored_.instances) cursor.line = 0;
+  if (!stored) return pass(std::move(stored.error()));
+  return {};
+}
+
+/// Takes the instances of the scan for its sources, and lets go of those whose logs were removed.
+void Gatherer::follow(const Scan& scan, Batch& batch) {
+  for (const LogState& state : scan.logs) {
+    if (!parts_.wanted.wants_app(state.log.id.app)) continue;
+    auto& source = sources_[state.log.id];
+    if (!source) {
+      source = std::make_unique<Source>(parts_, state.log);
+      const auto stored = stored_.instances.find(source->name);
+      if (stored != stored_.instances.end()) source->at = stored->second;
+      else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = 1;  // it is younger than the sink: all of it is owed
+      source->next = source->at.place;
+      source->skip_to = source->at.line;
+      source->steps.push_back({0, source->next});
+      batch.moved.emplace(source->name, source->at);
+    }
+    source->newest = state.newest;
+    source->size = state.size;
+  }
+  begins_anew_ = false;
+  apps_before_ = parts_.wanted.apps;
+  std::erase_if(sources_, [&](const auto& one) {
+    if (!is_gone(one.second->log.folder)) return false;
+    batch.gone.push_back(one.second->name);
+    batch.moved.erase(one.second->name);
+    return true;
+  });
+}
+
+void Gatherer::count_from(std::size_t first, Batch& batch) {
+  for (std::size_t i = first; i < batch.entries.size(); ++i) {
+    const Entry& entry = batch.entries[i];
+    const bool is_own = entry.origin->stream == kEventStream || entry.origin->stream == kDaemonStream;
+    ++count_;
+    bytes_ += entry.text.size();
+    ++batch.by_app[is_own ? std::string() : entry.origin->app];
+  }
+}
+
+void Gatherer::gather_events(const Scan& scan, Batch& batch) {
+  if (!parts_.wanted.events || !parts_.events || scan.event <= event_) return;
+  const int most = static_cast<int>(std::max<std::size_t>(1, parts_.limits.entries / 2));
+  const auto events = parts_.events(event_ + 1, most);
+  if (!events) return;  // the next scan tries again
+  const std::size_t first = batch.entries.size();
+  for (const store::Event& event : *events) {
+    event_ = event.number;
+    batch.event = event_;
+    if (event.app.empty() || parts_.wanted.wants_app(event.app)) batch.entries.push_back(entry_of(event, parts_.names));
+  }
+  if (static_cast<int>(events->size()) == most) batch.more = true;
+  count_from(first, batch);
+}
+
+void Gatherer::gather_daemon_lines(const Scan& scan, Batch& batch) {
+  if (!parts_.wanted.daemon || !parts_.daemon_log || scan.daemon_line <= daemon_line_) return;
+  const auto lines = parts_.daemon_log->after(daemon_line_, std::max<std::size_t>(1, parts_.limits.entries / 2));
+  if (lines.empty()) return;
+  const std::size_t first = batch.entries.size();
+  const auto origin = daemon_origin(parts_.names);
+  if (const auto missing = lines.front().number - daemon_line_ - 1; missing > 0) {
+    batch.entries.push_back({.time = lines.front().time, .severity = Severity::warning, .sequence = lines.front().number - 1,
+                             .text = fmt::format("berthd: {} lines of its own log are missing here: it keeps the last {}", missing, DaemonLog::kMostLines), .origin = origin});
+  }
+  for (const DaemonLine& line : lines)
+    batch.entries.push_back({.time = line.time, .severity = line.severity, .sequence = line.number, .text = line.text, .origin = origin});
+  daemon_line_ = lines.back().number;
+  batch.daemon_line = daemon_line_;
+  if (daemon_line_ < scan.daemon_line) batch.more = true;
+  count_from(first, batch);
+}
+
+void Gatherer::note_gaps(Source& source, logs::Time time, Batch& batch) {
+  const std::size_t first = batch.entries.size();
+  for (const logs::Gap& gap : source.reader->take_gaps()) {
+    if (gap.last <= std::max(source.skip_to, source.read_to)) continue;  // told before
+    batch.losses.push_back({.instance = source.log.id, .first = gap.first, .last = gap.last, .lines = gap.last - gap.first + 1, .from = source.at.time, .to = time});
+    batch.entries.push_back(source.maker.lost(gap.first, gap.last, time));
+  }
+  count_from(first, batch);
+}
+
+/// Reads on until the batch is full, or to the present end of the log.
+void Gatherer::read(Source& source, Batch& batch) {
+  source.open();
+  logs::InstanceCursor& reader = *source.reader;
+  const auto now = LineMaker::Clock::now();
+  bool at_end = false, has_failed = false;
+  std::uint64_t line = source.read_to;  // the last one read
+  while (!at_end && !is_full()) {
+    auto record = reader.next();
+    if (!record) {
+      has_failed = true;
+      break;
+    }
+    at_end = !*record;
+    line = reader.line();
+    if (reader.replaced() != source.replaced) {
+      source.replaced = reader.replaced();
+      source.read_to = source.skip_to = source.at.line = 0;  // the numbers began anew
+      batch.replaced.push_back(source.name);
+    }
+    note_gaps(source, at_end ? source.at.time : (*record)->time, batch);
+    // One that nothing completed was not given before: the place would lie behind it.
+    if (at_end || (reader.line() <= source.read_to && !reader.gave_up())) continue;
+    source.next = reader.resume_place();
+    source.at.time = (*record)->time;
+    const std::uint64_t sequence = (*record)->sequence;
+    const std::size_t first = batch.entries.size();
+    source.maker.add(std::move(**record), now, batch.entries);
+    source.note(sequence);
+    if (reader.line() <= source.skip_to && !reader.gave_up()) batch.entries.erase(batch.entries.begin() + static_cast<std::ptrdiff_t>(first), batch.entries.end());
+    count_from(first, batch);
+  }
+  // Behind a read that failed it goes on where the last record ended, with another try soon.
+  if (!has_failed) source.next = reader.resume_place();
+  source.read_to = std::max(source.read_to, line);
+  finish(source, batch);
+  if (has_failed) {
+    source.reader.reset();
+    batch.holds = true;
+    return;
+  }
+  if (!at_end) return;
+  source.read_newest = source.newest;
+  source.read_size = source.size;
+  source.reader.reset();
+}
+
+/// Gives what was held back for long enough, and says how far the source is with this batch.
+void Gatherer::finish(Source& source, Batch& batch) {
+  const std::size_t first = batch.entries.size();
+  source.maker.flush(LineMaker::Clock::now(), batch.entries);  // also into one that is full: else nothing passes a stream that is always ahead
+  count_from(first, batch);
+  const bool holds = source.maker.held_behind().has_value();
+  if (holds) batch.holds = true;
+  source.at.place = holds ? source.steps.front().place : source.next;
+  source.at.line = std::max({source.at.line, source.read_to, source.skip_to});
+  batch.moved.insert_or_assign(source.name, source.at);
+  if (const auto dropped = source.maker.dropped(); dropped > source.limited) batch.limited[source.log.id.app] += dropped - std::exchange(source.limited, dropped);
+}
+
+void Gatherer::gather_logs(Batch& batch) {
+  if (sources_.empty()) return;
+  auto at = turn_ ? sources_.lower_bound(*turn_) : sources_.begin();
+  if (at == sources_.end()) at = sources_.begin();  // whose turn it was is gone
+  for (std::size_t visited = 0; visited < sources_.size() && !is_full(); ++visited) {
+    if (at->second->has_more()) read(*at->second, batch);
+    else if (at->second->maker.held_behind()) finish(*at->second, batch);
+    if (!is_full() && ++at == sources_.end()) at = sources_.begin();
+  }
+  if (!is_full()) {
+    turn_.reset();
+    return;
+  }
+  batch.more = true;
+  const auto now = std::chrono::steady_clock::now();
+  if (turn_ != at->first) {
+    turn_ = at->first;
+    turn_began_ = now;
+  } else if (now - turn_began_ > kTurn && sources_.size() > 1) {
+    at->second->reader.reset();
+    if (++at == sources_.end()) at = sources_.begin();
+    turn_ = at->first;
+    turn_began_ = now;
+  }
+}
+
+Batch Gatherer::gather(const Scan& scan) {
+  Batch batch;
+  count_ = bytes_ = 0;
+  follow(scan, batch);
+  gather_events(scan, batch);
+  gather_daemon_lines(scan, batch);
+  gather_logs(batch);
+  if (batch.more && !batch.entries.empty()) batch.behind = batch.entries.back().time;
+  return batch;
+}
+
+Result<void> Gatherer::delivered(const Batch& batch) {
+  const Cursors before = stored_;
+  for (const auto& [name, cursor] : batch.moved) stored_.instances.insert_or_assign(name, cursor);
+  for (const std::string& name : batch.gone) stored_.instances.erase(name);
+  if (batch.event) stored_.event = *batch.event;
+  if (stored_ == before && !is_unsaved_) return {};
+  auto saved = parts_.file.store(stored_);
+  is_unsaved_ = !saved;
+  return saved;
+}
+
+}  // namespace berth::ship

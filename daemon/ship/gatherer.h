@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/logs/instance_cursor.h"
+#include "daemon/ship/cursors.h"
+#include "daemon/ship/daemon_log.h"
+#include "daemon/ship/entry_maker.h"
+#include "daemon/ship/log_scan.h"
+#include "daemon/ship/sink.h"
+#include "daemon/store/store.h"
+
+namespace berth::ship {
+
+/// What one sink gets.
+struct Wanted {
+  std::vector<std::string> apps;  ///< empty: all
+  bool events = false, daemon = false;
+  std::shared_ptr<const LineRules> rules = std::make_shared<LineRules>();
+
+  bool wants_app(const std::string& app) const;
+};
+
+/// Lines of an instance that were removed before they could be shipped.
+struct Loss {
+  InstanceId instance;
+  std::uint64_t first = 0, last = 0;  ///< sequence numbers, both included
+  std::uint64_t lines = 0;            ///< fewer than that where several losses are told as one
+  logs::Time from{}, to{};            ///< of the last line before and the first one behind them; 1970 where that is not known
+};
+
+/// What goes to a sink at once, and how far its sources are delivered once it has it.
+struct Batch {
+  std::vector<Entry> entries;
+  std::map<std::string, std::uint64_t> by_app;  ///< how many of them; "" for events and berthd's own
+  std::map<std::string, Cursor> moved;
+  std::map<std::string, std::uint64_t> limited;  ///< entries that the rate limit dropped, by app
+  std::optional<std::int64_t> event;
+  std::optional<std::uint64_t> daemon_line;      ///< the last one of berthd's own log
+  bool more = false;                     ///< there is more to be had at once
+  bool holds = false;                    ///< some lines wait for what may go on with them, and come soon though nothing is new
+  std::optional<logs::Time> behind;      ///< with `more`: how old what comes next is, about
+  std::vector<Loss> losses;
+  std::vector<std::string> replaced;     ///< instances whose log turned out to be another one, or was cut off
+  std::vector<std::string> gone;         ///< instances whose log was removed
+
+  /// Of its oldest entry.
+  std::optional<logs::Time> oldest() const;
+};
+
+struct GathererParts {
+  NodeNames names;
+  Wanted wanted;
+  BatchLimits limits;
+  CursorFile file;
+  std::function<Result<std::vector<store::Event>>(std::int64_t first, int most)> events;  ///< blocking
+  std::shared_ptr<const DaemonLog> daemon_log;  ///< or null
+  std::uint64_t daemon_line = 0;                ///< the last line of it that the sink has already
+};
+
+/// Reads for one sink: from where it was delivered to, over all instances in turn, as many entries as a batch has room for. Blocking; for one thread at a
+/// time. Its memory is bounded by the batch: a file is open while there is more in it than that.
+class Gatherer {
+ public:
+  explicit Gatherer(GathererParts parts);
+  ~Gatherer();
+
+  /// Reads the cursors. Where they are damaged, all begins anew with the oldest lines kept, and the error says so; it is usable all the same.
+  Result<void> load();
+
+  /// For batches from now on.
+  void set_limits(BatchLimits limits) { parts_.limits = limits; }
+
+  /// The next entries. Those of a batch that was gathered before are not given again.
+  Batch gather(const Scan& scan);
+
+  /// The sink has the batch: makes that durable. Batches are delivered in the order in which they were gathered. Where it fails, the next call
+  /// stores it, too.
+  Result<void> delivered(const Batch& batch);
+
+ private:
+  struct Source;
+  void follow(const Scan& scan, Batch& batch);
+  void gather_events(const Scan& scan, Batch& batch);
+  void gather_daemon_lines(const Scan& scan, Batch& batch);
+  void gather_logs(Batch& batch);
+  void read(Source& source, Batch& batch);
+  void finish(Source& source, Batch& batch);
+  void note_gaps(Source& source, logs::Time time, Batch& batch);
+  bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes; }
+  void count_from(std::size_t first, Batch& batch);
+
+  GathererParts parts_;
+  Cursors stored_;          ///< as the file has them, or is to
+  bool is_unsaved_ = false;
+  bool begins_anew_ = true; ///< what there is in the first scan is older than the sink
+  std::vector<std::string> apps_before_;  ///< those that the sink got when it was stored last; empty: all
+  std::int64_t event_ = 0;  ///< the last one gathered
+  std::uint64_t daemon_line_ = 0;
+  std::map<InstanceId, std::unique_ptr<Source>> sources_;
+  std::optional<InstanceId> turn_;  ///< whose turn it is
+  std::chrono::steady_clock::time_point turn_began_;
+  std::size_t count_ = 0, bytes_ = 0;  ///< of the batch being gathered
+};
+
+}  // namespace berth::ship

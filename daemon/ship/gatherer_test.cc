@@ -1,0 +1,367 @@
+#include "daemon/ship/gatherer.h"
+
+#include <random>
+
+#include <gmock/gmock.h>
+
+#include "core/files/files.h"
+#include "daemon/ship/ship_fixture.h"
+
+namespace berth::ship {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class GathererTest : public ShipFixture {
+ protected:
+  std::unique_ptr<Gatherer> begin() {
+    auto gatherer = std::make_unique<Gatherer>(parts());
+    loaded = gatherer->load();
+    return gatherer;
+  }
+  /// All that there is, delivered.
+  std::vector<Entry> deliver_all(Gatherer& gatherer) {
+    std::vector<Entry> all;
+    for (;;) {
+      Batch batch = gatherer.gather(scan());
+      EXPECT_TRUE(gatherer.delivered(batch));
+      losses.insert(losses.end(), batch.losses.begin(), batch.losses.end());
+      replaced.insert(replaced.end(), batch.replaced.begin(), batch.replaced.end());
+      all.insert(all.end(), batch.entries.begin(), batch.entries.end());
+      if (!batch.more) return all;
+    }
+  }
+
+  Result<void> loaded;
+  std::vector<Loss> losses;
+  std::vector<std::string> replaced;
+};
+
+TEST_F(GathererTest, GivesEachLineOnceOverRestarts) {
+  write("web/web.1", 1, numbered(1, 5));
+  write("web/worker.1", 1, numbered(11, 12));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 1", "line 2", "line 3", "line 4", "line 5", "line 11", "line 12"));
+  EXPECT_TRUE(loaded);
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+  write("web/web.1", 1, numbered(6, 6));
+  write("web/web.1", 7, numbered(7, 8));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 6", "line 7", "line 8"));
+  EXPECT_THAT(losses, IsEmpty());
+}
+
+TEST_F(GathererTest, SaysWhereAnEntryComesFrom) {
+  write("web/worker.2", 1, numbered(1, 1) + cri(2, "ERROR bad \xff byte", "stderr"));
+  const auto entries = deliver_all(*begin());
+  ASSERT_EQ(entries.size(), 2u);
+  const Origin& origin = *entries[1].origin;
+  EXPECT_EQ(origin.node, "edge-1");
+  EXPECT_EQ(origin.environment, "qa");
+  EXPECT_EQ(origin.app, "web");
+  EXPECT_EQ(origin.process, "worker");
+  EXPECT_EQ(origin.instance, "web/worker.2");
+  EXPECT_EQ(origin.stream, "stderr");
+  EXPECT_THAT(origin.labels, ElementsAre(std::pair<std::string, std::string>("rack", "r7")));
+  EXPECT_EQ(entries[1].sequence, 2u);
+  EXPECT_EQ(entries[1].text, "ERROR bad \\xFF byte");
+  EXPECT_EQ(entries[1].severity, Severity::error);
+  EXPECT_EQ(logs::format_rfc3339(entries[1].time, 0), "2026-11-24T00:00:02Z");
+}
+
+TEST_F(GathererTest, ABatchThatWasNotDeliveredComesAgainAfterARestart) {
+  limits.entries = 3;
+  write("web/web.1", 1, numbered(1, 8));
+  auto first = begin();
+  EXPECT_TRUE(first->delivered(first->gather(scan())));
+  EXPECT_THAT(texts_of(first->gather(scan()).entries), ElementsAre("line 4", "line 5", "line 6"));
+  const auto rest = texts_of(deliver_all(*begin()));
+  EXPECT_EQ(rest.front(), "line 4");
+  EXPECT_EQ(rest.size(), 5u);
+}
+
+TEST_F(GathererTest, BatchesAreBoundedByCountAndBytesAndGoRoundTheInstances) {
+  limits = {.entries = 100, .bytes = 50};
+  write("web/web.1", 1, numbered(1, 50));
+  write("web/web.2", 1, numbered(51, 60));
+  auto gatherer = begin();
+  const Batch batch = gatherer->gather(scan());
+  EXPECT_LE(batch.entries.size(), 9u);
+  EXPECT_TRUE(batch.more);
+  EXPECT_TRUE(batch.behind);
+  EXPECT_TRUE(gatherer->delivered(batch));
+  EXPECT_EQ(deliver_all(*gatherer).size() + batch.entries.size(), 60u);
+}
+
+TEST_F(GathererTest, TakesOnlyTheAppsThatAreWanted) {
+  wanted.apps = {"api"};
+  write("web/web.1", 1, numbered(1, 2));
+  write("api/web.1", 1, numbered(3, 3));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 3"));
+}
+
+TEST_F(GathererTest, GivesEventsByNumberAndOnce) {
+  wanted.events = true;
+  wanted.apps = {"web"};
+  add_event("deployment.state", "web");
+  add_event("deployment.state", "other");
+  add_event("route.repaired", "");
+  const auto entries = deliver_all(*begin());
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].text, R"({"kind":"deployment.state","app":"web","data":{"a":1}})");
+  EXPECT_EQ(entries[0].sequence, 1u);
+  EXPECT_EQ(entries[0].origin->stream, "events");
+  EXPECT_EQ(entries[1].sequence, 3u);
+  EXPECT_EQ(entries[1].severity, Severity::warning);
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+}
+
+TEST_F(GathererTest, GivesBerthdsOwnLogAndTellsWhatWentBy) {
+  wanted.daemon = true;
+  auto gatherer = begin();
+  daemon_log->add({}, Severity::warning, "watch out");
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre("watch out"));
+  for (std::size_t i = 0; i < DaemonLog::kMostLines + 5; ++i) daemon_log->add({}, Severity::info, "more");
+  const auto entries = deliver_all(*gatherer);
+  EXPECT_EQ(entries.size(), DaemonLog::kMostLines + 1);
+  EXPECT_THAT(entries.front().text, HasSubstr("5 lines of its own log are missing"));
+}
+
+TEST_F(GathererTest, TellsWhatWasRemovedBeforeItWasShipped) {
+  write("web/web.1", 1, numbered(1, 3));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  write("web/web.1", 1, numbered(4, 5));
+  write("web/web.1", 6, numbered(6, 9));
+  write("web/web.1", 10, numbered(10, 10));
+  prune("web/web.1", 1);
+  prune("web/web.1", 6);
+  const auto entries = deliver_all(*gatherer);
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].first, 4u);
+  EXPECT_EQ(losses[0].last, 9u);
+  EXPECT_EQ(losses[0].lines, 6u);
+  EXPECT_EQ(logs::format_rfc3339(losses[0].from, 0), "2026-11-24T00:00:03Z");
+  EXPECT_EQ(logs::format_rfc3339(losses[0].to, 0), "2026-11-24T00:00:10Z");
+  EXPECT_THAT(texts_of(entries), ElementsAre("berthd: lines 4 to 9 are missing here: they were removed before they were shipped", "line 10"));
+  deliver_all(*begin());
+  EXPECT_EQ(losses.size(), 1u) << "once";
+}
+
+TEST_F(GathererTest, OfAnInstanceThatIsYoungerThanTheSinkAllIsOwed) {
+  write("web/web.1", 5, numbered(5, 5));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  EXPECT_THAT(losses, IsEmpty()) << "nobody knows what was before the sink";
+  write("web/web.2", 3, numbered(3, 3));
+  deliver_all(*gatherer);
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].lines, 2u);
+}
+
+TEST_F(GathererTest, ADamagedCursorStartsFromTheOldestKept) {
+  write("web/web.1", 1, numbered(1, 3));
+  deliver_all(*begin());
+  const auto path = state / "agent.cursors";
+  auto bytes = files::read(path, 1u << 20).value();
+  for (std::size_t i = 0; i < bytes.size(); i += 7) {
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(damaged[i] ^ 1);
+    std::ofstream(path, std::ios::binary) << damaged;
+    auto gatherer = begin();
+    ASSERT_FALSE(loaded) << "byte " << i;
+    EXPECT_EQ(loaded.error().code, Errc::protocol);
+    EXPECT_THAT(loaded.error().message, HasSubstr("agent.cursors"));
+    ASSERT_EQ(texts_of(gatherer->gather(scan()).entries).size(), 3u) << "doubled, not lost";
+  }
+  std::ofstream(path, std::ios::binary) << bytes;
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+  EXPECT_THAT(losses, IsEmpty());
+}
+
+TEST_F(GathererTest, ForgetsLogsThatWereRemovedAndTakesNewOnesForNew) {
+  write("web/web.1", 1, numbered(1, 3));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  std::filesystem::remove_all(logs_root / "web");
+  const Batch batch = gatherer->gather(scan());
+  EXPECT_THAT(batch.gone, ElementsAre("web/web.1"));
+  EXPECT_TRUE(gatherer->delivered(batch));
+  write("web/web.1", 1, numbered(7, 7));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre("line 7"));
+  EXPECT_THAT(losses, IsEmpty());
+}
+
+TEST_F(GathererTest, ReadsALogThatWasCutOffFromItsBeginning) {
+  write("web/web.1", 1, numbered(1, 3));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  std::filesystem::resize_file(logs_root / "web/web.1" / segment_name(1), 0);
+  write("web/web.1", 1, numbered(7, 8));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre("line 7", "line 8"));
+  EXPECT_THAT(replaced, ElementsAre("web/web.1"));
+  write("web/web.1", 1, numbered(9, 9));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 9"));
+  EXPECT_EQ(replaced.size(), 1u);
+}
+
+TEST_F(GathererTest, LinesThatAreHeldBackAreNotLostByARestart) {
+  wanted.rules = std::make_shared<LineRules>(LineRules{.begins = logs::Pattern::fixed("begin"), .wait = std::chrono::milliseconds(100)});
+  write("web/web.1", 1, cri(1, "begin a") + cri(2, "on") + cri(3, "begin b") + cri(4, "still b"));
+  auto first = begin();
+  Batch batch = first->gather(scan());
+  EXPECT_THAT(texts_of(batch.entries), ElementsAre("begin a\non"));
+  EXPECT_TRUE(batch.holds);
+  EXPECT_TRUE(first->delivered(batch));
+  write("web/web.1", 1, cri(5, "and b"));
+  auto second = begin();
+  batch = second->gather(scan());
+  EXPECT_THAT(batch.entries, IsEmpty());
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  batch = second->gather(scan());
+  EXPECT_THAT(texts_of(batch.entries), ElementsAre("begin b\nstill b\nand b"));
+  EXPECT_FALSE(batch.holds);
+  EXPECT_TRUE(second->delivered(batch));
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+}
+
+TEST_F(GathererTest, WhatPassesAnEntryThatIsHeldBackComesOnce) {
+  wanted.rules = std::make_shared<LineRules>(LineRules{.begins = logs::Pattern::fixed("begin"), .wait = std::chrono::milliseconds(50)});
+  write("web/web.1", 1, cri(1, "begin a") + cri(2, "begin x", "stderr") + cri(3, "begin y", "stderr") + cri(4, "begin z", "stderr"));
+  auto first = begin();
+  Batch batch = first->gather(scan());
+  EXPECT_THAT(texts_of(batch.entries), ElementsAre("begin x", "begin y"));
+  EXPECT_TRUE(first->delivered(batch));
+  auto second = begin();
+  batch = second->gather(scan());
+  EXPECT_THAT(batch.entries, IsEmpty());
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_THAT(texts_of(second->gather(scan()).entries), testing::UnorderedElementsAre("begin a", "begin z"));
+}
+
+TEST_F(GathererTest, AStreamThatIsAlwaysAheadHoldsNothingBack) {
+  wanted.rules = std::make_shared<LineRules>(LineRules{.begins = logs::Pattern::fixed("begin"), .wait = std::chrono::milliseconds(5)});
+  limits.entries = 5;
+  std::string bytes = cri(1, "begin err", "stderr");
+  for (int i = 2; i <= 1001; ++i) bytes += cri(i, fmt::format("begin {}", i));
+  write("web/web.1", 1, bytes);
+  auto gatherer = begin();
+  bool is_out = false;
+  Batch batch;
+  for (int i = 0; i < 5; ++i) {
+    batch = gatherer->gather(scan());
+    EXPECT_TRUE(batch.more);
+    for (const std::string& text : texts_of(batch.entries)) is_out = is_out || text == "begin err";
+    EXPECT_TRUE(gatherer->delivered(batch));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(is_out);
+  EXPECT_GT(batch.moved.at("web/web.1").place.sequence, 10u) << "the cursor goes on";
+}
+
+TEST_F(GathererTest, LinesThatAreHeldBackAreNotLostWhenTheRulesChange) {
+  wanted.rules = std::make_shared<LineRules>(LineRules{.begins = logs::Pattern::fixed("begin"), .wait = std::chrono::hours(1), .mark = 1});
+  write("web/web.1", 1, cri(1, "begin a") + cri(2, "on") + cri(3, "begin x", "stderr") + cri(4, "begin y", "stderr"));
+  auto first = begin();
+  const Batch batch = first->gather(scan());
+  EXPECT_THAT(texts_of(batch.entries), ElementsAre("begin x"));
+  EXPECT_TRUE(first->delivered(batch));
+  wanted.rules = std::make_shared<LineRules>(LineRules{.mark = 2});
+  auto second = begin();
+  EXPECT_THAT(texts_of(deliver_all(*second)), ElementsAre("begin a", "on", "begin x", "begin y")) << "doubled, not lost";
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+}
+
+TEST_F(GathererTest, OfAnAppThatWasNotWantedBeforeNothingIsOwed) {
+  wanted.apps = {"web"};
+  write("web/web.1", 1, numbered(1, 1));
+  deliver_all(*begin());
+  write("api/web.1", 5, numbered(5, 5));
+  write("web/web.2", 3, numbered(3, 3));
+  wanted.apps = {"api", "web"};
+  auto gatherer = begin();
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), testing::Contains("line 5"));
+  ASSERT_EQ(losses.size(), 1u) << "the other app was wanted all the time";
+  EXPECT_EQ(to_string(losses[0].instance), "web/web.2");
+  losses.clear();
+  write("api/web.2", 3, numbered(3, 3));
+  deliver_all(*begin());
+  ASSERT_EQ(losses.size(), 1u) << "and from now on this one is, too";
+  EXPECT_EQ(losses[0].lines, 2u);
+}
+
+TEST_F(GathererTest, WhoseTurnItWasMayBeGone) {
+  limits.entries = 3;
+  wanted.events = true;
+  write("web/web.1", 1, numbered(1, 1));
+  write("web/web.2", 1, numbered(11, 20));
+  auto gatherer = begin();
+  EXPECT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  std::filesystem::remove_all(logs_root / "web/web.2");
+  limits.entries = 1;
+  gatherer->set_limits(limits);
+  add_event("deployment.state", "web");
+  const Batch batch = gatherer->gather(scan());
+  EXPECT_THAT(batch.gone, ElementsAre("web/web.2"));
+  EXPECT_EQ(batch.entries.size(), 1u);
+}
+
+TEST_F(GathererTest, BerthdsOwnLogGoesOnWhereTheSinkBeforeHadIt) {
+  wanted.daemon = true;
+  daemon_log->add({}, Severity::info, "one");
+  const Batch batch = begin()->gather(scan());
+  ASSERT_EQ(batch.daemon_line, 1u);
+  daemon_log->add({}, Severity::info, "two");
+  GathererParts with = parts();
+  with.daemon_line = *batch.daemon_line;
+  Gatherer gatherer(std::move(with));
+  ASSERT_TRUE(gatherer.load());
+  EXPECT_THAT(texts_of(gatherer.gather(scan()).entries), ElementsAre("two"));
+}
+
+/// A keeper that writes, rotates, compresses and prunes beside a shipper that dies at every step. What was acknowledged, and only that, is kept by the sink.
+TEST_F(GathererTest, LosesNothingAndDoublesABatchAtMostWhereverItDies) {
+  std::mt19937 random(7);
+  limits = {.entries = 7, .bytes = 400};
+  int line = 0, crashes = 0;
+  std::uint64_t first = 1;
+  std::map<int, int> seen;
+  auto gatherer = begin();
+  for (int round = 0; round < 600 || line < 2000; ++round) {
+    for (int n = static_cast<int>(random() % 9); n > 0; --n) {
+      if (line > 0 && random() % 10 == 0) {
+        if (random() % 2 == 0) compress("logs/web/web.1", first);
+        first = static_cast<std::uint64_t>(line) + 1;
+      }
+      ++line;
+      write("web/web.1", first, cri(line, fmt::format("{}", line), line % 3 == 0 ? "stderr" : "stdout"));
+    }
+    const int dies_at = random() % 4 == 0 ? static_cast<int>(random() % 3) : -1;
+    const Batch batch = gatherer->gather(scan());
+    if (dies_at != 0)  // else before the batch was sent
+      for (const Entry& entry : batch.entries) ++seen[std::stoi(entry.text)];
+    if (dies_at == -1) {
+      ASSERT_TRUE(gatherer->delivered(batch));
+    }
+    if (dies_at == 2) std::ofstream(state / ".agent.cursors.1-1") << "half of what was to be";  // and after the file was begun
+    if (dies_at >= 0) {
+      ++crashes;
+      remove_left_temporaries(state);
+      gatherer = begin();
+      ASSERT_TRUE(loaded);
+    }
+  }
+  for (const Entry& entry : deliver_all(*gatherer)) ++seen[std::stoi(entry.text)];
+  int lost = 0, twice = 0;
+  for (int i = 1; i <= line; ++i) {
+    lost += seen[i] == 0;
+    twice += seen[i] - 1;
+  }
+  EXPECT_EQ(lost, 0);
+  EXPECT_GT(crashes, 50);
+  EXPECT_LE(twice, crashes * 7);
+  EXPECT_THAT(losses, IsEmpty());
+}
+
+}  // namespace
+}  // namespace berth::ship

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/io/loop.h"
+#include "daemon/config/config.h"
+#include "daemon/secrets/reference.h"
+#include "daemon/ship/sink.h"
+#include "daemon/ship/sinks/line_rules.h"
+
+namespace berth::ship {
+
+/// The kinds of sinks that this berthd has, for `config::parse`.
+const std::vector<config::SinkKind>& sink_kinds();
+
+/// What sinks are made with.
+struct SinkMakings {
+  io::Loop& loop;
+  const secrets::Sources& secret_sources;
+};
+
+/// Makes the sink of a `[[sink]]`. Fails as its kind says; cheap, and without waiting for anybody.
+Result<std::unique_ptr<Sink>> make_sink(const SinkMakings& with, const config::Sink& said);
+
+/// The rules that it has for lines.
+std::shared_ptr<const LineRules> line_rules_of(const config::Sink& said);
+
+}  // namespace berth::ship

@@ -1,0 +1,64 @@
+#include "daemon/ship/losses.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+namespace berth::ship {
+namespace {
+
+std::string moment_text(logs::Time time) { return time == logs::Time{} ? std::string() : logs::format_rfc3339(time); }
+
+std::string span_text(const Loss& loss) {
+  const std::string from = moment_text(loss.from), to = moment_text(loss.to);
+  std::string text;
+  if (!from.empty()) text += ", after " + from;
+  if (!to.empty()) text += ", before " + to;
+  return text;
+}
+
+}  // namespace
+
+std::string loss_text(const Loss& loss) {
+  return fmt::format("{}: {} lines (of {} to {}{}) were removed before they were shipped: [logs] keep_bytes of the app is spent sooner than the sink takes them",
+                     to_string(loss.instance), loss.lines, loss.first, loss.last, span_text(loss));
+}
+
+store::Event loss_event(const Loss& loss, const std::string& sink) {
+  boost::json::object data{{"sink", sink}, {"instance", to_string(loss.instance)}, {"lines", loss.lines}, {"first", loss.first}, {"last", loss.last}};
+  if (const std::string from = moment_text(loss.from); !from.empty()) data["from"] = from;
+  if (const std::string to = moment_text(loss.to); !to.empty()) data["to"] = to;
+  return {.number = 0, .at = {}, .kind = "logs.lost", .app = loss.instance.app, .data = std::move(data)};
+}
+
+void LossReport::add(const Loss& loss) {
+  Untold& untold = untold_[loss.instance];
+  if (!untold.waits) {
+    untold.loss = loss;
+    untold.waits = true;
+    return;
+  }
+  untold.loss.first = std::min(untold.loss.first, loss.first);
+  untold.loss.last = std::max(untold.loss.last, loss.last);
+  untold.loss.lines += loss.lines;
+  untold.loss.to = loss.to;
+}
+
+std::vector<Loss> LossReport::due(std::chrono::steady_clock::time_point now) {
+  std::vector<Loss> told;
+  for (auto& [instance, untold] : untold_) {
+    const bool is_first = untold.told == std::chrono::steady_clock::time_point{};
+    if (!untold.waits || (!is_first && now - untold.told < kBetween)) continue;
+    untold.waits = false;
+    untold.told = now;
+    told.push_back(untold.loss);
+  }
+  std::erase_if(untold_, [&](const auto& one) { return !one.second.waits && now - one.second.told >= kBetween; });
+  return told;
+}
+
+bool LossReport::empty() const {
+  return std::ranges::none_of(untold_, [](const auto& one) { return one.second.waits; });
+}
+
+}  // namespace berth::ship

@@ -1,0 +1,68 @@
+#include "daemon/ship/losses.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/ship/backoff.h"
+
+namespace berth::ship {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using namespace std::chrono_literals;
+
+logs::Time at_second(int second) { return logs::parse_rfc3339("2026-11-24T09:00:00Z").value() + std::chrono::seconds(second); }
+
+Loss loss(int number, std::uint64_t first, std::uint64_t last, int from, int to) {
+  return {.instance = {.app = "web", .process = "web", .number = number}, .first = first, .last = last, .lines = last - first + 1, .from = at_second(from), .to = at_second(to)};
+}
+
+TEST(LossReport, TellsTheFirstAtOnceAndThoseThatFollowTogether) {
+  LossReport report;
+  const auto now = std::chrono::steady_clock::now();
+  report.add(loss(1, 5, 9, 1, 2));
+  EXPECT_FALSE(report.empty());
+  ASSERT_EQ(report.due(now).size(), 1u);
+  EXPECT_TRUE(report.empty());
+  report.add(loss(1, 20, 29, 3, 4));
+  report.add(loss(2, 1, 1, 3, 4));
+  report.add(loss(1, 40, 49, 5, 6));
+  ASSERT_EQ(report.due(now + 1s).size(), 1u) << "the other instance's";
+  EXPECT_THAT(report.due(now + 9s), IsEmpty());
+  const auto told = report.due(now + 10s);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].first, 20u);
+  EXPECT_EQ(told[0].last, 49u);
+  EXPECT_EQ(told[0].lines, 20u);
+  EXPECT_EQ(told[0].from, at_second(3));
+  EXPECT_EQ(told[0].to, at_second(6));
+  EXPECT_THAT(report.due(now + 60s), IsEmpty());
+}
+
+TEST(LossReport, SaysWhatIsKnown) {
+  EXPECT_THAT(loss_text(loss(1, 5, 9, 1, 2)), HasSubstr("web/web.1: 5 lines (of 5 to 9, after 2026-11-24T09:00:01.000Z, before 2026-11-24T09:00:02.000Z)"));
+  Loss unknown = loss(1, 5, 9, 1, 2);
+  unknown.from = unknown.to = {};
+  EXPECT_THAT(loss_text(unknown), HasSubstr("(of 5 to 9) were removed"));
+  const store::Event event = loss_event(loss(1, 5, 9, 1, 2), "loki");
+  EXPECT_EQ(event.kind, "logs.lost");
+  EXPECT_EQ(event.app, "web");
+  EXPECT_EQ(event.data.at("lines").to_number<int>(), 5);
+  EXPECT_EQ(event.data.at("from").as_string(), "2026-11-24T09:00:01.000Z");
+  EXPECT_FALSE(loss_event(unknown, "loki").data.contains("from"));
+}
+
+TEST(Backoff, DoublesWithChanceAndHeedsWhatTheSinkAsks) {
+  EXPECT_EQ(wait_before_retry(1, 0ms, 0.5), 500ms);
+  EXPECT_EQ(wait_before_retry(1, 0ms, 0), 375ms);
+  EXPECT_EQ(wait_before_retry(1, 0ms, 1), 625ms);
+  EXPECT_EQ(wait_before_retry(3, 0ms, 0.5), 2000ms);
+  EXPECT_EQ(wait_before_retry(7, 0ms, 0.5), 30'000ms);
+  EXPECT_EQ(wait_before_retry(1'000'000, 0ms, 1), 37'500ms);
+  EXPECT_EQ(wait_before_retry(1, 5s, 0.5), 5s);
+  EXPECT_EQ(wait_before_retry(1, std::chrono::hours(9), 0.5), kLongestAsked);
+}
+
+}  // namespace
+}  // namespace berth::ship

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace berth::ship {
+
+/// What became of the entries of one app, since berthd began.
+struct ShippedCounts {
+  std::uint64_t shipped = 0;  ///< acknowledged
+  std::uint64_t refused = 0;  ///< that the sink will never take
+  std::uint64_t limited = 0;  ///< that the rate limit dropped
+  std::uint64_t lost = 0;     ///< lines that were removed before they could be shipped
+};
+
+/// One `[[sink]]` as status, API and metrics show it.
+struct SinkStatus {
+  std::string name, kind;
+  bool required = true;
+  std::string state;             ///< "up to date", "shipping", "failing"
+  double lag_seconds = 0;        ///< how old the oldest entry is that is known and not delivered; 0: there is none
+  std::string last_success{};    ///< RFC 3339, UTC; empty: none yet
+  std::string failing_since{};   ///< likewise; empty: the last batch was taken
+  std::string last_error{};      ///< why it failed, or why entries were refused
+  std::uint64_t batches = 0;     ///< that were taken, since berthd began
+  std::uint64_t retries = 0;     ///< times a batch was sent again
+  std::uint64_t resets = 0;      ///< times its cursors were damaged
+  std::map<std::string, ShippedCounts> apps{};  ///< "": events, and berthd's own log
+};
+
+}  // namespace berth::ship

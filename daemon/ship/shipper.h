@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/io/loop.h"
+#include "daemon/ship/gatherer.h"
+#include "daemon/ship/ship_status.h"
+#include "daemon/ship/sink.h"
+
+namespace berth::ship {
+
+/// What a Shipper works with. All of it outlives the loop's last turn.
+struct ShipperParts {
+  io::Loop& loop;
+  std::function<Result<std::unique_ptr<Sink>>()> make_sink;  ///< tried again, where it fails
+  GathererParts gatherer;                                    ///< its limits are the most; the sink's own count where they are lower
+  std::function<void(store::Event)> tell;                    ///< adds an event; blocking
+  std::string name, kind;
+  bool required = true;
+  std::chrono::milliseconds batch_wait{1000};                ///< for how long entries are collected at the most
+  std::function<std::chrono::milliseconds(int failures, std::chrono::milliseconds asked, double chance)> wait_before_retry;  ///< null: `ship::wait_before_retry`
+};
+
+/// Brings what there is to one sink, at least once, and in order for each instance: gathers a batch, sends it until it is taken, and only then says on the disk
+/// how far it is. Has a thread of its own for whatever blocks. For one event loop.
+class Shipper {
+ public:
+  explicit Shipper(ShipperParts parts);
+  ~Shipper();  ///< waits for what its thread does
+
+  void start();
+  /// Nothing further is sent; what is under way ends by itself.
+  void stop();
+  /// Whether it did.
+  boost::asio::awaitable<bool> ended(std::chrono::milliseconds at_most);
+
+  /// There is more, or may be.
+  void news(std::shared_ptr<const Scan> scan);
+
+  SinkStatus status() const;
+  /// The last line of berthd's own log that the sink has, by its number; 0: none.
+  std::uint64_t daemon_line() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace berth::ship

@@ -1,0 +1,262 @@
+#include "daemon/ship/shipper.h"
+
+#include <gmock/gmock.h>
+
+#include "core/io/on_loop.h"
+#include "daemon/ship/ship_fixture.h"
+
+namespace berth::ship {
+namespace {
+
+using boost::asio::awaitable;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using namespace std::chrono_literals;
+
+/// Does with batches what a test says, in turn; takes what comes afterwards.
+class FakeSink final : public Sink {
+ public:
+  struct Seen {
+    std::vector<std::vector<std::string>> sent;
+    std::deque<Delivery> answers;
+    std::chrono::milliseconds takes{0};
+    bool is_sending = false;
+  };
+  explicit FakeSink(std::shared_ptr<Seen> seen) : seen_(std::move(seen)) {}
+
+  const std::string& name() const override { return name_; }
+  BatchLimits limits() const override { return {.entries = 3}; }
+  awaitable<Delivery> send(std::span<const Entry> batch) override {
+    std::vector<std::string> texts;
+    for (const Entry& entry : batch) texts.push_back(entry.text);
+    const auto seen = seen_;  // it may be gone before it has sent
+    seen->sent.push_back(std::move(texts));
+    seen->is_sending = true;
+    if (seen->takes > 0ms) co_await io::sleep_for(seen->takes);
+    seen->is_sending = false;
+    Delivery delivery;
+    if (!seen->answers.empty()) {
+      delivery = seen->answers.front();
+      seen->answers.pop_front();
+    }
+    co_return delivery;
+  }
+
+ private:
+  std::string name_ = "fake";
+  std::shared_ptr<Seen> seen_;
+};
+
+class ShipperTest : public ShipFixture {
+ protected:
+  ShipperParts shipper_parts(bool required = true) {
+    return {.loop = loop,
+            .make_sink = [this]() -> Result<std::unique_ptr<Sink>> {
+              if (refusals_to_make > 0) {
+                --refusals_to_make;
+                return fail(Errc::usage, "ca_file: it is not there");
+              }
+              return std::make_unique<FakeSink>(seen);
+            },
+            .gatherer = parts(),
+            .tell = [this](store::Event event) {
+              const std::lock_guard lock(mutex);
+              told.push_back(std::move(event));
+            },
+            .name = "agent",
+            .kind = "fake",
+            .required = required,
+            .batch_wait = 5ms,
+            .wait_before_retry = [this](int failures, std::chrono::milliseconds asked, double) {
+              waits.emplace_back(failures, asked);
+              return 2ms;
+            }};
+  }
+
+  /// Runs until `done`, or for ten seconds; then ends the shipper.
+  void run(Shipper& shipper, std::function<bool()> done) {
+    shipper.start();
+    shipper.news(std::make_shared<Scan>(scan()));
+    io::on_loop(loop, until(shipper, std::move(done)));
+  }
+  awaitable<void> until(Shipper& shipper, std::function<bool()> done) {
+    for (int i = 0; i < 2000 && !done(); ++i) co_await io::sleep_for(5ms);
+    EXPECT_TRUE(done());
+    shipper.stop();
+    const bool ended = co_await shipper.ended(10s);
+    EXPECT_TRUE(ended);
+  }
+  std::vector<std::string> kinds_told() {
+    std::vector<std::string> kinds;
+    for (const auto& event : told) kinds.push_back(event.kind);
+    return kinds;
+  }
+  std::function<bool()> taken(Shipper& shipper, std::uint64_t batches) {
+    return [&shipper, batches] { return shipper.status().batches >= batches && shipper.status().state == "up to date"; };
+  }
+
+  io::Loop loop;
+  std::shared_ptr<FakeSink::Seen> seen = std::make_shared<FakeSink::Seen>();
+  int refusals_to_make = 0;
+  std::mutex mutex;
+  std::vector<store::Event> told;
+  std::vector<std::pair<int, std::chrono::milliseconds>> waits;
+};
+
+TEST_F(ShipperTest, SendsBatchAfterBatchAndSaysHowFarItIs) {
+  write("web/web.1", 1, numbered(1, 7));
+  {
+    Shipper shipper(shipper_parts());
+    run(shipper, taken(shipper, 3));
+    EXPECT_EQ(shipper.status().apps.at("web").shipped, 7u);
+    EXPECT_EQ(shipper.status().retries, 0u);
+    EXPECT_FALSE(shipper.status().last_success.empty());
+  }
+  EXPECT_THAT(seen->sent, ElementsAre(ElementsAre("line 1", "line 2", "line 3"), ElementsAre("line 4", "line 5", "line 6"), ElementsAre("line 7")));
+  write("web/web.1", 1, numbered(8, 8));
+  Shipper again(shipper_parts());
+  run(again, taken(again, 1));
+  EXPECT_THAT(seen->sent.back(), ElementsAre("line 8"));
+  EXPECT_EQ(seen->sent.size(), 4u);
+}
+
+TEST_F(ShipperTest, SendsTheSameBatchUntilItIsTaken) {
+  write("web/web.1", 1, numbered(1, 2));
+  seen->answers = {{.kind = Delivery::Kind::later, .reason = "503"}, {.kind = Delivery::Kind::later, .wait = 9s, .reason = "429"}, {.kind = Delivery::Kind::later, .reason = "429"}};
+  Shipper shipper(shipper_parts());
+  run(shipper, taken(shipper, 1));
+  EXPECT_EQ(seen->sent.size(), 4u);
+  for (const auto& batch : seen->sent) EXPECT_THAT(batch, ElementsAre("line 1", "line 2"));
+  EXPECT_THAT(waits, ElementsAre(std::pair(1, 0ms), std::pair(2, std::chrono::milliseconds(9s)), std::pair(3, 0ms)));
+  EXPECT_EQ(shipper.status().retries, 3u);
+  EXPECT_TRUE(shipper.status().failing_since.empty());
+}
+
+TEST_F(ShipperTest, ShowsASinkThatFailsAndHowFarItIsBehind) {
+  write("web/web.1", 1, numbered(1, 2));
+  seen->answers.assign(1'000'000, {.kind = Delivery::Kind::later, .reason = "connection refused"});
+  Shipper shipper(shipper_parts());
+  run(shipper, [&] { return seen->sent.size() > 3; });
+  const SinkStatus status = shipper.status();
+  EXPECT_EQ(status.state, "failing");
+  EXPECT_EQ(status.last_error, "connection refused");
+  EXPECT_FALSE(status.failing_since.empty());
+  EXPECT_GT(status.lag_seconds, 1);
+  seen->answers.clear();
+  seen->sent.clear();
+  Shipper again(shipper_parts());
+  run(again, taken(again, 1));
+  EXPECT_THAT(seen->sent, ElementsAre(ElementsAre("line 1", "line 2"))) << "nothing was said to be delivered";
+}
+
+TEST_F(ShipperTest, CountsWhatIsRefusedForGoodAndGoesOn) {
+  write("web/web.1", 1, numbered(1, 3));
+  seen->answers = {{.kind = Delivery::Kind::taken, .refused = 2, .reason = "too old"}};
+  Shipper shipper(shipper_parts());
+  run(shipper, taken(shipper, 1));
+  EXPECT_EQ(shipper.status().apps.at("web").refused, 2u);
+  EXPECT_EQ(shipper.status().apps.at("web").shipped, 1u);
+  EXPECT_THAT(shipper.status().last_error, HasSubstr("2 entries were refused: too old"));
+}
+
+TEST_F(ShipperTest, ADamagedCursorIsToldOnceAndAllComesAgain) {
+  write("web/web.1", 1, numbered(1, 2));
+  std::ofstream(state / "agent.cursors") << "nonsense";
+  {
+    Shipper shipper(shipper_parts());
+    run(shipper, taken(shipper, 1));
+    EXPECT_EQ(shipper.status().resets, 1u);
+  }
+  EXPECT_THAT(kinds_told(), ElementsAre("logs.cursor_damaged"));
+  Shipper again(shipper_parts());
+  run(again, [] { return true; });
+  EXPECT_EQ(again.status().resets, 0u);
+  EXPECT_EQ(told.size(), 1u);
+}
+
+TEST_F(ShipperTest, WhatIsLostIsAnEventOfARequiredSinkAlone) {
+  write("web/web.1", 1, numbered(1, 1));
+  {
+    Shipper shipper(shipper_parts());
+    run(shipper, taken(shipper, 1));
+  }
+  write("web/web.1", 5, numbered(5, 5));
+  prune("web/web.1", 1);
+  const auto cursor = CursorFile(state, "agent").load().value().value();
+  for (const bool required : {true, false}) {
+    ASSERT_TRUE(CursorFile(state, "agent").store(cursor));
+    told.clear();
+    Shipper shipper(shipper_parts(required));
+    run(shipper, taken(shipper, 1));
+    EXPECT_EQ(shipper.status().apps.at("web").lost, 3u);
+    EXPECT_EQ(told.size(), required ? 1u : 0u);
+    for (const auto& event : told) EXPECT_EQ(event.data.at("lines").to_number<int>(), 3);
+  }
+}
+
+TEST_F(ShipperTest, ASinkThatCannotBeMadeIsMadeLater) {
+  write("web/web.1", 1, numbered(1, 1));
+  refusals_to_make = 3;
+  Shipper shipper(shipper_parts());
+  run(shipper, taken(shipper, 1));
+  EXPECT_THAT(seen->sent, ElementsAre(ElementsAre("line 1")));
+  EXPECT_EQ(waits.size(), 3u);
+}
+
+TEST_F(ShipperTest, AStopLetsTheBatchThatIsUnderWayEnd) {
+  write("web/web.1", 1, numbered(1, 2));
+  seen->takes = 100ms;
+  {
+    Shipper shipper(shipper_parts());
+    run(shipper, [&] { return seen->is_sending; });
+    EXPECT_EQ(shipper.status().batches, 1u);
+  }
+  Shipper again(shipper_parts());
+  run(again, [] { return true; });
+  EXPECT_EQ(seen->sent.size(), 1u) << "and it does not come twice";
+}
+
+TEST_F(ShipperTest, OneThatIsDestroyedWhileItSendsLeavesNothingRunning) {
+  write("web/web.1", 1, numbered(1, 2));
+  seen->takes = 10s;
+  auto shipper = std::make_unique<Shipper>(shipper_parts());
+  shipper->start();
+  shipper->news(std::make_shared<Scan>(scan()));
+  const auto wait = [this]() -> awaitable<void> {
+    for (int i = 0; i < 2000 && !seen->is_sending; ++i) co_await io::sleep_for(5ms);
+  };
+  io::on_loop(loop, wait());
+  EXPECT_TRUE(seen->is_sending);
+  shipper.reset();
+}
+
+TEST_F(ShipperTest, OneThatIsDestroyedWhileItSendsMayEndLater) {
+  write("web/web.1", 1, numbered(1, 2));
+  seen->takes = 200ms;
+  auto shipper = std::make_unique<Shipper>(shipper_parts());
+  shipper->start();
+  shipper->news(std::make_shared<Scan>(scan()));
+  const auto wait = [this](bool is_sending) -> awaitable<void> {
+    for (int i = 0; i < 2000 && seen->is_sending != is_sending; ++i) co_await io::sleep_for(5ms);
+    co_await io::sleep_for(20ms);
+  };
+  io::on_loop(loop, wait(true));
+  shipper.reset();
+  io::on_loop(loop, wait(false));
+  EXPECT_FALSE(seen->is_sending);
+  EXPECT_FALSE(CursorFile(state, "agent").load().value().has_value()) << "it has no thread any more to say how far it is";
+}
+
+TEST_F(ShipperTest, KnowsHowFarBerthdsOwnLogIs) {
+  wanted.daemon = true;
+  daemon_log->add({}, Severity::info, "one");
+  seen->answers = {{.kind = Delivery::Kind::later, .reason = "503"}};
+  Shipper shipper(shipper_parts());
+  EXPECT_EQ(shipper.daemon_line(), 0u);
+  run(shipper, taken(shipper, 1));
+  EXPECT_EQ(shipper.daemon_line(), 1u);
+}
+
+}  // namespace
+}  // namespace berth::ship

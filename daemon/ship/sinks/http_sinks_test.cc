@@ -1,0 +1,332 @@
+#include <algorithm>
+#include <functional>
+#include <mutex>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "core/files/files.h"
+#include "core/io/http_reader.h"
+#include "core/io/raw_peer.h"
+#include "core/json/json.h"
+#include "daemon/ship/sinks/gzip.h"
+#include "daemon/ship/sinks/http_courier.h"
+#include "daemon/ship/sinks/loki.h"
+#include "daemon/ship/sinks/otlp.h"
+#include "daemon/ship/sinks/sinks_fixture.h"
+
+namespace berth::ship {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using Kind = Delivery::Kind;
+
+std::string gunzip(const std::string& bytes) {
+  z_stream stream{};
+  EXPECT_EQ(::inflateInit2(&stream, 15 + 16), Z_OK);
+  std::string out(16u << 20, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(::inflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  ::inflateEnd(&stream);
+  return out;
+}
+
+/// A request as a server saw it.
+struct Seen {
+  std::string method, target, body;
+  io::Headers headers;
+  int connection = 0;
+};
+
+std::string reply(int status, const std::string& body = {}, const std::string& headers = {}) {
+  return "HTTP/1.1 " + std::to_string(status) + " X\r\n" + headers + (status == 204 ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + body;
+}
+
+/// A server that keeps connections, and answers each request as it is told; an empty answer closes.
+class PushServer {
+ public:
+  using Answer = std::function<std::string(const Seen&)>;
+  explicit PushServer(Answer answer) : answer_(std::move(answer)), peer_([this](int connection) { serve(connection); }) {}
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(peer_.port()); }
+  std::vector<Seen> seen() {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+
+ private:
+  void serve(int connection) {
+    ++connections_;
+    std::string buffer;
+    while (true) {
+      io::RequestReader reader({.most_body = 16u << 20});
+      while (!reader.done()) {
+        if (const auto flaw = reader.take(buffer)) {
+          ADD_FAILURE() << flaw.what;
+          return;
+        }
+        if (reader.done()) break;
+        char piece[65536];
+        const ssize_t got = ::recv(connection, piece, sizeof piece, 0);
+        if (got <= 0) return;
+        buffer.append(piece, static_cast<std::size_t>(got));
+      }
+      Seen seen{.method = reader.method, .target = reader.target, .body = reader.body, .headers = reader.headers, .connection = connections_};
+      if (seen.headers["content-encoding"] == "gzip") seen.body = gunzip(seen.body);
+      {
+        const std::lock_guard lock(mutex_);
+        seen_.push_back(seen);
+      }
+      const std::string answer = answer_(seen);
+      if (answer.empty()) return;
+      io::send_raw(connection, answer);
+      if (answer.find("Connection: close") != std::string::npos) return;
+    }
+  }
+
+  Answer answer_;
+  std::mutex mutex_;
+  std::vector<Seen> seen_;
+  int connections_ = 0;
+  io::RawPeer peer_;  // last: its thread uses the others
+};
+
+HttpAccess access_to(const PushServer& server, const std::string& path) { return {.url = server.url() + path, .proxy = "", .timeout = 10s}; }
+
+std::unique_ptr<Courier> loki(const PushServer& server, const std::function<void(LokiSettings&)>& change = {}) {
+  LokiSettings settings{.name = "l", .access = access_to(server, "/loki/api/v1/push")};
+  if (change) change(settings);
+  auto courier = make_loki_courier(std::move(settings), {});
+  EXPECT_TRUE(courier) << courier.error().message;
+  return std::move(*courier);
+}
+
+std::unique_ptr<Courier> otlp(const PushServer& server) {
+  auto courier = make_otlp_courier({.name = "o", .access = access_to(server, "/v1/logs")}, {});
+  EXPECT_TRUE(courier) << courier.error().message;
+  return std::move(*courier);
+}
+
+/// How many entries a push has.
+std::size_t count_values(const std::string& body) {
+  std::size_t count = 0;
+  const auto push = json::parse(body);
+  for (const auto& stream : push->as_object().at("streams").as_array()) count += stream.as_object().at("values").as_array().size();
+  return count;
+}
+
+TEST(Gzip, IsReadBack) {
+  for (const std::string& text : {std::string(), std::string("hello"), std::string(3u << 20, 'x')}) EXPECT_EQ(gunzip(*gzip(text)), text);
+}
+
+TEST(LokiPush, HasAStreamForEachSetOfLabelsAndTheRestAsMetadata) {
+  auto origin = sample_origin(), newer = sample_origin(), errors = sample_origin();
+  newer->release = "v43";
+  errors->stream = "stderr";
+  errors->labels = {{"rack-7", "r7"}};
+  const std::vector<Entry> batch{sample_entry(1, "a \"q\"", origin), sample_entry(2, "b", newer), sample_entry(3, "c", errors)};
+  EXPECT_EQ(loki_push(batch),
+            R"({"streams":[{"stream":{"app":"web","environment":"qa","process":"worker","node":"edge-1","stream":"stderr","rack_7":"r7"},"values":[)"
+            R"(["1795510801123456789","c",{"release":"v42","instance":"web/worker.2","deployment":"17","sequence":"3","level":"info"}]]},)"
+            R"({"stream":{"app":"web","environment":"qa","process":"worker","node":"edge-1","stream":"stdout"},"values":[)"
+            R"(["1795510801123456789","a \"q\"",{"release":"v42","instance":"web/worker.2","deployment":"17","sequence":"1","level":"info"}],)"
+            R"(["1795510801123456789","b",{"release":"v43","instance":"web/worker.2","deployment":"17","sequence":"2","level":"info"}]]}]})");
+}
+
+TEST(LokiPush, LabelsAreNoMoreThanLokiTakesAndTheOthersAreMetadata) {
+  auto origin = std::make_shared<Origin>(Origin{.node = "edge-1", .stream = "events"});
+  for (int i = 0; i < 30; ++i) origin->labels.emplace_back("l" + std::to_string(i), "v");
+  origin->labels.emplace_back("node", "another");
+  const std::string body = loki_push(std::vector{sample_entry(1, "x", origin)});
+  const auto read = json::parse(body);
+  ASSERT_TRUE(read) << read.error().message;
+  const auto& stream = read->as_object().at("streams").as_array().at(0).as_object();
+  EXPECT_EQ(stream.at("stream").as_object().size(), 15u);
+  EXPECT_EQ(stream.at("stream").as_object().at("app"), "berthd");
+  EXPECT_EQ(stream.at("stream").as_object().at("node"), "edge-1");
+  EXPECT_EQ(stream.at("values").as_array().at(0).as_array().at(2).as_object().at("l29"), "v");
+}
+
+TEST(OtlpExport, HasAResourceForEachOriginAndARecordForEachEntry) {
+  auto origin = sample_origin(), node = std::make_shared<Origin>(Origin{.node = "edge-1", .stream = "events"});
+  origin->labels = {{"rack", "r7"}};
+  std::vector<Entry> batch{sample_entry(1, "a", origin), sample_entry(9, "deployed", node)};
+  batch[0].severity = Severity::error;
+  EXPECT_EQ(
+      otlp_export(batch, sample_time("2026-11-24T09:00:02Z")),
+      R"({"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"web"}},{"key":"service.version","value":{"stringValue":"v42"}},)"
+      R"({"key":"service.instance.id","value":{"stringValue":"edge-1/web/worker.2"}},{"key":"deployment.environment.name","value":{"stringValue":"qa"}},)"
+      R"({"key":"deployment.id","value":{"stringValue":"17"}},{"key":"host.name","value":{"stringValue":"edge-1"}},{"key":"berth.process","value":{"stringValue":"worker"}},)"
+      R"({"key":"berth.instance","value":{"stringValue":"web/worker.2"}},{"key":"berth.label.rack","value":{"stringValue":"r7"}}]},)"
+      R"("scopeLogs":[{"scope":{"name":"berth","version":")" BERTH_VERSION R"("},"logRecords":[{"timeUnixNano":"1795510801123456789","observedTimeUnixNano":"1795510802000000000",)"
+      R"("severityNumber":17,"severityText":"error","body":{"stringValue":"a"},"attributes":[{"key":"log.iostream","value":{"stringValue":"stdout"}},)"
+      R"({"key":"berth.sequence","value":{"intValue":"1"}}]}]}]},{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"berthd"}},)"
+      R"({"key":"service.instance.id","value":{"stringValue":"edge-1"}},{"key":"host.name","value":{"stringValue":"edge-1"}}]},)"
+      R"("scopeLogs":[{"scope":{"name":"berth","version":")" BERTH_VERSION R"("},"logRecords":[{"timeUnixNano":"1795510801123456789","observedTimeUnixNano":"1795510802000000000",)"
+      R"("severityNumber":9,"severityText":"info","body":{"stringValue":"deployed"},"attributes":[{"key":"berth.stream","value":{"stringValue":"events"}},)"
+      R"({"key":"berth.sequence","value":{"intValue":"9"}}]}]}]}]})");
+}
+
+TEST(LokiSink, PushesOverOneConnectionThatIsKept) {
+  PushServer server([](const Seen&) { return reply(204); });
+  const auto courier = loki(server, [](LokiSettings& settings) { settings.tenant = "team-a"; });
+  for (int i = 0; i < 3; ++i) {
+    const Delivery delivery = courier->deliver(sample_batch(10), {});
+    EXPECT_EQ(delivery.kind, Kind::taken) << delivery.reason;
+    EXPECT_EQ(delivery.refused, 0u);
+    EXPECT_EQ(delivery.reason, "");
+  }
+  const auto seen = server.seen();
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[2].connection, 1);
+  EXPECT_EQ(seen[0].method + " " + seen[0].target, "POST /loki/api/v1/push");
+  EXPECT_EQ(seen[0].headers.at("x-scope-orgid"), "team-a");
+  EXPECT_EQ(seen[0].headers.at("content-type"), "application/json");
+  EXPECT_EQ(seen[0].headers.at("content-encoding"), "gzip");
+  EXPECT_EQ(count_values(seen[0].body), 10u);
+}
+
+TEST(LokiSink, AConnectionThatWasClosedMeanwhileIsMadeAnew) {
+  int answers = 0;
+  PushServer server([&](const Seen&) { return ++answers == 2 ? "" : reply(204); });  // the second request is read, and nothing said
+  const auto courier = loki(server);
+  EXPECT_EQ(courier->deliver(sample_batch(1), {}).kind, Kind::taken);
+  EXPECT_EQ(courier->deliver(sample_batch(1), {}).kind, Kind::taken);
+  const auto seen = server.seen();
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[2].connection, 2);
+}
+
+TEST(LokiSink, AServerThatSaysSoIsAskedOnAnotherConnection) {
+  PushServer server([&](const Seen&) { return reply(200, "{}", "Connection: close\r\n"); });
+  const auto courier = loki(server);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(courier->deliver(sample_batch(1), {}).kind, Kind::taken);
+  EXPECT_EQ(server.seen().at(1).connection, 2);
+}
+
+TEST(LokiSink, ThrottlingAndTroubleAreForLater) {
+  std::string said;
+  PushServer server([&](const Seen&) { return said; });
+  const auto courier = loki(server);
+  said = reply(429, "Ingestion rate limit exceeded", "Retry-After: 3\r\n");
+  Delivery delivery = courier->deliver(sample_batch(5), {});
+  EXPECT_EQ(delivery.kind, Kind::later);
+  EXPECT_EQ(delivery.wait, 3s);
+  EXPECT_THAT(delivery.reason, HasSubstr("/loki/api/v1/push: it answers 429 Too Many Requests: Ingestion rate limit exceeded"));
+  said = reply(500);
+  EXPECT_EQ(courier->deliver(sample_batch(5), {}).kind, Kind::later);
+  said = "this is no HTTP\r\n\r\n";
+  EXPECT_EQ(courier->deliver(sample_batch(5), {}).kind, Kind::later);
+  said = "";
+  EXPECT_EQ(courier->deliver(sample_batch(5), {}).kind, Kind::later);
+}
+
+TEST(LokiSink, TheEntriesThatARefusalIsAboutAreFoundAndCounted) {
+  PushServer server([](const Seen& seen) { return seen.body.find("bad") == std::string::npos ? reply(204) : reply(400, "entry too far behind"); });
+  auto batch = sample_batch(100);
+  batch[17].text = "bad";
+  batch[80].text = "bad too";
+  const Delivery delivery = loki(server)->deliver(batch, {});
+  EXPECT_EQ(delivery.kind, Kind::taken);
+  EXPECT_EQ(delivery.refused, 2u);
+  EXPECT_THAT(delivery.reason, HasSubstr("400 Bad Request: entry too far behind"));
+  std::size_t accepted = 0;
+  for (const Seen& seen : server.seen())
+    if (seen.body.find("bad") == std::string::npos) accepted += count_values(seen.body);
+  EXPECT_EQ(accepted, 98u);
+  EXPECT_LE(server.seen().size(), 40u);
+}
+
+TEST(LokiSink, ARefusalOfEverythingHasAnEnd) {
+  PushServer server([](const Seen&) { return reply(400, "no"); });
+  const Delivery delivery = loki(server)->deliver(sample_batch(1000), {});
+  EXPECT_EQ(delivery.kind, Kind::taken);
+  EXPECT_EQ(delivery.refused, 1000u);
+  EXPECT_GE(server.seen().size(), static_cast<std::size_t>(kMostRequests));
+  EXPECT_LE(server.seen().size(), static_cast<std::size_t>(kMostRequests) + 11) << "and once for each half that is left";
+}
+
+TEST(LokiSink, WhatIsGoodIsSentAlsoBehindMuchThatIsRefused) {
+  PushServer server([](const Seen& seen) { return seen.body.find("bad") == std::string::npos ? reply(204) : reply(400, "no"); });
+  auto batch = sample_batch(1000);
+  for (std::size_t i = 0; i < 400; ++i) batch[i].text = "bad";
+  const Delivery delivery = loki(server)->deliver(batch, {});
+  EXPECT_EQ(delivery.kind, Kind::taken);
+  EXPECT_GE(delivery.refused, 400u);
+  EXPECT_LE(delivery.refused, 500u) << "the half in which nothing is bad is taken";
+}
+
+TEST(LokiSink, ABatchThatIsTooLargeIsSentInParts) {
+  PushServer server([](const Seen& seen) { return count_values(seen.body) > 3 ? reply(413, "too large") : reply(204); });
+  const Delivery delivery = loki(server)->deliver(sample_batch(10), {});
+  EXPECT_EQ(delivery.kind, Kind::taken);
+  EXPECT_EQ(delivery.refused, 0u);
+}
+
+TEST(LokiSink, ATokenIsLookedUpAgainWhenItIsNotTaken) {
+  const files::TemporaryDirectory folder;
+  const std::string file = folder.path() / "token";
+  ASSERT_TRUE(files::replace(file, "first\n"));
+  PushServer server([](const Seen& seen) { return seen.headers.at("authorization") == "Bearer second" ? reply(204) : reply(401, "who?"); });
+  const auto courier = loki(server, [&](LokiSettings& settings) { settings.access.token = "file:" + file; });
+  const Delivery denied = courier->deliver(sample_batch(1), {});
+  EXPECT_EQ(denied.kind, Kind::later);
+  EXPECT_THAT(denied.reason, testing::AllOf(HasSubstr("401"), testing::Not(HasSubstr("first"))));
+  ASSERT_TRUE(files::replace(file, "second\n"));
+  EXPECT_EQ(courier->deliver(sample_batch(1), {}).kind, Kind::taken);
+  ASSERT_TRUE(files::replace(file, "third\n"));
+  EXPECT_EQ(courier->deliver(sample_batch(1), {}).kind, Kind::taken);  // what is taken is kept
+}
+
+TEST(LokiSink, PasswordsAndOwnHeadersAreSentAsTheyShould) {
+  const files::TemporaryDirectory folder;
+  const std::string file = folder.path() / "secret";
+  ASSERT_TRUE(files::replace(file, "pass"));
+  PushServer server([](const Seen&) { return reply(204); });
+  EXPECT_EQ(loki(server, [&](LokiSettings& settings) {
+              settings.access.user = "user";
+              settings.access.password = "file:" + file;
+            })->deliver(sample_batch(1), {}).kind, Kind::taken);
+  EXPECT_EQ(loki(server, [&](LokiSettings& settings) {
+              settings.access.token = "file:" + file;
+              settings.access.token_header = "x-api-key";
+            })->deliver(sample_batch(1), {}).kind, Kind::taken);
+  EXPECT_EQ(server.seen().at(0).headers.at("authorization"), "Basic dXNlcjpwYXNz");
+  EXPECT_EQ(server.seen().at(1).headers.at("x-api-key"), "pass");
+  EXPECT_FALSE(server.seen().at(1).headers.contains("authorization"));
+}
+
+TEST(LokiSink, ASecretThatIsNotThereIsForLaterAndSaysWhich) {
+  PushServer server([](const Seen&) { return reply(204); });
+  const Delivery delivery = loki(server, [](LokiSettings& settings) { settings.access.token = "file:/nonexistent/token"; })->deliver(sample_batch(1), {});
+  EXPECT_EQ(delivery.kind, Kind::later);
+  EXPECT_THAT(delivery.reason, HasSubstr("token: "));
+  EXPECT_TRUE(server.seen().empty());
+}
+
+TEST(OtlpSink, CountsWhatIsRejected) {
+  std::string said = reply(200, "{}");
+  PushServer server([&](const Seen&) { return said; });
+  const auto courier = otlp(server);
+  EXPECT_EQ(courier->deliver(sample_batch(4), {}).refused, 0u);
+  EXPECT_EQ(server.seen().at(0).target, "/v1/logs");
+  said = reply(200, R"({"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too old"}})");
+  const Delivery delivery = courier->deliver(sample_batch(4), {});
+  EXPECT_EQ(delivery.kind, Kind::taken);
+  EXPECT_EQ(delivery.refused, 3u);
+  EXPECT_THAT(delivery.reason, HasSubstr("too old"));
+}
+
+TEST(OtlpSink, AnAnswerWithoutEndIsNone) {
+  PushServer server([](const Seen&) { return reply(200, std::string(20u << 20, ' ')); });
+  EXPECT_EQ(otlp(server)->deliver(sample_batch(1), {}).kind, Kind::later);
+}
+
+}  // namespace
+}  // namespace berth::ship

@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+#include <fmt/core.h>
+
+#include "core/io/ip_address.h"
+#include "core/io/line.h"
+#include "core/io/line_end.h"
+#include "core/io/patience.h"
+#include "core/io/proxy.h"
+#include "core/io/url.h"
+#include "daemon/ship/sinks/syslog_transports.h"
+
+namespace berth::ship {
+namespace {
+
+constexpr std::chrono::milliseconds kDying{5};  ///< from the end of a connection to that of the listening socket, of a program that ends
+
+io::FetchOptions times_of(const SyslogSettings& settings) {
+  return {.connect_timeout = std::min(settings.timeout, std::chrono::milliseconds(10'000)), .stall_timeout = settings.timeout, .total_timeout = settings.timeout};
+}
+
+/// By TCP and TLS.
+class SyslogStream final : public Courier {
+ public:
+  explicit SyslogStream(SyslogSettings settings)
+      : settings_(std::move(settings)), place_(io::with_port(settings_.host, settings_.port)),
+        encoder_({.facility = settings_.facility, .most = settings_.most_message, .split = true, .counted = true}), patience_(times_of(settings_), {}) {}
+
+  Delivery deliver(std::span<const Entry> batch, std::stop_token stop) override {
+    SyslogMessages messages;
+    for (const Entry& entry : batch) encoder_.encode(entry, messages);
+    patience_.renew(std::move(stop));
+    const auto sent = send(messages.bytes);
+    if (sent) return taken();
+    line_.reset();
+    return later(fmt::format("syslog at {}: {}", place_, sent.error().message));
+  }
+
+ private:
+  bool by_tls() const { return settings_.transport == SyslogSettings::Transport::tls; }
+
+  Result<void> connect() {
+    if (line_ && io::is_gone(*line_)) line_.reset();
+    if (line_) return {};
+    const io::Url url{.https = by_tls(), .host = settings_.host, .port = settings_.port};
+    const std::optional<io::Proxy> no_proxy;
+    BERTH_TRY(line_, io::open_line(url, no_proxy, settings_.tls, patience_));
+    return {};
+  }
+
+  /// A server that is being ended ends its connections too, and may throw away what it has read: whether it is there still, on the connection that the next batch
+  /// will need. By TLS its program answers; else the kernel does, which breaks the connection when the program does not come to it any more.
+  Result<void> check_alive() {
+    line_.reset();
+    auto alive = connect();
+    if (alive && !by_tls()) {
+      std::this_thread::sleep_for(kDying);
+      if (io::is_gone(*line_)) alive = fail(Errc::unreachable, "it broke the connection");
+    }
+    if (!alive) return pass(std::move(alive.error()), "it ended the connection, and is not there any more");
+    return {};
+  }
+
+  Result<void> send(std::string_view bytes) {
+    BERTH_CHECK(connect());
+    BERTH_CHECK(line_->write(bytes));
+    if (settings_.receipt == SyslogSettings::Receipt::received) return io::wait_until_sent(*line_, patience_);
+    BERTH_CHECK(line_->end_writing());
+    if (auto read = io::wait_until_read(*line_, patience_); !read) {
+      if (read.error().code != Errc::timeout) return read;
+      return fail(Errc::timeout, fmt::format("it did not end the connection within {} s after the batch: it is slow, or it never does so before its client, and then "
+                                             "receipt = \"received\" is for it", std::chrono::ceil<std::chrono::seconds>(settings_.timeout).count()));
+    }
+    return check_alive();
+  }
+
+  SyslogSettings settings_;
+  std::string place_;
+  SyslogEncoder encoder_;
+  io::Patience patience_;
+  std::unique_ptr<io::Line> line_;  // after the patience that it refers to
+};
+
+}  // namespace
+
+std::unique_ptr<Courier> make_syslog_stream(SyslogSettings settings) { return std::make_unique<SyslogStream>(std::move(settings)); }
+
+}  // namespace berth::ship

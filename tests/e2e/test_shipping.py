@@ -1,0 +1,292 @@
+"""Logs reach their sinks: every line, in the face of crashes, rotations, a full disk, and configuration that is wrong."""
+import importlib.util
+import json
+import os
+import random
+import re
+import subprocess
+import time
+import unittest
+
+from lib import sample_apps
+from lib.case import BerthCase
+from lib.programs import SLOWNESS, SOURCE
+from lib.waiting import wait_until
+
+COUNT = int(os.environ.get("BERTH_TEST_LINES", "40000"))
+BATCH = 400
+
+
+def numbered_app():
+    spec = importlib.util.spec_from_file_location("numbered", SOURCE / "tests/apps/numbered.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Shipping(BerthCase):
+    numbered = numbered_app()
+
+    def tree(self, count=COUNT, pause=0.02, app="web", keep="512MiB", segment="64KiB"):
+        tree = sample_apps.Tree(self.folder / f"site-{app}", app).put("bin/numbered", (SOURCE / "tests/apps/numbered.py").read_text(), 0o755)
+        return tree.spec(f'app = "{app}"\n[process.web]\ncommand = ["bin/numbered", "{count}", "{pause}"]\nstop = {{ grace = "5s" }}\n'
+                         f'[deploy]\nbake = "200ms"\n[logs]\nsegment_bytes = "{segment}"\nkeep_bytes = "{keep}"\n')
+
+    def sink(self, name="agent", path=None, more=""):
+        path = path or self.folder / name / "all.jsonl"
+        return f"""
+[[sink]]
+name = "{name}"
+kind = "file"
+path = "{path}"
+rotate_bytes = "1MiB"
+keep_files = 1000
+batch_lines = {BATCH}
+batch_wait = "100ms"
+{more}
+"""
+
+    def entries(self, path=None):
+        """All that the sink has, oldest first."""
+        path = path or self.folder / "agent" / "all.jsonl"
+        rotated = sorted((int(one.name.rsplit(".", 1)[1]), one) for one in path.parent.glob(path.name + ".*"))
+        found = []
+        for one in [file for _number, file in reversed(rotated)] + ([path] if path.exists() else []):
+            text = one.read_text()
+            for line in text[:text.rfind("\n") + 1].splitlines():
+                found.append(json.loads(line))
+        return found
+
+    def lines(self, path=None):
+        return [entry for entry in self.entries(path) if re.match(r"\d+($| )", entry["text"])]
+
+    def status_of(self, node, name="agent"):
+        return next(sink for sink in node.status()["sinks"] if sink["sink"] == name)
+
+    def wait_shipped(self, node, seconds=60, name="agent"):
+        """Until the sink has all that is there."""
+        quiet = []
+
+        def is_done():
+            status = self.status_of(node, name)
+            quiet.append((status["state"], status["shipped"]))
+            return len(quiet) > 8 and len(set(quiet[-8:])) == 1 and status["state"] == "up to date"
+        wait_until(is_done, "everything is shipped", seconds, every=0.15)
+
+    def written(self, node, app="web"):
+        return (node.data(app) / "written").exists()
+
+    def check_numbers(self, lines, count, doubled_at_most):
+        seen = {}
+        for entry in lines:
+            number = int(entry["text"].split(" ", 1)[0])
+            seen[number] = seen.get(number, 0) + 1
+            expected = self.numbered.line(number)
+            text = expected.decode("utf-8") if number % 101 or number % 997 == 0 else None
+            if text is not None:
+                self.assertEqual(entry["text"], text)
+            else:
+                self.assertIn("\\xFE\\xFF", entry["text"])
+        lost = [number for number in range(1, count + 1) if number not in seen]
+        doubled = sum(seen.values()) - len(seen)
+        self.progress(f"{count} lines: {len(lost)} lost, {doubled} doubled ({doubled_at_most} allowed)")
+        self.assertEqual(lost[:20], [])
+        self.assertEqual(set(seen) - set(range(1, count + 1)), set())
+        self.assertLessEqual(doubled, doubled_at_most)
+        by_sequence = {}
+        for entry in lines:
+            self.assertEqual(by_sequence.setdefault(entry["sequence"], entry["text"]), entry["text"], "a number stands for one line")
+        return doubled
+
+    # the numbered-line test
+
+    def test_no_line_is_lost_while_berthd_is_killed_again_and_again(self):
+        self.repo.publish(self.tree())
+        node = self.make_node(extra=self.sink()).start()
+        self.deploy(node, "v1")
+        random.seed(7)
+        kills = 0
+        end = time.monotonic() + 120 * SLOWNESS
+        while time.monotonic() < end and not (self.written(node) and kills > 10):
+            time.sleep(random.uniform(0.05, 0.9))
+            node.kill()
+            kills += 1
+            node.start()
+        self.assertTrue(self.written(node))
+        node.berth("stop", "web")  # ends the line that has no newline
+        self.wait_shipped(node)
+        lines = self.lines()
+        self.check_numbers(lines, COUNT, kills * BATCH)
+        self.progress(f"{kills} kills")
+        self.assertEqual({entry["instance"] for entry in lines}, {"web/web.1"})
+        self.assertEqual({entry["stream"] for entry in lines}, {"stdout", "stderr"})
+        self.assertEqual(self.status_of(node)["lost"], 0)
+        segments = list((node.logs / "web" / "web.1").iterdir())
+        self.assertGreater(len(segments), 20, "it rotated all the time")
+
+    def test_no_line_is_lost_or_doubled_by_orderly_restarts(self):
+        self.repo.publish(self.tree(count=10_000))
+        node = self.make_node(extra=self.sink()).start()
+        self.deploy(node, "v1")
+        restarts = 0
+        while restarts < 3 or not self.written(node):
+            time.sleep(0.3)
+            self.assertEqual(node.stop(), 0)
+            node.start()
+            restarts += 1
+        node.berth("stop", "web")
+        self.wait_shipped(node)
+        self.check_numbers(self.lines(), 10_000, 0)
+
+    def test_a_disk_that_is_full_is_waited_out(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", disk])
+        self.repo.publish(self.tree(count=12_000))
+        node = self.make_node(extra=self.sink(path=disk / "all.jsonl") + self.sink("other")).start()
+        self.deploy(node, "v1")
+        wait_until(lambda: self.status_of(node)["state"] == "failing", "the disk is full", 20)
+        self.assertIn("No space left", self.status_of(node)["last_error"])
+        wait_until(lambda: self.written(node), "the app does not wait for the sink", 30)
+        self.assertSays(node.berth("status"), "log sink agent takes nothing", "No space left", "logs go to other (file)")
+        self.assertIn('berth_log_sink_failing{sink="agent"} 1', node.metrics())
+        lag = float(re.search(r'berth_log_lag_seconds{sink="agent"} (\S+)', node.metrics())[1])
+        self.assertGreater(lag, 0.5)
+        node.berth("stop", "web")
+        self.wait_shipped(node, name="other")
+        self.check_numbers(self.lines(self.folder / "other" / "all.jsonl"), 12_000, 0)
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        self.wait_shipped(node)
+        self.check_numbers(self.lines(disk / "all.jsonl"), 12_000, 0)
+        self.assertEqual(self.status_of(node)["failing_since"], "")
+
+    # what cannot be kept
+
+    def test_what_was_removed_before_it_was_shipped_is_told(self):
+        (self.folder / "agent" / "all.jsonl").mkdir(parents=True)  # a folder where the file should be
+        self.repo.publish(self.tree(count=20_000, pause=0.01, keep="256KiB"))
+        node = self.make_node(extra=self.sink()).start()
+        self.deploy(node, "v1")
+        wait_until(lambda: self.written(node), "all is written", 60)
+        node.berth("stop", "web")
+        (self.folder / "agent" / "all.jsonl").rmdir()
+        self.wait_shipped(node)
+        status = self.status_of(node)
+        self.assertGreater(status["lost"], 1000)
+
+
+        def losses():
+            return [event["data"] for event in node.events() if event["kind"] == "logs.lost"]
+        # The first is told at once, what follows together, after a while.
+        wait_until(lambda: sum(one["lines"] for one in losses()) == status["lost"], "every loss is told", 90)
+        lost = losses()
+        self.assertEqual({one["instance"] for one in lost}, {"web/web.1"})
+        told = [entry for entry in self.entries() if "are missing here" in entry["text"]]
+        gaps = [tuple(map(int, re.search(r"lines (\d+) to (\d+) are missing", entry["text"]).groups())) for entry in told]
+        self.assertEqual(sum(last - first + 1 for first, last in gaps), status["lost"])
+        # Each sequence number either came, or lies in a gap, or is a piece of a longer line.
+        came = {entry["sequence"] for entry in self.lines()}
+        for first, last in gaps:
+            self.assertFalse(came & set(range(first, last + 1)))
+        self.assertIn(f'berth_log_dropped_total{{sink="agent",app="web",reason="lost"}} {status["lost"]}', node.metrics())
+        self.assertSays(node.berth("status"), f"will never get {status['lost']} lines")
+
+    def test_a_damaged_cursor_means_doubled_and_not_lost_and_is_said_once(self):
+        self.repo.publish(self.tree(count=3000))
+        node = self.make_node(extra=self.sink()).start()
+        self.deploy(node, "v1")
+        wait_until(lambda: self.written(node), "all is written", 30)
+        node.berth("stop", "web")
+        self.wait_shipped(node)
+        node.stop()
+        cursors = node.state / "ship" / "agent.cursors"
+        cursors.write_bytes(cursors.read_bytes()[:-20])
+        for _ in range(2):
+            node.start()
+            self.wait_shipped(node)
+            node.stop()
+        node.start()
+        self.assertEqual([event["kind"] for event in node.events()].count("logs.cursor_damaged"), 1)
+        lines = self.lines()
+        self.assertEqual(len(lines), 6000)
+        self.assertEqual(len({entry["sequence"] for entry in lines}), 3000 + 0)
+
+    # files
+
+    def test_full_files_are_compressed_and_read_as_before(self):
+        self.repo.publish(self.tree(count=6000))
+        node = self.make_node(extra="[logs]\ncompress = true\n").start()
+        self.deploy(node, "v1")
+        wait_until(lambda: self.written(node), "all is written", 30)
+        node.berth("stop", "web")
+        folder = node.logs / "web" / "web.1"
+        wait_until(lambda: len(list(folder.glob("*.log"))) == 2 and list(folder.glob("*.log.zst")), "all but the newest two are compressed", 30)
+        self.assertEqual(list(folder.glob(".*")), [])
+        for one in folder.glob("*.log.zst"):
+            self.assertEqual(one.stat().st_mode & 0o777, 0o440)
+            subprocess.run(["zstd", "-tq", one], check=True)
+        node.stop()
+        text = node.berth("logs", "web", "--raw").out if "--raw" in node.berth("logs", "--help").out else node.berth("logs", "web").out
+        self.assertEqual(len(re.findall(r"of a hundred and some bytes", text)), sum(b"hundred" in self.numbered.line(number) for number in range(1, 6001)))
+        node.configure(node.config.read_text() + self.sink())
+        node.start()
+        self.wait_shipped(node)
+        self.check_numbers(self.lines(), 6000, 0)
+
+    def test_events_and_berthds_own_log_go_the_same_way(self):
+        self.repo.publish(self.tree(count=10))
+        node = self.make_node(extra=self.sink(more='events = true\ndaemon = true\nlabels = { rack = "r7" }')).start()
+        self.deploy(node, "v1")
+
+        # Who asks berthd is in its own log, which is shipped: nothing is ever quiet here.
+        def events():
+            return [entry for entry in self.entries() if entry["stream"] == "events"]
+        all_there = lambda: sorted({entry["sequence"] for entry in events()}) == [event["number"] for event in node.events()]
+        wait_until(all_there, "each event is shipped", 20)
+        node.kill()
+        node.start()
+        wait_until(all_there, "and those of the next berthd", 20)
+        wait_until(lambda: any(entry["text"].startswith("ready: ") for entry in self.entries()), "its own lines are shipped", 20)
+        entries, events = self.entries(), events()
+        self.assertIn("deployment.state", {json.loads(entry["text"])["kind"] for entry in events})
+        own = [entry["text"] for entry in entries if entry["stream"] == "berthd"]
+        self.assertTrue(any(text.startswith("ready: ") for text in own), own)
+        self.assertEqual({entry["labels"]["rack"] for entry in entries}, {"r7"})
+        self.assertEqual({entry["node"] for entry in entries}, {"node-1"})
+
+    # configuration
+
+    def test_a_reload_changes_sinks_and_a_wrong_one_changes_nothing(self):
+        self.repo.publish(self.tree(count=200_000, pause=0.05))
+        node = self.make_node(extra=self.sink()).start()
+        self.deploy(node, "v1")
+        before = node.config.read_text()
+        wait_until(lambda: self.lines(), "something is shipped", 20)
+        for wrong, words in (('kind = "fiel"', "there is no 'fiel'"), ('kind = "file"\nrotat = 1', "unknown key 'rotat'"), ('kind = "file"\nredact = ["("]', "redact")):
+            node.configure(before.replace('kind = "file"', wrong))
+            node.process.send_signal(1)
+            wait_until(lambda: words in node.log_file.read_text(), f"berthd says {words}", 10)
+            self.assertRegex(node.log_file.read_text(), r"berthd\.toml:\d+:\d+: .*" + re.escape(words))
+            checked = subprocess.run([node.process.args[0], "--config", node.config, "--check"], capture_output=True, text=True)
+            self.assertNotEqual(checked.returncode, 0)
+            self.assertIn(words, checked.stderr)
+        shipped = self.status_of(node)["shipped"]
+        wait_until(lambda: self.status_of(node)["shipped"] > shipped, "what was before goes on", 10)
+        moved = self.folder / "moved" / "all.jsonl"
+        node.configure(before.replace(str(self.folder / "agent"), str(self.folder / "moved")) + self.sink("second"))
+        node.process.send_signal(1)
+        wait_until(moved.exists, "the sink has moved", 10)
+        wait_until(lambda: len(node.status()["sinks"]) == 2 and self.status_of(node, "second")["shipped"] > 0, "and there is another one", 10)
+        node.configure(before.replace(str(self.folder / "agent"), str(self.folder / "moved")))
+        node.process.send_signal(1)
+        wait_until(lambda: len(node.status()["sinks"]) == 1, "and it is gone again", 10)
+        node.berth("stop", "web")
+        self.wait_shipped(node)
+        numbers = [int(entry["text"].split(" ", 1)[0]) for entry in self.lines() + self.lines(moved)]
+        self.assertEqual(len(numbers), len(set(numbers)), "the cursor went with it")
+        self.assertEqual(sorted(numbers), list(range(1, max(numbers) + 1)))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

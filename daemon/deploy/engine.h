@@ -53,9 +53,9 @@ class StartingNode {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs (jobs.cc), and what becomes of the data (data_steps.cc), slots that are
-/// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
-/// files of their own.
+/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs
+/// (jobs.cc), and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), a node that is drained
+/// (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);
@@ -254,12 +254,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> serve_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door);
   /// A one-off command whose client came, until it is begun.
   struct ExecWait {
-    Fd connection;            ///< to its client
+    ExecClient client;        ///< its files are closed when nothing is done with them any more: what reads its output waits for that
+    Fd connection;            ///< to its client too, for who watches it
     bool over = false;        ///< it is being begun, or will not be
     bool taken_back = false;  ///< by its client, who knows
   };
   awaitable<void> watch_waiting_exec(AppPtr app, InstanceId id, std::shared_ptr<ExecWait> waiting);
-  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client, std::shared_ptr<ExecWait> waiting);
+  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecWait> waiting);
   awaitable<void> follow_exec(AppPtr app, InstanceId id, std::string failure);
   void forget_exec(App& app, const InstanceId& id);
   awaitable<void> end_execs(AppPtr app);

@@ -120,16 +120,18 @@ awaitable<void> Engine::serve_exec(AppPtr app, ManifestPtr manifest, InstanceId 
     co_return;
   }
   const auto waiting = std::make_shared<ExecWait>();
-  waiting->connection.reset(::fcntl(client->connection.get(), F_DUPFD_CLOEXEC, 0));
+  waiting->client = std::move(*client);
+  waiting->connection.reset(::fcntl(waiting->client.connection.get(), F_DUPFD_CLOEXEC, 0));
   spawn(watch_waiting_exec(app, id, waiting));
-  auto begun = co_await begin_exec(app, manifest, id, request, &*client, waiting);
+  auto begun = co_await begin_exec(app, manifest, id, request, waiting);
   waiting->over = true;
   if (!begun && !waiting->taken_back) {
     spdlog::info("{}: not begun: {}", to_string(id), begun.error().message);
-    tell_exec_end(client->connection.get(), exit_of_exec(begun.error()), begun.error().message);
+    tell_exec_end(waiting->client.connection.get(), exit_of_exec(begun.error()), begun.error().message);
   }
-  client = fail(Errc::cancelled, "the command has its files now");
-  const std::string failure = begun ? std::string() : "not begun: " + begun.error().message;
+  waiting->client = {};  // the command has its files now
+  std::string failure = begun ? std::string() : "not begun: " + begun.error().message;
+  if (!begun && waiting->taken_back) failure = "not begun: its client took it back before it began";  // whatever else it would have failed of
   co_await follow_exec(app, id, failure);
 }
 
@@ -145,6 +147,7 @@ awaitable<void> Engine::watch_waiting_exec(AppPtr app, InstanceId id, std::share
     }
     waiting->taken_back = true;
     if (taken_back_by > 0) tell_exec_end(waiting->connection.get(), 128 + taken_back_by, "it was taken back before it began");
+    waiting->client.files.clear();
     spdlog::info("{}: its client took it back before it began", to_string(id));
     if (const auto mine = app->execs.find(id.number); mine != app->execs.end()) mine->second.unwanted = true;
     co_return;
@@ -152,8 +155,7 @@ awaitable<void> Engine::watch_waiting_exec(AppPtr app, InstanceId id, std::share
 }
 
 /// Plans it, writes down who runs what, and starts it. Errors of the program itself are `not_found` and `permission`; what else fails is neither.
-awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client,
-                                           std::shared_ptr<ExecWait> waiting) {
+awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecWait> waiting) {
   struct Planned {
     supervise::InstancePlan plan;
     Values environment;
@@ -161,7 +163,7 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   };
   auto finished = co_await finish_pending_data(app);
   if (!finished) co_return fail(Errc::io, finished.error().message);
-  const auto prepare = [node = &options_.node, manifest, id, request, uid = app->row.uid, terminal = client->terminal]() -> Result<Planned> {
+  const auto prepare = [node = &options_.node, manifest, id, request, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
     BERTH_TRY(const RunAs who, run_as(*manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, secrets), .shown = shown(request.command, secrets)};
@@ -173,7 +175,7 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   };
   auto planned = co_await pool_.run(prepare);
   if (!planned) co_return fail(Errc::io, planned.error().message);
-  boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", client->terminal}};
+  boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", waiting->client.terminal}};
   const store::Event event = operator_event("exec", app->name(), request.asked, std::move(data));
   const auto write_down = [this, event] { return store_.add_event(event); };
   const auto written = co_await pool_.run(write_down);
@@ -191,8 +193,9 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   const bool wanted = mine != app->execs.end() && !mine->second.unwanted;
   if (closed_ || !wanted) co_return fail(Errc::cancelled, "berthd stops, or the app does");
   if (auto open = may_exec(*app); !open) co_return fail(Errc::conflict, open.error().message);
-  planned->plan.client = supervise::ClientFiles{.in = client->files[0].get(), .out = client->files[1].get(), .err = client->files[2].get(),
-                                                .connection = client->connection.get(), .terminal = client->terminal};
+  const ExecClient& client = waiting->client;
+  planned->plan.client = supervise::ClientFiles{.in = client.files[0].get(), .out = client.files[1].get(), .err = client.files[2].get(),
+                                                .connection = client.connection.get(), .terminal = client.terminal};
   auto started = co_await supervisor_.ensure(std::move(planned->plan));
   co_return started;
 }

@@ -14,7 +14,7 @@ import time
 
 from bench.common import Workplace, compile_app, descendants, is_keeper
 from bench.supervisors import Runit, starts
-from lib import processes, sample_apps
+from lib import processes
 from lib.waiting import wait_until
 
 
@@ -37,17 +37,7 @@ def berth_rounds(count, rounds):
     with Workplace() as place:
         program = compile_app("starter", place.folder)
         node = place.start_node()
-        names = [f"app{number}" for number in range(count)]
-        for name in names:
-            tree = sample_apps.Tree(place.folder / "site", name).program(program, "starter").spec(f"""app = "{name}"
-[process.app]
-command = ["bin/starter", "${{BERTH_DATA_DIR}}/starts"]
-[deploy]
-bake = "0s"
-""")
-            place.repo.publish(tree)
-            node.berth("deploy", f"{name}@v1", timeout=300)
-        files = [node.data(name) / "starts" for name in names]
+        files = place.deploy_apps(count, program)
         taken = []
         for _ in range(rounds):
             node.kill()

@@ -393,8 +393,11 @@ class TakenBack(BerthCase):
     def test_by_a_signal_and_by_going_away(self):
         client = self.node.spawn("exec", "-n", "web", "--", "sh", "-c", "echo it ran")
         wait_until(self.asked.exists, "its secret is asked for")
+        began = time.monotonic()
         client.send_signal(signal.SIGTERM)
         out, err = client.communicate(timeout=20 * SLOWNESS)
+        self.assertLess(time.monotonic() - began, 5 * SLOWNESS, "whoever reads its output sees its end too")
+        self.assertTrue(self.slow.exists(), "nobody waited for the secret")
         self.assertEqual((client.returncode, out), (143, ""), err)
         self.assertIn("before it began", err)
         self.assertTakenBack()

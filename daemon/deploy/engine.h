@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -316,6 +317,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::vector<AppPtr> in_start_order() const;
   spec::Waiting waiting_apps() const;
   awaitable<void> start_apps();
+  struct AppsToStart {
+    std::deque<AppPtr> left;
+    AppPtr last;  ///< the one that began last
+  };
+  awaitable<void> start_in_turn(std::shared_ptr<AppsToStart> apps);
   awaitable<void> start_one(AppPtr app);
   awaitable<void> start_later(AppPtr app, std::shared_ptr<StartingNode> starting);
   awaitable<Result<void>> await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run);

@@ -123,6 +123,8 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
   if (starting_node_ > 0 && !supervisor_.status(id)) {  // what runs already is taken over at once
     Visits::Visit begun = co_await starts_.begin();
     visit.emplace(std::move(begun));
+    if (app->unplaced > 0) --app->unplaced;
+    app->changed.notify();
     if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   }
   auto plan = co_await make_plan(app, manifest, *row);

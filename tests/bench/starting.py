@@ -10,6 +10,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 
 from bench.common import Workplace, compile_app, descendants, is_keeper
@@ -78,7 +79,10 @@ def main():
     runit, berth = runit_rounds(options.apps, options.rounds), berth_rounds(options.apps, options.rounds)
     for name, taken in (("runit", runit), ("berth", berth)):
         print(f"{name:6} {options.apps} apps run after p50 {statistics.median(taken):.0f} ms (" + " ".join(f"{one:.0f}" for one in taken) + ")", flush=True)
-    print(f"berth / runit: {statistics.median(berth) / statistics.median(runit):.2f}")
+    ratio = statistics.median(berth) / statistics.median(runit)
+    print(f"berth / runit: {ratio:.2f}")
+    if ratio > 1:
+        sys.exit("berth takes longer than runit")
 
 
 if __name__ == "__main__":

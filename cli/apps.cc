@@ -17,10 +17,16 @@ Result<Exit> on_node(const Console& console) {
   const auto repository = api.get("/v1/repository/apps");  // what is on the node is listed without it
   struct App {
     std::string active, health;
-    std::vector<std::string> releases;
+    std::vector<std::string> releases, left;
   };
   std::map<std::string, App> apps;
-  for (const auto& app : list_of(status, "apps")) apps[text_of(app, "app")] = {text_of(app, "active"), text_of(app, "health"), {}};
+  for (const auto& app : list_of(status, "apps")) apps[text_of(app, "app")] = {text_of(app, "active"), text_of(app, "health"), {}, {}};
+  for (const auto& one : list_of(status, "left")) {
+    App& app = apps[text_of(one, "app")];
+    for (const char* what : {"data", "logs"})
+      if (truth_of(one, what)) app.left.emplace_back(what);
+    app.health = "removed";
+  }
   if (repository) {
     for (const auto& app : list_of(*repository, "apps"))
       for (const auto& release : list_of(app, "releases"))
@@ -30,12 +36,16 @@ Result<Exit> on_node(const Console& console) {
     json::array list;
     for (const auto& [name, app] : apps) {
       json::array releases(app.releases.begin(), app.releases.end());
-      list.push_back(json::object{{"app", name}, {"active", app.active}, {"health", app.health}, {"releases", std::move(releases)}});
+      json::array left(app.left.begin(), app.left.end());
+      list.push_back(json::object{{"app", name}, {"active", app.active}, {"health", app.health}, {"releases", std::move(releases)}, {"left", std::move(left)}});
     }
     console.document(json::object{{"apps", std::move(list)}});
   } else {
     Table table({"APP", "ACTIVE", "HEALTH", "IN THE REPOSITORY"});
-    for (const auto& [name, app] : apps) table.row({{name, Tint::bold}, app.active, app.health, fmt::format("{}", fmt::join(app.releases, " "))});
+    for (const auto& [name, app] : apps) {
+      const std::string health = app.left.empty() ? app.health : fmt::format("{}; its {} are here", app.health, fmt::join(app.left, " and "));
+      table.row({{name, Tint::bold}, app.active, health, fmt::format("{}", fmt::join(app.releases, " "))});
+    }
     console.print(table.render(console.colour, console.terminal ? console.width : 0));
     if (table.empty()) console.note("No apps, neither on the node nor in its repository.");
   }
@@ -50,6 +60,7 @@ Verb apps_verb() {
   return {
       .name = "apps",
       .summary = "List the apps on the node and in its repository",
+      .text = "Also those that were removed and whose data or logs are on the node still: 'berth remove APP --purge' takes them away.",
       .examples = {"berth apps", "berth apps --json"},
       .exits = with_daemon_exits({}),
       .action = [](Console& console) { return on_node(console); },

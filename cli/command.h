@@ -14,7 +14,7 @@
 namespace berth::cli {
 
 /// What a shell offers for a value.
-enum class Completes { nothing, app, built_app, release, process, instance, folder, file, verb };
+enum class Completes { nothing, app, built_app, release, process, job, instance, folder, file, verb };
 
 /// Where a parsed value goes: text, a number, a switch, or several texts.
 using Target = std::variant<std::string*, std::optional<std::int64_t>*, bool*, std::vector<std::string>*>;

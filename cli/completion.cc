@@ -14,6 +14,7 @@ const char* kind_of(Completes completes) {
     case Completes::built_app: return "built-app";
     case Completes::release: return "release";
     case Completes::process: return "process";
+    case Completes::job: return "job";
     case Completes::instance: return "instance";
     case Completes::folder: return "folder";
     case Completes::file: return "file";

@@ -42,6 +42,9 @@ std::set<std::string> words_of(const ApiClient& api, const std::string& kind, co
     const std::string name = text_of(each, "app");
     words.insert(kind == "release" ? name + "@" : name);
     if (name != app) continue;
+    if (kind == "job" || kind == "instance")  // what 'logs' and 'stop' take, too
+      for (const auto& job : list_of(each, "jobs")) words.insert(fmt::format("{}/{}", name, text_of(job, "process")));
+    if (kind == "job") continue;
     for (const auto& process : list_of(each, "processes"))
       words.insert(fmt::format("{}/{}{}", name, text_of(process, "process"), kind == "process" ? "=" : ""));
     if (kind != "instance") continue;
@@ -84,7 +87,7 @@ Verb complete_verb() {
   return {
       .name = "complete",
       .summary = "Print what a shell offers for a word",
-      .arguments = {{"KIND", "app, built-app, release, process or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false}},
+      .arguments = {{"KIND", "app, built-app, release, process, job or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false}},
       .action = [o](Console& console) -> Result<Exit> {
         for (const std::string& word : words_of(ApiClient(console.socket), o->kind, o->typed))
           if (word.starts_with(o->typed)) console.line(word);

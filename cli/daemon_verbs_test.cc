@@ -87,6 +87,31 @@ TEST_F(DaemonVerbs, ARefusalEndsWithTheProblemsExit) {
   }
 }
 
+TEST_F(DaemonVerbs, RunWaitsForTheEndOfTheJobAndEndsAsItDid) {
+  const auto job = [](const char* state, const char* more = "") { return fmt::format(R"({{"process": "report", "run": 5, "release": "v2", "state": "{}"{}}})", state, more); };
+  daemon.on("POST /v1/apps/web/jobs/report/run", job("running"), 202);
+  daemon.on("GET /v1/apps/web/jobs/report", {{200, job("running")}, {200, job("ok", R"(, "result": "ok")")}});
+  Ran ran = berth({"run", "web/report", "--reason", "now"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, "web/report ended well.\n");
+  const auto asked = daemon.asked();
+  EXPECT_EQ(json::parse(asked[0].body).value(), json::parse(R"({"reason": "now"})").value());
+  EXPECT_EQ(asked[1].query.at("run"), "5");
+
+  daemon.on("GET /v1/apps/web/jobs/report", job("failed", R"(, "result": "exited with 7", "attempts": 3, "last_lines": ["no database"])"));
+  ran = berth({"run", "web/report"});
+  EXPECT_EQ(ran.exit, 1);
+  EXPECT_THAT(ran.err, HasSubstr("web/report exited with 7 (tried 3 times)\n  no database"));
+
+  daemon.on("GET /v1/apps/web/jobs/report", job("running"));
+  ran = berth({"run", "web/report", "--timeout", "10ms"});
+  EXPECT_EQ(ran.exit, 9);
+  EXPECT_THAT(ran.err, HasSubstr("berth stop web/report ends it"));
+  const auto before = daemon.asked().size();
+  EXPECT_EQ(berth({"run", "web/report", "--no-wait"}).exit, 0);
+  EXPECT_EQ(daemon.asked().size(), before + 1);
+}
+
 TEST_F(DaemonVerbs, DeployUntilSwitchedDoesNotWaitForTheBake) {
   daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
   daemon.on("GET /v1/deployments/7", {{200, deployment("switching", -1, R"(, "decided": true)")}, {200, deployment("baking", -1, R"(, "decided": true)")}});
@@ -288,6 +313,14 @@ TEST_F(DaemonVerbs, WhatIsDecidedIsRevertedAndNotCancelled) {
   daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1), 202);
   daemon.on("GET /v1/deployments/7", deployment("baking", -1, R"(, "decided": true)"));
   EXPECT_THAT(berth({"deploy", "web@v2", "--timeout", "100ms"}).err, AllOf(HasSubstr("berth revert web"), Not(HasSubstr("berth cancel"))));
+}
+
+TEST_F(DaemonVerbs, AppsThatWereRemovedAndLeftSomethingAreListed) {
+  daemon.on("GET /v1/status", R"({"apps": [{"app": "web", "active": "v2", "health": "healthy"}], "left": [{"app": "old", "data": true, "logs": true}]})");
+  daemon.on("GET /v1/repository/apps", R"({"apps": [{"app": "old", "releases": ["v1"]}]})");
+  EXPECT_THAT(berth({"apps"}).out, testing::ContainsRegex("old +removed; its data and logs are here +v1"));
+  const auto json = json::parse(berth({"apps", "--json"}).out).value();
+  EXPECT_EQ(json.at("apps").at(0), json::parse(R"({"app": "old", "active": "", "health": "removed", "releases": ["v1"], "left": ["data", "logs"]})").value());
 }
 
 TEST_F(DaemonVerbs, ANodeWithoutARepositoryListsItsAppsWithoutAWord) {

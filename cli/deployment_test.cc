@@ -170,6 +170,19 @@ TEST(StatusText, ShowsWhatIsWantedWhereItIsNotActive) {
   EXPECT_THAT(app_text(status.at("apps").at(1), {.now = kNow}), HasSubstr("which wants v3: it is held"));
 }
 
+TEST(StatusText, ShowsJobsWithTheirLastRun) {
+  const auto status = json::parse(R"({"apps": [{"app": "web", "active": "v2", "health": "healthy", "jobs": [
+      {"process": "clean", "run": 0, "runs": "by hand", "state": "never"},
+      {"process": "load", "run": 2, "runs": "at deployments", "state": "running", "release": "v2", "attempts": 1, "began_at": "2026-11-24T08:59:48Z"},
+      {"process": "report", "run": 3, "runs": "by hand", "state": "failed", "release": "v2", "attempts": 4, "result": "exited with 1",
+       "began_at": "2026-11-24T08:50:00Z", "ended_at": "2026-11-24T08:55:00Z", "succeeded_at": "2026-11-24T08:00:00Z"}]}]})").value();
+  EXPECT_THAT(apps_text(status, {.now = kNow}), HasSubstr("job load runs, for 12s; job report failed 5m ago: exited with 1"));
+  const std::string app = app_text(status.at("apps").at(0), {.now = kNow, .width = 200});
+  EXPECT_THAT(app, testing::ContainsRegex("web/clean +not run yet +by hand"));
+  EXPECT_THAT(app, testing::ContainsRegex("web/load +v2 +running +12s +1 +at deployments"));
+  EXPECT_THAT(app, testing::ContainsRegex("web/report +v2 +failed +5m +4 +1h +by hand +exited with 1"));
+}
+
 TEST(StatusText, OfAnAppTellsWhyAnInstanceIsNotReady) {
   const auto status = json::parse(kStatus).value();
   const std::string app = app_text(status.at("apps").at(1), {.now = kNow});

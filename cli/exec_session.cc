@@ -27,6 +27,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kRest{2};  ///< for the rest of what a command wrote that has ended
+constexpr int kLookAgainMs = 20;          ///< whether the command has taken its terminal: nothing tells
 constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
 
 /// What the command gets, and what is copied for it.
@@ -48,6 +49,9 @@ Result<void> with_terminal(Exchange& exchange) {
   BERTH_TRY(Pty pty, open_pty(STDIN_FILENO));
   exchange.master = pty.master.get();
   std::ranges::fill(exchange.given, pty.slave.get());
+  // Where its errors go somewhere else than to the person, they go there.
+  const bool apart = ::isatty(STDERR_FILENO) != 1 && ::fcntl(STDERR_FILENO, F_GETFD) >= 0;
+  if (apart) exchange.given[STDERR_FILENO] = STDERR_FILENO;
   exchange.input.push_back(std::make_unique<Copying>(STDIN_FILENO, exchange.master));
   exchange.output.push_back(std::make_unique<Copying>(exchange.master, STDOUT_FILENO));
   exchange.kept.push_back(std::move(pty.master));
@@ -164,7 +168,7 @@ Result<std::optional<ExecEnd>> hear_end(int connection) {
 }
 
 /// Copies until the command has ended, and then what it wrote last.
-Result<ExecEnd> carry_on(Exchange& exchange, int connection, const TakenSignals& signals) {
+Result<ExecEnd> carry_on(Exchange& exchange, int connection, const TakenSignals& signals, RawTerminal* raw) {
   std::optional<ExecEnd> end;
   Clock::time_point give_up{};
   for (;;) {
@@ -178,8 +182,13 @@ Result<ExecEnd> carry_on(Exchange& exchange, int connection, const TakenSignals&
         copyings.push_back(copying.get());
         polled.push_back(copying->wanted());
       }
+    if (raw != nullptr && is_controlled(exchange.master)) {
+      raw->pass_signals();
+      raw = nullptr;
+    }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up - Clock::now()).count();
-    if (::poll(polled.data(), polled.size(), end ? static_cast<int>(std::max<std::int64_t>(left, 0)) : -1) < 0 && errno != EINTR) return fail_errno("wait for the command");
+    const int patience = end ? static_cast<int>(std::max<std::int64_t>(left, 0)) : raw != nullptr ? kLookAgainMs : -1;
+    if (::poll(polled.data(), polled.size(), patience) < 0 && errno != EINTR) return fail_errno("wait for the command");
     if (polled[1].revents != 0) on_signals(signals, exchange, connection);
     for (std::size_t i = 0; i < copyings.size(); ++i)
       if (polled[i + 2].revents != 0) copyings[i]->step();
@@ -200,7 +209,7 @@ Result<ExecEnd> run_exec_session(const std::string& socket, ExecFiles files) {
   exchange.of_command.clear();
   std::optional<RawTerminal> raw;
   if (files.terminal) raw.emplace(STDIN_FILENO);
-  return carry_on(exchange, connection.get(), signals);
+  return carry_on(exchange, connection.get(), signals, raw ? &*raw : nullptr);
 }
 
 }  // namespace berth::cli

@@ -8,7 +8,7 @@ namespace berth::cli {
 
 /// Which of this program's own files the command gets.
 struct ExecFiles {
-  bool terminal = false;  ///< all three are one new terminal, which is shown at this one
+  bool terminal = false;  ///< they are one new terminal, which is shown at this one, but for a stderr that is none
   bool input = true;      ///< else its stdin is empty
 };
 

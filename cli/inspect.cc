@@ -45,8 +45,13 @@ void print_release(const Console& console, const bundle::Manifest& manifest) {
       print_pair(console, "patch", fmt::format("from index {}, {}", publish::short_digest(patch.from), bytes_text(patch.blob.size)));
   }
   print_pair(console, "requires", "berthd " + manifest.requires_berthd);
-  for (const auto& [name, process] : manifest.spec.processes)
-    print_pair(console, "process", fmt::format("{} × {}{}: {}", name, process.instances, routing_text(process), fmt::join(process.command, " ")));
+  for (const auto& [name, process] : manifest.spec.processes) {
+    const std::string command = fmt::format("{}", fmt::join(process.command, " "));
+    if (process.job)
+      print_pair(console, "job", fmt::format("{} {}, at most {}: {}", name, process.job->run == spec::Job::When::hand ? "by hand" : "after each switch",
+                                             spec::to_string(process.job->timeout), command));
+    else print_pair(console, "process", fmt::format("{} × {}{}: {}", name, process.instances, routing_text(process), command));
+  }
   for (const auto& [name, hook] : manifest.spec.hooks)
     print_pair(console, "hook", fmt::format("{}, at most {}: {}", name, spec::to_string(hook.timeout), fmt::join(hook.command, " ")));
   if (manifest.spec.data.snapshot) print_pair(console, "data", "copied before a deployment, and put back by a revert");

@@ -65,6 +65,8 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"deploy", "web@v1", "--timeout", "soon"}, "'soon' is no length of time"},
       {{"deploy", "web@v1", "--until", "later"}, "'later' is neither"},
       {{"deploy", "web/qa@v1", "--env", "dev"}, "two environments"},
+      {{"run", "web"}, "APP/JOB"},
+      {{"run", "web/report.2"}, "APP/JOB"},
       {{"scale", "web=3"}, "APP/PROCESS=N"},
       {{"scale", "web/web=many"}, "APP/PROCESS=N"},
       {{"logs", "web", "--since", "yesterday"}, "'yesterday' is no moment"},

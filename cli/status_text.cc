@@ -114,6 +114,15 @@ std::string exec_text(const value& exec, const StatusView& view) {
   return fmt::format("{}@{}{} runs{}", text_of(exec, "instance"), text_of(exec, "release"), by.empty() ? "" : " by " + by, age.empty() ? "" : ", for " + age);
 }
 
+/// "report failed 5m ago: exited with 1", "report runs, for 5m"; empty where there is nothing to know of it.
+std::string job_note(const value& job, const StatusView& view) {
+  const std::string state = text_of(job, "state"), name = text_of(job, "process");
+  const std::string began = since_text(text_of(job, "began_at"), view.now), ended = since_text(text_of(job, "ended_at"), view.now);
+  if (state == "running") return fmt::format("job {} runs{}", name, began.empty() ? "" : ", for " + began);
+  if (state == "failed") return fmt::format("job {} failed{}: {}", name, ended.empty() ? "" : " " + ended + " ago", text_of(job, "result"));
+  return {};
+}
+
 /// What a person should know of the app beside its health, on a line.
 std::string note_of(const value& app, const StatusView& view) {
   std::vector<std::string> notes;
@@ -140,6 +149,8 @@ std::string note_of(const value& app, const StatusView& view) {
   for (const auto& process : list_of(app, "processes"))
     if (const std::string scaled = scaled_text(text_of(app, "app"), process); !scaled.empty()) notes.push_back(scaled);
   for (const auto& exec : list_of(app, "execs")) notes.push_back(exec_text(exec, view));
+  for (const auto& job : list_of(app, "jobs"))
+    if (const std::string note = job_note(job, view); !note.empty()) notes.push_back(note);
   std::string line;
   for (const std::string& note : notes) line += (line.empty() ? "" : "; ") + note;
   return line;
@@ -181,6 +192,21 @@ std::string instances_text(const value& app, const StatusView& view) {
     table.row({text_of(*instance, "instance"), text_of(*instance, "release"), {state, ready ? Tint::good : Tint::bad},
                since_text(text_of(*instance, "started_at"), view.now), std::to_string(number_of(*instance, "restarts")),
                pid > 0 ? std::to_string(pid) : "", port > 0 ? std::to_string(port) : "", instance_note(*instance, view)});
+  }
+  return table.render(view.colour, view.width);
+}
+
+std::string jobs_text(const value& app, const StatusView& view) {
+  const auto& jobs = list_of(app, "jobs");
+  if (jobs.empty()) return {};
+  Table table({"JOB", "RELEASE", "STATE", "SINCE", "TRIES", "LAST GOOD", "RUNS", "RESULT"});
+  for (const auto& job : jobs) {
+    const std::string state = text_of(job, "state"), result = text_of(job, "result"), at = text_of(job, state == "running" ? "began_at" : "ended_at");
+    const Tint tint = state == "failed" ? Tint::bad : state == "ok" ? Tint::good : state == "running" ? Tint::warning : Tint::dim;
+    const auto tries = number_of(job, "attempts");
+    table.row({fmt::format("{}/{}", text_of(app, "app"), text_of(job, "process")), text_of(job, "release"), {state == "never" ? "not run yet" : state, tint},
+               since_text(at, view.now), tries > 0 ? std::to_string(tries) : "", since_text(text_of(job, "succeeded_at"), view.now), text_of(job, "runs"),
+               result == "ok" ? "" : result});
   }
   return table.render(view.colour, view.width);
 }
@@ -280,7 +306,7 @@ std::string app_text(const value& app, const StatusView& view) {
   for (const auto& rejected : list_of(app, "rejected"))
     text += printable(fmt::format("rejected: {} {} ago: {}", text_of(rejected, "release"), since_text(text_of(rejected, "at"), view.now),
                                   text_of(rejected, "reason"))) + "\n";
-  return text + instances_text(app, view);
+  return text + instances_text(app, view) + jobs_text(app, view);
 }
 
 }  // namespace berth::cli

@@ -25,11 +25,24 @@ void copy_window_size(int like, int master) {
   if (::ioctl(like, TIOCGWINSZ, &size) == 0) ::ioctl(master, TIOCSWINSZ, &size);
 }
 
+bool is_controlled(int master) {
+  pid_t group = 0;
+  return ::ioctl(master, TIOCGPGRP, &group) == 0 && group > 0;
+}
+
 RawTerminal::RawTerminal(int terminal) : terminal_(terminal) {
   if (::tcgetattr(terminal_, &before_) != 0) return;
   termios raw = before_;
   ::cfmakeraw(&raw);
+  raw.c_lflag |= ISIG;
   changed_ = ::tcsetattr(terminal_, TCSANOW, &raw) == 0;
+}
+
+void RawTerminal::pass_signals() {
+  if (!changed_ || passes_) return;
+  termios raw = before_;
+  ::cfmakeraw(&raw);
+  passes_ = ::tcsetattr(terminal_, TCSANOW, &raw) == 0;
 }
 
 RawTerminal::~RawTerminal() {

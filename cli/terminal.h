@@ -18,10 +18,16 @@ Result<Pty> open_pty(int like);
 /// Gives the terminal behind `master` the size of the terminal `like`; whoever has it in its foreground is told by SIGWINCH.
 void copy_window_size(int like, int master);
 
-/// While it lives, what is typed at the terminal comes byte by byte and unchanged, Ctrl-C too. Afterwards the terminal is as it was.
+/// Whether something has the terminal behind `master` as its own: keys that mean a signal reach it.
+bool is_controlled(int master);
+
+/// While it lives, what is typed at the terminal comes byte by byte and unchanged, unshown; but Ctrl-C and its like mean a signal for this program, until
+/// `pass_signals`. Afterwards the terminal is as it was.
 class RawTerminal {
  public:
   explicit RawTerminal(int terminal);
+  /// From now on Ctrl-C and its like are bytes as well.
+  void pass_signals();
   ~RawTerminal();
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;
@@ -29,7 +35,7 @@ class RawTerminal {
  private:
   int terminal_;
   termios before_{};
-  bool changed_ = false;
+  bool changed_ = false, passes_ = false;
 };
 
 }  // namespace berth::cli

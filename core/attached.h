@@ -13,10 +13,10 @@ inline constexpr int kFiles = 3;  ///< descriptors that come with `Begin`: what 
 /// From the client, first: with its descriptors. From then on the command lives as long as the client's end of the connection.
 struct Begin {
   uint32_t version;
-  uint32_t terminal;  ///< 1: all three are one terminal, which the command is to control
+  uint32_t terminal;  ///< 1: stdin and stdout are one terminal, which the command is to control; stderr may be something else
 };
 
-/// From the client, later: a signal for the command's process group.
+/// From the client, later: a signal for the command's process group. One that ends programs, before the command was begun, takes it back.
 struct Signal {
   uint32_t version;
   int32_t number;

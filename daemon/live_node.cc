@@ -57,12 +57,14 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   metrics::NodeStatus node = fixed_;
   node.ready = parts_.operations.ready();
   // Both may wait: for a disk, and for a refresh of the repository that is under way.
-  const auto look = [state = node.paths.state, repository = parts_.repository] {
-    return std::pair(files::free_bytes(state).value_or(0), repository != nullptr ? repository->trust() : fetch::TrustStatus{});
+  const auto look = [&store = parts_.store, state = node.paths.state, repository = parts_.repository] {
+    return std::tuple(files::free_bytes(state).value_or(0), repository != nullptr ? repository->trust() : fetch::TrustStatus{},
+                      store.left_apps().value_or(std::vector<store::LeftApp>()));
   };
   auto seen = co_await parts_.pool.run(look);
-  node.disk_free = seen.first;
-  node.trust = std::move(seen.second);
+  node.disk_free = std::get<0>(seen);
+  node.trust = std::move(std::get<1>(seen));
+  node.left = std::move(std::get<2>(seen));
   node.follows = parts_.follower.statuses();
   node.sinks = parts_.shipping.statuses();
   node.drained = parts_.operations.drained();
@@ -89,6 +91,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.steps = parts_.operations.step_times();
   snapshot.hooks = parts_.operations.hooks_run();
   snapshot.execs = parts_.operations.execs_ended();
+  snapshot.jobs = parts_.operations.jobs_ended();
   snapshot.events = parts_.store.last_event();
   snapshot.loop_lag = lag_.take();
   auto write = [all = std::move(snapshot), mount = cgroup_mount_]() mutable {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -22,6 +23,8 @@ struct ChildSpec {
   std::string directory = "/";
   std::optional<uid_t> uid;                        ///< with `gid`: who it runs as; supplementary groups are dropped
   std::optional<gid_t> gid;
+  std::uint64_t bounding = ~std::uint64_t{0};      ///< capabilities that it may ever have, 1 << number
+  bool may_gain_privileges = true;                 ///< by what it executes, as set-uid programs give them
   int mount_namespace = -1;                        ///< a namespace to enter, whose root becomes its own; borrowed
   std::string cgroup_procs;                        ///< the `cgroup.procs` file to enter, or empty
   std::chrono::milliseconds deadline{1000};        ///< then its whole session is killed

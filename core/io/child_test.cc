@@ -76,6 +76,21 @@ TEST(Child, RunsAsAnotherUserWithoutTheGroupsOfRoot) {
   EXPECT_EQ(result->output, "65534\n65533\n");
 }
 
+TEST(Child, HasTheCapabilitiesAndMayGainWhatIsSaid) {
+  if (::getuid() != 0) GTEST_SKIP() << "needs root";
+  const auto fields = [](const ChildSpec& spec) {
+    const auto result = run(spec);
+    return result ? result->output : result.error().message;
+  };
+  auto spec = shell("grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status");
+  spec.bounding = 1u << 5;  // CAP_KILL
+  EXPECT_EQ(fields(spec), "CapEff:\t0000000000000020\nCapBnd:\t0000000000000020\nNoNewPrivs:\t0\n");
+  spec.uid = 65534;
+  spec.gid = 65533;
+  spec.may_gain_privileges = false;
+  EXPECT_EQ(fields(spec), "CapEff:\t0000000000000000\nCapBnd:\t0000000000000020\nNoNewPrivs:\t1\n");
+}
+
 TEST(Child, KeepsTheLastBytesOfALongOutput) {
   auto spec = shell("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo the end");
   spec.most_output = 12;

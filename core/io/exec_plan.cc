@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -71,6 +72,15 @@ void become_user(const ChildSpec& spec, int failure) {
   if (spec.uid && ::setresuid(*spec.uid, *spec.uid, *spec.uid) < 0) give_up(failure, Step::user, errno);
 }
 
+/// Those that the kernel knows are numbered without a gap.
+void bound_capabilities(std::uint64_t kept, int failure) {
+  for (int capability = 0; capability < 64; ++capability) {
+    const int has = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    if (has < 0) return;
+    if (has == 1 && (kept >> capability & 1) == 0 && ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) give_up(failure, Step::user, errno);
+  }
+}
+
 /// An app begins with no signal blocked or ignored, whatever berthd does with its own.
 void reset_signals() {
   struct sigaction standard {};
@@ -98,7 +108,9 @@ void reset_signals() {
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   if (!plan.spec.cgroup_procs.empty()) enter_cgroup(plan.spec.cgroup_procs.c_str(), failure);
   if (plan.spec.mount_namespace >= 0 && ::setns(plan.spec.mount_namespace, CLONE_NEWNS) < 0) give_up(failure, Step::root, errno);
+  if (::geteuid() == 0) bound_capabilities(plan.spec.bounding, failure);  // another has none to bound
   become_user(plan.spec, failure);
+  if (!plan.spec.may_gain_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) give_up(failure, Step::user, errno);
   if (::chdir(plan.spec.directory.c_str()) < 0) give_up(failure, Step::directory, errno);
   reset_signals();
   exec_first(plan, failure);

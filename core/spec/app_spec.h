@@ -57,6 +57,16 @@ enum class Root {
 
 enum class Restart { always, on_failure, never };
 
+/// A process that runs to its end, and is not started again for having ended: after a deployment's switch, or when somebody asks for it.
+struct Job {
+  enum class When { deployment, hand };
+  When run = When::deployment;
+  int retries = 3;                    ///< how often more it is tried, with `Restart::on_failure`
+  milliseconds timeout{3'600'000};    ///< for all tries and processes of it
+
+  bool operator==(const Job&) const = default;
+};
+
 /// A port that an instance is given beside its public one: for itself, its probes and whoever asks from the node. Nothing leads there from outside.
 struct PrivatePort {
   std::string variable;  ///< `env` in TOML: one more variable that has its number; empty: none
@@ -85,7 +95,7 @@ struct Process {
   std::string port_name = "http";    ///< of the public port, for probes, `LISTEN_FDNAMES` and `${FD_http}`
   std::string port_variable;         ///< one more variable that has its number; empty: none
   std::map<std::string, PrivatePort> private_ports;
-  int instances = 1;
+  int instances = 1;                 ///< that run all the time: none of a job
   Stop stop;
   Restart restart = Restart::always;
   std::optional<Probe> startup, readiness, liveness;
@@ -96,6 +106,7 @@ struct Process {
   Limits limits;
   std::vector<std::string> after;    ///< processes of the app that are ready before its instances start
   Sandbox sandbox;
+  std::optional<Job> job;            ///< what it is with `type = "job"`; else a service
   std::optional<MetricsEndpoint> metrics;
 
   bool operator==(const Process&) const = default;

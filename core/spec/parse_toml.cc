@@ -181,6 +181,26 @@ Process beginning_of(const TomlTable& table, const Defaults& defaults) {
   return process;
 }
 
+/// `type = "job"`, and the keys that go with it alone.
+void read_type(TomlTable& table, Process& process) {
+  const auto type = table.choice("type", kTypes);
+  const auto run = table.choice("run", kJobTimes);
+  const auto retries = table.integer("retries", 0, kMostRetries);
+  const auto timeout = table.duration("timeout");
+  if (type != 1) {
+    for (const char* key : {"run", "retries", "timeout"})
+      if (table.has(key)) table.complain(key, "goes with type = \"job\" only");
+    return;
+  }
+  process.job.emplace();
+  process.instances = 0;
+  process.restart = Restart::never;  // unless it says otherwise: not everything can be done twice
+  assign(process.job->run, run);
+  assign(process.job->retries, retries);
+  assign(process.job->timeout, timeout);
+  if (table.has("instances")) table.complain("instances", "goes with services: of a job one runs at a time");
+}
+
 Process read_process(TomlTable table, const Defaults& defaults) {
   Process process = beginning_of(table, defaults);
   if (!table.has("command") && process.command.empty()) table.complain("command", "is missing");
@@ -188,6 +208,7 @@ Process read_process(TomlTable table, const Defaults& defaults) {
   read_routing(table, process);
   if (const auto ports = table.table("ports")) read_named_ports(*ports, process, table.has("port") || table.has("socket"));
   assign(process.instances, table.integer("instances", 0, 256));
+  read_type(table, process);
   if (const auto stop = table.table("stop")) process.stop = read_stop(*stop, process.stop);
   assign(process.restart, table.choice("restart", kRestarts));
   if (const auto probe = table.table("startup")) process.startup = read_probe(*probe);

@@ -110,6 +110,7 @@ void check_process(const AppSpec& spec, const std::string& name, const Process& 
   check_probes(process, complaints);
   check_limits(process.limits, complaints.below("limits"));
   check_sandbox(process, complaints.below("sandbox"));
+  check_job(process, complaints);
   check_metrics(process, complaints);
 }
 

@@ -42,6 +42,10 @@ void check_named_ports(const AppSpec& spec, const Process& process, const Compla
 /// Who starts after whom: unknown names, and circles.
 void check_after(const AppSpec& spec, const Complaints& top);
 
+/// The rules of what runs to its end.
+inline constexpr int kMostRetries = 1000;
+void check_job(const Process& process, const Complaints& complaints);
+
 /// The rules of what an instance may use.
 void check_limits(const Limits& limits, const Complaints& complaints);
 

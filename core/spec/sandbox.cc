@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "core/json/json.h"
+#include "core/spec/capabilities.h"
 #include "core/spec/rules.h"
 #include "core/spec/toml_table.h"
 
@@ -51,13 +52,13 @@ std::string umask_text(int mask) { return fmt::format("{:04o}", mask); }
 
 boost::json::array texts_of(const std::vector<std::string>& texts) { return boost::json::array(texts.begin(), texts.end()); }
 
-std::vector<std::string> texts_in(json::ObjectReader& reader, std::string_view name) {
+std::vector<std::string> texts_in(json::ObjectReader& reader, std::string_view name, bool may_be_empty = false) {
   std::vector<std::string> out;
   for (const json::value& item : reader.list(name)) {
     if (const auto* text = item.if_string()) out.emplace_back(*text);
     else reader.complain(fmt::format("member '{}' is not a list of strings", name));
   }
-  if (out.empty()) reader.complain(fmt::format("member '{}' says nothing, and is not written then", name));
+  if (out.empty() && !may_be_empty) reader.complain(fmt::format("member '{}' says nothing, and is not written then", name));
   return out;
 }
 
@@ -91,6 +92,14 @@ bool is_sandbox_path(std::string_view path) {
   return true;
 }
 
+void check_capabilities(const std::vector<std::string>& words, std::string_view key, const Complaints& complaints) {
+  for (const std::string& word : words) {
+    if (capability(word)) continue;
+    const auto meant = nearest(word, capability_words());
+    complaints.add(std::string(key), fmt::format("has '{}', which is no capability{}", word, meant ? fmt::format(" (did you mean '{}'?)", *meant) : ", such as CAP_NET_BIND_SERVICE"));
+  }
+}
+
 void check_paths(const std::vector<std::string>& paths, std::string_view key, bool may_be_root, const Complaints& complaints) {
   if (paths.size() > kMostPaths) complaints.add(std::string(key), fmt::format("has more than {} paths", kMostPaths));
   for (const std::string& path : paths) {
@@ -109,7 +118,7 @@ bool Sandbox::any() const {
 }
 
 bool Sandbox::of_paths() const {
-  return protect_system != System::no || protect_home != Home::no || private_tmp || !read_only_paths.empty() || !read_write_paths.empty() ||
+  return protect_system != System::no || protect_home != Home::no || private_tmp || private_devices || !read_only_paths.empty() || !read_write_paths.empty() ||
          !inaccessible_paths.empty();
 }
 
@@ -142,6 +151,9 @@ Sandbox read_sandbox(TomlTable table) {
   assign(sandbox.restrict_address_families, table.strings(kRestrictAddressFamilies));
   assign(sandbox.memory_deny_write_execute, table.boolean(kMemoryDenyWriteExecute));
   assign(sandbox.no_new_privileges, table.boolean(kNoNewPrivileges));
+  assign(sandbox.private_devices, table.boolean(kPrivateDevices));
+  if (table.has(kCapabilityBoundingSet)) sandbox.capability_bounding_set = table.strings(kCapabilityBoundingSet).value_or(std::vector<std::string>());
+  assign(sandbox.ambient_capabilities, table.strings(kAmbientCapabilities));
   if (const auto text = table.string(kUMask)) {
     sandbox.umask = parse_umask(*text);
     if (!sandbox.umask) table.complain(kUMask, "is wrong: octal digits are meant, such as \"0027\"");
@@ -157,15 +169,17 @@ boost::json::value sandbox_json(const Sandbox& sandbox) {
   if (sandbox.protect_system != Sandbox::System::no) out[kProtectSystem] = kSystems[static_cast<std::size_t>(sandbox.protect_system)];
   if (sandbox.protect_home != Sandbox::Home::no) out[kProtectHome] = kHomes[static_cast<std::size_t>(sandbox.protect_home)];
   const std::pair<std::string_view, bool> flags[] = {{kPrivateTmp, sandbox.private_tmp}, {kMemoryDenyWriteExecute, sandbox.memory_deny_write_execute},
-                                                     {kNoNewPrivileges, sandbox.no_new_privileges}};
+                                                     {kNoNewPrivileges, sandbox.no_new_privileges}, {kPrivateDevices, sandbox.private_devices}};
   for (const auto& [word, said] : flags)
     if (said) out[word] = true;
   const std::pair<std::string_view, const std::vector<std::string>*> lists[] = {{kReadOnlyPaths, &sandbox.read_only_paths},
                                                                                 {kReadWritePaths, &sandbox.read_write_paths},
                                                                                 {kInaccessiblePaths, &sandbox.inaccessible_paths},
-                                                                                {kRestrictAddressFamilies, &sandbox.restrict_address_families}};
+                                                                                {kRestrictAddressFamilies, &sandbox.restrict_address_families},
+                                                                                {kAmbientCapabilities, &sandbox.ambient_capabilities}};
   for (const auto& [word, texts] : lists)
     if (!texts->empty()) out[word] = texts_of(*texts);
+  if (sandbox.capability_bounding_set) out[kCapabilityBoundingSet] = texts_of(*sandbox.capability_bounding_set);
   if (sandbox.umask) out[kUMask] = umask_text(*sandbox.umask);
   return out;
 }
@@ -178,6 +192,7 @@ Result<Sandbox> sandbox_from(const boost::json::value& json, const std::string& 
   take_flag(reader, kPrivateTmp, sandbox.private_tmp);
   take_flag(reader, kMemoryDenyWriteExecute, sandbox.memory_deny_write_execute);
   take_flag(reader, kNoNewPrivileges, sandbox.no_new_privileges);
+  take_flag(reader, kPrivateDevices, sandbox.private_devices);
   const auto take_list = [&reader](std::string_view name, std::vector<std::string>& to) {
     if (reader.maybe(name) != nullptr) to = texts_in(reader, name);
   };
@@ -185,6 +200,8 @@ Result<Sandbox> sandbox_from(const boost::json::value& json, const std::string& 
   take_list(kReadWritePaths, sandbox.read_write_paths);
   take_list(kInaccessiblePaths, sandbox.inaccessible_paths);
   take_list(kRestrictAddressFamilies, sandbox.restrict_address_families);
+  take_list(kAmbientCapabilities, sandbox.ambient_capabilities);
+  if (reader.maybe(kCapabilityBoundingSet) != nullptr) sandbox.capability_bounding_set = texts_in(reader, kCapabilityBoundingSet, true);
   if (reader.maybe(kUMask) != nullptr) {
     const std::string text = reader.string(kUMask);
     sandbox.umask = parse_umask(text);
@@ -207,6 +224,10 @@ void check_sandbox(const Process& process, const Complaints& complaints) {
     complaints.add(std::string(kRestrictAddressFamilies), fmt::format("has '{}', which is no address family that is known here{}", word,
                                                                       meant ? fmt::format(" (did you mean '{}'?)", *meant) : ", such as AF_INET"));
   }
+  check_capabilities(sandbox.ambient_capabilities, kAmbientCapabilities, complaints);
+  if (sandbox.capability_bounding_set) check_capabilities(*sandbox.capability_bounding_set, kCapabilityBoundingSet, complaints);
+  if (const std::uint64_t out_of_reach = capability_mask(sandbox.ambient_capabilities) & ~bounding_set(sandbox, false); out_of_reach != 0)
+    complaints.add(std::string(kAmbientCapabilities), "has one that CapabilityBoundingSet leaves out, or PrivateDevices takes (CAP_MKNOD, CAP_SYS_RAWIO): it could not be given");
   if (process.root == Root::image && sandbox.of_paths())
     complaints.add(word_of_paths(sandbox), "is about paths of the node, of which a process with root = \"image\" sees none; leave it out");
 }

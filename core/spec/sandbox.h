@@ -16,8 +16,8 @@ class Complaints;
 class TomlTable;
 struct Process;
 
-/// What a process is kept from, in systemd's words and with its meanings (systemd.exec(5)), beside what every process is: no new privileges, no capabilities,
-/// a user of its own. Those about paths are of the node's file system, so that a process whose root is its image has none of them.
+/// What a process is kept from, in systemd's words and with its meanings (systemd.exec(5)), beside what every process is: no new privileges, no capabilities
+/// (none in its bounding set either), a user of its own. Those about paths are of the node's file system, so that a process whose root is its image has none of them.
 struct Sandbox {
   /// Which folders of the system are read-only: `yes` /usr and /boot, `full` /etc too, `strict` everything but the app's own folders, /dev, /proc and /sys.
   enum class System { no, yes, full, strict };
@@ -31,6 +31,9 @@ struct Sandbox {
   std::vector<std::string> restrict_address_families;   ///< "AF_INET": sockets of no other family; empty: of all
   bool memory_deny_write_execute = false;               ///< no memory is mapped to be written to and executed, nor made executable later
   bool no_new_privileges = false;                       ///< also for the user root; all others have it anyway
+  bool private_devices = false;                         ///< a /dev of its own without the machine's devices, and no capability to make or use them
+  std::optional<std::vector<std::string>> capability_bounding_set;  ///< "CAP_KILL": what it can ever have; absent: all for root, for others what follows
+  std::vector<std::string> ambient_capabilities;        ///< what it has though it is not root
   std::optional<int> umask;                             ///< 0 to 0777; absent: 022
 
   bool any() const;
@@ -43,7 +46,8 @@ struct Sandbox {
 inline constexpr std::string_view kProtectSystem = "ProtectSystem", kProtectHome = "ProtectHome", kPrivateTmp = "PrivateTmp", kReadOnlyPaths = "ReadOnlyPaths",
                                   kReadWritePaths = "ReadWritePaths", kInaccessiblePaths = "InaccessiblePaths",
                                   kRestrictAddressFamilies = "RestrictAddressFamilies", kMemoryDenyWriteExecute = "MemoryDenyWriteExecute",
-                                  kNoNewPrivileges = "NoNewPrivileges", kUMask = "UMask";
+                                  kNoNewPrivileges = "NoNewPrivileges", kUMask = "UMask", kPrivateDevices = "PrivateDevices",
+                                  kCapabilityBoundingSet = "CapabilityBoundingSet", kAmbientCapabilities = "AmbientCapabilities";
 
 /// The number of "AF_INET" and the like; nothing for other words.
 std::optional<int> address_family(std::string_view word);

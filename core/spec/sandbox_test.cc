@@ -1,4 +1,5 @@
 #include "core/spec/sandbox.h"
+#include "core/spec/capabilities.h"
 
 #include <gmock/gmock.h>
 
@@ -26,6 +27,9 @@ InaccessiblePaths = ["/etc/shadow"]
 RestrictAddressFamilies = ["AF_INET", "AF_UNIX"]
 MemoryDenyWriteExecute = true
 NoNewPrivileges = true
+PrivateDevices = true
+CapabilityBoundingSet = ["CAP_KILL", "CAP_NET_BIND_SERVICE"]
+AmbientCapabilities = ["CAP_NET_BIND_SERVICE"]
 UMask = "0027"
 )";
 
@@ -48,9 +52,41 @@ TEST(SandboxWords, AreReadAndWrittenAsTheyWereMeant) {
   EXPECT_THAT(sandbox.inaccessible_paths, ElementsAre("/etc/shadow"));
   EXPECT_THAT(sandbox.restrict_address_families, ElementsAre("AF_INET", "AF_UNIX"));
   EXPECT_EQ(sandbox.umask, 027);
+  EXPECT_TRUE(sandbox.private_devices);
+  EXPECT_THAT(*sandbox.capability_bounding_set, ElementsAre("CAP_KILL", "CAP_NET_BIND_SERVICE"));
+  EXPECT_THAT(sandbox.ambient_capabilities, ElementsAre("CAP_NET_BIND_SERVICE"));
   const auto again = from_json(to_json(spec));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(*again, spec);
+}
+
+TEST(SandboxWords, OfCapabilitiesAreThoseOfTheKernel) {
+  EXPECT_EQ(capability("CAP_CHOWN"), 0);
+  EXPECT_EQ(capability("CAP_SYS_ADMIN"), 21);
+  EXPECT_EQ(capability("CAP_CHECKPOINT_RESTORE"), 40);
+  EXPECT_FALSE(capability("CAP_EVERYTHING"));
+  EXPECT_THAT(refusal(sandboxed("AmbientCapabilities = [\"CAP_NET_BIND\"]")), HasSubstr("'CAP_NET_BIND', which is no capability"));
+  EXPECT_THAT(refusal(sandboxed("CapabilityBoundingSet = [\"CAP_KIL\"]")), HasSubstr("did you mean 'CAP_KILL'?"));
+  EXPECT_THAT(refusal(sandboxed("CapabilityBoundingSet = []\nAmbientCapabilities = [\"CAP_KILL\"]")), HasSubstr("CapabilityBoundingSet leaves out"));
+  EXPECT_THAT(refusal(sandboxed("PrivateDevices = true\nAmbientCapabilities = [\"CAP_MKNOD\"]")), HasSubstr("PrivateDevices takes"));
+  EXPECT_THAT(refusal(sandboxed("CapabilityBoundingSet = \"CAP_KILL\"")), HasSubstr("CapabilityBoundingSet"));
+}
+
+TEST(SandboxWords, ABoundingSetIsAllForRootAndForOthersWhatTheyAreGiven) {
+  constexpr std::uint64_t kBind = 1u << 10, kKill = 1u << 5, kDevices = (1u << 27) | (1u << 17);
+  EXPECT_EQ(bounding_set({}, true), kAllCapabilities);
+  EXPECT_EQ(bounding_set({}, false), 0u);
+  EXPECT_EQ(bounding_set({.ambient_capabilities = {"CAP_NET_BIND_SERVICE"}}, false), kBind);
+  EXPECT_EQ(bounding_set({.private_devices = true}, true), kAllCapabilities & ~kDevices);
+  for (const bool is_root : {true, false}) {
+    EXPECT_EQ(bounding_set({.capability_bounding_set = {{"CAP_KILL", "CAP_NET_BIND_SERVICE"}}}, is_root), kBind | kKill);
+    EXPECT_EQ(bounding_set({.capability_bounding_set = std::vector<std::string>()}, is_root), 0u);
+  }
+  const AppSpec none = parsed(sandboxed("CapabilityBoundingSet = []"));
+  ASSERT_TRUE(none.processes.at("web").sandbox.capability_bounding_set) << "nothing is said, and that is something";
+  const auto again = from_json(to_json(none));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, none);
 }
 
 TEST(SandboxWords, MayBeBooleansAsSystemdHasThem) {

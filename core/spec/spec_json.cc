@@ -71,6 +71,13 @@ json::value limits_json(const Limits& limits) {
   return out;
 }
 
+void put_job(const Job& job, json::object& out) {
+  out["type"] = kTypes[1];
+  out["run"] = kJobTimes[static_cast<std::size_t>(job.run)];
+  out["retries"] = job.retries;
+  out["timeout"] = to_string(job.timeout);
+}
+
 json::value process_json(const Process& process) {
   json::object out;
   out["command"] = list_of(process.command);
@@ -88,6 +95,7 @@ json::value process_json(const Process& process) {
   if (process.limits.any()) out["limits"] = limits_json(process.limits);
   if (!process.after.empty()) out["after"] = list_of(process.after);
   if (process.sandbox.any()) out["sandbox"] = sandbox_json(process.sandbox);
+  if (process.job) put_job(*process.job, out);
   if (process.metrics) out["metrics"] = json::object{{"port", process.metrics->port}, {"path", process.metrics->path}};
   return out;
 }
@@ -256,6 +264,14 @@ Result<Limits> limits_from(const json::value& json, const std::string& where) {
   return limits;
 }
 
+void read_job(ObjectReader& reader, Process& process) {
+  if (reader.maybe("type") == nullptr) return;
+  if (choice(reader, "type", kTypes) == 0) reader.complain("member 'type' is 'service', which is not written");
+  process.job = Job{.run = static_cast<Job::When>(choice(reader, "run", kJobTimes)),
+                    .retries = static_cast<int>(reader.integer("retries", 0, kMostRetries)),
+                    .timeout = duration(reader, "timeout")};
+}
+
 Result<MetricsEndpoint> metrics_from(const json::value& json, const std::string& where) {
   ObjectReader reader(json, where);
   MetricsEndpoint endpoint{.port = reader.string("port"), .path = reader.string("path")};
@@ -282,6 +298,7 @@ Result<Process> process_from(const json::value& json, const std::string& where) 
     if (process.root == Root::node) reader.complain("member 'root' is 'node', which is not written");
   }
   process.after = names_after(reader);
+  read_job(reader, process);
   if (const json::value* limits = reader.maybe("limits")) {
     BERTH_TRY(process.limits, limits_from(*limits, where + ".limits"));
   }

@@ -78,7 +78,9 @@ void check_after(const AppSpec& spec, const Complaints& top) {
     const Complaints complaints = top.below("process").below(name);
     check_names(process.after, name, complaints);
     for (const std::string& before : process.after) {
-      if (spec.processes.contains(before) || !is_name(before)) continue;
+      const auto known_one = spec.processes.find(before);
+      if (known_one != spec.processes.end() && known_one->second.job) complaints.add("after", fmt::format("names '{}', which is a job: those run when all else is ready", before));
+      if (known_one != spec.processes.end() || !is_name(before)) continue;
       const auto meant = nearest(before, known);
       complaints.add("after", fmt::format("names '{}', which is no process of this app{}; apps go into [deploy] after", before,
                                           meant ? fmt::format(" (did you mean '{}'?)", *meant) : ""));

@@ -12,6 +12,8 @@ namespace berth::spec {
 inline constexpr std::array<std::string_view, 3> kRestarts{"always", "on-failure", "never"};
 inline constexpr std::array<std::string_view, 4> kStrategies{"blue-green", "recreate", "rolling", "canary"};
 inline constexpr std::array<std::string_view, 2> kRoots{"node", "image"};
+inline constexpr std::array<std::string_view, 2> kTypes{"service", "job"};
+inline constexpr std::array<std::string_view, 2> kJobTimes{"deployment", "hand"};
 inline constexpr std::array<std::string_view, 2> kSchemes{"http", "https"};
 inline constexpr std::array<std::string_view, 5> kProbeKinds{"http", "tcp", "exec", "grpc", "notify"};
 

@@ -83,6 +83,9 @@ object exec_json(const deploy::ExecStatus& exec) {
   return {{"instance", to_string(id)}, {"release", exec.id.release}, {"process", exec.process}, {"by", as_utf8(exec.by)}, {"since", exec.since}};
 }
 
+/// "" → "never".
+std::string job_state(const store::JobRow& row) { return row.run == 0 ? std::string("never") : row.state; }
+
 object copy_json(const store::DataCopy& copy) {
   return {{"folder", copy.folder},
           {"deployment", copy.deployment},
@@ -110,7 +113,7 @@ object to_json(const follow::Status& follow) {
 
 object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows) {
   const auto follow = std::ranges::find(follows, app.row.app, &follow::Status::app);
-  array rejected, drifted, copies, processes, instances, execs;
+  array rejected, drifted, copies, processes, instances, execs, jobs;
   for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
   for (const auto& slot : app.slots)
     if (slot.drifted > 0)
@@ -119,6 +122,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
   for (const auto& process : app.processes) processes.push_back(process_json(process));
   for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
   for (const auto& exec : app.execs) execs.push_back(exec_json(exec));
+  for (const auto& job : app.jobs) jobs.push_back(to_json(job));
   return {{"app", app.row.app},
           {"active", app.row.active},
           {"previous", app.row.previous},
@@ -138,7 +142,27 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"data_copies", std::move(copies)},
           {"processes", std::move(processes)},
           {"instances", std::move(instances)},
-          {"execs", std::move(execs)}};
+          {"execs", std::move(execs)},
+          {"jobs", std::move(jobs)}};
+}
+
+object to_json(const deploy::JobStatus& job) {
+  array lines;
+  for (const auto& line : job.last_lines) lines.push_back(value(as_utf8(line)));
+  return {{"process", job.row.process},
+          {"run", job.row.run},
+          {"runs", job.by_hand ? "by hand" : "at deployments"},
+          {"state", job_state(job.row)},
+          {"release", job.row.release},
+          {"deployment", job.row.deployment},
+          {"by", as_utf8(job.row.by)},
+          {"why", as_utf8(job.row.why)},
+          {"attempts", job.row.attempts},
+          {"began_at", job.row.began_at},
+          {"ended_at", job.row.ended_at},
+          {"result", as_utf8(job.row.result)},
+          {"succeeded_at", job.row.succeeded_at},
+          {"last_lines", std::move(lines)}};
 }
 
 object to_json(const deploy::Releases& releases) {

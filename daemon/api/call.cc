@@ -15,6 +15,7 @@ constexpr std::size_t kMostBody = 64u << 10;
 constexpr std::size_t kMostDepth = 4;
 constexpr std::size_t kLongestReason = 1000;
 constexpr std::size_t kLongestKey = 255;
+constexpr std::chrono::seconds kLongestWait{60};
 
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
@@ -83,6 +84,8 @@ bool QueryReader::boolean(std::string_view name, bool otherwise) {
   return value == "true";
 }
 
+std::chrono::seconds QueryReader::wait() { return std::min(std::chrono::seconds(integer("wait", 0, 0, 86400)), kLongestWait); }
+
 std::string QueryReader::app() {
   std::string name = text("app");
   if (!name.empty() && !is_name(name)) complain(*parameter_complaint("app", name));
@@ -119,6 +122,7 @@ Result<std::string> idempotency_key(const io::ServerRequest& request) {
 std::optional<std::string> parameter_complaint(std::string_view name, std::string_view value) {
   if (name == "app" && !is_name(value))
     return fmt::format("'{}' is no name of an app: a small letter, then small letters, digits and '-', 31 at most", value.substr(0, 64));
+  if (name == "process" && !is_name(value)) return fmt::format("'{}' is no name of a process", value.substr(0, 64));
   if (name == "id" && number(value).value_or(0) < 1) return fmt::format("'{}' is no number of a deployment", value.substr(0, 64));
   return {};
 }

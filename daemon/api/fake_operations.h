@@ -23,6 +23,8 @@ class FakeOperations : public deploy::Operations {
   deploy::Collected removed;
   deploy::HookCounts hooks;
   deploy::ExecCounts execs;
+  deploy::JobCounts jobs;
+  deploy::JobStatus a_job;
   deploy::FetchedBytes fetched_bytes;
   deploy::StepTimes steps;
   std::vector<deploy::MetricsTarget> targets;
@@ -83,6 +85,13 @@ class FakeOperations : public deploy::Operations {
     const deploy::ExecPlace place{.id = {r.app, "exec", 1001, "v2"}, .process = "web", .socket = "/run/berth/exec/1001.sock"};
     co_return say(fmt::format("exec {}/{}@{} '{}' term={} uid={} why={}", r.app, r.process, r.release, fmt::join(r.command, "' '"), r.term, r.uid, r.asked.why), place);
   }
+  awaitable<Result<deploy::JobStatus>> run_job(std::string app, std::string process, deploy::Asked asked) override {
+    co_return say(fmt::format("run job {}/{} why={}", app, process, asked.why), a_job);
+  }
+  awaitable<Result<deploy::JobStatus>> job(deploy::WaitForJob what) override {
+    co_return say(fmt::format("job {}/{} run={} {}ms", what.app, what.process, what.run, what.at_most.count()), a_job);
+  }
+  const deploy::JobCounts& jobs_ended() const override { return jobs; }
   awaitable<std::vector<deploy::MetricsTarget>> metrics_targets() override { co_return targets; }
   awaitable<std::vector<std::shared_ptr<deploy::AppPage>>> scrape_apps() override { co_return std::vector<std::shared_ptr<deploy::AppPage>>(); }
   const deploy::ExecCounts& execs_ended() const override { return execs; }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include <fmt/core.h>
 
@@ -169,6 +170,25 @@ awaitable<Answer> exec_in_app(Call call) {
   const auto place = co_await call.operations.exec(std::move(*request));
   if (!place) co_return pass(place.error());
   co_return reply(200, {{"instance", to_string(place->id)}, {"process", place->process}, {"socket", place->socket}});
+}
+
+awaitable<Answer> run_job(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  const std::string process = call.parameters.at("process");
+  const auto job = co_await call.operations.run_job(call.app(), process, *asked);
+  if (!job) co_return pass(job.error());
+  co_return reply(202, to_json(*job));
+}
+
+awaitable<Answer> get_job(Call call) {
+  QueryReader query(call.request);
+  deploy::WaitForJob what{.app = call.app(), .process = call.parameters.at("process"), .run = query.integer("run", 0, 0, std::numeric_limits<std::int64_t>::max())};
+  what.at_most = query.wait();
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  const auto job = co_await call.operations.job(what);
+  if (!job) co_return pass(job.error());
+  co_return reply(200, to_json(*job));
 }
 
 awaitable<Answer> pin_release(Call call) { return set_pinned(std::move(call), true); }

@@ -11,7 +11,6 @@
 namespace berth::api {
 namespace {
 
-constexpr std::int64_t kLongestWait = 60;  ///< seconds
 constexpr std::int64_t kMostListed = 1000;
 
 Answer begun(const Result<deploy::DeploymentStatus>& deployment) {
@@ -53,7 +52,7 @@ Result<deploy::RevertRequest> read_revert(const Call& call) {
 Result<deploy::WaitFor> read_wait(const Call& call) {
   QueryReader query(call.request);
   deploy::WaitFor wait;
-  wait.at_most = std::chrono::seconds(std::min(query.integer("wait", 0, 0, 86400), kLongestWait));
+  wait.at_most = query.wait();
   const std::string until = query.text("until", "ended");
   wait.until_decided = until == "switched";
   wait.after = query.text("after");

@@ -63,6 +63,7 @@ deploy::AppStatus web() {
   view.status.unenforced = {"MemoryMax"};
   view.status.last_exit = supervise::Exit{.status = 256, .reason = "exited with 1", .at = "e", .ran = std::chrono::milliseconds(1200)};
   app.instances = {view};
+  app.jobs = {{.row = {.app = "web", .process = "report"}, .by_hand = true}};
   app.execs = {{.id = {"web", "exec", 1001, "v1"}, .process = "web", .by = "root (uid 0)", .since = "x"}};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
   app.copies = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .method = "moved", .since = "c", .at = "d"}};
@@ -78,7 +79,9 @@ constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
                   "ready": true, "serving": true, "not_ready": "", "says": "3 clients", "restarts": 1, "started_at": "t", "port": 20001, "ports": {"admin": 20002}, "crash_loop": false, "unenforced_limits": ["MemoryMax"],
                   "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}],
-   "execs": [{"instance": "web/exec.1001", "release": "v1", "process": "web", "by": "root (uid 0)", "since": "x"}]})json";
+   "execs": [{"instance": "web/exec.1001", "release": "v1", "process": "web", "by": "root (uid 0)", "since": "x"}],
+   "jobs": [{"process": "report", "run": 0, "runs": "by hand", "state": "never", "release": "", "deployment": 0, "by": "", "why": "", "attempts": 0,
+             "began_at": "", "ended_at": "", "result": "", "succeeded_at": "", "last_lines": []}]})json";
 
 TEST(ApiJson, AnAppIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(web(), {})), said(kWeb)); }
 
@@ -108,6 +111,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
   metrics::NodeStatus node{.node = "edge-1", .environment = "production", .version = "0.1.0", .since = "s", .ready = true, .repository = "https://host",
                            .root = "/etc/berth/root.json"};
   node.trust = {.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'795'510'800)}}, .last_success = "l", .last_error = "expired"};
+  node.left = {{.app = "old", .data = true}};
   node.disk_free = 5;
   node.disk_reserve = 6;
   EXPECT_EQ(boost::json::value(to_json(node, {web()})), said(std::string(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "s",
@@ -116,7 +120,16 @@ TEST(ApiJson, ANodeIsAsDocumented) {
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
-    "follows": [], "sinks": [], "apps": [)") + kWeb + "]}"));
+    "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "apps": [)") + kWeb + "]}"));
+}
+
+TEST(ApiJson, AJobIsAsDocumented) {
+  const deploy::JobStatus job{.row = {.app = "web", .process = "report", .run = 3, .release = "v2", .deployment = 7, .by = "root (uid 0)", .why = "w", .state = "failed",
+                                      .result = "exited with 1", .attempts = 4, .began_at = "b", .ended_at = "e", .succeeded_at = "s"},
+                              .last_lines = {"no database \xff"}};
+  EXPECT_EQ(boost::json::value(to_json(job)), said(R"json({"process": "report", "run": 3, "runs": "at deployments", "state": "failed", "release": "v2", "deployment": 7,
+    "by": "root (uid 0)", "why": "w", "attempts": 4, "began_at": "b", "ended_at": "e", "result": "exited with 1", "succeeded_at": "s",
+    "last_lines": ["no database )json" "\xEF\xBF\xBD" R"json("]})json"));
 }
 
 TEST(ApiJson, ASinkIsAsDocumented) {

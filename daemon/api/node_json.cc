@@ -34,7 +34,8 @@ boost::json::value drain_json(const std::optional<store::Drain>& drain) {
 }  // namespace
 
 object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
-  array list, follows, sinks;
+  array list, follows, left, sinks;
+  for (const auto& one : node.left) left.push_back({{"app", one.app}, {"data", one.data}, {"logs", one.logs}});
   for (const auto& app : apps) list.push_back(to_json(app, node.follows));
   for (const auto& one : node.follows) follows.push_back(to_json(one));
   for (const auto& one : node.sinks) sinks.push_back(to_json(one));
@@ -49,6 +50,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"drained", drain_json(node.drained)},
           {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
           {"follows", std::move(follows)},
+          {"left", std::move(left)},
           {"sinks", std::move(sinks)},
           {"apps", std::move(list)}};
 }

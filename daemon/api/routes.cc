@@ -19,6 +19,8 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/apps/{app}/restart", Role::operator_, restart_app},
     {"POST", "/v1/apps/{app}/scale", Role::operator_, scale_app},
     {"POST", "/v1/apps/{app}/exec", Role::operator_, exec_in_app},
+    {"GET", "/v1/apps/{app}/jobs/{process}", Role::operator_, get_job},
+    {"POST", "/v1/apps/{app}/jobs/{process}/run", Role::operator_, run_job},
     {"POST", "/v1/apps/{app}/pin", Role::operator_, pin_release},
     {"POST", "/v1/apps/{app}/unpin", Role::operator_, unpin_release},
     {"GET", "/v1/apps/{app}/releases", Role::operator_, list_releases},

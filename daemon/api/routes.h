@@ -61,6 +61,8 @@ awaitable<Answer> start_app(Call call);
 awaitable<Answer> restart_app(Call call);
 awaitable<Answer> scale_app(Call call);
 awaitable<Answer> exec_in_app(Call call);
+awaitable<Answer> run_job(Call call);
+awaitable<Answer> get_job(Call call);
 awaitable<Answer> pin_release(Call call);
 awaitable<Answer> unpin_release(Call call);
 awaitable<Answer> remove_app(Call call);

@@ -13,6 +13,7 @@ boost::json::object to_json(const follow::Status& follow);
 boost::json::object to_json(const ship::SinkStatus& sink);
 /// With what it follows: null where there is no `[[follow]]` of it.
 boost::json::object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows);
+boost::json::object to_json(const deploy::JobStatus& job);
 boost::json::object to_json(const deploy::Releases& releases);
 boost::json::object to_json(const store::Event& event);
 boost::json::object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps);

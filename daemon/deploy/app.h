@@ -30,6 +30,14 @@ struct ExecRun {
   bool unwanted = false;             ///< it is not to begin any more
 };
 
+/// The last run of a job of the app.
+struct JobRun {
+  store::JobRow row;
+  int tries = 0;         ///< under its present keeper
+  std::string unwanted;  ///< what is to be said of its end, where it is to end: "was stopped by root (uid 0)"; else empty
+};
+using JobPtr = std::shared_ptr<JobRun>;
+
 /// One app as berthd knows it. Belongs to the loop's thread.
 struct App {
   App(const boost::asio::any_io_executor& executor, store::AppRow its_row)
@@ -41,11 +49,13 @@ struct App {
   std::map<std::string, ManifestPtr> manifests;  ///< of sealed slots, by release, as they were asked for
   std::vector<Member> members;
   std::map<int, ExecRun> execs;                  ///< by the number of their instance
+  std::map<std::string, JobPtr> jobs;            ///< the last run of each, by process
   int closed_to_execs = 0;                       ///< see NoExecs
   std::set<route::Public> claimed;               ///< public ports
   std::string routed;                            ///< the release that new connections go to
   RunPtr run;                                    ///< the deployment in work
   std::deque<RunPtr> queue;                      ///< those after it
+  int unplaced = 0;                              ///< while a node starts its apps: instances that have no place yet; the next app begins when all have one
   bool up = true;                                ///< false: berthd has not taken it over or started it yet, and no deployment of it goes on before
   bool driven = false;                           ///< a coroutine works at `run` and `queue`
   bool busy = false;                             ///< somebody has the app for himself; see Turn

@@ -43,6 +43,10 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
   std::vector<InstanceId> ids;
   for (const InstanceId& id : members_of(app, app.row.active))
     if (what.matches(id)) ids.push_back(id);
+  if (ids.empty() && is_job(app, what)) {
+    return fail(Errc::usage, fmt::format("{} is a job, which is neither started nor restarted: 'berth run {}/{}' runs it, 'berth stop {}/{}' ends a run", text_of(what),
+                                         app.name(), *what.process, app.name(), *what.process));
+  }
   if (ids.empty()) {
     return fail(Errc::not_found,
                 fmt::format("{} names no instance of {}@{}; 'berth status {}' lists them", text_of(what), app.name(), app.row.active, app.name()));
@@ -53,6 +57,12 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
 awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   const auto app = known(what.app);
   if (!app) co_return std::unexpected(app.error());
+  if (is_job(**app, what)) {
+    const auto job = (*app)->jobs.find(*what.process);
+    if (job == (*app)->jobs.end() || !job->second->row.running()) co_return fail(Errc::conflict, fmt::format("{} is a job, and does not run", text_of(what)));
+    auto stopped = co_await stop_job(*app, job->second, asked);
+    co_return stopped;
+  }
   if (auto free = nothing_under_way(**app, "stopping it"); !free) co_return free;
   if (is_whole(what)) {
     auto stopped = co_await stop_all(*app, asked);
@@ -214,6 +224,7 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   const auto rules = active->spec.processes.find(process);
   if (rules == active->spec.processes.end())
     co_return fail(Errc::not_found, fmt::format("{}@{} has no process '{}'; 'berth status {}' lists them", name, active->release, process, name));
+  if (rules->second.job) co_return fail(Errc::usage, fmt::format("{}/{} is a job: one of it runs at a time, by 'berth run {}/{}'", name, process, name, process));
   if (instances == 0 && rules->second.routing != spec::Routing::none)
     co_return fail(Errc::usage, fmt::format("{}/{} is reached at port {}, so that it needs at least 1 instance; 'berth stop {}/{}' stops it until 'berth start'",
                                             name, process, rules->second.public_port, name, process));

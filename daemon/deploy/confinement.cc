@@ -27,6 +27,13 @@ void add_homes(Home protect, std::vector<keeper::Confinement>& all) {
   for (const char* homes : {"/home", "/root", "/run/user"}) all.push_back({.kind = kind, .path = homes, .optional = true});
 }
 
+/// What programs need of /dev, and none of the machine's devices, as systemd has it.
+void add_devices(std::vector<keeper::Confinement>& all) {
+  all.push_back({.kind = ConfinementKind::devices, .path = "/dev"});
+  for (const char* device : {"null", "zero", "full", "random", "urandom", "tty", "pts", "shm", "mqueue", "hugepages", "log"})
+    all.push_back({.kind = ConfinementKind::writable, .path = std::string("/dev/") + device, .optional = true});
+}
+
 void add_paths(const std::vector<std::string>& paths, ConfinementKind kind, std::vector<keeper::Confinement>& all) {
   for (const std::string& path : paths) {
     const bool optional = path.starts_with('-');
@@ -47,6 +54,7 @@ std::vector<keeper::Confinement> confinement_of(const spec::Sandbox& sandbox, co
   add_homes(sandbox.protect_home, all);
   if (sandbox.private_tmp)
     for (const char* tmp : {"/tmp", "/var/tmp"}) all.push_back({.kind = ConfinementKind::memory, .path = tmp, .optional = true});
+  if (sandbox.private_devices) add_devices(all);
   // Wherever these lie: without them nothing of the app would run.
   for (const std::string& path : readable) all.push_back({.kind = ConfinementKind::read_only, .path = path, .optional = true});
   for (const std::string& path : writable) all.push_back({.kind = ConfinementKind::writable, .path = path, .optional = true});

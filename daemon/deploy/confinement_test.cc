@@ -30,6 +30,10 @@ TEST(ConfinementOfASandbox, ProtectsWhatSystemdDoes) {
   EXPECT_THAT(told({.protect_home = Home::read_only}), ElementsAre("ro? /home", "ro? /root", "ro? /run/user"));
   EXPECT_THAT(told({.protect_home = Home::tmpfs}), ElementsAre("empty? /home", "empty? /root", "empty? /run/user"));
   EXPECT_THAT(told({.private_tmp = true}), ElementsAre("memory? /tmp", "memory? /var/tmp"));
+  EXPECT_THAT(told({.private_devices = true}), ElementsAre("devices /dev", "rw? /dev/null", "rw? /dev/zero", "rw? /dev/full", "rw? /dev/random", "rw? /dev/urandom",
+                                                           "rw? /dev/tty", "rw? /dev/pts", "rw? /dev/shm", "rw? /dev/mqueue", "rw? /dev/hugepages", "rw? /dev/log"));
+  EXPECT_THAT(told({.protect_system = System::strict, .private_devices = true}), testing::Contains("devices /dev")) << "also where it else stays what it is";
+  EXPECT_THAT(told({.protect_system = System::strict, .private_devices = true}), testing::Not(testing::Contains("rw /dev")));
 }
 
 TEST(ConfinementOfASandbox, DoesWhatLiesInSomethingElseAfterIt) {

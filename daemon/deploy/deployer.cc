@@ -60,6 +60,10 @@ awaitable<Result<Collected>> Deployer::collect(std::string app, Asked asked) {
   BERTH_FORWARD(collect(std::move(app), std::move(asked)));
 }
 awaitable<Result<ExecPlace>> Deployer::exec(ExecRequest request) { BERTH_FORWARD(exec(std::move(request))); }
+awaitable<Result<JobStatus>> Deployer::run_job(std::string app, std::string process, Asked asked) {
+  BERTH_FORWARD(run_job(std::move(app), std::move(process), std::move(asked)));
+}
+awaitable<Result<JobStatus>> Deployer::job(WaitForJob what) { BERTH_FORWARD(job(std::move(what))); }
 awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(import(std::move(request))); }
 awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(verify(std::move(request))); }
 awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(releases(std::move(app))); }
@@ -73,6 +77,7 @@ awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH
 
 const HookCounts& Deployer::hooks_run() const { return state_->hooks_run(); }
 const ExecCounts& Deployer::execs_ended() const { return state_->execs_ended(); }
+const JobCounts& Deployer::jobs_ended() const { return state_->jobs_ended(); }
 const FetchedBytes& Deployer::fetched() const { return state_->fetched(); }
 const StepTimes& Deployer::step_times() const { return state_->step_times(); }
 const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }

@@ -73,6 +73,8 @@ class Deployer : public Operations {
   awaitable<Result<Collected>> collect(std::string app, Asked asked) override;
 
   awaitable<Result<ExecPlace>> exec(ExecRequest request) override;
+  awaitable<Result<JobStatus>> run_job(std::string app, std::string process, Asked asked) override;
+  awaitable<Result<JobStatus>> job(WaitForJob what) override;
   awaitable<Result<store::Import>> import(ImportRequest request) override;
   awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) override;
 
@@ -87,6 +89,7 @@ class Deployer : public Operations {
 
   const HookCounts& hooks_run() const override;
   const ExecCounts& execs_ended() const override;
+  const JobCounts& jobs_ended() const override;
   const FetchedBytes& fetched() const override;
   const StepTimes& step_times() const override;
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override;

@@ -47,6 +47,8 @@ awaitable<void> Engine::empty_app(AppPtr app) {
   std::vector<InstanceId> ids;
   for (const Member& member : app->members)
     if (!member.row.paused) ids.push_back(member.id());
+  const std::string none;
+  co_await end_jobs(app, none);
   co_await stop_members(app, std::move(ids), drain_of(*app));
   if (!closed_ && drained_) co_await end_execs(app);
 }

@@ -135,7 +135,10 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
   if (closed_) return;
   const AppPtr app = find(change.id.app);
-  if (spec::is_hook_name(change.id.process) || is_exec(change.id)) {  // it has events of its own, and is no trouble
+  const JobPtr job = app ? running_job(*app, change.id) : nullptr;
+  if (spec::is_hook_name(change.id.process) || is_exec(change.id) || job) {  // it has events of its own, and is no trouble
+    const auto status = job ? supervisor_.status(change.id) : std::nullopt;
+    if (status) job->tries = static_cast<int>(status->restarts) + 1;
     if (app) app->changed.notify();
     return;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,9 +54,9 @@ class StartingNode {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), and what becomes of the data (data_steps.cc), slots that are
-/// compared with what is signed (verifying.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in
-/// files of their own.
+/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs
+/// (jobs.cc), and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), a node that is drained
+/// (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);
@@ -92,6 +93,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // exec.cc
   awaitable<Result<ExecPlace>> exec(ExecRequest request);
 
+  // jobs.cc
+  awaitable<Result<JobStatus>> run_job(std::string name, std::string process, Asked asked);
+  awaitable<Result<JobStatus>> job(WaitForJob what);
+
   // importing.cc
   awaitable<Result<store::Import>> import(ImportRequest request);
 
@@ -112,6 +117,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   const HookCounts& hooks_run() const { return hooks_run_; }
   const ExecCounts& execs_ended() const { return execs_ended_; }
+  const JobCounts& jobs_ended() const { return jobs_ended_; }
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
   const FetchedBytes& fetched() const { return fetched_; }
   const StepTimes& step_times() const { return step_times_; }
@@ -181,6 +187,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::map<std::string, int>>> wanted_by_process(AppPtr app, ManifestPtr manifest);
   awaitable<Result<void>> start_canary(AppPtr app, RunPtr run);
   awaitable<Result<void>> take_stock(AppPtr app, Rolling what, std::map<std::string, int> wanted);
+  awaitable<void> await_verdicts(AppPtr app, milliseconds at_most);
   awaitable<Result<int>> join_ready(AppPtr app, std::string release);
   Round next_round(const App& app, const Rolling& what, const std::map<std::string, int>& wanted) const;
   awaitable<Result<void>> roll(AppPtr app, RunPtr run, Rolling what);
@@ -237,20 +244,41 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> note(RunPtr run, std::string text);
 
   // hook_process.cc
-  awaitable<Result<void>> start_hook(AppPtr app, ManifestPtr manifest, InstanceId id);
-  awaitable<Result<std::string>> follow_hook(AppPtr app, RunPtr run, InstanceId id, milliseconds timeout, std::string began_at);
-  awaitable<void> stop_hook(AppPtr app, InstanceId id);
+  awaitable<Result<void>> start_once(AppPtr app, ManifestPtr manifest, InstanceId id, int tried);
+  awaitable<Result<std::string>> follow_once(AppPtr app, InstanceId id, milliseconds timeout, std::string began_at, std::function<std::string()> unwanted);
+  awaitable<void> stop_once(AppPtr app, InstanceId id);
   awaitable<Result<void>> record_hook(RunPtr run, std::size_t place, bool insist);
   awaitable<void> keep_last_lines(AppPtr app, RunPtr run, HookRun record);
 
   // exec.cc
   Result<void> may_exec(const App& app) const;
   awaitable<void> serve_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door);
-  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client);
+  /// A one-off command whose client came, until it is begun.
+  struct ExecWait {
+    ExecClient client;        ///< its files are closed when nothing is done with them any more: what reads its output waits for that
+    Fd connection;            ///< to its client too, for who watches it
+    bool over = false;        ///< it is being begun, or will not be
+    bool taken_back = false;  ///< by its client, who knows
+  };
+  awaitable<void> watch_waiting_exec(AppPtr app, InstanceId id, std::shared_ptr<ExecWait> waiting);
+  awaitable<Result<void>> begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecWait> waiting);
   awaitable<void> follow_exec(AppPtr app, InstanceId id, std::string failure);
   void forget_exec(App& app, const InstanceId& id);
   awaitable<void> end_execs(AppPtr app);
   void adopt_execs();
+
+  // jobs.cc
+  Result<void> may_run_job(const App& app) const;
+  awaitable<Result<void>> begin_job(AppPtr app, ManifestPtr manifest, std::string process, Asked asked, std::int64_t deployment);
+  awaitable<void> carry_job(AppPtr app, JobPtr job, bool adopted);
+  awaitable<std::string> run_to_end(AppPtr app, JobPtr job, ManifestPtr manifest, bool adopted);
+  awaitable<bool> may_try_again(AppPtr app, JobPtr job, ManifestPtr manifest);
+  awaitable<void> record_job(store::JobRow row);
+  awaitable<void> run_jobs(AppPtr app, RunPtr run);
+  awaitable<Result<void>> stop_job(AppPtr app, JobPtr job, Asked asked);
+  awaitable<void> end_jobs(AppPtr app, std::string kept);
+  awaitable<void> await_job_end(AppPtr app, JobPtr job);
+  void adopt_jobs();
 
   // data_steps.cc
   awaitable<Result<void>> finish_pending_data(AppPtr app);
@@ -289,6 +317,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::vector<AppPtr> in_start_order() const;
   spec::Waiting waiting_apps() const;
   awaitable<void> start_apps();
+  struct AppsToStart {
+    std::deque<AppPtr> left;
+    AppPtr last;  ///< the one that began last
+  };
+  awaitable<void> start_in_turn(std::shared_ptr<AppsToStart> apps);
   awaitable<void> start_one(AppPtr app);
   awaitable<void> start_later(AppPtr app, std::shared_ptr<StartingNode> starting);
   awaitable<Result<void>> await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run);
@@ -336,6 +369,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   StepTimes step_times_;
   HookCounts hooks_run_;
   ExecCounts execs_ended_;
+  JobCounts jobs_ended_;
   int next_exec_ = 1001;  ///< number of the next one-off command's instance
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
@@ -354,6 +388,21 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
 /// The hook of a deployment under way that this instance is, and that goes on.
 bool is_awaited_hook(const App& app, const InstanceId& id);
+
+/// How what ran once, to its end, ended, as the history shows it: "ok", or "exited with 1".
+std::string result_of(std::string ended);
+inline constexpr const char* kOk = "ok";
+/// How what ran once ended where nobody could see it.
+inline constexpr const char* kCutOff = "was cut off: its keeper was killed, or the machine went down. How far it came is not known";
+/// What a failure to start it says, without the name of what failed.
+std::string without_name(std::string message, const InstanceId& id);
+
+/// The run of a job that this instance is, and that goes on; null where it is none.
+JobPtr running_job(const App& app, const InstanceId& id);
+/// The job that `what` names: its last run; null where it names none that ever ran.
+bool is_job(const App& app, const InstanceSelector& what);
+/// All jobs of the active release, and those others that run.
+std::vector<JobStatus> statuses_of_jobs(const App& app);
 
 /// Releases that may not be collected, since an instance or a one-off command is of them.
 std::vector<std::string> releases_in_use(const App& app);

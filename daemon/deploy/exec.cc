@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <csignal>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include "core/attached.h"
 #include "daemon/deploy/engine.h"
@@ -52,6 +55,16 @@ std::string shown(const std::vector<std::string>& command, const Values& secrets
 int exit_of_exec(const Error& error) {
   if (error.code == Errc::not_found) return attached::kNotFound;
   return error.code == Errc::permission ? attached::kNotExecutable : attached::kNotBegun;
+}
+
+/// What the client of a command that is not begun yet said, which stays to be read: the number of a signal that ends programs, -1 where it has gone, 0 else.
+int heard_from_waiting(int connection) {
+  attached::Signal said{};
+  const ssize_t got = ::recv(connection, &said, sizeof said, MSG_PEEK | MSG_DONTWAIT);
+  if (got == 0) return -1;
+  if (got != static_cast<ssize_t>(sizeof said)) return 0;
+  constexpr int kEnds[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+  return std::ranges::find(kEnds, said.number) != std::end(kEnds) ? said.number : 0;
 }
 
 /// "exited with 0" → "ok", for metrics.
@@ -106,18 +119,43 @@ awaitable<void> Engine::serve_exec(AppPtr app, ManifestPtr manifest, InstanceId 
     forget_exec(*app, id);
     co_return;
   }
-  auto begun = co_await begin_exec(app, manifest, id, request, &*client);
-  if (!begun) {
+  const auto waiting = std::make_shared<ExecWait>();
+  waiting->client = std::move(*client);
+  waiting->connection.reset(::fcntl(waiting->client.connection.get(), F_DUPFD_CLOEXEC, 0));
+  spawn(watch_waiting_exec(app, id, waiting));
+  auto begun = co_await begin_exec(app, manifest, id, request, waiting);
+  waiting->over = true;
+  if (!begun && !waiting->taken_back) {
     spdlog::info("{}: not begun: {}", to_string(id), begun.error().message);
-    tell_exec_client(*client, exit_of_exec(begun.error()), begun.error().message);
+    tell_exec_end(waiting->client.connection.get(), exit_of_exec(begun.error()), begun.error().message);
   }
-  client = fail(Errc::cancelled, "the command has its files now");
-  const std::string failure = begun ? std::string() : "not begun: " + begun.error().message;
+  waiting->client = {};  // the command has its files now
+  std::string failure = begun ? std::string() : "not begun: " + begun.error().message;
+  if (!begun && waiting->taken_back) failure = "not begun: its client took it back before it began";  // whatever else it would have failed of
   co_await follow_exec(app, id, failure);
 }
 
+/// A client need not wait for a command that it does not want any more: secrets that a program tells may take their time.
+awaitable<void> Engine::watch_waiting_exec(AppPtr app, InstanceId id, std::shared_ptr<ExecWait> waiting) {
+  while (!closed_ && !waiting->over) {
+    const auto readable = co_await io::wait_readable(waiting->connection.get(), 100ms);
+    if (!readable || waiting->over || closed_) co_return;
+    const int taken_back_by = *readable ? heard_from_waiting(waiting->connection.get()) : 0;
+    if (taken_back_by == 0) {
+      if (*readable) co_await io::sleep_for(100ms);  // what it said is its keeper's to read
+      continue;
+    }
+    waiting->taken_back = true;
+    if (taken_back_by > 0) tell_exec_end(waiting->connection.get(), 128 + taken_back_by, "it was taken back before it began");
+    waiting->client.files.clear();
+    spdlog::info("{}: its client took it back before it began", to_string(id));
+    if (const auto mine = app->execs.find(id.number); mine != app->execs.end()) mine->second.unwanted = true;
+    co_return;
+  }
+}
+
 /// Plans it, writes down who runs what, and starts it. Errors of the program itself are `not_found` and `permission`; what else fails is neither.
-awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, ExecClient* client) {
+awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecWait> waiting) {
   struct Planned {
     supervise::InstancePlan plan;
     Values environment;
@@ -125,7 +163,7 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   };
   auto finished = co_await finish_pending_data(app);
   if (!finished) co_return fail(Errc::io, finished.error().message);
-  const auto prepare = [node = &options_.node, manifest, id, request, uid = app->row.uid, terminal = client->terminal]() -> Result<Planned> {
+  const auto prepare = [node = &options_.node, manifest, id, request, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
     BERTH_TRY(const RunAs who, run_as(*manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, secrets), .shown = shown(request.command, secrets)};
@@ -137,7 +175,7 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   };
   auto planned = co_await pool_.run(prepare);
   if (!planned) co_return fail(Errc::io, planned.error().message);
-  boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", client->terminal}};
+  boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", waiting->client.terminal}};
   const store::Event event = operator_event("exec", app->name(), request.asked, std::move(data));
   const auto write_down = [this, event] { return store_.add_event(event); };
   const auto written = co_await pool_.run(write_down);
@@ -149,12 +187,15 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   if (!argv) co_return fail(argv.error().code, argv.error().message);
   planned->plan.argv = std::move(*argv);
 
+  if (waiting->taken_back) co_return fail(Errc::cancelled, "its client took it back before it began");
+  waiting->over = true;  // from here on its keeper hears its client
   const auto mine = app->execs.find(id.number);
   const bool wanted = mine != app->execs.end() && !mine->second.unwanted;
   if (closed_ || !wanted) co_return fail(Errc::cancelled, "berthd stops, or the app does");
   if (auto open = may_exec(*app); !open) co_return fail(Errc::conflict, open.error().message);
-  planned->plan.client = supervise::ClientFiles{.in = client->files[0].get(), .out = client->files[1].get(), .err = client->files[2].get(),
-                                                .connection = client->connection.get(), .terminal = client->terminal};
+  const ExecClient& client = waiting->client;
+  planned->plan.client = supervise::ClientFiles{.in = client.files[0].get(), .out = client.files[1].get(), .err = client.files[2].get(),
+                                                .connection = client.connection.get(), .terminal = client.terminal};
   auto started = co_await supervisor_.ensure(std::move(planned->plan));
   co_return started;
 }
@@ -174,7 +215,7 @@ awaitable<void> Engine::follow_exec(AppPtr app, InstanceId id, std::string failu
     }
     co_await app->changed.wait(1h);
   }
-  co_await stop_hook(app, id);
+  co_await stop_once(app, id);
   if (closed_) co_return;
   const store::Event event{.number = 0, .at = {}, .kind = "exec.ended", .app = app->name(),
                            .data = {{"instance", to_string(id)}, {"result", result}, {"ran_ms", ran_ms}}};
@@ -195,7 +236,7 @@ awaitable<void> Engine::end_execs(AppPtr app) {
   for (auto& [number, run] : app->execs) {
     run.unwanted = true;
     const InstanceId id{app->name(), kExec, number, run.release};
-    ends.push_back(stop_hook(app, id));
+    ends.push_back(stop_once(app, id));
   }
   co_await at_once(std::move(ends));
   app->changed.notify();  // whoever follows one looks again
@@ -210,7 +251,7 @@ void Engine::adopt_execs() {
     next_exec_ = std::max(next_exec_, status.id.number + 1);
     const AppPtr app = find(status.id.app);
     if (!app) {  // it was removed
-      spawn(stop_hook(std::make_shared<App>(executor_, store::AppRow{.app = status.id.app}), status.id));
+      spawn(stop_once(std::make_shared<App>(executor_, store::AppRow{.app = status.id.app}), status.id));
       continue;
     }
     app->execs[status.id.number] = {.release = status.id.release, .process = {}, .by = {}, .since = status.started_at};
@@ -223,6 +264,8 @@ std::vector<std::string> releases_in_use(const App& app) {
   std::vector<std::string> releases;
   for (const Member& member : app.members) releases.push_back(member.row.release);
   for (const auto& [number, run] : app.execs) releases.push_back(run.release);
+  for (const auto& [process, job] : app.jobs)
+    if (job->row.running()) releases.push_back(job->row.release);
   return releases;
 }
 

@@ -68,10 +68,10 @@ boost::asio::awaitable<Result<ExecClient>> meet_exec_client(std::shared_ptr<Exec
   co_return client;
 }
 
-void tell_exec_client(const ExecClient& client, int exit, const std::string& message) {
+void tell_exec_end(int connection, int exit, const std::string& message) {
   attached::End end{attached::kVersion, exit, {}};
   message.copy(end.message, sizeof end.message - 1);
-  static_cast<void>(::send(client.connection.get(), &end, sizeof end, MSG_DONTWAIT | MSG_NOSIGNAL));
+  static_cast<void>(::send(connection, &end, sizeof end, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 }  // namespace berth::deploy

@@ -43,7 +43,7 @@ struct ExecClient {
 /// Waits for the client, a few seconds. Whoever else comes is sent away. `Errc::timeout`, or `Errc::protocol` for one that does not speak as it should.
 boost::asio::awaitable<Result<ExecClient>> meet_exec_client(std::shared_ptr<ExecDoor> door);
 
-/// Tells a client whose command was not begun, and why.
-void tell_exec_client(const ExecClient& client, int exit, const std::string& message);
+/// Tells the client at the other end of `connection` that its command was not begun, and why.
+void tell_exec_end(int connection, int exit, const std::string& message);
 
 }  // namespace berth::deploy

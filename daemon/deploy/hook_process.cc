@@ -14,11 +14,9 @@ using namespace std::chrono_literals;
 using io::Steady;
 using supervise::Phase;
 
-constexpr const char* kCutOff = "was cut off: its keeper was killed, or the machine went down. How far it came is not known";
-
 logs::Time moment_of(const std::string& text) { return logs::parse_rfc3339(text).value_or(logs::Time()); }
 
-/// What is left of the hook's time, by the wall clock, which a berthd that returns knows as well; never more than all of it.
+/// What is left of its time, by the wall clock, which a berthd that returns knows as well; never more than all of it.
 milliseconds left_of(milliseconds timeout, const std::string& began_at) {
   const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
   const auto ran = std::chrono::duration_cast<milliseconds>(now - moment_of(began_at));
@@ -36,50 +34,67 @@ store::Event hook_event(const Run& run, const HookRun& one) {
 
 }  // namespace
 
-/// Starts the hook's process; an error where it could not be.
-awaitable<Result<void>> Engine::start_hook(AppPtr app, ManifestPtr manifest, InstanceId id) {
+std::string result_of(std::string ended) {
+  if (ended == "exited with 0") return std::string(kOk);
+  if (ended == "oom") return "was killed by the kernel for its memory";
+  if (ended == "stopped") return "was stopped from outside";
+  if (ended.starts_with("killed by ")) return "was " + ended;
+  return ended;
+}
+
+std::string without_name(std::string message, const InstanceId& id) {
+  const std::string name = to_string(id) + ": ";
+  return message.starts_with(name) ? message.substr(name.size()) : message;
+}
+
+/// Starts the process of a hook or a job; an error where it could not be. `tried`: how often a job was, that is to be tried so often at most.
+awaitable<Result<void>> Engine::start_once(AppPtr app, ManifestPtr manifest, InstanceId id, int tried) {
   const auto compose = [node = &options_.node, manifest, id, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
     BERTH_TRY(const RunAs who, run_as(*manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     const auto environment = environment_of(*node, *manifest, id, 0, secrets);
-    BERTH_TRY(auto plan, plan_hook(*node, *manifest, id, who, environment));
+    BERTH_TRY(auto plan, spec::is_hook_name(id.process) ? plan_hook(*node, *manifest, id, who, environment) : plan_job(*node, *manifest, id, who, environment));
     BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, secrets));
     return plan;
   };
   auto plan = co_await pool_.run(compose);
   if (!plan) co_return std::unexpected(plan.error());
+  plan->retries = std::max<std::int64_t>(plan->retries - tried, 0);
   if (app->run) plan->deployment = app->run->row.id;
   auto started = co_await supervisor_.ensure(std::move(*plan));
   co_return started;
 }
 
-/// Waits until no process of the hook is left; how it ended: "exited with 1". One that takes too long is ended, and so is one of a deployment that was
-/// cancelled. An error when berthd stops: the hook goes on.
-awaitable<Result<std::string>> Engine::follow_hook(AppPtr app, RunPtr run, InstanceId id, milliseconds timeout, std::string began_at) {
+/// Waits until no process of a hook or a job is left; how it ended: "exited with 1". One that takes too long is ended, and so is one of which `unwanted` says what
+/// is to be told of its end. An error when berthd stops: it goes on.
+awaitable<Result<std::string>> Engine::follow_once(AppPtr app, InstanceId id, milliseconds timeout, std::string began_at, std::function<std::string()> unwanted) {
   const auto end = Steady::now() + left_of(timeout, began_at);
   for (;;) {
     if (closed_) co_return fail(Errc::cancelled, "berthd stops");
     const auto status = supervisor_.status(id);
     const bool over = !status || status->phase == Phase::ended || status->phase == Phase::lost;
-    if (over && status && status->last_exit) co_return status->last_exit->reason;
+    // Of one whose keeper is gone only the first try is known to have been the last.
+    const bool told = status && status->last_exit && (status->phase == Phase::ended || status->restarts == 0);
+    if (over && told) co_return status->last_exit->reason;
     if (over) {
-      co_await stop_hook(app, id);
+      co_await stop_once(app, id);
+      if (closed_) co_return fail(Errc::cancelled, "berthd stops");
       co_return std::string(kCutOff);
     }
-    const bool cancelled = !run->cancelled_by.empty() && !run->position.decided;
+    const std::string why = unwanted();
     const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
-    if (cancelled || left <= 0ms) {
-      co_await stop_hook(app, id);
+    if (!why.empty() || left <= 0ms) {
+      co_await stop_once(app, id);
       if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-      if (cancelled) co_return std::string("was stopped, since the deployment was cancelled");
+      if (!why.empty()) co_return why;
       co_return fmt::format("did not end within {}, and was stopped", spec::to_string(timeout));
     }
     co_await app->changed.wait(left);
   }
 }
 
-/// Ends whatever is left of the hook, its keeper too, and removes its folders, in which there are secrets. Fine where there is none.
-awaitable<void> Engine::stop_hook(AppPtr app, InstanceId id) {
+/// Ends whatever is left of a hook, a job or a one-off command, its keeper too, and removes its folders, in which there are secrets. Fine where there is none.
+awaitable<void> Engine::stop_once(AppPtr app, InstanceId id) {
   const auto stopped = co_await supervisor_.stop(id);
   if (closed_) co_return;
   if (!stopped) note_problem(*app, stopped.error().message);

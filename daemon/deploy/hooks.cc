@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using io::Steady;
 
 constexpr std::string_view kReadyToSwitch = "ready-to-switch";
-constexpr std::string_view kOk = "ok", kNotNow = "postponed";
+constexpr std::string_view kNotNow = "postponed";
 
 /// The record of the hook in this deployment; a new one where there is none.
 std::size_t place_of(Run& run, const std::string& hook, const std::string& release) {
@@ -26,20 +26,9 @@ std::size_t place_of(Run& run, const std::string& hook, const std::string& relea
   return run.hooks.size() - 1;
 }
 
-/// "exited with 0" → "ok".
-std::string result_of(const std::string& hook, std::string ended) {
-  if (ended == "exited with 0") return std::string(kOk);
+std::string result_of_hook(const std::string& hook, std::string ended) {
   if (hook == kReadyToSwitch && ended == fmt::format("exited with {}", spec::kPostponed)) return std::string(kNotNow);
-  if (ended == "oom") return "was killed by the kernel for its memory";
-  if (ended == "stopped") return "was stopped from outside";
-  if (ended.starts_with("killed by ")) return "was " + ended;
-  return ended;
-}
-
-/// What the failure says, without the name of what failed.
-std::string without_name(std::string message, const InstanceId& id) {
-  const std::string name = to_string(id) + ": ";
-  return message.starts_with(name) ? message.substr(name.size()) : message;
+  return result_of(std::move(ended));
 }
 
 }  // namespace
@@ -128,7 +117,7 @@ awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, Manifest
   }
   std::string result;
   if (!goes_on) {
-    co_await stop_hook(app, id);  // none, unless a crash came between its end and that of its keeper
+    co_await stop_once(app, id);  // none, unless a crash came between its end and that of its keeper
     HookRun& begun = run->hooks[place];
     ++begun.attempts;
     begun.began_at = store::now_text();
@@ -140,15 +129,19 @@ awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, Manifest
       co_return pass(recorded.error(), fmt::format("{}@{}: its {} hook was not begun", app->name(), manifest->release, hook));
     }
     run->changed.notify();
-    auto started = co_await start_hook(app, manifest, id);
+    auto started = co_await start_once(app, manifest, id, 0);
     if (!started) result = without_name(started.error().message, id);
   }
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   if (result.empty()) {
     const std::string began_at = run->hooks[place].began_at;
-    auto followed = co_await follow_hook(app, run, id, rules.timeout, began_at);
+    const std::function<std::string()> unwanted = [run] {
+      const bool cancelled = !run->cancelled_by.empty() && !run->position.decided;
+      return std::string(cancelled ? "was stopped, since the deployment was cancelled" : "");
+    };
+    auto followed = co_await follow_once(app, id, rules.timeout, began_at, unwanted);
     if (!followed) co_return std::unexpected(followed.error());
-    result = result_of(hook, std::move(*followed));
+    result = result_of_hook(hook, std::move(*followed));
   }
   run->hooks[place].ended_at = store::now_text();
   run->hooks[place].result = result;
@@ -157,7 +150,7 @@ awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, Manifest
   if (result != kOk && result != kNotNow && is_first) co_await keep_last_lines(app, run, record);
   static_cast<void>(co_await record_hook(run, place, true));
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-  co_await stop_hook(app, id);
+  co_await stop_once(app, id);
   const std::string counted = result == kOk || result == kNotNow ? result : std::string("failed");
   ++hooks_run_[{app->name(), hook, counted}];
   spdlog::info("{}@{}: {} hook: {}", app->name(), manifest->release, hook, result);
@@ -171,7 +164,7 @@ awaitable<void> Engine::end_hooks(AppPtr app, RunPtr run) {
     const HookRun one = run->hooks[place];
     if (!one.running() || one.attempts == 0) continue;
     const InstanceId id{app->name(), one.hook, 1, one.release};
-    co_await stop_hook(app, id);
+    co_await stop_once(app, id);
     if (closed_) co_return;
     run->hooks[place].ended_at = store::now_text();
     run->hooks[place].result = "was stopped, since nobody waits for it any more";

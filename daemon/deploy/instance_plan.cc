@@ -150,6 +150,14 @@ Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundl
   return plan;
 }
 
+Result<supervise::InstancePlan> plan_job(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who, const Environment& environment) {
+  BERTH_TRY(auto plan, plan_instance(node, manifest, id, who, environment));
+  const auto& job = manifest.spec.processes.at(id.process).job;
+  plan.once = true;
+  plan.retries = job && plan.restart == spec::Restart::on_failure ? job->retries : 0;
+  return plan;
+}
+
 Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                           const Environment& environment) {
   const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = spec::root_of_hooks(manifest.spec)};

@@ -61,6 +61,10 @@ Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundl
 Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                           const std::map<std::string, std::string>& environment);
 
+/// The same for a run of a job, `id.process`: with the rules of a process, run to its end.
+Result<supervise::InstancePlan> plan_job(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
+                                         const std::map<std::string, std::string>& environment);
+
 /// A one-off command of a person is an instance of this name, of a number beyond those that a process's own can have.
 inline constexpr const char* kExec = "exec";
 inline constexpr int kFirstExec = 1001;

@@ -188,6 +188,26 @@ TEST_F(InstancePlanTest, AProcessThatTheReleaseDoesNotHaveIsNotFound) {
   EXPECT_THAT(error_of(plan()).message, HasSubstr("process worker"));
 }
 
+TEST_F(InstancePlanTest, OfAJobHasTheRulesOfItsProcessAndIsTriedSoOften) {
+  put("app/bin/report", "#!/bin/sh\n", 0755);
+  spec::Process report{.command = {"bin/report"}, .instances = 0, .restart = spec::Restart::on_failure, .job = spec::Job{.retries = 4}};
+  report.limits.tasks_max = 9;
+  manifest.spec.processes["report"] = report;
+  const InstanceId job{.app = "web", .process = "report", .number = 1, .release = "v1"};
+  auto plan = plan_job(node, manifest, job, {.uid = 61184, .gid = 61185}, environment_of(node, manifest, job, 0, {}));
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_THAT(plan->argv, ElementsAre((slot() / "app/bin/report").string()));
+  EXPECT_EQ(plan->limits.tasks_max, 9);
+  EXPECT_EQ(plan->restart, spec::Restart::on_failure);
+  EXPECT_EQ(plan->retries, 4);
+  EXPECT_TRUE(plan->once);
+  EXPECT_EQ(plan->log_directory, node.paths.logs / "web" / "report.1");
+  EXPECT_FALSE(plan->environment.contains("PORT"));
+  manifest.spec.processes["report"].restart = spec::Restart::never;
+  plan = plan_job(node, manifest, job, {.uid = 61184, .gid = 61185}, environment_of(node, manifest, job, 0, {}));
+  EXPECT_EQ(plan->retries, 0);
+}
+
 TEST_F(InstancePlanTest, OfAHookRunsItOnceWithoutAPort) {
   id.process = "pre-start";
   put("app/bin/migrate", "#!/bin/sh\n", 0755);

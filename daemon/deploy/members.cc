@@ -69,6 +69,7 @@ bool Engine::ever_ran(const App& app, const std::string& release) const {
 
 /// How many instances a process is to have: what `berth scale` said, while the spec says the number that it said then.
 awaitable<Result<int>> Engine::wanted_of(AppPtr app, ManifestPtr manifest, std::string process) {
+  if (manifest->spec.processes.at(process).job) co_return Result<int>(0);  // whatever was said when it was none
   const int said = manifest->spec.processes.at(process).instances;
   const auto look = [this, name = app->name(), process] { return store_.scale(name, process); };
   auto scale = co_await pool_.run(look);
@@ -122,6 +123,8 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
   if (starting_node_ > 0 && !supervisor_.status(id)) {  // what runs already is taken over at once
     Visits::Visit begun = co_await starts_.begin();
     visit.emplace(std::move(begun));
+    if (app->unplaced > 0) --app->unplaced;
+    app->changed.notify();
     if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   }
   auto plan = co_await make_plan(app, manifest, *row);
@@ -273,13 +276,14 @@ awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, millisecon
   std::vector<InstanceId> ids;
   for (const Member& member : app->members)
     if (member.row.release != release) ids.push_back(member.id());
+  co_await end_jobs(app, release);
   co_await stop_members(app, std::move(ids), at_most);
 }
 
 /// Stops what runs of the app and is no member: what a crash left between two steps.
 awaitable<void> Engine::stop_strangers(AppPtr app) {
   for (const auto& status : supervisor_.all()) {
-    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || is_exec(status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
+    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || is_exec(status.id) || running_job(*app, status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
     const InstanceId id = status.id;
     const auto stopped = co_await stop_instance(app, id);
     if (closed_) co_return;

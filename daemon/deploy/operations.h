@@ -109,6 +109,20 @@ struct ExecStatus {
   std::string process, by, since;
 };
 
+/// A job of an app, and its last run.
+struct JobStatus {
+  store::JobRow row;     ///< `run` is 0 where it never ran, and then only app and process are there
+  bool by_hand = false;  ///< no deployment runs it
+  std::vector<std::string> last_lines = {};  ///< what it printed last, where it failed and was asked for by itself
+};
+
+/// Which run of a job is waited for, and for how long at most.
+struct WaitForJob {
+  std::string app, process;
+  std::int64_t run = 0;  ///< 0: the last one
+  milliseconds at_most{0};
+};
+
 /// An app as `docs/api.md` shows it.
 struct AppStatus {
   store::AppRow row;
@@ -123,6 +137,7 @@ struct AppStatus {
   std::vector<ProcessStatus> processes;
   std::vector<InstanceView> instances;
   std::vector<ExecStatus> execs;
+  std::vector<JobStatus> jobs;
 };
 
 /// A release of an app, in the repository or on the node.
@@ -213,6 +228,9 @@ using StepTimes = std::map<std::pair<std::string, std::string>, StepTime>;
 /// One-off commands that ended, by app and result: "ok", "failed" or "stopped".
 using ExecCounts = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 
+/// Runs of jobs that ended, by app, process and state: "ok", "failed" or "stopped".
+using JobCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
+
 /// What an operator can do with this node's apps, and see of them: the seam between the API and the deployer. For one event loop.
 class Operations {
  public:
@@ -253,6 +271,11 @@ class Operations {
   /// is drained and while the app's data are copied or put back.
   virtual awaitable<Result<ExecPlace>> exec(ExecRequest request) = 0;
 
+  /// Begins a run of a job of the active release. `Errc::not_found` for one that it does not have, `Errc::conflict` while it runs, while the app is stopped or
+  /// being deployed, and where a one-off command could not run either.
+  virtual awaitable<Result<JobStatus>> run_job(std::string app, std::string process, Asked asked) = 0;
+  /// A job and its last run, when that has ended or the time is over.
+  virtual awaitable<Result<JobStatus>> job(WaitForJob what) = 0;
   /// Verifies and loads a release file, so that its release can be deployed without a network. `Errc::trust` for a file that is not believed; then
   /// nothing of it is kept.
   virtual awaitable<Result<store::Import>> import(ImportRequest request) = 0;
@@ -277,6 +300,8 @@ class Operations {
   virtual const HookCounts& hooks_run() const = 0;
   /// One-off commands that ended since this berthd began, for metrics.
   virtual const ExecCounts& execs_ended() const = 0;
+  /// Runs of jobs that ended since this berthd began, for metrics.
+  virtual const JobCounts& jobs_ended() const = 0;
   /// Deployments that ended since this berthd began, by app and state, for metrics.
   virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
   /// What was fetched of releases that were staged since this berthd began, for metrics.

@@ -183,7 +183,8 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
   const ManifestPtr active = app->active();
   std::vector<std::string> names;
   if (active)
-    for (const auto& [process, rules] : active->spec.processes) names.push_back(process);
+    for (const auto& [process, rules] : active->spec.processes)
+      if (!rules.job) names.push_back(process);
   const auto look = [this, name = app->name(), names]() -> Result<Known> {
     Known known;
     BERTH_TRY(known.rejected, store_.rejected(name));
@@ -226,9 +227,11 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
   }
   for (const auto& [number, exec] : app->execs)
     status.execs.push_back({.id = {app->name(), kExec, number, exec.release}, .process = exec.process, .by = exec.by, .since = exec.since});
+  status.jobs = statuses_of_jobs(*app);
   if (active) {
     status.strategy = spec::to_string(active->spec.strategy());
     for (const auto& [process, rules] : active->spec.processes) {
+      if (rules.job) continue;
       const auto& scale = known->scales[process];
       const int wanted = scale && scale->second == rules.instances ? scale->first : rules.instances;
       status.processes.push_back({.process = process, .wanted = wanted, .by_spec = rules.instances, .ready = ready[process], .public_port = rules.public_port,

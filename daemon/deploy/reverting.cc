@@ -102,6 +102,11 @@ awaitable<void> Engine::drop_new(AppPtr app, RunPtr run) {
     if (app->routed == run->row.release) app->routed = run->row.from;
     milliseconds drain = 0ms;
     if (run->position.state == State::canary) drain = run->manifest->spec.deploy.drain;
+    if (run->position.state != State::queued) {  // those of a first release have none that takes over
+      const std::string kept = run->row.from;
+      co_await end_jobs(app, kept);
+      if (closed_) co_return;
+    }
     co_await stop_release(app, run->row.release, drain);
     if (closed_) co_return;
     co_await put_back_replaced(app, run);

@@ -16,6 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 using io::Steady;
 
+constexpr auto kVerdicts = 10s;          ///< for the probes of what was adopted
+constexpr auto kLookForVerdicts = 50ms;  ///< one that is bad changes nothing of which somebody is told
+
 /// What takes part in the route.
 bool may_serve(const App& app, const Member& member) { return !member.leaving && !member.row.paused && (member.joined || member.row.release == app.routed); }
 
@@ -102,8 +105,23 @@ awaitable<Result<void>> Engine::take_stock(AppPtr app, Rolling what, std::map<st
     if (!adopted && comes && !what.insist) co_return adopted;
     if (!adopted) note_problem(*app, adopted.error().message);
   }
+  co_await await_verdicts(app, std::min(what.rules.ready_timeout, milliseconds(kVerdicts)));
   co_await stop_members(app, std::move(useless), 0ms);
   co_return Result<void>();
+}
+
+/// What runs was adopted, and of none of it is known yet whether it is ready: a route by what is known first would lead all to one.
+awaitable<void> Engine::await_verdicts(AppPtr app, milliseconds at_most) {
+  const auto end = Steady::now() + at_most;
+  const auto is_open = [this](const Member& member) {
+    const auto status = supervisor_.status(member.id());
+    return status && !status->judged;
+  };
+  while (!closed_ && std::ranges::any_of(app->members, is_open)) {
+    const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+    if (left <= 0ms) co_return;
+    co_await app->changed.wait(std::min(left, milliseconds(kLookForVerdicts)));
+  }
 }
 
 /// Ready instances of the release that comes enter the route; how many did.

@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using io::Steady;
 
+constexpr int kAppsAtOnce = 4;   ///< of one priority, when a node starts
 constexpr auto kLookAgain = 1s;  ///< at an app that is not here yet, of which nothing tells
 
 int priority_of(const AppPtr& app) {
@@ -39,6 +40,17 @@ std::string why_unready(const std::string& name, const AppPtr& app, const superv
   const ManifestPtr active = app->active();
   const bool wants_some = active && std::ranges::any_of(active->spec.processes, [](const auto& process) { return process.second.instances > 0; });
   return any || !wants_some ? std::string() : name + " does not run yet";
+}
+
+bool waits_for_others(const bundle::Manifest& manifest) {
+  const auto comes_after = [](const auto& process) { return !process.second.after.empty(); };
+  return !manifest.spec.deploy.after.empty() || std::ranges::any_of(manifest.spec.processes, comes_after);
+}
+
+int instances_of(const bundle::Manifest& manifest) {
+  int all = 0;
+  for (const auto& [name, process] : manifest.spec.processes) all += process.instances;
+  return all;
 }
 
 }  // namespace
@@ -68,17 +80,41 @@ spec::Waiting Engine::waiting_apps() const {
 /// What should run of every app, a few instances at a time. An app that waits for others, or has processes that do, goes on by itself: it holds up none but those
 /// that wait for it.
 awaitable<void> Engine::start_apps() {
-  const auto starting = std::make_shared<StartingNode>(starting_node_);
   const std::vector<AppPtr> apps = in_start_order();
-  for (const AppPtr& app : apps) {
-    if (closed_) co_return;
-    const ManifestPtr active = app->active();
-    const bool waits = active && (!active->spec.deploy.after.empty() || std::ranges::any_of(active->spec.processes, [](const auto& one) { return !one.second.after.empty(); }));
-    if (waits) {
-      spawn(start_later(app, starting));
-    } else {
-      co_await start_one(app);
+  for (auto first = apps.begin(); first != apps.end() && !closed_;) {
+    const auto differs = [priority = priority_of(*first)](const AppPtr& app) { return priority_of(app) != priority; };
+    const auto end = std::find_if(first, apps.end(), differs);
+    const auto alike = std::make_shared<AppsToStart>();
+    alike->left.assign(first, end);
+    std::vector<awaitable<void>> turns;
+    for (int i = 0; i < kAppsAtOnce; ++i) turns.push_back(start_in_turn(alike));
+    co_await at_once(std::move(turns));
+    first = end;
+  }
+}
+
+/// Apps of one priority, until none is left. Several do this at once: while one app waits for the disk or for its keeper, another goes on. Each begins when the
+/// instances of the one before it have their places, so that they get them in order.
+awaitable<void> Engine::start_in_turn(std::shared_ptr<AppsToStart> apps) {
+  const auto starting = std::make_shared<StartingNode>(starting_node_);
+  for (;;) {
+    while (!closed_ && apps->last && apps->last->unplaced > 0) {
+      const AppPtr last = apps->last;
+      co_await last->changed.wait(1s);
     }
+    if (closed_ || apps->left.empty()) co_return;
+    const AppPtr app = apps->left.front();
+    apps->left.pop_front();
+    const ManifestPtr active = app->active();
+    if (active && waits_for_others(*active)) {
+      spawn(start_later(app, starting));
+      continue;
+    }
+    apps->last = app;
+    app->unplaced = active ? instances_of(*active) : 0;
+    co_await start_one(app);
+    app->unplaced = 0;
+    app->changed.notify();
   }
 }
 

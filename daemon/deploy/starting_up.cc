@@ -73,6 +73,7 @@ awaitable<Result<void>> Engine::start() {
   drained_ = std::move(*drained);
   take_over(std::move(found));
   adopt_execs();
+  adopt_jobs();
   co_await remove_strange_folders();
   const std::vector<AppPtr> apps = in_start_order();
   co_await start_apps();
@@ -107,6 +108,13 @@ awaitable<Result<void>> Engine::load_app(store::AppRow row) {
   auto instances = co_await pool_.run(list);
   if (!instances) co_return std::unexpected(instances.error());
   for (store::InstanceRow& instance : *instances) app->members.push_back({.row = std::move(instance)});
+  const auto list_jobs = [this, name = app->name()] { return store_.jobs(name); };
+  auto jobs = co_await pool_.run(list_jobs);
+  if (!jobs) co_return std::unexpected(jobs.error());
+  for (store::JobRow& job : *jobs) {
+    const std::string process = job.process;
+    app->jobs[process] = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .unwanted = {}});
+  }
   const auto look = [this, name = app->name()] { return store_.deployments(name, 100); };
   const auto deployments = co_await pool_.run(look);
   if (deployments) app->since = active_since(*deployments, app->row.active);

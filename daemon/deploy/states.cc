@@ -321,6 +321,7 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   const auto end = io::Steady::now() + until;
   if (run->resumed && app->run == run) look_for_trouble(*app);  // what ended since it was last looked at
   if (watches_rates(*run)) spawn(watch_rates(app, run));
+  if (run->position.state == State::baking && run->trouble.empty() && run->superseded.empty()) co_await run_jobs(app, run);
   while (!closed_) {
     if (!run->to_note.empty()) co_await tell_notes(run);
     if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);

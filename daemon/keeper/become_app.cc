@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/keeper/big.h"
+#include "daemon/keeper/capabilities.h"
 #include "daemon/keeper/image_root.h"
 #include "daemon/keeper/launch.h"
 #include "daemon/keeper/sandbox.h"
@@ -90,8 +91,8 @@ bool set_limits(const char* cgroup, const LaunchFile& launch) {
   return true;
 }
 
-/// So that the app can open /dev/stdout, as servers do that reopen their logs by name. Of what a client gave, only a terminal and pipes without a name are
-/// changed: a file is its owner's.
+/// So that the app can open /dev/stdout, as servers do that reopen their logs by name. Of what a client gave, only pipes without a name are changed, and
+/// the terminal that was made for the app: a file is its owner's, and so is a terminal that somebody sits at.
 void own_output(int fd, const ChildFiles& files, uid_t uid, gid_t gid) {
   constexpr long kPipes = 0x50495045;  // PIPEFS_MAGIC
   constexpr unsigned kFirstTerminal = 136, kLastTerminal = 143;  // majors of /dev/pts
@@ -101,7 +102,7 @@ void own_output(int fd, const ChildFiles& files, uid_t uid, gid_t gid) {
     if (fstat(fd, &st) != 0 || fstatfs(fd, &where) != 0) return;
     const bool terminal = S_ISCHR(st.st_mode) && major(st.st_rdev) >= kFirstTerminal && major(st.st_rdev) <= kLastTerminal;
     const bool pipe = S_ISFIFO(st.st_mode) && static_cast<long>(where.f_type) == kPipes;
-    if (!(files.attached == Attached::terminal ? terminal : pipe)) return;
+    if (!pipe && !(terminal && files.attached == Attached::terminal)) return;
   }
   (void)!fchown(fd, uid, gid);
 }
@@ -126,6 +127,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   uid_t uid = 0;
   gid_t gid = 0;
   bool privileged = false;
+  uint64_t bounding = kEveryCapability, ambient = 0;
   mode_t mask = 022;
   for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1) {
     bool fits = true;
@@ -140,6 +142,8 @@ void become_app(const ChildFiles& files, const char* cgroup) {
     if (const char* value = value_of(record, "uid")) uid = static_cast<uid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "gid")) gid = static_cast<gid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "umask")) mask = static_cast<mode_t>(to_number(value, 022));
+    if (const char* value = value_of(record, "bounding")) bounding = static_cast<uint64_t>(to_number(value, -1));
+    if (const char* value = value_of(record, "ambient")) ambient = static_cast<uint64_t>(to_number(value, 0));
     if (const char* value = value_of(record, "may_gain_privileges")) privileged = *value == '1';
     if (!fits) give_up(failure, Stage::read_launch, E2BIG);
   }
@@ -155,7 +159,9 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   if (root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
   if (root == nullptr && !enter_sandbox(launch, &broken)) give_up(failure, broken.stage, broken.error);
   if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);
+  if (geteuid() == 0 && !bound_capabilities(bounding, ambient)) give_up(failure, Stage::drop_capabilities, errno);
   if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);
+  if (ambient != 0 && !give_capabilities(ambient)) give_up(failure, Stage::drop_capabilities, errno);
   if (!privileged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(failure, Stage::set_user, errno);
   umask(mask);
   if (chdir(directory) != 0) give_up(failure, Stage::enter_directory, errno);

@@ -157,4 +157,18 @@ TEST_F(ClientTest, AFileOfTheClientStaysItsOwn) {
 }
 
 }  // namespace
+TEST_F(ClientTest, ATerminalThatSomebodySitsAtStaysTheirs) {
+  if (::getuid() != 0) GTEST_SKIP() << "needs root";
+  Fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_EQ(::grantpt(master.get()) | ::unlockpt(master.get()), 0);
+  const std::string name = ::ptsname(master.get());
+  Launch launch = once("echo written");
+  launch.uid = launch.gid = 61234;
+  launch_with(launch, null(), Fd(::open(name.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)), null());
+  EXPECT_EQ(end().exit, 0);
+  struct stat there {};
+  ASSERT_EQ(::stat(name.c_str(), &there), 0);
+  EXPECT_EQ(there.st_uid, ::getuid());
+}
+
 }  // namespace berth::keeper

@@ -265,8 +265,10 @@ void Keeper::go_on() {
   if (want_stop_) return on_stopped();
   const LastExit& last = state_.last_exit;
   if (want_restart_) return start_app();
+  const uint64_t tries = state_.starts + state_.exits[static_cast<int>(Cause::not_started)];
+  const bool tried_out = rules_.retries >= 0 && tries > static_cast<uint64_t>(rules_.retries);
   // Of what is not known the worse is taken.
-  if (!starts_again(rules_.restart, last.cause == Cause::not_started || last.cause == Cause::unknown || last.status != 0)) {
+  if (tried_out || !starts_again(rules_.restart, last.cause == Cause::not_started || last.cause == Cause::unknown || last.status != 0)) {
     state_.phase = Phase::ended;
     return send_state(Event::ended);
   }

@@ -53,7 +53,10 @@ void Keeper::on_notices() {
     if (size == 0) break;
     const bool was_ready = notice_.ready;
     tell = take_notice(message, size, &notice_) || tell;
-    if (rules_.watchdog_ms > 0 && notice_.watchdog_ms > 0) watchdog_ms_ = notice_.watchdog_ms;
+    if (rules_.watchdog_ms > 0 && notice_.watchdog_ms > 0 && notice_.watchdog_ms != watchdog_ms_) {
+      watchdog_ms_ = notice_.watchdog_ms;
+      tell = true;
+    }
     if (notice_.alive || (notice_.ready && !was_ready) || (notice_.watchdog_ms > 0 && watchdog_at_ != 0)) feed_watchdog();
     if (notice_.triggered && rules_.watchdog_ms > 0) {
       triggered_ = true;
@@ -84,7 +87,7 @@ void Keeper::on_silence() {
 
 void Keeper::tell_notice() {
   Notified told{};
-  told.header = {Type::notified, kProtocolVersion, sizeof told};
+  told.header = {Type::notified, kProtocolVersion, kNotifiedSize};
   told.ready = notice_.ready;
   told.reloading = notice_.reloading;
   told.stopping = notice_.stopping;
@@ -92,9 +95,10 @@ void Keeper::tell_notice() {
   notice_told_ = monotonic_ms();
   told.extend_ms = extended_until_ > notice_told_ ? extended_until_ - notice_told_ : 0;
   told.refused = notify_.refused();
+  told.watchdog_ms = watchdog_ms_ != rules_.watchdog_ms ? watchdog_ms_ : 0;
   memcpy(told.status, notice_.status, sizeof told.status);
   tell_notice_at_ = 0;
-  if (!control_.try_send(&told, sizeof told)) tell_notice_at_ = notice_told_ + kBerthdIsBusyMs;
+  if (!control_.try_send(&told, kNotifiedSize)) tell_notice_at_ = notice_told_ + kBerthdIsBusyMs;
 }
 
 }  // namespace berth::keeper

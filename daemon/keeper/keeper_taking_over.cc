@@ -27,8 +27,10 @@ uint64_t inode_of(int fd) {
 }  // namespace
 
 void Keeper::on_take_over(Message* message) {
-  const TakeOver* told = message->as<TakeOver>();
-  if (told == nullptr || state_.phase != Phase::blank || message->fd_count < 3) return control_.drop();
+  if (message->size < kLeastTakeOver || state_.phase != Phase::blank || message->fd_count < 3) return control_.drop();
+  TakeOver whole{};  // an older berthd does not say all of it
+  memcpy(&whole, message->bytes, message->size < sizeof whole ? message->size : sizeof whole);
+  const TakeOver* told = &whole;
   // As a launch has them: the sockets right behind it.
   const int out = message->fds[1], err = message->fds[2];
   int launched[kMostSockets + 1] = {message->fds[0]};
@@ -88,6 +90,7 @@ void Keeper::keep(const TakeOver& told) {
   notice_.reloading = told.reloading != 0;
   notice_.stopping = told.stopping != 0;
   memcpy(notice_.status, told.status, sizeof notice_.status - 1);
+  if (rules_.watchdog_ms > 0 && told.watchdog_ms > 0) watchdog_ms_ = told.watchdog_ms;
   if (watchdog_first_ != 0 && ran >= rules_.watchdog_delay_ms) watchdog_first_ = 0;
   if (watchdog_ms_ > 0 && (notice_.ready || watchdog_at_ != 0)) feed_watchdog();
   if (crash_loop_.looping) settled_at_ = started_ + CrashLoop::kSettledMs;

@@ -27,6 +27,16 @@ struct HowToOpen {
 };
 inline constexpr uint64_t kNoSymlinks = 4;        ///< RESOLVE_NO_SYMLINKS
 
+// capget(2), capset(2), version 3
+struct CapabilityHeader {
+  uint32_t version;
+  int32_t pid;
+};
+struct CapabilityData {
+  uint32_t effective, permitted, inheritable;
+};
+inline constexpr uint32_t kCapabilities = 0x20080522;  ///< _LINUX_CAPABILITY_VERSION_3: two of CapabilityData, the lower half first
+
 // seccomp(2), and the classic BPF that it takes
 struct Call {
   int32_t number;

@@ -23,6 +23,7 @@ struct LaunchRules {
   int stop_signal = 15;
   int64_t grace_ms = 10000;
   RestartWhen restart = RestartWhen::always;
+  int64_t retries = -1;   ///< starts after the first one; -1: as many as it takes
   Attached attached = Attached::no;
   RestartPolicy policy;
   uint64_t segment_bytes = 10u << 20;

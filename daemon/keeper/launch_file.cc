@@ -81,7 +81,7 @@ Result<Fd> seal(const std::string& text) {
 }  // namespace
 
 std::string to_string(const Confinement& one) {
-  constexpr const char* kKinds[] = {"ro", "rw", "hide", "memory", "empty"};
+  constexpr const char* kKinds[] = {"ro", "rw", "hide", "memory", "empty", "devices"};
   return fmt::format("{}{} {}", kKinds[static_cast<int>(one.kind)], one.optional ? "?" : "", one.path);
 }
 
@@ -111,9 +111,12 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("uid", launch.uid);
   records.add("gid", launch.gid);
   records.add("may_gain_privileges", launch.may_gain_privileges ? 1 : 0);
+  if (launch.bounding != Launch().bounding) records.add("bounding", static_cast<std::int64_t>(launch.bounding));
+  if (launch.ambient != 0) records.add("ambient", static_cast<std::int64_t>(launch.ambient));
   records.add("stop_signal", launch.stop_signal);
   records.add("grace_ms", launch.grace_ms);
   records.add("restart", name_of(launch.restart));
+  if (launch.retries >= 0) records.add("retries", launch.retries);
   if (launch.attached) records.add("attached", *launch.attached ? "terminal" : "plain");
   records.add("early_ms", launch.policy.early_ms);
   records.add("first_ms", launch.policy.first_ms);
@@ -157,6 +160,7 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::bind_notify: return "bind its NOTIFY_SOCKET";
       case Stage::take_terminal: return "take its terminal";
       case Stage::confine: return error == ENOENT || error == ENOTDIR ? "enter its sandbox (a path of it is missing; '-' in front passes over it)" : "enter its sandbox";
+      case Stage::drop_capabilities: return "drop the capabilities that it is not to have (berthd itself needs CAP_SETPCAP, and those that it is to give)";
       case Stage::filter_calls: return "filter its system calls";
       case Stage::set_limits: return "set the limits of its spec on its cgroup";
     }

@@ -30,7 +30,7 @@ struct Mount {
 
 /// What a process is to find at a path of the node instead of what lies there; see daemon/keeper/sandbox.h.
 struct Confinement {
-  enum class Kind { read_only, writable, hidden, memory, empty } kind = Kind::read_only;
+  enum class Kind { read_only, writable, hidden, memory, empty, devices } kind = Kind::read_only;
   std::string path;        ///< absolute
   bool optional = false;   ///< passed over where it is not there
 
@@ -54,9 +54,12 @@ struct Launch {
   uid_t uid = 0;
   gid_t gid = 0;
   bool may_gain_privileges = false;                ///< else PR_SET_NO_NEW_PRIVS
+  std::uint64_t bounding = ~std::uint64_t{0};      ///< capabilities that it, and what descends from it, can ever have: 1 << number
+  std::uint64_t ambient = 0;                       ///< those that it has though it is not root; in `bounding`, too
   int stop_signal = 15;
   std::int64_t grace_ms = 10'000;
   RestartWhen restart = RestartWhen::always;
+  std::int64_t retries = -1;                       ///< starts after the first one; -1: as many as it takes
   RestartPolicy policy;
   std::uint64_t segment_bytes = 10u << 20;
   std::uint64_t keep_bytes = 100u << 20;

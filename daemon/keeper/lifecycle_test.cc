@@ -58,6 +58,27 @@ TEST_F(KeeperLifecycle, ObeysOnFailure) {
   EXPECT_EQ(ended.starts, 2u);
 }
 
+TEST_F(KeeperLifecycle, TriesWhatFailsAsOftenAsItMay) {
+  start_keeper();
+  auto plan = shell("exit 7");
+  plan.restart = RestartWhen::on_failure;
+  plan.policy = {.early_ms = 1000, .first_ms = 5, .longest_ms = 10};
+  plan.retries = 2;
+  launch(plan);
+  auto ended = expect(Event::ended);
+  EXPECT_EQ(ended.starts, 3u);
+  EXPECT_EQ(WEXITSTATUS(ended.last_exit.status), 7);
+}
+
+TEST_F(KeeperLifecycle, WithoutRetriesThatIsOnce) {
+  start_keeper();
+  auto plan = shell("exit 7");
+  plan.restart = RestartWhen::on_failure;
+  plan.retries = 0;
+  launch(plan);
+  EXPECT_EQ(expect(Event::ended).starts, 1u);
+}
+
 TEST_F(KeeperLifecycle, ObeysNeverAndStillStartsItOnRequest) {
   start_keeper();
   auto plan = shell("exit 1");

@@ -117,6 +117,17 @@ TEST_F(KeeperNotify, RestartsAnAppThatNeverSaidAnythingOnceItsDelayIsOver) {
   EXPECT_GE(exited.last_exit.ran_ms, 300);
 }
 
+TEST_F(KeeperNotify, TellsTheWatchdogsTimeThatTheAppSetsAlone) {
+  start_keeper();
+  auto plan = app("say('READY=1'); time.sleep(0.3); say('WATCHDOG_USEC=60000000'); signal.pause()");
+  plan.watchdog_ms = 50'000;
+  plan.watchdog_delay_ms = 0;
+  launch(plan);
+  expect(Event::started);
+  EXPECT_EQ(expect_notice(kReady).watchdog_ms, 0) << "it has not said so yet";
+  EXPECT_EQ(expect_notice([](const Notified& one) { return one.watchdog_ms != 0; }).watchdog_ms, 60'000);
+}
+
 TEST_F(KeeperNotify, RestartsAnAppThatAsksForItAndForgetsWhatItSaid) {
   start_keeper();
   auto plan = app("say('READY=1') if not os.path.exists(os.environ['NOTIFY_SOCKET'] + '.was') else None\n"

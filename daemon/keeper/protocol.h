@@ -100,7 +100,7 @@ enum class Stage : uint8_t {
   make_root, mount_folder, mount_dev, mount_memory, mount_proc,  // of a process whose root is its image
   set_limits, bind_notify,
   take_terminal,
-  confine, filter_calls,  // of a sandbox
+  confine, filter_calls, drop_capabilities,  // of a sandbox
 };
 
 struct LastExit {
@@ -152,7 +152,9 @@ struct TakeOver {
   uint64_t exits_unknown;
   LastExit last_exit;
   char status[200];
+  int64_t watchdog_ms;      ///< as in Notified
 };
+inline constexpr size_t kLeastTakeOver = offsetof(TakeOver, watchdog_ms);
 
 /// It is to become another program by exec, with the same pid and the same app.
 struct Renew {
@@ -170,8 +172,11 @@ struct Notified {
   int64_t extend_ms;    ///< so much of the time that it asked for is left; 0: none
   uint64_t refused;     ///< messages of strangers
   char status[200];
+  int64_t watchdog_ms;  ///< it set the time itself within which WATCHDOG=1 is to come; 0: it did not
 };
 static_assert(sizeof(Notified) <= kMostMessage);
+inline constexpr size_t kLeastNotified = offsetof(Notified, watchdog_ms);
+inline constexpr size_t kNotifiedSize = kProtocolVersion == 1 ? kLeastNotified : sizeof(Notified);
 
 /// Tells launches apart (FNV-1a).
 inline uint64_t digest(const void* bytes, size_t size) {

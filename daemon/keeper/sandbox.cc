@@ -19,11 +19,12 @@ namespace {
 constexpr int kMostRules = 256;
 constexpr size_t kPathRoom = 128 * 1024;
 constexpr uint64_t kUnused = kernel::kNoSetUid | kernel::kNoDevices | kernel::kNoExecution;  ///< of what nothing is in
+const char* const kDeviceLinks[] = {"fd", "stdin", "stdout", "stderr", "core", "log", "ptmx"};
 constexpr mode_t kOpen = 0755, kPassable = 0111;                                             ///< of folders that lead to a path
 
 /// A record "KIND[?] PATH".
 struct Rule {
-  enum class Kind { read_only, writable, hidden, memory, empty } kind;
+  enum class Kind { read_only, writable, hidden, memory, empty, devices } kind;
   bool optional;
   const char* path;  ///< where it really is, once it is found
   bool is_folder;
@@ -43,7 +44,8 @@ bool parse_rule(const char* record, Rule* rule) {
   const struct {
     const char* word;
     Rule::Kind kind;
-  } kinds[] = {{"ro", Rule::Kind::read_only}, {"rw", Rule::Kind::writable}, {"hide", Rule::Kind::hidden}, {"memory", Rule::Kind::memory}, {"empty", Rule::Kind::empty}};
+  } kinds[] = {{"ro", Rule::Kind::read_only}, {"rw", Rule::Kind::writable}, {"hide", Rule::Kind::hidden}, {"memory", Rule::Kind::memory}, {"empty", Rule::Kind::empty},
+                {"devices", Rule::Kind::devices}};
   const char* space = strchr(record, ' ');
   if (space == nullptr || space[1] != '/') return errno = EINVAL, false;
   size_t length = static_cast<size_t>(space - record);
@@ -75,7 +77,7 @@ bool find(Rule* rule) {
   paths_used += static_cast<size_t>(size) + 1;
   // Nothing can lie in place of the root, nor a folder in place of a file.
   if (*rule->path != '/' || (rule->is_root() && !rule->is_copy())) return errno = EINVAL, false;
-  const bool is_memory = rule->kind == Rule::Kind::memory || rule->kind == Rule::Kind::empty;
+  const bool is_memory = rule->kind == Rule::Kind::memory || rule->kind == Rule::Kind::empty || rule->kind == Rule::Kind::devices;
   return !is_memory || rule->is_folder || (errno = ENOTDIR, false);
 }
 
@@ -160,6 +162,35 @@ int make_nothing() {
   return errno = error, tree;
 }
 
+/// The link that is at `path` in `folder` is made in `to` as well.
+bool copy_link(const char* folder, const char* name, int to) {
+  char path[64], target[256];
+  Text(path, sizeof path).add(folder).add("/").add(name);
+  const ssize_t size = readlink(path, target, sizeof target - 1);
+  if (size < 0) return true;  // it is none, or not there
+  target[size] = 0;
+  return symlinkat(target, to, name) == 0;
+}
+
+/// A folder for devices without any: with the links that programs know, and what makes pseudoterminals of those in pts/.
+int make_devices(const char* path) {
+  const int made = make_memory("0755", "64k", kernel::kNoSetUid | kernel::kNoExecution);
+  if (made < 0) return -1;
+  bool done = true;
+  for (const char* link : kDeviceLinks) done = done && copy_link(path, link, made);
+  struct stat there;
+  char ptmx[64];
+  Text(ptmx, sizeof ptmx).add(path).add("/ptmx");
+  const mode_t mask = umask(0);
+  // Where devices may not be made, as in a container, there are no pseudoterminals to be made either.
+  if (done && lstat(ptmx, &there) == 0 && S_ISCHR(there.st_mode) && mknodat(made, "ptmx", S_IFCHR | 0666, there.st_rdev) != 0) done = errno == EPERM;
+  const int error = errno;
+  umask(mask);
+  if (done) return made;
+  close(made);
+  return errno = error, -1;
+}
+
 /// Whether something that the rule's path lies in is hidden or empty, or memory: the rule that is, the nearest one.
 const Rule* cover_of(int index) {
   for (int i = index - 1; i >= 0; i--) {
@@ -192,6 +223,7 @@ bool prepare(int index) {
       break;
     case Rule::Kind::memory: rule.tree = make_memory("1777", nullptr, kernel::kNoSetUid | kernel::kNoDevices); break;
     case Rule::Kind::empty: rule.tree = make_memory("0755", "64k", kUnused); break;
+    case Rule::Kind::devices: rule.tree = make_devices(rule.path); break;
   }
   return rule.tree >= 0;
 }
@@ -230,7 +262,7 @@ bool apply(int index) {
 
 /// Ways into them are made by now.
 bool finish(const Rule& rule) {
-  const bool is_sealed = rule.kind == Rule::Kind::empty || (rule.kind == Rule::Kind::hidden && rule.is_folder);
+  const bool is_sealed = rule.kind == Rule::Kind::empty || rule.kind == Rule::Kind::devices || (rule.kind == Rule::Kind::hidden && rule.is_folder);
   return !is_sealed || set_read_only(rule.tree, "", kernel::kEmptyPath);
 }
 

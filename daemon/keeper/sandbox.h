@@ -10,7 +10,7 @@ namespace berth::keeper {
 /// for the same path the last one. Symlinks in their paths are followed first.
 ///  - `ro PATH`, `rw PATH`: what lies there as it was before all of this, with all that is mounted below it, read-only or as it was;
 ///  - `hide PATH`: nothing that anybody may read, but for what other records put in there; `memory PATH`: an empty folder in memory that all may write to;
-///    `empty PATH`: one that nobody may.
+///    `empty PATH`: one that nobody may; `devices PATH`: one like that with the links of a /dev and its ptmx, for devices that other records put in there.
 /// "?" behind the first word: passed over where there is no such path. Nothing happens without such records. False, with stage and errno, where that fails; the
 /// child must then exit.
 bool enter_sandbox(const LaunchFile& launch, StartFailure* failure);

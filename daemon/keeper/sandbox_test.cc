@@ -169,5 +169,46 @@ TEST_F(KeeperSandbox, IsOverForNobodyWhoGainsPrivileges) {
   EXPECT_EQ(said(), "['0000000000000000', '1', '2']\n");
 }
 
+/// What the kernel says of its capabilities, a line a set.
+constexpr const char* kTellCapabilities = "for line in open('/proc/self/status'):\n    if line.startswith('Cap'): print(line.split()[0], int(line.split()[1], 16), flush=True)\n";
+
+TEST_F(KeeperSandbox, HasTheCapabilitiesThatItIsGivenAndCanHaveNoOthers) {
+  constexpr std::uint64_t kBind = 1u << 10, kKill = 1u << 5;
+  run(kTellCapabilities + std::string("tried('bind', lambda: socket.create_server(('127.0.0.1', 81)).close())\n"), {}, [](Launch& plan) {
+    plan.bounding = kBind | kKill;
+    plan.ambient = kBind;
+  });
+  EXPECT_EQ(said(), fmt::format("CapInh: {0}\nCapPrm: {0}\nCapEff: {0}\nCapBnd: {1}\nCapAmb: {0}\nbind done\n", kBind, kBind | kKill));
+}
+
+TEST_F(KeeperSandbox, HasNoneWhereNoneIsSaid) {
+  run(kTellCapabilities, {}, [](Launch& plan) { plan.bounding = 0; });
+  EXPECT_EQ(said(), "CapInh: 0\nCapPrm: 0\nCapEff: 0\nCapBnd: 0\nCapAmb: 0\n");
+}
+
+TEST_F(KeeperSandbox, MayLeaveRootLessThanAll) {
+  constexpr std::uint64_t kKill = 1u << 5;
+  run(kTellCapabilities + std::string("tried('chown', lambda: os.chown(root + 'a', 1, 1))\n"), {}, [](Launch& plan) {
+    plan.uid = plan.gid = 0;
+    plan.may_gain_privileges = true;
+    plan.bounding = kKill;
+  });
+  EXPECT_EQ(said(), fmt::format("CapInh: 0\nCapPrm: {0}\nCapEff: {0}\nCapBnd: {0}\nCapAmb: 0\nchown EPERM\n", kKill));
+}
+
+TEST_F(KeeperSandbox, HasDevicesOfItsOwn) {
+  std::vector<Confinement> devices{{.kind = Kind::devices, .path = "/dev"}};
+  for (const char* device : {"null", "urandom", "pts", "shm", "no-such-device"}) devices.push_back({.kind = Kind::writable, .path = std::string("/dev/") + device, .optional = true});
+  run("tried('null', lambda: print('x', file=open('/dev/null', 'w')))\n"
+      "tried('random', lambda: len(open('/dev/urandom', 'rb').read(3)))\n"
+      "tried('stdout', lambda: open('/dev/stdout', 'w').close())\n"
+      "tried('more', lambda: sorted(set(os.listdir('/dev')) - {'null', 'urandom', 'pts', 'shm', 'fd', 'stdin', 'stdout', 'stderr', 'core', 'log', 'ptmx'}))\n"
+      "tried('make', lambda: open('/dev/mine', 'w').close())\n"
+      "import pty\ntried('terminal', lambda: [os.close(fd) for fd in pty.openpty()] and 'made')\n",
+      devices);
+  EXPECT_EQ(said(), "null done\nrandom 3\nstdout done\nmore []\nmake EROFS\nterminal made\n");
+  EXPECT_TRUE(fs::exists("/dev/zero")) << "outside all is as it was";
+}
+
 }  // namespace
 }  // namespace berth::keeper

@@ -69,6 +69,36 @@ Family execs(const Snapshot& snapshot) {
   return family;
 }
 
+constexpr const char* kJobEnds[] = {"ok", "failed", "stopped"};
+
+Family job_runs(const Snapshot& snapshot) {
+  auto family = Family::counter("berth_job_runs_total", "Runs of jobs that ended since berthd began, by how they did: ok, failed or stopped.");
+  auto counts = snapshot.jobs;
+  for (const auto& app : snapshot.apps)
+    for (const auto& job : app.jobs)
+      for (const char* end : kJobEnds) counts.try_emplace({app.row.app, job.row.process, end}, 0);
+  for (const auto& [which, count] : counts) {
+    const auto& [app, process, state] = which;
+    family.add({{"app", app}, {"process", process}, {"state", state}}, static_cast<double>(count));
+  }
+  return family;
+}
+
+double seconds_of(const std::string& at) {
+  const auto time = logs::parse_rfc3339(at);
+  return time ? std::chrono::duration<double>(time->time_since_epoch()).count() : 0;
+}
+
+/// A gauge with one value a job of which `has` is true.
+template <class Has, class Value>
+Family each_job(const Snapshot& snapshot, std::string name, std::string help, Has has, Value value) {
+  auto family = Family::gauge(std::move(name), std::move(help));
+  for (const auto& app : snapshot.apps)
+    for (const auto& job : app.jobs)
+      if (has(job.row)) family.add({{"app", app.row.app}, {"process", job.row.process}}, static_cast<double>(value(job.row)));
+  return family;
+}
+
 /// A gauge with one value an app.
 template <class Value>
 Family each_app(const Snapshot& snapshot, std::string name, std::string help, Value value) {
@@ -98,10 +128,7 @@ Family each_slot(const Snapshot& snapshot, std::string name, std::string help, V
   return family;
 }
 
-double looked_at(const store::SlotRow& slot) {
-  const auto at = logs::parse_rfc3339(slot.looked_at());
-  return at ? std::chrono::duration<double>(at->time_since_epoch()).count() : 0;
-}
+double looked_at(const store::SlotRow& slot) { return seconds_of(slot.looked_at()); }
 
 }  // namespace
 
@@ -117,6 +144,13 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(steps(snapshot));
   families.push_back(hooks(snapshot));
   families.push_back(execs(snapshot));
+  families.push_back(job_runs(snapshot));
+  families.push_back(each_job(snapshot, "berth_job_running", "Whether a run of a job is under way.", [](const store::JobRow&) { return true; },
+                              [](const store::JobRow& row) { return row.running(); }));
+  families.push_back(each_job(snapshot, "berth_job_failed", "Whether the last run of a job failed.", [](const store::JobRow&) { return true; },
+                              [](const store::JobRow& row) { return row.state == "failed"; }));
+  families.push_back(each_job(snapshot, "berth_job_last_success_timestamp_seconds", "When a run of a job last ended well, in seconds since 1970.",
+                              [](const store::JobRow& row) { return !row.succeeded_at.empty(); }, [](const store::JobRow& row) { return seconds_of(row.succeeded_at); }));
   families.push_back(each_app(snapshot, "berth_app_data_copies", "Copies of the app's data on the node: snapshots, and what reverts set aside.",
                               [](const AppStatus& app) { return app.copies.size(); }));
   families.push_back(each_app(snapshot, "berth_app_held", "Whether deployments leave the app alone: it is held, or was reverted by hand.",

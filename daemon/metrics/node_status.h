@@ -26,6 +26,7 @@ struct NodeStatus {
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
   std::optional<store::Drain> drained{};  ///< nothing where it is not
+  std::vector<store::LeftApp> left{};     ///< what apps left that were removed
   std::vector<follow::Status> follows{};  ///< `[[follow]]`, in the order of berthd.toml
   std::vector<ship::SinkStatus> sinks{};  ///< `[[sink]]`, likewise
 };

@@ -23,6 +23,7 @@ struct Snapshot {
   std::map<std::pair<std::string, std::string>, std::uint64_t> deployments;  ///< that ended, by app and state
   deploy::HookCounts hooks;                                                  ///< runs of hooks
   deploy::ExecCounts execs;                                                  ///< one-off commands that ended
+  deploy::JobCounts jobs;                                                    ///< runs of jobs that ended
   deploy::FetchedBytes fetched;                                              ///< of releases
   deploy::StepTimes steps;                                                   ///< of deployments
   std::int64_t events = 0;                                                   ///< the number of the last one

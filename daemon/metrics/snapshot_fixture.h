@@ -33,6 +33,7 @@ inline Snapshot snapshot() {
   app.processes = {{.process = "web", .wanted = 2, .ready = 1}};
   app.instances = {instance(1, true), instance(2, false)};
   app.slots = {{.app = "web", .release = "v1", .bytes = 100}, {.app = "web", .release = "v2", .bytes = 200, .sealed_at = "2026-11-24T09:00:00Z", .drifted = 3}};
+  app.jobs = {{.row = {.app = "web", .process = "report", .run = 4, .state = "failed", .succeeded_at = "2026-11-24T09:00:00Z"}}};
   app.rejected = {{"v3", "", "died", ""}};
   all.node.follows = {{.app = "web", .channel = "stable", .wanted = "v3", .serial = 7, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s", .polls = 9,
                        .failures = 2},
@@ -45,6 +46,7 @@ inline Snapshot snapshot() {
   all.steps = {{{"web", "fetching"}, {.count = 2, .seconds = 3.5}}};
   all.hooks = {{{"web", "pre-start", "failed"}, 1}};
   all.execs = {{{"web", "ok"}, 3}};
+  all.jobs = {{{"web", "report", "failed"}, 2}};
   all.usage[all.apps[0].instances[0].status.id] = {
       .cpu_seconds = 12.5, .resident_bytes = 50'000'000, .memory_limit = 100e6, .processes = 3, .open_fds = 17,
       .read_bytes = 4096, .written_bytes = 8192, .oom_kills = 2};

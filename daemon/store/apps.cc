@@ -1,3 +1,6 @@
+#include <map>
+#include <set>
+
 #include <fmt/core.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -147,7 +150,7 @@ Result<void> Store::remove_app(const std::string& app, bool purge, Event event) 
   std::vector<Event> events;
   events.push_back(std::move(event));
   const auto remove_rows = [&]() -> Result<void> {
-    for (const char* table : {"instances", "scales", "slots", "rejected", "data_moves", "apps"})
+    for (const char* table : {"instances", "scales", "job_runs", "slots", "rejected", "data_moves", "apps"})
       BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
     // Snapshots go with the releases that they belong to; what a revert put away stays with the data.
     BERTH_CHECK(state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND method <> 'moved'", app));
@@ -177,6 +180,33 @@ Result<void> Store::purge_left(const std::string& app, Event event) {
   };
   BERTH_CHECK(state_->change(std::move(events), write));
   return state_->finish_purges();
+}
+
+Result<std::vector<LeftApp>> Store::left_apps() {
+  std::set<std::string> known;
+  {
+    const std::lock_guard guard(state_->mutex);
+    const auto name = [](const Statement& row) { return row.text(0); };
+    BERTH_TRY(const auto names, state_->database.rows("SELECT app FROM apps UNION SELECT app FROM purges", name));
+    known.insert(names.begin(), names.end());
+  }
+  std::map<std::string, LeftApp> left;
+  const auto look = [&](const fs::path& folder, bool LeftApp::*what) {
+    std::error_code missing;
+    for (fs::directory_iterator entry(folder, missing), end; !missing && entry != end; entry.increment(missing)) {
+      const std::string name = entry->path().filename().string();
+      std::error_code gone;
+      const bool counts = is_name(name) && !known.contains(name) && fs::is_directory(fs::symlink_status(entry->path(), gone));
+      if (!counts || (what == &LeftApp::data && !fs::exists(state_->paths.data(name), gone))) continue;
+      left[name].app = name;
+      left[name].*what = true;
+    }
+  };
+  look(state_->paths.state / "apps", &LeftApp::data);
+  look(state_->paths.logs, &LeftApp::logs);
+  std::vector<LeftApp> all;
+  for (auto& [name, one] : left) all.push_back(std::move(one));
+  return all;
 }
 
 }  // namespace berth::store

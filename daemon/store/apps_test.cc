@@ -106,6 +106,23 @@ TEST_F(AppsTest, PurgingAnAppRemovesItsData) {
   EXPECT_FALSE(fs::exists(paths.data("web") / "gone"));
 }
 
+TEST_F(AppsTest, AppsThatWereRemovedAndLeftSomethingAreKnown) {
+  open();
+  must(store->ensure_app("web"));
+  must(store->ensure_app("old"));
+  fs::create_directories(paths.logs / "older");
+  fs::create_directories(paths.state / "apps" / "half");  // without data
+  EXPECT_EQ(must(store->left_apps()).size(), 1u);
+  ASSERT_TRUE(store->remove_app("old", false, event("operator.remove", "old")));
+  fs::create_directories(paths.logs / "old");
+  const auto left = must(store->left_apps());
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_EQ(left[0].app, "old");
+  EXPECT_TRUE(left[0].data && left[0].logs);
+  EXPECT_EQ(left[1].app, "older");
+  EXPECT_TRUE(!left[1].data && left[1].logs);
+}
+
 TEST_F(AppsTest, WhatARemovedAppLeftCanBePurgedAfterwards) {
   open();
   must(store->ensure_app("web"));

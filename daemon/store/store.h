@@ -66,6 +66,12 @@ struct AppRow {
   int uid = -1;          ///< of the app's own user; -1 until one is given
 };
 
+/// What an app left that was removed.
+struct LeftApp {
+  std::string app;
+  bool data = false, logs = false;
+};
+
 /// A sealed slot.
 struct SlotRow {
   std::string app, release;
@@ -118,6 +124,23 @@ struct InstanceRow {
   bool paused = false;     ///< stopped on its own, by hand; over restarts and boots
   std::map<std::string, std::uint16_t> named_ports;  ///< further private ones
   std::int64_t deployment = 0;  ///< the newest one of its release, which brought it here; 0: not known. Not of the row: read with it
+};
+
+/// The last run of a job.
+struct JobRow {
+  std::string app, process;
+  std::int64_t run = 0;         ///< counts the job's runs, from 1
+  std::string release;          ///< whose job it is
+  std::int64_t deployment = 0;  ///< which ran it; 0: somebody by hand
+  std::string by;               ///< who asked for it: "root (uid 0)"
+  std::string why;
+  std::string state;            ///< "running", "ok", "failed" or "stopped"
+  std::string result;           ///< "ok", or how it failed: "exited with 1"; empty while it runs
+  int attempts = 0;             ///< while it runs, those that came before what its keeper knows of
+  std::string began_at, ended_at;  ///< RFC 3339, UTC
+  std::string succeeded_at;     ///< when a run of it, this one or one before, ended well; empty: none has
+
+  bool running() const { return state == "running"; }
 };
 
 /// A copy of an app's data, a folder beside `data/`.
@@ -177,6 +200,8 @@ class Store {
   Result<void> remove_app(const std::string& app, bool purge, Event event);
   /// Removes the data that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is no such folder.
   Result<void> purge_left(const std::string& app, Event event);
+  /// Apps that are not known any more and left something, by name.
+  Result<std::vector<LeftApp>> left_apps();
 
   // the node
   Result<std::optional<Drain>> drained();
@@ -256,6 +281,11 @@ class Store {
   /// `berth scale`: the number asked for, in force while the spec says `spec_number`.
   Result<void> set_scale(const std::string& app, const std::string& process, int number, int spec_number, Event event);
   Result<std::optional<std::pair<int, int>>> scale(const std::string& app, const std::string& process);  ///< number, spec_number
+
+  // jobs
+  Result<std::vector<JobRow>> jobs(const std::string& app);
+  /// Writes down what became of a job's last run, or that another one begins. `Errc::not_found` for an app that is not known.
+  Result<void> set_job(const JobRow& row, std::optional<Event> event);
 
   // events
   Result<void> add_event(Event event);

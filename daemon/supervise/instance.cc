@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
+#include "core/spec/capabilities.h"
 #include "daemon/keeper/launch_file.h"
 #include "daemon/supervise/cgroup_leaf.h"
 #include "daemon/supervise/exit_text.h"
@@ -101,6 +102,15 @@ std::string why_not_ready(const Instance& instance) {
   return {};
 }
 
+bool is_judged(const Instance& instance) {
+  if (!instance.running() || instance.ready) return true;
+  if (!instance.plan) return false;
+  const auto& plan = *instance.plan;
+  if (plan.startup && instance.startup.verdict != Verdict::passing) return instance.startup.verdict == Verdict::failing;
+  if (plan.readiness) return instance.readiness.verdict != Verdict::unknown;
+  return instance.settled;
+}
+
 bool ever_ran(const InstanceStatus& status) {
   if (status.pid != 0) return true;
   return std::ranges::any_of(status.exits_by_reason, [](const auto& one) { return one.first != "not_started" && one.second > 0; });
@@ -114,6 +124,7 @@ InstanceStatus status_of(const Instance& instance) {
                         .keeper_pid = last.keeper_pid,
                         .ready = instance.ready,
                         .not_ready = instance.not_ready,
+                        .judged = is_judged(instance),
                         .says = instance.heard().status,
                         .restarts = restarts_of(last),
                         .started_at = last.app_pid != 0 ? time_text(last.started_ms) : std::string(),
@@ -159,12 +170,15 @@ keeper::TakeOver told_of(const Instance& instance, const Orphan* app) {
   told.reloading = heard.reloading;
   told.stopping = heard.stopping;
   std::memcpy(told.status, heard.status, sizeof told.status);
+  told.watchdog_ms = heard.watchdog_ms;
   return told;
 }
 
 std::string keeper_key(const InstanceId& id) { return crypto::sha256_hex(to_string(id)).substr(0, 16); }
 
 std::string keepers_directory(const std::string& run_directory) { return run_directory + "/keepers"; }
+
+bool may_gain_privileges(const InstancePlan& plan) { return plan.uid == 0 && !plan.sandbox.no_new_privileges; }
 
 Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup) {
   keeper::Launch launch{.id = to_string(plan.id),
@@ -178,10 +192,13 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .directory = plan.directory.empty() ? "/" : plan.directory,
                         .uid = plan.uid,
                         .gid = plan.gid,
-                        .may_gain_privileges = plan.uid == 0 && !plan.sandbox.no_new_privileges,
+                        .may_gain_privileges = may_gain_privileges(plan),
+                        .bounding = spec::bounding_set(plan.sandbox, plan.uid == 0),
+                        .ambient = spec::capability_mask(plan.sandbox.ambient_capabilities),
                         .stop_signal = plan.stop.signal,
                         .grace_ms = plan.stop.grace.count(),
                         .restart = when_of(plan.restart),
+                        .retries = plan.retries,
                         .segment_bytes = plan.logs.segment_bytes,
                         .keep_bytes = plan.logs.keep_bytes,
                         .cgroup = cgroup,

@@ -34,6 +34,9 @@ struct Instance {
   int takeovers = 0;                          ///< by new keepers, one soon after the other
   std::chrono::steady_clock::time_point taken_over{};
 
+  int reattachments = 0;                      ///< to the same keeper, one soon after the other
+  std::chrono::steady_clock::time_point reattached{};
+
   // Readiness of the present process. `generation` changes with it; what waits for an older one gives up.
   std::uint64_t generation = 0;
   ProbeState startup, readiness, liveness;
@@ -70,6 +73,9 @@ Finding notified_finding(const Instance& instance);
 /// Why the instance is not ready, one line; empty where it is.
 std::string why_not_ready(const Instance& instance);
 
+/// Whether it is known if the process that runs is ready: each of its probes has come to a verdict once. True where none runs.
+bool is_judged(const Instance& instance);
+
 InstanceStatus status_of(const Instance& instance);
 
 /// Whether both are asked and reached in the same way.
@@ -82,6 +88,8 @@ std::string keepers_directory(const std::string& run_directory);
 /// What a new keeper is told of an instance whose keeper was killed, of which nothing is left, or `app`.
 keeper::TakeOver told_of(const Instance& instance, const Orphan* app);
 
+/// Whether its processes may gain privileges by what they execute, its exec probes too.
+bool may_gain_privileges(const InstancePlan& plan);
 /// What the keeper is told. `cgroup`: for the app, or empty.
 Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup);
 

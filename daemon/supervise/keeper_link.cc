@@ -48,9 +48,9 @@ boost::asio::awaitable<Result<io::Packet>> KeeperLink::receive(std::chrono::mill
     if (header.version == 0 || header.size != packet->bytes.size()) co_return fail(Errc::protocol, "a keeper says something that is no message");
     version_ = std::min(header.version, keeper::kProtocolVersion);
     if (header.type != keeper::Type::notified) co_return std::move(*packet);
-    keeper::Notified notified;
-    if (packet->bytes.size() < sizeof notified) co_return fail(Errc::protocol, "a keeper says something that is no notification");
-    std::memcpy(&notified, packet->bytes.data(), sizeof notified);
+    keeper::Notified notified{};
+    if (packet->bytes.size() < keeper::kLeastNotified) co_return fail(Errc::protocol, "a keeper says something that is no notification");
+    std::memcpy(&notified, packet->bytes.data(), std::min(packet->bytes.size(), sizeof notified));
     notified.status[sizeof notified.status - 1] = 0;
     listener_(notified);
   }

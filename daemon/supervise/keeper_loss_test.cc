@@ -2,13 +2,27 @@
 
 #include <gmock/gmock.h>
 
+#include "core/io/unix_address.h"
+#include "daemon/supervise/instance.h"
+
 namespace berth::supervise {
 namespace {
 
 using testing::HasSubstr;
 using Kind = InstanceChange::Kind;
 
-class SupervisorKeeps : public SupervisorFixture {};
+class SupervisorKeeps : public SupervisorFixture {
+ protected:
+  /// Connects to the instance's keeper, which serves the newest alone, and goes.
+  void take_keepers_connection(const InstancePlan& plan) const {
+    const std::string path = (root / "run/keepers" / (keeper_key(plan.id) + ".sock")).string();
+    const auto address = io::unix_address(path);
+    const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    ASSERT_TRUE(address && ::connect(socket.get(), address->get(), address->size) == 0);
+    char hello[keeper::kMostMessage];
+    ASSERT_GT(::recv(socket.get(), hello, sizeof hello, 0), 0);
+  }
+};
 
 BERTH_CO_TEST(SupervisorKeeps, AnAppWhoseKeeperIsKilled) {
   const auto plan = shell("i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done");
@@ -41,6 +55,61 @@ BERTH_CO_TEST(SupervisorKeeps, AnAppWhoseKeeperIsKilled) {
   EXPECT_EQ(status(plan).exits_by_reason, (std::map<std::string, std::int64_t>{{"unknown", 1}}));
   CO_ASSERT(status(plan).last_exit);
   EXPECT_EQ(status(plan).last_exit->reason, "ended, how is not known: its keeper had been killed before");
+}
+
+BERTH_CO_TEST(SupervisorKeeps, ItsKeeperWhoseConnectionBroke) {
+  const auto plan = shell("echo up; while [ ! -e " + (root / "go").string() + " ]; do sleep 0.02; done; echo went on; exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(ready(plan));
+  const auto before = status(plan);
+  for (int times = 1; times <= 3; times++) {
+    take_keepers_connection(plan);  // as a berthd that did not read for too long finds it
+    co_await io::sleep_for(500ms);
+    CO_WAIT(ready(plan));
+  }
+  EXPECT_EQ(status(plan).pid, before.pid);
+  EXPECT_EQ(status(plan).keeper_pid, before.keeper_pid);
+  EXPECT_TRUE(lives(before.keeper_pid));
+  EXPECT_EQ(count(Kind::gone) + count(Kind::kept) + count(Kind::unready) + count(Kind::exited), 0) << "nobody sees a difference";
+  std::ofstream(root / "go").put('1');
+  CO_WAIT(log(plan).find("went on") != std::string::npos);
+  CO_ASSERT(co_await supervisor->stop(plan.id));
+  EXPECT_FALSE(lives(before.pid));
+}
+
+BERTH_CO_TEST(SupervisorKeeps, WhatHappenedWhileTheConnectionWasBroken) {
+  const auto plan = shell("exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(ready(plan));
+  const auto before = status(plan);
+  take_keepers_connection(plan);
+  ::kill(before.pid, SIGKILL);
+  CO_WAIT(count(Kind::exited) == 1 && count(Kind::started) == 2);
+  EXPECT_EQ(status(plan).keeper_pid, before.keeper_pid);
+  EXPECT_EQ(count(Kind::gone) + count(Kind::kept), 0);
+  CO_WAIT(ready(plan));
+  EXPECT_EQ(status(plan).last_exit->reason, "killed by SIGKILL");
+}
+
+BERTH_CO_TEST(SupervisorKeeps, TheWatchdogsTimeThatAnAppSetUnderANewKeeper) {
+  auto plan = shell("");
+  plan.notify_socket = (root / "notify").string();
+  plan.environment["NOTIFY_SOCKET"] = plan.notify_socket;
+  plan.argv = {"/usr/bin/python3", "-c",
+               "import os, signal, socket, time\n"
+               "say = lambda text: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(text, os.environ['NOTIFY_SOCKET'])\n"
+               "say(b'READY=1\\nSTATUS=up'); time.sleep(0.3); say(b'WATCHDOG_USEC=60000000')\n"
+               "open(os.environ['NOTIFY_SOCKET'] + '.said', 'w').close(); signal.pause()"};
+  plan.readiness = spec::Probe{.kind = spec::ProbeKind::notify};
+  plan.liveness = spec::Probe{.kind = spec::ProbeKind::notify, .period = 500ms, .failure_threshold = 2};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(ready(plan) && status(plan).says == "up" && std::filesystem::exists(plan.notify_socket + ".said"));
+  co_await io::sleep_for(300ms);  // the keeper tells it at once
+  ::kill(status(plan).keeper_pid, SIGKILL);
+  CO_WAIT(count(Kind::kept) == 1);
+  co_await io::sleep_for(2500ms);  // longer than the spec's
+  EXPECT_EQ(count(Kind::exited), 0) << "it asked for a minute";
+  EXPECT_TRUE(ready(plan));
 }
 
 BERTH_CO_TEST(SupervisorKeeps, NoAppOverABerthdThatComesAfterTheNewKeeper) {
@@ -120,6 +189,27 @@ BERTH_CO_TEST(SupervisorKeeps, NoAppWhoseKeeperWasStoppedFromOutside) {
   const auto again = co_await supervisor->ensure(plan);
   EXPECT_TRUE(again);
   EXPECT_EQ(log(plan).find("missing"), std::string::npos) << "it had read everything";
+}
+
+BERTH_CO_TEST(SupervisorKeeps, AnAdoptedAppUnjudgedUntilItsProbeHasSpoken) {
+  auto plan = shell("exec sleep 1000");
+  plan.readiness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/bin/sh", "-c", fmt::format("echo asked >> {0}/asked; while [ ! -e {0}/go ]; do sleep 0.02; done", root.string())},
+                               .period = 50ms, .timeout = 20s};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  EXPECT_FALSE(status(plan).judged);
+  std::ofstream(root / "go").put('1');
+  CO_WAIT(ready(plan));
+  EXPECT_TRUE(status(plan).judged);
+  fs::remove(root / "go");
+  begin_again();
+  static_cast<void>(co_await supervisor->find());
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  fs::remove(root / "asked");
+  CO_WAIT(fs::exists(root / "asked"));
+  EXPECT_FALSE(status(plan).judged);
+  EXPECT_FALSE(ready(plan));
+  std::ofstream(root / "go").put('1');
+  CO_WAIT(status(plan).judged && ready(plan));
 }
 
 BERTH_CO_TEST(SupervisorKeeps, TheTimeThatAnAppAskedForOverABerthd) {

@@ -7,6 +7,8 @@
 
 #include "core/io/child.h"
 #include "core/io/grpc_health.h"
+#include "core/spec/capabilities.h"
+#include "daemon/supervise/instance.h"
 
 namespace berth::supervise {
 namespace {
@@ -67,6 +69,8 @@ boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan
                       .directory = std::move(plan.directory),
                       .uid = plan.uid,
                       .gid = plan.gid,
+                      .bounding = spec::bounding_set(plan.sandbox, plan.uid == 0),
+                      .may_gain_privileges = may_gain_privileges(plan),
                       .mount_namespace = root.get(),
                       .cgroup_procs = cgroup.empty() ? std::string() : cgroup + "/cgroup.procs",
                       .deadline = probe.timeout};

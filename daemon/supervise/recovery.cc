@@ -1,6 +1,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ constexpr auto kKillWait = 15s;
 constexpr auto kLongestPause = 30s;
 constexpr int kMostTakeovers = 3;
 constexpr auto kTakeoversApart = 10s;  ///< those that are longer ago do not count
+constexpr auto kDying = 300ms;      ///< a keeper that is killed closes its connection a moment before it has ended
 constexpr auto kAfterOrderly = 1s;  ///< a keeper that was stopped from outside: at power-off berthd is stopped too
 
 }  // namespace
@@ -38,6 +40,45 @@ void Runtime::lose(Instance& instance) {
   instance.generation++;
   instance.phase = instance.unwanted ? Phase::stopping : Phase::lost;
   refresh(instance);
+}
+
+/// The connection broke, and its keeper may live: berthd did not read for too long, or somebody else came to the keeper's socket. True where it is followed
+/// again; nobody who asks its probes sees a difference.
+awaitable<bool> Runtime::reattach(InstancePtr instance) {
+  if (instance->unwanted || !instance->keeper_pidfd) co_return false;
+  const Fd keeper(::fcntl(instance->keeper_pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  const auto ended = co_await io::wait_readable(keeper.get(), io::milliseconds(kDying));
+  if (closed_ || !ended || *ended) co_return false;
+  const auto now = io::Steady::now();
+  if (now - instance->reattached > kTakeoversApart) instance->reattachments = 0;
+  instance->reattached = now;
+  if (++instance->reattachments > kMostTakeovers) co_return false;
+  co_await acquire(instance);
+  const keeper::State before = instance->last;
+  if (current(instance) && !instance->unwanted && !instance->link) {
+    const auto attached = co_await attach_to_existing(instance);
+    if (attached && instance->link) catch_up(instance, before);
+  }
+  const bool back = instance->link != nullptr;
+  release(*instance);
+  co_return back;
+}
+
+/// What its keeper told nobody.
+void Runtime::catch_up(InstancePtr instance, const keeper::State& before) {
+  const keeper::State now = instance->last;
+  const bool another = now.app_pid != before.app_pid || now.starts != before.starts;
+  if (now.last_exit.at_ms != before.last_exit.at_ms) {
+    instance->generation++;
+    const auto exit = describe_exit(now.last_exit, instance->program());
+    tell(InstanceChange::Kind::exited, *instance, exit.reason, exit);
+  }
+  if (another && now.phase == keeper::Phase::running) {
+    tell(InstanceChange::Kind::started, *instance, {});
+    begin_probes(instance, false);
+  }
+  if (now.phase == keeper::Phase::ended && before.phase != keeper::Phase::ended) tell(InstanceChange::Kind::ended, *instance, {});
+  refresh(*instance);
 }
 
 /// Its keeper is gone, or the connection is. The app that it kept goes on under a new one (`kept`), and nobody who asks its probes sees a difference. Else, or

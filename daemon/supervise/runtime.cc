@@ -99,13 +99,19 @@ awaitable<void> Runtime::follow(InstancePtr instance, std::shared_ptr<KeeperLink
     apply(instance, *state);
   }
   instance->link.reset();
+  instance->changed.notify();  // whoever waits for an answer waits in vain
+  const bool was_stopped = instance->last.phase == keeper::Phase::holding;
+  const auto gone = instance->last.keeper_pid;
+  bool back = false;
+  if (!orderly && !was_stopped) back = co_await reattach(instance);
+  const bool begun_anew = instance->busy && instance->last.keeper_pid != gone;  // by somebody else, meanwhile
+  if (back || closed_ || instance->link || begun_anew) co_return;
   if (orderly) {
     instance->last.app_pid = 0;
     instance->pipes.clear();  // it has read them to their end
   }
   const bool kept = !orderly && may_be_kept(*instance);
   if (!kept) lose(*instance);
-  const bool was_stopped = instance->last.phase == keeper::Phase::holding;
   if (!instance->unwanted && !was_stopped) spawn(recover(instance, orderly, kept));
 }
 

@@ -68,6 +68,8 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   // recovery.cc
   bool may_be_kept(const Instance& instance) const;
   void lose(Instance& instance);
+  awaitable<bool> reattach(InstancePtr instance);
+  void catch_up(InstancePtr instance, const keeper::State& before);
   awaitable<void> recover(InstancePtr instance, bool orderly, bool kept);
   awaitable<Result<void>> keep_app(InstancePtr instance);
   awaitable<void> renew_keeper(InstancePtr instance);

@@ -29,7 +29,7 @@ namespace berth::supervise {
 struct ClientFiles {
   int in = -1, out = -1, err = -1;
   int connection = -1;    ///< of `core/attached.h`: its keeper tells there how it ended, and ends it where the other end closes
-  bool terminal = false;  ///< the three are one terminal, which the command is to control
+  bool terminal = false;  ///< stdin and stdout are one terminal, which the command is to control
 };
 
 /// All that is needed to run one instance.
@@ -46,6 +46,7 @@ struct InstancePlan {
   gid_t gid = 0;
   spec::Stop stop;
   spec::Restart restart = spec::Restart::always;
+  std::int64_t retries = -1;                       ///< how often it is started again at most; -1: as often as it takes
   bool once = false;                               ///< where its keeper dies it is not started again, whatever `restart` says: it stays `Phase::lost` until it is stopped
   spec::LogRules logs;
   spec::Limits limits;
@@ -94,6 +95,7 @@ struct InstanceStatus {
   pid_t keeper_pid = 0;
   bool ready = false;          ///< running, started by its startup probe, and readiness holds; without a readiness probe: for a second
   std::string not_ready;       ///< why not, one line
+  bool judged = true;          ///< false: it runs, and its probes have not said yet whether it is ready
   std::string says;            ///< of itself, by STATUS= of sd_notify; one line
   std::int64_t restarts = 0;   ///< since the keeper began
   std::string started_at;      ///< of the present process; RFC 3339, UTC

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from lib import processes
+from lib import processes, sample_apps
 from lib.node import Node
 from lib.repo import Repo
 
@@ -89,6 +89,20 @@ class Workplace:
         self.node.configure(self.node.config.read_text().replace('level = "debug"', 'level = "warning"'))
         self.node.prefix = list(prefix)
         return self.node.start()
+
+    def deploy_apps(self, count, program):
+        """So many apps of one process each, app0 and on, which run `program` without probes. The files in which it writes its starts."""
+        names = [f"app{number}" for number in range(count)]
+        for name in names:
+            tree = sample_apps.Tree(self.folder / "site", name).program(program, program.name).spec(f"""app = "{name}"
+[process.app]
+command = ["bin/{program.name}", "${{BERTH_DATA_DIR}}/starts"]
+[deploy]
+bake = "0s"
+""")
+            self.repo.publish(tree)
+            self.node.berth("deploy", f"{name}@v1", timeout=300)
+        return [self.node.data(name) / "starts" for name in names]
 
 
 def is_keeper(pid):

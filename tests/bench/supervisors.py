@@ -29,6 +29,10 @@ class Runit:
     name = "runit"
 
     def start(self, place, count, program):
+        self.prepare(place, count, program)
+        self.launch(place)
+
+    def prepare(self, place, count, program):
         self.starts = place.folder / "starts"
         for number in range(count):
             service = place.folder / "services" / f"app{number}"
@@ -36,6 +40,8 @@ class Runit:
             (place.folder / "logs" / str(number)).mkdir(parents=True)
             self.script(service / "run", f"exec {program} {self.starts} 2>&1")
             self.script(service / "log" / "run", f"exec svlogd {place.folder}/logs/{number}")
+
+    def launch(self, place):
         self.root = subprocess.Popen(["runsvdir", str(place.folder / "services")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     @staticmethod

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import processes, sample_apps
 from lib.case import BerthCase
-from lib.programs import BERTH, PATIENCE
+from lib.programs import BERTH, PATIENCE, SLOWNESS
 from lib.waiting import wait_until
 
 #: A program of the build, so that what is looked up there is told from what the node has.
@@ -31,9 +31,12 @@ esac
 class Terminal:
     """`berth ARGUMENT…` at a terminal of its own, as a person has it."""
 
-    def __init__(self, node, *arguments, rows=40, columns=120):
+    def __init__(self, node, *arguments, rows=40, columns=120, errors=None):
+        """`errors`: a file that stderr goes to."""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            if errors:
+                os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execve(BERTH, ["berth", *arguments], {**os.environ, "BERTH_SOCKET": str(node.socket), "TERM": "vt220", "NO_COLOR": "1"})
         self.seen = ""
@@ -305,6 +308,15 @@ class Exec(BerthCase):
         self.assertEqual(terminal.ended(), 4)
         self.assertNothingLeft()
 
+    def test_errors_that_go_to_a_file_go_there_at_a_terminal_too(self):
+        errors = self.folder / "errors"
+        terminal = Terminal(self.node, "exec", "web", "--", "sh", "-c", "[ -t 0 ] && [ -t 1 ] && [ ! -t 2 ] && console say hello", errors=errors)
+        self.assertEqual(terminal.ended(), 0, terminal.seen)
+        self.assertIn("out hello", terminal.seen)
+        self.assertNotIn("err hello", terminal.seen)
+        self.assertEqual(errors.read_text(), "err hello\n")
+        self.assertEqual(errors.stat().st_uid, os.getuid(), "it is its owner's still")
+
     def test_a_terminal_that_is_closed_ends_the_command(self):
         terminal = Terminal(self.node, "exec", "web", "--", "sh", "-c", "echo begun; sleep 1000")
         terminal.until("begun")
@@ -338,6 +350,57 @@ def cmdline(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+
+class TakenBack(BerthCase):
+    """A command whose secrets take their time, and whose client does not wait for it."""
+
+    def setUp(self):
+        super().setUp()
+        self.slow, self.asked = self.folder / "slow", self.folder / "asked"
+        program = self.folder / "token"
+        program.write_text(f"#!/bin/sh\ntouch {self.asked}\nwhile [ -e {self.slow} ]; do sleep 0.05; done\necho hush\n")
+        program.chmod(0o755)
+        self.node = self.make_node(extra=f'[secrets]\ncommands = ["{program}"]\n').start()
+        self.repo.configure(secrets={"TOKEN": f"command:{program}"})
+        tree = sample_apps.testapp(self.folder / "site", more="[env.TOKEN]\nsecret = true\n")
+        self.repo.build(tree)
+        self.deploy(self.node, self.repo.release())
+        self.asked.unlink()
+        self.slow.touch()
+        self.addCleanup(self.slow.unlink, missing_ok=True)
+
+    def assertTakenBack(self):
+        wait_until(lambda: [one for one in self.node.events() if one["kind"] == "exec.ended"] or self.slow.exists() and self.slow.unlink(), "it was taken back")
+        (end,) = [one["data"] for one in self.node.events() if one["kind"] == "exec.ended"]
+        self.assertIn("took it back before it began", end["result"])
+        self.assertEqual(self.node.app()["execs"], [])
+
+    def test_by_ctrl_c_at_a_terminal(self):
+        terminal = Terminal(self.node, "exec", "web", "--", "sh", "-c", "echo it ran")
+        before = terminal.modes()
+        wait_until(self.asked.exists, "its secret is asked for")
+        began = time.monotonic()
+        terminal.type("\x03")
+        self.assertEqual(terminal.ended(), 130, terminal.seen)
+        self.assertLess(time.monotonic() - began, 5 * SLOWNESS)
+        self.assertTrue(self.slow.exists(), "nobody waited for the secret")
+        self.assertNotIn("it ran", terminal.seen)
+        self.assertEqual(terminal.left & termios.ISIG, before & termios.ISIG)
+        self.assertTakenBack()
+
+    def test_by_a_signal_and_by_going_away(self):
+        client = self.node.spawn("exec", "-n", "web", "--", "sh", "-c", "echo it ran")
+        wait_until(self.asked.exists, "its secret is asked for")
+        began = time.monotonic()
+        client.send_signal(signal.SIGTERM)
+        out, err = client.communicate(timeout=20 * SLOWNESS)
+        self.assertLess(time.monotonic() - began, 5 * SLOWNESS, "whoever reads its output sees its end too")
+        self.assertTrue(self.slow.exists(), "nobody waited for the secret")
+        self.assertEqual((client.returncode, out), (143, ""), err)
+        self.assertIn("before it began", err)
+        self.assertTakenBack()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lib import processes, sample_apps
 from lib.case import BerthCase
+from lib.waiting import wait_until
 
 #: Tries what it is kept from, says what came of it, and then serves as testapp.
 SCRIPT = """#!/bin/sh
@@ -69,6 +70,7 @@ class SandboxOfAnApp(BerthCase):
         (pid,) = node.pids().values()
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         self.assertEqual((status["NoNewPrivs"], status["Seccomp"], int(status["CapEff"], 16)), ("1", "2", 0))
+        self.assertEqual([int(status[word], 16) for word in ("CapBnd", "CapInh", "CapAmb")], [0, 0, 0], "nor can it ever have any")
         mounts = {words[4]: (words[5].split(",")[0], words[words.index("-") + 1]) for words in map(str.split, Path(f"/proc/{pid}/mountinfo").read_text().splitlines())}
         self.assertEqual((mounts["/"][0], mounts["/root"], mounts["/tmp"]), ("ro", ("ro", "tmpfs"), ("rw", "tmpfs")))  # its user would be kept from some of it anyway
         self.assertNotEqual(os.readlink(f"/proc/{pid}/ns/mnt"), os.readlink(f"/proc/{node.process.pid}/ns/mnt"))
@@ -98,6 +100,29 @@ class SandboxOfAnApp(BerthCase):
         self.assertEqual(os.readlink(f"/proc/{pid}/ns/mnt"), os.readlink(f"/proc/{node.process.pid}/ns/mnt"))
         self.assertEqual(self.said(node)[0], "umask 0022")
         self.assertTrue(self.mark.exists())
+        self.assertEqual(set(self.capabilities(pid).values()), {0})
+
+    def capabilities(self, pid):
+        """Of a process: the name of a set → its bits."""
+        lines = [line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("Cap")]
+        return {name: int(bits, 16) for name, bits in lines}
+
+    def test_it_has_the_capabilities_and_devices_that_it_is_given(self):
+        bind = 1 << 10
+        self.publish('[process.web.sandbox]\nAmbientCapabilities = ["CAP_NET_BIND_SERVICE"]\nPrivateDevices = true\n[process.web.liveness]\n'
+                     'exec = ["/bin/sh", "-c", "grep -e CapBnd -e NoNewPrivs /proc/self/status > $BERTH_DATA_DIR/probe"]\nperiod = "100ms"\n')
+        node = self.make_node().start()
+        self.deploy(node, "v1")
+        self.assertServes("v1")
+        (pid,) = node.pids().values()
+        self.assertEqual(set(self.capabilities(pid).values()), {bind})
+        probe = node.data() / "probe"
+        asked = wait_until(lambda: probe.exists() and len(probe.read_text().split()) == 4 and probe.read_text().split(), "it was asked")
+        self.assertEqual(asked, ["CapBnd:", f"{bind:016x}", "NoNewPrivs:", "1"], "and a probe of it may no more than it")
+        self.assertEqual(set(os.listdir(f"/proc/{pid}/root/dev")) - {"null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "mqueue", "hugepages", "log",
+                                                                      "fd", "stdin", "stdout", "stderr", "core"}, set())
+        script = "grep CapEff /proc/self/status; echo x > /dev/null && echo null; true > /dev/mine || echo closed"
+        self.assertEqual(node.berth("exec", "web", "--", "sh", "-c", script).out.split(), ["CapEff:", f"{bind:016x}", "null", "closed"])
 
     def test_a_path_that_is_missing_fails_the_deployment_and_says_so(self):
         self.publish("")

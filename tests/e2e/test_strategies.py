@@ -307,7 +307,7 @@ class Canary(StrategyCase):
     def test_a_canary_begins_again_after_berthd_was_killed(self):
         self.publish_canary()
         self.deploy(self.node, "v1")
-        self.publish_canary(note="2")
+        self.publish_canary(note="2", bake="3s")
         self.node.berth("deploy", "web@v2", "--no-wait")
         self.wait_state("canary")
         self.node.kill()

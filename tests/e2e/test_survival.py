@@ -118,7 +118,7 @@ class AppDies(BerthCase):
             node.berth("restart", "web/web.1")
             if number == 2:  # what is opened once and kept
                 wait_until(lambda: self.traces(node, keeper)["children"] == 2, "the app has its grandchild, and the keeper both")
-                before = self.traces(node, keeper)
+                before = wait_until(lambda: self.quiet_traces(node, keeper), "nothing that is there goes away by itself", 20)
         self.assertEqual(keeper_of(node.pids()["web/web.1"]), keeper)
         try:
             wait_until(lambda: self.traces(node, keeper) == before, "nothing is left", 10)
@@ -134,11 +134,24 @@ class AppDies(BerthCase):
             return ""
 
     def traces(self, node, keeper):
-        """What could be left: descriptors, zombies, processes, files."""
+        """What could be left: descriptors, zombies, processes, cgroups, files."""
         files = sorted(str(path.relative_to(node.folder)) for top in (node.run, node.state) for path in top.rglob("*"))
         parents = [stat.rsplit(")", 1)[1].split() for stat in map(self.stat, processes.all_pids()) if stat]
         zombies = [fields for fields in parents if fields[0] == "Z" and int(fields[1]) in (keeper, node.process.pid)]
-        return {"keeper": open_files(keeper), "zombies": len(zombies), "files": files, "children": sum(int(fields[1]) == keeper for fields in parents)}
+        return {"keeper": open_files(keeper), "berthd": open_files(node.process.pid), "zombies": len(zombies), "files": files, "cgroups": self.cgroups(node),
+                "children": sum(int(fields[1]) == keeper for fields in parents)}
+
+    def quiet_traces(self, node, keeper):
+        """None where something came or went meanwhile: a connection that ends, a file that is read."""
+        found = self.traces(node, keeper)
+        time.sleep(1)
+        return found if self.traces(node, keeper) == found else None
+
+    @staticmethod
+    def cgroups(node):
+        """Those that were made for the app's instances, where there are any."""
+        folders = {Path(path.read_text().split()[-1]).parent.parent for path in (node.run / "keepers").glob("*.app") if len(path.read_text().split()) == 3}
+        return sorted(str(path) for folder in folders for path in folder.rglob("*") if path.is_dir())
 
 
 class KeeperDies(BerthCase):

@@ -267,8 +267,10 @@ int main(int count, char** arguments) {
                              "[deploy.bake]\nduration = \"5m\"\nreboots = 2\nmetric = { query = \"errors_total{code=\\\"500\\\"}\", max_rate = \"5/m\" }\nlog = { pattern = \"E|F\", max_rate = 1 }\n"})
     seeds.add("app_spec", std::string("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\nport = 8080\n") + deploy);
   for (const char* sandbox : {"ProtectSystem = \"strict\"\nProtectHome = \"tmpfs\"\nPrivateTmp = true\nReadOnlyPaths = [\"/srv\"]\nReadWritePaths = [\"-/srv/out\"]\n",
-                              "ProtectSystem = true\nInaccessiblePaths = [\"/etc/shadow\"]\nRestrictAddressFamilies = [\"AF_INET\"]\nMemoryDenyWriteExecute = true\nUMask = \"0027\"\n"})
+                              "ProtectSystem = true\nInaccessiblePaths = [\"/etc/shadow\"]\nRestrictAddressFamilies = [\"AF_INET\"]\nMemoryDenyWriteExecute = true\nUMask = \"0027\"\n",
+                              "PrivateDevices = true\nCapabilityBoundingSet = [\"CAP_KILL\"]\nAmbientCapabilities = [\"CAP_KILL\"]\n"})
     seeds.add("app_spec", std::string("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[process.web.sandbox]\n") + sandbox);
+  seeds.add("app_spec", "app = \"web\"\n[process.report]\ncommand = [\"bin/report\"]\ntype = \"job\"\nrun = \"hand\"\nrestart = \"on-failure\"\nretries = 2\ntimeout = \"5m\"\n");
   for (const char* header : {"[^env]\n", "[{{x]\n"})
     for (const char* fuzzer : {"app_spec", "config"}) seeds.add(fuzzer, header);
   const auto config = files::read(fs::path(arguments[2]) / "config" / "berthd.toml", 1u << 20);

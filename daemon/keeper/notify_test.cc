@@ -76,7 +76,7 @@ TEST_F(KeeperNotify, HearsTheChildrenOfTheAppAndClosesWhatTheyPass) {
 
 TEST_F(KeeperNotify, DoesNotHearStrangers) {
   start_keeper();
-  launch(app("signal.signal(signal.SIGUSR1, lambda *_: say('STATUS=mine')); print('up', flush=True)\nwhile True: signal.pause()"));
+  launch(app("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]); print('up', flush=True)\nwhile signal.sigwait([signal.SIGUSR1]): say('STATUS=mine')"));
   const auto started = expect(Event::started);
   ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
   const Fd stranger(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -143,8 +143,8 @@ TEST_F(KeeperNotify, RestartsAnAppThatAsksForItAndForgetsWhatItSaid) {
 
 TEST_F(KeeperNotify, GivesTheTimeToStopThatTheAppAsksFor) {
   start_keeper();
-  auto plan = app("def end(*_): say('STOPPING=1\\nEXTEND_TIMEOUT_USEC=20000000'); time.sleep(1.5); sys.exit(0)\n"
-                  "signal.signal(signal.SIGTERM, end); say('READY=1')\nwhile True: signal.pause()");
+  auto plan = app("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); say('READY=1'); signal.sigwait([signal.SIGTERM])\n"
+                  "say('STOPPING=1\\nEXTEND_TIMEOUT_USEC=20000000'); time.sleep(1.5)");
   plan.grace_ms = 1000;
   launch(plan);
   expect(Event::started);

@@ -25,8 +25,9 @@ if [ -n "$build" ]; then
   [ -x "$build/daemon/berthd" ] || { echo "build-deb: $build has no daemon/berthd: build it first, or leave --build out" >&2; exit 2; }
   build="$(realpath "$build")"
 fi
+revision=0berth1  # not Debian's own packaging, which would begin with 1
 [ -n "$version" ] || version="$(packaging/version.sh)"
-dpkg --validate-version "$version-1" || { echo "build-deb: $version is no version for dpkg" >&2; exit 2; }
+dpkg --validate-version "$version-$revision" || { echo "build-deb: $version is no version for dpkg" >&2; exit 2; }
 
 git=(git -c "safe.directory=$source")
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then SOURCE_DATE_EPOCH="$("${git[@]}" log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)"; fi
@@ -45,7 +46,7 @@ else
 fi
 cp -r "$tree/packaging/debian" "$tree/debian"
 cat > "$tree/debian/changelog" <<END
-berth ($version-1) unstable; urgency=medium
+berth ($version-$revision) unstable; urgency=medium
 
   * What is new is in changelog.gz beside this file.
 
@@ -57,4 +58,4 @@ mkdir -p "$out"
 out="$(realpath "$out")"
 (cd "$tree" && BERTH_BUILD="$build" dpkg-buildpackage -us -uc -b)
 mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out"
-echo "build-deb: $version-1 is in $out"
+echo "build-deb: $version-$revision is in $out"

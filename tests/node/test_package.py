@@ -1,0 +1,160 @@
+"""The Debian packages: on a booted node from being installed to being purged, and in a plain root without systemd what a node does not have.
+
+An app that is deployed goes on under the same pids, and answers each request, while berth is upgraded, removed and installed again.
+"""
+import json
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from lib import debs, sample_apps, uml
+from lib.programs import LOAD
+from lib.repo import Repo
+from lib.uml import NODE, UmlCase
+from lib.waiting import wait_until
+
+CONFIG = uml.CONFIG.replace("/usr/local/etc", "/etc") + 'url = "file:///srv/repository"\n'
+BUILT = tempfile.mkdtemp(dir="/var/tmp", prefix="berth-packages-")
+unittest.addModuleCleanup(shutil.rmtree, BUILT, ignore_errors=True)
+
+
+class OnANode(UmlCase):
+    UNITS = ("job.service", "state-disk.service")
+    PROGRAMS = (("package-job", "job"), (LOAD, "berth-load"))
+
+    def install_berth(self):
+        """What the node is given: packages, and what its operator will write."""
+        root = self.tree / "root"
+        packages, newer = debs.build(BUILT)
+        (root / "packages/next").mkdir(parents=True)
+        (self.tree / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")  # a node of a test has nothing to lose
+        for package in packages:
+            shutil.copy(package, root / "packages")
+        for package in newer:
+            shutil.copy(package, root / "packages/next")
+        (root / "berthd.toml").write_text(CONFIG)
+        repo = Repo(self.folder)
+        repo.publish(sample_apps.testapp(self.folder / "web", routing="socket", bake="500ms", ready_timeout="30s"))
+        shutil.copytree(repo.folder, self.tree / "srv/repository")
+        shutil.copy(repo.root, root / "root.json")
+
+    def out(self, name):
+        path = self.tree / "out" / name
+        self.assertTrue(path.exists(), f"{name} is missing\n{self.report()}")
+        return path.read_text(errors="replace")
+
+    def test_an_app_goes_on_while_berth_is_installed_upgraded_removed_and_until_it_is_purged(self):
+        self.make_disk()
+        self.boot("package")
+        self.await_power_off()
+        self.out("finished")
+        print(*(line for line in self.out("job.txt").splitlines() if line.startswith("===")), sep="\n", flush=True)
+        notes = dict(line.split("=", 1) for line in self.out("notes").splitlines())
+        with self.subTest("installed and at work"):
+            self.assertEqual([notes[key] for key in ("installed", "active", "enabled", "unpack_user", "deployed")], ["0", "active", "enabled", "there", "0"],
+                             self.report())
+        with self.subTest("upgraded under load"):
+            self.assertEqual((notes["upgraded"], notes["version_upgraded"]), ("0", debs.NEXT + debs.REVISION), self.report())
+            self.assertGreaterEqual(len(notes["pids"].split()), 2, "a keeper and its app")
+            self.assertEqual(notes["pids_upgraded"], notes["pids"])
+            self.assertNotEqual(notes["berthd_upgraded"], notes["berthd"], "berthd is the new one")
+            self.assertEqual(notes["configuration_kept"], "yes")
+            load = json.loads(self.out("load.json"))
+            self.assertEqual((load["failed"], list(load["releases"])), (0, ["v1"]), load)
+            self.assertGreater(load["requests"], 50)
+            print(f"upgraded under load: {load['requests']} requests, {load['failed']} failed", flush=True)
+        with self.subTest("removed, and installed again"):
+            self.assertEqual((notes["active_removed"], notes["pids_removed"], notes["answer_removed"]), ("inactive", notes["pids"], "v1"), self.report())
+            self.assertIn("systemctl stop berth.slice", self.out("removal"))
+            self.assertEqual((notes["installed_again"], notes["pids_again"]), ("0", notes["pids"]), self.report())
+            self.assertRegex(notes["status_again"], r"^web@v1 .*healthy, 1/1 instances ready")
+        with self.subTest("purged"):
+            self.assertEqual((notes["purged"], notes["answer_purged"]), ("0", ""), self.report())
+            before, installed, after = (set(self.out(name).splitlines()) for name in ("before", "installed", "after"))
+            self.assertGreater(len(installed - before), 30, "the comparison sees what is installed")
+            self.assertEqual((sorted(after - before), sorted(before - after)), ([], []), "what is left or missing")
+
+
+class WithoutSystemd(unittest.TestCase):
+    """A root folder in which no systemd runs, on a kernel with nftables."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="berth-root-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        pristine = subprocess.run([NODE / "make_tree.sh"], check=True, capture_output=True, text=True).stdout.strip()
+        self.root = self.folder / "root"
+        subprocess.run(["cp", "-a", "--reflink=auto", pristine, self.root], check=True)
+        for kind, where in (("proc", "proc"), ("tmpfs", "run")):
+            subprocess.run(["mount", "-t", kind, kind, self.root / where], check=True)
+            self.addCleanup(subprocess.run, ["umount", "-l", self.root / where])
+        repo = Repo(self.folder)
+        repo.publish(sample_apps.testapp(self.folder / "web", routing="port", bake="300ms"))
+        shutil.copytree(repo.folder, self.root / "srv/repository")
+        packages, newer = debs.build(BUILT)
+        for package in packages + newer:
+            shutil.copy(package, self.root / "srv")
+        self.packages, self.newer = ([f"/srv/{package.name}" for package in some] for some in (packages, newer))
+        self.before = self.state()
+        self.inside("dpkg", "-i", *self.packages)
+        (self.root / "etc/berth/berthd.toml").write_text(CONFIG)
+        shutil.copy(repo.root, self.root / "etc/berth/root.json")
+        self.berthd = subprocess.Popen(["chroot", self.root, "berthd"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.berthd.kill)
+        wait_until(lambda: self.try_inside("berth", "status").returncode == 0, "berthd answers")
+        self.inside("berth", "deploy", "web@v1")
+
+    def try_inside(self, *command):
+        return subprocess.run(["chroot", self.root, *command], capture_output=True, text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"})
+
+    def inside(self, *command):
+        done = self.try_inside(*command)
+        self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def state(self):
+        """Paths that a package could leave, users and groups, tables of nftables, and processes of berth."""
+        paths = self.inside("find", "/", "-xdev", "(", "-path", "/var/lib/dpkg", "-o", "-path", "/var/cache", "-o", "-path", "/proc", ")", "-prune", "-o",
+                            "!", "-name", "*-", "!", "-path", "/var/log/dpkg.log", "-print").splitlines()
+        paths += self.inside("find", "/run", "-name", "berth*").splitlines()
+        accounts = [line for name in ("passwd", "group", "shadow", "gshadow") for line in (self.root / "etc" / name).read_text().splitlines()]
+        tables = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True).stdout.splitlines()
+        programs = [line for line in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines() if "/berth-keeper " in line]
+        return set(paths + accounts + tables + programs)
+
+    def answer(self):
+        return subprocess.run(["curl", "-s", "-m", "5", "http://127.0.0.1:8080/release"], capture_output=True, text=True).stdout
+
+    def test_a_version_that_cannot_take_over_leaves_the_old_one_at_work_and_purging_leaves_nothing(self):
+        self.assertEqual(self.answer(), "v1")
+        with self.subTest("the state is of a newer berthd"):
+            database = sqlite3.connect(self.root / "var/lib/berth/berth.db")
+            schema = database.execute("PRAGMA user_version").fetchone()[0]
+            database.execute("PRAGMA user_version = 999")
+            refused = self.try_inside("dpkg", "-i", *self.newer)
+            self.assertNotEqual(refused.returncode, 0)
+            for said in ("has schema 999", "install the berthd that wrote it", f"cannot take over from {debs.VERSION + debs.REVISION}", "goes on running"):
+                self.assertIn(said, refused.stderr)
+            self.assertIsNone(self.berthd.poll())
+            self.assertEqual((self.try_inside("berth", "status").returncode, self.answer()), (0, "v1"))
+            database.execute(f"PRAGMA user_version = {schema}")
+            database.close()
+            self.inside("dpkg", "--configure", "-a")
+            self.assertEqual(self.inside("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", "berthd"), "installed " + debs.NEXT + debs.REVISION)
+        with self.subTest("removed without systemd, then purged"):
+            removed = self.try_inside("dpkg", "-r", "berthd")
+            self.assertEqual((removed.returncode, self.answer()), (0, "v1"), removed.stderr)
+            installed = self.state()
+            self.assertIn("table inet berth", installed)
+            self.inside("dpkg", "-P", "berthd", "berth")
+            self.assertEqual(self.berthd.wait(10), 0)
+            after = self.state()
+            self.assertGreater(len(installed - self.before), 30, "the comparison sees what is installed")
+            self.assertEqual((sorted(after - self.before), sorted(self.before - after)), ([], []), "what is left or missing")
+            self.assertEqual(self.answer(), "")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -15,8 +15,9 @@ REVISION = "-0berth1"
 def build(folder):
     """Builds both below `folder`: (the packages, the next ones), each berth and berthd."""
     folder = Path(folder)
+    folder.mkdir(exist_ok=True)
     made = subprocess.run([SOURCE / "packaging/build-deb.sh", "--build", BUILD, "--out", folder, "--version", VERSION], capture_output=True, text=True,
-                          env={**os.environ, "DEB_BUILD_OPTIONS": "noautodbgsym"})
+                          env={**os.environ, "DEB_BUILD_OPTIONS": "noautodbgsym", "DPKG_DEB_COMPRESSOR_TYPE": "gzip"})
     assert made.returncode == 0, f"build-deb.sh ended with {made.returncode}\n{made.stdout[-8000:]}\n{made.stderr[-8000:]}"
     packages = sorted(folder.glob("*.deb"))
     assert [package.name.split("_")[0] for package in packages] == ["berth", "berthd"], packages

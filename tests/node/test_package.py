@@ -1,8 +1,9 @@
-"""The Debian packages: on a booted node from being installed to being purged, and in a plain root without systemd what a node does not have.
+"""The Debian packages: on a booted node from being installed to being purged, and in a root without systemd what a node does not have; and the tarball.
 
 An app that is deployed goes on under the same pids, and answers each request, while berth is upgraded, removed and installed again.
 """
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -11,12 +12,13 @@ import unittest
 from pathlib import Path
 
 from lib import debs, sample_apps, uml
-from lib.programs import LOAD
+from lib.programs import BUILD, LOAD, SOURCE
 from lib.repo import Repo
 from lib.uml import NODE, UmlCase
 from lib.waiting import wait_until
 
 CONFIG = uml.CONFIG.replace("/usr/local/etc", "/etc") + 'url = "file:///srv/repository"\n'
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 BUILT = tempfile.mkdtemp(dir="/var/tmp", prefix="berth-packages-")
 unittest.addModuleCleanup(shutil.rmtree, BUILT, ignore_errors=True)
 
@@ -78,8 +80,10 @@ class OnANode(UmlCase):
             self.assertEqual((sorted(after - before), sorted(before - after)), ([], []), "what is left or missing")
 
 
-class WithoutSystemd(unittest.TestCase):
-    """A root folder in which no systemd runs, on a kernel with nftables."""
+class Root(unittest.TestCase):
+    """A root folder in which no systemd runs, on a kernel with nftables, and a repository in it."""
+
+    LEFT = ("/var/lib/dpkg", "/var/cache", "/var/log/dpkg.log", "/proc", "/srv", "/tmp")  # not berth's, or dpkg's own
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="berth-root-"))
@@ -90,24 +94,22 @@ class WithoutSystemd(unittest.TestCase):
         for kind, where in (("proc", "proc"), ("tmpfs", "run")):
             subprocess.run(["mount", "-t", kind, kind, self.root / where], check=True)
             self.addCleanup(subprocess.run, ["umount", "-l", self.root / where])
-        repo = Repo(self.folder)
-        repo.publish(sample_apps.testapp(self.folder / "web", routing="port", bake="300ms"))
-        shutil.copytree(repo.folder, self.root / "srv/repository")
-        packages, newer = debs.build(BUILT)
-        for package in packages + newer:
-            shutil.copy(package, self.root / "srv")
-        self.packages, self.newer = ([f"/srv/{package.name}" for package in some] for some in (packages, newer))
-        self.before = self.state()
-        self.inside("dpkg", "-i", *self.packages)
-        (self.root / "etc/berth/berthd.toml").write_text(CONFIG)
-        shutil.copy(repo.root, self.root / "etc/berth/root.json")
-        self.berthd = subprocess.Popen(["chroot", self.root, "berthd"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.repo = Repo(self.folder)
+        self.repo.publish(sample_apps.testapp(self.folder / "web", routing="port", bake="300ms"))
+        shutil.copytree(self.repo.folder, self.root / "srv/repository")
+
+    def start(self, etc):
+        """Configures and starts berthd, and deploys the app."""
+        (self.root / etc / "berthd.toml").write_text(CONFIG.replace("/etc/berth", f"/{etc}"))
+        shutil.copy(self.repo.root, self.root / etc / "root.json")
+        self.berthd = subprocess.Popen(["chroot", self.root, "berthd"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
         self.addCleanup(self.berthd.kill)
         wait_until(lambda: self.try_inside("berth", "status").returncode == 0, "berthd answers")
         self.inside("berth", "deploy", "web@v1")
+        self.assertEqual(self.answer(), "v1")
 
     def try_inside(self, *command):
-        return subprocess.run(["chroot", self.root, *command], capture_output=True, text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"})
+        return subprocess.run(["chroot", self.root, *command], capture_output=True, text=True, env=ENVIRONMENT)
 
     def inside(self, *command):
         done = self.try_inside(*command)
@@ -115,45 +117,109 @@ class WithoutSystemd(unittest.TestCase):
         return done.stdout
 
     def state(self):
-        """Paths that a package could leave, users and groups, tables of nftables, and processes of berth."""
-        paths = self.inside("find", "/", "-xdev", "(", "-path", "/var/lib/dpkg", "-o", "-path", "/var/cache", "-o", "-path", "/proc", ")", "-prune", "-o",
-                            "!", "-name", "*-", "!", "-path", "/var/log/dpkg.log", "-print").splitlines()
+        """Paths that may be left, users and groups, tables of nftables, and keepers."""
+        pruned = [word for path in self.LEFT for word in ("-path", path, "-o")][:-1]
+        paths = self.inside("find", "/", "-xdev", "(", *pruned, ")", "-prune", "-o", "!", "-name", "*-", "-print").splitlines()
         paths += self.inside("find", "/run", "-name", "berth*").splitlines()
         accounts = [line for name in ("passwd", "group", "shadow", "gshadow") for line in (self.root / "etc" / name).read_text().splitlines()]
         tables = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True).stdout.splitlines()
-        programs = [line for line in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines() if "/berth-keeper " in line]
-        return set(paths + accounts + tables + programs)
+        keepers = [line for line in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines() if "/berth-keeper " in line]
+        return set(paths + accounts + tables + keepers)
 
     def answer(self):
         return subprocess.run(["curl", "-s", "-m", "5", "http://127.0.0.1:8080/release"], capture_output=True, text=True).stdout
 
+    def refuses_a_newer_state(self, *command):
+        """Installs over a berthd that runs, whose database has a schema from the future: what is said. Nothing of what runs may change."""
+        database = sqlite3.connect(self.root / "var/lib/berth/berth.db")
+        schema = database.execute("PRAGMA user_version").fetchone()[0]
+        database.execute("PRAGMA user_version = 999")
+        refused = self.try_inside(*command)
+        database.execute(f"PRAGMA user_version = {schema}")
+        database.close()
+        self.assertNotEqual(refused.returncode, 0)
+        for said in ("has schema 999", "install the berthd that wrote it"):
+            self.assertIn(said, refused.stderr)
+        self.assertIsNone(self.berthd.poll())
+        self.assertEqual((self.try_inside("berth", "status").returncode, self.answer()), (0, "v1"))
+        return refused.stderr
+
+    def assertPurged(self, before, installed):
+        self.assertEqual(self.berthd.wait(10), 0)
+        after = self.state()
+        self.assertGreater(len(installed - before), 30, "the comparison sees what is installed")
+        self.assertEqual((sorted(after - before), sorted(before - after)), ([], []), "what is left or missing")
+        self.assertEqual(self.answer(), "")
+
+
+class PackagesWithoutSystemd(Root):
     def test_a_version_that_cannot_take_over_leaves_the_old_one_at_work_and_purging_leaves_nothing(self):
-        self.assertEqual(self.answer(), "v1")
+        packages, newer = debs.build(BUILT)
+        for package in packages + newer:
+            shutil.copy(package, self.root / "srv")
+        before = self.state()
+        self.inside("dpkg", "-i", *[f"/srv/{package.name}" for package in packages])
+        self.start("etc/berth")
         with self.subTest("the state is of a newer berthd"):
-            database = sqlite3.connect(self.root / "var/lib/berth/berth.db")
-            schema = database.execute("PRAGMA user_version").fetchone()[0]
-            database.execute("PRAGMA user_version = 999")
-            refused = self.try_inside("dpkg", "-i", *self.newer)
-            self.assertNotEqual(refused.returncode, 0)
-            for said in ("has schema 999", "install the berthd that wrote it", f"cannot take over from {debs.VERSION + debs.REVISION}", "goes on running"):
-                self.assertIn(said, refused.stderr)
-            self.assertIsNone(self.berthd.poll())
-            self.assertEqual((self.try_inside("berth", "status").returncode, self.answer()), (0, "v1"))
-            database.execute(f"PRAGMA user_version = {schema}")
-            database.close()
+            said = self.refuses_a_newer_state("dpkg", "-i", *[f"/srv/{package.name}" for package in newer])
+            self.assertIn(f"cannot take over from {debs.VERSION + debs.REVISION}, which goes on running", said)
             self.inside("dpkg", "--configure", "-a")
             self.assertEqual(self.inside("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", "berthd"), "installed " + debs.NEXT + debs.REVISION)
-        with self.subTest("removed without systemd, then purged"):
+        with self.subTest("removed, then purged"):
             removed = self.try_inside("dpkg", "-r", "berthd")
             self.assertEqual((removed.returncode, self.answer()), (0, "v1"), removed.stderr)
             installed = self.state()
             self.assertIn("table inet berth", installed)
             self.inside("dpkg", "-P", "berthd", "berth")
-            self.assertEqual(self.berthd.wait(10), 0)
-            after = self.state()
-            self.assertGreater(len(installed - self.before), 30, "the comparison sees what is installed")
-            self.assertEqual((sorted(after - self.before), sorted(self.before - after)), ([], []), "what is left or missing")
-            self.assertEqual(self.answer(), "")
+            self.assertPurged(before, installed)
+
+
+class Tarball(Root):
+    """What packaging/build-tarball.sh makes, on a machine that does not use dpkg."""
+
+    def pack(self, version):
+        """The folder that the archive has, inside of the root."""
+        made = subprocess.run([SOURCE / "packaging/build-tarball.sh", "--out", self.folder, "--version", version], capture_output=True, text=True,
+                              env={**os.environ, "BERTH_BUILD": str(BUILD)})
+        self.assertEqual(made.returncode, 0, made.stdout + made.stderr)
+        [archive] = self.folder.glob(f"berth-{version}-*.tar.gz")
+        subprocess.run(["tar", "-xzf", archive, "-C", self.root / "srv"], check=True)
+        return "/srv/" + archive.name.removesuffix(".tar.gz")
+
+    def test_it_is_installed_upgraded_and_taken_away_whole(self):
+        unpacked = self.pack("1.0")
+        install = unpacked + "/install.sh"
+        before = self.state()
+        with self.subTest("damaged, or without a library"):
+            script = self.root / unpacked[1:] / "systemd/berthd.service"
+            whole = script.read_text()
+            script.write_text(whole + "#")
+            self.assertIn("systemd/berthd.service: FAILED", self.try_inside(install).stdout)
+            script.write_text(whole)
+            [library] = (self.root / "usr/lib").glob("*/libfmt.so.9")
+            library.rename(library.with_suffix(".away"))
+            self.assertIn("lacks libraries that bin/berth needs: libfmt.so.9", self.try_inside(install).stderr)
+            library.with_suffix(".away").rename(library)
+            self.assertEqual(self.state(), before)
+        self.inside(install)
+        self.assertIn("ExecStart=/usr/local/sbin/berthd --config /usr/local/etc/berth/berthd.toml", (self.root / "etc/systemd/system/berthd.service").read_text())
+        self.start("usr/local/etc/berth")
+        with self.subTest("upgraded"):
+            self.refuses_a_newer_state(install)
+            (self.root / "usr/local/share/berth/former").touch()
+            with open(self.root / "usr/local/share/berth/installed", "a") as installed:
+                installed.write("/usr/local/share/berth/former\n")
+            self.inside(install)
+            self.assertFalse((self.root / "usr/local/share/berth/former").exists(), "what only the version before had goes")
+            self.assertEqual((self.root / "usr/local/etc/berth/berthd.toml").read_text(), CONFIG.replace("/etc/berth", "/usr/local/etc/berth"))
+        with self.subTest("taken away"):
+            installed = self.state()
+            self.inside("sh", "/usr/local/share/berth/install.sh", "--uninstall")
+            self.assertFalse((self.root / "usr/local/sbin/berthd").exists())
+            self.assertEqual(self.answer(), "v1")
+            self.assertEqual(self.try_inside(install, "--uninstall").returncode, 3)
+            self.inside(install, "--uninstall", "--purge")
+            self.assertPurged(before, installed)
 
 
 if __name__ == "__main__":

@@ -73,8 +73,10 @@ class OnANode(UmlCase):
             self.assertIn("systemctl stop berth.slice", self.out("removal"))
             self.assertEqual((notes["installed_again"], notes["pids_again"]), ("0", notes["pids"]), self.report())
             self.assertRegex(notes["status_again"], r"^web@v1 .*healthy, 1/1 instances ready")
+        with self.subTest("removed with its apps"):
+            self.assertEqual((notes["stopped"], notes["pids_stopped"], notes["answer_stopped"]), ("0", "", ""), self.report())
         with self.subTest("purged"):
-            self.assertEqual((notes["purged"], notes["answer_purged"]), ("0", ""), self.report())
+            self.assertEqual(notes["purged"], "0", self.report())
             before, installed, after = (set(self.out(name).splitlines()) for name in ("before", "installed", "after"))
             self.assertGreater(len(installed - before), 30, "the comparison sees what is installed")
             self.assertEqual((sorted(after - before), sorted(before - after)), ([], []), "what is left or missing")

@@ -51,7 +51,7 @@ class OnANode(UmlCase):
     def test_an_app_goes_on_while_berth_is_installed_upgraded_removed_and_until_it_is_purged(self):
         self.make_disk()
         self.boot("package")
-        self.await_power_off()
+        self.await_power_off(400)
         self.out("finished")
         print(*(line for line in self.out("job.txt").splitlines() if line.startswith("===")), sep="\n", flush=True)
         notes = dict(line.split("=", 1) for line in self.out("notes").splitlines())

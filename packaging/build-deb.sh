@@ -33,10 +33,19 @@ git=(git -c "safe.directory=$source")
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then SOURCE_DATE_EPOCH="$("${git[@]}" log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)"; fi
 export SOURCE_DATE_EPOCH
 
-work="$(mktemp -d "${TMPDIR:-/tmp}/berth-deb.XXXXXX")"
+# Always the same folder of a clone: what ccache keeps of a package is found again by its path. Packing what is built already may go on at once.
+if [ -n "$build" ]; then
+  work="$(mktemp -d "${TMPDIR:-/tmp}/berth-deb.XXXXXX")"
+else
+  mkdir -p build
+  exec 9> build/deb.lock
+  flock 9
+  work="$source/build/deb"
+  rm -rf "$work"
+fi
 trap 'rm -rf "$work"' EXIT
-tree="$work/berth-$version"
-mkdir "$tree"
+tree="$work/source"
+mkdir -p "$tree"
 # What git knows of, as it is in this folder; without git, all but what was built.
 if [ "$("${git[@]}" rev-parse --show-toplevel 2>/dev/null)" = "$source" ]; then
   "${git[@]}" ls-files -z --cached --others --exclude-standard | { while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done; } |

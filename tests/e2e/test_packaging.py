@@ -73,7 +73,8 @@ class Command(Folder):
 
     def test_says_what_is_wrong_with_a_call(self):
         for script in ("build-deb.sh", "build-tarball.sh"):
-            for arguments, said in ((["--loud"], "usage: packaging/" + script), (["--build", self.folder], "has no daemon/berthd: build it first"), (["--out"], "--out wants a folder")):
+            for arguments, said in ((["--loud"], "usage: packaging/" + script), (["--out"], "--out wants a folder"),
+                                    (["--build", self.folder], "has no daemon/berthd: build it first")):
                 done = self.run_script(script, *arguments)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn(said, done.stderr)
@@ -91,7 +92,8 @@ class Packages(Folder):
         self.assertLessEqual(len(overrides), 3)
         for package in packages:
             subprocess.run(["dpkg-deb", "-x", package, self.folder / "root"], check=True)
-        sizes = {name: (self.folder / "root/usr" / name).stat().st_size for name in ("sbin/berthd", "bin/berth", "libexec/berth/berth-keeper", "libexec/berth/berth-unpack")}
+        programs = ("sbin/berthd", "bin/berth", "libexec/berth/berth-keeper", "libexec/berth/berth-unpack")
+        sizes = {name: (self.folder / "root/usr" / name).stat().st_size for name in programs}
         print(*(f"{name}: {size} bytes" for name, size in sizes.items()), sep="\n", flush=True)
         self.assertLessEqual(sum(size for name, size in sizes.items() if name != "libexec/berth/berth-unpack"), MOST_BYTES)
 

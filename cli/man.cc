@@ -4,31 +4,10 @@
 #include <fmt/ranges.h>
 
 #include "cli/help.h"
+#include "core/roff.h"
 
 namespace berth::cli {
 namespace {
-
-/// Text as roff takes it: backslashes and hyphens escaped, no line that begins with a macro's dot.
-std::string roff(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '\\') {
-      safe += "\\e";
-    } else if (c == '-') {
-      safe += "\\-";
-    } else if ((c == '.' || c == '\'') && (safe.empty() || safe.back() == '\n')) {
-      safe += "\\&";
-      safe += c;
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
-}
-
-std::string term(std::string_view left, std::string_view right) {
-  return fmt::format(".TP\n\\fB{}\\fR\n{}\n", roff(left), roff(right));
-}
 
 std::string options_text(const std::vector<Option>& options) {
   std::string text;
@@ -36,7 +15,7 @@ std::string options_text(const std::vector<Option>& options) {
     std::string names;
     for (const std::string& name : names_of(option)) names += (names.empty() ? "" : ", ") + name;
     if (!option.value.empty()) names += " " + option.value;
-    text += term(names, option.help);
+    text += roff::term(names, option.help);
   }
   return text;
 }
@@ -45,13 +24,13 @@ void add_verb(std::string& text, const Verb& verb, std::vector<std::string> path
   if (verb.hidden) return;
   path.push_back(verb.name);
   if (verb.verbs.empty()) {
-    text += fmt::format(".SS \"{}\"\n{}.\n", roff(usage_line(verb, path)), roff(verb.summary));
-    if (!verb.text.empty()) text += ".PP\n" + roff(verb.text) + "\n";
-    for (const Argument& argument : verb.arguments) text += term(argument.name, argument.help);
+    text += fmt::format(".SS \"{}\"\n{}.\n", roff::text(usage_line(verb, path)), roff::text(verb.summary));
+    if (!verb.text.empty()) text += ".PP\n" + roff::text(verb.text) + "\n";
+    for (const Argument& argument : verb.arguments) text += roff::term(argument.name, argument.help);
     text += options_text(verb.options);
     if (!verb.examples.empty()) {
       text += ".PP\n.nf\n.RS\n";
-      for (const std::string& example : verb.examples) text += roff(example) + "\n";
+      for (const std::string& example : verb.examples) text += roff::text(example) + "\n";
       text += ".RE\n.fi\n";
     }
     std::string codes;
@@ -64,19 +43,19 @@ void add_verb(std::string& text, const Verb& verb, std::vector<std::string> path
 }  // namespace
 
 std::string man_page(const Verb& root, const std::string& version) {
-  std::string text = fmt::format(".TH BERTH 1 \"\" \"berth {}\" \"User Commands\"\n.SH NAME\nberth \\- {}\n", version, roff(root.summary));
-  text += ".SH SYNOPSIS\n.B berth\n\\fIVERB\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n.SH DESCRIPTION\n" + roff(root.text) + "\n";
+  std::string text = fmt::format(".TH BERTH 1 \"\" \"berth {}\" \"User Commands\"\n.SH NAME\nberth \\- {}\n", version, roff::text(root.summary));
+  text += ".SH SYNOPSIS\n.B berth\n\\fIVERB\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n.SH DESCRIPTION\n" + roff::text(root.text) + "\n";
   text += ".SH OPTIONS\nEvery verb takes these.\n" + options_text(root.options);
   text += ".SH VERBS\n";
   for (const Verb& verb : root.verbs) add_verb(text, verb, {root.name});
   text += ".SH EXIT STATUS\n";
-  for (int code = 0; code <= static_cast<int>(Exit::still_running); ++code) text += term(std::to_string(code), meaning(static_cast<Exit>(code)));
-  text += term("130", "interrupted; a deployment goes on");
-  text += ".SH ENVIRONMENT\n" + term("BERTH_SOCKET", "berthd's socket, where --socket does not say") +
-          term("BERTH_LOGS", "where the logs of apps are, where --logs does not say") + term("NO_COLOR", "if set, no colours");
-  text += ".SH FILES\n" + term("/run/berth/api.sock", "berthd's socket") + term("/var/log/berth", "the logs of apps") +
-          term("/etc/berth/berthd.toml", "berthd's configuration");
-  return text + ".SH SEE ALSO\n.BR systemctl (1),\n.BR journalctl (1)\n";
+  for (int code = 0; code <= static_cast<int>(Exit::still_running); ++code) text += roff::term(std::to_string(code), meaning(static_cast<Exit>(code)));
+  text += roff::term("130", "interrupted; a deployment goes on");
+  text += ".SH ENVIRONMENT\n" + roff::term("BERTH_SOCKET", "berthd's socket, where --socket does not say") +
+          roff::term("BERTH_LOGS", "where the logs of apps are, where --logs does not say") + roff::term("NO_COLOR", "if set, no colours");
+  text += ".SH FILES\n" + roff::term("/run/berth/api.sock", "berthd's socket") + roff::term("/var/log/berth", "the logs of apps") +
+          roff::term("/etc/berth/berthd.toml", "berthd's configuration");
+  return text + ".SH SEE ALSO\n.BR berthd (8),\n.BR systemctl (1),\n.BR journalctl (1)\n";
 }
 
 }  // namespace berth::cli

@@ -2,12 +2,17 @@
 
 set(BERTH_SANITIZE "" CACHE STRING "address, undefined, thread or empty")
 
-# ccache sees paths below the source folder as relative ones, so that every clone and work tree shares what it keeps.
+# ccache sees paths below the source folder as relative ones, so that every clone and work tree shares what it keeps. The compiler sees them so, too, and
+# debug information has them; a package, whose bytes are not to depend on ccache, goes without.
+option(BERTH_CCACHE_RELATIVE "Share what ccache keeps between source folders" ON)
 # Sources with a precompiled header are kept too, which needs its sloppiness; nothing here uses __TIME__.
 find_program(BERTH_CCACHE ccache)
 if(BERTH_CCACHE)
-  set(berth_launcher ${CMAKE_COMMAND} -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1
-    CCACHE_SLOPPINESS=pch_defines,time_macros "${BERTH_CCACHE}")
+  set(berth_launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros)
+  if(BERTH_CCACHE_RELATIVE)
+    list(APPEND berth_launcher "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1)
+  endif()
+  list(APPEND berth_launcher "${BERTH_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER ${berth_launcher})
   set(CMAKE_C_COMPILER_LAUNCHER ${berth_launcher})
 endif()

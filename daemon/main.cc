@@ -12,6 +12,8 @@
 #include "daemon/host/programs.h"
 #include "daemon/options.h"
 #include "daemon/ship/kinds.h"
+#include "daemon/store/migrations.h"
+#include "daemon/store/store.h"
 
 namespace berth {
 namespace {
@@ -24,12 +26,28 @@ Exit complain(const Error& error) {
   return exit_code(error.code);
 }
 
-host::Programs programs_of(const Options& options) {
+fs::path self() {
   std::error_code ignored;
-  host::Programs programs = host::find_programs(fs::read_symlink("/proc/self/exe", ignored), BERTH_LIBEXEC_DIR);
+  return fs::read_symlink("/proc/self/exe", ignored);
+}
+
+host::Programs programs_of(const Options& options) {
+  host::Programs programs = host::find_programs(self(), BERTH_LIBEXEC_DIR);
   if (options.keeper) programs.keeper = *options.keeper;
   if (options.unpack) programs.unpack = *options.unpack;
   return programs;
+}
+
+/// Whether the state that is there can be taken over, and what it is. Its folder is looked up as a daemon would, so this needs root.
+Exit check_state(const config::Config& config) {
+  const fs::path database = store::Paths{.state = config.state}.database();
+  const auto schema = store::try_to_migrate(database, store::migrations());
+  if (!schema) return complain(schema.error());
+  const int newest = store::migrations().back().number;
+  if (*schema == 0) fmt::print("{} is not there yet\n", database.string());
+  else if (*schema == newest) fmt::print("{} has schema {}, as this berthd has it\n", database.string(), *schema);
+  else fmt::print("{} has schema {} and can be brought to {}\n", database.string(), *schema, newest);
+  return Exit::ok;
 }
 
 Exit check(const Options& options) {
@@ -37,7 +55,7 @@ Exit check(const Options& options) {
   if (!config) return complain(config.error());
   if (const auto files = config::check_files(*config); !files) return complain({files.error().code, options.config.string() + ": " + files.error().message});
   fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
-  return Exit::ok;
+  return options.check_upgrade ? check_state(*config) : Exit::ok;
 }
 
 Exit run(const Options& options) {
@@ -60,7 +78,7 @@ int main(int count, char** arguments) {
   ::mallopt(M_ARENA_MAX, berth::kMostArenas);
   ::umask(0022);
   berth::Exit exit = berth::Exit::ok;
-  const auto options = berth::read_options(count, arguments, exit);
+  const auto options = berth::read_options(count, arguments, berth::host::find_config(berth::self(), BERTH_DEFAULT_CONFIG), exit);
   if (!options) return static_cast<int>(exit);
-  return static_cast<int>(options->check ? berth::check(*options) : berth::run(*options));
+  return static_cast<int>(options->check || options->check_upgrade ? berth::check(*options) : berth::run(*options));
 }

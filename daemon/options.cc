@@ -3,12 +3,38 @@
 #include <iostream>
 
 #include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include "core/roff.h"
 
 namespace berth {
+namespace {
 
-std::optional<Options> read_options(int count, char** arguments, Exit& exit) {
+std::string man_page(const CLI::App& app) {
+  std::string text = ".TH BERTHD 8 \"\" \"berth " BERTH_VERSION "\" \"System Administration\"\n.SH NAME\nberthd \\- the runtime supervisor of this node\n";
+  text += ".SH SYNOPSIS\n.B berthd\n[\\fIoptions\\fR]\n.SH DESCRIPTION\n" + roff::text(app.get_description()) + "\n.SH OPTIONS\n";
+  for (const CLI::Option* option : app.get_options()) {
+    std::string names = option->get_name(false, true);  // "-h,--help"
+    if (const auto comma = names.find(','); comma != std::string::npos) names.insert(comma + 1, " ");
+    if (const std::string type = option->get_type_name(); !type.empty()) names += " " + type;
+    const std::string by_default = option->get_default_str();
+    text += roff::term(names, option->get_description() + (by_default.empty() ? "." : fmt::format("; {} where it is not given.", by_default)));
+  }
+  text += ".SH SIGNALS\n" + roff::term("SIGHUP", "Read the configuration again, and say what of it needs a restart.") +
+          roff::term("SIGTERM, SIGINT", "End. Apps go on under their keepers, and the next berthd takes them over.");
+  text += ".SH EXIT STATUS\n" + roff::text(app.get_footer()) + "\n";
+  text += ".SH FILES\n" + roff::term("/etc/berth/berthd.toml", "The configuration; every key is explained in it.") +
+          roff::term("/var/lib/berth", "Releases, the data of apps, the database, trusted metadata.") + roff::term("/var/log/berth", "What apps print.") +
+          roff::term("/run/berth/api.sock", "The socket that berth drives it by.");
+  return text + ".SH SEE ALSO\n.BR berth (1),\n.BR systemctl (1)\n";
+}
+
+}  // namespace
+
+std::optional<Options> read_options(int count, char** arguments, const fs::path& default_config, Exit& exit) {
   Options options;
-  std::string config = BERTH_DEFAULT_CONFIG, keeper, unpack;
+  std::string config = default_config, keeper, unpack;
+  bool man = false;
   CLI::App app("berthd runs the apps of this node: it takes signed releases from a repository and switches between them, or reverts.\n"
                "It is started by systemd and driven by berth.",
                "berthd");
@@ -17,6 +43,9 @@ std::optional<Options> read_options(int count, char** arguments, Exit& exit) {
   app.add_option("--keeper", keeper, "The program berth-keeper")->type_name("PATH");
   app.add_option("--unpack", unpack, "The program berth-unpack")->type_name("PATH");
   app.add_flag("--check", options.check, "Read the configuration, say what is wrong with it, and end");
+  app.add_flag("--check-upgrade", options.check_upgrade,
+               "The same, and try on a copy whether this berthd can take over the state of another version, which may go on meanwhile");
+  app.add_flag("--man", man, "Print the man page, and end");
   app.footer("Ends with 0 when it was told to, leaving what runs running; 2 for a wrong call or configuration, 7 when it is not root, 8 when another\n"
              "berthd works with the same state, 1 for anything else.");
   try {
@@ -24,6 +53,11 @@ std::optional<Options> read_options(int count, char** arguments, Exit& exit) {
   } catch (const CLI::ParseError& error) {
     const bool wrong = app.exit(error, std::cout, std::cerr) != 0;
     exit = wrong ? Exit::usage : Exit::ok;
+    return {};
+  }
+  if (man) {
+    fmt::print("{}", man_page(app));
+    exit = Exit::ok;
     return {};
   }
   options.config = config;

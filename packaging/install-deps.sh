@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what berth is built with, on Debian 12; with --tests or --all-tests also what its tests use.
+# Installs what berth is built with, on Debian 12; with --package also what its Debian packages are made with, with --tests or --all-tests what its tests use.
 # Needs root or sudo. Does nothing where everything is there, so that it may run again, and without a network then.
 set -euo pipefail
 
@@ -8,6 +8,8 @@ build=(
   libboost1.81-dev libboost-json1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libsystemd-dev libarchive-dev libzstd-dev zlib1g-dev nettle-dev libgmp-dev libmbedtls-dev libsqlite3-dev libnftables-dev libseccomp-dev libnghttp2-dev
 )
+package=(debhelper dpkg-dev)
+check_package=(lintian)
 run=(nftables iproute2 procps)
 tests=(
   libgtest-dev libgmock-dev python3 python3-cryptography util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
@@ -20,8 +22,10 @@ packages=("${build[@]}" "${run[@]}")
 case "${1:-}" in
   "") ;;
   --quickstart) packages+=(nginx-light curl) ;;
-  --tests | --all-tests) packages+=("${tests[@]}") ;;
-  *) echo "usage: $0 [--quickstart | --tests | --all-tests]" >&2; exit 2 ;;
+  --package) packages+=("${package[@]}") ;;
+  --tests) packages+=("${package[@]}" "${tests[@]}") ;;
+  --all-tests) packages+=("${package[@]}" "${check_package[@]}" "${tests[@]}") ;;
+  *) echo "usage: $0 [--quickstart | --package | --tests | --all-tests]" >&2; exit 2 ;;
 esac
 
 missing=()

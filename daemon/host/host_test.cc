@@ -32,6 +32,18 @@ TEST(Programs, OfABuildTreeAreBesideBerthd) {
   EXPECT_EQ(find_programs("/usr/sbin/berthd", "/usr/libexec/berth").keeper, "/usr/libexec/berth/berth-keeper");
 }
 
+TEST(Programs, AndTheConfigurationAreInThePrefixThatBerthdIsInstalledIn) {
+  const files::TemporaryDirectory prefix;
+  const fs::path self = prefix.path() / "sbin/berthd";
+  EXPECT_EQ(find_programs(self, "/usr/libexec/berth").keeper, "/usr/libexec/berth/berth-keeper");
+  EXPECT_EQ(find_config(self, "/etc/berth/berthd.toml"), "/etc/berth/berthd.toml");
+  write(prefix.path() / "libexec/berth/berth-keeper", "", 0755);
+  write(prefix.path() / "etc/berth/berthd.toml", "");
+  EXPECT_EQ(find_programs(self, "/usr/libexec/berth").keeper, prefix.path() / "libexec/berth/berth-keeper");
+  EXPECT_EQ(find_programs(self, "/usr/libexec/berth").unpack, prefix.path() / "libexec/berth/berth-unpack");
+  EXPECT_EQ(find_config(self, "/etc/berth/berthd.toml"), prefix.path() / "etc/berth/berthd.toml");
+}
+
 TEST(Programs, OneThatIsMissingIsNamedWithItsOption) {
   const files::TemporaryDirectory tree;
   const Programs programs{tree.path() / "keeper", tree.path() / "unpack"};

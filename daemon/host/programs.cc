@@ -11,7 +11,16 @@ Programs find_programs(const fs::path& self, const fs::path& libexec) {
   const Programs built{folder / "keeper" / "berth-keeper", folder / "unpack" / "berth-unpack"};
   std::error_code ignored;
   if (folder.filename() == "daemon" && fs::exists(built.keeper, ignored)) return built;
+  const fs::path near = folder.parent_path() / "libexec" / "berth";
+  if (fs::exists(near / "berth-keeper", ignored)) return {near / "berth-keeper", near / "berth-unpack"};
   return {libexec / "berth-keeper", libexec / "berth-unpack"};
+}
+
+fs::path find_config(const fs::path& self, const fs::path& built_for) {
+  const fs::path prefix = self.parent_path().parent_path();
+  const fs::path near = (prefix == "/usr" ? fs::path("/etc") : prefix / "etc") / "berth" / "berthd.toml";
+  std::error_code ignored;
+  return fs::exists(near, ignored) ? near : built_for;
 }
 
 Result<void> check_programs(const Programs& programs) {

@@ -16,8 +16,13 @@ struct Programs {
   fs::path keeper, unpack;
 };
 
-/// Where they are: beside a berthd in a build tree (`daemon/keeper/`, `daemon/unpack/`), else in `libexec`. `self`: berthd's own program.
+/// Where they are: beside a berthd in a build tree (`daemon/keeper/`, `daemon/unpack/`), in `libexec/berth` of the prefix that it is installed in, else in
+/// `libexec`, which it was built for. `self`: berthd's own program.
 Programs find_programs(const fs::path& self, const fs::path& libexec);
+
+/// The configuration of the berthd at `self`: where it is installed in another prefix than it was built for, and a configuration is there, that one
+/// (`/etc/berth/berthd.toml` of `/usr`, else `etc/berth/berthd.toml` below the prefix); else `built_for`.
+fs::path find_config(const fs::path& self, const fs::path& built_for);
 
 /// Whether both can be executed. Fails with `Errc::usage`, naming the option that tells another place.
 Result<void> check_programs(const Programs& programs);

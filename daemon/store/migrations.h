@@ -23,4 +23,8 @@ std::span<const Migration> migrations();
 /// copied to `<path>.v<version>.backup` first. Fails with `Errc::usage` when it is newer than `steps`, or not berth's.
 Result<void> migrate(Database& database, const std::filesystem::path& path, std::span<const Migration> steps);
 
+/// Whether `migrate` can bring the database at `path` to the newest of `steps`, also while another berthd works with it: tried on a copy beside it, which is
+/// removed again. Gives the schema that it has now; 0 where there is no database yet. Fails as `migrate` does.
+Result<std::int64_t> try_to_migrate(const std::filesystem::path& path, std::span<const Migration> steps);
+
 }  // namespace berth::store

@@ -59,6 +59,23 @@ TEST_F(MigrationsTest, ANewerDatabaseIsRefusedWithWhatToDo) {
   EXPECT_NE(refused.error().message.find("test.db.v1.backup"), std::string::npos);
 }
 
+TEST_F(MigrationsTest, IsTriedOnACopyWhileTheDatabaseIsUsed) {
+  EXPECT_EQ(must(try_to_migrate(folder.path() / "none.db", kNew)), 0);
+  EXPECT_FALSE(fs::exists(folder.path() / "none.db"));
+  ASSERT_TRUE(migrate(database, path, kOld));
+  EXPECT_EQ(must(try_to_migrate(path, kOld)), 1);
+  EXPECT_EQ(must(try_to_migrate(path, kNew)), 1);
+  const auto failed = try_to_migrate(path, kBad);
+  ASSERT_FALSE(failed);
+  EXPECT_NE(failed.error().message.find("0002_broken.sql"), std::string::npos);
+  EXPECT_EQ(number("PRAGMA user_version"), 1);
+  ASSERT_TRUE(migrate(database, path, kNew));
+  const auto refused = try_to_migrate(path, kOld);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("has schema 2"), std::string::npos);
+  for (const auto& entry : fs::directory_iterator(folder.path())) EXPECT_EQ(entry.path().string().find(".trial"), std::string::npos) << entry.path();
+}
+
 TEST_F(MigrationsTest, AnotherProgramsDatabaseIsLeftAlone) {
   ASSERT_TRUE(database.execute("CREATE TABLE theirs (x TEXT)"));
   const auto refused = migrate(database, path, kNew);

@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import tempfile
@@ -69,6 +70,35 @@ class Daemon(BerthCase):
         self.assertIn(f"{self.node.config}:{lines.index('rack = 7') + 1}:8: 'rack' is not a string", done.stderr)
         self.assertIn(f"{self.node.config}:{lines.index('[labls]') + 1}:2: unknown table 'labls' (did you mean 'labels'?)", done.stderr)
         self.assertEqual(self.run_berthd("--check", "--config", self.folder / "missing.toml").returncode, 2)
+
+    def test_prints_its_man_page(self):
+        page = self.run_berthd("--man").stdout
+        self.assertTrue(page.startswith('.TH BERTHD 8 "" "berth '), page)
+        for option in ("config FILE", "check", "check\\-upgrade", "keeper PATH"):
+            self.assertIn(f"\\fB\\-\\-{option}\\fR\n", page)
+
+    def test_tries_an_upgrade_of_the_state_that_another_berthd_works_with(self):
+        check = ("--check-upgrade", "--config", self.node.config)
+        self.assertIn("is not there yet", self.run_berthd(*check).stdout)
+        self.assertFalse(self.node.state.exists())
+        self.node.start()
+        same = self.run_berthd(*check)
+        self.assertEqual((same.returncode, same.stderr), (0, ""))
+        self.assertIn("as this berthd has it", same.stdout)
+        database = sqlite3.connect(self.node.state / "berth.db")
+        schema = database.execute("PRAGMA user_version").fetchone()[0]
+        database.execute(f"PRAGMA user_version = {schema - 1}")
+        before = sorted(path.name for path in self.node.state.iterdir())
+        failed = self.run_berthd(*check)  # the last migration is there already
+        self.assertEqual(failed.returncode, 1, failed.stdout)
+        self.assertRegex(failed.stderr, rf"migration {schema:04}_\w+\.sql")
+        database.execute(f"PRAGMA user_version = {schema + 1}")
+        refused = self.run_berthd(*check)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn(f"has schema {schema + 1}", refused.stderr)
+        self.assertEqual(sorted(path.name for path in self.node.state.iterdir()), before)
+        database.execute(f"PRAGMA user_version = {schema}")
+        database.close()
 
     def test_wants_to_be_root(self):
         # A copy, since the tree may lie where only root may go.

@@ -44,11 +44,8 @@ class UmlCase(unittest.TestCase):
         self.install()
 
     def install(self):
-        """berth as `cmake --install` puts it, its configuration, and the units of the test."""
-        subprocess.run(["cmake", "--install", BUILD], check=True, capture_output=True, env={**os.environ, "DESTDIR": str(self.tree)})
-        etc = self.tree / "usr/local/etc/berth"
-        etc.mkdir(parents=True, exist_ok=True)
-        (etc / "berthd.toml").write_text(self.CONFIG)
+        """berth, and the units and programs of the test."""
+        self.install_berth()
         for name in self.UNITS:
             shutil.copy(NODE / name, self.tree / "etc/systemd/system" / name)
         for file, name in self.PROGRAMS:
@@ -57,9 +54,19 @@ class UmlCase(unittest.TestCase):
         (self.tree / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
         (self.tree / "var/lib/berth").mkdir(parents=True, exist_ok=True)
         (self.tree / "out").mkdir()
-        enabled = [name for name in self.UNITS if "[Install]" in (NODE / name).read_text()]
-        for command in (["systemd-sysusers"], ["systemctl", "enable", "berthd.service", *enabled]):
-            subprocess.run(["chroot", self.tree, *command], check=True, capture_output=True)
+        self.chroot("systemctl", "enable", *[name for name in self.UNITS if "[Install]" in (NODE / name).read_text()])
+
+    def install_berth(self):
+        """berth as `cmake --install` puts it, and its configuration."""
+        subprocess.run(["cmake", "--install", BUILD], check=True, capture_output=True, env={**os.environ, "DESTDIR": str(self.tree)})
+        etc = self.tree / "usr/local/etc/berth"
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "berthd.toml").write_text(self.CONFIG)
+        self.chroot("systemd-sysusers")
+        self.chroot("systemctl", "enable", "berthd.service")
+
+    def chroot(self, *command):
+        subprocess.run(["chroot", self.tree, *command], check=True, capture_output=True)
 
     def bring(self, repo):
         """Puts a repository on the node, and its root where the configuration looks for it."""

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cache="${BERTH_TEST_CACHE:-/var/cache/berth-tests}"
-packages="systemd,systemd-sysv,dbus,iproute2,procps,curl,nginx-light,redis-server,redis-tools"
+packages="systemd,systemd-sysv,dbus,iproute2,procps,curl,nftables,nginx-light,redis-server,redis-tools"
 libraries="libarchive13,libnftables1,libsqlite3-0,libmbedtls14,libspdlog1.10,libfmt9,libprometheus-cpp-core1.0,libseccomp2,libhogweed6,libboost-json1.81.0"
 tree="$cache/node-$(echo "bookworm $packages $libraries" | sha256sum | cut -c1-12)"
 

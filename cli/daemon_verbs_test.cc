@@ -91,7 +91,7 @@ TEST_F(DaemonVerbs, RunWaitsForTheEndOfTheJobAndEndsAsItDid) {
   const auto job = [](const char* state, const char* more = "") { return fmt::format(R"({{"process": "report", "run": 5, "release": "v2", "state": "{}"{}}})", state, more); };
   daemon.on("POST /v1/apps/web/jobs/report/run", job("running"), 202);
   daemon.on("GET /v1/apps/web/jobs/report", {{200, job("running")}, {200, job("ok", R"(, "result": "ok")")}});
-  Ran ran = berth({"run", "web/report", "--reason", "now"});
+  Ran ran = berth({"run-job", "web/report", "--reason", "now"});
   EXPECT_EQ(ran.exit, 0);
   EXPECT_EQ(ran.out, "web/report ended well.\n");
   const auto asked = daemon.asked();
@@ -99,16 +99,16 @@ TEST_F(DaemonVerbs, RunWaitsForTheEndOfTheJobAndEndsAsItDid) {
   EXPECT_EQ(asked[1].query.at("run"), "5");
 
   daemon.on("GET /v1/apps/web/jobs/report", job("failed", R"(, "result": "exited with 7", "attempts": 3, "last_lines": ["no database"])"));
-  ran = berth({"run", "web/report"});
+  ran = berth({"run-job", "web/report"});
   EXPECT_EQ(ran.exit, 1);
   EXPECT_THAT(ran.err, HasSubstr("web/report exited with 7 (tried 3 times)\n  no database"));
 
   daemon.on("GET /v1/apps/web/jobs/report", job("running"));
-  ran = berth({"run", "web/report", "--timeout", "10ms"});
+  ran = berth({"run-job", "web/report", "--timeout", "10ms"});
   EXPECT_EQ(ran.exit, 9);
   EXPECT_THAT(ran.err, HasSubstr("berth stop web/report ends it"));
   const auto before = daemon.asked().size();
-  EXPECT_EQ(berth({"run", "web/report", "--no-wait"}).exit, 0);
+  EXPECT_EQ(berth({"run-job", "web/report", "--no-wait"}).exit, 0);
   EXPECT_EQ(daemon.asked().size(), before + 1);
 }
 

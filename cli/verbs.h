@@ -28,7 +28,7 @@ Verb node_verb();
 Verb remove_verb();
 Verb restart_verb();
 Verb exec_verb();
-Verb run_verb();
+Verb run_job_verb();
 Verb stop_verb();
 Verb start_verb();
 Verb scale_verb();

@@ -44,7 +44,7 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
   for (const InstanceId& id : members_of(app, app.row.active))
     if (what.matches(id)) ids.push_back(id);
   if (ids.empty() && is_job(app, what)) {
-    return fail(Errc::usage, fmt::format("{} is a job, which is neither started nor restarted: 'berth run {}/{}' runs it, 'berth stop {}/{}' ends a run", text_of(what),
+    return fail(Errc::usage, fmt::format("{} is a job, which is neither started nor restarted: 'berth run-job {}/{}' runs it, 'berth stop {}/{}' ends a run", text_of(what),
                                          app.name(), *what.process, app.name(), *what.process));
   }
   if (ids.empty()) {
@@ -224,7 +224,7 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   const auto rules = active->spec.processes.find(process);
   if (rules == active->spec.processes.end())
     co_return fail(Errc::not_found, fmt::format("{}@{} has no process '{}'; 'berth status {}' lists them", name, active->release, process, name));
-  if (rules->second.job) co_return fail(Errc::usage, fmt::format("{}/{} is a job: one of it runs at a time, by 'berth run {}/{}'", name, process, name, process));
+  if (rules->second.job) co_return fail(Errc::usage, fmt::format("{}/{} is a job: one of it runs at a time, by 'berth run-job {}/{}'", name, process, name, process));
   if (instances == 0 && rules->second.routing != spec::Routing::none)
     co_return fail(Errc::usage, fmt::format("{}/{} is reached at port {}, so that it needs at least 1 instance; 'berth stop {}/{}' stops it until 'berth start'",
                                             name, process, rules->second.public_port, name, process));

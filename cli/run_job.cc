@@ -20,7 +20,7 @@ constexpr std::int64_t kRunPollSeconds = 30;            ///< of a question to be
 constexpr std::chrono::seconds kRunPatience{30};        ///< with a berthd that went away
 constexpr std::chrono::milliseconds kRunBetweenTries{250};
 
-struct RunOptions {
+struct RunJobOptions {
   std::string what, reason, timeout;
   bool no_wait = false;
 };
@@ -56,7 +56,7 @@ Exit conclude_job(const Console& console, const std::string& name, const json::v
   return Exit::failed;
 }
 
-Result<Exit> wait_for_job(const Console& console, const ApiClient& api, const RunOptions& options, const std::string& target, std::int64_t run) {
+Result<Exit> wait_for_job(const Console& console, const ApiClient& api, const RunJobOptions& options, const std::string& target, std::int64_t run) {
   BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
   const std::string look = fmt::format("see: berth status, berth logs {}; berth stop {} ends it", options.what, options.what);
   const InterruptNotice notice(fmt::format("\nberth: {} goes on; {}\n", options.what, look));
@@ -73,10 +73,10 @@ Result<Exit> wait_for_job(const Console& console, const ApiClient& api, const Ru
   }
 }
 
-Result<Exit> run_job(const Console& console, const RunOptions& options) {
+Result<Exit> run_job(const Console& console, const RunJobOptions& options) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (!selector.process || selector.number || selector.release)
-    return fail(Errc::usage, fmt::format("berth run: '{}' is no APP/JOB, such as web/report; 'berth status {}' lists the jobs of its active release", options.what, selector.app));
+    return fail(Errc::usage, fmt::format("berth run-job: '{}' is no APP/JOB, such as web/report; 'berth status {}' lists the jobs of its active release", options.what, selector.app));
   const ApiClient api(console.socket);
   const std::string target = app_target(selector.app, "/jobs/" + *selector.process);
   json::object body;
@@ -91,15 +91,15 @@ Result<Exit> run_job(const Console& console, const RunOptions& options) {
 
 }  // namespace
 
-Verb run_verb() {
-  auto o = std::make_shared<RunOptions>();
+Verb run_job_verb() {
+  auto o = std::make_shared<RunJobOptions>();
   return {
-      .name = "run",
+      .name = "run-job",
       .summary = "Run a job of the active release, and wait for its end",
       .text = "A job is a process with type = \"job\" in berth.toml. It runs under a keeper of its own, with the release's user, environment, limits and log, also after "
-              "'berth run' has gone: 'berth status' shows how it ends, 'berth logs APP/JOB' what it prints, and 'berth stop APP/JOB' ends it. One run of a job goes on at a "
+              "'berth run-job' has gone: 'berth status' shows how it ends, 'berth logs APP/JOB' what it prints, and 'berth stop APP/JOB' ends it. One run of a job goes on at a "
               "time. A command that is no job: 'berth exec'.",
-      .examples = {"berth run web/report", "berth run web/report --no-wait --reason 'numbers of March'"},
+      .examples = {"berth run-job web/report", "berth run-job web/report --no-wait --reason 'numbers of March'"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP/JOB", "the job", &o->what, Completes::job}},
       .options = {{.names = "--no-wait", .value = "", .help = "return when it was begun", .into = &o->no_wait},

@@ -125,7 +125,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   const char* root = nullptr;
   uid_t uid = 0;
   gid_t gid = 0;
-  bool privileged = false;
+  bool privileged = false, bound = false;
   mode_t mask = 022;
   for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1) {
     bool fits = true;
@@ -141,6 +141,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
     if (const char* value = value_of(record, "gid")) gid = static_cast<gid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "umask")) mask = static_cast<mode_t>(to_number(value, 022));
     if (const char* value = value_of(record, "may_gain_privileges")) privileged = *value == '1';
+    if (value_of(record, "bound") != nullptr) bound = true;
     if (!fits) give_up(failure, Stage::read_launch, E2BIG);
   }
   if (argument_count == 0) give_up(failure, Stage::read_launch, EINVAL);
@@ -157,6 +158,8 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);
   if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);
   if (!privileged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(failure, Stage::set_user, errno);
+  // Becoming another user ends what was said of this before.
+  if (bound && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != files.keeper)) give_up(failure, Stage::set_user, errno);
   umask(mask);
   if (chdir(directory) != 0) give_up(failure, Stage::enter_directory, errno);
   reset_signals();

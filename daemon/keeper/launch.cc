@@ -66,6 +66,7 @@ bool read_rules(int fd, LaunchRules* rules) {
                        : strcmp(when, "on_failure") == 0 ? RestartWhen::on_failure
                                                          : RestartWhen::always;
     }
+    if (value_of(record, "bound") != nullptr) rules->bound = true;
     if (const char* client = value_of(record, "attached")) rules->attached = strcmp(client, "terminal") == 0 ? Attached::terminal : Attached::plain;
     number("stop_signal", &rules->stop_signal);
     number("grace_ms", &rules->grace_ms);

@@ -24,6 +24,7 @@ struct LaunchRules {
   int64_t grace_ms = 10000;
   RestartWhen restart = RestartWhen::always;
   Attached attached = Attached::no;
+  bool bound = false;  ///< the app ends with whoever launched it
   RestartPolicy policy;
   uint64_t segment_bytes = 10u << 20;
   uint64_t keep_bytes = 100u << 20;
@@ -73,6 +74,7 @@ struct ChildFiles {
   const int* sockets;
   int socket_count;
   Attached attached;
+  pid_t keeper;           ///< who forks it
 };
 
 /// In the forked child: becomes the app, or reports and exits.

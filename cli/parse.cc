@@ -16,7 +16,11 @@ namespace {
 CLI::Option* add(CLI::App& app, const std::string& names, const Target& into, const std::string& help, bool is_flag) {
   if (const auto* text = std::get_if<std::string*>(&into)) return app.add_option(names, **text, help);
   if (const auto* number = std::get_if<std::optional<std::int64_t>*>(&into)) return app.add_option(names, **number, help);
-  if (const auto* many = std::get_if<std::vector<std::string>*>(&into)) return app.add_option(names, **many, help);
+  if (const auto* many = std::get_if<std::vector<std::string>*>(&into)) {
+    CLI::Option* const option = app.add_option(names, **many, help);
+    if (names.starts_with('-')) option->allow_extra_args(false);  // one value each time it is said: what follows is an argument
+    return option;
+  }
   auto& toggle = *std::get<bool*>(into);
   return is_flag ? app.add_flag(names, toggle, help) : app.add_option(names, toggle, help);
 }

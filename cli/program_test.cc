@@ -74,6 +74,14 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"status", "web@v1"}, "more than an app"},
       {{"remove", "web", "--purge"}, "--yes"},
       {{"completion", "tcsh"}, "bash, zsh or fish"},
+      {{"run", "/", "--port", "0"}, "1 to 65535"},
+      {{"run", "/", "--set", "1A=x"}, "'1A=x' is not NAME=VALUE"},
+      {{"run", "/"}, "neither a berth.toml nor a Procfile"},
+      {{"run", "web@v1", "--watch"}, "--watch is for an app's folder"},
+      {{"run", "web@v1"}, "say of which environment"},
+      {{"run", "web@v1", "--as", "qa"}, "--repo DIR|URL"},
+      {{"run", "web/dev@v1", "--as", "qa", "--repo", "/"}, "two environments"},
+      {{"new", "/proc/sys"}, "found no Procfile"},
   };
   for (const auto& [arguments, says] : table) {
     auto all = arguments;

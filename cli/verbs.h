@@ -6,6 +6,8 @@ namespace berth::cli {
 
 // A file for each; every function describes its verb and what it does.
 Verb repo_verb();
+Verb new_verb();
+Verb run_verb();
 Verb build_verb();
 Verb builds_verb();
 Verb release_verb();

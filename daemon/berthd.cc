@@ -19,6 +19,7 @@
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/ship/kinds.h"
+#include "daemon/supervise/launcher.h"
 
 namespace berth {
 namespace {
@@ -139,7 +140,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       idle_(kIdleThreads),
       looks_(kLookThreads),
       supervisor_(loop_.executor(), work_,
-                  {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .cgroup_root = how.cgroup_root,
+                  {.keeper_program = how.programs.keeper, .run_directory = config_.run, .use_systemd = how.use_systemd, .start_service = supervise::start_service, .cgroup_root = how.cgroup_root,
                    .keep_orphans = config_.keep_orphans}),
       router_(loop_.executor(), work_, config_.run),
       deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), how.deployer),

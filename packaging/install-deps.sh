@@ -16,6 +16,7 @@ tests=(
   nginx-light redis-server redis-tools python3-grpcio wrk prometheus prometheus-alertmanager rsyslog rsyslog-openssl strace faketime runit mmdebstrap umoci user-mode-linux nodejs
   clang-19 libclang-rt-19-dev
 )
+benches=(ruby-foreman)
 command -v npm >/dev/null || tests+=(npm)  # a package of its own in Debian, a part of nodejs elsewhere
 
 packages=("${build[@]}" "${run[@]}")
@@ -24,7 +25,7 @@ case "${1:-}" in
   --quickstart) packages+=(nginx-light curl) ;;
   --package) packages+=("${package[@]}") ;;
   --tests) packages+=("${package[@]}" "${tests[@]}") ;;
-  --all-tests) packages+=("${package[@]}" "${check_package[@]}" "${tests[@]}") ;;
+  --all-tests) packages+=("${package[@]}" "${check_package[@]}" "${tests[@]}" "${benches[@]}") ;;
   *) echo "usage: $0 [--quickstart | --package | --tests | --all-tests]" >&2; exit 2 ;;
 esac
 

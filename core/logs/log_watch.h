@@ -17,6 +17,8 @@ class LogWatch {
   /// Watches from now on; make it before reading, so that nothing falls between. `Errc::not_found` where there are no logs.
   static Result<LogWatch> open(std::filesystem::path root, InstanceSelector selector);
 
+  /// Readable when there is one, for who waits for something else, too.
+  int descriptor() const { return inotify_.get(); }
   /// Waits for a change. False when `at_most` passed first (negative: never). `Errc::not_found` when the logs were removed.
   Result<bool> wait(std::chrono::milliseconds at_most);
 

@@ -45,7 +45,7 @@ Values common_environment(const NodeFacts& node, const bundle::Manifest& manifes
   const bool is_image = root == spec::Root::image;
   const InstanceFolders folders = is_image ? image_folders() : folders_of(node, id);
   const std::string data = is_image ? spec::kImageData : node.paths.data(id.app).string();
-  const std::string app = (node.paths.slot(id.app, manifest.release) / "app").string();
+  const std::string app = node.app_of(id.app, manifest.release).string();
 
   // What a release may say otherwise.
   Values environment = {{"PATH", is_image ? std::string(spec::kImagePath) : app + "/bin:/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};

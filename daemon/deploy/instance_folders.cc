@@ -145,7 +145,7 @@ Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& mani
   BERTH_CHECK(give_data(node.paths.data(id.app), manifest, who));
 
   const auto render = [&](const fs::path& fresh) {
-    return render_config(node.paths.slot(id.app, manifest.release) / "config", fresh, who, template_values(node, environment, secrets));
+    return render_config(node.config_of(id.app, manifest.release), fresh, who, template_values(node, environment, secrets));
   };
   const auto write = [&](const fs::path& fresh) { return write_secrets(fresh, who, secrets); };
   auto replaced = replace_folder(folders.config, render);

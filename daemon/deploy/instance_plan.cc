@@ -90,7 +90,7 @@ Result<void> enter_sandbox(supervise::InstancePlan& plan, const NodeFacts& node,
   if (process.root != spec::Root::node) return {};
   const InstanceFolders folders = folders_of(node, plan.id);
   const std::vector<std::string> writable = {node.paths.data(plan.id.app).string(), folders.run, folders.tmp};
-  const std::vector<std::string> readable = {node.paths.slot(plan.id.app, release).string(), folders.config, folders.secrets};
+  const std::vector<std::string> readable = {(node.local_app.empty() ? node.paths.slot(plan.id.app, release) : node.local_app).string(), folders.config, folders.secrets};
   plan.confinement = confinement_of(process.sandbox, writable, readable);
   return check_paths(process.sandbox, writable);
 }
@@ -101,7 +101,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   const auto found = manifest.spec.processes.find(id.process);
   if (found == manifest.spec.processes.end()) return fail(Errc::not_found, "the release has no such process");
   const spec::Process& process = found->second;
-  const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = process.root, .directory = process.directory};
+  const ProgramRoot app{.app = node.app_of(id.app, manifest.release), .root = process.root, .directory = process.directory};
 
   supervise::InstancePlan plan{.id = id,
                                .argv = {},
@@ -160,7 +160,7 @@ Result<supervise::InstancePlan> plan_job(const NodeFacts& node, const bundle::Ma
 
 Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                           const Environment& environment) {
-  const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = spec::root_of_hooks(manifest.spec)};
+  const ProgramRoot app{.app = node.app_of(id.app, manifest.release), .root = spec::root_of_hooks(manifest.spec)};
   supervise::InstancePlan plan = plan_once(id, who, environment);
   plan.logs = manifest.spec.logs;
   plan.log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number);
@@ -177,7 +177,7 @@ bool is_exec(const InstanceId& id) { return id.process == kExec && id.number >= 
 Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, const std::string& process, RunAs who,
                                           const Values& environment) {
   const spec::Process& rules = manifest.spec.processes.at(process);
-  const ProgramRoot app{.app = node.paths.slot(id.app, manifest.release) / "app", .root = rules.root, .directory = rules.directory};
+  const ProgramRoot app{.app = node.app_of(id.app, manifest.release), .root = rules.root, .directory = rules.directory};
   supervise::InstancePlan plan = plan_once(id, who, environment);
   plan.limits = rules.limits;
   plan.log_directory = folders_of(node, id).base;
@@ -190,7 +190,7 @@ Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::M
 Result<std::vector<std::string>> find_exec(const NodeFacts& node, const bundle::Manifest& manifest, const std::string& process,
                                            const std::vector<std::string>& command, const Values& environment) {
   const spec::Process& rules = manifest.spec.processes.at(process);
-  const ProgramRoot app{.app = node.paths.slot(manifest.app, manifest.release) / "app", .root = rules.root, .directory = rules.directory};
+  const ProgramRoot app{.app = node.app_of(manifest.app, manifest.release), .root = rules.root, .directory = rules.directory};
   std::vector<std::string> literal;  // whoever typed it has a shell, which expanded what it was to
   for (const std::string& word : command) {
     std::string& escaped = literal.emplace_back();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,12 @@ struct NodeFacts {
   std::shared_ptr<secrets::GivenSecrets> given_secrets{};  ///< is told what apps are given; or null
   std::string boot{};         ///< of the machine: another text after each start of it; empty: not known
   bool run_in_memory = true;  ///< what is in `paths.run` is on no disk
+  std::filesystem::path local_app{}, local_config{};  ///< of 'berth run': what lies there is what runs, in the place of a slot; empty on a node
+
+  std::filesystem::path app_of(const std::string& app, const std::string& release) const { return local_app.empty() ? paths.slot(app, release) / "app" : local_app; }
+  std::filesystem::path config_of(const std::string& app, const std::string& release) const {
+    return local_app.empty() ? paths.slot(app, release) / "config" : local_config;
+  }
 };
 
 }  // namespace berth::deploy

@@ -126,7 +126,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   const char* root = nullptr;
   uid_t uid = 0;
   gid_t gid = 0;
-  bool privileged = false;
+  bool privileged = false, bound = false;
   uint64_t bounding = kEveryCapability, ambient = 0;
   mode_t mask = 022;
   for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1) {
@@ -145,6 +145,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
     if (const char* value = value_of(record, "bounding")) bounding = static_cast<uint64_t>(to_number(value, -1));
     if (const char* value = value_of(record, "ambient")) ambient = static_cast<uint64_t>(to_number(value, 0));
     if (const char* value = value_of(record, "may_gain_privileges")) privileged = *value == '1';
+    if (value_of(record, "bound") != nullptr) bound = true;
     if (!fits) give_up(failure, Stage::read_launch, E2BIG);
   }
   if (argument_count == 0) give_up(failure, Stage::read_launch, EINVAL);
@@ -163,6 +164,8 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);
   if (ambient != 0 && !give_capabilities(ambient)) give_up(failure, Stage::drop_capabilities, errno);
   if (!privileged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(failure, Stage::set_user, errno);
+  // Becoming another user ends what was said of this before.
+  if (bound && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != files.keeper)) give_up(failure, Stage::set_user, errno);
   umask(mask);
   if (chdir(directory) != 0) give_up(failure, Stage::enter_directory, errno);
   reset_signals();

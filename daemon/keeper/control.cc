@@ -42,6 +42,7 @@ bool Control::accept_connection() {
   if (fd < 0) return false;
   drop();
   connection_ = fd;
+  peer_left_ = false;
   return true;
 }
 
@@ -65,6 +66,7 @@ bool Control::receive(Message* message) {
       else close(fd);
     }
   }
+  peer_left_ = n == 0 || (n < 0 && errno == ECONNRESET);
   message->size = n > 0 ? static_cast<size_t>(n) : 0;
   const Header* header = reinterpret_cast<const Header*>(message->bytes);
   if (n < static_cast<ssize_t>(sizeof(Header)) || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || header->size != message->size ||
@@ -92,13 +94,16 @@ void Control::send(const void* bytes, size_t size, const int* fds, int fd_count)
     c->cmsg_len = static_cast<unsigned>(CMSG_LEN(sizeof(int) * static_cast<size_t>(fd_count)));
     memcpy(CMSG_DATA(c), fds, sizeof(int) * static_cast<size_t>(fd_count));
   }
-  if (sendmsg(connection_, &head, MSG_DONTWAIT | MSG_NOSIGNAL) != static_cast<ssize_t>(size)) drop();
+  if (sendmsg(connection_, &head, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(size)) return;
+  peer_left_ = errno == EPIPE || errno == ECONNRESET;
+  drop();
 }
 
 bool Control::try_send(const void* bytes, size_t size) {
   if (connection_ < 0) return true;
   if (::send(connection_, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(size)) return true;
   if (errno == EAGAIN || errno == ENOBUFS) return false;
+  peer_left_ = errno == EPIPE || errno == ECONNRESET;
   drop();
   return true;
 }

@@ -32,6 +32,9 @@ class Control {
   int listener() const { return listener_; }
   int connection() const { return connection_; }
 
+  /// Whether the peer ended the connection, and no other came; one that was dropped did not.
+  bool peer_left() const { return peer_left_; }
+
   bool accept_connection();
   /// False when there is none to handle; a peer that closed or broke the rules is dropped.
   bool receive(Message* message);
@@ -47,6 +50,7 @@ class Control {
   const char* path_ = nullptr;
   int listener_ = -1;
   int connection_ = -1;
+  bool peer_left_ = false;
 };
 
 }  // namespace berth::keeper

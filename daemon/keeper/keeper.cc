@@ -22,6 +22,7 @@ constexpr int64_t kLaunchWaitMs = 30000;
 constexpr int64_t kReleaseMs = 1000;    ///< of quiet, before buffers are given back
 constexpr int64_t kTellLogMs = 10000;   ///< from what an app writes to telling how much it was
 constexpr int64_t kLookMs = 50;
+constexpr int64_t kLonelyMs = 10000;    ///< for who launched a bound app to connect again, where this keeper dropped the connection
 constexpr int kPipeBytes = 256 << 10;
 
 /// Gives back the pages of the stack that deeper calls used.
@@ -90,10 +91,12 @@ int Keeper::run() {
       Message message;
       if (polled[4].revents && control_.receive(&message)) on_message(&message);
       if (polled[5].revents && control_.accept_connection()) {
+        lonely_at_ = 0;
         send_state(Event::hello);
         if (notify_.fd() >= 0) tell_notice();
       }
     }
+    if (rules_.bound && control_.connection() < 0) on_lonely();
     on_timers(monotonic_ms());
     if (renew_to_[0] != 0 && may_renew()) renew();
   }
@@ -102,7 +105,7 @@ int Keeper::run() {
 
 int Keeper::timeout(int64_t now) const {
   int64_t first = 0;
-  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_, tell_log_at_};
+  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_, tell_log_at_, lonely_at_};
   for (const int64_t at : deadlines) {
     if (at != 0 && (first == 0 || at < first)) first = at;
   }
@@ -114,6 +117,7 @@ void Keeper::on_timers(int64_t now) {
   const auto over = [now](int64_t* at) { return *at != 0 && *at <= now ? (*at = 0, true) : false; };
   if (over(&launch_deadline_)) leave();
   if (over(&kill_at_)) kill_everything();
+  if (over(&lonely_at_)) request_stop(-1);
   if (over(&start_at_)) start_app();
   if (over(&settled_at_)) {
     crash_loop_.settled();
@@ -182,7 +186,7 @@ bool Keeper::fork_app(StartFailure* failure) {
   if (child == 0) {
     const bool attached = rules_.attached != Attached::no;
     const int* files = client_.files();
-    become_app({launch_, files[0], attached ? files[1] : pipes_[0][1], attached ? files[2] : pipes_[1][1], ends[1], sockets_, socket_count_, rules_.attached},
+    become_app({launch_, files[0], attached ? files[1] : pipes_[0][1], attached ? files[2] : pipes_[1][1], ends[1], sockets_, socket_count_, rules_.attached, state_.keeper_pid},
                rules_.cgroup);
   }
   if (child < 0) *failure = {Stage::fork, errno};
@@ -252,6 +256,13 @@ void Keeper::on_main_exit(int status) {
 void Keeper::count_exit(Cause cause) {
   if (cause == Cause::unknown) state_.exits_unknown++;
   else state_.exits[static_cast<int>(cause)]++;
+}
+
+/// Nobody is there who launched a bound app.
+void Keeper::on_lonely() {
+  if (want_stop_) return;
+  if (control_.peer_left()) request_stop(-1);
+  else if (lonely_at_ == 0) lonely_at_ = after(kLonelyMs);
 }
 
 /// No process of the app is left.

@@ -40,6 +40,7 @@ class Keeper {
   void on_notices();
   void on_silence();
   void on_client();
+  void on_lonely();
   void on_main_exit(int status);
   void on_take_over(Message* message);
   void on_orphan_exit();
@@ -108,6 +109,7 @@ class Keeper {
   int64_t start_at_ = 0;
   int64_t settled_at_ = 0;
   int64_t release_at_ = 0;
+  int64_t lonely_at_ = 0;          ///< a bound app is stopped, unless who launched it connects again
   int64_t tell_log_at_ = 0;        ///< how many lines there are since they were told last
   Client client_;                  ///< of a one-off command
   bool client_left_ = false;       ///< before that ended

@@ -67,6 +67,7 @@ bool read_rules(int fd, LaunchRules* rules) {
                                                          : RestartWhen::always;
     }
     number("retries", &rules->retries);
+    if (value_of(record, "bound") != nullptr) rules->bound = true;
     if (const char* client = value_of(record, "attached")) rules->attached = strcmp(client, "terminal") == 0 ? Attached::terminal : Attached::plain;
     number("stop_signal", &rules->stop_signal);
     number("grace_ms", &rules->grace_ms);

@@ -25,6 +25,7 @@ struct LaunchRules {
   RestartWhen restart = RestartWhen::always;
   int64_t retries = -1;   ///< starts after the first one; -1: as many as it takes
   Attached attached = Attached::no;
+  bool bound = false;  ///< the app ends with whoever launched it
   RestartPolicy policy;
   uint64_t segment_bytes = 10u << 20;
   uint64_t keep_bytes = 100u << 20;
@@ -74,6 +75,7 @@ struct ChildFiles {
   const int* sockets;
   int socket_count;
   Attached attached;
+  pid_t keeper;           ///< who forks it
 };
 
 /// In the forked child: becomes the app, or reports and exits.

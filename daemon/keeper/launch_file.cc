@@ -118,6 +118,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("restart", name_of(launch.restart));
   if (launch.retries >= 0) records.add("retries", launch.retries);
   if (launch.attached) records.add("attached", *launch.attached ? "terminal" : "plain");
+  if (launch.bound) records.add("bound", 1);
   records.add("early_ms", launch.policy.early_ms);
   records.add("first_ms", launch.policy.first_ms);
   records.add("longest_ms", launch.policy.longest_ms);

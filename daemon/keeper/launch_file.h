@@ -71,6 +71,7 @@ struct Launch {
   std::vector<std::pair<std::string, std::string>> cgroup_values;  ///< file of the cgroup → what is written there at each start; passed over where it is not there
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket; the app gets them as 3, 4, …
   std::optional<bool> attached;                    ///< whether a client is at its stdin, stdout and stderr, and then, whether they are a terminal
+  bool bound = false;                              ///< the app is stopped when the connection to its keeper ends, and killed when its keeper does
   bool listen_variables = true;                    ///< LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID, when there are sockets
 };
 

@@ -1,6 +1,7 @@
 #include "daemon/keeper/keeper_fixture.h"
 
 #include <gmock/gmock.h>
+#include <sys/syscall.h>
 
 namespace berth::keeper {
 namespace {
@@ -177,6 +178,44 @@ TEST_F(KeeperStopping, EndsTheWaitForTheNextStart) {
   expect(Event::waiting);
   stop();
   expect(Event::gone);
+}
+
+TEST_F(KeeperStopping, OfABoundAppBeginsWhenWhoLaunchedItGoes) {
+  start_keeper();
+  auto plan = shell("trap 'echo quit; exit 0' TERM; echo up; while :; do sleep 0.01; done");
+  plan.bound = true;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  connection.reset();
+  ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
+  EXPECT_EQ(keeper_status, 0);
+  EXPECT_TRUE(logged("quit")) << "by its own signal";
+}
+
+TEST_F(KeeperStopping, OfABoundAppDoesNotBeginWhereSomebodyElseConnects) {
+  start_keeper();
+  auto plan = shell("echo up; while :; do sleep 0.01; done");
+  plan.bound = true;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  const Fd before = std::move(connection);
+  ASSERT_TRUE(connect());
+  expect(Event::hello);
+  restart(false, "again");
+  EXPECT_EQ(expect(Event::exited).last_exit.cause, Cause::asked) << "it goes on for the new one";
+}
+
+TEST_F(KeeperStopping, ABoundAppDoesNotOutliveItsKeeper) {
+  start_keeper();
+  auto plan = shell("echo up; exec sleep 600");
+  plan.bound = true;
+  launch(plan);
+  const auto state = expect(Event::started);
+  const Fd app(static_cast<int>(::syscall(SYS_pidfd_open, state.app_pid, 0)));
+  ASSERT_TRUE(app);
+  ASSERT_EQ(::kill(keeper, SIGKILL), 0);
+  pollfd polled{app.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&polled, 1, 10'000), 1) << "it runs on";
 }
 
 }  // namespace

@@ -204,6 +204,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .cgroup = cgroup,
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};
+  launch.bound = plan.bound;
   launch.notify = plan.notify_socket;
   if (!plan.id.release.empty()) launch.log_tag = fmt::format("{}:{}", plan.id.release, plan.deployment);
   if (plan.client) launch.attached = plan.client->terminal;

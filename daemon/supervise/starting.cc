@@ -150,15 +150,15 @@ awaitable<Result<std::uint64_t>> Runtime::begin_keeper(InstancePtr instance, kee
                           .socket = instance->socket_path,
                           .log_directory = plan.log_directory,
                           .grace = plan.stop.grace};
-  const bool service = options_.use_systemd;
+  const auto launcher = options_.use_systemd ? options_.start_service : start_plain;
   const std::string run = keepers_directory(options_.run_directory), cgroup = cgroup_of(*instance);
-  const auto begin = [start, run, cgroup, root = options_.cgroup_root, service]() -> Result<void> {
+  const auto begin = [start, run, cgroup, root = options_.cgroup_root, launcher]() -> Result<void> {
     std::error_code ignored;
     BERTH_CHECK(files::make_directories(run, 0700));
     BERTH_CHECK(files::make_directories(start.log_directory, 0750));
     if (!cgroup.empty()) BERTH_CHECK(make_leaf(root, cgroup));
     fs::remove(start.socket, ignored);
-    return service ? start_service(start) : start_plain(start);
+    return launcher(start);
   };
   auto begun = co_await pool_.run(begin);
   if (!begun) co_return pass(begun.error(), instance->name());

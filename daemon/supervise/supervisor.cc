@@ -44,6 +44,11 @@ awaitable<Result<void>> Supervisor::stop(InstanceId id, std::function<void()> le
   co_return result;
 }
 
+void Supervisor::hurry(const InstanceId& id) {
+  const auto it = state_->instances().find(keeper_key(id));
+  if (it != state_->instances().end() && it->second->link) static_cast<void>(it->second->link->stop(std::chrono::milliseconds(0)));
+}
+
 awaitable<Result<void>> Supervisor::restart(InstanceId id, std::string reason) {
   const auto state = state_;
   auto result = co_await state->restart(std::move(id), std::move(reason));

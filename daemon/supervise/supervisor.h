@@ -48,6 +48,7 @@ struct InstancePlan {
   spec::Restart restart = spec::Restart::always;
   std::int64_t retries = -1;                       ///< how often it is started again at most; -1: as often as it takes
   bool once = false;                               ///< where its keeper dies it is not started again, whatever `restart` says: it stays `Phase::lost` until it is stopped
+  bool bound = false;                              ///< it ends with this program: stopped when that goes, killed when its keeper does
   spec::LogRules logs;
   spec::Limits limits;
   std::int64_t deployment = 0;                     ///< which brought it, for its log; 0: not known
@@ -122,10 +123,13 @@ struct InstanceChange {
   std::optional<Exit> exit;
 };
 
+struct KeeperStart;
+
 struct SupervisorOptions {
   std::string keeper_program;       ///< path of `berth-keeper`
   std::string run_directory;        ///< `/run/berth`
   bool use_systemd = false;         ///< keepers as transient services; else plain children
+  Result<void> (*start_service)(const KeeperStart& start) = nullptr;  ///< with `use_systemd`: of launcher.h
   std::string cgroup_root;          ///< a cgroup2 folder of ours where there is no systemd, or empty
   bool keep_orphans = true;         ///< an app whose keeper was killed goes on under a new one, else it is ended and started anew; systemd ends it itself
 };
@@ -161,6 +165,9 @@ class Supervisor {
   /// In between, when the app has ended and its listening sockets are still held, `let_go` is called: a berthd that dies before finds them again. Not when
   /// the supervisor is closed.
   boost::asio::awaitable<Result<void>> stop(InstanceId id, std::function<void()> let_go);
+
+  /// Of one that is being stopped, or is about to be: kills what is left of it now, whatever its grace.
+  void hurry(const InstanceId& id);
 
   /// Stops the app's process and starts it again at once, same keeper.
   boost::asio::awaitable<Result<void>> restart(InstanceId id, std::string reason);

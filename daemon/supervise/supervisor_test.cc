@@ -29,6 +29,32 @@ BERTH_CO_TEST(SupervisorRuns, AnInstanceUntilItIsStopped) {
   EXPECT_TRUE(again) << "nothing to stop is fine";
 }
 
+BERTH_CO_TEST(SupervisorRuns, ABoundInstanceAsLongAsItself) {
+  auto bound = shell("trap 'echo asked; exit 0' TERM; sleep 1000 & while :; do sleep 0.01; done", 1);
+  bound.bound = true;
+  const auto other = shell("exec sleep 1000", 2);
+  CO_ASSERT(co_await supervisor->ensure(bound));
+  CO_ASSERT(co_await supervisor->ensure(other));
+  CO_WAIT(supervisor->processes(bound.id).size() >= 2);
+  const auto pids = supervisor->processes(bound.id);
+  const pid_t keeper = status(bound).keeper_pid, stays = status(other).pid;
+  begin_again();
+  CO_WAIT(std::ranges::none_of(pids, lives) && !lives(keeper));
+  EXPECT_THAT(log(bound), HasSubstr("asked")) << "by its own signal";
+  EXPECT_TRUE(lives(stays));
+}
+
+BERTH_CO_TEST(SupervisorRuns, WhatIsHurriedNoLongerThanItTakesToKillIt) {
+  auto plan = shell("trap '' TERM; echo up; while :; do sleep 1; done");
+  plan.stop.grace = std::chrono::minutes(10);
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(log(plan).find("up") != std::string::npos);
+  const pid_t pid = status(plan).pid;
+  loop.post([this, id = plan.id] { supervisor->hurry(id); });
+  CO_ASSERT(co_await supervisor->stop(plan.id));
+  EXPECT_FALSE(lives(pid));
+}
+
 BERTH_CO_TEST(SupervisorRuns, NothingTwiceForTheSameInstance) {
   const auto plan = shell("exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));

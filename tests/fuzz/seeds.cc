@@ -247,6 +247,13 @@ bake = "1m"
 drain = "2s"
 )";
 
+void add_workstation(Seeds& seeds) {
+  seeds.add("dotenv", "# one\nexport A = 1 # x\nB='a\nb'\nC=\"\\n\\\"$\" # y\nD=\n");
+  seeds.add("dotenv", "A='\nB\n");
+  seeds.add("procfile", "web: bin/web -p $PORT\nWork_er: cd x && ./y \"z\" ${PORT}\n# none\nrelease: a=1 b\n");
+  seeds.add("procfile", "web\nweb: web=2,all=1\n");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -262,6 +269,7 @@ int main(int count, char** arguments) {
   add_images(seeds);
   add_exposition(seeds);
   add_log(seeds);
+  add_workstation(seeds);
   seeds.add("app_spec", kSpec);
   for (const char* deploy : {"[deploy]\nstrategy = \"canary\"\nmax_surge = 2\ncanary = { instances = 2, bake = \"1m\" }\n",
                              "[deploy.bake]\nduration = \"5m\"\nreboots = 2\nmetric = { query = \"errors_total{code=\\\"500\\\"}\", max_rate = \"5/m\" }\nlog = { pattern = \"E|F\", max_rate = 1 }\n"})

@@ -1,0 +1,80 @@
+#include "run/local_ports.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace berth::run {
+namespace {
+
+using testing::HasSubstr;
+
+/// A port that somebody listens at.
+std::pair<Fd, std::uint16_t> occupied_port() {
+  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_ANY)}};
+  socklen_t size = sizeof at;
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  EXPECT_EQ(::listen(fd.get(), 1), 0);
+  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size);
+  return {std::move(fd), ntohs(at.sin_port)};
+}
+
+std::uint16_t released_port() { return occupied_port().second; }
+
+spec::Process with_port(spec::Routing routing, std::uint16_t port) {
+  spec::Process process;
+  process.routing = routing;
+  process.public_port = port;
+  return process;
+}
+
+TEST(LocalPorts, TheFirstInstanceHasThePublicPortAndFurtherOnesOthers) {
+  const std::uint16_t port = released_port();
+  spec::Process process = with_port(spec::Routing::port, port);
+  process.private_ports["admin"] = {};
+  LocalPorts ports({"web"}, std::nullopt);
+  const auto first = ports.of("web", process, 1), second = ports.of("web", process, 2);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->main, port);
+  EXPECT_NE(second->main, port);
+  EXPECT_NE(first->named.at("admin"), second->named.at("admin"));
+  EXPECT_EQ(ports.of("web", process, 2)->main, second->main) << "it stays the same";
+}
+
+TEST(LocalPorts, OneThatIsTakenIsToldWithWhatToDo) {
+  const auto [holder, port] = occupied_port();
+  LocalPorts ports({"web"}, std::nullopt);
+  const auto refused = ports.of("web", with_port(spec::Routing::port, port), 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+  EXPECT_THAT(refused.error().message, testing::AllOf(HasSubstr("web: port " + std::to_string(port)), HasSubstr("--port")));
+}
+
+TEST(LocalPorts, FromABaseOnEachProcessHasItsHundredInTheGivenOrder) {
+  const int base = 41'000;
+  LocalPorts ports({"web", "clock"}, base);
+  spec::Process process;
+  process.private_ports["http"] = {};
+  EXPECT_EQ(ports.of("web", process, 1)->named.at("http"), base);
+  EXPECT_EQ(ports.of("web", process, 3)->named.at("http"), base + 2);
+  EXPECT_EQ(ports.of("clock", process, 1)->named.at("http"), base + 100);
+  EXPECT_EQ(LocalPorts({"web"}, 65'535).of("web", process, 2).error().code, Errc::usage);
+}
+
+TEST(LocalPorts, AllInstancesShareTheirProcesssSocket) {
+  const std::uint16_t port = released_port();
+  LocalPorts ports({"web"}, std::nullopt);
+  const spec::Process process = with_port(spec::Routing::socket, port);
+  const auto listener = ports.listener("web", process);
+  ASSERT_TRUE(listener) << listener.error().message;
+  EXPECT_EQ(*ports.listener("web", process), *listener);
+  EXPECT_EQ(ports.of("web", process, 2)->main, port);
+  const sockaddr_in at{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  const Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0) << "it listens";
+}
+
+}  // namespace
+}  // namespace berth::run

@@ -131,7 +131,8 @@ Result<std::map<std::string, int>> parse_formation(const std::string& text, cons
       return fail(Errc::usage, fmt::format("--formation: '{}' is not NAME=NUMBER, as in web=2,worker=1, with at most {} of each", pair, kMostOfAProcess));
     const std::string name = process_name(trimmed(pair.substr(0, equals)));
     if (name == "all") {
-      for (auto& [process, wanted] : formation) wanted = instances;
+      for (auto& [process, wanted] : formation)
+        if (!spec.processes.at(process).job) wanted = instances;
     } else if (formation.contains(name)) {
       formation[name] = instances;
     } else {

@@ -59,10 +59,20 @@ Result<void> add_dotenv(const fs::path& tree, Guess& guess) {
   return {};
 }
 
+/// Whether a command has `$PORT` or `${PORT}`.
+bool names_port(std::string_view command) {
+  if (command.find("${PORT}") != std::string_view::npos) return true;
+  const auto at = command.find("$PORT");
+  if (at == std::string_view::npos) return false;
+  const char next = at + 5 < command.size() ? command[at + 5] : ' ';
+  return std::isalnum(static_cast<unsigned char>(next)) == 0 && next != '_';
+}
+
 Result<std::optional<Guess>> guess_procfile(const fs::path& tree) {
   if (!is_regular(tree / "Procfile")) return std::optional<Guess>();
   BERTH_TRY(const auto lines, parse_procfile(text_of_file(tree / "Procfile"), (tree / "Procfile").string()));
   Guess guess{.app = {}, .what = "an app with a Procfile", .processes = {}, .variables = {}, .pre_start = {}, .notes = {}};
+  std::uint16_t next_port = kUsualPort + 1;
   for (const ProcfileLine& line : lines) {
     const auto words = plain_words(line.command);
     const auto command = words.empty() ? by_shell(line.command) : words;
@@ -70,9 +80,9 @@ Result<std::optional<Guess>> guess_procfile(const fs::path& tree) {
       guess.pre_start = command;
       continue;
     }
-    const bool is_reached = line.process == "web" || line.command.find("PORT") != std::string::npos;
-    guess.processes.push_back({.name = line.process, .command = command, .port = is_reached ? kUsualPort : std::uint16_t{0}, .why = fmt::format("Procfile: {}", line.name)});
-    if (guess.processes.size() > 1 && is_reached && line.process != "web") guess.processes.back().port = static_cast<std::uint16_t>(kUsualPort + guess.processes.size() - 1);
+    const bool is_reached = line.process == "web" || names_port(line.command);
+    const std::uint16_t port = !is_reached ? 0 : line.process == "web" ? kUsualPort : next_port++;
+    guess.processes.push_back({.name = line.process, .command = command, .port = port, .why = fmt::format("Procfile: {}", line.name)});
   }
   return std::optional(std::move(guess));
 }

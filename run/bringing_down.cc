@@ -30,7 +30,7 @@ awaitable<void> Runner::bring_down() {
   using namespace std::chrono_literals;
   say(Word::Kind::stopping, {}, "stopping");
   const bool any = !supervisor_.all().empty();
-  if (any && up_ && !exit_) {
+  if (any && up_ && !exit_ && stops_ < 2) {
     const std::string pre_stop = kPreStop;
     const auto ran = co_await run_hook(pre_stop);
     if (!ran && stops_ < 2) say(Word::Kind::failed, {}, ran.error().message + "; it is stopped all the same");

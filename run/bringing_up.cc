@@ -18,12 +18,6 @@ using io::Steady;
 constexpr const char* kPreStart = "pre-start";
 constexpr const char* kPostStart = "post-start";
 
-/// Who it runs as: this user, but where root says another one.
-Result<deploy::RunAs> user_of(const bundle::Manifest& manifest) {
-  if (::geteuid() == 0 && !manifest.spec.user.empty()) return deploy::run_as(manifest, -1);
-  return deploy::RunAs{.uid = ::geteuid(), .gid = ::getegid()};
-}
-
 std::string end_reason(const supervise::InstanceStatus& status) { return status.last_exit ? status.last_exit->reason : std::string("ended"); }
 
 }  // namespace
@@ -37,6 +31,7 @@ std::vector<InstanceId> Runner::instances_of(const std::string& process) const {
 }
 
 awaitable<Result<void>> Runner::bring_up() {
+  if (stops_ > 0) co_return fail(Errc::cancelled, "stopped");  // before its first hook, which may be a migration
   node_.environment = release_.manifest.environment;
   node_.local_app = release_.app;
   node_.local_config = release_.config;
@@ -170,13 +165,14 @@ awaitable<Result<supervise::InstancePlan>> Runner::plan(InstanceId id) {
 Result<supervise::InstancePlan> Runner::compose(const InstanceId& id, const InstancePorts& ports) const {
   const bundle::Manifest& manifest = release_.manifest;
   const bool is_hook = !manifest.spec.processes.contains(id.process);
-  BERTH_TRY(const deploy::RunAs who, user_of(manifest));
+  const deploy::RunAs who{.uid = ::geteuid(), .gid = ::getegid()};  // whose folders all of it is in
   auto environment = deploy::environment_of(node_, manifest, id, ports.main, release_.secrets, ports.named);
   const bool routes = !is_hook && manifest.spec.processes.at(id.process).routing != spec::Routing::none;
   if (routes && ports.main != 0) environment["PORT"] = std::to_string(ports.main);  // a socket's may have moved
   const bool is_all = release_.numbers_ports;  // declares nothing
+  const bool is_image = (is_hook ? spec::root_of_hooks(manifest.spec) : manifest.spec.processes.at(id.process).root) == spec::Root::image;
   for (const auto& [name, value] : release_.inherited)
-    if (!environment.contains(name) || name == "PATH" || (is_all && (name == "HOME" || name == "LANG" || name == "TZ" || name == "TMPDIR"))) environment[name] = value;
+    if (!environment.contains(name) || (name == "PATH" && !is_image) || (is_all && (name == "HOME" || name == "LANG" || name == "TZ" || name == "TMPDIR"))) environment[name] = value;
   BERTH_TRY(auto plan, is_hook ? deploy::plan_hook(node_, manifest, id, who, environment) : deploy::plan_instance(node_, manifest, id, who, environment));
   BERTH_CHECK(deploy::prepare_folders(node_, manifest, id, who, environment, release_.secrets));
   plan.bound = true;

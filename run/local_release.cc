@@ -81,22 +81,28 @@ Result<void> fit_to_user(LocalRelease& release, bool is_build) {
                        .no_new_privileges = all.no_new_privileges,
                        .umask = all.umask};
   }
-  if (is_root && spec.user.empty()) release.notes.push_back("you are root, and so is the app; on a node it has a user of its own");
+  if (is_root) release.notes.push_back("you are root, and so is the app; on a node it has a user of its own");
   if (has_limits) release.notes.push_back("limits are not enforced here");
   if (has_beyond) release.notes.push_back("what its sandbox says of paths and capabilities needs root, and does not hold here");
   for (const std::string& job : jobs) release.notes.push_back(fmt::format("{} is a job, which nothing starts here: '--formation {}=1' runs it", job, job));
-  if (!is_root && !spec.user.empty()) {
+  if (!spec.user.empty()) {
     release.notes.push_back(fmt::format("it runs as you, not as {}", spec.user));
     spec.user.clear();
   }
   return {};
 }
 
+Result<void> take_formation(LocalRelease& release, const std::string& formation) {
+  BERTH_TRY(release.instances, parse_formation(formation, release.manifest.spec));
+  return {};
+}
+
 /// How many of each process.
 Result<void> form(LocalRelease& release, const std::string& formation) {
   for (const auto& [name, process] : release.manifest.spec.processes) release.instances[name] = process.instances;
-  if (formation.empty()) return {};
-  BERTH_TRY(release.instances, parse_formation(formation, release.manifest.spec));
+  if (!formation.empty()) BERTH_CHECK(take_formation(release, formation));
+  if (std::ranges::all_of(release.instances, [](const auto& wanted) { return wanted.second == 0; }))
+    return fail(Errc::usage, fmt::format("{}: nothing of it would run: say what with --formation NAME=1", release.manifest.app));
   return {};
 }
 

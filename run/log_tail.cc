@@ -95,7 +95,10 @@ void LogTail::take_words() {
 void LogTail::show_all() {
   for (int shown = 1; !broken_; ++shown) {
     take_words();
-    if (shown % kShownAtOnce == 0) flush();
+    if (shown % kShownAtOnce == 0) {
+      flush();
+      look_for_logs();  // while one writes without end, others write, too
+    }
     Input* const next = oldest();
     if (!words_.empty() && (next == nullptr || words_.front().at < next->ahead->time)) {
       output_.show(words_.front());

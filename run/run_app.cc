@@ -104,9 +104,9 @@ Result<int> run_app(RunRequest request, Output& output) {
   }
   loop.spawn("run", run_to_end(&runner, request.release, request.load, &exit, &loop));
   loop.run();
+  close_places(request.places);  // the logs, of which something may be to be shown yet, are elsewhere
   end_by_signals();
   tail.finish();
-  close_places(request.places);
   return exit;
 }
 

@@ -124,6 +124,8 @@ awaitable<void> Runner::reload(Load load) {
   wants_restart_ = false;
   const std::string what = joined(files_changed_);
   auto loaded = co_await pool_.run(std::move(load));
+  if (loaded && (loaded->manifest.app != release_.manifest.app || loaded->numbers_ports != release_.numbers_ports))
+    loaded = fail(Errc::conflict, "it is another app now: end this, and begin again");
   if (!loaded) {
     say(Word::Kind::failed, {}, fmt::format("{} changed, and what runs stays as it is: {}", what, loaded.error().message));
     co_return;

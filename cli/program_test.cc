@@ -6,6 +6,7 @@
 #include "cli/man.h"
 #include "cli/run_berth.h"
 #include "cli/verbs.h"
+#include "core/roff.h"
 
 namespace berth::cli {
 namespace {
@@ -140,7 +141,7 @@ TEST(Program, ManPageHasEveryVerbAndExitCode) {
   EXPECT_EQ(ran.exit, 0);
   EXPECT_THAT(ran.out, StartsWith(".TH BERTH 1"));
   Console console;
-  for_each_verb(berth_program(console), {"berth"}, [&](const Verb& verb, const std::vector<std::string>&) { EXPECT_THAT(ran.out, HasSubstr(verb.name)); });
+  for_each_verb(berth_program(console), {"berth"}, [&](const Verb& verb, const std::vector<std::string>&) { EXPECT_THAT(ran.out, HasSubstr(roff::text(verb.name))); });
   for (int code = 0; code <= 9; ++code) EXPECT_THAT(ran.out, HasSubstr(fmt::format(".TP\n\\fB{}\\fR", code)));
 }
 

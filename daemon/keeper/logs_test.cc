@@ -56,11 +56,12 @@ TEST_F(KeeperLogs, TellOfEachLineItsReleaseDeploymentAndRun) {
   ::kill(first, SIGKILL);
   const int second = expect(Event::started).app_pid;
   ASSERT_TRUE(wait_until([&] { return lines().size() == 8; }, 10s));
-  const auto all = lines();
-  for (std::size_t i = 0; i < all.size(); i++) {
-    const bool is_piece = i % 4 == 2, is_error = i % 4 == 1;
-    EXPECT_TRUE(all[i].starts_with(fmt::format("{} {}:v42:17:{} ", is_error ? "stderr" : "stdout", is_piece ? 'P' : 'F', i < 4 ? first : second)))
-        << all[i].substr(0, 60);
+  std::vector<std::string> tags;  // of both streams, which have no order between them
+  for (const std::string& line : lines()) tags.push_back(line.substr(0, line.find(' ', line.find(' ') + 1)));
+  for (const auto& [from, pid] : {std::pair(0, first), std::pair(4, second)}) {
+    const std::vector<std::string> run(tags.begin() + from, tags.begin() + from + 4);
+    const auto tag = [pid = pid](const char* start) { return fmt::format("{}:v42:17:{}", start, pid); };
+    EXPECT_THAT(run, testing::UnorderedElementsAre(tag("stdout F"), tag("stderr F"), tag("stdout P"), tag("stdout F")));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/exit_code.h"
 #include "run/runner.h"
 
 // What was started last is stopped first: a process when nothing is left of those that come after it.
@@ -62,7 +63,7 @@ awaitable<void> Runner::stop_process(std::string name, std::shared_ptr<int> runn
 awaitable<void> Runner::stop_instance(InstanceId id, std::shared_ptr<int> running) {
   if (stops_ > 1) supervisor_.hurry(id);
   const auto stopped = co_await supervisor_.stop(id);
-  if (!stopped) say(Word::Kind::failed, fmt::format("{}.{}", id.process, id.number), stopped.error().message);
+  if (!stopped) fail_with(static_cast<int>(exit_code(stopped.error().code)), fmt::format("{}.{}: {}", id.process, id.number, stopped.error().message));
   --*running;
   changed_.notify();
 }

@@ -68,12 +68,14 @@ class DotenvReader {
   }
 
   Result<std::string> value(const std::string& variable) {
+    const std::size_t before = rest_.size();
     skip_blanks();
+    const bool is_behind_blank = rest_.size() < before;
     if (rest_.starts_with('\'')) return quoted(variable, '\'');
     if (rest_.starts_with('"')) return quoted(variable, '"');
     std::string_view text = take_line();
     for (std::size_t hash = text.find('#'); hash != std::string_view::npos; hash = text.find('#', hash + 1)) {
-      const bool begins_comment = hash == 0 || kBlanks.find(text[hash - 1]) != std::string_view::npos;
+      const bool begins_comment = hash == 0 ? is_behind_blank : kBlanks.find(text[hash - 1]) != std::string_view::npos;
       if (!begins_comment) continue;
       text = text.substr(0, hash);
       break;

@@ -20,7 +20,7 @@ TEST(Dotenv, HasAVariableALine) {
       {"\xEF\xBB\xBF" "A=1", {{"A", "1"}}},
       {"A=1\nA=2\n", {{"A", "2"}}},
       {"A=\nB=''\nC=\"\"", {{"A", ""}, {"B", ""}, {"C", ""}}},
-      {"A=1 # one\nB=a#b\nC=# all\nD='#' # said", {{"A", "1"}, {"B", "a#b"}, {"C", ""}, {"D", "#"}}},
+      {"A=1 # one\nB=a#b\nC= # all\nD='#' # said\nE=#fff # white", {{"A", "1"}, {"B", "a#b"}, {"C", ""}, {"D", "#"}, {"E", "#fff"}}},
       {"A='$X \\n \"'\nB=\"$X \\n\\t\\r\\\\ \\\" \\$ \\q '\"", {{"A", "$X \\n \""}, {"B", "$X \n\t\r\\ \" $ \\q '"}}},
       {"A=\"one\ntwo\"\nB='one\ntwo'\nC=3", {{"A", "one\ntwo"}, {"B", "one\ntwo"}, {"C", "3"}}},
       {"URL=postgres://u:p@h/d?x=1&y=2", {{"URL", "postgres://u:p@h/d?x=1&y=2"}}},

@@ -74,6 +74,7 @@ bool is_for_root(std::uint16_t port) {
 Result<std::uint16_t> LocalPorts::numbered(const std::string& name, int number) const {
   const auto place = std::ranges::find(order_, name) - order_.begin();
   const int port = *base_ + kPortsOfAProcess * static_cast<int>(place) + number - 1;
+  if (number > kPortsOfAProcess) return fail(Errc::usage, fmt::format("{}.{}: a process has {} ports here", name, number, kPortsOfAProcess));
   if (port > 65'535) return fail(Errc::usage, fmt::format("{}.{} would have the port {}: let them begin lower, with --port", name, number, port));
   BERTH_CHECK(check_free(name, static_cast<std::uint16_t>(port)));
   return static_cast<std::uint16_t>(port);

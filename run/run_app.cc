@@ -29,12 +29,15 @@ awaitable<void> hear_signals(io::Signals* signals, Runner* runner) {
 Result<TreeWatch> watch_tree(const fs::path& tree, const LocalRelease& release) { return TreeWatch::open(tree, release.numbers_ports ? "" : release.manifest.environment); }
 
 /// Says which files changed, once nothing changes any more.
-awaitable<void> watch_files(TreeWatch* watch, Runner* runner, std::function<void()> on_other_rules) {
+awaitable<void> watch_files(TreeWatch* watch, Runner* runner, std::function<void()> on_other_rules, std::function<void(std::string)> on_trouble) {
   for (;;) {
     const auto woken = co_await io::wait_readable(watch->descriptor(), 24h);
     if (!woken) co_return;
     auto changed = watch->take();
-    if (!changed) co_return;
+    if (!changed) {
+      on_trouble(changed.error().message);
+      co_return;
+    }
     const auto end = Steady::now() + kLongestUnrest;
     while (!changed->empty() && Steady::now() < end) {
       const auto more = co_await io::wait_readable(watch->descriptor(), kQuiet);
@@ -100,7 +103,11 @@ Result<int> run_app(RunRequest request, Output& output) {
     const auto reopen = [&watch, &request] {
       if (auto again = watch_tree(request.watched, request.release)) *watch = std::move(*again);
     };
-    loop.spawn("watch", watch_files(&*watch, &runner, reopen));
+    const auto tell = [&tail](const std::string& trouble) {
+      const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
+      tail.say({.kind = Word::Kind::failed, .at = now, .instance = {}, .text = "changes are not seen any more: " + trouble});
+    };
+    loop.spawn("watch", watch_files(&*watch, &runner, reopen, tell));
   }
   loop.spawn("run", run_to_end(&runner, request.release, request.load, &exit, &loop));
   loop.run();

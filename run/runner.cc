@@ -119,7 +119,7 @@ bool Runner::has_ended_well() const {
   return wanted > 0 && ended_.size() == wanted;
 }
 
-/// What cannot be loaded, or whose first hook fails, leaves what runs as it is.
+/// What cannot be loaded leaves what runs as it is; so does a first hook that fails, unless there are other processes now.
 awaitable<void> Runner::reload(Load load) {
   wants_restart_ = false;
   const std::string what = joined(files_changed_);
@@ -142,7 +142,9 @@ awaitable<void> Runner::reload(Load load) {
     ports_.emplace(release_.order, options_.base_port);
   }
   const auto started = co_await bring_up();
-  if (!started) note_failed_start(started.error());
+  if (started) co_return;
+  note_failed_start(started.error());
+  up_ = !supervisor_.all().empty();  // what runs on is stopped in order, too
 }
 
 void Runner::on_change(const InstanceChange& change) {

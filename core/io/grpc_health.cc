@@ -11,7 +11,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr const char* kCheck = "/grpc.health.v1.Health/Check";
-constexpr int kNotFound = 5, kUnimplemented = 12;  // of gRPC's statuses
+constexpr int kDeadlineExceeded = 4, kNotFound = 5, kUnimplemented = 12;  // of gRPC's statuses
 
 /// Sends what the call has to send, and gives it what comes, until it is done.
 asio::awaitable<Result<void>> carry_call(GrpcCall& call, Wire& wire, Steady::time_point deadline) {
@@ -33,6 +33,7 @@ asio::awaitable<Result<void>> carry_call(GrpcCall& call, Wire& wire, Steady::tim
 Result<Serving> judge(const GrpcCall& call, const std::string& service) {
   BERTH_TRY(const GrpcCall::Answer answer, call.answer());
   if (answer.status == 0) return read_health_response(answer.body);
+  if (answer.status == kDeadlineExceeded) return fail(Errc::timeout, "it gave up at our deadline, which it is told");
   if (answer.status == kNotFound) return fail(Errc::not_found, fmt::format("its health service does not know '{}'", service));
   if (answer.status == kUnimplemented) return fail(Errc::not_found, "it has no health service (grpc.health.v1)");
   return fail(Errc::protocol, fmt::format("gRPC status {}{}{}", answer.status, answer.message.empty() ? "" : ": ", answer.message));
@@ -48,9 +49,9 @@ asio::awaitable<Result<Serving>> grpc_health(GrpcHealthRequest request) {
   GrpcCall call(name, kCheck, health_request(request.service), request.deadline);
   if (wire) carried = co_await carry_call(call, *wire, deadline);
   else carried = std::unexpected(wire.error());
-  if (!carried && carried.error().code == Errc::timeout)
-    co_return fail(Errc::timeout, fmt::format("{}: no answer within {} ms", name, request.deadline.count()));
   auto serving = carried ? judge(call, request.service) : Result<Serving>(std::unexpected(carried.error()));
+  if (!serving && serving.error().code == Errc::timeout)
+    co_return fail(Errc::timeout, fmt::format("{}: no answer within {} ms", name, request.deadline.count()));
   if (!serving && serving.error().message.find(name) == std::string::npos) serving.error().message = name + ": " + serving.error().message;
   co_return serving;
 }

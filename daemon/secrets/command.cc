@@ -76,6 +76,10 @@ Result<pid_t> start(const std::vector<std::string>& argv, int out, int err) {
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", language = "LANG=C.UTF-8", home = "HOME=/root", credentials;
+  if (::geteuid() != 0) {  // somebody at his workstation, whose tools and keys these are
+    if (const char* own = std::getenv("HOME"); own != nullptr) home = std::string("HOME=") + own;
+    if (const char* own = std::getenv("PATH"); own != nullptr) path = std::string("PATH=") + own;
+  }
   std::vector<char*> environment{path.data(), language.data(), home.data()};
   if (const char* directory = std::getenv("CREDENTIALS_DIRECTORY")) {  // where it may have its own password from
     credentials = std::string("CREDENTIALS_DIRECTORY=") + directory;

@@ -7,6 +7,7 @@
 
 #include "core/json/json.h"
 #include "core/utf8.h"
+#include "daemon/secrets/known_secrets.h"
 #include "daemon/ship/sinks/line_rules.h"
 #include "daemon/ship/sinks/line_text.h"
 #include "tests/fuzz/fuzz.h"
@@ -31,7 +32,7 @@ std::shared_ptr<const ship::LineRules> rules_of(std::uint8_t flags) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1) return 0;
   ship::LineMaker maker(rules_of(data[0]));
-  auto secrets = std::make_shared<ship::KnownSecrets>();
+  auto secrets = std::make_shared<berth::secrets::KnownSecrets>();
   secrets->add("a-known-secret");
   maker.know(secrets);
   const auto origin = std::make_shared<const ship::Origin>(ship::Origin{.instance = "web/web.1"});

@@ -54,7 +54,7 @@ berth_purge() {
   for folder in "$@"; do berth_empty "$folder"; done
   if command -v nft > /dev/null && nft list table inet berth > /dev/null 2>&1; then nft delete table inet berth; fi
   if command -v userdel > /dev/null; then
-    if getent passwd berth-unpack > /dev/null; then userdel berth-unpack || true; fi
+    if getent passwd berth-unpack > /dev/null; then userdel berth-unpack || true; fi  # which says why, and the rest is taken away all the same
     for group in berth-unpack berth; do
       if getent group "$group" > /dev/null; then groupdel "$group" || true; fi  # one that other users need stays, and groupdel says so
     done

@@ -259,7 +259,6 @@ class NothingIsLeft(RunCase):
     def test_of_an_output_that_nobody_reads_any_more(self):
         _tree, one = self.begin()
         one.close_terminal()
-        one.process.send_signal(signal.SIGTERM)
         self.assertEqual(one.process.wait(60), 0)
         self.assertEqual(left_of("shop"), [])
 

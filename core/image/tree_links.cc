@@ -10,7 +10,7 @@ namespace berth::image {
 namespace {
 
 constexpr int kMostFollowed = 40;           // as the kernel
-constexpr std::size_t kMostSteps = 4096;   // parts on one way, those of the symlinks' targets included
+constexpr std::size_t kMostTreeSteps = 4096;   // parts on one way, those of the symlinks' targets included
 
 using Parts = std::vector<std::string>;
 
@@ -28,7 +28,7 @@ std::optional<Parts> follow(const Node& root, Parts from, std::span<const std::s
   for (const std::string& part : from) nodes.push_back(child_of(nodes.back(), part));
   std::size_t steps = 0;
   for (int hops = 0; !left.empty();) {
-    if (++steps > kMostSteps) return std::nullopt;
+    if (++steps > kMostTreeSteps) return std::nullopt;
     const std::string part = std::move(left.back());
     left.pop_back();
     if (part == "..") {

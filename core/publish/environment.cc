@@ -6,7 +6,6 @@
 
 #include "core/files/files.h"
 #include "core/ids.h"
-#include "core/spec/stray_character.h"
 #include "core/spec/toml.h"
 
 namespace berth::publish {
@@ -48,14 +47,7 @@ Result<void> read_table(const fs::path& file, const toml::table& table, std::map
 }
 
 Result<void> read_settings(const fs::path& file, std::string_view text, Environment& environment) {
-  if (const auto stray = spec::stray_character(text))
-    return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file.string(), stray->line, stray->column, spec::kStrayCharacter));
-  toml::table top;
-  try {
-    top = toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    return fail(Errc::usage, fmt::format("{}: {}", place(file, error.source()), error.description()));
-  }
+  BERTH_TRY(const toml::table top, spec::parse_toml_text(text, file.string()));
   for (auto&& [key, node] : top) {
     if (const toml::table* table = node.as_table()) {
       if (key.str() != "secrets")

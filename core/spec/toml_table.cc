@@ -5,12 +5,10 @@
 #include <fmt/core.h>
 
 #include "core/spec/quantities.h"
-#include "core/spec/stray_character.h"
 
 namespace berth::spec {
 namespace {
 
-constexpr std::size_t kMostText = 1u << 20;
 constexpr std::size_t kMostComplaints = 10;
 
 }  // namespace
@@ -31,17 +29,6 @@ Result<void> TomlComplaints::result() const {
   }
   if (text.empty()) return {};
   return fail(Errc::usage, text);
-}
-
-Result<toml::table> parse_toml_text(std::string_view text, std::string_view file) {
-  if (text.size() > kMostText) return fail(Errc::usage, fmt::format("{}: is longer than 1 MiB", file));
-  if (const auto stray = stray_character(text)) return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, stray->line, stray->column, kStrayCharacter));
-  try {
-    return toml::parse(text, file);
-  } catch (const toml::parse_error& error) {
-    const auto& place = error.source().begin;
-    return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, place.line, place.column, error.description()));
-  }
 }
 
 std::optional<std::string> TomlTable::string(std::string_view key) {

@@ -29,9 +29,6 @@ class TomlComplaints {
   std::map<std::pair<toml::source_index, toml::source_index>, std::string> found_;  // one for each place: the first
 };
 
-/// Parses; a syntax error is `Errc::usage` with its place. `text` is at most 1 MiB.
-Result<toml::table> parse_toml_text(std::string_view text, std::string_view file);
-
 /// Reads the keys of a TOML table one by one, complaining of those with a wrong value; what nobody asked for is refused by `done`.
 /// Each reader returns nothing where the key is absent, or was complained of.
 class TomlTable {

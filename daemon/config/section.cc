@@ -1,4 +1,3 @@
-#define TOML_EXCEPTIONS 0
 #include "daemon/config/section.h"
 
 #include <algorithm>
@@ -9,7 +8,6 @@
 #include <fmt/core.h>
 
 #include "core/spec/app_spec.h"
-#include "core/spec/stray_character.h"
 #include "core/spec/toml.h"
 
 namespace berth::config {
@@ -39,16 +37,10 @@ Document::Document(Document&&) noexcept = default;
 Document::~Document() = default;
 
 Result<Document> Document::parse(std::string_view text, std::string_view name) {
-  if (const auto stray = spec::stray_character(text))
-    return fail(Errc::usage, fmt::format("{}:{}:{}: {}", name, stray->line, stray->column, spec::kStrayCharacter));
-  auto parsed = toml::parse(text);
-  if (!parsed) {
-    const auto [line, column] = place_of(parsed.error().source());
-    return fail(Errc::usage, fmt::format("{}:{}:{}: {}", name, line, column, parsed.error().description()));
-  }
+  BERTH_TRY(toml::table root, spec::parse_toml_text(text, name));
   Document document;
   document.state_->name = name;
-  document.state_->root = std::move(parsed).table();
+  document.state_->root = std::move(root);
   return document;
 }
 

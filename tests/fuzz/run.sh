@@ -24,12 +24,10 @@ names=("$@")
 [ ${#names[@]} -gt 0 ] || for seed in "$build"/seeds/*/; do names+=("$(basename "$seed")"); done
 
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=0 UBSAN_OPTIONS=print_stacktrace=1
-failed=0
-printf '%-16s %12s %9s %9s %8s  %s\n' fuzzer executions coverage inputs seconds result
-for name in "${names[@]}"; do
-  log="$build/$name.log"
+# run_one NAME: one fuzzer, and its line of the table; its exit status is the fuzzer's.
+run_one() {
+  local name="$1" log="$build/$1.log" begin=$SECONDS code executions last coverage inputs result
   mkdir -p "$build/corpus/$name"
-  begin=$SECONDS
   "$build/fuzz_$name" -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
     -artifact_prefix="$build/found/$name-" "$build/corpus/$name" "$build/seeds/$name" >"$log" 2>&1
   code=$?
@@ -38,7 +36,23 @@ for name in "${names[@]}"; do
   coverage="$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' <<<"$last")"
   inputs="$(sed -n 's/.* corp: \([0-9]*\)\/.*/\1/p' <<<"$last")"
   result=fine
-  if [ "$code" -ne 0 ]; then result="FOUND: see $log"; failed=$((failed + 1)); fi
+  [ "$code" -eq 0 ] || result="FOUND: see $log"
   printf '%-16s %12s %9s %9s %8s  %s\n' "$name" "${executions:-?}" "${coverage:-?}" "${inputs:-?}" $((SECONDS - begin)) "$result"
+  return "$code"
+}
+
+failed=0 running=0
+printf '%-16s %12s %9s %9s %8s  %s\n' fuzzer executions coverage inputs seconds result
+for name in "${names[@]}"; do
+  if [ "$running" -ge "$jobs" ]; then
+    wait -n || failed=$((failed + 1))
+    running=$((running - 1))
+  fi
+  run_one "$name" &
+  running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+  wait -n || failed=$((failed + 1))
+  running=$((running - 1))
 done
 [ "$failed" -eq 0 ] || { echo "fuzz: $failed fuzzers found something"; exit 1; }

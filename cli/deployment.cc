@@ -32,7 +32,8 @@ std::string what_serves(const Deployment& deployment) {
 }
 
 std::string hint_of(const Deployment& deployment) {
-  const std::string logs = fmt::format("See: berth logs {} --since 10m; berth history {}.", deployment.app, deployment.app);
+  const std::string its_logs = deployment.last_lines.empty() ? std::string() : fmt::format("berth logs {}; ", deployment.name());
+  const std::string logs = fmt::format("See: {}berth history {}.", its_logs, deployment.app);
   const std::string rejected = deployment.rejected ? fmt::format("\n{} is rejected here until it is deployed with --force.", deployment.name()) : std::string();
   if (deployment.state == "failed") return fmt::format("{} {}{}", what_serves(deployment), logs, rejected);
   if (deployment.state == "reverted") {
@@ -150,9 +151,7 @@ std::string result_text(const Deployment& d, bool colour) {
   std::string text = tinted(fmt::format("{} {}", d.name(), d.state), Tint::bad, colour);
   text += d.reason.empty() ? ".\n" : ": " + printable(without_name(d)) + "\n";
   if (!d.last_lines.empty()) {
-    // Both releases write to the same logs where the old one went on beside the new one.
-    text += d.from.empty() || d.from == d.release ? fmt::format("Last lines of {}:\n", d.name())
-                                                  : fmt::format("Last lines of {} since {} was started ({} may have written some):\n", d.app, d.name(), d.from);
+    text += fmt::format("Last lines of {}:\n", d.name());
     for (const std::string& line : d.last_lines) text += "  | " + printable(line) + "\n";
   }
   return text + notes_text(d) + hint_of(d) + "\n";

@@ -73,13 +73,13 @@ TEST(DeploymentText, TellsOfHooksAndWhatThereIsToKnow) {
   EXPECT_EQ(hooks_text(active), "");
 }
 
-TEST(DeploymentText, NamesTheReleaseOnceSaysThatItIsRejectedAndWhoseLinesTheseAre) {
+TEST(DeploymentText, NamesTheReleaseOnceSaysThatItIsRejectedAndShowsItsLines) {
   const auto failed = deployment(R"({"app": "web", "release": "v2", "state": "failed", "exit": 1, "from": "v1", "rejected": true,
       "reason": "web@v2: web/production@v2: not ready within 1m: web/web.1", "last_lines": ["x"]})");
   const std::string text = result_text(failed, false);
   EXPECT_THAT(text, HasSubstr("web@v2 failed: not ready within 1m: web/web.1\n"));
   EXPECT_THAT(text, HasSubstr("web@v2 is rejected here until it is deployed with --force."));
-  EXPECT_THAT(text, HasSubstr("Last lines of web since web@v2 was started (v1 may have written some):"));
+  EXPECT_THAT(text, AllOf(HasSubstr("Last lines of web@v2:\n  | x\n"), HasSubstr("See: berth logs web@v2; berth history web.")));
   const auto first = deployment(R"({"app": "web", "release": "v2", "state": "failed", "exit": 1, "reason": "the network", "last_lines": ["x"]})");
   EXPECT_THAT(result_text(first, false), AllOf(HasSubstr("Last lines of web@v2:"), Not(HasSubstr("rejected"))));
 }

@@ -55,6 +55,7 @@ struct App {
   std::string routed;                            ///< the release that new connections go to
   RunPtr run;                                    ///< the deployment in work
   std::deque<RunPtr> queue;                      ///< those after it
+  std::vector<RunPtr> giving_way;                ///< in their bakes, to `run`: they bake again where it does not become active; the newest is the last
   int unplaced = 0;                              ///< while a node starts its apps: instances that have no place yet; the next app begins when all have one
   bool up = true;                                ///< false: berthd has not taken it over or started it yet, and no deployment of it goes on before
   bool driven = false;                           ///< a coroutine works at `run` and `queue`

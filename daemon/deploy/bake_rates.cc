@@ -147,6 +147,7 @@ awaitable<void> Engine::tell_notes(RunPtr run) {
 /// Looks again and again while the deployment is in the state that it bakes in; what is too much is its trouble.
 awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
   const State during = run->position.state;
+  const auto bakes = [this, run, during, which = run->bakes] { return !closed_ && run->position.state == during && run->bakes == which; };
   const spec::Deploy& deploy = run->manifest->spec.deploy;
   const spec::Bake rules = deploy.bake;
   const milliseconds whole = during == State::canary ? deploy.canary.bake : rules.duration;
@@ -155,7 +156,7 @@ awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
   const auto growth = std::make_shared<Growth>();
   std::shared_ptr<LogCount> count;
   if (rules.log) count = std::make_shared<LogCount>(store_.paths().logs, app->name(), rules.log->pattern, std::chrono::system_clock::now());
-  while (!closed_ && run->position.state == during && run->trouble.empty()) {
+  while (bakes() && app->run == run && run->trouble.empty()) {
     const std::size_t instances = asked_of(*app, *run, run->row.release).size();
     std::string trouble;
     if (rules.metric) {
@@ -173,11 +174,11 @@ awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
       // A log is the app's, whichever release writes.
       trouble = too_much(what, log.rate(Steady::now()), rules.log->max_rate, number_in_detail(*run, kLogBefore), when);
     }
-    if (closed_ || run->position.state != during) co_return;
+    if (!bakes() || app->run != run) co_return;
     if (!trouble.empty() && run->trouble.empty()) run->trouble = trouble;
     if (!run->trouble.empty() || !run->to_note.empty()) run->changed.notify();
     const auto end = Steady::now() + rate_period(whole);
-    while (!closed_ && run->position.state == during && run->trouble.empty()) {
+    while (bakes() && run->trouble.empty()) {
       const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
       if (left <= 0ms) break;
       co_await run->changed.wait(left);

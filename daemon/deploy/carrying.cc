@@ -177,7 +177,8 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     co_await move(app, run, Happening::failed);
     co_return;
   }
-  spdlog::info("{}@{}: {}{}{}", run->row.app, run->row.release, run->row.state, run->row.reason.empty() ? "" : ": ", run->row.reason);
+  const bool is_bad = run->position.state == State::failed || run->position.state == State::reverting || run->position.state == State::interrupted;
+  spdlog::log(is_bad ? spdlog::level::warn : spdlog::level::info, "{}@{}: {}{}{}", run->row.app, run->row.release, run->row.state, run->row.reason.empty() ? "" : ": ", run->row.reason);
   count_step(*run);
   for (const Effect effect : transition->effects)
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
@@ -211,8 +212,10 @@ void Engine::forget_counts(const std::string& name) {
 /// The database learns where the deployment is; a decision is in the same transaction.
 awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) {
   const bool decides = has(effects, Effect::decide), reverts = has(effects, Effect::decide_revert);
-  const auto write = [this, row = run->row, event = deployment_event(*run), decides, reverts]() -> Result<void> {
+  const bool reverting = reverts && run->position.state == State::reverting;
+  const auto write = [this, row = run->row, event = deployment_event(*run), decides, reverts, reverting]() -> Result<void> {
     std::vector<store::Event> events{event};
+    if (reverting) events.clear();  // that it goes back was told when it began to
     if (decides) return store_.decide(row, std::move(events));
     if (reverts) return store_.decide_revert(row, row.from, std::move(events));
     return store_.update_deployment(row, std::move(events));
@@ -229,8 +232,8 @@ awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) 
 awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
   switch (effect) {
     case Effect::decide: {
-      app->row.previous = app->row.active == run->row.release ? app->row.previous : app->row.active;
       app->row.active = run->row.release;
+      static_cast<void>(co_await reload(app));  // what is previous now
       app->since = run->steps.back().at;
       app->manifests[run->row.release] = run->manifest;
       break;
@@ -245,6 +248,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       run->row.detail["rejected"] = true;
       const auto reject = [this, row = run->row] { static_cast<void>(store_.reject(row.app, row.release, row.manifest_sha256, row.reason)); };
       co_await pool_.run(reject);
+      static_cast<void>(co_await reload(app));
       break;
     }
     case Effect::drop_new: co_await drop_new(app, run); break;

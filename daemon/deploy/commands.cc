@@ -84,13 +84,14 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
 /// The whole app, also over restarts of berthd.
 awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
   const std::string why = app->name() + " was stopped by hand";
-  co_await end_deployments(app, why);
+  co_await end_deployments(app, why, false);
   const Turn turn = co_await take(app);
   const Quiet quiet(app);
   const auto stop = [this, name = app->name(), asked] { return store_.set_stopped(name, true, operator_event("stop", name, asked)); };
   auto stopped = co_await pool_.run(stop);
   if (!stopped) co_return stopped;
   app->row.stopped = true;
+  if (app->run) app->run->changed.notify();
   const std::string none;
   co_await stop_all_but(app, none, drain_of(*app));
   co_return Result<void>();
@@ -259,8 +260,8 @@ awaitable<Result<void>> Engine::pin(std::string name, std::string release, bool 
   co_return written;
 }
 
-/// Cancels what is not decided, lets a bake give way, and waits until no deployment of the app is under way.
-awaitable<void> Engine::end_deployments(AppPtr app, std::string why) {
+/// Cancels what is not decided, and waits until no deployment of the app is under way. A bake goes on when the app runs again, or ends, too.
+awaitable<void> Engine::end_deployments(AppPtr app, std::string why, bool bakes_too) {
   const std::deque<RunPtr> waiting = std::move(app->queue);
   app->queue.clear();
   for (const RunPtr& run : waiting) {
@@ -268,7 +269,10 @@ awaitable<void> Engine::end_deployments(AppPtr app, std::string why) {
     co_await move(app, run, Happening::cancelled);
   }
   while (app->run && !closed_) {
-    app->run->superseded = why;
+    const bool bakes = app->run->position.state == State::baking;
+    if (bakes && !bakes_too && app->run->superseded.empty()) co_return app->run->changed.notify();
+    if (!bakes || bakes_too) app->run->superseded = why;
+    app->run->ends_bake = bakes_too;
     if (!app->run->position.decided) {
       app->run->cancelled_by = why;
       app->run->stop.request_stop();
@@ -306,7 +310,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   const std::string why = name + " was removed";
-  co_await end_deployments(app, why);
+  co_await end_deployments(app, why, true);
   const Turn turn = co_await take(app);
   if (app->gone) co_return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
   const Quiet quiet(app);
@@ -347,6 +351,7 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     std::vector<std::string> in_use = releases_in_use(*app);
     std::vector<RunPtr> runs(app->queue.begin(), app->queue.end());
     if (app->run) runs.push_back(app->run);
+    runs.insert(runs.end(), app->giving_way.begin(), app->giving_way.end());
     std::vector<std::int64_t> under_way;
     for (const RunPtr& run : runs) {
       in_use.insert(in_use.end(), {run->row.release, run->row.from});

@@ -40,7 +40,7 @@ awaitable<void> Engine::empty_node() {
 /// Deployments that are not decided are cancelled; one that is comes to its end first. Instances that were stopped by hand stay known as such.
 awaitable<void> Engine::empty_app(AppPtr app) {
   const std::string why = kDrain;
-  co_await end_deployments(app, why);
+  co_await end_deployments(app, why, false);
   const Turn turn = co_await take(app);
   if (closed_ || !drained_ || app->gone) co_return;
   const Quiet quiet(app);

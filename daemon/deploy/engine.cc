@@ -100,12 +100,15 @@ awaitable<Result<AppPtr>> Engine::ensure_app(std::string name) {
   co_return app;
 }
 
-/// Takes over what the database says of the app.
+/// Takes over what the database says of the app's releases.
 awaitable<Result<void>> Engine::reload(AppPtr app) {
   const auto look = [this, name = app->name()] { return store_.app(name); };
   auto row = co_await pool_.run(look);
   if (!row) co_return std::unexpected(row.error());
-  if (*row) app->row = std::move(**row);
+  if (*row) {
+    app->row.active = std::move((*row)->active);
+    app->row.previous = std::move((*row)->previous);
+  }
   co_return Result<void>();
 }
 
@@ -143,7 +146,8 @@ void Engine::on_change(const supervise::InstanceChange& change) {
     return;
   }
   if (change.kind == Kind::exited || change.kind == Kind::gone) {
-    spdlog::info("{}: {}", to_string(change.id), change.exit ? change.exit->reason : change.reason);
+    const bool meant = app && app->quiet > 0;
+    spdlog::log(meant ? spdlog::level::info : spdlog::level::warn, "{}: {}", to_string(change.id), change.exit ? change.exit->reason : change.reason);
     boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.exit ? change.exit->reason : change.reason}};
     if (change.exit) data["ran_ms"] = change.exit->ran.count();
     spawn(tell({.number = 0, .at = {}, .kind = change.kind == Kind::exited ? "instance.exit" : "keeper.gone", .app = change.id.app, .data = std::move(data)}));

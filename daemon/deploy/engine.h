@@ -226,6 +226,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> note_unenforced(AppPtr app, RunPtr run);
   awaitable<Result<void>> switch_over(AppPtr app, RunPtr run);
   awaitable<Result<void>> bake(AppPtr app, RunPtr run);
+  awaitable<Result<void>> carry_newer(AppPtr app, RunPtr run);
+  awaitable<Result<void>> bake_again(AppPtr app, RunPtr run, std::string why);
   awaitable<void> collect_lines(AppPtr app, RunPtr run);
 
   // reverting.cc
@@ -308,10 +310,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> load_runs();
   awaitable<void> count_reboots(RunPtr run);
   void take_over(std::vector<supervise::Supervisor::Found> found);
+  void tell_missed_exits(const std::vector<InstanceId>& found, const std::string& since);
   awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
   awaitable<void> end_paused(AppPtr app);
-  void look_for_trouble(App& app) const;
+  void look_for_trouble(App& app, const std::string& since) const;
 
   // start_order.cc
   std::vector<AppPtr> in_start_order() const;
@@ -347,7 +350,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> stop_all(AppPtr app, Asked asked);
   awaitable<Result<void>> pause_members(AppPtr app, std::vector<InstanceId> ids);
   awaitable<void> pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome);
-  awaitable<void> end_deployments(AppPtr app, std::string why);
+  awaitable<void> end_deployments(AppPtr app, std::string why, bool bakes_too);
   milliseconds drain_of(const App& app) const;
 
   // queries.cc

@@ -266,6 +266,7 @@ std::vector<std::string> releases_in_use(const App& app) {
   for (const auto& [number, run] : app.execs) releases.push_back(run.release);
   for (const auto& [process, job] : app.jobs)
     if (job->row.running()) releases.push_back(job->row.release);
+  for (const RunPtr& run : app.giving_way) releases.insert(releases.end(), {run->row.release, run->row.from});
   return releases;
 }
 

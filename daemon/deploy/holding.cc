@@ -35,6 +35,7 @@ awaitable<Result<void>> Engine::mark(std::string name, std::string release, bool
   if (!app) co_return std::unexpected(app.error());
   std::vector<RunPtr> runs((*app)->queue.begin(), (*app)->queue.end());
   if ((*app)->run) runs.push_back((*app)->run);
+  runs.insert(runs.end(), (*app)->giving_way.begin(), (*app)->giving_way.end());
   const auto of_it = [&](const RunPtr& run) { return run->row.release == release && !is_terminal(run->position.state) && run->position.state != State::reverting; };
   if (const auto run = std::ranges::find_if(runs, of_it); !good && run != runs.end()) {
     const std::string instead = (*run)->position.decided ? "berth revert " + name : fmt::format("berth cancel {}", (*run)->row.id);
@@ -48,6 +49,7 @@ awaitable<Result<void>> Engine::mark(std::string name, std::string release, bool
     return store_.reject(name, release, slot ? slot->manifest_sha256 : "", reason, {event});
   };
   auto written = co_await pool_.run(write);
+  if (written) static_cast<void>(co_await reload(*app));
   if (written && good) settled_(name);
   co_return written;
 }

@@ -48,10 +48,12 @@ std::vector<std::string> newest(std::vector<std::string> lines, const LastLinesL
 
 }  // namespace
 
-Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since,
+Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release,
                                             const LastLinesLimits& limits) {
   // By number and not by time, which would read a log to its beginning where little was printed since.
-  auto reader = logs::LogReader::open(logs, {.selector = what, .filter = {}, .last = limits.lines});
+  logs::LogFilter filter;
+  if (!release.empty()) filter.release = release;
+  auto reader = logs::LogReader::open(logs, {.selector = what, .filter = std::move(filter), .last = limits.lines});
   if (!reader && reader.error().code == Errc::not_found) return std::vector<std::string>();
   if (!reader) return pass(std::move(reader.error()));
 

@@ -20,8 +20,8 @@ struct LastLinesLimits {
 
 /// What the instances that `what` names printed last, at `since` or later, on stdout and stderr; the newest line at the end. Lines of several instances are
 /// in the order of time, each beginning with its instance ("web.2: …"). They are UTF-8. An app without logs has printed nothing. Blocking: reads the tail of
-/// each log only. While two releases run at once both write the same logs, and a log does not say which line is whose: name the newest time that will do.
-Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since,
+/// each log only. While two releases run at once both write the same logs: `release` gives the lines of one; empty: of all.
+Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release = {},
                                             const LastLinesLimits& limits = {});
 
 }  // namespace berth::deploy

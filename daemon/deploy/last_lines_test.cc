@@ -16,7 +16,7 @@ class LastLines : public logs::LogFixture {
   /// Second `at` of the fixture's day.
   static logs::Time at(int second) { return *logs::parse_rfc3339("2026-11-24T00:00:00Z") + std::chrono::seconds(second); }
   std::vector<std::string> last(const std::string& what, int since = 0, LastLinesLimits limits = {}) {
-    auto lines = last_lines(root, parse_selector(what).value(), at(since), limits);
+    auto lines = last_lines(root, parse_selector(what).value(), at(since), {}, limits);
     EXPECT_TRUE(lines) << lines.error().message;
     return lines.value_or(std::vector<std::string>());
   }
@@ -39,6 +39,12 @@ TEST_F(LastLines, BeginWithTheGivenTime) {
   append("web/web.1", 1, cri(10, "of the release before") + cri(20, "boot") + cri(21, "boom"));
   EXPECT_THAT(last("web", 20), ElementsAre("boot", "boom"));
   EXPECT_THAT(last("web", 22), IsEmpty());
+}
+
+TEST_F(LastLines, OfOneReleaseAreNotThoseOfTheOneBesideIt) {
+  append("web/web.1", 1, cri(1, "old", "stdout", "F:v1:1:10") + cri(2, "boom", "stdout", "F:v2:2:20") + cri(3, "old again", "stdout", "F:v1:1:10"));
+  EXPECT_THAT(*last_lines(root, parse_selector("web").value(), at(0), "v2"), ElementsAre("boom"));
+  EXPECT_THAT(last("web"), SizeIs(3));
 }
 
 TEST_F(LastLines, GoOverRotatedAndCompressedFilesAndUnfinishedOnes) {

@@ -71,6 +71,8 @@ std::pair<AppPtr, RunPtr> Engine::find_run(std::int64_t id) const {
   for (const auto* known : {&apps_, &newcomers_}) {
     for (const auto& [name, app] : *known) {
       if (app->run && app->run->row.id == id) return {app, app->run};
+      for (const RunPtr& run : app->giving_way)
+        if (run->row.id == id) return {app, run};
       for (const RunPtr& run : app->queue)
         if (run->row.id == id) return {app, run};
     }
@@ -138,6 +140,11 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   }
   const bool already = under_way.empty() && holder->row.active == request.release && !holder->row.stopped;
   if (!already) co_return Known();
+  if (request.force) {  // which repairs it
+    const auto look = [this, request] { return store_.slot(request.app, request.release); };
+    const auto slot = co_await pool_.run(look);
+    if (slot && *slot && (*slot)->drifted > 0) co_return Known();
+  }
   const auto list = [this, name = request.app] { return store_.deployments(name, kMostLookedAt); };
   auto rows = co_await pool_.run(list);
   if (!rows) co_return std::unexpected(rows.error());

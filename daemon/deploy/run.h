@@ -38,6 +38,7 @@ struct Run {
   bool torn = false;               ///< berthd died while it replaced instances
   bool may_give_way = false;       ///< its switch is postponed: a newer request takes its place
   bool keep_data = false;          ///< a revert that leaves the data as they are
+  int bakes = 0;                   ///< how often its bake was begun
   int interruptions = 0;           ///< how often berthd died in it before its decision
   ManifestPtr manifest;            ///< once known
   fetch::Progress progress;
@@ -49,6 +50,7 @@ struct Run {
   int ready = 0, wanted = 0;       ///< instances of the new release
   std::string cancelled_by;        ///< who cancelled it; empty: nobody
   std::string superseded;          ///< why it gives way; empty: it does not
+  bool ends_bake = false;          ///< the app is removed
   std::string trouble;             ///< what happened in its bake; empty: nothing
   std::vector<std::string> to_note;  ///< what was seen beside its own way, and is still to be noted
   std::set<std::string> uncompared;  ///< instances whose counter could not be read; each is told of once

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
+#include "core/logs/record_time.h"
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/instance_plan.h"
 
@@ -64,7 +65,11 @@ awaitable<Result<void>> Engine::start() {
   supervisor_.on_change([weak](const supervise::InstanceChange& change) {
     if (const auto engine = weak.lock()) engine->on_change(change);
   });
+  const auto look_back = [this]() -> Result<std::vector<store::Event>> { return store_.events(store_.last_event(), 1); };
+  const auto newest = co_await pool_.run(look_back);
   auto found = co_await supervisor_.find();
+  std::vector<InstanceId> found_ids;
+  for (const auto& one : found) found_ids.push_back(one.id);
   auto loaded = co_await load_apps();
   if (!loaded) co_return loaded;
   const auto look = [this] { return store_.drained(); };
@@ -72,6 +77,7 @@ awaitable<Result<void>> Engine::start() {
   if (!drained) co_return std::unexpected(drained.error());
   drained_ = std::move(*drained);
   take_over(std::move(found));
+  if (newest && !newest->empty()) tell_missed_exits(found_ids, newest->front().at);
   adopt_execs();
   adopt_jobs();
   co_await remove_strange_folders();
@@ -207,6 +213,26 @@ void Engine::take_over(std::vector<supervise::Supervisor::Found> found) {
   }
 }
 
+/// Keepers restart instances while berthd is away; events tell of the last exit of each, and of how many there were since its keeper began. What berthd
+/// saw before it ended is in an event already, and so not after the newest of those.
+void Engine::tell_missed_exits(const std::vector<InstanceId>& found, const std::string& since) {
+  const auto last_told = logs::parse_rfc3339(since);
+  for (const InstanceId& id : found) {
+    const AppPtr app = find(id.app);
+    if (!app || spec::is_hook_name(id.process) || is_exec(id) || running_job(*app, id)) continue;
+    const auto status = supervisor_.status(id);
+    if (!status || !status->last_exit) continue;
+    const auto at = logs::parse_rfc3339(status->last_exit->at);
+    if (!at || !last_told || *at <= *last_told) continue;
+    std::int64_t exits = 0;
+    for (const auto& [reason, times] : status->exits_by_reason) exits += times;
+    spdlog::warn("{}: {} while berthd was away ({} exits since its keeper began)", to_string(id), status->last_exit->reason, exits);
+    boost::json::object data{{"instance", to_string(id)}, {"reason", status->last_exit->reason}, {"ran_ms", status->last_exit->ran.count()},
+                             {"exited_at", status->last_exit->at}, {"exits", exits}, {"missed", true}};
+    spawn(tell({.number = 0, .at = {}, .kind = "instance.exit", .app = id.app, .data = std::move(data)}));
+  }
+}
+
 /// Folders of instances that a crash left: nobody else would remove the secrets in them before a reboot.
 awaitable<void> Engine::remove_strange_folders() {
   std::vector<InstanceId> known;
@@ -247,7 +273,7 @@ awaitable<void> Engine::bring_up(AppPtr app) {
   }
   if (run && run->position.state == State::baking) {
     app->run = run;
-    look_for_trouble(*app);
+    if (!run->steps.empty()) look_for_trouble(*app, run->steps.back().at);
     app->run.reset();
   }
   const std::string kept = app->row.stopped ? std::string() : app->row.active;
@@ -266,13 +292,13 @@ awaitable<void> Engine::end_paused(AppPtr app) {
   if (!paused && !closed_) note_problem(*app, paused.error().message);
 }
 
-/// Instances of a release in its bake may have ended while berthd was away.
-void Engine::look_for_trouble(App& app) const {
+/// Instances of a release in its bake may have ended while berthd was away, or carried another deployment.
+void Engine::look_for_trouble(App& app, const std::string& since) const {
   Run& run = *app.run;
-  if (run.steps.empty() || !run.trouble.empty()) return;
+  if (!run.trouble.empty()) return;
   for (const InstanceId& id : members_of(app, run.row.release)) {
     const auto status = supervisor_.status(id);
-    if (!status || !status->last_exit || status->exits_by_reason.empty() || status->last_exit->at < run.steps.back().at) continue;
+    if (!status || !status->last_exit || status->exits_by_reason.empty() || status->last_exit->at < since) continue;
     InstanceId named = id;
     named.release.clear();
     run.trouble = fmt::format("{} {} in its bake", to_string(named), status->last_exit->reason);

@@ -310,23 +310,41 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
   };
   const auto written = co_await pool_.run(hold);
   if (written && !stays) app->row.held = held;
+  static_cast<void>(co_await reload(app));  // what was left is not gone back to
 }
 
-/// Until the bake is over: trouble ends it, and so does whoever wants the app for something else.
+/// Until the bake is over. Trouble ends it; what was asked for since goes first; and a stopped app does not bake.
 awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   const spec::Deploy& rules = run->manifest->spec.deploy;
-  const milliseconds whole = run->position.state == State::canary ? rules.canary.bake : rules.bake.duration;
+  const bool serves = run->position.state == State::baking;  // else beside the release before, as a canary
+  const milliseconds whole = serves ? rules.bake.duration : rules.canary.bake;
   // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
   const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - wall_ms(), 0, whole.count()));
-  const auto end = io::Steady::now() + until;
-  if (run->resumed && app->run == run) look_for_trouble(*app);  // what ended since it was last looked at
+  auto end = io::Steady::now() + until;
+  if (run->resumed && app->run == run) look_for_trouble(*app, run->steps.back().at);
+  ++run->bakes;
   if (watches_rates(*run)) spawn(watch_rates(app, run));
-  if (run->position.state == State::baking && run->trouble.empty() && run->superseded.empty()) co_await run_jobs(app, run);
+  if (serves && run->trouble.empty() && run->superseded.empty()) co_await run_jobs(app, run);
   while (!closed_) {
     if (!run->to_note.empty()) co_await tell_notes(run);
     if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
     if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
-    if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
+    if (!run->superseded.empty() && !serves) co_return fail(Errc::conflict, run->superseded);
+    if (!run->superseded.empty()) {
+      auto came_back = co_await carry_newer(app, run);
+      if (!came_back) co_return came_back;
+      end = io::Steady::now() + whole;
+      continue;
+    }
+    if (serves && (app->row.stopped || drained_)) {
+      while (!closed_ && (app->row.stopped || drained_) && run->superseded.empty()) co_await app->changed.wait(1h);
+      if (closed_ || !run->superseded.empty()) continue;
+      const std::string started = "the app was started again";
+      auto again = co_await bake_again(app, run, started);
+      if (!again) co_return again;
+      end = io::Steady::now() + whole;
+      continue;
+    }
     const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
     if (left <= 0ms) break;
     co_await run->changed.wait(left);
@@ -334,10 +352,53 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   co_return Result<void>();
 }
 
+/// Carries what was asked for during the bake. What does not become active leaves the release as it was before: serving, and not yet found good.
+/// An error: its place was taken.
+awaitable<Result<void>> Engine::carry_newer(AppPtr app, RunPtr run) {
+  const std::string why = run->superseded, since = store::now_text();
+  app->giving_way.push_back(run);
+  while (!closed_ && !app->queue.empty()) {
+    app->run = app->queue.front();
+    app->queue.pop_front();
+    co_await carry(app, app->run);
+    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+    app->changed.notify();
+  }
+  app->giving_way.pop_back();
+  const RunPtr newer = app->run;
+  app->run = run;
+  app->changed.notify();
+  if (app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
+  run->superseded.clear();
+  look_for_trouble(*app, since);
+  const std::string ended = newer == run ? std::string("what was asked for since did not become active")
+                                         : fmt::format("deployment {} of {} is {}", newer->row.id, newer->row.release, to_string(newer->position.state));
+  auto again = co_await bake_again(app, run, ended);
+  co_return again;
+}
+
+/// From its beginning: nobody has looked at the release for a while.
+awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string why) {
+  const spec::Deploy& rules = run->manifest->spec.deploy;
+  if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+  run->row.bake_until_ms = wall_ms() + rules.bake.duration.count();
+  const std::string text = fmt::format("its bake began again: {}", why);
+  co_await note(run, text);
+  const auto ready = co_await wait_ready(app, run->row.release, run, rules.ready_timeout);
+  if (closed_ || !run->superseded.empty() || app->row.stopped || drained_) co_return Result<void>();
+  if (!ready) {
+    run->trouble = fmt::format("{}, in its bake", ready.error().message);
+    co_return fail(Errc::io, run->trouble);
+  }
+  ++run->bakes;
+  if (watches_rates(*run)) spawn(watch_rates(app, run));
+  co_return Result<void>();
+}
+
 /// What the release's instances printed last, for the history.
 awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
   if (!ever_ran(*app, run->row.release)) co_return;  // what is in the logs is another release's
-  const auto read = [logs = store_.paths().logs, name = app->name(), since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since); };
+  const auto read = [logs = store_.paths().logs, name = app->name(), release = run->row.release, since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since, release); };
   auto lines = co_await pool_.run(read);
   if (lines) run->last_lines = std::move(*lines);
 }

@@ -16,9 +16,10 @@ constexpr int64_t kKillAgainMs = 50;  ///< for what is forked while everything i
 
 }  // namespace
 
-/// Asks what the main process left behind to stop; it has until the grace is over. Nothing happens where nothing is left.
+/// Asks what the main process left behind to stop; it has until the grace is over. Nothing happens where nothing is left. All are asked at once: a shell
+/// that ends by this does not tell what it runs.
 void Keeper::clear_leftovers() {
-  signal_children(rules_.stop_signal);
+  signal_descendants(rules_.stop_signal);
   signal_the_strangers(rules_.stop_signal);
   if (kill_at_ == 0) kill_at_ = after(rules_.grace_ms);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/keeper/text.h"
@@ -178,6 +179,14 @@ bool copy_start(int pid, char* to, size_t room) {
 
 void signal_children(int signal) {
   if (!signal_listed_children(signal)) signal_found_children(signal);
+}
+
+void signal_descendants(int signal) {
+  siginfo_t none;
+  if (waitid(P_ALL, 0, &none, WEXITED | WNOHANG | WNOWAIT) != 0) return;  // it has no child at all
+  each_process([signal](int pid) {
+    if (descends_from(pid, getpid())) kill(pid, signal);
+  });
 }
 
 bool descends_from(int pid, int ancestor) {

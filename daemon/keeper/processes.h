@@ -8,6 +8,9 @@ namespace berth::keeper {
 /// Sends `signal` to every child of this process, which as a subreaper inherits whatever its descendants leave behind.
 void signal_children(int signal);
 
+/// Sends `signal` to all that descend from this process: its children, theirs, and so on.
+void signal_descendants(int signal);
+
 /// Whether `pid` is a process that descends from `ancestor`.
 bool descends_from(int pid, int ancestor);
 

@@ -67,6 +67,17 @@ TEST_F(KeeperStopping, LeavesNoOrphanEvenOfAnAppThatLetsItsChildrenGo) {
   EXPECT_FALSE(lives(orphan));
 }
 
+TEST_F(KeeperStopping, AsksWhatAShellOfAShellRunsToo) {
+  start_keeper();
+  auto plan = shell("sh -c 'sh -c \"trap \\\"echo asked; exit 0\\\" TERM; echo up; while :; do sleep 0.01; done\"; true'; true");
+  plan.grace_ms = 600'000;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
+  stop();
+  expect(Event::gone);
+  EXPECT_TRUE(logged("asked"));
+}
+
 TEST_F(KeeperStopping, OutrunsAnAppThatForksWhileItIsKilled) {
   start_keeper();
   auto plan = shell("f() { trap '' TERM; sleep 0.02; f & f2=1; }; f & echo up; exec sleep 100");

@@ -39,6 +39,18 @@ Result<void> insert(Database& database, const DeploymentRow& row) {
       std::int64_t{row.force}, row.created_at, row.ended_at, row.bake_until_ms, json::text(row.detail));
 }
 
+/// What the app goes back to by itself: see `Store::decide`.
+Result<void> choose_previous(Database& database, const std::string& app) {
+  return database.run(
+      "UPDATE apps SET previous = COALESCE("
+      "(SELECT d.release FROM deployments d WHERE d.app = apps.app AND d.state = 'active' AND d.release <> apps.active "
+      "AND EXISTS (SELECT 1 FROM slots s WHERE s.app = d.app AND s.release = d.release) "
+      "AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.app = d.app AND r.release = d.release) ORDER BY d.id DESC LIMIT 1), "
+      "CASE WHEN previous = active OR EXISTS (SELECT 1 FROM rejected r WHERE r.app = apps.app AND r.release = previous) THEN '' ELSE previous END) "
+      "WHERE app = ?",
+      app);
+}
+
 Result<void> update(Database& database, const DeploymentRow& row) {
   BERTH_CHECK(database.run(
       "UPDATE deployments SET app = ?, release = ?, kind = ?, state = ?, reason = ?, from_release = ?, decided = ?, manifest_sha256 = ?, "
@@ -102,7 +114,8 @@ Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) 
   BERTH_CHECK(state_->require_app(row.app));
   return state_->change(std::move(events), [&]() -> Result<void> {
     BERTH_CHECK(update(state_->database, row));
-    return state_->database.run("UPDATE apps SET previous = active, active = ? WHERE app = ? AND active <> ?", row.release, row.app, row.release);
+    BERTH_CHECK(state_->database.run("UPDATE apps SET previous = active, active = ? WHERE app = ? AND active <> ?", row.release, row.app, row.release));
+    return choose_previous(state_->database, row.app);
   });
 }
 
@@ -111,16 +124,18 @@ Result<void> Store::decide_revert(const DeploymentRow& row, const std::string& t
   BERTH_CHECK(state_->require_app(row.app));
   return state_->change(std::move(events), [&]() -> Result<void> {
     BERTH_CHECK(update(state_->database, row));
-    return state_->database.run("UPDATE apps SET active = ?, previous = CASE previous WHEN ? THEN '' ELSE previous END WHERE app = ?", to, to, row.app);
+    BERTH_CHECK(state_->database.run("UPDATE apps SET active = ?, previous = CASE previous WHEN ? THEN '' ELSE previous END WHERE app = ?", to, to, row.app));
+    return choose_previous(state_->database, row.app);
   });
 }
 
 Result<void> Store::reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason,
                            std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
-  return state_->change(std::move(events), [&] {
-    return state_->database.run("INSERT OR REPLACE INTO rejected (app, release, manifest_sha256, reason, at) VALUES (?, ?, ?, ?, ?)", app, release,
-                                manifest_sha256, reason, now_text());
+  return state_->change(std::move(events), [&]() -> Result<void> {
+    BERTH_CHECK(state_->database.run("INSERT OR REPLACE INTO rejected (app, release, manifest_sha256, reason, at) VALUES (?, ?, ?, ?, ?)", app, release,
+                                     manifest_sha256, reason, now_text()));
+    return choose_previous(state_->database, app);
   });
 }
 

@@ -91,6 +91,29 @@ TEST_F(DeploymentsTest, ARevertsDecisionEmptiesPreviousWhereItWentThere) {
   EXPECT_EQ(must(store->app("web"))->previous, "");
 }
 
+TEST_F(DeploymentsTest, PreviousIsWhatWasFoundGoodLastAndIsNotRejected) {
+  open();
+  must(store->ensure_app("web"));
+  const auto previous = [this] { return must(store->app("web"))->previous; };
+  for (const char* release : {"v1", "v2"}) {
+    DeploymentRow row = activate("web", release);
+    row.state = "active";
+    ASSERT_TRUE(store->update_deployment(row, {}));
+  }
+  DeploymentRow bad = activate("web", "v3");
+  EXPECT_EQ(previous(), "v2");
+  ASSERT_TRUE(store->reject("web", "v3", "", "it died"));
+  bad.state = "reverting";
+  ASSERT_TRUE(store->decide_revert(bad, "v2", {}));
+  EXPECT_EQ(previous(), "v1") << "what was to be gone back to before the bad one came";
+
+  activate("web", "v4");  // in its bake when the next one takes its place
+  activate("web", "v5");
+  EXPECT_EQ(previous(), "v2");
+  ASSERT_TRUE(store->reject("web", "v2", "", "marked bad"));
+  EXPECT_EQ(previous(), "v1");
+}
+
 TEST_F(DeploymentsTest, ADecisionForAnUnknownDeploymentChangesNothing) {
   open();
   must(store->ensure_app("web"));

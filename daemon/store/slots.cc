@@ -168,7 +168,12 @@ Result<std::vector<SlotRow>> Store::collect(const std::string& app, const std::v
   BERTH_TRY(const auto all, state_->database.rows(std::string(kColumns) + "ORDER BY sequence DESC", read_slot, app));
   BERTH_TRY(const auto rejected, state_->database.rows(
                                      "SELECT release FROM rejected WHERE app = ?", [](const Statement& found) { return found.text(0); }, app));
-  auto collected = slots_to_collect(all, *row, in_use, rejected, keep);
+  // Whoever went back may want what was left again, also where that is rejected now.
+  BERTH_TRY(auto needed, state_->database.rows(
+                             "SELECT from_release FROM deployments WHERE app = ? AND decided = 1 AND state = 'active' ORDER BY id DESC LIMIT 1",
+                             [](const Statement& found) { return found.text(0); }, app));
+  needed.insert(needed.end(), in_use.begin(), in_use.end());
+  auto collected = slots_to_collect(all, *row, needed, rejected, keep);
   if (collected.empty()) return collected;
 
   std::vector<Event> events;

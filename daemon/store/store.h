@@ -215,9 +215,10 @@ class Store {
   Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty
   Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
 
-  /// The decision: active = the deployment's release, previous = what was active; with the row's new state, in one transaction.
+  /// The decision: active = the deployment's release; with the row's new state, in one transaction. Previous, here and in what follows: the release that was
+  /// found good last, is on the node, is not rejected and is not the active one; where there is none, what was active before and is not rejected.
   Result<void> decide(const DeploymentRow& row, std::vector<Event> events);
-  /// A revert's decision: active = `to`; previous is emptied where it was `to`.
+  /// A revert's decision: active = `to`.
   Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events);
   /// Points `current` at the active slot (or removes it), durably; done again at start where it differs.
   Result<void> swap_current(const std::string& app);
@@ -246,7 +247,7 @@ class Store {
   Result<void> set_pinned(const std::string& app, const std::string& release, bool pinned, Event event);
   /// The manifest of a sealed slot.
   Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);
-  /// Removes slots that nothing needs: keeps active, previous, pinned, `in_use`, and the last `keep`. Returns what went.
+  /// Removes slots that nothing needs: keeps active, previous, what the active one took its place from, pinned, `in_use`, and the last `keep`. Returns what went.
   Result<std::vector<SlotRow>> collect(const std::string& app, const std::vector<std::string>& in_use, int keep);
 
   // imports

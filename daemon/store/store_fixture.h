@@ -53,14 +53,14 @@ class StoreTest : public testing::Test {
   }
 
   /// Deploys, seals and decides for a release.
-  void activate(const std::string& app, const std::string& release) {
+  DeploymentRow activate(const std::string& app, const std::string& release) {
     DeploymentRow row = deploy(app, release);
-    const auto sealed = seal(app, release, row.id);
-    ASSERT_TRUE(sealed) << sealed.error().message;
+    EXPECT_TRUE(seal(app, release, row.id));
     row.state = "switching";
     row.decided = true;
-    ASSERT_TRUE(store->decide(row, {}));
-    ASSERT_TRUE(store->swap_current(app));
+    EXPECT_TRUE(store->decide(row, {}));
+    EXPECT_TRUE(store->swap_current(app));
+    return row;
   }
 
   std::string current(const std::string& app) const {

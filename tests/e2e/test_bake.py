@@ -1,5 +1,7 @@
 """What reverts a release in its bake besides instances that end: a counter of its own, lines in its log, and reboots."""
+import os
 import re
+import signal
 import subprocess
 import unittest
 import uuid
@@ -94,6 +96,85 @@ class Bake(BerthCase):
         done = self.deploy(self.node, "v2", expect=1)
         self.assertSays(done, "in the canary's bake", "still runs v1")
         self.assertOneWholeRelease(self.node, "v1")
+
+    def deploy_v2_to_bake(self, **options):
+        self.publish(more="", duration="300ms")
+        self.deploy(self.node, "v1")
+        self.publish(more="", duration="1h", note="2", **options)
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        self.wait_state("baking")
+
+    def state_of(self, release):
+        return next(one["state"] for one in self.node.deployments() if one["release"] == release)
+
+    def assertRevertsWhenItDies(self):
+        os.kill(next(iter(self.node.pids().values())), signal.SIGSEGV)
+        wait_until(lambda: self.state_of("v2") == "reverted", "v2 is reverted", 30)
+        self.assertOneWholeRelease(self.node, "v1")
+
+    def test_a_bake_begins_again_where_what_came_after_it_fails(self):
+        self.deploy_v2_to_bake()
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--never-ready", ready_timeout="1s", note="3"))
+        pids = self.node.pids()
+        self.deploy(self.node, "v3", expect=1)
+        wait_until(lambda: "its bake began again: deployment 3 of v3 is failed" in "".join(self.node.deployments()[1]["notes"]), "v2 bakes again")
+        self.assertEqual((self.state_of("v2"), self.node.pids()), ("baking", pids))
+        self.assertRevertsWhenItDies()
+        states = [one["data"]["state"] for one in self.node.events() if one["kind"] == "deployment.state" and one["data"]["deployment"] == 2]
+        self.assertEqual(states[-3:], ["baking", "reverting", "reverted"])
+
+    def test_a_bake_begins_again_where_what_came_after_it_was_reverted(self):
+        self.deploy_v2_to_bake()
+        self.publish("--errors", "20", more=METRIC.format("1/s"), note="3")
+        self.deploy(self.node, "v3", expect=5)
+        self.assertOneWholeRelease(self.node, "v2")
+        self.node.kill()
+        self.node.start()
+        self.node.wait_app(health="healthy")
+        self.assertEqual(self.state_of("v2"), "baking")
+        self.assertRevertsWhenItDies()
+
+    def test_a_bake_that_gave_way_ends_when_the_newer_release_is_active(self):
+        self.deploy_v2_to_bake()
+        self.publish(more="", duration="2s", note="3")
+        self.deploy(self.node, "v3", "web", 0, "--until", "switched")
+        self.assertEqual(self.state_of("v2"), "baking")
+        self.node.kill()
+        self.node.start()
+        self.wait_state("active")
+        wait_until(lambda: self.state_of("v2") == "superseded", "v2 is superseded")
+        self.assertEqual((self.node.active(), self.node.app()["previous"]), ("v3", "v1"))
+        self.deploy_v4_and_remove()
+
+    def deploy_v4_and_remove(self):
+        self.publish(more="", duration="1h", note="4")
+        self.deploy(self.node, "v4", "web", 0, "--until", "switched")
+        self.node.berth("remove", "web")
+        self.assertEqual(self.last()["state"], "superseded")
+
+    def test_a_bake_goes_on_when_a_stopped_app_is_started(self):
+        self.deploy_v2_to_bake()
+        self.node.berth("stop", "web")
+        self.assertEqual(self.state_of("v2"), "baking")
+        self.node.kill()
+        self.node.start()
+        self.assertEqual(self.state_of("v2"), "baking")
+        self.node.berth("start", "web")
+        self.node.wait_app(health="healthy")
+        wait_until(lambda: "the app was started again" in "".join(self.last()["notes"]), "v2 bakes again")
+        self.assertRevertsWhenItDies()
+
+    def test_what_is_gone_back_to_stays_after_a_revert(self):
+        self.node.stop()
+        node = self.make_node("few", store="keep_releases = 1\n").start()
+        for note in "12":
+            self.publish(more="", duration="300ms", note=note)
+            self.deploy(node, f"v{note}")
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--exit-after", "1500", bake="5s", note="3"))
+        self.deploy(node, "v3", expect=5)
+        self.assertEqual((node.active(), node.app()["previous"]), ("v2", "v1"))
+        node.berth("revert", "web")
+        self.assertOneWholeRelease(node, "v1")
 
     def reboot(self, first=False):
         """The same boot again and again is no reboot; berthd sees another boot by the kernel's id of it."""

@@ -184,8 +184,9 @@ class Holding(BerthCase):
         self.assertEqual(self.running(), {"web": 0, "api": 0})
         self.assertEqual(self.node.deployments("api")[0]["state"], "cancelled")
         self.assertSays(self.node.berth("history", "api"), "the drain of this node")
-        self.assertEqual((self.node.active(), self.node.deployments()[0]["state"]), (baking, "superseded"))
+        self.assertEqual((self.node.active(), self.node.deployments()[0]["state"]), (baking, "baking"))
         self.node.berth("node", "resume")
+        wait_until(lambda: "its bake began again" in "".join(self.node.deployments()[0]["notes"]), "its bake goes on")
         self.node.wait_app(health="healthy")
         self.assertServes(baking)
 

@@ -20,7 +20,7 @@ esac
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE")
 jobs="${BERTH_JOBS:-2}"
-test_jobs=$((jobs + 1))  # tests wait more than they work
+test_jobs=$((jobs + 2))  # tests wait more than they work
 passed=0 failed=0 broken=() unsteady=()
 most_unsteady=3
 failures="$(mktemp)"  # what the failed tests said, to be said again at the end: a log of CI is read from there

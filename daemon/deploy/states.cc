@@ -368,7 +368,8 @@ awaitable<Result<void>> Engine::carry_newer(AppPtr app, RunPtr run) {
   const RunPtr newer = app->run;
   app->run = run;
   app->changed.notify();
-  if (app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
+  const bool replaced = newer != run && newer->position.state == State::active;  // by the same release, perhaps
+  if (replaced || app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
   run->superseded.clear();
   look_for_trouble(*app, since);
   const std::string ended = newer == run ? std::string("what was asked for since did not become active")

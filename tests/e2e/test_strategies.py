@@ -211,7 +211,7 @@ class MoreRolling(StrategyCase):
     def test_a_release_under_which_berthd_dies_three_times_is_rejected(self):
         self.publish(instances=2)
         self.deploy(self.node, "v1")
-        self.publish("--start-delay", "600", instances=2, note="2")
+        self.publish("--start-delay", str(600 * SLOWNESS), instances=2, note="2")
         for time_of_it in (1, 2, 3):
             self.node.berth("deploy", "web@v2", "--no-wait")
             self.wait_state("switching")

@@ -117,14 +117,14 @@ std::optional<Guess> guess_pages(const fs::path& tree) {
   for (const char* folder : {".", "public", "dist", "html", "site", "_site", "build", "www"}) {
     if (!is_regular(tree / folder / "index.html")) continue;
     Guess guess{.app = {},
-                 .what = fmt::format("static pages ({}index.html)", std::string_view(folder) == "." ? "" : std::string(folder) + "/"),
-                 .processes = {{.name = "web", .command = {"python3", "-m", "http.server", "--directory", folder, "${PORT}"}, .port = kUsualPort,
-                                .why = "Python's own web server; for many visitors, nginx takes a socket: docs/workstation.md"}},
-                 .variables = {},
-                 .pre_start = {},
-                 .notes = {}};
+                .what = fmt::format("static pages ({}index.html)", std::string_view(folder) == "." ? "" : std::string(folder) + "/"),
+                .processes = {{.name = "web", .command = {"python3", "-m", "http.server", "--directory", folder, "${PORT}"}, .port = kUsualPort,
+                               .why = "Python's own web server; for many visitors, nginx takes a socket: docs/workstation.md"}},
+                .variables = {},
+                .pre_start = {},
+                .notes = {}};
     if (std::string_view(folder) == ".")
-      guess.notes.push_back(fmt::format("all of this folder is served, berth.toml{} too: move the pages into public/, and begin again", is_regular(tree / ".env") ? " and .env" : ""));
+      guess.notes.push_back(fmt::format("all of this folder is served, berth.toml{} too: move the pages into public/, and name that behind --directory", is_regular(tree / ".env") ? " and .env" : ""));
     return guess;
   }
   return {};

@@ -13,13 +13,14 @@ using namespace std::chrono_literals;
 using io::Steady;
 
 constexpr milliseconds kPatience = 5s;  ///< with what is not ready, before it is told
+constexpr milliseconds kLeast = 1500ms;  ///< what has no probe is ready after a second
 
 }  // namespace
 
 /// From now on it should become ready: within what a deployment would wait, or within our patience.
 void Runner::expect_ready(const InstanceId& id) {
   const milliseconds at_most = release_.manifest.spec.deploy.ready_timeout;
-  if (!told_.contains(id)) expected_[id] = Steady::now() + std::min(kPatience, at_most);
+  if (!told_.contains(id)) expected_[id] = Steady::now() + std::clamp(at_most, kLeast, kPatience);
 }
 
 /// Tells of each instance that is not ready in time, until all is over.

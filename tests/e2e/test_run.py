@@ -241,16 +241,19 @@ class WhatIsTold(RunCase):
 
     def test_a_folder_that_may_not_be_read_is_not_empty(self):
         tree = self.tree(WORKERS)
-        for path in (tree.folder, tree.folder / "berth.toml"):
+        bare = self.folder / "bare"
+        Tree(bare, "bare").put("package.json", "{}")
+        self.user.own(bare)
+        for path, verb in ((tree.folder, "run"), (tree.folder / "berth.toml", "run"), (bare, "new"), (bare / "package.json", "new")):
             mode = path.stat().st_mode
             path.chmod(0)
-            for verb in ("run", "new"):
-                got = self.user.run(verb, tree.folder, cwd="/")
-                self.assertEqual(got.returncode, 7, got.stdout + got.stderr)
-                self.assertIn(f"{path}: Permission denied", got.stderr)
+            got = self.user.run(verb, tree.folder if verb == "run" else bare, cwd="/")
+            self.assertEqual(got.returncode, 7, got.stdout + got.stderr)
+            self.assertIn(f"{path}: Permission denied", got.stderr)
             path.chmod(mode)
         self.folder.chmod(0o600)
-        self.assertEqual(self.user.run("run", tree.folder, cwd="/").returncode, 7)
+        for verb in ("run", "new"):
+            self.assertEqual(self.user.run(verb, tree.folder, cwd="/").returncode, 7, "nor where it lies in one")
         self.folder.chmod(0o755)
 
     def test_options_that_mean_nothing_here(self):

@@ -37,6 +37,12 @@ struct Argument {
   bool required = true;
 };
 
+/// What an exit code means of one verb, where that is not the usual.
+struct ExitText {
+  std::string code;  ///< "0", or "N" of those that an app chooses
+  std::string text;
+};
+
 /// A verb of the command line. Help, the man page and the shells' completions come from this one description; CLI11 parses by it.
 struct Verb {
   std::string name;
@@ -49,6 +55,7 @@ struct Verb {
   std::vector<Verb> verbs;             ///< verbs below this one, as in `berth repo init`
   std::function<Result<Exit>(Console&)> action;
   bool hidden = false;
+  std::vector<ExitText> exit_texts{};  ///< in the place of the usual meaning; what `exits` does not have comes last
 };
 
 /// The names in `option.names`, such as "-f" and "--follow".

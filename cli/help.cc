@@ -89,6 +89,17 @@ std::vector<Exit> exits_of(const Verb& verb) {
   return {all.begin(), all.end()};
 }
 
+std::vector<ExitText> exit_texts_of(const Verb& verb) {
+  std::vector<ExitText> all;
+  for (const Exit exit : exits_of(verb)) all.push_back({.code = std::to_string(static_cast<int>(exit)), .text = std::string(meaning(exit))});
+  for (const ExitText& own : verb.exit_texts) {
+    const auto usual = std::ranges::find(all, own.code, &ExitText::code);
+    if (usual == all.end()) all.push_back(own);
+    else usual->text = own.text;
+  }
+  return all;
+}
+
 std::string help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path) {
   std::string text = usage_line(verb, path) + "\n\n" + verb.summary + ".\n";
   if (!verb.text.empty()) text += "\n" + wrap(verb.text, kWidth, 0) + "\n";
@@ -115,8 +126,7 @@ std::string help_text(const Verb& root, const Verb& verb, const std::vector<std:
     }
     text += lines;
   }
-  for (const Exit exit : verb.verbs.empty() ? exits_of(verb) : std::vector<Exit>())
-    exits.push_back({std::to_string(static_cast<int>(exit)), std::string(meaning(exit))});
+  for (const ExitText& exit : verb.verbs.empty() ? exit_texts_of(verb) : std::vector<ExitText>()) exits.push_back({exit.code, exit.text});
   text += entries_text("Exit codes", exits);
   if (!verb.verbs.empty()) text += fmt::format("\n'{} VERB --help' tells more of a verb.\n", fmt::join(path, " "));
   return text;

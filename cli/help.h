@@ -19,4 +19,7 @@ std::string wrap(std::string_view text, std::size_t width, std::size_t indent);
 /// What a verb can end with: 0 and 2 always, and its own, in order.
 std::vector<Exit> exits_of(const Verb& verb);
 
+/// The same with what each means, those of `Verb::exit_texts` included.
+std::vector<ExitText> exit_texts_of(const Verb& verb);
+
 }  // namespace berth::cli

@@ -36,6 +36,7 @@ void add_verb(std::string& text, const Verb& verb, std::vector<std::string> path
     std::string codes;
     for (const Exit exit : exits_of(verb)) codes += (codes.empty() ? "" : ", ") + std::to_string(static_cast<int>(exit));
     text += ".PP\nExit codes: " + codes + ".\n";
+    for (const ExitText& own : verb.exit_texts) text += roff::term(own.code, own.text);
   }
   for (const Verb& below : verb.verbs) add_verb(text, below, path);
 }

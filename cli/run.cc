@@ -1,3 +1,4 @@
+#include <cstring>
 #include <filesystem>
 #include <memory>
 
@@ -55,16 +56,26 @@ Result<run::RunOptions> run_options(const RunVerbOptions& options) {
 }
 
 /// A folder, or a file in it that says how its app is run.
-std::optional<fs::path> tree_at(const std::string& source) {
-  std::error_code ignored;
-  const fs::path path = fs::canonical(source, ignored);
-  if (path.empty()) return {};
+Result<std::optional<fs::path>> tree_at(const std::string& source) {
+  std::error_code failed, ignored;
+  const fs::path path = fs::canonical(source, failed);
+  if (failed == std::errc::permission_denied) return fail_errno("berth run: look at " + source, failed.value());
+  if (path.empty()) return std::optional<fs::path>();
   const bool is_its_file = !fs::is_directory(path, ignored) && (path.filename() == "berth.toml" || path.filename() == run::kProcfile);
-  if (is_its_file) return path.parent_path();
+  if (is_its_file) return std::optional(path.parent_path());
   return fs::is_directory(path, ignored) ? std::optional(path) : std::nullopt;
 }
 
+/// What says where a release is, and how it is believed, says nothing of what lies here.
+Result<void> refuse_repository(const RunVerbOptions& options, const std::string& what) {
+  const std::pair<const char*, const std::string&> given[] = {{"--repo", options.repository.at}, {"--root", options.repository.root}, {"--ca-file", options.repository.tls.ca_file}};
+  for (const auto& [option, value] : given)
+    if (!value.empty()) return fail(Errc::usage, fmt::format("berth run: {} {}: {} is {}; a repository has releases, such as APP/ENV@RELEASE", option, value, options.source, what));
+  return {};
+}
+
 Result<run::RunRequest> of_tree(const fs::path& tree, const RunVerbOptions& options) {
+  BERTH_CHECK(refuse_repository(options, "a folder"));
   BERTH_TRY(const auto local, local_options(options));
   BERTH_TRY(auto how, run_options(options));
   run::Load load = [tree, local] { return run::release_of_tree(tree, local); };
@@ -87,6 +98,7 @@ Result<run::RunRequest> of_build(const RunVerbOptions& options) {
   if (!build && is_name(options.source)) build = store.latest(options.source);
   if (!build)
     return fail(build.error().code, fmt::format("berth run: {} is no folder, no release (APP/ENV@RELEASE), and no build: {}", options.source, build.error().message));
+  BERTH_CHECK(refuse_repository(options, "a build"));
   BERTH_TRY(const auto local, local_options(options));
   BERTH_TRY(auto how, run_options(options));
   BERTH_TRY(auto places, run::open_places(build->spec.app, "build"));
@@ -97,6 +109,8 @@ Result<run::RunRequest> of_build(const RunVerbOptions& options) {
 
 Result<run::RunRequest> of_release(const RunVerbOptions& options) {
   BERTH_CHECK(refuse_watch(options));
+  if (!options.environments.empty())
+    return fail(Errc::usage, fmt::format("berth run: --environments {}: {} is a release, which has the variables and files of its environment in it", options.environments, options.source));
   BERTH_TRY(auto ref, release_argument(options.source, "run"));
   if (ref.environment.empty()) ref.environment = options.as;
   if (!options.as.empty() && ref.environment != options.as) return fail(Errc::usage, fmt::format("berth run: {} and --as {} name two environments", options.source, options.as));
@@ -115,7 +129,8 @@ Result<run::RunRequest> of_release(const RunVerbOptions& options) {
 }
 
 Result<run::RunRequest> request_of(const RunVerbOptions& options) {
-  if (const auto tree = tree_at(options.source)) return of_tree(*tree, options);
+  BERTH_TRY(const auto tree, tree_at(options.source));
+  if (tree) return of_tree(*tree, options);
   if (options.source.find('@') != std::string::npos) return of_release(options);
   std::error_code ignored;
   if (fs::exists(options.source, ignored))
@@ -137,6 +152,11 @@ Result<Exit> run_verb_action(Console& console, const RunVerbOptions& options) {
   BERTH_TRY(auto request, request_of(options));
   RunOutput output(console, {.timestamps = options.timestamps, .name_width = longest_name(request.release)});
   BERTH_TRY(const int exit, run::run_app(std::move(request), output));
+  if (output.failure() != 0) {
+    const std::string trouble = fmt::format("berth run: write the output: {}; so the app was stopped", std::strerror(output.failure()));
+    if (exit == 0) return fail(Errc::io, trouble);
+    console.warn(trouble);
+  }
   return static_cast<Exit>(exit);
 }
 
@@ -166,14 +186,22 @@ Verb run_verb() {
       .text = "SOURCE is a folder with a berth.toml or a Procfile, a release in a repository, or a build: the digits of one, or the app whose newest one is meant. "
               "Probes, order, hooks, environment, ports, templates, restarts and stops are those of a node. Variables have their values from --set, .env, "
               "environments/dev and the defaults of berth.toml, in this order; what is required and has none is named. The first instance of a process has its public "
-              "port itself. Ctrl-C stops all in order, and kills at once when pressed again; nothing is left behind, also when this program is killed. "
+              "port itself. Ctrl-C stops all in order, and kills at once when pressed again. No process is left behind, also when this program is killed; what only SIGKILL leaves, "
+              "rendered configuration and secrets in memory that this user alone may read, the next 'berth run' of any app removes. "
               "The exit code is 0 after Ctrl-C, else that of the process that failed: one that is not started again, or ended five times within a minute.",
       .examples = {"berth run # the app in this folder", "berth run --watch --set LEVEL=debug", "berth run --as production", "berth run ./shop -m web=2,worker=1 -p 3000",
                    "berth run web/production@v42 --repo ./repo", "berth run web # its newest build"},
-      .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::conflict},
+      .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
       .arguments = {{.name = "SOURCE", .help = "what to run (default: this folder)", .into = &o->source, .completes = Completes::folder, .required = false}},
       .options = std::move(options),
       .action = [o](Console& console) { return run_verb_action(console, *o); },
+      .exit_texts = {{"0", "stopped (Ctrl-C, SIGTERM, a reader that went away), or every process has ended well"},
+                     {"1", "a hook failed, something was not ready in time, or the output cannot be written"},
+                     {"2", "a wrong call, an invalid file, or a variable without a value"},
+                     {"3", "no such folder, build, release, or program of a command"},
+                     {"7", "a folder, file or port that this user may not have"},
+                     {"8", "it runs already, or a port is taken"},
+                     {"N", "the app's own, 128 and the number where a signal ended it: of the process that failed"}},
   };
 }
 

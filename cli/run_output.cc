@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/json_view.h"
@@ -153,6 +154,11 @@ bool RunOutput::flush() {
       pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
       ::poll(&room, 1, -1);
     } else if (errno != EINTR) {
+      const int error = errno;
+      struct stat status{};
+      const bool is_device = ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);  // a terminal that was closed says EIO, and is none any more
+      const bool has_gone = error == EPIPE || error == ECONNRESET || (error == EIO && is_device);
+      failure_ = has_gone ? 0 : error;
       broken_ = true;
     }
   }

@@ -25,6 +25,9 @@ class RunOutput : public run::Output {
   void show_gap(const InstanceId& id, std::uint64_t lines) override;
   bool flush() override;
 
+  /// The errno of what was wrong with writing; 0 where all was written, or its reader has gone away.
+  int failure() const { return failure_; }
+
  private:
   const std::string& head_of(const InstanceId& id);
   std::string head(const std::string& name, std::size_t number) const;
@@ -39,6 +42,7 @@ class RunOutput : public run::Output {
   std::time_t second_ = -1;       ///< which `clock_` shows
   std::string clock_;             ///< "12:00:59" here
   bool broken_ = false;
+  int failure_ = 0;
 };
 
 /// Of an app's line, what may go to a terminal: its colours (SGR) stay, everything else that could steer one is made visible.

@@ -1,11 +1,14 @@
 #include "cli/run_output.h"
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/logs/record_time.h"
 
@@ -108,6 +111,27 @@ TEST_F(RunOutputTest, SaysWhenNobodyTakesItAnyMore) {
   EXPECT_FALSE(output.flush());
   EXPECT_FALSE(output.flush()) << "for good";
   std::fclose(console.out);
+}
+
+TEST_F(RunOutputTest, AReaderThatHasGoneIsNoFailureAndADiskThatIsFullIsOne) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> full(std::fopen("/dev/full", "w"), &std::fclose);
+  ASSERT_TRUE(full);
+  console.out = full.get();
+  RunOutput output(console, {});
+  output.show(record("one"), id("web"));
+  EXPECT_FALSE(output.flush());
+  EXPECT_EQ(output.failure(), ENOSPC);
+
+  int ends[2] = {};
+  ASSERT_EQ(::pipe(ends), 0);
+  ::close(ends[0]);
+  ::signal(SIGPIPE, SIG_IGN);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> broken(::fdopen(ends[1], "w"), &std::fclose);
+  console.out = broken.get();
+  RunOutput unread(console, {});
+  unread.show(record("one"), id("web"));
+  EXPECT_FALSE(unread.flush());
+  EXPECT_EQ(unread.failure(), 0);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <fstream>
 
 #include <fmt/core.h>
@@ -115,13 +116,16 @@ std::optional<Guess> guess_program(const fs::path& tree) {
 std::optional<Guess> guess_pages(const fs::path& tree) {
   for (const char* folder : {".", "public", "dist", "html", "site", "_site", "build", "www"}) {
     if (!is_regular(tree / folder / "index.html")) continue;
-    return Guess{.app = {},
-                 .what = fmt::format("static pages ({}index.html)", std::string_view(folder) == "." ? "" : std::string(folder) + "/"),
-                 .processes = {{.name = "web", .command = {"python3", "-m", "http.server", "--directory", folder, "${PORT}"}, .port = kUsualPort,
-                                .why = "Python's own web server; for many visitors, nginx takes a socket: docs/workstation.md"}},
-                 .variables = {},
-                 .pre_start = {},
-                 .notes = {}};
+    Guess guess{.app = {},
+                .what = fmt::format("static pages ({}index.html)", std::string_view(folder) == "." ? "" : std::string(folder) + "/"),
+                .processes = {{.name = "web", .command = {"python3", "-m", "http.server", "--directory", folder, "${PORT}"}, .port = kUsualPort,
+                               .why = "Python's own web server; for many visitors, nginx takes a socket: docs/workstation.md"}},
+                .variables = {},
+                .pre_start = {},
+                .notes = {}};
+    if (std::string_view(folder) == ".")
+      guess.notes.push_back(fmt::format("all of this folder is served, berth.toml{} too: move the pages into public/, and name that behind --directory", is_regular(tree / ".env") ? " and .env" : ""));
+    return guess;
   }
   return {};
 }
@@ -170,7 +174,18 @@ void add_variable(Guess& guess, GuessedVariable variable) {
   if (std::ranges::find(guess.variables, variable.name, &GuessedVariable::name) == guess.variables.end()) guess.variables.push_back(std::move(variable));
 }
 
+Result<void> check_readable(const fs::path& tree) {
+  if (::access(tree.c_str(), X_OK) != 0) return fail_errno("look into " + tree.string());
+  for (const char* file : {"berth.toml", "Procfile", ".env", "package.json", "requirements.txt", "pyproject.toml", "go.mod"})
+    if (::access((tree / file).c_str(), R_OK) != 0 && errno == EACCES) return fail_errno("read " + (tree / file).string());
+  return {};
+}
+
 Result<Guess> guess_app(const fs::path& tree, const std::vector<std::string>& command) {
+  BERTH_CHECK(check_readable(tree));
+  std::error_code failed;
+  fs::directory_iterator(tree, failed);
+  if (failed) return fail_errno("list " + tree.string(), failed.value());
   BERTH_TRY(auto guess, guess_any(tree, command));
   if (!guess)
     return fail(Errc::usage, fmt::format("{}: found no Procfile, package.json, Python app, go.mod, executable or index.html; say what runs it: berth new {} -- COMMAND ARGUMENT…",

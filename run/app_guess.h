@@ -41,6 +41,9 @@ struct Guess {
 /// never for values. `command`: what runs it, where whoever asks knows; else empty. `Errc::usage` where nothing of these is there.
 Result<Guess> guess_app(const fs::path& tree, const std::vector<std::string>& command);
 
+/// That `tree` can be looked into, and what tells of an app there can be read: what may not be looked at is no empty folder. `Errc::permission` names it.
+Result<void> check_readable(const fs::path& tree);
+
 /// A name for an app out of any text: "My_Shop" → "my-shop"; "app" where nothing is left.
 std::string app_name_of(std::string_view text);
 

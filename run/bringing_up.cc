@@ -65,7 +65,7 @@ awaitable<Result<void>> Runner::start_process(std::string name) {
   }
   const std::vector<InstanceId> ids = instances_of(name);
   for (const InstanceId& id : ids) {
-    if (stops_ > 0) co_return fail(Errc::cancelled, "stopped");
+    if (stops_ > 0 || exit_) co_return fail(Errc::cancelled, "stopped");
     auto started = co_await start_instance(id);
     if (!started) co_return started;
   }
@@ -76,6 +76,7 @@ awaitable<Result<void>> Runner::start_process(std::string name) {
 awaitable<Result<void>> Runner::start_instance(InstanceId id) {
   auto planned = co_await plan(id);
   if (!planned) co_return std::unexpected(planned.error());
+  if (stops_ > 0 || exit_) co_return fail(Errc::cancelled, "stopped");  // while it was planned
   const bool runs = supervisor_.status(id).has_value();
   auto started = co_await supervisor_.ensure(std::move(*planned));
   if (!started || !runs) co_return started;
@@ -174,7 +175,8 @@ Result<supervise::InstancePlan> Runner::compose(const InstanceId& id, const Inst
   for (const auto& [name, value] : release_.inherited)
     if (!environment.contains(name) || (name == "PATH" && !is_image) || (is_all && (name == "HOME" || name == "LANG" || name == "TZ" || name == "TMPDIR"))) environment[name] = value;
   BERTH_TRY(auto plan, is_hook ? deploy::plan_hook(node_, manifest, id, who, environment) : deploy::plan_instance(node_, manifest, id, who, environment));
-  BERTH_CHECK(deploy::prepare_folders(node_, manifest, id, who, environment, release_.secrets));
+  auto prepared = deploy::prepare_folders(node_, manifest, id, who, environment, release_.secrets);
+  if (!prepared) return pass(std::move(prepared.error()), fmt::format("{} {}", is_hook ? "hook" : "process", id.process));
   plan.bound = true;
   return plan;
 }

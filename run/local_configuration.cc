@@ -14,6 +14,12 @@ struct Missing {
   std::string name, why, remedy;
 };
 
+/// Why a variable that berth gives itself can be told in no other way.
+std::string whose_own(const std::string& name) {
+  if (name == "PORT") return "PORT comes from berth.toml ('port' or 'socket' of a process) or --port";
+  return fmt::format("{} has a value of berth's own, and takes no other", name);
+}
+
 /// Finds the values, one variable after the other.
 class Finder {
  public:
@@ -88,8 +94,12 @@ class Finder {
 
   void note_strangers() {
     std::string strangers;
-    for (const auto& [name, value] : sources_.dotenv)
-      if (!spec_.variables.contains(name)) strangers += (strangers.empty() ? "" : ", ") + name;
+    for (const auto& [name, value] : sources_.dotenv) {
+      if (spec_.variables.contains(name)) continue;
+      const bool is_reserved = spec::is_reserved_variable(name);
+      if (is_reserved) found_.notes.push_back(fmt::format("{}: {}", sources_.dotenv_file.string(), whose_own(name)));
+      else strangers += (strangers.empty() ? "" : ", ") + name;
+    }
     if (!strangers.empty())
       found_.notes.push_back(fmt::format("{} has {}, which berth.toml does not declare: the app is not given it; [env.NAME] declares a variable", sources_.dotenv_file.string(), strangers));
   }
@@ -112,6 +122,8 @@ Result<void> check_declared(const publish::Environment& environment, spec::AppSp
 
 Result<LocalConfiguration> configure_locally(const spec::AppSpec& spec, const LocalSources& sources) {
   if (!sources.environment.name.empty()) BERTH_CHECK(check_declared(sources.environment, spec));
+  for (const auto& [name, value] : sources.given)
+    if (!spec.variables.contains(name) && spec::is_reserved_variable(name)) return fail(Errc::usage, fmt::format("--set {}: {}", name, whose_own(name)));
   for (const auto& [name, value] : sources.given)
     if (!spec.variables.contains(name))
       return fail(Errc::usage, fmt::format("--set {}: {} does not declare it; [env.{}] in berth.toml does", name, spec.app, name));

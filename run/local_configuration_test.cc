@@ -117,5 +117,20 @@ TEST_F(LocalConfigurationTest, WhatIsNotDeclaredIsRefusedOrToldOf) {
   EXPECT_THAT(refused(), HasSubstr("--set B: web does not declare it"));
 }
 
+TEST_F(LocalConfigurationTest, WhatBerthGivesItselfIsNotAdvisedToBeDeclared) {
+  sources.dotenv = {{"PORT", "4000"}, {"HOME", "/x"}, {"OTHER", "1"}};
+  const auto notes = found().notes;
+  EXPECT_THAT(notes, ElementsAre(AllOf(HasSubstr("HOME"), Not(HasSubstr("[env."))), AllOf(HasSubstr("PORT comes from berth.toml"), HasSubstr("--port")),
+                                 AllOf(HasSubstr("has OTHER, which"), Not(HasSubstr("PORT")))));
+  sources.given = {{"PORT", "4000"}};
+  EXPECT_THAT(refused(), AllOf(HasSubstr("--set PORT: PORT comes from berth.toml"), Not(HasSubstr("[env."))));
+}
+
+TEST_F(LocalConfigurationTest, AReferenceToAVariableSpeaksOfTheEnvironmentItIsLookedForIn) {
+  declare("TOKEN", {.secret = true});
+  set_environment("dev", {}, {{"TOKEN", "env:BERTH_TEST_NOT_SET"}});
+  EXPECT_THAT(refused(), AllOf(HasSubstr("BERTH_TEST_NOT_SET is not set in the environment"), Not(HasSubstr("berthd"))));
+}
+
 }  // namespace
 }  // namespace berth::run

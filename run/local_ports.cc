@@ -18,12 +18,12 @@ constexpr int kBacklog = 511;
 /// A socket that is bound, or errno.
 using Bound = std::expected<Fd, int>;
 
-Bound bind_to(int family, const sockaddr* address, socklen_t size) {
+Bound bind_to(int family, const sockaddr* address, socklen_t size, bool ipv6_only = false) {
   Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return std::unexpected(errno);
-  const int yes = 1, no = 0;
+  const int yes = 1, only = ipv6_only ? 1 : 0;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+  if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
   if (::bind(fd.get(), address, size) != 0) return std::unexpected(errno);
   return fd;
 }
@@ -57,10 +57,13 @@ std::unexpected<Error> refuse(const std::string& name, std::uint16_t port, int e
   return fail(Errc::conflict, fmt::format("{}: port {} is taken by another program: end that one ('ss -ltnp' shows who it is), or choose others with --port NUMBER", name, port));
 }
 
-/// That nobody has it; who is told to use it binds it itself.
+/// That nobody has it, of IPv4 or IPv6: a server that listens at `::` takes either, and fails where somebody has one. Who is told to use it binds it itself.
 Result<void> check_free(const std::string& name, std::uint16_t port) {
   const auto probed = bound(port, INADDR_ANY);
   if (!probed) return refuse(name, port, probed.error());
+  const sockaddr_in6 at{.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_any};
+  const auto by_ipv6 = bind_to(AF_INET6, reinterpret_cast<const sockaddr*>(&at), sizeof at, true);
+  if (!by_ipv6 && by_ipv6.error() == EADDRINUSE) return refuse(name, port, EADDRINUSE);
   return {};
 }
 
@@ -69,25 +72,29 @@ bool is_for_root(std::uint16_t port) {
   return !probed && probed.error() == EACCES;
 }
 
+/// The same port, or where only root may have it the one above; that is noted.
+std::uint16_t allowed(std::uint16_t port, std::string& note) {
+  if (port + kUp > 65'535 || !is_for_root(port)) return port;
+  note = fmt::format("port {} in the place of {}, which needs root", port + kUp, port);
+  return static_cast<std::uint16_t>(port + kUp);
+}
+
 }  // namespace
 
-Result<std::uint16_t> LocalPorts::numbered(const std::string& name, int number) const {
+Result<std::uint16_t> LocalPorts::numbered(const std::string& name, int number, std::string& note) const {
   const auto place = std::ranges::find(order_, name) - order_.begin();
-  const int port = *base_ + kPortsOfAProcess * static_cast<int>(place) + number - 1;
+  const int asked = *base_ + kPortsOfAProcess * static_cast<int>(place) + number - 1;
   if (number > kPortsOfAProcess) return fail(Errc::usage, fmt::format("{}.{}: a process has {} ports here", name, number, kPortsOfAProcess));
-  if (port > 65'535) return fail(Errc::usage, fmt::format("{}.{} would have the port {}: let them begin lower, with --port", name, number, port));
-  BERTH_CHECK(check_free(name, static_cast<std::uint16_t>(port)));
-  return static_cast<std::uint16_t>(port);
+  if (asked > 65'535) return fail(Errc::usage, fmt::format("{}.{} would have the port {}: let them begin lower, with --port", name, number, asked));
+  const std::uint16_t port = allowed(static_cast<std::uint16_t>(asked), note);
+  BERTH_CHECK(check_free(name, port));
+  return port;
 }
 
 Result<std::uint16_t> LocalPorts::public_port(const std::string& name, const spec::Process& process, int number, std::string& note) const {
-  if (base_) return numbered(name, process.routing == spec::Routing::socket ? 1 : number);
+  if (base_) return numbered(name, process.routing == spec::Routing::socket ? 1 : number, note);
   if (number > 1 && process.routing == spec::Routing::port) return free_port();
-  std::uint16_t port = process.public_port;
-  if (port + kUp < 65'536 && is_for_root(port)) {
-    port = static_cast<std::uint16_t>(port + kUp);
-    note = fmt::format("port {} in the place of {}, which needs root", port, process.public_port);
-  }
+  const std::uint16_t port = allowed(process.public_port, note);
   BERTH_CHECK(check_free(name, port));
   return port;
 }
@@ -104,7 +111,7 @@ Result<InstancePorts> LocalPorts::of(const std::string& name, const spec::Proces
   }
   const std::string main = process.routing == spec::Routing::none ? spec::main_port(process) : std::string();
   for (const auto& [port_name, rules] : process.private_ports) {
-    BERTH_TRY(ports.named[port_name], base_ && port_name == main ? numbered(name, number) : free_port());
+    BERTH_TRY(ports.named[port_name], base_ && port_name == main ? numbered(name, number, ports.note) : free_port());
   }
   given_[{name, number}] = ports;
   return ports;

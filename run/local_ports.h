@@ -25,7 +25,7 @@ struct InstancePorts {
 
 /// Gives instances their ports on this machine: the same one at each start.
 ///  - The first instance of a process has its public port itself, moved up by 8000 where only root may have it; further ones, and private ports, whatever is free.
-///  - From a `base` on, each process has its own hundred, each instance the next number.
+///  - From a `base` on, each process has its own hundred, each instance the next number; moved up in the same way.
 class LocalPorts {
  public:
   /// `base`: absent where the spec's own numbers count.
@@ -38,7 +38,7 @@ class LocalPorts {
   Result<int> listener(const std::string& name, const spec::Process& process);
 
  private:
-  Result<std::uint16_t> numbered(const std::string& name, int number) const;
+  Result<std::uint16_t> numbered(const std::string& name, int number, std::string& note) const;
   Result<std::uint16_t> public_port(const std::string& name, const spec::Process& process, int number, std::string& note) const;
 
   std::vector<std::string> order_;

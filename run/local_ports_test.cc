@@ -76,5 +76,19 @@ TEST(LocalPorts, AllInstancesShareTheirProcesssSocket) {
   EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0) << "it listens";
 }
 
+TEST(LocalPorts, OneThatIsTakenByIpv6AloneIsTakenToo) {
+  const Fd holder(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int yes = 1;
+  sockaddr_in6 at{.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+  socklen_t size = sizeof at;
+  if (!holder || ::setsockopt(holder.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) != 0 || ::bind(holder.get(), reinterpret_cast<sockaddr*>(&at), size) != 0)
+    GTEST_SKIP() << "this machine has no IPv6";
+  ASSERT_EQ(::listen(holder.get(), 1), 0);
+  ::getsockname(holder.get(), reinterpret_cast<sockaddr*>(&at), &size);
+  const std::uint16_t port = ntohs(at.sin6_port);
+  EXPECT_EQ(LocalPorts({"web"}, std::nullopt).of("web", with_port(spec::Routing::port, port), 1).error().code, Errc::conflict);
+  EXPECT_EQ(LocalPorts({"web"}, port).of("web", with_port(spec::Routing::port, 1), 1).error().code, Errc::conflict);
+}
+
 }  // namespace
 }  // namespace berth::run

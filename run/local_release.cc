@@ -8,7 +8,9 @@
 
 #include "core/files/files.h"
 #include "core/ids.h"
+#include "core/bundle/layer.h"
 #include "core/publish/commands.h"
+#include "core/publish/placeholders.h"
 #include "core/publish/source.h"
 #include "run/app_guess.h"
 #include "run/dotenv.h"
@@ -67,7 +69,7 @@ Result<void> fit_to_user(LocalRelease& release, bool is_build) {
   std::vector<std::string> jobs;
   for (auto& [name, process] : spec.processes) {
     has_limits = has_limits || process.limits.any();
-    if (process.job) jobs.push_back(name);
+    if (process.job && release.instances[name] == 0) jobs.push_back(name);
     if (process.root == spec::Root::image && (!is_root || !is_build))
       return fail(Errc::usage, fmt::format("{}: process {} has root = \"image\": {}", spec.app, name,
                                            is_build ? "that needs root; run it as root, or where a container engine is"
@@ -106,6 +108,20 @@ Result<void> form(LocalRelease& release, const std::string& formation) {
   return {};
 }
 
+/// What a publisher is told before a release is made: of commands of what runs here, and templates, that name what has no value.
+Result<void> check_placeholders(const LocalRelease& release, const publish::Environment& environment, const LocalConfiguration& found) {
+  const spec::AppSpec& spec = release.manifest.spec;
+  publish::Configuration known{.variables = found.variables, .secrets = {}};
+  for (const auto& [name, value] : found.secrets) known.secrets.emplace(name, "here");
+  spec::AppSpec begun = spec;
+  std::erase_if(begun.processes, [&release](const auto& process) { return release.instances.at(process.first) == 0; });
+  BERTH_CHECK(publish::check_commands_have_values(begun, known, environment.name.empty() ? kUsualEnvironment : environment.name));
+  std::error_code ignored;
+  if (environment.name.empty() || !fs::is_directory(environment.files(), ignored)) return {};
+  BERTH_TRY(const auto files, bundle::list_tree(environment.files()));
+  return publish::check_templates(environment.files(), files.entries, spec, known);
+}
+
 /// The environment whose shape is wanted, and what of it counts here.
 Result<void> configure(LocalRelease& release, const fs::path& environments, const fs::path& dotenv, const LocalOptions& options) {
   std::error_code ignored;
@@ -128,6 +144,7 @@ Result<void> configure(LocalRelease& release, const fs::path& environments, cons
     BERTH_TRY(sources.environment, publish::read_environment(environments, options.environment));
   }
   BERTH_TRY(auto found, configure_locally(release.manifest.spec, sources));
+  BERTH_CHECK(check_placeholders(release, sources.environment, found));
   release.manifest.environment = sources.environment.name.empty() ? kUsualEnvironment : sources.environment.name;
   release.manifest.variables = std::move(found.variables);
   for (const auto& [name, value] : found.secrets) release.manifest.secrets.emplace(name, "here");
@@ -141,6 +158,8 @@ Result<void> configure(LocalRelease& release, const fs::path& environments, cons
 Result<LocalRelease> of_procfile(const fs::path& tree, const LocalOptions& options) {
   if (!options.environment.empty())
     return fail(Errc::usage, fmt::format("--as {}: a Procfile has no environments; 'berth new' makes a berth.toml of it", options.environment));
+  if (!options.environments.empty())
+    return fail(Errc::usage, fmt::format("--environments {}: a Procfile has no environments; 'berth new' makes a berth.toml of it", options.environments.string()));
   const fs::path file = tree / kProcfile;
   BERTH_TRY(const std::string text, files::read(file, kMostText));
   BERTH_TRY(const auto lines, parse_procfile(text, file.string()));
@@ -165,6 +184,7 @@ Result<LocalRelease> of_procfile(const fs::path& tree, const LocalOptions& optio
 }  // namespace
 
 Result<std::string> app_of_tree(const fs::path& tree) {
+  BERTH_CHECK(check_readable(tree));
   if (is_file(tree / publish::kSpecFile)) {
     BERTH_TRY(const auto spec, spec_in(tree));
     return spec.app;
@@ -175,6 +195,7 @@ Result<std::string> app_of_tree(const fs::path& tree) {
 }
 
 Result<LocalRelease> release_of_tree(const fs::path& tree, const LocalOptions& options) {
+  BERTH_CHECK(check_readable(tree));
   if (!is_file(tree / publish::kSpecFile)) {
     BERTH_CHECK(app_of_tree(tree));
     return of_procfile(tree, options);

@@ -109,6 +109,28 @@ TEST_F(LocalReleaseTest, WhatIsNoAppIsToldWithWhatToDo) {
   EXPECT_THAT(refused(), HasSubstr(".env:1"));
 }
 
+TEST_F(LocalReleaseTest, WhatIsNamedAndHasNoValueIsToldBeforeAnythingIsStarted) {
+  const std::string spec = "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\nport = 8080\n[process.worker]\ncommand = [\"bin/worker\", \"${MULTI}\"]\n[env.MULTI]\n";
+  put("tree/berth.toml", spec);
+  EXPECT_THAT(refused(), AllOf(HasSubstr("process 'worker'"), HasSubstr("MULTI is declared, but has no value")));
+  EXPECT_THAT(release({.formation = "web=1"}).instances, Contains(Pair("web", 1))) << "what does not run needs nothing";
+  put("tree/environments/dev/env.toml", "");
+  put("tree/environments/dev/files/x.conf.tmpl", "listen ${PORT};\n\nname ${MULTI};\n");
+  EXPECT_THAT(refused({.formation = "web=1"}), AllOf(HasSubstr("x.conf.tmpl:3:6"), HasSubstr("MULTI is declared, but has no value")));
+  EXPECT_THAT(release({.given = {{"MULTI", "x"}}}).manifest.variables, Contains(Pair("MULTI", "x")));
+}
+
+TEST_F(LocalReleaseTest, AJobIsToldOnlyWhereNothingStartsIt) {
+  put("tree/berth.toml", "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[process.report]\ntype = \"job\"\ncommand = [\"bin/report\"]\n");
+  EXPECT_THAT(release().notes, Contains(HasSubstr("report is a job")));
+  EXPECT_THAT(release({.formation = "report=1"}).notes, testing::Not(Contains(HasSubstr("report is a job"))));
+}
+
+TEST_F(LocalReleaseTest, AProcfileHasNoFolderOfEnvironments) {
+  put("tree/Procfile", "web: bin/web\n");
+  EXPECT_THAT(refused({.environments = folder.path()}), HasSubstr("--environments"));
+}
+
 TEST_F(LocalReleaseTest, OfABuildIsUnpackedOnceAndVerified) {
   put("tree/berth.toml", "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n");
   put("tree/bin/server", "#!/bin/sh\n", true);

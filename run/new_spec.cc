@@ -87,7 +87,9 @@ std::string spec_text(const Guess& guess) {
 
 Result<NewSpec> make_new_spec(const fs::path& tree, const std::vector<std::string>& command) {
   std::error_code ignored;
-  const fs::path folder = fs::canonical(tree, ignored);
+  std::error_code failed;
+  const fs::path folder = fs::canonical(tree, failed);
+  if (failed == std::errc::permission_denied) return fail_errno("look at " + tree.string(), failed.value());
   if (folder.empty() || !fs::is_directory(folder, ignored)) return fail(Errc::not_found, fmt::format("{} is no folder; where a command is said, the folder comes first: berth new . -- COMMAND", tree.string()));
   NewSpec made{.file = folder / "berth.toml", .guess = {}};
   const std::string there = fmt::format("{} is there already, and is not replaced", made.file.string());

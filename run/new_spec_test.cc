@@ -50,7 +50,7 @@ class NewSpecTest : public testing::Test {
 };
 
 TEST_F(NewSpecTest, OfNodeItIsTheStartScriptWithoutNpmBetween) {
-  put("package.json", R"({"name": "@acme/Web.Shop", "scripts": {"start": "node server.js", "build": "tsc"}, "version": "1.0.0", "n": 1.5})");
+  put("package.json", R"({"name": "@acme/Web.Shop", "scripts": {"start": "node server.js", "build": "tsc"}, "version": "1.0.0", "n": 1.5, "dependencies": {"express": "4"}})");
   const auto spec = made();
   EXPECT_EQ(spec.app, "web-shop");
   EXPECT_THAT(command_of(spec), ElementsAre("node", "server.js"));
@@ -74,6 +74,11 @@ TEST_F(NewSpecTest, OfNodeWhatNeedsAShellOrAToolThatIsNotThereIsNpms) {
   put("package.json", R"({"main": "lib/index.js"})");
   fs::remove(tree / "berth.toml");
   EXPECT_THAT(command_of(made()), ElementsAre("node", "lib/index.js"));
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("lib/index.js is not there"))) << "and nothing is to be installed";
+  put("lib/index.js", "");
+  fs::remove(tree / "berth.toml");
+  made();
+  EXPECT_THAT(notes, IsEmpty());
   put("package.json", "{");
   fs::remove(tree / "berth.toml");
   EXPECT_THAT(make_new_spec(tree, {}).error().message, HasSubstr("package.json"));
@@ -136,6 +141,12 @@ TEST_F(NewSpecTest, OfGoAndOtherProgramsTheBinary) {
 TEST_F(NewSpecTest, OfStaticPagesAWebServer) {
   put("public/index.html", "<p>");
   EXPECT_THAT(command_of(made()), ElementsAre("python3", "-m", "http.server", "--directory", "public", "${PORT}"));
+  EXPECT_THAT(notes, IsEmpty());
+  put("index.html", "<p>");
+  put(".env", "TOKEN=x\n");
+  fs::remove(tree / "berth.toml");
+  made();
+  EXPECT_THAT(notes, Contains(HasSubstr("berth.toml and .env"))) << "they would be served";
 }
 
 TEST_F(NewSpecTest, OfACommandThatIsSaidJustThat) {

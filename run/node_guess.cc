@@ -53,11 +53,17 @@ Result<std::optional<Guess>> guess_node(const fs::path& tree) {
       if (file.empty() && fs::is_regular_file(tree / usual, ignored)) file = usual;
     if (file.empty()) file = "index.js";
     process.command = {"node", file};
+    if (!fs::exists(tree / file, ignored)) guess.notes.push_back(fmt::format("{} is not there: say in package.json what starts the app (scripts.start or main), or in berth.toml", file));
     process.why = "package.json has no scripts.start";
   }
   guess.processes.push_back(std::move(process));
   add_variable(guess, {.name = "NODE_ENV", .preset = "production", .why = "as Node's libraries know it"});
-  if (!fs::is_directory(tree / "node_modules", ignored)) guess.notes.push_back("its libraries are not here yet: npm install; they are a part of the build");
+  const auto wants = [&members](std::string_view name) {
+    const auto* value = members.if_contains(name);
+    return value != nullptr && value->is_object() && !value->get_object().empty();
+  };
+  const bool has_libraries = wants("dependencies") || wants("devDependencies") || wants("optionalDependencies") || wants("peerDependencies");
+  if (has_libraries && !fs::is_directory(tree / "node_modules", ignored)) guess.notes.push_back("its libraries are not here yet: npm install; they are a part of the build");
   if (has_build) guess.notes.push_back("package.json has a build script: run it before 'berth build'");
   return std::optional(std::move(guess));
 }

@@ -1,7 +1,13 @@
 #include "run/places.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -17,6 +23,7 @@ namespace berth::run {
 namespace {
 
 constexpr std::size_t kDigits = 8;
+constexpr std::size_t kMostSockets = 64u << 20;  ///< bytes of the kernel's table
 constexpr std::size_t kLongestSocket = sizeof "/instances/0123456789abcdef/run/notify" - 1;  ///< of the paths below a run folder that a socket has
 
 Result<fs::path> state_home() {
@@ -49,6 +56,46 @@ Result<fs::path> runtime_home() {
   return shared / fmt::format("berth-{}", ::geteuid());
 }
 
+/// Where runs have their folders: of this environment, and where it would be with another one.
+std::vector<fs::path> all_runtime_homes(const fs::path& own) {
+  std::vector<fs::path> homes{own};
+  for (const char* shared : {"/dev/shm", "/tmp"})
+    if (const fs::path home = fs::path(shared) / fmt::format("berth-{}", ::geteuid()); home != own && is_own_folder(home)) homes.push_back(home);
+  return homes;
+}
+
+fs::path lock_beside(const fs::path& run) { return run.string() + ".lock"; }
+
+/// The lock of a run folder, or none where another run has it. It is removed with the folder, so who got one that is no longer there looks for the next one.
+Result<std::optional<Fd>> try_run_lock(const fs::path& run) {
+  const fs::path name = lock_beside(run);
+  for (;;) {
+    BERTH_TRY(Fd lock, files::open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return fail_errno("lock " + name.string());
+      return std::optional<Fd>();
+    }
+    struct stat locked{}, there{};
+    if (::fstat(lock.get(), &locked) == 0 && ::lstat(name.c_str(), &there) == 0 && locked.st_ino == there.st_ino && locked.st_dev == there.st_dev)
+      return std::optional<Fd>(std::move(lock));
+  }
+}
+
+/// Somebody who sweeps has it for a moment; another run of the same app, with its data elsewhere, to its end.
+Result<Fd> take_run_lock(const fs::path& run, const std::string& source) {
+  constexpr int kTries = 100;
+  constexpr std::chrono::milliseconds kBetween{20};
+  for (int tries = 0; tries < kTries; ++tries) {
+    BERTH_TRY(auto lock, try_run_lock(run));
+    if (lock) return std::move(*lock);
+    std::this_thread::sleep_for(kBetween);
+  }
+  return fail(Errc::conflict, fmt::format("{} runs here already, with another $XDG_STATE_HOME: end that first", source));
+}
+
+/// Whether a keeper listens below this run folder: the kernel's table of sockets tells it, without a word to the keeper.
+bool has_keepers(const std::string& sockets, const fs::path& run) { return sockets.find(" " + run.string() + "/keepers/") != std::string::npos; }
+
 /// Held until its end, also where that is a kill.
 Result<Fd> lock_folder(const fs::path& folder, const std::string& source) {
   const fs::path name = folder / "lock";
@@ -76,15 +123,39 @@ Result<Places> open_places(const std::string& app, const std::string& source) {
   places.paths.run = runtime / "run" / key;
   if (places.paths.run.native().size() + kLongestSocket >= sizeof sockaddr_un::sun_path)
     return fail(Errc::usage, fmt::format("{} is too long for the path of a Unix socket: set $XDG_RUNTIME_DIR to a shorter folder of your own", places.paths.run.string()));
-  for (const fs::path& folder : {runtime, runtime / "run", places.paths.run}) BERTH_CHECK(make_own(folder));
+  for (const fs::path& folder : {runtime, runtime / "run"}) BERTH_CHECK(make_own(folder));
   BERTH_CHECK(files::make_directories(places.paths.data(app), 0700));
   BERTH_TRY(places.lock, lock_folder(places.paths.state, source));
+  BERTH_TRY(places.run_lock, take_run_lock(places.paths.run, source));
+  BERTH_CHECK(make_own(places.paths.run));
+  for (const fs::path& one : all_runtime_homes(runtime)) sweep_runs(one / "run");
   BERTH_CHECK(files::remove_tree(places.paths.logs));
   BERTH_CHECK(files::make_directories(places.paths.logs / app, 0700));
   return places;
 }
 
-void close_places(const Places& places) { static_cast<void>(files::remove_tree(places.paths.run)); }
+void close_places(const Places& places) {
+  static_cast<void>(files::remove_tree(places.paths.run));
+  ::unlink(lock_beside(places.paths.run).c_str());
+}
+
+void sweep_runs(const fs::path& folder) {
+  std::error_code failed;
+  std::set<fs::path> runs;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const fs::path& path = entry->path();
+    runs.insert(path.extension() == ".lock" ? folder / path.stem() : path);
+  }
+  if (runs.empty()) return;
+  for (const fs::path& run : runs) {
+    const auto lock = try_run_lock(run);
+    if (!lock || !*lock) continue;  // it goes on
+    const auto sockets = files::read("/proc/net/unix", kMostSockets);
+    const bool stays = !sockets || has_keepers(*sockets, run);
+    if (!stays) static_cast<void>(files::remove_tree(run));
+    ::unlink(lock_beside(run).c_str());
+  }
+}
 
 Result<fs::path> find_keeper() {
   if (const char* given = std::getenv("BERTH_KEEPER"); given != nullptr && *given != '\0') return fs::path(given);

@@ -101,6 +101,8 @@ awaitable<int> Runner::run(LocalRelease first, Load load) {
   release_ = std::move(first);
   ports_.emplace(release_.order, options_.base_port);
   co_await clear_leftovers();
+  tells_ = true;
+  loop_.spawn("readiness", tell_unready());
   const auto started = co_await bring_up();
   if (!started) note_failed_start(started.error());
   while (stops_ == 0 && !exit_) {
@@ -109,6 +111,9 @@ awaitable<int> Runner::run(LocalRelease first, Load load) {
     else co_await changed_.wait(24h);
   }
   co_await bring_down();
+  is_over_ = true;
+  changed_.notify();
+  while (tells_) co_await changed_.wait(24h);
   co_return exit_.value_or(0);
 }
 
@@ -133,6 +138,7 @@ awaitable<void> Runner::reload(Load load) {
   say(Word::Kind::restarting, {}, fmt::format("{} changed: it is started again", what));
   up_ = false;
   ended_.clear();
+  told_.clear();
   const LocalRelease before = std::move(release_);
   release_ = std::move(*loaded);
   // Where the spec's processes are others, so may their ports be.
@@ -155,8 +161,11 @@ void Runner::on_change(const InstanceChange& change) {
   switch (change.kind) {
     case Kind::started:
       say(Word::Kind::started, name, fmt::format("started (pid {})", status ? status->pid : 0));
+      if (!is_hook) expect_ready(change.id);
       break;
     case Kind::ready:
+      expected_.erase(change.id);
+      told_.erase(change.id);
       if (!is_hook) {
         const auto process = release_.manifest.spec.processes.find(change.id.process);
         const bool is_reached = process != release_.manifest.spec.processes.end() && ports_;
@@ -170,6 +179,7 @@ void Runner::on_change(const InstanceChange& change) {
       if (!is_hook && status && status->phase == supervise::Phase::running) say(Word::Kind::unready, name, "not ready: " + change.reason);
       break;
     case Kind::exited:
+      expected_.erase(change.id);
       if (change.exit) note_end(change.id, *change.exit);
       break;
     case Kind::ended:

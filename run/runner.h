@@ -64,6 +64,10 @@ class Runner {
   void note_failed_start(const Error& error);
   awaitable<void> reload(Load load);
 
+  // readiness.cc
+  void expect_ready(const InstanceId& id);
+  awaitable<void> tell_unready();
+
   // bringing_up.cc
   awaitable<Result<void>> bring_up();
   awaitable<Result<void>> start_process(std::string name);
@@ -94,6 +98,10 @@ class Runner {
   bool up_ = false;                ///< all was started: what ends from now on ends by itself
   std::optional<int> exit_;        ///< why it ends, where nobody asked
   std::set<InstanceId> ended_;     ///< and are not started again
+  std::map<InstanceId, io::Steady::time_point> expected_;  ///< started and not ready yet: when that is told
+  std::set<InstanceId> told_;      ///< are not ready, which is known
+  bool is_over_ = false;           ///< nothing is told any more
+  bool tells_ = false;             ///< tell_unready is at work
 };
 
 }  // namespace berth::run

@@ -38,7 +38,7 @@ Result<std::string> from_credential(const std::string& name) {
 Result<std::string> from_environment(const std::string& name) {
   if (!is_variable_name(name)) return fail(Errc::usage, fmt::format("'{}' is no name of a variable", name));
   const char* value = std::getenv(name.c_str());
-  if (value == nullptr) return fail(Errc::not_found, fmt::format("{} is not set in berthd's environment", name));
+  if (value == nullptr) return fail(Errc::not_found, fmt::format("{} is not set in the environment", name));
   return std::string(value);
 }
 

@@ -2,13 +2,15 @@
 import json
 import os
 import signal
+import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from lib import processes
 from lib.case import BerthCase
 from lib.load import one_request
-from lib.programs import TESTAPP
+from lib.programs import BERTH, TESTAPP
 from lib.runner import USER, Home, await_nothing_left, left_of
 from lib.sample_apps import Tree
 from lib.waiting import wait_until
@@ -217,6 +219,78 @@ class Run(RunCase):
         self.assertEqual(one.end(), 0, one.text)
 
 
+class WhatIsTold(RunCase):
+    """What goes wrong is told, once, with what to do; and exit codes say it, too."""
+
+    def test_readiness_that_never_comes_once_and_with_its_reason(self):
+        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\nport = 8080\n[process.web.readiness]\nhttp = "/"\nperiod = "100ms"\n'
+                         '[process.base]\ncommand = ["bin/app"]\n[deploy]\nready_timeout = "2s"\n')
+        one = self.start(tree)
+        self.assertIn("readiness probe: ", one.wait_for(r"web\.1 is not ready: "))
+        one.wait_for(r"base\.1 ready")
+        time.sleep(2.5)
+        self.assertEqual(len([line for line in one.lines if "is not ready" in line]), 1, one.text)
+        one.interrupt()
+        self.assertEqual(one.end(), 0, one.text)
+
+    def test_a_start_does_not_go_on_after_what_ends_it(self):
+        one = self.start(self.tree('app = "shop"\n[process.a]\ncommand = ["/bin/sh", "-c", "exit 3"]\nrestart = "never"\n'
+                                   '[process.b]\ncommand = ["/bin/sleep", "600"]\ninstances = 40\n'))
+        self.assertEqual(one.end(60), 3, one.text)
+        self.assertNotIn("b.40 started", one.text)
+
+    def test_a_folder_that_may_not_be_read_is_not_empty(self):
+        tree = self.tree(WORKERS)
+        bare = self.folder / "bare"
+        Tree(bare, "bare").put("package.json", "{}")
+        self.user.own(bare)
+        for path, verb in ((tree.folder, "run"), (tree.folder / "berth.toml", "run"), (bare, "new"), (bare / "package.json", "new")):
+            mode = path.stat().st_mode
+            path.chmod(0)
+            got = self.user.run(verb, tree.folder if verb == "run" else bare, cwd="/")
+            self.assertEqual(got.returncode, 7, got.stdout + got.stderr)
+            self.assertIn(f"{path}: Permission denied", got.stderr)
+            path.chmod(mode)
+        self.folder.chmod(0o600)
+        for verb in ("run", "new"):
+            self.assertEqual(self.user.run(verb, tree.folder, cwd="/").returncode, 7, "nor where it lies in one")
+        self.folder.chmod(0o755)
+
+    def test_options_that_mean_nothing_here(self):
+        tree = self.tree(WORKERS)
+        self.assertIn("--repo /x: . is a folder", self.refused(tree, "--repo", "/x"))
+        self.assertIn("--ca-file /x: . is a folder", self.refused(tree, "--ca-file", "/x"))
+        self.assertIn("shop/production@v1 is a release", self.refused(tree, "shop/production@v1", "--environments", "x", "--repo", "/x"))
+        self.assertIn("PORT comes from berth.toml", self.refused(tree, "--set", "PORT=1"))
+
+    def test_a_template_with_a_port_that_one_process_is_not_given(self):
+        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\nport = 8080\n[process.worker]\ncommand = ["bin/app"]\n')
+        self.put(tree, "environments/dev/env.toml", "")
+        self.put(tree, "environments/dev/files/x.conf.tmpl", "listen ${PORT}\n")
+        one = self.start(tree)
+        self.assertEqual(one.end(), 2, one.text)
+        self.assertIn("config/x.conf.tmpl: nothing is known as '${PORT}'", one.wait_for(r"process worker: "))
+
+    def test_a_port_of_root_by_port_moves_up(self):
+        if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80:
+            self.skipTest("everybody may have port 80 here")
+        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/testapp", "--serve", "--port", "${PORT}"]\nport = 9000\n')
+        tree.program(TESTAPP, "testapp")
+        one = self.start(tree, "--port", "80")
+        one.wait_for(r"port 8080 in the place of 80, which needs root")
+        one.wait_for(r"web\.1 ready, at port 8080")
+        one.interrupt()
+        self.assertEqual(one.end(), 0, one.text)
+
+    def test_an_output_that_cannot_be_written_is_an_error(self):
+        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\n')
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            got = subprocess.run([str(BERTH), "run"], cwd=tree.folder, env=self.user.environment(), user=USER, group=USER, extra_groups=[],
+                                 stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual(got.returncode, 1, got.stderr)
+        self.assertIn("No space left on device", got.stderr)
+
+
 class NothingIsLeft(RunCase):
     """Whatever becomes of the runner, no process of the app outlives it."""
 
@@ -242,6 +316,25 @@ class NothingIsLeft(RunCase):
         await_nothing_left("shop")
         logs = next((self.folder / "home/.local/state/berth/run").iterdir()) / "logs/shop/polite.1"
         self.assertIn("stopped by 15", "".join(path.read_text() for path in logs.iterdir()), "it was asked first")
+
+    def test_of_secrets_once_any_app_is_run_again(self):
+        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/testapp", "--ignore-term"]\nstop = { grace = "6s" }\n[env.TOKEN]\nsecret = true\n')
+        tree.program(TESTAPP, "testapp")
+        other = Tree(self.folder / "other", "other").spec('app = "other"\n[process.web]\ncommand = ["/bin/echo", "done"]\nrestart = "never"\n')
+        self.user.own(other.folder)
+        runs = self.folder / "rt/berth/run"
+        one = self.start(tree, "--set", "TOKEN=hunter2")
+        one.wait_for(r"web\.1 started")
+        self.assertEqual(self.start(other).end(), 0)
+        self.assertEqual([path.read_text() for path in runs.glob("*/instances/*/secrets/TOKEN")], ["hunter2"], "a run that goes on is left alone")
+        one.kill()
+        self.assertEqual(self.start(other).end(), 0)
+        if left_of("shop"):
+            self.assertTrue(list(runs.glob("*/instances/*/secrets/TOKEN")), "its app is still being stopped")
+        await_nothing_left("shop")
+        self.assertTrue(list(runs.glob("*/instances/*/secrets/TOKEN")), "nobody was there to remove it")
+        self.assertEqual(self.start(other).end(), 0)
+        self.assertEqual(list(runs.iterdir()), [])
 
     def test_of_a_closed_terminal(self):
         _tree, one = self.begin(terminal=True)

@@ -136,6 +136,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"health", app.health},
           {"problem", as_utf8(app.problem)},
           {"deployment", app.deployment ? value(to_json(*app.deployment)) : value(nullptr)},
+          {"last_deployment", app.last ? value(to_json(*app.last)) : value(nullptr)},
           {"follow", follow == follows.end() ? value(nullptr) : value(to_json(*follow))},
           {"rejected", std::move(rejected)},
           {"drifted", std::move(drifted)},

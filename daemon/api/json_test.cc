@@ -71,7 +71,7 @@ deploy::AppStatus web() {
 }
 
 constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green",
-   "health": "healthy", "problem": "", "deployment": null, "follow": null,
+   "health": "healthy", "problem": "", "deployment": null, "last_deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
@@ -105,6 +105,8 @@ TEST(ApiJson, AnInstanceThatNeverEndedHasNoLastExitAndADeploymentIsShownWhole) {
   const auto json = to_json(app, {});
   EXPECT_TRUE(json.at("instances").as_array()[0].as_object().at("last_exit").is_null());
   EXPECT_EQ(json.at("deployment"), said(kBaking));
+  app.last = baking();
+  EXPECT_EQ(to_json(app, {}).at("last_deployment"), said(kBaking));
 }
 
 TEST(ApiJson, ANodeIsAsDocumented) {

@@ -307,6 +307,16 @@ std::string sinks_text(const value& status, const StatusView& view) {
   return text + (well.empty() ? "" : "logs go to " + printable(well) + "\n");
 }
 
+/// That the node does not do what its berthd.toml says now; empty where that is not so.
+std::string config_text(const value& status, const StatusView& view) {
+  const auto* refused = member(status, "config_refused");
+  if (refused == nullptr || !refused->is_object()) return {};
+  const std::string age = since_text(text_of(*refused, "at"), view.now);
+  const std::string text = fmt::format("berthd.toml was refused{}, and the one before counts still: {}; 'berthd --check' reads it, 'systemctl reload berthd' takes it",
+                                       age.empty() ? "" : " " + age + " ago", text_of(*refused, "reason"));
+  return tinted(printable(text), Tint::bad, view.colour) + "\n";
+}
+
 }  // namespace
 
 std::string node_text(const value& status, const StatusView& view) {
@@ -314,7 +324,7 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
+  text += config_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
   if (const auto* disk = member(status, "disk"); disk != nullptr && number_of(*disk, "free_bytes") < number_of(*disk, "reserve_bytes"))
     text += tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc",
                                bytes_text(static_cast<std::uint64_t>(number_of(*disk, "free_bytes"))),

@@ -120,7 +120,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
     "ready": true,
     "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
-    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "drained": null,
+    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "config_refused": null, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
     "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "apps": [)") + kWeb + "]}"));
 }
@@ -153,6 +153,8 @@ TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {
   EXPECT_EQ(json.at("held_at"), "h");
   EXPECT_EQ(json.at("held_firmly"), true);
   const metrics::NodeStatus node{.node = "edge-1", .drained = store::Drain{.at = "d", .by = "root (uid 0)", .why = "a new kernel"}};
+  const metrics::NodeStatus wrong{.node = "edge-1", .config_refused = metrics::NodeStatus::Refused{.at = "r", .reason = "line 3 \xff"}};
+  EXPECT_EQ(to_json(wrong, {}).at("config_refused"), said("{\"at\": \"r\", \"reason\": \"line 3 \xEF\xBF\xBD\"}"));
   EXPECT_EQ(to_json(node, {}).at("drained"), said(R"json({"at": "d", "by": "root (uid 0)", "why": "a new kernel"})json"));
 }
 

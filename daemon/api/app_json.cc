@@ -202,10 +202,11 @@ object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
 }
 
 object removed_json(const deploy::Collected& removed) {
-  array slots, data;
+  array slots, data, imports;
   for (const auto& slot : removed.slots) slots.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
   for (const auto& copy : removed.data) data.push_back({{"app", copy.app}, {"folder", copy.folder}, {"release", copy.release}, {"bytes", copy.bytes}});
-  return {{"removed", std::move(slots)}, {"data", std::move(data)}};
+  for (const auto& one : removed.imports) imports.push_back({{"app", one.app}, {"release", one.release}, {"bytes", one.bytes}});
+  return {{"removed", std::move(slots)}, {"data", std::move(data)}, {"imports", std::move(imports)}};
 }
 
 }  // namespace berth::api

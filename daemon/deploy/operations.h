@@ -159,6 +159,7 @@ struct Releases {
 struct Collected {
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> data;
+  std::vector<store::Import> imports;  ///< releases that were loaded from a file, and are in no slot
 };
 
 /// A release file that berthd is to load.

@@ -65,6 +65,7 @@ TEST(Metrics, TellThatAReloadWasRefused) {
 
 TEST(Metrics, CountDeploymentsThatDidNotHappenAsNone) {
   EXPECT_THAT(exposition(snapshot()), HasSubstr("berth_deployments_total{app=\"web\",state=\"reverted\"} 0\n"));
+  EXPECT_THAT(exposition(snapshot()), HasSubstr("berth_deployments_total{app=\"web\",state=\"not_found\"} 0\n"));
 }
 
 TEST(Metrics, TellOfEveryApp) {

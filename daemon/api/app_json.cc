@@ -113,11 +113,13 @@ object to_json(const follow::Status& follow) {
 
 object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows) {
   const auto follow = std::ranges::find(follows, app.row.app, &follow::Status::app);
-  array rejected, drifted, copies, processes, instances, execs, jobs;
+  array rejected, drifted, pinned, copies, processes, instances, execs, jobs;
   for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
   for (const auto& slot : app.slots)
     if (slot.drifted > 0)
       drifted.push_back({{"release", slot.release}, {"paths", slot.drifted}, {"first", as_utf8(slot.drift)}, {"verified_at", slot.verified_at}});
+  for (const auto& slot : app.slots)
+    if (slot.pinned) pinned.push_back(value(slot.release));
   for (const auto& copy : app.copies) copies.push_back(copy_json(copy));
   for (const auto& process : app.processes) processes.push_back(process_json(process));
   for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
@@ -140,6 +142,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"follow", follow == follows.end() ? value(nullptr) : value(to_json(*follow))},
           {"rejected", std::move(rejected)},
           {"drifted", std::move(drifted)},
+          {"pinned", std::move(pinned)},
           {"data_copies", std::move(copies)},
           {"processes", std::move(processes)},
           {"instances", std::move(instances)},

@@ -66,6 +66,7 @@ deploy::AppStatus web() {
   app.jobs = {{.row = {.app = "web", .process = "report"}, .by_hand = true}};
   app.execs = {{.id = {"web", "exec", 1001, "v1"}, .process = "web", .by = "root (uid 0)", .since = "x"}};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
+  app.slots[1].pinned = true;
   app.copies = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .method = "moved", .since = "c", .at = "d"}};
   return app;
 }
@@ -74,6 +75,7 @@ constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "
    "health": "healthy", "problem": "", "deployment": null, "last_deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
+   "pinned": ["v1"],
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
    "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
@@ -164,9 +166,11 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
                      "sealed_at": "s", "pinned": false, "imported": false, "expired": "", "rejected": ""}], "repository_error": "gone"})"));
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
   EXPECT_EQ(boost::json::value(removed_json({.slots = {{.app = "web", .release = "v1", .bytes = 9}},
-                                             .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}}})),
+                                             .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}},
+                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}}})),
             said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}],
-                     "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}]})"));
+                     "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}],
+                     "imports": [{"app": "web", "release": "v9", "bytes": 7}]})"));
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
   EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
                                                                    "drift": [{"path": "app/a", "what": "is missing"}]}]})"));

@@ -36,6 +36,8 @@ std::string app_target(const std::string& app, const std::string& rest) {
   return "/v1/apps/" + app + rest;
 }
 
+json::value told_of(const ApiClient& api, const std::string& app) { return api.get(app_target(app)).value_or(json::value()); }
+
 Option reason_option(std::string& into) {
   return {.names = "--reason", .value = "TEXT", .help = "why, for the history", .into = &into};
 }

@@ -27,6 +27,9 @@ Result<std::optional<milliseconds>> duration_argument(const std::string& text, c
 /// "/v1/apps/web" and what follows.
 std::string app_target(const std::string& app, const std::string& rest = {});
 
+/// What berthd tells of an app; `null` where it tells nothing, which whoever asks for a change of it hears then.
+json::value told_of(const ApiClient& api, const std::string& app);
+
 /// What stopping and draining may take at most; berthd has shorter limits of its own.
 inline constexpr milliseconds kLongCall{15 * 60'000};
 

@@ -122,7 +122,7 @@ TEST_F(DaemonVerbs, DeployUntilSwitchedOfWhatBakesAlreadyWaitsForNothing) {
   daemon.on("POST /v1/apps/web/deployments", deployment("baking", -1, R"(, "decided": true)"), 202);
   daemon.on("GET /v1/deployments/7", deployment("baking", -1, R"(, "decided": true)"));
   EXPECT_EQ(berth({"deploy", "web@v2", "--until", "switched"}).exit, 0);
-  EXPECT_EQ(daemon.asked().back().query.at("wait"), "0");
+  EXPECT_EQ(daemon.asked()[1].query.at("wait"), "0");
 }
 
 TEST_F(DaemonVerbs, DeployWithAnEmptyKeyIsRefused) {
@@ -261,8 +261,8 @@ TEST_F(DaemonVerbs, VerifyNamesEachPathThatDriftedAndEndsWithFour) {
 TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
   daemon.on("DELETE /v1/apps/web", "{}");
   EXPECT_THAT(berth({"remove", "web"}).out, HasSubstr("data and logs stay"));
-  EXPECT_EQ(daemon.asked().back().query.at("purge"), "false");
-  EXPECT_EQ(berth({"remove", "web", "--purge", "--yes"}).exit, 0);
+  EXPECT_EQ(daemon.asked()[0].query.at("purge"), "false");
+  EXPECT_EQ(berth({"remove", "web", "--purge", "--yes", "-q"}).exit, 0);
   EXPECT_EQ(daemon.asked().back().query.at("purge"), "true");
 }
 

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/follow_note.h"
 #include "cli/import_file.h"
 #include "cli/json_view.h"
+#include "cli/output/text.h"
 #include "cli/verbs.h"
 #include "cli/watch_deployment.h"
 
@@ -23,6 +25,13 @@ Result<ReleaseRef> release_to_deploy(const Console& console, const DeployOptions
   if (!is_release_file(options.release)) return release_argument(options.release, "deploy");
   BERTH_TRY(const auto imported, import_file(console, {.file = options.release, .reason = options.reason, .allow_expired = options.allow_expired}));
   return ReleaseRef{.app = text_of(imported, "app"), .environment = {}, .release = text_of(imported, "release")};
+}
+
+/// Where the app follows something else, that is not the end of it.
+void tell_of_follow(const Console& console, const ApiClient& api, const ReleaseRef& ref) {
+  if (console.json || console.quiet) return;
+  const auto status = api.get("/v1/status");
+  if (const std::string note = status ? follow_note(*status, ref.app, ref.release) : std::string(); !note.empty()) console.note("Note: " + printable(note));
 }
 
 Result<Exit> deploy(const Console& console, const DeployOptions& options) {
@@ -51,13 +60,19 @@ Result<Exit> deploy(const Console& console, const DeployOptions& options) {
   const ApiClient api(console.socket);
   BERTH_TRY(const auto answer, api.call(call));
   const Deployment deployment = read_deployment(answer.body);
-  if (deployment.already || deployment.ended()) return conclude(console, answer.body);
+  if (deployment.already || deployment.ended()) {
+    const Exit exit = conclude(console, answer.body);
+    if (exit == Exit::ok) tell_of_follow(console, api, ref);
+    return exit;
+  }
   if (options.no_wait) {
     if (console.json) console.document(answer.body);
     console.note(fmt::format("{}: deployment {} is {}; see: berth status {}", deployment.name(), deployment.id, deployment.state, ref.app));
     return Exit::ok;
   }
-  return watch_deployment(console, api, deployment, {.until_switched = options.until == "switched", .at_most = at_most});
+  const auto ended = watch_deployment(console, api, deployment, {.until_switched = options.until == "switched", .at_most = at_most});
+  if (ended && *ended == Exit::ok) tell_of_follow(console, api, ref);
+  return ended;
 }
 
 }  // namespace

@@ -31,9 +31,15 @@ std::string what_serves(const Deployment& deployment) {
   return fmt::format("{} still runs {}.", deployment.app, deployment.from);
 }
 
+/// Where to look further: what never ran has no logs.
+std::string where_to_look(const Deployment& deployment) {
+  if (!deployment.last_lines.empty()) return fmt::format("See: berth logs {}; berth history {}.", deployment.name(), deployment.app);
+  if (exit_of(deployment) != Exit::not_found) return fmt::format("See: berth history {}.", deployment.app);
+  return deployment.from.empty() ? "See: berth apps, for what there is." : fmt::format("See: berth releases {}, for what there is.", deployment.app);
+}
+
 std::string hint_of(const Deployment& deployment) {
-  const std::string its_logs = deployment.last_lines.empty() ? std::string() : fmt::format("berth logs {}; ", deployment.name());
-  const std::string logs = fmt::format("See: {}berth history {}.", its_logs, deployment.app);
+  const std::string logs = where_to_look(deployment);
   const std::string rejected = deployment.rejected ? fmt::format("\n{} is rejected here until it is deployed with --force.", deployment.name()) : std::string();
   if (deployment.state == "failed") return fmt::format("{} {}{}", what_serves(deployment), logs, rejected);
   if (deployment.state == "reverted") {
@@ -46,7 +52,14 @@ std::string hint_of(const Deployment& deployment) {
   return fmt::format("See: berth history {}.", deployment.app);
 }
 
-/// Its reason, whose beginning may name it once more, or in full with its environment.
+std::string notes_text(const Deployment& deployment) {
+  std::string text;
+  for (const std::string& note : deployment.notes) text += "Note: " + printable(note) + ".\n";
+  return text;
+}
+
+}  // namespace
+
 std::string without_name(const Deployment& d) {
   std::string_view reason = d.reason;
   for (;;) {
@@ -58,14 +71,6 @@ std::string without_name(const Deployment& d) {
   }
   return std::string(reason);
 }
-
-std::string notes_text(const Deployment& deployment) {
-  std::string text;
-  for (const std::string& note : deployment.notes) text += "Note: " + printable(note) + ".\n";
-  return text;
-}
-
-}  // namespace
 
 Deployment read_deployment(const boost::json::value& json) {
   Deployment d;

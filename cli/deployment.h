@@ -43,6 +43,9 @@ Deployment read_deployment(const boost::json::value& json);
 /// The exit code of a deployment that ended.
 Exit exit_of(const Deployment& deployment);
 
+/// Its reason, whose beginning may name it once more, or in full with its environment: without that.
+std::string without_name(const Deployment& deployment);
+
 /// What is going on, for a line that is drawn over itself: "web@v2 fetching [####....] 1.0 kB of 4.1 kB".
 std::string live_text(const Deployment& deployment, WallTime now, int width);
 

@@ -1,5 +1,6 @@
 #include "cli/deployment.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include "cli/api_client.h"
@@ -139,6 +140,53 @@ TEST(StatusText, TellsWhoIsNotReadyAndWhatWasScaled) {
       {"process": "web", "wanted": 1, "by_spec": 1, "ready": 0}],
       "instances": [{"instance": "web/web.1", "release": "v1", "phase": "ended", "ready": false, "not_ready": "it was stopped by hand"}]}]})").value();
   EXPECT_THAT(apps_text(status, {.now = kNow}), HasSubstr("web/web.1: it was stopped by hand; web/job is scaled to 0 (its release says 2)"));
+}
+
+std::string note_in(const char* app) {
+  json::array apps;
+  apps.push_back(json::parse(app).value());
+  const json::object status{{"apps", std::move(apps)}};
+  return apps_text(status, {.now = kNow});
+}
+
+TEST(StatusText, TellsOfRestartsWhileTheyAreNews) {
+  EXPECT_THAT(note_in(R"({"app": "shop", "active": "v2", "health": "healthy", "instances": [
+      {"instance": "shop/web.1", "release": "v2", "ready": true, "restarts": 8, "last_exit": {"reason": "exited with 3", "at": "2026-11-24T08:59:48Z"}},
+      {"instance": "shop/web.2", "release": "v2", "ready": true, "restarts": 4, "last_exit": {"reason": "exited with 4", "at": "2026-11-24T08:49:59Z"}},
+      {"instance": "shop/web.3", "release": "v2", "ready": true, "restarts": 0, "last_exit": null}]})"),
+              AllOf(HasSubstr("shop/web.1 restarted 8 times, last 12s ago: exited with 3"), Not(HasSubstr("exited with 4"))));
+  EXPECT_THAT(note_in(R"({"app": "shop", "active": "v2", "health": "healthy", "instances": [
+      {"instance": "shop/web.1", "release": "v2", "restarts": 1, "last_exit": {"reason": "exited with 3", "at": "2026-11-24T08:58:00Z"}},
+      {"instance": "shop/web.2", "release": "v2", "restarts": 2, "last_exit": {"reason": "killed", "at": "2026-11-24T08:59:00.5Z"}}]})"),
+              HasSubstr("restarted 3 times, last 59s ago: shop/web.2 killed"));
+  EXPECT_THAT(note_in(R"({"app": "shop", "active": "v2", "instances": [{"instance": "shop/web.1", "restarts": 9, "crash_loop": true,
+      "last_exit": {"reason": "exited with 3", "at": "2026-11-24T08:59:48Z"}}]})"),
+              AllOf(HasSubstr("crash looping"), Not(HasSubstr("restarted")))) << "once is enough";
+}
+
+TEST(StatusText, TellsHowTheLastDeploymentEndedWhileThatIsNews) {
+  const auto app = [](const char* state, int exit, const char* ended, const char* more = "") {
+    return fmt::format(R"({{"app": "shop", "active": "v4", "health": "healthy", "last_deployment": {{"id": 9, "app": "shop", "release": "v5", "state": "{}", "exit": {},
+      "reason": "shop@v5: never ready", "ended_at": "{}"}}{}}})", state, exit, ended, more);
+  };
+  EXPECT_THAT(note_in(app("reverted", 5, "2026-11-24T08:55:00Z").c_str()), HasSubstr("last deployment v5 reverted 5m ago: never ready"));
+  EXPECT_THAT(note_in(app("failed", 1, "2026-11-24T08:00:01Z").c_str()), HasSubstr("last deployment v5 failed 59m ago: never ready"));
+  EXPECT_THAT(note_in(app("failed", 1, "2026-11-24T07:59:59Z").c_str()), Not(HasSubstr("last deployment"))) << "an hour is over";
+  EXPECT_THAT(note_in(app("active", 0, "2026-11-24T08:55:00Z").c_str()), Not(HasSubstr("last deployment")));
+  EXPECT_THAT(note_in(app("superseded", 8, "2026-11-24T08:55:00Z").c_str()), Not(HasSubstr("last deployment"))) << "what took its place tells more";
+  EXPECT_THAT(note_in(app("failed", 1, "2026-11-24T08:55:00Z", R"(, "deployment": {"id": 10, "app": "shop", "release": "v6", "state": "fetching", "exit": -1})").c_str()),
+              AllOf(HasSubstr("deployment 10: shop@v6 fetching"), Not(HasSubstr("last deployment"))));
+}
+
+TEST(DeploymentText, OfWhatNeverRanDoesNotLeadToItsLogs) {
+  const auto unknown = deployment(R"({"id": 7, "app": "nosuch", "release": "v1", "state": "failed", "exit": 3, "reason": "nosuch@v1: there is no such release",
+      "steps": [{"state": "queued", "at": ""}, {"state": "fetching", "at": ""}, {"state": "failed", "at": ""}]})");
+  EXPECT_THAT(result_text(unknown, false), AllOf(HasSubstr("See: berth apps"), Not(HasSubstr("berth logs"))));
+  const auto older = deployment(R"({"id": 7, "app": "web", "release": "v9", "from": "v1", "state": "failed", "exit": 3,
+      "steps": [{"state": "queued", "at": ""}, {"state": "fetching", "at": ""}, {"state": "failed", "at": ""}]})");
+  EXPECT_THAT(result_text(older, false), AllOf(HasSubstr("web still runs v1. See: berth releases web"), Not(HasSubstr("berth logs"))));
+  const auto ran = deployment(R"({"id": 7, "app": "web", "release": "v9", "from": "v1", "state": "failed", "exit": 1, "last_lines": ["no database"]})");
+  EXPECT_THAT(result_text(ran, false), HasSubstr("berth logs web@v9"));
 }
 
 TEST(StatusText, OfTheNodeTellsWhatKeepsReleasesAway) {

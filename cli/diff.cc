@@ -63,11 +63,11 @@ Verb diff_verb() {
   return {
       .name = "diff",
       .summary = "Show what two releases do not have alike",
-      .text = "Files, configuration, variables, references to secrets, the app spec and where the build came from. Without --repo both are releases on this node.",
+      .text = "Files, configuration, variables, references to secrets, the app spec and where the build came from. Without --repo both are releases on this node, or release files.",
       .examples = {"berth diff web@v41 web@v42", "berth diff web/qa@v7 web/production@v42 --repo ./repo"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust}),
-      .arguments = {{"FROM", "a release, APP@RELEASE or APP/ENV@RELEASE", &o->from, Completes::release}, {"TO", "the other one", &o->to, Completes::release}},
-      .options = location_options(o->repository),
+      .arguments = {{"FROM", "a release, APP@RELEASE or APP/ENV@RELEASE, or a release file", &o->from, Completes::release}, {"TO", "the other one", &o->to, Completes::release}},
+      .options = location_options(o->repository, "the repository's folder or URL (default: what is on this node is read)"),
       .action = [o](Console& console) { return diff(console, *o); },
   };
 }

@@ -60,7 +60,7 @@ Result<Exit> export_release(const Console& console, const ExportOptions& options
 Verb export_verb() {
   auto o = std::make_shared<ExportOptions>();
   std::vector<Option> options{{"-o,--output", "FILE", "the file to make (default: APP-RELEASE.berth); one that is there is not replaced", &o->output, Completes::file}};
-  for (Option& option : location_options(o->repository)) options.push_back(std::move(option));
+  for (Option& option : location_options(o->repository, "the repository's folder or URL (default: the one that berthd of this node reads)")) options.push_back(std::move(option));
   return {
       .name = "export",
       .summary = "Write a release, and all that proves it, to one file",

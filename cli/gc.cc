@@ -15,7 +15,8 @@ Verb gc_verb() {
   return {
       .name = "gc",
       .summary = "Remove releases and set-aside data from the node that nothing needs",
-      .text = "What is active, previous, pinned or in use stays, and so do the newest few ([store] keep_releases). Data that a revert set aside go.",
+      .text = "What is active, previous, pinned or in use stays, and so do the newest few ([store] keep_releases). Data that a revert set aside go, and so do "
+              "releases that were loaded from a file and are in no slot ('berth import' loads them again).",
       .examples = {"berth gc", "berth gc web"},
       .exits = with_daemon_exits({Exit::not_found}),
       .arguments = {{"APP", "of this app only", name.get(), Completes::app, false}},
@@ -41,6 +42,11 @@ Verb gc_verb() {
           const auto size = static_cast<std::uint64_t>(number_of(one, "bytes"));
           bytes += size;
           table.row({fmt::format("{}/{}, data of {}", text_of(one, "app"), text_of(one, "folder"), text_of(one, "release")), bytes_text(size)});
+        }
+        for (const auto& one : list_of(answer, "imports")) {
+          const auto size = static_cast<std::uint64_t>(number_of(one, "bytes"));
+          bytes += size;
+          table.row({fmt::format("{}@{}, loaded from a file", text_of(one, "app"), text_of(one, "release")), bytes_text(size)});
         }
         if (!console.quiet) console.print(table.render(console.colour, 0));
         console.note(table.empty() ? "Nothing to remove." : fmt::format("{} freed.", bytes_text(bytes)));

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/json_view.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -24,9 +25,12 @@ Verb hold_or_resume(const std::string& name, std::string summary, std::vector<st
         BERTH_TRY(const auto app, app_argument(o->app, name));
         json::object body;
         put_if(body, "reason", o->reason);
-        BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(app, "/" + name), std::move(body)));
+        const ApiClient api(console.socket);
+        const json::value before = told_of(api, app);
+        const bool held = !before.is_object() || !text_of(before, "held").empty();
+        BERTH_TRY(const auto answer, api.post(app_target(app, "/" + name), std::move(body)));
         if (console.json) console.document(answer);
-        console.note(fmt::format(fmt::runtime(done), app));
+        console.note(name == "resume" && !held ? fmt::format("{} was not held: deployments act on it already.", app) : fmt::format(fmt::runtime(done), app));
         return Exit::ok;
       },
   };

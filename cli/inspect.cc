@@ -102,18 +102,19 @@ Result<Exit> inspect(const Console& console, const InspectOptions& options) {
 
 Verb inspect_verb() {
   auto o = std::make_shared<InspectOptions>();
-  std::vector<Option> options = location_options(o->repository);
+  std::vector<Option> options = location_options(o->repository, "the repository's folder or URL (default: what is on this node is read)");
   options.push_back({"--files", "", "list the files of its layers, too", &o->files});
   return {
       .name = "inspect",
       .summary = "Show what a release consists of",
       .text =
-          "Build, commit, processes, variables, references to secrets, files and sizes, attachments. It is a release on this node or, with --repo, in a "
-          "repository, which is read as a node reads it: then it also says who signed for it. With --json it is the signed manifest itself.",
-      .examples = {"berth inspect web@v3", "berth inspect web/production@v3 --repo ./repo",
+          "Build, commit, processes, variables, references to secrets, files and sizes, attachments. It is a release on this node, in a file that "
+          "'berth export' made or, with --repo, in a repository; the latter are read as a node reads them: then it also says who signed for it. A file alone proves only that "
+          "it is of a piece: --root FILE names a root that you trust. With --json it is the signed manifest itself.",
+      .examples = {"berth inspect web@v3", "berth inspect web-v3.berth", "berth inspect web/production@v3 --repo ./repo",
                    "berth inspect web/production@v3 --repo ./repo --files # every path, too"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust}),
-      .arguments = {{"APP[/ENV]@RELEASE", "the release", &o->release, Completes::release}},
+      .arguments = {{"APP[/ENV]@RELEASE|FILE", "the release, or a release file", &o->release, Completes::release}},
       .options = std::move(options),
       .action = [o](Console& console) { return inspect(console, *o); },
   };

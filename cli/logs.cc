@@ -1,13 +1,14 @@
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <memory>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
-#include "cli/output/table.h"
-#include "cli/output/text.h"
+#include "cli/log_lines.h"
 #include "cli/verbs.h"
 #include "core/logs/log_reader.h"
 #include "core/logs/log_watch.h"
@@ -23,6 +24,7 @@ struct LogsOptions {
 };
 
 constexpr const char* kUsualRoot = "/var/log/berth";
+constexpr std::ptrdiff_t kMostNamed = 10;  ///< releases that have lines
 
 bool as_number(std::string_view text, std::int64_t& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -108,30 +110,48 @@ json::object json_of(const logs::Record& record, const InstanceId& id) {
   return line;
 }
 
-void show(const Console& console, const LogsOptions& options, const logs::Record& record, const InstanceId& id) {
+void show(const Console& console, const LogsOptions& options, logs::Record record, const InstanceId& id, LogLines& lines) {
   if (console.json) {
     fmt::print(console.out, "{}\n", json::text(json_of(record, id)));
   } else if (options.raw) {
     std::fwrite(record.text.data(), 1, record.text.size(), console.out);
     if (!record.cut) std::fputc('\n', console.out);
   } else {
-    const std::string head = fmt::format("{} {}.{}", logs::format_rfc3339(record.time), id.process, id.number);
-    const auto number = static_cast<std::size_t>(record.source);
-    std::string text = console.terminal || console.colour ? printable(record.text) : record.text;
-    if (record.stream == logs::Stream::err) text = tinted(text, Tint::warning, console.colour);
-    const std::string line = tinted_by_number(head, number, console.colour) + "  " + text + "\n";
-    std::fwrite(line.data(), 1, line.size(), console.out);
+    lines.add(std::move(record), id);
   }
 }
 
-Result<void> show_all(const Console& console, const LogsOptions& options, logs::LogReader& reader) {
+/// How many there were.
+Result<std::uint64_t> show_all(const Console& console, const LogsOptions& options, logs::LogReader& reader, LogLines& lines) {
+  std::uint64_t shown = 0;
+  for (;;) {
+    BERTH_TRY(auto record, reader.next());
+    if (!record) break;
+    const InstanceId id = reader.instance(record->source);
+    show(console, options, std::move(*record), id, lines);
+    ++shown;
+  }
+  lines.flush();
+  std::fflush(console.out);
+  return shown;
+}
+
+/// Fails with `Errc::not_found` where no line at all is of that release, whatever else was asked for.
+Result<void> check_release(const std::string& root, InstanceSelector selector, const std::string& release) {
+  const std::string app = selector.app;
+  selector.release.reset();
+  BERTH_TRY(auto reader, logs::LogReader::open(root, {.selector = std::move(selector), .filter = {}, .last = {}}));
+  std::vector<std::string> others;  // in the order in which they wrote first
   for (;;) {
     BERTH_TRY(const auto record, reader.next());
     if (!record) break;
-    show(console, options, *record, reader.instance(record->source));
+    if (record->release == release) return {};
+    if (!record->release.empty() && std::ranges::find(others, record->release) == others.end()) others.push_back(record->release);
   }
-  std::fflush(console.out);
-  return {};
+  const bool many = std::ssize(others) > kMostNamed;
+  if (many) others.erase(others.begin(), others.end() - kMostNamed);
+  const std::string there = others.empty() ? "no line tells a release" : fmt::format("there are lines of {}{}", many ? "older ones, " : "", fmt::join(others, ", "));
+  return fail(Errc::not_found, fmt::format("{}: no lines of {}; {}", app, release, there));
 }
 
 Result<Exit> logs_of(Console& console, const LogsOptions& options) {
@@ -143,19 +163,23 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
     console.warn(fmt::format("these are the logs in {}, since berthd does not say where its own are ({}); --logs DIR or $BERTH_LOGS names another folder", root,
                              place.why_usual));
   const bool follow = query.follow;
+  const auto release = query.filter.release;
+  const InstanceSelector selector = query.selector;
+  LogLines lines(console);
   std::optional<logs::LogWatch> watch;
   if (follow) {
     // Watching comes first, so that nothing falls between reading and watching. What is missing is told by the reader.
     if (auto watching = logs::LogWatch::open(root, query.selector)) watch.emplace(std::move(*watching));
   }
   BERTH_TRY(auto reader, logs::LogReader::open(root, std::move(query)));
-  BERTH_CHECK(show_all(console, options, reader));
+  BERTH_TRY(const auto shown, show_all(console, options, reader, lines));
+  if (release && shown == 0 && !follow) BERTH_CHECK(check_release(root, selector, *release));
   while (follow) {
     if (!watch) return fail(Errc::io, fmt::format("the logs below {} cannot be watched (inotify)", root));
     const auto changed = watch->wait(milliseconds(-1));
     if (!changed) return pass(changed.error());
     BERTH_CHECK(reader.wake());
-    BERTH_CHECK(show_all(console, options, reader));
+    BERTH_CHECK(show_all(console, options, reader, lines));
   }
   if (reader.damaged() > 0 && !console.quiet)
     console.warn(fmt::format("{} damaged lines or files were passed over (a crash or power cut tore them)", reader.damaged()));
@@ -172,7 +196,8 @@ Verb logs_verb() {
       .text = "The files are read directly, so that it works while berthd is down. What could steer a terminal is shown as \\x1b and the like; "
               "--raw passes it on as it is, without what keepers say. A line's level is what it says of itself: a JSON object's level or severity, level=warn, [error], "
               "ERROR near its beginning. Lines that go on with one, as those of a stack trace do, have its level; others that say none are not shown with --level. "
-              "--previous shows of each instance the run that wrote last before the one that writes now. Lines that an older keeper captured tell neither release nor run.",
+              "--previous shows of each instance the run that wrote last before the one that writes now. Lines that an older keeper captured tell neither release nor run. "
+              "Where several releases wrote what is shown, each line tells its own: web.1@v3.",
       .examples = {"berth logs web -f", "berth logs web/worker.2 --since 10m --grep timeout", "berth logs web -n 100 --json",
                    "berth logs web@v42 --level warning", "berth logs web/web.1 --previous",
                    "berth logs web --since 2026-11-24T09:00:00Z --until 2026-11-24T09:05:00Z --grep 'status=5[0-9]{2}' --regex"},

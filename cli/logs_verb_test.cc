@@ -77,6 +77,36 @@ TEST_F(LogsVerb, TakesAReleaseALevelAndTheRunBefore) {
   EXPECT_EQ(logs({"web/worker.1", "-p"}).exit, 3);
 }
 
+TEST_F(LogsVerb, TellsTheReleaseOfEachLineWhereSeveralWroteThem) {
+  write("web.2", "2026-11-24T09:00:04.000000000Z stdout F:v1:1:10 one\n2026-11-24T09:00:05.000000000Z stdout F:v2:2:20 two\n");
+  EXPECT_EQ(logs({"web/web.2"}).out, "2026-11-24T09:00:04.000Z web.2@v1  one\n2026-11-24T09:00:05.000Z web.2@v2  two\n");
+  EXPECT_EQ(logs({"web/web.2@v2"}).out, "2026-11-24T09:00:05.000Z web.2  two\n");
+  EXPECT_EQ(logs({"web", "-n", "2"}).out, logs({"web/web.2"}).out);
+  EXPECT_EQ(logs({"web", "--grep", "r"}).out.find('@'), std::string::npos) << "these tell no release";
+}
+
+TEST_F(LogsVerb, HoldsBackNoMoreThanAMegabyte) {
+  std::string many;
+  for (int i = 0; i < 20'000; ++i) many += fmt::format("2026-11-24T09:00:04.000000000Z stdout F:v1:1:10 {:0100}\n", i);
+  write("web.2", many + "2026-11-24T09:00:05.000000000Z stdout F:v2:2:20 two\n");
+  const std::string out = logs({"web/web.2"}).out;
+  EXPECT_EQ(std::ranges::count(out, '\n'), 20'001);
+  EXPECT_THAT(out, testing::StartsWith("2026-11-24T09:00:04.000Z web.2  000"));
+  EXPECT_THAT(out, testing::EndsWith(" web.2@v2  two\n"));
+}
+
+TEST_F(LogsVerb, EndsWithThreeForAReleaseWithoutLines) {
+  write("web.2", "2026-11-24T09:00:04.000000000Z stdout F:v1:1:10 one\n2026-11-24T09:00:05.000000000Z stdout F:v2:2:20 two\n");
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"web@v7"}, {"web", "--release", "v7"}, {"web@v7", "--json"}}) {
+    const Ran ran = logs(arguments);
+    EXPECT_EQ(ran.exit, 3);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_THAT(ran.err, HasSubstr("no lines of v7; there are lines of v1, v2"));
+  }
+  EXPECT_EQ(logs({"web@v2", "--grep", "nothing"}).exit, 0) << "it has lines, though none with that text";
+  EXPECT_THAT(logs({"web/worker.1@v7"}).err, HasSubstr("no lines of v7; no line tells a release"));
+}
+
 TEST_F(LogsVerb, RefusesWhatItDoesNotUnderstand) {
   const std::pair<std::vector<std::string>, const char*> table[] = {
       {{"web", "--level", "loud"}, "'loud' is no level"},

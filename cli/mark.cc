@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <memory>
 
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/json_view.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -12,16 +14,40 @@ struct MarkOptions {
   std::string release, as, reason;
 };
 
+/// How long the repository is waited for where only a warning hangs on it.
+constexpr milliseconds kPatienceForAWarning{10'000};
+
+/// Whether the release is nowhere, as far as can be seen.
+bool is_unknown(const ApiClient& api, const ReleaseRef& ref) {
+  const auto answer = api.get(app_target(ref.app, "/releases"), kPatienceForAWarning);
+  if (!answer || !text_of(*answer, "repository_error").empty()) return false;
+  const auto& releases = list_of(*answer, "releases");
+  return std::ranges::none_of(releases, [&](const json::value& one) { return text_of(one, "release") == ref.release; });
+}
+
+std::string rejected_text(const ReleaseRef& ref) {
+  return fmt::format("{}@{} is rejected: it is not deployed or reverted to unless --force or --to says so.", ref.app, ref.release);
+}
+
 Result<Exit> mark(const Console& console, const MarkOptions& options) {
   BERTH_TRY(const auto ref, release_argument(options.release, "mark"));
   if (options.as != "good" && options.as != "bad")
     return fail(Errc::usage, fmt::format("berth mark: '{}' is neither 'good' nor 'bad'", options.as));
   json::object body{{"release", ref.release}, {"as", options.as}};
   put_if(body, "reason", options.reason);
-  BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(ref.app, "/mark"), std::move(body)));
+  const ApiClient api(console.socket);
+  const bool bad = options.as == "bad", unknown = bad && !console.quiet && is_unknown(api, ref);
+  const json::value before = bad ? json::value() : told_of(api, ref.app);
+  const auto& rejected = list_of(before, "rejected");
+  const bool was = std::ranges::any_of(rejected, [&](const json::value& one) { return text_of(one, "release") == ref.release; });
+  BERTH_TRY(const auto answer, api.post(app_target(ref.app, "/mark"), std::move(body)));
   if (console.json) console.document(answer);
-  console.note(options.as == "bad" ? fmt::format("{}@{} is rejected: it is not deployed or reverted to unless --force or --to says so.", ref.app, ref.release)
-                                   : fmt::format("{}@{} may be deployed again.", ref.app, ref.release));
+  if (bad) console.note(rejected_text(ref));
+  else if (before.is_object() && !was) console.note(fmt::format("{}@{} was not rejected: it may be deployed already.", ref.app, ref.release));
+  else console.note(fmt::format("{}@{} may be deployed again.", ref.app, ref.release));
+  if (unknown)
+    console.warn(fmt::format("{0}@{1} is neither on this node nor in its repository; if another was meant, 'berth mark {0}@{1} good' takes it back, and "
+                             "'berth releases {0}' lists what there is", ref.app, ref.release));
   return Exit::ok;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/json_view.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -12,6 +13,19 @@ struct OperateOptions {
   std::string what, reason;
 };
 
+/// Whether all that is named runs.
+bool runs_already(const json::value& app, const InstanceSelector& what) {
+  if (!app.is_object() || truth_of(app, "stopped")) return false;
+  int found = 0;
+  for (const auto& instance : list_of(app, "instances")) {
+    const bool named = (!what.process || text_of(instance, "process") == *what.process) && (!what.number || number_of(instance, "number") == *what.number);
+    if (!named || text_of(instance, "release") != text_of(app, "active")) continue;
+    if (number_of(instance, "pid") == 0) return false;
+    ++found;
+  }
+  return found > 0;
+}
+
 Result<Exit> operate(const Console& console, const OperateOptions& options, const std::string& verb, const std::string& done) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (selector.release)
@@ -20,9 +34,11 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   if (selector.process) body["process"] = *selector.process;
   if (selector.number) body["number"] = *selector.number;
   put_if(body, "reason", options.reason);
-  BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(selector.app, "/" + verb), std::move(body), kLongCall));
+  const ApiClient api(console.socket);
+  const bool runs = verb == "start" && runs_already(told_of(api, selector.app), selector);
+  BERTH_TRY(const auto answer, api.post(app_target(selector.app, "/" + verb), std::move(body), kLongCall));
   if (console.json) console.document(answer);
-  console.note(fmt::format("{} is {}.", options.what, done));
+  console.note(runs ? fmt::format("{} runs already.", options.what) : fmt::format("{} is {}.", options.what, done));
   return Exit::ok;
 }
 

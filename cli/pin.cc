@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <memory>
 
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/json_view.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -18,9 +20,14 @@ Verb pin_or_unpin(const std::string& name, std::string summary, const std::strin
       .arguments = {{"APP@RELEASE", "a release on the node", release.get(), Completes::release}},
       .action = [release, name, done](Console& console) -> Result<Exit> {
         BERTH_TRY(const auto ref, release_argument(*release, name));
-        BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(ref.app, "/" + name), {{"release", ref.release}}));
+        const ApiClient api(console.socket);
+        const json::value before = told_of(api, ref.app);
+        const auto& pinned = list_of(before, "pinned");
+        const bool was = std::ranges::any_of(pinned, [&](const json::value& one) { return one.is_string() && one.get_string() == ref.release; });
+        BERTH_TRY(const auto answer, api.post(app_target(ref.app, "/" + name), {{"release", ref.release}}));
         if (console.json) console.document(answer);
-        console.note(fmt::format("{}@{} {}.", ref.app, ref.release, done));
+        if (before.is_object() && was == (name == "pin")) console.note(fmt::format("{}@{} {} already.", ref.app, ref.release, was ? "is pinned" : "was not pinned: it may be collected"));
+        else console.note(fmt::format("{}@{} {}.", ref.app, ref.release, done));
         return Exit::ok;
       },
   };

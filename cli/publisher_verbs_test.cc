@@ -165,6 +165,14 @@ TEST_F(PublisherVerbs, WriteAReleaseToOneFileThatIsARepositoryOfIt) {
   const std::string root = at("repo") + "/metadata/1.root.json";
   EXPECT_EQ(run({"inspect", "web/production@v1", "--repo", at("unpacked"), "--root", root, "--json"}).out,
             run({"inspect", "web/production@v1", "--repo", at("repo"), "--json"}).out);
+  const Ran shown = run({"inspect", at("web.berth")});
+  EXPECT_EQ(shown.out, run({"inspect", "web/production@v1", "--repo", at("repo")}).out) << "the file alone says the same";
+  EXPECT_EQ(run({"inspect", at("web.berth"), "--root", root}).out, shown.out);
+  EXPECT_THAT(run({"diff", at("web.berth"), at("web.berth")}).out, HasSubstr("the same files"));
+  EXPECT_THAT(run({"inspect", at("web.berth"), "--repo", at("repo")}, 2).err, HasSubstr("without --repo"));
+  EXPECT_THAT(run({"inspect", "./nothing.berth"}, 3).err, HasSubstr("nothing.berth"));
+  ASSERT_TRUE(files::replace(at("note.berth"), "hello"));
+  EXPECT_THAT(run({"inspect", at("note.berth")}, 4).err, HasSubstr("note.berth: is no release file"));
   EXPECT_THAT(run({"export", "web/production@v1", "--repo", "http://127.0.0.1:1/x", "-o", at("other.berth")}, 2).err, HasSubstr("--root"));
 }
 

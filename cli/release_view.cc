@@ -1,8 +1,10 @@
 #include "cli/release_view.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/import_file.h"
 #include "cli/json_view.h"
 #include "core/files/files.h"
 #include "core/publish/blob_folder.h"
@@ -28,6 +30,19 @@ Result<ReleaseView> from_repository(const ReleaseRef& ref, const RepositoryLocat
     BERTH_TRY(view.files[platform], entries_in(source, build.layer));
   }
   BERTH_TRY(view.config, entries_in(source, view.manifest.config));
+  return view;
+}
+
+/// A release file is a part of a repository: it is unpacked, and read as one. Without a root that is believed its own is, which proves only that it is of a piece.
+Result<ReleaseView> from_file(const std::string& file, const RepositoryLocation& location) {
+  BERTH_TRY(const Fd opened, files::open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  const files::TemporaryDirectory folder;
+  BERTH_TRY(const auto unpacked, release_file::unpack(opened.get(), fs::path(file).filename().string(), folder.path(), {}));
+  auto view = from_repository(unpacked.release, {.at = folder.path().string(), .root = location.root, .tls = {}});
+  if (!view) {
+    std::string& message = view.error().message;
+    if (const auto at = message.find(folder.path().string()); at != std::string::npos) message.replace(at, folder.path().string().size(), file);
+  }
   return view;
 }
 
@@ -66,6 +81,10 @@ Result<ReleaseView> from_node(const Console& console, const std::string& verb, c
 std::string name_of(const bundle::Manifest& manifest) { return fmt::format("{}/{}@{}", manifest.app, manifest.environment, manifest.release); }
 
 Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& location) {
+  if (is_release_file(release)) {
+    if (!location.at.empty()) return fail(Errc::usage, fmt::format("berth {}: {} is a file, which is read without --repo", verb, release));
+    return from_file(release, location);
+  }
   BERTH_TRY(const auto ref, release_argument(release, verb));
   if (location.at.empty()) return from_node(console, verb, ref);
   if (ref.environment.empty())

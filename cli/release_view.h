@@ -21,7 +21,7 @@ struct ReleaseView {
   std::vector<bundle::Entry> config;
 };
 
-/// Reads it from the repository that `location` names, as a client does; or, where it names none, from this node's slot. `verb` is for messages.
+/// Reads it from the release file that `release` is the path of; or from the repository that `location` names, as a client does; or, where it names none, from this node's slot. `verb` is for messages.
 Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& location);
 
 /// `web/production@v42`.

@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/follow_note.h"
+#include "cli/output/text.h"
 #include "cli/verbs.h"
 #include "core/io/http.h"
 
@@ -34,10 +36,14 @@ Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   if (options.purge && !options.yes) BERTH_CHECK(confirm(console, app));
   std::string target = app_target(app, options.purge ? "?purge=true" : "?purge=false");
   if (!options.reason.empty()) target += "&reason=" + io::percent_encode(options.reason);
-  BERTH_TRY(const auto answer, ApiClient(console.socket).call({.method = "DELETE", .target = target, .deadline = kLongCall}));
+  const ApiClient api(console.socket);
+  BERTH_TRY(const auto answer, api.call({.method = "DELETE", .target = target, .deadline = kLongCall}));
   if (console.json) console.document(answer.body);
   console.note(options.purge ? fmt::format("{} is removed, with its data and logs.", app)
                              : fmt::format("{} is removed; its data and logs stay ('berth remove {} --purge' takes them, too).", app, app));
+  if (console.json || console.quiet) return Exit::ok;
+  const auto status = api.get("/v1/status");
+  if (const std::string note = status ? follow_note(*status, app, {}) : std::string(); !note.empty()) console.note("Note: " + printable(note));
   return Exit::ok;
 }
 

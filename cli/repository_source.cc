@@ -90,8 +90,8 @@ Error of_repository(Error error, const std::string& at) {
   return error;
 }
 
-std::vector<Option> location_options(RepositoryLocation& into) {
-  return {{"--repo", "DIR|URL", "the repository's folder or URL (default: the one of this node)", &into.at, Completes::folder},
+std::vector<Option> location_options(RepositoryLocation& into, std::string what_repo) {
+  return {{"--repo", "DIR|URL", std::move(what_repo), &into.at, Completes::folder},
           {"--root", "FILE", "its root.json that you trust; needed with a URL", &into.root, Completes::file},
           {"--ca-file", "FILE", "for https: the CAs (PEM) that may vouch for the server", &into.tls.ca_file, Completes::file}};
 }

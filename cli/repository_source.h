@@ -30,10 +30,10 @@ struct OpenRepository {
 /// `Errc::usage` where a root is needed and none was named: nothing that comes over a network is believed without one.
 Result<OpenRepository> open_repository(const RepositoryLocation& location);
 
-/// `--repo`, `--root` and the options of https.
 /// What went wrong with the repository at `at`, whose name it begins with. That it cannot be reached is `Errc::io`: `Errc::unreachable` is said of berthd.
 Error of_repository(Error error, const std::string& at);
 
-std::vector<Option> location_options(RepositoryLocation& into);
+/// `--repo`, whose help is `what_repo`, `--root` and the options of https.
+std::vector<Option> location_options(RepositoryLocation& into, std::string what_repo);
 
 }  // namespace berth::cli

@@ -176,10 +176,7 @@ Verb run_verb() {
       {"-t,--timestamps", "", "show when each line was written", &o->timestamps},
       {"--no-color", "", "no colours, also on a terminal ($NO_COLOR)", &o->no_colour},
   };
-  for (Option& option : location_options(o->repository)) {
-    if (option.names == "--repo") option.help = "the repository's folder or URL, for a release";
-    options.push_back(std::move(option));
-  }
+  for (Option& option : location_options(o->repository, "the repository's folder or URL, for a release")) options.push_back(std::move(option));
   return {
       .name = "run",
       .summary = "Run an app on this machine, as a node would, without root and berthd",

@@ -123,6 +123,48 @@ std::string job_note(const value& job, const StatusView& view) {
   return {};
 }
 
+constexpr std::chrono::minutes kRecentRestart{10};
+constexpr std::chrono::hours kRecentDeployment{1};
+
+bool is_within(std::string_view at, std::chrono::milliseconds span, WallTime now) {
+  const auto moment = logs::parse_rfc3339(at);
+  return moment && now - *moment < span;
+}
+
+/// "web/web.1 restarted 8 times, last 12s ago: exited with 3", while the last one is news. Empty where none is; crash loops are told apart.
+std::string restarts_text(const value& app, const StatusView& view) {
+  std::int64_t restarts = 0;
+  int instances = 0;
+  const value* last = nullptr;  // the instance
+  std::string last_at;
+  for (const auto& instance : list_of(app, "instances")) {
+    const auto* exit = member(instance, "last_exit");
+    const auto count = number_of(instance, "restarts");
+    if (count == 0 || truth_of(instance, "crash_loop") || exit == nullptr || !exit->is_object() || !is_within(text_of(*exit, "at"), kRecentRestart, view.now)) continue;
+    restarts += count;
+    ++instances;
+    if (const std::string at = text_of(*exit, "at"); last == nullptr || logs::parse_rfc3339(at) > logs::parse_rfc3339(last_at)) {
+      last = &instance;
+      last_at = at;
+    }
+  }
+  if (last == nullptr) return {};
+  const std::string name = text_of(*last, "instance"), reason = text_of(*member(*last, "last_exit"), "reason");
+  const std::string times = restarts == 1 ? "once" : fmt::format("{} times", restarts), age = since_text(last_at, view.now);
+  if (instances == 1) return fmt::format("{} restarted {}, last {} ago: {}", name, times, age, reason);
+  return fmt::format("restarted {}, last {} ago: {} {}", times, age, name, reason);
+}
+
+/// "last deployment v5 reverted 5m ago: never ready", while that is news.
+std::string last_deployment_text(const value& app, const StatusView& view) {
+  const auto* json = member(app, "last_deployment");
+  if (json == nullptr || !json->is_object()) return {};
+  const Deployment last = read_deployment(*json);
+  if (last.exit <= 0 || last.state == "superseded" || !is_within(last.ended_at, kRecentDeployment, view.now)) return {};
+  const std::string reason = without_name(last);
+  return fmt::format("last deployment {} {} {} ago{}", last.release, last.state, since_text(last.ended_at, view.now), reason.empty() ? "" : ": " + reason);
+}
+
 /// What a person should know of the app beside its health, on a line.
 std::string note_of(const value& app, const StatusView& view) {
   std::vector<std::string> notes;
@@ -131,7 +173,9 @@ std::string note_of(const value& app, const StatusView& view) {
     const Deployment deployment = read_deployment(*json);
     std::string text = live_text(deployment, view.now, 0);
     if (text.ends_with(" …")) text.resize(text.size() - std::string(" …").size());
-    notes.push_back(text);
+    notes.push_back(fmt::format("deployment {}: {}", deployment.id, text));
+  } else if (!text_of(app, "active").empty()) {  // else it is the app's problem already
+    if (const std::string last = last_deployment_text(app, view); !last.empty()) notes.push_back(last);
   }
   if (const std::string held = held_text(app, view); !held.empty()) notes.push_back(held);
   const auto* follow = member(app, "follow");
@@ -145,6 +189,7 @@ std::string note_of(const value& app, const StatusView& view) {
                                   text_of(copy, "folder")));
   for (const auto& instance : list_of(app, "instances"))
     if (truth_of(instance, "crash_loop")) notes.push_back(crash_loop_text(instance));
+  if (const std::string restarts = restarts_text(app, view); !restarts.empty()) notes.push_back(restarts);
   if (const std::string unready = unready_text(app); !unready.empty()) notes.push_back(unready);
   for (const auto& process : list_of(app, "processes"))
     if (const std::string scaled = scaled_text(text_of(app, "app"), process); !scaled.empty()) notes.push_back(scaled);
@@ -262,6 +307,16 @@ std::string sinks_text(const value& status, const StatusView& view) {
   return text + (well.empty() ? "" : "logs go to " + printable(well) + "\n");
 }
 
+/// That the node does not do what its berthd.toml says now; empty where that is not so.
+std::string config_text(const value& status, const StatusView& view) {
+  const auto* refused = member(status, "config_refused");
+  if (refused == nullptr || !refused->is_object()) return {};
+  const std::string age = since_text(text_of(*refused, "at"), view.now);
+  const std::string text = fmt::format("berthd.toml was refused{}, and the one before counts still: {}; 'berthd --check' reads it, 'systemctl reload berthd' takes it",
+                                       age.empty() ? "" : " " + age + " ago", text_of(*refused, "reason"));
+  return tinted(printable(text), Tint::bad, view.colour) + "\n";
+}
+
 }  // namespace
 
 std::string node_text(const value& status, const StatusView& view) {
@@ -269,7 +324,7 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
+  text += config_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
   if (const auto* disk = member(status, "disk"); disk != nullptr && number_of(*disk, "free_bytes") < number_of(*disk, "reserve_bytes"))
     text += tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc",
                                bytes_text(static_cast<std::uint64_t>(number_of(*disk, "free_bytes"))),

@@ -10,6 +10,7 @@
 
 #include "core/files/files.h"
 #include "core/io/proxy.h"
+#include "core/utf8.h"
 #include "daemon/build_time.h"
 #include "daemon/config/values.h"
 #include "daemon/deploy/idle_thread.h"
@@ -260,9 +261,12 @@ void Berthd::reload() {
       answer += "; " + later;
       spdlog::warn("{}: {}", config_file_.string(), later);
     }
+    node_.reloaded({});
   } else {
     answer = "Not reloaded: the configuration is wrong, and the one before counts still; its log says why";
     spdlog::error("{} is not taken: {}", config_file_.string(), config.error().message);
+    node_.reloaded(metrics::NodeStatus::Refused{.at = store::now_text(), .reason = config.error().message});
+    loop_.spawn("config event", tell("config.refused", config.error().message));
   }
   manager_.ready(answer);
 }
@@ -297,14 +301,15 @@ awaitable<void> Berthd::watch_routes() {
     spdlog::warn("routes: {}", what);
     if (told != io::Steady::time_point{} && io::Steady::now() - told < kBetweenEvents) return;
     told = io::Steady::now();
-    loop_.spawn("route event", tell_of_routes(what));
+    loop_.spawn("route event", tell("route.repaired", what));
   };
   co_await router_.watch(std::move(on_repair));
 }
 
-awaitable<void> Berthd::tell_of_routes(std::string what) {
-  const auto add = [store = store_.get(), what] {
-    static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = "route.repaired", .app = {}, .data = {{"reason", what}}}));
+/// Adds an event of the node.
+awaitable<void> Berthd::tell(std::string kind, std::string reason) {
+  const auto add = [store = store_.get(), kind, reason] {
+    static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = kind, .app = {}, .data = {{"reason", as_utf8(reason)}}}));
   };
   co_await work_.run(add);
 }

@@ -47,7 +47,7 @@ class Berthd {
   awaitable<void> heed_signals();
   awaitable<void> tell_watchdog();
   awaitable<void> watch_routes();
-  awaitable<void> tell_of_routes(std::string what);
+  awaitable<void> tell(std::string kind, std::string reason);
   void reload();
   void end(Exit exit);
   std::string summary(const std::vector<deploy::AppStatus>& apps) const;

@@ -67,6 +67,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.left = std::move(std::get<2>(seen));
   node.follows = parts_.follower.statuses();
   node.sinks = parts_.shipping.statuses();
+  node.config_refused = config_refused_;
   node.drained = parts_.operations.drained();
   co_return node;
 }

@@ -42,6 +42,8 @@ class LiveNode : public api::Node {
 
   /// Wakes whoever waits until the deployer is ready.
   void now_ready() { ready_.notify(); }
+  /// How the last reload went; nothing: well.
+  void reloaded(std::optional<metrics::NodeStatus::Refused> refused) { config_refused_ = std::move(refused); }
   LoopLag& lag() { return lag_; }
 
  private:
@@ -53,6 +55,7 @@ class LiveNode : public api::Node {
   std::uint64_t scrapes_ = 0;  ///< that came to an end
   io::Event scraping_ended_;
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
+  std::optional<metrics::NodeStatus::Refused> config_refused_;
   std::string cgroup_mount_;   ///< or empty
   std::optional<gid_t> operators_;
   api::Caller root_;

@@ -172,7 +172,9 @@ TEST_F(ReleaseFile, OnlyWhatAReleaseFileHasIsUnpacked) {
                      .folder("targets/web/production").file("targets/web/production/a.json", "{}").end(), "release.json");
   expect_refused(Tar().folder("targets").folder("targets/web").folder("targets/web/production").file("targets/web/production/a.json", "{}")
                      .file("targets/web/production/b.json", "{}").end(), "second manifest");
-  expect_refused("hello, this is no tar", "");
+  expect_refused("hello, this is no tar", "is no release file, as 'berth export' makes them");
+  expect_refused(R"({"signed": {"_type": "root"}})" + std::string(2000, ' '), "is no release file, as 'berth export' makes them");
+  expect_refused("", "is no release file, as 'berth export' makes them");
 }
 
 TEST_F(ReleaseFile, ATruncatedOrDamagedFileIsRefused) {

@@ -67,6 +67,9 @@ class Unpacking {
     return std::move(unpacked_);
   }
 
+  /// Whether there was anything in it.
+  bool any() const { return count_ > 0; }
+
  private:
   Result<void> make_folder(const std::string& path) {
     if (!is_folder(path)) return fail(Errc::trust, fmt::format("{}: a release file has no such folder", path));
@@ -119,9 +122,15 @@ Result<Unpacked> read_all(int file, const std::string& name, int folder, const s
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno("read " + name);
     if (got == 0) break;
-    BERTH_CHECK(feed(reader, unpacking, std::string_view(piece.data(), static_cast<std::size_t>(got))));
+    if (auto fed = feed(reader, unpacking, std::string_view(piece.data(), static_cast<std::size_t>(got))); !fed) {
+      if (!unpacking.any()) fed.error().message = "is no release file, as 'berth export' makes them: " + fed.error().message;
+      return std::unexpected(std::move(fed.error()));
+    }
   }
-  BERTH_CHECK(reader.finish());
+  if (auto finished = reader.finish(); !finished) {
+    if (!unpacking.any()) finished.error().message = "is no release file, as 'berth export' makes them: " + finished.error().message;
+    return std::unexpected(std::move(finished.error()));
+  }
   return unpacking.finish();
 }
 

@@ -113,11 +113,13 @@ object to_json(const follow::Status& follow) {
 
 object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& follows) {
   const auto follow = std::ranges::find(follows, app.row.app, &follow::Status::app);
-  array rejected, drifted, copies, processes, instances, execs, jobs;
+  array rejected, drifted, pinned, copies, processes, instances, execs, jobs;
   for (const auto& one : app.rejected) rejected.push_back({{"release", one.release}, {"reason", as_utf8(one.reason)}, {"at", one.at}});
   for (const auto& slot : app.slots)
     if (slot.drifted > 0)
       drifted.push_back({{"release", slot.release}, {"paths", slot.drifted}, {"first", as_utf8(slot.drift)}, {"verified_at", slot.verified_at}});
+  for (const auto& slot : app.slots)
+    if (slot.pinned) pinned.push_back(value(slot.release));
   for (const auto& copy : app.copies) copies.push_back(copy_json(copy));
   for (const auto& process : app.processes) processes.push_back(process_json(process));
   for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
@@ -136,9 +138,11 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"health", app.health},
           {"problem", as_utf8(app.problem)},
           {"deployment", app.deployment ? value(to_json(*app.deployment)) : value(nullptr)},
+          {"last_deployment", app.last ? value(to_json(*app.last)) : value(nullptr)},
           {"follow", follow == follows.end() ? value(nullptr) : value(to_json(*follow))},
           {"rejected", std::move(rejected)},
           {"drifted", std::move(drifted)},
+          {"pinned", std::move(pinned)},
           {"data_copies", std::move(copies)},
           {"processes", std::move(processes)},
           {"instances", std::move(instances)},
@@ -201,10 +205,11 @@ object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
 }
 
 object removed_json(const deploy::Collected& removed) {
-  array slots, data;
+  array slots, data, imports;
   for (const auto& slot : removed.slots) slots.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
   for (const auto& copy : removed.data) data.push_back({{"app", copy.app}, {"folder", copy.folder}, {"release", copy.release}, {"bytes", copy.bytes}});
-  return {{"removed", std::move(slots)}, {"data", std::move(data)}};
+  for (const auto& one : removed.imports) imports.push_back({{"app", one.app}, {"release", one.release}, {"bytes", one.bytes}});
+  return {{"removed", std::move(slots)}, {"data", std::move(data)}, {"imports", std::move(imports)}};
 }
 
 }  // namespace berth::api

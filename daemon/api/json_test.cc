@@ -66,14 +66,16 @@ deploy::AppStatus web() {
   app.jobs = {{.row = {.app = "web", .process = "report"}, .by_hand = true}};
   app.execs = {{.id = {"web", "exec", 1001, "v1"}, .process = "web", .by = "root (uid 0)", .since = "x"}};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
+  app.slots[1].pinned = true;
   app.copies = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .method = "moved", .since = "c", .at = "d"}};
   return app;
 }
 
 constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green",
-   "health": "healthy", "problem": "", "deployment": null, "follow": null,
+   "health": "healthy", "problem": "", "deployment": null, "last_deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
+   "pinned": ["v1"],
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
    "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
@@ -105,6 +107,8 @@ TEST(ApiJson, AnInstanceThatNeverEndedHasNoLastExitAndADeploymentIsShownWhole) {
   const auto json = to_json(app, {});
   EXPECT_TRUE(json.at("instances").as_array()[0].as_object().at("last_exit").is_null());
   EXPECT_EQ(json.at("deployment"), said(kBaking));
+  app.last = baking();
+  EXPECT_EQ(to_json(app, {}).at("last_deployment"), said(kBaking));
 }
 
 TEST(ApiJson, ANodeIsAsDocumented) {
@@ -118,7 +122,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
     "ready": true,
     "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
-    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "drained": null,
+    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "config_refused": null, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
     "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "apps": [)") + kWeb + "]}"));
 }
@@ -151,6 +155,8 @@ TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {
   EXPECT_EQ(json.at("held_at"), "h");
   EXPECT_EQ(json.at("held_firmly"), true);
   const metrics::NodeStatus node{.node = "edge-1", .drained = store::Drain{.at = "d", .by = "root (uid 0)", .why = "a new kernel"}};
+  const metrics::NodeStatus wrong{.node = "edge-1", .config_refused = metrics::NodeStatus::Refused{.at = "r", .reason = "line 3 \xff"}};
+  EXPECT_EQ(to_json(wrong, {}).at("config_refused"), said("{\"at\": \"r\", \"reason\": \"line 3 \xEF\xBF\xBD\"}"));
   EXPECT_EQ(to_json(node, {}).at("drained"), said(R"json({"at": "d", "by": "root (uid 0)", "why": "a new kernel"})json"));
 }
 
@@ -160,9 +166,11 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
                      "sealed_at": "s", "pinned": false, "imported": false, "expired": "", "rejected": ""}], "repository_error": "gone"})"));
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
   EXPECT_EQ(boost::json::value(removed_json({.slots = {{.app = "web", .release = "v1", .bytes = 9}},
-                                             .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}}})),
+                                             .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}},
+                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}}})),
             said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}],
-                     "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}]})"));
+                     "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}],
+                     "imports": [{"app": "web", "release": "v9", "bytes": 7}]})"));
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
   EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
                                                                    "drift": [{"path": "app/a", "what": "is missing"}]}]})"));

@@ -31,6 +31,11 @@ boost::json::value drain_json(const std::optional<store::Drain>& drain) {
   return object{{"at", drain->at}, {"by", as_utf8(drain->by)}, {"why", as_utf8(drain->why)}};
 }
 
+boost::json::value refused_json(const std::optional<metrics::NodeStatus::Refused>& refused) {
+  if (!refused) return nullptr;
+  return object{{"at", refused->at}, {"reason", as_utf8(refused->reason)}};
+}
+
 }  // namespace
 
 object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
@@ -47,6 +52,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"repository", repository_json(node)},
           {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
           {"limits_enforced", node.limits_enforced},
+          {"config_refused", refused_json(node.config_refused)},
           {"drained", drain_json(node.drained)},
           {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
           {"follows", std::move(follows)},

@@ -48,6 +48,12 @@ std::string reason_of(const Run& run) {
   return {};
 }
 
+/// How its end is counted: one of a release that there is not, as of a name that was mistyped, says nothing of a release.
+std::string end_counted_of(const Run& run) {
+  const bool unknown = run.position.state == State::failed && !run.manifest && run.failure && run.failure->code == Errc::not_found;
+  return unknown ? std::string("not_found") : run.row.state;
+}
+
 /// The run is in its new state: its row tells of it from the next write on.
 void take_position(Run& run, Position to) {
   const State before = run.position.state;
@@ -184,7 +190,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
   run->changed.notify();
   if (!is_terminal(run->position.state)) co_return;
-  ++ended_[{app->name(), run->row.state}];
+  ++ended_[{app->name(), end_counted_of(*run)}];
   // Whoever deployed by hand may still have to say that it is to stay.
   if (run->row.by == kFollow) settled_(app->name());
 }

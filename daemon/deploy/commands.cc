@@ -364,7 +364,7 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     const auto collect = [this, each = app->name(), in_use, under_way]() -> Result<Collected> {
       Collected collected;
       BERTH_TRY(collected.slots, store_.collect(each, in_use, options_.keep_releases));
-      static_cast<void>(store_.drop_imports(each, in_use, true));
+      BERTH_TRY(collected.imports, store_.drop_imports(each, in_use, true));
       BERTH_TRY(collected.data, store_.collect_data(each, under_way, true));
       return collected;
     };
@@ -373,10 +373,11 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     for (const store::SlotRow& slot : collected->slots) app->manifests.erase(slot.release);
     removed.slots.insert(removed.slots.end(), collected->slots.begin(), collected->slots.end());
     removed.data.insert(removed.data.end(), collected->data.begin(), collected->data.end());
+    removed.imports.insert(removed.imports.end(), collected->imports.begin(), collected->imports.end());
   }
-  const boost::json::object data{{"slots", removed.slots.size()}, {"data", removed.data.size()}};
+  const boost::json::object data{{"slots", removed.slots.size()}, {"data", removed.data.size()}, {"imports", removed.imports.size()}};
   const store::Event event = operator_event("gc", name, asked, data);
-  if (!removed.slots.empty() || !removed.data.empty()) co_await tell(event);
+  if (!removed.slots.empty() || !removed.data.empty() || !removed.imports.empty()) co_await tell(event);
   co_return removed;
 }
 

@@ -130,7 +130,8 @@ struct AppStatus {
   std::string strategy;  ///< "blue-green" or "recreate"; empty without an active release
   std::string health;    ///< "healthy", "degraded", "down", "stopped", "deploying"
   std::string problem;   ///< what berthd could not do for it, one line
-  std::optional<DeploymentStatus> deployment;
+  std::optional<DeploymentStatus> deployment;  ///< that is under way
+  std::optional<DeploymentStatus> last{};      ///< the newest that ended, whatever came of it
   std::vector<store::Store::Rejected> rejected;
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> copies;  ///< of its data
@@ -158,6 +159,7 @@ struct Releases {
 struct Collected {
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> data;
+  std::vector<store::Import> imports;  ///< releases that were loaded from a file, and are in no slot
 };
 
 /// A release file that berthd is to load.

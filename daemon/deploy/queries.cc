@@ -9,19 +9,19 @@
 namespace berth::deploy {
 namespace {
 
+constexpr int kMostUnderWay = 9;  ///< deployments of an app, each giving way to the next in its bake
+
 /// What the database says of an app beyond its row.
 struct Known {
   std::vector<store::Store::Rejected> rejected;
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> copies;
   std::map<std::string, std::optional<std::pair<int, int>>> scales;  ///< by process
-  std::string last_end;  ///< what became of the newest deployment; empty: there was none
+  std::optional<store::DeploymentRow> last;  ///< the newest deployment that ended
 };
 
 /// "web@v1 failed: not ready within 1m", to be said of an app that has no active release.
-std::string end_of(const std::vector<store::DeploymentRow>& newest) {
-  if (newest.empty()) return {};
-  const store::DeploymentRow& row = newest.front();
+std::string end_of(const store::DeploymentRow& row) {
   std::string text = fmt::format("{}@{} {}", row.app, row.release, row.state);
   const std::string prefix = fmt::format("{}@{}: ", row.app, row.release);
   if (!row.reason.empty()) text += ": " + (row.reason.starts_with(prefix) ? row.reason.substr(prefix.size()) : row.reason);
@@ -190,8 +190,8 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
     BERTH_TRY(known.rejected, store_.rejected(name));
     BERTH_TRY(known.slots, store_.slots(name));
     BERTH_TRY(known.copies, store_.data_copies(name));
-    BERTH_TRY(const auto newest, store_.deployments(name, 1));
-    known.last_end = end_of(newest);
+    BERTH_TRY(const auto newest, store_.deployments(name, kMostUnderWay + 1));
+    if (const auto ended = std::ranges::find_if(newest, [](const auto& row) { return !row.ended_at.empty(); }); ended != newest.end()) known.last = *ended;
     for (const std::string& process : names) {
       BERTH_TRY(known.scales[process], store_.scale(name, process));
     }
@@ -238,7 +238,8 @@ awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
                                   .routing = rules.routing});
     }
   }
-  if (app->row.active.empty() && !status.deployment && status.problem.empty()) status.problem = known->last_end;
+  if (known->last) status.last = status_of(*known->last);
+  if (app->row.active.empty() && !status.deployment && status.problem.empty() && known->last) status.problem = end_of(*known->last);
   status.health = health_of(*app, status.processes, status.deployment.has_value(), drained_.has_value());
   co_return status;
 }

@@ -6,7 +6,7 @@
 namespace berth::metrics {
 namespace {
 
-constexpr const char* kEnds[] = {"active", "failed", "reverted", "cancelled", "superseded", "interrupted"};
+constexpr const char* kEnds[] = {"active", "failed", "not_found", "reverted", "cancelled", "superseded", "interrupted"};
 constexpr const char* kHealths[] = {"healthy", "degraded", "down", "stopped", "deploying"};
 
 Family health(const Snapshot& snapshot) {
@@ -24,7 +24,7 @@ Family release(const Snapshot& snapshot) {
 }
 
 Family deployments(const Snapshot& snapshot) {
-  auto family = Family::counter("berth_deployments_total", "Deployments that ended since berthd began, by how they did.");
+  auto family = Family::counter("berth_deployments_total", "Deployments that ended since berthd began, by how they did; not_found: of a release that there is not.");
   // Those that did not happen are 0: what appears with 1 is no increase to Prometheus.
   auto counts = snapshot.deployments;
   for (const auto& app : snapshot.apps)

@@ -56,8 +56,16 @@ TEST(Metrics, TellHowLongDeploymentsTook) {
   EXPECT_THAT(text, HasSubstr("berth_deployment_steps_total{app=\"web\",step=\"fetching\"} 2\n"));
 }
 
+TEST(Metrics, TellThatAReloadWasRefused) {
+  auto all = snapshot();
+  EXPECT_THAT(exposition(all), HasSubstr("\nberth_config_reload_failed 0\n"));
+  all.node.config_refused = NodeStatus::Refused{.at = "2026-11-24T09:00:00Z", .reason = "wrong"};
+  EXPECT_THAT(exposition(all), HasSubstr("\nberth_config_reload_failed 1\n"));
+}
+
 TEST(Metrics, CountDeploymentsThatDidNotHappenAsNone) {
   EXPECT_THAT(exposition(snapshot()), HasSubstr("berth_deployments_total{app=\"web\",state=\"reverted\"} 0\n"));
+  EXPECT_THAT(exposition(snapshot()), HasSubstr("berth_deployments_total{app=\"web\",state=\"not_found\"} 0\n"));
 }
 
 TEST(Metrics, TellOfEveryApp) {

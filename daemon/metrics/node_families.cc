@@ -44,6 +44,8 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
                          {{"node", node.node}, {"environment", node.environment}}));
   families.push_back(one(Family::gauge("berth_ready", "Whether berthd has taken over or started what should run here."), node.ready));
   families.push_back(one(Family::gauge("berth_node_drained", "Whether the node is drained: no app runs, and no deployment is taken."), node.drained.has_value()));
+  families.push_back(one(Family::gauge("berth_config_reload_failed", "Whether berthd.toml was wrong at the last reload, so that the configuration before it counts still."),
+                         node.config_refused.has_value()));
   families.push_back(one(Family::gauge("berth_limits_enforced", "Whether limits of memory and processes are enforced on this node."), node.limits_enforced));
   families.push_back(one(Family::gauge("berth_disk_free_bytes", "Room on the disk of berthd's state."), static_cast<double>(node.disk_free)));
   families.push_back(one(Family::gauge("berth_disk_reserve_bytes", "Room that no release may take."), static_cast<double>(node.disk_reserve)));

@@ -25,6 +25,10 @@ struct NodeStatus {
   std::uint64_t disk_free = 0, disk_reserve = 0;  ///< bytes
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
+  struct Refused {
+    std::string at, reason;  ///< RFC 3339, UTC; one line
+  };
+  std::optional<Refused> config_refused{};  ///< the last reload, where berthd.toml was wrong: the configuration before it counts
   std::optional<store::Drain> drained{};  ///< nothing where it is not
   std::vector<store::LeftApp> left{};     ///< what apps left that were removed
   std::vector<follow::Status> follows{};  ///< `[[follow]]`, in the order of berthd.toml

@@ -234,7 +234,9 @@ class BadInput(BerthCase):
     def test_an_unknown_release_and_an_unknown_app(self):
         self.assertRefused(lambda: None, 3, "v99", release="v99")
         with self.refused(self.node):
-            self.assertSays(self.node.berth("deploy", "nothing@v1", expect=3), "nothing")
+            unknown = self.node.berth("deploy", "nothing@v1", expect=3)
+            self.assertSays(unknown, "nothing", "berth apps")
+            self.assertNotIn("berth logs", unknown.text, "there are none")
         self.assertGoodDeployFollows()
 
     # trouble on the way

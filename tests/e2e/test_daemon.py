@@ -151,6 +151,25 @@ class Daemon(BerthCase):
         wait_until(lambda: "is not taken" in self.node.log_file.read_text(), "a wrong configuration is named")
         self.assertEqual(self.node.api("GET", "/healthz").status, 200)
 
+    def test_a_configuration_that_a_reload_refuses_is_seen_until_a_good_one_comes(self):
+        self.node.start()
+        said = self.node.config.read_text()
+        self.assertIn("\nberth_config_reload_failed 0\n", self.node.metrics())
+        self.node.configure(said + "nonsense = 1\n")
+        for refused in (1, 2):
+            self.node.process.send_signal(signal.SIGHUP)
+            events = wait_until(lambda: [one for one in self.node.events() if one["kind"] == "config.refused"][refused - 1:], f"event {refused} tells it")
+            self.assertIn("nonsense", events[0]["data"]["reason"])
+        self.assertIn("\nberth_config_reload_failed 1\n", self.node.metrics())
+        self.assertIn("nonsense", self.node.status()["config_refused"]["reason"])
+        self.assertRegex(self.node.berth("status").out, r"^.*\nberthd.toml was refused .*nonsense")
+        self.node.configure(said)
+        self.node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.node.status()["config_refused"] is None, "a good reload ends it")
+        self.assertIn("\nberth_config_reload_failed 0\n", self.node.metrics())
+        self.assertNotIn("refused", self.node.berth("status").out)
+        self.assertEqual(len([one for one in self.node.events() if one["kind"] == "config.refused"]), 2)
+
     def test_says_what_a_reload_does_not_take_over(self):
         self.node.start()
         said = self.node.config.read_text()

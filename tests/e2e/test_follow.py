@@ -214,7 +214,9 @@ class Follow(BerthCase):
         self.serve()
         node = self.follower()
         self.reaches(node, "v1")
-        node.berth("pin", "web@v1")
+        self.assertSays(node.berth("pin", "web@v1"), "stays on the node")
+        self.assertSays(node.berth("pin", "web@v1"), "is pinned already")
+        self.assertNotIn("follows", node.berth("deploy", "web@v1").out, "it is where it is wanted")
         self.repo.point("stable", "v2")
         wait_until(lambda: "v1 is pinned" in self.follow(node)["note"], "the pin counts", 20)
         self.polls(node)
@@ -224,6 +226,11 @@ class Follow(BerthCase):
         wait_until(lambda: "it is stopped" in self.follow(node)["note"], "the stop counts", 20)
         self.assertEqual(node.app()["health"], "stopped")
         node.berth("start", "web")
+        self.reaches(node, "v2")
+        self.assertSays(node.berth("start", "web"), "web runs already")
+        self.assertSays(node.berth("deploy", "web@v1"), "web follows stable (v2): the next poll goes back to it; 'berth pin web@v1' keeps this one")
+        self.reaches(node, "v2")
+        self.assertSays(node.berth("remove", "web"), "web follows stable (v2): the next poll deploys it again")
         self.reaches(node, "v2")
 
     def test_a_cancelled_deployment_is_not_begun_again(self):

@@ -35,6 +35,7 @@ class Lifecycle(BerthCase):
         one = wait_until(back, "the instance runs again")
         self.assertEqual(one["restarts"], 1)
         self.assertIn("SIGSEGV", one["last_exit"]["reason"])
+        self.assertSays(self.node.berth("status"), "healthy", "web/web.1 restarted once, last", "SIGSEGV")
         self.assertServes("v1")
 
     def test_an_app_runs_as_a_user_of_its_own(self):
@@ -209,9 +210,14 @@ class Lifecycle(BerthCase):
         self.publish("--never-ready", ready_timeout="60s")
         deploy = self.node.spawn("deploy", "web@v2")
         running = wait_until(lambda: next((one for one in self.node.deployments() if one["state"] == "starting"), None), "v2 is starting")
-        self.node.berth("cancel", running["id"])
+        self.assertSays(self.node.berth("status"), f"deployment {running['id']}: web@v2 starting")
+        self.assertSays(self.node.berth("cancel", "web"), f"deployment {running['id']} of web@v2 is cancelled")
         self.assertEqual(self.node.end_of(deploy).code, 8)
         self.assertEqual(self.node.deployments()[0]["state"], "cancelled")
+        self.assertEqual(self.node.app()["last_deployment"]["id"], running["id"])
+        self.assertSays(self.node.berth("status"), "last deployment v2 cancelled", "ago: cancelled by")
+        self.assertSays(self.node.berth("cancel", "web", expect=8), "no deployment of web is under way")
+        self.node.berth("cancel", running["id"], expect=8)
         self.assertOneWholeRelease(self.node, "v1")
         self.assertServes("v1")
 

@@ -1,6 +1,7 @@
 """Logs of real apps: whose each line is, over switches, restarts and rotations; who may read them, and what `berth logs` finds in them."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -61,7 +62,9 @@ class Logs(BerthCase):
             self.assertEqual(self.node.berth("logs", f"web@{release}", "--raw").out.splitlines(), [one["text"] for one in mine])
         warnings = self.records("--level", "warning")
         self.assertEqual([(one["text"], one["level"], one["stream"]) for one in warnings], [("WARNING: it begins", "warning", "stderr")] * 2)
-        self.assertEqual(self.node.berth("logs", "web", "--release", "v3").out, "")
+        self.assertSays(self.node.berth("logs", "web", "--release", "v3", expect=3), "no lines of v3; there are lines of v1, v2")
+        said = [re.match(r"\S+ web\.1@(\S+)  ", line) for line in self.node.berth("logs", "web").out.splitlines()]
+        self.assertEqual([one and one[1] for one in said], [one["release"] for one in records], "each line tells its release")
 
     def test_the_run_before_the_present_one(self):
         self.publish("a")

@@ -130,9 +130,11 @@ class Metrics(Scraped):
     def test_deployments_are_counted_by_how_they_ended(self):
         self.repo.publish(sample_apps.testapp(self.folder / "site", "--exit-after", "0", instances=2))
         self.deploy(self.node, "v2", expect=1)
+        self.assertNotIn("berth logs", self.deploy(self.node, "v99", expect=3).text)
         self.start_prometheus()
         self.assertEqual(self.query('berth_deployments_total{app="web",state="active"}'), [1.0])
         self.assertEqual(self.query('berth_deployments_total{app="web",state="failed"}'), [1.0])
+        self.assertEqual(self.query('berth_deployments_total{app="web",state="not_found"}'), [1.0])
 
 
 TELLS = """#!/usr/bin/python3 -u

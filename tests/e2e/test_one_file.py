@@ -78,6 +78,21 @@ class OneFile(BerthCase):
         refused = node.berth("import", first, expect=4)
         self.assertSays(refused, "rollback")
 
+    def test_gc_tells_that_it_removed_what_was_imported_and_never_deployed(self):
+        self.publish()
+        first = self.export()
+        self.publish("build 2")
+        second = self.export("v2", "two.berth")
+        node = self.lonely_node()
+        node.berth("deploy", first)
+        node.berth("import", second)
+        self.assertSays(node.berth("gc"), "web@v2, loaded from a file", "freed")
+        self.assertEqual([event["data"]["imports"] for event in node.events() if event["kind"] == "operator.gc"], [1])
+        self.assertSays(node.berth("gc"), "Nothing to remove")
+        self.assertNotIn("v2", node.berth("releases", "web").out)
+        self.assertSays(node.berth("import", self.repo.root, expect=4), "1.root.json: is no release file, as 'berth export' makes them")
+        self.assertSays(node.berth("inspect", second), "web/production@v2", "signed for by")
+
     def test_a_node_shows_a_release_whole_and_what_two_do_not_have_alike(self):
         self.publish()
         self.publish("build 2")

@@ -27,6 +27,12 @@ TEST(PatternRedactor, TakesOutWhatMatchesOrItsFirstGroup) {
   EXPECT_EQ(redacted({"nothing"}, "else"), "else");
 }
 
+TEST(PatternRedactor, FindsValuesOfJsonAsThePageOfSinksHasIt) {
+  const std::string pattern = R"p("password": *"(([^"\\]|\\.)*)")p";
+  EXPECT_EQ(redacted({pattern}, R"({"user": "x", "password": "a \"b\" c", "n": 1})"), R"({"user": "x", "password": "[redacted]", "n": 1})");
+  EXPECT_EQ(redacted({pattern}, R"({"password":""})").find("password"), 2u);
+}
+
 TEST(PatternRedactor, FindsAMatchWhereverItStandsInALongText) {
   const std::string token(64, 'T');
   for (const std::size_t at : {0, (64 << 10) - 80, (64 << 10) - 64, (64 << 10) - 1, (64 << 10) + 1, (128 << 10) - 4096 - 32, 200'000}) {

@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+
+#include <fmt/core.h>
+
+#include "cli/fake_daemon.h"
+#include "cli/json_view.h"
+#include "cli/run_berth.h"
+#include "core/json/json.h"
+
+namespace berth::cli {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Deployment 7 of web@v2 as berthd tells it.
+std::string a_deployment(const std::string& state, int exit, const std::string& more = "") {
+  return fmt::format(R"({{"id": 7, "app": "web", "release": "v2", "state": "{}", "from": "v1", "exit": {} {}}})", state, exit, more);
+}
+
+/// What operators meet when they are in a hurry.
+class OperatorVerbs : public testing::Test {
+ protected:
+  Ran berth(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--socket", daemon.socket()});
+    return run_berth(std::move(arguments));
+  }
+  FakeDaemon daemon;
+};
+
+TEST_F(OperatorVerbs, CancelOfAnAppMeansWhatIsUnderWayOfIt) {
+  const std::string baking = a_deployment("baking", -1, R"(, "decided": true)"), ended = a_deployment("active", 0);
+  std::string queued = a_deployment("queued", -1);
+  queued.replace(queued.find("7"), 1, "9");
+  daemon.on("GET /v1/deployments", R"({"deployments": [)" + queued + "," + baking + "," + ended + "]}");
+  daemon.on("POST /v1/deployments/9/cancel", queued);
+  const Ran ran = berth({"cancel", "web", "--reason", "a typo"});
+  EXPECT_EQ(ran.exit, 0) << ran.err;
+  EXPECT_EQ(ran.out, "Deployment 9 of web@v2 is cancelled.\n");
+  EXPECT_EQ(daemon.asked()[0].query.at("app"), "web");
+  EXPECT_EQ(json::parse(daemon.asked().back().body).value(), json::parse(R"({"reason": "a typo"})").value());
+
+  daemon.on("GET /v1/deployments", R"({"deployments": [)" + baking + "]}");
+  daemon.on("POST /v1/deployments/7/cancel", R"({"code": "conflict", "exit": 8, "detail": "it is decided already"})", 409);
+  EXPECT_EQ(berth({"cancel", "web"}).exit, 8) << "berthd says what to do instead";
+}
+
+TEST_F(OperatorVerbs, CancelSaysWhereThereIsNothingToCancel) {
+  daemon.on("GET /v1/deployments", R"({"deployments": [)" + a_deployment("active", 0) + "]}");
+  Ran ran = berth({"cancel", "web"});
+  EXPECT_EQ(ran.exit, 8);
+  EXPECT_THAT(ran.err, HasSubstr("no deployment of web is under way; 'berth history web'"));
+  daemon.on("GET /v1/deployments", R"({"deployments": []})");
+  EXPECT_EQ(berth({"cancel", "nope"}).exit, 3);
+  for (const char* wrong : {"web@v2", "0", "7x"}) {
+    ran = berth({"cancel", wrong});
+    EXPECT_EQ(ran.exit, 2) << wrong;
+    EXPECT_THAT(ran.err, HasSubstr("neither the number of a deployment nor an app")) << wrong;
+  }
+}
+
+TEST_F(OperatorVerbs, WhatThereWasNothingToDoForSaysSo) {
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v2", "held": "", "pinned": ["v1"], "rejected": [{"release": "v3"}], "stopped": false, "instances": [
+      {"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "pid": 4242}, {"instance": "web/job.1", "process": "job", "number": 1, "release": "v2", "pid": 0}]})");
+  for (const char* verb : {"unpin", "pin", "resume", "mark", "start"}) daemon.on(std::string("POST /v1/apps/web/") + verb, "{}");
+  const std::tuple<std::vector<std::string>, std::string> table[] = {
+      {{"unpin", "web@v2"}, "web@v2 was not pinned: it may be collected already.\n"}, {{"unpin", "web@v1"}, "web@v1 may be collected again.\n"},
+      {{"pin", "web@v1"}, "web@v1 is pinned already.\n"},                            {{"resume", "web"}, "web was not held: deployments act on it already.\n"},
+      {{"mark", "web@v2", "good"}, "web@v2 was not rejected: it may be deployed already.\n"}, {{"mark", "web@v3", "good"}, "web@v3 may be deployed again.\n"},
+      {{"start", "web/web"}, "web/web runs already.\n"},                             {{"start", "web"}, "web is started.\n"},
+  };
+  for (const auto& [arguments, says] : table) EXPECT_EQ(berth(arguments).out, says);
+  EXPECT_EQ(daemon.asked().back().method, "POST") << "it is asked for all the same";
+}
+
+TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {
+  daemon.on("POST /v1/apps/web/mark", "{}");
+  daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": ""})");
+  EXPECT_EQ(berth({"mark", "web@v2", "bad"}).err, "");
+  Ran ran = berth({"mark", "web@v22", "bad"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.err, HasSubstr("web@v22 is neither on this node nor in its repository"));
+  daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": "timed out"})");
+  EXPECT_EQ(berth({"mark", "web@v22", "bad"}).err, "") << "who cannot see it does not say that it is not there";
+}
+
+TEST_F(OperatorVerbs, WhatIsFollowedComesBackAndIsTold) {
+  const auto status = [](const char* more) {
+    return fmt::format(R"({{"follows": [{{"app": "web", "channel": "stable", "wanted": "v3"}}], "apps": [{{"app": "web", "active": "v2"{}}}]}})", more);
+  };
+  daemon.on("POST /v1/apps/web/deployments", a_deployment("active", 0, R"(, "already": true)"));
+  daemon.on("GET /v1/status", status(""));
+  EXPECT_THAT(berth({"deploy", "web@v2"}).out, HasSubstr("Note: web follows stable (v3): the next poll goes back to it; 'berth pin web@v2' keeps this one.\n"));
+  for (const char* stays : {R"(, "pinned": ["v2"])", R"(, "held_firmly": true)", R"(, "rejected": [{"release": "v3"}])"}) {
+    daemon.on("GET /v1/status", status(stays));
+    EXPECT_THAT(berth({"deploy", "web@v2"}).out, Not(HasSubstr("follows"))) << stays;
+  }
+  EXPECT_EQ(json::parse(berth({"deploy", "web@v2", "--json"}).out).value().at("id"), 7);
+  daemon.on("DELETE /v1/apps/web", "{}");
+  EXPECT_THAT(berth({"remove", "web"}).out, HasSubstr("Note: web follows stable (v3): the next poll deploys it again; take its [[follow]] out of berthd.toml"));
+  daemon.on("GET /v1/status", R"({"follows": [{"app": "api", "channel": "stable", "wanted": "v3"}], "apps": [{"app": "web", "active": "v2"}]})");
+  EXPECT_THAT(berth({"deploy", "web@v2"}).out, Not(HasSubstr("follows")));
+}
+
+TEST_F(OperatorVerbs, GcListsAllThatItRemoved) {
+  daemon.on("POST /v1/gc", R"({"removed": [{"app": "web", "release": "v1", "bytes": 1000}], "data": [], "imports": [{"app": "web", "release": "v9", "bytes": 2000}]})");
+  const Ran ran = berth({"gc"});
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 "), HasSubstr("web@v9, loaded from a file"), HasSubstr("3.0 kB freed.")));
+  daemon.on("POST /v1/gc", R"({"removed": [], "data": []})");
+  EXPECT_THAT(berth({"gc"}).out, HasSubstr("Nothing to remove."));
+}
+
+TEST_F(OperatorVerbs, StatusSaysFirstThatTheConfigurationWasRefused) {
+  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
+    "config_refused": {"at": "2026-11-24T09:00:00Z", "reason": "berthd.toml:3: unknown key 'nod'"}})");
+  EXPECT_THAT(berth({"status"}).out, testing::ContainsRegex("\nberthd.toml was refused .* ago, and the one before counts still: berthd.toml:3: unknown key 'nod'; "));
+}
+
+}  // namespace
+}  // namespace berth::cli

@@ -169,8 +169,7 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
     Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, secrets), .shown = shown(request.command, secrets)};
     if (terminal && !request.term.empty()) planned.environment["TERM"] = request.term;
     BERTH_TRY(planned.plan, plan_exec(*node, *manifest, id, request.process, who, planned.environment));
-    const Values for_templates = with_idle_ports(planned.environment, manifest->spec.processes.at(request.process));
-    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, for_templates, secrets));
+    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, planned.environment, secrets));
     return planned;
   };
   auto planned = co_await pool_.run(prepare);

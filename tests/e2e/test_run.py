@@ -263,13 +263,16 @@ class WhatIsTold(RunCase):
         self.assertIn("shop/production@v1 is a release", self.refused(tree, "shop/production@v1", "--environments", "x", "--repo", "/x"))
         self.assertIn("PORT comes from berth.toml", self.refused(tree, "--set", "PORT=1"))
 
-    def test_a_template_with_a_port_that_one_process_is_not_given(self):
-        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\nport = 8080\n[process.worker]\ncommand = ["bin/app"]\n')
+    def test_a_template_with_a_port_is_rendered_for_a_process_without_one_too(self):
+        show = json.dumps(["/bin/sh", "-c", 'echo "it says $(cat "$BERTH_CONFIG_DIR/x.conf")"; sleep 100'])
+        tree = self.tree(f'app = "shop"\n[process.web]\ncommand = {show}\nport = 8080\n[process.worker]\ncommand = {show}\n')
         self.put(tree, "environments/dev/env.toml", "")
         self.put(tree, "environments/dev/files/x.conf.tmpl", "listen ${PORT}\n")
         one = self.start(tree)
-        self.assertEqual(one.end(), 2, one.text)
-        self.assertIn("config/x.conf.tmpl: nothing is known as '${PORT}'", one.wait_for(r"process worker: "))
+        one.wait_for(r"web\.1 +\| it says listen [1-9]\d+")
+        one.wait_for(r"worker\.1 +\| it says listen 0")
+        one.interrupt()
+        self.assertEqual(one.end(), 0, one.text)
 
     def test_a_port_of_root_by_port_moves_up(self):
         if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80:

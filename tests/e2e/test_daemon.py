@@ -241,6 +241,7 @@ class Daemon(BerthCase):
 
     def test_a_metrics_port_that_is_taken_does_not_keep_it_from_running_apps(self):
         with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the test before
             taken.bind(("127.0.0.1", self.node.metrics_port))
             taken.listen()
             self.node.start()

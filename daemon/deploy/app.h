@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -56,6 +57,7 @@ struct App {
   RunPtr run;                                    ///< the deployment in work
   std::deque<RunPtr> queue;                      ///< those after it
   std::vector<RunPtr> giving_way;                ///< in their bakes, to `run`: they bake again where it does not become active; the newest is the last
+  std::int64_t accepted = 0;                     ///< the newest deployment that became active since berthd began
   int unplaced = 0;                              ///< while a node starts its apps: instances that have no place yet; the next app begins when all have one
   bool up = true;                                ///< false: berthd has not taken it over or started it yet, and no deployment of it goes on before
   bool driven = false;                           ///< a coroutine works at `run` and `queue`

@@ -116,6 +116,10 @@ awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
     if (!turn && run->position.state == State::baking && happening == Happening::failed) {
       Turn taken = co_await take(app);
       turn.emplace(std::move(taken));
+      if ((app->row.stopped || drained_) && run->manifest) {  // somebody was faster; the bake waits, and then tells its trouble again
+        run->failure.reset();
+        continue;
+      }
     }
     if (!turn && happening == Happening::superseded && left_instances(*app, *run)) {
       Turn taken = co_await take(app);
@@ -190,6 +194,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
   run->changed.notify();
   if (!is_terminal(run->position.state)) co_return;
+  if (run->position.state == State::active) app->accepted = run->row.id;
   ++ended_[{app->name(), end_counted_of(*run)}];
   // Whoever deployed by hand may still have to say that it is to stay.
   if (run->row.by == kFollow) settled_(app->name());
@@ -263,12 +268,14 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       const std::vector<std::string> in_use = releases_in_use(*app);
       std::vector<std::string> waiting;
       for (const RunPtr& later : app->queue) waiting.push_back(later->row.release);
+      std::vector<std::int64_t> open{run->row.id};
+      for (const RunPtr& older : app->giving_way) open.push_back(older->row.id);
       const bool accepted = run->position.state == State::active;
-      const auto tidy = [this, name = app->name(), id = run->row.id, release = run->row.release, in_use, waiting, accepted, keep = options_.keep_releases] {
+      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = options_.keep_releases] {
         if (accepted) static_cast<void>(store_.unreject(name, release));
         auto collected = store_.collect(name, in_use, keep);
         static_cast<void>(store_.drop_imports(name, waiting, false));
-        static_cast<void>(store_.collect_data(name, {id}, false));
+        static_cast<void>(store_.collect_data(name, open, false));
         return collected;
       };
       const auto removed = co_await pool_.run(tidy);

@@ -143,6 +143,7 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   auto started = co_await pool_.run(start);
   if (!started) co_return started;
   app->row.stopped = false;
+  app->changed.notify();
   for (Member& member : app->members)
     if (what.matches(member.id())) member.row.paused = false;
   app->routed = app->row.active;
@@ -262,8 +263,7 @@ awaitable<Result<void>> Engine::pin(std::string name, std::string release, bool 
 
 /// Cancels what is not decided, and waits until no deployment of the app is under way. A bake goes on when the app runs again, or ends, too.
 awaitable<void> Engine::end_deployments(AppPtr app, std::string why, bool bakes_too) {
-  const std::deque<RunPtr> waiting = std::move(app->queue);
-  app->queue.clear();
+  const std::vector<RunPtr> waiting = take_undecided(*app);
   for (const RunPtr& run : waiting) {
     run->cancelled_by = why;
     co_await move(app, run, Happening::cancelled);
@@ -272,7 +272,7 @@ awaitable<void> Engine::end_deployments(AppPtr app, std::string why, bool bakes_
     const bool bakes = app->run->position.state == State::baking;
     if (bakes && !bakes_too && app->run->superseded.empty()) co_return app->run->changed.notify();
     if (!bakes || bakes_too) app->run->superseded = why;
-    app->run->ends_bake = bakes_too;
+    if (bakes_too) app->run->ends_bake = true;
     if (!app->run->position.decided) {
       app->run->cancelled_by = why;
       app->run->stop.request_stop();

@@ -226,7 +226,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> note_unenforced(AppPtr app, RunPtr run);
   awaitable<Result<void>> switch_over(AppPtr app, RunPtr run);
   awaitable<Result<void>> bake(AppPtr app, RunPtr run);
-  awaitable<Result<void>> carry_newer(AppPtr app, RunPtr run);
+  awaitable<Result<bool>> carry_newer(AppPtr app, RunPtr run);
+  void watch_again(AppPtr app, RunPtr run);
   awaitable<Result<void>> bake_again(AppPtr app, RunPtr run, std::string why);
   awaitable<void> collect_lines(AppPtr app, RunPtr run);
 
@@ -432,6 +433,8 @@ bool is_paused(const App& app, const InstanceId& id);
 /// The deployment of the app, under way or waiting, that was asked for after `run` and whose place `run` cannot take; null where there is none. Of two that
 /// are written down at once, the answers can come in another order than the numbers. What is followed is never in an operator's way.
 RunPtr newer_than(const App& app, const Run& run);
+/// Takes those out of the queue that are not decided. What is decided waits there only after berthd was away, until its turn has come.
+std::vector<RunPtr> take_undecided(App& app);
 /// Why a deployment is superseded that gives way to `newer`.
 std::string took_place(const Run& newer);
 

@@ -221,7 +221,8 @@ awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunP
       run->changed.notify();
     }
     if (ready == wanted) co_return Result<void>();
-    if (closed_ || (run && (!run->cancelled_by.empty() || run->ends_bake))) co_return fail(Errc::cancelled, "cancelled");
+    const bool gives_way = run && run->position.state == State::baking && (!run->superseded.empty() || app->row.stopped || drained_);
+    if (closed_ || gives_way || (run && !run->cancelled_by.empty())) co_return fail(Errc::cancelled, "cancelled");
     const auto left = left_until(end);
     if (left <= 0ms) co_return fail(Errc::timeout, fmt::format("not ready within {}: {}", spec::to_string(at_most), missing));
     co_await app->changed.wait(left);

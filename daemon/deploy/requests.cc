@@ -48,6 +48,15 @@ std::string took_place(const Run& newer) {
   return fmt::format("deployment {} of {}@{} took its place", newer.row.id, newer.row.app, newer.row.release);
 }
 
+std::vector<RunPtr> take_undecided(App& app) {
+  std::vector<RunPtr> taken;
+  std::erase_if(app.queue, [&taken](const RunPtr& run) {
+    if (!run->position.decided) taken.push_back(run);
+    return !run->position.decided;
+  });
+  return taken;
+}
+
 RunPtr newer_than(const App& app, const Run& run) {
   const auto is_newer = [&](const RunPtr& other) {
     if (!other || other->row.id <= run.row.id || is_terminal(other->position.state)) return false;
@@ -135,7 +144,7 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   std::vector<RunPtr> under_way(holder->queue.begin(), holder->queue.end());
   if (holder->run) under_way.push_back(holder->run);
   for (const RunPtr& run : under_way) {
-    const bool same = run->row.release == request.release && !run->is_revert() && !is_terminal(run->position.state);
+    const bool same = run->row.release == request.release && !run->is_revert() && !is_terminal(run->position.state) && !holder->row.stopped;
     if (same && run->position.state != State::reverting && run->cancelled_by.empty() && run->superseded.empty()) co_return Known(status_of(*run));
   }
   const bool already = under_way.empty() && holder->row.active == request.release && !holder->row.stopped;
@@ -193,6 +202,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   const auto start = [this, request] { return store_.set_stopped(request.app, false, operator_event("start", request.app, request.asked)); };
   auto started = co_await pool_.run(start);
   if (started) app->row.stopped = false;
+  app->changed.notify();
   co_return started;
 }
 
@@ -217,13 +227,13 @@ awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::Deploymen
   }
 
   const std::string why = took_place(*run);
-  const std::deque<RunPtr> waiting = std::move(app->queue);
-  app->queue.clear();
+  const std::vector<RunPtr> waiting = take_undecided(*app);
   app->queue.push_back(run);
   if (app->run) {
     app->run->superseded = why;
     app->run->changed.notify();
   }
+  app->changed.notify();
   const DeploymentStatus status = status_of(*run);
   for (const RunPtr& older : waiting) {
     older->superseded = why;

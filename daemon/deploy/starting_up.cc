@@ -170,9 +170,9 @@ awaitable<Result<void>> Engine::load_runs() {
       else run->trouble = manifest.error().message;
     }
     if (run->position.state == State::baking) co_await count_reboots(run);
-    // A decided one came first, whatever its number.
-    if (run->position.decided) app->queue.push_front(run);
-    else app->queue.push_back(run);
+    // Decided ones came first, whatever their numbers, and the oldest of them first: each gave way to the next.
+    const auto undecided = std::ranges::find_if(app->queue, [](const RunPtr& other) { return !other->position.decided; });
+    app->queue.insert(run->position.decided ? undecided : app->queue.end(), run);
   }
   for (const auto* known : {&apps_, &newcomers_})
     for (const auto& [name, app] : *known) give_way_to_newer(*app);
@@ -246,7 +246,9 @@ awaitable<void> Engine::remove_strange_folders() {
 
 /// The app as it should be: the active release runs and is routed to, and nothing else but what a deployment under way needs.
 awaitable<void> Engine::bring_up(AppPtr app) {
-  const RunPtr run = app->queue.empty() ? nullptr : app->queue.front();
+  RunPtr run = app->queue.empty() ? nullptr : app->queue.front();
+  for (const RunPtr& queued : app->queue)
+    if (queued->position.decided) run = queued;  // the last one is what the app is at
   const ManifestPtr active = app->active();
   // What runs of other releases keeps its ports until the deployment that it belongs to is over.
   const auto manifests = app->manifests;
@@ -277,7 +279,8 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     app->run.reset();
   }
   const std::string kept = app->row.stopped ? std::string() : app->row.active;
-  if (!run && !drained_) co_await stop_all_but(app, kept, 0ms);
+  const bool only_bakes = run && run->position.state == State::baking && app->row.stopped;
+  if ((!run || only_bakes) && !drained_) co_await stop_all_but(app, kept, 0ms);
   co_await stop_strangers(app);
   if (active && !run) co_await give_up_unused(app, active);
 }

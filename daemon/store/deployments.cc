@@ -141,7 +141,10 @@ Result<void> Store::reject(const std::string& app, const std::string& release, c
 
 Result<void> Store::unreject(const std::string& app, const std::string& release, std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
-  return state_->change(std::move(events), [&] { return state_->database.run("DELETE FROM rejected WHERE app = ? AND release = ?", app, release); });
+  return state_->change(std::move(events), [&]() -> Result<void> {
+    BERTH_CHECK(state_->database.run("DELETE FROM rejected WHERE app = ? AND release = ?", app, release));
+    return choose_previous(state_->database, app);
+  });
 }
 
 Result<std::vector<Store::Rejected>> Store::rejected(const std::string& app) {

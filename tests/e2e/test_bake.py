@@ -164,6 +164,31 @@ class Bake(BerthCase):
         wait_until(lambda: "the app was started again" in "".join(self.last()["notes"]), "v2 bakes again")
         self.assertRevertsWhenItDies()
 
+    def test_a_stopped_app_in_its_bake_takes_a_newer_release_with_force(self):
+        self.deploy_v2_to_bake()
+        self.node.berth("stop", "web")
+        self.deploy(self.node, "v2", "web", 8)
+        self.publish(more="", duration="300ms", note="3")
+        self.deploy(self.node, "v3", "web", 0, "--force")
+        self.assertOneWholeRelease(self.node, "v3")
+        wait_until(lambda: self.state_of("v2") == "superseded", "v2 is superseded")
+
+    def test_two_open_bakes_over_a_restart_go_back_one_after_the_other(self):
+        self.deploy_v2_to_bake()
+        self.publish(more="", duration="1h", note="3")
+        self.deploy(self.node, "v3", "web", 0, "--until", "switched")
+        self.wait_state("baking")
+        self.node.kill()
+        self.node.start()
+        self.node.berth("stop", "web")
+        self.assertEqual((self.state_of("v2"), self.state_of("v3")), ("baking", "baking"))
+        self.node.berth("start", "web")
+        self.node.wait_app(health="healthy")
+        os.kill(next(iter(self.node.pids().values())), signal.SIGSEGV)
+        wait_until(lambda: self.state_of("v3") == "reverted", "v3 is reverted", 30)
+        self.node.wait_app(health="healthy", active="v2")
+        self.assertRevertsWhenItDies()
+
     def test_what_is_gone_back_to_stays_after_a_revert(self):
         self.node.stop()
         node = self.make_node("few", store="keep_releases = 1\n").start()

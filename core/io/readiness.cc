@@ -14,12 +14,12 @@ namespace {
 namespace asio = boost::asio;
 using asio::posix::stream_descriptor;
 
+}  // namespace
+
 bool is_ready_now(int fd, Want want) {
   pollfd item{.fd = fd, .events = static_cast<short>(want == Want::read ? POLLIN : POLLOUT), .revents = 0};
   return ::poll(&item, 1, 0) > 0;
 }
-
-}  // namespace
 
 Steady::time_point deadline_in(std::chrono::milliseconds after) {
   constexpr auto kLongest = std::chrono::hours(24 * 3650);
@@ -27,18 +27,24 @@ Steady::time_point deadline_in(std::chrono::milliseconds after) {
 }
 
 struct Readiness::State {
-  State(const asio::any_io_executor& executor, int fd) : descriptor(executor), timer(executor) {
+  State(const asio::any_io_executor& executor, int its_fd) : fd(its_fd), descriptor(executor), timer(executor) {}
+  ~State() { let_go(); }
+
+  /// Has the kernel watch the descriptor, which is first done where somebody must wait for it. False where it cannot.
+  bool watch() {
+    if (descriptor.is_open()) return true;
     boost::system::error_code failed;
     descriptor.assign(fd, failed);
-    if (failed) broken = true;
+    return !failed;
   }
-  ~State() {
+  void let_go() {
     if (descriptor.is_open()) descriptor.release();
+    fd = -1;
   }
 
+  int fd;  ///< -1: no longer ours to watch
   stream_descriptor descriptor;
   asio::steady_timer timer;
-  bool broken = false;
   bool expired = false;
   std::uint64_t waits = 0;  ///< tells a late timer that its wait is over
 };
@@ -46,13 +52,13 @@ struct Readiness::State {
 Readiness::Readiness(asio::any_io_executor executor, int fd) : state_(std::make_shared<State>(executor, fd)) {}
 Readiness::~Readiness() {
   // The caller closes the descriptor next, while a frame that waits may hold the state a little longer.
-  if (state_ && state_->descriptor.is_open()) state_->descriptor.release();
+  if (state_) state_->let_go();
 }
 Readiness::Readiness(Readiness&&) noexcept = default;
 Readiness& Readiness::operator=(Readiness&& other) noexcept {
   if (this != &other) {
     cancel();
-    if (state_ && state_->descriptor.is_open()) state_->descriptor.release();
+    if (state_) state_->let_go();
     state_ = std::move(other.state_);
   }
   return *this;
@@ -65,12 +71,12 @@ void Readiness::cancel() {
 
 asio::awaitable<Woken> Readiness::wait(Want want, Steady::time_point deadline) {
   const auto state = state_;
-  if (state->broken) co_return Woken::failed;
-  if (!state->descriptor.is_open()) co_return Woken::cancelled;
+  if (state->fd < 0) co_return Woken::cancelled;
   if (Steady::now() >= deadline) {
-    if (is_ready_now(state->descriptor.native_handle(), want)) co_return Woken::ready;
+    if (is_ready_now(state->fd, want)) co_return Woken::ready;
     co_return Woken::timeout;
   }
+  if (!state->watch()) co_return Woken::failed;
   const std::uint64_t wait = ++state->waits;
   state->expired = false;
   state->timer.expires_at(deadline);

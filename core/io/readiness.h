@@ -18,6 +18,9 @@ Steady::time_point deadline_in(std::chrono::milliseconds after);
 enum class Want { read, write };
 enum class Woken { ready, timeout, cancelled, failed };
 
+/// Whether a wait for it would end at once.
+bool is_ready_now(int fd, Want want);
+
 /// Waits for a non-blocking descriptor. Everything that reads or writes here does it by system calls of its own and waits by this: one
 /// asynchronous operation to compile, one place where deadlines and cancelling are right. One coroutine waits at a time.
 class Readiness {
@@ -28,7 +31,7 @@ class Readiness {
   Readiness(Readiness&&) noexcept;
   Readiness& operator=(Readiness&&) noexcept;
 
-  /// `failed` when the kernel cannot watch the descriptor.
+  /// `failed` when the kernel cannot watch the descriptor, which it is first asked for here.
   boost::asio::awaitable<Woken> wait(Want want, Steady::time_point deadline);
 
   /// Whoever waits gets `cancelled`.

@@ -24,8 +24,8 @@ boost::asio::awaitable<Finding> ask_http(spec::Probe probe, io::Endpoint to) {
   co_return Finding{.healthy = healthy, .reason = fmt::format("{} from {}", answer->status, probe.path)};
 }
 
-boost::asio::awaitable<Finding> ask_tcp(spec::Probe probe, io::Endpoint to, bool is_port) {
-  const auto connected = co_await io::tcp_connect(std::move(to), probe.timeout);
+boost::asio::awaitable<Finding> ask_tcp(io::milliseconds timeout, io::Endpoint to, bool is_port) {
+  const auto connected = co_await io::tcp_connect(std::move(to), timeout);
   if (!connected) {
     std::string reason = connected.error().message;
     if (is_port && connected.error().code == Errc::refused) reason += " (the app must listen on the number in $PORT)";
@@ -84,30 +84,22 @@ boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan
   co_return Finding{.healthy = false, .reason = fmt::format("{} {}{}{}", name, how, said.empty() ? "" : ": ", said)};
 }
 
+boost::asio::awaitable<Finding> unasked(std::string why) { co_return Finding{.healthy = false, .reason = std::move(why)}; }
+
 }  // namespace
 
-boost::asio::awaitable<Finding> ask(spec::Probe probe, InstancePlan plan, std::string cgroup, pid_t app) {
-  if (probe.kind == spec::ProbeKind::exec) {
-    Finding finding = co_await ask_command(std::move(probe), std::move(plan), std::move(cgroup), app);
-    co_return finding;
-  }
+boost::asio::awaitable<Finding> ask(const spec::Probe& probe, const InstancePlan& plan, const std::string& cgroup, pid_t app) {
+  if (probe.kind == spec::ProbeKind::exec) return ask_command(probe, plan, cgroup, app);
+  std::optional<io::Endpoint> to = plan.probe_endpoint;
   if (!probe.port.empty()) {
     const auto named = plan.private_ports.find(probe.port);
-    if (named == plan.private_ports.end()) co_return Finding{.healthy = false, .reason = "it has no port " + probe.port};
-    plan.probe_endpoint = io::Endpoint{.address = "127.0.0.1", .port = named->second};
+    if (named == plan.private_ports.end()) return unasked("it has no port " + probe.port);
+    to = io::Endpoint{.address = "127.0.0.1", .port = named->second};
   }
-  if (!plan.probe_endpoint) co_return Finding{.healthy = false, .reason = "it has no address that a probe could ask"};
-  if (probe.kind == spec::ProbeKind::tcp) {
-    const bool is_port = plan.sockets.empty();
-    Finding finding = co_await ask_tcp(std::move(probe), std::move(*plan.probe_endpoint), is_port);
-    co_return finding;
-  }
-  if (probe.kind == spec::ProbeKind::grpc) {
-    Finding finding = co_await ask_grpc(std::move(probe), std::move(*plan.probe_endpoint));
-    co_return finding;
-  }
-  Finding finding = co_await ask_http(std::move(probe), std::move(*plan.probe_endpoint));
-  co_return finding;
+  if (!to) return unasked("it has no address that a probe could ask");
+  if (probe.kind == spec::ProbeKind::tcp) return ask_tcp(probe.timeout, std::move(*to), plan.sockets.empty());
+  if (probe.kind == spec::ProbeKind::grpc) return ask_grpc(probe, std::move(*to));
+  return ask_http(probe, std::move(*to));
 }
 
 }  // namespace berth::supervise

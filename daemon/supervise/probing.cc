@@ -129,11 +129,13 @@ awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t gener
     const auto finding = co_await ask(rules, *instance->plan, instance->last.cgroup, instance->last.app_pid);
     if (closed_ || instance->generation != generation) co_return;
     count_probe(*instance, "readiness", finding, began);
-    instance->readiness = step(instance->readiness, rules, finding);
+    const ProbeState before = instance->readiness;
+    const bool was_taken = instance->socket_taken;
+    instance->readiness = step(before, rules, finding);
     // Whatever answers on this address has accepted a connection of this instance's own socket.
     if (finding.healthy && rules.port.empty() && (rules.kind == spec::ProbeKind::http || rules.kind == spec::ProbeKind::grpc)) instance->socket_taken = true;
     once_passed = once_passed || instance->readiness.verdict == Verdict::passing;
-    refresh(*instance);
+    if (instance->readiness != before || instance->socket_taken != was_taken) refresh(*instance);  // else nobody need wake
     const auto wait = once_passed ? rules.period : pause_after(rules, instance->readiness, asked);
     if (!co_await pause(instance, generation, wait)) co_return;
   }

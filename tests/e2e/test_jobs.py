@@ -244,7 +244,8 @@ class Jobs(BerthCase):
         """The keeper of the job, and what it keeps."""
         keeper = self.keeper_of()
         for one in (keeper, *self.pids_of()):
-            os.kill(one, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # what is kept may go with the keeper
+                os.kill(one, signal.SIGKILL)
         wait_until(lambda: not processes.is_running(keeper) and not self.pids_of(), "they are gone")
 
     def keeper_of(self, name="report"):

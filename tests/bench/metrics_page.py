@@ -1,0 +1,55 @@
+"""How long Prometheus waits for the page of a full node, and how long berthd's event loop is busy with it.
+
+usage: metrics_page.py [--apps 100] [--scrapes 30]
+
+APPS apps of two instances each, which sleep. The time of a scrape is that of the whole request; that of the loop is the longest turn that the page after it
+tells, so that other work of the loop in between counts, too.
+"""
+import argparse
+import statistics
+import time
+
+from bench.common import Workplace
+from lib import sample_apps
+
+
+def scrape(node):
+    """Seconds of one, and its page."""
+    began = time.monotonic()
+    page = node.metrics()
+    return time.monotonic() - began, page
+
+
+def lag_of(page):
+    return next(float(line.split()[1]) for line in page.splitlines() if line.startswith("berth_loop_lag_seconds "))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--apps", type=int, default=100)
+    parser.add_argument("--scrapes", type=int, default=30)
+    options = parser.parse_args()
+    with Workplace() as place:
+        node = place.start_node()
+        names = [f"app{number}" for number in range(options.apps)]
+        for name in names:
+            tree = sample_apps.Tree(place.folder / name, name).program("/usr/bin/sleep", "sleep")
+            place.repo.publish(tree.spec(f'app = "{name}"\n[process.main]\ncommand = ["bin/sleep", "100000"]\ninstances = 2\n[deploy]\nbake = "0s"\n'))
+            node.berth("deploy", f"{name}@v1", timeout=300)
+        time.sleep(12)  # until what the deployments left to be done later has been done
+        taken, lags = [], []
+        scrape(node)
+        for _ in range(options.scrapes):
+            time.sleep(0.3)
+            seconds, page = scrape(node)
+            taken.append(seconds * 1000)
+            lags.append(lag_of(page) * 1000)
+        lags = lags[1:]  # a page tells of the time before it
+        print(f"berth  {options.apps} apps of 2 instances: {len(page)} bytes, p50 {statistics.median(taken):.1f} ms, most {max(taken):.1f} ms; "
+              f"the loop was busy for p50 {statistics.median(lags):.1f} ms, most {max(lags):.1f} ms", flush=True)
+        for name in names:
+            node.berth("remove", name, "--yes", "--purge", timeout=300)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,9 +3,9 @@
 usage: probes.py [--rate 1000] [--seconds 10] [--apps 10]
 
 First one app of 100 instances, each with an HTTP readiness probe, so often that they make RATE a second in all: how many were really made is what the
-kernel says of opened connections, the CPU time is berthd's own; beside it, what the same takes a program that does nothing else. Then APPS apps without probes: how often berthd and the keepers gave up the CPU by
-themselves, which is how often they were woken. Fails where probing takes over 10 % of a core and twice what that program takes, or berthd wakes more
-often than once a second.
+kernel says of opened connections, the CPU time is berthd's own; beside it, what the same takes a program that does nothing else. Then APPS apps without
+probes: how often berthd and the keepers gave up the CPU by themselves, which is how often they were woken. Fails where probing takes over 10 % of a core
+and twice what that program takes, or berthd wakes more often than once a second.
 """
 import argparse
 import subprocess

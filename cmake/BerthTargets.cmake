@@ -98,7 +98,7 @@ endfunction()
 
 # berth_library(NAME [WAITS] SOURCES a.cc … [USES lib …] [PRIVATE lib …])
 #   USES are seen by whoever includes this library's headers; PRIVATE ones only by its sources. WAITS: its code waits for others more than it
-#   works, so that a release optimises it less, which takes a quarter off what it costs to compile.
+#   works, or seldom works, so that a release optimises it less, which takes a quarter off what it costs to compile.
 function(berth_library name)
   cmake_parse_arguments(arg "WAITS" "" "SOURCES;USES;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})

@@ -1,4 +1,4 @@
-// What the kernel takes for one HTTP probe after the other: connect, ask, read to the end, close. For probes.py, which it is run beside.
+// What the kernel takes for one HTTP probe after the other: connect, ask, read, close. probes.py runs it after berthd was measured.
 // usage: asker ADDRESS PORT PATH RATE SECONDS; prints how many were answered and the CPU time in microseconds.
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 #include "core/files/files.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -16,7 +17,7 @@
 namespace berth::files {
 namespace {
 
-constexpr std::size_t kPiece = 64u << 10;
+constexpr std::size_t kLeastPiece = 4u << 10, kMostPiece = 64u << 10;
 
 fs::path folder_of(const fs::path& path) {
   const fs::path parent = path.parent_path();
@@ -53,9 +54,9 @@ Result<std::string> read(const fs::path& path, std::size_t most) {
 Result<std::string> read(int fd, std::string_view name, std::size_t most) {
   std::string content;
   while (true) {
-    const std::size_t had = content.size();
-    content.resize(had + kPiece);
-    const ssize_t got = ::read(fd, content.data() + had, kPiece);
+    const std::size_t had = content.size(), piece = std::clamp(had, kLeastPiece, kMostPiece);  // most files are small
+    content.resize(had + piece);
+    const ssize_t got = ::read(fd, content.data() + had, piece);
     const int error = errno;
     content.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
     if (got < 0 && error == EINTR) continue;

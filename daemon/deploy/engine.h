@@ -15,6 +15,7 @@
 #include "core/io/loop.h"
 #include "core/spec/start_order.h"
 #include "daemon/deploy/app.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/deployer.h"
 #include "daemon/deploy/exec_door.h"
 #include "daemon/deploy/run.h"
@@ -54,7 +55,7 @@ class StartingNode {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc, rolling.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs
+/// work of each state in states.cc, rolling.cc, bake.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs
 /// (jobs.cc), and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), a node that is drained
 /// (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -225,11 +226,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> start_new(AppPtr app, RunPtr run);
   awaitable<void> note_unenforced(AppPtr app, RunPtr run);
   awaitable<Result<void>> switch_over(AppPtr app, RunPtr run);
+  awaitable<void> collect_lines(AppPtr app, RunPtr run);
+
+  // bake.cc
   awaitable<Result<void>> bake(AppPtr app, RunPtr run);
   awaitable<Result<bool>> carry_newer(AppPtr app, RunPtr run);
   void watch_again(AppPtr app, RunPtr run);
   awaitable<Result<void>> bake_again(AppPtr app, RunPtr run, std::string why);
-  awaitable<void> collect_lines(AppPtr app, RunPtr run);
 
   // reverting.cc
   awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
@@ -355,7 +358,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   milliseconds drain_of(const App& app) const;
 
   // queries.cc
-  awaitable<Result<AppStatus>> status_of_app(AppPtr app);
+  AppStatus status_of_app(const App& app, store::AppRecord record) const;
 
   boost::asio::any_io_executor executor_;
   io::Pool& pool_;
@@ -389,72 +392,5 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool ready_ = false;
   bool closed_ = false;
 };
-
-/// The hook of a deployment under way that this instance is, and that goes on.
-bool is_awaited_hook(const App& app, const InstanceId& id);
-
-/// How what ran once, to its end, ended, as the history shows it: "ok", or "exited with 1".
-std::string result_of(std::string ended);
-inline constexpr const char* kOk = "ok";
-/// How what ran once ended where nobody could see it.
-inline constexpr const char* kCutOff = "was cut off: its keeper was killed, or the machine went down. How far it came is not known";
-/// What a failure to start it says, without the name of what failed.
-std::string without_name(std::string message, const InstanceId& id);
-
-/// The run of a job that this instance is, and that goes on; null where it is none.
-JobPtr running_job(const App& app, const InstanceId& id);
-/// The job that `what` names: its last run; null where it names none that ever ran.
-bool is_job(const App& app, const InstanceSelector& what);
-/// All jobs of the active release, and those others that run.
-std::vector<JobStatus> statuses_of_jobs(const App& app);
-
-/// Releases that may not be collected, since an instance or a one-off command is of them.
-std::vector<std::string> releases_in_use(const App& app);
-/// Whether new connections may go to the instance: it is of the routed release, or has joined it.
-bool is_routed(const App& app, const InstanceId& id);
-/// From now on only the routed release serves.
-void forget_joined(App& app);
-
-/// Whether each public port that both have is reached in the same way and belongs to the same process.
-bool can_share_ports(const bundle::Manifest& one, const bundle::Manifest& other);
-
-/// "web/web.1", where it is said already which release it is of.
-std::string short_name(InstanceId id);
-
-/// Whether its bake looks at what the app tells of itself.
-bool watches_rates(const Run& run);
-
-/// Why the instance will not become ready whatever one waits; empty while it may.
-std::string why_hopeless(const supervise::InstanceStatus& status);
-
-/// Whether an instance was stopped on its own, by hand.
-bool is_paused(const App& app, const InstanceId& id);
-
-/// The deployment of the app, under way or waiting, that was asked for after `run` and whose place `run` cannot take; null where there is none. Of two that
-/// are written down at once, the answers can come in another order than the numbers. What is followed is never in an operator's way.
-RunPtr newer_than(const App& app, const Run& run);
-/// Takes those out of the queue that are not decided. What is decided waits there only after berthd was away, until its turn has come.
-std::vector<RunPtr> take_undecided(App& app);
-/// Why a deployment is superseded that gives way to `newer`.
-std::string took_place(const Run& newer);
-
-/// The deployment of the app, under way or waiting, that somebody else than `by` asked for, or that goes back; null where there is none.
-RunPtr under_way_for_others(const App& app, const std::string& by);
-
-/// What berthd could not do for the app: for `berth status`, and the log where it is new.
-void note_problem(App& app, std::string what);
-
-/// Public ports of a manifest's processes.
-std::set<route::Public> public_ports(const bundle::Manifest& manifest);
-/// The port that a process of it is reached at, if any.
-std::optional<route::Public> public_port(const bundle::Manifest& manifest, const std::string& process);
-
-/// An event of a deployment.
-store::Event deployment_event(const Run& run);
-/// What the event of a sealed slot tells: the slot, and how its release came here.
-boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged& staged);
-
-/// An event of an operator.
-store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data = {});
 
 }  // namespace berth::deploy

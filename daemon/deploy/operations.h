@@ -132,7 +132,7 @@ struct AppStatus {
   std::string problem;   ///< what berthd could not do for it, one line
   std::optional<DeploymentStatus> deployment;  ///< that is under way
   std::optional<DeploymentStatus> last{};      ///< the newest that ended, whatever came of it
-  std::vector<store::Store::Rejected> rejected;
+  std::vector<store::Rejected> rejected;
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> copies;  ///< of its data
   std::vector<ProcessStatus> processes;

@@ -9,17 +9,6 @@
 namespace berth::deploy {
 namespace {
 
-constexpr int kMostUnderWay = 9;  ///< deployments of an app, each giving way to the next in its bake
-
-/// What the database says of an app beyond its row.
-struct Known {
-  std::vector<store::Store::Rejected> rejected;
-  std::vector<store::SlotRow> slots;
-  std::vector<store::DataCopy> copies;
-  std::map<std::string, std::optional<std::pair<int, int>>> scales;  ///< by process
-  std::optional<store::DeploymentRow> last;  ///< the newest deployment that ended
-};
-
 /// "web@v1 failed: not ready within 1m", to be said of an app that has no active release.
 std::string end_of(const store::DeploymentRow& row) {
   std::string text = fmt::format("{}@{} {}", row.app, row.release, row.state);
@@ -93,7 +82,7 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   const AppPtr app = find(name);
   struct Found {
     std::vector<store::SlotRow> slots;
-    std::vector<store::Store::Rejected> rejected;
+    std::vector<store::Rejected> rejected;
     std::vector<store::Import> imports;
     Result<std::vector<fetch::Repository::Listed>> listed = std::vector<fetch::Repository::Listed>();
   };
@@ -162,86 +151,67 @@ awaitable<Result<std::map<std::string, std::vector<std::string>>>> Engine::repos
 }
 
 awaitable<Result<std::vector<AppStatus>>> Engine::status() {
+  const auto look = [this] { return store_.records({}); };
+  auto records = co_await pool_.run(look);
+  if (!records) co_return std::unexpected(records.error());
   std::vector<AppStatus> all;
-  const auto apps = apps_;
-  for (const auto& [name, app] : apps) {
-    auto one = co_await status_of_app(app);
-    if (!one) co_return std::unexpected(one.error());
-    all.push_back(std::move(*one));
-  }
+  for (const auto& [name, app] : apps_) all.push_back(status_of_app(*app, std::move((*records)[name])));
   co_return all;
 }
 
 awaitable<Result<AppStatus>> Engine::status(std::string name) {
   const auto app = known(name);
   if (!app) co_return std::unexpected(app.error());
-  auto one = co_await status_of_app(*app);
-  co_return one;
+  const auto look = [this, name] { return store_.records(name); };
+  auto records = co_await pool_.run(look);
+  if (!records) co_return std::unexpected(records.error());
+  co_return status_of_app(**app, std::move((*records)[name]));
 }
 
-awaitable<Result<AppStatus>> Engine::status_of_app(AppPtr app) {
-  const ManifestPtr active = app->active();
-  std::vector<std::string> names;
-  if (active)
-    for (const auto& [process, rules] : active->spec.processes)
-      if (!rules.job) names.push_back(process);
-  const auto look = [this, name = app->name(), names]() -> Result<Known> {
-    Known known;
-    BERTH_TRY(known.rejected, store_.rejected(name));
-    BERTH_TRY(known.slots, store_.slots(name));
-    BERTH_TRY(known.copies, store_.data_copies(name));
-    BERTH_TRY(const auto newest, store_.deployments(name, kMostUnderWay + 1));
-    if (const auto ended = std::ranges::find_if(newest, [](const auto& row) { return !row.ended_at.empty(); }); ended != newest.end()) known.last = *ended;
-    for (const std::string& process : names) {
-      BERTH_TRY(known.scales[process], store_.scale(name, process));
-    }
-    return known;
-  };
-  auto known = co_await pool_.run(look);
-  if (!known) co_return std::unexpected(known.error());
-
-  AppStatus status{.row = app->row, .since = app->since, .problem = app->problem};
-  status.rejected = std::move(known->rejected);
-  status.slots = std::move(known->slots);
-  status.copies = std::move(known->copies);
-  const RunPtr run = app->run ? app->run : app->queue.empty() ? nullptr : app->queue.front();
+AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
+  const ManifestPtr active = app.active();
+  AppStatus status{.row = app.row, .since = app.since, .problem = app.problem};
+  status.rejected = std::move(record.rejected);
+  status.slots = std::move(record.slots);
+  status.copies = std::move(record.copies);
+  const RunPtr run = app.run ? app.run : app.queue.empty() ? nullptr : app.queue.front();
   if (run && !is_terminal(run->position.state)) status.deployment = status_of(*run);
 
   std::map<std::string, int> ready;
-  for (const Member& member : app->members) {
+  for (const Member& member : app.members) {
     auto instance = supervisor_.status(member.id());
     if (!instance && member.row.paused)
       instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::ended, .not_ready = "it was stopped by hand"};
     if (!instance) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
     InstanceView view{.status = std::move(*instance), .port = member.row.port, .ports = member.row.named_ports};
-    if (const auto manifest = app->manifests.find(member.row.release); manifest != app->manifests.end()) {
+    if (const auto manifest = app.manifests.find(member.row.release); manifest != app.manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {
         const auto serving = router_.serving(*pub);
         view.serving = std::ranges::find(serving, member.id(), &route::Backend::id) != serving.end();
       }
     }
     // While instances are replaced those of both releases serve.
-    const bool counts = member.row.release == app->row.active || (app->routed != app->row.active && is_routed(*app, member.id()));
+    const bool counts = member.row.release == app.row.active || (app.routed != app.row.active && is_routed(app, member.id()));
     if (view.status.ready && counts) ++ready[member.row.process];
     status.instances.push_back(std::move(view));
   }
-  for (const auto& [number, exec] : app->execs)
-    status.execs.push_back({.id = {app->name(), kExec, number, exec.release}, .process = exec.process, .by = exec.by, .since = exec.since});
-  status.jobs = statuses_of_jobs(*app);
+  for (const auto& [number, exec] : app.execs)
+    status.execs.push_back({.id = {app.name(), kExec, number, exec.release}, .process = exec.process, .by = exec.by, .since = exec.since});
+  status.jobs = statuses_of_jobs(app);
   if (active) {
     status.strategy = spec::to_string(active->spec.strategy());
     for (const auto& [process, rules] : active->spec.processes) {
       if (rules.job) continue;
-      const auto& scale = known->scales[process];
-      const int wanted = scale && scale->second == rules.instances ? scale->first : rules.instances;
+      const auto scale = record.scales.find(process);
+      const int wanted = scale != record.scales.end() && scale->second.second == rules.instances ? scale->second.first : rules.instances;
       status.processes.push_back({.process = process, .wanted = wanted, .by_spec = rules.instances, .ready = ready[process], .public_port = rules.public_port,
                                   .routing = rules.routing});
     }
   }
-  if (known->last) status.last = status_of(*known->last);
-  if (app->row.active.empty() && !status.deployment && status.problem.empty() && known->last) status.problem = end_of(*known->last);
-  status.health = health_of(*app, status.processes, status.deployment.has_value(), drained_.has_value());
-  co_return status;
+  if (record.last) status.last = status_of(*record.last);
+  if (app.row.active.empty() && !status.deployment && status.problem.empty() && record.last) status.problem = end_of(*record.last);
+  status.health = health_of(app, status.processes, status.deployment.has_value(), drained_.has_value());
+  return status;
 }
 
 }  // namespace berth::deploy

@@ -32,14 +32,14 @@ std::string came_first(const Run& other) {
 }
 
 /// A release on the node that only its rejection keeps from being gone back to.
-Result<std::optional<store::Store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
+Result<std::optional<store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
   BERTH_TRY(const auto rejected, store.rejected(app));
   for (const auto& one : rejected) {
     if (one.release == active) continue;
     BERTH_TRY(const auto slot, store.slot(app, one.release));
     if (slot) return std::optional(one);
   }
-  return std::optional<store::Store::Rejected>();
+  return std::optional<store::Rejected>();
 }
 
 }  // namespace
@@ -175,7 +175,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   const auto list = [this, request] { return store_.rejected(request.app); };
   const auto rejected = co_await pool_.run(list);
   if (!rejected) co_return std::unexpected(rejected.error());
-  const auto found = std::ranges::find(*rejected, request.release, &store::Store::Rejected::release);
+  const auto found = std::ranges::find(*rejected, request.release, &store::Rejected::release);
   if (found != rejected->end() && !request.force) {
     co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, found->at,
                                                found->reason));
@@ -251,7 +251,7 @@ awaitable<Result<std::string>> Engine::release_before(AppPtr app) {
     BERTH_TRY(const auto deployments, store_.deployments(name, kMostLookedAt));
     const auto will_do = [&](const std::string& release) {
       return release != active && std::ranges::find(slots, release, &store::SlotRow::release) != slots.end() &&
-             std::ranges::find(rejected, release, &store::Store::Rejected::release) == rejected.end();
+             std::ranges::find(rejected, release, &store::Rejected::release) == rejected.end();
     };
     if (will_do(previous)) return previous;
     const auto found = std::ranges::find_if(deployments, [&](const store::DeploymentRow& row) { return row.decided && will_do(row.release); });

@@ -28,7 +28,7 @@ std::optional<Decision> because_of_operators(const std::string& app, const std::
   const auto pinned = std::ranges::find_if(status.slots, [&](const store::SlotRow& slot) { return slot.release == status.row.active && slot.pinned; });
   if (pinned != status.slots.end() && pinned->release != wanted)
     return left_alone(fmt::format("{0} is pinned: 'berth unpin {1}@{0}' lets it follow", pinned->release, app));
-  const auto rejected = std::ranges::find(status.rejected, wanted, &store::Store::Rejected::release);
+  const auto rejected = std::ranges::find(status.rejected, wanted, &store::Rejected::release);
   if (rejected == status.rejected.end()) return std::nullopt;
   return left_alone(
       fmt::format("{} is rejected here ({}): point the channel to another release, or 'berth deploy {}@{} --force'", wanted, rejected->reason, app, wanted));

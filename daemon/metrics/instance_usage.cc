@@ -1,11 +1,14 @@
 #include "daemon/metrics/instance_usage.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "core/files/files.h"
+#include "core/in_parallel.h"
 #include "daemon/supervise/process_tree.h"
 
 namespace berth::metrics {
@@ -15,31 +18,17 @@ namespace fs = std::filesystem;
 using supervise::InstanceStatus;
 using supervise::ProcessInfo;
 
+constexpr std::size_t kWorthAThread = 32;     ///< instances
+constexpr std::size_t kMostStat = 1u << 20;   ///< bytes
+
 std::string text_of(const fs::path& path) { return supervise::proc_text(path); }
 
-/// Seconds of CPU that /proc tells of a process: its own, and of its children that ended.
-struct CpuTime {
-  double own = 0, ended_children = 0;
+/// Where the usage of an instance is told.
+enum class ToldBy {
+  cgroup,     ///< all of it
+  cpu_alone,  ///< by its cgroup: the kernel does not account for memory there
+  processes,
 };
-
-CpuTime cpu_time(pid_t pid) {
-  const std::string text = text_of(fmt::format("/proc/{}/stat", pid));
-  const auto name_end = text.rfind(')');
-  if (name_end == std::string::npos) return {};
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string skipped;
-  for (int field = 3; field < 14; ++field) fields >> skipped;
-  double user = 0, system = 0, user_ended = 0, system_ended = 0;
-  fields >> user >> system >> user_ended >> system_ended;
-  const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return {(user + system) / ticks, (user_ended + system_ended) / ticks};
-}
-
-std::uint64_t resident_bytes(pid_t pid) {
-  std::uint64_t size = 0, resident = 0;
-  std::istringstream(text_of(fmt::format("/proc/{}/statm", pid))) >> size >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
 
 std::uint64_t descriptors_of(pid_t pid) {
   std::uint64_t count = 0;
@@ -48,14 +37,12 @@ std::uint64_t descriptors_of(pid_t pid) {
   return count;
 }
 
-/// The folder of the app's cgroup where it is not its keeper's; empty: it has none of its own, or its files are not to be read here.
+/// The folder of the app's cgroup where it is not its keeper's; empty: it has none of its own.
 fs::path own_leaf(const InstanceStatus& status, const std::string& mount) {
   if (mount.empty()) return {};
   const std::string cgroup = unified_cgroup(text_of(fmt::format("/proc/{}/cgroup", status.pid)));
   if (cgroup.empty() || cgroup == unified_cgroup(text_of(fmt::format("/proc/{}/cgroup", status.keeper_pid)))) return {};
-  const fs::path leaf = mount + cgroup;
-  std::error_code error;
-  return fs::exists(leaf / "cpu.stat", error) ? leaf : fs::path{};
+  return mount + cgroup;
 }
 
 /// What the processes read from disks and wrote to them so far, as /proc tells.
@@ -68,35 +55,37 @@ void fill_io(const std::vector<pid_t>& pids, InstanceUsage& usage) {
   }
 }
 
-/// True where the kernel accounts for memory and processes there; else only the CPU's time is filled in.
-bool fill_from_cgroup(const fs::path& leaf, InstanceUsage& usage) {
-  usage.cpu_seconds = static_cast<double>(counter_in(text_of(leaf / "cpu.stat"), "usage_usec")) / 1e6;
+ToldBy fill_from_cgroup(const fs::path& leaf, InstanceUsage& usage) {
+  const std::string cpu = leaf.empty() ? "" : text_of(leaf / "cpu.stat");
+  if (cpu.empty()) return ToldBy::processes;
+  usage.cpu_seconds = static_cast<double>(counter_in(cpu, "usage_usec")) / 1e6;
   const std::string memory = text_of(leaf / "memory.stat"), processes = text_of(leaf / "pids.current");
-  if (memory.empty() || processes.empty()) return false;
+  if (memory.empty() || processes.empty()) return ToldBy::cpu_alone;
   usage.resident_bytes = counter_in(memory, "anon") + counter_in(memory, "file_mapped");
   usage.processes = std::strtoull(processes.c_str(), nullptr, 10);
-  const std::string events = text_of(leaf / "memory.events"), io = text_of(leaf / "io.stat");
-  if (!events.empty()) usage.oom_kills = static_cast<double>(counter_in(events, "oom_kill"));
-  std::error_code error;
-  if (fs::exists(leaf / "io.stat", error)) {  // empty until something was read or written
-    usage.read_bytes = static_cast<double>(sum_in(io, "rbytes"));
-    usage.written_bytes = static_cast<double>(sum_in(io, "wbytes"));
+  if (const std::string events = text_of(leaf / "memory.events"); !events.empty()) usage.oom_kills = static_cast<double>(counter_in(events, "oom_kill"));
+  if (const auto io = files::read(leaf / "io.stat", kMostStat)) {  // empty until something was read or written
+    usage.read_bytes = static_cast<double>(sum_in(*io, "rbytes"));
+    usage.written_bytes = static_cast<double>(sum_in(*io, "wbytes"));
   }
   const std::string limit = text_of(leaf / "memory.max");
   if (!limit.empty() && !limit.starts_with("max")) usage.memory_limit = std::strtod(limit.c_str(), nullptr);
-  return true;
+  return ToldBy::cgroup;
 }
 
 void fill_from_processes(const InstanceStatus& status, const std::vector<ProcessInfo>& all, bool with_cpu, InstanceUsage& usage) {
-  const std::vector<pid_t> pids = supervise::descendants(status.keeper_pid, all);
+  std::vector<pid_t> pids = supervise::descendants(status.keeper_pid, all);
+  std::ranges::sort(pids);
   usage.processes = pids.size();
-  double cpu = cpu_time(status.keeper_pid).ended_children;
-  for (const pid_t pid : pids) {
-    const CpuTime time = cpu_time(pid);
-    cpu += time.own + time.ended_children;
-    usage.resident_bytes += resident_bytes(pid);
+  std::uint64_t ticks = 0, pages = 0;
+  for (const ProcessInfo& process : all) {
+    if (process.pid == status.keeper_pid) ticks += process.ended_children_ticks;
+    if (!std::ranges::binary_search(pids, process.pid)) continue;
+    ticks += process.cpu_ticks + process.ended_children_ticks;
+    pages += process.resident_pages;
   }
-  if (with_cpu) usage.cpu_seconds = cpu;
+  usage.resident_bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (with_cpu) usage.cpu_seconds = static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
   if (!usage.read_bytes) fill_io(pids, usage);
 }
 
@@ -125,19 +114,29 @@ std::uint64_t counter_in(const std::string& text, const std::string& key) {
 }
 
 std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<InstanceStatus>& instances, const std::string& cgroup_mount) {
-  std::map<InstanceId, InstanceUsage> usages;
-  std::optional<std::vector<ProcessInfo>> all;  // read for those only that need it
-  for (const auto& status : instances) {
-    if (status.pid <= 0 || status.keeper_pid <= 0) continue;
-    InstanceUsage& usage = usages[status.id];
-    const fs::path leaf = own_leaf(status, cgroup_mount);
-    if (leaf.empty() || !fill_from_cgroup(leaf, usage)) {
-      if (!all) all = supervise::all_processes();
-      fill_from_processes(status, *all, leaf.empty(), usage);
-    }
-    usage.open_fds = descriptors_of(status.pid);
+  std::vector<const InstanceStatus*> running;
+  for (const auto& status : instances)
+    if (status.pid > 0 && status.keeper_pid > 0) running.push_back(&status);
+  std::vector<InstanceUsage> usages(running.size());
+  std::vector<ToldBy> told(running.size());
+  const std::size_t threads = std::min(threads_worthwhile(), 1 + running.size() / kWorthAThread);
+  const auto look = [&](std::size_t number, std::size_t) -> Result<void> {
+    told[number] = fill_from_cgroup(own_leaf(*running[number], cgroup_mount), usages[number]);
+    usages[number].open_fds = descriptors_of(running[number]->pid);
+    return {};
+  };
+  static_cast<void>(in_parallel(running.size(), threads, look));
+  if (!std::ranges::all_of(told, [](ToldBy by) { return by == ToldBy::cgroup; })) {
+    const std::vector<ProcessInfo> all = supervise::all_processes();
+    const auto count = [&](std::size_t number, std::size_t) -> Result<void> {
+      if (told[number] != ToldBy::cgroup) fill_from_processes(*running[number], all, told[number] == ToldBy::processes, usages[number]);
+      return {};
+    };
+    static_cast<void>(in_parallel(running.size(), threads, count));
   }
-  return usages;
+  std::map<InstanceId, InstanceUsage> by_id;
+  for (std::size_t number = 0; number < running.size(); ++number) by_id.emplace(running[number]->id, usages[number]);
+  return by_id;
 }
 
 }  // namespace berth::metrics

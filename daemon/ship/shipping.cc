@@ -24,7 +24,6 @@ constexpr milliseconds kAfterAChange{200};                     ///< between look
 constexpr milliseconds kBetweenScans{1000};                    ///< at the most
 constexpr milliseconds kWithoutSinks = std::chrono::hours(1);  ///< between looks whether there is one: a change says so
 constexpr milliseconds kBetweenCompressions{5000};
-constexpr milliseconds kLongestEnd = std::chrono::minutes(2);  ///< of a batch that is under way when its sink is taken away
 
 /// Compresses what is rotated, one file after the other; says what stood in the way.
 Result<int> compress_all(const std::filesystem::path& root, const std::stop_token& stop) {
@@ -126,7 +125,7 @@ awaitable<void> Shipping::State::leave(SinkInUse old) {
   leaving.push_back(std::move(old));
   // One that still runs is not destroyed: that would wait for its thread here, on the loop.
   for (bool ended = false, warned = false; !ended;) {
-    ended = co_await last->ended(kLongestEnd);
+    ended = co_await last->ended(parts.end_warning);
     if (stopping) co_return;
     if (!ended && !std::exchange(warned, true))
       spdlog::warn("log sink {}: the batch that was under way when it was changed has not ended; what it is to be from now on begins behind that", name);

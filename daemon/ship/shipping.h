@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -30,6 +31,7 @@ struct ShippingParts {
   std::shared_ptr<const DaemonLog> daemon_log;
   std::shared_ptr<const secrets::GivenSecrets> given_secrets;
   std::function<void()> give_way;                                                         ///< makes its thread one that is in no hurry
+  std::chrono::milliseconds end_warning = std::chrono::minutes(2);                        ///< after which it is said that a changed sink's last batch has not ended
 };
 
 /// All sinks of the node, each with a shipper of its own, and what keeps the logs small. For one event loop.

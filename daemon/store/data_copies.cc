@@ -46,9 +46,13 @@ Result<std::optional<PendingMove>> pending_move(Database& database, const std::s
 
 }  // namespace
 
+Result<std::vector<DataCopy>> Store::State::data_copies(const std::string& app) {
+  return database.rows(std::string(kCopyColumns) + of_app(app) + "AND state = 'kept' ORDER BY deployment DESC, at DESC", read_copy, app);
+}
+
 Result<std::vector<DataCopy>> Store::data_copies(const std::string& app) {
   const std::lock_guard guard(state_->mutex);
-  return state_->database.rows(std::string(kCopyColumns) + "WHERE app = ? AND state = 'kept' ORDER BY deployment DESC, at DESC", read_copy, app);
+  return state_->data_copies(app);
 }
 
 Result<fs::path> Store::begin_data_copy(const DataCopy& copy) {

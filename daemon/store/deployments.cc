@@ -109,6 +109,13 @@ Result<std::vector<DeploymentRow>> Store::unfinished_deployments() {
   return query(state_->database, "WHERE ended_at = '' ORDER BY id");
 }
 
+Result<std::vector<DeploymentRow>> Store::State::last_ended(const std::string& app) {
+  return query(database,
+               "WHERE id IN (SELECT (SELECT d.id FROM deployments d WHERE d.app = apps.app AND d.ended_at <> '' ORDER BY d.id DESC LIMIT 1) FROM apps " +
+                   of_app(app) + ")",
+               app);
+}
+
 Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(row.app));
@@ -147,13 +154,19 @@ Result<void> Store::unreject(const std::string& app, const std::string& release,
   });
 }
 
-Result<std::vector<Store::Rejected>> Store::rejected(const std::string& app) {
+Result<std::vector<std::pair<std::string, Rejected>>> Store::State::rejected(const std::string& app) {
+  const auto read = [](const Statement& row) {
+    return std::pair(row.text(0), Rejected{.release = row.text(1), .manifest_sha256 = row.text(2), .reason = row.text(3), .at = row.text(4)});
+  };
+  return database.rows("SELECT app, release, manifest_sha256, reason, at FROM rejected " + of_app(app) + "ORDER BY at DESC", read, app);
+}
+
+Result<std::vector<Rejected>> Store::rejected(const std::string& app) {
   const std::lock_guard guard(state_->mutex);
-  return state_->database.rows("SELECT release, manifest_sha256, reason, at FROM rejected WHERE app = ? ORDER BY at DESC",
-                               [](const Statement& row) {
-                                 return Rejected{.release = row.text(0), .manifest_sha256 = row.text(1), .reason = row.text(2), .at = row.text(3)};
-                               },
-                               app);
+  BERTH_TRY(auto rows, state_->rejected(app));
+  std::vector<Rejected> found;
+  for (auto& [of, one] : rows) found.push_back(std::move(one));
+  return found;
 }
 
 }  // namespace berth::store

@@ -16,7 +16,7 @@ namespace berth::store {
 namespace {
 
 constexpr std::string_view kColumns =
-    "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned, verified_at, drifted, drift FROM slots WHERE app = ? ";
+    "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned, verified_at, drifted, drift FROM slots ";
 constexpr std::size_t kMostTold = 20;  ///< drifted paths in an event
 
 SlotRow read_slot(const Statement& row) {
@@ -30,7 +30,11 @@ fs::path staging_of(const Paths& paths, std::int64_t deployment) { return paths.
 }  // namespace
 
 Result<std::optional<SlotRow>> Store::State::slot(const std::string& name, const std::string& release) {
-  return database.row(std::string(kColumns) + "AND release = ?", read_slot, name, release);
+  return database.row(std::string(kColumns) + "WHERE app = ? AND release = ?", read_slot, name, release);
+}
+
+Result<std::vector<SlotRow>> Store::State::slots(const std::string& name) {
+  return database.rows(std::string(kColumns) + of_app(name) + "ORDER BY sequence DESC", read_slot, name);
 }
 
 Result<void> Store::State::swap_current(const std::string& name) {
@@ -130,7 +134,7 @@ Result<void> Store::note_verdict(const SlotRow& row, const Verdict& verdict) {
 
 Result<std::vector<SlotRow>> Store::slots(const std::string& app) {
   const std::lock_guard guard(state_->mutex);
-  return state_->database.rows(std::string(kColumns) + "ORDER BY sequence DESC", read_slot, app);
+  return state_->slots(app);
 }
 
 Result<std::optional<SlotRow>> Store::slot(const std::string& app, const std::string& release) {
@@ -165,7 +169,7 @@ Result<std::vector<SlotRow>> Store::collect(const std::string& app, const std::v
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(const auto row, state_->app(app));
   if (!row) return fail(Errc::not_found, fmt::format("app {} is not on this node", app));
-  BERTH_TRY(const auto all, state_->database.rows(std::string(kColumns) + "ORDER BY sequence DESC", read_slot, app));
+  BERTH_TRY(const auto all, state_->slots(app));
   BERTH_TRY(const auto rejected, state_->database.rows(
                                      "SELECT release FROM rejected WHERE app = ?", [](const Statement& found) { return found.text(0); }, app));
   // Whoever went back may want what was left again, also where that is rejected now.

@@ -11,6 +11,9 @@
 
 namespace berth::store {
 
+/// A condition with one parameter, the app's name: rows of that app, or all where it is empty.
+inline std::string of_app(const std::string& app) { return app.empty() ? "WHERE ? = '' " : "WHERE app = ? "; }
+
 /// What an open store holds. Every public call of Store takes the mutex once; functions here expect it to be held.
 struct Store::State {
   State(Paths where, Fd held, Database opened, EventLog log)
@@ -45,6 +48,11 @@ struct Store::State {
   Result<void> require_app(const std::string& app);
   Result<std::optional<AppRow>> app(const std::string& name);
   Result<std::optional<SlotRow>> slot(const std::string& app, const std::string& release);
+  // Of all apps where `app` is empty.
+  Result<std::vector<SlotRow>> slots(const std::string& app);
+  Result<std::vector<DataCopy>> data_copies(const std::string& app);
+  Result<std::vector<std::pair<std::string, Rejected>>> rejected(const std::string& app);
+  Result<std::vector<DeploymentRow>> last_ended(const std::string& app);  ///< one of each app, at most
   Result<void> swap_current(const std::string& app);
   Result<void> replace_drifted(const SlotRow& known, const fs::path& staged);
   Result<void> make_app_folders(const std::string& app, int uid);

@@ -115,6 +115,11 @@ struct DeploymentRow {
   boost::json::object detail;        ///< bytes fetched, the app's last lines, …
 };
 
+/// A release that is not deployed here again unless forced.
+struct Rejected {
+  std::string release, manifest_sha256, reason, at;
+};
+
 /// An instance that should run, and what it was given.
 struct InstanceRow {
   std::string app, process;
@@ -177,6 +182,15 @@ struct Event {
   boost::json::object data;
 };
 
+/// What the database says of an app beyond its row, as `Store` tells it one by one.
+struct AppRecord {
+  std::vector<Rejected> rejected;
+  std::vector<SlotRow> slots;
+  std::vector<DataCopy> copies;
+  std::map<std::string, std::pair<int, int>> scales;  ///< by process: number, spec_number
+  std::optional<DeploymentRow> last;                  ///< the newest deployment that ended
+};
+
 /// The node's truth: SQLite (WAL, synchronous=FULL), the event log, the sealed slots. Blocking; calls may come from any thread and are
 /// made one after the other. Every change is durable when its call returns, and carries its events in the same transaction: events wait in
 /// the database until they stand in events.log, so none is lost or doubled by a crash.
@@ -192,6 +206,8 @@ class Store {
   // apps
   Result<std::vector<AppRow>> apps();
   Result<std::optional<AppRow>> app(const std::string& name);
+  /// By name, of the apps that have any: of one app, or of all where it is empty.
+  Result<std::map<std::string, AppRecord>> records(const std::string& app);
   /// Makes the app known, with its folders and a uid of its own from 61184 to 65519 (systemd's dynamic range) that no other app has.
   Result<AppRow> ensure_app(const std::string& name);
   Result<void> set_stopped(const std::string& app, bool stopped, Event event);
@@ -227,9 +243,6 @@ class Store {
   Result<void> reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason,
                       std::vector<Event> events = {});
   Result<void> unreject(const std::string& app, const std::string& release, std::vector<Event> events = {});
-  struct Rejected {
-    std::string release, manifest_sha256, reason, at;
-  };
   Result<std::vector<Rejected>> rejected(const std::string& app);
 
   // slots

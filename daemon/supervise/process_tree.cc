@@ -50,15 +50,23 @@ std::string proc_text(const fs::path& path) {
 std::optional<ProcessInfo> process_info(pid_t pid) {
   const auto stat = read_small(fmt::format("/proc/{}/stat", pid));
   const auto name_end = stat.rfind(')');  // a name may contain anything
-  if (name_end == std::string::npos) return std::nullopt;
-  std::istringstream fields(stat.substr(name_end + 1));
-  ProcessInfo info{.pid = pid};
-  pid_t group = 0;
-  std::string skipped;
-  fields >> info.state >> info.parent >> group >> info.session;
-  for (int field = 7; field < 22; field++) fields >> skipped;
-  fields >> info.start;
-  if (!fields) return std::nullopt;
+  if (name_end == std::string::npos || name_end + 2 >= stat.size()) return std::nullopt;
+  ProcessInfo info{.pid = pid, .state = stat[name_end + 2]};
+  std::array<std::int64_t, 25> fields{};  // by their numbers in proc(5), of which the third, the state, is no number
+  const char* at = stat.data() + name_end + 3;
+  const char* const end = stat.data() + stat.size();
+  for (std::size_t field = 4; field < fields.size(); ++field) {
+    while (at != end && *at == ' ') ++at;
+    const auto [rest, error] = std::from_chars(at, end, fields[field]);
+    if (error != std::errc()) return std::nullopt;
+    at = rest;
+  }
+  info.parent = static_cast<pid_t>(fields[4]);
+  info.session = static_cast<pid_t>(fields[6]);
+  info.cpu_ticks = static_cast<std::uint64_t>(fields[14] + fields[15]);
+  info.ended_children_ticks = static_cast<std::uint64_t>(fields[16] + fields[17]);
+  info.start = static_cast<std::uint64_t>(fields[22]);
+  info.resident_pages = static_cast<std::uint64_t>(fields[24]);
   return info;
 }
 

@@ -19,6 +19,8 @@ struct ProcessInfo {
   pid_t pid = 0, parent = 0, session = 0;
   char state = '?';
   std::uint64_t start = 0;  ///< ticks since boot; tells it from a later process of the same pid
+  std::uint64_t cpu_ticks = 0, ended_children_ticks = 0;  ///< user and system; of its own, and of its children that ended
+  std::uint64_t resident_pages = 0;
 
   bool alive() const { return state != 'Z' && state != 'X'; }
 };

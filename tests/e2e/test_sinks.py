@@ -55,10 +55,12 @@ class SinkCase(unittest.TestCase):
     def restarted(self, keys, server, batch=500, lines=60_000):
         """Ships while the server is ended and started again and again, and gives its messages."""
         child = self.start(keys, batch=batch)
-        restarts = 0
+        restarts, enough = 0, threading.Event()
 
         def write():
             for n in range(1, lines + 1):
+                if n == lines // 2:  # however fast all this is
+                    enough.wait(60 * SLOWNESS)
                 child.stdin.write(b"line %d\n" % n)
                 if n % 1000 == 0:
                     child.stdin.flush()
@@ -72,6 +74,8 @@ class SinkCase(unittest.TestCase):
             time.sleep(random.uniform(0, 0.2))
             server.start()
             restarts += 1
+            if restarts == 3:
+                enough.set()
         writer.join()
         self.assertEqual(child.wait(120 * SLOWNESS), 0)
         told = json.loads(child.stdout.read())

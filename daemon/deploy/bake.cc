@@ -1,0 +1,115 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+
+namespace berth::deploy {
+
+using namespace std::chrono_literals;
+
+/// Until the bake is over. What was asked for since goes first, a stopped app does not bake, and trouble ends it.
+awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
+  const spec::Deploy& rules = run->manifest->spec.deploy;
+  const bool serves = run->position.state == State::baking;  // else beside the release before, as a canary
+  const milliseconds whole = serves ? rules.bake.duration : rules.canary.bake;
+  // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
+  const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - wall_ms(), 0, whole.count()));
+  auto end = io::Steady::now() + until;
+  const auto rests = [this, app, serves] { return serves && (app->row.stopped || drained_); };
+  if (run->resumed && app->run == run) look_for_trouble(*app, run->steps.back().at);
+  watch_again(app, run);
+  if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await run_jobs(app, run);
+  while (!closed_) {
+    if (!run->to_note.empty()) co_await tell_notes(run);
+    if (serves && !run->superseded.empty()) {
+      const auto touched = co_await carry_newer(app, run);
+      if (!touched) co_return std::unexpected(touched.error());
+      if (*touched) end = io::Steady::now() + whole;
+      continue;
+    }
+    if (rests()) {
+      ++run->bakes;
+      while (!closed_ && rests() && run->superseded.empty()) co_await app->changed.wait(1h);
+      if (closed_ || !run->superseded.empty()) continue;
+      const std::string started = "the app was started again";
+      auto again = co_await bake_again(app, run, started);
+      if (!again) co_return again;
+      end = io::Steady::now() + whole;
+      continue;
+    }
+    if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+    if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
+    if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
+    const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
+    if (left <= 0ms) break;
+    co_await run->changed.wait(left);
+  }
+  co_return Result<void>();
+}
+
+/// Looks at rates from now on; who looked before stops.
+void Engine::watch_again(AppPtr app, RunPtr run) {
+  ++run->bakes;
+  if (watches_rates(*run)) spawn(watch_rates(app, run));
+}
+
+/// Carries what was asked for during the bake. What does not become active leaves the release as it was before: serving, and not yet found good. Whether the
+/// bake begins again, since instances were touched. An error: the bake is over.
+awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
+  const std::string why = run->superseded, since = store::now_text();
+  ++run->bakes;
+  app->giving_way.push_back(run);
+  std::string ended = "what was asked for since did not become active";
+  bool touched = app->queue.empty();  // it was carried before berthd ended
+  while (!closed_ && !app->queue.empty()) {
+    const RunPtr newer = app->queue.front();
+    app->run = newer;
+    app->queue.pop_front();
+    co_await carry(app, newer);
+    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+    ended = fmt::format("deployment {} of {} is {}", newer->row.id, newer->row.release, to_string(newer->position.state));
+    for (const auto& step : newer->steps) touched = touched || step.state == to_string(State::preparing);
+    app->changed.notify();
+  }
+  app->giving_way.pop_back();
+  app->run = run;
+  app->changed.notify();
+  if (app->accepted > run->row.id || app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
+  run->superseded.clear();
+  look_for_trouble(*app, since);
+  if (!touched && run->trouble.empty()) {
+    watch_again(app, run);
+    co_return false;
+  }
+  const auto again = co_await bake_again(app, run, ended);
+  if (!again) co_return std::unexpected(again.error());
+  co_return true;
+}
+
+/// From its beginning: nobody has looked at the release for a while.
+awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string why) {
+  const spec::Deploy& rules = run->manifest->spec.deploy;
+  if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+  run->row.bake_until_ms = wall_ms() + rules.bake.duration.count();
+  const auto write = [this, row = run->row] { static_cast<void>(store_.update_deployment(row, {})); };
+  co_await pool_.run(write);
+  const std::string text = fmt::format("its bake began again: {}", why);
+  co_await note(run, text);
+  Result<void> ready;
+  {
+    const Turn turn = co_await take(app);  // whoever starts it is done
+    if (!closed_ && !app->row.stopped && !drained_ && run->superseded.empty()) ready = co_await start_release(app, run->manifest, nullptr);
+  }
+  if (ready) ready = co_await wait_ready(app, run->row.release, run, rules.ready_timeout);
+  if (closed_ || !run->superseded.empty() || app->row.stopped || drained_) co_return Result<void>();
+  if (!ready) {
+    run->trouble = fmt::format("{}, in its bake", ready.error().message);
+    co_return fail(Errc::io, run->trouble);
+  }
+  watch_again(app, run);
+  if (run->trouble.empty()) co_await run_jobs(app, run);
+  co_return Result<void>();
+}
+
+}  // namespace berth::deploy

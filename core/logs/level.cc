@@ -81,17 +81,24 @@ std::optional<Level> level_in_json(std::string_view text) {
   return {};
 }
 
+/// The value of the first of these keys that the line has.
 std::optional<Level> level_in_logfmt(std::string_view text) {
   text = text.substr(0, 1024);
-  for (const std::string_view key : {"level=", "lvl=", "severity="}) {
-    for (auto at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
-      if (at > 0 && text[at - 1] != ' ' && text[at - 1] != '\t') continue;
-      std::string_view value = text.substr(at + key.size());
-      if (value.starts_with('"')) value.remove_prefix(1);
-      return level_named(value.substr(0, value.find_first_of(" \t\"")));
+  constexpr std::array<std::string_view, 3> kKeys = {"level", "lvl", "severity"};
+  std::array<std::size_t, kKeys.size()> values{};  // where each begins; 0: it is not there
+  for (auto at = text.find('='); at != std::string_view::npos; at = text.find('=', at + 1)) {
+    const std::string_view before = text.substr(0, at);
+    for (std::size_t key = 0; key < kKeys.size(); ++key) {
+      if (values[key] != 0 || !before.ends_with(kKeys[key])) continue;
+      const std::string_view rest = before.substr(0, at - kKeys[key].size());
+      if (rest.empty() || rest.back() == ' ' || rest.back() == '\t') values[key] = at + 1;
     }
   }
-  return {};
+  const auto found = std::ranges::find_if(values, [](std::size_t begin) { return begin != 0; });
+  if (found == values.end()) return {};
+  std::string_view value = text.substr(*found);
+  if (value.starts_with('"')) value.remove_prefix(1);
+  return level_named(value.substr(0, value.find_first_of(" \t\"")));
 }
 
 /// `E1124 09:00:00.000000 …`, as glog and klog write.
@@ -106,15 +113,25 @@ std::optional<Level> level_in_glog(std::string_view text) {
   }
 }
 
+/// Whether the byte stands between words. A table, since each byte of a line's beginning is looked up.
+bool is_between(char c) {
+  static constexpr auto kTable = [] {
+    std::array<bool, 256> table{};
+    for (const char one : std::string_view(" \t[](){}|<>:,;*")) table[static_cast<unsigned char>(one)] = true;
+    return table;
+  }();
+  return kTable[static_cast<unsigned char>(c)];
+}
+
 /// Upper case tells a level wherever it stands near the beginning; other words only where they are marked: `[warn]`, `error: …` in front.
 std::optional<Level> level_in_words(std::string_view text) {
   const std::string_view prefix = text.substr(0, kMostPrefix);
-  constexpr std::string_view kBetween = " \t[](){}|<>:,;*";
   std::size_t at = 0;
   for (int word = 0; word < kMostWords; ++word) {
-    at = prefix.find_first_not_of(kBetween, at);
-    if (at == std::string_view::npos) return {};
-    const auto end = std::min(prefix.find_first_of(kBetween, at), prefix.size());
+    while (at < prefix.size() && is_between(prefix[at])) ++at;
+    if (at == prefix.size()) return {};
+    std::size_t end = at;
+    while (end < prefix.size() && !is_between(prefix[end])) ++end;
     const std::string_view one = prefix.substr(at, end - at);
     const bool is_upper = std::ranges::all_of(one, [](char c) { return c >= 'A' && c <= 'Z'; });
     const char before = at > 0 ? prefix[at - 1] : ' ', after = end < prefix.size() ? prefix[end] : ' ';

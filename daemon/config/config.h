@@ -63,8 +63,8 @@ struct Sink {
   std::map<std::string, std::string> labels;  ///< added to each entry
   bool required = true;                       ///< lines that it never gets are a trouble
   bool events = false, daemon = false;        ///< it gets the node's events, and berthd's own log
-  std::size_t batch_lines = 4'000;           ///< at most, and no more than its kind takes at once
-  std::size_t batch_bytes = 1u << 20;         ///< likewise
+  std::size_t batch_lines = 16'000;           ///< at most, and no more than its kind takes at once
+  std::size_t batch_bytes = 2u << 20;         ///< likewise
   std::chrono::milliseconds batch_wait{1000};
   std::any settings;                          ///< as its kind reads them
   std::string said;                           ///< all of it, as a text

@@ -8,7 +8,7 @@ namespace berth::ship {
 namespace {
 
 constexpr std::uint64_t kLeastRotated = 64u << 10;
-constexpr BatchLimits kFileLimits{.entries = 10'000, .bytes = 1u << 20};
+constexpr BatchLimits kFileLimits{.entries = 4'000, .bytes = 1u << 20};
 /// When a disk is full, it may be for long.
 constexpr std::chrono::milliseconds kDiskWait{1000};
 

@@ -29,7 +29,7 @@ logs::Time wall_clock() { return std::chrono::time_point_cast<std::chrono::nanos
 struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   explicit State(ShipperParts its_parts)
       : parts(std::move(its_parts)), gatherer(std::make_unique<Gatherer>(parts.gatherer)), woken(parts.loop.executor()), end(parts.loop.executor()),
-        daemon_line(parts.gatherer.daemon_line), thread(std::make_unique<io::Pool>(1)) {
+        looked_ahead(parts.loop.executor()), daemon_line(parts.gatherer.daemon_line), thread(std::make_unique<io::Pool>(1)) {
     shown.name = parts.name;
     shown.kind = parts.kind;
     shown.required = parts.required;
@@ -40,6 +40,7 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   awaitable<void> load();
   awaitable<void> make();
   awaitable<void> next_batch();
+  awaitable<void> look_ahead();
   awaitable<void> deliver();
   awaitable<void> store();
   awaitable<void> pause(milliseconds at_most);
@@ -56,9 +57,11 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   std::unique_ptr<Sink> sink;
   std::shared_ptr<const Scan> scan;
   Batch batch;
+  std::optional<Batch> ahead;       ///< the one after it
+  bool is_looking_ahead = false;    ///< that is being gathered
   bool fresh = false;     ///< a scan came that no batch was gathered after
   bool stopping = false, has_ended = false, started = false;
-  io::Event woken, end;
+  io::Event woken, end, looked_ahead;
   LossReport losses;
   SinkStatus shown;
   std::set<std::string> refusals;      ///< reasons that were told
@@ -132,8 +135,14 @@ awaitable<void> Shipper::State::run() {
     }
     if (stopping) break;
     co_await next_batch();
+    if (batch.more) {
+      const auto hold = [](std::shared_ptr<State> state) -> awaitable<void> { co_await state->look_ahead(); };
+      is_looking_ahead = true;
+      parts.loop.spawn("gather for " + parts.name, hold(shared_from_this()));
+    }
     co_await deliver();
   }
+  while (is_looking_ahead) co_await looked_ahead.wait(kUntilNews);
   has_ended = true;
   end.notify();
 }
@@ -176,11 +185,24 @@ awaitable<void> Shipper::State::make() {
 }
 
 awaitable<void> Shipper::State::next_batch() {
-  fresh = false;
-  const auto read = [reader = gatherer.get(), now = scan] { return reader->gather(*now); };
-  auto gathered = co_await thread->run(read);
-  batch = std::move(gathered);
+  if (!is_looking_ahead && !ahead) co_await look_ahead();
+  while (is_looking_ahead) co_await looked_ahead.wait(kUntilNews);
+  if (!ahead) co_return;  // the thread has gone
+  batch = std::move(*ahead);
+  ahead.reset();
   co_await note_what_is_missing();
+}
+
+/// Gathers the batch that comes next, while another one may be under way.
+awaitable<void> Shipper::State::look_ahead() {
+  if (thread) {
+    fresh = false;
+    const auto read = [reader = gatherer.get(), now = scan] { return reader->gather(*now); };
+    auto gathered = co_await thread->run(read);
+    ahead = std::move(gathered);
+  }
+  is_looking_ahead = false;
+  looked_ahead.notify();
 }
 
 /// Sends the batch until it is taken, or somebody wants to stop.

@@ -81,7 +81,7 @@ std::unique_ptr<Courier> make_syslog_courier(SyslogSettings settings) {
 Result<std::unique_ptr<Sink>> make_syslog_sink(SyslogSettings settings) {
   BERTH_CHECK(check_tls(settings.tls));
   std::string name = settings.name;
-  const BatchLimits limits = settings.limits;
+  const BatchLimits limits = settings.transport == Transport::udp ? BatchLimits() : settings.limits;
   return make_threaded_sink(std::move(name), limits, make_syslog_courier(std::move(settings)));
 }
 

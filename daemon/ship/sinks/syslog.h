@@ -32,7 +32,7 @@ struct SyslogSettings {
   Receipt receipt = Receipt::read;
   io::TlsOptions tls;
   std::chrono::milliseconds timeout{30'000};  ///< of a batch
-  BatchLimits limits{.entries = 10'000};
+  BatchLimits limits{.entries = 16'000, .bytes = 2u << 20};  ///< by TCP and TLS, where the receipt of each batch takes some time
 };
 
 /// Reads `address` (`tls://logs.example.org:6514`, `tcp://…`, `udp://…`), `facility`, `max_message`, `receipt`, `timeout`, `ca_file`, `certificate_file` and

@@ -1,6 +1,7 @@
 #include "daemon/ship/sinks/syslog_message.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -40,6 +41,17 @@ std::string parameter_name(std::string_view label) {
   return name;
 }
 
+/// A number as a text, without an allocation.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t number) : end_(std::to_chars(digits_, std::end(digits_), number).ptr) {}
+  std::string_view text() const { return {digits_, end_}; }
+
+ private:
+  char digits_[20];
+  const char* end_;
+};
+
 std::string without_labels(const Origin& origin) {
   std::string text = fmt::format(" {} {} {} {} [berth@32473", header_field(origin.node, 255), header_field(program_of(origin), 48), header_field(origin.instance, 128),
                                  header_field(origin.stream, 32));
@@ -69,29 +81,34 @@ int syslog_facility(std::string_view name) {
 
 SyslogEncoder::SyslogEncoder(SyslogFormat format) : format_(format), origins_(&with_labels), short_origins_(&without_labels) {}
 
-void SyslogEncoder::append_time(logs::Time time) {
+/// "2026-11-24T09:00:01.000123Z", the same digits as far as the second is the same.
+std::string_view SyslogEncoder::text_of(logs::Time time) {
   const auto second = std::chrono::floor<std::chrono::seconds>(time);
   if (second != second_time_) {
-    second_ = logs::format_rfc3339(second, 0);
-    second_.pop_back();
+    time_ = logs::format_rfc3339(second, 6);
     second_time_ = second;
   }
-  head_ += second_;
-  fmt::format_to(std::back_inserter(head_), ".{:06}Z", std::chrono::floor<std::chrono::microseconds>(time - second).count());
+  auto micros = std::chrono::floor<std::chrono::microseconds>(time - second).count();
+  for (std::size_t place = 0; place < 6; ++place, micros /= 10) time_[time_.size() - 2 - place] = static_cast<char>('0' + micros % 10);
+  return time_;
 }
 
 void SyslogEncoder::append_message(const Entry& entry, std::string_view mark, std::string_view text, SyslogMessages& into) {
-  head_.clear();
-  fmt::format_to(std::back_inserter(head_), "<{}>1 ", format_.facility * 8 + static_cast<int>(entry.severity));
-  append_time(entry.time);
-  head_ += *origin_;
-  fmt::format_to(std::back_inserter(head_), " seq=\"{}\"{}]", entry.sequence, mark);
-  const std::size_t length = head_.size() + (text.empty() ? 0 : 1 + text.size());
-  if (format_.counted) fmt::format_to(std::back_inserter(into.bytes), "{} ", length);
-  into.bytes += head_;
-  if (!text.empty()) into.bytes += ' ';
-  into.bytes += text;
-  into.ends.push_back(into.bytes.size());
+  constexpr std::string_view kVersion = ">1 ", kSequence = " seq=\"", kMarkBegins = "\"", kEnd = "]";
+  const Digits priority(static_cast<std::uint64_t>(format_.facility * 8 + static_cast<int>(entry.severity))), sequence(entry.sequence);
+  const std::string_view time = text_of(entry.time);
+  const std::size_t length = 1 + priority.text().size() + kVersion.size() + time.size() + origin_->size() + kSequence.size() + sequence.text().size() +
+                             kMarkBegins.size() + mark.size() + kEnd.size() + (text.empty() ? 0 : 1 + text.size());
+  std::string& bytes = into.bytes;
+  if (format_.counted) {
+    bytes += Digits(length).text();
+    bytes += ' ';
+  }
+  bytes += '<';
+  for (const std::string_view part : {priority.text(), kVersion, time, std::string_view(*origin_), kSequence, sequence.text(), kMarkBegins, mark, kEnd}) bytes += part;
+  if (!text.empty()) bytes += ' ';
+  bytes += text;
+  into.ends.push_back(bytes.size());
 }
 
 void SyslogEncoder::encode(const Entry& entry, SyslogMessages& into) {

@@ -33,13 +33,12 @@ class SyslogEncoder {
 
  private:
   void append_message(const Entry& entry, std::string_view mark, std::string_view text, SyslogMessages& into);
-  void append_time(logs::Time time);
+  std::string_view text_of(logs::Time time);
 
   SyslogFormat format_;
   OriginText origins_, short_origins_;
   const std::string* origin_ = nullptr;  ///< of the entry that is being written
-  std::string head_;
-  std::string second_;  ///< "2026-11-24T09:00:01" of
+  std::string time_;  ///< the last one written
   logs::Time second_time_ = logs::Time::min();
 };
 

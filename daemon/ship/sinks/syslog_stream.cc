@@ -15,6 +15,7 @@
 namespace berth::ship {
 namespace {
 
+constexpr std::size_t kPiece = 128u << 10;     ///< bytes that are written at once: the peer reads them while the next are made
 constexpr std::chrono::milliseconds kDying{5};  ///< from the end of a connection to that of the listening socket, of a program that ends
 
 io::FetchOptions times_of(const SyslogSettings& settings) {
@@ -29,10 +30,8 @@ class SyslogStream final : public Courier {
         encoder_({.facility = settings_.facility, .most = settings_.most_message, .split = true, .counted = true}), patience_(times_of(settings_), {}) {}
 
   Delivery deliver(std::span<const Entry> batch, std::stop_token stop) override {
-    SyslogMessages messages;
-    for (const Entry& entry : batch) encoder_.encode(entry, messages);
     patience_.renew(std::move(stop));
-    const auto sent = send(messages.bytes);
+    const auto sent = send(batch);
     if (sent) return taken();
     line_.reset();
     return later(fmt::format("syslog at {}: {}", place_, sent.error().message));
@@ -63,9 +62,21 @@ class SyslogStream final : public Courier {
     return {};
   }
 
-  Result<void> send(std::string_view bytes) {
+  Result<void> write(std::span<const Entry> batch) {
+    SyslogMessages piece;
+    for (const Entry& entry : batch) {
+      encoder_.encode(entry, piece);
+      if (piece.bytes.size() < kPiece) continue;
+      BERTH_CHECK(line_->write(piece.bytes));
+      piece.bytes.clear();
+      piece.ends.clear();
+    }
+    return line_->write(piece.bytes);
+  }
+
+  Result<void> send(std::span<const Entry> batch) {
     BERTH_CHECK(connect());
-    BERTH_CHECK(line_->write(bytes));
+    BERTH_CHECK(write(batch));
     if (settings_.receipt == SyslogSettings::Receipt::received) return io::wait_until_sent(*line_, patience_);
     BERTH_CHECK(line_->end_writing());
     if (auto read = io::wait_until_read(*line_, patience_); !read) {

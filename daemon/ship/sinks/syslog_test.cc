@@ -201,7 +201,7 @@ TEST(ThreadedSink, DeliversOnALoopAndEndsWithIt) {
   auto sink = make_syslog_sink(to_port(server.port()));
   ASSERT_TRUE(sink) << sink.error().message;
   EXPECT_EQ((*sink)->name(), "s");
-  EXPECT_EQ((*sink)->limits().entries, 10'000u);
+  EXPECT_EQ((*sink)->limits().entries, 16'000u);
   const auto batch = sample_batch(3);
   const Delivery delivery = io::on_loop(loop, (*sink)->send(batch));
   EXPECT_EQ(delivery.kind, Kind::taken) << delivery.reason;

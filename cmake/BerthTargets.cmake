@@ -49,8 +49,10 @@ else()
   # A release carries line tables, enough for a stack trace, at a third of the link time of full debug information.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
   set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
-  target_compile_options(berth_flags INTERFACE -fstack-protector-strong ${berth_collects_less} $<IF:${berth_is_test},-O0,-D_FORTIFY_SOURCE=2>)
-  target_link_options(berth_flags INTERFACE -Wl,-z,relro,-z,now)
+  # What nothing calls is left out, which takes an eighth off berthd.
+  target_compile_options(berth_flags INTERFACE -fstack-protector-strong ${berth_collects_less} $<IF:${berth_is_test},-O0,-D_FORTIFY_SOURCE=2>
+    $<$<NOT:${berth_is_test}>:-ffunction-sections> $<$<NOT:${berth_is_test}>:-fdata-sections>)
+  target_link_options(berth_flags INTERFACE -Wl,-z,relro,-z,now $<$<NOT:${berth_is_test}>:-Wl,--gc-sections>)
 endif()
 
 # A build from nothing takes half the time when several sources are compiled at once (CMake's unity builds); a change of one file is cheaper

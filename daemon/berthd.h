@@ -47,6 +47,7 @@ class Berthd {
   awaitable<void> heed_signals();
   awaitable<void> tell_watchdog();
   awaitable<void> watch_routes();
+  awaitable<void> rest();
   awaitable<void> tell(std::string kind, std::string reason);
   void reload();
   void end(Exit exit);
@@ -60,6 +61,7 @@ class Berthd {
   // In the order in which each needs those above it.
   io::Loop loop_;
   io::Signals signals_;
+  io::Event settled_;  ///< a deployment has ended
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<fetch::Repository> repository_;
   io::Pool work_;   // what takes long: fetching, unpacking, hashing; it ends before what it works on

@@ -12,6 +12,7 @@
 
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
+#include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
 #include "daemon/host/service_manager.h"
 
@@ -54,6 +55,27 @@ TEST(Programs, OneThatIsMissingIsNamedWithItsOption) {
   EXPECT_THAT(checked.error().message, testing::AllOf(testing::HasSubstr(programs.unpack.string()), testing::HasSubstr("--unpack")));
   write(programs.unpack, "", 0755);
   EXPECT_TRUE(check_programs(programs));
+}
+
+/// KiB of the code that this process has in memory.
+std::size_t resident_code() {
+  std::ifstream maps("/proc/self/smaps");
+  std::size_t sum = 0;
+  bool is_code = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(" r-xp ") != std::string::npos) is_code = true;
+    else if (line.find("-p ") != std::string::npos) is_code = false;
+    if (is_code && line.starts_with("Rss:")) sum += std::strtoul(line.c_str() + 4, nullptr, 10);
+  }
+  return sum;
+}
+
+TEST(Memory, CodeThatHasRunIsGivenBackAndRunsAgain) {
+  const std::size_t before = resident_code();
+  give_back_memory();
+  const std::size_t after = resident_code();
+  EXPECT_GT(before, after);
+  EXPECT_GT(after, 0u) << "what reads this runs";
 }
 
 TEST(Cgroup, IsFoundAmongTheMounts) {

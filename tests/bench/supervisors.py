@@ -100,7 +100,7 @@ def measure(contender, count):
         contender.start(place, count, program)
         try:
             wait_until(lambda: len(starts(contender.starts)) >= count, f"{count} apps run", 120)
-            time.sleep(2)  # until the start's memory is given back
+            time.sleep(15)  # until what only the start and the deployments needed is given back
             apps = {pid for pid, _when in starts(contender.starts)}
             for label, pids in contender.own(apps).items():
                 total = pss_kib(pids)

@@ -135,7 +135,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
     : config_file_(std::move(config_file)),
       config_(std::move(config)),
       signals_(loop_.executor(), {SIGTERM, SIGINT, SIGHUP}),
-      settled_(loop_.executor()),
+      deployment_ended_(loop_.executor()),
       store_(std::move(store)),
       repository_(repository_of(config_)),
       work_(kWorkThreads),
@@ -217,10 +217,8 @@ awaitable<void> Berthd::start() {
     co_return;
   }
   node_.now_ready();
-  deployer_.on_settled([this](const std::string& app) {
-    settled_.notify();
-    follower_.wake(app);
-  });
+  deployer_.on_settled([this](const std::string& app) { follower_.wake(app); });
+  deployer_.on_ended([this] { deployment_ended_.notify(); });
   follower_.start();
   loop_.spawn("routes", watch_routes());
   loop_.spawn("rest", rest());
@@ -233,11 +231,11 @@ awaitable<void> Berthd::start() {
 /// A while after the start and after deployments gives back the memory that only those needed.
 awaitable<void> Berthd::rest() {
   constexpr std::chrono::seconds kQuiet{10};
-  constexpr std::chrono::hours kUntilSettled{24};
+  constexpr std::chrono::hours kUntilOneEnds{24};
   for (;;) {
-    for (bool settled = true; settled;) settled = co_await settled_.wait(kQuiet);
-    co_await idle_.run(host::give_back_memory);
-    for (bool settled = false; !settled;) settled = co_await settled_.wait(kUntilSettled);
+    for (bool ended = true; ended;) ended = co_await deployment_ended_.wait(kQuiet);
+    co_await looks_.run(host::give_back_memory);  // not where work is in no hurry: it holds the allocator's locks
+    for (bool ended = false; !ended;) ended = co_await deployment_ended_.wait(kUntilOneEnds);
   }
 }
 

@@ -12,8 +12,8 @@ namespace {
 }  // namespace
 
 Patience::Patience(const FetchOptions& options, std::stop_token stop)
-    : stop_(std::move(stop)), connect_(options.connect_timeout), stall_(options.stall_timeout), total_(options.total_timeout),
-      end_(deadline_in(total_)), connect_end_(end_) {
+    : stop_(std::move(stop)), connect_(options.connect_timeout), one_stall_(options.stall_timeout), one_total_(options.total_timeout), stall_(one_stall_),
+      total_(one_total_), end_(deadline_in(total_)), connect_end_(end_) {
   connecting();
 }
 
@@ -24,8 +24,10 @@ void Patience::connecting() {
 
 void Patience::connected() { connecting_ = false; }
 
-void Patience::renew(std::stop_token stop) {
+void Patience::renew(std::stop_token stop, int times) {
   stop_ = std::move(stop);
+  stall_ = times * one_stall_;
+  total_ = times * one_total_;
   end_ = deadline_in(total_);
 }
 

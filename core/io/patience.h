@@ -24,8 +24,9 @@ class Patience {
   /// Waits until `fd` is ready for `events` (of poll).
   Result<void> wait(int fd, short events) const;
 
-  /// Begins anew, for the next exchange over a connection that is kept: all of the time, and somebody else's wish to stop.
-  void renew(std::stop_token stop);
+  /// Begins anew, for the next exchange over a connection that is kept: all of the time, and somebody else's wish to stop. One that is `times` as large has
+  /// as many times of the stall timeout and of all.
+  void renew(std::stop_token stop, int times = 1);
 
   Steady::time_point connect_deadline() const { return connect_end_; }
   /// Brings the connect deadline forward, for one of several addresses.
@@ -33,7 +34,8 @@ class Patience {
 
  private:
   std::stop_token stop_;
-  milliseconds connect_, stall_, total_;
+  const milliseconds connect_, one_stall_, one_total_;
+  milliseconds stall_, total_;      ///< of the present exchange
   Steady::time_point end_;          ///< of everything
   Steady::time_point connect_end_;
   bool connecting_ = true;

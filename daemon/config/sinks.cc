@@ -11,7 +11,7 @@
 namespace berth::config {
 namespace {
 
-constexpr std::size_t kMostSinks = 16;  ///< each has threads and a batch in memory
+constexpr std::size_t kMostSinks = 16;  ///< each has threads, and two batches in memory
 constexpr std::size_t kMostSinkLabels = 16;
 constexpr std::size_t kLongestSinkLabel = 256;
 constexpr std::uint64_t kLeastBatch = 4096, kMostBatch = 4u << 20;

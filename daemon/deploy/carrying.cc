@@ -196,6 +196,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   if (!is_terminal(run->position.state)) co_return;
   if (run->position.state == State::active) app->accepted = run->row.id;
   ++ended_[{app->name(), end_counted_of(*run)}];
+  deployment_ended_();
   // Whoever deployed by hand may still have to say that it is to stay.
   if (run->row.by == kFollow) settled_(app->name());
 }

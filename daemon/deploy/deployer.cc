@@ -21,6 +21,8 @@ Deployer::Deployer(boost::asio::any_io_executor executor, io::Pool& pool, io::Po
 
 Deployer::~Deployer() { state_->close(); }
 
+void Deployer::on_ended(std::function<void()> tell) { state_->on_ended(std::move(tell)); }
+
 void Deployer::on_settled(std::function<void(const std::string& app)> tell) { state_->on_settled(std::move(tell)); }
 
 void Deployer::stop() { state_->close(); }

@@ -47,6 +47,8 @@ class Deployer : public Operations {
 
   /// Whom to tell that an app may go on: a deployment of it ended, or an operator resumed, started or unpinned it. On the loop; it must not throw.
   void on_settled(std::function<void(const std::string& app)> tell);
+  /// Whom to tell that a deployment, whoever asked for it, has ended. On the loop; it must not throw.
+  void on_ended(std::function<void()> tell);
 
   /// Lets go: deployments under way stay as they are in the database and go on at the next start.
   void stop();

@@ -65,6 +65,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> start();
   void close();
   void on_settled(std::function<void(const std::string& app)> tell) { settled_ = std::move(tell); }
+  void on_ended(std::function<void()> tell) { deployment_ended_ = std::move(tell); }
 
   // requests.cc
   awaitable<Result<DeploymentStatus>> deploy(DeployRequest request);
@@ -388,6 +389,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::stop_source looking_;  ///< of what reads slots
   std::int64_t imports_ = 0;  ///< begun so far; their staging folders have the numbers below 0
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
+  std::function<void()> deployment_ended_ = [] {};
   std::optional<store::Drain> drained_;  ///< as the database has it
   bool ready_ = false;
   bool closed_ = false;

@@ -178,6 +178,7 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
   if (run && !is_terminal(run->position.state)) status.deployment = status_of(*run);
 
   std::map<std::string, int> ready;
+  std::map<route::Public, std::vector<route::Backend>> serving;
   for (const Member& member : app.members) {
     auto instance = supervisor_.status(member.id());
     if (!instance && member.row.paused)
@@ -186,8 +187,9 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
     InstanceView view{.status = std::move(*instance), .port = member.row.port, .ports = member.row.named_ports};
     if (const auto manifest = app.manifests.find(member.row.release); manifest != app.manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {
-        const auto serving = router_.serving(*pub);
-        view.serving = std::ranges::find(serving, member.id(), &route::Backend::id) != serving.end();
+        const auto [known, is_new] = serving.try_emplace(*pub);
+        if (is_new) known->second = router_.serving(*pub);
+        view.serving = std::ranges::find(known->second, member.id(), &route::Backend::id) != known->second.end();
       }
     }
     // While instances are replaced those of both releases serve.

@@ -1,10 +1,13 @@
 #include "daemon/host/memory.h"
 
-#include <cstddef>
+#include <cinttypes>
 #include <cstdint>
-#include <span>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <string_view>
 
-#include <link.h>
 #include <linux/magic.h>
 #include <malloc.h>
 #include <sys/mman.h>
@@ -18,16 +21,21 @@ void forbid_core_files() { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 void give_back_memory() {
   ::malloc_trim(0);
-  const auto drop_code = [](dl_phdr_info* info, std::size_t, void*) {
-    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-    for (const auto& segment : std::span(info->dlpi_phdr, info->dlpi_phnum)) {
-      if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0 || (segment.p_flags & PF_W) != 0) continue;
-      const std::uintptr_t begin = (info->dlpi_addr + segment.p_vaddr) & ~(page - 1), end = info->dlpi_addr + segment.p_vaddr + segment.p_filesz;
-      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // its pages are the file's own: nothing writes to them
+  // Only where each page is the file's own: what a debugger or a live patch has written there would be lost.
+  std::ifstream maps("/proc/self/smaps");
+  std::uintptr_t begin = 0, end = 0;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t from = 0, to = 0;
+    char rights[5] = {};
+    int path = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %n", &from, &to, rights, &path) == 3) {
+      const bool is_code = std::string_view(rights) == "r-xp" && line[static_cast<std::size_t>(path)] == '/';
+      begin = is_code ? from : 0;
+      end = is_code ? to : 0;
+    } else if (begin != 0 && line.starts_with("Anonymous:") && std::strtoul(line.c_str() + 10, nullptr, 10) == 0) {
+      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
     }
-    return 0;
-  };
-  ::dl_iterate_phdr(drop_code, nullptr);
+  }
 }
 
 bool is_in_memory(const std::filesystem::path& path) {

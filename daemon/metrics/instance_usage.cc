@@ -74,15 +74,16 @@ ToldBy fill_from_cgroup(const fs::path& leaf, InstanceUsage& usage) {
 }
 
 void fill_from_processes(const InstanceStatus& status, const std::vector<ProcessInfo>& all, bool with_cpu, InstanceUsage& usage) {
-  std::vector<pid_t> pids = supervise::descendants(status.keeper_pid, all);
-  std::ranges::sort(pids);
+  const std::vector<pid_t> pids = supervise::descendants(status.keeper_pid, all);
   usage.processes = pids.size();
-  std::uint64_t ticks = 0, pages = 0;
-  for (const ProcessInfo& process : all) {
-    if (process.pid == status.keeper_pid) ticks += process.ended_children_ticks;
-    if (!std::ranges::binary_search(pids, process.pid)) continue;
-    ticks += process.cpu_ticks + process.ended_children_ticks;
-    pages += process.resident_pages;
+  // Asked again, one right after the other: of one that its parent reaps in between, nobody would tell the time.
+  const auto keeper = supervise::process_info(status.keeper_pid);
+  std::uint64_t ticks = keeper ? keeper->ended_children_ticks : 0, pages = 0;
+  for (const pid_t pid : pids) {
+    const auto process = supervise::process_info(pid);
+    if (!process) continue;
+    ticks += process->cpu_ticks + process->ended_children_ticks;
+    pages += process->resident_pages;
   }
   usage.resident_bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   if (with_cpu) usage.cpu_seconds = static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));

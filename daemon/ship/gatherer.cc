@@ -100,7 +100,7 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
     auto& source = sources_[state.log.id];
     if (!source) {
       source = std::make_unique<Source>(parts_, state.log);
-      const auto stored = stored_.instances.find(source->name);
+      const auto stored = gone_.contains(source->name) ? stored_.instances.end() : stored_.instances.find(source->name);
       if (stored != stored_.instances.end()) source->at = stored->second;
       else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = 1;  // it is younger than the sink: all of it is owed
       source->next = source->at.place;
@@ -116,6 +116,7 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
   std::erase_if(sources_, [&](const auto& one) {
     if (!is_gone(one.second->log.folder)) return false;
     batch.gone.push_back(one.second->name);
+    gone_.insert(one.second->name);
     batch.moved.erase(one.second->name);
     return true;
   });
@@ -275,7 +276,10 @@ Batch Gatherer::gather(const Scan& scan) {
 Result<void> Gatherer::delivered(const Batch& batch) {
   const Cursors before = stored_;
   for (const auto& [name, cursor] : batch.moved) stored_.instances.insert_or_assign(name, cursor);
-  for (const std::string& name : batch.gone) stored_.instances.erase(name);
+  for (const std::string& name : batch.gone) {
+    stored_.instances.erase(name);
+    gone_.erase(name);
+  }
   if (batch.event) stored_.event = *batch.event;
   if (stored_ == before && !is_unsaved_) return {};
   auto saved = parts_.file.store(stored_);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,7 @@ class Gatherer {
 
   GathererParts parts_;
   Cursors stored_;          ///< as the file has them, or is to
+  std::set<std::string> gone_;  ///< of those, the ones whose logs a batch that is not delivered yet says are removed
   bool is_unsaved_ = false;
   bool begins_anew_ = true; ///< what there is in the first scan is older than the sink
   std::vector<std::string> apps_before_;  ///< those that the sink got when it was stored last; empty: all

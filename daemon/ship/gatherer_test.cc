@@ -192,6 +192,22 @@ TEST_F(GathererTest, ForgetsLogsThatWereRemovedAndTakesNewOnesForNew) {
   EXPECT_THAT(losses, IsEmpty());
 }
 
+TEST_F(GathererTest, ANewLogIsNotReadFromWhereTheRemovedOneWasThoughThatIsNotDeliveredYet) {
+  write("web/web.1", 1, numbered(1, 3));
+  auto gatherer = begin();
+  const Batch under_way = gatherer->gather(scan());
+  std::filesystem::remove_all(logs_root / "web");
+  const Batch ahead = gatherer->gather(scan());
+  EXPECT_THAT(ahead.gone, ElementsAre("web/web.1"));
+  ASSERT_TRUE(gatherer->delivered(under_way));
+  write("web/web.1", 2, numbered(2, 4));
+  const Batch next = gatherer->gather(scan());
+  EXPECT_THAT(texts_of(next.entries), ElementsAre(HasSubstr("lines 1 to 1 are missing"), "line 2", "line 3", "line 4"));
+  ASSERT_TRUE(gatherer->delivered(ahead));
+  ASSERT_TRUE(gatherer->delivered(next));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), IsEmpty()) << "how far the new one is was kept";
+}
+
 TEST_F(GathererTest, ReadsALogThatWasCutOffFromItsBeginning) {
   write("web/web.1", 1, numbered(1, 3));
   auto gatherer = begin();

@@ -135,7 +135,7 @@ awaitable<void> Shipper::State::run() {
     }
     if (stopping) break;
     co_await next_batch();
-    if (batch.more) {
+    if (batch.more && !stopping) {
       const auto hold = [](std::shared_ptr<State> state) -> awaitable<void> { co_await state->look_ahead(); };
       is_looking_ahead = true;
       parts.loop.spawn("gather for " + parts.name, hold(shared_from_this()));

@@ -204,6 +204,33 @@ TEST_F(ShipperTest, ASinkThatCannotBeMadeIsMadeLater) {
   EXPECT_EQ(waits.size(), 3u);
 }
 
+TEST_F(ShipperTest, GathersTheNextBatchWhileOneIsUnderWay) {
+  write("web/web.1", 1, numbered(1, 7));
+  seen->takes = 100ms;
+  seen->answers = {{}, {.kind = Delivery::Kind::later, .reason = "503"}};
+  Shipper shipper(shipper_parts());
+  run(shipper, taken(shipper, 3));
+  EXPECT_THAT(seen->sent, ElementsAre(ElementsAre("line 1", "line 2", "line 3"), ElementsAre("line 4", "line 5", "line 6"), ElementsAre("line 4", "line 5", "line 6"),
+                                      ElementsAre("line 7")));
+  EXPECT_EQ(shipper.status().apps.at("web").shipped, 7u);
+}
+
+TEST_F(ShipperTest, ABatchThatWasOnlyGatheredComesAfterARestart) {
+  write("web/web.1", 1, numbered(1, 7));
+  seen->takes = 100ms;
+  {
+    Shipper shipper(shipper_parts());
+    run(shipper, [&] { return seen->is_sending; });
+    EXPECT_EQ(shipper.status().apps.at("web").shipped, 3u);
+  }
+  seen->takes = 0ms;
+  Shipper again(shipper_parts());
+  run(again, taken(again, 2));
+  ASSERT_EQ(seen->sent.size(), 3u);
+  EXPECT_THAT(seen->sent[1], ElementsAre("line 4", "line 5", "line 6"));
+  EXPECT_THAT(seen->sent[2], ElementsAre("line 7"));
+}
+
 TEST_F(ShipperTest, AStopLetsTheBatchThatIsUnderWayEnd) {
   write("web/web.1", 1, numbered(1, 2));
   seen->takes = 100ms;
@@ -218,7 +245,7 @@ TEST_F(ShipperTest, AStopLetsTheBatchThatIsUnderWayEnd) {
 }
 
 TEST_F(ShipperTest, OneThatIsDestroyedWhileItSendsLeavesNothingRunning) {
-  write("web/web.1", 1, numbered(1, 2));
+  write("web/web.1", 1, numbered(1, 7));
   seen->takes = 10s;
   auto shipper = std::make_unique<Shipper>(shipper_parts());
   shipper->start();
@@ -232,7 +259,7 @@ TEST_F(ShipperTest, OneThatIsDestroyedWhileItSendsLeavesNothingRunning) {
 }
 
 TEST_F(ShipperTest, OneThatIsDestroyedWhileItSendsMayEndLater) {
-  write("web/web.1", 1, numbered(1, 2));
+  write("web/web.1", 1, numbered(1, 7));
   seen->takes = 200ms;
   auto shipper = std::make_unique<Shipper>(shipper_parts());
   shipper->start();

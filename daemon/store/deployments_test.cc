@@ -126,6 +126,45 @@ TEST_F(DeploymentsTest, ADecisionForAnUnknownDeploymentChangesNothing) {
   EXPECT_EQ(store->last_event(), before);
 }
 
+TEST_F(DeploymentsTest, TheRecordOfAnAppHasWhatIsToldOfItOneByOne) {
+  open();
+  for (const char* app : {"web", "other"}) {
+    ASSERT_TRUE(store->ensure_app(app));
+    activate(app, "v1");
+    ASSERT_TRUE(store->set_scale(app, "worker", app[0] == 'w' ? 3 : 7, 1, event("scale", app)));
+  }
+  ASSERT_TRUE(store->ensure_app("empty"));
+  ASSERT_TRUE(store->reject("web", "v9", "00", "crashed"));
+  ASSERT_TRUE(store->begin_data_copy({.app = "web", .folder = "snapshot.1", .deployment = 1, .release = "v1", .before = true, .method = "copy"}));
+  ASSERT_TRUE(store->keep_data_copy({.app = "web", .folder = "snapshot.1", .deployment = 1, .release = "v1", .before = true, .method = "copy"}, event("data.copied", "web")));
+  DeploymentRow ended = deploy("web", "v2");
+  ended.state = "failed";
+  ended.ended_at = "2026-11-24T09:00:00Z";
+  ASSERT_TRUE(store->update_deployment(ended, {}));
+  for (int i = 0; i < 12; ++i) deploy("web", "v3");  // under way
+
+  const auto one = store->records("web");
+  ASSERT_TRUE(one) << one.error().message;
+  ASSERT_EQ(one->size(), 1u);
+  const AppRecord& web = one->at("web");
+  ASSERT_TRUE(web.last);
+  EXPECT_EQ(web.last->id, ended.id) << "not one that is under way";
+  EXPECT_EQ(web.scales, (std::map<std::string, std::pair<int, int>>{{"worker", {3, 1}}}));
+  ASSERT_EQ(web.rejected.size(), 1u);
+  EXPECT_EQ(web.rejected[0].reason, "crashed");
+  ASSERT_EQ(web.slots.size(), 1u);
+  EXPECT_EQ(web.slots[0].release, "v1");
+  ASSERT_EQ(web.copies.size(), 1u);
+
+  const auto all = store->records("");
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(all->at("web").last->id, ended.id);
+  EXPECT_EQ(all->at("web").slots.size(), 1u);
+  EXPECT_EQ(all->at("other").scales.at("worker").first, 7);
+  EXPECT_TRUE(all->at("other").rejected.empty());
+  EXPECT_FALSE(all->contains("empty"));
+}
+
 TEST_F(DeploymentsTest, RemembersRejectedReleasesUntilTheyAreTakenBack) {
   open();
   ASSERT_TRUE(store->reject("web", "v3", "abc", "never ready"));

@@ -15,6 +15,7 @@
 namespace berth::ship {
 namespace {
 
+constexpr std::size_t kTimed = 4'000;          ///< entries for which the timeout is
 constexpr std::size_t kPiece = 128u << 10;     ///< bytes that are written at once: the peer reads them while the next are made
 constexpr std::chrono::milliseconds kDying{5};  ///< from the end of a connection to that of the listening socket, of a program that ends
 
@@ -30,7 +31,8 @@ class SyslogStream final : public Courier {
         encoder_({.facility = settings_.facility, .most = settings_.most_message, .split = true, .counted = true}), patience_(times_of(settings_), {}) {}
 
   Delivery deliver(std::span<const Entry> batch, std::stop_token stop) override {
-    patience_.renew(std::move(stop));
+    times_ = static_cast<int>((batch.size() + kTimed - 1) / kTimed);
+    patience_.renew(std::move(stop), times_);
     const auto sent = send(batch);
     if (sent) return taken();
     line_.reset();
@@ -82,13 +84,14 @@ class SyslogStream final : public Courier {
     if (auto read = io::wait_until_read(*line_, patience_); !read) {
       if (read.error().code != Errc::timeout) return read;
       return fail(Errc::timeout, fmt::format("it did not end the connection within {} s after the batch: it is slow, or it never does so before its client, and then "
-                                             "receipt = \"received\" is for it", std::chrono::ceil<std::chrono::seconds>(settings_.timeout).count()));
+                                             "receipt = \"received\" is for it", std::chrono::ceil<std::chrono::seconds>(times_ * settings_.timeout).count()));
     }
     return check_alive();
   }
 
   SyslogSettings settings_;
   std::string place_;
+  int times_ = 1;  ///< the timeout that the present batch has
   SyslogEncoder encoder_;
   io::Patience patience_;
   std::unique_ptr<io::Line> line_;  // after the patience that it refers to

@@ -15,6 +15,7 @@
 #include "core/io/on_loop.h"
 #include "core/io/raw_peer.h"
 #include "daemon/ship/sinks/sinks_fixture.h"
+#include "daemon/ship/sinks/syslog_message.h"
 
 namespace berth::ship {
 namespace {
@@ -52,6 +53,40 @@ TEST(SyslogByTcp, TakenMeansThatTheServerReadItAll) {
   ASSERT_EQ(kept.connections.size(), 2u);
   EXPECT_THAT(kept.connections[0], testing::AllOf(HasSubstr("seq=\"1\"] line 1"), testing::EndsWith("seq=\"2\"] line 2")));
   EXPECT_THAT(kept.connections[1], HasSubstr("seq=\"4\"] line 4"));
+}
+
+TEST(SyslogByTcp, ABatchThatIsWrittenInPiecesArrivesWhole) {
+  Kept kept;
+  RawPeer server([&](int connection) { kept.add(io::read_raw(connection)); });
+  const std::vector<Entry> batch = sample_batch(5000);
+  const Delivery delivery = make_syslog_courier(to_port(server.port()))->deliver(batch, {});
+  ASSERT_EQ(delivery.kind, Kind::taken) << delivery.reason;
+  SyslogEncoder encoder({.facility = 3, .most = SyslogSettings().most_message, .split = true, .counted = true});
+  SyslogMessages whole;
+  for (const Entry& entry : batch) encoder.encode(entry, whole);
+  const std::lock_guard lock(kept.mutex);
+  ASSERT_GE(kept.connections.size(), 1u);  // the next one is there, for the next batch
+  EXPECT_GT(whole.bytes.size(), 1u << 20);
+  EXPECT_TRUE(kept.connections[0] == whole.bytes) << kept.connections[0].size() << " bytes of " << whole.bytes.size();
+}
+
+TEST(SyslogByTcp, AServerThatGoesInBetweenTwoPiecesHasTakenNothing) {
+  RawPeer server([](int connection) { io::read_raw(connection, "line 900"); });  // and closes with the rest unread
+  const Delivery delivery = make_syslog_courier(to_port(server.port()))->deliver(sample_batch(16'000), {});
+  EXPECT_EQ(delivery.kind, Kind::later);
+}
+
+TEST(SyslogByTcp, ALargeBatchHasMoreTime) {
+  SyslogSettings settings = to_port(0);
+  settings.timeout = 400ms;
+  RawPeer slow([](int connection) {
+    std::this_thread::sleep_for(1s);
+    io::read_raw(connection);
+  });
+  settings.port = slow.port();
+  EXPECT_EQ(make_syslog_courier(settings)->deliver(sample_batch(4000), {}).kind, Kind::later);
+  const Delivery delivery = make_syslog_courier(settings)->deliver(sample_batch(16'000), {});
+  EXPECT_EQ(delivery.kind, Kind::taken) << delivery.reason;
 }
 
 TEST(SyslogByTcp, AServerThatClosesWithoutReadingHasTakenNothing) {

@@ -160,6 +160,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   if (change.kind == Kind::renewed) return spdlog::info("{}: its keeper is the program of this berthd now", to_string(change.id));
   if (change.kind == Kind::not_renewed) return spdlog::warn("{}: its keeper goes on as it is: {}", to_string(change.id), change.reason);
   if (!app) return;
+  tell_readiness(app, change);
   note_trouble(*app, change);
   app->changed.notify();
   if (is_routed(*app, change.id) && change.kind != Kind::started) spawn(route_later(app));

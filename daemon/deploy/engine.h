@@ -143,6 +143,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void on_change(const supervise::InstanceChange& change);
   void note_trouble(App& app, const supervise::InstanceChange& change);
 
+  // readiness_events.cc
+  /// An instance of which it was told that it is not ready.
+  struct Unready {
+    io::Steady::time_point since;
+    int times = 1;              ///< that it became so
+    std::uint64_t changes = 0;  ///< of its readiness since
+  };
+  void tell_readiness(const AppPtr& app, const supervise::InstanceChange& change);
+  awaitable<void> tell_ready_again(InstanceId id, std::uint64_t change);
+
   // members.cc
   awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
   awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest, RunPtr run);
@@ -391,6 +401,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
   std::function<void()> deployment_ended_ = [] {};
   std::optional<store::Drain> drained_;  ///< as the database has it
+  std::map<InstanceId, Unready> unready_;
   bool ready_ = false;
   bool closed_ = false;
 };

@@ -28,6 +28,10 @@ class Probes(BerthCase):
         else:
             path.unlink()
 
+    def readiness_events(self, node, least):
+        found = [one for one in node.events() if one["kind"] in ("instance.unready", "instance.ready")]
+        return found if len(found) >= least else None
+
     def assertFollowsHealth(self, node, reason):
         """Ill, it is out of the route, and says why; well again, it is in it."""
         self.tell(node, "ill")
@@ -35,6 +39,14 @@ class Probes(BerthCase):
         self.assertIn("readiness probe: ", one["not_ready"])
         self.tell(node, "ill", False)
         node.wait_app(health="healthy")
+        self.tell(node, "ill")  # a second time at once, which is told with the first
+        node.wait_app(health="down")
+        self.tell(node, "ill", False)
+        node.wait_app(health="healthy")
+        events = wait_until(lambda: self.readiness_events(node, 2), "it is told that it is ready again", 30)
+        self.assertEqual([one["kind"] for one in events], ["instance.unready", "instance.ready"])
+        self.assertIn(reason, events[0]["data"]["reason"])
+        self.assertEqual((events[0]["data"]["instance"], events[0]["data"]["release"], events[1]["data"]["times"]), ("web/web.1@v1", "v1", 2))
 
     def certificate(self):
         """A self-signed one, which nobody trusts."""

@@ -248,6 +248,8 @@ awaitable<void> Berthd::heed_signals() {
     } else {
       spdlog::info("told to end ({}); what runs goes on", signal == SIGTERM ? "SIGTERM" : "SIGINT");
       manager_.stopping();
+      follower_.stop();
+      deployer_.stop();  // where the machine goes down, what it stops is no trouble of a release
       shipping_.stop();
       co_await shipping_.ended(kLastBatches);
       end(Exit::ok);

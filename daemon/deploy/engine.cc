@@ -169,7 +169,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
 /// What ends a bake, a canary's too, and the replacing of instances: one of the new release that serves ends or is no longer ready.
 void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
-  if (app.quiet > 0 || !app.run || change.id.release != app.run->row.release) return;
+  if (app.quiet > 0 || change.stopped || !app.run || change.id.release != app.run->row.release) return;
   const State state = app.run->position.state;
   const bool replacing = state == State::switching && app.run->course.gradual && is_routed(app, change.id);
   if (state != State::baking && state != State::canary && !replacing) return;

@@ -31,7 +31,7 @@ void Engine::tell_readiness(const AppPtr& app, const supervise::InstanceChange& 
     }
     const auto member = std::ranges::find(app->members, id, &Member::id);
     const auto status = supervisor_.status(id);
-    if (app->quiet > 0 || member == app->members.end() || member->leaving || !status || status->pid == 0) return;
+    if (app->quiet > 0 || change.stopped || member == app->members.end() || member->leaving || !status || status->pid == 0) return;
     unready_.emplace(id, Unready{.since = io::Steady::now()});
     spdlog::warn("{} is not ready any more: {}", to_string(id), change.reason);
     spawn(tell({.number = 0, .at = {}, .kind = "instance.unready", .app = id.app,

@@ -84,7 +84,8 @@ void Runtime::catch_up(InstancePtr instance, const keeper::State& before) {
 /// Its keeper is gone, or the connection is. The app that it kept goes on under a new one (`kept`), and nobody who asks its probes sees a difference. Else, or
 /// where that fails, it is ended, so that there are never two, and started again under a new one.
 awaitable<void> Runtime::recover(InstancePtr instance, bool orderly, bool kept) {
-  if (!kept) tell(InstanceChange::Kind::gone, *instance, orderly ? "its keeper was stopped from outside" : "its keeper died");
+  if (!kept && listener)
+    listener({.kind = InstanceChange::Kind::gone, .id = instance->id, .reason = orderly ? "its keeper was stopped from outside" : "its keeper died", .exit = {}, .stopped = orderly});
   io::milliseconds pause = orderly ? io::milliseconds(kAfterOrderly) : io::milliseconds(0);
   for (;;) {
     if (pause > 0ms) co_await instance->changed.wait(pause);

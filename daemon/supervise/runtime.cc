@@ -41,7 +41,9 @@ void Runtime::close() {
 }
 
 void Runtime::tell(InstanceChange::Kind kind, const Instance& instance, std::string reason, std::optional<Exit> exit) {
-  if (listener) listener({.kind = kind, .id = instance.id, .reason = std::move(reason), .exit = std::move(exit)});
+  const bool stopped = instance.last.phase == keeper::Phase::stopping ||
+                       (kind == InstanceChange::Kind::exited && instance.last.last_exit.cause == keeper::Cause::stopped);
+  if (listener) listener({.kind = kind, .id = instance.id, .reason = std::move(reason), .exit = std::move(exit), .stopped = stopped});
 }
 
 /// Works out readiness anew, and tells when it changed.

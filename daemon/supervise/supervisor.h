@@ -121,6 +121,7 @@ struct InstanceChange {
   InstanceId id;
   std::string reason;
   std::optional<Exit> exit;
+  bool stopped = false;  ///< its keeper was told to stop it, by berthd or by somebody else such as a machine that goes down: no fault of the app's
 };
 
 struct KeeperStart;

@@ -112,6 +112,21 @@ class Bake(BerthCase):
         wait_until(lambda: self.state_of("v2") == "reverted", "v2 is reverted", 30)
         self.assertOneWholeRelease(self.node, "v1")
 
+    def test_what_is_stopped_from_outside_is_no_fault_of_a_release_in_its_bake(self):
+        """As a machine does that goes down: it stops keepers and berthd at once, in whatever order."""
+        for strategy in ("blue-green", "recreate"):
+            with self.subTest(strategy):
+                self.deploy(self.node, self.publish(more="", duration="300ms", note=strategy, strategy=strategy))
+                release = self.publish(more="", duration="5s", note=strategy + "2", strategy=strategy)
+                self.node.berth("deploy", f"web@{release}", "--no-wait")
+                self.wait_state("baking")
+                keeper = next(one["keeper_pid"] for one in self.node.instances() if one["release"] == release)
+                os.kill(keeper, signal.SIGTERM)
+                wait_until(lambda: any(one["ready"] and one["keeper_pid"] != keeper for one in self.node.instances()), "it runs again", 20)
+                done = wait_until(lambda: self.last() if self.last()["state"] not in ("baking", "reverting") else None, "its bake is over", 20)
+                self.assertEqual((done["state"], done["reason"]), ("active", ""))
+                self.assertOneWholeRelease(self.node, release)
+
     def test_a_bake_begins_again_where_what_came_after_it_fails(self):
         self.deploy_v2_to_bake()
         self.repo.publish(sample_apps.testapp(self.folder / "site", "--never-ready", ready_timeout="1s", note="3"))

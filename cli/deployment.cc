@@ -28,6 +28,7 @@ std::string instances_text(const Deployment& deployment) {
 /// Who serves now that it did not come to be.
 std::string what_serves(const Deployment& deployment) {
   if (deployment.from.empty()) return fmt::format("{} has no active release.", deployment.app);
+  if (deployment.stopped) return fmt::format("{} is stopped, as before.", deployment.app);
   return fmt::format("{} still runs {}.", deployment.app, deployment.from);
 }
 
@@ -86,6 +87,7 @@ Deployment read_deployment(const boost::json::value& json) {
   d.decided = truth_of(json, "decided");
   d.already = truth_of(json, "already");
   d.rejected = truth_of(json, "rejected");
+  d.stopped = truth_of(json, "stopped");
   d.exit = static_cast<int>(number_of(json, "exit", -1));
   d.created_at = text_of(json, "created_at");
   d.ended_at = text_of(json, "ended_at");

@@ -21,6 +21,7 @@ struct Deployment {
   std::string app, release, kind, state, reason, from, by, why;
   bool decided = false;
   bool rejected = false;
+  bool stopped = false;  ///< the app was, when it was asked for
   bool already = false;
   int exit = -1;  ///< -1 until it ended
   std::string created_at, ended_at, bake_until;

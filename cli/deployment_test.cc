@@ -85,6 +85,11 @@ TEST(DeploymentText, NamesTheReleaseOnceSaysThatItIsRejectedAndShowsItsLines) {
   EXPECT_THAT(result_text(first, false), AllOf(HasSubstr("Last lines of web@v2:"), Not(HasSubstr("rejected"))));
 }
 
+TEST(DeploymentText, OfAnAppThatWasStoppedDoesNotSayThatItRuns) {
+  const auto failed = deployment(R"({"app": "web", "release": "v2", "state": "failed", "exit": 1, "from": "v1", "stopped": true, "reason": "the network"})");
+  EXPECT_THAT(result_text(failed, false), AllOf(HasSubstr("web is stopped, as before."), Not(HasSubstr("still runs"))));
+}
+
 TEST(DeploymentText, OfARevertSaysThatTheReleaseIsRejectedWhereItIs) {
   const auto cut_off = deployment(R"({"app": "web", "release": "v2", "state": "reverted", "exit": 5, "from": "v1", "reason": "berthd ended while it replaced instances"})");
   EXPECT_THAT(result_text(cut_off, false), AllOf(HasSubstr("web runs v1 again."), Not(HasSubstr("rejected"))));

@@ -211,6 +211,7 @@ Exit Berthd::run() {
 awaitable<void> Berthd::start() {
   shipping_.start(config_.sinks, config_.compress_logs);
   const auto started = co_await deployer_.start();
+  if (is_ending_) co_return;
   if (!started) {
     spdlog::error("berthd cannot start: {}", started.error().message);
     end(exit_code(started.error().code));
@@ -247,6 +248,7 @@ awaitable<void> Berthd::heed_signals() {
       reload();
     } else {
       spdlog::info("told to end ({}); what runs goes on", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      is_ending_ = true;
       manager_.stopping();
       follower_.stop();
       deployer_.stop();  // where the machine goes down, what it stops is no trouble of a release

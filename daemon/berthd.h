@@ -57,6 +57,7 @@ class Berthd {
   config::Config config_;
   host::ServiceManager manager_;
   Exit exit_ = Exit::ok;
+  bool is_ending_ = false;  ///< it was told to
 
   // In the order in which each needs those above it.
   io::Loop loop_;

@@ -36,6 +36,7 @@ boost::json::object to_json(const deploy::DeploymentStatus& deployment) {
           {"why", as_utf8(row.why)},
           {"force", row.force},
           {"rejected", deployment.rejected},
+          {"stopped", deployment.stopped},
           {"created_at", row.created_at},
           {"ended_at", row.ended_at},
           {"bake_until", moment(row.bake_until_ms)},

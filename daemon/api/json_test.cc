@@ -31,7 +31,7 @@ deploy::DeploymentStatus baking() {
 }
 
 constexpr const char* kBaking = R"json({"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "baking", "reason": "", "from": "v1", "decided": true,
- "by": "root (uid 0)", "why": "", "force": false, "rejected": false, "created_at": "2026-11-24T09:00:00.000000Z", "ended_at": "", "bake_until": "2026-11-24T09:00:30.250Z",
+ "by": "root (uid 0)", "why": "", "force": false, "rejected": false, "stopped": false, "created_at": "2026-11-24T09:00:00.000000Z", "ended_at": "", "bake_until": "2026-11-24T09:00:30.250Z",
  "exit": -1, "already": false,
  "progress": {"bytes_done": 1024, "bytes_total": 4096, "instances_ready": 1, "instances_wanted": 2},
  "steps": [{"state": "queued", "at": "a"}, {"state": "fetching", "at": "b"}],

@@ -228,6 +228,7 @@ awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) 
   const auto write = [this, row = run->row, event = deployment_event(*run), decides, reverts, reverting]() -> Result<void> {
     std::vector<store::Event> events{event};
     if (reverting) events.clear();  // that it goes back was told when it began to
+    if (decides && status_of(row).stopped) events.push_back(operator_event("start", row.app, {row.by, row.why}));
     if (decides) return store_.decide(row, std::move(events));
     if (reverts) return store_.decide_revert(row, row.from, std::move(events));
     return store_.update_deployment(row, std::move(events));
@@ -245,6 +246,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
   switch (effect) {
     case Effect::decide: {
       app->row.active = run->row.release;
+      if (status_of(run->row).stopped) app->row.stopped = false;
       static_cast<void>(co_await reload(app));  // what is previous now
       app->since = run->steps.back().at;
       app->manifests[run->row.release] = run->manifest;

@@ -72,6 +72,7 @@ struct DeploymentStatus {
   int exit = -1;         ///< -1 until it ended
   bool already = false;  ///< nothing was to be done
   bool rejected = false; ///< its release is not taken again unasked
+  bool stopped = false;  ///< the app was stopped when it was asked for, and stays so unless it is decided
   std::uint64_t bytes_done = 0, bytes_total = 0;
   int instances_ready = 0, instances_wanted = 0;
   std::vector<Step> steps;

@@ -199,11 +199,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   if (!request.force)
     co_return fail(Errc::conflict,
                    fmt::format("{} is stopped: 'berth start {}' first, or deploy {} with --force, which starts it", request.app, request.app, name));
-  const auto start = [this, request] { return store_.set_stopped(request.app, false, operator_event("start", request.app, request.asked)); };
-  auto started = co_await pool_.run(start);
-  if (started) app->row.stopped = false;
-  app->changed.notify();
-  co_return started;
+  co_return Result<void>();  // the decision starts it: until then it stays as it is
 }
 
 /// Adds the deployment. Those that wait for the app are superseded by it, and one that bakes gives way; but one that yields gives way itself to what
@@ -213,6 +209,7 @@ awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::Deploymen
   const auto run = std::make_shared<Run>(executor_, std::move(row));
   run->keep_data = run->row.detail.contains("keep_data");
   run->steps.push_back({"queued", run->row.created_at});
+  if (app->row.stopped) run->row.detail[kWasStopped] = true;
   put_detail(*run);
   const auto add = [this, row = run->row, event = deployment_event(*run)] { return store_.add_deployment(row, event); };
   auto added = co_await pool_.run(add);

@@ -89,6 +89,7 @@ DeploymentStatus status_of(const store::DeploymentRow& row) {
   status.hooks = hooks_in(row.detail);
   status.notes = notes_in(row.detail);
   status.rejected = truth_in(row.detail, "rejected");
+  status.stopped = truth_in(row.detail, kWasStopped);
   status.bytes_total = status.bytes_done = static_cast<std::uint64_t>(number_in(row.detail, "bytes", 0));
   status.instances_ready = status.instances_wanted = static_cast<int>(number_in(row.detail, "instances", 0));
   if (!row.ended_at.empty()) status.exit = static_cast<int>(number_in(row.detail, "exit", static_cast<int>(exit_of_state(row.state))));

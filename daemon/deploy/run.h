@@ -68,6 +68,9 @@ using RunPtr = std::shared_ptr<Run>;
 /// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
 std::int64_t wall_ms();
 
+/// In a row's detail, where the app was stopped when the deployment was asked for.
+inline constexpr std::string_view kWasStopped = "stopped";
+
 DeploymentStatus status_of(const Run& run);
 /// Of a deployment that is no longer, or not yet, in work.
 DeploymentStatus status_of(const store::DeploymentRow& row);

@@ -231,7 +231,7 @@ class Store {
   Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty
   Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
 
-  /// The decision: active = the deployment's release; with the row's new state, in one transaction. Previous, here and in what follows: the release that was
+  /// The decision: active = the deployment's release; with the row's new state, in one transaction. One by force starts an app that is stopped. Previous, here and in what follows: the release that was
   /// found good last, is on the node, is not rejected and is not the active one; where there is none, what was active before and is not rejected.
   Result<void> decide(const DeploymentRow& row, std::vector<Event> events);
   /// A revert's decision: active = `to`.

@@ -38,6 +38,24 @@ class Lifecycle(BerthCase):
         self.assertSays(self.node.berth("status"), "healthy", "web/web.1 restarted once, last", "SIGSEGV")
         self.assertServes("v1")
 
+    def test_a_stopped_app_is_started_by_the_decision_of_a_deployment_and_not_by_one_that_fails(self):
+        node = self.node
+        for strategy in ("blue-green", "recreate"):
+            self.repo.publish(sample_apps.testapp(self.folder / "site", app=strategy, port=None, routing=None, strategy=strategy))
+            self.deploy(node, "v1", strategy)
+            node.berth("stop", strategy)
+            self.assertSays(self.deploy(node, "v9", strategy, 3, "--force"), f"{strategy} is stopped, as before.")
+            app = node.app(strategy)
+            self.assertEqual((app["stopped"], app["health"], app["instances"]), (True, "stopped", []))
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--exit-after", "0", app="blue-green", port=None, routing=None, note="2"))
+        self.assertSays(self.deploy(node, "v2", "blue-green", 1, "--force"), "blue-green is stopped, as before.")
+        node.kill()
+        node.start()
+        self.assertEqual((node.app("blue-green")["health"], node.app("blue-green")["instances"]), ("stopped", []))
+        self.deploy(node, "v1", "blue-green", 0, "--force")
+        self.assertEqual((node.app("blue-green")["stopped"], node.app("blue-green")["health"]), (False, "healthy"))
+        self.assertIn("operator.start", [event["kind"] for event in node.events()][-12:])
+
     def test_an_app_runs_as_a_user_of_its_own(self):
         self.deploy(self.node, "v1")
         (pid,) = self.node.pids().values()

@@ -22,7 +22,7 @@ class Switching:
     def setUp(self):
         super().setUp()
         self.repo.configure(files=sample_apps.nginx_files(self.routing))
-        self.repo.publish(sample_apps.nginx(self.folder / "site", routing=self.routing, bake="200ms", drain="3s"))
+        self.repo.publish(sample_apps.nginx(self.folder / "site", routing=self.routing, bake="200ms", drain="1s"))
         self.node = self.make_node().start()
         self.deploy(self.node, "v1")
 
@@ -37,7 +37,8 @@ class Switching:
 
     def test_deploys_and_reverts_under_load_fail_no_request(self):
         expected, moments = ["v1"], []
-        with Load(8080, self.folder, RATE) as load:
+        with Load(8080, self.folder, RATE) as load, Load(8080, self.folder, RATE // 4, client="keep-alive") as kept, \
+                Load(8080, self.folder, 40, connections=16, client="slow") as slow:
             for _ in range(ROUNDS):
                 release = self.repo.release("web")
                 self.deploy(self.node, release)
@@ -46,7 +47,9 @@ class Switching:
         for deployment in self.node.deployments():
             if deployment["from"]:
                 moments.append((deployment["from"], self.decision(deployment), deployment))
-        self.assertNoneFailed(load)
+        for one in (load, kept, slow):
+            self.assertNoneFailed(one)
+            self.assertGreater(one.summary["requests"], 20 * ROUNDS)
         self.assertEqual(load.releases_seen(), expected, "each switch is seen in the answers")
         self.assertEqual(len(moments), 2 * ROUNDS)
         self.assertOldReleaseIsSilent(load, moments)
@@ -58,6 +61,12 @@ class Switching:
         """No answer from the release before on a connection opened more than 50 ms after a decision, up to the next one."""
         moments = sorted(moments, key=lambda one: one[1])
         limit = 50 * SLOWNESS
+        waits = []  # from each decision to the first connection that the release after it answered, in ms
+        for old, moment, _deployment in moments:
+            first = min((opened for opened, _ended, what in load.requests if opened > moment and what != old), default=None)
+            if first:
+                waits.append((first - moment) / 1e6)
+        self.progress(f"from a decision to the first request on the release after it: p50 {sorted(waits)[len(waits) // 2]:.1f} ms, most {max(waits):.1f} ms")
         for (old, moment, deployment), following in zip(moments, moments[1:] + [(None, 2**63, None)]):
             late = [one for one in load.late(old, moment, limit) if one[0] < following[1]]
             self.assertEqual(late, [], f"answers of {old} later than {limit} ms after deployment {deployment['id']} was decided at {moment}")

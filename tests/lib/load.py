@@ -10,11 +10,12 @@ from lib.waiting import wait_until
 
 
 class Load:
-    """`with Load(port, folder) as load: …`, then `load.summary` and `load.requests`."""
+    """`with Load(port, folder) as load: …`, then `load.summary` and `load.requests`. `client`: "one-shot", "keep-alive" or "slow", as berth-load has them."""
 
-    def __init__(self, port, folder, rate=600, path="/", connections=8):
-        self.out = Path(folder) / f"load-{port}.txt"
-        self.command = [str(LOAD), "--port", str(port), "--rate", str(rate), "--path", path, "--connections", str(connections), "--out", str(self.out)]
+    def __init__(self, port, folder, rate=600, path="/", connections=8, client="one-shot"):
+        self.out = Path(folder) / f"load-{port}-{client}.txt"
+        self.command = [str(LOAD), "--port", str(port), "--rate", str(rate), "--path", path, "--connections", str(connections), "--client", client,
+                        "--out", str(self.out)]
         self.summary, self.requests = None, []
 
     def __enter__(self):

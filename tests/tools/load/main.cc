@@ -1,6 +1,6 @@
-// berth-load: asks a local server at a steady rate, every request on a connection of its own, and tells what each one got.
+// berth-load: asks a local server at a steady rate, and tells what each request got.
 //
-// usage: berth-load --port N [--path /] [--rate 1000] [--connections 8] [--seconds S] [--limit-ms 5000] [--out FILE]
+// usage: berth-load --port N [--path /] [--rate 1000] [--connections 8] [--client one-shot|keep-alive|slow] [--seconds S] [--limit-ms 5000] [--out FILE]
 // Ends after S seconds or at SIGINT or SIGTERM. Prints one JSON object: requests, failed, releases, failures. With --out, a line for each
 // request: when it was opened and ended (ns since 1970), and the release that answered or '!' and why it failed.
 #include <csignal>
@@ -27,6 +27,7 @@ struct Options {
   int port = 0, rate = 1000, connections = 8, limit_ms = 5000;
   double seconds = 0;
   std::string path = "/", out;
+  load::Client client = load::Client::one_shot;
 };
 
 Options read_options(int argc, char** argv) {
@@ -41,10 +42,13 @@ Options read_options(int argc, char** argv) {
     else if (name == "--limit-ms") o.limit_ms = std::stoi(value);
     else if (name == "--path") o.path = value;
     else if (name == "--out") o.out = value;
+    else if (name == "--client" && value == "one-shot") o.client = load::Client::one_shot;
+    else if (name == "--client" && value == "keep-alive") o.client = load::Client::keep_alive;
+    else if (name == "--client" && value == "slow") o.client = load::Client::slow;
     else o.port = 0;
   }
   if (o.port <= 0 || o.rate <= 0 || o.connections <= 0) {
-    std::fprintf(stderr, "usage: berth-load --port N [--path /] [--rate N] [--connections N] [--seconds S] [--limit-ms N] [--out FILE]\n");
+    std::fprintf(stderr, "usage: berth-load --port N [--path /] [--rate N] [--connections N] [--client KIND] [--seconds S] [--limit-ms N] [--out FILE]\n");
     std::exit(64);
   }
   return o;
@@ -101,10 +105,11 @@ class Tally {
 void ask_on(const Options& o, int lane, std::chrono::steady_clock::time_point began, Tally& tally) {
   const std::chrono::nanoseconds every(1'000'000'000LL * o.connections / o.rate);
   auto turn = began + every * lane / o.connections;
+  load::Asker asker(o.client, static_cast<std::uint16_t>(o.port), o.path, o.limit_ms);
   while (!over) {
     std::this_thread::sleep_until(turn);
     if (over) return;
-    tally.add(load::exchange(static_cast<std::uint16_t>(o.port), o.path, o.limit_ms));
+    tally.add(asker.ask());
     turn += every;
   }
 }

@@ -295,7 +295,8 @@ std::string sinks_text(const value& status, const StatusView& view) {
     const double lag = seconds != nullptr && seconds->is_number() ? seconds->to_number<double>() : 0;
     const std::string behind = lag >= 1 ? fmt::format(", {} behind", age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000)))) : "";
     if (!since.empty()) {
-      text += tinted(printable(fmt::format("log sink {} takes nothing for {}{}: {}", name, since_text(since, view.now), behind, error)), Tint::bad, view.colour) + "\n";
+      const char* what = text_of(sink, "state") == "unreadable" ? "does not get all logs" : "takes nothing";
+      text += tinted(printable(fmt::format("log sink {} {} for {}{}: {}", name, what, since_text(since, view.now), behind, error)), Tint::bad, view.colour) + "\n";
     } else {
       well += fmt::format("{}{} ({}{})", well.empty() ? "" : ", ", name, text_of(sink, "kind"), behind);
     }

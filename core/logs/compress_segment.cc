@@ -13,7 +13,6 @@
 namespace berth::logs {
 namespace {
 
-constexpr mode_t kRotatedMode = 0440;        ///< by which keepers mark what they will not write again
 constexpr std::size_t kFrame = 1u << 20;     ///< bytes of text
 constexpr int kLevel = 3;
 

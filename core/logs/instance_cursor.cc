@@ -110,6 +110,7 @@ void InstanceCursor::start_at(const Place& place) {
 }
 
 Place InstanceCursor::resume_place() const {
+  if (cut_) return *cut_;
   if (!partials_.empty()) return partials_.front().place;
   if (!reader_) return start_;
   return {.segment = current_, .offset = reader_->next_offset(), .sequence = current_ + reader_->lines(), .mark = mark_};
@@ -119,17 +120,16 @@ Result<bool> InstanceCursor::open_next() {
   auto segments = list_segments(log_.folder);
   if (!segments && segments.error().code == Errc::not_found) return false;  // removed while it was read
   if (!segments) return pass(segments.error());
-  auto later = std::ranges::find_if(*segments, [&](const Segment& segment) {
+  const std::uint64_t at = begun_ ? current_ : start_.segment;
+  BERTH_TRY(const bool anew, has_begun_anew(*segments, at));
+  if (anew) {
+    note_another(resume_place().sequence);
+    restart_at({.sequence = 1});
+  }
+  const auto later = std::ranges::find_if(*segments, [&](const Segment& segment) {
     return begun_ ? segment.first > current_ : segment.first >= start_segment_;
   });
-  const bool is_missing = later == segments->end() || later->first != start_.segment;
-  if (!begun_ && start_.segment > 0 && is_missing && !segments->empty() && segments->front().first < start_.segment) {
-    // The oldest ones go first, and the newest one never: the numbers began anew.
-    ++replaced_;
-    start_at({});
-    later = segments->begin();
-  }
-  if (later == segments->end()) return reopen_if_cut();
+  if (later == segments->end()) return reopen_if_changed(*segments);
   if (ends_ && end_ && later->first >= *end_) {
     past_until_ = true;
     return true;
@@ -145,19 +145,71 @@ Result<bool> InstanceCursor::open_next() {
   return true;
 }
 
-/// Whether it is not the segment that `start_at` meant, by its first line.
-Result<bool> InstanceCursor::is_another(const Segment& segment) const {
-  if (begun_ || segment.first != start_segment_ || start_.mark == 0) return false;
+/// Whether what is there was not written behind the segment `at`, which is there no more.
+Result<bool> InstanceCursor::has_begun_anew(const std::vector<Segment>& segments, std::uint64_t at) const {
+  const auto behind = std::ranges::lower_bound(segments, at, {}, &Segment::first);
+  if (at == 0 || behind == segments.begin() || (behind != segments.end() && behind->first == at)) return false;
+  // A keeper goes on behind the highest number, also where files were removed; until it writes there is none that is written.
+  if (behind == segments.end()) return is_written(*std::prev(behind));
+  return begun_ ? false : reaches_beyond(*std::prev(behind), at);
+}
+
+/// Whether it has the line `sequence`, and more. So does none before the segment of that name.
+Result<bool> InstanceCursor::reaches_beyond(const Segment& segment, std::uint64_t sequence) const {
+  auto reader = SegmentReader::open(segment);
+  if (!reader && reader.error().code == Errc::not_found) return false;
+  if (!reader) return pass(std::move(reader.error()));
+  while (segment.first + reader->lines() <= sequence) {
+    const auto line = reader->next_line();
+    if (!line || !*line) return false;
+  }
+  return true;
+}
+
+/// Another log, or segment, is in the place of the one whose line `owed` was to come next.
+void InstanceCursor::note_another(std::uint64_t owed) {
+  ++replaced_;
+  if (owed > 0) gaps_.push_back({.first = owed, .last = 0, .is_most = true});
+  cut_.reset();
+  given_to_ = 0;
+}
+
+/// Lets go of what it reads, and of what is not complete.
+void InstanceCursor::restart_at(const Place& place) {
+  reader_.reset();
+  found_.reset();
+  cut_.reset();
+  given_to_ = 0;
+  joiner_ = {};
+  partials_.clear();
+  begun_ = rotated_ = false;
+  current_ = mark_ = 0;
+  start_at(place);
+}
+
+/// Compares it with the one that `start_at` meant, by its first line.
+Result<InstanceCursor::Found> InstanceCursor::compare(const Segment& segment) const {
+  if (begun_ || segment.first != start_segment_ || start_.mark == 0) return Found::same;
   const auto mark = mark_of(segment);
-  if (!mark && mark.error().code == Errc::not_found) return pass(mark.error());
-  return !mark || *mark != start_.mark;
+  if (!mark && mark.error().code != Errc::protocol) return pass(mark.error());
+  if (mark && *mark == start_.mark) return Found::same;
+  return mark && *mark == 0 ? Found::emptied : Found::another;
+}
+
+/// The lines from `expected` to the segment's first one are missing.
+void InstanceCursor::note_gap(const Segment& behind, std::uint64_t expected) {
+  if (cut_ && behind.first < cut_->sequence) note_another(cut_->sequence);  // its keeper did not know what was written
+  else if (cut_) expected = std::max(expected, cut_->sequence);
+  cut_.reset();
+  given_to_ = 0;
+  if (expected > 0 && behind.first > expected) gaps_.push_back({expected, behind.first - 1, behind.first % kUnknownStep == 0});
 }
 
 /// Opens the first of them; those behind it are newer.
 Result<void> InstanceCursor::open(std::span<const Segment> segments) {
   const Segment& segment = segments.front();
-  BERTH_TRY(const bool another, is_another(segment));
-  const bool here = !begun_ && !another && segment.first == start_segment_;
+  BERTH_TRY(const Found found, compare(segment));
+  const bool here = !begun_ && found == Found::same && segment.first == start_segment_;
   const std::uint64_t offset = here ? start_offset_ : 0;
   const std::uint64_t expected = reader_ ? current_ + reader_->lines() : begun_ ? 0 : start_.sequence;
   // The newest one may grow, and what a line in pieces needs is no search's affair.
@@ -170,8 +222,13 @@ Result<void> InstanceCursor::open(std::span<const Segment> segments) {
     BERTH_TRY(auto opened, SegmentReader::open(segment, offset, lines_before));
     reader_.emplace(std::move(opened));
   }
-  if (another) ++replaced_;
-  else if (expected > 0 && segment.first > expected) gaps_.push_back({expected, segment.first - 1});
+  if (found == Found::emptied) {
+    cut_ = start_;
+  } else if (found == Found::another) {
+    note_another(start_.sequence);
+  } else {
+    note_gap(segment, expected);
+  }
   begun_ = true;
   current_ = segment.first;
   mark_ = here ? start_.mark : 0;
@@ -180,15 +237,28 @@ Result<void> InstanceCursor::open(std::span<const Segment> segments) {
   return {};
 }
 
-/// At the end of the newest segment: whether it was cut off meanwhile, and is read from its beginning.
-Result<bool> InstanceCursor::reopen_if_cut() {
-  if (!reader_ || !reader_->is_cut()) return false;
-  auto opened = SegmentReader::open({.path = log_.folder / fmt::format("{:016}.log", current_), .first = current_});
+/// At the end of the newest segment: whether it was cut off, or another one is in its place.
+Result<bool> InstanceCursor::reopen_if_changed(std::span<const Segment> segments) {
+  if (!reader_ || segments.empty() || segments.back().first != current_) return false;
+  const Segment& segment = segments.back();
+  if (!segment.compressed && reader_->is_removed()) {
+    restart_at(resume_place());
+    return true;
+  }
+  if (!reader_->is_cut()) return false;
+  auto opened = SegmentReader::open(segment);
+  const auto mark = mark_of(segment);
   if (!opened && opened.error().code == Errc::not_found) return false;
   if (!opened) return pass(opened.error());
-  ++replaced_;
+  if (!mark) return pass(mark.error());
+  if (*mark != 0 && *mark != mark_) {
+    restart_at(resume_place());
+    return true;
+  }
+  // Its keeper goes on in another file, by whose number it is known how many lines are missing.
+  cut_ = resume_place();
+  given_to_ = opened->size();
   reader_.emplace(std::move(*opened));
-  mark_ = 0;
   joiner_ = {};
   partials_.clear();
   return true;
@@ -212,6 +282,7 @@ std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t 
     past_until_ = true;
     return {};
   }
+  if (cut_) note_another(cut_->sequence);
   if (before == 0) mark_ = mark_of_line(line);
   const std::uint64_t text_before = std::exchange(total_, total_ + line.size() + 1);
   const auto parsed = parse_cri_line(line);
@@ -257,6 +328,7 @@ std::optional<Record> InstanceCursor::flush() {
 Result<std::optional<Record>> InstanceCursor::next() {
   gave_up_ = false;
   if (auto record = take_more()) return record;
+  std::optional<Error> trouble;
   while (!past_until_) {
     if (!partials_.empty() && total_ - partials_.front().total > kLongestOpen) {
       if (auto record = flush()) {
@@ -274,15 +346,22 @@ Result<std::optional<Record>> InstanceCursor::next() {
       auto line = search_ && !joiner_.open() ? reader_->next_line(*search_) : reader_->next_line();
       if (!line) {
         // The rest of a damaged segment is lost; the log goes on with the next one.
+        if (line.error().code != Errc::protocol) trouble = std::move(line.error());
         ++damaged_;
         rotated_ = true;
       } else if (*line) {
+        if (reader_->next_offset() <= given_to_) continue;
         if (auto record = take(**line, reader_->lines() - 1)) return record;
         continue;
       }
     }
     BERTH_TRY(const bool more, open_next());
+    if (!more && trouble) {  // it may be read yet
+      rotated_ = false;
+      return pass(std::move(*trouble));
+    }
     if (!more) return ends_ ? flush() : std::optional<Record>();
+    trouble.reset();
   }
   return ends_ ? flush() : std::optional<Record>();
 }

@@ -25,7 +25,9 @@ struct Place {
 
 /// Lines that are not in a log any more, both ends included.
 struct Gap {
-  std::uint64_t first = 0, last = 0;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;   ///< 0: not known, since the log is another one now
+  bool is_most = false;     ///< no more than these, and how many is not known
 };
 
 /// Reads the log of one instance over its segments, also while the keeper writes and rotates it.
@@ -57,7 +59,7 @@ class InstanceCursor {
   bool gave_up() const { return gave_up_; }
   /// Lines that were removed before they could be read, or could not be, since it was last asked.
   std::vector<Gap> take_gaps() { return std::exchange(gaps_, {}); }
-  /// How often a segment turned out to be another one than the one that was read so far, or to be cut off. What was not read of it is lost.
+  /// How often the log, or a segment, turned out to be another one than what was read so far, whose numbers began anew. What was not read of it is a gap without an end.
   std::uint64_t replaced() const { return replaced_; }
 
   /// The next wanted record. Empty at the present end; ask again when the log has grown.
@@ -79,9 +81,15 @@ class InstanceCursor {
   /// Where in a segment its last `count` wanted records begin.
   Result<Tail> find_last(const Segment& segment, std::uint64_t count, bool is_newest);
   Result<bool> open_next();
+  Result<bool> has_begun_anew(const std::vector<Segment>& segments, std::uint64_t at) const;
+  Result<bool> reaches_beyond(const Segment& segment, std::uint64_t sequence) const;
+  void note_another(std::uint64_t owed);
+  void restart_at(const Place& place);
+  void note_gap(const Segment& behind, std::uint64_t expected);
   Result<void> open(std::span<const Segment> segments);
-  Result<bool> is_another(const Segment& segment) const;
-  Result<bool> reopen_if_cut();
+  enum class Found { same, emptied, another };
+  Result<Found> compare(const Segment& segment) const;
+  Result<bool> reopen_if_changed(std::span<const Segment> segments);
   void note_partial(std::uint64_t before);
   void forget_complete();
   std::optional<Record> take(std::string_view line, std::uint64_t before);
@@ -111,6 +119,8 @@ class InstanceCursor {
     Place place;
     std::uint64_t total;  ///< bytes of text read before it
   };
+  std::optional<Place> cut_;      ///< where reading was when it turned out that the segment is cut off; until it is known how its log goes on
+  std::uint64_t given_to_ = 0;    ///< bytes of that which is left of it, and was read before
   std::deque<Partial> partials_;  ///< lines that may be the first of a record that is not complete, oldest first
   std::vector<Gap> gaps_;
   std::uint64_t replaced_ = 0;

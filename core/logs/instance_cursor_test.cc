@@ -44,6 +44,20 @@ class Resuming : public LogFixture {
     }
   }
 
+  static std::vector<std::string> gaps_of(InstanceCursor& of) {
+    std::vector<std::string> all;
+    for (const Gap& gap : of.take_gaps()) all.push_back(fmt::format("{}-{}{}", gap.first, gap.last == 0 ? std::string() : std::to_string(gap.last), gap.is_most ? " at most" : ""));
+    return all;
+  }
+  static std::vector<std::string> texts_of(const std::vector<Step>& steps) {
+    std::vector<std::string> all;
+    for (const Step& step : steps) all.push_back(step.record.text);
+    return all;
+  }
+  fs::path path_of(std::uint64_t first) const { return root / "web/web.1" / segment_name(first); }
+  /// As a keeper marks what it will not write again.
+  void rotate(std::uint64_t first) { fs::permissions(path_of(first), fs::perms(0440)); }
+
   void expect_exact_resume() {
     auto first = cursor();
     const auto all = read_all(first);
@@ -154,7 +168,7 @@ TEST_F(Resuming, ReadsAnotherLogInThePlaceOfItsOwnFromItsBeginning) {
   EXPECT_EQ(rest[0].record.text, "new 1");
   EXPECT_EQ(rest[0].record.sequence, 1u);
   EXPECT_EQ(again.replaced(), 1u);
-  EXPECT_THAT(again.take_gaps(), IsEmpty());
+  EXPECT_THAT(gaps_of(again), ElementsAre("51- at most")) << "nobody knows how far it had gone";
 }
 
 TEST_F(Resuming, AnotherLogIsToldAlsoOnceItHasGrownBeyondTheOldOne) {
@@ -162,12 +176,12 @@ TEST_F(Resuming, AnotherLogIsToldAlsoOnceItHasGrownBeyondTheOldOne) {
   auto first = cursor();
   const auto step = read_all(first).at(1);
   fs::remove_all(root / "web/web.1");
-  append("web/web.1", 1, cri(60, "new 1"));
+  for (int i = 1; i < 70; ++i) append("web/web.1", 1, cri(60, fmt::format("new {}", i)));
   append("web/web.1", 70, cri(61, "new 70"));
   auto again = cursor();
   again.start_at(step.resume);
   const auto rest = read_all(again);
-  ASSERT_EQ(rest.size(), 2u);
+  ASSERT_EQ(rest.size(), 70u);
   EXPECT_EQ(rest[0].record.text, "new 1");
   EXPECT_EQ(again.replaced(), 1u);
 }
@@ -190,6 +204,112 @@ TEST_F(Resuming, ReadsASegmentThatWasCutOffFromItsBeginning) {
     EXPECT_EQ(rest[0].record.text, "x");
     EXPECT_EQ(again.replaced(), 1u);
   }
+}
+
+TEST_F(Resuming, OfASegmentThatWasCutOffTellsWhatIsMissingWhenItsKeeperGoesOn) {
+  for (const int left : {0, 1, 2}) {
+    SCOPED_TRACE(left);
+    append("web/web.1", 1, cri(1, "1") + cri(2, "2") + cri(3, "3"));
+    auto reading = cursor();
+    const auto all = read_all(reading);
+    const auto size = static_cast<std::size_t>(left) * cri(1, "1").size();
+    fs::resize_file(path_of(1), size + (left == 2 ? 5 : 0));
+    EXPECT_FALSE(reading.next().value());
+    auto meanwhile = cursor();
+    meanwhile.start_at(all[1].resume);
+    EXPECT_FALSE(meanwhile.next().value()) << "what is left was given";
+    const Place place = meanwhile.resume_place();
+    EXPECT_EQ(place, all[1].resume);
+    rotate(1);
+    append("web/web.1", 8, cri(8, "8"));
+    auto later = cursor();
+    later.start_at(place);
+    for (InstanceCursor* one : {&reading, &meanwhile, &later}) {
+      EXPECT_THAT(texts_of(read_all(*one)), ElementsAre("8"));
+      EXPECT_THAT(gaps_of(*one), ElementsAre(one == &reading ? "4-7" : "3-7"));
+      EXPECT_EQ(one->replaced(), 0u);
+    }
+    fs::remove_all(root / "web/web.1");
+  }
+}
+
+TEST_F(Resuming, WaitsForTheKeeperWhoseNewestSegmentsWereRemovedAndTellsWhatIsMissing) {
+  append("web/web.1", 1, cri(1, "1") + cri(2, "2"));
+  append("web/web.1", 3, cri(3, "3"));
+  append("web/web.1", 4, cri(4, "4") + cri(5, "5"));
+  rotate(3);
+  compress("web/web.1", 1);
+  auto reading = cursor();
+  const auto all = read_all(reading);
+  ASSERT_EQ(all.size(), 5u);
+  fs::remove(path_of(4));
+  const auto expect_nothing = [&] {
+    EXPECT_FALSE(reading.next().value());
+    auto again = cursor();
+    again.start_at(all[3].resume);
+    EXPECT_FALSE(again.next().value());
+    EXPECT_EQ(again.resume_place(), all[3].resume);
+    EXPECT_EQ(again.replaced(), 0u);
+  };
+  expect_nothing();
+  fs::remove(path_of(3));
+  expect_nothing();
+  append("web/web.1", 9, cri(9, "9"));
+  auto again = cursor();
+  again.start_at(all[3].resume);
+  for (InstanceCursor* one : {&reading, &again}) {
+    EXPECT_THAT(texts_of(read_all(*one)), ElementsAre("9"));
+    EXPECT_THAT(gaps_of(*one), ElementsAre(one == &reading ? "6-8" : "5-8"));
+    EXPECT_EQ(one->replaced(), 0u);
+  }
+}
+
+TEST_F(Resuming, OfAKeeperThatDidNotKnowHowFarItsLogHadGoneDoesNotTellHowManyAreMissing) {
+  append("web/web.1", 1, cri(1, "1"));
+  append("web/web.1", kUnknownStep, cri(2, "2"));
+  auto reading = cursor();
+  EXPECT_THAT(texts_of(read_all(reading)), ElementsAre("1", "2"));
+  EXPECT_THAT(gaps_of(reading), ElementsAre("2-9999999 at most"));
+}
+
+TEST_F(Resuming, GoesOverToALogThatBeganAnewUnderIt) {
+  append("web/web.1", 1, cri(1, "1"));
+  append("web/web.1", 50, cri(2, "50"));
+  auto reading = cursor();
+  read_all(reading);
+  reading.take_gaps();
+  fs::remove_all(root / "web/web.1");
+  append("web/web.1", 1, cri(3, "new 1"));
+  EXPECT_THAT(texts_of(read_all(reading)), ElementsAre("new 1"));
+  EXPECT_THAT(gaps_of(reading), ElementsAre("51- at most"));
+  fs::remove_all(root / "web/web.1");
+  append("web/web.1", 1, cri(4, "newer 1"));
+  EXPECT_THAT(texts_of(read_all(reading)), ElementsAre("newer 1")) << "also under the same name";
+  EXPECT_EQ(reading.replaced(), 2u);
+}
+
+TEST_F(Resuming, GoesOnWhereItWasInACopyOfItsSegment) {
+  append("web/web.1", 1, cri(1, "1") + cri(2, "2"));
+  auto reading = cursor();
+  read_all(reading);
+  fs::copy_file(path_of(1), root / "copy");
+  fs::rename(root / "copy", path_of(1));
+  append("web/web.1", 1, cri(3, "3"));
+  EXPECT_THAT(texts_of(read_all(reading)), ElementsAre("3"));
+  EXPECT_EQ(reading.replaced(), 0u);
+}
+
+TEST_F(Resuming, SaysThatTheNewestSegmentCannotBeRead) {
+  append("web/web.1", 1, cri(1, "1"));
+  fs::create_directory(path_of(2));  // it can be opened, and not be read
+  auto reading = cursor();
+  EXPECT_EQ(reading.next().value()->text, "1");
+  const auto failed = reading.next();
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, testing::HasSubstr(segment_name(2)));
+  fs::remove(path_of(2));
+  append("web/web.1", 2, cri(2, "2"));
+  EXPECT_THAT(texts_of(read_all(reading)), ElementsAre("2"));
 }
 
 TEST_F(Resuming, LeavesOutHowADiskThatIsFullTookBackHalfALine) {

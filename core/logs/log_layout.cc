@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 namespace berth::logs {
 namespace {
@@ -58,6 +59,11 @@ Result<std::vector<Segment>> list_segments(const fs::path& folder) {
   const auto twice = std::ranges::unique(segments, {}, &Segment::first);
   segments.erase(twice.begin(), twice.end());
   return segments;
+}
+
+bool is_written(const Segment& segment) {
+  struct stat status {};
+  return !segment.compressed && ::stat(segment.path.c_str(), &status) == 0 && (status.st_mode & 0777) != kRotatedMode;
 }
 
 std::optional<InstanceId> parse_instance_folder(std::string_view app, std::string_view name) {

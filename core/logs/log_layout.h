@@ -6,12 +6,20 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "core/ids.h"
 #include "core/result.h"
 
 namespace berth::logs {
 
 namespace fs = std::filesystem;
+
+inline constexpr mode_t kRotatedMode = 0440;  ///< by which keepers mark what they will not write again
+
+/// Where it is not known how far the numbers of a log had gone, its keeper goes on with a multiple of this (`keeper::kUnknownStep`): so many lines at the most are
+/// missing in front of it.
+inline constexpr std::uint64_t kUnknownStep = 10'000'000;
 
 /// One file of an instance's log, `<first sequence, 16 digits>.log[.zst]`.
 struct Segment {
@@ -26,6 +34,9 @@ std::optional<Segment> parse_segment_name(std::string_view name);
 /// The segments in an instance's folder, oldest first. Where a segment is there twice, as it is while being compressed, the plain one
 /// counts. Fails with `Errc::not_found` where the folder is not there.
 Result<std::vector<Segment>> list_segments(const fs::path& folder);
+
+/// Whether a keeper goes on writing to it: it is plain, and not marked as rotated.
+bool is_written(const Segment& segment);
 
 /// The log of one instance.
 struct InstanceLog {

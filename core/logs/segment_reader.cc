@@ -94,6 +94,11 @@ std::uint64_t SegmentReader::size() const {
   return ::fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
+bool SegmentReader::is_removed() const {
+  struct stat status {};
+  return ::fstat(file_.get(), &status) == 0 && status.st_nlink == 0;
+}
+
 Result<std::optional<std::string_view>> SegmentReader::next_line() {
   for (;;) {
     const auto newline = buffer_.find('\n', scanned_);

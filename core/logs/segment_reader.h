@@ -43,6 +43,8 @@ class SegmentReader {
   std::uint64_t next_offset() const { return next_offset_; }
   /// Whether a plain segment has less than the lines that were read of it: somebody cut it off.
   bool is_cut() const { return !decoder_ && size() < next_offset_; }
+  /// Whether its file was removed; it may be there compressed, or be another one.
+  bool is_removed() const;
 
  private:
   SegmentReader();

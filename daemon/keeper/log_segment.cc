@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +16,8 @@ namespace {
 constexpr mode_t kActive = 0640, kRotated = 0440;
 constexpr int kDigits = 16;
 constexpr int kMostAttempts = 100;  ///< to lock the newest file, while other keepers rotate
+constexpr uint64_t kShortestLine = 32;             ///< bytes; a time and what stands behind it have more
+constexpr uint64_t kMostText = uint64_t{1} << 45;  ///< bytes that a log is thought to have at the most
 
 struct DirectoryEntry {
   uint64_t inode;
@@ -38,17 +39,33 @@ bool parse_name(const char* name, uint64_t* first, bool* plain) {
   return *plain || strcmp(name + kDigits, ".log.zst") == 0;
 }
 
+/// Open as long as it is locked: whoever begins a file beside no other that is written holds that.
+class Folder {
+ public:
+  explicit Folder(const char* directory) : fd_(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+  ~Folder() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  int fd() const { return fd_; }
+  bool lock() const { return fd_ >= 0 && flock(fd_, LOCK_EX) == 0; }
+
+ private:
+  int fd_;
+};
+
 struct Listing {
-  bool any = false, any_plain = false;
-  uint64_t newest_plain = 0;
+  bool any = false;
+  uint64_t newest = 0;
+  bool newest_is_plain = false;
   uint64_t bytes = 0;        ///< of all segments
   uint64_t oldest = 0;
   char oldest_name[32] = {};
 };
 
 /// Looks over the folder's segments, in memory that does not depend on their number.
-bool list(const char* directory, Listing* out) {
-  const int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+bool list(int folder, Listing* out) {
   if (folder < 0) return false;
   alignas(DirectoryEntry) char buffer[1024];
   long n;
@@ -65,14 +82,18 @@ bool list(const char* directory, Listing* out) {
         out->oldest = first;
         Text(out->oldest_name, sizeof out->oldest_name).add(entry->name);
       }
+      if (!out->any || first > out->newest) {
+        out->newest = first;
+        out->newest_is_plain = false;
+      }
       out->any = true;
-      if (plain && (!out->any_plain || first > out->newest_plain)) out->newest_plain = first;
-      out->any_plain = out->any_plain || plain;
+      if (first == out->newest) out->newest_is_plain = out->newest_is_plain || plain;
     }
   }
-  close(folder);
   return n == 0;
 }
+
+bool list(const char* directory, Listing* out) { return list(Folder(directory).fd(), out); }
 
 void write_path(char* to, size_t room, const char* directory, uint64_t first) {
   Text(to, room).add(directory).add("/").number(first, kDigits).add(".log");
@@ -80,7 +101,7 @@ void write_path(char* to, size_t room, const char* directory, uint64_t first) {
 
 uint64_t count_newlines(const char* p, size_t size) {
   uint64_t count = 0;
-  for (size_t i = 0; i < size; i++) count += p[i] == '\n';
+  for (const char* const end = p + size; (p = static_cast<const char*>(memchr(p, '\n', static_cast<size_t>(end - p)))) != nullptr; p++) count++;
   return count;
 }
 
@@ -95,7 +116,7 @@ void LogSegment::set(const char* directory, uint64_t segment_bytes, uint64_t kee
 size_t LogSegment::append(const char* lines, size_t size) {
   size_t done = 0;
   if (!lock()) return 0;
-  while (done < size) {
+  while (done < size && !has_hole_) {
     const char* rest = lines + done;
     size_t length = size - done;
     const uint64_t room = segment_bytes_ > size_ ? segment_bytes_ - size_ : 0;
@@ -119,13 +140,22 @@ size_t LogSegment::append(const char* lines, size_t size) {
   return done;
 }
 
+bool LogSegment::take_hole(LogHole* hole) {
+  if (!has_hole_) return false;
+  *hole = hole_;
+  has_hole_ = false;
+  return true;
+}
+
 /// Locks the newest file, and learns its size.
 bool LogSegment::lock() {
   struct stat st;
-  if (file_ >= 0 && flock(file_, LOCK_EX) == 0 && fstat(file_, &st) == 0 && st.st_nlink > 0 && (st.st_mode & 0777) != kRotated) {
-    counted_ = counted_ && static_cast<uint64_t>(st.st_size) == size_;
-    size_ = static_cast<uint64_t>(st.st_size);
-    return true;
+  if (file_ >= 0 && flock(file_, LOCK_EX) == 0 && fstat(file_, &st) == 0) {
+    const bool is_current = st.st_nlink > 0 && (st.st_mode & 0777) != kRotated;
+    learn_size(static_cast<uint64_t>(st.st_size), is_current);
+    if (is_current && first_ + lines_ >= floor_) return true;
+    if (is_current && go_on_from(floor_)) return true;
+    if (is_current && errno != EAGAIN) return false;
   }
   for (int attempt = 0; attempt < kMostAttempts; attempt++) {
     if (open_newest()) return true;
@@ -134,51 +164,83 @@ bool LogSegment::lock() {
   return false;
 }
 
+/// Counts what another keeper wrote. Where somebody cut the file off, its lines have had their numbers all the same.
+void LogSegment::learn_size(uint64_t size, bool is_current) {
+  if (size < size_) {
+    keep_floor();
+    // Another one may have written more than this one saw.
+    if (shared_ && is_current) floor_ = beyond(floor_);
+    size_ = lines_ = 0;
+  } else if (size > size_) {
+    shared_ = true;
+  }
+  count_to(size);
+}
+
+void LogSegment::keep_floor() {
+  if (first_ + lines_ > floor_) floor_ = first_ + lines_;
+}
+
+/// A number that is higher than any that lines of the log can have had whose file `first` is the newest one left: of that file, and of what was removed behind it.
+uint64_t LogSegment::beyond(uint64_t first) const {
+  uint64_t bytes = kMostText;
+  if (segment_bytes_ < kMostText && keep_bytes_ < kMostText) bytes = segment_bytes_ + keep_bytes_;
+  return (first + bytes / kShortestLine + kUnknownStep) / kUnknownStep * kUnknownStep;
+}
+
 /// EAGAIN: another keeper was quicker; look again.
 bool LogSegment::open_newest() {
   close_file();
   Listing all;
-  if (!list(directory_, &all)) {
+  const Folder folder(directory_);
+  if (!folder.lock() || !list(folder.fd(), &all)) {
     // Somebody may have removed the folder under a running app.
     if (errno != ENOENT || mkdir(directory_, 0750) != 0) return false;
     errno = EAGAIN;
     return false;
   }
-  if (!all.any_plain) return create(1);
+  if (!all.any) return create(floor_ > 1 ? floor_ : 1, floor_ > 1);
+  if (!all.newest_is_plain) return create(floor_ > all.newest ? floor_ : beyond(all.newest), true);
 
   char path[512];
-  write_path(path, sizeof path, directory_, all.newest_plain);
+  write_path(path, sizeof path, directory_, all.newest);
   file_ = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
   if (file_ < 0) {
     if (errno == ENOENT) errno = EAGAIN;
     return false;
   }
+  first_ = all.newest;
+  size_ = lines_ = 0;
+  shared_ = false;
   struct stat st;
   if (flock(file_, LOCK_EX) != 0 || fstat(file_, &st) != 0) {
+    const int error = errno;
     close_file();
+    errno = error;
     return false;
   }
-  first_ = all.newest_plain;
-  size_ = static_cast<uint64_t>(st.st_size);
-  counted_ = false;
+  const bool is_known = floor_ > first_;
+  count_to(static_cast<uint64_t>(st.st_size));
   if (st.st_nlink == 0 || (st.st_mode & 0777) == kRotated) {
     Listing again;
-    const bool successor = list(directory_, &again) && again.any_plain && again.newest_plain != first_;
+    const bool successor = list(directory_, &again) && again.any && again.newest != first_;
     if (st.st_nlink == 0 || successor) {
       close_file();
       errno = EAGAIN;
       return false;
     }
-    return rotate();  // its keeper was killed in between
+    // Somebody removed the one behind it; or its keeper was killed before there was one.
+    return is_known ? rotate() : go_on_from(beyond(first_));
   }
   // The end of a line that a power cut or a full disk tore.
   char last = '\n';
-  if (size_ > 0 && pread(file_, &last, 1, st.st_size - 1) == 1 && last != '\n' && write(file_, "\n", 1) == 1) size_++;
-  return true;
+  if (size_ > 0 && pread(file_, &last, 1, static_cast<off_t>(size_ - 1)) == 1 && last != '\n' && write(file_, "\n", 1) == 1) count_to(size_ + 1);
+  return first_ + lines_ >= floor_ || go_on_from(floor_);
 }
 
-/// Goes on in a new file; the lock on the present one is held until it is there. EAGAIN: another keeper has made it, or has filled it already.
-bool LogSegment::create(uint64_t first) {
+/// Goes on in a new file; the lock on the present one is held until it is there. `hole`: behind lines that are missing. EAGAIN: another keeper has made it, or
+/// has filled it already.
+bool LogSegment::create(uint64_t first, bool hole) {
   char path[512];
   write_path(path, sizeof path, directory_, first);
   const int made = open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, kActive);
@@ -200,16 +262,21 @@ bool LogSegment::create(uint64_t first) {
   close_file();
   file_ = made;
   first_ = first;
-  size_ = static_cast<uint64_t>(st.st_size);
-  lines_ = 0;
-  counted_ = size_ == 0;
+  size_ = lines_ = 0;
+  shared_ = false;
+  count_to(static_cast<uint64_t>(st.st_size));
+  if (!hole) return true;
+  has_hole_ = true;
+  hole_ = {first, first % kUnknownStep == 0};
   return true;
 }
 
-bool LogSegment::rotate() {
-  const uint64_t next = first_ + (counted_ ? lines_ : count_lines());
+bool LogSegment::rotate() { return go_on_from(first_ + lines_ > floor_ ? first_ + lines_ : floor_); }
+
+/// Ends the file and goes on in a new one, whose first line has the number `next`.
+bool LogSegment::go_on_from(uint64_t next) {
   fchmod(file_, kRotated);
-  if (!create(next)) {
+  if (!create(next, next > first_ + lines_)) {
     const int error = errno;
     if (error == EAGAIN) close_file();  // it has a successor: that is the newest now
     else fchmod(file_, kActive);
@@ -244,25 +311,30 @@ size_t LogSegment::write_lines(const char* lines, size_t size) {
     const int error = errno;
     const void* cut = written > 0 ? memrchr(lines, '\n', written) : nullptr;
     written = cut == nullptr ? 0 : static_cast<size_t>(static_cast<const char*>(cut) - lines) + 1;
-    if (ftruncate(file_, static_cast<off_t>(size_ + written)) != 0) counted_ = false;
+    [[maybe_unused]] const int taken_back = ftruncate(file_, static_cast<off_t>(size_ + written));  // else the next look counts what is there
     errno = error;
   }
   size_ += written;
-  if (counted_) lines_ += count_newlines(lines, written);
+  lines_ += count_newlines(lines, written);
   return written;
 }
 
-uint64_t LogSegment::count_lines() {
-  if (size_ == 0) return 0;
-  void* mapped = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_, 0);
-  if (mapped == MAP_FAILED) return size_;  // never too few: sequences must not repeat
-  const uint64_t count = count_newlines(static_cast<const char*>(mapped), size_);
-  munmap(mapped, size_);
-  return count;
+/// Counts the lines from what it has seen of the file up to `size` bytes. What cannot be read counts as too many rather than too few: numbers must not repeat.
+void LogSegment::count_to(uint64_t size) {
+  char block[2048];
+  while (size_ < size) {
+    const uint64_t rest = size - size_;
+    const ssize_t n = pread(file_, block, rest < sizeof block ? static_cast<size_t>(rest) : sizeof block, static_cast<off_t>(size_));
+    if (n < 0 && errno == EINTR) continue;
+    lines_ += n > 0 ? count_newlines(block, static_cast<size_t>(n)) : rest;
+    size_ += n > 0 ? static_cast<uint64_t>(n) : rest;
+  }
 }
 
 void LogSegment::close_file() {
-  if (file_ >= 0) close(file_);
+  if (file_ < 0) return;
+  keep_floor();
+  close(file_);
   file_ = -1;
 }
 

@@ -5,28 +5,51 @@
 
 namespace berth::keeper {
 
+/// Where it is not known how far the numbers of a log had gone, it goes on with a multiple of this that is safely higher. Readers know by it that the lines in front
+/// are of an unknown number (`logs::kUnknownStep`).
+constexpr uint64_t kUnknownStep = 10'000'000;
+
+/// Lines in front of the next one that somebody removed, or cut off.
+struct LogHole {
+  uint64_t next = 0;     ///< the number that the next line has
+  bool unknown = false;  ///< nobody knows how many there were: `next` is higher than all that there may have been
+};
+
 /// The newest file of an instance's log, `<first sequence, 16 digits>.log`, appended to, rotated and pruned.
 ///
 /// During a switch the keepers of two releases write the same log. Each append holds the file's lock; a file that was rotated has mode
 /// 0440, by which the other keeper sees that it must go on in the newer one.
+///
+/// A number is given once, also where somebody removes files or cuts them off: then it goes on in a new file, behind all numbers that were given.
 class LogSegment {
  public:
   /// `directory` must outlive this.
   void set(const char* directory, uint64_t segment_bytes, uint64_t keep_bytes);
 
   /// Appends whole lines, over as many files as they need. Returns how many of the `size` bytes were written, always up to the end of a
-  /// line; fewer than all after an error, which `errno` tells.
+  /// line; fewer than all after an error, which `errno` tells, and where `take_hole` has something to tell first.
   size_t append(const char* lines, size_t size);
+
+  /// Whether lines are missing before the next one, which nobody has been told. Appending goes on then.
+  bool take_hole(LogHole* hole);
+
+  /// The least number that the next line may have; for the program that goes on with this log.
+  uint64_t next_number() const { return file_ >= 0 && first_ + lines_ > floor_ ? first_ + lines_ : floor_; }
+  void go_on_with(uint64_t next_number) { floor_ = next_number; }
 
  private:
   bool lock();
   bool open_newest();  // EAGAIN: look again
-  bool create(uint64_t first);
+  bool create(uint64_t first, bool hole);
   bool rotate();
+  bool go_on_from(uint64_t next);
+  void learn_size(uint64_t size, bool is_current);
+  void keep_floor();
   void prune();
   size_t write_lines(const char* lines, size_t size);
-  uint64_t count_lines();
+  void count_to(uint64_t size);
   void close_file();
+  uint64_t beyond(uint64_t first) const;
 
   const char* directory_ = nullptr;
   uint64_t segment_bytes_ = 10u << 20;
@@ -34,8 +57,11 @@ class LogSegment {
   int file_ = -1;
   uint64_t first_ = 0;     ///< sequence of the file's first line
   uint64_t size_ = 0;      ///< of the file
-  uint64_t lines_ = 0;     ///< in the file, while `counted_`
-  bool counted_ = false;   ///< `lines_` is true of the first `size_` bytes
+  uint64_t lines_ = 0;     ///< in those bytes
+  uint64_t floor_ = 0;     ///< no further line has a lower number; what was given in files before
+  bool shared_ = false;    ///< another keeper writes to this file, too
+  bool has_hole_ = false;
+  LogHole hole_;
 };
 
 }  // namespace berth::keeper

@@ -56,5 +56,198 @@ TEST(LogSegment, OfSeveralWritersHasEveryLineOnceAndNamesThatAreTrue) {
   fs::remove_all(folder);
 }
 
+/// A log of files of 60 bytes, which somebody damages under its writer.
+class DamagedLog : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder = fs::temp_directory_path() / fmt::format("berth-damaged-log-{}", ::getpid());
+    fs::create_directory(folder);
+    directory = folder.string();
+    begin(segment);
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  void begin(LogSegment& writer) { writer.set(directory.c_str(), 60, kKept); }
+
+  /// Appends `count` lines of 20 bytes, each for itself: three make a file.
+  void put(LogSegment& writer, int count = 1) {
+    for (; count > 0; --count) {
+      const std::string line = fmt::format("{:019}\n", ++written);
+      LogHole hole;
+      if (writer.append(line.data(), line.size()) == line.size()) continue;
+      ASSERT_TRUE(writer.take_hole(&hole));
+      holes.push_back(hole);
+      ASSERT_EQ(writer.append(line.data(), line.size()), line.size());
+    }
+  }
+  fs::path file(std::uint64_t first) const { return folder / fmt::format("{:016}.log", first); }
+  /// As berthd compresses it: the name is all that the keeper reads of it.
+  void compress(std::uint64_t first) { fs::rename(file(first), file(first).string() + ".zst"); }
+  void remove_plain() {
+    for (const std::uint64_t first : plain()) fs::remove(file(first));
+  }
+  std::vector<std::uint64_t> plain() const {
+    std::vector<std::uint64_t> found;
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == ".log") found.push_back(std::stoull(entry.path().filename().string()));
+    std::ranges::sort(found);
+    return found;
+  }
+  std::string text_of(std::uint64_t first) const {
+    std::ifstream stream(file(first), std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  bool is_rotated(std::uint64_t first) const { return fs::status(file(first)).permissions() == fs::perms(0440); }
+
+  static constexpr std::uint64_t kKept = 1000;
+  using Numbers = std::vector<std::uint64_t>;
+  fs::path folder;
+  std::string directory;
+  LogSegment segment;
+  int written = 0;
+  std::vector<LogHole> holes;
+};
+
+TEST_F(DamagedLog, GoesOnBehindTheLastNumberWhenAllPlainFilesAreRemoved) {
+  put(segment, 8);  // 1, 4, 7
+  compress(1);
+  remove_plain();
+  put(segment);
+  EXPECT_EQ(plain(), Numbers{9});
+  ASSERT_EQ(holes.size(), 1u);
+  EXPECT_EQ(holes[0].next, 9u);
+  EXPECT_FALSE(holes[0].unknown);
+  put(segment, 3);
+  EXPECT_EQ(plain(), (Numbers{9, 12}));
+  EXPECT_EQ(holes.size(), 1u) << "told once";
+}
+
+TEST_F(DamagedLog, GoesOnBehindTheLastNumberWhenTheNewestFileIsRemoved) {
+  put(segment, 5);
+  fs::remove(file(4));
+  put(segment);
+  EXPECT_EQ(plain(), (Numbers{1, 6}));
+  EXPECT_EQ(holes.size(), 1u);
+}
+
+TEST_F(DamagedLog, GoesOnBehindTheLastNumberWhenItsFolderIsRemoved) {
+  put(segment, 5);
+  fs::remove_all(folder);
+  put(segment);
+  EXPECT_EQ(plain(), Numbers{6});
+}
+
+TEST_F(DamagedLog, GoesOnInAnotherFileWhenItsOwnIsCutOff) {
+  put(segment, 2);
+  for (const std::uint64_t left : {0u, 20u, 35u}) {
+    SCOPED_TRACE(left);
+    const auto first = plain().back();
+    put(segment, 1);
+    fs::resize_file(file(first), left);
+    put(segment);
+    EXPECT_EQ(plain().back(), static_cast<std::uint64_t>(written));
+    EXPECT_EQ(text_of(plain().back()), fmt::format("{:019}\n", written));
+    EXPECT_EQ(fs::file_size(file(first)), left) << "nothing is written to what is left";
+    EXPECT_TRUE(is_rotated(first));
+    put(segment);
+  }
+  EXPECT_EQ(holes.size(), 3u);
+}
+
+TEST_F(DamagedLog, OfSeveralWritersIsGoneOnWithBehindAllThatAnyOfThemMayHaveWritten) {
+  segment.set(directory.c_str(), 1000, 1 << 20);
+  LogSegment other;
+  other.set(directory.c_str(), 1000, 1 << 20);
+  for (LogSegment* writer : {&segment, &other, &segment, &other, &segment}) put(*writer);
+  fs::resize_file(file(1), 0);
+  put(other);  // it has not seen the fifth line
+  put(segment, 2);
+  EXPECT_EQ(plain(), (Numbers{1, kUnknownStep}));
+  EXPECT_EQ(text_of(kUnknownStep).size(), 60u);
+  ASSERT_EQ(holes.size(), 1u);
+  EXPECT_TRUE(holes[0].unknown);
+}
+
+TEST_F(DamagedLog, OfAWriterThatKnowsMoreThanTheOtherGoesOnBehindWhatItKnows) {
+  segment.set(directory.c_str(), 1000, 1 << 20);
+  put(segment, 5);
+  fs::resize_file(file(1), 20);
+  LogSegment other;
+  other.set(directory.c_str(), 1000, 1 << 20);
+  put(other);  // which sees a file of one line
+  put(segment);
+  EXPECT_EQ(plain(), (Numbers{1, 6}));
+  put(other);
+  EXPECT_EQ(text_of(6).size(), 40u);
+}
+
+TEST_F(DamagedLog, OfAnotherWriterThatHasRotatedAndRemovedItsFileMissesNothing) {
+  put(segment, 1);
+  LogSegment other;
+  begin(other);
+  put(other, 12);
+  fs::remove(file(1));
+  fs::remove(file(4));
+  put(segment);
+  EXPECT_TRUE(holes.empty());
+  EXPECT_EQ(plain(), (Numbers{7, 10, 13}));
+}
+
+TEST_F(DamagedLog, IsGoneOnWithBehindAllThatMayHaveBeenThereByWhoSeesCompressedFilesAlone) {
+  put(segment, 8);
+  compress(1);
+  remove_plain();
+  LogSegment next;
+  begin(next);
+  put(next, 4);
+  ASSERT_EQ(holes.size(), 1u);
+  EXPECT_TRUE(holes[0].unknown);
+  EXPECT_EQ(holes[0].next, kUnknownStep);
+  EXPECT_EQ(plain(), (Numbers{kUnknownStep, kUnknownStep + 3}));
+}
+
+TEST_F(DamagedLog, IsNotGoneOnWithInAFileThatIsOlderThanACompressedOne) {
+  put(segment, 1);
+  std::ofstream(file(3 * kUnknownStep - 1).string() + ".zst") << "z";
+  LogSegment next;
+  begin(next);
+  put(next);
+  EXPECT_EQ(plain(), (Numbers{1, 4 * kUnknownStep}));
+  put(next, 60);
+  EXPECT_FALSE(fs::exists(file(1))) << "which is removed in its turn";
+}
+
+TEST_F(DamagedLog, IsGoneOnWithBehindAllThatMayHaveBeenThereWhereTheNewestFileIsARotatedOne) {
+  put(segment, 5);
+  fs::remove(file(4));
+  LogSegment next;
+  begin(next);
+  put(next);
+  EXPECT_EQ(plain(), (Numbers{1, kUnknownStep}));
+  ASSERT_EQ(holes.size(), 1u);
+  EXPECT_TRUE(holes[0].unknown);
+}
+
+TEST_F(DamagedLog, IsGoneOnWithByTheProgramThatTheWriterBecomes) {
+  put(segment, 2);
+  const std::uint64_t next_number = segment.next_number();
+  EXPECT_EQ(next_number, 3u);
+  fs::resize_file(file(1), 20);
+  LogSegment next;
+  begin(next);
+  next.go_on_with(next_number);
+  put(next);
+  EXPECT_EQ(plain(), (Numbers{1, 3}));
+  EXPECT_EQ(holes.size(), 1u);
+}
+
+TEST_F(DamagedLog, CountsWhatOthersLeftThere) {
+  std::ofstream(file(1)) << "a\nb\ntorn";
+  put(segment);
+  fs::remove(file(1));
+  put(segment);
+  EXPECT_EQ(plain(), Numbers{5});
+}
+
 }  // namespace
 }  // namespace berth::keeper

@@ -125,9 +125,12 @@ void LogWriter::emit(Stream stream, char tag, const char* stamp, const char* tex
 }
 
 void LogWriter::flush() {
-  if (out_ == 0) return;
   size_t done = 0;
-  if (untold_ == 0 || tell_gap()) done = segment_.append(buffers.output, out_);
+  while (done < out_) {
+    if ((hole_.next != 0 && !tell_hole()) || (untold_ > 0 && !tell_gap())) break;
+    done += segment_.append(buffers.output + done, out_ - done);
+    if (done < out_ && !segment_.take_hole(&hole_)) break;
+  }
   lines_ += count_newlines(buffers.output, done);
   if (done < out_) {
     error_ = errno;
@@ -136,6 +139,19 @@ void LogWriter::flush() {
     untold_ += lost;
   }
   out_ = 0;
+}
+
+/// Writes, in the place of what somebody removed, that it is missing.
+bool LogWriter::tell_hole() {
+  char what[200];
+  Text text(what, sizeof what);
+  text.add("log lines are missing here: a log file was removed or cut off; lines go on with number ").number(hole_.next);
+  if (hole_.unknown) text.add(", and how many are missing is not known");
+  const uint64_t next = hole_.next;
+  hole_.next = 0;
+  if (tell(what)) return true;
+  if (hole_.next == 0) hole_.next = next;
+  return false;
 }
 
 /// Writes, in the place of what was lost, how much it was.
@@ -162,7 +178,8 @@ bool LogWriter::tell(const char* what) {
   write_timestamp(stamp, now);
   Text text(line, sizeof line);
   text.add(stamp, sizeof stamp).add(" stderr F").add(tag_, tag_size_ - 1).add(tagged() ? ":keeper" : "").add(" berth-keeper: ").add(what).add("\n");
-  if (segment_.append(line, text.size()) < text.size()) return false;
+  while (segment_.append(line, text.size()) < text.size())
+    if (!segment_.take_hole(&hole_)) return false;
   lines_++;
   return true;
 }

@@ -44,6 +44,9 @@ class LogWriter {
     with.value("log_dropped", dropped_);
     with.value("log_untold", untold_);
     with.value("log_error", error_);
+    uint64_t next_number = segment_.next_number();
+    with.value("log_next", next_number);
+    segment_.go_on_with(next_number);
     with.value("out_continues", pending_[0].continues);
     with.value("err_continues", pending_[1].continues);
     with.text("log_tag", tag_, sizeof tag_);
@@ -63,6 +66,7 @@ class LogWriter {
   };
   void emit(Stream stream, char tag, const char* stamp, const char* text, size_t size);
   void flush();
+  bool tell_hole();
   bool tell_gap();
   bool tell(const char* what);
 
@@ -73,6 +77,7 @@ class LogWriter {
   uint64_t dropped_ = 0;
   uint64_t untold_ = 0;      ///< of those, not yet told in the log
   int error_ = 0;            ///< why
+  LogHole hole_;             ///< not yet told in the log; `next` is 0 where there is none
   char tag_[kMostTag + 1] = " ";  ///< what stands between F or P and the text
   size_t tag_size_ = 1;
 };

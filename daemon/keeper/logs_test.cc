@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 namespace berth::keeper {
 namespace {
@@ -209,6 +210,71 @@ TEST_F(KeeperLogs, OfTwoKeepersInOneFolderKeepEveryLineAndTheSequences) {
   }
   EXPECT_EQ(one, 3000);
   EXPECT_EQ(two, 3000);
+}
+
+/// An app that writes a line each time it is asked for.
+class DamagedKeeperLogs : public KeeperLogs {
+ protected:
+  void begin(std::uint64_t segment_bytes = 10'000) {
+    start_keeper();
+    ASSERT_EQ(::mkfifo((root / "go").c_str(), 0600), 0);
+    auto plan = shell("exec 3<>" + (root / "go").string() + "; seq -f 'line %.0f' 1000; i=1000; while read -r x <&3; do i=$((i+1)); echo line $i; done");
+    plan.segment_bytes = segment_bytes;
+    plan.log_tag = "v1:1";
+    launch(plan);
+    app = expect(Event::started).app_pid;
+    ASSERT_TRUE(wait_until([&] { return logged("line 1000\n"); }, 10s));
+  }
+  void write_a_line() { std::ofstream(root / "go") << "go" << std::endl; }
+  std::string tagged(const std::string& text, const char* stream = "stdout", const char* by = "") const {
+    return fmt::format("{} F:v1:1:{}{} {}", stream, app, by, text);
+  }
+  std::string hole(const std::string& next) const {
+    return tagged("berth-keeper: log lines are missing here: a log file was removed or cut off; lines go on with number " + next, "stderr", ":keeper");
+  }
+  int app = 0;
+};
+
+TEST_F(DamagedKeeperLogs, GoOnBehindTheLastNumberAndSayThatLinesAreMissing) {
+  begin();
+  const auto all = segments();
+  ASSERT_GT(all.size(), 3u);
+  fs::rename(all[0], all[0].string() + ".zst");
+  for (std::size_t i = 1; i < all.size(); ++i) fs::remove(all[i]);
+  write_a_line();
+  ASSERT_TRUE(wait_until([&] { return logged("line 1001\n"); }, 10s));
+  const auto left = segments();
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_EQ(left[1].filename(), "0000000000001001.log");
+  fs::remove(left[0]);
+  EXPECT_THAT(lines(), ElementsAre(hole("1001"), tagged("line 1001")));
+  write_a_line();
+  ASSERT_TRUE(wait_until([&] { return logged("line 1002\n"); }, 10s));
+  EXPECT_EQ(lines().size(), 3u) << "it is said once";
+}
+
+TEST_F(DamagedKeeperLogs, GoOnInANewFileWhenTheirsIsCutOffAlsoOverARenewal) {
+  begin(1 << 20);
+  fs::resize_file(segments().at(0), 0);
+  write_a_line();
+  ASSERT_TRUE(wait_until([&] { return logged("line 1001\n"); }, 10s));
+  EXPECT_THAT(lines(), ElementsAre(hole("1001"), tagged("line 1001")));
+  fs::resize_file(segments().at(1), 0);
+  Renew message{{Type::renew, kProtocolVersion, sizeof(Renew)}, {}};
+  program.copy(message.program, sizeof message.program - 1);
+  send(&message, sizeof message);
+  expect(Event::renewed);
+  write_a_line();
+  ASSERT_TRUE(wait_until([&] { return logged("line 1002\n"); }, 10s));
+  EXPECT_EQ(segments().at(2).filename(), "0000000000001003.log");
+  EXPECT_THAT(lines(), ElementsAre(hole("1003"), tagged("line 1002")));
+}
+
+TEST_F(DamagedKeeperLogs, SayWhereNobodyKnowsHowManyLinesAreMissing) {
+  std::ofstream(logs / "0000000000000041.log.zst") << "z";
+  begin();
+  EXPECT_EQ(segments().at(1).filename(), "0000000010000000.log");
+  EXPECT_EQ(lines().at(0).substr(1), hole("10000000") + ", and how many are missing is not known") << "behind what is left";
 }
 
 TEST_F(KeeperLogs, OfAnAppThatClosesItsStdoutDoNotEnd) {

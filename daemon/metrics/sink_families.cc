@@ -48,7 +48,7 @@ std::vector<Family> sink_families(const Snapshot& snapshot) {
   families.push_back(last_taken(snapshot));
   families.push_back(each_sink(snapshot, Family::gauge("berth_log_lag_seconds", "How old the oldest entry is that a sink has not taken yet; 0: there is none."),
                                [](const SinkStatus& sink) { return sink.lag_seconds; }));
-  families.push_back(each_sink(snapshot, Family::gauge("berth_log_sink_failing", "Whether a sink did not take the last batch; it is sent again."),
+  families.push_back(each_sink(snapshot, Family::gauge("berth_log_sink_failing", "Whether a sink did not take the last batch, which is sent again, or does not get a log that cannot be read."),
                                [](const SinkStatus& sink) { return sink.failing_since.empty() ? 0 : 1; }));
   families.push_back(each_sink(snapshot, Family::counter("berth_log_batches_total", "Batches that a sink has taken since berthd began."),
                                [](const SinkStatus& sink) { return sink.batches; }));

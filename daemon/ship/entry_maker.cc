@@ -38,11 +38,11 @@ void EntryMaker::add(logs::Record record, LineMaker::Clock::time_point now, std:
   lines_.add(std::move(record), origin, now, out);
 }
 
-Entry EntryMaker::lost(std::uint64_t first, std::uint64_t last, logs::Time time) {
-  return {.time = time,
+Entry EntryMaker::lost(const Loss& loss) {
+  return {.time = loss.to == logs::Time{} ? loss.from : loss.to,
           .severity = Severity::error,
-          .sequence = last,
-          .text = fmt::format("berthd: lines {} to {} are missing here: they were removed before they were shipped", first, last),
+          .sequence = std::max(loss.first, loss.last),
+          .text = fmt::format("berthd: {} are missing here: they were removed before they were shipped", lines_text(loss)),
           .origin = origin_of({.stream = logs::Stream::err})};
 }
 

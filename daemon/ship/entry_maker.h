@@ -8,6 +8,7 @@
 
 #include "core/ids.h"
 #include "core/logs/cri_line.h"
+#include "daemon/ship/loss.h"
 #include "daemon/ship/sink.h"
 #include "daemon/ship/sinks/line_rules.h"
 
@@ -32,7 +33,7 @@ class EntryMaker {
   std::uint64_t dropped() const { return lines_.dropped(); }
 
   /// Says of lines that they are not there any more: an entry of berthd's own among those of the instance.
-  Entry lost(std::uint64_t first, std::uint64_t last, logs::Time time);
+  Entry lost(const Loss& loss);
 
  private:
   const std::shared_ptr<const Origin>& origin_of(const logs::Record& record);

@@ -37,6 +37,14 @@ struct Gatherer::Source {
   Source(const GathererParts& parts, logs::InstanceLog its_log)
       : log(std::move(its_log)), name(to_string(log.id)), maker(parts.names, log.id, parts.wanted.rules) {}
 
+  /// How far the log has grown.
+  void see(const LogState& state) {
+    if (state.newest == newest && state.size == size) return;
+    known = newest;
+    had_more = has_more();
+    newest = state.newest;
+    size = state.size;
+  }
   /// Whether its log has grown since it was read to its end.
   bool has_more() const { return reader != nullptr || newest != read_newest || size != read_size; }
 
@@ -72,6 +80,9 @@ struct Gatherer::Source {
   std::uint64_t replaced = 0;                        ///< as the reader says
   std::uint64_t limited = 0;                         ///< entries that the rate limit dropped, of those told
   std::uint64_t newest = 0, size = 0;                ///< of the log, as the scan has it
+  std::uint64_t known = 0;                           ///< `newest` before that: so far numbers had gone at least
+  bool had_more = true;                              ///< there was something to read then, or nobody knows
+  std::string trouble;                               ///< why it could not be read; empty: it could
   std::uint64_t read_newest = 0, read_size = ~0ull;  ///< the same when it was read to its end
 };
 
@@ -102,24 +113,45 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
       source = std::make_unique<Source>(parts_, state.log);
       const auto stored = gone_.contains(source->name) ? stored_.instances.end() : stored_.instances.find(source->name);
       if (stored != stored_.instances.end()) source->at = stored->second;
-      else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = 1;  // it is younger than the sink: all of it is owed
+      else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = first_owed(source->name, state.newest);
       source->next = source->at.place;
       source->skip_to = source->at.line;
       source->steps.push_back({0, source->next});
       batch.moved.emplace(source->name, source->at);
     }
-    source->newest = state.newest;
-    source->size = state.size;
+    source->see(state);
   }
   begins_anew_ = false;
   apps_before_ = parts_.wanted.apps;
   std::erase_if(sources_, [&](const auto& one) {
     if (!is_gone(one.second->log.folder)) return false;
+    note_removed(*one.second, batch);
     batch.gone.push_back(one.second->name);
     gone_.insert(one.second->name);
     batch.moved.erase(one.second->name);
     return true;
   });
+}
+
+/// The first line that a sink is owed of a log that is younger than it. One that was removed goes on where its keeper does, unless it began anew.
+std::uint64_t Gatherer::first_owed(const std::string& name, std::uint64_t newest) {
+  const auto before = owed_.extract(name);
+  return before && newest >= before.mapped() ? before.mapped() : 1;
+}
+
+/// Its whole log is gone, with what was still to be read of it.
+void Gatherer::note_removed(Source& source, Batch& batch) {
+  const std::uint64_t next = std::max<std::uint64_t>(1, source.next.sequence);
+  const std::uint64_t known = std::max(next, source.newest);
+  owed_[source.name] = known;
+  if (source.has_more()) note_loss(source, {.instance = source.log.id, .first = next, .last = known - 1, .lines = known - next, .is_least = true}, batch);
+}
+
+void Gatherer::note_loss(Source& source, Loss loss, Batch& batch) {
+  loss.from = source.at.time;
+  if (loss.lines == 0) loss.last = 0;
+  batch.entries.push_back(source.maker.lost(loss));
+  batch.losses.push_back(std::move(loss));
 }
 
 void Gatherer::count_from(std::size_t first, Batch& batch) {
@@ -168,9 +200,18 @@ void Gatherer::gather_daemon_lines(const Scan& scan, Batch& batch) {
 void Gatherer::note_gaps(Source& source, logs::Time time, Batch& batch) {
   const std::size_t first = batch.entries.size();
   for (const logs::Gap& gap : source.reader->take_gaps()) {
-    if (gap.last <= std::max(source.skip_to, source.read_to)) continue;  // told before
-    batch.losses.push_back({.instance = source.log.id, .first = gap.first, .last = gap.last, .lines = gap.last - gap.first + 1, .from = source.at.time, .to = time});
-    batch.entries.push_back(source.maker.lost(gap.first, gap.last, time));
+    Loss loss{.instance = source.log.id, .first = gap.first, .last = gap.last, .lines = gap.last - gap.first + 1, .is_least = gap.is_most, .to = time};
+    if (gap.last == 0) {
+      if (!source.had_more) continue;  // as far as anybody knows all of the log before was read
+      loss.last = std::max(gap.first, source.known) - 1;
+      loss.lines = loss.last - gap.first + 1;
+    } else if (gap.last <= std::max(source.skip_to, source.read_to)) {
+      continue;  // told before
+    } else if (gap.is_most) {
+      loss.last = std::clamp(source.known, gap.first, gap.last) - 1;
+      loss.lines = loss.last - gap.first + 1;
+    }
+    note_loss(source, std::move(loss), batch);
   }
   count_from(first, batch);
 }
@@ -187,8 +228,10 @@ void Gatherer::read(Source& source, Batch& batch) {
     auto record = reader.next();
     if (!record) {
       has_failed = true;
+      source.trouble = record.error().message;
       break;
     }
+    source.trouble.clear();
     at_end = !*record;
     line = reader.line();
     if (reader.replaced() != source.replaced) {
@@ -196,7 +239,7 @@ void Gatherer::read(Source& source, Batch& batch) {
       source.read_to = source.skip_to = source.at.line = 0;  // the numbers began anew
       batch.replaced.push_back(source.name);
     }
-    note_gaps(source, at_end ? source.at.time : (*record)->time, batch);
+    note_gaps(source, at_end ? logs::Time{} : (*record)->time, batch);
     // One that nothing completed was not given before: the place would lie behind it.
     if (at_end || (reader.line() <= source.read_to && !reader.gave_up())) continue;
     source.next = reader.resume_place();
@@ -266,9 +309,12 @@ Batch Gatherer::gather(const Scan& scan) {
   Batch batch;
   count_ = bytes_ = 0;
   follow(scan, batch);
+  count_from(0, batch);
   gather_events(scan, batch);
   gather_daemon_lines(scan, batch);
   gather_logs(batch);
+  for (const auto& [instance, source] : sources_)
+    if (!source->trouble.empty()) batch.unreadable.emplace(source->name, source->trouble);
   if (batch.more && !batch.entries.empty()) batch.behind = batch.entries.back().time;
   return batch;
 }

@@ -14,6 +14,7 @@
 #include "daemon/ship/daemon_log.h"
 #include "daemon/ship/entry_maker.h"
 #include "daemon/ship/log_scan.h"
+#include "daemon/ship/loss.h"
 #include "daemon/ship/sink.h"
 #include "daemon/store/store.h"
 
@@ -26,14 +27,6 @@ struct Wanted {
   std::shared_ptr<const LineRules> rules = std::make_shared<LineRules>();
 
   bool wants_app(const std::string& app) const;
-};
-
-/// Lines of an instance that were removed before they could be shipped.
-struct Loss {
-  InstanceId instance;
-  std::uint64_t first = 0, last = 0;  ///< sequence numbers, both included
-  std::uint64_t lines = 0;            ///< fewer than that where several losses are told as one
-  logs::Time from{}, to{};            ///< of the last line before and the first one behind them; 1970 where that is not known
 };
 
 /// What goes to a sink at once, and how far its sources are delivered once it has it.
@@ -50,6 +43,7 @@ struct Batch {
   std::vector<Loss> losses;
   std::vector<std::string> replaced;     ///< instances whose log turned out to be another one, or was cut off
   std::vector<std::string> gone;         ///< instances whose log was removed
+  std::map<std::string, std::string> unreadable;  ///< why, by instance: what is in their logs waits, and holds up none of the others
 
   /// Of its oldest entry.
   std::optional<logs::Time> oldest() const;
@@ -95,12 +89,16 @@ class Gatherer {
   void read(Source& source, Batch& batch);
   void finish(Source& source, Batch& batch);
   void note_gaps(Source& source, logs::Time time, Batch& batch);
+  void note_loss(Source& source, Loss loss, Batch& batch);
+  void note_removed(Source& source, Batch& batch);
+  std::uint64_t first_owed(const std::string& name, std::uint64_t newest);
   bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes; }
   void count_from(std::size_t first, Batch& batch);
 
   GathererParts parts_;
   Cursors stored_;          ///< as the file has them, or is to
   std::set<std::string> gone_;  ///< of those, the ones whose logs a batch that is not delivered yet says are removed
+  std::map<std::string, std::uint64_t> owed_;  ///< of the logs that were removed: the line that was to come next
   bool is_unsaved_ = false;
   bool begins_anew_ = true; ///< what there is in the first scan is older than the sink
   std::vector<std::string> apps_before_;  ///< those that the sink got when it was stored last; empty: all

@@ -19,13 +19,25 @@ std::string span_text(const Loss& loss) {
 
 }  // namespace
 
+std::string lines_text(const Loss& loss) {
+  if (!loss.is_least) return fmt::format("lines {} to {}", loss.first, loss.last);
+  if (loss.lines == 0) return fmt::format("lines from {} on, how many is not known,", loss.first);
+  return fmt::format("lines from {} on, at least {},", loss.first, loss.lines);
+}
+
 std::string loss_text(const Loss& loss) {
-  return fmt::format("{}: {} lines (of {} to {}{}) were removed before they were shipped: [logs] keep_bytes of the app is spent sooner than the sink takes them",
-                     to_string(loss.instance), loss.lines, loss.first, loss.last, span_text(loss));
+  if (!loss.is_least)
+    return fmt::format("{}: {} lines (of {} to {}{}) were removed before they were shipped: [logs] keep_bytes of the app is spent sooner than the sink takes them, or log files were "
+                       "removed or cut off",
+                       to_string(loss.instance), loss.lines, loss.first, loss.last, span_text(loss));
+  const std::string count = loss.lines == 0 ? "an unknown number of lines" : fmt::format("at least {} lines", loss.lines);
+  return fmt::format("{}: {} (from {} on{}) were removed before they were shipped: its log was removed or cut off", to_string(loss.instance), count, loss.first, span_text(loss));
 }
 
 store::Event loss_event(const Loss& loss, const std::string& sink) {
-  boost::json::object data{{"sink", sink}, {"instance", to_string(loss.instance)}, {"lines", loss.lines}, {"first", loss.first}, {"last", loss.last}};
+  boost::json::object data{{"sink", sink}, {"instance", to_string(loss.instance)}, {"lines", loss.lines}, {"first", loss.first}};
+  if (loss.last > 0) data["last"] = loss.last;
+  if (loss.is_least) data["at_least"] = true;
   if (const std::string from = moment_text(loss.from); !from.empty()) data["from"] = from;
   if (const std::string to = moment_text(loss.to); !to.empty()) data["to"] = to;
   return {.number = 0, .at = {}, .kind = "logs.lost", .app = loss.instance.app, .data = std::move(data)};
@@ -41,6 +53,7 @@ void LossReport::add(const Loss& loss) {
   untold.loss.first = std::min(untold.loss.first, loss.first);
   untold.loss.last = std::max(untold.loss.last, loss.last);
   untold.loss.lines += loss.lines;
+  untold.loss.is_least = untold.loss.is_least || loss.is_least;
   untold.loss.to = loss.to;
 }
 

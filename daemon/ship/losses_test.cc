@@ -53,6 +53,24 @@ TEST(LossReport, SaysWhatIsKnown) {
   EXPECT_FALSE(loss_event(unknown, "loki").data.contains("from"));
 }
 
+TEST(LossReport, SaysWhereTheNumberIsNotKnown) {
+  Loss least = loss(1, 5, 9, 1, 2);
+  least.is_least = true;
+  EXPECT_THAT(loss_text(least), HasSubstr("web/web.1: at least 5 lines (from 5 on, after 2026-11-24T09:00:01.000Z, before 2026-11-24T09:00:02.000Z) were removed"));
+  EXPECT_TRUE(loss_event(least, "loki").data.at("at_least").as_bool());
+  EXPECT_FALSE(loss_event(loss(1, 5, 9, 1, 2), "loki").data.contains("at_least"));
+  least.last = least.lines = 0;
+  EXPECT_THAT(loss_text(least), HasSubstr("web/web.1: an unknown number of lines (from 5 on,"));
+  EXPECT_FALSE(loss_event(least, "loki").data.contains("last"));
+  LossReport report;
+  report.add(loss(1, 20, 29, 1, 2));
+  report.add(least);
+  const auto told = report.due(std::chrono::steady_clock::now());
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_TRUE(told[0].is_least);
+  EXPECT_EQ(told[0].lines, 10u);
+}
+
 TEST(Backoff, DoublesWithChanceAndHeedsWhatTheSinkAsks) {
   EXPECT_EQ(wait_before_retry(1, 0ms, 0.5), 500ms);
   EXPECT_EQ(wait_before_retry(1, 0ms, 0), 375ms);

@@ -18,11 +18,11 @@ struct ShippedCounts {
 struct SinkStatus {
   std::string name, kind;
   bool required = true;
-  std::string state;             ///< "up to date", "shipping", "failing"
+  std::string state;             ///< "up to date", "shipping", "failing", "unreadable": it takes what it gets, and a log cannot be read; "changing"
   double lag_seconds = 0;        ///< how old the oldest entry is that is known and not delivered; 0: there is none
   std::string last_success{};    ///< RFC 3339, UTC; empty: none yet
-  std::string failing_since{};   ///< likewise; empty: the last batch was taken
-  std::string last_error{};      ///< why it failed, or why entries were refused
+  std::string failing_since{};   ///< likewise; empty: the last batch was taken, and all logs could be read
+  std::string last_error{};      ///< why it failed, which log cannot be read, or why entries were refused
   std::uint64_t batches = 0;     ///< that were taken, since berthd began
   std::uint64_t retries = 0;     ///< times a batch was sent again
   std::uint64_t resets = 0;      ///< times its cursors were damaged

@@ -48,6 +48,8 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   awaitable<void> wait_for_news();
   awaitable<void> note_what_is_missing();
   awaitable<void> tell_losses();
+  void note_unreadable();
+  void show_unreadable(SinkStatus& status) const;
   void note_failure(const std::string& why);
   void note_success(const Delivery& delivery);
   double chance() { return std::uniform_real_distribution<double>(0, 1)(random); }
@@ -65,6 +67,8 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   LossReport losses;
   SinkStatus shown;
   std::set<std::string> refusals;      ///< reasons that were told
+  std::map<std::string, std::string> unreadable;  ///< why, by instance
+  logs::Time unreadable_since{};                  ///< some log is
   std::string store_error;
   std::uint64_t daemon_line;           ///< as `Shipper::daemon_line`
   std::minstd_rand random{std::random_device{}()};
@@ -109,7 +113,30 @@ SinkStatus Shipper::status() const {
   const auto since = oldest && batch.behind ? std::min(*oldest, *batch.behind) : oldest ? oldest : batch.behind;
   if (since) status.lag_seconds = std::max(0.0, std::chrono::duration<double>(wall_clock() - *since).count());
   status.state = !status.failing_since.empty() ? "failing" : since ? "shipping" : "up to date";
+  if (!state_->unreadable.empty()) state_->show_unreadable(status);
   return status;
+}
+
+/// What cannot be read is not delivered either: it counts as old as the trouble is.
+void Shipper::State::show_unreadable(SinkStatus& status) const {
+  status.lag_seconds = std::max(status.lag_seconds, std::chrono::duration<double>(wall_clock() - unreadable_since).count());
+  if (!status.failing_since.empty()) return;
+  status.state = "unreadable";
+  status.failing_since = logs::format_rfc3339(unreadable_since);
+  const auto& [instance, why] = *unreadable.begin();
+  status.last_error = fmt::format("the log of {} cannot be read: {}", instance, why);
+  if (unreadable.size() > 1) status.last_error += fmt::format(" (and {} more)", unreadable.size() - 1);
+}
+
+/// Says what cannot be read when that changes.
+void Shipper::State::note_unreadable() {
+  for (const auto& [instance, why] : batch.unreadable)
+    if (const auto known = unreadable.find(instance); known == unreadable.end() || known->second != why)
+      spdlog::error("log sink {}: the log of {} cannot be read, and waits: {}", parts.name, instance, why);
+  for (const auto& [instance, why] : unreadable)
+    if (!batch.unreadable.contains(instance)) spdlog::info("log sink {}: the log of {} can be read again, or is gone", parts.name, instance);
+  if (unreadable.empty()) unreadable_since = wall_clock();
+  unreadable = batch.unreadable;
 }
 
 std::uint64_t Shipper::daemon_line() const { return state_->daemon_line; }
@@ -280,18 +307,19 @@ awaitable<void> Shipper::State::tell(store::Event event) {
 }
 
 awaitable<void> Shipper::State::note_what_is_missing() {
+  note_unreadable();
   for (const std::string& instance : batch.replaced)
-    spdlog::warn("log sink {}: the log of {} is another one now, or was cut off: it is read from its beginning, and what was not shipped before is lost", parts.name,
-                 instance);
+    spdlog::warn("log sink {}: the log of {} is another one now: it is read from its beginning", parts.name, instance);
   for (const auto& [app, count] : batch.limited) shown.apps[app].limited += count;
   for (const Loss& loss : batch.losses) {
     shown.apps[loss.instance.app].lost += loss.lines;
     losses.add(loss);
   }
   for (const std::string& instance : batch.gone) {
-    // Series of an app go with the last of its logs.
+    // Series of an app go with the last of its logs, but for one that has just lost something.
     const std::string app = instance.substr(0, instance.find('/'));
-    const bool left = std::ranges::any_of(scan->logs, [&](const LogState& state) { return state.log.id.app == app; });
+    const bool left = std::ranges::any_of(batch.losses, [&](const Loss& loss) { return loss.instance.app == app; }) ||
+                      std::ranges::any_of(scan->logs, [&](const LogState& state) { return state.log.id.app == app; });
     if (!left) shown.apps.erase(app);
   }
   co_await tell_losses();

@@ -1,6 +1,10 @@
 #include "daemon/ship/shipper.h"
 
+#include <sstream>
+
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "core/io/on_loop.h"
 #include "daemon/ship/ship_fixture.h"
@@ -193,6 +197,62 @@ TEST_F(ShipperTest, WhatIsLostIsAnEventOfARequiredSinkAlone) {
     EXPECT_EQ(told.size(), required ? 1u : 0u);
     for (const auto& event : told) EXPECT_EQ(event.data.at("lines").to_number<int>(), 3);
   }
+}
+
+TEST_F(ShipperTest, ShowsThatALogCannotBeReadAndSaysSoWhenThatChanges) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  const auto times = [&](const std::string& text) {
+    int count = 0;
+    for (std::size_t at = 0; (at = log.str().find(text, at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  write("web/web.1", 1, numbered(1, 1));
+  write("web/web.2", 1, numbered(2, 2));
+  const auto path = logs_root / "web/web.1" / segment_name(1);
+  std::filesystem::rename(path, root / "kept");
+  std::filesystem::create_symlink(root / "kept", path);
+  Shipper shipper(shipper_parts());
+  SinkStatus status;
+  const auto begun = std::chrono::steady_clock::now();
+  run(shipper, [&] {
+    if (std::chrono::steady_clock::now() - begun < 1200ms) return false;  // it has been tried more than once
+    if (status.state.empty()) {
+      status = shipper.status();
+      std::filesystem::rename(root / "kept", path);
+    }
+    return shipper.status().state == "up to date" && seen->sent.size() == 2;
+  });
+  spdlog::set_default_logger(before);
+  EXPECT_EQ(status.state, "unreadable");
+  EXPECT_THAT(status.last_error, HasSubstr("the log of web/web.1 cannot be read: log segment " + path.string()));
+  EXPECT_GT(status.lag_seconds, 0.5);
+  EXPECT_FALSE(status.failing_since.empty());
+  EXPECT_THAT(seen->sent, ElementsAre(ElementsAre("line 2"), ElementsAre("line 1")));
+  EXPECT_EQ(shipper.status().failing_since + shipper.status().last_error, "");
+  EXPECT_EQ(times("cannot be read, and waits"), 1);
+  EXPECT_EQ(times("can be read again"), 1);
+}
+
+TEST_F(ShipperTest, OfAnAppWhoseLogsAreRemovedTheLossIsAnEventAndCounted) {
+  write("web/web.1", 1, numbered(1, 9));
+  write("web/web.1", 10, numbered(10, 12));
+  seen->takes = 100ms;
+  Shipper shipper(shipper_parts());
+  bool removed = false;
+  run(shipper, [&] {
+    if (seen->is_sending && !removed) {
+      std::filesystem::remove_all(logs_root / "web");
+      shipper.news(std::make_shared<Scan>(scan()));
+      removed = true;
+    }
+    return removed && shipper.status().apps.contains("web") && shipper.status().apps.at("web").lost > 0;
+  });
+  EXPECT_THAT(kinds_told(), ElementsAre("logs.lost"));
+  EXPECT_EQ(told.at(0).data.at("first").to_number<int>(), 7) << "two batches were read";
+  EXPECT_EQ(told.at(0).data.at("lines").to_number<int>(), 3);
+  EXPECT_TRUE(told.at(0).data.at("at_least").as_bool());
 }
 
 TEST_F(ShipperTest, ASinkThatCannotBeMadeIsMadeLater) {

@@ -1,0 +1,145 @@
+#include <gmock/gmock.h>
+
+#include "daemon/ship/gatherer_fixture.h"
+
+namespace berth::ship {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// Logs that somebody removes, cuts off, or keeps from being read.
+class LostLogs : public GathererTest {};
+
+TEST_F(LostLogs, TellsWhatWasRemovedWithAWholeLogAndOnceWhenItsKeeperGoesOn) {
+  limits.entries = 3;
+  write("web/web.1", 1, numbered(1, 5));
+  write("web/web.1", 6, numbered(6, 9));
+  auto gatherer = begin();
+  ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  std::filesystem::remove_all(logs_root / "web");
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre(HasSubstr("lines from 4 on, at least 2, are missing")));
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].first, 4u);
+  EXPECT_EQ(losses[0].last, 5u);
+  EXPECT_EQ(losses[0].lines, 2u);
+  EXPECT_TRUE(losses[0].is_least) << "of the newest file only the first number is known";
+  EXPECT_EQ(logs::format_rfc3339(losses[0].from, 0), "2026-11-24T00:00:03Z");
+  write("web/web.1", 10, numbered(10, 10));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre(HasSubstr("lines 6 to 9 are missing"), "line 10"));
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_FALSE(losses[1].is_least);
+  std::filesystem::remove_all(logs_root / "web");
+  deliver_all(*gatherer);
+  EXPECT_EQ(losses.size(), 2u) << "it had all of that";
+}
+
+TEST_F(LostLogs, ALogThatIsGoneOnWithBehindCompressedFilesIsReadOnAndWhatIsMissingIsTold) {
+  write("web/web.1", 1, numbered(1, 3));
+  write("web/web.1", 4, numbered(4, 5));
+  write("web/web.1", 6, numbered(6, 7));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  compress("logs/web/web.1", 1);
+  write("web/web.1", 6, numbered(8, 9));
+  prune("web/web.1", 4);
+  prune("web/web.1", 6);
+  EXPECT_THAT(deliver_all(*gatherer), IsEmpty());
+  write("web/web.1", 10, numbered(10, 11));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre(HasSubstr("lines 8 to 9 are missing"), "line 10", "line 11"));
+  EXPECT_THAT(replaced, IsEmpty());
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].lines, 2u);
+}
+
+TEST_F(LostLogs, WhereAKeeperDidNotKnowHowFarItsLogHadGoneWhatIsKnownToBeMissingIsCounted) {
+  limits.entries = 2;
+  write("web/web.1", 1, numbered(1, 5));
+  write("web/web.1", 6, numbered(6, 9));
+  auto gatherer = begin();
+  ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  prune("web/web.1", 1);
+  prune("web/web.1", 6);
+  write("web/web.1", logs::kUnknownStep, numbered(10, 10));
+  const auto texts = texts_of(deliver_all(*begin()));  // which knows of nothing but the lines that were delivered
+  EXPECT_THAT(texts, ElementsAre("berthd: lines from 3 on, how many is not known, are missing here: they were removed before they were shipped", "line 10"));
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].lines, 0u);
+  EXPECT_TRUE(losses[0].is_least);
+}
+
+TEST_F(LostLogs, WhereAKeeperDidNotKnowHowFarItsLogHadGoneTheLinesOfEarlierScansAreCounted) {
+  limits.entries = 2;
+  write("web/web.1", 1, numbered(1, 5));
+  write("web/web.1", 6, numbered(6, 9));
+  auto gatherer = begin();
+  ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  write("web/web.1", 10, numbered(10, 12));
+  ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  // The reader that is open still gives what is in its file.
+  for (const int first : {1, 6, 10}) prune("web/web.1", static_cast<std::uint64_t>(first));
+  write("web/web.1", logs::kUnknownStep, numbered(20, 20));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre("line 5", HasSubstr("lines from 6 on, at least 4,"), "line 20"));
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].first, 6u);
+  EXPECT_EQ(losses[0].lines, 4u);
+  EXPECT_TRUE(losses[0].is_least);
+}
+
+TEST_F(LostLogs, OfALogThatBeganAnewWhatIsKnownToBeMissingIsCounted) {
+  limits.entries = 2;
+  write("web/web.1", 1, numbered(1, 3));
+  write("web/web.1", 4, numbered(4, 9));
+  write("web/web.1", 10, numbered(10, 12));
+  write("web/web.1", 13, numbered(13, 14));
+  auto gatherer = begin();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  std::filesystem::remove_all(logs_root / "web");
+  write("web/web.1", 1, numbered(21, 22));
+  // The reader that is open still gives what is in its file.
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre("line 5", "line 6", "line 7", "line 8", "line 9", HasSubstr("lines from 10 on, at least 3,"), "line 21", "line 22"));
+  EXPECT_THAT(replaced, ElementsAre("web/web.1"));
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_TRUE(losses[0].is_least);
+  EXPECT_EQ(losses[0].first, 10u);
+  EXPECT_EQ(losses[0].last, 12u);
+  EXPECT_EQ(losses[0].lines, 3u);
+}
+
+TEST_F(LostLogs, OfALogThatWasCutOffWhatIsMissingIsToldExactlyOnceItsKeeperGoesOn) {
+  write("web/web.1", 1, numbered(1, 3));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  write("web/web.1", 1, numbered(4, 5));
+  std::filesystem::resize_file(logs_root / "web/web.1" / segment_name(1), 0);
+  EXPECT_THAT(deliver_all(*gatherer), IsEmpty());
+  write("web/web.1", 6, numbered(6, 6));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre(HasSubstr("lines 4 to 5 are missing"), "line 6"));
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].lines, 2u);
+  EXPECT_THAT(replaced, IsEmpty());
+}
+
+TEST_F(LostLogs, ALogThatCannotBeReadWaitsAndHoldsUpNoOther) {
+  write("web/web.1", 1, numbered(1, 1));
+  write("web/web.2", 1, numbered(2, 2));
+  const auto path = logs_root / "web/web.1" / segment_name(1);
+  std::filesystem::rename(path, root / "kept");
+  std::filesystem::create_symlink(root / "kept", path);  // which nobody opens
+  auto gatherer = begin();
+  Batch batch = gatherer->gather(scan());
+  EXPECT_THAT(texts_of(batch.entries), ElementsAre("line 2"));
+  EXPECT_THAT(batch.unreadable, ElementsAre(testing::Pair("web/web.1", HasSubstr(path.string()))));
+  EXPECT_TRUE(batch.holds);
+  ASSERT_TRUE(gatherer->delivered(batch));
+  batch = gatherer->gather(scan());
+  EXPECT_EQ(batch.unreadable.size(), 1u) << "as long as it is so";
+  std::filesystem::rename(root / "kept", path);
+  batch = gatherer->gather(scan());
+  EXPECT_THAT(texts_of(batch.entries), ElementsAre("line 1"));
+  EXPECT_THAT(batch.unreadable, IsEmpty());
+}
+
+}  // namespace
+}  // namespace berth::ship

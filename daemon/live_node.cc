@@ -87,12 +87,7 @@ awaitable<std::string> LiveNode::metrics() {
   } else {
     spdlog::error("metrics: the apps' state cannot be read: {}", apps.error().message);
   }
-  snapshot.deployments = parts_.operations.ended();
-  snapshot.fetched = parts_.operations.fetched();
-  snapshot.steps = parts_.operations.step_times();
-  snapshot.hooks = parts_.operations.hooks_run();
-  snapshot.execs = parts_.operations.execs_ended();
-  snapshot.jobs = parts_.operations.jobs_ended();
+  snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
   snapshot.loop_lag = lag_.take();
   auto write = [all = std::move(snapshot), mount = cgroup_mount_]() mutable {

@@ -23,20 +23,20 @@ std::string lower(std::string_view text) {
   return made;
 }
 
-/// 10, 20, … as bunyan and pino count; 0 to 7 as syslog and GELF do.
+/// 10, 20, … to 100 as bunyan and pino count; 0 to 7 as syslog and GELF do.
 std::optional<Level> level_numbered(std::string_view digits) {
   int number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size() || number < 0) return {};
   constexpr Level kSyslog[] = {Level::critical, Level::critical, Level::critical, Level::error, Level::warning, Level::notice, Level::info, Level::debug};
   if (number < 8) return kSyslog[number];
-  if (number < 10) return {};
+  if (number < 10 || number > 100) return {};
   return number < 20 ? Level::trace : number < 30 ? Level::debug : number < 40 ? Level::info : number < 50 ? Level::warning
          : number < 60 ? Level::error : Level::critical;
 }
 
 bool tells_level(std::string_view key) {
-  constexpr std::string_view kKeys[] = {"level", "severity", "lvl", "loglevel", "log_level", "log.level", "levelname", "severity_text", "@level", "Level", "LEVEL",
+  constexpr std::string_view kKeys[] = {"level", "severity", "lvl", "loglevel", "log_level", "log.level", "levelname", "severity_text", "@level", "@l", "Level", "LEVEL",
                                         "SeverityText"};
   return std::ranges::find(kKeys, key) != std::end(kKeys);
 }
@@ -50,36 +50,15 @@ std::size_t end_of_string(std::string_view text, std::size_t at) {
   return std::string_view::npos;
 }
 
-std::optional<Level> level_in_value(std::string_view value) {
+/// What is said by a value that begins here: a word or a number; empty: it is none, or has no end.
+std::string_view said_by(std::string_view value) {
   if (value.empty()) return {};
-  if (value.front() != '"') return level_numbered(value.substr(0, value.find_first_not_of("0123456789")));
+  if (value.front() != '"') return value.substr(0, value.find_first_not_of("0123456789"));
   const auto end = end_of_string(value, 1);
-  if (end == std::string_view::npos) return {};
-  const std::string_view word = value.substr(1, end - 1);
-  return is_digit(word.empty() ? ' ' : word.front()) ? level_numbered(word) : level_named(word);
+  return end == std::string_view::npos ? std::string_view() : value.substr(1, end - 1);
 }
 
-/// Of a JSON object, from its own keys; those of objects in it are passed over. A logger's line is well-formed: of another one whatever is found counts.
-std::optional<Level> level_in_json(std::string_view text) {
-  text = text.substr(0, kMostLooked);
-  int depth = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (c != '"') continue;
-    const auto end = end_of_string(text, at + 1);
-    if (end == std::string_view::npos) return {};
-    const std::string_view key = text.substr(at + 1, end - at - 1);
-    at = end;
-    auto next = text.find_first_not_of(" \t", end + 1);
-    if (depth != 1 || next == std::string_view::npos || text[next] != ':' || !tells_level(key)) continue;
-    next = text.find_first_not_of(" \t", next + 1);
-    if (next == std::string_view::npos) return {};
-    return level_in_value(text.substr(next));
-  }
-  return {};
-}
+std::optional<Level> level_said(std::string_view said) { return is_digit(said.empty() ? ' ' : said.front()) ? level_numbered(said) : level_named(said); }
 
 /// The value of the first of these keys that the line has.
 std::optional<Level> level_in_logfmt(std::string_view text) {
@@ -174,10 +153,38 @@ Result<Level> parse_level(std::string_view word) {
   return fail(Errc::usage, fmt::format("--level: '{}' is no level; one of trace, debug, info, notice, warning, error, critical", word));
 }
 
+// A logger's line is well-formed: of another one whatever is found counts.
+std::optional<JsonLevel> level_in_json(std::string_view text) {
+  text = text.substr(0, kMostLooked);
+  int depth = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (c != '"') continue;
+    const auto end = end_of_string(text, at + 1);
+    if (end == std::string_view::npos) return {};
+    const std::string_view key = text.substr(at + 1, end - at - 1);
+    at = end;
+    auto next = text.find_first_not_of(" \t", end + 1);
+    if (depth != 1 || next == std::string_view::npos || text[next] != ':' || !tells_level(key)) continue;
+    next = text.find_first_not_of(" \t", next + 1);
+    if (next == std::string_view::npos) return {};
+    const std::string_view said = said_by(text.substr(next));
+    const auto level = level_said(said);
+    if (!level) return {};
+    return JsonLevel{.key = key, .said = said, .level = *level};
+  }
+  return {};
+}
+
 std::optional<Level> level_of(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
-  if (text[begin] == '{') return level_in_json(text.substr(begin));
+  if (text[begin] == '{') {
+    const auto found = level_in_json(text.substr(begin));
+    return found ? std::optional(found->level) : std::nullopt;
+  }
   if (text.size() > 2 && text[0] == '<' && is_digit(text[1]) && text[2] == '>') return level_numbered(text.substr(1, 1));
   if (text.starts_with("Traceback (most recent call last)")) return Level::error;
   if (const auto level = level_in_glog(text)) return level;

@@ -18,6 +18,10 @@ TEST(Level, IsReadAsLoggersWriteIt) {
       {R"({"short_message":"gelf","level":3})", Level::error},
       {R"({"severity":"CRITICAL"})", Level::critical},
       {R"({"log.level":"debug"})", Level::debug},
+      {R"({"@t":"2026-11-24T09:00:01Z","@l":"Fatal"})", Level::critical},
+      {R"({"level":"4"})", Level::warning},
+      {R"({"level":9})", {}},
+      {R"({"level":800,"msg":"java.util.logging"})", {}},
       {R"({"msg":"the \"level\":\"error\" of","levelname":"INFO"})", Level::info},
       {R"({"context":{"level":"error"},"level":"info"})", Level::info},
       {R"({"context":{"level":"error"}})", {}},
@@ -48,6 +52,18 @@ TEST(Level, IsReadAsLoggersWriteIt) {
       {"   ", {}},
   };
   for (const Case& one : table) EXPECT_EQ(level_of(one.text), one.level) << one.text;
+}
+
+TEST(Level, OfJsonSaysWhereItStands) {
+  const auto word = level_in_json(R"({"context":{"level":"info"},"severity":"ALERT","level":"debug"})");
+  ASSERT_TRUE(word);
+  EXPECT_EQ(word->key, "severity");
+  EXPECT_EQ(word->said, "ALERT");
+  EXPECT_EQ(word->level, Level::critical);
+  const auto number = level_in_json(R"({"level":40})");
+  ASSERT_TRUE(number);
+  EXPECT_EQ(number->said, "40");
+  EXPECT_FALSE(level_in_json(R"({"msg":"level"})"));
 }
 
 TEST(Level, OfAnOptionIsALevelOrAnErrorThatListsThem) {

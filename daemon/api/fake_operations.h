@@ -21,15 +21,10 @@ class FakeOperations : public deploy::Operations {
   deploy::Releases on_node;
   std::map<std::string, std::vector<std::string>> in_repository;
   deploy::Collected removed;
-  deploy::HookCounts hooks;
-  deploy::ExecCounts execs;
-  deploy::JobCounts jobs;
   deploy::JobStatus a_job;
-  deploy::FetchedBytes fetched_bytes;
-  deploy::StepTimes steps;
   std::vector<deploy::MetricsTarget> targets;
   std::vector<deploy::SlotVerdict> verdicts;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> ended_ones;
+  deploy::Counts counted;
   std::optional<store::Drain> drain;
   bool is_ready = true;
 
@@ -91,14 +86,9 @@ class FakeOperations : public deploy::Operations {
   awaitable<Result<deploy::JobStatus>> job(deploy::WaitForJob what) override {
     co_return say(fmt::format("job {}/{} run={} {}ms", what.app, what.process, what.run, what.at_most.count()), a_job);
   }
-  const deploy::JobCounts& jobs_ended() const override { return jobs; }
   awaitable<std::vector<deploy::MetricsTarget>> metrics_targets() override { co_return targets; }
   awaitable<std::vector<std::shared_ptr<deploy::AppPage>>> scrape_apps() override { co_return std::vector<std::shared_ptr<deploy::AppPage>>(); }
-  const deploy::ExecCounts& execs_ended() const override { return execs; }
-  const deploy::HookCounts& hooks_run() const override { return hooks; }
-  const deploy::FetchedBytes& fetched() const override { return fetched_bytes; }
-  const deploy::StepTimes& step_times() const override { return steps; }
-  const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override { return ended_ones; }
+  const deploy::Counts& counts() override { return counted; }
   bool ready() const override { return is_ready; }
 
  private:

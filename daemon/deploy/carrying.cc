@@ -91,7 +91,10 @@ awaitable<void> Engine::drive_all(AppPtr app) {
   }
   app->driven = false;
   // One that did not even get a slot is unknown again.
-  if (const auto newcomer = newcomers_.find(app->name()); newcomer != newcomers_.end() && newcomer->second == app) newcomers_.erase(newcomer);
+  const auto newcomer = newcomers_.find(app->name());
+  if (newcomer == newcomers_.end() || newcomer->second != app) co_return;
+  newcomers_.erase(newcomer);
+  unknown_.add(app->name(), Steady::now(), counts_);
 }
 
 /// Carries a deployment from where it is to its end.
@@ -195,7 +198,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   run->changed.notify();
   if (!is_terminal(run->position.state)) co_return;
   if (run->position.state == State::active) app->accepted = run->row.id;
-  ++ended_[{app->name(), end_counted_of(*run)}];
+  ++counts_.ended[{app->name(), end_counted_of(*run)}];
   deployment_ended_();
   // Whoever deployed by hand may still have to say that it is to stay.
   if (run->row.by == kFollow) settled_(app->name());
@@ -206,19 +209,14 @@ void Engine::count_step(const Run& run) {
   if (run.steps.size() < 2) return;
   const auto& left = run.steps[run.steps.size() - 2];
   const auto began = logs::parse_rfc3339(left.at), ended = logs::parse_rfc3339(run.steps.back().at);
-  StepTime& time = step_times_[{run.row.app, left.state}];
+  StepTime& time = counts_.steps[{run.row.app, left.state}];
   ++time.count;
   if (began && ended && *ended > *began) time.seconds += std::chrono::duration<double>(*ended - *began).count();
 }
 
-/// What is counted of an app that is removed.
-void Engine::forget_counts(const std::string& name) {
-  const auto is_its_own = [&name](const auto& one) { return std::get<0>(one.first) == name; };
-  std::erase_if(ended_, is_its_own);
-  std::erase_if(fetched_, is_its_own);
-  std::erase_if(hooks_run_, is_its_own);
-  std::erase_if(execs_ended_, is_its_own);
-  std::erase_if(step_times_, is_its_own);
+const Counts& Engine::counts() {
+  unknown_.forget_old(Steady::now(), counts_);
+  return counts_;
 }
 
 /// The database learns where the deployment is; a decision is in the same transaction.

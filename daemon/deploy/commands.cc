@@ -332,7 +332,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   if (!forgotten) co_return forgotten;
   app->gone = true;
   apps_.erase(name);
-  forget_counts(name);
+  counts_.forget(name);
   app->changed.notify();
   co_return Result<void>();
 }

@@ -77,12 +77,7 @@ awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH
 
 #undef BERTH_FORWARD
 
-const HookCounts& Deployer::hooks_run() const { return state_->hooks_run(); }
-const ExecCounts& Deployer::execs_ended() const { return state_->execs_ended(); }
-const JobCounts& Deployer::jobs_ended() const { return state_->jobs_ended(); }
-const FetchedBytes& Deployer::fetched() const { return state_->fetched(); }
-const StepTimes& Deployer::step_times() const { return state_->step_times(); }
-const std::map<std::pair<std::string, std::string>, std::uint64_t>& Deployer::ended() const { return state_->ended(); }
+const Counts& Deployer::counts() { return state_->counts(); }
 const std::optional<store::Drain>& Deployer::drained() const { return state_->drained(); }
 bool Deployer::ready() const { return state_->ready(); }
 

@@ -89,12 +89,7 @@ class Deployer : public Operations {
   awaitable<std::vector<MetricsTarget>> metrics_targets() override;
   awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps() override;
 
-  const HookCounts& hooks_run() const override;
-  const ExecCounts& execs_ended() const override;
-  const JobCounts& jobs_ended() const override;
-  const FetchedBytes& fetched() const override;
-  const StepTimes& step_times() const override;
-  const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const override;
+  const Counts& counts() override;
   bool ready() const override;  ///< whether `start` is through
 
  private:

@@ -97,6 +97,7 @@ awaitable<Result<AppPtr>> Engine::ensure_app(std::string name) {
   app->row = std::move(*row);
   if (newcomer != newcomers_.end()) newcomers_.erase(newcomer);
   apps_[name] = app;
+  unknown_.remove(name);
   co_return app;
 }
 

@@ -117,12 +117,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<std::vector<MetricsTarget>> metrics_targets();
   awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps();
 
-  const HookCounts& hooks_run() const { return hooks_run_; }
-  const ExecCounts& execs_ended() const { return execs_ended_; }
-  const JobCounts& jobs_ended() const { return jobs_ended_; }
-  const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const { return ended_; }
-  const FetchedBytes& fetched() const { return fetched_; }
-  const StepTimes& step_times() const { return step_times_; }
+  // carrying.cc
+  const Counts& counts();
   bool ready() const { return ready_; }
 
  private:
@@ -132,7 +128,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<io::Endpoint> endpoint_of(const App& app, const bundle::Manifest& manifest, const InstanceId& id, const std::string& port) const;
   awaitable<void> scrape_one(std::shared_ptr<AppPage> page, milliseconds patience);
   void count_step(const Run& run);
-  void forget_counts(const std::string& name);
   AppPtr find(const std::string& name) const;
   Result<AppPtr> known(const std::string& name) const;
   awaitable<Result<AppPtr>> ensure_app(std::string name);
@@ -382,12 +377,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::map<std::string, AppPtr> apps_;
   /// First deployments of apps that the node does not know yet have one of these.
   std::map<std::string, AppPtr> newcomers_;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> ended_;
-  FetchedBytes fetched_;
-  StepTimes step_times_;
-  HookCounts hooks_run_;
-  ExecCounts execs_ended_;
-  JobCounts jobs_ended_;
+  Counts counts_;
+  UnknownApps unknown_;  ///< that have counts
   int next_exec_ = 1001;  ///< number of the next one-off command's instance
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;

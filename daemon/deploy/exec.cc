@@ -219,7 +219,7 @@ awaitable<void> Engine::follow_exec(AppPtr app, InstanceId id, std::string failu
   const store::Event event{.number = 0, .at = {}, .kind = "exec.ended", .app = app->name(),
                            .data = {{"instance", to_string(id)}, {"result", result}, {"ran_ms", ran_ms}}};
   co_await tell(event);
-  ++execs_ended_[{app->name(), counted_as(result)}];
+  ++counts_.execs[{app->name(), counted_as(result)}];
   spdlog::info("{}: {}", to_string(id), result);
   forget_exec(*app, id);
 }

@@ -152,7 +152,7 @@ awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, Manifest
   if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   co_await stop_once(app, id);
   const std::string counted = result == kOk || result == kNotNow ? result : std::string("failed");
-  ++hooks_run_[{app->name(), hook, counted}];
+  ++counts_.hooks[{app->name(), hook, counted}];
   spdlog::info("{}@{}: {} hook: {}", app->name(), manifest->release, hook, result);
   run->changed.notify();
   co_return result;

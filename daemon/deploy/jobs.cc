@@ -183,7 +183,7 @@ awaitable<void> Engine::carry_job(AppPtr app, JobPtr job, bool adopted) {
   if (closed_) co_return;
   job->row = ended;
   job->tries = 0;
-  ++jobs_ended_[{app->name(), ended.process, ended.state}];
+  ++counts_.jobs[{app->name(), ended.process, ended.state}];
   spdlog::info("{}: run {} of the job: {}", to_string(id), ended.run, result);
   app->changed.notify();
   const auto [owner, run] = find_run(ended.deployment);

@@ -16,6 +16,7 @@
 #include "core/io/http.h"
 #include "core/result.h"
 #include "core/spec/app_spec.h"
+#include "daemon/deploy/counts.h"
 #include "daemon/store/store.h"
 #include "daemon/supervise/supervisor.h"
 
@@ -216,24 +217,6 @@ struct AppPage {
   std::chrono::duration<double> took{0};
 };
 
-/// Bytes that were fetched, by app and kind: "layer", "patch" or "index".
-using FetchedBytes = std::map<std::pair<std::string, std::string>, std::uint64_t>;
-/// Runs of hooks by app, hook and result: "ok", "postponed" or "failed".
-using HookCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
-
-/// How often deployments were in a step, and for how long in all, by app and step; see DeploymentStatus::Step.
-struct StepTime {
-  std::uint64_t count = 0;
-  double seconds = 0;
-};
-using StepTimes = std::map<std::pair<std::string, std::string>, StepTime>;
-
-/// One-off commands that ended, by app and result: "ok", "failed" or "stopped".
-using ExecCounts = std::map<std::pair<std::string, std::string>, std::uint64_t>;
-
-/// Runs of jobs that ended, by app, process and state: "ok", "failed" or "stopped".
-using JobCounts = std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t>;
-
 /// What an operator can do with this node's apps, and see of them: the seam between the API and the deployer. For one event loop.
 class Operations {
  public:
@@ -299,18 +282,8 @@ class Operations {
   /// Asks them all. Bounded in time, and in bytes.
   virtual awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps() = 0;
 
-  /// Runs of hooks since this berthd began, for metrics.
-  virtual const HookCounts& hooks_run() const = 0;
-  /// One-off commands that ended since this berthd began, for metrics.
-  virtual const ExecCounts& execs_ended() const = 0;
-  /// Runs of jobs that ended since this berthd began, for metrics.
-  virtual const JobCounts& jobs_ended() const = 0;
-  /// Deployments that ended since this berthd began, by app and state, for metrics.
-  virtual const std::map<std::pair<std::string, std::string>, std::uint64_t>& ended() const = 0;
-  /// What was fetched of releases that were staged since this berthd began, for metrics.
-  virtual const FetchedBytes& fetched() const = 0;
-  /// Steps of deployments that were left since this berthd began, for metrics.
-  virtual const StepTimes& step_times() const = 0;
+  /// What was counted since this berthd began. Of apps that are not on the node there is what was counted lately; see UnknownApps.
+  virtual const Counts& counts() = 0;
   /// Whether what should run at start does.
   virtual bool ready() const = 0;
 };

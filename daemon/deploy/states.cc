@@ -137,9 +137,9 @@ awaitable<Result<void>> Engine::await_stage(RunPtr run, bool until_unpacking) {
 }
 
 void Engine::count_fetched(const std::string& app, const fetch::Staged& staged) {
-  fetched_[{app, "layer"}] += staged.layer_bytes;
-  fetched_[{app, "patch"}] += staged.patch_bytes;
-  fetched_[{app, "index"}] += staged.index_bytes;
+  counts_.fetched[{app, "layer"}] += staged.layer_bytes;
+  counts_.fetched[{app, "patch"}] += staged.patch_bytes;
+  counts_.fetched[{app, "index"}] += staged.index_bytes;
 }
 
 awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {

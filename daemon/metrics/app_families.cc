@@ -1,4 +1,5 @@
 #include <numeric>
+#include <set>
 
 #include "core/logs/record_time.h"
 #include "daemon/metrics/families.h"
@@ -26,9 +27,12 @@ Family release(const Snapshot& snapshot) {
 Family deployments(const Snapshot& snapshot) {
   auto family = Family::counter("berth_deployments_total", "Deployments that ended since berthd began, by how they did; not_found: of a release that there is not.");
   // Those that did not happen are 0: what appears with 1 is no increase to Prometheus.
-  auto counts = snapshot.deployments;
-  for (const auto& app : snapshot.apps)
-    for (const char* end : kEnds) counts.try_emplace({app.row.app, end}, 0);
+  auto counts = snapshot.counts.ended;
+  std::set<std::string> names;
+  for (const auto& app : snapshot.apps) names.insert(app.row.app);
+  for (const auto& [which, count] : snapshot.counts.ended) names.insert(which.first);
+  for (const auto& name : names)
+    for (const char* end : kEnds) counts.try_emplace({name, end}, 0);
   for (const auto& [which, count] : counts)
     family.add({{"app", which.first}, {"state", which.second}}, static_cast<double>(count));
   return family;
@@ -37,26 +41,26 @@ Family deployments(const Snapshot& snapshot) {
 Family fetched(const Snapshot& snapshot) {
   auto family = Family::counter("berth_fetched_bytes_total",
                                 "Bytes of releases that were fetched since berthd began: layers, patches in their place, and indexes.");
-  for (const auto& [which, bytes] : snapshot.fetched) family.add({{"app", which.first}, {"kind", which.second}}, static_cast<double>(bytes));
+  for (const auto& [which, bytes] : snapshot.counts.fetched) family.add({{"app", which.first}, {"kind", which.second}}, static_cast<double>(bytes));
   return family;
 }
 
 /// Two counters, of which the quotient of increases is how long a step took.
 Family step_seconds(const Snapshot& snapshot) {
   auto family = Family::counter("berth_deployment_step_seconds_total", "How long deployments were in each step since berthd began.");
-  for (const auto& [which, time] : snapshot.steps) family.add({{"app", which.first}, {"step", which.second}}, time.seconds);
+  for (const auto& [which, time] : snapshot.counts.steps) family.add({{"app", which.first}, {"step", which.second}}, time.seconds);
   return family;
 }
 
 Family steps(const Snapshot& snapshot) {
   auto family = Family::counter("berth_deployment_steps_total", "How often deployments were in each step since berthd began.");
-  for (const auto& [which, time] : snapshot.steps) family.add({{"app", which.first}, {"step", which.second}}, static_cast<double>(time.count));
+  for (const auto& [which, time] : snapshot.counts.steps) family.add({{"app", which.first}, {"step", which.second}}, static_cast<double>(time.count));
   return family;
 }
 
 Family hooks(const Snapshot& snapshot) {
   auto family = Family::counter("berth_hooks_total", "Runs of hooks that ended since berthd began, by how they did: ok, postponed or failed.");
-  for (const auto& [which, count] : snapshot.hooks) {
+  for (const auto& [which, count] : snapshot.counts.hooks) {
     const auto& [app, hook, result] = which;
     family.add({{"app", app}, {"hook", hook}, {"result", result}}, static_cast<double>(count));
   }
@@ -65,7 +69,7 @@ Family hooks(const Snapshot& snapshot) {
 
 Family execs(const Snapshot& snapshot) {
   auto family = Family::counter("berth_execs_total", "One-off commands that ended since berthd began, by how they did: ok, failed or stopped.");
-  for (const auto& [which, count] : snapshot.execs) family.add({{"app", which.first}, {"result", which.second}}, static_cast<double>(count));
+  for (const auto& [which, count] : snapshot.counts.execs) family.add({{"app", which.first}, {"result", which.second}}, static_cast<double>(count));
   return family;
 }
 
@@ -73,7 +77,7 @@ constexpr const char* kJobEnds[] = {"ok", "failed", "stopped"};
 
 Family job_runs(const Snapshot& snapshot) {
   auto family = Family::counter("berth_job_runs_total", "Runs of jobs that ended since berthd began, by how they did: ok, failed or stopped.");
-  auto counts = snapshot.jobs;
+  auto counts = snapshot.counts.jobs;
   for (const auto& app : snapshot.apps)
     for (const auto& job : app.jobs)
       for (const char* end : kJobEnds) counts.try_emplace({app.row.app, job.row.process, end}, 0);

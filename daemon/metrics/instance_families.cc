@@ -1,5 +1,6 @@
 #include "core/logs/record_time.h"
 #include "daemon/metrics/families.h"
+#include "daemon/supervise/exit_text.h"
 
 namespace berth::metrics {
 namespace {
@@ -29,13 +30,16 @@ Family restarts(const Snapshot& snapshot) {
   return family;
 }
 
+/// Of every reason, so that the first exit is an increase.
 Family exits(const Snapshot& snapshot) {
   auto family = Family::counter("berth_instance_exits_total", "How often an instance's process ended by itself or was ended for trouble, by why.");
   each_instance(snapshot, [&](const deploy::InstanceView& view) {
-    for (const auto& [reason, count] : view.status.exits_by_reason) {
+    const auto& happened = view.status.exits_by_reason;
+    for (const std::string_view reason : supervise::kExitReasons) {
       auto labels = labels_of(view);
       labels.emplace_back("reason", reason);
-      family.add(labels, static_cast<double>(count));
+      const auto count = happened.find(std::string(reason));
+      family.add(labels, count == happened.end() ? 0 : static_cast<double>(count->second));
     }
   });
   return family;

@@ -24,6 +24,14 @@ TEST(Metrics, TellOfEveryInstance) {
   EXPECT_THAT(text, HasSubstr("berth_instance_start_time_seconds{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} 1795510800.5\n"));
 }
 
+TEST(Metrics, CountExitsThatDidNotHappenAsNone) {
+  auto all = snapshot();
+  all.apps[0].instances[0].status.exits_by_reason.clear();
+  const std::string text = exposition(all);
+  for (const std::string reason : {"exit", "signal", "liveness", "oom", "not_started", "unknown"})
+    EXPECT_THAT(text, HasSubstr("berth_instance_exits_total{app=\"web\",process=\"web\",number=\"1\",release=\"v2\",reason=\"" + reason + "\"} 0\n"));
+}
+
 TEST(Metrics, TellWhatInstancesTake) {
   const std::string text = exposition(snapshot());
   const std::string first = "{app=\"web\",process=\"web\",number=\"1\",release=\"v2\"} ", second = "{app=\"web\",process=\"web\",number=\"2\",release=\"v2\"} ";
@@ -66,6 +74,13 @@ TEST(Metrics, TellThatAReloadWasRefused) {
 TEST(Metrics, CountDeploymentsThatDidNotHappenAsNone) {
   EXPECT_THAT(exposition(snapshot()), HasSubstr("berth_deployments_total{app=\"web\",state=\"reverted\"} 0\n"));
   EXPECT_THAT(exposition(snapshot()), HasSubstr("berth_deployments_total{app=\"web\",state=\"not_found\"} 0\n"));
+}
+
+TEST(Metrics, CountDeploymentsOfAppsThatAreNotOnTheNode) {
+  auto all = snapshot();
+  all.counts.ended[{"new", "failed"}] = 1;
+  EXPECT_THAT(exposition(all), HasSubstr("berth_deployments_total{app=\"new\",state=\"failed\"} 1\n"));
+  EXPECT_THAT(exposition(all), HasSubstr("berth_deployments_total{app=\"new\",state=\"active\"} 0\n"));
 }
 
 TEST(Metrics, TellOfEveryApp) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <prometheus/metric_family.h>
@@ -20,16 +19,11 @@ namespace berth::metrics {
 struct Snapshot {
   NodeStatus node;
   std::vector<deploy::AppStatus> apps;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> deployments;  ///< that ended, by app and state
-  deploy::HookCounts hooks;                                                  ///< runs of hooks
-  deploy::ExecCounts execs;                                                  ///< one-off commands that ended
-  deploy::JobCounts jobs;                                                    ///< runs of jobs that ended
-  deploy::FetchedBytes fetched;                                              ///< of releases
-  deploy::StepTimes steps;                                                   ///< of deployments
-  std::int64_t events = 0;                                                   ///< the number of the last one
-  std::chrono::microseconds loop_lag{0};                                     ///< the longest turn since the scrape before
-  ProcessUsage process;                                                      ///< of berthd
-  std::map<InstanceId, InstanceUsage> usage;                                 ///< of instances that run
+  deploy::Counts counts;                      ///< of deployments, and of what apps ran
+  std::int64_t events = 0;                    ///< the number of the last one
+  std::chrono::microseconds loop_lag{0};      ///< the longest turn since the scrape before
+  ProcessUsage process;                       ///< of berthd
+  std::map<InstanceId, InstanceUsage> usage;  ///< of instances that run
 };
 
 /// A family for each metric that has a value, by name.

@@ -41,12 +41,12 @@ inline Snapshot snapshot() {
   all.node.sinks = {{.name = "loki", .kind = "loki", .state = "failing", .lag_seconds = 12.5, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s",
                      .last_error = "503", .batches = 40, .retries = 3, .resets = 1, .apps = {{"web", {.shipped = 900, .refused = 2, .limited = 5, .lost = 7}}}}};
   all.apps = {app};
-  all.deployments = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
-  all.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};
-  all.steps = {{{"web", "fetching"}, {.count = 2, .seconds = 3.5}}};
-  all.hooks = {{{"web", "pre-start", "failed"}, 1}};
-  all.execs = {{{"web", "ok"}, 3}};
-  all.jobs = {{{"web", "report", "failed"}, 2}};
+  all.counts.ended = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
+  all.counts.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};
+  all.counts.steps = {{{"web", "fetching"}, {.count = 2, .seconds = 3.5}}};
+  all.counts.hooks = {{{"web", "pre-start", "failed"}, 1}};
+  all.counts.execs = {{{"web", "ok"}, 3}};
+  all.counts.jobs = {{{"web", "report", "failed"}, 2}};
   all.usage[all.apps[0].instances[0].status.id] = {
       .cpu_seconds = 12.5, .resident_bytes = 50'000'000, .memory_limit = 100e6, .processes = 3, .open_fds = 17,
       .read_bytes = 4096, .written_bytes = 8192, .oom_kills = 2};

@@ -12,6 +12,8 @@ struct ShippedCounts {
   std::uint64_t refused = 0;  ///< that the sink will never take
   std::uint64_t limited = 0;  ///< that the rate limit dropped
   std::uint64_t lost = 0;     ///< lines that were removed before they could be shipped
+
+  bool operator==(const ShippedCounts&) const = default;
 };
 
 /// One `[[sink]]` as status, API and metrics show it.
@@ -26,7 +28,7 @@ struct SinkStatus {
   std::uint64_t batches = 0;     ///< that were taken, since berthd began
   std::uint64_t retries = 0;     ///< times a batch was sent again
   std::uint64_t resets = 0;      ///< times its cursors were damaged
-  std::map<std::string, ShippedCounts> apps{};  ///< "": events, and berthd's own log
+  std::map<std::string, ShippedCounts> apps{};  ///< those that it gets and that have a log; "": events, and berthd's own log
 };
 
 }  // namespace berth::ship

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/core.h>
@@ -50,6 +51,7 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   awaitable<void> tell_losses();
   void note_unreadable();
   void show_unreadable(SinkStatus& status) const;
+  void note_apps();
   void note_failure(const std::string& why);
   void note_success(const Delivery& delivery);
   double chance() { return std::uniform_real_distribution<double>(0, 1)(random); }
@@ -102,6 +104,7 @@ awaitable<bool> Shipper::ended(milliseconds at_most) {
 
 void Shipper::news(std::shared_ptr<const Scan> scan) {
   state_->scan = std::move(scan);
+  state_->note_apps();
   state_->fresh = true;
   state_->woken.notify();
 }
@@ -266,6 +269,17 @@ awaitable<void> Shipper::State::store() {
   store_error = error;
   batch.entries.clear();
   batch.entries.shrink_to_fit();
+}
+
+/// Each app that the sink wants is counted from the beginning, also while it takes nothing: what appears with its value is no increase to Prometheus.
+void Shipper::State::note_apps() {
+  const Wanted& wanted = parts.gatherer.wanted;
+  std::set<std::string_view> there;
+  for (const LogState& state : scan->logs)
+    if (wanted.wants_app(state.log.id.app)) there.insert(state.log.id.app);
+  if (wanted.events || wanted.daemon) there.insert("");
+  std::erase_if(shown.apps, [&](const auto& one) { return one.second == ShippedCounts{} && !there.contains(one.first); });
+  for (const std::string_view app : there) shown.apps.try_emplace(std::string(app));
 }
 
 void Shipper::State::note_failure(const std::string& why) {

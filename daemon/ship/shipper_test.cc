@@ -108,6 +108,23 @@ class ShipperTest : public ShipFixture {
   std::vector<std::pair<int, std::chrono::milliseconds>> waits;
 };
 
+/// As at a start in an outage: an alert sees what is lost only where it was 0 before.
+TEST_F(ShipperTest, CountsNoneOfEachAppThatItGetsBeforeTheSinkTookAnything) {
+  write("web/web.1", 1, numbered(1, 7));
+  write("api/web.1", 1, numbered(1, 7));
+  write("db/web.1", 1, numbered(1, 7));
+  refusals_to_make = 1000;
+  auto its_parts = shipper_parts();
+  its_parts.gatherer.wanted = {.apps = {"web", "api"}, .events = true};
+  Shipper shipper(std::move(its_parts));
+  run(shipper, [&] { return shipper.status().state == "failing"; });
+  const std::map<std::string, ShippedCounts> none{{"", {}}, {"api", {}}, {"web", {}}};
+  EXPECT_EQ(shipper.status().apps, none);
+  std::filesystem::remove_all(logs_root / "api");
+  shipper.news(std::make_shared<Scan>(scan()));
+  EXPECT_FALSE(shipper.status().apps.contains("api")) << "its log is gone";
+}
+
 TEST_F(ShipperTest, SendsBatchAfterBatchAndSaysHowFarItIs) {
   write("web/web.1", 1, numbered(1, 7));
   {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "daemon/keeper/protocol.h"
 #include "daemon/supervise/supervisor.h"
@@ -11,6 +12,9 @@ namespace berth::supervise {
 
 /// What a keeper tells of the last exit, for a person. `program`: argv[0].
 Exit describe_exit(const keeper::LastExit& exit, const std::string& program);
+
+/// Every reason that `InstanceStatus::exits_by_reason` can have.
+inline constexpr std::string_view kExitReasons[] = {"exit", "signal", "liveness", "oom", "not_started", "unknown"};
 
 /// Counts as `InstanceStatus::exits_by_reason` has them; only those that happened.
 std::map<std::string, std::int64_t> count_exits(const keeper::State& state);

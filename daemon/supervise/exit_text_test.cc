@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -48,6 +49,16 @@ TEST(ExitText, CountsOnlyWhatHappened) {
   state.exits[static_cast<int>(keeper::Cause::signal)] = 2;
   state.exits[static_cast<int>(keeper::Cause::asked)] = 5;
   EXPECT_EQ(count_exits(state), (std::map<std::string, std::int64_t>{{"signal", 2}}));
+}
+
+TEST(ExitText, ListsEveryReasonThatItCounts) {
+  keeper::State state{};
+  for (auto& count : state.exits) count = 1;
+  state.exits_unknown = 1;
+  std::set<std::string_view> counted;
+  const auto counts = count_exits(state);
+  for (const auto& [reason, count] : counts) counted.insert(reason);
+  EXPECT_EQ(counted, std::set<std::string_view>(std::begin(kExitReasons), std::end(kExitReasons)));
 }
 
 }  // namespace

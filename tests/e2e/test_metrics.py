@@ -136,6 +136,15 @@ class Metrics(Scraped):
         self.assertEqual(self.query('berth_deployments_total{app="web",state="failed"}'), [1.0])
         self.assertEqual(self.query('berth_deployments_total{app="web",state="not_found"}'), [1.0])
 
+    def test_names_that_are_mistyped_leave_a_bounded_number_of_series(self):
+        for number in range(1, 21):
+            self.node.berth("deploy", f"typo{number}@v1", expect=3)
+        samples = self.samples()
+        names = {f"typo{number}" for number in range(1, 21) if any(f'app="typo{number}"' in series for series in samples)}
+        self.assertEqual(names, {f"typo{number}" for number in range(5, 21)})
+        self.assertEqual(samples['berth_deployments_total{app="typo20",state="not_found"}'], 1)
+        self.assertEqual(samples['berth_deployments_total{app="typo20",state="failed"}'], 0)
+
 
 TELLS = """#!/usr/bin/python3 -u
 import http.server, os

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "core/json/json.h"
+#include "core/logs/level.h"
 #include "daemon/ship/sinks/line_text.h"
 #include "daemon/ship/sinks/severity.h"
 
@@ -22,16 +23,6 @@ const json::value* first_of(const json::object& line, std::initializer_list<std:
     return found;
   }
   return nullptr;
-}
-
-std::optional<Severity> severity_in(const json::value& said) {
-  if (const auto* name = said.if_string()) return severity_named({name->data(), name->size()});
-  const auto* number = said.if_int64();
-  if (number == nullptr || *number < 10 || *number > 100) return {};
-  if (*number >= 60) return Severity::critical;
-  if (*number >= 50) return Severity::error;
-  if (*number >= 40) return Severity::warning;
-  return *number >= 30 ? Severity::info : Severity::debug;
 }
 
 /// Its unit is told by its size: from 1973 to 2128 each has a range of its own.
@@ -77,9 +68,9 @@ std::optional<JsonLine> read_json_line(std::string_view line) {
   if (!parsed) return {};
   const json::object& fields = parsed->as_object();
   JsonLine read;
-  std::string_view level_key, time_key, text_key;
-  const json::value* level = first_of(fields, {"level", "severity", "lvl", "levelname", "loglevel", "log.level", "@l"}, level_key);
-  if (level != nullptr) read.severity = severity_in(*level);
+  std::string_view time_key, text_key;
+  const auto level = logs::level_in_json(line);
+  if (level) read.severity = severity_of(level->said, level->level);
   const json::value* time = first_of(fields, {"time", "timestamp", "ts", "@timestamp", "datetime", "@t"}, time_key);
   if (time != nullptr) read.time = time_in(*time);
   const json::value* message = first_of(fields, {"msg", "message", "@m"}, text_key);
@@ -87,7 +78,7 @@ std::optional<JsonLine> read_json_line(std::string_view line) {
   read.text = std::string(message->as_string());
   for (const auto& field : fields) {
     const std::string_view key(field.key().data(), field.key().size());
-    const bool is_used = key == text_key || (read.severity && key == level_key) || (read.time && key == time_key);
+    const bool is_used = key == text_key || (level && key == level->key) || (read.time && key == time_key);
     if (!is_used) append_field(*read.text, key, field.value());
   }
   return read;

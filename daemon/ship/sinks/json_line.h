@@ -11,7 +11,7 @@ namespace berth::ship {
 
 /// What a line of JSON says in the fields that loggers agree on.
 struct JsonLine {
-  std::optional<Severity> severity;  ///< `level`, `severity`, `lvl`, …; by name, or a number as pino and bunyan have them
+  std::optional<Severity> severity;  ///< `level`, `severity`, `lvl`, …, as logs::level_in_json finds it
   std::optional<logs::Time> time;    ///< `time`, `timestamp`, `ts`, …; RFC 3339, or seconds to nanoseconds since 1970
   std::optional<std::string> text;   ///< `msg`, `message`, …, with the other fields after it as `key=value`; empty without such a field
 };

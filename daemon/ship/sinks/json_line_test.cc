@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "core/logs/level.h"
+#include "daemon/ship/sinks/severity.h"
+
 namespace berth::ship {
 namespace {
 
@@ -25,6 +28,26 @@ TEST(JsonLine, KnowsTheNamesThatPopularLoggersUse) {
   EXPECT_EQ(read_json_line(R"({"severity":"WARNING","message":"stackdriver"})")->text, "stackdriver");
   EXPECT_EQ(read_json_line(R"({"@t":"2026-11-24T09:00:01Z","@m":"serilog","@l":"Fatal"})")->severity, Severity::critical);
   EXPECT_EQ(read_json_line(R"({"log.level":"warn","@timestamp":"2026-11-24T09:00:01Z","message":"ecs"})")->severity, Severity::warning);
+}
+
+TEST(JsonLine, HasTheLevelThatALogOnTheNodeShows) {
+  for (const char* text : {R"({"short_message":"gelf","level":3})", R"({"level":10})", R"({"level":30})", R"({"level":60})", R"({"level":9})", R"({"level":800})", R"({"level":"50"})",
+                           R"({"log_level":"warn"})", R"({"severity_text":"ERROR"})", R"({"@level":"debug"})", R"({"@l":"Fatal"})", R"({"Level":"notice"})", R"({"LEVEL":"err"})",
+                           R"({"SeverityText":"WARN"})", R"({"severity":"info","level":"error"})", R"({"level":"loud","severity":"error"})", R"({"context":{"level":"error"}})"}) {
+    const auto shown = logs::level_of(text);
+    const auto line = read_json_line(text);
+    ASSERT_TRUE(line) << text;
+    ASSERT_EQ(line->severity.has_value(), shown.has_value()) << text;
+    if (!shown) continue;
+    EXPECT_EQ(line->severity, severity_of("", *shown)) << text;
+  }
+}
+
+TEST(JsonLine, KeepsTheFinerSeveritiesOfSyslog) {
+  EXPECT_EQ(read_json_line(R"({"level":0})")->severity, Severity::emergency);
+  EXPECT_EQ(read_json_line(R"({"level":1})")->severity, Severity::alert);
+  EXPECT_EQ(read_json_line(R"({"level":"Alert"})")->severity, Severity::alert);
+  EXPECT_EQ(read_json_line(R"({"log_level":"warn","msg":"m","a":1})")->text, "m a=1");
 }
 
 TEST(JsonLine, TellsTheUnitOfATimeByItsSize) {

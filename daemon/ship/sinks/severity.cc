@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/logs/level.h"
-
 namespace berth::ship {
 namespace {
 
@@ -24,12 +22,11 @@ Severity severity_of(logs::Level level) {
 
 std::string_view to_string(Severity severity) { return kSeverityNames[static_cast<std::size_t>(severity)]; }
 
-std::optional<Severity> severity_named(std::string_view name) {
+Severity severity_of(std::string_view said, logs::Level level) {
   for (const auto& [known, severity] : kOfSyslogAlone)
-    if (std::ranges::equal(known, name, {}, {}, lower)) return severity;
-  const auto level = logs::level_named(name);
-  if (!level) return {};
-  return severity_of(*level);
+    if (std::ranges::equal(known, said, {}, {}, lower)) return severity;
+  if (said.size() == 1 && said[0] >= '0' && said[0] <= '7') return static_cast<Severity>(said[0] - '0');
+  return severity_of(level);
 }
 
 GuessedSeverity guess_severity(std::string_view line) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/logs/level.h"
 #include "daemon/ship/sink.h"
 
 namespace berth::ship {
@@ -11,8 +12,8 @@ namespace berth::ship {
 /// "emergency", "alert", "critical", "error", "warning", "notice", "info" or "debug".
 std::string_view to_string(Severity severity);
 
-/// What a logger calls a level, in any case: "WARN", "err", "Information", "fatal", "trace".
-std::optional<Severity> severity_named(std::string_view name);
+/// What a logger says of a level, by name or by number: syslog's 0 to 7 stand for themselves. `level`: what `core/logs/level.h` takes it for.
+Severity severity_of(std::string_view said, logs::Level level);
 
 /// What a line without fields says of its own level, and how many bytes at its front only say it.
 struct GuessedSeverity {

@@ -7,14 +7,19 @@
 namespace berth::ship {
 namespace {
 
+std::optional<Severity> named(std::string_view name) {
+  const auto level = logs::level_named(name);
+  return level ? std::optional(severity_of(name, *level)) : std::nullopt;
+}
+
 TEST(SeverityNames, AreReadAsLoggersWriteThem) {
-  EXPECT_EQ(severity_named("WARN"), Severity::warning);
-  EXPECT_EQ(severity_named("Information"), Severity::info);
-  EXPECT_EQ(severity_named("err"), Severity::error);
-  EXPECT_EQ(severity_named("fatal"), Severity::critical);
-  EXPECT_EQ(severity_named("TRACE"), Severity::debug);
-  for (const char* name : {"", "errors", "warningly", "informationals", "0"}) EXPECT_FALSE(severity_named(name)) << name;
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(severity_named(to_string(static_cast<Severity>(i))), static_cast<Severity>(i));
+  EXPECT_EQ(named("WARN"), Severity::warning);
+  EXPECT_EQ(named("Information"), Severity::info);
+  EXPECT_EQ(named("err"), Severity::error);
+  EXPECT_EQ(named("fatal"), Severity::critical);
+  EXPECT_EQ(named("TRACE"), Severity::debug);
+  for (const char* name : {"", "errors", "warningly", "informationals", "0"}) EXPECT_FALSE(named(name)) << name;
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(named(to_string(static_cast<Severity>(i))), static_cast<Severity>(i));
 }
 
 TEST(SeverityGuess, LooksWhereLoggersPutIt) {

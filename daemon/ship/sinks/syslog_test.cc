@@ -80,7 +80,7 @@ TEST(SyslogByTcp, ALargeBatchHasMoreTime) {
   SyslogSettings settings = to_port(0);
   settings.timeout = 400ms;
   RawPeer slow([](int connection) {
-    std::this_thread::sleep_for(1s);
+    std::this_thread::sleep_for(700ms);
     io::read_raw(connection);
   });
   settings.port = slow.port();

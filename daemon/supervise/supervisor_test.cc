@@ -370,6 +370,21 @@ BERTH_CO_TEST(SupervisorProbes, StartupAndRestartsWhatNeverStarts) {
   EXPECT_EQ(status(plan).last_exit->reason, "startup probe failed: /bin/sh exited with 1: not yet");
 }
 
+BERTH_CO_TEST(SupervisorProbes, NothingBeforeItsInitialDelay) {
+  const spec::Probe delayed{.kind = spec::ProbeKind::exec, .command = {"/bin/true"}, .initial_delay = 400ms, .period = 50ms};
+  using OfPlan = std::optional<spec::Probe> InstancePlan::*;
+  int number = 1;
+  for (const auto& [name, probe] : std::map<std::string, OfPlan>{
+           {"startup", &InstancePlan::startup}, {"readiness", &InstancePlan::readiness}, {"liveness", &InstancePlan::liveness}}) {
+    auto plan = shell("exec sleep 1000", number++);
+    plan.*probe = delayed;
+    const auto before = io::Steady::now();
+    CO_ASSERT(co_await supervisor->ensure(plan));
+    CO_WAIT(status(plan).probes[name].asked > 0);
+    EXPECT_GE(io::Steady::now() - before, 400ms) << name;
+  }
+}
+
 BERTH_CO_TEST(SupervisorProbes, ByTcp) {
   auto plan = server(free_port(), kBind);
   plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp, .period = 50ms};

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,13 @@ void release_stack() {
   char here;
   const uintptr_t unused = (reinterpret_cast<uintptr_t>(&here) - kCalls) & ~(kPage - 1);
   madvise(reinterpret_cast<void*>(unused - kDepth), kDepth, MADV_DONTNEED);
+}
+
+/// Another number in each keeper.
+uint32_t chance() {
+  uint32_t number = 0;
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) number = static_cast<uint32_t>(getpid()) * 2654435761u;  // spread over all there are
+  return number;
 }
 
 bool complain(const char* doing) {
@@ -283,7 +291,7 @@ void Keeper::go_on() {
     state_.phase = Phase::ended;
     return send_state(Event::ended);
   }
-  state_.wait_ms = wait_before_start(rules_.policy, early_exits_);
+  state_.wait_ms = wait_before_start(rules_.policy, early_exits_, chance());
   if (state_.wait_ms == 0) return start_app();
   state_.phase = Phase::waiting;
   start_at_ = after(state_.wait_ms);

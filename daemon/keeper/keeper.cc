@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/keeper/chance.h"
 #include "daemon/keeper/clock.h"
 #include "daemon/keeper/processes.h"
 #include "daemon/keeper/text.h"
@@ -32,13 +32,6 @@ void release_stack() {
   char here;
   const uintptr_t unused = (reinterpret_cast<uintptr_t>(&here) - kCalls) & ~(kPage - 1);
   madvise(reinterpret_cast<void*>(unused - kDepth), kDepth, MADV_DONTNEED);
-}
-
-/// Another number in each keeper.
-uint32_t chance() {
-  uint32_t number = 0;
-  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) number = static_cast<uint32_t>(getpid()) * 2654435761u;  // spread over all there are
-  return number;
 }
 
 bool complain(const char* doing) {

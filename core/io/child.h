@@ -12,11 +12,13 @@
 
 #include <sys/types.h>
 
+#include "core/resources.h"
 #include "core/result.h"
 
 namespace berth::io {
 
-/// A short-lived program: an exec probe, a hook, a secret's command.
+/// A short-lived program, such as an exec probe. Of what this program itself is allowed and protected from it has nothing: it may open as many files as is
+/// usual, and is ended for memory as anything else is, as far as that can be.
 struct ChildSpec {
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;  ///< all of it
@@ -27,6 +29,8 @@ struct ChildSpec {
   bool may_gain_privileges = true;                 ///< by what it executes, as set-uid programs give them
   int mount_namespace = -1;                        ///< a namespace to enter, whose root becomes its own; borrowed
   std::string cgroup_procs;                        ///< the `cgroup.procs` file to enter, or empty
+  ResourceLimits resources;                        ///< in place of what is usual
+  std::optional<int> oom_score_adjust;             ///< in place of 0
   std::chrono::milliseconds deadline{1000};        ///< then its whole session is killed
   std::size_t most_output = 4096;                  ///< bytes of stdout and stderr together that are kept: the last ones
 };

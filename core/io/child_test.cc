@@ -66,6 +66,56 @@ TEST(Child, GetsNoDescriptorThatItsParentLeftOpen) {
   EXPECT_EQ(result->output, "0 1 2 3 ");  // 3 is ls's own
 }
 
+/// This process as one that is protected and may have many files open, while it lives.
+class Protected {
+ public:
+  Protected() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    if (!write("-900")) write("300");  // without CAP_SYS_RESOURCE none may lower it, and it may come back to what it was
+    const rlimit many{std::min<rlim_t>(before_.rlim_max, 65'536), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &many);
+  }
+  ~Protected() {
+    write("0");
+    ::setrlimit(RLIMIT_NOFILE, &before_);
+  }
+
+ private:
+  static bool write(const char* score) {
+    std::ofstream file("/proc/self/oom_score_adj");
+    file << score << std::flush;
+    return file.good();
+  }
+  rlimit before_{};
+};
+
+constexpr const char* kTellResources = "cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Sc";
+
+TEST(Child, HasNothingOfWhatItsParentIsAllowedAndProtectedFrom) {
+  const Protected now;
+  const auto result = run(shell(kTellResources));
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->output.starts_with("0\n1024\n")) << result->output;
+}
+
+TEST(Child, HasTheLimitsThatAreSaid) {
+  const Protected now;
+  auto spec = shell(kTellResources);
+  spec.oom_score_adjust = 250;
+  spec.resources = {{RLIMIT_NOFILE, {77, 100}}, {RLIMIT_CORE, {0, 0}}};
+  const auto result = run(spec);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->output, "250\n77\n0\n");
+}
+
+TEST(Child, IsNotRunWithoutALimitThatTheKernelRefuses) {
+  auto spec = shell("true");
+  spec.resources = {{RLIMIT_NOFILE, {77, std::uint64_t{1} << 40}}};
+  const auto result = run(spec);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, testing::HasSubstr("run sh: set the limits of its process"));
+}
+
 TEST(Child, RunsAsAnotherUserWithoutTheGroupsOfRoot) {
   if (::getuid() != 0) GTEST_SKIP() << "needs root";
   auto spec = shell("id -u; id -G");

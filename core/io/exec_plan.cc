@@ -1,5 +1,6 @@
 #include "core/io/exec_plan.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +28,8 @@ struct ExecPlan {
     for (const auto& [name, value] : spec.environment) variables.push_back(name + "=" + value);
     for (auto& variable : variables) envp.push_back(variable.data());
     envp.push_back(nullptr);
+    oom_score = std::to_string(spec.oom_score_adjust.value_or(0));
+    for (const auto& [resource, limit] : spec.resources) limits.push_back({resource, {limit.soft, limit.hard}});
     find_programs();
   }
   ExecPlan(const ExecPlan&) = delete;
@@ -51,6 +55,8 @@ struct ExecPlan {
   std::vector<std::string> variables;
   std::vector<char*> envp;
   std::vector<std::string> programs;
+  std::string oom_score;
+  std::vector<std::pair<int, rlimit>> limits;
 };
 
 [[noreturn]] void give_up(int failure, Step step, int number) {
@@ -63,6 +69,33 @@ void enter_cgroup(const char* procs, int failure) {
   const int fd = ::open(procs, O_WRONLY | O_CLOEXEC);
   if (fd < 0 || ::write(fd, "0", 1) != 1) give_up(failure, Step::cgroup, errno);
   ::close(fd);
+}
+
+bool set_oom_score(const std::string& score) {
+  const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool done = ::write(fd, score.data(), score.size()) == static_cast<ssize_t>(score.size());
+  const int number = errno;
+  ::close(fd);
+  return errno = number, done;
+}
+
+/// As far as it may.
+void set_usual_files() {
+  rlimit now{};
+  if (::getrlimit(RLIMIT_NOFILE, &now) != 0) return;
+  rlimit usual{kUsualFiles.soft, kUsualFiles.hard};
+  if (::setrlimit(RLIMIT_NOFILE, &usual) == 0) return;
+  usual.rlim_max = std::min(usual.rlim_max, now.rlim_max);
+  usual.rlim_cur = std::min(usual.rlim_cur, usual.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &usual);
+}
+
+void set_resources(const ExecPlan& plan, int failure) {
+  if (!set_oom_score(plan.oom_score) && plan.spec.oom_score_adjust) give_up(failure, Step::resources, errno);
+  set_usual_files();
+  for (const auto& [resource, limit] : plan.limits)
+    if (::setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) give_up(failure, Step::resources, errno);
 }
 
 void become_user(const ChildSpec& spec, int failure) {
@@ -107,6 +140,7 @@ void reset_signals() {
   if (::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0) give_up(failure, Step::output, errno);
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   if (!plan.spec.cgroup_procs.empty()) enter_cgroup(plan.spec.cgroup_procs.c_str(), failure);
+  set_resources(plan, failure);
   if (plan.spec.mount_namespace >= 0 && ::setns(plan.spec.mount_namespace, CLONE_NEWNS) < 0) give_up(failure, Step::root, errno);
   if (::geteuid() == 0) bound_capabilities(plan.spec.bounding, failure);  // another has none to bound
   become_user(plan.spec, failure);
@@ -163,6 +197,7 @@ Error explain(const ExecFailure& failure, const ChildSpec& spec) {
   const auto say = [&failure](const std::string& doing) { return fail_errno(doing, failure.number).error(); };
   switch (failure.step) {
     case Step::cgroup: return say(fmt::format("run {}: enter the cgroup {}", program, spec.cgroup_procs));
+    case Step::resources: return say(fmt::format("run {}: set the limits of its process", program));
     case Step::root: return say(fmt::format("run {}: enter the root file system of its app", program));
     case Step::user: return say(fmt::format("run {}: become user {} and group {}", program, spec.uid ? std::to_string(*spec.uid) : "of berthd",
                                             spec.gid ? std::to_string(*spec.gid) : "of berthd"));

@@ -22,7 +22,7 @@ struct Forked {
 
 /// What went wrong in the child before its program ran.
 struct ExecFailure {
-  enum class Step : int { session, output, cgroup, root, user, directory, program };
+  enum class Step : int { session, output, cgroup, resources, root, user, directory, program };
   Step step = Step::session;
   int number = 0;  ///< errno
 };

@@ -46,6 +46,7 @@ struct HttpRequest {
   bool unverified_tls = false;               ///< by TLS 1.2, whoever answers: for probes
   bool keep_alive = false;                   ///< of `HttpClient` alone: another request may follow
   std::size_t most_body = 0;                 ///< bytes; a longer body is `Errc::protocol`
+  bool cut_body = false;                     ///< of `http_ask` alone: a longer body is no error, and its first `most_body` bytes are all that is read
 };
 
 struct HttpAnswer {

@@ -78,15 +78,19 @@ asio::awaitable<Result<HttpAnswer>> http_ask(HttpRequest request) {
   const auto deadline = deadline_in(request.deadline);
   const std::string name = name_of(request.to);
   HttpAnswer answer;
-  BodySink keep = [&answer, most = request.most_body](std::string_view piece) -> Result<void> {
-    if (piece.size() > most - answer.body.size()) return fail(Errc::protocol, fmt::format("the body is longer than {} bytes", most));
-    answer.body += piece;
+  bool cut = false;
+  BodySink keep = [&answer, &cut, most = request.most_body, may_cut = request.cut_body](std::string_view piece) -> Result<void> {
+    const std::size_t room = most - answer.body.size();
+    cut = piece.size() > room && may_cut;
+    if (piece.size() > room && !cut) return fail(Errc::protocol, fmt::format("the body is longer than {} bytes", most));
+    answer.body += piece.substr(0, room);
+    if (cut) return fail(Errc::cancelled, "enough of the body was read");
     return {};
   };
   ResponseReader reader({}, request.method == "HEAD", std::move(keep));
   auto exchange = request.unverified_tls ? exchange_by_tls(request, reader, deadline) : exchange_plainly(request, reader, deadline);
   const auto read = co_await std::move(exchange);
-  if (!read) co_return explain(read.error(), name, request.deadline);
+  if (!read && !cut) co_return explain(read.error(), name, request.deadline);
   answer.status = reader.status;
   answer.headers = std::move(reader.headers);
   co_return answer;

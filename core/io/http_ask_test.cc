@@ -96,6 +96,33 @@ TEST(HttpAsk, RefusesAPeerThatSaysTooMuch) {
   EXPECT_EQ(ask_for("HTTP/1.1 200 OK\r\n" + headers + "\r\n").error().code, Errc::protocol);
 }
 
+TEST(HttpAsk, ReadsNoMoreOfABodyThanItIsToCut) {
+  const std::string body(2u << 20, 'x');
+  for (const std::string& head : {"Content-Length: " + std::to_string(body.size()) + "\r\n", std::string()}) {
+    const RawPeer peer(RawPeer::answer("HTTP/1.1 503 Service Unavailable\r\n" + head + "\r\n" + body));
+    HttpRequest request = request_to(peer.port());
+    request.cut_body = true;
+    const auto answer = ask(std::move(request));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->status, 503);
+    EXPECT_EQ(answer->body.size(), 1000U);
+  }
+}
+
+TEST(HttpAsk, ClosesOnAPeerWhoseBodyItCut) {
+  const Silent endless("HTTP/1.1 200 OK\r\n\r\n" + std::string(2000, 'x'));
+  HttpRequest request = request_to(endless.port());
+  request.cut_body = true;
+  EXPECT_EQ(ask(std::move(request))->status, 200) << "though the rest never comes";
+}
+
+TEST(HttpAsk, CutsNothingThatIsNotHttp) {
+  const RawPeer peer(RawPeer::answer("SSH-2.0-OpenSSH_9.2\r\n"));
+  HttpRequest request = request_to(peer.port());
+  request.cut_body = true;
+  EXPECT_EQ(ask(std::move(request)).error().code, Errc::protocol);
+}
+
 TEST(HttpAsk, EndsAtItsDeadline) {
   for (const std::string first : {"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"}) {
     const Silent peer(first);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -16,6 +15,7 @@
 #include "daemon/keeper/capabilities.h"
 #include "daemon/keeper/image_root.h"
 #include "daemon/keeper/launch.h"
+#include "daemon/keeper/resources.h"
 #include "daemon/keeper/sandbox.h"
 #include "daemon/keeper/text.h"
 
@@ -152,6 +152,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
 
   if (*cgroup && !set_limits(cgroup, launch)) give_up(failure, Stage::set_limits, errno);
   if (*cgroup && !join(cgroup)) give_up(failure, Stage::join_cgroup, errno);
+  if (!set_oom_score(launch)) give_up(failure, Stage::set_resources, errno);
   own_output(files.out, files, uid, gid);
   own_output(files.err, files, uid, gid);
   if (!arrange_files(files, &failure)) give_up(failure, Stage::pass_sockets, errno);
@@ -159,6 +160,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   StartFailure broken{};
   if (root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
   if (root == nullptr && !enter_sandbox(launch, &broken)) give_up(failure, broken.stage, broken.error);
+  if (!set_resource_limits(launch)) give_up(failure, Stage::set_resources, errno);  // descriptors are where they are to be
   if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);
   if (geteuid() == 0 && !bound_capabilities(bounding, ambient)) give_up(failure, Stage::drop_capabilities, errno);
   if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);

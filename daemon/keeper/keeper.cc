@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/keeper/chance.h"
 #include "daemon/keeper/clock.h"
 #include "daemon/keeper/processes.h"
 #include "daemon/keeper/text.h"
@@ -283,7 +284,7 @@ void Keeper::go_on() {
     state_.phase = Phase::ended;
     return send_state(Event::ended);
   }
-  state_.wait_ms = wait_before_start(rules_.policy, early_exits_);
+  state_.wait_ms = wait_before_start(rules_.policy, early_exits_, chance());
   if (state_.wait_ms == 0) return start_app();
   state_.phase = Phase::waiting;
   start_at_ = after(state_.wait_ms);

@@ -52,6 +52,17 @@ void add_environment(Records& records, const Launch& launch) {
   records.add("listen_pid", 1);
 }
 
+std::string limit_text(const ResourceLimit& limit) {
+  const auto text = [](std::uint64_t value) { return value == ResourceLimit::kInfinity ? std::string("infinity") : std::to_string(value); };
+  return text(limit.soft) + " " + text(limit.hard);
+}
+
+void add_resources(Records& records, const Launch& launch) {
+  for (const auto& [resource, limit] : launch.resources) records.add("rlimit", fmt::format("{} {}", resource, limit_text(limit)));
+  if (launch.usual_files && !launch.resources.contains(RLIMIT_NOFILE)) records.add("rlimit", fmt::format("{}? {}", RLIMIT_NOFILE, limit_text(kUsualFiles)));
+  if (launch.oom_score_adjust) records.add("oom_score_adjust", *launch.oom_score_adjust);
+}
+
 /// Bytes of all its texts and what stands between them, or more.
 std::size_t size_of(const Launch& launch) {
   std::size_t size = 4096 + launch.id.size() + launch.directory.size() + launch.cgroup.size() + launch.notify.size() + launch.log_tag.size();
@@ -113,6 +124,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("may_gain_privileges", launch.may_gain_privileges ? 1 : 0);
   if (launch.bounding != Launch().bounding) records.add("bounding", static_cast<std::int64_t>(launch.bounding));
   if (launch.ambient != 0) records.add("ambient", static_cast<std::int64_t>(launch.ambient));
+  add_resources(records, launch);
   records.add("stop_signal", launch.stop_signal);
   records.add("grace_ms", launch.grace_ms);
   records.add("restart", name_of(launch.restart));
@@ -163,6 +175,7 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::confine: return error == ENOENT || error == ENOTDIR ? "enter its sandbox (a path of it is missing; '-' in front passes over it)" : "enter its sandbox";
       case Stage::drop_capabilities: return "drop the capabilities that it is not to have (berthd itself needs CAP_SETPCAP, and those that it is to give)";
       case Stage::filter_calls: return "filter its system calls";
+      case Stage::set_resources: return "set the limits of its processes (LimitNOFILE and the like, Nice, OOMScoreAdjust; berthd itself needs CAP_SYS_RESOURCE, and CAP_SYS_NICE)";
       case Stage::set_limits: return "set the limits of its spec on its cgroup";
     }
     return "start";

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "core/files/fd.h"
+#include "core/resources.h"
 #include "core/result.h"
 #include "daemon/keeper/restart_policy.h"
 #include "daemon/secrets/values.h"
@@ -72,6 +73,9 @@ struct Launch {
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket; the app gets them as 3, 4, …
   std::optional<bool> attached;                    ///< whether a client is at its stdin, stdout and stderr, and then, whether they are a terminal
   bool bound = false;                              ///< the app is stopped when the connection to its keeper ends, and killed when its keeper does
+  ResourceLimits resources;
+  bool usual_files = false;                        ///< it may have as many files open as is usual, as far as allowed, where `resources` do not say how many
+  std::optional<int> oom_score_adjust;             ///< without it 0, as far as allowed
   bool listen_variables = true;                    ///< LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID, when there are sockets
 };
 

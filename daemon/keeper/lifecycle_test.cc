@@ -1,5 +1,7 @@
 #include "daemon/keeper/keeper_fixture.h"
 
+#include <set>
+
 namespace berth::keeper {
 namespace {
 
@@ -41,10 +43,24 @@ TEST_F(KeeperLifecycle, WaitsLongerAfterEachEarlyExitAndTellsACrashLoop) {
   launch(plan);
   for (const std::int64_t wait : {20, 40, 80, 100, 100}) {
     const auto state = expect(Event::waiting);
-    EXPECT_EQ(state.wait_ms, wait);
+    EXPECT_GE(state.wait_ms, std::max<std::int64_t>(wait * 4 / 5, 20));
+    EXPECT_LE(state.wait_ms, std::min<std::int64_t>(wait * 6 / 5, 100));
     EXPECT_EQ(WEXITSTATUS(state.last_exit.status), 3);
     EXPECT_EQ(state.crash_loop, state.exits[static_cast<int>(Cause::exit)] >= 5);
   }
+}
+
+TEST_F(KeeperLifecycle, WaitsForAnotherTimeEachTime) {
+  start_keeper();
+  auto plan = shell("exit 3");
+  plan.policy = {.early_ms = 1000, .first_ms = 1, .longest_ms = 200};
+  launch(plan);
+  std::set<std::int64_t> waits;
+  for (int exits = 1; exits <= 14; exits++) {
+    const auto state = expect(Event::waiting);
+    if (exits > 9) waits.insert(state.wait_ms);  // of 160 to 200
+  }
+  EXPECT_GT(waits.size(), 1u);
 }
 
 TEST_F(KeeperLifecycle, ObeysOnFailure) {

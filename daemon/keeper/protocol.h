@@ -101,6 +101,7 @@ enum class Stage : uint8_t {
   set_limits, bind_notify,
   take_terminal,
   confine, filter_calls, drop_capabilities,  // of a sandbox
+  set_resources,
 };
 
 struct LastExit {

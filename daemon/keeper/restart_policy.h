@@ -15,11 +15,18 @@ struct RestartPolicy {
 };
 
 /// How long to wait before starting again. An instance that ran for a while comes back at once; one that keeps ending waits longer each time.
-/// `early_exits` counts the exits in a row that have it wait, this one included.
-constexpr int64_t wait_before_start(const RestartPolicy& policy, int early_exits) {
-  int64_t wait = early_exits > 0 ? policy.first_ms : 0;
+/// `early_exits` counts the exits in a row that have it wait, this one included. `chance`, any number, makes it up to a fifth more or less, so that instances
+/// that lost something together do not all come back in one moment; never less than the first wait, nor more than the longest.
+constexpr int64_t wait_before_start(const RestartPolicy& policy, int early_exits, uint32_t chance) {
+  if (early_exits <= 0) return 0;
+  int64_t wait = policy.first_ms;
   for (int i = 1; i < early_exits && wait < policy.longest_ms; i++) wait *= 2;
-  return wait < policy.longest_ms ? wait : policy.longest_ms;
+  if (wait > policy.longest_ms) wait = policy.longest_ms;
+  int64_t least = wait - wait / 5, most = wait + wait / 5;
+  if (least < policy.first_ms) least = policy.first_ms;
+  if (most > policy.longest_ms) most = policy.longest_ms;
+  if (least >= most) return most;
+  return least + static_cast<int64_t>((static_cast<uint64_t>(most - least + 1) * chance) >> 32);
 }
 
 /// Whether the policy starts it again after it ended so. `failed`: by a signal, or with another code than 0, or never started.

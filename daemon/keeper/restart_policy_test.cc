@@ -5,18 +5,31 @@
 namespace berth::keeper {
 namespace {
 
-TEST(RestartPolicy, BringsAnInstanceThatRanForAWhileBackAtOnce) { EXPECT_EQ(wait_before_start({}, 0), 0); }
+constexpr std::uint32_t kMost = ~0u, kHalf = 1u << 31;
 
-TEST(RestartPolicy, WaitsTwiceAsLongAfterEachEarlyExitUpToTheLongest) {
+TEST(RestartPolicy, BringsAnInstanceThatRanForAWhileBackAtOnce) {
+  for (const std::uint32_t chance : {0u, kHalf, kMost}) EXPECT_EQ(wait_before_start({}, 0, chance), 0);
+}
+
+TEST(RestartPolicy, WaitsTwiceAsLongAfterEachEarlyExitUpToTheLongestAFifthMoreOrLess) {
   const struct {
     int early_exits;
-    std::int64_t wait;
-  } table[] = {{1, 100}, {2, 200}, {3, 400}, {8, 12800}, {9, 25600}, {10, 30000}, {1'000'000'000, 30000}};
-  for (const auto& row : table) EXPECT_EQ(wait_before_start({}, row.early_exits), row.wait) << row.early_exits;
+    std::int64_t least, half, most;
+  } table[] = {{1, 100, 110, 120},         {2, 160, 200, 240},          {3, 320, 400, 480},           {8, 10240, 12800, 15360},
+               {9, 20480, 25240, 30000},   {10, 24000, 27000, 30000},   {1'000'000'000, 24000, 27000, 30000}};
+  for (const auto& row : table) {
+    EXPECT_EQ(wait_before_start({}, row.early_exits, 0), row.least) << row.early_exits;
+    EXPECT_EQ(wait_before_start({}, row.early_exits, kHalf), row.half) << row.early_exits;
+    EXPECT_EQ(wait_before_start({}, row.early_exits, kMost), row.most) << row.early_exits;
+  }
 }
 
 TEST(RestartPolicy, NeverWaitsLongerThanTheLongestEvenAtFirst) {
-  EXPECT_EQ(wait_before_start({.first_ms = 500, .longest_ms = 200}, 1), 200);
+  for (const std::uint32_t chance : {0u, kHalf, kMost}) {
+    EXPECT_EQ(wait_before_start({.first_ms = 500, .longest_ms = 200}, 1, chance), 200);
+    EXPECT_EQ(wait_before_start({.first_ms = 300, .longest_ms = 300}, 5, chance), 300);
+    EXPECT_EQ(wait_before_start({.first_ms = 0, .longest_ms = 300}, 5, chance), 0);
+  }
 }
 
 TEST(RestartPolicy, StartsAgainAsTheSpecSays) {

@@ -180,7 +180,7 @@ std::string keepers_directory(const std::string& run_directory) { return run_dir
 
 bool may_gain_privileges(const InstancePlan& plan) { return plan.uid == 0 && !plan.sandbox.no_new_privileges; }
 
-Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup) {
+Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup, bool is_service) {
   keeper::Launch launch{.id = to_string(plan.id),
                         .argv = plan.argv,
                         .environment = plan.environment,
@@ -204,6 +204,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .cgroup = cgroup,
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};
+  launch.usual_files = !is_service;  // what a service may is systemd's business
   launch.bound = plan.bound;
   launch.notify = plan.notify_socket;
   if (!plan.id.release.empty()) launch.log_tag = fmt::format("{}:{}", plan.id.release, plan.deployment);

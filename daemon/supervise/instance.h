@@ -90,7 +90,7 @@ keeper::TakeOver told_of(const Instance& instance, const Orphan* app);
 
 /// Whether its processes may gain privileges by what they execute, its exec probes too.
 bool may_gain_privileges(const InstancePlan& plan);
-/// What the keeper is told. `cgroup`: for the app, or empty.
-Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup);
+/// What the keeper is told. `cgroup`: for the app, or empty. `is_service`: the keeper is one of systemd.
+Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup, bool is_service);
 
 }  // namespace berth::supervise

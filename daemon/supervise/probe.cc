@@ -13,10 +13,11 @@
 namespace berth::supervise {
 namespace {
 
-constexpr std::size_t kMostBody = 1u << 20;
+constexpr std::size_t kMostBody = 10u << 10;  ///< is read of an answer, as by the kubelet: the status decides
 
 boost::asio::awaitable<Finding> ask_http(spec::Probe probe, io::Endpoint to) {
-  io::HttpRequest request{.to = std::move(to), .target = probe.path, .deadline = probe.timeout, .unverified_tls = probe.by_tls, .most_body = kMostBody};
+  io::HttpRequest request{
+      .to = std::move(to), .target = probe.path, .deadline = probe.timeout, .unverified_tls = probe.by_tls, .most_body = kMostBody, .cut_body = true};
   for (const auto& [name, value] : probe.headers) request.headers[name] = value;
   const auto answer = co_await io::http_ask(std::move(request));
   if (!answer) co_return Finding{.healthy = false, .reason = answer.error().message};

@@ -1,6 +1,11 @@
 #include "daemon/supervise/probe_state.h"
 
 #include <algorithm>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "core/crypto/sha256.h"
 
 namespace berth::supervise {
 
@@ -19,10 +24,20 @@ ProbeState step(ProbeState state, const spec::Probe& rules, const Finding& findi
   return state;
 }
 
-spec::milliseconds pause_after(const spec::Probe& rules, const ProbeState& state, int asked) {
-  if (state.verdict == Verdict::passing) return rules.period;
+spec::milliseconds ProbePace::after(int asked, bool passed) {
   constexpr spec::milliseconds kFirst{50};
-  return std::min(rules.period, kFirst * (1 << std::clamp(asked - 1, 0, 16)));
+  const auto wait = passed ? period_ : std::min(period_, kFirst * (1 << std::clamp(asked - 1, 0, 16)));
+  if (wait < period_ || std::exchange(spread_, true)) return wait;
+  return std::max(offset(), spec::milliseconds(1));
+}
+
+spec::milliseconds ProbePace::offset() const {
+  return spec::milliseconds(static_cast<spec::milliseconds::rep>(static_cast<double>(period_.count()) * phase_));
+}
+
+double phase_of(const InstanceId& id, std::string_view probe) {
+  const auto hash = crypto::sha256_hex(fmt::format("{} {}", to_string(id), probe));
+  return static_cast<double>(std::stoul(hash.substr(0, 8), nullptr, 16)) / 4294967296.0;  // 2^32
 }
 
 }  // namespace berth::supervise

@@ -37,16 +37,47 @@ TEST(ProbeState, SaysWhyItFailedUntilItSucceeds) {
   EXPECT_EQ(step(failed, {}, {.healthy = true}).reason, "");
 }
 
-TEST(ProbePause, IsShortUntilTheProbeFirstPassesAndThenThePeriod) {
-  const spec::Probe rules{.period = 1s};
-  const ProbeState passing{.verdict = Verdict::passing};
-  EXPECT_EQ(pause_after(rules, {}, 1), 50ms);
-  EXPECT_EQ(pause_after(rules, {}, 3), 200ms);
-  EXPECT_EQ(pause_after(rules, {}, 1000), 1s);
-  EXPECT_EQ(pause_after(rules, passing, 1), 1s);
+TEST(ProbePace, IsShortUntilTheProbeFirstPassesAndThenThePeriod) {
+  ProbePace pace(1s, 0.25);
+  EXPECT_EQ(pace.after(1, false), 50ms);
+  EXPECT_EQ(pace.after(3, false), 200ms);
+  EXPECT_EQ(pace.after(4, true), 250ms) << "once it is asked at a time of its own";
+  EXPECT_EQ(pace.after(5, true), 1s);
+  EXPECT_EQ(pace.after(6, false), 1s);
 }
 
-TEST(ProbePause, IsNeverLongerThanThePeriod) { EXPECT_EQ(pause_after({.period = 10ms}, {}, 1), 10ms); }
+TEST(ProbePace, IsOfItsOwnOnceAlsoWhereTheProbeDoesNotPass) {
+  ProbePace pace(1s, 0.75);
+  EXPECT_EQ(pace.after(5, false), 800ms);
+  EXPECT_EQ(pace.after(6, false), 750ms);
+  EXPECT_EQ(pace.after(1000, false), 1s);
+  EXPECT_EQ(pace.after(1001, true), 1s);
+}
+
+TEST(ProbePace, IsNeverLongerThanThePeriodAndNeverNothing) {
+  for (const double phase : {0.0, 0.5, 0.999}) {
+    ProbePace pace(10ms, phase);
+    EXPECT_LE(pace.first(), 10ms);
+    for (int asked = 1; asked < 4; asked++) {
+      const auto wait = pace.after(asked, asked > 1);
+      EXPECT_GE(wait, 1ms) << phase;
+      EXPECT_LE(wait, 10ms) << phase;
+    }
+  }
+}
+
+TEST(ProbePhase, IsTheSameEachTimeAndSpreadOverInstances) {
+  EXPECT_EQ(phase_of({"web", "web", 1, "v1"}, "liveness"), phase_of({"web", "web", 1, "v1"}, "liveness"));
+  EXPECT_NE(phase_of({"web", "web", 1, "v1"}, "liveness"), phase_of({"web", "web", 1, "v1"}, "readiness"));
+  int tenths[10] = {};
+  for (int number = 1; number <= 1000; number++) {
+    const double phase = phase_of({"web", "web", number, "v1"}, "readiness");
+    ASSERT_GE(phase, 0);
+    ASSERT_LT(phase, 1);
+    tenths[static_cast<int>(phase * 10)]++;
+  }
+  for (const int count : tenths) EXPECT_GT(count, 60);
+}
 
 }  // namespace
 }  // namespace berth::supervise

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <random>
 
 #include <fmt/core.h>
 
@@ -15,11 +14,6 @@ using namespace std::chrono_literals;
 using io::Steady;
 
 constexpr auto kSettle = 1000ms;  ///< without a readiness probe, an instance is ready when it has run for so long
-
-io::milliseconds random_below(io::milliseconds most) {
-  static thread_local std::minstd_rand generator{std::random_device{}()};
-  return io::milliseconds(std::uniform_int_distribution<std::int64_t>(0, std::max<std::int64_t>(most.count() - 1, 0))(generator));
-}
 
 }  // namespace
 
@@ -48,6 +42,7 @@ awaitable<bool> Runtime::pause(InstancePtr instance, std::uint64_t generation, s
 awaitable<bool> Runtime::run_startup(InstancePtr instance, std::uint64_t generation) {
   const spec::Probe rules = *instance->plan->startup;
   if (!co_await pause(instance, generation, rules.initial_delay)) co_return false;
+  ProbePace pace(rules.period, phase_of(instance->id, "startup"));
   auto counted = Steady::now() - rules.period;
   for (int asked = 1;; asked++) {
     const auto began = Steady::now();
@@ -65,7 +60,7 @@ awaitable<bool> Runtime::run_startup(InstancePtr instance, std::uint64_t generat
       restart_unhealthy(*instance, "startup", finding.reason);
       co_return false;
     }
-    if (!co_await pause(instance, generation, pause_after(rules, instance->startup, asked))) co_return false;
+    if (!co_await pause(instance, generation, pace.after(asked, false))) co_return false;
   }
 }
 
@@ -123,6 +118,7 @@ awaitable<void> Runtime::run_probes(InstancePtr instance, std::uint64_t generati
 awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t generation) {
   const spec::Probe rules = *instance->plan->readiness;
   if (!co_await pause(instance, generation, rules.initial_delay)) co_return;
+  ProbePace pace(rules.period, phase_of(instance->id, "readiness"));
   bool once_passed = false;
   for (int asked = 1;; asked++) {
     const auto began = Steady::now();
@@ -136,8 +132,7 @@ awaitable<void> Runtime::run_readiness(InstancePtr instance, std::uint64_t gener
     if (finding.healthy && rules.port.empty() && (rules.kind == spec::ProbeKind::http || rules.kind == spec::ProbeKind::grpc)) instance->socket_taken = true;
     once_passed = once_passed || instance->readiness.verdict == Verdict::passing;
     if (instance->readiness != before || instance->socket_taken != was_taken) refresh(*instance);  // else nobody need wake
-    const auto wait = once_passed ? rules.period : pause_after(rules, instance->readiness, asked);
-    if (!co_await pause(instance, generation, wait)) co_return;
+    if (!co_await pause(instance, generation, pace.after(asked, once_passed))) co_return;
   }
 }
 
@@ -150,8 +145,9 @@ awaitable<void> Runtime::begin_watching(InstancePtr instance, std::uint64_t gene
 
 awaitable<void> Runtime::run_liveness(InstancePtr instance, std::uint64_t generation, bool adopted) {
   const spec::Probe rules = *instance->plan->liveness;
-  // After berthd's start, the probes of many instances shall not all fall on one moment.
-  const auto first = adopted ? random_below(rules.period) : rules.initial_delay;
+  // Nobody waits for its verdict, and the probes of many instances shall not all fall on one moment.
+  const auto delay = adopted ? 0ms : rules.initial_delay;
+  const auto first = delay + ProbePace(rules.period, phase_of(instance->id, "liveness")).first();
   if (!co_await pause(instance, generation, first)) co_return;
   for (;;) {
     const auto began = Steady::now();

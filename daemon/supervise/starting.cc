@@ -107,7 +107,7 @@ awaitable<Result<void>> Runtime::attach_to_existing(InstancePtr instance) {
 
 /// Its keeper runs. A launch that differs is for the app's next start: what runs goes on.
 awaitable<Result<void>> Runtime::adopt(InstancePtr instance, bool probed_alike) {
-  const auto launch = launch_of(*instance->plan, cgroup_of(*instance));
+  const auto launch = launch_of(*instance->plan, cgroup_of(*instance), options_.use_systemd);
   if (!launch) co_return std::unexpected(launch.error());
   if (launch->digest != instance->last.launch_digest) {
     if (auto sent = instance->link->launch(*launch, instance->plan->sockets); !sent) co_return pass(sent.error(), instance->name());
@@ -142,7 +142,7 @@ awaitable<Result<void>> Runtime::start_keeper(InstancePtr instance) {
 /// the app as started before.
 awaitable<Result<std::uint64_t>> Runtime::begin_keeper(InstancePtr instance, keeper::TakeOver told) {
   const auto& plan = *instance->plan;
-  const auto launch = launch_of(plan, cgroup_of(*instance));
+  const auto launch = launch_of(plan, cgroup_of(*instance), options_.use_systemd);
   if (!launch) co_return std::unexpected(launch.error());
   const KeeperStart start{.id = plan.id,
                           .key = instance->key,

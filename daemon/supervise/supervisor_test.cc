@@ -1,6 +1,10 @@
 #include "daemon/supervise/supervisor_fixture.h"
 
+#include <mutex>
+
 #include <gmock/gmock.h>
+
+#include "core/io/raw_peer.h"
 
 namespace berth::supervise {
 namespace {
@@ -368,6 +372,66 @@ BERTH_CO_TEST(SupervisorProbes, StartupAndRestartsWhatNeverStarts) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(count(Kind::exited) >= 1);
   EXPECT_EQ(status(plan).last_exit->reason, "startup probe failed: /bin/sh exited with 1: not yet");
+}
+
+BERTH_CO_TEST(SupervisorProbes, NothingBeforeItsInitialDelay) {
+  const spec::Probe delayed{.kind = spec::ProbeKind::exec, .command = {"/bin/true"}, .initial_delay = 400ms, .period = 50ms};
+  using OfPlan = std::optional<spec::Probe> InstancePlan::*;
+  int number = 1;
+  for (const auto& [name, probe] : std::map<std::string, OfPlan>{
+           {"startup", &InstancePlan::startup}, {"readiness", &InstancePlan::readiness}, {"liveness", &InstancePlan::liveness}}) {
+    auto plan = shell("exec sleep 1000", number++);
+    plan.*probe = delayed;
+    const auto before = io::Steady::now();
+    CO_ASSERT(co_await supervisor->ensure(plan));
+    CO_WAIT(status(plan).probes[name].asked > 0);
+    EXPECT_GE(io::Steady::now() - before, 400ms) << name;
+  }
+}
+
+/// For how much of a period nobody asks, of the asks since `from`: nearly all of it where all ask in one moment.
+io::milliseconds longest_quiet(const std::vector<io::Steady::time_point>& asks, io::Steady::time_point from, io::milliseconds period) {
+  std::vector<io::milliseconds> places;
+  for (const auto at : asks)
+    if (at >= from) places.push_back(std::chrono::floor<io::milliseconds>(at - from) % period);
+  if (places.empty()) return period;
+  std::ranges::sort(places);
+  auto longest = places.front() + period - places.back();
+  for (std::size_t i = 1; i < places.size(); i++) longest = std::max(longest, places[i] - places[i - 1]);
+  return longest;
+}
+
+BERTH_CO_TEST(SupervisorProbes, ManyInstancesAtTimesOfTheirOwnAlsoAfterARestart) {
+  constexpr auto kPeriod = 1000ms;
+  std::mutex guard;
+  std::vector<io::Steady::time_point> asks;
+  const io::RawPeer server([&](int connection) {
+    io::read_head(connection);
+    io::send_raw(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    const std::lock_guard lock(guard);
+    asks.push_back(io::Steady::now());
+  });
+  std::vector<InstancePlan> plans;
+  for (int number = 1; number <= 8; number++) {
+    plans.push_back(shell("exec sleep 1000", number));
+    plans.back().probe_endpoint = io::Endpoint{.address = "127.0.0.1", .port = server.port()};
+    plans.back().readiness = spec::Probe{.path = "/", .period = kPeriod};
+  }
+  for (const bool again : {false, true}) {
+    if (again) {
+      begin_again();
+      static_cast<void>(co_await supervisor->find());
+    }
+    const auto before = io::Steady::now();
+    for (const auto& plan : plans) CO_ASSERT(co_await supervisor->ensure(plan));
+    const std::function<bool()> all_ready = [&] { return std::ranges::all_of(plans, [this](const auto& plan) { return ready(plan); }); };
+    CO_WAIT(all_ready());
+    EXPECT_LT(io::Steady::now() - before, kPeriod) << "a first verdict waits for nobody";
+    const auto settled = io::Steady::now() + kPeriod;
+    co_await io::sleep_for(2 * kPeriod);
+    const std::lock_guard lock(guard);
+    EXPECT_LT(longest_quiet(asks, settled, kPeriod), 500ms) << (again ? "after a restart" : "at first");
+  }
 }
 
 BERTH_CO_TEST(SupervisorProbes, ByTcp) {

@@ -131,6 +131,17 @@ TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
   run({"releases", "other", "--repo", at("repo")}, 3);
 }
 
+TEST_F(PublisherVerbs, PromoteWhatTravelsWithARelease) {
+  publish();
+  put("sbom.json", "{}");
+  put("approval.txt", "by Ada");
+  run(with(release(), {"--attach", at("sbom.json")}));
+  run({"promote", "web/production@v2", "--to", "qa", "--repo", at("repo"), "--environments", at("environments"), "--attach", at("approval.txt")});
+  const Ran shown = run({"inspect", "web/qa@v1", "--repo", at("repo")});
+  EXPECT_THAT(shown.out, HasSubstr("attachment     approval.txt, "));
+  EXPECT_THAT(shown.out, HasSubstr("attachment     sbom.json, "));
+}
+
 TEST_F(PublisherVerbs, ShowWhatAReleaseConsistsOf) {
   publish();
   const Ran shown = run({"inspect", "web/production@v1", "--repo", at("repo"), "--files"});

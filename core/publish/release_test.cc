@@ -96,6 +96,31 @@ TEST_F(Release, IsPromotedWithTheVerySameBuild) {
   EXPECT_THAT(faults(), IsEmpty());
 }
 
+TEST_F(Release, IsPromotedWithWhatTravelsWithIt) {
+  put("sbom.json", "{}");
+  ASSERT_EQ(id_of(release("qa", {.attachments = {at("sbom.json")}})), "v1");
+  const auto qa = found({"web", "qa", "v1"});
+  ASSERT_TRUE(files::make_directories(at("environments/production")));
+  const auto environment = read_environment(at("environments"), "production");
+  ASSERT_EQ(id_of(publish_release(repository(), draft_of(qa), *environment, {})), "v1");
+  EXPECT_EQ(found({"web", "production", "v1"}).attachments, qa.attachments);
+  ASSERT_THAT(qa.attachments, SizeIs(1));
+
+  put("approval.txt", "by Ada");
+  const auto more = publish_release(repository(), draft_of(qa), *environment, {.attachments = {at("sbom.json"), at("approval.txt")}});
+  ASSERT_EQ(id_of(more), "v2");
+  ASSERT_THAT(more->manifest.attachments, SizeIs(2));
+  EXPECT_EQ(more->manifest.attachments[0].name, "approval.txt");
+  EXPECT_EQ(more->manifest.attachments[1], qa.attachments[0]);
+  EXPECT_THAT(faults(), IsEmpty());
+
+  put("sbom.json", "{\"components\":[]}");
+  EXPECT_THAT(publish_release(repository(), draft_of(qa), *environment, {.attachments = {at("sbom.json")}}),
+              Refuses(Errc::usage, "attachment sbom.json: the release carries another file of this name"));
+  fs::remove(at("repo") / bundle::blob_path(qa.attachments[0].blob.sha256));
+  EXPECT_THAT(publish_release(repository(), draft_of(qa), *environment, {}), Refuses(Errc::trust, qa.attachments[0].blob.sha256));
+}
+
 TEST_F(Release, MayBeForSeveralPlatforms) {
   put("site/bin/server", program_for(kArm64), 0755);
   const auto arm = build();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "core/bundle/tree.h"
 #include "core/publish/blob_folder.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr const char* kRequiresBerthd = "0.1.0";
 constexpr int kConfigLevel = 9;
 constexpr std::size_t kMostAttachment = 64u << 20;
+constexpr std::size_t kLongestBuilder = 200;  // as in a manifest
 
 /// The configuration layer, in a folder of its own until it is in the repository.
 struct ConfigLayer {
@@ -120,6 +122,19 @@ Result<std::vector<bundle::Attachment>> all_attachments(const Draft& draft, cons
   return all;
 }
 
+std::string commit_text(const std::string& commit) { return commit.empty() ? "one that is not known" : commit; }
+
+/// Each once; of more than a manifest has room for, how many more there are.
+std::string builders_of(const std::vector<Build>& builds) {
+  std::vector<std::string> names;
+  for (const Build& build : builds)
+    if (!build.builder.empty() && std::ranges::find(names, build.builder) == names.end()) names.push_back(build.builder);
+  std::string all = fmt::format("{}", fmt::join(names, ", "));
+  if (all.size() <= kLongestBuilder) return all;
+  const std::string more = fmt::format(" and {} more", names.size() - 1);
+  return names.front().size() + more.size() <= kLongestBuilder ? names.front() + more : names.front();
+}
+
 bundle::Manifest manifest_of(const Draft& draft, const Environment& environment, const Configuration& configuration, const ConfigLayer& config) {
   bundle::Manifest manifest;
   manifest.app = draft.spec.app;
@@ -137,9 +152,14 @@ bundle::Manifest manifest_of(const Draft& draft, const Environment& environment,
 
 }  // namespace
 
-Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds) {
-  Draft draft{.spec = builds.front().spec, .commit = builds.front().commit, .builder = builds.front().builder};
+Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds, const std::string& commit) {
+  Draft draft{.spec = builds.front().spec, .commit = commit.empty() ? builds.front().commit : commit, .builder = builders_of(builds)};
   for (const Build& build : builds) {
+    if (commit.empty() && build.commit != draft.commit)
+      return fail(Errc::usage, fmt::format("builds {} ({}) and {} ({}) are of different commits: {} and {}; builds of one release are made of one commit. "
+                                           "--commit says which, where they are all the same",
+                                           short_digest(builds.front().ref.digest), builds.front().platform, short_digest(build.ref.digest), build.platform,
+                                           commit_text(draft.commit), commit_text(build.commit)));
     if (build.spec != draft.spec)
       return fail(Errc::usage, fmt::format("builds {} and {} have different specs; builds of one release are made of one berth.toml",
                                            short_digest(builds.front().ref.digest), short_digest(build.ref.digest)));

@@ -26,8 +26,9 @@ struct Draft {
   std::map<std::string, fs::path> blobs;           ///< SHA-256 → the file to copy into the repository; those left out are there
 };
 
-/// Of builds of one app for different platforms; they must have the same spec, which is the release's. `Errc::usage` else.
-Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds);
+/// Of builds of one app for different platforms; they must have the same spec, which is the release's, and be of the same commit, unless `commit` says
+/// which one the release is of. `Errc::usage` else. It names the builder of each.
+Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds, const std::string& commit = {});
 
 /// Of a release that is in the repository: the very same builds, and what is attached to them.
 Draft draft_of(const bundle::Manifest& released);

@@ -130,6 +130,18 @@ TEST_F(Release, MayBeForSeveralPlatforms) {
   ASSERT_TRUE(draft) << draft.error().message;
   EXPECT_THAT(draft->builds, SizeIs(2));
   EXPECT_THAT(draft_of(store, {arm->build, arm->build}), Refuses(Errc::usage, "are both for linux/arm64"));
+  Build elsewhere = arm->build;
+  elsewhere.commit = "abc123";
+  elsewhere.builder = "arm@ci";
+  Build here = store.list()->front().platform == "linux/amd64" ? store.list()->front() : store.list()->back();
+  here.builder = "amd@ci";
+  EXPECT_THAT(draft_of(store, {here, elsewhere}), Refuses(Errc::usage, "are of different commits: one that is not known and abc123"));
+  here.commit = "abc123-dirty";
+  EXPECT_THAT(draft_of(store, {here, elsewhere}), Refuses(Errc::usage, "are of different commits: abc123-dirty and abc123"));
+  const auto said = draft_of(store, {here, elsewhere}, "r17");
+  ASSERT_TRUE(said) << said.error().message;
+  EXPECT_EQ(said->commit, "r17");
+  EXPECT_EQ(said->builder, "amd@ci, arm@ci");
   Build other = arm->build;
   other.spec.writable_home = true;
   EXPECT_THAT(draft_of(store, {arm->build, other}), Refuses(Errc::usage, "different specs"));

@@ -86,6 +86,10 @@ struct Repository::State {
   void note(const trust::Client& client, std::string error);
   /// Counts a refusal; the error as it is.
   Error refused(Error error);
+  /// The same of a blob that a manifest names.
+  Error refused(Error error, const bundle::BlobRef& ref) {
+    return refused(trust::of_listed_file(std::move(error), bundle::blob_path(ref.sha256), "which the release's manifest names"));
+  }
 
   RepositoryOptions options;
   Mirrors mirrors;
@@ -102,7 +106,11 @@ Result<io::FetchOptions> Repository::State::access() const {
   fetch.bytes_per_second = options.bytes_per_second;
   if (!options.authorization) return fetch;
   auto authorization = options.authorization();
-  if (!authorization) return pass(std::move(authorization.error()), "access to the repository ([repository] in berthd.toml)");
+  if (!authorization) {
+    // A token's file that is missing is no release that is.
+    if (authorization.error().code == Errc::not_found) authorization.error().code = Errc::io;
+    return pass(std::move(authorization.error()), "access to the repository ([repository] in berthd.toml)");
+  }
   fetch.authorization = authorization->view();
   return fetch;
 }
@@ -322,14 +330,14 @@ Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std:
                               std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
   auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
-  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error())));
+  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
   return fetched;
 }
 
 Result<std::string> Repository::small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
   auto fetched = fetch_small_blob(*source, ref, most, std::move(stop));
-  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error())));
+  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
   return fetched;
 }
 

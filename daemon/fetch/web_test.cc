@@ -144,7 +144,35 @@ TEST_F(WebRepository, IsRefusedWhereABlobIsTruncatedOrGone) {
   fs::remove(blob(layer.blob));
   const auto gone = stage_it();
   ASSERT_FALSE(gone);
-  EXPECT_EQ(gone.error().code, Errc::not_found);
+  EXPECT_EQ(gone.error().code, Errc::trust) << "that it is withheld is no typo in a release's id";
+  EXPECT_THAT(gone.error().message, AllOf(HasSubstr(server.url() + "/" + bundle::blob_path(layer.blob.sha256)), HasSubstr("404"), HasSubstr("upload all of it")));
+}
+
+TEST_F(WebRepository, ThatLacksAFileItListsIsNotOneThatLacksTheRelease) {
+  auto node = node_options();
+  node.url = server.url();
+  publish("v2");
+  std::vector<fs::path> files{repo / "metadata/timestamp.json"};
+  for (const auto& entry : fs::recursive_directory_iterator(repo)) {
+    const std::string name = entry.path().filename();
+    if (name == "3.snapshot.json" || name == "3.targets.json" || name.ends_with(".v2.json")) files.push_back(entry.path());
+  }
+  ASSERT_EQ(files.size(), 4u);
+  for (const fs::path& file : files) {
+    const std::string name = file.filename();
+    fs::rename(file, folder.path() / "withheld");
+    node.trust_directory = folder.path() / ("node-" + name);  // what was read before must not stand in for it
+    Repository repository(node);
+    const auto resolved = repository.resolve("web", "production", "v2", {});
+    ASSERT_FALSE(resolved) << name;
+    EXPECT_EQ(resolved.error().code, Errc::trust) << resolved.error().message;
+    EXPECT_THAT(resolved.error().message, AllOf(HasSubstr(server.url()), HasSubstr("/" + name + ": 404"), HasSubstr("compare its url")));
+    EXPECT_EQ(repository.trust().refusals.at("missing"), 1u);
+    EXPECT_EQ(repository.list({}).has_value(), name.ends_with(".v2.json"));
+    fs::rename(folder.path() / "withheld", file);
+  }
+  node.trust_directory = folder.path() / "another";
+  EXPECT_EQ(Repository(node).resolve("web", "production", "v9", {}).error().code, Errc::not_found);
 }
 
 TEST_F(WebRepository, IsToldWhoAsksByWhatIsLookedUpAnew) {
@@ -164,6 +192,7 @@ TEST_F(WebRepository, IsToldWhoAsksByWhatIsLookedUpAnew) {
   node.authorization = []() -> Result<crypto::Secret> { return fail(Errc::not_found, "token: open /etc/berth/token: No such file"); };
   const auto missing = stage_as(node);
   ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::io) << "it is no release that is missing";
   EXPECT_THAT(missing.error().message, AllOf(HasSubstr("[repository] in berthd.toml"), HasSubstr("/etc/berth/token")));
 }
 

@@ -85,7 +85,7 @@ Verb build_verb() {
                   {"--app", "NAME", "the app, where there is no berth.toml (default: an executable's own name)", &o->app},
                   {"--tag", "NAME", "which image, where there are several", &o->tag},
                   {"--version", "TEXT", "what people call it, such as 1.4.2", &o->version},
-                  {"--commit", "ID", "where it comes from (default: what git has checked out there)", &o->commit},
+                  {"--commit", "ID", "where it comes from (default: what git has checked out there, with -dirty where that was changed)", &o->commit},
                   {"--builder", "TEXT", "who made it (default: $BERTH_BUILDER, else user@host)", &o->builder},
                   {"--platform", "NAME", "linux/amd64, linux/arm64 or any (default: seen from its programs; of an image, this machine's)", &o->platform}},
       .action = [o](Console& console) { return build(console, *o); },

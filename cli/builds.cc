@@ -8,6 +8,7 @@
 #include "cli/publishing.h"
 #include "cli/verbs.h"
 #include "core/publish/build_store.h"
+#include "core/publish/commit.h"
 
 namespace berth::cli {
 namespace {
@@ -36,7 +37,7 @@ Result<Exit> list(const Console& console, const std::string& app) {
   const auto now = std::chrono::system_clock::now();
   Table table({"BUILD", "APP", "VERSION", "PLATFORM", "COMMIT", "SIZE", "AGE", "NOTE"});
   for (const publish::Build& build : builds)
-    table.row({publish::short_digest(build.ref.digest), build.spec.app, build.ref.version, build.platform, publish::short_digest(build.commit),
+    table.row({publish::short_digest(build.ref.digest), build.spec.app, build.ref.version, build.platform, publish::short_commit(build.commit),
                bytes_text(build.ref.layer.blob.size), since_text(build.created, now), is_latest(build) ? "latest" : ""});
   if (table.empty()) {
     console.note(fmt::format("no builds{} in {}; make one: berth build SOURCE", app.empty() ? "" : " of " + app, store.folder().string()));

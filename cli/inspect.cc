@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "core/bundle/tree.h"
 #include "core/publish/build.h"
+#include "core/publish/commit.h"
 
 namespace berth::cli {
 namespace {
@@ -36,7 +37,7 @@ void print_release(const Console& console, const bundle::Manifest& manifest) {
   console.line(fmt::format("{}/{}@{}", manifest.app, manifest.environment, manifest.release));
   print_pair(console, "created", fmt::format("{} by {}", manifest.created, manifest.builder.empty() ? "nobody named" : manifest.builder));
   print_pair(console, "previous", manifest.previous);
-  print_pair(console, "commit", manifest.commit);
+  print_pair(console, "commit", publish::is_dirty(manifest.commit) ? manifest.commit + " (with changes that were not committed)" : manifest.commit);
   for (const auto& [platform, build] : manifest.builds) {
     print_pair(console, "build",
                fmt::format("{} {}for {}, {}", build.digest, build.version.empty() ? "" : "(" + build.version + ") ", platform,

@@ -13,6 +13,7 @@ namespace {
 
 struct PromoteOptions {
   std::string release, to, repository, incoming, environments = "environments";
+  std::vector<std::string> attachments;
   IdOptions id;
   PatchingOptions patching;
   SigningOptions signing;
@@ -27,7 +28,7 @@ Result<Exit> promote(const Console& console, const PromoteOptions& options) {
     return fail(Errc::usage,
                 fmt::format("berth promote: {} is in {} already; 'berth release' makes another release there", options.release, options.to));
   BERTH_TRY(const auto repository, publisher_repository("promote", options.repository, options.signing, options.incoming));
-  BERTH_TRY(const auto how, release_options("promote", options.id, options.patching));
+  BERTH_TRY(const auto how, release_options("promote", options.id, options.patching, options.attachments));
   BERTH_TRY(const auto released, publish::find_release(repository.folder, ref));
   BERTH_TRY(const auto environment, publish::read_environment(options.environments, options.to));
   BERTH_TRY(const auto published, publish::publish_release(repository, publish::draft_of(released), environment, how));
@@ -42,13 +43,15 @@ Verb promote_verb() {
   std::vector<Option> options{{"--to", "NAME", "the environment it is for", &o->to},
                               repository_option(o->repository),
                               environments_option(o->environments),
-                              incoming_option(o->incoming)};
+                              incoming_option(o->incoming),
+                              {"--attach", "FILE", "a file to travel with it, beside those that do already; may be repeated", &o->attachments, Completes::file}};
   for (Option& option : id_options(o->id)) options.push_back(std::move(option));
   for (Option& option : patching_options(o->patching)) options.push_back(std::move(option));
   options = with_signing(std::move(options), o->signing);
   return {
       .name = "promote",
       .summary = "Release the very same build in another environment, with that one's configuration",
+      .text = "What travels with the release, such as an SBOM, travels with the new one too.",
       .examples = {"berth promote web/qa@v7 --to production --repo ./repo"},
       .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
       .arguments = {{"APP/ENV@RELEASE", "what to promote", &o->release, Completes::release}},

@@ -84,6 +84,28 @@ TEST_F(PublisherVerbs, MakeARepositoryAndSayWhichKeyBelongsOffline) {
   EXPECT_THAT(run({"repo", "init", at("third"), "--keys", at("third/keys")}, 2).err, HasSubstr("private keys would lie in the repository"));
 }
 
+TEST_F(PublisherVerbs, EncryptTheKeysTheyMakeWhereAPassphraseIsGiven) {
+  put("passphrase", "open sesame\n");
+  const std::vector<std::string> by_file{"--passphrase-file", at("passphrase")};
+  run(with({"repo", "init", at("repo")}, by_file));
+  const auto is_encrypted = [&](const std::string& key) { return files::read(at(key), 1u << 16)->starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"); };
+  for (const char* role : {"root", "targets", "snapshot", "timestamp"}) EXPECT_TRUE(is_encrypted(fmt::format("repo-keys/{}.pem", role))) << role;
+  EXPECT_THAT(run({"repo", "refresh", at("repo")}, 2).err, HasSubstr("is encrypted; give its passphrase"));
+  run(with({"repo", "refresh", at("repo")}, by_file));
+
+  ::setenv("BERTH_TEST_PASSPHRASE", "open sesame", 1);
+  const std::vector<std::string> by_variable{"--passphrase-env", "BERTH_TEST_PASSPHRASE"};
+  run(with({"repo", "rotate", at("repo"), "timestamp"}, by_variable));
+  EXPECT_TRUE(is_encrypted("repo-keys/timestamp-2.pem"));
+  run(with({"repo", "init", at("second")}, by_variable));
+  EXPECT_TRUE(is_encrypted("second-keys/root.pem"));
+  ::unsetenv("BERTH_TEST_PASSPHRASE");
+  EXPECT_THAT(run(with({"repo", "init", at("third")}, by_variable), 2).err, HasSubstr("BERTH_TEST_PASSPHRASE: the variable is not set"));
+  put("passphrase", "\n");
+  EXPECT_THAT(run(with({"repo", "init", at("third")}, by_file), 2).err, HasSubstr("the passphrase for new keys is empty"));
+  EXPECT_FALSE(fs::exists(at("third-keys"))) << "nothing is made with half a wish";
+}
+
 TEST_F(PublisherVerbs, TellWhatIsAmissWithoutBlamingBerthd) {
   run({"repo", "init", at("repo")});
   const Ran away = run({"inspect", "web/production@v1", "--repo", "http://127.0.0.1:1", "--root", at("repo/metadata/1.root.json")}, 1);
@@ -129,6 +151,17 @@ TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
   EXPECT_THAT(table.out, HasSubstr("qa"));
   EXPECT_THAT(table.out, HasSubstr("v2"));
   run({"releases", "other", "--repo", at("repo")}, 3);
+}
+
+TEST_F(PublisherVerbs, PromoteWhatTravelsWithARelease) {
+  publish();
+  put("sbom.json", "{}");
+  put("approval.txt", "by Ada");
+  run(with(release(), {"--attach", at("sbom.json")}));
+  run({"promote", "web/production@v2", "--to", "qa", "--repo", at("repo"), "--environments", at("environments"), "--attach", at("approval.txt")});
+  const Ran shown = run({"inspect", "web/qa@v1", "--repo", at("repo")});
+  EXPECT_THAT(shown.out, HasSubstr("attachment     approval.txt, "));
+  EXPECT_THAT(shown.out, HasSubstr("attachment     sbom.json, "));
 }
 
 TEST_F(PublisherVerbs, ShowWhatAReleaseConsistsOf) {

@@ -39,6 +39,9 @@ Result<void> add_given_signers(const SigningOptions& options, trust::Keyring& ke
 /// Where an encrypted key's passphrase comes from: a file or a variable, never the command line.
 crypto::AskPassphrase passphrase_of(const SigningOptions& options);
 
+/// The same, for private keys that are made now; empty where none was given: they are not encrypted then. `Errc::usage` where what was given is empty.
+Result<std::string> new_key_passphrase(const SigningOptions& options);
+
 /// The keys that were given, and those beside the repository. Fails as reading a key file does.
 Result<trust::Keyring> keyring_of(const SigningOptions& options, const std::filesystem::path& repository);
 

@@ -11,7 +11,7 @@ namespace berth::cli {
 namespace {
 
 struct ReleaseOptions {
-  std::string app, environment, repository, incoming, environments = "environments";
+  std::string app, environment, repository, incoming, commit, environments = "environments";
   std::vector<std::string> builds, attachments;
   IdOptions id;
   PatchingOptions patching;
@@ -43,7 +43,7 @@ Result<Exit> release(const Console& console, const ReleaseOptions& options) {
   BERTH_TRY(const auto how, release_options("release", options.id, options.patching, options.attachments));
   BERTH_TRY(const auto store, publish::BuildStore::of_user());
   BERTH_TRY(const auto builds, chosen_builds(store, app, options.builds));
-  BERTH_TRY(const auto draft, publish::draft_of(store, builds));
+  BERTH_TRY(const auto draft, publish::draft_of(store, builds, options.commit));
   BERTH_TRY(const auto environment, publish::read_environment(options.environments, options.environment));
   BERTH_TRY(const auto published, publish::publish_release(repository, draft, environment, how));
   tell_published(console, published, repository.folder);
@@ -59,6 +59,7 @@ Verb release_verb() {
                               environments_option(o->environments),
                               incoming_option(o->incoming),
                               {"--build", "DIGEST", "of this build instead of the latest; repeat it for one of each platform", &o->builds},
+                              {"--commit", "ID", "where it comes from (default: what its builds say, which must be one)", &o->commit},
                               {"--attach", "FILE", "a file to travel with it, such as an SBOM; may be repeated", &o->attachments, Completes::file}};
   for (Option& option : id_options(o->id)) options.push_back(std::move(option));
   for (Option& option : patching_options(o->patching)) options.push_back(std::move(option));

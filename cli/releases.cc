@@ -8,6 +8,7 @@
 #include "cli/output/text.h"
 #include "cli/publishing.h"
 #include "cli/verbs.h"
+#include "core/publish/commit.h"
 #include "core/publish/contents.h"
 
 namespace berth::cli {
@@ -71,7 +72,7 @@ Result<Exit> in_repository(const Console& console, const std::string& app, const
   for (const bundle::Manifest& release : releases)
     for (const auto& [platform, build] : release.builds)
       table.row({release.environment, release.release, since_text(release.created, now), platform, publish::short_digest(build.digest), build.version,
-                 publish::short_digest(release.commit), release.previous});
+                 publish::short_commit(release.commit), release.previous});
   console.print(table.render(console.colour, console.terminal ? console.width : 0));
   return Exit::ok;
 }

@@ -36,6 +36,7 @@ Result<std::pair<std::string, std::string>> role_and_value(const std::string& te
 
 Result<trust::RepositoryPlan> plan_of(const RepoInitOptions& options, const fs::path& keys) {
   trust::RepositoryPlan plan{.keys = keys, .roles = {}};
+  BERTH_TRY(plan.passphrase, new_key_passphrase(options.signing));
   for (const std::string& text : options.public_keys) {
     BERTH_TRY(const auto given, role_and_value(text, "--public"));
     BERTH_TRY(auto key, read_public_key(given.second));
@@ -117,7 +118,8 @@ Verb repo_init_verb() {
   auto o = std::make_shared<RepoInitOptions>();
   return {.name = "init",
           .summary = "Make a repository and its keys",
-          .text = "The keys are new Ed25519 files with mode 0600, beside the repository and never in it. A role that is given public keys gets those "
+          .text = "The keys are new Ed25519 files with mode 0600, beside the repository and never in it, encrypted where a passphrase is given "
+                  "(--passphrase-file, --passphrase-env), which all that sign with them need from then on. A role that is given public keys gets those "
                   "instead: of keys that stay elsewhere, of other kinds (P-256, RSA), or in a device. Where root's stay offline, --out writes "
                   "the first root for 'berth repo sign', and --in takes it back.",
           .examples = {"berth repo init ./repo", "berth repo init /srv/releases --keys /media/usb/keys",

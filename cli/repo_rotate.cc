@@ -47,13 +47,14 @@ Result<std::vector<crypto::PublicKey>> new_keys(const Console& console, const Re
     keys.push_back(std::move(key));
   }
   if (!keys.empty()) return keys;
+  BERTH_TRY(const std::string passphrase, new_key_passphrase(options.signing));
   const fs::path folder = options.signing.keys.empty() ? keys_beside(options.folder) : fs::path(options.signing.keys);
   BERTH_CHECK(files::make_directories(folder, 0700));
   for (std::int64_t number = 1; number <= threshold; ++number) {
     const std::string suffix = number == 1 ? "" : fmt::format("-{}", number);
     const fs::path file = folder / fmt::format("{}-{}{}.pem", options.role, root.issue.version + 1, suffix);
     const auto key = crypto::SigningKey::generate();
-    BERTH_CHECK(key.save(file));
+    BERTH_CHECK(key.save(file, passphrase));
     console.note(fmt::format("New key: {}", file.string()));
     keys.push_back(key.public_key());
   }
@@ -104,7 +105,7 @@ Verb repo_rotate_verb() {
   return {.name = "rotate",
           .summary = "Replace the key of root, targets, snapshot or timestamp",
           .text = "The new root is signed by the keys of the old and the new one, so that nodes follow. Without --new, new Ed25519 keys are made beside the old "
-                  "ones. Where the root key is offline, --out writes the new root for 'berth repo sign', and --in takes it back.",
+                  "ones, encrypted where a passphrase is given. Where the root key is offline, --out writes the new root for 'berth repo sign', and --in takes it back.",
           .examples = {"berth repo rotate ./repo timestamp", "berth repo rotate ./repo root --new root-2.pub --out root.json # sign it, then:",
                        "berth repo rotate ./repo --in root.json", "berth repo rotate ./repo targets --new a.pub --new b.pub --threshold 2"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},

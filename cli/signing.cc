@@ -1,5 +1,6 @@
 #include <chrono>
 #include <cstdlib>
+#include <tuple>
 
 #include <fmt/core.h>
 
@@ -17,7 +18,7 @@ std::vector<Option> signing_options(SigningOptions& into, const std::string& key
           {"--signer", "COMMAND", "sign by a shell command: bytes on stdin, signature in hex or base64 on stdout; may be repeated", &into.signers},
           {"--signer-key", "FILE", "the public key of that command", &into.signer_keys, Completes::file},
           {"--signer-timeout", "SECONDS", "how long it may take (default: 60)", &into.signer_seconds},
-          {"--passphrase-file", "FILE", "holds the passphrase of encrypted keys", &into.passphrase_file, Completes::file},
+          {"--passphrase-file", "FILE", "holds the passphrase of encrypted keys, those that are made included", &into.passphrase_file, Completes::file},
           {"--passphrase-env", "NAME", "the environment variable that holds it", &into.passphrase_environment}};
 }
 
@@ -38,6 +39,17 @@ crypto::AskPassphrase passphrase_of(const SigningOptions& options) {
     if (text == nullptr) return fail(Errc::usage, fmt::format("{}: is encrypted, and the variable {} is not set", name, variable));
     return std::string(text);
   };
+}
+
+Result<std::string> new_key_passphrase(const SigningOptions& options) {
+  const auto& [file, variable] = std::tie(options.passphrase_file, options.passphrase_environment);
+  if (file.empty() && variable.empty()) return std::string();
+  if (file.empty() && std::getenv(variable.c_str()) == nullptr)
+    return fail(Errc::usage, fmt::format("--passphrase-env {}: the variable is not set, and new keys are to be encrypted with it", variable));
+  BERTH_TRY(std::string passphrase, passphrase_of(options)("new keys"));
+  if (passphrase.empty())
+    return fail(Errc::usage, fmt::format("{}: the passphrase for new keys is empty", file.empty() ? "--passphrase-env " + variable : file));
+  return passphrase;
 }
 
 Result<void> add_given_signers(const SigningOptions& options, trust::Keyring& keyring) {

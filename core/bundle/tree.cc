@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <iterator>
 #include <memory>
 
 #include <dirent.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/bundle/entry_rules.h"
+#include "core/bundle/losses.h"
 #include "core/bundle/paths.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kFilePiece = 256u << 10;
 constexpr mode_t kSpecialBits = S_ISUID | S_ISGID | S_ISVTX;
+
+bool is_special(mode_t mode) { return S_ISFIFO(mode) || S_ISSOCK(mode) || S_ISBLK(mode) || S_ISCHR(mode); }
 
 std::string kind_of(mode_t mode) {
   if (S_ISFIFO(mode)) return "a FIFO";
@@ -61,6 +65,7 @@ class Walk {
   Result<void> list(int folder, const std::string& path);
   Tree take() {
     std::ranges::sort(tree_.entries, {}, &Entry::path);
+    std::ranges::move(losses_.notes(), std::back_inserter(tree_.notes));
     return std::move(tree_);
   }
 
@@ -77,6 +82,7 @@ class Walk {
   std::string root_;
   std::string piece_;
   Tree tree_;
+  Losses losses_;
 };
 
 Result<void> Walk::list(int folder, const std::string& path) {
@@ -98,6 +104,10 @@ Result<void> Walk::add(int folder, const std::string& name, const std::string& p
   Entry entry{.path = path, .sha256 = {}, .target = {}};
   if (options_.strict && !S_ISDIR(about.st_mode) && about.st_nlink != 1) return refuse(path, "has other links to it");
   if (S_ISLNK(about.st_mode)) return add_link(folder, name, std::move(entry));
+  if (!options_.strict && is_special(about.st_mode)) {
+    losses_.devices.add(path);
+    return {};
+  }
   if (!S_ISDIR(about.st_mode) && !S_ISREG(about.st_mode)) return refuse(path, "is " + kind_of(about.st_mode) + ", which a layer does not have");
   if ((about.st_mode & kSpecialBits) != 0) {
     if (options_.strict) return refuse(path, "has a setuid, setgid or sticky bit");
@@ -125,6 +135,7 @@ Result<void> Walk::add_file(int folder, const std::string& name, Entry entry) {
   struct stat about {};
   if (::fstat(file.get(), &about) != 0) return fail_errno("look at " + entry.path);
   if (!S_ISREG(about.st_mode)) return refuse(entry.path, "is no file any more");
+  if (!options_.strict && has_file_capabilities(file.get())) losses_.capabilities.add(entry.path);
   if (!options_.hashes) {
     entry.size = static_cast<std::uint64_t>(about.st_size);
     tree_.entries.push_back(std::move(entry));

@@ -14,8 +14,8 @@ namespace berth::bundle {
 
 /// How `list_tree` takes what it finds.
 struct ListOptions {
-  /// What unpacked from outside was not to be made is refused: setuid, setgid and sticky bits, and files with more than one link. Else such bits are
-  /// left out, with a note, and links are listed as files of their own.
+  /// What unpacked from outside was not to be made is refused: setuid, setgid and sticky bits, devices, sockets and FIFOs, and files with more than one
+  /// link. Else such bits, file capabilities and devices are left out, with a note, and links are listed as files of their own.
   bool strict = false;
   /// Paths to pass over, folders with all that is in them; asked once for each.
   std::function<bool(std::string_view path)> leave_out;
@@ -32,8 +32,8 @@ struct Tree {
 };
 
 /// Lists `root` and, unless `hashes` is false, hashes its files. Never follows a symlink, and never leaves `root`. Modes are made canonical: 0755 for folders and files that their
-/// owner may execute, else 0644. Fails with `Errc::usage` (`Errc::trust` where `strict`), naming the path, for what a layer cannot have: devices, sockets,
-/// FIFOs, links that are absolute or lead out of the tree, names with control characters or that are not UTF-8, paths over 1024 bytes, more than 200,000
+/// owner may execute, else 0644. Fails with `Errc::usage` (`Errc::trust` where `strict`), naming the path, for what a layer cannot have: links
+/// that are absolute or lead out of the tree, names with control characters or that are not UTF-8, paths over 1024 bytes, more than 200,000
 /// of them.
 Result<Tree> list_tree(const std::filesystem::path& root, const ListOptions& options = {});
 

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
 
 #include "core/bundle/bundle_fixture.h"
 #include "core/crypto/sha256.h"
@@ -13,6 +16,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
+/// cap_net_raw+ep, as the kernel has it (linux/capability.h, vfs_cap_data).
+constexpr unsigned char kNetRaw[] = {1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 
 class ListTree : public FolderTest {
  protected:
@@ -64,6 +70,32 @@ TEST_F(ListTree, LeavesSetuidOutAndSaysSo) {
   EXPECT_THAT(strict.message, HasSubstr("ping: has a setuid"));
 }
 
+TEST_F(ListTree, LeavesDevicesPipesAndSocketsOutAndSaysSo) {
+  put("app", "");
+  ASSERT_EQ(::mkfifo((root / "pipe").c_str(), 0644), 0);
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string path = root / "dev.sock";
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const Tree tree = must(list_tree(root));
+  EXPECT_THAT(paths(), ElementsAre("app"));
+  EXPECT_THAT(tree.notes, ElementsAre(testing::AllOf(HasSubstr("2 files are devices, pipes or sockets, and are left out"), HasSubstr("pipe"), HasSubstr("dev.sock"))));
+  EXPECT_EQ(error({.strict = true}).code, Errc::trust);
+  fs::remove(root / "pipe");
+  EXPECT_THAT(error({.strict = true}).message, HasSubstr("dev.sock: is a socket"));
+  EXPECT_THAT(must(list_tree(root, {.leave_out = [](std::string_view name) { return name == "dev.sock"; }})).notes, IsEmpty());
+}
+
+TEST_F(ListTree, LeavesFileCapabilitiesOutAndSaysSo) {
+  put("ping", "", 0755);
+  put("true", "", 0755);
+  if (::setxattr((root / "ping").c_str(), "security.capability", kNetRaw, sizeof kNetRaw, 0) != 0) GTEST_SKIP() << "only root on a file system that has them";
+  EXPECT_THAT(must(list_tree(root)).notes, ElementsAre("ping had file capabilities, which no build keeps"));
+  EXPECT_THAT(must(list_tree(root, {.leave_out = {}, .hashes = false})).notes, ElementsAre(HasSubstr("ping had")));
+}
+
 TEST_F(ListTree, TakesHardLinksAsFilesUnlessStrict) {
   put("a", "x");
   fs::create_hard_link(root / "a", root / "b");
@@ -76,8 +108,7 @@ TEST_F(ListTree, RefusesWhatALayerCannotHave) {
     const char* what;
     std::function<void()> make;
     const char* why;
-  } kCases[] = {{"fifo", [this] { ASSERT_EQ(::mkfifo((root / "x").c_str(), 0644), 0); }, "x: is a FIFO"},
-                {"absolute link", [this] { link("x", "/etc/passwd"); }, "x: is a link to '/etc/passwd': its target is absolute"},
+  } kCases[] = {{"absolute link", [this] { link("x", "/etc/passwd"); }, "x: is a link to '/etc/passwd': its target is absolute"},
                 {"link out", [this] { link("d/x", "../../y"); }, "d/x: is a link to '../../y': its target leads out of the tree"},
                 {"control character", [this] { put("x\ny", ""); }, "x?y: its path has control characters"},
                 {"not UTF-8", [this] { put("x\xff", ""); }, "its path is not UTF-8"}};

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <string_view>
 
 #include <archive.h>
+#include <archive_entry.h>
 #include <clocale>
 
 namespace berth::image {
@@ -27,6 +30,18 @@ struct FreeReader {
   void operator()(archive* reader) const { ::archive_read_free(reader); }
 };
 using ArchiveReader = std::unique_ptr<archive, FreeReader>;
+
+/// Whether a tar says file capabilities of an entry.
+inline bool has_capability(archive_entry* entry) {
+  ::archive_entry_xattr_reset(entry);
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  bool has = false;  // libarchive gives each attribute twice where it was written in its own form as well
+  while (::archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
+    has = has || (name != nullptr && std::string_view(name) == "security.capability");
+  return has;
+}
 
 /// Why the last call on it failed, for people.
 inline const char* why_of(const ArchiveReader& reader) {

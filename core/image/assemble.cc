@@ -41,7 +41,7 @@ Result<void> check_place(const Placed& placed) {
 
 }  // namespace
 
-Result<void> write_tree(const LayerTree& tree, const fs::path& contents, const fs::path& folder, Losses& losses) {
+Result<void> write_tree(const LayerTree& tree, const fs::path& contents, const fs::path& folder, bundle::Losses& losses) {
   BERTH_CHECK(files::make_directories(folder));
   BERTH_TRY(const Fd root, files::open(folder, O_RDONLY | O_DIRECTORY));
   BERTH_TRY(const Fd from, files::open(contents, O_RDONLY | O_DIRECTORY));
@@ -77,7 +77,7 @@ Result<std::vector<std::string>> assemble(const Image& image, const fs::path& wo
   tree.begin_layer();
   BERTH_CHECK(add_mount_points(tree, reader));
   BERTH_CHECK(tree.reach(directory));
-  Losses losses = reader.losses();
+  bundle::Losses losses = reader.losses();
   BERTH_CHECK(write_tree(tree, work, folder, losses));
   return losses.notes();
 }

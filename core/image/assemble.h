@@ -18,6 +18,6 @@ Result<std::vector<std::string>> assemble(const Image& image, const std::filesys
                                           const std::string& directory, const Limits& limits = {});
 
 /// Writes what `tree` holds, whose contents lie in `contents`, to the new folder `folder`; `contents` is used up.
-Result<void> write_tree(const LayerTree& tree, const std::filesystem::path& contents, const std::filesystem::path& folder, Losses& losses);
+Result<void> write_tree(const LayerTree& tree, const std::filesystem::path& contents, const std::filesystem::path& folder, bundle::Losses& losses);
 
 }  // namespace berth::image

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "core/bundle/entry_rules.h"
 #include "core/bundle/tar_header.h"
@@ -23,7 +22,6 @@ namespace berth::image {
 namespace {
 
 constexpr std::size_t kLayerPiece = 256u << 10;
-constexpr std::size_t kMostNamed = 4;
 
 /// A layer's file that is hashed while it is read.
 class HashedFile {
@@ -157,14 +155,7 @@ class Unpacked {
     const auto mode = ::archive_entry_perm(entry);
     if (is_file && (mode & (S_ISUID | S_ISGID)) != 0) all_.losses_.setuid.add(path);
     if (is_file && (mode & S_IROTH) == 0) all_.losses_.closed.add(path);
-    ::archive_entry_xattr_reset(entry);
-    const char* name = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    bool has_capability = false;  // libarchive writes each attribute twice, in its own form as well
-    while (::archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
-      has_capability = has_capability || (name != nullptr && std::string_view(name) == "security.capability");
-    if (has_capability) all_.losses_.capabilities.add(path);
+    if (has_capability(entry)) all_.losses_.capabilities.add(path);
   }
 
   Result<void> add_symlink(archive_entry* entry, const char* path) {
@@ -264,29 +255,6 @@ Result<std::uint64_t> LayerReader::add_content(std::string_view content) {
   BERTH_CHECK(files::write_all(file.get(), content, "a file"));
   if (::fchmod(file.get(), 0644) != 0) return fail_errno("chmod a file");
   return next_++;
-}
-
-void Losses::Some::add(std::string_view path) {
-  if (path.starts_with("./")) path.remove_prefix(2);
-  if (++count <= kMostNamed) first.push_back(bundle::shown(path));
-}
-
-std::vector<std::string> Losses::notes() const {
-  std::vector<std::string> lines;
-  const auto tell = [&lines](const Some& some, std::string_view one, std::string_view several) {
-    if (some.count == 0) return;
-    const std::string names = fmt::format("{}", fmt::join(some.first, ", "));
-    const std::string more = some.count > some.first.size() ? fmt::format(" and {} more", some.count - some.first.size()) : "";
-    lines.push_back(some.count == 1 ? fmt::format("{} {}", names, one) : fmt::format("{} files {}: {}{}", some.count, several, names, more));
-  };
-  tell(setuid, "had a setuid or setgid bit, which no build keeps", "had a setuid or setgid bit, which no build keeps");
-  tell(capabilities, "had file capabilities, which no build keeps", "had file capabilities, which no build keeps");
-  tell(devices, "is a device, a pipe or a socket, and is left out", "are devices, pipes or sockets, and are left out");
-  tell(closed, "was closed to other users, and can be read by everybody in the build",
-       "were closed to other users, and can be read by everybody in the build");
-  tell(environments, "is configuration, which is never part of a build, and is left out",
-       "are configuration, which is never part of a build, and are left out");
-  return lines;
 }
 
 }  // namespace berth::image

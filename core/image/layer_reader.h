@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/bundle/losses.h"
 #include "core/files/fd.h"
 #include "core/image/layer_tree.h"
 #include "core/result.h"
@@ -27,19 +28,6 @@ struct Layer {
   std::string diff_id;    ///< SHA-256 of its tar
 };
 
-/// What an image has that no build keeps: how many, and the first few by name.
-struct Losses {
-  struct Some {
-    std::uint64_t count = 0;
-    std::vector<std::string> first;
-    void add(std::string_view path);
-  };
-  Some setuid, capabilities, devices, closed, environments;
-
-  /// A line for each kind that there is.
-  std::vector<std::string> notes() const;
-};
-
 /// Puts layers on one another in a tree, and the content of their files into a folder, each a file named after its number.
 class LayerReader {
  public:
@@ -52,7 +40,7 @@ class LayerReader {
   /// A file of that content.
   Result<std::uint64_t> add_content(std::string_view content);
 
-  const Losses& losses() const { return losses_; }
+  const bundle::Losses& losses() const { return losses_; }
 
  private:
   friend class Unpacked;
@@ -60,7 +48,7 @@ class LayerReader {
   LayerTree& tree_;
   Fd contents_;
   Limits limits_;
-  Losses losses_;
+  bundle::Losses losses_;
   std::uint64_t bytes_ = 0, entries_ = 0, next_ = 0;
 };
 

@@ -89,7 +89,7 @@ struct FetchOptions {
   milliseconds connect_timeout{10'000};
   milliseconds stall_timeout{20'000};           ///< without a single byte
   milliseconds total_timeout{3'600'000};
-  TlsOptions tls;
+  TlsOptions tls;                               ///< its certificate is shown to the scheme, host and port of the url alone
   std::string user_agent;
   /// Value of the Authorization header; empty: none. It goes to the scheme, host and port of the url alone, and over plain http to loopback addresses
   /// alone: elsewhere that is `Errc::usage`.

@@ -52,8 +52,6 @@ Result<void> check_may_be_told(const Url& url, const FetchOptions& options) {
   return fail(Errc::usage, fmt::format("{}: a token or password is not sent over plain http: use https", url.text()));
 }
 
-bool is_same_place(const Url& a, const Url& b) { return a.https == b.https && a.host == b.host && a.port == b.port; }
-
 /// Reads the answer into `download`, as far as it is wanted.
 Result<void> read_answer(Line& line, Download& download) {
   ResponseReader* head = nullptr;
@@ -85,12 +83,19 @@ Result<void> read_answer(Line& line, Download& download) {
   return {};
 }
 
+/// Whose authority a server must prove, and what proves to it who we are.
+TlsOptions tls_for(const FetchOptions& options, bool may_know_us) {
+  TlsOptions tls = options.tls;
+  if (!may_know_us) tls.certificate_file = tls.key_file = "";
+  return tls;
+}
+
 /// Asks once.
 Result<Reply> fetch_once(const Url& url, const Wish& wish, bool may_know_us, const std::function<Result<void>(std::string_view)>& sink, Patience& patience) {
   const FetchOptions& options = wish.options;
   BERTH_TRY(const auto proxy, proxy_for(url, options.proxy));
   BERTH_TRY(const std::string request, request_for(url, wish, proxy, may_know_us));
-  BERTH_TRY(const auto line, open_line(url, proxy, options.tls, patience));
+  BERTH_TRY(const auto line, open_line(url, proxy, tls_for(options, may_know_us), patience));
   BERTH_CHECK(line->write(request));
   Download download(options.from, options.most, sink, wish.conditional);
   BERTH_CHECK(read_answer(*line, download));
@@ -115,7 +120,7 @@ Result<Reply> fetch_wherever(const std::string& url, const Wish& wish, const std
   };
   bool may_know_us = true;  // nobody else decides what is asked for in our name
   for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
-    may_know_us = may_know_us && is_same_place(place, first);
+    may_know_us = may_know_us && is_same_origin(place, first);
     auto reply = fetch_once(place, wish, may_know_us, watched, patience);
     if (!reply && sink_failed) return std::unexpected(std::move(reply.error()));
     if (!reply) return pass(std::move(reply.error()), place.text());

@@ -212,6 +212,22 @@ TEST_F(HttpsFetchTest, ShowsItsOwnCertificateWhereOneIsAskedFor) {
   EXPECT_EQ(fetch(server.url()), "hello");
 }
 
+TEST_F(HttpsFetchTest, ShowsItsOwnCertificateToNoPlaceThatItIsSentTo) {
+  const std::vector<std::string> asks{"-Verify", "1", "-verify_return_error", "-CAfile", authority->path("ca.pem")};
+  const TlsServer elsewhere(*authority, "local", asks);
+  const TlsServer first(*authority, "local", asks);
+  ASSERT_TRUE(files::replace(authority->path("www/sent"), fmt::format("HTTP/1.1 302 Found\r\nLocation: {}\r\n\r\n", elsewhere.url())));
+  options.tls.certificate_file = authority->path("client.pem");
+  options.tls.key_file = authority->path("client.key");
+  EXPECT_EQ(fetch(elsewhere.url()), "hello");
+  std::string url = first.url();
+  url.replace(url.size() - 4, 4, "sent");
+  const auto sent = http_fetch(url, options, [](std::string_view) { return Result<void>(); });
+  ASSERT_FALSE(sent) << "another port is another place";
+  EXPECT_NE(sent.error().message.find(elsewhere.url()), std::string::npos) << sent.error().message;
+  EXPECT_NE(sent.error().message.find("client certificate"), std::string::npos) << sent.error().message;
+}
+
 TEST_F(HttpsFetchTest, SaysWhichOfItsFilesIsWrong) {
   const TlsServer server(*authority, "local");
   code = Errc::usage;

@@ -89,6 +89,8 @@ std::string Url::authority() const {
 
 std::string Url::text() const { return (https ? "https://" : "http://") + authority() + target; }
 
+bool is_same_origin(const Url& a, const Url& b) { return a.https == b.https && a.host == b.host && a.port == b.port; }
+
 Result<Url> parse_url(std::string_view text) {
   const std::string whole = shown(text);
   Url url;

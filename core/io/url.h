@@ -19,6 +19,9 @@ struct Url {
   std::string text() const;
 };
 
+/// Whether both are of one scheme, host and port: what one of them is told of us, the other may know.
+bool is_same_origin(const Url& a, const Url& b);
+
 /// Reads http:// and https:// with a host, a port, a path and a query; a fragment is dropped. `Errc::usage` for anything else, a user in it included:
 /// a password would end up in logs.
 Result<Url> parse_url(std::string_view text);

@@ -10,6 +10,7 @@
 
 #include <fmt/core.h>
 
+#include "core/bundle/losses.h"
 #include "core/files/files.h"
 #include "core/image/archive_reader.h"
 
@@ -46,7 +47,7 @@ class Unpacking {
   ArchiveLimits limits_;
   std::string buffer_;
   std::uint64_t bytes_ = 0, entries_ = 0;
-  std::vector<std::string> notes_;
+  bundle::Losses losses_;
 };
 
 std::unexpected<Error> Unpacking::unreadable() const {
@@ -160,14 +161,18 @@ Result<void> Unpacking::unpack(archive_entry* entry) {
   BERTH_TRY(const std::string path, inner_path(::archive_entry_pathname(entry), "an entry"));
   const auto type = ::archive_entry_filetype(entry);
   if (path.empty()) return type == AE_IFDIR ? Result<void>() : refuse("an entry has no name");
-  if ((::archive_entry_perm(entry) & (S_ISUID | S_ISGID)) != 0 && type == AE_IFREG)
-    notes_.push_back(fmt::format("{} had a setuid or setgid bit, which no build keeps", path));
+  if ((::archive_entry_perm(entry) & (S_ISUID | S_ISGID)) != 0 && type == AE_IFREG) losses_.setuid.add(path);
+  if (type == AE_IFREG && image::has_capability(entry)) losses_.capabilities.add(path);
   if (const char* target = ::archive_entry_hardlink(entry); target != nullptr) return link_file(entry, path, target);
   switch (type) {
     case AE_IFREG: return write_file(entry, path);
     case AE_IFDIR: return make_folder(path);
     case AE_IFLNK: return make_symlink(path, ::archive_entry_symlink(entry));
-    default: return refuse(fmt::format("'{}' is a device, a pipe or a socket, which a build cannot have", path));
+    case AE_IFCHR:
+    case AE_IFBLK:
+    case AE_IFIFO:
+    case AE_IFSOCK: losses_.devices.add(path); return {};
+    default: return refuse(fmt::format("'{}' is of a kind that a build cannot have", path));
   }
 }
 
@@ -182,7 +187,7 @@ Result<std::vector<std::string>> Unpacking::run() {
   }
   // libarchive takes a file of zeros, or none at all, for an empty tar.
   if (entries_ == 0) return refuse("is an empty archive");
-  return std::move(notes_);
+  return losses_.notes();
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct Item {
   unsigned type = AE_IFREG;
   std::string link;  ///< a symlink's target, or with `hard` a file
   bool hard = false;
+  bool capability = false;
 };
 
 class Archive : public PublishTest {
@@ -45,6 +46,7 @@ class Archive : public PublishTest {
       ::archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
       if (item.hard) ::archive_entry_set_hardlink(entry, item.link.c_str());
       else if (!item.link.empty()) ::archive_entry_set_symlink(entry, item.link.c_str());
+      if (item.capability) ::archive_entry_xattr_add_entry(entry, "security.capability", "\1\0\0\2", 4);
       EXPECT_EQ(::archive_write_header(writer, entry), ARCHIVE_OK) << item.path << ": " << ::archive_error_string(writer);
       const auto size = static_cast<la_ssize_t>(item.content.size());
       EXPECT_EQ(size == 0 ? 0 : ::archive_write_data(writer, item.content.data(), item.content.size()), size);
@@ -116,8 +118,21 @@ TEST_F(Archive, DoesNotWriteThroughALinkOfItsOwn) {
 }
 
 TEST_F(Archive, CannotBringDevicesOrPipes) {
-  EXPECT_THAT(unpack(write("a.tar", {{.path = "dev/null", .type = AE_IFCHR}})), Refuses(Errc::usage, "'dev/null' is a device"));
-  EXPECT_THAT(unpack(write("b.tar", {{.path = "pipe", .type = AE_IFIFO}})), Refuses(Errc::usage, "'pipe' is a device, a pipe"));
+  const auto notes = unpack(write("a.tar", {{.path = "dev/null", .type = AE_IFCHR}, {.path = "pipe", .type = AE_IFIFO}, {.path = "page", .content = "x"}}));
+  ASSERT_TRUE(notes) << notes.error().message;
+  EXPECT_THAT(*notes, ElementsAre("2 files are devices, pipes or sockets, and are left out: dev/null, pipe"));
+  for (const char* path : {"out/dev/null", "out/pipe"}) EXPECT_FALSE(fs::exists(fs::symlink_status(at(path)))) << path;
+  EXPECT_EQ(content(at("out/page")), "x");
+  EXPECT_THAT(unpack(write("b.tar", {{.path = "../null", .type = AE_IFCHR}})), Refuses(Errc::usage, "'../null' leads out of the archive"));
+  EXPECT_THAT(unpack(write("c.tar", {{.path = "/dev/null", .type = AE_IFIFO}})), Refuses(Errc::usage, "'/dev/null' is an absolute path"));
+  EXPECT_THAT(unpack(write("d.tar", {{.path = "l", .type = AE_IFLNK, .link = "d"}, {.path = "d", .type = AE_IFIFO}, {.path = "l/x", .content = "x"}})),
+              Refuses(Errc::usage, "'l' is a folder and something else as well"));
+}
+
+TEST_F(Archive, LosesFileCapabilitiesAndSaysSo) {
+  const auto notes = unpack(write("a.tar", {{.path = "bin/ping", .content = "x", .mode = 0755, .capability = true}, {.path = "bin/true", .content = "x"}}));
+  ASSERT_TRUE(notes) << notes.error().message;
+  EXPECT_THAT(*notes, ElementsAre("bin/ping had file capabilities, which no build keeps"));
 }
 
 TEST_F(Archive, LosesSetuidBitsAndSaysSo) {

@@ -1,9 +1,9 @@
 #include "core/publish/commit.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "core/files/files.h"
+#include "core/publish/build.h"
 
 namespace berth::publish {
 namespace {
@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostLine = 4096;
 constexpr std::size_t kMostPackedRefs = 64u << 20;
 constexpr int kMostSymbolic = 5;
+constexpr std::string_view kDirty = "-dirty";
 
 std::string without_newline(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
@@ -30,14 +31,14 @@ bool is_commit(std::string_view text) {
   return (text.size() == 40 || text.size() == 64) && std::ranges::all_of(text, is_hex);
 }
 
-/// The repository of the nearest folder upwards that is a work tree: `.git` is a folder, or, in a linked work tree or a submodule, a file that names
-/// one.
-std::optional<fs::path> git_folder(fs::path folder) {
+/// The nearest folder upwards that is a work tree: its `.git` is a folder, or, in a linked work tree or a submodule, a file that names one.
+std::optional<CheckedOut> work_tree_of(fs::path folder) {
   while (true) {
     const fs::path git = folder / ".git";
     std::error_code error;
-    if (fs::is_directory(git, error)) return git;
-    if (const auto line = line_of(git); line && line->starts_with("gitdir: ")) return folder / line->substr(8);
+    if (fs::is_directory(git, error)) return CheckedOut{.commit = {}, .work_tree = folder, .git = git, .common = {}};
+    if (const auto line = line_of(git); line && line->starts_with("gitdir: "))
+      return CheckedOut{.commit = {}, .work_tree = folder, .git = folder / line->substr(8), .common = {}};
     if (folder == folder.parent_path()) return std::nullopt;
     folder = folder.parent_path();
   }
@@ -63,18 +64,11 @@ std::string packed(const fs::path& common, const std::string& ref) {
   return {};
 }
 
-}  // namespace
-
-std::string checked_out_commit(const fs::path& folder) {
-  std::error_code error;
-  const fs::path absolute = fs::weakly_canonical(folder, error);
-  if (error) return {};
-  const auto git = git_folder(absolute);
-  if (!git) return {};
-  const fs::path common = common_folder(*git);
+/// What HEAD leads to; empty where it leads to nothing, or somewhere else.
+std::string commit_of(const fs::path& git, const fs::path& common) {
   std::string ref = "HEAD";
   for (int hops = 0; hops < kMostSymbolic; ++hops) {
-    auto line = line_of(*git / ref);
+    auto line = line_of(git / ref);
     if (!line) line = line_of(common / ref);
     if (!line) line = packed(common, ref);
     if (is_commit(*line)) return *line;
@@ -84,5 +78,23 @@ std::string checked_out_commit(const fs::path& folder) {
   }
   return {};
 }
+
+}  // namespace
+
+std::optional<CheckedOut> checked_out(const fs::path& folder) {
+  std::error_code error;
+  const fs::path absolute = fs::weakly_canonical(folder, error);
+  if (error) return std::nullopt;
+  auto found = work_tree_of(absolute);
+  if (!found) return std::nullopt;
+  found->common = common_folder(found->git);
+  found->commit = commit_of(found->git, found->common);
+  return found;
+}
+
+std::string dirty(const std::string& commit) { return commit + std::string(kDirty); }
+bool is_dirty(std::string_view commit) { return commit.ends_with(kDirty); }
+
+std::string short_commit(const std::string& commit) { return is_dirty(commit) ? dirty(short_digest(commit)) : short_digest(commit); }
 
 }  // namespace berth::publish

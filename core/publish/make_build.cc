@@ -12,6 +12,7 @@
 #include "core/publish/ignore_rules.h"
 #include "core/publish/platform.h"
 #include "core/publish/source.h"
+#include "core/publish/work_tree.h"
 #include "core/spec/image_root.h"
 #include "core/trust/repository.h"
 
@@ -146,6 +147,23 @@ std::uint64_t count_files(const std::vector<bundle::Entry>& entries) {
   return files;
 }
 
+/// What git has checked out there, and whether that is what is built.
+std::string commit_of(const fs::path& folder, std::vector<std::string>& notes) {
+  const auto there = checked_out(folder);
+  if (!there || there->commit.empty()) return {};
+  const auto changed = has_changes(*there);
+  if (!changed) {
+    notes.push_back(fmt::format("whether {} is as commit {} has it cannot be told ({}); the build is recorded as of that commit, unless --commit says "
+                                "something else",
+                                there->work_tree.string(), short_commit(there->commit), changed.error().message));
+    return there->commit;
+  }
+  if (!*changed) return there->commit;
+  notes.push_back(fmt::format("{} has changes that are not in commit {}: the build is recorded as of {}", there->work_tree.string(),
+                              short_commit(there->commit), short_commit(dirty(there->commit))));
+  return dirty(there->commit);
+}
+
 }  // namespace
 
 Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, const BuildOptions& options, trust::WallTime now) {
@@ -154,7 +172,8 @@ Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, co
   BERTH_TRY(Source opened, open_source(source, options, workshop));
   if (!options.tag.empty() && opened.kind != Source::Kind::image)
     return fail(Errc::usage, fmt::format("--tag {}: {} is no image", options.tag, source.string()));
-  Build build{.commit = options.commit ? *options.commit : (opened.kind == Source::Kind::folder ? checked_out_commit(source) : ""),
+  std::vector<std::string> notes;
+  Build build{.commit = options.commit ? *options.commit : (opened.kind == Source::Kind::folder ? commit_of(source, notes) : ""),
               .builder = options.builder,
               .created = trust::to_string(now)};
   BERTH_TRY(build.spec, spec_of_source(opened, options, source));
@@ -173,7 +192,8 @@ Result<MadeBuild> make_build(const BuildStore& store, const fs::path& source, co
   build.ref = {.digest = build_digest(written.ref.tar_sha256, build.spec), .version = options.version, .layer = written.ref};
   MadeBuild made{.already = store.find(build.ref.digest).has_value(), .files = count_files(tree.entries), .bytes = bundle::total_size(tree.entries)};
   BERTH_TRY(made.build, store.add(std::move(build), bundle::to_canonical_json(written.index), workshop));
-  made.notes = std::move(opened.notes);
+  made.notes = std::move(notes);
+  made.notes.insert(made.notes.end(), opened.notes.begin(), opened.notes.end());
   made.notes.insert(made.notes.end(), tree.notes.begin(), tree.notes.end());
   return made;
 }

@@ -14,7 +14,7 @@ namespace berth::publish {
 
 struct BuildOptions {
   std::string version;                 ///< for people, such as `1.4.2`
-  std::optional<std::string> commit;   ///< absent: what git has checked out there
+  std::optional<std::string> commit;   ///< absent: what git has checked out there, `<commit>-dirty` where that was changed
   std::string builder;
   std::string platform;                ///< empty: seen from the programs; of an image, this machine's
   std::string spec;                    ///< the file of a berth.toml that is not in what is built; empty: the one in there, or what an image says

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "core/bundle/tree.h"
 #include "core/publish/blob_folder.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr const char* kRequiresBerthd = "0.1.0";
 constexpr int kConfigLevel = 9;
 constexpr std::size_t kMostAttachment = 64u << 20;
+constexpr std::size_t kLongestBuilder = 200;  // as in a manifest
 
 /// The configuration layer, in a folder of its own until it is in the repository.
 struct ConfigLayer {
@@ -66,7 +68,11 @@ Result<std::uint64_t> add_blobs(const BlobFolder& blobs, const Draft& draft, con
   std::uint64_t bytes = 0;
   const auto add = [&](const bundle::BlobRef& ref) -> Result<void> {
     const auto file = draft.blobs.find(ref.sha256);
-    if (file == draft.blobs.end()) return {};
+    if (file == draft.blobs.end()) {
+      if (blobs.has(ref)) return {};
+      return fail(Errc::trust, fmt::format("blob {} of {} bytes is not in the repository, and only there it would be; 'berth repo verify' tells whose it is",
+                                           ref.sha256, ref.size));
+    }
     BERTH_TRY(const auto written, blobs.add(ref, file->second));
     bytes += written;
     return {};
@@ -76,6 +82,7 @@ Result<std::uint64_t> add_blobs(const BlobFolder& blobs, const Draft& draft, con
     BERTH_CHECK(add(build.layer.index));
     for (const bundle::PatchRef& patch : build.patches) BERTH_CHECK(add(patch.blob));
   }
+  for (const bundle::Attachment& attachment : draft.attachments) BERTH_CHECK(add(attachment.blob));
   BERTH_TRY(const auto layer, blobs.add(config.ref.blob, config.blob()));
   BERTH_TRY(const auto index, blobs.add_bytes(config.ref.index, config.index));
   return bytes + layer + index;
@@ -95,8 +102,37 @@ Result<std::vector<Attached>> read_attachments(const std::vector<fs::path>& path
     const bundle::BlobRef blob = blob_of(*content);
     attached.push_back({.attachment = {.name = path.filename(), .blob = blob}, .content = std::move(*content)});
   }
-  std::ranges::sort(attached, {}, [](const Attached& one) { return one.attachment.name; });
   return attached;
+}
+
+/// What the draft carries already, and what is given now, by name; the manifest's own rules find what is given twice.
+Result<std::vector<bundle::Attachment>> all_attachments(const Draft& draft, const std::vector<Attached>& given) {
+  std::vector<bundle::Attachment> all = draft.attachments;
+  for (const Attached& one : given) {
+    const auto carried = std::ranges::find(draft.attachments, one.attachment.name, &bundle::Attachment::name);
+    if (carried == draft.attachments.end()) {
+      all.push_back(one.attachment);
+    } else if (carried->blob != one.attachment.blob) {
+      return fail(Errc::usage, fmt::format("attachment {}: the release carries another file of this name (SHA-256 {}) with its build, and keeps it; give "
+                                           "this one another name",
+                                           one.attachment.name, carried->blob.sha256));
+    }
+  }
+  std::ranges::sort(all, {}, &bundle::Attachment::name);
+  return all;
+}
+
+std::string commit_text(const std::string& commit) { return commit.empty() ? "one that is not known" : commit; }
+
+/// Each once; of more than a manifest has room for, how many more there are.
+std::string builders_of(const std::vector<Build>& builds) {
+  std::vector<std::string> names;
+  for (const Build& build : builds)
+    if (!build.builder.empty() && std::ranges::find(names, build.builder) == names.end()) names.push_back(build.builder);
+  std::string all = fmt::format("{}", fmt::join(names, ", "));
+  if (all.size() <= kLongestBuilder) return all;
+  const std::string more = fmt::format(" and {} more", names.size() - 1);
+  return names.front().size() + more.size() <= kLongestBuilder ? names.front() + more : names.front();
 }
 
 bundle::Manifest manifest_of(const Draft& draft, const Environment& environment, const Configuration& configuration, const ConfigLayer& config) {
@@ -116,9 +152,14 @@ bundle::Manifest manifest_of(const Draft& draft, const Environment& environment,
 
 }  // namespace
 
-Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds) {
-  Draft draft{.spec = builds.front().spec, .commit = builds.front().commit, .builder = builds.front().builder};
+Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds, const std::string& commit) {
+  Draft draft{.spec = builds.front().spec, .commit = commit.empty() ? builds.front().commit : commit, .builder = builders_of(builds)};
   for (const Build& build : builds) {
+    if (commit.empty() && build.commit != draft.commit)
+      return fail(Errc::usage, fmt::format("builds {} ({}) and {} ({}) are of different commits: {} and {}; builds of one release are made of one commit. "
+                                           "--commit says which, where they are all the same",
+                                           short_digest(builds.front().ref.digest), builds.front().platform, short_digest(build.ref.digest), build.platform,
+                                           commit_text(draft.commit), commit_text(build.commit)));
     if (build.spec != draft.spec)
       return fail(Errc::usage, fmt::format("builds {} and {} have different specs; builds of one release are made of one berth.toml",
                                            short_digest(builds.front().ref.digest), short_digest(build.ref.digest)));
@@ -133,7 +174,12 @@ Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds
 }
 
 Draft draft_of(const bundle::Manifest& released) {
-  return {.spec = released.spec, .builds = released.builds, .commit = released.commit, .builder = released.builder};
+  return {.spec = released.spec,
+          .builds = released.builds,
+          .commit = released.commit,
+          .builder = released.builder,
+          .attachments = released.attachments,
+          .blobs = {}};
 }
 
 Result<Published> publish_release(const Repository& repository, Draft draft, const Environment& environment, const ReleaseOptions& options) {
@@ -142,6 +188,7 @@ Result<Published> publish_release(const Repository& repository, Draft draft, con
   BERTH_CHECK(check_commands_have_values(draft.spec, configuration, environment.name));
   Published published;
   BERTH_TRY(const auto attached, read_attachments(options.attachments));
+  BERTH_TRY(auto attachments, all_attachments(draft, attached));
   BERTH_TRY(const auto entries, list_files(environment, published.notes));
   if (!entries.empty()) BERTH_CHECK(check_templates(environment.files(), entries, draft.spec, configuration));
   ConfigLayer config;
@@ -158,7 +205,7 @@ Result<Published> publish_release(const Repository& repository, Draft draft, con
   manifest.previous = newest_release(releases);
   manifest.created = trust::to_string(repository.now());
 
-  for (const Attached& one : attached) manifest.attachments.push_back(one.attachment);
+  manifest.attachments = std::move(attachments);
   const std::string text = bundle::to_canonical_json(manifest);
   // What a node would refuse is not published.
   if (const auto readable = bundle::parse_manifest(text); !readable) return fail(Errc::usage, readable.error().message);

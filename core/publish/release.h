@@ -22,13 +22,15 @@ struct Draft {
   spec::AppSpec spec;
   std::map<std::string, bundle::BuildRef> builds;  ///< by platform
   std::string commit, builder;
+  std::vector<bundle::Attachment> attachments;     ///< what travelled with the build already; in the repository
   std::map<std::string, fs::path> blobs;           ///< SHA-256 → the file to copy into the repository; those left out are there
 };
 
-/// Of builds of one app for different platforms; they must have the same spec, which is the release's. `Errc::usage` else.
-Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds);
+/// Of builds of one app for different platforms; they must have the same spec, which is the release's, and be of the same commit, unless `commit` says
+/// which one the release is of. `Errc::usage` else. It names the builder of each.
+Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds, const std::string& commit = {});
 
-/// Of a release that is in the repository: the very same builds.
+/// Of a release that is in the repository: the very same builds, and what is attached to them.
 Draft draft_of(const bundle::Manifest& released);
 
 /// A publisher's repository, with its keys.
@@ -54,7 +56,7 @@ struct PatchOptions {
 struct ReleaseOptions {
   IdRule id_rule = IdRule::next;
   std::string id;                     ///< with `given`
-  std::vector<fs::path> attachments;  ///< files that travel with the release, such as an SBOM
+  std::vector<fs::path> attachments;  ///< files that travel with the release, such as an SBOM, beside the draft's
   PatchOptions patches;
 };
 
@@ -71,7 +73,9 @@ struct Published {
 /// signed metadata last, each durable before the next. Nothing is in the repository that a reader sees until all of it is. A release of an app that is
 /// delegated is signed by its role and handed in instead: `accept_incoming` publishes it. Fails
 ///  - with `Errc::usage` for a configuration that the app's spec does not allow, and a placeholder that has no value,
+///  - with `Errc::usage` for an attachment that has the name of another one and not its content,
 ///  - with `Errc::exists` for an id that was used before,
+///  - with `Errc::trust` where the repository lacks a blob that the draft takes from it,
 ///  - as trust::RepositoryWriter and trust::RoleWriter do.
 Result<Published> publish_release(const Repository& repository, Draft draft, const Environment& environment, const ReleaseOptions& options);
 

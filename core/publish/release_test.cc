@@ -96,6 +96,31 @@ TEST_F(Release, IsPromotedWithTheVerySameBuild) {
   EXPECT_THAT(faults(), IsEmpty());
 }
 
+TEST_F(Release, IsPromotedWithWhatTravelsWithIt) {
+  put("sbom.json", "{}");
+  ASSERT_EQ(id_of(release("qa", {.attachments = {at("sbom.json")}})), "v1");
+  const auto qa = found({"web", "qa", "v1"});
+  ASSERT_TRUE(files::make_directories(at("environments/production")));
+  const auto environment = read_environment(at("environments"), "production");
+  ASSERT_EQ(id_of(publish_release(repository(), draft_of(qa), *environment, {})), "v1");
+  EXPECT_EQ(found({"web", "production", "v1"}).attachments, qa.attachments);
+  ASSERT_THAT(qa.attachments, SizeIs(1));
+
+  put("approval.txt", "by Ada");
+  const auto more = publish_release(repository(), draft_of(qa), *environment, {.attachments = {at("sbom.json"), at("approval.txt")}});
+  ASSERT_EQ(id_of(more), "v2");
+  ASSERT_THAT(more->manifest.attachments, SizeIs(2));
+  EXPECT_EQ(more->manifest.attachments[0].name, "approval.txt");
+  EXPECT_EQ(more->manifest.attachments[1], qa.attachments[0]);
+  EXPECT_THAT(faults(), IsEmpty());
+
+  put("sbom.json", "{\"components\":[]}");
+  EXPECT_THAT(publish_release(repository(), draft_of(qa), *environment, {.attachments = {at("sbom.json")}}),
+              Refuses(Errc::usage, "attachment sbom.json: the release carries another file of this name"));
+  fs::remove(at("repo") / bundle::blob_path(qa.attachments[0].blob.sha256));
+  EXPECT_THAT(publish_release(repository(), draft_of(qa), *environment, {}), Refuses(Errc::trust, qa.attachments[0].blob.sha256));
+}
+
 TEST_F(Release, MayBeForSeveralPlatforms) {
   put("site/bin/server", program_for(kArm64), 0755);
   const auto arm = build();
@@ -105,6 +130,18 @@ TEST_F(Release, MayBeForSeveralPlatforms) {
   ASSERT_TRUE(draft) << draft.error().message;
   EXPECT_THAT(draft->builds, SizeIs(2));
   EXPECT_THAT(draft_of(store, {arm->build, arm->build}), Refuses(Errc::usage, "are both for linux/arm64"));
+  Build elsewhere = arm->build;
+  elsewhere.commit = "abc123";
+  elsewhere.builder = "arm@ci";
+  Build here = store.list()->front().platform == "linux/amd64" ? store.list()->front() : store.list()->back();
+  here.builder = "amd@ci";
+  EXPECT_THAT(draft_of(store, {here, elsewhere}), Refuses(Errc::usage, "are of different commits: one that is not known and abc123"));
+  here.commit = "abc123-dirty";
+  EXPECT_THAT(draft_of(store, {here, elsewhere}), Refuses(Errc::usage, "are of different commits: abc123-dirty and abc123"));
+  const auto said = draft_of(store, {here, elsewhere}, "r17");
+  ASSERT_TRUE(said) << said.error().message;
+  EXPECT_EQ(said->commit, "r17");
+  EXPECT_EQ(said->builder, "amd@ci, arm@ci");
   Build other = arm->build;
   other.spec.writable_home = true;
   EXPECT_THAT(draft_of(store, {arm->build, other}), Refuses(Errc::usage, "different specs"));

@@ -8,6 +8,7 @@
 
 #include <fmt/core.h>
 
+#include "core/bundle/losses.h"
 #include "core/bundle/paths.h"
 #include "core/ids.h"
 #include "core/image/assemble.h"
@@ -82,7 +83,11 @@ Result<Source> open_executable(const fs::path& file, const Workshop& workshop) {
   std::string literal;
   for (const char c : "bin/" + name) literal += c == '$' ? "$$" : std::string(1, c);
   source.defaults->process.command = {literal};
-  if ((about.st_mode & (S_ISUID | S_ISGID)) != 0) source.notes.push_back(name + " had a setuid or setgid bit, which no build keeps");
+  BERTH_TRY(const Fd program, files::open(file, O_RDONLY));
+  bundle::Losses losses;
+  if ((about.st_mode & (S_ISUID | S_ISGID)) != 0) losses.setuid.add(name);
+  if (bundle::has_file_capabilities(program.get())) losses.capabilities.add(name);
+  source.notes = losses.notes();
   return source;
 }
 

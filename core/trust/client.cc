@@ -32,6 +32,13 @@ std::uint64_t most_of(const FileInfo& listed, std::uint64_t usual) {
 
 }  // namespace
 
+Error of_listed_file(Error error, std::string_view file, std::string_view why) {
+  if (error.code != Errc::not_found) return error;
+  return {Errc::trust, fmt::format("{}: the repository does not have {}, {}; compare its url (it is that of the folder that holds 'metadata' and 'targets') "
+                                   "and upload all of it: it is another place, it is not whole, or somebody withholds it",
+                                   error.message, file, why)};
+}
+
 struct Client::State {
   MetadataFolder folder;
   Remote& remote;
@@ -51,6 +58,8 @@ struct Client::State {
   Result<void> load_role(const std::string& name, const RoleKeys& keys);
   Result<void> fetch_role(const std::string& name, const RoleKeys& keys);
 
+  Result<std::string> get(const std::string& path, std::uint64_t most, std::string_view why);
+
   /// The time that the expiry of timestamp and snapshot is held against.
   WallTime freshness() const { return relaxed ? WallTime() : start; }
   /// The name of a role's file in the repository.
@@ -64,6 +73,13 @@ struct Client::State {
 std::string Client::State::remote_name(std::string_view role_name, std::int64_t version) const {
   const std::string encoded = encode_role(role_name);
   return set->root().consistent_snapshot ? fmt::format("{}.{}.json", version, encoded) : encoded + ".json";
+}
+
+/// A file that has to be there.
+Result<std::string> Client::State::get(const std::string& path, std::uint64_t most, std::string_view why) {
+  auto bytes = remote.get(path, most);
+  if (!bytes) return std::unexpected(of_listed_file(std::move(bytes.error()), path, why));
+  return bytes;
 }
 
 Result<void> Client::State::check_ready() const {
@@ -104,7 +120,7 @@ void Client::State::recall_timestamp_and_snapshot() {
 }
 
 Result<void> Client::State::update_timestamp() {
-  BERTH_TRY(const std::string bytes, remote.get("timestamp.json", kMostTimestamp));
+  BERTH_TRY(const std::string bytes, get("timestamp.json", kMostTimestamp, "which every repository has"));
   BERTH_TRY(const bool newer, set->update_timestamp(bytes, freshness()));
   return newer ? folder.keep("timestamp", bytes) : Result<void>();
 }
@@ -112,7 +128,7 @@ Result<void> Client::State::update_timestamp() {
 Result<void> Client::State::update_snapshot() {
   if (set->recalled_snapshot_is_current(freshness())) return {};
   const FileInfo& listed = set->listed_snapshot();
-  BERTH_TRY(const std::string bytes, remote.get(remote_name("snapshot", listed.version), most_of(listed, kMostSnapshot)));
+  BERTH_TRY(const std::string bytes, get(remote_name("snapshot", listed.version), most_of(listed, kMostSnapshot), "which its timestamp.json lists"));
   BERTH_CHECK(set->update_snapshot(bytes, freshness()));
   return folder.keep("snapshot", bytes);
 }
@@ -138,7 +154,7 @@ Result<void> Client::State::load_role(const std::string& name, const RoleKeys& k
 Result<void> Client::State::fetch_role(const std::string& name, const RoleKeys& keys) {
   const FileInfo* listed = set->listed_role(name);
   if (listed == nullptr) return fail(Errc::trust, fmt::format("role '{}': snapshot.json does not list it; it was never published, or withdrawn", name));
-  BERTH_TRY(const std::string bytes, remote.get(remote_name(name, listed->version), most_of(*listed, kMostTargets)));
+  BERTH_TRY(const std::string bytes, get(remote_name(name, listed->version), most_of(*listed, kMostTargets), "which its snapshot.json lists"));
   BERTH_CHECK(set->update_targets(name, keys, bytes, start));
   return folder.keep(name, bytes);
 }
@@ -211,8 +227,9 @@ Result<std::string> Client::download(const Target& target, Remote& targets_remot
     return fail(Errc::trust, fmt::format("target '{}' is listed without a hash that berth knows (sha256, sha512)", target.name));
   if (target.length > kMostTarget)
     return fail(Errc::trust, fmt::format("target '{}' has {} bytes; {} are allowed at most", target.name, target.length, kMostTarget));
-  BERTH_TRY(std::string bytes, targets_remote.get(path_of(target), target.length));
-  BERTH_CHECK(check_target(bytes, target));
+  auto bytes = targets_remote.get(path_of(target), target.length);
+  if (!bytes) return std::unexpected(of_listed_file(std::move(bytes.error()), path_of(target), "which its metadata lists"));
+  BERTH_CHECK(check_target(*bytes, target));
   return bytes;
 }
 

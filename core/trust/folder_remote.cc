@@ -33,7 +33,9 @@ Result<std::string> FolderRemote::get(std::string_view path, std::uint64_t most)
   // A folder that is away (not mounted) is not one that lacks the file: "no newer root" must not be concluded from it.
   if (!folder) return fail(Errc::unreachable, "repository: " + folder.error().message);
   // Without O_NONBLOCK a named pipe would hold the caller for ever.
-  BERTH_TRY(const Fd file, files::open_below(folder->get(), path, O_RDONLY | O_NONBLOCK));
+  auto opened = files::open_below(folder->get(), path, O_RDONLY | O_NONBLOCK);
+  if (!opened) return pass(std::move(opened.error()), folder_.string());
+  const Fd file = std::move(*opened);
   const std::string name = (folder_ / path).string();
   struct stat about {};
   if (::fstat(file.get(), &about) != 0) return fail_errno("stat " + name);

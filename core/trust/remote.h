@@ -17,4 +17,9 @@ class Remote {
   virtual Result<std::string> get(std::string_view path, std::uint64_t most) = 0;
 };
 
+/// The failure to get a file that a repository has to have, because something in it lists that file. Where it is not there, that is no answer to the
+/// question whether there is such a release: a wrong url, an upload that is not whole, or somebody who withholds it; so it is `Errc::trust`, and says what
+/// to do. Other failures stay as they are. `why` is such as "which its timestamp.json lists".
+Error of_listed_file(Error error, std::string_view file, std::string_view why);
+
 }  // namespace berth::trust

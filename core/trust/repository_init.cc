@@ -39,13 +39,13 @@ Result<void> check_key_folder(const fs::path& folder, const RepositoryPlan& plan
 }
 
 /// Makes as many keys as the role's threshold asks for, where it was given none.
-Result<void> make_keys(const fs::path& folder, std::map<std::string, ListedKeys>& roles) {
-  BERTH_CHECK(files::make_directories(folder, 0700));
-  for (auto& [role, listed] : roles) {
+Result<void> make_keys(RepositoryPlan& plan) {
+  BERTH_CHECK(files::make_directories(plan.keys, 0700));
+  for (auto& [role, listed] : plan.roles) {
     if (listed.keys.empty()) {
       for (std::int64_t number = 1; number <= listed.threshold; ++number) {
         const crypto::SigningKey key = crypto::SigningKey::generate();
-        BERTH_CHECK(key.save(key_file(folder, role, number)));
+        BERTH_CHECK(key.save(key_file(plan.keys, role, number), plan.passphrase));
         listed.keys.push_back(key.public_key());
       }
     }
@@ -86,7 +86,7 @@ Result<std::string> first_root(const fs::path& folder, RepositoryPlan plan, cons
   for (const char* role : kKeyRoles) plan.roles[role];
   BERTH_CHECK(check_new(folder));
   BERTH_CHECK(check_key_folder(folder, plan));
-  BERTH_CHECK(make_keys(plan.keys, plan.roles));
+  BERTH_CHECK(make_keys(plan));
   json::object document = root_document(plan.roles);
   renew(document, now + lifetimes.root);
   BERTH_TRY(const Root root, parse_root(document, "root.json"));

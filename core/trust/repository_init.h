@@ -15,6 +15,7 @@ namespace berth::trust {
 struct RepositoryPlan {
   std::filesystem::path keys;               ///< where new private keys go: `<role>.pem`, `<role>-2.pem`, …
   std::map<std::string, ListedKeys> roles;  ///< by role; one without public keys gets as many new ones as its threshold says
+  std::string passphrase = {};              ///< that new private keys are encrypted with; empty: they are not
 };
 
 /// Makes the keys that are missing, and the first root, signed by those root keys that are at hand: it may have to be signed elsewhere before

@@ -33,7 +33,8 @@ struct RepositoryOptions {
   io::TlsOptions tls;
   bool offline = false;         ///< ask nobody for metadata: what is trusted already has to do, expired or not
   std::int64_t build_time = 0;  ///< seconds since 1970 of berthd's build: the clock is not believed behind it
-  /// The value of the Authorization header, looked up anew for each call; unset: none. May block.
+  /// The value of the Authorization header, looked up anew for each call; unset: none. It goes to scheme, host and port of `url`, and to mirrors of the
+  /// very same. May block.
   std::function<Result<crypto::Secret>()> authorization;
   io::ProxyOptions proxy;
   std::uint64_t bytes_per_second = 0;  ///< at most, on average; 0: no limit

@@ -93,15 +93,12 @@ class Import {
     const auto target = client.find(name);
     if (!target && target.error().code == Errc::not_found) return fail(Errc::trust, fmt::format("its metadata lists no {}", name));
     BERTH_CHECK(target);
-    auto text = client.download(*target, targets_);
-    if (!text && text.error().code == Errc::not_found)
-      return fail(Errc::trust, fmt::format("the manifest of {} that is signed for is not in it", to_string(release)));
-    BERTH_CHECK(text);
-    BERTH_TRY(manifest_, bundle::parse_manifest(*text));
+    BERTH_TRY(const std::string text, client.download(*target, targets_));
+    BERTH_TRY(manifest_, bundle::parse_manifest(text));
     if (ReleaseRef{.app = manifest_.app, .environment = manifest_.environment, .release = manifest_.release} != release)
       return fail(Errc::trust, fmt::format("what is signed for as {} is the manifest of another release", to_string(release)));
     BERTH_CHECK(bundle::check_requirements(manifest_, BERTH_VERSION));
-    imported_.manifest_sha256 = crypto::sha256_hex(*text);
+    imported_.manifest_sha256 = crypto::sha256_hex(text);
     return {};
   }
 

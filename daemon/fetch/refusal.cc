@@ -17,7 +17,7 @@ constexpr Words kWords[] = {
     {" signed for", "length"},             {" bytes short", "length"},                 {" are allowed at most", "length"},
     // Behind those that an alert is about, so that no name that a repository gives makes one of these of them.
     {": upgrade berth", "requirement"},    {", and this machine is ", "requirement"},  {"no root is pinned in ", "missing"},
-    {"does not list it", "missing"},
+    {"does not list it", "missing"},       {", or somebody withholds it", "missing"},
 };
 
 }  // namespace

@@ -23,6 +23,7 @@ TEST(Refusal, IsOfTheRuleThatItsWordsTell) {
       {"web/production@v42: is built for linux/amd64, and this machine is linux/arm64", "requirement"},
       {"no root is pinned in /var/lib/berth/trust; give the repository's root.json first", "missing"},
       {"role 'web': snapshot.json does not list it; it was never published, or withdrawn", "missing"},
+      {"https://host/metadata/timestamp.json: 404 Not Found: the repository does not have timestamp.json, …, it is not whole, or somebody withholds it", "missing"},
       {"target 'web/does not list it': its sha256 is not the signed one, 3f2a…", "hash"},
       {"", "content"},
   };

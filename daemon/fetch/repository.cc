@@ -8,6 +8,7 @@
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
 #include "core/ids.h"
+#include "core/io/url.h"
 #include "core/trust/http_remote.h"
 #include "core/trust/limits.h"
 #include "daemon/fetch/blob_fetch.h"
@@ -80,10 +81,15 @@ struct Repository::State {
   bool says_the_same(const Followed& followed, const Glance& seen);
   Result<Wanted> follow(Session& session, const Followed& followed);
   Result<io::FetchOptions> access() const;
+  io::FetchOptions access_at(const std::string& place, io::FetchOptions whole) const;
   Result<std::unique_ptr<BlobSource>> blobs();
   void note(const trust::Client& client, std::string error);
   /// Counts a refusal; the error as it is.
   Error refused(Error error);
+  /// The same of a blob that a manifest names.
+  Error refused(Error error, const bundle::BlobRef& ref) {
+    return refused(trust::of_listed_file(std::move(error), bundle::blob_path(ref.sha256), "which the release's manifest names"));
+  }
 
   RepositoryOptions options;
   Mirrors mirrors;
@@ -100,16 +106,28 @@ Result<io::FetchOptions> Repository::State::access() const {
   fetch.bytes_per_second = options.bytes_per_second;
   if (!options.authorization) return fetch;
   auto authorization = options.authorization();
-  if (!authorization) return pass(std::move(authorization.error()), "access to the repository ([repository] in berthd.toml)");
+  if (!authorization) {
+    // A token's file that is missing is no release that is.
+    if (authorization.error().code == Errc::not_found) authorization.error().code = Errc::io;
+    return pass(std::move(authorization.error()), "access to the repository ([repository] in berthd.toml)");
+  }
   fetch.authorization = authorization->view();
   return fetch;
+}
+
+/// What of that a place may see. The token or password is for the origin of [repository] url; a mirror elsewhere is no business of its.
+io::FetchOptions Repository::State::access_at(const std::string& place, io::FetchOptions whole) const {
+  const auto here = io::parse_url(place);
+  const auto home = io::parse_url(options.url);
+  if (!here || !home || !io::is_same_origin(*here, *home)) whole.authorization.clear();
+  return whole;
 }
 
 Result<std::unique_ptr<BlobSource>> Repository::State::blobs() {
   BERTH_TRY(const io::FetchOptions fetch, access());
   std::vector<std::unique_ptr<BlobSource>> sources;
   for (const std::string& url : mirrors.urls()) {
-    BERTH_TRY(auto source, blob_source_at(url, fetch));
+    BERTH_TRY(auto source, blob_source_at(url, access_at(url, fetch)));
     sources.push_back(std::move(source));
   }
   return mirrored(mirrors, std::move(sources));
@@ -121,7 +139,7 @@ Result<Session> Repository::State::open(const std::stop_token& stop) {
   const auto at = [&](std::string_view below) -> Result<std::unique_ptr<trust::Remote>> {
     std::vector<std::unique_ptr<trust::Remote>> remotes;
     for (const std::string& url : mirrors.urls()) {
-      BERTH_TRY(auto remote, trust::remote_at(url, below, fetch, stop));
+      BERTH_TRY(auto remote, trust::remote_at(url, below, access_at(url, fetch), stop));
       remotes.push_back(std::move(remote));
     }
     return std::make_unique<RetryingRemote>(mirrored(mirrors, std::move(remotes)), stop);
@@ -200,7 +218,8 @@ Result<Resolved> Repository::State::resolve(Session& session, const std::string&
 std::optional<Glance> Repository::State::look(const Followed& followed, const std::stop_token& stop) {
   const auto fetch = access();
   if (!fetch) return std::nullopt;
-  auto seen = glance(mirrors.urls()[mirrors.present()], followed.stamp, *fetch, stop);
+  const std::string& place = mirrors.urls()[mirrors.present()];
+  auto seen = glance(place, followed.stamp, access_at(place, *fetch), stop);
   if (!seen) return std::nullopt;
   return std::move(*seen);
 }
@@ -311,14 +330,14 @@ Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std:
                               std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
   auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
-  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error())));
+  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
   return fetched;
 }
 
 Result<std::string> Repository::small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
   auto fetched = fetch_small_blob(*source, ref, most, std::move(stop));
-  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error())));
+  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
   return fetched;
 }
 

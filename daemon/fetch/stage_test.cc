@@ -136,7 +136,7 @@ TEST_F(Stage, NamesALayerThatIsDamagedTruncatedOrMissing) {
   put(blob(layer.blob), good.substr(0, good.size() - 12));
   expect_refused(stage_release("v1", folder.path() / "staging/2"), Errc::trust, {layer.blob.sha256.substr(0, 8), "12 bytes short"});
   fs::remove(blob(layer.blob));
-  expect_refused(stage_release("v1", folder.path() / "staging/3"), Errc::not_found, {layer.blob.sha256.substr(0, 8)});
+  expect_refused(stage_release("v1", folder.path() / "staging/3"), Errc::trust, {"somebody withholds it", layer.blob.sha256.substr(0, 8)});
   put(blob(layer.blob), good);
   EXPECT_TRUE(stage_release("v1", folder.path() / "staging/4"));
 }

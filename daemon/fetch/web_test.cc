@@ -30,12 +30,16 @@ class WebServer {
   std::vector<Fault> faults;            ///< for the next requests of blobs over a MiB, one each
   std::vector<std::string> spans;       ///< the range that each request for a blob over a MiB asked for
   std::string wanted_authorization;     ///< who asks without it is told 401
+  std::string broken;                   ///< paths that begin so are answered by 503
+  std::vector<std::string> heads;       ///< of all requests
   std::atomic<int> asked{0};
 
  private:
   void answer(int connection) {
     const std::string head = io::read_head(connection);
     ++asked;
+    heads.push_back(head);
+    if (!broken.empty() && head.starts_with("GET " + broken)) return io::send_raw(connection, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     if (!wanted_authorization.empty() && head.find("\r\nauthorization: " + wanted_authorization + "\r\n") == std::string::npos)
       return io::send_raw(connection, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
     const std::string path = head.substr(4, head.find(' ', 4) - 4);
@@ -140,7 +144,35 @@ TEST_F(WebRepository, IsRefusedWhereABlobIsTruncatedOrGone) {
   fs::remove(blob(layer.blob));
   const auto gone = stage_it();
   ASSERT_FALSE(gone);
-  EXPECT_EQ(gone.error().code, Errc::not_found);
+  EXPECT_EQ(gone.error().code, Errc::trust) << "that it is withheld is no typo in a release's id";
+  EXPECT_THAT(gone.error().message, AllOf(HasSubstr(server.url() + "/" + bundle::blob_path(layer.blob.sha256)), HasSubstr("404"), HasSubstr("upload all of it")));
+}
+
+TEST_F(WebRepository, ThatLacksAFileItListsIsNotOneThatLacksTheRelease) {
+  auto node = node_options();
+  node.url = server.url();
+  publish("v2");
+  std::vector<fs::path> files{repo / "metadata/timestamp.json"};
+  for (const auto& entry : fs::recursive_directory_iterator(repo)) {
+    const std::string name = entry.path().filename();
+    if (name == "3.snapshot.json" || name == "3.targets.json" || name.ends_with(".v2.json")) files.push_back(entry.path());
+  }
+  ASSERT_EQ(files.size(), 4u);
+  for (const fs::path& file : files) {
+    const std::string name = file.filename();
+    fs::rename(file, folder.path() / "withheld");
+    node.trust_directory = folder.path() / ("node-" + name);  // what was read before must not stand in for it
+    Repository repository(node);
+    const auto resolved = repository.resolve("web", "production", "v2", {});
+    ASSERT_FALSE(resolved) << name;
+    EXPECT_EQ(resolved.error().code, Errc::trust) << resolved.error().message;
+    EXPECT_THAT(resolved.error().message, AllOf(HasSubstr(server.url()), HasSubstr("/" + name + ": 404"), HasSubstr("compare its url")));
+    EXPECT_EQ(repository.trust().refusals.at("missing"), 1u);
+    EXPECT_EQ(repository.list({}).has_value(), name.ends_with(".v2.json"));
+    fs::rename(folder.path() / "withheld", file);
+  }
+  node.trust_directory = folder.path() / "another";
+  EXPECT_EQ(Repository(node).resolve("web", "production", "v9", {}).error().code, Errc::not_found);
 }
 
 TEST_F(WebRepository, IsToldWhoAsksByWhatIsLookedUpAnew) {
@@ -160,7 +192,33 @@ TEST_F(WebRepository, IsToldWhoAsksByWhatIsLookedUpAnew) {
   node.authorization = []() -> Result<crypto::Secret> { return fail(Errc::not_found, "token: open /etc/berth/token: No such file"); };
   const auto missing = stage_as(node);
   ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::io) << "it is no release that is missing";
   EXPECT_THAT(missing.error().message, AllOf(HasSubstr("[repository] in berthd.toml"), HasSubstr("/etc/berth/token")));
+}
+
+TEST_F(WebRepository, TellsWhoAsksToItsOwnOriginAndToNoMirrorElsewhere) {
+  std::string proxied;
+  const io::RawPeer proxy([&](int connection) {
+    proxied += io::read_head(connection);
+    io::send_raw(connection, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+  });
+  auto node = node_options();
+  node.authorization = [] { return Result<crypto::Secret>(crypto::Secret("Bearer t0ken")); };
+  node.proxy.for_http = fmt::format("http://127.0.0.1:{}", proxy.port());
+  node.url = "http://127.0.0.1:1";
+  node.mirrors = {"http://mirror.example", server.url()};
+  const auto staged = stage_as(node);
+  ASSERT_TRUE(staged) << staged.error().message << ": a mirror by plain http needs no token, and stops nobody";
+  EXPECT_THAT(proxied, AllOf(HasSubstr("GET http://mirror.example/metadata/"), testing::Not(HasSubstr("t0ken"))));
+  ASSERT_FALSE(server.heads.empty());
+  EXPECT_THAT(server.heads, testing::Each(testing::Not(HasSubstr("t0ken")))) << "another port is another place";
+
+  server.broken = "/moved/";
+  server.wanted_authorization = "Bearer t0ken";
+  node.url = server.url() + "/moved";
+  node.mirrors = {server.url()};
+  const auto at_home = stage_as(node);
+  EXPECT_TRUE(at_home) << at_home.error().message;
 }
 
 TEST_F(WebRepository, IsReadFromAMirrorWhereItCannotBeReached) {

@@ -45,8 +45,8 @@ struct Gatherer::Source {
     newest = state.newest;
     size = state.size;
   }
-  /// Whether its log has grown since it was read to its end.
-  bool has_more() const { return reader != nullptr || newest != read_newest || size != read_size; }
+  /// Whether its log has grown since it was read to its end, or may have.
+  bool has_more() const { return reader != nullptr || !trouble.empty() || newest != read_newest || size != read_size; }
 
   void open() {
     if (reader) return;
@@ -131,6 +131,17 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
     batch.moved.erase(one.second->name);
     return true;
   });
+}
+
+/// The scan passes over a log whose folder cannot be read.
+void Gatherer::note_passed_over(const Scan& scan, Batch& batch) {
+  for (const auto& [instance, source] : sources_) {
+    const auto seen = std::ranges::lower_bound(scan.logs, instance, {}, [](const LogState& state) { return state.log.id; });
+    if (seen != scan.logs.end() && seen->log.id == instance) continue;
+    const auto segments = logs::list_segments(source->log.folder);
+    source->trouble = segments || segments.error().code == Errc::not_found ? std::string() : segments.error().message;
+    if (!source->trouble.empty()) batch.holds = true;
+  }
 }
 
 /// The first line that a sink is owed of a log that is younger than it. One that was removed goes on where its keeper does, unless it began anew.
@@ -309,6 +320,7 @@ Batch Gatherer::gather(const Scan& scan) {
   Batch batch;
   count_ = bytes_ = 0;
   follow(scan, batch);
+  note_passed_over(scan, batch);
   count_from(0, batch);
   gather_events(scan, batch);
   gather_daemon_lines(scan, batch);

@@ -91,6 +91,7 @@ class Gatherer {
   void note_gaps(Source& source, logs::Time time, Batch& batch);
   void note_loss(Source& source, Loss loss, Batch& batch);
   void note_removed(Source& source, Batch& batch);
+  void note_passed_over(const Scan& scan, Batch& batch);
   std::uint64_t first_owed(const std::string& name, std::uint64_t newest);
   bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes; }
   void count_from(std::size_t first, Batch& batch);

@@ -141,5 +141,21 @@ TEST_F(LostLogs, ALogThatCannotBeReadWaitsAndHoldsUpNoOther) {
   EXPECT_THAT(batch.unreadable, IsEmpty());
 }
 
+TEST_F(LostLogs, OneWhoseFolderCannotBeReadIsTold) {
+  write("web/web.1", 1, numbered(1, 1));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  std::filesystem::rename(logs_root / "web/web.1", root / "kept");
+  std::ofstream(logs_root / "web/web.1") << "no folder";
+  Batch batch = gatherer->gather(scan());
+  EXPECT_THAT(batch.unreadable, ElementsAre(testing::Pair("web/web.1", HasSubstr((logs_root / "web/web.1").string()))));
+  EXPECT_TRUE(batch.holds);
+  std::filesystem::remove(logs_root / "web/web.1");
+  std::filesystem::rename(root / "kept", logs_root / "web/web.1");
+  batch = gatherer->gather(scan());
+  EXPECT_THAT(batch.unreadable, IsEmpty());
+  EXPECT_THAT(batch.losses, IsEmpty());
+}
+
 }  // namespace
 }  // namespace berth::ship

@@ -192,6 +192,66 @@ batch_wait = "100ms"
         self.assertIn(f'berth_log_dropped_total{{sink="agent",app="web",reason="lost"}} {status["lost"]}', node.metrics())
         self.assertSays(node.berth("status"), f"will never get {status['lost']} lines")
 
+    def test_files_that_are_removed_or_cut_off_under_a_keeper_are_told_and_all_that_comes_later_is_shipped(self):
+        self.repo.publish(self.tree(count=100_000, pause=0.1))
+        node = self.make_node(extra=self.sink()).start()
+        self.deploy(node, "v1")
+        folder = node.logs / "web" / "web.1"
+        wait_until(lambda: list(folder.glob("*.zst")), "full files are compressed", 30)
+
+        def newest():
+            return max(folder.glob("*.log"))
+
+        def remove_all():
+            for path in folder.glob("*.log"):
+                path.unlink(missing_ok=True)  # or berthd has compressed it
+        for number, damage in enumerate([remove_all, lambda: newest().unlink(), lambda: os.truncate(newest(), 0), lambda: os.truncate(newest(), newest().stat().st_size // 2), remove_all]):
+            self.assertFalse(self.written(node), f"it still writes at damage {number}")
+            before = newest()
+            damage()
+            wait_until(lambda before=before: list(folder.glob("*.log")) and newest() > before, "its keeper goes on behind what was there", 20)
+            shipped = self.status_of(node)["shipped"]
+            wait_until(lambda shipped=shipped: self.status_of(node)["shipped"] > shipped, "and it is shipped", 20)
+        wait_until(lambda: self.written(node), "all is written", 90)
+        node.berth("stop", "web")
+        self.wait_shipped(node)
+        lines = self.lines()
+        came = {entry["sequence"]: entry["text"] for entry in lines}
+        for entry in lines:
+            self.assertEqual(came[entry["sequence"]], entry["text"], "a number stands for one line")
+        gaps = [tuple(map(int, found.groups())) for found in (re.search(r"lines (\d+) to (\d+) are missing", entry["text"]) for entry in self.entries()) if found]
+        for first, last in gaps:
+            self.assertFalse(set(came) & set(range(first, last + 1)))
+        missing = set(range(1, 100_001)) - {int(text.split(" ", 1)[0]) for text in came.values()}
+        lost = self.status_of(node)["lost"]
+        self.progress(f"{len(missing)} lines are not there, {lost} of the log are told as lost")
+        self.assertLessEqual(len(missing), lost)
+        self.assertLess(lost, 100_000, "numbers do not jump where the keeper runs on")
+        self.assertEqual(sum(last - first + 1 for first, last in gaps), lost)
+        said = [entry["text"] for entry in self.entries() if entry["text"].startswith("berth-keeper: log lines are missing here")]
+        self.assertGreaterEqual(len(said), 4)
+
+    def test_a_log_that_cannot_be_read_is_told_and_waits(self):
+        self.repo.publish(self.tree(count=200, pause=0.01))
+        node = self.make_node(extra=self.sink()).start()
+        self.deploy(node, "v1")
+        wait_until(lambda: self.written(node), "all is written", 30)
+        self.wait_shipped(node)
+        newest = max((node.logs / "web" / "web.1").glob("*.log"))
+        away = self.folder / "away"
+        os.rename(newest, away)
+        os.symlink(away, newest)  # which berthd does not follow
+        with open(away, "a") as file:
+            file.write("2026-11-24T09:00:00.000000000Z stdout F 201 written beside\n")
+        wait_until(lambda: self.status_of(node)["state"] == "unreadable", "it is shown", 20)
+        self.assertIn(newest.name, self.status_of(node)["last_error"])
+        wait_until(lambda: self.status_of(node)["lag_seconds"] > 1, "it lags", 20)
+        self.assertSays(node.berth("status"), "log sink agent does not get all logs", newest.name)
+        os.rename(away, newest)
+        wait_until(lambda: self.status_of(node)["state"] == "up to date", "it is read again", 20)
+        self.assertEqual(self.status_of(node)["last_error"], "")
+        self.assertIn("201 written beside", [entry["text"] for entry in self.entries()])
+
     def test_a_damaged_cursor_means_doubled_and_not_lost_and_is_said_once(self):
         self.repo.publish(self.tree(count=3000))
         node = self.make_node(extra=self.sink()).start()

@@ -121,7 +121,7 @@ TEST(ProblemError, TakesCodeAndDetail_AndTheExitWhereTheyDiffer) {
 const char* kStatus = R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "2026-11-21T09:00:00Z", "ready": true,
   "repository": {"url": "https://r.example", "last_success": "2026-11-24T08:57:00Z", "last_error": "", "roles": [
      {"role": "timestamp", "version": 4, "expires": "2026-11-24T08:00:00Z"}, {"role": "root", "version": 1, "expires": "2027-11-24T08:00:00Z"}]},
-  "disk": {"free_bytes": 1000, "reserve_bytes": 2000}, "limits_enforced": false,
+  "disk": {"free_bytes": 1000, "reserve_bytes": 2000, "logs": {"free_bytes": 1999, "reserve_bytes": 2000}}, "limits_enforced": false,
   "apps": [
    {"app": "api", "active": "v2", "health": "healthy", "since": "2026-11-24T08:57:00Z", "processes": [{"process": "web", "wanted": 2, "ready": 2, "public_port": 8080}], "instances": []},
    {"app": "zoo", "active": "v9", "health": "down", "problem": "no instance is ready", "since": "2026-11-24T08:59:00Z",
@@ -200,6 +200,7 @@ TEST(StatusText, OfTheNodeTellsWhatKeepsReleasesAway) {
   EXPECT_THAT(node, HasSubstr("timestamp metadata expired 1h ago"));
   EXPECT_THAT(node, Not(HasSubstr("root metadata")));
   EXPECT_THAT(node, HasSubstr("less than the reserve"));
+  EXPECT_THAT(node, HasSubstr("disk of the logs: 2.0 kB free"));
   EXPECT_THAT(node, HasSubstr("not enforced"));
 }
 

@@ -318,6 +318,21 @@ std::string config_text(const value& status, const StatusView& view) {
   return tinted(printable(text), Tint::bad, view.colour) + "\n";
 }
 
+bool is_full(const value& disk) { return number_of(disk, "free_bytes") < number_of(disk, "reserve_bytes"); }
+
+std::string disk_text(const value& status, const StatusView& view) {
+  const auto* disk = member(status, "disk");
+  if (disk == nullptr) return {};
+  const auto bytes = [](const value& of, const char* which) { return bytes_text(static_cast<std::uint64_t>(number_of(of, which))); };
+  std::string text;
+  if (is_full(*disk))
+    text = tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc", bytes(*disk, "free_bytes"), bytes(*disk, "reserve_bytes")),
+                  Tint::bad, view.colour) + "\n";
+  if (const auto* logs = member(*disk, "logs"); logs != nullptr && is_full(*logs))
+    text += tinted(fmt::format("disk of the logs: {} free: lines are lost when nothing is left", bytes(*logs, "free_bytes")), Tint::bad, view.colour) + "\n";
+  return text;
+}
+
 }  // namespace
 
 std::string node_text(const value& status, const StatusView& view) {
@@ -326,10 +341,7 @@ std::string node_text(const value& status, const StatusView& view) {
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
   text += config_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
-  if (const auto* disk = member(status, "disk"); disk != nullptr && number_of(*disk, "free_bytes") < number_of(*disk, "reserve_bytes"))
-    text += tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc",
-                               bytes_text(static_cast<std::uint64_t>(number_of(*disk, "free_bytes"))),
-                               bytes_text(static_cast<std::uint64_t>(number_of(*disk, "reserve_bytes")))), Tint::bad, view.colour) + "\n";
+  text += disk_text(status, view);
   if (!truth_of(status, "limits_enforced")) text += "limits of memory and processes are not enforced here (no cgroup2)\n";
   return text;
 }

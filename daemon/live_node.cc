@@ -1,9 +1,12 @@
 #include "daemon/live_node.h"
 
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
+#include "daemon/host/disks.h"
 #include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics/snapshot.h"
 
@@ -57,14 +60,16 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   metrics::NodeStatus node = fixed_;
   node.ready = parts_.operations.ready();
   // Both may wait: for a disk, and for a refresh of the repository that is under way.
-  const auto look = [&store = parts_.store, state = node.paths.state, repository = parts_.repository] {
+  const auto look = [&store = parts_.store, state = node.paths.state, logs = node.paths.logs, repository = parts_.repository] {
     return std::tuple(files::free_bytes(state).value_or(0), repository != nullptr ? repository->trust() : fetch::TrustStatus{},
-                      store.left_apps().value_or(std::vector<store::LeftApp>()));
+                      store.left_apps().value_or(std::vector<store::LeftApp>()), host::room_on_another_disk(logs, state));
   };
   auto seen = co_await parts_.pool.run(look);
   node.disk_free = std::get<0>(seen);
   node.trust = std::move(std::get<1>(seen));
   node.left = std::move(std::get<2>(seen));
+  // One that is small is not full from the start.
+  if (const auto& room = std::get<3>(seen)) node.logs_disk = {.free = room->free, .reserve = std::min(node.disk_reserve, room->size / 10)};
   node.follows = parts_.follower.statuses();
   node.sinks = parts_.shipping.statuses();
   node.config_refused = config_refused_;

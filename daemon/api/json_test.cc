@@ -122,9 +122,27 @@ TEST(ApiJson, ANodeIsAsDocumented) {
     "ready": true,
     "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
-    "disk": {"free_bytes": 5, "reserve_bytes": 6}, "limits_enforced": false, "config_refused": null, "drained": null,
+    "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": null}, "limits_enforced": false, "config_refused": null, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
     "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "apps": [)") + kWeb + "]}"));
+}
+
+TEST(ApiJson, ANodeAtAGlanceIsAsDocumented) {
+  metrics::NodeStatus node{.node = "edge-1", .environment = "production", .version = "0.1.0", .since = "s", .ready = true, .repository = "https://secret"};
+  node.trust = {.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'795'510'800)}}, .last_success = "l", .last_error = "secret"};
+  node.disk_free = 5;
+  node.disk_reserve = 6;
+  node.logs_disk = {.free = 7, .reserve = 3};
+  node.config_refused = {.at = "a", .reason = "secret"};
+  node.sinks = {{.name = "central", .kind = "syslog", .state = "failing", .lag_seconds = 12.5, .last_success = "l", .failing_since = "f", .last_error = "secret",
+                 .retries = 4, .apps = {{"web", {.shipped = 11, .refused = 2, .limited = 5, .lost = 3}}, {"", {.shipped = 1}}}}};
+  EXPECT_EQ(boost::json::value(summary_json(node, {})), json::parse(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "s", "ready": true,
+    "drained": false, "config_refused": true, "limits_enforced": false,
+    "repository": {"failing": true, "last_success": "l", "roles": [{"role": "timestamp", "expires": "2026-11-24T09:00:00Z"}]},
+    "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": {"free_bytes": 7, "reserve_bytes": 3}},
+    "sinks": [{"sink": "central", "kind": "syslog", "state": "failing", "lag_seconds": 12.5, "last_success": "l", "failing_since": "f",
+               "shipped": 12, "refused": 2, "limited": 5, "lost": 3}],
+    "apps": []})", {}, true).value());
 }
 
 TEST(ApiJson, AJobIsAsDocumented) {

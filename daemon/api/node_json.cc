@@ -31,6 +31,12 @@ boost::json::value drain_json(const std::optional<store::Drain>& drain) {
   return object{{"at", drain->at}, {"by", as_utf8(drain->by)}, {"why", as_utf8(drain->why)}};
 }
 
+object disk_json(const metrics::NodeStatus& node) {
+  object disk{{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}, {"logs", nullptr}};
+  if (node.logs_disk) disk["logs"] = object{{"free_bytes", node.logs_disk->free}, {"reserve_bytes", node.logs_disk->reserve}};
+  return disk;
+}
+
 boost::json::value refused_json(const std::optional<metrics::NodeStatus::Refused>& refused) {
   if (!refused) return nullptr;
   return object{{"at", refused->at}, {"reason", as_utf8(refused->reason)}};
@@ -50,7 +56,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"since", node.since},
           {"ready", node.ready},
           {"repository", repository_json(node)},
-          {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
+          {"disk", disk_json(node)},
           {"limits_enforced", node.limits_enforced},
           {"config_refused", refused_json(node.config_refused)},
           {"drained", drain_json(node.drained)},
@@ -59,6 +65,14 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"left", std::move(left)},
           {"sinks", std::move(sinks)},
           {"apps", std::move(list)}};
+}
+
+/// Without texts, which may name hosts and files.
+object summary_json(const ship::SinkStatus& sink) {
+  const object whole = to_json(sink);
+  object summary;
+  for (const char* key : {"sink", "kind", "state", "lag_seconds", "last_success", "failing_since", "shipped", "refused", "limited", "lost"}) summary[key] = whole.at(key);
+  return summary;
 }
 
 object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
@@ -79,7 +93,8 @@ object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::A
                     {"deployment", app.deployment ? boost::json::value(app.deployment->row.state) : boost::json::value(nullptr)},
                     {"instances", std::move(instances)}});
   }
-  array roles;
+  array roles, sinks;
+  for (const auto& sink : node.sinks) sinks.push_back(summary_json(sink));
   for (const auto& role : node.trust.roles) {
     const auto expires = std::chrono::time_point_cast<std::chrono::nanoseconds>(role.expires);
     roles.push_back({{"role", role.role}, {"expires", logs::format_rfc3339(expires, 0)}});
@@ -90,9 +105,11 @@ object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::A
           {"since", node.since},
           {"ready", node.ready},
           {"drained", node.drained.has_value()},
+          {"config_refused", node.config_refused.has_value()},
           {"limits_enforced", node.limits_enforced},
           {"repository", {{"failing", !node.trust.last_error.empty()}, {"last_success", node.trust.last_success}, {"roles", std::move(roles)}}},
-          {"disk", {{"free_bytes", node.disk_free}, {"reserve_bytes", node.disk_reserve}}},
+          {"disk", disk_json(node)},
+          {"sinks", std::move(sinks)},
           {"apps", std::move(list)}};
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
+#include "daemon/host/disks.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
 #include "daemon/host/service_manager.h"
@@ -145,6 +146,17 @@ TEST(ServiceManager, WantsToHearAtHalfOfItsWatchdogsTime) {
   EXPECT_EQ(ServiceManager().watchdog_period(), std::chrono::seconds(15));
   EXPECT_EQ(::getenv("WATCHDOG_USEC"), nullptr) << "children must not get it";
   EXPECT_FALSE(ServiceManager().watchdog_period());
+}
+
+TEST(Disks, AreOthersOnlyWhereTheFileSystemsAre) {
+  const files::TemporaryDirectory folder;
+  std::filesystem::create_directory(folder.path() / "logs");
+  EXPECT_FALSE(room_on_another_disk(folder.path() / "logs", folder.path()));
+  EXPECT_FALSE(room_on_another_disk(folder.path() / "none", "/proc"));
+  const auto room = room_on_another_disk(folder.path(), "/proc");
+  ASSERT_TRUE(room);
+  EXPECT_GT(room->free, 0u);
+  EXPECT_GE(room->size, room->free);
 }
 
 }  // namespace

@@ -131,7 +131,8 @@ TEST(Metrics, TellOfWhatIsFollowed) {
 
 TEST(Metrics, TellOfTheNode) {
   const std::string text = exposition(snapshot());
-  EXPECT_THAT(text, HasSubstr("berth_disk_free_bytes 5000000000\n"));
+  EXPECT_THAT(text, HasSubstr("berth_disk_free_bytes{disk=\"state\"} 5000000000\n"));
+  EXPECT_THAT(text, Not(HasSubstr("disk=\"logs\""))) << "they are on the same disk";
   EXPECT_THAT(text, HasSubstr("berth_trust_expiry_timestamp_seconds{role=\"timestamp\"} 1800000000\n"));
   EXPECT_THAT(text, HasSubstr("berth_repository_last_success_timestamp_seconds 1795510800\n"));
   EXPECT_THAT(text, HasSubstr("berth_repository_failing 0\n"));

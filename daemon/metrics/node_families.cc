@@ -37,6 +37,20 @@ Family refusals(const NodeStatus& node) {
   return family;
 }
 
+Family disk_free(const NodeStatus& node) {
+  auto family = Family::gauge("berth_disk_free_bytes", "Room on the disk of berthd's state (disk: state) and, where it is another one, on that of the logs (disk: logs).");
+  family.add({{"disk", "state"}}, static_cast<double>(node.disk_free));
+  if (node.logs_disk) family.add({{"disk", "logs"}}, static_cast<double>(node.logs_disk->free));
+  return family;
+}
+
+Family disk_reserve(const NodeStatus& node) {
+  auto family = Family::gauge("berth_disk_reserve_bytes", "Room that no release may take (disk: state), and below which the disk of the logs is all but full (disk: logs).");
+  family.add({{"disk", "state"}}, static_cast<double>(node.disk_reserve));
+  if (node.logs_disk) family.add({{"disk", "logs"}}, static_cast<double>(node.logs_disk->reserve));
+  return family;
+}
+
 void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   const NodeStatus& node = snapshot.node;
   families.push_back(one(Family::gauge("berth_build_info", "The version of berthd that runs."), 1, {{"version", node.version}}));
@@ -47,8 +61,8 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   families.push_back(one(Family::gauge("berth_config_reload_failed", "Whether berthd.toml was wrong at the last reload, so that the configuration before it counts still."),
                          node.config_refused.has_value()));
   families.push_back(one(Family::gauge("berth_limits_enforced", "Whether limits of memory and processes are enforced on this node."), node.limits_enforced));
-  families.push_back(one(Family::gauge("berth_disk_free_bytes", "Room on the disk of berthd's state."), static_cast<double>(node.disk_free)));
-  families.push_back(one(Family::gauge("berth_disk_reserve_bytes", "Room that no release may take."), static_cast<double>(node.disk_reserve)));
+  families.push_back(disk_free(node));
+  families.push_back(disk_reserve(node));
   families.push_back(one(Family::counter("berth_events_total", "Events in the log of this node, over restarts."), static_cast<double>(snapshot.events)));
   families.push_back(one(Family::gauge("berth_loop_lag_seconds", "The longest that berthd's event loop was busy at once since the scrape before."),
                          std::chrono::duration<double>(snapshot.loop_lag).count()));

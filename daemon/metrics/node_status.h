@@ -22,7 +22,11 @@ struct NodeStatus {
   std::string root;          ///< the file of the root that was given for it
   std::string ca_file{}, certificate_file{}, key_file{};  ///< for https, or empty
   fetch::TrustStatus trust;
-  std::uint64_t disk_free = 0, disk_reserve = 0;  ///< bytes
+  std::uint64_t disk_free = 0, disk_reserve = 0;  ///< bytes, on the disk of the state
+  struct Disk {
+    std::uint64_t free = 0, reserve = 0;  ///< bytes; with less than the latter it is as good as full
+  };
+  std::optional<Disk> logs_disk{};  ///< the disk of the logs, where it is another one
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
   struct Refused {

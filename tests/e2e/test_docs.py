@@ -40,6 +40,7 @@ class MetricsPage(unittest.TestCase):
         self.assertGreater(len(queries), 15)
         used = self.named(self.rules.read_text()) | self.named(" ".join(queries))
         self.assertEqual(sorted(used - self.metrics), [])
+        self.assertLessEqual({"berth_log_lag_seconds", "berth_log_sink_failing", "berth_log_dropped_total"}, self.named(" ".join(queries)))
 
     def test_the_page_has_each_metric_of_the_code(self):
         code = "\n".join(file.read_text() for file in (SOURCE / "daemon/metrics").glob("*_families.cc"))

@@ -57,7 +57,12 @@ class Metrics(Scraped):
     def setUp(self):
         super().setUp()
         self.repo.publish(sample_apps.testapp(self.folder / "site", "--lines", "20", instances=2))
-        self.node = self.make_node().start()
+        self.node = self.make_node(extra=f"""
+[[sink]]
+name = "agent"
+kind = "file"
+path = "{self.folder}/agent.jsonl"
+""").start()
         self.deploy(self.node, "v1")
 
     def test_promtool_accepts_the_metrics(self):
@@ -91,7 +96,7 @@ class Metrics(Scraped):
                 if not answer[0]:
                     empty.append(panel["title"])
         # Rates need two scrapes, exits a crash.
-        self.assertLessEqual(set(empty), {"Exits by reason", "CPU of instances", "Restarts", "Deployments by their end"})
+        self.assertLessEqual(set(empty), {"Exits by reason", "CPU of instances", "Restarts", "Deployments by their end", "Log entries that sinks will not get"})
 
     def test_instances_tell_what_they_take(self):
         def value(name):
@@ -118,11 +123,16 @@ class Metrics(Scraped):
         self.node.berth("restart", "web")
         wait_until(lambda: value("berth_instance_log_lines_total") > 0, "lines are counted")
         self.node.berth("remove", "web", "--yes", "--purge")
-        self.assertEqual([series for series in self.samples() if 'app="web"' in series], [], "series of an app go with it")
+        own = [series for series in self.samples() if 'app="web"' in series and not series.startswith("berth_log_")]
+        self.assertEqual(own, [], "series of an app go with it")
+        wait_until(lambda: not any('app="web"' in series for series in self.samples()), "those of its logs when the sink's reader has seen that they are gone", 10)
 
     def test_the_node_at_a_glance(self):
         glance = json.loads(self.get("/status")[1])
         self.assertEqual((glance["node"], glance["ready"]), ("node-1", True))
+        self.assertEqual((glance["config_refused"], glance["disk"]["logs"]), (False, None))
+        (sink,) = glance["sinks"]
+        self.assertEqual((sink["sink"], sink["kind"], sink["failing_since"], sink["lost"]), ("agent", "file", "", 0))
         (app,) = glance["apps"]
         self.assertEqual((app["app"], app["release"], app["health"]), ("web", "v1", "healthy"))
         self.assertEqual([(one["number"], one["up"], one["ready"], one["serving"]) for one in app["instances"]], [(1, True, True, True), (2, True, True, True)])
@@ -144,6 +154,24 @@ class Metrics(Scraped):
         self.assertEqual(names, {f"typo{number}" for number in range(5, 21)})
         self.assertEqual(samples['berth_deployments_total{app="typo20",state="not_found"}'], 1)
         self.assertEqual(samples['berth_deployments_total{app="typo20",state="failed"}'], 0)
+
+
+class Disks(Scraped):
+    def test_a_disk_of_the_logs_alone_is_told_and_told_when_it_is_full(self):
+        self.node = self.make_node(reserve="100MB")
+        self.node.logs.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "none", self.node.logs], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.node.logs])
+        self.node.start()
+        free, reserve = (f'berth_disk_{name}_bytes{{disk="logs"}}' for name in ("free", "reserve"))
+        samples = self.samples()
+        self.assertEqual(samples[reserve], 1 << 20, "a tenth of it")
+        self.assertGreater(samples[free], samples[reserve])
+        self.assertEqual(samples['berth_disk_reserve_bytes{disk="state"}'], 100_000_000)
+        self.assertNotIn("disk of the logs", self.node.berth("status").text)
+        (self.node.logs / "much").write_bytes(bytes(9_700_000))
+        self.assertLess(self.samples()[free], 1 << 20)
+        self.assertIn("disk of the logs", self.node.berth("status").text)
 
 
 TELLS = """#!/usr/bin/python3 -u

@@ -68,14 +68,19 @@ Result<void> fit_to_user(LocalRelease& release, bool is_build) {
   bool has_limits = false, has_beyond = false;
   std::vector<std::string> jobs;
   for (auto& [name, process] : spec.processes) {
-    has_limits = has_limits || process.limits.any();
+    has_limits = has_limits || !spec::cgroup_values(process.limits).empty() || (!is_root && process.limits.any());
+    if (!is_root) {
+      process.limits.resources.clear();  // as is said of the others: a limit may be one that only root can set
+      process.limits.nice = process.limits.oom_score_adjust = std::nullopt;
+    }
     if (process.job && release.instances[name] == 0) jobs.push_back(name);
     if (process.root == spec::Root::image && (!is_root || !is_build))
       return fail(Errc::usage, fmt::format("{}: process {} has root = \"image\": {}", spec.app, name,
                                            is_build ? "that needs root; run it as root, or where a container engine is"
                                                     : "its root is a build's tree, with nothing of this machine; make one by 'berth build', and run that as root"));
     const bool of_capabilities = !process.sandbox.ambient_capabilities.empty() || process.sandbox.capability_bounding_set;
-    if (is_root || (!process.sandbox.of_paths() && !of_capabilities)) continue;
+    const bool of_groups = !process.sandbox.supplementary_groups.empty();
+    if (is_root || (!process.sandbox.of_paths() && !of_capabilities && !of_groups)) continue;
     has_beyond = true;
     const spec::Sandbox all = process.sandbox;
     process.sandbox = {.restrict_address_families = all.restrict_address_families,
@@ -85,7 +90,7 @@ Result<void> fit_to_user(LocalRelease& release, bool is_build) {
   }
   if (is_root) release.notes.push_back("you are root, and so is the app; on a node it has a user of its own");
   if (has_limits) release.notes.push_back("limits are not enforced here");
-  if (has_beyond) release.notes.push_back("what its sandbox says of paths and capabilities needs root, and does not hold here");
+  if (has_beyond) release.notes.push_back("what its sandbox says of paths, capabilities and groups needs root, and does not hold here");
   for (const std::string& job : jobs) release.notes.push_back(fmt::format("{} is a job, which nothing starts here: '--formation {}=1' runs it", job, job));
   if (!spec.user.empty()) {
     release.notes.push_back(fmt::format("it runs as you, not as {}", spec.user));

@@ -23,13 +23,15 @@ struct ChildSpec {
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;  ///< all of it
   std::string directory = "/";
-  std::optional<uid_t> uid;                        ///< with `gid`: who it runs as; supplementary groups are dropped
+  std::optional<uid_t> uid;                        ///< with `gid`: who it runs as, in `groups` alone beside
   std::optional<gid_t> gid;
+  std::vector<gid_t> groups;                       ///< supplementary ones
   std::uint64_t bounding = ~std::uint64_t{0};      ///< capabilities that it may ever have, 1 << number
   bool may_gain_privileges = true;                 ///< by what it executes, as set-uid programs give them
   int mount_namespace = -1;                        ///< a namespace to enter, whose root becomes its own; borrowed
   std::string cgroup_procs;                        ///< the `cgroup.procs` file to enter, or empty
   ResourceLimits resources;                        ///< in place of what is usual
+  std::optional<int> nice;                         ///< in place of this program's
   std::optional<int> oom_score_adjust;             ///< in place of 0
   std::chrono::milliseconds deadline{1000};        ///< then its whole session is killed
   std::size_t most_output = 4096;                  ///< bytes of stdout and stderr together that are kept: the last ones

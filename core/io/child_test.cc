@@ -89,7 +89,7 @@ class Protected {
   rlimit before_{};
 };
 
-constexpr const char* kTellResources = "cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Sc";
+constexpr const char* kTellResources = "cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Sc; nice";
 
 TEST(Child, HasNothingOfWhatItsParentIsAllowedAndProtectedFrom) {
   const Protected now;
@@ -101,11 +101,12 @@ TEST(Child, HasNothingOfWhatItsParentIsAllowedAndProtectedFrom) {
 TEST(Child, HasTheLimitsThatAreSaid) {
   const Protected now;
   auto spec = shell(kTellResources);
+  spec.nice = 11;
   spec.oom_score_adjust = 250;
   spec.resources = {{RLIMIT_NOFILE, {77, 100}}, {RLIMIT_CORE, {0, 0}}};
   const auto result = run(spec);
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_EQ(result->output, "250\n77\n0\n");
+  EXPECT_EQ(result->output, "250\n77\n0\n11\n");
 }
 
 TEST(Child, IsNotRunWithoutALimitThatTheKernelRefuses) {
@@ -124,6 +125,8 @@ TEST(Child, RunsAsAnotherUserWithoutTheGroupsOfRoot) {
   const auto result = run(spec);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->output, "65534\n65533\n");
+  spec.groups = {61001, 61002};
+  EXPECT_EQ(run(spec)->output, "65534\n65533 61001 61002\n");
 }
 
 TEST(Child, HasTheCapabilitiesAndMayGainWhatIsSaid) {

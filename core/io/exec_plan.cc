@@ -93,6 +93,7 @@ void set_usual_files() {
 
 void set_resources(const ExecPlan& plan, int failure) {
   if (!set_oom_score(plan.oom_score) && plan.spec.oom_score_adjust) give_up(failure, Step::resources, errno);
+  if (plan.spec.nice && ::setpriority(PRIO_PROCESS, 0, *plan.spec.nice) != 0) give_up(failure, Step::resources, errno);
   set_usual_files();
   for (const auto& [resource, limit] : plan.limits)
     if (::setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) give_up(failure, Step::resources, errno);
@@ -100,7 +101,7 @@ void set_resources(const ExecPlan& plan, int failure) {
 
 void become_user(const ChildSpec& spec, int failure) {
   if (!spec.uid && !spec.gid) return;
-  if (::setgroups(0, nullptr) < 0) give_up(failure, Step::user, errno);
+  if (::setgroups(spec.groups.size(), spec.groups.data()) < 0) give_up(failure, Step::user, errno);
   if (spec.gid && ::setresgid(*spec.gid, *spec.gid, *spec.gid) < 0) give_up(failure, Step::user, errno);
   if (spec.uid && ::setresuid(*spec.uid, *spec.uid, *spec.uid) < 0) give_up(failure, Step::user, errno);
 }

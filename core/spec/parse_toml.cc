@@ -86,33 +86,6 @@ void read_routing(TomlTable& table, Process& process) {
   process.public_port = static_cast<std::uint16_t>(port.value_or(socket.value_or(1)));
 }
 
-std::optional<std::uint64_t> read_memory(TomlTable& table, std::string_view word) {
-  if (table.has_integer(word)) return static_cast<std::uint64_t>(table.integer(word, 0, kMostMemory).value_or(0));
-  const auto text = table.string(word);
-  if (!text) return std::nullopt;
-  const auto bytes = parse_memory(*text);
-  if (bytes) return *bytes;
-  table.complain(word, "is wrong: " + bytes.error().message);
-  return std::nullopt;
-}
-
-Limits read_limits(TomlTable table) {
-  Limits limits;
-  limits.memory_max = read_memory(table, kMemoryMax);
-  limits.memory_high = read_memory(table, kMemoryHigh);
-  limits.memory_swap_max = read_memory(table, kMemorySwapMax);
-  if (const auto text = table.string(kCpuQuota)) {
-    const auto percent = parse_quota(*text);
-    if (percent) limits.cpu_quota = *percent;
-    else table.complain(kCpuQuota, "is wrong: " + percent.error().message);
-  }
-  limits.cpu_weight = table.integer(kCpuWeight, 1, kMostWeight);
-  limits.io_weight = table.integer(kIoWeight, 1, kMostWeight);
-  limits.tasks_max = table.integer(kTasksMax, 1, kMostTasks);
-  table.done();
-  return limits;
-}
-
 /// `http = 8080`, or a table that says how it is reached.
 void read_named_port(TomlTable& ports, const std::string& name, Process& process, bool has_unnamed, std::string& public_name) {
   const bool by_number = !ports.has_table(name);

@@ -15,13 +15,6 @@ constexpr std::size_t kLongestCommand = 128u << 10;
 constexpr int kMostInstances = 256;
 constexpr std::uint64_t kSmallestSegment = 64u << 10, kLargestSegment = 1u << 30;
 
-/// `[a-z_][a-z0-9_-]{0,31}`, what useradd takes.
-bool is_user_name(std::string_view text) {
-  const auto first = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  const auto further = [first](char c) { return first(c) || (c >= '0' && c <= '9') || c == '-'; };
-  return !text.empty() && text.size() <= 32 && first(text.front()) && std::ranges::all_of(text, further);
-}
-
 /// A folder below another one, without detours.
 bool stays_below(std::string_view path) {
   if (path.size() > 1024 || path.starts_with('/')) return false;
@@ -35,6 +28,12 @@ bool stays_below(std::string_view path) {
 }
 
 }  // namespace
+
+bool is_user_name(std::string_view text) {
+  const auto first = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  const auto further = [first](char c) { return first(c) || (c >= '0' && c <= '9') || c == '-'; };
+  return !text.empty() && text.size() <= 32 && first(text.front()) && std::ranges::all_of(text, further);
+}
 
 void check_references(std::string_view text, const AppSpec& spec, const std::vector<std::string>& known, const Complaints& complaints) {
   const std::string key = "command";

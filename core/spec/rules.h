@@ -65,6 +65,9 @@ void check_http_path(const std::string& path, const Complaints& complaints, cons
 /// What an argument refers to must be `known` when its command is started: better said now than then.
 void check_references(std::string_view text, const AppSpec& spec, const std::vector<std::string>& known, const Complaints& complaints);
 
+/// Whether users and groups can have that name: `[a-z_][a-z0-9_-]{0,31}`, what useradd takes.
+bool is_user_name(std::string_view text);
+
 /// No control characters: in canonical JSON they have no form that a strict parser reads.
 bool is_plain(std::string_view text);
 

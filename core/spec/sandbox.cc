@@ -13,7 +13,7 @@
 namespace berth::spec {
 namespace {
 
-constexpr std::size_t kMostPaths = 64, kLongestSandboxPath = 240;
+constexpr std::size_t kMostPaths = 64, kLongestSandboxPath = 240, kMostGroups = 64;
 constexpr std::array<std::string_view, 4> kSystems{"no", "yes", "full", "strict"}, kHomes{"no", "yes", "read-only", "tmpfs"};
 
 struct Family {
@@ -154,6 +154,7 @@ Sandbox read_sandbox(TomlTable table) {
   assign(sandbox.private_devices, table.boolean(kPrivateDevices));
   if (table.has(kCapabilityBoundingSet)) sandbox.capability_bounding_set = table.strings(kCapabilityBoundingSet).value_or(std::vector<std::string>());
   assign(sandbox.ambient_capabilities, table.strings(kAmbientCapabilities));
+  assign(sandbox.supplementary_groups, table.strings(kSupplementaryGroups));
   if (const auto text = table.string(kUMask)) {
     sandbox.umask = parse_umask(*text);
     if (!sandbox.umask) table.complain(kUMask, "is wrong: octal digits are meant, such as \"0027\"");
@@ -176,7 +177,8 @@ boost::json::value sandbox_json(const Sandbox& sandbox) {
                                                                                 {kReadWritePaths, &sandbox.read_write_paths},
                                                                                 {kInaccessiblePaths, &sandbox.inaccessible_paths},
                                                                                 {kRestrictAddressFamilies, &sandbox.restrict_address_families},
-                                                                                {kAmbientCapabilities, &sandbox.ambient_capabilities}};
+                                                                                {kAmbientCapabilities, &sandbox.ambient_capabilities},
+                                                                                {kSupplementaryGroups, &sandbox.supplementary_groups}};
   for (const auto& [word, texts] : lists)
     if (!texts->empty()) out[word] = texts_of(*texts);
   if (sandbox.capability_bounding_set) out[kCapabilityBoundingSet] = texts_of(*sandbox.capability_bounding_set);
@@ -201,6 +203,7 @@ Result<Sandbox> sandbox_from(const boost::json::value& json, const std::string& 
   take_list(kInaccessiblePaths, sandbox.inaccessible_paths);
   take_list(kRestrictAddressFamilies, sandbox.restrict_address_families);
   take_list(kAmbientCapabilities, sandbox.ambient_capabilities);
+  take_list(kSupplementaryGroups, sandbox.supplementary_groups);
   if (reader.maybe(kCapabilityBoundingSet) != nullptr) sandbox.capability_bounding_set = texts_in(reader, kCapabilityBoundingSet, true);
   if (reader.maybe(kUMask) != nullptr) {
     const std::string text = reader.string(kUMask);
@@ -210,6 +213,16 @@ Result<Sandbox> sandbox_from(const boost::json::value& json, const std::string& 
   if (!sandbox.any()) reader.complain("says nothing, and is not written then");
   BERTH_CHECK(reader.done());
   return sandbox;
+}
+
+std::vector<std::string> groups_of_hooks(const AppSpec& spec) {
+  if (spec.processes.empty()) return {};
+  std::vector<std::string> groups = spec.processes.begin()->second.sandbox.supplementary_groups;
+  for (const auto& [name, process] : spec.processes) {
+    const auto& its = process.sandbox.supplementary_groups;
+    std::erase_if(groups, [&its](const std::string& group) { return std::ranges::find(its, group) == its.end(); });
+  }
+  return groups;
 }
 
 void check_sandbox(const Process& process, const Complaints& complaints) {
@@ -224,6 +237,9 @@ void check_sandbox(const Process& process, const Complaints& complaints) {
     complaints.add(std::string(kRestrictAddressFamilies), fmt::format("has '{}', which is no address family that is known here{}", word,
                                                                       meant ? fmt::format(" (did you mean '{}'?)", *meant) : ", such as AF_INET"));
   }
+  if (sandbox.supplementary_groups.size() > kMostGroups) complaints.add(std::string(kSupplementaryGroups), fmt::format("has more than {} groups", kMostGroups));
+  for (const std::string& group : sandbox.supplementary_groups)
+    if (!is_user_name(group)) complaints.add(std::string(kSupplementaryGroups), fmt::format("has '{}', which is no group's name: a-z, 0-9, _ and -, at most 32", group));
   check_capabilities(sandbox.ambient_capabilities, kAmbientCapabilities, complaints);
   if (sandbox.capability_bounding_set) check_capabilities(*sandbox.capability_bounding_set, kCapabilityBoundingSet, complaints);
   if (const std::uint64_t out_of_reach = capability_mask(sandbox.ambient_capabilities) & ~bounding_set(sandbox, false); out_of_reach != 0)

@@ -14,6 +14,7 @@ namespace berth::spec {
 
 class Complaints;
 class TomlTable;
+struct AppSpec;
 struct Process;
 
 /// What a process is kept from, in systemd's words and with its meanings (systemd.exec(5)), beside what every process is: no new privileges, no capabilities
@@ -34,6 +35,7 @@ struct Sandbox {
   bool private_devices = false;                         ///< a /dev of its own without the machine's devices, and no capability to make or use them
   std::optional<std::vector<std::string>> capability_bounding_set;  ///< "CAP_KILL": what it can ever have; absent: all for root, for others what follows
   std::vector<std::string> ambient_capabilities;        ///< what it has though it is not root
+  std::vector<std::string> supplementary_groups;        ///< of the node, by name, which it is in beside those of its user
   std::optional<int> umask;                             ///< 0 to 0777; absent: 022
 
   bool any() const;
@@ -47,7 +49,8 @@ inline constexpr std::string_view kProtectSystem = "ProtectSystem", kProtectHome
                                   kReadWritePaths = "ReadWritePaths", kInaccessiblePaths = "InaccessiblePaths",
                                   kRestrictAddressFamilies = "RestrictAddressFamilies", kMemoryDenyWriteExecute = "MemoryDenyWriteExecute",
                                   kNoNewPrivileges = "NoNewPrivileges", kUMask = "UMask", kPrivateDevices = "PrivateDevices",
-                                  kCapabilityBoundingSet = "CapabilityBoundingSet", kAmbientCapabilities = "AmbientCapabilities";
+                                  kCapabilityBoundingSet = "CapabilityBoundingSet", kAmbientCapabilities = "AmbientCapabilities",
+                                  kSupplementaryGroups = "SupplementaryGroups";
 
 /// The number of "AF_INET" and the like; nothing for other words.
 std::optional<int> address_family(std::string_view word);
@@ -58,6 +61,9 @@ Sandbox read_sandbox(TomlTable table);
 /// The same in a manifest, where it stands only if it says something. `Errc::trust` for what berth.toml could not say.
 boost::json::value sandbox_json(const Sandbox& sandbox);
 Result<Sandbox> sandbox_from(const boost::json::value& json, const std::string& where);
+
+/// The groups of hooks, which are of the app as a whole: those that `spec` names for each of its processes.
+std::vector<std::string> groups_of_hooks(const AppSpec& spec);
 
 /// The rules of a process's sandbox.
 void check_sandbox(const Process& process, const Complaints& complaints);

@@ -56,21 +56,6 @@ void put_ports(const Process& process, json::object& out) {
   if (!ports.empty()) out["ports"] = std::move(ports);
 }
 
-json::value limits_json(const Limits& limits) {
-  json::object out;
-  const auto put = [&out](std::string_view word, const auto& number) {
-    if (number) out[word] = static_cast<std::int64_t>(*number);
-  };
-  put(kMemoryMax, limits.memory_max);
-  put(kMemoryHigh, limits.memory_high);
-  put(kMemorySwapMax, limits.memory_swap_max);
-  if (limits.cpu_quota) out[kCpuQuota] = quota_text(*limits.cpu_quota);
-  put(kCpuWeight, limits.cpu_weight);
-  put(kIoWeight, limits.io_weight);
-  put(kTasksMax, limits.tasks_max);
-  return out;
-}
-
 void put_job(const Job& job, json::object& out) {
   out["type"] = kTypes[1];
   out["run"] = kJobTimes[static_cast<std::size_t>(job.run)];
@@ -236,32 +221,6 @@ Result<void> read_ports(ObjectReader& reader, Process& process, const std::strin
     BERTH_CHECK(inside.done());
   }
   return {};
-}
-
-Result<Limits> limits_from(const json::value& json, const std::string& where) {
-  ObjectReader reader(json, where);
-  Limits limits;
-  const auto bytes = [&reader](std::string_view word, std::optional<std::uint64_t>& to) {
-    if (reader.maybe(word) != nullptr) to = static_cast<std::uint64_t>(reader.integer(word, 0, kMostMemory));
-  };
-  const auto number = [&reader](std::string_view word, int most, std::optional<int>& to) {
-    if (reader.maybe(word) != nullptr) to = static_cast<int>(reader.integer(word, 1, most));
-  };
-  bytes(kMemoryMax, limits.memory_max);
-  bytes(kMemoryHigh, limits.memory_high);
-  bytes(kMemorySwapMax, limits.memory_swap_max);
-  if (reader.maybe(kCpuQuota) != nullptr) {
-    const std::string text = reader.string(kCpuQuota);
-    const auto percent = parse_quota(text);
-    if (percent && quota_text(*percent) == text) limits.cpu_quota = *percent;
-    else reader.complain(fmt::format("member '{}': '{}' is no share of CPUs", kCpuQuota, text));
-  }
-  number(kCpuWeight, kMostWeight, limits.cpu_weight);
-  number(kIoWeight, kMostWeight, limits.io_weight);
-  number(kTasksMax, kMostTasks, limits.tasks_max);
-  if (!limits.any()) reader.complain("says nothing, and is not written then");
-  BERTH_CHECK(reader.done());
-  return limits;
 }
 
 void read_job(ObjectReader& reader, Process& process) {

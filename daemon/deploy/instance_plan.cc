@@ -122,6 +122,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   BERTH_TRY(plan.liveness, resolve_probe(app, process, process.liveness, public_part));
   // What never listens must not take the place of a release that does.
   if (!plan.readiness && process.routing == spec::Routing::port) plan.readiness = spec::Probe{.kind = spec::ProbeKind::tcp};
+  BERTH_TRY(plan.groups, groups_of(who, process.sandbox.supplementary_groups));
   enter_image(plan, node, app);
   BERTH_CHECK(enter_sandbox(plan, node, manifest.release, process));
   if (spec::is_notified(process)) plan.notify_socket = folders_of(node, id).run + kNotifyName;
@@ -162,6 +163,8 @@ Result<supervise::InstancePlan> plan_hook(const NodeFacts& node, const bundle::M
                                           const Environment& environment) {
   const ProgramRoot app{.app = node.app_of(id.app, manifest.release), .root = spec::root_of_hooks(manifest.spec)};
   supervise::InstancePlan plan = plan_once(id, who, environment);
+  plan.limits = spec::limits_of_hooks(manifest.spec);
+  BERTH_TRY(plan.groups, groups_of(who, spec::groups_of_hooks(manifest.spec)));
   plan.logs = manifest.spec.logs;
   plan.log_directory = node.paths.logs / id.app / fmt::format("{}.{}", id.process, id.number);
   auto argv = find_command(app, manifest.spec.hooks.at(id.process).command, without_secrets(environment, manifest));
@@ -180,6 +183,7 @@ Result<supervise::InstancePlan> plan_exec(const NodeFacts& node, const bundle::M
   const ProgramRoot app{.app = node.app_of(id.app, manifest.release), .root = rules.root, .directory = rules.directory};
   supervise::InstancePlan plan = plan_once(id, who, environment);
   plan.limits = rules.limits;
+  BERTH_TRY(plan.groups, groups_of(who, rules.sandbox.supplementary_groups));
   plan.log_directory = folders_of(node, id).base;
   BERTH_CHECK(enter_sandbox(plan, node, manifest.release, rules));
   BERTH_TRY(plan.directory, find_directory(app, rules.directory));

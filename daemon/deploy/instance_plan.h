@@ -21,10 +21,15 @@ using Values = secrets::WipedValues;
 struct RunAs {
   uid_t uid = 0;
   gid_t gid = 0;
+  std::vector<gid_t> groups;  ///< supplementary ones that its user has on this node
 };
 
-/// The user of `manifest`'s app: the app's own uid, or the one that the spec names. Fails with `Errc::usage` for a user this machine does not have.
+/// The user of `manifest`'s app: the app's own uid, or the one that the spec names, with its groups. Fails with `Errc::usage` for a user this machine does not
+/// have. Blocking.
 Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid);
+
+/// The supplementary groups of `who`, and those of these names. Fails with `Errc::usage` for one this machine does not have. Blocking.
+Result<std::vector<gid_t>> groups_of(const RunAs& who, const std::vector<std::string>& names);
 
 /// Values of the manifest's secrets by variable, as `secrets::resolve` finds them. Blocking. Errors name the variable and the reference, never the value.
 /// `Errc::usage` where the run folder, in which instances find them, is not in memory.
@@ -53,7 +58,7 @@ Values environment_of(const NodeFacts& node, const bundle::Manifest& manifest, c
                       const std::map<std::string, std::uint16_t>& named_ports = {});
 
 /// Everything of an InstancePlan that can be known without a router: all but `sockets`, `probe_endpoint` and `must_take_socket`. Pure but for looking up
-/// argv[0]. Fails with `Errc::usage` for a command that names an unknown variable or a secret, `Errc::not_found` for one that is not there.
+/// argv[0] and groups. Fails with `Errc::usage` for a command that names an unknown variable or a secret, `Errc::not_found` for one that is not there.
 Result<supervise::InstancePlan> plan_instance(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id, RunAs who,
                                               const std::map<std::string, std::string>& environment);
 

@@ -232,6 +232,29 @@ TEST_F(InstancePlanTest, OfAHookRunsItOnceWithoutAPort) {
   EXPECT_EQ(error_of(plan_hook(node, manifest, id, {.uid = 61184, .gid = 61185}, secrets)).code, Errc::not_found);
 }
 
+TEST_F(InstancePlanTest, LimitsAndGroupsHoldForInstancesOneOffCommandsAndHooks) {
+  process().limits = {.tasks_max = 9, .resources = {{RLIMIT_NOFILE, {64, 128}}}, .nice = 3, .oom_score_adjust = 100};
+  process().sandbox.supplementary_groups = {"adm"};
+  manifest.spec.hooks["pre-start"].command = {"bin/server"};
+  const RunAs who{.uid = 61184, .gid = 61184};
+  const InstanceId hook{.app = "web", .process = "pre-start", .number = 1, .release = "v1"}, exec{.app = "web", .process = "exec", .number = 1001, .release = "v1"};
+  const auto planned = plan_instance(node, manifest, id, who, environment());
+  const auto hooked = plan_hook(node, manifest, hook, who, environment());
+  const auto commanded = plan_exec(node, manifest, exec, "web", who, secrets::WipedValues(environment()));
+  for (const auto* plan : {&planned, &hooked, &commanded}) {
+    ASSERT_TRUE(*plan) << plan->error().message;
+    EXPECT_EQ((*plan)->limits.resources, process().limits.resources);
+    EXPECT_EQ((*plan)->limits.nice, 3);
+    EXPECT_EQ((*plan)->limits.oom_score_adjust, 100);
+    EXPECT_THAT((*plan)->groups, testing::ElementsAre(4u));
+  }
+  EXPECT_EQ(planned->limits.tasks_max, 9);
+  EXPECT_FALSE(hooked->limits.tasks_max) << "a hook is in no cgroup";
+
+  process().sandbox.supplementary_groups = {"no-group-of-that-name"};
+  EXPECT_EQ(error_of(plan_instance(node, manifest, id, who, environment())).code, Errc::usage);
+}
+
 TEST_F(InstancePlanTest, OfAHookIsInTheImageWhereAllProcessesAre) {
   id.process = "pre-start";
   put("app/bin/migrate", "#!/bin/sh\n", 0755);

@@ -12,6 +12,7 @@ TEST_F(RunAsTest, AnAppRunsAsItsOwnUserUnlessItsSpecNamesOne) {
   ASSERT_TRUE(own);
   EXPECT_EQ(own->uid, 61184u);
   EXPECT_EQ(own->gid, 61184u);
+  EXPECT_TRUE(own->groups.empty());
 
   manifest.spec.user = "root";
   const auto root = run_as(manifest, 61184);
@@ -24,6 +25,7 @@ TEST_F(RunAsTest, AnAppRunsAsItsOwnUserUnlessItsSpecNamesOne) {
   ASSERT_TRUE(named);
   EXPECT_EQ(named->uid, 1u);
   EXPECT_EQ(named->gid, 1u);
+  EXPECT_THAT(named->groups, testing::Contains(1u)) << "those of initgroups";
 }
 
 TEST_F(RunAsTest, AUserThatTheNodeDoesNotHaveIsRefusedByName) {
@@ -31,6 +33,16 @@ TEST_F(RunAsTest, AUserThatTheNodeDoesNotHaveIsRefusedByName) {
   const auto refused = error_of(run_as(manifest, 61184));
   EXPECT_EQ(refused.code, Errc::usage);
   EXPECT_THAT(refused.message, HasSubstr("web@v1: this node has no user 'nobody-of-that-name'"));
+}
+
+TEST_F(RunAsTest, GroupsAreAddedToThoseOfItsUserEachOnce) {
+  const RunAs who{.uid = 1, .gid = 1, .groups = {1, 60'001}};
+  const auto groups = groups_of(who, {"adm", "daemon", "adm"});
+  ASSERT_TRUE(groups) << groups.error().message;
+  EXPECT_THAT(*groups, testing::ElementsAre(1u, 60'001u, 4u));
+  const auto refused = error_of(groups_of(who, {"adm", "no-group-of-that-name"}));
+  EXPECT_EQ(refused.code, Errc::usage);
+  EXPECT_THAT(refused.message, HasSubstr("this node has no group 'no-group-of-that-name', which SupplementaryGroups of its sandbox names"));
 }
 
 TEST_F(RunAsTest, AnAppWithoutAUserYetNeverFallsBackToRoot) { EXPECT_EQ(error_of(run_as(manifest, -1)).code, Errc::internal); }

@@ -152,7 +152,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
 
   if (*cgroup && !set_limits(cgroup, launch)) give_up(failure, Stage::set_limits, errno);
   if (*cgroup && !join(cgroup)) give_up(failure, Stage::join_cgroup, errno);
-  if (!set_oom_score(launch)) give_up(failure, Stage::set_resources, errno);
+  if (!set_oom_score(launch) || !set_nice(launch)) give_up(failure, Stage::set_resources, errno);
   own_output(files.out, files, uid, gid);
   own_output(files.err, files, uid, gid);
   if (!arrange_files(files, &failure)) give_up(failure, Stage::pass_sockets, errno);
@@ -161,7 +161,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   if (root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
   if (root == nullptr && !enter_sandbox(launch, &broken)) give_up(failure, broken.stage, broken.error);
   if (!set_resource_limits(launch)) give_up(failure, Stage::set_resources, errno);  // descriptors are where they are to be
-  if (geteuid() == 0 && setgroups(0, nullptr) != 0) give_up(failure, Stage::set_user, errno);
+  if (geteuid() == 0 && !set_groups(launch)) give_up(failure, Stage::set_user, errno);
   if (geteuid() == 0 && !bound_capabilities(bounding, ambient)) give_up(failure, Stage::drop_capabilities, errno);
   if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) give_up(failure, Stage::set_user, errno);
   if (ambient != 0 && !give_capabilities(ambient)) give_up(failure, Stage::drop_capabilities, errno);

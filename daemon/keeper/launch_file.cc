@@ -60,6 +60,7 @@ std::string limit_text(const ResourceLimit& limit) {
 void add_resources(Records& records, const Launch& launch) {
   for (const auto& [resource, limit] : launch.resources) records.add("rlimit", fmt::format("{} {}", resource, limit_text(limit)));
   if (launch.usual_files && !launch.resources.contains(RLIMIT_NOFILE)) records.add("rlimit", fmt::format("{}? {}", RLIMIT_NOFILE, limit_text(kUsualFiles)));
+  if (launch.nice) records.add("nice", *launch.nice);
   if (launch.oom_score_adjust) records.add("oom_score_adjust", *launch.oom_score_adjust);
 }
 
@@ -71,7 +72,7 @@ std::size_t size_of(const Launch& launch) {
   size += launch.root.size();
   for (const Mount& mount : launch.mounts) size += mount.path.size() + mount.source.size() + 32;
   for (const Confinement& one : launch.confinement) size += one.path.size() + 32;
-  size += 32 * launch.address_families.size();
+  size += 32 * (launch.address_families.size() + launch.groups.size() + launch.resources.size());
   for (const auto& [file, value] : launch.cgroup_values) size += file.size() + value.size() + 16;
   for (const auto& [name, socket] : launch.sockets) size += 2 * name.size() + 16;
   return size;
@@ -98,6 +99,7 @@ std::string to_string(const Confinement& one) {
 
 Result<LaunchMemory> make_launch(const Launch& launch) {
   if (launch.argv.empty()) return fail(Errc::usage, launch.id + ": its command is empty");
+  if (launch.groups.size() > kMostGroups) return fail(Errc::usage, fmt::format("{}: its user is in {} groups, and {} at most can be had here", launch.id, launch.groups.size(), kMostGroups));
   if (launch.sockets.size() > kMostSockets) {
     return fail(Errc::usage, fmt::format("{}: {} listening sockets are more than {}", launch.id, launch.sockets.size(), kMostSockets));
   }
@@ -121,6 +123,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("directory", launch.directory);
   records.add("uid", launch.uid);
   records.add("gid", launch.gid);
+  for (const gid_t group : launch.groups) records.add("group", group);
   records.add("may_gain_privileges", launch.may_gain_privileges ? 1 : 0);
   if (launch.bounding != Launch().bounding) records.add("bounding", static_cast<std::int64_t>(launch.bounding));
   if (launch.ambient != 0) records.add("ambient", static_cast<std::int64_t>(launch.ambient));

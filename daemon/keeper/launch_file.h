@@ -54,6 +54,7 @@ struct Launch {
   std::string directory = "/";                     ///< in that root
   uid_t uid = 0;
   gid_t gid = 0;
+  std::vector<gid_t> groups;                       ///< supplementary ones
   bool may_gain_privileges = false;                ///< else PR_SET_NO_NEW_PRIVS
   std::uint64_t bounding = ~std::uint64_t{0};      ///< capabilities that it, and what descends from it, can ever have: 1 << number
   std::uint64_t ambient = 0;                       ///< those that it has though it is not root; in `bounding`, too
@@ -75,6 +76,7 @@ struct Launch {
   bool bound = false;                              ///< the app is stopped when the connection to its keeper ends, and killed when its keeper does
   ResourceLimits resources;
   bool usual_files = false;                        ///< it may have as many files open as is usual, as far as allowed, where `resources` do not say how many
+  std::optional<int> nice;                         ///< -20 to 19; without it as the keeper
   std::optional<int> oom_score_adjust;             ///< without it 0, as far as allowed
   bool listen_variables = true;                    ///< LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID, when there are sockets
 };

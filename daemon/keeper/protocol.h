@@ -18,6 +18,7 @@ namespace berth::keeper {
 inline constexpr uint16_t kProtocolVersion = BERTH_KEEPER_PROTOCOL;
 inline constexpr uint16_t kTakesOver = 2;                 ///< the first version that knows `take_over`, `renew` and `watch`
 inline constexpr int kMostSockets = 64;                   ///< listening sockets of one instance
+inline constexpr int kMostGroups = 4096;                  ///< supplementary ones of one instance
 inline constexpr size_t kMostMessage = 4096;              ///< bytes
 inline constexpr size_t kMostLaunch = size_t{4} << 20;    ///< bytes of a launch
 

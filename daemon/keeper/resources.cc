@@ -2,17 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/keeper/big.h"
 #include "daemon/keeper/text.h"
 
 namespace berth::keeper {
 namespace {
 
 constexpr const char* kOomScore = "/proc/self/oom_score_adj";
+BERTH_BIG gid_t groups[kMostGroups];  // touched in the child only: the keeper's own memory stays small
 
 /// A process that may write no core has files below /proc that belong to root, which the root of a container may not be.
 int open_oom_score() {
@@ -76,6 +79,23 @@ bool set_oom_score(const LaunchFile& launch) {
   for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1)
     if (const char* score = value_of(record, "oom_score_adjust")) return write_oom_score(score);
   (void)write_oom_score("0");
+  return true;
+}
+
+bool set_groups(const LaunchFile& launch) {
+  size_t count = 0;
+  for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1) {
+    const char* group = value_of(record, "group");
+    if (group == nullptr) continue;
+    if (count == kMostGroups) return errno = E2BIG, false;
+    groups[count++] = static_cast<gid_t>(to_number(group, -1));
+  }
+  return setgroups(count, groups) == 0;
+}
+
+bool set_nice(const LaunchFile& launch) {
+  for (const char* record = launch.begin(); record < launch.end(); record += strlen(record) + 1)
+    if (const char* nice = value_of(record, "nice")) return setpriority(PRIO_PROCESS, 0, static_cast<int>(to_number(nice, 0))) == 0;
   return true;
 }
 

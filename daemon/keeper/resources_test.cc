@@ -64,14 +64,23 @@ TEST_F(KeeperResources, AreThoseOfItsLaunch) {
   auto plan = shell("exec sleep 100");
   plan.uid = plan.gid = 65534;
   plan.usual_files = true;
+  plan.groups = {61001, 61002};
+  plan.nice = 7;
   plan.oom_score_adjust = 321;
   plan.resources = {{RLIMIT_NOFILE, {64, 128}}, {RLIMIT_CORE, {0, ResourceLimit::kInfinity}}, {RLIMIT_FSIZE, {ResourceLimit::kInfinity, ResourceLimit::kInfinity}}};
   launch(plan);
   const State started = expect(Event::started);
-  EXPECT_EQ(score_of(started.app_pid), "321\n");
+  const auto has_all = [&](pid_t pid) {
+    EXPECT_EQ(score_of(pid), "321\n");
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(pid)), 7);
+    EXPECT_NE(slurp(fmt::format("/proc/{}/status", pid)).find("\nGroups:\t61001 61002 \n"), std::string::npos);
+  };
+  has_all(started.app_pid);
   EXPECT_EQ(files_of(started.app_pid), "64:128");
   EXPECT_EQ(limit_of(started.app_pid, "Max core file size"), "0:unlimited");
   EXPECT_EQ(limit_of(started.app_pid, "Max file size"), "unlimited:unlimited");
+  ::kill(started.app_pid, SIGKILL);
+  has_all(expect(Event::started).app_pid);
 }
 
 TEST_F(KeeperResources, ThatTheKernelRefusesKeepTheAppFromStarting) {

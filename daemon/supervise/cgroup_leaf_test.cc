@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr spec::Limits kSome{.memory_max = 64u << 20, .cpu_weight = 10, .tasks_max = 5};
+const spec::Limits kSome{.memory_max = 64u << 20, .cpu_weight = 10, .tasks_max = 5};
 
 TEST(CgroupLeaf, HasItsControllersHandedDownFolderByFolder) {
   const files::TemporaryDirectory root;

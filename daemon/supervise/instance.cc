@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/core.h>
 
@@ -28,6 +29,12 @@ std::string expand_descriptors(std::string text, const std::vector<std::pair<std
     }
   }
   return text;
+}
+
+std::uint64_t most_files() {
+  std::uint64_t most = 1u << 20;  // the kernel's own default
+  std::ifstream("/proc/sys/fs/nr_open") >> most;
+  return most;
 }
 
 keeper::RestartWhen when_of(spec::Restart restart) {
@@ -180,6 +187,16 @@ std::string keepers_directory(const std::string& run_directory) { return run_dir
 
 bool may_gain_privileges(const InstancePlan& plan) { return plan.uid == 0 && !plan.sandbox.no_new_privileges; }
 
+ResourceLimits resources_of(const InstancePlan& plan) {
+  ResourceLimits resources = plan.limits.resources;
+  const auto files = resources.find(RLIMIT_NOFILE);
+  if (files == resources.end()) return resources;
+  // Of open files alone the kernel knows no infinity.
+  for (std::uint64_t* limit : {&files->second.soft, &files->second.hard})
+    if (*limit == ResourceLimit::kInfinity) *limit = most_files();
+  return resources;
+}
+
 Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup, bool is_service) {
   keeper::Launch launch{.id = to_string(plan.id),
                         .argv = plan.argv,
@@ -204,6 +221,10 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .cgroup = cgroup,
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};
+  launch.groups = plan.groups;
+  launch.resources = resources_of(plan);
+  launch.nice = plan.limits.nice;
+  launch.oom_score_adjust = plan.limits.oom_score_adjust;
   launch.usual_files = !is_service;  // what a service may is systemd's business
   launch.bound = plan.bound;
   launch.notify = plan.notify_socket;

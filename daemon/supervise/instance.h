@@ -90,6 +90,8 @@ keeper::TakeOver told_of(const Instance& instance, const Orphan* app);
 
 /// Whether its processes may gain privileges by what they execute, its exec probes too.
 bool may_gain_privileges(const InstancePlan& plan);
+/// The limits of its processes, its exec probes' too, as numbers that the kernel takes.
+ResourceLimits resources_of(const InstancePlan& plan);
 /// What the keeper is told. `cgroup`: for the app, or empty. `is_service`: the keeper is one of systemd.
 Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::string& cgroup, bool is_service);
 

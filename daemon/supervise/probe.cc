@@ -70,10 +70,14 @@ boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan
                       .directory = std::move(plan.directory),
                       .uid = plan.uid,
                       .gid = plan.gid,
+                      .groups = std::move(plan.groups),
                       .bounding = spec::bounding_set(plan.sandbox, plan.uid == 0),
                       .may_gain_privileges = may_gain_privileges(plan),
                       .mount_namespace = root.get(),
                       .cgroup_procs = cgroup.empty() ? std::string() : cgroup + "/cgroup.procs",
+                      .resources = resources_of(plan),
+                      .nice = plan.limits.nice,
+                      .oom_score_adjust = plan.limits.oom_score_adjust,
                       .deadline = probe.timeout};
   const auto result = co_await io::run_child(std::move(child));
   if (!result) co_return Finding{.healthy = false, .reason = result.error().message};

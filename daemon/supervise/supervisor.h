@@ -44,6 +44,7 @@ struct InstancePlan {
   std::string directory;                           ///< working folder, in its root
   uid_t uid = 0;
   gid_t gid = 0;
+  std::vector<gid_t> groups;                       ///< supplementary ones
   spec::Stop stop;
   spec::Restart restart = spec::Restart::always;
   std::int64_t retries = -1;                       ///< how often it is started again at most; -1: as often as it takes

@@ -276,8 +276,9 @@ int main(int count, char** arguments) {
     seeds.add("app_spec", std::string("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\nport = 8080\n") + deploy);
   for (const char* sandbox : {"ProtectSystem = \"strict\"\nProtectHome = \"tmpfs\"\nPrivateTmp = true\nReadOnlyPaths = [\"/srv\"]\nReadWritePaths = [\"-/srv/out\"]\n",
                               "ProtectSystem = true\nInaccessiblePaths = [\"/etc/shadow\"]\nRestrictAddressFamilies = [\"AF_INET\"]\nMemoryDenyWriteExecute = true\nUMask = \"0027\"\n",
-                              "PrivateDevices = true\nCapabilityBoundingSet = [\"CAP_KILL\"]\nAmbientCapabilities = [\"CAP_KILL\"]\n"})
+                              "PrivateDevices = true\nCapabilityBoundingSet = [\"CAP_KILL\"]\nAmbientCapabilities = [\"CAP_KILL\"]\nSupplementaryGroups = [\"video\"]\n"})
     seeds.add("app_spec", std::string("app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[process.web.sandbox]\n") + sandbox);
+  seeds.add("app_spec", "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[process.web.limits]\nMemoryMax = \"1G\"\nLimitNOFILE = \"1024:infinity\"\nLimitCORE = 0\nLimitCPU = \"10m\"\nNice = -5\nOOMScoreAdjust = 100\n");
   seeds.add("app_spec", "app = \"web\"\n[process.report]\ncommand = [\"bin/report\"]\ntype = \"job\"\nrun = \"hand\"\nrestart = \"on-failure\"\nretries = 2\ntimeout = \"5m\"\n");
   for (const char* header : {"[^env]\n", "[{{x]\n"})
     for (const char* fuzzer : {"app_spec", "config"}) seeds.add(fuzzer, header);

@@ -29,6 +29,9 @@ MemorySwapMax = 0
 CPUQuota = "150%"
 CPUWeight = 50
 TasksMax = 32
+LimitCORE = "0:infinity"
+LimitNPROC = 1000
+Nice = -3
 """
 VALUES = {"memory.max": str(48 << 20), "memory.high": str(48 << 20), "memory.oom.group": "1",
           "cpu.max": "150000 100000", "cpu.weight": "50", "pids.max": "32"}
@@ -59,6 +62,11 @@ class Limits(UmlCase):
         self.assertEqual(self.out(f"{name}.deployed").strip(), "0", self.report())
         values = dict(line.split(" ", 1) for line in self.out(f"{name}.values").splitlines() if " " in line)
         self.assertEqual({key: value.strip() for key, value in values.items()}, VALUES, self.report())
+        # berthd itself has OOMScoreAdjust=-900 and 65536 files, as a service and in the foreground.
+        self.assertEqual(self.out(f"{name}.begins").split(), ["0", "-3"], self.report())
+        limits = self.out(f"{name}.limits")
+        for line in (r"Max open files +1024 +524288 ", r"Max core file size +0 +unlimited ", r"Max processes +1000 +1000 "):
+            self.assertRegex(limits, line)
         status = json.loads(self.out(f"{name}.status"))
         instance = (status.get("instances") or status["apps"][0]["instances"])[0]
         self.assertEqual(instance["last_exit"]["reason"], "oom", self.report())

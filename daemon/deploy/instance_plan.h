@@ -23,8 +23,9 @@ struct RunAs {
   gid_t gid = 0;
 };
 
-/// The user of `manifest`'s app: the app's own uid, or the one that the spec names. Fails with `Errc::usage` for a user this machine does not have.
-Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid);
+/// The user of `manifest`'s app: the app's own uid, or the one that the spec names. Whatever is started asks this first, so it fails as check_policy does,
+/// and with `Errc::usage` for a user this machine does not have. Blocking.
+Result<RunAs> run_as(const NodeFacts& node, const bundle::Manifest& manifest, int app_uid);
 
 /// Values of the manifest's secrets by variable, as `secrets::resolve` finds them. Blocking. Errors name the variable and the reference, never the value.
 /// `Errc::usage` where the run folder, in which instances find them, is not in memory.

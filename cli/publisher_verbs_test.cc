@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
@@ -11,6 +12,7 @@
 #include "cli/run_berth.h"
 #include "core/files/files.h"
 #include "core/json/json.h"
+#include "core/trust/repository.h"
 
 namespace berth::cli {
 namespace {
@@ -260,6 +262,32 @@ TEST_F(PublisherVerbs, KeepARepository) {
   const Ran damaged = run({"repo", "verify", at("repo")}, 4);
   EXPECT_THAT(damaged.out, HasSubstr("web/production@v1, build for any: blob "));
   EXPECT_THAT(damaged.out, HasSubstr("4 faults"));
+}
+
+TEST_F(PublisherVerbs, WarnWhenARoleIsToBeSignedSoonWhoeverTouchesTheRepository) {
+  // The rest is signed anew by whatever publishes; root is not.
+  const auto then = std::chrono::system_clock::now() - std::chrono::hours(24 * 330);
+  ASSERT_TRUE(trust::init_repository(at("repo"), at("repo-keys"), then));
+  const std::string soon = at("repo") + ": root expires soon, in 34d";
+  const Ran quiet = run({"repo", "refresh", at("repo"), "--quiet"});
+  EXPECT_THAT(quiet.err, HasSubstr(soon));
+  EXPECT_THAT(quiet.err, HasSubstr("it is renewed with the root key"));
+  EXPECT_EQ(quiet.out, "");
+  EXPECT_THAT(run({"repo", "refresh", at("repo")}).err, HasSubstr(soon));
+  EXPECT_THAT(run({"repo", "accept", at("repo"), "--quiet"}).err, HasSubstr(soon));
+  EXPECT_EQ(list_of(document({"repo", "accept", at("repo")}), "notes").size(), 1u);
+  run({"build", at("site")});
+  EXPECT_THAT(run(release()).err, HasSubstr(soon));
+  EXPECT_THAT(run({"promote", "web/production@v1", "--to", "qa", "--repo", at("repo"), "--environments", at("environments")}).err, HasSubstr(soon));
+  EXPECT_EQ(list_of(document(release()), "notes").size(), 1u);
+  run({"repo", "refresh", at("repo"), "--only", "root"});
+  EXPECT_EQ(run({"repo", "refresh", at("repo"), "--quiet"}).err, "");
+}
+
+TEST_F(PublisherVerbs, EndWithFourWhereARoleHasExpiredAlsoWithoutAWord) {
+  const auto then = std::chrono::system_clock::now() - std::chrono::hours(24 * 400);
+  ASSERT_TRUE(trust::init_repository(at("repo"), at("repo-keys"), then));
+  EXPECT_THAT(run({"repo", "refresh", at("repo"), "--quiet"}, 4).err, HasSubstr("root has expired, and nodes take no release from here"));
 }
 
 }  // namespace

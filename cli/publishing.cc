@@ -1,11 +1,14 @@
 #include "cli/publishing.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include "cli/output/text.h"
+#include "cli/repo_status.h"
 #include "core/files/files.h"
 
 namespace berth::cli {
@@ -118,6 +121,8 @@ std::string next_step(const fs::path& handed_in, std::int64_t missing_signatures
 
 void tell_published(const Console& console, const publish::Published& published, const fs::path& repository) {
   const bundle::Manifest& manifest = published.manifest;
+  std::vector<std::string> notes = published.notes;
+  std::ranges::move(expiry_warnings(repository), std::back_inserter(notes));
   if (console.json) {
     auto told = release_json(manifest);
     told["new_bytes"] = published.new_bytes;
@@ -126,10 +131,10 @@ void tell_published(const Console& console, const publish::Published& published,
       told["handed_in"] = published.handed_in.string();
       told["missing_signatures"] = published.missing_signatures;
     }
-    told["notes"] = boost::json::array(published.notes.begin(), published.notes.end());
+    told["notes"] = boost::json::array(notes.begin(), notes.end());
     return console.document(told);
   }
-  for (const std::string& note : published.notes) console.warn(note);
+  for (const std::string& note : notes) console.warn(note);
   std::string builds;
   std::size_t patches = 0;
   for (const auto& [platform, build] : manifest.builds) {

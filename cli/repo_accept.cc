@@ -6,6 +6,7 @@
 #include "cli/output/text.h"
 #include "cli/publishing.h"
 #include "cli/repo.h"
+#include "cli/repo_status.h"
 #include "core/publish/accept.h"
 
 namespace berth::cli {
@@ -16,7 +17,7 @@ struct RepoAcceptOptions {
   SigningOptions signing;
 };
 
-void tell_json(const Console& console, const publish::Acceptance& done) {
+void tell_json(const Console& console, const publish::Acceptance& done, const std::vector<std::string>& notes) {
   boost::json::array accepted, refused;
   for (const publish::AcceptedRole& one : done.accepted)
     accepted.push_back({{"role", one.role},
@@ -25,15 +26,17 @@ void tell_json(const Console& console, const publish::Acceptance& done) {
                         {"new_bytes", one.new_bytes}});
   for (const publish::RefusedRole& one : done.refused)
     refused.push_back({{"role", one.role}, {"code", to_string(one.error.code)}, {"reason", one.error.message}});
-  console.document(boost::json::object{{"accepted", std::move(accepted)}, {"refused", std::move(refused)}});
+  console.document(boost::json::object{{"accepted", std::move(accepted)}, {"refused", std::move(refused)},
+                                       {"notes", boost::json::array(notes.begin(), notes.end())}});
 }
 
 Result<Exit> accept(const Console& console, const RepoAcceptOptions& options) {
   BERTH_TRY(const auto repository, publisher_repository("repo accept", options.folder, options.signing, options.incoming));
   BERTH_TRY(const auto done, publish::accept_incoming(repository));
+  const auto warnings = expiry_warnings(options.folder);
   const Exit exit = done.refused.empty() ? Exit::ok : Exit::trust;
   if (console.json) {
-    tell_json(console, done);
+    tell_json(console, done, warnings);
     return exit;
   }
   for (const publish::AcceptedRole& one : done.accepted) {
@@ -41,6 +44,7 @@ Result<Exit> accept(const Console& console, const RepoAcceptOptions& options) {
     for (const std::string& target : one.targets) console.note("  " + target);
   }
   for (const publish::RefusedRole& one : done.refused) console.warn(fmt::format("{} is refused: {}", printable(one.role), printable(one.error.message)));
+  for (const std::string& warning : warnings) console.warn(warning);
   if (done.accepted.empty() && done.refused.empty()) console.note("nothing was handed in");
   return exit;
 }

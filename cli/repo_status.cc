@@ -72,7 +72,7 @@ boost::json::array roles_json(const trust::RepositoryState& state, trust::WallTi
   return roles;
 }
 
-void print_roles(const Console& console, const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
+void print_roles(const Console& console, const trust::RepositoryState& state, trust::WallTime now) {
   Table table({"ROLE", "VERSION", "EXPIRES", "LEFT"});
   for (const trust::RoleState& role : state.roles) {
     const Standing standing = standing_of(role, now);
@@ -80,15 +80,6 @@ void print_roles(const Console& console, const fs::path& folder, const trust::Re
     table.row({role.role, std::to_string(role.version), trust::to_string(role.expires), {left_text(role, now), tint}});
   }
   console.print(table.render(console.colour, console.terminal ? console.width : 0));
-  for (const trust::RoleState& role : state.roles) {
-    const Standing standing = standing_of(role, now);
-    if (standing == Standing::good) continue;
-    const bool is_delegated = std::ranges::find(state.delegations, role.role, &trust::DelegatedRole::role) != state.delegations.end();
-    const std::string what = standing == Standing::soon ? "expires soon"
-                             : is_delegated             ? "has expired, and nodes take no release of it"
-                                                        : "has expired, and nodes take no release from here";
-    console.warn(fmt::format("{}: {} {}; {}", folder.string(), role.role, what, remedy(role.role, folder)));
-  }
 }
 
 boost::json::array delegations_json(const trust::RepositoryState& state) {
@@ -124,6 +115,10 @@ std::map<std::string, std::vector<std::string>> releases_by_place(const trust::R
   return places;
 }
 
+void warn_of(const Console& console, const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
+  for (const std::string& warning : expiry_warnings(folder, state, now)) console.warn(warning);
+}
+
 Result<Exit> tell_status(const Console& console, const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
   const auto places = releases_by_place(state);
   if (console.json) {
@@ -132,7 +127,8 @@ Result<Exit> tell_status(const Console& console, const fs::path& folder, const t
     console.document(boost::json::object{{"roles", roles_json(state, now)}, {"delegations", delegations_json(state)}, {"releases", std::move(releases)}});
     return exit_of(state, now);
   }
-  print_roles(console, folder, state, now);
+  print_roles(console, state, now);
+  warn_of(console, folder, state, now);
   print_delegations(console, folder, state);
   if (places.empty()) console.note("no release is in it yet; make one: berth release APP --env NAME --repo " + folder.string());
   Table table({"APP/ENVIRONMENT", "RELEASES"});
@@ -151,10 +147,30 @@ Result<Exit> status(const Console& console, const std::string& folder) {
 Result<Exit> tell_roles(const Console& console, const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
   if (console.json) {
     console.document(boost::json::object{{"roles", roles_json(state, now)}});
-  } else if (!console.quiet) {
-    print_roles(console, folder, state, now);
+  } else {
+    if (!console.quiet) print_roles(console, state, now);
+    warn_of(console, folder, state, now);
   }
   return exit_of(state, now);
+}
+
+std::vector<std::string> expiry_warnings(const fs::path& folder, const trust::RepositoryState& state, trust::WallTime now) {
+  std::vector<std::string> warnings;
+  for (const trust::RoleState& role : state.roles) {
+    const Standing standing = standing_of(role, now);
+    if (standing == Standing::good) continue;
+    const bool is_delegated = std::ranges::find(state.delegations, role.role, &trust::DelegatedRole::role) != state.delegations.end();
+    const std::string what = standing == Standing::soon ? fmt::format("expires soon, in {}", left_text(role, now))
+                             : is_delegated             ? "has expired, and nodes take no release of it"
+                                                        : "has expired, and nodes take no release from here";
+    warnings.push_back(fmt::format("{}: {} {}; {}", folder.string(), role.role, what, remedy(role.role, folder)));
+  }
+  return warnings;
+}
+
+std::vector<std::string> expiry_warnings(const fs::path& folder) {
+  const auto state = trust::read_repository(folder);
+  return state ? expiry_warnings(folder, *state, std::chrono::system_clock::now()) : std::vector<std::string>();
 }
 
 Verb repo_status_verb() {

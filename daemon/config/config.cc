@@ -9,6 +9,7 @@
 
 #include "core/files/files.h"
 #include "core/ids.h"
+#include "core/spec/capabilities.h"
 #include "daemon/config/section.h"
 #include "daemon/config/sinks.h"
 #include "daemon/config/values.h"
@@ -27,7 +28,7 @@ Result<std::string> node_name(std::string_view text) {
 
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
-  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "keepers", "log", "logs", "follow", "sink"}) section.table(table);
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "policy", "keepers", "log", "logs", "follow", "sink"}) section.table(table);
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -156,6 +157,41 @@ void read_follow(Document& document, Config& config) {
   }
 }
 
+/// "web:root", "*:root". What is right behind the colon `read_value` says.
+template <class Read>
+void read_app_rules(Section& section, const char* key, AppRules& rules, Read read_value) {
+  const auto texts = section.strings(key);
+  if (!section.has(key)) return;
+  rules.emplace();
+  for (const std::string& text : texts) {
+    const auto colon = text.find(':');
+    const std::string app = text.substr(0, colon);
+    if (colon == std::string::npos || (app != "*" && !is_name(app))) {
+      section.complain(key, fmt::format("{}: '{}' is not APP:…, an app's name or '*', a colon, and what it may have", key, text));
+      continue;
+    }
+    auto value = read_value(text.substr(colon + 1));
+    if (value) rules->emplace_back(app, std::move(*value));
+    else section.complain(key, fmt::format("{}: {}", key, value.error().message));
+  }
+}
+
+void read_policy(Document& document, Policy& policy) {
+  Section section = document.section("policy");
+  read_app_rules(section, "users", policy.users, [](const std::string& text) -> Result<std::string> {
+    if (text == "*" || is_group_name(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no name of a user", text));
+  });
+  read_app_rules(section, "capabilities", policy.capabilities, [](const std::string& text) -> Result<std::string> {
+    if (text == "*" || spec::capability(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no capability, such as CAP_NET_BIND_SERVICE", text));
+  });
+  read_app_rules(section, "secret_folders", policy.secret_folders, [](const std::string& text) -> Result<std::string> {
+    BERTH_TRY(const fs::path path, parse_path(text));
+    return path.string();
+  });
+}
+
 void read_rest(Document& document, Config& config) {
   Section api = document.section("api");
   api.read("group", config.group, [](const std::string& text) -> Result<std::string> {
@@ -177,6 +213,7 @@ void read_rest(Document& document, Config& config) {
     else secrets.complain("commands", "commands: " + program.error().message);
     if (text.find(' ') != std::string::npos) secrets.complain("commands", fmt::format("commands: '{}' has a space in it: give the program's path alone", text));
   }
+  read_policy(document, config.policy);
   Section keepers = document.section("keepers");
   keepers.read("orphans", config.keep_orphans, [](const std::string& text) -> Result<bool> {
     if (text == "keep" || text == "restart") return text == "keep";
@@ -228,6 +265,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
       {"[start]", running.start_at_once != said.start_at_once},
       {"[secrets]", running.secret_commands != said.secret_commands},
+      {"[policy]", running.policy != said.policy},
       {"[keepers]", running.keep_orphans != said.keep_orphans}};
   std::vector<std::string> changed;
   for (const auto& [table, differs] : tables)

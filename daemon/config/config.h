@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/result.h"
@@ -72,6 +73,16 @@ struct Sink {
   bool operator==(const Sink& other) const { return said == other.said; }
 };
 
+/// "APP:VALUE", each; absent: everything is allowed.
+using AppRules = std::optional<std::vector<std::pair<std::string, std::string>>>;
+
+/// `[policy]`: what this node lets releases ask for.
+struct Policy {
+  AppRules users, capabilities, secret_folders;
+
+  bool operator==(const Policy&) const = default;
+};
+
 /// What berthd.toml says. Every key is explained in `config/berthd.toml`; the values here are the defaults.
 struct Config {
   std::string node;         ///< the host's name where the file has none
@@ -93,6 +104,7 @@ struct Config {
   int keep_releases = 3;
   std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked
   std::vector<std::string> secret_commands;                   ///< the programs that a release's `command:` may name
+  Policy policy;
   int start_at_once = 0;                                      ///< instances that a start of the node starts at once; 0: by the number of CPUs
   bool keep_orphans = true;                                   ///< an app whose keeper was killed goes on under a new one
   LogLevel log_level = LogLevel::info;

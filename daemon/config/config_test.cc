@@ -207,6 +207,13 @@ TEST(Config, WrongValuesAreRefused) {
       {"[repository]\nproxy = \"https://proxy:1\"", "no proxy's address"},
       {"[repository]\nrate_limit = \"fast\"", "is no size"},
       {"[store]\nreserve = \"256\"", "has no unit"},
+      {"[policy]\nusers = \"web:root\"", "'users' is not a list"},
+      {"[policy]\nusers = [\"root\"]", "users: 'root' is not APP:"},
+      {"[policy]\nusers = [\"Web:root\"]", "users: 'Web:root' is not APP:"},
+      {"[policy]\nusers = [\"web:a b\"]", "'a b' is no name of a user"},
+      {"[policy]\ncapabilities = [\"web:CAP_EVERYTHING\"]", "'CAP_EVERYTHING' is no capability"},
+      {"[policy]\nsecret_folders = [\"web:secrets\"]", "not an absolute path"},
+      {"[policy]\nroot = [\"web\"]", "unknown key 'root' in [policy]"},
   };
   for (const auto& [text, why] : cases) {
     std::string whole(text);
@@ -258,6 +265,18 @@ TEST(Config, ANodeWithoutANameHasTheHosts) {
 
 TEST(Config, NoMetricsListenerWhereItIsEmpty) {
   EXPECT_FALSE(read("environment = \"qa\"\n[metrics]\nlisten = \"\"").value().metrics);
+}
+
+TEST(Config, APolicySaysWhatEachAppMayHaveAndNothingWhereItIsMissing) {
+  const auto none = read("environment = \"qa\"");
+  EXPECT_FALSE(none->policy.users || none->policy.capabilities || none->policy.secret_folders) << "everything is allowed";
+  const auto config = read("environment = \"qa\"\n[policy]\nusers = [\"web:root\", \"*:www-data\"]\ncapabilities = []\nsecret_folders = [\"web:/etc/berth/web/\"]\n");
+  ASSERT_TRUE(config) << config.error().message;
+  using Rules = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(config->policy.users, (Rules{{"web", "root"}, {"*", "www-data"}}));
+  EXPECT_EQ(config->policy.capabilities, Rules{}) << "an empty list allows none";
+  EXPECT_EQ(config->policy.secret_folders, (Rules{{"web", "/etc/berth/web"}}));
+  EXPECT_THAT(changed_until_restart(*none, *config), ElementsAre("[policy]"));
 }
 
 TEST(Config, AMissingFileIsAWrongConfiguration) {

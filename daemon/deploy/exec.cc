@@ -164,7 +164,7 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   auto finished = co_await finish_pending_data(app);
   if (!finished) co_return fail(Errc::io, finished.error().message);
   const auto prepare = [node = &options_.node, manifest, id, request, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
-    BERTH_TRY(const RunAs who, run_as(*manifest, uid));
+    BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, secrets), .shown = shown(request.command, secrets)};
     if (terminal && !request.term.empty()) planned.environment["TERM"] = request.term;

@@ -50,7 +50,7 @@ std::string without_name(std::string message, const InstanceId& id) {
 /// Starts the process of a hook or a job; an error where it could not be. `tried`: how often a job was, that is to be tried so often at most.
 awaitable<Result<void>> Engine::start_once(AppPtr app, ManifestPtr manifest, InstanceId id, int tried) {
   const auto compose = [node = &options_.node, manifest, id, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
-    BERTH_TRY(const RunAs who, run_as(*manifest, uid));
+    BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     const auto environment = environment_of(*node, *manifest, id, 0, secrets);
     BERTH_TRY(auto plan, spec::is_hook_name(id.process) ? plan_hook(*node, *manifest, id, who, environment) : plan_job(*node, *manifest, id, who, environment));

@@ -24,9 +24,9 @@ struct RunAs {
   std::vector<gid_t> groups;  ///< supplementary ones that its user has on this node
 };
 
-/// The user of `manifest`'s app: the app's own uid, or the one that the spec names, with its groups. Fails with `Errc::usage` for a user this machine does not
-/// have. Blocking.
-Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid);
+/// The user of `manifest`'s app: the app's own uid, or the one that the spec names, with its groups. Whatever is started asks this first, so it fails as
+/// check_policy does, and with `Errc::usage` for a user this machine does not have. Blocking.
+Result<RunAs> run_as(const NodeFacts& node, const bundle::Manifest& manifest, int app_uid);
 
 /// The supplementary groups of `who`, and those of these names. Fails with `Errc::usage` for one this machine does not have. Blocking.
 Result<std::vector<gid_t>> groups_of(const RunAs& who, const std::vector<std::string>& names);

@@ -150,7 +150,7 @@ awaitable<void> Engine::count_start(AppPtr app, InstanceId id, milliseconds at_m
 /// rejected: it may do once the node has what is missing.
 awaitable<Result<void>> Engine::check_plans(AppPtr app, ManifestPtr manifest) {
   const auto check = [node = &options_.node, manifest, name = app->name(), uid = app->row.uid]() -> Result<void> {
-    BERTH_TRY(const RunAs who, run_as(*manifest, uid));
+    BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest, false));  // a command is run once, by what uses its answer
     for (const auto& [process, rules] : manifest->spec.processes) {
       const InstanceId id{name, process, 1, manifest->release};
@@ -165,7 +165,7 @@ awaitable<Result<void>> Engine::check_plans(AppPtr app, ManifestPtr manifest) {
 awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row) {
   const InstanceId id{row.app, row.process, row.number, row.release};
   const auto compose = [node = &options_.node, manifest, id, row, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
-    BERTH_TRY(const RunAs who, run_as(*manifest, uid));
+    BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     const auto environment = environment_of(*node, *manifest, id, row.port, secrets, row.named_ports);
     BERTH_TRY(auto plan, plan_instance(*node, *manifest, id, who, environment));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/deploy/policy.h"
 #include "daemon/secrets/known_secrets.h"
 #include "daemon/secrets/reference.h"
 #include "daemon/store/store.h"
@@ -18,6 +19,7 @@ struct NodeFacts {
   std::map<std::string, std::string> labels;  ///< `${node.labels.rack}` in templates
   store::Paths paths;
   secrets::Sources secret_sources;
+  Policy policy{};                            ///< what releases may ask for
   std::shared_ptr<secrets::GivenSecrets> given_secrets{};  ///< is told what apps are given; or null
   std::string boot{};         ///< of the machine: another text after each start of it; empty: not known
   bool run_in_memory = true;  ///< what is in `paths.run` is on no disk

@@ -40,7 +40,8 @@ int look_up(int (*get)(const char*, Entry*, char*, std::size_t, Entry**), const 
 
 }  // namespace
 
-Result<RunAs> run_as(const bundle::Manifest& manifest, int app_uid) {
+Result<RunAs> run_as(const NodeFacts& node, const bundle::Manifest& manifest, int app_uid) {
+  BERTH_CHECK(check_policy(node.policy, manifest));
   const std::string& user = manifest.spec.user;
   if (user.empty()) {
     if (app_uid < 0) return fail(Errc::internal, fmt::format("{} has no user of its own yet", manifest.app));

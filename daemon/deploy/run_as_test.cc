@@ -8,20 +8,20 @@ using testing::HasSubstr;
 using RunAsTest = PlanFixture;
 
 TEST_F(RunAsTest, AnAppRunsAsItsOwnUserUnlessItsSpecNamesOne) {
-  const auto own = run_as(manifest, 61184);
+  const auto own = run_as(node, manifest, 61184);
   ASSERT_TRUE(own);
   EXPECT_EQ(own->uid, 61184u);
   EXPECT_EQ(own->gid, 61184u);
   EXPECT_TRUE(own->groups.empty());
 
   manifest.spec.user = "root";
-  const auto root = run_as(manifest, 61184);
+  const auto root = run_as(node, manifest, 61184);
   ASSERT_TRUE(root);
   EXPECT_EQ(root->uid, 0u);
   EXPECT_EQ(root->gid, 0u);
 
   manifest.spec.user = "daemon";
-  const auto named = run_as(manifest, 61184);
+  const auto named = run_as(node, manifest, 61184);
   ASSERT_TRUE(named);
   EXPECT_EQ(named->uid, 1u);
   EXPECT_EQ(named->gid, 1u);
@@ -30,7 +30,7 @@ TEST_F(RunAsTest, AnAppRunsAsItsOwnUserUnlessItsSpecNamesOne) {
 
 TEST_F(RunAsTest, AUserThatTheNodeDoesNotHaveIsRefusedByName) {
   manifest.spec.user = "nobody-of-that-name";
-  const auto refused = error_of(run_as(manifest, 61184));
+  const auto refused = error_of(run_as(node, manifest, 61184));
   EXPECT_EQ(refused.code, Errc::usage);
   EXPECT_THAT(refused.message, HasSubstr("web@v1: this node has no user 'nobody-of-that-name'"));
 }
@@ -45,7 +45,7 @@ TEST_F(RunAsTest, GroupsAreAddedToThoseOfItsUserEachOnce) {
   EXPECT_THAT(refused.message, HasSubstr("this node has no group 'no-group-of-that-name', which SupplementaryGroups of its sandbox names"));
 }
 
-TEST_F(RunAsTest, AnAppWithoutAUserYetNeverFallsBackToRoot) { EXPECT_EQ(error_of(run_as(manifest, -1)).code, Errc::internal); }
+TEST_F(RunAsTest, AnAppWithoutAUserYetNeverFallsBackToRoot) { EXPECT_EQ(error_of(run_as(node, manifest, -1)).code, Errc::internal); }
 
 }  // namespace
 }  // namespace berth::deploy

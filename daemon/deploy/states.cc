@@ -73,9 +73,11 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   std::optional<Visits::Visit> visit;
   Visits::Visit begun = co_await visits_.begin();
   visit.emplace(std::move(begun));
-  const auto resolve = [this, run, row = run->row, stop] {
+  const auto resolve = [this, run, row = run->row, stop]() -> Result<fetch::Resolved> {
     run->source = source_of(row.app, row.release);
-    return run->source->resolve(row.app, options_.node.environment, row.release, stop);
+    BERTH_TRY(auto found, run->source->resolve(row.app, options_.node.environment, row.release, stop));
+    BERTH_CHECK(check_policy(options_.node.policy, found.manifest));  // before it is fetched for nothing
+    return found;
   };
   auto resolved = co_await pool_.run(resolve);
   visit.reset();

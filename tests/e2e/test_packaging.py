@@ -81,6 +81,35 @@ class Command(Folder):
         self.assertIn("is no version for dpkg", self.run_script("build-deb.sh", "--build", BUILD, "--version", "one two").stderr)
 
 
+class Units(Folder):
+    def installed(self):
+        """The units as they are installed, with the program that was built in the place of the installed one."""
+        folder = self.folder / "units"
+        folder.mkdir()
+        for name in ("berth-refresh@.service", "berth-refresh@.timer"):
+            text = (SOURCE / "systemd" / name).read_text()
+            (folder / name).write_text(text.replace("/usr/bin/berth ", f"{BUILD}/cli/berth "))
+        return folder
+
+    def test_of_the_timer_please_systemd(self):
+        folder = self.installed()
+        for name in ("berth-refresh@.service", "berth-refresh@.timer"):
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", folder / name], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_of_the_timer_sign_the_folder_that_they_are_named_after(self):
+        repository = self.folder / "srv/my releases"
+        subprocess.run([f"{BUILD}/cli/berth", "repo", "init", repository], check=True, capture_output=True)
+        before = (repository / "metadata/timestamp.json").read_bytes()
+        unit = (self.installed() / "berth-refresh@.service").read_text()
+        words = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=").split()
+        done = subprocess.run([word.replace("%f", str(repository)) for word in words], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertNotEqual((repository / "metadata/timestamp.json").read_bytes(), before)
+        self.assertIn(f"ReadWritePaths=%f\n", unit)
+        self.assertIn("User=berth-repo\n", unit)
+
+
 class Packages(Folder):
     def test_please_the_checker_are_the_same_bytes_each_time_and_are_small(self):
         packages, _next = debs.build(self.folder / "one")
@@ -93,6 +122,10 @@ class Packages(Folder):
         self.assertLessEqual(len(overrides), 3)
         for package in packages:
             subprocess.run(["dpkg-deb", "-x", package, self.folder / "root"], check=True)
+        units = self.folder / "root/lib/systemd/system"
+        self.assertIn("ExecStart=/usr/bin/berth repo refresh", (units / "berth-refresh@.service").read_text())
+        self.assertTrue((units / "berth-refresh@.timer").exists())
+        self.assertEqual(list((self.folder / "root").rglob("*.wants")), [], "nothing is enabled by being there")
         programs = ("sbin/berthd", "bin/berth", "libexec/berth/berth-keeper", "libexec/berth/berth-unpack")
         sizes = {name: (self.folder / "root/usr" / name).stat().st_size for name in programs}
         print(*(f"{name}: {size} bytes" for name, size in sizes.items()), sep="\n", flush=True)

@@ -64,9 +64,9 @@ class Secrets(BerthCase):
         (self.outside / "credentials" / "vault").write_text(self.planted["FROM_CREDENTIAL"])
         (self.outside / "command-value").write_text(self.planted["FROM_COMMAND"] + "\n")
 
-    def make_node(self, *arguments, commands=True, **options):
+    def make_node(self, *arguments, commands=True, policy="", **options):
         allowed = f'commands = ["{self.program}"]' if commands else ""
-        node = super().make_node(*arguments, extra=f"[secrets]\n{allowed}\n", **options)
+        node = super().make_node(*arguments, extra=f"[secrets]\n{allowed}\n{policy}", **options)
         node.environment = {"CREDENTIALS_DIRECTORY": str(self.outside / "credentials"), "PLANTED": self.planted["FROM_ENV"]}
         return node
 
@@ -257,6 +257,19 @@ class Secrets(BerthCase):
         self.assertNowhere("the error", done.text.encode())
         self.assertEqual(self.instance_folders(node), [])
         self.search_files(node.folder)
+
+    def test_a_release_that_asks_for_more_than_the_node_allows_is_refused_before_it_is_fetched(self):
+        self.repo.publish(vault(self.folder / "app"))
+        node = self.make_node(policy='[policy]\nsecret_folders = ["vault:/etc/berth/vault", "*:/etc/berth/all"]\n').start()
+        done = node.berth("deploy", "vault@v1", expect=None)
+        self.assertEqual(done.code, 4, done)
+        self.assertSays(done, f"its secret FROM_FILE (file:{self.outside}/file) lies in no folder that this node lets vault have secrets from",
+                        "[policy] secret_folders of berthd.toml: /etc/berth/vault, /etc/berth/all")
+        self.assertFalse(node.slot("v1", "vault").exists())
+        node.stop()
+
+        node = self.make_node("allowed", metrics_port=9465, policy=f'[policy]\nusers = []\nsecret_folders = ["vault:{self.outside}"]\n').start()
+        node.berth("deploy", "vault@v1")
 
     def test_a_run_folder_on_a_disk_is_refused(self):
         disk = Path(tempfile.mkdtemp(dir="/var/tmp"))

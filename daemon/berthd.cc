@@ -71,7 +71,7 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   deploy::DeployerOptions options;
   options.node = {.name = config.node, .environment = config.environment, .labels = config.labels, .paths = paths_of(config)};
   options.node.secret_sources.commands = config.secret_commands;
-  options.node.policy = {.users = config.policy.users, .capabilities = config.policy.capabilities, .secret_folders = config.policy.secret_folders};
+  options.node.policy = {.users = config.policy.users, .groups = config.policy.groups, .capabilities = config.policy.capabilities, .secret_folders = config.policy.secret_folders};
   if (const auto boot = files::read("/proc/sys/kernel/random/boot_id", 64)) options.node.boot = *boot;
   options.node.run_in_memory = host::is_in_memory(config.run);
   options.stage.worker_program = programs.unpack;

@@ -182,6 +182,10 @@ void read_policy(Document& document, Policy& policy) {
     if (text == "*" || is_group_name(text)) return text;
     return fail(Errc::usage, fmt::format("'{}' is no name of a user", text));
   });
+  read_app_rules(section, "groups", policy.groups, [](const std::string& text) -> Result<std::string> {
+    if (text == "*" || is_group_name(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no name for a group", text));
+  });
   read_app_rules(section, "capabilities", policy.capabilities, [](const std::string& text) -> Result<std::string> {
     if (text == "*" || spec::capability(text)) return text;
     return fail(Errc::usage, fmt::format("'{}' is no capability, such as CAP_NET_BIND_SERVICE", text));

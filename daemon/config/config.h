@@ -78,7 +78,7 @@ using AppRules = std::optional<std::vector<std::pair<std::string, std::string>>>
 
 /// `[policy]`: what this node lets releases ask for.
 struct Policy {
-  AppRules users, capabilities, secret_folders;
+  AppRules users, groups, capabilities, secret_folders;
 
   bool operator==(const Policy&) const = default;
 };

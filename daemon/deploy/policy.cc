@@ -51,6 +51,14 @@ Result<void> check_user(const Policy& policy, const bundle::Manifest& manifest) 
   return refuse(manifest, fmt::format("it is to run as the user {}", user), "users", fmt::format("{}:{}", manifest.app, user));
 }
 
+Result<void> check_groups(const Policy& policy, const bundle::Manifest& manifest) {
+  for (const auto& [name, process] : manifest.spec.processes)
+    for (const std::string& group : process.sandbox.supplementary_groups)
+      if (!allows(policy.groups, manifest.app, group))
+        return refuse(manifest, fmt::format("its process {} is to be in the group {}", name, group), "groups", fmt::format("{}:{}", manifest.app, group));
+  return {};
+}
+
 Result<void> check_capabilities(const Policy& policy, const bundle::Manifest& manifest) {
   for (const auto& [name, process] : manifest.spec.processes)
     for (const std::string& word : process.sandbox.ambient_capabilities)
@@ -79,6 +87,7 @@ Result<void> check_secrets(const Policy& policy, const bundle::Manifest& manifes
 
 Result<void> check_policy(const Policy& policy, const bundle::Manifest& manifest) {
   BERTH_CHECK(check_user(policy, manifest));
+  BERTH_CHECK(check_groups(policy, manifest));
   BERTH_CHECK(check_capabilities(policy, manifest));
   return check_secrets(policy, manifest);
 }

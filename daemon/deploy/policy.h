@@ -16,6 +16,7 @@ using AppRules = std::optional<std::vector<std::pair<std::string, std::string>>>
 /// `[policy]` of berthd.toml: what this node lets a signed release ask for beyond a user of the app's own. Whoever signs a release is not who runs the node.
 struct Policy {
   AppRules users;           ///< that a spec may name; "*" is each, root too
+  AppRules groups;          ///< of the node, that a process may be in besides those of its user; "*" is each
   AppRules capabilities;    ///< that a process may have though it is not root; "*" is each
   AppRules secret_folders;  ///< in which the files of `file:` references lie
 };

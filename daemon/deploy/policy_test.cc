@@ -43,6 +43,15 @@ TEST_F(PolicyTest, LetsAnAppRunAsUsersThatItNamesAlone) {
   EXPECT_EQ(refusal(), "") << "a user of its own it may always have";
 }
 
+TEST_F(PolicyTest, LetsAnAppBeInGroupsThatItNamesAlone) {
+  manifest.spec.processes.at("web").sandbox.supplementary_groups = {"video", "berth"};
+  EXPECT_EQ(refusal(), "");
+  policy.groups = {{{"*", "video"}, {"shop", "berth"}}};
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("web@v1: its process web is to be in the group berth"), HasSubstr("[policy] groups of berthd.toml has no \"web:berth\"")));
+  policy.groups->emplace_back("web", "berth");
+  EXPECT_EQ(refusal(), "");
+}
+
 TEST_F(PolicyTest, LetsAnAppHaveCapabilitiesThatItNamesAlone) {
   policy.capabilities = {{{"web", "CAP_NET_BIND_SERVICE"}, {"shop", "*"}}};
   EXPECT_THAT(refusal(), AllOf(HasSubstr("web@v1: its process web is to have CAP_NET_RAW"), HasSubstr("[policy] capabilities of berthd.toml has no \"web:CAP_NET_RAW\"")));

@@ -23,6 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kMostPieces = 64;               ///< of stderr that are read once the program has ended: more than a pipe has room for
 constexpr std::size_t kMostComplaint = 4096;  ///< bytes of stderr that are kept: the last ones
 constexpr std::size_t kLongestLine = 300;
 
@@ -154,7 +155,11 @@ class Running {
       before = output.size();
       take(out_.to_read.get(), output, most_ - before);
     }
-    if (err_.to_read) hear();
+    std::size_t before = complaint_.size() + 1;
+    for (int piece = 0; err_.to_read && complaint_.size() != before && piece < kMostPieces; ++piece) {
+      before = complaint_.size();
+      hear();
+    }
     return status;
   }
 

@@ -185,6 +185,17 @@ TEST(ParseToml, TakesOtherLettersInQuotesAndCommentsOnly) {
   }
 }
 
+TEST(ParseToml, TakesNoQuotesForThoseOfATextWhereAValueIsNone) {
+  const auto place = [](const std::string& line) {
+    const auto spec = parse_toml(std::string(kLeast) + line + "\n", "berth.toml");
+    return spec ? std::string("it is right") : spec.error().message.substr(0, spec.error().message.find(' '));
+  };
+  // toml++ reads on behind what begins as a number, and U+FDFB is one of those it must not see there.
+  EXPECT_EQ(place("apd =-[\"n[ct1\ufdfbress/s2\"]"), "berth.toml:4:6:");
+  EXPECT_EQ(place("a = \"\u00e9\u00e8\" x"), "berth.toml:4:10:") << "columns are those of the file";
+  EXPECT_EQ(place("[labels]\n\"gr\u00f6\u00dfe\" = 1\n\"gr\u00fc\u00dfe\" = x"), "berth.toml:6:11:") << "other letters are other keys";
+}
+
 TEST(ParseToml, RefusesNestingWithoutEnd) {
   EXPECT_FALSE(parse_toml("app = " + std::string(100'000, '['), "berth.toml"));
 }

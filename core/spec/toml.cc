@@ -1,7 +1,10 @@
 #define TOML_IMPLEMENTATION
 #include "core/spec/toml.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include <fmt/core.h>
@@ -13,15 +16,48 @@ namespace {
 
 constexpr std::size_t kMostText = 1u << 20;
 
+bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }  // a character of UTF-8
+
+/// The text with `~c3a9` in the place of each character that is not ASCII: what is right or wrong in one is so in the other.
+std::string in_ascii(std::string_view text) {
+  std::string made;
+  made.reserve(text.size());
+  for (const char c : text) {
+    if (is_ascii(c)) made += c;
+    else fmt::format_to(std::back_inserter(made), "{}{:02x}", continues(c) ? "" : "~", static_cast<unsigned char>(c));
+  }
+  return made;
+}
+
+/// Where a place of `in_ascii(text)` is in `text`.
+toml::source_position in_text(toml::source_position place, std::string_view text) {
+  std::size_t at = 0;
+  for (toml::source_index line = 1; line < place.line && at < text.size(); ++at)
+    if (text[at] == '\n') ++line;
+  toml::source_index column = 0;
+  for (toml::source_index passed = 0; at < text.size() && text[at] != '\n' && passed < place.column; ++at) {
+    passed += is_ascii(text[at]) ? 1 : continues(text[at]) ? 2 : 3;
+    if (!continues(text[at])) ++column;
+  }
+  return {place.line, std::max<toml::source_index>(column, 1)};
+}
+
+std::unexpected<Error> wrong_at(toml::source_position place, std::string_view file, std::string_view what) {
+  return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, place.line, place.column, what));
+}
+
 }  // namespace
 
 Result<toml::table> parse_toml_text(std::string_view text, std::string_view file) {
   if (text.size() > kMostText) return fail(Errc::usage, fmt::format("{}: is longer than 1 MiB", file));
   if (const auto stray = stray_character(text)) return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, stray->line, stray->column, kStrayCharacter));
+  // Where a value is none, toml++ reads on to its end, through quotes and what stands in them: so what is wrong is found before it meets other letters.
+  if (const std::string ascii = in_ascii(text); ascii != text)
+    if (const auto right = toml::parse(ascii, file); !right) return wrong_at(in_text(right.error().source().begin, text), file, right.error().description());
   auto parsed = toml::parse(text, file);
-  if (parsed) return std::move(parsed).table();
-  const auto& place = parsed.error().source().begin;
-  return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, place.line, place.column, parsed.error().description()));
+  if (!parsed) return wrong_at(parsed.error().source().begin, file, parsed.error().description());
+  return std::move(parsed).table();
 }
 
 }  // namespace berth::spec

@@ -103,8 +103,9 @@ Result<bool> InstanceCursor::seek_previous_run() {
   return true;
 }
 
-void InstanceCursor::start_at(const Place& place) {
+void InstanceCursor::start_at(const Place& place, Time given) {
   start_ = place;
+  given_ = given;
   start_segment_ = place.segment;
   start_offset_ = place.offset;
 }
@@ -124,7 +125,7 @@ Result<bool> InstanceCursor::open_next() {
   BERTH_TRY(const bool anew, has_begun_anew(*segments, at));
   if (anew) {
     note_another(resume_place().sequence);
-    restart_at({.sequence = 1});
+    restart_at({.sequence = 1}, {});
   }
   const auto later = std::ranges::find_if(*segments, [&](const Segment& segment) {
     return begun_ ? segment.first > current_ : segment.first >= start_segment_;
@@ -171,20 +172,18 @@ void InstanceCursor::note_another(std::uint64_t owed) {
   ++replaced_;
   if (owed > 0) gaps_.push_back({.first = owed, .last = 0, .is_most = true});
   cut_.reset();
-  given_to_ = 0;
 }
 
 /// Lets go of what it reads, and of what is not complete.
-void InstanceCursor::restart_at(const Place& place) {
+void InstanceCursor::restart_at(const Place& place, Time given) {
   reader_.reset();
   found_.reset();
   cut_.reset();
-  given_to_ = 0;
   joiner_ = {};
   partials_.clear();
   begun_ = rotated_ = false;
   current_ = mark_ = 0;
-  start_at(place);
+  start_at(place, given);
 }
 
 /// Compares it with the one that `start_at` meant, by its first line.
@@ -201,7 +200,6 @@ void InstanceCursor::note_gap(const Segment& behind, std::uint64_t expected) {
   if (cut_ && behind.first < cut_->sequence) note_another(cut_->sequence);  // its keeper did not know what was written
   else if (cut_) expected = std::max(expected, cut_->sequence);
   cut_.reset();
-  given_to_ = 0;
   if (expected > 0 && behind.first > expected) gaps_.push_back({expected, behind.first - 1, behind.first % kUnknownStep == 0});
 }
 
@@ -237,12 +235,19 @@ Result<void> InstanceCursor::open(std::span<const Segment> segments) {
   return {};
 }
 
+/// Whether it is a line of a segment that was cut off that was there before.
+bool InstanceCursor::is_left(std::string_view line) const {
+  if (!cut_) return false;
+  const auto parsed = parse_cri_line(line);
+  return !parsed || parsed->time <= given_;
+}
+
 /// At the end of the newest segment: whether it was cut off, or another one is in its place.
 Result<bool> InstanceCursor::reopen_if_changed(std::span<const Segment> segments) {
   if (!reader_ || segments.empty() || segments.back().first != current_) return false;
   const Segment& segment = segments.back();
   if (!segment.compressed && reader_->is_removed()) {
-    restart_at(resume_place());
+    restart_at(resume_place(), given_);
     return true;
   }
   if (!reader_->is_cut()) return false;
@@ -252,12 +257,11 @@ Result<bool> InstanceCursor::reopen_if_changed(std::span<const Segment> segments
   if (!opened) return pass(opened.error());
   if (!mark) return pass(mark.error());
   if (*mark != 0 && *mark != mark_) {
-    restart_at(resume_place());
+    restart_at(resume_place(), given_);
     return true;
   }
   // Its keeper goes on in another file, by whose number it is known how many lines are missing.
   cut_ = resume_place();
-  given_to_ = opened->size();
   reader_.emplace(std::move(*opened));
   joiner_ = {};
   partials_.clear();
@@ -290,6 +294,7 @@ std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t 
     ++damaged_;
     return {};
   }
+  given_ = std::max(given_, parsed->time);
   auto record = joiner_.add(*parsed, line_);
   if (parsed->partial || joiner_.has_more()) note_partial(text_before);
   if (joiner_.has_more()) {
@@ -350,7 +355,7 @@ Result<std::optional<Record>> InstanceCursor::next() {
         ++damaged_;
         rotated_ = true;
       } else if (*line) {
-        if (reader_->next_offset() <= given_to_) continue;
+        if (is_left(**line)) continue;
         if (auto record = take(**line, reader_->lines() - 1)) return record;
         continue;
       }

@@ -48,8 +48,9 @@ class InstanceCursor {
   Result<bool> seek_previous_run();
 
   /// Moves to `place`, which `resume_place` of an earlier cursor gave. Where its segment is gone, reading goes on with the next one, and that is a gap;
-  /// where there is another one in its stead, it is read from its beginning, and where the whole log is another one, that.
-  void start_at(const Place& place);
+  /// where there is another one in its stead, it is read from its beginning, and where the whole log is another one, that. `given`: the time of the last record that was given before, by which what is left of a segment
+  /// that was cut off is told from what was written behind it; without it all of that is given again.
+  void start_at(const Place& place, Time given = {});
 
   /// Where reading is to begin to give again all that was not given yet: the first line of the oldest record that is not complete, or the next line.
   Place resume_place() const;
@@ -84,11 +85,12 @@ class InstanceCursor {
   Result<bool> has_begun_anew(const std::vector<Segment>& segments, std::uint64_t at) const;
   Result<bool> reaches_beyond(const Segment& segment, std::uint64_t sequence) const;
   void note_another(std::uint64_t owed);
-  void restart_at(const Place& place);
+  void restart_at(const Place& place, Time given);
   void note_gap(const Segment& behind, std::uint64_t expected);
   Result<void> open(std::span<const Segment> segments);
   enum class Found { same, emptied, another };
   Result<Found> compare(const Segment& segment) const;
+  bool is_left(std::string_view line) const;
   Result<bool> reopen_if_changed(std::span<const Segment> segments);
   void note_partial(std::uint64_t before);
   void forget_complete();
@@ -120,7 +122,7 @@ class InstanceCursor {
     std::uint64_t total;  ///< bytes of text read before it
   };
   std::optional<Place> cut_;      ///< where reading was when it turned out that the segment is cut off; until it is known how its log goes on
-  std::uint64_t given_to_ = 0;    ///< bytes of that which is left of it, and was read before
+  Time given_{};                  ///< of the lines that were read; what is later in a segment that was cut off was written since
   std::deque<Partial> partials_;  ///< lines that may be the first of a record that is not complete, oldest first
   std::vector<Gap> gaps_;
   std::uint64_t replaced_ = 0;

@@ -216,7 +216,7 @@ TEST_F(Resuming, OfASegmentThatWasCutOffTellsWhatIsMissingWhenItsKeeperGoesOn) {
     fs::resize_file(path_of(1), size + (left == 2 ? 5 : 0));
     EXPECT_FALSE(reading.next().value());
     auto meanwhile = cursor();
-    meanwhile.start_at(all[1].resume);
+    meanwhile.start_at(all[1].resume, all[1].record.time);
     EXPECT_FALSE(meanwhile.next().value()) << "what is left was given";
     const Place place = meanwhile.resume_place();
     EXPECT_EQ(place, all[1].resume);
@@ -230,6 +230,26 @@ TEST_F(Resuming, OfASegmentThatWasCutOffTellsWhatIsMissingWhenItsKeeperGoesOn) {
       EXPECT_EQ(one->replaced(), 0u);
     }
     fs::remove_all(root / "web/web.1");
+  }
+}
+
+TEST_F(Resuming, GivesWhatIsWrittenBehindWhatIsLeftOfASegmentThatWasCutOff) {
+  append("web/web.1", 1, cri(1, "1") + cri(2, "2") + cri(3, "3"));
+  auto reading = cursor();
+  const auto all = read_all(reading);
+  fs::resize_file(path_of(1), cri(1, "1").size());
+  append("web/web.1", 1, cri(4, "4"));  // by a keeper that did not see it larger
+  auto again = cursor();
+  again.start_at(all[2].resume, all[2].record.time);
+  auto ignorant = cursor();
+  ignorant.start_at(all[2].resume);
+  for (InstanceCursor* one : {&reading, &again, &ignorant}) {
+    const auto rest = read_all(*one);
+    if (one == &ignorant) EXPECT_THAT(texts_of(rest), ElementsAre("1", "4")) << "doubled, not lost";
+    else EXPECT_THAT(texts_of(rest), ElementsAre("4"));
+    EXPECT_EQ(rest.back().record.sequence, 2u);
+    EXPECT_EQ(one->replaced(), 1u);
+    EXPECT_THAT(gaps_of(*one), ElementsAre("4- at most"));
   }
 }
 

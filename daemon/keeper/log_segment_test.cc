@@ -11,10 +11,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/logs/log_layout.h"
+
 namespace berth::keeper {
 namespace {
 
 namespace fs = std::filesystem;
+
+static_assert(kUnknownStep == logs::kUnknownStep, "readers know by it that the keeper did not know");
 
 /// Appends `count` lines, some at once; counts what was not written.
 void append_lines(const std::string& directory, std::string_view name, int count, std::uint64_t segment_bytes, int& lost) {

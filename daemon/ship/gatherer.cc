@@ -51,7 +51,7 @@ struct Gatherer::Source {
   void open() {
     if (reader) return;
     reader = std::make_unique<logs::InstanceCursor>(log, logs::LogFilter{}, false);
-    reader->start_at(next);
+    reader->start_at(next, at.time);
     replaced = 0;
   }
   /// Behind which record the cursor is, as far as lines are held back.

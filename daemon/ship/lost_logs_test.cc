@@ -121,6 +121,18 @@ TEST_F(LostLogs, OfALogThatWasCutOffWhatIsMissingIsToldExactlyOnceItsKeeperGoesO
   EXPECT_THAT(replaced, IsEmpty());
 }
 
+TEST_F(LostLogs, WhatIsWrittenBehindWhatIsLeftOfALogThatWasCutOffIsShipped) {
+  write("web/web.1", 1, numbered(1, 5));
+  auto gatherer = begin();
+  deliver_all(*gatherer);
+  std::filesystem::resize_file(logs_root / "web/web.1" / segment_name(1), numbered(1, 2).size());
+  write("web/web.1", 1, numbered(6, 6));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("berthd: lines from 6 on, how many is not known, are missing here: they were removed before they were shipped", "line 6"));
+  EXPECT_THAT(replaced, ElementsAre("web/web.1"));
+  write("web/web.1", 1, numbered(7, 7));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 7"));
+}
+
 TEST_F(LostLogs, ALogThatCannotBeReadWaitsAndHoldsUpNoOther) {
   write("web/web.1", 1, numbered(1, 1));
   write("web/web.2", 1, numbered(2, 2));

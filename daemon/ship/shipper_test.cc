@@ -267,8 +267,10 @@ TEST_F(ShipperTest, OfAnAppWhoseLogsAreRemovedTheLossIsAnEventAndCounted) {
     return removed && shipper.status().apps.contains("web") && shipper.status().apps.at("web").lost > 0;
   });
   EXPECT_THAT(kinds_told(), ElementsAre("logs.lost"));
-  EXPECT_EQ(told.at(0).data.at("first").to_number<int>(), 7) << "two batches were read";
-  EXPECT_EQ(told.at(0).data.at("lines").to_number<int>(), 3);
+  // Whether the next batch was read already is up to the threads.
+  const int first = told.at(0).data.at("first").to_number<int>();
+  EXPECT_THAT(first, testing::AnyOf(4, 7));
+  EXPECT_EQ(told.at(0).data.at("lines").to_number<int>(), 10 - first);
   EXPECT_TRUE(told.at(0).data.at("at_least").as_bool());
 }
 

@@ -89,6 +89,8 @@ struct FetchOptions {
   milliseconds connect_timeout{10'000};
   milliseconds stall_timeout{20'000};           ///< without a single byte
   milliseconds total_timeout{3'600'000};
+  std::uint64_t least_bytes_per_second = 0;     ///< fewer, over `least_over` of waiting, count as a stall (see LeastRate); 0: any number does
+  milliseconds least_over{30'000};
   TlsOptions tls;                               ///< its certificate is shown to the scheme, host and port of the url alone
   std::string user_agent;
   /// Value of the Authorization header; empty: none. It goes to the scheme, host and port of the url alone, and over plain http to loopback addresses

@@ -7,6 +7,7 @@
 #include "core/io/http_if_changed.h"
 #include "core/io/http_reader.h"
 #include "core/io/http_text.h"
+#include "core/io/least_rate.h"
 #include "core/io/line.h"
 #include "core/io/pace.h"
 #include "core/io/patience.h"
@@ -53,7 +54,7 @@ Result<void> check_may_be_told(const Url& url, const FetchOptions& options) {
 }
 
 /// Reads the answer into `download`, as far as it is wanted.
-Result<void> read_answer(Line& line, Download& download) {
+Result<void> read_answer(Line& line, Download& download, LeastRate rate) {
   ResponseReader* head = nullptr;
   bool begun = false;
   const auto begin = [&]() -> Result<void> {
@@ -69,12 +70,15 @@ Result<void> read_answer(Line& line, Download& download) {
   head = &reader;
   std::string buffer;
   while (!reader.done()) {
+    const auto asked_at = Steady::now();
     BERTH_TRY(const std::size_t got, line.read(&buffer));
+    const auto waited = Steady::now() - asked_at;
     if (got == 0) {
       // Whoever breaks off is asked again later; whoever says nonsense is not.
       if (auto ended = reader.end(); !ended) return fail(Errc::unreachable, std::move(ended.error().message));
     } else {
       BERTH_CHECK(reader.take(buffer));
+      BERTH_CHECK(rate.took(got, waited));
     }
     if (!reader.head_done()) continue;
     BERTH_CHECK(begin());
@@ -98,7 +102,7 @@ Result<Reply> fetch_once(const Url& url, const Wish& wish, bool may_know_us, con
   BERTH_TRY(const auto line, open_line(url, proxy, tls_for(options, may_know_us), patience));
   BERTH_CHECK(line->write(request));
   Download download(options.from, options.most, sink, wish.conditional);
-  BERTH_CHECK(read_answer(*line, download));
+  BERTH_CHECK(read_answer(*line, download, LeastRate(options)));
   BERTH_CHECK(download.end());
   return Reply{.elsewhere = download.elsewhere(), .unchanged = download.unchanged(), .etag = download.etag()};
 }

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::seconds kConnect{10};
 constexpr std::chrono::seconds kStall{10};  ///< a stall is tried again, so all in all it may last some times that
+constexpr std::uint64_t kLeastRate = 1024;  ///< bytes a second, over kLeastOver: a server that gives a byte every nine seconds holds a visit no longer
+constexpr std::chrono::seconds kLeastOver{30};
 
 class WebSource : public BlobSource {
  public:
@@ -76,6 +78,8 @@ io::FetchOptions fetch_options(const io::TlsOptions& tls) {
   io::FetchOptions options;
   options.connect_timeout = kConnect;
   options.stall_timeout = kStall;
+  options.least_bytes_per_second = kLeastRate;
+  options.least_over = kLeastOver;
   options.tls = tls;
   options.user_agent = "berthd/" BERTH_VERSION;
   return options;

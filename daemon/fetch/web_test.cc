@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "core/io/raw_peer.h"
+#include "daemon/fetch/blob_fetch.h"
 #include "daemon/fetch/repository_fixture.h"
 
 namespace berth::fetch {
@@ -245,6 +246,61 @@ TEST_F(WebRepository, IsReadFromAMirrorWhereItCannotBeReached) {
   put(blob(layer.blob), std::string(good.size(), 'x'));
   const auto from_whole = stage_as(node);
   EXPECT_TRUE(from_whole) << from_whole.error().message;
+}
+
+/// berthd's own patience, `times` as short; so many bytes are needed in that time as ever.
+io::FetchOptions scaled(int times) {
+  io::FetchOptions options = fetch_options({});
+  options.stall_timeout /= times;
+  options.total_timeout /= times;
+  options.least_over /= times;
+  options.least_bytes_per_second *= static_cast<std::uint64_t>(times);
+  return options;
+}
+
+TEST(Trickling, ServersAreGivenUpAsStalledOnesAre) {
+  constexpr int kTimes = 30;
+  std::atomic<int> asked{0};
+  // A byte comes long before its absence would be a stall, also on a busy machine.
+  const auto pause = fetch_options({}).stall_timeout / 4 / kTimes;
+  const io::RawPeer peer([&](int connection) {
+    io::read_head(connection);
+    ++asked;
+    io::send_raw(connection, "HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n");
+    pollfd item{.fd = connection, .events = POLLIN, .revents = 0};
+    do {
+      io::send_raw(connection, "x");
+    } while (::poll(&item, 1, static_cast<int>(pause.count())) == 0);
+  });
+  const auto source = blob_source_at(fmt::format("http://127.0.0.1:{}", peer.port()), scaled(kTimes));
+  ASSERT_TRUE(source);
+  const bundle::BlobRef ref{.sha256 = std::string(64, 'a'), .size = 3'000'000};
+  const auto before = std::chrono::steady_clock::now();
+  const auto fetched = fetch_small_blob(**source, ref, 4'000'000, {}, {.first_wait = std::chrono::milliseconds(1)});
+  ASSERT_FALSE(fetched);
+  EXPECT_EQ(fetched.error().code, Errc::timeout);
+  EXPECT_THAT(fetched.error().message, AllOf(HasSubstr("are the least"), HasSubstr("tried 4 times")));
+  EXPECT_EQ(asked, 4);
+  const auto took = std::chrono::steady_clock::now() - before;
+  EXPECT_LT(took, std::chrono::milliseconds(std::chrono::minutes(10)) / kTimes) << "two minutes, and time for a busy machine; without a least rate it were hours";
+}
+
+TEST(Trickling, NoServerIsThatIsSlowAndComesOn) {
+  constexpr int kTimes = 60;
+  const std::string content(200'000, 'x');
+  const io::RawPeer peer([&](int connection) {
+    io::read_head(connection);
+    io::send_raw(connection, fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", content.size()));
+    // Twice the least rate.
+    for (std::size_t at = 0; at < content.size(); at += 4096) {
+      io::send_raw(connection, std::string_view(content).substr(at, 4096));
+      ::poll(nullptr, 0, 4096 * 1000 / (2 * 1024 * kTimes));
+    }
+  });
+  const auto source = blob_source_at(fmt::format("http://127.0.0.1:{}", peer.port()), scaled(kTimes));
+  const auto fetched = fetch_small_blob(**source, {.sha256 = crypto::sha256_hex(content), .size = content.size()}, content.size(), {});
+  ASSERT_TRUE(fetched) << fetched.error().message;
+  EXPECT_EQ(*fetched, content);
 }
 
 }  // namespace

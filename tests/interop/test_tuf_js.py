@@ -35,7 +35,7 @@ class TufJs(BerthCase):
         shutil.copy(self.repo.folder / "metadata/1.root.json", self.work / "root.json")
 
     def read(self, target=TARGET):
-        done = subprocess.run(["node", str(HERE / "read_target.js"), self.modules, self.server.url, str(self.work), target],
+        done = subprocess.run(["node", str(HERE / "tuf/read_target.js"), self.modules, self.server.url, str(self.work), target],
                               capture_output=True, timeout=120)
         return done.returncode, done.stdout, done.stderr.decode()
 

@@ -16,6 +16,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/fetch/mirrors.h"
 #include "daemon/fetch/retrying_remote.h"
+#include "daemon/fetch/sealed_release.h"
 #include "daemon/fetch/trust_clock.h"
 
 namespace berth::fetch {
@@ -270,6 +271,14 @@ Result<Resolved> Repository::resolve(const std::string& app, const std::string& 
   auto resolved = state_->resolve(session, app, environment, release);
   if (!resolved) return pass(state_->refused(std::move(resolved.error())), name);
   return resolved;
+}
+
+Result<void> Repository::check_sealed(const ReleaseRef& release, const std::string& sealed) {
+  const auto listed = listed_manifest(state_->options, release);
+  if (!listed) return {};
+  auto same = check_same_release(release, sealed, *listed);
+  if (!same) return std::unexpected(state_->refused(std::move(same.error())));
+  return same;
 }
 
 Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {

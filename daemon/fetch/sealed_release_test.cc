@@ -39,6 +39,8 @@ TEST_F(SealedRelease, IsComparedWithWhatTheNodeTrustsAlready) {
   EXPECT_TRUE(repository.check_sealed(v1, sealed)) << "nobody is asked";
   ASSERT_TRUE(repository.list({}));
   fs::rename(repo, folder.path() / "gone");
+  const auto turn = repository.take_turn({});
+  ASSERT_TRUE(turn) << "a refresh that hangs holds nothing up";
   const auto other = repository.check_sealed(v1, sealed);
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, Errc::trust);

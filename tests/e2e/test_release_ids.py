@@ -1,10 +1,13 @@
 """An id is one release's for ever: publishers give none to another one, and a node that has the one takes no other under its id."""
 import shutil
+import time
 import unittest
 
 from lib import sample_apps
 from lib.case import BerthCase
 from lib.keys import Keys
+from lib.waiting import wait_until
+from lib.web import RepositoryServer
 
 
 class ReleaseIds(BerthCase):
@@ -101,6 +104,28 @@ class ReleaseIds(BerthCase):
         shutil.copytree(other.folder, self.repo.folder, dirs_exist_ok=True)
         self.deploy(node, "v4")
         self.assertServes("v4")
+
+    def test_a_repository_that_hangs_holds_up_no_release_that_is_on_the_node(self):
+        self.repo.publish(self.site("one"))
+        self.repo.publish(self.site("two"))
+        server = RepositoryServer(self.repo.folder)
+        self.addCleanup(server.close)
+        node = self.make_node(repository=server.url).start()
+        self.deploy(node, "v1")
+        self.deploy(node, "v2")
+        before = len(server.asked)
+        server.faults["timestamp.json"] = "hang"
+        asking = node.spawn("releases", "web")
+        wait_until(lambda: any("timestamp.json" in path for path, _ in server.asked[before:]), "a refresh hangs")
+        asked = len(server.asked)
+        began = time.monotonic()
+        self.deploy(node, "v1")
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertIsNone(asking.poll(), "it hangs still")
+        self.assertServes("v1")
+        self.assertEqual(len(server.asked), asked, "nobody was asked")
+        asking.kill()
+        asking.communicate()
 
 
 if __name__ == "__main__":

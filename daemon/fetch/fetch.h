@@ -79,6 +79,7 @@ struct Followed {
 
   Stamp stamp{};                                   ///< of the repository when it was last read whole
   Wanted wanted{};                                 ///< what it said then
+  std::string manifest_sha256{};                   ///< of the wanted release, as it was listed; empty: it was not
   trust::WallTime fresh_until{};                   ///< the metadata that says so expires
   std::chrono::steady_clock::time_point read_at{};
 };

@@ -58,6 +58,13 @@ Result<void> check_names(const bundle::Manifest& manifest, const std::string& ap
   return check("release", manifest.release, release);
 }
 
+/// Empty where it was not found, or is listed by another hash alone.
+std::string sha256_of(const Result<trust::Target>& target) {
+  if (!target) return {};
+  const auto sha256 = target->hashes.find("sha256");
+  return sha256 == target->hashes.end() ? std::string() : sha256->second;
+}
+
 /// Without a repository nobody is asked; what was taken from files is looked at.
 std::vector<std::string> all_places(const RepositoryOptions& options) {
   std::vector<std::string> urls{options.url.empty() ? options.trust_directory.string() : options.url};
@@ -297,6 +304,7 @@ Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   if (!wanted && wanted.error().message.starts_with(name)) return wanted;
   if (!wanted) return pass(std::move(wanted.error()), name);
   followed.wanted = *wanted;
+  followed.manifest_sha256 = sha256_of(session.client->find(bundle::target_name(followed.app, followed.environment, wanted->release)));
   followed.read_at = std::chrono::steady_clock::now();
   followed.fresh_until = WallTime::max();
   for (const trust::RoleState& role : session.client->roles()) followed.fresh_until = std::min(followed.fresh_until, role.expires);

@@ -105,6 +105,27 @@ class ReleaseIds(BerthCase):
         self.deploy(node, "v4")
         self.assertServes("v4")
 
+    def test_a_node_that_follows_tells_of_another_release_under_the_id_that_it_is_at(self):
+        self.repo.publish(self.site("one"))
+        other = self.repo.copy_to(self.folder / "other")
+        for repo, note in ((self.repo, "two"), (other, "another two")):
+            repo.publish(self.site(note))
+            repo.point("stable", "v2")
+        node = self.make_node(extra='[[follow]]\napp = "web"\nchannel = "stable"\ninterval = "1s"\n').start()
+        node.wait_app(active="v2", deployment=None)
+        for _ in range(2):
+            other.berth("repo", "refresh", other.folder)
+        shutil.copytree(other.folder, self.repo.folder, dirs_exist_ok=True)
+        told = wait_until(lambda: [event for event in node.events() if event["kind"] == "follow.refused"], "it is told", 20)
+        self.assertIn("another release under this id", told[0]["data"]["reason"])
+        self.assertIn("another release under this id", node.status()["follows"][0]["last_error"])
+        self.assertServes("v2")
+        other.publish(self.site("three"))
+        other.point("stable", "v3")
+        shutil.copytree(other.folder, self.repo.folder, dirs_exist_ok=True)
+        node.wait_app(active="v3", deployment=None)
+        self.assertServes("v3")
+
     def test_a_repository_that_hangs_holds_up_no_release_that_is_on_the_node(self):
         self.repo.publish(self.site("one"))
         self.repo.publish(self.site("two"))

@@ -83,6 +83,10 @@ Result<OpenRepository> open_repository(const RepositoryLocation& location) {
   return opened;
 }
 
+Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& location) {
+  return trust::remote_at(location.at, "metadata", fetch_options(location.tls));
+}
+
 Error of_repository(Error error, const std::string& at) {
   // Exit code 6 says that berthd does not answer.
   if (exit_code(error.code) == Exit::unreachable) error = {Errc::io, "the repository cannot be reached: " + error.message};

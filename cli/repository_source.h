@@ -30,6 +30,9 @@ struct OpenRepository {
 /// `Errc::usage` where a root is needed and none was named: nothing that comes over a network is believed without one.
 Result<OpenRepository> open_repository(const RepositoryLocation& location);
 
+/// Its metadata alone, which nothing is known to have signed.
+Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& location);
+
 /// What went wrong with the repository at `at`, whose name it begins with. That it cannot be reached is `Errc::io`: `Errc::unreachable` is said of berthd.
 Error of_repository(Error error, const std::string& at);
 

@@ -15,6 +15,7 @@
 #include "daemon/config/values.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/deploy/instance_plan.h"
+#include "daemon/fetch/sealed_release.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
@@ -92,10 +93,20 @@ void learn_secrets(store::Store& store, const deploy::NodeFacts& node) {
   deploy::learn_secrets(node, known);
 }
 
+/// What is followed, unless the node has another release of that id: then neither is taken, and it is told.
+Result<fetch::Wanted> poll(fetch::Repository& repository, store::Store& store, fetch::Followed& followed, std::stop_token stop) {
+  BERTH_TRY(auto wanted, repository.follow(followed, std::move(stop)));
+  BERTH_TRY(const auto slot, store.slot(followed.app, wanted.release));
+  if (!slot || followed.manifest_sha256.empty()) return wanted;
+  BERTH_CHECK(fetch::check_same_release({.app = followed.app, .environment = followed.environment, .release = wanted.release}, slot->manifest_sha256,
+                                        followed.manifest_sha256));
+  return wanted;
+}
+
 /// Without a repository nothing is followed, as berthd.toml is read.
-follow::Source source_of(fetch::Repository* repository) {
+follow::Source source_of(fetch::Repository* repository, store::Store& store) {
   if (repository == nullptr) return {};
-  return {.poll = [repository](fetch::Followed& followed, std::stop_token stop) { return repository->follow(followed, std::move(stop)); },
+  return {.poll = [repository, &store](fetch::Followed& followed, std::stop_token stop) { return poll(*repository, store, followed, std::move(stop)); },
           .remembered = [repository](const fetch::Followed& followed) { return repository->remembered(followed); }};
 }
 
@@ -147,7 +158,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                    .keep_orphans = config_.keep_orphans}),
       router_(loop_.executor(), work_, config_.run),
       deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), how.deployer),
-      follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
+      follower_({loop_, work_, deployer_, source_of(repository_.get(), *store_), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
                  [this](const std::string& app) { return store_->newest_event(app, "follow.wanted").value_or(std::nullopt); }},
                 config_.follow, config_.environment),
       shipping_({.loop = loop_,

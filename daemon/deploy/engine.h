@@ -310,6 +310,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // verifying.cc
   awaitable<Result<store::Verdict>> look_at_slot(store::SlotRow row, bool idle);
   awaitable<Result<void>> require_whole(RunPtr run, store::SlotRow row);
+  Result<void> fits_slot(const std::string& app, const std::string& release, const std::string& manifest_sha256);
   awaitable<Result<void>> repair(AppPtr app, RunPtr run, std::string release);
   awaitable<Result<void>> whole_or_repaired(AppPtr app, RunPtr run, std::string release);
   awaitable<void> watch_slots();
@@ -393,8 +394,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::function<void()> deployment_ended_ = [] {};
   std::optional<store::Drain> drained_;  ///< as the database has it
   std::map<InstanceId, Unready> unready_;
-  bool ready_ = false;
-  bool closed_ = false;
+  bool ready_ = false, closed_ = false;
 };
 
 }  // namespace berth::deploy

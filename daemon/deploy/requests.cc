@@ -154,6 +154,13 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
     const auto slot = co_await pool_.run(look);
     if (slot && *slot && (*slot)->drifted > 0) co_return Known();
   }
+  const auto compare = [this, request]() -> Result<void> {
+    BERTH_TRY(const auto slot, store_.slot(request.app, request.release));
+    if (!slot || repository_ == nullptr) return {};
+    return repository_->check_sealed({.app = request.app, .environment = options_.node.environment, .release = request.release}, slot->manifest_sha256);
+  };
+  auto same = co_await pool_.run(compare);
+  if (!same) co_return std::unexpected(same.error());
   const auto list = [this, name = request.app] { return store_.deployments(name, kMostLookedAt); };
   auto rows = co_await pool_.run(list);
   if (!rows) co_return std::unexpected(rows.error());

@@ -60,6 +60,13 @@ awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   run->course.on_node = slot && *slot;
   if (!run->course.on_node) co_return Result<void>();
   run->row.manifest_sha256 = (*slot)->manifest_sha256;
+  // A revert goes back to what ran here, whatever is listed by now.
+  if (repository_ != nullptr && !run->is_revert()) {
+    const ReleaseRef release{.app = app->name(), .environment = options_.node.environment, .release = run->row.release};
+    const auto compare = [this, release, sealed = run->row.manifest_sha256] { return repository_->check_sealed(release, sealed); };
+    auto same = co_await pool_.run(compare);
+    if (!same) co_return same;
+  }
   auto looked = co_await require_whole(run, **slot);
   co_return looked;
 }
@@ -76,6 +83,7 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   const auto resolve = [this, run, row = run->row, stop]() -> Result<fetch::Resolved> {
     run->source = source_of(row.app, row.release);
     BERTH_TRY(auto found, run->source->resolve(row.app, options_.node.environment, row.release, stop));
+    BERTH_CHECK(fits_slot(row.app, row.release, found.manifest_sha256));
     BERTH_CHECK(check_policy(options_.node.policy, found.manifest));  // before it is fetched for nothing
     return found;
   };

@@ -14,6 +14,7 @@
 #include "core/bundle/layer.h"
 #include "core/bundle/manifest.h"
 #include "core/crypto/secret.h"
+#include "core/ids.h"
 #include "core/io/http.h"
 #include "core/result.h"
 #include "core/trust/client.h"
@@ -78,6 +79,7 @@ struct Followed {
 
   Stamp stamp{};                                   ///< of the repository when it was last read whole
   Wanted wanted{};                                 ///< what it said then
+  std::string manifest_sha256{};                   ///< of the wanted release, as it was listed; empty: it was not
   trust::WallTime fresh_until{};                   ///< the metadata that says so expires
   std::chrono::steady_clock::time_point read_at{};
 };
@@ -91,6 +93,10 @@ class Repository {
   /// Refreshes metadata, then finds and verifies the release's manifest: app, environment and release are those asked for, and a build for
   /// this machine is there.
   Result<Resolved> resolve(const std::string& app, const std::string& environment, const std::string& release, std::stop_token stop);
+
+  /// Whether a release that is sealed on this node is the one that the metadata lists under its id which this node trusts already: nobody is asked, and
+  /// nothing is waited for. `sealed` is its manifest's SHA-256. `Errc::trust` where it is another one; no complaint where none is listed.
+  Result<void> check_sealed(const ReleaseRef& release, const std::string& sealed);
 
   /// What is followed comes to now. Where the repository has not changed since the last time, which one small exchange tells, it is what it was; else, and
   /// once an hour in any case (a new root alone does not show in timestamp.json), metadata is refreshed and it is looked up anew. Fails with

@@ -16,6 +16,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/fetch/mirrors.h"
 #include "daemon/fetch/retrying_remote.h"
+#include "daemon/fetch/sealed_release.h"
 #include "daemon/fetch/trust_clock.h"
 
 namespace berth::fetch {
@@ -55,6 +56,13 @@ Result<void> check_names(const bundle::Manifest& manifest, const std::string& ap
   BERTH_CHECK(check("app", manifest.app, app));
   BERTH_CHECK(check("environment", manifest.environment, environment));
   return check("release", manifest.release, release);
+}
+
+/// Empty where it was not found, or is listed by another hash alone.
+std::string sha256_of(const Result<trust::Target>& target) {
+  if (!target) return {};
+  const auto sha256 = target->hashes.find("sha256");
+  return sha256 == target->hashes.end() ? std::string() : sha256->second;
 }
 
 /// Without a repository nobody is asked; what was taken from files is looked at.
@@ -272,6 +280,14 @@ Result<Resolved> Repository::resolve(const std::string& app, const std::string& 
   return resolved;
 }
 
+Result<void> Repository::check_sealed(const ReleaseRef& release, const std::string& sealed) {
+  const auto listed = listed_manifest(state_->options, release);
+  if (!listed) return {};
+  auto same = check_same_release(release, sealed, *listed);
+  if (!same) return std::unexpected(state_->refused(std::move(same.error())));
+  return same;
+}
+
 Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   const bool named = followed.channel.empty() ? is_release_id(followed.release) : is_name(followed.channel);
   const std::string name = followed.channel.empty()
@@ -288,6 +304,7 @@ Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   if (!wanted && wanted.error().message.starts_with(name)) return wanted;
   if (!wanted) return pass(std::move(wanted.error()), name);
   followed.wanted = *wanted;
+  followed.manifest_sha256 = sha256_of(session.client->find(bundle::target_name(followed.app, followed.environment, wanted->release)));
   followed.read_at = std::chrono::steady_clock::now();
   followed.fresh_until = WallTime::max();
   for (const trust::RoleState& role : session.client->roles()) followed.fresh_until = std::min(followed.fresh_until, role.expires);

@@ -136,7 +136,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<ManifestPtr>> manifest_of(AppPtr app, std::string release);
   awaitable<void> tell(store::Event event);
   void on_change(const supervise::InstanceChange& change);
-  void note_trouble(App& app, const supervise::InstanceChange& change);
 
   // readiness_events.cc
   /// An instance of which it was told that it is not ready.
@@ -200,6 +199,17 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> roll(AppPtr app, RunPtr run, Rolling what);
   awaitable<Result<void>> bake_canary(AppPtr app, RunPtr run);
   Rolling rolling_of(const Run& run, milliseconds drain) const;
+
+  // bake_troubles.cc
+  void note_troubles_before(const App& app, Run& run) const;
+  void note_trouble(App& app, const supervise::InstanceChange& change);
+  bool bakes_now(const App& app, const InstanceId& id) const;
+  BakeTroubles& troubles_of(Run& run) const;
+  void judge(App& app, const InstanceId& id, Trouble kind, std::string what);
+  void judge_end(App& app, const InstanceId& id);
+  void look_for_trouble(App& app, const std::string& since);
+  awaitable<Result<void>> whole_after_troubles(AppPtr app, RunPtr run);
+  awaitable<void> save_troubles(RunPtr run);
 
   // bake_rates.cc
   awaitable<Result<double>> read_counter(AppPtr app, InstanceId id, spec::BakeMetric rules);
@@ -325,7 +335,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
   awaitable<void> end_paused(AppPtr app);
-  void look_for_trouble(App& app, const std::string& since) const;
 
   // start_order.cc
   std::vector<AppPtr> in_start_order() const;

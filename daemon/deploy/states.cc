@@ -182,6 +182,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   }
   auto claimed = co_await claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about_in(options_.node.environment, *run, claimed.error()));
+  note_troubles_before(*app, *run);
   co_await begin_baseline(app, run);
   if (run->course.stop_first) {  // the decision comes next
     auto looked = co_await finish_baseline(app, run);

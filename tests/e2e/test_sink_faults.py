@@ -105,7 +105,7 @@ class Connected:
         self.place.stop()
         closing = Closing(self.place.port)
         try:
-            wait_until(lambda: closing.count >= 4, "it comes again and again", 60)
+            wait_until(lambda: closing.count >= 3, "it comes again and again", 60)
             self.assertFails(f"127.0.0.1:{self.place.port}")
         finally:
             closing.close()

@@ -47,8 +47,8 @@ class Writers(NumberedLines):
         """Run → numbers of its lines, in the order of the log."""
         found = {}
         for one in sorted(self.entries() if entries is None else entries, key=lambda one: one["sequence"]):
-            if match := re.fullmatch(r"run (\d+) line (\d+) x+", one["text"]):
-                self.assertEqual(len(one["text"]), A_LINE - 1, one["text"])
+            match = re.fullmatch(r"run (\d+) line (\d+) x+", one["text"])
+            if match and len(one["text"]) == A_LINE - 1:  # else it is half of a line: of an app that died
                 found.setdefault(int(match[1]), []).append(int(match[2]))
         return found
 
@@ -100,6 +100,7 @@ class Writers(NumberedLines):
         holes = [after - before - 1 for before, after in zip(lines, lines[1:]) if after != before + 1]
         self.progress(f"{ROUNDS} keepers killed, {self.note()[0]} lines: {sum(holes)} lost in {len(holes)} gaps ({max(holes, default=0) * A_LINE} bytes at most), 0 doubled")
         self.assertLessEqual(len(holes), ROUNDS, "nothing is missing elsewhere")
+        self.assertGreater(len(holes), 0, "a keeper has half of a line in hand nearly always")
         self.assertLessEqual(max(holes, default=0) * A_LINE, MOST_LOST)
         # Each of them is where it is said to be.
         by_sequence = sorted(entries, key=lambda one: one["sequence"])
@@ -107,7 +108,7 @@ class Writers(NumberedLines):
         last = 0
         for one in by_sequence:
             gaps += "up to 96 KiB are missing here" in one["text"]
-            if match := re.fullmatch(r"run 1 line (\d+) x+", one["text"]):
+            if match := re.fullmatch(r"run 1 line (\d+) x{20,}", one["text"]):
                 if last and int(match[1]) != last + 1:
                     self.assertGreater(gaps, 0, f"a gap before line {match[1]}")
                     gaps -= 1

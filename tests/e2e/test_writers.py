@@ -4,53 +4,32 @@ BERTH_TEST_ROUNDS (crashes, and keepers killed) and BERTH_TEST_FLOOD (bytes that
 import os
 import re
 import signal
-import struct
 import time
 import unittest
 
 from bench.common import compile_app, pss_kib
 from lib import processes, sample_apps
 from lib.log_places import SyslogPlace
-from lib.numbered_lines import NumberedLines
-from lib.programs import SLOWNESS, SOURCE
+from lib.numbered_lines import A_LINE, CountedLines
+from lib.programs import SLOWNESS
 from lib.waiting import wait_until
 
 ROUNDS = int(os.environ.get("BERTH_TEST_ROUNDS", "3"))
 FLOOD = int(os.environ.get("BERTH_TEST_FLOOD", str(400_000_000 // SLOWNESS)))
 A_WRITE = 100          # lines, of counting.py
-A_LINE = 100           # bytes
 MOST_LOST = 96 << 10   # bytes that a keeper has in hand
 SINK = 'batch_lines = 4000\nbatch_wait = "50ms"\n'
 
 
-class Writers(NumberedLines):
-    def counting(self, *arguments, runs=1_000_000):
-        tree = sample_apps.Tree(self.folder / "site-web", "web").put("bin/counting", (SOURCE / "tests/apps/counting.py").read_text(), 0o755)
-        words = ", ".join(f'"{one}"' for one in ("bin/counting", *arguments))
-        return tree.spec(f'app = "web"\n[process.web]\ncommand = [{words}]\nstop = {{ grace = "5s" }}\n[deploy]\nbake = "0s"\n[logs]\nsegment_bytes = "1MiB"\nkeep_bytes = "2GiB"\n'
-                         f'[env.COUNTING_RUNS]\ndefault = "{runs}"\n')
-
+class Writers(CountedLines):
     def begin(self, *arguments, sinks="", **options):
         self.repo.publish(self.counting(*arguments, **options))
         keys = f'[[sink]]\nname = "agent"\nkind = "file"\npath = "{self.folder}/agent/all.jsonl"\nkeep_files = 1000\n{SINK}{sinks}'
         self.node = self.make_node(extra=keys).start()
         self.deploy(self.node, "v1")
 
-    def note(self, run=1):
-        """How many lines were taken from a run, and the microseconds of its fastest burst."""
-        return struct.unpack("<QQ", (self.node.data() / f"run-{run}").read_bytes())
-
     def keeper(self):
         return self.node.instances()[0]["keeper_pid"]
-
-    def arrived(self, entries=None):
-        """Run → numbers of its lines, in the order of the log."""
-        found = {}
-        for one in sorted(self.entries() if entries is None else entries, key=lambda one: one["sequence"]):
-            match = re.fullmatch(r"run (\d+) line (\d+) x+", one["text"])
-            if match and len(one["text"]) == A_LINE - 1:  # else it is half of a line: of an app that died
-                found.setdefault(int(match[1]), []).append(int(match[2]))
-        return found
 
     def test_what_is_in_a_full_pipe_when_the_app_crashes_arrives(self):
         self.begin(500, 1_000_000, 0.01, runs=ROUNDS)

@@ -31,6 +31,11 @@ class ProcessPlace:
         """In good order: it writes what it has read."""
         self.server.stop()
 
+    def settle(self):
+        """What has arrived can be read from then on."""
+        self.stop()
+        self.start()
+
     def close(self):
         self.server.stop()
 
@@ -43,12 +48,12 @@ class SyslogPlace(ProcessPlace):
         folder = folder / "server"
         folder.mkdir()
         self.keys = f'kind = "syslog"\naddress = "{transport}://127.0.0.1:{self.port}"\nmax_message = 60000\n'
-        certificate = authority = None
+        certificate = self.authority = None
         if transport == "tls":
-            authority = Authority(folder)
+            authority = self.authority = Authority(folder)
             certificate = authority.issue("server", "localhost", "127.0.0.1")
             self.keys += f'ca_file = "{authority.file}"\n'
-        self.server = self.kind(folder, transport, self.port, certificate, authority and authority.file)
+        self.server = self.kind(folder, transport, self.port, certificate, self.authority and self.authority.file)
 
     def lines(self):
         return [{"sequence": int(one.data["seq"]), "instance": one.data["instance"], "text": one.text} for one in self.server.messages() if "instance" in one.data]
@@ -77,17 +82,20 @@ class JournaldPlace(ProcessPlace):
 class PushPlace:
     def __init__(self, _folder):
         self.keys = f'kind = "{self.name}"\nurl = "http://127.0.0.1:{self.port}"\nproxy = ""\n'
-        self.entries, self.complaints, self.receiver = [], [], None
+        self.entries, self.complaints, self.receiver, self.certificate = [], [], None, None
         self.start()
 
     def start(self):
-        self.receiver = self.kind(self.port)
+        self.receiver = self.kind(self.port, self.certificate)
         self.receiver.entries, self.receiver.complaints = self.entries, self.complaints  # of all its lives
 
     def stop(self):
         if self.receiver:
             self.receiver.close()
         self.receiver = None
+
+    def settle(self):
+        pass  # it is in memory
 
     def close(self):
         self.stop()

@@ -3,6 +3,7 @@ import importlib.util
 import json
 import os
 import re
+import struct
 
 from lib import sample_apps
 from lib.case import BerthCase
@@ -11,6 +12,7 @@ from lib.waiting import wait_until
 
 COUNT = int(os.environ.get("BERTH_TEST_LINES", "40000"))
 BATCH = 400
+A_LINE = 100  # bytes, of counting.py
 
 
 def numbered_app():
@@ -93,3 +95,26 @@ batch_wait = "100ms"
         for entry in lines:
             self.assertEqual(by_sequence.setdefault(entry["sequence"], entry["text"]), entry["text"], "a number stands for one line")
         return doubled
+
+
+class CountedLines(NumberedLines):
+    """An app that notes how many lines it has written (counting.py), so that it may be ended at any time."""
+
+    def counting(self, *arguments, runs=1_000_000):
+        tree = sample_apps.Tree(self.folder / "site-web", "web").put("bin/counting", (SOURCE / "tests/apps/counting.py").read_text(), 0o755)
+        words = ", ".join(f'"{one}"' for one in ("bin/counting", *arguments))
+        return tree.spec(f'app = "web"\n[process.web]\ncommand = [{words}]\nstop = {{ grace = "5s" }}\n[deploy]\nbake = "0s"\n[logs]\nsegment_bytes = "1MiB"\nkeep_bytes = "2GiB"\n'
+                         f'[env.COUNTING_RUNS]\ndefault = "{runs}"\n')
+
+    def note(self, run=1):
+        """How many lines were taken from a run, and the microseconds of its fastest burst."""
+        return struct.unpack("<QQ", (self.node.data() / f"run-{run}").read_bytes())
+
+    def arrived(self, entries=None):
+        """Run → numbers of its lines, in the order of the log."""
+        found = {}
+        for one in sorted(self.entries() if entries is None else entries, key=lambda one: one["sequence"]):
+            match = re.fullmatch(r"run (\d+) line (\d+) x+", one["text"])
+            if match and len(one["text"]) == A_LINE - 1:  # else it is half of a line: of an app that died
+                found.setdefault(int(match[1]), []).append(int(match[2]))
+        return found

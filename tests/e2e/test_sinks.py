@@ -1,6 +1,5 @@
 """What is given to a sink arrives there: a real rsyslogd, a real journald, and receivers of Loki's and OTLP's API that check every request."""
 import json
-import os
 import random
 import subprocess
 import tempfile

@@ -121,9 +121,9 @@ Result<void> TlsLine::wait(int code) const {
 std::string TlsLine::explain_certificate() const {
   const std::uint32_t flaws = mbedtls_ssl_get_verify_result(&ssl_);
   std::string why;
-  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += "; it is of no authority that is trusted here";
-  if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}", host_);
-  if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, or the clock here is wrong";
+  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += "; it is of no authority that is trusted here: ca_file (--ca-file) says which are";
+  if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}: ask by a name that it is for", host_);
+  if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, and the server needs a new one, or the clock here is wrong";
   if ((flaws & MBEDTLS_X509_BADCERT_FUTURE) != 0) why += "; it is not valid yet, or the clock here is wrong";
   if (!why.empty()) return why;
   char text[500] = {};

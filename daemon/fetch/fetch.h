@@ -37,7 +37,7 @@ struct RepositoryOptions {
   /// very same. May block.
   std::function<Result<crypto::Secret>()> authorization;
   io::ProxyOptions proxy;
-  std::uint64_t bytes_per_second = 0;  ///< at most, on average; 0: no limit
+  std::uint64_t bytes_per_second = 0;  ///< at most, on average, all fetches at once together; 0: no limit
   std::function<void(const std::string&)> note;  ///< told of each place that is passed over; from pool threads
 };
 

@@ -94,6 +94,8 @@ struct Repository::State {
   RepositoryOptions options;
   Mirrors mirrors;
   TrustClock clock;  ///< for whoever has his turn
+  PartialBlobs partial;
+  std::shared_ptr<io::Pace> pace = io::shared_pace(options.bytes_per_second);  ///< of all that is fetched
   std::mutex turn;   ///< of the one who changes the trusted metadata
   mutable std::mutex mutex;
   TrustStatus status;  ///< guarded by `mutex`
@@ -105,6 +107,7 @@ Result<io::FetchOptions> Repository::State::access() const {
   fetch.proxy = options.proxy;
   fetch.bytes_per_second = options.bytes_per_second;
   if (!options.authorization) return fetch;
+  fetch.pace = pace;
   auto authorization = options.authorization();
   if (!authorization) {
     // A token's file that is missing is no release that is.

@@ -53,7 +53,7 @@ std::function<Result<crypto::Secret>()> authorization_of(const config::Config& c
 std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
   const config::Repository& said = config.repository;
   if (said.url.empty() && said.root.empty()) return nullptr;
-  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .build_time = build_time()};
+  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .partial_directory = paths_of(config).partial(), .build_time = build_time()};
   options.tls = {.ca_file = said.ca_file, .certificate_file = said.certificate_file, .key_file = said.key_file};
   options.mirrors = said.mirrors;
   options.authorization = authorization_of(config);

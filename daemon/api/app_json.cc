@@ -209,7 +209,8 @@ object removed_json(const deploy::Collected& removed) {
   for (const auto& slot : removed.slots) slots.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
   for (const auto& copy : removed.data) data.push_back({{"app", copy.app}, {"folder", copy.folder}, {"release", copy.release}, {"bytes", copy.bytes}});
   for (const auto& one : removed.imports) imports.push_back({{"app", one.app}, {"release", one.release}, {"bytes", one.bytes}});
-  return {{"removed", std::move(slots)}, {"data", std::move(data)}, {"imports", std::move(imports)}};
+  return {{"removed", std::move(slots)}, {"data", std::move(data)}, {"imports", std::move(imports)},
+          {"partial", object{{"blobs", removed.partial_blobs}, {"bytes", removed.partial_bytes}}}};
 }
 
 }  // namespace berth::api

@@ -185,10 +185,12 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
   EXPECT_EQ(boost::json::value(removed_json({.slots = {{.app = "web", .release = "v1", .bytes = 9}},
                                              .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}},
-                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}}})),
+                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}},
+                                             .partial_blobs = 2, .partial_bytes = 5})),
             said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}],
                      "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}],
-                     "imports": [{"app": "web", "release": "v9", "bytes": 7}]})"));
+                     "imports": [{"app": "web", "release": "v9", "bytes": 7}],
+                     "partial": {"blobs": 2, "bytes": 5}})"));
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
   EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
                                                                    "drift": [{"path": "app/a", "what": "is missing"}]}]})"));

@@ -18,6 +18,7 @@
 #include "core/result.h"
 #include "core/trust/client.h"
 #include "daemon/fetch/glance.h"
+#include "daemon/fetch/partial_blobs.h"
 #include "daemon/fetch/refusal.h"
 
 namespace berth::fetch {
@@ -30,6 +31,7 @@ struct RepositoryOptions {
   std::vector<std::string> mirrors;  ///< likewise; asked in this order where `url` does not answer
   fs::path root;                ///< the pinned root.json
   fs::path trust_directory;     ///< where trusted metadata is kept
+  fs::path partial_directory{};  ///< where what came of blobs is kept until they are whole; on the file system of staging; empty: beside them in staging
   io::TlsOptions tls;
   bool offline = false;         ///< ask nobody for metadata: what is trusted already has to do, expired or not
   std::int64_t build_time = 0;  ///< seconds since 1970 of berthd's build: the clock is not believed behind it
@@ -113,10 +115,12 @@ class Repository {
   TrustStatus trust() const;  ///< from any thread
   const RepositoryOptions& options() const;
 
-  /// Fetches a blob to `file`, resuming what is there; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
+  /// Fetches a blob to `file`, resuming what an earlier attempt left; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
   /// fetched again once), the whole against its hash.
   Result<void> blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
                     std::stop_token stop);
+  /// What earlier attempts left of blobs: nobody needs it to go on, only to go on faster.
+  PartialBlobs& partial_blobs();
   /// A small blob (an index) into memory, verified.
   Result<std::string> small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop);
 

@@ -70,6 +70,7 @@ struct Repository::State {
   explicit State(RepositoryOptions its_options)
       : options(std::move(its_options)),
         mirrors(all_places(options), options.note),
+        partial(options.partial_directory),
         clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
 
   Result<Session> open(const std::stop_token& stop);
@@ -93,9 +94,9 @@ struct Repository::State {
 
   RepositoryOptions options;
   Mirrors mirrors;
-  TrustClock clock;  ///< for whoever has his turn
   PartialBlobs partial;
   std::shared_ptr<io::Pace> pace = io::shared_pace(options.bytes_per_second);  ///< of all that is fetched
+  TrustClock clock;  ///< for whoever has his turn
   std::mutex turn;   ///< of the one who changes the trusted metadata
   mutable std::mutex mutex;
   TrustStatus status;  ///< guarded by `mutex`
@@ -106,8 +107,8 @@ Result<io::FetchOptions> Repository::State::access() const {
   io::FetchOptions fetch = fetch_options(options.tls);
   fetch.proxy = options.proxy;
   fetch.bytes_per_second = options.bytes_per_second;
-  if (!options.authorization) return fetch;
   fetch.pace = pace;
+  if (!options.authorization) return fetch;
   auto authorization = options.authorization();
   if (!authorization) {
     // A token's file that is missing is no release that is.
@@ -199,6 +200,7 @@ Result<void> Repository::State::refresh(Session& session) {
   const std::string complaint = clock.complaint(now);
   if (done) done = clock.succeeded(now);
   if (!done && !complaint.empty()) done.error().message += fmt::format(" ({})", complaint);
+  partial.tidy();
   if (done || done.error().code != Errc::cancelled) note(*session.client, done ? complaint : done.error().message);
   return done;
 }
@@ -322,6 +324,8 @@ Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
   return releases;
 }
 
+PartialBlobs& Repository::partial_blobs() { return state_->partial; }
+
 const RepositoryOptions& Repository::options() const { return state_->options; }
 
 TrustStatus Repository::trust() const {
@@ -332,7 +336,8 @@ TrustStatus Repository::trust() const {
 Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
                               std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
-  auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
+  BERTH_TRY(const auto part, state_->partial.hold(ref.sha256));
+  auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop), {}, part.path());
   if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
   return fetched;
 }

@@ -32,7 +32,7 @@ class _Counting:
 class RepositoryServer:
     """Serves a folder on 127.0.0.1. `faults` maps a part of a path to what happens there:
     an int is answered as a status; "hang" stops in mid-body for good; ("stop", N) closes after N bytes, once; ("hang after", N) closes N times
-    after no byte, and then stops in mid-body for good.
+    after no byte, and then stops in mid-body for good; ("slow", N) gives N bytes ten times a second.
     Files have an ETag. `exchanges` has every request that was answered."""
 
     def __init__(self, folder, port=8900):
@@ -117,6 +117,7 @@ class RepositoryServer:
                 request.wfile.write(body[at:at + fault[1]])
                 request.wfile.flush()
                 if self.over.wait(0.1):
+                    request.close_connection = True
                     return
         else:
             request.wfile.write(body)

@@ -54,6 +54,17 @@ Result<std::vector<bundle::Entry>> entries_beside(const fs::path& file, const bu
   return std::move(index.entries);
 }
 
+/// Who signed is not in a slot: berthd wrote it down when it took the release. One that was taken by an older berthd has no such note.
+void take_signers(const Console& console, const ReleaseRef& ref, ReleaseView& view) {
+  const auto app = ApiClient(console.socket).get("/v1/apps/" + ref.app);
+  const auto* all = app ? member(*app, "signers") : nullptr;
+  const auto* its = all == nullptr ? nullptr : member(*all, ref.release);
+  if (its == nullptr) return;
+  view.role = text_of(*its, "role");
+  for (const auto& key : list_of(*its, "keys"))
+    if (key.is_string()) view.keys.emplace_back(key.get_string());
+}
+
 /// A slot's manifest and indexes are no secret: they are read as they lie there.
 Result<ReleaseView> from_node(const Console& console, const std::string& verb, const ReleaseRef& ref) {
   BERTH_TRY(const auto status, ApiClient(console.socket).get("/v1/status"));
@@ -68,6 +79,7 @@ Result<ReleaseView> from_node(const Console& console, const std::string& verb, c
                                              ref.release, ref.app));
   BERTH_CHECK(text);
   ReleaseView view;
+  take_signers(console, ref, view);
   BERTH_TRY(view.manifest, bundle::parse_manifest(*text));
   const std::string platform = view.manifest.builds.contains(bundle::this_platform()) ? bundle::this_platform() : "any";
   BERTH_TRY(const auto build, bundle::build_for(view.manifest, platform));

@@ -15,8 +15,8 @@ namespace berth::cli {
 /// A release whole: its manifest, and what lies in it.
 struct ReleaseView {
   bundle::Manifest manifest;
-  std::string role;                ///< that signed for it; empty: it is a slot, which was verified when it was sealed
-  std::vector<std::string> keys;   ///< ids of that role's keys
+  std::string role;                ///< that signed for it; of a slot when it was taken; empty: that was not written down
+  std::vector<std::string> keys;   ///< ids of the keys of that role which signed
   std::map<std::string, std::vector<bundle::Entry>> files;  ///< by platform; of a slot, this machine's
   std::vector<bundle::Entry> config;
 };

@@ -62,6 +62,7 @@ struct Resolved {
   std::string manifest_text;    ///< as signed
   std::string manifest_sha256;
   bundle::BuildRef build;       ///< for this platform
+  trust::Signers signers{};     ///< who signed for it
 };
 
 /// What a followed channel, or a followed release, comes to.
@@ -149,6 +150,7 @@ struct Staged {
   std::uint64_t layer_bytes = 0, patch_bytes = 0, index_bytes = 0;  ///< fetched
   std::string patched_from;        ///< the release whose files the patch was applied to; empty: no patch
   std::vector<std::string> notes;  ///< why a patch was not taken that could have been
+  trust::Signers signers{};        ///< who signed for the release
 
   std::uint64_t fetched_bytes() const { return layer_bytes + patch_bytes + index_bytes; }
 };

@@ -216,7 +216,8 @@ Result<Resolved> Repository::State::resolve(Session& session, const std::string&
   BERTH_CHECK(bundle::check_requirements(manifest, BERTH_VERSION));
   BERTH_TRY(bundle::BuildRef build, bundle::build_for(manifest, bundle::this_platform()));
   std::string digest = crypto::sha256_hex(text);
-  return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build)};
+  return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build),
+                  .signers = {.role = target->role, .keys = target->keys}};
 }
 
 /// A glance at the place that is asked at present. Nothing where it failed: the refresh that follows tries harder, and says what is wrong.

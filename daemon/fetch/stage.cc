@@ -70,6 +70,7 @@ class Staging {
     for (Part& part : parts_) BERTH_CHECK(named(part, unpack(part)));
     BERTH_CHECK(write_sealed("manifest.json", release_.manifest_text));
     if (::chmod(folder_.c_str(), 0755) != 0) return fail_errno("chmod " + folder_.string());
+    staged_.signers = release_.signers;
     return staged_;
   }
 

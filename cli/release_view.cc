@@ -38,7 +38,7 @@ Result<ReleaseView> from_file(const std::string& file, const RepositoryLocation&
   BERTH_TRY(const Fd opened, files::open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   const files::TemporaryDirectory folder;
   BERTH_TRY(const auto unpacked, release_file::unpack(opened.get(), fs::path(file).filename().string(), folder.path(), {}));
-  auto view = from_repository(unpacked.release, {.at = folder.path().string(), .root = location.root, .tls = {}});
+  auto view = from_repository(unpacked.release, {.at = folder.path().string(), .root = location.root});
   if (!view) {
     std::string& message = view.error().message;
     if (const auto at = message.find(folder.path().string()); at != std::string::npos) message.replace(at, folder.path().string().size(), file);
@@ -92,7 +92,9 @@ Result<ReleaseView> from_node(const Console& console, const std::string& verb, c
 
 std::string name_of(const bundle::Manifest& manifest) { return fmt::format("{}/{}@{}", manifest.app, manifest.environment, manifest.release); }
 
-Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& location) {
+Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& said) {
+  RepositoryLocation location = said;
+  BERTH_CHECK(take_configuration(location));
   if (is_release_file(release)) {
     if (!location.at.empty()) return fail(Errc::usage, fmt::format("berth {}: {} is a file, which is read without --repo", verb, release));
     return from_file(release, location);

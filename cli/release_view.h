@@ -21,8 +21,8 @@ struct ReleaseView {
   std::vector<bundle::Entry> config;
 };
 
-/// Reads it from the release file that `release` is the path of; or from the repository that `location` names, as a client does; or, where it names none, from this node's slot. `verb` is for messages.
-Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& location);
+/// Reads it from the release file that `release` is the path of; or from the repository that `said` names, as a client does; or, where it names none, from this node's slot. `verb` is for messages.
+Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& said);
 
 /// `web/production@v42`.
 std::string name_of(const bundle::Manifest& manifest);

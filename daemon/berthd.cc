@@ -20,6 +20,7 @@
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
+#include "daemon/secrets/authorization.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/supervise/launcher.h"
 
@@ -33,31 +34,13 @@ constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when be
 
 store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
 
-/// What says who this node is to its repository, and how it is looked up.
-std::function<Result<crypto::Secret>()> authorization_of(const config::Config& config) {
-  const config::Repository& said = config.repository;
-  const secrets::Sources sources{.commands = config.secret_commands};
-  if (!said.token.empty())
-    return [reference = said.token, sources]() -> Result<crypto::Secret> {
-      auto token = secrets::resolve(reference, sources);
-      if (!token) return pass(std::move(token.error()), "token");
-      return crypto::Secret("Bearer " + std::string(token->view()));
-    };
-  if (said.user.empty()) return {};
-  return [user = said.user, reference = said.password, sources]() -> Result<crypto::Secret> {
-    auto password = secrets::resolve(reference, sources);
-    if (!password) return pass(std::move(password.error()), "password");
-    return crypto::Secret(io::basic_authorization(user, password->view()));
-  };
-}
-
 std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
   const config::Repository& said = config.repository;
   if (said.url.empty() && said.root.empty()) return nullptr;
-  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .build_time = build_time()};
+  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .partial_directory = paths_of(config).partial(), .build_time = build_time()};
   options.tls = {.ca_file = said.ca_file, .certificate_file = said.certificate_file, .key_file = said.key_file};
   options.mirrors = said.mirrors;
-  options.authorization = authorization_of(config);
+  options.authorization = secrets::authorization_of(said.token, said.user, said.password, {.commands = config.secret_commands});
   options.proxy = said.proxy ? io::ProxyOptions{.for_http = *said.proxy, .for_https = *said.proxy} : io::proxies_of_environment();
   options.bytes_per_second = said.rate_limit;
   options.note = [](const std::string& what) { spdlog::warn("repository: {}", what); };

@@ -67,6 +67,8 @@ deploy::AppStatus web() {
   app.execs = {{.id = {"web", "exec", 1001, "v1"}, .process = "web", .by = "root (uid 0)", .since = "x"}};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
   app.slots[1].pinned = true;
+  app.slots[1].signed_by = "web";
+  app.slots[1].signing_keys = {"ab12", "cd34"};
   app.copies = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .method = "moved", .since = "c", .at = "d"}};
   return app;
 }
@@ -76,6 +78,7 @@ constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
    "pinned": ["v1"],
+   "signers": {"v1": {"role": "web", "keys": ["ab12", "cd34"]}},
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
    "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
@@ -185,10 +188,12 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
   EXPECT_EQ(boost::json::value(removed_json({.slots = {{.app = "web", .release = "v1", .bytes = 9}},
                                              .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}},
-                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}}})),
+                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}},
+                                             .partial_blobs = 2, .partial_bytes = 5})),
             said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}],
                      "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}],
-                     "imports": [{"app": "web", "release": "v9", "bytes": 7}]})"));
+                     "imports": [{"app": "web", "release": "v9", "bytes": 7}],
+                     "partial": {"blobs": 2, "bytes": 5}})"));
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
   EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
                                                                    "drift": [{"path": "app/a", "what": "is missing"}]}]})"));

@@ -14,6 +14,7 @@ std::shared_ptr<fetch::Repository> Engine::source_of(const std::string& app, con
   fetch::RepositoryOptions options = repository_->options();
   options.url = folder.string();
   options.tls = {};
+  options.partial_directory.clear();  // nothing is far away
   options.offline = true;
   return std::make_shared<fetch::Repository>(std::move(options));
 }

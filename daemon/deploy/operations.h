@@ -162,6 +162,8 @@ struct Collected {
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> data;
   std::vector<store::Import> imports;  ///< releases that were loaded from a file, and are in no slot
+  std::size_t partial_blobs = 0;       ///< what came of blobs whose fetches broke off
+  std::uint64_t partial_bytes = 0;
 };
 
 /// A release file that berthd is to load.

@@ -155,7 +155,8 @@ void Engine::count_fetched(const std::string& app, const fetch::Staged& staged) 
 awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
   fetch::Staged staged;
   if (run->staged && *run->staged) staged = **run->staged;
-  const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = staged.tree_bytes};
+  const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = staged.tree_bytes,
+                            .signed_by = staged.signers.role, .signing_keys = staged.signers.keys};
   const store::Event event{.number = 0, .at = {}, .kind = "slot.sealed", .app = app->name(), .data = sealed_data(slot, staged)};
   const auto seal = [this, id = run->row.id, slot, event] { return store_.seal(id, slot, event); };
   auto sealed = co_await pool_.run(seal);

@@ -107,7 +107,8 @@ awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string relea
     for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
     auto staged = fetch::stage(*source, resolved, staging, options, progress, nothing, looking_.get_token());
     if (staged) {
-      const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes};
+      const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes,
+                               .signed_by = staged->signers.role, .signing_keys = staged->signers.keys};
       BERTH_CHECK(store_.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = sealed_data(row, *staged)}));
       return staged;
     }

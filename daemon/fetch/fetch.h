@@ -19,6 +19,7 @@
 #include "core/result.h"
 #include "core/trust/client.h"
 #include "daemon/fetch/glance.h"
+#include "daemon/fetch/partial_blobs.h"
 #include "daemon/fetch/refusal.h"
 
 namespace berth::fetch {
@@ -31,6 +32,7 @@ struct RepositoryOptions {
   std::vector<std::string> mirrors;  ///< likewise; asked in this order where `url` does not answer
   fs::path root;                ///< the pinned root.json
   fs::path trust_directory;     ///< where trusted metadata is kept
+  fs::path partial_directory{};  ///< where what came of blobs is kept until they are whole; on the file system of staging; empty: beside them in staging
   io::TlsOptions tls;
   bool offline = false;         ///< ask nobody for metadata: what is trusted already has to do, expired or not
   std::int64_t build_time = 0;  ///< seconds since 1970 of berthd's build: the clock is not believed behind it
@@ -38,7 +40,7 @@ struct RepositoryOptions {
   /// very same. May block.
   std::function<Result<crypto::Secret>()> authorization;
   io::ProxyOptions proxy;
-  std::uint64_t bytes_per_second = 0;  ///< at most, on average; 0: no limit
+  std::uint64_t bytes_per_second = 0;  ///< at most, on average, all fetches at once together; 0: no limit
   std::function<void(const std::string&)> note;  ///< told of each place that is passed over; from pool threads
 };
 
@@ -61,6 +63,7 @@ struct Resolved {
   std::string manifest_text;    ///< as signed
   std::string manifest_sha256;
   bundle::BuildRef build;       ///< for this platform
+  trust::Signers signers{};     ///< who signed for it
 };
 
 /// What a followed channel, or a followed release, comes to.
@@ -119,10 +122,12 @@ class Repository {
   TrustStatus trust() const;  ///< from any thread
   const RepositoryOptions& options() const;
 
-  /// Fetches a blob to `file`, resuming what is there; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
+  /// Fetches a blob to `file`, resuming what an earlier attempt left; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
   /// fetched again once), the whole against its hash.
   Result<void> blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
                     std::stop_token stop);
+  /// What earlier attempts left of blobs: nobody needs it to go on, only to go on faster.
+  PartialBlobs& partial_blobs();
   /// A small blob (an index) into memory, verified.
   Result<std::string> small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop);
 
@@ -151,6 +156,7 @@ struct Staged {
   std::uint64_t layer_bytes = 0, patch_bytes = 0, index_bytes = 0;  ///< fetched
   std::string patched_from;        ///< the release whose files the patch was applied to; empty: no patch
   std::vector<std::string> notes;  ///< why a patch was not taken that could have been
+  trust::Signers signers{};        ///< who signed for the release
 
   std::uint64_t fetched_bytes() const { return layer_bytes + patch_bytes + index_bytes; }
 };

@@ -78,6 +78,7 @@ struct Repository::State {
   explicit State(RepositoryOptions its_options)
       : options(std::move(its_options)),
         mirrors(all_places(options), options.note),
+        partial(options.partial_directory),
         clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
 
   Result<Session> open(const std::stop_token& stop);
@@ -101,6 +102,8 @@ struct Repository::State {
 
   RepositoryOptions options;
   Mirrors mirrors;
+  PartialBlobs partial;
+  std::shared_ptr<io::Pace> pace = io::shared_pace(options.bytes_per_second);  ///< of all that is fetched
   TrustClock clock;  ///< for whoever has his turn
   std::mutex turn;   ///< of the one who changes the trusted metadata
   mutable std::mutex mutex;
@@ -112,6 +115,7 @@ Result<io::FetchOptions> Repository::State::access() const {
   io::FetchOptions fetch = fetch_options(options.tls);
   fetch.proxy = options.proxy;
   fetch.bytes_per_second = options.bytes_per_second;
+  fetch.pace = pace;
   if (!options.authorization) return fetch;
   auto authorization = options.authorization();
   if (!authorization) {
@@ -204,6 +208,7 @@ Result<void> Repository::State::refresh(Session& session) {
   const std::string complaint = clock.complaint(now);
   if (done) done = clock.succeeded(now);
   if (!done && !complaint.empty()) done.error().message += fmt::format(" ({})", complaint);
+  partial.tidy();
   if (done || done.error().code != Errc::cancelled) note(*session.client, done ? complaint : done.error().message);
   return done;
 }
@@ -219,7 +224,8 @@ Result<Resolved> Repository::State::resolve(Session& session, const std::string&
   BERTH_CHECK(bundle::check_requirements(manifest, BERTH_VERSION));
   BERTH_TRY(bundle::BuildRef build, bundle::build_for(manifest, bundle::this_platform()));
   std::string digest = crypto::sha256_hex(text);
-  return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build)};
+  return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build),
+                  .signers = {.role = target->role, .keys = target->keys}};
 }
 
 /// A glance at the place that is asked at present. Nothing where it failed: the refresh that follows tries harder, and says what is wrong.
@@ -336,6 +342,8 @@ Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
   return releases;
 }
 
+PartialBlobs& Repository::partial_blobs() { return state_->partial; }
+
 const RepositoryOptions& Repository::options() const { return state_->options; }
 
 TrustStatus Repository::trust() const {
@@ -346,7 +354,8 @@ TrustStatus Repository::trust() const {
 Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
                               std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
-  auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
+  BERTH_TRY(const auto part, state_->partial.hold(ref.sha256));
+  auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop), {}, part.path());
   if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
   return fetched;
 }

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <future>
 #include <optional>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -63,12 +64,13 @@ class Staging {
     if (!repository_.options().offline) parts_[0].patch = choose_patch(release_.build, options_.sealed_slots);
     if (parts_[0].patch) read_slot(parts_[0]);
     for (Part& part : parts_) BERTH_CHECK(named(part, look_up(part)));
-    BERTH_CHECK(check_space(folder_, parts_[0].space() + parts_[1].space(), options_.reserve_bytes));
+    BERTH_CHECK(require_space(parts_[0].space() + parts_[1].space()));
     for (Part& part : parts_) BERTH_CHECK(named(part, fetch(part)));
     phase(StagePhase::unpacking);
     for (Part& part : parts_) BERTH_CHECK(named(part, unpack(part)));
     BERTH_CHECK(write_sealed("manifest.json", release_.manifest_text));
     if (::chmod(folder_.c_str(), 0755) != 0) return fail_errno("chmod " + folder_.string());
+    staged_.signers = release_.signers;
     return staged_;
   }
 
@@ -76,6 +78,21 @@ class Staging {
   static Result<void> named(const Part& part, Result<void> result) {
     if (!result) return pass(std::move(result.error()), part.name);
     return result;
+  }
+
+  /// What came of this release's blobs before is not needed a second time; what came of others gives way to it.
+  Result<void> require_space(std::uint64_t needed) {
+    std::set<std::string> blobs;
+    std::uint64_t here = 0;
+    for (const Part& part : parts_) {
+      const std::string& sha256 = part.patch ? part.patch->ref.blob.sha256 : part.ref.blob.sha256;
+      blobs.insert(sha256);
+      if (part.needs_blob() && part.blob.empty()) here += repository_.partial_blobs().size_of(sha256);
+    }
+    needed -= std::min(needed, here);
+    auto enough = check_space(folder_, needed, options_.reserve_bytes);
+    if (enough || enough.error().code != Errc::no_space || repository_.partial_blobs().clear(blobs).bytes == 0) return enough;
+    return check_space(folder_, needed, options_.reserve_bytes);
   }
 
   /// Reads all of the slot that a patch starts from, beside what is done meanwhile. Most files of a new release are those of the one before.
@@ -120,7 +137,7 @@ class Staging {
 
   Result<std::string> index_by_patch(Part& part) {
     const PatchChoice& patch = *part.patch;
-    BERTH_CHECK(check_space(folder_, patch.ref.blob.size + patch.old_index.size() + part.ref.index.size, options_.reserve_bytes));
+    BERTH_CHECK(require_space(patch.ref.blob.size + patch.old_index.size() + part.ref.index.size));
     BERTH_CHECK(fetch_patch(part));
     BERTH_TRY(std::string text, unpack_index(part.blob, patch, part.ref, folder_ / "index", options_, stop_));
     if (crypto::sha256_hex(text) == part.ref.index.sha256) return text;
@@ -175,7 +192,7 @@ class Staging {
     BERTH_CHECK(give_up_patch(part, std::move(why)));
     BERTH_CHECK(plan(part));
     if (!part.needs_blob()) return {};
-    BERTH_CHECK(check_space(folder_, part.space(), options_.reserve_bytes));
+    BERTH_CHECK(require_space(part.space()));
     progress_.bytes_total += part.ref.blob.size;
     return fetch_layer(part);
   }

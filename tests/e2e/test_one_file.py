@@ -99,8 +99,13 @@ class OneFile(BerthCase):
         node = self.make_node().start()
         node.berth("deploy", "web@v1")
         node.berth("deploy", "web@v2")
+        of_repository = self.repo.berth("inspect", "web/production@v2", "--repo", self.repo.folder).out
+        (signed,) = [line for line in of_repository.splitlines() if "signed for by" in line]
         shutil.rmtree(self.repo.folder)
-        self.assertSays(node.berth("inspect", "web@v2", "--files"), "web/production@v2", "process", "share/text", "settings")
+        shown = node.berth("inspect", "web@v2", "--files")
+        self.assertSays(shown, "web/production@v2", "process", "share/text", "settings")
+        self.assertIn(signed, shown.out, "who signed is known without the repository")
+        self.assertRegex(signed, r"the role targets, by [0-9a-f]{12}")
         shown = node.berth("diff", "web@v1", "web@v2").out
         self.assertIn("~ build: ", shown)
         self.assertIn("~ file NOTE: 7 bytes, 0644, ", shown)

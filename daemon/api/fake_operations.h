@@ -17,6 +17,7 @@ class FakeOperations : public deploy::Operations {
   std::vector<std::string> calls;
   std::optional<Error> error;
   deploy::DeploymentStatus one;
+  deploy::DeploymentPlan planned;
   std::vector<deploy::AppStatus> apps;
   deploy::Releases on_node;
   std::map<std::string, std::vector<std::string>> in_repository;
@@ -33,6 +34,9 @@ class FakeOperations : public deploy::Operations {
 
   awaitable<Deployment> deploy(deploy::DeployRequest r) override {
     co_return say(fmt::format("deploy {}@{} env={} force={} key={} by={} why={}", r.app, r.release, r.environment, r.force, r.key, r.asked.by, r.asked.why), one);
+  }
+  awaitable<Result<deploy::DeploymentPlan>> plan(deploy::DeployRequest r) override {
+    co_return say(fmt::format("plan {}@{} env={} force={}", r.app, r.release, r.environment, r.force), planned);
   }
   awaitable<Deployment> revert(deploy::RevertRequest r) override {
     co_return say(fmt::format("revert {} to={} keep_data={} why={}", r.app, r.to, r.keep_data, r.asked.why), one);

@@ -10,6 +10,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/apps/{app}", Role::operator_, get_app},
     {"DELETE", "/v1/apps/{app}", Role::operator_, remove_app},
     {"POST", "/v1/apps/{app}/deployments", Role::operator_, deploy_app},
+    {"POST", "/v1/apps/{app}/plan", Role::operator_, plan_app},
     {"POST", "/v1/apps/{app}/revert", Role::operator_, revert_app},
     {"POST", "/v1/apps/{app}/hold", Role::operator_, hold_app},
     {"POST", "/v1/apps/{app}/resume", Role::operator_, resume_app},

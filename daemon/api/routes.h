@@ -47,6 +47,7 @@ std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::str
 
 // The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc.
 awaitable<Answer> deploy_app(Call call);
+awaitable<Answer> plan_app(Call call);
 awaitable<Answer> revert_app(Call call);
 awaitable<Answer> get_deployment(Call call);
 awaitable<Answer> cancel_deployment(Call call);

@@ -101,10 +101,8 @@ awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string relea
     const auto source = source_of(name, release);
     BERTH_TRY(const fetch::Resolved resolved, source->resolve(name, options_.node.environment, release, looking_.get_token()));
     BERTH_CHECK(fits_slot(name, release, resolved.manifest_sha256));
-    BERTH_TRY(const auto slots, store_.slots(name));
+    BERTH_TRY(const auto options, stage_options(name));
     BERTH_TRY(const std::filesystem::path staging, store_.make_staging(id));
-    fetch::StageOptions options = options_.stage;
-    for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
     auto staged = fetch::stage(*source, resolved, staging, options, progress, nothing, looking_.get_token());
     if (staged) {
       const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes,

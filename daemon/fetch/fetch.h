@@ -164,4 +164,22 @@ enum class StagePhase { fetching, unpacking };
 Result<Staged> stage(Repository& repository, const Resolved& release, const fs::path& staging, const StageOptions& options,
                      Progress& progress, const std::function<void(StagePhase)>& phase, std::stop_token stop);
 
+/// What `stage` would fetch and write, found out by what it decides with.
+struct StagePlan {
+  struct Blob {
+    std::string part;  ///< folder in the slot: "app" or "config"
+    std::string kind;  ///< "layer", "patch" or "index"
+    std::string from;  ///< of a patch: the release that it starts from
+    bundle::BlobRef ref;
+  };
+  std::vector<Blob> fetched;
+  bundle::LayerIndex app, config;   ///< as signed
+  std::uint64_t needed = 0;         ///< bytes on disk, at most
+  std::vector<std::string> notes;   ///< why a patch does not do
+  std::optional<Error> refused{};   ///< there is too little room
+};
+/// Fetches indexes that no slot has, and neither layers nor patches; writes nothing. `folder` is on the disk where staging is. Blocking: reads the files of
+/// slots that would be linked.
+Result<StagePlan> plan_stage(Repository& repository, const Resolved& release, const fs::path& folder, const StageOptions& options, std::stop_token stop);
+
 }  // namespace berth::fetch

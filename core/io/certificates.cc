@@ -46,6 +46,20 @@ Result<void> PrivateKey::load(const std::string& file) {
   return {};
 }
 
+std::string certificate_flaws(std::uint32_t flaws, std::string_view host) {
+  std::string why;
+  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += "; it is of no authority that is trusted here";
+  if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}", host);
+  if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, or the clock here is wrong";
+  if ((flaws & MBEDTLS_X509_BADCERT_FUTURE) != 0) why += "; it is not valid yet, or the clock here is wrong";
+  if (!why.empty()) return why;
+  char text[500] = {};
+  mbedtls_x509_crt_verify_info(text, sizeof text - 1, "; ", flaws);
+  for (char* c = text; *c != '\0'; ++c)
+    if (*c == '\n') *c = ' ';
+  return text;
+}
+
 bool may_name(const mbedtls_x509_crt& certificate, const std::string& host) {
   if ((certificate.ext_types & MBEDTLS_X509_EXT_SUBJECT_ALT_NAME) == 0) return false;
   const auto address = ip_address(host, 0);

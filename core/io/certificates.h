@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
@@ -43,6 +45,9 @@ class PrivateKey {
 /// Whether the certificate names `host` among its subject alternative names: a DNS name (mbedTLS compares it) needs that there are any, a numeric
 /// address stands there itself. Common names do not count (RFC 6125, 6.4.4).
 bool may_name(const mbedtls_x509_crt& certificate, const std::string& host);
+
+/// Why a certificate is refused, each reason behind a "; ", by what mbedTLS found wrong with it. `host` is whom it should be for.
+std::string certificate_flaws(std::uint32_t flaws, std::string_view host);
 
 /// What mbedTLS calls an error.
 std::string tls_error(int code);

@@ -118,5 +118,11 @@ TEST_F(OperatorVerbs, StatusSaysFirstThatTheConfigurationWasRefused) {
   EXPECT_THAT(berth({"status"}).out, testing::ContainsRegex("\nberthd.toml was refused .* ago, and the one before counts still: berthd.toml:3: unknown key 'nod'; "));
 }
 
+TEST_F(OperatorVerbs, StatusSaysThatClientsElsewhereCannotCome) {
+  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
+    "remote_api": {"listen": "0.0.0.0:9465", "certificate_expires": "2026-11-24T09:00:00Z", "ending": true, "problem": "the key does not fit"}})");
+  EXPECT_THAT(berth({"status"}).out, AllOf(HasSubstr("[api] at 0.0.0.0:9465: the key does not fit\n"), HasSubstr("its certificate ends at 2026-11-24T09:00:00Z: put a new one")));
+}
+
 }  // namespace
 }  // namespace berth::cli

@@ -159,10 +159,11 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                  .given_secrets = how.deployer.node.given_secrets,
                  .give_way = deploy::give_way}),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
-      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_}, config_, how.limits_enforced(), operators_),
+      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, [this] { return remote_.status(); }}, config_, how.limits_enforced(), operators_),
       api_(deployer_, node_),
       control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
-      network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }) {}
+      network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
+      remote_(loop_, config_.remote, [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {}
 
 Berthd::~Berthd() = default;
 
@@ -173,6 +174,7 @@ Result<void> Berthd::listen() {
   }
   BERTH_CHECK(listen_for_operators());
   listen_for_prometheus();
+  remote_.start();
   return {};
 }
 
@@ -255,7 +257,7 @@ awaitable<void> Berthd::heed_signals() {
   }
 }
 
-/// Only the log's level and where logs go change without a restart. What else was changed is said, so that nobody believes that it counts.
+/// Only the log's level, where logs go and who may call the API change without a restart. What else was changed is said, so that nobody believes that it counts.
 void Berthd::reload() {
   manager_.reloading();
   std::string answer = "Reloaded";
@@ -267,6 +269,8 @@ void Berthd::reload() {
     config_.compress_logs = config->compress_logs;
     config_.log_level = config->log_level;
     host::set_log_level(config->log_level);
+    node_.set_clients(clients_of(*config));
+    remote_.refresh();
     spdlog::info("reloaded {}", config_file_.string());
     const auto changed = config::changed_until_restart(config_, *config);
     if (!changed.empty()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ class LiveNode : public api::Node {
     fetch::Repository* repository = nullptr;  ///< or none
     follow::Follower& follower;
     ship::Shipping& shipping;
+    std::function<std::optional<metrics::NodeStatus::RemoteApi>()> remote_api;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
 
@@ -44,6 +46,8 @@ class LiveNode : public api::Node {
   void now_ready() { ready_.notify(); }
   /// How the last reload went; nothing: well.
   void reloaded(std::optional<metrics::NodeStatus::Refused> refused) { config_refused_ = std::move(refused); }
+  /// Who may do what with a certificate.
+  void set_clients(std::vector<api::Client> clients) { clients_ = std::move(clients); }
   LoopLag& lag() { return lag_; }
 
  private:
@@ -58,6 +62,7 @@ class LiveNode : public api::Node {
   std::optional<metrics::NodeStatus::Refused> config_refused_;
   std::string cgroup_mount_;   ///< or empty
   std::optional<gid_t> operators_;
+  std::vector<api::Client> clients_;
   api::Caller root_;
 };
 

@@ -32,7 +32,7 @@ class Node {
   virtual awaitable<std::shared_ptr<const std::string>> app_metrics() = 0;
   /// Waits until the deployer is ready. False when it is not after `at_most`.
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
-  /// Whose peer it is of the control socket.
+  /// Who the peer is, of the control socket or with a certificate.
   virtual awaitable<Caller> caller(io::Peer peer) = 0;
 };
 
@@ -41,8 +41,10 @@ class Api {
  public:
   Api(deploy::Operations& operations, Node& node) : operations_(operations), node_(node) {}
 
-  /// On the control socket: everything, for operators.
+  /// On the control socket: everything, for admins.
   awaitable<io::ServerReply> on_socket(io::ServerRequest request);
+  /// On the listener for clients with a certificate: what their roles allow, but what only makes sense on the node.
+  awaitable<io::ServerReply> on_tls(io::ServerRequest request);
   /// On the metrics listener: metrics and health, for everybody; the rest is not there.
   awaitable<io::ServerReply> on_network(io::ServerRequest request);
 

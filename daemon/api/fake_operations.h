@@ -116,17 +116,24 @@ class FakeNode : public Node {
  public:
   metrics::NodeStatus node;
   std::vector<std::string> calls;
-  Caller who{"root (uid 0)", true};
+  Caller who{.name = "root (uid 0)", .role = Role::admin, .apps = {}};
   bool becomes_ready = true;
 
   awaitable<metrics::NodeStatus> status() override { co_return node; }
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override {
     calls.push_back(fmt::format("events from={} most={} app={}", first, most, app));
+    if (!told.empty()) {
+      std::vector<store::Event> found;
+      for (const store::Event& event : told)
+        if (event.number >= first && (app.empty() || event.app == app) && static_cast<int>(found.size()) < most) found.push_back(event);
+      co_return found;
+    }
     std::vector<store::Event> events{{.number = 1, .at = "2026-11-24T09:00:00.000000Z", .kind = "node.started", .data = {{"version", "0.1.0"}}}};
     co_return events;
   }
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
   awaitable<std::shared_ptr<const std::string>> app_metrics() override { co_return std::make_shared<const std::string>(told_by_apps); }
+  std::vector<store::Event> told;  ///< in the place of a usual one
   std::string told_by_apps = "requests_total{app=\"web\"} 1\n";
   awaitable<bool> until_ready(std::chrono::milliseconds) override {
     calls.emplace_back("until ready");

@@ -10,6 +10,7 @@
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "core/spec/capabilities.h"
+#include "daemon/config/api.h"
 #include "daemon/config/section.h"
 #include "daemon/config/sinks.h"
 #include "daemon/config/values.h"
@@ -206,11 +207,7 @@ void read_secrets(Document& document, std::vector<std::string>& commands) {
 }
 
 void read_rest(Document& document, Config& config) {
-  Section api = document.section("api");
-  api.read("group", config.group, [](const std::string& text) -> Result<std::string> {
-    if (text.empty() || is_group_name(text)) return text;
-    return fail(Errc::usage, fmt::format("'{}' is no name for a group", text));
-  });
+  read_api(document, config);
   Section store = document.section("store");
   store.read("reserve", config.reserve, [](const std::string& text) { return parse_size(text); });
   config.keep_releases = static_cast<int>(store.integer("keep_releases", config.keep_releases, 0, 1000));
@@ -285,7 +282,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[repository]", running.repository != said.repository},
       {"[[follow]]", running.follow != said.follow},
       {"[metrics]", running.metrics != said.metrics},
-      {"[api]", running.group != said.group},
+      {"[api]", running.group != said.group || running.remote != said.remote},
       {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
       {"[start]", running.start_at_once != said.start_at_once},
       {"[secrets]", running.secret_commands != said.secret_commands},
@@ -299,14 +296,20 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
 
 Result<void> check_files(const Config& config) {
   const Repository& repository = config.repository;
-  const std::pair<const char*, const fs::path*> named[] = {{"root", &repository.root},
-                                                           {"ca_file", &repository.ca_file},
-                                                           {"certificate_file", &repository.certificate_file},
-                                                           {"key_file", &repository.key_file}};
-  for (const auto& [key, path] : named) {
-    if (path->empty()) continue;
-    if (const auto file = files::open(*path, O_RDONLY); !file)
-      return fail(Errc::usage, fmt::format("[repository] {}: {}", key, file.error().message));
+  const RemoteApi remote = config.remote.value_or(RemoteApi());
+  const struct {
+    const char *table, *key;
+    const fs::path& path;
+  } named[] = {{"[repository]", "root", repository.root},
+               {"[repository]", "ca_file", repository.ca_file},
+               {"[repository]", "certificate_file", repository.certificate_file},
+               {"[repository]", "key_file", repository.key_file},
+               {"[api]", "certificate_file", remote.certificate_file},
+               {"[api]", "key_file", remote.key_file},
+               {"[api]", "client_ca_file", remote.client_ca_file}};
+  for (const auto& one : named) {
+    if (one.path.empty()) continue;
+    if (const auto file = files::open(one.path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("{} {}: {}", one.table, one.key, file.error().message));
   }
   return {};
 }

@@ -73,6 +73,26 @@ struct Sink {
   bool operator==(const Sink& other) const { return said == other.said; }
 };
 
+/// `[api]` with `listen`: where the control API is for clients with a certificate.
+struct RemoteApi {
+  Listen listen;
+  fs::path certificate_file, key_file, client_ca_file;
+
+  bool operator==(const RemoteApi&) const = default;
+};
+
+/// What a client may do; each may do what those before it may.
+enum class ClientRole { viewer, deployer, operator_, admin };
+
+/// `[[api.client]]`: whose certificate may do what.
+struct ApiClient {
+  std::string name;               ///< among the subject alternative names: a DNS name, also as "*.example.org", a URI or an e-mail address
+  ClientRole role = ClientRole::viewer;
+  std::vector<std::string> apps;  ///< that it sees and changes; empty: all
+
+  bool operator==(const ApiClient&) const = default;
+};
+
 /// "APP:VALUE", each; absent: everything is allowed.
 using AppRules = std::optional<std::vector<std::pair<std::string, std::string>>>;
 
@@ -100,6 +120,8 @@ struct Config {
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
   std::string group = "berth";                                ///< empty: root alone
+  std::optional<RemoteApi> remote;                            ///< absent: on the control socket alone
+  std::vector<ApiClient> clients;                             ///< of that, each name once
   std::uint64_t reserve = 256'000'000;                        ///< bytes
   int keep_releases = 3;
   std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked

@@ -55,6 +55,7 @@ const Row kRows[] = {
     {"POST", "/v1/apps/{app}/pin", R"({"release": "v1"})", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/unpin", R"({"release": "v1"})", Role::deployer, Then::done, Then::refused},
     {"GET", "/v1/apps/{app}/releases", "", Role::viewer, Then::done, Then::refused},
+    {"GET", "/v1/apps/{app}/logs", "", Role::viewer, Then::done, Then::refused},
     {"GET", "/v1/deployments", "", Role::viewer, Then::done, Then::done},
     {"GET", "/v1/deployments/{id}", "", Role::viewer, Then::done, Then::unknown},
     {"POST", "/v1/deployments/{id}/cancel", "{}", Role::deployer, Then::done, Then::unknown},

@@ -25,6 +25,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/apps/{app}/pin", Role::deployer, Scope::app, pin_release},
     {"POST", "/v1/apps/{app}/unpin", Role::deployer, Scope::app, unpin_release},
     {"GET", "/v1/apps/{app}/releases", Role::viewer, Scope::app, list_releases},
+    {"GET", "/v1/apps/{app}/logs", Role::viewer, Scope::app, get_logs},
     {"GET", "/v1/deployments", Role::viewer, Scope::lists, list_deployments},
     {"GET", "/v1/deployments/{id}", Role::viewer, Scope::deployment, get_deployment},
     {"POST", "/v1/deployments/{id}/cancel", Role::deployer, Scope::deployment, cancel_deployment},

@@ -69,7 +69,7 @@ class Certificates(Repaired):
         serve(authority.issue("old", "localhost", "127.0.0.1", days=-1))
         self.begin(f'{place.keys}ca_file = "{authority.file}"\ntimeout = "5s"\n')
         where = f"127.0.0.1:{place.port}"
-        self.fails(where, "its certificate is refused", "it expired", "the server needs a new one, or the clock here is wrong")
+        self.fails(where, "its certificate is refused", "it expired", "its owner needs a new one, or the clock here is wrong")
         serve(good)
         self.takes()
         serve(authority.issue("named", "logs.example.org"))

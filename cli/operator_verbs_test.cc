@@ -104,9 +104,10 @@ TEST_F(OperatorVerbs, WhatIsFollowedComesBackAndIsTold) {
 }
 
 TEST_F(OperatorVerbs, GcListsAllThatItRemoved) {
-  daemon.on("POST /v1/gc", R"({"removed": [{"app": "web", "release": "v1", "bytes": 1000}], "data": [], "imports": [{"app": "web", "release": "v9", "bytes": 2000}]})");
+  daemon.on("POST /v1/gc", R"({"removed": [{"app": "web", "release": "v1", "bytes": 1000}], "data": [], "imports": [{"app": "web", "release": "v9", "bytes": 2000}],
+                                  "partial": {"blobs": 1, "bytes": 3000}})");
   const Ran ran = berth({"gc"});
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 "), HasSubstr("web@v9, loaded from a file"), HasSubstr("3.0 kB freed.")));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 "), HasSubstr("web@v9, loaded from a file"), HasSubstr("1 download that broke off "), HasSubstr("6.0 kB freed.")));
   daemon.on("POST /v1/gc", R"({"removed": [], "data": []})");
   EXPECT_THAT(berth({"gc"}).out, HasSubstr("Nothing to remove."));
 }
@@ -115,6 +116,12 @@ TEST_F(OperatorVerbs, StatusSaysFirstThatTheConfigurationWasRefused) {
   daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
     "config_refused": {"at": "2026-11-24T09:00:00Z", "reason": "berthd.toml:3: unknown key 'nod'"}})");
   EXPECT_THAT(berth({"status"}).out, testing::ContainsRegex("\nberthd.toml was refused .* ago, and the one before counts still: berthd.toml:3: unknown key 'nod'; "));
+}
+
+TEST_F(OperatorVerbs, StatusSaysThatClientsElsewhereCannotCome) {
+  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
+    "remote_api": {"listen": "0.0.0.0:9465", "certificate_expires": "2026-11-24T09:00:00Z", "ending": true, "problem": "the key does not fit"}})");
+  EXPECT_THAT(berth({"status"}).out, AllOf(HasSubstr("[api] at 0.0.0.0:9465: the key does not fit\n"), HasSubstr("its certificate ends at 2026-11-24T09:00:00Z: put a new one")));
 }
 
 }  // namespace

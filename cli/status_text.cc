@@ -318,6 +318,19 @@ std::string config_text(const value& status, const StatusView& view) {
   return tinted(printable(text), Tint::bad, view.colour) + "\n";
 }
 
+/// That clients elsewhere cannot use this node, or soon will not; empty where neither is so.
+std::string remote_api_text(const value& status, const StatusView& view) {
+  const auto* remote = member(status, "remote_api");
+  if (remote == nullptr || !remote->is_object()) return {};
+  std::string text;
+  if (const std::string problem = text_of(*remote, "problem"); !problem.empty())
+    text += tinted(printable(fmt::format("[api] at {}: {}", text_of(*remote, "listen"), problem)), Tint::bad, view.colour) + "\n";
+  if (truth_of(*remote, "ending"))
+    text += tinted(printable(fmt::format("[api] at {}: its certificate ends at {}: put a new one in its place", text_of(*remote, "listen"), text_of(*remote, "certificate_expires"))),
+                   Tint::warning, view.colour) + "\n";
+  return text;
+}
+
 bool is_full(const value& disk) { return number_of(disk, "free_bytes") < number_of(disk, "reserve_bytes"); }
 
 std::string disk_text(const value& status, const StatusView& view) {
@@ -340,7 +353,7 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += config_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
+  text += config_text(status, view) + remote_api_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
   text += disk_text(status, view);
   if (!truth_of(status, "limits_enforced")) text += "limits of memory and processes are not enforced here (no cgroup2)\n";
   return text;

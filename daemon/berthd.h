@@ -16,6 +16,7 @@
 #include "daemon/host/programs.h"
 #include "daemon/host/service_manager.h"
 #include "daemon/live_node.h"
+#include "daemon/remote_api.h"
 #include "daemon/route/router.h"
 #include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
@@ -78,6 +79,7 @@ class Berthd {
   api::Api api_;
   io::HttpServer control_;
   io::HttpServer network_;
+  RemoteApi remote_;
 };
 
 }  // namespace berth

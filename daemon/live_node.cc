@@ -7,13 +7,16 @@
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/disks.h"
+#include "daemon/log_feed.h"
 #include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics/snapshot.h"
+#include "daemon/remote_api.h"
 
 namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kScrapePatience{1};
+constexpr int kMostFollowers = 32;
 
 /// Makes something true while it lives, also where whoever asked goes away.
 class Claim {
@@ -47,13 +50,14 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
 }  // namespace
 
 LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators)
-    : parts_(parts),
-      lag_(parts.loop),
-      ready_(parts.loop.executor()),
-      scraping_ended_(parts.loop.executor()),
+    : parts_(std::move(parts)),
+      lag_(parts_.loop),
+      ready_(parts_.loop.executor()),
+      scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
       cgroup_mount_(host::cgroup2_mount().value_or(std::filesystem::path()).string()),
       operators_(operators),
+      clients_(clients_of(config)),
       root_(api::identify({.uid = 0, .gid = 0}, {})) {}
 
 awaitable<metrics::NodeStatus> LiveNode::status() {
@@ -73,6 +77,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.follows = parts_.follower.statuses();
   node.sinks = parts_.shipping.statuses();
   node.config_refused = config_refused_;
+  node.remote_api = parts_.remote_api();
   node.drained = parts_.operations.drained();
   co_return node;
 }
@@ -81,6 +86,18 @@ awaitable<Result<std::vector<store::Event>>> LiveNode::events(std::int64_t first
   const auto read = [&store = parts_.store, first, most, app] { return store.events(first, most, app); };
   auto events = co_await parts_.pool.run(read);
   co_return events;
+}
+
+awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery query) {
+  if (!reading_) reading_ = std::make_unique<io::Pool>(1);
+  auto feed = co_await FileLogFeed::open(*reading_, fixed_.paths.logs, std::move(query));
+  co_return feed;
+}
+
+std::shared_ptr<void> LiveNode::place() {
+  if (*places_ >= kMostFollowers) return nullptr;
+  ++*places_;
+  return std::shared_ptr<void>(places_.get(), [places = places_](void*) { --*places; });
 }
 
 awaitable<std::string> LiveNode::metrics() {
@@ -128,6 +145,7 @@ awaitable<bool> LiveNode::until_ready(std::chrono::milliseconds at_most) {
 }
 
 awaitable<api::Caller> LiveNode::caller(io::Peer peer) {
+  if (peer.names) co_return api::identify_client(peer, clients_);
   if (peer.uid == 0) co_return root_;
   const auto look = [peer, group = operators_] { return api::identify(peer, group); };
   auto found = co_await parts_.pool.run(look);

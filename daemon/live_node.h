@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,11 +31,15 @@ class LiveNode : public api::Node {
     fetch::Repository* repository = nullptr;  ///< or none
     follow::Follower& follower;
     ship::Shipping& shipping;
+    std::function<std::optional<metrics::NodeStatus::RemoteApi>()> remote_api;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
 
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
+  std::int64_t last_event() override { return parts_.store.last_event(); }
+  awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
+  std::shared_ptr<void> place() override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -44,11 +49,15 @@ class LiveNode : public api::Node {
   void now_ready() { ready_.notify(); }
   /// How the last reload went; nothing: well.
   void reloaded(std::optional<metrics::NodeStatus::Refused> refused) { config_refused_ = std::move(refused); }
+  /// Who may do what with a certificate.
+  void set_clients(std::vector<api::Client> clients) { clients_ = std::move(clients); }
   LoopLag& lag() { return lag_; }
 
  private:
   Parts parts_;
   LoopLag lag_;
+  std::shared_ptr<int> places_ = std::make_shared<int>(0);  ///< that are taken by who follows events and logs
+  std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics
   std::shared_ptr<const std::string> scraped_;  ///< what came of that last
@@ -58,6 +67,7 @@ class LiveNode : public api::Node {
   std::optional<metrics::NodeStatus::Refused> config_refused_;
   std::string cgroup_mount_;   ///< or empty
   std::optional<gid_t> operators_;
+  std::vector<api::Client> clients_;
   api::Caller root_;
 };
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/io/tls_credentials.h"
 #include "daemon/berthd.h"
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
@@ -54,6 +55,11 @@ Exit check(const Options& options) {
   const auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
   if (const auto files = config::check_files(*config); !files) return complain({files.error().code, options.config.string() + ": " + files.error().message});
+  if (config->remote) {
+    const config::RemoteApi& remote = *config->remote;
+    const auto fits = io::TlsCredentials::load({remote.certificate_file, remote.key_file, remote.client_ca_file}, [](io::TlsNews, const std::string&) {});
+    if (!fits) return complain({fits.error().code, fmt::format("{}: [api] {}", options.config.string(), fits.error().message)});
+  }
   fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;
 }

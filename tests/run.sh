@@ -23,6 +23,7 @@ jobs="${BERTH_JOBS:-2}"
 test_jobs=$((jobs + 2))  # tests wait more than they work
 passed=0 failed=0 broken=() unsteady=()
 most_unsteady=3
+keeper_reports="/run/berth-keeper-report.*"  # of unit tests; those end to end have a /run of their own and look there
 failures="$(mktemp)"  # what the failed tests said, to be said again at the end: a log of CI is read from there
 
 step() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
@@ -87,6 +88,11 @@ check() {
   passed=$((passed + ${total:-0} - ${bad:-0}))
   failed=$((failed + ${bad:-0}))
   if [ "$code" -ne 0 ] && [ "$found" -eq 0 ]; then broken+=("$name: ctest ended with $code"); fi
+  if compgen -G "$keeper_reports" >/dev/null; then
+    "${as_root[@]}" tail -n 40 $keeper_reports >>"$failures"
+    "${as_root[@]}" rm -f $keeper_reports
+    broken+=("$name: a sanitizer found something in a keeper")
+  fi
 }
 
 step "dependencies"

@@ -1,6 +1,8 @@
 #include "core/io/certificates.h"
 
+#include <algorithm>
 #include <cstring>
+#include <ctime>
 
 #include <fmt/core.h>
 #include <mbedtls/error.h>
@@ -14,6 +16,8 @@ namespace berth::io {
 namespace {
 
 constexpr int kIpAddressTag = MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7;  // RFC 5280, 4.2.1.6
+
+constexpr std::size_t kLongestName = 1000;
 
 /// The bytes of an address as a certificate has them.
 std::string address_bytes(const IpAddress& address) {
@@ -44,6 +48,46 @@ Result<void> PrivateKey::load(const std::string& file) {
   const int failed = mbedtls_pk_parse_keyfile(&key_, file.c_str(), nullptr);
   if (failed != 0) return fail(Errc::usage, fmt::format("{}: no private key can be read from it: {}", file, tls_error(failed)));
   return {};
+}
+
+std::chrono::system_clock::time_point time_of(const mbedtls_x509_time& time) {
+  std::tm parts{};
+  parts.tm_year = time.year - 1900;
+  parts.tm_mon = time.mon - 1;
+  parts.tm_mday = time.day;
+  parts.tm_hour = time.hour;
+  parts.tm_min = time.min;
+  parts.tm_sec = time.sec;
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
+VerifiedNames names_of(const mbedtls_x509_crt& certificate) {
+  VerifiedNames names;
+  names.until = time_of(certificate.valid_to);
+  if ((certificate.ext_types & MBEDTLS_X509_EXT_SUBJECT_ALT_NAME) == 0) return names;
+  for (const mbedtls_x509_sequence* each = &certificate.subject_alt_names; each != nullptr; each = each->next) {
+    std::string name(reinterpret_cast<const char*>(each->buf.p), each->buf.len);
+    // A name is shown, compared and written down: one with anything else in it is nobody's.
+    if (name.empty() || name.size() > kLongestName || !std::ranges::all_of(name, [](char c) { return c > ' ' && c < '\x7f'; })) continue;
+    if (each->buf.tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_X509_SAN_DNS_NAME)) names.dns.push_back(std::move(name));
+    else if (each->buf.tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER)) names.uris.push_back(std::move(name));
+    else if (each->buf.tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_X509_SAN_RFC822_NAME)) names.emails.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::string certificate_flaws(std::uint32_t flaws, std::string_view host) {
+  std::string why;
+  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += host.empty() ? "; it is of no authority that is trusted here" : "; it is of no authority that is trusted here: ca_file (--ca-file) says which are";
+  if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}: ask by a name that it is for", host);
+  if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, and its owner needs a new one, or the clock here is wrong";
+  if ((flaws & MBEDTLS_X509_BADCERT_FUTURE) != 0) why += "; it is not valid yet, or the clock here is wrong";
+  if (!why.empty()) return why;
+  char text[500] = {};
+  mbedtls_x509_crt_verify_info(text, sizeof text - 1, "; ", flaws);
+  for (char* c = text; *c != '\0'; ++c)
+    if (*c == '\n') *c = ' ';
+  return text;
 }
 
 bool may_name(const mbedtls_x509_crt& certificate, const std::string& host) {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
 
+#include "core/io/http.h"
 #include "core/result.h"
 
 namespace berth::io {
@@ -20,12 +24,13 @@ class Certificates {
   /// Adds those of a PEM file; ones that mbedTLS cannot read (Ed25519) are left out, but one there must be.
   Result<void> load(const std::string& file);
   mbedtls_x509_crt* get() { return &chain_; }
+  const mbedtls_x509_crt* get() const { return &chain_; }
 
  private:
   mbedtls_x509_crt chain_;
 };
 
-/// A client's private key.
+/// A private key.
 class PrivateKey {
  public:
   PrivateKey() { mbedtls_pk_init(&key_); }
@@ -43,6 +48,15 @@ class PrivateKey {
 /// Whether the certificate names `host` among its subject alternative names: a DNS name (mbedTLS compares it) needs that there are any, a numeric
 /// address stands there itself. Common names do not count (RFC 6125, 6.4.4).
 bool may_name(const mbedtls_x509_crt& certificate, const std::string& host);
+
+/// The moment, which certificates tell in UTC.
+std::chrono::system_clock::time_point time_of(const mbedtls_x509_time& time);
+
+/// The names that a certificate is for. Common names and addresses are none.
+VerifiedNames names_of(const mbedtls_x509_crt& certificate);
+
+/// Why a certificate is refused, each reason behind a "; ", by what mbedTLS found wrong with it. `host` is whom it should be for.
+std::string certificate_flaws(std::uint32_t flaws, std::string_view host);
 
 /// What mbedTLS calls an error.
 std::string tls_error(int code);

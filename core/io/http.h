@@ -23,6 +23,8 @@ namespace berth::io {
 
 using std::chrono::milliseconds;
 
+class Pace;
+
 /// Header fields, names in lower case.
 using Headers = std::map<std::string, std::string>;
 
@@ -98,6 +100,7 @@ struct FetchOptions {
   std::string authorization;
   ProxyOptions proxy;
   std::uint64_t bytes_per_second = 0;           ///< that are taken at most, on average; 0: as many as come
+  std::shared_ptr<Pace> pace{};           ///< that rate is for all fetches together that have the same one; unset: for this one alone
 };
 
 /// Gets `url` (http, https; redirects bounded, never https → http) and hands its bytes to `sink` as they come, which ends the
@@ -106,14 +109,24 @@ struct FetchOptions {
 Result<void> http_fetch(const std::string& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
                         std::stop_token stop = {});
 
+/// What fetches keep to that share a rate. From any thread.
+std::shared_ptr<Pace> shared_pace(std::uint64_t bytes_per_second);
+
 // ---------------------------------------------------------------- serving
 
-/// Who is at the other end of a Unix socket.
+/// Whom a certificate that was verified is for, by its subject alternative names.
+struct VerifiedNames {
+  std::vector<std::string> dns, uris, emails;
+  std::chrono::system_clock::time_point until;  ///< its end
+};
+
+/// Who is at the other end of a connection.
 struct Peer {
-  uid_t uid = static_cast<uid_t>(-1);
+  uid_t uid = static_cast<uid_t>(-1);  ///< of a Unix socket, as the next two
   gid_t gid = static_cast<gid_t>(-1);
   pid_t pid = 0;
-  std::string address;  ///< of a TCP peer, numeric
+  std::string address;                 ///< of a TCP peer, numeric
+  std::optional<VerifiedNames> names{};  ///< of the certificate that a TLS client has proved to be its own
 };
 
 struct ServerRequest {
@@ -150,10 +163,13 @@ struct ServerLimits {
   std::size_t most_header = 16u << 10;
   std::size_t most_body = 1u << 20;
   std::size_t most_connections = 256;
+  std::size_t most_per_address = 0;     ///< of them from one TCP address, or from one /64 of IPv6; 0: any number
   milliseconds read_deadline{10'000};   ///< for a whole request to arrive
   milliseconds idle_deadline{60'000};   ///< between the requests of a connection
   milliseconds write_stall{30'000};
 };
+
+class TlsCredentials;
 
 /// An HTTP/1.1 server: keep-alive, bounded, one coroutine a connection. Half a request, two lengths, an oversized header get an
 /// RFC 9110 status and the end of the connection. Everything happens on the executor, where it is destroyed too.
@@ -170,10 +186,13 @@ class HttpServer {
   Result<void> listen_unix(const std::string& path, mode_t mode, gid_t group);
   /// Listens at a numeric address; port 0 takes a free one.
   Result<void> listen_tcp(const std::string& address, std::uint16_t port);
+  /// The same by TLS 1.2, for clients with a certificate of an authority that `credentials` name. The files of those are looked at for each connection.
+  /// Whoever comes without such a certificate, or speaks something else, is told by an alert, and `credentials` tell of it.
+  Result<void> listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials);
   /// Takes a listening socket that systemd passed.
   Result<void> listen_on(Fd socket);
 
-  std::uint16_t tcp_port() const;  ///< of the last `listen_tcp`
+  std::uint16_t tcp_port() const;  ///< of the last `listen_tcp` or `listen_tls`
 
  private:
   struct State;

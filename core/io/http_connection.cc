@@ -5,19 +5,60 @@
 #include <fmt/core.h>
 #include <sys/socket.h>
 
+#include "core/io/certificates.h"
 #include "core/io/http_reader.h"
 #include "core/io/http_text.h"
 #include "core/io/ip_address.h"
+#include "core/io/tls_hello.h"
 
 namespace berth::io {
 namespace {
 
 namespace asio = boost::asio;
 
+constexpr char kHandshakeRecord = 22;
+
 /// Of a refused client, what it still sends is read for that long, so that its kernel does not throw the refusal away.
 constexpr milliseconds kLinger{1000};
 
+/// How a socket for IPv6 tells an IPv4 address.
+constexpr std::string_view kMapped = "::ffff:";
+
 std::string name_of_peer(const Peer& peer) { return peer.address.empty() ? fmt::format("the client (pid {})", peer.pid) : peer.address; }
+
+bool speaks_no_tls(const TlsFailure& failure) { return !failure.first.empty() && failure.first.front() != kHandshakeRecord; }
+
+/// Why nothing came of TLS with a client, for the log.
+Error explain_to_log(const TlsFailure& failure) {
+  switch (failure.code) {
+    case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: return {Errc::permission, "it shows no certificate"};
+    case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
+    case MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE:
+      return {Errc::permission, "its certificate is refused" + certificate_flaws(mbedtls_ssl_get_verify_result(&failure.context), {})};
+    case MBEDTLS_ERR_SSL_NO_CIPHER_CHOSEN:
+      if (offers_only_newer_tls(failure.first)) return {Errc::protocol, "it offers TLS 1.3 alone, and berthd speaks TLS 1.2"};
+      return {Errc::protocol, "it offers no cipher that berthd takes, which are ECDHE with AES-GCM or ChaCha20-Poly1305"};
+    case MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION: return {Errc::protocol, "it offers only TLS older than 1.2"};
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return {Errc::protocol, fmt::format("it ended TLS by alert {}", failure.received_alert())};
+    case MBEDTLS_ERR_SSL_CONN_EOF: return {Errc::protocol, "it closed the connection in the midst of TLS"};
+    default: break;
+  }
+  if (speaks_no_tls(failure)) return {Errc::protocol, "it does not speak TLS"};
+  return {Errc::protocol, "TLS: " + tls_error(failure.code)};
+}
+
+/// The alert for what mbedTLS has none for, or another one than is right (RFC 5246, 7.2.2 and 7.4.6; RFC 8446, 4.2.1 and 5).
+int alert_for(const TlsFailure& failure) {
+  switch (failure.code) {
+    case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: return MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE;
+    case MBEDTLS_ERR_SSL_NO_CIPHER_CHOSEN: return offers_only_newer_tls(failure.first) ? MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION : 0;
+    case MBEDTLS_ERR_SSL_INVALID_RECORD:
+    case MBEDTLS_ERR_SSL_BAD_HS_CLIENT_HELLO:
+      if (speaks_no_tls(failure)) return MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE;
+      return MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR;
+    default: return 0;
+  }
+}
 
 /// A stream's way to the client.
 class ReplyWriter final : public BodyWriter {
@@ -42,7 +83,7 @@ class ReplyWriter final : public BodyWriter {
 
  private:
   asio::awaitable<void> send(std::string bytes) {
-    const auto sent = co_await connection_.wire.write(bytes, stall_);
+    const auto sent = co_await connection_.write(bytes, stall_);
     broken_ = !sent;
   }
 
@@ -61,10 +102,10 @@ asio::awaitable<Flaw> receive(const Service& service, Connection& connection, Re
   while (!flaw && !reader.done()) {
     if (reader.head_done() && reader.expects_continue() && !told_to_continue) {
       told_to_continue = true;
-      const auto sent = co_await connection.wire.write("HTTP/1.1 100 Continue\r\n\r\n", service.limits.write_stall);
+      const auto sent = co_await connection.write("HTTP/1.1 100 Continue\r\n\r\n", service.limits.write_stall);
       if (!sent) co_return Flaw{408, ""};
     }
-    const auto got = co_await connection.wire.read(&buffer, deadline);
+    const auto got = co_await connection.read(&buffer, deadline);
     if (!got && got.error().code == Errc::timeout && begun) co_return Flaw{408, "the request did not arrive in time"};
     if (!got || (*got == 0 && !begun)) co_return Flaw{408, ""};
     if (*got == 0) co_return Flaw{400, "the request was cut short"};
@@ -75,13 +116,8 @@ asio::awaitable<Flaw> receive(const Service& service, Connection& connection, Re
   co_return flaw;
 }
 
-/// Sends a refusal and the end of the connection.
-asio::awaitable<void> refuse(const Service& service, Connection& connection, Flaw flaw) {
-  const ServerReply reply = problem_reply(flaw.status, flaw.what);
-  const std::string bytes = reply_head(reply, Framing::length, false) + reply.body;
-  const auto sent = co_await connection.wire.write(bytes, service.limits.write_stall);
-  if (!sent) co_return;
-  connection.wire.end_writing();
+/// Reads what is still on its way, whatever it is.
+asio::awaitable<void> linger(Connection& connection) {
   const auto deadline = deadline_in(kLinger);
   std::string dropped;
   while (true) {
@@ -89,6 +125,16 @@ asio::awaitable<void> refuse(const Service& service, Connection& connection, Fla
     const auto got = co_await connection.wire.read(&dropped, deadline);
     if (!got || *got == 0) co_return;
   }
+}
+
+/// Sends a refusal and the end of the connection.
+asio::awaitable<void> refuse(const Service& service, Connection& connection, Flaw flaw) {
+  const ServerReply reply = problem_reply(flaw.status, flaw.what);
+  const std::string bytes = reply_head(reply, Framing::length, false) + reply.body;
+  const auto sent = co_await connection.write(bytes, service.limits.write_stall);
+  if (!sent) co_return;
+  co_await connection.end_writing(service.limits.write_stall);
+  co_await linger(connection);
 }
 
 /// How a reply goes out.
@@ -110,7 +156,7 @@ asio::awaitable<bool> send_reply(const Service& service, Connection& connection,
   const bool keep_alive = manner.keep_alive && framing != Framing::until_close;
   std::string bytes = reply_head(reply, framing, keep_alive);
   if (framing == Framing::length && !manner.to_head) bytes += reply.body;
-  const auto sent = co_await connection.wire.write(bytes, service.limits.write_stall);
+  const auto sent = co_await connection.write(bytes, service.limits.write_stall);
   if (!sent) co_return false;
   if (!reply.stream || manner.to_head || framing == Framing::none) co_return keep_alive;
 
@@ -120,6 +166,9 @@ asio::awaitable<bool> send_reply(const Service& service, Connection& connection,
   const bool finished = co_await writer.finish();
   co_return finished && keep_alive;
 }
+
+/// Whether it goes by a certificate that has ended meanwhile.
+bool is_over(const Peer& peer) { return peer.names && peer.names->until < std::chrono::system_clock::now(); }
 
 /// What the handler gets to see.
 Result<ServerRequest> request_of(RequestReader& reader, const Peer& peer) {
@@ -150,13 +199,37 @@ asio::awaitable<bool> exchange(const Service& service, Connection& connection, s
 
 }  // namespace
 
-Connection::Connection(asio::any_io_executor executor, Fd socket, Peer its_peer)
-    : wire(std::move(executor), std::move(socket), name_of_peer(its_peer)), peer(std::move(its_peer)) {}
+Connection::Connection(asio::any_io_executor executor, Fd socket, Peer its_peer, std::shared_ptr<TlsCredentials> its_credentials)
+    : wire(std::move(executor), std::move(socket), name_of_peer(its_peer)), peer(std::move(its_peer)), credentials(std::move(its_credentials)) {}
+
+asio::awaitable<Result<void>> Connection::agree(Steady::time_point deadline) {
+  if (!credentials) co_return Result<void>();
+  config = credentials->config();
+  tls = std::make_unique<TlsSession>(wire, TlsSide{.explain = explain_to_log, .alert = alert_for});
+  auto agreed = co_await tls->agree(*config, deadline);
+  if (!agreed) co_return agreed;
+  const mbedtls_x509_crt* certificate = mbedtls_ssl_get_peer_cert(&tls->context());
+  if (certificate == nullptr) co_return fail(Errc::permission, "it shows no certificate");  // nothing agrees without one
+  peer.names = names_of(*certificate);
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<std::size_t>> Connection::read(std::string* into, Steady::time_point deadline) {
+  return tls ? tls->read(into, deadline) : wire.read(into, deadline);
+}
+
+asio::awaitable<Result<void>> Connection::write(std::string_view bytes, milliseconds stall) { return tls ? tls->write(bytes, stall) : wire.write(bytes, stall); }
+
+asio::awaitable<void> Connection::end_writing(milliseconds stall) {
+  if (tls) co_await tls->end_writing(stall);
+  else wire.end_writing();
+}
 
 Peer peer_of(int socket) {
   Peer peer;
   IpAddress address;
   if (::getpeername(socket, address.get(), &address.size) == 0) peer.address = address.text();
+  if (peer.address.starts_with(kMapped) && peer.address.find('.') != std::string::npos) peer.address.erase(0, kMapped.size());
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (peer.address.empty() && ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
@@ -166,13 +239,21 @@ Peer peer_of(int socket) {
 
 asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_ptr<Connection> connection) {
   co_await give_way();  // Asio 1.81 ends the program where a coroutine is cancelled before it waited for anything
+  if (const auto agreed = co_await connection->agree(deadline_in(service->limits.read_deadline)); !agreed) {
+    connection->credentials->refused(fmt::format("{}: {}", connection->peer.address, agreed.error().message));
+    connection->wire.end_writing();
+    co_await linger(*connection);
+    connection->wire.close();
+    co_return;
+  }
   std::string buffer;   // what came beyond the request that is read: the next one
   bool is_first = true;
   bool stays = true;
-  while (stays && connection->wire.open()) {
+  while (stays && connection->wire.open() && !is_over(connection->peer)) {
     stays = co_await exchange(*service, *connection, buffer, is_first);
     is_first = false;
   }
+  if (connection->tls && connection->wire.open()) co_await connection->end_writing(kLinger);
   connection->wire.close();
 }
 

@@ -93,7 +93,7 @@ class HttpServerTest : public testing::Test {
     port = server->tcp_port();
     thread = std::thread([this] { loop.run(); });
   }
-  ~HttpServerTest() override {
+  void TearDown() override {  // before what tests have themselves goes
     if (!thread.joinable()) return;
     destroy_server();
     loop.post([this] { loop.stop(); });

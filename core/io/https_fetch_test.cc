@@ -8,63 +8,15 @@
 #include <unistd.h>
 
 #include "core/files/files.h"
-#include "core/io/child.h"
 #include "core/io/http.h"
 #include "core/io/on_loop.h"
 #include "core/io/raw_peer.h"
+#include "core/io/tls_authority.h"
 
 namespace berth::io {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Certificates of an authority of the tests' own, made once for all of them by openssl.
-class Authority {
- public:
-  Authority() {
-    write("ca.cnf", "[req]\ndistinguished_name=dn\nprompt=no\nx509_extensions=ca\n[dn]\nCN=test authority\n[ca]\nbasicConstraints=critical,CA:TRUE\n"
-                    "keyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n");
-    for (const std::string name : {"ca", "other-ca"})
-      run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-config", path("ca.cnf"),
-           "-keyout", path(name + ".key"), "-out", path(name + ".pem")});
-    issue("local", "DNS:localhost,IP:127.0.0.1,IP:::1");
-    issue("elsewhere", "DNS:elsewhere.example,IP:127.0.0.2");
-    issue("unnamed", "");
-    issue("expired", "DNS:localhost,IP:127.0.0.1", -1);
-    issue("client", "DNS:client");
-    issue("ed25519", "IP:127.0.0.1", 2, {"-newkey", "ed25519"});
-  }
-
-  std::string path(const std::string& name) const { return folder_.path() / name; }
-
- private:
-  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(files::replace(path(name), text)); }
-
-  static void run(std::vector<std::string> argv) {
-    Loop loop;
-    ChildSpec spec;
-    spec.argv = std::move(argv);
-    spec.environment = {{"PATH", "/usr/bin:/bin"}};
-    spec.deadline = 60s;
-    const auto done = on_loop(loop, run_child(std::move(spec)));
-    ASSERT_TRUE(done) << done.error().message;
-    ASSERT_EQ(done->status, 0) << done->output;
-  }
-
-  /// A certificate for `localhost` as its common name, with those alternative names.
-  void issue(const std::string& name, const std::string& names, int days = 2,
-             std::vector<std::string> key = {"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"}) {
-    write(name + ".ext", names.empty() ? "basicConstraints=CA:FALSE\n" : "basicConstraints=CA:FALSE\nsubjectAltName=" + names + "\n");
-    std::vector<std::string> request{"openssl", "req", "-nodes", "-subj", "/CN=localhost",
-                                     "-keyout", path(name + ".key"), "-out", path(name + ".csr")};
-    request.insert(request.end(), key.begin(), key.end());
-    run(std::move(request));
-    run({"openssl", "x509", "-req", "-in", path(name + ".csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-days", std::to_string(days),
-         "-extfile", path(name + ".ext"), "-out", path(name + ".pem")});
-  }
-
-  files::TemporaryDirectory folder_;
-};
 
 /// `openssl s_server`, at a port of its own, that answers any request with a page of its own, or from its folder.
 class TlsServer {

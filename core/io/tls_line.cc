@@ -8,8 +8,7 @@
 #include "core/io/certificates.h"
 #include "core/io/ip_address.h"
 #include "core/io/line.h"
-#include "core/io/tls_random.h"
-#include "core/io/tls_suites.h"
+#include "core/io/tls_rules.h"
 
 namespace berth::io {
 namespace {
@@ -19,7 +18,6 @@ constexpr std::size_t kRecord = 16u << 10;  // a record of TLS
 
 constexpr mbedtls_ecp_group_id kCurves[] = {MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1,
                                             MBEDTLS_ECP_DP_NONE};
-constexpr int kHashes[] = {MBEDTLS_MD_SHA256, MBEDTLS_MD_SHA384, MBEDTLS_MD_SHA512, MBEDTLS_MD_NONE};
 
 /// The socket, as mbedTLS sees it.
 int send_some(void* socket, const unsigned char* bytes, std::size_t size) {
@@ -63,7 +61,6 @@ class TlsLine final : public Line {
   /// Waits for what mbedTLS wants; any other code is an error.
   Result<void> wait(int code) const;
   Error explain(int code) const;
-  std::string explain_certificate() const;
 
   Fd socket_;
   int descriptor_;
@@ -91,20 +88,12 @@ Result<void> TlsLine::load(const TlsOptions& options) {
 }
 
 Result<void> TlsLine::prepare(const TlsOptions& options) {
-  int failed = mbedtls_ssl_config_defaults(&config_, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
-  if (failed != 0) return fail(Errc::internal, "TLS: " + tls_error(failed));
-  // The defaults of mbedTLS 2.28 would negotiate TLS 1.0 and SHA-1.
-  mbedtls_ssl_conf_min_version(&config_, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-  mbedtls_ssl_conf_max_version(&config_, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-  mbedtls_ssl_conf_ciphersuites(&config_, kTlsSuites);
+  BERTH_CHECK(set_tls_rules(config_, MBEDTLS_SSL_IS_CLIENT));
   mbedtls_ssl_conf_curves(&config_, kCurves);
-  mbedtls_ssl_conf_sig_hashes(&config_, kHashes);
-  mbedtls_ssl_conf_renegotiation(&config_, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
   mbedtls_ssl_conf_authmode(&config_, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_verify(&config_, &check_name, &host_);
-  mbedtls_ssl_conf_rng(&config_, &random_for_tls, nullptr);
   BERTH_CHECK(load(options));
-  failed = mbedtls_ssl_setup(&ssl_, &config_);
+  int failed = mbedtls_ssl_setup(&ssl_, &config_);
   // A numeric address is no server name (RFC 6066, 3); `check_name` compares it.
   if (failed == 0) failed = mbedtls_ssl_set_hostname(&ssl_, ip_address(host_, 0) ? nullptr : host_.c_str());
   if (failed != 0) return fail(Errc::internal, "TLS: " + tls_error(failed));
@@ -118,24 +107,9 @@ Result<void> TlsLine::wait(int code) const {
   return std::unexpected(explain(code));
 }
 
-std::string TlsLine::explain_certificate() const {
-  const std::uint32_t flaws = mbedtls_ssl_get_verify_result(&ssl_);
-  std::string why;
-  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += "; it is of no authority that is trusted here";
-  if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}", host_);
-  if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, or the clock here is wrong";
-  if ((flaws & MBEDTLS_X509_BADCERT_FUTURE) != 0) why += "; it is not valid yet, or the clock here is wrong";
-  if (!why.empty()) return why;
-  char text[500] = {};
-  mbedtls_x509_crt_verify_info(text, sizeof text - 1, "; ", flaws);
-  for (char* c = text; *c != '\0'; ++c)
-    if (*c == '\n') *c = ' ';
-  return text;
-}
-
 Error TlsLine::explain(int code) const {
   constexpr std::string_view kSpeaks = "berth speaks TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305, and knows RSA and ECDSA certificates";
-  if (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) return {Errc::unreachable, "its certificate is refused" + explain_certificate()};
+  if (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) return {Errc::unreachable, "its certificate is refused" + certificate_flaws(mbedtls_ssl_get_verify_result(&ssl_), host_)};
   if (code == MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION)
     return {Errc::unreachable, "it offers only TLS older than 1.2, and berth speaks TLS 1.2: enable that at the server"};
   if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {

@@ -6,6 +6,7 @@
 
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
+#include "daemon/api/seen.h"
 
 namespace berth::api {
 namespace {
@@ -28,42 +29,76 @@ void log_call(const io::ServerRequest& request, const std::string& by, int statu
   spdlog::log(level, "api: {} {:?} by {}: {}", request.method, request.path, by, status);
 }
 
-awaitable<io::ServerReply> answer(deploy::Operations& operations, Node& node, io::ServerRequest request, Role role, std::string by) {
-  auto found = find_route(routes(), request.method, request.path, role);
+awaitable<io::ServerReply> answer(deploy::Operations& operations, Node& node, io::ServerRequest request, Caller caller) {
+  auto found = find_route(routes(), request.method, request.path, caller.role);
   if (const auto* unmatched = std::get_if<Unmatched>(&found)) co_return no_route(request, *unmatched);
   auto& matched = std::get<Matched>(found);
   for (const auto& [name, value] : matched.parameters)
     if (const auto complaint = parameter_complaint(name, value)) co_return problem({Errc::usage, *complaint});
+  if (const auto refused = refusal(*matched.route, matched.parameters, caller)) co_return problem(*refused);
+  Call call{operations, node, std::move(request), std::move(matched.parameters), std::move(caller)};
+  if (matched.route->scope == Scope::deployment) {
+    const auto seen = co_await check_deployment(operations, call.caller, call.id());
+    if (!seen) co_return problem(seen.error());
+  }
   // What runs already is still being taken over; a change waits for its turn.
   if (matched.route->method != "GET" && !operations.ready()) {
     const bool ready = co_await node.until_ready(kPatience);
     if (!ready) co_return problem({Errc::conflict, "berthd is still taking over or starting what should run on this node: ask again shortly"}, 503);
   }
-  Call call{operations, node, std::move(request), std::move(matched.parameters), std::move(by)};
   Answer result = co_await matched.route->handle(std::move(call));
   co_return result ? std::move(*result) : problem(result.error());
+}
+
+awaitable<io::ServerReply> logged(deploy::Operations& operations, Node& node, io::ServerRequest request, Caller caller) {
+  io::ServerRequest asked;  // what the log tells of it
+  asked.method = request.method;
+  asked.path = request.path;
+  const std::string by = caller.name;
+  io::ServerReply result = co_await answer(operations, node, std::move(request), std::move(caller));
+  log_call(asked, by, result.status);
+  co_return result;
+}
+
+/// A browser that holds a client's certificate shows it whatever page makes it ask. Its requests say so, or have a type that a page may send unasked.
+std::optional<Error> browser_complaint(const io::ServerRequest& request) {
+  if (request.headers.contains("origin")) return Error{Errc::permission, "requests of web pages, which have an Origin, are not taken"};
+  if (request.method == "GET" || request.method == "HEAD") return {};
+  const auto type = request.headers.find("content-type");
+  const bool is_json = type != request.headers.end() && (type->second == "application/json" || type->second.starts_with("application/json;"));
+  if (is_json || (type == request.headers.end() && request.body.empty())) return {};
+  return Error{Errc::permission, "a body has to be application/json, and say so in its Content-Type"};
 }
 
 }  // namespace
 
 awaitable<io::ServerReply> Api::on_socket(io::ServerRequest request) {
   Caller caller = co_await node_.caller(request.peer);
-  io::ServerRequest asked;  // what the log tells of it
-  asked.method = request.method;
-  asked.path = request.path;
-  io::ServerReply result;
-  if (caller.operates) {
-    result = co_await answer(operations_, node_, std::move(request), Role::operator_, caller.name);
-  } else {
-    result = problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of the group that [api] of berthd.toml names", caller.name)});
+  if (caller.role == Role::anybody) {
+    log_call(request, caller.name, 403);
+    co_return problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of the group that [api] of berthd.toml names", caller.name)});
   }
-  log_call(asked, caller.name, result.status);
+  io::ServerReply result = co_await logged(operations_, node_, std::move(request), std::move(caller));
+  co_return result;
+}
+
+awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
+  Caller caller = co_await node_.caller(request.peer);
+  if (const auto complaint = browser_complaint(request)) {
+    log_call(request, caller.name, 403);
+    co_return problem(*complaint);
+  }
+  if (caller.role == Role::anybody) {
+    log_call(request, caller.name, 403);
+    co_return problem({Errc::permission, fmt::format("{} may not use berthd: no [[api.client]] of its berthd.toml fits a name of that certificate", caller.name)});
+  }
+  io::ServerReply result = co_await logged(operations_, node_, std::move(request), std::move(caller));
   co_return result;
 }
 
 awaitable<io::ServerReply> Api::on_network(io::ServerRequest request) {
-  const std::string from = request.peer.address;
-  io::ServerReply result = co_await answer(operations_, node_, std::move(request), Role::anybody, from);
+  Caller caller{.name = request.peer.address, .role = Role::anybody, .apps = {}};
+  io::ServerReply result = co_await answer(operations_, node_, std::move(request), std::move(caller));
   co_return result;
 }
 

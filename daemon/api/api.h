@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "core/io/http.h"
+#include "core/logs/log_reader.h"
 #include "core/result.h"
 #include "daemon/api/caller.h"
 #include "daemon/deploy/operations.h"
@@ -18,6 +19,16 @@ namespace berth::api {
 
 using boost::asio::awaitable;
 
+/// Logs on their way to somebody.
+class LogFeed {
+ public:
+  virtual ~LogFeed() = default;
+  /// Some lines of JSON, a record each; empty at the present end.
+  virtual awaitable<Result<std::string>> next() = 0;
+  /// Whether there is more, at the latest after `at_most`. Fails when the logs were removed.
+  virtual awaitable<Result<bool>> grown(std::chrono::milliseconds at_most) = 0;
+};
+
 /// What the API tells besides what the deployer does.
 class Node {
  public:
@@ -26,13 +37,19 @@ class Node {
   virtual awaitable<metrics::NodeStatus> status() = 0;
   /// Numbered from `first`, at most `most`, of `app` alone where it is not empty.
   virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
+  /// The newest event's number, 0 where there is none.
+  virtual std::int64_t last_event() = 0;
+  /// Logs of an app that is known here, from files. `Errc::not_found` as `logs::LogReader` has it.
+  virtual awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) = 0;
+  /// A place among those who follow events and logs, to be kept while they do; null where all are taken.
+  virtual std::shared_ptr<void> place() = 0;
   /// In Prometheus' text format.
   virtual awaitable<std::string> metrics() = 0;
   /// What apps tell of themselves, in the same.
   virtual awaitable<std::shared_ptr<const std::string>> app_metrics() = 0;
   /// Waits until the deployer is ready. False when it is not after `at_most`.
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
-  /// Whose peer it is of the control socket.
+  /// Who the peer is, of the control socket or with a certificate.
   virtual awaitable<Caller> caller(io::Peer peer) = 0;
 };
 
@@ -41,8 +58,10 @@ class Api {
  public:
   Api(deploy::Operations& operations, Node& node) : operations_(operations), node_(node) {}
 
-  /// On the control socket: everything, for operators.
+  /// On the control socket: everything, for admins.
   awaitable<io::ServerReply> on_socket(io::ServerRequest request);
+  /// On the listener for clients with a certificate: what their roles allow, but what only makes sense on the node.
+  awaitable<io::ServerReply> on_tls(io::ServerRequest request);
   /// On the metrics listener: metrics and health, for everybody; the rest is not there.
   awaitable<io::ServerReply> on_network(io::ServerRequest request);
 

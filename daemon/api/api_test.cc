@@ -69,6 +69,7 @@ TEST_F(ApiTest, EveryChangeReachesItsOperation) {
       {"POST", "/v1/apps/web/deployments", R"({"release": "v2"})", "deploy web@v2 env= force=false key= by=root (uid 0) why="},
       {"POST", "/v1/apps/web/deployments", R"({"release": "v2", "force": true, "environment": "production", "reason": "why not"})",
        "deploy web@v2 env=production force=true key= by=root (uid 0) why=why not"},
+      {"POST", "/v1/apps/web/plan", R"({"release": "v2", "force": true})", "plan web@v2 env= force=true"},
       {"POST", "/v1/apps/web/revert", R"({"to": "v1", "reason": "bad"})", "revert web to=v1 keep_data=false why=bad"},
       {"POST", "/v1/apps/web/revert", R"({"keep_data": true})", "revert web to= keep_data=true why="},
       {"POST", "/v1/apps/web/revert", "", "revert web to= keep_data=false why="},
@@ -146,6 +147,7 @@ TEST_F(ApiTest, WhatIsWrongWithARequestIsSaidAndNothingIsDone) {
       {"POST", "/v1/apps/web/deployments", R"({"release": "../v2"})", "no id of a release"},
       {"POST", "/v1/apps/web/deployments", R"({"release": "v2", "environment": "Production"})", "environment"},
       {"POST", "/v1/apps/Web/deployments", R"({"release": "v2"})", "no name of an app"},
+      {"POST", "/v1/apps/web/plan", R"({"release": ".."})", "no id of a release"},
       {"POST", "/v1/apps/web/revert", R"({"to": ".."})", "no id of a release"},
       {"POST", "/v1/apps/web/stop", R"({"number": 2})", "needs a 'process'"},
       {"POST", "/v1/apps/web/stop", R"({"process": "web", "number": 0})", "number"},
@@ -256,7 +258,7 @@ TEST_F(ApiTest, WhatIsNotThereAndWhatIsNotTakenAreToldApart) {
 }
 
 TEST_F(ApiTest, OnlyOperatorsAreAnswered) {
-  node.who = {"www-data (uid 33)", false};
+  node.who = {.name = "www-data (uid 33)", .role = Role::anybody, .apps = {}};
   for (const Route& route : routes()) {
     const auto reply = ask(std::string(route.method), std::string(route.pattern));
     EXPECT_EQ(reply.status, 403) << route.pattern;
@@ -332,22 +334,22 @@ TEST_F(ApiTest, MetricsAreInPrometheusFormat) {
   EXPECT_THAT(reply.content_type, HasSubstr("version=0.0.4"));
 }
 
-TEST(Caller, RootOperatesAndNamesItself) {
+TEST(Caller, RootIsAnAdminAndNamesItself) {
   const Caller caller = identify({.uid = 0, .gid = 0}, {});
-  EXPECT_TRUE(caller.operates);
+  EXPECT_EQ(caller.role, Role::admin);
   EXPECT_EQ(caller.name, "root (uid 0)");
 }
 
-TEST(Caller, OthersOperateByTheirGroup) {
+TEST(Caller, OthersAreAdminsByTheirGroup) {
   const gid_t daemons = group_named("daemon").value();
-  EXPECT_FALSE(identify({.uid = 4'000'000, .gid = 4'000'000}, {}).operates);
-  EXPECT_FALSE(identify({.uid = 4'000'000, .gid = 4'000'000}, daemons).operates);
-  EXPECT_TRUE(identify({.uid = 4'000'000, .gid = daemons}, daemons).operates);
+  EXPECT_EQ(identify({.uid = 4'000'000, .gid = 4'000'000}, {}).role, Role::anybody);
+  EXPECT_EQ(identify({.uid = 4'000'000, .gid = 4'000'000}, daemons).role, Role::anybody);
+  EXPECT_EQ(identify({.uid = 4'000'000, .gid = daemons}, daemons).role, Role::admin);
   EXPECT_EQ(identify({.uid = 4'000'000, .gid = 0}, {}).name, "uid 4000000");
   const Caller daemon = identify({.uid = 1, .gid = 65534}, daemons);  // in it by /etc/passwd
-  EXPECT_TRUE(daemon.operates);
+  EXPECT_EQ(daemon.role, Role::admin);
   EXPECT_EQ(daemon.name, "daemon (uid 1)");
-  EXPECT_FALSE(identify({.uid = static_cast<uid_t>(-1), .gid = daemons}, daemons).operates) << "a peer that is unknown";
+  EXPECT_EQ(identify({.uid = static_cast<uid_t>(-1), .gid = daemons}, daemons).role, Role::anybody) << "a peer that is unknown";
   EXPECT_FALSE(group_named("no-such-group"));
 }
 

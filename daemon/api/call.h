@@ -21,7 +21,8 @@ struct Call {
   Node& node;
   io::ServerRequest request;
   std::map<std::string, std::string> parameters;  ///< of the path; names and numbers were checked
-  std::string by;                                 ///< who asks
+  Caller caller;                                  ///< who asks
+  std::string by = caller.name;
 
   const std::string& app() const { return parameters.at("app"); }
   std::int64_t id() const;

@@ -54,9 +54,9 @@ Caller identify(const io::Peer& peer, std::optional<gid_t> group) {
   const auto user = user_of(peer.uid);
   Caller caller;
   caller.name = user ? fmt::format("{} (uid {})", user->name, peer.uid) : fmt::format("uid {}", peer.uid);
-  caller.operates = peer.uid == 0;
-  if (caller.operates || !group || peer.uid == static_cast<uid_t>(-1)) return caller;
-  caller.operates = peer.gid == *group || (user && in_group(*user, *group));
+  if (peer.uid == 0) caller.role = Role::admin;
+  if (peer.uid == 0 || !group || peer.uid == static_cast<uid_t>(-1)) return caller;
+  if (peer.gid == *group || (user && in_group(*user, *group))) caller.role = Role::admin;
   return caller;
 }
 

@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -9,14 +11,40 @@
 
 namespace berth::api {
 
-/// Who is at the other end of the control socket.
-struct Caller {
-  std::string name;      ///< for the history: "root (uid 0)"
-  bool operates = false; ///< root, or a member of the operators' group
+/// Who may make a call. Each may make those of the ones before it.
+enum class Role {
+  anybody,    ///< also on the metrics listener, which asks nobody who they are
+  viewer,     ///< looks
+  deployer,   ///< also brings releases, and takes them back
+  operator_,  ///< also stops and starts, and overrules
+  admin       ///< also removes; root, and members of the operators' group
 };
 
-/// Looks the peer's user up, and whether it is in `group` by its primary or a supplementary group. Blocking, since users may come from afar.
+/// "deployer".
+std::string_view to_string(Role role);
+
+/// Who makes a call.
+struct Caller {
+  std::string name;               ///< for the history: "root (uid 0)", "ci.example.org (certificate, from 10.0.0.7)"
+  Role role = Role::anybody;
+  std::vector<std::string> apps;  ///< that it sees and changes alone; empty: all, and the node itself
+  bool on_node = true;            ///< its files and sockets are those of this machine
+
+  bool sees(std::string_view app) const;
+};
+
+/// Who has a role by a certificate.
+struct Client {
+  std::string name;  ///< a DNS name, "*.example.org" of them, a URI, or an e-mail address
+  Role role = Role::viewer;
+  std::vector<std::string> apps;
+};
+
+/// Looks the peer of the control socket up, and whether it is in `group` by its primary or a supplementary group. Blocking, since users may come from afar.
 Caller identify(const io::Peer& peer, std::optional<gid_t> group);
+
+/// Who shows a certificate: the first of `clients` that one of its names fits. One that none fits may do nothing, and is named as well as it can be.
+Caller identify_client(const io::Peer& peer, const std::vector<Client>& clients);
 
 /// A group's number. Blocking.
 std::optional<gid_t> group_named(const std::string& name);

@@ -6,6 +6,7 @@
 #include "core/ids.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
+#include "daemon/api/seen.h"
 #include "daemon/api/to_json.h"
 
 namespace berth::api {
@@ -67,7 +68,18 @@ Result<deploy::WaitFor> read_wait(const Call& call) {
 awaitable<Answer> deploy_app(Call call) {
   const auto request = read_deploy(call);
   if (!request) co_return pass(request.error());
+  // What it goes over is what operators said.
+  if (request->force && call.caller.role < Role::operator_)
+    co_return fail(Errc::permission, fmt::format("{} is a {} here, and 'force' needs the role operator", call.by, to_string(call.caller.role)));
   co_return begun(co_await call.operations.deploy(*request));
+}
+
+awaitable<Answer> plan_app(Call call) {
+  const auto request = read_deploy(call);
+  if (!request) co_return pass(request.error());
+  const auto plan = co_await call.operations.plan(*request);
+  if (!plan) co_return pass(plan.error());
+  co_return reply(200, to_json(*plan));
 }
 
 awaitable<Answer> revert_app(Call call) {
@@ -97,7 +109,7 @@ awaitable<Answer> list_deployments(Call call) {
   const std::string app = query.app();
   const int most = static_cast<int>(query.integer("limit", 20, 1, kMostListed));
   if (const auto done = query.done(); !done) co_return pass(done.error());
-  const auto deployments = co_await call.operations.deployments(app, most);
+  const auto deployments = co_await deployments_seen(call, app, most);
   if (!deployments) co_return pass(deployments.error());
   co_return reply(200, deployments_json(*deployments));
 }

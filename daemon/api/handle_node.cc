@@ -1,7 +1,12 @@
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
 #include "core/ids.h"
 #include "core/json/json.h"
+#include "daemon/api/handle_streams.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
+#include "daemon/api/seen.h"
 #include "daemon/api/to_json.h"
 #include "daemon/metrics/app_metrics.h"
 
@@ -41,9 +46,10 @@ Result<Collect> read_collect(const Call& call) {
 awaitable<Answer> get_status(Call call) {
   QueryReader query(call.request);
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  const auto apps = co_await call.operations.status();
+  auto apps = co_await call.operations.status();
   if (!apps) co_return pass(apps.error());
-  const auto node = co_await call.node.status();
+  auto node = co_await call.node.status();
+  leave_others_out(call.caller, node, *apps);
   co_return reply(200, to_json(node, *apps));
 }
 
@@ -62,18 +68,23 @@ awaitable<Answer> resume_node(Call call) {
 awaitable<Answer> list_repository_apps(Call call) {
   QueryReader query(call.request);
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  const auto apps = co_await call.operations.repository_apps();
+  auto apps = co_await call.operations.repository_apps();
   if (!apps) co_return pass(apps.error());
+  std::erase_if(*apps, [&call](const auto& one) { return !call.caller.sees(one.first); });
   co_return reply(200, repository_apps_json(*apps));
 }
 
 awaitable<Answer> list_events(Call call) {
+  if (wants_stream(call.request)) {
+    auto stream = co_await follow_events(std::move(call));
+    co_return stream;
+  }
   QueryReader query(call.request);
   const std::int64_t first = query.integer("from", 1, 1, INT64_MAX);
   const int most = static_cast<int>(query.integer("limit", 200, 1, kMostEvents));
   const std::string app = query.app();
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  const auto events = co_await call.node.events(first, most, app);
+  const auto events = co_await events_seen(call, first, most, app);
   if (!events) co_return pass(events.error());
   co_return reply(200, events_json(*events));
 }
@@ -109,6 +120,9 @@ awaitable<Answer> verify_slots(Call call) {
   if (!request.release.empty() && request.app.empty()) reader.complain("'release' needs 'app'");
   if (!request.release.empty() && request.all) reader.complain("'release' and 'all' say two things");
   if (const auto done = reader.done(); !done) co_return pass(done.error());
+  if (request.app.empty() && !call.caller.apps.empty())
+    co_return fail(Errc::permission, fmt::format("{} is limited to {}: name one of them", call.by, fmt::join(call.caller.apps, ", ")));
+  if (const auto seen = check_app(call.caller, request.app); !seen) co_return pass(seen.error());
   const auto verdicts = co_await call.operations.verify(request);
   if (!verdicts) co_return pass(verdicts.error());
   co_return reply(200, verdicts_json(*verdicts));

@@ -15,17 +15,22 @@ namespace berth::api {
 using Answer = Result<io::ServerReply>;
 using HandlerFunction = awaitable<Answer> (*)(Call call);
 
-/// Who may make a call.
-enum class Role {
-  anybody,   ///< also on the metrics listener, which asks nobody who they are
-  operator_  ///< root, and members of the operators' group
+/// What a call is about, for callers who are limited to some apps.
+enum class Scope {
+  node,        ///< the whole node: not for them
+  app,         ///< the app of its path: theirs alone
+  deployment,  ///< the deployment of its path: one of theirs alone
+  lists,       ///< several apps, of which its handler shows and takes theirs
+  nothing      ///< neither
 };
 
 struct Route {
   std::string_view method;
   std::string_view pattern;  ///< "/v1/apps/{app}/revert"; `{…}` takes one segment
-  Role role;
+  Role role;                 ///< the least that may make it
+  Scope scope;
   HandlerFunction handle;
+  bool only_on_node = false; ///< it is about files of the caller's machine
 };
 
 /// Every call there is.
@@ -45,8 +50,9 @@ struct Unmatched {
 /// The route of a request among those of `all` that `role` may see.
 std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role);
 
-// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc.
+// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc, handle_streams.cc.
 awaitable<Answer> deploy_app(Call call);
+awaitable<Answer> plan_app(Call call);
 awaitable<Answer> revert_app(Call call);
 awaitable<Answer> get_deployment(Call call);
 awaitable<Answer> cancel_deployment(Call call);
@@ -67,6 +73,7 @@ awaitable<Answer> pin_release(Call call);
 awaitable<Answer> unpin_release(Call call);
 awaitable<Answer> remove_app(Call call);
 awaitable<Answer> list_releases(Call call);
+awaitable<Answer> get_logs(Call call);
 
 awaitable<Answer> get_status(Call call);
 awaitable<Answer> drain_node(Call call);

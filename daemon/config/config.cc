@@ -10,6 +10,7 @@
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "core/spec/capabilities.h"
+#include "daemon/config/api.h"
 #include "daemon/config/section.h"
 #include "daemon/config/sinks.h"
 #include "daemon/config/values.h"
@@ -196,12 +197,17 @@ void read_policy(Document& document, Policy& policy) {
   });
 }
 
+void read_secrets(Document& document, std::vector<std::string>& commands) {
+  Section section = document.section("secrets");
+  for (const std::string& text : section.strings("commands")) {
+    if (auto program = parse_path(text)) commands.push_back(program->string());
+    else section.complain("commands", "commands: " + program.error().message);
+    if (text.find(' ') != std::string::npos) section.complain("commands", fmt::format("commands: '{}' has a space in it: give the program's path alone", text));
+  }
+}
+
 void read_rest(Document& document, Config& config) {
-  Section api = document.section("api");
-  api.read("group", config.group, [](const std::string& text) -> Result<std::string> {
-    if (text.empty() || is_group_name(text)) return text;
-    return fail(Errc::usage, fmt::format("'{}' is no name for a group", text));
-  });
+  read_api(document, config);
   Section store = document.section("store");
   store.read("reserve", config.reserve, [](const std::string& text) { return parse_size(text); });
   config.keep_releases = static_cast<int>(store.integer("keep_releases", config.keep_releases, 0, 1000));
@@ -211,12 +217,7 @@ void read_rest(Document& document, Config& config) {
   });
   Section start = document.section("start");
   config.start_at_once = static_cast<int>(start.integer("at_once", config.start_at_once, 0, 1000));
-  Section secrets = document.section("secrets");
-  for (const std::string& text : secrets.strings("commands")) {
-    if (auto program = parse_path(text)) config.secret_commands.push_back(program->string());
-    else secrets.complain("commands", "commands: " + program.error().message);
-    if (text.find(' ') != std::string::npos) secrets.complain("commands", fmt::format("commands: '{}' has a space in it: give the program's path alone", text));
-  }
+  read_secrets(document, config.secret_commands);
   read_policy(document, config.policy);
   Section keepers = document.section("keepers");
   keepers.read("orphans", config.keep_orphans, [](const std::string& text) -> Result<bool> {
@@ -227,6 +228,12 @@ void read_rest(Document& document, Config& config) {
   config.compress_logs = logs.truth("compress", config.compress_logs);
   Section log = document.section("log");
   log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
+}
+
+Result<std::string> read_file(const fs::path& file) {
+  auto text = files::read(file, kMostBytes);
+  if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
+  return text;
 }
 
 std::string host_name() {
@@ -252,9 +259,19 @@ Result<Config> parse(std::string_view text, std::string_view name, std::string_v
 }
 
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds) {
-  auto text = files::read(file, kMostBytes);
-  if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
-  return parse(*text, file.string(), host_name(), kinds);
+  BERTH_TRY(const std::string text, read_file(file));
+  return parse(text, file.string(), host_name(), kinds);
+}
+
+Result<RepositoryAccess> load_repository(const fs::path& file) {
+  BERTH_TRY(const std::string text, read_file(file));
+  BERTH_TRY(auto document, Document::parse(text, file.string()));
+  RepositoryAccess access;
+  read_repository(document, access.repository);
+  read_secrets(document, access.secret_commands);
+  BERTH_CHECK(document.done());
+  if (access.repository.url.empty()) return fail(Errc::usage, fmt::format("{}: [repository] has no 'url'", file.string()));
+  return access;
 }
 
 std::vector<std::string> changed_until_restart(const Config& running, const Config& said) {
@@ -265,7 +282,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[repository]", running.repository != said.repository},
       {"[[follow]]", running.follow != said.follow},
       {"[metrics]", running.metrics != said.metrics},
-      {"[api]", running.group != said.group},
+      {"[api]", running.group != said.group || running.remote != said.remote},
       {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
       {"[start]", running.start_at_once != said.start_at_once},
       {"[secrets]", running.secret_commands != said.secret_commands},
@@ -279,14 +296,20 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
 
 Result<void> check_files(const Config& config) {
   const Repository& repository = config.repository;
-  const std::pair<const char*, const fs::path*> named[] = {{"root", &repository.root},
-                                                           {"ca_file", &repository.ca_file},
-                                                           {"certificate_file", &repository.certificate_file},
-                                                           {"key_file", &repository.key_file}};
-  for (const auto& [key, path] : named) {
-    if (path->empty()) continue;
-    if (const auto file = files::open(*path, O_RDONLY); !file)
-      return fail(Errc::usage, fmt::format("[repository] {}: {}", key, file.error().message));
+  const RemoteApi remote = config.remote.value_or(RemoteApi());
+  const struct {
+    const char *table, *key;
+    const fs::path& path;
+  } named[] = {{"[repository]", "root", repository.root},
+               {"[repository]", "ca_file", repository.ca_file},
+               {"[repository]", "certificate_file", repository.certificate_file},
+               {"[repository]", "key_file", repository.key_file},
+               {"[api]", "certificate_file", remote.certificate_file},
+               {"[api]", "key_file", remote.key_file},
+               {"[api]", "client_ca_file", remote.client_ca_file}};
+  for (const auto& one : named) {
+    if (one.path.empty()) continue;
+    if (const auto file = files::open(one.path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("{} {}: {}", one.table, one.key, file.error().message));
   }
   return {};
 }

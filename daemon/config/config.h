@@ -73,6 +73,26 @@ struct Sink {
   bool operator==(const Sink& other) const { return said == other.said; }
 };
 
+/// `[api]` with `listen`: where the control API is for clients with a certificate.
+struct RemoteApi {
+  Listen listen;
+  fs::path certificate_file, key_file, client_ca_file;
+
+  bool operator==(const RemoteApi&) const = default;
+};
+
+/// What a client may do; each may do what those before it may.
+enum class ClientRole { viewer, deployer, operator_, admin };
+
+/// `[[api.client]]`: whose certificate may do what.
+struct ApiClient {
+  std::string name;               ///< among the subject alternative names: a DNS name, also as "*.example.org", a URI or an e-mail address
+  ClientRole role = ClientRole::viewer;
+  std::vector<std::string> apps;  ///< that it sees and changes; empty: all
+
+  bool operator==(const ApiClient&) const = default;
+};
+
 /// "APP:VALUE", each; absent: everything is allowed.
 using AppRules = std::optional<std::vector<std::pair<std::string, std::string>>>;
 
@@ -100,6 +120,8 @@ struct Config {
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
   std::string group = "berth";                                ///< empty: root alone
+  std::optional<RemoteApi> remote;                            ///< absent: on the control socket alone
+  std::vector<ApiClient> clients;                             ///< of that, each name once
   std::uint64_t reserve = 256'000'000;                        ///< bytes
   int keep_releases = 3;
   std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked
@@ -113,6 +135,13 @@ struct Config {
 /// Reads the text of a berthd.toml. `name` is the file's, `host` the machine's, for a node without a name. Fails with `Errc::usage` and a line for each
 /// complaint: "berthd.toml:12:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)". A `[[sink]]` is of one of `kinds`.
 Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds = {});
+
+/// What of a berthd.toml says how its repository is read. The rest is not looked at.
+struct RepositoryAccess {
+  Repository repository;
+  std::vector<std::string> secret_commands;
+};
+Result<RepositoryAccess> load_repository(const fs::path& file);
 
 /// Reads the file. Whatever is wrong with it is `Errc::usage`, also that it is missing.
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds = {});

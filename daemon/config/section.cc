@@ -18,6 +18,13 @@ using Place = std::pair<std::uint32_t, std::uint32_t>;
 
 Place place_of(const toml::source_region& source) { return {source.begin.line, source.begin.column}; }
 
+/// What is called so: `name` at the top, or `table.name` below one of its tables.
+toml::node_view<const toml::node> at(const toml::table& root, std::string_view name) {
+  const auto dot = name.find('.');
+  if (dot == std::string_view::npos) return root[name];
+  return root[name.substr(0, dot)][name.substr(dot + 1)];
+}
+
 }  // namespace
 
 struct Document::State {
@@ -26,8 +33,8 @@ struct Document::State {
   std::multimap<Place, std::string> complaints;
 
   const toml::table* table(const std::string& section, std::optional<std::size_t> index) const {
-    if (index) return root[section][*index].as_table();
-    return section.empty() ? &root : root[section].as_table();
+    if (index) return at(root, section)[*index].as_table();
+    return section.empty() ? &root : at(root, section).as_table();
   }
   void complain(Place place, std::string_view what) { complaints.emplace(place, what); }
 };
@@ -47,8 +54,8 @@ Result<Document> Document::parse(std::string_view text, std::string_view name) {
 Section Document::section(std::string_view name) { return Section(*state_, std::string(name)); }
 
 std::size_t Document::count(std::string_view name) {
-  if (!state_->root.contains(name)) return 0;
-  const auto node = state_->root[name];
+  const auto node = at(state_->root, name);
+  if (!node) return 0;
   const auto* list = node.as_array();
   if (list != nullptr && std::ranges::all_of(*list, [](const toml::node& item) { return item.is_table(); })) return list->size();
   state_->complain(place_of(node.node()->source()), fmt::format("'{0}' is a list of tables: write [[{0}]] and its keys below it, once for each", name));
@@ -70,8 +77,8 @@ Result<void> Document::done() const {
 
 Section::Section(Document::State& document, std::string name, std::optional<std::size_t> index)
     : document_(document), name_(std::move(name)), index_(index) {
-  if (!index_ && !name_.empty() && document_.root.contains(name_) && document_.table(name_, {}) == nullptr)
-    document_.complain(place_of(document_.root[name_].node()->source()), fmt::format("'{}' is a table: write [{}] and its keys below it", name_, name_));
+  if (!index_ && !name_.empty() && at(document_.root, name_) && document_.table(name_, {}) == nullptr)
+    document_.complain(place_of(at(document_.root, name_).node()->source()), fmt::format("'{}' is a table: write [{}] and its keys below it", name_, name_));
 }
 
 Section::~Section() {

@@ -23,7 +23,7 @@ class Document {
   /// The table `[name]`; the one at the top where it is empty. An absent table reads as an empty one.
   class Section section(std::string_view name);
 
-  /// How many tables `[[name]]` there are. What is something else is complained about.
+  /// How many tables `[[name]]` there are, where `name` may be `table.name`. What is something else is complained about.
   std::size_t count(std::string_view name);
   /// One of them, from 0.
   class Section element(std::string_view name, std::size_t index);

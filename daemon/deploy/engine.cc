@@ -188,6 +188,8 @@ boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged&
                            {"manifest_sha256", slot.manifest_sha256},
                            {"bytes", slot.bytes},
                            {"fetched", {{"layer", staged.layer_bytes}, {"patch", staged.patch_bytes}, {"index", staged.index_bytes}}}};
+  if (!slot.signed_by.empty())
+    data["signed_by"] = {{"role", slot.signed_by}, {"keys", boost::json::array(slot.signing_keys.begin(), slot.signing_keys.end())}};
   if (!staged.patched_from.empty()) data["patched_from"] = staged.patched_from;
   if (!staged.notes.empty()) data["notes"] = boost::json::array(staged.notes.begin(), staged.notes.end());
   return data;

@@ -51,6 +51,16 @@ Family disk_reserve(const NodeStatus& node) {
   return family;
 }
 
+void add_remote_api(std::vector<Family>& families, const NodeStatus& node) {
+  if (!node.remote_api) return;
+  auto ends = Family::gauge("berth_api_certificate_expiry_timestamp_seconds", "When the certificate ends that the control API shows to its clients, in seconds since 1970.");
+  if (const auto at = node.remote_api->certificate_ends) ends.add({}, std::chrono::duration<double>(at->time_since_epoch()).count());
+  families.push_back(std::move(ends));
+  families.push_back(one(Family::gauge("berth_api_certificate_ending", "Whether that certificate has less than a fifth of its time left, and less than a week."), node.remote_api->is_ending));
+  families.push_back(one(Family::gauge("berth_api_failing", "Whether the control API has no listener for its clients, or the files of its certificates are wrong."),
+                         !node.remote_api->problem.empty()));
+}
+
 void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   const NodeStatus& node = snapshot.node;
   families.push_back(one(Family::gauge("berth_build_info", "The version of berthd that runs."), 1, {{"version", node.version}}));
@@ -60,6 +70,7 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   families.push_back(one(Family::gauge("berth_node_drained", "Whether the node is drained: no app runs, and no deployment is taken."), node.drained.has_value()));
   families.push_back(one(Family::gauge("berth_config_reload_failed", "Whether berthd.toml was wrong at the last reload, so that the configuration before it counts still."),
                          node.config_refused.has_value()));
+  add_remote_api(families, node);
   families.push_back(one(Family::gauge("berth_limits_enforced", "Whether limits of memory and processes are enforced on this node."), node.limits_enforced));
   families.push_back(disk_free(node));
   families.push_back(disk_reserve(node));

@@ -107,6 +107,9 @@ std::vector<Row> rows_of_followers_and_sinks() {
 
 std::vector<Row> rows_of_the_node() {
   return {
+      {"berth_api_certificate_ending", [](Snapshot& all) { all.node.remote_api->is_ending = true; }, " 1"},
+      {"berth_api_certificate_expiry_timestamp_seconds", [](Snapshot& all) { *all.node.remote_api->certificate_ends += 7s; }, " 1800000007"},
+      {"berth_api_failing", [](Snapshot& all) { all.node.remote_api->problem = "wrong"; }, " 1"},
       {"berth_build_info", [](Snapshot& all) { all.node.version = "9.9"; }, R"({version="9.9"} 1)"},
       {"berth_config_reload_failed", [](Snapshot& all) { all.node.config_refused.emplace(); }, " 1"},
       {"berth_disk_free_bytes", [](Snapshot& all) { all.node.disk_free = 4096; }, R"({disk="state"} 4096)"},

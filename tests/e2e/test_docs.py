@@ -140,6 +140,14 @@ class SecurityPage(unittest.TestCase):
         self.assertGreater(len(named), 30)
         self.assertEqual(sorted(named - exists), [])
 
+    def test_each_step_of_the_clients_workflow_has_its_row(self):
+        steps = ["5.1", "5.2", *(f"5.{chapter}.{step}" for chapter, last in ((3, 12), (4, 5), (5, 7), (6, 7)) for step in range(1, last + 1)), "5.7"]
+        (rows,) = [rows for head, rows in self.tables() if head[0] == "step"]
+        self.assertEqual([row[0].removesuffix(" ★") for row in rows], steps, "of the specification, 1.0.33")
+        table = (SOURCE / "core/trust/specification_test.cc").read_text()
+        tried = {".".join(section.split(".")[:3]) for section in re.findall(r'^    \{"(5[.0-9]+)", "', table, re.MULTILINE)}
+        self.assertEqual({row[0].removesuffix(" ★") for row in rows if row[0].endswith("★")}, tried)
+
     def test_no_rule_is_without_a_test(self):
         tables = list(self.tables())
         self.assertGreaterEqual(len(tables), 8)

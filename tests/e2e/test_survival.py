@@ -96,6 +96,7 @@ class AppDies(BerthCase):
         self.repo.publish(sample_apps.testapp(self.folder / "site", "--in-data", routing=None, serve=False))
         node = self.make_node()
         node.prefix = ["prlimit", "--core=unlimited"]  # which its keepers' apps inherit
+        node.environment = {f"{sanitizer}_OPTIONS": "disable_coredump=0" for sanitizer in ("ASAN", "TSAN")}
         node.start()
         self.deploy(node, "v1")
         (pid,) = node.pids().values()

@@ -15,6 +15,7 @@ from lib.repo import Repo
 from lib.waiting import wait_until
 
 WORK = Path(os.environ.get("BERTH_TEST_DIR", "/run/t"))
+KEEPER_REPORTS = "berth-keeper-report.*"  # in /run, see daemon/keeper/sanitizer_reports.cc
 SANITIZER_COMPLAINTS = ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer")
 
 
@@ -53,6 +54,9 @@ class BerthCase(unittest.TestCase):
             if code not in (0, None, -9):
                 complaints.append(f"berthd ended with {code}")
         self.end_apps()
+        for report in Path("/run").glob(KEEPER_REPORTS):
+            complaints += report.read_text(errors="replace").splitlines()
+            report.unlink()
         os.system("nft flush ruleset")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.assertEqual(complaints, [])

@@ -89,6 +89,24 @@ std::string receiver_of(pid_t pid, int fd) {
   return {};
 }
 
+/// Whether a TCP socket of the process, which listens already if `listens`: one that clients reach apps by, unless it is of berthd's own pages.
+bool is_public_socket(pid_t pid, int fd, bool listens) {
+  const int copy = borrow(pid, fd);
+  int domain = 0, accepts = 0;
+  socklen_t size = sizeof(int);
+  getsockopt(copy, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+  getsockopt(copy, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size);
+  close(copy);
+  return (domain == AF_INET || domain == AF_INET6) && (accepts != 0 || !listens);
+}
+
+/// What a socket is told about which connections and packets it takes.
+const std::map<std::uint64_t, const char*> kSocketOptions = {
+    {SO_ATTACH_REUSEPORT_CBPF, "SO_ATTACH_REUSEPORT_CBPF"},
+    {SO_ATTACH_FILTER, "SO_ATTACH_FILTER"},
+    {SO_DETACH_FILTER, "SO_DETACH_FILTER"},
+};
+
 const std::map<std::uint64_t, const char*> kOnDescriptor = {
     {SYS_fsync, "fsync"},         {SYS_fdatasync, "fdatasync"}, {SYS_syncfs, "syncfs"},     {SYS_sync_file_range, "sync_file_range"},
     {SYS_write, "write"},         {SYS_pwrite64, "pwrite64"},   {SYS_writev, "writev"},     {SYS_pwritev, "pwritev"},
@@ -155,9 +173,13 @@ std::optional<Point> on_names(pid_t pid, pid_t thread, const Call& call, const s
 std::optional<Point> on_others(pid_t pid, pid_t thread, const Call& call) {
   const auto& a = call.entry.args;
   switch (call.entry.nr) {
-    case SYS_setsockopt:
-      if (a[1] == SOL_SOCKET && a[2] == SO_ATTACH_REUSEPORT_CBPF) return effect("setsockopt SO_ATTACH_REUSEPORT_CBPF");
-      return {};
+    case SYS_setsockopt: {
+      const auto option = kSocketOptions.find(a[2]);
+      if (a[1] != SOL_SOCKET || option == kSocketOptions.end()) return {};
+      return effect(std::string("setsockopt ") + option->second);
+    }
+    case SYS_listen: return is_public_socket(pid, static_cast<int>(a[0]), false) ? std::optional(effect("listen")) : std::nullopt;
+    case SYS_shutdown: return is_public_socket(pid, static_cast<int>(a[0]), true) ? std::optional(effect("shutdown of a listening socket")) : std::nullopt;
     case SYS_sendmsg:
     case SYS_sendto: {
       const std::string receiver = receiver_of(pid, static_cast<int>(a[0]));

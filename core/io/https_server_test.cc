@@ -1,0 +1,261 @@
+#include <filesystem>
+#include <future>
+
+#include <gmock/gmock.h>
+
+#include "core/io/http_server_fixture.h"
+#include "core/io/tls_authority.h"
+#include "core/io/tls_credentials.h"
+#include "core/io/tls_hello.h"
+
+namespace berth::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// A server that speaks TLS, and the certificates of its clients.
+class HttpsServerTest : public HttpServerTest {
+ protected:
+  static void SetUpTestSuite() { authority = std::make_unique<Authority>(); }
+  static void TearDownTestSuite() { authority.reset(); }
+
+  void show(const std::string& certificate) {
+    // Another file each time, as who renews certificates does it.
+    for (const std::string kind : {".pem", ".key"}) {
+      fs::copy_file(authority->path(certificate + kind), file("new" + kind), fs::copy_options::overwrite_existing);
+      fs::rename(file("new" + kind), file("server" + kind));
+    }
+  }
+  void start_tls(ServerLimits limits = {}) {
+    show("local");
+    auto loaded = TlsCredentials::load({.certificate_file = file("server.pem"), .key_file = file("server.key"), .client_ca_file = authority->path("ca.pem")},
+                                       [this](TlsNews kind, const std::string& what) { hear(kind, what); });
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    start(limits);
+    std::atomic<bool> listening{false};
+    loop.post([&] {
+      EXPECT_TRUE(server->listen_tls("127.0.0.1", 0, *loaded));
+      port = server->tcp_port();
+      listening = true;
+    });
+    wait_for([&] { return listening.load(); });
+  }
+  std::string file(const std::string& name) const { return folder.path() / name; }
+
+  void hear(TlsNews kind, const std::string& what) {
+    const std::lock_guard lock(scene.mutex);
+    (kind == TlsNews::refused ? refusals : kind == TlsNews::kept ? kept : exchanged).push_back(what);
+  }
+  template <class Value>
+  Value locked(const Value& value) {
+    const std::lock_guard lock(scene.mutex);
+    return value;
+  }
+
+  /// What a client with that certificate gets, or why it does not.
+  std::string ask(const std::string& certificate, const std::string& target = "/page") {
+    FetchOptions options{.most = 1000, .tls = {.ca_file = authority->path("ca.pem")}};
+    if (!certificate.empty()) options.tls.certificate_file = authority->path(certificate + ".pem"), options.tls.key_file = authority->path(certificate + ".key");
+    std::string body;
+    const auto done = http_fetch(fmt::format("https://127.0.0.1:{}{}", port, target), options, [&](std::string_view piece) -> Result<void> {
+      body += piece;
+      return {};
+    });
+    return done ? body : done.error().message;
+  }
+  std::vector<std::string> curl(std::vector<std::string> more = {}) {
+    std::vector<std::string> words{"curl", "-sS", "--max-time", "30", "--cacert", authority->path("ca.pem"), "--cert", authority->path("client.pem"), "--key", authority->path("client.key")};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  std::string url(const std::string& target) const { return fmt::format("https://127.0.0.1:{}{}", port, target); }
+  /// What `openssl s_client` says to this server.
+  std::string openssl(const std::string& options, const std::string& input = "true") {
+    const std::string command = fmt::format("({}) | openssl s_client -connect 127.0.0.1:{} -cert {} -key {} {} 2>&1", input, port, authority->path("client.pem"),
+                                            authority->path("client.key"), options);
+    return run_program({"sh", "-c", command}).output;
+  }
+  /// What comes back to these bytes.
+  std::string say_there(const std::string& bytes) {
+    const Fd socket = connect_raw(port);
+    send_raw(socket.get(), bytes);
+    return read_raw(socket.get());
+  }
+  static std::string alert(char number) { return {'\x15', '\x03', '\x03', '\x00', '\x02', '\x02', number}; }
+
+  static inline std::unique_ptr<Authority> authority;
+  std::vector<std::string> refusals, kept, exchanged;
+};
+
+TEST_F(HttpsServerTest, TellsItsHandlerWhoseCertificateItHasVerified) {
+  start_tls();
+  EXPECT_EQ(ask("client"), "/page ");
+  EXPECT_EQ(ask("rsa-client"), "/page ");
+  const std::lock_guard lock(scene.mutex);
+  ASSERT_EQ(scene.seen.size(), 2u);
+  const Peer& peer = scene.seen[0].peer;
+  ASSERT_TRUE(peer.names);
+  EXPECT_THAT(peer.names->dns, ElementsAre("client", "*.any.example")) << "and not the common name, localhost";
+  EXPECT_THAT(peer.names->uris, ElementsAre("spiffe://example.org/ci"));
+  EXPECT_THAT(peer.names->emails, ElementsAre("ci@example.org"));
+  EXPECT_GT(peer.names->until, std::chrono::system_clock::now() + 24h);
+  EXPECT_EQ(peer.address, "127.0.0.1");
+  EXPECT_THAT(refusals, IsEmpty());
+}
+
+TEST_F(HttpsServerTest, RefusesWhoeverHasNoCertificateOfItsAuthorityWithTheAlertThatSaysSo) {
+  start_tls();
+  const struct {
+    const char *certificate, *told, *logged;
+  } cases[] = {{"", "or it wants a client certificate", "it shows no certificate"},
+               {"expired-client", "by alert 45", "it expired"},
+               {"strange-client", "by alert 48", "no authority that is trusted"},
+               {"short-client", "by alert", "unacceptable key"},
+               {"server-only", "by alert 43", "extendedKeyUsage"}};
+  for (const auto& one : cases) {
+    const std::string told = ask(one.certificate);
+    EXPECT_THAT(told, HasSubstr(one.told)) << one.certificate;
+    wait_for([&] { return !locked(refusals).empty(); });
+    EXPECT_THAT(locked(refusals), ElementsAre(AllOf(HasSubstr("127.0.0.1: "), HasSubstr(one.logged)))) << one.certificate;
+    refusals.clear();
+  }
+  EXPECT_THAT(locked(scene.seen), IsEmpty());
+  EXPECT_EQ(ask("client"), "/page ");
+}
+
+TEST_F(HttpsServerTest, TellsOthersVersionsAndCiphersWhatIsWrong) {
+  start_tls();
+  EXPECT_THAT(openssl("-tls1_3"), HasSubstr("alert protocol version"));
+  wait_for([&] { return !locked(refusals).empty(); });
+  EXPECT_THAT(locked(refusals).at(0), HasSubstr("TLS 1.3 alone"));
+  EXPECT_THAT(openssl("-tls1_1 -cipher ALL:@SECLEVEL=0"), HasSubstr("alert protocol version"));
+  EXPECT_THAT(openssl("-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA256"), HasSubstr("alert handshake failure"));
+  EXPECT_THAT(openssl("-tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305"), HasSubstr("Cipher is ECDHE-ECDSA-CHACHA20-POLY1305"));
+  EXPECT_THAT(openssl(""), AllOf(HasSubstr("TLSv1.2, Cipher is ECDHE"), HasSubstr("Acceptable client certificate CA names"))) << "one that speaks both";
+  EXPECT_THAT(locked(scene.seen), IsEmpty());
+}
+
+TEST_F(HttpsServerTest, DoesNotNegotiateAgain) {
+  start_tls();
+  EXPECT_THAT(openssl("-tls1_2", "sleep 0.3; echo R; sleep 0.3"), HasSubstr("no renegotiation"));
+  EXPECT_EQ(ask("client"), "/page ");
+}
+
+TEST_F(HttpsServerTest, RefusesWhatIsNoTls) {
+  start_tls();
+  for (const std::string& bytes : {std::string("GET /page HTTP/1.1\r\nhost: a\r\n\r\n"), std::string(4000, 'x'), std::string("\0\0\0\0\0\0\0\0", 8)})
+    EXPECT_EQ(say_there(bytes), alert(10)) << bytes;
+  EXPECT_EQ(say_there(std::string("\x16\x03\x01\x00\x05\x01\x00\x00\x01\xff", 10)), alert(50)) << "a hello that is none";
+  EXPECT_THAT(locked(refusals).at(0), HasSubstr("it does not speak TLS"));
+  EXPECT_THAT(locked(scene.seen), IsEmpty());
+}
+
+TEST_F(HttpsServerTest, LeavesWhoeverDoesNotFinishTheHandshake) {
+  start_tls({.read_deadline = 100ms});
+  EXPECT_EQ(say_there(""), "");
+  EXPECT_EQ(say_there(std::string("\x16\x03\x01\x02\x00\x01", 6)), "") << "half of a hello";
+  wait_for([&] { return ask("client") == "/page "; });
+}
+
+TEST_F(HttpsServerTest, ServesSeveralRequestsLongBodiesAndStreamsOverAConnection) {
+  start_tls();
+  const std::string body(300'000, 'b');
+  ASSERT_TRUE(files::replace(file("body"), body));
+  const auto done = run_program(curl({"-w", " %{num_connects}\n", url("/a"), url("/count"), "--next", "--cacert", authority->path("ca.pem"), "--cert", authority->path("client.pem"), "--key",
+                                      authority->path("client.key"), "-sS", "-w", " %{num_connects} %{size_download}\n", "-o", file("out"), "--data-binary", "@" + file("body"), url("/b")}));
+  EXPECT_EQ(done.output, "/a  1\n012 0\n 0 300003\n");
+  EXPECT_EQ(files::read(file("out"), 1u << 20).value(), "/b " + body);
+}
+
+TEST_F(HttpsServerTest, DropsAReaderThatTakesNothing) {
+  start_tls({.write_stall = 100ms});
+  const auto done = run_program({"sh", "-c", fmt::format("curl -sS --max-time 20 --cacert {0}/ca.pem --cert {0}/client.pem --key {0}/client.key {1} | (sleep 1; wc -c)",
+                                                         fs::path(authority->path("x")).parent_path().string(), url("/for-ever"))});
+  EXPECT_EQ(scene.streams_ended, 1) << done.output;
+  EXPECT_TRUE(scene.gone);
+}
+
+TEST_F(HttpsServerTest, TakesOtherFilesWithoutARestart) {
+  start_tls();
+  const auto serial = [&] {
+    const std::string said = openssl("");
+    const auto at = said.find("-----BEGIN CERTIFICATE-----");
+    return at == std::string::npos ? said : said.substr(at, said.find("-----END") - at);
+  };
+  const std::string before = serial();
+  auto kept_open = std::async(std::launch::async, [&] { return run_program(curl({"-w", "%{num_connects} ", "--rate", "60/m", url("/a"), url("/b")})).output; });
+  wait_for([&] { return !locked(scene.seen).empty(); });
+  show("other-local");
+  const std::string after = serial();
+  EXPECT_NE(before, after);
+  EXPECT_THAT(after, HasSubstr("BEGIN CERTIFICATE"));
+  EXPECT_EQ(locked(exchanged).size(), 1u);
+  EXPECT_EQ(kept_open.get(), "/a 1 /b 0 ") << "one connection, which the exchange left alone";
+
+  // Wrong ones change nothing, and are told of once.
+  ASSERT_TRUE(files::replace(file("server.pem"), "no certificate"));
+  EXPECT_EQ(serial(), after);
+  EXPECT_EQ(serial(), after);
+  ASSERT_EQ(locked(kept).size(), 1u);
+  EXPECT_THAT(locked(kept)[0], HasSubstr("server.pem: no certificate can be read from it"));
+  fs::copy_file(authority->path("local.pem"), file("server.pem"), fs::copy_options::overwrite_existing);
+  EXPECT_EQ(serial(), after);
+  EXPECT_THAT(locked(kept).back(), HasSubstr("does not belong to the certificate"));
+  fs::remove(file("server.key"));
+  EXPECT_EQ(serial(), after);
+  show("local");
+  EXPECT_EQ(serial(), before);
+  EXPECT_EQ(ask("client"), "/page ");
+}
+
+TEST_F(HttpsServerTest, BoundsTheConnectionsOfAnAddress) {
+  start_tls({.most_per_address = 2});
+  const Fd first = connect_raw(port), second = connect_raw(port);
+  EXPECT_THAT(ask("client"), HasSubstr("closed the connection during the TLS handshake"));
+  EXPECT_THAT(locked(refusals).at(0), HasSubstr("127.0.0.1: too many connections"));
+  EXPECT_EQ(run_program(curl({"--interface", "127.0.0.2", url("/other")})).output, "/other ");
+}
+
+TEST(TlsCredentials, WantFilesThatFitEachOther) {
+  const Authority authority;
+  const auto load = [&](const std::string& certificate, const std::string& key, const std::string& ca) {
+    const auto loaded = TlsCredentials::load({authority.path(certificate), authority.path(key), authority.path(ca)}, [](TlsNews, const std::string&) {});
+    return loaded ? std::string() : loaded.error().message;
+  };
+  EXPECT_EQ(load("local.pem", "local.key", "ca.pem"), "");
+  EXPECT_THAT(load("none.pem", "local.key", "ca.pem"), HasSubstr("none.pem: no certificate"));
+  EXPECT_THAT(load("local.pem", "local.pem", "ca.pem"), HasSubstr("local.pem: no private key"));
+  EXPECT_THAT(load("local.pem", "local.key", "ca.key"), HasSubstr("ca.key: no certificate"));
+  EXPECT_THAT(load("local.pem", "client.key", "ca.pem"), HasSubstr("does not belong to"));
+}
+
+/// A hello with that body of its extensions.
+std::string hello_with(const std::string& extensions) {
+  const auto counted = [](const std::string& bytes, int width) {
+    std::string length;
+    for (int i = width - 1; i >= 0; --i) length += static_cast<char>(bytes.size() >> (8 * i) & 0xff);
+    return length + bytes;
+  };
+  const std::string body = std::string("\x03\x03") + std::string(32, 'r') + counted("", 1) + counted(std::string("\x13\x01", 2), 2) + counted(std::string(1, '\0'), 1) + counted(extensions, 2);
+  return std::string("\x16\x03\x01") + counted("\x01" + counted(body, 3), 2);
+}
+
+TEST(TlsHello, TellsWhetherNewerVersionsAloneAreOffered) {
+  const std::string other("\x00\x17\x00\x00", 4);
+  EXPECT_TRUE(offers_only_newer_tls(hello_with(std::string("\x00\x2b\x00\x03\x02\x03\x04", 7))));
+  EXPECT_TRUE(offers_only_newer_tls(hello_with(other + std::string("\x00\x2b\x00\x05\x04\x0a\x0a\x03\x04", 9)))) << "with a number that means nothing";
+  EXPECT_FALSE(offers_only_newer_tls(hello_with(std::string("\x00\x2b\x00\x05\x04\x03\x04\x03\x03", 9)))) << "1.2 too";
+  EXPECT_FALSE(offers_only_newer_tls(hello_with(other)));
+  EXPECT_FALSE(offers_only_newer_tls(hello_with("")));
+  const std::string whole = hello_with(std::string("\x00\x2b\x00\x03\x02\x03\x04", 7));
+  for (std::size_t size = 0; size < whole.size(); ++size) EXPECT_FALSE(offers_only_newer_tls(whole.substr(0, size))) << size;
+  EXPECT_FALSE(offers_only_newer_tls("GET / HTTP/1.1\r\n\r\n"));
+}
+
+}  // namespace
+}  // namespace berth::io

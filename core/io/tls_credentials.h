@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+
+struct mbedtls_ssl_config;
+
+namespace berth::io {
+
+/// PEM files of a listener that speaks TLS.
+struct TlsServerFiles {
+  std::string certificate_file;  ///< with the certificates between it and its authority
+  std::string key_file;
+  std::string client_ca_file;    ///< the authorities of clients' certificates
+};
+
+/// What there is to tell of a listener that speaks TLS.
+enum class TlsNews {
+  exchanged,  ///< other files are there, and count from now on
+  kept,       ///< other files are there and something is wrong with them: what was there before still counts
+  refused     ///< somebody was refused
+};
+
+/// What a listener shows to its clients, and whom it believes: read again when the files are others. Connections keep what they agreed by.
+class TlsCredentials {
+ public:
+  using Tell = std::function<void(TlsNews news, const std::string& what)>;
+
+  /// Reads the files. `Errc::usage` for ones that cannot be read, or do not fit each other.
+  static Result<std::shared_ptr<TlsCredentials>> load(TlsServerFiles files, Tell tell);
+  ~TlsCredentials();
+
+  /// Looks whether the files are others, and reads them then. Cheap where they are not.
+  void refresh();
+
+  /// When the certificate that is shown was made valid, and when it ends.
+  std::chrono::system_clock::time_point begins() const;
+  std::chrono::system_clock::time_point ends() const;
+
+  /// Tells that somebody was refused.
+  void refused(const std::string& what) { tell_(TlsNews::refused, what); }
+
+  /// For a session, which keeps it.
+  std::shared_ptr<const mbedtls_ssl_config> config() const;
+
+ private:
+  struct Loaded;
+  TlsCredentials(TlsServerFiles files, Tell tell, std::string stamp, std::shared_ptr<const Loaded> loaded);
+  static Result<std::shared_ptr<const Loaded>> read(const TlsServerFiles& files);
+
+  TlsServerFiles files_;
+  Tell tell_;
+  std::string stamp_;  ///< of the files that were read last, also where they are wrong
+  std::shared_ptr<const Loaded> loaded_;
+};
+
+}  // namespace berth::io

@@ -1,0 +1,83 @@
+#include "daemon/api/seen.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "daemon/api/routes.h"
+
+namespace berth::api {
+
+std::optional<Error> refusal(const Route& route, const std::map<std::string, std::string>& parameters, const Caller& caller) {
+  const std::string call = fmt::format("{} {}", route.method, route.pattern);
+  if (route.only_on_node && !caller.on_node)
+    return Error{Errc::permission, fmt::format("{} is for callers on the node alone, since it hands over files of the machine: log in there and use berth", call)};
+  if (caller.role < route.role)
+    return Error{Errc::permission, fmt::format("{} is a {} here, and {} needs the role {}: see [[api.client]] of this node's berthd.toml", caller.name, to_string(caller.role),
+                                               call, to_string(route.role))};
+  if (caller.apps.empty()) return {};
+  if (route.scope == Scope::node)
+    return Error{Errc::permission, fmt::format("{} is limited to {}, and {} is about the whole node", caller.name, fmt::join(caller.apps, ", "), call)};
+  if (route.scope != Scope::app) return {};
+  if (auto seen = check_app(caller, parameters.at("app")); !seen) return std::move(seen.error());
+  return {};
+}
+
+Result<void> check_app(const Caller& caller, const std::string& app) {
+  if (app.empty() || caller.sees(app)) return {};
+  return fail(Errc::permission, fmt::format("{} is limited to {}, and sees nothing of {}", caller.name, fmt::join(caller.apps, ", "), app));
+}
+
+awaitable<Result<void>> check_deployment(deploy::Operations& operations, const Caller& caller, std::int64_t id) {
+  if (caller.apps.empty()) co_return Result<void>();
+  const auto deployment = co_await operations.deployment(id);
+  if (!deployment) co_return pass(deployment.error());
+  if (!caller.sees(deployment->row.app)) co_return fail(Errc::not_found, fmt::format("there is no deployment {}; 'berth history' lists them", id));
+  co_return Result<void>();
+}
+
+awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& call, std::string app, int most) {
+  if (auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
+  if (!app.empty() || call.caller.apps.empty()) {
+    auto all = co_await call.operations.deployments(app, most);
+    co_return all;
+  }
+  std::vector<deploy::DeploymentStatus> found;
+  for (const std::string& one : call.caller.apps) {
+    auto of_app = co_await call.operations.deployments(one, most);
+    if (!of_app) co_return of_app;
+    std::ranges::move(*of_app, std::back_inserter(found));
+  }
+  std::ranges::sort(found, std::ranges::greater(), [](const auto& one) { return one.row.id; });
+  if (found.size() > static_cast<std::size_t>(most)) found.resize(static_cast<std::size_t>(most));
+  co_return found;
+}
+
+awaitable<Result<std::vector<store::Event>>> events_seen(Call& call, std::int64_t first, int most, std::string app) {
+  if (auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
+  if (!app.empty() || call.caller.apps.empty()) {
+    auto all = co_await call.node.events(first, most, app);
+    co_return all;
+  }
+  std::vector<store::Event> found;
+  for (const std::string& one : call.caller.apps) {
+    auto of_app = co_await call.node.events(first, most, one);
+    if (!of_app) co_return of_app;
+    std::ranges::move(*of_app, std::back_inserter(found));
+  }
+  std::ranges::sort(found, {}, &store::Event::number);
+  if (found.size() > static_cast<std::size_t>(most)) found.resize(static_cast<std::size_t>(most));
+  co_return found;
+}
+
+void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vector<deploy::AppStatus>& apps) {
+  if (caller.apps.empty()) return;
+  std::erase_if(apps, [&](const deploy::AppStatus& one) { return !caller.sees(one.row.app); });
+  std::erase_if(node.follows, [&](const follow::Status& one) { return !caller.sees(one.app); });
+  std::erase_if(node.left, [&](const store::LeftApp& one) { return !caller.sees(one.app); });
+  node.sinks.clear();  // what they tell is of all apps
+  if (node.config_refused) node.config_refused->reason = "the log of this node's berthd says why";
+}
+
+}  // namespace berth::api

@@ -8,6 +8,7 @@ namespace {
 constexpr Route kRoutes[] = {
     {"GET", "/v1/status", Role::operator_, get_status},
     {"GET", "/v1/apps/{app}", Role::operator_, get_app},
+    {"GET", "/v1/apps/{app}/why", Role::operator_, get_story},
     {"DELETE", "/v1/apps/{app}", Role::operator_, remove_app},
     {"POST", "/v1/apps/{app}/deployments", Role::operator_, deploy_app},
     {"POST", "/v1/apps/{app}/plan", Role::operator_, plan_app},

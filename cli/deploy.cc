@@ -57,7 +57,7 @@ Result<Exit> deploy(const Console& console, const DeployOptions& options) {
     call.headers["idempotency-key"] = options.key;
   }
 
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   BERTH_TRY(const auto answer, api.call(call));
   const Deployment deployment = read_deployment(answer.body);
   if (deployment.already || deployment.ended()) {

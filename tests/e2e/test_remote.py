@@ -299,6 +299,28 @@ class Remote(RemoteCase):
                 .add_extension(old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value, critical=False).sign(ca, hashes.SHA256()))
         (self.pki.folder / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
+    def test_the_page_says_how_to_set_it_up(self):
+        page = (SOURCE / "docs" / "operating.md").read_text()
+        _, _, page = page.partition("<!-- these commands are run by")
+        commands, on_node, elsewhere = re.findall(r"^```(?:sh|toml)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[:3]
+        made = self.folder / "made"
+        made.mkdir()
+        subprocess.run(["bash", "-euc", commands], cwd=made, check=True, capture_output=True)
+        self.publish()
+        extra = on_node.replace("/etc/berth", str(made))
+        self.node = self.make_node("documented", extra=extra)
+        self.start()
+        home = self.folder / "home/.config/berth"
+        home.mkdir(parents=True)
+        for file in ("ca.pem", "alice.pem", "alice.key"):
+            (made / file).rename(home / file) if file != "ca.pem" else (home / file).write_bytes((made / file).read_bytes())
+        (home / "nodes.toml").write_text(elsewhere.replace("edge-1.example.org", "localhost"))
+        env = {**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent", "NO_COLOR": "1"}
+        for command in ("berth status --node edge-1", "berth deploy web@v1 --node edge-1"):
+            done = subprocess.run([str(BERTH), *command.split()[1:]], env=env, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(self.node.deployments()[0]["by"], "alice@example.org (certificate, from 127.0.0.1)")
+
     def test_files_that_are_not_there_yet_keep_nothing_from_running(self):
         self.publish()
         (self.pki.folder / "api.key").rename(self.pki.folder / "later")

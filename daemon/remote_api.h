@@ -56,6 +56,7 @@ class RemoteApi {
 
   io::Loop& loop_;
   std::optional<config::RemoteApi> config_;
+  std::unique_ptr<io::Pool> handshakes_;  ///< a thread of their own, since clients may make them take long
   io::HttpServer server_;
   std::shared_ptr<io::TlsCredentials> credentials_;  ///< null: it does not listen, because of `problem_`
   std::string problem_;

@@ -7,17 +7,19 @@
 #include "cli/import_file.h"
 #include "cli/json_view.h"
 #include "cli/output/text.h"
+#include "cli/plan_text.h"
 #include "cli/verbs.h"
 #include "cli/watch_deployment.h"
 
 namespace berth::cli {
 namespace {
 
+constexpr milliseconds kLongPlan{5 * 60'000};  ///< files on the node are read for it, and a repository may be slow
 constexpr const char* kNoKey = "\n";  ///< what --key is before it is said: an empty one would be a script's unset variable
 
 struct DeployOptions {
   std::string release, environment, until = "active", timeout = "1h", reason, key = kNoKey;
-  bool force = false, no_wait = false, allow_expired = false;
+  bool force = false, no_wait = false, allow_expired = false, plan = false;
 };
 
 /// What is named, or what is in the file that is named, which berthd loads first.
@@ -34,7 +36,32 @@ void tell_of_follow(const Console& console, const ApiClient& api, const ReleaseR
   if (const std::string note = status ? follow_note(*status, ref.app, ref.release) : std::string(); !note.empty()) console.note("Note: " + printable(note));
 }
 
+/// What would happen, which berthd finds out and does not do.
+Result<Exit> show_plan(const Console& console, ApiCall call, const ReleaseRef& ref) {
+  call.target = app_target(ref.app, "/plan");
+  call.deadline = kLongPlan;
+  BERTH_TRY(const auto answer, ApiClient(console).call(call));
+  const Exit exit = exit_of_plan(answer.body);
+  if (console.json) {
+    console.document(answer.body);
+    return exit;
+  }
+  if (!console.quiet) console.print(plan_text(answer.body, console.colour, console.terminal ? console.width : 0));
+  if (const std::string refused = refusals_text(answer.body); !refused.empty()) console.warn("it would be refused: " + refused);
+  else console.note("Nothing was changed.");
+  return exit;
+}
+
+Result<void> check_plan_options(const DeployOptions& options) {
+  if (!options.plan) return {};
+  if (is_release_file(options.release))
+    return fail(Errc::usage, "berth deploy: --plan loads no release file: 'berth import FILE' does, and then its release can be planned");
+  if (options.no_wait || options.key != kNoKey) return fail(Errc::usage, "berth deploy: --plan begins nothing: it goes without --no-wait and --key");
+  return {};
+}
+
 Result<Exit> deploy(const Console& console, const DeployOptions& options) {
+  BERTH_CHECK(check_plan_options(options));
   if (options.allow_expired && !is_release_file(options.release))
     return fail(Errc::usage, "berth deploy: --allow-expired is for release files; a repository's metadata has to be signed anew");
   BERTH_TRY(const auto ref, release_to_deploy(console, options));
@@ -51,6 +78,7 @@ Result<Exit> deploy(const Console& console, const DeployOptions& options) {
   ApiCall call{.method = "POST", .target = app_target(ref.app, "/deployments")};
   call.body = {{"release", ref.release}, {"force", options.force}};
   put_if(call.body, "environment", environment);
+  if (options.plan) return show_plan(console, std::move(call), ref);
   put_if(call.body, "reason", options.reason);
   if (options.key != kNoKey) {
     if (options.key.empty()) return fail(Errc::usage, "--key: it is empty; give the request a name of its own, or leave --key out");
@@ -83,12 +111,15 @@ Verb deploy_verb() {
       .name = "deploy",
       .summary = "Make a release the active one on this node",
       .text = "berthd fetches, verifies, unpacks and starts the release, switches to it when it is ready, and reverts it when there is trouble "
-              "before the bake is over. The command returns when the release is active; Ctrl-C leaves the deployment running.",
+              "before the bake is over. The command returns when the release is active; Ctrl-C leaves the deployment running. "
+              "A release that is on the node already is taken without the network, unless another one is known to be listed under its id, which ends with 4.",
       .examples = {"berth deploy web@v42", "berth deploy ./web-v42.berth # from a file that 'berth export' made; needs no network", "berth deploy web@v42 --until switched --timeout 2m # do not wait for the bake",
+                   "berth deploy web@v42 --plan # what would happen; changes nothing",
                    "berth deploy web@v42 --force --reason 'fixed the database' # deploy a rejected release again"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::reverted, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP@RELEASE|FILE", "what to deploy; web/production@v42 asserts the environment too; a release file is loaded first", &o->release, Completes::release}},
       .options = {{"-e,--env", "NAME", "only if this is the node's environment", &o->environment},
+                  {"--plan", "", "show what would happen, and end with what it would be refused with; changes nothing", &o->plan},
                   {"--force", "", "also a rejected release, or an app that is held", &o->force},
                   allow_expired_option(o->allow_expired),
                   {"--until", "WHEN", "return when 'switched' or, after the bake, 'active' (default)", &o->until},

@@ -31,13 +31,16 @@ Result<void> take_from_node(const Console& console, ReleaseRef& ref, RepositoryL
   ref.environment = environment;
   repository.at = text_of(*node, "url");
   if (repository.root.empty()) repository.root = text_of(*node, "root");
-  repository.tls = {.ca_file = text_of(*node, "ca_file"), .certificate_file = text_of(*node, "certificate_file"), .key_file = text_of(*node, "key_file")};
+  for (const auto& [file, key] : {std::pair(&repository.tls.ca_file, "ca_file"), std::pair(&repository.tls.certificate_file, "certificate_file"),
+                                  std::pair(&repository.tls.key_file, "key_file")})
+    if (file->empty()) *file = text_of(*node, key);
   return {};
 }
 
 Result<Exit> export_release(const Console& console, const ExportOptions& options) {
   BERTH_TRY(auto ref, release_argument(options.release, "export"));
   RepositoryLocation repository = options.repository;
+  BERTH_CHECK(take_configuration(repository));
   if (repository.at.empty()) BERTH_CHECK(take_from_node(console, ref, repository));
   if (ref.environment.empty())
     return fail(Errc::usage, fmt::format("berth export: say of which environment, as in {}/production@{}", ref.app, ref.release));

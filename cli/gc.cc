@@ -16,7 +16,8 @@ Verb gc_verb() {
       .name = "gc",
       .summary = "Remove releases and set-aside data from the node that nothing needs",
       .text = "What is active, previous, pinned or in use stays, and so do the newest few ([store] keep_releases). Data that a revert set aside go, and so do "
-              "releases that were loaded from a file and are in no slot ('berth import' loads them again).",
+              "releases that were loaded from a file and are in no slot ('berth import' loads them again). Without APP, what came of downloads that broke off goes, "
+              "too.",
       .examples = {"berth gc", "berth gc web"},
       .exits = with_daemon_exits({Exit::not_found}),
       .arguments = {{"APP", "of this app only", name.get(), Completes::app, false}},
@@ -47,6 +48,12 @@ Verb gc_verb() {
           const auto size = static_cast<std::uint64_t>(number_of(one, "bytes"));
           bytes += size;
           table.row({fmt::format("{}@{}, loaded from a file", text_of(one, "app"), text_of(one, "release")), bytes_text(size)});
+        }
+        const auto* partial = member(answer, "partial");
+        if (const auto blobs = partial == nullptr ? 0 : number_of(*partial, "blobs"); blobs > 0) {
+          const auto size = static_cast<std::uint64_t>(number_of(*partial, "bytes"));
+          bytes += size;
+          table.row({fmt::format("{} download{} that broke off", blobs, blobs == 1 ? "" : "s"), bytes_text(size)});
         }
         if (!console.quiet) console.print(table.render(console.colour, 0));
         console.note(table.empty() ? "Nothing to remove." : fmt::format("{} freed.", bytes_text(bytes)));

@@ -110,8 +110,8 @@ Verb inspect_verb() {
       .summary = "Show what a release consists of",
       .text =
           "Build, commit, processes, variables, references to secrets, files and sizes, attachments. It is a release on this node, in a file that "
-          "'berth export' made or, with --repo, in a repository; the latter are read as a node reads them: then it also says who signed for it. A file alone proves only that "
-          "it is of a piece: --root FILE names a root that you trust. With --json it is the signed manifest itself.",
+          "'berth export' made or, with --repo, in a repository; the latter are read as a node reads them. It says who signed for it, a role and its keys; of a release on this "
+          "node as berthd found it when it took it. A file alone proves only that it is of a piece: --root FILE names a root that you trust. With --json it is the signed manifest itself.",
       .examples = {"berth inspect web@v3", "berth inspect web-v3.berth", "berth inspect web/production@v3 --repo ./repo",
                    "berth inspect web/production@v3 --repo ./repo --files # every path, too"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust}),

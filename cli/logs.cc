@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <memory>
 
@@ -12,7 +11,7 @@
 #include "cli/verbs.h"
 #include "core/logs/log_reader.h"
 #include "core/logs/log_watch.h"
-#include "core/utf8.h"
+#include "core/logs/record_json.h"
 
 namespace berth::cli {
 namespace {
@@ -25,11 +24,6 @@ struct LogsOptions {
 
 constexpr const char* kUsualRoot = "/var/log/berth";
 constexpr std::ptrdiff_t kMostNamed = 10;  ///< releases that have lines
-
-bool as_number(std::string_view text, std::int64_t& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return !text.empty() && error == std::errc() && end == text.data() + text.size();
-}
 
 struct LogRoot {
   std::string folder;
@@ -97,22 +91,9 @@ Result<logs::LogQuery> query_of(const LogsOptions& options) {
   return query;
 }
 
-json::object json_of(const logs::Record& record, const InstanceId& id) {
-  json::object line{{"time", logs::format_rfc3339(record.time, 9)}, {"app", id.app}, {"process", id.process}, {"instance", to_string(id)},
-                    {"stream", logs::to_string(record.stream)}, {"sequence", record.sequence}};
-  if (!record.release.empty()) line["release"] = record.release;
-  if (std::int64_t number = 0; as_number(record.deployment, number)) line["deployment"] = number;
-  if (std::int64_t number = 0; as_number(record.pid, number)) line["pid"] = number;
-  if (const auto level = record.level ? record.level : logs::level_of(record.text)) line["level"] = logs::to_string(*level);
-  if (record.keeper) line["keeper"] = true;
-  if (record.cut) line["cut"] = true;
-  line["text"] = as_utf8(record.text);
-  return line;
-}
-
 void show(const Console& console, const LogsOptions& options, logs::Record record, const InstanceId& id, LogLines& lines) {
   if (console.json) {
-    fmt::print(console.out, "{}\n", json::text(json_of(record, id)));
+    fmt::print(console.out, "{}\n", json::text(logs::to_json(record, id)));
   } else if (options.raw) {
     std::fwrite(record.text.data(), 1, record.text.size(), console.out);
     if (!record.cut) std::fputc('\n', console.out);

@@ -104,9 +104,10 @@ TEST_F(OperatorVerbs, WhatIsFollowedComesBackAndIsTold) {
 }
 
 TEST_F(OperatorVerbs, GcListsAllThatItRemoved) {
-  daemon.on("POST /v1/gc", R"({"removed": [{"app": "web", "release": "v1", "bytes": 1000}], "data": [], "imports": [{"app": "web", "release": "v9", "bytes": 2000}]})");
+  daemon.on("POST /v1/gc", R"({"removed": [{"app": "web", "release": "v1", "bytes": 1000}], "data": [], "imports": [{"app": "web", "release": "v9", "bytes": 2000}],
+                                  "partial": {"blobs": 1, "bytes": 3000}})");
   const Ran ran = berth({"gc"});
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 "), HasSubstr("web@v9, loaded from a file"), HasSubstr("3.0 kB freed.")));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 "), HasSubstr("web@v9, loaded from a file"), HasSubstr("1 download that broke off "), HasSubstr("6.0 kB freed.")));
   daemon.on("POST /v1/gc", R"({"removed": [], "data": []})");
   EXPECT_THAT(berth({"gc"}).out, HasSubstr("Nothing to remove."));
 }

@@ -52,7 +52,7 @@ Result<publish::Repository> publisher_repository(const std::string& verb, const 
 }
 
 std::vector<Option> id_options(IdOptions& into) {
-  return {{"--id", "ID", "the release's id (default: the next of v1, v2, …); one is never used again", &into.id},
+  return {{"--id", "ID", "the release's id (default: the next of v1, v2, …); one is never used again, nor is that of a release that was dropped", &into.id},
           {"--timestamp", "", "the moment as its id, such as 20260727T101500Z", &into.timestamp}};
 }
 

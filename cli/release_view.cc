@@ -39,7 +39,7 @@ Result<ReleaseView> from_file(const std::string& file, const RepositoryLocation&
   BERTH_TRY(const Fd opened, files::open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   const files::TemporaryDirectory folder;
   BERTH_TRY(const auto unpacked, release_file::unpack(opened.get(), fs::path(file).filename().string(), folder.path(), {}));
-  auto view = from_repository(unpacked.release, {.at = folder.path().string(), .root = location.root, .tls = {}});
+  auto view = from_repository(unpacked.release, {.at = folder.path().string(), .root = location.root});
   if (!view) {
     std::string& message = view.error().message;
     if (const auto at = message.find(folder.path().string()); at != std::string::npos) message.replace(at, folder.path().string().size(), file);
@@ -53,6 +53,17 @@ Result<std::vector<bundle::Entry>> entries_beside(const fs::path& file, const bu
   if (publish::blob_of(text) != layer.index) return fail(Errc::trust, fmt::format("{}: is not what was sealed; 'berth verify' tells more", file.string()));
   BERTH_TRY(auto index, bundle::parse_index(text, layer));
   return std::move(index.entries);
+}
+
+/// Who signed is not in a slot: berthd wrote it down when it took the release. One that was taken by an older berthd has no such note.
+void take_signers(const Console& console, const ReleaseRef& ref, ReleaseView& view) {
+  const auto app = ApiClient(console).get("/v1/apps/" + ref.app);
+  const auto* all = app ? member(*app, "signers") : nullptr;
+  const auto* its = all == nullptr ? nullptr : member(*all, ref.release);
+  if (its == nullptr) return;
+  view.role = text_of(*its, "role");
+  for (const auto& key : list_of(*its, "keys"))
+    if (key.is_string()) view.keys.emplace_back(key.get_string());
 }
 
 /// A slot's manifest and indexes are no secret: they are read as they lie there.
@@ -70,6 +81,7 @@ Result<ReleaseView> from_node(const Console& console, const std::string& verb, c
                                              ref.release, ref.app));
   BERTH_CHECK(text);
   ReleaseView view;
+  take_signers(console, ref, view);
   BERTH_TRY(view.manifest, bundle::parse_manifest(*text));
   const std::string platform = view.manifest.builds.contains(bundle::this_platform()) ? bundle::this_platform() : "any";
   BERTH_TRY(const auto build, bundle::build_for(view.manifest, platform));
@@ -82,7 +94,9 @@ Result<ReleaseView> from_node(const Console& console, const std::string& verb, c
 
 std::string name_of(const bundle::Manifest& manifest) { return fmt::format("{}/{}@{}", manifest.app, manifest.environment, manifest.release); }
 
-Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& location) {
+Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& said) {
+  RepositoryLocation location = said;
+  BERTH_CHECK(take_configuration(location));
   if (is_release_file(release)) {
     if (!location.at.empty()) return fail(Errc::usage, fmt::format("berth {}: {} is a file, which is read without --repo", verb, release));
     return from_file(release, location);

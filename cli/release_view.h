@@ -15,14 +15,14 @@ namespace berth::cli {
 /// A release whole: its manifest, and what lies in it.
 struct ReleaseView {
   bundle::Manifest manifest;
-  std::string role;                ///< that signed for it; empty: it is a slot, which was verified when it was sealed
-  std::vector<std::string> keys;   ///< ids of that role's keys
+  std::string role;                ///< that signed for it; of a slot when it was taken; empty: that was not written down
+  std::vector<std::string> keys;   ///< ids of the keys of that role which signed
   std::map<std::string, std::vector<bundle::Entry>> files;  ///< by platform; of a slot, this machine's
   std::vector<bundle::Entry> config;
 };
 
-/// Reads it from the release file that `release` is the path of; or from the repository that `location` names, as a client does; or, where it names none, from this node's slot. `verb` is for messages.
-Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& location);
+/// Reads it from the release file that `release` is the path of; or from the repository that `said` names, as a client does; or, where it names none, from this node's slot. `verb` is for messages.
+Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& said);
 
 /// `web/production@v42`.
 std::string name_of(const bundle::Manifest& manifest);

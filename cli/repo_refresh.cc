@@ -90,7 +90,7 @@ Verb repo_refresh_verb() {
                                    {"--role", "ROLE", "the delegated role whose keeper signs", &o->role},
                                    incoming_option(o->incoming),
                                    {"--vouch", "", "with --role: sign for what is published, though its present keys did not sign it", &o->vouch},
-                                   {"--drop", "TARGET", "with --vouch: leave this target out, such as one that a thief signed", &o->drop}},
+                                   {"--drop", "TARGET", "with --vouch: leave this target out, such as one that a thief signed; its id stays used", &o->drop}},
                                   o->signing),
           .action = [o](Console& console) { return refresh(console, *o); }};
 }

@@ -54,7 +54,7 @@ Verb repo_revoke_verb() {
   return {.name = "revoke",
           .summary = "Take a delegated role away, or one of its keys",
           .text = "To replace a key: delegate the new one, have it sign ('berth repo refresh --role'), accept that, revoke the old one. A stolen key is "
-                  "revoked at once with --force. Needs the keys of targets, snapshot and timestamp.",
+                  "revoked at once with --force. Ids of releases that are listed no more stay used: the next release gets the next one. Needs the keys of targets, snapshot and timestamp.",
           .examples = {"berth repo revoke ./repo web --key old-ci-web.pub", "berth repo revoke ./repo web --key stolen.pub --force",
                        "berth repo revoke ./repo web --keep-releases # the repository's own key signs for them from now on"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},

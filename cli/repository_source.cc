@@ -1,18 +1,17 @@
 #include "cli/repository_source.h"
 
-#include <algorithm>
 #include <chrono>
+#include <filesystem>
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/exit_code.h"
 #include "core/files/files.h"
 #include "core/trust/folder_remote.h"
 #include "core/trust/http_remote.h"
 #include "core/trust/limits.h"
+#include "daemon/fetch/blob_source.h"
+#include "daemon/fetch/retrying_remote.h"
 
 namespace berth::cli {
 namespace {
@@ -20,34 +19,35 @@ namespace {
 namespace fs = std::filesystem;
 using Sink = std::function<Result<void>(std::string_view)>;
 
-constexpr std::size_t kPiece = 256u << 10;
+constexpr std::chrono::minutes kMostMetadataTime{2};  ///< for one file of metadata
 
-io::FetchOptions fetch_options(const io::TlsOptions& tls) {
+/// The same repository at several places: how each of them is asked.
+struct Place {
+  std::string url;
   io::FetchOptions options;
-  options.connect_timeout = std::chrono::seconds(10);
-  options.stall_timeout = std::chrono::seconds(20);
-  options.tls = tls;
-  options.user_agent = "berth/" BERTH_VERSION;
-  return options;
+};
+
+Result<std::unique_ptr<trust::Remote>> remote_at(fetch::Mirrors& mirrors, const std::vector<Place>& places, std::string_view below) {
+  std::vector<std::unique_ptr<trust::Remote>> remotes;
+  for (const Place& place : places) {
+    io::FetchOptions options = place.options;
+    options.total_timeout = kMostMetadataTime;
+    BERTH_TRY(auto remote, trust::remote_at(place.url, below, options));
+    remotes.push_back(std::move(remote));
+  }
+  return std::make_unique<fetch::RetryingRemote>(fetch::mirrored(mirrors, std::move(remotes)), std::stop_token());
 }
 
-Result<void> read_below(const fs::path& folder, const std::string& path, std::uint64_t from, std::uint64_t most, const Sink& sink) {
-  BERTH_TRY(const Fd top, files::open(folder, O_PATH | O_DIRECTORY));
-  BERTH_TRY(const Fd file, files::open_below(top.get(), path, O_RDONLY | O_NONBLOCK));
-  struct stat about {};
-  if (::fstat(file.get(), &about) != 0) return fail_errno("look at " + path);
-  if (!S_ISREG(about.st_mode)) return fail(Errc::trust, path + ": is no file");
-  std::string piece(kPiece, '\0');
-  while (most > 0) {
-    const ssize_t got = ::pread(file.get(), piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), most)), static_cast<off_t>(from));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno("read " + path);
-    if (got == 0) break;
-    BERTH_CHECK(sink({piece.data(), static_cast<std::size_t>(got)}));
-    from += static_cast<std::uint64_t>(got);
-    most -= static_cast<std::uint64_t>(got);
+Result<release_file::ReadBlob> blobs_at(const std::shared_ptr<fetch::Mirrors>& mirrors, const std::vector<Place>& places) {
+  std::vector<std::unique_ptr<fetch::BlobSource>> sources;
+  for (const Place& place : places) {
+    BERTH_TRY(auto source, fetch::blob_source_at(place.url, place.options));
+    sources.push_back(std::move(source));
   }
-  return {};
+  std::shared_ptr<fetch::BlobSource> source = fetch::mirrored(*mirrors, std::move(sources));
+  return [source, mirrors](const std::string& blob, std::uint64_t from, std::uint64_t most, const Sink& sink) {
+    return source->read(blob, from, most, sink, {});
+  };
 }
 
 }  // namespace
@@ -57,43 +57,39 @@ release_file::Source OpenRepository::source() const {
 }
 
 Result<OpenRepository> open_repository(const RepositoryLocation& location) {
-  const io::FetchOptions options = fetch_options(location.tls);
+  BERTH_TRY(const io::FetchOptions options, fetch_options_of(location));
+  std::vector<std::string> urls{location.at};
+  urls.insert(urls.end(), location.mirrors.begin(), location.mirrors.end());
+  std::vector<Place> places;
+  for (const std::string& url : urls) places.push_back({.url = url, .options = options_at(url, location.at, options)});
   OpenRepository opened;
-  BERTH_TRY(opened.metadata, trust::remote_at(location.at, "metadata", options));
-  BERTH_TRY(opened.targets, trust::remote_at(location.at, "targets", options));
-  if (trust::is_folder(location.at)) {
+  opened.mirrors = std::make_shared<fetch::Mirrors>(urls, nullptr);
+  BERTH_TRY(opened.metadata, remote_at(*opened.mirrors, places, "metadata"));
+  BERTH_TRY(opened.targets, remote_at(*opened.mirrors, places, "targets"));
+  BERTH_TRY(opened.blob, blobs_at(opened.mirrors, places));
+  fs::path root = location.root;
+  if (root.empty()) {
+    if (!trust::is_folder(location.at))
+      return fail(Errc::usage, fmt::format("say what of {} is believed: --root FILE, its first root.json, which came to you by a way you trust", location.at));
     BERTH_TRY(const auto folder, trust::FolderRemote::at(location.at));
-    opened.blob = [path = folder.folder()](const std::string& blob, std::uint64_t from, std::uint64_t most, const Sink& sink) {
-      return read_below(path, blob, from, most, sink);
-    };
-    const fs::path root = location.root.empty() ? folder.folder() / "metadata/1.root.json" : fs::path(location.root);
-    BERTH_TRY(opened.root, files::read(root, trust::kMostRoot));
-    return opened;
+    root = folder.folder() / "metadata/1.root.json";
   }
-  if (location.root.empty())
-    return fail(Errc::usage, fmt::format("say what of {} is believed: --root FILE, its first root.json, which came to you by a way you trust", location.at));
-  BERTH_TRY(opened.root, files::read(location.root, trust::kMostRoot));
-  const std::string base = location.at.ends_with('/') ? location.at : location.at + "/";
-  opened.blob = [base, options](const std::string& blob, std::uint64_t from, std::uint64_t most, const Sink& sink) {
-    io::FetchOptions ranged = options;
-    ranged.from = from;
-    ranged.most = most;
-    return io::http_fetch(base + blob, ranged, sink);
-  };
+  BERTH_TRY(opened.root, files::read(root, trust::kMostRoot));
   return opened;
+}
+
+Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& location) {
+  BERTH_TRY(const io::FetchOptions options, fetch_options_of(location));
+  return trust::remote_at(location.at, "metadata", options_at(location.at, location.at, options));
 }
 
 Error of_repository(Error error, const std::string& at) {
   // Exit code 6 says that berthd does not answer.
   if (exit_code(error.code) == Exit::unreachable) error = {Errc::io, "the repository cannot be reached: " + error.message};
   error.message = at + ": " + error.message;
+  if (error.message.find("401 Unauthorized") != std::string::npos)
+    error.message += "; say who asks: --token-file, or --user and --password-file, or --config with a berthd.toml that does";
   return error;
-}
-
-std::vector<Option> location_options(RepositoryLocation& into, std::string what_repo) {
-  return {{"--repo", "DIR|URL", std::move(what_repo), &into.at, Completes::folder},
-          {"--root", "FILE", "its root.json that you trust; needed with a URL", &into.root, Completes::file},
-          {"--ca-file", "FILE", "for https: the CAs (PEM) that may vouch for the server", &into.tls.ca_file, Completes::file}};
 }
 
 }  // namespace berth::cli

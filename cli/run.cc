@@ -68,7 +68,8 @@ Result<std::optional<fs::path>> tree_at(const std::string& source) {
 
 /// What says where a release is, and how it is believed, says nothing of what lies here.
 Result<void> refuse_repository(const RunVerbOptions& options, const std::string& what) {
-  const std::pair<const char*, const std::string&> given[] = {{"--repo", options.repository.at}, {"--root", options.repository.root}, {"--ca-file", options.repository.tls.ca_file}};
+  const std::pair<const char*, const std::string&> given[] = {{"--repo", options.repository.at}, {"--root", options.repository.root}, {"--ca-file", options.repository.tls.ca_file},
+                                                              {"--config", options.repository.config}};
   for (const auto& [option, value] : given)
     if (!value.empty()) return fail(Errc::usage, fmt::format("berth run: {} {}: {} is {}; a repository has releases, such as APP/ENV@RELEASE", option, value, options.source, what));
   return {};
@@ -115,13 +116,15 @@ Result<run::RunRequest> of_release(const RunVerbOptions& options) {
   if (ref.environment.empty()) ref.environment = options.as;
   if (!options.as.empty() && ref.environment != options.as) return fail(Errc::usage, fmt::format("berth run: {} and --as {} name two environments", options.source, options.as));
   if (ref.environment.empty()) return fail(Errc::usage, fmt::format("berth run: say of which environment: {}/production@{}, or --as production", ref.app, ref.release));
-  if (options.repository.at.empty()) return fail(Errc::usage, fmt::format("berth run: say which repository {} is in: --repo DIR|URL", options.source));
+  RepositoryLocation repository = options.repository;
+  BERTH_CHECK(take_configuration(repository));
+  if (repository.at.empty()) return fail(Errc::usage, fmt::format("berth run: say which repository {} is in: --repo DIR|URL", options.source));
   BERTH_TRY(const auto local, local_options(options));
   BERTH_TRY(auto how, run_options(options));
-  BERTH_TRY(const auto opened, open_repository(options.repository));
+  BERTH_TRY(const auto opened, open_repository(repository));
   const auto source = opened.source();
   const auto found = release_file::find_release(source, ref);
-  if (!found) return std::unexpected(of_repository(found.error(), options.repository.at));
+  if (!found) return std::unexpected(of_repository(found.error(), repository.at));
   BERTH_TRY(auto places, run::open_places(ref.app, "release"));
   run::Load load = [] { return Result<run::LocalRelease>(fail(Errc::internal, "a release does not change")); };
   BERTH_TRY(auto release, run::release_of_repository(source, *found, places, local));

@@ -15,10 +15,12 @@
 #include "daemon/config/values.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/deploy/instance_plan.h"
+#include "daemon/fetch/sealed_release.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
+#include "daemon/secrets/authorization.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/supervise/launcher.h"
 
@@ -32,31 +34,13 @@ constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when be
 
 store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
 
-/// What says who this node is to its repository, and how it is looked up.
-std::function<Result<crypto::Secret>()> authorization_of(const config::Config& config) {
-  const config::Repository& said = config.repository;
-  const secrets::Sources sources{.commands = config.secret_commands};
-  if (!said.token.empty())
-    return [reference = said.token, sources]() -> Result<crypto::Secret> {
-      auto token = secrets::resolve(reference, sources);
-      if (!token) return pass(std::move(token.error()), "token");
-      return crypto::Secret("Bearer " + std::string(token->view()));
-    };
-  if (said.user.empty()) return {};
-  return [user = said.user, reference = said.password, sources]() -> Result<crypto::Secret> {
-    auto password = secrets::resolve(reference, sources);
-    if (!password) return pass(std::move(password.error()), "password");
-    return crypto::Secret(io::basic_authorization(user, password->view()));
-  };
-}
-
 std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
   const config::Repository& said = config.repository;
   if (said.url.empty() && said.root.empty()) return nullptr;
-  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .build_time = build_time()};
+  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .partial_directory = paths_of(config).partial(), .build_time = build_time()};
   options.tls = {.ca_file = said.ca_file, .certificate_file = said.certificate_file, .key_file = said.key_file};
   options.mirrors = said.mirrors;
-  options.authorization = authorization_of(config);
+  options.authorization = secrets::authorization_of(said.token, said.user, said.password, {.commands = config.secret_commands});
   options.proxy = said.proxy ? io::ProxyOptions{.for_http = *said.proxy, .for_https = *said.proxy} : io::proxies_of_environment();
   options.bytes_per_second = said.rate_limit;
   options.note = [](const std::string& what) { spdlog::warn("repository: {}", what); };
@@ -92,10 +76,20 @@ void learn_secrets(store::Store& store, const deploy::NodeFacts& node) {
   deploy::learn_secrets(node, known);
 }
 
+/// What is followed, unless the node has another release of that id: then neither is taken, and it is told.
+Result<fetch::Wanted> poll(fetch::Repository& repository, store::Store& store, fetch::Followed& followed, std::stop_token stop) {
+  BERTH_TRY(auto wanted, repository.follow(followed, std::move(stop)));
+  BERTH_TRY(const auto slot, store.slot(followed.app, wanted.release));
+  if (!slot || followed.manifest_sha256.empty()) return wanted;
+  BERTH_CHECK(fetch::check_same_release({.app = followed.app, .environment = followed.environment, .release = wanted.release}, slot->manifest_sha256,
+                                        followed.manifest_sha256));
+  return wanted;
+}
+
 /// Without a repository nothing is followed, as berthd.toml is read.
-follow::Source source_of(fetch::Repository* repository) {
+follow::Source source_of(fetch::Repository* repository, store::Store& store) {
   if (repository == nullptr) return {};
-  return {.poll = [repository](fetch::Followed& followed, std::stop_token stop) { return repository->follow(followed, std::move(stop)); },
+  return {.poll = [repository, &store](fetch::Followed& followed, std::stop_token stop) { return poll(*repository, store, followed, std::move(stop)); },
           .remembered = [repository](const fetch::Followed& followed) { return repository->remembered(followed); }};
 }
 
@@ -147,7 +141,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                    .keep_orphans = config_.keep_orphans}),
       router_(loop_.executor(), work_, config_.run),
       deployer_(loop_.executor(), work_, idle_, *store_, supervisor_, router_, repository_.get(), how.deployer),
-      follower_({loop_, work_, deployer_, source_of(repository_.get()), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
+      follower_({loop_, work_, deployer_, source_of(repository_.get(), *store_), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
                  [this](const std::string& app) { return store_->newest_event(app, "follow.wanted").value_or(std::nullopt); }},
                 config_.follow, config_.environment),
       shipping_({.loop = loop_,

@@ -7,6 +7,7 @@
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/disks.h"
+#include "daemon/log_feed.h"
 #include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics/snapshot.h"
 #include "daemon/remote_api.h"
@@ -15,6 +16,7 @@ namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kScrapePatience{1};
+constexpr int kMostFollowers = 32;
 
 /// Makes something true while it lives, also where whoever asked goes away.
 class Claim {
@@ -84,6 +86,18 @@ awaitable<Result<std::vector<store::Event>>> LiveNode::events(std::int64_t first
   const auto read = [&store = parts_.store, first, most, app] { return store.events(first, most, app); };
   auto events = co_await parts_.pool.run(read);
   co_return events;
+}
+
+awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery query) {
+  if (!reading_) reading_ = std::make_unique<io::Pool>(1);
+  auto feed = co_await FileLogFeed::open(*reading_, fixed_.paths.logs, std::move(query));
+  co_return feed;
+}
+
+std::shared_ptr<void> LiveNode::place() {
+  if (*places_ >= kMostFollowers) return nullptr;
+  ++*places_;
+  return std::shared_ptr<void>(places_.get(), [places = places_](void*) { --*places; });
 }
 
 awaitable<std::string> LiveNode::metrics() {

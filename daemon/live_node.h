@@ -37,6 +37,9 @@ class LiveNode : public api::Node {
 
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
+  std::int64_t last_event() override { return parts_.store.last_event(); }
+  awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
+  std::shared_ptr<void> place() override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -53,6 +56,8 @@ class LiveNode : public api::Node {
  private:
   Parts parts_;
   LoopLag lag_;
+  std::shared_ptr<int> places_ = std::make_shared<int>(0);  ///< that are taken by who follows events and logs
+  std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics
   std::shared_ptr<const std::string> scraped_;  ///< what came of that last

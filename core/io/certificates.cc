@@ -78,9 +78,9 @@ VerifiedNames names_of(const mbedtls_x509_crt& certificate) {
 
 std::string certificate_flaws(std::uint32_t flaws, std::string_view host) {
   std::string why;
-  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += "; it is of no authority that is trusted here";
-  if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}", host);
-  if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, or the clock here is wrong";
+  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += host.empty() ? "; it is of no authority that is trusted here" : "; it is of no authority that is trusted here: ca_file (--ca-file) says which are";
+  if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}: ask by a name that it is for", host);
+  if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, and its owner needs a new one, or the clock here is wrong";
   if ((flaws & MBEDTLS_X509_BADCERT_FUTURE) != 0) why += "; it is not valid yet, or the clock here is wrong";
   if (!why.empty()) return why;
   char text[500] = {};

@@ -23,6 +23,8 @@ namespace berth::io {
 
 using std::chrono::milliseconds;
 
+class Pace;
+
 /// Header fields, names in lower case.
 using Headers = std::map<std::string, std::string>;
 
@@ -98,6 +100,7 @@ struct FetchOptions {
   std::string authorization;
   ProxyOptions proxy;
   std::uint64_t bytes_per_second = 0;           ///< that are taken at most, on average; 0: as many as come
+  std::shared_ptr<Pace> pace{};           ///< that rate is for all fetches together that have the same one; unset: for this one alone
 };
 
 /// Gets `url` (http, https; redirects bounded, never https → http) and hands its bytes to `sink` as they come, which ends the
@@ -105,6 +108,9 @@ struct FetchOptions {
 /// `Errc::unreachable`; a server that ignores the range has its first bytes skipped.
 Result<void> http_fetch(const std::string& url, const FetchOptions& options, const std::function<Result<void>(std::string_view)>& sink,
                         std::stop_token stop = {});
+
+/// What fetches keep to that share a rate. From any thread.
+std::shared_ptr<Pace> shared_pace(std::uint64_t bytes_per_second);
 
 // ---------------------------------------------------------------- serving
 

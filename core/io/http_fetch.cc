@@ -114,7 +114,8 @@ Result<Reply> fetch_wherever(const std::string& url, const Wish& wish, const std
   BERTH_CHECK(check_may_be_told(first, options));
   Url place = first;
   Patience patience(options, std::move(stop));
-  Pace pace(options.bytes_per_second);
+  Pace own_pace(options.bytes_per_second);
+  Pace& pace = options.pace ? *options.pace : own_pace;
   // What the sink says goes back as it is; what is said here names the place.
   bool sink_failed = false;
   const std::function<Result<void>(std::string_view)> watched = [&](std::string_view piece) {

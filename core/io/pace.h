@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 
 #include "core/io/patience.h"
 #include "core/io/readiness.h"
@@ -8,7 +9,7 @@
 
 namespace berth::io {
 
-/// Keeps a transfer to a number of bytes a second, by waiting where it is ahead; the peer then waits for us.
+/// Keeps transfers to a number of bytes a second, all that use it together, by waiting where they are ahead; the peer then waits for us. From any thread.
 class Pace {
  public:
   explicit Pace(std::uint64_t bytes_per_second) : bytes_per_second_(bytes_per_second) {}
@@ -18,6 +19,7 @@ class Pace {
 
  private:
   std::uint64_t bytes_per_second_;
+  std::mutex mutex_;
   Steady::time_point paid_until_{};  ///< when what came so far will have had its time
 };
 

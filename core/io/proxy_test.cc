@@ -1,6 +1,7 @@
 #include "core/io/proxy.h"
 
 #include <cstdlib>
+#include <future>
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
@@ -181,6 +182,17 @@ TEST(Pace, LimitsWhatComesInASecond) {
   ASSERT_TRUE(body) << body.error().message;
   EXPECT_EQ(body->size(), 300'000u);
   EXPECT_GE(took, 300ms);
+}
+
+TEST(Pace, IsOneForAllFetchesThatShareIt) {
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 'x');
+  Peer peers[] = {Peer({answer}), Peer({answer}), Peer({answer})};
+  const FetchOptions options{.bytes_per_second = 1'000'000, .pace = shared_pace(1'000'000)};
+  const auto before = Steady::now();
+  std::vector<std::future<Result<std::string>>> fetches;
+  for (const Peer& peer : peers) fetches.push_back(std::async(std::launch::async, fetch, peer.url(), options));
+  for (auto& one : fetches) EXPECT_EQ(one.get().value_or("").size(), 200'000u);
+  EXPECT_GE(Steady::now() - before, 600ms) << "a rate of its own would have let each end after 200 ms";
 }
 
 TEST(Pace, EndsWhenItIsToldToStop) {

@@ -125,8 +125,16 @@ std::string newest_release(const std::vector<bundle::Manifest>& releases) {
   return newest == nullptr ? "" : newest->release;
 }
 
-std::string next_id(const std::vector<bundle::Manifest>& releases) {
+std::vector<std::string> dropped_ids(const trust::RepositoryState& state, const std::string& app, const std::string& environment) {
+  std::vector<std::string> ids;
+  for (const std::string& name : state.dropped)
+    if (const auto ref = release_of(name); ref && is_wanted(*ref, app, environment)) ids.push_back(ref->release);
+  return ids;
+}
+
+std::string next_id(const std::vector<bundle::Manifest>& releases, const std::vector<std::string>& dropped) {
   std::uint64_t highest = 0;
+  for (const std::string& id : dropped) highest = std::max(highest, number_of(id));
   for (const bundle::Manifest& release : releases) highest = std::max(highest, number_of(release.release));
   return fmt::format("v{}", highest + 1);
 }

@@ -41,7 +41,10 @@ Result<bundle::Manifest> find_release(const std::filesystem::path& repository, c
 /// The release that a new one follows: the one that no other names as its previous one. Clocks of publishers do not count, but between several such.
 std::string newest_release(const std::vector<bundle::Manifest>& releases);
 
-/// `v1`, or one more than the highest `v<number>`. Other ids do not count.
-std::string next_id(const std::vector<bundle::Manifest>& releases);
+/// The ids that an app had in an environment and that no release has any more.
+std::vector<std::string> dropped_ids(const trust::RepositoryState& state, const std::string& app, const std::string& environment);
+
+/// `v1`, or one more than the highest `v<number>` of releases that are there and of ids that were dropped. Other ids do not count.
+std::string next_id(const std::vector<bundle::Manifest>& releases, const std::vector<std::string>& dropped);
 
 }  // namespace berth::publish

@@ -12,8 +12,11 @@
 
 #include "core/files/files.h"
 #include "core/publish/hash_file.h"
+#include "core/publish/push_check.h"
+#include "core/trust/folder_remote.h"
 #include "core/trust/limits.h"
 #include "core/trust/repository.h"
+#include "core/trust/repository_files.h"
 #include "core/trust/repository_lock.h"
 
 namespace berth::publish {
@@ -114,14 +117,43 @@ Result<void> push_by_command(const fs::path& repository, const std::string& dest
   return files::remove_tree(staging);
 }
 
+/// What is served, and what a local folder holds, must not be newer.
+Result<void> check_before(const fs::path& repository, const std::string& destination, const PushOptions& options) {
+  if (options.served != nullptr) BERTH_CHECK(check_destination(repository, *options.served, options.served_at));
+  const fs::path metadata = trust::metadata_of(destination);
+  std::error_code error;
+  if (!fs::is_directory(metadata, error)) return {};
+  trust::FolderRemote folder(metadata);
+  return check_destination(repository, folder, destination);
+}
+
 }  // namespace
 
-Result<Pushed> push_repository(const fs::path& repository, const std::string& destination, const std::string& command) {
-  BERTH_CHECK(trust::read_repository(repository));
-  BERTH_TRY(const Fd lock, trust::lock_folder(repository));
-  if (command.empty()) return push_to_folder(repository, destination);
-  BERTH_CHECK(push_by_command(repository, destination.ends_with('/') ? destination : destination + "/", command));
-  return Pushed();
+Result<Pushed> push_repository(const Repository& repository, const std::string& destination, const PushOptions& options) {
+  const fs::path& folder = repository.folder;
+  const bool by_command = !options.command.empty();
+  if (options.prune && by_command)
+    return fail(Errc::usage, "a copying command removes nothing; --prune is for a destination that is a local folder");
+  BERTH_CHECK(trust::read_repository(folder));
+  BERTH_TRY(const Fd lock, trust::lock_folder(folder));
+  Pushed pushed;
+  {
+    Fd lock_there;
+    if (!by_command) {
+      BERTH_CHECK(files::make_directories(destination));
+      BERTH_TRY(lock_there, trust::lock_folder(destination));
+    }
+    if (!options.force) BERTH_CHECK(check_before(folder, destination, options));
+    if (by_command) {
+      BERTH_CHECK(push_by_command(folder, destination.ends_with('/') ? destination : destination + "/", options.command));
+      return pushed;
+    }
+    BERTH_TRY(pushed, push_to_folder(folder, destination));
+  }
+  if (!options.prune) return pushed;
+  const Repository there{.folder = destination, .keys = repository.keys, .now = repository.now};
+  BERTH_TRY(pushed.pruned, collect_repository(there, *options.prune));
+  return pushed;
 }
 
 }  // namespace berth::publish

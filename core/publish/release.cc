@@ -47,10 +47,10 @@ Result<void> write_config(ConfigLayer& config, const Environment& environment, c
   return {};
 }
 
-Result<std::string> choose_id(const ReleaseOptions& options, const std::vector<bundle::Manifest>& releases, const std::string& app,
-                              const std::string& environment, trust::WallTime now) {
+Result<std::string> choose_id(const ReleaseOptions& options, const std::vector<bundle::Manifest>& releases, const std::vector<std::string>& dropped,
+                              const std::string& app, const std::string& environment, trust::WallTime now) {
   std::string id = options.id;
-  if (options.id_rule == IdRule::next) id = next_id(releases);
+  if (options.id_rule == IdRule::next) id = next_id(releases, dropped);
   if (options.id_rule == IdRule::timestamp) {
     id = trust::to_string(now);
     std::erase_if(id, [](char c) { return c == '-' || c == ':'; });
@@ -59,7 +59,11 @@ Result<std::string> choose_id(const ReleaseOptions& options, const std::vector<b
     return fail(Errc::usage, fmt::format("release id '{}': must be 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', a letter or digit first", id));
   if (std::ranges::find(releases, id, &bundle::Manifest::release) != releases.end())
     return fail(Errc::exists,
-                fmt::format("{}/{}@{} exists, and an id is never used again; the next one is {}", app, environment, id, next_id(releases)));
+                fmt::format("{}/{}@{} exists, and an id is never used again; the next one is {}", app, environment, id, next_id(releases, dropped)));
+  if (std::ranges::find(dropped, id) != dropped.end())
+    return fail(Errc::exists, fmt::format("{}/{}@{} was the id of a release that has been dropped, and an id is never used again, since nodes may have that "
+                                          "release still; the next one is {}",
+                                          app, environment, id, next_id(releases, dropped)));
   return id;
 }
 
@@ -201,7 +205,8 @@ Result<Published> publish_release(const Repository& repository, Draft draft, con
   BERTH_TRY(const auto releases, read_releases(publisher.folders(), publisher.state(), app, environment.name));
   published.manifest = manifest_of(draft, environment, configuration, config);
   bundle::Manifest& manifest = published.manifest;
-  BERTH_TRY(manifest.release, choose_id(options, releases, app, environment.name, repository.now()));
+  BERTH_TRY(manifest.release, choose_id(options, releases, dropped_ids(publisher.state(), app, environment.name), app, environment.name,
+                                                repository.now()));
   manifest.previous = newest_release(releases);
   manifest.created = trust::to_string(repository.now());
 

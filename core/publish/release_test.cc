@@ -232,9 +232,10 @@ bundle::Manifest numbered(const std::string& id, const std::string& previous, co
 }
 
 TEST(Contents, NextIdFollowsTheHighestNumber) {
-  EXPECT_EQ(next_id({}), "v1");
-  EXPECT_EQ(next_id({numbered("v9", "", ""), numbered("v10", "", ""), numbered("v2", "", "")}), "v11");
-  EXPECT_EQ(next_id({numbered("1.4.2", "", ""), numbered("v07", "", ""), numbered("vx", "", ""), numbered("v99999999999999999999", "", "")}), "v1");
+  EXPECT_EQ(next_id({}, {}), "v1");
+  EXPECT_EQ(next_id({numbered("v9", "", ""), numbered("v10", "", ""), numbered("v2", "", "")}, {}), "v11");
+  EXPECT_EQ(next_id({numbered("v9", "", "")}, {"v11", "v10", "2030"}), "v12") << "also of those that were dropped";
+  EXPECT_EQ(next_id({numbered("1.4.2", "", ""), numbered("v07", "", ""), numbered("vx", "", ""), numbered("v99999999999999999999", "", "")}, {}), "v1");
 }
 
 TEST(Contents, NewestReleaseIsTheOneThatNoneFollowed) {

@@ -140,6 +140,7 @@ struct Variable {
 struct LogRules {
   std::uint64_t segment_bytes = 10u << 20;  ///< a log file is rotated at this size
   std::uint64_t keep_bytes = 100u << 20;    ///< what one instance may keep on disk in all
+  milliseconds segment_age{0};              ///< and at this age, by the next line; 0: at none
 
   bool operator==(const LogRules&) const = default;
 };

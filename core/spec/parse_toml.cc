@@ -212,6 +212,7 @@ LogRules read_logs(TomlTable table) {
   LogRules logs;
   assign(logs.segment_bytes, table.size("segment_bytes"));
   assign(logs.keep_bytes, table.size("keep_bytes"));
+  assign(logs.segment_age, table.duration("segment_age"));
   table.done();
   return logs;
 }

@@ -57,7 +57,7 @@ TEST(ParseToml, ReadsEverything) {
   EXPECT_EQ(spec.variables.at("GREETING"), (Variable{.required = true, .description = "What to say"}));
   EXPECT_EQ(spec.variables.at("TOKEN"), (Variable{.secret = true}));
   EXPECT_EQ(spec.variables.at("LEVEL"), (Variable{.preset = "info"}));
-  EXPECT_EQ(spec.logs, (LogRules{.segment_bytes = 1'000'000, .keep_bytes = 4'000'000}));
+  EXPECT_EQ(spec.logs, (LogRules{.segment_bytes = 1'000'000, .keep_bytes = 4'000'000, .segment_age = std::chrono::hours(24)}));
   ASSERT_EQ(spec.hooks.size(), 3u);
   EXPECT_EQ(spec.hooks.at("pre-start"), (Hook{.command = {"bin/migrate", "--level", "${LEVEL}"}}));
   EXPECT_EQ(spec.hooks.at("ready-to-switch"), (Hook{.command = {"bin/may-i"}, .timeout = 10s, .retry = 5s, .give_up = 10min}));

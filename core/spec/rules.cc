@@ -10,6 +10,8 @@
 namespace berth::spec {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t kMostProcesses = 64, kMostVariables = 1024, kMostArguments = 1024, kLongestText = 32u << 10;
 constexpr std::size_t kLongestCommand = 128u << 10;
 constexpr int kMostInstances = 256;
@@ -142,6 +144,8 @@ void check_logs(const LogRules& logs, const Complaints& complaints) {
     complaints.add("segment_bytes", "must be from 64KiB to 1GiB");
   if (logs.keep_bytes < logs.segment_bytes || logs.keep_bytes > 1'000'000'000'000)
     complaints.add("keep_bytes", "must be at least 'segment_bytes', and at most 1000GB");
+  if (logs.segment_age != 0ms && (logs.segment_age < 1h || logs.segment_age > 24h))
+    complaints.add("segment_age", "must be from 1h to 24h, or 0s for none");
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ TEST(Rules, AreToldWithPlaceAndReason) {
       {"required = true", "required = true\ndefault = \"x\"", "makes no sense where 'required' is true"},
       {"default = \"info\"", "default = \"a\\nb\"", "has control characters"},
       {"segment_bytes = \"1MB\"", "segment_bytes = \"1KB\"", "'segment_bytes' in [logs] must be from 64KiB to 1GiB"},
+      {"segment_age = \"24h\"", "segment_age = \"59m\"", "'segment_age' in [logs] must be from 1h to 24h, or 0s for none"},
       {"keep_bytes = 4000000", "keep_bytes = 500000", "'keep_bytes' in [logs] must be at least 'segment_bytes'"},
       {"[process.worker]", "[process.pre-start]", "'pre-start' in [process] is the name of a hook"},
       {"pre-start = [\"bin/migrate\", ", "pre-start = [\"\", ", "'command' in [hooks.pre-start] must name a program"},

@@ -68,6 +68,7 @@ default = "info"
 [logs]
 segment_bytes = "1MB"
 keep_bytes = 4000000
+segment_age = "24h"
 
 [hooks]
 pre-start = ["bin/migrate", "--level", "${LEVEL}"]

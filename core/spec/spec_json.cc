@@ -287,6 +287,7 @@ Result<LogRules> logs_from(const json::value& json) {
   LogRules logs;
   logs.segment_bytes = static_cast<std::uint64_t>(reader.integer("segment_bytes"));
   logs.keep_bytes = static_cast<std::uint64_t>(reader.integer("keep_bytes"));
+  if (reader.maybe("segment_age") != nullptr) logs.segment_age = duration(reader, "segment_age");
   BERTH_CHECK(reader.done());
   return logs;
 }
@@ -336,6 +337,7 @@ json::value to_json(const AppSpec& spec) {
                    {"env", std::move(variables)},
                    {"logs", json::object{{"segment_bytes", static_cast<std::int64_t>(spec.logs.segment_bytes)},
                                          {"keep_bytes", static_cast<std::int64_t>(spec.logs.keep_bytes)}}}};
+  if (spec.logs.segment_age.count() > 0) out["logs"].as_object()["segment_age"] = to_string(spec.logs.segment_age);
   json::object hooks;
   for (const auto& [name, hook] : spec.hooks) hooks[name] = hook_json(name, hook);
   if (!hooks.empty()) out["hooks"] = std::move(hooks);

@@ -207,7 +207,14 @@ Result<void> Client::load_local() {
 
 Result<Target> Client::find(std::string_view name) {
   BERTH_CHECK(state_->check_ready());
-  return find_target(name, state_->set->root().targets, state_->source());
+  RoleKeys keys;  // of the role that was visited last: that is the one which has it
+  const RoleSource source = [&keys, visit = state_->source()](const std::string& role, const std::string& delegator, const RoleKeys& its_keys) {
+    keys = its_keys;
+    return visit(role, delegator, its_keys);
+  };
+  auto target = find_target(name, state_->set->root().targets, source);
+  if (target) target->keys = state_->set->signers_of_targets(target->role, keys);
+  return target;
 }
 
 Result<std::vector<Target>> Client::list(std::vector<Error>* passed_over) {

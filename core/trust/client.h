@@ -20,6 +20,15 @@ struct Target {
   std::uint64_t length = 0;
   std::map<std::string, std::string> hashes;  ///< algorithm → hex; at least one we know
   std::string role;                           ///< which role signed for it
+  std::vector<std::string> keys{};            ///< of `find`: ids of the keys that signed that role, each verified; only those that its delegator names
+};
+
+/// Who signed for a target.
+struct Signers {
+  std::string role;               ///< empty: it was not written down
+  std::vector<std::string> keys;  ///< ids of the role's keys whose signatures were right
+
+  bool operator==(const Signers&) const = default;
 };
 
 /// A metadata file that is held.

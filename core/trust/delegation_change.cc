@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 
 #include "core/ids.h"
+#include "core/trust/dropped.h"
+#include "core/trust/glob.h"
 #include "core/trust/key.h"
 #include "core/trust/role_document.h"
 
@@ -43,6 +45,25 @@ Result<void> check_paths(json::object& delegations, const DelegationChange& chan
                                              std::string_view(other.at("name").as_string())));
   }
   return {};
+}
+
+/// Those that a role listed and readers found: what no other path leads to is found no more.
+Dropped names_of(const DelegatedFile& role) {
+  Dropped names;
+  const json::value* listed = role.document.if_contains("targets");
+  if (listed == nullptr || !listed->is_object()) return names;
+  for (const auto& target : listed->get_object())
+    if (role.delegation.covers(target.key())) names.emplace(target.key());
+  return names;
+}
+
+/// What a role lists and can have no more, since it is delegated to it no longer.
+Dropped names_outside_of(const DelegatedFile& role, const std::vector<std::string>& paths) {
+  Dropped names = names_of(role);
+  std::erase_if(names, [&](const std::string& name) {
+    return std::ranges::any_of(paths, [&](const std::string& path) { return matches_glob(path, name); });
+  });
+  return names;
 }
 
 /// Whether the role's present file is signed by enough of the keys that are left.
@@ -87,6 +108,8 @@ Result<void> delegate(RepositoryFiles& files, const DelegationChange& change) {
     const std::string id = list_key(delegations["keys"].as_object(), key);
     if (std::ranges::find(keyids, json::value(id)) == keyids.end()) keyids.emplace_back(id);
   }
+  if (const DelegatedFile* published = files.role(change.role); published != nullptr && !change.paths.empty())
+    add_dropped(files.targets, names_outside_of(*published, change.paths));
   if (!change.paths.empty()) (*role)["paths"] = json::array(change.paths.begin(), change.paths.end());
   if (change.threshold) (*role)["threshold"] = *change.threshold;
   const auto threshold = (*role)["threshold"].to_number<std::int64_t>();
@@ -110,7 +133,10 @@ Result<void> revoke(RepositoryFiles& files, const std::filesystem::path& folder,
                                             "nodes find nothing of the role until then",
                                             published->version, revocation.role, revocation.role));
   }
-  if (revocation.keep_targets) {
+  add_dropped(files.targets, dropped_in(published->document));
+  if (!revocation.keep_targets) {
+    add_dropped(files.targets, names_of(*published));
+  } else {
     if (!published->trouble.empty()) return fail(Errc::trust, published->trouble);
     json::object& top = files.targets["targets"].as_object();
     if (published->version > 0)

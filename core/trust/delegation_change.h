@@ -19,7 +19,7 @@ struct DelegationChange {
   std::optional<std::int64_t> threshold;   ///< default: as it was; 1 for a new one
 };
 
-/// Edits `files.targets`. Fails with `Errc::usage` for a name that cannot be a role's, no keys, a threshold above their number, and paths that another
+/// Edits `files.targets`. What the role lists and other paths no longer lead to counts as dropped (dropped.h). Fails with `Errc::usage` for a name that cannot be a role's, no keys, a threshold above their number, and paths that another
 /// role has.
 Result<void> delegate(RepositoryFiles& files, const DelegationChange& change);
 
@@ -31,7 +31,7 @@ struct Revocation {
   bool force = false;                   ///< also where what it published is then signed by too few of its keys
 };
 
-/// Edits `files.targets`. Fails with `Errc::not_found` for a role or key that is not delegated, and with `Errc::conflict` where what it published is no
+/// Edits `files.targets`, which keeps the names of what a whole role listed or had dropped (dropped.h). Fails with `Errc::not_found` for a role or key that is not delegated, and with `Errc::conflict` where what it published is no
 /// longer believed afterwards, unless `force`.
 Result<void> revoke(RepositoryFiles& files, const std::filesystem::path& folder, const Revocation& revocation);
 

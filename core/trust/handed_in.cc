@@ -12,15 +12,37 @@ namespace {
 
 constexpr std::string_view kTopRole = "targets";
 
+/// What a version is held against: the one before it.
+struct Before {
+  Targets believed;  ///< what readers took of it
+  Targets listed;    ///< what it lists, believed or not
+  Dropped dropped;
+};
+
+Before before_all(const DelegatedFile& published) {
+  Before before{.believed = published.targets, .listed = published.targets, .dropped = dropped_in(published.document)};
+  if (published.trouble.empty()) return before;
+  if (auto listed = parse_targets(published.document, published.delegation.role)) before.listed = std::move(*listed);
+  return before;
+}
+
+bool is_same(const TargetInfo& a, const TargetInfo& b) { return a.length == b.length && a.hashes == b.hashes; }
+
+bool lists(const Targets& targets, const std::string& name, const TargetInfo& info) {
+  const auto found = targets.targets.find(name);
+  return found != targets.targets.end() && is_same(found->second, info);
+}
+
 /// The checks of one version, by the rules that `read_handed_in` names.
 class Checking {
  public:
   Checking(const RepositoryFiles& files, const DelegatedFile& role, WallTime now, const IsPointer& is_pointer)
       : files_(files), role_(role), now_(now), is_pointer_(is_pointer) {}
 
-  Result<HandedIn> check(std::string bytes, std::int64_t version, const Targets& before) const;
+  Result<HandedIn> check(std::string bytes, std::int64_t version, const Before& before) const;
 
  private:
+  Result<void> check_dropped(const std::string& where, const HandedIn& handed, const Before& before) const;
   Result<void> check_target_of(const std::string& where, const std::string& name, const TargetInfo& info) const;
   std::string other_role_with(const std::string& name) const;
   /// Whether it is a pointer of the time before the role was delegated, which the role takes over.
@@ -51,7 +73,30 @@ Result<void> Checking::check_target_of(const std::string& where, const std::stri
   return {};
 }
 
-Result<HandedIn> Checking::check(std::string bytes, std::int64_t version, const Targets& before) const {
+/// The list grows by what is left out, and by nothing else: whoever has the role's key can take no name out of it, and put none of others' into it.
+Result<void> Checking::check_dropped(const std::string& where, const HandedIn& handed, const Before& before) const {
+  Dropped left_out;
+  for (const auto& [name, info] : before.listed.targets)
+    if (!handed.targets.targets.contains(name)) left_out.insert(name);
+  const Dropped expected = join_dropped(before.dropped, left_out);
+  const auto is_missing = [&](const std::string& name) { return !handed.dropped.contains(name); };
+  if (const auto name = std::ranges::find_if(expected, is_missing); name != expected.end())
+    return fail(Errc::trust, fmt::format("{}: its list 'dropped' lacks '{}', which was published once; names that were dropped are kept, so that none is used "
+                                         "again. Sign the next version from the published one",
+                                         where, *name));
+  const auto is_new = [&](const std::string& name) { return !expected.contains(name); };
+  if (const auto name = std::ranges::find_if(handed.dropped, is_new); name != handed.dropped.end())
+    return fail(Errc::trust, fmt::format("{}: its list 'dropped' has '{}', which the version before neither listed nor had dropped", where, *name));
+  for (const Target& target : handed.added) {
+    if (is_pointer_(target.name) || lists(before.listed, target.name, {.length = target.length, .hashes = target.hashes})) continue;
+    if (files_.state.dropped.contains(target.name) || handed.dropped.contains(target.name))
+      return fail(Errc::trust, fmt::format("{}: '{}' was published and has been dropped, and a name is never used again; publish under a new one", where,
+                                           target.name));
+  }
+  return {};
+}
+
+Result<HandedIn> Checking::check(std::string bytes, std::int64_t version, const Before& before) const {
   const std::string where = numbered_file(role_.delegation.role, version);
   BERTH_TRY(const Envelope envelope, open_envelope(bytes, where));
   BERTH_CHECK(verify(envelope, role_.delegation.keys, where));
@@ -62,18 +107,19 @@ Result<HandedIn> Checking::check(std::string bytes, std::int64_t version, const 
   if (!targets.delegations.empty()) return fail(Errc::trust, fmt::format("{}: delegates further, which an app's role may not", where));
 
   HandedIn handed{.role = role_.delegation.role, .version = version};
+  handed.dropped = dropped_in(envelope.content.get_object());
   for (const auto& [name, info] : targets.targets) {
     BERTH_CHECK(check_target_of(where, name, info));
-    const auto had = before.targets.find(name);
-    if (had != before.targets.end() && had->second.length == info.length && had->second.hashes == info.hashes) continue;
-    if (had != before.targets.end() && !is_pointer_(name))
+    if (lists(before.believed, name, info)) continue;
+    if (before.believed.targets.contains(name) && !is_pointer_(name))
       return fail(Errc::trust, fmt::format("{}: '{}' was published with other content, and is never replaced", where, name));
     if (moves(name, other_role_with(name))) handed.moved.push_back(name);
     handed.added.push_back({.name = name, .length = info.length, .hashes = info.hashes, .role = handed.role});
   }
-  for (const auto& [name, info] : before.targets)
+  for (const auto& [name, info] : before.believed.targets)
     if (!targets.targets.contains(name)) return fail(Errc::trust, fmt::format("{}: leaves out '{}', which was published", where, name));
   handed.targets = std::move(targets);
+  BERTH_CHECK(check_dropped(where, handed, before));
   handed.bytes = std::move(bytes);
   return handed;
 }
@@ -109,11 +155,13 @@ Result<std::vector<HandedIn>> read_handed_in(const RepositoryFiles& files, const
   }
 
   const Checking checking(files, *published, now, is_pointer);
+  Before before = before_all(*published);
   std::vector<HandedIn> chain;
   for (const std::int64_t next : versions) {
     if (next <= version) continue;
     BERTH_TRY(std::string bytes, folder.read("metadata/" + numbered_file(role, next), kMostMetadata));
-    BERTH_TRY(HandedIn handed, checking.check(std::move(bytes), next, chain.empty() ? published->targets : chain.back().targets));
+    BERTH_TRY(HandedIn handed, checking.check(std::move(bytes), next, before));
+    before = {.believed = handed.targets, .listed = handed.targets, .dropped = handed.dropped};
     chain.push_back(std::move(handed));
   }
   return chain;

@@ -22,6 +22,7 @@ struct HandedIn {
   std::int64_t version = 0;
   std::string bytes;           ///< the file
   Targets targets;
+  Dropped dropped;             ///< its list of dropped names
   std::vector<Target> added;   ///< targets that are new in it, or pointers that changed
   std::vector<std::string> moved;  ///< pointers among them that the top-level targets role lists still: whoever publishes this takes them out of there
 };
@@ -49,7 +50,8 @@ class HandedInFolder {
 
 /// Reads the versions of a role that follow the published one without a gap, and checks each against the one before it: signed by enough of the
 /// role's keys, not expired, no target outside of its paths or listed by another role (but pointers of the top-level one, which move), none taken away,
-/// none but pointers changed, no delegations of its own. Empty where nothing new lies there. `Errc::trust` says which version breaks which rule.
+/// none but pointers changed, no delegations of its own, its list of dropped names the one before
+/// and what it leaves out itself, and none of these names used again. Empty where nothing new lies there. `Errc::trust` says which version breaks which rule.
 Result<std::vector<HandedIn>> read_handed_in(const RepositoryFiles& files, const std::string& role, const HandedInFolder& folder, WallTime now,
                                              const IsPointer& is_pointer);
 

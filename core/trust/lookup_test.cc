@@ -48,6 +48,25 @@ TEST_F(Lookup, FindsATargetOfTheTopLevelWithoutAskingDelegatedRoles) {
   EXPECT_THAT(visited("a"), IsEmpty());
 }
 
+TEST_F(Lookup, NamesTheKeysThatSignedARoleAndNoOthers) {
+  chain("targets", "web");
+  FakeRole& web = repository["web"];
+  const auto* own = web.signers.front();
+  web.signers.push_back(repository.new_key());  // somebody adds his name: a right signature, of no key of the role
+  repository.add_target("web", "a", "bytes");
+  repository.add_target("targets", "b", "bytes");
+  repository.update_snapshot();
+  const auto target = find("a");
+  ASSERT_TRUE(target) << target.error().message;
+  EXPECT_EQ(target->role, "web");
+  EXPECT_THAT(target->keys, ElementsAre(keyid_of(*own)));
+  EXPECT_THAT(find("b").value().keys, ElementsAre(keyid_of(*repository["targets"].signers.front())));
+
+  Client offline = client();
+  ASSERT_TRUE(offline.load_local());
+  EXPECT_THAT(offline.find("a").value().keys, ElementsAre(keyid_of(*own)));
+}
+
 TEST_F(Lookup, GoesDepthFirstInTheOrderListed) {
   chain("targets", "a");
   chain("targets", "b");

@@ -130,6 +130,17 @@ TEST_F(Refresh, GoesThroughExpiredRootsToOneThatIsNot) {
   EXPECT_TRUE(refresh());
 }
 
+TEST_F(Refresh, FollowsNoMoreRootsThanAllowed) {
+  constexpr int kMost = 256;
+  pin();
+  for (int more = 0; more < kMost + 10; ++more) repository.publish_root();
+  ASSERT_TRUE(refresh()) << "what is held by then goes on to count (5.3.3)";
+  EXPECT_EQ(content("root.json"), repository.root_bytes(1 + kMost));
+  EXPECT_EQ(repository.requests.at(kMost), "timestamp.json");
+  ASSERT_TRUE(refresh());
+  EXPECT_EQ(content("root.json"), repository.root_bytes(1 + kMost + 10)) << "the next refresh has the rest";
+}
+
 TEST_F(Refresh, EndsWhereTheNextRootCannotBeHad) {
   pin();
   repository.instead["2.root.json"] = [] { return fail(Errc::unreachable, "503"); };

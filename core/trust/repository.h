@@ -10,6 +10,7 @@
 
 #include "core/result.h"
 #include "core/trust/client.h"
+#include "core/trust/dropped.h"
 #include "core/trust/keyring.h"
 
 namespace berth::trust {
@@ -41,6 +42,7 @@ struct RepositoryState {
   std::vector<RoleState> roles;            ///< root, timestamp, snapshot, targets, and the delegated ones that are published and believed
   std::vector<DelegatedRole> delegations;  ///< in order of precedence
   std::vector<Target> targets;             ///< by name
+  Dropped dropped;                         ///< of all roles, believed or not
 };
 
 /// Reads a repository's own folder, expired or not, without any lock. Fails with `Errc::not_found` where there is none, `Errc::trust` where
@@ -80,8 +82,8 @@ class RepositoryWriter {
   RepositoryWriter(RepositoryWriter&&) noexcept;
   RepositoryWriter& operator=(RepositoryWriter&&) noexcept;
 
-  /// Publishes targets by name. A name is for ever: one that exists with other bytes fails the whole with `Errc::exists`; with the same
-  /// bytes it is nothing new. `pointers` are those that may change. Needs the keys of targets, snapshot and timestamp; a missing one fails with
+  /// Publishes targets by name. A name is for ever: one that exists with other bytes, or was dropped, fails the whole with `Errc::exists`; with
+  /// the same bytes it is nothing new. `pointers` are those that may change. Needs the keys of targets, snapshot and timestamp; a missing one fails with
   /// `Errc::not_found` before anything that counts is written.
   Result<void> add_targets(const std::map<std::string, std::string>& targets, const std::map<std::string, std::string>& pointers = {});
 

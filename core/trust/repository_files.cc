@@ -114,11 +114,13 @@ void FilesReader::fill_state(const Timestamp& timestamp, const Snapshot& snapsho
     if (names.insert(name).second) state.targets.push_back({.name = name, .length = info.length, .hashes = info.hashes, .role = role});
   };
   for (const auto& [name, info] : files_.top.targets) add("targets", name, info);
+  state.dropped = dropped_in(files_.targets);
   for (const DelegatedFile& role : files_.delegated) {
     DelegatedRole told{.role = role.delegation.role, .threshold = role.delegation.keys.threshold, .paths = role.delegation.paths,
                        .version = role.version, .trouble = role.trouble};
     for (const auto& [keyid, key] : role.delegation.keys.keys) told.keyids.push_back(keyid);
     state.delegations.push_back(std::move(told));
+    state.dropped.merge(dropped_in(role.document));
     if (role.version > 0 && role.trouble.empty()) state.roles.push_back(state_of(role.delegation.role, role.targets.issue));
     for (const auto& [name, info] : role.targets.targets)
       if (role.delegation.covers(name)) add(role.delegation.role, name, info);

@@ -61,7 +61,7 @@ Result<RepositoryWriter> RepositoryWriter::open(const std::filesystem::path& fol
 
 Result<void> RepositoryWriter::add_targets(const std::map<std::string, std::string>& targets, const std::map<std::string, std::string>& pointers) {
   BERTH_CHECK(state_->read());
-  BERTH_TRY(auto added, new_targets(state_->files.state.targets, targets, pointers));
+  BERTH_TRY(auto added, new_targets(state_->files.state, targets, pointers));
   if (added.empty()) return {};
   // All keys before the first byte.
   BERTH_CHECK(state_->need("targets", &Root::targets));

@@ -57,6 +57,7 @@ void RoleWriter::State::take(const HandedIn& handed) {
     targets.push_back(target);
   }
   std::ranges::sort(targets, {}, &Target::name);
+  files.state.dropped.insert(handed.dropped.begin(), handed.dropped.end());
 }
 
 Result<void> RoleWriter::State::read() {
@@ -124,7 +125,7 @@ Result<RoleWriter> RoleWriter::open(const fs::path& repository, const fs::path& 
 }
 
 Result<void> RoleWriter::add_targets(const std::map<std::string, std::string>& targets, const std::map<std::string, std::string>& pointers) {
-  BERTH_TRY(const auto added, new_targets(state_->files.state.targets, targets, pointers));
+  BERTH_TRY(const auto added, new_targets(state_->files.state, targets, pointers));
   for (const auto& [name, bytes] : added)
     if (!state_->delegation().covers(name))
       return fail(Errc::usage, fmt::format("'{}' is outside of what {} delegates to role {}", name, state_->repository.string(), state_->role));
@@ -142,7 +143,10 @@ Result<void> RoleWriter::add_targets(const std::map<std::string, std::string>& t
 Result<void> RoleWriter::refresh() { return state_->hand_in(); }
 
 Result<void> RoleWriter::drop(const std::string& name) {
-  if (state_->vouch && state_->document["targets"].as_object().erase(name) > 0) return {};
+  if (state_->vouch && state_->document["targets"].as_object().erase(name) > 0) {
+    add_dropped(state_->document, {name});
+    return {};
+  }
   return fail(Errc::not_found, fmt::format("role {} lists no '{}' that could be left out", state_->role, name));
 }
 

@@ -34,7 +34,8 @@ class RoleWriter {
   Result<void> add_targets(const std::map<std::string, std::string>& targets, const std::map<std::string, std::string>& pointers = {});
   /// Signs the next version with the same targets, so that it lives longer.
   Result<void> refresh();
-  /// Leaves a target out of the next version: only of a role that was taken over by `vouch`. `Errc::not_found` where it is not listed.
+  /// Leaves a target out of the next version, which keeps its name (dropped.h): only of a role that was taken over by `vouch`. `Errc::not_found` where it
+  /// is not listed.
   Result<void> drop(const std::string& name);
 
   /// The repository as it will be when all that waits is accepted.

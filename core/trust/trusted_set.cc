@@ -167,6 +167,11 @@ Result<const Targets*> TrustedSet::held_targets(const std::string& role, const s
   return &held->second.targets;
 }
 
+std::vector<std::string> TrustedSet::signers_of_targets(const std::string& role, const RoleKeys& keys) const {
+  const auto held = targets_.find(role);
+  return held == targets_.end() ? std::vector<std::string>() : signers_of(held->second.envelope, keys);
+}
+
 std::vector<std::pair<std::string, Issue>> TrustedSet::issues() const {
   std::vector<std::pair<std::string, Issue>> all{{"root", root_.issue}};
   if (timestamp_) all.emplace_back("timestamp", timestamp_->issue);

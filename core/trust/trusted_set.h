@@ -48,6 +48,9 @@ class TrustedSet {
   /// A role that is held, verified again with `keys` unless `delegator` vouched for it before; null where it is not held.
   Result<const Targets*> held_targets(const std::string& role, const std::string& delegator, const RoleKeys& keys);
 
+  /// Ids of those of `keys` that signed a role that is held.
+  std::vector<std::string> signers_of_targets(const std::string& role, const RoleKeys& keys) const;
+
   /// Takes a targets role from disk for a look without the repository: its signatures must hold, but it may be expired or outdated.
   Result<void> recall_targets(const std::string& role, const RoleKeys& keys, std::string_view bytes);
 

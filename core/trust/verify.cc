@@ -40,13 +40,20 @@ Result<Envelope> open_envelope(std::string_view bytes, std::string_view where) {
   return envelope;
 }
 
-Result<void> verify(const Envelope& envelope, const RoleKeys& role, std::string_view where) {
+std::vector<std::string> signers_of(const Envelope& envelope, const RoleKeys& role) {
+  std::vector<std::string> signers;
   // Keys are told apart by themselves, not by keyid: one key under two names must not reach a threshold of two.
-  std::set<std::string_view> signers;
+  std::set<std::string_view> seen;
   for (const Signature& signature : envelope.signatures) {
     const auto key = role.keys.find(signature.keyid);
-    if (key != role.keys.end() && key->second.verifies(envelope.signed_bytes, signature.bytes)) signers.insert(key->second.bytes());
+    if (key == role.keys.end() || !key->second.verifies(envelope.signed_bytes, signature.bytes)) continue;
+    if (seen.insert(key->second.bytes()).second) signers.push_back(signature.keyid);
   }
+  return signers;
+}
+
+Result<void> verify(const Envelope& envelope, const RoleKeys& role, std::string_view where) {
+  const auto signers = signers_of(envelope, role);
   if (static_cast<std::int64_t>(signers.size()) >= role.threshold) return {};
   return fail(Errc::trust, fmt::format("{}: {} of its role's {} keys signed it rightly, {} must; it is forged, damaged, or signed with a "
                                        "key that was replaced",

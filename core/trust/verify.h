@@ -34,6 +34,9 @@ struct RoleKeys {
   std::int64_t threshold = 1;
 };
 
+/// Ids of the role's keys that made a right signature. A key that has two ids is there once.
+std::vector<std::string> signers_of(const Envelope& envelope, const RoleKeys& role);
+
 /// Fails with `Errc::trust` unless at least `role.threshold` different keys of the role made a right signature. Signatures of others,
 /// wrong ones and garbage do not count, and do no harm.
 Result<void> verify(const Envelope& envelope, const RoleKeys& role, std::string_view where);

@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "core/io/http.h"
+#include "core/logs/log_reader.h"
 #include "core/result.h"
 #include "daemon/api/caller.h"
 #include "daemon/deploy/operations.h"
@@ -18,6 +19,16 @@ namespace berth::api {
 
 using boost::asio::awaitable;
 
+/// Logs on their way to somebody.
+class LogFeed {
+ public:
+  virtual ~LogFeed() = default;
+  /// Some lines of JSON, a record each; empty at the present end.
+  virtual awaitable<Result<std::string>> next() = 0;
+  /// Whether there is more, at the latest after `at_most`. Fails when the logs were removed.
+  virtual awaitable<Result<bool>> grown(std::chrono::milliseconds at_most) = 0;
+};
+
 /// What the API tells besides what the deployer does.
 class Node {
  public:
@@ -26,6 +37,12 @@ class Node {
   virtual awaitable<metrics::NodeStatus> status() = 0;
   /// Numbered from `first`, at most `most`, of `app` alone where it is not empty.
   virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
+  /// The newest event's number, 0 where there is none.
+  virtual std::int64_t last_event() = 0;
+  /// Logs of an app that is known here, from files. `Errc::not_found` as `logs::LogReader` has it.
+  virtual awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) = 0;
+  /// A place among those who follow events and logs, to be kept while they do; null where all are taken.
+  virtual std::shared_ptr<void> place() = 0;
   /// In Prometheus' text format.
   virtual awaitable<std::string> metrics() = 0;
   /// What apps tell of themselves, in the same.

@@ -120,6 +120,10 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
       drifted.push_back({{"release", slot.release}, {"paths", slot.drifted}, {"first", as_utf8(slot.drift)}, {"verified_at", slot.verified_at}});
   for (const auto& slot : app.slots)
     if (slot.pinned) pinned.push_back(value(slot.release));
+  object signers;
+  for (const auto& slot : app.slots)
+    if (!slot.signed_by.empty())
+      signers[slot.release] = {{"role", as_utf8(slot.signed_by)}, {"keys", array(slot.signing_keys.begin(), slot.signing_keys.end())}};
   for (const auto& copy : app.copies) copies.push_back(copy_json(copy));
   for (const auto& process : app.processes) processes.push_back(process_json(process));
   for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
@@ -143,6 +147,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"rejected", std::move(rejected)},
           {"drifted", std::move(drifted)},
           {"pinned", std::move(pinned)},
+          {"signers", std::move(signers)},
           {"data_copies", std::move(copies)},
           {"processes", std::move(processes)},
           {"instances", std::move(instances)},
@@ -209,7 +214,8 @@ object removed_json(const deploy::Collected& removed) {
   for (const auto& slot : removed.slots) slots.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
   for (const auto& copy : removed.data) data.push_back({{"app", copy.app}, {"folder", copy.folder}, {"release", copy.release}, {"bytes", copy.bytes}});
   for (const auto& one : removed.imports) imports.push_back({{"app", one.app}, {"release", one.release}, {"bytes", one.bytes}});
-  return {{"removed", std::move(slots)}, {"data", std::move(data)}, {"imports", std::move(imports)}};
+  return {{"removed", std::move(slots)}, {"data", std::move(data)}, {"imports", std::move(imports)},
+          {"partial", object{{"blobs", removed.partial_blobs}, {"bytes", removed.partial_bytes}}}};
 }
 
 }  // namespace berth::api

@@ -17,6 +17,7 @@ class FakeOperations : public deploy::Operations {
   std::vector<std::string> calls;
   std::optional<Error> error;
   deploy::DeploymentStatus one;
+  deploy::DeploymentPlan planned;
   std::vector<deploy::AppStatus> apps;
   deploy::Releases on_node;
   std::map<std::string, std::vector<std::string>> in_repository;
@@ -33,6 +34,9 @@ class FakeOperations : public deploy::Operations {
 
   awaitable<Deployment> deploy(deploy::DeployRequest r) override {
     co_return say(fmt::format("deploy {}@{} env={} force={} key={} by={} why={}", r.app, r.release, r.environment, r.force, r.key, r.asked.by, r.asked.why), one);
+  }
+  awaitable<Result<deploy::DeploymentPlan>> plan(deploy::DeployRequest r) override {
+    co_return say(fmt::format("plan {}@{} env={} force={}", r.app, r.release, r.environment, r.force), planned);
   }
   awaitable<Deployment> revert(deploy::RevertRequest r) override {
     co_return say(fmt::format("revert {} to={} keep_data={} why={}", r.app, r.to, r.keep_data, r.asked.why), one);
@@ -108,6 +112,24 @@ class FakeOperations : public deploy::Operations {
   }
 };
 
+/// Some pieces, and then the end, or the failure that a log has which was removed.
+class FakeFeed : public LogFeed {
+ public:
+  std::vector<std::string> pieces{"{\"text\": \"one\"}\n", "{\"text\": \"two\"}\n"};
+  int waited = 0;
+
+  awaitable<Result<std::string>> next() override {
+    if (pieces.empty()) co_return std::string();
+    std::string piece = pieces.front();
+    pieces.erase(pieces.begin());
+    co_return piece;
+  }
+  awaitable<Result<bool>> grown(std::chrono::milliseconds) override {
+    if (++waited > 1) co_return fail(Errc::not_found, "the logs are gone");
+    co_return false;
+  }
+};
+
 class FakeNode : public Node {
  public:
   metrics::NodeStatus node;
@@ -127,6 +149,15 @@ class FakeNode : public Node {
     std::vector<store::Event> events{{.number = 1, .at = "2026-11-24T09:00:00.000000Z", .kind = "node.started", .data = {{"version", "0.1.0"}}}};
     co_return events;
   }
+  std::int64_t last_event() override { return told.empty() ? 1 : told.back().number; }
+  awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) override {
+    calls.push_back(fmt::format("logs of {} follow={}", query.selector.app, query.follow));
+    if (!feed) co_return fail(Errc::not_found, "no logs");
+    co_return feed;
+  }
+  std::shared_ptr<void> place() override { return has_place ? std::make_shared<int>(0) : nullptr; }
+  std::shared_ptr<LogFeed> feed = std::make_shared<FakeFeed>();
+  bool has_place = true;
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
   awaitable<std::shared_ptr<const std::string>> app_metrics() override { co_return std::make_shared<const std::string>(told_by_apps); }
   std::vector<store::Event> told;  ///< in the place of a usual one

@@ -74,6 +74,14 @@ awaitable<Answer> deploy_app(Call call) {
   co_return begun(co_await call.operations.deploy(*request));
 }
 
+awaitable<Answer> plan_app(Call call) {
+  const auto request = read_deploy(call);
+  if (!request) co_return pass(request.error());
+  const auto plan = co_await call.operations.plan(*request);
+  if (!plan) co_return pass(plan.error());
+  co_return reply(200, to_json(*plan));
+}
+
 awaitable<Answer> revert_app(Call call) {
   const auto revert = read_revert(call);
   if (!revert) co_return pass(revert.error());

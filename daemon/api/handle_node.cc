@@ -3,6 +3,7 @@
 
 #include "core/ids.h"
 #include "core/json/json.h"
+#include "daemon/api/handle_streams.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
@@ -74,6 +75,10 @@ awaitable<Answer> list_repository_apps(Call call) {
 }
 
 awaitable<Answer> list_events(Call call) {
+  if (wants_stream(call.request)) {
+    auto stream = co_await follow_events(std::move(call));
+    co_return stream;
+  }
   QueryReader query(call.request);
   const std::int64_t first = query.integer("from", 1, 1, INT64_MAX);
   const int most = static_cast<int>(query.integer("limit", 200, 1, kMostEvents));

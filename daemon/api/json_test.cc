@@ -41,6 +41,52 @@ constexpr const char* kBaking = R"json({"id": 7, "app": "web", "release": "v2", 
 
 TEST(ApiJson, ADeploymentIsAsDocumented) { EXPECT_EQ(boost::json::value(to_json(baking())), said(kBaking)); }
 
+TEST(ApiJson, APlanIsAsDocumented) {
+  auto manifest = std::make_shared<bundle::Manifest>();
+  manifest->spec.hooks["pre-start"] = {.command = {"migrate"}};
+  manifest->spec.processes["web"] = {.command = {"serve"}, .routing = spec::Routing::port, .public_port = 80};
+  manifest->spec.processes["report"] = {.command = {"report"}, .job = spec::Job{}};
+  manifest->spec.deploy.bake.log = spec::BakeLog{.pattern = "ERROR", .max_rate = {}};
+  deploy::DeploymentPlan plan{.app = "web", .release = "v2", .from = "v1"};
+  plan.others = {{.id = 6, .release = "v1", .state = "baking", .gives_way = true}};
+  plan.manifest = manifest;
+  plan.platform = "linux/amd64";
+  plan.digest = "b2";
+  plan.from_digest = "b1";
+  plan.version = "1.1";
+  plan.source = "repository";
+  plan.tree = {.files = 9, .bytes = 90000};
+  plan.compared = true;
+  plan.changes = {{.kind = bundle::Change::Kind::changed, .what = "file", .name = "bin/server", .before = "a", .after = "b"}};
+  plan.changed = {.files = 1, .bytes = 3000};
+  plan.fetched = {{.part = "app", .kind = "patch", .from = "v1", .sha256 = "aa", .bytes = 2000}};
+  plan.disk_needed = 5000;
+  plan.disk_free = 3000000;
+  plan.disk_reserve = 1000000;
+  plan.instances = {{"web", 3}};
+  plan.instances_before = {{"web", 2}, {"old", 1}};
+  plan.ports = {{.process = "web", .port = 80, .routing = spec::Routing::port}};
+  plan.hooks = {{.hook = "pre-start", .release = "v2", .timeout = std::chrono::minutes(5), .may_stop = true}};
+  EXPECT_EQ(boost::json::value(to_json(plan)), said(R"({"app": "web", "release": "v2", "from": "v1", "already": false, "same": null,
+ "others": [{"id": 6, "release": "v1", "state": "baking", "gives_way": true}], "refusals": [], "forcible": false, "notes": [], "exit": 0,
+ "build": {"platform": "linux/amd64", "digest": "b2", "version": "1.1", "tree": {"files": 9, "bytes": 90000}, "from_digest": "b1", "from_version": ""},
+ "difference": {"added": {"files": 0, "bytes": 0}, "changed": {"files": 1, "bytes": 3000}, "removed": {"files": 0, "bytes": 0},
+   "changes": [{"kind": "changed", "what": "file", "name": "bin/server", "before": "a", "after": "b"}], "left_out": 0},
+ "fetch": {"from": "repository", "bytes": 2000, "blobs": [{"part": "app", "kind": "patch", "from": "v1", "sha256": "aa", "bytes": 2000}]},
+ "disk": {"needed": 5000, "free": 3000000, "reserve": 1000000},
+ "way": {"strategy": "blue-green", "stops_first": false, "gradual": false, "canary": null,
+   "ports": [{"process": "web", "port": 80, "routing": "port"}], "waits_for": [], "ready_timeout_ms": 60000, "drain_ms": 30000},
+ "instances": [{"process": "old", "before": 1, "after": 0}, {"process": "web", "before": 2, "after": 3}],
+ "hooks": [{"hook": "pre-start", "release": "v2", "timeout_ms": 300000, "may_stop": true}], "on_revert": false, "jobs": ["report"],
+ "bake": {"duration_ms": 30000, "reboots": 3, "metric": null, "log": {"pattern": "ERROR", "max_rate": "1/s"}},
+ "data": {"snapshot": false, "method": "", "bytes": 0, "migrates": true, "revert_sets_aside": false, "migration_stays": true}})"));
+  plan.manifest.reset();
+  plan.refuse({Errc::not_found, "no such release"}, Exit::not_found);
+  EXPECT_EQ(boost::json::value(to_json(plan)).at("refusals"), said(R"([{"code": "not_found", "detail": "no such release", "exit": 3}])"));
+  EXPECT_FALSE(to_json(plan).contains("build"));
+  EXPECT_EQ(to_json(plan).at("exit"), 3);
+}
+
 TEST(ApiJson, OutsideOfABakeThereIsNoEndOfIt) {
   auto status = baking();
   status.row.bake_until_ms = 0;
@@ -67,6 +113,8 @@ deploy::AppStatus web() {
   app.execs = {{.id = {"web", "exec", 1001, "v1"}, .process = "web", .by = "root (uid 0)", .since = "x"}};
   app.slots = {{.app = "web", .release = "v2"}, {.app = "web", .release = "v1", .verified_at = "w", .drifted = 3, .drift = "app/a: is missing"}};
   app.slots[1].pinned = true;
+  app.slots[1].signed_by = "web";
+  app.slots[1].signing_keys = {"ab12", "cd34"};
   app.copies = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .method = "moved", .since = "c", .at = "d"}};
   return app;
 }
@@ -76,6 +124,7 @@ constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
    "pinned": ["v1"],
+   "signers": {"v1": {"role": "web", "keys": ["ab12", "cd34"]}},
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
    "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
@@ -194,10 +243,12 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
   EXPECT_EQ(boost::json::value(removed_json({.slots = {{.app = "web", .release = "v1", .bytes = 9}},
                                              .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}},
-                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}}})),
+                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}},
+                                             .partial_blobs = 2, .partial_bytes = 5})),
             said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}],
                      "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}],
-                     "imports": [{"app": "web", "release": "v9", "bytes": 7}]})"));
+                     "imports": [{"app": "web", "release": "v9", "bytes": 7}],
+                     "partial": {"blobs": 2, "bytes": 5}})"));
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
   EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
                                                                    "drift": [{"path": "app/a", "what": "is missing"}]}]})"));

@@ -50,8 +50,9 @@ struct Unmatched {
 /// The route of a request among those of `all` that `role` may see.
 std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role);
 
-// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc.
+// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc, handle_streams.cc.
 awaitable<Answer> deploy_app(Call call);
+awaitable<Answer> plan_app(Call call);
 awaitable<Answer> revert_app(Call call);
 awaitable<Answer> get_deployment(Call call);
 awaitable<Answer> cancel_deployment(Call call);
@@ -72,6 +73,7 @@ awaitable<Answer> pin_release(Call call);
 awaitable<Answer> unpin_release(Call call);
 awaitable<Answer> remove_app(Call call);
 awaitable<Answer> list_releases(Call call);
+awaitable<Answer> get_logs(Call call);
 
 awaitable<Answer> get_status(Call call);
 awaitable<Answer> drain_node(Call call);

@@ -9,6 +9,8 @@ namespace berth::api {
 
 /// What `docs/api.md` shows of each. Text that came from apps and is no UTF-8 has U+FFFD in place of what is wrong with it.
 boost::json::object to_json(const deploy::DeploymentStatus& deployment);
+/// As far as it is known: without a manifest, only why there is none.
+boost::json::object to_json(const deploy::DeploymentPlan& plan);
 boost::json::object to_json(const follow::Status& follow);
 boost::json::object to_json(const ship::SinkStatus& sink);
 /// With what it follows: null where there is no `[[follow]]` of it.

@@ -197,6 +197,15 @@ void read_policy(Document& document, Policy& policy) {
   });
 }
 
+void read_secrets(Document& document, std::vector<std::string>& commands) {
+  Section section = document.section("secrets");
+  for (const std::string& text : section.strings("commands")) {
+    if (auto program = parse_path(text)) commands.push_back(program->string());
+    else section.complain("commands", "commands: " + program.error().message);
+    if (text.find(' ') != std::string::npos) section.complain("commands", fmt::format("commands: '{}' has a space in it: give the program's path alone", text));
+  }
+}
+
 void read_rest(Document& document, Config& config) {
   read_api(document, config);
   Section store = document.section("store");
@@ -208,12 +217,7 @@ void read_rest(Document& document, Config& config) {
   });
   Section start = document.section("start");
   config.start_at_once = static_cast<int>(start.integer("at_once", config.start_at_once, 0, 1000));
-  Section secrets = document.section("secrets");
-  for (const std::string& text : secrets.strings("commands")) {
-    if (auto program = parse_path(text)) config.secret_commands.push_back(program->string());
-    else secrets.complain("commands", "commands: " + program.error().message);
-    if (text.find(' ') != std::string::npos) secrets.complain("commands", fmt::format("commands: '{}' has a space in it: give the program's path alone", text));
-  }
+  read_secrets(document, config.secret_commands);
   read_policy(document, config.policy);
   Section keepers = document.section("keepers");
   keepers.read("orphans", config.keep_orphans, [](const std::string& text) -> Result<bool> {
@@ -224,6 +228,12 @@ void read_rest(Document& document, Config& config) {
   config.compress_logs = logs.truth("compress", config.compress_logs);
   Section log = document.section("log");
   log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
+}
+
+Result<std::string> read_file(const fs::path& file) {
+  auto text = files::read(file, kMostBytes);
+  if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
+  return text;
 }
 
 std::string host_name() {
@@ -249,9 +259,19 @@ Result<Config> parse(std::string_view text, std::string_view name, std::string_v
 }
 
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds) {
-  auto text = files::read(file, kMostBytes);
-  if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
-  return parse(*text, file.string(), host_name(), kinds);
+  BERTH_TRY(const std::string text, read_file(file));
+  return parse(text, file.string(), host_name(), kinds);
+}
+
+Result<RepositoryAccess> load_repository(const fs::path& file) {
+  BERTH_TRY(const std::string text, read_file(file));
+  BERTH_TRY(auto document, Document::parse(text, file.string()));
+  RepositoryAccess access;
+  read_repository(document, access.repository);
+  read_secrets(document, access.secret_commands);
+  BERTH_CHECK(document.done());
+  if (access.repository.url.empty()) return fail(Errc::usage, fmt::format("{}: [repository] has no 'url'", file.string()));
+  return access;
 }
 
 std::vector<std::string> changed_until_restart(const Config& running, const Config& said) {

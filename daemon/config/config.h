@@ -136,6 +136,13 @@ struct Config {
 /// complaint: "berthd.toml:12:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)". A `[[sink]]` is of one of `kinds`.
 Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds = {});
 
+/// What of a berthd.toml says how its repository is read. The rest is not looked at.
+struct RepositoryAccess {
+  Repository repository;
+  std::vector<std::string> secret_commands;
+};
+Result<RepositoryAccess> load_repository(const fs::path& file);
+
 /// Reads the file. Whatever is wrong with it is `Errc::usage`, also that it is missing.
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds = {});
 

@@ -10,6 +10,7 @@
 
 #include "core/io/loop.h"
 #include "daemon/deploy/run.h"
+#include "daemon/deploy/troubles.h"
 #include "daemon/route/router.h"
 #include "daemon/store/store.h"
 
@@ -63,6 +64,7 @@ struct App {
   bool driven = false;                           ///< a coroutine works at `run` and `queue`
   bool busy = false;                             ///< somebody has the app for himself; see Turn
   bool routing = false;                          ///< the route is being set
+  TroubleRecord troubles;                        ///< of its instances
   int quiet = 0;                                 ///< operators restart or stop instances: exits are no trouble now
   bool healing = false;                          ///< a coroutine tries to start what could not be started
   bool gone = false;                             ///< removed

@@ -55,6 +55,17 @@ std::string why_hopeless(const supervise::InstanceStatus& status);
 /// Whether an instance was stopped on its own, by hand.
 bool is_paused(const App& app, const InstanceId& id);
 
+/// What is wrong with a request that nothing has to be looked up for.
+Result<void> check_request(const DeployRequest& request, const std::string& environment);
+
+/// Whether what runs is stopped before the release's instances start, since it is to be so; its data may ask for that, too.
+bool stops_first(const Course& course, const bundle::Manifest& manifest, bool something_runs);
+/// Whether the app is stopped and its data copied before anything of the new release touches them.
+bool starts_after_snapshot(const Course& course, const bundle::Manifest& manifest);
+
+/// Whether a newer request is carried before this deployment goes on; else it waits for its end.
+bool gives_way(const Run& run);
+
 /// The deployment of the app, under way or waiting, that was asked for after `run` and whose place `run` cannot take; null where there is none. Of two that
 /// are written down at once, the answers can come in another order than the numbers. What is followed is never in an operator's way.
 RunPtr newer_than(const App& app, const Run& run);

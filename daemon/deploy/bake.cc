@@ -22,6 +22,7 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await run_jobs(app, run);
   while (!closed_) {
     if (!run->to_note.empty()) co_await tell_notes(run);
+    if (run->unsaved) co_await save_troubles(run);
     if (serves && !run->superseded.empty()) {
       const auto touched = co_await carry_newer(app, run);
       if (!touched) co_return std::unexpected(touched.error());
@@ -42,8 +43,14 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
     if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
     const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
-    if (left <= 0ms) break;
-    co_await run->changed.wait(left);
+    if (left > 0ms) {
+      co_await run->changed.wait(left);
+      continue;
+    }
+    const auto whole_now = co_await whole_after_troubles(app, run);
+    const bool gives_way = closed_ || rests() || !run->superseded.empty() || !run->cancelled_by.empty();
+    if (whole_now && run->trouble.empty()) break;
+    if (!whole_now && !gives_way && run->trouble.empty()) run->trouble = fmt::format("{}, at the end of its bake", whole_now.error().message);
   }
   co_return Result<void>();
 }
@@ -91,6 +98,7 @@ awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
 awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string why) {
   const spec::Deploy& rules = run->manifest->spec.deploy;
   if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+  run->troubles = {};
   run->row.bake_until_ms = wall_ms() + rules.bake.duration.count();
   const auto write = [this, row = run->row] { static_cast<void>(store_.update_deployment(row, {})); };
   co_await pool_.run(write);

@@ -94,7 +94,7 @@ awaitable<void> Engine::drive_all(AppPtr app) {
   const auto newcomer = newcomers_.find(app->name());
   if (newcomer == newcomers_.end() || newcomer->second != app) co_return;
   newcomers_.erase(newcomer);
-  unknown_.add(app->name(), Steady::now(), counts_);
+  unknown_.add(app->name(), io::Steady::now(), counts_);
 }
 
 /// Carries a deployment from where it is to its end.
@@ -133,11 +133,14 @@ awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
   }
 }
 
+bool gives_way(const Run& run) {
+  const State state = run.position.state;
+  return state == State::queued || state == State::baking || state == State::canary || (run.may_give_way && !run.position.decided);
+}
+
 Happening Engine::happening_of(const Run& run) const {
   if (run.torn && run.position.state == State::switching && run.interruptions < kMostInterruptions) return Happening::torn;
-  const State state = run.position.state;
-  const bool gives_way = state == State::queued || state == State::baking || state == State::canary || (run.may_give_way && !run.position.decided);
-  if (!run.superseded.empty() && gives_way) return Happening::superseded;
+  if (!run.superseded.empty() && gives_way(run)) return Happening::superseded;
   if (!run.cancelled_by.empty() && !run.position.decided) return Happening::cancelled;
   return Happening::failed;
 }
@@ -215,7 +218,7 @@ void Engine::count_step(const Run& run) {
 }
 
 const Counts& Engine::counts() {
-  unknown_.forget_old(Steady::now(), counts_);
+  unknown_.forget_old(io::Steady::now(), counts_);
   return counts_;
 }
 

@@ -375,9 +375,16 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     removed.data.insert(removed.data.end(), collected->data.begin(), collected->data.end());
     removed.imports.insert(removed.imports.end(), collected->imports.begin(), collected->imports.end());
   }
-  const boost::json::object data{{"slots", removed.slots.size()}, {"data", removed.data.size()}, {"imports", removed.imports.size()}};
+  if (name.empty() && repository_ != nullptr) {
+    const auto clear = [this] { return repository_->partial_blobs().clear(); };
+    const fetch::PartialBlobs::Removed cleared = co_await pool_.run(clear);
+    removed.partial_blobs = cleared.blobs;
+    removed.partial_bytes = cleared.bytes;
+  }
+  const boost::json::object data{{"slots", removed.slots.size()}, {"data", removed.data.size()}, {"imports", removed.imports.size()},
+                                 {"partial", removed.partial_blobs}};
   const store::Event event = operator_event("gc", name, asked, data);
-  if (!removed.slots.empty() || !removed.data.empty() || !removed.imports.empty()) co_await tell(event);
+  if (!removed.slots.empty() || !removed.data.empty() || !removed.imports.empty() || removed.partial_blobs > 0) co_await tell(event);
   co_return removed;
 }
 

@@ -114,6 +114,12 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
     }
   }
   if (!run->manifest->spec.data.snapshot) co_return Result<void>();
+  auto possible = co_await may_copy_data(app, run);
+  co_return possible;
+}
+
+/// The app has to be stopped for a copy of its data. Whether there can be one: nobody else writes them, and there is room.
+awaitable<Result<void>> Engine::may_copy_data(AppPtr app, RunPtr run) {
   if (auto free = no_exec_runs(*app); !free) co_return free;
   run->course.stop_first = true;
   auto alone = co_await nobody_left_behind(app);

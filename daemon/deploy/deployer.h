@@ -54,6 +54,7 @@ class Deployer : public Operations {
   void stop();
 
   awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) override;
+  awaitable<Result<DeploymentPlan>> plan(DeployRequest request) override;
   awaitable<Result<DeploymentStatus>> revert(RevertRequest request) override;
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) override;
   awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) override;

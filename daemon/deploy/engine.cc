@@ -167,22 +167,6 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   if (is_routed(*app, change.id) && change.kind != Kind::started) spawn(route_later(app));
 }
 
-/// What ends a bake, a canary's too, and the replacing of instances: one of the new release that serves ends or is no longer ready.
-void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
-  using Kind = supervise::InstanceChange::Kind;
-  if (app.quiet > 0 || change.stopped || !app.run || change.id.release != app.run->row.release) return;
-  const State state = app.run->position.state;
-  const bool replacing = state == State::switching && app.run->course.gradual && is_routed(app, change.id);
-  if (state != State::baking && state != State::canary && !replacing) return;
-  if (!app.run->trouble.empty() || change.kind == Kind::started || change.kind == Kind::ready || change.kind == Kind::ended) return;
-  InstanceId id = change.id;
-  id.release.clear();
-  const std::string what = change.exit ? change.exit->reason : change.reason;
-  const char* when = replacing ? "while instances were replaced" : state == State::canary ? "in the canary's bake" : "in its bake";
-  app.run->trouble = fmt::format("{} {}{} {}", to_string(id), change.kind == Kind::unready ? "was no longer ready: " : "", what, when);
-  app.run->changed.notify();
-}
-
 void note_problem(App& app, std::string what) {
   if (app.problem != what) spdlog::warn("{}: {}", app.name(), what);
   app.problem = std::move(what);
@@ -204,6 +188,8 @@ boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged&
                            {"manifest_sha256", slot.manifest_sha256},
                            {"bytes", slot.bytes},
                            {"fetched", {{"layer", staged.layer_bytes}, {"patch", staged.patch_bytes}, {"index", staged.index_bytes}}}};
+  if (!slot.signed_by.empty())
+    data["signed_by"] = {{"role", slot.signed_by}, {"keys", boost::json::array(slot.signing_keys.begin(), slot.signing_keys.end())}};
   if (!staged.patched_from.empty()) data["patched_from"] = staged.patched_from;
   if (!staged.notes.empty()) data["notes"] = boost::json::array(staged.notes.begin(), staged.notes.end());
   return data;

@@ -42,20 +42,8 @@ struct Leaving {
   std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
 };
 
-/// While it lives, the node starts its apps: a few instances at a time.
-class StartingNode {
- public:
-  explicit StartingNode(int& count) : count_(count) { ++count_; }
-  StartingNode(const StartingNode&) = delete;
-  StartingNode& operator=(const StartingNode&) = delete;
-  ~StartingNode() { --count_; }
-
- private:
-  int& count_;
-};
-
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc, rolling.cc, bake.cc, bake_rates.cc and reverting.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs
+/// work of each state in states.cc, rolling.cc, bake.cc, bake_rates.cc and reverting.cc), what one would do (planning.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs
 /// (jobs.cc), and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), a node that is drained
 /// (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -72,6 +60,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<DeploymentStatus>> revert(RevertRequest request);
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked);
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what);
+
+  // planning.cc
+  awaitable<Result<DeploymentPlan>> plan(DeployRequest request);
 
   // holding.cc
   awaitable<Result<void>> hold(std::string name, Asked asked);
@@ -136,7 +127,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<ManifestPtr>> manifest_of(AppPtr app, std::string release);
   awaitable<void> tell(store::Event event);
   void on_change(const supervise::InstanceChange& change);
-  void note_trouble(App& app, const supervise::InstanceChange& change);
 
   // readiness_events.cc
   /// An instance of which it was told that it is not ready.
@@ -190,6 +180,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::string missing;   ///< what is waited for
     std::string hopeless;  ///< an instance that will not become ready; empty: none
   };
+  awaitable<std::string> way_over(AppPtr app, RunPtr run);
   awaitable<void> choose_strategy(AppPtr app, RunPtr run);
   awaitable<Result<std::map<std::string, int>>> wanted_by_process(AppPtr app, ManifestPtr manifest);
   awaitable<Result<void>> start_canary(AppPtr app, RunPtr run);
@@ -200,6 +191,17 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> roll(AppPtr app, RunPtr run, Rolling what);
   awaitable<Result<void>> bake_canary(AppPtr app, RunPtr run);
   Rolling rolling_of(const Run& run, milliseconds drain) const;
+
+  // bake_troubles.cc
+  void note_troubles_before(const App& app, Run& run) const;
+  void note_trouble(App& app, const supervise::InstanceChange& change);
+  bool bakes_now(const App& app, const InstanceId& id) const;
+  BakeTroubles& troubles_of(Run& run) const;
+  void judge(App& app, const InstanceId& id, Trouble kind, std::string what);
+  void judge_end(App& app, const InstanceId& id);
+  void look_for_trouble(App& app, const std::string& since);
+  awaitable<Result<void>> whole_after_troubles(AppPtr app, RunPtr run);
+  awaitable<void> save_troubles(RunPtr run);
 
   // bake_rates.cc
   awaitable<Result<double>> read_counter(AppPtr app, InstanceId id, spec::BakeMetric rules);
@@ -222,6 +224,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // states.cc
   awaitable<Result<void>> work(AppPtr app, RunPtr run);
   awaitable<Result<void>> begin(AppPtr app, RunPtr run);
+  awaitable<Result<void>> is_listed(RunPtr run);
+  awaitable<Result<fetch::Resolved>> resolve_release(RunPtr run);
+  Result<fetch::StageOptions> stage_options(const std::string& app) const;
   awaitable<Result<void>> fetch_release(AppPtr app, RunPtr run);
   awaitable<void> stage(AppPtr app, RunPtr run, fetch::Resolved resolved);
   void count_fetched(const std::string& app, const fetch::Staged& staged);
@@ -296,6 +301,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> finish_pending_data(AppPtr app);
   awaitable<Result<void>> nobody_left_behind(AppPtr app);
   awaitable<Result<void>> plan_data(AppPtr app, RunPtr run);
+  awaitable<Result<void>> may_copy_data(AppPtr app, RunPtr run);
   awaitable<Result<void>> arrange_data(AppPtr app, RunPtr run);
   awaitable<Result<void>> take_snapshot(AppPtr app, RunPtr run);
   awaitable<void> undo_data(AppPtr app, RunPtr run);
@@ -304,12 +310,19 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> put_back(AppPtr app, RunPtr run, store::DataMove move);
   awaitable<void> note_data(AppPtr app, RunPtr run);
 
+  // planning.cc
+  awaitable<Result<void>> plan_source(AppPtr app, RunPtr run, PlanPtr plan);
+  awaitable<Result<void>> plan_fetch(AppPtr app, RunPtr run, PlanPtr plan, fetch::Resolved resolved);
+  awaitable<Result<void>> check_means(AppPtr app, RunPtr run);
+  awaitable<Result<void>> plan_way(AppPtr app, RunPtr run, PlanPtr plan);
+
   // importing.cc
   std::shared_ptr<fetch::Repository> source_of(const std::string& app, const std::string& release) const;
 
   // verifying.cc
   awaitable<Result<store::Verdict>> look_at_slot(store::SlotRow row, bool idle);
   awaitable<Result<void>> require_whole(RunPtr run, store::SlotRow row);
+  Result<void> fits_slot(const std::string& app, const std::string& release, const std::string& manifest_sha256);
   awaitable<Result<void>> repair(AppPtr app, RunPtr run, std::string release);
   awaitable<Result<void>> whole_or_repaired(AppPtr app, RunPtr run, std::string release);
   awaitable<void> watch_slots();
@@ -324,7 +337,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
   awaitable<void> end_paused(AppPtr app);
-  void look_for_trouble(App& app, const std::string& since) const;
 
   // start_order.cc
   std::vector<AppPtr> in_start_order() const;
@@ -393,8 +405,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::function<void()> deployment_ended_ = [] {};
   std::optional<store::Drain> drained_;  ///< as the database has it
   std::map<InstanceId, Unready> unready_;
-  bool ready_ = false;
-  bool closed_ = false;
+  bool ready_ = false, closed_ = false;
 };
 
 }  // namespace berth::deploy

@@ -14,6 +14,7 @@ std::shared_ptr<fetch::Repository> Engine::source_of(const std::string& app, con
   fetch::RepositoryOptions options = repository_->options();
   options.url = folder.string();
   options.tls = {};
+  options.partial_directory.clear();  // nothing is far away
   options.offline = true;
   return std::make_shared<fetch::Repository>(std::move(options));
 }
@@ -35,6 +36,10 @@ awaitable<Result<store::Import>> Engine::import(ImportRequest request) {
     }
     const store::Import import{.app = imported->release.app, .release = imported->release.release, .manifest_sha256 = imported->manifest_sha256,
                                .bytes = imported->bytes, .expired = imported->expired};
+    if (auto fits = fits_slot(import.app, import.release, import.manifest_sha256); !fits) {
+      static_cast<void>(store_.drop_staging(number));
+      return std::unexpected(std::move(fits.error()));
+    }
     boost::json::object data{{"release", import.release}, {"manifest_sha256", import.manifest_sha256}, {"file", request.path}};
     if (request.allow_expired) data["allow_expired"] = true;
     if (!import.expired.empty()) data["expired"] = import.expired;

@@ -258,14 +258,18 @@ awaitable<void> Engine::stop_member(AppPtr app, InstanceId id) {
   std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
 }
 
-/// A listening socket of its own leaves the port's group while its keeper still holds it.
+/// A listening socket of its own leaves the port's group while its keeper still holds it. With a private port, no client is led to where nobody listens any more.
 awaitable<Result<void>> Engine::stop_instance(AppPtr app, InstanceId id) {
   std::function<void()> let_go;
-  if (const auto manifest = app->manifests.find(id.release); manifest != app->manifests.end()) {
-    if (const auto pub = public_port(*manifest->second, id.process); pub && pub->kind == spec::Routing::socket)
-      let_go = [this, port = *pub, id] { static_cast<void>(router_.close_listener(port, id)); };
-  }
+  std::optional<route::Public> pub;
+  if (const auto manifest = app->manifests.find(id.release); manifest != app->manifests.end()) pub = public_port(*manifest->second, id.process);
+  if (pub && pub->kind == spec::Routing::socket)
+    let_go = [this, port = *pub, id] { static_cast<void>(router_.close_listener(port, id)); };
+  route::Backend backend{.id = id};
+  if (const auto member = std::ranges::find(app->members, id, &Member::id); member != app->members.end()) backend.private_port = member->row.port;
+  if (pub) static_cast<void>(co_await router_.forget_closed(*pub, backend));
   auto stopped = co_await supervisor_.stop(id, let_go);
+  if (pub && !closed_) static_cast<void>(co_await router_.forget_closed(*pub, backend));  // its end may have reset some
   co_return stopped;
 }
 

@@ -17,6 +17,7 @@
 #include "core/result.h"
 #include "core/spec/app_spec.h"
 #include "daemon/deploy/counts.h"
+#include "daemon/deploy/deployment_plan.h"
 #include "daemon/store/store.h"
 #include "daemon/supervise/supervisor.h"
 
@@ -162,6 +163,8 @@ struct Collected {
   std::vector<store::SlotRow> slots;
   std::vector<store::DataCopy> data;
   std::vector<store::Import> imports;  ///< releases that were loaded from a file, and are in no slot
+  std::size_t partial_blobs = 0;       ///< what came of blobs whose fetches broke off
+  std::uint64_t partial_bytes = 0;
 };
 
 /// A release file that berthd is to load.
@@ -225,6 +228,8 @@ class Operations {
   /// Begins a deployment; 200 of the API where `already` is set. Fails with `Errc::conflict` for a rejected release or a held app without `force`, and on a node
   /// that is drained.
   virtual awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) = 0;
+  /// What `deploy` would do, and what it would be refused for. Changes nothing; fetches metadata and, where a slot has none, an index.
+  virtual awaitable<Result<DeploymentPlan>> plan(DeployRequest request) = 0;
   /// Back to the release before, or to another one; the app is then held.
   virtual awaitable<Result<DeploymentStatus>> revert(RevertRequest request) = 0;
   virtual awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) = 0;

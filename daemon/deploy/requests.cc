@@ -16,16 +16,6 @@ store::DeploymentRow new_row(const std::string& app, const std::string& release,
   return {.app = app, .release = release, .kind = std::move(kind), .state = "queued", .by = asked.by, .why = asked.why, .created_at = store::now_text()};
 }
 
-Result<void> check_request(const DeployRequest& request, const std::string& environment) {
-  if (!is_name(request.app)) return fail(Errc::usage, fmt::format("'{}' is no name of an app", request.app));
-  if (!is_release_id(request.release)) return fail(Errc::usage, fmt::format("'{}' is no release id", request.release));
-  if (!request.environment.empty() && request.environment != environment) {
-    return fail(Errc::usage, fmt::format("{}@{} is asked for in the environment {}, and this node is {}", request.app, request.release, request.environment,
-                                         environment));
-  }
-  return {};
-}
-
 std::string came_first(const Run& other) {
   return fmt::format("deployment {} of {}@{} by {} is {}, and came first", other.row.id, other.row.app, other.row.release, other.row.by,
                      to_string(other.position.state));
@@ -43,6 +33,16 @@ Result<std::optional<store::Rejected>> rejected_before(store::Store& store, cons
 }
 
 }  // namespace
+
+Result<void> check_request(const DeployRequest& request, const std::string& environment) {
+  if (!is_name(request.app)) return fail(Errc::usage, fmt::format("'{}' is no name of an app", request.app));
+  if (!is_release_id(request.release)) return fail(Errc::usage, fmt::format("'{}' is no release id", request.release));
+  if (!request.environment.empty() && request.environment != environment) {
+    return fail(Errc::usage, fmt::format("{}@{} is asked for in the environment {}, and this node is {}", request.app, request.release, request.environment,
+                                         environment));
+  }
+  return {};
+}
 
 std::string took_place(const Run& newer) {
   return fmt::format("deployment {} of {}@{} took its place", newer.row.id, newer.row.app, newer.row.release);
@@ -154,6 +154,13 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
     const auto slot = co_await pool_.run(look);
     if (slot && *slot && (*slot)->drifted > 0) co_return Known();
   }
+  const auto compare = [this, request]() -> Result<void> {
+    BERTH_TRY(const auto slot, store_.slot(request.app, request.release));
+    if (!slot || repository_ == nullptr) return {};
+    return repository_->check_sealed({.app = request.app, .environment = options_.node.environment, .release = request.release}, slot->manifest_sha256);
+  };
+  auto same = co_await pool_.run(compare);
+  if (!same) co_return std::unexpected(same.error());
   const auto list = [this, name = request.app] { return store_.deployments(name, kMostLookedAt); };
   auto rows = co_await pool_.run(list);
   if (!rows) co_return std::unexpected(rows.error());

@@ -40,20 +40,26 @@ bool can_share_ports(const bundle::Manifest& one, const bundle::Manifest& other)
   });
 }
 
-/// How the release takes over, once it is known that something runs that it takes over from.
-awaitable<void> Engine::choose_strategy(AppPtr app, RunPtr run) {
+/// How the release takes over, once it is known that something runs that it takes over from. What there is to note of it; empty: nothing.
+awaitable<std::string> Engine::way_over(AppPtr app, RunPtr run) {
+  std::string text;
   const spec::Deploy& rules = run->manifest->spec.deploy;
   run->course.gradual = run->course.canary = false;
   const bool something_runs = !members_of(*app, app->row.active).empty();
-  if (!rules.replaces_gradually() || run->course.stop_first || !run->course.has_previous || !something_runs || run->row.from == run->row.release) co_return;
+  if (!rules.replaces_gradually() || run->course.stop_first || !run->course.has_previous || !something_runs || run->row.from == run->row.release) co_return text;
   const auto old = co_await manifest_of(app, run->row.from);
   if (!old || !can_share_ports(*run->manifest, **old)) {
-    const std::string text = fmt::format("all instances are switched at once: {}", old ? "a port is reached in another way than before" : old.error().message);
-    co_await note(run, text);
-    co_return;
+    text = fmt::format("all instances are switched at once: {}", old ? "a port is reached in another way than before" : old.error().message);
+    co_return text;
   }
   run->course.gradual = true;
   run->course.canary = rules.strategy == spec::Strategy::canary && !run->is_revert();
+  co_return text;
+}
+
+awaitable<void> Engine::choose_strategy(AppPtr app, RunPtr run) {
+  const std::string text = co_await way_over(app, run);
+  if (!text.empty()) co_await note(run, text);
 }
 
 awaitable<Result<std::map<std::string, int>>> Engine::wanted_by_process(AppPtr app, ManifestPtr manifest) {

@@ -150,6 +150,8 @@ void take_detail(Run& run) {
   const auto bytes = static_cast<std::uint64_t>(number_in(run.row.detail, "bytes", 0));
   run.progress.bytes_total = bytes;
   run.progress.bytes_done = bytes;
+  if (const auto* troubles = run.row.detail.if_contains("troubles"); troubles != nullptr && troubles->is_object())
+    run.troubles = bake_troubles_in(troubles->get_object());
   run.course.has_previous = !run.row.from.empty();
   run.course.stop_first = truth_in(run.row.detail, "stop_first");
   run.course.gradual = truth_in(run.row.detail, "gradual");

@@ -15,6 +15,7 @@
 #include "daemon/deploy/deployer.h"
 #include "daemon/deploy/machine.h"
 #include "daemon/deploy/rate.h"
+#include "daemon/deploy/troubles.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/store/store.h"
 
@@ -52,6 +53,8 @@ struct Run {
   std::string superseded;          ///< why it gives way; empty: it does not
   bool ends_bake = false;          ///< the app is removed
   std::string trouble;             ///< what happened in its bake; empty: nothing
+  BakeTroubles troubles;           ///< what happened in it, also where that reverts nothing
+  bool unsaved = false;            ///< those are still to be written down
   std::vector<std::string> to_note;  ///< what was seen beside its own way, and is still to be noted
   std::set<std::string> uncompared;  ///< instances whose counter could not be read; each is told of once
   std::shared_ptr<Growth> baseline;  ///< of the release before, while it is looked at

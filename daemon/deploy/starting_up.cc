@@ -295,17 +295,4 @@ awaitable<void> Engine::end_paused(AppPtr app) {
   if (!paused && !closed_) note_problem(*app, paused.error().message);
 }
 
-/// Instances of a release in its bake may have ended while berthd was away, or carried another deployment.
-void Engine::look_for_trouble(App& app, const std::string& since) const {
-  Run& run = *app.run;
-  if (!run.trouble.empty()) return;
-  for (const InstanceId& id : members_of(app, run.row.release)) {
-    const auto status = supervisor_.status(id);
-    if (!status || !status->last_exit || status->exits_by_reason.empty() || status->last_exit->at < since) continue;
-    InstanceId named = id;
-    named.release.clear();
-    run.trouble = fmt::format("{} {} in its bake", to_string(named), status->last_exit->reason);
-  }
-}
-
 }  // namespace berth::deploy

@@ -21,10 +21,13 @@ Error about_in(const std::string& environment, const Run& run, Error error) {
   return error;
 }
 
-/// Whether the app is stopped and its data copied before anything of the new release touches them.
-bool starts_after_snapshot(const Run& run) { return run.course.stop_first && run.manifest->spec.data.snapshot; }
-
 }  // namespace
+
+bool starts_after_snapshot(const Course& course, const bundle::Manifest& manifest) { return course.stop_first && manifest.spec.data.snapshot; }
+
+bool stops_first(const Course& course, const bundle::Manifest& manifest, bool something_runs) {
+  return course.has_previous && something_runs && manifest.spec.strategy() == spec::Strategy::recreate;
+}
 
 /// The work of the state that the deployment is in; when it is done, the next one follows.
 awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
@@ -60,12 +63,24 @@ awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   run->course.on_node = slot && *slot;
   if (!run->course.on_node) co_return Result<void>();
   run->row.manifest_sha256 = (*slot)->manifest_sha256;
+  const auto same = co_await is_listed(run);
+  if (!same) co_return same;
   auto looked = co_await require_whole(run, **slot);
   co_return looked;
 }
 
-/// Looks the release up and begins to stage it; returns when all is fetched.
-awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
+/// Whether the repository, as far as it is known, has no other release under the id of one that is on the node, as its row says.
+awaitable<Result<void>> Engine::is_listed(RunPtr run) {
+  // A revert goes back to what ran here, whatever is listed by now.
+  if (repository_ == nullptr || run->is_revert()) co_return Result<void>();
+  const ReleaseRef release{.app = run->row.app, .environment = options_.node.environment, .release = run->row.release};
+  const auto compare = [this, release, sealed = run->row.manifest_sha256] { return repository_->check_sealed(release, sealed); };
+  auto same = co_await pool_.run(compare);
+  co_return same;
+}
+
+/// Looks the release up where it comes from, and what of it the node does not allow.
+awaitable<Result<fetch::Resolved>> Engine::resolve_release(RunPtr run) {
   if (repository_ == nullptr)
     co_return std::unexpected(about_in(options_.node.environment, *run,
                                        {Errc::not_found, "it is not on this node, and berthd.toml names no [repository] to fetch it from"}));
@@ -76,6 +91,7 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   const auto resolve = [this, run, row = run->row, stop]() -> Result<fetch::Resolved> {
     run->source = source_of(row.app, row.release);
     BERTH_TRY(auto found, run->source->resolve(row.app, options_.node.environment, row.release, stop));
+    BERTH_CHECK(fits_slot(row.app, row.release, found.manifest_sha256));
     BERTH_CHECK(check_policy(options_.node.policy, found.manifest));  // before it is fetched for nothing
     return found;
   };
@@ -83,9 +99,24 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   visit.reset();
   if (!resolved) {
     Error error = about_in(options_.node.environment, *run, resolved.error());
-    if (error.code == Errc::not_found) error.message += fmt::format("; 'berth releases {}' lists what there is", app->name());
+    if (error.code == Errc::not_found) error.message += fmt::format("; 'berth releases {}' lists what there is", run->row.app);
     co_return std::unexpected(std::move(error));
   }
+  co_return resolved;
+}
+
+/// What is staged with: files that a slot of the app has are linked.
+Result<fetch::StageOptions> Engine::stage_options(const std::string& app) const {
+  BERTH_TRY(const auto slots, store_.slots(app));
+  fetch::StageOptions options = options_.stage;
+  for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
+  return options;
+}
+
+/// Looks the release up and begins to stage it; returns when all is fetched.
+awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
+  auto resolved = co_await resolve_release(run);
+  if (!resolved) co_return std::unexpected(std::move(resolved.error()));
   run->row.manifest_sha256 = resolved->manifest_sha256;
   run->manifest = std::make_shared<const bundle::Manifest>(resolved->manifest);
   auto ensured = co_await ensure_app(app->name());
@@ -110,10 +141,8 @@ awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) 
     });
   };
   const auto work = [this, name = app->name(), run, resolved = std::move(resolved), phase, stop = run->stop.get_token()]() -> Result<fetch::Staged> {
-    BERTH_TRY(const auto slots, store_.slots(name));
+    BERTH_TRY(const auto options, stage_options(name));
     BERTH_TRY(const std::filesystem::path staging, store_.make_staging(run->row.id));
-    fetch::StageOptions options = options_.stage;
-    for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
     return fetch::stage(*run->source, resolved, staging, options, run->progress, phase, stop);
   };
   const Visits::Visit visit = co_await visits_.begin();
@@ -147,7 +176,8 @@ void Engine::count_fetched(const std::string& app, const fetch::Staged& staged) 
 awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
   fetch::Staged staged;
   if (run->staged && *run->staged) staged = **run->staged;
-  const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = staged.tree_bytes};
+  const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = staged.tree_bytes,
+                            .signed_by = staged.signers.role, .signing_keys = staged.signers.keys};
   const store::Event event{.number = 0, .at = {}, .kind = "slot.sealed", .app = app->name(), .data = sealed_data(slot, staged)};
   const auto seal = [this, id = run->row.id, slot, event] { return store_.seal(id, slot, event); };
   auto sealed = co_await pool_.run(seal);
@@ -162,7 +192,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   if (!manifest) co_return std::unexpected(manifest.error());
   run->manifest = *manifest;
   const bool something_runs = !members_of(*app, app->row.active).empty();
-  run->course.stop_first = run->course.has_previous && something_runs && (*manifest)->spec.strategy() == spec::Strategy::recreate;
+  run->course.stop_first = stops_first(run->course, **manifest, something_runs);
   auto planned = co_await plan_data(app, run);
   if (!planned) co_return std::unexpected(about_in(options_.node.environment, *run, planned.error()));
   co_await choose_strategy(app, run);
@@ -174,6 +204,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   }
   auto claimed = co_await claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about_in(options_.node.environment, *run, claimed.error()));
+  note_troubles_before(*app, *run);
   co_await begin_baseline(app, run);
   if (run->course.stop_first) {  // the decision comes next
     auto looked = co_await finish_baseline(app, run);
@@ -181,7 +212,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
     auto may_switch = co_await ask_ready_to_switch(app, run);
     if (!may_switch) co_return std::unexpected(may_switch.error());
   }
-  if (run->is_revert() || starts_after_snapshot(*run)) co_return Result<void>();
+  if (run->is_revert() || starts_after_snapshot(run->course, *run->manifest)) co_return Result<void>();
   const std::string pre_start = "pre-start";
   auto ran = co_await run_hook(app, run, run->manifest, pre_start);
   co_return ran;
@@ -199,7 +230,7 @@ awaitable<void> Engine::note_unenforced(AppPtr app, RunPtr run) {
 }
 
 awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
-  if (!run->is_revert() && starts_after_snapshot(*run)) {
+  if (!run->is_revert() && starts_after_snapshot(run->course, *run->manifest)) {
     const std::string pre_start = "pre-start";
     auto ran = co_await run_hook(app, run, run->manifest, pre_start);
     if (!ran) co_return ran;

@@ -6,6 +6,7 @@
 #include "core/logs/record_time.h"
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/idle_thread.h"
+#include "daemon/fetch/sealed_release.h"
 
 namespace berth::deploy {
 namespace {
@@ -61,6 +62,13 @@ awaitable<Result<void>> Engine::require_whole(RunPtr run, store::SlotRow row) {
   co_return Result<void>();
 }
 
+/// What takes the place of a slot has to be the same release: a node that has one does not change it for another of its id. Blocking.
+Result<void> Engine::fits_slot(const std::string& app, const std::string& release, const std::string& manifest_sha256) {
+  BERTH_TRY(const auto slot, store_.slot(app, release));
+  if (!slot) return {};
+  return fetch::check_same_release({.app = app, .environment = options_.node.environment, .release = release}, slot->manifest_sha256, manifest_sha256);
+}
+
 /// The same within an automatic revert, which has no time to lose: only a slot that may have changed is read.
 awaitable<Result<void>> Engine::whole_or_repaired(AppPtr app, RunPtr run, std::string release) {
   const auto look = [this, name = app->name(), release]() -> Result<std::optional<store::SlotRow>> {
@@ -92,13 +100,13 @@ awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string relea
     const std::function<void(fetch::StagePhase)> nothing = [](fetch::StagePhase) {};
     const auto source = source_of(name, release);
     BERTH_TRY(const fetch::Resolved resolved, source->resolve(name, options_.node.environment, release, looking_.get_token()));
-    BERTH_TRY(const auto slots, store_.slots(name));
+    BERTH_CHECK(fits_slot(name, release, resolved.manifest_sha256));
+    BERTH_TRY(const auto options, stage_options(name));
     BERTH_TRY(const std::filesystem::path staging, store_.make_staging(id));
-    fetch::StageOptions options = options_.stage;
-    for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
     auto staged = fetch::stage(*source, resolved, staging, options, progress, nothing, looking_.get_token());
     if (staged) {
-      const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes};
+      const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes,
+                               .signed_by = staged->signers.role, .signing_keys = staged->signers.keys};
       BERTH_CHECK(store_.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = sealed_data(row, *staged)}));
       return staged;
     }

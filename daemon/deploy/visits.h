@@ -49,4 +49,16 @@ inline boost::asio::awaitable<Visits::Visit> Visits::begin() {
   co_return Visit(state);
 }
 
+/// While it lives, the node starts its apps: a few instances at a time.
+class StartingNode {
+ public:
+  explicit StartingNode(int& count) : count_(count) { ++count_; }
+  StartingNode(const StartingNode&) = delete;
+  StartingNode& operator=(const StartingNode&) = delete;
+  ~StartingNode() { --count_; }
+
+ private:
+  int& count_;
+};
+
 }  // namespace berth::deploy

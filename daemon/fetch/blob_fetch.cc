@@ -4,6 +4,7 @@
 #include <set>
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
@@ -63,8 +64,8 @@ struct Transfer {
 }  // namespace
 
 Result<void> fetch_blob(BlobSource& source, const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const std::filesystem::path& file,
-                        Progress& progress, std::stop_token stop, const Retries& retries) {
-  const std::filesystem::path part = file.string() + ".part";
+                        Progress& progress, std::stop_token stop, const Retries& retries, std::filesystem::path part) {
+  if (part.empty()) part = file.string() + ".part";
   BERTH_TRY(ChunkedFile target, ChunkedFile::open(part, ref, chunks));
   const std::uint64_t done_before = progress.bytes_done;
   progress.bytes_done = done_before + target.position();
@@ -80,7 +81,10 @@ Result<void> fetch_blob(BlobSource& source, const bundle::BlobRef& ref, const st
                           },
                           .forgives = [&] { return refetched.insert(target.wrong_at()).second; }};
   if (auto done = transfer.run(stop); !done) return pass(std::move(done.error()), name_of(ref));
-  if (auto whole = target.check_whole(); !whole) return pass(std::move(whole.error()), name_of(ref));
+  if (auto whole = target.check_whole(); !whole) {
+    ::unlink(part.c_str());  // each part of it is as it has to be: no other would come
+    return pass(std::move(whole.error()), name_of(ref));
+  }
   if (::rename(part.c_str(), file.c_str()) != 0) return fail_errno(fmt::format("rename {} to {}", part.string(), file.string()));
   return {};
 }

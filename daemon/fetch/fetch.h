@@ -14,10 +14,12 @@
 #include "core/bundle/layer.h"
 #include "core/bundle/manifest.h"
 #include "core/crypto/secret.h"
+#include "core/ids.h"
 #include "core/io/http.h"
 #include "core/result.h"
 #include "core/trust/client.h"
 #include "daemon/fetch/glance.h"
+#include "daemon/fetch/partial_blobs.h"
 #include "daemon/fetch/refusal.h"
 
 namespace berth::fetch {
@@ -30,6 +32,7 @@ struct RepositoryOptions {
   std::vector<std::string> mirrors;  ///< likewise; asked in this order where `url` does not answer
   fs::path root;                ///< the pinned root.json
   fs::path trust_directory;     ///< where trusted metadata is kept
+  fs::path partial_directory{};  ///< where what came of blobs is kept until they are whole; on the file system of staging; empty: beside them in staging
   io::TlsOptions tls;
   bool offline = false;         ///< ask nobody for metadata: what is trusted already has to do, expired or not
   std::int64_t build_time = 0;  ///< seconds since 1970 of berthd's build: the clock is not believed behind it
@@ -37,7 +40,7 @@ struct RepositoryOptions {
   /// very same. May block.
   std::function<Result<crypto::Secret>()> authorization;
   io::ProxyOptions proxy;
-  std::uint64_t bytes_per_second = 0;  ///< at most, on average; 0: no limit
+  std::uint64_t bytes_per_second = 0;  ///< at most, on average, all fetches at once together; 0: no limit
   std::function<void(const std::string&)> note;  ///< told of each place that is passed over; from pool threads
 };
 
@@ -60,6 +63,7 @@ struct Resolved {
   std::string manifest_text;    ///< as signed
   std::string manifest_sha256;
   bundle::BuildRef build;       ///< for this platform
+  trust::Signers signers{};     ///< who signed for it
 };
 
 /// What a followed channel, or a followed release, comes to.
@@ -78,6 +82,7 @@ struct Followed {
 
   Stamp stamp{};                                   ///< of the repository when it was last read whole
   Wanted wanted{};                                 ///< what it said then
+  std::string manifest_sha256{};                   ///< of the wanted release, as it was listed; empty: it was not
   trust::WallTime fresh_until{};                   ///< the metadata that says so expires
   std::chrono::steady_clock::time_point read_at{};
 };
@@ -91,6 +96,10 @@ class Repository {
   /// Refreshes metadata, then finds and verifies the release's manifest: app, environment and release are those asked for, and a build for
   /// this machine is there.
   Result<Resolved> resolve(const std::string& app, const std::string& environment, const std::string& release, std::stop_token stop);
+
+  /// Whether a release that is sealed on this node is the one that the metadata lists under its id which this node trusts already: nobody is asked, and
+  /// nothing is waited for. `sealed` is its manifest's SHA-256. `Errc::trust` where it is another one; no complaint where none is listed.
+  Result<void> check_sealed(const ReleaseRef& release, const std::string& sealed);
 
   /// What is followed comes to now. Where the repository has not changed since the last time, which one small exchange tells, it is what it was; else, and
   /// once an hour in any case (a new root alone does not show in timestamp.json), metadata is refreshed and it is looked up anew. Fails with
@@ -113,10 +122,12 @@ class Repository {
   TrustStatus trust() const;  ///< from any thread
   const RepositoryOptions& options() const;
 
-  /// Fetches a blob to `file`, resuming what is there; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
+  /// Fetches a blob to `file`, resuming what an earlier attempt left; every full MiB is checked against `chunks` as it comes (a wrong one is dropped and
   /// fetched again once), the whole against its hash.
   Result<void> blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
                     std::stop_token stop);
+  /// What earlier attempts left of blobs: nobody needs it to go on, only to go on faster.
+  PartialBlobs& partial_blobs();
   /// A small blob (an index) into memory, verified.
   Result<std::string> small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop);
 
@@ -145,11 +156,30 @@ struct Staged {
   std::uint64_t layer_bytes = 0, patch_bytes = 0, index_bytes = 0;  ///< fetched
   std::string patched_from;        ///< the release whose files the patch was applied to; empty: no patch
   std::vector<std::string> notes;  ///< why a patch was not taken that could have been
+  trust::Signers signers{};        ///< who signed for the release
 
   std::uint64_t fetched_bytes() const { return layer_bytes + patch_bytes + index_bytes; }
 };
 enum class StagePhase { fetching, unpacking };
 Result<Staged> stage(Repository& repository, const Resolved& release, const fs::path& staging, const StageOptions& options,
                      Progress& progress, const std::function<void(StagePhase)>& phase, std::stop_token stop);
+
+/// What `stage` would fetch and write, found out by what it decides with.
+struct StagePlan {
+  struct Blob {
+    std::string part;  ///< folder in the slot: "app" or "config"
+    std::string kind;  ///< "layer", "patch" or "index"
+    std::string from;  ///< of a patch: the release that it starts from
+    bundle::BlobRef ref;
+  };
+  std::vector<Blob> fetched;
+  bundle::LayerIndex app, config;   ///< as signed
+  std::uint64_t needed = 0;         ///< bytes on disk, at most
+  std::vector<std::string> notes;   ///< why a patch does not do
+  std::optional<Error> refused{};   ///< there is too little room
+};
+/// Fetches indexes that no slot has, and neither layers nor patches; writes nothing. `folder` is on the disk where staging is. Blocking: reads the files of
+/// slots that would be linked.
+Result<StagePlan> plan_stage(Repository& repository, const Resolved& release, const fs::path& folder, const StageOptions& options, std::stop_token stop);
 
 }  // namespace berth::fetch

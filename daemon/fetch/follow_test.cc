@@ -102,6 +102,7 @@ TEST_F(FollowTest, AReleaseIsItselfOnceItIsThere) {
   publish("v1");
   EXPECT_EQ(repository.follow(release, {}).value(), (Wanted{.release = "v1"}));
   EXPECT_EQ(repository.remembered(release).value(), (Wanted{.release = "v1"}));
+  EXPECT_EQ(release.manifest_sha256, repository.resolve("web", "production", "v1", {})->manifest_sha256);
 }
 
 TEST_F(FollowTest, WhereNothingHasChangedOneExchangeWithoutABodyTellsSo) {

@@ -68,7 +68,21 @@ class Patched : public RepositoryFixture {
     auto resolved = repository.resolve("web", "production", release, {});
     if (!resolved) return std::unexpected(resolved.error());
     fs::create_directories(into);
+    foreseen = plan_stage(repository, *resolved, into, options, stop);
+    EXPECT_TRUE(fs::is_empty(into));
     return stage(repository, *resolved, into, options, progress, [](StagePhase) {}, stop);
+  }
+
+  /// What was fetched is what the plan said, and nothing else.
+  void expect_foreseen(const Result<Staged>& staged) {
+    ASSERT_TRUE(staged && foreseen);
+    std::map<std::string, std::uint64_t> bytes;
+    for (const auto& blob : foreseen->fetched) bytes[blob.kind] += blob.ref.size;
+    EXPECT_EQ(bytes["patch"], staged->patch_bytes);
+    EXPECT_EQ(bytes["layer"], staged->layer_bytes);
+    EXPECT_EQ(bytes["index"], staged->index_bytes);
+    EXPECT_EQ(foreseen->notes.size(), staged->notes.size());
+    EXPECT_FALSE(foreseen->refused);
   }
 
   void expect_two(const Result<Staged>& staged) {
@@ -100,6 +114,7 @@ class Patched : public RepositoryFixture {
   }
 
   bundle::Manifest one, two;
+  Result<StagePlan> foreseen;
   StageOptions options{.worker_program = BERTH_UNPACK_PROGRAM, .reserve_bytes = 0};
   Progress progress;
   fs::path slot = folder.path() / "slots/v1", staging = folder.path() / "staging/2";
@@ -123,6 +138,23 @@ TEST_F(Patched, AReleaseIsMadeOfTheOneBefore) {
   EXPECT_EQ(is.st_uid, 0U);
 }
 
+TEST_F(Patched, WhatIsFetchedIsWhatThePlanSays) {
+  const auto made = patch(one);
+  publish_two(made);
+  expect_foreseen(stage_release("v2", staging));
+  EXPECT_EQ(foreseen->fetched.front().from, "v1");
+  EXPECT_EQ(foreseen->fetched.front().ref, made.ref.blob);
+  EXPECT_EQ(foreseen->app.entries.size(), bundle::list_tree(app)->entries.size());
+  EXPECT_GT(foreseen->needed, made.ref.blob.size);
+
+  options.reserve_bytes = std::uint64_t{1} << 60;
+  ASSERT_TRUE(files::remove_tree(staging));
+  const auto staged = stage_release("v2", staging);
+  ASSERT_TRUE(foreseen && foreseen->refused);
+  ASSERT_FALSE(staged);
+  EXPECT_EQ(foreseen->refused->code, staged.error().code);
+}
+
 TEST_F(Patched, OneThatOnlyTakesFilesAwayBringsTheIndex) {
   put(app / "bin/run", "#!/bin/sh\necho one\n", 0755);
   put(app / "share/text", noise(100'000, 2));
@@ -139,6 +171,7 @@ TEST_F(Patched, OneThatStartsFromElsewhereIsPassedOver) {
   options.sealed_slots = {};
   const auto staged = stage_release("v2", staging);
   expect_two(staged);
+  expect_foreseen(staged);
   EXPECT_GT(staged->layer_bytes, 0U);
   EXPECT_EQ(staged->patch_bytes, 0U);
   EXPECT_THAT(staged->notes, IsEmpty());
@@ -147,13 +180,17 @@ TEST_F(Patched, OneThatStartsFromElsewhereIsPassedOver) {
 TEST_F(Patched, TheLayerIsTakenWhereTheSlotDrifted) {
   publish_two(patch(one));
   put(slot / "app/share/text", noise(100'000, 7), 0444);  // what the patch refers to
-  expect_layer(stage_release("v2", staging), "share/text");
+  const auto staged = stage_release("v2", staging);
+  expect_layer(staged, "share/text");
+  expect_foreseen(staged);
 }
 
 TEST_F(Patched, TheLayerIsTakenWhereAFileThatDidNotChangeIsGone) {
   publish_two(patch(one));
   fs::remove(slot / "app/share/same");
-  expect_layer(stage_release("v2", staging), "share/same is not as it was sealed");
+  const auto staged = stage_release("v2", staging);
+  expect_layer(staged, "share/same is not as it was sealed");
+  expect_foreseen(staged);
 }
 
 TEST_F(Patched, TheLayerIsTakenWhereTheOldIndexIsNotAsItWas) {
@@ -161,6 +198,7 @@ TEST_F(Patched, TheLayerIsTakenWhereTheOldIndexIsNotAsItWas) {
   put(slot / "app.index.json", "{}", 0444);
   const auto staged = stage_release("v2", staging);
   expect_two(staged);
+  expect_foreseen(staged);
   EXPECT_EQ(staged->patch_bytes, 0U);
 }
 
@@ -227,6 +265,7 @@ TEST_F(Patched, AnIndexThatIsHereIsNotFetchedAgain) {
   const auto staged = stage_release("v2", staging);
   ASSERT_TRUE(staged) << staged.error().message;
   EXPECT_EQ(staged->index_bytes, two.config.index.size);
+  expect_foreseen(staged);
 }
 
 TEST_F(Patched, StopsWhenItIsToStop) {

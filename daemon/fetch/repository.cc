@@ -16,6 +16,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/fetch/mirrors.h"
 #include "daemon/fetch/retrying_remote.h"
+#include "daemon/fetch/sealed_release.h"
 #include "daemon/fetch/trust_clock.h"
 
 namespace berth::fetch {
@@ -57,6 +58,13 @@ Result<void> check_names(const bundle::Manifest& manifest, const std::string& ap
   return check("release", manifest.release, release);
 }
 
+/// Empty where it was not found, or is listed by another hash alone.
+std::string sha256_of(const Result<trust::Target>& target) {
+  if (!target) return {};
+  const auto sha256 = target->hashes.find("sha256");
+  return sha256 == target->hashes.end() ? std::string() : sha256->second;
+}
+
 /// Without a repository nobody is asked; what was taken from files is looked at.
 std::vector<std::string> all_places(const RepositoryOptions& options) {
   std::vector<std::string> urls{options.url.empty() ? options.trust_directory.string() : options.url};
@@ -70,6 +78,7 @@ struct Repository::State {
   explicit State(RepositoryOptions its_options)
       : options(std::move(its_options)),
         mirrors(all_places(options), options.note),
+        partial(options.partial_directory),
         clock(options.trust_directory, WallTime(std::chrono::seconds(options.build_time))) {}
 
   Result<Session> open(const std::stop_token& stop);
@@ -93,6 +102,8 @@ struct Repository::State {
 
   RepositoryOptions options;
   Mirrors mirrors;
+  PartialBlobs partial;
+  std::shared_ptr<io::Pace> pace = io::shared_pace(options.bytes_per_second);  ///< of all that is fetched
   TrustClock clock;  ///< for whoever has his turn
   std::mutex turn;   ///< of the one who changes the trusted metadata
   mutable std::mutex mutex;
@@ -104,6 +115,7 @@ Result<io::FetchOptions> Repository::State::access() const {
   io::FetchOptions fetch = fetch_options(options.tls);
   fetch.proxy = options.proxy;
   fetch.bytes_per_second = options.bytes_per_second;
+  fetch.pace = pace;
   if (!options.authorization) return fetch;
   auto authorization = options.authorization();
   if (!authorization) {
@@ -196,6 +208,7 @@ Result<void> Repository::State::refresh(Session& session) {
   const std::string complaint = clock.complaint(now);
   if (done) done = clock.succeeded(now);
   if (!done && !complaint.empty()) done.error().message += fmt::format(" ({})", complaint);
+  partial.tidy();
   if (done || done.error().code != Errc::cancelled) note(*session.client, done ? complaint : done.error().message);
   return done;
 }
@@ -211,7 +224,8 @@ Result<Resolved> Repository::State::resolve(Session& session, const std::string&
   BERTH_CHECK(bundle::check_requirements(manifest, BERTH_VERSION));
   BERTH_TRY(bundle::BuildRef build, bundle::build_for(manifest, bundle::this_platform()));
   std::string digest = crypto::sha256_hex(text);
-  return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build)};
+  return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build),
+                  .signers = {.role = target->role, .keys = target->keys}};
 }
 
 /// A glance at the place that is asked at present. Nothing where it failed: the refresh that follows tries harder, and says what is wrong.
@@ -272,6 +286,14 @@ Result<Resolved> Repository::resolve(const std::string& app, const std::string& 
   return resolved;
 }
 
+Result<void> Repository::check_sealed(const ReleaseRef& release, const std::string& sealed) {
+  const auto listed = listed_manifest(state_->options, release);
+  if (!listed) return {};
+  auto same = check_same_release(release, sealed, *listed);
+  if (!same) return std::unexpected(state_->refused(std::move(same.error())));
+  return same;
+}
+
 Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   const bool named = followed.channel.empty() ? is_release_id(followed.release) : is_name(followed.channel);
   const std::string name = followed.channel.empty()
@@ -288,6 +310,7 @@ Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   if (!wanted && wanted.error().message.starts_with(name)) return wanted;
   if (!wanted) return pass(std::move(wanted.error()), name);
   followed.wanted = *wanted;
+  followed.manifest_sha256 = sha256_of(session.client->find(bundle::target_name(followed.app, followed.environment, wanted->release)));
   followed.read_at = std::chrono::steady_clock::now();
   followed.fresh_until = WallTime::max();
   for (const trust::RoleState& role : session.client->roles()) followed.fresh_until = std::min(followed.fresh_until, role.expires);
@@ -319,6 +342,8 @@ Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
   return releases;
 }
 
+PartialBlobs& Repository::partial_blobs() { return state_->partial; }
+
 const RepositoryOptions& Repository::options() const { return state_->options; }
 
 TrustStatus Repository::trust() const {
@@ -329,7 +354,8 @@ TrustStatus Repository::trust() const {
 Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std::string>& chunks, const fs::path& file, Progress& progress,
                               std::stop_token stop) {
   BERTH_TRY(const auto source, state_->blobs());
-  auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop));
+  BERTH_TRY(const auto part, state_->partial.hold(ref.sha256));
+  auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop), {}, part.path());
   if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
   return fetched;
 }

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <future>
 #include <optional>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -59,23 +60,64 @@ class Staging {
     // Nobody passes through while a worker's files lie in there, not even another process of its user.
     if (::chmod(folder_.c_str(), 0700) != 0) return fail_errno("chmod " + folder_.string());
     phase(StagePhase::fetching);
-    // A release file holds no patches.
-    if (!repository_.options().offline) parts_[0].patch = choose_patch(release_.build, options_.sealed_slots);
-    if (parts_[0].patch) read_slot(parts_[0]);
+    choose();
     for (Part& part : parts_) BERTH_CHECK(named(part, look_up(part)));
-    BERTH_CHECK(check_space(folder_, parts_[0].space() + parts_[1].space(), options_.reserve_bytes));
+    BERTH_CHECK(require_space(space()));
     for (Part& part : parts_) BERTH_CHECK(named(part, fetch(part)));
     phase(StagePhase::unpacking);
     for (Part& part : parts_) BERTH_CHECK(named(part, unpack(part)));
     BERTH_CHECK(write_sealed("manifest.json", release_.manifest_text));
     if (::chmod(folder_.c_str(), 0755) != 0) return fail_errno("chmod " + folder_.string());
+    staged_.signers = release_.signers;
     return staged_;
   }
 
+  /// What `run` would do.
+  Result<StagePlan> foresee() {
+    choose();
+    StagePlan plan;
+    for (Part& part : parts_) BERTH_CHECK(named(part, foresee(part, plan)));
+    plan.needed = std::max(plan.needed, parts_[0].space()) + parts_[1].space();
+    const std::uint64_t here = come_before();
+    if (const auto room = check_space(folder_, plan.needed - std::min(plan.needed, here), options_.reserve_bytes); !room) plan.refused = room.error();
+    plan.notes = staged_.notes;
+    plan.app = std::move(parts_[0].index);
+    plan.config = std::move(parts_[1].index);
+    return plan;
+  }
+
  private:
+  /// The way of the app's layer. A release file holds no patches.
+  void choose() {
+    if (!repository_.options().offline) parts_[0].patch = choose_patch(release_.build, options_.sealed_slots);
+    if (parts_[0].patch) read_slot(parts_[0]);
+  }
+
+  std::uint64_t space() const { return parts_[0].space() + parts_[1].space(); }
+
   static Result<void> named(const Part& part, Result<void> result) {
     if (!result) return pass(std::move(result.error()), part.name);
     return result;
+  }
+
+  static const std::string& blob_of(const Part& part) { return part.patch ? part.patch->ref.blob.sha256 : part.ref.blob.sha256; }
+
+  /// Bytes that came of this release's blobs before, and that nobody took yet.
+  std::uint64_t come_before() const {
+    std::uint64_t here = 0;
+    for (const Part& part : parts_)
+      if (part.needs_blob() && part.blob.empty()) here += repository_.partial_blobs().size_of(blob_of(part));
+    return here;
+  }
+
+  /// What came of this release's blobs before is not needed a second time; what came of others gives way to it.
+  Result<void> require_space(std::uint64_t needed) {
+    needed -= std::min(needed, come_before());
+    std::set<std::string> blobs;
+    for (const Part& part : parts_) blobs.insert(blob_of(part));
+    auto enough = check_space(folder_, needed, options_.reserve_bytes);
+    if (enough || enough.error().code != Errc::no_space || repository_.partial_blobs().clear(blobs).bytes == 0) return enough;
+    return check_space(folder_, needed, options_.reserve_bytes);
   }
 
   /// Reads all of the slot that a patch starts from, beside what is done meanwhile. Most files of a new release are those of the one before.
@@ -87,12 +129,18 @@ class Staging {
   /// The signed index, and what of the layer is here already.
   Result<void> look_up(Part& part) {
     BERTH_TRY(const std::string text, index_of(part));
-    BERTH_TRY(part.index, bundle::parse_index(text, part.ref));
-    if (part.patch) part.parts = parts_of(*part.patch, part.index);
-    else BERTH_CHECK(plan(part));
+    BERTH_CHECK(size_up(part, text));
     staged_.tree_bytes += bundle::total_size(part.index.entries);
     BERTH_CHECK(write_sealed(part.folder + ".index.json", text));
     if (part.needs_blob() && !part.patch) progress_.bytes_total += part.ref.blob.size;
+    return {};
+  }
+
+  /// What of the layer is here already, as its index tells.
+  Result<void> size_up(Part& part, const std::string& index) {
+    BERTH_TRY(part.index, bundle::parse_index(index, part.ref));
+    if (part.patch) part.parts = parts_of(*part.patch, part.index);
+    else BERTH_CHECK(plan(part));
     return {};
   }
 
@@ -101,12 +149,55 @@ class Staging {
     return {};
   }
 
-  /// From a slot that has the same layer, out of a patch, or from the repository.
-  Result<std::string> index_of(Part& part) {
+  /// As `look_up` and `fetch` do, but that the index comes by itself where it is in a patch.
+  Result<void> foresee(Part& part, StagePlan& plan) {
+    auto text = index_here(part);
+    const bool in_patch = !text && part.patch;
+    if (!text) {
+      auto fetched = repository_.small_blob(part.ref.index, bundle::kLargestIndex, stop_);
+      if (!fetched) return pass(std::move(fetched.error()), "its index");
+      text = std::move(*fetched);
+      if (!in_patch) plan.fetched.push_back({.part = part.folder, .kind = "index", .from = {}, .ref = part.ref.index});
+    }
+    BERTH_CHECK(size_up(part, *text));
+    if (part.patch) {
+      const PatchChoice& patch = *part.patch;
+      // A patch that was fetched for its index lies there when room for all is looked for.
+      plan.needed = part.space() + (in_patch ? patch.ref.blob.size : 0);
+      if (in_patch || part.needs_blob())
+        plan.fetched.push_back({.part = part.folder, .kind = "patch", .from = patch.slot.filename().string(), .ref = patch.ref.blob});
+      auto whole = has_all(part);
+      if (whole) return {};
+      BERTH_CHECK(give_up_patch(part, std::move(whole.error())));
+      BERTH_CHECK(this->plan(part));
+    }
+    if (part.needs_blob()) plan.fetched.push_back({.part = part.folder, .kind = "layer", .from = {}, .ref = part.ref.blob});
+    return {};
+  }
+
+  /// Whether the slot that a patch starts from has what it takes from there, as it was sealed.
+  Result<void> has_all(Part& part) {
+    BERTH_TRY(LinkPlan whole, part.whole.get());
+    for (const bundle::Entry& entry : part.parts.base) {
+      const bool read = part.needs_blob() && entry.type == bundle::EntryType::file;
+      if (read && !std::ranges::binary_search(whole.links, entry.path, {}, &LinkPlan::Link::path)) return fail(Errc::conflict, entry.path + " is not as it was sealed");
+    }
+    BERTH_CHECK(links_beside(part.parts, part.index, std::move(whole)));
+    return {};
+  }
+
+  /// From a slot that has the same layer.
+  std::optional<std::string> index_here(const Part& part) const {
     for (const fs::path& slot : options_.sealed_slots) {
       auto text = files::read(slot / (part.folder + ".index.json"), part.ref.index.size);
       if (text && crypto::sha256_hex(*text) == part.ref.index.sha256) return std::move(*text);
     }
+    return std::nullopt;
+  }
+
+  /// From there, out of a patch, or from the repository.
+  Result<std::string> index_of(Part& part) {
+    if (auto text = index_here(part)) return std::move(*text);
     if (part.patch) {
       auto text = index_by_patch(part);
       if (text) return text;
@@ -120,7 +211,7 @@ class Staging {
 
   Result<std::string> index_by_patch(Part& part) {
     const PatchChoice& patch = *part.patch;
-    BERTH_CHECK(check_space(folder_, patch.ref.blob.size + patch.old_index.size() + part.ref.index.size, options_.reserve_bytes));
+    BERTH_CHECK(require_space(patch.ref.blob.size + patch.old_index.size() + part.ref.index.size));
     BERTH_CHECK(fetch_patch(part));
     BERTH_TRY(std::string text, unpack_index(part.blob, patch, part.ref, folder_ / "index", options_, stop_));
     if (crypto::sha256_hex(text) == part.ref.index.sha256) return text;
@@ -175,7 +266,7 @@ class Staging {
     BERTH_CHECK(give_up_patch(part, std::move(why)));
     BERTH_CHECK(plan(part));
     if (!part.needs_blob()) return {};
-    BERTH_CHECK(check_space(folder_, part.space(), options_.reserve_bytes));
+    BERTH_CHECK(require_space(part.space()));
     progress_.bytes_total += part.ref.blob.size;
     return fetch_layer(part);
   }
@@ -240,15 +331,26 @@ class Staging {
       {.folder = "config", .name = "config layer " + short_hash(release_.manifest.config.blob.sha256), .ref = release_.manifest.config}};
 };
 
+std::string name_of(const Resolved& release) {
+  const bundle::Manifest& manifest = release.manifest;
+  return to_string(ReleaseRef{.app = manifest.app, .environment = manifest.environment, .release = manifest.release});
+}
+
 }  // namespace
 
 Result<Staged> stage(Repository& repository, const Resolved& release, const fs::path& staging, const StageOptions& options, Progress& progress,
                      const std::function<void(StagePhase)>& phase, std::stop_token stop) {
-  const bundle::Manifest& manifest = release.manifest;
   auto staged = Staging(repository, release, staging, options, progress, std::move(stop)).run(phase);
   if (staged) return staged;
-  return pass(std::move(staged.error()),
-              to_string(ReleaseRef{.app = manifest.app, .environment = manifest.environment, .release = manifest.release}));
+  return pass(std::move(staged.error()), name_of(release));
+}
+
+Result<StagePlan> plan_stage(Repository& repository, const Resolved& release, const fs::path& folder, const StageOptions& options, std::stop_token stop) {
+  Progress progress;
+  auto plan = Staging(repository, release, folder, options, progress, std::move(stop)).foresee();
+  if (plan && plan->refused) plan->refused->message = name_of(release) + ": " + plan->refused->message;
+  if (plan) return plan;
+  return pass(std::move(plan.error()), name_of(release));
 }
 
 }  // namespace berth::fetch

@@ -7,6 +7,16 @@ void digits(char* to, int count, int64_t value) {
   for (int i = count - 1; i >= 0; i--, value /= 10) to[i] = static_cast<char>('0' + value % 10);
 }
 
+/// -1 where one is none.
+int64_t number(const char* from, int count) {
+  int64_t value = 0;
+  for (int i = 0; i < count; i++) {
+    if (from[i] < '0' || from[i] > '9') return -1;
+    value = value * 10 + (from[i] - '0');
+  }
+  return value;
+}
+
 }  // namespace
 
 void write_timestamp(char* to, const timespec& time) {
@@ -32,6 +42,16 @@ void write_timestamp(char* to, const timespec& time) {
   to[19] = '.';
   digits(to + 20, 9, time.tv_nsec);
   to[29] = 'Z';
+}
+
+int64_t read_timestamp(const char* text) {
+  const int64_t year = number(text, 4), month = number(text + 5, 2), day = number(text + 8, 2);
+  const int64_t hour = number(text + 11, 2), minute = number(text + 14, 2), second = number(text + 17, 2);
+  if (year < 0 || month < 1 || month > 12 || day < 1 || hour < 0 || minute < 0 || second < 0 || text[4] != '-' || text[10] != 'T') return -1;
+  const int64_t shifted = month <= 2 ? year - 1 : year, era = shifted / 400, year_of_era = shifted % 400;
+  const int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const int64_t days = era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+  return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
 }  // namespace berth::keeper

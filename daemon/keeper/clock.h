@@ -18,5 +18,7 @@ inline int64_t after(int64_t ms) { return monotonic_ms() + ms + 1; }
 
 /// Writes `2026-11-24T09:00:00.123456789Z`, 30 characters, without a NUL.
 void write_timestamp(char* to, const timespec& time);
+/// The whole seconds since 1970 of what that wrote; -1 where `text`, of which 19 bytes are read, is none.
+int64_t read_timestamp(const char* text);
 
 }  // namespace berth::keeper

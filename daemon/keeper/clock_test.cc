@@ -26,7 +26,12 @@ TEST(Timestamp, AgreesWithTheLibraryOnEveryDayOfFourCenturies) {
     char expected[32];
     strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S.000000007Z", &parts);
     ASSERT_EQ(text_of(noon, 7), expected);
+    ASSERT_EQ(read_timestamp(expected), noon);
   }
+}
+
+TEST(Timestamp, IsNotReadOutOfOtherText) {
+  for (const char* text : {"                    ", "0000000000000000001\n", "2026-13-24T09:00:00Z", "2026-11-24 09:00:00Z", "line 4711 of the app"}) EXPECT_EQ(read_timestamp(text), -1) << text;
 }
 
 }  // namespace

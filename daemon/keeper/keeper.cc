@@ -22,6 +22,7 @@ namespace {
 constexpr int64_t kLaunchWaitMs = 30000;
 constexpr int64_t kReleaseMs = 1000;    ///< of quiet, before buffers are given back
 constexpr int64_t kTellLogMs = 10000;   ///< from what an app writes to telling how much it was
+constexpr int64_t kTellGapMs = 5000;    ///< between tries, while the disk takes nothing
 constexpr int64_t kLookMs = 50;
 constexpr int64_t kLonelyMs = 10000;    ///< for who launched a bound app to connect again, where this keeper dropped the connection
 constexpr int kPipeBytes = 256 << 10;
@@ -106,7 +107,7 @@ int Keeper::run() {
 
 int Keeper::timeout(int64_t now) const {
   int64_t first = 0;
-  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_, tell_log_at_, lonely_at_};
+  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_, tell_log_at_, tell_gap_at_, lonely_at_};
   for (const int64_t at : deadlines) {
     if (at != 0 && (first == 0 || at < first)) first = at;
   }
@@ -127,6 +128,9 @@ void Keeper::on_timers(int64_t now) {
   if (over(&watchdog_at_)) on_silence();
   if (over(&tell_notice_at_)) tell_notice();
   if (over(&look_at_)) on_children();
+  if (over(&tell_gap_at_) && log_.tell_owed() && tell_log_at_ == 0) tell_log_at_ = now + kTellLogMs;
+  if (!log_.owes()) tell_gap_at_ = 0;
+  else if (tell_gap_at_ == 0) tell_gap_at_ = now + kTellGapMs;
   if (over(&tell_log_at_)) send_state(Event::logs_dropped);
   if (over(&release_at_)) {
     log_.release_memory();
@@ -289,103 +293,6 @@ void Keeper::go_on() {
   state_.phase = Phase::waiting;
   start_at_ = after(state_.wait_ms);
   send_state(Event::waiting);
-}
-
-void Keeper::on_message(Message* message) {
-  switch (message->type()) {
-    case Type::launch:
-      on_launch(message);
-      break;
-    case Type::stop:
-      if (const Stop* stop = message->as<Stop>()) request_stop(stop->grace_ms);
-      break;
-    case Type::restart:
-      if (const Restart* restart = message->as<Restart>(); restart != nullptr && restart->reason[sizeof restart->reason - 1] == 0) {
-        request_restart(restart->liveness != 0, restart->reason);
-      }
-      break;
-    case Type::signal:
-      if (const Signal* signal = message->as<Signal>(); signal != nullptr) signal_main(signal->signal);
-      break;
-    case Type::get_fds:
-      send_fds();
-      break;
-    case Type::hold:
-      hold_ = true;
-      break;
-    case Type::leave:
-      hold_ = false;
-      if (state_.phase == Phase::holding) leave();
-      break;
-    case Type::take_over:
-      if (kProtocolVersion >= kTakesOver) on_take_over(message);
-      break;
-    case Type::renew:
-      if (const Renew* renew = message->as<Renew>(); renew != nullptr && kProtocolVersion >= kTakesOver) on_renew(*renew);
-      break;
-    case Type::watch:
-      if (kProtocolVersion >= kTakesOver) begin_watching();
-      break;
-    default:
-      break;
-  }
-  message->close_fds();
-}
-
-void Keeper::on_launch(Message* message) {
-  if (message->fd_count < 1 || want_stop_ || !take_launch(message->fds, message->fd_count)) return control_.drop();
-  message->fd_count = 0;
-  if (state_.phase == Phase::blank) start_app();
-}
-
-/// The launch and then the listening sockets, which are this keeper's own from now on. False, and they are not, where that is no launch of this instance.
-bool Keeper::take_launch(const int* fds, int count) {
-  LaunchRules rules;
-  if (!read_rules(fds[0], &rules)) return false;
-  if (state_.phase != Phase::blank && strcmp(rules.id, rules_.id) != 0) return false;
-  const bool has_client = rules.attached != Attached::no;
-  if (has_client && state_.phase != Phase::blank) return false;  // once: there is no other client to go on with
-  if (has_client) count -= attached::kFiles + 1;
-  if (count < 1 || count > kMostSockets + 1) return false;
-  if (has_client) client_.take(fds + count);
-  rules_ = rules;
-  if (rules_.cgroup[0] == 0) Text(rules_.cgroup, sizeof rules_.cgroup).add(own_cgroup_);
-  if (launch_ >= 0) close(launch_);
-  for (int i = 0; i < socket_count_; i++) close(sockets_[i]);
-  launch_ = fds[0];
-  socket_count_ = count - 1;
-  memcpy(sockets_, fds + 1, sizeof(int) * static_cast<size_t>(socket_count_));
-
-  Text(state_.id, sizeof state_.id).add(rules_.id);
-  Text(state_.cgroup, sizeof state_.cgroup).add(rules_.cgroup);
-  state_.launch_digest = rules_.digest;
-  log_.segment().set(log_directory_, rules_.segment_bytes, rules_.keep_bytes);
-  launch_deadline_ = 0;
-  return true;
-}
-
-void Keeper::send_state(Event event) {
-  state_.event = event;
-  state_.crash_loop = crash_loop_.looping;
-  state_.log_lines = log_.lines();
-  state_.log_dropped = dropped_told_ = log_.dropped();
-  tell_log_at_ = 0;
-  control_.send(&state_, kStateSize);
-}
-
-void Keeper::send_fds() {
-  alignas(Header) char answer[kMostMessage];
-  int count = 0;
-  const size_t names = read_socket_names(launch_, answer + sizeof(Header), sizeof answer - sizeof(Header), &count);
-  if (count != socket_count_) count = 0;
-  const size_t size = sizeof(Header) + (count > 0 ? names : 0);
-  const Header header{Type::fds, kProtocolVersion, static_cast<uint32_t>(size)};
-  memcpy(answer, &header, sizeof header);
-  int fds[kMostSockets + 2];
-  memcpy(fds, sockets_, sizeof(int) * static_cast<size_t>(count));
-  fds[count] = pipes_[0][0];
-  fds[count + 1] = pipes_[1][0];
-  control_.send(answer, size, fds, count + 2);
 }
 
 /// Reads at most `most` times; true when there may be more.

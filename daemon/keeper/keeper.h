@@ -16,7 +16,7 @@
 namespace berth::keeper {
 
 /// The parent of one instance: starts it, starts it again by its rules, writes its logs, stops it. One thread, one poll, no heap. What it does about
-/// starting and its end is in keeper.cc and keeper_stopping.cc, about what the app says of itself in keeper_notices.cc, about the app of a keeper that was
+/// starting and its end is in keeper.cc and keeper_stopping.cc, about berthd's messages in keeper_messages.cc, about what the app says of itself in keeper_notices.cc, about the app of a keeper that was
 /// killed in keeper_taking_over.cc, and how it becomes another program in keeper_renewal.cc.
 class Keeper {
  public:
@@ -109,6 +109,7 @@ class Keeper {
   int64_t start_at_ = 0;
   int64_t settled_at_ = 0;
   int64_t release_at_ = 0;
+  int64_t tell_gap_at_ = 0;        ///< in the log, what is missing there; only while something is
   int64_t lonely_at_ = 0;          ///< a bound app is stopped, unless who launched it connects again
   int64_t tell_log_at_ = 0;        ///< how many lines there are since they were told last
   Client client_;                  ///< of a one-off command

@@ -202,7 +202,7 @@ bool Keeper::take_handover(int handover) {
   Text(state_.id, sizeof state_.id).add(rules_.id);
   Text(state_.cgroup, sizeof state_.cgroup).add(rules_.cgroup);
   state_.launch_digest = rules_.digest;
-  log_.segment().set(log_directory_, rules_.segment_bytes, rules_.keep_bytes);
+  log_.segment().set(log_directory_, rules_.segment_bytes, rules_.keep_bytes, rules_.segment_age_ms);
   // The program before knew of no tags.
   if (!log_.tagged() && log_.between_lines() && state_.app_pid != 0) log_.set_tag(rules_.log_tag, state_.app_pid);
   return true;

@@ -76,6 +76,7 @@ bool read_rules(int fd, LaunchRules* rules) {
     number("longest_ms", &rules->policy.longest_ms);
     number("segment_bytes", &rules->segment_bytes);
     number("keep_bytes", &rules->keep_bytes);
+    number("segment_age_ms", &rules->segment_age_ms);
   }
   return rules->id[0] != 0 && rules->stop_signal > 0 && rules->stop_signal < 65 && rules->grace_ms >= 0 && rules->segment_bytes > 0;
 }

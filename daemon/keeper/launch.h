@@ -29,6 +29,7 @@ struct LaunchRules {
   RestartPolicy policy;
   uint64_t segment_bytes = 10u << 20;
   uint64_t keep_bytes = 100u << 20;
+  int64_t segment_age_ms = 0;  ///< 0: none
   uint64_t digest = 0;
 };
 

@@ -139,6 +139,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
   records.add("longest_ms", launch.policy.longest_ms);
   records.add("segment_bytes", static_cast<std::int64_t>(launch.segment_bytes));
   records.add("keep_bytes", static_cast<std::int64_t>(launch.keep_bytes));
+  if (launch.segment_age_ms > 0) records.add("segment_age_ms", launch.segment_age_ms);
   if (!launch.log_tag.empty()) records.add("log_tag", launch.log_tag);
   if (!launch.cgroup.empty()) records.add("cgroup", launch.cgroup);
   if (!launch.notify.empty()) records.add("notify", launch.notify);

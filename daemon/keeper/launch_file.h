@@ -65,6 +65,7 @@ struct Launch {
   RestartPolicy policy;
   std::uint64_t segment_bytes = 10u << 20;
   std::uint64_t keep_bytes = 100u << 20;
+  std::int64_t segment_age_ms = 0;                 ///< a log file is rotated at the next line when its first one is older; 0: never for its age
   std::string log_tag;                             ///< `RELEASE:DEPLOYMENT`, which each line of its log tells; at most 95 bytes; empty: none
   std::string cgroup;                              ///< folder that the app's processes enter; empty: none
   std::string notify;                              ///< path at which the keeper receives what the app says by sd_notify; empty: it does not

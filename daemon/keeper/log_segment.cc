@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/keeper/clock.h"
 #include "daemon/keeper/text.h"
 
 namespace berth::keeper {
@@ -107,15 +108,18 @@ uint64_t count_newlines(const char* p, size_t size) {
 
 }  // namespace
 
-void LogSegment::set(const char* directory, uint64_t segment_bytes, uint64_t keep_bytes) {
+void LogSegment::set(const char* directory, uint64_t segment_bytes, uint64_t keep_bytes, int64_t segment_age_ms) {
   directory_ = directory;
   segment_bytes_ = segment_bytes;
   keep_bytes_ = keep_bytes;
+  segment_age_ms_ = segment_age_ms;
 }
 
 size_t LogSegment::append(const char* lines, size_t size) {
   size_t done = 0;
   if (!lock()) return 0;
+  // Where there can be no new file, the old one takes what it can.
+  if (is_old() && !rotate() && errno == EAGAIN && !lock()) return 0;
   while (done < size && !has_hole_) {
     const char* rest = lines + done;
     size_t length = size - done;
@@ -171,6 +175,7 @@ void LogSegment::learn_size(uint64_t size, bool is_current) {
     // Another one may have written more than this one saw.
     if (shared_ && is_current) floor_ = beyond(floor_);
     size_ = lines_ = 0;
+    begun_ = 0;
   } else if (size > size_) {
     shared_ = true;
   }
@@ -211,6 +216,7 @@ bool LogSegment::open_newest() {
   }
   first_ = all.newest;
   size_ = lines_ = 0;
+  begun_ = 0;
   shared_ = false;
   struct stat st;
   if (flock(file_, LOCK_EX) != 0 || fstat(file_, &st) != 0) {
@@ -263,12 +269,21 @@ bool LogSegment::create(uint64_t first, bool hole) {
   file_ = made;
   first_ = first;
   size_ = lines_ = 0;
+  begun_ = 0;
   shared_ = false;
   count_to(static_cast<uint64_t>(st.st_size));
   if (!hole) return true;
   has_hole_ = true;
   hole_ = {first, first % kUnknownStep == 0};
   return true;
+}
+
+/// By the time that stands before its first line, which every keeper of the log sees alike.
+bool LogSegment::is_old() {
+  if (segment_age_ms_ <= 0 || size_ == 0) return false;
+  char stamp[20];
+  if (begun_ == 0) begun_ = pread(file_, stamp, sizeof stamp, 0) == sizeof stamp ? read_timestamp(stamp) : -1;
+  return begun_ > 0 && wall_ms() - begun_ * 1000 >= segment_age_ms_;
 }
 
 bool LogSegment::rotate() { return go_on_from(first_ + lines_ > floor_ ? first_ + lines_ : floor_); }

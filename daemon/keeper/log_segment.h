@@ -20,11 +20,13 @@ struct LogHole {
 /// During a switch the keepers of two releases write the same log. Each append holds the file's lock; a file that was rotated has mode
 /// 0440, by which the other keeper sees that it must go on in the newer one.
 ///
+/// With an age, a line whose file begins with one that is older goes into a new file. Nothing happens before there is one: an app that says nothing wakes nobody.
+///
 /// A number is given once, also where somebody removes files or cuts them off: then it goes on in a new file, behind all numbers that were given.
 class LogSegment {
  public:
   /// `directory` must outlive this.
-  void set(const char* directory, uint64_t segment_bytes, uint64_t keep_bytes);
+  void set(const char* directory, uint64_t segment_bytes, uint64_t keep_bytes, int64_t segment_age_ms = 0);
 
   /// Appends whole lines, over as many files as they need. Returns how many of the `size` bytes were written, always up to the end of a
   /// line; fewer than all after an error, which `errno` tells, and where `take_hole` has something to tell first.
@@ -42,6 +44,7 @@ class LogSegment {
   bool open_newest();  // EAGAIN: look again
   bool create(uint64_t first, bool hole);
   bool rotate();
+  bool is_old();
   bool go_on_from(uint64_t next);
   void learn_size(uint64_t size, bool is_current);
   void keep_floor();
@@ -54,10 +57,12 @@ class LogSegment {
   const char* directory_ = nullptr;
   uint64_t segment_bytes_ = 10u << 20;
   uint64_t keep_bytes_ = 100u << 20;
+  int64_t segment_age_ms_ = 0;  ///< 0: whatever its age
   int file_ = -1;
   uint64_t first_ = 0;     ///< sequence of the file's first line
   uint64_t size_ = 0;      ///< of the file
   uint64_t lines_ = 0;     ///< in those bytes
+  int64_t begun_ = 0;      ///< wall seconds, when the file's first line was written; 0: not looked at yet; -1: it does not say
   uint64_t floor_ = 0;     ///< no further line has a lower number; what was given in files before
   bool shared_ = false;    ///< another keeper writes to this file, too
   bool has_hole_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -12,11 +13,13 @@
 #include <gtest/gtest.h>
 
 #include "core/logs/log_layout.h"
+#include "daemon/keeper/clock.h"
 
 namespace berth::keeper {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 static_assert(kUnknownStep == logs::kUnknownStep, "readers know by it that the keeper did not know");
 
@@ -251,6 +254,60 @@ TEST_F(DamagedLog, CountsWhatOthersLeftThere) {
   fs::remove(file(1));
   put(segment);
   EXPECT_EQ(plain(), Numbers{5});
+}
+
+/// Files whose lines have times, as those of apps have.
+class LogOfAnAge : public DamagedLog {
+ protected:
+  static std::string line(std::chrono::seconds ago, const std::string& text) {
+    char stamp[30];
+    write_timestamp(stamp, {.tv_sec = ::time(nullptr) - ago.count(), .tv_nsec = 0});
+    return std::string(stamp, sizeof stamp) + " stdout F " + text + "\n";
+  }
+  static void add(LogSegment& writer, const std::string& text) { ASSERT_EQ(writer.append(text.data(), text.size()), text.size()); }
+  void begin_at(LogSegment& writer, std::chrono::milliseconds age) const { writer.set(directory.c_str(), 1 << 20, 1 << 30, age.count()); }
+};
+
+TEST_F(LogOfAnAge, GoesOnInANewFileByTheFirstLineThatComesAfterIt) {
+  std::ofstream(file(1)) << line(3601s, "one") << line(10s, "two");
+  begin_at(segment, 1h);
+  add(segment, line(0s, "three"));
+  EXPECT_EQ(plain(), (Numbers{1, 3}));
+  EXPECT_TRUE(is_rotated(1));
+  add(segment, line(0s, "four"));
+  EXPECT_EQ(plain(), (Numbers{1, 3})) << "its file is new";
+}
+
+TEST_F(LogOfAnAge, StaysInItsFileUntilThen) {
+  std::ofstream(file(1)) << line(3500s, "one");
+  begin_at(segment, 1h);
+  add(segment, line(0s, "two"));
+  LogSegment ageless;
+  ageless.set(directory.c_str(), 1 << 20, 1 << 30);
+  fs::remove(file(1));
+  std::ofstream(file(1)) << line(24h * 400, "one");
+  add(ageless, line(0s, "two"));
+  EXPECT_EQ(plain(), Numbers{1});
+}
+
+TEST_F(LogOfAnAge, IsRotatedOnceByTwoWriters) {
+  std::ofstream(file(1)) << line(90min, "one");
+  LogSegment other;
+  for (LogSegment* writer : {&segment, &other}) begin_at(*writer, 2h);
+  const std::string text = line(0s, "more");
+  for (LogSegment* writer : {&segment, &other}) add(*writer, text);
+  EXPECT_EQ(plain(), Numbers{1});
+  for (LogSegment* writer : {&segment, &other}) begin_at(*writer, 1h);
+  for (LogSegment* writer : {&segment, &other}) add(*writer, text);
+  EXPECT_EQ(plain(), (Numbers{1, 4}));
+  EXPECT_EQ(text_of(4), text + text);
+}
+
+TEST_F(LogOfAnAge, WithoutTimesHasNone) {
+  std::ofstream(file(1)) << "no time at all stands here\n";
+  begin_at(segment, 1h);
+  add(segment, line(0s, "two"));
+  EXPECT_EQ(plain(), Numbers{1});
 }
 
 }  // namespace

@@ -98,6 +98,7 @@ void LogWriter::finish() {
     pending.continues = false;
   }
   flush();
+  tell_owed();
 }
 
 void LogWriter::cut_lines() {
@@ -127,7 +128,7 @@ void LogWriter::emit(Stream stream, char tag, const char* stamp, const char* tex
 void LogWriter::flush() {
   size_t done = 0;
   while (done < out_) {
-    if ((hole_.next != 0 && !tell_hole()) || (untold_ > 0 && !tell_gap())) break;
+    if (!tell_owed()) break;
     done += segment_.append(buffers.output + done, out_ - done);
     if (done < out_ && !segment_.take_hole(&hole_)) break;
   }

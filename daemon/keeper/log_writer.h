@@ -35,6 +35,10 @@ class LogWriter {
   void finish();
   /// Writes what there is of unfinished lines as pieces, which whoever goes on with `exchange` continues.
   void cut_lines();
+  /// Whether something that is missing is still to be told in the log.
+  bool owes() const { return untold_ > 0 || hole_.next != 0; }
+  /// Tells it; false where the disk does not take it yet.
+  bool tell_owed() { return (hole_.next == 0 || tell_hole()) && (untold_ == 0 || tell_gap()); }
   /// Writes that the keeper before was killed, and may have had something in hand.
   void tell_lost_keeper();
   /// Passes what lasts on to another program, or takes it.

@@ -324,5 +324,21 @@ TEST_F(KeeperLogs, SayHowMuchIsMissingAfterTheDiskWasFull) {
   EXPECT_EQ(::umount2(logs.c_str(), MNT_DETACH), 0);
 }
 
+TEST_F(KeeperLogs, SayHowMuchIsMissingAlsoWhereTheAppIsSilentSince) {
+  if (::mount("tmpfs", logs.c_str(), "tmpfs", 0, "size=256k") != 0) GTEST_SKIP() << "needs the right to mount";
+  start_keeper();
+  launch(shell("seq -f 'line %.0f' 10000; touch " + (root / "filled").string() + "; exec sleep 100"));
+  EXPECT_TRUE(wait_until([&] { return fs::exists(root / "filled"); }, 20s));
+  State hello{};
+  EXPECT_TRUE(wait_until([&] { return connect() && (hello = expect(Event::hello)).log_dropped > 0; }, 10s));
+  EXPECT_EQ(::mount("tmpfs", logs.c_str(), "tmpfs", MS_REMOUNT, "size=2m"), 0);
+  EXPECT_TRUE(wait_until([&] { return logged("log lines are missing here"); }, 20s));
+  EXPECT_EQ(lines().back(), fmt::format("stderr F berth-keeper: {} log lines are missing here: No space left on device", 10'000 - hello.log_lines));
+  stop();
+  expect(Event::gone);
+  EXPECT_EQ(lines().size(), hello.log_lines + 1) << "once";
+  EXPECT_EQ(::umount2(logs.c_str(), MNT_DETACH), 0);
+}
+
 }  // namespace
 }  // namespace berth::keeper

@@ -47,11 +47,15 @@ class Outside {
     shell("ip link del berth0 2>/dev/null || true");
   }
   pid_t pid() const { return holder_; }  ///< for `nsenter -n -t`
+  /// Moves this thread there.
+  void enter() const {
+    const Fd network(::open(fmt::format("/proc/{}/ns/net", holder_).c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(::setns(network.get(), CLONE_NEWNET), 0);
+  }
   std::string asks(const std::string& address, std::uint16_t port, int timeout_ms = 5000) const {
     std::string answer;
     std::thread there([&] {
-      const Fd network(::open(fmt::format("/proc/{}/ns/net", holder_).c_str(), O_RDONLY | O_CLOEXEC));
-      ASSERT_EQ(::setns(network.get(), CLONE_NEWNET), 0);
+      enter();
       answer = ask(address, port, "", timeout_ms);
     });
     there.join();

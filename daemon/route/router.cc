@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "daemon/route/closed_connections.h"
 #include "daemon/route/connection_count.h"
 #include "daemon/route/router_state.h"
 #include "daemon/route/table_events.h"
@@ -68,6 +69,15 @@ awaitable<Result<int>> Router::connections(Public port, Backend backend, std::ve
   const auto count = [number = port.port, share] { return connections_of_share(number, share); };
   auto counted = co_await state->pool.run(count);
   co_return counted;
+}
+
+awaitable<Result<void>> Router::forget_closed(Public port, Backend backend) {
+  const auto state = state_;
+  if (port.kind != spec::Routing::port || backend.private_port == 0) co_return Result<void>();
+  const auto forget = [ports = std::set<std::uint16_t>{backend.private_port}] { return forget_closed_connections(ports); };
+  const auto forgotten = co_await state->pool.run(forget);
+  if (!forgotten) co_return std::unexpected(forgotten.error());
+  co_return Result<void>();
 }
 
 awaitable<void> Router::watch(std::function<void(std::string)> on_repair) {

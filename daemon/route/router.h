@@ -81,6 +81,10 @@ class Router {
   /// end at it. `pids`: its processes.
   boost::asio::awaitable<Result<int>> connections(Public port, Backend backend, std::vector<pid_t> pids);
 
+  /// With `Routing::port`: makes the kernel forget the closed connections of an instance that is about to be stopped, or that was, so that it leads no client
+  /// there that uses its own port again. Those that are open go on. `serve` does it for instances that leave the route.
+  boost::asio::awaitable<Result<void>> forget_closed(Public port, Backend backend);
+
   /// After start-up: drops what an earlier berthd left for ports that nobody asked for. Where a claim failed, what it left goes on.
   boost::asio::awaitable<Result<void>> settle();
 

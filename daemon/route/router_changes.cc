@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "daemon/route/closed_connections.h"
 #include "daemon/route/connection_count.h"
 #include "daemon/route/port_owner.h"
 #include "daemon/route/router_state.h"
@@ -69,6 +70,7 @@ awaitable<Result<void>> serve_by_port(StatePtr state, Public port, std::vector<B
   if (!table) co_return std::unexpected(table.error());
   Route& route = state->route(port.port);
   auto& leads_to = table->routes[port.port];
+  std::set<std::uint16_t> left(leads_to.begin(), leads_to.end());
   const auto closed_before = route.closed, shielded_before = route.shielded;
   if (!backends.empty()) route.closed.clear();
   route.closed.insert(leads_to.begin(), leads_to.end());
@@ -78,6 +80,7 @@ awaitable<Result<void>> serve_by_port(StatePtr state, Public port, std::vector<B
     leads_to.push_back(backend.private_port);
     route.closed.insert(backend.private_port);
     route.shielded.erase(backend.private_port);
+    left.erase(backend.private_port);
   }
   if (leads_to.empty()) table->routes.erase(port.port);
   auto written = co_await write_table(state, std::move(*table));
@@ -86,6 +89,8 @@ awaitable<Result<void>> serve_by_port(StatePtr state, Public port, std::vector<B
     route.shielded = shielded_before;
     co_return written;
   }
+  const auto forget = [left] { return forget_closed_connections(left); };
+  static_cast<void>(co_await state->pool.run(forget));  // the switch is done, whether or not
   if (route.sockets.empty()) co_return Result<void>();
   if (auto none = route.sockets.serve({}); !none) co_return none;
   auto finished = co_await finish_switch(state, port.port);

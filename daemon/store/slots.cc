@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include "core/bundle/manifest.h"
@@ -16,13 +19,18 @@ namespace berth::store {
 namespace {
 
 constexpr std::string_view kColumns =
-    "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned, verified_at, drifted, drift FROM slots ";
+    "SELECT app, release, manifest_sha256, bytes, sealed_at, pinned, verified_at, drifted, drift, signed_by, signing_keys FROM slots ";
 constexpr std::size_t kMostTold = 20;  ///< drifted paths in an event
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()};
+}
 
 SlotRow read_slot(const Statement& row) {
   return {.app = row.text(0), .release = row.text(1), .manifest_sha256 = row.text(2), .bytes = static_cast<std::uint64_t>(row.integer(3)),
           .sealed_at = row.text(4), .pinned = row.integer(5) != 0, .verified_at = row.text(6), .drifted = static_cast<std::uint64_t>(row.integer(7)),
-          .drift = row.text(8)};
+          .drift = row.text(8), .signed_by = row.text(9), .signing_keys = words_of(row.text(10))};
 }
 
 fs::path staging_of(const Paths& paths, std::int64_t deployment) { return paths.staging() / std::to_string(deployment); }
@@ -96,8 +104,9 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
   std::vector<Event> events;
   events.push_back(std::move(event));
   return state_->change(std::move(events), [&] {
-    return state_->database.run("INSERT INTO slots (app, release, manifest_sha256, bytes, sealed_at, pinned) VALUES (?, ?, ?, ?, ?, ?)", row.app,
-                                row.release, row.manifest_sha256, static_cast<std::int64_t>(row.bytes), row.sealed_at, std::int64_t{row.pinned});
+    return state_->database.run("INSERT INTO slots (app, release, manifest_sha256, bytes, sealed_at, pinned, signed_by, signing_keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                                row.app, row.release, row.manifest_sha256, static_cast<std::int64_t>(row.bytes), row.sealed_at, std::int64_t{row.pinned},
+                                row.signed_by, fmt::format("{}", fmt::join(row.signing_keys, " ")));
   });
 }
 

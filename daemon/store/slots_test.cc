@@ -22,6 +22,8 @@ TEST_F(SlotsTest, SealingMovesTheStagedTreeToItsSlot) {
   EXPECT_EQ(row.bytes, 3u);
   EXPECT_FALSE(row.pinned);
   EXPECT_FALSE(row.sealed_at.empty());
+  EXPECT_EQ(row.signed_by, "web");
+  EXPECT_EQ(row.signing_keys, (std::vector<std::string>{"ab12", "cd34"}));
 }
 
 TEST_F(SlotsTest, AnEqualSlotIsKeptAndADifferentOneIsRefused) {

@@ -27,6 +27,7 @@ struct Paths {
   fs::path database() const { return state / "berth.db"; }
   fs::path events() const { return state / "events.log"; }
   fs::path trust() const { return state / "tuf"; }
+  fs::path partial() const { return state / "partial"; }
   fs::path imports() const { return state / "imports"; }
   fs::path import(const std::string& name, const std::string& release) const { return imports() / name / release; }
   fs::path staging() const { return state / "staging"; }
@@ -82,6 +83,8 @@ struct SlotRow {
   std::string verified_at{};      ///< when it was last compared with what is signed; empty: never
   std::uint64_t drifted = 0;      ///< paths that were not as sealed then
   std::string drift{};            ///< the first of them: "app/bin/server: has another content"
+  std::string signed_by{};        ///< the role that signed for it when it was taken; empty: it was not written down
+  std::vector<std::string> signing_keys{};  ///< ids of its keys that signed
 
   /// When it was last known to be whole, or not.
   const std::string& looked_at() const { return verified_at.empty() ? sealed_at : verified_at; }

@@ -41,7 +41,7 @@ class StoreTest : public testing::Test {
     const std::string manifest = "manifest of " + release;
     std::ofstream(staged / "manifest.json") << manifest;
     fs::permissions(staged / "app" / "bin", fs::perms(0555));
-    SlotRow row{.app = app, .release = release, .manifest_sha256 = crypto::sha256_hex(manifest), .bytes = 3, .sealed_at = {}};
+    SlotRow row{.app = app, .release = release, .manifest_sha256 = crypto::sha256_hex(manifest), .bytes = 3, .sealed_at = {}, .signed_by = app, .signing_keys = {"ab12", "cd34"}};
     return store->seal(deployment, row, event("slot.sealed", app));
   }
 

@@ -30,18 +30,26 @@ std::string describe(const keeper::LastExit& exit, const std::string& program) {
   return describe_status(exit.status);
 }
 
+constexpr std::pair<keeper::Cause, const char*> kNames[] = {{keeper::Cause::exit, "exit"},
+                                                            {keeper::Cause::signal, "signal"},
+                                                            {keeper::Cause::liveness, "liveness"},
+                                                            {keeper::Cause::oom, "oom"},
+                                                            {keeper::Cause::not_started, "not_started"}};
+
+std::string kind_of(keeper::Cause cause) {
+  if (cause == keeper::Cause::unknown) return "unknown";
+  for (const auto& [known, name] : kNames)
+    if (known == cause) return name;
+  return {};
+}
+
 }  // namespace
 
 Exit describe_exit(const keeper::LastExit& exit, const std::string& program) {
-  return {.status = exit.status, .reason = describe(exit, program), .at = time_text(exit.at_ms), .ran = std::chrono::milliseconds(exit.ran_ms)};
+  return {.status = exit.status, .reason = describe(exit, program), .at = time_text(exit.at_ms), .ran = std::chrono::milliseconds(exit.ran_ms), .kind = kind_of(exit.cause)};
 }
 
 std::map<std::string, std::int64_t> count_exits(const keeper::State& state) {
-  constexpr std::pair<keeper::Cause, const char*> kNames[] = {{keeper::Cause::exit, "exit"},
-                                                              {keeper::Cause::signal, "signal"},
-                                                              {keeper::Cause::liveness, "liveness"},
-                                                              {keeper::Cause::oom, "oom"},
-                                                              {keeper::Cause::not_started, "not_started"}};
   std::map<std::string, std::int64_t> counts;
   for (const auto& [cause, name] : kNames) {
     const auto count = state.exits[static_cast<int>(cause)];

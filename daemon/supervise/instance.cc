@@ -218,6 +218,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
                         .retries = plan.retries,
                         .segment_bytes = plan.logs.segment_bytes,
                         .keep_bytes = plan.logs.keep_bytes,
+                        .segment_age_ms = plan.logs.segment_age.count(),
                         .cgroup = cgroup,
                         .sockets = plan.sockets,
                         .listen_variables = plan.listen_env.empty()};

@@ -82,6 +82,7 @@ struct Exit {
   std::string reason;   ///< "exited with 1", "killed by SIGSEGV", "liveness probe failed: …", "oom", "stopped"
   std::string at;       ///< RFC 3339, UTC
   std::chrono::milliseconds ran{0};
+  std::string kind;     ///< as in `exits_by_reason`; empty: it was to end
 };
 
 /// How often a probe asked since berthd knows of the instance, and how long that took in all.

@@ -71,9 +71,10 @@ class Workplace:
         self.node = None
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        code = 0
         if self.node:
-            self.node.stop()
+            code = self.node.stop()
             for pid in processes.all_pids():
                 if "BERTH_APP" in processes.environment(pid) or is_keeper(pid):
                     try:
@@ -81,6 +82,8 @@ class Workplace:
                     except ProcessLookupError:
                         pass
         shutil.rmtree(self.folder, ignore_errors=True)
+        if code and not kind:
+            raise SystemExit(f"berthd ended with {code}")
 
     def start_node(self, extra="", prefix=()):
         """`extra`: more of its berthd.toml; `prefix`: what berthd is run under."""
@@ -103,6 +106,13 @@ bake = "0s"
             self.repo.publish(tree)
             self.node.berth("deploy", f"{name}@v1", timeout=300)
         return [self.node.data(name) / "starts" for name in names]
+
+
+def must_be_same(tree, other):
+    """Ends the bench where two trees do not have the same files, but for the berth.toml that a build reads: what was measured is not what was asked for."""
+    done = subprocess.run(["diff", "-rq", "--no-dereference", "--exclude=berth.toml", tree, other], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{other} is not what {tree} is:\n{done.stdout[:2000]}{done.stderr[:2000]}")
 
 
 def is_keeper(pid):

@@ -7,6 +7,7 @@ metadata, fetching, verifying, the worker's start, unpacking, reading it all aga
 system. Patches are those of a release from the last three builds, a hundredth of whose files changed each time, and stand beside the making of the build itself.
 Contenders take turns; what counts is the ratio of the least times. On disk, berthd and all it starts have --limit MiB of memory together, page
 cache included, and so have the others. In memory the files themselves would count, so there only what the processes hold is told.
+What each run made is compared with what it should be, and a run that failed, or a process that was killed for want of memory, ends it with 1.
 """
 import argparse
 import json
@@ -17,9 +18,10 @@ import statistics
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
-from bench.common import Workplace
+from bench.common import Workplace, must_be_same
 from bench.memory_limit import MemoryLimit
 from lib import sample_apps
 from lib.load import nanoseconds
@@ -28,6 +30,7 @@ SPEC = 'app = "bench"\n[process.app]\ncommand = ["/bin/sleep", "infinity"]\n[dep
 LEVEL = 9  # berth build's
 TARGETS = {"install": 1.0, "update": 1.2, "build": 1.2, "patches": 4.0}
 PEERS = {"install": "zstd -d | tar x", "update": "cp -al, and what changed", "build": f"tar | zstd -T2 -{LEVEL}", "patches": "berth build"}
+TREES = {"install": "site", "update": "next"}  # what lies there afterwards
 BY_HAND = {
     "install": "mkdir out && zstd -dcq tree.tar.zst | tar x -C out && sync -f out",
     "update": "cp -al site out && cp -r --remove-destination changed/. out/ && sync -f out",
@@ -99,10 +102,9 @@ class Peak(threading.Thread):
 
 
 class Contest:
-    def __init__(self, place, limit):
-        self.place = place
+    def __init__(self, place, ours, theirs):
+        self.place, self.ours, self.theirs = place, ours, theirs
         self.taken = {line: {"peer": [], "berth": []} for line in TARGETS}
-        self.ours, self.theirs = MemoryLimit("ours", limit), MemoryLimit("theirs", limit)
 
     def by_hand(self, line):
         shutil.rmtree(self.place.folder / "out", ignore_errors=True)
@@ -112,6 +114,10 @@ class Contest:
         began = time.monotonic()
         subprocess.run([*limited, "sh", "-c", BY_HAND[line]], check=True, cwd=self.place.folder)
         self.taken[line]["peer"].append(time.monotonic() - began)
+        if line == "build":
+            subprocess.run("zstd -dcq built.tar.zst | tar d -C site -f -", shell=True, check=True, cwd=self.place.folder)
+        else:
+            must_be_same(self.place.folder / TREES[line], self.place.folder / "out")
 
     def deploy(self, line, release):
         os.sync()
@@ -119,6 +125,7 @@ class Contest:
         self.place.node.berth("deploy", f"bench@{release}", timeout=600)
         steps = {step["state"]: nanoseconds(step["at"]) for step in self.place.node.deployments("bench")[0]["steps"]}
         self.taken[line]["berth"].append((steps["sealed"] - began) / 1e9)
+        must_be_same(self.place.folder / TREES[line], self.place.node.state / "apps" / "bench" / "slots" / release / "app")
 
     def build(self, number):
         (self.place.folder / "site" / "ROUND").write_text(str(number))  # so that the store has no such build
@@ -130,7 +137,9 @@ class Contest:
 
     def patches(self, names, number):
         """The release of a build that differs from the one before in a hundredth of the files."""
-        tree = self.place.folder / "next"
+        tree = self.place.folder / "rounds"
+        if not tree.exists():
+            shutil.copytree(self.place.folder / "next", tree, symlinks=True)
         for name in random.Random(f"round {number}").sample(names, max(1, len(names) // 100)):
             with open(tree / name, "ab") as file:
                 file.write(b"changed\n")
@@ -142,8 +151,10 @@ class Contest:
         ended = time.monotonic()
         manifest = json.loads(next((self.place.repo.folder / "targets/bench/production").glob(f"*.{release}.json")).read_text())
         (build,) = manifest["builds"].values()
-        if len(build.get("patches", [])) < 3:
+        if number == 0:
             return  # there are not yet three builds before
+        if len(build.get("patches", [])) < 3:
+            raise SystemExit(f"{release} has {len(build.get('patches', []))} patches, not 3")
         self.taken["patches"]["peer"].append(built - began)
         self.taken["patches"]["berth"].append(ended - built)
 
@@ -156,8 +167,13 @@ class Contest:
 
 
 def run(where, folder, options, lines):
-    with Workplace(folder) as place:
-        contest = Contest(place, options.limit if where == "disk" else None)
+    limit = options.limit if where == "disk" else None
+    with ExitStack() as ends:
+        limits = [MemoryLimit(name, limit) for name in ("ours", "theirs")]
+        for one in limits:
+            ends.callback(one.remove)  # once nothing runs in it any more
+        place = ends.enter_context(Workplace(folder))
+        contest = Contest(place, *limits)
         place.start_node(prefix=contest.ours.prefix)
         site = sample_apps.Tree(place.folder / "site", "bench")
         names, total = gather(site, options.files, options.megabytes, options.seed)
@@ -186,9 +202,10 @@ def run(where, folder, options, lines):
         contest.tell(where, lines)
         held = peak.end()
         limit = f" of {options.limit} MiB allowed, page cache included; killed for want of memory: {contest.ours.kills()}" if where == "disk" else ""
+        kills = contest.ours.kills() + contest.theirs.kills()
         print(f"{where:8} memory   berthd and workers held {held:.1f} MiB, in use at most {contest.ours.peak_mib():.1f} MiB{limit}", flush=True)
-    for group in (contest.ours, contest.theirs):
-        group.remove()
+        if kills:
+            raise SystemExit(f"{where}: {kills} processes were killed for want of memory: what was measured is none of it")
 
 
 def main():

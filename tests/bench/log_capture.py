@@ -28,6 +28,8 @@ def piped(command):
             app.kill()
             app.wait()
             logger.wait()
+            if logger.returncode != 0 or not any(file.stat().st_size for file in place.folder.glob("log*") if file.is_file() or (file / "current").exists()):
+                raise SystemExit(f"{command} ended with {logger.returncode}, or wrote nothing")
     return run
 
 
@@ -43,7 +45,9 @@ bake = "0s"
     node.berth("deploy", "bench@v1")
     result = node.data("bench") / "result"
     wait_until(lambda: result.exists() and result.read_text(), "all is written", 600)
-    return float(result.read_text()), cpu_seconds([node.instances("bench")[0]["keeper_pid"]])
+    spent = cpu_seconds([node.instances("bench")[0]["keeper_pid"]])
+    wait_until(lambda: node.berth("logs", "bench", "-n", "1", "--json").json()["sequence"] >= lines, "the last line is in the log", 60)
+    return float(result.read_text()), spent
 
 
 CONTENDERS = {"cat > file": piped("exec cat > log"), "svlogd": piped("exec svlogd logs"), "berth-keeper": berth}

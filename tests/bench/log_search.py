@@ -43,19 +43,22 @@ def write_log(folder, size, segment):
     return instance
 
 
-def best(rounds, command, **how):
+def best(rounds, command, none=0, **how):
+    """Seconds, and lines. `none`: what it ends with where there are no such lines."""
     times = []
     for _ in range(rounds):
         began = time.monotonic()
         done = subprocess.run(command, stdout=subprocess.PIPE, **how)
         times.append(time.monotonic() - began)
+        if done.returncode not in (0, none):
+            raise SystemExit(f"{command} ended with {done.returncode}")
     return min(times), done.stdout.count(b"\n")
 
 
 def compare(what, rounds, size, folder, text, peer):
     """`peer`: a shell command. True where berth is as fast."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    theirs, their_lines = best(rounds, ["sh", "-c", peer.replace("TEXT", text)], env=environment)
+    theirs, their_lines = best(rounds, ["sh", "-c", peer.replace("TEXT", text)], none=1, env=environment)
     ours, our_lines = best(rounds, [BERTH, "logs", "web", "--logs", folder, "--grep", text, "--raw"], env=environment)
     if our_lines != their_lines:
         raise SystemExit(f"{what}: berth found {our_lines} lines, grep {their_lines}")

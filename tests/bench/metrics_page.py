@@ -44,6 +44,9 @@ def main():
             seconds, page = scrape(node)
             taken.append(seconds * 1000)
             lags.append(lag_of(page) * 1000)
+        absent = [name for name in names if f'app="{name}"' not in page]
+        if absent:
+            raise SystemExit(f"the page does not tell of {', '.join(absent)}")
         lags = lags[1:]  # a page tells of the time before it
         print(f"berth  {options.apps} apps of 2 instances: {len(page)} bytes, p50 {statistics.median(taken):.1f} ms, most {max(taken):.1f} ms; "
               f"the loop was busy for p50 {statistics.median(lags):.1f} ms, most {max(lags):.1f} ms", flush=True)

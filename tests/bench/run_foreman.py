@@ -107,6 +107,8 @@ def start_time(place, command, times):
         shown = Shown(reader)
         while shown.first is None and time.monotonic() < began + 30:
             time.sleep(0.001)
+        if shown.first is None:
+            sys.exit(f"{' '.join(command)} showed nothing of its app")
         taken.append((shown.first - began) * 1000)
         process.send_signal(signal.SIGINT)
         process.wait(30)
@@ -128,7 +130,9 @@ def output(place, command, rate, seconds):
         if time.monotonic() - still > 15:
             break
         time.sleep(0.05)
-    took = time.monotonic() - shown.first if shown.first else float("nan")
+    if shown.lines == 0:
+        sys.exit(f"{' '.join(command)} showed no line of its app")
+    took = time.monotonic() - shown.first
     own = [pid for pid in set(descendants(process.pid)) | {pid for pid in processes.all_pids() if is_keeper(pid)} if pid not in of_app()]
     spent = cpu_seconds(own)
     process.send_signal(signal.SIGINT)
@@ -148,6 +152,8 @@ def left_after(place, command, how):
     end = time.monotonic() + 30
     while len([pid for pid in of_app() if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "talker"]) < 4 and time.monotonic() < end:
         time.sleep(0.02)
+    if time.monotonic() >= end:
+        sys.exit(f"{' '.join(command)}: its four processes did not all begin")
     time.sleep(0.5)
     if how == "Ctrl-C":
         os.write(terminal, b"\x03")

@@ -113,6 +113,9 @@ def to_all(place, lines):
         backlog.sample()
         return all(one["state"] == "up to date" and one["shipped"] >= lines for one in backlog.node.status()["sinks"])
     wait_until(is_done, "all sinks have all", 900, every=0.1)
+    short = {one["sink"]: one for one in backlog.node.status()["sinks"] if one["lost"] + one["refused"] + one["limited"] > 0}
+    if short:
+        raise SystemExit(f"sinks lack lines: {short}")
     for one in (receiver.listener, loki, otlp):
         one.close()
     print(f"five sinks at once: {backlog}", flush=True)

@@ -104,6 +104,60 @@ class Bake(BerthCase):
         self.deploy(self.node, "v2", "web", 0, "--until", "switched")
         self.wait_state("baking")
 
+    def restarts(self):
+        return sum(one["restarts"] for one in self.node.instances())
+
+    def deploy_one_that_ends(self, after, times):
+        """The release before, whose instance ended by itself so often."""
+        self.publish("--exit-after", str(after), more="", duration="300ms", note="1")
+        self.deploy(self.node, "v1")
+        wait_until(lambda: self.restarts() >= times, "it ended and came back", 30)
+
+    def test_instances_that_ended_as_often_before_revert_nothing(self):
+        self.deploy_one_that_ends(2000, times=3)
+        self.publish("--exit-after", "4000", more="", duration="6s", note="2")
+        self.deploy(self.node, "v2")
+        self.assertEqual((self.last()["state"], self.node.active()), ("active", "v2"))
+        self.assertRegex(self.notes(), r"web/web.1 exited with \d+ in its bake, which reverts nothing yet: instances of v1 ended \d times in as long a time before")
+
+    def test_instances_that_end_more_often_than_before_revert(self):
+        self.deploy_one_that_ends(4000, times=1)
+        self.publish("--exit-after", "1100", more="", duration="20s", note="2")
+        done = self.deploy(self.node, "v2", expect=5)
+        self.assertSays(done, "in its bake: instances ended 2 times, and those of v1 1 times in as long a time before")
+        self.assertTrue(self.last()["rejected"])
+        self.node.wait_app(health="healthy", active="v1")
+
+    def test_what_instances_did_in_a_bake_is_known_after_a_restart_of_berthd(self):
+        self.deploy_one_that_ends(2000, times=3)
+        self.publish("--exit-after", "3000", more="", duration="60s", note="2")
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        wait_until(lambda: "which reverts nothing yet" in self.notes(), "it ended once", 30)
+        self.node.kill()
+        self.node.start()
+        self.assertEqual(self.last()["state"], "baking")
+        wait_until(lambda: self.last()["state"] == "reverted", "it ended more often than v1", 40)
+        self.assertRegex(self.last()["reason"], r"instances ended [45] times, and those of v1 [34] times|keeps ending early")
+
+    def test_a_release_that_is_not_whole_at_the_end_of_its_bake_is_reverted(self):
+        unready = self.node.data("web") / "unready"
+        self.publish(more="", duration="300ms")
+        self.deploy(self.node, "v1")
+        self.publish(more="", duration="5s", note="2", ready_timeout="2s")
+        unready.touch()
+        self.node.wait_app(health="down")
+        unready.unlink()
+        self.node.wait_app(health="healthy")
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        unready.touch()
+        wait_until(lambda: "web/web.1 was no longer ready" in self.notes(), "it is no longer ready", 20)
+        self.assertEqual(self.last()["state"], "baking")
+        wait_until(lambda: self.last()["state"] in ("reverting", "reverted"), "its bake is over", 20)
+        unready.unlink()
+        self.wait_state("reverted")
+        self.assertIn("at the end of its bake", self.last()["reason"])
+        self.node.wait_app(health="healthy", active="v1")
+
     def state_of(self, release):
         return next(one["state"] for one in self.node.deployments() if one["release"] == release)
 

@@ -1,4 +1,4 @@
-"""What the documentation says of the tests is so: each one that a page names exists."""
+"""What the documentation says of code and tests is so: each test that a page names exists, and each metric, alert, state and reason is explained."""
 import json
 import re
 import subprocess
@@ -57,6 +57,80 @@ class ApiPage(unittest.TestCase):
         self.assertEqual({f"{method} {path}": roles.get(role, role) for method, path, role in routes}, told)
 
 
+class OperatingPage(unittest.TestCase):
+    """Every state and every reason that `berth status` and `berth history` can show is explained. Reasons are the texts of the sources that make them."""
+
+    SOURCES = {
+        "daemon/deploy": "app_facts.h bake.cc bake_rates.cc bake_troubles.cc troubles.cc carrying.cc data_steps.cc hooks.cc hook_process.cc members.cc rolling.cc reverting.cc run.cc run_as.cc "
+                         "secrets.cc instance_folders.cc instance_plan.cc command_lookup.cc config_files.cc policy.cc start_order.cc starting_up.cc states.cc verifying.cc",
+        "daemon/supervise": "exit_text.cc instance.cc probe.cc probing.cc recovery.cc starting.cc",
+        "daemon/keeper": "launch_file.cc",
+    }
+    #: Of sources that mostly answer the verbs of a client.
+    FURTHER = {
+        "daemon/deploy/requests.cc": [", and came first"],
+        "daemon/deploy/operations.h": ["the drain of this node"],
+        "daemon/deploy/queries.cc": ["it was stopped by hand", "it is not started yet"],
+    }
+    #: Not for either: answers to verbs, berthd's own log, parts of what is explained, or what ends with berthd.
+    ELSEWHERE = {
+        "berthd stops", "the supervisor is closed", "it said READY=1", "its process ended, too", ": no such instance runs", "text/plain; version=0.0.4",
+        "the release has no such process", "--keep-data was said", "there is no copy of them from before", "it is to run as the user {}", "its process {} is to be in the group {}",
+        " has no active release", " does not run yet", "; 'berth releases {}' lists what there is", "app {} is not on this node; 'berth apps' lists what is",
+        "{}@{} is not on this node; 'berth releases {}' lists what is", "processes of {} do not end, and that cannot be written down: {}\\n",
+        "{}@{}: that the machine went down in its bake could not be written down: {}", "{}: {} while berthd was away ({} exits since its keeper began)", "what is left of instances before: {}",
+        "list a folder", "stat a folder", "hand over a folder", "hand over ", "make a memfd for the launch", "write the launch", "seal the launch",
+    }
+
+    def setUp(self):
+        self.text = (SOURCE / "docs/operating.md").read_text()
+        self.page = " ".join(self.text.split())
+
+    def texts(self, path):
+        """The literals of a source, those that stand one behind the other joined, that are more than a word."""
+        code = re.sub(r"^\s*(//|#include).*$", "", (SOURCE / path).read_text(), flags=re.MULTILINE)
+        piece = r'"((?:[^"\\\n]|\\.)*)"'
+        for found in re.finditer(rf"{piece}(?:\s*{piece})*", code):
+            text = "".join(re.findall(piece, found[0])).replace('\\"', '"')
+            if " " in text.strip() and len(text) >= 10:
+                yield text
+
+    def explained(self, text):
+        """Whether the page has a fixed part of it, at least as far as one recognizes it."""
+        parts = sorted((part.strip(" :;,.'()") for part in re.split(r"\{[^{}]*\}", text)), key=len, reverse=True)
+        return len(parts[0]) < 6 or any(part[:26].strip() in self.page for part in parts if part is parts[0] or len(part) >= 12)
+
+    def test_each_reason_is_explained(self):
+        seen = set()
+        for folder, files in self.SOURCES.items():
+            for file in files.split():
+                texts = set(self.texts(f"{folder}/{file}"))
+                seen |= texts
+                self.assertEqual(sorted(text for text in texts - self.ELSEWHERE if not self.explained(text)), [], f"{file}: see docs/operating.md, or ELSEWHERE here")
+        self.assertGreater(len(seen), 150)
+        self.assertEqual(sorted(self.ELSEWHERE - seen), [], "the code has no such text any more")
+        for path, texts in self.FURTHER.items():
+            for text in texts:
+                self.assertIn(text, (SOURCE / path).read_text(), path)
+                self.assertTrue(self.explained(text), text)
+
+    def test_each_state_is_explained(self):
+        states = re.search(r"enum class State \{(.*?)\};", (SOURCE / "daemon/deploy/machine.h").read_text(), re.DOTALL)[1]
+        states = re.findall(r"^  (\w+),", states, re.MULTILINE)
+        self.assertIn("interrupted", states)
+        health = re.findall(r'"(\w+)"', re.search(r"kHealths\[\] = \{(.*)\}", (SOURCE / "daemon/metrics/app_families.cc").read_text())[1])
+        phases = re.search(r"enum class Phase \{(.*?)\};", (SOURCE / "daemon/supervise/supervisor.h").read_text(), re.DOTALL)[1]
+        phases = set(re.findall(r"^  (\w+),", phases, re.MULTILINE)) - {"running"}
+        self.assertEqual((len(health), len(phases)), (5, 5))
+        shown = re.search(r"std::string state = ready .*;", (SOURCE / "cli/status_text.cc").read_text())[0]
+        instances = phases | {"serving", "ready", "not ready"}
+        for name in ("serving", "ready", "not ready"):
+            self.assertIn(f'"{name}"', shown)
+        rows = " ".join(line.split("|")[1] for line in self.text.splitlines() if line.startswith("| `"))
+        for name in (*states, *health, *sorted(instances)):
+            self.assertIn(f"`{name}`", rows)
+
+
 class SecurityPage(unittest.TestCase):
     def setUp(self):
         self.text = (SOURCE / "docs" / "security.md").read_text()
@@ -75,6 +149,14 @@ class SecurityPage(unittest.TestCase):
         named = {name for name in self.named if re.fullmatch(r"[A-Z]\w+\.[A-Z]\w+", name)}
         self.assertGreater(len(named), 30)
         self.assertEqual(sorted(named - exists), [])
+
+    def test_each_step_of_the_clients_workflow_has_its_row(self):
+        steps = ["5.1", "5.2", *(f"5.{chapter}.{step}" for chapter, last in ((3, 12), (4, 5), (5, 7), (6, 7)) for step in range(1, last + 1)), "5.7"]
+        (rows,) = [rows for head, rows in self.tables() if head[0] == "step"]
+        self.assertEqual([row[0].removesuffix(" ★") for row in rows], steps, "of the specification, 1.0.33")
+        table = (SOURCE / "core/trust/specification_test.cc").read_text()
+        tried = {".".join(section.split(".")[:3]) for section in re.findall(r'^    \{"(5[.0-9]+)", "', table, re.MULTILINE)}
+        self.assertEqual({row[0].removesuffix(" ★") for row in rows if row[0].endswith("★")}, tried)
 
     def test_no_rule_is_without_a_test(self):
         tables = list(self.tables())

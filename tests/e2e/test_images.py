@@ -76,6 +76,22 @@ class Layout:
         (to / "index.json").write_text(json.dumps(index))
         return Layout(to)
 
+    def put(self, descriptor, document):
+        """What the descriptor of that document is."""
+        content = json.dumps(document).encode()
+        digest = hashlib.sha256(content).hexdigest()
+        (self.folder / "blobs" / "sha256" / digest).write_bytes(content)
+        return {**descriptor, "digest": f"sha256:{digest}", "size": len(content)}
+
+    def check_health(self, tag, health):
+        """Gives an image a health check, of which umoci knows nothing, as `docker build` does."""
+        index, image = json.loads((self.folder / "index.json").read_text()), self.image(tag)
+        config = json.loads(self.blob(image["config"]).read_text())
+        config["config"]["Healthcheck"] = health
+        image["config"] = self.put(image["config"], config)
+        index["manifests"] = [self.put(one, image) if one == self.manifest(tag) else one for one in index["manifests"]]
+        (self.folder / "index.json").write_text(json.dumps(index))
+
     def docker_save(self, tag, to):
         """The file that `docker save` of before version 25 would have written of the image."""
         image = self.image(tag)
@@ -194,6 +210,35 @@ class Images(BerthCase):
         os.kill(pid, 9)
         wait_until(lambda: node.pids() != pids and node.app()["health"] == "healthy", "it is started again, in its image")
         self.assertEqual(self.ask()["codename"], "trixie")
+
+    def test_what_an_image_says_of_itself_is_the_specs_defaults(self):
+        layout = Layout(shutil.copytree(self.layout.folder, self.folder / "told"))
+        notes = """$SIG{INT} = sub { open F, '>', "$ENV{BERTH_DATA_DIR}/ended" or die; print F 'by INT'; close F; exit }; do '/srv/app/server'; die $@"""
+        umoci("insert", "--image", f"{layout.folder}:one", file_of(self.folder, "notes", notes), "/srv/app/notes")
+        umoci("config", "--image", f"{layout.folder}:one", "--config.entrypoint", "perl", "--config.cmd", "/srv/app/notes", "--config.workingdir", "/srv", "--config.env", "LEVEL=told",
+              "--config.env", "PRICE=$5 ${X}", "--config.stopsignal", "SIGINT", "--config.exposedports", "8080/tcp", "--config.user", "1000:1000")
+        check = ["CMD", "perl", "-e", "exit(-e '/run/server.pid' ? 0 : 1)"]
+        layout.check_health("one", {"Test": check, "Interval": 500_000_000, "Timeout": 2_000_000_000, "StartPeriod": 3_000_000_000, "StartInterval": 200_000_000, "Retries": 4})
+        told = self.build(layout.folder, "--tag", "one", "--app", "web").json()
+        release = self.repo.release("web")
+        manifest = self.repo.berth("inspect", f"web/production@{release}", "--repo", self.repo.folder, "--json").json()
+        process = manifest["spec"]["process"]["web"]
+        self.assertEqual(process["command"], ["perl", "/srv/app/notes"])
+        self.assertEqual((process["root"], process["directory"], process["port"], process["stop"]["signal"]), ("image", "srv", 8080, "INT"))
+        self.assertEqual({name: manifest["spec"]["env"][name]["default"] for name in ("LEVEL", "PRICE")}, {"LEVEL": "told", "PRICE": "$5 ${X}"})
+        for probe, period, failures in (("readiness", "500ms", 4), ("startup", "200ms", 25)):
+            self.assertEqual({key: process[probe][key] for key in ("exec", "period", "timeout", "failure_threshold")},
+                             {"exec": check[1:], "period": period, "timeout": "2s", "failure_threshold": failures}, probe)
+        self.assertEqual(manifest["spec"]["user"], "", "an app's own, since the numbers of an image's users are those of others on the node")
+        self.assertTrue(any("user '1000:1000' does not count" in note for note in told["notes"]), told["notes"])
+
+        node = self.make_node().start()
+        self.deploy_in_bake(node, release)
+        seen = self.ask()
+        self.assertEqual((seen["release"], seen["level"], seen["cwd"]), (release, "told", "/srv"))
+        self.assertNotIn(int(seen["uid"]), (0, 1000))
+        node.berth("stop", "web")
+        self.assertEqual((node.data() / "ended").read_text(), "by INT")
 
     def test_a_spec_says_otherwise_and_probes_run_in_the_image(self):
         spec = file_of(self.folder, "berth.toml", """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lib import sample_apps
 from lib.case import BerthCase
-from lib.programs import BERTH, SOURCE
+from lib.programs import BERTH
 
 
 class OneFile(BerthCase):
@@ -99,8 +99,13 @@ class OneFile(BerthCase):
         node = self.make_node().start()
         node.berth("deploy", "web@v1")
         node.berth("deploy", "web@v2")
+        of_repository = self.repo.berth("inspect", "web/production@v2", "--repo", self.repo.folder).out
+        (signed,) = [line for line in of_repository.splitlines() if "signed for by" in line]
         shutil.rmtree(self.repo.folder)
-        self.assertSays(node.berth("inspect", "web@v2", "--files"), "web/production@v2", "process", "share/text", "settings")
+        shown = node.berth("inspect", "web@v2", "--files")
+        self.assertSays(shown, "web/production@v2", "process", "share/text", "settings")
+        self.assertIn(signed, shown.out, "who signed is known without the repository")
+        self.assertRegex(signed, r"the role targets, by [0-9a-f]{12}")
         shown = node.berth("diff", "web@v1", "web@v2").out
         self.assertIn("~ build: ", shown)
         self.assertIn("~ file NOTE: 7 bytes, 0644, ", shown)
@@ -185,28 +190,6 @@ class OneFile(BerthCase):
         full = self.make_node("full", reserve="900TB", metrics_port=9465).start()
         self.assertSays(full.berth("import", file, expect=1), "must stay free")
         self.assertEqual(self.left_of_imports(full), [])
-
-    def test_the_commands_of_the_documentation_read_it(self):
-        self.publish()
-        text = (SOURCE / "docs/formats.md").read_text()
-        section = text[text.index("## Release file"):]
-        commands = re.search(r"```sh\n(.*?)```", section[:section.index("\n## ", 5)], re.S)[1]
-        self.assertIn("openssl pkeyutl -verify", commands)
-        place = self.folder / "by-hand"
-
-        def run(file):
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir()
-            (place / "web-v42.berth").write_bytes(file)
-            shutil.copy(self.repo.root, place / "root.json")
-            return subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=place, capture_output=True, text=True)
-        whole = self.export().read_bytes()
-        done = run(whole)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(done.stdout.count("Signature Verified Successfully"), 3, done.stdout)
-        self.assertEqual((place / "app/NOTE").read_text(), "build 1")
-        for part in ("blobs/sha256/", "targets/", "metadata/timestamp.json"):
-            self.assertNotEqual(run(self.flipped(whole, part)).returncode, 0, f"a flipped byte in {part} is found by hand, too")
 
 
 if __name__ == "__main__":

@@ -5,41 +5,12 @@ import os
 import shutil
 import subprocess
 import unittest
-from pathlib import Path
 
 from lib import sample_apps
 from lib.case import BerthCase
+from lib.keys import Keys, openssl
+from lib.web import RepositoryServer
 from lib.repo import Repo
-
-
-def openssl(*arguments, **options):
-    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, **options).stdout
-
-
-class Keys:
-    """Key pairs made by openssl: `NAME.pem` and `NAME.pub`."""
-
-    KINDS = {"ed25519": ["-algorithm", "ed25519"],
-             "p256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-             "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True)
-
-    def make(self, name, kind="ed25519", passphrase=None):
-        private, public = self.private(name), self.public(name)
-        encrypted = ["-aes256", "-pass", f"pass:{passphrase}"] if passphrase else []
-        openssl("genpkey", *self.KINDS[kind], *encrypted, "-out", private)
-        openssl("pkey", "-in", private, *(["-passin", f"pass:{passphrase}"] if passphrase else []), "-pubout", "-out", public)
-        private.chmod(0o600)
-        return name
-
-    def private(self, name):
-        return self.folder / f"{name}.pem"
-
-    def public(self, name):
-        return self.folder / f"{name}.pub"
 
 
 class RepositoryTool(BerthCase):
@@ -251,6 +222,13 @@ class RepositoryTool(BerthCase):
         self.deploy(node, "v2")
         self.assertSays(self.repo_verb("push", self.repo.folder, served, "--with", "false", expect=1), "failed with 1")
 
+        (served / "blobs/sha256" / ("1" * 64)).write_text("nothing lists me there")
+        self.assertSays(self.repo_verb("push", self.repo.folder, served, "--prune"), "0 files, 0 B removed")
+        pruned = self.repo_verb("push", self.repo.folder, served, "--prune", "--grace", "0s", "--keep", "1", "--json").json()
+        self.assertGreater(pruned["pruned_files"], 1)
+        self.assertFalse((served / "blobs/sha256" / ("1" * 64)).exists())
+        self.assertSays(self.repo_verb("verify", served), "2 releases", "all is as it was signed")
+
         stray = self.repo.folder / "blobs/sha256" / ("0" * 64)
         stray.write_text("nothing lists me")
         before = self.published()
@@ -264,6 +242,31 @@ class RepositoryTool(BerthCase):
         self.assertSays(self.repo_verb("verify", self.repo.folder), "2 releases", "all is as it was signed")
         third = self.make_node("m", repository=self.repo.url, name="node-2", metrics_port=9465).start()
         third.berth("releases", "web")
+
+    def test_a_push_overwrites_nothing_that_another_copy_pushed(self):
+        self.repo.publish(self.site())
+        www = self.folder / "www"
+        other = self.repo.copy_to(self.folder / "other")
+        self.repo.publish(self.site(note="two"))
+        self.repo_verb("push", self.repo.folder, www)
+        before = {path: path.read_bytes() for path in www.rglob("*") if path.is_file()}
+        refused = other.berth("repo", "push", other.folder, www, expect=8)
+        self.assertSays(refused, f"{www}: its timestamp has version", "another publisher pushed there", "--force")
+        other.publish(self.site(note="another two"))
+        other.berth("repo", "refresh", other.folder)
+        self.assertSays(other.berth("repo", "push", other.folder, www, expect=8), "has other contents than the same version in")
+        server = RepositoryServer(www)
+        self.addCleanup(server.close)
+        elsewhere = ["repo", "push", other.folder, self.folder / "copy", "--with", "cp -a"]
+        self.assertSays(other.berth(*elsewhere, "--served", server.url, expect=8), f"{server.url}: version")
+        self.assertFalse((self.folder / "copy").exists())
+        (self.folder / "copy").mkdir()
+        self.repo_verb("push", self.repo.folder, self.folder / "copy", "--with", "cp -a", "--served", server.url)
+        self.assertSays(other.berth(*elsewhere, "--served", "http://127.0.0.1:1", expect=1), "http://127.0.0.1:1: the repository cannot be reached")
+        self.assertEqual({path: path.read_bytes() for path in www.rglob("*") if path.is_file()}, before)
+        self.assertSays(other.berth("repo", "push", other.folder, www, "--prune", "--with", "cp -a", expect=2), "a copying command removes nothing")
+        other.berth("repo", "push", other.folder, www, "--force")
+        self.assertEqual((www / "metadata/timestamp.json").read_bytes(), (other.folder / "metadata/timestamp.json").read_bytes())
 
     def test_a_timer_with_the_timestamp_key_alone_keeps_it_fresh(self):
         keys = self.folder / "timer"

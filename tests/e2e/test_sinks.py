@@ -1,9 +1,6 @@
 """What is given to a sink arrives there: a real rsyslogd, a real journald, and receivers of Loki's and OTLP's API that check every request."""
 import json
-import os
 import random
-import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -13,13 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 from lib.certificates import Authority
+from lib.journald import Journald, why_not
 from lib.programs import SHIP, SLOWNESS
 from lib.push_receivers import LokiReceiver, OtlpReceiver
 from lib.rsyslog import Rsyslog
 from lib.syslog_ng import SyslogNg
 from lib.waiting import wait_until
-
-JOURNALD, SOCKET = Path("/lib/systemd/systemd-journald"), Path("/run/systemd/journal/socket")
 
 
 class SinkCase(unittest.TestCase):
@@ -189,41 +185,15 @@ class ToRsyslog(Restarted, SinkCase):
 
 
 class ToJournald(SinkCase):
-    """A journald of its own: without systemd, in this mount namespace."""
-
     def setUp(self):
         super().setUp()
-        if not JOURNALD.exists():
-            self.skipTest("there is no systemd-journald here")
-        Path("/run/systemd/journal").mkdir(parents=True, exist_ok=True)
-        shutil.rmtree("/run/log/journal", ignore_errors=True)
-        Path("/run/log/journal").mkdir(parents=True)
-        if not Path("/etc/machine-id").exists() or not Path("/etc/machine-id").read_text().strip():
-            self.skipTest("this machine has no id, without which journald writes nothing")
-        limits = Path("/run/systemd/journald.conf.d")
-        limits.mkdir(parents=True, exist_ok=True)
-        (limits / "unlimited.conf").write_text("[Journal]\nRateLimitIntervalSec=0\nRuntimeMaxUse=512M\n")
-        # As systemd does it: the socket, and what is in its queue, outlive each journald.
-        SOCKET.unlink(missing_ok=True)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(self.socket.close)
-        self.socket.bind(str(SOCKET))
-        self.process = None
-        self.start_journald()
-        self.addCleanup(self.stop_journald)
-
-    def start_journald(self):
-        fd = self.socket.fileno()
-        self.process = subprocess.Popen(["/bin/bash", "-c", 'exec 3<&"$1"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0"', JOURNALD, str(fd)], pass_fds=[fd],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def stop_journald(self):
-        self.process.terminate()
-        self.process.wait(30)
+        if reason := why_not():
+            self.skipTest(reason)
+        self.journald = Journald()
+        self.addCleanup(self.journald.close)
 
     def entries(self):
-        done = subprocess.run(["journalctl", "-D", "/run/log/journal", "-o", "json", "--all", "-t", "web"], capture_output=True, text=True)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return self.journald.entries()
 
     def test_nothing_is_lost_while_it_is_restarted(self):
         child = self.start({"kind": "journald"}, batch=500)
@@ -234,8 +204,8 @@ class ToJournald(SinkCase):
                 child.stdin.flush()
                 time.sleep(0.05)
             if n % 3000 == 0:
-                self.stop_journald()
-                self.start_journald()
+                self.journald.stop()
+                self.journald.start()
         out, complaints = child.communicate(timeout=120 * SLOWNESS)
         self.assertEqual((child.returncode, complaints), (0, b""), out)
         wait_until(lambda: len(self.entries()) >= lines, "all entries are there", 60)

@@ -1,11 +1,14 @@
 #!/bin/bash
-# Installs the stock TUF client that tests/interop runs, once: below $BERTH_TEST_CACHE (default /var/cache/berth-tests), named after its lock file.
-# Prints the folder. Needs the npm registry the first time only.
+# Installs what tests/interop runs of npm's, once: below $BERTH_TEST_CACHE (default /var/cache/berth-tests), named after its lock file. Prints the folder.
+# Needs the npm registry the first time only.
+#
+# usage: install.sh [tuf | api]: the stock TUF client, or what makes and judges a client of the control API
 set -euo pipefail
 
-here="$(cd "$(dirname "$0")" && pwd)"
+what="${1:-tuf}"
+here="$(cd "$(dirname "$0")/$what" && pwd)"
 cache="${BERTH_TEST_CACHE:-/var/cache/berth-tests}"
-folder="$cache/tuf-js-$(sha256sum < "$here/package-lock.json" | cut -c1-12)"
+folder="$cache/npm-$what-$(sha256sum < "$here/package-lock.json" | cut -c1-12)"
 
 mkdir -p "$cache"
 exec 9> "$cache/lock"

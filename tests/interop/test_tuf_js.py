@@ -1,4 +1,5 @@
 """A stock TUF client reads what berth publishes, follows its rotations, and refuses what it should."""
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from lib import sample_apps
 from lib.case import BerthCase
+from lib.keys import Keys
 from lib.programs import BERTH
 from lib.web import RepositoryServer
 
@@ -35,7 +37,7 @@ class TufJs(BerthCase):
         shutil.copy(self.repo.folder / "metadata/1.root.json", self.work / "root.json")
 
     def read(self, target=TARGET):
-        done = subprocess.run(["node", str(HERE / "read_target.js"), self.modules, self.server.url, str(self.work), target],
+        done = subprocess.run(["node", str(HERE / "tuf/read_target.js"), self.modules, self.server.url, str(self.work), target],
                               capture_output=True, timeout=120)
         return done.returncode, done.stdout, done.stderr.decode()
 
@@ -70,6 +72,26 @@ class TufJs(BerthCase):
         self.repo.berth("repo", "rotate", self.repo.folder, "root", "--new", keys / "a.pub", "--new", keys / "b.pub", "--threshold", "2",
                         "--key", keys / "a.pem", "--key", keys / "b.pem")
         self.assertReads()
+
+    def test_reads_roles_that_keep_the_names_of_what_was_dropped(self):
+        ci = ["--environments", self.repo.environments, "--keys", self.folder / "no-keys", "--key"]
+        self.repo.berth("release", "web", "--env", "production", "--repo", self.repo.folder, *ci, self.key)
+        self.repo.berth("repo", "accept", self.repo.folder)
+        next_key = Keys(self.folder / "next")
+        next_key.make("next")
+        self.repo.berth("repo", "delegate", self.repo.folder, "web", "--key", next_key.public("next"))
+        self.repo.berth("repo", "revoke", self.repo.folder, "web", "--key", self.folder / "ci-web.pub", "--force")
+        self.repo.berth("repo", "refresh", self.repo.folder, "--role", "web", "--vouch", "--drop", "web/production/v2.json", "--key", next_key.private("next"))
+        self.repo.berth("repo", "accept", self.repo.folder)
+        role = max((self.repo.folder / "metadata").glob("*.web.json"), key=lambda file: int(file.name.split(".")[0]))
+        self.assertEqual(json.loads(role.read_text())["signed"]["dropped"], ["web/production/v2.json"])
+        self.assertReads()
+        self.assertNotEqual(self.read("web/production/v2.json")[0], 0)
+        self.repo.berth("repo", "revoke", self.repo.folder, "web")
+        self.repo.release()
+        code, bytes_, err = self.read("web/production/v3.json")
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(json.loads(bytes_)["release"], "v3")
 
     def test_refuses_one_flipped_byte(self):
         manifest = self.manifest()

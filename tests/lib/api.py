@@ -1,7 +1,9 @@
-"""berthd's control API over its Unix socket."""
+"""berthd's control API over its Unix socket. What is asked and answered is compared with docs/openapi.yaml."""
 import http.client
 import json
 import socket
+
+from lib import contract
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -23,14 +25,22 @@ class Answer:
         return json.loads(self.body)
 
 
-def call(socket_path, method, target, body=None, headers=None, timeout=70):
-    """One request; raises OSError when nobody answers."""
+def exchange(socket_path, method, target, text=None, headers=None, timeout=70):
+    """One request as it is; raises OSError when nobody answers."""
     connection = _UnixConnection(socket_path, timeout)
     try:
-        text = None if body is None else json.dumps(body)
-        sent = {"Content-Type": "application/json"} if text is not None else {}
-        connection.request(method, target, text, {**sent, **(headers or {})})
+        connection.request(method, target, text, headers or {})
         got = connection.getresponse()
         return Answer(got.status, got.headers, got.read().decode())
     finally:
         connection.close()
+
+
+def call(socket_path, method, target, body=None, headers=None, timeout=70):
+    """One request with `body` as JSON; raises OSError when nobody answers."""
+    text = None if body is None else json.dumps(body)
+    sent = {"Content-Type": "application/json"} if text is not None else {}
+    answer = exchange(socket_path, method, target, text, {**sent, **(headers or {})}, timeout)
+    if method != "HEAD":
+        contract.check_new(method, target, text, answer.status, answer.headers.get("Content-Type", ""), answer.body)
+    return answer

@@ -7,6 +7,7 @@ import gzip
 import http.server
 import json
 import re
+import socket
 import ssl
 import threading
 import time
@@ -43,6 +44,7 @@ class PushReceiver:
         self.port, self.token = port, token
         self.entries, self.complaints, self.requests, self.faults, self.connections = [], [], [], [], 0
         self.refuses = lambda entry: False
+        self.open = set()  # connections
         self.lock = threading.Lock()
         outer = self
 
@@ -53,6 +55,12 @@ class PushReceiver:
                 super().setup()
                 with outer.lock:
                     outer.connections += 1
+                    outer.open.add(self.connection)
+
+            def finish(self):
+                with outer.lock:
+                    outer.open.discard(self.connection)
+                super().finish()
 
             def log_message(self, *_):
                 pass
@@ -62,6 +70,7 @@ class PushReceiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # whoever asks may be killed meanwhile
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(f"{certificate}.pem", f"{certificate}.key")
@@ -72,8 +81,16 @@ class PushReceiver:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self):
+        """Ends it as a server that is killed: connections break."""
         self.server.shutdown()
         self.server.server_close()
+        with self.lock:
+            left = list(self.open)
+        for connection in left:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended by itself
 
     def answer(self, request):
         with self.lock:

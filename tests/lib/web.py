@@ -32,11 +32,14 @@ class _Counting:
 class RepositoryServer:
     """Serves a folder on 127.0.0.1. `faults` maps a part of a path to what happens there:
     an int is answered as a status; "hang" stops in mid-body for good; ("stop", N) closes after N bytes, once; ("hang after", N) closes N times
-    after no byte, and then stops in mid-body for good.
-    Files have an ETag. `exchanges` has every request that was answered."""
+    after no byte, and then stops in mid-body for good; ("slow", N) gives N bytes ten times a second.
+    Files have an ETag. `exchanges` has every request that was answered.
+    With `tls`, an ssl.SSLContext, it speaks https. Who asks without the Authorization `wanted` is told 401; `told` has what each request had.
+    It is a proxy, too, of servers that all have that folder: `hosts` has which were meant."""
 
-    def __init__(self, folder, port=8900):
+    def __init__(self, folder, port=8900, tls=None):
         self.folder, self.port, self.faults, self.asked, self.exchanges = Path(folder), port, {}, [], []
+        self.tls, self.wanted, self.told, self.hosts = tls, None, [], set()
         self.over = threading.Event()
         outer = self
 
@@ -51,12 +54,14 @@ class RepositoryServer:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def close(self):
         self.over.set()
@@ -65,12 +70,20 @@ class RepositoryServer:
 
     def answer(self, request):
         path = request.path.split("?")[0]
+        if path.startswith("http://"):
+            _, _, host, path = path.split("/", 3)
+            path = "/" + path
+            self.hosts.add(host)
+        self.told.append(request.headers.get("Authorization"))
         span = request.headers.get("Range", "")
         self.asked.append((path, span))
         exchange = Exchange(path, len(request.raw_requestline) + len(bytes(request.headers)))
         request.wfile = _Counting(request.wfile, exchange)
         request.exchange = exchange
         self.exchanges.append(exchange)
+        if self.wanted and self.told[-1] != self.wanted:
+            self.send(request, 401, b"who are you?")
+            return
         fault = next((what for part, what in self.faults.items() if part in path), None)
         if isinstance(fault, int):
             self.send(request, fault, b"trouble")
@@ -114,9 +127,14 @@ class RepositoryServer:
             request.close_connection = True
         elif isinstance(fault, tuple) and fault[0] == "slow":
             for at in range(0, len(body), fault[1]):
-                request.wfile.write(body[at:at + fault[1]])
-                request.wfile.flush()
+                try:
+                    request.wfile.write(body[at:at + fault[1]])
+                    request.wfile.flush()
+                except OSError:
+                    request.close_connection = True
+                    return
                 if self.over.wait(0.1):
+                    request.close_connection = True
                     return
         else:
             request.wfile.write(body)

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "core/ids.h"
+#include "core/json/json.h"
+#include "core/logs/cri_line.h"
+
+namespace berth::logs {
+
+/// A record of `id`'s log as `berth logs --json` and the control API show it; `docs/logs.md` lists its members. Bytes that are no UTF-8 are U+FFFD.
+json::object to_json(const Record& record, const InstanceId& id);
+
+}  // namespace berth::logs

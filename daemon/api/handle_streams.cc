@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/core.h>
+
+#include "core/ids.h"
+#include "core/json/json.h"
+#include "core/logs/level.h"
+#include "core/logs/record_time.h"
+#include "daemon/api/handle_streams.h"
+#include "daemon/api/problem.h"
+#include "daemon/api/routes.h"
+#include "daemon/api/seen.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kSign{15'000};     ///< of life, to a client that there is nothing new for
+constexpr milliseconds kBetween{250};     ///< two looks for new events
+constexpr int kEventsAtOnce = 200;
+constexpr std::int64_t kMostNumber = 256; ///< of an instance
+constexpr std::size_t kLongestText = 1000;
+
+Error no_place() { return {Errc::refused, "as many follow events and logs of this node as may at once: end another one, or ask for pages"}; }
+
+/// One event as a message of `text/event-stream`.
+std::string message_of(const store::Event& event) { return fmt::format("id: {}\nevent: {}\ndata: {}\n\n", event.number, event.kind, json::text(to_json(event))); }
+
+/// Tells events from number `next` on, until the client is gone.
+awaitable<void> tell_events(Call call, std::int64_t next, std::string app, io::BodyWriter& writer) {
+  auto told = io::Steady::now();
+  std::string sign = ": events of berthd\n\n";
+  bool there = co_await writer.write(std::move(sign));
+  while (there && !writer.gone()) {
+    const std::int64_t last = call.node.last_event();
+    if (last < next) {
+      if (io::Steady::now() - told >= kSign) {
+        sign = ":\n\n";
+        there = co_await writer.write(std::move(sign));
+        told = io::Steady::now();
+      }
+      co_await io::sleep_for(kBetween);
+      continue;
+    }
+    const auto events = co_await events_seen(call, next, kEventsAtOnce, app);
+    if (!events) co_return;  // whoever follows asks again, from where it is
+    std::string messages;
+    for (const store::Event& event : *events) messages += message_of(event);
+    // A page that is not full is the last one up to `last`, of which some were of other apps.
+    next = static_cast<int>(events->size()) < kEventsAtOnce ? std::max(last, events->empty() ? last : events->back().number) + 1 : events->back().number + 1;
+    if (messages.empty()) continue;
+    there = co_await writer.write(std::move(messages));
+    told = io::Steady::now();
+  }
+}
+
+/// Tells lines until the end, or, where they are followed, until the client is gone.
+awaitable<void> tell_lines(std::shared_ptr<LogFeed> feed, bool follow, io::BodyWriter& writer) {
+  bool there = true;
+  while (there) {
+    auto lines = co_await feed->next();
+    if (!lines) co_return;
+    if (!lines->empty()) {
+      there = co_await writer.write(std::move(*lines));
+      continue;
+    }
+    if (!follow) co_return;
+    const auto grown = co_await feed->grown(kSign);
+    if (!grown || writer.gone()) co_return;
+    if (*grown) continue;
+    std::string sign = "\n";
+    there = co_await writer.write(std::move(sign));
+  }
+}
+
+std::optional<logs::Time> read_moment(QueryReader& query, std::string_view name, logs::Time now) {
+  const std::string text = query.text(name);
+  if (text.empty()) return {};
+  auto moment = logs::parse_moment(text, now);
+  if (!moment) query.complain(fmt::format("{}: {}", name, moment.error().message));
+  return moment ? std::optional(*moment) : std::nullopt;
+}
+
+InstanceSelector read_selector(QueryReader& query, const std::string& app) {
+  InstanceSelector selector{.app = app};
+  const std::string process = query.text("process");
+  const std::int64_t number = query.integer("number", 0, 1, kMostNumber);
+  if (!process.empty() && !is_name(process)) query.complain("process is no name of a process");
+  if (number > 0 && process.empty()) query.complain("number needs a process that it is of");
+  if (!process.empty()) selector.process = process;
+  if (number > 0) selector.number = static_cast<int>(number);
+  return selector;
+}
+
+std::optional<logs::Pattern> read_pattern(QueryReader& query) {
+  const std::string text = query.text("grep");
+  const bool regex = query.boolean("regex", false);
+  if (text.size() > kLongestText) query.complain(fmt::format("grep has more than {} bytes", kLongestText));
+  if (regex && text.empty()) query.complain("regex says how to read grep, which is missing");
+  if (text.empty() || text.size() > kLongestText) return {};
+  if (!regex) return logs::Pattern::fixed(text);
+  auto pattern = logs::Pattern::regex(text);
+  if (!pattern) query.complain("grep: " + pattern.error().message);
+  return pattern ? std::optional(std::move(*pattern)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<logs::LogQuery> read_log_query(const io::ServerRequest& request, const std::string& app, logs::Time now) {
+  QueryReader query(request);
+  logs::LogQuery asked{.selector = read_selector(query, app), .filter = {}, .last = {}};
+  asked.filter.pattern = read_pattern(query);
+  asked.filter.since = read_moment(query, "since", now);
+  asked.filter.until = read_moment(query, "until", now);
+  const std::string release = query.text("release"), level = query.text("level"), stream = query.text("stream");
+  if (!release.empty() && !is_release_id(release)) query.complain("release is no id of a release");
+  if (!release.empty()) asked.filter.release = release;
+  if (!level.empty()) {
+    const auto known = logs::parse_level(level);
+    if (known) asked.filter.level = *known;
+    else query.complain("level: " + known.error().message);
+  }
+  if (stream == "stdout") asked.filter.stream = logs::Stream::out;
+  else if (stream == "stderr") asked.filter.stream = logs::Stream::err;
+  else if (!stream.empty()) query.complain("stream is neither 'stdout' nor 'stderr'");
+  asked.follow = query.boolean("follow", false);
+  asked.previous = query.boolean("previous", false);
+  if (asked.follow && asked.previous) query.complain("previous: the run before the present one is over, so it goes without follow");
+  const std::int64_t lines = query.integer("lines", -1, 0, INT64_MAX);
+  if (lines >= 0) asked.last = static_cast<std::uint64_t>(lines);
+  BERTH_CHECK(query.done());
+  return asked;
+}
+
+awaitable<Answer> get_logs(Call call) {
+  auto asked = read_log_query(call.request, call.app(), std::chrono::system_clock::now());
+  if (!asked) co_return pass(asked.error());
+  const bool follow = asked->follow;
+  auto place = call.node.place();
+  if (!place) co_return std::unexpected(no_place());
+  auto feed = co_await call.node.logs(std::move(*asked));
+  if (!feed) co_return pass(feed.error());
+  io::ServerReply answer;
+  answer.content_type = "application/x-ndjson";
+  answer.stream = [feed = std::move(*feed), follow, place = std::move(place)](io::BodyWriter& writer) { return tell_lines(feed, follow, writer); };
+  co_return answer;
+}
+
+bool wants_stream(const io::ServerRequest& request) {
+  const auto accept = request.headers.find("accept");
+  return accept != request.headers.end() && accept->second.find("text/event-stream") != std::string::npos;
+}
+
+awaitable<Answer> follow_events(Call call) {
+  QueryReader query(call.request);
+  std::int64_t first = query.integer("from", 0, 1, INT64_MAX);
+  const std::string app = query.app();
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  if (const auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
+  if (const auto id = call.request.headers.find("last-event-id"); id != call.request.headers.end()) {
+    std::int64_t last = -1;
+    const auto [end, error] = std::from_chars(id->second.data(), id->second.data() + id->second.size(), last);
+    if (error != std::errc() || end != id->second.data() + id->second.size() || last < 0 || last == INT64_MAX)
+      co_return fail(Errc::usage, "the header Last-Event-ID takes the number of an event");
+    first = last + 1;
+  }
+  if (first == 0) first = call.node.last_event() + 1;
+  auto place = call.node.place();
+  if (!place) co_return std::unexpected(no_place());
+  io::ServerReply answer;
+  answer.content_type = "text/event-stream";
+  answer.headers["cache-control"] = "no-store";
+  auto shared = std::make_shared<Call>(std::move(call));
+  answer.stream = [shared, first, app, place = std::move(place)](io::BodyWriter& writer) {
+    Call copy = *shared;
+    return tell_events(std::move(copy), first, app, writer);
+  };
+  co_return answer;
+}
+
+}  // namespace berth::api

@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "daemon/deploy/engine.h"
+
+// Instances that end, are killed for their memory or fail their probes in a bake. They are compared, kind by kind, with what the instances of the release before
+// did in as long a time before the deployment touched anything, so that a trouble that was there already reverts nothing.
+
+namespace berth::deploy {
+namespace {
+
+constexpr std::string_view kBefore = "troubles_before", kOfBake = "bake", kOfCanary = "canary", kInstances = "instances", kNow = "troubles";
+
+const boost::json::object* object_in(const boost::json::object& in, std::string_view name) {
+  const auto* member = in.if_contains(name);
+  return member == nullptr ? nullptr : member->if_object();
+}
+
+int instances_of(const App& app, const std::string& release) {
+  return static_cast<int>(std::ranges::count_if(app.members, [&](const Member& member) { return member.row.release == release && !member.row.paused; }));
+}
+
+const char* when_of(State state) {
+  return state == State::switching ? "while instances were replaced" : state == State::canary ? "in the canary's bake" : "in its bake";
+}
+
+/// What the release before did in a time as long as the state that the deployment is in.
+TroubleCounts before_of(const Run& run, State state) {
+  const auto* before = object_in(run.row.detail, kBefore);
+  const auto* counts = before == nullptr ? nullptr : object_in(*before, state == State::canary ? kOfCanary : kOfBake);
+  return counts == nullptr ? TroubleCounts() : counts_in(*counts);
+}
+
+/// For the canary, its share of that.
+int allowed_of(const App& app, const Run& run, Trouble kind) {
+  const State state = run.position.state;
+  const int times = before_of(run, state).of(kind);
+  const auto* before = object_in(run.row.detail, kBefore);
+  const auto* instances = before == nullptr ? nullptr : before->if_contains(kInstances);
+  if (state != State::canary || instances == nullptr || !instances->is_int64()) return times;
+  return allowed_times(times, instances_of(app, run.row.release), static_cast<int>(instances->get_int64()));
+}
+
+}  // namespace
+
+/// The app as it was before anything of it is touched.
+void Engine::note_troubles_before(const App& app, Run& run) const {
+  run.row.detail.erase(kBefore);
+  if (run.is_revert() || !run.course.has_previous || run.row.from.empty()) return;
+  const spec::Deploy& rules = run.manifest->spec.deploy;
+  const Moment now = io::Steady::now();
+  run.row.detail[kBefore] = boost::json::object{{kOfBake, to_json(app.troubles.since(run.row.from, now - rules.bake.duration))},
+                                                {kOfCanary, to_json(app.troubles.since(run.row.from, now - rules.canary.bake))},
+                                                {kInstances, instances_of(app, run.row.from)}};
+}
+
+/// What an instance did by itself goes into the app's record, and is judged where its release bakes.
+void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
+  using Kind = supervise::InstanceChange::Kind;
+  if (app.quiet > 0 || change.stopped || change.kind == Kind::started || change.kind == Kind::ready) return;
+  const auto status = supervisor_.status(change.id);
+  if (change.kind == Kind::ended) return judge_end(app, change.id);
+  if (change.kind == Kind::unready && (!status || status->pid == 0)) return;  // it ended, which is told by itself
+  const Trouble kind = change.exit ? trouble_of(*change.exit) : change.kind == Kind::unready ? Trouble::unready : Trouble::ended;
+  const auto member = std::ranges::find(app.members, change.id, &Member::id);
+  if (member != app.members.end() && !member->leaving)
+    app.troubles.add(kind, change.id.release, status && status->crash_loop && kind != Trouble::unready, io::Steady::now());
+  if (!bakes_now(app, change.id)) return;
+  BakeTroubles& troubles = troubles_of(*app.run);
+  if (change.exit) troubles.last_exits[to_string(change.id)] = change.exit->at;
+  const std::string what = change.exit ? change.exit->reason : change.reason;
+  judge(app, change.id, kind, change.kind == Kind::unready ? "was no longer ready: " + what : what);
+}
+
+/// Whether what the instance does tells against a deployment: its release is in a bake, a canary's too, or takes the place of another a few instances at a time.
+bool Engine::bakes_now(const App& app, const InstanceId& id) const {
+  if (!app.run || id.release != app.run->row.release || !app.run->trouble.empty()) return false;
+  const State state = app.run->position.state;
+  return state == State::baking || state == State::canary || (state == State::switching && app.run->course.gradual && is_routed(app, id));
+}
+
+/// The counts of the state that the deployment is in; each begins with none.
+BakeTroubles& Engine::troubles_of(Run& run) const {
+  if (run.troubles.state != to_string(run.position.state)) run.troubles = {.state = std::string(to_string(run.position.state)), .counts = {}, .last_exits = {}};
+  return run.troubles;
+}
+
+/// Counts what an instance of the release in its bake did, and says whether that is more than the release before did.
+void Engine::judge(App& app, const InstanceId& id, Trouble kind, std::string what) {
+  Run& run = *app.run;
+  const State state = run.position.state;
+  const int times = ++troubles_of(run).counts.of(kind);
+  run.row.detail[kNow] = to_json(run.troubles);
+  run.unsaved = true;
+  const int most = allowed_of(app, run, kind);
+  const auto status = supervisor_.status(id);
+  const bool loops = kind != Trouble::unready && status && status->crash_loop && !before_of(run, state).crash_loop;
+  const std::string told = fmt::format("{} {} {}", short_name(id), what, when_of(state));
+  if (loops && times <= most) run.trouble = fmt::format("{}, and keeps ending early, which no instance of {} did before", told, run.row.from);
+  else if (times > most && most == 0) run.trouble = told;
+  else if (times > most) run.trouble = fmt::format("{}: instances {} {} times, and those of {} {} times in as long a time before", told, said_of(kind), times, run.row.from, most);
+  else if (times == 1) run.to_note.push_back(fmt::format("{}, which reverts nothing yet: instances of {} {} {} times in as long a time before", told, run.row.from, said_of(kind), most));
+  run.changed.notify();
+}
+
+/// One that is not started again is missing from now on, however often those of the release before ended and came back.
+void Engine::judge_end(App& app, const InstanceId& id) {
+  const auto status = supervisor_.status(id);
+  if (!bakes_now(app, id) || !status) return;
+  if (const std::string why = why_hopeless(*status); !why.empty()) app.run->trouble = fmt::format("{}, {}", why, when_of(app.run->position.state));
+  app.run->changed.notify();
+}
+
+/// Instances of a release in its bake may have ended while berthd was away, or carried another deployment: the last end of each is known.
+void Engine::look_for_trouble(App& app, const std::string& since) {
+  Run& run = *app.run;
+  for (const InstanceId& id : members_of(app, run.row.release)) {
+    const auto status = supervisor_.status(id);
+    if (!run.trouble.empty()) return;
+    if (!status || !status->last_exit || status->exits_by_reason.empty() || status->last_exit->at < since) continue;
+    std::string& counted = troubles_of(run).last_exits[to_string(id)];
+    if (counted >= status->last_exit->at) continue;
+    counted = status->last_exit->at;
+    judge(app, id, trouble_of(*status->last_exit), status->last_exit->reason);
+    if (run.trouble.empty()) judge_end(app, id);
+  }
+}
+
+/// At the end of a bake in which something happened that reverts nothing: what serves from now on has to be whole. An error: it is not.
+awaitable<Result<void>> Engine::whole_after_troubles(AppPtr app, RunPtr run) {
+  const bool was_as_bad = before_of(*run, run->position.state).crash_loop;
+  if (!troubles_of(*run).counts.any() || was_as_bad) co_return Result<void>();
+  auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
+  co_return ready;
+}
+
+/// Counts outlive berthd.
+awaitable<void> Engine::save_troubles(RunPtr run) {
+  run->unsaved = false;
+  const auto write = [this, row = run->row] { static_cast<void>(store_.update_deployment(row, {})); };
+  co_await pool_.run(write);
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,206 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/files/files.h"
+#include "daemon/data/snapshot.h"
+#include "daemon/deploy/engine.h"
+#include "daemon/deploy/instance_plan.h"
+
+// What a deployment would do, by what a deployment decides with. It works at a run that is in no queue and has no row: nothing of it is written.
+
+namespace berth::deploy {
+namespace {
+
+DeploymentPlan::Other other_of(const Run& run) {
+  return {.id = run.row.id, .release = run.row.release, .state = std::string(to_string(run.position.state)), .gives_way = gives_way(run)};
+}
+
+/// What becomes of an app's being held or stopped, where the deployment goes by it.
+std::vector<std::string> notes_of(const store::AppRow& app, bool force) {
+  std::vector<std::string> notes;
+  if (app.held && !app.held.firm && !force) notes.push_back(fmt::format("the app is held ({}): a newer release, as this one, ends that", to_string(app.held)));
+  if (app.held && force) notes.push_back(fmt::format("the app is held ({}), and {}", to_string(app.held), app.held.firm ? "stays so" : "this ends it"));
+  if (app.stopped && force) notes.push_back("the app is stopped: the decision starts it");
+  return notes;
+}
+
+/// Where what is staged would lie.
+std::filesystem::path staging_disk(const store::Paths& paths) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(paths.staging(), ignored) ? paths.staging() : paths.state;
+}
+
+}  // namespace
+
+awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
+  if (auto right = check_request(request, options_.node.environment); !right) co_return std::unexpected(right.error());
+  AppPtr app = find(request.app);
+  if (!app) app = std::make_shared<App>(executor_, store::AppRow{.app = request.app});
+  const auto plan = std::make_shared<DeploymentPlan>();
+  plan->app = request.app;
+  plan->release = request.release;
+  plan->from = app->row.active;
+  if (const auto open = not_drained(); !open) plan->refuse(open.error(), exit_code(open.error().code));
+
+  request.key.clear();
+  const auto known = co_await known_already(request);
+  if (!known) co_return std::unexpected(known.error());
+  if (*known && plan->refusals.empty()) {
+    if ((*known)->already) plan->already = true;
+    else plan->same = DeploymentPlan::Other{.id = (*known)->row.id, .release = (*known)->row.release, .state = (*known)->row.state};
+    co_return *plan;
+  }
+  const auto allowed = co_await may_deploy(request);
+  if (!allowed) {
+    plan->forcible = plan->refusals.empty();
+    plan->refuse(allowed.error(), exit_code(allowed.error().code));
+  }
+  for (const RunPtr& other : app->queue) plan->others.push_back(other_of(*other));
+  if (app->run && !is_terminal(app->run->position.state)) plan->others.insert(plan->others.begin(), other_of(*app->run));
+  plan->notes = notes_of(app->row, request.force);
+
+  store::DeploymentRow row{.app = request.app, .release = request.release, .kind = "deploy", .state = "queued", .from = app->row.active};
+  row.force = request.force;
+  const auto run = std::make_shared<Run>(executor_, std::move(row));
+  run->course.has_previous = !plan->from.empty();
+  auto found = co_await plan_source(app, run, plan);
+  if (!found) plan->refuse(found.error(), exit_of_failure(found.error(), true));
+  if (!run->manifest) co_return *plan;
+  const auto went = co_await plan_way(app, run, plan);
+  if (!went) plan->refuse(went.error(), exit_of_failure(went.error(), false));
+  plan->course = run->course;
+  plan->manifest = run->manifest;
+  co_return *plan;
+}
+
+/// Where the release would come from, what of it would be fetched, and what it has not alike with what is active. The run has the manifest then, where there is one.
+awaitable<Result<void>> Engine::plan_source(AppPtr app, RunPtr run, PlanPtr plan) {
+  const auto look = [this, run]() -> Result<std::shared_ptr<const bundle::Manifest>> {
+    BERTH_TRY(const auto slot, store_.slot(run->row.app, run->row.release));
+    if (!slot) return nullptr;
+    BERTH_TRY(const auto verdict, store::verify_slot(store_.paths().slot(slot->app, slot->release), slot->manifest_sha256, looking_.get_token()));
+    if (verdict.drifted > 0) {
+      run->drift = fmt::format("{}: {}", verdict.drift.front().path, verdict.drift.front().what);
+      return nullptr;
+    }
+    run->row.manifest_sha256 = slot->manifest_sha256;
+    BERTH_TRY(auto manifest, store_.manifest(run->row.app, run->row.release));
+    return std::make_shared<const bundle::Manifest>(std::move(manifest));
+  };
+  auto sealed = co_await pool_.run(look);
+  if (!sealed) co_return std::unexpected(sealed.error());
+  run->course.on_node = *sealed != nullptr;
+  if (!run->drift.empty()) plan->notes.push_back(fmt::format("its slot is not as it was sealed any more ({}), and is fetched anew", run->drift));
+  fetch::Resolved resolved;
+  if (run->course.on_node) {
+    const auto same = co_await is_listed(run);
+    if (!same) co_return same;
+    run->manifest = *sealed;
+    plan->source = "node";
+  } else {
+    auto found = co_await resolve_release(run);
+    if (!found) co_return std::unexpected(found.error());
+    resolved = std::move(*found);
+    run->manifest = std::make_shared<const bundle::Manifest>(resolved.manifest);
+    plan->source = run->source->options().offline ? "file" : "repository";
+  }
+  auto done = co_await plan_fetch(app, run, plan, std::move(resolved));
+  co_return done;
+}
+
+/// What of it would be fetched, the room that it takes, and the difference to what is active.
+awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan, fetch::Resolved resolved) {
+  const auto work = [this, run, plan, resolved = std::move(resolved), from = app->row.active]() -> Result<void> {
+    const bundle::Manifest& manifest = *run->manifest;
+    const std::filesystem::path folder = staging_disk(store_.paths());
+    BERTH_TRY(plan->disk_free, files::free_bytes(folder));
+    plan->disk_reserve = options_.stage.reserve_bytes;
+    plan->platform = bundle::this_platform();
+    BERTH_TRY(const auto build, bundle::build_for(manifest, plan->platform));
+    plan->digest = build.digest;
+    plan->version = build.version;
+    Result<void> done;
+    Trees trees;
+    if (run->course.on_node) {
+      BERTH_TRY(trees, trees_of(store_.paths().slot(run->row.app, run->row.release), manifest, build));
+    } else {
+      BERTH_TRY(const auto options, stage_options(run->row.app));
+      BERTH_TRY(auto staged, fetch::plan_stage(*run->source, resolved, folder, options, looking_.get_token()));
+      for (const auto& one : staged.fetched)
+        plan->fetched.push_back({.part = one.part, .kind = one.kind, .from = one.from, .sha256 = one.ref.sha256, .bytes = one.ref.size});
+      plan->disk_needed = staged.needed;
+      plan->notes.insert(plan->notes.end(), staged.notes.begin(), staged.notes.end());
+      if (staged.refused) done = std::unexpected(*staged.refused);
+      trees = {.app = std::move(staged.app.entries), .config = std::move(staged.config.entries)};
+    }
+    plan->tree = count_files(trees.app);
+    if (from.empty() || from == run->row.release) return done;
+    // What is active may be a slot that is damaged: then there is nothing to compare with, and that is no reason against the deployment.
+    const auto old = store_.manifest(run->row.app, from);
+    if (!old) return done;
+    const auto its_build = bundle::build_for(*old, plan->platform);
+    if (!its_build) return done;
+    plan->from_digest = its_build->digest;
+    plan->from_version = its_build->version;
+    const auto its_trees = trees_of(store_.paths().slot(run->row.app, from), *old, *its_build);
+    if (!its_trees) return done;
+    compare(*plan, {.manifest = *old, .build = *its_build, .app = its_trees->app, .config = its_trees->config},
+            {.manifest = manifest, .build = build, .app = trees.app, .config = trees.config});
+    return done;
+  };
+  const Visits::Visit visit = co_await visits_.begin();
+  auto done = co_await pool_.run(work);
+  co_return done;
+}
+
+/// User and secrets, which are on this node or not; and programs, where the slot is there.
+awaitable<Result<void>> Engine::check_means(AppPtr app, RunPtr run) {
+  if (run->course.on_node && app->row.uid >= 0) {
+    auto checked = co_await check_plans(app, run->manifest);
+    co_return checked;
+  }
+  const auto check = [node = &options_.node, manifest = run->manifest, uid = std::max(app->row.uid, 0)]() -> Result<void> {
+    BERTH_CHECK(run_as(*node, *manifest, uid));
+    BERTH_CHECK(resolve_secrets(*node, *manifest, false));
+    return {};
+  };
+  auto checked = co_await pool_.run(check);
+  co_return checked;
+}
+
+/// How the release would take over.
+awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
+  const bool something_runs = !members_of(*app, app->row.active).empty();
+  const ManifestPtr old = something_runs ? app->active() : nullptr;
+  run->course.stop_first = stops_first(run->course, *run->manifest, something_runs);
+  Result<void> done;
+  if (run->course.has_previous && run->manifest->spec.data.snapshot) {
+    done = co_await may_copy_data(app, run);
+    const auto look = [plan, data = store_.paths().data(app->name()), stop = looking_.get_token()]() -> Result<void> {
+      BERTH_TRY(const auto method, data::method_for(data));
+      plan->snapshot = to_string(method);
+      if (method != data::Method::copy) return {};
+      BERTH_TRY(plan->data_bytes, data::tree_bytes(data, stop));
+      return {};
+    };
+    const auto looked = co_await pool_.run(look);
+    if (done && !looked) done = looked;
+  }
+  const std::string note = co_await way_over(app, run);
+  if (!note.empty()) plan->notes.push_back(note);
+  if (done) done = co_await check_means(app, run);
+  plan->hooks = hooks_on_the_way(run->course, *run->manifest, old.get());
+  for (const route::Public& pub : public_ports(*run->manifest)) plan->ports.push_back({.process = pub.process, .port = pub.port, .routing = pub.kind});
+  const auto wanted = co_await wanted_by_process(app, run->manifest);
+  if (!wanted) co_return std::unexpected(wanted.error());
+  plan->instances = *wanted;
+  if (const ManifestPtr active = app->active()) {
+    const auto before = co_await wanted_by_process(app, active);
+    if (!before) co_return std::unexpected(before.error());
+    plan->instances_before = *before;
+  }
+  co_return done;
+}
+
+}  // namespace berth::deploy

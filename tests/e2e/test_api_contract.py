@@ -1,0 +1,116 @@
+"""Whether berthd and the command line keep to docs/openapi.yaml: every operation of it, asked by the command line where that has a verb for it."""
+import copy
+import json
+import unittest
+from unittest import mock
+
+from lib import contract, sample_apps
+from lib.case import BerthCase
+from lib.tap import Tap
+
+
+class Contract(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.node = self.make_node().start()
+        self.tap = Tap(self.folder / "tap.sock", self.node.socket)
+        self.addCleanup(self.tap.close)
+
+    def berth(self, *arguments, expect=0):
+        return self.node.berth("--socket", self.tap.server.server_address, *arguments, expect=expect)
+
+    def ask(self, method, target, body=None):
+        return contract.check(*self.asked(method, target, body))
+
+    def asked(self, method, target, body=None, headers=None):
+        answer = self.node.api(method, target, body, headers)
+        return method, target, None if body is None else json.dumps(body), answer.status, answer.headers.get("Content-Type", ""), answer.body
+
+    def publish(self, note):
+        more = '[process.report]\ntype = "job"\nrun = "hand"\ncommand = ["/bin/true"]\n[hooks.post-switch]\ncommand = ["/bin/true"]\n'
+        return self.repo.publish(sample_apps.testapp(self.folder / "site", note=note, instances=2, more=more))
+
+    def test_every_operation_is_asked_and_answered_as_the_document_says(self):
+        for note in ("one", "two", "three"):
+            self.publish(note)
+        self.berth("deploy", "web@v1", "--reason", "the first")
+        self.berth("deploy", "web@v2")
+        self.berth("deploy", "web@v2")
+        self.berth("revert", "web")
+        self.berth("deploy", "web@v2", expect=8)
+        for verb in ("resume", "hold", "resume"):
+            self.berth(verb, "web")
+        self.berth("mark", "web@v3", "bad")
+        self.berth("deploy", "web@v3", expect=8)
+        self.berth("mark", "web@v3", "good")
+        for verb in ("stop", "start", "restart"):
+            self.berth(verb, "web/web.1")
+        self.berth("scale", "web/web=3")
+        self.berth("exec", "web", "--", "/bin/true")
+        self.berth("run-job", "web/report", expect=None)
+        self.berth("pin", "web@v1")
+        self.berth("unpin", "web@v1")
+        for verb in (["status"], ["releases", "web"], ["history", "web"], ["apps"], ["events"], ["gc"], ["verify", "--all"]):
+            self.berth(*verb)
+        exported = self.folder / "web.berth"
+        self.repo.berth("export", "web/production@v3", "--repo", self.repo.folder, "-o", exported)
+        self.berth("import", exported)
+        self.berth("cancel", "web", expect=None)
+        for verb in ("drain", "resume"):
+            self.berth("node", verb)
+        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/deployments/1?wait=1&until=switched&after=baking"):
+            self.tap.seen.add(self.ask("GET", page))
+        self.tap.seen.add(self.ask("POST", "/v1/apps/web/jobs/report/run", {}))
+        self.berth("remove", "web", "--purge", "--yes")
+        self.assertEqual(self.tap.broken, [])
+        operations = {operation["operationId"] for _method, _pattern, _path, operation in contract.operations()}
+        self.assertEqual(operations - {name for name, how in self.tap.seen if how == "done"}, {"cancelDeployment"}, "answered well")
+        self.assertEqual({name for name, how in self.tap.seen if how == "problem"} & {"deploy"}, {"deploy"})
+
+    def test_what_the_document_refuses_berthd_refuses(self):
+        """Bodies and queries that the document does not allow."""
+        self.publish("one")
+        self.deploy(self.node, "v1")
+        wrong = [("POST", "/v1/apps/web/deployments", {"release": "v1", "forced": True}), ("POST", "/v1/apps/web/deployments", {}), ("POST", "/v1/apps/web/deployments", {"release": "a/b"}),
+                 ("POST", "/v1/apps/web/deployments", {"release": 7}), ("POST", "/v1/apps/web/scale", {"process": "web", "instances": 257}),
+                 ("POST", "/v1/apps/web/stop", {"number": 1}), ("POST", "/v1/apps/web/mark", {"release": "v1", "as": "ugly"}), ("POST", "/v1/apps/web/exec", {"command": []}),
+                 ("POST", "/v1/apps/web/exec", {"command": ["a"], "term": "x" * 65}), ("POST", "/v1/imports", {"path": "here"}), ("POST", "/v1/verify", {"every": True}), ("POST", "/v1/gc", {"app": "No"}),
+                 ("POST", "/v1/apps/web/hold", {"reason": "x" * 1001}), ("POST", "/v1/apps/web/revert", {"to": ""} | {"keep": 1}), ("GET", "/v1/events?limit=1001", None), ("GET", "/v1/events?from=0", None),
+                 ("GET", "/v1/deployments?limit=0", None), ("GET", "/v1/deployments?page=2", None), ("GET", "/v1/deployments/1?until=later", None), ("DELETE", "/v1/apps/web?purge=yes", None)]
+        for method, target, body in wrong:
+            with self.subTest(target=target, body=body):
+                asked = self.asked(method, target, body)
+                self.assertEqual(asked[3], 400, asked[5])
+                contract.check(*asked)
+                with self.assertRaises(contract.Broken, msg="the document takes it"):
+                    contract.check(*asked[:3], 200, "application/json", "{}")
+        self.assertServes("v1")
+
+    def test_the_judge_sees_what_is_not_in_the_document(self):
+        """Each break of a good answer is seen: this test's own test."""
+        self.publish("one")
+        self.deploy(self.node, "v1")
+        method, target, body, status, kind, text = self.asked("GET", "/v1/status")
+        contract.check(method, target, body, status, kind, text)
+        good = json.loads(text)
+
+        def broken(change):
+            one = copy.deepcopy(good)
+            change(one)
+            return one
+        for change in (lambda one: one.pop("ready"), lambda one: one.update(more=1), lambda one: one["apps"][0].update(health="fine"), lambda one: one["apps"][0]["instances"][0].pop("pid"),
+                       lambda one: one.update(since="yesterday"), lambda one: one["apps"][0]["last_deployment"].update(state="ended"), lambda one: one["disk"].update(free_bytes=-1)):
+            with self.assertRaises(contract.Broken):
+                contract.check(method, target, body, status, kind, json.dumps(broken(change)))
+        for other in ((method, "/v1/nothing", body, status, kind, text), (method, target + "?x=1", body, status, kind, text), (method, target, body, 204, kind, text),
+                      (method, target, body, status, "text/html", text), ("POST", target, body, status, kind, text)):
+            with self.assertRaises(contract.Broken):
+                contract.check(*other)
+        with mock.patch.object(contract, "seen", set()):
+            for _ in range(2):
+                with self.assertRaises(contract.Broken):
+                    contract.check_new(method, target, body, status, kind, json.dumps(broken(lambda one: one.pop("ready"))))
+
+
+if __name__ == "__main__":
+    unittest.main()

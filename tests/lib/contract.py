@@ -1,0 +1,192 @@
+"""docs/openapi.yaml as a judge: whether what was asked of berthd, and what it answered, is what the document says."""
+import functools
+import json
+import re
+import urllib.parse
+from pathlib import Path
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs/openapi.yaml"
+METHODS = ("get", "post", "delete", "put", "patch")
+
+
+class Broken(AssertionError):
+    """Something was asked or answered that the document does not say."""
+
+
+@functools.cache
+def document():
+    import yaml
+    return yaml.load(DOCUMENT.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def closed(schema):
+    """The schema with objects that have nothing else than what it names: what is answered is to be in the document."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: closed(value) for key, value in schema.items()}
+    if "properties" in made:
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+@functools.cache
+def validator(pointer):
+    """For a place in the document, such as "#/components/schemas/App"."""
+    import jsonschema
+    whole = closed(document())
+    return jsonschema.Draft202012Validator({"$ref": pointer, "components": whole["components"], "paths": whole["paths"]})
+
+
+def resolve(node):
+    while isinstance(node, dict) and "$ref" in node:
+        target = document()
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part.replace("~1", "/").replace("~0", "~")]
+        node = target
+    return node
+
+
+def judge(schema, pointer, value, what):
+    pointer = schema["$ref"] if "$ref" in schema else pointer
+    flaw = next(iter(validator(pointer).iter_errors(value)), None)
+    if flaw is not None:
+        raise Broken(f"{what}: {'/'.join(map(str, flaw.absolute_path))}: {flaw.message}\n{json.dumps(value)[:2000]}")
+
+
+@functools.cache
+def operations():
+    """(method, pattern, parameter names, path of the document, operation)."""
+    found = []
+    for path, item in document()["paths"].items():
+        pattern = re.compile("^" + re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]*)", re.escape(path)) + "$")
+        found += [(method.upper(), pattern, path, item[method]) for method in METHODS if method in item]
+    return found
+
+
+def operation_of(method, path):
+    for wanted, pattern, template, operation in operations():
+        match = pattern.match(path)
+        if match and wanted == ("GET" if method == "HEAD" else method):
+            return template, operation, match.groupdict()
+    return None
+
+
+def escaped(path):
+    return path.replace("~", "~0").replace("/", "~1")
+
+
+def typed(schema, text):
+    """A parameter of a query as the value that it stands for."""
+    kind = resolve(schema).get("type")
+    if kind == "integer":
+        return int(text) if re.fullmatch(r"-?\d+", text) else text
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    return text
+
+
+def pointer_to(owner, base):
+    """What `owner`, which may be a reference, stands for, and the pointer to that."""
+    return resolve(owner), owner.get("$ref", base)
+
+
+def check_parameters(template, method, query, taken):
+    item = document()["paths"][template]
+    base, known = f"#/paths/{escaped(template)}", {}
+    for where, owner in ((base, item), (f"{base}/{method}", item[method])):
+        for number, one in enumerate(owner.get("parameters", [])):
+            parameter, pointer = pointer_to(one, f"{where}/parameters/{number}")
+            known[parameter["in"], parameter["name"]] = (parameter["schema"], pointer + "/schema")
+    given = {**{("query", name): value for name, value in query.items()}, **{("path", name): value for name, value in taken.items()}}
+    for (place, name), value in given.items():
+        if (place, name) not in known:
+            raise Broken(f"the parameter {name} of the {place} is not in the document")
+        schema, pointer = known[place, name]
+        judge(schema, pointer, typed(schema, value), f"the parameter {name}")
+
+
+def check_body(base, operation, body):
+    if "requestBody" not in operation:
+        if body not in (None, b"", "", "{}", b"{}"):
+            raise Broken(f"a body is sent where the document has none: {body!r}")
+        return
+    wanted, pointer = pointer_to(operation["requestBody"], f"#/paths/{base}/requestBody")
+    if not body:
+        if wanted.get("required"):
+            raise Broken("the body is missing")
+        return
+    schema = wanted["content"]["application/json"]["schema"]
+    judge(schema, f"{pointer}/content/application~1json/schema", json.loads(body), "the body")
+
+
+def check_answer(base, operation, status, content_type, text):
+    """Returns "done" or "problem"."""
+    answers = operation["responses"]
+    key = str(status) if str(status) in answers else "default"
+    if key not in answers or (key == "default" and status < 400):
+        raise Broken(f"status {status} is not in the document")
+    answer, pointer = pointer_to(answers[key], f"#/paths/{base}/responses/{key}")
+    media = content_type.split(";")[0].strip()
+    if media not in answer["content"]:
+        raise Broken(f"status {status} is answered as {media}, which is not in the document")
+    if media.endswith("json"):
+        schema = answer["content"][media]["schema"]
+        judge(schema, f"{pointer}/content/{escaped(media)}/schema", json.loads(text), f"the answer {status}")
+    return "done" if status < 400 else "problem"
+
+
+def check(method, target, body, status, content_type, text):
+    """Raises Broken where an exchange is not as the document says. What berthd refused as wrongly asked (400, 404, 405) may have been asked in any way.
+    Returns (the operation's id, "done" or "problem"); (None, …) where no such operation is known, which berthd then has to refuse."""
+    parts = urllib.parse.urlsplit(target)
+    found = operation_of(method, parts.path)
+    what = f"{method} {target} ({status})"
+    try:
+        if found is None:
+            if status not in (400, 404, 405):
+                raise Broken("the document has no such operation")
+            return None, "problem"
+        template, operation, taken = found
+        method = method.replace("HEAD", "GET").lower()
+        base = f"{escaped(template)}/{method}"
+        if status not in (400, 404):
+            check_parameters(template, method, dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True)),
+                             {name: urllib.parse.unquote(value) for name, value in taken.items()})
+            check_body(base, operation, body)
+        return operation["operationId"], check_answer(base, operation, status, content_type, text)
+    except Broken as broken:
+        raise Broken(f"{what}: {broken}") from None
+
+
+WORD = re.compile(r"[a-z][a-z -]{0,23}")
+
+
+def shape(value):
+    """What a value is like: two of the same shape are as right as each other, but for numbers and names."""
+    if isinstance(value, dict):
+        return tuple((key, shape(one)) for key, one in value.items())
+    if isinstance(value, list):
+        return frozenset(shape(one) for one in value)
+    if isinstance(value, str):
+        return value if WORD.fullmatch(value) else bool(value)
+    return type(value), isinstance(value, (int, float)) and value < 0
+
+
+seen = set()
+
+
+def check_new(method, target, body, status, content_type, text):
+    """As check, once for all exchanges that are alike: tests ask the same again and again."""
+    path, _, query = target.partition("?")
+    found = operation_of(method, path)
+    is_json = content_type.split(";")[0].endswith("json")
+    try:
+        asked, got = shape(json.loads(body)) if body else None, shape(json.loads(text)) if is_json else None
+    except ValueError:
+        asked = got = None
+    like = (method, found and found[0], frozenset(re.findall(r"(?:^|&)([^=&]*)", query)), status, content_type, asked, got)
+    if like not in seen:
+        check(method, target, body, status, content_type, text)
+        seen.add(like)

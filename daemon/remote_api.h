@@ -46,6 +46,8 @@ class RemoteApi {
   void start();
   /// Looks at the certificates now.
   void refresh();
+  /// Ends what clients have open: who of them may still come, comes again.
+  void drop_connections() { server_.drop_connections(); }
   std::optional<metrics::NodeStatus::RemoteApi> status() const;
 
  private:

@@ -193,6 +193,9 @@ class HttpServer {
   /// Takes a listening socket that systemd passed.
   Result<void> listen_on(Fd socket);
 
+  /// Closes the connections that are open. Handlers that are at work go on to their end, and tell it to nobody.
+  void drop_connections();
+
   std::uint16_t tcp_port() const;  ///< of the last `listen_tcp` or `listen_tls`
 
  private:

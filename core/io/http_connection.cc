@@ -61,6 +61,9 @@ int alert_for(const TlsFailure& failure) {
   }
 }
 
+/// Whether it goes by a certificate that has ended meanwhile.
+bool is_over(const Peer& peer) { return peer.names && peer.names->until < std::chrono::system_clock::now(); }
+
 /// A stream's way to the client.
 class ReplyWriter final : public BodyWriter {
  public:
@@ -68,13 +71,14 @@ class ReplyWriter final : public BodyWriter {
 
   asio::awaitable<bool> write(std::string data) override {
     if (data.empty()) co_return !broken_;
+    broken_ = broken_ || is_over(connection_.peer);
     if (broken_) co_return false;
     if (chunked_) data = fmt::format("{:x}\r\n{}\r\n", data.size(), data);
     co_await send(std::move(data));
     co_return !broken_;
   }
 
-  bool gone() const override { return broken_ || connection_.wire.gone(); }
+  bool gone() const override { return broken_ || connection_.wire.gone() || is_over(connection_.peer); }
 
   /// Says that this was all. False when the client is gone.
   asio::awaitable<bool> finish() {
@@ -167,9 +171,6 @@ asio::awaitable<bool> send_reply(const Service& service, Connection& connection,
   const bool finished = co_await writer.finish();
   co_return finished && keep_alive;
 }
-
-/// Whether it goes by a certificate that has ended meanwhile.
-bool is_over(const Peer& peer) { return peer.names && peer.names->until < std::chrono::system_clock::now(); }
 
 /// What the handler gets to see.
 Result<ServerRequest> request_of(RequestReader& reader, const Peer& peer) {

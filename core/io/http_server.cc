@@ -163,6 +163,11 @@ Result<void> HttpServer::listen_on(Fd socket) {
   return {};
 }
 
+void HttpServer::drop_connections() {
+  const auto all = state_->connections;  // each takes itself off the list
+  for (const auto& connection : all) connection->wire.close();
+}
+
 std::uint16_t HttpServer::tcp_port() const { return state_->port; }
 
 }  // namespace berth::io

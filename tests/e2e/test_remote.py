@@ -265,8 +265,15 @@ class Remote(RemoteCase):
         config = self.node.config.read_text()
         self.node.configure(config.replace('"spiffe://example.org/admin"\nrole = "admin"', '"spiffe://example.org/admin"\nrole = "viewer"'))
         self.assertEqual(self.post("admin", "/v1/gc", {}).status, 200)
+        stream = self.connection("admin")
+        stream.sendall(b"GET /v1/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n")
+        self.assertIn(b"200 OK", stream.recv(1000))
         self.node.process.send_signal(signal.SIGHUP)
         wait_until(lambda: self.post("admin", "/v1/gc", {}).status == 403, "a reload takes other roles over")
+        stream.settimeout(20)
+        while stream.recv(1000):
+            pass  # and what was open by the role before is ended
+        stream.close()
         self.assertServes("v1")
 
     def test_a_certificate_that_ends_is_told_of_and_ends_connections_that_go_by_it(self):
@@ -279,12 +286,16 @@ class Remote(RemoteCase):
         wait_until(lambda: "and then no client believes this node" in self.node.log_file.read_text(), "the log warns")
         self.assertIn("\nberth_api_certificate_ending 1\n", self.node.metrics())
         self.assertSays(self.node.berth("status"), "its certificate ends at")
-        with self.connection("brief") as client:
+        with self.connection("brief") as stream, self.connection("brief") as client:
+            stream.sendall(b"GET /v1/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n")
+            self.assertIn(b"200 OK", stream.recv(1000))
             def answered():
                 client.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
                 return bool(client.recv(1000))
             self.assertTrue(answered())
             wait_until(lambda: not answered(), "its connection ends with it", 30, every=0.5)
+            while stream.recv(1000):
+                pass  # until a stream that was begun before ends, too
 
     def shorten(self, name, days, seconds):
         """The certificate anew, valid since so many days and for so many seconds more."""

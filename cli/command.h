@@ -37,6 +37,14 @@ struct Argument {
   bool required = true;
 };
 
+/// Whether a verb can be for a node elsewhere, by `--node`.
+enum class Remotely {
+  never,         ///< it asks no berthd
+  on_node_only,  ///< it needs files of berthd's machine
+  reads,
+  changes
+};
+
 /// What an exit code means of one verb, where that is not the usual.
 struct ExitText {
   std::string code;  ///< "0", or "N" of those that an app chooses
@@ -56,6 +64,7 @@ struct Verb {
   std::function<Result<Exit>(Console&)> action;
   bool hidden = false;
   std::vector<ExitText> exit_texts{};  ///< in the place of the usual meaning; what `exits` does not have comes last
+  Remotely remotely = Remotely::never;
 };
 
 /// The names in `option.names`, such as "-f" and "--follow".

@@ -89,7 +89,7 @@ Verb complete_verb() {
       .summary = "Print what a shell offers for a word",
       .arguments = {{"KIND", "app, built-app, release, process, job or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false}},
       .action = [o](Console& console) -> Result<Exit> {
-        for (const std::string& word : words_of(ApiClient(console.socket), o->kind, o->typed))
+        for (const std::string& word : words_of(ApiClient(console), o->kind, o->typed))
           if (word.starts_with(o->typed)) console.line(word);
         return Exit::ok;
       },

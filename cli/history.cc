@@ -47,7 +47,7 @@ Result<Exit> history(const Console& console, const HistoryOptions& options) {
     BERTH_TRY(app, app_argument(options.app, "history"));
     target += "&app=" + app;
   }
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   BERTH_TRY(const auto answer, api.get(target));
   if (!app.empty() && list_of(answer, "deployments").empty()) BERTH_CHECK(api.get(app_target(app, "")));  // fails where there is no such app
   if (console.json) {

@@ -10,7 +10,7 @@ namespace {
 
 Result<Exit> why(const Console& console, const std::string& name) {
   BERTH_TRY(const auto app, app_argument(name, "why"));
-  BERTH_TRY(const auto story, ApiClient(console.socket).get(app_target(app, "/why")));
+  BERTH_TRY(const auto story, ApiClient(console).get(app_target(app, "/why")));
   if (console.json) console.document(story);
   else console.print(story_text(story, {.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.terminal ? console.width : 0}));
   return Exit::ok;

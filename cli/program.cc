@@ -15,7 +15,7 @@ constexpr std::pair<std::string_view, Remotely> kRemotely[] = {
     {"deploy", Remotely::changes},     {"revert", Remotely::changes},    {"hold", Remotely::changes},       {"resume", Remotely::changes}, {"mark", Remotely::changes},
     {"node drain", Remotely::changes}, {"node resume", Remotely::changes}, {"remove", Remotely::changes},   {"run-job", Remotely::changes}, {"restart", Remotely::changes},
     {"stop", Remotely::changes},       {"start", Remotely::changes},     {"scale", Remotely::changes},      {"pin", Remotely::changes},    {"unpin", Remotely::changes},
-    {"cancel", Remotely::changes},     {"gc", Remotely::changes},        {"verify", Remotely::changes},     {"logs", Remotely::on_node_only},
+    {"cancel", Remotely::changes},     {"gc", Remotely::changes},        {"verify", Remotely::changes},     {"logs", Remotely::reads},
     {"exec", Remotely::on_node_only},  {"import", Remotely::on_node_only}};
 
 void say_remotely(Verb& verb, const std::string& called) {

@@ -11,7 +11,7 @@ namespace {
 
 /// Which verbs are for a berthd, and how.
 constexpr std::pair<std::string_view, Remotely> kRemotely[] = {
-    {"apps", Remotely::reads},         {"status", Remotely::reads},      {"history", Remotely::reads},      {"events", Remotely::reads},   {"releases", Remotely::reads},
+    {"apps", Remotely::reads},         {"status", Remotely::reads},      {"history", Remotely::reads},      {"events", Remotely::reads}, {"why", Remotely::reads},   {"releases", Remotely::reads},
     {"deploy", Remotely::changes},     {"revert", Remotely::changes},    {"hold", Remotely::changes},       {"resume", Remotely::changes}, {"mark", Remotely::changes},
     {"node drain", Remotely::changes}, {"node resume", Remotely::changes}, {"remove", Remotely::changes},   {"run-job", Remotely::changes}, {"restart", Remotely::changes},
     {"stop", Remotely::changes},       {"start", Remotely::changes},     {"scale", Remotely::changes},      {"pin", Remotely::changes},    {"unpin", Remotely::changes},

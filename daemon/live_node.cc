@@ -1,6 +1,7 @@
 #include "daemon/live_node.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include <spdlog/spdlog.h>
 
@@ -16,7 +17,7 @@ namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kScrapePatience{1};
-constexpr int kMostFollowers = 32;
+constexpr int kMostReaders = 32, kReadersHere = 8, kMostOfOne = 8;  ///< of events and logs as they come
 
 /// Makes something true while it lives, also where whoever asked goes away.
 class Claim {
@@ -52,13 +53,21 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
 LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators)
     : parts_(std::move(parts)),
       lag_(parts_.loop),
+      told_(std::make_shared<io::Event>(parts_.loop.executor())),
       ready_(parts_.loop.executor()),
       scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
       cgroup_mount_(host::cgroup2_mount().value_or(std::filesystem::path()).string()),
       operators_(operators),
       clients_(clients_of(config)),
-      root_(api::identify({.uid = 0, .gid = 0}, {})) {}
+      root_(api::identify({.uid = 0, .gid = 0}, {})) {
+  // Told by whatever thread writes; this may be gone then.
+  parts_.store.on_event([&loop = parts_.loop, told = std::weak_ptr(told_)] {
+    loop.post([told] {
+      if (const auto there = told.lock()) there->notify();
+    });
+  });
+}
 
 awaitable<metrics::NodeStatus> LiveNode::status() {
   metrics::NodeStatus node = fixed_;
@@ -94,10 +103,20 @@ awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery q
   co_return feed;
 }
 
-std::shared_ptr<void> LiveNode::place() {
-  if (*places_ >= kMostFollowers) return nullptr;
-  ++*places_;
-  return std::shared_ptr<void>(places_.get(), [places = places_](void*) { --*places; });
+awaitable<void> LiveNode::event_after(std::int64_t number, std::chrono::milliseconds at_most) {
+  if (last_event() <= number) co_await told_->wait(at_most);
+}
+
+/// One caller from afar gets few, and all of them together leave some to those who are here.
+std::shared_ptr<void> LiveNode::place(const api::Caller& caller) {
+  const int all = std::accumulate(places_->begin(), places_->end(), 0, [](int sum, const auto& one) { return sum + one.second; });
+  if (all >= (caller.on_node ? kMostReaders : kMostReaders - kReadersHere)) return nullptr;
+  int& its = (*places_)[caller.name];  // which is above 0 from here on, or has been
+  if (!caller.on_node && its >= kMostOfOne) return nullptr;
+  ++its;
+  return std::shared_ptr<void>(&its, [places = places_, name = caller.name](void*) {
+    if (--(*places)[name] == 0) places->erase(name);
+  });
 }
 
 awaitable<std::string> LiveNode::metrics() {

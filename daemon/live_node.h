@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -39,7 +40,8 @@ class LiveNode : public api::Node {
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
   std::int64_t last_event() override { return parts_.store.last_event(); }
   awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
-  std::shared_ptr<void> place() override;
+  awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
+  std::shared_ptr<void> place(const api::Caller& caller) override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -56,7 +58,8 @@ class LiveNode : public api::Node {
  private:
   Parts parts_;
   LoopLag lag_;
-  std::shared_ptr<int> places_ = std::make_shared<int>(0);  ///< that are taken by who follows events and logs
+  std::shared_ptr<std::map<std::string, int>> places_ = std::make_shared<std::map<std::string, int>>();  ///< of those who read events and logs, by who they are
+  std::shared_ptr<io::Event> told_;  ///< there is a new event
   std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics

@@ -1,6 +1,7 @@
 #include "daemon/log_feed.h"
 
 #include <optional>
+#include <stop_token>
 
 #include "core/logs/log_watch.h"
 #include "core/logs/record_json.h"
@@ -8,45 +9,62 @@
 namespace berth {
 namespace {
 
-constexpr std::size_t kPiece = 128u << 10;  ///< bytes that are told at once
+constexpr std::size_t kPiece = 128u << 10;       ///< bytes that are told at once
+constexpr std::chrono::milliseconds kTurn{200};  ///< of reading, until others who read have theirs
 
 }  // namespace
 
 struct FileLogFeed::State {
   std::optional<logs::LogWatch> watch;
   std::optional<logs::LogReader> reader;
+  std::stop_token stop;
+  io::Steady::time_point until = io::Steady::time_point::max();  ///< of the present turn
+
+  bool is_over() const { return stop.stop_requested() || io::Steady::now() >= until; }
 };
 
 FileLogFeed::FileLogFeed(io::Pool& pool, std::shared_ptr<State> state) : pool_(pool), state_(std::move(state)) {}
 FileLogFeed::~FileLogFeed() = default;
 
 boost::asio::awaitable<Result<std::shared_ptr<api::LogFeed>>> FileLogFeed::open(io::Pool& pool, std::filesystem::path root, logs::LogQuery query) {
-  const auto begin = [root = std::move(root), asked = std::move(query)]() -> Result<std::shared_ptr<State>> {
-    auto state = std::make_shared<State>();
+  auto state = std::make_shared<State>();
+  std::stop_source stop;
+  state->stop = stop.get_token();
+  query.filter.give_up = [its = std::weak_ptr(state)] {
+    const auto known = its.lock();
+    return known && known->is_over();
+  };
+  const auto begin = [root = std::move(root), asked = std::move(query), state]() -> Result<void> {
     if (asked.follow) {
       // Watching comes first, so that nothing falls between.
       BERTH_TRY(state->watch, logs::LogWatch::open(root, asked.selector));
     }
     BERTH_TRY(state->reader, logs::LogReader::open(root, asked));
-    return state;
+    return {};
   };
-  auto state = co_await pool.run(begin);
-  if (!state) co_return pass(state.error());
-  co_return std::shared_ptr<api::LogFeed>(new FileLogFeed(pool, std::move(*state)));
+  const auto begun = co_await pool.run(begin, stop);
+  if (!begun) co_return pass(begun.error());
+  co_return std::shared_ptr<api::LogFeed>(new FileLogFeed(pool, std::move(state)));
 }
 
-boost::asio::awaitable<Result<std::string>> FileLogFeed::next() {
-  const auto read = [state = state_]() -> Result<std::string> {
-    std::string lines;
-    while (lines.size() < kPiece) {
-      BERTH_TRY(const auto record, state->reader->next());
-      if (!record) break;
-      lines += json::text(logs::to_json(*record, state->reader->instance(record->source))) + "\n";
+boost::asio::awaitable<Result<api::LogFeed::Piece>> FileLogFeed::next() {
+  std::stop_source stop;
+  const auto read = [state = state_, token = stop.get_token()]() -> Result<Piece> {
+    state->stop = token;
+    state->until = io::Steady::now() + kTurn;
+    Piece piece;
+    while (piece.lines.size() < kPiece) {
+      const auto record = state->reader->next();
+      if (!record && record.error().code == Errc::cancelled) return piece;
+      if (!record) return pass(record.error());
+      piece.is_last = !*record;
+      if (piece.is_last) break;
+      piece.lines += json::text(logs::to_json(**record, state->reader->instance((*record)->source))) + "\n";
     }
-    return lines;
+    return piece;
   };
-  auto lines = co_await pool_.run(read);
-  co_return lines;
+  auto piece = co_await pool_.run(read, stop);
+  co_return piece;
 }
 
 boost::asio::awaitable<Result<bool>> FileLogFeed::grown(std::chrono::milliseconds at_most) {

@@ -15,7 +15,7 @@ class FileLogFeed final : public api::LogFeed {
   static boost::asio::awaitable<Result<std::shared_ptr<api::LogFeed>>> open(io::Pool& pool, std::filesystem::path root, logs::LogQuery query);
   ~FileLogFeed() override;
 
-  boost::asio::awaitable<Result<std::string>> next() override;
+  boost::asio::awaitable<Result<Piece>> next() override;
   boost::asio::awaitable<Result<bool>> grown(std::chrono::milliseconds at_most) override;
 
  private:

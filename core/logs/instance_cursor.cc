@@ -33,6 +33,7 @@ Result<InstanceCursor::Tail> InstanceCursor::count_wanted(const Segment& segment
     if (filter_.wants(*record)) ++place.wanted;
   };
   for (;;) {
+    BERTH_CHECK(filter_.go_on());
     const auto line = search_ && !joiner.open() ? reader.next_line(*search_) : reader.next_line();
     if (!line || !*line) break;  // a damaged segment counts as far as it can be read
     const auto parsed = parse_cri_line(**line);
@@ -335,6 +336,7 @@ Result<std::optional<Record>> InstanceCursor::next() {
   if (auto record = take_more()) return record;
   std::optional<Error> trouble;
   while (!past_until_) {
+    BERTH_CHECK(filter_.go_on());
     if (!partials_.empty() && total_ - partials_.front().total > kLongestOpen) {
       if (auto record = flush()) {
         record->cut = gave_up_ = true;

@@ -62,6 +62,11 @@ std::optional<Level> LevelMemory::of(const Record& record) {
   return last.level;
 }
 
+Result<void> LogFilter::go_on() const {
+  if (give_up && give_up()) return fail(Errc::cancelled, "reading the log was given up");
+  return {};
+}
+
 bool LogFilter::wants(const Record& record) const {
   const auto is_of = [&record](const Run& one) { return record.pid == one.pid && record.release == one.release && record.deployment == one.deployment; };
   return (!since || record.time >= *since) && (!until || record.time < *until) && (!stream || record.stream == *stream) &&

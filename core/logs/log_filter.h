@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,8 +41,11 @@ struct LogFilter {
   std::optional<Level> level;  ///< at least so bad; `Record::level` says how bad it is
   std::optional<Run> run;
   bool app_only = false;       ///< not what keepers say
+  /// Asked again and again while it is read. True gives up with `Errc::cancelled`; whoever asks for the next record then goes on there.
+  std::function<bool()> give_up{};
 
   bool wants(const Record& record) const;
+  Result<void> go_on() const;  ///< as `give_up` says
 };
 
 /// Gives records their levels, in the order of a log. What goes on does so with the line before of its stream and tag, in bounded memory.

@@ -23,8 +23,11 @@ using boost::asio::awaitable;
 class LogFeed {
  public:
   virtual ~LogFeed() = default;
-  /// Some lines of JSON, a record each; empty at the present end.
-  virtual awaitable<Result<std::string>> next() = 0;
+  struct Piece {
+    std::string lines;     ///< of JSON, a record each; few, or none, where finding more takes long
+    bool is_last = false;  ///< that there is at present
+  };
+  virtual awaitable<Result<Piece>> next() = 0;
   /// Whether there is more, at the latest after `at_most`. Fails when the logs were removed.
   virtual awaitable<Result<bool>> grown(std::chrono::milliseconds at_most) = 0;
 };
@@ -39,10 +42,12 @@ class Node {
   virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
   /// The newest event's number, 0 where there is none.
   virtual std::int64_t last_event() = 0;
+  /// Waits until there is one behind that number, at the latest for `at_most`.
+  virtual awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) = 0;
   /// Logs of an app that is known here, from files. `Errc::not_found` as `logs::LogReader` has it.
   virtual awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) = 0;
-  /// A place among those who follow events and logs, to be kept while they do; null where all are taken.
-  virtual std::shared_ptr<void> place() = 0;
+  /// A place among those who read events and logs as they come, to be kept while they do; null where all are taken that the caller may have.
+  virtual std::shared_ptr<void> place(const Caller& caller) = 0;
   /// In Prometheus' text format.
   virtual awaitable<std::string> metrics() = 0;
   /// What apps tell of themselves, in the same.

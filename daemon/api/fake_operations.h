@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "core/io/loop.h"
 #include "daemon/api/api.h"
 #include "daemon/deploy/story.h"
 
@@ -120,9 +121,11 @@ class FakeFeed : public LogFeed {
   std::vector<std::string> pieces{"{\"text\": \"one\"}\n", "{\"text\": \"two\"}\n"};
   int waited = 0;
 
-  awaitable<Result<std::string>> next() override {
-    if (pieces.empty()) co_return std::string();
-    std::string piece = pieces.front();
+  awaitable<Result<Piece>> next() override {
+    Piece piece;
+    piece.is_last = pieces.empty();
+    if (piece.is_last) co_return piece;
+    piece.lines = pieces.front();
     pieces.erase(pieces.begin());
     co_return piece;
   }
@@ -157,7 +160,8 @@ class FakeNode : public Node {
     if (!feed) co_return fail(Errc::not_found, "no logs");
     co_return feed;
   }
-  std::shared_ptr<void> place() override { return has_place ? std::make_shared<int>(0) : nullptr; }
+  awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override { co_await io::sleep_for(std::chrono::milliseconds(1)); }
+  std::shared_ptr<void> place(const Caller&) override { return has_place ? std::make_shared<int>(0) : nullptr; }
   std::shared_ptr<LogFeed> feed = std::make_shared<FakeFeed>();
   bool has_place = true;
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }

@@ -60,12 +60,15 @@ awaitable<Result<std::vector<store::Event>>> events_seen(Call& call, std::int64_
     auto all = co_await call.node.events(first, most, app);
     co_return all;
   }
+  // Each app is read by itself: what is newer than this is for the next time, or one of an app that was read before would be missing.
+  const std::int64_t last = call.node.last_event();
   std::vector<store::Event> found;
   for (const std::string& one : call.caller.apps) {
     auto of_app = co_await call.node.events(first, most, one);
     if (!of_app) co_return of_app;
     std::ranges::move(*of_app, std::back_inserter(found));
   }
+  std::erase_if(found, [last](const store::Event& one) { return one.number > last; });
   std::ranges::sort(found, {}, &store::Event::number);
   if (found.size() > static_cast<std::size_t>(most)) found.resize(static_cast<std::size_t>(most));
   co_return found;

@@ -61,7 +61,7 @@ void EventLog::note(std::string_view line, std::uint64_t offset) {
   // A line that is not ours (somebody edited the log) keeps its place, so that the numbers here never go down; verify_events names it.
   const std::int64_t before = places_.empty() ? 0 : places_.back().number;
   places_.push_back({offset, std::max(head.number, before), app_number(head.app)});
-  last_ = places_.back().number;
+  *last_ = places_.back().number;
 }
 
 std::uint32_t EventLog::app_number(std::string_view app) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,7 +33,7 @@ class EventLog {
   /// Events of `app` from one moment to another among its last 10,000, the oldest first.
   Result<std::vector<Event>> between(const std::string& app, const std::string& since, const std::string& until) const;
 
-  std::int64_t last() const { return last_; }  ///< the highest number in it; 0 when it is empty
+  std::int64_t last() const { return *last_; }  ///< the highest number in it; 0 when it is empty. From any thread
 
  private:
   struct Place {
@@ -49,7 +51,7 @@ class EventLog {
   std::filesystem::path path_;
   Fd file_;
   std::uint64_t size_ = 0;
-  std::int64_t last_ = 0;
+  std::unique_ptr<std::atomic<std::int64_t>> last_ = std::make_unique<std::atomic<std::int64_t>>(0);
   std::string last_hash_;
   std::vector<Place> places_;
   std::map<std::string, std::uint32_t, std::less<>> apps_;

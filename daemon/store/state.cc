@@ -33,7 +33,9 @@ Result<void> Store::State::try_write_out() {
                             return event;
                           },
                           events.last()));
-  return events.append(waiting);
+  BERTH_CHECK(events.append(waiting));
+  if (on_event && !waiting.empty()) on_event();
+  return {};
 }
 
 Result<void> Store::State::require_app(const std::string& name) {
@@ -64,9 +66,11 @@ Result<std::vector<Event>> Store::events_between(const std::string& app, const s
   return state_->events.between(app, since, until);
 }
 
-std::int64_t Store::last_event() const {
+std::int64_t Store::last_event() const { return state_->events.last(); }  // without the lock, which is held over what disks need
+
+void Store::on_event(std::function<void()> told) {
   const std::lock_guard guard(state_->mutex);
-  return state_->events.last();
+  state_->on_event = std::move(told);
 }
 
 }  // namespace berth::store

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct Store::State {
   Database database;
   EventLog events;
   std::mutex mutex;
+  std::function<void()> on_event;  ///< called for new ones
 
   /// Makes the changes of `work` with their events in one transaction, then writes the events out.
   template <class Work>

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -308,7 +309,10 @@ class Store {
   Result<void> add_event(Event event);
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
+  /// From any thread, at once.
   std::int64_t last_event() const;
+  /// `told` is called, on whatever thread, each time that there are new ones.
+  void on_event(std::function<void()> told);
   /// Events of `app` from one moment to another (RFC 3339, UTC, with microseconds; empty: to now), among the app's last 10,000.
   Result<std::vector<Event>> events_between(const std::string& app, const std::string& since, const std::string& until);
   /// The newest event of that kind among the app's last 10,000.

@@ -88,6 +88,9 @@ bool add_note(Run& run, const std::string& text);
 /// Where its pre-start hook was begun: that what it did to the data stays.
 void note_migration(Run& run);
 
+/// For a bake that begins again: what happened so far counts no more, also after berthd came back. What was counted is not counted a second time.
+void count_troubles_again(Run& run);
+
 /// What a failure before the decision ends in. `fetching`: it came from the repository.
 Exit exit_of_failure(const Error& error, bool fetching);
 

@@ -225,7 +225,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // states.cc
   awaitable<Result<void>> work(AppPtr app, RunPtr run);
   awaitable<Result<void>> begin(AppPtr app, RunPtr run);
-  awaitable<Result<void>> is_listed(RunPtr run);
+  awaitable<Result<void>> is_listed(RunPtr run, bool only_planned);
   awaitable<Result<fetch::Resolved>> resolve_release(RunPtr run);
   Result<fetch::StageOptions> stage_options(const std::string& app) const;
   awaitable<Result<void>> fetch_release(AppPtr app, RunPtr run);
@@ -360,7 +360,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> empty_app(AppPtr app);
 
   // requests.cc
-  awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
+  awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request, bool only_planned);
   awaitable<Result<void>> may_deploy(DeployRequest request);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields);
   awaitable<Result<std::string>> release_before(AppPtr app);

@@ -44,7 +44,7 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
   if (const auto open = not_drained(); !open) plan->refuse(open.error(), exit_code(open.error().code));
 
   request.key.clear();
-  const auto known = co_await known_already(request);
+  const auto known = co_await known_already(request, true);
   if (!known) co_return std::unexpected(known.error());
   if (*known && plan->refusals.empty()) {
     if ((*known)->already) plan->already = true;
@@ -98,7 +98,7 @@ awaitable<Result<void>> Engine::plan_source(AppPtr app, RunPtr run, PlanPtr plan
   if (!run->drift.empty()) plan->notes.push_back(fmt::format("its slot is not as it was sealed any more ({}), and is fetched anew", run->drift));
   fetch::Resolved resolved;
   if (run->course.on_node) {
-    const auto same = co_await is_listed(run);
+    const auto same = co_await is_listed(run, true);
     if (!same) co_return same;
     run->manifest = *sealed;
     plan->source = "node";

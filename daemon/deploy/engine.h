@@ -18,29 +18,11 @@
 #include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/deployer.h"
 #include "daemon/deploy/exec_door.h"
+#include "daemon/deploy/parts.h"
 #include "daemon/deploy/run.h"
 #include "daemon/deploy/visits.h"
 
 namespace berth::deploy {
-
-/// What the engine works with.
-struct Parts {
-  boost::asio::any_io_executor executor;
-  io::Pool& pool;
-  io::Pool& idle;  ///< for what is in no hurry
-  store::Store& store;
-  supervise::Supervisor& supervisor;
-  route::Router& router;
-  fetch::Repository* repository;  ///< may be null
-  DeployerOptions options;
-};
-
-/// How a release was left to which a revert by hand goes back.
-struct Leaving {
-  std::int64_t deployment = 0;          ///< the one that left it; 0: none did
-  std::optional<store::DataCopy> copy;  ///< its data as they were then
-  std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
-};
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
 /// work of each state in states.cc, rolling.cc, bake.cc, bake_rates.cc and reverting.cc), what one would do (planning.cc), its hooks (hooks.cc, hook_process.cc),

@@ -68,6 +68,13 @@ struct Run {
 };
 using RunPtr = std::shared_ptr<Run>;
 
+/// How a release was left to which a revert by hand goes back.
+struct Leaving {
+  std::int64_t deployment = 0;          ///< the one that left it; 0: none did
+  std::optional<store::DataCopy> copy;  ///< its data as they were then
+  std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
+};
+
 /// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
 std::int64_t wall_ms();
 

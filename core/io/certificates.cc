@@ -37,10 +37,13 @@ std::string tls_error(int code) {
   return text;
 }
 
-Result<void> Certificates::load(const std::string& file) {
+Result<void> Certificates::load(const std::string& file, bool all) {
   const int failed = mbedtls_x509_crt_parse_file(&chain_, file.c_str());
   // Never `not_found`: the caller would take it for an answer of the server.
   if (failed < 0) return fail(Errc::usage, fmt::format("{}: no certificate can be read from it: {}", file, tls_error(failed)));
+  if (all && failed > 0) {
+    return fail(Errc::usage, fmt::format("{}: {} of the certificates in it cannot be read (Ed25519?): take them out of the file, or make them with ECDSA or RSA", file, failed));
+  }
   return {};
 }
 

@@ -21,8 +21,8 @@ class Certificates {
   Certificates(const Certificates&) = delete;
   Certificates& operator=(const Certificates&) = delete;
 
-  /// Adds those of a PEM file; ones that mbedTLS cannot read (Ed25519) are left out, but one there must be.
-  Result<void> load(const std::string& file);
+  /// Adds those of a PEM file; ones that mbedTLS cannot read (Ed25519) are left out, but one there must be. Where `all` have to be read, such a one is an error.
+  Result<void> load(const std::string& file, bool all = false);
   mbedtls_x509_crt* get() { return &chain_; }
   const mbedtls_x509_crt* get() const { return &chain_; }
 

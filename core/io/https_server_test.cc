@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <fstream>
 #include <future>
 
 #include <gmock/gmock.h>
@@ -264,6 +265,28 @@ TEST(TlsCredentials, WantFilesThatFitEachOther) {
   EXPECT_THAT(load("local.pem", "local.pem", "ca.pem"), HasSubstr("local.pem: no private key"));
   EXPECT_THAT(load("local.pem", "local.key", "ca.key"), HasSubstr("ca.key: no certificate"));
   EXPECT_THAT(load("local.pem", "client.key", "ca.pem"), HasSubstr("does not belong to"));
+}
+
+TEST(TlsCredentials, WantEveryAuthorityThatIsNamedAndKeepWhatWasWhereOneCannotBeRead) {
+  const Authority authority;
+  const std::string both = authority.path("both.pem");
+  const auto put = [&](std::initializer_list<const char*> names) {
+    std::ofstream all(both);
+    for (const char* name : names) all << std::ifstream(authority.path(name)).rdbuf();
+  };
+  std::vector<std::string> told;
+  const auto tell = [&](TlsNews news, const std::string& what) { told.push_back((news == TlsNews::kept ? "kept: " : "") + what); };
+  const TlsServerFiles files{authority.path("local.pem"), authority.path("local.key"), both};
+  put({"ca.pem", "ed25519.pem"});
+  const auto refused = TlsCredentials::load(files, tell);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr("both.pem: 1 of the certificates in it cannot be read"), HasSubstr("Ed25519")));
+  put({"ca.pem"});
+  const auto loaded = TlsCredentials::load(files, tell);
+  ASSERT_TRUE(loaded);
+  put({"ca.pem", "ed25519.pem"});
+  (*loaded)->refresh();
+  EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("kept: "), HasSubstr("both.pem"))));
 }
 
 /// A hello with that body of its extensions.

@@ -45,7 +45,7 @@ Result<std::shared_ptr<const TlsCredentials::Loaded>> TlsCredentials::read(const
   auto loaded = std::make_shared<Loaded>();
   BERTH_CHECK(loaded->own.load(files.certificate_file));
   BERTH_CHECK(loaded->key.load(files.key_file));
-  BERTH_CHECK(loaded->authorities.load(files.client_ca_file));
+  BERTH_CHECK(loaded->authorities.load(files.client_ca_file, true));  // whose clients would be strangers, and nobody would say why
   if (mbedtls_pk_check_pair(&loaded->own.get()->pk, loaded->key.get()) != 0)
     return fail(Errc::usage, fmt::format("the key {} does not belong to the certificate {}", files.key_file, files.certificate_file));
   mbedtls_ssl_config& config = loaded->config;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -49,6 +50,18 @@ Result<deploy::RevertRequest> read_revert(const Call& call) {
   return revert;
 }
 
+/// What an operator said of the app, or of the release, that going back to it would go over; nothing where nothing is in the way. `to`: empty for the release
+/// before, which is never a rejected one.
+std::optional<Error> in_the_way_of_revert(const Call& call, const deploy::AppStatus& app, const std::string& to) {
+  const auto refuse = [&](const std::string& why) {
+    return Error{Errc::permission, fmt::format("{}, {} is a {} here, and to revert all the same needs the role operator", why, call.by, to_string(call.caller.role))};
+  };
+  if (app.row.held && app.row.held.firm) return refuse(fmt::format("{} is held ({})", call.app(), store::to_string(app.row.held)));
+  const auto rejected = std::ranges::find(app.rejected, to, &store::Rejected::release);
+  if (rejected != app.rejected.end()) return refuse(fmt::format("{}@{} is rejected on this node since {} ({})", call.app(), to, rejected->at, rejected->reason));
+  return std::nullopt;
+}
+
 /// `?wait=SECONDS&until=switched|ended&after=STATE`. Whoever wants longer asks again.
 Result<deploy::WaitFor> read_wait(const Call& call) {
   QueryReader query(call.request);
@@ -85,6 +98,11 @@ awaitable<Answer> plan_app(Call call) {
 awaitable<Answer> revert_app(Call call) {
   const auto revert = read_revert(call);
   if (!revert) co_return pass(revert.error());
+  if (call.caller.role < Role::operator_) {  // as with 'force': what it would go over is what operators said
+    const auto app = co_await call.operations.status(call.app());
+    if (!app) co_return pass(app.error());
+    if (auto refused = in_the_way_of_revert(call, *app, revert->to)) co_return std::unexpected(std::move(*refused));
+  }
   co_return begun(co_await call.operations.revert(*revert));
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include <fmt/core.h>
@@ -170,6 +171,33 @@ TEST_F(RolesTest, WhatOperatorsSaidADeployerDoesNotGoOver) {
   EXPECT_THAT(operations.calls, IsEmpty());
   be(Role::operator_, {"web"});
   EXPECT_EQ(ask(request(deploy, "web")).status, 202);
+
+  const Row back{"POST", "/v1/apps/{app}/revert", "{}", {}, {}, {}}, to_v2{"POST", "/v1/apps/{app}/revert", R"({"to": "v2"})", {}, {}, {}},
+      to_bad{"POST", "/v1/apps/{app}/revert", R"({"to": "v3"})", {}, {}, {}};
+  const auto reverts = [&] { return std::ranges::count_if(operations.calls, [](const std::string& call) { return call.starts_with("revert "); }); };
+  deploy::AppStatus status;
+  status.row.app = "web";
+  status.rejected = {{.release = "v3", .manifest_sha256 = {}, .reason = "marked bad by root (uid 0)", .at = "2026-11-24T09:00:00Z"}};
+  operations.apps = {status};
+  be(Role::deployer);
+  const auto bad = ask(request(to_bad, "web"));
+  EXPECT_EQ(bad.status, 403);
+  EXPECT_THAT(bad.body, AllOf(HasSubstr("web@v3 is rejected on this node since 2026-11-24T09:00:00Z (marked bad by root (uid 0))"), HasSubstr("needs the role operator")));
+  EXPECT_EQ(reverts(), 0);
+  EXPECT_EQ(ask(request(back, "web")).status, 202);
+  EXPECT_EQ(ask(request(to_v2, "web")).status, 202);
+  operations.apps.front().row.held = {.why = "reverted", .by = "root (uid 0)", .firm = false};
+  EXPECT_EQ(ask(request(to_v2, "web")).status, 202) << "the hold of a revert before";
+  EXPECT_EQ(reverts(), 3);
+  operations.apps.front().row.held.firm = true;
+  for (const Row& row : {back, to_v2, to_bad}) {
+    const auto held = ask(request(row, "web"));
+    EXPECT_EQ(held.status, 403) << row.body;
+    EXPECT_THAT(held.body, HasSubstr("web is held (by root (uid 0)"));
+  }
+  EXPECT_EQ(reverts(), 3);
+  be(Role::operator_, {"web"});
+  for (const Row& row : {back, to_v2, to_bad}) EXPECT_EQ(ask(request(row, "web")).status, 202) << row.body;
 }
 
 TEST_F(RolesTest, ChangesAreInTheHistoryWithTheCertificatesName) {
@@ -191,9 +219,19 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   node.node.sinks.push_back({.name = "of-all"});
   node.node.config_refused = {.at = "then", .reason = "[[follow]] of blog is wrong"};
   EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr(R"("app":"web")"), HasSubstr(R"("app":"api")"), Not(HasSubstr("blog")), Not(HasSubstr("of-all"))));
+  node.node.repository = "https://r.of-the-node.example";
+  node.node.root = node.node.ca_file = node.node.certificate_file = node.node.key_file = "/etc/of-the-node/file";
+  node.node.trust.last_error = "r.of-the-node.example: connection refused";
+  node.node.trust.roles = {{.role = "timestamp", .version = 4, .expires = {}}};
+  node.node.paths = {.state = "/var/of-the-node", .logs = "/var/of-the-node/logs", .run = "/run/of-the-node"};
+  node.node.remote_api = {.listen = "0.0.0.0:9465", .problem = "/etc/of-the-node/api.pem: no certificate"};
+  node.node.drained = {.at = "2026-11-24T09:00:00Z", .by = "boss of-the-node", .why = "a disk of-the-node"};
+  const auto status = get("/v1/status").body;
+  EXPECT_THAT(status, AllOf(Not(HasSubstr("of-the-node")), HasSubstr(R"("role":"timestamp")"), HasSubstr(R"("drained":{"at":"2026-11-24T09:00:00Z","by":"","why":""})")));
+  EXPECT_THAT(status, HasSubstr(R"("paths":{"state":"","logs":"","run":""})"));
   EXPECT_THAT(get("/v1/repository/apps").body, AllOf(HasSubstr("web"), HasSubstr("api"), Not(HasSubstr("blog"))));
   be(Role::viewer);
-  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("of-all")));
+  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node")));
 }
 
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {

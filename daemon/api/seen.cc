@@ -81,6 +81,16 @@ void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vect
   std::erase_if(node.left, [&](const store::LeftApp& one) { return !caller.sees(one.app); });
   node.sinks.clear();  // what they tell is of all apps
   if (node.config_refused) node.config_refused->reason = "the log of this node's berthd says why";
+  // Hosts, files and people of the node, and texts that may name them. When its metadata were read and expire stays: it tells what becomes of a deployment.
+  node.repository.clear();
+  node.root.clear();
+  node.ca_file.clear();
+  node.certificate_file.clear();
+  node.key_file.clear();
+  node.trust.last_error.clear();
+  node.paths = {};
+  if (node.remote_api) node.remote_api->problem.clear();
+  if (node.drained) node.drained->by = node.drained->why = "";
 }
 
 }  // namespace berth::api

@@ -97,7 +97,7 @@ awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
 awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string why) {
   const spec::Deploy& rules = run->manifest->spec.deploy;
   if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
-  run->troubles = {};
+  count_troubles_again(*run);
   run->row.bake_until_ms = wall_ms() + rules.bake.duration.count();
   const auto write = [this, row = run->row] { static_cast<void>(store_.update_deployment(row, {})); };
   co_await pool_.run(write);

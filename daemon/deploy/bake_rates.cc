@@ -177,6 +177,7 @@ awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
     if (!bakes() || app->run != run) co_return;
     if (!trouble.empty() && run->trouble.empty()) run->trouble = trouble;
     if (!run->trouble.empty() || !run->to_note.empty()) run->changed.notify();
+    if (!run->trouble.empty()) app->changed.notify();  // for who waits at the end of the bake until it is whole
     const auto end = Steady::now() + rate_period(whole);
     while (bakes() && run->trouble.empty()) {
       const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());

@@ -44,6 +44,11 @@ int allowed_of(const App& app, const Run& run, Trouble kind) {
 
 }  // namespace
 
+void count_troubles_again(Run& run) {
+  run.troubles.counts = {};
+  run.row.detail[kNow] = to_json(run.troubles);
+}
+
 /// The app as it was before anything of it is touched. What is known of that stays where the deployment is begun again, since a berthd that comes back knows less.
 void Engine::note_troubles_before(const App& app, Run& run) const {
   if (run.interruptions > 0 && run.row.detail.contains(kBefore)) return;

@@ -18,29 +18,11 @@
 #include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/deployer.h"
 #include "daemon/deploy/exec_door.h"
+#include "daemon/deploy/parts.h"
 #include "daemon/deploy/run.h"
 #include "daemon/deploy/visits.h"
 
 namespace berth::deploy {
-
-/// What the engine works with.
-struct Parts {
-  boost::asio::any_io_executor executor;
-  io::Pool& pool;
-  io::Pool& idle;  ///< for what is in no hurry
-  store::Store& store;
-  supervise::Supervisor& supervisor;
-  route::Router& router;
-  fetch::Repository* repository;  ///< may be null
-  DeployerOptions options;
-};
-
-/// How a release was left to which a revert by hand goes back.
-struct Leaving {
-  std::int64_t deployment = 0;          ///< the one that left it; 0: none did
-  std::optional<store::DataCopy> copy;  ///< its data as they were then
-  std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
-};
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
 /// work of each state in states.cc, rolling.cc, bake.cc, bake_rates.cc and reverting.cc), what one would do (planning.cc), its hooks (hooks.cc, hook_process.cc),
@@ -225,7 +207,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // states.cc
   awaitable<Result<void>> work(AppPtr app, RunPtr run);
   awaitable<Result<void>> begin(AppPtr app, RunPtr run);
-  awaitable<Result<void>> is_listed(RunPtr run);
+  awaitable<Result<void>> is_listed(RunPtr run, bool only_planned);
   awaitable<Result<fetch::Resolved>> resolve_release(RunPtr run);
   Result<fetch::StageOptions> stage_options(const std::string& app) const;
   awaitable<Result<void>> fetch_release(AppPtr app, RunPtr run);
@@ -360,7 +342,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> empty_app(AppPtr app);
 
   // requests.cc
-  awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
+  awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request, bool only_planned);
   awaitable<Result<void>> may_deploy(DeployRequest request);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields);
   awaitable<Result<std::string>> release_before(AppPtr app);

@@ -44,7 +44,7 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
   if (const auto open = not_drained(); !open) plan->refuse(open.error(), exit_code(open.error().code));
 
   request.key.clear();
-  const auto known = co_await known_already(request);
+  const auto known = co_await known_already(request, true);
   if (!known) co_return std::unexpected(known.error());
   if (*known && plan->refusals.empty()) {
     if ((*known)->already) plan->already = true;
@@ -88,13 +88,17 @@ awaitable<Result<void>> Engine::plan_source(AppPtr app, RunPtr run, PlanPtr plan
     BERTH_TRY(auto manifest, store_.manifest(run->row.app, run->row.release));
     return std::make_shared<const bundle::Manifest>(std::move(manifest));
   };
-  auto sealed = co_await pool_.run(look);
+  Result<std::shared_ptr<const bundle::Manifest>> sealed;
+  {
+    const Visits::Visit visit = co_await looks_.begin();  // a slot is read whole
+    sealed = co_await pool_.run(look);
+  }
   if (!sealed) co_return std::unexpected(sealed.error());
   run->course.on_node = *sealed != nullptr;
   if (!run->drift.empty()) plan->notes.push_back(fmt::format("its slot is not as it was sealed any more ({}), and is fetched anew", run->drift));
   fetch::Resolved resolved;
   if (run->course.on_node) {
-    const auto same = co_await is_listed(run);
+    const auto same = co_await is_listed(run, true);
     if (!same) co_return same;
     run->manifest = *sealed;
     plan->source = "node";
@@ -184,6 +188,7 @@ awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
       BERTH_TRY(plan->data_bytes, data::tree_bytes(data, stop));
       return {};
     };
+    const Visits::Visit visit = co_await looks_.begin();  // the data may be many files
     const auto looked = co_await pool_.run(look);
     if (done && !looked) done = looked;
   }

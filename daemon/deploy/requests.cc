@@ -100,7 +100,7 @@ Result<void> Engine::nothing_under_way(const App& app, const std::string& what) 
 awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
   if (auto right = check_request(request, options_.node.environment); !right) co_return std::unexpected(right.error());
   if (auto open = not_drained(); !open) co_return std::unexpected(open.error());
-  auto known = co_await known_already(request);
+  auto known = co_await known_already(request, false);
   if (!known) co_return std::unexpected(known.error());
   if (*known) co_return std::move(**known);
   auto allowed = co_await may_deploy(request);
@@ -122,7 +122,7 @@ awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
 }
 
 /// What answers the request without a new deployment: one of the same key, one of the same release that is under way, or the active release.
-awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployRequest request) {
+awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployRequest request, bool only_planned) {
   using Known = std::optional<DeploymentStatus>;
   if (!request.key.empty()) {
     const auto look = [this, request] { return store_.deployment_by_key(request.app, request.key); };
@@ -154,10 +154,11 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
     const auto slot = co_await pool_.run(look);
     if (slot && *slot && (*slot)->drifted > 0) co_return Known();
   }
-  const auto compare = [this, request]() -> Result<void> {
+  const auto compare = [this, request, only_planned]() -> Result<void> {
     BERTH_TRY(const auto slot, store_.slot(request.app, request.release));
     if (!slot || repository_ == nullptr) return {};
-    return repository_->check_sealed({.app = request.app, .environment = options_.node.environment, .release = request.release}, slot->manifest_sha256);
+    const ReleaseRef release{.app = request.app, .environment = options_.node.environment, .release = request.release};
+    return repository_->check_sealed(release, slot->manifest_sha256, only_planned);
   };
   auto same = co_await pool_.run(compare);
   if (!same) co_return std::unexpected(same.error());

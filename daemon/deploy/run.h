@@ -68,6 +68,13 @@ struct Run {
 };
 using RunPtr = std::shared_ptr<Run>;
 
+/// How a release was left to which a revert by hand goes back.
+struct Leaving {
+  std::int64_t deployment = 0;          ///< the one that left it; 0: none did
+  std::optional<store::DataCopy> copy;  ///< its data as they were then
+  std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
+};
+
 /// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
 std::int64_t wall_ms();
 
@@ -87,6 +94,9 @@ void take_detail(Run& run);
 bool add_note(Run& run, const std::string& text);
 /// Where its pre-start hook was begun: that what it did to the data stays.
 void note_migration(Run& run);
+
+/// For a bake that begins again: what happened so far counts no more, also after berthd came back. What was counted is not counted a second time.
+void count_troubles_again(Run& run);
 
 /// What a failure before the decision ends in. `fetching`: it came from the repository.
 Exit exit_of_failure(const Error& error, bool fetching);

@@ -82,5 +82,19 @@ TEST_F(RunTest, OnlyWhatComesFromTheRepositoryCanBeRefusedOrMissing) {
   EXPECT_EQ(exit_of_failure({Errc::not_found, ""}, false), Exit::failed);
 }
 
+TEST_F(RunTest, WhatHappenedBeforeItsBakeBeganAgainCountsNoMoreAfterARestartEither) {
+  run.troubles = {.state = "baking", .counts = {.times = {3, 0, 1, 0}, .crash_loop = false}, .last_exits = {{"web/web.1@v2", "2026-11-24T09:00:00.123Z"}}};
+  run.row.detail["troubles"] = to_json(run.troubles);
+  count_troubles_again(run);
+
+  deploy::Run again(loop.executor(), run.row);
+  take_detail(again);
+  for (const deploy::Run* one : {&run, &again}) {
+    EXPECT_FALSE(one->troubles.counts.any());
+    EXPECT_EQ(one->troubles.state, "baking");
+    EXPECT_EQ(one->troubles.last_exits.at("web/web.1@v2"), "2026-11-24T09:00:00.123Z") << "so that it is not counted a second time";
+  }
+}
+
 }  // namespace
 }  // namespace berth::deploy

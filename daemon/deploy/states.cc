@@ -63,18 +63,18 @@ awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   run->course.on_node = slot && *slot;
   if (!run->course.on_node) co_return Result<void>();
   run->row.manifest_sha256 = (*slot)->manifest_sha256;
-  const auto same = co_await is_listed(run);
+  const auto same = co_await is_listed(run, false);
   if (!same) co_return same;
   auto looked = co_await require_whole(run, **slot);
   co_return looked;
 }
 
 /// Whether the repository, as far as it is known, has no other release under the id of one that is on the node, as its row says.
-awaitable<Result<void>> Engine::is_listed(RunPtr run) {
+awaitable<Result<void>> Engine::is_listed(RunPtr run, bool only_planned) {
   // A revert goes back to what ran here, whatever is listed by now.
   if (repository_ == nullptr || run->is_revert()) co_return Result<void>();
   const ReleaseRef release{.app = run->row.app, .environment = options_.node.environment, .release = run->row.release};
-  const auto compare = [this, release, sealed = run->row.manifest_sha256] { return repository_->check_sealed(release, sealed); };
+  const auto compare = [this, release, only_planned, sealed = run->row.manifest_sha256] { return repository_->check_sealed(release, sealed, only_planned); };
   auto same = co_await pool_.run(compare);
   co_return same;
 }

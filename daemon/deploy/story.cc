@@ -71,7 +71,7 @@ std::string step_text(const DeploymentStatus& deployment, const DeploymentStatus
 std::string without_time(const std::string& text) { return text.substr(0, text.rfind(", after ")); }
 
 struct Hint {
-  std::string_view word;  ///< in the reason
+  std::string_view words;  ///< whole ones, in the reason
   std::string_view text;
 };
 constexpr auto kHints = std::to_array<Hint>({
@@ -91,9 +91,27 @@ constexpr auto kHints = std::to_array<Hint>({
     {"bake", "it gave trouble after the switch, when it had real traffic"},
 });
 
+/// Whether `at` is inside a word, or a name such as "web/oom.1", "bake@v3" or "/run/oom": all that has no space in it, but for the punctuation at its end.
+bool is_in_a_name(const std::string& text, std::size_t at) {
+  constexpr std::string_view kPunctuation = ".,:;!?)'\"";
+  if (at >= text.size() || text[at] == ' ' || text[at] == '(') return false;
+  const std::size_t end = std::min(text.find(' ', at), text.size());
+  return text.find_first_not_of(kPunctuation, at) < end;
+}
+
+/// Whether the reason has the words of a hint as such, and not as a part of what somebody named so.
+bool says(const std::string& reason, std::string_view words) {
+  for (std::size_t at = reason.find(words); at != std::string::npos; at = reason.find(words, at + 1)) {
+    const std::size_t end = at + words.size();
+    const bool begins = at == 0 || words.front() == ' ' || reason[at - 1] == ' ' || reason[at - 1] == '(';
+    if (begins && (words.back() == ' ' || !is_in_a_name(reason, end))) return true;
+  }
+  return false;
+}
+
 /// Where to look, and what the reason means.
 void add_hint(std::vector<std::string>& advice, const std::string& reason) {
-  const auto hint = std::ranges::find_if(kHints, [&](const Hint& one) { return reason.find(one.word) != std::string::npos; });
+  const auto hint = std::ranges::find_if(kHints, [&](const Hint& one) { return says(reason, one.words); });
   if (hint != kHints.end()) advice.emplace_back(hint->text);
 }
 
@@ -103,7 +121,7 @@ void advise_on_deployment(std::vector<std::string>& advice, const Story& story) 
   const bool not_there = deployment.exit == static_cast<int>(Exit::not_found), not_believed = deployment.exit == static_cast<int>(Exit::trust);
   if (not_there) return advice.push_back(fmt::format("berth releases {}   # what there is in the repository", deployment.row.app));
   if (not_believed) return advice.push_back("the repository or the release is not to be believed: berth status shows its metadata; ask who published it");
-  add_hint(advice, deployment.row.reason);
+  add_hint(advice, reason_of(deployment.row));
   if (!deployment.last_lines.empty()) advice.push_back(fmt::format("berth logs {}   # all that it printed", name));
   advice.push_back(fmt::format("berth history {}   # its steps, and those of the deployments before", deployment.row.app));
   if (!deployment.rejected) return advice.push_back(fmt::format("berth deploy {}   # once what was missing is there", name));

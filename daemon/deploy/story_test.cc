@@ -109,6 +109,25 @@ TEST(Story, OfADeploymentAdvisesByItsReason) {
   }
 }
 
+TEST(Story, AdvisesNothingByNames) {
+  const auto advice = [](const std::string& app, const std::string& reason) {
+    Story story{.about = Story::About::deployment, .app = app, .active = "v2"};
+    story.deployment = failed(reason);
+    story.deployment->row.app = app;
+    return advise(story, "v1");
+  };
+  const std::size_t without = advice("web", "web@v3: something").size();
+  const std::pair<const char*, const char*> table[] = {
+      {"bloom", "bloom@v3: bloom/web.1 exited with 1"}, {"zoom", "not ready within 1m: zoom/web.1: it has not said so"}, {"bakery", "bakery/oven.1 exited with 1"},
+      {"oom", "oom@v3: oom/web.1 exited with 1"},       {"bake", "bake@v3: bake/bake.1@v3 exited with 1"},              {"half-bake", "half-bake/web.1 exited with 1"},
+      {"oom-killer", "oom-killer/oom.1 exited with 1"}, {"web", "web@v3: open /srv/oom/bake: No such file"},
+  };
+  for (const auto& [app, reason] : table) EXPECT_EQ(advice(app, reason).size(), without) << reason;
+  for (const char* reason : {"bakery/web.1 oom", "bakery/web.1 ended (oom)", "bakery/web.1: oom, in its bake", "oom"}) EXPECT_THAT(advice("bakery", reason), Contains(HasSubstr("MemoryMax"))) << reason;
+  for (const char* reason : {"zoom/web.1 exited with 1, in its bake", "zoom/web.1 exited with 1 in the canary's bake: more often", "not ready, at the end of its bake."})
+    EXPECT_THAT(advice("zoom", reason), Contains(HasSubstr("after the switch"))) << reason;
+}
+
 TEST(Story, OfAnInstanceAdvisesToLookAtItsLastRunAndToGoBack) {
   Story story{.about = Story::About::instances, .app = "web", .active = "v3"};
   story.instances = {instance("readiness probe: connection refused")};

@@ -98,8 +98,9 @@ class Repository {
   Result<Resolved> resolve(const std::string& app, const std::string& environment, const std::string& release, std::stop_token stop);
 
   /// Whether a release that is sealed on this node is the one that the metadata lists under its id which this node trusts already: nobody is asked, and
-  /// nothing is waited for. `sealed` is its manifest's SHA-256. `Errc::trust` where it is another one; no complaint where none is listed.
-  Result<void> check_sealed(const ReleaseRef& release, const std::string& sealed);
+  /// nothing is waited for. `sealed` is its manifest's SHA-256. `Errc::trust` where it is another one; no complaint where none is listed. A refusal is counted
+  /// unless it is `only_looked_at`: then nothing was to be taken.
+  Result<void> check_sealed(const ReleaseRef& release, const std::string& sealed, bool only_looked_at = false);
 
   /// What is followed comes to now. Where the repository has not changed since the last time, which one small exchange tells, it is what it was; else, and
   /// once an hour in any case (a new root alone does not show in timestamp.json), metadata is refreshed and it is looked up anew. Fails with

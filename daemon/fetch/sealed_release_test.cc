@@ -41,6 +41,8 @@ TEST_F(SealedRelease, IsComparedWithWhatTheNodeTrustsAlready) {
   fs::rename(repo, folder.path() / "gone");
   const auto turn = repository.take_turn({});
   ASSERT_TRUE(turn) << "a refresh that hangs holds nothing up";
+  EXPECT_FALSE(repository.check_sealed(v1, sealed, true));
+  EXPECT_FALSE(repository.trust().refusals.contains("content")) << "somebody only looked";
   const auto other = repository.check_sealed(v1, sealed);
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, Errc::trust);

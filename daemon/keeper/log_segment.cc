@@ -278,12 +278,15 @@ bool LogSegment::create(uint64_t first, bool hole) {
   return true;
 }
 
-/// By the time that stands before its first line, which every keeper of the log sees alike.
+/// By the time that stands before its first line, which every keeper of the log sees alike. One that is still to come is of a clock that was ahead, and says
+/// nothing of the file's age: what was written under it ends there.
 bool LogSegment::is_old() {
   if (segment_age_ms_ <= 0 || size_ == 0) return false;
   char stamp[20];
   if (begun_ == 0) begun_ = pread(file_, stamp, sizeof stamp, 0) == sizeof stamp ? read_timestamp(stamp) : -1;
-  return begun_ > 0 && wall_ms() - begun_ * 1000 >= segment_age_ms_;
+  if (begun_ <= 0) return false;
+  const int64_t age_ms = wall_ms() - begun_ * 1000;
+  return age_ms >= segment_age_ms_ || age_ms < 0;
 }
 
 bool LogSegment::rotate() { return go_on_from(first_ + lines_ > floor_ ? first_ + lines_ : floor_); }

@@ -303,6 +303,16 @@ TEST_F(LogOfAnAge, IsRotatedOnceByTwoWriters) {
   EXPECT_EQ(text_of(4), text + text);
 }
 
+TEST_F(LogOfAnAge, BegunUnderAClockThatWasAheadIsOld) {
+  std::ofstream(file(1)) << line(-24h * 400, "one");
+  begin_at(segment, 1h);
+  add(segment, line(0s, "two"));
+  EXPECT_EQ(plain(), (Numbers{1, 2}));
+  EXPECT_TRUE(is_rotated(1));
+  add(segment, line(0s, "three"));
+  EXPECT_EQ(plain(), (Numbers{1, 2})) << "its file is of the right time";
+}
+
 TEST_F(LogOfAnAge, WithoutTimesHasNone) {
   std::ofstream(file(1)) << "no time at all stands here\n";
   begin_at(segment, 1h);

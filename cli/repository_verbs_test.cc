@@ -74,5 +74,46 @@ TEST_F(RepositoryVerbs, SayThatABuildIsOlderThanWhatIsDeclaredByNow) {
   EXPECT_THAT(run(release(), 2).err, AllOf(HasSubstr("MSG is not declared by web (build "), HasSubstr(", made at 20"), HasSubstr("'berth build' makes a new build")));
 }
 
+TEST_F(RepositoryVerbs, NameTheKeyThatHasNotSigned) {
+  repo("delegate", {"web", "--key", key("ci"), "--key", key("second"), "--threshold", "2"});
+  run(with(release(), {"--key", at("ci.pem")}));
+  const std::string handed_in = at("repo/incoming/web/metadata/1.web.json");
+  const Ran refused = repo("accept", {}, 4);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("1.web.json: 1 of its role's 2 keys signed it rightly, 2 must; not signed by key "), HasSubstr("'berth repo sign FILE"),
+                                 Not(HasSubstr("forged"))));
+  key("other");
+  EXPECT_THAT(run({"repo", "sign", handed_in, "--key", at("other.pem")}, 2).err, HasSubstr("is not one of the keys of role web"));
+  run({"repo", "sign", handed_in, "--key", at("second.pem")});
+  repo("accept");
+}
+
+TEST_F(RepositoryVerbs, SayWhatARootLacks) {
+  repo("rotate", {"timestamp", "--out", at("root.json"), "--keys", at("none"), "--new", key("next")});
+  const Ran unsigned_root = repo("rotate", {"--in", at("root.json")}, 4);
+  EXPECT_THAT(unsigned_root.err, AllOf(HasSubstr("0 of its role's 1 keys signed it rightly, 1 must; not signed by key "), Not(HasSubstr("forged"))));
+  EXPECT_THAT(run({"repo", "sign", at("root.json"), "--key", at("next.pem")}).err, HasSubstr("is not one of the keys that " + at("root.json") + " lists for root"));
+  EXPECT_EQ(run({"repo", "sign", at("root.json"), "--key", at("repo-keys/root.pem")}).err, "");
+  EXPECT_THAT(repo("rotate", {"targets", "--new", at("next.pub")}, 2).err, AllOf(HasSubstr("that the new root of "), HasSubstr("not at hand: key ")));
+  fs::rename(at("repo-keys/root.pem"), at("root.pem"));
+  EXPECT_THAT(repo("refresh", {"--only", "root"}, 3).err, AllOf(HasSubstr("the key of role root is not at hand"), HasSubstr("--out FILE"), Not(HasSubstr("forged"))));
+}
+
+TEST_F(RepositoryVerbs, TakeTheKeyOfARotationThatWasBegunBefore) {
+  repo("rotate", {"root", "--out", at("root.json")});
+  const auto begun = files::read(at("repo-keys/root-2.pem"), 1u << 16);
+  ASSERT_TRUE(begun);
+  EXPECT_THAT(repo("rotate", {"root"}).out, HasSubstr("The key of the rotation that was begun: " + at("repo-keys/root-2.pem")));
+  EXPECT_EQ(files::read(at("repo-keys/root-2.pem"), 1u << 16).value(), *begun);
+  fs::rename(at("repo-keys/root-2.pem"), at("repo-keys/root-3.pem"));
+  EXPECT_THAT(repo("rotate", {"root"}, 8).err, HasSubstr("root-3.pem: is a key of role root already"));
+}
+
+TEST_F(RepositoryVerbs, NameAnEncryptedKeyOnce) {
+  put("passphrase", "open sesame");
+  run({"repo", "init", at("other"), "--passphrase-file", at("passphrase")});
+  const std::string said = run({"repo", "rotate", at("other"), "timestamp"}, 2).err;
+  EXPECT_EQ(said, "berth: " + at("other-keys/root.pem") + ": is encrypted; give its passphrase by --passphrase-file or --passphrase-env\n");
+}
+
 }  // namespace
 }  // namespace berth::cli

@@ -108,7 +108,10 @@ Result<void> Checking::check_dropped(const std::string& where, const HandedIn& h
 Result<HandedIn> Checking::check(std::string bytes, std::int64_t version, const Before& before) const {
   const std::string where = numbered_file(role_.delegation.role, version);
   BERTH_TRY(const Envelope envelope, open_envelope(bytes, where));
-  BERTH_CHECK(verify(envelope, role_.delegation.keys, where));
+  if (auto enough = verify(envelope, role_.delegation.keys, where); !enough) {
+    enough.error().message += "; 'berth repo sign FILE --key KEY' adds a signature";
+    return std::unexpected(std::move(enough.error()));
+  }
   BERTH_TRY(Targets targets, parse_targets(envelope.content, where));
   if (targets.issue.version != version)
     return fail(Errc::trust, fmt::format("{}: says that it is version {}", where, targets.issue.version));

@@ -241,8 +241,10 @@ TEST_F(DaemonVerbs, DeployOfAFileLoadsItFirst) {
   EXPECT_EQ(text_of(json::parse(asked[1].body).value(), "release"), "v3");
   EXPECT_EQ(berth({"deploy", "web@v3", "--allow-expired"}).exit, 2);
   EXPECT_EQ(berth({"deploy", "./missing.berth"}).exit, 3);
-  daemon.on("POST /v1/imports", R"({"code": "trust", "exit": 4, "status": 422, "detail": "web-v3.berth: a rollback"})", 422);
-  EXPECT_EQ(berth({"deploy", file}).exit, 4);
+  daemon.on("POST /v1/imports", R"x({"code": "trust", "exit": 4, "status": 422, "detail": "web-v3.berth: version 33 is older than 34, which this node has seen (a rollback)"})x", 422);
+  const Ran rollback = berth({"deploy", file});
+  EXPECT_EQ(rollback.exit, 4);
+  EXPECT_THAT(rollback.err, HasSubstr("(a rollback); export the release again"));
 }
 
 TEST_F(DaemonVerbs, VerifyNamesEachPathThatDriftedAndEndsWithFour) {

@@ -70,6 +70,8 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"run-job", "web/report.2"}, "APP/JOB"},
       {{"scale", "web=3"}, "APP/PROCESS=N"},
       {{"scale", "web/web=many"}, "APP/PROCESS=N"},
+      {{"scale", "web/web=999"}, "web/web cannot have 999 instances; 256 are the most"},
+      {{"scale", "web/web=99999999999"}, "256 are the most"},
       {{"logs", "web", "--since", "yesterday"}, "'yesterday' is no moment"},
       {{"logs", "web", "--grep", "a(", "--regex"}, "regular expression 'a('"},
       {{"status", "web@v1"}, "more than an app"},

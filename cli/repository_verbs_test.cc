@@ -108,6 +108,23 @@ TEST_F(RepositoryVerbs, TakeTheKeyOfARotationThatWasBegunBefore) {
   EXPECT_THAT(repo("rotate", {"root"}, 8).err, HasSubstr("root-3.pem: is a key of role root already"));
 }
 
+TEST_F(RepositoryVerbs, TellWhatIsNoPlaceForARepository) {
+  EXPECT_THAT(run({"repo", "init", at("site")}, 8).err, HasSubstr("site is not empty: "));
+  EXPECT_FALSE(fs::exists(at("site/metadata")) || fs::exists(at("site-keys")));
+  const Ran quiet = run({"repo", "init", at("other"), "--quiet"});
+  EXPECT_THAT(quiet.out, AllOf(HasSubstr("is a repository"), Not(HasSubstr("root.pem"))));
+  const fs::path before = fs::current_path();
+  fs::current_path(at(""));
+  for (const char* remote : {"nohost:/x", "nohost:x", "rsync://nohost/x"}) {
+    EXPECT_THAT(repo("push", {remote}, 2).err, AllOf(HasSubstr("--with 'rsync -a'"), HasSubstr(std::string("./") + remote)));
+    EXPECT_FALSE(fs::exists(std::string(remote).substr(0, std::string(remote).find('/'))));
+  }
+  repo("push", {"./with:colon"});
+  fs::current_path(before);
+  fs::remove(at("repo/metadata/timestamp.json"));
+  EXPECT_THAT(repo("status", {}, 4).err, HasSubstr("timestamp.json is missing, so the repository is not whole"));
+}
+
 TEST_F(RepositoryVerbs, NameAnEncryptedKeyOnce) {
   put("passphrase", "open sesame");
   run({"repo", "init", at("other"), "--passphrase-file", at("passphrase")});

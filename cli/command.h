@@ -55,6 +55,7 @@ struct Verb {
   std::vector<Verb> verbs;             ///< verbs below this one, as in `berth repo init`
   std::function<Result<Exit>(Console&)> action;
   bool hidden = false;
+  bool deploys = false;                ///< its exit codes tell what became of a deployment
   std::vector<ExitText> exit_texts{};  ///< in the place of the usual meaning; what `exits` does not have comes last
 };
 

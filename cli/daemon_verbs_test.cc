@@ -305,7 +305,14 @@ TEST_F(DaemonVerbs, EventsFromANumberAreAtMostSoManyAndAnAppThatIsNotThereIsTold
   EXPECT_THAT(ran.out, AllOf(HasSubstr("2026-11-24T09:00:00Z  a"), HasSubstr("  b"), Not(HasSubstr("  c"))));
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events", "--app", "nope"}).exit, 3);
+  EXPECT_EQ(berth({"events", "nope"}).exit, 3);
   EXPECT_EQ(berth({"history", "-n", "0"}).exit, 2);
+  daemon.on("GET /v1/deployments/7", R"({"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "failed", "exit": 1,
+    "last_lines": ["1", "2", "3", "4", "5", "6", "7"]})");
+  for (const std::vector<std::string>& one : {std::vector<std::string>{"history", "7"}, {"history", "web", "--deployment", "7"}}) {
+    EXPECT_THAT(berth(one).out, AllOf(HasSubstr("web@v2"), HasSubstr("| 1\n"), HasSubstr("| 7\n"))) << "all of the lines";
+  }
+  EXPECT_EQ(berth({"history", "api", "--deployment", "7"}).exit, 3);
   daemon.on("GET /v1/deployments", R"({"deployments": []})");
   EXPECT_EQ(berth({"history", "nope"}).exit, 3);
   EXPECT_EQ(berth({"history"}).exit, 0);

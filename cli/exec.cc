@@ -68,6 +68,11 @@ Verb exec_verb() {
                   {.names = "-n,--no-input", .value = "", .help = "an empty stdin, and no terminal", .into = &o->no_input},
                   reason_option(o->reason)},
       .action = [o](Console& console) -> Result<Exit> { return exec(console, *o); },
+      .exit_texts = {{"0", "the command ended with 0"},
+                     {"N", "the command's own, 128 and the signal's number where a signal ended it"},
+                     {"125", "berth itself failed, of which stderr tells"},
+                     {"126", "the command could not be executed"},
+                     {"127", "there is no such command"}},
   };
 }
 

@@ -56,9 +56,29 @@ TEST(Program, TellsItsVersion) {
   EXPECT_EQ(ran.out, "berth " BERTH_VERSION "\n");
 }
 
+TEST(Program, TellsItsVersionAndOfAVerbByWordsToo) {
+  EXPECT_EQ(run_berth({"version"}).out, "berth " BERTH_VERSION "\n");
+  EXPECT_EQ(run_berth({"help"}).out, run_berth({"--help"}).out);
+  const Ran ran = run_berth({"help", "repo", "init"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, run_berth({"repo", "init", "--help"}).out);
+  EXPECT_EQ(run_berth({"help", "depoly"}).exit, 2);
+}
+
+TEST(Program, SaysExitCodesInWordsThatFitTheVerb) {
+  EXPECT_THAT(run_berth({"builds", "--help"}).out, Not(HasSubstr("a deployed release is active")));
+  EXPECT_THAT(run_berth({"deploy", "--help"}).out, HasSubstr("a deployed release is active"));
+  EXPECT_THAT(run_berth({"exec", "--help"}).out, HasSubstr("125"));
+}
+
 TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
   const std::pair<std::vector<std::string>, std::string> table[] = {
       {{"depoly", "web@v1"}, "did you mean 'deploy'?"},
+      {{"rollback", "web"}, "did you mean 'revert'?"},
+      {{"rm", "web"}, "did you mean 'remove'?"},
+      {{"undeploy", "web"}, "did you mean 'remove'?"},
+      {{"events", "web", "--app", "api"}, "name two apps"},
+      {{"history", "7", "--count", "2"}, "one deployment is named"},
       {{"deploy", "web@v1", "--forse"}, "did you mean '--force'?"},
       {{"deploy"}, "APP@RELEASE|FILE is missing"},
       {{"deploy", "web"}, "say which release of web"},

@@ -125,6 +125,14 @@ TEST_F(RepositoryVerbs, TellWhatIsNoPlaceForARepository) {
   EXPECT_THAT(repo("status", {}, 4).err, HasSubstr("timestamp.json is missing, so the repository is not whole"));
 }
 
+TEST_F(RepositoryVerbs, SayThatAChannelIsNew) {
+  run(release());
+  const auto set = [&](const std::string& channel) { return run({"channel", "set", channel, "web/production@v1", "--repo", at("repo")}).out; };
+  EXPECT_THAT(set("stable"), HasSubstr("It is a new channel, the first of web/production"));
+  EXPECT_THAT(set("stabel"), HasSubstr("It is a new channel; web/production has stable (did you mean 'stable'?)"));
+  EXPECT_THAT(set("stable"), Not(HasSubstr("new channel")));
+}
+
 TEST_F(RepositoryVerbs, NameAnEncryptedKeyOnce) {
   put("passphrase", "open sesame");
   run({"repo", "init", at("other"), "--passphrase-file", at("passphrase")});

@@ -57,6 +57,7 @@ Verb revert_verb() {
                   {"--no-wait", "", "return at once", &o->no_wait},
                   {"--timeout", "DURATION", "how long to wait (default 1h)", &o->timeout}},
       .action = [o](Console& console) { return revert(console, *o); },
+      .deploys = true,
   };
 }
 

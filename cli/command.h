@@ -14,7 +14,7 @@
 namespace berth::cli {
 
 /// What a shell offers for a value.
-enum class Completes { nothing, app, built_app, release, process, job, instance, folder, file, verb };
+enum class Completes { nothing, app, built_app, release, release_id, process, job, instance, folder, file, verb };
 
 /// Where a parsed value goes: text, a number, a switch, or several texts.
 using Target = std::variant<std::string*, std::optional<std::int64_t>*, bool*, std::vector<std::string>*>;
@@ -26,6 +26,7 @@ struct Option {
   std::string help;
   Target into;
   Completes completes = Completes::nothing;
+  std::string words{};  ///< all values that it can have, with spaces between
 };
 
 /// An argument that stands by its place.
@@ -35,6 +36,7 @@ struct Argument {
   Target into;
   Completes completes = Completes::nothing;
   bool required = true;
+  std::string words{};  ///< as of an option
 };
 
 /// What an exit code means of one verb, where that is not the usual.

@@ -154,6 +154,10 @@ TEST(Program, BashCompletesVerbsAndOptions) {
   };
   EXPECT_EQ(complete("berth dep", 1), "deploy\n");
   EXPECT_EQ(complete("berth deploy --fo", 2), "--force\n");
+  EXPECT_EQ(complete("berth logs web --level w", 4), "warning\n");
+  EXPECT_EQ(complete("berth mark web@v1 g", 3), "good\n");
+  EXPECT_THAT(ran.out, HasSubstr("'revert --to') words=\"$(berth complete release-id \"$current\" \"$first\""));
+  EXPECT_THAT(ran.out, HasSubstr("'exec --release') "));
   ::unlink(script.c_str());
   ::unlink((script + ".out").c_str());
 }

@@ -40,13 +40,11 @@ Result<Exit> sign(const Console& console, const RepoSignOptions& options) {
   BERTH_TRY(const std::string bytes, files::read(options.file, trust::kMostMetadata));
   const auto role = role_of(options.file);
   BERTH_TRY(const auto done, trust::sign_again(bytes, options.file, keyring.given(), role ? &role->keys : nullptr));
-  if (!done.strange.empty() && done.type != "root")
-    return fail(Errc::usage, fmt::format("berth repo sign: {} is not one of the keys of role {}; {} stays as it was", trust::short_keyid(done.strange.front()),
-                                         role->role, options.file));
   BERTH_CHECK(files::replace(options.file, done.bytes));
   for (const std::string& strange : done.strange)
-    console.warn(fmt::format("{} is not one of the keys that {} lists for root; its signature counts only where the root before it lists it",
-                             trust::short_keyid(strange), options.file));
+    console.warn(role ? fmt::format("{} is not one of the keys of role {}: its signature does not count", trust::short_keyid(strange), role->role)
+                      : fmt::format("{} is not one of the keys that {} lists for root; its signature counts only where the root before it lists it",
+                                    trust::short_keyid(strange), options.file));
   if (console.json) {
     console.document(boost::json::object{{"path", options.file}, {"type", done.type}, {"version", done.version},
                                          {"expires", trust::to_string(done.expires)}, {"signatures", done.signatures}});
@@ -66,7 +64,7 @@ Verb repo_sign_verb() {
   return {.name = "sign",
           .summary = "Add a signature to a metadata file, away from the repository",
           .text = "For a root that 'berth repo init --out' or 'rotate --out' wrote, where the offline key is; and for a role that needs several signatures. "
-                  "A key that is none of the role's is refused where the file lies in a repository's incoming/, and told of a root.",
+                  "It says so where a key is none of the role's: of a root, and of a file in a repository's incoming/.",
           .examples = {"berth repo sign root.json --key /media/usb/root.pem",
                        "berth repo sign repo/incoming/web/metadata/4.web.json --key second.pem",
                        "berth repo sign root.json --signer 'openssl dgst -sha256 -sign p256.pem | openssl base64' --signer-key p256.pub"},

@@ -6,7 +6,8 @@
 
 #include "cli/json_view.h"
 #include "core/exit_code.h"
-#include "core/io/http.h"
+#include "core/io/http_client.h"
+#include "core/io/ip_address.h"
 #include "core/io/loop.h"
 
 namespace berth::cli {
@@ -52,9 +53,32 @@ Error problem_error(int status, std::string_view body) {
   return {exit >= 0 && exit <= 9 ? errc_of(static_cast<Exit>(exit)) : Errc::internal, detail};
 }
 
+Result<io::HttpAnswer> ApiClient::ask_here(io::HttpRequest request) const {
+  request.to.unix_path = socket_;
+  io::Loop loop;
+  std::optional<Result<io::HttpAnswer>> answer;
+  loop.spawn("api call", ask(std::move(request), &answer, &loop));
+  loop.run();
+  if (!answer) return fail(Errc::internal, "the call of berthd ended without an answer");
+  if (!*answer) return std::unexpected(unreachable(socket_, answer->error()));
+  return std::move(**answer);
+}
+
+Result<io::HttpAnswer> ApiClient::ask_there(io::HttpRequest request) const {
+  io::ClientOptions options{.tls = {.ca_file = node_->ca_file, .certificate_file = node_->certificate_file, .key_file = node_->key_file}};
+  options.total_timeout = request.deadline;
+  options.most_answer = kMostAnswer;
+  io::HttpClient client({.https = true, .host = node_->host, .port = node_->port}, std::move(options));
+  auto answer = client.ask(std::move(request));
+  if (answer) return answer;
+  const std::string where = io::with_port(node_->host, node_->port);
+  // What is wrong with files here is not for the node to mend; all else is that it cannot be reached.
+  const Errc code = answer.error().code == Errc::usage ? Errc::usage : Errc::unreachable;
+  return fail(code, fmt::format("berthd at {} does not answer: {}", where, answer.error().message));
+}
+
 Result<ApiAnswer> ApiClient::call(ApiCall call) const {
   io::HttpRequest request;
-  request.to.unix_path = socket_;
   request.method = call.method;
   request.target = call.target;
   request.deadline = call.deadline;
@@ -64,13 +88,7 @@ Result<ApiAnswer> ApiClient::call(ApiCall call) const {
     request.headers["content-type"] = "application/json";
     request.body = json::text(call.body);
   }
-  io::Loop loop;
-  std::optional<Result<io::HttpAnswer>> answer;
-  loop.spawn("api call", ask(std::move(request), &answer, &loop));
-  loop.run();
-  if (!answer) return fail(Errc::internal, "the call of berthd ended without an answer");
-  if (!*answer) return std::unexpected(unreachable(socket_, answer->error()));
-  const io::HttpAnswer& got = **answer;
+  BERTH_TRY(const io::HttpAnswer got, node_ ? ask_there(std::move(request)) : ask_here(std::move(request)));
   if (got.status < 200 || got.status > 299) return std::unexpected(problem_error(got.status, got.body));
   ApiAnswer result{.status = got.status, .body = nullptr};
   if (!got.body.empty()) {

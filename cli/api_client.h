@@ -6,6 +6,8 @@
 
 #include <boost/json/value.hpp>
 
+#include "cli/console.h"
+#include "core/io/http.h"
 #include "core/json/json.h"
 #include "core/result.h"
 
@@ -28,10 +30,10 @@ struct ApiCall {
   milliseconds deadline{30'000};
 };
 
-/// Asks berthd over its socket; docs/api.md is the contract. Blocking.
+/// Asks berthd over its socket, or one elsewhere by TLS; docs/api.md is the contract. Blocking.
 class ApiClient {
  public:
-  explicit ApiClient(std::string socket) : socket_(std::move(socket)) {}
+  explicit ApiClient(const Console& console) : socket_(console.socket), node_(console.node) {}
 
   /// `Errc::unreachable` when no berthd answers there, saying how to start it; `Errc::permission` for a caller the socket is closed to;
   /// else what berthd's problem document says.
@@ -41,7 +43,11 @@ class ApiClient {
   Result<json::value> post(std::string target, json::object body, milliseconds deadline = milliseconds(30'000)) const;
 
  private:
+  Result<io::HttpAnswer> ask_here(io::HttpRequest request) const;
+  Result<io::HttpAnswer> ask_there(io::HttpRequest request) const;
+
   std::string socket_;
+  std::optional<RemoteNode> node_;
 };
 
 /// What a problem document (or whatever came in its place) says.

@@ -12,7 +12,7 @@ namespace berth::cli {
 namespace {
 
 Result<Exit> on_node(const Console& console) {
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   BERTH_TRY(const auto status, api.get("/v1/status"));
   const auto repository = api.get("/v1/repository/apps");  // what is on the node is listed without it
   struct App {

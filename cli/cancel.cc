@@ -52,7 +52,7 @@ Verb cancel_verb() {
       .arguments = {{"APP|ID", "the app whose deployment is under way, or the number of one; 'berth status' and 'berth history' show it", &o->what, Completes::app}},
       .options = {reason_option(o->reason)},
       .action = [o](Console& console) -> Result<Exit> {
-        const ApiClient api(console.socket);
+        const ApiClient api(console);
         BERTH_TRY(const auto id, deployment_of(api, o->what));
         json::object body;
         put_if(body, "reason", o->reason);

@@ -39,6 +39,14 @@ struct Argument {
   std::string words{};  ///< as of an option
 };
 
+/// Whether a verb can be for a node elsewhere, by `--node`.
+enum class Remotely {
+  never,         ///< it asks no berthd
+  on_node_only,  ///< it needs files of berthd's machine
+  reads,
+  changes
+};
+
 /// What an exit code means of one verb, where that is not the usual.
 struct ExitText {
   std::string code;  ///< "0", or "N" of those that an app chooses
@@ -59,6 +67,7 @@ struct Verb {
   bool hidden = false;
   bool deploys = false;                ///< its exit codes tell what became of a deployment
   std::vector<ExitText> exit_texts{};  ///< in the place of the usual meaning; what `exits` does not have comes last
+  Remotely remotely = Remotely::never;
 };
 
 /// The names in `option.names`, such as "-f" and "--follow".

@@ -100,7 +100,7 @@ Verb complete_verb() {
       .arguments = {{"KIND", "app, built-app, release, release-id, process, job or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false},
                     {"OF", "whose release ids are meant", &o->of, Completes::nothing, false}},
       .action = [o](Console& console) -> Result<Exit> {
-        for (const std::string& word : words_of(ApiClient(console.socket), o->kind, o->typed, o->of))
+        for (const std::string& word : words_of(ApiClient(console), o->kind, o->typed, o->of))
           if (word.starts_with(o->typed)) console.line(word);
         return Exit::ok;
       },

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json/value.hpp>
 
+#include "cli/nodes.h"
 #include "core/exit_code.h"
 #include "core/result.h"
 
@@ -21,6 +24,8 @@ struct Console {
   bool colour = false;    ///< a terminal, and no NO_COLOR
   int width = 80;
   std::string socket;     ///< of berthd
+  std::vector<std::string> nodes;  ///< that `--node` names
+  std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
 
   /// What was asked for.
   void print(std::string_view text) const;

@@ -40,7 +40,7 @@ void tell_of_follow(const Console& console, const ApiClient& api, const ReleaseR
 Result<Exit> show_plan(const Console& console, ApiCall call, const ReleaseRef& ref) {
   call.target = app_target(ref.app, "/plan");
   call.deadline = kLongPlan;
-  BERTH_TRY(const auto answer, ApiClient(console.socket).call(call));
+  BERTH_TRY(const auto answer, ApiClient(console).call(call));
   const Exit exit = exit_of_plan(answer.body);
   if (console.json) {
     console.document(answer.body);
@@ -85,7 +85,7 @@ Result<Exit> deploy(const Console& console, const DeployOptions& options) {
     call.headers["idempotency-key"] = options.key;
   }
 
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   BERTH_TRY(const auto answer, api.call(call));
   const Deployment deployment = read_deployment(answer.body);
   if (deployment.already || deployment.ended()) {

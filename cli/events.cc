@@ -47,7 +47,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
     BERTH_TRY(app, app_argument(options.app, "events"));
     app = "&app=" + app;
   }
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   std::int64_t next = options.from.value_or(1);
   // Without --from the newest are wanted, and a page only says what comes after a number: the last ones of all pages are kept.
   const auto keep = static_cast<std::size_t>(options.from ? 0 : std::max<std::int64_t>(options.count.value_or(options.follow ? 10 : 50), 0));

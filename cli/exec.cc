@@ -32,7 +32,7 @@ Result<int> run_exec(const Console& console, const ExecOptions& options) {
   put_if(body, "reason", options.reason);
   const char* term = std::getenv("TERM");
   if (files.terminal && term != nullptr) put_if(body, "term", term);
-  BERTH_TRY(const auto place, ApiClient(console.socket).post(app_target(selector.app, "/exec"), std::move(body)));
+  BERTH_TRY(const auto place, ApiClient(console).post(app_target(selector.app, "/exec"), std::move(body)));
   BERTH_TRY(const auto end, run_exec_session(text_of(place, "socket"), files));
   if (!end.message.empty()) console.warn(fmt::format("berth exec: {}: {}", text_of(place, "instance"), end.message));
   return end.exit;

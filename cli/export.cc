@@ -5,6 +5,7 @@
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/on_nodes.h"
 #include "cli/output/text.h"
 #include "cli/repository_source.h"
 #include "cli/verbs.h"
@@ -19,7 +20,8 @@ struct ExportOptions {
 
 /// What this node's berthd reads, and in which environment; the rest of what was said stays.
 Result<void> take_from_node(const Console& console, ReleaseRef& ref, RepositoryLocation& repository) {
-  BERTH_TRY(const auto status, ApiClient(console.socket).get("/v1/status"));
+  BERTH_CHECK(check_is_here("berth export", "the repository's root"));
+  BERTH_TRY(const auto status, ApiClient(console).get("/v1/status"));
   const auto* node = member(status, "repository");
   if (node == nullptr || text_of(*node, "url").empty())
     return fail(Errc::not_found, "berth export: this node has no [repository] url; say where the release is: --repo DIR|URL");

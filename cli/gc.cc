@@ -27,7 +27,7 @@ Verb gc_verb() {
           BERTH_TRY(const auto app, app_argument(*name, "gc"));
           body["app"] = app;
         }
-        BERTH_TRY(const auto answer, ApiClient(console.socket).post("/v1/gc", std::move(body), kLongCall));
+        BERTH_TRY(const auto answer, ApiClient(console).post("/v1/gc", std::move(body), kLongCall));
         if (console.json) {
           console.document(answer);
           return Exit::ok;

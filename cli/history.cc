@@ -42,7 +42,7 @@ std::string entry_text(const Deployment& d, WallTime now, bool colour, std::size
 
 /// One deployment, with all that is known of it.
 Result<Exit> one_deployment(const Console& console, std::int64_t id, const std::string& app) {
-  BERTH_TRY(const auto answer, ApiClient(console.socket).get(fmt::format("/v1/deployments/{}", id)));
+  BERTH_TRY(const auto answer, ApiClient(console).get(fmt::format("/v1/deployments/{}", id)));
   if (!app.empty() && text_of(answer, "app") != app)
     return fail(Errc::not_found, fmt::format("deployment {} is of {}, not of {}", id, text_of(answer, "app"), app));
   if (console.json) console.document(answer);
@@ -77,7 +77,7 @@ Result<Exit> history(const Console& console, HistoryOptions options) {
     BERTH_TRY(app, app_argument(options.app, "history"));
     target += "&app=" + app;
   }
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   BERTH_TRY(const auto answer, api.get(target));
   if (!app.empty() && list_of(answer, "deployments").empty()) BERTH_CHECK(api.get(app_target(app, "")));  // fails where there is no such app
   if (console.json) {

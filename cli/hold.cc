@@ -25,7 +25,7 @@ Verb hold_or_resume(const std::string& name, std::string summary, std::vector<st
         BERTH_TRY(const auto app, app_argument(o->app, name));
         json::object body;
         put_if(body, "reason", o->reason);
-        const ApiClient api(console.socket);
+        const ApiClient api(console);
         const json::value before = told_of(api, app);
         const bool held = !before.is_object() || !text_of(before, "held").empty();
         BERTH_TRY(const auto answer, api.post(app_target(app, "/" + name), std::move(body)));

@@ -19,13 +19,15 @@ bool is_release_file(const std::string& text) {
 }
 
 Result<json::value> import_file(const Console& console, const ImportRequest& request) {
+  if (console.node)
+    return fail(Errc::usage, fmt::format("{}: berthd loads release files of its own machine alone: copy it to {}, and run 'berth import' there", request.file, console.node->name));
   std::error_code ignored;
   if (!fs::exists(request.file, ignored)) return fail(Errc::not_found, fmt::format("{}: there is no such file", request.file));
   // berthd reads it, from its own folder.
   json::object body{{"path", fs::absolute(request.file).lexically_normal().string()}};
   if (request.allow_expired) body["allow_expired"] = true;
   put_if(body, "reason", request.reason);
-  auto posted = ApiClient(console.socket).post("/v1/imports", std::move(body), kLongCall);
+  auto posted = ApiClient(console).post("/v1/imports", std::move(body), kLongCall);
   if (!posted && posted.error().message.find("(a rollback)") != std::string::npos)
     posted.error().message += "; export the release again, since a new file may hold an old release: berth export";
   BERTH_TRY(auto answer, std::move(posted));

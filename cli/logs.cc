@@ -8,6 +8,7 @@
 #include "cli/common.h"
 #include "cli/json_view.h"
 #include "cli/log_lines.h"
+#include "cli/remote_logs.h"
 #include "cli/verbs.h"
 #include "core/logs/log_reader.h"
 #include "core/logs/log_watch.h"
@@ -34,7 +35,7 @@ struct LogRoot {
 LogRoot log_root(const Console& console, const LogsOptions& options) {
   if (!options.root.empty()) return {options.root, {}};
   if (const char* root = std::getenv("BERTH_LOGS"); root != nullptr && *root != '\0') return {root, {}};
-  const auto status = ApiClient(console.socket).get("/v1/status", std::chrono::seconds(10));
+  const auto status = ApiClient(console).get("/v1/status", std::chrono::seconds(10));
   if (!status) return {kUsualRoot, status.error().message};
   const auto* paths = member(*status, "paths");
   const std::string root = paths == nullptr ? std::string() : text_of(*paths, "logs");
@@ -117,6 +118,42 @@ Result<std::uint64_t> show_all(const Console& console, const LogsOptions& option
   return shown;
 }
 
+/// The parameters of the control API that ask for the same.
+std::map<std::string, std::string> parameters_of(const LogsOptions& options, const logs::LogQuery& query) {
+  std::map<std::string, std::string> parameters;
+  const auto add = [&parameters](const char* name, const std::string& value) {
+    if (!value.empty()) parameters[name] = value;
+  };
+  add("process", query.selector.process.value_or(""));
+  if (query.selector.number) parameters["number"] = std::to_string(*query.selector.number);
+  add("release", query.filter.release.value_or(""));
+  add("since", options.since);
+  add("until", options.until);
+  add("grep", options.grep);
+  add("level", options.level);
+  add("stream", options.stream);
+  if (query.last) parameters["lines"] = std::to_string(*query.last);
+  for (const auto& [name, said] : {std::pair("regex", options.regex), std::pair("previous", options.previous), std::pair("follow", options.follow)})
+    if (said) parameters[name] = "true";
+  return parameters;
+}
+
+/// From a node elsewhere.
+Result<Exit> remote_logs(const Console& console, const LogsOptions& options, const logs::LogQuery& query) {
+  if (!options.root.empty()) return fail(Errc::usage, "berth logs: --logs names a folder of this machine, so it goes without --node");
+  if (options.follow && console.nodes.size() > 1) return fail(Errc::usage, "berth logs: one node at a time can be followed: name it alone with --node");
+  LogLines lines(console);
+  const auto take = [&](const std::string& line, logs::Told told) {
+    if (options.raw && told.record.keeper) return;
+    if (console.json) console.line(line);
+    else show(console, options, std::move(told.record), told.id, lines);
+    if (options.follow) lines.flush();
+    if (options.follow) std::fflush(console.out);
+  };
+  BERTH_CHECK(read_remote_logs(console, query.selector.app, parameters_of(options, query), take));
+  return Exit::ok;
+}
+
 /// Fails with `Errc::not_found` where no line at all is of that release, whatever else was asked for.
 Result<void> check_release(const std::string& root, InstanceSelector selector, const std::string& release) {
   const std::string app = selector.app;
@@ -138,6 +175,7 @@ Result<void> check_release(const std::string& root, InstanceSelector selector, c
 Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   BERTH_CHECK(choose_colour(console, options.colour));
   BERTH_TRY(auto query, query_of(options));
+  if (console.node) return remote_logs(console, options, query);
   const LogRoot place = log_root(console, options);
   const std::string& root = place.folder;
   if (!place.why_usual.empty() && !console.quiet)
@@ -174,7 +212,7 @@ Verb logs_verb() {
   return {
       .name = "logs",
       .summary = "Show what an app printed, over its instances, restarts and rotations",
-      .text = "The files are read directly, so that it works while berthd is down. What could steer a terminal is shown as \\x1b and the like; "
+      .text = "The files are read directly, so that it works while berthd is down; those of another node (--node) are asked of its berthd. What could steer a terminal is shown as \\x1b and the like; "
               "--raw passes it on as it is, without what keepers say. A line's level is what it says of itself: a JSON object's level or severity, level=warn, [error], "
               "ERROR near its beginning. Lines that go on with one, as those of a stack trace do, have its level; others that say none are not shown with --level. "
               "--previous shows of each instance the run that wrote last before the one that writes now. Lines that an older keeper captured tell neither release nor run. "

@@ -35,7 +35,7 @@ Result<Exit> mark(const Console& console, const MarkOptions& options) {
     return fail(Errc::usage, fmt::format("berth mark: '{}' is neither 'good' nor 'bad'", options.as));
   json::object body{{"release", ref.release}, {"as", options.as}};
   put_if(body, "reason", options.reason);
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   const bool bad = options.as == "bad", unknown = bad && !console.quiet && is_unknown(api, ref);
   const json::value before = bad ? json::value() : told_of(api, ref.app);
   const auto& rejected = list_of(before, "rejected");

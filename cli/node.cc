@@ -18,7 +18,7 @@ Verb node_operation(const std::string& name, std::string summary, std::string te
       .action = [reason, name, done](Console& console) -> Result<Exit> {
         json::object body;
         put_if(body, "reason", *reason);
-        BERTH_TRY(const auto answer, ApiClient(console.socket).post("/v1/node/" + name, std::move(body), kLongCall));
+        BERTH_TRY(const auto answer, ApiClient(console).post("/v1/node/" + name, std::move(body), kLongCall));
         if (console.json) console.document(answer);
         console.note(done);
         return Exit::ok;

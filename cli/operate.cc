@@ -34,7 +34,7 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   if (selector.process) body["process"] = *selector.process;
   if (selector.number) body["number"] = *selector.number;
   put_if(body, "reason", options.reason);
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   const bool runs = verb == "start" && runs_already(told_of(api, selector.app), selector);
   BERTH_TRY(const auto answer, api.post(app_target(selector.app, "/" + verb), std::move(body), kLongCall));
   if (console.json) console.document(answer);

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/help.h"
+#include "cli/on_nodes.h"
 
 namespace berth::cli {
 namespace {
@@ -176,7 +177,7 @@ int run(const Verb& root, Console& console, const std::vector<std::string>& argu
     const std::string called = fmt::format("{}", fmt::join(parsed->path, " "));
     return static_cast<int>(report(console, {Errc::usage, fmt::format("{}: name a verb: {}", called, fmt::join(verb_names(*parsed->verb), ", "))}));
   }
-  const auto exit = parsed->verb->action(console);
+  const auto exit = run_where_asked(*parsed->verb, console, fmt::format("{}", fmt::join(parsed->path, " ")));
   return static_cast<int>(exit ? *exit : report(console, exit.error()));
 }
 

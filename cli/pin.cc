@@ -20,7 +20,7 @@ Verb pin_or_unpin(const std::string& name, std::string summary, const std::strin
       .arguments = {{"APP@RELEASE", "a release on the node", release.get(), Completes::release}},
       .action = [release, name, done](Console& console) -> Result<Exit> {
         BERTH_TRY(const auto ref, release_argument(*release, name));
-        const ApiClient api(console.socket);
+        const ApiClient api(console);
         const json::value before = told_of(api, ref.app);
         const auto& pinned = list_of(before, "pinned");
         const bool was = std::ranges::any_of(pinned, [&](const json::value& one) { return one.is_string() && one.get_string() == ref.release; });

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "cli/completion.h"
 #include "cli/man.h"
@@ -25,6 +26,18 @@ void for_each_verb(const Verb& verb, std::vector<std::string> path, Visit visit)
     deeper.push_back(below.name);
     for_each_verb(below, deeper, visit);
   }
+}
+
+TEST(Program, EveryVerbThatAsksBerthdSaysWhetherItDoesSoElsewhere) {
+  Console console;
+  const Verb root = berth_program(console);
+  std::vector<std::string> untold;
+  for_each_verb(root, {}, [&](const Verb& verb, const std::vector<std::string>& path) {
+    const auto ends_with = [&](Exit exit) { return std::ranges::find(verb.exits, exit) != verb.exits.end(); };
+    if (ends_with(Exit::unreachable) && ends_with(Exit::permission) && verb.remotely == Remotely::never) untold.push_back(fmt::format("{}", fmt::join(path, " ")));
+  });
+  // These read files of the machine that they run on, and ask its berthd where they are.
+  EXPECT_THAT(untold, testing::UnorderedElementsAre("export", "inspect", "diff"));
 }
 
 TEST(Program, EveryVerbHasHelpWithAnExampleAndExitCodes) {

@@ -6,6 +6,7 @@
 #include "cli/common.h"
 #include "cli/import_file.h"
 #include "cli/json_view.h"
+#include "cli/on_nodes.h"
 #include "core/files/files.h"
 #include "core/publish/blob_folder.h"
 
@@ -58,7 +59,7 @@ Result<std::vector<bundle::Entry>> entries_beside(const fs::path& file, const bu
 
 /// Who signed is not in a slot: berthd wrote it down when it took the release. One that was taken by an older berthd has no such note.
 void take_signers(const Console& console, const ReleaseRef& ref, ReleaseView& view) {
-  const auto app = ApiClient(console.socket).get("/v1/apps/" + ref.app);
+  const auto app = ApiClient(console).get("/v1/apps/" + ref.app);
   const auto* all = app ? member(*app, "signers") : nullptr;
   const auto* its = all == nullptr ? nullptr : member(*all, ref.release);
   if (its == nullptr) return;
@@ -69,7 +70,8 @@ void take_signers(const Console& console, const ReleaseRef& ref, ReleaseView& vi
 
 /// A slot's manifest and indexes are no secret: they are read as they lie there.
 Result<ReleaseView> from_node(const Console& console, const std::string& verb, const ReleaseRef& ref) {
-  BERTH_TRY(const auto status, ApiClient(console.socket).get("/v1/status"));
+  BERTH_CHECK(check_is_here("berth " + verb, "the releases"));
+  BERTH_TRY(const auto status, ApiClient(console).get("/v1/status"));
   const std::string environment = text_of(status, "environment");
   if (!ref.environment.empty() && ref.environment != environment)
     return fail(Errc::usage, fmt::format("berth {}: this node runs {}, not {}; say which repository: --repo DIR|URL", verb, environment, ref.environment));

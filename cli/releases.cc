@@ -30,7 +30,7 @@ std::string role_of(const json::value& release) {
 }
 
 Result<Exit> on_node(const Console& console, const std::string& app) {
-  BERTH_TRY(const auto answer, ApiClient(console.socket).get(app_target(app, "/releases")));
+  BERTH_TRY(const auto answer, ApiClient(console).get(app_target(app, "/releases")));
   if (console.json) {
     console.document(answer);
     return Exit::ok;

@@ -36,7 +36,7 @@ Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   if (options.purge && !options.yes) BERTH_CHECK(confirm(console, app));
   std::string target = app_target(app, options.purge ? "?purge=true" : "?purge=false");
   if (!options.reason.empty()) target += "&reason=" + io::percent_encode(options.reason);
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   BERTH_TRY(const auto answer, api.call({.method = "DELETE", .target = target, .deadline = kLongCall}));
   if (console.json) console.document(answer.body);
   console.note(options.purge ? fmt::format("{} is removed, with its data and logs.", app)

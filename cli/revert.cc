@@ -23,7 +23,7 @@ Result<Exit> revert(const Console& console, const RevertOptions& options) {
   put_if(body, "to", options.to);
   put_if(body, "reason", options.reason);
   if (options.keep_data) body["keep_data"] = true;
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   BERTH_TRY(const auto answer, api.post(app_target(app, "/revert"), std::move(body)));
   const Deployment deployment = read_deployment(answer);
   if (deployment.already || deployment.ended()) return conclude(console, answer);

@@ -68,8 +68,12 @@ Result<std::optional<fs::path>> tree_at(const std::string& source) {
 
 /// What says where a release is, and how it is believed, says nothing of what lies here.
 Result<void> refuse_repository(const RunVerbOptions& options, const std::string& what) {
-  const std::pair<const char*, const std::string&> given[] = {{"--repo", options.repository.at}, {"--root", options.repository.root}, {"--ca-file", options.repository.tls.ca_file},
-                                                              {"--config", options.repository.config}};
+  const RepositoryLocation& said = options.repository;
+  const std::string mirror = said.mirrors.empty() ? "" : said.mirrors.front();
+  const std::pair<const char*, const std::string&> given[] = {
+      {"--repo", said.at}, {"--root", said.root}, {"--config", said.config}, {"--mirror", mirror}, {"--ca-file", said.tls.ca_file},
+      {"--certificate-file", said.tls.certificate_file}, {"--key-file", said.tls.key_file}, {"--token-file", said.token_file}, {"--user", said.user},
+      {"--password-file", said.password_file}, {"--proxy", said.proxy}, {"--rate-limit", said.rate_limit}};
   for (const auto& [option, value] : given)
     if (!value.empty()) return fail(Errc::usage, fmt::format("berth run: {} {}: {} is {}; a repository has releases, such as APP/ENV@RELEASE", option, value, options.source, what));
   return {};

@@ -77,7 +77,7 @@ Result<Exit> run_job(const Console& console, const RunJobOptions& options) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (!selector.process || selector.number || selector.release)
     return fail(Errc::usage, fmt::format("berth run-job: '{}' is no APP/JOB, such as web/report; 'berth status {}' lists the jobs of its active release", options.what, selector.app));
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   const std::string target = app_target(selector.app, "/jobs/" + *selector.process);
   json::object body;
   put_if(body, "reason", options.reason);

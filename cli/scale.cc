@@ -33,7 +33,7 @@ Result<Exit> scale(const Console& console, const ScaleOptions& options) {
 
   json::object body{{"process", *selector.process}, {"instances", instances}};
   put_if(body, "reason", options.reason);
-  BERTH_TRY(const auto answer, ApiClient(console.socket).post(app_target(selector.app, "/scale"), std::move(body), kLongCall));
+  BERTH_TRY(const auto answer, ApiClient(console).post(app_target(selector.app, "/scale"), std::move(body), kLongCall));
   if (console.json) console.document(answer);
   console.note(fmt::format("{}/{} is scaled to {}, until a release says another number.", selector.app, *selector.process, instances));
   return Exit::ok;

@@ -9,7 +9,7 @@ namespace berth::cli {
 namespace {
 
 Result<Exit> status(const Console& console, const std::string& name) {
-  const ApiClient api(console.socket);
+  const ApiClient api(console);
   const StatusView view{.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.terminal ? console.width : 0};
   if (!name.empty()) {
     BERTH_TRY(const auto app, app_argument(name, "status"));

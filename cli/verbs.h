@@ -21,6 +21,7 @@ Verb deploy_verb();
 Verb status_verb();
 Verb logs_verb();
 Verb history_verb();
+Verb why_verb();
 Verb events_verb();
 Verb revert_verb();
 Verb hold_verb();

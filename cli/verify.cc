@@ -41,7 +41,7 @@ Result<Exit> verify(const Console& console, const VerifyOptions& options) {
     put_if(body, "release", ref.release);
   }
   if (options.all) body["all"] = true;
-  BERTH_TRY(const auto answer, ApiClient(console.socket).post("/v1/verify", std::move(body), kLongCall));
+  BERTH_TRY(const auto answer, ApiClient(console).post("/v1/verify", std::move(body), kLongCall));
   bool drifted = false;
   std::size_t slots = 0;
   for (const auto& slot : list_of(answer, "slots")) {

@@ -269,7 +269,11 @@ void Berthd::reload() {
     config_.compress_logs = config->compress_logs;
     config_.log_level = config->log_level;
     host::set_log_level(config->log_level);
-    node_.set_clients(clients_of(*config));
+    if (config->clients != config_.clients) {
+      config_.clients = config->clients;
+      node_.set_clients(clients_of(config_));
+      remote_.drop_connections();  // nobody goes on by a role that it has no more
+    }
     remote_.refresh();
     spdlog::info("reloaded {}", config_file_.string());
     const auto changed = config::changed_until_restart(config_, *config);

@@ -62,6 +62,7 @@ std::optional<std::string> Seldom::take(const std::string& line, io::Steady::tim
 RemoteApi::RemoteApi(io::Loop& loop, std::optional<config::RemoteApi> config, io::Handler handler)
     : loop_(loop),
       config_(std::move(config)),
+      handshakes_(config_ ? std::make_unique<io::Pool>(1) : nullptr),
       server_(loop.executor(), std::move(handler), {.most_body = kMostRemoteBody, .most_connections = kMostRemote, .most_per_address = kMostRemotePerAddress}),
       refusals_(kBetweenRefusals) {}
 
@@ -89,7 +90,7 @@ awaitable<void> RemoteApi::watch() {
 Result<void> RemoteApi::listen() {
   const io::TlsServerFiles files{.certificate_file = config_->certificate_file, .key_file = config_->key_file, .client_ca_file = config_->client_ca_file};
   BERTH_TRY(auto credentials, io::TlsCredentials::load(files, [this](io::TlsNews news, const std::string& what) { hear(news, what); }));
-  BERTH_CHECK(server_.listen_tls(config_->listen.address, config_->listen.port, credentials));
+  BERTH_CHECK(server_.listen_tls(config_->listen.address, config_->listen.port, credentials, *handshakes_));
   warn_of_open_key(config_->key_file);
   credentials_ = std::move(credentials);
   return {};

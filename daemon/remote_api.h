@@ -46,6 +46,8 @@ class RemoteApi {
   void start();
   /// Looks at the certificates now.
   void refresh();
+  /// Ends what clients have open: who of them may still come, comes again.
+  void drop_connections() { server_.drop_connections(); }
   std::optional<metrics::NodeStatus::RemoteApi> status() const;
 
  private:
@@ -56,6 +58,7 @@ class RemoteApi {
 
   io::Loop& loop_;
   std::optional<config::RemoteApi> config_;
+  std::unique_ptr<io::Pool> handshakes_;  ///< a thread of their own, since clients may make them take long
   io::HttpServer server_;
   std::shared_ptr<io::TlsCredentials> credentials_;  ///< null: it does not listen, because of `problem_`
   std::string problem_;

@@ -169,6 +169,7 @@ struct ServerLimits {
   milliseconds write_stall{30'000};
 };
 
+class Pool;
 class TlsCredentials;
 
 /// An HTTP/1.1 server: keep-alive, bounded, one coroutine a connection. Half a request, two lengths, an oversized header get an
@@ -187,10 +188,13 @@ class HttpServer {
   /// Listens at a numeric address; port 0 takes a free one.
   Result<void> listen_tcp(const std::string& address, std::uint16_t port);
   /// The same by TLS 1.2, for clients with a certificate of an authority that `credentials` name. The files of those are looked at for each connection.
-  /// Whoever comes without such a certificate, or speaks something else, is told by an alert, and `credentials` tell of it.
-  Result<void> listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials);
+  /// Whoever comes without such a certificate, or speaks something else, is told by an alert, and `credentials` tell of it. `pool` computes handshakes; it outlives the server.
+  Result<void> listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials, Pool& pool);
   /// Takes a listening socket that systemd passed.
   Result<void> listen_on(Fd socket);
+
+  /// Closes the connections that are open. Handlers that are at work go on to their end, and tell it to nobody.
+  void drop_connections();
 
   std::uint16_t tcp_port() const;  ///< of the last `listen_tcp` or `listen_tls`
 

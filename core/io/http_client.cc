@@ -69,11 +69,19 @@ Result<HttpAnswer> HttpClient::exchange(const std::string& head, const std::stri
 }
 
 Result<HttpAnswer> HttpClient::post(Headers headers, std::string body, std::stop_token stop) {
-  if (headers.contains("authorization") && !url_.https && !is_loopback(url_.host))
+  HttpRequest request{.method = "POST", .target = url_.target, .headers = std::move(headers), .body = std::move(body)};
+  return ask(std::move(request), std::move(stop));
+}
+
+Result<HttpAnswer> HttpClient::ask(HttpRequest request, std::stop_token stop) {
+  if (request.headers.contains("authorization") && !url_.https && !is_loopback(url_.host))
     return fail(Errc::usage, url_.text() + ": a token or password is not sent over plain http: use https");
   BERTH_TRY(const auto proxy, proxy_for(url_, options_.proxy));
   const bool asks_proxy = proxy && !url_.https;
-  HttpRequest request{.method = "POST", .target = asks_proxy ? url_.text() : url_.target, .headers = std::move(headers), .body = std::move(body), .keep_alive = true};
+  Url there = url_;
+  there.target = request.target;
+  if (asks_proxy) request.target = there.text();
+  request.keep_alive = true;
   request.headers["host"] = url_.authority();
   if (asks_proxy && !proxy->authorization.empty()) request.headers["proxy-authorization"] = proxy->authorization;
   BERTH_TRY(const std::string head, request_head(request));

@@ -26,9 +26,12 @@ class HttpClient {
  public:
   HttpClient(Url url, ClientOptions options);
 
-  /// POSTs `body` and gives the answer, whatever its status; redirects are answers. It is sent a second time only where a connection that was kept turns out
-  /// to have been closed. An `authorization` goes over plain http to loopback addresses alone: elsewhere that is `Errc::usage`. Fails with `Errc::unreachable`,
-  /// `Errc::timeout`, `Errc::protocol`, and with `Errc::cancelled` within a second after `stop`.
+  /// Asks for the target of `request`, in the place of the url's, and gives the answer, whatever its status; redirects are answers. It is
+  /// sent a second time only where a connection that was kept turns out to have been closed. An `authorization` goes over plain http to loopback addresses
+  /// alone: elsewhere that is `Errc::usage`. Fails with `Errc::unreachable`, `Errc::timeout`, `Errc::protocol`, and with `Errc::cancelled` within a second after
+  /// `stop`. Of `request` the method (but HEAD), target, headers and body count.
+  Result<HttpAnswer> ask(HttpRequest request, std::stop_token stop = {});
+  /// POSTs `body` to the url.
   Result<HttpAnswer> post(Headers headers, std::string body, std::stop_token stop);
 
   const Url& url() const { return url_; }

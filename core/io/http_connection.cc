@@ -3,6 +3,7 @@
 #include <optional>
 
 #include <fmt/core.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "core/io/certificates.h"
@@ -60,6 +61,9 @@ int alert_for(const TlsFailure& failure) {
   }
 }
 
+/// Whether it goes by a certificate that has ended meanwhile.
+bool is_over(const Peer& peer) { return peer.names && peer.names->until < std::chrono::system_clock::now(); }
+
 /// A stream's way to the client.
 class ReplyWriter final : public BodyWriter {
  public:
@@ -67,13 +71,14 @@ class ReplyWriter final : public BodyWriter {
 
   asio::awaitable<bool> write(std::string data) override {
     if (data.empty()) co_return !broken_;
+    broken_ = broken_ || is_over(connection_.peer);
     if (broken_) co_return false;
     if (chunked_) data = fmt::format("{:x}\r\n{}\r\n", data.size(), data);
     co_await send(std::move(data));
     co_return !broken_;
   }
 
-  bool gone() const override { return broken_ || connection_.wire.gone(); }
+  bool gone() const override { return broken_ || connection_.wire.gone() || is_over(connection_.peer); }
 
   /// Says that this was all. False when the client is gone.
   asio::awaitable<bool> finish() {
@@ -167,9 +172,6 @@ asio::awaitable<bool> send_reply(const Service& service, Connection& connection,
   co_return finished && keep_alive;
 }
 
-/// Whether it goes by a certificate that has ended meanwhile.
-bool is_over(const Peer& peer) { return peer.names && peer.names->until < std::chrono::system_clock::now(); }
-
 /// What the handler gets to see.
 Result<ServerRequest> request_of(RequestReader& reader, const Peer& peer) {
   BERTH_TRY(Target target, parse_target(reader.target));
@@ -199,14 +201,14 @@ asio::awaitable<bool> exchange(const Service& service, Connection& connection, s
 
 }  // namespace
 
-Connection::Connection(asio::any_io_executor executor, Fd socket, Peer its_peer, std::shared_ptr<TlsCredentials> its_credentials)
-    : wire(std::move(executor), std::move(socket), name_of_peer(its_peer)), peer(std::move(its_peer)), credentials(std::move(its_credentials)) {}
+Connection::Connection(asio::any_io_executor executor, Fd socket, Peer its_peer, const TlsService& its_service)
+    : wire(std::move(executor), std::move(socket), name_of_peer(its_peer)), peer(std::move(its_peer)), neighbourhood(neighbourhood_of(peer.address)), service(its_service) {}
 
 asio::awaitable<Result<void>> Connection::agree(Steady::time_point deadline) {
-  if (!credentials) co_return Result<void>();
-  config = credentials->config();
+  if (!service.credentials) co_return Result<void>();
+  config = service.credentials->config();
   tls = std::make_unique<TlsSession>(wire, TlsSide{.explain = explain_to_log, .alert = alert_for});
-  auto agreed = co_await tls->agree(*config, deadline);
+  auto agreed = co_await tls->agree(*config, deadline, service.pool);
   if (!agreed) co_return agreed;
   const mbedtls_x509_crt* certificate = mbedtls_ssl_get_peer_cert(&tls->context());
   if (certificate == nullptr) co_return fail(Errc::permission, "it shows no certificate");  // nothing agrees without one
@@ -237,10 +239,16 @@ Peer peer_of(int socket) {
   return peer;
 }
 
+std::string neighbourhood_of(const std::string& address) {
+  const auto parsed = ip_address(address, 0);
+  if (!parsed || parsed->family() != AF_INET6) return address;
+  return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in6*>(parsed->get())->sin6_addr), 8};
+}
+
 asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_ptr<Connection> connection) {
   co_await give_way();  // Asio 1.81 ends the program where a coroutine is cancelled before it waited for anything
   if (const auto agreed = co_await connection->agree(deadline_in(service->limits.read_deadline)); !agreed) {
-    connection->credentials->refused(fmt::format("{}: {}", connection->peer.address, agreed.error().message));
+    connection->service.credentials->refused(fmt::format("{}: {}", connection->peer.address, agreed.error().message));
     connection->wire.end_writing();
     co_await linger(*connection);
     connection->wire.close();

@@ -20,10 +20,15 @@ struct Service {
   ServerLimits limits;
 };
 
+/// What a listener has that speaks TLS.
+struct TlsService {
+  std::shared_ptr<TlsCredentials> credentials;  ///< null: plain
+  Pool* pool = nullptr;
+};
+
 /// A client that was accepted. The server closes and cancels it; its coroutine keeps it until it ended.
 struct Connection {
-  /// With `credentials` it speaks TLS, for which it agrees with the client first.
-  Connection(boost::asio::any_io_executor executor, Fd socket, Peer its_peer, std::shared_ptr<TlsCredentials> its_credentials);
+  Connection(boost::asio::any_io_executor executor, Fd socket, Peer its_peer, const TlsService& its_service);
 
   /// By TLS where it is used.
   boost::asio::awaitable<Result<void>> agree(Steady::time_point deadline);
@@ -33,7 +38,8 @@ struct Connection {
 
   Wire wire;
   Peer peer;
-  std::shared_ptr<TlsCredentials> credentials;  ///< null: plain
+  std::string neighbourhood;  ///< what counts as one address
+  TlsService service;
   std::shared_ptr<const mbedtls_ssl_config> config;
   std::unique_ptr<TlsSession> tls;  ///< before what it refers to
   boost::asio::cancellation_signal cancel;
@@ -41,6 +47,9 @@ struct Connection {
 
 /// Who is at the other end of `socket`.
 Peer peer_of(int socket);
+
+/// What one client has of addresses: one of IPv4, a /64 of IPv6.
+std::string neighbourhood_of(const std::string& address);
 
 /// Reads requests, has them handled and replies, until either side has enough.
 boost::asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_ptr<Connection> connection);

@@ -26,8 +26,8 @@ constexpr milliseconds kOutOfFiles{100};  ///< until accepting is tried again
 
 /// A listening socket; closed by the server, kept by its coroutine until that ended.
 struct Listener {
-  Listener(asio::any_io_executor executor, UnixListener its_name, std::shared_ptr<TlsCredentials> its_credentials)
-      : name(std::move(its_name)), credentials(std::move(its_credentials)), readiness(std::in_place, std::move(executor), name.socket.get()) {}
+  Listener(asio::any_io_executor executor, UnixListener its_name, TlsService its_tls)
+      : name(std::move(its_name)), tls(std::move(its_tls)), readiness(std::in_place, std::move(executor), name.socket.get()) {}
 
   void close() {
     if (!name.socket) return;
@@ -38,16 +38,9 @@ struct Listener {
   }
 
   UnixListener name;  ///< its path is empty for a TCP or a passed socket
-  std::shared_ptr<TlsCredentials> credentials;  ///< null: plain
+  TlsService tls;
   std::optional<Readiness> readiness;
 };
-
-/// What one client has of addresses: one of IPv4, a /64 of IPv6.
-std::string neighbourhood(const std::string& address) {
-  const auto parsed = ip_address(address, 0);
-  if (!parsed || parsed->family() != AF_INET6) return address;
-  return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in6*>(parsed->get())->sin6_addr), 8};
-}
 
 /// Tells a client that there are too many; it has to be quick.
 void turn_away(int socket) {
@@ -63,8 +56,8 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   State(asio::any_io_executor its_executor, Handler handler, ServerLimits limits)
       : executor(std::move(its_executor)), service(std::make_shared<const Service>(Service{std::move(handler), limits})) {}
 
-  void listen(UnixListener name, std::shared_ptr<TlsCredentials> credentials = {});
-  void start(Fd socket, const std::shared_ptr<TlsCredentials>& credentials);
+  void listen(UnixListener name, TlsService tls = {});
+  void start(Fd socket, const TlsService& tls);
   bool has_room_for(const Peer& peer) const;
   void close();
   static asio::awaitable<void> accept_all(std::shared_ptr<State> state, std::shared_ptr<Listener> listener);
@@ -77,8 +70,8 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   bool closed = false;
 };
 
-void HttpServer::State::listen(UnixListener name, std::shared_ptr<TlsCredentials> credentials) {
-  auto listener = std::make_shared<Listener>(executor, std::move(name), std::move(credentials));
+void HttpServer::State::listen(UnixListener name, TlsService tls) {
+  auto listener = std::make_shared<Listener>(executor, std::move(name), std::move(tls));
   listeners.push_back(listener);
   asio::co_spawn(executor, accept_all(shared_from_this(), std::move(listener)),
                  [](const std::exception_ptr& thrown) { end_of_task("listener of a web server", thrown); });
@@ -89,7 +82,7 @@ asio::awaitable<void> HttpServer::State::accept_all(std::shared_ptr<State> state
     Fd socket(::accept4(listener->name.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     const int number = errno;
     if (socket) {
-      state->start(std::move(socket), listener->credentials);
+      state->start(std::move(socket), listener->tls);
       co_await give_way();
     } else if (number == EAGAIN) {
       const Woken woken = co_await listener->readiness->wait(Want::read, deadline_in(milliseconds::max()));
@@ -105,21 +98,21 @@ asio::awaitable<void> HttpServer::State::accept_all(std::shared_ptr<State> state
 bool HttpServer::State::has_room_for(const Peer& peer) const {
   if (connections.size() >= service->limits.most_connections) return false;
   if (service->limits.most_per_address == 0 || peer.address.empty()) return true;
-  const std::string from = neighbourhood(peer.address);
-  const auto count = std::ranges::count_if(connections, [&](const auto& one) { return neighbourhood(one->peer.address) == from; });
+  const std::string from = neighbourhood_of(peer.address);
+  const auto count = std::ranges::count_if(connections, [&](const auto& one) { return one->neighbourhood == from; });
   return static_cast<std::size_t>(count) < service->limits.most_per_address;
 }
 
-void HttpServer::State::start(Fd socket, const std::shared_ptr<TlsCredentials>& credentials) {
+void HttpServer::State::start(Fd socket, const TlsService& tls) {
   Peer peer = peer_of(socket.get());
   if (!has_room_for(peer)) {
-    if (credentials) return credentials->refused(peer.address + ": too many connections");
+    if (tls.credentials) return tls.credentials->refused(peer.address + ": too many connections");
     return turn_away(socket.get());
   }
   const int yes = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // fails on a Unix socket, which needs none
-  if (credentials) credentials->refresh();
-  const auto connection = std::make_shared<Connection>(executor, std::move(socket), std::move(peer), credentials);
+  if (tls.credentials) tls.credentials->refresh();
+  const auto connection = std::make_shared<Connection>(executor, std::move(socket), std::move(peer), tls);
   connections.push_back(connection);
   auto when_ended = [state = shared_from_this(), connection](const std::exception_ptr& thrown) {
     connection->wire.close();
@@ -157,10 +150,10 @@ Result<void> HttpServer::listen_tcp(const std::string& address, std::uint16_t po
   return {};
 }
 
-Result<void> HttpServer::listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials) {
+Result<void> HttpServer::listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials, Pool& pool) {
   BERTH_TRY(Fd socket, listen_at_address(address, port));
   state_->port = local_address(socket.get()).port();
-  state_->listen(UnixListener{.socket = std::move(socket)}, std::move(credentials));
+  state_->listen(UnixListener{.socket = std::move(socket)}, {.credentials = std::move(credentials), .pool = &pool});
   return {};
 }
 
@@ -168,6 +161,11 @@ Result<void> HttpServer::listen_on(Fd socket) {
   BERTH_CHECK(adopt_listener(socket.get()));
   state_->listen(UnixListener{.socket = std::move(socket)});
   return {};
+}
+
+void HttpServer::drop_connections() {
+  const auto all = state_->connections;  // each takes itself off the list
+  for (const auto& connection : all) connection->wire.close();
 }
 
 std::uint16_t HttpServer::tcp_port() const { return state_->port; }

@@ -146,5 +146,23 @@ TEST_F(HttpServerTest, MayBeDestroyedByItsOwnHandler) {
   EXPECT_EQ(say("GET / HTTP/1.1\r\n\r\n"), "");
 }
 
+TEST_F(HttpServerTest, DropsConnectionsAndLetsHandlersGoOn) {
+  start();
+  const Fd idle = connect_raw(path), stream = connect_raw(path), waits = connect_raw(path);
+  send_raw(idle.get(), "GET /x HTTP/1.1\r\n\r\n");
+  read_raw(idle.get(), "/x ");
+  send_raw(stream.get(), "GET /until-gone HTTP/1.1\r\n\r\n");
+  wait_for([&] { return scene.waiting.load(); });
+  scene.waiting = false;
+  send_raw(waits.get(), "GET /wait HTTP/1.1\r\n\r\n");
+  wait_for([&] { return scene.waiting.load(); });
+  loop.post([&] { server->drop_connections(); });
+  EXPECT_EQ(read_raw(idle.get()), "");
+  EXPECT_FALSE(read_raw(stream.get()).ends_with("(nothing came)"));
+  wait_for([&] { return scene.streams_ended == 1 && scene.gone; });
+  EXPECT_EQ(scene.waits_ended, 0) << "what was begun is not cut off";
+  EXPECT_EQ(say("GET /y HTTP/1.1\r\nconnection: close\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
+}
+
 }  // namespace
 }  // namespace berth::io

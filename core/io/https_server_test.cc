@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/io/http_connection.h"
 #include "core/io/http_server_fixture.h"
 #include "core/io/tls_authority.h"
 #include "core/io/tls_credentials.h"
@@ -31,7 +32,7 @@ class HttpsServerTest : public HttpServerTest {
       fs::rename(file("new" + kind), file("server" + kind));
     }
   }
-  void start_tls(ServerLimits limits = {}) {
+  void start_tls(ServerLimits limits = {}, const std::string& address = "127.0.0.1") {
     show("local");
     auto loaded = TlsCredentials::load({.certificate_file = file("server.pem"), .key_file = file("server.key"), .client_ca_file = authority->path("ca.pem")},
                                        [this](TlsNews kind, const std::string& what) { hear(kind, what); });
@@ -39,7 +40,7 @@ class HttpsServerTest : public HttpServerTest {
     start(limits);
     std::atomic<bool> listening{false};
     loop.post([&] {
-      EXPECT_TRUE(server->listen_tls("127.0.0.1", 0, *loaded));
+      EXPECT_TRUE(server->listen_tls(address, 0, *loaded, *pool));
       port = server->tcp_port();
       listening = true;
     });
@@ -89,6 +90,7 @@ class HttpsServerTest : public HttpServerTest {
   static std::string alert(char number) { return {'\x15', '\x03', '\x03', '\x00', '\x02', '\x02', number}; }
 
   static inline std::unique_ptr<Authority> authority;
+  std::unique_ptr<Pool> pool = std::make_unique<Pool>(1);
   std::vector<std::string> refusals, kept, exchanged;
 };
 
@@ -211,6 +213,36 @@ TEST_F(HttpsServerTest, TakesOtherFilesWithoutARestart) {
   show("local");
   EXPECT_EQ(serial(), before);
   EXPECT_EQ(ask("client"), "/page ");
+}
+
+TEST_F(HttpsServerTest, ComputesHandshakesElsewhereThanOnItsLoop) {
+  start_tls();
+  // Whatever a client makes it compute for, others are answered meanwhile.
+  std::atomic<bool> computing{false}, computed{false};
+  const std::function<void()> compute = [&] {
+    computing = true;
+    while (!computed) std::this_thread::yield();
+  };
+  loop.spawn("long computation", pool->run(compute));
+  wait_for([&] { return computing.load(); });
+  auto waits = std::async(std::launch::async, [&] { return ask("client"); });
+  EXPECT_EQ(say("GET /x HTTP/1.1\r\nconnection: close\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
+  EXPECT_EQ(waits.wait_for(100ms), std::future_status::timeout);
+  computed = true;
+  EXPECT_EQ(waits.get(), "/page ");
+}
+
+TEST_F(HttpsServerTest, TellsAnIpv4AddressAsSuchWhereItListensAtIpv6) {
+  start_tls({}, "::");
+  EXPECT_EQ(ask("client"), "/page ");
+  EXPECT_EQ(locked(scene.seen).at(0).peer.address, "127.0.0.1");
+}
+
+TEST(Neighbourhood, IsAnAddressOrA64) {
+  EXPECT_EQ(neighbourhood_of("10.0.0.7"), "10.0.0.7");
+  EXPECT_EQ(neighbourhood_of("2001:db8:1:2::7"), neighbourhood_of("2001:db8:1:2:ffff::1"));
+  EXPECT_NE(neighbourhood_of("2001:db8:1:2::7"), neighbourhood_of("2001:db8:1:3::7"));
+  EXPECT_EQ(neighbourhood_of(""), "");
 }
 
 TEST_F(HttpsServerTest, BoundsTheConnectionsOfAnAddress) {

@@ -55,6 +55,17 @@ struct TlsSession::State {
     co_return sent;
   }
 
+  /// The next step of the handshake, which may take milliseconds, or more where the peer likes it.
+  asio::awaitable<int> step(Pool* pool) {
+    const auto compute = [this] { return mbedtls_ssl_handshake_step(&ssl); };
+    if (pool == nullptr) {
+      co_await give_way();
+      co_return compute();
+    }
+    const int code = co_await pool->run(compute);
+    co_return code;
+  }
+
   /// Does what mbedTLS asks for after it returned `code`.
   asio::awaitable<Result<void>> go_on(int code, milliseconds stall, Steady::time_point deadline) {
     auto sent = co_await flush(stall, deadline);
@@ -93,17 +104,14 @@ struct TlsSession::State {
 TlsSession::TlsSession(Wire& wire, TlsSide side) : state_(std::make_unique<State>(wire, side)) {}
 TlsSession::~TlsSession() = default;
 
-asio::awaitable<Result<void>> TlsSession::agree(const mbedtls_ssl_config& config, Steady::time_point deadline) {
+asio::awaitable<Result<void>> TlsSession::agree(const mbedtls_ssl_config& config, Steady::time_point deadline, Pool* pool) {
   State& state = *state_;
   const int failed = mbedtls_ssl_setup(&state.ssl, &config);
   if (failed != 0) co_return fail(Errc::internal, "TLS: " + tls_error(failed));
   mbedtls_ssl_set_bio(&state.ssl, &state, &State::put, &State::take, nullptr);
   while (!state.handshake_over()) {
-    const int code = mbedtls_ssl_handshake_step(&state.ssl);
-    if (code == 0) {
-      co_await give_way();  // a step may take milliseconds
-      continue;
-    }
+    const int code = co_await state.step(pool);
+    if (code == 0) continue;
     if (code != MBEDTLS_ERR_SSL_WANT_READ && code != MBEDTLS_ERR_SSL_WANT_WRITE) {
       Error why = co_await state.give_up(code, deadline);
       co_return std::unexpected(std::move(why));

@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <mbedtls/ssl.h>
 
+#include "core/io/loop.h"
 #include "core/io/wire.h"
 #include "core/result.h"
 
@@ -37,8 +38,9 @@ class TlsSession {
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
 
-  /// Agrees with the peer by `config`, or tells it by an alert why not. Fails as the side explains it, with `Errc::timeout` at `deadline`, and as a Wire does.
-  boost::asio::awaitable<Result<void>> agree(const mbedtls_ssl_config& config, Steady::time_point deadline);
+  /// Agrees with the peer by `config`, or tells it by an alert why not. `pool`, which outlives it, does what is to be computed, since a peer's keys may make that
+  /// take seconds; without one the loop does. Fails as the side explains it, with `Errc::timeout` at `deadline`, and as a Wire does.
+  boost::asio::awaitable<Result<void>> agree(const mbedtls_ssl_config& config, Steady::time_point deadline, Pool* pool = nullptr);
 
   boost::asio::awaitable<Result<std::size_t>> read(std::string* into, Steady::time_point deadline);
   boost::asio::awaitable<Result<void>> write(std::string_view bytes, milliseconds stall, Steady::time_point deadline = Steady::time_point::max());

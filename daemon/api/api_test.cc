@@ -100,6 +100,7 @@ TEST_F(ApiTest, EveryChangeReachesItsOperation) {
       {"POST", "/v1/verify", R"({"app": "web", "release": "v1"})", "verify app=web release=v1 all=false"},
       {"POST", "/v1/verify", R"({"all": true})", "verify app= release= all=true"},
       {"GET", "/v1/apps/web", "", "status web"},
+      {"GET", "/v1/apps/web/why", "", "story web"},
       {"GET", "/v1/apps/web/releases", "", "releases web"},
       {"GET", "/v1/repository/apps", "", "repository apps"},
       {"GET", "/v1/deployments/7", "", "deployment 7"},

@@ -26,34 +26,6 @@ value last_exit_json(const std::optional<supervise::Exit>& exit) {
 
 array texts_json(const std::vector<std::string>& texts) { return array(texts.begin(), texts.end()); }
 
-object instance_json(const deploy::InstanceView& view) {
-  const supervise::InstanceStatus& status = view.status;
-  object exits, ports;
-  for (const auto& [name, port] : view.ports) ports[name] = port;
-  for (const auto& [reason, count] : status.exits_by_reason) exits[reason] = count;
-  InstanceId id = status.id;
-  id.release.clear();
-  return {{"instance", to_string(id)},
-          {"process", status.id.process},
-          {"number", status.id.number},
-          {"release", status.id.release},
-          {"phase", std::string(supervise::to_string(status.phase))},
-          {"pid", status.pid},
-          {"keeper_pid", status.keeper_pid},
-          {"ready", status.ready},
-          {"serving", view.serving},
-          {"not_ready", as_utf8(status.not_ready)},
-          {"says", as_utf8(status.says)},
-          {"restarts", status.restarts},
-          {"started_at", status.started_at},
-          {"port", view.port},
-          {"ports", std::move(ports)},
-          {"crash_loop", status.crash_loop},
-          {"unenforced_limits", texts_json(status.unenforced)},
-          {"exits_by_reason", std::move(exits)},
-          {"last_exit", last_exit_json(status.last_exit)}};
-}
-
 object process_json(const deploy::ProcessStatus& process) {
   return {{"process", process.process},
           {"wanted", process.wanted},
@@ -96,6 +68,34 @@ object copy_json(const store::DataCopy& copy) {
 
 }  // namespace
 
+object to_json(const deploy::InstanceView& view) {
+  const supervise::InstanceStatus& status = view.status;
+  object exits, ports;
+  for (const auto& [name, port] : view.ports) ports[name] = port;
+  for (const auto& [reason, count] : status.exits_by_reason) exits[reason] = count;
+  InstanceId id = status.id;
+  id.release.clear();
+  return {{"instance", to_string(id)},
+          {"process", status.id.process},
+          {"number", status.id.number},
+          {"release", status.id.release},
+          {"phase", std::string(supervise::to_string(status.phase))},
+          {"pid", status.pid},
+          {"keeper_pid", status.keeper_pid},
+          {"ready", status.ready},
+          {"serving", view.serving},
+          {"not_ready", as_utf8(status.not_ready)},
+          {"says", as_utf8(status.says)},
+          {"restarts", status.restarts},
+          {"started_at", status.started_at},
+          {"port", view.port},
+          {"ports", std::move(ports)},
+          {"crash_loop", status.crash_loop},
+          {"unenforced_limits", texts_json(status.unenforced)},
+          {"exits_by_reason", std::move(exits)},
+          {"last_exit", last_exit_json(status.last_exit)}};
+}
+
 object to_json(const follow::Status& follow) {
   return {{"app", follow.app},
           {"channel", follow.channel},
@@ -126,7 +126,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
       signers[slot.release] = {{"role", as_utf8(slot.signed_by)}, {"keys", array(slot.signing_keys.begin(), slot.signing_keys.end())}};
   for (const auto& copy : app.copies) copies.push_back(copy_json(copy));
   for (const auto& process : app.processes) processes.push_back(process_json(process));
-  for (const auto& instance : app.instances) instances.push_back(instance_json(instance));
+  for (const auto& instance : app.instances) instances.push_back(to_json(instance));
   for (const auto& exec : app.execs) execs.push_back(exec_json(exec));
   for (const auto& job : app.jobs) jobs.push_back(to_json(job));
   return {{"app", app.row.app},

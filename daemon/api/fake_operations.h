@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "daemon/api/api.h"
+#include "daemon/deploy/story.h"
 
 namespace berth::api {
 
@@ -80,6 +81,7 @@ class FakeOperations : public deploy::Operations {
   awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() override { co_return say("repository apps", in_repository); }
   awaitable<Result<std::vector<deploy::AppStatus>>> status() override { co_return say("status", apps); }
   awaitable<Result<deploy::AppStatus>> status(std::string app) override { co_return say("status " + app, apps.empty() ? deploy::AppStatus{} : apps.front()); }
+  awaitable<Result<deploy::Story>> story(std::string app) override { co_return say("story " + app, deploy::Story{.app = app}); }
   awaitable<Result<deploy::ExecPlace>> exec(deploy::ExecRequest r) override {
     const deploy::ExecPlace place{.id = {r.app, "exec", 1001, "v2"}, .process = "web", .socket = "/run/berth/exec/1001.sock"};
     co_return say(fmt::format("exec {}/{}@{} '{}' term={} uid={} why={}", r.app, r.process, r.release, fmt::join(r.command, "' '"), r.term, r.uid, r.asked.why), place);

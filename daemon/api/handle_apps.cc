@@ -113,6 +113,14 @@ awaitable<Answer> set_pinned(Call call, bool pinned) {
 
 }  // namespace
 
+awaitable<Answer> get_story(Call call) {
+  QueryReader query(call.request);
+  if (const auto known = query.done(); !known) co_return pass(known.error());
+  const auto story = co_await call.operations.story(call.app());
+  if (!story) co_return pass(story.error());
+  co_return reply(200, to_json(*story));
+}
+
 awaitable<Answer> get_app(Call call) {
   QueryReader query(call.request);
   if (const auto known = query.done(); !known) co_return pass(known.error());

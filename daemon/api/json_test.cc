@@ -87,6 +87,19 @@ TEST(ApiJson, APlanIsAsDocumented) {
   EXPECT_EQ(to_json(plan).at("exit"), 3);
 }
 
+TEST(ApiJson, AStoryIsAsDocumented) {
+  deploy::Story story{.about = deploy::Story::About::instances, .app = "web", .active = "v2", .why = "web/web.1 ends again and again: exited with 1 (12 restarts)"};
+  story.told = {{.at = "a", .until = "b", .kind = "instance.exit", .text = "web/web.1@v2 exited with 1", .times = 12}};
+  story.lines_of = "web/web.1@v2";
+  story.last_lines = {"bad \xff byte"};
+  story.advice = {"berth logs web/web.1 --previous"};
+  EXPECT_EQ(boost::json::value(to_json(story)), said(R"json({"app": "web", "active": "v2", "about": "instances", "why": "web/web.1 ends again and again: exited with 1 (12 restarts)",
+ "deployment": null, "instances": [], "events": [{"at": "a", "until": "b", "times": 12, "kind": "instance.exit", "text": "web/web.1@v2 exited with 1"}],
+ "lines_of": "web/web.1@v2", "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"], "next": ["berth logs web/web.1 --previous"]})json"));
+  story.deployment = baking();
+  EXPECT_TRUE(to_json(story).at("deployment").is_object());
+}
+
 TEST(ApiJson, OutsideOfABakeThereIsNoEndOfIt) {
   auto status = baking();
   status.row.bake_until_ms = 0;

@@ -38,6 +38,7 @@ struct Row {
 const Row kRows[] = {
     {"GET", "/v1/status", "", Role::viewer, Then::done, Then::done},
     {"GET", "/v1/apps/{app}", "", Role::viewer, Then::done, Then::refused},
+    {"GET", "/v1/apps/{app}/why", "", Role::viewer, Then::done, Then::refused},
     {"DELETE", "/v1/apps/{app}", "", Role::admin, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/plan", R"({"release": "v2"})", Role::deployer, Then::done, Then::refused},

@@ -8,6 +8,7 @@ namespace {
 constexpr Route kRoutes[] = {
     {"GET", "/v1/status", Role::viewer, Scope::lists, get_status},
     {"GET", "/v1/apps/{app}", Role::viewer, Scope::app, get_app},
+    {"GET", "/v1/apps/{app}/why", Role::viewer, Scope::app, get_story},
     {"DELETE", "/v1/apps/{app}", Role::admin, Scope::app, remove_app},
     {"POST", "/v1/apps/{app}/deployments", Role::deployer, Scope::app, deploy_app},
     {"POST", "/v1/apps/{app}/plan", Role::deployer, Scope::app, plan_app},

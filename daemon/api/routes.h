@@ -59,6 +59,7 @@ awaitable<Answer> cancel_deployment(Call call);
 awaitable<Answer> list_deployments(Call call);
 
 awaitable<Answer> get_app(Call call);
+awaitable<Answer> get_story(Call call);
 awaitable<Answer> hold_app(Call call);
 awaitable<Answer> resume_app(Call call);
 awaitable<Answer> mark_release(Call call);

@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 
 #include "daemon/deploy/operations.h"
+#include "daemon/deploy/story.h"
 #include "daemon/metrics/node_status.h"
 
 namespace berth::api {
@@ -11,6 +12,8 @@ namespace berth::api {
 boost::json::object to_json(const deploy::DeploymentStatus& deployment);
 /// As far as it is known: without a manifest, only why there is none.
 boost::json::object to_json(const deploy::DeploymentPlan& plan);
+boost::json::object to_json(const deploy::Story& story);
+boost::json::object to_json(const deploy::InstanceView& instance);
 boost::json::object to_json(const follow::Status& follow);
 boost::json::object to_json(const ship::SinkStatus& sink);
 /// With what it follows: null where there is no `[[follow]]` of it.

@@ -48,9 +48,8 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
       continue;
     }
     const auto whole_now = co_await whole_after_troubles(app, run);
-    const bool gives_way = closed_ || rests() || !run->superseded.empty() || !run->cancelled_by.empty();
     if (whole_now && run->trouble.empty()) break;
-    if (!whole_now && !gives_way && run->trouble.empty()) run->trouble = fmt::format("{}, at the end of its bake", whole_now.error().message);
+    if (!whole_now && whole_now.error().code == Errc::timeout) run->trouble = fmt::format("{}, at the end of its bake", whole_now.error().message);
   }
   co_return Result<void>();
 }

@@ -44,8 +44,9 @@ int allowed_of(const App& app, const Run& run, Trouble kind) {
 
 }  // namespace
 
-/// The app as it was before anything of it is touched.
+/// The app as it was before anything of it is touched. What is known of that stays where the deployment is begun again, since a berthd that comes back knows less.
 void Engine::note_troubles_before(const App& app, Run& run) const {
+  if (run.interruptions > 0 && run.row.detail.contains(kBefore)) return;
   run.row.detail.erase(kBefore);
   if (run.is_revert() || !run.course.has_previous || run.row.from.empty()) return;
   const spec::Deploy& rules = run.manifest->spec.deploy;
@@ -108,7 +109,8 @@ void Engine::judge(App& app, const InstanceId& id, Trouble kind, std::string wha
 void Engine::judge_end(App& app, const InstanceId& id) {
   const auto status = supervisor_.status(id);
   if (!bakes_now(app, id) || !status) return;
-  if (const std::string why = why_hopeless(*status); !why.empty()) app.run->trouble = fmt::format("{}, {}", why, when_of(app.run->position.state));
+  if (status->phase != supervise::Phase::ended) return;
+  app.run->trouble = fmt::format("{}, {}", why_hopeless(*status), when_of(app.run->position.state));
   app.run->changed.notify();
 }
 
@@ -127,12 +129,27 @@ void Engine::look_for_trouble(App& app, const std::string& since) {
   }
 }
 
-/// At the end of a bake in which something happened that reverts nothing: what serves from now on has to be whole. An error: it is not.
+/// At the end of a bake in which something happened that reverts nothing: what serves from now on has to be whole. `Errc::timeout`: it is not.
 awaitable<Result<void>> Engine::whole_after_troubles(AppPtr app, RunPtr run) {
-  const bool was_as_bad = before_of(*run, run->position.state).crash_loop;
-  if (!troubles_of(*run).counts.any() || was_as_bad) co_return Result<void>();
-  auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
-  co_return ready;
+  const State state = run->position.state;
+  const milliseconds at_most = run->manifest->spec.deploy.ready_timeout;
+  const auto end = io::Steady::now() + at_most;
+  const bool was_as_bad = before_of(*run, state).crash_loop;
+  while (troubles_of(*run).counts.any() && !was_as_bad) {
+    std::string missing;
+    for (const InstanceId& id : members_of(*app, run->row.release)) {
+      const auto status = supervisor_.status(id);
+      if (missing.empty() && !is_paused(*app, id) && !(status && status->ready)) missing = fmt::format("{}: {}", short_name(id), status ? status->not_ready : "it does not run");
+    }
+    if (missing.empty()) break;
+    const bool rests = state == State::baking && (app->row.stopped || drained_);
+    const bool is_cancelled = !run->cancelled_by.empty() && !run->position.decided;
+    if (closed_ || rests || is_cancelled || !run->trouble.empty() || !run->superseded.empty()) co_return fail(Errc::cancelled, "cancelled");
+    const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
+    if (left <= milliseconds(0)) co_return fail(Errc::timeout, fmt::format("not ready within {}: {}", spec::to_string(at_most), missing));
+    co_await app->changed.wait(left);
+  }
+  co_return Result<void>();
 }
 
 /// Counts outlive berthd.

@@ -1,6 +1,7 @@
 #include "daemon/deploy/deployer.h"
 
 #include "daemon/deploy/engine.h"
+#include "daemon/deploy/story.h"
 
 namespace berth::deploy {
 
@@ -73,6 +74,7 @@ awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(
 awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }
 awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(status()); }
 awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(status(std::move(app))); }
+awaitable<Result<Story>> Deployer::story(std::string app) { BERTH_FORWARD(story(std::move(app))); }
 awaitable<std::vector<MetricsTarget>> Deployer::metrics_targets() { BERTH_FORWARD(metrics_targets()); }
 awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH_FORWARD(scrape_apps()); }
 

@@ -86,6 +86,7 @@ class Deployer : public Operations {
 
   awaitable<Result<std::vector<AppStatus>>> status() override;
   awaitable<Result<AppStatus>> status(std::string app) override;
+  awaitable<Result<Story>> story(std::string app) override;
 
   awaitable<std::vector<MetricsTarget>> metrics_targets() override;
   awaitable<std::vector<std::shared_ptr<AppPage>>> scrape_apps() override;

@@ -43,9 +43,9 @@ struct Leaving {
 };
 
 /// What a Deployer does, in coroutines that each hold it: instances (members.cc), routes (routing.cc), the course of a deployment (carrying.cc, with the
-/// work of each state in states.cc, rolling.cc, bake.cc, bake_rates.cc and reverting.cc), what one would do (planning.cc), its hooks (hooks.cc, hook_process.cc), one-off commands (exec.cc), jobs
-/// (jobs.cc), and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), a node that is drained
-/// (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in files of their own.
+/// work of each state in states.cc, rolling.cc, bake.cc, bake_rates.cc and reverting.cc), what one would do (planning.cc), its hooks (hooks.cc, hook_process.cc),
+/// one-off commands (exec.cc), jobs (jobs.cc), and what becomes of the data (data_steps.cc), slots that are compared with what is signed (verifying.cc), a
+/// node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in files of their own.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   explicit Engine(Parts parts);
@@ -103,6 +103,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps();
   awaitable<Result<std::vector<AppStatus>>> status();
   awaitable<Result<AppStatus>> status(std::string name);
+  awaitable<Result<Story>> story(std::string name);  // telling.cc
 
   // scraping.cc
   awaitable<std::vector<MetricsTarget>> metrics_targets();
@@ -395,8 +396,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// A repository that hangs may hold some threads of the pool, never all: the rest have the node's own work.
   Visits visits_;
   /// Slots are read one after the other when somebody asks for it.
-  Visits looks_;
-  Visits starts_;  ///< of instances, while the node starts its apps
+  Visits looks_, starts_;  ///< the latter of instances, while the node starts its apps
   int starting_node_ = 0;  ///< see StartingNode
   Visits copies_;  ///< of data, each of which holds a thread of the pool
   std::stop_source looking_;  ///< of what reads slots

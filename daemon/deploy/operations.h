@@ -119,6 +119,8 @@ struct JobStatus {
   std::vector<std::string> last_lines = {};  ///< what it printed last, where it failed and was asked for by itself
 };
 
+struct Story;  // daemon/deploy/story.h
+
 /// Which run of a job is waited for, and for how long at most.
 struct WaitForJob {
   std::string app, process;
@@ -279,6 +281,8 @@ class Operations {
   virtual awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() = 0;
 
   virtual awaitable<Result<std::vector<AppStatus>>> status() = 0;
+  /// The last failure of an app, and what to do about it. `Errc::not_found` for one that was never deployed here.
+  virtual awaitable<Result<Story>> story(std::string app) = 0;
   /// `Errc::not_found` for an app this node does not know.
   virtual awaitable<Result<AppStatus>> status(std::string app) = 0;
 

@@ -181,6 +181,7 @@ TEST_F(BlobFetch, RefusesAWholeThatIsNotWhatItsChunksSay) {
     const std::string& bytes_;
   } other(source.blob);
   expect_refused(fetch_blob(other, ref, chunks, file, progress, {}), Errc::trust, "the whole is not");
+  EXPECT_FALSE(fs::exists(part)) << "no other would come, so that nothing is left to go on with";
 }
 
 TEST_F(BlobFetch, RefusesAnIndexWithTheWrongNumberOfChunks) {

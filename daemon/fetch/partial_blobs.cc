@@ -25,6 +25,11 @@ PartialBlobs::Hold::~Hold() {
 
 fs::path PartialBlobs::Hold::path() const { return parts_ == nullptr ? fs::path() : parts_->folder_ / sha256_; }
 
+void PartialBlobs::Hold::failed(const Error& error) const {
+  std::error_code ignored;
+  if (parts_ != nullptr && (error.code == Errc::trust || parts_->size_of(sha256_) == 0)) fs::remove(path(), ignored);
+}
+
 Result<PartialBlobs::Hold> PartialBlobs::hold(const std::string& sha256) {
   if (!folder_.empty()) {
     tidy();

@@ -37,6 +37,8 @@ class PartialBlobs {
     ~Hold();
     /// Empty where somebody else fetches the same blob.
     std::filesystem::path path() const;
+    /// The fetch ended so: what is not worth to be kept is removed, a file without a byte or one of a blob that is not what was signed for.
+    void failed(const Error& error) const;
 
    private:
     PartialBlobs* parts_ = nullptr;

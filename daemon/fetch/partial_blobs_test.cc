@@ -40,6 +40,14 @@ TEST_F(PartialBlobsTest, AreOfOneHolderAtATime) {
   EXPECT_EQ(parts.hold("aa").value().path(), folder / "aa");
 }
 
+TEST_F(PartialBlobsTest, AreNotKeptOfWhatIsNotWhatWasSignedForNorWithoutAByte) {
+  for (const char* name : {"aa", "bb", "cc"}) left(name, 1min, *name == 'c' ? 0 : 100);
+  parts.hold("aa").value().failed({Errc::unreachable, "gone"});
+  parts.hold("bb").value().failed({Errc::trust, "wrong"});
+  parts.hold("cc").value().failed({Errc::unreachable, "gone"});
+  EXPECT_EQ(names(), (std::set<std::string>{"aa"}));
+}
+
 TEST_F(PartialBlobsTest, AreNotKeptWithoutAFolder) {
   PartialBlobs none{{}};
   EXPECT_EQ(none.hold("aa").value().path(), fs::path());

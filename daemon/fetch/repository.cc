@@ -356,8 +356,9 @@ Result<void> Repository::blob(const bundle::BlobRef& ref, const std::vector<std:
   BERTH_TRY(const auto source, state_->blobs());
   BERTH_TRY(const auto part, state_->partial.hold(ref.sha256));
   auto fetched = fetch_blob(*source, ref, chunks, file, progress, std::move(stop), {}, part.path());
-  if (!fetched) return std::unexpected(state_->refused(std::move(fetched.error()), ref));
-  return fetched;
+  if (fetched) return fetched;
+  part.failed(fetched.error());
+  return std::unexpected(state_->refused(std::move(fetched.error()), ref));
 }
 
 Result<std::string> Repository::small_blob(const bundle::BlobRef& ref, std::uint64_t most, std::stop_token stop) {

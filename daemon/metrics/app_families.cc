@@ -1,3 +1,4 @@
+#include <initializer_list>
 #include <numeric>
 #include <set>
 
@@ -38,10 +39,18 @@ Family deployments(const Snapshot& snapshot) {
   return family;
 }
 
+/// Those of what did not happen to an app on the node are 0, as above.
+template <class Counts>
+Counts from_zero(const Snapshot& snapshot, Counts counts, std::initializer_list<const char*> kinds) {
+  for (const auto& app : snapshot.apps)
+    for (const char* kind : kinds) counts.try_emplace({app.row.app, kind}, 0);
+  return counts;
+}
+
 Family fetched(const Snapshot& snapshot) {
   auto family = Family::counter("berth_fetched_bytes_total",
                                 "Bytes of releases that were fetched since berthd began: layers, patches in their place, and indexes.");
-  for (const auto& [which, bytes] : snapshot.counts.fetched) family.add({{"app", which.first}, {"kind", which.second}}, static_cast<double>(bytes));
+  for (const auto& [which, bytes] : from_zero(snapshot, snapshot.counts.fetched, {"layer", "patch", "index"})) family.add({{"app", which.first}, {"kind", which.second}}, static_cast<double>(bytes));
   return family;
 }
 
@@ -69,7 +78,7 @@ Family hooks(const Snapshot& snapshot) {
 
 Family execs(const Snapshot& snapshot) {
   auto family = Family::counter("berth_execs_total", "One-off commands that ended since berthd began, by how they did: ok, failed or stopped.");
-  for (const auto& [which, count] : snapshot.counts.execs) family.add({{"app", which.first}, {"result", which.second}}, static_cast<double>(count));
+  for (const auto& [which, count] : from_zero(snapshot, snapshot.counts.execs, {"ok", "failed", "stopped"})) family.add({{"app", which.first}, {"result", which.second}}, static_cast<double>(count));
   return family;
 }
 

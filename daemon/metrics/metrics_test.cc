@@ -92,6 +92,7 @@ TEST(Metrics, TellOfEveryApp) {
   EXPECT_THAT(text, HasSubstr("berth_deployments_total{app=\"web\",state=\"failed\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("berth_fetched_bytes_total{app=\"web\",kind=\"patch\"} 70\n"));
   EXPECT_THAT(text, HasSubstr("berth_execs_total{app=\"web\",result=\"ok\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("berth_execs_total{app=\"web\",result=\"failed\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_job_runs_total{app=\"web\",process=\"report\",state=\"failed\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("berth_job_runs_total{app=\"web\",process=\"report\",state=\"ok\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("berth_job_failed{app=\"web\",process=\"report\"} 1\n"));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -104,10 +105,18 @@ Result<int> read_answer(int netlink, Each each) {
 }
 
 Result<std::vector<std::string>> closed_ones(int netlink, const std::set<std::uint16_t>& private_ports) {
+  // Of those that were redirected alone, where the kernel knows of that (5.15); others are passed over here.
   struct {
     nlmsghdr head;
     nfgenmsg about;
+    nlattr status_head;
+    std::uint32_t status;
+    nlattr mask_head;
+    std::uint32_t mask;
   } request{};
+  request.status_head = {.nla_len = NLA_HDRLEN + sizeof request.status, .nla_type = CTA_STATUS};
+  request.mask_head = {.nla_len = NLA_HDRLEN + sizeof request.mask, .nla_type = CTA_STATUS_MASK};
+  request.status = request.mask = htonl(IPS_DST_NAT);
   request.head.nlmsg_len = sizeof request;
   request.head.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
   request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;

@@ -139,4 +139,21 @@ Result<std::optional<Event>> EventLog::newest(const std::string& app, const std:
   return std::nullopt;
 }
 
+Result<std::vector<Event>> EventLog::between(const std::string& app, const std::string& since, const std::string& until) const {
+  std::vector<Event> found;
+  const auto wanted = apps_.find(app);
+  int looked_at = 0;
+  for (std::size_t i = places_.size(); wanted != apps_.end() && i-- > 0 && looked_at < kMostLookedBack;) {
+    if (places_[i].app != wanted->second) continue;
+    ++looked_at;
+    BERTH_TRY(const std::string line, line_at(i));
+    auto parsed = parse_line(line);
+    if (!parsed) continue;
+    if (parsed->event.at < since) break;
+    if (until.empty() || parsed->event.at <= until) found.push_back(std::move(parsed->event));
+  }
+  std::ranges::reverse(found);
+  return found;
+}
+
 }  // namespace berth::store

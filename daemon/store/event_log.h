@@ -28,6 +28,9 @@ class EventLog {
   /// The newest event of that kind among the last 10,000 of `app`.
   Result<std::optional<Event>> newest(const std::string& app, const std::string& kind) const;
 
+  /// Events of `app` from one moment to another among its last 10,000, the oldest first.
+  Result<std::vector<Event>> between(const std::string& app, const std::string& since, const std::string& until) const;
+
   std::int64_t last() const { return last_; }  ///< the highest number in it; 0 when it is empty
 
  private:

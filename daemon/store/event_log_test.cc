@@ -21,6 +21,21 @@ class EventLogTest : public StoreTest {
 
 using testing::ElementsAre;
 
+TEST_F(EventLogTest, TellsWhatHappenedBetweenTwoMoments) {
+  open();
+  for (const char* app : {"web", "api", "web", "web"}) ASSERT_TRUE(store->add_event(event("test.event", app)));
+  const auto all = must(store->events(1, 10, "web"));
+  const auto found = [&](const std::string& since, const std::string& until) {
+    std::vector<std::int64_t> its;
+    for (const Event& one : must(store->events_between("web", since, until))) its.push_back(one.number);
+    return its;
+  };
+  EXPECT_THAT(found("", ""), ElementsAre(1, 3, 4));
+  EXPECT_THAT(found(all[1].at, all[1].at), ElementsAre(3));
+  EXPECT_THAT(found(all[1].at, ""), ElementsAre(3, 4));
+  EXPECT_THAT(must(store->events_between("none", "", "")), ElementsAre());
+}
+
 TEST_F(EventLogTest, NumbersEventsAndReadsARangeOfThem) {
   open();
   for (const char* app : {"web", "api", "web", "", "web"}) ASSERT_TRUE(store->add_event(event("test.event", app, {{"app", app}, {"share", 0.5}})));

@@ -59,6 +59,11 @@ Result<std::optional<Event>> Store::newest_event(const std::string& app, const s
   return state_->events.newest(app, kind);
 }
 
+Result<std::vector<Event>> Store::events_between(const std::string& app, const std::string& since, const std::string& until) {
+  const std::lock_guard guard(state_->mutex);
+  return state_->events.between(app, since, until);
+}
+
 std::int64_t Store::last_event() const {
   const std::lock_guard guard(state_->mutex);
   return state_->events.last();

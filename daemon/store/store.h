@@ -309,6 +309,8 @@ class Store {
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
   std::int64_t last_event() const;
+  /// Events of `app` from one moment to another (RFC 3339, UTC, with microseconds; empty: to now), among the app's last 10,000.
+  Result<std::vector<Event>> events_between(const std::string& app, const std::string& since, const std::string& until);
   /// The newest event of that kind among the app's last 10,000.
   Result<std::optional<Event>> newest_event(const std::string& app, const std::string& kind);
 

@@ -34,8 +34,12 @@ class Contract(BerthCase):
         for note in ("one", "two", "three"):
             self.publish(note)
         self.berth("deploy", "web@v1", "--reason", "the first")
+        self.berth("deploy", "web@v2", "--plan")
         self.berth("deploy", "web@v2")
         self.berth("deploy", "web@v2")
+        self.berth("deploy", "web@v2", "--plan")
+        self.berth("deploy", "web@v9", "--plan", expect=3)
+        self.berth("why", "web")
         self.berth("revert", "web")
         self.berth("deploy", "web@v2", expect=8)
         for verb in ("resume", "hold", "resume"):
@@ -58,7 +62,7 @@ class Contract(BerthCase):
         self.berth("cancel", "web", expect=None)
         for verb in ("drain", "resume"):
             self.berth("node", verb)
-        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/deployments/1?wait=1&until=switched&after=baking"):
+        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/apps/web/logs?lines=3&process=web&number=1&since=1h", "/v1/deployments/1?wait=1&until=switched&after=baking"):
             self.tap.seen.add(self.ask("GET", page))
         self.tap.seen.add(self.ask("POST", "/v1/apps/web/jobs/report/run", {}))
         self.berth("remove", "web", "--purge", "--yes")

@@ -47,6 +47,16 @@ class MetricsPage(unittest.TestCase):
         self.assertEqual(sorted(self.named(" ".join(re.findall(r'"((?:berth|process)_\w+)"', code))) ^ self.metrics), [])
 
 
+class ApiPage(unittest.TestCase):
+    def test_each_call_is_in_its_tables_with_its_role(self):
+        page = (SOURCE / "docs" / "api.md").read_text()
+        routes = re.findall(r'\{"(\w+)", "([^"]+)", Role::(\w+), ', (SOURCE / "daemon/api/routes.cc").read_text())
+        self.assertGreater(len(routes), 30)
+        roles = {"anybody": "viewer", "operator_": "operator"}
+        told = dict(re.findall(r"^\| `([A-Z]+ /\S*)` \| (\w+)[ ,]", page.partition("## By TLS")[2], re.MULTILINE))
+        self.assertEqual({f"{method} {path}": roles.get(role, role) for method, path, role in routes}, told)
+
+
 class OperatingPage(unittest.TestCase):
     """Every state and every reason that `berth status` and `berth history` can show is explained. Reasons are the texts of the sources that make them."""
 

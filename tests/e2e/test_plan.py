@@ -128,6 +128,19 @@ class Plan(BerthCase):
         deployment = self.deploy_as(plan, "v2")
         self.assertEqual(deployment["notes"], plan["notes"])
 
+    def test_of_the_active_release_that_drifted(self):
+        self.publish(1)
+        self.deploy(self.node, "v1")
+        (self.node.slot("v1") / "app/NOTE").chmod(0o644)
+        self.assertTrue(self.plan("v1", "--force")["already"])  # nobody has looked yet
+        self.node.berth("verify", "web", expect=None)
+        self.assertTrue(self.plan("v1")["already"])
+        plan = self.plan("v1", "--force")
+        self.assertIn("is not as it was sealed any more (app/NOTE: has mode", plan["notes"][0])
+        self.assertEqual([blob["kind"] for blob in plan["fetch"]["blobs"]], ["layer"])
+        self.assertSays(self.text("v1", "--force"), "is active, and would be deployed once more")
+        self.deploy_as(plan, "v1", "--force")
+
     def test_of_a_new_configuration_alone(self):
         self.publish(1, more='[env.LEVEL]\ndefault = "info"\n')
         self.deploy(self.node, "v1")

@@ -1,14 +1,13 @@
 """The control API from elsewhere: by TLS, with a certificate and the role that it has."""
 import json
+import os
 import re
 import signal
 import socket
 import ssl
 import subprocess
-import threading
 import time
 import unittest
-import urllib.request
 
 from lib import sample_apps
 from lib.case import BerthCase
@@ -55,12 +54,14 @@ class Pki:
         (self.folder / "ext").write_text(f"basicConstraints=CA:FALSE\nsubjectAltName={names}\n")
         self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=ci.example.org", "-keyout", f"{name}.key", "-out", "csr")
         self.openssl("x509", "-req", "-in", "csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-days", str(days), "-extfile", "ext", "-out", f"{name}.pem")
+        (self.folder / f"{name}.key").chmod(0o600)
 
     def copy(self, name, to):
         """As a renewal does it: another file in the place of each."""
         for kind in ("pem", "key"):
             new = self.folder / f"new.{kind}"
             new.write_bytes((self.folder / f"{name}.{kind}").read_bytes())
+            new.chmod(0o600)
             new.rename(self.folder / f"{to}.{kind}")
 
 
@@ -169,33 +170,35 @@ class Remote(RemoteCase):
         before = self.node.events()
         log = self.node.log_file.read_text
 
-        def refused(who, *more, told, logged):
-            answer = self.curl(who, "/v1/status", *more)
-            self.assertEqual(answer.status, 0, answer)
-            self.assertIn(told, answer.text)
+        def refused(who, told, logged, **options):
+            with self.assertRaises(ssl.SSLError) as raised:
+                self.connection(who, **options).close()
+            self.assertIn(told, str(raised.exception))
             wait_until(lambda: logged in log(), f"the log says '{logged}'")
             time.sleep(1.1)  # it tells of one a second
-        refused("", told="handshake failure", logged="127.0.0.1: it shows no certificate")
-        refused("late", told="certificate expired", logged="it expired")
-        refused("forged", told="unknown ca", logged="no authority that is trusted here")
-        refused("admin", "--tlsv1.3", told="protocol version", logged="it offers TLS 1.3 alone")
+        refused("", "handshake failure", "127.0.0.1: it shows no certificate")
+        refused("late", "certificate expired", "it expired")
+        refused("forged", "unknown ca", "no authority that is trusted here")
+        refused("admin", "protocol version", "it offers TLS 1.3 alone", least=ssl.TLSVersion.TLSv1_3)
         plain = subprocess.run(["curl", "-sS", "--http0.9", f"http://localhost:{PORT}/v1/status"], capture_output=True)
         self.assertNotIn(b"HTTP", plain.stdout)
         wait_until(lambda: "it does not speak TLS" in log(), "the log says so")
         self.assertEqual(self.node.events(), before)
         self.assertEqual(self.curl("admin", "/v1/status").status, 200)
 
-    def connection(self, who="admin", timeout=60, source=None):
+    def connection(self, who="admin", least=ssl.TLSVersion.TLSv1_2):
         context = ssl.create_default_context(cafile=self.pki.folder / "ca.pem")
-        context.load_cert_chain(self.pki.folder / f"{who}.pem", self.pki.folder / f"{who}.key")
-        raw = socket.create_connection(("127.0.0.1", PORT), timeout, source_address=source)
+        context.minimum_version = least
+        if who:
+            context.load_cert_chain(self.pki.folder / f"{who}.pem", self.pki.folder / f"{who}.key")
+        raw = socket.create_connection(("127.0.0.1", PORT), 60)
         return context.wrap_socket(raw, server_hostname="localhost")
 
     def test_half_a_request_and_rubbish_by_tls_do_nothing(self):
         self.start()
         with self.connection() as half:
             half.sendall(b"POST /v1/node/drain HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{")
-            half.unwrap()
+            half.shutdown(socket.SHUT_WR)
         for bytes in (b"POST /v1/node/drain HTTP/1.1\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} ", b"\x00" * 5000, b"GET /../../etc HTTP/1.1\r\n\r\n"):
             with self.connection() as client:
                 client.sendall(bytes)
@@ -258,18 +261,22 @@ class Remote(RemoteCase):
         self.assertEqual(shown(), before)
         self.assertIn("\nberth_api_failing 0\n", self.node.metrics())
 
-        # Another authority of the clients: those of the one before are strangers.
-        (self.pki.folder / "ca.pem.both").write_bytes((self.pki.folder / "ca.pem").read_bytes())
-        self.pki.issue("new-admin", "URI:spiffe://example.org/admin", ca="other-ca")
+        # Roles count from a reload on.
         config = self.node.config.read_text()
         self.node.configure(config.replace('"spiffe://example.org/admin"\nrole = "admin"', '"spiffe://example.org/admin"\nrole = "viewer"'))
         self.assertEqual(self.post("admin", "/v1/gc", {}).status, 200)
+        stream = self.connection("admin")
+        stream.sendall(b"GET /v1/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n")
+        self.assertIn(b"200 OK", stream.recv(1000))
         self.node.process.send_signal(signal.SIGHUP)
         wait_until(lambda: self.post("admin", "/v1/gc", {}).status == 403, "a reload takes other roles over")
+        stream.settimeout(20)
+        while stream.recv(1000):
+            pass  # and what was open by the role before is ended
+        stream.close()
         self.assertServes("v1")
 
     def test_a_certificate_that_ends_is_told_of_and_ends_connections_that_go_by_it(self):
-        from cryptography import x509
         self.pki.issue("ending", "DNS:localhost,IP:127.0.0.1", 1)
         self.shorten("ending", days=30, seconds=3600)
         self.pki.copy("ending", "api")
@@ -279,12 +286,16 @@ class Remote(RemoteCase):
         wait_until(lambda: "and then no client believes this node" in self.node.log_file.read_text(), "the log warns")
         self.assertIn("\nberth_api_certificate_ending 1\n", self.node.metrics())
         self.assertSays(self.node.berth("status"), "its certificate ends at")
-        with self.connection("brief") as client:
+        with self.connection("brief") as stream, self.connection("brief") as client:
+            stream.sendall(b"GET /v1/events HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n")
+            self.assertIn(b"200 OK", stream.recv(1000))
             def answered():
                 client.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
                 return bool(client.recv(1000))
             self.assertTrue(answered())
             wait_until(lambda: not answered(), "its connection ends with it", 30, every=0.5)
+            while stream.recv(1000):
+                pass  # until a stream that was begun before ends, too
 
     def shorten(self, name, days, seconds):
         """The certificate anew, valid since so many days and for so many seconds more."""
@@ -299,6 +310,28 @@ class Remote(RemoteCase):
                 .add_extension(old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value, critical=False).sign(ca, hashes.SHA256()))
         (self.pki.folder / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
+    def test_the_page_says_how_to_set_it_up(self):
+        page = (SOURCE / "docs" / "operating.md").read_text()
+        _, _, page = page.partition("<!-- these commands are run by")
+        commands, on_node, elsewhere = re.findall(r"^```(?:sh|toml)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[:3]
+        made = self.folder / "made"
+        made.mkdir()
+        subprocess.run(["bash", "-euc", commands], cwd=made, check=True, capture_output=True)
+        self.publish()
+        extra = on_node.replace("/etc/berth", str(made))
+        self.node = self.make_node("documented", extra=extra)
+        self.start()
+        home = self.folder / "home/.config/berth"
+        home.mkdir(parents=True)
+        for file in ("ca.pem", "alice.pem", "alice.key"):
+            (made / file).rename(home / file) if file != "ca.pem" else (home / file).write_bytes((made / file).read_bytes())
+        (home / "nodes.toml").write_text(elsewhere.replace("edge-1.example.org", "localhost"))
+        env = {**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent", "NO_COLOR": "1"}
+        for command in ("berth status --node edge-1", "berth deploy web@v1 --node edge-1"):
+            done = subprocess.run([str(BERTH), *command.split()[1:]], env=env, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(self.node.deployments()[0]["by"], "alice@example.org (certificate, from 127.0.0.1)")
+
     def test_files_that_are_not_there_yet_keep_nothing_from_running(self):
         self.publish()
         (self.pki.folder / "api.key").rename(self.pki.folder / "later")
@@ -308,6 +341,77 @@ class Remote(RemoteCase):
         (self.pki.folder / "later").rename(self.pki.folder / "api.key")
         wait_until(lambda: self.curl("watch", "/healthz").status == 200, "it is tried again", 20)
         self.assertEqual(self.node.status()["remote_api"]["problem"], "")
+
+
+class CommandLine(RemoteCase):
+    """`berth --node`."""
+
+    def setUp(self):
+        super().setUp()
+        config = self.folder / "home/.config/berth"
+        config.mkdir(parents=True)
+        # The second address is of the same node, as if it were another one.
+        (config / "nodes.toml").write_text(f'''
+ca_file = "{self.pki.folder}/ca.pem"
+certificate_file = "{self.pki.folder}/ci.pem"
+key_file = "{self.pki.folder}/ci.key"
+[edge-1]
+address = "localhost"
+[edge-2]
+address = "127.0.0.1:{PORT}"
+[watched]
+address = "localhost:{PORT}"
+certificate_file = "{self.pki.folder}/watch.pem"
+key_file = "{self.pki.folder}/watch.key"
+''')
+        for number in (1, 2):
+            self.publish(note=str(number))
+        self.start()
+
+    def far(self, *arguments, expect=0, nodes="", **variables):
+        """`berth ARGUMENT…` on a machine that has no berthd."""
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent", "NO_COLOR": "1", **({"BERTH_NODE": nodes} if nodes else {}), **variables}
+        got = subprocess.run([str(BERTH), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, timeout=120)
+        self.assertEqual(got.returncode, expect, got)
+        return got
+
+    def test_a_node_is_driven_from_afar(self):
+        done = self.far("deploy", "web@v1", "--node", "edge-1", "--reason", "build 7")
+        self.assertIn("web@v1", done.stdout)
+        self.assertServes("v1")
+        self.assertEqual(self.node.deployments()[0]["by"], "ci.example.org (certificate, from 127.0.0.1)")
+        self.assertIn("v1", self.far("status", nodes="edge-1").stdout)
+        self.assertEqual(json.loads(self.far("status", "web", "--json", "--node", f"localhost:{PORT}").stdout)["active"], "v1")
+        self.assertIn("build 7", self.far("history", "web", nodes="edge-1").stdout + self.far("events", nodes="edge-1").stdout)
+        self.far("deploy", "web@v2", "--node", "edge-1")
+        self.far("revert", "web", "--node", "edge-1")
+        self.assertServes("v1")
+        refused = self.far("stop", "web", "--node", "edge-1", expect=7)
+        self.assertIn("needs the role operator", refused.stderr)
+        self.assertIn("needs the role deployer", self.far("deploy", "web@v2", "--node", "watched", expect=7).stderr)
+        self.assertIn("copy it to edge-1", self.far("deploy", "./web.berth", "--node", "edge-1", expect=2).stderr)
+
+    def test_several_nodes_are_asked_each(self):
+        self.far("deploy", "web@v1", "--node", "edge-1", "--node", "edge-2")
+        both = self.far("apps", "--node", "edge-2", "--node", "edge-1").stdout.splitlines()
+        self.assertTrue(any(line.startswith("edge-2: web") for line in both) and any(line.startswith("edge-1: web") for line in both), both)
+        self.assertLess(max(i for i, line in enumerate(both) if line.startswith("edge-2: ")), min(i for i, line in enumerate(both) if line.startswith("edge-1: ")))
+        answers = [json.loads(line) for line in self.far("status", "web", "--json", nodes="edge-1,edge-2").stdout.splitlines()]
+        self.assertEqual([(one["node"], one["answer"]["active"]) for one in answers], [("edge-1", "v1"), ("edge-2", "v1")])
+        # What changes something goes no further than the first that fails.
+        stopped = self.far("deploy", "web@v2", "--node", "watched", "--node", "edge-1", expect=7)
+        self.assertIn("watched: berth: ", stopped.stderr)
+        self.assertIn("stopped at the first that failed; nothing was asked of edge-1", stopped.stderr)
+        self.assertServes("v1")
+        self.far("deploy", "web@v2", "--node", "edge-1", "--node", "watched", expect=7)
+        self.assertServes("v2")
+
+    def test_a_node_that_is_not_whom_it_should_be_is_refused(self):
+        told = self.far("status", "--node", "edge-1", expect=6, BERTH_CA_FILE=str(self.pki.folder / "other-ca.pem")).stderr
+        self.assertIn("no authority that is trusted here", told)
+        (self.folder / "home/.config/berth/nodes.toml").chmod(0o644)
+        (self.pki.folder / "ci.key").chmod(0o644)
+        self.assertIn("chmod 600", self.far("status", "--node", "edge-1", expect=2).stderr)
 
 
 if __name__ == "__main__":

@@ -259,7 +259,8 @@ class WhatIsTold(RunCase):
     def test_options_that_mean_nothing_here(self):
         tree = self.tree(WORKERS)
         self.assertIn("--repo /x: . is a folder", self.refused(tree, "--repo", "/x"))
-        self.assertIn("--ca-file /x: . is a folder", self.refused(tree, "--ca-file", "/x"))
+        for option in ("--ca-file", "--token-file", "--config", "--mirror", "--proxy"):
+            self.assertIn(f"{option} /x: . is a folder", self.refused(tree, option, "/x"))
         self.assertIn("shop/production@v1 is a release", self.refused(tree, "shop/production@v1", "--environments", "x", "--repo", "/x"))
         self.assertIn("PORT comes from berth.toml", self.refused(tree, "--set", "PORT=1"))
 

@@ -178,9 +178,10 @@ class Shipping(NumberedLines):
         node.stop()
         cursors = node.state / "ship" / "agent.cursors"
         cursors.write_bytes(cursors.read_bytes()[:-20])
-        for _ in range(2):
+        for resets in (1, 0):
             node.start()
             self.wait_shipped(node)
+            self.assertIn(f'berth_log_cursor_resets_total{{sink="agent"}} {resets}\n', node.metrics())
             node.stop()
         node.start()
         self.assertEqual([event["kind"] for event in node.events()].count("logs.cursor_damaged"), 1)

@@ -16,6 +16,7 @@ from lib.waiting import wait_until
 LINES = int(os.environ.get("BERTH_TEST_LINES", "12000"))
 KILLS = int(os.environ.get("BERTH_TEST_KILLS", "6"))
 AWAY = float(os.environ.get("BERTH_TEST_AWAY", "3"))
+COUNTED = ("berth_log_shipped_total", "berth_log_batches_total", "berth_log_last_success_timestamp_seconds")
 A_STEP = 354  # lines that the app writes between two of its pauses, on average
 
 
@@ -50,6 +51,10 @@ class SinkFaults(NumberedLines):
         self.assertEqual(self.status_of(self.node, "central")["lost"], 0)
         self.assertGreater(self.segments(), least_segments, "it rotated all the time")
         return doubled
+
+    def measured(self, family):
+        """The sum of a family's values for the sink."""
+        return sum(float(line.rsplit(" ", 1)[1]) for line in self.node.metrics().splitlines() if line.startswith(family + '{sink="central"'))
 
     def assertFails(self, *words):
         """Status names the sink, and says why."""
@@ -107,10 +112,17 @@ class Connected:
         try:
             wait_until(lambda: closing.count >= 3, "it comes again and again", 60)
             self.assertFails(f"127.0.0.1:{self.place.port}")
+            self.assertEqual(self.measured("berth_log_sink_failing"), 1)
+            self.assertGreater(self.measured("berth_log_lag_seconds"), 0)
+            self.assertGreater(self.measured("berth_log_retries_total"), 0)
+            before = [self.measured(family) for family in COUNTED]
         finally:
             closing.close()
         self.place.start()
         self.check(BATCH)
+        self.assertEqual((self.measured("berth_log_sink_failing"), self.measured("berth_log_lag_seconds")), (0, 0))
+        for family, value in zip(COUNTED, before):
+            self.assertGreater(self.measured(family), value, family)
 
 
 class ToRsyslogByTcp(Connected, SinkFaults):

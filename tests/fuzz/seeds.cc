@@ -254,6 +254,16 @@ void add_workstation(Seeds& seeds) {
   seeds.add("procfile", "web\nweb: web=2,all=1\n");
 }
 
+void add_hellos(Seeds& seeds) {
+  // Of openssl s_client, -tls1_3 and -tls1_2, without what does not matter.
+  const std::string random(32, 'r'), ciphers("\x00\x02\x13\x01\x01\x00", 6);
+  for (const std::string& versions : {std::string("\x00\x2b\x00\x03\x02\x03\x04", 7), std::string("\x00\x2b\x00\x05\x04\x03\x04\x03\x03", 9), std::string("\x00\x17\x00\x00", 4)}) {
+    const std::string body = "\x03\x03" + random + '\0' + ciphers + '\0' + static_cast<char>(versions.size()) + versions;
+    const std::string hello = std::string("\x01\x00\x00", 3) + static_cast<char>(body.size()) + body;
+    seeds.add("tls_hello", std::string("\x16\x03\x01\x00", 4) + static_cast<char>(hello.size()) + hello);
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -268,6 +278,7 @@ int main(int count, char** arguments) {
   add_shipping(seeds);
   add_images(seeds);
   add_exposition(seeds);
+  add_hellos(seeds);
   add_log(seeds);
   add_workstation(seeds);
   seeds.add("app_spec", kSpec);
@@ -285,6 +296,7 @@ int main(int count, char** arguments) {
   const auto config = files::read(fs::path(arguments[2]) / "config" / "berthd.toml", 1u << 20);
   if (!config) return 1;
   seeds.add("config", *config);
+  seeds.add("config", "environment = \"qa\"\n[api]\nlisten = \"[::]:9465\"\ncertificate_file = \"/a\"\nkey_file = \"/b\"\nclient_ca_file = \"/c\"\n[[api.client]]\nname = \"*.ci.example.org\"\nrole = \"deployer\"\napps = [\"web\"]\n");
   seeds.add("config", "environment = \"qa\"\n[labels]\nrack = \"r7\"\n[repository]\nurl = \"https://example.org/r\"\nroot = \"/etc/root.json\"\n[store]\nreserve = \"1MB\"\nkeep = 3\n");
   return 0;
 }

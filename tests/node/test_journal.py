@@ -24,7 +24,7 @@ NUMBERED = f"""#!/usr/bin/perl
 $| = 1;
 for my $n (1 .. {LINES}) {{
   print "line $n of a hundred and some bytes, as lines of servers have them: GET /index.html HTTP/1.1 200 512\\n";
-  select undef, undef, undef, 0.05 if $n % 100 == 0;
+  select undef, undef, undef, 0.1 if $n % 100 == 0;
 }}
 open my $file, ">", "$ENV{{BERTH_DATA_DIR}}/written";
 close $file;
@@ -65,10 +65,11 @@ class Journal(UmlCase):
     def test_what_is_brought_to_the_nodes_own_journal(self):
         self.boot("journal")
         self.await_power_off(400)
+        self.assertEqual(self.out("limits").split(), ["10000000", "1000000"], "what berthd.service says has come to journald")
         restarts = len(self.out("restarted.restarts").splitlines())
         lost, doubled, _ = self.count("restarted")
         print(f"journald restarted {restarts} times, its limit lifted for berthd: {LINES} lines, {lost} lost, {doubled} doubled", flush=True)
-        self.assertGreater(restarts, 3)
+        self.assertGreater(restarts, 1)
         self.assertEqual((lost, doubled), (0, 0), self.report())
 
         turns = len(self.out("clock.turns").splitlines())
@@ -80,8 +81,7 @@ class Journal(UmlCase):
         self.assertEqual(agent, Counter(range(1, LINES + 1)))
 
         lost, doubled, shipped = self.count("limited")
-        suppressed = [int(word) for line in self.out("suppressed").splitlines() if "berthd.service" in line for word in line.split() if word.isdigit()]
-        print(f"journald's limit on: {LINES} lines, {lost} lost, {doubled} doubled; berthd was told of {LINES - shipped}, the journal says that {sum(suppressed)} were suppressed", flush=True)
+        print(f"journald's limit on: {LINES} lines, {lost} lost, {doubled} doubled; berthd counts {shipped} as shipped", flush=True)
         self.assertGreater(lost, LINES // 2, "journald drops what is over its limit")
         self.assertEqual(shipped, LINES, "and tells nobody who sends")
 

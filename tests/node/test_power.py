@@ -1,6 +1,6 @@
 """A whole node: Debian under systemd, booted in user-mode Linux, with berthd as a service.
 
-nginx (by `socket`) and redis (`recreate`) are deployed from a repository on the node, which is then stopped. After a clean power-off, and after a
+nginx (by `socket`) and redis (`recreate`) are deployed from a repository on the node, which is then stopped, and so is a program that writes down which signals it gets. A keeper is killed. After a clean power-off, and after a
 power cut, both apps must be ready on the same release before the network is online. The node's state lies on a disk image with a file system of
 its own, so that a power cut loses what was not synced.
 """
@@ -24,6 +24,15 @@ http { access_log off; server { listen 127.0.0.1:8900; root /srv/repository; } }
 """
 
 
+# Writes down when it starts and which signal ends it.
+TOLD = r"""#!/bin/sh
+note() { echo "$1" >> "$BERTH_DATA_DIR/told"; }
+for signal in INT TERM QUIT HUP; do trap "note $signal; kill \$!; exit 0" "$signal"; done
+note start
+while :; do sleep 1000 & wait; done
+"""
+
+
 class Power(UmlCase):
     CONFIG = CONFIG
     UNITS = ("wait-online.service", "job.service", "repository.service", "state-disk.service")
@@ -41,6 +50,9 @@ class Power(UmlCase):
         repo.publish(sample_apps.nginx(self.folder / "site", routing="socket", bake="500ms"))
         repo.configure(files=sample_apps.redis_files(None))
         repo.publish(sample_apps.redis(self.folder / "cache", routing=None))
+        told = sample_apps.Tree(self.folder / "told", "told").put("bin/told", TOLD, 0o755)
+        repo.configure(files={})
+        repo.publish(told.spec('app = "told"\n[process.main]\ncommand = ["bin/told"]\nstop = { signal = "INT", grace = "5s" }\n[deploy]\nbake = "500ms"\n'))
         self.bring(repo)
 
     def assertBothReadyBeforeTheNetwork(self, stage):
@@ -56,7 +68,9 @@ class Power(UmlCase):
         self.boot("deploy")
         self.await_power_off()
         got = self.result("deploy")
-        self.assertEqual((got["web"], got["cache"], got["keepers_are_services"]), (0, 0, True), self.report())
+        self.assertEqual((got["web"], got["cache"], got["told"], got["keepers_are_services"]), (0, 0, 0, True), self.report())
+        # systemd ends what is left of a service whose main process is gone: there is no orphan to take over, and never two.
+        self.assertEqual(got["keeper_killed"], {"another_keeper": True, "another_app": True, "running": 1, "answers": "v1"}, self.report())
         print(f"deployed and switched off after {time.monotonic() - began:.0f} s", flush=True)
 
         self.boot("after-power-off")
@@ -65,6 +79,7 @@ class Power(UmlCase):
         except AssertionError as error:
             self.fail(f"{error}\n{self.report()}")
         self.assertBothReadyBeforeTheNetwork("after-power-off")
+        self.assertEqual(self.result("after-power-off")["told"], "start INT start", "its own stop signal, and no start after that")
         self.cut_power()
 
         self.boot("after-power-cut")

@@ -1,0 +1,129 @@
+#include "cli/nodes.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include "core/files/files.h"
+#include "core/io/url.h"
+#include "core/spec/toml.h"
+
+namespace berth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostBytes = 1u << 20;
+constexpr const char* kFiles[] = {"ca_file", "certificate_file", "key_file"};
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+fs::path nodes_file() {
+  if (const std::string folder = variable("XDG_CONFIG_HOME"); folder.starts_with('/')) return fs::path(folder) / "berth/nodes.toml";
+  const std::string home = variable("HOME");
+  return home.empty() ? fs::path() : fs::path(home) / ".config/berth/nodes.toml";
+}
+
+/// The file's tables; one that is not there has none.
+Result<toml::table> read_nodes(const fs::path& file) {
+  if (file.empty()) return toml::table();
+  const auto text = files::read(file, kMostBytes);
+  if (!text && text.error().code == Errc::not_found) return toml::table();
+  if (!text) return pass(text.error());
+  BERTH_TRY(auto root, spec::parse_toml_text(*text, file.string()));
+  return root;
+}
+
+/// Beside the file where it is relative; "~/" is the home folder.
+std::string whole_path(const std::string& path, const fs::path& beside) {
+  if (path.empty()) return path;
+  if (path.starts_with("~/")) return (fs::path(variable("HOME")) / path.substr(2)).string();
+  return (beside / path).lexically_normal().string();
+}
+
+/// Puts what a table says of files into `node`.
+Result<void> take_files(const toml::table& table, const std::string& where, const fs::path& file, RemoteNode& node, bool may_have_tables) {
+  for (const auto& [key, value] : table) {
+    if (may_have_tables && value.is_table()) continue;
+    const auto complain = [&](const std::string& what) {
+      return fail(Errc::usage, fmt::format("{}:{}:{}: {}{}", file.string(), key.source().begin.line, key.source().begin.column, what, where));
+    };
+    const auto known = std::ranges::find(kFiles, key.str());
+    if (known == std::end(kFiles) && (may_have_tables || key.str() != "address"))
+      return complain(fmt::format("unknown key '{}': {}ca_file, certificate_file and key_file are known", key.str(), may_have_tables ? "" : "address, "));
+    if (!value.is_string()) return complain(fmt::format("'{}' is not a string: put it into quotes", key.str()));
+    if (known == std::end(kFiles)) continue;
+    std::string* const into[] = {&node.ca_file, &node.certificate_file, &node.key_file};
+    *into[known - std::begin(kFiles)] = whole_path(value.as_string()->get(), file.parent_path());
+  }
+  return {};
+}
+
+/// HOST[:PORT].
+Result<void> take_address(const std::string& address, RemoteNode& node) {
+  const auto url = io::parse_url("https://" + address);
+  if (!url || url->target != "/" || address.ends_with('/')) return fail(Errc::usage, fmt::format("--node {}: '{}' is no address such as edge-1.example.org or 10.0.0.7:{}", node.name, address, kNodePort));
+  node.host = url->host;
+  node.port = url->port == 443 && !address.ends_with(":443") ? kNodePort : url->port;
+  return {};
+}
+
+/// A key that others can read is as good as theirs.
+Result<void> check_files(const RemoteNode& node, const fs::path& file) {
+  if (node.certificate_file.empty() || node.key_file.empty())
+    return fail(Errc::usage, fmt::format("--node {}: berthd wants a certificate: say certificate_file and key_file in {}, or by $BERTH_CERTIFICATE_FILE and $BERTH_KEY_FILE", node.name,
+                                         file.string()));
+  struct stat about{};
+  if (::stat(node.key_file.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return fail(Errc::usage, fmt::format("--node {}: the key {} can be read by others than its owner: chmod 600 {}", node.name, node.key_file, node.key_file));
+  return {};
+}
+
+Result<RemoteNode> find_node(const std::string& said, const toml::table& root, const fs::path& file) {
+  RemoteNode node{.name = said, .host = {}, .ca_file = {}, .certificate_file = {}, .key_file = {}};
+  BERTH_CHECK(take_files(root, "", file, node, true));
+  std::string address = said;
+  if (const auto* table = root[said].as_table()) {
+    BERTH_CHECK(take_files(*table, fmt::format(" in [{}]", said), file, node, false));
+    address = (*table)["address"].value_or(said);
+  }
+  BERTH_CHECK(take_address(address, node));
+  const std::pair<const char*, std::string*> variables[] = {{"BERTH_CA_FILE", &node.ca_file}, {"BERTH_CERTIFICATE_FILE", &node.certificate_file}, {"BERTH_KEY_FILE", &node.key_file}};
+  for (const auto& [name, into] : variables)
+    if (std::string value = variable(name); !value.empty()) *into = std::move(value);
+  BERTH_CHECK(check_files(node, file));
+  return node;
+}
+
+}  // namespace
+
+Result<std::vector<RemoteNode>> find_nodes(const std::vector<std::string>& said) {
+  const fs::path file = nodes_file();
+  BERTH_TRY(const toml::table root, read_nodes(file));
+  std::vector<RemoteNode> nodes;
+  for (const std::string& one : said) {
+    BERTH_TRY(RemoteNode node, find_node(one, root, file));
+    if (std::ranges::find(nodes, one, &RemoteNode::name) != nodes.end()) return fail(Errc::usage, fmt::format("--node {}: it is named twice", one));
+    nodes.push_back(std::move(node));
+  }
+  return nodes;
+}
+
+std::vector<std::string> nodes_of_environment() {
+  std::vector<std::string> nodes;
+  const std::string all = variable("BERTH_NODE");
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t end = std::min(all.find_first_of(" ,", at), all.size());
+    if (end > at) nodes.push_back(all.substr(at, end - at));
+    at = end + 1;
+  }
+  return nodes;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace berth::cli {
+
+/// Where a berthd listens for clients with a certificate, unless it is said.
+inline constexpr std::uint16_t kNodePort = 9465;
+
+/// A node elsewhere, and how to get there.
+struct RemoteNode {
+  std::string name;  ///< as it was said, with --node
+  std::string host;
+  std::uint16_t port = kNodePort;
+  std::string ca_file, certificate_file, key_file;  ///< an empty CA: those of this system
+};
+
+/// What `--node` and $BERTH_NODE say: a name of `nodes.toml` (in $XDG_CONFIG_HOME/berth or ~/.config/berth), or HOST[:PORT], each with the files that
+/// $BERTH_CA_FILE, $BERTH_CERTIFICATE_FILE and $BERTH_KEY_FILE, its table there, or the top of that file name. Fails with `Errc::usage`.
+Result<std::vector<RemoteNode>> find_nodes(const std::vector<std::string>& said);
+
+/// Those of $BERTH_NODE, by spaces or commas.
+std::vector<std::string> nodes_of_environment();
+
+}  // namespace berth::cli

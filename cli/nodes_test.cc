@@ -1,0 +1,132 @@
+#include "cli/nodes.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "cli/run_berth.h"
+#include "core/files/files.h"
+
+namespace berth::cli {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// A home folder with a nodes.toml.
+class NodesTest : public testing::Test {
+ protected:
+  NodesTest() {
+    for (const char* name : {"XDG_CONFIG_HOME", "BERTH_NODE", "BERTH_CA_FILE", "BERTH_CERTIFICATE_FILE", "BERTH_KEY_FILE"}) ::unsetenv(name);
+    ::setenv("HOME", folder.path().c_str(), 1);
+    std::filesystem::create_directories(folder.path() / ".config/berth");
+    put("me.key", 0600);
+  }
+  ~NodesTest() override {
+    for (const char* name : {"BERTH_NODE", "BERTH_CA_FILE", "BERTH_CERTIFICATE_FILE", "BERTH_KEY_FILE"}) ::unsetenv(name);
+    home.empty() ? ::unsetenv("HOME") : ::setenv("HOME", home.c_str(), 1);
+  }
+  void say(const std::string& text) { std::ofstream(folder.path() / ".config/berth/nodes.toml") << text; }
+  void put(const std::string& name, mode_t mode) {
+    std::ofstream(folder.path() / ".config/berth" / name) << "x";
+    ::chmod((folder.path() / ".config/berth" / name).c_str(), mode);
+  }
+  std::string path(const std::string& name) const { return folder.path() / ".config/berth" / name; }
+  static RemoteNode find(const std::string& said) {
+    const auto nodes = find_nodes({said});
+    EXPECT_TRUE(nodes) << nodes.error().message;
+    return nodes ? nodes->front() : RemoteNode();
+  }
+  static std::string complaint(const std::vector<std::string>& said) {
+    const auto nodes = find_nodes(said);
+    return nodes ? "" : nodes.error().message;
+  }
+
+  const std::string home = std::getenv("HOME") == nullptr ? "" : std::getenv("HOME");
+  files::TemporaryDirectory folder;
+};
+
+TEST_F(NodesTest, ANodeHasTheFilesOfItsTableOfTheTopAndOfTheEnvironment) {
+  say("ca_file = \"ca.pem\"\ncertificate_file = \"~/me.pem\"\nkey_file = \"me.key\"\n[edge-1]\naddress = \"10.0.0.7:9999\"\nca_file = \"/etc/other-ca.pem\"\n[edge-2]\n");
+  const RemoteNode first = find("edge-1");
+  EXPECT_EQ(first.name, "edge-1");
+  EXPECT_EQ(first.host, "10.0.0.7");
+  EXPECT_EQ(first.port, 9999);
+  EXPECT_EQ(first.ca_file, "/etc/other-ca.pem");
+  EXPECT_EQ(first.certificate_file, folder.path() / "me.pem");
+  EXPECT_EQ(first.key_file, path("me.key"));
+  EXPECT_EQ(find("edge-2").host, "edge-2") << "without an address it is its name";
+  EXPECT_EQ(find("edge-2").ca_file, path("ca.pem"));
+  const RemoteNode other = find("edge-9.example.org");
+  EXPECT_EQ(other.host, "edge-9.example.org");
+  EXPECT_EQ(other.port, 9465);
+  ::setenv("BERTH_CA_FILE", "/ci/ca.pem", 1);
+  EXPECT_EQ(find("edge-1").ca_file, "/ci/ca.pem");
+}
+
+TEST_F(NodesTest, AddressesAreNamesOrNumbersWithOrWithoutAPort) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  EXPECT_EQ(find("10.0.0.7").host, "10.0.0.7");
+  EXPECT_EQ(find("[::1]:1").host, "::1");
+  EXPECT_EQ(find("[::1]:1").port, 1);
+  EXPECT_EQ(find("[::1]").port, 9465);
+  EXPECT_EQ(find("edge-1:443").port, 443);
+  for (const char* wrong : {"", "a b", "edge-1:x", "https://edge-1", "edge-1/x", "me@edge-1", "edge-1/"}) EXPECT_THAT(complaint({wrong}), HasSubstr("is no address")) << wrong;
+  EXPECT_THAT(complaint({"edge-1", "edge-1"}), HasSubstr("named twice"));
+}
+
+TEST_F(NodesTest, WhatIsWrongIsSaidWithItsPlace) {
+  EXPECT_THAT(complaint({"edge-1"}), AllOf(HasSubstr("--node edge-1: berthd wants a certificate"), HasSubstr(path("nodes.toml"))));
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\nca = \"ca.pem\"\n");
+  EXPECT_THAT(complaint({"edge-1"}), HasSubstr("nodes.toml:3:1: unknown key 'ca'"));
+  say("[edge-1]\nport = 7\n");
+  EXPECT_THAT(complaint({"edge-1"}), AllOf(HasSubstr("nodes.toml:2:1: unknown key 'port': address, "), HasSubstr("in [edge-1]")));
+  say("[edge-1]\naddress = 7\n");
+  EXPECT_THAT(complaint({"edge-1"}), HasSubstr("'address' is not a string"));
+  say("[edge-1\n");
+  EXPECT_THAT(complaint({"edge-1"}), HasSubstr("nodes.toml:1:"));
+}
+
+TEST_F(NodesTest, AKeyThatOthersCanReadIsRefused) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  put("me.key", 0640);
+  EXPECT_THAT(complaint({"edge-1"}), HasSubstr("can be read by others than its owner: chmod 600"));
+}
+
+TEST_F(NodesTest, NodesOfTheEnvironmentStandByEachOther) {
+  EXPECT_THAT(nodes_of_environment(), IsEmpty());
+  ::setenv("BERTH_NODE", " edge-1, edge-2  edge-3", 1);
+  EXPECT_THAT(nodes_of_environment(), testing::ElementsAre("edge-1", "edge-2", "edge-3"));
+}
+
+TEST_F(NodesTest, VerbsThatAreForThisMachineSayWhy) {
+  EXPECT_THAT(run_berth({"build", ".", "--node", "edge-1"}).err, HasSubstr("berth build: it works on this machine and asks no berthd"));
+  EXPECT_THAT(run_berth({"logs", "web", "--node", "edge-1"}).err, HasSubstr("run it there, as in: ssh edge-1 berth logs"));
+  EXPECT_THAT(run_berth({"exec", "web", "--node", "edge-1", "--", "ls"}).err, HasSubstr("ssh edge-1 berth exec"));
+  ::setenv("BERTH_NODE", "edge-1", 1);
+  EXPECT_THAT(run_berth({"logs", "web"}).err, HasSubstr("$BERTH_NODE"));
+  EXPECT_THAT(run_berth({"inspect", "web@v1"}).err, HasSubstr("berth inspect: $BERTH_NODE names edge-1"));
+  EXPECT_EQ(run_berth({"builds", "--help"}).exit, 0);
+  EXPECT_THAT(run_berth({"status"}).err, HasSubstr("--node edge-1: berthd wants a certificate"));
+}
+
+TEST_F(NodesTest, NobodyThereIsSaidWithTheAddress) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const Ran ran = run_berth({"status", "--node", "127.0.0.1:1"});
+  EXPECT_EQ(ran.exit, 6) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("berthd at 127.0.0.1:1 does not answer: nothing listens at 127.0.0.1:1"));
+  const Ran both = run_berth({"status", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2", "--json"});
+  EXPECT_EQ(both.exit, 6);
+  EXPECT_THAT(both.err, AllOf(HasSubstr(R"({"node":"127.0.0.1:1","problem":{)"), HasSubstr(R"({"node":"127.0.0.1:2","problem":{)")));
+  const Ran changes = run_berth({"stop", "web", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2"});
+  EXPECT_EQ(changes.exit, 6);
+  EXPECT_THAT(changes.err, AllOf(HasSubstr("127.0.0.1:1: berth: berthd at 127.0.0.1:1"), HasSubstr("stopped at the first that failed; nothing was asked of 127.0.0.1:2"),
+                                 testing::Not(HasSubstr("berthd at 127.0.0.1:2"))));
+}
+
+}  // namespace
+}  // namespace berth::cli

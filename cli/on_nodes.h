@@ -1,0 +1,15 @@
+#pragma once
+
+#include "cli/command.h"
+
+namespace berth::cli {
+
+/// Runs a verb's action on this node, or on those that `--node` or $BERTH_NODE name. On several, each line says whose it is, and with `--json` is
+/// `{"node": …, "answer": …}`: what only reads asks some at a time and tells of them in the order in which they are named; what changes something goes from one
+/// to the next, and stops at the first that fails. `called` is how the verb was called: "berth status".
+Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::string& called);
+
+/// Fails where $BERTH_NODE names nodes elsewhere, for what `called` needs of the one that it runs on: `what`.
+Result<void> check_is_here(const std::string& called, const std::string& what);
+
+}  // namespace berth::cli

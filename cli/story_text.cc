@@ -1,0 +1,101 @@
+#include "cli/story_text.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "cli/json_view.h"
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+
+namespace berth::cli {
+namespace {
+
+using boost::json::value;
+
+constexpr std::size_t kFirst = 4, kLast = 8;  ///< events that are shown where there are more
+constexpr std::size_t kMostLines = 6;         ///< of what was printed last
+
+/// "09:00:04", or with its day where that is another than the first one's.
+std::string time_of(const std::string& at, const std::string& day) {
+  const std::string moment = short_time(at);
+  if (moment.size() < 20) return moment;
+  return moment.starts_with(day) ? moment.substr(11, 8) : moment.substr(0, 10) + " " + moment.substr(11, 8);
+}
+
+std::string event_text(const value& event, const std::string& day) {
+  const std::int64_t times = number_of(event, "times", 1);
+  std::string text = fmt::format("  {}  {}", time_of(text_of(event, "at"), day), text_of(event, "text"));
+  if (times > 1) text += fmt::format(" ({} times until {})", times, time_of(text_of(event, "until"), day));
+  return text;
+}
+
+std::string line(const std::string& text, const StatusView& view) {
+  const std::string safe = printable(text);
+  return (view.width > 0 ? shorten(safe, static_cast<std::size_t>(view.width)) : safe) + "\n";
+}
+
+std::string events_text(const boost::json::array& events, const StatusView& view) {
+  if (events.empty()) return {};
+  const std::string day = short_time(text_of(events.front(), "at")).substr(0, 10);
+  std::string text = tinted("What happened" + (day.empty() ? "" : " on " + day), Tint::dim, view.colour) + "\n";
+  const std::size_t left_out = events.size() > kFirst + kLast + 1 ? events.size() - kFirst - kLast : 0;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (left_out > 0 && i == kFirst) text += fmt::format("  … {} more (--json has them)\n", left_out);
+    if (left_out > 0 && i >= kFirst && i < kFirst + left_out) continue;
+    text += line(event_text(events[i], day), view);
+  }
+  return text;
+}
+
+std::string lines_text(const value& story, const StatusView& view) {
+  const auto& lines = list_of(story, "last_lines");
+  if (lines.empty()) return {};
+  std::string text = tinted(printable("Last lines of " + text_of(story, "lines_of")), Tint::dim, view.colour) + "\n";
+  for (std::size_t i = lines.size() > kMostLines ? lines.size() - kMostLines : 0; i < lines.size(); ++i)
+    if (lines[i].is_string()) text += line("  | " + std::string(lines[i].get_string()), view);
+  return text;
+}
+
+/// The other trouble, where there are two.
+std::string beside_text(const value& story) {
+  const value* deployment = member(story, "deployment");
+  const auto& instances = list_of(story, "instances");
+  if (text_of(story, "about") == "deployment" && !instances.empty()) {
+    const std::string why = text_of(instances.front(), "not_ready");
+    return printable(fmt::format("Now {} of {} is not well: {}", text_of(instances.front(), "instance"), text_of(story, "active"), why.empty() ? "it ends again and again" : why)) + "\n";
+  }
+  if (text_of(story, "about") == "instances" && deployment != nullptr && deployment->is_object())
+    return printable(fmt::format("Before that, {}@{} {}: berth history {}", text_of(*deployment, "app"), text_of(*deployment, "release"), text_of(*deployment, "state"), text_of(story, "app"))) + "\n";
+  return {};
+}
+
+/// Who serves, whatever failed.
+std::string serving_text(const value& story) {
+  const std::string app = text_of(story, "app"), active = text_of(story, "active");
+  if (text_of(story, "about") != "deployment") return {};
+  return active.empty() ? fmt::format("{} has no active release.\n", app) : fmt::format("{} runs {}.\n", app, active);
+}
+
+}  // namespace
+
+std::string story_text(const value& story, const StatusView& view) {
+  const std::string app = text_of(story, "app"), active = text_of(story, "active");
+  if (text_of(story, "about") == "nothing") return fmt::format("Nothing is wrong with {}: no deployment of it failed here, and none of its instances is in trouble.\n", app);
+  const value* deployment = member(story, "deployment");
+  std::string ago;
+  if (text_of(story, "about") == "deployment" && deployment != nullptr) ago = since_text(text_of(*deployment, "ended_at"), view.now);
+  std::string text = tinted(printable(text_of(story, "why")), Tint::bad, view.colour) + (ago.empty() ? "" : fmt::format(" ({} ago)", ago)) + "\n";
+  text += serving_text(story);
+  text += beside_text(story);
+  text += events_text(list_of(story, "events"), view);
+  text += lines_text(story, view);
+  const auto& next = list_of(story, "next");
+  if (!next.empty()) text += tinted("What to do next", Tint::dim, view.colour) + "\n";
+  for (const value& one : next)
+    if (one.is_string()) text += "  " + printable(one.get_string()) + "\n";
+  return text;
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,26 @@
+#include "core/utf8.h"
+#include "daemon/api/to_json.h"
+
+namespace berth::api {
+
+boost::json::object to_json(const deploy::Story& story) {
+  constexpr std::string_view kAbout[] = {"nothing", "deployment", "instances"};
+  boost::json::array instances, told, lines, advice;
+  for (const auto& one : story.instances) instances.push_back(to_json(one));
+  for (const auto& one : story.told)
+    told.push_back({{"at", one.at}, {"until", one.until}, {"times", one.times}, {"kind", one.kind}, {"text", as_utf8(one.text)}});
+  for (const auto& line : story.last_lines) lines.push_back(boost::json::value(as_utf8(line)));
+  for (const auto& line : story.advice) advice.push_back(boost::json::value(as_utf8(line)));
+  return {{"app", story.app},
+          {"active", story.active},
+          {"about", kAbout[static_cast<std::size_t>(story.about)]},
+          {"why", as_utf8(story.why)},
+          {"deployment", story.deployment ? boost::json::value(to_json(*story.deployment)) : boost::json::value(nullptr)},
+          {"instances", std::move(instances)},
+          {"events", std::move(told)},
+          {"lines_of", story.lines_of},
+          {"last_lines", std::move(lines)},
+          {"next", std::move(advice)}};
+}
+
+}  // namespace berth::api

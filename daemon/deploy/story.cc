@@ -1,0 +1,182 @@
+#include "daemon/deploy/story.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/core.h>
+
+#include "core/exit_code.h"
+#include "core/logs/record_time.h"
+#include "core/spec/app_spec.h"
+#include "daemon/deploy/app_facts.h"
+
+namespace berth::deploy {
+namespace {
+
+/// A text member of an event; empty where it has none.
+std::string text_in(const store::Event& event, std::string_view name) {
+  const auto* found = event.data.if_contains(name);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+std::string took_in(const store::Event& event, std::string_view name) {
+  const auto* found = event.data.if_contains(name);
+  if (found == nullptr || !found->is_number()) return {};
+  const auto ms = found->to_number<std::int64_t>();
+  if (ms < 1000) return fmt::format("{}ms", ms);
+  return ms < 60'000 ? fmt::format("{:.1f}s", static_cast<double>(ms) / 1000) : fmt::format("{}m", ms / 60'000);
+}
+
+/// What an event says; empty where it is no part of a story.
+std::string text_of(const store::Event& event) {
+  const std::string instance = text_in(event, "instance"), reason = text_in(event, "reason");
+  if (event.kind == "instance.exit") {
+    const std::string took = took_in(event, "ran_ms");
+    return reason == "stopped" ? "" : fmt::format("{} {}{}", instance, reason, took.empty() ? "" : ", after " + took);
+  }
+  if (event.kind == "instance.unready") return fmt::format("{} was no longer ready: {}", instance, reason);
+  if (event.kind == "instance.ready") return fmt::format("{} was ready again", instance);
+  if (event.kind == "keeper.gone") return fmt::format("{}: its keeper was gone: {}", instance, reason);
+  if (event.kind == "keeper.taken_over") return fmt::format("{}: {}", instance, reason);
+  if (event.kind == "hook.ended") return fmt::format("{} hook of {}: {}", text_in(event, "hook"), text_in(event, "release"), text_in(event, "result"));
+  if (event.kind == "deployment.note") return "note: " + text_in(event, "note");
+  if (event.kind == "data.copied") return "the data were copied";
+  if (event.kind == "data.restored") return "the data are those of before again";
+  if (event.kind == "start.unawaited") return reason;
+  if (event.kind.starts_with("operator.")) {
+    const std::string why = text_in(event, "why");
+    return fmt::format("{} by {}{}", event.kind.substr(std::string_view("operator.").size()), text_in(event, "by"), why.empty() ? "" : ": " + why);
+  }
+  return {};
+}
+
+std::string name_of(const store::DeploymentRow& row) { return row.app + "@" + row.release; }
+
+/// A reason without the name of the release in front, which is said already.
+std::string reason_of(const store::DeploymentRow& row) {
+  const std::string prefix = name_of(row) + ": ";
+  return row.reason.starts_with(prefix) ? row.reason.substr(prefix.size()) : row.reason;
+}
+
+std::string step_text(const DeploymentStatus& deployment, const DeploymentStatus::Step& step, bool last) {
+  const store::DeploymentRow& row = deployment.row;
+  if (step.state == "queued") return fmt::format("deployment {} of {} was asked for by {}{}", row.id, name_of(row), row.by, row.why.empty() ? "" : ": " + row.why);
+  if (step.state == "unpacking" || step.state == "sealed") return {};
+  if (last && !row.reason.empty()) return fmt::format("{}: {}", step.state, reason_of(row));
+  return step.state;
+}
+
+/// For comparing what is repeated: how long each ran differs.
+std::string without_time(const std::string& text) { return text.substr(0, text.rfind(", after ")); }
+
+struct Hint {
+  std::string_view word;  ///< in the reason
+  std::string_view text;
+};
+constexpr auto kHints = std::to_array<Hint>({
+    {"has not accepted a connection on the socket", "it does not use the socket that it is passed: it opens its own, or takes another convention (listen_env in berth.toml)"},
+    {"connection refused", "nothing listens where it is asked: with port it has to listen on $PORT, on all addresses"},
+    {"readiness probe:", "it runs and answers its readiness probe badly: look at what that asks for (a database, a migration), and at its log"},
+    {"startup probe:", "its startup probe does not pass in time: look at its log; a slow start wants a longer failure_threshold or ready_timeout"},
+    {"liveness probe", "its liveness probe kills it: it hangs, or the probe is too strict (timeout, failure_threshold)"},
+    {"oom", "it was killed for its memory: raise MemoryMax, or find out what it needs it for"},
+    {"for its memory", "it was killed for its memory: raise MemoryMax, or find out what it needs it for"},
+    {" hook ", "its hook says why: the last lines are the hook's; write migrations so that they can be run again"},
+    {"secret ", "the node does not have a secret that it wants: put it there"},
+    {"too little disk space", "make room: 'berth gc', or a larger disk"},
+    {"listens there", "another program has its port: stop that, or give the app another port"},
+    {"has it already", "two apps want one port: give one of them another"},
+    {"this node has no ", "make it on the node, or leave it out of berth.toml"},
+    {"bake", "it gave trouble after the switch, when it had real traffic"},
+});
+
+/// Where to look, and what the reason means.
+void add_hint(std::vector<std::string>& advice, const std::string& reason) {
+  const auto hint = std::ranges::find_if(kHints, [&](const Hint& one) { return reason.find(one.word) != std::string::npos; });
+  if (hint != kHints.end()) advice.emplace_back(hint->text);
+}
+
+void advise_on_deployment(std::vector<std::string>& advice, const Story& story) {
+  const DeploymentStatus& deployment = *story.deployment;
+  const std::string name = name_of(deployment.row);
+  const bool not_there = deployment.exit == static_cast<int>(Exit::not_found), not_believed = deployment.exit == static_cast<int>(Exit::trust);
+  if (not_there) return advice.push_back(fmt::format("berth releases {}   # what there is in the repository", deployment.row.app));
+  if (not_believed) return advice.push_back("the repository or the release is not to be believed: berth status shows its metadata; ask who published it");
+  add_hint(advice, deployment.row.reason);
+  if (!deployment.last_lines.empty()) advice.push_back(fmt::format("berth logs {}   # all that it printed", name));
+  advice.push_back(fmt::format("berth history {}   # its steps, and those of the deployments before", deployment.row.app));
+  if (!deployment.rejected) return advice.push_back(fmt::format("berth deploy {}   # once what was missing is there", name));
+  advice.push_back(fmt::format("publish a better release; {} is rejected here until 'berth deploy {} --force'", deployment.row.release, name));
+}
+
+void advise_on_instances(std::vector<std::string>& advice, const Story& story, const std::string& before) {
+  const InstanceView& first = story.instances.front();
+  const supervise::InstanceStatus& status = first.status;
+  const std::string name = short_name(status.id);
+  add_hint(advice, status.ready || status.pid == 0 || status.crash_loop ? (status.last_exit ? status.last_exit->reason : status.not_ready) : status.not_ready);
+  const bool ended = status.pid == 0 || status.crash_loop;
+  advice.push_back(fmt::format("berth logs {}{}   # all that it printed{}", name, ended ? " --previous" : "", ended ? " before it ended" : ""));
+  if (!before.empty()) advice.push_back(fmt::format("berth revert {}   # goes back to {}", story.app, before));
+  advice.push_back(fmt::format("berth restart {}   # once what it needs is there", name));
+}
+
+}  // namespace
+
+bool is_failure(const store::DeploymentRow& row) { return row.state == "failed" || row.state == "reverted" || row.state == "interrupted"; }
+
+bool is_troubled(const InstanceView& instance, const std::string& active) {
+  const supervise::InstanceStatus& status = instance.status;
+  if (status.id.release != active) return false;
+  return status.crash_loop || (!status.ready && status.judged && status.phase != supervise::Phase::stopping);
+}
+
+std::string trouble_text(const InstanceView& instance) {
+  const supervise::InstanceStatus& status = instance.status;
+  const std::string name = short_name(status.id);
+  const std::string restarts = fmt::format("{} restart{}", status.restarts, status.restarts == 1 ? "" : "s");
+  if (status.crash_loop && status.last_exit) return fmt::format("{} ends again and again: {} ({})", name, status.last_exit->reason, restarts);
+  if (status.pid == 0 && status.last_exit) return fmt::format("{} does not run: {} ({})", name, status.last_exit->reason, restarts);
+  return fmt::format("{} is not ready: {}", name, status.not_ready);
+}
+
+std::string trouble_at(const InstanceView& instance, const std::vector<store::Event>& events) {
+  const std::string name = to_string(instance.status.id);
+  std::string at = instance.status.last_exit ? instance.status.last_exit->at : instance.status.started_at;
+  for (const store::Event& event : events)
+    if (event.kind == "instance.unready" && text_in(event, "instance") == name) at = std::max(at, event.at);
+  return at;
+}
+
+std::vector<Told> timeline(const DeploymentStatus* deployment, const std::vector<store::Event>& events) {
+  std::vector<Told> all;
+  if (deployment != nullptr) {
+    for (const auto& step : deployment->steps) {
+      std::string text = step_text(*deployment, step, &step == &deployment->steps.back());
+      if (!text.empty()) all.push_back({.at = step.at, .until = {}, .kind = "deployment.state", .text = std::move(text)});
+    }
+  }
+  for (const store::Event& event : events)
+    if (std::string text = text_of(event); !text.empty()) all.push_back({.at = event.at, .until = {}, .kind = event.kind, .text = std::move(text)});
+  const auto moment = [](const Told& one) { return logs::parse_rfc3339(one.at).value_or(logs::Time()); };
+  std::ranges::stable_sort(all, {}, moment);
+  std::vector<Told> told;
+  for (Told& one : all) {
+    if (!told.empty() && told.back().kind == one.kind && without_time(told.back().text) == without_time(one.text)) {
+      ++told.back().times;
+      told.back().until = one.at;
+    } else {
+      told.push_back(std::move(one));
+    }
+  }
+  return told;
+}
+
+std::vector<std::string> advise(const Story& story, const std::string& before) {
+  std::vector<std::string> advice;
+  if (story.about == Story::About::deployment) advise_on_deployment(advice, story);
+  if (story.about == Story::About::instances) advise_on_instances(advice, story, before);
+  return advice;
+}
+
+}  // namespace berth::deploy

@@ -1,0 +1,130 @@
+#include "daemon/deploy/story.h"
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace berth::deploy {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string at(int second) { return fmt::format("2026-11-24T09:00:{:02}.000000Z", second); }
+
+store::Event event(int second, const std::string& kind, boost::json::object data) {
+  return {.number = second, .at = at(second), .kind = kind, .app = "web", .data = std::move(data)};
+}
+
+store::Event ended(int second, const std::string& reason, int ran_ms = 20) {
+  return event(second, "instance.exit", {{"instance", "web/web.1@v3"}, {"reason", reason}, {"ran_ms", ran_ms}});
+}
+
+DeploymentStatus failed(const std::string& reason) {
+  DeploymentStatus deployment;
+  deployment.row = {.id = 7, .app = "web", .release = "v3", .kind = "deploy", .state = "failed", .reason = reason, .by = "root (uid 0)", .why = "a try"};
+  deployment.exit = 1;
+  deployment.rejected = true;
+  deployment.steps = {{"queued", at(0)}, {"fetching", at(1)}, {"unpacking", at(1)}, {"sealed", at(1)}, {"starting", at(2)}, {"failed", at(9)}};
+  return deployment;
+}
+
+InstanceView instance(const std::string& not_ready) {
+  InstanceView view;
+  view.status.id = {"web", "web", 1, "v3"};
+  view.status.phase = supervise::Phase::running;
+  view.status.pid = 42;
+  view.status.not_ready = not_ready;
+  view.status.started_at = at(3);
+  return view;
+}
+
+std::vector<std::string> texts(const std::vector<Told>& told) {
+  std::vector<std::string> all;
+  for (const Told& one : told) all.push_back(one.times > 1 ? fmt::format("{} ({} times)", one.text, one.times) : one.text);
+  return all;
+}
+
+TEST(Story, IsToldInTheOrderOfTimeAndWhatIsRepeatedOnce) {
+  const auto deployment = failed("web@v3: web/web.1 exited with 1 (3 times)");
+  const auto told = timeline(&deployment, {ended(3, "exited with 1", 20), ended(4, "exited with 1", 31), ended(6, "exited with 1"), event(8, "slot.sealed", {{"release", "v3"}}),
+                                       ended(9, "stopped")});
+  EXPECT_THAT(texts(told), ElementsAre("deployment 7 of web@v3 was asked for by root (uid 0): a try", "fetching", "starting",
+                                       "web/web.1@v3 exited with 1, after 20ms (3 times)", "failed: web/web.1 exited with 1 (3 times)"));
+  EXPECT_EQ(told[3].at, at(3));
+  EXPECT_EQ(told[3].until, at(6));
+}
+
+TEST(Story, HasWhatProbesWereAnsweredAndWhatHooksAndOperatorsDid) {
+  const auto told = timeline(nullptr, {event(1, "instance.unready", {{"instance", "web/web.1@v3"}, {"reason", "readiness probe: 503 from /healthz"}}),
+                                   event(2, "instance.ready", {{"instance", "web/web.1@v3"}}), event(3, "hook.ended", {{"hook", "pre-start"}, {"release", "v3"}, {"result", "exited with 1"}}),
+                                   event(4, "operator.restart", {{"by", "root (uid 0)"}, {"why", "a try"}}), event(5, "deployment.note", {{"note", "n"}})});
+  EXPECT_THAT(texts(told), ElementsAre("web/web.1@v3 was no longer ready: readiness probe: 503 from /healthz", "web/web.1@v3 was ready again", "pre-start hook of v3: exited with 1",
+                                       "restart by root (uid 0): a try", "note: n"));
+}
+
+TEST(Story, OnlyWhatShouldServeIsInTrouble) {
+  auto view = instance("readiness probe: 503 from /healthz");
+  EXPECT_TRUE(is_troubled(view, "v3"));
+  EXPECT_FALSE(is_troubled(view, "v2"));
+  view.status.judged = false;
+  EXPECT_FALSE(is_troubled(view, "v3"));
+  view.status.crash_loop = true;
+  EXPECT_TRUE(is_troubled(view, "v3"));
+  view = instance("");
+  view.status.ready = true;
+  EXPECT_FALSE(is_troubled(view, "v3"));
+}
+
+TEST(Story, SaysWhatIsWrongWithAnInstanceAndSinceWhen) {
+  auto view = instance("readiness probe: 503 from /healthz");
+  EXPECT_EQ(trouble_text(view), "web/web.1 is not ready: readiness probe: 503 from /healthz");
+  EXPECT_EQ(trouble_at(view, {}), at(3));
+  EXPECT_EQ(trouble_at(view, {event(5, "instance.unready", {{"instance", "web/web.1@v3"}}), event(8, "instance.unready", {{"instance", "web/web.2@v3"}})}), at(5));
+  view.status.crash_loop = true;
+  view.status.restarts = 12;
+  view.status.last_exit = supervise::Exit{.reason = "exited with 1", .at = at(4)};
+  EXPECT_EQ(trouble_text(view), "web/web.1 ends again and again: exited with 1 (12 restarts)");
+  EXPECT_EQ(trouble_at(view, {}), at(4));
+}
+
+TEST(Story, OfADeploymentAdvisesByItsReason) {
+  const std::pair<const char*, const char*> table[] = {
+      {"not ready within 1m: web/web.1: readiness probe: 503 from /healthz", "answers its readiness probe badly"},
+      {"not ready within 1m: web/web.1: readiness probe: connection refused", "listen on $PORT"},
+      {"web@v3: its pre-start hook exited with 1", "the last lines are the hook's"},
+      {"web@v3: secret TOKEN (file:/x): open /x: No such file", "put it there"},
+      {"web/web.1 exited with 1, in its bake", "after the switch"},
+  };
+  for (const auto& [reason, words] : table) {
+    Story story{.about = Story::About::deployment, .app = "web", .active = "v2"};
+    story.deployment = failed(reason);
+    story.deployment->last_lines = {"boom"};
+    EXPECT_THAT(advise(story, "v1"), AllOf(Contains(HasSubstr(words)), Contains(HasSubstr("berth logs web@v3")), Contains(HasSubstr("berth deploy web@v3 --force")))) << reason;
+    story.deployment->rejected = false;
+    EXPECT_THAT(advise(story, "v1").back(), HasSubstr("berth deploy web@v3   # once what was missing is there"));
+  }
+}
+
+TEST(Story, OfAnInstanceAdvisesToLookAtItsLastRunAndToGoBack) {
+  Story story{.about = Story::About::instances, .app = "web", .active = "v3"};
+  story.instances = {instance("readiness probe: connection refused")};
+  EXPECT_THAT(advise(story, "v2"), ElementsAre(HasSubstr("listen on $PORT"), HasSubstr("berth logs web/web.1 "), HasSubstr("berth revert web   # goes back to v2"), HasSubstr("berth restart web/web.1")));
+  story.instances.front().status.crash_loop = true;
+  story.instances.front().status.last_exit = supervise::Exit{.reason = "oom"};
+  EXPECT_THAT(advise(story, ""), ElementsAre(HasSubstr("MemoryMax"), HasSubstr("berth logs web/web.1 --previous"), HasSubstr("berth restart")));
+}
+
+TEST(Story, OfNothingAdvisesNothing) { EXPECT_THAT(advise({}, "v1"), IsEmpty()); }
+
+TEST(Story, WhatSomebodyEndedIsNoFailure) {
+  const auto is = [](const char* state) { return is_failure({.state = state}); };
+  EXPECT_TRUE(is("failed") && is("reverted") && is("interrupted"));
+  EXPECT_FALSE(is("active") || is("cancelled") || is("superseded") || is("baking"));
+}
+
+}  // namespace
+}  // namespace berth::deploy

@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <ranges>
+
+#include <fmt/core.h>
+
+#include "core/logs/record_time.h"
+#include "daemon/deploy/engine.h"
+#include "daemon/deploy/last_lines.h"
+#include "daemon/deploy/story.h"
+
+namespace berth::deploy {
+namespace {
+
+constexpr int kMostLookedAt = 1000;  ///< deployments of an app
+constexpr std::size_t kMostTold = 100;
+
+bool is_later(const std::string& one, const std::string& other) {
+  return logs::parse_rfc3339(one).value_or(logs::Time()) > logs::parse_rfc3339(other).value_or(logs::Time());
+}
+
+/// Why the deployment ended so: "web@v3 failed: not ready within 1m".
+std::string why_of(const store::DeploymentRow& row) {
+  const std::string name = row.app + "@" + row.release, prefix = name + ": ";
+  const std::string reason = row.reason.starts_with(prefix) ? row.reason.substr(prefix.size()) : row.reason;
+  return fmt::format("{} {}{}", name, row.state, reason.empty() ? "" : ": " + reason);
+}
+
+}  // namespace
+
+/// The last failure of the app, from what is written down of it, and from how its instances are now.
+awaitable<Result<Story>> Engine::story(std::string name) {
+  Story story{.app = name, .active = {}};
+  const auto list = [this, name] { return store_.deployments(name, kMostLookedAt); };
+  const auto rows = co_await pool_.run(list);
+  if (!rows) co_return std::unexpected(rows.error());
+  const auto failed = std::ranges::find_if(*rows, is_failure);
+  if (failed != rows->end()) story.deployment = status_of(*failed);
+
+  const AppPtr app = find(name);
+  if (!app && rows->empty()) co_return std::unexpected(known(name).error());
+  std::string since, before;
+  if (app) {
+    auto now = co_await status(name);
+    if (!now) co_return std::unexpected(now.error());
+    story.active = now->row.active;
+    since = now->since;
+    if (story.deployment) story.deployment->rejected = std::ranges::find(now->rejected, story.deployment->row.release, &store::Rejected::release) != now->rejected.end();
+    const bool moves = now->deployment && now->deployment->row.state != "baking";  // then it is the deployment that tells
+    for (InstanceView& instance : now->instances)
+      if (!app->row.stopped && !drained_ && !moves && !is_paused(*app, instance.status.id) && is_troubled(instance, story.active)) story.instances.push_back(std::move(instance));
+    auto other = co_await release_before(app);
+    if (other) before = std::move(*other);
+  }
+  const auto look = [this, name, since] { return store_.events_between(name, since, {}); };
+  auto events = co_await pool_.run(look);
+  if (!events) co_return std::unexpected(events.error());
+  std::ranges::stable_sort(story.instances, std::ranges::greater(), [](const InstanceView& one) { return one.status.crash_loop; });
+  std::string troubled_at;
+  for (const InstanceView& instance : story.instances)
+    if (const std::string at = trouble_at(instance, *events); troubled_at.empty() || is_later(at, troubled_at)) troubled_at = at;
+
+  if (!story.instances.empty() && (!story.deployment || is_later(troubled_at, story.deployment->row.ended_at))) {
+    story.about = Story::About::instances;
+    story.why = trouble_text(story.instances.front());
+    story.told = timeline(nullptr, *events);
+    InstanceId id = story.instances.front().status.id;
+    story.lines_of = to_string(id);
+    const auto read = [logs = store_.paths().logs, id] {
+      return last_lines(logs, InstanceSelector{.app = id.app, .process = id.process, .number = id.number}, logs::Time(), id.release);
+    };
+    auto lines = co_await pool_.run(read);
+    if (lines) story.last_lines = std::move(*lines);
+  } else if (story.deployment) {
+    story.about = Story::About::deployment;
+    const store::DeploymentRow row = story.deployment->row;
+    story.why = why_of(row);
+    const auto look_back = [this, row] { return store_.events_between(row.app, row.created_at, row.ended_at); };
+    const auto then = co_await pool_.run(look_back);
+    if (!then) co_return std::unexpected(then.error());
+    story.told = timeline(&*story.deployment, *then);
+    story.last_lines = story.deployment->last_lines;
+    if (!story.last_lines.empty()) story.lines_of = row.app + "@" + row.release;
+  }
+  if (story.told.size() > kMostTold) story.told.erase(story.told.begin(), story.told.end() - kMostTold);
+  story.advice = advise(story, before);
+  co_return story;
+}
+
+}  // namespace berth::deploy

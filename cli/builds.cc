@@ -18,6 +18,8 @@ Result<Exit> list(const Console& console, const std::string& app) {
   std::vector<Error> passed_over;
   BERTH_TRY(auto builds, store.list(&passed_over));
   if (!app.empty()) std::erase_if(builds, [&](const publish::Build& build) { return build.spec.app != app; });
+  if (!app.empty() && builds.empty())
+    return fail(Errc::not_found, fmt::format("no builds of {} in {}; make one: berth build SOURCE", app, store.folder().string()));
   const auto is_latest = [&](const publish::Build& build) {
     const auto latest = store.latest(build.spec.app);
     return latest && latest->ref.digest == build.ref.digest;
@@ -40,7 +42,7 @@ Result<Exit> list(const Console& console, const std::string& app) {
     table.row({publish::short_digest(build.ref.digest), build.spec.app, build.ref.version, build.platform, publish::short_commit(build.commit),
                bytes_text(build.ref.layer.blob.size), since_text(build.created, now), is_latest(build) ? "latest" : ""});
   if (table.empty()) {
-    console.note(fmt::format("no builds{} in {}; make one: berth build SOURCE", app.empty() ? "" : " of " + app, store.folder().string()));
+    console.note(fmt::format("no builds in {}; make one: berth build SOURCE", store.folder().string()));
   } else {
     console.print(table.render(console.colour, console.terminal ? console.width : 0));
     console.note(fmt::format("in {}", store.folder().string()));
@@ -57,7 +59,7 @@ Verb builds_verb() {
       .summary = "List the builds in the local store",
       .text = "Old builds are kept; each is a folder of its own below builds/ in the store, and may be removed by hand.",
       .examples = {"berth builds", "berth builds web --json"},
-      .exits = {Exit::failed},
+      .exits = {Exit::failed, Exit::not_found},
       .arguments = {{"APP", "of this app only", name.get(), Completes::built_app, false}},
       .action = [name](Console& console) -> Result<Exit> {
         if (name->empty()) return list(console, "");

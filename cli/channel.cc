@@ -5,6 +5,7 @@
 
 #include "cli/common.h"
 #include "cli/output/table.h"
+#include "cli/parse.h"
 #include "cli/publishing.h"
 #include "cli/verbs.h"
 #include "core/publish/channels.h"
@@ -20,6 +21,16 @@ struct ChannelOptions {
 boost::json::object channel_json(const bundle::Channel& channel) {
   return {{"app", channel.app},         {"environment", channel.environment}, {"channel", channel.channel},
           {"release", channel.release}, {"serial", channel.serial}};
+}
+
+/// That nothing follows a channel yet that somebody may have misspelt, and which channels there are.
+std::string new_channel_text(const ChannelOptions& options, const ReleaseRef& ref) {
+  std::vector<std::string> others;
+  if (const auto channels = publish::list_channels(options.repository, ref.app))
+    for (const bundle::Channel& one : *channels)
+      if (one.environment == ref.environment && one.channel != options.channel) others.push_back(one.channel);
+  if (others.empty()) return fmt::format("It is a new channel, the first of {}/{}", ref.app, ref.environment);
+  return fmt::format("It is a new channel; {}/{} has {}{}", ref.app, ref.environment, joined(others), did_you_mean(options.channel, others));
 }
 
 Result<Exit> set(const Console& console, const ChannelOptions& options) {
@@ -44,6 +55,7 @@ Result<Exit> set(const Console& console, const ChannelOptions& options) {
     return Exit::ok;
   }
   console.line(fmt::format("{}: {}{}", name, done.before.empty() ? "" : done.before + " → ", ref.release));
+  if (done.before.empty()) console.note(new_channel_text(options, ref));
   if (!done.handed_in.empty()) console.note(next_step(done.handed_in, done.missing_signatures, options.repository));
   return Exit::ok;
 }

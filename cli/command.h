@@ -14,7 +14,7 @@
 namespace berth::cli {
 
 /// What a shell offers for a value.
-enum class Completes { nothing, app, built_app, release, process, job, instance, folder, file, verb };
+enum class Completes { nothing, app, built_app, release, release_id, process, job, instance, folder, file, verb };
 
 /// Where a parsed value goes: text, a number, a switch, or several texts.
 using Target = std::variant<std::string*, std::optional<std::int64_t>*, bool*, std::vector<std::string>*>;
@@ -26,6 +26,7 @@ struct Option {
   std::string help;
   Target into;
   Completes completes = Completes::nothing;
+  std::string words{};  ///< all values that it can have, with spaces between
 };
 
 /// An argument that stands by its place.
@@ -35,6 +36,7 @@ struct Argument {
   Target into;
   Completes completes = Completes::nothing;
   bool required = true;
+  std::string words{};  ///< as of an option
 };
 
 /// Whether a verb can be for a node elsewhere, by `--node`.
@@ -63,6 +65,7 @@ struct Verb {
   std::vector<Verb> verbs;             ///< verbs below this one, as in `berth repo init`
   std::function<Result<Exit>(Console&)> action;
   bool hidden = false;
+  bool deploys = false;                ///< its exit codes tell what became of a deployment
   std::vector<ExitText> exit_texts{};  ///< in the place of the usual meaning; what `exits` does not have comes last
   Remotely remotely = Remotely::never;
 };

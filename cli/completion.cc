@@ -13,6 +13,7 @@ const char* kind_of(Completes completes) {
     case Completes::app: return "app";
     case Completes::built_app: return "built-app";
     case Completes::release: return "release";
+    case Completes::release_id: return "release-id";
     case Completes::process: return "process";
     case Completes::job: return "job";
     case Completes::instance: return "instance";
@@ -29,6 +30,7 @@ struct Completion {
   std::string path;
   std::string words;  ///< verbs below and options
   std::string kind;   ///< of its first argument
+  std::string second; ///< the values of its second one, where those are few
 };
 
 void collect(const Verb& root, const Verb& verb, const std::string& path, std::vector<Completion>& entries) {
@@ -42,7 +44,8 @@ void collect(const Verb& root, const Verb& verb, const std::string& path, std::v
     for (const Option& option : root.options) options.push_back(&option);
   for (const Option* option : options) words.push_back(names_of(*option).back());
   words.push_back("--help");
-  entries.push_back({path, fmt::format("{}", fmt::join(words, " ")), verb.arguments.empty() ? "" : kind_of(verb.arguments.front().completes)});
+  entries.push_back({path, fmt::format("{}", fmt::join(words, " ")), verb.arguments.empty() ? "" : kind_of(verb.arguments.front().completes),
+                     verb.arguments.size() < 2 ? "" : verb.arguments[1].words});
   for (const Verb& below : verb.verbs) collect(root, below, path.empty() ? below.name : path + " " + below.name, entries);
 }
 
@@ -57,11 +60,25 @@ std::string path_options(const Verb& verb) {
   return names;
 }
 
+/// What is offered for the value of an option, by verb and option: a list of words, or a kind that `berth complete` knows.
+std::string value_branches(const Verb& verb, const std::string& path) {
+  std::string text;
+  for (const Option& option : verb.options) {
+    if (option.words.empty() && option.completes != Completes::release_id) continue;
+    std::string patterns;
+    for (const std::string& name : names_of(option)) patterns += fmt::format("{}'{} {}'", patterns.empty() ? "" : "|", path, name);
+    const std::string words = option.words.empty() ? "\"$(berth complete release-id \"$current\" \"$first\" 2>/dev/null)\"" : "'" + option.words + "'";
+    text += fmt::format("    {}) words={}; kind=''; is_value=1 ;;\n", patterns, words);
+  }
+  for (const Verb& below : verb.verbs) text += value_branches(below, path.empty() ? below.name : path + " " + below.name);
+  return text;
+}
+
 /// The verb that has been typed so far decides; the longest path of known verbs wins ("repo init" over "repo").
 std::string case_branches(const std::vector<Completion>& entries, std::string_view indent) {
   std::string text;
   for (const Completion& entry : entries)
-    text += fmt::format("{}'{}') words='{}'; kind='{}' ;;\n", indent, entry.path, entry.words, entry.kind);
+    text += fmt::format("{}'{}') words='{}'; kind='{}'; second='{}' ;;\n", indent, entry.path, entry.words, entry.kind, entry.second);
   return text;
 }
 
@@ -73,16 +90,21 @@ _berth_describe() {{
   esac
 }}
 _berth() {{
-  local current="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" verb='' words='' kind='' word
+  local current="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" verb='' words='' kind='' second='' first='' is_value='' word
   # '@' and '=' belong to our words, whatever COMP_WORDBREAKS says.
   if declare -F _get_comp_words_by_ref >/dev/null; then _get_comp_words_by_ref -n '@=:' cur current 2>/dev/null; current="${{cur:-$current}}"; fi
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-    if [[ "$word" != -* ]] && _berth_describe "${{verb:+$verb }}$word"; then verb="${{verb:+$verb }}$word"; fi
+    [[ "$word" == -* ]] && continue
+    if _berth_describe "${{verb:+$verb }}$word"; then verb="${{verb:+$verb }}$word"; else first="${{first:-$word}}"; fi
   done
   _berth_describe "$verb"
+  case "$verb $before" in
+{}  esac
+  [[ -n "$is_value" ]] && {{ mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"); return; }}
   case "$before" in
     {}) mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null; return ;;
   esac
+  if [[ -n "$first" && -n "$second" ]]; then words="$second"; kind=''; fi
   if [[ "$current" != -* ]]; then
     case "$kind" in
       folder) mapfile -t COMPREPLY < <(compgen -d -- "$current"); compopt -o filenames 2>/dev/null; return ;;
@@ -95,7 +117,7 @@ _berth() {{
   fi
 }}
 complete -F _berth berth
-)sh", case_branches(entries, "    "), path_options(root));
+)sh", case_branches(entries, "    "), value_branches(root, ""), path_options(root));
 }
 
 std::string zsh_script(const Verb& root, const std::vector<Completion>& entries) {
@@ -106,15 +128,20 @@ _berth_describe() {{
   esac
 }}
 _berth() {{
-  local verb='' words='' kind='' word current="${{PREFIX}}"
+  local verb='' words='' kind='' second='' first='' is_value='' word current="${{PREFIX}}"
   local typed=("${{(@)${{(z)BUFFER}}[2,$((CURRENT-1))]}}")
   for word in $typed; do
-    if [[ "$word" != -* ]] && _berth_describe "${{verb:+$verb }}$word"; then verb="${{verb:+$verb }}$word"; fi
+    [[ "$word" == -* ]] && continue
+    if _berth_describe "${{verb:+$verb }}$word"; then verb="${{verb:+$verb }}$word"; else first="${{first:-$word}}"; fi
   done
   _berth_describe "$verb"
+  case "$verb ${{typed[-1]}}" in
+{}  esac
+  [[ -n "$is_value" ]] && {{ compadd -- ${{=words}}; return; }}
   case "${{typed[-1]}}" in
     {}) _files; return ;;
   esac
+  if [[ -n "$first" && -n "$second" ]]; then words="$second"; kind=''; fi
   if [[ "$current" != -* ]]; then
     case "$kind" in
       folder) _files -/; return ;;
@@ -124,7 +151,7 @@ _berth() {{
   compadd -- ${{=words}}
 }}
 if [[ "$funcstack[1]" = _berth ]]; then _berth "$@"; else compdef _berth berth; fi
-)sh", case_branches(entries, "    "), path_options(root));
+)sh", case_branches(entries, "    "), value_branches(root, ""), path_options(root));
 }
 
 std::string fish_quoted(std::string_view text) {
@@ -156,6 +183,7 @@ void add_fish(std::string& script, const Verb& verb, std::vector<std::string> pa
     std::string line = path.empty() ? "complete -c berth" : head;
     for (const std::string& name : names_of(option)) line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
     if (!option.value.empty()) line += option.completes == Completes::folder || option.completes == Completes::file ? " -r -F" : " -x";
+    if (!option.words.empty()) line += " -a " + fish_quoted(option.words);
     script += line + " -d " + fish_quoted(option.help) + "\n";
   }
   for (const Verb& below : verb.verbs) {

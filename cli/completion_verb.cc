@@ -26,9 +26,19 @@ std::set<std::string> built_apps() {
   return apps;
 }
 
+/// The ids of an app's releases that are on this node, or in its repository.
+std::set<std::string> release_ids(const ApiClient& api, const std::string& app) {
+  std::set<std::string> ids;
+  if (!is_name(app)) return ids;
+  if (const auto answer = api.get(app_target(app, "/releases"), kPatience))
+    for (const auto& release : list_of(*answer, "releases")) ids.insert(text_of(release, "release"));
+  return ids;
+}
+
 /// The words of `kind` that begin as typed. Anything amiss completes to nothing: a shell has no use for errors.
-std::set<std::string> words_of(const ApiClient& api, const std::string& kind, const std::string& typed) {
+std::set<std::string> words_of(const ApiClient& api, const std::string& kind, const std::string& typed, const std::string& of) {
   if (kind == "built-app") return built_apps();
+  if (kind == "release-id") return release_ids(api, of.substr(0, of.find_first_of("@/")));
   std::set<std::string> words;
   const std::string app = typed.substr(0, typed.find_first_of("@/"));
   if (kind == "release" && typed.find('@') != std::string::npos && is_name(app)) {
@@ -81,15 +91,16 @@ Verb completion_verb() {
 
 Verb complete_verb() {
   struct Options {
-    std::string kind, typed;
+    std::string kind, typed, of;
   };
   auto o = std::make_shared<Options>();
   return {
       .name = "complete",
       .summary = "Print what a shell offers for a word",
-      .arguments = {{"KIND", "app, built-app, release, process, job or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false}},
+      .arguments = {{"KIND", "app, built-app, release, release-id, process, job or instance", &o->kind}, {"TYPED", "what was typed of it", &o->typed, Completes::nothing, false},
+                    {"OF", "whose release ids are meant", &o->of, Completes::nothing, false}},
       .action = [o](Console& console) -> Result<Exit> {
-        for (const std::string& word : words_of(ApiClient(console), o->kind, o->typed))
+        for (const std::string& word : words_of(ApiClient(console), o->kind, o->typed, o->of))
           if (word.starts_with(o->typed)) console.line(word);
         return Exit::ok;
       },

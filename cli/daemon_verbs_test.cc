@@ -241,8 +241,10 @@ TEST_F(DaemonVerbs, DeployOfAFileLoadsItFirst) {
   EXPECT_EQ(text_of(json::parse(asked[1].body).value(), "release"), "v3");
   EXPECT_EQ(berth({"deploy", "web@v3", "--allow-expired"}).exit, 2);
   EXPECT_EQ(berth({"deploy", "./missing.berth"}).exit, 3);
-  daemon.on("POST /v1/imports", R"({"code": "trust", "exit": 4, "status": 422, "detail": "web-v3.berth: a rollback"})", 422);
-  EXPECT_EQ(berth({"deploy", file}).exit, 4);
+  daemon.on("POST /v1/imports", R"x({"code": "trust", "exit": 4, "status": 422, "detail": "web-v3.berth: version 33 is older than 34, which this node has seen (a rollback)"})x", 422);
+  const Ran rollback = berth({"deploy", file});
+  EXPECT_EQ(rollback.exit, 4);
+  EXPECT_THAT(rollback.err, HasSubstr("(a rollback); export the release again"));
 }
 
 TEST_F(DaemonVerbs, VerifyNamesEachPathThatDriftedAndEndsWithFour) {
@@ -303,7 +305,14 @@ TEST_F(DaemonVerbs, EventsFromANumberAreAtMostSoManyAndAnAppThatIsNotThereIsTold
   EXPECT_THAT(ran.out, AllOf(HasSubstr("2026-11-24T09:00:00Z  a"), HasSubstr("  b"), Not(HasSubstr("  c"))));
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events", "--app", "nope"}).exit, 3);
+  EXPECT_EQ(berth({"events", "nope"}).exit, 3);
   EXPECT_EQ(berth({"history", "-n", "0"}).exit, 2);
+  daemon.on("GET /v1/deployments/7", R"({"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "failed", "exit": 1,
+    "last_lines": ["1", "2", "3", "4", "5", "6", "7"]})");
+  for (const std::vector<std::string>& one : {std::vector<std::string>{"history", "7"}, {"history", "web", "--deployment", "7"}}) {
+    EXPECT_THAT(berth(one).out, AllOf(HasSubstr("web@v2"), HasSubstr("| 1\n"), HasSubstr("| 7\n"))) << "all of the lines";
+  }
+  EXPECT_EQ(berth({"history", "api", "--deployment", "7"}).exit, 3);
   daemon.on("GET /v1/deployments", R"({"deployments": []})");
   EXPECT_EQ(berth({"history", "nope"}).exit, 3);
   EXPECT_EQ(berth({"history"}).exit, 0);
@@ -347,6 +356,7 @@ TEST_F(DaemonVerbs, CompleteOffersAppsReleasesAndInstances) {
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v1"}, {"release": "v2"}]})");
   EXPECT_EQ(berth({"complete", "app", "w"}).out, "web\n");
   EXPECT_EQ(berth({"complete", "release", "web@"}).out, "web@v1\nweb@v2\n");
+  EXPECT_EQ(berth({"complete", "release-id", "v", "web"}).out, "v1\nv2\n");
   EXPECT_EQ(berth({"complete", "instance", "web/"}).out, "web/worker\nweb/worker.1\n");
 }
 

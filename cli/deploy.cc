@@ -128,6 +128,7 @@ Verb deploy_verb() {
                   reason_option(o->reason),
                   {"--key", "TEXT", "idempotency key: the same key again names the same deployment", &o->key}},
       .action = [o](Console& console) { return deploy(console, *o); },
+      .deploys = true,
   };
 }
 

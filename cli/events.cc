@@ -17,7 +17,7 @@ constexpr std::size_t kPage = 200;
 constexpr std::chrono::seconds kBetweenLooks{1};
 
 struct EventsOptions {
-  std::string app;
+  std::string app, named;
   std::optional<std::int64_t> count, from;
   bool follow = false;
 };
@@ -38,7 +38,10 @@ void show(const Console& console, const json::value& event) {
   }
 }
 
-Result<Exit> events(const Console& console, const EventsOptions& options) {
+Result<Exit> events(const Console& console, EventsOptions options) {
+  if (!options.named.empty() && !options.app.empty() && options.named != options.app)
+    return fail(Errc::usage, fmt::format("berth events: {} and --app {} name two apps", options.named, options.app));
+  if (options.app.empty()) options.app = options.named;
   std::string app;
   if (!options.app.empty()) {
     BERTH_TRY(app, app_argument(options.app, "events"));
@@ -84,12 +87,13 @@ Verb events_verb() {
       .name = "events",
       .summary = "Show what happened on the node: deployments, exits, and what operators did",
       .text = "The numbers have no gaps; each entry is chained to the one before by its hash in events.log.",
-      .examples = {"berth events -n 20", "berth events -f --app web", "berth events --from 1 --json # all of them, one JSON document a line"},
+      .examples = {"berth events -n 20", "berth events web -f", "berth events --from 1 --json # all of them, one JSON document a line"},
       .exits = with_daemon_exits({Exit::not_found}),
+      .arguments = {{"APP", "of this app only", &o->named, Completes::app, false}},
       .options = {{"-f,--follow", "", "go on with what happens; begins with the newest 10, or as -n says", &o->follow},
                   {"-n,--count", "N", "the newest N (default 50; 0: all); with --from the first N", &o->count},
                   {"--from", "NUMBER", "from this number on", &o->from},
-                  {"--app", "APP", "of this app only", &o->app, Completes::app}},
+                  {"--app", "APP", "the same as APP", &o->app, Completes::app}},
       .action = [o](Console& console) { return events(console, *o); },
   };
 }

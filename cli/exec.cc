@@ -63,11 +63,16 @@ Verb exec_verb() {
       .exits = {},
       .arguments = {{"APP[/PROCESS]", "the app, or one of its processes", &o->what, Completes::instance},
                     {"-- COMMAND...", "the program, in the slot's bin/ or in PATH or by its path, and its arguments", &o->command}},
-      .options = {{.names = "--release", .value = "ID", .help = "a release that is on this node, in the place of the active one", .into = &o->release},
+      .options = {{.names = "--release", .value = "ID", .help = "a release that is on this node, in the place of the active one", .into = &o->release, .completes = Completes::release_id},
                   {.names = "-T,--no-terminal", .value = "", .help = "no terminal for the command, also at one", .into = &o->no_terminal},
                   {.names = "-n,--no-input", .value = "", .help = "an empty stdin, and no terminal", .into = &o->no_input},
                   reason_option(o->reason)},
       .action = [o](Console& console) -> Result<Exit> { return exec(console, *o); },
+      .exit_texts = {{"0", "the command ended with 0"},
+                     {"N", "the command's own, 128 and the signal's number where a signal ended it"},
+                     {"125", "berth itself failed, of which stderr tells"},
+                     {"126", "the command could not be executed"},
+                     {"127", "there is no such command"}},
   };
 }
 

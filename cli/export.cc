@@ -50,6 +50,8 @@ Result<Exit> export_release(const Console& console, const ExportOptions& options
     return fail(Errc::usage, fmt::format("berth export: -o {}: there is no folder {}", output, folder.string()));
   BERTH_TRY(const auto opened, open_repository(repository));
   const auto exported = release_file::export_release(opened.source(), ref, output);
+  // What is the matter with the file is not the repository's.
+  if (!exported && exported.error().message.find(output) != std::string::npos) return fail(exported.error().code, "berth export: " + exported.error().message);
   if (!exported) return std::unexpected(of_repository(exported.error(), repository.at));
   if (console.json) {
     console.document({{"file", output}, {"app", ref.app}, {"environment", ref.environment}, {"release", ref.release}, {"bytes", exported->bytes}});

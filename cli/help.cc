@@ -89,9 +89,20 @@ std::vector<Exit> exits_of(const Verb& verb) {
   return {all.begin(), all.end()};
 }
 
+/// What a code means of a verb: the words of deployments fit those alone.
+std::string usual_text(const Verb& verb, Exit exit) {
+  if (!verb.deploys) {
+    if (exit == Exit::ok) return "done";
+    if (exit == Exit::failed) return "failed; stderr says why";
+    if (exit == Exit::not_found) return "what was named is not there";
+    if (exit == Exit::conflict) return "what is there, or under way, stands against it";
+  }
+  return std::string(meaning(exit));
+}
+
 std::vector<ExitText> exit_texts_of(const Verb& verb) {
   std::vector<ExitText> all;
-  for (const Exit exit : exits_of(verb)) all.push_back({.code = std::to_string(static_cast<int>(exit)), .text = std::string(meaning(exit))});
+  for (const Exit exit : exits_of(verb)) all.push_back({.code = std::to_string(static_cast<int>(exit)), .text = usual_text(verb, exit)});
   for (const ExitText& own : verb.exit_texts) {
     const auto usual = std::ranges::find(all, own.code, &ExitText::code);
     if (usual == all.end()) all.push_back(own);

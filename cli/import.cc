@@ -27,7 +27,10 @@ Result<json::value> import_file(const Console& console, const ImportRequest& req
   json::object body{{"path", fs::absolute(request.file).lexically_normal().string()}};
   if (request.allow_expired) body["allow_expired"] = true;
   put_if(body, "reason", request.reason);
-  BERTH_TRY(auto answer, ApiClient(console).post("/v1/imports", std::move(body), kLongCall));
+  auto posted = ApiClient(console).post("/v1/imports", std::move(body), kLongCall);
+  if (!posted && posted.error().message.find("(a rollback)") != std::string::npos)
+    posted.error().message += "; export the release again, since a new file may hold an old release: berth export";
+  BERTH_TRY(auto answer, std::move(posted));
   if (const std::string expired = text_of(answer, "expired"); !expired.empty() && !console.quiet) console.warn("taken although it is old: " + expired);
   return answer;
 }

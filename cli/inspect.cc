@@ -83,9 +83,19 @@ std::string signers_of(const ReleaseView& view) {
   return fmt::format("the role {}{}", view.role, keys.empty() ? "" : ", by " + keys);
 }
 
+/// What a reader must know before believing who signed it, a line each.
+std::vector<std::string> doubts_of(const ReleaseView& view) {
+  std::vector<std::string> doubts;
+  if (view.proves_itself)
+    doubts.emplace_back("nothing proves who signed it: it was compared with the root in the file itself, and anybody can make one; name a root that you trust: --root FILE");
+  if (!view.expired.empty()) doubts.push_back(view.expired + ": a newer state of the repository may know more");
+  return doubts;
+}
+
 Result<Exit> inspect(const Console& console, const InspectOptions& options) {
   BERTH_TRY(const auto view, view_release(console, "inspect", options.release, options.repository));
   if (console.json) {
+    for (const std::string& doubt : doubts_of(view)) console.warn(doubt);
     console.line(bundle::to_canonical_json(view.manifest));
     return Exit::ok;
   }
@@ -93,6 +103,7 @@ Result<Exit> inspect(const Console& console, const InspectOptions& options) {
   for (const auto& [platform, entries] : view.files) print_pair(console, "files", fmt::format("{} for {}", amount_of(entries), platform));
   print_pair(console, "configuration", amount_of(view.config));
   if (!view.role.empty()) print_pair(console, "signed for by", signers_of(view));
+  for (const std::string& doubt : doubts_of(view)) print_pair(console, "but", doubt);
   if (!options.files) return Exit::ok;
   for (const auto& [platform, entries] : view.files) print_files(console, "files for " + platform, entries);
   print_files(console, "configuration", view.config);
@@ -111,7 +122,7 @@ Verb inspect_verb() {
       .text =
           "Build, commit, processes, variables, references to secrets, files and sizes, attachments. It is a release on this node, in a file that "
           "'berth export' made or, with --repo, in a repository; the latter are read as a node reads them. It says who signed for it, a role and its keys; of a release on this "
-          "node as berthd found it when it took it. A file alone proves only that it is of a piece: --root FILE names a root that you trust. With --json it is the signed manifest itself.",
+          "node as berthd found it when it took it. A file alone proves only that it is of a piece, which it says: --root FILE names a root that you trust. It says so, too, where metadata has expired. With --json it is the signed manifest itself.",
       .examples = {"berth inspect web@v3", "berth inspect web-v3.berth", "berth inspect web/production@v3 --repo ./repo",
                    "berth inspect web/production@v3 --repo ./repo --files # every path, too"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust}),

@@ -9,10 +9,14 @@
 
 /// `berth`: builds and publishes releases, and drives the berthd of this node.
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments.front() == "help") {  // 'berth help VERB' is 'berth VERB --help'
+    arguments.erase(arguments.begin());
+    arguments.emplace_back("--help");
+  }
   berth::cli::Console console = berth::cli::make_console();
   const berth::cli::Verb root = berth::cli::berth_program(console);
-  if (arguments == std::vector<std::string>{"--version"}) {
+  if (arguments == std::vector<std::string>{"--version"} || arguments == std::vector<std::string>{"version"}) {
     console.line("berth " BERTH_VERSION);
     return 0;
   }

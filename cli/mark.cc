@@ -63,7 +63,7 @@ Verb mark_verb() {
               "'berth revert' leaves a bad release that is active.",
       .examples = {"berth mark web@v42 bad --reason 'loses sessions'", "berth mark web@v41 good --reason 'the database was to blame'"},
       .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
-      .arguments = {{"APP@RELEASE", "the release; it need not be on the node", &o->release, Completes::release}, {"good|bad", "what it is", &o->as}},
+      .arguments = {{"APP@RELEASE", "the release; it need not be on the node", &o->release, Completes::release}, {"good|bad", "what it is", &o->as, Completes::nothing, true, "good bad"}},
       .options = {reason_option(o->reason)},
       .action = [o](Console& console) { return mark(console, *o); },
   };

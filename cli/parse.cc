@@ -60,6 +60,20 @@ std::vector<std::string> option_names(const Verb& root, const Verb& verb) {
 /// Whether its last argument is a command line of its own.
 bool takes_command(const Verb& verb) { return !verb.arguments.empty() && verb.arguments.back().name.starts_with("--"); }
 
+/// What other programs call our verbs.
+constexpr std::pair<std::string_view, const char*> kOtherNames[] = {
+    {"rollback", "revert"}, {"undo", "revert"}, {"rm", "remove"},    {"delete", "remove"}, {"undeploy", "remove"}, {"uninstall", "remove"},
+    {"install", "deploy"},  {"ps", "status"},   {"ls", "apps"},      {"list", "apps"},     {"publish", "release"}, {"shell", "exec"},
+};
+
+/// By sense first, then by letters.
+std::string verb_meant(const Verb& verb, const std::string& word) {
+  const auto names = verb_names(verb);
+  const auto* other = std::ranges::find(kOtherNames, word, &std::pair<std::string_view, const char*>::first);
+  if (other != std::end(kOtherNames) && std::ranges::find(names, other->second) != names.end()) return fmt::format(" (did you mean '{}'?)", other->second);
+  return did_you_mean(word, names);
+}
+
 Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string& word) {
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
   if (word.starts_with("-") && word != "-") {
@@ -71,7 +85,7 @@ Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string&
   }
   if (word == "man" && parsed.path.size() == 1) return {Errc::usage, "berth: the man page is 'berth --man'; see also berth --help"};
   if (!parsed.verb->verbs.empty())
-    return {Errc::usage, fmt::format("{}: unknown verb '{}'{}; see {} --help", called, word, did_you_mean(word, verb_names(*parsed.verb)), called)};
+    return {Errc::usage, fmt::format("{}: unknown verb '{}'{}; see {} --help", called, word, verb_meant(*parsed.verb, word), called)};
   return {Errc::usage, fmt::format("{}: unexpected argument '{}'; usage: {}", called, word, usage_line(*parsed.verb, parsed.path))};
 }
 
@@ -135,8 +149,13 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   }
   Parsed parsed = called_verb(root, app);
   parsed.help = help;
-  if (help) return parsed;
   auto extra = app.remaining(true);
+  if (help) {
+    const auto is_word = [](const std::string& one) { return !one.starts_with('-'); };
+    const auto word = parsed.verb->verbs.empty() ? extra.end() : std::ranges::find_if(extra, is_word);
+    if (word != extra.end()) return std::unexpected(unexpected_word(root, parsed, *word));
+    return parsed;
+  }
   if (const auto mark = std::ranges::find(extra, "--"); mark != extra.end()) extra.erase(mark);  // CLI11 took what comes after it for arguments, and leaves it
   if (!extra.empty()) return std::unexpected(unexpected_word(root, parsed, extra.front()));
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));

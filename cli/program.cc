@@ -33,7 +33,7 @@ Verb berth_program(Console& console) {
       .name = "berth",
       .summary = "Run releases of apps on this node",
       .text = "A folder becomes a build; a build and an environment's configuration become a signed release; berthd on a node deploys it, watches it, "
-              "and reverts it when it fails. 'berth --version' tells the version, 'berth --man' prints the man page.",
+              "and reverts it when it fails. 'berth help VERB' tells more of a verb, 'berth --version' tells the version, 'berth --man' prints the man page.",
       .examples = {"berth build ./site", "berth release web --env production --repo ./repo", "berth deploy web@v1", "berth status", "berth logs web -f"},
       .options = {{"-q,--quiet", "", "errors only, and what was asked for", &console.quiet},
                   {"--json", "", "print JSON, errors included", &console.json},

@@ -69,9 +69,29 @@ TEST(Program, TellsItsVersion) {
   EXPECT_EQ(ran.out, "berth " BERTH_VERSION "\n");
 }
 
+TEST(Program, TellsItsVersionAndOfAVerbByWordsToo) {
+  EXPECT_EQ(run_berth({"version"}).out, "berth " BERTH_VERSION "\n");
+  EXPECT_EQ(run_berth({"help"}).out, run_berth({"--help"}).out);
+  const Ran ran = run_berth({"help", "repo", "init"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, run_berth({"repo", "init", "--help"}).out);
+  EXPECT_EQ(run_berth({"help", "depoly"}).exit, 2);
+}
+
+TEST(Program, SaysExitCodesInWordsThatFitTheVerb) {
+  EXPECT_THAT(run_berth({"builds", "--help"}).out, Not(HasSubstr("a deployed release is active")));
+  EXPECT_THAT(run_berth({"deploy", "--help"}).out, HasSubstr("a deployed release is active"));
+  EXPECT_THAT(run_berth({"exec", "--help"}).out, HasSubstr("125"));
+}
+
 TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
   const std::pair<std::vector<std::string>, std::string> table[] = {
       {{"depoly", "web@v1"}, "did you mean 'deploy'?"},
+      {{"rollback", "web"}, "did you mean 'revert'?"},
+      {{"rm", "web"}, "did you mean 'remove'?"},
+      {{"undeploy", "web"}, "did you mean 'remove'?"},
+      {{"events", "web", "--app", "api"}, "name two apps"},
+      {{"history", "7", "--count", "2"}, "one deployment is named"},
       {{"deploy", "web@v1", "--forse"}, "did you mean '--force'?"},
       {{"deploy"}, "APP@RELEASE|FILE is missing"},
       {{"deploy", "web"}, "say which release of web"},
@@ -83,6 +103,8 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"run-job", "web/report.2"}, "APP/JOB"},
       {{"scale", "web=3"}, "APP/PROCESS=N"},
       {{"scale", "web/web=many"}, "APP/PROCESS=N"},
+      {{"scale", "web/web=999"}, "web/web cannot have 999 instances; 256 are the most"},
+      {{"scale", "web/web=99999999999"}, "256 are the most"},
       {{"logs", "web", "--since", "yesterday"}, "'yesterday' is no moment"},
       {{"logs", "web", "--grep", "a(", "--regex"}, "regular expression 'a('"},
       {{"status", "web@v1"}, "more than an app"},
@@ -145,6 +167,10 @@ TEST(Program, BashCompletesVerbsAndOptions) {
   };
   EXPECT_EQ(complete("berth dep", 1), "deploy\n");
   EXPECT_EQ(complete("berth deploy --fo", 2), "--force\n");
+  EXPECT_EQ(complete("berth logs web --level w", 4), "warning\n");
+  EXPECT_EQ(complete("berth mark web@v1 g", 3), "good\n");
+  EXPECT_THAT(ran.out, HasSubstr("'revert --to') words=\"$(berth complete release-id \"$current\" \"$first\""));
+  EXPECT_THAT(ran.out, HasSubstr("'exec --release') "));
   ::unlink(script.c_str());
   ::unlink((script + ".out").c_str());
 }

@@ -146,7 +146,7 @@ void tell_published(const Console& console, const publish::Published& published,
                            bytes_text(published.new_bytes), repository.string()));
   if (patches > 0) console.note(fmt::format("{} patch{} from earlier builds", patches, patches == 1 ? "" : "es"));
   if (!published.handed_in.empty()) return console.note(next_step(published.handed_in, published.missing_signatures, repository));
-  console.note(fmt::format("On a node: berth deploy {}@{}", manifest.app, manifest.release));
+  console.note(fmt::format("On a node: berth deploy {}/{}@{}", manifest.app, manifest.environment, manifest.release));
 }
 
 }  // namespace berth::cli

@@ -26,7 +26,7 @@ Result<ReleaseView> from_repository(const ReleaseRef& ref, const RepositoryLocat
   const auto source = opened.source();
   auto found = release_file::find_release(source, ref);
   if (!found) return std::unexpected(of_repository(found.error(), location.at));
-  ReleaseView view{.manifest = std::move(found->manifest), .role = found->role, .keys = found->keys, .files = {}, .config = {}};
+  ReleaseView view{.manifest = std::move(found->manifest), .role = found->role, .keys = found->keys, .expired = found->expired, .files = {}, .config = {}};
   for (const auto& [platform, build] : view.manifest.builds) {
     BERTH_TRY(view.files[platform], entries_in(source, build.layer));
   }
@@ -43,6 +43,8 @@ Result<ReleaseView> from_file(const std::string& file, const RepositoryLocation&
   if (!view) {
     std::string& message = view.error().message;
     if (const auto at = message.find(folder.path().string()); at != std::string::npos) message.replace(at, folder.path().string().size(), file);
+  } else {
+    view->proves_itself = location.root.empty();
   }
   return view;
 }

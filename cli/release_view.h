@@ -17,6 +17,8 @@ struct ReleaseView {
   bundle::Manifest manifest;
   std::string role;                ///< that signed for it; of a slot when it was taken; empty: that was not written down
   std::vector<std::string> keys;   ///< ids of the keys of that role which signed
+  bool proves_itself = false;      ///< it is a file that was compared with the root in it, so anybody may have signed it
+  std::string expired;             ///< metadata that it was found by although it had expired
   std::map<std::string, std::vector<bundle::Entry>> files;  ///< by platform; of a slot, this machine's
   std::vector<bundle::Entry> config;
 };

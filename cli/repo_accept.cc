@@ -30,6 +30,13 @@ void tell_json(const Console& console, const publish::Acceptance& done, const st
                                        {"notes", boost::json::array(notes.begin(), notes.end())}});
 }
 
+/// What became of the others where one was refused, since the exit code says that something was.
+std::string others_text(const publish::Acceptance& done) {
+  std::vector<std::string> roles;
+  for (const publish::AcceptedRole& one : done.accepted) roles.push_back(fmt::format("{} (version {})", one.role, one.version));
+  return roles.empty() ? "nothing else was handed in" : fmt::format("accepted all the same: {}", joined(roles));
+}
+
 Result<Exit> accept(const Console& console, const RepoAcceptOptions& options) {
   BERTH_TRY(const auto repository, publisher_repository("repo accept", options.folder, options.signing, options.incoming));
   BERTH_TRY(const auto done, publish::accept_incoming(repository));
@@ -44,6 +51,7 @@ Result<Exit> accept(const Console& console, const RepoAcceptOptions& options) {
     for (const std::string& target : one.targets) console.note("  " + target);
   }
   for (const publish::RefusedRole& one : done.refused) console.warn(fmt::format("{} is refused: {}", printable(one.role), printable(one.error.message)));
+  if (!done.refused.empty()) console.warn(others_text(done));
   for (const std::string& warning : warnings) console.warn(warning);
   if (done.accepted.empty() && done.refused.empty()) console.note("nothing was handed in");
   return exit;

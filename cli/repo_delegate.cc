@@ -17,6 +17,7 @@ struct RepoDelegateOptions {
   std::string folder, role;
   std::vector<std::string> keys, paths;
   std::optional<std::int64_t> threshold;
+  bool force = false;
   SigningOptions signing;
 };
 
@@ -24,7 +25,7 @@ struct RepoDelegateOptions {
 std::vector<std::string> paths_of_app(const std::string& app) { return {app + "/*/*", app + "/*/channels/*"}; }
 
 Result<Exit> delegate(const Console& console, const RepoDelegateOptions& options) {
-  trust::DelegationChange change{.role = options.role, .paths = options.paths, .threshold = options.threshold};
+  trust::DelegationChange change{.role = options.role, .paths = options.paths, .threshold = options.threshold, .force = options.force};
   for (const std::string& file : options.keys) {
     BERTH_TRY(auto key, read_public_key(file));
     change.keys.push_back(std::move(key));
@@ -53,14 +54,16 @@ Verb repo_delegate_verb() {
   return {.name = "delegate",
           .summary = "Let an app's releases be signed by keys of its own",
           .text = "Those keys sign for that app alone; 'berth repo accept' publishes what they signed. For a role that exists, keys are added, and paths "
-                  "and threshold replaced. Needs the keys of targets, snapshot and timestamp.",
+                  "and threshold replaced. A threshold that what is published does not meet is refused: have that many keys sign first. Needs the keys of targets, snapshot and timestamp.",
           .examples = {"berth repo delegate ./repo web --key ci-web.pub", "berth repo delegate ./repo web --key a.pub --key b.pub --threshold 2",
+                       "berth repo delegate ./repo web --threshold 2 # its present version is signed by two",
                        "berth repo delegate ./repo shop --key shop.pub --path 'cart/*/*' --path 'pay/*/*' # several apps, one role"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {repository_argument(o->folder), {"ROLE", "the role, named as the app", &o->role}},
           .options = with_signing({{"--key", "FILE", "a public key of the role, PEM; may be repeated", &o->keys, Completes::file},
                       {"--path", "PATTERN", "targets that it signs for (default: ROLE/*/* and ROLE/*/channels/*); may be repeated", &o->paths},
-                      {"--threshold", "N", "how many of its keys must sign", &o->threshold}},
+                      {"--threshold", "N", "how many of its keys must sign", &o->threshold},
+                      {"--force", "", "also where what is published is then signed by too few keys", &o->force}},
                                   o->signing, "--signing-key"),
           .action = [o](Console& console) { return delegate(console, *o); }};
 }

@@ -106,9 +106,9 @@ Result<Exit> init(const Console& console, const RepoInitOptions& options) {
     return Exit::ok;
   }
   console.line(fmt::format("{} is a repository; any web server may serve it. Nodes pin its root: {}", folder.string(), root.string()));
-  console.line(fmt::format("Its private keys are in {}, which must not be served:", keys.string()));
+  console.note(fmt::format("Its private keys are in {}, which must not be served:", keys.string()));
   for (const auto& [role, advice] : kKeyAdvice)
-    if (fs::exists(keys / (std::string(role) + ".pem"))) console.line(fmt::format("  {:<14} {}", std::string(role) + ".pem", advice));
+    if (fs::exists(keys / (std::string(role) + ".pem"))) console.note(fmt::format("  {:<14} {}", std::string(role) + ".pem", advice));
   return Exit::ok;
 }
 

@@ -8,6 +8,7 @@
 #include "cli/repo.h"
 #include "cli/repo_status.h"
 #include "core/files/files.h"
+#include "core/trust/keyring.h"
 #include "core/trust/repository.h"
 #include "core/trust/repository_files.h"
 #include "core/trust/root_change.h"
@@ -24,7 +25,11 @@ struct RepoRefreshOptions {
 };
 
 /// The next root with the same keys.
-Result<Exit> refresh_root(const Console& console, const RepoRefreshOptions& options, trust::RepositoryWriter& writer) {
+Result<Exit> refresh_root(const Console& console, const RepoRefreshOptions& options, const trust::Keyring& keys, trust::RepositoryWriter& writer) {
+  if (options.out.empty()) {
+    const auto signers = keys.enough_for("root", writer.files().root.root, options.folder);
+    if (!signers) return fail(signers.error().code, signers.error().message + "; where it is elsewhere: --out FILE, and 'berth repo sign' there");
+  }
   BERTH_TRY(const std::string draft, writer.draft_root({}));
   if (!options.out.empty()) {
     BERTH_CHECK(files::replace(options.out, draft));
@@ -42,8 +47,8 @@ Result<Exit> refresh_own(const Console& console, const RepoRefreshOptions& optio
   if (!options.out.empty() && options.only != "root") return fail(Errc::usage, "berth repo refresh: --out is for --only root");
   const auto now = std::chrono::system_clock::now;
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
-  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, std::move(keys), now));
-  if (options.only == "root") return refresh_root(console, options, writer);
+  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, keys, now));
+  if (options.only == "root") return refresh_root(console, options, keys, writer);
   BERTH_CHECK(writer.refresh(options.only.empty() ? trust::RefreshScope::all : trust::RefreshScope::timestamp_only));
   return tell_roles(console, options.folder, writer.state(), now());
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -39,8 +40,24 @@ Error unknown_role(const RepoRotateOptions& options, const trust::RepositoryFile
                                    options.role, options.folder)};
 }
 
-/// The public keys that were given, or those of new private keys beside the old ones: `<role>-<version of the new root>.pem`.
-Result<std::vector<crypto::PublicKey>> new_keys(const Console& console, const RepoRotateOptions& options, const trust::Root& root, std::int64_t threshold) {
+/// The key of a rotation to this root that was begun before, such as with --out, or else a new one.
+Result<crypto::PublicKey> key_at(const Console& console, const RepoRotateOptions& options, const fs::path& file, const std::string& passphrase) {
+  std::error_code ignored;
+  if (fs::exists(file, ignored)) {
+    BERTH_TRY(const auto begun, crypto::SigningKey::load(file, passphrase_of(options.signing)));
+    console.note(fmt::format("The key of the rotation that was begun: {}", file.string()));
+    return begun.public_key();
+  }
+  const auto key = crypto::SigningKey::generate();
+  BERTH_CHECK(key.save(file, passphrase));
+  console.note(fmt::format("New key: {}", file.string()));
+  return key.public_key();
+}
+
+/// The public keys that were given, or those of new private keys beside the old ones, `<role>-<version of the new root>.pem`, which
+/// may be there from the last try.
+Result<std::vector<crypto::PublicKey>> new_keys(const Console& console, const RepoRotateOptions& options, const trust::Root& root, const trust::RoleKeys& present,
+                                                 std::int64_t threshold) {
   std::vector<crypto::PublicKey> keys;
   for (const std::string& file : options.public_keys) {
     BERTH_TRY(auto key, read_public_key(file));
@@ -53,10 +70,10 @@ Result<std::vector<crypto::PublicKey>> new_keys(const Console& console, const Re
   for (std::int64_t number = 1; number <= threshold; ++number) {
     const std::string suffix = number == 1 ? "" : fmt::format("-{}", number);
     const fs::path file = folder / fmt::format("{}-{}{}.pem", options.role, root.issue.version + 1, suffix);
-    const auto key = crypto::SigningKey::generate();
-    BERTH_CHECK(key.save(file, passphrase));
-    console.note(fmt::format("New key: {}", file.string()));
-    keys.push_back(key.public_key());
+    BERTH_TRY(auto key, key_at(console, options, file, passphrase));
+    if (std::ranges::any_of(present.keys, [&](const auto& one) { return one.second == key; }))
+      return fail(Errc::exists, fmt::format("{}: is a key of role {} already; name new ones with --new FILE", file.string(), options.role));
+    keys.push_back(std::move(key));
   }
   return keys;
 }
@@ -85,7 +102,7 @@ Result<Exit> rotate(const Console& console, const RepoRotateOptions& options) {
   if (present == nullptr) return std::unexpected(unknown_role(options, writer.files()));
   // Before a new key is made for nothing.
   if (options.out.empty()) BERTH_CHECK(keys.enough_for("root", root.root, options.folder));
-  BERTH_TRY(auto listed, new_keys(console, options, root, options.threshold.value_or(present->threshold)));
+  BERTH_TRY(auto listed, new_keys(console, options, root, *present, options.threshold.value_or(present->threshold)));
   BERTH_TRY(const std::string draft, writer.draft_root({.role = options.role, .keys = std::move(listed), .threshold = options.threshold}));
   if (!options.out.empty()) {
     BERTH_CHECK(files::replace(options.out, draft));
@@ -105,7 +122,7 @@ Verb repo_rotate_verb() {
   return {.name = "rotate",
           .summary = "Replace the key of root, targets, snapshot or timestamp",
           .text = "The new root is signed by the keys of the old and the new one, so that nodes follow. Without --new, new Ed25519 keys are made beside the old "
-                  "ones, encrypted where a passphrase is given. Where the root key is offline, --out writes the new root for 'berth repo sign', and --in takes it back.",
+                  "ones, encrypted where a passphrase is given; those that a rotation made which was not finished are taken again. Where the root key is offline, --out writes the new root for 'berth repo sign', and --in takes it back.",
           .examples = {"berth repo rotate ./repo timestamp", "berth repo rotate ./repo root --new root-2.pub --out root.json # sign it, then:",
                        "berth repo rotate ./repo --in root.json", "berth repo rotate ./repo targets --new a.pub --new b.pub --threshold 2"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},

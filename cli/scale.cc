@@ -9,6 +9,8 @@
 namespace berth::cli {
 namespace {
 
+constexpr int kMostInstances = 256;  ///< as berthd has it
+
 struct ScaleOptions {
   std::string what, reason;
 };
@@ -20,9 +22,14 @@ Result<Exit> scale(const Console& console, const ScaleOptions& options) {
   const std::string number = options.what.substr(equals + 1);
   int instances = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), instances);
-  if (error != std::errc() || end != number.data() + number.size() || instances < 0 || instances > 1000) return wrong();
+  const bool is_huge = error == std::errc::result_out_of_range && !number.starts_with('-');
+  if (is_huge) instances = kMostInstances + 1;
+  if ((error != std::errc() && !is_huge) || end != number.data() + number.size() || instances < 0) return wrong();
   BERTH_TRY(const auto selector, parse_selector(options.what.substr(0, equals)));
   if (!selector.process || selector.number || selector.release) return wrong();
+
+  if (instances > kMostInstances)
+    return fail(Errc::usage, fmt::format("berth scale: {}/{} cannot have {} instances; {} are the most", selector.app, *selector.process, number, kMostInstances));
 
   json::object body{{"process", *selector.process}, {"instances", instances}};
   put_if(body, "reason", options.reason);

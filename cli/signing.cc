@@ -28,15 +28,15 @@ std::vector<Option> with_signing(std::vector<Option> options, SigningOptions& in
 }
 
 crypto::AskPassphrase passphrase_of(const SigningOptions& options) {
-  return [file = options.passphrase_file, variable = options.passphrase_environment](std::string_view name) -> Result<std::string> {
+  return [file = options.passphrase_file, variable = options.passphrase_environment](std::string_view) -> Result<std::string> {
     if (!file.empty()) {
       BERTH_TRY(std::string text, files::read(file, 4096));
       if (text.ends_with('\n')) text.pop_back();
       return text;
     }
-    if (variable.empty()) return fail(Errc::usage, fmt::format("{}: is encrypted; give its passphrase by --passphrase-file or --passphrase-env", name));
+    if (variable.empty()) return fail(Errc::usage, "is encrypted; give its passphrase by --passphrase-file or --passphrase-env");
     const char* text = std::getenv(variable.c_str());
-    if (text == nullptr) return fail(Errc::usage, fmt::format("{}: is encrypted, and the variable {} is not set", name, variable));
+    if (text == nullptr) return fail(Errc::usage, fmt::format("is encrypted, and the variable {} is not set", variable));
     return std::string(text);
   };
 }

@@ -23,6 +23,7 @@ namespace berth::run {
 namespace {
 
 constexpr std::size_t kMostText = 1u << 20;
+constexpr const char* kEnvironmentsFolder = "environments";
 constexpr const char* kLocal = "local";  ///< the release's id, where it is none
 
 bool is_file(const fs::path& path) {
@@ -127,18 +128,31 @@ Result<void> check_placeholders(const LocalRelease& release, const publish::Envi
   return publish::check_templates(environment.files(), files.entries, spec, known);
 }
 
-/// The environment whose shape is wanted, and what of it counts here.
-Result<void> configure(LocalRelease& release, const fs::path& environments, const fs::path& dotenv, const LocalOptions& options) {
+/// The first folder of environments that has this one.
+std::optional<fs::path> place_with(const std::vector<fs::path>& environments, const std::string& name) {
   std::error_code ignored;
+  for (const fs::path& place : environments)
+    if (fs::is_directory(place / name, ignored)) return place;
+  return std::nullopt;
+}
+
+/// Where environments are looked for unless told: in the app's folder, and where 'berth release' looks for them.
+std::vector<fs::path> places_of_environments(const fs::path& tree, const LocalOptions& options) {
+  if (!options.environments.empty()) return {options.environments};
+  return {tree / kEnvironmentsFolder, fs::current_path() / kEnvironmentsFolder};
+}
+
+/// The environment whose shape is wanted, and what of it counts here.
+Result<void> configure(LocalRelease& release, const std::vector<fs::path>& environments, const fs::path& dotenv, const LocalOptions& options) {
   LocalSources sources{.given = options.given, .dotenv = {}, .dotenv_file = options.dotenv.empty() ? dotenv : options.dotenv, .environment = {}, .for_secrets = {}};
   BERTH_TRY(sources.dotenv, read_dotenv(sources.dotenv_file, !options.dotenv.empty()));
   std::optional<publish::Environment> usual;
-  if (fs::is_directory(environments / kUsualEnvironment, ignored)) {
-    BERTH_TRY(usual, publish::read_environment(environments, kUsualEnvironment));
+  if (const auto place = place_with(environments, kUsualEnvironment)) {
+    BERTH_TRY(usual, publish::read_environment(*place, kUsualEnvironment));
   }
   const bool is_other = !options.environment.empty() && options.environment != kUsualEnvironment;
   if (is_other) {
-    BERTH_TRY(sources.environment, publish::read_environment(environments, options.environment));
+    BERTH_TRY(sources.environment, publish::read_environment(place_with(environments, options.environment).value_or(environments.front()), options.environment));
     sources.for_secrets = usual.value_or(publish::Environment());
     if (usual) {
       BERTH_TRY(release.differences, differences(release.manifest.spec, *usual, sources.environment));
@@ -146,7 +160,7 @@ Result<void> configure(LocalRelease& release, const fs::path& environments, cons
   } else if (usual) {
     sources.environment = *usual;
   } else if (!options.environment.empty()) {
-    BERTH_TRY(sources.environment, publish::read_environment(environments, options.environment));
+    BERTH_TRY(sources.environment, publish::read_environment(environments.front(), options.environment));
   }
   BERTH_TRY(auto found, configure_locally(release.manifest.spec, sources));
   BERTH_CHECK(check_placeholders(release, sources.environment, found));
@@ -211,7 +225,7 @@ Result<LocalRelease> release_of_tree(const fs::path& tree, const LocalOptions& o
   release.manifest.release = kLocal;
   for (const auto& [name, process] : release.manifest.spec.processes) release.order.push_back(name);
   BERTH_CHECK(form(release, options.formation));
-  BERTH_CHECK(configure(release, options.environments.empty() ? tree / "environments" : options.environments, tree / kDotenv, options));
+  BERTH_CHECK(configure(release, places_of_environments(tree, options), tree / kDotenv, options));
   BERTH_CHECK(fit_to_user(release, false));
   if (!release.manifest.spec.variables.contains("PATH")) release.inherited["PATH"] = path_for(tree);
   return release;
@@ -227,7 +241,7 @@ Result<LocalRelease> release_of_build(const publish::BuildStore& store, const pu
   manifest.builds.emplace(build.platform, build.ref);
   for (const auto& [name, process] : manifest.spec.processes) release.order.push_back(name);
   BERTH_CHECK(form(release, options.formation));
-  BERTH_CHECK(configure(release, options.environments.empty() ? fs::path("environments") : options.environments, fs::current_path() / kDotenv, options));
+  BERTH_CHECK(configure(release, places_of_environments(fs::current_path(), options), fs::current_path() / kDotenv, options));
   BERTH_CHECK(fit_to_user(release, true));
   if (!manifest.spec.variables.contains("PATH")) release.inherited["PATH"] = path_for(release.app);
   return release;

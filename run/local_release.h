@@ -36,7 +36,7 @@ struct LocalRelease {
 /// What the command line says of how a release is made of what lies here.
 struct LocalOptions {
   std::string environment;                   ///< `--as`; empty: `dev` where there is one
-  fs::path environments;                     ///< the folder of all; empty: `environments/` of the tree
+  fs::path environments;                     ///< the folder of all; empty: `environments/` of the tree, and what that has not of the working folder
   fs::path dotenv;                           ///< empty: `.env` of the tree, which may be missing
   std::map<std::string, std::string> given;  ///< variables
   std::string formation;                     ///< `web=2,worker=1`; empty: as the spec says

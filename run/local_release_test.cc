@@ -86,6 +86,21 @@ TEST_F(LocalReleaseTest, AsAnotherEnvironmentTellsWhatDiffersFromDev) {
   EXPECT_THAT(refused({.environment = "qa"}), HasSubstr("environments/qa is no folder"));
 }
 
+TEST_F(LocalReleaseTest, FindsEnvironmentsWhereAReleaseFindsThemToo) {
+  put("tree/berth.toml", kSpec);
+  put("here/environments/production/env.toml", "LEVEL = \"warn\"\n");
+  put("here/environments/dev/env.toml", "LEVEL = \"info\"\n");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path() / "here");
+  const std::map<std::string, std::string> given{{"TOKEN", "mine"}};
+  EXPECT_THAT(release({.environment = "production", .given = given}).manifest.variables, ElementsAre(Pair("LEVEL", "warn")));
+  EXPECT_THAT(release({.given = given}).manifest.variables, ElementsAre(Pair("LEVEL", "info")));
+  put("tree/environments/production/env.toml", "LEVEL = \"error\"\n");
+  EXPECT_THAT(release({.environment = "production", .given = given}).manifest.variables, ElementsAre(Pair("LEVEL", "error"))) << "the app's own goes first";
+  EXPECT_THAT(refused({.environment = "qa"}), HasSubstr("tree/environments/qa is no folder"));
+  fs::current_path(before);
+}
+
 TEST_F(LocalReleaseTest, OfAProcfileHasThisUsersEnvironmentAndNumberedPorts) {
   ::setenv("BERTH_TEST_INHERITED", "yes", 1);
   put("tree/Procfile", "web: bin/web\nalpha: bin/alpha\n");

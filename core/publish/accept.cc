@@ -145,7 +145,9 @@ Result<void> check_moves(const Repository& repository, const trust::RepositoryWr
 }
 
 /// How to go on where what lies in a role's folder is refused: each version builds on the one before, so nothing later is taken either.
-std::string way_out(const fs::path& incoming, const std::string& role) {
+std::string way_out(const fs::path& incoming, const std::string& role, bool is_delegated) {
+  if (!is_delegated)
+    return fmt::format("; where it is left of a role that was revoked, remove it: rm -r {}", (incoming / role).string());
   return fmt::format("; nothing of it is published, nor anything later of {}, until that is mended or it is taken back: rm {}", role,
                      (incoming / role / "metadata" / ("*." + role + ".json")).string());
 }
@@ -153,6 +155,7 @@ std::string way_out(const fs::path& incoming, const std::string& role) {
 Result<std::optional<Pending>> look_at(const Repository& repository, const fs::path& incoming, const trust::RepositoryWriter& writer,
                                        const std::string& role) {
   BERTH_TRY(auto folder, trust::HandedInFolder::open(incoming / role));
+  if (folder.versions(role).empty()) return std::optional<Pending>();
   BERTH_TRY(auto chain, trust::read_handed_in(writer.files(), role, folder, repository.now(), is_pointer));
   if (chain.empty()) return std::optional<Pending>();
   BERTH_CHECK(check_moves(repository, writer, chain));
@@ -173,7 +176,7 @@ Result<Acceptance> accept_incoming(const Repository& repository) {
     auto found = look_at(repository, incoming, writer, role);
     if (!found) {
       if (found.error().code == Errc::no_space || found.error().code == Errc::io) return std::unexpected(std::move(found.error()));
-      found.error().message += way_out(incoming, role);
+      found.error().message += way_out(incoming, role, writer.files().role(role) != nullptr);
       acceptance.refused.push_back({.role = role, .error = std::move(found.error())});
     } else if (*found) {
       pending.push_back(std::move(**found));
@@ -190,6 +193,15 @@ Result<Acceptance> accept_incoming(const Repository& repository) {
     acceptance.accepted.push_back(std::move(accepted));
   }
   return acceptance;
+}
+
+Result<std::vector<std::int64_t>> discard_incoming(const fs::path& incoming, const std::string& role) {
+  std::vector<std::int64_t> waited;
+  const auto folder = trust::HandedInFolder::open(incoming / role);
+  if (!folder) return folder.error().code == Errc::not_found ? Result<std::vector<std::int64_t>>(waited) : std::unexpected(folder.error());
+  waited = folder->versions(role);
+  BERTH_CHECK(files::remove_tree(incoming / role));
+  return waited;
 }
 
 }  // namespace berth::publish

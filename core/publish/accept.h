@@ -20,7 +20,7 @@ struct AcceptedRole {
 /// What of `incoming/` was not taken, and why.
 struct RefusedRole {
   std::string role;
-  Error error;
+  Error error;  ///< its message says the way out
 };
 
 struct Acceptance {
@@ -33,5 +33,8 @@ struct Acceptance {
 /// hashes, and that a channel moves forward in its serial and points to a release that exists. A role that breaks a rule is refused whole and left
 /// where it is; the others are published together. Needs the keys of snapshot and timestamp, and no other.
 Result<Acceptance> accept_incoming(const Repository& repository);
+
+/// Takes away what waits in `incoming/` for a role that is delegated no longer: nothing of it can be accepted. Tells the versions that waited.
+Result<std::vector<std::int64_t>> discard_incoming(const std::filesystem::path& incoming, const std::string& role);
 
 }  // namespace berth::publish

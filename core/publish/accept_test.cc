@@ -194,6 +194,56 @@ TEST_F(Accept, TakesTheOthersWhereOneIsRefused) {
   EXPECT_THAT(done.refused[0].error.message, HasSubstr("no role 'stranger' is delegated"));
 }
 
+TEST_F(Accept, GoesOnAfterARoleWasRevokedAndDelegatedAgain) {
+  const auto writer = [&] { return std::move(*trust::RepositoryWriter::open(at("repo"), at("repo-keys"), repository().now)); };
+  const auto delegate = [&](const crypto::PublicKey& key) {
+    EXPECT_TRUE(writer().delegate({.role = "web", .keys = {key}, .paths = {"web/*/*", "web/*/channels/*"}}));
+  };
+  ASSERT_TRUE(ci_release());
+  ASSERT_TRUE(set_channel(ci(), "stable", {"web", "production", "v1"}));
+  ASSERT_THAT(accept().accepted, SizeIs(1));
+  ASSERT_TRUE(writer().revoke({.role = "web", .keep_targets = true}));
+  ASSERT_TRUE(release());
+  ASSERT_TRUE(set_channel(repository(), "stable", {"web", "production", "v2"}));
+  delegate(crypto::SigningKey::load(at("ci/web.pem"))->public_key());
+  const auto third = ci_release();
+  ASSERT_TRUE(third) << third.error().message;
+  EXPECT_EQ(third->manifest.release, "v3");
+  Acceptance done = accept();
+  ASSERT_THAT(done.refused, IsEmpty()) << done.refused[0].error.message;
+  EXPECT_THAT(done.accepted[0].targets, ElementsAre("web/production/v3.json"));
+  EXPECT_EQ(list_channels(at("repo"), "web")->at(0).release, "v2") << "what the repository's key set since then counts";
+
+  // And where another key signs from then on, which vouches for what was published.
+  ASSERT_TRUE(writer().revoke({.role = "web", .keep_targets = true}));
+  const crypto::SigningKey next = crypto::SigningKey::generate();
+  ASSERT_TRUE(files::remove_tree(at("ci")));
+  ASSERT_TRUE(files::make_directories(at("ci")));
+  ASSERT_TRUE(next.save(at("ci/web.pem")));
+  delegate(next.public_key());
+  ASSERT_TRUE(trust::RoleWriter::open(at("repo"), at("repo/incoming"), "web", trust::Keyring(at("ci")), repository().now, true)->refresh());
+  done = accept();
+  ASSERT_THAT(done.refused, IsEmpty()) << done.refused[0].error.message;
+  ASSERT_TRUE(ci_release());
+  EXPECT_THAT(accept().accepted, SizeIs(1));
+  EXPECT_EQ(read_releases({at("repo")}, *trust::read_repository(at("repo")), "web", "production")->size(), 4u);
+  EXPECT_THAT(verify_repository(at("repo"), now)->faults, IsEmpty());
+}
+
+TEST_F(Accept, SaysWhatIsLeftOfARoleThatWasRevokedUntilItIsDiscarded) {
+  ASSERT_TRUE(ci_release());
+  {
+    auto writer = trust::RepositoryWriter::open(at("repo"), at("repo-keys"), repository().now);
+    ASSERT_TRUE(writer->revoke({.role = "web"}));
+  }
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("no role 'web' is delegated"), HasSubstr("rm -r " + at("repo/incoming/web").string())));
+  EXPECT_THAT(discard_incoming(at("repo/incoming"), "web").value(), ElementsAre(1));
+  EXPECT_THAT(accept().refused, IsEmpty());
+  EXPECT_THAT(discard_incoming(at("repo/incoming"), "web").value(), IsEmpty());
+  ASSERT_TRUE(files::make_directories(at("repo/incoming/web")));
+  EXPECT_THAT(accept().refused, IsEmpty()) << "nothing waits in it";
+}
+
 TEST_F(Accept, GoesOnWhereItWasInterrupted) {
   ASSERT_TRUE(ci_release());
   const std::string timestamp = content(at("repo/metadata/timestamp.json"));

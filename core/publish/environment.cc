@@ -75,11 +75,18 @@ std::string did_you_mean(const std::string& name, const spec::AppSpec& spec) {
   return meant ? fmt::format(" (did you mean '{}'?)", *meant) : "";
 }
 
-Result<void> check_declared(const Environment& environment, const std::map<std::string, Setting>& settings, const spec::AppSpec& spec) {
+/// A build keeps the spec that it was made with.
+std::string how_to_declare(const std::string& name, const std::string& build) {
+  if (build.empty()) return fmt::format("add [env.{}] to its berth.toml", name);
+  return fmt::format("with [env.{}] in its berth.toml, 'berth build' makes a new build that does", name);
+}
+
+Result<void> check_declared(const Environment& environment, const std::map<std::string, Setting>& settings, const spec::AppSpec& spec, const std::string& build) {
   for (const auto& [name, setting] : settings)
     if (!spec.variables.contains(name))
-      return fail(Errc::usage, fmt::format("{}: {} is not declared by {}{}; add [env.{}] to its berth.toml, or, if this file is of another app, name the folder of {} by --environments",
-                                           place(environment, setting), name, spec.app, did_you_mean(name, spec), name, spec.app));
+      return fail(Errc::usage, fmt::format("{}: {} is not declared by {}{}; {}, or, if this file is of another app, name the folder of {} by --environments",
+                                           place(environment, setting), name, build.empty() ? spec.app : fmt::format("{} ({})", spec.app, build),
+                                           did_you_mean(name, spec), how_to_declare(name, build), spec.app));
   return {};
 }
 
@@ -111,9 +118,9 @@ Result<void> check_reference(const std::string& reference) {
               "must be a reference that a node resolves: \"file:/path\", \"credential:NAME\", \"env:NAME\" or \"command:/program argument …\"");
 }
 
-Result<Configuration> configure(const Environment& environment, const spec::AppSpec& spec) {
-  BERTH_CHECK(check_declared(environment, environment.variables, spec));
-  BERTH_CHECK(check_declared(environment, environment.secrets, spec));
+Result<Configuration> configure(const Environment& environment, const spec::AppSpec& spec, const std::string& build) {
+  BERTH_CHECK(check_declared(environment, environment.variables, spec, build));
+  BERTH_CHECK(check_declared(environment, environment.secrets, spec, build));
   Configuration configuration;
   for (const auto& [name, variable] : spec.variables) {
     const auto text = environment.variables.find(name);

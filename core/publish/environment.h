@@ -36,7 +36,8 @@ struct Configuration {
 };
 
 /// The environment's variables for an app. `Errc::usage` for a required one that is missing, one that is not declared, and a secret that is text.
-Result<Configuration> configure(const Environment& environment, const spec::AppSpec& spec);
+/// `build` is what the spec is of where that is no folder, for messages: its berth.toml may say more by now.
+Result<Configuration> configure(const Environment& environment, const spec::AppSpec& spec, const std::string& build = {});
 
 /// Whether a node can resolve it: `file:/path`, `credential:NAME`, `env:NAME` or `command:/program …`.
 Result<void> check_reference(const std::string& reference);

@@ -127,6 +127,12 @@ Result<void> check_before(const fs::path& repository, const std::string& destina
   return check_destination(repository, folder, destination);
 }
 
+/// "host:/path", or "rsync://host/path": what a local folder can be called, and nobody means by it.
+bool looks_remote(const std::string& destination) {
+  const auto colon = destination.find(':');
+  return colon != std::string::npos && colon > 0 && destination.find('/') > colon;
+}
+
 }  // namespace
 
 Result<Pushed> push_repository(const Repository& repository, const std::string& destination, const PushOptions& options) {
@@ -134,6 +140,9 @@ Result<Pushed> push_repository(const Repository& repository, const std::string& 
   const bool by_command = !options.command.empty();
   if (options.prune && by_command)
     return fail(Errc::usage, "a copying command removes nothing; --prune is for a destination that is a local folder");
+  if (!by_command && looks_remote(destination))
+    return fail(Errc::usage, fmt::format("{0}: is on another machine, which a command has to copy to, such as --with 'rsync -a'; where it is a folder here: ./{0}",
+                                         destination));
   BERTH_CHECK(trust::read_repository(folder));
   BERTH_TRY(const Fd lock, trust::lock_folder(folder));
   Pushed pushed;

@@ -47,6 +47,12 @@ Result<void> write_config(ConfigLayer& config, const Environment& environment, c
   return {};
 }
 
+/// "build 1e8156f790a9, made at 2026-07-27T10:15:00Z"
+std::string build_text(const Draft& draft) {
+  if (draft.builds.empty()) return {};
+  return fmt::format("build {}{}", short_digest(draft.builds.begin()->second.digest), draft.made.empty() ? "" : ", made at " + draft.made);
+}
+
 Result<std::string> choose_id(const ReleaseOptions& options, const std::vector<bundle::Manifest>& releases, const std::vector<std::string>& dropped,
                               const std::string& app, const std::string& environment, trust::WallTime now) {
   std::string id = options.id;
@@ -157,7 +163,8 @@ bundle::Manifest manifest_of(const Draft& draft, const Environment& environment,
 }  // namespace
 
 Result<Draft> draft_of(const BuildStore& store, const std::vector<Build>& builds, const std::string& commit) {
-  Draft draft{.spec = builds.front().spec, .commit = commit.empty() ? builds.front().commit : commit, .builder = builders_of(builds)};
+  Draft draft{.spec = builds.front().spec, .commit = commit.empty() ? builds.front().commit : commit, .builder = builders_of(builds),
+              .made = builds.front().created};
   for (const Build& build : builds) {
     if (commit.empty() && build.commit != draft.commit)
       return fail(Errc::usage, fmt::format("builds {} ({}) and {} ({}) are of different commits: {} and {}; builds of one release are made of one commit. "
@@ -182,13 +189,14 @@ Draft draft_of(const bundle::Manifest& released) {
           .builds = released.builds,
           .commit = released.commit,
           .builder = released.builder,
+          .made = {},
           .attachments = released.attachments,
           .blobs = {}};
 }
 
 Result<Published> publish_release(const Repository& repository, Draft draft, const Environment& environment, const ReleaseOptions& options) {
   const std::string app = draft.spec.app;
-  BERTH_TRY(const Configuration configuration, configure(environment, draft.spec));
+  BERTH_TRY(const Configuration configuration, configure(environment, draft.spec, build_text(draft)));
   BERTH_CHECK(check_commands_have_values(draft.spec, configuration, environment.name));
   Published published;
   BERTH_TRY(const auto attached, read_attachments(options.attachments));

@@ -22,6 +22,7 @@ struct Draft {
   spec::AppSpec spec;
   std::map<std::string, bundle::BuildRef> builds;  ///< by platform
   std::string commit, builder;
+  std::string made;                                ///< when the build was made that the spec is of, RFC 3339; empty where that is not known
   std::vector<bundle::Attachment> attachments;     ///< what travelled with the build already; in the repository
   std::map<std::string, fs::path> blobs;           ///< SHA-256 → the file to copy into the repository; those left out are there
 };

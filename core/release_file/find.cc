@@ -16,7 +16,7 @@ Result<Found> find_release(const Source& source, const ReleaseRef& release) {
   if (!target && target.error().code == Errc::not_found) return fail(Errc::not_found, fmt::format("{} is not in the repository", to_string(release)));
   BERTH_CHECK(target);
   BERTH_TRY(const std::string text, client.download(*target, source.targets));
-  Found found{.manifest = {}, .role = target->role, .keys = target->keys};
+  Found found{.manifest = {}, .role = target->role, .keys = target->keys, .expired = client.expired()};
   BERTH_TRY(found.manifest, bundle::parse_manifest(text));
   if (ReleaseRef{.app = found.manifest.app, .environment = found.manifest.environment, .release = found.manifest.release} != release)
     return fail(Errc::trust, fmt::format("{}: what is signed for under its name is another release", to_string(release)));

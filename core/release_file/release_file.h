@@ -36,6 +36,7 @@ struct Found {
   bundle::Manifest manifest;
   std::string role;               ///< that signed for it: "targets", or the app's own
   std::vector<std::string> keys;  ///< ids of the keys that signed that role, each verified
+  std::string expired;            ///< "timestamp.json expired at …"; empty: nothing has
 };
 
 /// Looks a release up as a client does, and verifies its manifest. An expired timestamp or snapshot does not matter: this is for looking only.

@@ -153,7 +153,8 @@ Result<void> Client::State::load_role(const std::string& name, const RoleKeys& k
 
 Result<void> Client::State::fetch_role(const std::string& name, const RoleKeys& keys) {
   const FileInfo* listed = set->listed_role(name);
-  if (listed == nullptr) return fail(Errc::trust, fmt::format("role '{}': snapshot.json does not list it; it was never published, or withdrawn", name));
+  if (listed == nullptr) return fail(Errc::trust, fmt::format("role '{}': snapshot.json does not list it: it was withdrawn, or nothing of it is published yet, which "
+                                                                     "'berth repo accept' does with what was handed in", name));
   BERTH_TRY(const std::string bytes, get(remote_name(name, listed->version), most_of(*listed, kMostTargets), "which its snapshot.json lists"));
   BERTH_CHECK(set->update_targets(name, keys, bytes, start));
   return folder.keep(name, bytes);

@@ -91,6 +91,17 @@ Result<void> take_keys(json::object& role, const Revocation& revocation) {
   return {};
 }
 
+/// Nodes refuse a role whose present file has too few signatures, and with it all of its releases.
+Result<void> check_signatures_after(const RepositoryFiles& files, const DelegationChange& change, std::int64_t threshold) {
+  const DelegatedFile* published = files.role(change.role);
+  if (change.force || published == nullptr || !published->trouble.empty() || still_believed(files.targets, *published)) return {};
+  return fail(Errc::conflict,
+              fmt::format("version {0} of role {1} is not signed by {2} of its keys, so nodes would find none of its releases. First add the keys without "
+                          "--threshold, sign a version with {2} of them ('berth repo refresh --role {1} --key A.pem --key B.pem', or the others by 'berth repo "
+                          "sign'), accept it, and then: 'berth repo delegate DIR {1} --threshold {2}'. --force does it all the same",
+                          published->version, change.role, threshold));
+}
+
 }  // namespace
 
 Result<void> delegate(RepositoryFiles& files, const DelegationChange& change) {
@@ -115,7 +126,7 @@ Result<void> delegate(RepositoryFiles& files, const DelegationChange& change) {
   const auto threshold = (*role)["threshold"].to_number<std::int64_t>();
   if (threshold < 1 || static_cast<std::int64_t>(keyids.size()) < threshold)
     return fail(Errc::usage, fmt::format("role {} has {} keys, so {} of them cannot be needed; give its public keys", change.role, keyids.size(), threshold));
-  return {};
+  return check_signatures_after(files, change, threshold);
 }
 
 Result<void> revoke(RepositoryFiles& files, const std::filesystem::path& folder, const Revocation& revocation) {

@@ -17,10 +17,11 @@ struct DelegationChange {
   std::vector<crypto::PublicKey> keys;     ///< added to those it has
   std::vector<std::string> paths;          ///< replace those it has, unless there are none here
   std::optional<std::int64_t> threshold;   ///< default: as it was; 1 for a new one
+  bool force = false;                      ///< also where what it published is then signed by too few of its keys
 };
 
 /// Edits `files.targets`. What the role lists and other paths no longer lead to counts as dropped (dropped.h). Fails with `Errc::usage` for a name that cannot be a role's, no keys, a threshold above their number, and paths that another
-/// role has.
+/// role has, and with `Errc::conflict` where what the role published would not be believed any more, unless `force`.
 Result<void> delegate(RepositoryFiles& files, const DelegationChange& change);
 
 /// What is taken away from a delegated role.

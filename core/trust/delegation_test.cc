@@ -203,6 +203,28 @@ TEST_F(Delegations, AreRefusedWhereTheyCannotWork) {
   refused({.role = "new", .keys = {web.public_key()}, .paths = {"web/*/*"}}, "delegated to role web already");
 }
 
+TEST_F(Delegations, NeedMoreSignaturesOnceWhatIsPublishedHasThem) {
+  const crypto::SigningKey second = crypto::SigningKey::generate();
+  hand_in("web", web, "web/production/v1.json", "one");
+  ASSERT_TRUE(accept("web"));
+  const auto at_once = writer().delegate({.role = "web", .keys = {second.public_key()}, .threshold = 2});
+  ASSERT_FALSE(at_once) << "nodes would find no release of it";
+  EXPECT_EQ(at_once.error().code, Errc::conflict);
+  EXPECT_THAT(at_once.error().message, HasSubstr("version 1 of role web is not signed by 2 of its keys"));
+  EXPECT_EQ(fetch("web/production/v1.json").value(), "one");
+
+  ASSERT_TRUE(writer().delegate({.role = "web", .keys = {second.public_key()}}));
+  Keyring both = ring(web);
+  both.add(signer_of(copy(second)));
+  ASSERT_TRUE(RoleWriter::open(repo, repo / "incoming", "web", both, [this] { return now; })->refresh());
+  ASSERT_TRUE(accept("web"));
+  ASSERT_TRUE(writer().delegate({.role = "web", .threshold = 2}));
+  EXPECT_EQ(fetch("web/production/v1.json").value(), "one");
+  ASSERT_TRUE(writer().delegate({.role = "shop", .keys = {second.public_key()}, .threshold = 2})) << "nothing is published of it yet";
+  ASSERT_TRUE(writer().delegate({.role = "web", .keys = {shop.public_key()}, .threshold = 3, .force = true}));
+  EXPECT_FALSE(fetch("web/production/v1.json"));
+}
+
 TEST_F(Delegations, HaveOneWriterAtATime) {
   const auto first = role("web", web);
   ASSERT_TRUE(first);

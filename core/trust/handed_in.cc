@@ -45,6 +45,7 @@ class Checking {
   Result<void> check_dropped(const std::string& where, const HandedIn& handed, const Before& before) const;
   Result<void> check_target_of(const std::string& where, const std::string& name, const TargetInfo& info) const;
   std::string other_role_with(const std::string& name) const;
+  bool is_shadowed(const std::string& name, const TargetInfo& info, const Before& before) const;
   /// Whether it is a pointer of the time before the role was delegated, which the role takes over.
   bool moves(const std::string& name, const std::string& from) const { return from == kTopRole && is_pointer_(name); }
 
@@ -58,6 +59,14 @@ class Checking {
 std::string Checking::other_role_with(const std::string& name) const {
   const auto held = std::ranges::find(files_.state.targets, name, &Target::name);
   return held == files_.state.targets.end() || held->role == role_.delegation.role ? "" : held->role;
+}
+
+/// Whether the version changes nothing by listing what another role has: it is the same target, or it is the top-level role's, which readers take
+/// anyway, and the version before listed it so. That is left of the time before the role was revoked and delegated again.
+bool Checking::is_shadowed(const std::string& name, const TargetInfo& info, const Before& before) const {
+  if (other_role_with(name).empty()) return false;
+  const auto held = std::ranges::find(files_.state.targets, name, &Target::name);
+  return (held->role == kTopRole && lists(before.listed, name, info)) || is_same({.length = held->length, .hashes = held->hashes}, info);
 }
 
 Result<void> Checking::check_target_of(const std::string& where, const std::string& name, const TargetInfo& info) const {
@@ -99,7 +108,10 @@ Result<void> Checking::check_dropped(const std::string& where, const HandedIn& h
 Result<HandedIn> Checking::check(std::string bytes, std::int64_t version, const Before& before) const {
   const std::string where = numbered_file(role_.delegation.role, version);
   BERTH_TRY(const Envelope envelope, open_envelope(bytes, where));
-  BERTH_CHECK(verify(envelope, role_.delegation.keys, where));
+  if (auto enough = verify(envelope, role_.delegation.keys, where); !enough) {
+    enough.error().message += "; 'berth repo sign FILE --key KEY' adds a signature";
+    return std::unexpected(std::move(enough.error()));
+  }
   BERTH_TRY(Targets targets, parse_targets(envelope.content, where));
   if (targets.issue.version != version)
     return fail(Errc::trust, fmt::format("{}: says that it is version {}", where, targets.issue.version));
@@ -109,6 +121,7 @@ Result<HandedIn> Checking::check(std::string bytes, std::int64_t version, const 
   HandedIn handed{.role = role_.delegation.role, .version = version};
   handed.dropped = dropped_in(envelope.content.get_object());
   for (const auto& [name, info] : targets.targets) {
+    if (role_.delegation.covers(name) && is_shadowed(name, info, before)) continue;
     BERTH_CHECK(check_target_of(where, name, info));
     if (lists(before.believed, name, info)) continue;
     if (before.believed.targets.contains(name) && !is_pointer_(name))

@@ -20,6 +20,14 @@ void add_if_listed(std::vector<RoleSigner>& signers, const RoleKeys& listed, con
   }
 }
 
+/// "key 1f2e3d4c5b6a, key 0a1b2c3d4e5f": the listed ones that are not among the signers.
+std::string absent_keys(const RoleKeys& listed, const std::vector<RoleSigner>& signers) {
+  std::string text;
+  for (const auto& [id, key] : listed.keys)
+    if (std::ranges::find(signers, id, &RoleSigner::keyid) == signers.end()) text += (text.empty() ? "" : ", ") + short_keyid(id);
+  return text;
+}
+
 }  // namespace
 
 RoleSigner with_own_keyid(crypto::SigningKey key) {
@@ -73,14 +81,15 @@ Result<std::vector<RoleSigner>> Keyring::enough_for(const std::string& role, con
     if (loaded.signer && std::ranges::none_of(signers, is_its)) strange.push_back(file);
   }
   if (!strange.empty())
-    return fail(Errc::usage, fmt::format("{}: is not a key that {} lists for its role {}", strange.front().string(), whose, role));
+    return fail(Errc::usage, fmt::format("{}: is not a key that {} lists for its role {}; not at hand: {}; name them with --key FILE",
+                                         strange.front().string(), whose, role, absent_keys(listed, signers)));
   std::string where = folder_.empty() ? "" : fmt::format("{}/{}.pem", folder_.string(), role);
   if (!given_.empty()) where = "the keys that were given" + (where.empty() ? "" : " and " + where);
   if (where.empty()) where = "no key was given";
   if (listed.threshold == 1)
     return fail(Errc::not_found, fmt::format("{}: the key of role {} is not at hand: {}; name it with --key FILE", whose, role, where));
-  return fail(Errc::not_found, fmt::format("{}: role {} needs {} signatures, and {} of its keys are at hand: {}", whose, role, listed.threshold,
-                                           signers.size(), where));
+  return fail(Errc::not_found, fmt::format("{}: role {} needs {} signatures, and {} of its keys are at hand: {}; not at hand: {}", whose, role,
+                                           listed.threshold, signers.size(), where, absent_keys(listed, signers)));
 }
 
 }  // namespace berth::trust

@@ -35,7 +35,8 @@ class Signing {
 Result<std::string> Signing::sign_role(const char* role, json::object& document, WallTime expires, RoleKeys Root::* keys) {
   const RoleKeys& present = files_.root.*keys;
   const RoleKeys& listed = changes_.root ? changes_.root->root.*keys : present;
-  BERTH_TRY(auto signers, place_.keys.enough_for(role, listed, place_.folder.string()));
+  const std::string whose = (changes_.root ? "the new root of " : "") + place_.folder.string();
+  BERTH_TRY(auto signers, place_.keys.enough_for(role, listed, whose));
   if (changes_.root) {
     const auto before = place_.keys.signers_of(role, present);
     for (const RoleSigner& one : before)

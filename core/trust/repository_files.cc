@@ -41,9 +41,13 @@ class FilesReader {
   RepositoryFiles files_;
 };
 
+/// Every file that is asked for here is one that the repository must have.
 Result<Envelope> FilesReader::open_file(const fs::path& file) const {
-  BERTH_TRY(const std::string bytes, files::read(file, kMostMetadata));
-  return open_envelope(bytes, file.string());
+  const auto bytes = files::read(file, kMostMetadata);
+  if (!bytes && bytes.error().code == Errc::not_found)
+    return fail(Errc::trust, fmt::format("{} is missing, so the repository is not whole; bring it back from a copy, such as what is served", file.string()));
+  BERTH_CHECK(bytes);
+  return open_envelope(*bytes, file.string());
 }
 
 Result<Root> FilesReader::read_root(std::int64_t version, json::object* document) const {

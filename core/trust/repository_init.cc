@@ -24,6 +24,13 @@ fs::path key_file(const fs::path& keys, const std::string& role, std::int64_t nu
 
 Result<void> check_new(const fs::path& folder) {
   if (fs::exists(metadata_of(folder))) return fail(Errc::exists, fmt::format("{} is a repository already", folder.string()));
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    // An attempt that was cut off leaves hidden files and targets/.
+    if (name.starts_with('.') || name == "lost+found" || (name == "targets" && fs::is_empty(entry.path(), error))) continue;
+    return fail(Errc::exists, fmt::format("{} is not empty: {} is in it; a repository gets a folder of its own, all of which is served", folder.string(), name));
+  }
   return {};
 }
 

@@ -31,8 +31,13 @@ Result<NextRoot> read_next_root(const RepositoryFiles& files, std::string_view b
   if (next.root.issue.version != files.root.issue.version + 1)
     return fail(Errc::trust, fmt::format("{}: is version {}, and after {} comes {}", where, next.root.issue.version, files.root.issue.version,
                                          files.root.issue.version + 1));
-  BERTH_CHECK(verify(envelope, files.root.root, where + ", by the present root's keys"));
-  BERTH_CHECK(verify(envelope, next.root.root, where + ", by its own keys"));
+  const auto check = [&](const RoleKeys& keys, const char* whose) -> Result<void> {
+    auto enough = verify(envelope, keys, where + whose);
+    if (!enough) enough.error().message += "; 'berth repo sign FILE --key KEY' adds a signature";
+    return enough;
+  };
+  BERTH_CHECK(check(files.root.root, ", by the present root's keys"));
+  BERTH_CHECK(check(next.root.root, ", by its own keys"));
   return next;
 }
 

@@ -1,16 +1,20 @@
 #include "core/trust/sign_file.h"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 
 #include <fmt/core.h>
 
 #include "core/crypto/sha256.h"
 #include "core/trust/key.h"
+#include "core/trust/metadata.h"
 #include "core/trust/verify.h"
 
 namespace berth::trust {
 
-Result<SignedAgain> sign_again(std::string_view bytes, std::string_view where, const std::vector<std::shared_ptr<const Signer>>& signers) {
+Result<SignedAgain> sign_again(std::string_view bytes, std::string_view where, const std::vector<std::shared_ptr<const Signer>>& signers,
+                               const RoleKeys* role) {
   BERTH_TRY(const Envelope envelope, open_envelope(bytes, where));
   std::map<std::string, std::string> signatures;
   for (const Signature& signature : envelope.signatures) signatures[signature.keyid] = crypto::to_hex(signature.bytes);
@@ -20,7 +24,15 @@ Result<SignedAgain> sign_again(std::string_view bytes, std::string_view where, c
   const std::string expires = reader.string("expires");
   BERTH_CHECK(reader.done(true));
   BERTH_TRY(done.expires, parse_time(expires));
+  std::optional<RoleKeys> own;
+  if (done.type == "root") {
+    BERTH_TRY(const Root root, parse_root(envelope.content, where));
+    own = root.root;
+  }
+  const RoleKeys* may_sign = own ? &*own : role;
   for (const auto& signer : signers) {
+    const auto is_its = [&](const auto& listed) { return listed.second == signer->public_key(); };
+    if (may_sign != nullptr && std::ranges::none_of(may_sign->keys, is_its)) done.strange.push_back(keyid(key_object(signer->public_key())));
     BERTH_TRY(const std::string signature, signer->sign(envelope.signed_bytes));
     signatures[keyid(key_object(signer->public_key()))] = crypto::to_hex(signature);
   }

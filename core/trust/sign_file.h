@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "core/trust/signer.h"
 #include "core/trust/time.h"
+#include "core/trust/verify.h"
 
 namespace berth::trust {
 
@@ -19,10 +20,13 @@ struct SignedAgain {
   std::int64_t version = 0;
   WallTime expires;
   std::size_t signatures = 0;
+  std::vector<std::string> strange;  ///< ids of keys that signed it now, and that the keys which may do so do not have
 };
 
 /// Adds a signature of each signer to a metadata file, whatever it is; one that the same key made before is replaced. `Errc::trust` where the bytes are
-/// no metadata file.
-Result<SignedAgain> sign_again(std::string_view bytes, std::string_view where, const std::vector<std::shared_ptr<const Signer>>& signers);
+/// no metadata file. Whose keys may sign: of a root, those that it lists itself; of
+/// others, `role`, where that is known.
+Result<SignedAgain> sign_again(std::string_view bytes, std::string_view where, const std::vector<std::shared_ptr<const Signer>>& signers,
+                               const RoleKeys* role = nullptr);
 
 }  // namespace berth::trust

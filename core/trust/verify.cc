@@ -1,6 +1,7 @@
 #include "core/trust/verify.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include <fmt/core.h>
 
@@ -18,7 +19,40 @@ Result<Signature> read_signature(const json::value& listed, std::string_view whe
   return signature;
 }
 
+constexpr std::size_t kMostNamed = 4;
+
+/// "key 1f2e3d4c5b6a, key 0a1b2c3d4e5f and 3 more"
+std::string some_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMostNamed); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kMostNamed) text += fmt::format(" and {} more", names.size() - kMostNamed);
+  return text;
+}
+
+/// Why signatures are too few: keys whose signature is missing, or is there and wrong, and signatures of keys that are not the role's.
+std::string shortcomings(const Envelope& envelope, const RoleKeys& role) {
+  std::vector<std::string> missing, wrong, strange;
+  for (const auto& [id, key] : role.keys) {
+    const auto signature = std::ranges::find(envelope.signatures, id, &Signature::keyid);
+    if (signature == envelope.signatures.end()) missing.push_back(short_keyid(id));
+    else if (!key.verifies(envelope.signed_bytes, signature->bytes)) wrong.push_back(short_keyid(id));
+  }
+  for (const Signature& signature : envelope.signatures)
+    if (!role.keys.contains(signature.keyid)) strange.push_back(short_keyid(signature.keyid));
+  std::string text;
+  if (!wrong.empty()) text += fmt::format("; forged or damaged: the signature by {} is wrong", some_of(wrong));
+  if (!missing.empty()) text += fmt::format("; not signed by {}", some_of(missing));
+  if (!strange.empty()) text += fmt::format("; signed by {}, not of this role, or no more", some_of(strange));
+  return text;
+}
+
 }  // namespace
+
+std::string short_keyid(std::string_view keyid) {
+  std::string text(keyid.substr(0, 12));
+  std::ranges::replace_if(text, [](unsigned char c) { return std::isalnum(c) == 0; }, '?');  // it may be anybody's
+  return "key " + text;
+}
 
 Result<Envelope> open_envelope(std::string_view bytes, std::string_view where) {
   auto file = json::parse(bytes, {.most_bytes = kMostMetadata});
@@ -55,9 +89,8 @@ std::vector<std::string> signers_of(const Envelope& envelope, const RoleKeys& ro
 Result<void> verify(const Envelope& envelope, const RoleKeys& role, std::string_view where) {
   const auto signers = signers_of(envelope, role);
   if (static_cast<std::int64_t>(signers.size()) >= role.threshold) return {};
-  return fail(Errc::trust, fmt::format("{}: {} of its role's {} keys signed it rightly, {} must; it is forged, damaged, or signed with a "
-                                       "key that was replaced",
-                                       where, signers.size(), role.keys.size(), role.threshold));
+  return fail(Errc::trust, fmt::format("{}: {} of its role's {} keys signed it rightly, {} must{}", where, signers.size(), role.keys.size(), role.threshold,
+                                       shortcomings(envelope, role)));
 }
 
 }  // namespace berth::trust

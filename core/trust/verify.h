@@ -37,8 +37,11 @@ struct RoleKeys {
 /// Ids of the role's keys that made a right signature. A key that has two ids is there once.
 std::vector<std::string> signers_of(const Envelope& envelope, const RoleKeys& role);
 
+/// "key 1f2e3d4c5b6a": the first digits of its id, for messages.
+std::string short_keyid(std::string_view keyid);
+
 /// Fails with `Errc::trust` unless at least `role.threshold` different keys of the role made a right signature. Signatures of others,
-/// wrong ones and garbage do not count, and do no harm.
+/// wrong ones and garbage do not count, and do no harm. The message names the keys that did not sign it, or not rightly.
 Result<void> verify(const Envelope& envelope, const RoleKeys& role, std::string_view where);
 
 }  // namespace berth::trust

@@ -88,7 +88,7 @@ void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vect
   node.certificate_file.clear();
   node.key_file.clear();
   node.trust.last_error.clear();
-  node.paths = {};
+  node.paths = {.state = "", .logs = "", .run = ""};  // not what they usually are
   if (node.remote_api) node.remote_api->problem.clear();
   if (node.drained) node.drained->by = node.drained->why = "";
 }

@@ -135,6 +135,9 @@ Result<Pushed> push_repository(const Repository& repository, const std::string& 
   if (options.prune && by_command)
     return fail(Errc::usage, "a copying command removes nothing; --prune is for a destination that is a local folder");
   BERTH_CHECK(trust::read_repository(folder));
+  std::error_code error;
+  if (fs::equivalent(folder, destination, error))
+    return fail(Errc::usage, fmt::format("{} and {} are the same folder: name the one to copy the repository to", folder.string(), destination));
   BERTH_TRY(const Fd lock, trust::lock_folder(folder));
   Pushed pushed;
   {

@@ -119,7 +119,7 @@ Result<void> push_by_command(const fs::path& repository, const std::string& dest
 
 /// What is served, and what a local folder holds, must not be newer.
 Result<void> check_before(const fs::path& repository, const std::string& destination, const PushOptions& options) {
-  if (options.served != nullptr) BERTH_CHECK(check_destination(repository, *options.served, options.served_at));
+  if (options.served != nullptr) BERTH_CHECK(check_served(repository, *options.served, options.served_at));
   const fs::path metadata = trust::metadata_of(destination);
   std::error_code error;
   if (!fs::is_directory(metadata, error)) return {};

@@ -7,6 +7,7 @@
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/on_nodes.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
 
@@ -39,6 +40,7 @@ void show(const Console& console, const json::value& event) {
 }
 
 Result<Exit> events(const Console& console, const EventsOptions& options) {
+  if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
   std::string app;
   if (!options.app.empty()) {
     BERTH_TRY(app, app_argument(options.app, "events"));

@@ -9,6 +9,7 @@
 #include "cli/json_view.h"
 #include "cli/log_lines.h"
 #include "cli/remote_logs.h"
+#include "cli/on_nodes.h"
 #include "cli/verbs.h"
 #include "core/logs/log_reader.h"
 #include "core/logs/log_watch.h"
@@ -141,7 +142,7 @@ std::map<std::string, std::string> parameters_of(const LogsOptions& options, con
 /// From a node elsewhere.
 Result<Exit> remote_logs(const Console& console, const LogsOptions& options, const logs::LogQuery& query) {
   if (!options.root.empty()) return fail(Errc::usage, "berth logs: --logs names a folder of this machine, so it goes without --node");
-  if (options.follow && console.nodes.size() > 1) return fail(Errc::usage, "berth logs: one node at a time can be followed: name it alone with --node");
+  if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth logs"));
   LogLines lines(console);
   const auto take = [&](const std::string& line, logs::Told told) {
     if (options.raw && told.record.keeper) return;

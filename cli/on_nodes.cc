@@ -143,3 +143,8 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
 }
 
 }  // namespace berth::cli
+Result<void> check_one_is_followed(const Console& console, const std::string& called) {
+  if (console.nodes.size() <= 1) return {};
+  return fail(Errc::usage, fmt::format("{}: one node at a time can be followed: name it alone with --node", called));
+}
+

@@ -13,3 +13,6 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
 Result<void> check_is_here(const std::string& called, const std::string& what);
 
 }  // namespace berth::cli
+/// Fails where several nodes are named: what follows one never ends, so that the next one would never be told of. `called` as above.
+Result<void> check_one_is_followed(const Console& console, const std::string& called);
+

@@ -7,6 +7,7 @@
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/on_nodes.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
 
@@ -42,6 +43,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   if (!options.named.empty() && !options.app.empty() && options.named != options.app)
     return fail(Errc::usage, fmt::format("berth events: {} and --app {} name two apps", options.named, options.app));
   if (options.app.empty()) options.app = options.named;
+  if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
   std::string app;
   if (!options.app.empty()) {
     BERTH_TRY(app, app_argument(options.app, "events"));

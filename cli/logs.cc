@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 
 #include <fmt/core.h>
@@ -8,11 +9,13 @@
 #include "cli/common.h"
 #include "cli/json_view.h"
 #include "cli/log_lines.h"
+#include "cli/on_nodes.h"
 #include "cli/remote_logs.h"
 #include "cli/verbs.h"
 #include "core/logs/log_reader.h"
 #include "core/logs/log_watch.h"
 #include "core/logs/record_json.h"
+#include "core/logs/record_time.h"
 
 namespace berth::cli {
 namespace {
@@ -25,6 +28,7 @@ struct LogsOptions {
 
 constexpr const char* kUsualRoot = "/var/log/berth";
 constexpr std::ptrdiff_t kMostNamed = 10;  ///< releases that have lines
+constexpr std::chrono::seconds kOverlap{10};  ///< of what was read with what is followed
 
 struct LogRoot {
   std::string folder;
@@ -118,7 +122,7 @@ Result<std::uint64_t> show_all(const Console& console, const LogsOptions& option
   return shown;
 }
 
-/// The parameters of the control API that ask for the same.
+/// The parameters of the control API that ask for the same; but for a regular expression and, with one, how many: see `read_by_regex`.
 std::map<std::string, std::string> parameters_of(const LogsOptions& options, const logs::LogQuery& query) {
   std::map<std::string, std::string> parameters;
   const auto add = [&parameters](const char* name, const std::string& value) {
@@ -129,19 +133,53 @@ std::map<std::string, std::string> parameters_of(const LogsOptions& options, con
   add("release", query.filter.release.value_or(""));
   add("since", options.since);
   add("until", options.until);
-  add("grep", options.grep);
+  if (!options.regex) add("grep", options.grep);
   add("level", options.level);
   add("stream", options.stream);
-  if (query.last) parameters["lines"] = std::to_string(*query.last);
-  for (const auto& [name, said] : {std::pair("regex", options.regex), std::pair("previous", options.previous), std::pair("follow", options.follow)})
+  if (query.last && !options.regex) parameters["lines"] = std::to_string(*query.last);
+  for (const auto& [name, said] : {std::pair("previous", options.previous), std::pair("follow", options.follow)})
     if (said) parameters[name] = "true";
   return parameters;
+}
+
+/// Reads a node's lines with a regular expression. It is matched here, as a node does only what takes bounded work; so the last ones are counted here, too.
+Result<void> read_by_regex(const Console& console, const logs::LogQuery& query, std::map<std::string, std::string> parameters, const TakeLine& take) {
+  const auto wants = [&query](const logs::Record& record) { return !(query.filter.app_only && record.keeper) && query.filter.pattern->found_in(record.text); };
+  const auto take_wanted = [&](const std::string& line, logs::Told told) {
+    if (wants(told.record)) take(line, std::move(told));
+  };
+  if (query.last == 0u) parameters["lines"] = "0";
+  if (query.last.value_or(0) == 0) return read_remote_logs(console, query.selector.app, parameters, take_wanted);
+
+  std::deque<std::pair<std::string, logs::Told>> last;
+  std::map<std::string, std::uint64_t> seen;  // the highest sequence of each instance
+  std::optional<logs::Time> newest;
+  const auto keep = [&](const std::string& line, logs::Told told) {
+    std::uint64_t& sequence = seen[to_string(told.id)];
+    sequence = std::max(sequence, told.record.sequence);
+    newest = std::max(newest, std::optional(told.record.time));
+    if (!wants(told.record)) return;
+    last.emplace_back(line, std::move(told));
+    if (last.size() > *query.last) last.pop_front();
+  };
+  parameters.erase("follow");
+  BERTH_CHECK(read_remote_logs(console, query.selector.app, parameters, keep));
+  for (auto& [line, told] : last) take(line, std::move(told));
+  if (!query.follow) return {};
+  // Instances write at the same time: what comes next begins a little before, and what was seen of it is known by its sequence.
+  parameters["follow"] = "true";
+  if (newest) parameters["since"] = logs::format_rfc3339(std::max(*newest - kOverlap, query.filter.since.value_or(logs::Time())), 9);
+  const auto go_on = [&](const std::string& line, logs::Told told) {
+    const auto known = seen.find(to_string(told.id));
+    if (known == seen.end() || told.record.sequence > known->second) take_wanted(line, std::move(told));
+  };
+  return read_remote_logs(console, query.selector.app, parameters, go_on);
 }
 
 /// From a node elsewhere.
 Result<Exit> remote_logs(const Console& console, const LogsOptions& options, const logs::LogQuery& query) {
   if (!options.root.empty()) return fail(Errc::usage, "berth logs: --logs names a folder of this machine, so it goes without --node");
-  if (options.follow && console.nodes.size() > 1) return fail(Errc::usage, "berth logs: one node at a time can be followed: name it alone with --node");
+  if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth logs"));
   LogLines lines(console);
   const auto take = [&](const std::string& line, logs::Told told) {
     if (options.raw && told.record.keeper) return;
@@ -150,7 +188,8 @@ Result<Exit> remote_logs(const Console& console, const LogsOptions& options, con
     if (options.follow) lines.flush();
     if (options.follow) std::fflush(console.out);
   };
-  BERTH_CHECK(read_remote_logs(console, query.selector.app, parameters_of(options, query), take));
+  const auto parameters = parameters_of(options, query);
+  BERTH_CHECK(options.regex ? read_by_regex(console, query, parameters, take) : read_remote_logs(console, query.selector.app, parameters, take));
   return Exit::ok;
 }
 

@@ -1,11 +1,18 @@
 #include "cli/nodes.h"
 
+#include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "cli/run_berth.h"
 #include "core/files/files.h"
@@ -105,13 +112,13 @@ TEST_F(NodesTest, NodesOfTheEnvironmentStandByEachOther) {
 
 TEST_F(NodesTest, VerbsThatAreForThisMachineSayWhy) {
   EXPECT_THAT(run_berth({"build", ".", "--node", "edge-1"}).err, HasSubstr("berth build: it works on this machine and asks no berthd"));
-  EXPECT_THAT(run_berth({"logs", "web", "--node", "edge-1"}).err, HasSubstr("run it there, as in: ssh edge-1 berth logs"));
   EXPECT_THAT(run_berth({"exec", "web", "--node", "edge-1", "--", "ls"}).err, HasSubstr("ssh edge-1 berth exec"));
   ::setenv("BERTH_NODE", "edge-1", 1);
-  EXPECT_THAT(run_berth({"logs", "web"}).err, HasSubstr("$BERTH_NODE"));
+  EXPECT_THAT(run_berth({"exec", "web", "--", "ls"}).err, HasSubstr("$BERTH_NODE"));
   EXPECT_THAT(run_berth({"inspect", "web@v1"}).err, HasSubstr("berth inspect: $BERTH_NODE names edge-1"));
   EXPECT_EQ(run_berth({"builds", "--help"}).exit, 0);
-  EXPECT_THAT(run_berth({"status"}).err, HasSubstr("--node edge-1: berthd wants a certificate"));
+  for (const std::vector<std::string>& asks : {std::vector<std::string>{"status"}, {"why", "web"}, {"logs", "web"}})
+    EXPECT_THAT(run_berth(asks).err, HasSubstr("--node edge-1: berthd wants a certificate")) << asks.front();
 }
 
 TEST_F(NodesTest, NobodyThereIsSaidWithTheAddress) {
@@ -126,6 +133,64 @@ TEST_F(NodesTest, NobodyThereIsSaidWithTheAddress) {
   EXPECT_EQ(changes.exit, 6);
   EXPECT_THAT(changes.err, AllOf(HasSubstr("127.0.0.1:1: berth: berthd at 127.0.0.1:1"), HasSubstr("stopped at the first that failed; nothing was asked of 127.0.0.1:2"),
                                  testing::Not(HasSubstr("berthd at 127.0.0.1:2"))));
+}
+
+TEST_F(NodesTest, WhatWasNotAskedIsToldOfEachNodeInJson) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const Ran ran = run_berth({"stop", "web", "--json", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2", "--node", "127.0.0.1:3"});
+  EXPECT_EQ(ran.exit, 6);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr(R"({"node":"127.0.0.1:1","problem":{"code":"unreachable")"),
+                             HasSubstr(R"({"node":"127.0.0.1:2","problem":{"code":"cancelled","detail":"not asked: berth stop stopped at 127.0.0.1:1, which failed","exit":8}})"),
+                             HasSubstr(R"({"node":"127.0.0.1:3","problem":{"code":"cancelled","detail":"not asked: )")));
+}
+
+TEST_F(NodesTest, EndsAreSeenWhereTheCallerIgnoresSigchld) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const auto ignore = [] { ::signal(SIGCHLD, SIG_IGN); };
+  EXPECT_EQ(run_berth({"status", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2"}, ignore).exit, 6);
+  EXPECT_EQ(run_berth({"stop", "web", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2"}, ignore).exit, 6);
+}
+
+/// From here on no process can be begun.
+void refuse_fork() {
+  sock_filter rules[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+                         {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, __NR_clone},
+                         {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EAGAIN},
+                         {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+  const sock_fprog program{.len = 4, .filter = rules};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) ::_exit(99);
+}
+
+TEST_F(NodesTest, ANodeThatCannotBeAskedFailed) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const Ran reads = run_berth({"status", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2"}, refuse_fork);
+  EXPECT_EQ(reads.exit, 1);
+  EXPECT_THAT(reads.err, AllOf(HasSubstr("127.0.0.1:1: berth: it was not asked: begin a process"), HasSubstr("127.0.0.1:2: berth: it was not asked: begin a process")));
+  const Ran changes = run_berth({"stop", "web", "--json", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2"}, refuse_fork);
+  EXPECT_EQ(changes.exit, 1);
+  EXPECT_THAT(changes.err, AllOf(HasSubstr(R"({"node":"127.0.0.1:1","problem":{"code":"io","detail":"it was not asked: )"), HasSubstr(R"({"node":"127.0.0.1:2","problem":{"code":"cancelled")")));
+}
+
+TEST_F(NodesTest, OneThatHasNoPlaceForItsAnswerDoesNotSilenceTheOthers) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const auto few_files = [] {
+    const rlimit few{9, 9};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  };
+  const Ran ran = run_berth({"status", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2", "--node", "127.0.0.1:3", "--node", "127.0.0.1:4"}, few_files);
+  EXPECT_EQ(ran.exit, 6) << "as the first one";
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("127.0.0.1:1: berth: berthd at 127.0.0.1:1"), HasSubstr("127.0.0.1:4: berth: it was not asked: make a file in /tmp")));
+}
+
+TEST_F(NodesTest, SeveralAreNotFollowed) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  for (const std::vector<std::string>& call : {std::vector<std::string>{"events", "-f"}, {"logs", "web", "-f"}}) {
+    auto several = call;
+    several.insert(several.end(), {"--node", "127.0.0.1:1", "--node", "127.0.0.1:2"});
+    const Ran ran = run_berth(several);
+    EXPECT_EQ(ran.exit, 2) << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("berth " + call.front() + ": one node at a time can be followed: name it alone with --node"));
+  }
 }
 
 }  // namespace

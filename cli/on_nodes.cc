@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <span>
 
 #include <fmt/core.h>
 
@@ -48,15 +50,35 @@ struct Marked {
   }
 };
 
+/// What a node's process writes to `to`: plain lines after its name, or, with --json, documents that are `what` of it.
+Marked marked(std::FILE* to, const Console& console, const RemoteNode& node, const char* what) {
+  if (!console.json) return {.to = to, .before = node.name + ": ", .after = ""};
+  return {.to = to, .before = fmt::format("{{\"node\":{},\"{}\":", json::text(json::value(node.name)), what), .after = "}"};
+}
+
+/// Tells a problem as the node's own process would have told it.
+Exit report_of(const RemoteNode& node, const Console& console, const Error& error) {
+  Marked marked_err = marked(console.err, console, node, "problem");
+  Console own = console;
+  own.err = marked_err.open();
+  const Exit exit = report(own, error);
+  std::fclose(own.err);
+  return exit;
+}
+
+/// The failure that `errno` tells of a process, which is ours and no answer of the node.
+std::unexpected<Error> call_failed(std::string_view doing) {
+  return fail(Errc::io, fail_errno(doing).error().message);
+}
+
 /// Runs the action in a process of its own, which keeps nothing of it for the next one.
-pid_t begin(const Verb& verb, const Console& console, const RemoteNode& node, std::FILE* out, std::FILE* err) {
+Result<pid_t> begin(const Verb& verb, const Console& console, const RemoteNode& node, std::FILE* out, std::FILE* err) {
   std::fflush(nullptr);
   const pid_t child = ::fork();
-  if (child != 0) return child;
+  if (child < 0) return call_failed("it was not asked: begin a process for that");
+  if (child > 0) return child;
   ::signal(SIGINT, SIG_DFL);
-  const std::string name = json::text(json::value(node.name));
-  Marked marked_out{.to = out, .before = console.json ? fmt::format("{{\"node\":{},\"answer\":", name) : node.name + ": ", .after = console.json ? "}" : ""};
-  Marked marked_err{.to = err, .before = console.json ? fmt::format("{{\"node\":{},\"problem\":", name) : node.name + ": ", .after = console.json ? "}" : ""};
+  Marked marked_out = marked(out, console, node, "answer"), marked_err = marked(err, console, node, "problem");
   Console own = console;
   own.out = marked_out.open();
   own.err = marked_err.open();
@@ -69,14 +91,18 @@ pid_t begin(const Verb& verb, const Console& console, const RemoteNode& node, st
   std::_Exit(code);
 }
 
-Exit end_of(pid_t child) {
+/// What the process ended with. An end that is not known is a failure.
+Result<Exit> end_of(const Result<pid_t>& child) {
+  if (!child) return pass(child.error());
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? static_cast<Exit>(WEXITSTATUS(status)) : Exit::failed;
+  while (::waitpid(*child, &status, 0) < 0)
+    if (errno != EINTR) return call_failed("what became of it is not known: wait for the process that asks it");
+  if (WIFEXITED(status)) return static_cast<Exit>(WEXITSTATUS(status));
+  return fail(Errc::io, fmt::format("what became of it is not known: signal {} ended the process that asked it", WTERMSIG(status)));
 }
 
 void copy(std::FILE* from, std::FILE* to) {
+  if (from == nullptr) return;
   std::rewind(from);
   char piece[8192];
   while (const std::size_t got = std::fread(piece, 1, sizeof piece, from)) std::fwrite(piece, 1, got, to);
@@ -84,26 +110,43 @@ void copy(std::FILE* from, std::FILE* to) {
   std::fclose(from);
 }
 
+/// A node that is being asked, and where its answer is until its turn comes.
+struct Asked {
+  Result<pid_t> child;
+  std::FILE *out, *err;
+};
+
+Asked ask(const Verb& verb, const Console& console, const RemoteNode& node) {
+  Asked asked{.child = 0, .out = std::tmpfile(), .err = std::tmpfile()};
+  if (asked.out != nullptr && asked.err != nullptr) asked.child = begin(verb, console, node, asked.out, asked.err);
+  else asked.child = call_failed("it was not asked: make a file in /tmp for its answer");
+  return asked;
+}
+
 /// Some at a time; told of in their order.
 Exit read_from_all(const Verb& verb, const Console& console, const std::vector<RemoteNode>& nodes) {
-  struct Asked {
-    pid_t child;
-    std::FILE *out, *err;
-  };
   std::vector<Asked> asked;
-  Exit worst = Exit::ok;
+  Exit first_failure = Exit::ok;
   for (std::size_t told = 0; told < nodes.size(); ++told) {
-    while (asked.size() < std::min(nodes.size(), told + kMostAtOnce)) {
-      std::FILE *out = std::tmpfile(), *err = std::tmpfile();
-      if (out == nullptr || err == nullptr) return report(console, {Errc::io, "there is no room for what nodes answer in /tmp"});
-      asked.push_back({begin(verb, console, nodes[asked.size()], out, err), out, err});
-    }
-    const Exit exit = end_of(asked[told].child);
-    if (worst == Exit::ok) worst = exit;
+    while (asked.size() < std::min(nodes.size(), told + kMostAtOnce)) asked.push_back(ask(verb, console, nodes[asked.size()]));
+    const auto ended = end_of(asked[told].child);
     copy(asked[told].out, console.out);
     copy(asked[told].err, console.err);
+    const Exit exit = ended ? *ended : report_of(nodes[told], console, ended.error());
+    if (first_failure == Exit::ok) first_failure = exit;
   }
-  return worst;
+  return first_failure;
+}
+
+/// Which ones nothing was asked of, since the one before them failed.
+void tell_not_asked(const Console& console, std::span<const RemoteNode> nodes, const RemoteNode& failed, const std::string& called) {
+  if (console.json) {
+    for (const RemoteNode& node : nodes) report_of(node, console, {Errc::cancelled, fmt::format("not asked: {} stopped at {}, which failed", called, failed.name)});
+  } else if (!nodes.empty()) {
+    std::string names;
+    for (const RemoteNode& node : nodes) names += (names.empty() ? "" : ", ") + node.name;
+    console.warn(fmt::format("{}: stopped at the first that failed; nothing was asked of {}", called, names));
+  }
 }
 
 /// One after the other, until one fails.
@@ -111,11 +154,13 @@ Exit change_each(const Verb& verb, const Console& console, const std::vector<Rem
   ::signal(SIGINT, SIG_IGN);  // whose turn it is says what becomes of it
   Exit exit = Exit::ok;
   std::size_t done = 0;
-  while (done < nodes.size() && exit == Exit::ok) exit = end_of(begin(verb, console, nodes[done++], console.out, console.err));
+  while (done < nodes.size() && exit == Exit::ok) {
+    const RemoteNode& node = nodes[done++];
+    const auto ended = end_of(begin(verb, console, node, console.out, console.err));
+    exit = ended ? *ended : report_of(node, console, ended.error());
+  }
   ::signal(SIGINT, SIG_DFL);
-  std::string left;
-  for (; done < nodes.size(); ++done) left += (left.empty() ? "" : ", ") + nodes[done].name;
-  if (!left.empty() && !console.json) console.warn(fmt::format("{}: stopped at the first that failed; nothing was asked of {}", called, left));
+  tell_not_asked(console, std::span(nodes).subspan(done), nodes[done - 1], called);
   return exit;
 }
 
@@ -125,6 +170,11 @@ Result<void> check_is_here(const std::string& called, const std::string& what) {
   const auto nodes = nodes_of_environment();
   if (nodes.empty()) return {};
   return fail(Errc::usage, fmt::format("{0}: $BERTH_NODE names {1}, and it reads {2} of the node that it runs on: run it there, as in: ssh {1} {0}", called, nodes.front(), what));
+}
+
+Result<void> check_one_is_followed(const Console& console, const std::string& called) {
+  if (console.nodes.size() <= 1) return {};
+  return fail(Errc::usage, fmt::format("{}: one node at a time can be followed: name it alone with --node", called));
 }
 
 Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::string& called) {
@@ -139,6 +189,7 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
     console.node = nodes.front();
     return verb.action(console);
   }
+  ::signal(SIGCHLD, SIG_DFL);  // where whoever called us ignores it, ends of processes are not told
   return verb.remotely == Remotely::reads ? read_from_all(verb, console, nodes) : change_each(verb, console, nodes, called);
 }
 

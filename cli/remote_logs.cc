@@ -23,8 +23,7 @@ std::string text_of_query(const std::map<std::string, std::string>& query) {
 
 }  // namespace
 
-Result<void> read_remote_logs(const Console& console, const std::string& app, const std::map<std::string, std::string>& query,
-                              const std::function<void(const std::string& line, logs::Told told)>& take) {
+Result<void> read_remote_logs(const Console& console, const std::string& app, const std::map<std::string, std::string>& query, const TakeLine& take) {
   // What the node refuses, it tells in an answer that ends.
   std::map<std::string, std::string> first = query;
   first.erase("follow");

@@ -63,7 +63,8 @@ Verb repo_push_verb() {
           .summary = "Copy a repository to where it is served from, in an order in which readers always find a whole one",
           .text = "Blobs and targets first, then metadata, timestamp.json last. --with COMMAND is called with a folder and DESTINATION/, several times, and "
                   "copies the folder into there. Without it the destination is a local folder. incoming/ is not copied. What is newer at the destination, or "
-                  "comes from another copy of the repository, is not overwritten: a local folder is looked at, and what is served at --served.",
+                  "comes from another copy of the repository, is not overwritten: a local folder is looked at, and what is served at --served. "
+                  "Where nothing is served there yet, the first push takes --force.",
           .examples = {"berth repo push ./repo /srv/www/releases", "berth repo push ./repo /srv/www/releases --prune",
                        "berth repo push ./repo web1:/srv/www/releases --with 'rsync -a' --served https://releases.example.com"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},

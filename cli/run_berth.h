@@ -18,8 +18,8 @@ struct Ran {
   std::string out, err;
 };
 
-/// Runs `berth` with stdin from /dev/null and waits for its end.
-inline Ran run_berth(std::vector<std::string> arguments) {
+/// Runs `berth` with stdin from /dev/null and waits for its end. `prepare` is called in its process before it begins.
+inline Ran run_berth(std::vector<std::string> arguments, void (*prepare)() = nullptr) {
   char out_name[] = "/tmp/berth-out-XXXXXX", err_name[] = "/tmp/berth-err-XXXXXX";
   const int out = ::mkstemp(out_name), err = ::mkstemp(err_name);
   const pid_t child = ::fork();
@@ -31,6 +31,7 @@ inline Ran run_berth(std::vector<std::string> arguments) {
     std::vector<char*> argv{const_cast<char*>("berth")};
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
+    if (prepare != nullptr) prepare();
     ::execv(BERTH_PROGRAM, argv.data());
     ::_exit(127);
   }

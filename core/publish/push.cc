@@ -119,7 +119,7 @@ Result<void> push_by_command(const fs::path& repository, const std::string& dest
 
 /// What is served, and what a local folder holds, must not be newer.
 Result<void> check_before(const fs::path& repository, const std::string& destination, const PushOptions& options) {
-  if (options.served != nullptr) BERTH_CHECK(check_destination(repository, *options.served, options.served_at));
+  if (options.served != nullptr) BERTH_CHECK(check_served(repository, *options.served, options.served_at));
   const fs::path metadata = trust::metadata_of(destination);
   std::error_code error;
   if (!fs::is_directory(metadata, error)) return {};
@@ -144,6 +144,9 @@ Result<Pushed> push_repository(const Repository& repository, const std::string& 
     return fail(Errc::usage, fmt::format("{0}: is on another machine, which a command has to copy to, such as --with 'rsync -a'; where it is a folder here: ./{0}",
                                          destination));
   BERTH_CHECK(trust::read_repository(folder));
+  std::error_code error;
+  if (fs::equivalent(folder, destination, error))
+    return fail(Errc::usage, fmt::format("{} and {} are the same folder: name the one to copy the repository to", folder.string(), destination));
   BERTH_TRY(const Fd lock, trust::lock_folder(folder));
   Pushed pushed;
   {

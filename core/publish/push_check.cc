@@ -91,4 +91,15 @@ Result<void> check_destination(const fs::path& repository, trust::Remote& there,
   return Checking(repository, there, where).check();
 }
 
+Result<void> check_served(const fs::path& repository, trust::Remote& there, const std::string& where) {
+  const auto bytes = there.get("timestamp.json", trust::kMostTimestamp);
+  if (!bytes && bytes.error().code == Errc::not_found)
+    return fail(Errc::not_found, fmt::format("nothing is served at {} ({}). Nothing was pushed. Where the address is right: --force for the first push", where, bytes.error().message));
+  BERTH_CHECK(bytes);
+  const auto envelope = trust::open_envelope(*bytes, where);
+  if (!envelope || !trust::parse_timestamp(envelope->content, where))
+    return fail(Errc::conflict, fmt::format("{}: what is served there as metadata/timestamp.json is none. Nothing was pushed. Where the address is right, --force mends it", where));
+  return check_destination(repository, there, where);
+}
+
 }  // namespace berth::publish

@@ -13,4 +13,8 @@ namespace berth::publish {
 /// What is not there, or damaged, may be overwritten. Fails as `there` does. No signatures are asked for: whoever can write there can do all this.
 Result<void> check_destination(const std::filesystem::path& repository, trust::Remote& there, const std::string& where);
 
+/// The same of what a server tells. Where it tells of no metadata, or of what is none, `where` may well be wrong, so that nothing is known of what would be
+/// overwritten: `Errc::not_found` for a timestamp.json that is not there or not to be had (404, 403), `Errc::conflict` for one that is none.
+Result<void> check_served(const std::filesystem::path& repository, trust::Remote& there, const std::string& where);
+
 }  // namespace berth::publish

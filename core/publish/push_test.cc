@@ -116,6 +116,32 @@ TEST_F(Push, LooksAtWhatIsServedWhereACommandCopies) {
   EXPECT_THAT(push({.command = "cp -a", .prune = CollectOptions()}), Refuses(Errc::usage, "a copying command removes nothing"));
 }
 
+TEST_F(Push, RefusesWhereNothingIsServedUnlessByForce) {
+  fs::create_directories(at("typo"));
+  trust::FolderRemote nothing(at("typo"));
+  const PushOptions mistyped{.command = "cp -a", .served = &nothing, .served_at = "https://example.com/typo"};
+  const auto to_elsewhere = [&](PushOptions options) { return push_repository(repository(), at("elsewhere"), options); };
+  fs::create_directories(at("elsewhere"));
+  EXPECT_THAT(to_elsewhere(mistyped), Refuses(Errc::not_found, "nothing is served at https://example.com/typo"));
+  EXPECT_THAT(to_elsewhere(mistyped), Refuses(Errc::not_found, "--force for the first push"));
+  put("typo/timestamp.json", "<html>Welcome!</html>");  // as servers answer that have a page for everything
+  EXPECT_THAT(to_elsewhere(mistyped), Refuses(Errc::conflict, "https://example.com/typo: what is served there as metadata/timestamp.json is none"));
+  EXPECT_TRUE(fs::is_empty(at("elsewhere"))) << "nothing was pushed";
+  PushOptions first = mistyped;
+  first.force = true;
+  const auto pushed = to_elsewhere(first);
+  ASSERT_TRUE(pushed) << pushed.error().message;
+  EXPECT_THAT(verify_repository(at("elsewhere"), now)->faults, IsEmpty());
+}
+
+TEST_F(Push, TellsThatSourceAndDestinationAreTheSame) {
+  fs::create_directory_symlink("repo", at("by-another-name"));
+  for (const char* name : {"repo", "repo/", "www/../repo", "by-another-name"}) {
+    EXPECT_THAT(push_repository(repository(), at(name), {}), Refuses(Errc::usage, "are the same folder")) << name;
+    EXPECT_THAT(push_repository(repository(), at(name), {.command = "cp -a", .force = true}), Refuses(Errc::usage, "are the same folder")) << name;
+  }
+}
+
 TEST_F(Push, PrunesByTheRulesOfCollection) {
   put("www/blobs/sha256/" + std::string(64, '0'), "nothing lists me");
   put("www/targets/web/production/.v1.json.being-pushed", "unfinished");

@@ -1,0 +1,144 @@
+"""`berth --node`: nodes that are driven from a machine that has no berthd."""
+import json
+import os
+import subprocess
+import threading
+import unittest
+
+from lib import sample_apps
+from lib.programs import BERTH
+from lib.remote import PORT, RemoteCase
+from lib.waiting import wait_until
+
+
+class CommandLine(RemoteCase):
+    """`berth --node`."""
+
+    def setUp(self):
+        super().setUp()
+        config = self.folder / "home/.config/berth"
+        config.mkdir(parents=True)
+        # The second address is of the same node, as if it were another one.
+        (config / "nodes.toml").write_text(f'''
+ca_file = "{self.pki.folder}/ca.pem"
+certificate_file = "{self.pki.folder}/ci.pem"
+key_file = "{self.pki.folder}/ci.key"
+[edge-1]
+address = "localhost"
+[edge-2]
+address = "127.0.0.1:{PORT}"
+[watched]
+address = "localhost:{PORT}"
+certificate_file = "{self.pki.folder}/watch.pem"
+key_file = "{self.pki.folder}/watch.key"
+[of-blog]
+address = "localhost:{PORT}"
+certificate_file = "{self.pki.folder}/blog.pem"
+key_file = "{self.pki.folder}/blog.key"
+''')
+        for number in (1, 2):
+            self.publish(note=str(number))
+        self.start()
+
+    def elsewhere(self):
+        """The environment of a machine that has no berthd."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent", "NO_COLOR": "1"}
+
+    def far(self, *arguments, expect=0, nodes="", **variables):
+        """`berth ARGUMENT…` on a machine that has no berthd."""
+        env = {**self.elsewhere(), **({"BERTH_NODE": nodes} if nodes else {}), **variables}
+        got = subprocess.run([str(BERTH), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, timeout=120)
+        self.assertEqual(got.returncode, expect, got)
+        return got
+
+    def test_a_node_is_driven_from_afar(self):
+        done = self.far("deploy", "web@v1", "--node", "edge-1", "--reason", "build 7")
+        self.assertIn("web@v1", done.stdout)
+        self.assertServes("v1")
+        self.assertEqual(self.node.deployments()[0]["by"], "ci.example.org (certificate, from 127.0.0.1)")
+        self.assertIn("v1", self.far("status", nodes="edge-1").stdout)
+        self.assertEqual(json.loads(self.far("status", "web", "--json", "--node", f"localhost:{PORT}").stdout)["active"], "v1")
+        self.assertIn("build 7", self.far("history", "web", nodes="edge-1").stdout + self.far("events", nodes="edge-1").stdout)
+        self.far("deploy", "web@v2", "--node", "edge-1")
+        self.far("revert", "web", "--node", "edge-1")
+        self.assertServes("v1")
+        refused = self.far("stop", "web", "--node", "edge-1", expect=7)
+        self.assertIn("needs the role operator", refused.stderr)
+        self.assertIn("needs the role deployer", self.far("deploy", "web@v2", "--node", "watched", expect=7).stderr)
+        self.assertIn("copy it to edge-1", self.far("deploy", "./web.berth", "--node", "edge-1", expect=2).stderr)
+
+    def test_several_nodes_are_asked_each(self):
+        self.far("deploy", "web@v1", "--node", "edge-1", "--node", "edge-2")
+        both = self.far("apps", "--node", "edge-2", "--node", "edge-1").stdout.splitlines()
+        self.assertTrue(any(line.startswith("edge-2: web") for line in both) and any(line.startswith("edge-1: web") for line in both), both)
+        self.assertLess(max(i for i, line in enumerate(both) if line.startswith("edge-2: ")), min(i for i, line in enumerate(both) if line.startswith("edge-1: ")))
+        answers = [json.loads(line) for line in self.far("status", "web", "--json", nodes="edge-1,edge-2").stdout.splitlines()]
+        self.assertEqual([(one["node"], one["answer"]["active"]) for one in answers], [("edge-1", "v1"), ("edge-2", "v1")])
+        # What changes something goes no further than the first that fails.
+        stopped = self.far("deploy", "web@v2", "--node", "watched", "--node", "edge-1", expect=7)
+        self.assertIn("watched: berth: ", stopped.stderr)
+        self.assertIn("stopped at the first that failed; nothing was asked of edge-1", stopped.stderr)
+        self.assertServes("v1")
+        self.far("deploy", "web@v2", "--node", "edge-1", "--node", "watched", expect=7)
+        self.assertServes("v2")
+
+    def run_printing(self, lines_per_second):
+        release = self.repo.publish(sample_apps.testapp(self.folder / "web", "--lines", str(lines_per_second)))
+        self.deploy(self.node, release)
+        wait_until(lambda: "line 60\n" in self.node.berth("logs", "web").out, "it wrote")
+
+    def test_logs_are_those_that_the_node_itself_shows(self):
+        self.run_printing(100)
+        self.node.berth("stop", "web")
+        # A regular expression is matched by the command line: its length is nobody else's concern.
+        long = "line [1-4]0$|" + "x" * 1500
+        for options in ([], ["--json"], ["-n", "5"], ["-n", "5", "--json"], ["--grep", "line 3"], ["--raw"], ["--since", "1h", "--stream", "stdout"], ["--grep", "line [12]0$", "--regex"],
+                        ["--grep", long, "--regex", "-n", "3"], ["--grep", long, "--regex", "--json", "-n", "3"], ["--grep", "^line [0-9]+", "--regex", "--raw"]):
+            with self.subTest(options=options):
+                here = self.node.berth("logs", "web", *options).out
+                self.assertTrue(here)
+                self.assertEqual(self.far("logs", "web", *options, "--node", "edge-1").stdout, here)
+        self.assertEqual(self.far("logs", "web", "--grep", "line", "--regex", "-n", "0", "--node", "edge-1").stdout, "")
+        self.assertEqual([json.loads(line)["text"] for line in self.far("logs", "web", "--grep", long, "--regex", "--json", "-n", "3", nodes="edge-1").stdout.splitlines()],
+                         ["line 20", "line 30", "line 40"])
+        self.assertIn("nothing", self.far("logs", "nothing", "--node", "watched", expect=3).stderr)
+        self.assertIn("sees nothing of web", self.far("logs", "web", "--node", "of-blog", expect=7).stderr)
+        self.assertIn("one node at a time", self.far("logs", "web", "-f", nodes="edge-1 edge-2", expect=2).stderr)
+
+    def follow(self, *options):
+        """`berth logs web -f`, and the lines that it tells."""
+        following = subprocess.Popen([str(BERTH), "logs", "web", "-f", "--raw", "--node", "edge-1", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                     env=self.elsewhere())
+        self.addCleanup(following.communicate)
+        self.addCleanup(following.kill)
+        lines = []
+        threading.Thread(target=lambda: lines.extend(iter(following.stdout.readline, "")), daemon=True).start()
+        return following, lines
+
+    def test_logs_are_followed_until_berthd_is_gone(self):
+        self.run_printing(20)
+        followed = [self.follow("-n", "2"), self.follow("-n", "2", "--grep", "^line [0-9]+$", "--regex"), self.follow("-n", "0", "--grep", "^line [0-9]+$", "--regex"),
+                    self.follow("--since", "1h", "--grep", "^line [0-9]+$", "--regex")]
+        for _, lines in followed:
+            wait_until(lambda: len(lines) > 30, "new lines come")
+        self.node.kill()
+        for following, lines in followed:
+            self.assertEqual(following.wait(60), 6)
+            self.assertIn("its logs broke off", following.stderr.read())
+            numbers = [int(line.split()[1]) for line in lines if line.startswith("line ")]
+            self.assertGreater(len(numbers), 20)
+            self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "none is lost or doubled")
+        self.assertGreater(int(followed[1][1][0].split()[1]), 50, "-n says where it begins")
+        self.assertEqual(followed[3][1][0].split()[1], "1")
+        self.node.start()
+
+    def test_a_node_that_is_not_whom_it_should_be_is_refused(self):
+        told = self.far("status", "--node", "edge-1", expect=6, BERTH_CA_FILE=str(self.pki.folder / "other-ca.pem")).stderr
+        self.assertIn("no authority that is trusted here", told)
+        (self.folder / "home/.config/berth/nodes.toml").chmod(0o644)
+        (self.pki.folder / "ci.key").chmod(0o644)
+        self.assertIn("chmod 600", self.far("status", "--node", "edge-1", expect=2).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

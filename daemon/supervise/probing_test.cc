@@ -117,7 +117,7 @@ io::milliseconds longest_quiet(const std::vector<io::Steady::time_point>& asks, 
 }
 
 BERTH_CO_TEST(SupervisorProbes, ManyInstancesAtTimesOfTheirOwnAlsoAfterARestart) {
-  constexpr auto kPeriod = 1000ms;
+  constexpr auto kPeriod = 2000ms;  // long enough for a slow machine to start all of them in it
   std::mutex guard;
   std::vector<io::Steady::time_point> asks;
   const io::RawPeer server([&](int connection) {
@@ -145,7 +145,7 @@ BERTH_CO_TEST(SupervisorProbes, ManyInstancesAtTimesOfTheirOwnAlsoAfterARestart)
     const auto settled = io::Steady::now() + kPeriod;
     co_await io::sleep_for(2 * kPeriod);
     const std::lock_guard lock(guard);
-    EXPECT_LT(longest_quiet(asks, settled, kPeriod), 500ms) << (again ? "after a restart" : "at first");
+    EXPECT_LT(longest_quiet(asks, settled, kPeriod), kPeriod / 2) << (again ? "after a restart" : "at first");
   }
 }
 

@@ -142,11 +142,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
   awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest, RunPtr run);
   awaitable<Result<void>> start_member(AppPtr app, ManifestPtr manifest, InstanceId id);
+  awaitable<Result<store::InstanceRow>> add_member(AppPtr app, ManifestPtr manifest, InstanceId id);
   awaitable<void> count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit);
   bool ever_ran(const App& app, const std::string& release) const;
   awaitable<Result<void>> purge_left(std::string name, Asked asked);
   awaitable<Result<void>> check_plans(AppPtr app, ManifestPtr manifest);
-  awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
+  struct PlannedInstance {
+    supervise::InstancePlan plan;
+    std::string lacks;  ///< why it is planned with the secrets that it was given, as it runs; empty: it has those that there are now
+  };
+  awaitable<Result<PlannedInstance>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row, bool adopts = false);
   awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes = {});
   awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
   awaitable<void> stop_member(AppPtr app, InstanceId id);
@@ -155,6 +160,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain);
   awaitable<void> stop_strangers(AppPtr app);
   std::vector<InstanceId> members_of(const App& app, const std::string& release) const;
+
+  // healing.cc
+  awaitable<Result<void>> begin_healing(AppPtr app, Result<void> outcome);
   awaitable<void> heal(AppPtr app);
 
   // routing.cc

@@ -266,10 +266,8 @@ awaitable<void> Engine::bring_up(AppPtr app) {
       if (!awaited && !closed_) co_await tell_unawaited(app, awaited.error());
     }
     if (up && starts && !app->row.stopped && !drained_) up = co_await start_release(app, active, nullptr);
-    if (!up) {
-      note_problem(*app, up.error().message);
-      if (!run) spawn(heal(app));
-    }
+    if (!up && run) note_problem(*app, up.error().message);
+    if (!run && starts) static_cast<void>(co_await begin_healing(app, std::move(up)));
     co_await end_paused(app);
     if (!run || !keeps_route(*run)) static_cast<void>(co_await route(app));
   }

@@ -19,7 +19,7 @@ boost::asio::awaitable<void> ask(io::HttpRequest request, std::optional<Result<i
   loop->stop();
 }
 
-Error unreachable(const std::string& socket, const Error& error) {
+Error unreachable(const std::string& socket, const Error& error, bool asks_only) {
   if (error.code == Errc::permission)
     return {Errc::permission, fmt::format("berthd's socket {} is closed to you: be root, or a member of the group berth", socket)};
   if (error.code == Errc::not_found)
@@ -27,7 +27,8 @@ Error unreachable(const std::string& socket, const Error& error) {
                                            "--socket or $BERTH_SOCKET", socket)};
   if (error.code == Errc::refused)
     return {Errc::unreachable, fmt::format("berthd does not run any more (nothing listens at {}); see 'systemctl status berthd'", socket)};
-  return {Errc::unreachable, fmt::format("berthd at {} does not answer: {}", socket, error.message)};
+  const char* unknown = asks_only ? "" : "; what was asked for may have begun all the same, or begin yet: 'berth status' and 'berth history' tell when berthd answers again";
+  return {Errc::unreachable, fmt::format("berthd at {} does not answer: {}{}", socket, error.message, unknown)};
 }
 
 /// The `Errc` of that name.
@@ -69,7 +70,7 @@ Result<ApiAnswer> ApiClient::call(ApiCall call) const {
   loop.spawn("api call", ask(std::move(request), &answer, &loop));
   loop.run();
   if (!answer) return fail(Errc::internal, "the call of berthd ended without an answer");
-  if (!*answer) return std::unexpected(unreachable(socket_, answer->error()));
+  if (!*answer) return std::unexpected(unreachable(socket_, answer->error(), call.method == "GET"));
   const io::HttpAnswer& got = **answer;
   if (got.status < 200 || got.status > 299) return std::unexpected(problem_error(got.status, got.body));
   ApiAnswer result{.status = got.status, .body = nullptr};

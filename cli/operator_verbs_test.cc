@@ -35,11 +35,14 @@ TEST_F(OperatorVerbs, CancelOfAnAppMeansWhatIsUnderWayOfIt) {
   queued.replace(queued.find("7"), 1, "9");
   daemon.on("GET /v1/deployments", R"({"deployments": [)" + queued + "," + baking + "," + ended + "]}");
   daemon.on("POST /v1/deployments/9/cancel", queued);
+  daemon.on("GET /v1/deployments/9", a_deployment("cancelled", 8));
   const Ran ran = berth({"cancel", "web", "--reason", "a typo"});
   EXPECT_EQ(ran.exit, 0) << ran.err;
   EXPECT_EQ(ran.out, "Deployment 9 of web@v2 is cancelled.\n");
   EXPECT_EQ(daemon.asked()[0].query.at("app"), "web");
-  EXPECT_EQ(json::parse(daemon.asked().back().body).value(), json::parse(R"({"reason": "a typo"})").value());
+  EXPECT_EQ(json::parse(daemon.asked()[1].body).value(), json::parse(R"({"reason": "a typo"})").value());
+  daemon.on("GET /v1/deployments/9", a_deployment("active", 0));
+  EXPECT_EQ(berth({"cancel", "9"}).exit, 8) << "it was decided before";
 
   daemon.on("GET /v1/deployments", R"({"deployments": [)" + baking + "]}");
   daemon.on("POST /v1/deployments/7/cancel", R"({"code": "conflict", "exit": 8, "detail": "it is decided already"})", 409);

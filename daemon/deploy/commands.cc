@@ -307,7 +307,15 @@ awaitable<Result<void>> Engine::purge_left(std::string name, Asked asked) {
   co_return purged;
 }
 
-awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked) {
+/// Nothing that somebody said or began goes unasked.
+Result<void> Engine::may_remove(const App& app) const {
+  if (app.row.held)
+    return fail(Errc::conflict, fmt::format("{} is held ({}), and its hold would go with it: 'berth resume {}' first, or remove it with --force", app.name(),
+                                            to_string(app.row.held), app.name()));
+  return nothing_under_way(app, "removing it; --force cancels it");
+}
+
+awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force, Asked asked) {
   const auto found = known(name);
   if (!found && purge && is_name(name)) {
     auto purged = co_await purge_left(name, asked);
@@ -316,6 +324,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   }
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
+  if (auto may = may_remove(*app); !may && !force) co_return may;
   const std::string why = name + " was removed";
   co_await end_deployments(app, why, true);
   const Turn turn = co_await take(app);

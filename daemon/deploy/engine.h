@@ -80,7 +80,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked);
   awaitable<Result<void>> scale(std::string name, std::string process, int instances, Asked asked);
   awaitable<Result<void>> pin(std::string name, std::string release, bool pinned, Asked asked);
-  awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
+  awaitable<Result<void>> remove(std::string name, bool purge, bool force, Asked asked);
   awaitable<Result<Collected>> collect(std::string name, Asked asked);
 
   // exec.cc
@@ -250,6 +250,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // bake.cc
   awaitable<Result<void>> bake(AppPtr app, RunPtr run);
   awaitable<Result<bool>> carry_newer(AppPtr app, RunPtr run);
+  void count_ready(const App& app, Run& run) const;
   void watch_again(AppPtr app, RunPtr run);
   awaitable<Result<void>> bake_again(AppPtr app, RunPtr run, std::string why);
 
@@ -368,6 +369,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // requests.cc
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request);
+  awaitable<void> note_drift(std::string name, DeploymentStatus& status);
   awaitable<Result<void>> may_deploy(DeployRequest request);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields);
   awaitable<Result<std::string>> release_before(AppPtr app);
@@ -377,6 +379,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // commands.cc
   Result<std::vector<InstanceId>> selected(const App& app, const InstanceSelector& what) const;
   awaitable<Result<void>> restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason);
+  Result<void> may_remove(const App& app) const;
   awaitable<Result<void>> stop_all(AppPtr app, Asked asked);
   awaitable<Result<void>> pause_members(AppPtr app, std::vector<InstanceId> ids);
   awaitable<void> pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome);

@@ -202,6 +202,7 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
   status.jobs = statuses_of_jobs(app);
   if (active) {
     status.strategy = spec::to_string(active->spec.strategy());
+    status.ready_timeout = active->spec.deploy.ready_timeout;
     for (const auto& [process, rules] : active->spec.processes) {
       if (rules.job) continue;
       const auto scale = record.scales.find(process);

@@ -28,6 +28,9 @@ class EventLog {
   /// The newest event of that kind among the last 10,000 of `app`.
   Result<std::optional<Event>> newest(const std::string& app, const std::string& kind) const;
 
+  /// What was wrong with it when it was opened, of what no event tells yet: a line that was edited, removed, added or moved. Empty: nothing.
+  const std::string& trouble() const { return trouble_; }
+
   std::int64_t last() const { return last_; }  ///< the highest number in it; 0 when it is empty
 
  private:
@@ -40,6 +43,7 @@ class EventLog {
   EventLog(std::filesystem::path path, Fd file) : path_(std::move(path)), file_(std::move(file)) {}
   Result<void> scan();
   void note(std::string_view line, std::uint64_t offset);
+  void check(std::string_view line);
   std::uint32_t app_number(std::string_view app);
   Result<std::string> line_at(std::size_t place) const;
 
@@ -48,6 +52,7 @@ class EventLog {
   std::uint64_t size_ = 0;
   std::int64_t last_ = 0;
   std::string last_hash_;
+  std::string trouble_;
   std::vector<Place> places_;
   std::map<std::string, std::uint32_t, std::less<>> apps_;
 };

@@ -71,7 +71,7 @@ TEST_F(OperatorVerbs, WhatThereWasNothingToDoForSaysSo) {
       {{"unpin", "web@v2"}, "web@v2 was not pinned: it may be collected already.\n"}, {{"unpin", "web@v1"}, "web@v1 may be collected again.\n"},
       {{"pin", "web@v1"}, "web@v1 is pinned already.\n"},                            {{"resume", "web"}, "web was not held: deployments act on it already.\n"},
       {{"mark", "web@v2", "good"}, "web@v2 was not rejected: it may be deployed already.\n"}, {{"mark", "web@v3", "good"}, "web@v3 may be deployed again.\n"},
-      {{"start", "web/web"}, "web/web runs already.\n"},                             {{"start", "web"}, "web is started.\n"},
+      {{"start", "web/web", "--no-wait"}, "web/web runs already.\n"},                             {{"start", "web", "--no-wait"}, "web is started.\n"},
   };
   for (const auto& [arguments, says] : table) EXPECT_EQ(berth(arguments).out, says);
   EXPECT_EQ(daemon.asked().back().method, "POST") << "it is asked for all the same";

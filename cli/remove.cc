@@ -96,7 +96,7 @@ Verb remove_verb() {
       .name = "remove",
       .summary = "Drain and stop an app, and take its route, slots and user away",
       .text = "Its releases go, pinned ones among them, and so do its scale and its hold. Releases that are rejected stay so, should the app come back, unless --purge "
-              "is given. An app that is held or has a deployment under way is refused, or asked about at a terminal, unless --force is given.",
+              "is given. An app that 'berth hold' holds or that has a deployment under way is refused, or asked about at a terminal, unless --force is given.",
       .examples = {"berth remove web # its data and logs stay", "berth remove web --purge --yes # nothing stays"},
       .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},

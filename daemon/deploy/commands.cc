@@ -309,7 +309,7 @@ awaitable<Result<void>> Engine::purge_left(std::string name, Asked asked) {
 
 /// Nothing that somebody said or began goes unasked.
 Result<void> Engine::may_remove(const App& app) const {
-  if (app.row.held)
+  if (app.row.held.firm)  // what a revert held ends by a newer release, too
     return fail(Errc::conflict, fmt::format("{} is held ({}), and its hold would go with it: 'berth resume {}' first, or remove it with --force", app.name(),
                                             to_string(app.row.held), app.name()));
   return nothing_under_way(app, "removing it; --force cancels it");

@@ -128,8 +128,8 @@ class Lifecycle(BerthCase):
         self.assertEqual([line for line in stopped if "warn" in line], [])
 
     def test_an_app_that_takes_its_public_port_itself_is_told_which_one_to_take(self):
-        tree = sample_apps.testapp(self.folder / "site", note="2", ready_timeout="10s")
-        self.repo.publish(tree.spec_replaced('"--port", "${PORT}"', '"--port", "8080"'))
+        tree = sample_apps.testapp(self.folder / "site", note="2", ready_timeout="10s").spec_replaced('"bin/testapp", "--serve", "--port", "${PORT}"', '"bin/server"')
+        self.repo.publish(tree.put("bin/server", "#!/bin/sh\necho 'OSError: [Errno 98] Address already in use'\nexit 1\n", 0o755))
         self.assertSays(self.deploy(self.node, "v2", expect=1), "address already in use", "berthd listens at 8080 for it", "listen at $PORT")
 
     def test_a_log_of_events_that_was_changed_is_told_of_and_stops_nothing(self):

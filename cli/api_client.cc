@@ -20,7 +20,7 @@ boost::asio::awaitable<void> ask(io::HttpRequest request, std::optional<Result<i
   loop->stop();
 }
 
-Error unreachable(const std::string& socket, const Error& error) {
+Error unreachable(const std::string& socket, const Error& error, bool asks_only) {
   if (error.code == Errc::permission)
     return {Errc::permission, fmt::format("berthd's socket {} is closed to you: be root, or a member of the group berth", socket)};
   if (error.code == Errc::not_found)
@@ -28,7 +28,8 @@ Error unreachable(const std::string& socket, const Error& error) {
                                            "--socket or $BERTH_SOCKET", socket)};
   if (error.code == Errc::refused)
     return {Errc::unreachable, fmt::format("berthd does not run any more (nothing listens at {}); see 'systemctl status berthd'", socket)};
-  return {Errc::unreachable, fmt::format("berthd at {} does not answer: {}", socket, error.message)};
+  const char* unknown = asks_only ? "" : "; what was asked for may have begun all the same, or begin yet: 'berth status' and 'berth history' tell when berthd answers again";
+  return {Errc::unreachable, fmt::format("berthd at {} does not answer: {}{}", socket, error.message, unknown)};
 }
 
 /// The `Errc` of that name.
@@ -55,12 +56,13 @@ Error problem_error(int status, std::string_view body) {
 
 Result<io::HttpAnswer> ApiClient::ask_here(io::HttpRequest request) const {
   request.to.unix_path = socket_;
+  const bool asks_only = request.method == "GET";
   io::Loop loop;
   std::optional<Result<io::HttpAnswer>> answer;
   loop.spawn("api call", ask(std::move(request), &answer, &loop));
   loop.run();
   if (!answer) return fail(Errc::internal, "the call of berthd ended without an answer");
-  if (!*answer) return std::unexpected(unreachable(socket_, answer->error()));
+  if (!*answer) return std::unexpected(unreachable(socket_, answer->error(), asks_only));
   return std::move(**answer);
 }
 

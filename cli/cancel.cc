@@ -39,6 +39,28 @@ Result<std::int64_t> deployment_of(const ApiClient& api, const std::string& what
   return under_way(api, what);
 }
 
+constexpr int kMostAsked = 4;  ///< times, each for 30 s: what it began is taken back, by its app's stop rules
+
+/// Returns when the deployment is over, so that whoever comes next meets none under way.
+Result<Exit> follow_to_end(const Console& console, const ApiClient& api, std::int64_t id, json::value answer) {
+  for (int asked = 0; asked < kMostAsked && !read_deployment(answer).ended(); ++asked) {
+    BERTH_TRY(answer, api.get(fmt::format("/v1/deployments/{}?wait=30&until=ended", id), milliseconds(40'000)));
+  }
+  if (console.json) console.document(answer);
+  const Deployment deployment = read_deployment(answer);
+  const std::string name = fmt::format("Deployment {}{}", id, deployment.app.empty() ? "" : " of " + deployment.name());
+  if (deployment.state == "cancelled") {
+    console.note(name + " is cancelled.");
+    return Exit::ok;
+  }
+  if (!deployment.ended()) {
+    console.warn(fmt::format("{} is being cancelled, and is {} still; see: berth status {}", name, deployment.state, deployment.app));
+    return Exit::still_running;
+  }
+  console.warn(fmt::format("{} ended otherwise before it could be cancelled: it is {}", name, deployment.state));
+  return Exit::conflict;
+}
+
 }  // namespace
 
 Verb cancel_verb() {
@@ -46,9 +68,9 @@ Verb cancel_verb() {
   return {
       .name = "cancel",
       .summary = "Cancel a deployment before its decision",
-      .text = "After the decision there is nothing to cancel: 'berth revert' goes back.",
+      .text = "Returns when the deployment is over and what it began is taken back. After the decision there is nothing to cancel: 'berth revert' goes back.",
       .examples = {"berth cancel web # what is under way of it", "berth cancel 7 --reason 'the wrong release'"},
-      .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
+      .exits = with_daemon_exits({Exit::not_found, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP|ID", "the app whose deployment is under way, or the number of one; 'berth status' and 'berth history' show it", &o->what, Completes::app}},
       .options = {reason_option(o->reason)},
       .action = [o](Console& console) -> Result<Exit> {
@@ -57,10 +79,7 @@ Verb cancel_verb() {
         json::object body;
         put_if(body, "reason", o->reason);
         BERTH_TRY(const auto answer, api.post(fmt::format("/v1/deployments/{}/cancel", id), std::move(body), kLongCall));
-        if (console.json) console.document(answer);
-        const Deployment deployment = read_deployment(answer);
-        console.note(fmt::format("Deployment {}{} is cancelled.", id, deployment.app.empty() ? "" : " of " + deployment.name()));
-        return Exit::ok;
+        return follow_to_end(console, api, id, answer);
       },
   };
 }

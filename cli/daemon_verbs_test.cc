@@ -1,10 +1,18 @@
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <set>
+
 #include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <fmt/core.h>
 
 #include "cli/fake_daemon.h"
 #include "cli/json_view.h"
 #include "cli/run_berth.h"
+#include "core/files/fd.h"
 #include "core/files/files.h"
 #include "core/json/json.h"
 
@@ -26,6 +34,17 @@ std::string steps(std::initializer_list<const char*> states) {
   std::string text;
   for (const char* state : states) text += fmt::format(R"({}{{"state": "{}", "at": "2026-11-24T09:00:01Z"}})", text.empty() ? "" : ",", state);
   return ", \"steps\": [" + text + "]";
+}
+
+/// A socket that takes connections and never answers, as of a berthd that was stopped.
+Fd listen_and_say_nothing(const std::string& path) {
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  EXPECT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(::listen(socket.get(), 4), 0);
+  return socket;
 }
 
 class DaemonVerbs : public testing::Test {
@@ -174,11 +193,46 @@ TEST_F(DaemonVerbs, StatusListsAppsWithoutColoursInAPipe) {
   EXPECT_EQ(berth({"status", "nope"}).exit, 3);
 }
 
+TEST_F(DaemonVerbs, ARestartReturnsWhenWhatItNamesIsReady) {
+  const auto app = [](const char* ready, int limit) {
+    return fmt::format(R"({{"app": "web", "active": "v2", "ready_timeout_ms": {}, "instances": [
+      {{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "ready": {}, "not_ready": "readiness probe: 503"}},
+      {{"instance": "web/web.2", "process": "web", "number": 2, "release": "v2", "phase": "ended", "ready": false, "not_ready": "it was stopped by hand"}},
+      {{"instance": "web/web.1", "process": "web", "number": 1, "release": "v1", "phase": "running", "ready": false, "not_ready": "old"}}]}})", limit, ready);
+  };
+  daemon.on("POST /v1/apps/web/restart", "{}");
+  daemon.on("GET /v1/apps/web", {{200, app("false", 60'000)}, {200, app("false", 60'000)}, {200, app("true", 60'000)}});
+  EXPECT_EQ(berth({"restart", "web"}).exit, 0);
+  EXPECT_EQ(std::ranges::count(daemon.asked(), std::string("/v1/apps/web"), &FakeDaemon::Asked::path), 3);
+  daemon.on("GET /v1/apps/web", app("false", 300));
+  const Ran ran = berth({"restart", "web"});
+  EXPECT_EQ(ran.exit, 1);
+  EXPECT_THAT(ran.err, HasSubstr("web is restarted, and is not ready within 300ms: web/web.1: readiness probe: 503; see: berth status web"));
+  EXPECT_EQ(berth({"restart", "web", "--no-wait"}).exit, 0);
+}
+
+TEST_F(DaemonVerbs, ADeployWhoseOutcomeIsNotKnownSaysSoWithinItsTimeoutAndHasAKeyOfItsOwn) {
+  daemon.on("POST /v1/apps/web/deployments", R"({"id": 7, "app": "web", "release": "v2", "state": "active", "exit": 0})");
+  EXPECT_EQ(berth({"deploy", "web@v2"}).exit, 0);
+  EXPECT_EQ(berth({"deploy", "web@v2"}).exit, 0);
+  std::set<std::string> keys;
+  for (const auto& one : daemon.asked())
+    if (one.method == "POST") keys.insert(one.headers.at("idempotency-key"));
+  EXPECT_EQ(keys.size(), 2u);
+
+  const Fd deaf = listen_and_say_nothing(daemon.socket() + ".deaf");
+  const auto begin = std::chrono::steady_clock::now();
+  const Ran ran = run_berth({"deploy", "web@v2", "--timeout", "1s", "--socket", daemon.socket() + ".deaf"});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  EXPECT_EQ(ran.exit, 6);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("may have begun all the same"), HasSubstr("berth status")));
+}
+
 TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
   const std::tuple<std::vector<std::string>, std::string, std::string> table[] = {
-      {{"restart", "web/worker.2", "--reason", "stuck"}, "POST /v1/apps/web/restart", R"({"process": "worker", "number": 2, "reason": "stuck"})"},
+      {{"restart", "web/worker.2", "--no-wait", "--reason", "stuck"}, "POST /v1/apps/web/restart", R"({"process": "worker", "number": 2, "reason": "stuck"})"},
       {{"stop", "web"}, "POST /v1/apps/web/stop", "{}"},
-      {{"start", "web/web"}, "POST /v1/apps/web/start", R"({"process": "web"})"},
+      {{"start", "web/web", "--no-wait"}, "POST /v1/apps/web/start", R"({"process": "web"})"},
       {{"scale", "web/web=4"}, "POST /v1/apps/web/scale", R"({"process": "web", "instances": 4})"},
       {{"pin", "web@v1"}, "POST /v1/apps/web/pin", R"({"release": "v1"})"},
       {{"unpin", "web@v1"}, "POST /v1/apps/web/unpin", R"({"release": "v1"})"},
@@ -188,7 +242,6 @@ TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
       {{"mark", "web@v3", "good"}, "POST /v1/apps/web/mark", R"({"release": "v3", "as": "good"})"},
       {{"node", "drain", "--reason", "a new kernel"}, "POST /v1/node/drain", R"({"reason": "a new kernel"})"},
       {{"node", "resume"}, "POST /v1/node/resume", "{}"},
-      {{"cancel", "7"}, "POST /v1/deployments/7/cancel", "{}"},
       {{"gc", "web"}, "POST /v1/gc", R"({"app": "web"})"},
   };
   for (const auto& [arguments, call, body] : table) {
@@ -263,7 +316,11 @@ TEST_F(DaemonVerbs, VerifyNamesEachPathThatDriftedAndEndsWithFour) {
 TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
   daemon.on("DELETE /v1/apps/web", "{}");
   EXPECT_THAT(berth({"remove", "web"}).out, HasSubstr("data and logs stay"));
-  EXPECT_EQ(daemon.asked()[0].query.at("purge"), "false");
+  const auto asked = daemon.asked();
+  const auto removal = std::ranges::find(asked, std::string("DELETE"), &FakeDaemon::Asked::method);
+  ASSERT_NE(removal, asked.end());
+  EXPECT_EQ(removal->query.at("purge"), "false");
+  EXPECT_FALSE(removal->query.contains("force"));
   EXPECT_EQ(berth({"remove", "web", "--purge", "--yes", "-q"}).exit, 0);
   EXPECT_EQ(daemon.asked().back().query.at("purge"), "true");
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include <fmt/core.h>
@@ -10,17 +11,22 @@
 #include "cli/plan_text.h"
 #include "cli/verbs.h"
 #include "cli/watch_deployment.h"
+#include "core/crypto/sha256.h"
 
 namespace berth::cli {
 namespace {
 
 constexpr milliseconds kLongPlan{5 * 60'000};  ///< files on the node are read for it, and a repository may be slow
+constexpr milliseconds kNotWaiting{10'000};
 constexpr const char* kNoKey = "\n";  ///< what --key is before it is said: an empty one would be a script's unset variable
 
 struct DeployOptions {
   std::string release, environment, until = "active", timeout = "1h", reason, key = kNoKey;
   bool force = false, no_wait = false, allow_expired = false, plan = false;
 };
+
+/// Of this invocation, whose request begins one deployment however often it comes to berthd.
+std::string key_of_its_own() { return "cli-" + crypto::sha256_hex(crypto::random_bytes(16)).substr(0, 32); }
 
 /// What is named, or what is in the file that is named, which berthd loads first.
 Result<ReleaseRef> release_to_deploy(const Console& console, const DeployOptions& options) {
@@ -83,7 +89,10 @@ Result<Exit> deploy(const Console& console, const DeployOptions& options) {
   if (options.key != kNoKey) {
     if (options.key.empty()) return fail(Errc::usage, "--key: it is empty; give the request a name of its own, or leave --key out");
     call.headers["idempotency-key"] = options.key;
+  } else {
+    call.headers["idempotency-key"] = key_of_its_own();
   }
+  call.deadline = first_call_deadline(options.no_wait ? std::min(at_most.value_or(kNotWaiting), kNotWaiting) : at_most);
 
   const ApiClient api(console);
   BERTH_TRY(const auto answer, api.call(call));

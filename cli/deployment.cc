@@ -150,7 +150,7 @@ std::string step_text(const Deployment& d, const Deployment::Step& step) {
 
 std::string result_text(const Deployment& d, bool colour) {
   const auto took = between(d.created_at, d.ended_at);
-  if (d.already) return fmt::format("{} is active already.\n", d.name());
+  if (d.already) return fmt::format("{} is active already.\n", d.name()) + notes_text(d);
   if (d.exit == 0) {
     const std::string after = took ? fmt::format(" (took {})", took_text(*took)) : "";
     return tinted(fmt::format("{} is active", d.name()), Tint::good, colour) + after + ".\n" + notes_text(d);

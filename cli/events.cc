@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -10,6 +12,7 @@
 #include "cli/on_nodes.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
+#include "daemon/store/store.h"
 
 namespace berth::cli {
 namespace {
@@ -18,10 +21,44 @@ constexpr std::size_t kPage = 200;
 constexpr std::chrono::seconds kBetweenLooks{1};
 
 struct EventsOptions {
-  std::string app, named;
+  std::string app, named, state;
   std::optional<std::int64_t> count, from;
-  bool follow = false;
+  bool follow = false, verify = false;
 };
+
+constexpr const char* kUsualState = "/var/lib/berth";
+constexpr std::size_t kMostTroubles = 20;  ///< after the first, most follow from it
+
+/// Where berthd keeps its state: as said, else as berthd says if it runs, else the usual place.
+std::string state_folder(const Console& console, const EventsOptions& options) {
+  if (!options.state.empty()) return options.state;
+  const auto status = ApiClient(console).get("/v1/status", std::chrono::seconds(2));
+  const auto* paths = status ? member(*status, "paths") : nullptr;
+  const std::string state = paths == nullptr ? std::string() : text_of(*paths, "state");
+  return state.empty() ? kUsualState : state;
+}
+
+/// Reads events.log itself, and what the database knows of it.
+Result<Exit> verify(const Console& console, const EventsOptions& options) {
+  if (console.node) return fail(Errc::usage, "berth events: --verify reads files of the node, so it goes without --node: run it there");
+  if (options.follow || options.from || options.count || !options.app.empty()) return fail(Errc::usage, "berth events: --verify reads the whole log, and goes without -f, -n, --from and --app");
+  const std::filesystem::path state = state_folder(console, options), log = state / "events.log", database = state / "berth.db";
+  std::error_code missing;
+  const bool has_database = std::filesystem::exists(database, missing);
+  BERTH_TRY(const auto troubles, store::verify_events(log, has_database ? database : std::filesystem::path()));
+  if (console.json) {
+    json::array list(troubles.begin(), troubles.end());
+    console.document(json::object{{"log", log.string()}, {"database", has_database}, {"troubles", std::move(list)}});
+  } else if (troubles.empty()) {
+    console.note(fmt::format("{}: every line continues the one before it{}.", log.string(), has_database ? ", and its end is as the database has it" : ""));
+  } else {
+    console.line(fmt::format("{} is not as berthd wrote it:", log.string()));
+    for (std::size_t i = 0; i < std::min(troubles.size(), kMostTroubles); ++i) console.line("  " + printable(troubles[i]));
+    if (troubles.size() > kMostTroubles) console.line(fmt::format("  … and {} more", troubles.size() - kMostTroubles));
+  }
+  if (!has_database) console.warn(fmt::format("there is no {}: what is missing at the end of the log cannot be known", database.string()));
+  return troubles.empty() ? Exit::ok : Exit::failed;
+}
 
 /// "   12  2026-11-24T09:00:00Z  deployment.state  web  {…}".
 std::string event_line(const json::value& event) {
@@ -43,6 +80,8 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   if (!options.named.empty() && !options.app.empty() && options.named != options.app)
     return fail(Errc::usage, fmt::format("berth events: {} and --app {} name two apps", options.named, options.app));
   if (options.app.empty()) options.app = options.named;
+  if (options.verify) return verify(console, options);
+  if (!options.state.empty()) return fail(Errc::usage, "berth events: --state is for --verify");
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
   std::string app;
   if (!options.app.empty()) {
@@ -88,14 +127,18 @@ Verb events_verb() {
   return {
       .name = "events",
       .summary = "Show what happened on the node: deployments, exits, and what operators did",
-      .text = "The numbers have no gaps; each entry is chained to the one before by its hash in events.log.",
-      .examples = {"berth events -n 20", "berth events web -f", "berth events --from 1 --json # all of them, one JSON document a line"},
-      .exits = with_daemon_exits({Exit::not_found}),
+      .text = "The numbers have no gaps; each entry is chained to the one before by its hash in events.log. --verify reads that file and the database themselves, also while "
+              "berthd is down, names what was edited, removed, added, moved or torn, the first one first, and ends with 1 where anything was.",
+      .examples = {"berth events -n 20", "berth events web -f", "berth events --from 1 --json # all of them, one JSON document a line",
+                   "berth events --verify # was the log changed?"},
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found}),
       .arguments = {{"APP", "of this app only", &o->named, Completes::app, false}},
       .options = {{"-f,--follow", "", "go on with what happens; begins with the newest 10, or as -n says", &o->follow},
                   {"-n,--count", "N", "the newest N (default 50; 0: all); with --from the first N", &o->count},
                   {"--from", "NUMBER", "from this number on", &o->from},
-                  {"--app", "APP", "the same as APP", &o->app, Completes::app}},
+                  {"--app", "APP", "the same as APP", &o->app, Completes::app},
+                  {"--verify", "", "compare the log's lines with each other and with the database", &o->verify},
+                  {"--state", "DIR", "with --verify: where berthd's state is (else as berthd says, or /var/lib/berth)", &o->state, Completes::folder}},
       .action = [o](Console& console) { return events(console, *o); },
   };
 }

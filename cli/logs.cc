@@ -39,7 +39,7 @@ struct LogRoot {
 LogRoot log_root(const Console& console, const LogsOptions& options) {
   if (!options.root.empty()) return {options.root, {}};
   if (const char* root = std::getenv("BERTH_LOGS"); root != nullptr && *root != '\0') return {root, {}};
-  const auto status = ApiClient(console).get("/v1/status", std::chrono::seconds(10));
+  const auto status = ApiClient(console).get("/v1/status", std::chrono::seconds(2));
   if (!status) return {kUsualRoot, status.error().message};
   const auto* paths = member(*status, "paths");
   const std::string root = paths == nullptr ? std::string() : text_of(*paths, "logs");

@@ -1,25 +1,61 @@
+#include <chrono>
 #include <memory>
+#include <optional>
+#include <thread>
 
 #include <fmt/core.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/output/text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kUsualPatience{60'000};  ///< where the release says nothing
+constexpr milliseconds kBetweenLooks{200};
+
 struct OperateOptions {
-  std::string what, reason;
+  std::string what, reason, timeout;
+  bool no_wait = false;
 };
+
+bool is_named(const json::value& instance, const json::value& app, const InstanceSelector& what) {
+  const bool named = (!what.process || text_of(instance, "process") == *what.process) && (!what.number || number_of(instance, "number") == *what.number);
+  return named && text_of(instance, "release") == text_of(app, "active");
+}
+
+/// Waits until all that is named is ready, as long as the app's release gives it, or `at_most` says. Fails with the reason of one that is not.
+Result<void> await_ready(const ApiClient& api, const InstanceSelector& what, const std::string& text, const std::string& done, std::optional<milliseconds> at_most) {
+  const auto begin = Clock::now();
+  for (;;) {
+    const json::value app = told_of(api, what.app);
+    if (!app.is_object()) return {};  // berthd has answered before: what it did is done
+    std::string missing = text_of(app, "problem");
+    bool ready = true;
+    for (const auto& instance : list_of(app, "instances")) {
+      if (!is_named(instance, app, what) || truth_of(instance, "ready") || text_of(instance, "phase") == "ended") continue;
+      if (ready) missing = fmt::format("{}: {}", text_of(instance, "instance"), text_of(instance, "not_ready"));
+      ready = false;
+    }
+    if (ready) return {};
+    const auto said = number_of(app, "ready_timeout_ms", 0);
+    const milliseconds limit = at_most.value_or(said > 0 ? milliseconds(said) : kUsualPatience);
+    if (Clock::now() - begin >= limit)
+      return fail(Errc::io, fmt::format("{} is {}, and is not ready within {}: {}; see: berth status {}", text, done, took_text(limit), missing, what.app));
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
+}
 
 /// Whether all that is named runs.
 bool runs_already(const json::value& app, const InstanceSelector& what) {
   if (!app.is_object() || truth_of(app, "stopped")) return false;
   int found = 0;
   for (const auto& instance : list_of(app, "instances")) {
-    const bool named = (!what.process || text_of(instance, "process") == *what.process) && (!what.number || number_of(instance, "number") == *what.number);
-    if (!named || text_of(instance, "release") != text_of(app, "active")) continue;
+    if (!is_named(instance, app, what)) continue;
     if (number_of(instance, "pid") == 0) return false;
     ++found;
   }
@@ -30,6 +66,7 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (selector.release)
     return fail(Errc::usage, fmt::format("berth {}: '{}' names a release; processes and instances are enough: {}/…", verb, options.what, selector.app));
+  BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
   json::object body;
   if (selector.process) body["process"] = *selector.process;
   if (selector.number) body["number"] = *selector.number;
@@ -38,19 +75,28 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   const bool runs = verb == "start" && runs_already(told_of(api, selector.app), selector);
   BERTH_TRY(const auto answer, api.post(app_target(selector.app, "/" + verb), std::move(body), kLongCall));
   if (console.json) console.document(answer);
+  if (verb != "stop" && !options.no_wait) BERTH_CHECK(await_ready(api, selector, options.what, done, at_most));
   console.note(runs ? fmt::format("{} runs already.", options.what) : fmt::format("{} is {}.", options.what, done));
   return Exit::ok;
 }
 
 Verb operation(const std::string& name, std::string summary, std::vector<std::string> examples, const std::string& done) {
   auto o = std::make_shared<OperateOptions>();
+  std::vector<Option> options{reason_option(o->reason)};
+  std::string text;
+  if (name != "stop") {
+    text = "Returns when what it names is ready, and ends with 1 where it is not within its release's ready_timeout; berthd goes on with it then.";
+    options.push_back({"--no-wait", "", "return when its processes are started", &o->no_wait});
+    options.push_back({"--timeout", "DURATION", "how long to wait until it is ready (default: the release's ready_timeout)", &o->timeout});
+  }
   return {
       .name = name,
       .summary = std::move(summary),
+      .text = std::move(text),
       .examples = std::move(examples),
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict}),
       .arguments = {{"APP[/PROCESS[.N]]", "the app, one of its processes, or one instance", &o->what, Completes::instance}},
-      .options = {reason_option(o->reason)},
+      .options = std::move(options),
       .action = [o, name, done](Console& console) { return operate(console, *o, name, done); },
   };
 }

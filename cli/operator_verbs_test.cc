@@ -35,11 +35,14 @@ TEST_F(OperatorVerbs, CancelOfAnAppMeansWhatIsUnderWayOfIt) {
   queued.replace(queued.find("7"), 1, "9");
   daemon.on("GET /v1/deployments", R"({"deployments": [)" + queued + "," + baking + "," + ended + "]}");
   daemon.on("POST /v1/deployments/9/cancel", queued);
+  daemon.on("GET /v1/deployments/9", a_deployment("cancelled", 8));
   const Ran ran = berth({"cancel", "web", "--reason", "a typo"});
   EXPECT_EQ(ran.exit, 0) << ran.err;
   EXPECT_EQ(ran.out, "Deployment 9 of web@v2 is cancelled.\n");
   EXPECT_EQ(daemon.asked()[0].query.at("app"), "web");
-  EXPECT_EQ(json::parse(daemon.asked().back().body).value(), json::parse(R"({"reason": "a typo"})").value());
+  EXPECT_EQ(json::parse(daemon.asked()[1].body).value(), json::parse(R"({"reason": "a typo"})").value());
+  daemon.on("GET /v1/deployments/9", a_deployment("active", 0));
+  EXPECT_EQ(berth({"cancel", "9"}).exit, 8) << "it was decided before";
 
   daemon.on("GET /v1/deployments", R"({"deployments": [)" + baking + "]}");
   daemon.on("POST /v1/deployments/7/cancel", R"({"code": "conflict", "exit": 8, "detail": "it is decided already"})", 409);
@@ -68,7 +71,7 @@ TEST_F(OperatorVerbs, WhatThereWasNothingToDoForSaysSo) {
       {{"unpin", "web@v2"}, "web@v2 was not pinned: it may be collected already.\n"}, {{"unpin", "web@v1"}, "web@v1 may be collected again.\n"},
       {{"pin", "web@v1"}, "web@v1 is pinned already.\n"},                            {{"resume", "web"}, "web was not held: deployments act on it already.\n"},
       {{"mark", "web@v2", "good"}, "web@v2 was not rejected: it may be deployed already.\n"}, {{"mark", "web@v3", "good"}, "web@v3 may be deployed again.\n"},
-      {{"start", "web/web"}, "web/web runs already.\n"},                             {{"start", "web"}, "web is started.\n"},
+      {{"start", "web/web", "--no-wait"}, "web/web runs already.\n"},                             {{"start", "web", "--no-wait"}, "web is started.\n"},
   };
   for (const auto& [arguments, says] : table) EXPECT_EQ(berth(arguments).out, says);
   EXPECT_EQ(daemon.asked().back().method, "POST") << "it is asked for all the same";

@@ -2,11 +2,14 @@
 
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <fmt/core.h>
 
 #include "cli/common.h"
 #include "cli/follow_note.h"
+#include "cli/json_view.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
 #include "core/io/http.h"
@@ -16,7 +19,7 @@ namespace {
 
 struct RemoveOptions {
   std::string app, reason;
-  bool purge = false, yes = false;
+  bool purge = false, yes = false, force = false;
 };
 
 /// Asks before data is deleted; a script says --yes.
@@ -31,17 +34,55 @@ Result<void> confirm(const Console& console, const std::string& app) {
   return {};
 }
 
+/// Asks at a terminal whether what berthd refused is meant all the same. False where nobody is there to be asked, or says no.
+bool insists(const Console& console, const std::string& app, const Error& refused) {
+  if (::isatty(STDIN_FILENO) != 1) return false;
+  fmt::print(console.err, "{}.\nType {} to remove it all the same: ", printable(refused.message), app);
+  std::fflush(console.err);
+  std::string typed;
+  std::getline(std::cin, typed);
+  return typed == app;
+}
+
+std::string joined(const json::array& list, std::string_view key) {
+  std::string text;
+  for (const auto& one : list) {
+    const auto* name = one.if_string();
+    text += (text.empty() ? "" : ", ") + (name != nullptr ? std::string(*name) : text_of(one, key));
+  }
+  return text;
+}
+
+/// What went with it, and what stays: a note for each, of the app as it was told before.
+std::vector<std::string> what_went(const json::value& before, const RemoveOptions& options) {
+  std::vector<std::string> notes;
+  if (!before.is_object()) return notes;
+  if (const std::string pinned = joined(list_of(before, "pinned"), ""); !pinned.empty()) notes.push_back("its pinned releases went, too: " + pinned);
+  if (const std::string held = text_of(before, "held"); !held.empty()) notes.push_back("it is held no more (" + held + ")");
+  const std::string rejected = joined(list_of(before, "rejected"), "release");
+  if (!rejected.empty() && !options.purge) notes.push_back(fmt::format("still rejected here, should it come back: {}", rejected));
+  const auto* deployment = member(before, "deployment");
+  if (deployment != nullptr && deployment->is_object())
+    notes.push_back(fmt::format("deployment {} of {} ended with it", number_of(*deployment, "id"), text_of(*deployment, "release")));
+  return notes;
+}
+
 Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   BERTH_TRY(const auto app, app_argument(options.app, "remove"));
   if (options.purge && !options.yes) BERTH_CHECK(confirm(console, app));
   std::string target = app_target(app, options.purge ? "?purge=true" : "?purge=false");
   if (!options.reason.empty()) target += "&reason=" + io::percent_encode(options.reason);
   const ApiClient api(console);
-  BERTH_TRY(const auto answer, api.call({.method = "DELETE", .target = target, .deadline = kLongCall}));
-  if (console.json) console.document(answer.body);
+  const json::value before = told_of(api, app);
+  auto answer = api.call({.method = "DELETE", .target = target + (options.force ? "&force=true" : ""), .deadline = kLongCall});
+  if (!answer && answer.error().code == Errc::conflict && !options.force && insists(console, app, answer.error()))
+    answer = api.call({.method = "DELETE", .target = target + "&force=true", .deadline = kLongCall});
+  if (!answer) return pass(answer.error());
+  if (console.json) console.document(answer->body);
   console.note(options.purge ? fmt::format("{} is removed, with its data and logs.", app)
                              : fmt::format("{} is removed; its data and logs stay ('berth remove {} --purge' takes them, too).", app, app));
   if (console.json || console.quiet) return Exit::ok;
+  for (const std::string& note : what_went(before, options)) console.note("Note: " + printable(note) + ".");
   const auto status = api.get("/v1/status");
   if (const std::string note = status ? follow_note(*status, app, {}) : std::string(); !note.empty()) console.note("Note: " + printable(note));
   return Exit::ok;
@@ -54,10 +95,13 @@ Verb remove_verb() {
   return {
       .name = "remove",
       .summary = "Drain and stop an app, and take its route, slots and user away",
+      .text = "Its releases go, pinned ones among them, and so do its scale and its hold. Releases that are rejected stay so, should the app come back, unless --purge "
+              "is given. An app that 'berth hold' holds or that has a deployment under way is refused, or asked about at a terminal, unless --force is given.",
       .examples = {"berth remove web # its data and logs stay", "berth remove web --purge --yes # nothing stays"},
       .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
       .options = {{"--purge", "", "its data and logs as well, also those that an app left which was removed before", &o->purge},
+                  {"--force", "", "also where the app is held or has a deployment under way, which is cancelled", &o->force},
                   {"-y,--yes", "", "with --purge: do not ask first", &o->yes},
                   reason_option(o->reason)},
       .action = [o](Console& console) { return remove(console, *o); },

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/json_view.h"
 #include "cli/verbs.h"
 #include "cli/watch_deployment.h"
 
@@ -14,6 +15,12 @@ struct RevertOptions {
   bool no_wait = false, keep_data = false;
 };
 
+/// Until when it stays where it is. `firmly`: `berth hold` held it before.
+std::string held_note(const std::string& app, bool firmly) {
+  if (firmly) return fmt::format("{} stays held: no deployment is taken, and channels leave it alone, until 'berth resume {}'.", app, app);
+  return fmt::format("{} is held: channels leave it alone until 'berth resume {}' or a newer release.", app, app);
+}
+
 Result<Exit> revert(const Console& console, const RevertOptions& options) {
   BERTH_TRY(const auto app, app_argument(options.app, "revert"));
   BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
@@ -24,7 +31,7 @@ Result<Exit> revert(const Console& console, const RevertOptions& options) {
   put_if(body, "reason", options.reason);
   if (options.keep_data) body["keep_data"] = true;
   const ApiClient api(console);
-  BERTH_TRY(const auto answer, api.post(app_target(app, "/revert"), std::move(body)));
+  BERTH_TRY(const auto answer, api.post(app_target(app, "/revert"), std::move(body), first_call_deadline(at_most)));
   const Deployment deployment = read_deployment(answer);
   if (deployment.already || deployment.ended()) return conclude(console, answer);
   if (options.no_wait) {
@@ -33,8 +40,7 @@ Result<Exit> revert(const Console& console, const RevertOptions& options) {
     return Exit::ok;
   }
   auto exit = watch_deployment(console, api, deployment, {.at_most = at_most});
-  if (exit && *exit == Exit::ok)
-    console.note(fmt::format("{} is held: channels leave it alone until 'berth resume {}' or a newer release.", app, app));
+  if (exit && *exit == Exit::ok) console.note(held_note(app, truth_of(told_of(api, app), "held_firmly")));
   return exit;
 }
 
@@ -46,7 +52,7 @@ Verb revert_verb() {
       .name = "revert",
       .summary = "Go back to the release before, or another one on the node",
       .text = "What ran before is still on the node, so that this needs no repository. The app is held afterwards: channels and retries leave "
-              "it alone until 'berth resume' or a newer release. Where the release's spec says snapshot in [data], the data become what they were before it "
+              "it alone until 'berth resume' or a newer release; one that 'berth hold' held stays so until 'berth resume'. Where the release's spec says snapshot in [data], the data become what they were before it "
               "came, and what was written since is set aside.",
       .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'", "berth revert web --keep-data"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::conflict, Exit::still_running}),

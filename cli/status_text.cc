@@ -131,6 +131,15 @@ bool is_within(std::string_view at, std::chrono::milliseconds span, WallTime now
   return moment && now - *moment < span;
 }
 
+/// How often it ended by itself and was started again: restarts that somebody asked for are no news to him.
+std::int64_t own_restarts(const value& instance) {
+  const auto* exits = member(instance, "exits_by_reason");
+  if (exits == nullptr || !exits->is_object()) return number_of(instance, "restarts");
+  std::int64_t count = 0;
+  for (const auto& [reason, times] : exits->get_object()) count += times.is_int64() ? times.get_int64() : 0;
+  return std::min(count, number_of(instance, "restarts"));
+}
+
 /// "web/web.1 restarted 8 times, last 12s ago: exited with 3", while the last one is news. Empty where none is; crash loops are told apart.
 std::string restarts_text(const value& app, const StatusView& view) {
   std::int64_t restarts = 0;
@@ -139,8 +148,8 @@ std::string restarts_text(const value& app, const StatusView& view) {
   std::string last_at;
   for (const auto& instance : list_of(app, "instances")) {
     const auto* exit = member(instance, "last_exit");
-    const auto count = number_of(instance, "restarts");
-    if (count == 0 || truth_of(instance, "crash_loop") || exit == nullptr || !exit->is_object() || !is_within(text_of(*exit, "at"), kRecentRestart, view.now)) continue;
+    const auto count = own_restarts(instance);
+    if (count == 0 || truth_of(instance, "crash_loop") || exit == nullptr || !exit->is_object() || truth_of(*exit, "asked") || !is_within(text_of(*exit, "at"), kRecentRestart, view.now)) continue;
     restarts += count;
     ++instances;
     if (const std::string at = text_of(*exit, "at"); last == nullptr || logs::parse_rfc3339(at) > logs::parse_rfc3339(last_at)) {
@@ -185,7 +194,7 @@ std::string note_of(const value& app, const StatusView& view) {
     notes.push_back(fmt::format("{} is not as it was sealed ({} paths; {})", text_of(slot, "release"), number_of(slot, "paths"), text_of(slot, "first")));
   for (const auto& copy : list_of(app, "data_copies"))
     if (truth_of(copy, "set_aside"))
-      notes.push_back(fmt::format("what {} wrote since {} is set aside in {}", text_of(copy, "release"), short_time(text_of(copy, "since")),
+      notes.push_back(fmt::format("what {} wrote since {} is set aside in {} until 'berth gc', or the next is and a deployment ends well", text_of(copy, "release"), short_time(text_of(copy, "since")),
                                   text_of(copy, "folder")));
   for (const auto& instance : list_of(app, "instances"))
     if (truth_of(instance, "crash_loop")) notes.push_back(crash_loop_text(instance));

@@ -51,7 +51,9 @@ Result<Exit> verify(const Console& console, const VerifyOptions& options) {
   }
   if (console.json) console.document(answer);
   if (slots == 0) console.note("There is no release to verify; 'berth releases APP' lists what is on the node.");
-  if (drifted) console.note("Nothing was changed: what runs goes on. A release is repaired from the repository when it is deployed or reverted to.");
+  if (drifted)
+    console.note("Nothing was changed: what runs goes on. An active release is repaired from the repository by 'berth deploy APP@RELEASE --force', any other when it is "
+                 "deployed or reverted to.");
   return drifted ? Exit::trust : Exit::ok;
 }
 

@@ -67,6 +67,11 @@ Exit decided(const Console& console, const json::value& json, const Deployment& 
 
 }  // namespace
 
+milliseconds first_call_deadline(std::optional<milliseconds> at_most) {
+  constexpr milliseconds kShortest{1000}, kLongest{30'000};
+  return std::clamp(at_most.value_or(kLongest), kShortest, kLongest);
+}
+
 Exit conclude(const Console& console, const json::value& json) {
   const Deployment deployment = read_deployment(json);
   const Exit exit = deployment.already ? Exit::ok : exit_of(deployment);

@@ -14,6 +14,9 @@ struct WatchOptions {
   std::optional<milliseconds> at_most;      ///< then `Exit::still_running`
 };
 
+/// How long the call that begins a deployment may take where `--timeout` is `at_most`.
+milliseconds first_call_deadline(std::optional<milliseconds> at_most);
+
 /// Watches a deployment to its end: progress as it goes, then how it ended. A berthd that restarts meanwhile is waited for. Ctrl-C
 /// leaves the deployment running and says how to look at it.
 Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Deployment deployment, const WatchOptions& options);

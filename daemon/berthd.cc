@@ -113,6 +113,8 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   BERTH_CHECK(files::make_directories(config.run, 0755));
   BERTH_CHECK(files::make_directories(config.logs, 0755));
   BERTH_TRY(auto store, store::Store::open(paths_of(config)));
+  if (!store->event_trouble().empty())
+    spdlog::warn("{} was changed while no berthd ran: {}; 'berth events --verify' tells all that is wrong with it", store->paths().events().string(), store->event_trouble());
   if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);
   how.deployer = deployer_options(config, how.programs);
   how.deployer.node.given_secrets = std::make_shared<secrets::GivenSecrets>();

@@ -130,6 +130,7 @@ awaitable<std::string> LiveNode::metrics() {
   }
   snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
+  snapshot.events_damaged = !parts_.store.event_trouble().empty();
   snapshot.loop_lag = lag_.take();
   auto write = [all = std::move(snapshot), mount = cgroup_mount_]() mutable {
     std::vector<supervise::InstanceStatus> instances;

@@ -57,6 +57,9 @@ Result<std::string> expand(std::string_view text, const std::map<std::string, st
     std::vector<std::string> known;
     for (const auto& [key, ignored] : values) known.push_back(key);
     const auto meant = nearest(found, known);
+    if (found.starts_with("node.labels."))
+      return fail(Errc::usage, fmt::format("nothing is known as '${{{}}}': this node has no label '{}'; its labels are in [labels] of berthd.toml", found,
+                                           found.substr(std::string_view("node.labels.").size())));
     return fail(Errc::usage,
                 fmt::format("nothing is known as '${{{}}}'{}", found, meant ? fmt::format(" (did you mean '${{{}}}'?)", *meant) : ""));
   };

@@ -35,6 +35,8 @@ TEST(Expand, NamesWhatIsUnknownAndWhatWasMeant) {
   ASSERT_FALSE(expanded);
   EXPECT_EQ(expanded.error().code, Errc::usage);
   EXPECT_EQ(expanded.error().message, "nothing is known as '${PROT}' (did you mean '${PORT}'?)");
+  const auto label = expand("${node.labels.rack}", {{"node.labels.row", "2"}});
+  EXPECT_EQ(label.error().message, "nothing is known as '${node.labels.rack}': this node has no label 'rack'; its labels are in [labels] of berthd.toml");
 }
 
 TEST(Expand, RefusesReferencesThatAreNotClosed) {

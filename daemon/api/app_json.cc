@@ -21,7 +21,7 @@ const char* routing_text(spec::Routing routing) {
 
 value last_exit_json(const std::optional<supervise::Exit>& exit) {
   if (!exit) return nullptr;
-  return {{"reason", as_utf8(exit->reason)}, {"at", exit->at}, {"ran_ms", exit->ran.count()}};
+  return {{"reason", as_utf8(exit->reason)}, {"at", exit->at}, {"ran_ms", exit->ran.count()}, {"asked", exit->kind.empty()}};
 }
 
 array texts_json(const std::vector<std::string>& texts) { return array(texts.begin(), texts.end()); }
@@ -139,6 +139,7 @@ object to_json(const deploy::AppStatus& app, const std::vector<follow::Status>& 
           {"stopped", app.row.stopped},
           {"since", app.since},
           {"strategy", app.strategy},
+          {"ready_timeout_ms", app.ready_timeout.count()},
           {"health", app.health},
           {"problem", as_utf8(app.problem)},
           {"deployment", app.deployment ? value(to_json(*app.deployment)) : value(nullptr)},

@@ -68,8 +68,8 @@ class FakeOperations : public deploy::Operations {
   awaitable<Done> pin(std::string app, std::string release, bool pinned, deploy::Asked) override {
     co_return did(fmt::format("pin {}@{} {}", app, release, pinned));
   }
-  awaitable<Done> remove(std::string app, bool purge, deploy::Asked asked) override {
-    co_return did(fmt::format("remove {} purge={} why={}", app, purge, asked.why));
+  awaitable<Done> remove(std::string app, bool purge, bool force, deploy::Asked asked) override {
+    co_return did(fmt::format("remove {} purge={} why={}{}", app, purge, asked.why, force ? " by force" : ""));
   }
   awaitable<Result<deploy::Collected>> collect(std::string app, deploy::Asked) override { co_return say("collect " + app, removed); }
   awaitable<Result<store::Import>> import(deploy::ImportRequest r) override {

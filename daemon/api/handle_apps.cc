@@ -204,10 +204,10 @@ awaitable<Answer> unpin_release(Call call) { return set_pinned(std::move(call), 
 
 awaitable<Answer> remove_app(Call call) {
   QueryReader query(call.request);
-  const bool purge = query.boolean("purge", false);
+  const bool purge = query.boolean("purge", false), force = query.boolean("force", false);
   const deploy::Asked asked{call.by, query.reason()};
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  co_return done(co_await call.operations.remove(call.app(), purge, asked));
+  co_return done(co_await call.operations.remove(call.app(), purge, force, asked));
 }
 
 awaitable<Answer> list_releases(Call call) {

@@ -111,6 +111,7 @@ deploy::AppStatus web() {
   app.row = {.app = "web", .active = "v2", .previous = "v1"};
   app.since = "s";
   app.strategy = "blue-green";
+  app.ready_timeout = std::chrono::seconds(30);
   app.health = "healthy";
   app.rejected = {{"v3", "0123", "died", "r"}};
   app.processes = {{.process = "web", .wanted = 2, .by_spec = 1, .ready = 2, .public_port = 8080, .routing = spec::Routing::port}};
@@ -132,7 +133,7 @@ deploy::AppStatus web() {
   return app;
 }
 
-constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green",
+constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green", "ready_timeout_ms": 30000,
    "health": "healthy", "problem": "", "deployment": null, "last_deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
@@ -142,7 +143,7 @@ constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "
    "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
                   "ready": true, "serving": true, "not_ready": "", "says": "3 clients", "restarts": 1, "started_at": "t", "port": 20001, "ports": {"admin": 20002}, "crash_loop": false, "unenforced_limits": ["MemoryMax"],
-                  "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200}}],
+                  "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200, "asked": true}}],
    "execs": [{"instance": "web/exec.1001", "release": "v1", "process": "web", "by": "root (uid 0)", "since": "x"}],
    "jobs": [{"process": "report", "run": 0, "runs": "by hand", "state": "never", "release": "", "deployment": 0, "by": "", "why": "", "attempts": 0,
              "began_at": "", "ended_at": "", "result": "", "succeeded_at": "", "last_lines": []}]})json";

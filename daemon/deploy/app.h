@@ -21,6 +21,7 @@ struct Member {
   store::InstanceRow row;
   bool leaving = false;  ///< drained or stopped: no new connections
   bool joined = false;   ///< of the release that takes over: new connections go to it beside the routed one
+  std::string lacks;     ///< why it could not be started; of one that runs, what its next start would lack. Empty: nothing
 
   InstanceId id() const { return {row.app, row.process, row.number, row.release}; }
 };

@@ -17,6 +17,7 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - wall_ms(), 0, whole.count()));
   auto end = io::Steady::now() + until;
   const auto rests = [this, app, serves] { return serves && (app->row.stopped || drained_); };
+  count_ready(*app, *run);
   if (run->resumed && app->run == run) look_for_trouble(*app, run->steps.back().at);
   watch_again(app, run);
   if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await run_jobs(app, run);
@@ -52,6 +53,19 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
     if (!whole_now && whole_now.error().code == Errc::timeout) run->trouble = fmt::format("{}, at the end of its bake", whole_now.error().message);
   }
   co_return Result<void>();
+}
+
+/// How many instances of a release that bakes are ready now: also of those that were adopted, and while one is restarted.
+void Engine::count_ready(const App& app, Run& run) const {
+  int ready = 0, wanted = 0;
+  for (const InstanceId& id : members_of(app, run.row.release)) {
+    if (is_paused(app, id)) continue;
+    const auto status = supervisor_.status(id);
+    ++wanted;
+    if (status && status->ready) ++ready;
+  }
+  run.ready = ready;
+  run.wanted = wanted;
 }
 
 /// Looks at rates from now on; who looked before stops.

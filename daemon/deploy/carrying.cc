@@ -6,6 +6,7 @@
 #include "core/exit_code.h"
 #include "core/logs/record_time.h"
 #include "daemon/deploy/engine.h"
+#include "daemon/deploy/last_lines.h"
 
 namespace berth::deploy {
 namespace {
@@ -45,6 +46,15 @@ std::string reason_of(const Run& run) {
   if (run.position.state == State::superseded) return run.superseded;
   if (run.position.state == State::cancelled) return "cancelled by " + run.cancelled_by;
   if (run.position.state == State::interrupted) return fmt::format("berthd ended {} times while it was under way", run.interruptions);
+  return {};
+}
+
+/// What to do where an app printed that its address is in use, and it is reached at a port that berthd listens at for it.
+std::string port_hint(const Run& run) {
+  if (!run.manifest) return {};
+  for (const auto& [name, process] : run.manifest->spec.processes)
+    if (process.routing == spec::Routing::port && tells_port_taken(run.last_lines))
+      return fmt::format("; it says that an address is in use: berthd listens at {} for it, and the app is to listen at $PORT of its environment", process.public_port);
   return {};
 }
 
@@ -152,7 +162,7 @@ awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effec
     if (!sealed) co_return sealed;
   }
   // The reason that the history shows is the one that the list of rejected releases does.
-  if (run->failure && run->row.reason.empty()) run->row.reason = run->failure->message;
+  if (run->failure && run->row.reason.empty()) run->row.reason = run->failure->message + port_hint(*run);
   if (has(effects, Effect::reject)) co_await after(app, run, Effect::reject);
   if (has(effects, Effect::drop_new)) co_await after(app, run, Effect::drop_new);
   co_return Result<void>();

@@ -147,11 +147,11 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   for (Member& member : app->members)
     if (what.matches(member.id())) member.row.paused = false;
   app->routed = app->row.active;
-  auto claimed = co_await claim(app, active);
-  if (!claimed) co_return claimed;
-  auto up = co_await start_release(app, active, nullptr);
+  auto up = co_await claim(app, active);
+  if (up) up = co_await start_release(app, active, nullptr);
   static_cast<void>(co_await route(app));
   settled_(app->name());
+  up = co_await begin_healing(app, std::move(up));
   co_return up;
 }
 
@@ -180,8 +180,12 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
     if (closed_) co_return fail(Errc::cancelled, "berthd stops");
     if (!awaited) co_await tell_unawaited(app, awaited.error());
     auto restarted = co_await restart_one(app, active, id, reason);
-    if (!restarted) co_return restarted;
+    if (restarted || closed_) continue;
+    const bool runs = supervisor_.status(id).has_value();
+    if (!runs) restarted = co_await begin_healing(app, std::move(restarted));
+    co_return restarted;
   }
+  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   co_return Result<void>();
 }
 
@@ -200,15 +204,17 @@ awaitable<Result<void>> Engine::restart_one(AppPtr app, ManifestPtr manifest, In
     const std::vector<InstanceId> alone{id};
     co_await drain(app, alone, drain_of(*app));
   }
-  auto plan = co_await make_plan(app, manifest, row);
+  auto planned = co_await make_plan(app, manifest, row);
   Result<void> restarted;
-  if (!plan) restarted = std::unexpected(plan.error());
-  if (plan) restarted = co_await supervisor_.ensure(std::move(*plan));
+  if (!planned) restarted = std::unexpected(planned.error());
+  if (planned) restarted = co_await supervisor_.ensure(std::move(planned->plan));
   if (restarted) restarted = co_await supervisor_.restart(id, reason);
   const auto again = std::ranges::find(app->members, id, &Member::id);
   if (again != app->members.end()) again->leaving = false;
+  if (again != app->members.end()) again->lacks = restarted ? std::string() : restarted.error().message;
   // What the caller named is there; it is the node that lacks something.
-  if (!restarted && restarted.error().code == Errc::not_found) restarted.error().code = Errc::io;
+  if (!restarted && (restarted.error().code == Errc::not_found || restarted.error().code == Errc::permission)) restarted.error().code = Errc::io;
+  if (!restarted && !planned && supervisor_.status(id)) restarted.error().message += "; it goes on as it is";
   if (restarted && beside > 1) static_cast<void>(co_await wait_ready(app, id.release, nullptr, manifest->spec.deploy.ready_timeout));
   static_cast<void>(co_await route(app));
   co_return restarted;
@@ -246,6 +252,7 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   co_await stop_members(app, surplus, drain_of(*app));
   auto started = co_await start_release(app, active, nullptr);
   static_cast<void>(co_await route(app));
+  started = co_await begin_healing(app, std::move(started));
   co_return started;
 }
 
@@ -300,7 +307,15 @@ awaitable<Result<void>> Engine::purge_left(std::string name, Asked asked) {
   co_return purged;
 }
 
-awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked) {
+/// Nothing that somebody said or began goes unasked.
+Result<void> Engine::may_remove(const App& app) const {
+  if (app.row.held.firm)  // what a revert held ends by a newer release, too
+    return fail(Errc::conflict, fmt::format("{} is held ({}), and its hold would go with it: 'berth resume {}' first, or remove it with --force", app.name(),
+                                            to_string(app.row.held), app.name()));
+  return nothing_under_way(app, "removing it; --force cancels it");
+}
+
+awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force, Asked asked) {
   const auto found = known(name);
   if (!found && purge && is_name(name)) {
     auto purged = co_await purge_left(name, asked);
@@ -309,6 +324,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, Asked asked
   }
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
+  if (auto may = may_remove(*app); !may && !force) co_return may;
   const std::string why = name + " was removed";
   co_await end_deployments(app, why, true);
   const Turn turn = co_await take(app);

@@ -204,7 +204,8 @@ awaitable<void> Engine::note_data(AppPtr app, RunPtr run) {
     std::string text = fmt::format("data were copied ({}) at {}: a revert sets aside what is written since", copy.method, copy.at);
     if (copy.moved()) {
       const std::string whose = copy.before ? run->row.release : run->row.from;
-      text = fmt::format("data are those of {}@{} again; what was written since {} is set aside in {} until 'berth gc {}'", app->name(), whose, copy.since,
+      text = fmt::format("data are those of {}@{} again; what was written since {} is set aside in {} until 'berth gc {}', or until the next is set aside and a "
+                         "deployment ends well", app->name(), whose, copy.since,
                          (store_.paths().app(app->name()) / copy.folder).string(), app->name());
     }
     co_await note(run, text);

@@ -59,7 +59,7 @@ awaitable<Result<void>> Deployer::scale(std::string app, std::string process, in
 awaitable<Result<void>> Deployer::pin(std::string app, std::string release, bool pinned, Asked asked) {
   BERTH_FORWARD(pin(std::move(app), std::move(release), pinned, std::move(asked)));
 }
-awaitable<Result<void>> Deployer::remove(std::string app, bool purge, Asked asked) { BERTH_FORWARD(remove(std::move(app), purge, std::move(asked))); }
+awaitable<Result<void>> Deployer::remove(std::string app, bool purge, bool force, Asked asked) { BERTH_FORWARD(remove(std::move(app), purge, force, std::move(asked))); }
 awaitable<Result<Collected>> Deployer::collect(std::string app, Asked asked) {
   BERTH_FORWARD(collect(std::move(app), std::move(asked)));
 }

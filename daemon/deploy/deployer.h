@@ -72,7 +72,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked) override;
   awaitable<Result<void>> scale(std::string app, std::string process, int instances, Asked asked) override;
   awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) override;
-  awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) override;
+  awaitable<Result<void>> remove(std::string app, bool purge, bool force, Asked asked) override;
   awaitable<Result<Collected>> collect(std::string app, Asked asked) override;
 
   awaitable<Result<ExecPlace>> exec(ExecRequest request) override;

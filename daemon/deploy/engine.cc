@@ -147,7 +147,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
     return;
   }
   if (change.kind == Kind::exited || change.kind == Kind::gone) {
-    const bool meant = app && app->quiet > 0;
+    const bool meant = (app && app->quiet > 0) || (change.kind == Kind::exited && change.stopped);
     spdlog::log(meant ? spdlog::level::info : spdlog::level::warn, "{}: {}", to_string(change.id), change.exit ? change.exit->reason : change.reason);
     boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.exit ? change.exit->reason : change.reason}};
     if (change.exit) data["ran_ms"] = change.exit->ran.count();
@@ -163,6 +163,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   if (!app) return;
   tell_readiness(app, change);
   note_trouble(*app, change);
+  if (app->run && (app->run->position.state == State::baking || app->run->position.state == State::canary)) count_ready(*app, *app->run);
   app->changed.notify();
   if (is_routed(*app, change.id) && change.kind != Kind::started) spawn(route_later(app));
 }

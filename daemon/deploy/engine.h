@@ -62,7 +62,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked);
   awaitable<Result<void>> scale(std::string name, std::string process, int instances, Asked asked);
   awaitable<Result<void>> pin(std::string name, std::string release, bool pinned, Asked asked);
-  awaitable<Result<void>> remove(std::string name, bool purge, Asked asked);
+  awaitable<Result<void>> remove(std::string name, bool purge, bool force, Asked asked);
   awaitable<Result<Collected>> collect(std::string name, Asked asked);
 
   // exec.cc
@@ -125,11 +125,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
   awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest, RunPtr run);
   awaitable<Result<void>> start_member(AppPtr app, ManifestPtr manifest, InstanceId id);
+  awaitable<Result<store::InstanceRow>> add_member(AppPtr app, ManifestPtr manifest, InstanceId id);
   awaitable<void> count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit);
   bool ever_ran(const App& app, const std::string& release) const;
   awaitable<Result<void>> purge_left(std::string name, Asked asked);
   awaitable<Result<void>> check_plans(AppPtr app, ManifestPtr manifest);
-  awaitable<Result<supervise::InstancePlan>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row);
+  struct PlannedInstance {
+    supervise::InstancePlan plan;
+    std::string lacks;  ///< why it is planned with the secrets that it was given, as it runs; empty: it has those that there are now
+  };
+  awaitable<Result<PlannedInstance>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row, bool adopts = false);
   awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes = {});
   awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
   awaitable<void> stop_member(AppPtr app, InstanceId id);
@@ -138,6 +143,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain);
   awaitable<void> stop_strangers(AppPtr app);
   std::vector<InstanceId> members_of(const App& app, const std::string& release) const;
+
+  // healing.cc
+  awaitable<Result<void>> begin_healing(AppPtr app, Result<void> outcome);
   awaitable<void> heal(AppPtr app);
 
   // routing.cc
@@ -225,6 +233,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // bake.cc
   awaitable<Result<void>> bake(AppPtr app, RunPtr run);
   awaitable<Result<bool>> carry_newer(AppPtr app, RunPtr run);
+  void count_ready(const App& app, Run& run) const;
   void watch_again(AppPtr app, RunPtr run);
   awaitable<Result<void>> bake_again(AppPtr app, RunPtr run, std::string why);
 
@@ -343,6 +352,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // requests.cc
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request, bool only_planned);
+  awaitable<void> note_drift(std::string name, DeploymentStatus& status);
   awaitable<Result<void>> may_deploy(DeployRequest request);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields);
   awaitable<Result<std::string>> release_before(AppPtr app);
@@ -352,6 +362,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // commands.cc
   Result<std::vector<InstanceId>> selected(const App& app, const InstanceSelector& what) const;
   awaitable<Result<void>> restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason);
+  Result<void> may_remove(const App& app) const;
   awaitable<Result<void>> stop_all(AppPtr app, Asked asked);
   awaitable<Result<void>> pause_members(AppPtr app, std::vector<InstanceId> ids);
   awaitable<void> pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome);

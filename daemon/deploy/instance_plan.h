@@ -36,6 +36,10 @@ Result<std::vector<gid_t>> groups_of(const RunAs& who, const std::vector<std::st
 /// Without `run_commands`, those that a command tells are empty: it is not run.
 Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& manifest, bool run_commands = true);
 
+/// The values that an instance which runs was given, from its folder: what it goes on with while the node has none to give. Fails where one is not there.
+/// Blocking.
+Result<Values> secrets_given_to(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id);
+
 /// Tells `node.given_secrets`, which there is, the secrets that lie in the folders of `instances`: a berthd before this one gave them. Blocking.
 void learn_secrets(const NodeFacts& node, const std::vector<InstanceId>& instances);
 

@@ -1,6 +1,7 @@
 #include "daemon/deploy/last_lines.h"
 
 #include <algorithm>
+#include <cctype>
 #include <ranges>
 #include <string_view>
 #include <utility>
@@ -63,6 +64,14 @@ Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, c
     if (!record) return newest(std::move(lines), limits);
     if (record->time >= since) lines.push_back(shown(*reader, *record, limits.line_bytes + 1));
   }
+}
+
+bool tells_port_taken(const std::vector<std::string>& lines) {
+  static constexpr std::string_view kWords[] = {"address already in use", "address in use", "eaddrinuse", "errno 98", "os error 98", "port is already in use", "already in use by another process"};
+  return std::ranges::any_of(lines, [](std::string line) {
+    std::ranges::transform(line, line.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    return std::ranges::any_of(kWords, [&line](std::string_view words) { return line.contains(words); });
+  });
 }
 
 }  // namespace berth::deploy

@@ -24,4 +24,7 @@ struct LastLinesLimits {
 Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release = {},
                                             const LastLinesLimits& limits = {});
 
+/// Whether one of the lines tells that a port could not be had since somebody listens there, in the words of common runtimes.
+bool tells_port_taken(const std::vector<std::string>& lines);
+
 }  // namespace berth::deploy

@@ -95,5 +95,12 @@ TEST_F(LastLines, OfAnAppThatNeverPrintedAreNone) {
   EXPECT_THAT(last("web/web"), IsEmpty());
 }
 
+TEST_F(LastLines, TellThatAPortIsTaken) {
+  for (const char* line : {"bind: Address already in use", "OSError: [Errno 98] Address already in use", "Error: listen EADDRINUSE: address already in use :::8070",
+                           "Web server failed to start. Port 8070 was already in use by another process", "listen tcp :8070: bind: address already in use"})
+    EXPECT_TRUE(tells_port_taken({"starting", line})) << line;
+  EXPECT_FALSE(tells_port_taken({"address book in use", "listening"}));
+}
+
 }  // namespace
 }  // namespace berth::deploy

@@ -44,6 +44,12 @@ namespace {
 /// Whether there is more to wait for than that its process was started.
 bool tells_when_ready(const spec::Process& process) { return process.startup || process.readiness || process.routing != spec::Routing::none; }
 
+/// What keeps the instance from being started, or would; empty: nothing.
+void note_lack(App& app, const InstanceId& id, std::string what) {
+  const auto found = std::ranges::find(app.members, id, &Member::id);
+  if (found != app.members.end()) found->lacks = std::move(what);
+}
+
 }  // namespace
 
 bool is_paused(const App& app, const InstanceId& id) {
@@ -80,6 +86,7 @@ awaitable<Result<int>> Engine::wanted_of(AppPtr app, ManifestPtr manifest, std::
 /// Makes the release's instances run, those that run already included; returns when each was started. `run`: the deployment that does, or null.
 awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest, RunPtr run) {
   const std::vector<std::string> order = spec::start_order(manifest->spec);
+  Result<void> outcome;
   for (const std::string& process : order) {
     const auto wanted = co_await wanted_of(app, manifest, process);
     if (!wanted) co_return std::unexpected(wanted.error());
@@ -88,21 +95,32 @@ awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest, 
       const InstanceId id{app->name(), process, number, manifest->release};
       all_run = all_run && (supervisor_.status(id) || is_paused(*app, id));
     }
-    if (!all_run) {
+    if (!all_run && outcome) {
       const auto awaited = co_await await_processes(app, manifest, process, run);
       if (!awaited && (run || closed_)) co_return awaited;
       if (!awaited) co_await tell_unawaited(app, awaited.error());
     }
     for (int number = 1; number <= *wanted; ++number) {
       const InstanceId id{app->name(), process, number, manifest->release};
+      // After one that could not be started none is, but what runs is taken over, and status has them all.
+      if (!outcome && !supervisor_.status(id)) {
+        const auto added = co_await add_member(app, manifest, id);
+        if (!added) co_return std::unexpected(added.error());
+        note_lack(*app, id, outcome.error().message);
+        continue;
+      }
       auto started = co_await start_member(app, manifest, id);
-      if (!started) co_return started;
+      if (started) continue;
+      note_lack(*app, id, started.error().message);
+      if (run || closed_) co_return started;
+      if (outcome) outcome = std::move(started);
     }
   }
-  co_return Result<void>();
+  co_return outcome;
 }
 
-awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, InstanceId id) {
+/// Writes down that the release has the instance, with the ports that it is to have.
+awaitable<Result<store::InstanceRow>> Engine::add_member(AppPtr app, ManifestPtr manifest, InstanceId id) {
   const spec::Process& rules = manifest->spec.processes.at(id.process);
   const bool with_port = rules.routing == spec::Routing::port;
   std::vector<std::string> names;
@@ -118,7 +136,14 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
     known->row = *row;
     known->leaving = false;
   }
+  co_return row;
+}
+
+awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, InstanceId id) {
+  const auto row = co_await add_member(app, manifest, id);
+  if (!row) co_return std::unexpected(row.error());
   if (row->paused) co_return Result<void>();
+  const spec::Process& rules = manifest->spec.processes.at(id.process);
   std::optional<Visits::Visit> visit;
   if (starting_node_ > 0 && !supervisor_.status(id)) {  // what runs already is taken over at once
     Visits::Visit begun = co_await starts_.begin();
@@ -127,9 +152,11 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
     app->changed.notify();
     if (closed_) co_return fail(Errc::cancelled, "berthd stops");
   }
-  auto plan = co_await make_plan(app, manifest, *row);
-  if (!plan) co_return std::unexpected(plan.error());
-  auto ensured = co_await supervisor_.ensure(std::move(*plan));
+  const bool adopts = supervisor_.status(id).has_value();
+  auto planned = co_await make_plan(app, manifest, *row, adopts);
+  if (!planned) co_return std::unexpected(planned.error());
+  auto ensured = co_await supervisor_.ensure(std::move(planned->plan));
+  if (ensured) note_lack(*app, id, planned->lacks);
   if (ensured && visit && tells_when_ready(rules)) spawn(count_start(app, id, manifest->spec.deploy.ready_timeout, std::move(*visit)));
   co_return ensured;
 }
@@ -162,27 +189,35 @@ awaitable<Result<void>> Engine::check_plans(AppPtr app, ManifestPtr manifest) {
   co_return checked;
 }
 
-awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row) {
+/// `adopts`: it runs, and is only to be taken over. Where a secret is missing then, it goes on with those that it was given.
+awaitable<Result<Engine::PlannedInstance>> Engine::make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row, bool adopts) {
   const InstanceId id{row.app, row.process, row.number, row.release};
-  const auto compose = [node = &options_.node, manifest, id, row, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
+  const auto compose = [node = &options_.node, manifest, id, row, adopts, uid = app->row.uid]() -> Result<PlannedInstance> {
     BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
-    BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
-    const auto environment = environment_of(*node, *manifest, id, row.port, secrets, row.named_ports);
+    auto secrets = resolve_secrets(*node, *manifest);
+    std::string lacks;
+    if (!secrets && adopts) {
+      lacks = secrets.error().message;
+      if (auto given = secrets_given_to(*node, *manifest, id)) secrets = std::move(*given);
+    }
+    if (!secrets) return std::unexpected(secrets.error());
+    const auto environment = environment_of(*node, *manifest, id, row.port, *secrets, row.named_ports);
     BERTH_TRY(auto plan, plan_instance(*node, *manifest, id, who, environment));
-    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, secrets));
-    return plan;
+    if (lacks.empty()) BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, *secrets));
+    return PlannedInstance{.plan = std::move(plan), .lacks = std::move(lacks)};
   };
-  auto plan = co_await pool_.run(compose);
-  if (!plan) co_return plan;
-  plan->private_ports = row.named_ports;
-  plan->deployment = row.deployment;
+  auto planned = co_await pool_.run(compose);
+  if (!planned) co_return planned;
+  supervise::InstancePlan& plan = planned->plan;
+  plan.private_ports = row.named_ports;
+  plan.deployment = row.deployment;
   const auto pub = public_port(*manifest, row.process);
-  if (!pub) co_return plan;
+  if (!pub) co_return planned;
   if (pub->kind == spec::Routing::socket) {
     const auto socket = router_.listener(*pub, id);
     if (!socket) co_return std::unexpected(socket.error());
-    plan->sockets = {{manifest->spec.processes.at(row.process).port_name, *socket}};
-    plan->must_take_socket = true;
+    plan.sockets = {{manifest->spec.processes.at(row.process).port_name, *socket}};
+    plan.must_take_socket = true;
   }
   const route::Backend backend{.id = id, .private_port = row.port};
   if (pub->kind == spec::Routing::port) {
@@ -194,8 +229,8 @@ awaitable<Result<supervise::InstancePlan>> Engine::make_plan(AppPtr app, Manifes
       if (!closed) co_return std::unexpected(closed.error());
     }
   }
-  plan->probe_endpoint = router_.probe_endpoint(*pub, backend);
-  co_return plan;
+  plan.probe_endpoint = router_.probe_endpoint(*pub, backend);
+  co_return planned;
 }
 
 /// Waits until every instance of the release, or of `processes` of it, is ready. `run` is told how far it is, and ends the waiting where it is cancelled; it may be null.
@@ -296,33 +331,6 @@ awaitable<void> Engine::stop_strangers(AppPtr app) {
     const auto remove = [this, id] { return remove_folders(options_.node, id); };
     if (const auto removed = co_await pool_.run(remove); !removed) note_problem(*app, removed.error().message);
   }
-}
-
-/// Tries again to start what could not be started: a secret's file that is not there yet, a full disk.
-awaitable<void> Engine::heal(AppPtr app) {
-  if (app->healing) co_return;
-  app->healing = true;
-  for (auto pause = 1s; !closed_ && !app->gone; pause = std::min(pause * 2, 60s)) {
-    co_await app->changed.wait(pause);
-    if (closed_ || app->gone) break;
-    if (app->run) continue;  // a deployment starts what it needs; where it fails, this goes on
-    const Turn turn = co_await take(app);
-    const ManifestPtr active = app->active();
-    if (!active || app->row.stopped || drained_) break;
-    auto started = co_await finish_pending_data(app);
-    if (started) started = co_await claim(app, active);
-    if (started) started = co_await start_release(app, active, nullptr);
-    static_cast<void>(co_await route(app));
-    if (started) {
-      const std::string kept = app->row.active;
-      const milliseconds drain = drain_of(*app);
-      co_await stop_all_but(app, kept, drain);
-      app->problem.clear();
-      break;
-    }
-    note_problem(*app, started.error().message);
-  }
-  app->healing = false;
 }
 
 }  // namespace berth::deploy

@@ -133,6 +133,7 @@ struct AppStatus {
   store::AppRow row;
   std::string since;     ///< when the active release became so
   std::string strategy;  ///< "blue-green" or "recreate"; empty without an active release
+  milliseconds ready_timeout{0};  ///< of the active release; 0 without one
   std::string health;    ///< "healthy", "degraded", "down", "stopped", "deploying"
   std::string problem;   ///< what berthd could not do for it, one line
   std::optional<DeploymentStatus> deployment;  ///< that is under way
@@ -256,7 +257,8 @@ class Operations {
   virtual awaitable<Result<void>> restart_app(InstanceSelector what, Asked asked) = 0;
   virtual awaitable<Result<void>> scale(std::string app, std::string process, int instances, Asked asked) = 0;
   virtual awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) = 0;
-  virtual awaitable<Result<void>> remove(std::string app, bool purge, Asked asked) = 0;
+  /// Without `force`, `Errc::conflict` for an app that is held or has a deployment under way. Rejections stay unless `purge` is set; a hold does not.
+  virtual awaitable<Result<void>> remove(std::string app, bool purge, bool force, Asked asked) = 0;
   /// Every app where `app` is empty.
   virtual awaitable<Result<Collected>> collect(std::string app, Asked asked) = 0;
 

@@ -183,7 +183,7 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
     auto instance = supervisor_.status(member.id());
     if (!instance && member.row.paused)
       instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::ended, .not_ready = "it was stopped by hand"};
-    if (!instance) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = "it is not started yet"};
+    if (!instance) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = member.lacks.empty() ? "it is not started yet" : member.lacks};
     InstanceView view{.status = std::move(*instance), .port = member.row.port, .ports = member.row.named_ports};
     if (const auto manifest = app.manifests.find(member.row.release); manifest != app.manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {
@@ -202,6 +202,7 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
   status.jobs = statuses_of_jobs(app);
   if (active) {
     status.strategy = spec::to_string(active->spec.strategy());
+    status.ready_timeout = active->spec.deploy.ready_timeout;
     for (const auto& [process, rules] : active->spec.processes) {
       if (rules.job) continue;
       const auto scale = record.scales.find(process);

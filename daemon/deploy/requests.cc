@@ -93,6 +93,9 @@ std::pair<AppPtr, RunPtr> Engine::find_run(std::int64_t id) const {
 Result<void> Engine::nothing_under_way(const App& app, const std::string& what) const {
   const RunPtr run = app.run ? app.run : app.queue.empty() ? nullptr : app.queue.front();
   if (!run || is_terminal(run->position.state) || run->position.state == State::baking) return {};
+  if (!run->cancelled_by.empty() && !run->position.decided)
+    return fail(Errc::conflict, fmt::format("{}: deployment {} of {}@{} is being cancelled; wait until 'berth status {}' does not show it any more, before {}", app.name(),
+                                            run->row.id, app.name(), run->row.release, app.name(), what));
   return fail(Errc::conflict, fmt::format("{}: deployment {} of {}@{} is {}; wait for it, or 'berth cancel {}', before {}", app.name(), run->row.id, app.name(),
                                           run->row.release, to_string(run->position.state), run->row.id, what));
 }
@@ -172,13 +175,21 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   status.row.state = "active";
   status.exit = 0;
   status.already = true;
+  co_await note_drift(request.app, status);
   co_return Known(std::move(status));
+}
+
+/// Says of the active release, of which nothing is to be done, how it is repaired where it needs that.
+awaitable<void> Engine::note_drift(std::string name, DeploymentStatus& status) {
+  const std::string release = status.row.release;
+  const auto look = [this, name, release] { return store_.slot(name, release); };
+  const auto slot = co_await pool_.run(look);
+  if (slot && *slot && (*slot)->drifted > 0)
+    status.notes.push_back(fmt::format("{}@{} is not as it was sealed ({}): 'berth deploy {}@{} --force' repairs it", name, release, (*slot)->drift, name, release));
 }
 
 /// Rejected releases, held and stopped apps are left alone unless somebody insists.
 awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
-  const AppPtr app = find(request.app);
-  if (!app) co_return Result<void>();
   const std::string name = request.app + "@" + request.release;
   const auto list = [this, request] { return store_.rejected(request.app); };
   const auto rejected = co_await pool_.run(list);
@@ -188,6 +199,8 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
     co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, found->at,
                                                found->reason));
   }
+  const AppPtr app = find(request.app);
+  if (!app) co_return Result<void>();
   const store::Hold held = app->row.held;
   if (held && held.firm && !request.force)
     co_return fail(Errc::conflict, fmt::format("{} is held ({}): 'berth resume {}' first, or deploy {} with --force, which leaves it held", request.app, to_string(held),
@@ -305,6 +318,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
     status.row.state = "active";
     status.exit = 0;
     status.already = true;
+    co_await note_drift(name, status);
     co_return status;
   }
   store::DeploymentRow row = new_row(name, target, "revert", asked);

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include <fcntl.h>
@@ -30,6 +31,33 @@ Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& ma
   return values;
 }
 
+namespace {
+
+/// A file of a folder of secrets, which the app may have written to; nothing where it is no plain file.
+std::optional<std::string> read_given(int folder, const std::filesystem::path& path) {
+  const auto file = files::open_below(folder, path.filename().string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  struct stat status{};
+  if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  auto value = files::read(file->get(), path.string(), secrets::kMostSecret);
+  if (!value) return {};
+  return std::move(*value);
+}
+
+}  // namespace
+
+Result<Values> secrets_given_to(const NodeFacts& node, const bundle::Manifest& manifest, const InstanceId& id) {
+  const std::filesystem::path folder = folders_of(node, id).secrets;
+  BERTH_TRY(const auto opened, files::open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  Values values;
+  for (const auto& [variable, reference] : manifest.secrets) {
+    auto value = read_given(opened.get(), folder / variable);
+    if (!value || value->find('\0') != std::string::npos) return fail(Errc::not_found, (folder / variable).string() + ": it is not as it was given");
+    values.emplace(variable, *value);
+    crypto::wipe(*value);
+  }
+  return values;
+}
+
 void learn_secrets(const NodeFacts& node, const std::vector<InstanceId>& instances) {
   for (const InstanceId& id : instances) {
     const std::filesystem::path folder = folders_of(node, id).secrets;
@@ -39,10 +67,7 @@ void learn_secrets(const NodeFacts& node, const std::vector<InstanceId>& instanc
     std::error_code failed;
     for (std::filesystem::directory_iterator entry(folder, failed); !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
       if (++files > secrets::KnownSecrets::kMost) break;
-      const auto file = files::open_below(opened->get(), entry->path().filename().string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-      struct stat status{};
-      if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-      auto value = files::read(file->get(), entry->path().string(), secrets::kMostSecret);
+      auto value = read_given(opened->get(), entry->path());
       if (!value) continue;
       node.given_secrets->note(id.app, *value);
       crypto::wipe(*value);

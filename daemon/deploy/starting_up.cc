@@ -221,7 +221,7 @@ void Engine::tell_missed_exits(const std::vector<InstanceId>& found, const std::
     const AppPtr app = find(id.app);
     if (!app || spec::is_hook_name(id.process) || is_exec(id) || running_job(*app, id)) continue;
     const auto status = supervisor_.status(id);
-    if (!status || !status->last_exit) continue;
+    if (!status || !status->last_exit || status->last_exit->kind.empty()) continue;  // nobody asks for an end while berthd is away
     const auto at = logs::parse_rfc3339(status->last_exit->at);
     if (!at || !last_told || *at <= *last_told) continue;
     std::int64_t exits = 0;
@@ -266,10 +266,8 @@ awaitable<void> Engine::bring_up(AppPtr app) {
       if (!awaited && !closed_) co_await tell_unawaited(app, awaited.error());
     }
     if (up && starts && !app->row.stopped && !drained_) up = co_await start_release(app, active, nullptr);
-    if (!up) {
-      note_problem(*app, up.error().message);
-      if (!run) spawn(heal(app));
-    }
+    if (!up && run) note_problem(*app, up.error().message);
+    if (!run && starts) static_cast<void>(co_await begin_healing(app, std::move(up)));
     co_await end_paused(app);
     if (!run || !keeps_route(*run)) static_cast<void>(co_await route(app));
   }

@@ -26,6 +26,8 @@ using trust::WallTime;
 
 constexpr std::chrono::minutes kMostMetadataTime{2};  ///< for one file of metadata
 constexpr std::chrono::hours kReadWholeEvery{1};      ///< also where timestamp.json has not changed
+constexpr const char* kReadFrom = "read_from";        ///< in the trust folder: the url that was read last
+constexpr std::size_t kLongestUrl = 4096;
 constexpr std::chrono::milliseconds kTurnPause{20};   ///< between two looks whether another refresh is over
 
 /// What one call talks to the repository with.
@@ -105,6 +107,7 @@ struct Repository::State {
   PartialBlobs partial;
   std::shared_ptr<io::Pace> pace = io::shared_pace(options.bytes_per_second);  ///< of all that is fetched
   TrustClock clock;  ///< for whoever has his turn
+  bool reads_here = true;  ///< the last successful refresh was of this url; likewise
   std::mutex turn;   ///< of the one who changes the trusted metadata
   mutable std::mutex mutex;
   TrustStatus status;  ///< guarded by `mutex`
@@ -185,7 +188,7 @@ Result<void> Repository::State::pin(trust::Client& client) {
 void Repository::State::note(const trust::Client& client, std::string error) {
   const std::lock_guard guard(mutex);
   if (auto roles = client.roles(); !roles.empty()) status.roles = std::move(roles);
-  status.last_success = clock.last_success();
+  if (reads_here) status.last_success = clock.last_success();
   status.last_error = std::move(error);
 }
 
@@ -207,6 +210,8 @@ Result<void> Repository::State::refresh(Session& session) {
   const WallTime now = std::chrono::system_clock::now();
   const std::string complaint = clock.complaint(now);
   if (done) done = clock.succeeded(now);
+  if (done && !reads_here) done = files::replace(options.trust_directory / kReadFrom, options.url + "\n");
+  if (done) reads_here = true;
   if (!done && !complaint.empty()) done.error().message += fmt::format(" ({})", complaint);
   partial.tidy();
   if (done || done.error().code != Errc::cancelled) note(*session.client, done ? complaint : done.error().message);
@@ -268,7 +273,9 @@ Result<Wanted> Repository::State::follow(Session& session, const Followed& follo
 
 Repository::Repository(RepositoryOptions options) : state_(new State(std::move(options))) {
   // For status until the first refresh: what was held before.
-  state_->status.last_success = state_->clock.last_success();
+  const auto read_from = files::read(state_->options.trust_directory / kReadFrom, kLongestUrl);
+  state_->reads_here = !read_from || *read_from == state_->options.url + "\n";
+  if (state_->reads_here) state_->status.last_success = state_->clock.last_success();
   if (const auto session = state_->open({}); session && session->client->load_local()) state_->status.roles = session->client->roles();
 }
 

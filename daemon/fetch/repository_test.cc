@@ -115,6 +115,28 @@ TEST_F(RepositoryTest, SaysWhatIsWrongAndSinceWhenAfterARestart) {
   EXPECT_EQ(again.trust().roles.size(), 4U);
 }
 
+TEST_F(RepositoryTest, HasNotReadAnotherPlaceYet) {
+  publish("v1");
+  std::string success;
+  {
+    Repository repository(node_options());
+    ASSERT_TRUE(repository.resolve("web", "production", "v1", {}));
+    success = repository.trust().last_success;
+  }
+  auto options = node_options();
+  options.url = "file://" + (folder.path() / "other").string();
+  {
+    Repository other(options);
+    EXPECT_EQ(other.trust().last_success, "");
+    EXPECT_FALSE(other.resolve("web", "production", "v1", {}));
+    EXPECT_EQ(other.trust().last_success, "");
+  }
+  fs::rename(repo, folder.path() / "other");
+  Repository other(options);
+  ASSERT_TRUE(other.resolve("web", "production", "v1", {}));
+  EXPECT_GE(other.trust().last_success, success);
+}
+
 TEST_F(RepositoryTest, NamesARootThatIsMissing) {
   auto options = node_options();
   options.root = "/nonexistent/root.json";

@@ -117,6 +117,7 @@ std::vector<Row> rows_of_the_node() {
       {"berth_disk_reserve_bytes", [](Snapshot& all) { all.node.disk_reserve = 8192; }, R"({disk="state"} 8192)"},
       {"berth_disk_reserve_bytes", [](Snapshot& all) { all.node.logs_disk = {.free = 0, .reserve = 1024}; }, R"({disk="logs"} 1024)"},
       {"berth_events_total", [](Snapshot& all) { all.events = 78; }, " 78"},
+      {"berth_events_damaged", [](Snapshot& all) { all.events_damaged = true; }, " 1"},
       {"berth_limits_enforced", [](Snapshot& all) { all.node.limits_enforced = true; }, " 1"},
       {"berth_loop_lag_seconds", [](Snapshot& all) { all.loop_lag = 2500us; }, " 0.0025"},
       {"berth_node_drained", [](Snapshot& all) { all.node.drained.emplace(); }, " 1"},

@@ -150,8 +150,10 @@ Result<void> Store::remove_app(const std::string& app, bool purge, Event event) 
   std::vector<Event> events;
   events.push_back(std::move(event));
   const auto remove_rows = [&]() -> Result<void> {
-    for (const char* table : {"instances", "scales", "job_runs", "slots", "rejected", "data_moves", "apps"})
+    for (const char* table : {"instances", "scales", "job_runs", "slots", "data_moves", "apps"})
       BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
+    // What is known to be bad stays so, should the app come back.
+    if (purge) BERTH_CHECK(state_->database.run("DELETE FROM rejected WHERE app = ?", app));
     // Snapshots go with the releases that they belong to; what a revert put away stays with the data.
     BERTH_CHECK(state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND method <> 'moved'", app));
     if (purge) BERTH_CHECK(state_->database.run("DELETE FROM data_copies WHERE app = ?", app));
@@ -175,7 +177,7 @@ Result<void> Store::purge_left(const std::string& app, Event event) {
   std::vector<Event> events;
   events.push_back(std::move(event));
   const auto write = [&]() -> Result<void> {
-    for (const char* table : {"data_moves", "data_copies"}) BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
+    for (const char* table : {"rejected", "data_moves", "data_copies"}) BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
     return state_->database.run("INSERT OR IGNORE INTO purges (app) VALUES (?)", app);
   };
   BERTH_CHECK(state_->change(std::move(events), write));

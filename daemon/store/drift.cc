@@ -93,7 +93,13 @@ class Comparison {
   }
 
  private:
+  /// All that is found of one path is found in a row, and counts once.
   void note(std::string path, std::string what) {
+    if (verdict_.drifted > 0 && path == last_) {
+      if (!verdict_.drift.empty() && verdict_.drift.back().path == path) verdict_.drift.back().what += "; " + what;
+      return;
+    }
+    last_ = path;
     ++verdict_.drifted;
     if (verdict_.drift.size() < kMostDrift) verdict_.drift.push_back({std::move(path), std::move(what)});
   }
@@ -230,6 +236,7 @@ class Comparison {
 
   std::stop_token stop_;
   std::string piece_;
+  std::string last_;             ///< path that was noted
   std::string prefix_;           ///< of the part that is compared
   std::vector<Entry> expected_;  ///< of that part, sorted
   std::vector<bool> found_;      ///< beside `expected_`

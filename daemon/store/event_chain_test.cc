@@ -1,3 +1,6 @@
+#include <fstream>
+#include <functional>
+
 #include <gmock/gmock.h>
 
 #include "daemon/store/store_fixture.h"
@@ -55,6 +58,38 @@ TEST_F(EventChainTest, LinesThatChangedPlacesAreFound) {
 TEST_F(EventChainTest, ALineThatIsNoEventIsFound) {
   lines[3] = "hello";
   EXPECT_THAT(verify(), Contains(HasSubstr("line 4: ")));
+}
+
+TEST_F(EventChainTest, WhatTheDatabaseKnowsTellsOfTheEnd) {
+  EXPECT_THAT(must(verify_events(paths.events(), paths.database())), IsEmpty());
+  lines[4].replace(lines[4].find("\"i\":5"), 5, "\"i\":9");
+  EXPECT_THAT(verify(), IsEmpty()) << "no line continues the last one";
+  EXPECT_THAT(must(verify_events(folder.path() / "changed.log", paths.database())), Contains(HasSubstr("line 5: event 5 is another than the database has")));
+  lines.resize(2);
+  verify();
+  EXPECT_THAT(must(verify_events(folder.path() / "changed.log", paths.database())), Contains(HasSubstr("after the last line: it ends with event 2, and events up to 4 were written")));
+  EXPECT_THAT(must(verify_events(folder.path() / "none.log", paths.database())), Contains(HasSubstr("all of its 4 events are missing")));
+}
+
+TEST_F(EventChainTest, WhatWasDoneWhileNobodyLookedIsToldOnceByTheNextBerthd) {
+  const auto change = [this](const std::function<void()>& what) {
+    store.reset();
+    what();
+    open();
+    return store->event_trouble();
+  };
+  const auto rewrite = [this] {
+    std::ofstream file(paths.events());
+    for (const std::string& line : lines) file << line << '\n';
+  };
+  EXPECT_EQ(change([] {}), "");
+  lines[1].replace(lines[1].find("\"i\":2"), 5, "\"i\":9");
+  EXPECT_THAT(change(rewrite), HasSubstr("line 3 does not continue the line before it"));
+  EXPECT_EQ(must(store->events(store->last_event(), 1)).at(0).kind, "events.damaged");
+  EXPECT_EQ(change([] {}), "") << "it is told";
+  EXPECT_THAT(change([this] { fs::remove(paths.events()); }), HasSubstr("all of its 5 events are missing"));
+  EXPECT_EQ(change([] {}), "");
+  ASSERT_TRUE(store->add_event(event("test.event", "web")));
 }
 
 TEST_F(EventChainTest, AMissingLogIsAnError) {

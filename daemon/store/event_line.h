@@ -11,6 +11,9 @@ namespace berth::store {
 /// What the first line of a log names as the hash of the line before it.
 inline constexpr std::string_view kNoLine = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// Kind of the event that tells of a log that somebody changed.
+inline constexpr std::string_view kEventsDamaged = "events.damaged";
+
 /// An event as events.log holds it: one line of JSON that names the SHA-256 of the line before.
 struct EventLine {
   Event event;

@@ -29,7 +29,6 @@ Result<EventLog> EventLog::open(const std::filesystem::path& path) {
 
 Result<void> EventLog::scan() {
   std::string rest;  // what was read and not yet ended by a newline
-  std::string last_line;
   std::vector<char> chunk(1u << 20);
   std::uint64_t read = 0;
   while (true) {
@@ -42,18 +41,27 @@ Result<void> EventLog::scan() {
     std::size_t begin = 0;
     for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
       const std::string_view line(rest.data() + begin, end - begin);
+      check(line);
       note(line, size_);
       size_ += line.size() + 1;
-      last_line = line;
       begin = end + 1;
     }
     rest.erase(0, begin);
   }
-  if (!places_.empty()) last_hash_ = crypto::sha256_hex(last_line);
   if (rest.empty()) return {};
   if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("cut the torn last line off " + path_.string());
   if (::fsync(file_.get()) != 0) return fail_errno("fsync " + path_.string());
   return {};
+}
+
+/// Whether the line continues the one before it. What an event tells of already is no news.
+void EventLog::check(std::string_view line) {
+  const std::int64_t number = head_of(line).number;
+  const std::string end = fmt::format(R"("prev":"{}"}})", last_hash_);
+  if (trouble_.empty() && number != *last_ + 1) trouble_ = fmt::format("line {}: event {} follows event {}: lines were removed, added or moved", places_.size() + 1, number, last());
+  if (trouble_.empty() && !line.ends_with(end)) trouble_ = fmt::format("line {} does not continue the line before it, which was changed, removed or moved", places_.size() + 1);
+  if (line.contains(fmt::format(R"("kind":"{}")", kEventsDamaged))) trouble_.clear();
+  last_hash_ = crypto::sha256_hex(line);
 }
 
 void EventLog::note(std::string_view line, std::uint64_t offset) {

@@ -33,6 +33,9 @@ class EventLog {
   /// Events of `app` from one moment to another among its last 10,000, the oldest first.
   Result<std::vector<Event>> between(const std::string& app, const std::string& since, const std::string& until) const;
 
+  /// What was wrong with it when it was opened, of what no event tells yet: a line that was edited, removed, added or moved. Empty: nothing.
+  const std::string& trouble() const { return trouble_; }
+
   std::int64_t last() const { return *last_; }  ///< the highest number in it; 0 when it is empty. From any thread
 
  private:
@@ -45,6 +48,7 @@ class EventLog {
   EventLog(std::filesystem::path path, Fd file) : path_(std::move(path)), file_(std::move(file)) {}
   Result<void> scan();
   void note(std::string_view line, std::uint64_t offset);
+  void check(std::string_view line);
   std::uint32_t app_number(std::string_view app);
   Result<std::string> line_at(std::size_t place) const;
 
@@ -53,6 +57,7 @@ class EventLog {
   std::uint64_t size_ = 0;
   std::unique_ptr<std::atomic<std::int64_t>> last_ = std::make_unique<std::atomic<std::int64_t>>(0);
   std::string last_hash_;
+  std::string trouble_;
   std::vector<Place> places_;
   std::map<std::string, std::uint32_t, std::less<>> apps_;
 };

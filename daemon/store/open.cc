@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include "core/files/files.h"
+#include "daemon/store/event_line.h"
+#include "daemon/store/event_tail.h"
 #include "daemon/store/migrations.h"
 #include "daemon/store/state.h"
 
@@ -57,6 +59,19 @@ Result<void> go_on_numbering(Database& database, std::int64_t last) {
   return transaction.commit();
 }
 
+/// What somebody did to the log since it was written, as far as that is seen without reading all of each line; empty: nothing.
+std::string trouble_of(Database& database, const EventLog& log) {
+  const auto tail = read_event_tail(database);
+  if (!tail) return {};
+  if (std::string missing = missing_at_end(*tail, log.last()); !missing.empty()) return missing;
+  const std::int64_t first = tail->newest.empty() ? 0 : tail->newest.front().number;
+  if (const auto lines = log.read(first, static_cast<int>(tail->newest.size()), {}); first > 0 && lines) {
+    for (const Event& event : *lines)
+      if (!agrees(*tail, event)) return fmt::format("event {} is another than the database has: it was changed", event.number);
+  }
+  return log.trouble();
+}
+
 }  // namespace
 
 Store::Store() = default;
@@ -71,14 +86,19 @@ Result<std::unique_ptr<Store>> Store::open(Paths paths) {
   if (::chmod(paths.database().c_str(), 0600) != 0) return fail_errno("chmod " + paths.database().string());
   BERTH_CHECK(migrate(database, paths.database(), migrations()));
   BERTH_TRY(EventLog log, EventLog::open(paths.events()));
+  std::string trouble = trouble_of(database, log);
   BERTH_CHECK(go_on_numbering(database, log.last()));
 
   std::unique_ptr<Store> store(new Store);
   store->state_ = std::make_unique<State>(std::move(paths), std::move(lock), std::move(database), std::move(log));
   if (auto written = store->state_->try_write_out(); !written) return pass(written.error(), "write out waiting events");
   if (auto recovered = store->state_->recover(); !recovered) return pass(recovered.error(), "tidy up after the last berthd");
+  if (!trouble.empty()) static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = std::string(kEventsDamaged), .app = {}, .data = {{"reason", trouble}}}));
+  store->state_->event_trouble = std::move(trouble);
   return store;
 }
+
+const std::string& Store::event_trouble() const { return state_->event_trouble; }
 
 Result<void> Store::State::recover() {
   BERTH_TRY(const auto staged, entries_of(paths.staging()));

@@ -24,6 +24,7 @@ struct Store::State {
   const Fd lock;  ///< flock on `state/lock`, as long as this berthd lives
   Database database;
   EventLog events;
+  std::string event_trouble;  ///< see Store
   std::mutex mutex;
   std::function<void()> on_event;  ///< called for new ones
 
@@ -31,7 +32,8 @@ struct Store::State {
   template <class Work>
   Result<void> change(std::vector<Event> with, Work work) {
     BERTH_TRY(Transaction transaction, Transaction::begin(database));
-    BERTH_CHECK(database.run("DELETE FROM outbox WHERE number <= ?", events.last()));
+    // The newest ones stay, so that the log's end can be compared with them.
+    if (!with.empty()) BERTH_CHECK(database.run("DELETE FROM outbox WHERE number <= ?", events.last()));
     BERTH_CHECK(work());
     BERTH_CHECK(put(std::move(with)));
     BERTH_CHECK(transaction.commit());

@@ -206,6 +206,8 @@ class Store {
   ~Store();
 
   const Paths& paths() const;
+  /// What was found at `open` that somebody had done to events.log; empty: nothing. An event tells it, too.
+  const std::string& event_trouble() const;
 
   // apps
   Result<std::vector<AppRow>> apps();
@@ -328,6 +330,7 @@ class Store {
 std::string now_text();
 
 /// What `berth history --verify` finds: the numbers and what is wrong with each line of an events.log; empty when the chain holds.
-Result<std::vector<std::string>> verify_events(const fs::path& log);
+/// `database`: what it knows of the newest events counts, too, unless it is empty.
+Result<std::vector<std::string>> verify_events(const fs::path& log, const fs::path& database = {});
 
 }  // namespace berth::store

@@ -45,6 +45,17 @@ class Bake(BerthCase):
                 self.assertTrue(self.last()["rejected"])
                 self.assertOneWholeRelease(self.node, before)
 
+    def test_a_bake_that_a_new_berthd_takes_over_knows_how_many_are_ready(self):
+        release = self.publish(more="", duration="1h", instances=3)
+        self.deploy(self.node, release, "web", 0, "--until", "switched")
+        self.node.kill()
+        self.node.start()
+        self.node.wait_app(health="healthy")
+        progress = wait_until(lambda: self.last() if self.last()["progress"]["instances_ready"] == 3 else None, "all are counted")["progress"]
+        self.assertEqual(progress["instances_wanted"], 3)
+        self.assertSays(self.node.berth("status"), "baking", "3 of 3 instances ready")
+        self.node.berth("revert", "web", expect=None)
+
     def test_a_counter_that_grew_as_fast_before_reverts_nothing(self):
         self.publish("--errors", "20", more="", duration="300ms", note="1")
         self.deploy(self.node, "v1")

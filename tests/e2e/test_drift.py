@@ -66,6 +66,26 @@ class Drift(BerthCase):
         events = [event for event in node.events() if event["kind"] == "slot.drifted"]
         self.assertEqual([(event["data"]["release"], event["data"]["drifted"]) for event in events], [("v2", 5), ("v1", 2)])
 
+    def test_a_path_that_differs_in_two_ways_counts_once(self):
+        node = self.prepare(1)
+        file = node.slot("v1") / "app/NOTE"
+        os.chmod(file, 0o644)
+        file.write_text("longer than it was")
+        self.assertSays(node.berth("verify", "web", expect=4), "web@v1: 1 path is not as sealed", "app/NOTE: has mode 0644, not 0444; has 18 bytes")
+        self.assertEqual(node.app()["drifted"][0]["paths"], 1)
+
+    def test_what_is_said_of_an_active_release_that_drifted_repairs_it(self):
+        node = self.prepare(2)
+        self.damage(node.slot("v2") / "app/NOTE", b"BUILD")
+        self.assertSays(node.berth("verify", "web", expect=4), "berth deploy APP@RELEASE --force")
+        for again in (["deploy", "web@v2"], ["revert", "web", "--to", "v2"]):
+            self.assertSays(node.berth(*again), "is active already", "web@v2 is not as it was sealed", "'berth deploy web@v2 --force' repairs it")
+        self.assertSays(node.berth("status"), "v2 is not as it was sealed")
+        self.deploy(node, "v2", "web", 0, "--force")
+        self.assertEqual(node.app()["drifted"], [])
+        self.assertNotIn("not as it was sealed", node.berth("status").text)
+        node.berth("verify", "web")
+
     def test_berthd_finds_drift_by_itself(self):
         node = self.prepare(store='verify_every = "2s"')
         self.damage(node.slot("v1") / "app/NOTE", b"XXX")

@@ -67,6 +67,38 @@ class Holding(BerthCase):
 
     # hold
 
+    def test_a_revert_of_an_app_that_was_held_says_that_it_stays_so(self):
+        for release in ("v1", "v2"):
+            self.deploy(self.node, release)
+        self.node.berth("hold", "web", "--reason", "an audit")
+        done = self.node.berth("revert", "web")
+        self.assertSays(done, "web stays held", "until 'berth resume web'")
+        self.assertNotIn("newer release", done.text)
+        self.deploy(self.node, "v3", "web", 8)
+
+    def test_remove_asks_for_force_where_something_was_said_or_begun_and_rejections_outlive_it(self):
+        self.deploy(self.node, "v1")
+        self.node.berth("pin", "web@v1")
+        self.node.berth("mark", "web@v2", "bad", "--reason", "loses sessions")
+        self.node.berth("hold", "web", "--reason", "an audit")
+        self.assertSays(self.node.berth("remove", "web", expect=8), "web is held", "an audit", "--force")
+        self.assertServes("v1")
+        self.node.berth("resume", "web")
+        slow = self.publish("--never-ready", ready_timeout="60s")
+        self.node.berth("deploy", f"web@{slow}", "--no-wait")
+        wait_until(lambda: self.node.deployments()[0]["state"] == "starting", "it is starting")
+        self.assertSays(self.node.berth("remove", "web", expect=8), "deployment 2", "is starting", "--force")
+        self.node.berth("hold", "web", "--reason", "an audit")
+        done = self.node.berth("remove", "web", "--force")
+        self.assertSays(done, "pinned releases went, too: v1", "held no more (an audit)", "still rejected here, should it come back: v2", "deployment 2 of")
+        self.assertEqual(processes.of_app("web"), {})
+        self.assertSays(self.deploy(self.node, "v2", expect=8), "web@v2 is rejected on this node", "loses sessions")
+        self.deploy(self.node, "v1")
+        self.assertEqual((self.node.app()["held"], [one["release"] for one in self.node.app()["rejected"]]), ("", ["v2"]))
+        self.node.berth("remove", "web")
+        self.node.berth("remove", "web", "--purge", "--yes")
+        self.deploy(self.node, "v2")
+
     def test_a_held_app_refuses_deployments_and_says_who_when_and_why(self):
         self.deploy(self.node, "v1")
         self.node.berth("hold", "web", "--reason", "an audit")

@@ -99,6 +99,58 @@ class Lifecycle(BerthCase):
         self.node.wait_app(health="healthy")
         self.assertServes("v1")
 
+    def test_a_start_and_a_restart_return_when_the_app_is_ready_or_say_why_it_is_not(self):
+        self.publish("--start-delay", "1000", ready_timeout="3s", note="slow")
+        self.deploy(self.node, "v2")
+        for verb in ("restart", "start"):
+            if verb == "start":
+                self.node.berth("stop", "web")
+            self.node.berth(verb, "web")
+            self.assertEqual([one["ready"] for one in self.node.instances()], [True], verb)
+        self.node.berth("restart", "web", "--no-wait")
+        self.assertEqual([one["ready"] for one in self.node.instances()], [False])
+        self.assertSays(self.node.berth("restart", "web", "--timeout", "100ms", expect=1), "web is restarted, and is not ready within", "web/web.1:")
+
+    def test_what_operators_restart_and_switches_stop_is_no_trouble(self):
+        self.deploy(self.node, "v1")
+        self.publish(note="2")
+        self.deploy(self.node, "v2")
+        for _ in range(2):
+            self.node.berth("restart", "web")
+        self.assertNotIn("restarted", self.node.berth("status").text)
+        self.assertTrue(self.node.instances()[0]["last_exit"]["asked"])
+        self.node.kill()
+        self.node.start()
+        log = self.node.log_file.read_text()
+        self.assertNotIn("while berthd was away", log)
+        stopped = [line for line in log.splitlines() if "web/web.1@" in line and "stopped" in line]
+        self.assertTrue(stopped)
+        self.assertEqual([line for line in stopped if "warn" in line], [])
+
+    def test_an_app_that_takes_its_public_port_itself_is_told_which_one_to_take(self):
+        tree = sample_apps.testapp(self.folder / "site", note="2", ready_timeout="10s").spec_replaced('"bin/testapp", "--serve", "--port", "${PORT}"', '"bin/server"')
+        self.repo.publish(tree.put("bin/server", "#!/bin/sh\necho 'OSError: [Errno 98] Address already in use'\nexit 1\n", 0o755))
+        self.assertSays(self.deploy(self.node, "v2", expect=1), "address already in use", "berthd listens at 8080 for it", "listen at $PORT")
+
+    def test_a_log_of_events_that_was_changed_is_told_of_and_stops_nothing(self):
+        self.deploy(self.node, "v1")
+        log = self.node.state / "events.log"
+        self.assertSays(self.node.berth("events", "--verify"), "every line continues the one before it", "as the database has it")
+        self.node.stop()
+        whole = log.read_text()
+        log.write_text(whole.replace('"by":"root (uid 0)"', '"by":"nobody at all"', 1))
+        self.assertSays(self.node.berth("events", "--verify", "--state", self.node.state, expect=1), "is not as berthd wrote it", "line 2: event 2 does not continue")
+        log.unlink()
+        self.assertSays(self.node.berth("events", "--verify", "--state", self.node.state, expect=1), "events are missing")
+        self.node.start()
+        self.assertIn("berth_events_damaged 1\n", self.node.metrics())
+        self.assertIn("was changed while no berthd ran", self.node.log_file.read_text())
+        self.assertIn("events.damaged", [one["kind"] for one in self.node.api("GET", "/v1/events?from=1&limit=200").json()["events"]])
+        self.assertServes("v1")
+        self.node.stop()
+        self.node.start()
+        self.assertIn("berth_events_damaged 0\n", self.node.metrics())
+
     def test_a_single_instance_that_is_stopped_stays_so_over_berthds_until_it_is_started(self):
         self.publish(instances=3, note="3")
         self.deploy(self.node, "v2")
@@ -238,6 +290,21 @@ class Lifecycle(BerthCase):
         self.node.berth("cancel", running["id"], expect=8)
         self.assertOneWholeRelease(self.node, "v1")
         self.assertServes("v1")
+
+    def test_a_cancelled_deployment_is_over_when_the_command_returns(self):
+        self.deploy(self.node, "v1")
+        self.publish("--never-ready", "--ignore-term", ready_timeout="60s", grace="2s")
+        for by_command in (True, False):
+            self.node.berth("deploy", "web@v2", "--no-wait")
+            running = wait_until(lambda: next((one for one in self.node.deployments() if one["state"] == "starting"), None), "v2 is starting")
+            wait_until(lambda: len(processes.of_app("web")) == 2, "its instance runs")
+            if by_command:
+                self.assertSays(self.node.berth("cancel", "web"), "is cancelled")
+                self.node.berth("restart", "web")
+            else:
+                self.node.api("POST", f"/v1/deployments/{running['id']}/cancel", {})
+                self.assertSays(self.node.berth("restart", "web", expect=8), "is being cancelled")
+        wait_until(lambda: self.node.deployments()[0]["state"] == "cancelled", "it is cancelled")
 
     def test_a_deploy_that_takes_longer_than_the_timeout_goes_on(self):
         self.deploy(self.node, "v1")

@@ -12,7 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
-from lib import processes
+from lib import processes, sample_apps
 from lib.case import BerthCase
 from lib.programs import PATIENCE
 from lib.sample_apps import Tree
@@ -239,6 +239,59 @@ class Secrets(BerthCase):
         text = b"".join(path.read_bytes() for path in own.rglob("*") if path.is_file())
         for name in ("FROM_FILE", "FROM_CREDENTIAL", "FROM_COMMAND"):
             self.assertNotIn(before[name].encode(), text)
+
+    def token_app(self, instances=1):
+        """An app with one secret, a readiness probe, and a node that runs it."""
+        self.repo.publish(sample_apps.testapp(self.folder / "site", instances=instances, more='[env.TOKEN]\nrequired = true\nsecret = true\n'),
+                          secrets={"TOKEN": f"file:{self.outside}/token"})
+        self.token = self.outside / "token"
+        self.token.write_text("hunter2-hunter2\n")
+        node = BerthCase.make_node(self).start()
+        self.deploy(node, "v1")
+        return node
+
+    def failed_starts(self, node):
+        return [one["data"] for one in node.events() if one["kind"] == "start.failed"]
+
+    def test_what_is_started_without_its_secret_is_told_and_runs_once_the_secret_is_there(self):
+        node = self.token_app()
+        self.token.unlink()
+        node.berth("stop", "web")
+        done = node.berth("start", "web", expect=1)
+        self.assertSays(done, "secret TOKEN", "No such file", "tries again by itself")
+        self.assertSays(node.berth("status", "web"), "secret TOKEN", "No such file")
+        (one,) = node.instances()
+        self.assertIn("secret TOKEN", one["not_ready"])
+        self.assertIn("secret TOKEN", self.failed_starts(node)[0]["reason"])
+        self.token.write_text("hunter2-hunter2\n")
+        node.wait_app(health="healthy", problem="", seconds=20)
+        self.assertServes("v1")
+
+    def test_instances_that_are_added_without_the_secret_are_listed_and_come_by_themselves(self):
+        node = self.token_app()
+        self.token.unlink()
+        done = node.berth("scale", "web/web=3", expect=1)
+        self.assertSays(done, "secret TOKEN", "tries again by itself")
+        self.assertEqual([("secret TOKEN" in one.get("not_ready", ""), one["ready"]) for one in node.instances()], [(False, True), (True, False), (True, False)])
+        self.assertSays(node.berth("restart", "web/web.1", expect=1), "secret TOKEN", "goes on as it is")
+        self.token.write_text("hunter2-hunter2\n")
+        wait_until(lambda: [one["ready"] for one in node.instances()] == [True] * 3, "all of them are ready", 20)
+
+    def test_what_runs_is_probed_by_the_next_berthd_although_its_secret_is_missing(self):
+        node = self.token_app()
+        pids = node.pids()
+        self.token.unlink()
+        node.kill()
+        node.start()
+        node.wait_app(health="healthy")
+        self.assertEqual(node.pids(), pids, "it was adopted as it ran")
+        self.assertSays(node.berth("status", "web"), "secret TOKEN", "what runs goes on with the secrets that it was given")
+        self.assertServes("v1")
+        (pid,) = pids.values()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: node.pids() != pids and node.instances()[0]["ready"], "its keeper started it again", 20)
+        self.token.write_text("hunter3-hunter3\n")
+        node.wait_app(health="healthy", problem="", seconds=70)
 
     def test_a_command_that_the_node_does_not_name_is_refused_and_one_that_fails_is_told_without_its_output(self):
         self.repo.publish(vault(self.folder / "app"))

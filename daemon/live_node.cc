@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
@@ -47,11 +48,26 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
   return node;
 }
 
+std::shared_ptr<void> take_place(const std::shared_ptr<int>& taken) {
+  if (*taken >= kMostFollowers) return nullptr;
+  ++*taken;
+  return std::shared_ptr<void>(taken.get(), [taken](void*) { --*taken; });
+}
+
+std::optional<api::PageAccess> page_of(const config::Config& config) {
+  if (!config.status_page) return {};
+  api::PageAccess access{.names = {config.node}};
+  char host[256] = {};
+  if (::gethostname(host, sizeof host - 1) == 0) access.names.emplace_back(host);
+  return access;
+}
+
 }  // namespace
 
 LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators)
     : parts_(std::move(parts)),
       lag_(parts_.loop),
+      page_(page_of(config)),
       ready_(parts_.loop.executor()),
       scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
@@ -94,11 +110,9 @@ awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery q
   co_return feed;
 }
 
-std::shared_ptr<void> LiveNode::place() {
-  if (*places_ >= kMostFollowers) return nullptr;
-  ++*places_;
-  return std::shared_ptr<void>(places_.get(), [places = places_](void*) { --*places; });
-}
+std::shared_ptr<void> LiveNode::place() { return take_place(places_); }
+
+std::shared_ptr<void> LiveNode::page_place() { return take_place(page_places_); }
 
 awaitable<std::string> LiveNode::metrics() {
   metrics::Snapshot snapshot;

@@ -40,6 +40,8 @@ class LiveNode : public api::Node {
   std::int64_t last_event() override { return parts_.store.last_event(); }
   awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
   std::shared_ptr<void> place() override;
+  const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }
+  std::shared_ptr<void> page_place() override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -57,6 +59,8 @@ class LiveNode : public api::Node {
   Parts parts_;
   LoopLag lag_;
   std::shared_ptr<int> places_ = std::make_shared<int>(0);  ///< that are taken by who follows events and logs
+  std::shared_ptr<int> page_places_ = std::make_shared<int>(0);  ///< that are taken by status pages that are open
+  std::optional<api::PageAccess> page_;  ///< nothing: there is no status page
   std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics

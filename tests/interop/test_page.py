@@ -91,7 +91,7 @@ class Page(BerthCase):
     def picture(self, name, **options):
         if WRITE_DOCS:
             IMAGES.mkdir(exist_ok=True)
-            self.browser.do("picture", path=str(IMAGES / f"{name}.png"), **options)
+            self.browser.do("picture", path=str(IMAGES / f"{name}.webp"), **options)
 
     def test_it_shows_a_deployment_and_a_revert_as_they_happen(self):
         browser = self.browser
@@ -233,6 +233,7 @@ class Page(BerthCase):
             for host, expected in (("evil.example.org", 403), ("localhost:9464", 200), ("edge-1", 200)):
                 answer, body = self.ask(path, host)
                 self.assertEqual(answer.status, expected, (path, host, body))
+                contract.check("GET", path, None, answer.status, answer.headers["Content-Type"], body.decode())
                 if expected == 200:
                     self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
         answer, _ = self.ask("/page")

@@ -55,7 +55,7 @@ async function picture({ path, width, theme, height }) {
   await page.setViewport({ width, height });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
   await page.evaluate(() => window.scrollTo(0, 0));
-  await page.screenshot({ path, captureBeyondViewport: false });
+  await page.screenshot({ path, type: "webp", quality: 80, captureBeyondViewport: false });
 }
 
 /** Where the Tab key leads, and whether it is seen. */

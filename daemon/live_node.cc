@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
@@ -48,12 +49,21 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
   return node;
 }
 
+std::optional<api::PageAccess> page_of(const config::Config& config) {
+  if (!config.status_page) return {};
+  api::PageAccess access{.names = {config.node}};
+  char host[256] = {};
+  if (::gethostname(host, sizeof host - 1) == 0) access.names.emplace_back(host);
+  return access;
+}
+
 }  // namespace
 
 LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators)
     : parts_(std::move(parts)),
       lag_(parts_.loop),
       told_(std::make_shared<io::Event>(parts_.loop.executor())),
+      page_(page_of(config)),
       ready_(parts_.loop.executor()),
       scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
@@ -117,6 +127,12 @@ std::shared_ptr<void> LiveNode::place(const api::Caller& caller) {
   return std::shared_ptr<void>(&its, [places = places_, name = caller.name](void*) {
     if (--(*places)[name] == 0) places->erase(name);
   });
+}
+
+std::shared_ptr<void> LiveNode::page_place() {
+  if (*page_places_ >= kMostReaders) return nullptr;
+  ++*page_places_;
+  return std::shared_ptr<void>(page_places_.get(), [taken = page_places_](void*) { --*taken; });
 }
 
 awaitable<std::string> LiveNode::metrics() {

@@ -42,6 +42,8 @@ class LiveNode : public api::Node {
   awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
   std::shared_ptr<void> place(const api::Caller& caller) override;
+  const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }
+  std::shared_ptr<void> page_place() override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -60,6 +62,8 @@ class LiveNode : public api::Node {
   LoopLag lag_;
   std::shared_ptr<std::map<std::string, int>> places_ = std::make_shared<std::map<std::string, int>>();  ///< of those who read events and logs, by who they are
   std::shared_ptr<io::Event> told_;  ///< there is a new event
+  std::shared_ptr<int> page_places_ = std::make_shared<int>(0);  ///< that are taken by status pages that are open
+  std::optional<api::PageAccess> page_;  ///< nothing: there is no status page
   std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics

@@ -14,7 +14,7 @@ run=(nftables iproute2 procps)
 tests=(
   libgtest-dev libgmock-dev python3 python3-cryptography python3-jsonschema python3-yaml util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
   nginx-light redis-server redis-tools python3-grpcio wrk prometheus prometheus-alertmanager rsyslog rsyslog-openssl strace faketime runit mmdebstrap umoci user-mode-linux nodejs
-  clang-19 libclang-rt-19-dev
+  clang-19 libclang-rt-19-dev chromium fonts-dejavu-core
 )
 benches=(ruby-foreman)
 command -v npm >/dev/null || tests+=(npm)  # a package of its own in Debian, a part of nodejs elsewhere

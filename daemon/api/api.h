@@ -12,6 +12,7 @@
 #include "core/logs/log_reader.h"
 #include "core/result.h"
 #include "daemon/api/caller.h"
+#include "daemon/api/page_access.h"
 #include "daemon/deploy/operations.h"
 #include "daemon/metrics/node_status.h"
 
@@ -54,6 +55,10 @@ class Node {
   virtual awaitable<std::shared_ptr<const std::string>> app_metrics() = 0;
   /// Waits until the deployer is ready. False when it is not after `at_most`.
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
+  /// Whom the status page is for; null where there is none.
+  virtual const PageAccess* page() const = 0;
+  /// As `place`, among those who look at the status page: they take nobody else's.
+  virtual std::shared_ptr<void> page_place() = 0;
   /// Who the peer is, of the control socket or with a certificate.
   virtual awaitable<Caller> caller(io::Peer peer) = 0;
 };

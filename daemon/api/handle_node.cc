@@ -76,7 +76,8 @@ awaitable<Answer> list_repository_apps(Call call) {
 
 awaitable<Answer> list_events(Call call) {
   if (wants_stream(call.request)) {
-    auto stream = co_await follow_events(std::move(call));
+    auto place = call.node.place(call.caller);
+    auto stream = co_await follow_events(std::move(call), whole_message, std::move(place));
     co_return stream;
   }
   QueryReader query(call.request);

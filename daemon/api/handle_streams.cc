@@ -25,11 +25,8 @@ constexpr std::size_t kLongestText = 1000;
 
 Error no_place() { return {Errc::refused, "as many read events and logs of this node as may at once: end another one, or ask for pages"}; }
 
-/// One event as a message of `text/event-stream`.
-std::string message_of(const store::Event& event) { return fmt::format("id: {}\nevent: {}\ndata: {}\n\n", event.number, event.kind, json::text(to_json(event))); }
-
 /// Tells events from number `next` on, until the client is gone.
-awaitable<void> tell_events(Call call, std::int64_t next, std::string app, io::BodyWriter& writer) {
+awaitable<void> tell_events(Call call, std::int64_t next, std::string app, EventMessage message_of, io::BodyWriter& writer) {
   std::string sign = ": events of berthd\n\n";
   bool there = co_await writer.write(std::move(sign));
   auto told = io::Steady::now();
@@ -146,12 +143,16 @@ awaitable<Answer> get_logs(Call call) {
   co_return answer;
 }
 
+std::string whole_message(const store::Event& event) {
+  return fmt::format("id: {}\nevent: {}\ndata: {}\n\n", event.number, event.kind, json::text(to_json(event)));
+}
+
 bool wants_stream(const io::ServerRequest& request) {
   const auto accept = request.headers.find("accept");
   return accept != request.headers.end() && accept->second.find("text/event-stream") != std::string::npos;
 }
 
-awaitable<Answer> follow_events(Call call) {
+awaitable<Answer> follow_events(Call call, EventMessage message_of, std::shared_ptr<void> place) {
   QueryReader query(call.request);
   std::int64_t first = query.integer("from", 0, 1, INT64_MAX);
   const std::string app = query.app();
@@ -165,15 +166,14 @@ awaitable<Answer> follow_events(Call call) {
     first = last + 1;
   }
   if (first == 0) first = call.node.last_event() + 1;
-  auto place = call.node.place(call.caller);
   if (!place) co_return std::unexpected(no_place());
   io::ServerReply answer;
   answer.content_type = "text/event-stream";
   answer.headers["cache-control"] = "no-store";
   auto shared = std::make_shared<Call>(std::move(call));
-  answer.stream = [shared, first, app, place = std::move(place)](io::BodyWriter& writer) {
+  answer.stream = [shared, first, app, message_of, place = std::move(place)](io::BodyWriter& writer) {
     Call copy = *shared;
-    return tell_events(std::move(copy), first, app, writer);
+    return tell_events(std::move(copy), first, app, message_of, writer);
   };
   co_return answer;
 }

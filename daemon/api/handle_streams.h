@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "core/io/http.h"
 #include "core/logs/log_reader.h"
 #include "daemon/api/routes.h"
@@ -12,7 +14,13 @@ Result<logs::LogQuery> read_log_query(const io::ServerRequest& request, const st
 /// Whether a list is wanted as it grows (`Accept: text/event-stream`).
 bool wants_stream(const io::ServerRequest& request);
 
+/// An event as a message of `text/event-stream`.
+using EventMessage = std::string (*)(const store::Event& event);
+/// All of it, under the name of its kind.
+std::string whole_message(const store::Event& event);
+
 /// Events as server-sent events, for as long as the client is there: after the one of the header `Last-Event-ID`, else from number `from` on, else the new ones.
-awaitable<Answer> follow_events(Call call);
+/// `place` is kept as long; null: all are taken.
+awaitable<Answer> follow_events(Call call, EventMessage message, std::shared_ptr<void> place);
 
 }  // namespace berth::api

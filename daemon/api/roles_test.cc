@@ -72,6 +72,10 @@ const Row kRows[] = {
     {"GET", "/metrics/apps", "", Role::viewer, Then::refused, Then::refused},
     {"GET", "/sd", "", Role::viewer, Then::refused, Then::refused},
     {"GET", "/status", "", Role::viewer, Then::refused, Then::refused},
+    {"GET", "/page", "", Role::viewer, Then::refused, Then::refused},
+    {"GET", "/page/files/{file}", "", Role::viewer, Then::refused, Then::refused},
+    {"GET", "/page/status", "", Role::viewer, Then::refused, Then::refused},
+    {"GET", "/page/events", "", Role::viewer, Then::refused, Then::refused},
     {"GET", "/healthz", "", Role::viewer, Then::done, Then::done},
     {"GET", "/readyz", "", Role::viewer, Then::done, Then::done},
 };
@@ -87,6 +91,7 @@ class RolesTest : public testing::Test {
     io::ServerRequest request;
     request.method = row.method;
     request.path = with(with(with(row.pattern, "{app}", app), "{id}", "7"), "{process}", "report");
+    request.path = with(request.path, "{file}", "page.js");
     request.body = with(row.body, "{app}", app);
     if (!request.body.empty()) request.headers["content-type"] = "application/json";
     return request;

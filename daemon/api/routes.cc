@@ -41,6 +41,10 @@ constexpr Route kRoutes[] = {
     {"GET", "/metrics/apps", Role::anybody, Scope::node, get_app_metrics},
     {"GET", "/sd", Role::anybody, Scope::node, get_discovery},
     {"GET", "/status", Role::anybody, Scope::node, get_summary},
+    {"GET", "/page", Role::anybody, Scope::node, get_page},
+    {"GET", "/page/files/{file}", Role::anybody, Scope::node, get_page_file},
+    {"GET", "/page/status", Role::anybody, Scope::node, get_page_status},
+    {"GET", "/page/events", Role::anybody, Scope::node, follow_page_events},
     {"GET", "/healthz", Role::anybody, Scope::nothing, get_health},
     {"GET", "/readyz", Role::anybody, Scope::nothing, get_readiness},
 };

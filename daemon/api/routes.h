@@ -50,7 +50,7 @@ struct Unmatched {
 /// The route of a request among those of `all` that `role` may see.
 std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role);
 
-// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc, handle_streams.cc.
+// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc, handle_streams.cc, handle_page.cc.
 awaitable<Answer> deploy_app(Call call);
 awaitable<Answer> plan_app(Call call);
 awaitable<Answer> revert_app(Call call);
@@ -88,6 +88,10 @@ awaitable<Answer> get_metrics(Call call);
 awaitable<Answer> get_app_metrics(Call call);
 awaitable<Answer> get_discovery(Call call);
 awaitable<Answer> get_summary(Call call);
+awaitable<Answer> get_page(Call call);
+awaitable<Answer> get_page_file(Call call);
+awaitable<Answer> get_page_status(Call call);
+awaitable<Answer> follow_page_events(Call call);
 awaitable<Answer> get_health(Call call);
 awaitable<Answer> get_readiness(Call call);
 

@@ -26,6 +26,11 @@ boost::json::object to_json(const metrics::NodeStatus& node, const std::vector<d
 /// The node at a glance, for whoever may ask: without paths, names of people and texts.
 boost::json::object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps);
 
+/// The same, with what the status page shows besides: since when, releases on the node, how far a deployment is, how the last one ended, probes. `last_event` is the newest one's number.
+boost::json::object page_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps, std::int64_t last_event);
+/// An event without what it tells in words and of people: number, at, kind, app, release, state.
+boost::json::object page_json(const store::Event& event);
+
 /// Lists, each in an object, so that it can grow.
 boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments);
 boost::json::object events_json(const std::vector<store::Event>& events);

@@ -120,6 +120,7 @@ void read_metrics(Document& document, Config& config) {
     if (!listen) return pass(listen.error());
     return std::optional(std::move(*listen));
   });
+  config.status_page = section.truth("page", config.status_page);
 }
 
 /// One `[[follow]]`, and whether it says a whole thing.
@@ -281,7 +282,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[paths]", running.state != said.state || running.logs != said.logs || running.run != said.run},
       {"[repository]", running.repository != said.repository},
       {"[[follow]]", running.follow != said.follow},
-      {"[metrics]", running.metrics != said.metrics},
+      {"[metrics]", running.metrics != said.metrics || running.status_page != said.status_page},
       {"[api]", running.group != said.group || running.remote != said.remote},
       {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
       {"[start]", running.start_at_once != said.start_at_once},

@@ -119,6 +119,7 @@ struct Config {
   bool compress_logs = true;   ///< those that are rotated
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
+  bool status_page = false;                                   ///< a status page is there, too
   std::string group = "berth";                                ///< empty: root alone
   std::optional<RemoteApi> remote;                            ///< absent: on the control socket alone
   std::vector<ApiClient> clients;                             ///< of that, each name once

@@ -263,6 +263,11 @@ TEST(Config, ANodeWithoutANameHasTheHosts) {
   EXPECT_THAT(strange.error().message, HasSubstr("give one with the key 'node'"));
 }
 
+TEST(Config, AStatusPageIsThereWhereItIsWantedAlone) {
+  EXPECT_FALSE(read("environment = \"qa\"\n").value().status_page);
+  EXPECT_TRUE(read("environment = \"qa\"\n[metrics]\npage = true\n").value().status_page);
+}
+
 TEST(Config, NoMetricsListenerWhereItIsEmpty) {
   EXPECT_FALSE(read("environment = \"qa\"\n[metrics]\nlisten = \"\"").value().metrics);
 }
@@ -292,6 +297,7 @@ TEST(Config, SaysWhichTablesOnlyARestartTakesOver) {
   const Config running = read(text).value();
   const auto changed = [&](const std::string& more) { return changed_until_restart(running, read(text + more).value()); };
   EXPECT_THAT(changed(""), IsEmpty());
+  EXPECT_THAT(changed("[metrics]\npage = true\n"), ElementsAre("[metrics]"));
   EXPECT_THAT(changed("[log]\nlevel = \"debug\"\n"), IsEmpty()) << "that one is taken at once";
   EXPECT_THAT(changed("mirrors = [\"http://other\"]\n"), ElementsAre("[repository]"));
   EXPECT_THAT(changed("[[follow]]\napp = \"web\"\nchannel = \"stable\"\n[store]\nkeep_releases = 7\n[start]\nat_once = 1\n"), ElementsAre("[[follow]]", "[store]", "[start]"));

@@ -2,7 +2,7 @@
 # Installs what tests/interop runs of npm's, once: below $BERTH_TEST_CACHE (default /var/cache/berth-tests), named after its lock file. Prints the folder.
 # Needs the npm registry the first time only.
 #
-# usage: install.sh [tuf | api]: the stock TUF client, or what makes and judges a client of the control API
+# usage: install.sh [tuf | api | page]: the stock TUF client, what makes and judges a client of the control API, or what drives and judges the status page
 set -euo pipefail
 
 what="${1:-tuf}"

@@ -121,6 +121,11 @@ def check_body(base, operation, body):
     judge(schema, f"{pointer}/content/application~1json/schema", json.loads(body), "the body")
 
 
+def is_json(media):
+    """One document, not one a line."""
+    return media == "application/json" or media.endswith("+json")
+
+
 def check_answer(base, operation, status, content_type, text):
     """Returns "done" or "problem"."""
     answers = operation["responses"]
@@ -131,7 +136,7 @@ def check_answer(base, operation, status, content_type, text):
     media = content_type.split(";")[0].strip()
     if media not in answer["content"]:
         raise Broken(f"status {status} is answered as {media}, which is not in the document")
-    if media.endswith("json"):
+    if is_json(media):
         schema = answer["content"][media]["schema"]
         judge(schema, f"{pointer}/content/{escaped(media)}/schema", json.loads(text), f"the answer {status}")
     return "done" if status < 400 else "problem"
@@ -181,9 +186,8 @@ def check_new(method, target, body, status, content_type, text):
     """As check, once for all exchanges that are alike: tests ask the same again and again."""
     path, _, query = target.partition("?")
     found = operation_of(method, path)
-    is_json = content_type.split(";")[0].endswith("json")
     try:
-        asked, got = shape(json.loads(body)) if body else None, shape(json.loads(text)) if is_json else None
+        asked, got = shape(json.loads(body)) if body else None, shape(json.loads(text)) if is_json(content_type.split(";")[0].strip()) else None
     except ValueError:
         asked = got = None
     like = (method, found and found[0], frozenset(re.findall(r"(?:^|&)([^=&]*)", query)), status, content_type, asked, got)

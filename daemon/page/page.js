@@ -13,7 +13,7 @@ let status = null; // as berthd told it last
 let ahead = 0;     // of berthd's clock, milliseconds
 let source = null;
 let tries = 0, reopenings = 0;
-let timer = 0, asking = false, again = false;
+let timer = 0, due = 0, asking = false, again = false;
 
 function shown(id) {
   return document.getElementById(id);
@@ -46,8 +46,12 @@ function show() {
   document.title = `${status.node} – berth`;
 }
 
+/** What is planned sooner already stays so. */
 function plan(wait) {
+  const at = performance.now() + wait;
+  if (timer && due <= at) return;
   clearTimeout(timer);
+  due = at;
   timer = setTimeout(look, wait);
 }
 
@@ -61,6 +65,7 @@ async function ask() {
 
 /** One look at a time; what is asked for meanwhile is one more after it. */
 async function look() {
+  timer = 0;
   if (asking) return void (again = true);
   asking = true;
   again = false;

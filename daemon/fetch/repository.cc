@@ -108,6 +108,7 @@ struct Repository::State {
   std::shared_ptr<io::Pace> pace = io::shared_pace(options.bytes_per_second);  ///< of all that is fetched
   TrustClock clock;  ///< for whoever has his turn
   bool reads_here = true;  ///< the last successful refresh was of this url; likewise
+  bool is_noted = false;   ///< the trust folder says so
   std::mutex turn;   ///< of the one who changes the trusted metadata
   mutable std::mutex mutex;
   TrustStatus status;  ///< guarded by `mutex`
@@ -210,8 +211,8 @@ Result<void> Repository::State::refresh(Session& session) {
   const WallTime now = std::chrono::system_clock::now();
   const std::string complaint = clock.complaint(now);
   if (done) done = clock.succeeded(now);
-  if (done && !reads_here) done = files::replace(options.trust_directory / kReadFrom, options.url + "\n");
-  if (done) reads_here = true;
+  if (done && !is_noted) done = files::replace(options.trust_directory / kReadFrom, options.url + "\n");
+  if (done) reads_here = is_noted = true;
   if (!done && !complaint.empty()) done.error().message += fmt::format(" ({})", complaint);
   partial.tidy();
   if (done || done.error().code != Errc::cancelled) note(*session.client, done ? complaint : done.error().message);
@@ -274,7 +275,8 @@ Result<Wanted> Repository::State::follow(Session& session, const Followed& follo
 Repository::Repository(RepositoryOptions options) : state_(new State(std::move(options))) {
   // For status until the first refresh: what was held before.
   const auto read_from = files::read(state_->options.trust_directory / kReadFrom, kLongestUrl);
-  state_->reads_here = !read_from || *read_from == state_->options.url + "\n";
+  state_->is_noted = read_from && *read_from == state_->options.url + "\n";
+  state_->reads_here = state_->is_noted || !read_from;  // a berthd before this one noted nothing
   if (state_->reads_here) state_->status.last_success = state_->clock.last_success();
   if (const auto session = state_->open({}); session && session->client->load_local()) state_->status.roles = session->client->roles();
 }

@@ -127,7 +127,7 @@ class Streams(BerthCase):
             held.append(wire)
         refused = self.curl("/v1/events", "-H", "Accept: text/event-stream", "-w", "%{http_code}").stdout
         self.assertTrue(refused.endswith("503"), refused)
-        self.assertIn("as many follow", refused)
+        self.assertIn("as many read events", refused)
         self.assertEqual(self.node.status()["ready"], True)
         for wire in held:
             wire.close()

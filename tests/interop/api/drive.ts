@@ -67,7 +67,7 @@ async function main(): Promise<void> {
     states: done.map((one) => `${one.kind} ${one.release}: ${one.state} ${one.exit}`),
     unknown: { status: unknown.response.status, exit: unknown.error.exit, code: unknown.error.code },
     active: status.data.apps.map((app) => `${app.app}@${app.active} ${app.health}`),
-    events: events.data?.events.length ?? 0,
+    events: typeof events.data === "object" ? events.data.events.length : 0,
   }));
 }
 

@@ -210,7 +210,7 @@ run berth status
 run berth history web
 run berth logs web -n 8
 printf '\033[2m$ curl -s http://127.0.0.1:%s/metrics | grep web\033[0m\n' "$metrics"
-curl -s "http://127.0.0.1:$metrics/metrics" | grep 'app="web"' | head -n 12
+curl -s "http://127.0.0.1:$metrics/metrics" | awk '/app="web"/ && lines++ < 12'
 
 say "10. And back again, or away"
 run berth revert web

@@ -134,6 +134,7 @@ class Writers(CountedLines):
         wait_until(lambda: self.written(self.node), "the other app has, too", 60)
         self.node.berth("stop", "web")
         self.wait_shipped(self.node)
+        wait_until(lambda: any(entry["text"].startswith("6000 ") for entry in self.lines()), "the last line came", 20, every=0.5)
         self.check_numbers(self.lines(), 6000, 0)
         self.node.berth("stop", "flood")
         self.wait_shipped(self.node, name="all", seconds=120)

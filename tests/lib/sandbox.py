@@ -3,7 +3,8 @@
 usage: sandbox.py TEST.py [ARGUMENT...]
 
 Every test may use any port and change nftables, and whatever it leaves running ends with it. /run is empty and in
-memory; the tests work below /run/t, so that paths stay short enough for Unix sockets.
+memory; the tests work below /run/t, so that paths stay short enough for Unix sockets. The programs are in /run/build, too: ordinary users
+may not get to where they were built, as in the home of root.
 """
 import ctypes
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "unchanged"]
+HERE = os.path.dirname(os.path.abspath(__file__))
 CLONE_NEWNS, MNT_DETACH, MS_BIND_ALL, MS_PRIVATE_ALL = 0x20000, 2, 0x5000, 0x44000
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
@@ -50,8 +52,12 @@ def prepare():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755,size=4g", "tmpfs", "/run"], check=True)
     os.mkdir("/run/t", 0o755)
+    os.mkdir("/run/build", 0o755)
+    built = os.environ.get("BERTH_BUILD") or os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "release")
+    subprocess.run(["mount", "--bind", built, "/run/build"], check=True)
+    os.environ["BERTH_BUILD"] = "/run/build"
     os.umask(0o022)
-    os.environ["PYTHONPATH"] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    os.environ["PYTHONPATH"] = os.path.dirname(HERE)
 
 
 def run_as_init(command):

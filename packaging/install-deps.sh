@@ -8,7 +8,7 @@ build=(
   libboost1.81-dev libboost-json1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libsystemd-dev libarchive-dev libzstd-dev zlib1g-dev nettle-dev libgmp-dev libmbedtls-dev libsqlite3-dev libnftables-dev libseccomp-dev libnghttp2-dev
 )
-package=(debhelper dpkg-dev)
+package=(build-essential debhelper dpkg-dev)
 check_package=(lintian)
 run=(nftables iproute2 procps)
 tests=(

@@ -57,7 +57,18 @@ def prepare():
     subprocess.run(["mount", "--bind", built, "/run/build"], check=True)
     os.environ["BERTH_BUILD"] = "/run/build"
     os.umask(0o022)
+    if not os.path.exists("/etc/hosts"):
+        add_hosts()
     os.environ["PYTHONPATH"] = os.path.dirname(HERE)
+
+
+def add_hosts():
+    """A machine that was just made may have no /etc/hosts, which tests put another one in the place of."""
+    for part in ("upper", "work"):
+        os.makedirs(f"/run/etc/{part}")
+    subprocess.run(["mount", "-t", "overlay", "-o", "lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work", "overlay", "/etc"], check=True)
+    with open("/etc/hosts", "w", encoding="utf-8") as hosts:
+        hosts.write("127.0.0.1 localhost\n::1 localhost\n")
 
 
 def run_as_init(command):

@@ -18,6 +18,6 @@ log {{ source(s); destination(d); }};
 """)
 
     def command(self):
-        libraries = ":".join(str(ROOT / "usr/lib" / part) for part in ("x86_64-linux-gnu", "aarch64-linux-gnu", "syslog-ng"))
+        libraries = ":".join(str(ROOT / top / part) for top in ("usr/lib", "lib") for part in ("x86_64-linux-gnu", "aarch64-linux-gnu", "syslog-ng"))
         return ["env", f"LD_LIBRARY_PATH={libraries}", ROOT / "usr/sbin/syslog-ng", "-F", "--no-caps", "-f", self.folder / "syslog-ng.conf", "-R", self.folder / "persist",
                 "-p", self.pid_file, "-c", self.folder / "control", "--module-path", ROOT / "usr/lib/syslog-ng/3.38"]

@@ -6,6 +6,7 @@
 #include "cli/man.h"
 #include "cli/parse.h"
 #include "cli/verbs.h"
+#include "core/build_info/build_info.h"
 
 /// `berth`: builds and publishes releases, and drives the berthd of this node.
 int main(int argc, char** argv) {
@@ -17,7 +18,7 @@ int main(int argc, char** argv) {
   berth::cli::Console console = berth::cli::make_console();
   const berth::cli::Verb root = berth::cli::berth_program(console);
   if (arguments == std::vector<std::string>{"--version"} || arguments == std::vector<std::string>{"version"}) {
-    console.line("berth " BERTH_VERSION);
+    console.line(berth::version_text("berth"));
     return 0;
   }
   if (arguments == std::vector<std::string>{"--man"}) {

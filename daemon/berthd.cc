@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "core/build_info/build_info.h"
 #include "core/files/files.h"
 #include "core/io/proxy.h"
 #include "core/utf8.h"
@@ -119,7 +120,7 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   how.deployer = deployer_options(config, how.programs);
   how.deployer.node.given_secrets = std::make_shared<secrets::GivenSecrets>();
   learn_secrets(*store, how.deployer.node);
-  spdlog::info("berthd " BERTH_VERSION " on {} ({}): keepers are {}, limits are {}", config.node, config.environment,
+  spdlog::info("berthd " BERTH_VERSION " ({}) on {} ({}): keepers are {}, limits are {}", source_version(), config.node, config.environment,
                how.use_systemd ? "services of systemd" : "processes of their own", how.limits_enforced() ? "enforced" : "not enforced");
   if (!host::is_in_memory(config.run))
     spdlog::warn("{} ([paths] run) is on a disk: releases with secrets are refused", config.run.string());

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include "core/build_info/build_info.h"
 #include "core/roff.h"
 
 namespace berth {
@@ -38,7 +39,7 @@ std::optional<Options> read_options(int count, char** arguments, const fs::path&
   CLI::App app("berthd runs the apps of this node: it takes signed releases from a repository and switches between them, or reverts.\n"
                "It is started by systemd and driven by berth.",
                "berthd");
-  app.set_version_flag("--version", "berthd " BERTH_VERSION);
+  app.set_version_flag("--version", version_text("berthd"));
   app.add_option("--config", config, "The configuration")->type_name("FILE")->capture_default_str();
   app.add_option("--keeper", keeper, "The program berth-keeper")->type_name("PATH");
   app.add_option("--unpack", unpack, "The program berth-unpack")->type_name("PATH");

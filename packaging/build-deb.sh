@@ -65,6 +65,6 @@ find "$tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 mkdir -p "$out"
 out="$(realpath "$out")"
-(cd "$tree" && BERTH_BUILD="$build" dpkg-buildpackage -us -uc -b)
+(cd "$tree" && BERTH_BUILD="$build" BERTH_SOURCE_VERSION="$version" dpkg-buildpackage -us -uc -b)
 mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out"
 echo "build-deb: $version-$revision is in $out"

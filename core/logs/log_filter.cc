@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "core/logs/pattern_cost.h"
+
 namespace berth::logs {
 
 /// The C library's engine: std::regex recurses by the length of the text, and a long line would overflow the stack.
@@ -24,6 +26,7 @@ Pattern Pattern::fixed(std::string text) {
 }
 
 Result<Pattern> Pattern::regex(const std::string& expression) {
+  BERTH_CHECK(check_cost(expression));
   auto compiled = std::make_shared<Compiled>();
   if (const int error = regcomp(&compiled->engine, expression.c_str(), REG_EXTENDED | REG_NOSUB); error != 0) {
     char reason[256];

@@ -55,7 +55,7 @@ class Daemon(BerthCase):
         return subprocess.run([str(BERTHD), *map(str, arguments)], capture_output=True, text=True, timeout=20 * PATIENCE, **options)
 
     def test_says_its_version_and_help(self):
-        self.assertRegex(self.run_berthd("--version").stdout, r"^berthd \d+\.\d+\.\d+\n$")
+        self.assertRegex(self.run_berthd("--version").stdout, r"^berthd \d+\.\d+\.\d+\nbuilt from \S+(, changed)? by .+ for Linux on \S+\n$")
         self.assertIn("--check", self.run_berthd("--help").stdout)
         self.assertEqual(self.run_berthd("--nonsense").returncode, 2)
 

@@ -13,7 +13,7 @@
 
 namespace berth::deploy {
 
-// What the files of the engine share beside the engine itself: what they ask about apps, instances and deployments, and small changes of an App. Each is
+// What the engine and its parts share beside the node: what they ask about apps, instances and deployments, and small changes of an App. Each is
 // defined in the file of the part that it belongs to.
 
 /// The hook of a deployment under way that this instance is, and that goes on.

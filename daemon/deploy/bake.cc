@@ -120,9 +120,9 @@ awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string w
   Result<void> ready;
   {
     const Turn turn = co_await node_.take(app);  // whoever starts it is done
-    if (!node_.closed && !app->row.stopped && !node_.drained && run->superseded.empty()) ready = co_await start_release(app, run->manifest, nullptr);
+    if (!node_.closed && !app->row.stopped && !node_.drained && run->superseded.empty()) ready = co_await members_.start_release(app, run->manifest, nullptr);
   }
-  if (ready) ready = co_await wait_ready(app, run->row.release, run, rules.ready_timeout);
+  if (ready) ready = co_await members_.wait_ready(app, run->row.release, run, rules.ready_timeout);
   if (node_.closed || !run->superseded.empty() || app->row.stopped || node_.drained) co_return Result<void>();
   if (!ready) {
     run->trouble = fmt::format("{}, in its bake", ready.error().message);

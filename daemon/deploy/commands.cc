@@ -33,11 +33,6 @@ boost::json::object data_of(const InstanceSelector& what) { return {{"what", tex
 
 }  // namespace
 
-milliseconds Engine::drain_of(const App& app) const {
-  const ManifestPtr active = app.active();
-  return active ? active->spec.deploy.drain : milliseconds(30'000);
-}
-
 /// The instances of the active release that `what` names; at least one.
 Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceSelector& what) const {
   std::vector<InstanceId> ids;
@@ -77,7 +72,7 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   if (!written) co_return written;
   for (Member& member : (*app)->members)
     if (std::ranges::find(*ids, member.id()) != ids->end()) member.row.paused = true;
-  auto paused = co_await pause_members(*app, *ids);
+  auto paused = co_await members_.pause(*app, *ids);
   co_return paused;
 }
 
@@ -93,27 +88,8 @@ awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
   app->row.stopped = true;
   if (app->run) app->run->changed.notify();
   const std::string none;
-  co_await stop_all_but(app, none, drain_of(*app));
+  co_await members_.stop_all_but(app, none, drain_of(*app));
   co_return Result<void>();
-}
-
-/// Stops single instances whose rows say so: they stay known, and stopped until somebody starts them or a deployment comes.
-awaitable<Result<void>> Engine::pause_members(AppPtr app, std::vector<InstanceId> ids) {
-  static_cast<void>(co_await routes_.lead(app));
-  co_await routes_.drain(app, ids, drain_of(*app));
-  const auto outcome = std::make_shared<Result<void>>();
-  std::vector<awaitable<void>> stops;
-  for (const InstanceId& id : ids) stops.push_back(pause_member(app, id, outcome));
-  co_await node_.at_once(std::move(stops));
-  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
-  co_return *outcome;
-}
-
-awaitable<void> Engine::pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome) {
-  auto stopped = co_await stop_instance(app, id);
-  const auto remove = [this, id] { return remove_folders(node_.options.node, id); };  // its secrets; a start makes them anew
-  if (stopped) stopped = co_await node_.pool.run(remove);
-  if (!stopped && *outcome) *outcome = stopped;
 }
 
 awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
@@ -148,10 +124,10 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
     if (what.matches(member.id())) member.row.paused = false;
   app->routed = app->row.active;
   auto up = co_await routes_.claim(app, active);
-  if (up) up = co_await start_release(app, active, nullptr);
+  if (up) up = co_await members_.start_release(app, active, nullptr);
   static_cast<void>(co_await routes_.lead(app));
   settled_(app->name());
-  up = co_await begin_healing(app, std::move(up));
+  up = co_await members_.begin_healing(app, std::move(up));
   co_return up;
 }
 
@@ -176,48 +152,17 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   std::vector<InstanceId> in_order = *ids;
   std::ranges::stable_sort(in_order, {}, [&order](const InstanceId& id) { return std::ranges::find(order, id.process) - order.begin(); });
   for (const InstanceId& id : in_order) {
-    const auto awaited = co_await await_processes(app, active, id.process, nullptr);
+    const auto awaited = co_await members_.await_processes(app, active, id.process, nullptr);
     if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
-    if (!awaited) co_await tell_unawaited(app, awaited.error());
-    auto restarted = co_await restart_one(app, active, id, reason);
+    if (!awaited) co_await members_.tell_unawaited(app, awaited.error());
+    auto restarted = co_await members_.restart(app, active, id, reason);
     if (restarted || node_.closed) continue;
     const bool runs = node_.supervisor.status(id).has_value();
-    if (!runs) restarted = co_await begin_healing(app, std::move(restarted));
+    if (!runs) restarted = co_await members_.begin_healing(app, std::move(restarted));
     co_return restarted;
   }
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   co_return Result<void>();
-}
-
-awaitable<Result<void>> Engine::restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason) {
-  auto finished = co_await finish_pending_data(node_, app);
-  if (!finished) co_return finished;
-  const auto member = std::ranges::find(app->members, id, &Member::id);
-  if (member == app->members.end() || member->row.paused) co_return Result<void>();
-  const store::InstanceRow row = member->row;
-  const auto beside = std::ranges::count_if(app->members, [&](const Member& other) {
-    return other.row.process == id.process && other.row.release == id.release && !other.row.paused;
-  });
-  if (beside > 1) {
-    member->leaving = true;
-    static_cast<void>(co_await routes_.lead(app));
-    const std::vector<InstanceId> alone{id};
-    co_await routes_.drain(app, alone, drain_of(*app));
-  }
-  auto planned = co_await make_plan(app, manifest, row);
-  Result<void> restarted;
-  if (!planned) restarted = std::unexpected(planned.error());
-  if (planned) restarted = co_await node_.supervisor.ensure(std::move(planned->plan));
-  if (restarted) restarted = co_await node_.supervisor.restart(id, reason);
-  const auto again = std::ranges::find(app->members, id, &Member::id);
-  if (again != app->members.end()) again->leaving = false;
-  if (again != app->members.end()) again->lacks = restarted ? std::string() : restarted.error().message;
-  // What the caller named is there; it is the node that lacks something.
-  if (!restarted && (restarted.error().code == Errc::not_found || restarted.error().code == Errc::permission)) restarted.error().code = Errc::io;
-  if (!restarted && !planned && node_.supervisor.status(id)) restarted.error().message += "; it goes on as it is";
-  if (restarted && beside > 1) static_cast<void>(co_await wait_ready(app, id.release, nullptr, manifest->spec.deploy.ready_timeout));
-  static_cast<void>(co_await routes_.lead(app));
-  co_return restarted;
 }
 
 awaitable<Result<void>> Engine::scale(std::string name, std::string process, int instances, Asked asked) {
@@ -249,10 +194,10 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   for (const InstanceId& id : members_of(*app, active->release))
     if (id.process == process && id.number > instances) surplus.push_back(id);
   const Quiet quiet(app);
-  co_await stop_members(app, surplus, drain_of(*app));
-  auto started = co_await start_release(app, active, nullptr);
+  co_await members_.stop(app, surplus, drain_of(*app));
+  auto started = co_await members_.start_release(app, active, nullptr);
   static_cast<void>(co_await routes_.lead(app));
-  started = co_await begin_healing(app, std::move(started));
+  started = co_await members_.begin_healing(app, std::move(started));
   co_return started;
 }
 
@@ -334,9 +279,9 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
   const milliseconds drain = drain_of(*app);
   app->routed.clear();
   const std::string none;
-  co_await stop_all_but(app, none, drain);
+  co_await members_.stop_all_but(app, none, drain);
   co_await execs_.end_all(app);
-  co_await stop_strangers(app);
+  co_await members_.stop_strangers(app);
   co_await routes_.give_up_but(app, nullptr);
   const boost::json::object data{{"purge", purge}};
   const auto forget = [this, name, purge, event = operator_event("remove", name, asked, data)]() -> Result<void> {

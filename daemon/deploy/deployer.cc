@@ -42,9 +42,9 @@ awaitable<Result<DeploymentStatus>> Deployer::deploy(DeployRequest request) { BE
 awaitable<Result<DeploymentPlan>> Deployer::plan(DeployRequest request) { BERTH_FORWARD(plan(std::move(request))); }
 awaitable<Result<DeploymentStatus>> Deployer::revert(RevertRequest request) { BERTH_FORWARD(revert(std::move(request))); }
 awaitable<Result<DeploymentStatus>> Deployer::cancel(std::int64_t id, Asked asked) { BERTH_FORWARD(cancel(id, std::move(asked))); }
-awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(deployment(id)); }
+awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(queries().deployment(id)); }
 awaitable<Result<DeploymentStatus>> Deployer::wait(std::int64_t id, WaitFor what) { BERTH_FORWARD(wait(id, std::move(what))); }
-awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(std::string app, int most) { BERTH_FORWARD(deployments(std::move(app), most)); }
+awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(std::string app, int most) { BERTH_FORWARD(queries().deployments(std::move(app), most)); }
 awaitable<Result<void>> Deployer::hold(std::string app, Asked asked) { BERTH_FORWARD(hold(std::move(app), std::move(asked))); }
 awaitable<Result<void>> Deployer::mark(std::string app, std::string release, bool good, Asked asked) {
   BERTH_FORWARD(mark(std::move(app), std::move(release), good, std::move(asked)));
@@ -72,11 +72,11 @@ awaitable<Result<JobStatus>> Deployer::run_job(std::string app, std::string proc
 awaitable<Result<JobStatus>> Deployer::job(WaitForJob what) { BERTH_FORWARD(jobs().status(std::move(what))); }
 awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(slots().import(std::move(request))); }
 awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(slots().verify(std::move(request))); }
-awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(releases(std::move(app))); }
-awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }
-awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(status()); }
-awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(status(std::move(app))); }
-awaitable<Result<Story>> Deployer::story(std::string app) { BERTH_FORWARD(story(std::move(app))); }
+awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(queries().releases(std::move(app))); }
+awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(queries().repository_apps()); }
+awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(queries().status()); }
+awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(queries().status(std::move(app))); }
+awaitable<Result<Story>> Deployer::story(std::string app) { BERTH_FORWARD(queries().story(std::move(app))); }
 awaitable<std::vector<MetricsTarget>> Deployer::metrics_targets() { BERTH_FORWARD(scraper().targets()); }
 awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH_FORWARD(scraper().scrape()); }
 

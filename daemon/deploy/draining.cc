@@ -45,7 +45,7 @@ awaitable<void> Engine::empty_app(AppPtr app) {
     if (!member.row.paused) ids.push_back(member.id());
   const std::string none;
   co_await jobs_.end_but(app, none);
-  co_await stop_members(app, std::move(ids), drain_of(*app));
+  co_await members_.stop(app, std::move(ids), drain_of(*app));
   if (!node_.closed && node_.drained) co_await execs_.end_all(app);
 }
 

@@ -7,7 +7,7 @@
 
 namespace berth::deploy {
 
-Engine::Engine(Parts parts) : node_(std::move(parts)), starts_(node_.executor, node_.options.start_at_once) {}
+Engine::Engine(Parts parts) : node_(std::move(parts)) {}
 
 void Engine::close() {
   node_.closed = true;

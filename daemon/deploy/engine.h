@@ -20,8 +20,10 @@
 #include "daemon/deploy/execs.h"
 #include "daemon/deploy/hooks.h"
 #include "daemon/deploy/jobs.h"
+#include "daemon/deploy/members.h"
 #include "daemon/deploy/node.h"
 #include "daemon/deploy/one_offs.h"
+#include "daemon/deploy/queries.h"
 #include "daemon/deploy/readiness_events.h"
 #include "daemon/deploy/routes.h"
 #include "daemon/deploy/scraping.h"
@@ -30,8 +32,9 @@
 
 namespace berth::deploy {
 
-/// What a Deployer does, in coroutines that each hold it: instances (members.cc), the course of a deployment (carrying.cc, with the work of each state
-/// in states.cc, rolling.cc, bake.cc and reverting.cc), what one would do (planning.cc), a node that is drained (draining.cc), and start-up (starting_up.cc). Requests, commands and queries are in files of their own; what can be told apart from deployments is a class of its own.
+/// What a Deployer does, in coroutines that each hold it: the course of a deployment (carrying.cc, with the work of each state in states.cc, rolling.cc, bake.cc
+/// and reverting.cc), what one would do (planning.cc), a node that is drained (draining.cc), start-up (starting_up.cc), requests and commands. Whatever of it
+/// can be told without a deployment's course is a part: a class of its own, which knows the node and the parts below it, and never the engine.
 class Engine {
  public:
   explicit Engine(Parts parts);
@@ -44,6 +47,7 @@ class Engine {
   Jobs& jobs() { return jobs_; }
   Scraper& scraper() { return scraper_; }
   Slots& slots() { return slots_; }
+  Queries& queries() { return queries_; }
 
   void on_settled(std::function<void(const std::string& app)> tell) { settled_ = std::move(tell); }
   void on_ended(std::function<void()> tell) { deployment_ended_ = std::move(tell); }
@@ -76,15 +80,6 @@ class Engine {
   awaitable<Result<void>> remove(std::string name, bool purge, bool force, Asked asked);
   awaitable<Result<Collected>> collect(std::string name, Asked asked);
 
-  // queries.cc
-  awaitable<Result<DeploymentStatus>> deployment(std::int64_t id);
-  awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string name, int most);
-  awaitable<Result<Releases>> releases(std::string name);
-  awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps();
-  awaitable<Result<std::vector<AppStatus>>> status();
-  awaitable<Result<AppStatus>> status(std::string name);
-  awaitable<Result<Story>> story(std::string name);  // telling.cc
-
   // carrying.cc
   const Counts& counts();
   bool ready() const { return ready_; }
@@ -92,32 +87,6 @@ class Engine {
  private:
   // engine.cc
   void on_change(const supervise::InstanceChange& change);
-
-  // members.cc
-  awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
-  awaitable<Result<void>> start_release(AppPtr app, ManifestPtr manifest, RunPtr run);
-  awaitable<Result<void>> start_member(AppPtr app, ManifestPtr manifest, InstanceId id);
-  awaitable<Result<store::InstanceRow>> add_member(AppPtr app, ManifestPtr manifest, InstanceId id);
-  awaitable<void> count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit);
-  bool ever_ran(const App& app, const std::string& release) const;
-  awaitable<Result<void>> purge_left(std::string name, Asked asked);
-  awaitable<Result<void>> check_plans(AppPtr app, ManifestPtr manifest);
-  struct PlannedInstance {
-    supervise::InstancePlan plan;
-    std::string lacks;  ///< why it is planned with the secrets that it was given, as it runs; empty: it has those that there are now
-  };
-  awaitable<Result<PlannedInstance>> make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row, bool adopts = false);
-  awaitable<Result<void>> wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes = {});
-  awaitable<void> stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
-  awaitable<void> stop_member(AppPtr app, InstanceId id);
-  awaitable<Result<void>> stop_instance(AppPtr app, InstanceId id);
-  awaitable<void> stop_release(AppPtr app, std::string release, milliseconds drain);
-  awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain);
-  awaitable<void> stop_strangers(AppPtr app);
-
-  // healing.cc
-  awaitable<Result<void>> begin_healing(AppPtr app, Result<void> outcome);
-  awaitable<void> heal(AppPtr app);
 
   // rolling.cc
   /// One release's instances in the place of all others'.
@@ -137,7 +106,6 @@ class Engine {
   };
   awaitable<std::string> way_over(AppPtr app, RunPtr run);
   awaitable<void> choose_strategy(AppPtr app, RunPtr run);
-  awaitable<Result<std::map<std::string, int>>> wanted_by_process(AppPtr app, ManifestPtr manifest);
   awaitable<Result<void>> start_canary(AppPtr app, RunPtr run);
   awaitable<Result<void>> take_stock(AppPtr app, Rolling what, std::map<std::string, int> wanted);
   awaitable<void> await_verdicts(AppPtr app, milliseconds at_most);
@@ -215,9 +183,7 @@ class Engine {
   awaitable<void> start_in_turn(std::shared_ptr<AppsToStart> apps);
   awaitable<void> start_one(AppPtr app);
   awaitable<void> start_later(AppPtr app, std::shared_ptr<StartingNode> starting);
-  awaitable<Result<void>> await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run);
   awaitable<Result<void>> await_apps(AppPtr app, ManifestPtr manifest, RunPtr run);
-  awaitable<void> tell_unawaited(AppPtr app, Error error);
 
   // draining.cc
   awaitable<void> empty_node();
@@ -228,20 +194,13 @@ class Engine {
   awaitable<void> note_drift(std::string name, DeploymentStatus& status);
   awaitable<Result<void>> may_deploy(DeployRequest request);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields);
-  awaitable<Result<std::string>> release_before(AppPtr app);
 
   // commands.cc
   Result<std::vector<InstanceId>> selected(const App& app, const InstanceSelector& what) const;
-  awaitable<Result<void>> restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason);
+  awaitable<Result<void>> purge_left(std::string name, Asked asked);
   Result<void> may_remove(const App& app) const;
   awaitable<Result<void>> stop_all(AppPtr app, Asked asked);
-  awaitable<Result<void>> pause_members(AppPtr app, std::vector<InstanceId> ids);
-  awaitable<void> pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome);
   awaitable<void> end_deployments(AppPtr app, std::string why, bool bakes_too);
-  milliseconds drain_of(const App& app) const;
-
-  // queries.cc
-  AppStatus status_of_app(const App& app, store::AppRecord record) const;
 
   Node node_;
   OneOffs one_offs_{node_};
@@ -251,12 +210,12 @@ class Engine {
   DataSteps data_steps_{node_, execs_};
   Slots slots_{node_};
   Routes routes_{node_};
+  Members members_{node_, routes_, jobs_};
+  Queries queries_{node_};
   TroubleJudge judge_{node_};
   BakeRates rates_{node_};
   Scraper scraper_{node_};
   ReadinessEvents readiness_events_{node_};
-  Visits starts_;          ///< of instances, while the node starts its apps
-  int starting_node_ = 0;  ///< see StartingNode
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
   std::function<void()> deployment_ended_ = [] {};
   bool ready_ = false;

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/data_steps.h"
+#include "daemon/deploy/members.h"
 
 namespace berth::deploy {
 namespace {
@@ -19,9 +21,7 @@ std::string lack_of(const App& app, const std::string& release) {
 
 }  // namespace
 
-/// After a try to start the active release, unasked or by somebody's command: what could not be started is tried again until it could, and what runs is told of
-/// where it could not be started anew. A failure comes back as one of the node: what was asked for is there.
-awaitable<Result<void>> Engine::begin_healing(AppPtr app, Result<void> outcome) {
+awaitable<Result<void>> Members::begin_healing(AppPtr app, Result<void> outcome) {
   if (node_.closed) co_return outcome;
   const std::string lack = lack_of(*app, app->row.active);
   if (outcome && lack.empty()) {
@@ -40,8 +40,7 @@ awaitable<Result<void>> Engine::begin_healing(AppPtr app, Result<void> outcome) 
   co_return std::unexpected(std::move(error));
 }
 
-/// Tries again to start what could not be started: a secret's file that is not there yet, a full disk.
-awaitable<void> Engine::heal(AppPtr app) {
+awaitable<void> Members::heal(AppPtr app) {
   if (app->healing) co_return;
   app->healing = true;
   for (auto pause = 1s; !node_.closed && !app->gone; pause = std::min(pause * 2, 60s)) {

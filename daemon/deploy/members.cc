@@ -1,8 +1,14 @@
+#include "daemon/deploy/members.h"
+
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 
-#include "daemon/deploy/engine.h"
+#include "core/spec/start_order.h"
+#include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/data_steps.h"
 #include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
@@ -64,8 +70,7 @@ std::vector<InstanceId> members_of(const App& app, const std::string& release) {
   return ids;
 }
 
-/// Whether an instance of the release was ever executed here, of those that are known.
-bool Engine::ever_ran(const App& app, const std::string& release) const {
+bool Members::ever_ran(const App& app, const std::string& release) const {
   const auto ran = [this](const InstanceId& id) {
     const auto status = node_.supervisor.status(id);
     return status && supervise::ever_ran(*status);
@@ -73,8 +78,7 @@ bool Engine::ever_ran(const App& app, const std::string& release) const {
   return std::ranges::any_of(members_of(app, release), ran);
 }
 
-/// How many instances a process is to have: what `berth scale` said, while the spec says the number that it said then.
-awaitable<Result<int>> Engine::wanted_of(AppPtr app, ManifestPtr manifest, std::string process) {
+awaitable<Result<int>> Members::wanted_of(AppPtr app, ManifestPtr manifest, std::string process) {
   if (manifest->spec.processes.at(process).job) co_return Result<int>(0);  // whatever was said when it was none
   const int said = manifest->spec.processes.at(process).instances;
   const auto look = [this, name = app->name(), process] { return node_.store.scale(name, process); };
@@ -83,8 +87,26 @@ awaitable<Result<int>> Engine::wanted_of(AppPtr app, ManifestPtr manifest, std::
   co_return *scale && (*scale)->second == said ? (*scale)->first : said;
 }
 
-/// Makes the release's instances run, those that run already included; returns when each was started. `run`: the deployment that does, or null.
-awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest, RunPtr run) {
+awaitable<Result<std::map<std::string, int>>> Members::wanted_by_process(AppPtr app, ManifestPtr manifest) {
+  std::map<std::string, int> all;
+  for (const auto& [process, rules] : manifest->spec.processes) {
+    const auto wanted = co_await wanted_of(app, manifest, process);
+    if (!wanted) co_return std::unexpected(wanted.error());
+    all[process] = *wanted;
+  }
+  co_return all;
+}
+
+awaitable<Result<void>> Members::await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run) {
+  const auto& after = manifest->spec.processes.at(process).after;
+  if (after.empty()) co_return Result<void>();
+  const std::vector<std::string> named = after;
+  auto ready = co_await wait_ready(app, manifest->release, run, manifest->spec.deploy.ready_timeout, named);
+  if (ready || ready.error().code == Errc::cancelled) co_return ready;
+  co_return pass(ready.error(), fmt::format("{}/{} starts after {}", app->name(), process, fmt::join(after, ", ")));
+}
+
+awaitable<Result<void>> Members::start_release(AppPtr app, ManifestPtr manifest, RunPtr run) {
   const std::vector<std::string> order = spec::start_order(manifest->spec);
   Result<void> outcome;
   for (const std::string& process : order) {
@@ -104,12 +126,12 @@ awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest, 
       const InstanceId id{app->name(), process, number, manifest->release};
       // After one that could not be started none is, but what runs is taken over, and status has them all.
       if (!outcome && !node_.supervisor.status(id)) {
-        const auto added = co_await add_member(app, manifest, id);
+        const auto added = co_await add(app, manifest, id);
         if (!added) co_return std::unexpected(added.error());
         note_lack(*app, id, outcome.error().message);
         continue;
       }
-      auto started = co_await start_member(app, manifest, id);
+      auto started = co_await start(app, manifest, id);
       if (started) continue;
       note_lack(*app, id, started.error().message);
       if (run || node_.closed) co_return started;
@@ -119,8 +141,7 @@ awaitable<Result<void>> Engine::start_release(AppPtr app, ManifestPtr manifest, 
   co_return outcome;
 }
 
-/// Writes down that the release has the instance, with the ports that it is to have.
-awaitable<Result<store::InstanceRow>> Engine::add_member(AppPtr app, ManifestPtr manifest, InstanceId id) {
+awaitable<Result<store::InstanceRow>> Members::add(AppPtr app, ManifestPtr manifest, InstanceId id) {
   const spec::Process& rules = manifest->spec.processes.at(id.process);
   const bool with_port = rules.routing == spec::Routing::port;
   std::vector<std::string> names;
@@ -139,13 +160,13 @@ awaitable<Result<store::InstanceRow>> Engine::add_member(AppPtr app, ManifestPtr
   co_return row;
 }
 
-awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, InstanceId id) {
-  const auto row = co_await add_member(app, manifest, id);
+awaitable<Result<void>> Members::start(AppPtr app, ManifestPtr manifest, InstanceId id) {
+  const auto row = co_await add(app, manifest, id);
   if (!row) co_return std::unexpected(row.error());
   if (row->paused) co_return Result<void>();
   const spec::Process& rules = manifest->spec.processes.at(id.process);
   std::optional<Visits::Visit> visit;
-  if (starting_node_ > 0 && !node_.supervisor.status(id)) {  // what runs already is taken over at once
+  if (starting_ > 0 && !node_.supervisor.status(id)) {  // what runs already is taken over at once
     Visits::Visit begun = co_await starts_.begin();
     visit.emplace(std::move(begun));
     if (app->unplaced > 0) --app->unplaced;
@@ -162,7 +183,7 @@ awaitable<Result<void>> Engine::start_member(AppPtr app, ManifestPtr manifest, I
 }
 
 /// An instance that the node's start has begun counts until it is ready, will not be, or took as long as a deployment would give it.
-awaitable<void> Engine::count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit) {
+awaitable<void> Members::count_start(AppPtr app, InstanceId id, milliseconds at_most, Visits::Visit visit) {
   const auto end = Steady::now() + at_most;
   while (!node_.closed) {
     const auto status = node_.supervisor.status(id);
@@ -173,9 +194,7 @@ awaitable<void> Engine::count_start(AppPtr app, InstanceId id, milliseconds at_m
   static_cast<void>(visit);
 }
 
-/// Whether each process could be planned: its secrets are there, and so are its programs. Nothing is started for that, so a release that fails here is not
-/// rejected: it may do once the node has what is missing.
-awaitable<Result<void>> Engine::check_plans(AppPtr app, ManifestPtr manifest) {
+awaitable<Result<void>> Members::check_plans(AppPtr app, ManifestPtr manifest) {
   const auto check = [node = &node_.options.node, manifest, name = app->name(), uid = app->row.uid]() -> Result<void> {
     BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest, false));  // a command is run once, by what uses its answer
@@ -190,9 +209,9 @@ awaitable<Result<void>> Engine::check_plans(AppPtr app, ManifestPtr manifest) {
 }
 
 /// `adopts`: it runs, and is only to be taken over. Where a secret is missing then, it goes on with those that it was given.
-awaitable<Result<Engine::PlannedInstance>> Engine::make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row, bool adopts) {
+awaitable<Result<Members::Planned>> Members::make_plan(AppPtr app, ManifestPtr manifest, store::InstanceRow row, bool adopts) {
   const InstanceId id{row.app, row.process, row.number, row.release};
-  const auto compose = [node = &node_.options.node, manifest, id, row, adopts, uid = app->row.uid]() -> Result<PlannedInstance> {
+  const auto compose = [node = &node_.options.node, manifest, id, row, adopts, uid = app->row.uid]() -> Result<Planned> {
     BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     auto secrets = resolve_secrets(*node, *manifest);
     std::string lacks;
@@ -204,7 +223,7 @@ awaitable<Result<Engine::PlannedInstance>> Engine::make_plan(AppPtr app, Manifes
     const auto environment = environment_of(*node, *manifest, id, row.port, *secrets, row.named_ports);
     BERTH_TRY(auto plan, plan_instance(*node, *manifest, id, who, environment));
     if (lacks.empty()) BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, *secrets));
-    return PlannedInstance{.plan = std::move(plan), .lacks = std::move(lacks)};
+    return Planned{.plan = std::move(plan), .lacks = std::move(lacks)};
   };
   auto planned = co_await node_.pool.run(compose);
   if (!planned) co_return planned;
@@ -233,8 +252,7 @@ awaitable<Result<Engine::PlannedInstance>> Engine::make_plan(AppPtr app, Manifes
   co_return planned;
 }
 
-/// Waits until every instance of the release, or of `processes` of it, is ready. `run` is told how far it is, and ends the waiting where it is cancelled; it may be null.
-awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes) {
+awaitable<Result<void>> Members::wait_ready(AppPtr app, std::string release, RunPtr run, milliseconds at_most, std::vector<std::string> processes) {
   const auto end = Steady::now() + at_most;
   for (;;) {
     int ready = 0, wanted = 0;
@@ -264,73 +282,10 @@ awaitable<Result<void>> Engine::wait_ready(AppPtr app, std::string release, RunP
   }
 }
 
-/// Takes instances out of the route, waits for their connections to end, and stops them, all at once.
-awaitable<void> Engine::stop_members(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
-  if (ids.empty()) co_return;
-  for (Member& member : app->members)
-    if (std::ranges::find(ids, member.id()) != ids.end()) member.leaving = true;
-  static_cast<void>(co_await routes_.lead(app));
-  co_await routes_.drain(app, ids, at_most);
-  std::vector<awaitable<void>> stops;
-  for (const InstanceId& id : ids) stops.push_back(stop_member(app, id));
-  co_await node_.at_once(std::move(stops));
-}
-
-/// Stops an instance, and forgets it.
-awaitable<void> Engine::stop_member(AppPtr app, InstanceId id) {
-  const auto stopped = co_await stop_instance(app, id);
-  if (node_.closed) co_return;
-  if (!stopped) note_problem(*app, stopped.error().message);
-  const auto found = std::ranges::find(app->members, id, &Member::id);
-  if (found == app->members.end()) co_return;
-  const store::InstanceRow row = found->row;
-  const auto forget = [this, row, id]() -> Result<void> {
-    BERTH_CHECK(remove_folders(node_.options.node, id));
-    return node_.store.remove_instance(row);
-  };
-  const auto forgotten = co_await node_.pool.run(forget);
-  if (!forgotten) note_problem(*app, forgotten.error().message);
-  std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
-}
-
-/// A listening socket of its own leaves the port's group while its keeper still holds it. With a private port, no client is led to where nobody listens any more.
-awaitable<Result<void>> Engine::stop_instance(AppPtr app, InstanceId id) {
-  std::function<void()> let_go;
-  std::optional<route::Public> pub;
-  if (const auto manifest = app->manifests.find(id.release); manifest != app->manifests.end()) pub = public_port(*manifest->second, id.process);
-  if (pub && pub->kind == spec::Routing::socket)
-    let_go = [this, port = *pub, id] { static_cast<void>(node_.router.close_listener(port, id)); };
-  route::Backend backend{.id = id};
-  if (const auto member = std::ranges::find(app->members, id, &Member::id); member != app->members.end()) backend.private_port = member->row.port;
-  if (pub) static_cast<void>(co_await node_.router.forget_closed(*pub, backend));
-  auto stopped = co_await node_.supervisor.stop(id, let_go);
-  if (pub && !node_.closed) static_cast<void>(co_await node_.router.forget_closed(*pub, backend));  // its end may have reset some
-  co_return stopped;
-}
-
-awaitable<void> Engine::stop_release(AppPtr app, std::string release, milliseconds at_most) {
-  co_await stop_members(app, members_of(*app, release), at_most);
-}
-
-awaitable<void> Engine::stop_all_but(AppPtr app, std::string release, milliseconds at_most) {
-  std::vector<InstanceId> ids;
-  for (const Member& member : app->members)
-    if (member.row.release != release) ids.push_back(member.id());
-  co_await jobs_.end_but(app, release);
-  co_await stop_members(app, std::move(ids), at_most);
-}
-
-/// Stops what runs of the app and is no member: what a crash left between two steps.
-awaitable<void> Engine::stop_strangers(AppPtr app) {
-  for (const auto& status : node_.supervisor.all()) {
-    if (status.id.app != app->name() || is_awaited_hook(*app, status.id) || is_exec(status.id) || running_job(*app, status.id) || std::ranges::find(app->members, status.id, &Member::id) != app->members.end()) continue;
-    const InstanceId id = status.id;
-    const auto stopped = co_await stop_instance(app, id);
-    if (node_.closed) co_return;
-    if (!stopped) continue;
-    const auto remove = [this, id] { return remove_folders(node_.options.node, id); };
-    if (const auto removed = co_await node_.pool.run(remove); !removed) note_problem(*app, removed.error().message);
-  }
+awaitable<void> Members::tell_unawaited(AppPtr app, Error error) {
+  spdlog::warn("{}; it is started all the same", error.message);
+  const store::Event event{.number = 0, .at = {}, .kind = "start.unawaited", .app = app->name(), .data = {{"reason", error.message}}};
+  co_await node_.tell(event);
 }
 
 }  // namespace berth::deploy

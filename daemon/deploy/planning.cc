@@ -161,7 +161,7 @@ awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan,
 /// User and secrets, which are on this node or not; and programs, where the slot is there.
 awaitable<Result<void>> Engine::check_means(AppPtr app, RunPtr run) {
   if (run->course.on_node && app->row.uid >= 0) {
-    auto checked = co_await check_plans(app, run->manifest);
+    auto checked = co_await members_.check_plans(app, run->manifest);
     co_return checked;
   }
   const auto check = [node = &node_.options.node, manifest = run->manifest, uid = std::max(app->row.uid, 0)]() -> Result<void> {
@@ -197,11 +197,11 @@ awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   if (done) done = co_await check_means(app, run);
   plan->hooks = hooks_on_the_way(run->course, *run->manifest, old.get());
   for (const route::Public& pub : public_ports(*run->manifest)) plan->ports.push_back({.process = pub.process, .port = pub.port, .routing = pub.kind});
-  const auto wanted = co_await wanted_by_process(app, run->manifest);
+  const auto wanted = co_await members_.wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());
   plan->instances = *wanted;
   if (const ManifestPtr active = app->active()) {
-    const auto before = co_await wanted_by_process(app, active);
+    const auto before = co_await members_.wanted_by_process(app, active);
     if (!before) co_return std::unexpected(before.error());
     plan->instances_before = *before;
   }

@@ -1,13 +1,17 @@
+#include "daemon/deploy/queries.h"
+
 #include <algorithm>
 #include <set>
 
 #include <fmt/core.h>
 
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
 namespace {
+
+constexpr int kMostLookedAt = 1000;  ///< deployments of an app
 
 /// "web@v1 failed: not ready within 1m", to be said of an app that has no active release.
 std::string end_of(const store::DeploymentRow& row) {
@@ -56,7 +60,7 @@ bool natural_less(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-awaitable<Result<DeploymentStatus>> Engine::deployment(std::int64_t id) {
+awaitable<Result<DeploymentStatus>> Queries::deployment(std::int64_t id) {
   const auto [app, run] = node_.find_run(id);
   if (run) co_return status_of(*run);
   const auto look = [this, id] { return node_.store.deployment(id); };
@@ -66,7 +70,7 @@ awaitable<Result<DeploymentStatus>> Engine::deployment(std::int64_t id) {
   co_return status_of(**row);
 }
 
-awaitable<Result<std::vector<DeploymentStatus>>> Engine::deployments(std::string name, int most) {
+awaitable<Result<std::vector<DeploymentStatus>>> Queries::deployments(std::string name, int most) {
   const auto list = [this, name, most] { return node_.store.deployments(name, most); };
   const auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
@@ -78,7 +82,7 @@ awaitable<Result<std::vector<DeploymentStatus>>> Engine::deployments(std::string
   co_return found;
 }
 
-awaitable<Result<Releases>> Engine::releases(std::string name) {
+awaitable<Result<Releases>> Queries::releases(std::string name) {
   const AppPtr app = node_.find(name);
   struct Found {
     std::vector<store::SlotRow> slots;
@@ -137,7 +141,7 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   co_return result;
 }
 
-awaitable<Result<std::map<std::string, std::vector<std::string>>>> Engine::repository_apps() {
+awaitable<Result<std::map<std::string, std::vector<std::string>>>> Queries::repository_apps() {
   if (node_.repository == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
   const auto list = [this] { return node_.repository->list({}); };
   const Visits::Visit visit = co_await node_.visits.begin();
@@ -150,7 +154,7 @@ awaitable<Result<std::map<std::string, std::vector<std::string>>>> Engine::repos
   co_return apps;
 }
 
-awaitable<Result<std::vector<AppStatus>>> Engine::status() {
+awaitable<Result<std::vector<AppStatus>>> Queries::status() {
   const auto look = [this] { return node_.store.records({}); };
   auto records = co_await node_.pool.run(look);
   if (!records) co_return std::unexpected(records.error());
@@ -159,7 +163,7 @@ awaitable<Result<std::vector<AppStatus>>> Engine::status() {
   co_return all;
 }
 
-awaitable<Result<AppStatus>> Engine::status(std::string name) {
+awaitable<Result<AppStatus>> Queries::status(std::string name) {
   const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
   const auto look = [this, name] { return node_.store.records(name); };
@@ -168,7 +172,7 @@ awaitable<Result<AppStatus>> Engine::status(std::string name) {
   co_return status_of_app(**app, std::move((*records)[name]));
 }
 
-AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
+AppStatus Queries::status_of_app(const App& app, store::AppRecord record) const {
   const ManifestPtr active = app.active();
   AppStatus status{.row = app.row, .since = app.since, .problem = app.problem};
   status.rejected = std::move(record.rejected);
@@ -215,6 +219,23 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
   if (app.row.active.empty() && !status.deployment && status.problem.empty() && record.last) status.problem = end_of(*record.last);
   status.health = health_of(app, status.processes, status.deployment.has_value(), node_.drained.has_value());
   return status;
+}
+
+awaitable<Result<std::string>> Queries::release_before(AppPtr app) {
+  const auto look = [this, name = app->name(), active = app->row.active, previous = app->row.previous]() -> Result<std::string> {
+    BERTH_TRY(const auto rejected, node_.store.rejected(name));
+    BERTH_TRY(const auto slots, node_.store.slots(name));
+    BERTH_TRY(const auto deployments, node_.store.deployments(name, kMostLookedAt));
+    const auto will_do = [&](const std::string& release) {
+      return release != active && std::ranges::find(slots, release, &store::SlotRow::release) != slots.end() &&
+             std::ranges::find(rejected, release, &store::Rejected::release) == rejected.end();
+    };
+    if (will_do(previous)) return previous;
+    const auto found = std::ranges::find_if(deployments, [&](const store::DeploymentRow& row) { return row.decided && will_do(row.release); });
+    return found == deployments.end() ? std::string() : found->release;
+  };
+  auto before = co_await node_.pool.run(look);
+  co_return before;
 }
 
 }  // namespace berth::deploy

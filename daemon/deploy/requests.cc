@@ -247,24 +247,6 @@ awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::Deploymen
   co_return status;
 }
 
-/// The release that was active before the present one, is on the node still, and is not rejected; empty where there is none.
-awaitable<Result<std::string>> Engine::release_before(AppPtr app) {
-  const auto look = [this, name = app->name(), active = app->row.active, previous = app->row.previous]() -> Result<std::string> {
-    BERTH_TRY(const auto rejected, node_.store.rejected(name));
-    BERTH_TRY(const auto slots, node_.store.slots(name));
-    BERTH_TRY(const auto deployments, node_.store.deployments(name, kMostLookedAt));
-    const auto will_do = [&](const std::string& release) {
-      return release != active && std::ranges::find(slots, release, &store::SlotRow::release) != slots.end() &&
-             std::ranges::find(rejected, release, &store::Rejected::release) == rejected.end();
-    };
-    if (will_do(previous)) return previous;
-    const auto found = std::ranges::find_if(deployments, [&](const store::DeploymentRow& row) { return row.decided && will_do(row.release); });
-    return found == deployments.end() ? std::string() : found->release;
-  };
-  auto before = co_await node_.pool.run(look);
-  co_return before;
-}
-
 awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   const std::string name = request.app;
   const Asked asked = request.asked;
@@ -275,7 +257,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   if (auto free = nothing_under_way(*app, "reverting"); !free) co_return std::unexpected(free.error());
   std::string target = request.to;
   if (target.empty()) {
-    auto before = co_await release_before(app);
+    auto before = co_await queries_.release_before(app);
     if (!before) co_return std::unexpected(before.error());
     target = std::move(*before);
   }
@@ -316,7 +298,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
 awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked) {
   const auto [app, run] = node_.find_run(id);
   if (!run || is_terminal(run->position.state)) {
-    auto row = co_await deployment(id);
+    auto row = co_await queries_.deployment(id);
     if (!row) co_return row;
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it is {}", id, row->row.app, row->row.release, row->row.state));
   }
@@ -339,7 +321,7 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
 awaitable<Result<DeploymentStatus>> Engine::wait(std::int64_t id, WaitFor what) {
   const auto [app, run] = node_.find_run(id);
   if (!run) {
-    auto ended = co_await deployment(id);
+    auto ended = co_await queries_.deployment(id);
     co_return ended;
   }
   const auto end = Steady::now() + what.at_most;

@@ -25,7 +25,7 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   const std::string on_revert = "on-revert";
   const bool hooks = run->manifest && !run->is_revert();  // one by hand that goes back itself leaves nothing that a hook of its release would know of
   if (!beside) {
-    co_await stop_all_but(app, old, drain);
+    co_await members_.stop_all_but(app, old, drain);
     if (hooks && !node_.closed) co_await hooks_.attempt(app, run, run->manifest, on_revert);
     if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
     co_await data_steps_.undo(app, run);
@@ -38,9 +38,9 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
     static_cast<void>(co_await roll(app, run, back));  // what it could not do is tried, and told, by what follows
   }
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
-  if (claimed) started = co_await start_release(app, *manifest, nullptr);
+  if (claimed) started = co_await members_.start_release(app, *manifest, nullptr);
   auto ready = started;
-  if (started) ready = co_await wait_ready(app, old, nullptr, (*manifest)->spec.deploy.ready_timeout);
+  if (started) ready = co_await members_.wait_ready(app, old, nullptr, (*manifest)->spec.deploy.ready_timeout);
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   if (!ready) note_problem(*app, fmt::format("{}@{}, to which it was gone back: {}", app->name(), old, ready.error().message));
 
@@ -58,14 +58,14 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
   app->since = store::now_text();
   static_cast<void>(co_await routes_.lead(app));
   co_await after(app, run, Effect::decide_revert);
-  co_await stop_all_but(app, old, drain);
+  co_await members_.stop_all_but(app, old, drain);
   if (beside && !node_.closed) {
     if (hooks) co_await hooks_.attempt(app, run, run->manifest, on_revert);
     co_await data_steps_.undo(app, run);
   }
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   co_await routes_.give_up_but(app, *manifest);
-  if (!started) node_.spawn(heal(app));
+  if (!started) node_.spawn(members_.heal(app));
   co_return Result<void>();
 }
 
@@ -76,7 +76,7 @@ Result<void> Engine::cannot_go_back(AppPtr app, RunPtr run, const Error& error) 
   note_problem(*app, run->row.reason);
   app->routed = run->row.release;
   forget_joined(*app);
-  node_.spawn(heal(app));
+  node_.spawn(members_.heal(app));
   return failed;
 }
 
@@ -84,16 +84,16 @@ Result<void> Engine::cannot_go_back(AppPtr app, RunPtr run, const Error& error) 
 awaitable<void> Engine::put_back_replaced(AppPtr app, RunPtr run) {
   const ManifestPtr active = app->active();
   if (!run->course.gradual || !active || app->row.stopped || node_.drained) co_return;
-  const auto wanted = co_await wanted_by_process(app, active);
+  const auto wanted = co_await members_.wanted_by_process(app, active);
   const auto there = members_of(*app, active->release);
   const auto all_there = [&](const auto& process) {
     return std::ranges::count(there, process.first, &InstanceId::process) >= process.second;
   };
   if (wanted && std::ranges::all_of(*wanted, all_there)) co_return;
-  const auto started = co_await start_release(app, active, nullptr);
+  const auto started = co_await members_.start_release(app, active, nullptr);
   if (started) co_return;
   note_problem(*app, started.error().message);
-  node_.spawn(heal(app));
+  node_.spawn(members_.heal(app));
 }
 
 /// Ends what was begun of the new release: its instances, its ports, its staging.
@@ -107,7 +107,7 @@ awaitable<void> Engine::drop_new(AppPtr app, RunPtr run) {
       co_await jobs_.end_but(app, kept);
       if (node_.closed) co_return;
     }
-    co_await stop_release(app, run->row.release, drain);
+    co_await members_.stop_release(app, run->row.release, drain);
     if (node_.closed) co_return;
     co_await put_back_replaced(app, run);
     if (node_.closed) co_return;

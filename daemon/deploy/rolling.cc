@@ -62,29 +62,19 @@ awaitable<void> Engine::choose_strategy(AppPtr app, RunPtr run) {
   if (!text.empty()) co_await node_.note(run, text);
 }
 
-awaitable<Result<std::map<std::string, int>>> Engine::wanted_by_process(AppPtr app, ManifestPtr manifest) {
-  std::map<std::string, int> all;
-  for (const auto& [process, rules] : manifest->spec.processes) {
-    const auto wanted = co_await wanted_of(app, manifest, process);
-    if (!wanted) co_return std::unexpected(wanted.error());
-    all[process] = *wanted;
-  }
-  co_return all;
-}
-
 /// The first instances of the new release, beside all of the old one.
 awaitable<Result<void>> Engine::start_canary(AppPtr app, RunPtr run) {
-  const auto wanted = co_await wanted_by_process(app, run->manifest);
+  const auto wanted = co_await members_.wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());
   const std::vector<std::string> order = spec::start_order(run->manifest->spec);
   for (const std::string& process : order) {
     const int number = wanted->at(process);
-    const auto awaited = co_await await_processes(app, run->manifest, process, run);
+    const auto awaited = co_await members_.await_processes(app, run->manifest, process, run);
     if (!awaited) co_return awaited;
     const int first = std::min(number, run->manifest->spec.deploy.canary.instances);
     for (int each = 1; each <= first; ++each) {
       const InstanceId id{app->name(), process, each, run->row.release};
-      auto started = co_await start_member(app, run->manifest, id);
+      auto started = co_await members_.start(app, run->manifest, id);
       if (!started) co_return started;
     }
   }
@@ -107,12 +97,12 @@ awaitable<Result<void>> Engine::take_stock(AppPtr app, Rolling what, std::map<st
     }
     const auto manifest = co_await node_.manifest_of(app, id.release);
     if (!manifest) continue;
-    auto adopted = co_await start_member(app, *manifest, id);
+    auto adopted = co_await members_.start(app, *manifest, id);
     if (!adopted && comes && !what.insist) co_return adopted;
     if (!adopted) note_problem(*app, adopted.error().message);
   }
   co_await await_verdicts(app, std::min(what.rules.ready_timeout, milliseconds(kVerdicts)));
-  co_await stop_members(app, std::move(useless), 0ms);
+  co_await members_.stop(app, std::move(useless), 0ms);
   co_return Result<void>();
 }
 
@@ -204,7 +194,7 @@ Engine::Round Engine::next_round(const App& app, const Rolling& what, const std:
 /// Replaces the instances of every other release by those of `what.to`, a few at a time; returns when all of them serve. What is only in the release that goes
 /// stays. Fails when it takes longer than `ready_timeout` that the next one is ready, or one will not be, or one that serves already gives trouble.
 awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
-  const auto wanted = co_await wanted_by_process(app, what.to);
+  const auto wanted = co_await members_.wanted_by_process(app, what.to);
   if (!wanted) co_return std::unexpected(wanted.error());
   if (run->resumed) {
     auto stock = co_await take_stock(app, what, *wanted);
@@ -230,12 +220,12 @@ awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
     if (!what.insist && !round.hopeless.empty()) co_return fail(Errc::io, round.hopeless);
     if (!run->position.decided && !run->cancelled_by.empty()) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     for (const InstanceId& id : round.start) {
-      auto started = co_await start_member(app, what.to, id);
+      auto started = co_await members_.start(app, what.to, id);
       if (!started) co_return started;
       moved = true;
     }
     if (!round.stop.empty()) {
-      co_await stop_members(app, round.stop, what.drain);
+      co_await members_.stop(app, round.stop, what.drain);
       moved = true;
     }
     if (moved) end = Steady::now() + what.rules.ready_timeout;
@@ -249,7 +239,7 @@ awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
 /// A canary serves beside the release before; then its bake.
 awaitable<Result<void>> Engine::bake_canary(AppPtr app, RunPtr run) {
   const milliseconds at_most = run->manifest->spec.deploy.ready_timeout;
-  const auto ready = co_await wait_ready(app, run->row.release, run, at_most);  // hooks ran since
+  const auto ready = co_await members_.wait_ready(app, run->row.release, run, at_most);  // hooks ran since
   if (!ready) co_return ready;
   const auto joined = co_await join_ready(app, run->row.release);
   if (!joined) co_return std::unexpected(joined.error());

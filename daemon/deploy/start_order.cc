@@ -96,7 +96,7 @@ awaitable<void> Engine::start_apps() {
 /// Apps of one priority, until none is left. Several do this at once: while one app waits for the disk or for its keeper, another goes on. Each begins when the
 /// instances of the one before it have their places, so that they get them in order.
 awaitable<void> Engine::start_in_turn(std::shared_ptr<AppsToStart> apps) {
-  const auto starting = std::make_shared<StartingNode>(starting_node_);
+  const auto starting = members_.begin_node();
   for (;;) {
     while (!node_.closed && apps->last && apps->last->unplaced > 0) {
       const AppPtr last = apps->last;
@@ -130,16 +130,6 @@ awaitable<void> Engine::start_later(AppPtr app, std::shared_ptr<StartingNode> st
   static_cast<void>(starting);
 }
 
-/// Waits until the processes are ready that `process` comes after. `run`: the deployment that starts it, or null.
-awaitable<Result<void>> Engine::await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run) {
-  const auto& after = manifest->spec.processes.at(process).after;
-  if (after.empty()) co_return Result<void>();
-  const std::vector<std::string> named = after;
-  auto ready = co_await wait_ready(app, manifest->release, run, manifest->spec.deploy.ready_timeout, named);
-  if (ready || ready.error().code == Errc::cancelled) co_return ready;
-  co_return pass(ready.error(), fmt::format("{}/{} starts after {}", app->name(), process, fmt::join(after, ", ")));
-}
-
 /// Waits until the apps are ready that the release comes after. Nothing waits in a circle: that is an error at once.
 awaitable<Result<void>> Engine::await_apps(AppPtr app, ManifestPtr manifest, RunPtr run) {
   const std::vector<std::string> after = manifest->spec.deploy.after;
@@ -164,13 +154,6 @@ awaitable<Result<void>> Engine::await_apps(AppPtr app, ManifestPtr manifest, Run
     }
   }
   co_return Result<void>();
-}
-
-/// What was waited for in vain, where that stops nothing.
-awaitable<void> Engine::tell_unawaited(AppPtr app, Error error) {
-  spdlog::warn("{}; it is started all the same", error.message);
-  const store::Event event{.number = 0, .at = {}, .kind = "start.unawaited", .app = app->name(), .data = {{"reason", error.message}}};
-  co_await node_.tell(event);
 }
 
 }  // namespace berth::deploy

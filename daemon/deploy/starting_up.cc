@@ -260,11 +260,11 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     std::erase_if(known, [&app](const InstanceId& id) { return is_paused(*app, id); });
     if (up && starts && !(std::ranges::all_of(known, runs) && !known.empty())) {
       const auto awaited = co_await await_apps(app, active, nullptr);
-      if (!awaited && !node_.closed) co_await tell_unawaited(app, awaited.error());
+      if (!awaited && !node_.closed) co_await members_.tell_unawaited(app, awaited.error());
     }
-    if (up && starts && !app->row.stopped && !node_.drained) up = co_await start_release(app, active, nullptr);
+    if (up && starts && !app->row.stopped && !node_.drained) up = co_await members_.start_release(app, active, nullptr);
     if (!up && run) note_problem(*app, up.error().message);
-    if (!run && starts) static_cast<void>(co_await begin_healing(app, std::move(up)));
+    if (!run && starts) static_cast<void>(co_await members_.begin_healing(app, std::move(up)));
     co_await end_paused(app);
     if (!run || !keeps_route(*run)) static_cast<void>(co_await routes_.lead(app));
   }
@@ -275,8 +275,8 @@ awaitable<void> Engine::bring_up(AppPtr app) {
   }
   const std::string kept = app->row.stopped ? std::string() : app->row.active;
   const bool only_bakes = run && run->position.state == State::baking && app->row.stopped;
-  if ((!run || only_bakes) && !node_.drained) co_await stop_all_but(app, kept, 0ms);
-  co_await stop_strangers(app);
+  if ((!run || only_bakes) && !node_.drained) co_await members_.stop_all_but(app, kept, 0ms);
+  co_await members_.stop_strangers(app);
   if (active && !run) co_await routes_.give_up_but(app, active);
 }
 
@@ -286,7 +286,7 @@ awaitable<void> Engine::end_paused(AppPtr app) {
   for (const Member& member : app->members)
     if (member.row.paused && node_.supervisor.status(member.id())) ids.push_back(member.id());
   if (ids.empty()) co_return;
-  const auto paused = co_await pause_members(app, ids);
+  const auto paused = co_await members_.pause(app, ids);
   if (!paused && !node_.closed) note_problem(*app, paused.error().message);
 }
 

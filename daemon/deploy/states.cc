@@ -182,7 +182,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   auto planned = co_await data_steps_.plan(app, run);
   if (!planned) co_return std::unexpected(about_in(node_.options.node.environment, *run, planned.error()));
   co_await choose_strategy(app, run);
-  auto possible = co_await check_plans(app, *manifest);
+  auto possible = co_await members_.check_plans(app, *manifest);
   if (!possible) co_return std::unexpected(about_in(node_.options.node.environment, *run, possible.error()));
   if (!run->is_revert()) {
     const auto awaited = co_await await_apps(app, *manifest, run);
@@ -231,15 +231,15 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   Result<void> started;
   if (some_first) started = co_await roll(app, run, first);
   else if (run->course.canary) started = co_await start_canary(app, run);
-  else started = co_await start_release(app, run->manifest, run);
+  else started = co_await members_.start_release(app, run->manifest, run);
   if (!started) co_return started;
   co_await note_unenforced(app, run);
-  auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
+  auto ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
   if (!ready) co_return ready;
   if (!run->course.stop_first && watches_rates(*run)) {
     auto looked = co_await rates_.finish_baseline(app, run);
     if (!looked) co_return looked;
-    ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
     if (!ready) co_return ready;
   }
   const std::string post_start = "post-start", post_switch = "post-switch";
@@ -248,7 +248,7 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   if (!run->course.stop_first) {
     const auto postponed = co_await hooks_.ask_ready_to_switch(app, run);
     if (!postponed) co_return std::unexpected(postponed.error());
-    if (*postponed) ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    if (*postponed) ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
     co_return ready;
   }
   app->routed = run->row.release;
@@ -292,7 +292,7 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     auto routed = co_await routes_.lead(app);
     if (!routed) co_return routed;
   }
-  co_await stop_all_but(app, run->row.release, drain);
+  co_await members_.stop_all_but(app, run->row.release, drain);
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   if (old && run->is_revert()) co_await hooks_.attempt(app, run, old, on_revert);
   co_await routes_.give_up_but(app, run->manifest);
@@ -334,7 +334,7 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
 
 /// What the release's instances printed last, for the history.
 awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
-  if (!ever_ran(*app, run->row.release)) co_return;  // what is in the logs is another release's
+  if (!members_.ever_ran(*app, run->row.release)) co_return;  // what is in the logs is another release's
   const auto read = [logs = node_.store.paths().logs, name = app->name(), release = run->row.release, since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since, release); };
   auto lines = co_await node_.pool.run(read);
   if (lines) run->last_lines = std::move(*lines);

@@ -4,8 +4,9 @@
 #include <fmt/core.h>
 
 #include "core/logs/record_time.h"
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/last_lines.h"
+#include "daemon/deploy/queries.h"
 #include "daemon/deploy/story.h"
 
 namespace berth::deploy {
@@ -27,8 +28,7 @@ std::string why_of(const store::DeploymentRow& row) {
 
 }  // namespace
 
-/// The last failure of the app, from what is written down of it, and from how its instances are now.
-awaitable<Result<Story>> Engine::story(std::string name) {
+awaitable<Result<Story>> Queries::story(std::string name) {
   Story story{.app = name, .active = {}};
   const auto list = [this, name] { return node_.store.deployments(name, kMostLookedAt); };
   const auto rows = co_await node_.pool.run(list);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <fmt/core.h>
 
@@ -335,6 +336,25 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     removed.slots.insert(removed.slots.end(), collected->slots.begin(), collected->slots.end());
     removed.data.insert(removed.data.end(), collected->data.begin(), collected->data.end());
     removed.imports.insert(removed.imports.end(), collected->imports.begin(), collected->imports.end());
+  }
+  if (name.empty()) {
+    std::set<std::string> others;  // that are not to lose what was loaded for them
+    for (const auto* known : {&node_.apps, &node_.newcomers})
+      for (const auto& [each, app] : *known) others.insert(each);
+    const auto drop = [this, others]() -> Result<std::vector<store::Import>> {
+      std::vector<store::Import> dropped;
+      std::set<std::string> strangers;
+      for (const store::Import& import : node_.store.imports({}))
+        if (!others.contains(import.app)) strangers.insert(import.app);
+      for (const std::string& app : strangers) {
+        BERTH_TRY(const auto of_app, node_.store.drop_imports(app, {}, true));
+        dropped.insert(dropped.end(), of_app.begin(), of_app.end());
+      }
+      return dropped;
+    };
+    const auto dropped = co_await node_.pool.run(drop);
+    if (!dropped) co_return std::unexpected(dropped.error());
+    removed.imports.insert(removed.imports.end(), dropped->begin(), dropped->end());
   }
   if (name.empty() && node_.repository != nullptr) {
     const auto clear = [this] { return node_.repository->partial_blobs().clear(); };

@@ -7,16 +7,20 @@
 
 #include <boost/json/object.hpp>
 
+#include "core/logs/record_time.h"
 #include "daemon/deploy/app.h"
 #include "daemon/deploy/run.h"
 
 namespace berth::deploy {
 
-// What the files of the engine share beside the engine itself: what they ask about apps, instances and deployments, and small changes of an App. Each is
+// What the engine and its parts share beside the node: what they ask about apps, instances and deployments, and small changes of an App. Each is
 // defined in the file of the part that it belongs to.
 
 /// The hook of a deployment under way that this instance is, and that goes on.
 bool is_awaited_hook(const App& app, const InstanceId& id);
+
+/// A time that this program wrote down.
+logs::Time moment_of(const std::string& rfc3339);
 
 /// How what ran once, to its end, ended, as the history shows it: "ok", or "exited with 1".
 std::string result_of(std::string ended);
@@ -52,6 +56,8 @@ bool watches_rates(const Run& run);
 /// Why the instance will not become ready whatever one waits; empty while it may.
 std::string why_hopeless(const supervise::InstanceStatus& status);
 
+/// Those of the release that berthd keeps.
+std::vector<InstanceId> members_of(const App& app, const std::string& release);
 /// Whether an instance was stopped on its own, by hand.
 bool is_paused(const App& app, const InstanceId& id);
 
@@ -76,6 +82,9 @@ std::string took_place(const Run& newer);
 
 /// The deployment of the app, under way or waiting, that somebody else than `by` asked for, or that goes back; null where there is none.
 RunPtr under_way_for_others(const App& app, const std::string& by);
+
+/// Whoever changes the app by hand must not meet a deployment in the middle; a bake gives way. `what`: "stopping it".
+Result<void> nothing_under_way(const App& app, const std::string& what);
 
 /// What berthd could not do for the app: for `berth status`, and the log where it is new.
 void note_problem(App& app, std::string what);

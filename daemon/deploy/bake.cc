@@ -16,14 +16,14 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
   const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - wall_ms(), 0, whole.count()));
   auto end = io::Steady::now() + until;
-  const auto rests = [this, app, serves] { return serves && (app->row.stopped || drained_); };
+  const auto rests = [this, app, serves] { return serves && (app->row.stopped || node_.drained); };
   count_ready(*app, *run);
-  if (run->resumed && app->run == run) look_for_trouble(*app, run->steps.back().at);
+  if (run->resumed && app->run == run) judge_.look_back(*app, run->steps.back().at);
   watch_again(app, run);
-  if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await run_jobs(app, run);
-  while (!closed_) {
-    if (!run->to_note.empty()) co_await tell_notes(run);
-    if (run->unsaved) co_await save_troubles(run);
+  if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await jobs_.run_of_deployment(app, run);
+  while (!node_.closed) {
+    if (!run->to_note.empty()) co_await node_.tell_notes(run);
+    if (run->unsaved) co_await judge_.save(run);
     if (serves && !run->superseded.empty()) {
       const auto touched = co_await carry_newer(app, run);
       if (!touched) co_return std::unexpected(touched.error());
@@ -32,8 +32,8 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
     }
     if (rests()) {
       ++run->bakes;
-      while (!closed_ && rests() && run->superseded.empty()) co_await app->changed.wait(1h);
-      if (closed_ || !run->superseded.empty()) continue;
+      while (!node_.closed && rests() && run->superseded.empty()) co_await app->changed.wait(1h);
+      if (node_.closed || !run->superseded.empty()) continue;
       const std::string started = "the app was started again";
       auto again = co_await bake_again(app, run, started);
       if (!again) co_return again;
@@ -48,7 +48,7 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
       co_await run->changed.wait(left);
       continue;
     }
-    const auto whole_now = co_await whole_after_troubles(app, run);
+    const auto whole_now = co_await judge_.whole_after(app, run);
     if (whole_now && run->trouble.empty()) break;
     if (!whole_now && whole_now.error().code == Errc::timeout) run->trouble = fmt::format("{}, at the end of its bake", whole_now.error().message);
   }
@@ -60,7 +60,7 @@ void Engine::count_ready(const App& app, Run& run) const {
   int ready = 0, wanted = 0;
   for (const InstanceId& id : members_of(app, run.row.release)) {
     if (is_paused(app, id)) continue;
-    const auto status = supervisor_.status(id);
+    const auto status = node_.supervisor.status(id);
     ++wanted;
     if (status && status->ready) ++ready;
   }
@@ -71,7 +71,7 @@ void Engine::count_ready(const App& app, Run& run) const {
 /// Looks at rates from now on; who looked before stops.
 void Engine::watch_again(AppPtr app, RunPtr run) {
   ++run->bakes;
-  if (watches_rates(*run)) spawn(watch_rates(app, run));
+  if (watches_rates(*run)) node_.spawn(rates_.watch(app, run));
 }
 
 /// Carries what was asked for during the bake. What does not become active leaves the release as it was before: serving, and not yet found good. Whether the
@@ -82,12 +82,12 @@ awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
   app->giving_way.push_back(run);
   std::string ended = "what was asked for since did not become active";
   bool touched = app->queue.empty();  // it was carried before berthd ended
-  while (!closed_ && !app->queue.empty()) {
+  while (!node_.closed && !app->queue.empty()) {
     const RunPtr newer = app->queue.front();
     app->run = newer;
     app->queue.pop_front();
     co_await carry(app, newer);
-    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+    if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
     ended = fmt::format("deployment {} of {} is {}", newer->row.id, newer->row.release, to_string(newer->position.state));
     for (const auto& step : newer->steps) touched = touched || step.state == to_string(State::preparing);
     app->changed.notify();
@@ -97,7 +97,7 @@ awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
   app->changed.notify();
   if (app->accepted > run->row.id || app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
   run->superseded.clear();
-  look_for_trouble(*app, since);
+  judge_.look_back(*app, since);
   if (!touched && run->trouble.empty()) {
     watch_again(app, run);
     co_return false;
@@ -113,23 +113,23 @@ awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string w
   if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
   count_troubles_again(*run);
   run->row.bake_until_ms = wall_ms() + rules.bake.duration.count();
-  const auto write = [this, row = run->row] { static_cast<void>(store_.update_deployment(row, {})); };
-  co_await pool_.run(write);
+  const auto write = [this, row = run->row] { static_cast<void>(node_.store.update_deployment(row, {})); };
+  co_await node_.pool.run(write);
   const std::string text = fmt::format("its bake began again: {}", why);
-  co_await note(run, text);
+  co_await node_.note(run, text);
   Result<void> ready;
   {
-    const Turn turn = co_await take(app);  // whoever starts it is done
-    if (!closed_ && !app->row.stopped && !drained_ && run->superseded.empty()) ready = co_await start_release(app, run->manifest, nullptr);
+    const Turn turn = co_await node_.take(app);  // whoever starts it is done
+    if (!node_.closed && !app->row.stopped && !node_.drained && run->superseded.empty()) ready = co_await members_.start_release(app, run->manifest, nullptr);
   }
-  if (ready) ready = co_await wait_ready(app, run->row.release, run, rules.ready_timeout);
-  if (closed_ || !run->superseded.empty() || app->row.stopped || drained_) co_return Result<void>();
+  if (ready) ready = co_await members_.wait_ready(app, run->row.release, run, rules.ready_timeout);
+  if (node_.closed || !run->superseded.empty() || app->row.stopped || node_.drained) co_return Result<void>();
   if (!ready) {
     run->trouble = fmt::format("{}, in its bake", ready.error().message);
     co_return fail(Errc::io, run->trouble);
   }
   watch_again(app, run);
-  if (run->trouble.empty()) co_await run_jobs(app, run);
+  if (run->trouble.empty()) co_await jobs_.run_of_deployment(app, run);
   co_return Result<void>();
 }
 

@@ -1,3 +1,5 @@
+#include "daemon/deploy/bake_rates.h"
+
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -5,11 +7,9 @@
 
 #include "core/exposition/exposition.h"
 #include "core/io/http.h"
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/log_count.h"
-
-// What the app tells of itself in a bake: a counter at its metrics endpoint, and lines in its log. Both are compared with how it was before the switch, under
-// the release before, so that a trouble that was there already reverts nothing.
+#include "daemon/deploy/scraping.h"
 
 namespace berth::deploy {
 namespace {
@@ -59,12 +59,12 @@ bool watches_rates(const Run& run) {
 }
 
 /// What the instance's counter says now. `rules` is the spec's that asks; the port is looked for in the instance's own release.
-awaitable<Result<double>> Engine::read_counter(AppPtr app, InstanceId id, spec::BakeMetric rules) {
-  const auto manifest = co_await manifest_of(app, id.release);
+awaitable<Result<double>> BakeRates::read_counter(AppPtr app, InstanceId id, spec::BakeMetric rules) {
+  const auto manifest = co_await node_.manifest_of(app, id.release);
   if (!manifest) co_return std::unexpected(manifest.error());
   const auto process = (*manifest)->spec.processes.find(id.process);
   const std::string port = process == (*manifest)->spec.processes.end() ? std::string() : spec::metric_port(id.process, process->second, rules);
-  const auto to = endpoint_of(*app, **manifest, id, port);
+  const auto to = endpoint_of(node_, *app, **manifest, id, port);
   if (!to) co_return std::unexpected(to.error());
   io::HttpRequest request{.target = rules.path, .headers = {{"accept", "text/plain; version=0.0.4"}}, .deadline = 2s, .most_body = kMostMetrics};
   request.to = *to;
@@ -77,17 +77,17 @@ awaitable<Result<double>> Engine::read_counter(AppPtr app, InstanceId id, spec::
     if (!sum.named) return fail(Errc::not_found, fmt::format("there is no {} at {}", selector.name, rules.path));
     return sum.value;
   };
-  const auto value = co_await pool_.run(add_up);  // a page may be large
+  const auto value = co_await node_.pool.run(add_up);  // a page may be large
   co_return value;
 }
 
 /// By how much the counters of a release's instances grew since they were last looked at. What cannot be read is told, and counts nothing.
-awaitable<double> Engine::growth_of(AppPtr app, RunPtr run, std::string release, std::shared_ptr<Growth> growth) {
+awaitable<double> BakeRates::growth_of(AppPtr app, RunPtr run, std::string release, std::shared_ptr<Growth> growth) {
   const spec::BakeMetric rules = *run->manifest->spec.deploy.bake.metric;
   double grown = 0;
   for (const InstanceId& id : asked_of(*app, *run, release)) {
     const auto value = co_await read_counter(app, id, rules);
-    if (closed_ || (!run->cancelled_by.empty() && !run->position.decided)) co_return 0;
+    if (node_.closed || (!run->cancelled_by.empty() && !run->position.decided)) co_return 0;
     if (value) grown += growth->seen(to_string(id), *value);
     else if (run->uncompared.insert(to_string(id)).second)
       run->to_note.push_back(fmt::format("its metrics could not be compared: {}: {}", to_string(id), value.error().message));
@@ -95,8 +95,7 @@ awaitable<double> Engine::growth_of(AppPtr app, RunPtr run, std::string release,
   co_return grown;
 }
 
-/// The app as it is before anything of it is touched.
-awaitable<void> Engine::begin_baseline(AppPtr app, RunPtr run) {
+awaitable<void> BakeRates::begin_baseline(AppPtr app, RunPtr run) {
   run->baseline.reset();
   for (const std::string_view name : {kMetricBefore, kLogBefore, kInstancesBefore}) run->row.detail.erase(name);
   if (!watches_rates(*run) || !run->course.has_previous) co_return;
@@ -110,44 +109,35 @@ awaitable<void> Engine::begin_baseline(AppPtr app, RunPtr run) {
   if (!rules.log) co_return;
   const milliseconds window = rate_window(rules.duration);
   const logs::Time now = std::chrono::system_clock::now();
-  const auto count = std::make_shared<LogCount>(store_.paths().logs, app->name(), rules.log->pattern, now - window, now);
+  const auto count = std::make_shared<LogCount>(node_.store.paths().logs, app->name(), rules.log->pattern, now - window, now);
   const auto look = [count] { return count->more(); };
-  const auto lines = co_await pool_.run(look);
+  const auto lines = co_await node_.pool.run(look);
   if (lines) run->row.detail[kLogBefore] = static_cast<double>(*lines) * 1000 / static_cast<double>(window.count());
   else run->to_note.push_back("its log could not be read: " + lines.error().message);
 }
 
-/// Before the release before goes: it has been looked at for long enough to be compared with.
-awaitable<Result<void>> Engine::finish_baseline(AppPtr app, RunPtr run) {
+awaitable<Result<void>> BakeRates::finish_baseline(AppPtr app, RunPtr run) {
   if (run->baseline) {
     const auto end = run->baseline_began + baseline_window(run->manifest->spec.deploy.bake.duration);
-    while (!closed_ && run->cancelled_by.empty()) {
+    while (!node_.closed && run->cancelled_by.empty()) {
       const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
       if (left <= 0ms) break;
       co_await run->changed.wait(left);
     }
-    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+    if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
     if (!run->cancelled_by.empty()) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     const double grown = co_await growth_of(app, run, run->row.from, run->baseline);
     const auto took = std::chrono::duration<double>(Steady::now() - run->baseline_began).count();
     run->row.detail[kMetricBefore] = grown / took;
     run->baseline.reset();
   }
-  co_await tell_notes(run);
+  co_await node_.tell_notes(run);
   co_return Result<void>();
 }
 
-/// What was seen beside the deployment's own way is told on it, so that no write overtakes another.
-awaitable<void> Engine::tell_notes(RunPtr run) {
-  const std::vector<std::string> texts = std::move(run->to_note);
-  run->to_note.clear();
-  for (const std::string& text : texts) co_await note(run, text);
-}
-
-/// Looks again and again while the deployment is in the state that it bakes in; what is too much is its trouble.
-awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
+awaitable<void> BakeRates::watch(AppPtr app, RunPtr run) {
   const State during = run->position.state;
-  const auto bakes = [this, run, during, which = run->bakes] { return !closed_ && run->position.state == during && run->bakes == which; };
+  const auto bakes = [this, run, during, which = run->bakes] { return !node_.closed && run->position.state == during && run->bakes == which; };
   const spec::Deploy& deploy = run->manifest->spec.deploy;
   const spec::Bake rules = deploy.bake;
   const milliseconds whole = during == State::canary ? deploy.canary.bake : rules.duration;
@@ -155,7 +145,7 @@ awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
   RateMeter metric(rate_window(whole)), log(rate_window(whole));
   const auto growth = std::make_shared<Growth>();
   std::shared_ptr<LogCount> count;
-  if (rules.log) count = std::make_shared<LogCount>(store_.paths().logs, app->name(), rules.log->pattern, std::chrono::system_clock::now());
+  if (rules.log) count = std::make_shared<LogCount>(node_.store.paths().logs, app->name(), rules.log->pattern, std::chrono::system_clock::now());
   while (bakes() && app->run == run && run->trouble.empty()) {
     const std::size_t instances = asked_of(*app, *run, run->row.release).size();
     std::string trouble;
@@ -167,7 +157,7 @@ awaitable<void> Engine::watch_rates(AppPtr app, RunPtr run) {
     }
     if (count && trouble.empty()) {
       const auto look = [count] { return count->more(); };
-      const auto lines = co_await pool_.run(look);
+      const auto lines = co_await node_.pool.run(look);
       if (lines) log.add(Steady::now(), static_cast<double>(*lines));
       else run->to_note.push_back("its log could not be read: " + lines.error().message);
       const std::string what = fmt::format("lines with '{}' came at", rules.log->pattern);

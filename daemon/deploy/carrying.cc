@@ -87,38 +87,38 @@ void take_position(Run& run, Position to) {
 void Engine::drive(AppPtr app) {
   if (app->driven || !app->up) return;
   app->driven = true;
-  spawn(drive_all(app));
+  node_.spawn(drive_all(app));
 }
 
 awaitable<void> Engine::drive_all(AppPtr app) {
-  while (!closed_ && !app->queue.empty()) {
+  while (!node_.closed && !app->queue.empty()) {
     app->run = app->queue.front();
     app->queue.pop_front();
     co_await carry(app, app->run);
-    if (closed_) co_return;
+    if (node_.closed) co_return;
     app->run.reset();
     app->changed.notify();
   }
   app->driven = false;
   // One that did not even get a slot is unknown again.
-  const auto newcomer = newcomers_.find(app->name());
-  if (newcomer == newcomers_.end() || newcomer->second != app) co_return;
-  newcomers_.erase(newcomer);
-  unknown_.add(app->name(), io::Steady::now(), counts_);
+  const auto newcomer = node_.newcomers.find(app->name());
+  if (newcomer == node_.newcomers.end() || newcomer->second != app) co_return;
+  node_.newcomers.erase(newcomer);
+  node_.unknown.add(app->name(), io::Steady::now(), node_.counts);
 }
 
 /// Carries a deployment from where it is to its end.
 awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
   std::optional<Turn> turn;
   if (run->interruptions >= kMostInterruptions && !run->position.decided) co_await move(app, run, Happening::given_up);
-  while (!closed_ && !is_terminal(run->position.state)) {
+  while (!node_.closed && !is_terminal(run->position.state)) {
     if (needs_turn(run->position.state) && !turn) {
-      Turn taken = co_await take(app);
+      Turn taken = co_await node_.take(app);
       turn.emplace(std::move(taken));
     }
     if (run->position.state == State::baking) turn.reset();
     auto worked = co_await work(app, run);
-    if (closed_) co_return;
+    if (node_.closed) co_return;
     auto happening = Happening::done;
     if (!worked) {
       happening = happening_of(*run);
@@ -127,19 +127,19 @@ awaitable<void> Engine::carry(AppPtr app, RunPtr run) {
     }
     // Whatever follows trouble in the bake needs the app, too.
     if (!turn && run->position.state == State::baking && happening == Happening::failed) {
-      Turn taken = co_await take(app);
+      Turn taken = co_await node_.take(app);
       turn.emplace(std::move(taken));
-      if ((app->row.stopped || drained_) && run->manifest) {  // somebody was faster; the bake waits, and then tells its trouble again
+      if ((app->row.stopped || node_.drained) && run->manifest) {  // somebody was faster; the bake waits, and then tells its trouble again
         run->failure.reset();
         continue;
       }
     }
     if (!turn && happening == Happening::superseded && left_instances(*app, *run)) {
-      Turn taken = co_await take(app);
+      Turn taken = co_await node_.take(app);
       turn.emplace(std::move(taken));
     }
     co_await move(app, run, happening);
-    if (closed_) co_return;
+    if (node_.closed) co_return;
   }
 }
 
@@ -170,31 +170,31 @@ awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effec
 
 /// Makes a transition: what comes before it, then the database, then the rest.
 awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
-  if (run->position == Position{State::starting, false}) run->course.ran = ever_ran(*app, run->row.release);
+  if (run->position == Position{State::starting, false}) run->course.ran = members_.ever_ran(*app, run->row.release);
   auto transition = step(run->position, run->course, happening);
   if (!transition) transition = step(run->position, run->course, Happening::failed);
   if (happening == Happening::superseded && left_instances(*app, *run)) transition->effects.push_back(Effect::drop_new);
   auto prepared = co_await before(app, run, transition->effects);
-  if (closed_) co_return;
+  if (node_.closed) co_return;
   if (!prepared) {
     run->failure = prepared.error();
     co_await move(app, run, Happening::failed);
     co_return;
   }
-  if (is_terminal(transition->to.state)) co_await end_hooks(app, run);
-  if (closed_) co_return;
+  if (is_terminal(transition->to.state)) co_await hooks_.end(app, run);
+  if (node_.closed) co_return;
   const Position was = run->position;
-  if (transition->to.state == State::baking) run->row.detail["boot"] = options_.node.boot;
+  if (transition->to.state == State::baking) run->row.detail["boot"] = node_.options.node.boot;
   take_position(*run, transition->to);
   const bool decides = has(transition->effects, Effect::decide);
   auto committed = co_await commit(run, transition->effects);
-  for (auto pause = 100ms; !committed && !decides && !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
+  for (auto pause = 100ms; !committed && !decides && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {
     // The disk takes nothing: what runs goes on, and so does this when it can.
     note_problem(*app, committed.error().message);
     co_await io::sleep_for(pause);
     committed = co_await commit(run, transition->effects);
   }
-  if (closed_) co_return;
+  if (node_.closed) co_return;
   if (!committed) {
     // No decision: as if it had not been tried.
     run->position = was;
@@ -211,7 +211,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   run->changed.notify();
   if (!is_terminal(run->position.state)) co_return;
   if (run->position.state == State::active) app->accepted = run->row.id;
-  ++counts_.ended[{app->name(), end_counted_of(*run)}];
+  ++node_.counts.ended[{app->name(), end_counted_of(*run)}];
   deployment_ended_();
   // Whoever deployed by hand may still have to say that it is to stay.
   if (run->row.by == kFollow) settled_(app->name());
@@ -222,14 +222,14 @@ void Engine::count_step(const Run& run) {
   if (run.steps.size() < 2) return;
   const auto& left = run.steps[run.steps.size() - 2];
   const auto began = logs::parse_rfc3339(left.at), ended = logs::parse_rfc3339(run.steps.back().at);
-  StepTime& time = counts_.steps[{run.row.app, left.state}];
+  StepTime& time = node_.counts.steps[{run.row.app, left.state}];
   ++time.count;
   if (began && ended && *ended > *began) time.seconds += std::chrono::duration<double>(*ended - *began).count();
 }
 
 const Counts& Engine::counts() {
-  unknown_.forget_old(io::Steady::now(), counts_);
-  return counts_;
+  node_.unknown.forget_old(io::Steady::now(), node_.counts);
+  return node_.counts;
 }
 
 /// The database learns where the deployment is; a decision is in the same transaction.
@@ -240,15 +240,15 @@ awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) 
     std::vector<store::Event> events{event};
     if (reverting) events.clear();  // that it goes back was told when it began to
     if (decides && status_of(row).stopped) events.push_back(operator_event("start", row.app, {row.by, row.why}));
-    if (decides) return store_.decide(row, std::move(events));
-    if (reverts) return store_.decide_revert(row, row.from, std::move(events));
-    return store_.update_deployment(row, std::move(events));
+    if (decides) return node_.store.decide(row, std::move(events));
+    if (reverts) return node_.store.decide_revert(row, row.from, std::move(events));
+    return node_.store.update_deployment(row, std::move(events));
   };
-  auto written = co_await pool_.run(write);
+  auto written = co_await node_.pool.run(write);
   if (written || !decides) co_return written;
   // An error of the disk can come after the decision was on it.
-  const auto look = [this, id = run->row.id] { return store_.deployment(id); };
-  const auto row = co_await pool_.run(look);
+  const auto look = [this, id = run->row.id] { return node_.store.deployment(id); };
+  const auto row = co_await node_.pool.run(look);
   if (row && *row && (*row)->decided) co_return Result<void>();
   co_return written;
 }
@@ -258,22 +258,22 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
     case Effect::decide: {
       app->row.active = run->row.release;
       if (status_of(run->row).stopped) app->row.stopped = false;
-      static_cast<void>(co_await reload(app));  // what is previous now
+      static_cast<void>(co_await node_.reload(app));  // what is previous now
       app->since = run->steps.back().at;
       app->manifests[run->row.release] = run->manifest;
       break;
     }
     case Effect::decide_revert: {
-      static_cast<void>(co_await reload(app));
-      const auto swap = [this, name = app->name()] { static_cast<void>(store_.swap_current(name)); };
-      co_await pool_.run(swap);
+      static_cast<void>(co_await node_.reload(app));
+      const auto swap = [this, name = app->name()] { static_cast<void>(node_.store.swap_current(name)); };
+      co_await node_.pool.run(swap);
       break;
     }
     case Effect::reject: {
       run->row.detail["rejected"] = true;
-      const auto reject = [this, row = run->row] { static_cast<void>(store_.reject(row.app, row.release, row.manifest_sha256, row.reason)); };
-      co_await pool_.run(reject);
-      static_cast<void>(co_await reload(app));
+      const auto reject = [this, row = run->row] { static_cast<void>(node_.store.reject(row.app, row.release, row.manifest_sha256, row.reason)); };
+      co_await node_.pool.run(reject);
+      static_cast<void>(co_await node_.reload(app));
       break;
     }
     case Effect::drop_new: co_await drop_new(app, run); break;
@@ -285,14 +285,14 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       std::vector<std::int64_t> open{run->row.id};
       for (const RunPtr& older : app->giving_way) open.push_back(older->row.id);
       const bool accepted = run->position.state == State::active;
-      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = options_.keep_releases] {
-        if (accepted) static_cast<void>(store_.unreject(name, release));
-        auto collected = store_.collect(name, in_use, keep);
-        static_cast<void>(store_.drop_imports(name, waiting, false));
-        static_cast<void>(store_.collect_data(name, open, false));
+      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = node_.options.keep_releases] {
+        if (accepted) static_cast<void>(node_.store.unreject(name, release));
+        auto collected = node_.store.collect(name, in_use, keep);
+        static_cast<void>(node_.store.drop_imports(name, waiting, false));
+        static_cast<void>(node_.store.collect_data(name, open, false));
         return collected;
       };
-      const auto removed = co_await pool_.run(tidy);
+      const auto removed = co_await node_.pool.run(tidy);
       if (removed)
         for (const store::SlotRow& slot : *removed) app->manifests.erase(slot.release);
       break;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <fmt/core.h>
 
@@ -33,11 +34,6 @@ boost::json::object data_of(const InstanceSelector& what) { return {{"what", tex
 
 }  // namespace
 
-milliseconds Engine::drain_of(const App& app) const {
-  const ManifestPtr active = app.active();
-  return active ? active->spec.deploy.drain : milliseconds(30'000);
-}
-
 /// The instances of the active release that `what` names; at least one.
 Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceSelector& what) const {
   std::vector<InstanceId> ids;
@@ -55,12 +51,12 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
 }
 
 awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
-  const auto app = known(what.app);
+  const auto app = node_.known(what.app);
   if (!app) co_return std::unexpected(app.error());
   if (is_job(**app, what)) {
     const auto job = (*app)->jobs.find(*what.process);
     if (job == (*app)->jobs.end() || !job->second->row.running()) co_return fail(Errc::conflict, fmt::format("{} is a job, and does not run", text_of(what)));
-    auto stopped = co_await stop_job(*app, job->second, asked);
+    auto stopped = co_await jobs_.stop(*app, job->second, asked);
     co_return stopped;
   }
   if (auto free = nothing_under_way(**app, "stopping it"); !free) co_return free;
@@ -70,14 +66,14 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   }
   const auto ids = selected(**app, what);
   if (!ids) co_return std::unexpected(ids.error());
-  const Turn turn = co_await take(*app);
+  const Turn turn = co_await node_.take(*app);
   const Quiet quiet(*app);
-  const auto write = [this, rows = rows_of(**app, *ids), event = operator_event("stop", what.app, asked, data_of(what))] { return store_.set_paused(rows, true, event); };
-  auto written = co_await pool_.run(write);
+  const auto write = [this, rows = rows_of(**app, *ids), event = operator_event("stop", what.app, asked, data_of(what))] { return node_.store.set_paused(rows, true, event); };
+  auto written = co_await node_.pool.run(write);
   if (!written) co_return written;
   for (Member& member : (*app)->members)
     if (std::ranges::find(*ids, member.id()) != ids->end()) member.row.paused = true;
-  auto paused = co_await pause_members(*app, *ids);
+  auto paused = co_await members_.pause(*app, *ids);
   co_return paused;
 }
 
@@ -85,42 +81,23 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
 awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
   const std::string why = app->name() + " was stopped by hand";
   co_await end_deployments(app, why, false);
-  const Turn turn = co_await take(app);
+  const Turn turn = co_await node_.take(app);
   const Quiet quiet(app);
-  const auto stop = [this, name = app->name(), asked] { return store_.set_stopped(name, true, operator_event("stop", name, asked)); };
-  auto stopped = co_await pool_.run(stop);
+  const auto stop = [this, name = app->name(), asked] { return node_.store.set_stopped(name, true, operator_event("stop", name, asked)); };
+  auto stopped = co_await node_.pool.run(stop);
   if (!stopped) co_return stopped;
   app->row.stopped = true;
   if (app->run) app->run->changed.notify();
   const std::string none;
-  co_await stop_all_but(app, none, drain_of(*app));
+  co_await members_.stop_all_but(app, none, drain_of(*app));
   co_return Result<void>();
 }
 
-/// Stops single instances whose rows say so: they stay known, and stopped until somebody starts them or a deployment comes.
-awaitable<Result<void>> Engine::pause_members(AppPtr app, std::vector<InstanceId> ids) {
-  static_cast<void>(co_await route(app));
-  co_await drain(app, ids, drain_of(*app));
-  const auto outcome = std::make_shared<Result<void>>();
-  std::vector<awaitable<void>> stops;
-  for (const InstanceId& id : ids) stops.push_back(pause_member(app, id, outcome));
-  co_await at_once(std::move(stops));
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-  co_return *outcome;
-}
-
-awaitable<void> Engine::pause_member(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome) {
-  auto stopped = co_await stop_instance(app, id);
-  const auto remove = [this, id] { return remove_folders(options_.node, id); };  // its secrets; a start makes them anew
-  if (stopped) stopped = co_await pool_.run(remove);
-  if (!stopped && *outcome) *outcome = stopped;
-}
-
 awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
-  const auto found = known(what.app);
+  const auto found = node_.known(what.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
-  if (auto open = not_drained(); !open) co_return open;
+  if (auto open = node_.not_drained(); !open) co_return open;
   if (auto free = nothing_under_way(*app, "starting it"); !free) co_return free;
   const ManifestPtr active = app->active();
   if (!active) co_return fail(Errc::conflict, fmt::format("{} has no active release; deploy one", app->name()));
@@ -129,99 +106,68 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   if (!is_whole(what)) {
     if (const auto ids = selected(*app, what); !ids) co_return std::unexpected(ids.error());
   }
-  const Turn turn = co_await take(app);
-  if (auto open = not_drained(); !open) co_return open;  // meanwhile
-  auto finished = co_await finish_pending_data(app);
+  const Turn turn = co_await node_.take(app);
+  if (auto open = node_.not_drained(); !open) co_return open;  // meanwhile
+  auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return finished;
   std::vector<InstanceId> chosen;
   for (const Member& member : app->members)
     if (what.matches(member.id())) chosen.push_back(member.id());
   const auto start = [this, name = app->name(), asked, what, rows = rows_of(*app, chosen)]() -> Result<void> {
-    if (is_whole(what)) BERTH_CHECK(store_.set_stopped(name, false, operator_event("start", name, asked)));
-    return store_.set_paused(rows, false, is_whole(what) ? std::nullopt : std::optional(operator_event("start", name, asked, data_of(what))));
+    if (is_whole(what)) BERTH_CHECK(node_.store.set_stopped(name, false, operator_event("start", name, asked)));
+    return node_.store.set_paused(rows, false, is_whole(what) ? std::nullopt : std::optional(operator_event("start", name, asked, data_of(what))));
   };
-  auto started = co_await pool_.run(start);
+  auto started = co_await node_.pool.run(start);
   if (!started) co_return started;
   app->row.stopped = false;
   app->changed.notify();
   for (Member& member : app->members)
     if (what.matches(member.id())) member.row.paused = false;
   app->routed = app->row.active;
-  auto up = co_await claim(app, active);
-  if (up) up = co_await start_release(app, active, nullptr);
-  static_cast<void>(co_await route(app));
+  auto up = co_await routes_.claim(app, active);
+  if (up) up = co_await members_.start_release(app, active, nullptr);
+  static_cast<void>(co_await routes_.lead(app));
   settled_(app->name());
-  up = co_await begin_healing(app, std::move(up));
+  up = co_await members_.begin_healing(app, std::move(up));
   co_return up;
 }
 
 /// One after the other, so that an app of several instances goes on serving. Secrets and configuration are looked up anew.
 awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) {
-  const auto found = known(what.app);
+  const auto found = node_.known(what.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
-  if (auto open = not_drained(); !open) co_return open;
+  if (auto open = node_.not_drained(); !open) co_return open;
   if (auto free = nothing_under_way(*app, "restarting it"); !free) co_return free;
   const ManifestPtr active = app->active();
   if (!active || app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} does not run: 'berth start {}'", app->name(), app->name()));
   const auto ids = selected(*app, what);
   if (!ids) co_return std::unexpected(ids.error());
-  const Turn turn = co_await take(app);
-  if (auto open = not_drained(); !open) co_return open;  // meanwhile
+  const Turn turn = co_await node_.take(app);
+  if (auto open = node_.not_drained(); !open) co_return open;  // meanwhile
   const Quiet quiet(app);
   const store::Event event = operator_event("restart", what.app, asked, data_of(what));
-  co_await tell(event);
+  co_await node_.tell(event);
   const std::string reason = asked.why.empty() ? "by " + asked.by : asked.why;
   const std::vector<std::string> order = spec::start_order(active->spec);
   std::vector<InstanceId> in_order = *ids;
   std::ranges::stable_sort(in_order, {}, [&order](const InstanceId& id) { return std::ranges::find(order, id.process) - order.begin(); });
   for (const InstanceId& id : in_order) {
-    const auto awaited = co_await await_processes(app, active, id.process, nullptr);
-    if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-    if (!awaited) co_await tell_unawaited(app, awaited.error());
-    auto restarted = co_await restart_one(app, active, id, reason);
-    if (restarted || closed_) continue;
-    const bool runs = supervisor_.status(id).has_value();
-    if (!runs) restarted = co_await begin_healing(app, std::move(restarted));
+    const auto awaited = co_await members_.await_processes(app, active, id.process, nullptr);
+    if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+    if (!awaited) co_await members_.tell_unawaited(app, awaited.error());
+    auto restarted = co_await members_.restart(app, active, id, reason);
+    if (restarted || node_.closed) continue;
+    const bool runs = node_.supervisor.status(id).has_value();
+    if (!runs) restarted = co_await members_.begin_healing(app, std::move(restarted));
     co_return restarted;
   }
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   co_return Result<void>();
 }
 
-awaitable<Result<void>> Engine::restart_one(AppPtr app, ManifestPtr manifest, InstanceId id, std::string reason) {
-  auto finished = co_await finish_pending_data(app);
-  if (!finished) co_return finished;
-  const auto member = std::ranges::find(app->members, id, &Member::id);
-  if (member == app->members.end() || member->row.paused) co_return Result<void>();
-  const store::InstanceRow row = member->row;
-  const auto beside = std::ranges::count_if(app->members, [&](const Member& other) {
-    return other.row.process == id.process && other.row.release == id.release && !other.row.paused;
-  });
-  if (beside > 1) {
-    member->leaving = true;
-    static_cast<void>(co_await route(app));
-    const std::vector<InstanceId> alone{id};
-    co_await drain(app, alone, drain_of(*app));
-  }
-  auto planned = co_await make_plan(app, manifest, row);
-  Result<void> restarted;
-  if (!planned) restarted = std::unexpected(planned.error());
-  if (planned) restarted = co_await supervisor_.ensure(std::move(planned->plan));
-  if (restarted) restarted = co_await supervisor_.restart(id, reason);
-  const auto again = std::ranges::find(app->members, id, &Member::id);
-  if (again != app->members.end()) again->leaving = false;
-  if (again != app->members.end()) again->lacks = restarted ? std::string() : restarted.error().message;
-  // What the caller named is there; it is the node that lacks something.
-  if (!restarted && (restarted.error().code == Errc::not_found || restarted.error().code == Errc::permission)) restarted.error().code = Errc::io;
-  if (!restarted && !planned && supervisor_.status(id)) restarted.error().message += "; it goes on as it is";
-  if (restarted && beside > 1) static_cast<void>(co_await wait_ready(app, id.release, nullptr, manifest->spec.deploy.ready_timeout));
-  static_cast<void>(co_await route(app));
-  co_return restarted;
-}
-
 awaitable<Result<void>> Engine::scale(std::string name, std::string process, int instances, Asked asked) {
-  const auto found = known(name);
+  const auto found = node_.known(name);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   if (instances < 0 || instances > kMostInstances)
@@ -236,34 +182,34 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   if (instances == 0 && rules->second.routing != spec::Routing::none)
     co_return fail(Errc::usage, fmt::format("{}/{} is reached at port {}, so that it needs at least 1 instance; 'berth stop {}/{}' stops it until 'berth start'",
                                             name, process, rules->second.public_port, name, process));
-  const Turn turn = co_await take(app);
-  auto finished = co_await finish_pending_data(app);
+  const Turn turn = co_await node_.take(app);
+  auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return finished;
   const auto write = [this, name, process, instances, said = rules->second.instances, asked] {
     const boost::json::object data{{"process", process}, {"instances", instances}};
-    return store_.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
+    return node_.store.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
   };
-  auto written = co_await pool_.run(write);
-  if (!written || app->row.stopped || drained_) co_return written;
+  auto written = co_await node_.pool.run(write);
+  if (!written || app->row.stopped || node_.drained) co_return written;
   std::vector<InstanceId> surplus;
   for (const InstanceId& id : members_of(*app, active->release))
     if (id.process == process && id.number > instances) surplus.push_back(id);
   const Quiet quiet(app);
-  co_await stop_members(app, surplus, drain_of(*app));
-  auto started = co_await start_release(app, active, nullptr);
-  static_cast<void>(co_await route(app));
-  started = co_await begin_healing(app, std::move(started));
+  co_await members_.stop(app, surplus, drain_of(*app));
+  auto started = co_await members_.start_release(app, active, nullptr);
+  static_cast<void>(co_await routes_.lead(app));
+  started = co_await members_.begin_healing(app, std::move(started));
   co_return started;
 }
 
 awaitable<Result<void>> Engine::pin(std::string name, std::string release, bool pinned, Asked asked) {
-  const auto app = known(name);
+  const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
   const auto write = [this, name, release, pinned, asked] {
     const boost::json::object data{{"release", release}};
-    return store_.set_pinned(name, release, pinned, operator_event(pinned ? "pin" : "unpin", name, asked, data));
+    return node_.store.set_pinned(name, release, pinned, operator_event(pinned ? "pin" : "unpin", name, asked, data));
   };
-  auto written = co_await pool_.run(write);
+  auto written = co_await node_.pool.run(write);
   if (written && !pinned) settled_(name);
   co_return written;
 }
@@ -275,7 +221,7 @@ awaitable<void> Engine::end_deployments(AppPtr app, std::string why, bool bakes_
     run->cancelled_by = why;
     co_await move(app, run, Happening::cancelled);
   }
-  while (app->run && !closed_) {
+  while (app->run && !node_.closed) {
     const bool bakes = app->run->position.state == State::baking;
     if (bakes && !bakes_too && app->run->superseded.empty()) co_return app->run->changed.notify();
     if (!bakes || bakes_too) app->run->superseded = why;
@@ -292,18 +238,18 @@ awaitable<void> Engine::end_deployments(AppPtr app, std::string why, bool bakes_
 
 /// What an app left that was removed before, without its data.
 awaitable<Result<void>> Engine::purge_left(std::string name, Asked asked) {
-  if (newcomers_.contains(name)) co_return fail(Errc::conflict, fmt::format("{} is being deployed; 'berth status' shows it", name));
+  if (node_.newcomers.contains(name)) co_return fail(Errc::conflict, fmt::format("{} is being deployed; 'berth status' shows it", name));
   const boost::json::object data{{"purge", true}};
   const auto purge = [this, name, event = operator_event("remove", name, asked, data)]() -> Result<void> {
-    const std::filesystem::path logs = store_.paths().logs / name;
+    const std::filesystem::path logs = node_.store.paths().logs / name;
     std::error_code error;
     const bool has_logs = std::filesystem::is_directory(std::filesystem::symlink_status(logs, error));
-    auto purged = store_.purge_left(name, event);
-    if (!purged && purged.error().code == Errc::not_found && has_logs) purged = store_.add_event(event);
+    auto purged = node_.store.purge_left(name, event);
+    if (!purged && purged.error().code == Errc::not_found && has_logs) purged = node_.store.add_event(event);
     if (!purged) return purged;
     return files::remove_tree(logs);
   };
-  auto purged = co_await pool_.run(purge);
+  auto purged = co_await node_.pool.run(purge);
   co_return purged;
 }
 
@@ -316,7 +262,7 @@ Result<void> Engine::may_remove(const App& app) const {
 }
 
 awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force, Asked asked) {
-  const auto found = known(name);
+  const auto found = node_.known(name);
   if (!found && purge && is_name(name)) {
     auto purged = co_await purge_left(name, asked);
     const bool nothing = !purged && purged.error().code == Errc::not_found;
@@ -327,28 +273,28 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
   if (auto may = may_remove(*app); !may && !force) co_return may;
   const std::string why = name + " was removed";
   co_await end_deployments(app, why, true);
-  const Turn turn = co_await take(app);
+  const Turn turn = co_await node_.take(app);
   if (app->gone) co_return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
   const Quiet quiet(app);
   const NoExecs no_execs(app);
   const milliseconds drain = drain_of(*app);
   app->routed.clear();
   const std::string none;
-  co_await stop_all_but(app, none, drain);
-  co_await end_execs(app);
-  co_await stop_strangers(app);
-  co_await give_up_unused(app, nullptr);
+  co_await members_.stop_all_but(app, none, drain);
+  co_await execs_.end_all(app);
+  co_await members_.stop_strangers(app);
+  co_await routes_.give_up_but(app, nullptr);
   const boost::json::object data{{"purge", purge}};
   const auto forget = [this, name, purge, event = operator_event("remove", name, asked, data)]() -> Result<void> {
-    BERTH_CHECK(store_.remove_app(name, purge, event));
+    BERTH_CHECK(node_.store.remove_app(name, purge, event));
     if (!purge) return {};
-    return files::remove_tree(store_.paths().logs / name);
+    return files::remove_tree(node_.store.paths().logs / name);
   };
-  auto forgotten = co_await pool_.run(forget);
+  auto forgotten = co_await node_.pool.run(forget);
   if (!forgotten) co_return forgotten;
   app->gone = true;
-  apps_.erase(name);
-  counts_.forget(name);
+  node_.apps.erase(name);
+  node_.counts.forget(name);
   app->changed.notify();
   co_return Result<void>();
 }
@@ -356,9 +302,9 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
 awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
   std::vector<AppPtr> chosen;
   if (name.empty()) {
-    for (const auto& [each, app] : apps_) chosen.push_back(app);
+    for (const auto& [each, app] : node_.apps) chosen.push_back(app);
   } else {
-    const auto app = known(name);
+    const auto app = node_.known(name);
     if (!app) co_return std::unexpected(app.error());
     chosen.push_back(*app);
   }
@@ -379,28 +325,47 @@ awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
     }
     const auto collect = [this, each = app->name(), in_use, under_way]() -> Result<Collected> {
       Collected collected;
-      BERTH_TRY(collected.slots, store_.collect(each, in_use, options_.keep_releases));
-      BERTH_TRY(collected.imports, store_.drop_imports(each, in_use, true));
-      BERTH_TRY(collected.data, store_.collect_data(each, under_way, true));
+      BERTH_TRY(collected.slots, node_.store.collect(each, in_use, node_.options.keep_releases));
+      BERTH_TRY(collected.imports, node_.store.drop_imports(each, in_use, true));
+      BERTH_TRY(collected.data, node_.store.collect_data(each, under_way, true));
       return collected;
     };
-    const auto collected = co_await pool_.run(collect);
+    const auto collected = co_await node_.pool.run(collect);
     if (!collected) co_return std::unexpected(collected.error());
     for (const store::SlotRow& slot : collected->slots) app->manifests.erase(slot.release);
     removed.slots.insert(removed.slots.end(), collected->slots.begin(), collected->slots.end());
     removed.data.insert(removed.data.end(), collected->data.begin(), collected->data.end());
     removed.imports.insert(removed.imports.end(), collected->imports.begin(), collected->imports.end());
   }
-  if (name.empty() && repository_ != nullptr) {
-    const auto clear = [this] { return repository_->partial_blobs().clear(); };
-    const fetch::PartialBlobs::Removed cleared = co_await pool_.run(clear);
+  if (name.empty()) {
+    std::set<std::string> others;  // that are not to lose what was loaded for them
+    for (const auto* known : {&node_.apps, &node_.newcomers})
+      for (const auto& [each, app] : *known) others.insert(each);
+    const auto drop = [this, others]() -> Result<std::vector<store::Import>> {
+      std::vector<store::Import> dropped;
+      std::set<std::string> strangers;
+      for (const store::Import& import : node_.store.imports({}))
+        if (!others.contains(import.app)) strangers.insert(import.app);
+      for (const std::string& app : strangers) {
+        BERTH_TRY(const auto of_app, node_.store.drop_imports(app, {}, true));
+        dropped.insert(dropped.end(), of_app.begin(), of_app.end());
+      }
+      return dropped;
+    };
+    const auto dropped = co_await node_.pool.run(drop);
+    if (!dropped) co_return std::unexpected(dropped.error());
+    removed.imports.insert(removed.imports.end(), dropped->begin(), dropped->end());
+  }
+  if (name.empty() && node_.repository != nullptr) {
+    const auto clear = [this] { return node_.repository->partial_blobs().clear(); };
+    const fetch::PartialBlobs::Removed cleared = co_await node_.pool.run(clear);
     removed.partial_blobs = cleared.blobs;
     removed.partial_bytes = cleared.bytes;
   }
   const boost::json::object data{{"slots", removed.slots.size()}, {"data", removed.data.size()}, {"imports", removed.imports.size()},
                                  {"partial", removed.partial_blobs}};
   const store::Event event = operator_event("gc", name, asked, data);
-  if (!removed.slots.empty() || !removed.data.empty() || !removed.imports.empty() || removed.partial_blobs > 0) co_await tell(event);
+  if (!removed.slots.empty() || !removed.data.empty() || !removed.imports.empty() || removed.partial_blobs > 0) co_await node_.tell(event);
   co_return removed;
 }
 

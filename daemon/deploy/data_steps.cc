@@ -1,3 +1,5 @@
+#include "daemon/deploy/data_steps.h"
+
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -5,7 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/data/snapshot.h"
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 
 // What becomes of an app's data folder in a deployment. A copy that a deployment made `before` it changed anything is what a revert of it puts back; the store
 // says first what is to be and finishes it after a crash, and what is there already tells these steps, which may run twice, what is done.
@@ -50,29 +52,27 @@ std::string chosen_copy(const Run& run) {
 
 }  // namespace
 
-/// What a deployment began to do with the data and could not finish comes before anything else: no instance starts on data that are half moved.
-awaitable<Result<void>> Engine::finish_pending_data(AppPtr app) {
+awaitable<Result<void>> finish_pending_data(Node& node, AppPtr app) {
   const store::DataMove pending{.app = app->name()};
-  const auto finish = [this, pending] { return store_.put_data_back(pending); };
-  auto finished = co_await pool_.run(finish);
+  const auto finish = [&node, pending] { return node.store.put_data_back(pending); };
+  auto finished = co_await node.pool.run(finish);
   if (!finished) co_return pass(finished.error(), app->name() + ": a move of its data that was begun cannot be finished, and nothing of it starts before that");
   co_return finished;
 }
 
 /// Processes of an instance that was stopped before, and that do not end, may write the data still, whichever berthd stopped it.
-awaitable<Result<void>> Engine::nobody_left_behind(AppPtr app) {
-  const auto left = co_await supervisor_.left_behind(app->name());
+awaitable<Result<void>> DataSteps::nobody_left_behind(AppPtr app) {
+  const auto left = co_await node_.supervisor.left_behind(app->name());
   if (left.empty()) co_return Result<void>();
   co_return fail(Errc::timeout, fmt::format("{}: processes of it do not end ({}), and may write its data still: no copy of them would be whole. Find out what they "
                                             "wait for (a disk or network file system that hangs?), or restart the machine",
                                             app->name(), fmt::join(left, "; ")));
 }
 
-/// How the release was left to which a revert by hand goes back: by the newest deployment that did.
-awaitable<Result<Leaving>> Engine::leaving(AppPtr app, RunPtr run) {
+awaitable<Result<Leaving>> DataSteps::leaving(AppPtr app, RunPtr run) {
   const auto look = [this, name = app->name(), target = run->row.release, own = run->row.id]() -> Result<Leaving> {
-    BERTH_TRY(const auto deployments, store_.deployments(name, kMostLookedBack));
-    BERTH_TRY(const auto copies, store_.data_copies(name));
+    BERTH_TRY(const auto deployments, node_.store.deployments(name, kMostLookedBack));
+    BERTH_TRY(const auto copies, node_.store.data_copies(name));
     Leaving found;
     for (const store::DeploymentRow& row : deployments) {  // the newest first
       if (!row.decided || row.id == own) continue;
@@ -84,13 +84,12 @@ awaitable<Result<Leaving>> Engine::leaving(AppPtr app, RunPtr run) {
     }
     return Leaving{};
   };
-  auto found = co_await pool_.run(look);
+  auto found = co_await node_.pool.run(look);
   co_return found;
 }
 
-/// Before anything is touched: whether the app has to be stopped first for its data's sake, and whether there is room for a copy.
-awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
-  auto finished = co_await finish_pending_data(app);
+awaitable<Result<void>> DataSteps::plan(AppPtr app, RunPtr run) {
+  auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return finished;
   run->row.detail.erase(kPutsBack);
   run->row.detail.erase("puts_back_of");
@@ -110,31 +109,29 @@ awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run) {
     if (!left->migrated.empty()) {
       const std::string why = run->keep_data ? "--keep-data was said" : "there is no copy of them from before";
       const std::string text = fmt::format("the pre-start hook of {} may have migrated the data, and they stay as they are: {}", left->migrated, why);
-      co_await note(run, text);
+      co_await node_.note(run, text);
     }
   }
   if (!run->manifest->spec.data.snapshot) co_return Result<void>();
-  auto possible = co_await may_copy_data(app, run);
+  auto possible = co_await may_copy(app, run);
   co_return possible;
 }
 
-/// The app has to be stopped for a copy of its data. Whether there can be one: nobody else writes them, and there is room.
-awaitable<Result<void>> Engine::may_copy_data(AppPtr app, RunPtr run) {
+awaitable<Result<void>> DataSteps::may_copy(AppPtr app, RunPtr run) {
   if (auto free = no_exec_runs(*app); !free) co_return free;
   run->course.stop_first = true;
   auto alone = co_await nobody_left_behind(app);
   if (!alone) co_return alone;
-  const auto look = [folder = store_.paths().data(app->name()), limits = limits_of(*run, options_.stage.reserve_bytes)] { return data::may_snapshot(folder, limits); };
-  auto possible = co_await pool_.run(look);
+  const auto look = [folder = node_.store.paths().data(app->name()), limits = limits_of(*run, node_.options.stage.reserve_bytes)] { return data::may_snapshot(folder, limits); };
+  auto possible = co_await node_.pool.run(look);
   co_return possible;
 }
 
-/// While nobody writes to them, after the old release has ended and before anything of the new one begins.
-awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
-  auto finished = co_await finish_pending_data(app);
+awaitable<Result<void>> DataSteps::arrange(AppPtr app, RunPtr run) {
+  auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return finished;
-  const auto list = [this, name = app->name()] { return store_.data_copies(name); };
-  const auto copies = co_await pool_.run(list);
+  const auto list = [this, name = app->name()] { return node_.store.data_copies(name); };
+  const auto copies = co_await node_.pool.run(list);
   if (!copies) co_return std::unexpected(copies.error());
   Result<void> done;
   if (copy_before(*copies, run->row.id) == nullptr) {  // else it was done before berthd ended
@@ -149,7 +146,7 @@ awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
     }
     if (!back && !run->manifest->spec.data.snapshot) co_return done;
     const NoExecs no_execs(app);
-    co_await end_execs(app);  // that began since `plan_data` looked
+    co_await execs_.end_all(app);  // that began since `plan_data` looked
     auto alone = co_await nobody_left_behind(app);
     if (!alone) co_return alone;
     if (back) {
@@ -164,40 +161,40 @@ awaitable<Result<void>> Engine::arrange_data(AppPtr app, RunPtr run) {
   co_return done;
 }
 
-awaitable<Result<void>> Engine::take_snapshot(AppPtr app, RunPtr run) {
+awaitable<Result<void>> DataSteps::take_snapshot(AppPtr app, RunPtr run) {
   const store::DataCopy copy{.app = app->name(), .folder = fmt::format("snapshot.{}", run->row.id), .deployment = run->row.id, .release = run->row.from, .before = true,
                              .method = "copy", .since = {}, .at = store::now_text()};
-  const auto work = [this, copy, data = store_.paths().data(app->name()), limits = limits_of(*run, options_.stage.reserve_bytes)]() -> Result<void> {
-    BERTH_TRY(const std::filesystem::path folder, store_.begin_data_copy(copy));
+  const auto work = [this, copy, data = node_.store.paths().data(app->name()), limits = limits_of(*run, node_.options.stage.reserve_bytes)]() -> Result<void> {
+    BERTH_TRY(const std::filesystem::path folder, node_.store.begin_data_copy(copy));
     const auto taken = data::take_snapshot(data, folder, limits);
     if (!taken) {
-      static_cast<void>(store_.drop_data_copy(copy.app, copy.folder));
+      static_cast<void>(node_.store.drop_data_copy(copy.app, copy.folder));
       return std::unexpected(taken.error());
     }
     store::DataCopy made = copy;
     made.method = to_string(taken->method);
     made.bytes = taken->bytes;
-    return store_.keep_data_copy(made, {.number = 0, .at = {}, .kind = "data.copied", .app = made.app,
+    return node_.store.keep_data_copy(made, {.number = 0, .at = {}, .kind = "data.copied", .app = made.app,
                                         .data = {{"deployment", made.deployment}, {"release", made.release}, {"folder", made.folder}, {"method", made.method},
                                                  {"bytes", made.bytes}}});
   };
   const Visits::Visit visit = co_await copies_.begin();
-  auto taken = co_await pool_.run(work);
+  auto taken = co_await node_.pool.run(work);
   co_return taken;
 }
 
 /// A copy becomes the data; what they were is kept.
-awaitable<Result<void>> Engine::put_back(AppPtr app, RunPtr run, store::DataMove move) {
-  const auto work = [this, move] { return store_.put_data_back(move); };
-  auto put = co_await pool_.run(work);
+awaitable<Result<void>> DataSteps::put_back(AppPtr app, RunPtr run, store::DataMove move) {
+  const auto work = [this, move] { return node_.store.put_data_back(move); };
+  auto put = co_await node_.pool.run(work);
   if (put) spdlog::info("{}: deployment {} put {} in the place of its data, which are kept as {}", app->name(), run->row.id, move.folder, move.aside);
   co_return put;
 }
 
 /// Says what this deployment did with the data, as the store has it.
-awaitable<void> Engine::note_data(AppPtr app, RunPtr run) {
-  const auto list = [this, name = app->name()] { return store_.data_copies(name); };
-  const auto copies = co_await pool_.run(list);
+awaitable<void> DataSteps::note_data(AppPtr app, RunPtr run) {
+  const auto list = [this, name = app->name()] { return node_.store.data_copies(name); };
+  const auto copies = co_await node_.pool.run(list);
   if (!copies) co_return;
   for (const store::DataCopy& copy : *copies) {
     if (copy.deployment != run->row.id) continue;
@@ -206,29 +203,27 @@ awaitable<void> Engine::note_data(AppPtr app, RunPtr run) {
       const std::string whose = copy.before ? run->row.release : run->row.from;
       text = fmt::format("data are those of {}@{} again; what was written since {} is set aside in {} until 'berth gc {}', or until the next is set aside and a "
                          "deployment ends well", app->name(), whose, copy.since,
-                         (store_.paths().app(app->name()) / copy.folder).string(), app->name());
+                         (node_.store.paths().app(app->name()) / copy.folder).string(), app->name());
     }
-    co_await note(run, text);
+    co_await node_.note(run, text);
   }
 }
 
-/// A revert's part: data that this deployment copied, or exchanged, become what they were. Nothing of the app runs. It goes on until it is done: the release
-/// before must not meet the data of another.
-awaitable<void> Engine::undo_data(AppPtr app, RunPtr run) {
-  for (auto pause = 100ms; !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
-    auto undone = co_await undo_data_once(app, run);
+awaitable<void> DataSteps::undo(AppPtr app, RunPtr run) {
+  for (auto pause = 100ms; !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {
+    auto undone = co_await undo_once(app, run);
     if (undone) co_return;
     note_problem(*app, undone.error().message);
     co_await io::sleep_for(pause);
   }
 }
 
-awaitable<Result<void>> Engine::undo_data_once(AppPtr app, RunPtr run) {
+awaitable<Result<void>> DataSteps::undo_once(AppPtr app, RunPtr run) {
   // Only what is finished shows in the list of copies.
-  auto finished = co_await finish_pending_data(app);
+  auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return finished;
-  const auto list = [this, name = app->name()] { return store_.data_copies(name); };
-  const auto copies = co_await pool_.run(list);
+  const auto list = [this, name = app->name()] { return node_.store.data_copies(name); };
+  const auto copies = co_await node_.pool.run(list);
   if (!copies) co_return std::unexpected(copies.error());
   const store::DataCopy* copy = copy_before(*copies, run->row.id);
   const bool is_done = std::ranges::any_of(*copies, [&](const store::DataCopy& other) { return other.deployment == run->row.id && !other.before; });
@@ -238,7 +233,7 @@ awaitable<Result<void>> Engine::undo_data_once(AppPtr app, RunPtr run) {
   }
   if (copy != nullptr) {
     const NoExecs no_execs(app);
-    co_await end_execs(app);
+    co_await execs_.end_all(app);
     store::DataMove move{.app = app->name(), .folder = copy->folder, .aside = fmt::format("data.{}", run->row.id), .deployment = run->row.id,
                          .release = run->row.release};
     if (run->is_revert()) {

@@ -18,7 +18,9 @@ Deployer::Deployer(boost::asio::any_io_executor executor, io::Pool& pool, io::Po
                                            .supervisor = supervisor,
                                            .router = router,
                                            .repository = repository,
-                                           .options = std::move(options)})) {}
+                                           .options = std::move(options)})) {
+  state_->node().held_by(state_);
+}
 
 Deployer::~Deployer() { state_->close(); }
 
@@ -40,9 +42,9 @@ awaitable<Result<DeploymentStatus>> Deployer::deploy(DeployRequest request) { BE
 awaitable<Result<DeploymentPlan>> Deployer::plan(DeployRequest request) { BERTH_FORWARD(plan(std::move(request))); }
 awaitable<Result<DeploymentStatus>> Deployer::revert(RevertRequest request) { BERTH_FORWARD(revert(std::move(request))); }
 awaitable<Result<DeploymentStatus>> Deployer::cancel(std::int64_t id, Asked asked) { BERTH_FORWARD(cancel(id, std::move(asked))); }
-awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(deployment(id)); }
+awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(queries().deployment(id)); }
 awaitable<Result<DeploymentStatus>> Deployer::wait(std::int64_t id, WaitFor what) { BERTH_FORWARD(wait(id, std::move(what))); }
-awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(std::string app, int most) { BERTH_FORWARD(deployments(std::move(app), most)); }
+awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(std::string app, int most) { BERTH_FORWARD(queries().deployments(std::move(app), most)); }
 awaitable<Result<void>> Deployer::hold(std::string app, Asked asked) { BERTH_FORWARD(hold(std::move(app), std::move(asked))); }
 awaitable<Result<void>> Deployer::mark(std::string app, std::string release, bool good, Asked asked) {
   BERTH_FORWARD(mark(std::move(app), std::move(release), good, std::move(asked)));
@@ -63,20 +65,20 @@ awaitable<Result<void>> Deployer::remove(std::string app, bool purge, bool force
 awaitable<Result<Collected>> Deployer::collect(std::string app, Asked asked) {
   BERTH_FORWARD(collect(std::move(app), std::move(asked)));
 }
-awaitable<Result<ExecPlace>> Deployer::exec(ExecRequest request) { BERTH_FORWARD(exec(std::move(request))); }
+awaitable<Result<ExecPlace>> Deployer::exec(ExecRequest request) { BERTH_FORWARD(execs().exec(std::move(request))); }
 awaitable<Result<JobStatus>> Deployer::run_job(std::string app, std::string process, Asked asked) {
-  BERTH_FORWARD(run_job(std::move(app), std::move(process), std::move(asked)));
+  BERTH_FORWARD(jobs().run(std::move(app), std::move(process), std::move(asked)));
 }
-awaitable<Result<JobStatus>> Deployer::job(WaitForJob what) { BERTH_FORWARD(job(std::move(what))); }
-awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(import(std::move(request))); }
-awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(verify(std::move(request))); }
-awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(releases(std::move(app))); }
-awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(repository_apps()); }
-awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(status()); }
-awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(status(std::move(app))); }
-awaitable<Result<Story>> Deployer::story(std::string app) { BERTH_FORWARD(story(std::move(app))); }
-awaitable<std::vector<MetricsTarget>> Deployer::metrics_targets() { BERTH_FORWARD(metrics_targets()); }
-awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH_FORWARD(scrape_apps()); }
+awaitable<Result<JobStatus>> Deployer::job(WaitForJob what) { BERTH_FORWARD(jobs().status(std::move(what))); }
+awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(slots().import(std::move(request))); }
+awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(slots().verify(std::move(request))); }
+awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(queries().releases(std::move(app))); }
+awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(queries().repository_apps()); }
+awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(queries().status()); }
+awaitable<Result<AppStatus>> Deployer::status(std::string app) { BERTH_FORWARD(queries().status(std::move(app))); }
+awaitable<Result<Story>> Deployer::story(std::string app) { BERTH_FORWARD(queries().story(std::move(app))); }
+awaitable<std::vector<MetricsTarget>> Deployer::metrics_targets() { BERTH_FORWARD(scraper().targets()); }
+awaitable<std::vector<std::shared_ptr<AppPage>>> Deployer::scrape_apps() { BERTH_FORWARD(scraper().scrape()); }
 
 #undef BERTH_FORWARD
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/data_steps.h"
+#include "daemon/deploy/members.h"
 
 namespace berth::deploy {
 namespace {
@@ -19,10 +21,8 @@ std::string lack_of(const App& app, const std::string& release) {
 
 }  // namespace
 
-/// After a try to start the active release, unasked or by somebody's command: what could not be started is tried again until it could, and what runs is told of
-/// where it could not be started anew. A failure comes back as one of the node: what was asked for is there.
-awaitable<Result<void>> Engine::begin_healing(AppPtr app, Result<void> outcome) {
-  if (closed_) co_return outcome;
+awaitable<Result<void>> Members::begin_healing(AppPtr app, Result<void> outcome) {
+  if (node_.closed) co_return outcome;
   const std::string lack = lack_of(*app, app->row.active);
   if (outcome && lack.empty()) {
     if (app->healing) app->problem.clear();
@@ -30,32 +30,31 @@ awaitable<Result<void>> Engine::begin_healing(AppPtr app, Result<void> outcome) 
   }
   if (outcome) note_problem(*app, lack + kGoesOn);
   else note_problem(*app, outcome.error().message);
-  spawn(heal(app));
+  node_.spawn(heal(app));
   if (outcome) co_return outcome;
   const store::Event event{.number = 0, .at = {}, .kind = "start.failed", .app = app->name(), .data = {{"release", app->row.active}, {"reason", outcome.error().message}}};
-  co_await tell(event);
+  co_await node_.tell(event);
   Error error = outcome.error();
   if (error.code == Errc::not_found || error.code == Errc::permission || error.code == Errc::usage) error.code = Errc::io;
   error.message += "; berthd tries again by itself, within a minute at most";
   co_return std::unexpected(std::move(error));
 }
 
-/// Tries again to start what could not be started: a secret's file that is not there yet, a full disk.
-awaitable<void> Engine::heal(AppPtr app) {
+awaitable<void> Members::heal(AppPtr app) {
   if (app->healing) co_return;
   app->healing = true;
-  for (auto pause = 1s; !closed_ && !app->gone; pause = std::min(pause * 2, 60s)) {
+  for (auto pause = 1s; !node_.closed && !app->gone; pause = std::min(pause * 2, 60s)) {
     const auto end = io::Steady::now() + pause;
-    while (!closed_ && !app->gone && io::Steady::now() < end) co_await app->changed.wait(std::chrono::ceil<milliseconds>(end - io::Steady::now()));
-    if (closed_ || app->gone) break;
+    while (!node_.closed && !app->gone && io::Steady::now() < end) co_await app->changed.wait(std::chrono::ceil<milliseconds>(end - io::Steady::now()));
+    if (node_.closed || app->gone) break;
     if (app->run) continue;  // a deployment starts what it needs; where it fails, this goes on
-    const Turn turn = co_await take(app);
+    const Turn turn = co_await node_.take(app);
     const ManifestPtr active = app->active();
-    if (!active || app->row.stopped || drained_) break;
-    auto started = co_await finish_pending_data(app);
-    if (started) started = co_await claim(app, active);
+    if (!active || app->row.stopped || node_.drained) break;
+    auto started = co_await finish_pending_data(node_, app);
+    if (started) started = co_await routes_.claim(app, active);
     if (started) started = co_await start_release(app, active, nullptr);
-    static_cast<void>(co_await route(app));
+    static_cast<void>(co_await routes_.lead(app));
     const std::string lack = lack_of(*app, active->release);
     if (started && lack.empty()) {
       const std::string kept = app->row.active;

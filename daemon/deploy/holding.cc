@@ -9,20 +9,20 @@
 namespace berth::deploy {
 
 awaitable<Result<void>> Engine::hold(std::string name, Asked asked) {
-  const auto app = known(name);
+  const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
   const store::Hold firm{.why = asked.why.empty() ? std::string("no reason was given") : asked.why, .by = asked.by, .at = store::now_text(), .firm = true};
-  const auto write = [this, name, firm, asked] { return store_.set_held(name, firm, operator_event("hold", name, asked)); };
-  auto written = co_await pool_.run(write);
+  const auto write = [this, name, firm, asked] { return node_.store.set_held(name, firm, operator_event("hold", name, asked)); };
+  auto written = co_await node_.pool.run(write);
   if (written) (*app)->row.held = firm;
   co_return written;
 }
 
 awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
-  const auto app = known(name);
+  const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
-  const auto release = [this, name, asked] { return store_.set_held(name, {}, operator_event("resume", name, asked)); };
-  auto released = co_await pool_.run(release);
+  const auto release = [this, name, asked] { return node_.store.set_held(name, {}, operator_event("resume", name, asked)); };
+  auto released = co_await node_.pool.run(release);
   if (!released) co_return released;
   (*app)->row.held = {};
   settled_(name);
@@ -31,7 +31,7 @@ awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
 
 /// A release that is being deployed is not marked bad: its end would say otherwise, and there is a better way to end it.
 awaitable<Result<void>> Engine::mark(std::string name, std::string release, bool good, Asked asked) {
-  const auto app = known(name);
+  const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
   std::vector<RunPtr> runs((*app)->queue.begin(), (*app)->queue.end());
   if ((*app)->run) runs.push_back((*app)->run);
@@ -44,12 +44,12 @@ awaitable<Result<void>> Engine::mark(std::string name, std::string release, bool
   const boost::json::object data{{"release", release}, {"as", good ? "good" : "bad"}};
   const std::string reason = fmt::format("marked bad by {}{}{}", asked.by, asked.why.empty() ? "" : ": ", asked.why);
   const auto write = [this, name, release, good, reason, event = operator_event("mark", name, asked, data)]() -> Result<void> {
-    if (good) return store_.unreject(name, release, {event});
-    BERTH_TRY(const auto slot, store_.slot(name, release));
-    return store_.reject(name, release, slot ? slot->manifest_sha256 : "", reason, {event});
+    if (good) return node_.store.unreject(name, release, {event});
+    BERTH_TRY(const auto slot, node_.store.slot(name, release));
+    return node_.store.reject(name, release, slot ? slot->manifest_sha256 : "", reason, {event});
   };
-  auto written = co_await pool_.run(write);
-  if (written) static_cast<void>(co_await reload(*app));
+  auto written = co_await node_.pool.run(write);
+  if (written) static_cast<void>(co_await node_.reload(*app));
   if (written && good) settled_(name);
   co_return written;
 }

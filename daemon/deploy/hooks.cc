@@ -1,9 +1,12 @@
+#include "daemon/deploy/hooks.h"
+
 #include <algorithm>
 
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/last_lines.h"
 
 // A hook is an instance of its own, under a keeper of its own, that is started once: web/pre-start.1@v2. So its output is in a log like that of any other
 // process, it runs on while berthd is away, and a berthd that returns finds it again, or what became of it. What was begun and what ended is in the
@@ -31,6 +34,15 @@ std::string result_of_hook(const std::string& hook, std::string ended) {
   return result_of(std::move(ended));
 }
 
+store::Event hook_event(const Run& run, const HookRun& one) {
+  boost::json::object data{{"deployment", run.row.id}, {"release", one.release}, {"hook", one.hook}, {"attempt", one.attempts}};
+  if (!one.running()) {
+    data["result"] = one.result;
+    data["ran_ms"] = std::chrono::duration_cast<milliseconds>(moment_of(one.ended_at) - moment_of(one.began_at)).count();
+  }
+  return {.number = 0, .at = {}, .kind = one.running() ? "hook.started" : "hook.ended", .app = run.row.app, .data = std::move(data)};
+}
+
 }  // namespace
 
 bool is_awaited_hook(const App& app, const InstanceId& id) {
@@ -40,8 +52,7 @@ bool is_awaited_hook(const App& app, const InstanceId& id) {
   return awaits(app.run) || std::ranges::any_of(app.queue, awaits);
 }
 
-/// Runs a hook of `manifest`, where it has one and this deployment has not run it: a failure of before is one again.
-awaitable<Result<void>> Engine::run_hook(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
+awaitable<Result<void>> Hooks::run(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
   if (!manifest->spec.hooks.contains(hook)) co_return Result<void>();
   const HookRun known = run->hooks[place_of(*run, hook, manifest->release)];
   std::string result = known.result;
@@ -55,18 +66,16 @@ awaitable<Result<void>> Engine::run_hook(AppPtr app, RunPtr run, ManifestPtr man
   co_return fail(Errc::io, fmt::format("{}@{}: its {} hook {}", app->name(), manifest->release, hook, result));
 }
 
-/// The same where a failure stops nothing: it is noted.
-awaitable<void> Engine::try_hook(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
-  const auto ran = co_await run_hook(app, run, manifest, hook);
-  if (ran || closed_) co_return;
+awaitable<void> Hooks::attempt(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
+  const auto ran = co_await this->run(app, run, manifest, hook);
+  if (ran || node_.closed) co_return;
   run->hook_failed = false;
   spdlog::warn("{}", ran.error().message);
   const std::string text = ran.error().message + "; the deployment went on all the same";
-  co_await note(run, text);
+  co_await node_.note(run, text);
 }
 
-/// Asks the release whether it may take over, again and again while it says "not now". True where it said so at least once.
-awaitable<Result<bool>> Engine::ask_ready_to_switch(AppPtr app, RunPtr run) {
+awaitable<Result<bool>> Hooks::ask_ready_to_switch(AppPtr app, RunPtr run) {
   const std::string hook(kReadyToSwitch);
   const auto found = run->manifest->spec.hooks.find(hook);
   if (found == run->manifest->spec.hooks.end() || run->is_revert()) co_return false;
@@ -89,11 +98,11 @@ awaitable<Result<bool>> Engine::ask_ready_to_switch(AppPtr app, RunPtr run) {
 }
 
 /// Meanwhile it may be cancelled, and a newer request takes its place.
-awaitable<Result<void>> Engine::pause_asking(RunPtr run, milliseconds pause) {
+awaitable<Result<void>> Hooks::pause_asking(RunPtr run, milliseconds pause) {
   const auto end = Steady::now() + pause;
   run->may_give_way = true;
   Result<void> over;
-  while (over && !closed_) {
+  while (over && !node_.closed) {
     const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
     if (left <= 0ms) break;
     if (!run->cancelled_by.empty()) over = fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
@@ -101,45 +110,45 @@ awaitable<Result<void>> Engine::pause_asking(RunPtr run, milliseconds pause) {
     else co_await run->changed.wait(left);
   }
   if (over) run->may_give_way = false;
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   co_return over;
 }
 
 /// Runs a hook from its start, or from where the berthd before left it, to its end; how it ended. An error where it was not run, or berthd stops.
-awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
+awaitable<Result<std::string>> Hooks::run_once(AppPtr app, RunPtr run, ManifestPtr manifest, std::string hook) {
   const spec::Hook rules = manifest->spec.hooks.at(hook);
   const InstanceId id{app->name(), hook, 1, manifest->release};
   const std::size_t place = place_of(*run, hook, manifest->release);
   bool goes_on = run->hooks[place].running() && run->hooks[place].attempts > 0;
   if (goes_on && hook == kReadyToSwitch) {  // it only asks, and its answer may have grown old
-    co_await end_hooks(app, run);
+    co_await end(app, run);
     goes_on = false;
   }
   std::string result;
   if (!goes_on) {
-    co_await stop_once(app, id);  // none, unless a crash came between its end and that of its keeper
+    co_await one_offs_.stop(app, id);  // none, unless a crash came between its end and that of its keeper
     HookRun& begun = run->hooks[place];
     ++begun.attempts;
     begun.began_at = store::now_text();
     begun.ended_at.clear();
     begun.result.clear();
-    auto recorded = co_await record_hook(run, place, false);
+    auto recorded = co_await write_down(run, place, false);
     if (!recorded) {
       run->hooks.erase(run->hooks.begin() + static_cast<std::ptrdiff_t>(place));
       co_return pass(recorded.error(), fmt::format("{}@{}: its {} hook was not begun", app->name(), manifest->release, hook));
     }
     run->changed.notify();
-    auto started = co_await start_once(app, manifest, id, 0);
+    auto started = co_await one_offs_.start(app, manifest, id, 0);
     if (!started) result = without_name(started.error().message, id);
   }
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   if (result.empty()) {
     const std::string began_at = run->hooks[place].began_at;
     const std::function<std::string()> unwanted = [run] {
       const bool cancelled = !run->cancelled_by.empty() && !run->position.decided;
       return std::string(cancelled ? "was stopped, since the deployment was cancelled" : "");
     };
-    auto followed = co_await follow_once(app, id, rules.timeout, began_at, unwanted);
+    auto followed = co_await one_offs_.follow(app, id, rules.timeout, began_at, unwanted);
     if (!followed) co_return std::unexpected(followed.error());
     result = result_of_hook(hook, std::move(*followed));
   }
@@ -148,38 +157,48 @@ awaitable<Result<std::string>> Engine::run_once(AppPtr app, RunPtr run, Manifest
   const HookRun record = run->hooks[place];
   const bool is_first = run->row.reason.empty();  // else the release has failed, and what it printed says why
   if (result != kOk && result != kNotNow && is_first) co_await keep_last_lines(app, run, record);
-  static_cast<void>(co_await record_hook(run, place, true));
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-  co_await stop_once(app, id);
+  static_cast<void>(co_await write_down(run, place, true));
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+  co_await one_offs_.stop(app, id);
   const std::string counted = result == kOk || result == kNotNow ? result : std::string("failed");
-  ++counts_.hooks[{app->name(), hook, counted}];
+  ++node_.counts.hooks[{app->name(), hook, counted}];
   spdlog::info("{}@{}: {} hook: {}", app->name(), manifest->release, hook, result);
   run->changed.notify();
   co_return result;
 }
 
-/// Hooks that were begun and go on are of no use any more.
-awaitable<void> Engine::end_hooks(AppPtr app, RunPtr run) {
+/// Writes down that a hook begins, or how it ended, with an event. `insist`: until the disk takes it.
+awaitable<Result<void>> Hooks::write_down(RunPtr run, std::size_t place, bool insist) {
+  put_detail(*run);
+  const std::vector<store::Event> events{hook_event(*run, run->hooks[place])};
+  const auto write = [this, row = run->row, events] { return node_.store.update_deployment(row, events); };
+  auto written = co_await node_.pool.run(write);
+  for (auto pause = 100ms; !written && insist && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {
+    co_await io::sleep_for(pause);
+    written = co_await node_.pool.run(write);
+  }
+  co_return written;
+}
+
+/// What the hook printed last, for the history.
+awaitable<void> Hooks::keep_last_lines(AppPtr app, RunPtr run, HookRun record) {
+  const InstanceSelector what{.app = app->name(), .process = record.hook, .number = {}, .release = {}};
+  const auto read = [logs = node_.store.paths().logs, what, since = moment_of(record.began_at)] { return last_lines(logs, what, since); };
+  auto lines = co_await node_.pool.run(read);
+  if (lines) run->last_lines = std::move(*lines);
+}
+
+awaitable<void> Hooks::end(AppPtr app, RunPtr run) {
   for (std::size_t place = 0; place < run->hooks.size(); ++place) {
     const HookRun one = run->hooks[place];
     if (!one.running() || one.attempts == 0) continue;
     const InstanceId id{app->name(), one.hook, 1, one.release};
-    co_await stop_once(app, id);
-    if (closed_) co_return;
+    co_await one_offs_.stop(app, id);
+    if (node_.closed) co_return;
     run->hooks[place].ended_at = store::now_text();
     run->hooks[place].result = "was stopped, since nobody waits for it any more";
-    static_cast<void>(co_await record_hook(run, place, false));
+    static_cast<void>(co_await write_down(run, place, false));
   }
-}
-
-/// Something to know about the deployment that is no failure of it.
-awaitable<void> Engine::note(RunPtr run, std::string text) {
-  if (!add_note(*run, text)) co_return;
-  put_detail(*run);
-  const store::Event event{.number = 0, .at = {}, .kind = "deployment.note", .app = run->row.app,
-                           .data = {{"deployment", run->row.id}, {"release", run->row.release}, {"note", text}}};
-  const auto write = [this, row = run->row, event] { static_cast<void>(store_.update_deployment(row, {event})); };
-  co_await pool_.run(write);
 }
 
 }  // namespace berth::deploy

@@ -1,3 +1,5 @@
+#include "daemon/deploy/jobs.h"
+
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -5,7 +7,8 @@
 #include <spdlog/spdlog.h>
 
 #include "core/logs/record_time.h"
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/data_steps.h"
 #include "daemon/deploy/last_lines.h"
 
 // A run of a job is an instance under a keeper of its own, web/report.1@v2, which tries it as often as its spec says, also while berthd is away. That it began is
@@ -106,14 +109,14 @@ std::vector<JobStatus> statuses_of_jobs(const App& app) {
   return all;
 }
 
-Result<void> Engine::may_run_job(const App& app) const {
-  BERTH_CHECK(may_exec(app));
+Result<void> Jobs::may_run(const App& app) const {
+  BERTH_CHECK(execs_.may_begin(app));
   if (app.row.stopped) return fail(Errc::conflict, fmt::format("{} is stopped: 'berth start {}' starts it", app.name(), app.name()));
   return {};
 }
 
-awaitable<Result<JobStatus>> Engine::run_job(std::string name, std::string process, Asked asked) {
-  const auto found = known(name);
+awaitable<Result<JobStatus>> Jobs::run(std::string name, std::string process, Asked asked) {
+  const auto found = node_.known(name);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   const ManifestPtr active = app->active();
@@ -121,14 +124,14 @@ awaitable<Result<JobStatus>> Engine::run_job(std::string name, std::string proce
   const auto rules = rules_of_job(*active, process);
   if (!rules) co_return std::unexpected(rules.error());
   if (auto free = nothing_under_way(*app, "running its jobs"); !free) co_return std::unexpected(free.error());
-  auto begun = co_await begin_job(app, active, process, asked, 0);
+  auto begun = co_await begin(app, active, process, asked, 0);
   if (!begun) co_return std::unexpected(begun.error());
   co_return status_of_job(*app->jobs.at(process), rules->run == spec::Job::When::hand);
 }
 
 /// Writes down that it begins, and lets it.
-awaitable<Result<void>> Engine::begin_job(AppPtr app, ManifestPtr manifest, std::string process, Asked asked, std::int64_t deployment) {
-  if (auto may = may_run_job(*app); !may) co_return may;
+awaitable<Result<void>> Jobs::begin(AppPtr app, ManifestPtr manifest, std::string process, Asked asked, std::int64_t deployment) {
+  if (auto may = may_run(*app); !may) co_return may;
   const auto last = app->jobs.find(process);
   const JobPtr before = last == app->jobs.end() ? nullptr : last->second;
   if (before && before->row.running())
@@ -147,8 +150,8 @@ awaitable<Result<void>> Engine::begin_job(AppPtr app, ManifestPtr manifest, std:
   if (before) job->row.succeeded_at = before->row.succeeded_at;
   app->jobs[process] = job;  // its place is taken
   const store::Event event = job_event(job->row);
-  const auto write = [this, row = job->row, event] { return store_.set_job(row, event); };
-  auto written = co_await pool_.run(write);
+  const auto write = [this, row = job->row, event] { return node_.store.set_job(row, event); };
+  auto written = co_await node_.pool.run(write);
   if (!written) {
     if (before) app->jobs[process] = before;
     else app->jobs.erase(process);
@@ -156,20 +159,20 @@ awaitable<Result<void>> Engine::begin_job(AppPtr app, ManifestPtr manifest, std:
     app->changed.notify();
     co_return pass(written.error(), fmt::format("{}/{} was not begun, since that cannot be written down", app->name(), process));
   }
-  spawn(carry_job(app, job, false));
+  node_.spawn(carry(app, job, false));
   co_return Result<void>();
 }
 
 /// From its start, or from where a berthd before this one left it, to its end.
-awaitable<void> Engine::carry_job(AppPtr app, JobPtr job, bool adopted) {
+awaitable<void> Jobs::carry(AppPtr app, JobPtr job, bool adopted) {
   const InstanceId id = id_of_job(job->row);
   const std::string name = short_name(id);
-  const auto manifest = co_await manifest_of(app, job->row.release);
+  const auto manifest = co_await node_.manifest_of(app, job->row.release);
   std::string result;
   if (manifest) result = co_await run_to_end(app, job, *manifest, adopted);
   else result = manifest.error().message;
-  if (closed_) co_return;
-  const auto status = supervisor_.status(id);
+  if (node_.closed) co_return;
+  const auto status = node_.supervisor.status(id);
   if (status) job->tries = static_cast<int>(status->restarts) + 1;
   store::JobRow ended = job->row;
   ended.attempts += std::max(job->tries, 1);
@@ -177,23 +180,23 @@ awaitable<void> Engine::carry_job(AppPtr app, JobPtr job, bool adopted) {
   ended.result = result;
   ended.state = result == kOk ? "ok" : !job->unwanted.empty() && result == job->unwanted ? "stopped" : "failed";
   if (result == kOk) ended.succeeded_at = ended.ended_at;
-  co_await record_job(ended);
-  if (closed_) co_return;
-  co_await stop_once(app, id);
-  if (closed_) co_return;
+  co_await record(ended);
+  if (node_.closed) co_return;
+  co_await one_offs_.stop(app, id);
+  if (node_.closed) co_return;
   job->row = ended;
   job->tries = 0;
-  ++counts_.jobs[{app->name(), ended.process, ended.state}];
+  ++node_.counts.jobs[{app->name(), ended.process, ended.state}];
   spdlog::info("{}: run {} of the job: {}", to_string(id), ended.run, result);
   app->changed.notify();
-  const auto [owner, run] = find_run(ended.deployment);
+  const auto [owner, run] = node_.find_run(ended.deployment);
   if (ended.state != "failed" || !run || is_terminal(run->position.state)) co_return;
   const std::string text = fmt::format("its job {} {}; the release serves all the same", name, result);
-  co_await note(run, text);
+  co_await node_.note(run, text);
 }
 
 /// Its tries: those under one keeper, and again under another where that was killed. How it ended: "ok", "exited with 1".
-awaitable<std::string> Engine::run_to_end(AppPtr app, JobPtr job, ManifestPtr manifest, bool adopted) {
+awaitable<std::string> Jobs::run_to_end(AppPtr app, JobPtr job, ManifestPtr manifest, bool adopted) {
   const InstanceId id = id_of_job(job->row);
   const auto rules = rules_of_job(*manifest, job->row.process);
   if (!rules) co_return rules.error().message;
@@ -201,55 +204,53 @@ awaitable<std::string> Engine::run_to_end(AppPtr app, JobPtr job, ManifestPtr ma
   for (bool runs = adopted;; runs = false) {
     if (!runs) {
       if (!job->unwanted.empty()) co_return job->unwanted;
-      auto started = co_await finish_pending_data(app);
-      if (started) started = co_await start_once(app, manifest, id, job->row.attempts);
+      auto started = co_await finish_pending_data(node_, app);
+      if (started) started = co_await one_offs_.start(app, manifest, id, job->row.attempts);
       job->tries = 1;
       if (!started) co_return without_name(started.error().message, id);
       app->changed.notify();
     }
     const std::string began_at = job->row.began_at;
-    auto ended = co_await follow_once(app, id, rules->timeout, began_at, unwanted);
+    auto ended = co_await one_offs_.follow(app, id, rules->timeout, began_at, unwanted);
     if (!ended) co_return std::string();
     const std::string result = result_of(std::move(*ended));
-    const auto left = supervisor_.status(id);
+    const auto left = node_.supervisor.status(id);
     const bool lost = left && left->phase == supervise::Phase::lost;  // its keeper went before it tried it again
     if (result == kOk || (result != kCutOff && !lost)) co_return result;
     const bool again = co_await may_try_again(app, job, manifest);
     if (!again) co_return result;
-    if (lost) co_await stop_once(app, id);
-    if (closed_) co_return std::string();
+    if (lost) co_await one_offs_.stop(app, id);
+    if (node_.closed) co_return std::string();
   }
 }
 
 /// Whether one that was cut off is tried again: it may be, so often, and nothing has changed about what it is for.
-awaitable<bool> Engine::may_try_again(AppPtr app, JobPtr job, ManifestPtr manifest) {
+awaitable<bool> Jobs::may_try_again(AppPtr app, JobPtr job, ManifestPtr manifest) {
   const spec::Process& rules = manifest->spec.processes.at(job->row.process);
   if (rules.restart != spec::Restart::on_failure || job->row.attempts + std::max(job->tries, 1) > rules.job->retries) co_return false;
   // What it works with starts first; where that is not to start, this is not either, and nobody waits for it in vain.
-  while (!app->up && job->unwanted.empty() && !closed_) co_await io::sleep_for(100ms);
-  if (closed_ || !job->unwanted.empty() || !may_run_job(*app) || app->row.active != job->row.release) co_return false;
+  while (!app->up && job->unwanted.empty() && !node_.closed) co_await io::sleep_for(100ms);
+  if (node_.closed || !job->unwanted.empty() || !may_run(*app) || app->row.active != job->row.release) co_return false;
   job->row.attempts += std::max(job->tries, 1);
   job->tries = 0;
-  const auto write = [this, row = job->row] { return store_.set_job(row, std::nullopt); };
-  const auto written = co_await pool_.run(write);
+  const auto write = [this, row = job->row] { return node_.store.set_job(row, std::nullopt); };
+  const auto written = co_await node_.pool.run(write);
   if (!written) spdlog::warn("{}: how often it was tried could not be written down: {}", to_string(id_of_job(job->row)), written.error().message);
   co_return true;
 }
 
 /// Writes down how it ended, until the disk takes it.
-awaitable<void> Engine::record_job(store::JobRow row) {
+awaitable<void> Jobs::record(store::JobRow row) {
   const store::Event event = job_event(row);
-  const auto write = [this, row, event] { return store_.set_job(row, event); };
-  auto written = co_await pool_.run(write);
-  for (auto pause = 100ms; !written && written.error().code != Errc::not_found && !closed_; pause = std::min(pause * 2, milliseconds(5000))) {
+  const auto write = [this, row, event] { return node_.store.set_job(row, event); };
+  auto written = co_await node_.pool.run(write);
+  for (auto pause = 100ms; !written && written.error().code != Errc::not_found && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {
     co_await io::sleep_for(pause);
-    written = co_await pool_.run(write);
+    written = co_await node_.pool.run(write);
   }
 }
 
-/// Those that the deployment is to run, once: it is written down before which run of each is its own, so that a berthd that returns finds which were begun.
-/// None begins of a release that is being left.
-awaitable<void> Engine::run_jobs(AppPtr app, RunPtr run) {
+awaitable<void> Jobs::run_of_deployment(AppPtr app, RunPtr run) {
   if (run->is_revert()) co_return;
   const ManifestPtr manifest = run->manifest;
   for (const auto& [process, rules] : manifest->spec.processes) {
@@ -260,58 +261,56 @@ awaitable<void> Engine::run_jobs(AppPtr app, RunPtr run) {
     const std::int64_t runs = last == app->jobs.end() ? 0 : last->second->row.run;
     if (const auto its = begun_of(*run, name); its && *its <= runs) continue;
     set_begun(*run, name, runs + 1);
-    const auto write = [this, row = run->row] { return store_.update_deployment(row, {}); };
-    Result<void> begun = co_await pool_.run(write);
-    if (closed_) co_return;
+    const auto write = [this, row = run->row] { return node_.store.update_deployment(row, {}); };
+    Result<void> begun = co_await node_.pool.run(write);
+    if (node_.closed) co_return;
     const Asked asked{.by = run->row.by, .why = {}};
-    if (begun && run->trouble.empty() && run->superseded.empty()) begun = co_await begin_job(app, manifest, name, asked, run->row.id);
-    if (closed_) co_return;
+    if (begun && run->trouble.empty() && run->superseded.empty()) begun = co_await begin(app, manifest, name, asked, run->row.id);
+    if (node_.closed) co_return;
     if (begun) continue;
     set_begun(*run, name, 0);  // it is not tried again
     const std::string text = fmt::format("its job {} was not run: {}", name, begun.error().message);
-    co_await note(run, text);
+    co_await node_.note(run, text);
   }
 }
 
-awaitable<Result<void>> Engine::stop_job(AppPtr app, JobPtr job, Asked asked) {
+awaitable<Result<void>> Jobs::stop(AppPtr app, JobPtr job, Asked asked) {
   boost::json::object data{{"what", short_name(id_of_job(job->row))}};
   const store::Event event = operator_event("stop", app->name(), asked, std::move(data));
-  co_await tell(event);
+  co_await node_.tell(event);
   if (job->unwanted.empty()) job->unwanted = fmt::format("was stopped by {}{}{}", asked.by, asked.why.empty() ? "" : ": ", asked.why);
-  co_await await_job_end(app, job);
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  co_await await_end(app, job);
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   co_return Result<void>();
 }
 
-awaitable<void> Engine::await_job_end(AppPtr app, JobPtr job) {
+awaitable<void> Jobs::await_end(AppPtr app, JobPtr job) {
   app->changed.notify();
-  while (job->row.running() && !closed_) co_await app->changed.wait(1s);
+  while (job->row.running() && !node_.closed) co_await app->changed.wait(1s);
 }
 
-/// Those of other releases than `kept` end with them.
-awaitable<void> Engine::end_jobs(AppPtr app, std::string kept) {
+awaitable<void> Jobs::end_but(AppPtr app, std::string kept) {
   std::vector<JobPtr> ending;
   for (const auto& [process, job] : app->jobs) {
     if (!job->row.running() || job->row.release == kept) continue;
     if (job->unwanted.empty()) job->unwanted = kept.empty() ? "was stopped with its app" : fmt::format("was stopped, since {} took over", kept);
     ending.push_back(job);
   }
-  for (const JobPtr& job : ending) co_await await_job_end(app, job);
+  for (const JobPtr& job : ending) co_await await_end(app, job);
 }
 
-/// Runs that a berthd before this one began.
-void Engine::adopt_jobs() {
-  for (const auto& [name, app] : apps_) {
+void Jobs::adopt() {
+  for (const auto& [name, app] : node_.apps) {
     for (const auto& [process, job] : app->jobs) {
       if (!job->row.running()) continue;
-      if (const auto status = supervisor_.status(id_of_job(job->row))) job->tries = static_cast<int>(status->restarts) + 1;
-      spawn(carry_job(app, job, true));
+      if (const auto status = node_.supervisor.status(id_of_job(job->row))) job->tries = static_cast<int>(status->restarts) + 1;
+      node_.spawn(carry(app, job, true));
     }
   }
 }
 
-awaitable<Result<JobStatus>> Engine::job(WaitForJob what) {
-  const auto found = known(what.app);
+awaitable<Result<JobStatus>> Jobs::status(WaitForJob what) {
+  const auto found = node_.known(what.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   const auto end = Steady::now() + what.at_most;
@@ -326,15 +325,15 @@ awaitable<Result<JobStatus>> Engine::job(WaitForJob what) {
     JobStatus status = *one;
     const bool goes_on = status.row.running() && (what.run == 0 || status.row.run == what.run);
     const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
-    if (goes_on && left > 0ms && !closed_ && !app->gone) {
+    if (goes_on && left > 0ms && !node_.closed && !app->gone) {
       co_await app->changed.wait(left);
       continue;
     }
     if (status.row.state != "failed") co_return status;
     const InstanceSelector which{.app = what.app, .process = what.process, .number = {}, .release = {}};
     const auto since = logs::parse_rfc3339(status.row.began_at).value_or(logs::Time());
-    const auto read = [logs = store_.paths().logs, which, since] { return last_lines(logs, which, since); };
-    auto lines = co_await pool_.run(read);
+    const auto read = [logs = node_.store.paths().logs, which, since] { return last_lines(logs, which, since); };
+    auto lines = co_await node_.pool.run(read);
     if (lines) status.last_lines = std::move(*lines);
     co_return status;
   }

@@ -34,14 +34,14 @@ std::filesystem::path staging_disk(const store::Paths& paths) {
 }  // namespace
 
 awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
-  if (auto right = check_request(request, options_.node.environment); !right) co_return std::unexpected(right.error());
-  AppPtr app = find(request.app);
-  if (!app) app = std::make_shared<App>(executor_, store::AppRow{.app = request.app});
+  if (auto right = check_request(request, node_.options.node.environment); !right) co_return std::unexpected(right.error());
+  AppPtr app = node_.find(request.app);
+  if (!app) app = std::make_shared<App>(node_.executor, store::AppRow{.app = request.app});
   const auto plan = std::make_shared<DeploymentPlan>();
   plan->app = request.app;
   plan->release = request.release;
   plan->from = app->row.active;
-  if (const auto open = not_drained(); !open) plan->refuse(open.error(), exit_code(open.error().code));
+  if (const auto open = node_.not_drained(); !open) plan->refuse(open.error(), exit_code(open.error().code));
 
   request.key.clear();
   const auto known = co_await known_already(request, true);
@@ -62,7 +62,7 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
 
   store::DeploymentRow row{.app = request.app, .release = request.release, .kind = "deploy", .state = "queued", .from = app->row.active};
   row.force = request.force;
-  const auto run = std::make_shared<Run>(executor_, std::move(row));
+  const auto run = std::make_shared<Run>(node_.executor, std::move(row));
   run->course.has_previous = !plan->from.empty();
   auto found = co_await plan_source(app, run, plan);
   if (!found) plan->refuse(found.error(), exit_of_failure(found.error(), true));
@@ -77,21 +77,21 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
 /// Where the release would come from, what of it would be fetched, and what it has not alike with what is active. The run has the manifest then, where there is one.
 awaitable<Result<void>> Engine::plan_source(AppPtr app, RunPtr run, PlanPtr plan) {
   const auto look = [this, run]() -> Result<std::shared_ptr<const bundle::Manifest>> {
-    BERTH_TRY(const auto slot, store_.slot(run->row.app, run->row.release));
+    BERTH_TRY(const auto slot, node_.store.slot(run->row.app, run->row.release));
     if (!slot) return nullptr;
-    BERTH_TRY(const auto verdict, store::verify_slot(store_.paths().slot(slot->app, slot->release), slot->manifest_sha256, looking_.get_token()));
+    BERTH_TRY(const auto verdict, store::verify_slot(node_.store.paths().slot(slot->app, slot->release), slot->manifest_sha256, slots_.stopped()));
     if (verdict.drifted > 0) {
       run->drift = fmt::format("{}: {}", verdict.drift.front().path, verdict.drift.front().what);
       return nullptr;
     }
     run->row.manifest_sha256 = slot->manifest_sha256;
-    BERTH_TRY(auto manifest, store_.manifest(run->row.app, run->row.release));
+    BERTH_TRY(auto manifest, node_.store.manifest(run->row.app, run->row.release));
     return std::make_shared<const bundle::Manifest>(std::move(manifest));
   };
   Result<std::shared_ptr<const bundle::Manifest>> sealed;
   {
-    const Visits::Visit visit = co_await looks_.begin();  // a slot is read whole
-    sealed = co_await pool_.run(look);
+    const Visits::Visit visit = co_await slots_.look();  // a slot is read whole
+    sealed = co_await node_.pool.run(look);
   }
   if (!sealed) co_return std::unexpected(sealed.error());
   run->course.on_node = *sealed != nullptr;
@@ -117,9 +117,9 @@ awaitable<Result<void>> Engine::plan_source(AppPtr app, RunPtr run, PlanPtr plan
 awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan, fetch::Resolved resolved) {
   const auto work = [this, run, plan, resolved = std::move(resolved), from = app->row.active]() -> Result<void> {
     const bundle::Manifest& manifest = *run->manifest;
-    const std::filesystem::path folder = staging_disk(store_.paths());
+    const std::filesystem::path folder = staging_disk(node_.store.paths());
     BERTH_TRY(plan->disk_free, files::free_bytes(folder));
-    plan->disk_reserve = options_.stage.reserve_bytes;
+    plan->disk_reserve = node_.options.stage.reserve_bytes;
     plan->platform = bundle::this_platform();
     BERTH_TRY(const auto build, bundle::build_for(manifest, plan->platform));
     plan->digest = build.digest;
@@ -127,10 +127,10 @@ awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan,
     Result<void> done;
     Trees trees;
     if (run->course.on_node) {
-      BERTH_TRY(trees, trees_of(store_.paths().slot(run->row.app, run->row.release), manifest, build));
+      BERTH_TRY(trees, trees_of(node_.store.paths().slot(run->row.app, run->row.release), manifest, build));
     } else {
-      BERTH_TRY(const auto options, stage_options(run->row.app));
-      BERTH_TRY(auto staged, fetch::plan_stage(*run->source, resolved, folder, options, looking_.get_token()));
+      BERTH_TRY(const auto options, slots_.stage_options(run->row.app));
+      BERTH_TRY(auto staged, fetch::plan_stage(*run->source, resolved, folder, options, slots_.stopped()));
       for (const auto& one : staged.fetched)
         plan->fetched.push_back({.part = one.part, .kind = one.kind, .from = one.from, .sha256 = one.ref.sha256, .bytes = one.ref.size});
       plan->disk_needed = staged.needed;
@@ -141,35 +141,35 @@ awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan,
     plan->tree = count_files(trees.app);
     if (from.empty() || from == run->row.release) return done;
     // What is active may be a slot that is damaged: then there is nothing to compare with, and that is no reason against the deployment.
-    const auto old = store_.manifest(run->row.app, from);
+    const auto old = node_.store.manifest(run->row.app, from);
     if (!old) return done;
     const auto its_build = bundle::build_for(*old, plan->platform);
     if (!its_build) return done;
     plan->from_digest = its_build->digest;
     plan->from_version = its_build->version;
-    const auto its_trees = trees_of(store_.paths().slot(run->row.app, from), *old, *its_build);
+    const auto its_trees = trees_of(node_.store.paths().slot(run->row.app, from), *old, *its_build);
     if (!its_trees) return done;
     compare(*plan, {.manifest = *old, .build = *its_build, .app = its_trees->app, .config = its_trees->config},
             {.manifest = manifest, .build = build, .app = trees.app, .config = trees.config});
     return done;
   };
-  const Visits::Visit visit = co_await visits_.begin();
-  auto done = co_await pool_.run(work);
+  const Visits::Visit visit = co_await node_.visits.begin();
+  auto done = co_await node_.pool.run(work);
   co_return done;
 }
 
 /// User and secrets, which are on this node or not; and programs, where the slot is there.
 awaitable<Result<void>> Engine::check_means(AppPtr app, RunPtr run) {
   if (run->course.on_node && app->row.uid >= 0) {
-    auto checked = co_await check_plans(app, run->manifest);
+    auto checked = co_await members_.check_plans(app, run->manifest);
     co_return checked;
   }
-  const auto check = [node = &options_.node, manifest = run->manifest, uid = std::max(app->row.uid, 0)]() -> Result<void> {
+  const auto check = [node = &node_.options.node, manifest = run->manifest, uid = std::max(app->row.uid, 0)]() -> Result<void> {
     BERTH_CHECK(run_as(*node, *manifest, uid));
     BERTH_CHECK(resolve_secrets(*node, *manifest, false));
     return {};
   };
-  auto checked = co_await pool_.run(check);
+  auto checked = co_await node_.pool.run(check);
   co_return checked;
 }
 
@@ -180,16 +180,16 @@ awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   run->course.stop_first = stops_first(run->course, *run->manifest, something_runs);
   Result<void> done;
   if (run->course.has_previous && run->manifest->spec.data.snapshot) {
-    done = co_await may_copy_data(app, run);
-    const auto look = [plan, data = store_.paths().data(app->name()), stop = looking_.get_token()]() -> Result<void> {
+    done = co_await data_steps_.may_copy(app, run);
+    const auto look = [plan, data = node_.store.paths().data(app->name()), stop = slots_.stopped()]() -> Result<void> {
       BERTH_TRY(const auto method, data::method_for(data));
       plan->snapshot = to_string(method);
       if (method != data::Method::copy) return {};
       BERTH_TRY(plan->data_bytes, data::tree_bytes(data, stop));
       return {};
     };
-    const Visits::Visit visit = co_await looks_.begin();  // the data may be many files
-    const auto looked = co_await pool_.run(look);
+    const Visits::Visit visit = co_await slots_.look();  // the data may be many files
+    const auto looked = co_await node_.pool.run(look);
     if (done && !looked) done = looked;
   }
   const std::string note = co_await way_over(app, run);
@@ -197,11 +197,11 @@ awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   if (done) done = co_await check_means(app, run);
   plan->hooks = hooks_on_the_way(run->course, *run->manifest, old.get());
   for (const route::Public& pub : public_ports(*run->manifest)) plan->ports.push_back({.process = pub.process, .port = pub.port, .routing = pub.kind});
-  const auto wanted = co_await wanted_by_process(app, run->manifest);
+  const auto wanted = co_await members_.wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());
   plan->instances = *wanted;
   if (const ManifestPtr active = app->active()) {
-    const auto before = co_await wanted_by_process(app, active);
+    const auto before = co_await members_.wanted_by_process(app, active);
     if (!before) co_return std::unexpected(before.error());
     plan->instances_before = *before;
   }

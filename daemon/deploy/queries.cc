@@ -1,13 +1,17 @@
+#include "daemon/deploy/queries.h"
+
 #include <algorithm>
 #include <set>
 
 #include <fmt/core.h>
 
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
 namespace {
+
+constexpr int kMostLookedAt = 1000;  ///< deployments of an app
 
 /// "web@v1 failed: not ready within 1m", to be said of an app that has no active release.
 std::string end_of(const store::DeploymentRow& row) {
@@ -56,30 +60,30 @@ bool natural_less(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-awaitable<Result<DeploymentStatus>> Engine::deployment(std::int64_t id) {
-  const auto [app, run] = find_run(id);
+awaitable<Result<DeploymentStatus>> Queries::deployment(std::int64_t id) {
+  const auto [app, run] = node_.find_run(id);
   if (run) co_return status_of(*run);
-  const auto look = [this, id] { return store_.deployment(id); };
-  const auto row = co_await pool_.run(look);
+  const auto look = [this, id] { return node_.store.deployment(id); };
+  const auto row = co_await node_.pool.run(look);
   if (!row) co_return std::unexpected(row.error());
   if (!*row) co_return fail(Errc::not_found, fmt::format("there is no deployment {}; 'berth history' lists them", id));
   co_return status_of(**row);
 }
 
-awaitable<Result<std::vector<DeploymentStatus>>> Engine::deployments(std::string name, int most) {
-  const auto list = [this, name, most] { return store_.deployments(name, most); };
-  const auto rows = co_await pool_.run(list);
+awaitable<Result<std::vector<DeploymentStatus>>> Queries::deployments(std::string name, int most) {
+  const auto list = [this, name, most] { return node_.store.deployments(name, most); };
+  const auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   std::vector<DeploymentStatus> found;
   for (const store::DeploymentRow& row : *rows) {
-    const auto [app, run] = find_run(row.id);
+    const auto [app, run] = node_.find_run(row.id);
     found.push_back(run ? status_of(*run) : status_of(row));
   }
   co_return found;
 }
 
-awaitable<Result<Releases>> Engine::releases(std::string name) {
-  const AppPtr app = find(name);
+awaitable<Result<Releases>> Queries::releases(std::string name) {
+  const AppPtr app = node_.find(name);
   struct Found {
     std::vector<store::SlotRow> slots;
     std::vector<store::Rejected> rejected;
@@ -89,15 +93,15 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   const auto look = [this, name, known = app != nullptr]() -> Result<Found> {
     Found found;
     if (known) {
-      BERTH_TRY(found.slots, store_.slots(name));
-      BERTH_TRY(found.rejected, store_.rejected(name));
+      BERTH_TRY(found.slots, node_.store.slots(name));
+      BERTH_TRY(found.rejected, node_.store.rejected(name));
     }
-    found.imports = store_.imports(name);
-    if (repository_ != nullptr && !repository_->options().url.empty()) found.listed = repository_->list({});
+    found.imports = node_.store.imports(name);
+    if (node_.repository != nullptr && !node_.repository->options().url.empty()) found.listed = node_.repository->list({});
     return found;
   };
-  const Visits::Visit visit = co_await visits_.begin();
-  const auto found = co_await pool_.run(look);
+  const Visits::Visit visit = co_await node_.visits.begin();
+  const auto found = co_await node_.pool.run(look);
   if (!found) co_return std::unexpected(found.error());
 
   std::map<std::string, ReleaseStatus> releases;
@@ -115,7 +119,7 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   }
   if (found->listed) {
     for (const auto& listed : *found->listed)
-      if (listed.app == name && listed.environment == options_.node.environment) releases[listed.release].in_repository = true;
+      if (listed.app == name && listed.environment == node_.options.node.environment) releases[listed.release].in_repository = true;
   }
   for (const auto& rejected : found->rejected)
     if (const auto one = releases.find(rejected.release); one != releases.end()) one->second.rejected = rejected.reason;
@@ -137,38 +141,38 @@ awaitable<Result<Releases>> Engine::releases(std::string name) {
   co_return result;
 }
 
-awaitable<Result<std::map<std::string, std::vector<std::string>>>> Engine::repository_apps() {
-  if (repository_ == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
-  const auto list = [this] { return repository_->list({}); };
-  const Visits::Visit visit = co_await visits_.begin();
-  const auto listed = co_await pool_.run(list);
+awaitable<Result<std::map<std::string, std::vector<std::string>>>> Queries::repository_apps() {
+  if (node_.repository == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
+  const auto list = [this] { return node_.repository->list({}); };
+  const Visits::Visit visit = co_await node_.visits.begin();
+  const auto listed = co_await node_.pool.run(list);
   if (!listed) co_return std::unexpected(listed.error());
   std::map<std::string, std::vector<std::string>> apps;
   for (const auto& one : *listed)
-    if (one.environment == options_.node.environment) apps[one.app].push_back(one.release);
+    if (one.environment == node_.options.node.environment) apps[one.app].push_back(one.release);
   for (auto& [name, releases] : apps) std::ranges::sort(releases, natural_less);
   co_return apps;
 }
 
-awaitable<Result<std::vector<AppStatus>>> Engine::status() {
-  const auto look = [this] { return store_.records({}); };
-  auto records = co_await pool_.run(look);
+awaitable<Result<std::vector<AppStatus>>> Queries::status() {
+  const auto look = [this] { return node_.store.records({}); };
+  auto records = co_await node_.pool.run(look);
   if (!records) co_return std::unexpected(records.error());
   std::vector<AppStatus> all;
-  for (const auto& [name, app] : apps_) all.push_back(status_of_app(*app, std::move((*records)[name])));
+  for (const auto& [name, app] : node_.apps) all.push_back(status_of_app(*app, std::move((*records)[name])));
   co_return all;
 }
 
-awaitable<Result<AppStatus>> Engine::status(std::string name) {
-  const auto app = known(name);
+awaitable<Result<AppStatus>> Queries::status(std::string name) {
+  const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
-  const auto look = [this, name] { return store_.records(name); };
-  auto records = co_await pool_.run(look);
+  const auto look = [this, name] { return node_.store.records(name); };
+  auto records = co_await node_.pool.run(look);
   if (!records) co_return std::unexpected(records.error());
   co_return status_of_app(**app, std::move((*records)[name]));
 }
 
-AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
+AppStatus Queries::status_of_app(const App& app, store::AppRecord record) const {
   const ManifestPtr active = app.active();
   AppStatus status{.row = app.row, .since = app.since, .problem = app.problem};
   status.rejected = std::move(record.rejected);
@@ -180,7 +184,7 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
   std::map<std::string, int> ready;
   std::map<route::Public, std::vector<route::Backend>> serving;
   for (const Member& member : app.members) {
-    auto instance = supervisor_.status(member.id());
+    auto instance = node_.supervisor.status(member.id());
     if (!instance && member.row.paused)
       instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::ended, .not_ready = "it was stopped by hand"};
     if (!instance) instance = supervise::InstanceStatus{.id = member.id(), .phase = supervise::Phase::starting, .not_ready = member.lacks.empty() ? "it is not started yet" : member.lacks};
@@ -188,7 +192,7 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
     if (const auto manifest = app.manifests.find(member.row.release); manifest != app.manifests.end()) {
       if (const auto pub = public_port(*manifest->second, member.row.process)) {
         const auto [known, is_new] = serving.try_emplace(*pub);
-        if (is_new) known->second = router_.serving(*pub);
+        if (is_new) known->second = node_.router.serving(*pub);
         view.serving = std::ranges::find(known->second, member.id(), &route::Backend::id) != known->second.end();
       }
     }
@@ -213,8 +217,25 @@ AppStatus Engine::status_of_app(const App& app, store::AppRecord record) const {
   }
   if (record.last) status.last = status_of(*record.last);
   if (app.row.active.empty() && !status.deployment && status.problem.empty() && record.last) status.problem = end_of(*record.last);
-  status.health = health_of(app, status.processes, status.deployment.has_value(), drained_.has_value());
+  status.health = health_of(app, status.processes, status.deployment.has_value(), node_.drained.has_value());
   return status;
+}
+
+awaitable<Result<std::string>> Queries::release_before(AppPtr app) {
+  const auto look = [this, name = app->name(), active = app->row.active, previous = app->row.previous]() -> Result<std::string> {
+    BERTH_TRY(const auto rejected, node_.store.rejected(name));
+    BERTH_TRY(const auto slots, node_.store.slots(name));
+    BERTH_TRY(const auto deployments, node_.store.deployments(name, kMostLookedAt));
+    const auto will_do = [&](const std::string& release) {
+      return release != active && std::ranges::find(slots, release, &store::SlotRow::release) != slots.end() &&
+             std::ranges::find(rejected, release, &store::Rejected::release) == rejected.end();
+    };
+    if (will_do(previous)) return previous;
+    const auto found = std::ranges::find_if(deployments, [&](const store::DeploymentRow& row) { return row.decided && will_do(row.release); });
+    return found == deployments.end() ? std::string() : found->release;
+  };
+  auto before = co_await node_.pool.run(look);
+  co_return before;
 }
 
 }  // namespace berth::deploy

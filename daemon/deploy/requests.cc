@@ -76,21 +76,7 @@ RunPtr under_way_for_others(const App& app, const std::string& by) {
   return waiting == app.queue.end() ? nullptr : *waiting;
 }
 
-std::pair<AppPtr, RunPtr> Engine::find_run(std::int64_t id) const {
-  for (const auto* known : {&apps_, &newcomers_}) {
-    for (const auto& [name, app] : *known) {
-      if (app->run && app->run->row.id == id) return {app, app->run};
-      for (const RunPtr& run : app->giving_way)
-        if (run->row.id == id) return {app, run};
-      for (const RunPtr& run : app->queue)
-        if (run->row.id == id) return {app, run};
-    }
-  }
-  return {};
-}
-
-/// Whoever changes the app by hand must not meet a deployment in the middle; a bake gives way.
-Result<void> Engine::nothing_under_way(const App& app, const std::string& what) const {
+Result<void> nothing_under_way(const App& app, const std::string& what) {
   const RunPtr run = app.run ? app.run : app.queue.empty() ? nullptr : app.queue.front();
   if (!run || is_terminal(run->position.state) || run->position.state == State::baking) return {};
   if (!run->cancelled_by.empty() && !run->position.decided)
@@ -101,18 +87,18 @@ Result<void> Engine::nothing_under_way(const App& app, const std::string& what) 
 }
 
 awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
-  if (auto right = check_request(request, options_.node.environment); !right) co_return std::unexpected(right.error());
-  if (auto open = not_drained(); !open) co_return std::unexpected(open.error());
+  if (auto right = check_request(request, node_.options.node.environment); !right) co_return std::unexpected(right.error());
+  if (auto open = node_.not_drained(); !open) co_return std::unexpected(open.error());
   auto known = co_await known_already(request, false);
   if (!known) co_return std::unexpected(known.error());
   if (*known) co_return std::move(**known);
   auto allowed = co_await may_deploy(request);
   if (!allowed) co_return std::unexpected(allowed.error());
 
-  AppPtr app = find(request.app);
+  AppPtr app = node_.find(request.app);
   if (!app) {
-    auto& newcomer = newcomers_[request.app];
-    if (!newcomer) newcomer = std::make_shared<App>(executor_, store::AppRow{.app = request.app});
+    auto& newcomer = node_.newcomers[request.app];
+    if (!newcomer) newcomer = std::make_shared<App>(node_.executor, store::AppRow{.app = request.app});
     app = newcomer;
   }
   const RunPtr other = request.yields ? under_way_for_others(*app, request.asked.by) : nullptr;
@@ -128,21 +114,21 @@ awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
 awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployRequest request, bool only_planned) {
   using Known = std::optional<DeploymentStatus>;
   if (!request.key.empty()) {
-    const auto look = [this, request] { return store_.deployment_by_key(request.app, request.key); };
-    auto used = co_await pool_.run(look);
+    const auto look = [this, request] { return node_.store.deployment_by_key(request.app, request.key); };
+    auto used = co_await node_.pool.run(look);
     if (!used) co_return std::unexpected(used.error());
     if (*used) {
       if ((*used)->release != request.release) {
         co_return fail(Errc::conflict, fmt::format("the idempotency key {} names deployment {} of {}@{}; use another one", request.key, (*used)->id,
                                                    request.app, (*used)->release));
       }
-      auto [app, run] = find_run((*used)->id);
+      auto [app, run] = node_.find_run((*used)->id);
       co_return Known(run ? status_of(*run) : status_of(**used));
     }
   }
-  const AppPtr app = find(request.app);
-  const auto newcomer = newcomers_.find(request.app);
-  const AppPtr holder = app ? app : newcomer == newcomers_.end() ? nullptr : newcomer->second;
+  const AppPtr app = node_.find(request.app);
+  const auto newcomer = node_.newcomers.find(request.app);
+  const AppPtr holder = app ? app : newcomer == node_.newcomers.end() ? nullptr : newcomer->second;
   if (!holder) co_return Known();
   std::vector<RunPtr> under_way(holder->queue.begin(), holder->queue.end());
   if (holder->run) under_way.push_back(holder->run);
@@ -153,20 +139,20 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   const bool already = under_way.empty() && holder->row.active == request.release && !holder->row.stopped;
   if (!already) co_return Known();
   if (request.force) {  // which repairs it
-    const auto look = [this, request] { return store_.slot(request.app, request.release); };
-    const auto slot = co_await pool_.run(look);
+    const auto look = [this, request] { return node_.store.slot(request.app, request.release); };
+    const auto slot = co_await node_.pool.run(look);
     if (slot && *slot && (*slot)->drifted > 0) co_return Known();
   }
   const auto compare = [this, request, only_planned]() -> Result<void> {
-    BERTH_TRY(const auto slot, store_.slot(request.app, request.release));
-    if (!slot || repository_ == nullptr) return {};
-    const ReleaseRef release{.app = request.app, .environment = options_.node.environment, .release = request.release};
-    return repository_->check_sealed(release, slot->manifest_sha256, only_planned);
+    BERTH_TRY(const auto slot, node_.store.slot(request.app, request.release));
+    if (!slot || node_.repository == nullptr) return {};
+    const ReleaseRef release{.app = request.app, .environment = node_.options.node.environment, .release = request.release};
+    return node_.repository->check_sealed(release, slot->manifest_sha256, only_planned);
   };
-  auto same = co_await pool_.run(compare);
+  auto same = co_await node_.pool.run(compare);
   if (!same) co_return std::unexpected(same.error());
-  const auto list = [this, name = request.app] { return store_.deployments(name, kMostLookedAt); };
-  auto rows = co_await pool_.run(list);
+  const auto list = [this, name = request.app] { return node_.store.deployments(name, kMostLookedAt); };
+  auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   const auto made = std::ranges::find_if(*rows, [&](const store::DeploymentRow& row) { return row.release == request.release && row.decided; });
   DeploymentStatus status;
@@ -182,8 +168,8 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
 /// Says of the active release, of which nothing is to be done, how it is repaired where it needs that.
 awaitable<void> Engine::note_drift(std::string name, DeploymentStatus& status) {
   const std::string release = status.row.release;
-  const auto look = [this, name, release] { return store_.slot(name, release); };
-  const auto slot = co_await pool_.run(look);
+  const auto look = [this, name, release] { return node_.store.slot(name, release); };
+  const auto slot = co_await node_.pool.run(look);
   if (slot && *slot && (*slot)->drifted > 0)
     status.notes.push_back(fmt::format("{}@{} is not as it was sealed ({}): 'berth deploy {}@{} --force' repairs it", name, release, (*slot)->drift, name, release));
 }
@@ -191,23 +177,23 @@ awaitable<void> Engine::note_drift(std::string name, DeploymentStatus& status) {
 /// Rejected releases, held and stopped apps are left alone unless somebody insists.
 awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   const std::string name = request.app + "@" + request.release;
-  const auto list = [this, request] { return store_.rejected(request.app); };
-  const auto rejected = co_await pool_.run(list);
+  const auto list = [this, request] { return node_.store.rejected(request.app); };
+  const auto rejected = co_await node_.pool.run(list);
   if (!rejected) co_return std::unexpected(rejected.error());
   const auto found = std::ranges::find(*rejected, request.release, &store::Rejected::release);
   if (found != rejected->end() && !request.force) {
     co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, found->at,
                                                found->reason));
   }
-  const AppPtr app = find(request.app);
+  const AppPtr app = node_.find(request.app);
   if (!app) co_return Result<void>();
   const store::Hold held = app->row.held;
   if (held && held.firm && !request.force)
     co_return fail(Errc::conflict, fmt::format("{} is held ({}): 'berth resume {}' first, or deploy {} with --force, which leaves it held", request.app, to_string(held),
                                                request.app, name));
   if (held && !request.force) {
-    const auto look = [this, request] { return store_.deployments(request.app, kMostLookedAt); };
-    const auto rows = co_await pool_.run(look);
+    const auto look = [this, request] { return node_.store.deployments(request.app, kMostLookedAt); };
+    const auto rows = co_await node_.pool.run(look);
     if (!rows) co_return std::unexpected(rows.error());
     // A release that was never active here is a newer one, which ends the hold.
     const bool was_active = std::ranges::any_of(*rows, [&](const store::DeploymentRow& row) { return row.decided && row.release == request.release; });
@@ -227,13 +213,13 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
 /// somebody else began while it was written down.
 awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row, bool yields) {
   row.from = app->row.active;
-  const auto run = std::make_shared<Run>(executor_, std::move(row));
+  const auto run = std::make_shared<Run>(node_.executor, std::move(row));
   run->keep_data = run->row.detail.contains("keep_data");
   run->steps.push_back({"queued", run->row.created_at});
   if (app->row.stopped) run->row.detail[kWasStopped] = true;
   put_detail(*run);
-  const auto add = [this, row = run->row, event = deployment_event(*run)] { return store_.add_deployment(row, event); };
-  auto added = co_await pool_.run(add);
+  const auto add = [this, row = run->row, event = deployment_event(*run)] { return node_.store.add_deployment(row, event); };
+  auto added = co_await node_.pool.run(add);
   if (!added) co_return std::unexpected(added.error());
   run->row = std::move(*added);
   const RunPtr newer = newer_than(*app, *run);
@@ -261,41 +247,23 @@ awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::Deploymen
   co_return status;
 }
 
-/// The release that was active before the present one, is on the node still, and is not rejected; empty where there is none.
-awaitable<Result<std::string>> Engine::release_before(AppPtr app) {
-  const auto look = [this, name = app->name(), active = app->row.active, previous = app->row.previous]() -> Result<std::string> {
-    BERTH_TRY(const auto rejected, store_.rejected(name));
-    BERTH_TRY(const auto slots, store_.slots(name));
-    BERTH_TRY(const auto deployments, store_.deployments(name, kMostLookedAt));
-    const auto will_do = [&](const std::string& release) {
-      return release != active && std::ranges::find(slots, release, &store::SlotRow::release) != slots.end() &&
-             std::ranges::find(rejected, release, &store::Rejected::release) == rejected.end();
-    };
-    if (will_do(previous)) return previous;
-    const auto found = std::ranges::find_if(deployments, [&](const store::DeploymentRow& row) { return row.decided && will_do(row.release); });
-    return found == deployments.end() ? std::string() : found->release;
-  };
-  auto before = co_await pool_.run(look);
-  co_return before;
-}
-
 awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   const std::string name = request.app;
   const Asked asked = request.asked;
-  const auto found = known(name);
+  const auto found = node_.known(name);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
-  if (auto open = not_drained(); !open) co_return std::unexpected(open.error());
+  if (auto open = node_.not_drained(); !open) co_return std::unexpected(open.error());
   if (auto free = nothing_under_way(*app, "reverting"); !free) co_return std::unexpected(free.error());
   std::string target = request.to;
   if (target.empty()) {
-    auto before = co_await release_before(app);
+    auto before = co_await queries_.release_before(app);
     if (!before) co_return std::unexpected(before.error());
     target = std::move(*before);
   }
   if (target.empty()) {
-    const auto look = [this, name, active = app->row.active] { return rejected_before(store_, name, active); };
-    const auto rejected = co_await pool_.run(look);
+    const auto look = [this, name, active = app->row.active] { return rejected_before(node_.store, name, active); };
+    const auto rejected = co_await node_.pool.run(look);
     if (!rejected) co_return std::unexpected(rejected.error());
     if (*rejected) {
       co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release is on this node to go back to; 'berth revert {} --to {}' "
@@ -306,8 +274,8 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
                                                 app->row.active.empty() ? "its first one" : app->row.active, name));
   }
   if (app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} is stopped: 'berth start {}' first", name, name));
-  const auto look = [this, name, target] { return store_.slot(name, target); };
-  const auto slot = co_await pool_.run(look);
+  const auto look = [this, name, target] { return node_.store.slot(name, target); };
+  const auto slot = co_await node_.pool.run(look);
   if (!slot) co_return std::unexpected(slot.error());
   if (!*slot) {
     co_return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is, 'berth deploy {}@{}' fetches it", name, target,
@@ -328,9 +296,9 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
 }
 
 awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked) {
-  const auto [app, run] = find_run(id);
+  const auto [app, run] = node_.find_run(id);
   if (!run || is_terminal(run->position.state)) {
-    auto row = co_await deployment(id);
+    auto row = co_await queries_.deployment(id);
     if (!row) co_return row;
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it is {}", id, row->row.app, row->row.release, row->row.state));
   }
@@ -351,9 +319,9 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
 }
 
 awaitable<Result<DeploymentStatus>> Engine::wait(std::int64_t id, WaitFor what) {
-  const auto [app, run] = find_run(id);
+  const auto [app, run] = node_.find_run(id);
   if (!run) {
-    auto ended = co_await deployment(id);
+    auto ended = co_await queries_.deployment(id);
     co_return ended;
   }
   const auto end = Steady::now() + what.at_most;
@@ -361,7 +329,7 @@ awaitable<Result<DeploymentStatus>> Engine::wait(std::int64_t id, WaitFor what) 
     DeploymentStatus status = status_of(*run);
     const bool seen = status.ended() || (what.until_decided && status.row.decided) || (!what.after.empty() && status.row.state != what.after);
     const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
-    if (seen || left <= 0ms || closed_) co_return status;
+    if (seen || left <= 0ms || node_.closed) co_return status;
     co_await run->changed.wait(left);
   }
 }

@@ -47,7 +47,7 @@ awaitable<std::string> Engine::way_over(AppPtr app, RunPtr run) {
   run->course.gradual = run->course.canary = false;
   const bool something_runs = !members_of(*app, app->row.active).empty();
   if (!rules.replaces_gradually() || run->course.stop_first || !run->course.has_previous || !something_runs || run->row.from == run->row.release) co_return text;
-  const auto old = co_await manifest_of(app, run->row.from);
+  const auto old = co_await node_.manifest_of(app, run->row.from);
   if (!old || !can_share_ports(*run->manifest, **old)) {
     text = fmt::format("all instances are switched at once: {}", old ? "a port is reached in another way than before" : old.error().message);
     co_return text;
@@ -59,32 +59,22 @@ awaitable<std::string> Engine::way_over(AppPtr app, RunPtr run) {
 
 awaitable<void> Engine::choose_strategy(AppPtr app, RunPtr run) {
   const std::string text = co_await way_over(app, run);
-  if (!text.empty()) co_await note(run, text);
-}
-
-awaitable<Result<std::map<std::string, int>>> Engine::wanted_by_process(AppPtr app, ManifestPtr manifest) {
-  std::map<std::string, int> all;
-  for (const auto& [process, rules] : manifest->spec.processes) {
-    const auto wanted = co_await wanted_of(app, manifest, process);
-    if (!wanted) co_return std::unexpected(wanted.error());
-    all[process] = *wanted;
-  }
-  co_return all;
+  if (!text.empty()) co_await node_.note(run, text);
 }
 
 /// The first instances of the new release, beside all of the old one.
 awaitable<Result<void>> Engine::start_canary(AppPtr app, RunPtr run) {
-  const auto wanted = co_await wanted_by_process(app, run->manifest);
+  const auto wanted = co_await members_.wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());
   const std::vector<std::string> order = spec::start_order(run->manifest->spec);
   for (const std::string& process : order) {
     const int number = wanted->at(process);
-    const auto awaited = co_await await_processes(app, run->manifest, process, run);
+    const auto awaited = co_await members_.await_processes(app, run->manifest, process, run);
     if (!awaited) co_return awaited;
     const int first = std::min(number, run->manifest->spec.deploy.canary.instances);
     for (int each = 1; each <= first; ++each) {
       const InstanceId id{app->name(), process, each, run->row.release};
-      auto started = co_await start_member(app, run->manifest, id);
+      auto started = co_await members_.start(app, run->manifest, id);
       if (!started) co_return started;
     }
   }
@@ -100,19 +90,19 @@ awaitable<Result<void>> Engine::take_stock(AppPtr app, Rolling what, std::map<st
     const bool comes = id.release == what.to->release;
     const auto number = wanted.find(id.process);
     const bool surplus = comes && (number == wanted.end() || id.number > number->second);
-    const bool ended = !comes && !supervisor_.status(id);
+    const bool ended = !comes && !node_.supervisor.status(id);
     if (surplus || (ended && !member.row.paused)) {
       useless.push_back(id);
       continue;
     }
-    const auto manifest = co_await manifest_of(app, id.release);
+    const auto manifest = co_await node_.manifest_of(app, id.release);
     if (!manifest) continue;
-    auto adopted = co_await start_member(app, *manifest, id);
+    auto adopted = co_await members_.start(app, *manifest, id);
     if (!adopted && comes && !what.insist) co_return adopted;
     if (!adopted) note_problem(*app, adopted.error().message);
   }
   co_await await_verdicts(app, std::min(what.rules.ready_timeout, milliseconds(kVerdicts)));
-  co_await stop_members(app, std::move(useless), 0ms);
+  co_await members_.stop(app, std::move(useless), 0ms);
   co_return Result<void>();
 }
 
@@ -120,10 +110,10 @@ awaitable<Result<void>> Engine::take_stock(AppPtr app, Rolling what, std::map<st
 awaitable<void> Engine::await_verdicts(AppPtr app, milliseconds at_most) {
   const auto end = Steady::now() + at_most;
   const auto is_open = [this](const Member& member) {
-    const auto status = supervisor_.status(member.id());
+    const auto status = node_.supervisor.status(member.id());
     return status && !status->judged;
   };
-  while (!closed_ && std::ranges::any_of(app->members, is_open)) {
+  while (!node_.closed && std::ranges::any_of(app->members, is_open)) {
     const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
     if (left <= 0ms) co_return;
     co_await app->changed.wait(std::min(left, milliseconds(kLookForVerdicts)));
@@ -135,13 +125,13 @@ awaitable<Result<int>> Engine::join_ready(AppPtr app, std::string release) {
   int joined = 0;
   for (Member& member : app->members) {
     if (member.row.release != release || member.joined || member.leaving || release == app->routed) continue;
-    const auto status = supervisor_.status(member.id());
+    const auto status = node_.supervisor.status(member.id());
     if (!status || !status->ready) continue;
     member.joined = true;
     ++joined;
   }
   if (joined == 0) co_return 0;
-  auto routed = co_await route(app);
+  auto routed = co_await routes_.lead(app);
   if (!routed) co_return std::unexpected(routed.error());
   co_return joined;
 }
@@ -152,7 +142,7 @@ Engine::Round Engine::next_round(const App& app, const Rolling& what, const std:
   const auto comes_now = [&](const std::string& process) {  // where those that it comes after are there, one of each at least
     return std::ranges::all_of(what.to->spec.processes.at(process).after, [&](const std::string& before) {
       return wanted.at(before) == 0 || std::ranges::any_of(app.members, [&](const Member& member) {
-               const auto status = member.row.process == before && member.row.release == what.to->release ? supervisor_.status(member.id()) : std::nullopt;
+               const auto status = member.row.process == before && member.row.release == what.to->release ? node_.supervisor.status(member.id()) : std::nullopt;
                return status && status->ready;
              });
     });
@@ -165,7 +155,7 @@ Engine::Round Engine::next_round(const App& app, const Rolling& what, const std:
     for (const Member& member : app.members) {
       if (member.row.process != process) continue;
       const InstanceId id = member.id();
-      const auto status = supervisor_.status(id);
+      const auto status = node_.supervisor.status(id);
       const bool is_ready = status && status->ready, serving = is_ready && may_serve(app, member);
       if (id.release != what.to->release) {
         ++now.old_all;
@@ -204,7 +194,7 @@ Engine::Round Engine::next_round(const App& app, const Rolling& what, const std:
 /// Replaces the instances of every other release by those of `what.to`, a few at a time; returns when all of them serve. What is only in the release that goes
 /// stays. Fails when it takes longer than `ready_timeout` that the next one is ready, or one will not be, or one that serves already gives trouble.
 awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
-  const auto wanted = co_await wanted_by_process(app, what.to);
+  const auto wanted = co_await members_.wanted_by_process(app, what.to);
   if (!wanted) co_return std::unexpected(wanted.error());
   if (run->resumed) {
     auto stock = co_await take_stock(app, what, *wanted);
@@ -212,7 +202,7 @@ awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
     run->resumed = false;
   }
   auto end = Steady::now() + what.rules.ready_timeout;
-  while (!closed_) {
+  while (!node_.closed) {
     bool moved = false;
     if (!what.until_first) {
       const auto joined = co_await join_ready(app, what.to->release);
@@ -230,12 +220,12 @@ awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
     if (!what.insist && !round.hopeless.empty()) co_return fail(Errc::io, round.hopeless);
     if (!run->position.decided && !run->cancelled_by.empty()) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     for (const InstanceId& id : round.start) {
-      auto started = co_await start_member(app, what.to, id);
+      auto started = co_await members_.start(app, what.to, id);
       if (!started) co_return started;
       moved = true;
     }
     if (!round.stop.empty()) {
-      co_await stop_members(app, round.stop, what.drain);
+      co_await members_.stop(app, round.stop, what.drain);
       moved = true;
     }
     if (moved) end = Steady::now() + what.rules.ready_timeout;
@@ -249,7 +239,7 @@ awaitable<Result<void>> Engine::roll(AppPtr app, RunPtr run, Rolling what) {
 /// A canary serves beside the release before; then its bake.
 awaitable<Result<void>> Engine::bake_canary(AppPtr app, RunPtr run) {
   const milliseconds at_most = run->manifest->spec.deploy.ready_timeout;
-  const auto ready = co_await wait_ready(app, run->row.release, run, at_most);  // hooks ran since
+  const auto ready = co_await members_.wait_ready(app, run->row.release, run, at_most);  // hooks ran since
   if (!ready) co_return ready;
   const auto joined = co_await join_ready(app, run->row.release);
   if (!joined) co_return std::unexpected(joined.error());

@@ -58,19 +58,19 @@ int instances_of(const bundle::Manifest& manifest) {
 /// Those of a higher priority first, then by name, but each after those that its active release names.
 std::vector<AppPtr> Engine::in_start_order() const {
   std::vector<AppPtr> apps;
-  for (const auto& [name, app] : apps_) apps.push_back(app);
+  for (const auto& [name, app] : node_.apps) apps.push_back(app);
   std::ranges::stable_sort(apps, std::ranges::greater(), priority_of);
   std::vector<std::string> names;
   for (const AppPtr& app : apps) names.push_back(app->name());
   std::vector<AppPtr> order;
-  for (const std::string& name : spec::in_order(names, waiting_apps())) order.push_back(apps_.at(name));
+  for (const std::string& name : spec::in_order(names, waiting_apps())) order.push_back(node_.apps.at(name));
   return order;
 }
 
 /// Which apps come before each, as their active releases say.
 spec::Waiting Engine::waiting_apps() const {
   spec::Waiting waiting;
-  for (const auto& [name, app] : apps_) {
+  for (const auto& [name, app] : node_.apps) {
     const ManifestPtr active = app->active();
     waiting[name] = active ? active->spec.deploy.after : std::vector<std::string>();
   }
@@ -81,14 +81,14 @@ spec::Waiting Engine::waiting_apps() const {
 /// that wait for it.
 awaitable<void> Engine::start_apps() {
   const std::vector<AppPtr> apps = in_start_order();
-  for (auto first = apps.begin(); first != apps.end() && !closed_;) {
+  for (auto first = apps.begin(); first != apps.end() && !node_.closed;) {
     const auto differs = [priority = priority_of(*first)](const AppPtr& app) { return priority_of(app) != priority; };
     const auto end = std::find_if(first, apps.end(), differs);
     const auto alike = std::make_shared<AppsToStart>();
     alike->left.assign(first, end);
     std::vector<awaitable<void>> turns;
     for (int i = 0; i < kAppsAtOnce; ++i) turns.push_back(start_in_turn(alike));
-    co_await at_once(std::move(turns));
+    co_await node_.at_once(std::move(turns));
     first = end;
   }
 }
@@ -96,18 +96,18 @@ awaitable<void> Engine::start_apps() {
 /// Apps of one priority, until none is left. Several do this at once: while one app waits for the disk or for its keeper, another goes on. Each begins when the
 /// instances of the one before it have their places, so that they get them in order.
 awaitable<void> Engine::start_in_turn(std::shared_ptr<AppsToStart> apps) {
-  const auto starting = std::make_shared<StartingNode>(starting_node_);
+  const auto starting = members_.begin_node();
   for (;;) {
-    while (!closed_ && apps->last && apps->last->unplaced > 0) {
+    while (!node_.closed && apps->last && apps->last->unplaced > 0) {
       const AppPtr last = apps->last;
       co_await last->changed.wait(1s);
     }
-    if (closed_ || apps->left.empty()) co_return;
+    if (node_.closed || apps->left.empty()) co_return;
     const AppPtr app = apps->left.front();
     apps->left.pop_front();
     const ManifestPtr active = app->active();
     if (active && waits_for_others(*active)) {
-      spawn(start_later(app, starting));
+      node_.spawn(start_later(app, starting));
       continue;
     }
     apps->last = app;
@@ -119,8 +119,8 @@ awaitable<void> Engine::start_in_turn(std::shared_ptr<AppsToStart> apps) {
 }
 
 awaitable<void> Engine::start_one(AppPtr app) {
-  const Turn turn = co_await take(app);
-  if (!closed_ && !app->gone) co_await bring_up(app);
+  const Turn turn = co_await node_.take(app);
+  if (!node_.closed && !app->gone) co_await bring_up(app);
   app->up = true;
 }
 
@@ -128,16 +128,6 @@ awaitable<void> Engine::start_later(AppPtr app, std::shared_ptr<StartingNode> st
   co_await start_one(app);
   if (ready_) drive(app);  // else `start` does, with all the others
   static_cast<void>(starting);
-}
-
-/// Waits until the processes are ready that `process` comes after. `run`: the deployment that starts it, or null.
-awaitable<Result<void>> Engine::await_processes(AppPtr app, ManifestPtr manifest, std::string process, RunPtr run) {
-  const auto& after = manifest->spec.processes.at(process).after;
-  if (after.empty()) co_return Result<void>();
-  const std::vector<std::string> named = after;
-  auto ready = co_await wait_ready(app, manifest->release, run, manifest->spec.deploy.ready_timeout, named);
-  if (ready || ready.error().code == Errc::cancelled) co_return ready;
-  co_return pass(ready.error(), fmt::format("{}/{} starts after {}", app->name(), process, fmt::join(after, ", ")));
 }
 
 /// Waits until the apps are ready that the release comes after. Nothing waits in a circle: that is an error at once.
@@ -152,9 +142,9 @@ awaitable<Result<void>> Engine::await_apps(AppPtr app, ManifestPtr manifest, Run
   const auto end = Steady::now() + at_most;
   for (const std::string& name : after) {
     for (;;) {
-      if (closed_ || (run && !run->cancelled_by.empty())) co_return fail(Errc::cancelled, "cancelled");
-      const AppPtr other = find(name);
-      const std::string why = why_unready(name, other, supervisor_);
+      if (node_.closed || (run && !run->cancelled_by.empty())) co_return fail(Errc::cancelled, "cancelled");
+      const AppPtr other = node_.find(name);
+      const std::string why = why_unready(name, other, node_.supervisor);
       if (why.empty()) break;
       const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
       if (left <= 0ms) co_return fail(Errc::timeout, fmt::format("{} starts after {} ([deploy] after), and within {} that was not ready: {}", app->name(), name,
@@ -164,13 +154,6 @@ awaitable<Result<void>> Engine::await_apps(AppPtr app, ManifestPtr manifest, Run
     }
   }
   co_return Result<void>();
-}
-
-/// What was waited for in vain, where that stops nothing.
-awaitable<void> Engine::tell_unawaited(AppPtr app, Error error) {
-  spdlog::warn("{}; it is started all the same", error.message);
-  const store::Event event{.number = 0, .at = {}, .kind = "start.unawaited", .app = app->name(), .data = {{"reason", error.message}}};
-  co_await tell(event);
 }
 
 }  // namespace berth::deploy

@@ -61,42 +61,39 @@ std::string active_since(const std::vector<store::DeploymentRow>& deployments, c
 }  // namespace
 
 awaitable<Result<void>> Engine::start() {
-  const std::weak_ptr<Engine> weak = weak_from_this();
-  supervisor_.on_change([weak](const supervise::InstanceChange& change) {
-    if (const auto engine = weak.lock()) engine->on_change(change);
-  });
-  const auto look_back = [this]() -> Result<std::vector<store::Event>> { return store_.events(store_.last_event(), 1); };
-  const auto newest = co_await pool_.run(look_back);
-  auto found = co_await supervisor_.find();
+  node_.supervisor.on_change([this](const supervise::InstanceChange& change) { on_change(change); });  // until it is closed
+  const auto look_back = [this]() -> Result<std::vector<store::Event>> { return node_.store.events(node_.store.last_event(), 1); };
+  const auto newest = co_await node_.pool.run(look_back);
+  auto found = co_await node_.supervisor.find();
   std::vector<InstanceId> found_ids;
   for (const auto& one : found) found_ids.push_back(one.id);
   auto loaded = co_await load_apps();
   if (!loaded) co_return loaded;
-  const auto look = [this] { return store_.drained(); };
-  auto drained = co_await pool_.run(look);
+  const auto look = [this] { return node_.store.drained(); };
+  auto drained = co_await node_.pool.run(look);
   if (!drained) co_return std::unexpected(drained.error());
-  drained_ = std::move(*drained);
+  node_.drained = std::move(*drained);
   take_over(std::move(found));
   if (newest && !newest->empty()) tell_missed_exits(found_ids, newest->front().at);
-  adopt_execs();
-  adopt_jobs();
+  execs_.adopt();
+  jobs_.adopt();
   co_await remove_strange_folders();
   const std::vector<AppPtr> apps = in_start_order();
   co_await start_apps();
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-  static_cast<void>(co_await router_.settle());
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+  static_cast<void>(co_await node_.router.settle());
   ready_ = true;
   for (const AppPtr& app : apps) drive(app);
-  const auto newcomers = newcomers_;
+  const auto newcomers = node_.newcomers;
   for (const auto& [name, app] : newcomers) drive(app);
-  if (drained_) spawn(empty_node());  // it may not have come to its end
-  spawn(watch_slots());
+  if (node_.drained) node_.spawn(empty_node());  // it may not have come to its end
+  node_.spawn(slots_.watch());
   co_return Result<void>();
 }
 
 awaitable<Result<void>> Engine::load_apps() {
-  const auto list = [this] { return store_.apps(); };
-  auto rows = co_await pool_.run(list);
+  const auto list = [this] { return node_.store.apps(); };
+  auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   for (store::AppRow& row : *rows) {
     auto loaded = co_await load_app(std::move(row));
@@ -107,22 +104,22 @@ awaitable<Result<void>> Engine::load_apps() {
 }
 
 awaitable<Result<void>> Engine::load_app(store::AppRow row) {
-  const auto app = std::make_shared<App>(executor_, std::move(row));
-  apps_[app->name()] = app;
+  const auto app = std::make_shared<App>(node_.executor, std::move(row));
+  node_.apps[app->name()] = app;
   app->up = false;
-  const auto list = [this, name = app->name()] { return store_.instances(name); };
-  auto instances = co_await pool_.run(list);
+  const auto list = [this, name = app->name()] { return node_.store.instances(name); };
+  auto instances = co_await node_.pool.run(list);
   if (!instances) co_return std::unexpected(instances.error());
   for (store::InstanceRow& instance : *instances) app->members.push_back({.row = std::move(instance)});
-  const auto list_jobs = [this, name = app->name()] { return store_.jobs(name); };
-  auto jobs = co_await pool_.run(list_jobs);
+  const auto list_jobs = [this, name = app->name()] { return node_.store.jobs(name); };
+  auto jobs = co_await node_.pool.run(list_jobs);
   if (!jobs) co_return std::unexpected(jobs.error());
   for (store::JobRow& job : *jobs) {
     const std::string process = job.process;
     app->jobs[process] = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .unwanted = {}});
   }
-  const auto look = [this, name = app->name()] { return store_.deployments(name, 100); };
-  const auto deployments = co_await pool_.run(look);
+  const auto look = [this, name = app->name()] { return node_.store.deployments(name, 100); };
+  const auto deployments = co_await node_.pool.run(look);
   if (deployments) app->since = active_since(*deployments, app->row.active);
   app->routed = app->row.active;
 
@@ -131,7 +128,7 @@ awaitable<Result<void>> Engine::load_app(store::AppRow row) {
   if (!app->row.active.empty()) releases.insert(app->row.active);
   for (const Member& member : app->members) releases.insert(member.row.release);
   for (const std::string& release : releases) {
-    const auto manifest = co_await manifest_of(app, release);
+    const auto manifest = co_await node_.manifest_of(app, release);
     if (!manifest && release == app->row.active) note_problem(*app, manifest.error().message);
   }
   co_return Result<void>();
@@ -139,23 +136,23 @@ awaitable<Result<void>> Engine::load_app(store::AppRow row) {
 
 /// Deployments that the last berthd left: what is decided goes on where it was, the rest is begun again.
 awaitable<Result<void>> Engine::load_runs() {
-  const auto list = [this] { return store_.unfinished_deployments(); };
-  auto rows = co_await pool_.run(list);
+  const auto list = [this] { return node_.store.unfinished_deployments(); };
+  auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   for (store::DeploymentRow& row : *rows) {
-    AppPtr app = find(row.app);
+    AppPtr app = node_.find(row.app);
     if (!app) {
-      auto& newcomer = newcomers_[row.app];
-      if (!newcomer) newcomer = std::make_shared<App>(executor_, store::AppRow{.app = row.app});
+      auto& newcomer = node_.newcomers[row.app];
+      if (!newcomer) newcomer = std::make_shared<App>(node_.executor, store::AppRow{.app = row.app});
       app = newcomer;
     }
-    const auto run = std::make_shared<Run>(executor_, std::move(row));
+    const auto run = std::make_shared<Run>(node_.executor, std::move(row));
     take_detail(*run);
     run->resumed = true;
     run->torn = is_torn(*run) && !run->is_revert();  // one back, by hand, goes on: what it leaves was found to be bad
     if (run->torn) {
-      const auto list_last = [this, name = app->name()] { return store_.deployments(name, 20); };
-      const auto last = co_await pool_.run(list_last);
+      const auto list_last = [this, name = app->name()] { return node_.store.deployments(name, 20); };
+      const auto last = co_await node_.pool.run(list_last);
       run->interruptions = 1 + (last ? torn_before(*last, run->row.release) : 0);
     }
     if (!run->position.decided && run->position.state != State::queued) {
@@ -165,7 +162,7 @@ awaitable<Result<void>> Engine::load_runs() {
       run->steps.push_back({"queued", store::now_text()});
     }
     if (run->position.decided) {
-      const auto manifest = co_await manifest_of(app, run->row.release);
+      const auto manifest = co_await node_.manifest_of(app, run->row.release);
       if (manifest) run->manifest = *manifest;
       else run->trouble = manifest.error().message;
     }
@@ -174,7 +171,7 @@ awaitable<Result<void>> Engine::load_runs() {
     const auto undecided = std::ranges::find_if(app->queue, [](const RunPtr& other) { return !other->position.decided; });
     app->queue.insert(run->position.decided ? undecided : app->queue.end(), run);
   }
-  for (const auto* known : {&apps_, &newcomers_})
+  for (const auto* known : {&node_.apps, &node_.newcomers})
     for (const auto& [name, app] : *known) give_way_to_newer(*app);
   co_return Result<void>();
 }
@@ -182,15 +179,15 @@ awaitable<Result<void>> Engine::load_runs() {
 /// A release that takes the machine down with it, again and again, does not stay.
 awaitable<void> Engine::count_reboots(RunPtr run) {
   constexpr std::string_view kBoot = "boot", kReboots = "reboots";
-  const std::string boot = options_.node.boot;
+  const std::string boot = node_.options.node.boot;
   const auto* last = run->row.detail.if_contains(kBoot);
   if (!run->manifest || boot.empty() || last == nullptr || *last == boost::json::value(boot)) co_return;
   const auto* counted = run->row.detail.if_contains(kReboots);
   const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
   run->row.detail[kBoot] = boot;
   run->row.detail[kReboots] = reboots;
-  const auto write = [this, row = run->row] { return store_.update_deployment(row, {}); };
-  const auto written = co_await pool_.run(write);
+  const auto write = [this, row = run->row] { return node_.store.update_deployment(row, {}); };
+  const auto written = co_await node_.pool.run(write);
   if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);
   const int most = run->manifest->spec.deploy.bake.reboots;
   if (run->course.has_previous && reboots >= most && run->trouble.empty())
@@ -200,14 +197,14 @@ awaitable<void> Engine::count_reboots(RunPtr run) {
 /// Takes the listening sockets back that keepers held while berthd was away.
 void Engine::take_over(std::vector<supervise::Supervisor::Found> found) {
   for (supervise::Supervisor::Found& one : found) {
-    const AppPtr app = find(one.id.app);
+    const AppPtr app = node_.find(one.id.app);
     if (!app) continue;
     const auto manifest = app->manifests.find(one.id.release);
     if (manifest == app->manifests.end()) continue;
     const auto pub = public_port(*manifest->second, one.id.process);
     if (!pub || pub->kind != spec::Routing::socket) continue;
     for (auto& [name, socket] : one.sockets) {
-      const auto taken = router_.take_back(*pub, one.id, std::move(socket));
+      const auto taken = node_.router.take_back(*pub, one.id, std::move(socket));
       if (!taken) note_problem(*app, taken.error().message);
     }
   }
@@ -218,9 +215,9 @@ void Engine::take_over(std::vector<supervise::Supervisor::Found> found) {
 void Engine::tell_missed_exits(const std::vector<InstanceId>& found, const std::string& since) {
   const auto last_told = logs::parse_rfc3339(since);
   for (const InstanceId& id : found) {
-    const AppPtr app = find(id.app);
+    const AppPtr app = node_.find(id.app);
     if (!app || spec::is_hook_name(id.process) || is_exec(id) || running_job(*app, id)) continue;
-    const auto status = supervisor_.status(id);
+    const auto status = node_.supervisor.status(id);
     if (!status || !status->last_exit || status->last_exit->kind.empty()) continue;  // nobody asks for an end while berthd is away
     const auto at = logs::parse_rfc3339(status->last_exit->at);
     if (!at || !last_told || *at <= *last_told) continue;
@@ -229,18 +226,18 @@ void Engine::tell_missed_exits(const std::vector<InstanceId>& found, const std::
     spdlog::warn("{}: {} while berthd was away ({} exits since its keeper began)", to_string(id), status->last_exit->reason, exits);
     boost::json::object data{{"instance", to_string(id)}, {"reason", status->last_exit->reason}, {"ran_ms", status->last_exit->ran.count()},
                              {"exited_at", status->last_exit->at}, {"exits", exits}, {"missed", true}};
-    spawn(tell({.number = 0, .at = {}, .kind = "instance.exit", .app = id.app, .data = std::move(data)}));
+    node_.spawn(node_.tell({.number = 0, .at = {}, .kind = "instance.exit", .app = id.app, .data = std::move(data)}));
   }
 }
 
 /// Folders of instances that a crash left: nobody else would remove the secrets in them before a reboot.
 awaitable<void> Engine::remove_strange_folders() {
   std::vector<InstanceId> known;
-  for (const auto& [name, app] : apps_)
+  for (const auto& [name, app] : node_.apps)
     for (const Member& member : app->members) known.push_back(member.id());
-  for (const auto& status : supervisor_.all()) known.push_back(status.id);
-  const auto remove = [this, known = std::move(known)] { return deploy::remove_strange_folders(options_.node, known); };
-  const auto removed = co_await pool_.run(remove);
+  for (const auto& status : node_.supervisor.all()) known.push_back(status.id);
+  const auto remove = [this, known = std::move(known)] { return deploy::remove_strange_folders(node_.options.node, known); };
+  const auto removed = co_await node_.pool.run(remove);
   if (!removed) spdlog::error("what is left of instances before: {}", removed.error().message);
 }
 
@@ -253,44 +250,44 @@ awaitable<void> Engine::bring_up(AppPtr app) {
   // What runs of other releases keeps its ports until the deployment that it belongs to is over.
   const auto manifests = app->manifests;
   for (const auto& [release, manifest] : manifests)
-    if (manifest != active) static_cast<void>(co_await claim(app, manifest));
+    if (manifest != active) static_cast<void>(co_await routes_.claim(app, manifest));
   if (active) {
-    auto up = co_await claim(app, active);
-    const bool starts = !app->row.stopped && !drained_ && !(run && starts_by_itself(*run));
-    if (up && starts) up = co_await finish_pending_data(app);
-    const auto runs = [this](const InstanceId& id) { return supervisor_.status(id).has_value(); };
+    auto up = co_await routes_.claim(app, active);
+    const bool starts = !app->row.stopped && !node_.drained && !(run && starts_by_itself(*run));
+    if (up && starts) up = co_await finish_pending_data(node_, app);
+    const auto runs = [this](const InstanceId& id) { return node_.supervisor.status(id).has_value(); };
     auto known = members_of(*app, active->release);
     std::erase_if(known, [&app](const InstanceId& id) { return is_paused(*app, id); });
     if (up && starts && !(std::ranges::all_of(known, runs) && !known.empty())) {
       const auto awaited = co_await await_apps(app, active, nullptr);
-      if (!awaited && !closed_) co_await tell_unawaited(app, awaited.error());
+      if (!awaited && !node_.closed) co_await members_.tell_unawaited(app, awaited.error());
     }
-    if (up && starts && !app->row.stopped && !drained_) up = co_await start_release(app, active, nullptr);
+    if (up && starts && !app->row.stopped && !node_.drained) up = co_await members_.start_release(app, active, nullptr);
     if (!up && run) note_problem(*app, up.error().message);
-    if (!run && starts) static_cast<void>(co_await begin_healing(app, std::move(up)));
+    if (!run && starts) static_cast<void>(co_await members_.begin_healing(app, std::move(up)));
     co_await end_paused(app);
-    if (!run || !keeps_route(*run)) static_cast<void>(co_await route(app));
+    if (!run || !keeps_route(*run)) static_cast<void>(co_await routes_.lead(app));
   }
   if (run && run->position.state == State::baking) {
     app->run = run;
-    if (!run->steps.empty()) look_for_trouble(*app, run->steps.back().at);
+    if (!run->steps.empty()) judge_.look_back(*app, run->steps.back().at);
     app->run.reset();
   }
   const std::string kept = app->row.stopped ? std::string() : app->row.active;
   const bool only_bakes = run && run->position.state == State::baking && app->row.stopped;
-  if ((!run || only_bakes) && !drained_) co_await stop_all_but(app, kept, 0ms);
-  co_await stop_strangers(app);
-  if (active && !run) co_await give_up_unused(app, active);
+  if ((!run || only_bakes) && !node_.drained) co_await members_.stop_all_but(app, kept, 0ms);
+  co_await members_.stop_strangers(app);
+  if (active && !run) co_await routes_.give_up_but(app, active);
 }
 
 /// Instances that were to be stopped by hand when berthd ended.
 awaitable<void> Engine::end_paused(AppPtr app) {
   std::vector<InstanceId> ids;
   for (const Member& member : app->members)
-    if (member.row.paused && supervisor_.status(member.id())) ids.push_back(member.id());
+    if (member.row.paused && node_.supervisor.status(member.id())) ids.push_back(member.id());
   if (ids.empty()) co_return;
-  const auto paused = co_await pause_members(app, ids);
-  if (!paused && !closed_) note_problem(*app, paused.error().message);
+  const auto paused = co_await members_.pause(app, ids);
+  if (!paused && !node_.closed) note_problem(*app, paused.error().message);
 }
 
 }  // namespace berth::deploy

@@ -52,65 +52,57 @@ awaitable<Result<void>> Engine::work(AppPtr app, RunPtr run) {
 /// What the deployment starts from is known when its turn has come.
 awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
-  if (auto open = not_drained(); !open) {
+  if (auto open = node_.not_drained(); !open) {
     run->cancelled_by = kDrain;
     co_return open;
   }
   run->row.from = app->row.active;
   run->course.has_previous = !run->row.from.empty();
-  const auto look = [this, name = app->name(), release = run->row.release] { return store_.slot(name, release); };
-  const auto slot = co_await pool_.run(look);
+  const auto look = [this, name = app->name(), release = run->row.release] { return node_.store.slot(name, release); };
+  const auto slot = co_await node_.pool.run(look);
   run->course.on_node = slot && *slot;
   if (!run->course.on_node) co_return Result<void>();
   run->row.manifest_sha256 = (*slot)->manifest_sha256;
   const auto same = co_await is_listed(run, false);
   if (!same) co_return same;
-  auto looked = co_await require_whole(run, **slot);
+  auto looked = co_await slots_.require_whole(run, **slot);
   co_return looked;
 }
 
 /// Whether the repository, as far as it is known, has no other release under the id of one that is on the node, as its row says.
 awaitable<Result<void>> Engine::is_listed(RunPtr run, bool only_planned) {
   // A revert goes back to what ran here, whatever is listed by now.
-  if (repository_ == nullptr || run->is_revert()) co_return Result<void>();
-  const ReleaseRef release{.app = run->row.app, .environment = options_.node.environment, .release = run->row.release};
-  const auto compare = [this, release, only_planned, sealed = run->row.manifest_sha256] { return repository_->check_sealed(release, sealed, only_planned); };
-  auto same = co_await pool_.run(compare);
+  if (node_.repository == nullptr || run->is_revert()) co_return Result<void>();
+  const ReleaseRef release{.app = run->row.app, .environment = node_.options.node.environment, .release = run->row.release};
+  const auto compare = [this, release, only_planned, sealed = run->row.manifest_sha256] { return node_.repository->check_sealed(release, sealed, only_planned); };
+  auto same = co_await node_.pool.run(compare);
   co_return same;
 }
 
 /// Looks the release up where it comes from, and what of it the node does not allow.
 awaitable<Result<fetch::Resolved>> Engine::resolve_release(RunPtr run) {
-  if (repository_ == nullptr)
-    co_return std::unexpected(about_in(options_.node.environment, *run,
+  if (node_.repository == nullptr)
+    co_return std::unexpected(about_in(node_.options.node.environment, *run,
                                        {Errc::not_found, "it is not on this node, and berthd.toml names no [repository] to fetch it from"}));
   const auto stop = run->stop.get_token();
   std::optional<Visits::Visit> visit;
-  Visits::Visit begun = co_await visits_.begin();
+  Visits::Visit begun = co_await node_.visits.begin();
   visit.emplace(std::move(begun));
   const auto resolve = [this, run, row = run->row, stop]() -> Result<fetch::Resolved> {
-    run->source = source_of(row.app, row.release);
-    BERTH_TRY(auto found, run->source->resolve(row.app, options_.node.environment, row.release, stop));
-    BERTH_CHECK(fits_slot(row.app, row.release, found.manifest_sha256));
-    BERTH_CHECK(check_policy(options_.node.policy, found.manifest));  // before it is fetched for nothing
+    run->source = slots_.source_of(row.app, row.release);
+    BERTH_TRY(auto found, run->source->resolve(row.app, node_.options.node.environment, row.release, stop));
+    BERTH_CHECK(slots_.fits(row.app, row.release, found.manifest_sha256));
+    BERTH_CHECK(check_policy(node_.options.node.policy, found.manifest));  // before it is fetched for nothing
     return found;
   };
-  auto resolved = co_await pool_.run(resolve);
+  auto resolved = co_await node_.pool.run(resolve);
   visit.reset();
   if (!resolved) {
-    Error error = about_in(options_.node.environment, *run, resolved.error());
+    Error error = about_in(node_.options.node.environment, *run, resolved.error());
     if (error.code == Errc::not_found) error.message += fmt::format("; 'berth releases {}' lists what there is", run->row.app);
     co_return std::unexpected(std::move(error));
   }
   co_return resolved;
-}
-
-/// What is staged with: files that a slot of the app has are linked.
-Result<fetch::StageOptions> Engine::stage_options(const std::string& app) const {
-  BERTH_TRY(const auto slots, store_.slots(app));
-  fetch::StageOptions options = options_.stage;
-  for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(store_.paths().slot(slot.app, slot.release));
-  return options;
 }
 
 /// Looks the release up and begins to stage it; returns when all is fetched.
@@ -119,11 +111,11 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
   if (!resolved) co_return std::unexpected(std::move(resolved.error()));
   run->row.manifest_sha256 = resolved->manifest_sha256;
   run->manifest = std::make_shared<const bundle::Manifest>(resolved->manifest);
-  auto ensured = co_await ensure_app(app->name());
-  if (!ensured) co_return std::unexpected(about_in(options_.node.environment, *run, ensured.error()));
+  auto ensured = co_await node_.ensure_app(app->name());
+  if (!ensured) co_return std::unexpected(about_in(node_.options.node.environment, *run, ensured.error()));
   run->staged.reset();
   run->unpacking = false;
-  spawn(stage(app, run, std::move(*resolved)));
+  node_.spawn(stage(app, run, std::move(*resolved)));
   auto fetched = co_await await_stage(run, true);
   co_return fetched;
 }
@@ -131,7 +123,7 @@ awaitable<Result<void>> Engine::fetch_release(AppPtr app, RunPtr run) {
 /// Stages the release on a thread of the pool; how far it is reaches the run on the loop.
 awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) {
   const std::weak_ptr<Run> weak = run;
-  const std::function<void(fetch::StagePhase)> phase = [executor = executor_, weak](fetch::StagePhase reached) {
+  const std::function<void(fetch::StagePhase)> phase = [executor = node_.executor, weak](fetch::StagePhase reached) {
     if (reached != fetch::StagePhase::unpacking) return;
     boost::asio::post(executor, [weak] {
       const auto told = weak.lock();
@@ -141,14 +133,14 @@ awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) 
     });
   };
   const auto work = [this, name = app->name(), run, resolved = std::move(resolved), phase, stop = run->stop.get_token()]() -> Result<fetch::Staged> {
-    BERTH_TRY(const auto options, stage_options(name));
-    BERTH_TRY(const std::filesystem::path staging, store_.make_staging(run->row.id));
+    BERTH_TRY(const auto options, slots_.stage_options(name));
+    BERTH_TRY(const std::filesystem::path staging, node_.store.make_staging(run->row.id));
     return fetch::stage(*run->source, resolved, staging, options, run->progress, phase, stop);
   };
-  const Visits::Visit visit = co_await visits_.begin();
-  auto staged = co_await pool_.run(work);
+  const Visits::Visit visit = co_await node_.visits.begin();
+  auto staged = co_await node_.pool.run(work);
   if (staged) {
-    count_fetched(app->name(), *staged);
+    slots_.count_fetched(app->name(), *staged);
     for (const std::string& note : staged->notes)
       if (add_note(*run, note)) spdlog::warn("{}@{}: {}", run->row.app, run->row.release, note);
   }
@@ -157,20 +149,14 @@ awaitable<void> Engine::stage(AppPtr app, RunPtr run, fetch::Resolved resolved) 
 }
 
 awaitable<Result<void>> Engine::await_stage(RunPtr run, bool until_unpacking) {
-  while (!closed_ && !run->staged && !(until_unpacking && run->unpacking)) co_await run->changed.wait(1h);
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
+  while (!node_.closed && !run->staged && !(until_unpacking && run->unpacking)) co_await run->changed.wait(1h);
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   if (!run->staged) co_return Result<void>();
-  if (!*run->staged) co_return std::unexpected(about_in(options_.node.environment, *run, run->staged->error()));
+  if (!*run->staged) co_return std::unexpected(about_in(node_.options.node.environment, *run, run->staged->error()));
   const fetch::Staged& staged = **run->staged;
   run->row.detail["tree_bytes"] = static_cast<std::int64_t>(staged.tree_bytes);
   run->row.detail["fetched_bytes"] = static_cast<std::int64_t>(staged.fetched_bytes());
   co_return Result<void>();
-}
-
-void Engine::count_fetched(const std::string& app, const fetch::Staged& staged) {
-  counts_.fetched[{app, "layer"}] += staged.layer_bytes;
-  counts_.fetched[{app, "patch"}] += staged.patch_bytes;
-  counts_.fetched[{app, "index"}] += staged.index_bytes;
 }
 
 awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
@@ -179,42 +165,42 @@ awaitable<Result<void>> Engine::seal_release(AppPtr app, RunPtr run) {
   const store::SlotRow slot{.app = app->name(), .release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .bytes = staged.tree_bytes,
                             .signed_by = staged.signers.role, .signing_keys = staged.signers.keys};
   const store::Event event{.number = 0, .at = {}, .kind = "slot.sealed", .app = app->name(), .data = sealed_data(slot, staged)};
-  const auto seal = [this, id = run->row.id, slot, event] { return store_.seal(id, slot, event); };
-  auto sealed = co_await pool_.run(seal);
-  if (!sealed) co_return std::unexpected(about_in(options_.node.environment, *run, sealed.error()));
+  const auto seal = [this, id = run->row.id, slot, event] { return node_.store.seal(id, slot, event); };
+  auto sealed = co_await node_.pool.run(seal);
+  if (!sealed) co_return std::unexpected(about_in(node_.options.node.environment, *run, sealed.error()));
   co_return sealed;
 }
 
 /// All that can be refused before anything of the app is touched: its manifest, its secrets and programs, its ports, room for a copy of its data. Then its
 /// hooks may refuse. The one that migrates runs here, too, unless it has to wait until the app is stopped and its data are copied.
 awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
-  auto manifest = co_await manifest_of(app, run->row.release);
+  auto manifest = co_await node_.manifest_of(app, run->row.release);
   if (!manifest) co_return std::unexpected(manifest.error());
   run->manifest = *manifest;
   const bool something_runs = !members_of(*app, app->row.active).empty();
   run->course.stop_first = stops_first(run->course, **manifest, something_runs);
-  auto planned = co_await plan_data(app, run);
-  if (!planned) co_return std::unexpected(about_in(options_.node.environment, *run, planned.error()));
+  auto planned = co_await data_steps_.plan(app, run);
+  if (!planned) co_return std::unexpected(about_in(node_.options.node.environment, *run, planned.error()));
   co_await choose_strategy(app, run);
-  auto possible = co_await check_plans(app, *manifest);
-  if (!possible) co_return std::unexpected(about_in(options_.node.environment, *run, possible.error()));
+  auto possible = co_await members_.check_plans(app, *manifest);
+  if (!possible) co_return std::unexpected(about_in(node_.options.node.environment, *run, possible.error()));
   if (!run->is_revert()) {
     const auto awaited = co_await await_apps(app, *manifest, run);
-    if (!awaited) co_return std::unexpected(about_in(options_.node.environment, *run, awaited.error()));
+    if (!awaited) co_return std::unexpected(about_in(node_.options.node.environment, *run, awaited.error()));
   }
-  auto claimed = co_await claim(app, *manifest);
-  if (!claimed) co_return std::unexpected(about_in(options_.node.environment, *run, claimed.error()));
-  note_troubles_before(*app, *run);
-  co_await begin_baseline(app, run);
+  auto claimed = co_await routes_.claim(app, *manifest);
+  if (!claimed) co_return std::unexpected(about_in(node_.options.node.environment, *run, claimed.error()));
+  judge_.note_before(*app, *run);
+  co_await rates_.begin_baseline(app, run);
   if (run->course.stop_first) {  // the decision comes next
-    auto looked = co_await finish_baseline(app, run);
+    auto looked = co_await rates_.finish_baseline(app, run);
     if (!looked) co_return looked;
-    auto may_switch = co_await ask_ready_to_switch(app, run);
+    auto may_switch = co_await hooks_.ask_ready_to_switch(app, run);
     if (!may_switch) co_return std::unexpected(may_switch.error());
   }
   if (run->is_revert() || starts_after_snapshot(run->course, *run->manifest)) co_return Result<void>();
   const std::string pre_start = "pre-start";
-  auto ran = co_await run_hook(app, run, run->manifest, pre_start);
+  auto ran = co_await hooks_.run(app, run, run->manifest, pre_start);
   co_return ran;
 }
 
@@ -222,17 +208,17 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
 awaitable<void> Engine::note_unenforced(AppPtr app, RunPtr run) {
   std::map<std::string, std::vector<std::string>> words;  // by process: its instances are alike
   for (const InstanceId& id : members_of(*app, run->row.release))
-    if (const auto status = supervisor_.status(id); status && !status->unenforced.empty()) words[id.process] = status->unenforced;
+    if (const auto status = node_.supervisor.status(id); status && !status->unenforced.empty()) words[id.process] = status->unenforced;
   for (const auto& [process, limits] : words) {
     std::string text = fmt::format("{} of {} not enforced on this node: it has no cgroup2 with such controllers that berthd may use", fmt::join(limits, ", "), process);
-    co_await note(run, std::move(text));
+    co_await node_.note(run, std::move(text));
   }
 }
 
 awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   if (!run->is_revert() && starts_after_snapshot(run->course, *run->manifest)) {
     const std::string pre_start = "pre-start";
-    auto ran = co_await run_hook(app, run, run->manifest, pre_start);
+    auto ran = co_await hooks_.run(app, run, run->manifest, pre_start);
     if (!ran) co_return ran;
   }
   run->began = std::chrono::system_clock::now();
@@ -245,29 +231,29 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   Result<void> started;
   if (some_first) started = co_await roll(app, run, first);
   else if (run->course.canary) started = co_await start_canary(app, run);
-  else started = co_await start_release(app, run->manifest, run);
+  else started = co_await members_.start_release(app, run->manifest, run);
   if (!started) co_return started;
   co_await note_unenforced(app, run);
-  auto ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
+  auto ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
   if (!ready) co_return ready;
   if (!run->course.stop_first && watches_rates(*run)) {
-    auto looked = co_await finish_baseline(app, run);
+    auto looked = co_await rates_.finish_baseline(app, run);
     if (!looked) co_return looked;
-    ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
     if (!ready) co_return ready;
   }
   const std::string post_start = "post-start", post_switch = "post-switch";
-  auto ran = co_await run_hook(app, run, run->manifest, post_start);
+  auto ran = co_await hooks_.run(app, run, run->manifest, post_start);
   if (!ran) co_return ran;
   if (!run->course.stop_first) {
-    const auto postponed = co_await ask_ready_to_switch(app, run);
+    const auto postponed = co_await hooks_.ask_ready_to_switch(app, run);
     if (!postponed) co_return std::unexpected(postponed.error());
-    if (*postponed) ready = co_await wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    if (*postponed) ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
     co_return ready;
   }
   app->routed = run->row.release;
-  auto routed = co_await route(app);
-  if (routed) co_await try_hook(app, run, run->manifest, post_switch);
+  auto routed = co_await routes_.lead(app);
+  if (routed) co_await hooks_.attempt(app, run, run->manifest, post_switch);
   co_return routed;
 }
 
@@ -279,23 +265,23 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     if (!joined) co_return std::unexpected(joined.error());
   } else if (!run->course.stop_first) {
     app->routed = run->row.release;
-    auto routed = co_await route(app);
+    auto routed = co_await routes_.lead(app);
     if (!routed) co_return routed;
   }
-  const auto swap = [this, name = app->name()] { return store_.swap_current(name); };
-  auto swapped = co_await pool_.run(swap);
+  const auto swap = [this, name = app->name()] { return node_.store.swap_current(name); };
+  auto swapped = co_await node_.pool.run(swap);
   if (!swapped) co_return swapped;
   co_await hold_or_resume(app, run);
   milliseconds drain = run->manifest->spec.deploy.drain;
   ManifestPtr old;
   if (!run->row.from.empty()) {
-    const auto read = co_await manifest_of(app, run->row.from);
+    const auto read = co_await node_.manifest_of(app, run->row.from);
     if (read) old = *read;
   }
   const std::string pre_stop = "pre-stop", post_switch = "post-switch", on_revert = "on-revert";
   if (old) {
     drain = old->spec.deploy.drain;
-    if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await try_hook(app, run, old, pre_stop);
+    if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await hooks_.attempt(app, run, old, pre_stop);
   }
   if (run->course.gradual) {
     const Rolling rest = rolling_of(*run, drain);
@@ -303,18 +289,18 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     if (!rolled) co_return rolled;
     app->routed = run->row.release;
     forget_joined(*app);
-    auto routed = co_await route(app);
+    auto routed = co_await routes_.lead(app);
     if (!routed) co_return routed;
   }
-  co_await stop_all_but(app, run->row.release, drain);
-  if (closed_) co_return fail(Errc::cancelled, "berthd stops");
-  if (old && run->is_revert()) co_await try_hook(app, run, old, on_revert);
-  co_await give_up_unused(app, run->manifest);
+  co_await members_.stop_all_but(app, run->row.release, drain);
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+  if (old && run->is_revert()) co_await hooks_.attempt(app, run, old, on_revert);
+  co_await routes_.give_up_but(app, run->manifest);
   if (run->course.stop_first) {
-    auto arranged = co_await arrange_data(app, run);
+    auto arranged = co_await data_steps_.arrange(app, run);
     co_return arranged;
   }
-  co_await try_hook(app, run, run->manifest, post_switch);
+  co_await hooks_.attempt(app, run, run->manifest, post_switch);
   co_return Result<void>();
 }
 
@@ -332,25 +318,25 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
   bool stays = false;
   const auto hold = [this, name = app->name(), old, why, held, asked, &stays]() -> Result<void> {
     if (!why.empty() && !old.empty()) {
-      BERTH_TRY(const auto slot, store_.slot(name, old));
-      BERTH_CHECK(store_.reject(name, old, slot ? slot->manifest_sha256 : "", why));
+      BERTH_TRY(const auto slot, node_.store.slot(name, old));
+      BERTH_CHECK(node_.store.reject(name, old, slot ? slot->manifest_sha256 : "", why));
     }
     // Looked up here: an operator may have held the app while this waited.
-    BERTH_TRY(const auto now, store_.app(name));
+    BERTH_TRY(const auto now, node_.store.app(name));
     stays = now && now->held.firm;
     if (stays) return {};
-    return store_.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked));
+    return node_.store.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked));
   };
-  const auto written = co_await pool_.run(hold);
+  const auto written = co_await node_.pool.run(hold);
   if (written && !stays) app->row.held = held;
-  static_cast<void>(co_await reload(app));  // what was left is not gone back to
+  static_cast<void>(co_await node_.reload(app));  // what was left is not gone back to
 }
 
 /// What the release's instances printed last, for the history.
 awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
-  if (!ever_ran(*app, run->row.release)) co_return;  // what is in the logs is another release's
-  const auto read = [logs = store_.paths().logs, name = app->name(), release = run->row.release, since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since, release); };
-  auto lines = co_await pool_.run(read);
+  if (!members_.ever_ran(*app, run->row.release)) co_return;  // what is in the logs is another release's
+  const auto read = [logs = node_.store.paths().logs, name = app->name(), release = run->row.release, since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since, release); };
+  auto lines = co_await node_.pool.run(read);
   if (lines) run->last_lines = std::move(*lines);
 }
 

@@ -4,8 +4,9 @@
 #include <fmt/core.h>
 
 #include "core/logs/record_time.h"
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/last_lines.h"
+#include "daemon/deploy/queries.h"
 #include "daemon/deploy/story.h"
 
 namespace berth::deploy {
@@ -27,17 +28,16 @@ std::string why_of(const store::DeploymentRow& row) {
 
 }  // namespace
 
-/// The last failure of the app, from what is written down of it, and from how its instances are now.
-awaitable<Result<Story>> Engine::story(std::string name) {
+awaitable<Result<Story>> Queries::story(std::string name) {
   Story story{.app = name, .active = {}};
-  const auto list = [this, name] { return store_.deployments(name, kMostLookedAt); };
-  const auto rows = co_await pool_.run(list);
+  const auto list = [this, name] { return node_.store.deployments(name, kMostLookedAt); };
+  const auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   const auto failed = std::ranges::find_if(*rows, is_failure);
   if (failed != rows->end()) story.deployment = status_of(*failed);
 
-  const AppPtr app = find(name);
-  if (!app && rows->empty()) co_return std::unexpected(known(name).error());
+  const AppPtr app = node_.find(name);
+  if (!app && rows->empty()) co_return std::unexpected(node_.known(name).error());
   std::string since, before;
   if (app) {
     auto now = co_await status(name);
@@ -47,12 +47,12 @@ awaitable<Result<Story>> Engine::story(std::string name) {
     if (story.deployment) story.deployment->rejected = std::ranges::find(now->rejected, story.deployment->row.release, &store::Rejected::release) != now->rejected.end();
     const bool moves = now->deployment && now->deployment->row.state != "baking";  // then it is the deployment that tells
     for (InstanceView& instance : now->instances)
-      if (!app->row.stopped && !drained_ && !moves && !is_paused(*app, instance.status.id) && is_troubled(instance, story.active)) story.instances.push_back(std::move(instance));
+      if (!app->row.stopped && !node_.drained && !moves && !is_paused(*app, instance.status.id) && is_troubled(instance, story.active)) story.instances.push_back(std::move(instance));
     auto other = co_await release_before(app);
     if (other) before = std::move(*other);
   }
-  const auto look = [this, name, since] { return store_.events_between(name, since, {}); };
-  auto events = co_await pool_.run(look);
+  const auto look = [this, name, since] { return node_.store.events_between(name, since, {}); };
+  auto events = co_await node_.pool.run(look);
   if (!events) co_return std::unexpected(events.error());
   std::ranges::stable_sort(story.instances, std::ranges::greater(), [](const InstanceView& one) { return one.status.crash_loop; });
   std::string troubled_at;
@@ -65,17 +65,17 @@ awaitable<Result<Story>> Engine::story(std::string name) {
     story.told = timeline(nullptr, *events);
     InstanceId id = story.instances.front().status.id;
     story.lines_of = to_string(id);
-    const auto read = [logs = store_.paths().logs, id] {
+    const auto read = [logs = node_.store.paths().logs, id] {
       return last_lines(logs, InstanceSelector{.app = id.app, .process = id.process, .number = id.number}, logs::Time(), id.release);
     };
-    auto lines = co_await pool_.run(read);
+    auto lines = co_await node_.pool.run(read);
     if (lines) story.last_lines = std::move(*lines);
   } else if (story.deployment) {
     story.about = Story::About::deployment;
     const store::DeploymentRow row = story.deployment->row;
     story.why = why_of(row);
-    const auto look_back = [this, row] { return store_.events_between(row.app, row.created_at, row.ended_at); };
-    const auto then = co_await pool_.run(look_back);
+    const auto look_back = [this, row] { return node_.store.events_between(row.app, row.created_at, row.ended_at); };
+    const auto then = co_await node_.pool.run(look_back);
     if (!then) co_return std::unexpected(then.error());
     story.told = timeline(&*story.deployment, *then);
     story.last_lines = story.deployment->last_lines;

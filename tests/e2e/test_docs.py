@@ -61,8 +61,8 @@ class OperatingPage(unittest.TestCase):
     """Every state and every reason that `berth status` and `berth history` can show is explained. Reasons are the texts of the sources that make them."""
 
     SOURCES = {
-        "daemon/deploy": "app_facts.h bake.cc bake_rates.cc bake_troubles.cc troubles.cc carrying.cc data_steps.cc hooks.cc hook_process.cc members.cc rolling.cc reverting.cc run.cc run_as.cc "
-                         "secrets.cc instance_folders.cc instance_plan.cc command_lookup.cc config_files.cc policy.cc start_order.cc starting_up.cc states.cc verifying.cc",
+        "daemon/deploy": "app_facts.h bake.cc bake_rates.cc trouble_judge.cc troubles.cc carrying.cc data_steps.cc hooks.cc one_offs.cc members.cc member_stops.cc rolling.cc reverting.cc run.cc run_as.cc "
+                         "secrets.cc instance_folders.cc instance_plan.cc command_lookup.cc config_files.cc policy.cc start_order.cc starting_up.cc states.cc slots.cc",
         "daemon/supervise": "exit_text.cc instance.cc probe.cc probing.cc recovery.cc starting.cc",
         "daemon/keeper": "launch_file.cc",
     }

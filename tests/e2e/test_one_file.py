@@ -93,6 +93,14 @@ class OneFile(BerthCase):
         self.assertSays(node.berth("import", self.repo.root, expect=4), "1.root.json: is no release file, as 'berth export' makes them")
         self.assertSays(node.berth("inspect", second), "web/production@v2", "signed for by")
 
+    def test_gc_removes_what_was_imported_of_an_app_that_is_not_on_the_node(self):
+        self.publish()
+        node = self.lonely_node()
+        node.berth("import", self.export())
+        self.assertSays(node.berth("gc"), "web@v1, loaded from a file", "freed")
+        self.assertSays(node.berth("gc"), "Nothing to remove")
+        self.assertEqual(list((node.state / "imports").glob("*/*")), [])
+
     def test_a_node_shows_a_release_whole_and_what_two_do_not_have_alike(self):
         self.publish()
         self.publish("build 2")

@@ -1,11 +1,10 @@
+#include "daemon/deploy/trouble_judge.h"
+
 #include <algorithm>
 
 #include <fmt/core.h>
 
-#include "daemon/deploy/engine.h"
-
-// Instances that end, are killed for their memory or fail their probes in a bake. They are compared, kind by kind, with what the instances of the release before
-// did in as long a time before the deployment touched anything, so that a trouble that was there already reverts nothing.
+#include "daemon/deploy/app_facts.h"
 
 namespace berth::deploy {
 namespace {
@@ -42,6 +41,19 @@ int allowed_of(const App& app, const Run& run, Trouble kind) {
   return allowed_times(times, instances_of(app, run.row.release), static_cast<int>(instances->get_int64()));
 }
 
+/// Whether what the instance does tells against a deployment: its release is in a bake, a canary's too, or takes the place of another a few instances at a time.
+bool bakes_now(const App& app, const InstanceId& id) {
+  if (!app.run || id.release != app.run->row.release || !app.run->trouble.empty()) return false;
+  const State state = app.run->position.state;
+  return state == State::baking || state == State::canary || (state == State::switching && app.run->course.gradual && is_routed(app, id));
+}
+
+/// The counts of the state that the deployment is in; each begins with none.
+BakeTroubles& troubles_of(Run& run) {
+  if (run.troubles.state != to_string(run.position.state)) run.troubles = {.state = std::string(to_string(run.position.state)), .counts = {}, .last_exits = {}};
+  return run.troubles;
+}
+
 }  // namespace
 
 void count_troubles_again(Run& run) {
@@ -49,8 +61,7 @@ void count_troubles_again(Run& run) {
   run.row.detail[kNow] = to_json(run.troubles);
 }
 
-/// The app as it was before anything of it is touched. What is known of that stays where the deployment is begun again, since a berthd that comes back knows less.
-void Engine::note_troubles_before(const App& app, Run& run) const {
+void TroubleJudge::note_before(const App& app, Run& run) const {
   if (run.interruptions > 0 && run.row.detail.contains(kBefore)) return;
   run.row.detail.erase(kBefore);
   if (run.is_revert() || !run.course.has_previous || run.row.from.empty()) return;
@@ -61,11 +72,10 @@ void Engine::note_troubles_before(const App& app, Run& run) const {
                                                 {kInstances, instances_of(app, run.row.from)}};
 }
 
-/// What an instance did by itself goes into the app's record, and is judged where its release bakes.
-void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
+void TroubleJudge::on_change(App& app, const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
   if (app.quiet > 0 || change.stopped || change.kind == Kind::started || change.kind == Kind::ready) return;
-  const auto status = supervisor_.status(change.id);
+  const auto status = node_.supervisor.status(change.id);
   if (change.kind == Kind::ended) return judge_end(app, change.id);
   if (change.kind == Kind::unready && (!status || status->pid == 0)) return;  // it ended, which is told by itself
   const Trouble kind = change.exit ? trouble_of(*change.exit) : change.kind == Kind::unready ? Trouble::unready : Trouble::ended;
@@ -79,28 +89,15 @@ void Engine::note_trouble(App& app, const supervise::InstanceChange& change) {
   judge(app, change.id, kind, change.kind == Kind::unready ? "was no longer ready: " + what : what);
 }
 
-/// Whether what the instance does tells against a deployment: its release is in a bake, a canary's too, or takes the place of another a few instances at a time.
-bool Engine::bakes_now(const App& app, const InstanceId& id) const {
-  if (!app.run || id.release != app.run->row.release || !app.run->trouble.empty()) return false;
-  const State state = app.run->position.state;
-  return state == State::baking || state == State::canary || (state == State::switching && app.run->course.gradual && is_routed(app, id));
-}
-
-/// The counts of the state that the deployment is in; each begins with none.
-BakeTroubles& Engine::troubles_of(Run& run) const {
-  if (run.troubles.state != to_string(run.position.state)) run.troubles = {.state = std::string(to_string(run.position.state)), .counts = {}, .last_exits = {}};
-  return run.troubles;
-}
-
 /// Counts what an instance of the release in its bake did, and says whether that is more than the release before did.
-void Engine::judge(App& app, const InstanceId& id, Trouble kind, std::string what) {
+void TroubleJudge::judge(App& app, const InstanceId& id, Trouble kind, std::string what) {
   Run& run = *app.run;
   const State state = run.position.state;
   const int times = ++troubles_of(run).counts.of(kind);
   run.row.detail[kNow] = to_json(run.troubles);
   run.unsaved = true;
   const int most = allowed_of(app, run, kind);
-  const auto status = supervisor_.status(id);
+  const auto status = node_.supervisor.status(id);
   const bool loops = kind != Trouble::unready && status && status->crash_loop && !before_of(run, state).crash_loop;
   const std::string told = fmt::format("{} {} {}", short_name(id), what, when_of(state));
   if (loops && times <= most) run.trouble = fmt::format("{}, and keeps ending early, which no instance of {} did before", told, run.row.from);
@@ -111,19 +108,18 @@ void Engine::judge(App& app, const InstanceId& id, Trouble kind, std::string wha
 }
 
 /// One that is not started again is missing from now on, however often those of the release before ended and came back.
-void Engine::judge_end(App& app, const InstanceId& id) {
-  const auto status = supervisor_.status(id);
+void TroubleJudge::judge_end(App& app, const InstanceId& id) {
+  const auto status = node_.supervisor.status(id);
   if (!bakes_now(app, id) || !status) return;
   if (status->phase != supervise::Phase::ended) return;
   app.run->trouble = fmt::format("{}, {}", why_hopeless(*status), when_of(app.run->position.state));
   app.run->changed.notify();
 }
 
-/// Instances of a release in its bake may have ended while berthd was away, or carried another deployment: the last end of each is known.
-void Engine::look_for_trouble(App& app, const std::string& since) {
+void TroubleJudge::look_back(App& app, const std::string& since) {
   Run& run = *app.run;
   for (const InstanceId& id : members_of(app, run.row.release)) {
-    const auto status = supervisor_.status(id);
+    const auto status = node_.supervisor.status(id);
     if (!run.trouble.empty()) return;
     if (!status || !status->last_exit || status->exits_by_reason.empty() || status->last_exit->at < since) continue;
     std::string& counted = troubles_of(run).last_exits[to_string(id)];
@@ -134,8 +130,7 @@ void Engine::look_for_trouble(App& app, const std::string& since) {
   }
 }
 
-/// At the end of a bake in which something happened that reverts nothing: what serves from now on has to be whole. `Errc::timeout`: it is not.
-awaitable<Result<void>> Engine::whole_after_troubles(AppPtr app, RunPtr run) {
+awaitable<Result<void>> TroubleJudge::whole_after(AppPtr app, RunPtr run) {
   const State state = run->position.state;
   const milliseconds at_most = run->manifest->spec.deploy.ready_timeout;
   const auto end = io::Steady::now() + at_most;
@@ -143,13 +138,13 @@ awaitable<Result<void>> Engine::whole_after_troubles(AppPtr app, RunPtr run) {
   while (troubles_of(*run).counts.any() && !was_as_bad) {
     std::string missing;
     for (const InstanceId& id : members_of(*app, run->row.release)) {
-      const auto status = supervisor_.status(id);
+      const auto status = node_.supervisor.status(id);
       if (missing.empty() && !is_paused(*app, id) && !(status && status->ready)) missing = fmt::format("{}: {}", short_name(id), status ? status->not_ready : "it does not run");
     }
     if (missing.empty()) break;
-    const bool rests = state == State::baking && (app->row.stopped || drained_);
+    const bool rests = state == State::baking && (app->row.stopped || node_.drained);
     const bool is_cancelled = !run->cancelled_by.empty() && !run->position.decided;
-    if (closed_ || rests || is_cancelled || !run->trouble.empty() || !run->superseded.empty()) co_return fail(Errc::cancelled, "cancelled");
+    if (node_.closed || rests || is_cancelled || !run->trouble.empty() || !run->superseded.empty()) co_return fail(Errc::cancelled, "cancelled");
     const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
     if (left <= milliseconds(0)) co_return fail(Errc::timeout, fmt::format("not ready within {}: {}", spec::to_string(at_most), missing));
     co_await app->changed.wait(left);
@@ -157,11 +152,10 @@ awaitable<Result<void>> Engine::whole_after_troubles(AppPtr app, RunPtr run) {
   co_return Result<void>();
 }
 
-/// Counts outlive berthd.
-awaitable<void> Engine::save_troubles(RunPtr run) {
+awaitable<void> TroubleJudge::save(RunPtr run) {
   run->unsaved = false;
-  const auto write = [this, row = run->row] { static_cast<void>(store_.update_deployment(row, {})); };
-  co_await pool_.run(write);
+  const auto write = [this, row = run->row] { static_cast<void>(node_.store.update_deployment(row, {})); };
+  co_await node_.pool.run(write);
 }
 
 }  // namespace berth::deploy

@@ -1,3 +1,5 @@
+#include "daemon/deploy/execs.h"
+
 #include <algorithm>
 #include <csignal>
 
@@ -8,8 +10,8 @@
 #include <sys/socket.h>
 
 #include "core/attached.h"
-#include "daemon/deploy/engine.h"
-#include "daemon/deploy/exec_door.h"
+#include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/data_steps.h"
 #include "daemon/deploy/instance_plan.h"
 
 // A one-off command is an instance under a keeper of its own: web/exec.1001@v2. Its client passes its own files to it, and the keeper watches the connection
@@ -75,55 +77,55 @@ std::string counted_as(const std::string& result) {
 
 }  // namespace
 
-awaitable<Result<ExecPlace>> Engine::exec(ExecRequest request) {
-  const auto found = known(request.app);
+awaitable<Result<ExecPlace>> Execs::exec(ExecRequest request) {
+  const auto found = node_.known(request.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
-  if (auto open = may_exec(*app); !open) co_return std::unexpected(open.error());
+  if (auto open = may_begin(*app); !open) co_return std::unexpected(open.error());
   const std::string release = request.release.empty() ? app->row.active : request.release;
   if (release.empty()) co_return fail(Errc::conflict, fmt::format("{} has no active release: name one that is on this node, or deploy one", app->name()));
-  const auto manifest = co_await manifest_of(app, release);
+  const auto manifest = co_await node_.manifest_of(app, release);
   if (!manifest) co_return std::unexpected(manifest.error());
   const auto process = exec_process(**manifest, request.process);
   if (!process) co_return std::unexpected(process.error());
   if (app->execs.size() >= kMostExecs)
     co_return fail(Errc::conflict, fmt::format("{} one-off commands of {} run already; 'berth status {}' lists them", app->execs.size(), app->name(), app->name()));
 
-  const InstanceId id{app->name(), kExec, next_exec_++, release};
+  const InstanceId id{app->name(), kExec, next_++, release};
   app->execs[id.number] = {.release = release, .process = *process, .by = request.asked.by, .since = store::now_text()};
   request.process = *process;
-  const std::string path = store_.paths().run / "exec" / fmt::format("{}.sock", id.number);
+  const std::string path = node_.store.paths().run / "exec" / fmt::format("{}.sock", id.number);
   const auto open = [path, uid = request.uid] { return open_exec_door(path, uid); };
-  auto door = co_await pool_.run(open);
+  auto door = co_await node_.pool.run(open);
   if (!door) {
     app->execs.erase(id.number);
     co_return std::unexpected(door.error());
   }
-  spawn(serve_exec(app, *manifest, id, request, std::make_shared<ExecDoor>(std::move(*door))));
+  node_.spawn(serve(app, *manifest, id, request, std::make_shared<ExecDoor>(std::move(*door))));
   ExecPlace place{.id = id, .process = *process, .socket = path};
   co_return place;
 }
 
-Result<void> Engine::may_exec(const App& app) const {
-  BERTH_CHECK(not_drained());
+Result<void> Execs::may_begin(const App& app) const {
+  BERTH_CHECK(node_.not_drained());
   if (app.closed_to_execs > 0) return fail(Errc::conflict, fmt::format("the data of {} are being copied or put back, or it is being removed: try again when that is done", app.name()));
   return {};
 }
 
 /// From its client's coming to its end.
-awaitable<void> Engine::serve_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door) {
+awaitable<void> Execs::serve(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door) {
   auto client = co_await meet_exec_client(door);
   door.reset();
   if (!client) {
     spdlog::info("{}: nobody came for it: {}", to_string(id), client.error().message);
-    forget_exec(*app, id);
+    forget(*app, id);
     co_return;
   }
-  const auto waiting = std::make_shared<ExecWait>();
+  const auto waiting = std::make_shared<Waiting>();
   waiting->client = std::move(*client);
   waiting->connection.reset(::fcntl(waiting->client.connection.get(), F_DUPFD_CLOEXEC, 0));
-  spawn(watch_waiting_exec(app, id, waiting));
-  auto begun = co_await begin_exec(app, manifest, id, request, waiting);
+  node_.spawn(watch_waiting(app, id, waiting));
+  auto begun = co_await begin(app, manifest, id, request, waiting);
   waiting->over = true;
   if (!begun && !waiting->taken_back) {
     spdlog::info("{}: not begun: {}", to_string(id), begun.error().message);
@@ -132,14 +134,14 @@ awaitable<void> Engine::serve_exec(AppPtr app, ManifestPtr manifest, InstanceId 
   waiting->client = {};  // the command has its files now
   std::string failure = begun ? std::string() : "not begun: " + begun.error().message;
   if (!begun && waiting->taken_back) failure = "not begun: its client took it back before it began";  // whatever else it would have failed of
-  co_await follow_exec(app, id, failure);
+  co_await follow(app, id, failure);
 }
 
 /// A client need not wait for a command that it does not want any more: secrets that a program tells may take their time.
-awaitable<void> Engine::watch_waiting_exec(AppPtr app, InstanceId id, std::shared_ptr<ExecWait> waiting) {
-  while (!closed_ && !waiting->over) {
+awaitable<void> Execs::watch_waiting(AppPtr app, InstanceId id, std::shared_ptr<Waiting> waiting) {
+  while (!node_.closed && !waiting->over) {
     const auto readable = co_await io::wait_readable(waiting->connection.get(), 100ms);
-    if (!readable || waiting->over || closed_) co_return;
+    if (!readable || waiting->over || node_.closed) co_return;
     const int taken_back_by = *readable ? heard_from_waiting(waiting->connection.get()) : 0;
     if (taken_back_by == 0) {
       if (*readable) co_await io::sleep_for(100ms);  // what it said is its keeper's to read
@@ -155,15 +157,15 @@ awaitable<void> Engine::watch_waiting_exec(AppPtr app, InstanceId id, std::share
 }
 
 /// Plans it, writes down who runs what, and starts it. Errors of the program itself are `not_found` and `permission`; what else fails is neither.
-awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecWait> waiting) {
+awaitable<Result<void>> Execs::begin(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<Waiting> waiting) {
   struct Planned {
     supervise::InstancePlan plan;
     Values environment;
     std::string shown;
   };
-  auto finished = co_await finish_pending_data(app);
+  auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return fail(Errc::io, finished.error().message);
-  const auto prepare = [node = &options_.node, manifest, id, request, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
+  const auto prepare = [node = &node_.options.node, manifest, id, request, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
     BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
     Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, secrets), .shown = shown(request.command, secrets)};
@@ -172,17 +174,17 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
     BERTH_CHECK(prepare_folders(*node, *manifest, id, who, planned.environment, secrets));
     return planned;
   };
-  auto planned = co_await pool_.run(prepare);
+  auto planned = co_await node_.pool.run(prepare);
   if (!planned) co_return fail(Errc::io, planned.error().message);
   boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", waiting->client.terminal}};
   const store::Event event = operator_event("exec", app->name(), request.asked, std::move(data));
-  const auto write_down = [this, event] { return store_.add_event(event); };
-  const auto written = co_await pool_.run(write_down);
+  const auto write_down = [this, event] { return node_.store.add_event(event); };
+  const auto written = co_await node_.pool.run(write_down);
   if (!written) co_return fail(Errc::io, "that it is run cannot be written down, so it is not: " + written.error().message);
-  const auto look_up = [node = &options_.node, manifest, request, environment = planned->environment] {
+  const auto look_up = [node = &node_.options.node, manifest, request, environment = planned->environment] {
     return find_exec(*node, *manifest, request.process, request.command, environment);
   };
-  auto argv = co_await pool_.run(look_up);
+  auto argv = co_await node_.pool.run(look_up);
   if (!argv) co_return fail(argv.error().code, argv.error().message);
   planned->plan.argv = std::move(*argv);
 
@@ -190,22 +192,22 @@ awaitable<Result<void>> Engine::begin_exec(AppPtr app, ManifestPtr manifest, Ins
   waiting->over = true;  // from here on its keeper hears its client
   const auto mine = app->execs.find(id.number);
   const bool wanted = mine != app->execs.end() && !mine->second.unwanted;
-  if (closed_ || !wanted) co_return fail(Errc::cancelled, "berthd stops, or the app does");
-  if (auto open = may_exec(*app); !open) co_return fail(Errc::conflict, open.error().message);
+  if (node_.closed || !wanted) co_return fail(Errc::cancelled, "berthd stops, or the app does");
+  if (auto open = may_begin(*app); !open) co_return fail(Errc::conflict, open.error().message);
   const ExecClient& client = waiting->client;
   planned->plan.client = supervise::ClientFiles{.in = client.files[0].get(), .out = client.files[1].get(), .err = client.files[2].get(),
                                                 .connection = client.connection.get(), .terminal = client.terminal};
-  auto started = co_await supervisor_.ensure(std::move(planned->plan));
+  auto started = co_await node_.supervisor.ensure(std::move(planned->plan));
   co_return started;
 }
 
 /// Waits until nothing is left of it, and writes down how it ended. `failure`: why it was not begun, or empty.
-awaitable<void> Engine::follow_exec(AppPtr app, InstanceId id, std::string failure) {
+awaitable<void> Execs::follow(AppPtr app, InstanceId id, std::string failure) {
   std::string result = failure.empty() ? std::string("stopped") : failure;
   std::int64_t ran_ms = 0;
   while (failure.empty()) {
-    if (closed_) co_return;
-    const auto status = supervisor_.status(id);
+    if (node_.closed) co_return;
+    const auto status = node_.supervisor.status(id);
     if (!status) break;
     if (status->phase == Phase::ended || status->phase == Phase::lost) {
       result = status->last_exit ? status->last_exit->reason : std::string("cut off: its keeper was killed");
@@ -214,59 +216,46 @@ awaitable<void> Engine::follow_exec(AppPtr app, InstanceId id, std::string failu
     }
     co_await app->changed.wait(1h);
   }
-  co_await stop_once(app, id);
-  if (closed_) co_return;
+  co_await one_offs_.stop(app, id);
+  if (node_.closed) co_return;
   const store::Event event{.number = 0, .at = {}, .kind = "exec.ended", .app = app->name(),
                            .data = {{"instance", to_string(id)}, {"result", result}, {"ran_ms", ran_ms}}};
-  co_await tell(event);
-  ++counts_.execs[{app->name(), counted_as(result)}];
+  co_await node_.tell(event);
+  ++node_.counts.execs[{app->name(), counted_as(result)}];
   spdlog::info("{}: {}", to_string(id), result);
-  forget_exec(*app, id);
+  forget(*app, id);
 }
 
-void Engine::forget_exec(App& app, const InstanceId& id) {
+void Execs::forget(App& app, const InstanceId& id) {
   app.execs.erase(id.number);
   app.changed.notify();
 }
 
-/// Ends what runs, and waits for that. The caller sees to it that none begins meanwhile.
-awaitable<void> Engine::end_execs(AppPtr app) {
+awaitable<void> Execs::end_all(AppPtr app) {
   std::vector<awaitable<void>> ends;
   for (auto& [number, run] : app->execs) {
     run.unwanted = true;
     const InstanceId id{app->name(), kExec, number, run.release};
-    ends.push_back(stop_once(app, id));
+    ends.push_back(one_offs_.stop(app, id));
   }
-  co_await at_once(std::move(ends));
+  co_await node_.at_once(std::move(ends));
   app->changed.notify();  // whoever follows one looks again
   const auto end = io::Steady::now() + 30s;  // one that is not begun yet hears of it when its client came
-  while (!app->execs.empty() && !closed_ && io::Steady::now() < end) co_await app->changed.wait(1s);
+  while (!app->execs.empty() && !node_.closed && io::Steady::now() < end) co_await app->changed.wait(1s);
 }
 
-/// One-off commands that a berthd before this one began.
-void Engine::adopt_execs() {
-  for (const auto& status : supervisor_.all()) {
+void Execs::adopt() {
+  for (const auto& status : node_.supervisor.all()) {
     if (!is_exec(status.id)) continue;
-    next_exec_ = std::max(next_exec_, status.id.number + 1);
-    const AppPtr app = find(status.id.app);
+    next_ = std::max(next_, status.id.number + 1);
+    const AppPtr app = node_.find(status.id.app);
     if (!app) {  // it was removed
-      spawn(stop_once(std::make_shared<App>(executor_, store::AppRow{.app = status.id.app}), status.id));
+      node_.spawn(one_offs_.stop(std::make_shared<App>(node_.executor, store::AppRow{.app = status.id.app}), status.id));
       continue;
     }
     app->execs[status.id.number] = {.release = status.id.release, .process = {}, .by = {}, .since = status.started_at};
-    spawn(follow_exec(app, status.id, {}));
+    node_.spawn(follow(app, status.id, {}));
   }
-}
-
-/// Releases that may not be collected, since something runs of them.
-std::vector<std::string> releases_in_use(const App& app) {
-  std::vector<std::string> releases;
-  for (const Member& member : app.members) releases.push_back(member.row.release);
-  for (const auto& [number, run] : app.execs) releases.push_back(run.release);
-  for (const auto& [process, job] : app.jobs)
-    if (job->row.running()) releases.push_back(job->row.release);
-  for (const RunPtr& run : app.giving_way) releases.insert(releases.end(), {run->row.release, run->row.from});
-  return releases;
 }
 
 }  // namespace berth::deploy

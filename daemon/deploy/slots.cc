@@ -1,10 +1,12 @@
+#include "daemon/deploy/slots.h"
+
 #include <algorithm>
 
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
 #include "core/logs/record_time.h"
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/fetch/sealed_release.h"
 
@@ -35,26 +37,25 @@ Wall::time_point due_at(const store::SlotRow& slot, milliseconds every) {
 }  // namespace
 
 /// Compares a slot with what is signed, and keeps what was found.
-awaitable<Result<store::Verdict>> Engine::look_at_slot(store::SlotRow row, bool idle) {
-  const auto look = [path = store_.paths().slot(row.app, row.release), sha256 = row.manifest_sha256, stop = looking_.get_token(), idle] {
+awaitable<Result<store::Verdict>> Slots::look_at(store::SlotRow row, bool idle) {
+  const auto look = [path = node_.store.paths().slot(row.app, row.release), sha256 = row.manifest_sha256, stop = looking_.get_token(), idle] {
     if (idle) give_way();
     return store::verify_slot(path, sha256, stop);
   };
-  io::Pool& pool = idle ? idle_ : pool_;
+  io::Pool& pool = idle ? node_.idle : node_.pool;
   auto verdict = co_await pool.run(look);
   if (!verdict) co_return verdict;
   // Not by the idle thread: it would hold the store while it gives way.
-  const auto note = [this, row, found = *verdict] { return store_.note_verdict(row, found); };
-  auto noted = co_await pool_.run(note);
+  const auto note = [this, row, found = *verdict] { return node_.store.note_verdict(row, found); };
+  auto noted = co_await node_.pool.run(note);
   if (!noted) co_return std::unexpected(noted.error());
   if (verdict->drifted > 0 && row.drifted == 0) spdlog::warn("{}@{} is not as it was sealed any more: {}", row.app, row.release, drift_text(*verdict));
   co_return verdict;
 }
 
-/// A slot is compared before it is taken again. One that has drifted is fetched and staged once more, as if it were not there; what is staged takes its place.
-awaitable<Result<void>> Engine::require_whole(RunPtr run, store::SlotRow row) {
+awaitable<Result<void>> Slots::require_whole(RunPtr run, store::SlotRow row) {
   run->drift.clear();
-  auto verdict = co_await look_at_slot(row, false);
+  auto verdict = co_await look_at(row, false);
   if (!verdict) co_return std::unexpected(verdict.error());
   if (verdict->drifted == 0) co_return Result<void>();
   run->course.on_node = false;
@@ -62,24 +63,22 @@ awaitable<Result<void>> Engine::require_whole(RunPtr run, store::SlotRow row) {
   co_return Result<void>();
 }
 
-/// What takes the place of a slot has to be the same release: a node that has one does not change it for another of its id. Blocking.
-Result<void> Engine::fits_slot(const std::string& app, const std::string& release, const std::string& manifest_sha256) {
-  BERTH_TRY(const auto slot, store_.slot(app, release));
+Result<void> Slots::fits(const std::string& app, const std::string& release, const std::string& manifest_sha256) const {
+  BERTH_TRY(const auto slot, node_.store.slot(app, release));
   if (!slot) return {};
-  return fetch::check_same_release({.app = app, .environment = options_.node.environment, .release = release}, slot->manifest_sha256, manifest_sha256);
+  return fetch::check_same_release({.app = app, .environment = node_.options.node.environment, .release = release}, slot->manifest_sha256, manifest_sha256);
 }
 
-/// The same within an automatic revert, which has no time to lose: only a slot that may have changed is read.
-awaitable<Result<void>> Engine::whole_or_repaired(AppPtr app, RunPtr run, std::string release) {
+awaitable<Result<void>> Slots::whole_or_repaired(AppPtr app, RunPtr run, std::string release) {
   const auto look = [this, name = app->name(), release]() -> Result<std::optional<store::SlotRow>> {
-    BERTH_TRY(auto row, store_.slot(name, release));
-    if (row && row->drifted == 0 && !store::shares_files(store_.paths().slot(name, release))) row.reset();
+    BERTH_TRY(auto row, node_.store.slot(name, release));
+    if (row && row->drifted == 0 && !store::shares_files(node_.store.paths().slot(name, release))) row.reset();
     return row;
   };
-  const auto row = co_await pool_.run(look);
+  const auto row = co_await node_.pool.run(look);
   if (!row) co_return std::unexpected(row.error());
   if (!*row) co_return Result<void>();
-  auto verdict = co_await look_at_slot(**row, false);
+  auto verdict = co_await look_at(**row, false);
   if (!verdict) co_return std::unexpected(verdict.error());
   if (verdict->drifted == 0) co_return Result<void>();
   const std::string drift = drift_text(*verdict);
@@ -93,44 +92,44 @@ awaitable<Result<void>> Engine::whole_or_repaired(AppPtr app, RunPtr run, std::s
 }
 
 /// Stages a release that is on the node again, and puts that in its slot's place.
-awaitable<Result<void>> Engine::repair(AppPtr app, RunPtr run, std::string release) {
-  if (repository_ == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
+awaitable<Result<void>> Slots::repair(AppPtr app, RunPtr run, std::string release) {
+  if (node_.repository == nullptr) co_return fail(Errc::not_found, "berthd.toml names no [repository]");
   const auto work = [this, name = app->name(), id = run->row.id, release]() -> Result<fetch::Staged> {
     fetch::Progress progress;
     const std::function<void(fetch::StagePhase)> nothing = [](fetch::StagePhase) {};
     const auto source = source_of(name, release);
-    BERTH_TRY(const fetch::Resolved resolved, source->resolve(name, options_.node.environment, release, looking_.get_token()));
-    BERTH_CHECK(fits_slot(name, release, resolved.manifest_sha256));
+    BERTH_TRY(const fetch::Resolved resolved, source->resolve(name, node_.options.node.environment, release, looking_.get_token()));
+    BERTH_CHECK(fits(name, release, resolved.manifest_sha256));
     BERTH_TRY(const auto options, stage_options(name));
-    BERTH_TRY(const std::filesystem::path staging, store_.make_staging(id));
+    BERTH_TRY(const std::filesystem::path staging, node_.store.make_staging(id));
     auto staged = fetch::stage(*source, resolved, staging, options, progress, nothing, looking_.get_token());
     if (staged) {
       const store::SlotRow row{.app = name, .release = release, .manifest_sha256 = resolved.manifest_sha256, .bytes = staged->tree_bytes,
                                .signed_by = staged->signers.role, .signing_keys = staged->signers.keys};
-      BERTH_CHECK(store_.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = sealed_data(row, *staged)}));
+      BERTH_CHECK(node_.store.seal(id, row, {.number = 0, .at = {}, .kind = "slot.sealed", .app = name, .data = sealed_data(row, *staged)}));
       return staged;
     }
-    static_cast<void>(store_.drop_staging(id));
+    static_cast<void>(node_.store.drop_staging(id));
     return std::unexpected(staged.error());
   };
-  const Visits::Visit visit = co_await visits_.begin();
-  auto done = co_await pool_.run(work);
+  const Visits::Visit visit = co_await node_.visits.begin();
+  auto done = co_await node_.pool.run(work);
   if (!done) co_return std::unexpected(done.error());
   count_fetched(app->name(), *done);
   for (const std::string& note : done->notes) spdlog::warn("{}@{}: {}", app->name(), release, note);
   co_return Result<void>();
 }
 
-awaitable<Result<std::vector<SlotVerdict>>> Engine::verify(VerifyRequest request) {
+awaitable<Result<std::vector<SlotVerdict>>> Slots::verify(VerifyRequest request) {
   const auto list = [this, request]() -> Result<std::vector<store::SlotRow>> {
-    BERTH_TRY(const auto apps, store_.apps());
+    BERTH_TRY(const auto apps, node_.store.apps());
     std::vector<store::SlotRow> chosen;
     bool known = request.app.empty();
     for (const store::AppRow& app : apps) {
       if (!request.app.empty() && app.app != request.app) continue;
       known = true;
       const std::string wanted = request.release.empty() ? app.active : request.release;
-      BERTH_TRY(const auto slots, store_.slots(app.app));
+      BERTH_TRY(const auto slots, node_.store.slots(app.app));
       for (const store::SlotRow& slot : slots)
         if (request.all || slot.release == wanted) chosen.push_back(slot);
     }
@@ -139,12 +138,12 @@ awaitable<Result<std::vector<SlotVerdict>>> Engine::verify(VerifyRequest request
       return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is", request.app, request.release, request.app));
     return chosen;
   };
-  const auto slots = co_await pool_.run(list);
+  const auto slots = co_await node_.pool.run(list);
   if (!slots) co_return std::unexpected(slots.error());
   const Visits::Visit visit = co_await looks_.begin();
   std::vector<SlotVerdict> verdicts;
   for (const store::SlotRow& slot : *slots) {
-    auto verdict = co_await look_at_slot(slot, false);
+    auto verdict = co_await look_at(slot, false);
     if (!verdict && verdict.error().code == Errc::not_found && request.release.empty()) continue;  // collected meanwhile
     if (!verdict) co_return std::unexpected(verdict.error());
     verdicts.push_back({.app = slot.app, .release = slot.release, .verdict = std::move(*verdict)});
@@ -152,29 +151,27 @@ awaitable<Result<std::vector<SlotVerdict>>> Engine::verify(VerifyRequest request
   co_return verdicts;
 }
 
-/// For ever: the slot that was not looked at for the longest time is, once it is due. Drift is told, and nothing is done about it: whoever runs from a
-/// slot may have all it needs, and a slot is repaired when it is taken again.
-awaitable<void> Engine::watch_slots() {
-  const milliseconds every = options_.verify_every;
+awaitable<void> Slots::watch() {
+  const milliseconds every = node_.options.verify_every;
   if (every <= 0ms) co_return;
   const auto choose = [this, every]() -> Result<std::optional<store::SlotRow>> {
     std::optional<store::SlotRow> next;
-    BERTH_TRY(const auto apps, store_.apps());
+    BERTH_TRY(const auto apps, node_.store.apps());
     for (const store::AppRow& app : apps) {
-      BERTH_TRY(const auto slots, store_.slots(app.app));
+      BERTH_TRY(const auto slots, node_.store.slots(app.app));
       for (const store::SlotRow& slot : slots)
         if (!next || due_at(slot, every) < due_at(*next, every)) next = slot;
     }
     return next;
   };
-  while (!closed_) {
-    const auto next = co_await pool_.run(choose);
-    if (closed_) co_return;
+  while (!node_.closed) {
+    const auto next = co_await node_.pool.run(choose);
+    if (node_.closed) co_return;
     milliseconds nap = std::clamp(every / 10, kShortestNap, kLongestNap);
     if (next && *next) {
       const auto left = std::chrono::duration_cast<milliseconds>(due_at(**next, every) - Wall::now());
       if (left <= 0ms) {
-        const auto looked = co_await look_at_slot(**next, true);
+        const auto looked = co_await look_at(**next, true);
         nap = looked || looked.error().code == Errc::not_found ? kShortestNap : kAfterTrouble;
         if (!looked && looked.error().code != Errc::cancelled)
           spdlog::warn("{}@{} cannot be verified: {}", (*next)->app, (*next)->release, looked.error().message);
@@ -184,6 +181,31 @@ awaitable<void> Engine::watch_slots() {
     }
     co_await io::sleep_for(nap);
   }
+}
+
+std::shared_ptr<fetch::Repository> Slots::source_of(const std::string& app, const std::string& release) const {
+  std::error_code ignored;
+  const std::filesystem::path folder = node_.store.paths().import(app, release);
+  if (!std::filesystem::exists(folder, ignored)) return {std::shared_ptr<void>(), node_.repository};
+  fetch::RepositoryOptions options = node_.repository->options();
+  options.url = folder.string();
+  options.tls = {};
+  options.partial_directory.clear();  // nothing is far away
+  options.offline = true;
+  return std::make_shared<fetch::Repository>(std::move(options));
+}
+
+Result<fetch::StageOptions> Slots::stage_options(const std::string& app) const {
+  BERTH_TRY(const auto slots, node_.store.slots(app));
+  fetch::StageOptions options = node_.options.stage;
+  for (const store::SlotRow& slot : slots) options.sealed_slots.push_back(node_.store.paths().slot(slot.app, slot.release));
+  return options;
+}
+
+void Slots::count_fetched(const std::string& app, const fetch::Staged& staged) {
+  node_.counts.fetched[{app, "layer"}] += staged.layer_bytes;
+  node_.counts.fetched[{app, "patch"}] += staged.patch_bytes;
+  node_.counts.fetched[{app, "index"}] += staged.index_bytes;
 }
 
 }  // namespace berth::deploy

@@ -1,6 +1,8 @@
+#include "daemon/deploy/routes.h"
+
 #include <algorithm>
 
-#include "daemon/deploy/engine.h"
+#include "daemon/deploy/app_facts.h"
 
 namespace berth::deploy {
 namespace {
@@ -34,19 +36,18 @@ std::set<route::Public> public_ports(const bundle::Manifest& manifest) {
   return ports;
 }
 
-/// Claims the ports of a release that the app does not have yet. When one cannot be had, those that were new are given back.
-awaitable<Result<void>> Engine::claim(AppPtr app, ManifestPtr manifest) {
+awaitable<Result<void>> Routes::claim(AppPtr app, ManifestPtr manifest) {
   std::vector<route::Public> fresh;
   for (const route::Public& pub : public_ports(*manifest)) {
     if (app->claimed.contains(pub)) continue;
-    auto claimed = co_await router_.claim(pub);
+    auto claimed = co_await node_.router.claim(pub);
     if (claimed) {
       app->claimed.insert(pub);
       fresh.push_back(pub);
       continue;
     }
     for (const route::Public& taken : fresh) {
-      static_cast<void>(co_await router_.give_up(taken));
+      static_cast<void>(co_await node_.router.give_up(taken));
       app->claimed.erase(taken);
     }
     co_return claimed;
@@ -54,21 +55,18 @@ awaitable<Result<void>> Engine::claim(AppPtr app, ManifestPtr manifest) {
   co_return Result<void>();
 }
 
-/// Gives up the ports that `kept` does not have; all of them where it is null.
-awaitable<void> Engine::give_up_unused(AppPtr app, ManifestPtr kept) {
+awaitable<void> Routes::give_up_but(AppPtr app, ManifestPtr kept) {
   const std::set<route::Public> needed = kept ? public_ports(*kept) : std::set<route::Public>();
   const std::vector<route::Public> claimed(app->claimed.begin(), app->claimed.end());
   for (const route::Public& pub : claimed) {
     if (needed.contains(pub)) continue;
-    const auto given = co_await router_.give_up(pub);
+    const auto given = co_await node_.router.give_up(pub);
     if (!given) note_problem(*app, given.error().message);
     app->claimed.erase(pub);
   }
 }
 
-/// Leads new connections to the ready instances of the routed release, and to those that joined it; where none is ready, to all of them: an answer that is late or wrong tells
-/// more than a refusal, and a socket that is listened on keeps who comes waiting.
-awaitable<Result<void>> Engine::route(AppPtr app) {
+awaitable<Result<void>> Routes::lead(AppPtr app) {
   while (app->routing) co_await app->turn.wait(60s);
   app->routing = true;
   Result<void> result;
@@ -79,17 +77,17 @@ awaitable<Result<void>> Engine::route(AppPtr app) {
     std::vector<route::Backend> ready, all;
     for (const Member& member : app->members) {
       if (!is_routed(*app, member.id()) || member.row.process != pub.process || member.leaving || member.row.paused) continue;
-      const auto status = supervisor_.status(member.id());
+      const auto status = node_.supervisor.status(member.id());
       if (!status) continue;
       all.push_back({.id = member.id(), .private_port = member.row.port});
       if (status->ready) ready.push_back(all.back());
     }
     auto& backends = ready.empty() ? all : ready;
     std::ranges::sort(backends);
-    auto now = router_.serving(pub);
+    auto now = node_.router.serving(pub);
     std::ranges::sort(now);
     if (now == backends) continue;
-    auto served = co_await router_.serve(pub, backends);
+    auto served = co_await node_.router.serve(pub, backends);
     if (!served && result) result = served;
   }
   app->routing = false;
@@ -98,14 +96,13 @@ awaitable<Result<void>> Engine::route(AppPtr app) {
   co_return result;
 }
 
-awaitable<void> Engine::route_later(AppPtr app) {
-  if (!app->gone) static_cast<void>(co_await route(app));
+awaitable<void> Routes::lead_later(AppPtr app) {
+  if (!app->gone) static_cast<void>(co_await lead(app));
 }
 
-/// Waits until the instances, to which no new connection goes, have no established one, or `at_most` is over.
-awaitable<void> Engine::drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
+awaitable<void> Routes::drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
   const auto end = Steady::now() + at_most;
-  for (auto pause = 10ms; !closed_; pause = std::min(pause * 2, 250ms)) {
+  for (auto pause = 10ms; !node_.closed; pause = std::min(pause * 2, 250ms)) {
     int open = 0;
     for (const InstanceId& id : ids) {
       const auto manifest = app->manifests.find(id.release);
@@ -114,8 +111,8 @@ awaitable<void> Engine::drain(AppPtr app, std::vector<InstanceId> ids, milliseco
       const auto pub = public_port(*manifest->second, id.process);
       if (!pub) continue;
       const route::Backend backend{.id = id, .private_port = member->row.port};
-      const auto processes = supervisor_.processes(id);
-      const auto connections = co_await router_.connections(*pub, backend, processes);
+      const auto processes = node_.supervisor.processes(id);
+      const auto connections = co_await node_.router.connections(*pub, backend, processes);
       // Where it cannot be told, the drain takes its whole time.
       open += connections ? *connections : 1;
       if (open > 0) break;

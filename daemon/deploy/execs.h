@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "daemon/deploy/exec_door.h"
+#include "daemon/deploy/one_offs.h"
+
+namespace berth::deploy {
+
+/// One-off commands of people: `berth exec`.
+class Execs {
+ public:
+  Execs(Node& node, OneOffs& one_offs) : node_(node), one_offs_(one_offs) {}
+
+  /// Where its client is to connect. The command begins when it has.
+  awaitable<Result<ExecPlace>> exec(ExecRequest request);
+  /// Whether one may begin now.
+  Result<void> may_begin(const App& app) const;
+  /// Ends what runs, and waits for that. The caller sees to it that none begins meanwhile.
+  awaitable<void> end_all(AppPtr app);
+  /// Takes over those that a berthd before this one began.
+  void adopt();
+
+ private:
+  /// A one-off command whose client came, until it is begun.
+  struct Waiting {
+    ExecClient client;        ///< its files are closed when nothing is done with them any more: what reads its output waits for that
+    Fd connection;            ///< to its client too, for who watches it
+    bool over = false;        ///< it is being begun, or will not be
+    bool taken_back = false;  ///< by its client, who knows
+  };
+  awaitable<void> serve(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door);
+  awaitable<void> watch_waiting(AppPtr app, InstanceId id, std::shared_ptr<Waiting> waiting);
+  awaitable<Result<void>> begin(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<Waiting> waiting);
+  awaitable<void> follow(AppPtr app, InstanceId id, std::string failure);
+  void forget(App& app, const InstanceId& id);
+
+  Node& node_;
+  OneOffs& one_offs_;
+  int next_ = 1001;  ///< number of the next one's instance
+};
+
+}  // namespace berth::deploy

@@ -1,0 +1,94 @@
+#include "daemon/deploy/one_offs.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "core/logs/record_time.h"
+#include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/instance_plan.h"
+
+namespace berth::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Steady;
+using supervise::Phase;
+
+/// What is left of its time, by the wall clock, which a berthd that returns knows as well; never more than all of it.
+milliseconds left_of(milliseconds timeout, const std::string& began_at) {
+  const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
+  const auto ran = std::chrono::duration_cast<milliseconds>(now - moment_of(began_at));
+  return std::clamp(timeout - ran, 0ms, timeout);
+}
+
+}  // namespace
+
+logs::Time moment_of(const std::string& text) { return logs::parse_rfc3339(text).value_or(logs::Time()); }
+
+std::string result_of(std::string ended) {
+  if (ended == "exited with 0") return std::string(kOk);
+  if (ended == "oom") return "was killed by the kernel for its memory";
+  if (ended == "stopped") return "was stopped from outside";
+  if (ended.starts_with("killed by ")) return "was " + ended;
+  return ended;
+}
+
+std::string without_name(std::string message, const InstanceId& id) {
+  const std::string name = to_string(id) + ": ";
+  return message.starts_with(name) ? message.substr(name.size()) : message;
+}
+
+awaitable<Result<void>> OneOffs::start(AppPtr app, ManifestPtr manifest, InstanceId id, int tried) {
+  const auto compose = [node = &node_.options.node, manifest, id, uid = app->row.uid]() -> Result<supervise::InstancePlan> {
+    BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
+    BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
+    const auto environment = environment_of(*node, *manifest, id, 0, secrets);
+    BERTH_TRY(auto plan, spec::is_hook_name(id.process) ? plan_hook(*node, *manifest, id, who, environment) : plan_job(*node, *manifest, id, who, environment));
+    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, environment, secrets));
+    return plan;
+  };
+  auto plan = co_await node_.pool.run(compose);
+  if (!plan) co_return std::unexpected(plan.error());
+  plan->retries = std::max<std::int64_t>(plan->retries - tried, 0);
+  if (app->run) plan->deployment = app->run->row.id;
+  auto started = co_await node_.supervisor.ensure(std::move(*plan));
+  co_return started;
+}
+
+awaitable<Result<std::string>> OneOffs::follow(AppPtr app, InstanceId id, milliseconds timeout, std::string began_at, std::function<std::string()> unwanted) {
+  const auto end = Steady::now() + left_of(timeout, began_at);
+  for (;;) {
+    if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+    const auto status = node_.supervisor.status(id);
+    const bool over = !status || status->phase == Phase::ended || status->phase == Phase::lost;
+    // Of one whose keeper is gone only the first try is known to have been the last.
+    const bool told = status && status->last_exit && (status->phase == Phase::ended || status->restarts == 0);
+    if (over && told) co_return status->last_exit->reason;
+    if (over) {
+      co_await stop(app, id);
+      if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+      co_return std::string(kCutOff);
+    }
+    const std::string why = unwanted();
+    const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+    if (!why.empty() || left <= 0ms) {
+      co_await stop(app, id);
+      if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+      if (!why.empty()) co_return why;
+      co_return fmt::format("did not end within {}, and was stopped", spec::to_string(timeout));
+    }
+    co_await app->changed.wait(left);
+  }
+}
+
+awaitable<void> OneOffs::stop(AppPtr app, InstanceId id) {
+  const auto stopped = co_await node_.supervisor.stop(id);
+  if (node_.closed) co_return;
+  if (!stopped) note_problem(*app, stopped.error().message);
+  const auto remove = [this, id] { return remove_folders(node_.options.node, id); };
+  const auto removed = co_await node_.pool.run(remove);
+  if (!removed) note_problem(*app, removed.error().message);
+}
+
+}  // namespace berth::deploy

@@ -69,6 +69,7 @@ struct Verb {
   std::vector<ExitText> exit_texts{};  ///< in the place of the usual meaning; what `exits` does not have comes last
   Remotely remotely = Remotely::never;
 };
+  std::function<bool()> takes_nodes{};     ///< whether one call of the action is for all of several nodes, `Console::all_nodes`
 
 /// The names in `option.names`, such as "-f" and "--follow".
 std::vector<std::string> names_of(const Option& option);

@@ -28,6 +28,7 @@ struct Console {
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
 
   /// What was asked for.
+  std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   void print(std::string_view text) const;
   /// The same with a newline.
   void line(std::string_view text) const;

@@ -27,6 +27,7 @@ struct Option {
   Target into;
   Completes completes = Completes::nothing;
   std::string words{};  ///< all values that it can have, with spaces between
+  bool rare = false;    ///< left out of the short help
 };
 
 /// An argument that stands by its place.

@@ -86,6 +86,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<std::vector<AppStatus>>> status();
   awaitable<Result<AppStatus>> status(std::string name);
   awaitable<Result<Story>> story(std::string name);  // telling.cc
+  awaitable<Result<Story>> story_of_job(Story story);
 
   // scraping.cc
   awaitable<std::vector<MetricsTarget>> metrics_targets();

@@ -1,10 +1,12 @@
 #include "cli/api_client.h"
 
+#include <chrono>
 #include <optional>
 
 #include <fmt/core.h>
 
 #include "cli/json_view.h"
+#include "cli/output/text.h"
 #include "core/exit_code.h"
 #include "core/io/http_client.h"
 #include "core/io/ip_address.h"
@@ -55,28 +57,48 @@ Error problem_error(int status, std::string_view body) {
 }
 
 Result<io::HttpAnswer> ApiClient::ask_here(io::HttpRequest request) const {
-  request.to.unix_path = socket_;
+  request.to.unix_path = console_.socket;
   const bool asks_only = request.method == "GET";
   io::Loop loop;
   std::optional<Result<io::HttpAnswer>> answer;
   loop.spawn("api call", ask(std::move(request), &answer, &loop));
   loop.run();
   if (!answer) return fail(Errc::internal, "the call of berthd ended without an answer");
-  if (!*answer) return std::unexpected(unreachable(socket_, answer->error(), asks_only));
+  if (!*answer) {
+    console_.detail(fmt::format("the socket: {} ({})", answer->error().message, to_string(answer->error().code)));
+    return std::unexpected(unreachable(console_.socket, answer->error(), asks_only));
+  }
   return std::move(**answer);
 }
 
 Result<io::HttpAnswer> ApiClient::ask_there(io::HttpRequest request) const {
-  io::ClientOptions options{.tls = {.ca_file = node_->ca_file, .certificate_file = node_->certificate_file, .key_file = node_->key_file}};
+  io::ClientOptions options{.tls = {.ca_file = console_.node->ca_file, .certificate_file = console_.node->certificate_file, .key_file = console_.node->key_file}};
   options.total_timeout = request.deadline;
   options.most_answer = kMostAnswer;
-  io::HttpClient client({.https = true, .host = node_->host, .port = node_->port}, std::move(options));
+  io::HttpClient client({.https = true, .host = console_.node->host, .port = console_.node->port}, std::move(options));
   auto answer = client.ask(std::move(request));
   if (answer) return answer;
-  const std::string where = io::with_port(node_->host, node_->port);
+  const std::string where = io::with_port(console_.node->host, console_.node->port);
   // What is wrong with files here is not for the node to mend; all else is that it cannot be reached.
   const Errc code = answer.error().code == Errc::usage ? Errc::usage : Errc::unreachable;
   return fail(code, fmt::format("berthd at {} does not answer: {}", where, answer.error().message));
+}
+
+Result<io::HttpAnswer> ApiClient::ask_and_tell(io::HttpRequest request) const {
+  const std::string where = console_.node ? "https://" + io::with_port(console_.node->host, console_.node->port) : console_.socket + " ";
+  const std::string sent = request.body.empty() ? std::string() : " with " + request.body;
+  const std::string what = fmt::format("{} {}{}{}", request.method, where, request.target, sent);
+  const auto began = std::chrono::steady_clock::now();
+  auto got = console_.node ? ask_there(std::move(request)) : ask_here(std::move(request));
+  if (!console_.verbose) return got;
+  const std::string took = fine_time_text(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began));
+  if (!got) {
+    console_.detail(fmt::format("{}: no answer after {}", what, took));
+    return got;
+  }
+  console_.detail(fmt::format("{}: {}, {} after {}", what, got->status, bytes_text(got->body.size()), took));
+  if (got->status < 200 || got->status > 299) console_.detail("its answer: " + got->body);
+  return got;
 }
 
 Result<ApiAnswer> ApiClient::call(ApiCall call) const {
@@ -90,7 +112,7 @@ Result<ApiAnswer> ApiClient::call(ApiCall call) const {
     request.headers["content-type"] = "application/json";
     request.body = json::text(call.body);
   }
-  BERTH_TRY(const io::HttpAnswer got, node_ ? ask_there(std::move(request)) : ask_here(std::move(request)));
+  BERTH_TRY(const io::HttpAnswer got, ask_and_tell(std::move(request)));
   if (got.status < 200 || got.status > 299) return std::unexpected(problem_error(got.status, got.body));
   ApiAnswer result{.status = got.status, .body = nullptr};
   if (!got.body.empty()) {

@@ -33,7 +33,7 @@ struct ApiCall {
 /// Asks berthd over its socket, or one elsewhere by TLS; docs/api.md is the contract. Blocking.
 class ApiClient {
  public:
-  explicit ApiClient(const Console& console) : socket_(console.socket), node_(console.node) {}
+  explicit ApiClient(const Console& console) : console_(console) {}
 
   /// `Errc::unreachable` when no berthd answers there, saying how to start it; `Errc::permission` for a caller the socket is closed to;
   /// else what berthd's problem document says.
@@ -46,8 +46,9 @@ class ApiClient {
   Result<io::HttpAnswer> ask_here(io::HttpRequest request) const;
   Result<io::HttpAnswer> ask_there(io::HttpRequest request) const;
 
-  std::string socket_;
-  std::optional<RemoteNode> node_;
+  Result<io::HttpAnswer> ask_and_tell(io::HttpRequest request) const;  ///< with --verbose
+
+  Console console_;
 };
 
 /// What a problem document (or whatever came in its place) says.

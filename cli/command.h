@@ -14,7 +14,7 @@
 namespace berth::cli {
 
 /// What a shell offers for a value.
-enum class Completes { nothing, app, built_app, release, release_id, process, job, instance, folder, file, verb };
+enum class Completes { nothing, app, built_app, release, release_id, process, job, instance, channel, node, folder, file };
 
 /// Where a parsed value goes: text, a number, a switch, or several texts.
 using Target = std::variant<std::string*, std::optional<std::int64_t>*, bool*, std::vector<std::string>*>;
@@ -27,6 +27,7 @@ struct Option {
   Target into;
   Completes completes = Completes::nothing;
   std::string words{};  ///< all values that it can have, with spaces between
+  bool rare = false;    ///< left out of the short help
 };
 
 /// An argument that stands by its place.
@@ -68,6 +69,7 @@ struct Verb {
   bool deploys = false;                ///< its exit codes tell what became of a deployment
   std::vector<ExitText> exit_texts{};  ///< in the place of the usual meaning; what `exits` does not have comes last
   Remotely remotely = Remotely::never;
+  std::function<bool()> takes_nodes{};     ///< whether one call of the action is for all of several nodes, `Console::all_nodes`
 };
 
 /// The names in `option.names`, such as "-f" and "--follow".

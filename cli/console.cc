@@ -38,6 +38,17 @@ void Console::warn(std::string_view text) const {
   std::fwrite(whole.data(), 1, whole.size(), err);
 }
 
+void Console::detail(std::string_view text) const {
+  if (!verbose) return;
+  const std::string line = json ? json::text(boost::json::object{{"verbose", text}}) : "# " + printable(text);
+  fmt::print(err, "{}\n", line);
+}
+
+std::function<void(std::string_view)> Console::teller() const {
+  if (!verbose) return {};
+  return [console = *this](std::string_view text) { console.detail(text); };
+}
+
 void Console::document(const boost::json::value& value) const {
   line(json::text(value));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,11 +21,14 @@ struct Console {
   std::FILE* err = stderr;
   bool json = false;
   bool quiet = false;
+  bool verbose = false;
+  bool no_colour = false;  ///< by --no-color
   bool terminal = false;  ///< `out` is one
   bool colour = false;    ///< a terminal, and no NO_COLOR
   int width = 80;
   std::string socket;     ///< of berthd
   std::vector<std::string> nodes;  ///< that `--node` names
+  std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
 
   /// What was asked for.
@@ -35,6 +39,10 @@ struct Console {
   void note(std::string_view text) const;
   /// Beside the answer, on stderr.
   void warn(std::string_view text) const;
+  /// What was asked of whom, and what came of it, with `--verbose`: on stderr, after "# ", or with --json as `{"verbose": …}`.
+  void detail(std::string_view text) const;
+  /// `detail` of a copy; empty without `--verbose`.
+  std::function<void(std::string_view)> teller() const;
   /// A JSON document on a line.
   void document(const boost::json::value& value) const;
 };

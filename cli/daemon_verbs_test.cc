@@ -408,14 +408,5 @@ TEST_F(DaemonVerbs, ReleasesTellsWhatIsWhereAndWhyNot) {
   EXPECT_THAT(ran.out, HasSubstr("v3       ?"));
 }
 
-TEST_F(DaemonVerbs, CompleteOffersAppsReleasesAndInstances) {
-  daemon.on("GET /v1/status", R"({"apps": [{"app": "web", "processes": [{"process": "worker"}], "instances": [{"instance": "web/worker.1@v2"}]}, {"app": "api"}]})");
-  daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v1"}, {"release": "v2"}]})");
-  EXPECT_EQ(berth({"complete", "app", "w"}).out, "web\n");
-  EXPECT_EQ(berth({"complete", "release", "web@"}).out, "web@v1\nweb@v2\n");
-  EXPECT_EQ(berth({"complete", "release-id", "v", "web"}).out, "v1\nv2\n");
-  EXPECT_EQ(berth({"complete", "instance", "web/"}).out, "web/worker\nweb/worker.1\n");
-}
-
 }  // namespace
 }  // namespace berth::cli

@@ -40,6 +40,7 @@ Result<void> take_from_node(const Console& console, ReleaseRef& ref, RepositoryL
 Result<Exit> export_release(const Console& console, const ExportOptions& options) {
   BERTH_TRY(auto ref, release_argument(options.release, "export"));
   RepositoryLocation repository = options.repository;
+  repository.tell = console.teller();
   BERTH_CHECK(take_configuration(repository));
   if (repository.at.empty()) BERTH_CHECK(take_from_node(console, ref, repository));
   if (ref.environment.empty())

@@ -11,8 +11,10 @@
 namespace berth::cli {
 namespace {
 
-constexpr std::size_t kWidth = 100;
-constexpr std::size_t kMostLeft = 34;
+constexpr std::size_t kWidth = 80;
+constexpr std::size_t kMostLeft = 24;
+constexpr std::size_t kFewVerbs = 12;     ///< more than that are names alone in a short help
+constexpr std::size_t kFewExamples = 3;   ///< of a short help
 
 /// A term and what it means, the meanings below each other.
 struct Entry {
@@ -39,14 +41,63 @@ std::string entries_text(const std::string& title, const std::vector<Entry>& ent
   return text;
 }
 
-std::vector<Entry> option_entries(const std::vector<Option>& options) {
+std::vector<Entry> option_entries(const std::vector<Option>& options, bool rare_ones = true) {
   std::vector<Entry> entries;
   for (const Option& option : options) {
+    if (option.rare && !rare_ones) continue;
     std::string left = fmt::format("{}", fmt::join(names_of(option), ", "));
     if (left.starts_with("--")) left.insert(0, "    ");
     if (!option.value.empty()) left += " " + option.value;
     entries.push_back({left, option.help});
   }
+  return entries;
+}
+
+/// A command in lines that can be copied as they are.
+std::string command_text(std::string_view command) {
+  std::string text = "  ";
+  std::size_t used = 2;
+  while (!command.empty()) {
+    // Lines are broken before options, where no quotes are torn.
+    const auto next = std::min(command.find(" --", 1), command.size());
+    const std::string_view part = command.substr(0, next);
+    if (used > 2 && used + columns(part) + 2 > kWidth) {
+      text += " \\\n     ";
+      used = 5;
+    }
+    text += part;
+    used += columns(part);
+    command.remove_prefix(next);
+  }
+  return text + "\n";
+}
+
+std::string examples_text(const std::vector<std::string>& examples, std::size_t most) {
+  std::string text = examples.empty() ? "" : "\nExamples:\n";
+  for (const std::string& example : examples) {
+    if (most-- == 0) break;
+    const auto comment = example.find(" # ");
+    if (comment != std::string::npos) text += "  # " + wrap(example.substr(comment + 3), kWidth - 4, 4) + "\n";
+    text += command_text(std::string_view(example).substr(0, comment));
+  }
+  return text;
+}
+
+/// What both helps begin with.
+std::string head_text(const Verb& verb, const std::vector<std::string>& path) {
+  return wrap(usage_line(verb, path), kWidth - 4, 4) + "\n\n" + wrap(verb.summary + ".", kWidth, 0) + "\n";
+}
+
+std::vector<Entry> verb_entries(const Verb& verb) {
+  std::vector<Entry> entries;
+  for (const Verb& below : verb.verbs)
+    if (!below.hidden) entries.push_back({below.name, below.summary});
+  return entries;
+}
+
+std::vector<Entry> argument_entries(const Verb& verb) {
+  std::vector<Entry> entries;
+  for (const Argument& argument : verb.arguments) entries.push_back({argument.name, argument.help});
   return entries;
 }
 
@@ -112,35 +163,42 @@ std::vector<ExitText> exit_texts_of(const Verb& verb) {
 }
 
 std::string help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path) {
-  std::string text = usage_line(verb, path) + "\n\n" + verb.summary + ".\n";
+  std::string text = head_text(verb, path);
   if (!verb.text.empty()) text += "\n" + wrap(verb.text, kWidth, 0) + "\n";
-
-  std::vector<Entry> verbs, arguments, exits;
-  for (const Verb& below : verb.verbs)
-    if (!below.hidden) verbs.push_back({below.name, below.summary});
-  for (const Argument& argument : verb.arguments) arguments.push_back({argument.name, argument.help});
-  text += entries_text("Verbs", verbs);
-  text += entries_text("Arguments", arguments);
+  text += entries_text("Verbs", verb_entries(verb));
+  text += entries_text("Arguments", argument_entries(verb));
   if (&verb != &root) text += entries_text("Options", option_entries(verb.options));
   text += entries_text("Common options", option_entries(root.options));
-
-  if (!verb.examples.empty()) {
-    std::vector<Entry> examples;
-    for (const std::string& example : verb.examples) {
-      const auto comment = example.find(" # ");
-      examples.push_back({example.substr(0, comment), comment == std::string::npos ? "" : example.substr(comment + 3)});
-    }
-    std::string lines = "\nExamples:\n";
-    for (const Entry& example : examples) {
-      if (!example.right.empty()) lines += "  # " + example.right + "\n";
-      lines += "  " + example.left + "\n";
-    }
-    text += lines;
-  }
+  text += examples_text(verb.examples, verb.examples.size());
+  std::vector<Entry> exits;
   for (const ExitText& exit : verb.verbs.empty() ? exit_texts_of(verb) : std::vector<ExitText>()) exits.push_back({exit.code, exit.text});
   text += entries_text("Exit codes", exits);
   if (!verb.verbs.empty()) text += fmt::format("\n'{} VERB --help' tells more of a verb.\n", fmt::join(path, " "));
   return text;
+}
+
+std::string short_help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path) {
+  const std::string called = fmt::format("{}", fmt::join(path, " "));
+  std::string text = head_text(verb, path);
+  const auto verbs = verb_entries(verb);
+  if (verbs.size() > kFewVerbs) {
+    std::vector<std::string> names;
+    for (const Entry& entry : verbs) names.push_back(entry.left);
+    text += "\n" + wrap(fmt::format("Verbs: {}", fmt::join(names, ", ")), kWidth - 2, 2) + "\n";
+  } else {
+    text += entries_text("Verbs", verbs);
+  }
+  text += entries_text("Arguments", argument_entries(verb));
+  if (&verb != &root) text += entries_text("Options", option_entries(verb.options, false));
+  text += examples_text(verb.examples, kFewExamples);
+  if (verb.verbs.empty()) {
+    std::vector<std::string> codes;
+    for (const ExitText& exit : exit_texts_of(verb)) codes.push_back(fmt::format("{} {}", exit.code, exit.text.substr(0, exit.text.find(';'))));
+    text += "\n" + wrap(fmt::format("Exit codes: {}", fmt::join(codes, "; ")), kWidth - 2, 2) + "\n";
+  }
+  std::vector<std::string> common;
+  for (const Option& option : root.options) common.push_back(names_of(option).front());
+  return text + "\n" + wrap(fmt::format("Of every verb: {}. All of it: {} --help", fmt::join(common, " "), called), kWidth - 2, 2) + "\n";
 }
 
 }  // namespace berth::cli

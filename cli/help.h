@@ -10,6 +10,9 @@ namespace berth::cli {
 /// What `--help` prints for a verb; `path` is how it is called: {"berth", "repo", "init"}.
 std::string help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path);
 
+/// What `-h` prints: the same on a screen of 80 columns and 40 rows, without what is rare.
+std::string short_help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path);
+
 /// "berth deploy APP@RELEASE [options]".
 std::string usage_line(const Verb& verb, const std::vector<std::string>& path);
 

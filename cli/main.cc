@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/completion.h"
 #include "cli/man.h"
 #include "cli/parse.h"
 #include "cli/verbs.h"
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
     console.line(berth::version_text("berth"));
     return 0;
   }
+  if (!arguments.empty() && arguments.front() == "complete") return berth::cli::complete(root, console, {arguments.begin() + 1, arguments.end()});
   if (arguments == std::vector<std::string>{"--man"}) {
     console.print(berth::cli::man_page(root, BERTH_VERSION));
     return 0;

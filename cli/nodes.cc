@@ -115,6 +115,15 @@ Result<std::vector<RemoteNode>> find_nodes(const std::vector<std::string>& said)
   return nodes;
 }
 
+std::vector<std::string> known_nodes() {
+  std::vector<std::string> names;
+  const auto root = read_nodes(nodes_file());
+  if (!root) return names;
+  for (const auto& [key, value] : *root)
+    if (value.is_table()) names.emplace_back(key.str());
+  return names;
+}
+
 std::vector<std::string> nodes_of_environment() {
   std::vector<std::string> nodes;
   const std::string all = variable("BERTH_NODE");

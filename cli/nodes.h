@@ -24,6 +24,9 @@ struct RemoteNode {
 /// $BERTH_CA_FILE, $BERTH_CERTIFICATE_FILE and $BERTH_KEY_FILE, its table there, or the top of that file name. Fails with `Errc::usage`.
 Result<std::vector<RemoteNode>> find_nodes(const std::vector<std::string>& said);
 
+/// The names in `nodes.toml`; none where it cannot be read.
+std::vector<std::string> known_nodes();
+
 /// Those of $BERTH_NODE, by spaces or commas.
 std::vector<std::string> nodes_of_environment();
 

@@ -189,6 +189,10 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
     console.node = nodes.front();
     return verb.action(console);
   }
+  if (verb.takes_nodes && verb.takes_nodes()) {
+    console.all_nodes = nodes;
+    return verb.action(console);
+  }
   ::signal(SIGCHLD, SIG_DFL);  // where whoever called us ignores it, ends of processes are not told
   return verb.remotely == Remotely::reads ? read_from_all(verb, console, nodes) : change_each(verb, console, nodes, called);
 }

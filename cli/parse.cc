@@ -1,6 +1,7 @@
 #include "cli/parse.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -10,6 +11,7 @@
 
 #include "cli/help.h"
 #include "cli/on_nodes.h"
+#include "cli/output/text.h"
 
 namespace berth::cli {
 namespace {
@@ -27,17 +29,18 @@ CLI::Option* add(CLI::App& app, const std::string& names, const Target& into, co
 }
 
 /// Describes `verb` to CLI11. Extra words are let through, since we know better what to say of them.
-void describe(const Verb& verb, CLI::App& app, bool& help) {
+void describe(const Verb& verb, CLI::App& app, Parsed& asked) {
   app.set_help_flag();
   app.allow_extras();
-  app.add_flag("-h,--help", help, "");
+  app.add_flag("-h", asked.short_help, "");
+  app.add_flag("--help", asked.help, "");
   for (const Option& option : verb.options) add(app, option.names, option.into, option.help, option.value.empty());
   std::size_t place = 0;  // our names, such as APP@RELEASE, are none that CLI11 takes
   for (const Argument& argument : verb.arguments) add(app, "argument" + std::to_string(++place), argument.into, argument.help, false);
   for (const Verb& below : verb.verbs) {
     CLI::App* command = app.add_subcommand(below.name, below.summary);
     command->fallthrough();
-    describe(below, *command, help);
+    describe(below, *command, asked);
   }
   app.require_subcommand(0, 1);
 }
@@ -50,7 +53,7 @@ std::vector<std::string> verb_names(const Verb& verb) {
 }
 
 std::vector<std::string> option_names(const Verb& root, const Verb& verb) {
-  std::vector<std::string> names{"--help"};
+  std::vector<std::string> names{"--help", "-h"};
   for (const Verb* each : {&root, &verb})
     for (const Option& option : each->options)
       for (const std::string& name : names_of(option)) names.push_back(name);
@@ -138,19 +141,20 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
 
 Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   CLI::App app(root.summary, root.name);
-  bool help = false;
+  Parsed asked;
   std::string complaint;
   try {
-    describe(root, app, help);
+    describe(root, app, asked);
     std::ranges::reverse(arguments);  // CLI11 takes them from the end
     app.parse(arguments);
   } catch (const CLI::ParseError& error) {
     complaint = error.what();
   }
   Parsed parsed = called_verb(root, app);
-  parsed.help = help;
+  parsed.help = asked.help;
+  parsed.short_help = asked.short_help;
   auto extra = app.remaining(true);
-  if (help) {
+  if (parsed.help || parsed.short_help) {
     const auto is_word = [](const std::string& one) { return !one.starts_with('-'); };
     const auto word = parsed.verb->verbs.empty() ? extra.end() : std::ranges::find_if(extra, is_word);
     if (word != extra.end()) return std::unexpected(unexpected_word(root, parsed, *word));
@@ -167,8 +171,14 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
 }
 
 int run(const Verb& root, Console& console, const std::vector<std::string>& arguments) {
+  const auto began = std::chrono::steady_clock::now();
   const auto parsed = parse(root, arguments);
+  if (console.no_colour) console.colour = false;
   if (!parsed) return static_cast<int>(report(console, parsed.error()));
+  if (parsed->short_help && !parsed->help) {
+    console.print(short_help_text(root, *parsed->verb, parsed->path));
+    return 0;
+  }
   if (parsed->help || (!parsed->verb->action && arguments.empty())) {
     console.print(help_text(root, *parsed->verb, parsed->path));
     return parsed->help ? 0 : static_cast<int>(Exit::usage);
@@ -177,8 +187,11 @@ int run(const Verb& root, Console& console, const std::vector<std::string>& argu
     const std::string called = fmt::format("{}", fmt::join(parsed->path, " "));
     return static_cast<int>(report(console, {Errc::usage, fmt::format("{}: name a verb: {}", called, fmt::join(verb_names(*parsed->verb), ", "))}));
   }
-  const auto exit = run_where_asked(*parsed->verb, console, fmt::format("{}", fmt::join(parsed->path, " ")));
-  return static_cast<int>(exit ? *exit : report(console, exit.error()));
+  const auto ended = run_where_asked(*parsed->verb, console, fmt::format("{}", fmt::join(parsed->path, " ")));
+  const int exit = static_cast<int>(ended ? *ended : report(console, ended.error()));
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  console.detail(fmt::format("ended with {}{} after {}", exit, ended ? "" : fmt::format(" ({})", to_string(ended.error().code)), fine_time_text(took)));
+  return exit;
 }
 
 }  // namespace berth::cli

@@ -168,16 +168,26 @@ void add_way(Screen& screen, const value& plan) {
 }
 
 void add_hooks(Screen& screen, const value& plan) {
-  std::vector<std::string> hooks, jobs;
+  std::vector<std::string> hooks;
   for (const value& one : list_of(plan, "hooks")) {
     const std::string release = text_of(one, "release"), whose = release == text_of(plan, "release") ? "" : " of " + release;
     hooks.push_back(fmt::format("{}{} ({})", text_of(one, "hook"), whose, time_text(one, "timeout_ms")));
   }
   if (!hooks.empty()) screen.add("hooks", fmt::format("{}", fmt::join(hooks, ", then ")));
   if (truth_of(plan, "on_revert")) screen.add("hooks", "on-revert, where it is reverted");
-  for (const value& job : list_of(plan, "jobs"))
-    if (job.is_string()) jobs.emplace_back(job.get_string());
-  if (!jobs.empty()) screen.add("jobs", fmt::format("{}", fmt::join(jobs, ", ")));
+}
+
+std::string names_in(const value& plan, std::string_view list) {
+  std::string text;
+  for (const value& one : list_of(plan, list))
+    if (one.is_string()) text += (text.empty() ? "" : ", ") + std::string(one.get_string());
+  return text;
+}
+
+void add_jobs(Screen& screen, const value& plan) {
+  if (const std::string jobs = names_in(plan, "jobs"); !jobs.empty()) screen.add("jobs", jobs + ", after the switch; one that fails reverts nothing");
+  if (const std::string jobs = names_in(plan, "jobs_by_hand"); !jobs.empty()) screen.add("jobs", jobs + ", by hand alone: berth run-job");
+  if (const std::string jobs = names_in(plan, "jobs_ended"); !jobs.empty()) screen.add("jobs", fmt::format("{} of {} runs now, and is ended by the switch", jobs, text_of(plan, "from")));
 }
 
 void add_bake(Screen& screen, const value& plan) {
@@ -228,6 +238,7 @@ std::string plan_text(const value& plan, bool colour, int width) {
   add_fetch(screen, plan);
   add_way(screen, plan);
   add_hooks(screen, plan);
+  add_jobs(screen, plan);
   add_bake(screen, plan);
   add_data(screen, plan);
   for (const value& note : list_of(plan, "notes"))

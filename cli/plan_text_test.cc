@@ -52,6 +52,13 @@ TEST(PlanText, IsOneScreenOfWhatWouldHappen) {
 )");
 }
 
+TEST(PlanText, TellsWhatBecomesOfJobs) {
+  EXPECT_THAT(text(R"({"jobs": ["index", "report"], "jobs_by_hand": ["cleanup"], "jobs_ended": ["import"]})"),
+              testing::HasSubstr("  jobs       index, report, after the switch; one that fails reverts nothing\n"
+                                 "             cleanup, by hand alone: berth run-job\n"
+                                 "             import of v1 runs now, and is ended by the switch\n"));
+}
+
 TEST(PlanText, FitsATerminal) {
   const std::string screen = text("{}", 60);
   std::size_t begin = 0;

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "cli/completion.h"
 #include "cli/man.h"
 #include "cli/run_berth.h"
 #include "cli/verbs.h"
@@ -139,41 +138,6 @@ TEST(Program, SaysHowToReachADaemonThatIsNotThere) {
   const Ran json = run_berth({"status", "--json", "--socket", "/nonexistent/api.sock"});
   EXPECT_EQ(json.exit, 6);
   EXPECT_THAT(json.err, StartsWith("{\"code\":\"unreachable\""));
-}
-
-TEST(Program, CompletesInThreeShells_WithEveryVerb) {
-  Console console;
-  const Verb root = berth_program(console);
-  for (const char* shell : {"bash", "zsh", "fish"}) {
-    const Ran ran = run_berth({"completion", shell});
-    EXPECT_EQ(ran.exit, 0);
-    for (const Verb& verb : root.verbs) {
-      if (verb.hidden) continue;
-      EXPECT_THAT(ran.out, HasSubstr(verb.name)) << shell;
-    }
-    EXPECT_THAT(ran.out, HasSubstr("berth complete")) << shell;
-  }
-}
-
-TEST(Program, BashCompletesVerbsAndOptions) {
-  const std::string script = std::string(::testing::TempDir()) + "berth-completion.bash";
-  const Ran ran = run_berth({"completion", "bash"});
-  std::ofstream(script) << ran.out;
-  const auto complete = [&](const std::string& words, int place) {
-    const std::string command = fmt::format("bash -c 'source {}; COMP_WORDS=({}); COMP_CWORD={}; _berth; echo \"${{COMPREPLY[*]}}\"' > {}.out 2>&1", script,
-                                            words, place, script);
-    EXPECT_EQ(std::system(command.c_str()), 0);
-    std::ifstream file(script + ".out");
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  };
-  EXPECT_EQ(complete("berth dep", 1), "deploy\n");
-  EXPECT_EQ(complete("berth deploy --fo", 2), "--force\n");
-  EXPECT_EQ(complete("berth logs web --level w", 4), "warning\n");
-  EXPECT_EQ(complete("berth mark web@v1 g", 3), "good\n");
-  EXPECT_THAT(ran.out, HasSubstr("'revert --to') words=\"$(berth complete release-id \"$current\" \"$first\""));
-  EXPECT_THAT(ran.out, HasSubstr("'exec --release') "));
-  ::unlink(script.c_str());
-  ::unlink((script + ".out").c_str());
 }
 
 TEST(Program, ManPageHasEveryVerbAndExitCode) {

@@ -98,6 +98,7 @@ std::string name_of(const bundle::Manifest& manifest) { return fmt::format("{}/{
 
 Result<ReleaseView> view_release(const Console& console, const std::string& verb, const std::string& release, const RepositoryLocation& said) {
   RepositoryLocation location = said;
+  location.tell = console.teller();
   BERTH_CHECK(take_configuration(location));
   if (is_release_file(release)) {
     if (!location.at.empty()) return fail(Errc::usage, fmt::format("berth {}: {} is a file, which is read without --repo", verb, release));

@@ -36,7 +36,9 @@ Result<Exit> push(const Console& console, const RepoPushOptions& options) {
   BERTH_TRY(auto how, push_options(options));
   std::unique_ptr<trust::Remote> served;
   if (!options.served.at.empty()) {
-    BERTH_TRY(served, open_metadata(options.served));
+    RepositoryLocation at = options.served;
+    at.tell = console.teller();
+    BERTH_TRY(served, open_metadata(at));
     how.served = served.get();
   }
   const publish::Repository repository{.folder = options.folder, .keys = {}, .now = std::chrono::system_clock::now};

@@ -1,6 +1,7 @@
 #include "cli/repository_access.h"
 
 #include <filesystem>
+#include <span>
 
 #include <fmt/core.h>
 
@@ -36,7 +37,8 @@ Result<void> check(const RepositoryLocation& location) {
 }  // namespace
 
 std::vector<Option> location_options(RepositoryLocation& into, std::string what_repo) {
-  return {{"--repo", "DIR|URL", std::move(what_repo), &into.at, Completes::folder},
+  std::vector<Option> options{
+          {"--repo", "DIR|URL", std::move(what_repo), &into.at, Completes::folder},
           {"--root", "FILE", "its root.json that you trust; needed with a URL", &into.root, Completes::file},
           {"--config", "FILE", "a berthd.toml: the repository is the one of its [repository], asked as that says", &into.config, Completes::file},
           {"--mirror", "DIR|URL", "another place of the same files, asked where the first does not answer; may be repeated", &into.mirrors, Completes::folder},
@@ -48,6 +50,9 @@ std::vector<Option> location_options(RepositoryLocation& into, std::string what_
           {"--password-file", "FILE", "the password of that user, in a file", &into.password_file, Completes::file},
           {"--proxy", "URL", "http://HOST:PORT, or 'none' (default: http_proxy, https_proxy and no_proxy of the environment)", &into.proxy},
           {"--rate-limit", "SIZE", "bytes a second that are fetched at most, such as 2MB", &into.rate_limit}};
+  // Most repositories are a folder, or asked as berthd.toml says.
+  for (Option& option : std::span(options).subspan(3)) option.rare = true;
+  return options;
 }
 
 Result<void> take_configuration(RepositoryLocation& location) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command.h"
@@ -20,6 +22,7 @@ struct RepositoryLocation {
   std::string token_file{}, password_file{};   ///< as options name them
   std::string proxy{};       ///< empty: as the environment says; "none"
   std::string rate_limit{};  ///< "2MB"; empty: none
+  std::function<void(std::string_view)> tell{};  ///< is told of each file that is asked for, with --verbose; or empty
   std::string config{};      ///< a berthd.toml, whose [repository] counts; what was said beside it goes before
 };
 

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/traced_repository.h"
 #include "core/exit_code.h"
 #include "core/files/files.h"
 #include "core/trust/folder_remote.h"
@@ -27,22 +28,22 @@ struct Place {
   io::FetchOptions options;
 };
 
-Result<std::unique_ptr<trust::Remote>> remote_at(fetch::Mirrors& mirrors, const std::vector<Place>& places, std::string_view below) {
+Result<std::unique_ptr<trust::Remote>> remote_at(fetch::Mirrors& mirrors, const std::vector<Place>& places, std::string_view below, const Tell& tell) {
   std::vector<std::unique_ptr<trust::Remote>> remotes;
   for (const Place& place : places) {
     io::FetchOptions options = place.options;
     options.total_timeout = kMostMetadataTime;
     BERTH_TRY(auto remote, trust::remote_at(place.url, below, options));
-    remotes.push_back(std::move(remote));
+    remotes.push_back(traced(std::move(remote), fmt::format("{}/{}", place.url, below), tell));
   }
   return std::make_unique<fetch::RetryingRemote>(fetch::mirrored(mirrors, std::move(remotes)), std::stop_token());
 }
 
-Result<release_file::ReadBlob> blobs_at(const std::shared_ptr<fetch::Mirrors>& mirrors, const std::vector<Place>& places) {
+Result<release_file::ReadBlob> blobs_at(const std::shared_ptr<fetch::Mirrors>& mirrors, const std::vector<Place>& places, const Tell& tell) {
   std::vector<std::unique_ptr<fetch::BlobSource>> sources;
   for (const Place& place : places) {
     BERTH_TRY(auto source, fetch::blob_source_at(place.url, place.options));
-    sources.push_back(std::move(source));
+    sources.push_back(traced(std::move(source), place.url, tell));
   }
   std::shared_ptr<fetch::BlobSource> source = fetch::mirrored(*mirrors, std::move(sources));
   return [source, mirrors](const std::string& blob, std::uint64_t from, std::uint64_t most, const Sink& sink) {
@@ -64,9 +65,9 @@ Result<OpenRepository> open_repository(const RepositoryLocation& location) {
   for (const std::string& url : urls) places.push_back({.url = url, .options = options_at(url, location.at, options)});
   OpenRepository opened;
   opened.mirrors = std::make_shared<fetch::Mirrors>(urls, nullptr);
-  BERTH_TRY(opened.metadata, remote_at(*opened.mirrors, places, "metadata"));
-  BERTH_TRY(opened.targets, remote_at(*opened.mirrors, places, "targets"));
-  BERTH_TRY(opened.blob, blobs_at(opened.mirrors, places));
+  BERTH_TRY(opened.metadata, remote_at(*opened.mirrors, places, "metadata", location.tell));
+  BERTH_TRY(opened.targets, remote_at(*opened.mirrors, places, "targets", location.tell));
+  BERTH_TRY(opened.blob, blobs_at(opened.mirrors, places, location.tell));
   fs::path root = location.root;
   if (root.empty()) {
     if (!trust::is_folder(location.at))
@@ -80,7 +81,8 @@ Result<OpenRepository> open_repository(const RepositoryLocation& location) {
 
 Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& location) {
   BERTH_TRY(const io::FetchOptions options, fetch_options_of(location));
-  return trust::remote_at(location.at, "metadata", options_at(location.at, location.at, options));
+  BERTH_TRY(auto remote, trust::remote_at(location.at, "metadata", options_at(location.at, location.at, options)));
+  return traced(std::move(remote), location.at + "/metadata", location.tell);
 }
 
 Error of_repository(Error error, const std::string& at) {

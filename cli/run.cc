@@ -21,7 +21,7 @@ struct RunVerbOptions {
   std::string as, environments, dotenv, formation;
   std::vector<std::string> given, labels;
   std::optional<std::int64_t> port;
-  bool watch = false, timestamps = false, no_colour = false;
+  bool watch = false, timestamps = false;
   RepositoryLocation repository;
 };
 
@@ -154,8 +154,8 @@ std::size_t longest_name(const run::LocalRelease& release) {
 }
 
 /// The exit code is the app's own, where one of its processes failed.
-Result<Exit> run_verb_action(Console& console, const RunVerbOptions& options) {
-  if (options.no_colour) console.colour = false;
+Result<Exit> run_verb_action(Console& console, RunVerbOptions options) {
+  options.repository.tell = console.teller();
   BERTH_TRY(auto request, request_of(options));
   RunOutput output(console, {.timestamps = options.timestamps, .name_width = longest_name(request.release)});
   BERTH_TRY(const int exit, run::run_app(std::move(request), output));
@@ -181,7 +181,6 @@ Verb run_verb() {
       {"--environments", "DIR", "the folder of environments (default: environments/ of the app's folder, then of this one)", &o->environments, Completes::folder},
       {"--label", "NAME=VALUE", "what ${node.labels.NAME} of a template is (repeatable)", &o->labels},
       {"-t,--timestamps", "", "show when each line was written", &o->timestamps},
-      {"--no-color", "", "no colours, also on a terminal ($NO_COLOR)", &o->no_colour},
   };
   for (Option& option : location_options(o->repository, "the repository's folder or URL, for a release")) options.push_back(std::move(option));
   return {

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <cstdlib>
+#include <span>
 #include <tuple>
 
 #include <fmt/core.h>
@@ -13,13 +14,16 @@ namespace berth::cli {
 namespace fs = std::filesystem;
 
 std::vector<Option> signing_options(SigningOptions& into, const std::string& key_name) {
-  return {{"--keys", "DIR", "the folder of the repository's private keys, ROLE.pem (default: DIR-keys, beside it)", &into.keys, Completes::folder},
+  std::vector<Option> options{
+          {"--keys", "DIR", "the folder of the repository's private keys, ROLE.pem (default: DIR-keys, beside it)", &into.keys, Completes::folder},
           {key_name, "FILE", "sign with this private key; may be repeated", &into.key_files, Completes::file},
           {"--signer", "COMMAND", "sign by a shell command: bytes on stdin, signature in hex or base64 on stdout; may be repeated", &into.signers},
           {"--signer-key", "FILE", "the public key of that command", &into.signer_keys, Completes::file},
           {"--signer-timeout", "SECONDS", "how long it may take (default: 60)", &into.signer_seconds},
           {"--passphrase-file", "FILE", "holds the passphrase of encrypted keys, those that are made included", &into.passphrase_file, Completes::file},
           {"--passphrase-env", "NAME", "the environment variable that holds it", &into.passphrase_environment}};
+  for (Option& option : std::span(options).subspan(1)) option.rare = true;
+  return options;
 }
 
 std::vector<Option> with_signing(std::vector<Option> options, SigningOptions& into, const std::string& key_name) {

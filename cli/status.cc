@@ -1,49 +1,52 @@
+#include <chrono>
 #include <memory>
 
 #include "cli/common.h"
-#include "cli/json_view.h"
-#include "cli/status_text.h"
 #include "cli/verbs.h"
+#include "cli/watch_picture.h"
+#include "cli/watch_status.h"
 
 namespace berth::cli {
 namespace {
 
-Result<Exit> status(const Console& console, const std::string& name) {
-  const ApiClient api(console);
-  const StatusView view{.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.terminal ? console.width : 0};
-  if (!name.empty()) {
-    BERTH_TRY(const auto app, app_argument(name, "status"));
-    BERTH_TRY(const auto answer, api.get(app_target(app)));
-    if (console.json) {
-      console.document(answer);
-    } else {
-      console.print(app_text(answer, view));
-    }
-    return Exit::ok;
+struct StatusOptions {
+  std::string name, interval;
+  bool watch = false;
+};
+
+Result<Exit> status(const Console& console, const StatusOptions& options) {
+  std::string app;
+  if (!options.name.empty()) {
+    BERTH_TRY(app, app_argument(options.name, "status"));
   }
-  BERTH_TRY(const auto answer, api.get("/v1/status"));
+  BERTH_TRY(const auto interval, duration_argument(options.interval, "--interval"));
+  if (interval && !options.watch) return fail(Errc::usage, "berth status: --interval is for --watch");
+  if (options.watch) return watch_status(console, console.all_nodes, {.app = app, .interval = interval.value_or(StatusWatch().interval)});
+  BERTH_TRY(const auto answer, ApiClient(console).get(app.empty() ? "/v1/status" : app_target(app)));
   if (console.json) {
     console.document(answer);
-    return Exit::ok;
+  } else {
+    const StatusView view{.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.terminal ? console.width : 0};
+    console.print(answer_text(answer, app, console.quiet, view));
   }
-  if (!console.quiet) console.print(node_text(answer, view));
-  const std::string apps = apps_text(answer, view);
-  console.print(apps);
-  if (apps.empty()) console.note("No apps yet; deploy one: berth deploy APP@RELEASE");
   return Exit::ok;
 }
 
 }  // namespace
 
 Verb status_verb() {
-  auto name = std::make_shared<std::string>();
+  const auto o = std::make_shared<StatusOptions>();
   return {
       .name = "status",
       .summary = "Show apps, active releases, instances and health; what is wrong first",
-      .examples = {"berth status", "berth status web # its instances, and why one is not ready", "berth status --json"},
+      .text = "--watch shows it again and again in the same place, of several nodes, too, until 'q' or Ctrl-C. A berthd that is away is said, and it goes on when that is back.",
+      .examples = {"berth status", "berth status web # its instances, and why one is not ready", "berth status --json", "berth status --watch --node edge-1 --node edge-2"},
       .exits = with_daemon_exits({Exit::not_found}),
-      .arguments = {{"APP", "one app in detail", name.get(), Completes::app, false}},
-      .action = [name](Console& console) { return status(console, *name); },
+      .arguments = {{"APP", "one app in detail", &o->name, Completes::app, false}},
+      .options = {{"-w,--watch", "", "go on showing it, at a terminal; with --json a document at each look", &o->watch},
+                  {"--interval", "DURATION", "with --watch: how long from one look to the next (default 2s)", &o->interval}},
+      .action = [o](Console& console) { return status(console, *o); },
+      .takes_nodes = [o] { return o->watch; },
   };
 }
 

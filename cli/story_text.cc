@@ -58,8 +58,8 @@ std::string lines_text(const value& story, const StatusView& view) {
   return text;
 }
 
-/// The other trouble, where there are two.
-std::string beside_text(const value& story) {
+/// Of a deployment or instances, where the story is about the other.
+std::string beside_text_of_others(const value& story) {
   const value* deployment = member(story, "deployment");
   const auto& instances = list_of(story, "instances");
   if (text_of(story, "about") == "deployment" && !instances.empty()) {
@@ -71,9 +71,19 @@ std::string beside_text(const value& story) {
   return {};
 }
 
+/// The other troubles, where there are several.
+std::string beside_text(const value& story) {
+  const auto& jobs = list_of(story, "jobs");
+  std::string text = beside_text_of_others(story);
+  if (text_of(story, "about") != "job" && !jobs.empty())
+    text += printable(fmt::format("The job {}/{} failed, too: {}", text_of(story, "app"), text_of(jobs.front(), "process"), text_of(jobs.front(), "result"))) + "\n";
+  return text;
+}
+
 /// Who serves, whatever failed.
 std::string serving_text(const value& story) {
   const std::string app = text_of(story, "app"), active = text_of(story, "active");
+  if (text_of(story, "about") == "job" && !active.empty()) return fmt::format("{} runs {} all the same.\n", app, active);
   if (text_of(story, "about") != "deployment") return {};
   return active.empty() ? fmt::format("{} has no active release.\n", app) : fmt::format("{} runs {}.\n", app, active);
 }
@@ -82,10 +92,11 @@ std::string serving_text(const value& story) {
 
 std::string story_text(const value& story, const StatusView& view) {
   const std::string app = text_of(story, "app"), active = text_of(story, "active");
-  if (text_of(story, "about") == "nothing") return fmt::format("Nothing is wrong with {}: no deployment of it failed here, and none of its instances is in trouble.\n", app);
+  if (text_of(story, "about") == "nothing") return fmt::format("Nothing is wrong with {}: no deployment of it failed here, none of its instances is in trouble, and no job failed.\n", app);
   const value* deployment = member(story, "deployment");
   std::string ago;
   if (text_of(story, "about") == "deployment" && deployment != nullptr) ago = since_text(text_of(*deployment, "ended_at"), view.now);
+  if (const auto& jobs = list_of(story, "jobs"); text_of(story, "about") == "job" && !jobs.empty()) ago = since_text(text_of(jobs.front(), "ended_at"), view.now);
   std::string text = tinted(printable(text_of(story, "why")), Tint::bad, view.colour) + (ago.empty() ? "" : fmt::format(" ({} ago)", ago)) + "\n";
   text += serving_text(story);
   text += beside_text(story);

@@ -37,9 +37,31 @@ What to do next
 )json");
 }
 
+TEST(StoryText, OfAJobSaysWhoServesAllTheSame) {
+  const std::string story = R"json({"app": "web", "active": "v2", "about": "job", "why": "web/report exited with 3 (run 2 of the job)", "deployment": null, "instances": [],
+    "jobs": [{"process": "report", "result": "exited with 3", "ended_at": "2026-11-24T09:03:00Z"}],
+    "events": [{"at": "2026-11-24T09:02:59Z", "until": "", "times": 1, "kind": "job.started", "text": "job web/report.2@v2 began, by root (uid 0)"}],
+    "lines_of": "web/report@v2", "last_lines": ["no rows"], "next": ["berth run-job web/report   # once what it needs is there"]})json";
+  EXPECT_EQ(text(story), R"(web/report exited with 3 (run 2 of the job) (2m ago)
+web runs v2 all the same.
+What happened on 2026-11-24
+  09:02:59  job web/report.2@v2 began, by root (uid 0)
+Last lines of web/report@v2
+  | no rows
+What to do next
+  berth run-job web/report   # once what it needs is there
+)");
+}
+
+TEST(StoryText, OfSomethingElseNamesAJobThatFailedToo) {
+  EXPECT_THAT(text(R"({"app": "web", "active": "v2", "about": "deployment", "why": "web@v3 failed", "deployment": {"app": "web", "release": "v3"},
+                       "jobs": [{"process": "report", "result": "exited with 3"}]})"),
+              HasSubstr("\nThe job web/report failed, too: exited with 3\n"));
+}
+
 TEST(StoryText, OfNothingWrongSaysSo) {
   EXPECT_EQ(text(R"json({"app": "web", "active": "v2", "about": "nothing", "why": "", "deployment": null, "instances": [], "events": [], "last_lines": [], "next": []})json"),
-            "Nothing is wrong with web: no deployment of it failed here, and none of its instances is in trouble.\n");
+            "Nothing is wrong with web: no deployment of it failed here, none of its instances is in trouble, and no job failed.\n");
 }
 
 TEST(StoryText, OfInstancesTellsTheDeploymentThatFailedBeforeToo) {

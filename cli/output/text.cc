@@ -78,6 +78,11 @@ std::string took_text(std::chrono::milliseconds took) {
   return fmt::format("{}h {}m", ms / 3'600'000, ms / 60'000 % 60);
 }
 
+std::string fine_time_text(std::chrono::microseconds took) {
+  if (took < std::chrono::milliseconds(100)) return fmt::format("{:.1f}ms", static_cast<double>(took.count()) / 1000);
+  return took_text(std::chrono::duration_cast<std::chrono::milliseconds>(took));
+}
+
 std::string since_text(std::string_view at, std::chrono::system_clock::time_point now) {
   const auto time = logs::parse_rfc3339(at);
   if (!time) return {};

@@ -27,6 +27,9 @@ std::string age_text(std::chrono::milliseconds age);
 /// "850ms", "4.2s", "3m 12s", "2h 5m": how long something took.
 std::string took_text(std::chrono::milliseconds took);
 
+/// "0.8ms", "12.3ms", then as `took_text`: how long a call took.
+std::string fine_time_text(std::chrono::microseconds took);
+
 /// The age of a moment in RFC 3339: "3m". Empty where `at` is none.
 std::string since_text(std::string_view at, std::chrono::system_clock::time_point now);
 

@@ -81,5 +81,12 @@ TEST(Table, WithoutRowsIsNothing) {
   EXPECT_EQ(Table({"A"}).render(false, 0), "");
 }
 
+TEST(Text, SaysHowLongACallTookToATenthOfAMillisecond) {
+  EXPECT_EQ(fine_time_text(std::chrono::microseconds(870)), "0.9ms");
+  EXPECT_EQ(fine_time_text(std::chrono::microseconds(12'340)), "12.3ms");
+  EXPECT_EQ(fine_time_text(std::chrono::microseconds(123'400)), "123ms");
+  EXPECT_EQ(fine_time_text(std::chrono::microseconds(4'200'000)), "4.2s");
+}
+
 }  // namespace
 }  // namespace berth::cli

@@ -46,6 +46,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
   manifest->spec.hooks["pre-start"] = {.command = {"migrate"}};
   manifest->spec.processes["web"] = {.command = {"serve"}, .routing = spec::Routing::port, .public_port = 80};
   manifest->spec.processes["report"] = {.command = {"report"}, .job = spec::Job{}};
+  manifest->spec.processes["cleanup"] = {.command = {"cleanup"}, .job = spec::Job{.run = spec::Job::When::hand}};
   manifest->spec.deploy.bake.log = spec::BakeLog{.pattern = "ERROR", .max_rate = {}};
   deploy::DeploymentPlan plan{.app = "web", .release = "v2", .from = "v1"};
   plan.others = {{.id = 6, .release = "v1", .state = "baking", .gives_way = true}};
@@ -66,6 +67,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
   plan.instances = {{"web", 3}};
   plan.instances_before = {{"web", 2}, {"old", 1}};
   plan.ports = {{.process = "web", .port = 80, .routing = spec::Routing::port}};
+  plan.ended_jobs = {"import"};
   plan.hooks = {{.hook = "pre-start", .release = "v2", .timeout = std::chrono::minutes(5), .may_stop = true}};
   EXPECT_EQ(boost::json::value(to_json(plan)), said(R"({"app": "web", "release": "v2", "from": "v1", "already": false, "same": null,
  "others": [{"id": 6, "release": "v1", "state": "baking", "gives_way": true}], "refusals": [], "forcible": false, "notes": [], "exit": 0,
@@ -78,6 +80,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
    "ports": [{"process": "web", "port": 80, "routing": "port"}], "waits_for": [], "ready_timeout_ms": 60000, "drain_ms": 30000},
  "instances": [{"process": "old", "before": 1, "after": 0}, {"process": "web", "before": 2, "after": 3}],
  "hooks": [{"hook": "pre-start", "release": "v2", "timeout_ms": 300000, "may_stop": true}], "on_revert": false, "jobs": ["report"],
+ "jobs_by_hand": ["cleanup"], "jobs_ended": ["import"],
  "bake": {"duration_ms": 30000, "reboots": 3, "metric": null, "log": {"pattern": "ERROR", "max_rate": "1/s"}},
  "data": {"snapshot": false, "method": "", "bytes": 0, "migrates": true, "revert_sets_aside": false, "migration_stays": true}})"));
   plan.manifest.reset();
@@ -94,10 +97,14 @@ TEST(ApiJson, AStoryIsAsDocumented) {
   story.last_lines = {"bad \xff byte"};
   story.advice = {"berth logs web/web.1 --previous"};
   EXPECT_EQ(boost::json::value(to_json(story)), said(R"json({"app": "web", "active": "v2", "about": "instances", "why": "web/web.1 ends again and again: exited with 1 (12 restarts)",
- "deployment": null, "instances": [], "events": [{"at": "a", "until": "b", "times": 12, "kind": "instance.exit", "text": "web/web.1@v2 exited with 1"}],
+ "deployment": null, "instances": [], "jobs": [], "events": [{"at": "a", "until": "b", "times": 12, "kind": "instance.exit", "text": "web/web.1@v2 exited with 1"}],
  "lines_of": "web/web.1@v2", "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"], "next": ["berth logs web/web.1 --previous"]})json"));
   story.deployment = baking();
   EXPECT_TRUE(to_json(story).at("deployment").is_object());
+  story.about = deploy::Story::About::job;
+  story.jobs = {{.row = {.app = "web", .process = "report", .run = 3, .state = "failed"}}};
+  EXPECT_EQ(to_json(story).at("about"), "job");
+  EXPECT_EQ(to_json(story).at("jobs").at(0).at("run"), 3);
 }
 
 TEST(ApiJson, OutsideOfABakeThereIsNoEndOfIt) {

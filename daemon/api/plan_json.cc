@@ -92,7 +92,7 @@ object data_json(const DeploymentPlan& plan) {
 }  // namespace
 
 object to_json(const DeploymentPlan& plan) {
-  array others, notes, hooks, refusals, jobs;
+  array others, notes, hooks, refusals, jobs, by_hand, ended_jobs;
   for (const auto& one : plan.others) others.push_back(other_json(one));
   for (const auto& note : plan.notes) notes.push_back(value(as_utf8(note)));
   for (const auto& one : plan.refusals)
@@ -111,7 +111,8 @@ object to_json(const DeploymentPlan& plan) {
   for (const auto& one : plan.hooks)
     hooks.push_back({{"hook", one.hook}, {"release", one.release}, {"timeout_ms", one.timeout.count()}, {"may_stop", one.may_stop}});
   for (const auto& [process, rules] : plan.manifest->spec.processes)
-    if (rules.job && rules.job->run == spec::Job::When::deployment) jobs.push_back(value(process));
+    if (rules.job) (rules.job->run == spec::Job::When::deployment ? jobs : by_hand).push_back(value(process));
+  for (const auto& process : plan.ended_jobs) ended_jobs.push_back(value(process));
   json["build"] = build_json(plan);
   json["difference"] = plan.compared ? value(difference_json(plan)) : value(nullptr);
   json["fetch"] = fetch_json(plan);
@@ -121,6 +122,8 @@ object to_json(const DeploymentPlan& plan) {
   json["hooks"] = std::move(hooks);
   json["on_revert"] = plan.manifest->spec.hooks.contains("on-revert");
   json["jobs"] = std::move(jobs);
+  json["jobs_by_hand"] = std::move(by_hand);
+  json["jobs_ended"] = std::move(ended_jobs);
   json["bake"] = bake_json(plan);
   json["data"] = data_json(plan);
   return json;

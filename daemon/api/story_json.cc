@@ -4,9 +4,10 @@
 namespace berth::api {
 
 boost::json::object to_json(const deploy::Story& story) {
-  constexpr std::string_view kAbout[] = {"nothing", "deployment", "instances"};
-  boost::json::array instances, told, lines, advice;
+  constexpr std::string_view kAbout[] = {"nothing", "deployment", "instances", "job"};
+  boost::json::array instances, jobs, told, lines, advice;
   for (const auto& one : story.instances) instances.push_back(to_json(one));
+  for (const auto& one : story.jobs) jobs.push_back(to_json(one));
   for (const auto& one : story.told)
     told.push_back({{"at", one.at}, {"until", one.until}, {"times", one.times}, {"kind", one.kind}, {"text", as_utf8(one.text)}});
   for (const auto& line : story.last_lines) lines.push_back(boost::json::value(as_utf8(line)));
@@ -17,6 +18,7 @@ boost::json::object to_json(const deploy::Story& story) {
           {"why", as_utf8(story.why)},
           {"deployment", story.deployment ? boost::json::value(to_json(*story.deployment)) : boost::json::value(nullptr)},
           {"instances", std::move(instances)},
+          {"jobs", std::move(jobs)},
           {"events", std::move(told)},
           {"lines_of", story.lines_of},
           {"last_lines", std::move(lines)},

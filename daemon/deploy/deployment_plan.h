@@ -73,6 +73,7 @@ struct DeploymentPlan {
   std::map<std::string, int> instances, instances_before;  ///< by process
   std::vector<Port> ports;
   std::vector<Hook> hooks;                ///< that would run, in their order
+  std::vector<std::string> ended_jobs;    ///< of the release that is left, which run now and would be ended
   std::string snapshot;                   ///< how the data would be copied: "subvolume", "reflink", "copy"; empty: not at all
   std::uint64_t data_bytes = 0;           ///< that would be copied by "copy"
 

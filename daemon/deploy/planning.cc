@@ -71,6 +71,8 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
   if (!went) plan->refuse(went.error(), exit_of_failure(went.error(), false));
   plan->course = run->course;
   plan->manifest = run->manifest;
+  for (const auto& [process, job] : app->jobs)
+    if (job->row.running() && job->row.release != plan->release) plan->ended_jobs.push_back(process);
   co_return *plan;
 }
 

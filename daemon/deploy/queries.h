@@ -29,6 +29,7 @@ class Queries {
   awaitable<Result<std::string>> release_before(AppPtr app);
 
  private:
+  awaitable<Result<Story>> story_of_job(Story story);
   AppStatus status_of_app(const App& app, store::AppRecord record) const;
 
   Node& node_;

@@ -39,6 +39,11 @@ std::string text_of(const store::Event& event) {
   if (event.kind == "instance.ready") return fmt::format("{} was ready again", instance);
   if (event.kind == "keeper.gone") return fmt::format("{}: its keeper was gone: {}", instance, reason);
   if (event.kind == "keeper.taken_over") return fmt::format("{}: {}", instance, reason);
+  if (event.kind == "job.started") return fmt::format("job {} began, by {}", instance, text_in(event, "by"));
+  if (event.kind == "job.ended") {
+    const std::string took = took_in(event, "ran_ms"), result = text_in(event, "result");
+    return fmt::format("job {} {}{}", instance, result == "ok" ? "ended well" : result, took.empty() ? "" : ", after " + took);
+  }
   if (event.kind == "hook.ended") return fmt::format("{} hook of {}: {}", text_in(event, "hook"), text_in(event, "release"), text_in(event, "result"));
   if (event.kind == "deployment.note") return "note: " + text_in(event, "note");
   if (event.kind == "data.copied") return "the data were copied";
@@ -139,6 +144,14 @@ void advise_on_instances(std::vector<std::string>& advice, const Story& story, c
   advice.push_back(fmt::format("berth restart {}   # once what it needs is there", name));
 }
 
+void advise_on_job(std::vector<std::string>& advice, const Story& story) {
+  const store::JobRow& row = story.jobs.front().row;
+  const std::string name = row.app + "/" + row.process;
+  add_hint(advice, row.result);
+  advice.push_back(fmt::format("berth logs {}   # all that it printed", name));
+  advice.push_back(fmt::format("berth run-job {}   # once what it needs is there", name));
+}
+
 }  // namespace
 
 bool is_failure(const store::DeploymentRow& row) { return row.state == "failed" || row.state == "reverted" || row.state == "interrupted"; }
@@ -164,6 +177,11 @@ std::string trouble_at(const InstanceView& instance, const std::vector<store::Ev
   for (const store::Event& event : events)
     if (event.kind == "instance.unready" && text_in(event, "instance") == name) at = std::max(at, event.at);
   return at;
+}
+
+std::string failure_text(const JobStatus& job) {
+  const store::JobRow& row = job.row;
+  return fmt::format("{}/{} {} (run {} of the job{})", row.app, row.process, row.result, row.run, row.attempts > 1 ? fmt::format(", after {} tries", row.attempts) : "");
 }
 
 std::vector<Told> timeline(const DeploymentStatus* deployment, const std::vector<store::Event>& events) {
@@ -194,6 +212,7 @@ std::vector<std::string> advise(const Story& story, const std::string& before) {
   std::vector<std::string> advice;
   if (story.about == Story::About::deployment) advise_on_deployment(advice, story);
   if (story.about == Story::About::instances) advise_on_instances(advice, story, before);
+  if (story.about == Story::About::job) advise_on_job(advice, story);
   return advice;
 }
 

@@ -137,6 +137,18 @@ TEST(Story, OfAnInstanceAdvisesToLookAtItsLastRunAndToGoBack) {
   EXPECT_THAT(advise(story, ""), ElementsAre(HasSubstr("MemoryMax"), HasSubstr("berth logs web/web.1 --previous"), HasSubstr("berth restart")));
 }
 
+TEST(Story, OfAJobSaysHowItsLastRunEndedAndHowToRunItAgain) {
+  const JobStatus job{.row = {.app = "web", .process = "report", .run = 3, .release = "v3", .attempts = 2, .state = "failed", .result = "exited with 3"}};
+  EXPECT_EQ(failure_text(job), "web/report exited with 3 (run 3 of the job, after 2 tries)");
+  Story story{.about = Story::About::job, .app = "web", .active = "v3"};
+  story.jobs = {job};
+  EXPECT_THAT(advise(story, "v2"), ElementsAre("berth logs web/report   # all that it printed", "berth run-job web/report   # once what it needs is there"));
+  const auto told = timeline(nullptr, {event(1, "job.started", {{"instance", "web/report.3@v3"}, {"by", "root (uid 0)"}}),
+                                       event(2, "job.ended", {{"instance", "web/report.3@v3"}, {"state", "failed"}, {"result", "exited with 3"}, {"ran_ms", 1500}}),
+                                       event(3, "job.ended", {{"instance", "web/report.4@v3"}, {"state", "ok"}, {"result", "ok"}, {"ran_ms", 15}})});
+  EXPECT_THAT(texts(told), ElementsAre("job web/report.3@v3 began, by root (uid 0)", "job web/report.3@v3 exited with 3, after 1.5s", "job web/report.4@v3 ended well, after 15ms"));
+}
+
 TEST(Story, OfNothingAdvisesNothing) { EXPECT_THAT(advise({}, "v1"), IsEmpty()); }
 
 TEST(Story, WhatSomebodyEndedIsNoFailure) {

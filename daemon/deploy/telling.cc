@@ -28,6 +28,24 @@ std::string why_of(const store::DeploymentRow& row) {
 
 }  // namespace
 
+/// What is written down of the newest of its jobs that failed.
+awaitable<Result<Story>> Queries::story_of_job(Story story) {
+  const store::JobRow row = story.jobs.front().row;
+  story.about = Story::About::job;
+  story.why = failure_text(story.jobs.front());
+  const auto look = [this, row] { return node_.store.events_between(row.app, row.began_at, row.ended_at); };
+  const auto then = co_await node_.pool.run(look);
+  if (!then) co_return std::unexpected(then.error());
+  story.told = timeline(nullptr, *then);
+  story.lines_of = fmt::format("{}/{}@{}", row.app, row.process, row.release);
+  const InstanceSelector which{.app = row.app, .process = row.process, .number = {}, .release = {}};
+  const auto since = logs::parse_rfc3339(row.began_at).value_or(logs::Time());
+  const auto read = [logs = node_.store.paths().logs, which, since] { return last_lines(logs, which, since); };
+  auto lines = co_await node_.pool.run(read);
+  if (lines) story.last_lines = std::move(*lines);
+  co_return story;
+}
+
 awaitable<Result<Story>> Queries::story(std::string name) {
   Story story{.app = name, .active = {}};
   const auto list = [this, name] { return node_.store.deployments(name, kMostLookedAt); };
@@ -48,6 +66,9 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     const bool moves = now->deployment && now->deployment->row.state != "baking";  // then it is the deployment that tells
     for (InstanceView& instance : now->instances)
       if (!app->row.stopped && !node_.drained && !moves && !is_paused(*app, instance.status.id) && is_troubled(instance, story.active)) story.instances.push_back(std::move(instance));
+    for (JobStatus& job : now->jobs)
+      if (job.row.state == "failed") story.jobs.push_back(std::move(job));
+    std::ranges::stable_sort(story.jobs, [](const JobStatus& one, const JobStatus& other) { return is_later(one.row.ended_at, other.row.ended_at); });
     auto other = co_await release_before(app);
     if (other) before = std::move(*other);
   }
@@ -70,6 +91,10 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     };
     auto lines = co_await node_.pool.run(read);
     if (lines) story.last_lines = std::move(*lines);
+  } else if (!story.jobs.empty() && (!story.deployment || is_later(story.jobs.front().row.ended_at, story.deployment->row.ended_at))) {
+    auto said = co_await story_of_job(std::move(story));
+    if (!said) co_return std::unexpected(said.error());
+    story = std::move(*said);
   } else if (story.deployment) {
     story.about = Story::About::deployment;
     const store::DeploymentRow row = story.deployment->row;

@@ -1,11 +1,7 @@
 """One-off commands: `berth exec` with pipes and with a terminal, what they are given, and what becomes of them when somebody goes away."""
-import fcntl
 import json
 import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import termios
 import time
@@ -15,6 +11,7 @@ from pathlib import Path
 from lib import processes, sample_apps
 from lib.case import BerthCase
 from lib.programs import BERTH, PATIENCE, SLOWNESS
+from lib.terminal import Terminal
 from lib.waiting import wait_until
 
 #: A program of the build, so that what is looked up there is told from what the node has.
@@ -26,59 +23,6 @@ case "$1" in
   kill) kill -"$2" $$ ;;
 esac
 """
-
-
-class Terminal:
-    """`berth ARGUMENT…` at a terminal of its own, as a person has it."""
-
-    def __init__(self, node, *arguments, rows=40, columns=120, errors=None):
-        """`errors`: a file that stderr goes to."""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            if errors:
-                os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.execve(BERTH, ["berth", *arguments], {**os.environ, "BERTH_SOCKET": str(node.socket), "TERM": "vt220", "NO_COLOR": "1"})
-        self.seen = ""
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def until(self, words, seconds=20):
-        end = time.monotonic() + seconds * PATIENCE
-        while words not in self.seen:
-            if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
-                raise AssertionError(f"no {words!r} in {self.seen!r}")
-            try:
-                got = os.read(self.fd, 65536)
-            except OSError:
-                got = b""
-            if not got:
-                raise AssertionError(f"the end came before {words!r}: {self.seen!r}")
-            self.seen += got.decode(errors="replace")
-        return self.seen
-
-    def modes(self):
-        """The terminal's settings of the line, as a shell would find them."""
-        return termios.tcgetattr(self.fd)[3]
-
-    def ended(self):
-        """The exit code. What is still written meanwhile is read."""
-        while True:
-            try:
-                got = os.read(self.fd, 65536)
-            except OSError:
-                got = b""
-            if not got:
-                break
-            self.seen += got.decode(errors="replace")
-        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        self.left = self.modes()
-        os.close(self.fd)
-        return code
 
 
 class Exec(BerthCase):

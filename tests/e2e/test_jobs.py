@@ -52,6 +52,27 @@ class Jobs(BerthCase):
     def ended(self, name="report", run=1):
         return wait_until(lambda: (lambda job: job if job and job["run"] == run and job["state"] != "running" else None)(self.job(name)), f"run {run} of {name} ended", 20)
 
+    def test_a_plan_and_the_story_of_a_failure_tell_of_jobs(self):
+        self.publish({"report": "echo no rows; exit 3", "import": UNTIL_GO, "cleanup": "exit 0"}, {"cleanup": 'run = "hand"', "import": 'run = "hand"'})
+        self.ended()
+        done, story = self.node.berth("why", "web"), self.node.berth("why", "web", "--json").json()
+        self.assertEqual(story["about"], "job", done)
+        self.assertEqual([one["process"] for one in story["jobs"]], ["report"])
+        self.assertSays(done, "web/report exited with 3 (run 1 of the job)", "web runs v1 all the same", "job web/report.1@v1 began", "job web/report.1@v1 exited with 3", "| no rows",
+                        "berth logs web/report", "berth run-job web/report")
+        self.assertLess(len(done.out.splitlines()), 20, done)
+        # What is newer comes first, and names the job beside it.
+        self.publish({"report": "exit 0"}, deploy=False, serve=False, ready_timeout="1s")
+        self.deploy(self.node, "v2", "web", 1)
+        self.assertSays(self.node.berth("why", "web"), "web@v2 failed", "The job web/report failed, too: exited with 3")
+        self.node.berth("run-job", "web/import", "--no-wait")
+        self.publish({"report": "exit 0", "import": "exit 0"}, {"import": 'run = "hand"'}, deploy=False)
+        self.assertSays(self.node.berth("deploy", "web@v3", "--plan"), "report, after the switch", "import, by hand alone", "import of v1 runs now, and is ended by the switch")
+        self.go()
+        self.deploy(self.node, "v3")
+        self.ended(run=2)
+        self.assertEqual(self.node.berth("why", "web", "--json").json()["about"], "deployment", "no job of v3 has failed")
+
     def go(self, code=0):
         part = self.node.data() / "go.part"
         part.write_text(f"{code}\n")

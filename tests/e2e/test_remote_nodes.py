@@ -8,6 +8,7 @@ import unittest
 from lib import sample_apps
 from lib.programs import BERTH
 from lib.remote import PORT, RemoteCase
+from lib.terminal import Shown, Terminal
 from lib.waiting import wait_until
 
 
@@ -74,6 +75,13 @@ key_file = "{self.pki.folder}/blog.key"
         self.assertLess(max(i for i, line in enumerate(both) if line.startswith("edge-2: ")), min(i for i, line in enumerate(both) if line.startswith("edge-1: ")))
         answers = [json.loads(line) for line in self.far("status", "web", "--json", nodes="edge-1,edge-2").stdout.splitlines()]
         self.assertEqual([(one["node"], one["answer"]["active"]) for one in answers], [("edge-1", "v1"), ("edge-2", "v1")])
+        # As a screen that goes on, they are one.
+        terminal = Terminal(None, "status", "--watch", "--node", "edge-1", "--node", "edge-2", kind="xterm", env=self.elsewhere())
+        wait_until(lambda: terminal.read(0.1) and Shown(terminal.seen).text.count("healthy") == 2, "both are shown")
+        for name in ("--node edge-1", "--node edge-2"):
+            self.assertIn(name, Shown(terminal.seen).text)
+        terminal.type("q")
+        self.assertEqual(terminal.ended(), 0)
         # What changes something goes no further than the first that fails.
         stopped = self.far("deploy", "web@v2", "--node", "watched", "--node", "edge-1", expect=7)
         self.assertIn("watched: berth: ", stopped.stderr)

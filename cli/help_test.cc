@@ -1,0 +1,108 @@
+#include "cli/help.h"
+
+#include <map>
+#include <set>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+
+#include "cli/output/text.h"
+#include "cli/verbs.h"
+
+namespace berth::cli {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::size_t kRows = 40, kColumns = 80;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+/// Every verb that can be called, and those that only have others below them, with how they are called.
+class Help : public testing::Test {
+ protected:
+  void SetUp() override { visit(root, {root.name}); }
+  void visit(const Verb& verb, const std::vector<std::string>& path) {
+    if (verb.hidden) return;
+    all.emplace_back(&verb, path);
+    for (const Verb& below : verb.verbs) {
+      auto deeper = path;
+      deeper.push_back(below.name);
+      visit(below, deeper);
+    }
+  }
+  static std::string called(const std::vector<std::string>& path) { return fmt::format("{}", fmt::join(path, " ")); }
+
+  Console console;
+  Verb root = berth_program(console);
+  std::vector<std::pair<const Verb*, std::vector<std::string>>> all;
+};
+
+bool has_option(const Verb& verb, const std::string& name) {
+  return std::ranges::any_of(verb.options, [&](const Option& option) { return std::ranges::count(names_of(option), name) > 0; });
+}
+
+TEST_F(Help, OfAVerbIsWholeAndAsWideAsATerminal) {
+  for (const auto& [verb, path] : all) {
+    const std::string text = help_text(root, *verb, path);
+    EXPECT_THAT(text, HasSubstr("\nExamples:\n")) << called(path);
+    EXPECT_EQ(text.find("\nExit codes:\n") != std::string::npos, verb->verbs.empty()) << called(path);
+    for (const Option& option : root.options) EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
+    for (const Option& option : verb->options) EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
+    for (const std::string& line : lines_of(text)) EXPECT_LE(columns(line), kColumns) << called(path) << ": " << line;
+  }
+}
+
+TEST_F(Help, OfDashHFitsOnAScreen) {
+  for (const auto& [verb, path] : all) {
+    const std::string text = short_help_text(root, *verb, path);
+    const auto lines = lines_of(text);
+    EXPECT_LE(lines.size(), kRows) << text;
+    for (const std::string& line : lines) EXPECT_LE(columns(line), kColumns) << called(path) << ": " << line;
+    EXPECT_THAT(text, HasSubstr("\nExamples:\n")) << called(path);
+    EXPECT_EQ(text.find("\nExit codes: 0 ") != std::string::npos, verb->verbs.empty()) << called(path);
+    EXPECT_THAT(text, HasSubstr(" -v ")) << called(path);
+  }
+}
+
+TEST_F(Help, OfWhatChangesANodeHasAReason) {
+  std::vector<std::string> without;
+  for (const auto& [verb, path] : all)
+    if (verb->action && verb->remotely == Remotely::changes && !has_option(*verb, "--reason")) without.push_back(called(path));
+  // These change nothing that anybody would ask the reason of: what nothing needs goes, and what is there is looked at.
+  EXPECT_THAT(without, testing::UnorderedElementsAre("berth gc", "berth verify"));
+}
+
+TEST_F(Help, OfWhatCanBeLeftToItselfSaysHowLongItIsWaitedFor) {
+  for (const auto& [verb, path] : all) EXPECT_EQ(has_option(*verb, "--no-wait"), has_option(*verb, "--timeout")) << called(path);
+}
+
+TEST_F(Help, NamesTheSameThingAlike) {
+  std::map<std::string, std::set<std::string>> shorts, values;
+  for (const auto& [verb, path] : all) {
+    std::set<std::string> taken;
+    for (const std::vector<Option>* options : {static_cast<const std::vector<Option>*>(&root.options), &verb->options}) {
+      if (verb == &root && options == &verb->options) continue;
+      for (const Option& option : *options) {
+        for (const std::string& name : names_of(option)) EXPECT_TRUE(taken.insert(name).second) << called(path) << " has two of " << name;
+        EXPECT_TRUE(names_of(option).back().starts_with("--")) << called(path) << ": " << option.names;
+        shorts[names_of(option).back()].insert(option.names);
+        values[names_of(option).back()].insert(option.value.empty() ? "a flag" : "a value");
+      }
+    }
+  }
+  for (const auto& [name, all_names] : shorts) EXPECT_EQ(all_names.size(), 1u) << name << " is " << fmt::format("{}", fmt::join(all_names, " and "));
+  for (const auto& [name, kinds] : values) EXPECT_EQ(kinds.size(), 1u) << name << " is a flag here and has a value there";
+}
+
+}  // namespace
+}  // namespace berth::cli

@@ -56,9 +56,10 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
     plan->forcible = plan->refusals.empty();
     plan->refuse(allowed.error(), exit_code(allowed.error().code));
   }
+  if (allowed) plan->notes = notes_of(app->row, request.force);
+
   for (const RunPtr& other : app->queue) plan->others.push_back(other_of(*other));
   if (app->run && !is_terminal(app->run->position.state)) plan->others.insert(plan->others.begin(), other_of(*app->run));
-  plan->notes = notes_of(app->row, request.force);
 
   store::DeploymentRow row{.app = request.app, .release = request.release, .kind = "deploy", .state = "queued", .from = app->row.active};
   row.force = request.force;

@@ -229,6 +229,21 @@ class Plan(BerthCase):
         self.server.faults = {"timestamp.json": 500}
         self.assertEqual(self.text("v3", expect=None).code, self.deploy(self.node, "v3", "web", None).code)
 
+    def test_of_an_app_that_a_revert_holds_says_one_thing(self):
+        for number in (1, 2):
+            self.publish(number)
+            self.deploy(self.node, f"v{number}")
+        self.publish(3)
+        self.deploy(self.node, "v3")
+        self.node.berth("revert", "web", "--to", "v1")
+        plan = self.plan("v2", expect=8)
+        self.assertIn("was active here before", plan["refusals"][0]["detail"])
+        self.assertEqual(plan["notes"], [])
+        self.publish(4)
+        plan = self.plan("v4")
+        self.assertEqual((plan["refusals"], len(plan["notes"])), ([], 1))
+        self.assertIn("a newer release, as this one, ends that", plan["notes"][0])
+
     def test_of_what_is_not_to_be_believed_and_of_a_secret_that_is_missing(self):
         tree = sample_apps.testapp(self.folder / "site", more="[env.TOKEN]\nsecret = true\nrequired = true\n")
         self.repo.publish(tree, secrets={"TOKEN": f"file:{self.folder}/token"})

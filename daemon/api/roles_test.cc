@@ -171,11 +171,14 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
 
 TEST_F(RolesTest, WhatOperatorsSaidADeployerDoesNotGoOver) {
   const Row deploy{"POST", "/v1/apps/{app}/deployments", R"({"release": "v2", "force": true})", {}, {}, {}};
+  const Row plan{"POST", "/v1/apps/{app}/plan", R"({"release": "v2", "force": true})", {}, {}, {}};
   be(Role::deployer);
   EXPECT_EQ(ask(request(deploy, "web")).status, 403);
+  EXPECT_EQ(ask(request(plan, "web")).status, 403) << "it would promise what is refused";
   EXPECT_THAT(operations.calls, IsEmpty());
   be(Role::operator_, {"web"});
   EXPECT_EQ(ask(request(deploy, "web")).status, 202);
+  EXPECT_EQ(ask(request(plan, "web")).status, 200);
 
   const Row back{"POST", "/v1/apps/{app}/revert", "{}", {}, {}, {}}, to_v2{"POST", "/v1/apps/{app}/revert", R"({"to": "v2"})", {}, {}, {}},
       to_bad{"POST", "/v1/apps/{app}/revert", R"({"to": "v3"})", {}, {}, {}};

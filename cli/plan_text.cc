@@ -141,6 +141,7 @@ void add_fetch(Screen& screen, const value& plan) {
 std::string strategy_text(const value& plan) {
   const value& way = part(plan, "way");
   const std::string strategy = text_of(way, "strategy");
+  if (truth_of(way, "goes_on")) return fmt::format("its instances go on as they are; 'berth restart {}' starts them anew", text_of(plan, "app"));
   if (text_of(plan, "from").empty()) return strategy + ": nothing is active, so there is nothing to go back to";
   if (truth_of(way, "stops_first")) return strategy + ": the old instances are stopped first, so nobody serves meanwhile";
   if (const value* canary = member(way, "canary"); canary != nullptr && canary->is_object())

@@ -75,6 +75,11 @@ TEST(PlanText, OfAFirstReleaseComparesNothing) {
   EXPECT_THAT(first, AllOf(HasSubstr("would be the first release of web here"), HasSubstr("1.1, 9 files (90.0 kB)\n"), HasSubstr("there is nothing to go back to"), Not(HasSubstr("config "))));
 }
 
+TEST(PlanText, OfTheActiveReleaseSaysThatItsInstancesGoOn) {
+  EXPECT_THAT(text(R"({"from": "v2", "way": {"strategy": "blue-green", "stops_first": false, "goes_on": true, "ports": [], "waits_for": []}})"),
+              AllOf(HasSubstr("strategy   its instances go on as they are; 'berth restart web' starts them anew\n"), Not(HasSubstr("one switch"))));
+}
+
 TEST(PlanText, SaysWhatARevertWouldDoWithTheData) {
   EXPECT_THAT(text(R"({"data": {"snapshot": true, "method": "copy", "bytes": 2000}})"),
               HasSubstr("copied before (copy, 2.0 kB); a revert puts the copy back and sets aside what was written since"));

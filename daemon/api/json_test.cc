@@ -67,6 +67,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
   plan.instances = {{"web", 3}};
   plan.instances_before = {{"web", 2}, {"old", 1}};
   plan.ports = {{.process = "web", .port = 80, .routing = spec::Routing::port}};
+  plan.goes_on = true;
   plan.ended_jobs = {"import"};
   plan.hooks = {{.hook = "pre-start", .release = "v2", .timeout = std::chrono::minutes(5), .may_stop = true}};
   EXPECT_EQ(boost::json::value(to_json(plan)), said(R"({"app": "web", "release": "v2", "from": "v1", "already": false, "same": null,
@@ -76,7 +77,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
    "changes": [{"kind": "changed", "what": "file", "name": "bin/server", "before": "a", "after": "b"}], "left_out": 0},
  "fetch": {"from": "repository", "bytes": 2000, "blobs": [{"part": "app", "kind": "patch", "from": "v1", "sha256": "aa", "bytes": 2000}]},
  "disk": {"needed": 5000, "free": 3000000, "reserve": 1000000},
- "way": {"strategy": "blue-green", "stops_first": false, "gradual": false, "canary": null,
+ "way": {"strategy": "blue-green", "stops_first": false, "gradual": false, "goes_on": true, "canary": null,
    "ports": [{"process": "web", "port": 80, "routing": "port"}], "waits_for": [], "ready_timeout_ms": 60000, "drain_ms": 30000},
  "instances": [{"process": "old", "before": 1, "after": 0}, {"process": "web", "before": 2, "after": 3}],
  "hooks": [{"hook": "pre-start", "release": "v2", "timeout_ms": 300000, "may_stop": true}], "on_revert": false, "jobs": ["report"],

@@ -180,6 +180,7 @@ awaitable<Result<void>> Engine::check_means(AppPtr app, RunPtr run) {
 awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   const bool something_runs = !members_of(*app, app->row.active).empty();
   const ManifestPtr old = something_runs ? app->active() : nullptr;
+  plan->goes_on = app->row.active == plan->release && members_.runs(*app, plan->release);
   run->course.stop_first = stops_first(run->course, *run->manifest, something_runs);
   Result<void> done;
   if (run->course.has_previous && run->manifest->spec.data.snapshot) {

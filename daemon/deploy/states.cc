@@ -222,6 +222,10 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
     if (!ran) co_return ran;
   }
   run->began = std::chrono::system_clock::now();
+  if (run->row.from == run->row.release && members_.runs(*app, run->row.release)) {
+    std::string text = fmt::format("its instances go on as they are: 'berth restart {}' starts them from what is on the disk now", app->name());
+    co_await node_.note(run, std::move(text));
+  }
   const bool some_first = run->course.gradual && !run->course.canary;
   Rolling first;
   if (some_first) {

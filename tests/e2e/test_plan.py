@@ -138,8 +138,12 @@ class Plan(BerthCase):
         plan = self.plan("v1", "--force")
         self.assertIn("is not as it was sealed any more (app/NOTE: has mode", plan["notes"][0])
         self.assertEqual([blob["kind"] for blob in plan["fetch"]["blobs"]], ["layer"])
-        self.assertSays(self.text("v1", "--force"), "is active, and would be deployed once more")
-        self.deploy_as(plan, "v1", "--force")
+        self.assertTrue(plan["way"]["goes_on"])
+        self.assertSays(self.text("v1", "--force"), "is active, and would be deployed once more", "its instances go on as they are")
+        pids = self.node.pids()
+        deployment = self.deploy_as(plan, "v1", "--force")
+        self.assertEqual(self.node.pids(), pids)
+        self.assertTrue(any("its instances go on as they are: 'berth restart web'" in note for note in deployment["notes"]), deployment["notes"])
 
     def test_of_a_new_configuration_alone(self):
         self.publish(1, more='[env.LEVEL]\ndefault = "info"\n')

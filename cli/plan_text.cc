@@ -210,6 +210,8 @@ void add_data(Screen& screen, const value& plan) {
                                    method == "copy" ? ", " + bytes_text(bytes(data, "bytes")) : ""));
   } else if (truth_of(data, "migration_stays")) {
     screen.add("data", "not copied: what the pre-start hook does to them is not undone by a revert");
+  } else if (text_of(plan, "from").empty()) {
+    screen.add("data", truth_of(data, "migrates") ? "not copied: the pre-start hook may change what is there" : "not touched");
   } else {
     screen.add("data", "not touched: a revert leaves them as they are");
   }

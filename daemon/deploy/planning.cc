@@ -25,6 +25,12 @@ std::vector<std::string> notes_of(const store::AppRow& app, bool force) {
   return notes;
 }
 
+/// A job has no instances that stay.
+void leave_jobs_out(const bundle::Manifest& manifest, std::map<std::string, int>& instances) {
+  for (const auto& [process, rules] : manifest.spec.processes)
+    if (rules.job) instances.erase(process);
+}
+
 /// Where what is staged would lie.
 std::filesystem::path staging_disk(const store::Paths& paths) {
   std::error_code ignored;
@@ -204,10 +210,12 @@ awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   const auto wanted = co_await members_.wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());
   plan->instances = *wanted;
+  leave_jobs_out(*run->manifest, plan->instances);
   if (const ManifestPtr active = app->active()) {
     const auto before = co_await members_.wanted_by_process(app, active);
     if (!before) co_return std::unexpected(before.error());
     plan->instances_before = *before;
+    leave_jobs_out(*active, plan->instances_before);
   }
   co_return done;
 }

@@ -76,6 +76,7 @@ class Plan(BerthCase):
         now = self.fetched()
         self.assertEqual({kind: now[kind] - before[kind] for kind in KINDS}, planned)
         self.assertEqual(plan["fetch"]["bytes"], sum(planned.values()))
+        self.assertEqual(self.node.deployments()[0]["progress"]["bytes_total"], plan["fetch"]["bytes"])
         names = {one.path.rsplit("/", 1)[1] for one in self.server.exchanges[asked:] if "/blobs/sha256/" in one.path}
         self.assertEqual(names, {blob["sha256"] for blob in plan["fetch"]["blobs"]})
         deployment = self.node.deployments()[0]

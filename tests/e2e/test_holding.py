@@ -184,6 +184,8 @@ class Holding(BerthCase):
             self.assertEqual(self.running(), {"web": 0, "api": 0})
         self.node.berth("node", "drain")
         self.assertEqual(self.node.status()["drained"]["why"], "a new kernel", "it is drained already")
+        self.node.berth("node", "drain", "--reason", "a new disk")
+        self.assertEqual(self.node.status()["drained"]["why"], "a new disk")
         self.node.berth("scale", "api/web=2")
         self.assertEqual(self.running()["api"], 0)
 
@@ -193,7 +195,7 @@ class Holding(BerthCase):
         wait_until(lambda: [one["ready"] for one in self.node.instances()].count(True) == 2, "both instances of web that are wanted are ready")
         self.assertEqual(self.running(), {"web": 2, "api": 2}, "what was stopped by hand stays so")
         self.assertIsNone(self.node.status()["drained"])
-        self.assertEqual(([one["why"] for one in self.operators("node_drain")], [one["why"] for one in self.operators("node_resume")]), (["a new kernel"], ["it boots"]))
+        self.assertEqual(([one["why"] for one in self.operators("node_drain")], [one["why"] for one in self.operators("node_resume")]), (["a new kernel", "a new disk"], ["it boots"]))
         self.deploy(self.node, "v2")
         self.node.berth("node", "resume")
 

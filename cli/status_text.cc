@@ -73,6 +73,13 @@ std::string held_text(const value& app, const StatusView& view) {
   return text + (truth_of(app, "held_firmly") ? ", until it is resumed" : "");
 }
 
+/// By whom it was stopped, since when and why; empty where that is not so, or not known.
+std::string stopped_text(const value& app, const StatusView& view) {
+  const std::string by = text_of(app, "stopped_by"), why = text_of(app, "stopped_why"), age = since_text(text_of(app, "stopped_at"), view.now);
+  if (!truth_of(app, "stopped") || by.empty()) return {};
+  return fmt::format("stopped by {}{}{}", by, age.empty() ? "" : " " + age + " ago", why.empty() ? "" : ": " + why);
+}
+
 /// That nothing is to run here; empty where that is not so.
 std::string drained_text(const value& status, const StatusView& view) {
   const auto* drained = member(status, "drained");
@@ -186,6 +193,7 @@ std::string note_of(const value& app, const StatusView& view) {
   } else if (!text_of(app, "active").empty()) {  // else it is the app's problem already
     if (const std::string last = last_deployment_text(app, view); !last.empty()) notes.push_back(last);
   }
+  if (const std::string stopped = stopped_text(app, view); !stopped.empty()) notes.push_back(stopped);
   if (const std::string held = held_text(app, view); !held.empty()) notes.push_back(held);
   const auto* follow = member(app, "follow");
   if (follow != nullptr && follow->is_object() && !is_under_way(app))

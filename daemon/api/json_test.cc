@@ -141,7 +141,7 @@ deploy::AppStatus web() {
   return app;
 }
 
-constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green", "ready_timeout_ms": 30000,
+constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "stopped_by": "", "stopped_at": "", "stopped_why": "", "since": "s", "strategy": "blue-green", "ready_timeout_ms": 30000,
    "health": "healthy", "problem": "", "deployment": null, "last_deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
@@ -252,6 +252,12 @@ TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {
   EXPECT_EQ(json.at("held_by"), "root (uid 0)");
   EXPECT_EQ(json.at("held_at"), "h");
   EXPECT_EQ(json.at("held_firmly"), true);
+  app.row.stopped = true;
+  app.row.stop = {.at = "t", .by = "root (uid 0)", .why = "a new disk"};
+  const auto stopped = to_json(app, {});
+  EXPECT_EQ(stopped.at("stopped_by"), "root (uid 0)");
+  EXPECT_EQ(stopped.at("stopped_at"), "t");
+  EXPECT_EQ(stopped.at("stopped_why"), "a new disk");
   const metrics::NodeStatus node{.node = "edge-1", .drained = store::Drain{.at = "d", .by = "root (uid 0)", .why = "a new kernel"}};
   const metrics::NodeStatus wrong{.node = "edge-1", .config_refused = metrics::NodeStatus::Refused{.at = "r", .reason = "line 3 \xff"}};
   EXPECT_EQ(to_json(wrong, {}).at("config_refused"), said("{\"at\": \"r\", \"reason\": \"line 3 \xEF\xBF\xBD\"}"));

@@ -21,7 +21,7 @@ std::vector<std::string> notes_of(const store::AppRow& app, bool force) {
   std::vector<std::string> notes;
   if (app.held && !app.held.firm && !force) notes.push_back(fmt::format("the app is held ({}): a newer release, as this one, ends that", to_string(app.held)));
   if (app.held && force) notes.push_back(fmt::format("the app is held ({}), and {}", to_string(app.held), app.held.firm ? "stays so" : "this ends it"));
-  if (app.stopped && force) notes.push_back("the app is stopped: the decision starts it");
+  if (app.stopped && force) notes.push_back(fmt::format("the app is {}: the decision starts it", store::stopped_text(app)));
   return notes;
 }
 

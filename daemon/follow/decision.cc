@@ -34,7 +34,7 @@ std::optional<Decision> because_of_operators(const std::string& app, const std::
   const auto was_active = [&](const deploy::DeploymentStatus& one) { return one.row.decided && one.row.release == wanted; };
   if (status.row.held && std::ranges::any_of(present.deployments, was_active))
     return left_alone(fmt::format("it is held ({}): 'berth resume {}', or a newer release, lets it follow", to_string(status.row.held), app));
-  if (status.row.stopped) return left_alone(fmt::format("it is stopped: 'berth start {}' lets it follow", app));
+  if (status.row.stopped) return left_alone(fmt::format("it is {}: 'berth start {}' lets it follow", store::stopped_text(status.row), app));
   const auto pinned = std::ranges::find_if(status.slots, [&](const store::SlotRow& slot) { return slot.release == status.row.active && slot.pinned; });
   if (pinned == status.slots.end() || pinned->release == wanted) return std::nullopt;
   return left_alone(fmt::format("{0} is pinned: 'berth unpin {1}@{0}' lets it follow", pinned->release, app));

@@ -15,12 +15,20 @@ namespace {
 
 using boost::json::value;
 
+/// That what is active was found to be bad; empty where it was not.
+std::string rejected_text(const value& app) {
+  const std::string active = text_of(app, "active");
+  for (const auto& one : list_of(app, "rejected"))
+    if (!active.empty() && text_of(one, "release") == active) return fmt::format("{}, which is active, is rejected here: {}", active, text_of(one, "reason"));
+  return {};
+}
+
 /// What is worse comes first.
 int severity(const value& app) {
   const std::string health = text_of(app, "health");
   if (health == "down") return 0;
   if (health == "degraded") return 1;
-  if (!text_of(app, "problem").empty() || !list_of(app, "drifted").empty()) return 2;
+  if (!text_of(app, "problem").empty() || !list_of(app, "drifted").empty() || !rejected_text(app).empty()) return 2;
   if (health == "deploying") return 3;
   if (!text_of(app, "held").empty()) return 4;
   if (health == "stopped") return 5;
@@ -193,6 +201,7 @@ std::string note_of(const value& app, const StatusView& view) {
   } else if (!text_of(app, "active").empty()) {  // else it is the app's problem already
     if (const std::string last = last_deployment_text(app, view); !last.empty()) notes.push_back(last);
   }
+  if (const std::string rejected = rejected_text(app); !rejected.empty()) notes.push_back(rejected);
   if (const std::string stopped = stopped_text(app, view); !stopped.empty()) notes.push_back(stopped);
   if (const std::string held = held_text(app, view); !held.empty()) notes.push_back(held);
   const auto* follow = member(app, "follow");

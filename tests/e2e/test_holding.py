@@ -41,7 +41,8 @@ class Holding(BerthCase):
         # The active one goes on, and a revert does not come back to what is bad.
         self.deploy(self.node, "v3")
         self.node.berth("mark", "web@v2", "bad")
-        self.node.berth("mark", "web@v3", "bad")
+        self.assertSays(self.node.berth("mark", "web@v3", "bad", "--reason", "too slow"), "web@v3 is rejected", "It is active, and goes on: 'berth revert web' leaves it")
+        self.assertSays(self.node.berth("status"), "v3, which is active, is rejected here: marked bad by root (uid 0): too slow")
         self.assertServes("v3")
         self.node.berth("revert", "web")
         self.assertServes("v1")

@@ -179,7 +179,7 @@ class Page(BerthCase):
         self.nothing_to_complain_of()
 
     def test_what_heads_berth_status_is_there(self):
-        tree = sample_apps.testapp(self.folder / "site", more='\n[process.report]\ncommand = ["/bin/false"]\njob = { run = "hand" }\n')
+        tree = sample_apps.testapp(self.folder / "site", more='\n[process.report]\ntype = "job"\ncommand = ["/bin/false"]\nrun = "hand"\n')
         self.repo.publish(tree)
         self.repo.publish(tree.put("NOTE", "2"))
         self.repo.point("stable", "v1")

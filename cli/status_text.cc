@@ -184,7 +184,7 @@ std::string last_deployment_text(const value& app, const StatusView& view) {
   const auto* json = member(app, "last_deployment");
   if (json == nullptr || !json->is_object()) return {};
   const Deployment last = read_deployment(*json);
-  if (last.exit <= 0 || last.state == "superseded" || !is_within(last.ended_at, kRecentDeployment, view.now)) return {};
+  if (last.exit <= 0 || exit_of(last) == Exit::not_found || last.state == "superseded" || !is_within(last.ended_at, kRecentDeployment, view.now)) return {};
   const std::string reason = without_name(last);
   return fmt::format("last deployment {} {} {} ago{}", last.release, last.state, since_text(last.ended_at, view.now), reason.empty() ? "" : ": " + reason);
 }

@@ -10,6 +10,7 @@
 #include "core/logs/record_time.h"
 #include "core/spec/app_spec.h"
 #include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/run.h"
 
 namespace berth::deploy {
 namespace {
@@ -157,6 +158,8 @@ void advise_on_job(std::vector<std::string>& advice, const Story& story) {
 }  // namespace
 
 bool is_failure(const store::DeploymentRow& row) { return row.state == "failed" || row.state == "reverted" || row.state == "interrupted"; }
+
+bool is_of_nothing(const store::DeploymentRow& row) { return is_failure(row) && status_of(row).exit == static_cast<int>(Exit::not_found); }
 
 bool is_over(const store::DeploymentRow& failed, const std::vector<store::DeploymentRow>& rows) {
   return std::ranges::any_of(rows, [&](const store::DeploymentRow& row) { return row.id > failed.id && row.decided && (row.state == "active" || row.state == "baking"); });

@@ -41,6 +41,9 @@ struct Story {
 /// Whether the deployment failed, or was reverted, and not because somebody wanted so.
 bool is_failure(const store::DeploymentRow& row);
 
+/// Whether it failed since there is no such release. Pure.
+bool is_of_nothing(const store::DeploymentRow& row);
+
 /// Whether the release of a deployment after `failed` became active. `rows`: the newest first. Pure.
 bool is_over(const store::DeploymentRow& failed, const std::vector<store::DeploymentRow>& rows);
 

@@ -112,6 +112,13 @@ TEST(Story, OfADeploymentAdvisesByItsReason) {
   }
 }
 
+TEST(Story, AReleaseThatThereIsNotIsToldApart) {
+  store::DeploymentRow row{.id = 7, .app = "web", .release = "7v", .state = "failed", .ended_at = at(2), .detail = {{"exit", 3}}};
+  EXPECT_TRUE(is_of_nothing(row));
+  row.detail["exit"] = 1;
+  EXPECT_FALSE(is_of_nothing(row));
+}
+
 TEST(Story, OfAFailureIsOverWhenTheReleaseOfALaterDeploymentBecameActive) {
   const auto row = [](std::int64_t id, const char* state, bool decided) { return store::DeploymentRow{.id = id, .app = "web", .release = "v3", .state = state, .decided = decided}; };
   const auto failed = row(7, "failed", false);

@@ -61,10 +61,11 @@ awaitable<Result<Story>> Queries::story(std::string name) {
   const auto list = [this, name] { return node_.store.deployments(name, kMostLookedAt); };
   const auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
-  const auto failed = std::ranges::find_if(*rows, is_failure);
-  if (failed != rows->end()) story.deployment = status_of(*failed);
-
   const AppPtr app = node_.find(name);
+  // A release that there is not, as one that was mistyped, tells nothing of an app that runs another.
+  const auto counts = [&](const store::DeploymentRow& row) { return is_failure(row) && (!app || app->row.active.empty() || !is_of_nothing(row)); };
+  const auto failed = std::ranges::find_if(*rows, counts);
+  if (failed != rows->end()) story.deployment = status_of(*failed);
   if (!app && rows->empty()) co_return std::unexpected(node_.known(name).error());
   if (story.deployment) story.over = is_over(story.deployment->row, *rows);
   std::string since, before;

@@ -65,7 +65,7 @@ function appTroubles(app, follow, now) {
   if (app.troubled) say("berthd could not do something for it: berth status says what");
   for (const one of app.releases) if (one.drifted) say(`${one.release} on the disk is not as it was signed`);
   const last = app.last_deployment;
-  if (last && ["failed", "reverted", "interrupted"].includes(last.state) && last.release !== app.release)
+  if (last && ["failed", "reverted", "interrupted"].includes(last.state) && last.release !== app.release && last.exit !== 3) // 3: there is no such release, as of one that was mistyped
     say(`the last ${last.kind === "revert" ? "revert" : "deployment"}, of ${last.release}, ${last.state === "failed" ? "failed" : `was ${last.state}`}: berth why ${app.app} says why`);
   const back = app.instances.filter((one) => one.restarts > 0 && one.release === app.release && !one.crash_looping && now - Date.parse(one.ended_at) < RECENT);
   if (back.length > 0) say(`${back.length === 1 ? "an instance ended and was" : "instances ended and were"} started again: ${back.map((one) => `${one.process}.${one.number} (${many(one.restarts, "restart", "restarts")})`).join(", ")}`);

@@ -61,6 +61,16 @@ class Why(BerthCase):
         self.assertNotIn("What to do next", done.out)
         self.assertEqual((story["over"], story["next"], story["health"]), (True, [], "healthy"))
 
+    def test_a_release_that_was_mistyped_is_no_trouble_of_the_app(self):
+        self.deploy(self.node, "7v", "web", 3)
+        self.assertSays(self.why("deployment")[0], "web@7v failed", "berth releases web")
+        self.publish()
+        self.deploy(self.node, "v1")
+        self.deploy(self.node, "7v", "web", 3)
+        self.why("nothing")
+        self.assertNotIn("7v", self.node.berth("status").out)
+        self.assertIn("7v", self.node.berth("history", "web").out)
+
     def test_an_app_that_is_stopped(self):
         self.publish()
         self.deploy(self.node, "v1")

@@ -39,7 +39,7 @@ std::string app_target(const std::string& app, const std::string& rest) {
 json::value told_of(const ApiClient& api, const std::string& app) { return api.get(app_target(app)).value_or(json::value()); }
 
 Option reason_option(std::string& into) {
-  return {.names = "--reason", .value = "TEXT", .help = "why, for the history", .into = &into};
+  return {.names = "--reason", .value = "TEXT", .help = "why; 'berth events' shows it", .into = &into};
 }
 
 void put_if(json::object& body, std::string_view name, const std::string& text) {

@@ -270,12 +270,14 @@ TEST_F(DaemonVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
 TEST_F(DaemonVerbs, StatusTellsWhoHoldsAnAppAndWhoDrainedTheNode) {
   daemon.on("GET /v1/status", R"json({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true,
     "drained": {"at": "2026-11-24T09:00:00Z", "by": "root (uid 0)", "why": "a new kernel"}, "apps": [
-    {"app": "web", "active": "v2", "health": "stopped", "held": "an audit", "held_by": "ann (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true}]})json");
+    {"app": "web", "active": "v2", "health": "stopped", "held": "an audit", "held_by": "ann (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true, "stopped": true,
+     "stopped_by": "bob (uid 8)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": "a new disk"}]})json");
   const Ran ran = berth({"status"});
   EXPECT_THAT(ran.out, HasSubstr("drained by root (uid 0) "));
   EXPECT_THAT(ran.out, HasSubstr(" ago (a new kernel): no app runs, and no deployment is taken until 'berth node resume'\n"));
   EXPECT_THAT(ran.out, HasSubstr("held: an audit (by ann (uid 7), "));
   EXPECT_THAT(ran.out, HasSubstr(" ago), until it is resumed"));
+  EXPECT_THAT(ran.out, testing::ContainsRegex("stopped by bob \\(uid 8\\) .* ago: a new disk"));
 }
 
 TEST_F(DaemonVerbs, DeployOfAFileLoadsItFirst) {

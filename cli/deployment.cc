@@ -143,7 +143,6 @@ std::string step_text(const Deployment& d, const Deployment::Step& step) {
   const bool latest = step.state == d.state;
   std::string more;
   if (step.state == "fetching" && d.bytes_total > 0) more = bytes_text(static_cast<std::uint64_t>(d.bytes_total));
-  if (step.state == "switching" && d.instances_wanted > 0) more = instances_text(d);
   if ((step.state == "baking" || step.state == "canary") && !d.bake_until.empty() && latest) more = "until " + short_time(d.bake_until);
   return fmt::format("{}: {}{}", d.name(), step.state, more.empty() ? "" : " (" + more + ")");
 }

@@ -34,6 +34,11 @@ TEST(DeploymentText, ShowsBytesAsABarAndInstancesAndTheBakesRest) {
   EXPECT_EQ(live_text(d, kNow, 80), "web@v2 switching, 3 of 4 instances ready …");
 }
 
+TEST(DeploymentText, OfAStepHasNoCountThatIsOfAnotherMoment) {
+  const auto d = deployment(R"({"app": "web", "release": "v2", "state": "baking", "exit": -1, "progress": {"instances_ready": 2, "instances_wanted": 3}})");
+  EXPECT_EQ(step_text(d, {.state = "switching", .at = "2026-11-24T09:00:00Z"}), "web@v2: switching");
+}
+
 TEST(DeploymentText, OfAFailureTellsWhyTheLastLinesAndTheWayOut) {
   const auto d = deployment(R"({"id": 7, "app": "web", "release": "v3", "state": "failed", "from": "v2", "exit": 1,
       "reason": "web.1 exited with 1", "last_lines": ["boom\u001b[2J"]})");

@@ -25,12 +25,14 @@ bool is_left_alone(const value& app, const std::string& release, const std::stri
 
 }  // namespace
 
-std::string follow_note(const value& status, const std::string& app, const std::string& release) {
+std::string follow_note(const value& status, const std::string& app, const std::string& release, const value* before) {
   const value* follow = named(list_of(status, "follows"), "app", app);
   if (follow == nullptr) return {};
   const std::string channel = text_of(*follow, "channel"), wanted = text_of(*follow, "wanted");
   std::string what = fmt::format("{} follows {}", app, channel.empty() ? "one release" : channel);
   if (!wanted.empty()) what += fmt::format(" ({})", wanted);
+  if (release.empty() && before != nullptr && named(list_of(*before, "rejected"), "release", wanted) != nullptr)
+    return fmt::format("{}, which is rejected here: it comes back when the channel points to another release, or by 'berth deploy {}@{} --force'.", what, app, wanted);
   if (release.empty()) return what + ": the next poll deploys it again; take its [[follow]] out of berthd.toml, and 'systemctl restart berthd', which stops no app.";
   const value* present = named(list_of(status, "apps"), "app", app);
   if (wanted.empty() || wanted == release || present == nullptr || text_of(*present, "active") != release || is_left_alone(*present, release, wanted)) return {};

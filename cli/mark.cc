@@ -37,12 +37,12 @@ Result<Exit> mark(const Console& console, const MarkOptions& options) {
   put_if(body, "reason", options.reason);
   const ApiClient api(console);
   const bool bad = options.as == "bad", unknown = bad && !console.quiet && is_unknown(api, ref);
-  const json::value before = bad ? json::value() : told_of(api, ref.app);
+  const json::value before = told_of(api, ref.app);
   const auto& rejected = list_of(before, "rejected");
   const bool was = std::ranges::any_of(rejected, [&](const json::value& one) { return text_of(one, "release") == ref.release; });
   BERTH_TRY(const auto answer, api.post(app_target(ref.app, "/mark"), std::move(body)));
   if (console.json) console.document(answer);
-  if (bad) console.note(rejected_text(ref));
+  if (bad) console.note(rejected_text(ref) + (text_of(before, "active") == ref.release ? fmt::format(" It is active, and goes on: 'berth revert {}' leaves it.", ref.app) : ""));
   else if (before.is_object() && !was) console.note(fmt::format("{}@{} was not rejected: it may be deployed already.", ref.app, ref.release));
   else console.note(fmt::format("{}@{} may be deployed again.", ref.app, ref.release));
   if (unknown)

@@ -141,6 +141,7 @@ void add_fetch(Screen& screen, const value& plan) {
 std::string strategy_text(const value& plan) {
   const value& way = part(plan, "way");
   const std::string strategy = text_of(way, "strategy");
+  if (truth_of(way, "goes_on")) return fmt::format("its instances go on as they are; 'berth restart {}' starts them anew", text_of(plan, "app"));
   if (text_of(plan, "from").empty()) return strategy + ": nothing is active, so there is nothing to go back to";
   if (truth_of(way, "stops_first")) return strategy + ": the old instances are stopped first, so nobody serves meanwhile";
   if (const value* canary = member(way, "canary"); canary != nullptr && canary->is_object())
@@ -209,6 +210,8 @@ void add_data(Screen& screen, const value& plan) {
                                    method == "copy" ? ", " + bytes_text(bytes(data, "bytes")) : ""));
   } else if (truth_of(data, "migration_stays")) {
     screen.add("data", "not copied: what the pre-start hook does to them is not undone by a revert");
+  } else if (text_of(plan, "from").empty()) {
+    screen.add("data", truth_of(data, "migrates") ? "not copied: the pre-start hook may change what is there" : "not touched");
   } else {
     screen.add("data", "not touched: a revert leaves them as they are");
   }

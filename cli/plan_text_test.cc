@@ -72,7 +72,13 @@ TEST(PlanText, OfNothingToDoIsALine) {
 
 TEST(PlanText, OfAFirstReleaseComparesNothing) {
   const std::string first = text(R"({"from": "", "difference": null, "data": {"snapshot": false, "migration_stays": false}})");
-  EXPECT_THAT(first, AllOf(HasSubstr("would be the first release of web here"), HasSubstr("1.1, 9 files (90.0 kB)\n"), HasSubstr("there is nothing to go back to"), Not(HasSubstr("config "))));
+  EXPECT_THAT(first, AllOf(HasSubstr("would be the first release of web here"), HasSubstr("1.1, 9 files (90.0 kB)\n"), HasSubstr("there is nothing to go back to"), HasSubstr("data       not touched\n"), Not(HasSubstr("config "))));
+  EXPECT_THAT(text(R"({"from": "", "difference": null, "data": {"snapshot": false, "migrates": true, "migration_stays": false}})"), HasSubstr("data       not copied: the pre-start hook may change what is there\n"));
+}
+
+TEST(PlanText, OfTheActiveReleaseSaysThatItsInstancesGoOn) {
+  EXPECT_THAT(text(R"({"from": "v2", "way": {"strategy": "blue-green", "stops_first": false, "goes_on": true, "ports": [], "waits_for": []}})"),
+              AllOf(HasSubstr("strategy   its instances go on as they are; 'berth restart web' starts them anew\n"), Not(HasSubstr("one switch"))));
 }
 
 TEST(PlanText, SaysWhatARevertWouldDoWithTheData) {

@@ -84,7 +84,7 @@ Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   if (console.json || console.quiet) return Exit::ok;
   for (const std::string& note : what_went(before, options)) console.note("Note: " + printable(note) + ".");
   const auto status = api.get("/v1/status");
-  if (const std::string note = status ? follow_note(*status, app, {}) : std::string(); !note.empty()) console.note("Note: " + printable(note));
+  if (const std::string note = status ? follow_note(*status, app, {}, options.purge ? nullptr : &before) : std::string(); !note.empty()) console.note("Note: " + printable(note));
   return Exit::ok;
 }
 

@@ -15,12 +15,20 @@ namespace {
 
 using boost::json::value;
 
+/// That what is active was found to be bad; empty where it was not.
+std::string rejected_text(const value& app) {
+  const std::string active = text_of(app, "active");
+  for (const auto& one : list_of(app, "rejected"))
+    if (!active.empty() && text_of(one, "release") == active) return fmt::format("{}, which is active, is rejected here: {}", active, text_of(one, "reason"));
+  return {};
+}
+
 /// What is worse comes first.
 int severity(const value& app) {
   const std::string health = text_of(app, "health");
   if (health == "down") return 0;
   if (health == "degraded") return 1;
-  if (!text_of(app, "problem").empty() || !list_of(app, "drifted").empty()) return 2;
+  if (!text_of(app, "problem").empty() || !list_of(app, "drifted").empty() || !rejected_text(app).empty()) return 2;
   if (health == "deploying") return 3;
   if (!text_of(app, "held").empty()) return 4;
   if (health == "stopped") return 5;
@@ -71,6 +79,13 @@ std::string held_text(const value& app, const StatusView& view) {
   std::string text = "held: " + why;
   if (!by.empty()) text += fmt::format(" (by {}{})", by, age.empty() ? "" : ", " + age + " ago");
   return text + (truth_of(app, "held_firmly") ? ", until it is resumed" : "");
+}
+
+/// By whom it was stopped, since when and why; empty where that is not so, or not known.
+std::string stopped_text(const value& app, const StatusView& view) {
+  const std::string by = text_of(app, "stopped_by"), why = text_of(app, "stopped_why"), age = since_text(text_of(app, "stopped_at"), view.now);
+  if (!truth_of(app, "stopped") || by.empty()) return {};
+  return fmt::format("stopped by {}{}{}", by, age.empty() ? "" : " " + age + " ago", why.empty() ? "" : ": " + why);
 }
 
 /// That nothing is to run here; empty where that is not so.
@@ -169,7 +184,7 @@ std::string last_deployment_text(const value& app, const StatusView& view) {
   const auto* json = member(app, "last_deployment");
   if (json == nullptr || !json->is_object()) return {};
   const Deployment last = read_deployment(*json);
-  if (last.exit <= 0 || last.state == "superseded" || !is_within(last.ended_at, kRecentDeployment, view.now)) return {};
+  if (last.exit <= 0 || exit_of(last) == Exit::not_found || last.state == "superseded" || !is_within(last.ended_at, kRecentDeployment, view.now)) return {};
   const std::string reason = without_name(last);
   return fmt::format("last deployment {} {} {} ago{}", last.release, last.state, since_text(last.ended_at, view.now), reason.empty() ? "" : ": " + reason);
 }
@@ -186,6 +201,8 @@ std::string note_of(const value& app, const StatusView& view) {
   } else if (!text_of(app, "active").empty()) {  // else it is the app's problem already
     if (const std::string last = last_deployment_text(app, view); !last.empty()) notes.push_back(last);
   }
+  if (const std::string rejected = rejected_text(app); !rejected.empty()) notes.push_back(rejected);
+  if (const std::string stopped = stopped_text(app, view); !stopped.empty()) notes.push_back(stopped);
   if (const std::string held = held_text(app, view); !held.empty()) notes.push_back(held);
   const auto* follow = member(app, "follow");
   if (follow != nullptr && follow->is_object() && !is_under_way(app))

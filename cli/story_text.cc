@@ -39,7 +39,7 @@ std::string line(const std::string& text, const StatusView& view) {
 std::string events_text(const boost::json::array& events, const StatusView& view) {
   if (events.empty()) return {};
   const std::string day = short_time(text_of(events.front(), "at")).substr(0, 10);
-  std::string text = tinted("What happened" + (day.empty() ? "" : " on " + day), Tint::dim, view.colour) + "\n";
+  std::string text = tinted("What happened" + (day.empty() ? "" : " on " + day + ", UTC"), Tint::dim, view.colour) + "\n";
   const std::size_t left_out = events.size() > kFirst + kLast + 1 ? events.size() - kFirst - kLast : 0;
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (left_out > 0 && i == kFirst) text += fmt::format("  … {} more (--json has them)\n", left_out);
@@ -58,13 +58,20 @@ std::string lines_text(const value& story, const StatusView& view) {
   return text;
 }
 
+/// What is the matter with an instance of `instances`.
+std::string trouble_of(const value& instance) {
+  if (const std::string why = text_of(instance, "not_ready"); !why.empty()) return why;
+  if (truth_of(instance, "crash_loop")) return "it ends again and again";
+  const value* exit = member(instance, "last_exit");
+  return "it was started again: " + (exit != nullptr ? text_of(*exit, "reason") : std::string());
+}
+
 /// Of a deployment or instances, where the story is about the other.
 std::string beside_text_of_others(const value& story) {
   const value* deployment = member(story, "deployment");
   const auto& instances = list_of(story, "instances");
   if (text_of(story, "about") == "deployment" && !instances.empty()) {
-    const std::string why = text_of(instances.front(), "not_ready");
-    return printable(fmt::format("Now {} of {} is not well: {}", text_of(instances.front(), "instance"), text_of(story, "active"), why.empty() ? "it ends again and again" : why)) + "\n";
+    return printable(fmt::format("Now {} of {} is not well: {}", text_of(instances.front(), "instance"), text_of(story, "active"), trouble_of(instances.front()))) + "\n";
   }
   if (text_of(story, "about") == "instances" && deployment != nullptr && deployment->is_object())
     return printable(fmt::format("Before that, {}@{} {}: berth history {}", text_of(*deployment, "app"), text_of(*deployment, "release"), text_of(*deployment, "state"), text_of(story, "app"))) + "\n";
@@ -80,26 +87,45 @@ std::string beside_text(const value& story) {
   return text;
 }
 
-/// Who serves, whatever failed.
-std::string serving_text(const value& story) {
-  const std::string app = text_of(story, "app"), active = text_of(story, "active");
-  if (text_of(story, "about") == "job" && !active.empty()) return fmt::format("{} runs {} all the same.\n", app, active);
-  if (text_of(story, "about") != "deployment") return {};
-  return active.empty() ? fmt::format("{} has no active release.\n", app) : fmt::format("{} runs {}.\n", app, active);
+/// How the app is now, whatever failed. Empty where the story is about just that.
+std::string now_text(const value& story, const StatusView& view) {
+  const std::string app = text_of(story, "app"), active = text_of(story, "active"), health = text_of(story, "health"), stopped = text_of(story, "stopped"), about = text_of(story, "about");
+  if (!stopped.empty()) {
+    const bool by_node = stopped.starts_with("drained");
+    const std::string what = by_node ? fmt::format("This node is {}, and {} does not run", stopped, app) : fmt::format("{} is {}", app, stopped);
+    const std::string to_go_on = by_node ? "berth node resume" : "berth start " + app;
+    return printable(fmt::format("{}{}: '{}' starts it.", what, active.empty() ? "" : fmt::format("; {} is its active release", active), to_go_on)) + "\n";
+  }
+  if (about == "instances" || about == "nothing") return {};
+  if (active.empty()) return fmt::format("{} has no active release.\n", app);
+  const std::string age = since_text(text_of(story, "since"), view.now);
+  std::string how = health;
+  if (!age.empty()) how += (how.empty() ? "" : ", ") + fmt::format("active for {}", age);
+  return fmt::format("{} runs {}{}{}.\n", app, active, about == "job" ? " all the same" : "", how.empty() ? "" : " (" + how + ")");
+}
+
+std::string notes_text(const value& story) {
+  std::string text;
+  for (const value& note : list_of(story, "notes"))
+    if (note.is_string()) text += "Note: " + printable(note.get_string()) + ".\n";
+  return text;
 }
 
 }  // namespace
 
 std::string story_text(const value& story, const StatusView& view) {
-  const std::string app = text_of(story, "app"), active = text_of(story, "active");
-  if (text_of(story, "about") == "nothing") return fmt::format("Nothing is wrong with {}: no deployment of it failed here, none of its instances is in trouble, and no job failed.\n", app);
+  const std::string app = text_of(story, "app"), now = now_text(story, view);
+  if (text_of(story, "about") == "nothing")
+    return now + fmt::format("Nothing is wrong with {}: no deployment of it failed here, none of its instances is in trouble, and no job failed.\n", app) + notes_text(story);
   const value* deployment = member(story, "deployment");
   std::string ago;
   if (text_of(story, "about") == "deployment" && deployment != nullptr) ago = since_text(text_of(*deployment, "ended_at"), view.now);
   if (const auto& jobs = list_of(story, "jobs"); text_of(story, "about") == "job" && !jobs.empty()) ago = since_text(text_of(jobs.front(), "ended_at"), view.now);
-  std::string text = tinted(printable(text_of(story, "why")), Tint::bad, view.colour) + (ago.empty() ? "" : fmt::format(" ({} ago)", ago)) + "\n";
-  text += serving_text(story);
+  const bool over = truth_of(story, "over");
+  const std::string why = tinted(printable(text_of(story, "why")), over ? Tint::dim : Tint::bad, view.colour) + (ago.empty() ? "" : fmt::format(" ({} ago)", ago)) + "\n";
+  std::string text = over ? now + "Its last failure, which is over: " + why : why + now;
   text += beside_text(story);
+  text += notes_text(story);
   text += events_text(list_of(story, "events"), view);
   text += lines_text(story, view);
   const auto& next = list_of(story, "next");

@@ -18,7 +18,7 @@ std::string told(const std::string& story, int width = 0) {
   return story_text(json::parse(story).value(), {.now = now, .colour = false, .width = width});
 }
 
-constexpr const char* kFailed = R"json({"app": "web", "active": "v2", "about": "deployment", "why": "web@v3 failed: not ready within 3s: web/web.1: readiness probe: 503 from /healthz",
+constexpr const char* kFailed = R"json({"app": "web", "active": "v2", "health": "healthy", "since": "2026-11-24T08:05:00Z", "stopped": "", "over": false, "notes": ["n"], "about": "deployment", "why": "web@v3 failed: not ready within 3s: web/web.1: readiness probe: 503 from /healthz",
   "deployment": {"id": 7, "app": "web", "release": "v3", "state": "failed", "ended_at": "2026-11-24T09:01:00Z"}, "instances": [],
   "events": [{"at": "2026-11-24T09:00:00.1Z", "until": "", "times": 1, "kind": "deployment.state", "text": "deployment 7 of web@v3 was asked for by root (uid 0)"},
              {"at": "2026-11-24T09:00:02.5Z", "until": "2026-11-24T09:00:09.5Z", "times": 3, "kind": "instance.exit", "text": "web/web.1@v3 exited with 1, after 20ms"}],
@@ -26,8 +26,9 @@ constexpr const char* kFailed = R"json({"app": "web", "active": "v2", "about": "
 
 TEST(StoryText, IsOneScreenInTheOrderOfTime) {
   EXPECT_EQ(told(kFailed), R"json(web@v3 failed: not ready within 3s: web/web.1: readiness probe: 503 from /healthz (4m ago)
-web runs v2.
-What happened on 2026-11-24
+web runs v2 (healthy, active for 1h).
+Note: n.
+What happened on 2026-11-24, UTC
   09:00:00  deployment 7 of web@v3 was asked for by root (uid 0)
   09:00:02  web/web.1@v3 exited with 1, after 20ms (3 times until 09:00:09)
 Last lines of web@v3
@@ -37,6 +38,20 @@ What to do next
 )json");
 }
 
+TEST(StoryText, OfAFailureThatIsOverFirstSaysHowThingsAreNow) {
+  std::string story = kFailed;
+  story.replace(story.find("\"over\": false"), 13, "\"over\": true");
+  EXPECT_THAT(told(story), testing::StartsWith("web runs v2 (healthy, active for 1h).\nIts last failure, which is over: web@v3 failed: not ready within 3s"));
+}
+
+TEST(StoryText, OfAnAppThatIsStoppedSaysSoAndWhoDidIt) {
+  const std::string stopped = R"json({"app": "web", "active": "v2", "health": "stopped", "stopped": "stopped (by root (uid 0) since 2026-11-24T09:00:00Z: a new disk)", "about": "nothing", "why": ""})json";
+  EXPECT_THAT(told(stopped), AllOf(testing::StartsWith("web is stopped (by root (uid 0) since 2026-11-24T09:00:00Z: a new disk); v2 is its active release: 'berth start web' starts it.\n"),
+                                   HasSubstr("Nothing is wrong with web")));
+  EXPECT_THAT(told(R"json({"app": "web", "active": "v2", "stopped": "drained (by root (uid 0))", "about": "deployment", "why": "web@v3 failed"})json"),
+              testing::StartsWith("web@v3 failed\nThis node is drained (by root (uid 0)), and web does not run; v2 is its active release: 'berth node resume' starts it.\n"));
+}
+
 TEST(StoryText, OfAJobSaysWhoServesAllTheSame) {
   const std::string story = R"json({"app": "web", "active": "v2", "about": "job", "why": "web/report exited with 3 (run 2 of the job)", "deployment": null, "instances": [],
     "jobs": [{"process": "report", "result": "exited with 3", "ended_at": "2026-11-24T09:03:00Z"}],
@@ -44,7 +59,7 @@ TEST(StoryText, OfAJobSaysWhoServesAllTheSame) {
     "lines_of": "web/report@v2", "last_lines": ["no rows"], "next": ["berth run-job web/report   # once what it needs is there"]})json";
   EXPECT_EQ(told(story), R"(web/report exited with 3 (run 2 of the job) (2m ago)
 web runs v2 all the same.
-What happened on 2026-11-24
+What happened on 2026-11-24, UTC
   09:02:59  job web/report.2@v2 began, by root (uid 0)
 Last lines of web/report@v2
   | no rows
@@ -74,6 +89,8 @@ TEST(StoryText, OfADeploymentTellsWhatIsNotWellNow) {
   const std::string both = told(R"json({"app": "web", "active": "v2", "about": "deployment", "why": "web@v3 failed", "deployment": {"ended_at": ""},
       "instances": [{"instance": "web/web.1", "not_ready": "connection refused"}], "events": [], "last_lines": [], "next": []})json");
   EXPECT_THAT(both, HasSubstr("Now web/web.1 of v2 is not well: connection refused"));
+  EXPECT_THAT(told(R"json({"app": "web", "active": "v2", "about": "deployment", "why": "web@v3 failed", "instances": [{"instance": "web/web.1", "not_ready": "", "last_exit": {"reason": "oom"}}]})json"),
+              HasSubstr("Now web/web.1 of v2 is not well: it was started again: oom"));
 }
 
 TEST(StoryText, LeavesOutTheMiddleOfALongOne) {

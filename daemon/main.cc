@@ -60,6 +60,7 @@ Exit check(const Options& options) {
     const auto fits = io::TlsCredentials::load({remote.certificate_file, remote.key_file, remote.client_ca_file}, [](io::TlsNews, const std::string&) {});
     if (!fits) return complain({fits.error().code, fmt::format("{}: [api] {}", options.config.string(), fits.error().message)});
   }
+  for (const std::string& open : config::open_secrets(*config)) fmt::print(stderr, "berthd: {}: {}\n", options.config.string(), open);
   fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;
 }

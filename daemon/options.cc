@@ -7,6 +7,7 @@
 
 #include "core/build_info/build_info.h"
 #include "core/roff.h"
+#include "core/spec/app_spec.h"
 
 namespace berth {
 namespace {
@@ -28,6 +29,17 @@ std::string man_page(const CLI::App& app) {
           roff::term("/var/lib/berth", "Releases, the data of apps, the database, trusted metadata.") + roff::term("/var/log/berth", "What apps print.") +
           roff::term("/run/berth/api.sock", "The socket that berth drives it by.");
   return text + ".SH SEE ALSO\n.BR berth (1),\n.BR systemctl (1)\n";
+}
+
+/// What is wrong with the call, in berth's words.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> strange = app.remaining();
+  if (strange.empty()) return error.what();
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  const auto meant = spec::nearest(strange.front(), known);
+  return fmt::format("'{}' is none of its options{}", strange.front(), meant ? fmt::format(" (did you mean '{}'?)", *meant) : "");
 }
 
 }  // namespace
@@ -52,7 +64,9 @@ std::optional<Options> read_options(int count, char** arguments, const fs::path&
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
-    const bool wrong = app.exit(error, std::cout, std::cerr) != 0;
+    const bool wrong = error.get_exit_code() != 0;
+    if (wrong) fmt::print(stderr, "berthd: {}; 'berthd --help' lists the options\n", complaint(app, error));
+    else app.exit(error, std::cout, std::cerr);
     exit = wrong ? Exit::usage : Exit::ok;
     return {};
   }

@@ -5,7 +5,6 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
 #include "daemon/config/values.h"
 
@@ -30,11 +29,6 @@ api::Role role_of(config::ClientRole role) {
     case config::ClientRole::admin: return api::Role::admin;
   }
   return api::Role::viewer;
-}
-
-void warn_of_open_key(const std::string& file) {
-  struct stat about{};
-  if (::stat(file.c_str(), &about) == 0 && (about.st_mode & S_IROTH) != 0) spdlog::warn("[api] key_file {}: everybody on this node can read it: chmod o-r", file);
 }
 
 }  // namespace
@@ -91,7 +85,7 @@ Result<void> RemoteApi::listen() {
   const io::TlsServerFiles files{.certificate_file = config_->certificate_file, .key_file = config_->key_file, .client_ca_file = config_->client_ca_file};
   BERTH_TRY(auto credentials, io::TlsCredentials::load(files, [this](io::TlsNews news, const std::string& what) { hear(news, what); }));
   BERTH_CHECK(server_.listen_tls(config_->listen.address, config_->listen.port, credentials, *handshakes_));
-  warn_of_open_key(config_->key_file);
+  if (const std::string open = config::open_secret("[api] key_file", config_->key_file); !open.empty()) spdlog::warn("{}", open);
   credentials_ = std::move(credentials);
   return {};
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "daemon/api/page_access.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
@@ -70,6 +71,19 @@ std::optional<Error> browser_complaint(const io::ServerRequest& request) {
   return Error{Errc::permission, "a body has to be application/json, and say so in its Content-Type"};
 }
 
+/// Where the status page is, for who asks for it nearby; nothing: the node has none, or something else is asked for.
+std::optional<io::ServerReply> lead_to_page(const PageAccess* access, const io::ServerRequest& request) {
+  const bool near = request.path == "/" || request.path == "/page/";
+  if (!near || access == nullptr || (request.method != "GET" && request.method != "HEAD")) return {};
+  if (const auto complaint = host_complaint(*access, request.headers)) return problem(*complaint);
+  io::ServerReply answer;
+  answer.status = 302;
+  answer.headers["location"] = request.path == "/" ? "page" : "../page";  // also behind a proxy that has it in a folder
+  answer.content_type = "text/plain; charset=utf-8";
+  answer.body = "The status page is at page.\n";
+  return answer;
+}
+
 }  // namespace
 
 awaitable<io::ServerReply> Api::on_socket(io::ServerRequest request) {
@@ -97,6 +111,7 @@ awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
 }
 
 awaitable<io::ServerReply> Api::on_network(io::ServerRequest request) {
+  if (auto elsewhere = lead_to_page(node_.page(), request)) co_return std::move(*elsewhere);
   Caller caller{.name = request.peer.address, .role = Role::anybody, .apps = {}};
   io::ServerReply result = co_await answer(operations_, node_, std::move(request), std::move(caller));
   co_return result;

@@ -157,7 +157,7 @@ class FakeNode : public Node {
   std::int64_t last_event() override { return told.empty() ? 1 : told.back().number; }
   awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) override {
     calls.push_back(fmt::format("logs of {} follow={}", query.selector.app, query.follow));
-    if (!feed) co_return fail(Errc::not_found, "no logs");
+    if (!feed) co_return fail(Errc::not_found, no_logs);
     co_return feed;
   }
   awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override { co_await io::sleep_for(std::chrono::milliseconds(1)); }
@@ -167,6 +167,7 @@ class FakeNode : public Node {
   PageAccess access{.names = {"edge-1"}};
   bool has_page = true, has_page_place = true;
   std::shared_ptr<LogFeed> feed = std::make_shared<FakeFeed>();
+  std::string no_logs = "no logs";
   bool has_place = true;
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
   awaitable<std::shared_ptr<const std::string>> app_metrics() override { co_return std::make_shared<const std::string>(told_by_apps); }

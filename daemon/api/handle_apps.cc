@@ -116,8 +116,9 @@ awaitable<Answer> set_pinned(Call call, bool pinned) {
 awaitable<Answer> get_story(Call call) {
   QueryReader query(call.request);
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  const auto story = co_await call.operations.story(call.app());
+  auto story = co_await call.operations.story(call.app());
   if (!story) co_return pass(story.error());
+  if (!call.caller.apps.empty() && story->stopped.starts_with("drained")) story->stopped = "drained";  // by whom and why is the node's affair
   co_return reply(200, to_json(*story));
 }
 

@@ -50,6 +50,12 @@ Result<deploy::RevertRequest> read_revert(const Call& call) {
   return revert;
 }
 
+/// What `force` goes over is what operators said.
+Result<void> may_force(const Call& call, const deploy::DeployRequest& request) {
+  if (!request.force || call.caller.role >= Role::operator_) return {};
+  return fail(Errc::permission, fmt::format("{} is a {} here, and 'force' needs the role operator", call.by, to_string(call.caller.role)));
+}
+
 /// What an operator said of the app, or of the release, that going back to it would go over; nothing where nothing is in the way. `to`: empty for the release
 /// before, which is never a rejected one.
 std::optional<Error> in_the_way_of_revert(const Call& call, const deploy::AppStatus& app, const std::string& to) {
@@ -81,15 +87,14 @@ Result<deploy::WaitFor> read_wait(const Call& call) {
 awaitable<Answer> deploy_app(Call call) {
   const auto request = read_deploy(call);
   if (!request) co_return pass(request.error());
-  // What it goes over is what operators said.
-  if (request->force && call.caller.role < Role::operator_)
-    co_return fail(Errc::permission, fmt::format("{} is a {} here, and 'force' needs the role operator", call.by, to_string(call.caller.role)));
+  if (auto may = may_force(call, *request); !may) co_return pass(may.error());
   co_return begun(co_await call.operations.deploy(*request));
 }
 
 awaitable<Answer> plan_app(Call call) {
   const auto request = read_deploy(call);
   if (!request) co_return pass(request.error());
+  if (auto may = may_force(call, *request); !may) co_return pass(may.error());  // it would promise what is refused
   const auto plan = co_await call.operations.plan(*request);
   if (!plan) co_return pass(plan.error());
   co_return reply(200, to_json(*plan));

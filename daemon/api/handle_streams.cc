@@ -101,6 +101,17 @@ std::optional<logs::Pattern> read_pattern(QueryReader& query) {
   return logs::Pattern::fixed(text);
 }
 
+/// What a reader says names folders of the node and, where the app has no logs, other apps: neither is for who is limited to some.
+Error log_error(const Caller& caller, const InstanceSelector& what, Error error) {
+  if (caller.apps.empty()) return error;
+  std::string name = what.app;
+  if (what.process) name += "/" + *what.process;
+  if (what.number) name += fmt::format(".{}", *what.number);
+  if (error.code == Errc::not_found) error.message = fmt::format("{}: this node has no such logs; 'berth status {}' lists its instances", name, what.app);
+  else error.message = fmt::format("{}: its logs cannot be read; the log of this node's berthd says why", name);
+  return error;
+}
+
 }  // namespace
 
 Result<logs::LogQuery> read_log_query(const io::ServerRequest& request, const std::string& app, logs::Time now) {
@@ -133,10 +144,12 @@ awaitable<Answer> get_logs(Call call) {
   auto asked = read_log_query(call.request, call.app(), std::chrono::system_clock::now());
   if (!asked) co_return pass(asked.error());
   const bool follow = asked->follow;
+  InstanceSelector what = asked->selector;
+  what.release.reset();
   auto place = call.node.place(call.caller);
   if (!place) co_return std::unexpected(no_place());
   auto feed = co_await call.node.logs(std::move(*asked));
-  if (!feed) co_return pass(feed.error());
+  if (!feed) co_return std::unexpected(log_error(call.caller, what, feed.error()));
   io::ServerReply answer;
   answer.content_type = "application/x-ndjson";
   answer.stream = [feed = std::move(*feed), follow, place = std::move(place)](io::BodyWriter& writer) { return tell_lines(feed, follow, writer); };

@@ -67,6 +67,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
   plan.instances = {{"web", 3}};
   plan.instances_before = {{"web", 2}, {"old", 1}};
   plan.ports = {{.process = "web", .port = 80, .routing = spec::Routing::port}};
+  plan.goes_on = true;
   plan.ended_jobs = {"import"};
   plan.hooks = {{.hook = "pre-start", .release = "v2", .timeout = std::chrono::minutes(5), .may_stop = true}};
   EXPECT_EQ(boost::json::value(to_json(plan)), said(R"({"app": "web", "release": "v2", "from": "v1", "already": false, "same": null,
@@ -76,7 +77,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
    "changes": [{"kind": "changed", "what": "file", "name": "bin/server", "before": "a", "after": "b"}], "left_out": 0},
  "fetch": {"from": "repository", "bytes": 2000, "blobs": [{"part": "app", "kind": "patch", "from": "v1", "sha256": "aa", "bytes": 2000}]},
  "disk": {"needed": 5000, "free": 3000000, "reserve": 1000000},
- "way": {"strategy": "blue-green", "stops_first": false, "gradual": false, "canary": null,
+ "way": {"strategy": "blue-green", "stops_first": false, "gradual": false, "goes_on": true, "canary": null,
    "ports": [{"process": "web", "port": 80, "routing": "port"}], "waits_for": [], "ready_timeout_ms": 60000, "drain_ms": 30000},
  "instances": [{"process": "old", "before": 1, "after": 0}, {"process": "web", "before": 2, "after": 3}],
  "hooks": [{"hook": "pre-start", "release": "v2", "timeout_ms": 300000, "may_stop": true}], "on_revert": false, "jobs": ["report"],
@@ -92,15 +93,23 @@ TEST(ApiJson, APlanIsAsDocumented) {
 
 TEST(ApiJson, AStoryIsAsDocumented) {
   deploy::Story story{.about = deploy::Story::About::instances, .app = "web", .active = "v2", .why = "web/web.1 ends again and again: exited with 1 (12 restarts)"};
+  story.health = "down";
+  story.since = "s";
+  story.stopped = "stopped (by root (uid 0) since t)";
+  story.notes = {"web@v2 is not as it was sealed"};
+  story.over = true;
   story.told = {{.at = "a", .until = "b", .kind = "instance.exit", .text = "web/web.1@v2 exited with 1", .times = 12}};
   story.lines_of = "web/web.1@v2";
   story.last_lines = {"bad \xff byte"};
   story.advice = {"berth logs web/web.1 --previous"};
-  EXPECT_EQ(boost::json::value(to_json(story)), said(R"json({"app": "web", "active": "v2", "about": "instances", "why": "web/web.1 ends again and again: exited with 1 (12 restarts)",
- "deployment": null, "instances": [], "jobs": [], "events": [{"at": "a", "until": "b", "times": 12, "kind": "instance.exit", "text": "web/web.1@v2 exited with 1"}],
+  EXPECT_EQ(boost::json::value(to_json(story)), said(R"json({"app": "web", "active": "v2", "health": "down", "since": "s", "stopped": "stopped (by root (uid 0) since t)",
+ "about": "instances", "why": "web/web.1 ends again and again: exited with 1 (12 restarts)", "over": false,
+ "deployment": null, "instances": [], "jobs": [], "notes": ["web@v2 is not as it was sealed"], "events": [{"at": "a", "until": "b", "times": 12, "kind": "instance.exit", "text": "web/web.1@v2 exited with 1"}],
  "lines_of": "web/web.1@v2", "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"], "next": ["berth logs web/web.1 --previous"]})json"));
   story.deployment = baking();
   EXPECT_TRUE(to_json(story).at("deployment").is_object());
+  story.about = deploy::Story::About::deployment;
+  EXPECT_EQ(to_json(story).at("over"), true);
   story.about = deploy::Story::About::job;
   story.jobs = {{.row = {.app = "web", .process = "report", .run = 3, .state = "failed"}}};
   EXPECT_EQ(to_json(story).at("about"), "job");
@@ -140,7 +149,7 @@ deploy::AppStatus web() {
   return app;
 }
 
-constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "since": "s", "strategy": "blue-green", "ready_timeout_ms": 30000,
+constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "v1", "held": "", "held_by": "", "held_at": "", "held_firmly": false, "stopped": false, "stopped_by": "", "stopped_at": "", "stopped_why": "", "since": "s", "strategy": "blue-green", "ready_timeout_ms": 30000,
    "health": "healthy", "problem": "", "deployment": null, "last_deployment": null, "follow": null,
    "rejected": [{"release": "v3", "reason": "died", "at": "r"}],
    "drifted": [{"release": "v1", "paths": 3, "first": "app/a: is missing", "verified_at": "w"}],
@@ -251,6 +260,12 @@ TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {
   EXPECT_EQ(json.at("held_by"), "root (uid 0)");
   EXPECT_EQ(json.at("held_at"), "h");
   EXPECT_EQ(json.at("held_firmly"), true);
+  app.row.stopped = true;
+  app.row.stop = {.at = "t", .by = "root (uid 0)", .why = "a new disk"};
+  const auto stopped = to_json(app, {});
+  EXPECT_EQ(stopped.at("stopped_by"), "root (uid 0)");
+  EXPECT_EQ(stopped.at("stopped_at"), "t");
+  EXPECT_EQ(stopped.at("stopped_why"), "a new disk");
   const metrics::NodeStatus node{.node = "edge-1", .drained = store::Drain{.at = "d", .by = "root (uid 0)", .why = "a new kernel"}};
   const metrics::NodeStatus wrong{.node = "edge-1", .config_refused = metrics::NodeStatus::Refused{.at = "r", .reason = "line 3 \xff"}};
   EXPECT_EQ(to_json(wrong, {}).at("config_refused"), said("{\"at\": \"r\", \"reason\": \"line 3 \xEF\xBF\xBD\"}"));

@@ -72,6 +72,17 @@ TEST_F(PageTest, IsThereUnderNamesOfThisHostAlone) {
   EXPECT_EQ(ask("/page/status", {{"host", ""}}).status, 403) << "a host without a name is nobody";
 }
 
+TEST_F(PageTest, IsLedToFromWhereOneMayLookForIt) {
+  for (const auto& [path, to] : {std::pair("/", "page"), std::pair("/page/", "../page")}) {
+    const auto reply = ask(path);
+    EXPECT_EQ(reply.status, 302) << path;
+    EXPECT_EQ(reply.headers.at("location"), to);
+  }
+  EXPECT_EQ(ask("/", {{"host", "evil.example.org"}}).status, 403);
+  node.has_page = false;
+  EXPECT_EQ(ask("/").status, 404);
+}
+
 TEST_F(PageTest, FilesAreKeptByBrowsersUntilTheyAreOthers) {
   for (const char* path : {"/page", "/page/files/page.js", "/page/files/page.css", "/page/files/icon.svg"}) {
     const auto first = ask(path);
@@ -110,9 +121,12 @@ TEST_F(PageTest, TellsNoPathsPeopleAndTexts) {
   view.status.id = {"web", "web", 1, "v2"};
   view.status.not_ready = view.status.says = "secret";
   view.status.started_at = "2026-11-24T09:00:01Z";
+  view.status.last_exit = supervise::Exit{.reason = "secret", .at = "2026-11-24T09:00:02Z", .kind = "exit"};
   view.status.probes["readiness"] = {.asked = 4, .failed = 1, .took = std::chrono::milliseconds(500)};
   app.instances = {view};
+  app.jobs = {{.row = {.app = "web", .process = "report", .run = 3, .by = "secret", .state = "failed", .result = "secret"}}};
   operations.apps = {app};
+  node.node.follows = {{.app = "web", .channel = "stable", .wanted = "v4", .failing_since = "2026-11-24T09:00:03Z", .last_error = "secret", .note = "secret"}};
   node.node.repository = node.node.root = "secret";
   node.node.trust.last_error = "secret";
   node.node.config_refused = {.at = "then", .reason = "secret"};
@@ -120,7 +134,9 @@ TEST_F(PageTest, TellsNoPathsPeopleAndTexts) {
   const auto reply = ask("/page/status");
   EXPECT_THAT(reply.body, AllOf(HasSubstr(R"("progress":{"bytes_done":5,"bytes_total":10,)"), HasSubstr(R"("state":"fetching")"), HasSubstr(R"("since":"2026-11-24T09:00:00Z")"),
                                 HasSubstr(R"("started_at":"2026-11-24T09:00:01Z")"), HasSubstr(R"("readiness":{"asked":4,"failed":1,"seconds":5E-1})"), HasSubstr(R"("rejected":["v0"])"),
-                                HasSubstr(R"("drifted":true)"), HasSubstr(R"("last_event":1)")));
+                                HasSubstr(R"("drifted":true)"), HasSubstr(R"("last_event":1)"), HasSubstr(R"("jobs":[{"process":"report","state":"failed"}])"),
+                                HasSubstr(R"("ended_at":"2026-11-24T09:00:02Z")"),
+                                HasSubstr(R"("follows":[{"app":"web","channel":"stable","wanted":"v4","failing_since":"2026-11-24T09:00:03Z","stays":true}])")));
   EXPECT_THAT(reply.body, Not(HasSubstr("secret")));
   EXPECT_EQ(reply.headers.at("cache-control"), "no-store");
 }
@@ -128,10 +144,12 @@ TEST_F(PageTest, TellsNoPathsPeopleAndTexts) {
 TEST_F(PageTest, EventsAreTheirNumberKindAppReleaseAndState) {
   const store::Event event{.number = 5, .at = "2026-11-24T09:00:00.000000Z", .kind = "deployment.state", .app = "web",
                            .data = {{"deployment", 7}, {"release", "v3"}, {"state", "failed"}, {"reason", "a word of the app"}, {"by", "somebody"}, {"why", "a ticket"}}};
-  EXPECT_EQ(json::text(page_json(event)), R"({"number":5,"at":"2026-11-24T09:00:00.000000Z","kind":"deployment.state","app":"web","release":"v3","state":"failed"})");
-  const store::Event odd{.number = 6, .at = {}, .kind = "k", .app = {}, .data = {{"release", "<b>/etc</b>"}, {"state", "a text, by somebody"}}};
-  EXPECT_THAT(json::text(page_json(odd)), HasSubstr(R"("release":"","state":"")"));
-  EXPECT_THAT(json::text(page_json(store::Event{.number = 7, .at = {}, .kind = "k", .app = {}, .data = {{"release", 1}, {"state", nullptr}}})), HasSubstr(R"("release":"","state":"")"));
+  EXPECT_EQ(json::text(page_json(event)), R"({"number":5,"at":"2026-11-24T09:00:00.000000Z","kind":"deployment.state","app":"web","release":"v3","instance":"","state":"failed"})");
+  const store::Event exit{.number = 5, .at = {}, .kind = "instance.exit", .app = "web", .data = {{"instance", "web/web.1@v2"}, {"reason", "a word of the app"}}};
+  EXPECT_THAT(json::text(page_json(exit)), HasSubstr(R"("instance":"web/web.1@v2")"));
+  const store::Event odd{.number = 6, .at = {}, .kind = "k", .app = {}, .data = {{"release", "<b>/etc</b>"}, {"instance", "<b>/etc</b>"}, {"state", "a text, by somebody"}}};
+  EXPECT_THAT(json::text(page_json(odd)), HasSubstr(R"("release":"","instance":"","state":"")"));
+  EXPECT_THAT(json::text(page_json(store::Event{.number = 7, .at = {}, .kind = "k", .app = {}, .data = {{"release", 1}, {"state", nullptr}}})), HasSubstr(R"("release":"","instance":"","state":"")"));
 }
 
 TEST_F(PageTest, WhoLooksAtItTakesNoPlaceOfAnOperators) {

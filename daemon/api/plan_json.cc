@@ -56,6 +56,7 @@ object way_json(const DeploymentPlan& plan) {
   return {{"strategy", spec::to_string(plan.manifest->spec.strategy())},
           {"stops_first", plan.course.stop_first},
           {"gradual", plan.course.gradual},
+          {"goes_on", plan.goes_on},
           {"canary", plan.course.canary ? value{{"instances", rules.canary.instances}, {"bake_ms", rules.canary.bake.count()}} : value(nullptr)},
           {"ports", std::move(ports)},
           {"waits_for", std::move(waits_for)},

@@ -169,13 +169,27 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
   EXPECT_THAT(get("/v1/status").body, HasSubstr("no [[api.client]] of its berthd.toml fits a name of that certificate"));
 }
 
+TEST_F(RolesTest, WhoIsLimitedIsToldNoPathsOfLogs) {
+  node.feed.reset();
+  node.no_logs = "web/wroker: no logs below /var/log/berth/web (there are: web/web.1)";
+  be(Role::viewer);
+  EXPECT_THAT(get("/v1/apps/web/logs", {{"process", "wroker"}}).body, HasSubstr("below /var/log/berth/web"));
+  be(Role::viewer, {"web"});
+  const auto reply = get("/v1/apps/web/logs", {{"process", "wroker"}});
+  EXPECT_EQ(reply.status, 404);
+  EXPECT_THAT(reply.body, AllOf(HasSubstr("web/wroker: this node has no such logs; 'berth status web'"), Not(HasSubstr("/var/log"))));
+}
+
 TEST_F(RolesTest, WhatOperatorsSaidADeployerDoesNotGoOver) {
   const Row deploy{"POST", "/v1/apps/{app}/deployments", R"({"release": "v2", "force": true})", {}, {}, {}};
+  const Row plan{"POST", "/v1/apps/{app}/plan", R"({"release": "v2", "force": true})", {}, {}, {}};
   be(Role::deployer);
   EXPECT_EQ(ask(request(deploy, "web")).status, 403);
+  EXPECT_EQ(ask(request(plan, "web")).status, 403) << "it would promise what is refused";
   EXPECT_THAT(operations.calls, IsEmpty());
   be(Role::operator_, {"web"});
   EXPECT_EQ(ask(request(deploy, "web")).status, 202);
+  EXPECT_EQ(ask(request(plan, "web")).status, 200);
 
   const Row back{"POST", "/v1/apps/{app}/revert", "{}", {}, {}, {}}, to_v2{"POST", "/v1/apps/{app}/revert", R"({"to": "v2"})", {}, {}, {}},
       to_bad{"POST", "/v1/apps/{app}/revert", R"({"to": "v3"})", {}, {}, {}};

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/files/files.h"
@@ -313,6 +314,20 @@ Result<void> check_files(const Config& config) {
     if (const auto file = files::open(one.path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("{} {}: {}", one.table, one.key, file.error().message));
   }
   return {};
+}
+
+std::string open_secret(const char* name, const fs::path& file) {
+  struct stat about{};
+  if (file.empty() || ::stat(file.c_str(), &about) != 0 || (about.st_mode & S_IROTH) == 0) return {};
+  return fmt::format("{} {}: everybody on this node can read it: chmod o-r {}", name, file.string(), file.string());
+}
+
+std::vector<std::string> open_secrets(const Config& config) {
+  const std::pair<const char*, fs::path> keys[] = {{"[repository] key_file", config.repository.key_file}, {"[api] key_file", config.remote.value_or(RemoteApi()).key_file}};
+  std::vector<std::string> open;
+  for (const auto& [name, path] : keys)
+    if (std::string said = open_secret(name, path); !said.empty()) open.push_back(std::move(said));
+  return open;
 }
 
 }  // namespace berth::config

@@ -257,7 +257,10 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
   switch (effect) {
     case Effect::decide: {
       app->row.active = run->row.release;
-      if (status_of(run->row).stopped) app->row.stopped = false;
+      if (status_of(run->row).stopped) {
+        app->row.stopped = false;
+        app->row.stop = {};
+      }
       static_cast<void>(co_await node_.reload(app));  // what is previous now
       app->since = run->steps.back().at;
       app->manifests[run->row.release] = run->manifest;

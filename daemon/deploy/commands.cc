@@ -83,10 +83,12 @@ awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
   co_await end_deployments(app, why, false);
   const Turn turn = co_await node_.take(app);
   const Quiet quiet(app);
-  const auto stop = [this, name = app->name(), asked] { return node_.store.set_stopped(name, true, operator_event("stop", name, asked)); };
+  const store::Stop said{.at = store::now_text(), .by = asked.by, .why = asked.why};
+  const auto stop = [this, name = app->name(), said, asked] { return node_.store.set_stopped(name, said, operator_event("stop", name, asked)); };
   auto stopped = co_await node_.pool.run(stop);
   if (!stopped) co_return stopped;
   app->row.stopped = true;
+  app->row.stop = said;
   if (app->run) app->run->changed.notify();
   const std::string none;
   co_await members_.stop_all_but(app, none, drain_of(*app));
@@ -102,7 +104,7 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   const ManifestPtr active = app->active();
   if (!active) co_return fail(Errc::conflict, fmt::format("{} has no active release; deploy one", app->name()));
   if (!is_whole(what) && app->row.stopped)
-    co_return fail(Errc::conflict, fmt::format("{} is stopped as a whole: 'berth start {}' starts all of it", app->name(), app->name()));
+    co_return fail(Errc::conflict, fmt::format("{} is {} as a whole: 'berth start {}' starts all of it", app->name(), store::stopped_text(app->row), app->name()));
   if (!is_whole(what)) {
     if (const auto ids = selected(*app, what); !ids) co_return std::unexpected(ids.error());
   }
@@ -114,12 +116,13 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   for (const Member& member : app->members)
     if (what.matches(member.id())) chosen.push_back(member.id());
   const auto start = [this, name = app->name(), asked, what, rows = rows_of(*app, chosen)]() -> Result<void> {
-    if (is_whole(what)) BERTH_CHECK(node_.store.set_stopped(name, false, operator_event("start", name, asked)));
+    if (is_whole(what)) BERTH_CHECK(node_.store.set_stopped(name, std::nullopt, operator_event("start", name, asked)));
     return node_.store.set_paused(rows, false, is_whole(what) ? std::nullopt : std::optional(operator_event("start", name, asked, data_of(what))));
   };
   auto started = co_await node_.pool.run(start);
   if (!started) co_return started;
   app->row.stopped = false;
+  app->row.stop = {};
   app->changed.notify();
   for (Member& member : app->members)
     if (what.matches(member.id())) member.row.paused = false;

@@ -70,6 +70,7 @@ struct DeploymentPlan {
   std::uint64_t disk_needed = 0, disk_free = 0, disk_reserve = 0;
 
   Course course;                          ///< how the release takes over
+  bool goes_on = false;                   ///< it runs already: none of its instances is started or stopped
   std::map<std::string, int> instances, instances_before;  ///< by process
   std::vector<Port> ports;
   std::vector<Hook> hooks;                ///< that would run, in their order

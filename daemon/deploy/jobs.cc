@@ -111,7 +111,7 @@ std::vector<JobStatus> statuses_of_jobs(const App& app) {
 
 Result<void> Jobs::may_run(const App& app) const {
   BERTH_CHECK(execs_.may_begin(app));
-  if (app.row.stopped) return fail(Errc::conflict, fmt::format("{} is stopped: 'berth start {}' starts it", app.name(), app.name()));
+  if (app.row.stopped) return fail(Errc::conflict, fmt::format("{} is {}: 'berth start {}' starts it", app.name(), store::stopped_text(app.row), app.name()));
   return {};
 }
 

@@ -66,6 +66,24 @@ Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, c
   }
 }
 
+std::optional<InstanceId> named_in(const std::string& reason, const std::vector<InstanceId>& instances) {
+  const auto is_of_a_name = [](char letter) { return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '-' || letter == '/'; };
+  std::optional<InstanceId> first;
+  std::size_t earliest = std::string::npos;
+  for (const InstanceId& id : instances) {
+    InstanceId plain = id;
+    plain.release.clear();
+    const std::string name = to_string(plain);
+    for (auto at = reason.find(name); at < earliest; at = reason.find(name, at + 1)) {
+      const std::size_t end = at + name.size();
+      if ((at > 0 && is_of_a_name(reason[at - 1])) || (end < reason.size() && is_of_a_name(reason[end]))) continue;
+      earliest = at;
+      first = id;
+    }
+  }
+  return first;
+}
+
 bool tells_port_taken(const std::vector<std::string>& lines) {
   static constexpr std::string_view kWords[] = {"address already in use", "address in use", "eaddrinuse", "errno 98", "os error 98", "port is already in use", "already in use by another process"};
   return std::ranges::any_of(lines, [](std::string line) {

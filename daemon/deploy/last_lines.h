@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct LastLinesLimits {
 /// each log only. While two releases run at once both write the same logs: `release` gives the lines of one; empty: of all.
 Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release = {},
                                             const LastLinesLimits& limits = {});
+
+/// The first of `instances` that the reason names, as "web/web.1": whose lines tell more of it than another's. Pure.
+std::optional<InstanceId> named_in(const std::string& reason, const std::vector<InstanceId>& instances);
 
 /// Whether one of the lines tells that a port could not be had since somebody listens there, in the words of common runtimes.
 bool tells_port_taken(const std::vector<std::string>& lines);

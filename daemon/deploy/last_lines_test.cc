@@ -1,5 +1,6 @@
 #include "daemon/deploy/last_lines.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include "core/logs/log_fixture.h"
@@ -100,6 +101,19 @@ TEST_F(LastLines, TellThatAPortIsTaken) {
                            "Web server failed to start. Port 8070 was already in use by another process", "listen tcp :8070: bind: address already in use"})
     EXPECT_TRUE(tells_port_taken({"starting", line})) << line;
   EXPECT_FALSE(tells_port_taken({"address book in use", "listening"}));
+}
+
+TEST(NamedIn, IsTheFirstInstanceThatTheReasonNames) {
+  const std::vector<InstanceId> all{{"web", "web", 1, "v2"}, {"web", "web", 12, "v2"}, {"web", "worker", 1, "v2"}};
+  const auto process = [&](const std::string& reason) {
+    const auto named = named_in(reason, all);
+    return named ? fmt::format("{}.{}", named->process, named->number) : std::string();
+  };
+  EXPECT_EQ(process("not ready within 2s: web/worker.1: nothing listens at 127.0.0.1:20001"), "worker.1");
+  EXPECT_EQ(process("web/web.12 exited with 1 (3 times)"), "web.12");
+  EXPECT_EQ(process("web/worker.1 exited with 1, after web/web.1 did"), "worker.1");
+  EXPECT_EQ(process("open /srv/web/web.1/x: No such file, my-web/web.1"), "");
+  EXPECT_EQ(process("the network"), "");
 }
 
 }  // namespace

@@ -66,6 +66,14 @@ std::vector<InstanceId> members_of(const App& app, const std::string& release) {
   return ids;
 }
 
+bool Members::runs(const App& app, const std::string& release) const {
+  const auto is_up = [this](const InstanceId& id) {
+    const auto status = node_.supervisor.status(id);
+    return status && status->pid > 0;
+  };
+  return std::ranges::any_of(members_of(app, release), is_up);
+}
+
 bool Members::ever_ran(const App& app, const std::string& release) const {
   const auto ran = [this](const InstanceId& id) {
     const auto status = node_.supervisor.status(id);

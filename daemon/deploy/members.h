@@ -21,6 +21,8 @@ class Members {
   /// How many instances a process is to have: what `berth scale` said, while the spec says the number that it said then.
   awaitable<Result<int>> wanted_of(AppPtr app, ManifestPtr manifest, std::string process);
   awaitable<Result<std::map<std::string, int>>> wanted_by_process(AppPtr app, ManifestPtr manifest);
+  /// Whether a process of an instance of the release runs now.
+  bool runs(const App& app, const std::string& release) const;
   /// Whether an instance of the release was ever executed here, of those that are known.
   bool ever_ran(const App& app, const std::string& release) const;
   /// Whether each process could be planned: its secrets are there, and so are its programs. Nothing is started for that, so a release that fails here is not

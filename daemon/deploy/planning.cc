@@ -21,8 +21,14 @@ std::vector<std::string> notes_of(const store::AppRow& app, bool force) {
   std::vector<std::string> notes;
   if (app.held && !app.held.firm && !force) notes.push_back(fmt::format("the app is held ({}): a newer release, as this one, ends that", to_string(app.held)));
   if (app.held && force) notes.push_back(fmt::format("the app is held ({}), and {}", to_string(app.held), app.held.firm ? "stays so" : "this ends it"));
-  if (app.stopped && force) notes.push_back("the app is stopped: the decision starts it");
+  if (app.stopped && force) notes.push_back(fmt::format("the app is {}: the decision starts it", store::stopped_text(app)));
   return notes;
+}
+
+/// A job has no instances that stay.
+void leave_jobs_out(const bundle::Manifest& manifest, std::map<std::string, int>& instances) {
+  for (const auto& [process, rules] : manifest.spec.processes)
+    if (rules.job) instances.erase(process);
 }
 
 /// Where what is staged would lie.
@@ -56,9 +62,10 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
     plan->forcible = plan->refusals.empty();
     plan->refuse(allowed.error(), exit_code(allowed.error().code));
   }
+  if (allowed) plan->notes = notes_of(app->row, request.force);
+
   for (const RunPtr& other : app->queue) plan->others.push_back(other_of(*other));
   if (app->run && !is_terminal(app->run->position.state)) plan->others.insert(plan->others.begin(), other_of(*app->run));
-  plan->notes = notes_of(app->row, request.force);
 
   store::DeploymentRow row{.app = request.app, .release = request.release, .kind = "deploy", .state = "queued", .from = app->row.active};
   row.force = request.force;
@@ -179,6 +186,7 @@ awaitable<Result<void>> Engine::check_means(AppPtr app, RunPtr run) {
 awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   const bool something_runs = !members_of(*app, app->row.active).empty();
   const ManifestPtr old = something_runs ? app->active() : nullptr;
+  plan->goes_on = app->row.active == plan->release && members_.runs(*app, plan->release);
   run->course.stop_first = stops_first(run->course, *run->manifest, something_runs);
   Result<void> done;
   if (run->course.has_previous && run->manifest->spec.data.snapshot) {
@@ -202,10 +210,12 @@ awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   const auto wanted = co_await members_.wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());
   plan->instances = *wanted;
+  leave_jobs_out(*run->manifest, plan->instances);
   if (const ManifestPtr active = app->active()) {
     const auto before = co_await members_.wanted_by_process(app, active);
     if (!before) co_return std::unexpected(before.error());
     plan->instances_before = *before;
+    leave_jobs_out(*active, plan->instances_before);
   }
   co_return done;
 }

@@ -205,7 +205,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   if (!app->row.stopped) co_return Result<void>();
   if (!request.force)
     co_return fail(Errc::conflict,
-                   fmt::format("{} is stopped: 'berth start {}' first, or deploy {} with --force, which starts it", request.app, request.app, name));
+                   fmt::format("{} is {}: 'berth start {}' first, or deploy {} with --force, which starts it", request.app, store::stopped_text(app->row), request.app, name));
   co_return Result<void>();  // the decision starts it: until then it stays as it is
 }
 
@@ -273,7 +273,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
     co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
                                                 app->row.active.empty() ? "its first one" : app->row.active, name));
   }
-  if (app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} is stopped: 'berth start {}' first", name, name));
+  if (app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} is {}: 'berth start {}' first", name, store::stopped_text(app->row), name));
   const auto look = [this, name, target] { return node_.store.slot(name, target); };
   const auto slot = co_await node_.pool.run(look);
   if (!slot) co_return std::unexpected(slot.error());

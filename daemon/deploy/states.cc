@@ -222,6 +222,10 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
     if (!ran) co_return ran;
   }
   run->began = std::chrono::system_clock::now();
+  if (run->row.from == run->row.release && members_.runs(*app, run->row.release)) {
+    std::string text = fmt::format("its instances go on as they are: 'berth restart {}' starts them from what is on the disk now", app->name());
+    co_await node_.note(run, std::move(text));
+  }
   const bool some_first = run->course.gradual && !run->course.canary;
   Rolling first;
   if (some_first) {
@@ -332,10 +336,15 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
   static_cast<void>(co_await node_.reload(app));  // what was left is not gone back to
 }
 
-/// What the release's instances printed last, for the history.
+/// What the instance that the failure names printed last, for the history; where it names none, what all of the release did.
 awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
   if (!members_.ever_ran(*app, run->row.release)) co_return;  // what is in the logs is another release's
-  const auto read = [logs = node_.store.paths().logs, name = app->name(), release = run->row.release, since = run->began] { return last_lines(logs, InstanceSelector{.app = name}, since, release); };
+  InstanceSelector whose{.app = app->name()};
+  if (const auto named = run->failure ? named_in(run->failure->message, members_of(*app, run->row.release)) : std::nullopt) {
+    whose.process = named->process;
+    whose.number = named->number;
+  }
+  const auto read = [logs = node_.store.paths().logs, whose, release = run->row.release, since = run->began] { return last_lines(logs, whose, since, release); };
   auto lines = co_await node_.pool.run(read);
   if (lines) run->last_lines = std::move(*lines);
 }

@@ -10,6 +10,7 @@
 #include "core/logs/record_time.h"
 #include "core/spec/app_spec.h"
 #include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/run.h"
 
 namespace berth::deploy {
 namespace {
@@ -81,7 +82,7 @@ struct Hint {
 };
 constexpr auto kHints = std::to_array<Hint>({
     {"has not accepted a connection on the socket", "it does not use the socket that it is passed: it opens its own, or takes another convention (listen_env in berth.toml)"},
-    {"connection refused", "nothing listens where it is asked: with port it has to listen on $PORT, on all addresses"},
+    {"nothing listens at", "nothing listens where it is asked: with port it has to listen on $PORT, on all addresses"},
     {"readiness probe:", "it runs and answers its readiness probe badly: look at what that asks for (a database, a migration), and at its log"},
     {"startup probe:", "its startup probe does not pass in time: look at its log; a slow start wants a longer failure_threshold or ready_timeout"},
     {"liveness probe", "its liveness probe kills it: it hangs, or the probe is too strict (timeout, failure_threshold)"},
@@ -129,19 +130,21 @@ void advise_on_deployment(std::vector<std::string>& advice, const Story& story) 
   add_hint(advice, reason_of(deployment.row));
   if (!deployment.last_lines.empty()) advice.push_back(fmt::format("berth logs {}   # all that it printed", name));
   advice.push_back(fmt::format("berth history {}   # its steps, and those of the deployments before", deployment.row.app));
-  if (!deployment.rejected) return advice.push_back(fmt::format("berth deploy {}   # once what was missing is there", name));
+  const bool by_hook = says(reason_of(deployment.row), " hook ");
+  if (!deployment.rejected) return advice.push_back(fmt::format("berth deploy {}   # once {}", name, by_hook ? "its hook can end well" : "what was missing is there"));
   advice.push_back(fmt::format("publish a better release; {} is rejected here until 'berth deploy {} --force'", deployment.row.release, name));
 }
 
 void advise_on_instances(std::vector<std::string>& advice, const Story& story, const std::string& before) {
   const InstanceView& first = story.instances.front();
+  const bool is_back = !is_troubled(first, story.active);
   const supervise::InstanceStatus& status = first.status;
   const std::string name = short_name(status.id);
   add_hint(advice, status.ready || status.pid == 0 || status.crash_loop ? (status.last_exit ? status.last_exit->reason : status.not_ready) : status.not_ready);
-  const bool ended = status.pid == 0 || status.crash_loop;
+  const bool ended = status.pid == 0 || status.crash_loop || is_back;
   advice.push_back(fmt::format("berth logs {}{}   # all that it printed{}", name, ended ? " --previous" : "", ended ? " before it ended" : ""));
   if (!before.empty()) advice.push_back(fmt::format("berth revert {}   # goes back to {}", story.app, before));
-  advice.push_back(fmt::format("berth restart {}   # once what it needs is there", name));
+  if (!is_back) advice.push_back(fmt::format("berth restart {}   # once what it needs is there", name));
 }
 
 void advise_on_job(std::vector<std::string>& advice, const Story& story) {
@@ -156,6 +159,20 @@ void advise_on_job(std::vector<std::string>& advice, const Story& story) {
 
 bool is_failure(const store::DeploymentRow& row) { return row.state == "failed" || row.state == "reverted" || row.state == "interrupted"; }
 
+bool is_of_nothing(const store::DeploymentRow& row) { return is_failure(row) && status_of(row).exit == static_cast<int>(Exit::not_found); }
+
+bool is_over(const store::DeploymentRow& failed, const std::vector<store::DeploymentRow>& rows) {
+  return std::ranges::any_of(rows, [&](const store::DeploymentRow& row) { return row.id > failed.id && row.decided && (row.state == "active" || row.state == "baking"); });
+}
+
+bool came_back(const InstanceView& instance, const std::string& active, logs::Time now) {
+  constexpr std::chrono::minutes kRecent{10};  // as berth status does
+  const supervise::InstanceStatus& status = instance.status;
+  if (status.id.release != active || status.restarts == 0 || !status.last_exit || status.last_exit->kind.empty()) return false;
+  const auto ended = logs::parse_rfc3339(status.last_exit->at);
+  return ended && now - *ended < kRecent;
+}
+
 bool is_troubled(const InstanceView& instance, const std::string& active) {
   const supervise::InstanceStatus& status = instance.status;
   if (status.id.release != active) return false;
@@ -167,6 +184,7 @@ std::string trouble_text(const InstanceView& instance) {
   const std::string name = short_name(status.id);
   const std::string restarts = fmt::format("{} restart{}", status.restarts, status.restarts == 1 ? "" : "s");
   if (status.crash_loop && status.last_exit) return fmt::format("{} ends again and again: {} ({})", name, status.last_exit->reason, restarts);
+  if ((status.ready || !status.judged) && status.restarts > 0 && status.last_exit) return fmt::format("{} ended and was started again: {} ({})", name, status.last_exit->reason, restarts);
   if (status.pid == 0 && status.last_exit) return fmt::format("{} does not run: {} ({})", name, status.last_exit->reason, restarts);
   return fmt::format("{} is not ready: {}", name, status.not_ready);
 }
@@ -210,6 +228,7 @@ std::vector<Told> timeline(const DeploymentStatus* deployment, const std::vector
 
 std::vector<std::string> advise(const Story& story, const std::string& before) {
   std::vector<std::string> advice;
+  if (story.over && story.about == Story::About::deployment) return advice;
   if (story.about == Story::About::deployment) advise_on_deployment(advice, story);
   if (story.about == Story::About::instances) advise_on_instances(advice, story, before);
   if (story.about == Story::About::job) advise_on_job(advice, story);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/logs/record_time.h"
 #include "daemon/deploy/operations.h"
 
 namespace berth::deploy {
@@ -19,13 +20,18 @@ struct Told {
 };
 
 /// The last failure of an app: of a deployment, or what is wrong with its instances now, whichever is newer; where no instance is in trouble, that of a job, if it is newer.
+/// A deployment's that is over since a later one's release became active is told where nothing is wrong now.
 struct Story {
   enum class About { nothing, deployment, instances, job } about = About::nothing;
   std::string app, active;
+  std::string health{}, since{};              ///< of the app now, as in AppStatus; empty of one that is not on the node
+  std::string stopped{};                      ///< "stopped (by root (uid 0) since …: …)" where it is, or "drained (…)" where the node is; else empty
+  bool over = false;                          ///< of a deployment: the release of a later one became active
   std::string why;                            ///< one line; empty where nothing is wrong
   std::optional<DeploymentStatus> deployment; ///< the newest one that failed or was reverted, also where the story is about instances
-  std::vector<InstanceView> instances;        ///< that are not ready now, or end again and again, also where the story is about a deployment
+  std::vector<InstanceView> instances;        ///< that are not ready now, end again and again, or came back after they ended, also where the story is about a deployment
   std::vector<JobStatus> jobs{};              ///< whose last run failed, the newest first, also where the story is about something else
+  std::vector<std::string> notes{};           ///< what there is to know beside: of the deployment, and what berthd could not do for the app
   std::vector<Told> told;                     ///< in the order of time
   std::string lines_of;                       ///< whose last lines those are: "web/web.1@v2"; empty: nobody's
   std::vector<std::string> last_lines;
@@ -34,6 +40,15 @@ struct Story {
 
 /// Whether the deployment failed, or was reverted, and not because somebody wanted so.
 bool is_failure(const store::DeploymentRow& row);
+
+/// Whether it failed since there is no such release. Pure.
+bool is_of_nothing(const store::DeploymentRow& row);
+
+/// Whether the release of a deployment after `failed` became active. `rows`: the newest first. Pure.
+bool is_over(const store::DeploymentRow& failed, const std::vector<store::DeploymentRow>& rows);
+
+/// Whether an instance of the release that is to serve ended by itself not long ago, and was started again: what `berth status` notes, too. Pure.
+bool came_back(const InstanceView& instance, const std::string& active, logs::Time now);
 
 /// Whether an instance of the release that is to serve is in trouble. One that only has not said yet is not.
 bool is_troubled(const InstanceView& instance, const std::string& active);

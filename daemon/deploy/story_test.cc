@@ -94,7 +94,7 @@ TEST(Story, SaysWhatIsWrongWithAnInstanceAndSinceWhen) {
 TEST(Story, OfADeploymentAdvisesByItsReason) {
   const std::pair<const char*, const char*> table[] = {
       {"not ready within 1m: web/web.1: readiness probe: 503 from /healthz", "answers its readiness probe badly"},
-      {"not ready within 1m: web/web.1: readiness probe: connection refused", "listen on $PORT"},
+      {"not ready within 1m: web/web.1: readiness probe: nothing listens at 127.0.0.1:20001", "listen on $PORT"},
       {"web@v3: its pre-start hook exited with 1", "the last lines are the hook's"},
       {"web@v3: secret TOKEN (file:/x): open /x: No such file", "put it there"},
       {"web/web.1 exited with 1, in its bake", "after the switch"},
@@ -105,8 +105,47 @@ TEST(Story, OfADeploymentAdvisesByItsReason) {
     story.deployment->last_lines = {"boom"};
     EXPECT_THAT(advise(story, "v1"), AllOf(Contains(HasSubstr(words)), Contains(HasSubstr("berth logs web@v3")), Contains(HasSubstr("berth deploy web@v3 --force")))) << reason;
     story.deployment->rejected = false;
-    EXPECT_THAT(advise(story, "v1").back(), HasSubstr("berth deploy web@v3   # once what was missing is there"));
+    const bool by_hook = std::string_view(reason).contains("hook");
+    EXPECT_THAT(advise(story, "v1").back(), HasSubstr(by_hook ? "berth deploy web@v3   # once its hook can end well" : "berth deploy web@v3   # once what was missing is there"));
+    story.over = true;
+    EXPECT_THAT(advise(story, "v1"), IsEmpty()) << "what helped then is done";
   }
+}
+
+TEST(Story, AReleaseThatThereIsNotIsToldApart) {
+  store::DeploymentRow row{.id = 7, .app = "web", .release = "7v", .state = "failed", .ended_at = at(2), .detail = {{"exit", 3}}};
+  EXPECT_TRUE(is_of_nothing(row));
+  row.detail["exit"] = 1;
+  EXPECT_FALSE(is_of_nothing(row));
+}
+
+TEST(Story, OfAFailureIsOverWhenTheReleaseOfALaterDeploymentBecameActive) {
+  const auto row = [](std::int64_t id, const char* state, bool decided) { return store::DeploymentRow{.id = id, .app = "web", .release = "v3", .state = state, .decided = decided}; };
+  const auto failed = row(7, "failed", false);
+  EXPECT_FALSE(is_over(failed, {failed, row(6, "active", true)}));
+  EXPECT_FALSE(is_over(failed, {row(9, "starting", false), row(8, "cancelled", false), failed}));
+  EXPECT_FALSE(is_over(failed, {row(8, "starting", true), failed})) << "with recreate it is decided before it runs";
+  EXPECT_TRUE(is_over(failed, {row(8, "baking", true), failed}));
+  EXPECT_TRUE(is_over(failed, {row(9, "cancelled", false), row(8, "active", true), failed}));
+}
+
+TEST(Story, OfInstancesHasThoseThatCameBackNotLongAgo) {
+  const auto now = *logs::parse_rfc3339("2026-11-24T09:05:00Z");
+  auto view = instance("");
+  view.status.ready = true;
+  EXPECT_FALSE(came_back(view, "v3", now));
+  view.status.restarts = 1;
+  view.status.last_exit = supervise::Exit{.reason = "exited with 4", .at = at(2), .kind = "exit"};
+  EXPECT_TRUE(came_back(view, "v3", now));
+  EXPECT_FALSE(is_troubled(view, "v3"));
+  EXPECT_EQ(trouble_text(view), "web/web.1 ended and was started again: exited with 4 (1 restart)");
+  EXPECT_FALSE(came_back(view, "v2", now));
+  EXPECT_FALSE(came_back(view, "v3", now + std::chrono::minutes(6)));
+  Story story{.about = Story::About::instances, .app = "web", .active = "v3"};
+  story.instances = {view};
+  EXPECT_THAT(advise(story, ""), ElementsAre(HasSubstr("berth logs web/web.1 --previous")));
+  view.status.last_exit->kind.clear();
+  EXPECT_FALSE(came_back(view, "v3", now)) << "somebody restarted it";
 }
 
 TEST(Story, AdvisesNothingByNames) {
@@ -130,7 +169,7 @@ TEST(Story, AdvisesNothingByNames) {
 
 TEST(Story, OfAnInstanceAdvisesToLookAtItsLastRunAndToGoBack) {
   Story story{.about = Story::About::instances, .app = "web", .active = "v3"};
-  story.instances = {instance("readiness probe: connection refused")};
+  story.instances = {instance("readiness probe: nothing listens at 127.0.0.1:20001")};
   EXPECT_THAT(advise(story, "v2"), ElementsAre(HasSubstr("listen on $PORT"), HasSubstr("berth logs web/web.1 "), HasSubstr("berth revert web   # goes back to v2"), HasSubstr("berth restart web/web.1")));
   story.instances.front().status.crash_loop = true;
   story.instances.front().status.last_exit = supervise::Exit{.reason = "oom"};

@@ -26,6 +26,16 @@ std::string why_of(const store::DeploymentRow& row) {
   return fmt::format("{} {}{}", name, row.state, reason.empty() ? "" : ": " + reason);
 }
 
+/// What berthd could not do for the app that runs, and what of it is not as it was sealed.
+void note_troubles(Story& story, const AppStatus& now) {
+  if (!now.problem.empty() && !now.row.active.empty()) story.notes.push_back(now.problem);
+  for (const store::SlotRow& slot : now.slots)
+    if (slot.drifted > 0 && slot.release == now.row.active)
+      story.notes.push_back(fmt::format("{}@{} is not as it was sealed ({}): 'berth deploy {}@{} --force' repairs it", slot.app, slot.release, slot.drift, slot.app, slot.release));
+  for (const store::Rejected& one : now.rejected)
+    if (one.release == now.row.active) story.notes.push_back(fmt::format("{}, which is active, is rejected here: {}", one.release, one.reason));
+}
+
 }  // namespace
 
 /// What is written down of the newest of its jobs that failed.
@@ -51,21 +61,31 @@ awaitable<Result<Story>> Queries::story(std::string name) {
   const auto list = [this, name] { return node_.store.deployments(name, kMostLookedAt); };
   const auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
-  const auto failed = std::ranges::find_if(*rows, is_failure);
-  if (failed != rows->end()) story.deployment = status_of(*failed);
-
   const AppPtr app = node_.find(name);
+  // A release that there is not, as one that was mistyped, tells nothing of an app that runs another.
+  const auto counts = [&](const store::DeploymentRow& row) { return is_failure(row) && (!app || app->row.active.empty() || !is_of_nothing(row)); };
+  const auto failed = std::ranges::find_if(*rows, counts);
+  if (failed != rows->end()) story.deployment = status_of(*failed);
   if (!app && rows->empty()) co_return std::unexpected(node_.known(name).error());
+  if (story.deployment) story.over = is_over(story.deployment->row, *rows);
   std::string since, before;
   if (app) {
     auto now = co_await status(name);
     if (!now) co_return std::unexpected(now.error());
     story.active = now->row.active;
     since = now->since;
+    story.health = now->health;
+    story.since = now->since;
+    if (app->row.stopped) story.stopped = store::stopped_text(app->row);
+    else if (node_.drained) story.stopped = fmt::format("drained ({})", to_string(*node_.drained));
+    note_troubles(story, *now);
     if (story.deployment) story.deployment->rejected = std::ranges::find(now->rejected, story.deployment->row.release, &store::Rejected::release) != now->rejected.end();
     const bool moves = now->deployment && now->deployment->row.state != "baking";  // then it is the deployment that tells
-    for (InstanceView& instance : now->instances)
-      if (!app->row.stopped && !node_.drained && !moves && !is_paused(*app, instance.status.id) && is_troubled(instance, story.active)) story.instances.push_back(std::move(instance));
+    const auto moment = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+    for (InstanceView& instance : now->instances) {
+      if (app->row.stopped || node_.drained || moves || is_paused(*app, instance.status.id)) continue;
+      if (is_troubled(instance, story.active) || came_back(instance, story.active, moment)) story.instances.push_back(std::move(instance));
+    }
     for (JobStatus& job : now->jobs)
       if (job.row.state == "failed") story.jobs.push_back(std::move(job));
     std::ranges::stable_sort(story.jobs, [](const JobStatus& one, const JobStatus& other) { return is_later(one.row.ended_at, other.row.ended_at); });
@@ -75,12 +95,13 @@ awaitable<Result<Story>> Queries::story(std::string name) {
   const auto look = [this, name, since] { return node_.store.events_between(name, since, {}); };
   auto events = co_await node_.pool.run(look);
   if (!events) co_return std::unexpected(events.error());
-  std::ranges::stable_sort(story.instances, std::ranges::greater(), [](const InstanceView& one) { return one.status.crash_loop; });
+  const auto worse = [&](const InstanceView& one) { return one.status.crash_loop ? 2 : is_troubled(one, story.active) ? 1 : 0; };
+  std::ranges::stable_sort(story.instances, std::ranges::greater(), worse);
   std::string troubled_at;
   for (const InstanceView& instance : story.instances)
     if (const std::string at = trouble_at(instance, *events); troubled_at.empty() || is_later(at, troubled_at)) troubled_at = at;
 
-  if (!story.instances.empty() && (!story.deployment || is_later(troubled_at, story.deployment->row.ended_at))) {
+  if (!story.instances.empty() && (!story.deployment || story.over || is_later(troubled_at, story.deployment->row.ended_at))) {
     story.about = Story::About::instances;
     story.why = trouble_text(story.instances.front());
     story.told = timeline(nullptr, *events);
@@ -91,7 +112,7 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     };
     auto lines = co_await node_.pool.run(read);
     if (lines) story.last_lines = std::move(*lines);
-  } else if (!story.jobs.empty() && (!story.deployment || is_later(story.jobs.front().row.ended_at, story.deployment->row.ended_at))) {
+  } else if (!story.jobs.empty() && (!story.deployment || story.over || is_later(story.jobs.front().row.ended_at, story.deployment->row.ended_at))) {
     auto said = co_await story_of_job(std::move(story));
     if (!said) co_return std::unexpected(said.error());
     story = std::move(*said);
@@ -99,6 +120,7 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     story.about = Story::About::deployment;
     const store::DeploymentRow row = story.deployment->row;
     story.why = why_of(row);
+    story.notes.insert(story.notes.begin(), story.deployment->notes.begin(), story.deployment->notes.end());
     const auto look_back = [this, row] { return node_.store.events_between(row.app, row.created_at, row.ended_at); };
     const auto then = co_await node_.pool.run(look_back);
     if (!then) co_return std::unexpected(then.error());
@@ -106,6 +128,7 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     story.last_lines = story.deployment->last_lines;
     if (!story.last_lines.empty()) story.lines_of = row.app + "@" + row.release;
   }
+  std::erase_if(story.notes, [&](const std::string& note) { return std::ranges::find(story.told, "note: " + note, &Told::text) != story.told.end(); });
   if (story.told.size() > kMostTold) story.told.erase(story.told.begin(), story.told.end() - kMostTold);
   story.advice = advise(story, before);
   co_return story;

@@ -206,6 +206,8 @@ class Staging {
     auto text = repository_.small_blob(part.ref.index, bundle::kLargestIndex, stop_);
     if (!text) return pass(std::move(text.error()), "its index");
     staged_.index_bytes += text->size();
+    progress_.bytes_total += text->size();
+    progress_.bytes_done += text->size();
     return text;
   }
 

@@ -106,7 +106,7 @@ TEST_F(Stage, FetchesNothingOfABuildThatIsThereAlready) {
   progress.bytes_total = progress.bytes_done = 0;
   const auto staged = stage_release("v2", staging);
   ASSERT_TRUE(staged) << staged.error().message;
-  EXPECT_EQ(progress.bytes_total, published.config.blob.size);
+  EXPECT_EQ(progress.bytes_total, published.config.blob.size + published.config.index.size);
   EXPECT_EQ(fs::read_symlink(staging / "app/bin/start"), "run");
   EXPECT_EQ(files::read(staging / "config/settings", 100).value_or(""), "a=2\n");
   EXPECT_EQ(about(staging / "app/share").st_mode & 07777, 0555U);

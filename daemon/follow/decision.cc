@@ -19,19 +19,25 @@ Decision left_alone(std::string why) { return {.kind = Kind::left_alone, .why = 
 /// What an operator has decided about the app, which counts more than what is followed.
 std::optional<Decision> because_of_operators(const std::string& app, const std::string& wanted, const Present& present) {
   const deploy::AppStatus& status = *present.app;
+  const auto rejected = std::ranges::find(status.rejected, wanted, &store::Rejected::release);
+  const std::string bad = rejected == status.rejected.end() ? std::string() : fmt::format("{} is rejected here ({})", wanted, rejected->reason);
+  if (status.row.held.firm && !bad.empty()) {
+    return left_alone(fmt::format("it is held ({}), and {}: 'berth resume {}', and point the channel to another release, or 'berth deploy {}@{} --force'", to_string(status.row.held), bad,
+                                  app, app, wanted));
+  }
   if (status.row.held.firm) return left_alone(fmt::format("it is held ({}): 'berth resume {}' lets it follow", to_string(status.row.held), app));
+  // To end the hold alone would change nothing.
+  if (status.row.held && !bad.empty())
+    return left_alone(fmt::format("{}, and the app is held: point the channel to a release that was never active here, or 'berth deploy {}@{} --force'", bad, app, wanted));
+  if (!bad.empty()) return left_alone(fmt::format("{}: point the channel to another release, or 'berth deploy {}@{} --force'", bad, app, wanted));
   // As in any deployment: a release that was never active here is a newer one, which ends the hold.
   const auto was_active = [&](const deploy::DeploymentStatus& one) { return one.row.decided && one.row.release == wanted; };
   if (status.row.held && std::ranges::any_of(present.deployments, was_active))
     return left_alone(fmt::format("it is held ({}): 'berth resume {}', or a newer release, lets it follow", to_string(status.row.held), app));
-  if (status.row.stopped) return left_alone(fmt::format("it is stopped: 'berth start {}' lets it follow", app));
+  if (status.row.stopped) return left_alone(fmt::format("it is {}: 'berth start {}' lets it follow", store::stopped_text(status.row), app));
   const auto pinned = std::ranges::find_if(status.slots, [&](const store::SlotRow& slot) { return slot.release == status.row.active && slot.pinned; });
-  if (pinned != status.slots.end() && pinned->release != wanted)
-    return left_alone(fmt::format("{0} is pinned: 'berth unpin {1}@{0}' lets it follow", pinned->release, app));
-  const auto rejected = std::ranges::find(status.rejected, wanted, &store::Rejected::release);
-  if (rejected == status.rejected.end()) return std::nullopt;
-  return left_alone(
-      fmt::format("{} is rejected here ({}): point the channel to another release, or 'berth deploy {}@{} --force'", wanted, rejected->reason, app, wanted));
+  if (pinned == status.slots.end() || pinned->release == wanted) return std::nullopt;
+  return left_alone(fmt::format("{0} is pinned: 'berth unpin {1}@{0}' lets it follow", pinned->release, app));
 }
 
 /// The newest deployment that has not ended yet.

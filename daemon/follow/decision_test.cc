@@ -9,6 +9,7 @@ namespace berth::follow {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
 using Kind = Decision::Kind;
 
@@ -77,6 +78,18 @@ TEST(Decision, WhatAnOperatorHoldsIsLeftAloneWhateverIsWanted) {
   const Decision decision = decided({.app = held, .deployments = {deployment("v1", "active")}});
   EXPECT_EQ(decision.kind, Kind::left_alone);
   EXPECT_EQ(decision.why, "it is held (by root (uid 0) since 2026-11-24T09:00:00Z: an audit): 'berth resume web' lets it follow");
+}
+
+TEST(Decision, WhatARevertLeftIsRejectedTooSoThatToResumeIsNotAdvised) {
+  auto was_active = deployment("v2", "active");
+  was_active.row.decided = true;
+  auto left = app("v1");
+  left.row.held = {.why = "v2 was reverted by hand", .by = "root (uid 0)"};
+  left.rejected = {{"v2", "", "v2 was reverted by hand", ""}};
+  EXPECT_EQ(decided({.app = left, .deployments = {deployment("v1", "active"), was_active}}).why,
+            "v2 is rejected here (v2 was reverted by hand), and the app is held: point the channel to a release that was never active here, or 'berth deploy web@v2 --force'");
+  left.row.held.firm = true;
+  EXPECT_THAT(decided({.app = left}).why, AllOf(HasSubstr("'berth resume web', and point the channel to another release"), HasSubstr("'berth deploy web@v2 --force'")));
 }
 
 TEST(Decision, PinsAndRejectionsOfOtherReleasesDoNotMatter) {

@@ -42,7 +42,18 @@ function many(count, one, more) {
   return `${count} ${count === 1 ? one : more}`;
 }
 
-function appTroubles(app) {
+const RECENT = 10 * 60 * 1000; // milliseconds since an instance ended by itself, while that is news
+
+/** What becomes of what the app follows. */
+function followTroubles(follow, app, say) {
+  const quiet = Boolean(app && (app.held || app.stopped));
+  const what = follow.channel ? `the channel ${follow.channel}` : "one release";
+  const why = app ? `berth status ${follow.app} says why` : "berth status says why";
+  if (follow.failing_since) say(`${app ? "" : "is not on this node yet, and "}follows ${what}, which cannot be asked: ${why}`);
+  else if (app && follow.wanted && follow.wanted !== app.release && follow.stays && !app.deployment) say(`follows ${what}, which wants ${follow.wanted}, and stays where it is: ${why}`, quiet);
+}
+
+function appTroubles(app, follow, now) {
   const troubles = [];
   const say = (what, quiet) => troubles.push({ app: app.app, what, quiet });
   const ill = app.instances.filter((one) => one.crash_looping);
@@ -54,8 +65,13 @@ function appTroubles(app) {
   if (app.troubled) say("berthd could not do something for it: berth status says what");
   for (const one of app.releases) if (one.drifted) say(`${one.release} on the disk is not as it was signed`);
   const last = app.last_deployment;
-  if (last && ["failed", "reverted", "interrupted"].includes(last.state) && last.release !== app.release)
+  if (last && ["failed", "reverted", "interrupted"].includes(last.state) && last.release !== app.release && last.exit !== 3) // 3: there is no such release, as of one that was mistyped
     say(`the last ${last.kind === "revert" ? "revert" : "deployment"}, of ${last.release}, ${last.state === "failed" ? "failed" : `was ${last.state}`}: berth why ${app.app} says why`);
+  const back = app.instances.filter((one) => one.restarts > 0 && one.release === app.release && !one.crash_looping && now - Date.parse(one.ended_at) < RECENT);
+  if (back.length > 0) say(`${back.length === 1 ? "an instance ended and was" : "instances ended and were"} started again: ${back.map((one) => `${one.process}.${one.number} (${many(one.restarts, "restart", "restarts")})`).join(", ")}`);
+  for (const job of app.jobs) if (job.state === "failed") say(`the job ${job.process} failed: berth why ${app.app} says why`);
+  if (app.release && app.rejected.includes(app.release)) say(`${app.release}, which is active, is rejected here`);
+  if (follow) followTroubles(follow, app, say);
   if (app.held) say("is held: it is left alone until somebody resumes it", true);
   if (app.stopped) say("is stopped", true);
   return troubles;
@@ -75,7 +91,10 @@ export function troubles(status, now) {
     if (sink.failing_since) say(`logs do not get to the sink ${sink.sink}`);
     if (sink.lost > 0) say(`${many(sink.lost, "line", "lines")} of logs never got to the sink ${sink.sink}`);
   }
-  for (const app of status.apps) found.push(...appTroubles(app));
+  const follows = new Map(status.follows.map((one) => [one.app, one]));
+  for (const app of status.apps) found.push(...appTroubles(app, follows.get(app.app), now));
+  const here = new Set(status.apps.map((app) => app.app));
+  for (const follow of status.follows) if (!here.has(follow.app)) followTroubles(follow, null, (what) => say(`${follow.app} ${what}`));
   if (status.drained) say("the node is drained: nothing runs until somebody resumes it", true);
   return found.sort((one, other) => Number(one.quiet ?? false) - Number(other.quiet ?? false));
 }
@@ -141,7 +160,7 @@ function appPart(app, samples, now) {
 }
 
 function eventRow(event, now) {
-  const what = [event.app ? [make("b", null, event.app), event.release ? `@${event.release}` : null, " "] : event.release ? `${event.release} ` : null, event.kind, event.state ? [" ", badge(event.state)] : null];
+  const what = [event.app ? [make("b", null, event.app), event.release ? `@${event.release}` : null, " "] : event.release ? `${event.release} ` : null, event.kind, event.instance ? ` ${event.instance}` : null, event.state ? [" ", badge(event.state)] : null];
   return make("li", { id: `event-${event.number}` }, make("span", { class: "number" }, `${event.number}`), make("span", { class: "what" }, what), make("span", null, ago(event.at, now)));
 }
 

@@ -17,12 +17,12 @@ namespace {
 constexpr int kLowestUid = 61184;   // systemd's range for dynamic users
 constexpr int kHighestUid = 65519;
 
-constexpr std::string_view kAppColumns = "SELECT app, active, previous, held, held_by, held_at, held_firmly, stopped, uid FROM apps JOIN uids USING (app) ";
+constexpr std::string_view kAppColumns = "SELECT app, active, previous, held, held_by, held_at, held_firmly, stopped, uid, stopped_at, stopped_by, stopped_why FROM apps JOIN uids USING (app) ";
 
 AppRow read_app(const Statement& row) {
   return {.app = row.text(0), .active = row.text(1), .previous = row.text(2),
           .held = {.why = row.text(3), .by = row.text(4), .at = row.text(5), .firm = row.integer(6) != 0},
-          .stopped = row.integer(7) != 0, .uid = static_cast<int>(row.integer(8))};
+          .stopped = row.integer(7) != 0, .stop = {.at = row.text(9), .by = row.text(10), .why = row.text(11)}, .uid = static_cast<int>(row.integer(8))};
 }
 
 /// Whether somebody on this machine has the uid, a systemd dynamic user included (nss-systemd tells of those).
@@ -57,6 +57,10 @@ std::string who_when_why(const std::string& by, const std::string& at, const std
 }  // namespace
 
 std::string to_string(const Hold& hold) { return who_when_why(hold.by, hold.at, hold.why); }
+std::string stopped_text(const AppRow& app) {
+  const Stop& stop = app.stop;
+  return stop.by.empty() ? std::string("stopped") : fmt::format("stopped ({})", who_when_why(stop.by, stop.at, stop.why));
+}
 std::string to_string(const Drain& drain) { return who_when_why(drain.by, drain.at, drain.why); }
 
 Result<std::optional<AppRow>> Store::State::app(const std::string& name) {
@@ -103,16 +107,18 @@ Result<AppRow> Store::ensure_app(const std::string& name) {
     return state_->database.run("INSERT INTO apps (app) VALUES (?)", name);
   };
   BERTH_CHECK(state_->change({}, add_rows));
-  return AppRow{.app = name, .active = {}, .previous = {}, .held = {}, .stopped = false, .uid = uid};
+  return AppRow{.app = name, .active = {}, .previous = {}, .held = {}, .stopped = false, .stop = {}, .uid = uid};
 }
 
-Result<void> Store::set_stopped(const std::string& app, bool stopped, Event event) {
+Result<void> Store::set_stopped(const std::string& app, const std::optional<Stop>& stop, Event event) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(app));
   std::vector<Event> events;
   events.push_back(std::move(event));
   return state_->change(std::move(events), [&] {
-    return state_->database.run("UPDATE apps SET stopped = ? WHERE app = ?", static_cast<std::int64_t>(stopped), app);
+    const Stop said = stop.value_or(Stop{});
+    return state_->database.run("UPDATE apps SET stopped = ?, stopped_at = ?, stopped_by = ?, stopped_why = ? WHERE app = ?", std::int64_t{stop.has_value()}, said.at, said.by, said.why,
+                                app);
   });
 }
 

@@ -50,17 +50,22 @@ TEST_F(AppsTest, RefusesANameThatIsNone) {
 TEST_F(AppsTest, KeepsStoppedAndHeldOverARestart) {
   open();
   must(store->ensure_app("web"));
-  ASSERT_TRUE(store->set_stopped("web", true, event("operator.stop", "web")));
+  ASSERT_TRUE(store->set_stopped("web", Stop{.at = "2026-11-24T09:00:00Z", .by = "root (uid 0)", .why = "a new disk"}, event("operator.stop", "web")));
   ASSERT_TRUE(store->set_held("web", {.why = "an audit", .by = "root (uid 0)", .at = "2026-11-24T09:00:00Z", .firm = true}, event("app.held", "web")));
   reopen();
   EXPECT_TRUE(must(store->app("web"))->stopped);
+  EXPECT_EQ(stopped_text(*must(store->app("web"))), "stopped (by root (uid 0) since 2026-11-24T09:00:00Z: a new disk)");
+  EXPECT_EQ(stopped_text({.app = "web", .stopped = true}), "stopped") << "by a berthd that did not keep who";
   const Hold held = must(store->app("web"))->held;
   EXPECT_TRUE(held && held.firm);
   EXPECT_EQ(to_string(held), "by root (uid 0) since 2026-11-24T09:00:00Z: an audit");
   EXPECT_EQ(to_string(Hold{.why = "v2 was reverted by hand"}), "v2 was reverted by hand") << "of a berthd that did not keep who";
   ASSERT_TRUE(store->set_held("web", {}, event("app.resumed", "web")));
   EXPECT_FALSE(must(store->app("web"))->held);
-  const auto missing = store->set_stopped("nope", true, event("operator.stop", "nope"));
+  ASSERT_TRUE(store->set_stopped("web", std::nullopt, event("operator.start", "web")));
+  EXPECT_FALSE(must(store->app("web"))->stopped);
+  EXPECT_EQ(must(store->app("web"))->stop.why, "");
+  const auto missing = store->set_stopped("nope", Stop{}, event("operator.stop", "nope"));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::not_found);
 }

@@ -122,7 +122,7 @@ Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) 
   return state_->change(std::move(events), [&]() -> Result<void> {
     BERTH_CHECK(update(state_->database, row));
     BERTH_CHECK(state_->database.run("UPDATE apps SET previous = active, active = ? WHERE app = ? AND active <> ?", row.release, row.app, row.release));
-    if (row.force) BERTH_CHECK(state_->database.run("UPDATE apps SET stopped = 0 WHERE app = ?", row.app));
+    if (row.force) BERTH_CHECK(state_->database.run("UPDATE apps SET stopped = 0, stopped_at = '', stopped_by = '', stopped_why = '' WHERE app = ?", row.app));
     return choose_previous(state_->database, row.app);
   });
 }

@@ -58,6 +58,13 @@ struct Drain {
 };
 std::string to_string(const Drain& drain);
 
+/// Who stopped an app.
+struct Stop {
+  std::string at{};  ///< RFC 3339, UTC
+  std::string by{};  ///< who asked; empty: not known
+  std::string why{};
+};
+
 /// What should be, for one app.
 struct AppRow {
   std::string app;
@@ -65,8 +72,12 @@ struct AppRow {
   std::string previous;  ///< what a revert goes to
   Hold held{};
   bool stopped = false;  ///< by `berth stop`; over restarts and boots
+  Stop stop{};           ///< where it is
   int uid = -1;          ///< of the app's own user; -1 until one is given
 };
+
+/// "stopped (by root (uid 0) since 2026-11-24T09:00:00Z: maintenance)", to be said of an app that is.
+std::string stopped_text(const AppRow& app);
 
 /// What an app left that was removed.
 struct LeftApp {
@@ -216,7 +227,8 @@ class Store {
   Result<std::map<std::string, AppRecord>> records(const std::string& app);
   /// Makes the app known, with its folders and a uid of its own from 61184 to 65519 (systemd's dynamic range) that no other app has.
   Result<AppRow> ensure_app(const std::string& name);
-  Result<void> set_stopped(const std::string& app, bool stopped, Event event);
+  /// Nothing: it is not stopped any more.
+  Result<void> set_stopped(const std::string& app, const std::optional<Stop>& stop, Event event);
   Result<void> set_held(const std::string& app, const Hold& hold, Event event);
   /// Forgets the app: rows, slots, `current`; data only with `purge`.
   Result<void> remove_app(const std::string& app, bool purge, Event event);

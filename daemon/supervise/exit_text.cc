@@ -1,10 +1,16 @@
 #include "daemon/supervise/exit_text.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <ctime>
+#include <string_view>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "core/files/fd.h"
 #include "daemon/keeper/launch_file.h"
 
 namespace berth::supervise {
@@ -15,13 +21,32 @@ std::string describe_status(int status) {
   return fmt::format("killed by SIG{}{}", spec::signal_name(WTERMSIG(status)), WCOREDUMP(status) ? " (core dumped)" : "");
 }
 
-std::string describe(const keeper::LastExit& exit, const std::string& program) {
+/// The interpreter of a script that is there itself, by its first line; empty where the program is none, or its interpreter is there.
+std::string missing_interpreter(const std::string& program, const std::string& root) {
+  const Fd file(::open((root + program).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  char head[256];
+  const ssize_t count = file ? ::read(file.get(), head, sizeof head) : -1;
+  if (count < 3 || head[0] != '#' || head[1] != '!') return {};
+  std::string_view line(head + 2, static_cast<std::size_t>(count) - 2);
+  line = line.substr(0, line.find('\n'));
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  const std::string interpreter(line.substr(0, line.find_first_of(" \t")));
+  return interpreter.starts_with('/') && ::access((root + interpreter).c_str(), F_OK) != 0 ? interpreter : std::string();
+}
+
+std::string describe_not_started(const keeper::LastExit& exit, const std::string& program, const std::string& root) {
+  const std::string interpreter = exit.stage == keeper::Stage::execute && exit.error == ENOENT ? missing_interpreter(program, root) : std::string();
+  if (!interpreter.empty()) return fmt::format("could not execute {}: its interpreter {} is not there", program, interpreter);
+  return "could not " + keeper::describe_failure(static_cast<int>(exit.stage), exit.error, program);
+}
+
+std::string describe(const keeper::LastExit& exit, const std::string& program, const std::string& root) {
   switch (exit.cause) {
     case keeper::Cause::liveness: return exit.reason;
     case keeper::Cause::oom: return "oom";
     case keeper::Cause::asked: return *exit.reason ? fmt::format("restarted: {}", exit.reason) : "restarted";
     case keeper::Cause::stopped: return "stopped";
-    case keeper::Cause::not_started: return "could not " + keeper::describe_failure(static_cast<int>(exit.stage), exit.error, program);
+    case keeper::Cause::not_started: return describe_not_started(exit, program, root);
     case keeper::Cause::unknown: return "ended, how is not known: its keeper had been killed before";
     case keeper::Cause::none:
     case keeper::Cause::exit:
@@ -45,8 +70,8 @@ std::string kind_of(keeper::Cause cause) {
 
 }  // namespace
 
-Exit describe_exit(const keeper::LastExit& exit, const std::string& program) {
-  return {.status = exit.status, .reason = describe(exit, program), .at = time_text(exit.at_ms), .ran = std::chrono::milliseconds(exit.ran_ms), .kind = kind_of(exit.cause)};
+Exit describe_exit(const keeper::LastExit& exit, const std::string& program, const std::string& root) {
+  return {.status = exit.status, .reason = describe(exit, program, root), .at = time_text(exit.at_ms), .ran = std::chrono::milliseconds(exit.ran_ms), .kind = kind_of(exit.cause)};
 }
 
 std::map<std::string, std::int64_t> count_exits(const keeper::State& state) {

@@ -10,8 +10,9 @@
 
 namespace berth::supervise {
 
-/// What a keeper tells of the last exit, for a person. `program`: argv[0].
-Exit describe_exit(const keeper::LastExit& exit, const std::string& program);
+/// What a keeper tells of the last exit, for a person. `program`: argv[0], in `root` where that is not empty. Looks into the program where the kernel found it not, or what
+/// it is to be run by.
+Exit describe_exit(const keeper::LastExit& exit, const std::string& program, const std::string& root = {});
 
 /// Every reason that `InstanceStatus::exits_by_reason` can have.
 inline constexpr std::string_view kExitReasons[] = {"exit", "signal", "liveness", "oom", "not_started", "unknown"};

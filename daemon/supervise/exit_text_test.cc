@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/files/files.h"
+
 namespace berth::supervise {
 namespace {
 
@@ -34,6 +36,25 @@ TEST(ExitText, NamesTheProgramThatCouldNotBeStarted) {
   exit.stage = keeper::Stage::execute;
   exit.error = ENOENT;
   EXPECT_EQ(describe_exit(exit, "/slots/v1/bin/server").reason, "could not execute /slots/v1/bin/server: No such file or directory");
+}
+
+TEST(ExitText, NamesTheInterpreterThatIsNotThere) {
+  const files::TemporaryDirectory folder;
+  auto exit = exit_by(keeper::Cause::not_started);
+  exit.stage = keeper::Stage::execute;
+  exit.error = ENOENT;
+  const auto reason = [&](const std::string& script, const std::string& root = {}) {
+    EXPECT_TRUE(files::replace(folder.path() / "run", script));
+    return describe_exit(exit, root.empty() ? (folder.path() / "run").string() : "/run", root).reason;
+  };
+  const std::string program = (folder.path() / "run").string(), plain = "could not execute " + program + ": No such file or directory";
+  EXPECT_EQ(reason("#!/usr/bin/nosuch -x\n"), "could not execute " + program + ": its interpreter /usr/bin/nosuch is not there");
+  EXPECT_EQ(reason("#! /usr/bin/nosuch"), "could not execute " + program + ": its interpreter /usr/bin/nosuch is not there");
+  EXPECT_EQ(reason("#!/bin/sh\n"), plain);
+  EXPECT_EQ(reason("\x7f" "ELF"), plain);
+  EXPECT_EQ(reason("#!/bin/sh\n", folder.path().string()), "could not execute /run: its interpreter /bin/sh is not there") << "in the image";
+  exit.error = EACCES;
+  EXPECT_EQ(reason("#!/usr/bin/nosuch\n"), "could not execute " + program + ": Permission denied");
 }
 
 TEST(ExitText, GivesTimesInUtc) {

@@ -58,7 +58,7 @@ Instance::Instance(boost::asio::any_io_executor executor, InstanceId its_id, con
     : id(std::move(its_id)), key(keeper_key(id)), socket_path(keepers_directory(run_directory) + "/" + key + ".sock"), changed(executor) {}
 
 std::string Instance::last_exit_reason() const {
-  return last.last_exit.cause == keeper::Cause::none ? std::string() : describe_exit(last.last_exit, program()).reason;
+  return last.last_exit.cause == keeper::Cause::none ? std::string() : describe_exit(last.last_exit, program(), root()).reason;
 }
 
 Orphan Instance::orphan() const {
@@ -141,7 +141,7 @@ InstanceStatus status_of(const Instance& instance) {
   status.probes = instance.probes;
   status.log_lines = last.log_lines;
   status.log_dropped = last.log_dropped;
-  if (last.last_exit.cause != keeper::Cause::none) status.last_exit = describe_exit(last.last_exit, instance.program());
+  if (last.last_exit.cause != keeper::Cause::none) status.last_exit = describe_exit(last.last_exit, instance.program(), instance.root());
   if (status.has_limits && last.app_pid != 0) status.unenforced = unenforced(instance.plan->limits, last.cgroup);
   return status;
 }

@@ -53,6 +53,8 @@ struct Instance {
   io::Event changed;                      ///< on every change of the above
 
   std::string program() const { return plan && !plan->argv.empty() ? plan->argv[0] : std::string("its program"); }
+  /// The tree of its image, where that is its root; else empty.
+  std::string root() const { return plan ? plan->root : std::string(); }
   std::string name() const { return to_string(id); }
   std::string last_exit_reason() const;
   /// What the present process said; nothing of one before it.

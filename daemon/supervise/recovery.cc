@@ -70,7 +70,7 @@ void Runtime::catch_up(InstancePtr instance, const keeper::State& before) {
   const bool another = now.app_pid != before.app_pid || now.starts != before.starts;
   if (now.last_exit.at_ms != before.last_exit.at_ms) {
     instance->generation++;
-    const auto exit = describe_exit(now.last_exit, instance->program());
+    const auto exit = describe_exit(now.last_exit, instance->program(), instance->root());
     tell(InstanceChange::Kind::exited, *instance, exit.reason, exit);
   }
   if (another && now.phase == keeper::Phase::running) {

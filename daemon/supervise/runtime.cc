@@ -127,7 +127,7 @@ void Runtime::apply(InstancePtr instance, const keeper::State& state) {
       break;
     case keeper::Event::exited: {
       instance->generation++;
-      const auto exit = describe_exit(state.last_exit, instance->program());
+      const auto exit = describe_exit(state.last_exit, instance->program(), instance->root());
       tell(InstanceChange::Kind::exited, *instance, exit.reason, exit);
       break;
     }

@@ -58,6 +58,8 @@ class Daemon(BerthCase):
         self.assertRegex(self.run_berthd("--version").stdout, r"^berthd \d+\.\d+\.\d+\nbuilt from \S+(, changed)? by .+ for Linux on \S+\n$")
         self.assertIn("--check", self.run_berthd("--help").stdout)
         self.assertEqual(self.run_berthd("--nonsense").returncode, 2)
+        wrong = self.run_berthd("--chek")
+        self.assertEqual((wrong.returncode, wrong.stderr), (2, "berthd: '--chek' is none of its options (did you mean '--check'?); 'berthd --help' lists the options\n"))
 
     def test_checks_its_configuration_without_starting(self):
         done = self.run_berthd("--check", "--config", self.node.config)

@@ -41,7 +41,8 @@ class Holding(BerthCase):
         # The active one goes on, and a revert does not come back to what is bad.
         self.deploy(self.node, "v3")
         self.node.berth("mark", "web@v2", "bad")
-        self.node.berth("mark", "web@v3", "bad")
+        self.assertSays(self.node.berth("mark", "web@v3", "bad", "--reason", "too slow"), "web@v3 is rejected", "It is active, and goes on: 'berth revert web' leaves it")
+        self.assertSays(self.node.berth("status"), "v3, which is active, is rejected here: marked bad by root (uid 0): too slow")
         self.assertServes("v3")
         self.node.berth("revert", "web")
         self.assertServes("v1")
@@ -184,6 +185,8 @@ class Holding(BerthCase):
             self.assertEqual(self.running(), {"web": 0, "api": 0})
         self.node.berth("node", "drain")
         self.assertEqual(self.node.status()["drained"]["why"], "a new kernel", "it is drained already")
+        self.node.berth("node", "drain", "--reason", "a new disk")
+        self.assertEqual(self.node.status()["drained"]["why"], "a new disk")
         self.node.berth("scale", "api/web=2")
         self.assertEqual(self.running()["api"], 0)
 
@@ -193,7 +196,7 @@ class Holding(BerthCase):
         wait_until(lambda: [one["ready"] for one in self.node.instances()].count(True) == 2, "both instances of web that are wanted are ready")
         self.assertEqual(self.running(), {"web": 2, "api": 2}, "what was stopped by hand stays so")
         self.assertIsNone(self.node.status()["drained"])
-        self.assertEqual(([one["why"] for one in self.operators("node_drain")], [one["why"] for one in self.operators("node_resume")]), (["a new kernel"], ["it boots"]))
+        self.assertEqual(([one["why"] for one in self.operators("node_drain")], [one["why"] for one in self.operators("node_resume")]), (["a new kernel", "a new disk"], ["it boots"]))
         self.deploy(self.node, "v2")
         self.node.berth("node", "resume")
 

@@ -154,7 +154,7 @@ touch x 2>/dev/null || echo SEALED; } > "$BERTH_DATA_DIR/seen\""""
         tree = hooks.app(self.folder / "site", {"pre-start": ""})
         tree.put("bin/pre-start", "#!/no/such/interpreter\n", 0o755)
         self.repo.publish(tree)
-        self.assertSays(self.deploy(self.node, "v2", expect=1), "its pre-start hook could not execute", "No such file")
+        self.assertSays(self.deploy(self.node, "v2", expect=1), "its pre-start hook could not execute", "its interpreter /no/such/interpreter is not there")
         self.assertServes("v1")
         self.assertNothingLeft("pre-start")
 

@@ -43,7 +43,9 @@ class Lifecycle(BerthCase):
         for strategy in ("blue-green", "recreate"):
             self.repo.publish(sample_apps.testapp(self.folder / "site", app=strategy, port=None, routing=None, strategy=strategy))
             self.deploy(node, "v1", strategy)
-            node.berth("stop", strategy)
+            node.berth("stop", strategy, "--reason", "a new disk")
+            self.assertSays(node.berth("status", strategy), "stopped by root (uid 0)", "ago: a new disk")
+            self.assertSays(self.deploy(node, "v9", strategy, 8), f"{strategy} is stopped (by root (uid 0) since 20", ": a new disk): 'berth start")
             self.assertSays(self.deploy(node, "v9", strategy, 3, "--force"), f"{strategy} is stopped, as before.")
             app = node.app(strategy)
             self.assertEqual((app["stopped"], app["health"], app["instances"]), (True, "stopped", []))
@@ -52,8 +54,9 @@ class Lifecycle(BerthCase):
         node.kill()
         node.start()
         self.assertEqual((node.app("blue-green")["health"], node.app("blue-green")["instances"]), ("stopped", []))
+        self.assertEqual((node.app("blue-green")["stopped_by"], node.app("blue-green")["stopped_why"]), ("root (uid 0)", "a new disk"))
         self.deploy(node, "v1", "blue-green", 0, "--force")
-        self.assertEqual((node.app("blue-green")["stopped"], node.app("blue-green")["health"]), (False, "healthy"))
+        self.assertEqual((node.app("blue-green")["stopped"], node.app("blue-green")["health"], node.app("blue-green")["stopped_by"]), (False, "healthy", ""))
         self.assertIn("operator.start", [event["kind"] for event in node.events()][-12:])
 
     def test_an_app_runs_as_a_user_of_its_own(self):

@@ -76,6 +76,7 @@ class Plan(BerthCase):
         now = self.fetched()
         self.assertEqual({kind: now[kind] - before[kind] for kind in KINDS}, planned)
         self.assertEqual(plan["fetch"]["bytes"], sum(planned.values()))
+        self.assertEqual(self.node.deployments()[0]["progress"]["bytes_total"], plan["fetch"]["bytes"])
         names = {one.path.rsplit("/", 1)[1] for one in self.server.exchanges[asked:] if "/blobs/sha256/" in one.path}
         self.assertEqual(names, {blob["sha256"] for blob in plan["fetch"]["blobs"]})
         deployment = self.node.deployments()[0]
@@ -138,8 +139,12 @@ class Plan(BerthCase):
         plan = self.plan("v1", "--force")
         self.assertIn("is not as it was sealed any more (app/NOTE: has mode", plan["notes"][0])
         self.assertEqual([blob["kind"] for blob in plan["fetch"]["blobs"]], ["layer"])
-        self.assertSays(self.text("v1", "--force"), "is active, and would be deployed once more")
-        self.deploy_as(plan, "v1", "--force")
+        self.assertTrue(plan["way"]["goes_on"])
+        self.assertSays(self.text("v1", "--force"), "is active, and would be deployed once more", "its instances go on as they are")
+        pids = self.node.pids()
+        deployment = self.deploy_as(plan, "v1", "--force")
+        self.assertEqual(self.node.pids(), pids)
+        self.assertTrue(any("its instances go on as they are: 'berth restart web'" in note for note in deployment["notes"]), deployment["notes"])
 
     def test_of_a_new_configuration_alone(self):
         self.publish(1, more='[env.LEVEL]\ndefault = "info"\n')
@@ -228,6 +233,21 @@ class Plan(BerthCase):
         self.assertSays(self.node.berth("deploy", "./web-v3.berth", "--plan", expect=2), "berth import")
         self.server.faults = {"timestamp.json": 500}
         self.assertEqual(self.text("v3", expect=None).code, self.deploy(self.node, "v3", "web", None).code)
+
+    def test_of_an_app_that_a_revert_holds_says_one_thing(self):
+        for number in (1, 2):
+            self.publish(number)
+            self.deploy(self.node, f"v{number}")
+        self.publish(3)
+        self.deploy(self.node, "v3")
+        self.node.berth("revert", "web", "--to", "v1")
+        plan = self.plan("v2", expect=8)
+        self.assertIn("was active here before", plan["refusals"][0]["detail"])
+        self.assertEqual(plan["notes"], [])
+        self.publish(4)
+        plan = self.plan("v4")
+        self.assertEqual((plan["refusals"], len(plan["notes"])), ([], 1))
+        self.assertIn("a newer release, as this one, ends that", plan["notes"][0])
 
     def test_of_what_is_not_to_be_believed_and_of_a_secret_that_is_missing(self):
         tree = sample_apps.testapp(self.folder / "site", more="[env.TOKEN]\nsecret = true\nrequired = true\n")

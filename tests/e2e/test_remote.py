@@ -163,6 +163,11 @@ class Remote(RemoteCase):
         self.pki.copy("node", "api")
         self.assertEqual(shown(), before)
         self.assertIn("\nberth_api_failing 0\n", self.node.metrics())
+        key = self.pki.folder / "api.key"
+        for mode, said in ((0o644, f"[api] key_file {key}: everybody on this node can read it: chmod o-r {key}"), (0o600, "")):
+            key.chmod(mode)
+            check = subprocess.run([str(BERTHD), "--check", "--config", str(self.node.config)], capture_output=True, text=True)
+            self.assertEqual((check.returncode, said in check.stderr, bool(check.stderr)), (0, True, bool(said)), check)
 
         # Roles count from a reload on.
         config = self.node.config.read_text()

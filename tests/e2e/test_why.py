@@ -51,10 +51,59 @@ class Why(BerthCase):
                         "web@v2 --force")
         self.assertEqual(story["deployment"]["release"], "v2")
         self.assertEqual(story["events"][-1]["text"], "failed: " + story["deployment"]["reason"].removeprefix("web@v2: "))
-        # Another one that goes well leaves the failure the last one that there was.
+        self.assertFalse(story["over"])
+        # Another one that goes well leaves the failure the last one that there was, and what would have helped then is not advised any more.
         self.publish(note="3")
         self.deploy(self.node, "v3")
-        self.assertSays(self.why("deployment")[0], "web@v2 failed", "web runs v3")
+        done, story = self.why("deployment")
+        self.assertTrue(done.out.startswith("web runs v3 (healthy, active for "), done.out)
+        self.assertSays(done, "Its last failure, which is over: web@v2 failed")
+        self.assertNotIn("What to do next", done.out)
+        self.assertEqual((story["over"], story["next"], story["health"]), (True, [], "healthy"))
+
+    def test_a_release_that_was_mistyped_is_no_trouble_of_the_app(self):
+        self.deploy(self.node, "7v", "web", 3)
+        self.assertSays(self.why("deployment")[0], "web@7v failed", "berth releases web")
+        self.publish()
+        self.deploy(self.node, "v1")
+        self.deploy(self.node, "7v", "web", 3)
+        self.why("nothing")
+        self.assertNotIn("7v", self.node.berth("status").out)
+        self.assertIn("7v", self.node.berth("history", "web").out)
+
+    def test_an_app_that_is_stopped(self):
+        self.publish()
+        self.deploy(self.node, "v1")
+        self.node.berth("stop", "web", "--reason", "a new disk")
+        done, story = self.why("nothing")
+        self.assertSays(done, "web is stopped (by root (uid 0) since 20", ": a new disk); v1 is its active release: 'berth start web' starts it")
+        self.assertEqual(story["health"], "stopped")
+        self.node.berth("node", "drain", "--reason", "a new kernel")
+        self.node.berth("start", "web", expect=8)
+        self.assertSays(self.why("nothing")[0], "web is stopped")
+
+    def test_an_instance_that_ended_and_came_back(self):
+        self.publish()
+        self.deploy(self.node, "v1")
+        self.node.berth("restart", "web")
+        self.why("nothing")  # which somebody wanted
+        os.kill(self.node.pids()["web/web.1"], 9)
+        self.node.wait_app(health="healthy")
+        wait_until(lambda: self.node.instances()[0]["ready"] and self.node.instances()[0]["exits_by_reason"], "it is back", 30)
+        done, story = self.why("instances")
+        self.assertSays(done, "web/web.1 ended and was started again: killed by SIGKILL", "berth logs web/web.1 --previous")
+        self.assertSays(self.node.berth("status"), "web/web.1 restarted")
+        self.assertEqual([one["instance"] for one in story["instances"]], ["web/web.1"])
+
+    def test_nothing_listens_and_another_process_prints_a_lot(self):
+        tree = sample_apps.testapp(self.folder / "site", ready_timeout="3s", more='\n[process.worker]\ncommand = ["bin/tick"]\n')
+        tree = tree.spec_replaced('"bin/testapp"', '"bin/run"').put("bin/run", "#!/bin/sh\necho I wait for a database\nexec sleep 100\n", 0o755)
+        self.repo.publish(tree.put("bin/tick", "#!/bin/sh\nwhile :; do echo tick; sleep 0.1; done\n", 0o755))
+        self.deploy(self.node, "v1", "web", 1)
+        done, story = self.why("deployment")
+        self.assertSays(done, "nothing listens at", "has to listen on $PORT", "| I wait for a database")
+        self.assertEqual(story["last_lines"], ["I wait for a database"])
+        self.assertNotIn("answers its readiness probe badly", done.out)
 
     def test_a_first_release_that_ends_at_once(self):
         self.publish_script("echo no database; exit 7")
@@ -81,7 +130,7 @@ class Why(BerthCase):
         self.repo.publish(hooks.app(self.folder / "site", {"pre-start": "echo no such table; exit 3"}))
         self.deploy(self.node, "v1", "web", 1)
         done, story = self.why("deployment")
-        self.assertSays(done, "its pre-start hook exited with 3", "pre-start hook of v1: exited with 3", "| no such table", "the last lines are the hook's")
+        self.assertSays(done, "its pre-start hook exited with 3", "pre-start hook of v1: exited with 3", "| no such table", "the last lines are the hook's", "once its hook can end well")
         self.assertIn("hook.ended", self.kinds(story))
 
     def test_the_active_release_ends_again_and_again(self):

@@ -169,11 +169,33 @@ class Page(BerthCase):
             os.kill(self.node.pids()["web/web.1"], 9)
             browser.wait(f"Restarts {times} since this page", "#app-web .charts")
             self.node.wait_app(health="healthy")
+        browser.wait("an instance ended and was started again: web.1 (2 restarts)", "#wrong")
+        browser.wait("instance.exit web/web.1@v1", "#events")
         self.node.berth("stop", "web")
         browser.wait("is stopped", "#wrong")
         self.judge("with a stopped app")
         order = browser.do("evaluate", script="[...document.querySelectorAll('main > section')].map((one) => one.id)")
         self.assertEqual(order, ["wrong", "apps", "events"])
+        self.nothing_to_complain_of()
+
+    def test_what_heads_berth_status_is_there(self):
+        tree = sample_apps.testapp(self.folder / "site", more='\n[process.report]\ntype = "job"\ncommand = ["/bin/false"]\nrun = "hand"\n')
+        self.repo.publish(tree)
+        self.repo.publish(tree.put("NOTE", "2"))
+        self.repo.point("stable", "v1")
+        self.node.configure(self.node.config.read_text() + '\n[[follow]]\napp = "web"\nchannel = "stable"\ninterval = "1s"\n')
+        self.node.stop()
+        self.node.start()
+        self.node.wait_app(active="v1", health="healthy")
+        self.node.berth("run-job", "web/report", expect=None)
+        self.node.berth("pin", "web@v1")
+        self.repo.point("stable", "v2")
+        self.browser.do("open", url=URL.removesuffix("page"))
+        self.browser.wait("the job report failed: berth why web says why", "#wrong")
+        self.browser.wait("follows the channel stable, which wants v2, and stays where it is: berth status web says why", "#wrong")
+        self.node.berth("mark", "web@v1", "bad")
+        self.browser.wait("v1, which is active, is rejected here", "#wrong")
+        self.judge("with much that is wrong")
         self.nothing_to_complain_of()
 
     def test_texts_of_others_become_no_markup(self):
@@ -184,15 +206,16 @@ class Page(BerthCase):
         apps = []
         for hostile in HOSTILE:
             app = json.loads(json.dumps(status["apps"][0]))
-            app.update(app=hostile, release=hostile, previous=hostile, health=hostile, strategy=hostile, rejected=[hostile])
+            app.update(app=hostile, release=hostile, previous=hostile, health=hostile, strategy=hostile, rejected=[hostile], jobs=[{"process": hostile, "state": "failed"}])
             app["last_deployment"].update(release="other" + hostile, state="failed", kind=hostile)
             app["deployment"] = {**app["last_deployment"], "state": hostile, "from": hostile, "steps": [{"state": hostile, "at": hostile}], "created_at": hostile, "release": hostile}
             app["instances"][0].update(process=hostile, release=hostile, crash_looping=True, probes={hostile: {"asked": 1, "failed": 0, "seconds": 1}})
             app["releases"] = [{"release": hostile, "sealed_at": hostile, "bytes": 1, "pinned": True, "drifted": True}]
             apps.append(app)
-        events = [{"number": number + 1, "at": hostile, "kind": hostile, "app": hostile, "release": hostile, "state": hostile} for number, hostile in enumerate(HOSTILE)]
+        events = [{"number": number + 1, "at": hostile, "kind": hostile, "app": hostile, "release": hostile, "instance": hostile, "state": hostile} for number, hostile in enumerate(HOSTILE)]
         events.append({"number": 99, "at": "", "kind": "deployment.state", "app": HOSTILE[0], "release": HOSTILE[1], "state": HOSTILE[2]})
         faked = {**status, "node": HOSTILE[0], "environment": HOSTILE[1], "version": HOSTILE[2], "last_event": 0, "apps": apps,
+                 "follows": [{"app": hostile, "channel": hostile, "wanted": hostile, "failing_since": hostile, "stays": True} for hostile in HOSTILE],
                  "sinks": [{**dict.fromkeys(("kind", "state", "last_success"), HOSTILE[0]), "sink": HOSTILE[1], "failing_since": "2026-01-01T00:00:00Z", "lag_seconds": 1, "shipped": 1, "refused": 0, "limited": 0, "lost": 2}]}
         browser.do("open", url=URL)
         browser.do("fake", status=faked, events=events)

@@ -43,6 +43,10 @@ std::optional<Errc> errc_named(std::string_view name) {
 
 }  // namespace
 
+io::TlsOptions tls_of(const RemoteNode& node) {
+  return {.ca_file = node.ca_file, .certificate_file = node.certificate_file, .key_file = node.key_file, .ca_name = "ca_file of nodes.toml, or $BERTH_CA_FILE,"};
+}
+
 Error problem_error(int status, std::string_view body) {
   const auto problem = json::parse(body, {}, true);
   if (!problem || !problem->is_object())
@@ -72,16 +76,16 @@ Result<io::HttpAnswer> ApiClient::ask_here(io::HttpRequest request) const {
 }
 
 Result<io::HttpAnswer> ApiClient::ask_there(io::HttpRequest request) const {
-  io::ClientOptions options{.tls = {.ca_file = console_.node->ca_file, .certificate_file = console_.node->certificate_file, .key_file = console_.node->key_file}};
+  io::ClientOptions options{.tls = tls_of(*console_.node)};
   options.total_timeout = request.deadline;
   options.most_answer = kMostAnswer;
   io::HttpClient client({.https = true, .host = console_.node->host, .port = console_.node->port}, std::move(options));
   auto answer = client.ask(std::move(request));
   if (answer) return answer;
   const std::string where = io::with_port(console_.node->host, console_.node->port);
-  // What is wrong with files here is not for the node to mend; all else is that it cannot be reached.
-  const Errc code = answer.error().code == Errc::usage ? Errc::usage : Errc::unreachable;
-  return fail(code, fmt::format("berthd at {} does not answer: {}", where, answer.error().message));
+  // What is wrong with files here is not for the node to mend, which was not asked; all else is that it cannot be reached.
+  if (answer.error().code == Errc::usage) return fail(Errc::usage, fmt::format("--node {}: {}", console_.node->name, answer.error().message));
+  return fail(Errc::unreachable, fmt::format("berthd at {} does not answer: {}", where, answer.error().message));
 }
 
 Result<io::HttpAnswer> ApiClient::ask_and_tell(io::HttpRequest request) const {

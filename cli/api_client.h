@@ -30,6 +30,9 @@ struct ApiCall {
   milliseconds deadline{30'000};
 };
 
+/// The files by which a node is asked.
+io::TlsOptions tls_of(const RemoteNode& node);
+
 /// Asks berthd over its socket, or one elsewhere by TLS; docs/api.md is the contract. Blocking.
 class ApiClient {
  public:

@@ -72,6 +72,17 @@ TEST_F(DaemonVerbs, DeployTellsEachStepOnALineAndEndsWithZero) {
   EXPECT_EQ(asked[2].query.at("until"), "ended");
 }
 
+TEST_F(DaemonVerbs, DeployTellsAtOnceWhatWasReachedAndThenWaitsForTheNextStateAlone) {
+  daemon.on("POST /v1/apps/web/deployments", deployment("queued", -1, steps({"queued"})), 202);
+  daemon.on("GET /v1/deployments/7", {{200, deployment("fetching", -1, steps({"queued", "fetching"}))}, {200, deployment("active", 0, steps({"queued", "fetching", "active"}))}});
+  EXPECT_EQ(berth({"deploy", "web@v2"}).exit, 0);
+  const auto asked = daemon.asked();
+  EXPECT_EQ(asked[1].query.at("wait"), "0") << "berthd answers a wait without 'after' at the end only";
+  EXPECT_FALSE(asked[1].query.contains("after"));
+  EXPECT_EQ(asked[2].query.at("wait"), "30");
+  EXPECT_EQ(asked[2].query.at("after"), "fetching");
+}
+
 TEST_F(DaemonVerbs, DeployEndsAsTheDeploymentDid) {
   const std::tuple<std::string, int, std::string> table[] = {
       {"failed", 1, "web still runs v1."},   {"failed", 4, "web still runs v1."},     {"reverted", 5, "web runs v1 again."},

@@ -36,7 +36,7 @@ Result<void> read_remote_logs(const Console& console, const std::string& app, co
   options.most = UINT64_MAX;
   options.stall_timeout = kSilence;
   options.total_timeout = kLongest;
-  options.tls = {.ca_file = node.ca_file, .certificate_file = node.certificate_file, .key_file = node.key_file};
+  options.tls = tls_of(node);
   options.user_agent = "berth/" BERTH_VERSION;
   std::string buffer;
   const auto sink = [&](std::string_view bytes) -> Result<void> {

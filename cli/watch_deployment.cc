@@ -96,9 +96,8 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
   std::size_t shown = 0;
   std::string after;
   for (;;) {
-    // What serves already is not waited for, however long its bake is: the first look is for that.
-    const bool first_look = options.until_switched && after.empty();
-    const std::int64_t wait = first_look ? 0 : seconds_to_wait(console, end);
+    // The first look waits for nothing: what was reached by now is told at once, and what serves already is not waited for, however long its bake is.
+    const std::int64_t wait = after.empty() ? 0 : seconds_to_wait(console, end);
     std::string target = fmt::format("/v1/deployments/{}?wait={}&until={}", deployment.id, wait, options.until_switched && !deployment.decided ? "switched" : "ended");
     if (!after.empty()) target += "&after=" + io::percent_encode(after);
     auto answer = ask_patiently(api, target, std::chrono::seconds(wait + 10), progress, end);

@@ -1,14 +1,18 @@
 #include "core/io/certificates.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <iterator>
+#include <utility>
 
 #include <fmt/core.h>
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/x509.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include "core/io/ip_address.h"
 
@@ -37,10 +41,24 @@ std::string tls_error(int code) {
   return text;
 }
 
+namespace {
+
+/// Why nothing was read from a file of certificates or a key: mbedTLS does not tell why it cannot be opened, and its words for a kind that it does not know help nobody.
+std::string why_not_read(const std::string& file, int code) {
+  if (::access(file.c_str(), R_OK) != 0) return std::strerror(errno);
+  // An error may have two parts: X.509 puts its own before that of the identifier or the key in it.
+  const int low = -(-code & 0x7F), high = -(-code & ~0x7F);
+  if (low == MBEDTLS_ERR_OID_NOT_FOUND || high == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG)
+    return "it is of a kind that is not understood here, such as Ed25519: make it with ECDSA (P-256, P-384) or RSA";
+  return tls_error(code);
+}
+
+}  // namespace
+
 Result<void> Certificates::load(const std::string& file, bool all) {
   const int failed = mbedtls_x509_crt_parse_file(&chain_, file.c_str());
   // Never `not_found`: the caller would take it for an answer of the server.
-  if (failed < 0) return fail(Errc::usage, fmt::format("{}: no certificate can be read from it: {}", file, tls_error(failed)));
+  if (failed < 0) return fail(Errc::usage, fmt::format("{}: no certificate can be read from it: {}", file, why_not_read(file, failed)));
   if (all && failed > 0) {
     return fail(Errc::usage, fmt::format("{}: {} of the certificates in it cannot be read (Ed25519?): take them out of the file, or make them with ECDSA or RSA", file, failed));
   }
@@ -49,7 +67,7 @@ Result<void> Certificates::load(const std::string& file, bool all) {
 
 Result<void> PrivateKey::load(const std::string& file) {
   const int failed = mbedtls_pk_parse_keyfile(&key_, file.c_str(), nullptr);
-  if (failed != 0) return fail(Errc::usage, fmt::format("{}: no private key can be read from it: {}", file, tls_error(failed)));
+  if (failed != 0) return fail(Errc::usage, fmt::format("{}: no private key can be read from it: {}", file, why_not_read(file, failed)));
   return {};
 }
 
@@ -79,9 +97,21 @@ VerifiedNames names_of(const mbedtls_x509_crt& certificate) {
   return names;
 }
 
-std::string certificate_flaws(std::uint32_t flaws, std::string_view host) {
+std::string tls_alert_text(int alert) {
+  // RFC 5246, 7.2, RFC 6066, 9, and RFC 8446, 6.
+  constexpr std::pair<int, std::string_view> kAlerts[] = {
+      {10, "unexpected message"}, {20, "bad record MAC"},       {40, "handshake failure"}, {42, "bad certificate"}, {43, "unsupported certificate"},
+      {44, "certificate revoked"}, {45, "certificate expired"}, {46, "certificate unknown"}, {47, "illegal parameter"}, {48, "unknown CA"},
+      {49, "access denied"},      {50, "decode error"},         {51, "decrypt error"},     {70, "protocol version"}, {71, "insufficient security"},
+      {80, "internal error"},     {90, "user canceled"},        {112, "unrecognized name"}, {116, "certificate required"}};
+  const auto* known = std::ranges::find(kAlerts, alert, &std::pair<int, std::string_view>::first);
+  return known == std::end(kAlerts) ? fmt::format("alert {}", alert) : fmt::format("alert {} ({})", alert, known->second);
+}
+
+std::string certificate_flaws(std::uint32_t flaws, std::string_view host, std::string_view ca_name) {
   std::string why;
-  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) why += host.empty() ? "; it is of no authority that is trusted here" : "; it is of no authority that is trusted here: ca_file (--ca-file) says which are";
+  if ((flaws & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0)
+    why += "; it is of no authority that is trusted here" + (ca_name.empty() ? "" : fmt::format(": {} says which are", ca_name));
   if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}: ask by a name that it is for", host);
   if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, and its owner needs a new one, or the clock here is wrong";
   if ((flaws & MBEDTLS_X509_BADCERT_FUTURE) != 0) why += "; it is not valid yet, or the clock here is wrong";

@@ -77,6 +77,7 @@ struct TlsOptions {
   std::string ca_file;           ///< PEM; empty: the system's CAs
   std::string certificate_file;  ///< PEM, with `key_file`, when the server asks for one
   std::string key_file;
+  std::string ca_name = "ca_file (--ca-file)";  ///< what says which CAs are trusted, for whoever is to mend that
 };
 
 /// Which proxy a fetch goes through. A loopback address never goes through one.

@@ -40,7 +40,7 @@ Error explain_to_log(const TlsFailure& failure) {
       if (offers_only_newer_tls(failure.first)) return {Errc::protocol, "it offers TLS 1.3 alone, and berthd speaks TLS 1.2"};
       return {Errc::protocol, "it offers no cipher that berthd takes, which are ECDHE with AES-GCM or ChaCha20-Poly1305"};
     case MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION: return {Errc::protocol, "it offers only TLS older than 1.2"};
-    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return {Errc::protocol, fmt::format("it ended TLS by alert {}", failure.received_alert())};
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return {Errc::protocol, "it ended TLS by " + tls_alert_text(failure.received_alert())};
     case MBEDTLS_ERR_SSL_CONN_EOF: return {Errc::protocol, "it closed the connection in the midst of TLS"};
     default: break;
   }

@@ -117,7 +117,9 @@ TEST_F(HttpsFetchTest, GetsAFileOverIpv6) {
 TEST_F(HttpsFetchTest, RefusesAnUnknownAuthority) {
   const TlsServer server(*authority, "local");
   options.tls.ca_file = authority->path("other-ca.pem");
-  expect_refused(server.url(), "no authority that is trusted here");
+  expect_refused(server.url(), "no authority that is trusted here: ca_file (--ca-file) says which are");
+  options.tls.ca_name = "ca_file of nodes.toml";
+  expect_refused(server.url(), "no authority that is trusted here: ca_file of nodes.toml says which are");
   options.tls.ca_file.clear();  // those of the system
   if (std::filesystem::exists("/etc/ssl/certs/ca-certificates.crt")) expect_refused(server.url(), "no authority that is trusted here");
 }
@@ -184,7 +186,7 @@ TEST_F(HttpsFetchTest, SaysWhichOfItsFilesIsWrong) {
   const TlsServer server(*authority, "local");
   code = Errc::usage;
   options.tls.ca_file = authority->path("none.pem");
-  expect_refused(server.url(), "none.pem: no certificate");
+  expect_refused(server.url(), "none.pem: no certificate can be read from it: No such file or directory");
   options.tls.ca_file = authority->path("ca.key");
   expect_refused(server.url(), "ca.key: no certificate");
   options.tls.ca_file = authority->path("ca.pem");
@@ -192,6 +194,11 @@ TEST_F(HttpsFetchTest, SaysWhichOfItsFilesIsWrong) {
   expect_refused(server.url(), "needs both");
   options.tls.key_file = authority->path("local.key");
   expect_refused(server.url(), "does not belong to");
+  options.tls.certificate_file = authority->path("ed25519.pem");
+  expect_refused(server.url(), "ed25519.pem: no certificate can be read from it: it is of a kind that is not understood here, such as Ed25519: make it with ECDSA");
+  options.tls.certificate_file = authority->path("client.pem");
+  options.tls.key_file = authority->path("ed25519.key");
+  expect_refused(server.url(), "ed25519.key: no private key can be read from it: it is of a kind that is not understood here, such as Ed25519: make it with ECDSA");
 }
 
 TEST_F(HttpsFetchTest, IsNotSentFromHttpsToHttp) {

@@ -116,8 +116,8 @@ TEST_F(HttpsServerTest, RefusesWhoeverHasNoCertificateOfItsAuthorityWithTheAlert
   const struct {
     const char *certificate, *told, *logged;
   } cases[] = {{"", "or it wants a client certificate", "it shows no certificate"},
-               {"expired-client", "by alert 45", "it expired"},
-               {"strange-client", "by alert 48", "no authority that is trusted"},
+               {"expired-client", "by alert 45 (certificate expired)", "it expired"},
+               {"strange-client", "by alert 48 (unknown CA);", "no authority that is trusted"},
                {"short-client", "by alert", "unacceptable key"},
                {"server-only", "by alert 43", "extendedKeyUsage"}};
   for (const auto& one : cases) {

@@ -64,7 +64,7 @@ class TlsLine final : public Line {
 
   Fd socket_;
   int descriptor_;
-  std::string host_;
+  std::string host_, ca_name_;
   const Patience& patience_;
   Certificates authorities_, own_;
   PrivateKey key_;
@@ -74,6 +74,7 @@ class TlsLine final : public Line {
 };
 
 Result<void> TlsLine::load(const TlsOptions& options) {
+  ca_name_ = options.ca_name;
   BERTH_CHECK(authorities_.load(options.ca_file.empty() ? kSystemAuthorities : options.ca_file));
   mbedtls_ssl_conf_ca_chain(&config_, authorities_.get(), nullptr);
   if (options.certificate_file.empty() && options.key_file.empty()) return {};
@@ -109,7 +110,7 @@ Result<void> TlsLine::wait(int code) const {
 
 Error TlsLine::explain(int code) const {
   constexpr std::string_view kSpeaks = "berth speaks TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305, and knows RSA and ECDSA certificates";
-  if (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) return {Errc::unreachable, "its certificate is refused" + certificate_flaws(mbedtls_ssl_get_verify_result(&ssl_), host_)};
+  if (code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) return {Errc::unreachable, "its certificate is refused" + certificate_flaws(mbedtls_ssl_get_verify_result(&ssl_), host_, ca_name_)};
   if (code == MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION)
     return {Errc::unreachable, "it offers only TLS older than 1.2, and berth speaks TLS 1.2: enable that at the server"};
   if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
@@ -119,7 +120,7 @@ Error TlsLine::explain(int code) const {
     if (alert == MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE)
       return {Errc::unreachable, fmt::format("no cipher or kind of certificate in common (only TLS 1.3 or 1.1, or an Ed25519 certificate?): {}; "
                                              "or it wants a client certificate", kSpeaks)};
-    return {Errc::unreachable, fmt::format("it ended TLS by alert {}; if it asks for a client certificate, that is missing or refused", alert)};
+    return {Errc::unreachable, fmt::format("it ended TLS by {}; if it asks for a client certificate, that is missing or refused", tls_alert_text(alert))};
   }
   if (code == MBEDTLS_ERR_SSL_CONN_EOF || code == 0)
     return {Errc::unreachable, agreed_ ? "the connection broke" : "it closed the connection during the TLS handshake"};

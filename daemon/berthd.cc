@@ -161,12 +161,29 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                  .daemon_log = how.own_log,
                  .given_secrets = how.deployer.node.given_secrets,
                  .give_way = deploy::give_way}),
+      webhooks_({.loop = loop_,
+                 .looks = looks_,
+                 .idle = idle_,
+                 .logs = {},
+                 .state = config_.state,
+                 .node = config_.node,
+                 .environment = config_.environment,
+                 .secret_sources = {.commands = config_.secret_commands},
+                 .events = [this](std::int64_t first, int most) { return store_->events(first, most); },
+                 .last_event = [this] { return store_->last_event(); },
+                 .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
+                 .daemon_log = {},
+                 .given_secrets = {},
+                 .cargo = ship::Cargo::events,
+                 .give_way = {}}),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
-      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, [this] { return remote_.status(); }}, config_, how.limits_enforced(), operators_),
+      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, webhooks_, [this] { return remote_.status(); }}, config_, how.limits_enforced(), operators_),
       api_(deployer_, node_),
       control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
       network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
-      remote_(loop_, config_.remote, [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {}
+      remote_(loop_, config_.remote, [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {
+  store_->on_event(webhooks_.waker());
+}
 
 Berthd::~Berthd() = default;
 
@@ -210,6 +227,7 @@ Exit Berthd::run() {
 
 awaitable<void> Berthd::start() {
   shipping_.start(config_.sinks, config_.compress_logs);
+  webhooks_.start(ship::as_sinks(config_.webhooks), false);
   const auto started = co_await deployer_.start();
   if (is_ending_) co_return;
   if (!started) {
@@ -253,22 +271,31 @@ awaitable<void> Berthd::heed_signals() {
       follower_.stop();
       deployer_.stop();  // where the machine goes down, what it stops is no trouble of a release
       shipping_.stop();
+      webhooks_.stop();
+      const auto until = io::Steady::now() + kLastBatches;
       co_await shipping_.ended(kLastBatches);
+      const auto left = std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(until - io::Steady::now()));
+      co_await webhooks_.ended(left);
       end(Exit::ok);
       co_return;
     }
   }
 }
 
-/// Only the log's level, where logs go and who may call the API change without a restart. What else was changed is said, so that nobody believes that it counts.
+/// Only the log's level, where logs and events go and who may call the API change without a restart. What else was changed is said, so that nobody believes that it counts.
 void Berthd::reload() {
   manager_.reloading();
   std::string answer = "Reloaded";
   auto config = config::load(config_file_, ship::sink_kinds());
   if (config)
+    if (auto fits = webhooks_.check(ship::as_sinks(config->webhooks)); !fits) config = pass(std::move(fits.error()));
+  if (config)
     if (auto shipped = shipping_.change(config->sinks, config->compress_logs); !shipped) config = pass(std::move(shipped.error()));
+  if (config)
+    if (auto changed = webhooks_.change(ship::as_sinks(config->webhooks), false); !changed) config = pass(std::move(changed.error()));
   if (config) {
     config_.sinks = config->sinks;
+    config_.webhooks = config->webhooks;
     config_.compress_logs = config->compress_logs;
     config_.log_level = config->log_level;
     host::set_log_level(config->log_level);

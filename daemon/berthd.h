@@ -73,7 +73,7 @@ class Berthd {
   route::Router router_;
   deploy::Deployer deployer_;
   follow::Follower follower_;
-  ship::Shipping shipping_;
+  ship::Shipping shipping_, webhooks_;
   std::optional<gid_t> operators_;
   LiveNode node_;
   api::Api api_;

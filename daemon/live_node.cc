@@ -95,6 +95,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   if (const auto& room = std::get<3>(seen)) node.logs_disk = {.free = room->free, .reserve = std::min(node.disk_reserve, room->size / 10)};
   node.follows = parts_.follower.statuses();
   node.sinks = parts_.shipping.statuses();
+  node.webhooks = parts_.webhooks.statuses();
   node.config_refused = config_refused_;
   node.remote_api = parts_.remote_api();
   node.drained = parts_.operations.drained();

@@ -32,6 +32,7 @@ class LiveNode : public api::Node {
     fetch::Repository* repository = nullptr;  ///< or none
     follow::Follower& follower;
     ship::Shipping& shipping;
+    ship::Shipping& webhooks;
     std::function<std::optional<metrics::NodeStatus::RemoteApi>()> remote_api;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);

@@ -21,7 +21,7 @@
 namespace berth::crypto {
 namespace {
 
-constexpr std::string_view kLabel = "PRIVATE KEY";
+constexpr std::string_view kSigningKeyLabel = "PRIVATE KEY";
 constexpr std::string_view kEncryptedLabel = "ENCRYPTED PRIVATE KEY";
 /// How forms older than PKCS#8 say that they are encrypted (RFC 1421).
 constexpr std::string_view kOlderEncryption = "Proc-Type: 4,ENCRYPTED";
@@ -74,7 +74,7 @@ Result<Secret> read_pem(std::string_view pem, std::string_view name, const AskPa
     }
     return read_older_pem(pem, passphrase.view());
   }
-  auto der = crypto::from_pem(kLabel, pem);
+  auto der = crypto::from_pem(kSigningKeyLabel, pem);
   if (!der) return fail(Errc::usage, fmt::format("is not a private key in PEM ({})", der.error().message));
   return Secret(std::move(*der));
 }
@@ -148,7 +148,7 @@ Result<void> SigningKey::save(const std::filesystem::path& file, std::string_vie
   const std::string name = file.string();
   const Fd fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("create key " + name);
-  const Secret pem(passphrase.empty() ? to_pem(kLabel, pkcs8_.view()) : to_pem(kEncryptedLabel, encrypt_key(pkcs8_.view(), passphrase)));
+  const Secret pem(passphrase.empty() ? to_pem(kSigningKeyLabel, pkcs8_.view()) : to_pem(kEncryptedLabel, encrypt_key(pkcs8_.view(), passphrase)));
   BERTH_CHECK(write_and_sync(fd.get(), pem.view(), name));
   return sync_folder(file.parent_path());
 }

@@ -15,6 +15,7 @@
 #include "daemon/config/section.h"
 #include "daemon/config/sinks.h"
 #include "daemon/config/values.h"
+#include "daemon/config/webhooks.h"
 
 namespace berth::config {
 namespace {
@@ -30,7 +31,7 @@ Result<std::string> node_name(std::string_view text) {
 
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
-  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "policy", "keepers", "log", "logs", "follow", "sink"}) section.table(table);
+  for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "policy", "keepers", "log", "logs", "follow", "sink", "webhook"}) section.table(table);
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -256,6 +257,7 @@ Result<Config> parse(std::string_view text, std::string_view name, std::string_v
   read_rest(document, config);
   read_follow(document, config);
   read_sinks(document, kinds, config.sinks);
+  read_webhooks(document, config.webhooks);
   BERTH_CHECK(document.done());
   return config;
 }
@@ -297,6 +299,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
 }
 
 Result<void> check_files(const Config& config) {
+  BERTH_CHECK(check_webhook_files(config.webhooks));
   const Repository& repository = config.repository;
   const RemoteApi remote = config.remote.value_or(RemoteApi());
   const struct {

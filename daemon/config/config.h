@@ -73,6 +73,26 @@ struct Sink {
   bool operator==(const Sink& other) const { return said == other.said; }
 };
 
+/// What a webhook's body is: all that an event tells, or a text alone, as chats take it.
+enum class WebhookFormat { event, chat };
+
+/// `[[webhook]]`: where events go.
+struct Webhook {
+  std::string name;
+  std::string url;                  ///< http:// or https://, or a reference to a secret that is one
+  std::string secret;               ///< a reference to what requests are signed with; empty: they are not
+  std::vector<std::string> events;  ///< patterns, see `matches_type`
+  std::vector<std::string> apps;    ///< whose events, besides those of the node; empty: all
+  WebhookFormat format = WebhookFormat::event;
+  std::chrono::milliseconds keep = std::chrono::hours(72);  ///< for how long an event waits for who does not take it
+  std::chrono::milliseconds timeout{15'000};                ///< of one request
+  std::optional<std::string> proxy;                         ///< absent: as the environment says; empty: none
+  fs::path ca_file, certificate_file, key_file;             ///< or empty
+  std::string said;                                         ///< all of it, as a text
+
+  bool operator==(const Webhook& other) const { return said == other.said; }
+};
+
 /// `[api]` with `listen`: where the control API is for clients with a certificate.
 struct RemoteApi {
   Listen listen;
@@ -116,6 +136,7 @@ struct Config {
   Repository repository;
   std::vector<Follow> follow;  ///< each app once
   std::vector<Sink> sinks;     ///< each name once
+  std::vector<Webhook> webhooks;  ///< likewise
   bool compress_logs = true;   ///< those that are rotated
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone

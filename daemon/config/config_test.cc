@@ -134,6 +134,7 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(shipped->keep_orphans, defaults.keep_orphans);
   EXPECT_EQ(shipped->compress_logs, defaults.compress_logs);
   EXPECT_TRUE(shipped->sinks.empty());
+  EXPECT_TRUE(shipped->webhooks.empty());
   EXPECT_EQ(shipped->log_level, defaults.log_level);
 
   // And with every key that stands behind a '#' it is right too, and says the same paths.
@@ -155,6 +156,10 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(whole->sinks[0].batch_lines, Sink().batch_lines);
   EXPECT_EQ(whole->sinks[0].batch_bytes, Sink().batch_bytes);
   EXPECT_EQ(whole->sinks[0].batch_wait, Sink().batch_wait);
+  ASSERT_EQ(whole->webhooks.size(), 1u);
+  EXPECT_EQ(whole->webhooks[0].keep, Webhook().keep);
+  EXPECT_EQ(whole->webhooks[0].timeout, Webhook().timeout);
+  EXPECT_EQ(whole->webhooks[0].format, Webhook().format);
   EXPECT_EQ(whole->follow, (std::vector<Follow>{{.app = "web", .channel = "stable"}})) << "with the interval that it has anyway";
 }
 

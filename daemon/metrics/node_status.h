@@ -45,6 +45,7 @@ struct NodeStatus {
   std::vector<store::LeftApp> left{};     ///< what apps left that were removed
   std::vector<follow::Status> follows{};  ///< `[[follow]]`, in the order of berthd.toml
   std::vector<ship::SinkStatus> sinks{};  ///< `[[sink]]`, likewise
+  std::vector<ship::SinkStatus> webhooks{};  ///< `[[webhook]]`, likewise
 };
 
 }  // namespace berth::metrics

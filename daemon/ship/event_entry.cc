@@ -5,6 +5,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "core/json/json.h"
 #include "core/utf8.h"
 
 namespace berth::ship {
@@ -18,11 +19,13 @@ std::string_view text_member(const boost::json::object& data, std::string_view k
 
 /// What somebody should look at is a warning; everything else was to be expected.
 Severity severity_of_event(const store::Event& event) {
-  static constexpr std::array<std::string_view, 10> kTroubles{"instance.unready", "slot.drifted", "keeper.gone", "keeper.taken_over", "route.repaired", "start.unawaited", "start.failed", "follow.refused",
-                                                             "logs.lost",    "logs.cursor_damaged"};
+  static constexpr auto kTroubles = std::to_array<std::string_view>({"instance.unready", "slot.drifted", "keeper.gone", "keeper.taken_over", "route.repaired", "start.unawaited", "start.failed",
+                                                                     "follow.refused", "logs.lost", "logs.cursor_damaged", "webhook.cursor_damaged", "config.refused", "events.damaged"});
   static constexpr std::array<std::string_view, 5> kBadStates{"failed", "reverting", "reverted", "interrupted", "cancelled"};
   if (std::ranges::find(kTroubles, event.kind) != kTroubles.end()) return Severity::warning;
   if (event.kind == "deployment.state" && std::ranges::find(kBadStates, text_member(event.data, "state")) != kBadStates.end()) return Severity::warning;
+  if (event.kind == "instance.exit" && text_member(event.data, "reason") != "stopped") return Severity::warning;
+  if (event.kind == "job.ended" && text_member(event.data, "state") == "failed") return Severity::warning;
   return Severity::notice;
 }
 
@@ -49,6 +52,17 @@ Entry entry_of(const store::Event& event, const NodeNames& names) {
           .sequence = static_cast<std::uint64_t>(event.number),
           .text = as_utf8(boost::json::serialize(text)),
           .origin = std::move(origin)};
+}
+
+store::Event event_of(const Entry& entry) {
+  store::Event event{.number = static_cast<std::int64_t>(entry.sequence), .at = logs::format_rfc3339(entry.time, 6), .kind = {}, .app = entry.origin->app, .data = {}};
+  const auto text = json::parse(entry.text, {}, true);
+  const auto* members = text ? text->if_object() : nullptr;
+  if (members == nullptr) return event;
+  event.kind = text_member(*members, "kind");
+  const auto* data = members->if_contains("data");
+  if (data != nullptr && data->is_object()) event.data = data->get_object();
+  return event;
 }
 
 std::shared_ptr<const Origin> daemon_origin(const NodeNames& names) { return own_origin(names, kDaemonStream); }

@@ -14,6 +14,9 @@ inline constexpr std::string_view kEventStream = "events", kDaemonStream = "bert
 /// An event as an entry: its text is JSON, `{"kind":"deployment.state","app":"web","data":{…}}`, its sequence the event's number.
 Entry entry_of(const store::Event& event, const NodeNames& names);
 
+/// The event that `entry_of` made an entry of.
+store::Event event_of(const Entry& entry);
+
 /// Of berthd's own log.
 std::shared_ptr<const Origin> daemon_origin(const NodeNames& names);
 

@@ -13,6 +13,7 @@ namespace berth::ship {
 namespace {
 
 /// How long one instance that has much to tell is read before others have their turn.
+constexpr int kEventPage = 64;  ///< events that are looked at at once where not all are wanted
 constexpr std::chrono::seconds kTurn{1};
 
 bool has_app(const std::vector<std::string>& apps, const std::string& app) { return apps.empty() || std::ranges::find(apps, app) != apps.end(); }
@@ -93,10 +94,13 @@ Result<void> Gatherer::load() {
   auto stored = parts_.file.load();
   begins_anew_ = !stored || !stored->has_value();
   if (!begins_anew_) stored_ = std::move(**stored);
+  const bool begins_here = stored && !stored->has_value() && parts_.last_event;
+  if (begins_here) stored_.event = parts_.last_event();
   event_ = stored_.event;
   apps_before_ = std::exchange(stored_.apps, parts_.wanted.apps);
   const std::uint64_t rules_before = std::exchange(stored_.rules, parts_.wanted.rules->mark);
   is_unsaved_ = !begins_anew_ && (apps_before_ != stored_.apps || rules_before != stored_.rules);
+  if (begins_here) is_unsaved_ = !parts_.file.store(stored_);  // now, since what comes next may be long in coming
   // What was held back is made of other lines by other rules: all behind the place comes again.
   if (rules_before != stored_.rules)
     for (auto& [name, cursor] : stored_.instances) cursor.line = 0;
@@ -178,15 +182,19 @@ void Gatherer::count_from(std::size_t first, Batch& batch) {
 void Gatherer::gather_events(const Scan& scan, Batch& batch) {
   if (!parts_.wanted.events || !parts_.events || scan.event <= event_) return;
   const int most = static_cast<int>(std::max<std::size_t>(1, parts_.limits.entries / 2));
-  const auto events = parts_.events(event_ + 1, most);
-  if (!events) return;  // the next scan tries again
+  const int page = parts_.wanted.wants_event ? std::max(most, kEventPage) : most;
+  const auto events = parts_.events(event_ + 1, page);
+  batch.holds = batch.holds || !events;  // it is tried again
+  if (!events) return;
   const std::size_t first = batch.entries.size();
   for (const store::Event& event : *events) {
+    if (static_cast<int>(batch.entries.size() - first) == most) break;
     event_ = event.number;
     batch.event = event_;
-    if (event.app.empty() || parts_.wanted.wants_app(event.app)) batch.entries.push_back(entry_of(event, parts_.names));
+    const bool is_ours = event.app.empty() || parts_.wanted.wants_app(event.app);
+    if (is_ours && (!parts_.wanted.wants_event || parts_.wanted.wants_event(event))) batch.entries.push_back(entry_of(event, parts_.names));
   }
-  if (static_cast<int>(events->size()) == most) batch.more = true;
+  if (static_cast<int>(events->size()) == page || (!events->empty() && event_ < events->back().number)) batch.more = true;
   count_from(first, batch);
 }
 

@@ -24,6 +24,7 @@ namespace berth::ship {
 struct Wanted {
   std::vector<std::string> apps;  ///< empty: all
   bool events = false, daemon = false;
+  std::function<bool(const store::Event&)> wants_event;  ///< null: all that are of no app, or of one of those
   std::shared_ptr<const LineRules> rules = std::make_shared<LineRules>();
 
   bool wants_app(const std::string& app) const;
@@ -55,6 +56,7 @@ struct GathererParts {
   BatchLimits limits;
   CursorFile file;
   std::function<Result<std::vector<store::Event>>(std::int64_t first, int most)> events;  ///< blocking
+  std::function<std::int64_t()> last_event;     ///< where it begins that had nothing before; null: with the first event
   std::shared_ptr<const DaemonLog> daemon_log;  ///< or null
   std::uint64_t daemon_line = 0;                ///< the last line of it that the sink has already
   std::shared_ptr<const secrets::GivenSecrets> secrets;  ///< what is taken out of what an app says; or null

@@ -13,6 +13,24 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+TEST_F(GathererTest, EventsThatCannotBeReadAreTriedAgain) {
+  wanted.events = true;
+  add_event("deployment.state", "web");
+  bool is_readable = false;
+  auto its_parts = parts();
+  its_parts.events = [&, read = its_parts.events](std::int64_t from, int most) -> Result<std::vector<store::Event>> {
+    if (!is_readable) return fail(Errc::io, "no");
+    return read(from, most);
+  };
+  Gatherer gatherer(std::move(its_parts));
+  ASSERT_TRUE(gatherer.load());
+  const Batch none = gatherer.gather(scan());
+  EXPECT_TRUE(none.entries.empty());
+  EXPECT_TRUE(none.holds) << "or nobody looks before the next event";
+  is_readable = true;
+  EXPECT_EQ(gatherer.gather(scan()).entries.size(), 1u);
+}
+
 TEST_F(GathererTest, GivesEachLineOnceOverRestarts) {
   write("web/web.1", 1, numbered(1, 5));
   write("web/worker.1", 1, numbered(11, 12));

@@ -5,11 +5,14 @@
 
 #include <fmt/core.h>
 
+#include "daemon/config/event_types.h"
 #include "daemon/ship/file_sink.h"
 #include "daemon/ship/sinks/journald.h"
 #include "daemon/ship/sinks/loki.h"
 #include "daemon/ship/sinks/otlp.h"
 #include "daemon/ship/sinks/syslog.h"
+#include "daemon/ship/webhook/courier.h"
+#include "daemon/ship/webhook/message.h"
 
 namespace berth::ship {
 namespace {
@@ -36,6 +39,8 @@ Settings named(const std::any& settings, const std::string& sink) {
   own.name = sink;
   return own;
 }
+
+constexpr const char* kWebhook = "webhook";
 
 /// A new kind is a line here.
 constexpr Kind kKinds[] = {
@@ -73,11 +78,32 @@ const std::vector<config::SinkKind>& sink_kinds() {
 }
 
 Made make_sink(const SinkMakings& with, const config::Sink& said) {
+  if (said.kind == kWebhook) return make_webhook_sink(std::any_cast<const config::Webhook&>(std::any_cast<const SinkSays&>(said.settings).kind), with.secret_sources);
   const auto* kind = std::ranges::find_if(kKinds, [&](const Kind& one) { return one.name == said.kind; });
   if (kind == std::end(kKinds)) return fail(Errc::usage, fmt::format("log sink {}: there is no kind '{}'", said.name, said.kind));
   return kind->make(with, said.name, std::any_cast<const SinkSays&>(said.settings).kind);
 }
 
 std::shared_ptr<const LineRules> line_rules_of(const config::Sink& said) { return std::any_cast<const SinkSays&>(said.settings).rules; }
+
+config::Sink as_sink(const config::Webhook& webhook) {
+  config::Sink sink{.name = webhook.name, .kind = kWebhook, .apps = webhook.apps, .events = true, .batch_lines = 1, .batch_wait = std::chrono::milliseconds(0), .said = webhook.said};
+  sink.settings = SinkSays{.kind = webhook, .rules = std::make_shared<const LineRules>()};
+  return sink;
+}
+
+std::vector<config::Sink> as_sinks(const std::vector<config::Webhook>& webhooks) {
+  std::vector<config::Sink> sinks;
+  for (const config::Webhook& webhook : webhooks) sinks.push_back(as_sink(webhook));
+  return sinks;
+}
+
+std::function<bool(const store::Event&)> wanted_events_of(const config::Sink& said) {
+  if (said.kind != kWebhook) return {};
+  return [patterns = std::any_cast<const config::Webhook&>(std::any_cast<const SinkSays&>(said.settings).kind).events](const store::Event& event) {
+    const std::string type = event_type(event);
+    return std::ranges::any_of(patterns, [&](const std::string& pattern) { return config::matches_type(pattern, type); });
+  };
+}
 
 }  // namespace berth::ship

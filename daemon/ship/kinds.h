@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "daemon/secrets/reference.h"
 #include "daemon/ship/sink.h"
 #include "daemon/ship/sinks/line_rules.h"
+#include "daemon/store/store.h"
 
 namespace berth::ship {
 
@@ -25,5 +27,12 @@ Result<std::unique_ptr<Sink>> make_sink(const SinkMakings& with, const config::S
 
 /// The rules that it has for lines.
 std::shared_ptr<const LineRules> line_rules_of(const config::Sink& said);
+
+/// A webhook as a sink of events, which comes one at a time and at once.
+config::Sink as_sink(const config::Webhook& webhook);
+std::vector<config::Sink> as_sinks(const std::vector<config::Webhook>& webhooks);
+
+/// Which events it wants; null: all.
+std::function<bool(const store::Event&)> wanted_events_of(const config::Sink& said);
 
 }  // namespace berth::ship

@@ -16,7 +16,7 @@ struct ShippedCounts {
   bool operator==(const ShippedCounts&) const = default;
 };
 
-/// One `[[sink]]` as status, API and metrics show it.
+/// One `[[sink]]`, or `[[webhook]]`, as status, API and metrics show it.
 struct SinkStatus {
   std::string name, kind;
   bool required = true;
@@ -29,6 +29,18 @@ struct SinkStatus {
   std::uint64_t retries = 0;     ///< times a batch was sent again
   std::uint64_t resets = 0;      ///< times its cursors were damaged
   std::map<std::string, ShippedCounts> apps{};  ///< those that it gets and that have a log; "": events, and berthd's own log
+
+  /// Of all apps.
+  ShippedCounts all() const {
+    ShippedCounts sum;
+    for (const auto& [app, counts] : apps) {
+      sum.shipped += counts.shipped;
+      sum.refused += counts.refused;
+      sum.limited += counts.limited;
+      sum.lost += counts.lost;
+    }
+    return sum;
+  }
 };
 
 }  // namespace berth::ship

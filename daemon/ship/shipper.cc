@@ -57,6 +57,7 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   double chance() { return std::uniform_real_distribution<double>(0, 1)(random); }
 
   ShipperParts parts;
+  const std::string title = fmt::format("{} {}", parts.words.kind, parts.name);  ///< "log sink central"
   std::unique_ptr<Gatherer> gatherer;  ///< the thread's
   std::unique_ptr<Sink> sink;
   std::shared_ptr<const Scan> scan;
@@ -135,9 +136,9 @@ void Shipper::State::show_unreadable(SinkStatus& status) const {
 void Shipper::State::note_unreadable() {
   for (const auto& [instance, why] : batch.unreadable)
     if (const auto known = unreadable.find(instance); known == unreadable.end() || known->second != why)
-      spdlog::error("log sink {}: the log of {} cannot be read, and waits: {}", parts.name, instance, why);
+      spdlog::error("{}: the log of {} cannot be read, and waits: {}", title, instance, why);
   for (const auto& [instance, why] : unreadable)
-    if (!batch.unreadable.contains(instance)) spdlog::info("log sink {}: the log of {} can be read again, or is gone", parts.name, instance);
+    if (!batch.unreadable.contains(instance)) spdlog::info("{}: the log of {} can be read again, or is gone", title, instance);
   if (unreadable.empty()) unreadable_since = wall_clock();
   unreadable = batch.unreadable;
 }
@@ -191,8 +192,8 @@ awaitable<void> Shipper::State::load() {
   const auto loaded = co_await thread->run(read);
   if (loaded) co_return;
   ++shown.resets;
-  spdlog::error("log sink {}: {}. It is not known how far it is: all that is kept is shipped again, from the oldest line on", parts.name, loaded.error().message);
-  store::Event event{.number = 0, .at = {}, .kind = "logs.cursor_damaged", .app = {}, .data = {{"sink", parts.name}, {"reason", loaded.error().message}}};
+  spdlog::error("{}: {}. It is not known how far it is: all that is kept is shipped again, from the oldest on", title, loaded.error().message);
+  store::Event event{.number = 0, .at = {}, .kind = std::string(parts.words.cursor_damaged), .app = {}, .data = {{parts.words.key, parts.name}, {"reason", loaded.error().message}}};
   co_await tell(std::move(event));
 }
 
@@ -265,7 +266,7 @@ awaitable<void> Shipper::State::store() {
   const auto stored = co_await thread->run(write);
   const std::string error = stored ? std::string() : stored.error().message;
   if (!error.empty() && error != store_error)
-    spdlog::error("log sink {}: how far it is cannot be stored, and after a crash more than a batch comes twice: {}", parts.name, error);
+    spdlog::error("{}: how far it is cannot be stored, and after a crash more than a batch comes twice: {}", title, error);
   store_error = error;
   batch.entries.clear();
   batch.entries.shrink_to_fit();
@@ -283,18 +284,18 @@ void Shipper::State::note_apps() {
 }
 
 void Shipper::State::note_failure(const std::string& why) {
-  if (shown.failing_since.empty() || shown.last_error != why) spdlog::warn("log sink {}: {}; it is tried again", parts.name, why);
+  if (shown.failing_since.empty() || shown.last_error != why) spdlog::warn("{}: {}; it is tried again", title, why);
   if (shown.failing_since.empty()) shown.failing_since = store::now_text();
   shown.last_error = why;
 }
 
 void Shipper::State::note_success(const Delivery& delivery) {
-  if (!shown.failing_since.empty()) {
-    spdlog::info("log sink {}: takes entries again", parts.name);
+  if (!shown.failing_since.empty() && !delivery.untried) {
+    if (delivery.refused < batch.entries.size()) spdlog::info("{}: takes {} again", title, parts.words.entries);
     shown.failing_since.clear();
     shown.last_error.clear();
   }
-  shown.last_success = store::now_text();
+  if (!delivery.untried) shown.last_success = store::now_text();
   ++shown.batches;
   // Which ones were refused the sink does not say: they are put down to the apps by their share.
   std::uint64_t refused = std::min<std::uint64_t>(delivery.refused, batch.entries.size());
@@ -307,9 +308,9 @@ void Shipper::State::note_success(const Delivery& delivery) {
     shown.apps[app].shipped += count - share;
   }
   if (delivery.refused == 0) return;
-  shown.last_error = fmt::format("{} entries were refused: {}", delivery.refused, delivery.reason);
+  if (!delivery.untried || shown.failing_since.empty()) shown.last_error = fmt::format("{} {} were refused: {}", delivery.refused, parts.words.entries, delivery.reason);
   if (refusals.size() < kMostRefusals && refusals.insert(delivery.reason).second)
-    spdlog::warn("log sink {}: refuses entries for good, which are not sent again: {}", parts.name, delivery.reason);
+    spdlog::warn("{}: refuses {} for good, which are not sent again: {}", title, parts.words.entries, delivery.reason);
 }
 
 awaitable<void> Shipper::State::tell(store::Event event) {
@@ -323,7 +324,7 @@ awaitable<void> Shipper::State::tell(store::Event event) {
 awaitable<void> Shipper::State::note_what_is_missing() {
   note_unreadable();
   for (const std::string& instance : batch.replaced)
-    spdlog::warn("log sink {}: the log of {} is another one now: it is read from its beginning", parts.name, instance);
+    spdlog::warn("{}: the log of {} is another one now: it is read from its beginning", title, instance);
   for (const auto& [app, count] : batch.limited) shown.apps[app].limited += count;
   for (const Loss& loss : batch.losses) {
     shown.apps[loss.instance.app].lost += loss.lines;
@@ -344,10 +345,10 @@ awaitable<void> Shipper::State::tell_losses() {
   for (const Loss& loss : due) {
     const std::string text = loss_text(loss);
     if (!parts.required) {
-      spdlog::warn("log sink {}: {}", parts.name, text);
+      spdlog::warn("{}: {}", title, text);
       continue;
     }
-    spdlog::error("log sink {}: {}", parts.name, text);
+    spdlog::error("{}: {}", title, text);
     store::Event event = loss_event(loss, parts.name);
     co_await tell(std::move(event));
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/io/loop.h"
 #include "daemon/ship/gatherer.h"
@@ -13,6 +14,14 @@
 
 namespace berth::ship {
 
+/// What a sink is called in logs and events.
+struct SinkWords {
+  std::string_view kind = "log sink", entries = "entries";
+  std::string_view key = "sink";  ///< its name in an event
+  std::string_view cursor_damaged = "logs.cursor_damaged";
+};
+inline constexpr SinkWords kWebhookWords{.kind = "webhook", .entries = "events", .key = "webhook", .cursor_damaged = "webhook.cursor_damaged"};
+
 /// What a Shipper works with. All of it outlives the loop's last turn.
 struct ShipperParts {
   io::Loop& loop;
@@ -20,6 +29,7 @@ struct ShipperParts {
   GathererParts gatherer;                                    ///< its limits are the most; the sink's own count where they are lower
   std::function<void(store::Event)> tell;                    ///< adds an event; blocking
   std::string name, kind;
+  SinkWords words{};
   bool required = true;
   std::chrono::milliseconds batch_wait{1000};                ///< for how long entries are collected at the most
   std::function<std::chrono::milliseconds(int failures, std::chrono::milliseconds asked, double chance)> wait_before_retry;  ///< null: `ship::wait_before_retry`

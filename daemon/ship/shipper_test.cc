@@ -181,6 +181,20 @@ TEST_F(ShipperTest, CountsWhatIsRefusedForGoodAndGoesOn) {
   EXPECT_THAT(shipper.status().last_error, HasSubstr("2 entries were refused: too old"));
 }
 
+TEST_F(ShipperTest, WhatIsRefusedWithoutAskingDoesNotTellThatTheSinkTakesAgain) {
+  write("web/web.1", 1, numbered(1, 7));
+  Delivery unasked{.kind = Delivery::Kind::taken, .refused = 3, .reason = "too old"};
+  unasked.untried = true;
+  seen->answers.assign(1'000'000, {.kind = Delivery::Kind::later, .reason = "connection refused"});
+  seen->answers[1] = unasked;
+  Shipper shipper(shipper_parts());
+  run(shipper, [&] { return seen->sent.size() > 3; });
+  EXPECT_EQ(shipper.status().apps.at("web").refused, 3u);
+  EXPECT_EQ(shipper.status().state, "failing");
+  EXPECT_EQ(shipper.status().last_error, "connection refused");
+  EXPECT_EQ(shipper.status().last_success, "");
+}
+
 TEST_F(ShipperTest, ADamagedCursorIsToldOnceAndAllComesAgain) {
   write("web/web.1", 1, numbered(1, 2));
   std::ofstream(state / "agent.cursors") << "nonsense";

@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kAfterAChange{200};                     ///< between looks at the logs while they grow
 constexpr milliseconds kBetweenScans{1000};                    ///< at the most
-constexpr milliseconds kWithoutSinks = std::chrono::hours(1);  ///< between looks whether there is one: a change says so
+constexpr milliseconds kUntilWoken = std::chrono::hours(1);    ///< where there is no sink, or whatever comes says so
 constexpr milliseconds kBetweenCompressions{5000};
 
 /// Compresses what is rotated, one file after the other; says what stood in the way.
@@ -58,7 +58,9 @@ struct Shipping::State : std::enable_shared_from_this<Shipping::State> {
   awaitable<void> leave(SinkInUse old);
   awaitable<void> scan();
   awaitable<void> compress();
-  std::filesystem::path folder() const { return parts.state / "ship"; }
+  bool has_webhooks() const { return parts.cargo == Cargo::events; }
+  SinkWords words() const { return has_webhooks() ? kWebhookWords : SinkWords{}; }
+  std::filesystem::path folder() const { return parts.state / (has_webhooks() ? "webhooks" : "ship"); }
 
   ShippingParts parts;
   LogScanner scanner;
@@ -82,13 +84,14 @@ Shipping::~Shipping() {
 SinkInUse Shipping::State::begin(const config::Sink& said) {
   const auto make = [&loop = parts.loop, said, sources = parts.secret_sources] { return make_sink({loop, sources}, said); };
   NodeNames names{.node = parts.node, .environment = parts.environment, .labels = {said.labels.begin(), said.labels.end()}};
-  Wanted wanted{.apps = said.apps, .events = said.events, .daemon = said.daemon, .rules = line_rules_of(said)};
+  Wanted wanted{.apps = said.apps, .events = said.events, .daemon = said.daemon, .wants_event = wanted_events_of(said), .rules = line_rules_of(said)};
   const auto had = daemon_lines.find(said.name);
   GathererParts gatherer{.names = std::move(names),
                          .wanted = std::move(wanted),
                          .limits = {.entries = said.batch_lines, .bytes = said.batch_bytes},
                          .file = CursorFile(folder(), said.name),
                          .events = parts.events,
+                         .last_event = has_webhooks() ? parts.last_event : nullptr,
                          .daemon_log = parts.daemon_log,
                          .daemon_line = had == daemon_lines.end() ? 0 : had->second,
                          .secrets = parts.given_secrets};
@@ -98,6 +101,7 @@ SinkInUse Shipping::State::begin(const config::Sink& said) {
                        .tell = parts.tell,
                        .name = said.name,
                        .kind = said.kind,
+                       .words = words(),
                        .required = said.required,
                        .batch_wait = said.batch_wait,
                        .wait_before_retry = {}};
@@ -113,8 +117,8 @@ void Shipping::start(const std::vector<config::Sink>& sinks, bool compress) {
   }
   const auto hold_scan = [](std::shared_ptr<State> held) -> awaitable<void> { co_await held->scan(); };
   const auto hold_compress = [](std::shared_ptr<State> held) -> awaitable<void> { co_await held->compress(); };
-  state.parts.loop.spawn("look at logs", hold_scan(state_));
-  state.parts.loop.spawn("compress logs", hold_compress(state_));
+  state.parts.loop.spawn(state.has_webhooks() ? "look at events" : "look at logs", hold_scan(state_));
+  if (!state.has_webhooks()) state.parts.loop.spawn("compress logs", hold_compress(state_));
 }
 
 /// The one that was before it has the cursor until its last batch ended.
@@ -128,7 +132,7 @@ awaitable<void> Shipping::State::leave(SinkInUse old) {
     ended = co_await last->ended(parts.end_warning);
     if (stopping) co_return;
     if (!ended && !std::exchange(warned, true))
-      spdlog::warn("log sink {}: the batch that was under way when it was changed has not ended; what it is to be from now on begins behind that", name);
+      spdlog::warn("{} {}: the batch that was under way when it was changed has not ended; what it is to be from now on begins behind that", words().kind, name);
   }
   daemon_lines.insert_or_assign(name, last->daemon_line());
   std::erase_if(leaving, [&](const SinkInUse& line) { return line.shipper.get() == last; });
@@ -142,7 +146,7 @@ void Shipping::State::make_folder() {
   const auto made = files::make_directories(folder(), 0700);
   has_folder = made.has_value();
   if (has_folder) remove_left_temporaries(folder());
-  else spdlog::error("log sinks: {}", made.error().message);
+  else spdlog::error("{}s: {}", words().kind, made.error().message);
 }
 
 void Shipping::State::start(SinkInUse& line) {
@@ -152,10 +156,16 @@ void Shipping::State::start(SinkInUse& line) {
   if (newest) line.shipper->news(newest);
 }
 
+Result<void> Shipping::check(const std::vector<config::Sink>& sinks) const {
+  for (const config::Sink& said : sinks)
+    if (auto made = make_sink({state_->parts.loop, state_->parts.secret_sources}, said); !made)
+      return pass(std::move(made.error()), fmt::format("[[{}]] {}", state_->words().key, said.name));
+  return {};
+}
+
 Result<void> Shipping::change(const std::vector<config::Sink>& sinks, bool compress) {
   State& state = *state_;
-  for (const config::Sink& said : sinks)
-    if (auto made = make_sink({state.parts.loop, state.parts.secret_sources}, said); !made) return pass(std::move(made.error()), "[[sink]] " + said.name);
+  BERTH_CHECK(check(sinks));
   state.compresses = compress;
   std::vector<SinkInUse> before = std::exchange(state.lines, {});
   const auto hold = [](std::shared_ptr<State> held, SinkInUse old) -> awaitable<void> { co_await held->leave(std::move(old)); };
@@ -179,6 +189,14 @@ Result<void> Shipping::change(const std::vector<config::Sink>& sinks, bool compr
     if (old.shipper) state.parts.loop.spawn("leave sink " + old.said.name, hold(state_, std::move(old)));
   state.woken.notify();
   return {};
+}
+
+std::function<void()> Shipping::waker() const {
+  return [&loop = state_->parts.loop, its = std::weak_ptr(state_)] {
+    loop.post([its] {
+      if (const auto there = its.lock()) there->woken.notify();
+    });
+  };
 }
 
 void Shipping::stop() {
@@ -220,23 +238,28 @@ awaitable<void> Shipping::State::scan() {
   while (!stopping) {
     if (lines.empty()) {
       newest.reset();
-      between = kWithoutSinks;
+      between = kUntilWoken;
     } else {
-      const auto look = [this] {
-        auto now = std::make_shared<Scan>();
-        now->logs = scanner.look();
-        now->event = parts.last_event();
-        now->daemon_line = parts.daemon_log ? parts.daemon_log->last() : 0;
-        return std::shared_ptr<const Scan>(std::move(now));
-      };
-      auto seen = co_await parts.looks.run(look);
-      if (stopping) co_return;
+      std::shared_ptr<const Scan> seen;
+      if (has_webhooks()) {
+        seen = std::make_shared<const Scan>(Scan{.logs = {}, .event = parts.last_event()});  // at once: who wakes this in between would not be heard
+      } else {
+        const auto look = [this] {
+          auto now = std::make_shared<Scan>();
+          now->logs = scanner.look();
+          now->event = parts.last_event();
+          now->daemon_line = parts.daemon_log ? parts.daemon_log->last() : 0;
+          return std::shared_ptr<const Scan>(std::move(now));
+        };
+        seen = co_await parts.looks.run(look);
+        if (stopping) co_return;
+      }
       const bool changed = !newest || *newest != *seen;
       newest = std::move(seen);
       if (changed)
         for (const SinkInUse& line : lines)
           if (line.shipper) line.shipper->news(newest);
-      between = changed ? kAfterAChange : std::min(2 * between, kBetweenScans);
+      between = has_webhooks() ? kUntilWoken : changed ? kAfterAChange : std::min(2 * between, kBetweenScans);
     }
     co_await woken.wait(between);
   }

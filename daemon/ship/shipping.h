@@ -17,6 +17,9 @@
 
 namespace berth::ship {
 
+/// What is brought: logs, and whatever else a sink wants, or to webhooks events alone.
+enum class Cargo { logs, events };
+
 /// What Shipping works with. All of it outlives the loop's last turn.
 struct ShippingParts {
   io::Loop& loop;
@@ -30,6 +33,7 @@ struct ShippingParts {
   std::function<void(store::Event)> tell;                                                 ///< adds an event; blocking
   std::shared_ptr<const DaemonLog> daemon_log;
   std::shared_ptr<const secrets::GivenSecrets> given_secrets;
+  Cargo cargo = Cargo::logs;                                                              ///< of events: nothing here looks at logs or makes them small
   std::function<void()> give_way;                                                         ///< makes its thread one that is in no hurry
   std::chrono::milliseconds end_warning = std::chrono::minutes(2);                        ///< after which it is said that a changed sink's last batch has not ended
 };
@@ -42,9 +46,14 @@ class Shipping {
 
   /// Begins to ship.
   void start(const std::vector<config::Sink>& sinks, bool compress);
+  /// Whether all of them can be made. Fails as that does.
+  Result<void> check(const std::vector<config::Sink>& sinks) const;
   /// Puts other sinks in the place of those that there are; which are as before go on undisturbed. Fails where one of them cannot be made, and then
   /// nothing has changed.
   Result<void> change(const std::vector<config::Sink>& sinks, bool compress);
+
+  /// From any thread: there may be something new. Where the cargo is logs it is looked anyway. May be called when this is gone, while there is the loop.
+  std::function<void()> waker() const;
 
   /// Nothing further is sent or compressed.
   void stop();

@@ -49,6 +49,7 @@ struct Delivery {
   std::size_t refused = 0;             ///< entries that the sink will never take (too old, too long): counted, not sent again
   std::chrono::milliseconds wait{0};   ///< what the sink asked for (Retry-After); zero: the shipper's own backoff
   std::string reason;                  ///< one line for status and log: why later, or why refused
+  bool untried = false;                ///< they were refused without asking: how the sink is nobody knows
 };
 
 /// What a sink wants of its batches.

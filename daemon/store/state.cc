@@ -34,7 +34,8 @@ Result<void> Store::State::try_write_out() {
                           },
                           events.last()));
   BERTH_CHECK(events.append(waiting));
-  if (on_event && !waiting.empty()) on_event();
+  if (!waiting.empty())
+    for (const auto& told : on_event) told();
   return {};
 }
 
@@ -70,7 +71,7 @@ std::int64_t Store::last_event() const { return state_->events.last(); }  // wit
 
 void Store::on_event(std::function<void()> told) {
   const std::lock_guard guard(state_->mutex);
-  state_->on_event = std::move(told);
+  state_->on_event.push_back(std::move(told));
 }
 
 }  // namespace berth::store

@@ -26,7 +26,7 @@ struct Store::State {
   EventLog events;
   std::string event_trouble;  ///< see Store
   std::mutex mutex;
-  std::function<void()> on_event;  ///< called for new ones
+  std::vector<std::function<void()>> on_event;  ///< called for new ones
 
   /// Makes the changes of `work` with their events in one transaction, then writes the events out.
   template <class Work>

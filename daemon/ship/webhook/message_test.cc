@@ -1,0 +1,86 @@
+#include "daemon/ship/webhook/message.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/json/json.h"
+#include "daemon/config/event_types.h"
+#include "daemon/ship/event_entry.h"
+
+namespace berth::ship {
+namespace {
+
+using config::WebhookFormat;
+using testing::Contains;
+
+const NodeNames kEdge{.node = "edge-1", .environment = "production", .labels = {}};
+
+store::Event failed_deployment() {
+  return {.number = 17, .at = "2026-11-24T09:00:00.123456Z", .kind = "deployment.state", .app = "web",
+          .data = {{"deployment", 7}, {"release", "v42"}, {"kind", "deploy"}, {"state", "failed"}, {"reason", "web@v42: never <ready> & gone"}}};
+}
+
+std::string text_of_event(store::Event event, WebhookFormat format = WebhookFormat::event) {
+  event.at = "2026-11-24T09:00:00.123456Z";
+  const auto body = json::parse(webhook_message(entry_of(event, kEdge), format).body);
+  return std::string(body->as_object().at("text").as_string());
+}
+
+TEST(WebhookMessage, HasAllThatTheEventTells) {
+  const auto message = webhook_message(entry_of(failed_deployment(), kEdge), WebhookFormat::event);
+  EXPECT_EQ(json::parse(message.body).value(), json::parse(R"({"type": "deployment.failed", "timestamp": "2026-11-24T09:00:00.123456Z", "node": "edge-1",
+    "environment": "production", "app": "web", "number": 17, "severity": "warning",
+    "text": "edge-1 (production): deployment 7 of web@v42: failed: never <ready> & gone",
+    "data": {"deployment": 7, "release": "v42", "kind": "deploy", "state": "failed", "reason": "web@v42: never <ready> & gone"}})").value());
+}
+
+TEST(WebhookMessage, OfAChatIsATextInWhichNothingIsAMention) {
+  const auto message = webhook_message(entry_of(failed_deployment(), kEdge), WebhookFormat::chat);
+  EXPECT_EQ(message.body, R"({"text":"edge-1 (production): deployment 7 of web@v42: failed: never &lt;ready&gt; &amp; gone"})");
+}
+
+TEST(WebhookMessage, IsNamedTheSameEachTimeAndAsNoOther) {
+  const auto id_of_event = [](const store::Event& event, const NodeNames& names) { return webhook_message(entry_of(event, names), WebhookFormat::event).id; };
+  const std::string id = id_of_event(failed_deployment(), kEdge);
+  EXPECT_THAT(id, testing::MatchesRegex("evt_[0-9a-f]{32}"));
+  EXPECT_EQ(id_of_event(failed_deployment(), kEdge), id);
+  EXPECT_EQ(webhook_message(entry_of(failed_deployment(), kEdge), WebhookFormat::chat).id, id);
+  auto next = failed_deployment(), anew = failed_deployment();
+  next.number = 18;
+  anew.at = "2026-11-25T09:00:00.123456Z";  // on a node that was set up anew numbers begin again
+  EXPECT_NE(id_of_event(next, kEdge), id);
+  EXPECT_NE(id_of_event(anew, kEdge), id);
+  EXPECT_NE(id_of_event(failed_deployment(), {.node = "edge-2", .environment = "production", .labels = {}}), id);
+}
+
+TEST(WebhookMessage, TextsSayWhatWhoAndWhy) {
+  EXPECT_EQ(text_of_event({.kind = "deployment.state", .app = "web", .data = {{"deployment", 7}, {"release", "v42"}, {"state", "queued"}, {"by", "root (uid 0)"}, {"why", "monday"}}}),
+            "edge-1 (production): deployment 7 of web@v42: queued by root (uid 0): monday");
+  EXPECT_EQ(text_of_event({.kind = "instance.exit", .app = "web", .data = {{"instance", "web/web.1"}, {"reason", "exited with 1"}, {"ran_ms", 5}}}),
+            "edge-1 (production): instance.exit web/web.1: exited with 1");
+  EXPECT_EQ(text_of_event({.kind = "operator.node_drain", .app = "", .data = {{"by", "root (uid 0)"}}}), "edge-1 (production): operator.node_drain by root (uid 0)");
+  EXPECT_EQ(text_of_event({.kind = "slot.drifted", .app = "web", .data = {{"release", "v42"}, {"drifted", 3}}}), "edge-1 (production): slot.drifted web@v42");
+  EXPECT_EQ(text_of_event({.kind = "config.refused", .app = "", .data = {{"reason", std::string(5000, 'x')}}}).size(), 2000u);
+}
+
+TEST(WebhookMessage, TypesTellHowItEnded) {
+  const auto type = [](const char* kind, json::object data) { return event_type({.kind = kind, .app = "web", .data = std::move(data)}); };
+  EXPECT_EQ(type("deployment.state", {{"state", "active"}}), "deployment.active");
+  EXPECT_EQ(type("job.ended", {{"state", "failed"}}), "job.failed");
+  EXPECT_EQ(type("instance.exit", {{"reason", "stopped"}}), "instance.stopped");
+  EXPECT_EQ(type("instance.exit", {{"reason", "exited with 1"}}), "instance.exit");
+  EXPECT_EQ(type("operator.hold", {}), "operator.hold");
+  for (const char* name : {"deployment.active", "job.failed", "instance.stopped", "instance.exit", "operator.hold"}) EXPECT_THAT(config::event_types(), Contains(name));
+}
+
+TEST(EventEntry, IsReadBack) {
+  const store::Event before = failed_deployment(), after = event_of(entry_of(before, kEdge));
+  EXPECT_EQ(after.number, before.number);
+  EXPECT_EQ(after.at, before.at);
+  EXPECT_EQ(after.kind, before.kind);
+  EXPECT_EQ(after.app, before.app);
+  EXPECT_EQ(after.data, before.data);
+}
+
+}  // namespace
+}  // namespace berth::ship

@@ -147,6 +147,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // healing.cc
   awaitable<Result<void>> begin_healing(AppPtr app, Result<void> outcome);
   awaitable<void> heal(AppPtr app);
+  awaitable<void> forget_later(AppPtr app, store::InstanceRow row);
 
   // routing.cc
   awaitable<Result<void>> claim(AppPtr app, ManifestPtr manifest);

@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "daemon/deploy/engine.h"
+#include "daemon/deploy/instance_plan.h"
 
 namespace berth::deploy {
 namespace {
@@ -67,6 +68,26 @@ awaitable<void> Engine::heal(AppPtr app) {
     note_problem(*app, started ? lack + kGoesOn : started.error().message);
   }
   app->healing = false;
+}
+
+/// An instance that was stopped, and whose row and folders the disk did not let go: tried again until it does, so that its private port is free.
+awaitable<void> Engine::forget_later(AppPtr app, store::InstanceRow row) {
+  const InstanceId id{row.app, row.process, row.number, row.release};
+  const auto forget = [this, row, id]() -> Result<void> {
+    BERTH_CHECK(remove_folders(options_.node, id));
+    return store_.remove_instance(row);
+  };
+  for (auto pause = 1s; !closed_ && !app->gone; pause = std::min(pause * 2, 60s)) {
+    const auto end = io::Steady::now() + pause;
+    while (!closed_ && !app->gone && io::Steady::now() < end) co_await app->changed.wait(std::chrono::ceil<milliseconds>(end - io::Steady::now()));
+    if (closed_ || app->gone) break;
+    const Turn turn = co_await take(app);
+    if (std::ranges::find(app->members, id, &Member::id) != app->members.end()) break;  // it is there again
+    const auto forgotten = co_await pool_.run(forget);
+    if (!forgotten) continue;
+    if (!app->healing) app->problem.clear();
+    break;
+  }
 }
 
 }  // namespace berth::deploy

@@ -289,7 +289,10 @@ awaitable<void> Engine::stop_member(AppPtr app, InstanceId id) {
     return store_.remove_instance(row);
   };
   const auto forgotten = co_await pool_.run(forget);
-  if (!forgotten) note_problem(*app, forgotten.error().message);
+  if (!forgotten) {
+    note_problem(*app, forgotten.error().message);
+    spawn(forget_later(app, row));
+  }
   std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
 }
 

@@ -95,9 +95,13 @@ void Collecting::take(const fs::path& file) {
   found_.bytes += static_cast<std::uint64_t>(about.st_size);
 }
 
+/// What a publisher that was killed was writing, before it got its name: `.4.targets.json.4711-2`.
+bool is_half_written(const std::string& name) { return name.starts_with('.') && name.find(".json.") != std::string::npos; }
+
 void Collecting::look_at_metadata() {
   for (const auto& entry : fs::directory_iterator(trust::metadata_of(folder_))) {
     const std::string name = entry.path().filename();
+    if (is_half_written(name)) take(entry.path());
     std::int64_t version = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), version);
     if (error != std::errc() || *end != '.' || !name.ends_with(".json")) continue;

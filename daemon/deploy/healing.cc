@@ -3,6 +3,7 @@
 
 #include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/data_steps.h"
+#include "daemon/deploy/instance_plan.h"
 #include "daemon/deploy/members.h"
 
 namespace berth::deploy {
@@ -66,6 +67,26 @@ awaitable<void> Members::heal(AppPtr app) {
     note_problem(*app, started ? lack + kGoesOn : started.error().message);
   }
   app->healing = false;
+}
+
+/// An instance that was stopped, and whose row and folders the disk did not let go: tried again until it does, so that its private port is free.
+awaitable<void> Members::forget_later(AppPtr app, store::InstanceRow row) {
+  const InstanceId id{row.app, row.process, row.number, row.release};
+  const auto forget = [this, row, id]() -> Result<void> {
+    BERTH_CHECK(remove_folders(node_.options.node, id));
+    return node_.store.remove_instance(row);
+  };
+  for (auto pause = 1s; !node_.closed && !app->gone; pause = std::min(pause * 2, 60s)) {
+    const auto end = io::Steady::now() + pause;
+    while (!node_.closed && !app->gone && io::Steady::now() < end) co_await app->changed.wait(std::chrono::ceil<milliseconds>(end - io::Steady::now()));
+    if (node_.closed || app->gone) break;
+    const Turn turn = co_await node_.take(app);
+    if (std::ranges::find(app->members, id, &Member::id) != app->members.end()) break;  // it is there again
+    const auto forgotten = co_await node_.pool.run(forget);
+    if (!forgotten) continue;
+    if (!app->healing) app->problem.clear();
+    break;
+  }
 }
 
 }  // namespace berth::deploy

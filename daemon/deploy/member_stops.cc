@@ -36,7 +36,10 @@ awaitable<void> Members::stop_one(AppPtr app, InstanceId id) {
     return node_.store.remove_instance(row);
   };
   const auto forgotten = co_await node_.pool.run(forget);
-  if (!forgotten) note_problem(*app, forgotten.error().message);
+  if (!forgotten) {
+    note_problem(*app, forgotten.error().message);
+    node_.spawn(forget_later(app, row));
+  }
   std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
 }
 

@@ -1,5 +1,8 @@
 #include "daemon/store/database.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <fmt/core.h>
 #include <sqlite3.h>
 
@@ -21,6 +24,11 @@ std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
     case SQLITE_AUTH: return fail(Errc::permission, what);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return fail(Errc::io, what + " (damaged: put a backup in its place)");
+    case SQLITE_IOERR:
+      // SQLite says "disk I/O error" of whatever a call failed with.
+      if (const int number = database != nullptr ? sqlite3_system_errno(database) : 0; number != 0)
+        return fail(number == ENOSPC || number == EDQUOT ? Errc::no_space : Errc::io, fmt::format("{} ({})", what, std::strerror(number)));
+      return fail(Errc::io, what);
     default: return fail(Errc::io, what);
   }
 }

@@ -97,17 +97,26 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
   if (::chmod(staged.c_str(), 0555) != 0) return fail_errno("chmod " + staged.string());
   if (auto synced = sync_tree(staged); !synced) return pass(synced.error(), fmt::format("sync {}@{}", row.app, row.release));
   if (known && known->drifted > 0 && fs::is_directory(slot)) return state_->replace_drifted(*known, staged);
-  BERTH_CHECK(files::rename_durably(staged, slot));
+  // On a full disk a slot that nobody knows of would be the last that is wanted.
+  const auto undo = [&] {
+    if (const auto there = state_->slot(row.app, row.release); there && !there->has_value()) static_cast<void>(files::remove_tree(slot));
+  };
+  if (auto renamed = files::rename_durably(staged, slot); !renamed) {
+    undo();
+    return renamed;
+  }
   if (known) return {};
 
   if (row.sealed_at.empty()) row.sealed_at = now_text();
   std::vector<Event> events;
   events.push_back(std::move(event));
-  return state_->change(std::move(events), [&] {
+  auto written = state_->change(std::move(events), [&] {
     return state_->database.run("INSERT INTO slots (app, release, manifest_sha256, bytes, sealed_at, pinned, signed_by, signing_keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                                 row.app, row.release, row.manifest_sha256, static_cast<std::int64_t>(row.bytes), row.sealed_at, std::int64_t{row.pinned},
                                 row.signed_by, fmt::format("{}", fmt::join(row.signing_keys, " ")));
   });
+  if (!written) undo();
+  return written;
 }
 
 /// At every moment one whole slot has the name; should berthd end in between, the next comparison finds it whole.

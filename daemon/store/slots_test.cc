@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include "daemon/store/database.h"
 #include "daemon/store/seal.h"
 #include "daemon/store/store_fixture.h"
 
@@ -39,6 +40,18 @@ TEST_F(SlotsTest, AnEqualSlotIsKeptAndADifferentOneIsRefused) {
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, Errc::exists);
   EXPECT_EQ(must(files::read(paths.slot("web", "v1") / "app" / "bin" / "server", 10)), "v1");
+}
+
+TEST_F(SlotsTest, NothingIsLeftOfASlotThatTheDatabaseDidNotTake) {
+  open();
+  must(store->ensure_app("web"));
+  Database database = must(Database::open(paths.database()));
+  ASSERT_TRUE(database.execute("CREATE TRIGGER no_room BEFORE INSERT ON slots BEGIN SELECT RAISE(ABORT, 'no space'); END"));
+  ASSERT_FALSE(seal("web", "v1"));
+  EXPECT_FALSE(fs::exists(paths.slot("web", "v1")));
+  ASSERT_TRUE(database.execute("DROP TRIGGER no_room"));
+  ASSERT_TRUE(seal("web", "v1", 2));
+  EXPECT_TRUE(fs::exists(paths.slot("web", "v1") / "manifest.json"));
 }
 
 TEST_F(SlotsTest, ASlotThatVanishedFromTheDiskIsSealedAnew) {

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -143,19 +144,49 @@ def event_troubles(state, outbox):
     return wrong
 
 
-def troubles(state, app, port, wanted, digests):
-    """What does not hold; empty where everything does."""
+def is_answered(port):
+    """Whether anything takes a connection there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        return True
+    except OSError:
+        return False
+
+
+def left_of_removed(state, app, port, slots, instances):
+    """What is there of an app that the database does not know, but its data and logs, which stay."""
+    folder = f"{state}/apps/{app}"
+    left = [f"{app} is not in the database, but {what} is there" for what in ("current", "slots") if os.path.lexists(f"{folder}/{what}")]
+    if running := app_processes(app):
+        left.append(f"{app} is not in the database, but {running} run")
+    if rows := [row for row in slots if row[0] == app] + [row for row in instances if row[0] == app]:
+        left.append(f"{app} is not in the database, but {rows} are")
+    if routed := routed_private_ports():
+        left.append(f"{app} is not in the database, but nftables leads to {sorted(routed)}")
+    if is_answered(port):
+        left.append(f"{app} is not in the database, but port {port} is answered")
+    return left
+
+
+def troubles(state, app, port, wanted, digests, allowed=None):
+    """What does not hold; empty where everything does. `wanted`: how many instances, a number or several of which one is to be. `allowed`: which
+    releases may be active, any that has a digest without it; None among them: the app may be gone, whole."""
     wrong = []
+    wanted = {wanted} if isinstance(wanted, int) else set(wanted)
     apps, slots, instances, unfinished, decided, outbox, damage = database(state)
     if damage != "ok":
         wrong.append(f"the database is damaged: {damage}")
     if unfinished:
         wrong.append(f"deployments have not ended: {unfinished}")
+    if os.path.isdir(f"{state}/staging") and os.listdir(f"{state}/staging"):
+        wrong.append(f"staging holds {os.listdir(f'{state}/staging')}")
+    if app not in apps and allowed is not None and None in allowed:
+        return wrong + left_of_removed(state, app, port, slots, instances) + event_troubles(state, outbox)
     if app not in apps:
         return wrong + [f"the database does not know {app}"]
     active = apps[app][0]
-    if active not in digests:
-        return wrong + [f"active is {active!r}, which is none of {sorted(digests)}"]
+    if active not in (digests if allowed is None else allowed):
+        return wrong + [f"active is {active!r}, which is none of {sorted(map(str, digests if allowed is None else allowed))}"]
 
     # What the newest deployment that was decided ended in is what runs: its own release, or the one before where it was undone.
     led_to = next(({"active": release, "reverted": before}.get(how) for name, how, release, before in decided if name == app), None)
@@ -173,14 +204,12 @@ def troubles(state, app, port, wanted, digests):
     for release in on_disk:
         if slot_digest(f"{folder}/slots/{release}") != digests.get(release):
             wrong.append(f"the slot of {release} is not what was released")
-    if os.path.isdir(f"{state}/staging") and os.listdir(f"{state}/staging"):
-        wrong.append(f"staging holds {os.listdir(f'{state}/staging')}")
 
     running = app_processes(app)
-    if set(running.values()) != {active} or len(running) != wanted:
-        wrong.append(f"running are {running}, wanted are {wanted} of {active}")
+    if set(running.values()) != {active} or len(running) not in wanted:
+        wrong.append(f"running are {running}, wanted are {sorted(wanted)} of {active}")
     rows = [row for row in instances if row[0] == app]
-    if sorted((row[2], row[3]) for row in rows) != [(number + 1, active) for number in range(wanted)]:
+    if sorted((row[2], row[3]) for row in rows) != [(number + 1, active) for number in range(len(running))]:
         wrong.append(f"instances in the database are {rows}")
     routed = routed_private_ports()
     private = {row[4] for row in rows if row[4]}
@@ -195,17 +224,17 @@ def troubles(state, app, port, wanted, digests):
     return wrong
 
 
-def settle(state, app, port, wanted, digests, seconds):
-    """Waits until all holds: (seconds it took, the active release). Raises AssertionError with what does not hold at the end."""
+def settle(state, app, port, wanted, digests, seconds, allowed=None):
+    """Waits until all holds: (seconds it took, the active release, None where the app is gone). Raises AssertionError with what does not hold at the end."""
     began = time.monotonic()
     while True:
         try:
-            wrong = troubles(state, app, port, wanted, digests)
+            wrong = troubles(state, app, port, wanted, digests, allowed)
         except (OSError, ValueError, sqlite3.Error, subprocess.CalledProcessError) as error:
             wrong = [f"{type(error).__name__}: {error}"]
         took = time.monotonic() - began
         if not wrong:
-            return took, database(state)[0][app][0]
+            return took, database(state)[0].get(app, [None])[0]
         if took > seconds:
             raise AssertionError("\n".join(wrong))
         time.sleep(0.05)

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
 #include <cstring>
 #include <map>
@@ -169,6 +170,32 @@ std::optional<Point> on_names(pid_t pid, pid_t thread, const Call& call, const s
   }
 }
 
+/// Calls that read a file or a folder, and opens that make nothing.
+std::optional<Point> on_reading(pid_t pid, pid_t thread, const Call& call, const std::vector<std::string>& below) {
+  const auto& a = call.entry.args;
+  const auto read_from = [&](const char* name) -> std::optional<Point> {
+    const std::string path = file_of(pid, static_cast<int>(a[0]));
+    if (!is_below(path, below)) return {};
+    return Point{Kind::read, std::string(name) + " " + path};
+  };
+  switch (call.entry.nr) {
+    case SYS_read: return read_from("read");
+    case SYS_pread64: return read_from("pread64");
+    case SYS_getdents64: return read_from("getdents64");
+#ifdef SYS_open
+    case SYS_open:
+#endif
+    case SYS_openat:
+    case SYS_openat2: {
+      const bool has_folder = call.entry.nr == SYS_openat || call.entry.nr == SYS_openat2;
+      const std::string path = has_folder ? path_at(pid, thread, static_cast<int>(a[0]), a[1]) : path_at(pid, thread, AT_FDCWD, a[0]);
+      if (!is_below(path, below)) return {};
+      return Point{Kind::read, "open " + path};
+    }
+    default: return {};
+  }
+}
+
 /// What others see of berthd.
 std::optional<Point> on_others(pid_t pid, pid_t thread, const Call& call) {
   const auto& a = call.entry.args;
@@ -204,14 +231,36 @@ std::optional<Point> on_others(pid_t pid, pid_t thread, const Call& call) {
 
 }  // namespace
 
-std::optional<Point> crash_point(pid_t pid, pid_t thread, const Call& call, const std::vector<std::string>& below) {
+std::optional<Point> crash_point(pid_t pid, pid_t thread, const Call& call, const std::vector<std::string>& below, bool reads) {
   if (const auto it = kOnDescriptor.find(call.entry.nr); it != kOnDescriptor.end()) return on_descriptor(it->second, pid, call, below);
   if (const auto it = kAtFolder.find(call.entry.nr); it != kAtFolder.end())
     return on_path(it->second, path_at(pid, thread, static_cast<int>(call.entry.args[0]), call.entry.args[1]), below);
   if (const auto it = kByPath.find(call.entry.nr); it != kByPath.end())
     return on_path(it->second, path_at(pid, thread, AT_FDCWD, call.entry.args[0]), below);
   if (auto point = on_names(pid, thread, call, below)) return point;
+  if (reads) {
+    if (auto point = on_reading(pid, thread, call, below)) return point;
+  }
   return on_others(pid, thread, call);
+}
+
+const char* word_for(Kind kind) { return kind == Kind::durable ? "durable" : kind == Kind::effect ? "effect" : "read"; }
+
+bool can_fail_with(int error, const Point& point) {
+  const std::string call = point.text.substr(0, point.text.find(' '));
+  if (point.kind == Kind::effect) return false;
+  if (error == EMFILE) return call.starts_with("open");
+  if (error == EIO) return true;
+  if (point.kind == Kind::read) return false;
+  if (error != ENOSPC && error != EDQUOT) return true;
+  return call != "unlink" && call != "unlinkat" && call != "rmdir" && !call.starts_with("fch") && !call.starts_with("ch") && call != "lchown" &&
+         call != "utimensat";
+}
+
+int error_named(const std::string& name) {
+  static const std::map<std::string, int> known = {{"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EROFS", EROFS}, {"EDQUOT", EDQUOT}, {"EMFILE", EMFILE}};
+  const auto it = known.find(name);
+  return it == known.end() ? -1 : it->second;
 }
 
 }  // namespace inject

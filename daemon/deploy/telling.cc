@@ -43,7 +43,9 @@ awaitable<Result<Story>> Queries::story_of_job(Story story) {
   const store::JobRow row = story.jobs.front().row;
   story.about = Story::About::job;
   story.why = failure_text(story.jobs.front());
-  const auto look = [this, row] { return node_.store.events_between(row.app, row.began_at, row.ended_at); };
+  // That it ended is told a moment after it did.
+  const std::string until = logs::format_rfc3339(moment_of(row.ended_at) + std::chrono::seconds(1));
+  const auto look = [this, row, until] { return node_.store.events_between(row.app, row.began_at, until); };
   const auto then = co_await node_.pool.run(look);
   if (!then) co_return std::unexpected(then.error());
   story.told = timeline(nullptr, *then);

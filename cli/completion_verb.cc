@@ -64,8 +64,8 @@ class Asking {
   /// What the folder of --repo holds; null where it says none, or one that is not here.
   const trust::RepositoryState* repository() {
     if (wanted_.repository.empty() || !trust::is_folder(wanted_.repository)) return nullptr;
-    if (!read_ && !(read_ = trust::read_repository(folder()))) read_ = trust::RepositoryState();
-    return &**read_;
+    if (!read_) read_ = trust::read_repository(folder()).value_or(trust::RepositoryState());
+    return &*read_;
   }
   std::string folder() const { return wanted_.repository.starts_with("file://") ? wanted_.repository.substr(7) : wanted_.repository; }
 
@@ -158,7 +158,7 @@ class Asking {
   const Wanted& wanted_;
   Offers offers_;
   std::optional<json::value> status_;
-  std::optional<Result<trust::RepositoryState>> read_;
+  std::optional<trust::RepositoryState> read_;
 };
 
 /// Whether a shell may be given it as it is: what a berthd says is not to be expanded.

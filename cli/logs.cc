@@ -217,6 +217,7 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   if (console.node) return remote_logs(console, options, query);
   const LogRoot place = log_root(console, options);
   const std::string& root = place.folder;
+  console.detail(fmt::format("the logs of {} are read in {}", options.what, root));
   if (!place.why_usual.empty() && !console.quiet)
     console.warn(fmt::format("these are the logs in {}, since berthd does not say where its own are ({}); --logs DIR or $BERTH_LOGS names another folder", root,
                              place.why_usual));

@@ -122,6 +122,11 @@ TEST_F(LogsVerb, RefusesWhatItDoesNotUnderstand) {
   }
 }
 
+TEST_F(LogsVerb, VerboseNamesTheFolderThatIsRead) {
+  EXPECT_EQ(logs({"web", "-n", "1"}).err, "");
+  EXPECT_THAT(logs({"web", "-n", "1", "-v"}).err, HasSubstr("# the logs of web are read in " + std::string(root)));
+}
+
 TEST_F(LogsVerb, ColoursWhereItIsAskedTo) {
   EXPECT_THAT(logs({"web", "--color", "always"}).out, testing::AllOf(HasSubstr("\x1b["), testing::Not(HasSubstr("third \x1b[31m"))));
   EXPECT_THAT(logs({"web", "--color", "never", "--stream", "stdout"}).out, testing::Not(HasSubstr("\x1b[")));

@@ -85,6 +85,22 @@ TEST_F(PublisherVerbs, OfferTheAppsThatWereBuiltHere) {
   EXPECT_EQ(run({"complete", "--", "release", "x"}).out, "");
 }
 
+TEST_F(PublisherVerbs, OfferWhatTheRepositoryHasThatIsNamed) {
+  publish();
+  run({"channel", "set", "stable", "web/production@v1", "--repo", at("repo")});
+  EXPECT_EQ(run({"complete", "--", "inspect", "--repo", at("repo"), "w"}).out, "web/production@v1\n");
+  EXPECT_EQ(run({"complete", "--", "releases", "--repo=file://" + at("repo"), ""}).out, "web\n");
+  EXPECT_EQ(run({"complete", "--", "channel", "set", "--repo", at("repo"), ""}).out, "stable\tweb/production@v1\n");
+  EXPECT_EQ(run({"complete", "--", "inspect", "--repo", at("nowhere"), "w"}).out, "");
+}
+
+TEST_F(PublisherVerbs, VerboseNamesEachFileOfTheRepositoryThatIsRead) {
+  publish();
+  EXPECT_EQ(run({"inspect", "web/production@v1", "--repo", at("repo")}).err, "");
+  EXPECT_THAT(run({"inspect", "web/production@v1", "--repo", at("repo"), "-v"}).err,
+              testing::AllOf(HasSubstr("# " + at("repo") + "/metadata/timestamp.json: "), HasSubstr("# " + at("repo") + "/targets/web/production/"), HasSubstr("# ended with 0 after ")));
+}
+
 TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
   publish();
   const Ran second = run(release());

@@ -8,6 +8,7 @@
 #include "core/io/tls_credentials.h"
 #include "daemon/berthd.h"
 #include "daemon/config/config.h"
+#include "daemon/config/show.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
@@ -65,6 +66,13 @@ Exit check(const Options& options) {
   return options.check_upgrade ? check_state(*config) : Exit::ok;
 }
 
+Exit show_config(const Options& options) {
+  const auto text = config::show(options.config, ship::sink_kinds());
+  if (!text) return complain(text.error());
+  fmt::print("{}", *text);
+  return Exit::ok;
+}
+
 Exit run(const Options& options) {
   if (::geteuid() != 0)
     return complain({Errc::permission, "berthd has to be root: it gives each app a user of its own, its route and its cgroup. Start it with 'systemctl start "
@@ -87,5 +95,6 @@ int main(int count, char** arguments) {
   berth::Exit exit = berth::Exit::ok;
   const auto options = berth::read_options(count, arguments, berth::host::find_config(berth::self(), BERTH_DEFAULT_CONFIG), exit);
   if (!options) return static_cast<int>(exit);
+  if (options->show_config) return static_cast<int>(berth::show_config(*options));
   return static_cast<int>(options->check || options->check_upgrade ? berth::check(*options) : berth::run(*options));
 }

@@ -56,6 +56,7 @@ std::optional<Options> read_options(int count, char** arguments, const fs::path&
   app.add_option("--keeper", keeper, "The program berth-keeper")->type_name("PATH");
   app.add_option("--unpack", unpack, "The program berth-unpack")->type_name("PATH");
   app.add_flag("--check", options.check, "Read the configuration, say what is wrong with it, and end");
+  app.add_flag("--show-config", options.show_config, "Print what the configuration comes to, each value with its line in the file or as a default, and end");
   app.add_flag("--check-upgrade", options.check_upgrade,
                "The same, and try on a copy whether this berthd can take over the state of another version, which may go on meanwhile");
   app.add_flag("--man", man, "Print the man page, and end");

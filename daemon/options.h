@@ -14,6 +14,7 @@ struct Options {
   fs::path config;
   std::optional<fs::path> keeper, unpack;
   bool check = false;          ///< the configuration only
+  bool show_config = false;    ///< what the configuration comes to
   bool check_upgrade = false;  ///< whether this berthd can take over the state that is there
 };
 

@@ -13,6 +13,7 @@
 #include "core/spec/capabilities.h"
 #include "daemon/config/api.h"
 #include "daemon/config/section.h"
+#include "daemon/config/show.h"
 #include "daemon/config/sinks.h"
 #include "daemon/config/values.h"
 #include "daemon/config/webhooks.h"
@@ -32,6 +33,7 @@ Result<std::string> node_name(std::string_view text) {
 void read_top(Document& document, Config& config, std::string_view host) {
   Section section = document.section("");
   for (const char* table : {"labels", "paths", "repository", "metrics", "api", "store", "start", "secrets", "policy", "keepers", "log", "logs", "follow", "sink", "webhook"}) section.table(table);
+  config.node = host;
   section.read("node", config.node, node_name);
   section.read("environment", config.environment, [](const std::string& text) -> Result<std::string> {
     if (is_name(text)) return text;
@@ -40,7 +42,6 @@ void read_top(Document& document, Config& config, std::string_view host) {
   if (!section.has("environment"))
     section.complain("environment", "'environment' is missing: say which one this node has, such as environment = \"production\"");
   if (section.has("node")) return;
-  config.node = host;
   if (!is_node_name(host)) section.complain("node", fmt::format("the host's name '{}' cannot be the node's: give one with the key 'node'", host));
 }
 
@@ -227,10 +228,12 @@ void read_rest(Document& document, Config& config) {
     if (text == "keep" || text == "restart") return text == "keep";
     return fail(Errc::usage, fmt::format("'{}': what becomes of an app whose keeper was killed is \"keep\" or \"restart\"", text));
   });
+  keepers.by_default(R"("keep")");
   Section logs = document.section("logs");
   config.compress_logs = logs.truth("compress", config.compress_logs);
   Section log = document.section("log");
   log.read("level", config.log_level, [](const std::string& text) { return parse_level(text); });
+  log.by_default(R"("info")");
 }
 
 Result<std::string> read_file(const fs::path& file) {
@@ -246,8 +249,7 @@ std::string host_name() {
 
 }  // namespace
 
-Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds) {
-  BERTH_TRY(auto document, Document::parse(text, name));
+Result<Config> read_document(Document& document, std::string_view host, const std::vector<SinkKind>& kinds) {
   Config config;
   read_top(document, config, host);
   read_labels(document, config);
@@ -262,9 +264,19 @@ Result<Config> parse(std::string_view text, std::string_view name, std::string_v
   return config;
 }
 
+Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds) {
+  BERTH_TRY(auto document, Document::parse(text, name));
+  return read_document(document, host, kinds);
+}
+
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds) {
   BERTH_TRY(const std::string text, read_file(file));
   return parse(text, file.string(), host_name(), kinds);
+}
+
+Result<std::string> show(const fs::path& file, const std::vector<SinkKind>& kinds) {
+  BERTH_TRY(const std::string text, read_file(file));
+  return show(text, file.string(), host_name(), kinds);
 }
 
 Result<RepositoryAccess> load_repository(const fs::path& file) {

@@ -9,6 +9,7 @@
 
 #include "core/spec/app_spec.h"
 #include "core/spec/toml.h"
+#include "daemon/config/values.h"
 
 namespace berth::config {
 namespace {
@@ -25,12 +26,48 @@ toml::node_view<const toml::node> at(const toml::table& root, std::string_view n
   return root[name.substr(0, dot)][name.substr(dot + 1)];
 }
 
+/// As it stands in a file, in double quotes.
+std::string as_toml(const toml::node& node) {
+  std::ostringstream written;
+  written << toml::toml_formatter(node, toml::toml_formatter::default_flags & ~toml::format_flags::allow_literal_strings);
+  return written.str();
+}
+
+/// In quotes, as TOML has it.
+std::string quoted(const std::string& text) {
+  return as_toml(toml::value<std::string>(text));
+}
+
+/// In the largest unit that it is a whole number of.
+template <class Units>
+std::string in_units(std::uint64_t number, const Units& units) {
+  for (const auto& [unit, size] : units)
+    if (number >= size && number % size == 0) return quoted(fmt::format("{}{}", number / size, unit));
+  return {};
+}
+
 }  // namespace
+
+std::string default_text(const std::string& value) { return value.empty() ? "" : quoted(value); }
+std::string default_text(const std::filesystem::path& value) { return default_text(value.string()); }
+
+std::string default_text(std::chrono::milliseconds value) {
+  static constexpr std::pair<const char*, std::uint64_t> kUnits[] = {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
+  return in_units(static_cast<std::uint64_t>(value.count()), kUnits);
+}
+
+std::string default_text(std::uint64_t bytes) {
+  static constexpr std::pair<const char*, std::uint64_t> kUnits[] = {{"GB", 1'000'000'000}, {"MB", 1'000'000}, {"kB", 1000}, {"MiB", 1u << 20}, {"KiB", 1u << 10}, {"B", 1}};
+  return in_units(bytes, kUnits);
+}
+
+std::string default_text(const std::optional<Listen>& value) { return value ? quoted(to_string(*value)) : ""; }
 
 struct Document::State {
   std::string name;
   toml::table root;
   std::multimap<Place, std::string> complaints;
+  std::vector<AskedKey> asked;
 
   const toml::table* table(const std::string& section, std::optional<std::size_t> index) const {
     if (index) return at(root, section)[*index].as_table();
@@ -50,6 +87,8 @@ Result<Document> Document::parse(std::string_view text, std::string_view name) {
   document.state_->root = std::move(root);
   return document;
 }
+
+const std::vector<AskedKey>& Document::asked() const { return state_->asked; }
 
 Section Document::section(std::string_view name) { return Section(*state_, std::string(name)); }
 
@@ -100,7 +139,7 @@ bool Section::has(std::string_view key) const {
 }
 
 std::string Section::string(std::string_view key, std::string otherwise) {
-  known_.emplace_back(key);
+  ask(key, default_text(otherwise));
   if (!has(key)) return otherwise;
   const auto value = (*document_.table(name_, index_))[key];
   if (const auto* text = value.as_string()) return text->get();
@@ -109,7 +148,7 @@ std::string Section::string(std::string_view key, std::string otherwise) {
 }
 
 std::int64_t Section::integer(std::string_view key, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest) {
-  known_.emplace_back(key);
+  ask(key, std::to_string(otherwise));
   if (!has(key)) return otherwise;
   const auto* number = (*document_.table(name_, index_))[key].as_integer();
   if (number != nullptr && number->get() >= lowest && number->get() <= highest) return number->get();
@@ -118,7 +157,7 @@ std::int64_t Section::integer(std::string_view key, std::int64_t otherwise, std:
 }
 
 std::vector<std::string> Section::strings(std::string_view key) {
-  known_.emplace_back(key);
+  ask(key, {});
   std::vector<std::string> texts;
   if (!has(key)) return texts;
   const auto* list = (*document_.table(name_, index_))[key].as_array();
@@ -134,7 +173,7 @@ std::vector<std::string> Section::strings(std::string_view key) {
 }
 
 bool Section::truth(std::string_view key, bool otherwise) {
-  known_.emplace_back(key);
+  ask(key, otherwise ? "true" : "false");
   if (!has(key)) return otherwise;
   if (const auto* value = (*document_.table(name_, index_))[key].as_boolean()) return value->get();
   complain(key, fmt::format("'{}' is true or false, without quotes", key));
@@ -142,7 +181,7 @@ bool Section::truth(std::string_view key, bool otherwise) {
 }
 
 std::map<std::string, std::string> Section::texts(std::string_view key) {
-  known_.emplace_back(key);
+  ask(key, {});
   std::map<std::string, std::string> found;
   if (!has(key)) return found;
   const auto* table = (*document_.table(name_, index_))[key].as_table();
@@ -185,6 +224,21 @@ void Section::complain(std::string_view key, std::string_view what) {
 }
 
 void Section::refuse(std::string_view key, const Error& error) { complain(key, fmt::format("{}: {}", key, error.message)); }
+
+void Section::ask(std::string_view key, std::string otherwise) {
+  known_.emplace_back(key);
+  AskedKey asked{.table = name_, .index = index_, .key = std::string(key), .value = std::move(otherwise)};
+  if (has(key)) {
+    const auto value = (*document_.table(name_, index_))[key];
+    asked.value = as_toml(*value.node());
+    asked.line = value.node()->source().begin.line;
+  }
+  document_.asked.push_back(std::move(asked));
+}
+
+void Section::by_default(std::string text) {
+  if (AskedKey& last = document_.asked.back(); last.line == 0) last.value = std::move(text);
+}
 
 std::size_t Section::complaints() const { return document_.complaints.size(); }
 

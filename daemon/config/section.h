@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,8 +11,29 @@
 #include <vector>
 
 #include "core/result.h"
+#include "daemon/config/config.h"
 
 namespace berth::config {
+
+/// A key that was asked for.
+struct AskedKey {
+  std::string table;                 ///< empty: the top
+  std::optional<std::size_t> index;  ///< within `[[table]]`
+  std::string key;
+  std::string value;                 ///< as TOML; of a default empty where that is nothing, or none that can be written so
+  std::uint32_t line = 0;            ///< of the file; 0: it has none, and the default counts
+};
+
+/// A default as TOML. Empty for a type whose words only its reader knows.
+std::string default_text(const std::string& value);
+std::string default_text(const std::filesystem::path& value);
+std::string default_text(std::chrono::milliseconds value);
+std::string default_text(std::uint64_t bytes);
+std::string default_text(const std::optional<Listen>& value);
+template <class T>
+std::string default_text(const T&) {
+  return {};
+}
 
 /// A TOML text, read strictly: everything that is wrong with it is collected, with its place, and so is every key that nobody asked for.
 class Document {
@@ -27,6 +50,9 @@ class Document {
   std::size_t count(std::string_view name);
   /// One of them, from 0.
   class Section element(std::string_view name, std::size_t index);
+
+  /// What was asked for so far, in that order.
+  const std::vector<AskedKey>& asked() const;
 
   /// Whether all was right; each complaint is a line, in the order of the file.
   Result<void> done() const;
@@ -64,6 +90,9 @@ class Section {
   /// Whatever else there is, nobody can say what is right.
   void other_keys_are_known();
 
+  /// What the key that was asked for last is as TOML where the file has none: for what has words of its own.
+  void by_default(std::string text);
+
   /// Complains about the value of `key`, or, where it is absent, about the whole file, or about the one of `[[name]]` that this is.
   void complain(std::string_view key, std::string_view what);
 
@@ -72,6 +101,7 @@ class Section {
   void read(std::string_view key, T& into, Read read_value) {
     const std::size_t before = complaints();
     const std::string text = string(key, {});
+    by_default(default_text(into));
     if (!has(key) || complaints() != before) return;
     auto value = read_value(text);
     if (value) {
@@ -83,6 +113,7 @@ class Section {
 
  private:
   std::size_t complaints() const;
+  void ask(std::string_view key, std::string otherwise);
   void refuse(std::string_view key, const Error& error);
 
   Document::State& document_;

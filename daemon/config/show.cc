@@ -1,0 +1,53 @@
+#include "daemon/config/show.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "daemon/config/section.h"
+
+namespace berth::config {
+namespace {
+
+/// `[paths]`, `[[sink]]`; empty for the top.
+std::string header_of(const AskedKey& key) {
+  if (key.table.empty()) return {};
+  return key.index ? fmt::format("[[{}]]", key.table) : fmt::format("[{}]", key.table);
+}
+
+/// "state = \"/var/lib/berth\"          # default".
+std::string line_of(const AskedKey& key) {
+  constexpr std::size_t kOrigin = 48;
+  std::string text = key.value.empty() ? fmt::format("# {} is not set", key.key) : fmt::format("{} = {}", key.key, key.value);
+  text.append(text.size() < kOrigin ? kOrigin - text.size() : 1, ' ');
+  return text + (key.line > 0 ? fmt::format("# line {}", key.line) : "# default") + "\n";
+}
+
+}  // namespace
+
+Result<std::string> show(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds) {
+  BERTH_TRY(auto document, Document::parse(text, name));
+  BERTH_CHECK(read_document(document, host, kinds));
+  // A table is read in several places; its keys belong together, and the top's come before any table.
+  std::vector<AskedKey> keys;
+  for (const AskedKey& key : document.asked()) {
+    const auto is_it = [&key](const AskedKey& one) { return one.table == key.table && one.index == key.index && one.key == key.key; };
+    if (std::ranges::none_of(keys, is_it)) keys.push_back(key);
+  }
+  std::vector<std::pair<std::string, std::optional<std::size_t>>> order;
+  const auto place = [&order](const AskedKey& key) { return std::ranges::find(order, std::pair(key.table, key.index)) - order.begin(); };
+  for (const AskedKey& key : keys)
+    if (static_cast<std::size_t>(place(key)) == order.size()) order.emplace_back(key.table, key.index);
+  std::ranges::stable_sort(keys, {}, place);
+  std::string shown = fmt::format("# {}, as berthd of version {} reads it\n", name, BERTH_VERSION);
+  const AskedKey* before = nullptr;
+  for (const AskedKey& key : keys) {
+    if (const bool begins = before == nullptr || before->table != key.table || before->index != key.index; begins && !key.table.empty()) shown += "\n" + header_of(key) + "\n";
+    before = &key;
+    shown += line_of(key);
+  }
+  return shown;
+}
+
+}  // namespace berth::config

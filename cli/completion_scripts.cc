@@ -5,7 +5,8 @@
 namespace berth::cli {
 namespace {
 
-// Bash takes words apart at '@' and '=', which belong to ours: they are put together again, and what stands before the last such sign is not repeated.
+// Bash takes words apart at '@' and '=', which belong to ours: they are put together again, and what stands before the last such sign is not repeated. What bash puts
+// in the place of a word begins at an '@', and after a '='.
 constexpr const char* kBash = R"sh(# bash completion for berth
 _berth() {
   local rest="${COMP_LINE:0:COMP_POINT}" words=() answer=() word i
@@ -27,6 +28,7 @@ _berth() {
   for sign in @ =; do [[ "$COMP_WORDBREAKS" == *"$sign"* ]] && breaks+="$sign"; done
   if [[ -n "$breaks" && "${words[-1]}" == *["$breaks"]* ]]; then
     known="${words[-1]%"${words[-1]##*["$breaks"]}"}"
+    known="${known%@}"
     COMPREPLY=("${COMPREPLY[@]#"$known"}")
   fi
   [[ ${#COMPREPLY[@]} -eq 1 && "${COMPREPLY[0]}" == *[@=/] ]] && compopt -o nospace 2>/dev/null

@@ -61,7 +61,8 @@ TEST_F(Completion, OffersVerbsOptionsAndTheirWords) {
   EXPECT_THAT(words({"logs", "web", "--level=w"}), ElementsAre("--level=warning"));
   EXPECT_THAT(words({"mark", "web@v1", "g"}), ElementsAre("good"));
   EXPECT_THAT(words({"completion", ""}), ElementsAre("bash", "fish", "zsh"));
-  EXPECT_EQ(said({"build", ""}), ":folders\n");
+  EXPECT_EQ(said({"build", ""}), ":files\n");
+  EXPECT_EQ(said({"repo", "status", ""}), ":folders\n");
   EXPECT_EQ(said({"build", "x", "--spec", ""}), ":files\n");
 }
 

@@ -28,7 +28,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 /// Every verb that can be called, and those that only have others below them, with how they are called.
-class Help : public testing::Test {
+class VerbHelp : public testing::Test {
  protected:
   void SetUp() override { visit(root, {root.name}); }
   void visit(const Verb& verb, const std::vector<std::string>& path) {
@@ -51,7 +51,7 @@ bool has_option(const Verb& verb, const std::string& name) {
   return std::ranges::any_of(verb.options, [&](const Option& option) { return std::ranges::count(names_of(option), name) > 0; });
 }
 
-TEST_F(Help, OfAVerbIsWholeAndAsWideAsATerminal) {
+TEST_F(VerbHelp, OfAVerbIsWholeAndAsWideAsATerminal) {
   for (const auto& [verb, path] : all) {
     const std::string text = help_text(root, *verb, path);
     EXPECT_THAT(text, HasSubstr("\nExamples:\n")) << called(path);
@@ -62,7 +62,7 @@ TEST_F(Help, OfAVerbIsWholeAndAsWideAsATerminal) {
   }
 }
 
-TEST_F(Help, OfDashHFitsOnAScreen) {
+TEST_F(VerbHelp, OfDashHFitsOnAScreen) {
   for (const auto& [verb, path] : all) {
     const std::string text = short_help_text(root, *verb, path);
     const auto lines = lines_of(text);
@@ -74,7 +74,7 @@ TEST_F(Help, OfDashHFitsOnAScreen) {
   }
 }
 
-TEST_F(Help, OfWhatChangesANodeHasAReason) {
+TEST_F(VerbHelp, OfWhatChangesANodeHasAReason) {
   std::vector<std::string> without;
   for (const auto& [verb, path] : all)
     if (verb->action && verb->remotely == Remotely::changes && !has_option(*verb, "--reason")) without.push_back(called(path));
@@ -82,11 +82,11 @@ TEST_F(Help, OfWhatChangesANodeHasAReason) {
   EXPECT_THAT(without, testing::UnorderedElementsAre("berth gc", "berth verify"));
 }
 
-TEST_F(Help, OfWhatCanBeLeftToItselfSaysHowLongItIsWaitedFor) {
+TEST_F(VerbHelp, OfWhatCanBeLeftToItselfSaysHowLongItIsWaitedFor) {
   for (const auto& [verb, path] : all) EXPECT_EQ(has_option(*verb, "--no-wait"), has_option(*verb, "--timeout")) << called(path);
 }
 
-TEST_F(Help, NamesTheSameThingAlike) {
+TEST_F(VerbHelp, NamesTheSameThingAlike) {
   std::map<std::string, std::set<std::string>> shorts, values;
   for (const auto& [verb, path] : all) {
     std::set<std::string> taken;

@@ -11,20 +11,26 @@ namespace berth::cli {
 namespace {
 
 Verb pin_or_unpin(const std::string& name, std::string summary, const std::string& done) {
-  auto release = std::make_shared<std::string>();
+  struct Options {
+    std::string release, reason;
+  };
+  const auto o = std::make_shared<Options>();
   return {
       .name = name,
       .summary = std::move(summary),
       .examples = {"berth " + name + " web@v40"},
       .exits = with_daemon_exits({Exit::not_found}),
-      .arguments = {{"APP@RELEASE", "a release on the node", release.get(), Completes::release}},
-      .action = [release, name, done](Console& console) -> Result<Exit> {
-        BERTH_TRY(const auto ref, release_argument(*release, name));
+      .arguments = {{"APP@RELEASE", "a release on the node", &o->release, Completes::release}},
+      .options = {reason_option(o->reason)},
+      .action = [o, name, done](Console& console) -> Result<Exit> {
+        BERTH_TRY(const auto ref, release_argument(o->release, name));
         const ApiClient api(console);
         const json::value before = told_of(api, ref.app);
         const auto& pinned = list_of(before, "pinned");
         const bool was = std::ranges::any_of(pinned, [&](const json::value& one) { return one.is_string() && one.get_string() == ref.release; });
-        BERTH_TRY(const auto answer, api.post(app_target(ref.app, "/" + name), {{"release", ref.release}}));
+        json::object body{{"release", ref.release}};
+        put_if(body, "reason", o->reason);
+        BERTH_TRY(const auto answer, api.post(app_target(ref.app, "/" + name), std::move(body)));
         if (console.json) console.document(answer);
         if (before.is_object() && was == (name == "pin")) console.note(fmt::format("{}@{} {} already.", ref.app, ref.release, was ? "is pinned" : "was not pinned: it may be collected"));
         else console.note(fmt::format("{}@{} {}.", ref.app, ref.release, done));

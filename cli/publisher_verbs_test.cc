@@ -81,8 +81,8 @@ TEST_F(PublisherVerbs, BuildAndListBuilds) {
 
 TEST_F(PublisherVerbs, OfferTheAppsThatWereBuiltHere) {
   run({"build", at("site")});
-  EXPECT_EQ(run({"complete", "built-app", "w"}).out, "web\n");
-  EXPECT_EQ(run({"complete", "built-app", "x"}).out, "");
+  EXPECT_EQ(run({"complete", "--", "release", "w"}).out, "web\n");
+  EXPECT_EQ(run({"complete", "--", "release", "x"}).out, "");
 }
 
 TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {

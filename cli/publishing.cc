@@ -30,7 +30,7 @@ std::string joined(const std::vector<std::string>& words) { return fmt::format("
 
 Option incoming_option(std::string& into) {
   return {.names = "--incoming", .value = "DIR", .help = "where delegated roles hand in (default: incoming/ in the repository)", .into = &into,
-          .completes = Completes::folder};
+          .completes = Completes::folder, .rare = true};
 }
 
 Option environments_option(std::string& into) {
@@ -53,13 +53,16 @@ Result<publish::Repository> publisher_repository(const std::string& verb, const 
 
 std::vector<Option> id_options(IdOptions& into) {
   return {{"--id", "ID", "the release's id (default: the next of v1, v2, …); one is never used again, nor is that of a release that was dropped", &into.id},
-          {"--timestamp", "", "the moment as its id, such as 20260727T101500Z", &into.timestamp}};
+          {"--timestamp", "", "the moment as its id, such as 20260727T101500Z", &into.timestamp, Completes::nothing, {}, true}};
 }
 
 std::vector<Option> patching_options(PatchingOptions& into) {
-  return {{"--patches", "N", "make patches from the last N builds that were released here (default: 3), which nodes fetch instead", &into.builds},
+  std::vector<Option> options{
+          {"--patches", "N", "make patches from the last N builds that were released here (default: 3), which nodes fetch instead", &into.builds},
           {"--no-patches", "", "make none", &into.none},
           {"--patch-effort", "fast|best", "how hard to make them small (default: fast; best takes minutes for a large build)", &into.effort}};
+  for (Option& option : options) option.rare = true;
+  return options;
 }
 
 namespace {

@@ -51,7 +51,7 @@ std::vector<Option> location_options(RepositoryLocation& into, std::string what_
           {"--proxy", "URL", "http://HOST:PORT, or 'none' (default: http_proxy, https_proxy and no_proxy of the environment)", &into.proxy},
           {"--rate-limit", "SIZE", "bytes a second that are fetched at most, such as 2MB", &into.rate_limit}};
   // Most repositories are a folder, or asked as berthd.toml says.
-  for (Option& option : std::span(options).subspan(3)) option.rare = true;
+  for (Option& option : std::span(options).subspan(2)) option.rare = true;
   return options;
 }
 

@@ -178,8 +178,8 @@ Verb run_verb() {
       {"-p,--port", "N", "the first port, 100 for each process (default: berth.toml's; 5000 for a Procfile)", &o->port},
       {"-s,--set", "NAME=VALUE", "a variable's value (repeatable)", &o->given},
       {"-e,--env-file", "FILE", "variables of this machine (default: .env of the folder, or of this one)", &o->dotenv, Completes::file},
-      {"--environments", "DIR", "the folder of environments (default: environments/ of the app's folder, then of this one)", &o->environments, Completes::folder},
-      {"--label", "NAME=VALUE", "what ${node.labels.NAME} of a template is (repeatable)", &o->labels},
+      {"--environments", "DIR", "the folder of environments (default: environments/ of the app's folder, then of this one)", &o->environments, Completes::folder, {}, true},
+      {"--label", "NAME=VALUE", "what ${node.labels.NAME} of a template is (repeatable)", &o->labels, Completes::nothing, {}, true},
       {"-t,--timestamps", "", "show when each line was written", &o->timestamps},
   };
   for (Option& option : location_options(o->repository, "the repository's folder or URL, for a release")) options.push_back(std::move(option));

@@ -26,32 +26,67 @@ std::size_t end_of_colour(std::string_view text, std::size_t at) {
   return end == std::string_view::npos ? text.size() : end + 1;
 }
 
-/// A line in rows of at most `width` columns, each with the colour that it has there.
-void add_rows(std::string_view line, std::size_t width, std::vector<std::string>& rows) {
-  std::string row, colour;
-  std::size_t used = 0;
-  const auto end_row = [&] { rows.push_back(std::exchange(row, colour) + (colour.empty() ? "" : "\x1b[0m")); };
-  for (std::size_t at = 0; at < line.size();) {
-    if (line[at] == '\x1b') {
-      const std::size_t end = end_of_colour(line, at);
-      const std::string_view escape = line.substr(at, end - at);
-      colour = escape == "\x1b[0m" || escape == "\x1b[m" ? "" : colour + std::string(escape);
-      row += escape;
+/// A line in rows of at most `width` columns, broken at spaces where that leaves rows more than half full, each with the colour that it has there.
+class Rows {
+ public:
+  Rows(std::size_t width, std::vector<std::string>& rows) : width_(width), rows_(rows) {}
+
+  void add(std::string_view line) {
+    for (std::size_t at = 0; at < line.size();) {
+      std::size_t end = at + 1;
+      if (line[at] == '\x1b') {
+        end = end_of_colour(line, at);
+        const std::string_view escape = line.substr(at, end - at);
+        colour_ = escape == "\x1b[0m" ? "" : colour_ + std::string(escape);
+        row_ += escape;
+      } else {
+        while (end < line.size() && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) ++end;
+        add_character(line.substr(at, end - at));
+      }
       at = end;
-      continue;
     }
-    if (used == width) {
-      end_row();
-      used = 0;
-    }
-    std::size_t end = at + 1;
-    while (end < line.size() && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) ++end;
-    row += line.substr(at, end - at);
-    at = end;
-    ++used;
+    end_row(colour_);
   }
-  end_row();
-}
+
+ private:
+  struct Space {
+    std::size_t at = 0, used = 0;
+    std::string colour;
+  };
+
+  void add_character(std::string_view character) {
+    const bool is_space = character == " ";
+    if (used_ == width_) {
+      break_row(is_space);
+      if (is_space) return;
+    }
+    if (is_space) space_ = {.at = row_.size(), .used = used_, .colour = colour_};
+    row_ += character;
+    ++used_;
+  }
+  void break_row(bool at_space) {
+    std::string rest;
+    std::string colour = colour_;
+    std::size_t rest_used = 0;
+    if (space_.used > width_ / 2 && !at_space) {
+      rest = row_.substr(space_.at + 1);
+      rest_used = used_ - space_.used - 1;
+      colour = space_.colour;
+      row_.resize(space_.at);
+    }
+    end_row(colour);
+    row_ = colour + rest;
+    used_ = rest_used;
+    space_ = {};
+  }
+  void end_row(const std::string& colour) { rows_.push_back(std::exchange(row_, {}) + (colour.empty() ? "" : "\x1b[0m")); }
+
+  std::size_t width_;
+  std::vector<std::string>& rows_;
+  std::string row_, colour_;
+  std::size_t used_ = 0;
+  Space space_;
+};
 
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -75,7 +110,7 @@ std::string fitted(std::string_view text, ScreenSize size) {
   std::vector<std::string> rows;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
-    add_rows(text.substr(0, end), static_cast<std::size_t>(std::max(size.columns, 1)), rows);
+    Rows(static_cast<std::size_t>(std::max(size.columns, 1)), rows).add(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   if (rows.size() > most) {

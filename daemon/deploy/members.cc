@@ -30,6 +30,15 @@ std::int64_t exits_of(const supervise::InstanceStatus& status) {
   return count;
 }
 
+/// Whether there is more to wait for than that its process was started.
+bool tells_when_ready(const spec::Process& process) { return process.startup || process.readiness || process.routing != spec::Routing::none; }
+
+/// What keeps the instance from being started, or would; empty: nothing.
+void note_lack(App& app, const InstanceId& id, std::string what) {
+  const auto found = std::ranges::find(app.members, id, &Member::id);
+  if (found != app.members.end()) found->lacks = std::move(what);
+}
+
 }  // namespace
 
 std::string short_name(InstanceId id) {
@@ -44,19 +53,6 @@ std::string why_hopeless(const supervise::InstanceStatus& status) {
   if (status.phase == supervise::Phase::waiting && exits >= kMostExits) return fmt::format("{} {} ({} times)", short_name(status.id), how, exits);
   return {};
 }
-
-namespace {
-
-/// Whether there is more to wait for than that its process was started.
-bool tells_when_ready(const spec::Process& process) { return process.startup || process.readiness || process.routing != spec::Routing::none; }
-
-/// What keeps the instance from being started, or would; empty: nothing.
-void note_lack(App& app, const InstanceId& id, std::string what) {
-  const auto found = std::ranges::find(app.members, id, &Member::id);
-  if (found != app.members.end()) found->lacks = std::move(what);
-}
-
-}  // namespace
 
 bool is_paused(const App& app, const InstanceId& id) {
   const auto found = std::ranges::find(app.members, id, &Member::id);

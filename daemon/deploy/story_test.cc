@@ -177,7 +177,7 @@ TEST(Story, OfAnInstanceAdvisesToLookAtItsLastRunAndToGoBack) {
 }
 
 TEST(Story, OfAJobSaysHowItsLastRunEndedAndHowToRunItAgain) {
-  const JobStatus job{.row = {.app = "web", .process = "report", .run = 3, .release = "v3", .attempts = 2, .state = "failed", .result = "exited with 3"}};
+  const JobStatus job{.row = {.app = "web", .process = "report", .run = 3, .release = "v3", .state = "failed", .result = "exited with 3", .attempts = 2}};
   EXPECT_EQ(failure_text(job), "web/report exited with 3 (run 3 of the job, after 2 tries)");
   Story story{.about = Story::About::job, .app = "web", .active = "v3"};
   story.jobs = {job};

@@ -74,7 +74,7 @@ class OperatingPage(unittest.TestCase):
     }
     #: Not for either: answers to verbs, berthd's own log, parts of what is explained, or what ends with berthd.
     ELSEWHERE = {
-        "berthd stops", "the supervisor is closed", "it said READY=1", "its process ended, too", ": no such instance runs", "text/plain; version=0.0.4", ": it is not as it was given",
+        "berthd stops", "; it goes on as it is", "the supervisor is closed", "it said READY=1", "its process ended, too", ": no such instance runs", "text/plain; version=0.0.4", ": it is not as it was given",
         "the release has no such process", "--keep-data was said", "there is no copy of them from before", "it is to run as the user {}", "its process {} is to be in the group {}",
         " has no active release", " does not run yet", "; 'berth releases {}' lists what there is", "app {} is not on this node; 'berth apps' lists what is",
         "{}@{} is not on this node; 'berth releases {}' lists what is", "processes of {} do not end, and that cannot be written down: {}\\n",

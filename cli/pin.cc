@@ -17,7 +17,7 @@ Verb pin_or_unpin(const std::string& name, std::string summary, const std::strin
       .summary = std::move(summary),
       .examples = {"berth " + name + " web@v40"},
       .exits = with_daemon_exits({Exit::not_found}),
-      .arguments = {{"APP@RELEASE", "a release on the node", release.get(), Completes::release}},
+      .arguments = {{"APP@RELEASE", "a release on the node", release.get(), Completes::release_here}},
       .action = [release, name, done](Console& console) -> Result<Exit> {
         BERTH_TRY(const auto ref, release_argument(*release, name));
         const ApiClient api(console);

@@ -59,7 +59,7 @@ std::vector<Option> id_options(IdOptions& into) {
 std::vector<Option> patching_options(PatchingOptions& into) {
   return {{"--patches", "N", "make patches from the last N builds that were released here (default: 3), which nodes fetch instead", &into.builds},
           {"--no-patches", "", "make none", &into.none},
-          {"--patch-effort", "fast|best", "how hard to make them small (default: fast; best takes minutes for a large build)", &into.effort}};
+          {"--patch-effort", "fast|best", "how hard to make them small (default: fast; best takes minutes for a large build)", &into.effort, Completes::nothing, "fast best"}};
 }
 
 namespace {

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include <fmt/core.h>
+#include <grp.h>
+#include <sys/stat.h>
 
 #include "cli/json_view.h"
 #include "cli/output/text.h"
@@ -22,9 +24,17 @@ boost::asio::awaitable<void> ask(io::HttpRequest request, std::optional<Result<i
   loop->stop();
 }
 
+/// The group that may use the socket besides, as its file says; one that cannot be looked at is taken for the usual one.
+std::string or_of_group(const std::string& socket) {
+  struct stat about{};
+  if (::stat(socket.c_str(), &about) != 0) return ", or a member of the group berth";
+  if ((about.st_mode & (S_IRGRP | S_IWGRP)) != (S_IRGRP | S_IWGRP) || about.st_gid == 0) return {};
+  const group* its = ::getgrgid(about.st_gid);
+  return fmt::format(", or a member of the group {}", its == nullptr ? std::to_string(about.st_gid) : std::string(its->gr_name));
+}
+
 Error unreachable(const std::string& socket, const Error& error, bool asks_only) {
-  if (error.code == Errc::permission)
-    return {Errc::permission, fmt::format("berthd's socket {} is closed to you: be root, or a member of the group berth", socket)};
+  if (error.code == Errc::permission) return {Errc::permission, fmt::format("berthd's socket {} is closed to you: be root{}", socket, or_of_group(socket))};
   if (error.code == Errc::not_found)
     return {Errc::unreachable, fmt::format("berthd does not run here (no socket {}); start it with 'systemctl start berthd', or name its socket with "
                                            "--socket or $BERTH_SOCKET", socket)};
@@ -85,7 +95,8 @@ Result<io::HttpAnswer> ApiClient::ask_there(io::HttpRequest request) const {
   const std::string where = io::with_port(console_.node->host, console_.node->port);
   // What is wrong with files here is not for the node to mend, which was not asked; all else is that it cannot be reached.
   if (answer.error().code == Errc::usage) return fail(Errc::usage, fmt::format("--node {}: {}", console_.node->name, answer.error().message));
-  return fail(Errc::unreachable, fmt::format("berthd at {} does not answer: {}", where, answer.error().message));
+  const std::string unlisted = console_.node->unlisted.empty() ? "" : fmt::format(" ({})", console_.node->unlisted);
+  return fail(Errc::unreachable, fmt::format("berthd at {} does not answer: {}{}", where, answer.error().message, unlisted));
 }
 
 Result<io::HttpAnswer> ApiClient::ask_and_tell(io::HttpRequest request) const {

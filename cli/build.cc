@@ -54,8 +54,8 @@ Result<Exit> build(const Console& console, const BuildOptions& options) {
   for (const std::string& note : made.notes) console.warn(note);
   const std::string version = it.ref.version.empty() ? "" : it.ref.version + " ";
   const std::string already = made.already ? "; the store had it already" : "";
-  console.line(fmt::format("{}: build {}{} for {}: {} files, {} ({} compressed){}", it.spec.app, version, publish::short_digest(it.ref.digest),
-                           it.platform, made.files, bytes_text(made.bytes), bytes_text(it.ref.layer.blob.size), already));
+  console.line(fmt::format("{}: build {}{} for {}: {}, {} ({} compressed){}", it.spec.app, version, publish::short_digest(it.ref.digest),
+                           it.platform, count_text(made.files, "file"), bytes_text(made.bytes), bytes_text(it.ref.layer.blob.size), already));
   console.note(fmt::format("Next: berth release {} --env NAME --repo DIR", it.spec.app));
   return Exit::ok;
 }
@@ -87,7 +87,7 @@ Verb build_verb() {
                   {"--version", "TEXT", "what people call it, such as 1.4.2", &o->version},
                   {"--commit", "ID", "where it comes from (default: what git has checked out there, with -dirty where that was changed)", &o->commit},
                   {"--builder", "TEXT", "who made it (default: $BERTH_BUILDER, else user@host)", &o->builder},
-                  {"--platform", "NAME", "linux/amd64, linux/arm64 or any (default: seen from its programs; of an image, this machine's)", &o->platform}},
+                  {"--platform", "NAME", "linux/amd64, linux/arm64 or any (default: seen from its programs; of an image, this machine's)", &o->platform, Completes::nothing, "linux/amd64 linux/arm64 any"}},
       .action = [o](Console& console) { return build(console, *o); },
   };
 }

@@ -94,7 +94,7 @@ Verb channel_verb() {
        .examples = {"berth channel set stable web/production@v42 --repo ./repo",
                     "berth channel set canary web/production@v43 --repo ./repo --key ci-web.pem # then: berth repo accept ./repo"},
        .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
-       .arguments = {{"CHANNEL", "its name", &o->channel, Completes::channel}, {"APP/ENV@RELEASE", "where it points", &o->release, Completes::release}},
+       .arguments = {{"CHANNEL", "its name", &o->channel, Completes::channel}, {"APP/ENV@RELEASE", "where it points", &o->release, Completes::release_of_environment}},
        .options = with_signing({repository_option(o->repository), incoming_option(o->incoming)}, o->signing),
        .action = [o](Console& console) { return set(console, *o); }},
       {.name = "list",

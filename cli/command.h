@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -14,10 +15,31 @@
 namespace berth::cli {
 
 /// What a shell offers for a value.
-enum class Completes { nothing, app, built_app, release, release_id, process, job, instance, channel, node, folder, file };
+enum class Completes {
+  nothing,
+  app,
+  built_app,
+  release,
+  release_of_environment,  ///< APP/ENV@RELEASE
+  release_here,            ///< on the node
+  release_id,
+  release_id_here,
+  process,       ///< APP/PROCESS=
+  app_or_process,
+  job,
+  instance,
+  channel,
+  environment,
+  node,
+  folder,
+  file
+};
 
 /// Where a parsed value goes: text, a number, a switch, or several texts.
 using Target = std::variant<std::string*, std::optional<std::int64_t>*, bool*, std::vector<std::string>*>;
+
+/// Which berthd an option is for.
+enum class Asks { no, here, elsewhere };
 
 /// A flag, or an option with a value.
 struct Option {
@@ -28,6 +50,7 @@ struct Option {
   Completes completes = Completes::nothing;
   std::string words{};  ///< all values that it can have, with spaces between
   bool rare = false;    ///< left out of the short help
+  Asks asks = Asks::no; ///< of a common one: only for verbs that ask such a one
 };
 
 /// An argument that stands by its place.
@@ -43,6 +66,7 @@ struct Argument {
 /// Whether a verb can be for a node elsewhere, by `--node`.
 enum class Remotely {
   never,         ///< it asks no berthd
+  reads_here,    ///< it asks no berthd, or reads files of the one here
   on_node_only,  ///< it needs files of berthd's machine
   reads,
   changes
@@ -74,6 +98,12 @@ struct Verb {
 
 /// The names in `option.names`, such as "-f" and "--follow".
 std::vector<std::string> names_of(const Option& option);
+
+/// How a verb that is called so, without "berth", asks a berthd.
+Remotely remotely_of(std::string_view called);
+
+/// Whether a common option of that kind is one of the verb, or of one below it.
+bool is_asked(const Verb& verb, Asks where);
 
 /// "berth repo init" → the verb, or null.
 const Verb* find_verb(const Verb& root, const std::vector<std::string>& path);

@@ -23,9 +23,8 @@ void add_words(const std::string& words, std::vector<Offer>& offers) {
   }
 }
 
-void add_options(const Verb& verb, std::vector<Offer>& offers) {
-  for (const Option& option : verb.options)
-    for (const std::string& name : names_of(option)) offers.push_back({name, option.help});
+void add_option(const Option& option, std::vector<Offer>& offers) {
+  for (const std::string& name : names_of(option)) offers.push_back({name, option.help});
 }
 
 /// Keeps what an option says of where to ask.
@@ -34,6 +33,7 @@ void note_value(const Option& option, const std::string& value, Wanted& wanted) 
   if (name == "--node") wanted.nodes.push_back(value);
   if (name == "--socket") wanted.socket = value;
   if (name == "--repo") wanted.repository = value;
+  if (name == "--environments") wanted.environments = value;
 }
 
 /// What stands for an argument: the last one may come several times.
@@ -81,8 +81,10 @@ Wanted wanted_by(const Verb& root, const std::vector<std::string>& words) {
     add_words(open->words, wanted.offers);
     wanted.completes = open->completes;
   } else if (wanted.typed.starts_with('-') && !only_arguments) {
-    add_options(*verb, wanted.offers);
-    if (verb != &root) add_options(root, wanted.offers);
+    for (const Option& option : verb->options) add_option(option, wanted.offers);
+    if (verb != &root)
+      for (const Option& option : root.options)
+        if (is_asked(*verb, option.asks)) add_option(option, wanted.offers);
     wanted.offers.push_back({"--help", "all of its help"});
     wanted.offers.push_back({"-h", "a screen of its help"});
   } else if (!verb->verbs.empty()) {

@@ -22,7 +22,7 @@ struct Wanted {
   Completes completes = Completes::nothing;  ///< what has to be asked for besides
   std::vector<std::string> arguments;        ///< of the verb, that come before
   std::vector<std::string> nodes;            ///< what --node says
-  std::string socket, repository;            ///< what --socket and --repo say; empty where they say nothing
+  std::string socket, repository, environments;  ///< what --socket, --repo and --environments say; empty where they say nothing
 };
 
 /// Reads `words`, which come after "berth"; the last one, perhaps empty, is what is completed.

@@ -24,7 +24,7 @@ using testing::Not;
 class Completion : public testing::Test {
  protected:
   void SetUp() override {
-    daemon.on("GET /v1/status", R"({"apps": [
+    daemon.on("GET /v1/status", R"({"environment": "qa", "apps": [
       {"app": "web", "active": "v2", "health": "healthy", "jobs": [{"process": "report", "state": "failed"}], "processes": [{"process": "worker", "ready": 1, "wanted": 2}],
        "instances": [{"instance": "web/worker.1@v2", "phase": "running"}]},
       {"app": "api"}, {"app": "x; rm -rf /"}], "follows": [{"app": "web", "channel": "stable"}]})");
@@ -64,6 +64,12 @@ TEST_F(Completion, OffersVerbsOptionsAndTheirWords) {
   EXPECT_EQ(said({"build", ""}), ":files\n");
   EXPECT_EQ(said({"repo", "status", ""}), ":folders\n");
   EXPECT_EQ(said({"build", "x", "--spec", ""}), ":files\n");
+  EXPECT_EQ(said({"import", ""}), ":files\n");
+  EXPECT_THAT(words({"deploy", "web@v1", "--until", ""}), ElementsAre("active", "switched"));
+  EXPECT_THAT(words({"logs", "web", "--stream", ""}), ElementsAre("stderr", "stdout"));
+  EXPECT_THAT(words({"repo", "rotate", "./repo", ""}), ElementsAre("root", "snapshot", "targets", "timestamp"));
+  EXPECT_THAT(words({"build", ".", "--no"}), ElementsAre("--no-color")) << "it asks no berthd";
+  EXPECT_THAT(words({"status", "--no"}), ElementsAre("--no-color", "--node"));
 }
 
 TEST_F(Completion, OffersWhatBerthdHas) {
@@ -71,7 +77,15 @@ TEST_F(Completion, OffersWhatBerthdHas) {
   EXPECT_EQ(said({"status", "w"}), "web\tv2, healthy\n");
   EXPECT_THAT(words({"deploy", ""}), ElementsAre("api@", "blog@", "web@"));
   EXPECT_EQ(said({"deploy", "--reason", "a new kernel", "web@"}), "web@v1\ton the node, rejected\nweb@v2\tactive\n");
-  EXPECT_THAT(words({"revert", "web", "--to", ""}), ElementsAre("v1", "v2"));
+  EXPECT_THAT(words({"revert", "web", "--to", ""}), ElementsAre("v1")) << "v2 is not on the node";
+  EXPECT_THAT(words({"exec", "web", "--release", ""}), ElementsAre("v1"));
+  for (const char* verb : {"pin", "unpin"}) EXPECT_THAT(words({verb, "web@"}), ElementsAre("web@v1")) << verb;
+  EXPECT_THAT(words({"unpin", ""}), ElementsAre("api@", "web@")) << "what is in the repository alone is not pinned";
+  EXPECT_THAT(words({"logs", "web", "--release", ""}), ElementsAre("v1", "v2"));
+  EXPECT_THAT(words({"exec", "web/"}), ElementsAre("web/worker")) << "a command is an instance of its own";
+  EXPECT_THAT(words({"promote", "w"}), ElementsAre("web/qa@"));
+  EXPECT_THAT(words({"promote", "web/qa@"}), ElementsAre("web/qa@v1", "web/qa@v2"));
+  EXPECT_THAT(words({"release", "web", "--env", ""}), ElementsAre("qa"));
   EXPECT_THAT(words({"revert", "web", "--to=v1"}), ElementsAre("--to=v1"));
   EXPECT_THAT(words({"logs", ""}), ElementsAre("api", "web"));
   EXPECT_THAT(words({"logs", "w"}), ElementsAre("web", "web/report", "web/worker", "web/worker.1"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -39,9 +40,14 @@ class Asking {
     switch (wanted_.completes) {
       case Completes::app: add_apps(""); break;
       case Completes::built_app: add_built_apps(); break;
-      case Completes::release: add_releases(); break;
-      case Completes::release_id: add_release_ids(wanted_.arguments.empty() ? "" : app_of(wanted_.arguments.front()), ""); break;
+      case Completes::release:
+      case Completes::release_here:
+      case Completes::release_of_environment: add_releases(); break;
+      case Completes::release_id:
+      case Completes::release_id_here: add_release_ids(wanted_.arguments.empty() ? "" : app_of(wanted_.arguments.front()), ""); break;
+      case Completes::environment: add_environments(); break;
       case Completes::process:
+      case Completes::app_or_process:
       case Completes::job:
       case Completes::instance: add_parts(); break;
       case Completes::channel: add_channels(); break;
@@ -94,6 +100,7 @@ class Asking {
     if (!answer) return;
     for (const auto& release : list_of(*answer, "releases")) {
       const bool here = truth_of(release, "on_node");
+      if (!here && (wanted_.completes == Completes::release_here || wanted_.completes == Completes::release_id_here)) continue;
       std::string text = truth_of(release, "active") ? "active" : here ? "on the node" : "in the repository";
       if (!text_of(release, "rejected").empty()) text += ", rejected";
       offers_[before + text_of(release, "release")] = std::move(text);
@@ -107,27 +114,32 @@ class Asking {
       return;
     }
     if (const auto sign = typed.find('@'); sign != std::string::npos) return add_release_ids(app_of(typed), typed.substr(0, sign + 1));
+    if (wanted_.completes == Completes::release_of_environment) {
+      if (const std::string environment = text_of(status(), "environment"); !environment.empty()) add_apps("/" + environment + "@");
+      return;
+    }
     add_apps("@");
+    if (wanted_.completes == Completes::release_here) return;
     const auto answer = api_.get("/v1/repository/apps", kPatience);
     if (!answer) return;
     for (const auto& app : list_of(*answer, "apps")) offers_.try_emplace(text_of(app, "app") + "@", "in the repository");
   }
   /// Apps, and what is below the one that is meant: by its whole name and a '/', or because no other begins so.
   void add_parts() {
-    add_apps("");
-    if (wanted_.completes != Completes::instance) offers_.clear();
+    const bool apps_too = wanted_.completes == Completes::instance || wanted_.completes == Completes::app_or_process;
+    if (apps_too) add_apps("");
     const std::string& typed = wanted_.typed;
     std::vector<const json::value*> meant;
     for (const auto& app : list_of(status(), "apps")) {
       const std::string name = text_of(app, "app");
       if (typed.find('/') == std::string::npos ? name.starts_with(typed) : name == app_of(typed)) meant.push_back(&app);
     }
-    const bool below = meant.size() == 1 || wanted_.completes != Completes::instance;
+    const bool below = meant.size() == 1 || !apps_too;
     for (const json::value* app : meant)
       if (below) add_parts_of(*app, text_of(*app, "app"));
   }
   void add_parts_of(const json::value& app, const std::string& name) {
-    if (wanted_.completes != Completes::process)
+    if (wanted_.completes != Completes::process && wanted_.completes != Completes::app_or_process)
       for (const auto& job : list_of(app, "jobs")) offers_[fmt::format("{}/{}", name, text_of(job, "process"))] = "job, " + text_of(job, "state");
     if (wanted_.completes == Completes::job) return;
     const char* after = wanted_.completes == Completes::process ? "=" : "";
@@ -138,6 +150,14 @@ class Asking {
       const std::string id = text_of(instance, "instance");
       offers_[id.substr(0, id.find('@'))] = text_of(instance, "phase");
     }
+  }
+  /// Those whose configuration is here, and the node's.
+  void add_environments() {
+    std::error_code unreadable;
+    const std::filesystem::path folder = wanted_.environments.empty() ? "environments" : wanted_.environments;
+    for (std::filesystem::directory_iterator at(folder, unreadable), end; !unreadable && at != end; at.increment(unreadable))
+      if (std::error_code ignored; at->is_directory(ignored)) offers_[at->path().filename().string()];
+    if (const std::string environment = text_of(status(), "environment"); !environment.empty()) offers_.try_emplace(environment, "the node's");
   }
   /// Those of the repository that is named, and those that this node follows.
   void add_channels() {

@@ -9,6 +9,7 @@
 #include <boost/json/object.hpp>
 #include <fmt/core.h>
 
+#include "cli/advice.h"
 #include "cli/output/text.h"
 #include "core/json/json.h"
 
@@ -24,15 +25,18 @@ void Console::line(std::string_view text) const {
 }
 
 void Console::note(std::string_view text) const {
-  if (!quiet && !json) line(text);
+  if (!quiet && !json) line(advice(text));
 }
 
-void Console::warn(std::string_view text) const {
+std::string Console::advice(std::string_view text) const { return for_node(text, node ? node->name : ""); }
+
+void Console::warn(std::string_view said) const {
+  const std::string text = advice(said);
   // Complaints about a call begin with the verb, "berth deploy: …".
   std::string whole = text.starts_with("berth ") || text.starts_with("berth: ") ? "" : "berth: ";
   for (std::size_t begin = 0; begin <= text.size();) {
     const auto end = std::min(text.find('\n', begin), text.size());
-    whole += printable(text.substr(begin, end - begin)) + "\n";
+    whole += printable(std::string_view(text).substr(begin, end - begin)) + "\n";
     begin = end + 1;
   }
   std::fwrite(whole.data(), 1, whole.size(), err);
@@ -51,6 +55,11 @@ std::function<void(std::string_view)> Console::teller() const {
 
 void Console::document(const boost::json::value& value) const {
   line(json::text(value));
+}
+
+std::string usual_socket() {
+  const char* socket = std::getenv("BERTH_SOCKET");
+  return socket != nullptr && *socket != '\0' ? socket : "/run/berth/api.sock";
 }
 
 Console make_console() {

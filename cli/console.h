@@ -27,6 +27,7 @@ struct Console {
   bool colour = false;    ///< a terminal, and no NO_COLOR
   int width = 80;
   std::string socket;     ///< of berthd
+  std::vector<std::string> arguments;  ///< of this call, after "berth"
   std::vector<std::string> nodes;  ///< that `--node` names
   std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
@@ -35,20 +36,25 @@ struct Console {
   void print(std::string_view text) const;
   /// The same with a newline.
   void line(std::string_view text) const;
-  /// What is nice to know: left out with `--quiet` and `--json`.
+  /// What is nice to know, as advice: left out with `--quiet` and `--json`.
   void note(std::string_view text) const;
-  /// Beside the answer, on stderr.
+  /// Beside the answer, on stderr, as advice.
   void warn(std::string_view text) const;
   /// What was asked of whom, and what came of it, with `--verbose`: on stderr, after "# ", or with --json as `{"verbose": …}`.
   void detail(std::string_view text) const;
   /// `detail` of a copy; empty without `--verbose`.
   std::function<void(std::string_view)> teller() const;
+  /// `text`, whose commands are for the node that is asked: see `for_node`.
+  std::string advice(std::string_view text) const;
   /// A JSON document on a line.
   void document(const boost::json::value& value) const;
 };
 
 /// The console of this process: looks at its terminal and environment.
 Console make_console();
+
+/// $BERTH_SOCKET, or where berthd's socket is else.
+std::string usual_socket();
 
 /// Prints a failure (with `--json` as a problem document) on stderr and gives its exit code.
 Exit report(const Console& console, const Error& error);

@@ -52,7 +52,7 @@ Result<Exit> show_plan(const Console& console, ApiCall call, const ReleaseRef& r
     console.document(answer.body);
     return exit;
   }
-  if (!console.quiet) console.print(plan_text(answer.body, console.colour, console.terminal ? console.width : 0));
+  if (!console.quiet) console.print(console.advice(plan_text(answer.body, console.colour, console.terminal ? console.width : 0)));
   if (const std::string refused = refusals_text(answer.body); !refused.empty()) console.warn("it would be refused: " + refused);
   else console.note("Nothing was changed.");
   return exit;
@@ -127,11 +127,11 @@ Verb deploy_verb() {
                    "berth deploy web@v42 --force --reason 'fixed the database' # deploy a rejected release again"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::reverted, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP@RELEASE|FILE", "what to deploy; web/production@v42 asserts the environment too; a release file is loaded first", &o->release, Completes::release}},
-      .options = {{"-e,--env", "NAME", "only if this is the node's environment", &o->environment},
+      .options = {{"-e,--env", "NAME", "only if this is the node's environment", &o->environment, Completes::environment},
                   {"--plan", "", "show what would happen, and end with what it would be refused with; changes nothing", &o->plan},
                   {"--force", "", "also a rejected release, or an app that is held", &o->force},
                   allow_expired_option(o->allow_expired),
-                  {"--until", "WHEN", "return when 'switched' or, after the bake, 'active' (default)", &o->until},
+                  {"--until", "WHEN", "return when 'switched' or, after the bake, 'active' (default)", &o->until, Completes::nothing, "switched active"},
                   {"--no-wait", "", "return at once", &o->no_wait},
                   {"--timeout", "DURATION", "how long to wait (default 1h); the deployment goes on", &o->timeout},
                   reason_option(o->reason),

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/advice.h"
 #include "cli/json_view.h"
 #include "cli/output/progress.h"
 #include "cli/output/table.h"
@@ -147,7 +148,7 @@ std::string step_text(const Deployment& d, const Deployment::Step& step) {
   return fmt::format("{}: {}{}", d.name(), step.state, more.empty() ? "" : " (" + more + ")");
 }
 
-std::string result_text(const Deployment& d, bool colour) {
+std::string result_text(const Deployment& d, bool colour, const std::string& node) {
   const auto took = between(d.created_at, d.ended_at);
   if (d.already) return fmt::format("{} is active already.\n", d.name()) + notes_text(d);
   if (d.exit == 0) {
@@ -160,7 +161,7 @@ std::string result_text(const Deployment& d, bool colour) {
     text += fmt::format("Last lines of {}:\n", d.name());
     for (const std::string& line : d.last_lines) text += "  | " + printable(line) + "\n";
   }
-  return text + notes_text(d) + hint_of(d) + "\n";
+  return text + for_node(notes_text(d) + hint_of(d), node) + "\n";
 }
 
 std::string hooks_text(const Deployment& d) {

@@ -53,8 +53,8 @@ std::string live_text(const Deployment& deployment, WallTime now, int width);
 /// One line for a step that was reached: "web@v2: switching (2 of 2 instances ready)".
 std::string step_text(const Deployment& deployment, const Deployment::Step& step);
 
-/// How it ended, and where it failed: why, the app's last lines, and the way out.
-std::string result_text(const Deployment& deployment, bool colour);
+/// How it ended, and where it failed: why, the app's last lines, and the way out, at `node` where it was asked by --node.
+std::string result_text(const Deployment& deployment, bool colour, const std::string& node = {});
 
 /// A line of `berth history` for its hooks: "hooks: pre-start 1.2s, ready-to-switch exited with 1"; empty where it ran none.
 std::string hooks_text(const Deployment& deployment);

@@ -11,6 +11,7 @@
 namespace berth::cli {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -48,6 +49,11 @@ TEST(DeploymentText, OfAFailureTellsWhyTheLastLinesAndTheWayOut) {
   EXPECT_THAT(text, HasSubstr("web still runs v2."));
   EXPECT_THAT(text, HasSubstr("berth logs web"));
   EXPECT_EQ(exit_of(d), Exit::failed);
+}
+
+TEST(DeploymentText, OfANodeElsewhereAdvisesWhatIsForThatNode) {
+  const auto d = deployment(R"({"id": 7, "app": "web", "release": "v3", "state": "failed", "from": "v2", "exit": 1, "last_lines": ["see: berth status"]})");
+  EXPECT_THAT(result_text(d, false, "edge-1"), AllOf(HasSubstr("  | see: berth status\n"), HasSubstr("See: berth logs web@v3 --node edge-1; berth history web --node edge-1.")));
 }
 
 TEST(DeploymentText, OfARevertTellsWhatRunsNowAndHowToForce) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
@@ -29,23 +30,40 @@ struct EventsOptions {
 constexpr const char* kUsualState = "/var/lib/berth";
 constexpr std::size_t kMostTroubles = 20;  ///< after the first, most follow from it
 
+struct StateFolder {
+  std::filesystem::path path;
+  std::string why_usual;  ///< why berthd did not say that it is there; empty: it did, or somebody else
+};
+
 /// Where berthd keeps its state: as said, else as berthd says if it runs, else the usual place.
-std::string state_folder(const Console& console, const EventsOptions& options) {
-  if (!options.state.empty()) return options.state;
+StateFolder state_folder(const Console& console, const EventsOptions& options) {
+  if (!options.state.empty()) return {options.state, {}};
   const auto status = ApiClient(console).get("/v1/status", std::chrono::seconds(2));
-  const auto* paths = status ? member(*status, "paths") : nullptr;
+  if (!status) return {kUsualState, status.error().message};
+  const auto* paths = member(*status, "paths");
   const std::string state = paths == nullptr ? std::string() : text_of(*paths, "state");
-  return state.empty() ? kUsualState : state;
+  return {state.empty() ? kUsualState : state, {}};
+}
+
+/// What berthd wrote, compared. Fails with `Errc::permission` for whoever may not read it.
+Result<std::vector<std::string>> troubles_of(const StateFolder& state, const std::filesystem::path& log, const std::filesystem::path& database) {
+  // SQLite writes where it reads, and does not tell why it cannot.
+  if (!database.empty() && ::access(database.c_str(), R_OK | W_OK) != 0) return fail_errno("open " + database.string());
+  auto troubles = store::verify_events(log, database);
+  if (!troubles && troubles.error().code == Errc::not_found && !state.why_usual.empty())
+    troubles.error().message += fmt::format("; that is the usual place, since berthd does not say where its state is ({}): --state DIR names another folder", state.why_usual);
+  return troubles;
 }
 
 /// Reads events.log itself, and what the database knows of it.
 Result<Exit> verify(const Console& console, const EventsOptions& options) {
-  if (console.node) return fail(Errc::usage, "berth events: --verify reads files of the node, so it goes without --node: run it there");
+  if (console.node) return fail(Errc::usage, "berth events: --verify reads files of the node, so it goes without --node: run it there, as in: " + ssh_call(console.node->name, console.arguments));
   if (options.follow || options.from || options.count || !options.app.empty()) return fail(Errc::usage, "berth events: --verify reads the whole log, and goes without -f, -n, --from and --app");
-  const std::filesystem::path state = state_folder(console, options), log = state / "events.log", database = state / "berth.db";
+  const StateFolder state = state_folder(console, options);
+  const std::filesystem::path log = state.path / "events.log", database = state.path / "berth.db";
   std::error_code missing;
   const bool has_database = std::filesystem::exists(database, missing);
-  BERTH_TRY(const auto troubles, store::verify_events(log, has_database ? database : std::filesystem::path()));
+  BERTH_TRY(const auto troubles, troubles_of(state, log, has_database ? database : std::filesystem::path()));
   if (console.json) {
     json::array list(troubles.begin(), troubles.end());
     console.document(json::object{{"log", log.string()}, {"database", has_database}, {"troubles", std::move(list)}});
@@ -72,7 +90,8 @@ void show(const Console& console, const json::value& event) {
   if (console.json) {
     console.document(event);
   } else {
-    console.line(event_line(event));
+    const std::string line = event_line(event);
+    console.line(console.terminal ? shorten(line, static_cast<std::size_t>(console.width)) : line);
   }
 }
 
@@ -82,6 +101,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   if (options.app.empty()) options.app = options.named;
   if (options.verify) return verify(console, options);
   if (!options.state.empty()) return fail(Errc::usage, "berth events: --state is for --verify");
+  if (options.from && *options.from < 1) return fail(Errc::usage, fmt::format("berth events: --from {}: events are numbered from 1 on", *options.from));
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
   std::string app;
   if (!options.app.empty()) {
@@ -95,10 +115,17 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   const bool only_last = !options.from && keep > 0;
   std::int64_t left = options.from && options.count.value_or(0) > 0 ? *options.count : std::numeric_limits<std::int64_t>::max();
   std::deque<json::value> last;
-  bool caught_up = false, shown = false;
+  bool caught_up = false, shown = false, away = false;
   for (;;) {
-    BERTH_TRY(const auto answer, api.get(fmt::format("/v1/events?from={}&limit={}{}", next, kPage, app)));
-    const auto& page = list_of(answer, "events");
+    const auto answer = api.get(fmt::format("/v1/events?from={}&limit={}{}", next, kPage, app));
+    if (!answer && options.follow && caught_up && answer.error().code == Errc::unreachable) {
+      if (!std::exchange(away, true)) report(console, {Errc::unreachable, answer.error().message + "; waiting for it to come back"});
+      std::this_thread::sleep_for(kBetweenLooks);
+      continue;
+    }
+    BERTH_CHECK(answer);
+    away = false;
+    const auto& page = list_of(*answer, "events");
     for (const auto& event : page) {
       next = std::max(next, number_of(event, "number") + 1);
       if (caught_up || !only_last) {
@@ -114,6 +141,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
     shown = shown || !last.empty();
     for (const auto& event : std::exchange(last, {})) show(console, event);
     if (!caught_up && !shown && !options.follow && !options.app.empty()) BERTH_CHECK(api.get(app_target(options.app, "")));  // fails where there is no such app
+    if (!caught_up && !shown && !options.from) console.note(options.app.empty() ? "Nothing has happened here yet." : fmt::format("Nothing has happened to {} here yet.", options.app));
     caught_up = true;
     if (!options.follow) return Exit::ok;
     std::this_thread::sleep_for(kBetweenLooks);
@@ -127,7 +155,7 @@ Verb events_verb() {
   return {
       .name = "events",
       .summary = "Show what happened on the node: deployments, exits, and what operators did",
-      .text = "The numbers have no gaps; each entry is chained to the one before by its hash in events.log. --verify reads that file and the database themselves, also while "
+      .text = "At a terminal a line is cut where that ends; --json has all of it. The numbers have no gaps; each entry is chained to the one before by its hash in events.log. --verify reads that file and the database themselves, also while "
               "berthd is down, names what was edited, removed, added, moved or torn, the first one first, and ends with 1 where anything was.",
       .examples = {"berth events -n 20", "berth events web -f", "berth events --from 1 --json # all of them, one JSON document a line",
                    "berth events --verify # was the log changed?"},

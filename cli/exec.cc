@@ -19,11 +19,16 @@ struct ExecOptions {
   bool no_terminal = false, no_input = false;
 };
 
-Result<int> run_exec(const Console& console, const ExecOptions& options) {
-  BERTH_TRY(const auto selector, parse_selector(options.what));
+/// What is asked for. Fails with `Errc::usage`.
+Result<InstanceSelector> selector_of(const ExecOptions& options) {
+  BERTH_TRY(auto selector, parse_selector(options.what));
   if (selector.number) return fail(Errc::usage, fmt::format("berth exec: '{}' names an instance; the command is one of its own: {}/{}", options.what, selector.app, *selector.process));
   if (selector.release && !options.release.empty() && options.release != *selector.release)
     return fail(Errc::usage, fmt::format("berth exec: '{}' and --release {} name two releases", options.what, options.release));
+  return selector;
+}
+
+Result<int> run_exec(const Console& console, const ExecOptions& options, const InstanceSelector& selector) {
   const ExecFiles files{.terminal = !options.no_terminal && !options.no_input && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1, .input = !options.no_input};
 
   json::object body{{"command", json::array(options.command.begin(), options.command.end())}};
@@ -38,9 +43,10 @@ Result<int> run_exec(const Console& console, const ExecOptions& options) {
   return end.exit;
 }
 
-/// The command's exit code is this program's, so that none of berth's own can be: they would be taken for it.
-Exit exec(const Console& console, const ExecOptions& options) {
-  const auto exit = run_exec(console, options);
+/// The command's exit code is this program's, so that none of berth's own can be: they would be taken for it. But a wrong call is one, of which nothing was asked.
+Result<Exit> exec(const Console& console, const ExecOptions& options) {
+  BERTH_TRY(const auto selector, selector_of(options));
+  const auto exit = run_exec(console, options, selector);
   if (exit) return static_cast<Exit>(*exit);
   report(console, exit.error());
   return static_cast<Exit>(attached::kNotBegun);
@@ -59,15 +65,15 @@ Verb exec_verb() {
               "it; berthd may be restarted meanwhile. It is no part of a deployment, also runs while the app is stopped, and is in 'berth events' with who ran it. "
               "The exit code is the command's: 128 and the signal's number where a signal ended it, 127 where there is no such program, 126 where it could not be "
               "executed, and 125 where berth itself failed, of which stderr tells; a wrong call of berth is 2.",
-      .examples = {"berth exec web -- bin/console", "berth exec web/worker --release v41 -- bin/check --all > report.txt", "berth exec db -- pg_dump app | gzip > app.sql.gz"},
+      .examples = {"berth exec web -- bin/console", "berth exec web/worker@v41 -- bin/check --all > report.txt", "berth exec db -- pg_dump app | gzip > app.sql.gz"},
       .exits = {},
-      .arguments = {{"APP[/PROCESS]", "the app, or one of its processes", &o->what, Completes::instance},
+      .arguments = {{"APP[/PROCESS][@RELEASE]", "the app, or one of its processes; of one release, in the place of the active one", &o->what, Completes::app_or_process},
                     {"-- COMMAND...", "the program, in the slot's bin/ or in PATH or by its path, and its arguments", &o->command}},
-      .options = {{.names = "--release", .value = "ID", .help = "a release that is on this node, in the place of the active one", .into = &o->release, .completes = Completes::release_id},
+      .options = {{.names = "--release", .value = "ID", .help = "a release that is on this node, as in web@v41", .into = &o->release, .completes = Completes::release_id_here},
                   {.names = "-T,--no-terminal", .value = "", .help = "no terminal for the command, also at one", .into = &o->no_terminal},
                   {.names = "-n,--no-input", .value = "", .help = "an empty stdin, and no terminal", .into = &o->no_input},
                   reason_option(o->reason)},
-      .action = [o](Console& console) -> Result<Exit> { return exec(console, *o); },
+      .action = [o](Console& console) { return exec(console, *o); },
       .exit_texts = {{"0", "the command ended with 0"},
                      {"N", "the command's own, 128 and the signal's number where a signal ended it"},
                      {"125", "berth itself failed, of which stderr tells"},

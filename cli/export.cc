@@ -20,7 +20,7 @@ struct ExportOptions {
 
 /// What this node's berthd reads, and in which environment; the rest of what was said stays.
 Result<void> take_from_node(const Console& console, ReleaseRef& ref, RepositoryLocation& repository) {
-  BERTH_CHECK(check_is_here("berth export", "the repository's root"));
+  BERTH_CHECK(check_is_here(console, "berth export", "the repository's root"));
   BERTH_TRY(const auto status, ApiClient(console).get("/v1/status"));
   const auto* node = member(status, "repository");
   if (node == nullptr || text_of(*node, "url").empty())

@@ -41,6 +41,14 @@ std::string entries_text(const std::string& title, const std::vector<Entry>& ent
   return text;
 }
 
+/// Those of the common options that are of use to the verb.
+std::vector<Option> common_options(const Verb& root, const Verb& verb) {
+  std::vector<Option> options;
+  for (const Option& option : root.options)
+    if (is_asked(verb, option.asks)) options.push_back(option);
+  return options;
+}
+
 std::vector<Entry> option_entries(const std::vector<Option>& options, bool rare_ones = true) {
   std::vector<Entry> entries;
   for (const Option& option : options) {
@@ -168,7 +176,7 @@ std::string help_text(const Verb& root, const Verb& verb, const std::vector<std:
   text += entries_text("Verbs", verb_entries(verb));
   text += entries_text("Arguments", argument_entries(verb));
   if (&verb != &root) text += entries_text("Options", option_entries(verb.options));
-  text += entries_text("Common options", option_entries(root.options));
+  text += entries_text("Common options", option_entries(common_options(root, verb)));
   text += examples_text(verb.examples, verb.examples.size());
   std::vector<Entry> exits;
   for (const ExitText& exit : verb.verbs.empty() ? exit_texts_of(verb) : std::vector<ExitText>()) exits.push_back({exit.code, exit.text});
@@ -197,7 +205,7 @@ std::string short_help_text(const Verb& root, const Verb& verb, const std::vecto
     text += "\n" + wrap(fmt::format("Exit codes: {}", fmt::join(codes, "; ")), kWidth - 2, 2) + "\n";
   }
   std::vector<std::string> common;
-  for (const Option& option : root.options) common.push_back(names_of(option).front());
+  for (const Option& option : common_options(root, verb)) common.push_back(names_of(option).front());
   return text + "\n" + wrap(fmt::format("Of every verb: {}. All of it: {} --help", fmt::join(common, " "), called), kWidth - 2, 2) + "\n";
 }
 

@@ -56,7 +56,8 @@ TEST_F(VerbHelp, OfAVerbIsWholeAndAsWideAsATerminal) {
     const std::string text = help_text(root, *verb, path);
     EXPECT_THAT(text, HasSubstr("\nExamples:\n")) << called(path);
     EXPECT_EQ(text.find("\nExit codes:\n") != std::string::npos, verb->verbs.empty()) << called(path);
-    for (const Option& option : root.options) EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
+    for (const Option& option : root.options)
+      if (option.asks == Asks::no) EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
     for (const Option& option : verb->options) EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
     for (const std::string& line : lines_of(text)) EXPECT_LE(columns(line), kColumns) << called(path) << ": " << line;
   }
@@ -80,6 +81,23 @@ TEST_F(VerbHelp, OfWhatChangesANodeHasAReason) {
     if (verb->action && verb->remotely == Remotely::changes && !has_option(*verb, "--reason")) without.push_back(called(path));
   // These change nothing that anybody would ask the reason of: what nothing needs goes, and what is there is looked at.
   EXPECT_THAT(without, testing::UnorderedElementsAre("berth gc", "berth verify"));
+}
+
+TEST_F(VerbHelp, NamesABerthdOnlyWhereOneIsAsked) {
+  const std::map<std::string, std::pair<bool, bool>> table{{"berth", {true, true}}, {"berth build", {false, false}}, {"berth run", {false, false}}, {"berth new", {false, false}},
+                                                           {"berth repo", {false, false}}, {"berth repo init", {false, false}}, {"berth status", {true, true}}, {"berth node", {true, true}},
+                                                           {"berth exec", {true, false}}, {"berth inspect", {true, false}}, {"berth logs", {true, true}}};
+  std::size_t seen = 0;
+  for (const auto& [verb, path] : all) {
+    const auto known = table.find(called(path));
+    if (known == table.end()) continue;
+    ++seen;
+    for (const std::string& text : {help_text(root, *verb, path), short_help_text(root, *verb, path)}) {
+      EXPECT_EQ(text.find("--socket") != std::string::npos, known->second.first) << text;
+      EXPECT_EQ(text.find(" --node") != std::string::npos, known->second.second) << text;
+    }
+  }
+  EXPECT_EQ(seen, table.size());
 }
 
 TEST_F(VerbHelp, OfWhatCanBeLeftToItselfSaysHowLongItIsWaitedFor) {

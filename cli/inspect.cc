@@ -73,7 +73,7 @@ void print_files(const Console& console, const std::string& title, const std::ve
 
 /// How much there is of it.
 std::string amount_of(const std::vector<bundle::Entry>& entries) {
-  return fmt::format("{} paths, {}", entries.size(), bytes_text(bundle::total_size(entries)));
+  return fmt::format("{}, {}", count_text(entries.size(), "path"), bytes_text(bundle::total_size(entries)));
 }
 
 /// The first digits of the ids of keys, which tell them apart.

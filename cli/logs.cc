@@ -28,7 +28,7 @@ struct LogsOptions {
 
 constexpr const char* kUsualRoot = "/var/log/berth";
 constexpr std::ptrdiff_t kMostNamed = 10;  ///< releases that have lines
-constexpr std::chrono::seconds kOverlap{10};  ///< of what was read with what is followed
+constexpr int kMostLooked = 1000;             ///< lines of a node elsewhere that tell which releases wrote
 
 struct LogRoot {
   std::string folder;
@@ -79,6 +79,9 @@ Result<logs::LogQuery> query_of(const LogsOptions& options) {
   if (!options.until.empty()) {
     BERTH_TRY(query.filter.until, logs::parse_moment(options.until, now));
   }
+  if (options.follow && query.filter.until) return fail(Errc::usage, "berth logs: what is followed has no end: --until goes without --follow");
+  if (query.filter.since && query.filter.until && *query.filter.since >= *query.filter.until)
+    return fail(Errc::usage, fmt::format("berth logs: --since {} is not before --until {}, so that no line is in between", options.since, options.until));
   if (options.regex && options.grep.empty()) return fail(Errc::usage, "berth logs: --regex says how to read --grep, which is missing");
   if (options.regex) {
     BERTH_TRY(query.filter.pattern, logs::Pattern::regex(options.grep));
@@ -122,7 +125,29 @@ Result<std::uint64_t> show_all(const Console& console, const LogsOptions& option
   return shown;
 }
 
-/// The parameters of the control API that ask for the same; but for a regular expression and, with one, how many: see `read_by_regex`.
+/// Which releases lines are of.
+class ReleasesSeen {
+ public:
+  void add(const std::string& release) {
+    if (!release.empty() && std::ranges::find(all_, release) == all_.end()) all_.push_back(release);
+  }
+  /// That `release` is none of them, and which there are; of many the newest, and how many more.
+  Error none_of(const std::string& app, const std::string& release) const {
+    std::vector<std::string> newest = all_;
+    std::string more;
+    if (const auto left_out = std::ssize(all_) - kMostNamed; left_out > 0) {
+      newest.erase(newest.begin(), newest.begin() + left_out);
+      more = fmt::format(", and of {} older one{}", left_out, left_out == 1 ? "" : "s");
+    }
+    const std::string there = all_.empty() ? "no line tells a release" : fmt::format("there are lines of {}{}", fmt::join(newest, ", "), more);
+    return {Errc::not_found, fmt::format("{}: no lines of {}; {}", app, release, there)};
+  }
+
+ private:
+  std::vector<std::string> all_;  ///< in the order in which they wrote first
+};
+
+/// The parameters of the control API that ask for the same, but that it goes on; and but for a regular expression and, with one, how many: see `read_by_regex`.
 std::map<std::string, std::string> parameters_of(const LogsOptions& options, const logs::LogQuery& query) {
   std::map<std::string, std::string> parameters;
   const auto add = [&parameters](const char* name, const std::string& value) {
@@ -137,9 +162,12 @@ std::map<std::string, std::string> parameters_of(const LogsOptions& options, con
   add("level", options.level);
   add("stream", options.stream);
   if (query.last && !options.regex) parameters["lines"] = std::to_string(*query.last);
-  for (const auto& [name, said] : {std::pair("previous", options.previous), std::pair("follow", options.follow)})
-    if (said) parameters[name] = "true";
+  if (options.previous) parameters["previous"] = "true";
   return parameters;
+}
+
+Result<void> read_or_follow(const Console& console, const logs::LogQuery& query, const std::map<std::string, std::string>& parameters, const TakeLine& take) {
+  return query.follow ? follow_remote_logs(console, query.selector.app, parameters, take) : read_remote_logs(console, query.selector.app, parameters, take);
 }
 
 /// Reads a node's lines with a regular expression. It is matched here, as a node does only what takes bounded work; so the last ones are counted here, too.
@@ -149,31 +177,39 @@ Result<void> read_by_regex(const Console& console, const logs::LogQuery& query, 
     if (wants(told.record)) take(line, std::move(told));
   };
   if (query.last == 0u) parameters["lines"] = "0";
-  if (query.last.value_or(0) == 0) return read_remote_logs(console, query.selector.app, parameters, take_wanted);
+  if (query.last.value_or(0) == 0) return read_or_follow(console, query, parameters, take_wanted);
 
   std::deque<std::pair<std::string, logs::Told>> last;
-  std::map<std::string, std::uint64_t> seen;  // the highest sequence of each instance
-  std::optional<logs::Time> newest;
+  SeenLines seen;
   const auto keep = [&](const std::string& line, logs::Told told) {
-    std::uint64_t& sequence = seen[to_string(told.id)];
-    sequence = std::max(sequence, told.record.sequence);
-    newest = std::max(newest, std::optional(told.record.time));
+    seen.add(told);
     if (!wants(told.record)) return;
     last.emplace_back(line, std::move(told));
     if (last.size() > *query.last) last.pop_front();
   };
-  parameters.erase("follow");
   BERTH_CHECK(read_remote_logs(console, query.selector.app, parameters, keep));
   for (auto& [line, told] : last) take(line, std::move(told));
   if (!query.follow) return {};
-  // Instances write at the same time: what comes next begins a little before, and what was seen of it is known by its sequence.
-  parameters["follow"] = "true";
-  if (newest) parameters["since"] = logs::format_rfc3339(std::max(*newest - kOverlap, query.filter.since.value_or(logs::Time())), 9);
+  if (const auto since = seen.next_since(query.filter.since)) parameters["since"] = logs::format_rfc3339(*since, 9);
   const auto go_on = [&](const std::string& line, logs::Told told) {
-    const auto known = seen.find(to_string(told.id));
-    if (known == seen.end() || told.record.sequence > known->second) take_wanted(line, std::move(told));
+    if (seen.add(told)) take_wanted(line, std::move(told));
   };
-  return read_remote_logs(console, query.selector.app, parameters, go_on);
+  return follow_remote_logs(console, query.selector.app, parameters, go_on);
+}
+
+/// Fails with `Errc::not_found` where a node has no line at all of that release, whatever else was asked for. Which ones its lines are of, the newest tell.
+Result<void> check_remote_release(const Console& console, const InstanceSelector& selector, const std::string& release) {
+  std::map<std::string, std::string> parameters{{"release", release}, {"lines", "1"}};
+  if (selector.process) parameters["process"] = *selector.process;
+  if (selector.number) parameters["number"] = std::to_string(*selector.number);
+  bool found = false;
+  BERTH_CHECK(read_remote_logs(console, selector.app, parameters, [&found](const std::string&, logs::Told) { found = true; }));
+  if (found) return {};
+  parameters.erase("release");
+  parameters["lines"] = std::to_string(kMostLooked);
+  ReleasesSeen seen;
+  BERTH_CHECK(read_remote_logs(console, selector.app, parameters, [&seen](const std::string&, logs::Told told) { seen.add(told.record.release); }));
+  return std::unexpected(seen.none_of(selector.app, release));
 }
 
 /// From a node elsewhere.
@@ -181,15 +217,18 @@ Result<Exit> remote_logs(const Console& console, const LogsOptions& options, con
   if (!options.root.empty()) return fail(Errc::usage, "berth logs: --logs names a folder of this machine, so it goes without --node");
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth logs"));
   LogLines lines(console);
+  bool shown = false;
   const auto take = [&](const std::string& line, logs::Told told) {
     if (options.raw && told.record.keeper) return;
+    shown = true;
     if (console.json) console.line(line);
     else show(console, options, std::move(told.record), told.id, lines);
     if (options.follow) lines.flush();
     if (options.follow) std::fflush(console.out);
   };
   const auto parameters = parameters_of(options, query);
-  BERTH_CHECK(options.regex ? read_by_regex(console, query, parameters, take) : read_remote_logs(console, query.selector.app, parameters, take));
+  BERTH_CHECK(options.regex ? read_by_regex(console, query, parameters, take) : read_or_follow(console, query, parameters, take));
+  if (query.filter.release && !shown) BERTH_CHECK(check_remote_release(console, query.selector, *query.filter.release));
   return Exit::ok;
 }
 
@@ -198,17 +237,14 @@ Result<void> check_release(const std::string& root, InstanceSelector selector, c
   const std::string app = selector.app;
   selector.release.reset();
   BERTH_TRY(auto reader, logs::LogReader::open(root, {.selector = std::move(selector), .filter = {}, .last = {}}));
-  std::vector<std::string> others;  // in the order in which they wrote first
+  ReleasesSeen seen;
   for (;;) {
     BERTH_TRY(const auto record, reader.next());
     if (!record) break;
     if (record->release == release) return {};
-    if (!record->release.empty() && std::ranges::find(others, record->release) == others.end()) others.push_back(record->release);
+    seen.add(record->release);
   }
-  const bool many = std::ssize(others) > kMostNamed;
-  if (many) others.erase(others.begin(), others.end() - kMostNamed);
-  const std::string there = others.empty() ? "no line tells a release" : fmt::format("there are lines of {}{}", many ? "older ones, " : "", fmt::join(others, ", "));
-  return fail(Errc::not_found, fmt::format("{}: no lines of {}; {}", app, release, there));
+  return std::unexpected(seen.none_of(app, release));
 }
 
 Result<Exit> logs_of(Console& console, const LogsOptions& options) {
@@ -271,9 +307,9 @@ Verb logs_verb() {
                   {"--release", "RELEASE", "lines of that release, as in web@v42", &o->release, Completes::release_id},
                   {"-p,--previous", "", "of each instance the run before the present one", &o->previous},
                   {"--level", "LEVEL", "lines that are at least so bad: trace, debug, info, notice, warning, error, critical", &o->level, Completes::nothing, "trace debug info notice warning error critical"},
-                  {"--stream", "NAME", "'stdout' or 'stderr' only", &o->stream},
+                  {"--stream", "NAME", "'stdout' or 'stderr' only", &o->stream, Completes::nothing, "stdout stderr"},
                   {"--raw", "", "the text alone, as the app wrote it", &o->raw},
-                  {"--color", "WHEN", "a colour for each instance: auto (at a terminal, unless $NO_COLOR is set), always, never", &o->colour},
+                  {"--color", "WHEN", "a colour for each instance: auto (at a terminal, unless $NO_COLOR is set), always, never", &o->colour, Completes::nothing, "auto always never"},
                   {"--logs", "DIR", "where the logs are ($BERTH_LOGS; else as berthd says, or /var/log/berth)", &o->root, Completes::folder}},
       .action = [o](Console& console) { return logs_of(console, *o); },
   };

@@ -107,6 +107,13 @@ TEST_F(LogsVerb, EndsWithThreeForAReleaseWithoutLines) {
   EXPECT_THAT(logs({"web/worker.1@v7"}).err, HasSubstr("no lines of v7; no line tells a release"));
 }
 
+TEST_F(LogsVerb, TellsOfManyReleasesTheNewestAndHowManyMore) {
+  std::string lines;
+  for (int release = 1; release <= 12; ++release) lines += fmt::format("2026-11-24T09:00:{:02}.000000000Z stdout F:v{}:1:10 one\n", release + 3, release);
+  write("web.2", lines);
+  EXPECT_THAT(logs({"web@v99"}).err, HasSubstr("no lines of v99; there are lines of v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, and of 2 older ones\n"));
+}
+
 TEST_F(LogsVerb, RefusesWhatItDoesNotUnderstand) {
   const std::pair<std::vector<std::string>, const char*> table[] = {
       {{"web", "--level", "loud"}, "'loud' is no level"},
@@ -114,6 +121,8 @@ TEST_F(LogsVerb, RefusesWhatItDoesNotUnderstand) {
       {{"web", "--release", "a b"}, "no release id"},
       {{"web", "--color", "blue"}, "none of auto, always, never"},
       {{"web", "--previous", "-f"}, "--previous goes without --follow"},
+      {{"web", "-f", "-n", "0", "--until", "1h"}, "--until goes without --follow"},
+      {{"web", "--since", "1h", "--until", "2h"}, "--since 1h is not before --until 2h"},
   };
   for (const auto& [arguments, complaint] : table) {
     const Ran ran = logs(arguments);

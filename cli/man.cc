@@ -46,14 +46,14 @@ void add_verb(std::string& text, const Verb& verb, std::vector<std::string> path
 std::string man_page(const Verb& root, const std::string& version) {
   std::string text = fmt::format(".TH BERTH 1 \"\" \"berth {}\" \"User Commands\"\n.SH NAME\nberth \\- {}\n", version, roff::text(root.summary));
   text += ".SH SYNOPSIS\n.B berth\n\\fIVERB\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n.SH DESCRIPTION\n" + roff::text(root.text) + "\n";
-  text += ".SH OPTIONS\nEvery verb takes these.\n" + options_text(root.options);
+  text += ".SH OPTIONS\nEvery verb takes these; \\-\\-socket and \\-\\-node are for those that ask a berthd.\n" + options_text(root.options);
   text += ".SH VERBS\n";
   for (const Verb& verb : root.verbs) add_verb(text, verb, {root.name});
   text += ".SH EXIT STATUS\n";
   for (int code = 0; code <= static_cast<int>(Exit::still_running); ++code) text += roff::term(std::to_string(code), meaning(static_cast<Exit>(code)));
   text += roff::term("130", "interrupted; a deployment goes on");
   text += ".SH ENVIRONMENT\n" + roff::term("BERTH_SOCKET", "berthd's socket, where --socket does not say") +
-          roff::term("BERTH_NODE", "nodes, by spaces, where --node does not say; verbs that ask no berthd pay no heed to it") +
+          roff::term("BERTH_NODE", "nodes, by spaces, where neither --node nor --socket says; verbs that ask no berthd pay no heed to it") +
           roff::term("BERTH_CA_FILE, BERTH_CERTIFICATE_FILE, BERTH_KEY_FILE", "what a node's certificate is verified by, and what is shown to it, in the place of nodes.toml") +
           roff::term("BERTH_LOGS", "where the logs of apps are, where --logs does not say") + roff::term("NO_COLOR", "if set, no colours");
   text += ".SH FILES\n" + roff::term("/run/berth/api.sock", "berthd's socket") + roff::term("/var/log/berth", "the logs of apps") +

@@ -1,10 +1,18 @@
 #include <memory>
 
 #include "cli/common.h"
+#include "cli/json_view.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
 namespace {
+
+/// One that cannot be asked is taken for one that is: whoever asks for a change hears then why.
+bool is_drained(const ApiClient& api) {
+  const auto status = api.get("/v1/status");
+  const auto* drained = status ? member(*status, "drained") : nullptr;
+  return !status || (drained != nullptr && drained->is_object());
+}
 
 Verb node_operation(const std::string& name, std::string summary, std::string text, std::vector<std::string> examples, const std::string& done) {
   auto reason = std::make_shared<std::string>();
@@ -18,9 +26,11 @@ Verb node_operation(const std::string& name, std::string summary, std::string te
       .action = [reason, name, done](Console& console) -> Result<Exit> {
         json::object body;
         put_if(body, "reason", *reason);
-        BERTH_TRY(const auto answer, ApiClient(console).post("/v1/node/" + name, std::move(body), kLongCall));
+        const ApiClient api(console);
+        const bool was_at_work = name == "resume" && !is_drained(api);
+        BERTH_TRY(const auto answer, api.post("/v1/node/" + name, std::move(body), kLongCall));
         if (console.json) console.document(answer);
-        console.note(done);
+        console.note(was_at_work ? "The node was not drained: it is at work already." : done);
         return Exit::ok;
       },
   };

@@ -1,13 +1,18 @@
 #include "cli/nodes.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/files/files.h"
+#include "core/io/ip_address.h"
 #include "core/io/url.h"
 #include "core/spec/toml.h"
 
@@ -67,6 +72,8 @@ Result<void> take_files(const toml::table& table, const std::string& where, cons
 
 /// HOST[:PORT].
 Result<void> take_address(const std::string& address, RemoteNode& node) {
+  if (const auto numeric = io::ip_address(address, 0); numeric && numeric->family() == AF_INET6 && !address.starts_with('['))
+    return fail(Errc::usage, fmt::format("--node {0}: an IPv6 address stands in brackets, with or without a port: [{1}]", node.name, address));
   const auto url = io::parse_url("https://" + address);
   if (!url || url->target != "/" || address.ends_with('/')) return fail(Errc::usage, fmt::format("--node {}: '{}' is no address such as edge-1.example.org or 10.0.0.7:{}", node.name, address, kNodePort));
   node.host = url->host;
@@ -85,18 +92,38 @@ Result<void> check_files(const RemoteNode& node, const fs::path& file) {
   return {};
 }
 
+/// That a name is not among those of the file, which it has; empty where it has none.
+std::string unlisted_text(const std::string& said, const toml::table& root, const fs::path& file) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : root)
+    if (value.is_table()) names.push_back(fmt::format("[{}]", key.str()));
+  return names.empty() ? "" : fmt::format("{} has no [{}], but {}", file.string(), said, fmt::join(names, ", "));
+}
+
+/// The name or host that is said, and its port with the colon before it; of an IPv6 address that is in brackets alone.
+std::pair<std::string, std::string> parts_of(const std::string& said) {
+  const auto colon = said.find(':');
+  if (said.starts_with('[') || colon == std::string::npos || said.find(':', colon + 1) != std::string::npos) return {said, ""};
+  return {said.substr(0, colon), said.substr(colon)};
+}
+
 Result<RemoteNode> find_node(const std::string& said, const toml::table& root, const fs::path& file) {
   RemoteNode node{.name = said, .host = {}, .ca_file = {}, .certificate_file = {}, .key_file = {}};
   BERTH_CHECK(take_files(root, "", file, node, true));
-  std::string address = said;
-  if (const auto* table = root[said].as_table()) {
-    BERTH_CHECK(take_files(*table, fmt::format(" in [{}]", said), file, node, false));
-    address = (*table)["address"].value_or(said);
+  const auto [name, port] = root.contains(said) ? std::pair(said, std::string()) : parts_of(said);
+  if (const auto* table = root[name].as_table()) {
+    BERTH_CHECK(take_files(*table, fmt::format(" in [{}]", name), file, node, false));
+    if (!port.empty()) BERTH_CHECK(take_address(said, node));  // the port, or what is wrong with it
+    const auto its_port = node.port;
+    BERTH_CHECK(take_address((*table)["address"].value_or(name), node));
+    if (!port.empty()) node.port = its_port;
+  } else {
+    BERTH_CHECK(take_address(said, node));
+    if (!io::ip_address(node.host, 0)) node.unlisted = unlisted_text(name, root, file);
   }
-  BERTH_CHECK(take_address(address, node));
   const std::pair<const char*, std::string*> variables[] = {{"BERTH_CA_FILE", &node.ca_file}, {"BERTH_CERTIFICATE_FILE", &node.certificate_file}, {"BERTH_KEY_FILE", &node.key_file}};
-  for (const auto& [name, into] : variables)
-    if (std::string value = variable(name); !value.empty()) *into = std::move(value);
+  for (const auto& [which, into] : variables)
+    if (std::string value = variable(which); !value.empty()) *into = std::move(value);
   BERTH_CHECK(check_files(node, file));
   return node;
 }
@@ -113,6 +140,13 @@ Result<std::vector<RemoteNode>> find_nodes(const std::vector<std::string>& said)
     nodes.push_back(std::move(node));
   }
   return nodes;
+}
+
+Result<void> check_readable(const RemoteNode& node) {
+  const std::pair<const char*, const std::string&> files[] = {{"ca_file", node.ca_file}, {"certificate_file", node.certificate_file}, {"key_file", node.key_file}};
+  for (const auto& [key, file] : files)
+    if (!file.empty() && ::access(file.c_str(), R_OK) != 0) return fail(Errc::usage, fmt::format("--node {}: its {}, {}: {}", node.name, key, file, std::strerror(errno)));
+  return {};
 }
 
 std::vector<std::string> known_nodes() {

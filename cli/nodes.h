@@ -18,11 +18,15 @@ struct RemoteNode {
   std::string host;
   std::uint16_t port = kNodePort;
   std::string ca_file, certificate_file, key_file;  ///< an empty CA: those of this system
+  std::string unlisted{};  ///< that `nodes.toml` does not know this name, and which ones it knows; empty where it does, or knows none
 };
 
-/// What `--node` and $BERTH_NODE say: a name of `nodes.toml` (in $XDG_CONFIG_HOME/berth or ~/.config/berth), or HOST[:PORT], each with the files that
-/// $BERTH_CA_FILE, $BERTH_CERTIFICATE_FILE and $BERTH_KEY_FILE, its table there, or the top of that file name. Fails with `Errc::usage`.
+/// What `--node` and $BERTH_NODE say: a name of `nodes.toml` (in $XDG_CONFIG_HOME/berth or ~/.config/berth) or a host, with or without a port of its own, each
+/// with the files that $BERTH_CA_FILE, $BERTH_CERTIFICATE_FILE and $BERTH_KEY_FILE, its table there, or the top of that file name. Fails with `Errc::usage`.
 Result<std::vector<RemoteNode>> find_nodes(const std::vector<std::string>& said);
+
+/// Fails with `Errc::usage` where one of its files cannot be read.
+Result<void> check_readable(const RemoteNode& node);
 
 /// The names in `nodes.toml`; none where it cannot be read.
 std::vector<std::string> known_nodes();

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
@@ -16,6 +17,7 @@
 
 #include "cli/run_berth.h"
 #include "core/files/files.h"
+#include "core/io/listen.h"
 
 namespace berth::cli {
 namespace {
@@ -32,6 +34,7 @@ class NodesTest : public testing::Test {
     ::setenv("HOME", folder.path().c_str(), 1);
     std::filesystem::create_directories(folder.path() / ".config/berth");
     put("me.key", 0600);
+    put("me.pem", 0644);
   }
   ~NodesTest() override {
     for (const char* name : {"BERTH_NODE", "BERTH_CA_FILE", "BERTH_CERTIFICATE_FILE", "BERTH_KEY_FILE"}) ::unsetenv(name);
@@ -112,13 +115,82 @@ TEST_F(NodesTest, NodesOfTheEnvironmentStandByEachOther) {
 
 TEST_F(NodesTest, VerbsThatAreForThisMachineSayWhy) {
   EXPECT_THAT(run_berth({"build", ".", "--node", "edge-1"}).err, HasSubstr("berth build: it works on this machine and asks no berthd"));
-  EXPECT_THAT(run_berth({"exec", "web", "--node", "edge-1", "--", "ls"}).err, HasSubstr("ssh edge-1 berth exec"));
+  EXPECT_THAT(run_berth({"exec", "web", "--node", "edge-1", "--", "ls"}).err, HasSubstr("ssh edge-1 berth exec web -- ls\n"));
   ::setenv("BERTH_NODE", "edge-1", 1);
   EXPECT_THAT(run_berth({"exec", "web", "--", "ls"}).err, HasSubstr("$BERTH_NODE"));
   EXPECT_THAT(run_berth({"inspect", "web@v1"}).err, HasSubstr("berth inspect: $BERTH_NODE names edge-1"));
   EXPECT_EQ(run_berth({"builds", "--help"}).exit, 0);
   for (const std::vector<std::string>& asks : {std::vector<std::string>{"status"}, {"why", "web"}, {"logs", "web"}})
     EXPECT_THAT(run_berth(asks).err, HasSubstr("--node edge-1: berthd wants a certificate")) << asks.front();
+}
+
+TEST_F(NodesTest, WhatIsToBeRunOnTheNodeIsTheWholeCall) {
+  const std::pair<std::vector<std::string>, const char*> table[] = {
+      {{"exec", "web", "--node", "edge-1", "--", "bin/console", "--node"}, "run it there, as in: ssh edge-1 berth exec web -- bin/console --node\n"},
+      {{"exec", "--node=edge-1", "web", "--", "echo", "a b"}, R"(run it there, as in: ssh edge-1 'berth exec web -- echo '\''a b'\''')"},
+      {{"inspect", "web@v8", "--node", "edge-1"}, "it needs files of the node, so that it takes no --node: run it there, as in: ssh edge-1 berth inspect web@v8\n"},
+      {{"diff", "web@v8", "web@v9", "--node", "edge-1"}, "ssh edge-1 berth diff web@v8 web@v9\n"},
+      {{"export", "web@v8", "--node", "edge-1"}, "ssh edge-1 berth export web@v8\n"},
+  };
+  for (const auto& [arguments, says] : table) {
+    const Ran ran = run_berth(arguments);
+    EXPECT_EQ(ran.exit, 2);
+    EXPECT_THAT(ran.err, HasSubstr(says));
+  }
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  EXPECT_THAT(run_berth({"events", "--verify", "--node", "edge-1"}).err, HasSubstr("ssh edge-1 berth events --verify\n"));
+  ::setenv("BERTH_NODE", "edge-2", 1);
+  EXPECT_THAT(run_berth({"inspect", "web@v1", "--files"}).err, HasSubstr("$BERTH_NODE names edge-2, and it reads the releases of the node that it runs on: run it there, as in: ssh edge-2 berth inspect web@v1 --files\n"));
+}
+
+TEST_F(NodesTest, ASocketAndANodeAreTwoBerthds) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const Ran both = run_berth({"status", "--node", "127.0.0.1:1", "--socket", "/nonexistent.sock"});
+  EXPECT_EQ(both.exit, 2);
+  EXPECT_THAT(both.err, HasSubstr("--node and --socket name two berthds: 127.0.0.1:1 and /nonexistent.sock"));
+  ::setenv("BERTH_NODE", "127.0.0.1:1", 1);
+  EXPECT_THAT(run_berth({"status", "--socket", "/nonexistent.sock"}).err, HasSubstr("no socket /nonexistent.sock")) << "what is said counts more than the environment";
+}
+
+TEST_F(NodesTest, FilesThatAreNotThereAreToldBeforeANodeIsAsked) {
+  say("certificate_file = \"alice.pem\"\nkey_file = \"me.key\"\n");
+  const Ran ran = run_berth({"status", "--node", "127.0.0.1:1"});
+  EXPECT_EQ(ran.exit, 2);
+  EXPECT_EQ(ran.err, "berth: --node 127.0.0.1:1: its certificate_file, " + path("alice.pem") + ": No such file or directory\n");
+}
+
+TEST_F(NodesTest, FilesThatAreNoCertificatesAreNoTroubleOfTheNodes) {
+  say("ca_file = \"me.pem\"\ncertificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const auto listening = io::listen_at_address("127.0.0.1", 0);
+  ASSERT_TRUE(listening);
+  const std::string node = fmt::format("127.0.0.1:{}", io::local_address(listening->get()).port());
+  const Ran ran = run_berth({"status", "--node", node});
+  EXPECT_EQ(ran.exit, 2);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("berth: --node " + node + ": "), HasSubstr("me.pem: no certificate can be read from it"), testing::Not(HasSubstr("does not answer"))));
+}
+
+TEST_F(NodesTest, ANameThatIsNotListedIsToldWithThoseThatAre) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n[edge-1]\n[edge-2]\n");
+  const Ran ran = run_berth({"status", "--node", "edge-3.invalid"});
+  EXPECT_EQ(ran.exit, 6);
+  EXPECT_THAT(ran.err, HasSubstr("nodes.toml has no [edge-3.invalid], but [edge-1], [edge-2])"));
+  EXPECT_EQ(find("edge-1").unlisted, "");
+  EXPECT_EQ(find("10.0.0.7").unlisted, "") << "it is no name";
+}
+
+TEST_F(NodesTest, APortMayFollowANameOfTheFile) {
+  say("[edge-1]\naddress = \"10.0.0.7:9999\"\ncertificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  const RemoteNode node = find("edge-1:9464");
+  EXPECT_EQ(node.name, "edge-1:9464");
+  EXPECT_EQ(node.host, "10.0.0.7");
+  EXPECT_EQ(node.port, 9464);
+  EXPECT_EQ(node.certificate_file, path("me.pem"));
+  EXPECT_THAT(complaint({"edge-1:x"}), HasSubstr("'edge-1:x' is no address"));
+}
+
+TEST_F(NodesTest, AnIpv6AddressStandsInBrackets) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  EXPECT_THAT(complaint({"::1"}), HasSubstr("--node ::1: an IPv6 address stands in brackets, with or without a port: [::1]"));
 }
 
 TEST_F(NodesTest, NobodyThereIsSaidWithTheAddress) {

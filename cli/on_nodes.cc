@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -164,12 +165,43 @@ Exit change_each(const Verb& verb, const Console& console, const std::vector<Rem
   return exit;
 }
 
+/// As a shell reads it as one word.
+std::string shell_word(const std::string& word) {
+  const auto is_plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos; };
+  if (!word.empty() && std::ranges::all_of(word, is_plain)) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') quoted += "'\\''";
+    else quoted += c;
+  }
+  return quoted + "'";
+}
+
 }  // namespace
 
-Result<void> check_is_here(const std::string& called, const std::string& what) {
+Result<void> check_is_here(const Console& console, const std::string& called, const std::string& what) {
   const auto nodes = nodes_of_environment();
-  if (nodes.empty()) return {};
-  return fail(Errc::usage, fmt::format("{0}: $BERTH_NODE names {1}, and it reads {2} of the node that it runs on: run it there, as in: ssh {1} {0}", called, nodes.front(), what));
+  if (nodes.empty() || console.socket != usual_socket()) return {};
+  return fail(Errc::usage, fmt::format("{}: $BERTH_NODE names {}, and it reads {} of the node that it runs on: run it there, as in: {}", called, nodes.front(), what,
+                                       ssh_call(nodes.front(), console.arguments)));
+}
+
+std::string ssh_call(const std::string& node, const std::vector<std::string>& arguments) {
+  std::string call = "berth";
+  bool quotes = false;
+  const auto end = std::ranges::find(arguments, "--");
+  for (auto word = arguments.begin(); word != arguments.end(); ++word) {
+    if (word < end && *word == "--node") {
+      if (++word == arguments.end()) break;
+      continue;
+    }
+    if (word < end && word->starts_with("--node=")) continue;
+    const std::string quoted = shell_word(*word);
+    quotes = quotes || quoted != *word;
+    call += " " + quoted;
+  }
+  // Two shells read it: the one here, and the one there.
+  return fmt::format("ssh {} {}", shell_word(node), quotes ? shell_word(call) : call);
 }
 
 Result<void> check_one_is_followed(const Console& console, const std::string& called) {
@@ -178,13 +210,18 @@ Result<void> check_one_is_followed(const Console& console, const std::string& ca
 }
 
 Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::string& called) {
-  const bool said = !console.nodes.empty();
-  if (!said && verb.remotely != Remotely::never) console.nodes = nodes_of_environment();
+  const bool said = !console.nodes.empty(), socket_said = console.socket != usual_socket();
+  if (said && socket_said && is_asked(verb, Asks::elsewhere)) return fail(Errc::usage, fmt::format("{}: --node and --socket name two berthds: {} and {}", called, console.nodes.front(), console.socket));
+  // What is said counts more than the environment.
+  if (!said && !socket_said && verb.remotely != Remotely::never && verb.remotely != Remotely::reads_here) console.nodes = nodes_of_environment();
   if (console.nodes.empty()) return verb.action(console);
   if (verb.remotely == Remotely::never) return fail(Errc::usage, fmt::format("{}: it works on this machine and asks no berthd, so that it takes no --node", called));
-  if (verb.remotely == Remotely::on_node_only)
-    return fail(Errc::usage, fmt::format("{0}: it needs files of the node, so that it takes no --node{1}: run it there, as in: ssh {2} {0}", called, said ? "" : " ($BERTH_NODE)", console.nodes.front()));
+  if (!is_asked(verb, Asks::elsewhere)) {
+    const std::string there = ssh_call(console.nodes.front(), console.arguments);
+    return fail(Errc::usage, fmt::format("{}: it needs files of the node, so that it takes no --node{}: run it there, as in: {}", called, said ? "" : " ($BERTH_NODE)", there));
+  }
   BERTH_TRY(const auto nodes, find_nodes(console.nodes));
+  for (const RemoteNode& node : nodes) BERTH_CHECK(check_readable(node));
   if (nodes.size() == 1) {
     console.node = nodes.front();
     return verb.action(console);

@@ -11,7 +11,10 @@ namespace berth::cli {
 Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::string& called);
 
 /// Fails where $BERTH_NODE names nodes elsewhere, for what `called` needs of the one that it runs on: `what`.
-Result<void> check_is_here(const std::string& called, const std::string& what);
+Result<void> check_is_here(const Console& console, const std::string& called, const std::string& what);
+
+/// The call itself, such as "ssh edge-1 berth exec web -- ls", for the node that `arguments` name, or $BERTH_NODE: without their --node.
+std::string ssh_call(const std::string& node, const std::vector<std::string>& arguments);
 
 /// Fails where several nodes are named: what follows one never ends, so that the next one would never be told of. `called` as above.
 Result<void> check_one_is_followed(const Console& console, const std::string& called);

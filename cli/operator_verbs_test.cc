@@ -1,10 +1,18 @@
+#include <filesystem>
+
 #include <gmock/gmock.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/core.h>
 
 #include "cli/fake_daemon.h"
 #include "cli/json_view.h"
 #include "cli/run_berth.h"
+#include "core/files/files.h"
 #include "core/json/json.h"
 
 namespace berth::cli {
@@ -13,6 +21,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+namespace fs = std::filesystem;
 
 /// Deployment 7 of web@v2 as berthd tells it.
 std::string a_deployment(const std::string& state, int exit, const std::string& more = "") {
@@ -75,6 +84,56 @@ TEST_F(OperatorVerbs, WhatThereWasNothingToDoForSaysSo) {
   };
   for (const auto& [arguments, says] : table) EXPECT_EQ(berth(arguments).out, says);
   EXPECT_EQ(daemon.asked().back().method, "POST") << "it is asked for all the same";
+}
+
+TEST_F(OperatorVerbs, ResumingANodeThatWasNotDrainedSaysSo) {
+  daemon.on("POST /v1/node/resume", "{}");
+  daemon.on("GET /v1/status", R"({"drained": null})");
+  EXPECT_EQ(berth({"node", "resume"}).out, "The node was not drained: it is at work already.\n");
+  daemon.on("GET /v1/status", R"json({"drained": {"by": "root (uid 0)"}})json");
+  EXPECT_EQ(berth({"node", "resume"}).out, "The node is at work again.\n");
+  EXPECT_EQ(daemon.asked().back().method, "POST");
+}
+
+TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
+  daemon.on("GET /v1/events", R"({"events": []})");
+  EXPECT_EQ(berth({"events"}).out, "Nothing has happened here yet.\n");
+  EXPECT_EQ(berth({"events", "--json"}).out, "");
+}
+
+/// From the next program on, root may do with files what anybody may who owns none of them.
+void respect_modes() {
+  const bool done = ::setgroups(0, nullptr) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) == 0;
+  if (!done) ::_exit(99);
+}
+
+TEST_F(OperatorVerbs, ASocketThatIsClosedIsOpenToTheGroupThatItsFileNames) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make it somebody else's";
+  const std::pair<mode_t, const char*> table[] = {{0600, "is closed to you: be root\n"}, {0660, "is closed to you: be root, or a member of the group daemon\n"}};
+  for (const auto& [mode, says] : table) {
+    ASSERT_EQ(::chown(daemon.socket().c_str(), 1, 1), 0);
+    ASSERT_EQ(::chmod(daemon.socket().c_str(), mode), 0);
+    const Ran ran = run_berth({"status", "--socket", daemon.socket()}, respect_modes);
+    EXPECT_EQ(ran.exit, 7);
+    EXPECT_THAT(ran.err, HasSubstr(says));
+  }
+}
+
+TEST_F(OperatorVerbs, TheStateOfAnotherBerthdIsToBeNamed) {
+  const files::TemporaryDirectory folder;
+  const Ran missing = run_berth({"events", "--verify", "--socket", "/nonexistent/api.sock"});
+  if (!fs::exists("/var/lib/berth")) {
+    EXPECT_EQ(missing.exit, 3);
+    EXPECT_THAT(missing.err, AllOf(HasSubstr("/var/lib/berth/events.log: No such file or directory; that is the usual place, since berthd does not say"), HasSubstr("--state DIR names another folder")));
+  }
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make them somebody else's";
+  for (const char* name : {"events.log", "berth.db"}) {
+    ASSERT_TRUE(files::replace(folder.path() / name, "", 0600));
+    ASSERT_EQ(::chown((folder.path() / name).c_str(), 1, 1), 0);
+  }
+  const Ran closed = run_berth({"events", "--verify", "--state", folder.path()}, respect_modes);
+  EXPECT_EQ(closed.exit, 7);
+  EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied"));
 }
 
 TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {

@@ -104,6 +104,25 @@ Parsed called_verb(const Verb& root, const CLI::App& app) {
   return parsed;
 }
 
+/// The option that the last word is, where that wants a value.
+const Option* without_value(const Verb& root, const Verb& verb, const std::vector<std::string>& given) {
+  if (given.empty() || std::ranges::find(given, "--") != given.end()) return nullptr;
+  for (const Verb* each : {&verb, &root})
+    for (const Option& option : each->options)
+      if (!option.value.empty() && std::ranges::count(names_of(option), given.back()) > 0) return &option;
+  return nullptr;
+}
+
+/// Fails where a reason has several lines: berthd takes none such.
+Result<void> check_reason(const Verb& verb, const std::string& called) {
+  for (const Option& option : verb.options) {
+    if (option.names != "--reason") continue;
+    const auto* text = std::get_if<std::string*>(&option.into);
+    if (text != nullptr && (*text)->find('\n') != std::string::npos) return fail(Errc::usage, fmt::format("{}: --reason: it has more than one line", called));
+  }
+  return {};
+}
+
 bool is_given(const Argument& argument) {
   if (const auto* text = std::get_if<std::string*>(&argument.into)) return !(*text)->empty();
   if (const auto* many = std::get_if<std::vector<std::string>*>(&argument.into)) return !(*many)->empty();
@@ -113,7 +132,7 @@ bool is_given(const Argument& argument) {
 }  // namespace
 
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
-  // Levenshtein's distance; a word is near when it takes at most a third of its letters to get there.
+  // Levenshtein's distance; a word is near when it takes at most a third of its letters to get there, or two of four and more.
   const auto distance = [](const std::string& a, const std::string& b) {
     std::vector<std::size_t> row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -128,7 +147,7 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
     return row[b.size()];
   };
   std::string nearest;
-  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  std::size_t least = word.size() < 4 ? 2 : std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string& one : known) {
     const std::size_t steps = distance(word, one);
     if (steps < least && steps < one.size()) {
@@ -140,6 +159,7 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
 }
 
 Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
+  const std::vector<std::string> given = arguments;
   CLI::App app(root.summary, root.name);
   Parsed asked;
   std::string complaint;
@@ -163,7 +183,10 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   if (const auto mark = std::ranges::find(extra, "--"); mark != extra.end()) extra.erase(mark);  // CLI11 took what comes after it for arguments, and leaves it
   if (!extra.empty()) return std::unexpected(unexpected_word(root, parsed, extra.front()));
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
+  if (const Option* open = without_value(root, *parsed.verb, given); !complaint.empty() && open != nullptr)
+    return fail(Errc::usage, fmt::format("{}: {} needs a value: {} {}; see {} --help", called, names_of(*open).back(), names_of(*open).back(), open->value, called));
   if (!complaint.empty()) return fail(Errc::usage, fmt::format("{}: {}; see {} --help", called, complaint, called));
+  BERTH_CHECK(check_reason(*parsed.verb, called));
   for (const Argument& argument : parsed.verb->arguments)
     if (argument.required && !is_given(argument))
       return fail(Errc::usage, fmt::format("{}: {} is missing; usage: {}", called, argument.name, usage_line(*parsed.verb, parsed.path)));
@@ -175,6 +198,7 @@ int run(const Verb& root, Console& console, const std::vector<std::string>& argu
   const auto parsed = parse(root, arguments);
   if (console.no_colour) console.colour = false;
   if (!parsed) return static_cast<int>(report(console, parsed.error()));
+  console.arguments = arguments;
   if (parsed->short_help && !parsed->help) {
     console.print(short_help_text(root, *parsed->verb, parsed->path));
     return 0;

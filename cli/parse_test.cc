@@ -72,7 +72,7 @@ TEST(Parse, NamesTheWrongWordAndTheOneProbablyMeant) {
       {{"deploy", "web@v1", "web@v2"}, "unexpected argument 'web@v2'", "usage: berth deploy APP@RELEASE"},
       {{"deploy"}, "APP@RELEASE is missing", "usage: berth deploy APP@RELEASE"},
       {{"status", "-n", "many"}, "berth status", "many"},
-      {{"deploy", "web@v1", "--env"}, "berth deploy", "--env"},
+      {{"deploy", "web@v1", "--env"}, "berth deploy: --env needs a value: --env NAME;", "see berth deploy --help"},
   };
   for (const auto& [arguments, what, hint] : table) {
     Tree tree;
@@ -99,6 +99,8 @@ TEST(Parse, GuessesOnlyWhatIsNear) {
   EXPECT_EQ(did_you_mean("xyzzy", {"deploy", "status"}), "");
   EXPECT_EQ(did_you_mean("stauts", {"deploy", "status"}), " (did you mean 'status'?)");
   EXPECT_EQ(did_you_mean("zz", {"gc", "rm"}), "");
+  EXPECT_EQ(did_you_mean("web", {"new", "why"}), "") << "an app, probably";
+  EXPECT_EQ(did_you_mean("inti", {"init"}), " (did you mean 'init'?)");
 }
 
 TEST(Help, IsAskedForInPlaceOfAnArgument) {

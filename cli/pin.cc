@@ -20,7 +20,7 @@ Verb pin_or_unpin(const std::string& name, std::string summary, const std::strin
       .summary = std::move(summary),
       .examples = {"berth " + name + " web@v40"},
       .exits = with_daemon_exits({Exit::not_found}),
-      .arguments = {{"APP@RELEASE", "a release on the node", &o->release, Completes::release}},
+      .arguments = {{"APP@RELEASE", "a release on the node", &o->release, Completes::release_here}},
       .options = {reason_option(o->reason)},
       .action = [o, name, done](Console& console) -> Result<Exit> {
         BERTH_TRY(const auto ref, release_argument(o->release, name));

@@ -1,6 +1,4 @@
-#include <cstdlib>
-#include <string_view>
-#include <utility>
+#include <string>
 
 #include "cli/completion.h"
 #include "cli/verbs.h"
@@ -9,26 +7,15 @@ namespace berth::cli {
 
 namespace {
 
-/// Which verbs are for a berthd, and how.
-constexpr std::pair<std::string_view, Remotely> kRemotely[] = {
-    {"apps", Remotely::reads},         {"status", Remotely::reads},      {"history", Remotely::reads},      {"events", Remotely::reads}, {"why", Remotely::reads},   {"releases", Remotely::reads},
-    {"deploy", Remotely::changes},     {"revert", Remotely::changes},    {"hold", Remotely::changes},       {"resume", Remotely::changes}, {"mark", Remotely::changes},
-    {"node drain", Remotely::changes}, {"node resume", Remotely::changes}, {"remove", Remotely::changes},   {"run-job", Remotely::changes}, {"restart", Remotely::changes},
-    {"stop", Remotely::changes},       {"start", Remotely::changes},     {"scale", Remotely::changes},      {"pin", Remotely::changes},    {"unpin", Remotely::changes},
-    {"cancel", Remotely::changes},     {"gc", Remotely::changes},        {"verify", Remotely::changes},     {"logs", Remotely::reads},
-    {"exec", Remotely::on_node_only},  {"import", Remotely::on_node_only}};
-
 void say_remotely(Verb& verb, const std::string& called) {
-  for (const auto& [name, remotely] : kRemotely)
-    if (name == called) verb.remotely = remotely;
+  verb.remotely = remotely_of(called);
   for (Verb& below : verb.verbs) say_remotely(below, called + " " + below.name);
 }
 
 }  // namespace
 
 Verb berth_program(Console& console) {
-  const char* socket = std::getenv("BERTH_SOCKET");
-  console.socket = socket != nullptr && *socket != '\0' ? socket : "/run/berth/api.sock";
+  console.socket = usual_socket();
   Verb root{
       .name = "berth",
       .summary = "Run releases of apps on this node",
@@ -39,8 +26,8 @@ Verb berth_program(Console& console) {
                   {"-v,--verbose", "", "also what was asked of whom, what came of it, and how long it took; on stderr", &console.verbose},
                   {"--json", "", "print JSON, errors included", &console.json},
                   {"--no-color", "", "no colours, also on a terminal ($NO_COLOR)", &console.no_colour},
-                  {"--socket", "PATH", "berthd's socket ($BERTH_SOCKET; default /run/berth/api.sock)", &console.socket, Completes::file},
-                  {"--node", "NODE", "another node's berthd ($BERTH_NODE): a name of nodes.toml, or HOST[:PORT]; several times for several", &console.nodes, Completes::node}},
+                  {.names = "--socket", .value = "PATH", .help = "berthd's socket ($BERTH_SOCKET; default /run/berth/api.sock)", .into = &console.socket, .completes = Completes::file, .asks = Asks::here},
+                  {.names = "--node", .value = "NODE", .help = "another node's berthd ($BERTH_NODE): a name of nodes.toml or a host, perhaps with :PORT; several times for several", .into = &console.nodes, .completes = Completes::node, .asks = Asks::elsewhere}},
   };
   for (Verb (*verb)() : {&new_verb, &run_verb, &repo_verb, &build_verb, &builds_verb, &release_verb, &promote_verb, &channel_verb, &inspect_verb, &diff_verb, &releases_verb, &apps_verb, &deploy_verb, &status_verb,
                          &logs_verb, &why_verb, &history_verb, &events_verb, &revert_verb, &hold_verb, &resume_verb, &mark_verb, &node_verb, &remove_verb, &exec_verb, &run_job_verb, &restart_verb, &stop_verb, &start_verb,

@@ -84,6 +84,19 @@ TEST(Program, SaysExitCodesInWordsThatFitTheVerb) {
   EXPECT_THAT(run_berth({"exec", "--help"}).out, HasSubstr("125"));
 }
 
+TEST(Program, AWrongCallOfExecIsNoFailureOfBerthItself) {
+  const std::pair<std::vector<std::string>, const char*> table[] = {{{"exec", "web/web.1", "--", "true"}, "names an instance"},
+                                                                    {{"exec", "web@v1", "--release", "v2", "--", "true"}, "name two releases"},
+                                                                    {{"exec", "Web", "--", "true"}, "Web"}};
+  for (const auto& [arguments, says] : table) {
+    const Ran ran = run_berth(arguments);
+    EXPECT_EQ(ran.exit, 2) << says;
+    EXPECT_THAT(ran.err, HasSubstr(says));
+  }
+  EXPECT_EQ(run_berth({"exec", "web", "--socket", "/nonexistent/api.sock", "--", "true"}).exit, 125);
+  EXPECT_THAT(run_berth({"exec", "-h"}).out, HasSubstr("APP[/PROCESS][@RELEASE]"));
+}
+
 TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
   const std::pair<std::vector<std::string>, std::string> table[] = {
       {{"depoly", "web@v1"}, "did you mean 'deploy'?"},
@@ -108,6 +121,7 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"logs", "web", "--since", "yesterday"}, "'yesterday' is no moment"},
       {{"logs", "web", "--grep", "a(", "--regex"}, "regular expression 'a('"},
       {{"status", "web@v1"}, "more than an app"},
+      {{"stop", "web", "--reason", "one\ntwo"}, "berth stop: --reason: it has more than one line"},
       {{"remove", "web", "--purge"}, "--yes"},
       {{"completion", "tcsh"}, "bash, zsh or fish"},
       {{"run", "/", "--port", "0"}, "1 to 65535"},

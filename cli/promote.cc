@@ -40,7 +40,7 @@ Result<Exit> promote(const Console& console, const PromoteOptions& options) {
 
 Verb promote_verb() {
   auto o = std::make_shared<PromoteOptions>();
-  std::vector<Option> options{{"--to", "NAME", "the environment it is for", &o->to},
+  std::vector<Option> options{{"--to", "NAME", "the environment it is for", &o->to, Completes::environment},
                               repository_option(o->repository),
                               environments_option(o->environments),
                               incoming_option(o->incoming),
@@ -54,7 +54,7 @@ Verb promote_verb() {
       .text = "What travels with the release, such as an SBOM, travels with the new one too.",
       .examples = {"berth promote web/qa@v7 --to production --repo ./repo"},
       .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
-      .arguments = {{"APP/ENV@RELEASE", "what to promote", &o->release, Completes::release}},
+      .arguments = {{"APP/ENV@RELEASE", "what to promote", &o->release, Completes::release_of_environment}},
       .options = std::move(options),
       .action = [o](Console& console) { return promote(console, *o); },
   };

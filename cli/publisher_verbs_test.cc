@@ -69,7 +69,7 @@ TEST_F(PublisherVerbs, BuildAndListBuilds) {
   EXPECT_EQ(digest.size(), 64u);
   EXPECT_EQ(text_of(told, "platform"), "any");
   const Ran again = run({"build", at("site")});
-  EXPECT_THAT(again.out, StartsWith("web: build " + digest.substr(0, 12) + " for any: 1 files"));
+  EXPECT_THAT(again.out, StartsWith("web: build " + digest.substr(0, 12) + " for any: 1 file, "));
   EXPECT_THAT(again.out, HasSubstr("had it already"));
   EXPECT_THAT(run({"builds"}).out, HasSubstr(digest.substr(0, 12)));
   const auto builds = document({"builds", "web"});

@@ -60,7 +60,7 @@ std::vector<Option> patching_options(PatchingOptions& into) {
   std::vector<Option> options{
           {"--patches", "N", "make patches from the last N builds that were released here (default: 3), which nodes fetch instead", &into.builds},
           {"--no-patches", "", "make none", &into.none},
-          {"--patch-effort", "fast|best", "how hard to make them small (default: fast; best takes minutes for a large build)", &into.effort}};
+          {"--patch-effort", "fast|best", "how hard to make them small (default: fast; best takes minutes for a large build)", &into.effort, Completes::nothing, "fast best"}};
   for (Option& option : options) option.rare = true;
   return options;
 }

@@ -54,7 +54,7 @@ Result<Exit> release(const Console& console, const ReleaseOptions& options) {
 
 Verb release_verb() {
   auto o = std::make_shared<ReleaseOptions>();
-  std::vector<Option> options{{"-e,--env", "NAME", "the environment it is for", &o->environment},
+  std::vector<Option> options{{"-e,--env", "NAME", "the environment it is for", &o->environment, Completes::environment},
                               repository_option(o->repository),
                               environments_option(o->environments),
                               incoming_option(o->incoming),

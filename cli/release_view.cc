@@ -70,7 +70,7 @@ void take_signers(const Console& console, const ReleaseRef& ref, ReleaseView& vi
 
 /// A slot's manifest and indexes are no secret: they are read as they lie there.
 Result<ReleaseView> from_node(const Console& console, const std::string& verb, const ReleaseRef& ref) {
-  BERTH_CHECK(check_is_here("berth " + verb, "the releases"));
+  BERTH_CHECK(check_is_here(console, "berth " + verb, "the releases"));
   BERTH_TRY(const auto status, ApiClient(console).get("/v1/status"));
   const std::string environment = text_of(status, "environment");
   if (!ref.environment.empty() && ref.environment != environment)

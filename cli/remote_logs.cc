@@ -1,6 +1,9 @@
 #include "cli/remote_logs.h"
 
+#include <algorithm>
 #include <chrono>
+#include <thread>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -14,6 +17,8 @@ namespace {
 constexpr std::size_t kMostLine = 8u << 20;
 constexpr std::chrono::seconds kSilence{45};  ///< a node gives a sign of life every 15 seconds
 constexpr std::chrono::hours kLongest{10 * 365 * 24};
+constexpr std::chrono::seconds kOverlap{10};  ///< of what was read with what is read next
+constexpr std::chrono::seconds kBetweenTries{1};
 
 std::string text_of_query(const std::map<std::string, std::string>& query) {
   std::string text;
@@ -21,15 +26,15 @@ std::string text_of_query(const std::map<std::string, std::string>& query) {
   return text;
 }
 
-}  // namespace
+/// Fails with what the node refuses, which it tells in an answer that ends.
+Result<void> ask_first(const Console& console, const std::string& app, std::map<std::string, std::string> query) {
+  query.erase("follow");
+  query["lines"] = "0";
+  BERTH_CHECK(ApiClient(console).get(app_target(app, "/logs" + text_of_query(query))));
+  return {};
+}
 
-Result<void> read_remote_logs(const Console& console, const std::string& app, const std::map<std::string, std::string>& query, const TakeLine& take) {
-  // What the node refuses, it tells in an answer that ends.
-  std::map<std::string, std::string> first = query;
-  first.erase("follow");
-  first["lines"] = "0";
-  BERTH_CHECK(ApiClient(console).get(app_target(app, "/logs" + text_of_query(first))));
-
+Result<void> stream_logs(const Console& console, const std::string& app, const std::map<std::string, std::string>& query, const TakeLine& take) {
   const RemoteNode& node = *console.node;
   const std::string where = io::with_port(node.host, node.port);
   io::FetchOptions options;
@@ -56,6 +61,54 @@ Result<void> read_remote_logs(const Console& console, const std::string& app, co
   auto read = io::http_fetch(fmt::format("https://{}{}", where, app_target(app, "/logs" + text_of_query(query))), options, sink);
   if (read) return {};
   return fail(Errc::unreachable, fmt::format("berthd at {}: its logs broke off: {}", where, read.error().message));
+}
+
+}  // namespace
+
+bool SeenLines::add(const logs::Told& told) {
+  newest_ = std::max(newest_, std::optional(told.record.time));
+  const auto [highest, is_first] = sequences_.try_emplace(to_string(told.id), told.record.sequence);
+  if (is_first) return true;
+  if (told.record.sequence <= highest->second) return false;
+  highest->second = told.record.sequence;
+  return true;
+}
+
+std::optional<logs::Time> SeenLines::next_since(std::optional<logs::Time> earliest) const {
+  if (!newest_) return earliest;
+  return std::max(*newest_ - kOverlap, earliest.value_or(logs::Time()));
+}
+
+Result<void> read_remote_logs(const Console& console, const std::string& app, const std::map<std::string, std::string>& query, const TakeLine& take) {
+  BERTH_CHECK(ask_first(console, app, query));
+  return stream_logs(console, app, query, take);
+}
+
+Result<void> follow_remote_logs(const Console& console, const std::string& app, std::map<std::string, std::string> query, const TakeLine& take) {
+  query["follow"] = "true";
+  std::optional<logs::Time> earliest;
+  if (const auto since = query.find("since"); since != query.end()) {
+    BERTH_TRY(earliest, logs::parse_moment(since->second, std::chrono::system_clock::now()));
+  }
+  BERTH_CHECK(ask_first(console, app, query));
+  SeenLines seen;
+  const auto take_new = [&](const std::string& line, logs::Told told) {
+    if (seen.add(told)) take(line, std::move(told));
+  };
+  for (bool away = false;;) {
+    auto done = away ? ask_first(console, app, query) : stream_logs(console, app, query, take_new);
+    if (!done && done.error().code != Errc::unreachable) return done;
+    if (away && done) {
+      away = false;
+      continue;
+    }
+    if (!std::exchange(away, true)) report(console, {Errc::unreachable, fmt::format("{}; waiting for it to come back", done ? "the logs ended" : done.error().message)});
+    std::this_thread::sleep_for(kBetweenTries);
+    if (const auto since = seen.next_since(earliest)) {
+      query["since"] = logs::format_rfc3339(*since, 9);
+      query.erase("lines");
+    }
+  }
 }
 
 }  // namespace berth::cli

@@ -1,4 +1,6 @@
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include <boost/json/array.hpp>
 #include <fmt/core.h>
@@ -39,6 +41,8 @@ std::string others_text(const publish::Acceptance& done) {
 
 Result<Exit> accept(const Console& console, const RepoAcceptOptions& options) {
   BERTH_TRY(const auto repository, publisher_repository("repo accept", options.folder, options.signing, options.incoming));
+  if (std::error_code unreadable; !options.incoming.empty() && !std::filesystem::exists(options.incoming, unreadable) && !unreadable)
+    return fail(Errc::not_found, fmt::format("berth repo accept: --incoming {}: there is no such folder", options.incoming));
   BERTH_TRY(const auto done, publish::accept_incoming(repository));
   const auto warnings = expiry_warnings(options.folder);
   const Exit exit = done.refused.empty() ? Exit::ok : Exit::trust;

@@ -31,7 +31,7 @@ Result<Exit> gc(const Console& console, const RepoGcOptions& options) {
     return Exit::ok;
   }
   for (const std::string& file : done.files) console.note(printable(file));
-  console.line(fmt::format("{}: {} files, {} {}", options.folder, done.files.size(), bytes_text(done.bytes),
+  console.line(fmt::format("{}: {}, {} {}", options.folder, count_text(done.files.size(), "file"), bytes_text(done.bytes),
                            options.dry_run ? "would be removed" : "removed"));
   return Exit::ok;
 }

@@ -50,10 +50,10 @@ Result<Exit> push(const Console& console, const RepoPushOptions& options) {
                                          {"pruned_files", pushed->pruned.files.size()}, {"pruned_bytes", pushed->pruned.bytes}});
     return Exit::ok;
   }
-  console.line(options.command.empty() ? fmt::format("{}: {} files copied, {}", options.destination, pushed->files, bytes_text(pushed->bytes))
+  console.line(options.command.empty() ? fmt::format("{}: {} copied, {}", options.destination, count_text(pushed->files, "file"), bytes_text(pushed->bytes))
                                        : fmt::format("{}: copied by '{}'", options.destination, options.command));
   if (options.prune)
-    console.line(fmt::format("{}: {} files, {} removed", options.destination, pushed->pruned.files.size(), bytes_text(pushed->pruned.bytes)));
+    console.line(fmt::format("{}: {}, {} removed", options.destination, count_text(pushed->pruned.files.size(), "file"), bytes_text(pushed->pruned.bytes)));
   return Exit::ok;
 }
 

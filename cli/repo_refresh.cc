@@ -90,7 +90,7 @@ Verb repo_refresh_verb() {
                        "berth repo refresh ./repo --role web --key ci-web.pem # then: berth repo accept ./repo"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {repository_argument(o->folder)},
-          .options = with_signing({{"--only", "ROLE", "sign nothing but timestamp, or root for another year", &o->only},
+          .options = with_signing({{"--only", "ROLE", "sign nothing but timestamp, or root for another year", &o->only, Completes::nothing, "timestamp root"},
                                    {"--out", "FILE", "with --only root: write it here, to be signed elsewhere", &o->out, Completes::file},
                                    {"--role", "ROLE", "the delegated role whose keeper signs", &o->role},
                                    incoming_option(o->incoming),

@@ -126,7 +126,7 @@ Verb repo_rotate_verb() {
           .examples = {"berth repo rotate ./repo timestamp", "berth repo rotate ./repo root --new root-2.pub --out root.json # sign it, then:",
                        "berth repo rotate ./repo --in root.json", "berth repo rotate ./repo targets --new a.pub --new b.pub --threshold 2"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
-          .arguments = {repository_argument(o->folder), {"ROLE", "root, targets, snapshot or timestamp", &o->role, Completes::nothing, false}},
+          .arguments = {repository_argument(o->folder), {"ROLE", "root, targets, snapshot or timestamp", &o->role, Completes::nothing, false, "root targets snapshot timestamp"}},
           .options = with_signing({{"--new", "FILE", "a public key that it has from now on; may be repeated", &o->public_keys, Completes::file},
                                    {"--threshold", "N", "how many of them must sign", &o->threshold},
                                    {"--out", "FILE", "write the new root here, to be signed elsewhere", &o->out, Completes::file},

@@ -21,7 +21,7 @@ Result<Exit> verify(const Console& console, const std::string& folder) {
     return exit;
   }
   for (const std::string& fault : found.faults) console.line(printable(fault));
-  console.line(fmt::format("{}: {} releases and {} blobs read, {}: {}", folder, found.releases, found.blobs, bytes_text(found.bytes),
+  console.line(fmt::format("{}: {} and {} read, {}: {}", folder, count_text(found.releases, "release"), count_text(found.blobs, "blob"), bytes_text(found.bytes),
                            found.faults.empty() ? "all is as it was signed" : fmt::format("{} faults", found.faults.size())));
   return exit;
 }

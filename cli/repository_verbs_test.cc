@@ -44,6 +44,13 @@ TEST_F(RepositoryVerbs, SayWhatARevocationTakesFromNodesAndWhatWaited) {
   EXPECT_THAT(repo("accept").out, HasSubstr("nothing was handed in"));
 }
 
+TEST_F(RepositoryVerbs, SayThatAFolderOfWhatIsHandedInIsNotThere) {
+  const Ran ran = repo("accept", {"--incoming", at("nowhere")}, 3);
+  EXPECT_THAT(ran.err, HasSubstr("--incoming " + at("nowhere") + ": there is no such folder"));
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(repo("accept").out, HasSubstr("nothing was handed in")) << "a repository without incoming/ has nothing there";
+}
+
 TEST_F(RepositoryVerbs, SayWhichAppsWereAcceptedWhereAnotherIsRefused) {
   repo("delegate", {"web", "--key", key("ci")});
   run(with(release(), {"--key", at("ci.pem")}));

@@ -57,7 +57,7 @@ Verb revert_verb() {
       .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'", "berth revert web --keep-data"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
-      .options = {{"--to", "RELEASE", "this release on the node, instead of the one before", &o->to, Completes::release_id},
+      .options = {{"--to", "RELEASE", "this release on the node, instead of the one before", &o->to, Completes::release_id_here},
                   reason_option(o->reason),
                   {"--keep-data", "", "leave the app's data as they are, where the release was deployed with a snapshot of them", &o->keep_data},
                   {"--no-wait", "", "return at once", &o->no_wait},

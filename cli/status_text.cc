@@ -208,7 +208,7 @@ std::string note_of(const value& app, const StatusView& view) {
   if (follow != nullptr && follow->is_object() && !is_under_way(app))
     if (const std::string text = follow_text(*follow, text_of(app, "active"), view, false); !text.empty()) notes.push_back(text);
   for (const auto& slot : list_of(app, "drifted"))
-    notes.push_back(fmt::format("{} is not as it was sealed ({} paths; {})", text_of(slot, "release"), number_of(slot, "paths"), text_of(slot, "first")));
+    notes.push_back(fmt::format("{} is not as it was sealed ({}; {})", text_of(slot, "release"), count_text(static_cast<std::uint64_t>(number_of(slot, "paths")), "path"), text_of(slot, "first")));
   for (const auto& copy : list_of(app, "data_copies"))
     if (truth_of(copy, "set_aside"))
       notes.push_back(fmt::format("what {} wrote since {} is set aside in {} until 'berth gc', or the next is and a deployment ends well", text_of(copy, "release"), short_time(text_of(copy, "since")),

@@ -12,6 +12,7 @@ struct StatusView {
   WallTime now;
   bool colour = false;
   int width = 0;  ///< 0: nothing is shortened
+  std::string node{};  ///< that was asked by --node: what is advised is for it
 };
 
 /// The node in a line or two, with what is wrong about it: "edge-1 (production), berthd 0.1.0 since 3d".

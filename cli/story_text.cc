@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/advice.h"
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
@@ -127,11 +128,12 @@ std::string story_text(const value& story, const StatusView& view) {
   text += beside_text(story);
   text += notes_text(story);
   text += events_text(list_of(story, "events"), view);
+  text = for_node(text, view.node);
   text += lines_text(story, view);
   const auto& next = list_of(story, "next");
   if (!next.empty()) text += tinted("What to do next", Tint::dim, view.colour) + "\n";
   for (const value& one : next)
-    if (one.is_string()) text += "  " + printable(one.get_string()) + "\n";
+    if (one.is_string()) text += "  " + printable(for_node(one.get_string(), view.node)) + "\n";
   return text;
 }
 

@@ -52,6 +52,15 @@ TEST(StoryText, OfAnAppThatIsStoppedSaysSoAndWhoDidIt) {
               testing::StartsWith("web@v3 failed\nThis node is drained (by root (uid 0)), and web does not run; v2 is its active release: 'berth node resume' starts it.\n"));
 }
 
+TEST(StoryText, OfANodeElsewhereAdvisesWhatIsForThatNode) {
+  StatusView view{.now = {}, .colour = false, .width = 0};
+  view.node = "edge-1";
+  const auto story = json::parse(R"json({"app": "web", "active": "v2", "about": "deployment", "why": "web@v3 failed", "lines_of": "web@v3", "last_lines": ["'berth status'"],
+    "next": ["berth logs web@v3   # all that it printed", "publish a better release; v3 is rejected here until 'berth deploy web@v3 --force'"]})json").value();
+  EXPECT_THAT(story_text(story, view), AllOf(HasSubstr("\n  berth logs web@v3 --node edge-1   # all that it printed\n"), HasSubstr("until 'berth deploy web@v3 --force --node edge-1'\n"),
+                                             HasSubstr("  | 'berth status'\n")));
+}
+
 TEST(StoryText, OfAJobSaysWhoServesAllTheSame) {
   const std::string story = R"json({"app": "web", "active": "v2", "about": "job", "why": "web/report exited with 3 (run 2 of the job)", "deployment": null, "instances": [],
     "jobs": [{"process": "report", "result": "exited with 3", "ended_at": "2026-11-24T09:03:00Z"}],

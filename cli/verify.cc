@@ -19,7 +19,7 @@ void print_slot(const Console& console, const json::value& slot) {
   const std::string name = text_of(slot, "app") + "@" + text_of(slot, "release");
   const auto drifted = number_of(slot, "drifted");
   if (drifted == 0) {
-    return console.note(fmt::format("{}: as it was sealed ({} paths, {})", name, number_of(slot, "paths"),
+    return console.note(fmt::format("{}: as it was sealed ({}, {})", name, count_text(static_cast<std::uint64_t>(number_of(slot, "paths")), "path"),
                                     bytes_text(static_cast<std::uint64_t>(number_of(slot, "bytes")))));
   }
   console.line(fmt::format("{}: {} path{} not as sealed", name, drifted, drifted == 1 ? " is" : "s are"));

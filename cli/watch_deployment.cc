@@ -78,7 +78,7 @@ Exit conclude(const Console& console, const json::value& json) {
   if (console.json) {
     console.document(json);
   } else if (exit != Exit::ok) {
-    const std::string text = result_text(deployment, console.colour);
+    const std::string text = result_text(deployment, console.colour, console.node ? console.node->name : "");
     std::fwrite(text.data(), 1, text.size(), console.err);
   } else if (!console.quiet) {
     console.print(result_text(deployment, console.colour));
@@ -90,7 +90,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
   std::optional<Clock::time_point> end;
   if (options.at_most) end = Clock::now() + *options.at_most;
   std::string look = what_to_do(deployment);
-  const InterruptNotice notice(fmt::format("\nberth: deployment {} of {} goes on; {}\n", deployment.id, deployment.name(), look));
+  const InterruptNotice notice(console.advice(fmt::format("\nberth: deployment {} of {} goes on; {}\n", deployment.id, deployment.name(), look)));
 
   Progress progress(console);
   std::size_t shown = 0;

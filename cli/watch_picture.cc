@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/advice.h"
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
@@ -44,12 +45,12 @@ std::string away_text(const Watched& node, const StatusView& view) {
 }  // namespace
 
 std::string answer_text(const value& answer, const std::string& app, bool quiet, const StatusView& view) {
-  if (!app.empty()) return app_text(answer, view);
+  if (!app.empty()) return for_node(app_text(answer, view), view.node);
   const std::string apps = apps_text(answer, view);
   std::string text = quiet ? "" : node_text(answer, view);
   text += apps;
   if (apps.empty() && !quiet) text += "No apps yet; deploy one: berth deploy APP@RELEASE\n";
-  return text;
+  return for_node(text, view.node);
 }
 
 std::string watch_picture(const std::vector<Watched>& nodes, const WatchLook& look, const StatusView& view) {
@@ -61,7 +62,9 @@ std::string watch_picture(const std::vector<Watched>& nodes, const WatchLook& lo
     text += "\n";
     if (nodes.size() > 1) text += tinted("--node " + printable(node->name), Tint::bold, view.colour) + "\n";
     if (node->away) text += away_text(*node, view);
-    if (node->answer) text += answer_text(*node->answer, look.app, look.quiet, view);
+    StatusView own = view;
+    own.node = node->name;
+    if (node->answer) text += answer_text(*node->answer, look.app, look.quiet, own);
     else if (!node->away) text += "asking …\n";
   }
   return text;

@@ -36,10 +36,12 @@ awaitable<Result<void>> Runner::bring_up() {
   node_.local_app = release_.app;
   node_.local_config = release_.config;
   const std::string pre_start = kPreStart, post_start = kPostStart;
-  auto done = co_await run_hook(pre_start);
+  const std::vector<std::string> order = spec::start_order(release_.manifest.spec);
+  auto done = take_ports(order);
+  if (!done) co_return done;
+  done = co_await run_hook(pre_start);
   if (!done) co_return done;
   std::set<std::string> all;
-  const std::vector<std::string> order = spec::start_order(release_.manifest.spec);
   for (const std::string& name : order) {
     if (instances_of(name).empty()) continue;
     all.insert(name);
@@ -53,6 +55,13 @@ awaitable<Result<void>> Runner::bring_up() {
   if (!done) co_return done;
   done = co_await run_hook(post_start);
   co_return done;
+}
+
+/// The ports of all instances: one that is taken is told before the first hook, which may be a migration.
+Result<void> Runner::take_ports(const std::vector<std::string>& processes) {
+  for (const std::string& name : processes)
+    for (const InstanceId& id : instances_of(name)) BERTH_CHECK(ports_->of(name, release_.manifest.spec.processes.at(name), id.number));
+  return {};
 }
 
 awaitable<Result<void>> Runner::start_process(std::string name) {

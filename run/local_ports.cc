@@ -54,7 +54,8 @@ Result<std::uint16_t> free_port() {
 /// Why it cannot be had.
 std::unexpected<Error> refuse(const std::string& name, std::uint16_t port, int error) {
   if (error != EADDRINUSE) return fail_errno(fmt::format("{}: bind port {}", name, port), error);
-  return fail(Errc::conflict, fmt::format("{}: port {} is taken by another program: end that one ('ss -ltnp' shows who it is), or choose others with --port NUMBER", name, port));
+  return fail(Errc::conflict, fmt::format("{}: port {} is taken by another program: end that one ('ss -ltnp' shows who it is; where that shows nobody, a berthd of this machine keeps "
+                                         "it for its app), or choose others with --port NUMBER", name, port));
 }
 
 /// That nobody has it, of IPv4 or IPv6: a server that listens at `::` takes either, and fails where somebody has one. Who is told to use it binds it itself.

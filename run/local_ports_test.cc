@@ -49,7 +49,7 @@ TEST(LocalPorts, OneThatIsTakenIsToldWithWhatToDo) {
   const auto refused = ports.of("web", with_port(spec::Routing::port, port), 1);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::conflict);
-  EXPECT_THAT(refused.error().message, testing::AllOf(HasSubstr("web: port " + std::to_string(port)), HasSubstr("--port")));
+  EXPECT_THAT(refused.error().message, testing::AllOf(HasSubstr("web: port " + std::to_string(port)), HasSubstr("a berthd of this machine keeps it"), HasSubstr("--port")));
 }
 
 TEST(LocalPorts, FromABaseOnEachProcessHasItsHundredInTheGivenOrder) {

@@ -70,6 +70,7 @@ class Runner {
 
   // bringing_up.cc
   awaitable<Result<void>> bring_up();
+  Result<void> take_ports(const std::vector<std::string>& processes);
   awaitable<Result<void>> start_process(std::string name);
   awaitable<Result<void>> start_instance(InstanceId id);
   awaitable<Result<void>> await_ready(std::set<std::string> processes);

@@ -18,6 +18,9 @@ std::size_t columns(std::string_view text);
 /// At most `width` columns, the last one then being '…'.
 std::string shorten(std::string_view text, std::size_t width);
 
+/// "1 file", "2 files".
+std::string count_text(std::uint64_t count, std::string_view one);
+
 /// "512 B", "1.5 kB", "12.3 MB".
 std::string bytes_text(std::uint64_t bytes);
 

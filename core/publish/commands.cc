@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "core/spec/command_hint.h"
 #include "core/spec/image_root.h"
 
 namespace berth::publish {
@@ -51,8 +52,9 @@ const bundle::Entry* resolve(const Entries& entries, std::string path, spec::Roo
   return nullptr;
 }
 
-/// Other places of the tree where a file of that name lies, since a wrong folder is the usual mistake.
+/// Other places of the tree where a file of that name lies, since a wrong folder is the usual mistake; or that it is several words.
 std::string hint(const Entries& entries, const std::string& path) {
+  if (const std::string_view spaces = spec::hint_of_spaces(path); !spaces.empty()) return std::string(spaces);
   const std::string name = fs::path(path).filename();
   for (const auto& [other, entry] : entries)
     if (entry->type == bundle::EntryType::file && fs::path(other).filename() == name) return fmt::format(" (there is {})", other);
@@ -82,6 +84,8 @@ Result<void> check_program(const Entries& entries, const spec::AppSpec& spec, co
   if (program.find("${") != std::string::npos) return {};
   const bool is_image = process.root == spec::Root::image;
   const bool is_bare = program.find('/') == std::string::npos, is_absolute = program.starts_with('/');
+  if (!is_image && is_bare && !spec::hint_of_spaces(program).empty() && resolve(entries, "bin/" + program) == nullptr)
+    return fail(Errc::usage, fmt::format("{}: '{}' is no program{}", what, program, spec::hint_of_spaces(program)));
   if (!is_image && (is_bare || is_absolute)) return {};
   if (is_bare) {
     const std::string folders = search_path(spec);
@@ -91,8 +95,8 @@ Result<void> check_program(const Entries& entries, const spec::AppSpec& spec, co
   const std::string path = is_absolute ? plain(fs::path(program).relative_path()) : plain(fs::path(process.directory) / program);
   const bundle::Entry* entry = resolve(entries, path);
   if (entry == nullptr)
-    return fail(Errc::usage, fmt::format("{}: {} is not in the build{}; is it missing from the folder, or left out by .berthignore?", what, path,
-                                         hint(entries, path)));
+    return fail(Errc::usage, fmt::format("{}: {} is not in the build{}{}", what, path, hint(entries, path),
+                                         spec::hint_of_spaces(program).empty() ? "; is it missing from the folder, or left out by .berthignore?" : ""));
   if (entry->type == bundle::EntryType::directory) return fail(Errc::usage, fmt::format("{}: {} is a folder", what, path));
   if (entry->mode != 0755) return fail(Errc::usage, fmt::format("{}: {} is not executable; chmod +x it", what, path));
   return {};

@@ -37,6 +37,14 @@ TEST_F(Commands, AreInTheBuildAndExecutable) {
   EXPECT_THAT(check({"./bin"}), Refuses(Errc::usage, "bin is a folder"));
 }
 
+TEST_F(Commands, AreNotOneWordWithSpacesInIt) {
+  EXPECT_THAT(check({"python3 -m http.server"}), Refuses(Errc::usage, "process 'web': 'python3 -m http.server' is no program; it is one word with spaces in it: write each word of a command by itself"));
+  EXPECT_THAT(check({"bin/server --port 80"}), Refuses(Errc::usage, "process 'web': bin/server --port 80 is not in the build; it is one word with spaces in it"));
+  entries.push_back({.path = "bin/my server", .mode = 0755});
+  EXPECT_TRUE(check({"my server"}));
+  EXPECT_TRUE(check({"bin/my server"}));
+}
+
 TEST_F(Commands, OfTheNodeAreTheNodesBusiness) {
   EXPECT_TRUE(check({"python3", "app.py"}));
   EXPECT_TRUE(check({"/usr/bin/python3"}));

@@ -83,6 +83,13 @@ Result<std::vector<RoleSigner>> Keyring::enough_for(const std::string& role, con
   if (!strange.empty())
     return fail(Errc::usage, fmt::format("{}: is not a key that {} lists for its role {}; not at hand: {}; name them with --key FILE",
                                          strange.front().string(), whose, role, absent_keys(listed, signers)));
+  if (!given_.empty() && listed.threshold == 1) {
+    std::string which;
+    for (const auto& signer : given_) which += (which.empty() ? "" : ", ") + short_keyid(keyid(key_object(signer->public_key())));
+    const std::string nor = folder_.empty() ? "" : fmt::format("; nor is there {}/{}.pem", folder_.string(), role);
+    return fail(Errc::not_found, fmt::format("{}: the key of role {} is not at hand: what was given ({}) is none of its keys ({}){}; name it with --key FILE", whose, role, which,
+                                             absent_keys(listed, signers), nor));
+  }
   std::string where = folder_.empty() ? "" : fmt::format("{}/{}.pem", folder_.string(), role);
   if (!given_.empty()) where = "the keys that were given" + (where.empty() ? "" : " and " + where);
   if (where.empty()) where = "no key was given";

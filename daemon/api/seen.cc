@@ -1,6 +1,9 @@
 #include "daemon/api/seen.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <utility>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -8,13 +11,33 @@
 #include "daemon/api/routes.h"
 
 namespace berth::api {
+namespace {
+
+/// What a route is called by whoever uses the command line, and by whoever does not: "'berth remove' (DELETE /v1/apps/{app})".
+std::string name_of(const Route& route) {
+  constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {{"deployments", "deploy"}, {"plan", "deploy --plan"}, {"{app}", "remove"}, {"run", "run-job"}, {"imports", "import"}};
+  const std::string_view pattern = route.pattern, last = pattern.substr(pattern.rfind('/') + 1);
+  const auto* other = std::ranges::find(kVerbs, last, &std::pair<std::string_view, std::string_view>::first);
+  const std::string_view verb = other == std::end(kVerbs) ? last : other->second;
+  const std::string call = fmt::format("{} {}", route.method, pattern);
+  if (route.method == "GET") return call;  // several verbs ask for it
+  return fmt::format("'berth {}{}' ({})", pattern.starts_with("/v1/node/") ? "node " : "", verb, call);
+}
+
+/// "an operator".
+std::string with_article(Role role) {
+  const std::string_view name = to_string(role);
+  return fmt::format("{} {}", std::string_view("aeiou").find(name.front()) == std::string_view::npos ? "a" : "an", name);
+}
+
+}  // namespace
 
 std::optional<Error> refusal(const Route& route, const std::map<std::string, std::string>& parameters, const Caller& caller) {
-  const std::string call = fmt::format("{} {}", route.method, route.pattern);
+  const std::string call = name_of(route);
   if (route.only_on_node && !caller.on_node)
     return Error{Errc::permission, fmt::format("{} is for callers on the node alone, since it hands over files of the machine: log in there and use berth", call)};
   if (caller.role < route.role)
-    return Error{Errc::permission, fmt::format("{} is a {} here, and {} needs the role {}: see [[api.client]] of this node's berthd.toml", caller.name, to_string(caller.role),
+    return Error{Errc::permission, fmt::format("{} is {} here, and {} needs the role {}: see [[api.client]] of this node's berthd.toml", caller.name, with_article(caller.role),
                                                call, to_string(route.role))};
   if (caller.apps.empty()) return {};
   if (route.scope == Scope::node)

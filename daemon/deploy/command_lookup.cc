@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/spec/app_spec.h"
+#include "core/spec/command_hint.h"
 #include "core/spec/image_root.h"
 
 namespace berth::deploy {
@@ -44,7 +45,7 @@ Result<std::string> look_up(const std::string& word, std::string_view path) {
     if (folder.is_absolute() && is_program(folder / word)) return (folder / word).string();
     rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
   }
-  return fail(Errc::not_found, fmt::format("'{}' is no program in {}", word, path));
+  return fail(Errc::not_found, fmt::format("'{}' is no program in {}{}", word, path, spec::hint_of_spaces(word)));
 }
 
 /// A path of the slot as a process sees it whose root is the slot's tree.

@@ -138,6 +138,7 @@ TEST_F(InstancePlanTest, ACommandThatIsNotThereIsToldWithAppProcessAndPath) {
   EXPECT_EQ(missing.code, Errc::not_found);
   EXPECT_THAT(missing.message, AllOf(HasSubstr("web@v1: process web"), HasSubstr("'bin/serve'"), HasSubstr((slot() / "app/bin/serve").string())));
   EXPECT_THAT(refused({"no-such-program"}).message, AllOf(HasSubstr("'no-such-program'"), HasSubstr("/usr/bin")));
+  EXPECT_THAT(refused({"python3 -m http.server"}).message, HasSubstr("; it is one word with spaces in it: write each word of a command by itself"));
   EXPECT_EQ(refused({"/no/such/program"}).code, Errc::not_found);
   EXPECT_EQ(refused({"bin"}).code, Errc::not_found) << "a bare word is no folder of the slot";
   EXPECT_EQ(refused({"./bin"}).code, Errc::permission) << "it is there, and no program";

@@ -98,7 +98,7 @@ class Completion(BerthCase):
             "berth deploy we": ["deploy", "web@X"],  # goes on with the release
             "berth deploy web@n": ["deploy", "web@nightly", "X"],
             "berth deploy --reason 'a new one' web@n": ["deploy", "--reason", "a new one", "web@nightly", "X"],
-            "berth revert web --to n": ["revert", "web", "--to", "nightly", "X"],
+            "berth revert web --to v": ["revert", "web", "--to", "v1", "X"],  # what is on the node
             "berth logs web --level=w": ["logs", "web", "--level=warning", "X"],
             "berth restart web/web.": ["restart", "web/web.1", "X"],
             "berth scale web/w": ["scale", "web/web=X"],

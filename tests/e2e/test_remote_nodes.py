@@ -114,31 +114,69 @@ key_file = "{self.pki.folder}/blog.key"
         self.assertIn("one node at a time", self.far("logs", "web", "-f", nodes="edge-1 edge-2", expect=2).stderr)
 
     def follow(self, *options):
-        """`berth logs web -f`, and the lines that it tells."""
+        """`berth logs web -f`, the lines that it tells, and what it says beside them."""
         following = subprocess.Popen([str(BERTH), "logs", "web", "-f", "--raw", "--node", "edge-1", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                      env=self.elsewhere())
         self.addCleanup(following.communicate)
         self.addCleanup(following.kill)
-        lines = []
-        threading.Thread(target=lambda: lines.extend(iter(following.stdout.readline, "")), daemon=True).start()
-        return following, lines
+        lines, told = [], []
+        for stream, into in ((following.stdout, lines), (following.stderr, told)):
+            threading.Thread(target=lambda stream=stream, into=into: into.extend(iter(stream.readline, "")), daemon=True).start()
+        return following, lines, told
 
-    def test_logs_are_followed_until_berthd_is_gone(self):
+    def test_logs_are_followed_over_a_restart_of_berthd(self):
         self.run_printing(20)
         followed = [self.follow("-n", "2"), self.follow("-n", "2", "--grep", "^line [0-9]+$", "--regex"), self.follow("-n", "0", "--grep", "^line [0-9]+$", "--regex"),
                     self.follow("--since", "1h", "--grep", "^line [0-9]+$", "--regex")]
-        for _, lines in followed:
+        for _, lines, _ in followed:
             wait_until(lambda: len(lines) > 30, "new lines come")
         self.node.kill()
-        for following, lines in followed:
-            self.assertEqual(following.wait(60), 6)
-            self.assertIn("its logs broke off", following.stderr.read())
+        for _, _, told in followed:
+            wait_until(lambda: any("its logs broke off" in line and "waiting for it to come back" in line for line in told), "it says what it waits for")
+        def newest(lines):
+            return max(int(line.split()[1]) for line in lines if line.startswith("line "))
+        while_away = max(newest(lines) for _, lines, _ in followed)
+        self.node.start()
+        for following, lines, told in followed:
+            wait_until(lambda: newest(lines) > while_away + 40, "it goes on")
+            self.assertIsNone(following.poll())
+            following.kill()
+            following.wait()
+            self.assertEqual(len(told), 1, told)
             numbers = [int(line.split()[1]) for line in lines if line.startswith("line ")]
             self.assertGreater(len(numbers), 20)
             self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "none is lost or doubled")
         self.assertGreater(int(followed[1][1][0].split()[1]), 50, "-n says where it begins")
         self.assertEqual(followed[3][1][0].split()[1], "1")
+
+    def test_events_are_followed_over_a_restart_of_berthd(self):
+        self.deploy(self.node, "v1")
+        following = subprocess.Popen([str(BERTH), "events", "-f", "--node", "edge-1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.elsewhere())
+        self.addCleanup(following.communicate)
+        self.addCleanup(following.kill)
+        lines, told = [], []
+        for stream, into in ((following.stdout, lines), (following.stderr, told)):
+            threading.Thread(target=lambda stream=stream, into=into: into.extend(iter(stream.readline, "")), daemon=True).start()
+        wait_until(lambda: lines, "it tells what happened")
+        self.node.kill()
+        wait_until(lambda: any("waiting for it to come back" in line for line in told), "it says what it waits for")
+        before = len(lines)
         self.node.start()
+        self.node.berth("restart", "web")
+        wait_until(lambda: len(lines) > before, "it goes on")
+        self.assertIsNone(following.poll())
+        numbers = [int(line.split()[0]) for line in lines]
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "none is lost or doubled")
+
+    def test_a_release_without_lines_is_told_as_at_the_node(self):
+        self.run_printing(20)
+        for options in ([], ["--json"], ["--grep", "^line", "--regex"]):
+            with self.subTest(options=options):
+                got = self.far("logs", "web@v99", "--node", "edge-1", *options, expect=3)
+                self.assertEqual(got.stdout, "")
+                self.assertIn("no lines of v99; there are lines of v", got.stderr)
+        release = self.node.berth("status", "web", "--json").json()["active"]
+        self.assertEqual(self.far("logs", f"web@{release}", "--grep", "no such line", "--node", "edge-1").stdout, "", "it has lines, though none with that text")
 
     def test_a_node_that_is_not_whom_it_should_be_is_refused(self):
         told = self.far("status", "--node", "edge-1", expect=6, BERTH_CA_FILE=str(self.pki.folder / "other-ca.pem")).stderr

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -263,6 +264,15 @@ class WhatIsTold(RunCase):
             self.assertIn(f"{option} /x: . is a folder", self.refused(tree, option, "/x"))
         self.assertIn("shop/production@v1 is a release", self.refused(tree, "shop/production@v1", "--environments", "x", "--repo", "/x"))
         self.assertIn("PORT comes from berth.toml", self.refused(tree, "--set", "PORT=1"))
+
+    def test_a_port_that_is_taken_is_told_before_the_first_hook(self):
+        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\nport = 8080\n[hooks]\npre-start = ["echo", "migrating"]\n')
+        with socket.socket() as holder:
+            holder.bind(("0.0.0.0", 8080))  # bound alone, as berthd keeps the public ports of its apps
+            got = self.user.run("run", cwd=tree.folder)
+        self.assertEqual(got.returncode, 8, got.stdout + got.stderr)
+        self.assertIn("port 8080 is taken by another program", got.stdout + got.stderr)
+        self.assertNotIn("migrating", got.stdout)
 
     def test_a_template_with_a_port_is_rendered_for_a_process_without_one_too(self):
         show = json.dumps(["/bin/sh", "-c", 'echo "it says $(cat "$BERTH_CONFIG_DIR/x.conf")"; sleep 100'])

@@ -345,6 +345,13 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
     return files::remove_tree(store_.paths().logs / name);
   };
   auto forgotten = co_await pool_.run(forget);
+  if (!forgotten && !closed_) {
+    // It is there still, as before.
+    app->routed = app->row.active;
+    note_problem(*app, forgotten.error().message);
+    spawn(heal(app));
+    co_return std::unexpected(Error{forgotten.error().code, forgotten.error().message + "; the app is started again"});
+  }
   if (!forgotten) co_return forgotten;
   app->gone = true;
   apps_.erase(name);

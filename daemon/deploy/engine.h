@@ -319,6 +319,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   awaitable<Result<void>> repair(AppPtr app, RunPtr run, std::string release);
   awaitable<Result<void>> whole_or_repaired(AppPtr app, RunPtr run, std::string release);
   awaitable<void> watch_slots();
+  void watch_events();
+  awaitable<void> write_events();
 
   // starting_up.cc
   awaitable<Result<void>> load_apps();
@@ -400,6 +402,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<store::Drain> drained_;  ///< as the database has it
   std::map<InstanceId, Unready> unready_;
   bool ready_ = false, closed_ = false;
+  bool writing_events_ = false;  ///< those that wait since the disk took none
 };
 
 }  // namespace berth::deploy

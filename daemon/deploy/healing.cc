@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <boost/asio/post.hpp>
+
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/instance_plan.h"
 
@@ -68,6 +70,29 @@ awaitable<void> Engine::heal(AppPtr app) {
     note_problem(*app, started ? lack + kGoesOn : started.error().message);
   }
   app->healing = false;
+}
+
+/// Events that the disk did not take are written when it does, though nothing else happens.
+void Engine::watch_events() {
+  store_.on_waiting([executor = executor_, weak = weak_from_this()] {
+    boost::asio::post(executor, [weak] {
+      const auto engine = weak.lock();
+      if (!engine || engine->closed_ || engine->writing_events_) return;
+      engine->writing_events_ = true;
+      engine->spawn(engine->write_events());
+    });
+  });
+}
+
+awaitable<void> Engine::write_events() {
+  const auto write = [this] { return store_.write_out(); };
+  for (auto pause = 1s; !closed_; pause = std::min(pause * 2, 60s)) {
+    co_await io::sleep_for(pause);
+    if (closed_) co_return;
+    const auto written = co_await pool_.run(write);
+    if (written) break;
+  }
+  writing_events_ = false;
 }
 
 /// An instance that was stopped, and whose row and folders the disk did not let go: tried again until it does, so that its private port is free.

@@ -91,6 +91,7 @@ awaitable<Result<void>> Engine::start() {
   for (const auto& [name, app] : newcomers) drive(app);
   if (drained_) spawn(empty_node());  // it may not have come to its end
   spawn(watch_slots());
+  watch_events();
   co_return Result<void>();
 }
 

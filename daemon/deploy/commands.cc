@@ -294,6 +294,13 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
     return files::remove_tree(node_.store.paths().logs / name);
   };
   auto forgotten = co_await node_.pool.run(forget);
+  if (!forgotten && !node_.closed) {
+    // It is there still, as before.
+    app->routed = app->row.active;
+    note_problem(*app, forgotten.error().message);
+    node_.spawn(members_.heal(app));
+    co_return std::unexpected(Error{forgotten.error().code, forgotten.error().message + "; the app is started again"});
+  }
   if (!forgotten) co_return forgotten;
   app->gone = true;
   node_.apps.erase(name);

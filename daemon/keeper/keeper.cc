@@ -189,6 +189,10 @@ bool Keeper::fork_app(StartFailure* failure) {
   state_.last_exit.stage = Stage::none;
   const pid_t child = fork();
   if (child == 0) {
+    // Nobody would know of an app whose keeper is killed before it is written down.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != state_.keeper_pid) _exit(127);
+    write_app_file(control_.path(), getpid(), rules_.cgroup);
+    prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
     const bool attached = rules_.attached != Attached::no;
     const int* files = client_.files();
     become_app({launch_, files[0], attached ? files[1] : pipes_[0][1], attached ? files[2] : pipes_[1][1], ends[1], sockets_, socket_count_, rules_.attached, state_.keeper_pid},

@@ -10,7 +10,9 @@ namespace berth::store {
 
 namespace {
 
+/// `errno` is to be 0 before the call that failed: SQLite says "disk I/O error" of whatever its own calls failed with, and of a failed commit keeps no more.
 std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
+  const int number = errno;
   const char* file = database != nullptr ? sqlite3_db_filename(database, "main") : nullptr;
   const std::string what = fmt::format("{}: {}", file != nullptr ? file : "database",
                                        database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
@@ -25,8 +27,7 @@ std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return fail(Errc::io, what + " (damaged: put a backup in its place)");
     case SQLITE_IOERR:
-      // SQLite says "disk I/O error" of whatever a call failed with.
-      if (const int number = database != nullptr ? sqlite3_system_errno(database) : 0; number != 0)
+      if (number != 0)
         return fail(number == ENOSPC || number == EDQUOT ? Errc::no_space : Errc::io, fmt::format("{} ({})", what, std::strerror(number)));
       return fail(Errc::io, what);
     default: return fail(Errc::io, what);
@@ -58,6 +59,7 @@ Statement& Statement::bind(std::int64_t number) {
 }
 
 Result<bool> Statement::step() {
+  errno = 0;
   if (failure_ != 0) return fail_sqlite(database_, failure_);
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
@@ -76,6 +78,7 @@ void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(dat
 
 Result<Database> Database::open(const std::filesystem::path& path) {
   sqlite3* raw = nullptr;
+  errno = 0;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Database database(raw);
@@ -87,6 +90,7 @@ Result<Database> Database::open(const std::filesystem::path& path) {
 }
 
 Result<void> Database::execute(const std::string& sql) {
+  errno = 0;
   const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return fail_sqlite(database_.get(), code);
   return {};
@@ -94,6 +98,7 @@ Result<void> Database::execute(const std::string& sql) {
 
 Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
+  errno = 0;
   const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
   if (code != SQLITE_OK) return fail_sqlite(database_.get(), code);
   return Statement(database_.get(), statement);

@@ -74,4 +74,14 @@ void Store::on_event(std::function<void()> told) {
   state_->on_event.push_back(std::move(told));
 }
 
+void Store::on_waiting(std::function<void()> told) {
+  const std::lock_guard guard(state_->mutex);
+  state_->on_waiting = std::move(told);
+}
+
+Result<void> Store::write_out() {
+  const std::lock_guard guard(state_->mutex);
+  return state_->try_write_out();
+}
+
 }  // namespace berth::store

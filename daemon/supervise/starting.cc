@@ -239,7 +239,7 @@ awaitable<Result<void>> Runtime::stop_now(InstancePtr instance, std::function<vo
   bool cleared = true;
   const Orphan orphan = instance->orphan();
   const std::string name = instance->name();
-  if (wedged || instance->last.app_pid != 0) cleared = co_await clear_orphan(orphan, instance->socket_path, name);
+  if (wedged || orphan.pid != 0) cleared = co_await clear_orphan(orphan, instance->socket_path, name);
   remove_cgroup(*instance);
   std::error_code ignored;  // a keeper that was killed left them
   if (cleared)

@@ -1,5 +1,6 @@
 """The tests' own tools measure what they say: the load counts every failure, the injector numbers every call that matters."""
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -63,13 +64,13 @@ class Tools(unittest.TestCase):
         self.assertEqual(load.summary["failed"], load.summary["requests"])
         self.assertIn("status 503", load.summary["failures"])
 
-    def inject(self, kill=0, armed=True):
+    def inject(self, kill=0, armed=True, more=()):
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         arm, trace = self.folder / "arm", self.folder / "trace"
         arm.unlink(missing_ok=True)
         if armed:
             arm.touch()
-        done = subprocess.run([INJECT, "--arm", arm, "--trace", trace, "--kill", str(kill), "--below", folder, "--", os.path.realpath("/proc/self/exe"), "-c",
+        done = subprocess.run([INJECT, "--arm", arm, "--trace", trace, "--kill", str(kill), *more, "--below", folder, "--", os.path.realpath("/proc/self/exe"), "-c",
                                WRITERS, folder], timeout=60)
         return done.returncode, folder, [line.split(" ", 2) for line in trace.read_text().splitlines()]
 
@@ -89,6 +90,30 @@ class Tools(unittest.TestCase):
         self.assertEqual(trace[-1], [str(last), "killed"])
         self.assertTrue((folder / "0").exists())
         self.assertFalse((folder / "renamed").exists())
+
+    def test_the_injector_lets_a_call_fail_and_makes_it_not(self):
+        _code, _folder, trace = self.inject()
+        last = int(trace[-1][0])
+        code, folder, trace = self.inject(kill=last, more=("--error", "ENOSPC"))
+        self.assertEqual((code, trace[-1]), (1, [str(last), "failed"]))
+        self.assertTrue((folder / "0").exists())
+        self.assertFalse((folder / "renamed").exists())
+
+    def test_an_error_that_lasts_comes_again_for_each_call_that_can_have_it(self):
+        code, folder, trace = self.inject(kill=1, more=("--error", "ENOSPC", "--lasts", "yes"))
+        self.assertEqual(code, 1)
+        self.assertEqual([line[1] for line in trace if len(line) == 2], ["failed"] * 4)  # three opens, and the rename
+        self.assertEqual(list(folder.iterdir()), [folder / "by-child"])
+
+    def test_the_injector_kills_a_program_that_the_program_starts_and_nothing_else(self):
+        touch = os.path.basename(os.path.realpath(shutil.which("touch")))
+        code, folder, trace = self.inject(more=("--of", touch))
+        self.assertEqual(code, 0)
+        self.assertIn(f"openat {folder}/by-child", [line[2] for line in trace])
+        code, folder, trace = self.inject(kill=1, more=("--of", touch))
+        self.assertEqual((code, trace[-1][1]), (1, "killed"))
+        self.assertFalse((folder / "by-child").exists())
+        self.assertTrue((folder / "0").exists())
 
     def test_the_injector_counts_nothing_while_it_is_not_armed(self):
         code, folder, trace = self.inject(kill=1, armed=False)

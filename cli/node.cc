@@ -40,8 +40,10 @@ Verb node_operation(const std::string& name, std::string summary, std::string te
 
 Verb node_verb() {
   Verb root{.name = "node",
-            .summary = "Empty this node of apps, or put it back to work",
-            .examples = {"berth node drain --reason 'a new kernel'", "berth node resume"}};
+            .summary = "Set up a new node, empty this node of apps, or put it back to work",
+            .examples = {"berth node enrol --repo https://releases.example.org/berth --root ./1.root.json", "berth node drain --reason 'a new kernel'", "berth node resume"}};
+  root.verbs.push_back(node_enrol_verb());
+  root.verbs.push_back(node_csr_verb());
   root.verbs.push_back(node_operation("drain", "Stop all apps in order, and take no deployment until 'berth node resume'",
                                       "Apps are stopped in the reverse of the order in which berthd starts them, which is by priority and 'after' of their [deploy], then by name: each is taken out of its route and drained, and its deployments end before. It "
                                       "holds over restarts of berthd and of the machine. An app that was stopped before stays stopped afterwards, too.",

@@ -42,6 +42,10 @@ Verb gc_verb();
 Verb verify_verb();
 Verb export_verb();
 Verb import_verb();
+Verb doctor_verb();
+Verb node_enrol_verb();
+Verb node_csr_verb();
+Verb ca_verb();
 
 /// The whole tree: `berth` with its common options, which go into `console`, and all verbs.
 Verb berth_program(Console& console);

@@ -57,10 +57,11 @@ std::optional<fs::path> cgroup2_mount(std::string_view mountinfo) {
   return {};
 }
 
+std::string cgroup_name(const fs::path& run) { return run == "/run/berth" ? "berth" : "berth-" + crypto::sha256_hex(run.string()).substr(0, 8); }
+
 std::string own_cgroup(const fs::path& mount, const fs::path& run) {
   if (!hand_down(mount)) return {};
-  const std::string name = run == "/run/berth" ? "berth" : "berth-" + crypto::sha256_hex(run.string()).substr(0, 8);
-  const fs::path folder = mount / name;
+  const fs::path folder = mount / cgroup_name(run);
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return {};
   if (hand_down(folder)) return folder.string();
   ::rmdir(folder.c_str());

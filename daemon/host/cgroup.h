@@ -15,8 +15,11 @@ std::optional<fs::path> cgroup2_mount(std::string_view mountinfo);
 /// The same for this machine. Blocking.
 std::optional<fs::path> cgroup2_mount();
 
+/// What the folder of a berthd is called below that mount, where keepers are no services of systemd: `run` tells the berthds of one machine apart.
+std::string cgroup_name(const fs::path& run);
+
 /// A folder of our own below the cgroup2 mount `mount`, with controllers for memory and processes handed down to it; empty where that cannot be had.
-/// `run` tells the berthds of one machine apart. Blocking.
+/// Blocking.
 std::string own_cgroup(const fs::path& mount, const fs::path& run);
 
 /// The same for this machine.

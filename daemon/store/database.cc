@@ -89,6 +89,18 @@ Result<Database> Database::open(const std::filesystem::path& path) {
   return database;
 }
 
+Result<Database> Database::open_to_read(const std::filesystem::path& path) {
+  std::error_code missing;
+  if (!std::filesystem::exists(path, missing)) return fail(Errc::not_found, path.string() + " is not there");
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  Database database(raw);
+  if (code != SQLITE_OK) return pass(fail_sqlite(raw, code).error(), "open " + path.string());
+  sqlite3_busy_timeout(raw, 5000);
+  BERTH_CHECK(database.execute("PRAGMA trusted_schema = OFF"));
+  return database;
+}
+
 Result<void> Database::execute(const std::string& sql) {
   errno = 0;
   const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);

@@ -44,6 +44,8 @@ class Statement {
 class Database {
  public:
   static Result<Database> open(const std::filesystem::path& path);
+  /// For looking alone: it makes and changes nothing in it. `Errc::not_found` where there is none.
+  static Result<Database> open_to_read(const std::filesystem::path& path);
 
   /// Runs statements without results.
   Result<void> execute(const std::string& sql);

@@ -61,11 +61,15 @@ class ChainCheck {
 Result<std::vector<std::string>> verify_events(const fs::path& log, const fs::path& database) {
   std::optional<EventTail> tail;
   if (!database.empty()) {  // first, since berthd may go on writing
-    BERTH_TRY(Database opened, Database::open(database));
+    BERTH_TRY(Database opened, Database::open_to_read(database));
     BERTH_TRY(tail, read_event_tail(opened));
   }
   std::ifstream file(log, std::ios::binary);
-  if (!file && tail && errno == ENOENT) return std::vector<std::string>{fmt::format("{}: {}", log.string(), missing_at_end(*tail, 0))};
+  if (!file && tail && errno == ENOENT) {
+    const std::string missing = missing_at_end(*tail, 0);
+    if (missing.empty()) return std::vector<std::string>();  // nothing has happened yet
+    return std::vector<std::string>{fmt::format("{}: {}", log.string(), missing)};
+  }
   if (!file) return fail_errno("open " + log.string());
   ChainCheck check(tail ? &*tail : nullptr);
   std::string line;

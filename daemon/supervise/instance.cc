@@ -7,7 +7,6 @@
 
 #include <fmt/core.h>
 
-#include "core/crypto/sha256.h"
 #include "core/spec/capabilities.h"
 #include "daemon/keeper/launch_file.h"
 #include "daemon/supervise/cgroup_leaf.h"
@@ -180,8 +179,6 @@ keeper::TakeOver told_of(const Instance& instance, const Orphan* app) {
   told.watchdog_ms = heard.watchdog_ms;
   return told;
 }
-
-std::string keeper_key(const InstanceId& id) { return crypto::sha256_hex(to_string(id)).substr(0, 16); }
 
 std::string keepers_directory(const std::string& run_directory) { return run_directory + "/keepers"; }
 

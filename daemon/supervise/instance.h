@@ -9,6 +9,7 @@
 
 #include "core/io/loop.h"
 #include "daemon/keeper/protocol.h"
+#include "daemon/supervise/keeper_key.h"
 #include "daemon/supervise/keeper_link.h"
 #include "daemon/supervise/probe_state.h"
 #include "daemon/supervise/process_tree.h"
@@ -83,8 +84,6 @@ InstanceStatus status_of(const Instance& instance);
 /// Whether both are asked and reached in the same way.
 bool same_probes(const InstancePlan& a, const InstancePlan& b);
 
-/// The first 16 hex digits of SHA-256 of the id: `sun_path` has room for 108 bytes.
-std::string keeper_key(const InstanceId& id);
 std::string keepers_directory(const std::string& run_directory);
 
 /// What a new keeper is told of an instance whose keeper was killed, of which nothing is left, or `app`.

@@ -224,7 +224,7 @@ class Remote(RemoteCase):
         commands, on_node, elsewhere = re.findall(r"^```(?:sh|toml)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[:3]
         made = self.folder / "made"
         made.mkdir()
-        subprocess.run(["bash", "-euc", commands], cwd=made, check=True, capture_output=True)
+        subprocess.run(["bash", "-euc", commands], cwd=made, check=True, capture_output=True, env={**os.environ, "PATH": f"{BERTH.parent}:{os.environ['PATH']}"})
         self.publish()
         extra = on_node.replace("/etc/berth", str(made))
         self.node = self.make_node("documented", extra=extra)

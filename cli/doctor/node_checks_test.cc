@@ -1,0 +1,166 @@
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/doctor/node_fixture.h"
+#include "core/io/tls_authority.h"
+#include "core/trust/time.h"
+
+namespace berth::cli::doctor {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class NodeChecks : public NodeFixture {
+ protected:
+  void metadata(const std::string& role, Clock::duration left) {
+    put(subject.paths.trust() / (role + ".json"), fmt::format(R"({{"signatures":[],"signed":{{"_type":"{}","version":7,"expires":"{}"}}}})", role, trust::to_string(subject.now + left)));
+  }
+};
+
+TEST_F(NodeChecks, PermissionsThatAreRightAreWell) {
+  put(folder.path() / "token", "abc", 0600);
+  put(folder.path() / "root.json", "{}");
+  configure(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{0}/root.json\"\ntoken = \"file:{0}/token\"\n", folder.path().string()));
+  EXPECT_THAT(troubles(check_permissions(subject)), IsEmpty());
+}
+
+TEST_F(NodeChecks, EachFileThatIsOpenToOthersIsTold) {
+  put(folder.path() / "token", "abc", 0600);
+  put(folder.path() / "root.json", "{}");
+  put(folder.path() / "node.key", "", 0600);
+  put(folder.path() / "node.pem", "");
+  configure(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{0}/root.json\"\ntoken = \"file:{0}/token\"\ncertificate_file = \"{0}/node.pem\"\nkey_file = \"{0}/node.key\"\n"
+                        "[[sink]]\nname = \"far\"\nkind = \"loki\"\nurl = \"https://l.example\"\npassword = \"file:{0}/sink-password\"\nuser = \"u\"\n", folder.path().string()));
+  put(folder.path() / "sink-password", "abc", 0600);
+  const struct {
+    fs::path path;
+    mode_t mode;
+    const char* said;
+  } cases[] = {{folder.path() / "token", 0644, "the secret of [repository], has mode 0644: everybody may read it"},
+               {folder.path() / "sink-password", 0640, "the secret of [[sink]] far, has mode 0640: its group may read it"},
+               {folder.path() / "node.key", 0640, "the key of [repository]"},
+               {folder.path() / "root.json", 0664, "the root of trust, has mode 0664: its group may change it"},
+               {subject.config_file, 0666, "the configuration, has mode 0666: everybody may change it"},
+               {subject.paths.database(), 0644, "the database"},
+               {subject.paths.state, 0777, "the folder of the state"},
+               {subject.paths.trust(), 0777, "the folder of the repository's metadata"},
+               {subject.paths.run / "keepers", 0755, "the folder of keepers' sockets"},
+               {subject.paths.logs, 0777, "the folder of logs"}};
+  for (const auto& one : cases) {
+    struct stat before{};
+    ASSERT_EQ(::stat(one.path.c_str(), &before), 0) << one.path;
+    ::chmod(one.path.c_str(), one.mode);
+    EXPECT_THAT(troubles(check_permissions(subject)), ElementsAre(AllOf(HasSubstr("error: "), HasSubstr(one.path.string()), HasSubstr(one.said))));
+    ::chmod(one.path.c_str(), before.st_mode);
+  }
+  fs::remove(folder.path() / "token");
+  EXPECT_THAT(troubles(check_permissions(subject)), ElementsAre(HasSubstr("is not there")));
+}
+
+TEST_F(NodeChecks, CertificatesThatEndedOrEndSoonAreTold) {
+  const io::Authority authority;
+  const auto configured = [&](const std::string& certificate, const std::string& ca) {
+    configure(fmt::format("[api]\nlisten = \"127.0.0.1:9465\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\nclient_ca_file = \"{}\"\n[[api.client]]\nname = \"ci.example.org\"\nrole = \"viewer\"\n",
+                          authority.path(certificate), authority.path("local.key"), authority.path(ca)));
+    return troubles(check_certificates(subject));
+  };
+  EXPECT_THAT(configured("local.pem", "ca.pem"), IsEmpty());
+  EXPECT_THAT(configured("expired.pem", "ca.pem"), ElementsAre(AllOf(HasSubstr("error: "), HasSubstr("expired.pem ([api] certificate_file) expired at"))));
+  EXPECT_THAT(configured("local.key", "ca.pem"), ElementsAre(HasSubstr("cannot be read")));
+  subject.now += 40h;
+  EXPECT_THAT(configured("other-local.pem", "ca.pem"), ElementsAre(AllOf(HasSubstr("warning: "), HasSubstr("ca.pem ([api] client_ca_file) [CN=test authority] ends at"))));
+}
+
+TEST_F(NodeChecks, MetadataThatExpiredMattersMoreWhereAChannelIsFollowed) {
+  put(folder.path() / "root.json", "{}");
+  const std::string repository = fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}/root.json\"\n", folder.path().string());
+  EXPECT_THAT(troubles(check_trust(subject)), IsEmpty()) << "there is no repository";
+  configure(repository);
+  EXPECT_THAT(troubles(check_trust(subject)), ElementsAre(HasSubstr("there is none below")));
+  metadata("root", 400 * 24h);
+  metadata("timestamp", 24h);
+  put(subject.paths.trust() / "web.production.stable.json", "{}");
+  EXPECT_THAT(troubles(check_trust(subject)), IsEmpty());
+  metadata("timestamp", -1h);
+  EXPECT_THAT(troubles(check_trust(subject)), ElementsAre(HasSubstr("warning: timestamp.json (version 7) expired at")));
+  configure(repository + "[[follow]]\napp = \"web\"\nchannel = \"stable\"\n");
+  EXPECT_THAT(troubles(check_trust(subject)), ElementsAre(HasSubstr("error: timestamp.json (version 7) expired at")));
+  metadata("timestamp", 24h);
+  metadata("root", 24h);
+  EXPECT_THAT(troubles(check_trust(subject)), ElementsAre(HasSubstr("warning: root.json (version 7) ends at")));
+  put(subject.paths.trust() / "snapshot.json", "{");
+  EXPECT_THAT(troubles(check_trust(subject)), testing::Contains(HasSubstr("snapshot.json is damaged")));
+}
+
+TEST_F(NodeChecks, WhatTheDatabaseKnowsOfReleasesIsTold) {
+  EXPECT_THAT(troubles(check_database(subject)), IsEmpty());
+  execute("INSERT INTO uids VALUES ('web', 61184); INSERT INTO apps (app) VALUES ('web');"
+          "INSERT INTO slots (app, release, manifest_sha256, bytes, sealed_at, pinned) VALUES ('web', 'v1', '', 1, '2026-11-20T08:00:00Z', 0)");
+  subject.now = *trust::parse_time("2026-11-20T10:00:00Z");
+  EXPECT_THAT(troubles(check_database(subject)), IsEmpty());
+  subject.now = *trust::parse_time("2026-11-24T10:00:00Z");
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("warning: web@v1 was compared with what is signed at 2026-11-20T08:00:00Z last")));
+  execute("UPDATE slots SET drifted = 2, drift = 'app/server: has another content', verified_at = '2026-11-24T09:00:00Z'");
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("error: web@v1 is not as it was signed")));
+  execute("UPDATE slots SET drifted = 0, drift = ''; INSERT INTO rejected VALUES ('web', 'v2', '', 'exited with 1', '2026-11-24T09:00:00Z')");
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre("warning: web@v2 since 2026-11-24T09:00:00Z: exited with 1"));
+}
+
+TEST_F(NodeChecks, ADatabaseThatIsDamagedOrOfAnotherVersionIsTold) {
+  execute("PRAGMA user_version = 999");
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("has schema 999")));
+  execute("PRAGMA user_version = 1");
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(AllOf(HasSubstr("warning: "), HasSubstr("has schema 1"))));
+  fs::resize_file(subject.paths.database(), 4096 * 3);
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("is damaged")));
+  put(subject.paths.database(), std::string(8192, 'x'), 0600);
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("is damaged")));
+  fs::remove(subject.paths.database());
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("is not there")));
+  EXPECT_FALSE(fs::exists(subject.paths.database())) << "looking makes none";
+}
+
+TEST_F(NodeChecks, ALogOfEventsThatIsNoChainIsAnError) {
+  EXPECT_THAT(troubles(check_events(subject)), IsEmpty());
+  put(subject.paths.events(), "{\"number\":1}\n");
+  EXPECT_THAT(troubles(check_events(subject)), ElementsAre(HasSubstr("events.log: line 1")));
+}
+
+TEST_F(NodeChecks, WithoutBerthdThatIsTheErrorAndTheConfigurationIsReadAllTheSame) {
+  subject.unreachable = "berthd does not run here";
+  const Findings found = check_daemon(subject, "1.0");
+  EXPECT_THAT(troubles(found), ElementsAre("error: berthd does not run here"));
+  EXPECT_EQ(found.front().name, "configuration");
+  subject.config.reset();
+  subject.config_trouble = "berthd.toml:1:1: unknown key";
+  EXPECT_THAT(troubles(check_daemon(subject, "1.0")), ElementsAre("error: berthd.toml:1:1: unknown key", "error: berthd does not run here"));
+}
+
+TEST_F(NodeChecks, WhatBerthdSaysOfItselfIsJudged) {
+  const auto status = [&](const std::string& more) {
+    auto said = json::parse(R"({"version": "1.0", "since": "2026-11-24T09:00:00Z", "ready": true, "limits_enforced": true, "config_refused": null, "remote_api": null, "drained": null, "sinks": []})");
+    const auto changed = json::parse(more);
+    for (const auto& [key, value] : changed->get_object()) said->get_object()[key] = value;
+    subject.status = *said;
+    return troubles(check_daemon(subject, "1.0"));
+  };
+  EXPECT_THAT(status("{}"), IsEmpty());
+  EXPECT_THAT(status(R"({"version": "0.9"})"), ElementsAre("warning: berthd is 0.9, and this command line 1.0"));
+  EXPECT_THAT(status(R"({"ready": false})"), ElementsAre(HasSubstr("still takes over")));
+  EXPECT_THAT(status(R"({"limits_enforced": false})"), ElementsAre(HasSubstr("does not enforce limits")));
+  EXPECT_THAT(status(R"({"config_refused": {"at": "T", "reason": "line 3"}})"), ElementsAre("error: berthd refused it at T: line 3"));
+  EXPECT_THAT(status(R"({"remote_api": {"listen": "0.0.0.0:9465", "problem": "no key"}})"), ElementsAre("error: the API at 0.0.0.0:9465: no key"));
+  EXPECT_THAT(status(R"({"drained": {"at": "T", "by": "root", "why": "a new kernel"}})"), ElementsAre(HasSubstr("drained since T by root: a new kernel")));
+  EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "T", "last_error": "refused", "lag_seconds": 4000, "lost": 7}, {"sink": "slow", "failing_since": "", "lag_seconds": 301, "lost": 0},
+                                   {"sink": "well", "failing_since": "", "lag_seconds": 3, "lost": 0}]})"),
+              ElementsAre("error: far takes nothing since T: refused", HasSubstr("far will never get 7 lines"), "warning: slow is 301 s behind"));
+}
+
+}  // namespace
+}  // namespace berth::cli::doctor

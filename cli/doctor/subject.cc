@@ -1,0 +1,73 @@
+#include "cli/doctor/subject.h"
+
+#include <any>
+
+#include "cli/api_client.h"
+#include "cli/json_view.h"
+#include "core/trust/time.h"
+#include "daemon/config/section.h"
+#include "daemon/host/programs.h"
+
+namespace berth::cli::doctor {
+namespace {
+
+constexpr std::chrono::seconds kPatience{10};
+
+/// What a check wants of a sink; berthd itself reads the rest, and says what is wrong with it.
+std::any read_access(config::Section& section) {
+  SinkAccess access;
+  access.ca_file = section.string("ca_file", {});
+  access.certificate_file = section.string("certificate_file", {});
+  access.key_file = section.string("key_file", {});
+  access.token = section.string("token", {});
+  access.password = section.string("password", {});
+  section.other_keys_are_known();
+  return access;
+}
+
+std::vector<config::SinkKind> lenient_kinds() {
+  std::vector<config::SinkKind> kinds;
+  for (const char* name : {"file", "syslog", "journald", "loki", "otlp"}) kinds.push_back({name, read_access});
+  return kinds;
+}
+
+store::Paths paths_of(const Subject& subject) {
+  if (subject.config) return {.state = subject.config->state, .logs = subject.config->logs, .run = subject.config->run};
+  store::Paths paths;
+  const auto* said = subject.status ? member(*subject.status, "paths") : nullptr;
+  if (said == nullptr) return paths;
+  for (const auto& [name, path] : {std::pair{"state", &paths.state}, {"logs", &paths.logs}, {"run", &paths.run}})
+    if (const std::string text = text_of(*said, name); !text.empty()) *path = text;
+  return paths;
+}
+
+}  // namespace
+
+SinkAccess access_of(const config::Sink& sink) {
+  const auto* access = std::any_cast<SinkAccess>(&sink.settings);
+  SinkAccess known = access == nullptr ? SinkAccess() : *access;
+  known.sink = sink.name;
+  return known;
+}
+
+std::string time_text(Clock::time_point at) { return trust::to_string(std::chrono::floor<std::chrono::seconds>(at)); }
+
+fs::path usual_config() {
+  std::error_code ignored;
+  return host::find_config(fs::read_symlink("/proc/self/exe", ignored), "/etc/berth/berthd.toml");
+}
+
+Subject read_subject(const Console& console, const fs::path& config_file) {
+  Subject subject;
+  subject.config_file = config_file;
+  auto config = config::load(config_file, lenient_kinds());
+  if (config) subject.config = std::move(*config);
+  else subject.config_trouble = config.error().message;
+  auto status = ApiClient(console).get("/v1/status", kPatience);
+  if (status) subject.status = std::move(*status);
+  else subject.unreachable = status.error().message;
+  subject.paths = paths_of(subject);
+  return subject;
+}
+
+}  // namespace berth::cli::doctor

@@ -1,0 +1,173 @@
+#include "cli/enrol/enrolment.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "cli/enrol/request.h"
+#include "core/crypto/keys.h"
+#include "core/crypto/sha256.h"
+#include "core/files/files.h"
+#include "core/trust/client.h"
+#include "core/trust/limits.h"
+#include "daemon/config/config.h"
+
+namespace berth::cli::enrol {
+namespace {
+
+constexpr std::string_view kPin = "sha256:";
+constexpr std::size_t kMostFile = 1u << 20;
+
+fs::path config_file(const Enrolment& enrolment) { return enrolment.folder / "berthd.toml"; }
+fs::path root_file(const Enrolment& enrolment) { return enrolment.folder / "root.json"; }
+fs::path key_file(const Enrolment& enrolment) { return enrolment.folder / "node.key"; }
+fs::path request_file(const Enrolment& enrolment) { return enrolment.folder / "node.csr"; }
+
+/// A string of TOML.
+std::string toml_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else out += c;
+  }
+  return out + "\"";
+}
+
+/// "rack=r7" in two, at the last or first `separator`.
+Result<std::pair<std::string, std::string>> split(const std::string& text, char separator, bool last, const char* option, const char* example) {
+  const auto at = last ? text.rfind(separator) : text.find(separator);
+  if (at == std::string::npos || at == 0 || at + 1 == text.size()) return fail(Errc::usage, fmt::format("{} {}: give it as in {}", option, text, example));
+  return std::pair(text.substr(0, at), text.substr(at + 1));
+}
+
+/// What of the text is for the API elsewhere.
+Result<std::string> api_of(const Enrolment& enrolment) {
+  if (enrolment.listen.empty() && !enrolment.clients.empty()) return fail(Errc::usage, "--client is for --listen");
+  if (enrolment.listen.empty()) return std::string();
+  std::string text = fmt::format("\n[api]\nlisten = {}\ncertificate_file = {}\nkey_file = {}\nclient_ca_file = {}\n", toml_string(enrolment.listen), toml_string((enrolment.folder / "node.pem").string()),
+                                 toml_string(key_file(enrolment).string()), toml_string((enrolment.folder / "ca.pem").string()));
+  for (const std::string& client : enrolment.clients) {
+    BERTH_TRY(const auto parts, split(client, '=', true, "--client", "alice@example.org=operator"));
+    text += fmt::format("\n[[api.client]]\nname = {}\nrole = {}\n", toml_string(parts.first), toml_string(parts.second));
+  }
+  return text;
+}
+
+/// Whether a berthd.toml may be replaced: it is as the package brought it.
+bool is_shipped(const std::string& text) { return crypto::sha256_hex(text) == BERTH_SHIPPED_CONFIG_SHA256; }
+
+Result<std::string> root_of(const Enrolment& enrolment, trust::Remote& metadata) {
+  if (!enrolment.root.starts_with(kPin)) return files::read(enrolment.root, trust::kMostRoot);
+  const std::string pin = enrolment.root.substr(kPin.size());
+  if (pin.size() != 64 || pin.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return fail(Errc::usage, fmt::format("--root {}: a SHA-256 has 64 digits of 0 to 9 and a to f; `sha256sum metadata/1.root.json` tells it where the repository is published", enrolment.root));
+  BERTH_TRY(const std::string text, metadata.get("1.root.json", trust::kMostRoot));
+  if (const std::string hash = crypto::sha256_hex(text); hash != pin)
+    return fail(Errc::trust, fmt::format("the first root.json of {} has the SHA-256 {}, not {}: this is another repository, or somebody on the way changed it", enrolment.url, hash, pin));
+  return text;
+}
+
+/// As a node does it, in a folder that is thrown away.
+Result<void> try_repository(const std::string& root, trust::Remote& metadata, trust::WallTime now) {
+  const files::TemporaryDirectory folder;
+  trust::Client client(folder.path() / "tuf", metadata, [now] { return now; });
+  BERTH_CHECK(client.init(root));
+  return client.refresh();
+}
+
+/// What is there and stands against it; before anything is written.
+Result<void> check_free(const Enrolment& enrolment, const std::string& root, const std::string& config) {
+  const auto there = files::read(config_file(enrolment), kMostFile);
+  if (there && *there != config && !is_shipped(*there))
+    return fail(Errc::exists, fmt::format("{} is there, and somebody wrote it: what it says is not replaced. Change it by hand, or move it away", config_file(enrolment).string()));
+  if (!there && there.error().code != Errc::not_found) return std::unexpected(there.error());
+  const auto pinned = files::read(root_file(enrolment), trust::kMostRoot);
+  if (pinned && *pinned != root)
+    return fail(Errc::exists, fmt::format("{} is there, and another one: this node believes another repository. Move it away if that is to change", root_file(enrolment).string()));
+  if (!pinned && pinned.error().code != Errc::not_found) return std::unexpected(pinned.error());
+  return {};
+}
+
+Result<void> write_key(const Enrolment& enrolment, Enrolled& done) {
+  const fs::path file = key_file(enrolment);
+  const auto there = crypto::SigningKey::load(file);
+  if (there) {
+    done.kept.push_back(file);
+    return {};
+  }
+  if (there.error().code != Errc::not_found) return std::unexpected(there.error());
+  BERTH_CHECK(crypto::SigningKey::generate(crypto::KeyType::ecdsa_p256).save(file));
+  done.wrote.push_back(file);
+  return {};
+}
+
+Result<void> write_unless_equal(const fs::path& file, const std::string& text, Enrolled& done) {
+  if (const auto there = files::read(file, kMostFile); there && *there == text) {
+    done.kept.push_back(file);
+    return {};
+  }
+  BERTH_CHECK(files::replace(file, text, 0644));
+  done.wrote.push_back(file);
+  return {};
+}
+
+Result<void> write_config(const Enrolment& enrolment, const std::string& config, Enrolled& done) {
+  const fs::path file = config_file(enrolment), shipped = file.string() + ".shipped";
+  if (const auto there = files::read(file, kMostFile); there && *there != config) {
+    BERTH_CHECK(files::replace(shipped, *there, 0644));
+    done.wrote.push_back(shipped);
+  }
+  return write_unless_equal(file, config, done);
+}
+
+}  // namespace
+
+Result<std::string> configuration_of(const Enrolment& enrolment) {
+  std::string text = "# Written by 'berth node enrol'. Every key there is, with what it means, is in the berthd.toml that berth comes with\n# (berthd.toml.shipped, or config/berthd.toml of its sources). 'berthd --check' reads this file and says what is wrong.\n\n";
+  text += fmt::format("node = {}\nenvironment = {}\n", toml_string(enrolment.node.empty() ? enrolment.host : enrolment.node), toml_string(enrolment.environment));
+  if (!enrolment.labels.empty()) text += "\n[labels]\n";
+  for (const std::string& label : enrolment.labels) {
+    BERTH_TRY(const auto parts, split(label, '=', false, "--label", "rack=r7"));
+    text += fmt::format("{} = {}\n", toml_string(parts.first), toml_string(parts.second));
+  }
+  text += fmt::format("\n[repository]\nurl = {}\nroot = {}\n", toml_string(enrolment.url), toml_string(root_file(enrolment).string()));
+  if (!enrolment.ca_file.empty()) text += fmt::format("ca_file = {}\n", toml_string(fs::absolute(enrolment.ca_file).string()));
+  if (!enrolment.token_file.empty()) text += fmt::format("token = {}\n", toml_string("file:" + fs::absolute(enrolment.token_file).string()));
+  BERTH_TRY(const std::string api, api_of(enrolment));
+  text += api;
+  for (const std::string& follow : enrolment.follow) {
+    BERTH_TRY(const auto parts, split(follow, '@', false, "--follow", "web@stable"));
+    text += fmt::format("\n[[follow]]\napp = {}\nchannel = {}\n", toml_string(parts.first), toml_string(parts.second));
+  }
+  if (auto right = config::parse(text, "what enrol would write", enrolment.host); !right) return std::unexpected(std::move(right.error()));
+  return text;
+}
+
+Result<Enrolled> enrol(const Enrolment& enrolment, trust::Remote& metadata, trust::WallTime now) {
+  Enrolled done{.node = enrolment.node.empty() ? enrolment.host : enrolment.node, .names = enrolment.names};
+  if (done.names.empty()) {
+    if (auto name = parse_name(done.node)) done.names.push_back(std::move(*name));
+  }
+  BERTH_TRY(const std::string config, configuration_of(enrolment));
+  BERTH_TRY(const std::string root, root_of(enrolment, metadata));
+  BERTH_CHECK(check_free(enrolment, root, config));
+  BERTH_CHECK(try_repository(root, metadata, now));
+
+  BERTH_CHECK(files::make_directories(enrolment.folder, 0755));
+  BERTH_CHECK(write_unless_equal(root_file(enrolment), root, done));
+  BERTH_CHECK(write_key(enrolment, done));
+  BERTH_TRY(const std::string request, make_request(key_file(enrolment), done.names));
+  BERTH_CHECK(files::replace(request_file(enrolment), request, 0644));
+  done.wrote.push_back(request_file(enrolment));
+  BERTH_CHECK(write_config(enrolment, config, done));
+  return done;
+}
+
+Result<std::vector<Name>> names_of_request(const fs::path& file) {
+  BERTH_TRY(const std::string pem, files::read(file, kMostFile));
+  BERTH_TRY(Request request, read_request(pem, file.string()));
+  return std::move(request.names);
+}
+
+}  // namespace berth::cli::enrol

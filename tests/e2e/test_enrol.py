@@ -1,0 +1,156 @@
+"""A new server becomes a node by one command, and an authority of berth's own lets others drive it."""
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import unittest
+
+from lib import sample_apps
+from lib.case import BerthCase
+from lib.node import Node
+from lib.programs import BERTH
+from lib.waiting import wait_until
+
+
+class EnrolledNode(Node):
+    """A node whose berthd.toml is the one that `berth node enrol` wrote, but for where it keeps its things."""
+
+    def __init__(self, folder, etc, metrics_port):
+        super().__init__(folder, "file:///nowhere", "/nowhere", metrics_port=metrics_port)
+        self.written = etc / "berthd.toml"
+        text = self.written.read_text()
+        self.configure(text + f'\n[paths]\nstate = "{self.state}"\nlogs = "{self.logs}"\nrun = "{self.run}"\n[metrics]\nlisten = "127.0.0.1:{metrics_port}"\n[store]\nreserve = "1MB"\n[log]\nlevel = "debug"\n')
+
+
+class Enrolment(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.ca = self.folder / "ca"
+        self.home = self.folder / "home/.config/berth"
+        self.home.mkdir(parents=True)
+
+    def run_berth(self, *arguments, expect=0, **more):
+        env = {**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent", "NO_COLOR": "1"}
+        got = subprocess.run([str(BERTH), *map(str, arguments)], env=env, capture_output=True, text=True, **{"stdin": subprocess.DEVNULL, **more})
+        self.assertEqual(got.returncode, expect, got)
+        return got
+
+    def openssl(self, *arguments):
+        got = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False)
+        self.assertEqual(got.returncode, 0, got)
+        return got.stdout
+
+    def etc(self, name):
+        return self.folder / name / "etc"
+
+    def enrol(self, name, port, *options, root=None, expect=0):
+        return self.run_berth("node", "enrol", "--folder", self.etc(name), "--repo", self.repo.url, "--root", root or self.repo.root, "--name", name, "--address", "localhost", "--address", "127.0.0.1",
+                              "--listen", f"127.0.0.1:{port}", "--client", "alice@example.org=operator", "--client", "ci.example.org=deployer", *options, expect=expect)
+
+    def sign(self, name, *options):
+        etc = self.etc(name)
+        said = self.run_berth("ca", "sign", etc / "node.csr", "--ca", self.ca, *options).stdout
+        (etc / "ca.pem").write_bytes((self.ca / "ca.pem").read_bytes())
+        return said
+
+    def test_two_nodes_are_enrolled_and_driven(self):
+        self.repo.publish(sample_apps.testapp(self.folder / "web"))
+        self.repo.point("stable", "v1")
+        self.run_berth("ca", "init", self.ca, "--name", "Example nodes")
+        pin = "sha256:" + hashlib.sha256((self.repo.folder / "metadata/1.root.json").read_bytes()).hexdigest()
+        self.enrol("edge-1", 9465, "--label", "rack=r7", "--follow", "web@stable", root=pin)
+        self.enrol("edge-2", 9466)
+        nodes = {}
+        for number, name in enumerate(("edge-1", "edge-2")):
+            self.assertEqual(stat.S_IMODE((self.etc(name) / "node.key").stat().st_mode), 0o600)
+            self.assertEqual((self.etc(name) / "root.json").read_bytes(), (self.repo.folder / "metadata/1.root.json").read_bytes())
+            said = self.sign(name)
+            self.assertIn("for localhost, 127.0.0.1, as server and client", said)
+            self.openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "localhost", "-CAfile", self.ca / "ca.pem", self.etc(name) / "node.pem")
+            nodes[name] = EnrolledNode(self.folder / name, self.etc(name), 9464 + 10 * (number + 1))
+            self.nodes.append(nodes[name])
+        for who, name in (("alice", "alice@example.org"), ("ci", "ci.example.org"), ("stranger", "stranger.example.org")):
+            self.run_berth("ca", "sign", "--new-key", self.home / f"{who}.key", "--name", name, "--client", "--days", "30", "--ca", self.ca)
+            self.openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", self.ca / "ca.pem", self.home / f"{who}.pem")
+        (self.home / "ca.pem").write_bytes((self.ca / "ca.pem").read_bytes())
+        (self.home / "nodes.toml").write_text('ca_file = "ca.pem"\ncertificate_file = "alice.pem"\nkey_file = "alice.key"\n[edge-1]\naddress = "localhost"\n[edge-2]\naddress = "127.0.0.1:9466"\n'
+                                              '[as-ci]\naddress = "localhost"\ncertificate_file = "ci.pem"\nkey_file = "ci.key"\n'
+                                              '[as-stranger]\naddress = "localhost"\ncertificate_file = "stranger.pem"\nkey_file = "stranger.key"\n')
+
+        with self.subTest("mutual TLS"):
+            for node in nodes.values():
+                node.start()
+                wait_until(lambda: "the control API is at" in node.log_file.read_text(), "it listens")
+            nodes["edge-1"].wait_app(health="healthy", active="v1")
+            status = json.loads(self.run_berth("status", "--node", "edge-1", "--json").stdout)
+            self.assertEqual((status["node"], status["environment"]), ("edge-1", "production"))
+            self.assertEqual(json.loads(self.run_berth("status", "--node", "edge-2", "--json").stdout)["node"], "edge-2")
+            self.run_berth("node", "drain", "--node", "edge-2", "--reason", "a test")
+            self.assertIn("needs the role operator", self.run_berth("stop", "web", "--node", "as-ci", expect=7).stderr)
+            self.assertIn("no [[api.client]]", self.run_berth("status", "--node", "as-stranger", expect=7).stderr)
+
+        with self.subTest("another certificate without a restart"):
+            etc, node = self.etc("edge-1"), nodes["edge-1"]
+            before = self.shown()
+            pid = node.process.pid
+            request = self.run_berth("node", "csr", "--folder", etc).stdout
+            renewed = self.run_berth("ca", "sign", "-", "--ca", self.ca, "--days", "7", stdin=None, input=request).stdout
+            new = etc / "node.pem.new"
+            new.write_text(renewed)
+            new.rename(etc / "node.pem")
+            wait_until(lambda: self.shown() != before, "the new certificate is shown")
+            self.run_berth("status", "--node", "edge-1")
+            self.assertEqual((node.process.pid, node.process.poll()), (pid, None))
+            text = self.openssl("x509", "-in", etc / "node.pem", "-noout", "-text")
+            self.assertIn("DNS:localhost, IP Address:127.0.0.1", text)
+            self.assertIn("TLS Web Server Authentication, TLS Web Client Authentication", text)
+
+        with self.subTest("list"):
+            listed = json.loads(self.run_berth("ca", "list", self.ca, "--json").stdout)["certificates"]
+            self.assertEqual([(one["names"][0], one["use"]) for one in listed],
+                             [("localhost", "server and client"), ("localhost", "server and client"), ("alice@example.org", "client"), ("ci.example.org", "client"),
+                              ("stranger.example.org", "client"), ("localhost", "server and client")])
+            self.assertIn("stranger.example.org", self.run_berth("ca", "list", self.ca).stdout)
+
+    def shown(self):
+        """The serial number of the certificate that edge-1 shows."""
+        asked = subprocess.run(["openssl", "s_client", "-connect", "localhost:9465", "-cert", self.home / "alice.pem", "-key", self.home / "alice.key"], stdin=subprocess.DEVNULL,
+                               capture_output=True, text=True, check=False)
+        return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=asked.stdout, capture_output=True, text=True, check=True).stdout
+
+    def test_what_is_there_is_not_replaced(self):
+        self.enrol("edge-1", 9465)
+        key = (self.etc("edge-1") / "node.key").read_bytes()
+        again = self.enrol("edge-1", 9465).stdout
+        self.assertIn(f"kept  {self.etc('edge-1')}/node.key", again)
+        self.assertEqual((self.etc("edge-1") / "node.key").read_bytes(), key)
+        config = self.etc("edge-1") / "berthd.toml"
+        self.assertIn("is not replaced", self.enrol("edge-1", 9465, "--environment", "qa", expect=8).stderr)
+        self.assertIn('environment = "production"', config.read_text())
+
+    def test_a_root_that_is_another_is_refused_and_nothing_is_written(self):
+        said = self.enrol("edge-1", 9465, root="sha256:" + "0" * 64, expect=4).stderr
+        self.assertIn("has the SHA-256", said)
+        other = self.make_other_repo()
+        self.enrol("edge-1", 9465, root=other.root, expect=4)
+        self.assertFalse(self.etc("edge-1").exists())
+        self.assertIn("--root is missing", self.run_berth("node", "enrol", "--repo", self.repo.url, expect=2).stderr)
+
+    def make_other_repo(self):
+        from lib.repo import Repo
+        return Repo(self.folder, "other")
+
+    def test_an_authority_is_made_once_and_signs_no_longer_than_it_lasts(self):
+        self.run_berth("ca", "init", self.ca, "--days", "10")
+        self.run_berth("ca", "init", self.ca, expect=8)
+        self.run_berth("ca", "sign", "--new-key", self.folder / "a.key", "--name", "a.example", "--days", "11", "--ca", self.ca, expect=2)
+        self.run_berth("ca", "sign", self.folder / "nothing.csr", "--ca", self.ca, expect=3)
+        self.run_berth("ca", "sign", "--new-key", self.folder / "b.key", "--ca", self.ca, expect=2)
+        self.run_berth("ca", "list", self.folder / "no-ca", expect=3)
+        self.assertIn("made none yet", self.run_berth("ca", "list", self.ca).stdout)
+        self.assertFalse((self.folder / "a.key").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -313,7 +313,7 @@ class Store {
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
   /// From any thread, at once.
   std::int64_t last_event() const;
-  /// `told` is called, on whatever thread, each time that there are new ones; as is whatever was given before.
+  /// `told` is called, on whatever thread, each time that there are new ones.
   void on_event(std::function<void()> told);
   /// Events of `app` from one moment to another (RFC 3339, UTC, with microseconds; empty: to now), among the app's last 10,000.
   Result<std::vector<Event>> events_between(const std::string& app, const std::string& since, const std::string& until);

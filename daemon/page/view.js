@@ -75,6 +75,10 @@ export function troubles(status, now) {
     if (sink.failing_since) say(`logs do not get to the sink ${sink.sink}`);
     if (sink.lost > 0) say(`${many(sink.lost, "line", "lines")} of logs never got to the sink ${sink.sink}`);
   }
+  for (const webhook of status.webhooks) {
+    if (webhook.failing_since) say(`events do not get to the webhook ${webhook.webhook}`);
+    if (webhook.dropped > 0) say(`${many(webhook.dropped, "event", "events")} never got to the webhook ${webhook.webhook}`);
+  }
   for (const app of status.apps) found.push(...appTroubles(app));
   if (status.drained) say("the node is drained: nothing runs until somebody resumes it", true);
   return found.sort((one, other) => Number(one.quiet ?? false) - Number(other.quiet ?? false));

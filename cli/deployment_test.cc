@@ -215,6 +215,19 @@ TEST(StatusText, OfTheNodeTellsWhatKeepsReleasesAway) {
   EXPECT_THAT(node, HasSubstr("not enforced"));
 }
 
+TEST(StatusText, OfWebhooksTellsWhatIsWrongAlone) {
+  const auto node = [](const std::string& webhooks) {
+    return node_text(json::parse(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "ready": true, "limits_enforced": true, "webhooks": [)" + webhooks + "]}", {}, true).value(), {.now = kNow});
+  };
+  const std::string well = R"({"webhook": "chat", "state": "up to date", "lag_seconds": 0, "failing_since": "", "last_error": "", "dropped": 0})";
+  const std::string away = R"({"webhook": "incidents", "state": "failing", "lag_seconds": 120.5, "failing_since": "2026-11-24T08:55:00Z", "last_error": "https://h: timeout", "dropped": 2})";
+  const std::string refuses = R"({"webhook": "team", "state": "up to date", "lag_seconds": 0, "failing_since": "", "last_error": "https://t: it answers 410 Gone", "dropped": 1})";
+  EXPECT_EQ(node(well), node(""));
+  EXPECT_THAT(node(well + "," + away + "," + refuses),
+              AllOf(HasSubstr("webhook incidents takes nothing for 5m, 2m behind: https://h: timeout\n"), HasSubstr("webhook incidents will never get 2 events\n"),
+                    HasSubstr("webhook team will never get 1 event: https://t: it answers 410 Gone\n"), Not(HasSubstr("chat"))));
+}
+
 constexpr const char* kFollowing = R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "ready": true, "limits_enforced": true,
   "follows": [{"app": "api", "channel": "stable", "wanted": "", "failing_since": "2026-11-24T08:59:00Z", "last_error": "connection refused"},
               {"app": "web", "channel": "stable"}],

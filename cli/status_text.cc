@@ -8,6 +8,7 @@
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "cli/sinks_text.h"
 #include "core/logs/record_time.h"
 
 namespace berth::cli {
@@ -312,28 +313,6 @@ std::string repository_text(const value& status, const StatusView& view) {
   return text;
 }
 
-/// What stands in the way of logs; a line for each sink with trouble, and one for the others.
-std::string sinks_text(const value& status, const StatusView& view) {
-  std::string text, well;
-  for (const auto& sink : list_of(status, "sinks")) {
-    const std::string name = text_of(sink, "sink"), since = text_of(sink, "failing_since"), error = text_of(sink, "last_error");
-    const auto* seconds = member(sink, "lag_seconds");
-    const double lag = seconds != nullptr && seconds->is_number() ? seconds->to_number<double>() : 0;
-    const std::string behind = lag >= 1 ? fmt::format(", {} behind", age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000)))) : "";
-    if (!since.empty()) {
-      const char* what = text_of(sink, "state") == "unreadable" ? "does not get all logs" : "takes nothing";
-      text += tinted(printable(fmt::format("log sink {} {} for {}{}: {}", name, what, since_text(since, view.now), behind, error)), Tint::bad, view.colour) + "\n";
-    } else {
-      well += fmt::format("{}{} ({}{})", well.empty() ? "" : ", ", name, text_of(sink, "kind"), behind);
-    }
-    if (const auto lost = number_of(sink, "lost"); lost > 0)
-      text += tinted(fmt::format("log sink {} will never get {} lines, which were removed before it took them", printable(name), lost), Tint::warning, view.colour) + "\n";
-    if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
-      text += tinted(printable(fmt::format("log sink {} has refused {} entries: {}", name, refused, error)), Tint::warning, view.colour) + "\n";
-  }
-  return text + (well.empty() ? "" : "logs go to " + printable(well) + "\n");
-}
-
 /// That the node does not do what its berthd.toml says now; empty where that is not so.
 std::string config_text(const value& status, const StatusView& view) {
   const auto* refused = member(status, "config_refused");
@@ -379,7 +358,7 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += config_text(status, view) + remote_api_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + awaited_text(status, view);
+  text += config_text(status, view) + remote_api_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + webhooks_text(status, view) + awaited_text(status, view);
   text += disk_text(status, view);
   if (!truth_of(status, "limits_enforced")) text += "limits of memory and processes are not enforced here (no cgroup2)\n";
   return text;

@@ -203,7 +203,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": null}, "limits_enforced": false, "config_refused": null, "remote_api": null, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
-    "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "apps": [)") + kWeb + "]}"));
+    "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "webhooks": [], "apps": [)") + kWeb + "]}"));
 }
 
 TEST(ApiJson, TheRemoteApiIsAsDocumented) {
@@ -224,12 +224,15 @@ TEST(ApiJson, ANodeAtAGlanceIsAsDocumented) {
   node.config_refused = {.at = "a", .reason = "secret"};
   node.sinks = {{.name = "central", .kind = "syslog", .state = "failing", .lag_seconds = 12.5, .last_success = "l", .failing_since = "f", .last_error = "secret",
                  .retries = 4, .apps = {{"web", {.shipped = 11, .refused = 2, .limited = 5, .lost = 3}}, {"", {.shipped = 1}}}}};
+  node.webhooks = {{.name = "chat", .kind = "webhook", .state = "failing", .lag_seconds = 2.5, .last_success = "l", .failing_since = "f", .last_error = "secret",
+                    .retries = 4, .apps = {{"", {.shipped = 11, .refused = 2}}}}};
   EXPECT_EQ(boost::json::value(summary_json(node, {})), json::parse(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "since": "s", "ready": true,
     "drained": false, "config_refused": true, "limits_enforced": false,
     "repository": {"failing": true, "last_success": "l", "roles": [{"role": "timestamp", "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": {"free_bytes": 7, "reserve_bytes": 3}},
     "sinks": [{"sink": "central", "kind": "syslog", "state": "failing", "lag_seconds": 12.5, "last_success": "l", "failing_since": "f",
                "shipped": 12, "refused": 2, "limited": 5, "lost": 3}],
+    "webhooks": [{"webhook": "chat", "state": "failing", "lag_seconds": 2.5, "last_success": "l", "failing_since": "f", "delivered": 11, "dropped": 2, "retries": 4}],
     "apps": []})", {}, true).value());
 }
 
@@ -250,6 +253,15 @@ TEST(ApiJson, ASinkIsAsDocumented) {
   EXPECT_EQ(to_json(node, {}).at("sinks").as_array().at(0),
             said(R"({"sink": "central", "kind": "syslog", "required": true, "state": "failing", "lag_seconds": 1.25e1, "last_success": "l", "failing_since": "f",
     "last_error": "connection refused", "shipped": 11, "refused": 2, "limited": 5, "lost": 3, "retries": 4})", true));
+}
+
+TEST(ApiJson, AWebhookIsAsDocumented) {
+  const ship::SinkStatus webhook{.name = "chat", .kind = "webhook", .state = "failing", .lag_seconds = 2.5, .last_success = "l", .failing_since = "f",
+                                 .last_error = "connection refused \xff", .batches = 9, .retries = 4, .resets = 0, .apps = {{"", {.shipped = 11, .refused = 2}}}};
+  const metrics::NodeStatus node{.node = "edge-1", .webhooks = {webhook}};
+  EXPECT_EQ(to_json(node, {}).at("webhooks").as_array().at(0),
+            said(R"({"webhook": "chat", "state": "failing", "lag_seconds": 2.5e0, "last_success": "l", "failing_since": "f",
+    "last_error": "connection refused )" "\xEF\xBF\xBD" R"(", "delivered": 11, "dropped": 2, "retries": 4})", true));
 }
 
 TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {

@@ -49,14 +49,28 @@ boost::json::value refused_json(const std::optional<metrics::NodeStatus::Refused
   return object{{"at", refused->at}, {"reason", as_utf8(refused->reason)}};
 }
 
+object webhook_json(const ship::SinkStatus& webhook) {
+  const ship::ShippedCounts all = webhook.all();
+  return {{"webhook", webhook.name},
+          {"state", webhook.state},
+          {"lag_seconds", webhook.lag_seconds},
+          {"last_success", webhook.last_success},
+          {"failing_since", webhook.failing_since},
+          {"last_error", as_utf8(webhook.last_error)},
+          {"delivered", all.shipped},
+          {"dropped", all.refused},
+          {"retries", webhook.retries}};
+}
+
 }  // namespace
 
 object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppStatus>& apps) {
-  array list, follows, left, sinks;
+  array list, follows, left, sinks, webhooks;
   for (const auto& one : node.left) left.push_back({{"app", one.app}, {"data", one.data}, {"logs", one.logs}});
   for (const auto& app : apps) list.push_back(to_json(app, node.follows));
   for (const auto& one : node.follows) follows.push_back(to_json(one));
   for (const auto& one : node.sinks) sinks.push_back(to_json(one));
+  for (const auto& one : node.webhooks) webhooks.push_back(webhook_json(one));
   return {{"node", node.node},
           {"environment", node.environment},
           {"version", node.version},
@@ -72,6 +86,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"follows", std::move(follows)},
           {"left", std::move(left)},
           {"sinks", std::move(sinks)},
+          {"webhooks", std::move(webhooks)},
           {"apps", std::move(list)}};
 }
 
@@ -101,8 +116,13 @@ object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::A
                     {"deployment", app.deployment ? boost::json::value(app.deployment->row.state) : boost::json::value(nullptr)},
                     {"instances", std::move(instances)}});
   }
-  array roles, sinks;
+  array roles, sinks, webhooks;
   for (const auto& sink : node.sinks) sinks.push_back(summary_json(sink));
+  for (const auto& webhook : node.webhooks) {
+    object summary = webhook_json(webhook);
+    summary.erase("last_error");
+    webhooks.push_back(std::move(summary));
+  }
   for (const auto& role : node.trust.roles) {
     const auto expires = std::chrono::time_point_cast<std::chrono::nanoseconds>(role.expires);
     roles.push_back({{"role", role.role}, {"expires", logs::format_rfc3339(expires, 0)}});
@@ -118,17 +138,12 @@ object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::A
           {"repository", {{"failing", !node.trust.last_error.empty()}, {"last_success", node.trust.last_success}, {"roles", std::move(roles)}}},
           {"disk", disk_json(node)},
           {"sinks", std::move(sinks)},
+          {"webhooks", std::move(webhooks)},
           {"apps", std::move(list)}};
 }
 
 object to_json(const ship::SinkStatus& sink) {
-  ship::ShippedCounts all;
-  for (const auto& [app, counts] : sink.apps) {
-    all.shipped += counts.shipped;
-    all.refused += counts.refused;
-    all.limited += counts.limited;
-    all.lost += counts.lost;
-  }
+  const ship::ShippedCounts all = sink.all();
   return {{"sink", sink.name},
           {"kind", sink.kind},
           {"required", sink.required},

@@ -241,6 +241,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
     node.node.left.push_back({app, true, true});
   }
   node.node.sinks.push_back({.name = "of-all"});
+  node.node.webhooks.push_back({.name = "also-of-all"});
   node.node.config_refused = {.at = "then", .reason = "[[follow]] of blog is wrong"};
   EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr(R"("app":"web")"), HasSubstr(R"("app":"api")"), Not(HasSubstr("blog")), Not(HasSubstr("of-all"))));
   node.node.repository = "https://r.of-the-node.example";
@@ -255,7 +256,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   EXPECT_THAT(status, HasSubstr(R"("paths":{"state":"","logs":"","run":""})"));
   EXPECT_THAT(get("/v1/repository/apps").body, AllOf(HasSubstr("web"), HasSubstr("api"), Not(HasSubstr("blog"))));
   be(Role::viewer);
-  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node")));
+  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node")));
 }
 
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {

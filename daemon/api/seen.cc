@@ -103,6 +103,7 @@ void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vect
   std::erase_if(node.follows, [&](const follow::Status& one) { return !caller.sees(one.app); });
   std::erase_if(node.left, [&](const store::LeftApp& one) { return !caller.sees(one.app); });
   node.sinks.clear();  // what they tell is of all apps
+  node.webhooks.clear();
   if (node.config_refused) node.config_refused->reason = "the log of this node's berthd says why";
   // Hosts, files and people of the node, and texts that may name them. When its metadata were read and expire stays: it tells what becomes of a deployment.
   node.repository.clear();

@@ -43,5 +43,6 @@ std::vector<Family> follow_families(const Snapshot& snapshot);
 std::vector<Family> instance_families(const Snapshot& snapshot);
 std::vector<Family> node_families(const Snapshot& snapshot);
 std::vector<Family> sink_families(const Snapshot& snapshot);
+std::vector<Family> webhook_families(const Snapshot& snapshot);
 
 }  // namespace berth::metrics

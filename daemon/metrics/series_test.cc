@@ -28,6 +28,7 @@ deploy::InstanceView& view(Snapshot& all) { return all.apps[0].instances[0]; }
 supervise::InstanceStatus& instance(Snapshot& all) { return view(all).status; }
 InstanceUsage& usage(Snapshot& all) { return all.usage.at(instance(all).id); }
 ship::SinkStatus& sink(Snapshot& all) { return all.node.sinks[0]; }
+ship::SinkStatus& webhook(Snapshot& all) { return all.node.webhooks[0]; }
 
 const std::string kApp = R"({app="web"} )", kProcess = R"({app="web",process="web"} )", kJob = R"({app="web",process="report"} )", kSink = R"({sink="loki"} )";
 
@@ -105,6 +106,19 @@ std::vector<Row> rows_of_followers_and_sinks() {
   };
 }
 
+std::vector<Row> rows_of_webhooks() {
+  const std::string chat = R"({webhook="chat"} )";
+  return {
+      {"berth_webhook_cursor_resets_total", [](Snapshot& all) { webhook(all).resets = 2; }, chat + "2"},
+      {"berth_webhook_delivered_total", [](Snapshot& all) { webhook(all).apps[""].shipped = 91; }, chat + "91"},
+      {"berth_webhook_dropped_total", [](Snapshot& all) { webhook(all).apps[""].refused = 4; }, chat + "4"},
+      {"berth_webhook_failing", [](Snapshot& all) { webhook(all).failing_since.clear(); }, chat + "0"},
+      {"berth_webhook_lag_seconds", [](Snapshot& all) { webhook(all).lag_seconds = 3.5; }, chat + "3.5"},
+      {"berth_webhook_last_success_timestamp_seconds", [](Snapshot& all) { webhook(all).last_success = "2026-11-24T09:00:07Z"; }, chat + "1795510807"},
+      {"berth_webhook_retries_total", [](Snapshot& all) { webhook(all).retries = 5; }, chat + "5"},
+  };
+}
+
 std::vector<Row> rows_of_the_node() {
   return {
       {"berth_api_certificate_ending", [](Snapshot& all) { all.node.remote_api->is_ending = true; }, " 1"},
@@ -149,7 +163,7 @@ TEST(Series, OfEveryFamilyTellWhatTheNodeIs) {
   std::set<std::string> families, told;
   for (const auto& family : collect(snapshot())) families.insert(family.name);
   const auto before = samples_of(snapshot());
-  for (const auto& rows : {rows_of_apps(), rows_of_instances(), rows_of_followers_and_sinks(), rows_of_the_node()}) {
+  for (const auto& rows : {rows_of_apps(), rows_of_instances(), rows_of_followers_and_sinks(), rows_of_webhooks(), rows_of_the_node()}) {
     for (const Row& row : rows) {
       told.insert(row.family);
       const std::string sample = row.family + row.sample;

@@ -41,6 +41,8 @@ inline Snapshot snapshot() {
                       {.app = "api", .channel = "", .wanted = "", .polls = 1}};
   all.node.sinks = {{.name = "loki", .kind = "loki", .state = "failing", .lag_seconds = 12.5, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s",
                      .last_error = "503", .batches = 40, .retries = 3, .resets = 1, .apps = {{"web", {.shipped = 900, .refused = 2, .limited = 5, .lost = 7}}}}};
+  all.node.webhooks = {{.name = "chat", .kind = "webhook", .state = "failing", .lag_seconds = 2.5, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s",
+                        .last_error = "503", .retries = 3, .resets = 1, .apps = {{"", {.shipped = 90, .refused = 2}}}}};
   all.apps = {app};
   all.counts.ended = {{{"web", "active"}, 2}, {{"web", "failed"}, 1}};
   all.counts.fetched = {{{"web", "layer"}, 5000}, {{"web", "patch"}, 70}};

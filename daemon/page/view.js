@@ -91,6 +91,10 @@ export function troubles(status, now) {
     if (sink.failing_since) say(`logs do not get to the sink ${sink.sink}`);
     if (sink.lost > 0) say(`${many(sink.lost, "line", "lines")} of logs never got to the sink ${sink.sink}`);
   }
+  for (const webhook of status.webhooks) {
+    if (webhook.failing_since) say(`events do not get to the webhook ${webhook.webhook}`);
+    if (webhook.dropped > 0) say(`${many(webhook.dropped, "event", "events")} never got to the webhook ${webhook.webhook}`);
+  }
   const follows = new Map(status.follows.map((one) => [one.app, one]));
   for (const app of status.apps) found.push(...appTroubles(app, follows.get(app.app), now));
   const here = new Set(status.apps.map((app) => app.app));

@@ -325,7 +325,7 @@ class Store {
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
   /// From any thread, at once.
   std::int64_t last_event() const;
-  /// `told` is called, on whatever thread, each time that there are new ones; as is whatever was given before.
+  /// `told` is called, on whatever thread, each time that there are new ones.
   void on_event(std::function<void()> told);
   /// `told` is called, on whatever thread, each time that the disk took none and events wait in the database: for the next change, or `write_out`.
   void on_waiting(std::function<void()> told);

@@ -216,7 +216,8 @@ class Page(BerthCase):
         events.append({"number": 99, "at": "", "kind": "deployment.state", "app": HOSTILE[0], "release": HOSTILE[1], "state": HOSTILE[2]})
         faked = {**status, "node": HOSTILE[0], "environment": HOSTILE[1], "version": HOSTILE[2], "last_event": 0, "apps": apps,
                  "follows": [{"app": hostile, "channel": hostile, "wanted": hostile, "failing_since": hostile, "stays": True} for hostile in HOSTILE],
-                 "sinks": [{**dict.fromkeys(("kind", "state", "last_success"), HOSTILE[0]), "sink": HOSTILE[1], "failing_since": "2026-01-01T00:00:00Z", "lag_seconds": 1, "shipped": 1, "refused": 0, "limited": 0, "lost": 2}]}
+                 "sinks": [{**dict.fromkeys(("kind", "state", "last_success"), HOSTILE[0]), "sink": HOSTILE[1], "failing_since": "2026-01-01T00:00:00Z", "lag_seconds": 1, "shipped": 1, "refused": 0, "limited": 0, "lost": 2}],
+                 "webhooks": [{**dict.fromkeys(("state", "last_success"), HOSTILE[0]), "webhook": HOSTILE[1], "failing_since": "2026-01-01T00:00:00Z", "lag_seconds": 1, "delivered": 1, "dropped": 2, "retries": 0}]}
         browser.do("open", url=URL)
         browser.do("fake", status=faked, events=events)
         browser.wait(HOSTILE[2], "#news")

@@ -36,7 +36,7 @@ def only(value, required, optional=()):
 
 class PushReceiver:
     """Listens on 127.0.0.1. `faults` has answers for the next requests, first to last: an int (a status), (status, headers, body), "close" (reads and says nothing),
-    "reset" (before reading), ("slow", seconds). `entries` has what was taken: (labels, time in ns, text, metadata); a request that was answered by a fault left nothing."""
+    "reset" (before reading), "swallow" (takes it, and says nothing), ("slow", seconds). `entries` has what was taken: (labels, time in ns, text, metadata); a request that was answered by a fault left nothing."""
 
     path = None
 
@@ -100,6 +100,11 @@ class PushReceiver:
             return
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         if fault == "close":
+            request.close_connection = True
+            return
+        if fault == "swallow":
+            with self.lock:
+                self.entries += list(self.check(request, body))
             request.close_connection = True
             return
         if isinstance(fault, tuple) and fault[0] == "slow":

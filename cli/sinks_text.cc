@@ -1,0 +1,53 @@
+#include "cli/sinks_text.h"
+
+#include <fmt/core.h>
+
+#include "cli/json_view.h"
+#include "cli/output/text.h"
+
+namespace berth::cli {
+namespace {
+
+using boost::json::value;
+
+/// ", 5m behind".
+std::string behind_text(const value& sink) {
+  const auto* seconds = member(sink, "lag_seconds");
+  const double lag = seconds != nullptr && seconds->is_number() ? seconds->to_number<double>() : 0;
+  return lag >= 1 ? fmt::format(", {} behind", age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000)))) : "";
+}
+
+}  // namespace
+
+std::string sinks_text(const value& status, const StatusView& view) {
+  std::string text, well;
+  for (const auto& sink : list_of(status, "sinks")) {
+    const std::string name = text_of(sink, "sink"), since = text_of(sink, "failing_since"), error = text_of(sink, "last_error");
+    const std::string behind = behind_text(sink);
+    if (!since.empty()) {
+      const char* what = text_of(sink, "state") == "unreadable" ? "does not get all logs" : "takes nothing";
+      text += tinted(printable(fmt::format("log sink {} {} for {}{}: {}", name, what, since_text(since, view.now), behind, error)), Tint::bad, view.colour) + "\n";
+    } else {
+      well += fmt::format("{}{} ({}{})", well.empty() ? "" : ", ", name, text_of(sink, "kind"), behind);
+    }
+    if (const auto lost = number_of(sink, "lost"); lost > 0)
+      text += tinted(fmt::format("log sink {} will never get {} lines, which were removed before it took them", printable(name), lost), Tint::warning, view.colour) + "\n";
+    if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
+      text += tinted(printable(fmt::format("log sink {} has refused {} entries: {}", name, refused, error)), Tint::warning, view.colour) + "\n";
+  }
+  return text + (well.empty() ? "" : "logs go to " + printable(well) + "\n");
+}
+
+std::string webhooks_text(const value& status, const StatusView& view) {
+  std::string text;
+  for (const auto& webhook : list_of(status, "webhooks")) {
+    const std::string name = text_of(webhook, "webhook"), since = text_of(webhook, "failing_since"), error = text_of(webhook, "last_error");
+    if (!since.empty())
+      text += tinted(printable(fmt::format("webhook {} takes nothing for {}{}: {}", name, since_text(since, view.now), behind_text(webhook), error)), Tint::bad, view.colour) + "\n";
+    if (const auto dropped = number_of(webhook, "dropped"); dropped > 0)
+      text += tinted(printable(fmt::format("webhook {} will never get {} event{}{}", name, dropped, dropped == 1 ? "" : "s", since.empty() && !error.empty() ? ": " + error : "")), Tint::warning, view.colour) + "\n";
+  }
+  return text;
+}
+
+}  // namespace berth::cli

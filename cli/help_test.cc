@@ -57,7 +57,8 @@ TEST_F(VerbHelp, OfAVerbIsWholeAndAsWideAsATerminal) {
     EXPECT_THAT(text, HasSubstr("\nExamples:\n")) << called(path);
     EXPECT_EQ(text.find("\nExit codes:\n") != std::string::npos, verb->verbs.empty()) << called(path);
     for (const Option& option : root.options) {
-      if (option.asks == Asks::no) EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
+      if (option.asks != Asks::no) continue;
+      EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
     }
     for (const Option& option : verb->options) EXPECT_THAT(text, HasSubstr(names_of(option).back())) << called(path);
     for (const std::string& line : lines_of(text)) EXPECT_LE(columns(line), kColumns) << called(path) << ": " << line;

@@ -24,6 +24,7 @@ class Collecting {
 
   Result<void> find_used();
   void look_at_metadata();
+  void look_at_incoming();
   void look_below(const char* subfolder);
   Result<Collected> finish();
 
@@ -96,7 +97,10 @@ void Collecting::take(const fs::path& file) {
 }
 
 /// What a publisher that was killed was writing, before it got its name: `.4.targets.json.4711-2`.
-bool is_half_written(const std::string& name) { return name.starts_with('.') && name.find(".json.") != std::string::npos; }
+bool is_half_written(const std::string& name) {
+  const auto dot = name.rfind('.');
+  return name.starts_with('.') && dot > 0 && name.find('-', dot) != std::string::npos && name.find_first_not_of("0123456789-", dot + 1) == std::string::npos;
+}
 
 void Collecting::look_at_metadata() {
   for (const auto& entry : fs::directory_iterator(trust::metadata_of(folder_))) {
@@ -109,6 +113,12 @@ void Collecting::look_at_metadata() {
     const std::int64_t present = role == "root" ? 0 : present_version(role);
     if (present > 0 && (version > present || version <= present - options_.keep_metadata)) take(entry.path());
   }
+}
+
+void Collecting::look_at_incoming() {
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(trust::incoming_of(folder_), error))
+    if (entry.is_regular_file(error) && is_half_written(entry.path().filename())) take(entry.path());
 }
 
 void Collecting::look_below(const char* subfolder) {
@@ -133,6 +143,7 @@ Result<Collected> collect_repository(const Repository& repository, const Collect
   Collecting collecting(repository.folder, writer.files(), options, repository.now());
   BERTH_CHECK(collecting.find_used());
   collecting.look_at_metadata();
+  collecting.look_at_incoming();
   collecting.look_below("targets");
   collecting.look_below("blobs");
   return collecting.finish();

@@ -29,7 +29,6 @@
 #include "daemon/deploy/scraping.h"
 #include "daemon/deploy/slots.h"
 #include "daemon/deploy/trouble_judge.h"
-#include "daemon/deploy/waiting_events.h"
 
 namespace berth::deploy {
 
@@ -217,7 +216,6 @@ class Engine {
   BakeRates rates_{node_};
   Scraper scraper_{node_};
   ReadinessEvents readiness_events_{node_};
-  WaitingEvents waiting_events_{node_};
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
   std::function<void()> deployment_ended_ = [] {};
   bool ready_ = false;

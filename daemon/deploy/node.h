@@ -28,7 +28,6 @@ class Node {
 
   /// Whoever has the node and its parts lives on while a coroutine that was spawned does.
   void held_by(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
-  const std::weak_ptr<void>& owner() const { return owner_; }
   void spawn(awaitable<void> task);
   /// Returns when all have ended, or berthd stops.
   awaitable<void> at_once(std::vector<awaitable<void>> tasks);

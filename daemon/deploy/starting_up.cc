@@ -88,7 +88,6 @@ awaitable<Result<void>> Engine::start() {
   for (const auto& [name, app] : newcomers) drive(app);
   if (node_.drained) node_.spawn(empty_node());  // it may not have come to its end
   node_.spawn(slots_.watch());
-  waiting_events_.watch();
   co_return Result<void>();
 }
 

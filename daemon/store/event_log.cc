@@ -79,14 +79,6 @@ std::uint32_t EventLog::app_number(std::string_view app) {
   return number;
 }
 
-/// A write that failed may have left a part of it.
-Result<void> EventLog::cut_off() {
-  if (!torn_) return {};
-  if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("undo a failed write to " + path_.string());
-  torn_ = false;
-  return {};
-}
-
 Result<void> EventLog::append(const std::vector<Event>& events) {
   if (events.empty()) return {};
   std::string text;
@@ -97,12 +89,10 @@ Result<void> EventLog::append(const std::vector<Event>& events) {
     previous = crypto::sha256_hex(lines.back());
     text += lines.back() + '\n';
   }
-  BERTH_CHECK(cut_off());
   auto written = files::write_all(file_.get(), text, path_.string());
   if (written && ::fdatasync(file_.get()) != 0) written = fail_errno("fdatasync " + path_.string());
   if (!written) {
-    torn_ = true;
-    BERTH_CHECK(cut_off());
+    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("undo a failed write to " + path_.string());
     return written;
   }
   for (const std::string& line : lines) {

@@ -51,12 +51,10 @@ class EventLog {
   void check(std::string_view line);
   std::uint32_t app_number(std::string_view app);
   Result<std::string> line_at(std::size_t place) const;
-  Result<void> cut_off();
 
   std::filesystem::path path_;
   Fd file_;
   std::uint64_t size_ = 0;
-  bool torn_ = false;  ///< behind `size_` is what could not be cut off again
   std::unique_ptr<std::atomic<std::int64_t>> last_ = std::make_unique<std::atomic<std::int64_t>>(0);
   std::string last_hash_;
   std::string trouble_;

@@ -33,6 +33,16 @@ SlotRow read_slot(const Statement& row) {
           .drift = row.text(8), .signed_by = row.text(9), .signing_keys = words_of(row.text(10))};
 }
 
+/// Slots whose removal a disk in trouble let fail halfway: their rows are gone.
+Result<void> remove_unknown(const fs::path& folder, const std::vector<SlotRow>& known) {
+  std::error_code failure;
+  std::vector<fs::path> unknown;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure))
+    if (std::ranges::find(known, entry->path().filename().string(), &SlotRow::release) == known.end()) unknown.push_back(entry->path());
+  for (const fs::path& slot : unknown) BERTH_CHECK(files::remove_tree(slot));
+  return {};
+}
+
 fs::path staging_of(const Paths& paths, std::int64_t deployment) { return paths.staging() / std::to_string(deployment); }
 
 }  // namespace
@@ -195,6 +205,7 @@ Result<std::vector<SlotRow>> Store::collect(const std::string& app, const std::v
                              "SELECT from_release FROM deployments WHERE app = ? AND decided = 1 AND state = 'active' ORDER BY id DESC LIMIT 1",
                              [](const Statement& found) { return found.text(0); }, app));
   needed.insert(needed.end(), in_use.begin(), in_use.end());
+  BERTH_CHECK(remove_unknown(state_->paths.app(app) / "slots", all));
   auto collected = slots_to_collect(all, *row, needed, rejected, keep);
   if (collected.empty()) return collected;
 

@@ -54,6 +54,7 @@ Result<void> Store::add_event(Event event) {
 
 Result<std::vector<Event>> Store::events(std::int64_t first, int most, const std::string& app) {
   const std::lock_guard guard(state_->mutex);
+  state_->write_out();  // what the disk did not take before
   return state_->events.read(first, most, app);
 }
 
@@ -72,16 +73,6 @@ std::int64_t Store::last_event() const { return state_->events.last(); }  // wit
 void Store::on_event(std::function<void()> told) {
   const std::lock_guard guard(state_->mutex);
   state_->on_event.push_back(std::move(told));
-}
-
-void Store::on_waiting(std::function<void()> told) {
-  const std::lock_guard guard(state_->mutex);
-  state_->on_waiting = std::move(told);
-}
-
-Result<void> Store::write_out() {
-  const std::lock_guard guard(state_->mutex);
-  return state_->try_write_out();
 }
 
 }  // namespace berth::store

@@ -27,7 +27,6 @@ struct Store::State {
   std::string event_trouble;  ///< see Store
   std::mutex mutex;
   std::vector<std::function<void()>> on_event;  ///< called for new ones
-  std::function<void()> on_waiting;  ///< called where the disk took none
 
   /// Makes the changes of `work` with their events in one transaction, then writes the events out.
   template <class Work>
@@ -48,9 +47,7 @@ struct Store::State {
   /// Appends what waits in the outbox to events.log. Where the disk takes nothing they go on waiting: the change they tell of is made.
   /// What is written leaves the outbox in the next transaction, which saves a sync.
   Result<void> try_write_out();
-  void write_out() {
-    if (!try_write_out() && on_waiting) on_waiting();
-  }
+  void write_out() { (void)try_write_out(); }
 
   Result<void> require_app(const std::string& app);
   Result<std::optional<AppRow>> app(const std::string& name);

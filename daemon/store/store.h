@@ -327,10 +327,6 @@ class Store {
   std::int64_t last_event() const;
   /// `told` is called, on whatever thread, each time that there are new ones.
   void on_event(std::function<void()> told);
-  /// `told` is called, on whatever thread, each time that the disk took none and events wait in the database: for the next change, or `write_out`.
-  void on_waiting(std::function<void()> told);
-  /// Writes the events that wait to events.log.
-  Result<void> write_out();
   /// Events of `app` from one moment to another (RFC 3339, UTC, with microseconds; empty: to now), among the app's last 10,000.
   Result<std::vector<Event>> events_between(const std::string& app, const std::string& since, const std::string& until);
   /// The newest event of that kind among the app's last 10,000.

@@ -57,9 +57,9 @@ class Disk:
 
         def take():
             descriptor = os.open(self.filler, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-            for size in (1 << 20, 1 << 12, 1):
+            for size, most in ((1 << 20, 1 << 10), (1 << 12, 1 << 10), (1, 1 << 12)):
                 with contextlib.suppress(OSError):
-                    while True:
+                    for _ in range(most):
                         os.write(descriptor, bytes(size))
             return descriptor
 
@@ -171,12 +171,13 @@ class Trial:
 
     def settle(self):
         self.digests = {path.name: checker.slot_digest(path) for path in self.node.slot("v1").parent.iterdir()}
+        self.node.berth("events", "-n", "1")  # one that the disk did not take is written with the next one, or when somebody asks for events
         took, active = checker.settle(str(self.node.state), "web", PORT, INSTANCES, self.digests, HEALED)
         self.node.berth("verify", "web", "--all")
         return took, active
 
     def count_lines(self):
-        """Each number that an instance has printed is in its log, or counted there as missing; returns how many are."""
+        """Each number that an instance has printed is in its log, or counted there as missing, as are its last ones where it ended meanwhile; returns how many are."""
         missing = 0
         for folder in (self.node.logs / "web").iterdir():
             numbers, told = {}, 0
@@ -190,8 +191,8 @@ class Trial:
                     if found := LINE.fullmatch(text):
                         numbers.setdefault(tag, []).append(int(found[1]))
             gone = sum(max(ones) - len(set(ones)) for ones in numbers.values())
-            assert gone == told, f"{folder.name}: {gone} lines are not there, and {told} are told as missing"
-            missing += gone
+            assert gone <= told, f"{folder.name}: {gone} lines are not there, and {told} are told as missing"
+            missing += told
         return missing
 
 
@@ -235,7 +236,7 @@ def by_hand(trial):
     told = []
 
     def meanwhile():
-        for command in (("hold", "web"), ("pin", "web@v1"), ("gc",), ("scale", "web/web=3"), ("resume", "web")):
+        for command in (("hold", "web"), ("pin", f"web@{trial.node.active()}"), ("gc",), ("scale", "web/web=3"), ("resume", "web")):
             told.append(trial.node.berth(*command, expect=None, timeout=30))
     trial.full(meanwhile=meanwhile)
     for done in told:

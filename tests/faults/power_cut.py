@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -27,6 +28,7 @@ from lib import sample_apps, uml
 from lib.repo import Repo
 
 STATES = {"fetching": 0.03, "unpacking": 0.1, "switching": 0.2, "baking": 0.5, "reverting": 0.2, "collecting": 0.03}  # seconds within which the power goes
+STATE = re.compile(r": web@v\d+: ([a-z]+)")  # in berthd's log
 PATIENCE = 120.0  # seconds for a boot, and for a state to come
 MOST_BOOTS = 4    # for each cut that is wanted
 CONFIG = uml.CONFIG + """url = "file:///srv/repository"
@@ -77,8 +79,7 @@ class PoweredNode(uml.UmlCase):
 
     def power_on(self, boot):
         (self.tree / "out/boot").write_text(str(boot))
-        (self.tree / "out/states").write_text("")
-        (self.tree / "out/states").chmod(0o666)
+        self.log = self.tree / f"out/boot-{boot}.berthd"
         with open(self.folder / "console", "w") as console:
             self.uml = subprocess.Popen(["linux.uml", "rootfstype=hostfs", "root=/dev/root", f"rootflags={self.tree}", "rw", "mem=512M", "init=/usr/local/sbin/power-init",
                                          "con=null", "con0=null,fd:1", "ssl=null", f"ubda={self.disk}"],
@@ -106,7 +107,8 @@ class PoweredNode(uml.UmlCase):
         return found["active"], time.monotonic() - began
 
     def states(self):
-        return (self.tree / "out/states").read_text().split()
+        """Those that deployments came to since the node's check, in order."""
+        return STATE.findall(self.log.read_text(errors="replace"))
 
     def cut_in(self, state):
         """Cuts the power at a random moment after a state began: the state that it was in then."""

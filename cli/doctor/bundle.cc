@@ -1,5 +1,6 @@
 #include "cli/doctor/bundle.h"
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 

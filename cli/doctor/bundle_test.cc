@@ -1,3 +1,5 @@
+#include <map>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
+#include <algorithm>
 #include <fstream>
 
-#include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <sys/timex.h>
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/core.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>

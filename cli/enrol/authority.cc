@@ -1,10 +1,8 @@
 #include "cli/enrol/authority.h"
 
-#include <ctime>
 #include <sstream>
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <mbedtls/bignum.h>
 
 #include "cli/enrol/mbedtls_parts.h"
@@ -24,7 +22,12 @@ constexpr std::size_t kSerialBytes = 16, kMostList = 64u << 20;
 constexpr unsigned char kFinal[] = {0x30, 0x00};                                                   // no authority
 constexpr unsigned char kAuthority[] = {0x30, 0x06, 0x01, 0x01, 0xff, 0x02, 0x01, 0x00};           // one, with none below it
 
-std::string moment(Clock::time_point at) { return fmt::format("{:%Y%m%d%H%M%S}", fmt::gmtime(Clock::to_time_t(at))); }
+/// "20261124090000", as mbedTLS wants it.
+std::string moment(Clock::time_point at) {
+  std::string text = trust::to_string(at);
+  std::erase_if(text, [](char c) { return c < '0' || c > '9'; });
+  return text;
+}
 
 /// A certificate that is being written, with what it needs until then.
 class CertificateWriting {

@@ -1,5 +1,8 @@
 #include "cli/enrol/authority.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>

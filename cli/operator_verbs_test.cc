@@ -101,10 +101,12 @@ TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
   EXPECT_EQ(berth({"events", "--json"}).out, "");
 }
 
+constexpr int kKeepsCapabilities = 99;
+
 /// From the next program on, root may do with files what anybody may who owns none of them.
 void respect_modes() {
   const bool done = ::setgroups(0, nullptr) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) == 0;
-  if (!done) ::_exit(99);
+  if (!done) ::_exit(kKeepsCapabilities);
 }
 
 TEST_F(OperatorVerbs, ASocketThatIsClosedIsOpenToTheGroupThatItsFileNames) {
@@ -114,6 +116,7 @@ TEST_F(OperatorVerbs, ASocketThatIsClosedIsOpenToTheGroupThatItsFileNames) {
     ASSERT_EQ(::chown(daemon.socket().c_str(), 1, 1), 0);
     ASSERT_EQ(::chmod(daemon.socket().c_str(), mode), 0);
     const Ran ran = run_berth({"status", "--socket", daemon.socket()}, respect_modes);
+    if (ran.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
     EXPECT_EQ(ran.exit, 7);
     EXPECT_THAT(ran.err, HasSubstr(says));
   }
@@ -132,6 +135,7 @@ TEST_F(OperatorVerbs, TheStateOfAnotherBerthdIsToBeNamed) {
     ASSERT_EQ(::chown((folder.path() / name).c_str(), 1, 1), 0);
   }
   const Ran closed = run_berth({"events", "--verify", "--state", folder.path()}, respect_modes);
+  if (closed.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
   EXPECT_EQ(closed.exit, 7);
   EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied"));
 }

@@ -176,7 +176,8 @@ awaitable<Result<void>> Engine::load_runs() {
   co_return Result<void>();
 }
 
-/// A release that takes the machine down with it, again and again, does not stay.
+/// A release that takes the machine down with it, again and again, does not stay. Nobody looked at it while the machine was down, which may have been for longer
+/// than its bake: that begins again.
 awaitable<void> Engine::count_reboots(RunPtr run) {
   constexpr std::string_view kBoot = "boot", kReboots = "reboots";
   const std::string boot = node_.options.node.boot;
@@ -186,6 +187,7 @@ awaitable<void> Engine::count_reboots(RunPtr run) {
   const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
   run->row.detail[kBoot] = boot;
   run->row.detail[kReboots] = reboots;
+  if (!run->is_revert()) run->row.bake_until_ms = wall_ms() + run->manifest->spec.deploy.bake.duration.count();
   const auto write = [this, row = run->row] { return node_.store.update_deployment(row, {}); };
   const auto written = co_await node_.pool.run(write);
   if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);

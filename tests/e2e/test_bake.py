@@ -1,10 +1,13 @@
 """What reverts a release in its bake besides instances that end: a counter of its own, lines in its log, and reboots."""
+import contextlib
 import os
 import re
 import signal
 import subprocess
+import time
 import unittest
 import uuid
+from pathlib import Path
 
 from lib import sample_apps
 from lib.case import BerthCase
@@ -281,10 +284,22 @@ class Bake(BerthCase):
         node.berth("revert", "web")
         self.assertOneWholeRelease(node, "v1")
 
-    def reboot(self, first=False):
+    def power_off(self):
+        """Nothing of it runs any more, and what was in memory is gone."""
+        apps = [pid for pid in self.node.pids().values() if pid]
+        keepers = [int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in apps]
+        self.node.kill()
+        for pid in keepers + apps:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for file in (self.node.run / "keepers").iterdir():
+            file.unlink()
+
+    def reboot(self, first=False, killed=False):
         """The same boot again and again is no reboot; berthd sees another boot by the kernel's id of it."""
         if not first:
-            self.node.kill()
+            if not killed:
+                self.node.kill()
             subprocess.run(["umount", BOOT_ID], check=True)
         (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
         subprocess.run(["mount", "--bind", self.folder / "boot_id", BOOT_ID], check=True)
@@ -309,6 +324,20 @@ class Bake(BerthCase):
         self.assertIn("the machine went down 2 times in its bake", self.last()["reason"])
         self.assertTrue(self.last()["rejected"])
         self.assertOneWholeRelease(self.node, "v1")
+
+    def test_a_bake_that_would_have_been_over_while_the_machine_was_down_begins_again(self):
+        self.node.stop()
+        self.reboot(first=True)
+        self.addCleanup(subprocess.run, ["umount", BOOT_ID])
+        self.publish(more="", duration="4s")
+        self.deploy(self.node, "v1")
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--exit-after", "1500", bake="4s", note="2"))
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        self.power_off()
+        time.sleep(5)
+        self.reboot(killed=True)
+        self.wait_state("reverted")
+        self.node.wait_app(health="healthy", active="v1")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ TEST(ApiJson, AStoryIsAsDocumented) {
   EXPECT_EQ(to_json(story).at("over"), true);
   story.about = deploy::Story::About::job;
   story.jobs = {{.row = {.app = "web", .process = "report", .run = 3, .state = "failed"}}};
-  EXPECT_EQ(to_json(story).at("about"), "job");
+  EXPECT_EQ(to_json(story).at("about"), boost::json::value("job"));
   EXPECT_EQ(to_json(story).at("jobs").at(0).at("run"), 3);
 }
 

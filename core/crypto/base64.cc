@@ -17,7 +17,8 @@ std::string to_base64(std::string_view bytes) {
 }
 
 Result<std::string> from_base64(std::string_view text) {
-  // mbedTLS passes over the ends of lines, and spaces in front of them.
+  // mbedTLS passes over the ends of lines, spaces in front of them, and padding that is missing.
+  if (text.size() % 4 != 0) return fail(Errc::protocol, "it is not whole base64, with its padding");
   if (std::ranges::any_of(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; })) return fail(Errc::protocol, "it is not base64 in one line");
   std::string padded(text);  // what is missing of the padding; without it, mbedTLS drops the last bytes in silence
   while (padded.size() % 4 != 0) padded += '=';

@@ -19,12 +19,11 @@ TEST(Base64, IsReadBack) {  // RFC 4648, 10
   for (const auto& [bytes, text] : pairs) {
     EXPECT_EQ(to_base64(bytes), text);
     EXPECT_EQ(from_base64(text).value(), bytes);
-    EXPECT_EQ(from_base64(text.substr(0, text.find('='))).value(), bytes);
   }
 }
 
 TEST(Base64, WhatIsNoneIsRefused) {
-  for (const char* text : {"Z", "Zm9v!", "Zm9v\nZm9v", " Zm9v", "Zg==Zg==", "-_-_"}) EXPECT_FALSE(from_base64(text)) << text;
+  for (const char* text : {"Z", "Zg", "Zg=", "Zm9v!", "Zm9v\nZm9v", " Zm9v", "Zg==Zg==", "-_-_"}) EXPECT_FALSE(from_base64(text)) << text;
 }
 
 }  // namespace

@@ -20,11 +20,9 @@ Result<std::string> from_base64(std::string_view text) {
   // mbedTLS passes over the ends of lines, spaces in front of them, and padding that is missing.
   if (text.size() % 4 != 0) return fail(Errc::protocol, "it is not whole base64, with its padding");
   if (std::ranges::any_of(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; })) return fail(Errc::protocol, "it is not base64 in one line");
-  std::string padded(text);  // what is missing of the padding; without it, mbedTLS drops the last bytes in silence
-  while (padded.size() % 4 != 0) padded += '=';
-  std::string bytes(padded.size() / 4 * 3 + 3, '\0');
+  std::string bytes(text.size() / 4 * 3 + 3, '\0');
   std::size_t size = 0;
-  if (mbedtls_base64_decode(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), &size, bytes_of(padded), padded.size()) != 0)
+  if (mbedtls_base64_decode(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), &size, bytes_of(text), text.size()) != 0)
     return fail(Errc::protocol, "it is not base64");
   bytes.resize(size);
   return bytes;

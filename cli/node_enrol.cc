@@ -98,23 +98,23 @@ Verb node_enrol_verb() {
       .text = "Writes berthd.toml, root.json, node.key (for root alone) and node.csr to /etc/berth, once the repository was read with that root. A berthd.toml that "
               "somebody wrote is never replaced; one that is as the package brought it is kept as berthd.toml.shipped. With --root sha256:HEX the repository's first root.json "
               "is fetched, and counts if it has that hash, which came to you by a way that you trust. With --listen the node can be driven from elsewhere, by the "
-              "clients that --client names, once its certificate (node.pem) and their authority (ca.pem) are there: 'berth ca' makes both.",
+              "clients that --allow names, once its certificate (node.pem) and their authority (ca.pem) are there: 'berth ca' makes both.",
       .examples = {"berth node enrol --repo https://releases.example.org/berth --root ./1.root.json",
-                   "berth node enrol --repo https://releases.example.org/berth --root sha256:9f86… --environment qa --label rack=r7 --follow web@stable --name edge-1 --address edge-1.example.org --listen "
-                   "0.0.0.0:9465 --client alice@example.org=operator"},
+                   "berth node enrol --repo https://releases.example.org/berth --root sha256:9f86… --environment qa --label rack=r7 --channel web@stable --name edge-1 --address edge-1.example.org --listen "
+                   "0.0.0.0:9465 --allow alice@example.org=operator"},
       .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
       .options = {{"--repo", "URL", "where releases come from: https://, http:// or file://", &e.url},
                   {"--root", "FILE|sha256:HEX", "what of it is believed: its first root.json, or that one's hash", &e.root, Completes::file},
                   {"--environment", "NAME", "of this node (default: production)", &e.environment},
                   {"--name", "NAME", "of this node (default: the host's)", &e.node},
                   {"--label", "KEY=VALUE", "a word about the node that templates may use; may be repeated", &e.labels},
-                  {"--follow", "APP@CHANNEL", "an app that goes where this channel points; may be repeated", &e.follow},
+                  {"--channel", "APP@CHANNEL", "an app that goes where this channel points; may be repeated", &e.follow},
                   {"--address", "NAME", "a host name or address that clients call this node by, for its certificate; may be repeated (default: its name)", &o->names},
                   {"--listen", "ADDRESS:PORT", "where clients with a certificate may drive it, such as 0.0.0.0:9465 (default: nowhere)", &e.listen},
-                  {"--client", "NAME=ROLE", "one of them: a name of its certificate, and viewer, deployer, operator or admin; may be repeated", &e.clients},
-                  {"--ca-file", "FILE", "for https: the CAs (PEM) that may vouch for the repository's server", &o->ca_file, Completes::file},
-                  {"--token-file", "FILE", "a bearer token for that server, in a file that stays there", &o->token_file, Completes::file},
-                  {"--folder", "DIR", "where it is written (default: /etc/berth)", &o->folder, Completes::folder}},
+                  {"--allow", "NAME=ROLE", "one of them: a name of its certificate, and viewer, deployer, operator or admin; may be repeated", &e.clients},
+                  {"--ca-file", "FILE", "for https: the CAs (PEM) that may vouch for the repository's server", &o->ca_file, Completes::file, {}, true},
+                  {"--token-file", "FILE", "a bearer token for that server, in a file that stays there", &o->token_file, Completes::file, {}, true},
+                  {"--folder", "DIR", "where it is written (default: /etc/berth)", &o->folder, Completes::folder, {}, true}},
       .action = [o](Console& console) { return enrol_node(console, *o); },
   };
 }

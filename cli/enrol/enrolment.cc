@@ -43,12 +43,12 @@ Result<std::pair<std::string, std::string>> split(const std::string& text, char 
 
 /// What of the text is for the API elsewhere.
 Result<std::string> api_of(const Enrolment& enrolment) {
-  if (enrolment.listen.empty() && !enrolment.clients.empty()) return fail(Errc::usage, "--client is for --listen");
+  if (enrolment.listen.empty() && !enrolment.clients.empty()) return fail(Errc::usage, "--allow is for --listen");
   if (enrolment.listen.empty()) return std::string();
   std::string text = fmt::format("\n[api]\nlisten = {}\ncertificate_file = {}\nkey_file = {}\nclient_ca_file = {}\n", toml_string(enrolment.listen), toml_string((enrolment.folder / "node.pem").string()),
                                  toml_string(key_file(enrolment).string()), toml_string((enrolment.folder / "ca.pem").string()));
   for (const std::string& client : enrolment.clients) {
-    BERTH_TRY(const auto parts, split(client, '=', true, "--client", "alice@example.org=operator"));
+    BERTH_TRY(const auto parts, split(client, '=', true, "--allow", "alice@example.org=operator"));
     text += fmt::format("\n[[api.client]]\nname = {}\nrole = {}\n", toml_string(parts.first), toml_string(parts.second));
   }
   return text;
@@ -137,7 +137,7 @@ Result<std::string> configuration_of(const Enrolment& enrolment) {
   BERTH_TRY(const std::string api, api_of(enrolment));
   text += api;
   for (const std::string& follow : enrolment.follow) {
-    BERTH_TRY(const auto parts, split(follow, '@', false, "--follow", "web@stable"));
+    BERTH_TRY(const auto parts, split(follow, '@', false, "--channel", "web@stable"));
     text += fmt::format("\n[[follow]]\napp = {}\nchannel = {}\n", toml_string(parts.first), toml_string(parts.second));
   }
   if (auto right = config::parse(text, "what enrol would write", enrolment.host); !right) return std::unexpected(std::move(right.error()));

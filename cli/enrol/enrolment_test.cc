@@ -134,12 +134,12 @@ TEST_F(Enrolling, WhatIsSaidWronglyIsToldBeforeAnythingIsAsked) {
     void (*say)(Enrolment&);
     const char* said;
   } cases[] = {{[](Enrolment& e) { e.labels = {"rack"}; }, "--label rack"},
-               {[](Enrolment& e) { e.follow = {"web"}; }, "--follow web"},
+               {[](Enrolment& e) { e.follow = {"web"}; }, "--channel web"},
                {[](Enrolment& e) { e.follow = {"web@Stable"}; }, "'Stable' is no name of a channel"},
                {[](Enrolment& e) { e.environment = "Qa"; }, "'Qa' is no name for an environment"},
                {[](Enrolment& e) { e.node = "a b"; }, "'a b' is no name for a node"},
                {[](Enrolment& e) { e.url = "ftp://x"; }, "ftp://x"},
-               {[](Enrolment& e) { e.clients = {"alice@example.org=operator"}; }, "--client is for --listen"},
+               {[](Enrolment& e) { e.clients = {"alice@example.org=operator"}; }, "--allow is for --listen"},
                {[](Enrolment& e) { e.listen = "0.0.0.0:9465"; }, "no [[api.client]]"},
                {[](Enrolment& e) { e.listen = "0.0.0.0:9465", e.clients = {"alice@example.org=king"}; }, "'king' is none of"}};
   for (const auto& one : cases) {

@@ -46,7 +46,7 @@ class Enrolment(BerthCase):
 
     def enrol(self, name, port, *options, root=None, expect=0):
         return self.run_berth("node", "enrol", "--folder", self.etc(name), "--repo", self.repo.url, "--root", root or self.repo.root, "--name", name, "--address", "localhost", "--address", "127.0.0.1",
-                              "--listen", f"127.0.0.1:{port}", "--client", "alice@example.org=operator", "--client", "ci.example.org=deployer", *options, expect=expect)
+                              "--listen", f"127.0.0.1:{port}", "--allow", "alice@example.org=operator", "--allow", "ci.example.org=deployer", *options, expect=expect)
 
     def sign(self, name, *options):
         etc = self.etc(name)
@@ -59,7 +59,7 @@ class Enrolment(BerthCase):
         self.repo.point("stable", "v1")
         self.run_berth("ca", "init", self.ca, "--name", "Example nodes")
         pin = "sha256:" + hashlib.sha256((self.repo.folder / "metadata/1.root.json").read_bytes()).hexdigest()
-        self.enrol("edge-1", 9465, "--label", "rack=r7", "--follow", "web@stable", root=pin)
+        self.enrol("edge-1", 9465, "--label", "rack=r7", "--channel", "web@stable", root=pin)
         self.enrol("edge-2", 9466)
         nodes = {}
         for number, name in enumerate(("edge-1", "edge-2")):

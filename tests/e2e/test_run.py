@@ -268,6 +268,7 @@ class WhatIsTold(RunCase):
     def test_a_port_that_is_taken_is_told_before_the_first_hook(self):
         tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\nport = 8080\n[hooks]\npre-start = ["echo", "migrating"]\n')
         with socket.socket() as holder:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of other tests may be closing there still
             holder.bind(("0.0.0.0", 8080))  # bound alone, as berthd keeps the public ports of its apps
             got = self.user.run("run", cwd=tree.folder)
         self.assertEqual(got.returncode, 8, got.stdout + got.stderr)

@@ -12,7 +12,7 @@
 #include "core/io/proxy.h"
 #include "core/utf8.h"
 #include "daemon/build_time.h"
-#include "daemon/config/values.h"
+#include "daemon/clients.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/deploy/instance_plan.h"
 #include "daemon/fetch/sealed_release.h"
@@ -30,6 +30,9 @@ namespace {
 constexpr std::size_t kWorkThreads = 4;
 constexpr std::size_t kIdleThreads = 1;
 constexpr std::size_t kLookThreads = 1;
+constexpr std::size_t kMostRemote = 256, kMostRemotePerAddress = 32, kMostRemoteBody = 64u << 10;
+constexpr std::size_t kMostNetworkPerAddress = 64;  ///< also where a proxy in front of it has all the pages of browsers
+constexpr std::size_t kMostNetworkBody = 4u << 10;  ///< nothing there takes one
 constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when berthd is told to end, so that they do not come twice
 
 store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
@@ -84,6 +87,20 @@ Result<fetch::Wanted> poll(fetch::Repository& repository, store::Store& store, f
   BERTH_CHECK(fetch::check_same_release({.app = followed.app, .environment = followed.environment, .release = wanted.release}, slot->manifest_sha256,
                                         followed.manifest_sha256));
   return wanted;
+}
+
+/// Where Prometheus, load balancers and browsers ask.
+std::optional<ListenerOptions> metrics_listener(const config::Config& config) {
+  if (!config.metrics) return {};
+  return ListenerOptions{.table = "[metrics]", .what = "metrics are", .listen = *config.metrics, .files = config.metrics_tls,
+                         .limits = {.most_body = kMostNetworkBody, .most_per_address = kMostNetworkPerAddress}};
+}
+
+/// Where clients with a certificate ask.
+std::optional<ListenerOptions> remote_listener(const config::Config& config) {
+  if (!config.remote) return {};
+  return ListenerOptions{.table = "[api]", .what = "the control API is", .listen = config.remote->listen, .files = config.remote->files,
+                         .limits = {.most_body = kMostRemoteBody, .most_connections = kMostRemote, .most_per_address = kMostRemotePerAddress}};
 }
 
 /// Without a repository nothing is followed, as berthd.toml is read.
@@ -161,11 +178,13 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                  .given_secrets = how.deployer.node.given_secrets,
                  .give_way = deploy::give_way}),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
-      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, [this] { return remote_.status(); }}, config_, how.limits_enforced(), operators_),
+      token_(loop_, config_.metrics_token.starts_with("command:") ? work_ : looks_, config_.metrics_token, {.commands = config_.secret_commands}),
+      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, [this] { return remote_.status(); }, [this] { return network_.status(); }, token_}, config_,
+            how.limits_enforced(), operators_),
       api_(deployer_, node_),
       control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
-      network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
-      remote_(loop_, config_.remote, [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {}
+      network_(loop_, metrics_listener(config_), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
+      remote_(loop_, remote_listener(config_), [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {}
 
 Berthd::~Berthd() = default;
 
@@ -175,7 +194,7 @@ Result<void> Berthd::listen() {
       spdlog::warn("members of the group '{}' may not be able to read logs: {}", config_.group, shared.error().message);
   }
   BERTH_CHECK(listen_for_operators());
-  listen_for_prometheus();
+  network_.start();
   remote_.start();
   return {};
 }
@@ -188,15 +207,6 @@ Result<void> Berthd::listen_for_operators() {
   if (!operators_ && !config_.group.empty())
     spdlog::warn("there is no group '{}' ([api] group): only root can use berth here", config_.group);
   return control_.listen_unix(config_.run / "api.sock", operators_ ? 0660 : 0600, operators_.value_or(static_cast<gid_t>(-1)));
-}
-
-/// Whoever cannot be scraped still runs its apps.
-void Berthd::listen_for_prometheus() {
-  if (!config_.metrics) return;
-  const auto listening = network_.listen_tcp(config_.metrics->address, config_.metrics->port);
-  if (!listening)
-    spdlog::error("metrics are on the control socket only, [metrics] listen {} cannot be had: {}", config::to_string(*config_.metrics),
-                  listening.error().message);
 }
 
 Exit Berthd::run() {
@@ -277,6 +287,8 @@ void Berthd::reload() {
       remote_.drop_connections();  // nobody goes on by a role that it has no more
     }
     remote_.refresh();
+    network_.refresh();
+    token_.look_again();
     spdlog::info("reloaded {}", config_file_.string());
     const auto changed = config::changed_until_restart(config_, *config);
     if (!changed.empty()) {

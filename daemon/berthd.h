@@ -15,8 +15,9 @@
 #include "daemon/follow/follower.h"
 #include "daemon/host/programs.h"
 #include "daemon/host/service_manager.h"
+#include "daemon/listener.h"
 #include "daemon/live_node.h"
-#include "daemon/remote_api.h"
+#include "daemon/metrics_token.h"
 #include "daemon/route/router.h"
 #include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
@@ -43,7 +44,6 @@ class Berthd {
 
   Result<void> listen();
   Result<void> listen_for_operators();
-  void listen_for_prometheus();
   awaitable<void> start();
   awaitable<void> heed_signals();
   awaitable<void> tell_watchdog();
@@ -75,11 +75,12 @@ class Berthd {
   follow::Follower follower_;
   ship::Shipping shipping_;
   std::optional<gid_t> operators_;
+  MetricsToken token_;
   LiveNode node_;
   api::Api api_;
   io::HttpServer control_;
-  io::HttpServer network_;
-  RemoteApi remote_;
+  Listener network_;
+  Listener remote_;
 };
 
 }  // namespace berth

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "core/files/files.h"
+#include "daemon/clients.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/disks.h"
 #include "daemon/log_feed.h"
 #include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics/snapshot.h"
-#include "daemon/remote_api.h"
 
 namespace berth {
 namespace {
@@ -97,6 +97,8 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.sinks = parts_.shipping.statuses();
   node.config_refused = config_refused_;
   node.remote_api = parts_.remote_api();
+  node.metrics_listener = parts_.metrics_listener();
+  if (node.metrics_listener && node.metrics_listener->problem.empty()) node.metrics_listener->problem = parts_.token.problem();
   node.drained = parts_.operations.drained();
   co_return node;
 }

@@ -14,6 +14,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/follow/follower.h"
 #include "daemon/loop_lag.h"
+#include "daemon/metrics_token.h"
 #include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
 
@@ -32,7 +33,8 @@ class LiveNode : public api::Node {
     fetch::Repository* repository = nullptr;  ///< or none
     follow::Follower& follower;
     ship::Shipping& shipping;
-    std::function<std::optional<metrics::NodeStatus::RemoteApi>()> remote_api;
+    std::function<std::optional<metrics::NodeStatus::Listener>()> remote_api, metrics_listener;
+    MetricsToken& token;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
 
@@ -43,6 +45,7 @@ class LiveNode : public api::Node {
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
   std::shared_ptr<void> place(const api::Caller& caller) override;
   const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }
+  awaitable<Result<api::Token>> token() override { return parts_.token.get(); }
   std::shared_ptr<void> page_place() override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "daemon/api/network_access.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
@@ -97,6 +98,14 @@ awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
 }
 
 awaitable<io::ServerReply> Api::on_network(io::ServerRequest request) {
+  if (is_of_page(request.path) && node_.page() != nullptr)  // before a browser asks its user for the token, under somebody else's name
+    if (const auto complaint = host_complaint(*node_.page(), request.headers)) co_return problem(*complaint);
+  if (!is_for_probes(request.path)) {
+    const auto token = co_await node_.token();
+    if (!token) co_return problem(token.error());
+    if (*token != nullptr)
+      if (auto refused = token_refusal(request, (*token)->view())) co_return std::move(*refused);
+  }
   Caller caller{.name = request.peer.address, .role = Role::anybody, .apps = {}};
   io::ServerReply result = co_await answer(operations_, node_, std::move(request), std::move(caller));
   co_return result;

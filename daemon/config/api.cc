@@ -86,7 +86,7 @@ void read_listener(Section& section, Config& config) {
     listens = !text.empty();
     return listens ? parse_listen(text) : Result<Listen>();
   });
-  const std::pair<const char*, fs::path*> files[] = {{"certificate_file", &remote.certificate_file}, {"key_file", &remote.key_file}, {"client_ca_file", &remote.client_ca_file}};
+  const std::pair<const char*, fs::path*> files[] = {{"certificate_file", &remote.files.certificate_file}, {"key_file", &remote.files.key_file}, {"client_ca_file", &remote.files.client_ca_file}};
   for (const auto& [key, path] : files) {
     section.read(key, *path, [](const std::string& text) { return parse_path(text); });
     if (listens && !section.has(key))

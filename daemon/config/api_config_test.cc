@@ -35,7 +35,7 @@ role = "admin"
 )", "berthd.toml", "edge-1");
   ASSERT_TRUE(config) << config.error().message;
   ASSERT_TRUE(config->remote);
-  EXPECT_EQ(*config->remote, (RemoteApi{{"0.0.0.0", 9465}, "/etc/berth/api.pem", "/etc/berth/api.key", "/etc/berth/clients.pem"}));
+  EXPECT_EQ(*config->remote, (RemoteApi{{"0.0.0.0", 9465}, {"/etc/berth/api.pem", "/etc/berth/api.key", "/etc/berth/clients.pem"}}));
   EXPECT_THAT(config->clients, ElementsAre(ApiClient{"ci.example.org", ClientRole::deployer, {"web", "api"}}, ApiClient{"*.ops.example.org", ClientRole::operator_, {}},
                                            ApiClient{"spiffe://example.org/watch", ClientRole::viewer, {}}, ApiClient{"boss@example.org", ClientRole::admin, {}}));
 }

@@ -73,10 +73,18 @@ struct Sink {
   bool operator==(const Sink& other) const { return said == other.said; }
 };
 
+/// PEM files of a listener that speaks TLS.
+struct TlsFiles {
+  fs::path certificate_file, key_file;  ///< or empty: it speaks plain HTTP
+  fs::path client_ca_file;              ///< empty: clients are asked for no certificate
+
+  bool operator==(const TlsFiles&) const = default;
+};
+
 /// `[api]` with `listen`: where the control API is for clients with a certificate.
 struct RemoteApi {
   Listen listen;
-  fs::path certificate_file, key_file, client_ca_file;
+  TlsFiles files;
 
   bool operator==(const RemoteApi&) const = default;
 };
@@ -119,6 +127,8 @@ struct Config {
   bool compress_logs = true;   ///< those that are rotated
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
+  TlsFiles metrics_tls;                                       ///< of that listener
+  std::string metrics_token;                                  ///< a reference to what it wants to be shown; empty: nothing
   bool status_page = false;                                   ///< a status page is there, too
   std::string group = "berth";                                ///< empty: root alone
   std::optional<RemoteApi> remote;                            ///< absent: on the control socket alone

@@ -7,18 +7,55 @@
 #include "cli/common.h"
 #include "core/io/http.h"
 #include "core/io/ip_address.h"
+#include "core/io/loop.h"
 
 namespace berth::cli {
 namespace {
 
 constexpr std::size_t kMostLine = 8u << 20;
 constexpr std::chrono::seconds kSilence{45};  ///< a node gives a sign of life every 15 seconds
+constexpr std::chrono::seconds kHead{30};     ///< until an answer begins
 constexpr std::chrono::hours kLongest{10 * 365 * 24};
 
 std::string text_of_query(const std::map<std::string, std::string>& query) {
   std::string text;
   for (const auto& [name, value] : query) text += fmt::format("{}{}={}", text.empty() ? "?" : "&", name, io::percent_encode(value));
   return text;
+}
+
+using Sink = std::function<Result<void>(std::string_view)>;
+
+Result<void> read_there(const RemoteNode& node, const std::string& target, const Sink& sink) {
+  io::FetchOptions options;
+  options.most = UINT64_MAX;
+  options.stall_timeout = kSilence;
+  options.total_timeout = kLongest;
+  options.tls = {.ca_file = node.ca_file, .certificate_file = node.certificate_file, .key_file = node.key_file};
+  options.user_agent = "berth/" BERTH_VERSION;
+  return io::http_fetch(fmt::format("https://{}{}", io::with_port(node.host, node.port), target), options, sink);
+}
+
+boost::asio::awaitable<void> stream(io::HttpRequest request, std::function<bool(std::string_view)> sink, Result<io::HttpAnswer>* answer, io::Loop* loop) {
+  *answer = co_await io::http_stream(std::move(request), std::move(sink));
+  loop->stop();
+}
+
+Result<void> read_here(const std::string& socket, const std::string& target, const Sink& sink) {
+  Result<void> taken;
+  std::function<bool(std::string_view)> take = [&](std::string_view bytes) {
+    taken = sink(bytes);
+    return taken.has_value();
+  };
+  io::HttpRequest request{.to = {.unix_path = socket}, .target = target};
+  request.deadline = kHead;
+  io::Loop loop;
+  Result<io::HttpAnswer> answer = fail(Errc::internal, "it ended without an answer");
+  loop.spawn("logs", stream(std::move(request), std::move(take), &answer, &loop));
+  loop.run();
+  if (!taken) return taken;
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status != 200) return std::unexpected(problem_error(answer->status, answer->body));
+  return {};
 }
 
 }  // namespace
@@ -30,14 +67,6 @@ Result<void> read_remote_logs(const Console& console, const std::string& app, co
   first["lines"] = "0";
   BERTH_CHECK(ApiClient(console).get(app_target(app, "/logs" + text_of_query(first))));
 
-  const RemoteNode& node = *console.node;
-  const std::string where = io::with_port(node.host, node.port);
-  io::FetchOptions options;
-  options.most = UINT64_MAX;
-  options.stall_timeout = kSilence;
-  options.total_timeout = kLongest;
-  options.tls = {.ca_file = node.ca_file, .certificate_file = node.certificate_file, .key_file = node.key_file};
-  options.user_agent = "berth/" BERTH_VERSION;
   std::string buffer;
   const auto sink = [&](std::string_view bytes) -> Result<void> {
     buffer += bytes;
@@ -53,9 +82,10 @@ Result<void> read_remote_logs(const Console& console, const std::string& app, co
     if (buffer.size() > kMostLine) return fail(Errc::protocol, "a line of it has no end");
     return {};
   };
-  auto read = io::http_fetch(fmt::format("https://{}{}", where, app_target(app, "/logs" + text_of_query(query))), options, sink);
+  const std::string target = app_target(app, "/logs" + text_of_query(query));
+  auto read = console.node ? read_there(*console.node, target, sink) : read_here(console.socket, target, sink);
   if (read) return {};
-  return fail(Errc::unreachable, fmt::format("berthd at {}: its logs broke off: {}", where, read.error().message));
+  return fail(Errc::unreachable, fmt::format("berthd at {}: its logs broke off: {}", console.node ? io::with_port(console.node->host, console.node->port) : console.socket, read.error().message));
 }
 
 }  // namespace berth::cli

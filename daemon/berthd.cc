@@ -20,6 +20,7 @@
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
+#include "daemon/host/socket_access.h"
 #include "daemon/secrets/authorization.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/supervise/launcher.h"
@@ -31,6 +32,7 @@ constexpr std::size_t kWorkThreads = 4;
 constexpr std::size_t kIdleThreads = 1;
 constexpr std::size_t kLookThreads = 1;
 constexpr std::size_t kMostRemote = 256, kMostRemotePerAddress = 32, kMostRemoteBody = 64u << 10;
+constexpr std::size_t kMostPerUser = 64;  ///< connections to the control socket
 constexpr std::size_t kMostNetworkPerAddress = 64;  ///< also where a proxy in front of it has all the pages of browsers
 constexpr std::size_t kMostNetworkBody = 4u << 10;  ///< nothing there takes one
 constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when berthd is told to end, so that they do not come twice
@@ -180,9 +182,9 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
       token_(loop_, config_.metrics_token.starts_with("command:") ? work_ : looks_, config_.metrics_token, {.commands = config_.secret_commands}),
       node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, [this] { return remote_.status(); }, [this] { return network_.status(); }, token_}, config_,
-            how.limits_enforced(), operators_),
+            how.limits_enforced(), groups_of(config_)),
       api_(deployer_, node_),
-      control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
+      control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }, {.most_per_address = kMostPerUser}),
       network_(loop_, metrics_listener(config_), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
       remote_(loop_, remote_listener(config_), [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {}
 
@@ -202,11 +204,31 @@ Result<void> Berthd::listen() {
 Result<void> Berthd::listen_for_operators() {
   if (auto sockets = manager_.take_sockets(); !sockets.empty()) {
     for (Fd& socket : sockets) BERTH_CHECK(control_.listen_on(std::move(socket)));
+    has_own_socket_ = false;
     return {};
   }
-  if (!operators_ && !config_.group.empty())
-    spdlog::warn("there is no group '{}' ([api] group): only root can use berth here", config_.group);
-  return control_.listen_unix(config_.run / "api.sock", operators_ ? 0660 : 0600, operators_.value_or(static_cast<gid_t>(-1)));
+  BERTH_CHECK(control_.listen_unix(config_.run / "api.sock", operators_ ? 0660 : 0600, operators_.value_or(static_cast<gid_t>(-1))));
+  if (!config_.groups.empty()) admit_groups();
+  return {};
+}
+
+/// Those that the socket does not belong to get to it by an access list. Who cannot connect is told by the kernel; what runs goes on.
+void Berthd::admit_groups() {
+  if (!has_own_socket_) return spdlog::warn("the control socket is one of systemd's: its unit says which groups may connect, [[api.local]] what they may do");
+  std::vector<gid_t> others;
+  for (const api::Group& group : node_.groups())
+    if (group.number != operators_) others.push_back(group.number);
+  if (const auto shared = host::share_socket(config_.run / "api.sock", operators_.has_value(), std::move(others)); !shared)
+    spdlog::error("the groups of [[api.local]] cannot use the control socket: {}", shared.error().message);
+}
+
+/// Takes over who is in which group, and what they may do.
+void Berthd::change_groups() {
+  auto groups = groups_of(config_);
+  if (groups == node_.groups()) return;
+  node_.set_groups(std::move(groups));
+  admit_groups();
+  control_.drop_connections();  // nobody goes on by a role that it has no more
 }
 
 Exit Berthd::run() {
@@ -286,6 +308,8 @@ void Berthd::reload() {
       node_.set_clients(clients_of(config_));
       remote_.drop_connections();  // nobody goes on by a role that it has no more
     }
+    config_.groups = config->groups;
+    change_groups();
     remote_.refresh();
     network_.refresh();
     token_.look_again();

@@ -44,6 +44,8 @@ class Berthd {
 
   Result<void> listen();
   Result<void> listen_for_operators();
+  void admit_groups();
+  void change_groups();
   awaitable<void> start();
   awaitable<void> heed_signals();
   awaitable<void> tell_watchdog();
@@ -74,7 +76,8 @@ class Berthd {
   deploy::Deployer deployer_;
   follow::Follower follower_;
   ship::Shipping shipping_;
-  std::optional<gid_t> operators_;
+  std::optional<gid_t> operators_;  ///< the group that the control socket belongs to
+  bool has_own_socket_ = true;      ///< and was given none by systemd
   MetricsToken token_;
   LiveNode node_;
   api::Api api_;

@@ -17,5 +17,18 @@ TEST(ClientsOf, HaveTheRolesThatTheConfigurationSays) {
   EXPECT_EQ(clients[3].role, api::Role::admin);
 }
 
+TEST(GroupsOf, AreThoseThatThereAreAndTheOneForEverythingIsFirst) {
+  config::Config config;
+  config.group = "daemon";
+  config.groups = {{"bin", config::ClientRole::operator_, {"web"}}, {"no-such-group", config::ClientRole::admin, {}}, {"sys", config::ClientRole::viewer, {}}};
+  const auto groups = groups_of(config);
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(groups[0], (api::Group{1, api::Role::admin, {}}));
+  EXPECT_EQ(groups[1], (api::Group{2, api::Role::operator_, {"web"}}));
+  EXPECT_EQ(groups[2], (api::Group{3, api::Role::viewer, {}}));
+  config.group = "";
+  EXPECT_EQ(groups_of(config).size(), 2u);
+}
+
 }  // namespace
 }  // namespace berth

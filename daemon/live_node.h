@@ -36,7 +36,7 @@ class LiveNode : public api::Node {
     std::function<std::optional<metrics::NodeStatus::Listener>()> remote_api, metrics_listener;
     MetricsToken& token;
   };
-  LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
+  LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::vector<api::Group> groups);
 
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
@@ -58,6 +58,9 @@ class LiveNode : public api::Node {
   void reloaded(std::optional<metrics::NodeStatus::Refused> refused) { config_refused_ = std::move(refused); }
   /// Who may do what with a certificate.
   void set_clients(std::vector<api::Client> clients) { clients_ = std::move(clients); }
+  /// Who may do what at the control socket.
+  void set_groups(std::vector<api::Group> groups) { groups_ = std::move(groups); }
+  const std::vector<api::Group>& groups() const { return groups_; }
   LoopLag& lag() { return lag_; }
 
  private:
@@ -76,7 +79,7 @@ class LiveNode : public api::Node {
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
   std::optional<metrics::NodeStatus::Refused> config_refused_;
   std::string cgroup_mount_;   ///< or empty
-  std::optional<gid_t> operators_;
+  std::vector<api::Group> groups_;
   std::vector<api::Client> clients_;
   api::Caller root_;
 };

@@ -77,7 +77,7 @@ awaitable<io::ServerReply> Api::on_socket(io::ServerRequest request) {
   Caller caller = co_await node_.caller(request.peer);
   if (caller.role == Role::anybody) {
     log_call(request, caller.name, 403);
-    co_return problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of the group that [api] of berthd.toml names", caller.name)});
+    co_return problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of a group that [api] or [[api.local]] of berthd.toml names", caller.name)});
   }
   io::ServerReply result = co_await logged(operations_, node_, std::move(request), std::move(caller));
   co_return result;

@@ -273,6 +273,26 @@ TEST_F(RolesTest, ALimitedClientVerifiesItsOwnAppsAlone) {
   EXPECT_THAT(operations.calls, IsEmpty());
 }
 
+TEST_F(RolesTest, MembersOfGroupsOfTheNodeHaveNoMoreThanTheirRole) {
+  for (const Row& row : kRows) {
+    for (const Role role : {Role::viewer, Role::deployer, Role::operator_, Role::admin}) {
+      node.who = {.name = "alice (uid 1000)", .role = role, .apps = {}, .on_node = true};
+      const auto reply = io::on_loop(loop, api.on_socket(request(row, "web")));
+      EXPECT_EQ(reply.status == 403, role < row.least) << row.method << " " << row.pattern << " by a " << to_string(role) << ": " << reply.body;
+      if (reply.status == 403) {
+        EXPECT_THAT(reply.body, HasSubstr("see [[api.local]] of this node's berthd.toml"));
+      }
+      if (role == Role::admin) continue;
+      node.who.apps = {"web"};
+      operations.one.row.app = "blog";
+      const auto of_another = io::on_loop(loop, api.on_socket(request(row, "blog")));
+      const Then then = role < row.least ? Then::refused : row.other;
+      EXPECT_EQ(of_another.status == 403, then == Then::refused) << row.method << " " << row.pattern << " of blog by one of web: " << of_another.body;
+      EXPECT_EQ(of_another.status == 404, then == Then::unknown) << row.method << " " << row.pattern << " of blog by one of web: " << of_another.body;
+    }
+  }
+}
+
 TEST_F(RolesTest, WebPagesAreNotAnswered) {
   be(Role::admin);
   const Row restart{"POST", "/v1/apps/{app}/restart", "{}", {}, {}, {}};

@@ -14,8 +14,8 @@ std::optional<Error> refusal(const Route& route, const std::map<std::string, std
   if (route.only_on_node && !caller.on_node)
     return Error{Errc::permission, fmt::format("{} is for callers on the node alone, since it hands over files of the machine: log in there and use berth", call)};
   if (caller.role < route.role)
-    return Error{Errc::permission, fmt::format("{} is a {} here, and {} needs the role {}: see [[api.client]] of this node's berthd.toml", caller.name, to_string(caller.role),
-                                               call, to_string(route.role))};
+    return Error{Errc::permission, fmt::format("{} is a {} here, and {} needs the role {}: see {} of this node's berthd.toml", caller.name, to_string(caller.role),
+                                               call, to_string(route.role), caller.on_node ? "[[api.local]]" : "[[api.client]]")};
   if (caller.apps.empty()) return {};
   if (route.scope == Scope::node)
     return Error{Errc::permission, fmt::format("{} is limited to {}, and {} is about the whole node", caller.name, fmt::join(caller.apps, ", "), call)};

@@ -101,6 +101,15 @@ struct ApiClient {
   bool operator==(const ApiClient&) const = default;
 };
 
+/// `[[api.local]]`: what members of a Unix group may do at the control socket.
+struct ApiGroup {
+  std::string group;
+  ClientRole role = ClientRole::viewer;
+  std::vector<std::string> apps;  ///< that they see and change; empty: all
+
+  bool operator==(const ApiGroup&) const = default;
+};
+
 /// "APP:VALUE", each; absent: everything is allowed.
 using AppRules = std::optional<std::vector<std::pair<std::string, std::string>>>;
 
@@ -130,7 +139,8 @@ struct Config {
   TlsFiles metrics_tls;                                       ///< of that listener
   std::string metrics_token;                                  ///< a reference to what it wants to be shown; empty: nothing
   bool status_page = false;                                   ///< a status page is there, too
-  std::string group = "berth";                                ///< empty: root alone
+  std::string group = "berth";                                ///< whose members may do everything; empty: root alone
+  std::vector<ApiGroup> groups;                               ///< with other roles, each group once
   std::optional<RemoteApi> remote;                            ///< absent: on the control socket alone
   std::vector<ApiClient> clients;                             ///< of that, each name once
   std::uint64_t reserve = 256'000'000;                        ///< bytes

@@ -61,9 +61,18 @@ awaitable<io::ServerReply> logged(deploy::Operations& operations, Node& node, io
   co_return result;
 }
 
+/// What a browser says of requests that a page of somebody else's makes it send. The socket may have been forwarded to a port that one reaches. The status page
+/// asks for what it shows without an Origin, and from the same one.
+std::optional<Error> page_of_others(const io::ServerRequest& request) {
+  if (request.headers.contains("origin")) return Error{Errc::permission, "requests of web pages, which have an Origin, are not taken"};
+  const auto site = request.headers.find("sec-fetch-site");
+  if (site == request.headers.end() || site->second == "none" || site->second == "same-origin") return {};
+  return Error{Errc::permission, "requests of web pages from elsewhere, as Sec-Fetch-Site tells, are not taken"};
+}
+
 /// A browser that holds a client's certificate shows it whatever page makes it ask. Its requests say so, or have a type that a page may send unasked.
 std::optional<Error> browser_complaint(const io::ServerRequest& request) {
-  if (request.headers.contains("origin")) return Error{Errc::permission, "requests of web pages, which have an Origin, are not taken"};
+  if (auto complaint = page_of_others(request)) return complaint;
   if (request.method == "GET" || request.method == "HEAD") return {};
   const auto type = request.headers.find("content-type");
   const bool is_json = type != request.headers.end() && (type->second == "application/json" || type->second.starts_with("application/json;"));
@@ -74,6 +83,7 @@ std::optional<Error> browser_complaint(const io::ServerRequest& request) {
 }  // namespace
 
 awaitable<io::ServerReply> Api::on_socket(io::ServerRequest request) {
+  if (const auto complaint = page_of_others(request)) co_return problem(*complaint);
   Caller caller = co_await node_.caller(request.peer);
   if (caller.role == Role::anybody) {
     log_call(request, caller.name, 403);

@@ -299,6 +299,21 @@ TEST_F(RolesTest, WebPagesAreNotAnswered) {
   auto from_page = request(restart, "web");
   from_page.headers["origin"] = "https://evil.example";
   EXPECT_EQ(ask(from_page).status, 403);
+  for (const char* site : {"cross-site", "same-site", "something new"}) {
+    auto looked_at = request({"GET", "/v1/apps/{app}", "", {}, {}, {}}, "web");
+    looked_at.headers["sec-fetch-site"] = site;
+    EXPECT_EQ(ask(looked_at).status, 403) << site << ", as an image of a page";
+    auto forwarded = request(restart, "web");
+    forwarded.headers["sec-fetch-site"] = site;
+    EXPECT_EQ(io::on_loop(loop, api.on_socket(forwarded)).status, 403) << site << ", by a socket that was forwarded to a port";
+  }
+  for (const char* site : {"none", "same-origin"}) {
+    auto typed_in = request({"GET", "/v1/apps/{app}", "", {}, {}, {}}, "web");
+    typed_in.headers["sec-fetch-site"] = site;
+    EXPECT_EQ(ask(typed_in).status, 200) << site;
+  }
+  operations.calls.clear();
+  EXPECT_EQ(io::on_loop(loop, api.on_socket(from_page)).status, 403);
   for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""}) {
     auto form = request(restart, "web");
     form.headers["content-type"] = type;

@@ -353,7 +353,7 @@ TEST(Caller, OthersHaveTheRoleOfTheFirstOfTheirGroups) {
   EXPECT_EQ(role(4'000'000, {7001}), Role::viewer);
   EXPECT_EQ(role(7001, {7000}), Role::operator_) << "the first of berthd.toml, not of the peer";
   EXPECT_EQ(role(7001, {7000, daemons}), Role::admin);
-  EXPECT_THAT(identify({.uid = 4'000'000, .gid = 1, .groups = {7000}}, groups).apps, ElementsAre("web"));
+  EXPECT_THAT(identify({.uid = 4'000'000, .gid = 4'000'000, .groups = {7000}}, groups).apps, ElementsAre("web"));
   EXPECT_EQ(identify({.uid = 4'000'000, .gid = 0}, {}).name, "uid 4000000");
   const Caller daemon = identify({.uid = 1, .gid = 65534}, groups);
   EXPECT_EQ(daemon.role, Role::anybody) << "who is in it by /etc/passwd, and has left it";

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <deque>
 #include <memory>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
@@ -212,7 +214,7 @@ Result<void> check_remote_release(const Console& console, const InstanceSelector
   return std::unexpected(seen.none_of(selector.app, release));
 }
 
-/// From a node elsewhere.
+/// From a node elsewhere, or from the berthd here.
 Result<Exit> remote_logs(const Console& console, const LogsOptions& options, const logs::LogQuery& query) {
   if (!options.root.empty()) return fail(Errc::usage, "berth logs: --logs names a folder of this machine, so it goes without --node");
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth logs"));
@@ -230,6 +232,11 @@ Result<Exit> remote_logs(const Console& console, const LogsOptions& options, con
   BERTH_CHECK(options.regex ? read_by_regex(console, query, parameters, take) : read_or_follow(console, query, parameters, take));
   if (query.filter.release && !shown) BERTH_CHECK(check_remote_release(console, query.selector, *query.filter.release));
   return Exit::ok;
+}
+
+/// Whether there are logs of the app that whoever asks may not read, while berthd may let them: members of groups with a role of their own.
+bool are_closed(const std::string& root, const std::string& app) {
+  return ::access((root + "/" + app).c_str(), R_OK | X_OK) != 0 && errno == EACCES;
 }
 
 /// Fails with `Errc::not_found` where no line at all is of that release, whatever else was asked for.
@@ -253,6 +260,7 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   if (console.node) return remote_logs(console, options, query);
   const LogRoot place = log_root(console, options);
   const std::string& root = place.folder;
+  if (options.root.empty() && place.why_usual.empty() && are_closed(root, query.selector.app)) return remote_logs(console, options, query);
   console.detail(fmt::format("the logs of {} are read in {}", options.what, root));
   if (!place.why_usual.empty() && !console.quiet)
     console.warn(fmt::format("these are the logs in {}, since berthd does not say where its own are ({}); --logs DIR or $BERTH_LOGS names another folder", root,

@@ -186,8 +186,10 @@ TEST_F(OperatorVerbs, StatusSaysFirstThatTheConfigurationWasRefused) {
 
 TEST_F(OperatorVerbs, StatusSaysThatClientsElsewhereCannotCome) {
   daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
-    "remote_api": {"listen": "0.0.0.0:9465", "certificate_expires": "2026-11-24T09:00:00Z", "ending": true, "problem": "the key does not fit"}})");
-  EXPECT_THAT(berth({"status"}).out, AllOf(HasSubstr("[api] at 0.0.0.0:9465: the key does not fit\n"), HasSubstr("its certificate ends at 2026-11-24T09:00:00Z: put a new one")));
+    "remote_api": {"listen": "0.0.0.0:9465", "certificate_expires": "2026-11-24T09:00:00Z", "ending": true, "problem": "the key does not fit"},
+    "metrics_listener": {"listen": "0.0.0.0:9464", "certificate_expires": "", "ending": false, "problem": "the token cannot be read"}})");
+  EXPECT_THAT(berth({"status"}).out, AllOf(HasSubstr("[api] at 0.0.0.0:9465: the key does not fit\n"), HasSubstr("its certificate ends at 2026-11-24T09:00:00Z: put a new one"),
+                                           HasSubstr("[metrics] at 0.0.0.0:9464: the token cannot be read\n")));
 }
 
 }  // namespace

@@ -10,12 +10,14 @@
 #include "cli/common.h"
 #include "core/io/http.h"
 #include "core/io/ip_address.h"
+#include "core/io/loop.h"
 
 namespace berth::cli {
 namespace {
 
 constexpr std::size_t kMostLine = 8u << 20;
 constexpr std::chrono::seconds kSilence{45};  ///< a node gives a sign of life every 15 seconds
+constexpr std::chrono::seconds kHead{30};     ///< until an answer begins
 constexpr std::chrono::hours kLongest{10 * 365 * 24};
 constexpr std::chrono::seconds kOverlap{10};  ///< of what was read with what is read next
 constexpr std::chrono::seconds kBetweenTries{1};
@@ -34,15 +36,42 @@ Result<void> ask_first(const Console& console, const std::string& app, std::map<
   return {};
 }
 
-Result<void> stream_logs(const Console& console, const std::string& app, const std::map<std::string, std::string>& query, const TakeLine& take) {
-  const RemoteNode& node = *console.node;
-  const std::string where = io::with_port(node.host, node.port);
+using Sink = std::function<Result<void>(std::string_view)>;
+
+Result<void> read_there(const RemoteNode& node, const std::string& target, const Sink& sink) {
   io::FetchOptions options;
   options.most = UINT64_MAX;
   options.stall_timeout = kSilence;
   options.total_timeout = kLongest;
   options.tls = tls_of(node);
   options.user_agent = "berth/" BERTH_VERSION;
+  return io::http_fetch(fmt::format("https://{}{}", io::with_port(node.host, node.port), target), options, sink);
+}
+
+boost::asio::awaitable<void> stream(io::HttpRequest request, std::function<bool(std::string_view)> sink, Result<io::HttpAnswer>* answer, io::Loop* loop) {
+  *answer = co_await io::http_stream(std::move(request), std::move(sink));
+  loop->stop();
+}
+
+Result<void> read_here(const std::string& socket, const std::string& target, const Sink& sink) {
+  Result<void> taken;
+  std::function<bool(std::string_view)> take = [&](std::string_view bytes) {
+    taken = sink(bytes);
+    return taken.has_value();
+  };
+  io::HttpRequest request{.to = {.unix_path = socket}, .target = target};
+  request.deadline = kHead;
+  io::Loop loop;
+  Result<io::HttpAnswer> answer = fail(Errc::internal, "it ended without an answer");
+  loop.spawn("logs", stream(std::move(request), std::move(take), &answer, &loop));
+  loop.run();
+  if (!taken) return taken;
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status != 200) return std::unexpected(problem_error(answer->status, answer->body));
+  return {};
+}
+
+Result<void> stream_logs(const Console& console, const std::string& app, const std::map<std::string, std::string>& query, const TakeLine& take) {
   std::string buffer;
   const auto sink = [&](std::string_view bytes) -> Result<void> {
     buffer += bytes;
@@ -58,9 +87,10 @@ Result<void> stream_logs(const Console& console, const std::string& app, const s
     if (buffer.size() > kMostLine) return fail(Errc::protocol, "a line of it has no end");
     return {};
   };
-  auto read = io::http_fetch(fmt::format("https://{}{}", where, app_target(app, "/logs" + text_of_query(query))), options, sink);
+  const std::string target = app_target(app, "/logs" + text_of_query(query));
+  auto read = console.node ? read_there(*console.node, target, sink) : read_here(console.socket, target, sink);
   if (read) return {};
-  return fail(Errc::unreachable, fmt::format("berthd at {}: its logs broke off: {}", where, read.error().message));
+  return fail(Errc::unreachable, fmt::format("berthd at {}: its logs broke off: {}", console.node ? io::with_port(console.node->host, console.node->port) : console.socket, read.error().message));
 }
 
 }  // namespace

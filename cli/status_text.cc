@@ -323,15 +323,15 @@ std::string config_text(const value& status, const StatusView& view) {
   return tinted(printable(text), Tint::bad, view.colour) + "\n";
 }
 
-/// That clients elsewhere cannot use this node, or soon will not; empty where neither is so.
-std::string remote_api_text(const value& status, const StatusView& view) {
-  const auto* remote = member(status, "remote_api");
-  if (remote == nullptr || !remote->is_object()) return {};
+/// That nobody elsewhere is answered at a listener of the node, or soon will not be; empty where neither is so.
+std::string listener_text(const value& status, std::string_view name, std::string_view table, const StatusView& view) {
+  const auto* listener = member(status, name);
+  if (listener == nullptr || !listener->is_object()) return {};
   std::string text;
-  if (const std::string problem = text_of(*remote, "problem"); !problem.empty())
-    text += tinted(printable(fmt::format("[api] at {}: {}", text_of(*remote, "listen"), problem)), Tint::bad, view.colour) + "\n";
-  if (truth_of(*remote, "ending"))
-    text += tinted(printable(fmt::format("[api] at {}: its certificate ends at {}: put a new one in its place", text_of(*remote, "listen"), text_of(*remote, "certificate_expires"))),
+  if (const std::string problem = text_of(*listener, "problem"); !problem.empty())
+    text += tinted(printable(fmt::format("{} at {}: {}", table, text_of(*listener, "listen"), problem)), Tint::bad, view.colour) + "\n";
+  if (truth_of(*listener, "ending"))
+    text += tinted(printable(fmt::format("{} at {}: its certificate ends at {}: put a new one in its place", table, text_of(*listener, "listen"), text_of(*listener, "certificate_expires"))),
                    Tint::warning, view.colour) + "\n";
   return text;
 }
@@ -358,7 +358,8 @@ std::string node_text(const value& status, const StatusView& view) {
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
   if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
-  text += config_text(status, view) + remote_api_text(status, view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + webhooks_text(status, view) + awaited_text(status, view);
+  text += config_text(status, view) + listener_text(status, "remote_api", "[api]", view) + listener_text(status, "metrics_listener", "[metrics]", view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + webhooks_text(status, view) +
+          awaited_text(status, view);
   text += disk_text(status, view);
   if (!truth_of(status, "limits_enforced")) text += "limits of memory and processes are not enforced here (no cgroup2)\n";
   return text;

@@ -13,7 +13,7 @@
 #include "core/io/proxy.h"
 #include "core/utf8.h"
 #include "daemon/build_time.h"
-#include "daemon/config/values.h"
+#include "daemon/clients.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/deploy/instance_plan.h"
 #include "daemon/fetch/sealed_release.h"
@@ -21,6 +21,7 @@
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
+#include "daemon/host/socket_access.h"
 #include "daemon/secrets/authorization.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/supervise/launcher.h"
@@ -31,6 +32,7 @@ namespace {
 constexpr std::size_t kWorkThreads = 4;
 constexpr std::size_t kIdleThreads = 1;
 constexpr std::size_t kLookThreads = 1;
+constexpr std::size_t kMostPerUser = 64;  ///< connections to the control socket
 constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when berthd is told to end, so that they do not come twice
 
 store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
@@ -164,36 +166,35 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       webhooks_({.loop = loop_,
                  .looks = looks_,
                  .idle = idle_,
-                 .logs = {},
-                 .state = config_.state,
+                 .logs = {}, .state = config_.state,
                  .node = config_.node,
                  .environment = config_.environment,
                  .secret_sources = {.commands = config_.secret_commands},
                  .events = [this](std::int64_t first, int most) { return store_->events(first, most); },
                  .last_event = [this] { return store_->last_event(); },
                  .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
-                 .daemon_log = {},
-                 .given_secrets = {},
+                 .daemon_log = {}, .given_secrets = {},
                  .cargo = ship::Cargo::events,
                  .give_way = {}}),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
-      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, webhooks_, [this] { return remote_.status(); }}, config_, how.limits_enforced(), operators_),
+      token_(loop_, config_.metrics_token.starts_with("command:") ? work_ : looks_, config_.metrics_token, {.commands = config_.secret_commands}),
+      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, webhooks_, [this] { return remote_.status(); }, [this] { return network_.status(); }, token_}, config_,
+            how.limits_enforced(), groups_of(config_)),
       api_(deployer_, node_),
-      control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }),
-      network_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
-      remote_(loop_, config_.remote, [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {
+      control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }, {.most_per_address = kMostPerUser}),
+      network_(loop_, metrics_listener(config_), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
+      remote_(loop_, remote_listener(config_), [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {
   store_->on_event(webhooks_.waker());
 }
 
 Berthd::~Berthd() = default;
 
 Result<void> Berthd::listen() {
-  if (operators_) {
+  if (operators_)
     if (const auto shared = host::share_logs(config_.logs, *operators_); !shared)
       spdlog::warn("members of the group '{}' may not be able to read logs: {}", config_.group, shared.error().message);
-  }
   BERTH_CHECK(listen_for_operators());
-  listen_for_prometheus();
+  network_.start();
   remote_.start();
   return {};
 }
@@ -201,20 +202,31 @@ Result<void> Berthd::listen() {
 Result<void> Berthd::listen_for_operators() {
   if (auto sockets = manager_.take_sockets(); !sockets.empty()) {
     for (Fd& socket : sockets) BERTH_CHECK(control_.listen_on(std::move(socket)));
+    has_own_socket_ = false;
     return {};
   }
-  if (!operators_ && !config_.group.empty())
-    spdlog::warn("there is no group '{}' ([api] group): only root can use berth here", config_.group);
-  return control_.listen_unix(config_.run / "api.sock", operators_ ? 0660 : 0600, operators_.value_or(static_cast<gid_t>(-1)));
+  BERTH_CHECK(control_.listen_unix(config_.run / "api.sock", operators_ ? 0660 : 0600, operators_.value_or(static_cast<gid_t>(-1))));
+  if (!config_.groups.empty()) admit_groups();
+  return {};
 }
 
-/// Whoever cannot be scraped still runs its apps.
-void Berthd::listen_for_prometheus() {
-  if (!config_.metrics) return;
-  const auto listening = network_.listen_tcp(config_.metrics->address, config_.metrics->port);
-  if (!listening)
-    spdlog::error("metrics are on the control socket only, [metrics] listen {} cannot be had: {}", config::to_string(*config_.metrics),
-                  listening.error().message);
+/// Those that the socket does not belong to get to it by an access list. Who cannot connect is told by the kernel; what runs goes on.
+void Berthd::admit_groups() {
+  if (!has_own_socket_) return spdlog::warn("the control socket is one of systemd's: its unit says which groups may connect, [[api.local]] what they may do");
+  std::vector<gid_t> others;
+  for (const api::Group& group : node_.groups())
+    if (group.number != operators_) others.push_back(group.number);
+  if (const auto shared = host::share_socket(config_.run / "api.sock", operators_.has_value(), std::move(others)); !shared)
+    spdlog::error("the groups of [[api.local]] cannot use the control socket: {}", shared.error().message);
+}
+
+/// Takes over who is in which group, and what they may do.
+void Berthd::change_groups() {
+  auto groups = groups_of(config_);
+  if (groups == node_.groups()) return;
+  node_.set_groups(std::move(groups));
+  admit_groups();
+  control_.drop_connections();  // nobody goes on by a role that it has no more
 }
 
 Exit Berthd::run() {
@@ -304,7 +316,11 @@ void Berthd::reload() {
       node_.set_clients(clients_of(config_));
       remote_.drop_connections();  // nobody goes on by a role that it has no more
     }
+    config_.groups = config->groups;
+    change_groups();
     remote_.refresh();
+    network_.refresh();
+    token_.look_again();
     spdlog::info("reloaded {}", config_file_.string());
     const auto changed = config::changed_until_restart(config_, *config);
     if (!changed.empty()) {

@@ -15,8 +15,9 @@
 #include "daemon/follow/follower.h"
 #include "daemon/host/programs.h"
 #include "daemon/host/service_manager.h"
+#include "daemon/listener.h"
 #include "daemon/live_node.h"
-#include "daemon/remote_api.h"
+#include "daemon/metrics_token.h"
 #include "daemon/route/router.h"
 #include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
@@ -43,7 +44,8 @@ class Berthd {
 
   Result<void> listen();
   Result<void> listen_for_operators();
-  void listen_for_prometheus();
+  void admit_groups();
+  void change_groups();
   awaitable<void> start();
   awaitable<void> heed_signals();
   awaitable<void> tell_watchdog();
@@ -74,12 +76,14 @@ class Berthd {
   deploy::Deployer deployer_;
   follow::Follower follower_;
   ship::Shipping shipping_, webhooks_;
-  std::optional<gid_t> operators_;
+  std::optional<gid_t> operators_;  ///< the group that the control socket belongs to
+  bool has_own_socket_ = true;      ///< and was given none by systemd
+  MetricsToken token_;
   LiveNode node_;
   api::Api api_;
   io::HttpServer control_;
-  io::HttpServer network_;
-  RemoteApi remote_;
+  Listener network_;
+  Listener remote_;
 };
 
 }  // namespace berth

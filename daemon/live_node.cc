@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "core/files/files.h"
+#include "daemon/clients.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/disks.h"
 #include "daemon/log_feed.h"
 #include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics/snapshot.h"
-#include "daemon/remote_api.h"
 
 namespace berth {
 namespace {
@@ -59,7 +59,7 @@ std::optional<api::PageAccess> page_of(const config::Config& config) {
 
 }  // namespace
 
-LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators)
+LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::vector<api::Group> groups)
     : parts_(std::move(parts)),
       lag_(parts_.loop),
       told_(std::make_shared<io::Event>(parts_.loop.executor())),
@@ -68,7 +68,7 @@ LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforc
       scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
       cgroup_mount_(host::cgroup2_mount().value_or(std::filesystem::path()).string()),
-      operators_(operators),
+      groups_(std::move(groups)),
       clients_(clients_of(config)),
       root_(api::identify({.uid = 0, .gid = 0}, {})) {
   // Told by whatever thread writes; this may be gone then.
@@ -98,6 +98,8 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.webhooks = parts_.webhooks.statuses();
   node.config_refused = config_refused_;
   node.remote_api = parts_.remote_api();
+  node.metrics_listener = parts_.metrics_listener();
+  if (node.metrics_listener && node.metrics_listener->problem.empty()) node.metrics_listener->problem = parts_.token.problem();
   node.drained = parts_.operations.drained();
   co_return node;
 }
@@ -118,12 +120,13 @@ awaitable<void> LiveNode::event_after(std::int64_t number, std::chrono::millisec
   if (last_event() <= number) co_await told_->wait(at_most);
 }
 
-/// One caller from afar gets few, and all of them together leave some to those who are here.
+/// One caller from afar, or who is not for the whole node, gets few, and all of them together leave some to the admins who are here.
 std::shared_ptr<void> LiveNode::place(const api::Caller& caller) {
+  const bool has_all = caller.on_node && caller.role == api::Role::admin;
   const int all = std::accumulate(places_->begin(), places_->end(), 0, [](int sum, const auto& one) { return sum + one.second; });
-  if (all >= (caller.on_node ? kMostReaders : kMostReaders - kReadersHere)) return nullptr;
+  if (all >= (has_all ? kMostReaders : kMostReaders - kReadersHere)) return nullptr;
   int& its = (*places_)[caller.name];  // which is above 0 from here on, or has been
-  if (!caller.on_node && its >= kMostOfOne) return nullptr;
+  if (!has_all && its >= kMostOfOne) return nullptr;
   ++its;
   return std::shared_ptr<void>(&its, [places = places_, name = caller.name](void*) {
     if (--(*places)[name] == 0) places->erase(name);
@@ -184,7 +187,7 @@ awaitable<bool> LiveNode::until_ready(std::chrono::milliseconds at_most) {
 awaitable<api::Caller> LiveNode::caller(io::Peer peer) {
   if (peer.names) co_return api::identify_client(peer, clients_);
   if (peer.uid == 0) co_return root_;
-  const auto look = [peer, group = operators_] { return api::identify(peer, group); };
+  const auto look = [peer, groups = groups_] { return api::identify(peer, groups); };
   auto found = co_await parts_.pool.run(look);
   co_return found;
 }

@@ -14,6 +14,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/follow/follower.h"
 #include "daemon/loop_lag.h"
+#include "daemon/metrics_token.h"
 #include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
 
@@ -33,9 +34,10 @@ class LiveNode : public api::Node {
     follow::Follower& follower;
     ship::Shipping& shipping;
     ship::Shipping& webhooks;
-    std::function<std::optional<metrics::NodeStatus::RemoteApi>()> remote_api;
+    std::function<std::optional<metrics::NodeStatus::Listener>()> remote_api, metrics_listener;
+    MetricsToken& token;
   };
-  LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::optional<gid_t> operators);
+  LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::vector<api::Group> groups);
 
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
@@ -44,6 +46,7 @@ class LiveNode : public api::Node {
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
   std::shared_ptr<void> place(const api::Caller& caller) override;
   const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }
+  awaitable<Result<api::Token>> token() override { return parts_.token.get(); }
   std::shared_ptr<void> page_place() override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
@@ -56,6 +59,9 @@ class LiveNode : public api::Node {
   void reloaded(std::optional<metrics::NodeStatus::Refused> refused) { config_refused_ = std::move(refused); }
   /// Who may do what with a certificate.
   void set_clients(std::vector<api::Client> clients) { clients_ = std::move(clients); }
+  /// Who may do what at the control socket.
+  void set_groups(std::vector<api::Group> groups) { groups_ = std::move(groups); }
+  const std::vector<api::Group>& groups() const { return groups_; }
   LoopLag& lag() { return lag_; }
 
  private:
@@ -74,7 +80,7 @@ class LiveNode : public api::Node {
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
   std::optional<metrics::NodeStatus::Refused> config_refused_;
   std::string cgroup_mount_;   ///< or empty
-  std::optional<gid_t> operators_;
+  std::vector<api::Group> groups_;
   std::vector<api::Client> clients_;
   api::Caller root_;
 };

@@ -12,7 +12,9 @@
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
+#include "daemon/metrics_token.h"
 #include "daemon/options.h"
+#include "daemon/secrets/reference.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/store/migrations.h"
 #include "daemon/store/store.h"
@@ -52,15 +54,30 @@ Exit check_state(const config::Config& config) {
   return Exit::ok;
 }
 
+/// Whether the files of a listener fit each other.
+Result<void> check_tls(const std::string& table, const config::TlsFiles& files) {
+  if (files.certificate_file.empty()) return {};
+  const auto fits = io::TlsCredentials::load({files.certificate_file, files.key_file, files.client_ca_file}, [](io::TlsNews, const std::string&) {});
+  if (!fits) return pass(fits.error(), table);
+  return {};
+}
+
+/// Whether a token that lies in a file can be read. What else it may be, berthd alone is given.
+Result<void> check_metrics_token(const config::Config& config) {
+  if (!config.metrics_token.starts_with("file:")) return {};
+  auto value = secrets::resolve(config.metrics_token, {});
+  if (!value) return std::unexpected(value.error());
+  return check_token(value->view());
+}
+
 Exit check(const Options& options) {
   const auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
   if (const auto files = config::check_files(*config); !files) return complain({files.error().code, options.config.string() + ": " + files.error().message});
-  if (config->remote) {
-    const config::RemoteApi& remote = *config->remote;
-    const auto fits = io::TlsCredentials::load({remote.certificate_file, remote.key_file, remote.client_ca_file}, [](io::TlsNews, const std::string&) {});
-    if (!fits) return complain({fits.error().code, fmt::format("{}: [api] {}", options.config.string(), fits.error().message)});
-  }
+  if (config->remote)
+    if (const auto fit = check_tls("[api]", config->remote->files); !fit) return complain({fit.error().code, options.config.string() + ": " + fit.error().message});
+  if (const auto fit = check_tls("[metrics]", config->metrics_tls); !fit) return complain({fit.error().code, options.config.string() + ": " + fit.error().message});
+  if (const auto token = check_metrics_token(*config); !token) return complain({token.error().code, options.config.string() + ": [metrics] token: " + token.error().message});
   for (const std::string& open : config::open_secrets(*config)) fmt::print(stderr, "berthd: {}: {}\n", options.config.string(), open);
   fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;

@@ -23,8 +23,8 @@ std::vector<Named> named_in(const config::Config& config) {
     if (!file.empty()) all.push_back({std::move(of), file, own});
   };
   if (config.remote) {
-    add("[api] certificate_file", config.remote->certificate_file, true);
-    add("[api] client_ca_file", config.remote->client_ca_file, false);
+    add("[api] certificate_file", config.remote->files.certificate_file, true);
+    add("[api] client_ca_file", config.remote->files.client_ca_file, false);
   }
   add("[repository] certificate_file", config.repository.certificate_file, true);
   add("[repository] ca_file", config.repository.ca_file, false);

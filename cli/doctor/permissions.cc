@@ -65,7 +65,7 @@ std::vector<Ruled> ruled(const Subject& subject) {
   add_key(all, config.repository.key_file, "[repository]");
   add_secret(all, config.repository.token, "[repository]");
   add_secret(all, config.repository.password, "[repository]");
-  if (config.remote) add_key(all, config.remote->key_file, "[api]");
+  if (config.remote) add_key(all, config.remote->files.key_file, "[api]");
   for (const config::Sink& sink : config.sinks) {
     const SinkAccess access = access_of(sink);
     add_key(all, access.key_file, "[[sink]] " + sink.name);

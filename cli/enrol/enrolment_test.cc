@@ -54,7 +54,7 @@ TEST_F(Enrolling, WritesWhatBerthdReads) {
   EXPECT_EQ(config->repository.root, at("root.json"));
   EXPECT_EQ(config->follow.at(0).channel, "stable");
   ASSERT_TRUE(config->remote);
-  EXPECT_EQ(config->remote->key_file, at("node.key"));
+  EXPECT_EQ(config->remote->files.key_file, at("node.key"));
   ASSERT_EQ(config->clients.size(), 2u);
   EXPECT_EQ(config->clients[1].name, "spiffe://example.org/a=b");
   EXPECT_EQ(text("root.json"), repository.root_bytes(1));

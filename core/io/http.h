@@ -128,6 +128,7 @@ struct Peer {
   pid_t pid = 0;
   std::string address;                 ///< of a TCP peer, numeric
   std::optional<VerifiedNames> names{};  ///< of the certificate that a TLS client has proved to be its own
+  std::vector<gid_t> groups{};           ///< of a Unix socket: those that it is in besides `gid`
 };
 
 struct ServerRequest {
@@ -163,8 +164,8 @@ using Handler = std::function<boost::asio::awaitable<ServerReply>(ServerRequest)
 struct ServerLimits {
   std::size_t most_header = 16u << 10;
   std::size_t most_body = 1u << 20;
-  std::size_t most_connections = 256;
-  std::size_t most_per_address = 0;     ///< of them from one TCP address, or from one /64 of IPv6; 0: any number
+  std::size_t most_connections = 256;   ///< a further one takes the place of the one that has kept the server waiting longest; where none does, it is turned away
+  std::size_t most_per_address = 0;     ///< likewise of one TCP address, one /64 of IPv6, or one user of a Unix socket who is not root; 0: any number
   milliseconds read_deadline{10'000};   ///< for a whole request to arrive
   milliseconds idle_deadline{60'000};   ///< between the requests of a connection
   milliseconds write_stall{30'000};
@@ -188,8 +189,8 @@ class HttpServer {
   Result<void> listen_unix(const std::string& path, mode_t mode, gid_t group);
   /// Listens at a numeric address; port 0 takes a free one.
   Result<void> listen_tcp(const std::string& address, std::uint16_t port);
-  /// The same by TLS 1.2, for clients with a certificate of an authority that `credentials` name. The files of those are looked at for each connection.
-  /// Whoever comes without such a certificate, or speaks something else, is told by an alert, and `credentials` tell of it. `pool` computes handshakes; it outlives the server.
+  /// The same by TLS 1.2, for clients with a certificate of an authority that `credentials` name, or for everybody where they name none. The files of those are looked
+  /// at for each connection. Whoever comes without such a certificate, or speaks something else, is told by an alert, and `credentials` tell of it. `pool` computes handshakes; it outlives the server.
   Result<void> listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials, Pool& pool);
   /// Takes a listening socket that systemd passed.
   Result<void> listen_on(Fd socket);

@@ -1,5 +1,7 @@
 #include "core/io/http_connection.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include <fmt/core.h>
@@ -19,6 +21,8 @@ namespace asio = boost::asio;
 
 constexpr char kHandshakeRecord = 22;
 
+constexpr std::size_t kMostGroups = 65536;  // NGROUPS_MAX
+
 /// Of a refused client, what it still sends is read for that long, so that its kernel does not throw the refusal away.
 constexpr milliseconds kLinger{1000};
 
@@ -26,6 +30,20 @@ constexpr milliseconds kLinger{1000};
 constexpr std::string_view kMapped = "::ffff:";
 
 std::string name_of_peer(const Peer& peer) { return peer.address.empty() ? fmt::format("the client (pid {})", peer.pid) : peer.address; }
+
+/// The groups that the kernel says who connected was in, besides the one of its credentials.
+std::vector<gid_t> groups_of_peer(int socket) {
+  std::vector<gid_t> groups(32);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0) {
+      groups.resize(size / sizeof(gid_t));
+      return groups;
+    }
+    if (errno != ERANGE || groups.size() >= kMostGroups) return {};
+    groups.resize(std::max(groups.size() * 2, size / sizeof(gid_t)));
+  }
+}
 
 bool speaks_no_tls(const TlsFailure& failure) { return !failure.first.empty() && failure.first.front() != kHandshakeRecord; }
 
@@ -175,6 +193,10 @@ asio::awaitable<bool> send_reply(const Service& service, Connection& connection,
 /// What the handler gets to see.
 Result<ServerRequest> request_of(RequestReader& reader, const Peer& peer) {
   BERTH_TRY(Target target, parse_target(reader.target));
+  const auto host = reader.headers.find("host");
+  if (host == reader.headers.end() && !reader.is_http_1_0()) return fail(Errc::protocol, "there is no Host");  // RFC 9112, 3.2
+  if (host != reader.headers.end() && !is_host(host->second)) return fail(Errc::protocol, "the Host is none");
+  if (!target.host.empty() && !is_host(target.host)) return fail(Errc::protocol, "the target's host is none");
   if (!target.host.empty()) reader.headers["host"] = target.host;
   return ServerRequest{.method = std::move(reader.method), .path = std::move(target.path), .query = std::move(target.query),
                        .headers = std::move(reader.headers), .body = std::move(reader.body), .peer = peer};
@@ -202,7 +224,7 @@ asio::awaitable<bool> exchange(const Service& service, Connection& connection, s
 }  // namespace
 
 Connection::Connection(asio::any_io_executor executor, Fd socket, Peer its_peer, const TlsService& its_service)
-    : wire(std::move(executor), std::move(socket), name_of_peer(its_peer)), peer(std::move(its_peer)), neighbourhood(neighbourhood_of(peer.address)), service(its_service) {}
+    : wire(std::move(executor), std::move(socket), name_of_peer(its_peer)), peer(std::move(its_peer)), neighbourhood(neighbourhood_of(peer)), service(its_service) {}
 
 asio::awaitable<Result<void>> Connection::agree(Steady::time_point deadline) {
   if (!service.credentials) co_return Result<void>();
@@ -210,6 +232,7 @@ asio::awaitable<Result<void>> Connection::agree(Steady::time_point deadline) {
   tls = std::make_unique<TlsSession>(wire, TlsSide{.explain = explain_to_log, .alert = alert_for});
   auto agreed = co_await tls->agree(*config, deadline, service.pool);
   if (!agreed) co_return agreed;
+  if (!service.credentials->want_clients()) co_return Result<void>();
   const mbedtls_x509_crt* certificate = mbedtls_ssl_get_peer_cert(&tls->context());
   if (certificate == nullptr) co_return fail(Errc::permission, "it shows no certificate");  // nothing agrees without one
   peer.names = names_of(*certificate);
@@ -235,20 +258,22 @@ Peer peer_of(int socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (peer.address.empty() && ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
-    peer = {.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
+    peer = {.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid, .groups = groups_of_peer(socket)};
   return peer;
 }
 
-std::string neighbourhood_of(const std::string& address) {
-  const auto parsed = ip_address(address, 0);
-  if (!parsed || parsed->family() != AF_INET6) return address;
+std::string neighbourhood_of(const Peer& peer) {
+  if (peer.address.empty()) return peer.uid == 0 || peer.uid == static_cast<uid_t>(-1) ? std::string() : fmt::format("uid {}", peer.uid);
+  const auto parsed = ip_address(peer.address, 0);
+  if (!parsed || parsed->family() != AF_INET6) return peer.address;
   return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in6*>(parsed->get())->sin6_addr), 8};
 }
 
 asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_ptr<Connection> connection) {
   co_await give_way();  // Asio 1.81 ends the program where a coroutine is cancelled before it waited for anything
   if (const auto agreed = co_await connection->agree(deadline_in(service->limits.read_deadline)); !agreed) {
-    connection->service.credentials->refused(fmt::format("{}: {}", connection->peer.address, agreed.error().message));
+    const std::string why = connection->wire.open() ? agreed.error().message : "it was let go of in the midst of TLS";  // for who came after it
+    connection->service.credentials->refused(fmt::format("{}: {}", connection->peer.address, why));
     connection->wire.end_writing();
     co_await linger(*connection);
     connection->wire.close();
@@ -260,6 +285,7 @@ asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_
   while (stays && connection->wire.open() && !is_over(connection->peer)) {
     stays = co_await exchange(*service, *connection, buffer, is_first);
     is_first = false;
+    connection->since = Steady::now();
   }
   if (connection->tls && connection->wire.open()) co_await connection->end_writing(kLinger);
   connection->wire.close();

@@ -39,6 +39,7 @@ struct Connection {
   Wire wire;
   Peer peer;
   std::string neighbourhood;  ///< what counts as one address
+  Steady::time_point since = Steady::now();  ///< when it came, or its last request was answered
   TlsService service;
   std::shared_ptr<const mbedtls_ssl_config> config;
   std::unique_ptr<TlsSession> tls;  ///< before what it refers to
@@ -48,8 +49,8 @@ struct Connection {
 /// Who is at the other end of `socket`.
 Peer peer_of(int socket);
 
-/// What one client has of addresses: one of IPv4, a /64 of IPv6.
-std::string neighbourhood_of(const std::string& address);
+/// What one client has of addresses: one of IPv4, a /64 of IPv6; of a Unix socket its user. Empty: it is not counted.
+std::string neighbourhood_of(const Peer& peer);
 
 /// Reads requests, has them handled and replies, until either side has enough.
 boost::asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_ptr<Connection> connection);

@@ -1,6 +1,9 @@
 // Beast's parser, behind a plain header: the one source that compiles it.
 #include "core/io/http_reader.h"
 
+#include <algorithm>
+#include <functional>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
@@ -34,9 +37,11 @@ class Collector : public http::basic_parser<is_request> {
   Flaw feed(std::string& buffer) {
     while (!buffer.empty() && !this->is_done()) {
       error_code failed;
+      fed_ = buffer;
       const std::size_t used = this->put(asio::const_buffer(buffer.data(), buffer.size()), failed);
       if (failed && failed != http::error::need_more) return flaw_ ? flaw_ : flaw_of(failed, buffer);
       buffer.erase(0, used);
+      if (failed && buffer.size() > most_header_) return {431, "the header is longer than allowed"};  // the size of a chunk, or trailers, without an end
       if (failed) break;  // needs more
       if (used == 0) break;
     }
@@ -59,6 +64,7 @@ class Collector : public http::basic_parser<is_request> {
 
   void on_field_impl(http::field, string_view name, string_view value, error_code& failed) override {
     failed = count(name.size() + value.size() + 4);
+    if (!failed && is_request && goes_on(name, value)) failed = refuse(400, "a header field that goes on in the next line");
     if (failed || head_done_) return;  // a trailer is not a header
     const std::string lower = lower_case(plain(name));
     const auto [place, is_new] = headers_.emplace(lower, plain(value));
@@ -83,7 +89,7 @@ class Collector : public http::basic_parser<is_request> {
   }
 
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t, string_view extensions, error_code& failed) override { failed = count(extensions.size()); }
   void on_finish_impl(error_code&) override {}
   std::size_t on_body_impl(string_view piece, error_code& failed) override {
     failed = take_body(piece);
@@ -101,15 +107,32 @@ class Collector : public http::basic_parser<is_request> {
     return refuse(431, "the header is longer than allowed");
   }
 
+  /// Whether a value goes on behind the end of its line, which Beast joins (RFC 9112, 5.2: a server refuses that, or does the same). It is then no part of what was fed, or
+  /// begins in another line than its name.
+  bool goes_on(string_view name, string_view value) const {
+    const std::less<> before;
+    const char* const name_end = name.data() + name.size();
+    if (before(value.data(), name_end) || before(fed_.data() + fed_.size(), value.data())) return true;
+    return std::string_view(name_end, value.data()).find('\r') != std::string_view::npos;
+  }
+
   static Flaw flaw_of(const error_code& failed, std::string_view buffer) {
     if (failed == http::error::header_limit) return {431, "the header is longer than allowed"};
     if (failed == http::error::body_limit) return {413, "the body is longer than allowed"};
-    if (failed == http::error::bad_version && buffer.substr(0, buffer.find('\n')).find(" HTTP/") != std::string_view::npos)
-      return {505, "a version of HTTP other than 1.1 and 1.0"};
+    if (failed == http::error::bad_version && tells_version(buffer)) return {505, "a version of HTTP other than 1.1 and 1.0"};
     return {400, "malformed HTTP (" + failed.message() + ")"};
   }
 
+  /// Whether the first line ends as that of a request does, with any version.
+  static bool tells_version(std::string_view buffer) {
+    const std::string_view line = buffer.substr(0, buffer.find("\r\n"));
+    const std::string_view version = line.substr(std::min(line.rfind(' '), line.size()));
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    return std::ranges::count(line, ' ') == 2 && version.size() == 9 && version.starts_with(" HTTP/") && is_digit(version[6]) && version[7] == '.' && is_digit(version[8]);
+  }
+
   Headers& headers_;
+  std::string_view fed_;  ///< what is being taken from
   Flaw flaw_;
   std::size_t most_header_;
   std::size_t header_bytes_ = 0;
@@ -134,11 +157,19 @@ struct RequestReader::Parser final : Collector<true> {
   int http_version() const { return version_; }
 
   RequestReader& owner;
+  bool passed_empty_line = false;
 };
 
 RequestReader::RequestReader(ReaderLimits limits) : parser_(std::make_unique<Parser>(limits, *this)) {}
 RequestReader::~RequestReader() = default;
-Flaw RequestReader::take(std::string& buffer) { return parser_->feed(buffer); }
+Flaw RequestReader::take(std::string& buffer) {
+  if (!parser_->got_some() && !parser_->passed_empty_line) {  // one that clients once sent behind a body (RFC 9112, 2.2)
+    if (buffer == "\r") return {};
+    parser_->passed_empty_line = buffer.starts_with("\r\n");
+    if (parser_->passed_empty_line) buffer.erase(0, 2);
+  }
+  return parser_->feed(buffer);
+}
 bool RequestReader::head_done() const { return parser_->is_header_done(); }
 bool RequestReader::done() const { return parser_->is_done(); }
 bool RequestReader::keep_alive() const { return parser_->keep_alive() && !is_http_1_0(); }

@@ -59,6 +59,9 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   void listen(UnixListener name, TlsService tls = {});
   void start(Fd socket, const TlsService& tls);
   bool has_room_for(const Peer& peer) const;
+  bool is_full() const;
+  bool is_full_of(const std::string& neighbourhood) const;
+  bool make_room_for(const Peer& peer);
   void close();
   static asio::awaitable<void> accept_all(std::shared_ptr<State> state, std::shared_ptr<Listener> listener);
 
@@ -96,16 +99,37 @@ asio::awaitable<void> HttpServer::State::accept_all(std::shared_ptr<State> state
 }
 
 bool HttpServer::State::has_room_for(const Peer& peer) const {
-  if (connections.size() >= service->limits.most_connections) return false;
-  if (service->limits.most_per_address == 0 || peer.address.empty()) return true;
-  const std::string from = neighbourhood_of(peer.address);
-  const auto count = std::ranges::count_if(connections, [&](const auto& one) { return one->neighbourhood == from; });
-  return static_cast<std::size_t>(count) < service->limits.most_per_address;
+  return !is_full() && !is_full_of(neighbourhood_of(peer));
+}
+
+bool HttpServer::State::is_full() const {
+  const auto count = std::ranges::count_if(connections, [](const auto& one) { return one->wire.open(); });
+  return static_cast<std::size_t>(count) >= service->limits.most_connections;
+}
+
+bool HttpServer::State::is_full_of(const std::string& neighbourhood) const {
+  if (service->limits.most_per_address == 0 || neighbourhood.empty()) return false;
+  const auto count = std::ranges::count_if(connections, [&](const auto& one) { return one->wire.open() && one->neighbourhood == neighbourhood; });
+  return static_cast<std::size_t>(count) >= service->limits.most_per_address;
+}
+
+/// Lets go of the one that has kept us waiting longest for a request, or for the rest of one. None is let go of whose request is at work.
+bool HttpServer::State::make_room_for(const Peer& peer) {
+  const std::string from = neighbourhood_of(peer);
+  const bool its_own = is_full_of(from);
+  Connection* longest = nullptr;
+  for (const auto& one : connections) {
+    if (!one->wire.open() || !one->wire.waits_for_peer() || (its_own && one->neighbourhood != from)) continue;
+    if (longest == nullptr || one->since < longest->since) longest = one.get();
+  }
+  if (longest == nullptr) return false;
+  longest->wire.close();
+  return has_room_for(peer);
 }
 
 void HttpServer::State::start(Fd socket, const TlsService& tls) {
   Peer peer = peer_of(socket.get());
-  if (!has_room_for(peer)) {
+  if (!has_room_for(peer) && !make_room_for(peer)) {
     if (tls.credentials) return tls.credentials->refused(peer.address + ": too many connections");
     return turn_away(socket.get());
   }

@@ -1,3 +1,5 @@
+#include <sys/syscall.h>
+
 #include "core/io/http_server_fixture.h"
 
 namespace berth::io {
@@ -26,9 +28,24 @@ TEST_F(HttpServerTest, KnowsWhoAsks) {
   EXPECT_EQ(scene.seen[0].peer.uid, ::getuid());
   EXPECT_EQ(scene.seen[0].peer.gid, ::getgid());
   EXPECT_EQ(scene.seen[0].peer.pid, ::getpid());
+  std::vector<gid_t> groups(256);
+  groups.resize(static_cast<std::size_t>(::getgroups(256, groups.data())));
+  EXPECT_EQ(scene.seen[0].peer.groups, groups);
   EXPECT_EQ(scene.seen[0].peer.address, "");
   EXPECT_EQ(scene.seen[1].peer.address, "127.0.0.1");
   EXPECT_EQ(scene.seen[1].peer.uid, static_cast<uid_t>(-1));
+}
+
+TEST_F(HttpServerTest, KnowsAllGroupsOfWhoAsksHoweverManyTheyAre) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can be in other groups";
+  start();
+  std::vector<gid_t> many;
+  for (gid_t group = 5000; group < 5300; ++group) many.push_back(group);
+  std::thread([&] {  // whose own they are: the call of the kernel is of one thread
+    ASSERT_EQ(::syscall(SYS_setgroups, many.size(), many.data()), 0);
+    EXPECT_TRUE(say("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ends_with("/x "));
+  }).join();
+  EXPECT_EQ(scene.seen.at(0).peer.groups, many);
 }
 
 TEST_F(HttpServerTest, KeepsAConnectionForFurtherRequests) {
@@ -40,7 +57,7 @@ TEST_F(HttpServerTest, KeepsAConnectionForFurtherRequests) {
     EXPECT_TRUE(read_raw(socket.get(), "/one ").ends_with("connection: keep-alive\r\n\r\n/one "));
   }
   const std::string second = "POST /two HTTP/1.1\r\nHost: me\r\nContent-Length: 1\r\n\r\nx";
-  send_raw(socket.get(), request + second + "GET /three HTTP/1.1\r\nConnection: close\r\n\r\n");
+  send_raw(socket.get(), request + second + "GET /three HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   const std::string rest = read_raw(socket.get());
   EXPECT_NE(rest.find("/one "), std::string::npos);
   EXPECT_NE(rest.find("/two x"), std::string::npos);
@@ -50,13 +67,13 @@ TEST_F(HttpServerTest, KeepsAConnectionForFurtherRequests) {
 TEST_F(HttpServerTest, ReadsAChunkedBody) {
   start();
   const std::string body = "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
-  EXPECT_TRUE(say("POST /x HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body).ends_with("/x abcde"));
+  EXPECT_TRUE(say("POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body).ends_with("/x abcde"));
 }
 
 TEST_F(HttpServerTest, AnswersHeadAnd204WithoutABody) {
   start();
-  EXPECT_TRUE(say("HEAD /x HTTP/1.1\r\nConnection: close\r\n\r\n").ends_with("content-length: 3\r\nconnection: close\r\n\r\n"));
-  const std::string none = say("GET /none HTTP/1.1\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(say("HEAD /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ends_with("content-length: 3\r\nconnection: close\r\n\r\n"));
+  const std::string none = say("GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   EXPECT_TRUE(none.starts_with("HTTP/1.1 204 No Content\r\n")) << none;
   EXPECT_EQ(none.find("content-length"), std::string::npos) << none;
 }
@@ -69,7 +86,7 @@ TEST_F(HttpServerTest, ClosesAfterAnHttp10Request) {
 TEST_F(HttpServerTest, TellsAClientToGoOn) {
   start();
   const Fd socket = connect_raw(path);
-  send_raw(socket.get(), "POST /x HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n");
+  send_raw(socket.get(), "POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n");
   EXPECT_EQ(read_head(socket.get()), "HTTP/1.1 100 Continue\r\n\r\n");
   send_raw(socket.get(), "hi");
   EXPECT_TRUE(read_raw(socket.get()).ends_with("/x hi"));
@@ -85,11 +102,11 @@ TEST_F(HttpServerTest, TakesAHostFromTheTarget) {
 
 TEST_F(HttpServerTest, StreamsABodyInChunks) {
   start();
-  const std::string answer = say("GET /count HTTP/1.1\r\n\r\nGET /x HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string answer = say("GET /count HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   const std::string body = "1\r\n0\r\n1\r\n1\r\n1\r\n2\r\n0\r\n\r\n";
   EXPECT_NE(answer.find("transfer-encoding: chunked\r\nconnection: keep-alive\r\n\r\n" + body + "HTTP/1.1 200"), std::string::npos) << answer;
   EXPECT_TRUE(say("GET /count HTTP/1.0\r\n\r\n").ends_with("connection: close\r\n\r\n012"));
-  EXPECT_TRUE(say("HEAD /count HTTP/1.1\r\nConnection: close\r\n\r\n").ends_with("connection: close\r\n\r\n"));
+  EXPECT_TRUE(say("HEAD /count HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ends_with("connection: close\r\n\r\n"));
 }
 
 TEST_F(HttpServerTest, AStreamSeesThatItsReaderIsGone) {
@@ -97,7 +114,7 @@ TEST_F(HttpServerTest, AStreamSeesThatItsReaderIsGone) {
   for (const bool over_tcp : {false, true}) {
     scene.waiting = scene.gone = false;
     Fd socket = over_tcp ? connect_raw(port) : connect_raw(path);
-    send_raw(socket.get(), "GET /until-gone HTTP/1.1\r\n\r\n");
+    send_raw(socket.get(), "GET /until-gone HTTP/1.1\r\nHost: a\r\n\r\n");
     wait_for([&] { return scene.waiting.load(); });
     EXPECT_FALSE(scene.gone);
     socket.reset();
@@ -108,14 +125,14 @@ TEST_F(HttpServerTest, AStreamSeesThatItsReaderIsGone) {
 TEST_F(HttpServerTest, CancelsItsHandlersAndClosesItsConnectionsWhenItIsDestroyed) {
   start();
   const Fd idle = connect_raw(path);
-  send_raw(idle.get(), "GET /x HTTP/1.1\r\n\r\n");
+  send_raw(idle.get(), "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
   read_raw(idle.get(), "/x ");
   const Fd half = connect_raw(path);
   send_raw(half.get(), "GET /x HT");
   const Fd waits = connect_raw(path);
-  send_raw(waits.get(), "GET /wait HTTP/1.1\r\n\r\n");
+  send_raw(waits.get(), "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   const Fd streams = connect_raw(port);
-  send_raw(streams.get(), "GET /for-ever HTTP/1.1\r\n\r\n");
+  send_raw(streams.get(), "GET /for-ever HTTP/1.1\r\nHost: a\r\n\r\n");
   read_head(streams.get());
   wait_for([&] { return scene.waiting.load(); });
   destroy_server();
@@ -129,7 +146,7 @@ TEST_F(HttpServerTest, CancelsItsHandlersAndClosesItsConnectionsWhenItIsDestroye
 TEST_F(HttpServerTest, MayBeLeftWithItsLoopWhileConnectionsAreOpen) {
   start();
   const Fd waits = connect_raw(path);
-  send_raw(waits.get(), "GET /wait HTTP/1.1\r\n\r\n");
+  send_raw(waits.get(), "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for([&] { return scene.waiting.load(); });
   loop.post([this] { server.reset(); loop.stop(); });
   thread.join();
@@ -143,25 +160,25 @@ TEST_F(HttpServerTest, MayBeDestroyedByItsOwnHandler) {
   path = folder.path() / "api.sock";
   ASSERT_TRUE(server->listen_unix(path, 0600, kSameGroup));
   thread = std::thread([this] { loop.run(); });
-  EXPECT_EQ(say("GET / HTTP/1.1\r\n\r\n"), "");
+  EXPECT_EQ(say("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "");
 }
 
 TEST_F(HttpServerTest, DropsConnectionsAndLetsHandlersGoOn) {
   start();
   const Fd idle = connect_raw(path), stream = connect_raw(path), waits = connect_raw(path);
-  send_raw(idle.get(), "GET /x HTTP/1.1\r\n\r\n");
+  send_raw(idle.get(), "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
   read_raw(idle.get(), "/x ");
-  send_raw(stream.get(), "GET /until-gone HTTP/1.1\r\n\r\n");
+  send_raw(stream.get(), "GET /until-gone HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for([&] { return scene.waiting.load(); });
   scene.waiting = false;
-  send_raw(waits.get(), "GET /wait HTTP/1.1\r\n\r\n");
+  send_raw(waits.get(), "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for([&] { return scene.waiting.load(); });
   loop.post([&] { server->drop_connections(); });
   EXPECT_EQ(read_raw(idle.get()), "");
   EXPECT_FALSE(read_raw(stream.get()).ends_with("(nothing came)"));
   wait_for([&] { return scene.streams_ended == 1 && scene.gone; });
   EXPECT_EQ(scene.waits_ended, 0) << "what was begun is not cut off";
-  EXPECT_EQ(say("GET /y HTTP/1.1\r\nconnection: close\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
+  EXPECT_EQ(say("GET /y HTTP/1.1\r\nHost: a\r\nconnection: close\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
 }
 
 }  // namespace

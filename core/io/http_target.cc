@@ -78,17 +78,35 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return decoded;
 }
 
+bool is_host(std::string_view text) {
+  const auto of = [](char c, std::string_view others) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.find(c) != std::string_view::npos;
+  };
+  const bool bracketed = text.starts_with('[');
+  const auto end = bracketed ? text.find(']') : std::min(text.find(':'), text.size());
+  if (end == std::string_view::npos) return false;
+  const std::string_view name = text.substr(bracketed ? 1 : 0, bracketed ? end - 1 : end);
+  std::string_view port = text.substr(bracketed ? end + 1 : end);
+  if (!port.empty() && port.front() != ':') return false;
+  if (!port.empty()) port.remove_prefix(1);
+  const std::string_view others = bracketed ? ":." : "-._~%!$&'()*+;=";
+  return std::ranges::all_of(name, [&](char c) { return of(c, others); }) && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 Result<Target> parse_target(std::string_view target) {
   Target parsed;
-  if (target.starts_with("http://")) {  // RFC 9112, 3.2.2: a server takes the absolute form, and its host counts
-    target.remove_prefix(7);
+  if (target.starts_with("http://") || target.starts_with("https://")) {  // RFC 9112, 3.2.2: a server takes the absolute form, and its host counts
+    target.remove_prefix(target.find("://") + 3);
     const auto end = target.find_first_of("/?");
     parsed.host = target.substr(0, end);
     target.remove_prefix(std::min(end, target.size()));
     if (parsed.host.empty()) return fail(Errc::protocol, "the target has no host");
     if (target.empty()) target = "/";
   }
-  const auto path = percent_decode(take_until(target, '?'));
+  const std::string_view said = take_until(target, '?');
+  if (said.find("%2f") != std::string_view::npos || said.find("%2F") != std::string_view::npos)
+    return fail(Errc::protocol, "the path has a slash in hex, which is no part of a name here, and to whoever looks at paths on the way none between two");
+  const auto path = percent_decode(said);
   if (!path) return fail(Errc::protocol, "the path has a malformed percent-escape");
   if (!path->starts_with('/')) return fail(Errc::protocol, "the target is not a path");
   BERTH_CHECK(check_path(*path));

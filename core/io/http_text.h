@@ -15,14 +15,17 @@ std::optional<std::string> percent_decode(std::string_view text);
 
 /// A request's target, taken apart.
 struct Target {
-  std::string host;                          ///< only of "http://host/path"
+  std::string host;                          ///< only of "http://host/path" and "https://host/path"
   std::string path;                          ///< decoded
   std::map<std::string, std::string> query;  ///< decoded
 };
 
-/// Fails with `Errc::protocol` where the target is not a path, an escape is malformed, a segment is `.` or `..`, a control character is in the
+/// Fails with `Errc::protocol` where the target is not a path, an escape is malformed, a segment is `.` or `..`, a control character or a slash in hex is in the
 /// path, or a key of the query stands there twice.
 Result<Target> parse_target(std::string_view target);
+
+/// Whether it can be a `Host`: a name or a numeric address and perhaps a port, or nothing (RFC 9110, 7.2).
+bool is_host(std::string_view text);
 
 /// The head of a request, ready to be sent. `Errc::usage` where a method, target or header would break out of its line.
 Result<std::string> request_head(const HttpRequest& request);

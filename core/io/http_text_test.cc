@@ -32,10 +32,17 @@ TEST(Target, OfTheAbsoluteFormHasAHost) {
   EXPECT_EQ(target->host, "example.org:8080");
   EXPECT_EQ(target->path, "/x");
   EXPECT_EQ(parse_target("http://example.org")->path, "/");
+  EXPECT_EQ(parse_target("https://example.org/x")->host, "example.org");
+}
+
+TEST(Host, IsANameOrAnAddressAndAPort) {
+  for (const char* host : {"localhost", "edge-1.example.org:9464", "10.0.0.1", "[::1]", "[::ffff:10.0.0.1]:80", "a_b", "", "localhost:", "1"}) EXPECT_TRUE(is_host(host)) << host;
+  for (const char* host : {"a, b", "a,b", "a b", "a/b", "me@a", "a:b", "a:80:80", "::1", "[::1", "[::1]80", "[a/b]", "http://a", "a?b", "a#b", "a\\b", "\xff", "<a>", "\"a\""})
+    EXPECT_FALSE(is_host(host)) << host;
 }
 
 TEST(Target, RefusesWhatLeavesItsPlace) {
-  for (const char* target : {"/..", "/a/../b", "/a/%2e%2e/b", "/a/%2E./b", "/a/.", "/./a", "/a%2f..%2fb", "/a%00b", "/a%0ab", "/%zz", "", "*", "a/b",
+  for (const char* target : {"/..", "/a/../b", "/a/%2e%2e/b", "/a/%2E./b", "/a/.", "/./a", "/a%2f..%2fb", "/a%2Fb", "/a%00b", "/a%0ab", "/%zz", "", "*", "a/b",
                              "example.org:443", "http:///x", "/a?x=%z", "/a?x=1&x=2"})
     EXPECT_EQ(parse_target(target).error().code, Errc::protocol) << target;
 }

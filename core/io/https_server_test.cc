@@ -33,9 +33,9 @@ class HttpsServerTest : public HttpServerTest {
       fs::rename(file("new" + kind), file("server" + kind));
     }
   }
-  void start_tls(ServerLimits limits = {}, const std::string& address = "127.0.0.1") {
+  void start_tls(ServerLimits limits = {}, const std::string& address = "127.0.0.1", bool want_clients = true) {
     show("local");
-    auto loaded = TlsCredentials::load({.certificate_file = file("server.pem"), .key_file = file("server.key"), .client_ca_file = authority->path("ca.pem")},
+    auto loaded = TlsCredentials::load({.certificate_file = file("server.pem"), .key_file = file("server.key"), .client_ca_file = want_clients ? authority->path("ca.pem") : ""},
                                        [this](TlsNews kind, const std::string& what) { hear(kind, what); });
     ASSERT_TRUE(loaded) << loaded.error().message;
     start(limits);
@@ -227,7 +227,7 @@ TEST_F(HttpsServerTest, ComputesHandshakesElsewhereThanOnItsLoop) {
   loop.spawn("long computation", pool->run(compute));
   wait_for([&] { return computing.load(); });
   auto waits = std::async(std::launch::async, [&] { return ask("client"); });
-  EXPECT_EQ(say("GET /x HTTP/1.1\r\nconnection: close\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
+  EXPECT_EQ(say("GET /x HTTP/1.1\r\nHost: a\r\nconnection: close\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
   EXPECT_EQ(waits.wait_for(100ms), std::future_status::timeout);
   computed = true;
   EXPECT_EQ(waits.get(), "/page ");
@@ -239,18 +239,41 @@ TEST_F(HttpsServerTest, TellsAnIpv4AddressAsSuchWhereItListensAtIpv6) {
   EXPECT_EQ(locked(scene.seen).at(0).peer.address, "127.0.0.1");
 }
 
-TEST(Neighbourhood, IsAnAddressOrA64) {
-  EXPECT_EQ(neighbourhood_of("10.0.0.7"), "10.0.0.7");
-  EXPECT_EQ(neighbourhood_of("2001:db8:1:2::7"), neighbourhood_of("2001:db8:1:2:ffff::1"));
-  EXPECT_NE(neighbourhood_of("2001:db8:1:2::7"), neighbourhood_of("2001:db8:1:3::7"));
-  EXPECT_EQ(neighbourhood_of(""), "");
+TEST_F(HttpsServerTest, AsksNobodyForACertificateWhereItKnowsNoAuthorityOfClients) {
+  start_tls({}, "127.0.0.1", false);
+  EXPECT_EQ(ask(""), "/page ");
+  EXPECT_EQ(ask("strange-client"), "/page ");
+  EXPECT_THAT(openssl("-tls1_2"), HasSubstr("No client certificate CA names sent"));
+  EXPECT_THAT(openssl("-tls1_1 -cipher ALL:@SECLEVEL=0"), HasSubstr("alert protocol version"));
+  EXPECT_EQ(say_there("GET /page HTTP/1.1\r\nhost: a\r\n\r\n"), alert(10));
+  EXPECT_FALSE(locked(scene.seen).at(0).peer.names) << "nobody has proved a name";
+  show("other-local");
+  EXPECT_EQ(ask(""), "/page ");
+  EXPECT_EQ(locked(exchanged).size(), 1u);
+}
+
+TEST(Neighbourhood, IsAnAddressAnA64OrAUserOfTheNodeWhoIsNotRoot) {
+  const auto of = [](const std::string& address) { return neighbourhood_of({.address = address}); };
+  EXPECT_EQ(of("10.0.0.7"), "10.0.0.7");
+  EXPECT_EQ(of("2001:db8:1:2::7"), of("2001:db8:1:2:ffff::1"));
+  EXPECT_NE(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
+  EXPECT_EQ(neighbourhood_of({.uid = 7, .gid = 1}), neighbourhood_of({.uid = 7, .gid = 2}));
+  EXPECT_NE(neighbourhood_of({.uid = 7}), neighbourhood_of({.uid = 8}));
+  EXPECT_EQ(neighbourhood_of({.uid = 0}), "");
+  EXPECT_EQ(of(""), "");
 }
 
 TEST_F(HttpsServerTest, BoundsTheConnectionsOfAnAddress) {
   start_tls({.most_per_address = 2});
-  const Fd first = connect_raw(port), second = connect_raw(port);
+  const Fd half = connect_raw(port);
+  auto first = std::async(std::launch::async, [&] { return run_program(curl({"--max-time", "5", url("/wait")})).output; });
+  wait_for([&] { return scene.waiting.load(); });
+  scene.waiting = false;
+  auto second = std::async(std::launch::async, [&] { return run_program(curl({"--max-time", "5", url("/wait")})).output; });  // in the place of the one that says nothing
+  wait_for([&] { return scene.waiting.load(); });
+  EXPECT_EQ(read_raw(half.get()), "");
   EXPECT_THAT(ask("client"), HasSubstr("closed the connection during the TLS handshake"));
-  EXPECT_THAT(locked(refusals).at(0), HasSubstr("127.0.0.1: too many connections"));
+  EXPECT_THAT(locked(refusals), ElementsAre(HasSubstr("it was let go of"), HasSubstr("127.0.0.1: too many connections")));
   EXPECT_EQ(run_program(curl({"--interface", "127.0.0.2", url("/other")})).output, "/other ");
 }
 
@@ -309,7 +332,7 @@ TEST(TlsHello, TellsWhetherNewerVersionsAloneAreOffered) {
   EXPECT_FALSE(offers_only_newer_tls(hello_with("")));
   const std::string whole = hello_with(std::string("\x00\x2b\x00\x03\x02\x03\x04", 7));
   for (std::size_t size = 0; size < whole.size(); ++size) EXPECT_FALSE(offers_only_newer_tls(whole.substr(0, size))) << size;
-  EXPECT_FALSE(offers_only_newer_tls("GET / HTTP/1.1\r\n\r\n"));
+  EXPECT_FALSE(offers_only_newer_tls("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
 }
 
 }  // namespace

@@ -45,15 +45,15 @@ Result<std::shared_ptr<const TlsCredentials::Loaded>> TlsCredentials::read(const
   auto loaded = std::make_shared<Loaded>();
   BERTH_CHECK(loaded->own.load(files.certificate_file));
   BERTH_CHECK(loaded->key.load(files.key_file));
-  BERTH_CHECK(loaded->authorities.load(files.client_ca_file, true));  // whose clients would be strangers, and nobody would say why
+  if (!files.client_ca_file.empty()) BERTH_CHECK(loaded->authorities.load(files.client_ca_file, true));  // whose clients would be strangers, and nobody would say why
   if (mbedtls_pk_check_pair(&loaded->own.get()->pk, loaded->key.get()) != 0)
     return fail(Errc::usage, fmt::format("the key {} does not belong to the certificate {}", files.key_file, files.certificate_file));
   mbedtls_ssl_config& config = loaded->config;
   BERTH_CHECK(set_tls_rules(config, MBEDTLS_SSL_IS_SERVER));
   mbedtls_ssl_conf_curves(&config, kQuickCurves);
-  mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_REQUIRED);
+  mbedtls_ssl_conf_authmode(&config, files.client_ca_file.empty() ? MBEDTLS_SSL_VERIFY_NONE : MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_cert_profile(&config, &kClientCertificates);
-  mbedtls_ssl_conf_ca_chain(&config, loaded->authorities.get(), nullptr);
+  if (!files.client_ca_file.empty()) mbedtls_ssl_conf_ca_chain(&config, loaded->authorities.get(), nullptr);
   if (mbedtls_ssl_conf_own_cert(&config, loaded->own.get(), loaded->key.get()) != 0) return fail(Errc::internal, "no memory for a certificate");
   return loaded;
 }

@@ -15,7 +15,7 @@ namespace berth::io {
 struct TlsServerFiles {
   std::string certificate_file;  ///< with the certificates between it and its authority
   std::string key_file;
-  std::string client_ca_file;    ///< the authorities of clients' certificates
+  std::string client_ca_file;    ///< the authorities of clients' certificates; empty: clients are asked for none
 };
 
 /// What there is to tell of a listener that speaks TLS.
@@ -43,6 +43,9 @@ class TlsCredentials {
 
   /// Tells that somebody was refused.
   void refused(const std::string& what) { tell_(TlsNews::refused, what); }
+
+  /// Whether clients have to show a certificate.
+  bool want_clients() const { return !files_.client_ca_file.empty(); }
 
   /// For a session, which keeps it.
   std::shared_ptr<const mbedtls_ssl_config> config() const;

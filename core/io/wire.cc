@@ -44,7 +44,9 @@ asio::awaitable<Result<std::size_t>> Wire::read(std::string* into, Steady::time_
     const auto got = take_bytes(socket_.get(), into, peer_);
     if (!got) co_return std::unexpected(got.error());
     if (*got) co_return **got;
+    waits_for_peer_ = true;
     const Woken woken = co_await readiness_->wait(Want::read, deadline);
+    waits_for_peer_ = false;
     if (woken != Woken::ready) co_return fail_woken(woken, peer_);
   }
 }

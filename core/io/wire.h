@@ -32,6 +32,7 @@ class Wire {
   /// Whether the peer closed, as far as the kernel knows.
   bool gone() const;
   bool open() const { return static_cast<bool>(socket_); }
+  bool waits_for_peer() const { return waits_for_peer_; }  ///< somebody reads, and nothing is there yet
   void end_writing();  ///< the peer sees the end of what is sent
   void close();        ///< whoever reads or writes gets `Errc::cancelled`
 
@@ -40,6 +41,7 @@ class Wire {
   std::string peer_;
   std::optional<Readiness> readiness_;  // after the socket: it goes first
   unsigned turns_ = 0;                  ///< since others had theirs
+  bool waits_for_peer_ = false;
 };
 
 /// What messages call an endpoint: "10.0.0.1:80", "/run/berth/api.sock".

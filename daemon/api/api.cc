@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "daemon/api/network_access.h"
 #include "daemon/api/page_access.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
@@ -61,9 +62,18 @@ awaitable<io::ServerReply> logged(deploy::Operations& operations, Node& node, io
   co_return result;
 }
 
+/// What a browser says of requests that a page of somebody else's makes it send. The socket may have been forwarded to a port that one reaches. The status page
+/// asks for what it shows without an Origin, and from the same one.
+std::optional<Error> page_of_others(const io::ServerRequest& request) {
+  if (request.headers.contains("origin")) return Error{Errc::permission, "requests of web pages, which have an Origin, are not taken"};
+  const auto site = request.headers.find("sec-fetch-site");
+  if (site == request.headers.end() || site->second == "none" || site->second == "same-origin") return {};
+  return Error{Errc::permission, "requests of web pages from elsewhere, as Sec-Fetch-Site tells, are not taken"};
+}
+
 /// A browser that holds a client's certificate shows it whatever page makes it ask. Its requests say so, or have a type that a page may send unasked.
 std::optional<Error> browser_complaint(const io::ServerRequest& request) {
-  if (request.headers.contains("origin")) return Error{Errc::permission, "requests of web pages, which have an Origin, are not taken"};
+  if (auto complaint = page_of_others(request)) return complaint;
   if (request.method == "GET" || request.method == "HEAD") return {};
   const auto type = request.headers.find("content-type");
   const bool is_json = type != request.headers.end() && (type->second == "application/json" || type->second.starts_with("application/json;"));
@@ -71,11 +81,10 @@ std::optional<Error> browser_complaint(const io::ServerRequest& request) {
   return Error{Errc::permission, "a body has to be application/json, and say so in its Content-Type"};
 }
 
-/// Where the status page is, for who asks for it nearby; nothing: the node has none, or something else is asked for.
-std::optional<io::ServerReply> lead_to_page(const PageAccess* access, const io::ServerRequest& request) {
+/// Where the status page is, for who asks for it nearby; nothing: something else is asked for.
+std::optional<io::ServerReply> lead_to_page(const io::ServerRequest& request) {
   const bool near = request.path == "/" || request.path == "/page/";
-  if (!near || access == nullptr || (request.method != "GET" && request.method != "HEAD")) return {};
-  if (const auto complaint = host_complaint(*access, request.headers)) return problem(*complaint);
+  if (!near || (request.method != "GET" && request.method != "HEAD")) return {};
   io::ServerReply answer;
   answer.status = 302;
   answer.headers["location"] = request.path == "/" ? "page" : "../page";  // also behind a proxy that has it in a folder
@@ -87,10 +96,11 @@ std::optional<io::ServerReply> lead_to_page(const PageAccess* access, const io::
 }  // namespace
 
 awaitable<io::ServerReply> Api::on_socket(io::ServerRequest request) {
+  if (const auto complaint = page_of_others(request)) co_return problem(*complaint);
   Caller caller = co_await node_.caller(request.peer);
   if (caller.role == Role::anybody) {
     log_call(request, caller.name, 403);
-    co_return problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of the group that [api] of berthd.toml names", caller.name)});
+    co_return problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of a group that [api] or [[api.local]] of berthd.toml names", caller.name)});
   }
   io::ServerReply result = co_await logged(operations_, node_, std::move(request), std::move(caller));
   co_return result;
@@ -111,7 +121,16 @@ awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
 }
 
 awaitable<io::ServerReply> Api::on_network(io::ServerRequest request) {
-  if (auto elsewhere = lead_to_page(node_.page(), request)) co_return std::move(*elsewhere);
+  if (is_of_page(request.path) && node_.page() != nullptr)  // before a browser asks its user for the token, under somebody else's name
+    if (const auto complaint = host_complaint(*node_.page(), request.headers)) co_return problem(*complaint);
+  if (!is_for_probes(request.path)) {
+    const auto token = co_await node_.token();
+    if (!token) co_return problem(token.error());
+    if (*token != nullptr)
+      if (auto refused = token_refusal(request, (*token)->view())) co_return std::move(*refused);
+  }
+  if (node_.page() != nullptr)
+    if (auto elsewhere = lead_to_page(request)) co_return std::move(*elsewhere);
   Caller caller{.name = request.peer.address, .role = Role::anybody, .apps = {}};
   io::ServerReply result = co_await answer(operations_, node_, std::move(request), std::move(caller));
   co_return result;

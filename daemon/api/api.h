@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "core/crypto/secret.h"
 #include "core/io/http.h"
 #include "core/logs/log_reader.h"
 #include "core/result.h"
@@ -33,6 +34,9 @@ class LogFeed {
   virtual awaitable<Result<bool>> grown(std::chrono::milliseconds at_most) = 0;
 };
 
+/// What is to be shown at the metrics listener; null: nothing.
+using Token = std::shared_ptr<const crypto::Secret>;
+
 /// What the API tells besides what the deployer does.
 class Node {
  public:
@@ -57,6 +61,8 @@ class Node {
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
   /// Whom the status page is for; null where there is none.
   virtual const PageAccess* page() const = 0;
+  /// What the metrics listener wants to be shown. Fails where that cannot be told, and nobody is to be let in.
+  virtual awaitable<Result<Token>> token() = 0;
   /// As `place`, among those who look at the status page: they take nobody else's.
   virtual std::shared_ptr<void> page_place() = 0;
   /// Who the peer is, of the control socket or with a certificate.
@@ -72,7 +78,7 @@ class Api {
   awaitable<io::ServerReply> on_socket(io::ServerRequest request);
   /// On the listener for clients with a certificate: what their roles allow, but what only makes sense on the node.
   awaitable<io::ServerReply> on_tls(io::ServerRequest request);
-  /// On the metrics listener: metrics and health, for everybody; the rest is not there.
+  /// On the metrics listener: metrics and health, for everybody, or, where there is a token, for whoever shows it; the rest is not there.
   awaitable<io::ServerReply> on_network(io::ServerRequest request);
 
  private:

@@ -342,16 +342,25 @@ TEST(Caller, RootIsAnAdminAndNamesItself) {
   EXPECT_EQ(caller.name, "root (uid 0)");
 }
 
-TEST(Caller, OthersAreAdminsByTheirGroup) {
+TEST(Caller, OthersHaveTheRoleOfTheFirstOfTheirGroups) {
   const gid_t daemons = group_named("daemon").value();
+  const std::vector<Group> groups{{daemons, Role::admin, {}}, {7000, Role::operator_, {"web"}}, {7001, Role::viewer, {}}, {static_cast<gid_t>(-1), Role::admin, {}}};
+  const auto role = [&](gid_t gid, std::vector<gid_t> more) { return identify({.uid = 4'000'000, .gid = gid, .groups = std::move(more)}, groups).role; };
   EXPECT_EQ(identify({.uid = 4'000'000, .gid = 4'000'000}, {}).role, Role::anybody);
-  EXPECT_EQ(identify({.uid = 4'000'000, .gid = 4'000'000}, daemons).role, Role::anybody);
-  EXPECT_EQ(identify({.uid = 4'000'000, .gid = daemons}, daemons).role, Role::admin);
+  EXPECT_EQ(role(4'000'000, {}), Role::anybody);
+  EXPECT_EQ(role(4'000'000, {0, 7002}), Role::anybody) << "nor by the group of root";
+  EXPECT_EQ(role(daemons, {}), Role::admin);
+  EXPECT_EQ(role(4'000'000, {7001}), Role::viewer);
+  EXPECT_EQ(role(7001, {7000}), Role::operator_) << "the first of berthd.toml, not of the peer";
+  EXPECT_EQ(role(7001, {7000, daemons}), Role::admin);
+  EXPECT_THAT(identify({.uid = 4'000'000, .gid = 4'000'000, .groups = {7000}}, groups).apps, ElementsAre("web"));
   EXPECT_EQ(identify({.uid = 4'000'000, .gid = 0}, {}).name, "uid 4000000");
-  const Caller daemon = identify({.uid = 1, .gid = 65534}, daemons);  // in it by /etc/passwd
-  EXPECT_EQ(daemon.role, Role::admin);
+  const Caller daemon = identify({.uid = 1, .gid = 65534}, groups);
+  EXPECT_EQ(daemon.role, Role::anybody) << "who is in it by /etc/passwd, and has left it";
   EXPECT_EQ(daemon.name, "daemon (uid 1)");
-  EXPECT_EQ(identify({.uid = static_cast<uid_t>(-1), .gid = daemons}, daemons).role, Role::anybody) << "a peer that is unknown";
+  EXPECT_TRUE(daemon.on_node);
+  EXPECT_EQ(identify({.uid = static_cast<uid_t>(-1), .gid = daemons}, groups).role, Role::anybody) << "a peer that is unknown";
+  EXPECT_EQ(identify({.uid = 0, .gid = 0, .groups = {7001}}, groups).role, Role::admin) << "root is no less for being in one";
   EXPECT_FALSE(group_named("no-such-group"));
 }
 

@@ -12,15 +12,8 @@ namespace berth::api {
 namespace {
 
 constexpr std::size_t kMostRecord = 1u << 20;
-constexpr int kMostGroups = 65536;  // NGROUPS_MAX
 
-/// The name of a user and its primary group.
-struct User {
-  std::string name;
-  gid_t group = 0;
-};
-
-std::optional<User> user_of(uid_t uid) {
+std::optional<std::string> name_of_user(uid_t uid) {
   std::vector<char> buffer(1024);
   for (;;) {
     passwd record{};
@@ -31,32 +24,26 @@ std::optional<User> user_of(uid_t uid) {
       continue;
     }
     if (found == nullptr) return {};
-    return User{record.pw_name, record.pw_gid};
-  }
-}
-
-bool in_group(const User& user, gid_t group) {
-  std::vector<gid_t> groups(64);
-  for (;;) {
-    int count = static_cast<int>(groups.size());
-    if (::getgrouplist(user.name.c_str(), user.group, groups.data(), &count) >= 0) {
-      groups.resize(static_cast<std::size_t>(count));
-      return std::ranges::find(groups, group) != groups.end();
-    }
-    if (count <= static_cast<int>(groups.size()) || count > kMostGroups) return false;
-    groups.resize(static_cast<std::size_t>(count));
+    return record.pw_name;
   }
 }
 
 }  // namespace
 
-Caller identify(const io::Peer& peer, std::optional<gid_t> group) {
-  const auto user = user_of(peer.uid);
+Caller identify(const io::Peer& peer, const std::vector<Group>& groups) {
+  const auto user = name_of_user(peer.uid);
   Caller caller;
-  caller.name = user ? fmt::format("{} (uid {})", user->name, peer.uid) : fmt::format("uid {}", peer.uid);
+  caller.name = user ? fmt::format("{} (uid {})", *user, peer.uid) : fmt::format("uid {}", peer.uid);
   if (peer.uid == 0) caller.role = Role::admin;
-  if (peer.uid == 0 || !group || peer.uid == static_cast<uid_t>(-1)) return caller;
-  if (peer.gid == *group || (user && in_group(*user, *group))) caller.role = Role::admin;
+  if (peer.uid == 0 || peer.uid == static_cast<uid_t>(-1)) return caller;
+  const auto is_in = [&peer](const Group& group) {
+    if (group.number == static_cast<gid_t>(-1)) return false;
+    return peer.gid == group.number || std::ranges::find(peer.groups, group.number) != peer.groups.end();
+  };
+  const auto its = std::ranges::find_if(groups, is_in);
+  if (its == groups.end()) return caller;
+  caller.role = its->role;
+  caller.apps = its->apps;
   return caller;
 }
 

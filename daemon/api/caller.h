@@ -17,7 +17,7 @@ enum class Role {
   viewer,     ///< looks
   deployer,   ///< also brings releases, and takes them back
   operator_,  ///< also stops and starts, and overrules
-  admin       ///< also removes; root, and members of the operators' group
+  admin       ///< also removes; root, and members of [api] group
 };
 
 /// "deployer".
@@ -40,8 +40,18 @@ struct Client {
   std::vector<std::string> apps;
 };
 
-/// Looks the peer of the control socket up, and whether it is in `group` by its primary or a supplementary group. Blocking, since users may come from afar.
-Caller identify(const io::Peer& peer, std::optional<gid_t> group);
+/// A group of this machine whose members have a role at the control socket.
+struct Group {
+  gid_t number = static_cast<gid_t>(-1);
+  Role role = Role::viewer;
+  std::vector<std::string> apps;
+
+  bool operator==(const Group&) const = default;
+};
+
+/// Who comes to the control socket: root, or by the first of `groups` that the kernel says the peer is in, by its primary or a supplementary group. One who is in none may do
+/// nothing. Blocking, since names of users may come from afar.
+Caller identify(const io::Peer& peer, const std::vector<Group>& groups);
 
 /// Who shows a certificate: the first of `clients` that one of its names fits. One that none fits may do nothing, and is named as well as it can be.
 Caller identify_client(const io::Peer& peer, const std::vector<Client>& clients);

@@ -163,6 +163,8 @@ class FakeNode : public Node {
   awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override { co_await io::sleep_for(std::chrono::milliseconds(1)); }
   std::shared_ptr<void> place(const Caller&) override { return has_place ? std::make_shared<int>(0) : nullptr; }
   std::shared_ptr<void> page_place() override { return has_page_place ? std::make_shared<int>(0) : nullptr; }
+  awaitable<Result<Token>> token() override { co_return wanted_token; }
+  Result<Token> wanted_token = Token();
   const PageAccess* page() const override { return has_page ? &access : nullptr; }
   PageAccess access{.names = {"edge-1"}};
   bool has_page = true, has_page_place = true;

@@ -201,18 +201,20 @@ TEST(ApiJson, ANodeIsAsDocumented) {
     "ready": true,
     "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
-    "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": null}, "limits_enforced": false, "config_refused": null, "remote_api": null, "drained": null,
+    "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": null}, "limits_enforced": false, "config_refused": null, "remote_api": null, "metrics_listener": null, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
     "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "webhooks": [], "apps": [)") + kWeb + "]}"));
 }
 
-TEST(ApiJson, TheRemoteApiIsAsDocumented) {
+TEST(ApiJson, ListenersAreAsDocumented) {
   metrics::NodeStatus node{.node = "edge-1"};
   node.remote_api = {.listen = "0.0.0.0:9465", .problem = "wrong \xff", .certificate_ends = std::chrono::system_clock::from_time_t(1'795'510'800), .is_ending = true};
   EXPECT_EQ(to_json(node, {}).at("remote_api"),
             said("{\"listen\": \"0.0.0.0:9465\", \"certificate_expires\": \"2026-11-24T09:00:00Z\", \"ending\": true, \"problem\": \"wrong \xEF\xBF\xBD\"}"));
   node.remote_api = {.listen = "0.0.0.0:9465", .problem = "no file"};
   EXPECT_EQ(to_json(node, {}).at("remote_api"), said(R"({"listen": "0.0.0.0:9465", "certificate_expires": "", "ending": false, "problem": "no file"})"));
+  node.metrics_listener = {.listen = "0.0.0.0:9464", .problem = ""};
+  EXPECT_EQ(to_json(node, {}).at("metrics_listener"), said(R"({"listen": "0.0.0.0:9464", "certificate_expires": "", "ending": false, "problem": ""})"));
 }
 
 TEST(ApiJson, ANodeAtAGlanceIsAsDocumented) {

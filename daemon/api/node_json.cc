@@ -37,11 +37,11 @@ object disk_json(const metrics::NodeStatus& node) {
   return disk;
 }
 
-boost::json::value remote_api_json(const std::optional<metrics::NodeStatus::RemoteApi>& remote) {
-  if (!remote) return nullptr;
+boost::json::value listener_json(const std::optional<metrics::NodeStatus::Listener>& listener) {
+  if (!listener) return nullptr;
   std::string expires;
-  if (remote->certificate_ends) expires = logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(*remote->certificate_ends), 0);
-  return object{{"listen", remote->listen}, {"certificate_expires", expires}, {"ending", remote->is_ending}, {"problem", as_utf8(remote->problem)}};
+  if (listener->certificate_ends) expires = logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(*listener->certificate_ends), 0);
+  return object{{"listen", listener->listen}, {"certificate_expires", expires}, {"ending", listener->is_ending}, {"problem", as_utf8(listener->problem)}};
 }
 
 boost::json::value refused_json(const std::optional<metrics::NodeStatus::Refused>& refused) {
@@ -80,7 +80,8 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"disk", disk_json(node)},
           {"limits_enforced", node.limits_enforced},
           {"config_refused", refused_json(node.config_refused)},
-          {"remote_api", remote_api_json(node.remote_api)},
+          {"remote_api", listener_json(node.remote_api)},
+          {"metrics_listener", listener_json(node.metrics_listener)},
           {"drained", drain_json(node.drained)},
           {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
           {"follows", std::move(follows)},

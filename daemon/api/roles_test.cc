@@ -250,6 +250,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   node.node.trust.roles = {{.role = "timestamp", .version = 4, .expires = {}}};
   node.node.paths = {.state = "/var/of-the-node", .logs = "/var/of-the-node/logs", .run = "/run/of-the-node"};
   node.node.remote_api = {.listen = "0.0.0.0:9465", .problem = "/etc/of-the-node/api.pem: no certificate"};
+  node.node.metrics_listener = {.listen = "0.0.0.0:9464", .problem = "/etc/of-the-node/metrics.pem: no certificate"};
   node.node.drained = {.at = "2026-11-24T09:00:00Z", .by = "boss of-the-node", .why = "a disk of-the-node"};
   const auto status = get("/v1/status").body;
   EXPECT_THAT(status, AllOf(Not(HasSubstr("of-the-node")), HasSubstr(R"("role":"timestamp")"), HasSubstr(R"("drained":{"at":"2026-11-24T09:00:00Z","by":"","why":""})")));
@@ -292,12 +293,47 @@ TEST_F(RolesTest, ALimitedClientVerifiesItsOwnAppsAlone) {
   EXPECT_THAT(operations.calls, IsEmpty());
 }
 
+TEST_F(RolesTest, MembersOfGroupsOfTheNodeHaveNoMoreThanTheirRole) {
+  for (const Row& row : kRows) {
+    for (const Role role : {Role::viewer, Role::deployer, Role::operator_, Role::admin}) {
+      node.who = {.name = "alice (uid 1000)", .role = role, .apps = {}, .on_node = true};
+      const auto reply = io::on_loop(loop, api.on_socket(request(row, "web")));
+      EXPECT_EQ(reply.status == 403, role < row.least) << row.method << " " << row.pattern << " by a " << to_string(role) << ": " << reply.body;
+      if (reply.status == 403) {
+        EXPECT_THAT(reply.body, HasSubstr("see [[api.local]] of this node's berthd.toml"));
+      }
+      if (role == Role::admin) continue;
+      node.who.apps = {"web"};
+      operations.one.row.app = "blog";
+      const auto of_another = io::on_loop(loop, api.on_socket(request(row, "blog")));
+      const Then then = role < row.least ? Then::refused : row.other;
+      EXPECT_EQ(of_another.status == 403, then == Then::refused) << row.method << " " << row.pattern << " of blog by one of web: " << of_another.body;
+      EXPECT_EQ(of_another.status == 404, then == Then::unknown) << row.method << " " << row.pattern << " of blog by one of web: " << of_another.body;
+    }
+  }
+}
+
 TEST_F(RolesTest, WebPagesAreNotAnswered) {
   be(Role::admin);
   const Row restart{"POST", "/v1/apps/{app}/restart", "{}", {}, {}, {}};
   auto from_page = request(restart, "web");
   from_page.headers["origin"] = "https://evil.example";
   EXPECT_EQ(ask(from_page).status, 403);
+  for (const char* site : {"cross-site", "same-site", "something new"}) {
+    auto looked_at = request({"GET", "/v1/apps/{app}", "", {}, {}, {}}, "web");
+    looked_at.headers["sec-fetch-site"] = site;
+    EXPECT_EQ(ask(looked_at).status, 403) << site << ", as an image of a page";
+    auto forwarded = request(restart, "web");
+    forwarded.headers["sec-fetch-site"] = site;
+    EXPECT_EQ(io::on_loop(loop, api.on_socket(forwarded)).status, 403) << site << ", by a socket that was forwarded to a port";
+  }
+  for (const char* site : {"none", "same-origin"}) {
+    auto typed_in = request({"GET", "/v1/apps/{app}", "", {}, {}, {}}, "web");
+    typed_in.headers["sec-fetch-site"] = site;
+    EXPECT_EQ(ask(typed_in).status, 200) << site;
+  }
+  operations.calls.clear();
+  EXPECT_EQ(io::on_loop(loop, api.on_socket(from_page)).status, 403);
   for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""}) {
     auto form = request(restart, "web");
     form.headers["content-type"] = type;

@@ -37,8 +37,8 @@ std::optional<Error> refusal(const Route& route, const std::map<std::string, std
   if (route.only_on_node && !caller.on_node)
     return Error{Errc::permission, fmt::format("{} is for callers on the node alone, since it hands over files of the machine: log in there and use berth", call)};
   if (caller.role < route.role)
-    return Error{Errc::permission, fmt::format("{} is {} here, and {} needs the role {}: see [[api.client]] of this node's berthd.toml", caller.name, with_article(caller.role),
-                                               call, to_string(route.role))};
+    return Error{Errc::permission, fmt::format("{} is {} here, and {} needs the role {}: see {} of this node's berthd.toml", caller.name, with_article(caller.role), call,
+                                               to_string(route.role), caller.on_node ? "[[api.local]]" : "[[api.client]]")};
   if (caller.apps.empty()) return {};
   if (route.scope == Scope::node)
     return Error{Errc::permission, fmt::format("{} is limited to {}, and {} is about the whole node", caller.name, fmt::join(caller.apps, ", "), call)};
@@ -114,6 +114,7 @@ void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vect
   node.trust.last_error.clear();
   node.paths = {.state = "", .logs = "", .run = ""};  // not what they usually are
   if (node.remote_api) node.remote_api->problem.clear();
+  if (node.metrics_listener) node.metrics_listener->problem.clear();
   if (node.drained) node.drained->by = node.drained->why = "";
 }
 

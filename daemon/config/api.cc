@@ -50,18 +50,47 @@ Result<ClientRole> parse_role(const std::string& text) {
   return fail(Errc::usage, fmt::format("'{}' is none of viewer, deployer, operator, admin", text));
 }
 
-void read_client(Section& section, ApiClient& client) {
-  section.read("name", client.name, parse_client_name);
-  section.read("role", client.role, parse_role);
+/// `role` and `apps` of a `[[table]]`.
+void read_rights(Section& section, std::string_view table, ClientRole& role, std::vector<std::string>& apps) {
+  section.read("role", role, parse_role);
   for (const std::string& app : section.strings("apps")) {
     if (!is_name(app)) section.complain("apps", fmt::format("apps: '{}' is no name of an app", app));
-    client.apps.push_back(app);
+    apps.push_back(app);
   }
-  if (!section.has("name")) section.complain("name", "[[api.client]] has no 'name': say which one of a certificate's subject alternative names this is for");
-  if (!section.has("role")) section.complain("role", "[[api.client]] has no 'role': give one of viewer, deployer, operator, admin");
-  if (section.has("apps") && client.apps.empty()) section.complain("apps", "apps: it names none; leave it out for all of them");
-  if (section.has("apps") && client.role == ClientRole::admin)
+  if (!section.has("role")) section.complain("role", fmt::format("{} has no 'role': give one of viewer, deployer, operator, admin", table));
+  if (section.has("apps") && apps.empty()) section.complain("apps", "apps: it names none; leave it out for all of them");
+  if (section.has("apps") && role == ClientRole::admin)
     section.complain("apps", "apps: an admin is one of the whole node; make it an operator, or leave 'apps' out");
+}
+
+void read_client(Section& section, ApiClient& client) {
+  section.read("name", client.name, parse_client_name);
+  if (!section.has("name")) section.complain("name", "[[api.client]] has no 'name': say which one of a certificate's subject alternative names this is for");
+  read_rights(section, "[[api.client]]", client.role, client.apps);
+}
+
+void read_group(Section& section, ApiGroup& group) {
+  section.read("group", group.group, [](const std::string& text) -> Result<std::string> {
+    if (is_group_name(text)) return text;
+    return fail(Errc::usage, fmt::format("'{}' is no name for a group", text));
+  });
+  if (!section.has("group")) section.complain("group", "[[api.local]] has no 'group': say which group of this node it is for");
+  read_rights(section, "[[api.local]]", group.role, group.apps);
+}
+
+void read_groups(Document& document, Config& config) {
+  const std::size_t count = document.count("api.local");
+  for (std::size_t i = 0; i < count; ++i) {
+    Section section = document.element("api.local", i);
+    ApiGroup group;
+    read_group(section, group);
+    if (i == kMostClients) section.complain("group", fmt::format("more than {} groups", kMostClients));
+    if (!group.group.empty() && group.group == config.group)
+      section.complain("group", fmt::format("group: members of '{}' may do everything already, by [api] group; give that another group, or \"\" for none", group.group));
+    if (!group.group.empty() && std::ranges::find(config.groups, group.group, &ApiGroup::group) != config.groups.end())
+      section.complain("group", fmt::format("group: '{}' is there twice; one group has one role", group.group));
+    config.groups.push_back(std::move(group));
+  }
 }
 
 void read_clients(Document& document, Config& config) {
@@ -86,7 +115,7 @@ void read_listener(Section& section, Config& config) {
     listens = !text.empty();
     return listens ? parse_listen(text) : Result<Listen>();
   });
-  const std::pair<const char*, fs::path*> files[] = {{"certificate_file", &remote.certificate_file}, {"key_file", &remote.key_file}, {"client_ca_file", &remote.client_ca_file}};
+  const std::pair<const char*, fs::path*> files[] = {{"certificate_file", &remote.files.certificate_file}, {"key_file", &remote.files.key_file}, {"client_ca_file", &remote.files.client_ca_file}};
   for (const auto& [key, path] : files) {
     section.read(key, *path, [](const std::string& text) { return parse_path(text); });
     if (listens && !section.has(key))
@@ -101,12 +130,14 @@ void read_listener(Section& section, Config& config) {
 void read_api(Document& document, Config& config) {
   Section section = document.section("api");
   section.table("client");
+  section.table("local");
   section.read("group", config.group, [](const std::string& text) -> Result<std::string> {
     if (text.empty() || is_group_name(text)) return text;
     return fail(Errc::usage, fmt::format("'{}' is no name for a group", text));
   });
   read_listener(section, config);
   read_clients(document, config);
+  read_groups(document, config);
   if (config.remote && config.clients.empty() && document.count("api.client") == 0)
     section.complain("listen", "[api] has a 'listen' and no [[api.client]]: nobody could use it; add one with a name and a role");
 }

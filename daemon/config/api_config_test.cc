@@ -35,7 +35,7 @@ role = "admin"
 )", "berthd.toml", "edge-1");
   ASSERT_TRUE(config) << config.error().message;
   ASSERT_TRUE(config->remote);
-  EXPECT_EQ(*config->remote, (RemoteApi{{"0.0.0.0", 9465}, "/etc/berth/api.pem", "/etc/berth/api.key", "/etc/berth/clients.pem"}));
+  EXPECT_EQ(*config->remote, (RemoteApi{{"0.0.0.0", 9465}, {"/etc/berth/api.pem", "/etc/berth/api.key", "/etc/berth/clients.pem"}}));
   EXPECT_THAT(config->clients, ElementsAre(ApiClient{"ci.example.org", ClientRole::deployer, {"web", "api"}}, ApiClient{"*.ops.example.org", ClientRole::operator_, {}},
                                            ApiClient{"spiffe://example.org/watch", ClientRole::viewer, {}}, ApiClient{"boss@example.org", ClientRole::admin, {}}));
 }
@@ -86,10 +86,35 @@ TEST(ApiConfig, WrongClientsAreRefused) {
   EXPECT_THAT(api_complaint(many + "[[api.client]]\nname = \"x\"\nrole = \"viewer\"\n"), HasSubstr("more than 256 clients"));
 }
 
+TEST(ApiConfig, ReadsWhatGroupsOfTheNodeMayDo) {
+  const auto config = parse("environment = \"qa\"\n[[api.local]]\ngroup = \"ops\"\nrole = \"operator\"\napps = [\"web\"]\n[[api.local]]\ngroup = \"watch\"\nrole = \"viewer\"\n", "berthd.toml", "edge-1");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_THAT(config->groups, ElementsAre(ApiGroup{"ops", ClientRole::operator_, {"web"}}, ApiGroup{"watch", ClientRole::viewer, {}}));
+  EXPECT_FALSE(config->remote) << "they need no listener";
+  EXPECT_EQ(config->group, "berth");
+}
+
+TEST(ApiConfig, WrongGroupsAreRefused) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"role = \"viewer\"", "berthd.toml:2:1: [[api.local]] has no 'group'"},
+      {"group = \"ops\"", "berthd.toml:2:1: [[api.local]] has no 'role'"},
+      {"group = \"ops\"\nrole = \"boss\"", "'boss' is none of viewer, deployer, operator, admin"},
+      {"group = \"o p\"\nrole = \"viewer\"", "berthd.toml:3:9: group: 'o p' is no name for a group"},
+      {"group = \"\"\nrole = \"viewer\"", "is no name for a group"},
+      {"group = \"berth\"\nrole = \"viewer\"", "berthd.toml:3:9: group: members of 'berth' may do everything already"},
+      {"group = \"ops\"\nrole = \"viewer\"\n[[api.local]]\ngroup = \"ops\"\nrole = \"admin\"", "berthd.toml:6:9: group: 'ops' is there twice"},
+      {"group = \"ops\"\nrole = \"admin\"\napps = [\"web\"]", "apps: an admin is one of the whole node"},
+      {"group = \"ops\"\nrole = \"viewer\"\nname = \"x\"", "unknown key 'name' in [[api.local]]"},
+  };
+  for (const auto& [text, why] : cases) EXPECT_THAT(api_complaint(std::string("environment = \"qa\"\n[[api.local]]\n") + text), HasSubstr(why)) << text;
+  EXPECT_THAT(api_complaint("environment = \"qa\"\n[api.local]\ngroup = \"ops\"\n"), HasSubstr("write [[api.local]]"));
+}
+
 TEST(ApiConfig, AReloadTakesClientsOverAndTheListenerNot) {
   const std::string client = "[[api.client]]\nname = \"ci\"\nrole = \"viewer\"\n";
   const Config running = parse(kListener + client, "berthd.toml", "edge-1").value();
   EXPECT_THAT(changed_until_restart(running, parse(kListener + client + "apps = [\"web\"]\n", "berthd.toml", "edge-1").value()), IsEmpty());
+  EXPECT_THAT(changed_until_restart(running, parse(kListener + client + "[[api.local]]\ngroup = \"ops\"\nrole = \"viewer\"\n", "berthd.toml", "edge-1").value()), IsEmpty());
   EXPECT_THAT(changed_until_restart(running, parse("environment = \"qa\"", "berthd.toml", "edge-1").value()), ElementsAre("[api]"));
 }
 

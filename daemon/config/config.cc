@@ -115,6 +115,26 @@ void read_repository(Document& document, Repository& repository) {
     if (section.has(key)) section.complain(key, fmt::format("{} is for https:// alone", key));
 }
 
+/// What protects the metrics listener, and whether it fits together.
+void read_metrics_access(Section& section, Config& config) {
+  TlsFiles& tls = config.metrics_tls;
+  const std::pair<const char*, fs::path*> files[] = {{"certificate_file", &tls.certificate_file}, {"key_file", &tls.key_file}, {"client_ca_file", &tls.client_ca_file}};
+  for (const auto& [key, path] : files) section.read(key, *path, [](const std::string& text) { return parse_path(text); });
+  section.read("token", config.metrics_token, [](const std::string& text) { return parse_reference(text); });
+  if (section.has("certificate_file") != section.has("key_file"))
+    section.complain(section.has("key_file") ? "key_file" : "certificate_file", "certificate_file and key_file go together: give both or none");
+  if (section.has("client_ca_file") && !section.has("certificate_file") && !section.has("key_file"))
+    section.complain("client_ca_file", "client_ca_file is for TLS: give certificate_file and key_file as well");
+  if (!config.metrics) {
+    for (const char* key : {"certificate_file", "key_file", "client_ca_file", "token"})
+      if (section.has(key)) section.complain(key, fmt::format("{} is for a listener of metrics, and [metrics] listen is empty", key));
+    return;
+  }
+  if (section.has("token") && !section.has("certificate_file") && !section.has("key_file") && !is_loopback(*config.metrics))
+    section.complain("token", fmt::format("token: whoever looks on could read it on its way to {}, where plain HTTP is spoken: give certificate_file and key_file, or listen at 127.0.0.1",
+                                          to_string(*config.metrics)));
+}
+
 void read_metrics(Document& document, Config& config) {
   Section section = document.section("metrics");
   section.read("listen", config.metrics, [](const std::string& text) -> Result<std::optional<Listen>> {
@@ -124,6 +144,7 @@ void read_metrics(Document& document, Config& config) {
     return std::optional(std::move(*listen));
   });
   config.status_page = section.truth("page", config.status_page);
+  read_metrics_access(section, config);
 }
 
 /// One `[[follow]]`, and whether it says a whole thing.
@@ -297,7 +318,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[paths]", running.state != said.state || running.logs != said.logs || running.run != said.run},
       {"[repository]", running.repository != said.repository},
       {"[[follow]]", running.follow != said.follow},
-      {"[metrics]", running.metrics != said.metrics || running.status_page != said.status_page},
+      {"[metrics]", running.metrics != said.metrics || running.metrics_tls != said.metrics_tls || running.metrics_token != said.metrics_token || running.status_page != said.status_page},
       {"[api]", running.group != said.group || running.remote != said.remote},
       {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
       {"[start]", running.start_at_once != said.start_at_once},
@@ -313,7 +334,7 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
 Result<void> check_files(const Config& config) {
   BERTH_CHECK(check_webhook_files(config.webhooks));
   const Repository& repository = config.repository;
-  const RemoteApi remote = config.remote.value_or(RemoteApi());
+  const TlsFiles remote = config.remote.value_or(RemoteApi()).files;
   const struct {
     const char *table, *key;
     const fs::path& path;
@@ -321,6 +342,9 @@ Result<void> check_files(const Config& config) {
                {"[repository]", "ca_file", repository.ca_file},
                {"[repository]", "certificate_file", repository.certificate_file},
                {"[repository]", "key_file", repository.key_file},
+               {"[metrics]", "certificate_file", config.metrics_tls.certificate_file},
+               {"[metrics]", "key_file", config.metrics_tls.key_file},
+               {"[metrics]", "client_ca_file", config.metrics_tls.client_ca_file},
                {"[api]", "certificate_file", remote.certificate_file},
                {"[api]", "key_file", remote.key_file},
                {"[api]", "client_ca_file", remote.client_ca_file}};
@@ -338,7 +362,9 @@ std::string open_secret(const char* name, const fs::path& file) {
 }
 
 std::vector<std::string> open_secrets(const Config& config) {
-  const std::pair<const char*, fs::path> keys[] = {{"[repository] key_file", config.repository.key_file}, {"[api] key_file", config.remote.value_or(RemoteApi()).key_file}};
+  const std::pair<const char*, fs::path> keys[] = {{"[repository] key_file", config.repository.key_file},
+                                                   {"[metrics] key_file", config.metrics_tls.key_file},
+                                                   {"[api] key_file", config.remote.value_or(RemoteApi()).files.key_file}};
   std::vector<std::string> open;
   for (const auto& [name, path] : keys)
     if (std::string said = open_secret(name, path); !said.empty()) open.push_back(std::move(said));

@@ -93,10 +93,18 @@ struct Webhook {
   bool operator==(const Webhook& other) const { return said == other.said; }
 };
 
+/// PEM files of a listener that speaks TLS.
+struct TlsFiles {
+  fs::path certificate_file, key_file;  ///< or empty: it speaks plain HTTP
+  fs::path client_ca_file;              ///< empty: clients are asked for no certificate
+
+  bool operator==(const TlsFiles&) const = default;
+};
+
 /// `[api]` with `listen`: where the control API is for clients with a certificate.
 struct RemoteApi {
   Listen listen;
-  fs::path certificate_file, key_file, client_ca_file;
+  TlsFiles files;
 
   bool operator==(const RemoteApi&) const = default;
 };
@@ -111,6 +119,15 @@ struct ApiClient {
   std::vector<std::string> apps;  ///< that it sees and changes; empty: all
 
   bool operator==(const ApiClient&) const = default;
+};
+
+/// `[[api.local]]`: what members of a Unix group may do at the control socket.
+struct ApiGroup {
+  std::string group;
+  ClientRole role = ClientRole::viewer;
+  std::vector<std::string> apps;  ///< that they see and change; empty: all
+
+  bool operator==(const ApiGroup&) const = default;
 };
 
 /// "APP:VALUE", each; absent: everything is allowed.
@@ -140,8 +157,11 @@ struct Config {
   bool compress_logs = true;   ///< those that are rotated
 
   std::optional<Listen> metrics = Listen{"127.0.0.1", 9464};  ///< empty: on the control socket alone
+  TlsFiles metrics_tls;                                       ///< of that listener
+  std::string metrics_token;                                  ///< a reference to what it wants to be shown; empty: nothing
   bool status_page = false;                                   ///< a status page is there, too
-  std::string group = "berth";                                ///< empty: root alone
+  std::string group = "berth";                                ///< whose members may do everything; empty: root alone
+  std::vector<ApiGroup> groups;                               ///< with other roles, each group once
   std::optional<RemoteApi> remote;                            ///< absent: on the control socket alone
   std::vector<ApiClient> clients;                             ///< of that, each name once
   std::uint64_t reserve = 256'000'000;                        ///< bytes

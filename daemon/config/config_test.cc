@@ -11,9 +11,11 @@
 namespace berth::config {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 /// A file sink's keys, as daemon/ship reads them.
 const std::vector<SinkKind> kFileKind{{"file", [](Section& section) {
@@ -271,6 +273,36 @@ TEST(Config, ANodeWithoutANameHasTheHosts) {
 TEST(Config, AStatusPageIsThereWhereItIsWantedAlone) {
   EXPECT_FALSE(read("environment = \"qa\"\n").value().status_page);
   EXPECT_TRUE(read("environment = \"qa\"\n[metrics]\npage = true\n").value().status_page);
+}
+
+TEST(Config, TheMetricsListenerMaySpeakTlsAndWantAToken) {
+  const auto config = read("environment = \"qa\"\n[metrics]\nlisten = \"0.0.0.0:9464\"\ncertificate_file = \"/etc/m.pem\"\nkey_file = \"/etc/m.key\"\nclient_ca_file = \"/etc/ca.pem\"\n"
+                           "token = \"credential:metrics\"\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->metrics_tls, (TlsFiles{"/etc/m.pem", "/etc/m.key", "/etc/ca.pem"}));
+  EXPECT_EQ(config->metrics_token, "credential:metrics");
+  const Config plain = read("environment = \"qa\"\n[metrics]\nlisten = \"0.0.0.0:9464\"\n").value();
+  EXPECT_EQ(plain.metrics_tls, TlsFiles());
+  EXPECT_EQ(plain.metrics_token, "");
+  EXPECT_THAT(changed_until_restart(plain, *config), ElementsAre("[metrics]"));
+  for (const char* here : {"127.0.0.1:9464", "127.8.9.1:9464", "[::1]:9464", "[::ffff:127.0.0.1]:9464"})
+    EXPECT_EQ(complaint(std::string("environment = \"qa\"\n[metrics]\nlisten = \"") + here + "\"\ntoken = \"file:/etc/token\"\n"), "") << here;
+}
+
+TEST(Config, WhatProtectsTheMetricsListenerHasToFitTogether) {
+  const std::string start = "environment = \"qa\"\n[metrics]\n", certificate = "certificate_file = \"/etc/m.pem\"\n", key = "key_file = \"/etc/m.key\"\n",
+                    ca = "client_ca_file = \"/etc/ca.pem\"\n", token = "token = \"file:/etc/token\"\n", anywhere = "listen = \"0.0.0.0:9464\"\n", nowhere = "listen = \"\"\n";
+  EXPECT_THAT(complaint(start + certificate), HasSubstr("berthd.toml:3:20: certificate_file and key_file go together"));
+  EXPECT_THAT(complaint(start + key), HasSubstr("berthd.toml:3:12: certificate_file and key_file go together"));
+  EXPECT_THAT(complaint(start + ca), HasSubstr("berthd.toml:3:18: client_ca_file is for TLS"));
+  EXPECT_THAT(complaint(start + "token = \"0123456789abcdef\"\n"), AllOf(HasSubstr("berthd.toml:3:9: "), HasSubstr("no reference to a secret"), Not(HasSubstr("0123456789abcdef"))));
+  EXPECT_EQ(complaint(start + token), "") << "at loopback";
+  EXPECT_THAT(complaint(start + anywhere + token), AllOf(HasSubstr("berthd.toml:4:9: token: "), HasSubstr("0.0.0.0:9464"), HasSubstr("give certificate_file and key_file")));
+  for (const char* elsewhere : {"[::]:9464", "10.0.0.1:9464", "[::ffff:10.0.0.1]:9464"})
+    EXPECT_THAT(complaint(start + "listen = \"" + elsewhere + "\"\n" + token), HasSubstr("token: whoever looks on")) << elsewhere;
+  EXPECT_EQ(complaint(start + anywhere + token + certificate + key), "");
+  EXPECT_THAT(complaint(start + nowhere + token), HasSubstr("token is for a listener of metrics"));
+  EXPECT_THAT(complaint(start + nowhere + certificate + key), HasSubstr("certificate_file is for a listener of metrics"));
 }
 
 TEST(Config, NoMetricsListenerWhereItIsEmpty) {

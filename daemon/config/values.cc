@@ -58,6 +58,14 @@ std::string to_string(const Listen& listen) {
   return six ? fmt::format("[{}]:{}", listen.address, listen.port) : fmt::format("{}:{}", listen.address, listen.port);
 }
 
+bool is_loopback(const Listen& listen) {
+  in_addr four{};
+  if (::inet_pton(AF_INET, listen.address.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
+  in6_addr six{};
+  if (::inet_pton(AF_INET6, listen.address.c_str(), &six) != 1) return false;
+  return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
+}
+
 Result<std::uint64_t> parse_size(std::string_view text) {
   static constexpr std::pair<std::string_view, std::uint64_t> kUnits[] = {
       {"B", 1},           {"kB", 1000},        {"KB", 1000},       {"MB", 1000'000},   {"GB", 1000'000'000},

@@ -16,6 +16,8 @@ namespace berth::config {
 /// "127.0.0.1:9464", "[::1]:9464".
 Result<Listen> parse_listen(std::string_view text);
 std::string to_string(const Listen& listen);
+/// Whether nobody but this machine reaches it.
+bool is_loopback(const Listen& listen);
 
 /// "256MB", "1GiB", "4096B": kB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024.
 Result<std::uint64_t> parse_size(std::string_view text);

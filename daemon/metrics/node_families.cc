@@ -51,6 +51,17 @@ Family disk_reserve(const NodeStatus& node) {
   return family;
 }
 
+void add_metrics_listener(std::vector<Family>& families, const NodeStatus& node) {
+  if (!node.metrics_listener) return;
+  if (const auto at = node.metrics_listener->certificate_ends) {
+    families.push_back(one(Family::gauge("berth_metrics_certificate_ending", "Whether that certificate has less than a fifth of its time left, and less than a week."), node.metrics_listener->is_ending));
+    families.push_back(one(Family::gauge("berth_metrics_certificate_expiry_timestamp_seconds", "When the certificate ends that the metrics listener shows, in seconds since 1970."),
+                           std::chrono::duration<double>(at->time_since_epoch()).count()));
+  }
+  families.push_back(one(Family::gauge("berth_metrics_failing", "Whether the metrics listener is not there, or the files of its certificate or its token are wrong."),
+                         !node.metrics_listener->problem.empty()));
+}
+
 void add_remote_api(std::vector<Family>& families, const NodeStatus& node) {
   if (!node.remote_api) return;
   auto ends = Family::gauge("berth_api_certificate_expiry_timestamp_seconds", "When the certificate ends that the control API shows to its clients, in seconds since 1970.");
@@ -71,6 +82,7 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   families.push_back(one(Family::gauge("berth_config_reload_failed", "Whether berthd.toml was wrong at the last reload, so that the configuration before it counts still."),
                          node.config_refused.has_value()));
   add_remote_api(families, node);
+  add_metrics_listener(families, node);
   families.push_back(one(Family::gauge("berth_limits_enforced", "Whether limits of memory and processes are enforced on this node."), node.limits_enforced));
   families.push_back(disk_free(node));
   families.push_back(disk_reserve(node));

@@ -34,13 +34,14 @@ struct NodeStatus {
     std::string at, reason;  ///< RFC 3339, UTC; one line
   };
   std::optional<Refused> config_refused{};  ///< the last reload, where berthd.toml was wrong: the configuration before it counts
-  struct RemoteApi {
+  struct Listener {
     std::string listen;   ///< "0.0.0.0:9465"
-    std::string problem;  ///< what is wrong with its certificates or its address, one line; empty: nothing
-    std::optional<std::chrono::system_clock::time_point> certificate_ends{};  ///< nothing where it does not listen
+    std::string problem;  ///< what is wrong with its certificates, its token or its address, one line; empty: nothing
+    std::optional<std::chrono::system_clock::time_point> certificate_ends{};  ///< nothing where it does not listen, or speaks no TLS
     bool is_ending = false;  ///< the certificate should have been replaced by now
   };
-  std::optional<RemoteApi> remote_api{};  ///< nothing where `[api]` has no `listen`
+  std::optional<Listener> remote_api{};        ///< nothing where `[api]` has no `listen`
+  std::optional<Listener> metrics_listener{};  ///< nothing where `[metrics] listen` is empty
   std::optional<store::Drain> drained{};  ///< nothing where it is not
   std::vector<store::LeftApp> left{};     ///< what apps left that were removed
   std::vector<follow::Status> follows{};  ///< `[[follow]]`, in the order of berthd.toml

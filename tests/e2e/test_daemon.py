@@ -1,4 +1,5 @@
 """berthd itself: its command line, how it begins and ends, and who may use its sockets."""
+import json
 import os
 import shutil
 import signal
@@ -8,20 +9,21 @@ import stat
 import subprocess
 import tempfile
 import unittest
+from pathlib import Path
 
-from lib import api
+from lib import api, sample_apps
 from lib.case import BerthCase
-from lib.programs import BERTHD, KEEPER, PATIENCE, UNPACK
+from lib.programs import BERTH, BERTHD, KEEPER, PATIENCE, UNPACK
 from lib.waiting import wait_until
 
-def ask_as(uid, gid, socket_path, target="/v1/status"):
-    """What somebody else gets to hear: the kernel tells berthd who was in effect when they connected."""
+def ask_as(uid, gid, socket_path, target="/v1/status", method="GET", body=None, more=()):
+    """What somebody else gets to hear: the kernel tells berthd who was in effect when they connected, and in which groups besides."""
     groups = os.getgroups()
-    os.setgroups([])
+    os.setgroups(list(more))
     os.setegid(gid)
     os.seteuid(uid)
     try:
-        return api.call(socket_path, "GET", target)
+        return api.call(socket_path, method, target, body)
     finally:
         os.seteuid(0)
         os.setegid(0)
@@ -235,11 +237,68 @@ class Daemon(BerthCase):
         self.assertEqual(stat.S_IMODE(self.node.socket.stat().st_mode), 0o660)
         self.assertEqual(ask_as(65534, 1, self.node.socket).json()["node"], "node-1")
         self.node.socket.chmod(0o666)
-        self.assertEqual(ask_as(1, 65534, self.node.socket).status, 200, "the user daemon is a member by the user and group files")
+        self.assertEqual(ask_as(65534, 65534, self.node.socket, more=[4, 1]).status, 200, "by a supplementary group")
+        self.assertEqual(ask_as(1, 65534, self.node.socket).status, 403, "the user daemon is a member by the user and group files alone, and has left it")
         answer = ask_as(33, 33, self.node.socket)
         problem = answer.json()
         self.assertEqual((answer.status, problem["code"], problem["exit"]), (403, "permission", 7))
         self.assertIn("uid 33", problem["detail"])
+
+    def berth_as(self, groups, *arguments):
+        """The command line of somebody in those groups."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            return subprocess.run([shutil.copy(BERTH, folder), *arguments], user=65534, group=65534, extra_groups=groups, capture_output=True, text=True, timeout=60 * PATIENCE,
+                                  env={**os.environ, "BERTH_SOCKET": str(self.node.socket), "BERTH_LOGS": str(self.node.logs), "NO_COLOR": "1"})
+
+    def test_members_of_other_groups_have_the_role_of_theirs(self):
+        self.repo.publish(sample_apps.testapp(self.folder / "web", "--lines", "1"))
+        self.repo.publish(sample_apps.testapp(self.folder / "blog", app="blog", port=8081))
+        operators, lookers, others = 60_001, 60_002, 60_003
+        groups = Path("/etc/group").read_text()
+        mine = self.folder / "group"
+        mine.write_text(groups + f"berth-ops:x:{operators}:\nberth-watch:x:{lookers}:\n")
+        subprocess.run(["mount", "--bind", mine, "/etc/group"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", "/etc/group"])
+        said = '[[api.local]]\ngroup = "berth-ops"\nrole = "operator"\napps = ["web"]\n[[api.local]]\ngroup = "berth-watch"\nrole = "viewer"\n[[api.local]]\ngroup = "no-such-group"\nrole = "admin"\n'
+        text = self.node.config.read_text()
+        self.node.configure(text + '[api]\ngroup = "daemon"\n' + said)
+        self.node.start()
+        self.assertIn("no-such-group", self.node.log_file.read_text())
+        for app in ("web", "blog"):
+            self.deploy(self.node, "v1", app)
+        ask = lambda *groups, **more: ask_as(65534, 65534, self.node.socket, more=groups, **more)
+        with self.assertRaises(PermissionError, msg="the kernel lets nobody else connect"):
+            ask(others)
+        self.assertEqual([app["app"] for app in ask(lookers).json()["apps"]], ["blog", "web"])
+        self.assertEqual([app["app"] for app in ask(operators).json()["apps"]], ["web"])
+        restart = {"method": "POST", "body": {"reason": "a look"}}
+        refused = ask(lookers, target="/v1/apps/web/restart", **restart)
+        self.assertEqual((refused.status, refused.json()["exit"]), (403, 7))
+        self.assertIn("needs the role operator: see [[api.local]]", refused.json()["detail"])
+        self.assertEqual(ask(operators, target="/v1/apps/blog/restart", **restart).status, 403)
+        self.assertEqual(ask(operators, target="/v1/gc", method="POST", body={}).status, 403)
+        self.assertEqual(ask(lookers, operators, target="/v1/apps/web/restart", **restart).status, 200, "the first of berthd.toml")
+        self.assertIn("uid 65534", json.dumps([one for one in self.node.events() if one["kind"] == "operator.restart"]))
+        self.assertEqual(ask(operators, 1, target="/v1/gc", method="POST", body={}).status, 200, "and [api] group before those")
+        log = ["logs", "web", "--json"]
+        self.assertEqual(self.berth_as([operators], *log).stdout, self.node.berth(*log).out, "they read logs by berthd, and not the files")
+        self.assertIn("sees nothing of blog", self.berth_as([operators], "logs", "blog").stderr)
+        self.assertNotIn("web/web.1", self.berth_as([others], *log).stdout)
+
+        # Who may do what is taken over by a reload, and so is who may connect.
+        self.node.configure(text + '[api]\ngroup = "daemon"\n[[api.local]]\ngroup = "berth-watch"\nrole = "operator"\n')
+        self.node.process.send_signal(signal.SIGHUP)
+        def has_left():
+            try:
+                return ask(operators).status == 403
+            except PermissionError:
+                return True
+        wait_until(has_left, "one group has no way in any more")
+        self.assertEqual(ask(lookers, target="/v1/apps/blog/restart", **restart).status, 200)
+        self.assertEqual(ask(1).status, 200)
+        self.node.socket.chmod(0o666)
+        self.assertEqual(ask(operators).status, 403, "nor where somebody opened the socket")
 
     def test_a_metrics_port_that_is_taken_does_not_keep_it_from_running_apps(self):
         with socket.socket() as taken:

@@ -1,4 +1,4 @@
-#include "daemon/remote_api.h"
+#include "daemon/listener.h"
 
 #include <gtest/gtest.h>
 
@@ -27,18 +27,6 @@ TEST(SeldomTest, LetsOneThroughAndCountsTheOthers) {
   EXPECT_FALSE(seldom.take("c", start + 999ms));
   EXPECT_EQ(seldom.take("d", start + 1s), "d (and 2 more since the last one)");
   EXPECT_EQ(seldom.take("e", start + 2s), "e");
-}
-
-TEST(ClientsOf, HaveTheRolesThatTheConfigurationSays) {
-  config::Config config;
-  config.clients = {{"a", config::ClientRole::viewer, {"web"}}, {"b", config::ClientRole::deployer, {}}, {"c", config::ClientRole::operator_, {}}, {"d", config::ClientRole::admin, {}}};
-  const auto clients = clients_of(config);
-  ASSERT_EQ(clients.size(), 4u);
-  EXPECT_EQ(clients[0].role, api::Role::viewer);
-  EXPECT_EQ(clients[0].apps, std::vector<std::string>{"web"});
-  EXPECT_EQ(clients[1].role, api::Role::deployer);
-  EXPECT_EQ(clients[2].role, api::Role::operator_);
-  EXPECT_EQ(clients[3].role, api::Role::admin);
 }
 
 }  // namespace

@@ -4,12 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/io/http.h"
 #include "core/io/loop.h"
 #include "core/io/tls_credentials.h"
-#include "daemon/api/caller.h"
 #include "daemon/config/config.h"
 #include "daemon/metrics/node_status.h"
 
@@ -19,9 +17,6 @@ using boost::asio::awaitable;
 
 /// Whether a certificate that ends so soon should have been replaced by now: when less than a fifth of its time is left, and less than a week.
 bool is_ending(std::chrono::system_clock::time_point begins, std::chrono::system_clock::time_point ends, std::chrono::system_clock::time_point now);
-
-/// Who of berthd.toml's clients may do what.
-std::vector<api::Client> clients_of(const config::Config& config);
 
 /// Lets a line through once a while, and counts the others.
 class Seldom {
@@ -36,11 +31,26 @@ class Seldom {
   std::uint64_t untold_ = 0;
 };
 
-/// Where the control API is for clients with a certificate. What is wrong with it is told, and tried again; it keeps nothing else from running.
-class RemoteApi {
+/// Where it is listened, and what messages call that.
+struct ListenerOptions {
+  std::string table;  ///< of berthd.toml: "[api]"
+  std::string what;   ///< "the control API is"
+  config::Listen listen;
+  config::TlsFiles files;  ///< without a certificate plain HTTP is spoken
+  io::ServerLimits limits;
+};
+
+/// Where Prometheus, load balancers and browsers ask; nothing: nowhere.
+std::optional<ListenerOptions> metrics_listener(const config::Config& config);
+
+/// Where clients with a certificate ask; nothing: nowhere.
+std::optional<ListenerOptions> remote_listener(const config::Config& config);
+
+/// A TCP address at which berthd answers, plain or by TLS. What is wrong with it is told, and tried again; it keeps nothing else from running.
+class Listener {
  public:
-  /// `config`: empty where nobody is to listen.
-  RemoteApi(io::Loop& loop, std::optional<config::RemoteApi> config, io::Handler handler);
+  /// `options`: empty where nobody is to listen.
+  Listener(io::Loop& loop, std::optional<ListenerOptions> options, io::Handler handler);
 
   /// Begins, and goes on until the loop ends.
   void start();
@@ -48,19 +58,22 @@ class RemoteApi {
   void refresh();
   /// Ends what clients have open: who of them may still come, comes again.
   void drop_connections() { server_.drop_connections(); }
-  std::optional<metrics::NodeStatus::RemoteApi> status() const;
+  std::optional<metrics::NodeStatus::Listener> status() const;
 
  private:
-  awaitable<void> watch();
+  bool try_to_listen();
   Result<void> listen();
+  awaitable<void> watch();
   void hear(io::TlsNews news, const std::string& what);
   void tell_of_end();
+  bool speaks_tls() const { return options_ && !options_->files.certificate_file.empty(); }
 
   io::Loop& loop_;
-  std::optional<config::RemoteApi> config_;
-  std::unique_ptr<io::Pool> handshakes_;  ///< a thread of their own, since clients may make them take long
+  std::optional<ListenerOptions> options_;
+  std::unique_ptr<io::Pool> handshakes_;  ///< a thread of their own, since clients may make them take long; null: no TLS is spoken
   io::HttpServer server_;
-  std::shared_ptr<io::TlsCredentials> credentials_;  ///< null: it does not listen, because of `problem_`
+  std::shared_ptr<io::TlsCredentials> credentials_;  ///< null: it speaks no TLS, or does not listen, because of `problem_`
+  bool is_listening_ = false;
   std::string problem_;
   Seldom refusals_;
   bool told_of_end_ = false;

@@ -1,0 +1,152 @@
+#include "daemon/listener.h"
+
+#include <algorithm>
+
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include "daemon/config/values.h"
+
+namespace berth {
+namespace {
+
+using Clock = std::chrono::system_clock;
+
+constexpr std::chrono::hours kWeek{7 * 24};
+constexpr std::chrono::seconds kUntilTriedAgain{5};
+constexpr std::chrono::seconds kBetweenLooks{30};
+constexpr std::chrono::seconds kBetweenRefusals{1};
+constexpr std::size_t kMostRemote = 256, kMostRemotePerAddress = 32, kMostRemoteBody = 64u << 10;
+constexpr std::size_t kMostNetworkPerAddress = 64;  ///< also where a proxy in front of it has all the pages of browsers
+constexpr std::size_t kMostNetworkBody = 4u << 10;  ///< nothing there takes one
+
+/// Whom it answers, and how.
+std::string manner_of(const config::TlsFiles& files) {
+  if (files.certificate_file.empty()) return "";
+  return files.client_ca_file.empty() ? " by TLS" : " for clients with a certificate";
+}
+
+io::TlsServerFiles named(const config::TlsFiles& files) {
+  return {.certificate_file = files.certificate_file, .key_file = files.key_file, .client_ca_file = files.client_ca_file};
+}
+
+std::string time_text(Clock::time_point at) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::time_point_cast<std::chrono::seconds>(at)); }
+
+}  // namespace
+
+bool is_ending(Clock::time_point begins, Clock::time_point ends, Clock::time_point now) {
+  return ends - now < std::min<Clock::duration>(kWeek, (ends - begins) / 5);
+}
+
+std::optional<std::string> Seldom::take(const std::string& line, io::Steady::time_point now) {
+  if (last_ && now - *last_ < between_) {
+    ++untold_;
+    return {};
+  }
+  last_ = now;
+  const auto untold = std::exchange(untold_, 0);
+  return untold == 0 ? line : fmt::format("{} (and {} more since the last one)", line, untold);
+}
+
+std::optional<ListenerOptions> metrics_listener(const config::Config& config) {
+  if (!config.metrics) return {};
+  return ListenerOptions{.table = "[metrics]", .what = "metrics are", .listen = *config.metrics, .files = config.metrics_tls,
+                         .limits = {.most_body = kMostNetworkBody, .most_per_address = kMostNetworkPerAddress}};
+}
+
+std::optional<ListenerOptions> remote_listener(const config::Config& config) {
+  if (!config.remote) return {};
+  return ListenerOptions{.table = "[api]", .what = "the control API is", .listen = config.remote->listen, .files = config.remote->files,
+                         .limits = {.most_body = kMostRemoteBody, .most_connections = kMostRemote, .most_per_address = kMostRemotePerAddress}};
+}
+
+Listener::Listener(io::Loop& loop, std::optional<ListenerOptions> options, io::Handler handler)
+    : loop_(loop),
+      options_(std::move(options)),
+      handshakes_(speaks_tls() ? std::make_unique<io::Pool>(1) : nullptr),
+      server_(loop.executor(), std::move(handler), options_ ? options_->limits : io::ServerLimits()),
+      refusals_(kBetweenRefusals) {}
+
+void Listener::start() {
+  if (!options_) return;
+  const bool is_there = try_to_listen();
+  if (!is_there || speaks_tls()) loop_.spawn(options_->table + " listener", watch());
+}
+
+awaitable<void> Listener::watch() {
+  while (!is_listening_) {
+    co_await io::sleep_for(kUntilTriedAgain);
+    try_to_listen();
+  }
+  while (speaks_tls()) {
+    refresh();
+    co_await io::sleep_for(kBetweenLooks);
+  }
+}
+
+bool Listener::try_to_listen() {
+  const auto listening = listen();
+  if (!listening && listening.error().message != problem_) {
+    problem_ = listening.error().message;
+    spdlog::error("nobody is answered at {} listen {}: {}; it is tried again", options_->table, config::to_string(options_->listen), problem_);
+  }
+  if (!listening) return false;
+  is_listening_ = true;
+  problem_.clear();
+  spdlog::info("{} at {}{}", options_->what, config::to_string(options_->listen), manner_of(options_->files));
+  return true;
+}
+
+Result<void> Listener::listen() {
+  const config::Listen& at = options_->listen;
+  if (!speaks_tls()) return server_.listen_tcp(at.address, at.port);
+  BERTH_TRY(auto credentials, io::TlsCredentials::load(named(options_->files), [this](io::TlsNews news, const std::string& what) { hear(news, what); }));
+  BERTH_CHECK(server_.listen_tls(at.address, at.port, credentials, *handshakes_));
+  const std::string key = options_->table + " key_file";
+  if (const std::string open = config::open_secret(key.c_str(), options_->files.key_file); !open.empty()) spdlog::warn("{}", open);
+  credentials_ = std::move(credentials);
+  return {};
+}
+
+void Listener::hear(io::TlsNews news, const std::string& what) {
+  const std::string& table = options_->table;
+  switch (news) {
+    case io::TlsNews::exchanged:
+      problem_.clear();
+      told_of_end_ = false;
+      spdlog::info("{} has other certificates now, which end at {} ({})", table, time_text(credentials_->ends()), what);
+      return;
+    case io::TlsNews::kept:
+      problem_ = what;
+      spdlog::error("{} keeps the certificates that it has, since the files that are there now are wrong: {}", table, what);
+      return;
+    case io::TlsNews::refused:
+      if (const auto line = refusals_.take(what, io::Steady::now())) spdlog::debug("{}: refused {}", table, *line);
+      return;
+  }
+}
+
+void Listener::refresh() {
+  if (!credentials_) return;
+  credentials_->refresh();
+  tell_of_end();
+}
+
+void Listener::tell_of_end() {
+  if (told_of_end_ || !is_ending(credentials_->begins(), credentials_->ends(), Clock::now())) return;
+  told_of_end_ = true;
+  spdlog::warn("{} certificate_file {} ends at {}, and then no client believes this node: put a new one in its place, which is taken without a restart", options_->table,
+               options_->files.certificate_file.string(), time_text(credentials_->ends()));
+}
+
+std::optional<metrics::NodeStatus::Listener> Listener::status() const {
+  if (!options_) return {};
+  metrics::NodeStatus::Listener status{.listen = config::to_string(options_->listen), .problem = problem_};
+  if (!credentials_) return status;
+  status.certificate_ends = credentials_->ends();
+  status.is_ending = is_ending(credentials_->begins(), credentials_->ends(), Clock::now());
+  return status;
+}
+
+}  // namespace berth

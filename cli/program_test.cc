@@ -31,12 +31,15 @@ void for_each_verb(const Verb& verb, std::vector<std::string> path, Visit visit)
 TEST(Program, EveryVerbThatAsksBerthdSaysWhetherItDoesSoElsewhere) {
   Console console;
   const Verb root = berth_program(console);
-  std::vector<std::string> untold;
+  std::vector<std::string> untold, here;
   for_each_verb(root, {}, [&](const Verb& verb, const std::vector<std::string>& path) {
     const auto ends_with = [&](Exit exit) { return std::ranges::find(verb.exits, exit) != verb.exits.end(); };
     if (ends_with(Exit::unreachable) && ends_with(Exit::permission) && verb.remotely == Remotely::never) untold.push_back(fmt::format("{}", fmt::join(path, " ")));
+    if (verb.remotely == Remotely::reads_here) here.push_back(fmt::format("{}", fmt::join(path, " ")));
   });
   EXPECT_THAT(untold, testing::IsEmpty());
+  // These read files of the machine that they run on, and ask its berthd where they are.
+  EXPECT_THAT(here, testing::UnorderedElementsAre("export", "inspect", "diff", "doctor"));
 }
 
 TEST(Program, EveryVerbHasHelpWithAnExampleAndExitCodes) {

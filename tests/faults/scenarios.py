@@ -5,8 +5,10 @@ import re
 import sqlite3
 
 from lib import hooks, sample_apps
+from lib.programs import SOURCE
 
 PORT = 8080
+FIRST_MIGRATION = SOURCE / "daemon/store/migrations/0001_first.sql"
 DEPLOY = ("deploy", "web@v2", "--timeout", "60s")
 MIGRATE = 'echo "schema 2" > "$BERTH_DATA_DIR/schema"'
 
@@ -183,6 +185,12 @@ class Start(Scenario):
     name, command, allowed, untouched, answers = "start", None, ("v1",), False, False
 
 
+def columns_of(database):
+    """{table: {its columns}} of what is no table of SQLite's own."""
+    tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+    return {table: {row[1] for row in database.execute(f"PRAGMA table_info({table})")} for table in tables}
+
+
 def schema_of(database):
     """Every table with its columns, and every index."""
     tables = [name for name, in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
@@ -194,18 +202,16 @@ class Upgrade(Start):
     """As `start`, and the database has the first schema."""
 
     name, routings = "migrate", ("socket",)
-    LATER = {"apps": ("held_by", "held_at", "held_firmly"), "slots": ("verified_at", "drifted", "drift", "signed_by", "signing_keys"), "instances": ("paused",)}
-    TABLES = ("data_copies", "data_moves", "drain", "instance_ports", "job_runs")
-
     def alter(self, ground):
         with sqlite3.connect(ground.node.state / "berth.db") as database:
             self.schema = schema_of(database)
             self.version = database.execute("PRAGMA user_version").fetchone()[0]
-            for table, columns in self.LATER.items():
-                for column in columns:
+            first = columns_of(sqlite3.connect(":memory:").executescript(FIRST_MIGRATION.read_text()).connection)
+            for table, columns in columns_of(database).items():
+                if table not in first:
+                    database.execute(f"DROP TABLE {table}")
+                for column in columns - first.get(table, columns):
                     database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-            for table in self.TABLES:
-                database.execute(f"DROP TABLE {table}")
             database.execute("PRAGMA user_version = 1")
         database.close()
 

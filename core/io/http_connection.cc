@@ -279,6 +279,7 @@ asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_
     connection->wire.close();
     co_return;
   }
+  connection->is_new = false;
   std::string buffer;   // what came beyond the request that is read: the next one
   bool is_first = true;
   bool stays = true;

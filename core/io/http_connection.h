@@ -39,6 +39,7 @@ struct Connection {
   Wire wire;
   Peer peer;
   std::string neighbourhood;  ///< what counts as one address
+  bool is_new = true;         ///< there is nothing of a request yet: TLS is not agreed on
   Steady::time_point since = Steady::now();  ///< when it came, or its last request was answered
   TlsService service;
   std::shared_ptr<const mbedtls_ssl_config> config;

@@ -113,13 +113,13 @@ bool HttpServer::State::is_full_of(const std::string& neighbourhood) const {
   return static_cast<std::size_t>(count) >= service->limits.most_per_address;
 }
 
-/// Lets go of the one that has kept us waiting longest for a request, or for the rest of one. None is let go of whose request is at work.
+/// Lets go of the one that has kept us waiting longest for TLS, for a request, or for the rest of one. None is let go of whose request is at work.
 bool HttpServer::State::make_room_for(const Peer& peer) {
   const std::string from = neighbourhood_of(peer);
   const bool its_own = is_full_of(from);
   Connection* longest = nullptr;
   for (const auto& one : connections) {
-    if (!one->wire.open() || !one->wire.waits_for_peer() || (its_own && one->neighbourhood != from)) continue;
+    if (!one->wire.open() || !(one->is_new || one->wire.waits_for_peer()) || (its_own && one->neighbourhood != from)) continue;
     if (longest == nullptr || one->since < longest->since) longest = one.get();
   }
   if (longest == nullptr) return false;

@@ -233,6 +233,24 @@ TEST_F(HttpsServerTest, ComputesHandshakesElsewhereThanOnItsLoop) {
   EXPECT_EQ(waits.get(), "/page ");
 }
 
+TEST_F(HttpsServerTest, HandshakesThatWaitToBeComputedGiveWayToo) {
+  start_tls({.most_per_address = 2});
+  std::atomic<bool> computing{false}, computed{false};
+  const std::function<void()> compute = [&] {
+    computing = true;
+    while (!computed) std::this_thread::yield();
+  };
+  loop.spawn("long computation", pool->run(compute));
+  wait_for([&] { return computing.load(); });
+  const Fd first = connect_raw(port), second = connect_raw(port);
+  auto third = std::async(std::launch::async, [&] { return ask("client"); });
+  EXPECT_EQ(third.wait_for(100ms), std::future_status::timeout);
+  computed = true;
+  EXPECT_EQ(third.get(), "/page ");
+  EXPECT_EQ(read_raw(first.get()), "");
+  EXPECT_THAT(locked(refusals), ElementsAre(HasSubstr("it was let go of")));
+}
+
 TEST_F(HttpsServerTest, TellsAnIpv4AddressAsSuchWhereItListensAtIpv6) {
   start_tls({}, "::");
   EXPECT_EQ(ask("client"), "/page ");

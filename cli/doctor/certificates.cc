@@ -26,12 +26,18 @@ std::vector<Named> named_in(const config::Config& config) {
     add("[api] certificate_file", config.remote->files.certificate_file, true);
     add("[api] client_ca_file", config.remote->files.client_ca_file, false);
   }
+  add("[metrics] certificate_file", config.metrics_tls.certificate_file, true);
+  add("[metrics] client_ca_file", config.metrics_tls.client_ca_file, false);
   add("[repository] certificate_file", config.repository.certificate_file, true);
   add("[repository] ca_file", config.repository.ca_file, false);
   for (const config::Sink& sink : config.sinks) {
     const SinkAccess access = access_of(sink);
     add(fmt::format("[[sink]] {}, certificate_file", sink.name), access.certificate_file, true);
     add(fmt::format("[[sink]] {}, ca_file", sink.name), access.ca_file, false);
+  }
+  for (const config::Webhook& webhook : config.webhooks) {
+    add(fmt::format("[[webhook]] {}, certificate_file", webhook.name), webhook.certificate_file, true);
+    add(fmt::format("[[webhook]] {}, ca_file", webhook.name), webhook.ca_file, false);
   }
   return all;
 }

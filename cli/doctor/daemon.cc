@@ -31,6 +31,8 @@ void check_self(const json::value& status, const std::string& version, Findings&
   if (!truth_of(status, "limits_enforced")) say(Level::warning, "berthd does not enforce limits", "an app that takes all memory takes it from the others", "run berthd by systemd, or mount cgroup2 where it may write");
   if (const auto* remote = member(status, "remote_api"); remote != nullptr && remote->is_object() && !text_of(*remote, "problem").empty())
     say(Level::error, "the API at " + text_of(*remote, "listen") + ": " + text_of(*remote, "problem"), "nobody reaches this node from elsewhere", "mend the files that [api] names; they are looked at again without a restart");
+  if (const auto* metrics = member(status, "metrics_listener"); metrics != nullptr && metrics->is_object() && !text_of(*metrics, "problem").empty())
+    say(Level::error, "the metrics at " + text_of(*metrics, "listen") + ": " + text_of(*metrics, "problem"), "nobody may see how this node is", "mend what [metrics] names; it is looked at again without a restart");
   if (const auto* drained = member(status, "drained"); drained != nullptr && drained->is_object())
     say(Level::warning, fmt::format("the node is drained since {} by {}: {}", text_of(*drained, "at"), text_of(*drained, "by"), text_of(*drained, "why")), "no app runs, and no deployment is taken", "berth node resume");
   if (findings.size() == before) say(Level::ok, fmt::format("berthd {} answers, since {}", text_of(status, "version"), text_of(status, "since")), {}, {});

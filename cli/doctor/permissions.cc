@@ -66,6 +66,12 @@ std::vector<Ruled> ruled(const Subject& subject) {
   add_secret(all, config.repository.token, "[repository]");
   add_secret(all, config.repository.password, "[repository]");
   if (config.remote) add_key(all, config.remote->files.key_file, "[api]");
+  add_key(all, config.metrics_tls.key_file, "[metrics]");
+  add_secret(all, config.metrics_token, "[metrics]");
+  for (const config::Webhook& webhook : config.webhooks) {
+    add_key(all, webhook.key_file, "[[webhook]] " + webhook.name);
+    add_secret(all, webhook.secret, "[[webhook]] " + webhook.name);
+  }
   for (const config::Sink& sink : config.sinks) {
     const SinkAccess access = access_of(sink);
     add_key(all, access.key_file, "[[sink]] " + sink.name);

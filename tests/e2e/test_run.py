@@ -266,13 +266,12 @@ class WhatIsTold(RunCase):
         self.assertIn("PORT comes from berth.toml", self.refused(tree, "--set", "PORT=1"))
 
     def test_a_port_that_is_taken_is_told_before_the_first_hook(self):
-        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\nport = 8080\n[hooks]\npre-start = ["echo", "migrating"]\n')
+        tree = self.tree('app = "shop"\n[process.web]\ncommand = ["bin/app"]\nport = 8097\n[hooks]\npre-start = ["echo", "migrating"]\n')
         with socket.socket() as holder:
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of other tests may be closing there still
-            holder.bind(("0.0.0.0", 8080))  # bound alone, as berthd keeps the public ports of its apps
+            holder.bind(("0.0.0.0", 8097))  # bound alone, as berthd keeps the public ports of its apps
             got = self.user.run("run", cwd=tree.folder)
         self.assertEqual(got.returncode, 8, got.stdout + got.stderr)
-        self.assertIn("port 8080 is taken by another program", got.stdout + got.stderr)
+        self.assertIn("port 8097 is taken by another program", got.stdout + got.stderr)
         self.assertNotIn("migrating", got.stdout)
 
     def test_a_template_with_a_port_is_rendered_for_a_process_without_one_too(self):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lib import contract, sample_apps
 from lib.case import BerthCase
+from lib.waiting import wait_until
 from lib.programs import PATIENCE, SOURCE
 
 HERE = Path(__file__).resolve().parent
@@ -187,7 +188,8 @@ class Page(BerthCase):
         self.node.stop()
         self.node.start()
         self.node.wait_app(active="v1", health="healthy")
-        self.node.berth("run-job", "web/report", expect=None)
+        wait_until(lambda: not self.node.app()["deployment"], "its bake is over, during which no job is run by hand")
+        self.node.berth("run-job", "web/report", expect=1)
         self.node.berth("pin", "web@v1")
         self.repo.point("stable", "v2")
         self.browser.do("open", url=URL.removesuffix("page"))

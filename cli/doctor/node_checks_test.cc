@@ -65,6 +65,7 @@ TEST_F(NodeChecks, EachFileThatIsOpenToOthersIsTold) {
 
 TEST_F(NodeChecks, CertificatesThatEndedOrEndSoonAreTold) {
   const io::Authority authority;
+  subject.now = Clock::now();  // certificates begin to count when they are made
   const auto configured = [&](const std::string& certificate, const std::string& ca) {
     configure(fmt::format("[api]\nlisten = \"127.0.0.1:9465\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\nclient_ca_file = \"{}\"\n[[api.client]]\nname = \"ci.example.org\"\nrole = \"viewer\"\n",
                           authority.path(certificate), authority.path("local.key"), authority.path(ca)));

@@ -1,5 +1,7 @@
 #include "daemon/ship/webhook/courier.h"
 
+#include <mutex>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,8 +42,17 @@ class WebhookCourierTest : public testing::Test {
 
   const files::TemporaryDirectory folder;
   const std::string secret_file = folder.path() / "secret";
+  void say(std::string answer) {
+    const std::lock_guard guard(mutex);
+    said = std::move(answer);
+  }
+
+  std::mutex mutex;  ///< of what the server, which has a thread of its own, says
   std::string said = reply(200, "ok");
-  PushServer server{[this](const Seen&) { return said; }};
+  PushServer server{[this](const Seen&) {
+    const std::lock_guard guard(mutex);
+    return said;
+  }};
   config::Webhook webhook;
   std::unique_ptr<Courier> courier;
 };
@@ -76,23 +87,23 @@ TEST_F(WebhookCourierTest, WithoutASecretNothingIsSigned) {
 
 TEST_F(WebhookCourierTest, TroubleOfTheReceiverIsForLaterForAsLongAsItTakes) {
   for (const int status : {401, 403, 404, 405, 408, 429, 500, 502, 503, 504}) {
-    said = reply(status, "no");
+    say(reply(status, "no"));
     for (int i = 0; i < 2 * kMostTries; ++i) EXPECT_EQ(deliver(1).kind, Kind::later) << status;
   }
-  said = reply(429, "", "Retry-After: 7\r\n");
+  say(reply(429, "", "Retry-After: 7\r\n"));
   EXPECT_EQ(deliver(1).wait, 7s);
-  said = "";
+  say("");
   EXPECT_EQ(deliver(1).kind, Kind::later) << "it closes the connection";
-  said = "this is no HTTP\r\n\r\n";
+  say("this is no HTTP\r\n\r\n");
   EXPECT_EQ(deliver(1).kind, Kind::later);
-  said = reply(200, std::string(20u << 20, ' '));
+  say(reply(200, std::string(20u << 20, ' ')));
   EXPECT_EQ(deliver(1).kind, Kind::later) << "its answer has no end";
-  said = reply(202);
+  say(reply(202));
   EXPECT_EQ(deliver(1).kind, Kind::taken);
 }
 
 TEST_F(WebhookCourierTest, RedirectsAreNotFollowed) {
-  said = reply(302, "", "Location: " + server.url() + "/elsewhere\r\n");
+  say(reply(302, "", "Location: " + server.url() + "/elsewhere\r\n"));
   const Delivery delivery = deliver(1);
   EXPECT_EQ(delivery.kind, Kind::later);
   EXPECT_THAT(delivery.reason, HasSubstr("redirects are not followed"));
@@ -101,9 +112,9 @@ TEST_F(WebhookCourierTest, RedirectsAreNotFollowed) {
 
 TEST_F(WebhookCourierTest, AnEventThatIsRefusedForWhatItIsIsGivenUpAfterSomeTries) {
   for (const int status : {400, 413, 422}) {
-    said = reply(500);
+    say(reply(500));
     EXPECT_EQ(deliver(status).kind, Kind::later) << "which counts for nothing";
-    said = reply(status, "invalid_payload");
+    say(reply(status, "invalid_payload"));
     for (int i = 1; i < kMostTries; ++i) EXPECT_EQ(deliver(status).kind, Kind::later) << status;
     const Delivery last = deliver(status);
     EXPECT_EQ(last.kind, Kind::taken);
@@ -115,12 +126,12 @@ TEST_F(WebhookCourierTest, AnEventThatIsRefusedForWhatItIsIsGivenUpAfterSomeTrie
 }
 
 TEST_F(WebhookCourierTest, WhoIsGoneIsAskedOnceForEachEvent) {
-  said = reply(410, "channel_is_archived");
+  say(reply(410, "channel_is_archived"));
   const Delivery delivery = deliver(1);
   EXPECT_EQ(delivery.kind, Kind::taken);
   EXPECT_EQ(delivery.refused, 1u);
   EXPECT_THAT(delivery.reason, HasSubstr("410 Gone: channel_is_archived"));
-  said = reply(200);
+  say(reply(200));
   EXPECT_EQ(deliver(2).refused, 0u);
 }
 
@@ -136,7 +147,7 @@ TEST_F(WebhookCourierTest, WhatIsOlderThanItIsKeptIsGivenUpUnasked) {
 }
 
 TEST_F(WebhookCourierTest, WhatItSaysHasNeitherThePathNorTheSecret) {
-  said = reply(404, "Cannot POST /hooks/T0001/a-hidden-place; nothing at a-hidden-place");
+  say(reply(404, "Cannot POST /hooks/T0001/a-hidden-place; nothing at a-hidden-place"));
   const std::string denied = deliver(1).reason;
   EXPECT_THAT(denied, AllOf(HasSubstr(server.url() + ": it answers 404"), HasSubstr("Cannot POST [redacted]"), Not(HasSubstr("hidden"))));
   ASSERT_TRUE(files::replace(secret_file, "whsec_hidden*"));

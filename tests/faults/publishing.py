@@ -80,7 +80,8 @@ class Yard:
         at = ["--kill", str(point.time), "--like", point.pattern] if point else []
         if point and error:
             at += ["--error", error, "--lasts", "yes" if lasts else "no"]
-        env = {**os.environ, "HOME": str(self.repo.home), "XDG_DATA_HOME": str(self.repo.home / "share"), "NO_COLOR": "1", "BERTH_SOCKET": "/nonexistent"}
+        (self.folder / "tmp").mkdir(exist_ok=True)  # what dies leaves its temporary files
+        env = {**os.environ, "TMPDIR": str(self.folder / "tmp"), "HOME": str(self.repo.home), "XDG_DATA_HOME": str(self.repo.home / "share"), "NO_COLOR": "1", "BERTH_SOCKET": "/nonexistent"}
         got = subprocess.run([str(INJECT), "--arm", str(self.arm), "--trace", str(self.trace), *at, "--below", str(self.place), "--", str(BERTH), *map(str, command)],
                              stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self.repo.home, env=env, timeout=60 * PATIENCE)
         hit = any(line.endswith((" killed", " failed")) for line in self.trace.read_text().splitlines())

@@ -10,11 +10,13 @@ keepers of other versions of the protocol, a pid that is another process by now 
 
 usage: test_survival.py [Class[.test]]; BERTH_TEST_RESTARTS says how often an instance is restarted (50).
 """
+import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -333,6 +335,11 @@ class BerthdDies(hooks.HookCase):
         self.assertEqual(self.ended(), "active")
         self.assertBrought("v2")
 
+    def written_down(self):
+        """The state of the newest deployment that a berthd after this one finds; berthd tells of it a moment before."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.node.state}/berth.db?mode=ro", uri=True, timeout=5)) as database:
+            return database.execute("SELECT state FROM deployments ORDER BY id DESC LIMIT 1").fetchone()[0]
+
     def test_while_it_bakes_what_then_fails(self):
         self.deploy_first()
         self.publish({}, bake="60s", note="2")
@@ -356,7 +363,7 @@ class BerthdDies(hooks.HookCase):
         self.node.berth("deploy", "web@v2", "--no-wait")
         wait_until(lambda: self.newest()["state"] == "baking", "it bakes", 20)
         os.kill(self.node.pids()["web/web.1"], signal.SIGSEGV)
-        wait_until(lambda: self.newest()["state"] == "reverting", "it goes back")
+        wait_until(lambda: self.written_down() == "reverting", "it goes back")
         self.node.kill()
         self.end_apps()  # as if the machine had gone down
         (self.node.slot("v1") / "app" / "NOTE").write_text("damaged")

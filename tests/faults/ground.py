@@ -179,10 +179,12 @@ class Ground:
             if fault.lasts and time.monotonic() > began + LASTING:
                 self.arm.unlink(missing_ok=True)
         self.arm.unlink(missing_ok=True)
-        if driver.poll() == UNREACHABLE:
-            # The connection was closed under the driver: berthd is dead, though its tracer may not have ended yet.
+        if not fault.spares_berthd:
+            # Where the connection was closed under the driver, or a call was hit, berthd is dead, though its tracer may not have ended yet; and what comes
+            # last may still be hit after the answer.
+            is_dead = driver.poll() == UNREACHABLE or self.was_hit()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                node.process.wait(10 * PATIENCE)
+                node.process.wait(10 * PATIENCE if is_dead else 0.2)
         if node.process.poll() is not None:
             driver.kill()
             driver.communicate()

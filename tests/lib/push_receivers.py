@@ -98,8 +98,9 @@ class PushReceiver:
         if fault == "reset":
             request.close_connection = True
             return
-        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
-        if fault == "close":
+        length = int(request.headers.get("Content-Length", 0))
+        body = request.rfile.read(length)
+        if fault == "close" or len(body) < length:  # whoever sent it was killed within it
             request.close_connection = True
             return
         if fault == "swallow":

@@ -218,6 +218,7 @@ class Ground:
 
     def goes_on(self):
         """What must work afterwards does; then berthd ends in order."""
+        self.node.wait_ready()  # where no app is left, all agrees before berthd listens
         active = self.scenario.go_on(self)
         self.settle((active,))
         code = self.node.stop()

@@ -67,13 +67,17 @@ function(berth_unite target sources_at_once)
   endif()
 endfunction()
 
+# Small rather than quick.
+set(berth_small $<$<CONFIG:RelWithDebInfo>:-Os>)
+
 # What most sources include. Libraries that have coroutines add Asio's, which need core_io in the program; tests add GoogleTest's. Whoever uses
-# a precompiled header is compiled with its flags, and with the definitions that it has seen.
+# a precompiled header is compiled with its flags, and with the definitions that it has seen; so what is to be small has its own.
 set(berth_common_headers
   <algorithm> <array> <cerrno> <charconv> <chrono> <cstring> <expected> <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set>
   <span> <stop_token> <string> <string_view> <thread> <utility> <variant> <vector> <fmt/core.h>)
 
-# berth_precompiled(TARGET library_headers|coroutine_headers|test_headers): TARGET's sources see those headers precompiled.
+# berth_precompiled(TARGET library_headers|coroutine_headers|test_headers|small_library_headers|small_coroutine_headers): TARGET's sources see those
+# headers precompiled.
 function(berth_precompiled target headers)
   if(NOT BERTH_PCH)
     return()
@@ -83,7 +87,10 @@ function(berth_precompiled target headers)
     add_library(${headers} OBJECT "${CMAKE_CURRENT_BINARY_DIR}/${headers}.cc")
     target_link_libraries(${headers} PRIVATE berth_flags dep_asio fmt::fmt)
     target_precompile_headers(${headers} PRIVATE ${berth_common_headers})
-    if(headers STREQUAL "coroutine_headers")
+    if(headers MATCHES "^small_")
+      target_compile_options(${headers} PRIVATE ${berth_small})
+    endif()
+    if(headers MATCHES "coroutine_headers")
       set_target_properties(${headers} PROPERTIES BERTH_HAS_COROUTINES ON)
       target_precompile_headers(${headers} PRIVATE <boost/asio/awaitable.hpp>)
     elseif(headers STREQUAL "test_headers")
@@ -100,21 +107,23 @@ endfunction()
 
 # berth_library(NAME [WAITS] SOURCES a.cc … [USES lib …] [PRIVATE lib …])
 #   USES are seen by whoever includes this library's headers; PRIVATE ones only by its sources. WAITS: its code waits for others more than it
-#   works, or seldom works, so that a release optimises it less, which takes a quarter off what it costs to compile.
+#   works, or seldom works, so that a release has it small rather than quick.
 function(berth_library name)
   cmake_parse_arguments(arg "WAITS" "" "SOURCES;USES;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC berth_flags ${arg_USES} PRIVATE ${arg_PRIVATE})
+  set(small "")
   if(arg_WAITS AND NOT BERTH_SANITIZE)
-    target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
+    set(small "small_")
+    target_compile_options(${name} PRIVATE ${berth_small})
   endif()
   if("core_io" IN_LIST arg_USES OR "core_io" IN_LIST arg_PRIVATE OR "dep_asio" IN_LIST arg_USES)
     set_target_properties(${name} PROPERTIES BERTH_HAS_COROUTINES ON)
-    berth_precompiled(${name} coroutine_headers)
+    berth_precompiled(${name} ${small}coroutine_headers)
     berth_unite(${name} 12)  # they have most of Asio's templates in common
   else()
     berth_unite(${name} 6)
-    berth_precompiled(${name} library_headers)
+    berth_precompiled(${name} ${small}library_headers)
   endif()
 endfunction()
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <thread>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -10,19 +9,16 @@
 
 #include "core/build_info/build_info.h"
 #include "core/files/files.h"
-#include "core/io/proxy.h"
 #include "core/utf8.h"
-#include "daemon/build_time.h"
 #include "daemon/clients.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/deploy/instance_plan.h"
-#include "daemon/fetch/sealed_release.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/log_access.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/socket_access.h"
-#include "daemon/secrets/authorization.h"
+#include "daemon/settings.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/supervise/launcher.h"
 
@@ -34,67 +30,6 @@ constexpr std::size_t kIdleThreads = 1;
 constexpr std::size_t kLookThreads = 1;
 constexpr std::size_t kMostPerUser = 64;  ///< connections to the control socket
 constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when berthd is told to end, so that they do not come twice
-
-store::Paths paths_of(const config::Config& config) { return {.state = config.state, .logs = config.logs, .run = config.run}; }
-
-std::unique_ptr<fetch::Repository> repository_of(const config::Config& config) {
-  const config::Repository& said = config.repository;
-  if (said.url.empty() && said.root.empty()) return nullptr;
-  fetch::RepositoryOptions options{.url = said.url, .root = said.root, .trust_directory = paths_of(config).trust(), .partial_directory = paths_of(config).partial(), .build_time = build_time()};
-  options.tls = {.ca_file = said.ca_file, .certificate_file = said.certificate_file, .key_file = said.key_file};
-  options.mirrors = said.mirrors;
-  options.authorization = secrets::authorization_of(said.token, said.user, said.password, {.commands = config.secret_commands});
-  options.proxy = said.proxy ? io::ProxyOptions{.for_http = *said.proxy, .for_https = *said.proxy} : io::proxies_of_environment();
-  options.bytes_per_second = said.rate_limit;
-  options.note = [](const std::string& what) { spdlog::warn("repository: {}", what); };
-  return std::make_unique<fetch::Repository>(std::move(options));
-}
-
-/// A process that starts is busy for a while and waits for a while.
-int default_start_at_once() { return std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())); }
-
-deploy::DeployerOptions deployer_options(const config::Config& config, const host::Programs& programs) {
-  const host::WorkerUser worker = host::worker_user();
-  deploy::DeployerOptions options;
-  options.node = {.name = config.node, .environment = config.environment, .labels = config.labels, .paths = paths_of(config)};
-  options.node.secret_sources.commands = config.secret_commands;
-  options.node.policy = {.users = config.policy.users, .groups = config.policy.groups, .capabilities = config.policy.capabilities, .secret_folders = config.policy.secret_folders};
-  if (const auto boot = files::read("/proc/sys/kernel/random/boot_id", 64)) options.node.boot = *boot;
-  options.node.run_in_memory = host::is_in_memory(config.run);
-  options.stage.worker_program = programs.unpack;
-  options.stage.worker_uid = worker.uid;
-  options.stage.worker_gid = worker.gid;
-  options.stage.reserve_bytes = config.reserve;
-  options.keep_releases = config.keep_releases;
-  options.verify_every = config.verify_every;
-  options.start_at_once = config.start_at_once > 0 ? config.start_at_once : default_start_at_once();
-  return options;
-}
-
-/// What apps were given by a berthd before this one is kept out of sinks from the first line on.
-void learn_secrets(store::Store& store, const deploy::NodeFacts& node) {
-  std::vector<InstanceId> known;
-  for (const auto& app : store.apps().value_or(std::vector<store::AppRow>()))
-    for (const auto& row : store.instances(app.app).value_or(std::vector<store::InstanceRow>())) known.push_back({row.app, row.process, row.number, row.release});
-  deploy::learn_secrets(node, known);
-}
-
-/// What is followed, unless the node has another release of that id: then neither is taken, and it is told.
-Result<fetch::Wanted> poll(fetch::Repository& repository, store::Store& store, fetch::Followed& followed, std::stop_token stop) {
-  BERTH_TRY(auto wanted, repository.follow(followed, std::move(stop)));
-  BERTH_TRY(const auto slot, store.slot(followed.app, wanted.release));
-  if (!slot || followed.manifest_sha256.empty()) return wanted;
-  BERTH_CHECK(fetch::check_same_release({.app = followed.app, .environment = followed.environment, .release = wanted.release}, slot->manifest_sha256,
-                                        followed.manifest_sha256));
-  return wanted;
-}
-
-/// Without a repository nothing is followed, as berthd.toml is read.
-follow::Source source_of(fetch::Repository* repository, store::Store& store) {
-  if (repository == nullptr) return {};
-  return {.poll = [repository, &store](fetch::Followed& followed, std::stop_token stop) { return poll(*repository, store, followed, std::move(stop)); },
-          .remembered = [repository](const fetch::Followed& followed) { return repository->remembered(followed); }};
-}
 
 }  // namespace
 
@@ -149,33 +84,8 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       follower_({loop_, work_, deployer_, source_of(repository_.get(), *store_), [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
                  [this](const std::string& app) { return store_->newest_event(app, "follow.wanted").value_or(std::nullopt); }},
                 config_.follow, config_.environment),
-      shipping_({.loop = loop_,
-                 .looks = looks_,
-                 .idle = idle_,
-                 .logs = config_.logs,
-                 .state = config_.state,
-                 .node = config_.node,
-                 .environment = config_.environment,
-                 .secret_sources = {.commands = config_.secret_commands},
-                 .events = [this](std::int64_t first, int most) { return store_->events(first, most); },
-                 .last_event = [this] { return store_->last_event(); },
-                 .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
-                 .daemon_log = how.own_log,
-                 .given_secrets = how.deployer.node.given_secrets,
-                 .give_way = deploy::give_way}),
-      webhooks_({.loop = loop_,
-                 .looks = looks_,
-                 .idle = idle_,
-                 .logs = {}, .state = config_.state,
-                 .node = config_.node,
-                 .environment = config_.environment,
-                 .secret_sources = {.commands = config_.secret_commands},
-                 .events = [this](std::int64_t first, int most) { return store_->events(first, most); },
-                 .last_event = [this] { return store_->last_event(); },
-                 .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
-                 .daemon_log = {}, .given_secrets = {},
-                 .cargo = ship::Cargo::events,
-                 .give_way = {}}),
+      shipping_(shipping_of_logs(how)),
+      webhooks_(shipping_of_events()),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
       token_(loop_, config_.metrics_token.starts_with("command:") ? work_ : looks_, config_.metrics_token, {.commands = config_.secret_commands}),
       node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, webhooks_, [this] { return remote_.status(); }, [this] { return network_.status(); }, token_}, config_,
@@ -185,6 +95,36 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       network_(loop_, metrics_listener(config_), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
       remote_(loop_, remote_listener(config_), [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {
   store_->on_event(webhooks_.waker());
+}
+
+/// What is shipped to webhooks: events, which need nothing of apps.
+ship::ShippingParts Berthd::shipping_of_events() {
+  return {.loop = loop_,
+          .looks = looks_,
+          .idle = idle_,
+          .logs = {},
+          .state = config_.state,
+          .node = config_.node,
+          .environment = config_.environment,
+          .secret_sources = {.commands = config_.secret_commands},
+          .events = [this](std::int64_t first, int most) { return store_->events(first, most); },
+          .last_event = [this] { return store_->last_event(); },
+          .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
+          .daemon_log = {},
+          .given_secrets = {},
+          .cargo = ship::Cargo::events,
+          .give_way = {}};
+}
+
+/// What is shipped to sinks: logs of apps, events and the daemon's own log.
+ship::ShippingParts Berthd::shipping_of_logs(const How& how) {
+  ship::ShippingParts parts = shipping_of_events();
+  parts.logs = config_.logs;
+  parts.daemon_log = how.own_log;
+  parts.given_secrets = how.deployer.node.given_secrets;
+  parts.cargo = ship::Cargo::logs;
+  parts.give_way = deploy::give_way;
+  return parts;
 }
 
 Berthd::~Berthd() = default;

@@ -69,8 +69,9 @@ awaitable<void> Members::heal(AppPtr app) {
   app->healing = false;
 }
 
-/// An instance that was stopped, and whose row and folders the disk did not let go: tried again until it does, so that its private port is free.
-awaitable<void> Members::forget_later(AppPtr app, store::InstanceRow row) {
+/// An instance that was stopped, and whose row and folders the disk did not let go, which was `told` of the app: tried again until it does, so that its private
+/// port is free.
+awaitable<void> Members::forget_later(AppPtr app, store::InstanceRow row, std::string told) {
   const InstanceId id{row.app, row.process, row.number, row.release};
   const auto forget = [this, row, id]() -> Result<void> {
     BERTH_CHECK(remove_folders(node_.options.node, id));
@@ -84,7 +85,7 @@ awaitable<void> Members::forget_later(AppPtr app, store::InstanceRow row) {
     if (std::ranges::find(app->members, id, &Member::id) != app->members.end()) break;  // it is there again
     const auto forgotten = co_await node_.pool.run(forget);
     if (!forgotten) continue;
-    if (!app->healing) app->problem.clear();
+    if (app->problem == told) app->problem.clear();
     break;
   }
 }

@@ -38,7 +38,7 @@ awaitable<void> Members::stop_one(AppPtr app, InstanceId id) {
   const auto forgotten = co_await node_.pool.run(forget);
   if (!forgotten) {
     note_problem(*app, forgotten.error().message);
-    node_.spawn(forget_later(app, row));
+    node_.spawn(forget_later(app, row, app->problem));
   }
   std::erase_if(app->members, [&](const Member& member) { return member.id() == id; });
 }

@@ -71,7 +71,7 @@ class Members {
   awaitable<void> stop_one(AppPtr app, InstanceId id);
   awaitable<void> pause_one(AppPtr app, InstanceId id, std::shared_ptr<Result<void>> outcome);
   awaitable<Result<void>> end(AppPtr app, InstanceId id);
-  awaitable<void> forget_later(AppPtr app, store::InstanceRow row);
+  awaitable<void> forget_later(AppPtr app, store::InstanceRow row, std::string told);
 
   Node& node_;
   Routes& routes_;

@@ -1,11 +1,17 @@
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <set>
+#include <thread>
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "daemon/fetch/layer_fixture.h"
 #include "daemon/fetch/unpack_layer.h"
@@ -343,6 +349,23 @@ TEST_F(TakenOverWorker, IsRefusedForWhatItTriesOrClaims) {
   const auto full = obeying("exit 2\n");
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code, Errc::no_space);
+}
+
+TEST_F(TakenOverWorker, IsNotHeldAgainstTheLayerWhenSomebodyKillsIt) {
+  std::ifstream children(fmt::format("/proc/self/task/{}/children", ::gettid()));
+  const std::jthread killer([&] {
+    pid_t pid = 0;
+    for (int i = 0; i < 1000 && !(children >> pid); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      children.clear();
+      children.seekg(0);
+    }
+    if (pid > 0) ::kill(pid, SIGKILL);
+  });
+  const auto done = obeying("file a 0644 1234\nstall\n");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Errc::io);
+  EXPECT_THAT(done.error().message, HasSubstr("killed from outside"));
 }
 
 TEST_F(TakenOverWorker, DiesBeforeItsWorkIsLookedAt) {

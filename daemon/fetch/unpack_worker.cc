@@ -1,6 +1,7 @@
 #include "daemon/fetch/unpack_worker.h"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 
@@ -16,6 +17,8 @@
 namespace berth::fetch {
 namespace {
 
+using namespace std::chrono_literals;
+
 Result<Fd> in_memory(const std::string& text) {
   Fd file(::memfd_create("job", MFD_CLOEXEC));
   if (!file) return fail_errno("make a file in memory");
@@ -24,12 +27,14 @@ Result<Fd> in_memory(const std::string& text) {
   return file;
 }
 
+std::chrono::seconds processor_for(const Work& work) { return std::chrono::seconds(WorkerLimits().cpu_seconds + work.bytes / (10u << 20)); }
+
 WorkerLimits limits_for(const Work& work, std::size_t job_size) {
   WorkerLimits limits;
   // Besides decoder and program: its job as text and as strings, the folders that the tar reader remembers, and what it maps.
   limits.memory += 4 * job_size + 512 * work.entries + work.mapped;
   limits.file_size = work.largest_file;
-  limits.cpu_seconds += work.bytes / (10u << 20);
+  limits.cpu_seconds = static_cast<std::uint64_t>(processor_for(work).count());
   return limits;
 }
 
@@ -63,10 +68,12 @@ Result<Worker> start_worker(const Work& work, const StageOptions& options) {
 }
 
 /// The worker's end as a result. Its words are shown, but nothing depends on them.
-Result<void> judge(const Worker::End& end, Errc killed) {
+Result<void> judge(const Worker::End& end, Errc killed, std::chrono::seconds most) {
   const std::string words = end.words.empty() ? "it gave up without a word" : end.words;
   if (WIFSIGNALED(end.status)) {
     const int number = WTERMSIG(end.status);
+    if (number == SIGKILL && end.processor < most - 1s)  // nothing that a layer can have done
+      return fail(Errc::io, "the unpack worker was killed from outside (SIGKILL: by somebody, or since this machine's memory was used up): deploy again");
     const char* why = number == SIGSYS ? "it did what it may not (a layer made to attack it?)" : "it took more than it may, or broke";
     return fail(killed, fmt::format("the unpack worker was ended by signal SIG{}: {}", ::sigabbrev_np(number), why));
   }
@@ -87,7 +94,7 @@ Result<void> start_and_wait(std::vector<Worker>& workers, const std::vector<Work
   }
   for (std::size_t i = 0; i < works.size(); ++i) {
     BERTH_TRY(const Worker::End end, workers[i].wait(patience_for(works[i], options), stop));
-    BERTH_CHECK(judge(end, killed));
+    BERTH_CHECK(judge(end, killed, processor_for(works[i])));
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -61,6 +62,8 @@ std::string printable(std::string_view text) {
   return line;
 }
 
+std::chrono::microseconds of(const timeval& time) { return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec); }
+
 }  // namespace
 
 Result<Worker> Worker::start(const WorkerSpec& spec) {
@@ -105,7 +108,7 @@ Result<void> Worker::end() {
 }
 
 /// Kills what is left of it. Its namespace's first process is reaped only after all others in there are gone.
-Result<int> Worker::reap() {
+Result<Worker::End> Worker::reap() {
   const auto hung = [] { return fail(Errc::io, "the unpack worker does not die by SIGKILL, it hangs in the kernel (a disk in trouble?)"); };
   if (hangs_) return hung();
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
@@ -117,12 +120,14 @@ Result<int> Worker::reap() {
     std::thread([pid = pid_] { ::waitpid(pid, nullptr, __WALL); }).detach();  // so that it is no zombie once the kernel lets it go
     return hung();
   }
-  int status = 0;
-  while (::waitpid(pid_, &status, __WALL) < 0) {
+  End ended;
+  rusage used{};
+  while (::wait4(pid_, &ended.status, __WALL, &used) < 0) {
     if (errno != EINTR) return fail_errno("wait for the unpack worker");
   }
   pid_ = -1;
-  return status;
+  ended.processor = of(used.ru_utime) + of(used.ru_stime);
+  return ended;
 }
 
 Result<void> Worker::watch(const Patience& patience, const std::stop_token& stop) {
@@ -150,10 +155,11 @@ Result<void> Worker::watch(const Patience& patience, const std::stop_token& stop
 
 Result<Worker::End> Worker::wait(const Patience& patience, std::stop_token stop) {
   auto ended = watch(patience, stop);
-  BERTH_TRY(const int status, reap());
+  BERTH_TRY(End end, reap());
   drain(words_.get(), &said_);
   if (!ended) return std::unexpected(std::move(ended.error()));
-  return End{.status = status, .words = printable(said_)};
+  end.words = printable(said_);
+  return end;
 }
 
 }  // namespace berth::fetch

@@ -54,8 +54,9 @@ class Worker {
   };
   /// How it ended.
   struct End {
-    int status = 0;     ///< as of waitpid
-    std::string words;  ///< what it said at last: one printable line, to be believed by nobody
+    int status = 0;                            ///< as of waitpid
+    std::chrono::microseconds processor{};     ///< what it used of it
+    std::string words;                         ///< what it said at last: one printable line, to be believed by nobody
   };
   /// Waits until it and every process it could have made are dead. `Errc::timeout` or `Errc::cancelled` when it had to be killed.
   Result<End> wait(const Patience& patience, std::stop_token stop);
@@ -66,7 +67,7 @@ class Worker {
 
  private:
   Worker() = default;
-  Result<int> reap();
+  Result<End> reap();
   Result<void> watch(const Patience& patience, const std::stop_token& stop);
 
   pid_t pid_ = -1;

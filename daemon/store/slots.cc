@@ -11,6 +11,7 @@
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "daemon/store/collection.h"
+#include "daemon/store/mend.h"
 #include "daemon/store/seal.h"
 #include "daemon/store/state.h"
 
@@ -106,7 +107,7 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
   }
   if (::chmod(staged.c_str(), 0555) != 0) return fail_errno("chmod " + staged.string());
   if (auto synced = sync_tree(staged); !synced) return pass(synced.error(), fmt::format("sync {}@{}", row.app, row.release));
-  if (known && known->drifted > 0 && fs::is_directory(slot)) return state_->replace_drifted(*known, staged);
+  if (known && known->drifted > 0) return state_->mend_slot(*known, staged);
   // On a full disk a slot that nobody knows of would be the last that is wanted.
   const auto undo = [&] {
     if (const auto there = state_->slot(row.app, row.release); there && !there->has_value()) static_cast<void>(files::remove_tree(slot));
@@ -129,9 +130,16 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
   return written;
 }
 
-/// At every moment one whole slot has the name; should berthd end in between, the next comparison finds it whole.
-Result<void> Store::State::replace_drifted(const SlotRow& known, const fs::path& staged) {
-  BERTH_CHECK(files::exchange_durably(staged, paths.slot(known.app, known.release)));
+/// What runs in the slot goes on in it. Should berthd end in between, the slot still counts as drifted, and is mended or compared anew.
+Result<void> Store::State::mend_slot(const SlotRow& known, const fs::path& staged) {
+  const fs::path slot = paths.slot(known.app, known.release);
+  if (fs::is_directory(fs::symlink_status(slot))) {
+    BERTH_CHECK(mend_tree(staged, slot));
+    BERTH_CHECK(sync_tree(slot));
+  } else {
+    BERTH_CHECK(files::remove_tree(slot));
+    BERTH_CHECK(files::rename_durably(staged, slot));
+  }
   std::vector<Event> told;
   told.push_back({.number = 0, .at = {}, .kind = "slot.repaired", .app = known.app, .data = {{"release", known.release}, {"drifted", known.drifted}}});
   BERTH_CHECK(change(std::move(told), [&] {

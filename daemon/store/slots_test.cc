@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/store/database.h"
 #include "daemon/store/seal.h"
@@ -88,15 +90,17 @@ TEST_F(SlotsTest, WhatAVerdictFoundIsKeptAndNewsIsAnEvent) {
   EXPECT_EQ(must(store->events(store->last_event(), 1)).front().kind, "slot.whole");
 }
 
-TEST_F(SlotsTest, ADriftedSlotIsReplacedByWhatIsStagedAnew) {
+TEST_F(SlotsTest, ADriftedSlotIsMendedByWhatIsStagedAnew) {
   open();
   must(store->ensure_app("web"));
   ASSERT_TRUE(seal("web", "v1"));
   const fs::path server = paths.slot("web", "v1") / "app" / "bin" / "server";
+  const Fd bin = must(files::open(server.parent_path(), O_RDONLY | O_DIRECTORY));  // as of a process that works there
   std::ofstream(server) << "changed";
   ASSERT_TRUE(store->note_verdict(*must(store->slot("web", "v1")), {.drift = {{"app/bin/server", "has 7 bytes, not 2"}}, .drifted = 1}));
   ASSERT_TRUE(seal("web", "v1", 2));
   EXPECT_EQ(must(files::read(server, 10)), "v1");
+  EXPECT_EQ(::faccessat(bin.get(), "server", R_OK, 0), 0) << "whoever works there finds it";
   EXPECT_FALSE(fs::exists(paths.staging() / "2"));
   const SlotRow row = *must(store->slot("web", "v1"));
   EXPECT_EQ(row.drifted, 0u);

@@ -58,7 +58,7 @@ struct Store::State {
   Result<std::vector<std::pair<std::string, Rejected>>> rejected(const std::string& app);
   Result<std::vector<DeploymentRow>> last_ended(const std::string& app);  ///< one of each app, at most
   Result<void> swap_current(const std::string& app);
-  Result<void> replace_drifted(const SlotRow& known, const fs::path& staged);
+  Result<void> mend_slot(const SlotRow& known, const fs::path& staged);
   Result<void> make_app_folders(const std::string& app, int uid);
 
   /// Start-up: what a crash left half done is finished or undone.

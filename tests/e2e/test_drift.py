@@ -77,6 +77,9 @@ class Drift(BerthCase):
     def test_what_is_said_of_an_active_release_that_drifted_repairs_it(self):
         node = self.prepare(2)
         self.damage(node.slot("v2") / "app/NOTE", b"BUILD")
+        (node.slot("v2") / "app/share/other").unlink()
+        (node.slot("v2") / "app/share/more").write_text("x\n")
+        (pid,) = (one["pid"] for one in node.instances())
         self.assertSays(node.berth("verify", "web", expect=4), "berth deploy APP@RELEASE --force")
         for again in (["deploy", "web@v2"], ["revert", "web", "--to", "v2"]):
             self.assertSays(node.berth(*again), "is active already", "web@v2 is not as it was sealed", "'berth deploy web@v2 --force' repairs it")
@@ -85,6 +88,8 @@ class Drift(BerthCase):
         self.assertEqual(node.app()["drifted"], [])
         self.assertNotIn("not as it was sealed", node.berth("status").text)
         node.berth("verify", "web")
+        self.assertEqual([one["pid"] for one in node.instances()], [pid])
+        self.assertEqual(sorted(os.listdir(f"/proc/{pid}/cwd/share")), ["other", "same"], "what runs finds what belongs there")
 
     def test_berthd_finds_drift_by_itself(self):
         node = self.prepare(store='verify_every = "2s"')

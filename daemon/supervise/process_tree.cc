@@ -75,18 +75,19 @@ std::vector<ProcessInfo> all_processes() {
   for (const pid_t pid : all_pids()) {
     if (auto info = process_info(pid)) all.push_back(*info);
   }
+  std::ranges::sort(all, {}, &ProcessInfo::parent);
   return all;
 }
 
 std::vector<pid_t> descendants(pid_t root, const std::vector<ProcessInfo>& all) {
-  std::set<pid_t> found = {root};
-  for (bool more = true; more;) {
-    more = false;
-    for (const auto& process : all) more = (found.contains(process.parent) && found.insert(process.pid).second) || more;
-  }
-  std::vector<pid_t> pids;
-  for (const auto& process : all) {
-    if (process.pid != root && process.alive() && found.contains(process.pid)) pids.push_back(process.pid);
+  std::vector<pid_t> pids, parents = {root};
+  std::set<pid_t> found = {root};  // what was read one after the other may go round in a circle
+  for (std::size_t next = 0; next < parents.size(); ++next) {
+    for (const auto& process : std::ranges::equal_range(all, parents[next], {}, &ProcessInfo::parent)) {
+      if (!found.insert(process.pid).second) continue;
+      parents.push_back(process.pid);
+      if (process.alive()) pids.push_back(process.pid);
+    }
   }
   return pids;
 }

@@ -25,9 +25,10 @@ struct ProcessInfo {
   bool alive() const { return state != 'Z' && state != 'X'; }
 };
 std::optional<ProcessInfo> process_info(pid_t pid);
+/// In the order of their parents.
 std::vector<ProcessInfo> all_processes();
 
-/// Every living process that descends from `root`, itself excluded.
+/// Every living process that descends from `root`, itself excluded. `all`: as `all_processes` has them.
 std::vector<pid_t> descendants(pid_t root, const std::vector<ProcessInfo>& all);
 
 /// Every process of a cgroup and the cgroups below it.

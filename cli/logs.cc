@@ -35,6 +35,7 @@ constexpr int kMostLooked = 1000;             ///< lines of a node elsewhere tha
 struct LogRoot {
   std::string folder;
   std::string why_usual;  ///< why berthd did not say that it is there; empty: it did, or somebody else
+  bool is_hidden = false; ///< berthd does not tell it to whoever asks, but gives lines of apps that are his
 };
 
 /// Where the logs are: as said, else as berthd says if it answers, else the usual place.
@@ -45,7 +46,7 @@ LogRoot log_root(const Console& console, const LogsOptions& options) {
   if (!status) return {kUsualRoot, status.error().message};
   const auto* paths = member(*status, "paths");
   const std::string root = paths == nullptr ? std::string() : text_of(*paths, "logs");
-  return {root.empty() ? kUsualRoot : root, {}};
+  return {root, {}, root.empty()};
 }
 
 /// Of `web@v42` and of --release.
@@ -67,7 +68,7 @@ Result<void> choose_colour(Console& console, const std::string& when) {
 
 Result<logs::LogQuery> query_of(const LogsOptions& options) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
-  if (options.previous && options.follow) return fail(Errc::usage, "berth logs: the run before the present one is over: --previous goes without --follow");
+  if (options.previous && options.follow) return fail(Errc::usage, "berth logs: --previous shows a run that is over: it goes without --follow");
   logs::LogQuery query{.selector = selector, .filter = {}, .last = {}, .follow = options.follow, .previous = options.previous};
   BERTH_TRY(query.filter.release, wanted_release(options, selector));
   query.filter.app_only = options.raw;
@@ -260,7 +261,7 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   if (console.node) return remote_logs(console, options, query);
   const LogRoot place = log_root(console, options);
   const std::string& root = place.folder;
-  if (options.root.empty() && place.why_usual.empty() && are_closed(root, query.selector.app)) return remote_logs(console, options, query);
+  if (place.is_hidden || (options.root.empty() && place.why_usual.empty() && are_closed(root, query.selector.app))) return remote_logs(console, options, query);
   console.detail(fmt::format("the logs of {} are read in {}", options.what, root));
   if (!place.why_usual.empty() && !console.quiet)
     console.warn(fmt::format("these are the logs in {}, since berthd does not say where its own are ({}); --logs DIR or $BERTH_LOGS names another folder", root,
@@ -299,7 +300,7 @@ Verb logs_verb() {
       .text = "The files are read directly, so that it works while berthd is down; those of another node (--node) are asked of its berthd. What could steer a terminal is shown as \\x1b and the like; "
               "--raw passes it on as it is, without what keepers say. A line's level is what it says of itself: a JSON object's level or severity, level=warn, [error], "
               "ERROR near its beginning. Lines that go on with one, as those of a stack trace do, have its level; others that say none are not shown with --level. "
-              "--previous shows of each instance the run that wrote last before the one that writes now. Lines that an older keeper captured tell neither release nor run. "
+              "--previous shows of each instance the last run that is over: why it was started again, or what a release printed that failed beside the one that serves. Lines that an older keeper captured tell neither release nor run. "
               "Where several releases wrote what is shown, each line tells its own: web.1@v3.",
       .examples = {"berth logs web -f", "berth logs web/worker.2 --since 10m --grep timeout", "berth logs web -n 100 --json",
                    "berth logs web@v42 --level warning", "berth logs web/web.1 --previous",
@@ -313,7 +314,7 @@ Verb logs_verb() {
                   {"--grep", "TEXT", "lines with this text", &o->grep},
                   {"--regex", "", "--grep is a POSIX extended regular expression", &o->regex},
                   {"--release", "RELEASE", "lines of that release, as in web@v42", &o->release, Completes::release_id},
-                  {"-p,--previous", "", "of each instance the run before the present one", &o->previous},
+                  {"-p,--previous", "", "of each instance the last run that is over", &o->previous},
                   {"--level", "LEVEL", "lines that are at least so bad: trace, debug, info, notice, warning, error, critical", &o->level, Completes::nothing, "trace debug info notice warning error critical"},
                   {"--stream", "NAME", "'stdout' or 'stderr' only", &o->stream, Completes::nothing, "stdout stderr"},
                   {"--raw", "", "the text alone, as the app wrote it", &o->raw},

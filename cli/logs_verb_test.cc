@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <limits>
 
 #include <fmt/core.h>
 
@@ -68,8 +70,9 @@ TEST_F(LogsVerb, GivesJsonWithAllThatALineTells) {
 }
 
 TEST_F(LogsVerb, TakesAReleaseALevelAndTheRunBefore) {
-  write("web.2", "2026-11-24T09:00:04.000000000Z stdout F:v1:1:10 ERROR one\n2026-11-24T09:00:05.000000000Z stdout F:v2:2:20 two\n"
-                 "2026-11-24T09:00:06.000000000Z stderr F:v2:2:20:keeper lost\n");
+  const pid_t alive = ::getpid(), over = std::numeric_limits<pid_t>::max();
+  write("web.2", fmt::format("2026-11-24T09:00:04.000000000Z stdout F:v1:1:{1} ERROR one\n2026-11-24T09:00:05.000000000Z stdout F:v2:2:{0} two\n"
+                             "2026-11-24T09:00:06.000000000Z stderr F:v2:2:{0}:keeper lost\n", alive, over));
   EXPECT_EQ(logs({"web", "--release", "v2", "--raw"}).out, "two\n") << "what keepers say was written by no app";
   EXPECT_EQ(logs({"web@v1", "--raw"}).out, "ERROR one\n");
   EXPECT_EQ(logs({"web", "--level", "warn", "--raw"}).out, "ERROR one\n");
@@ -120,7 +123,7 @@ TEST_F(LogsVerb, RefusesWhatItDoesNotUnderstand) {
       {{"web@v1", "--release", "v2"}, "name two releases"},
       {{"web", "--release", "a b"}, "no release id"},
       {{"web", "--color", "blue"}, "none of auto, always, never"},
-      {{"web", "--previous", "-f"}, "--previous goes without --follow"},
+      {{"web", "--previous", "-f"}, "--previous shows a run that is over: it goes without --follow"},
       {{"web", "-f", "-n", "0", "--until", "1h"}, "--until goes without --follow"},
       {{"web", "--since", "1h", "--until", "2h"}, "--since 1h is not before --until 2h"},
   };

@@ -93,8 +93,8 @@ Result<void> InstanceCursor::seek_since() {
   return {};
 }
 
-Result<bool> InstanceCursor::seek_previous_run() {
-  BERTH_TRY(const auto previous, previous_run(log_));
+Result<bool> InstanceCursor::seek_previous_run(const Lives& lives) {
+  BERTH_TRY(const auto previous, previous_run(log_, lives));
   if (!previous) {
     past_until_ = true;
     return false;

@@ -44,8 +44,8 @@ class InstanceCursor {
   /// Moves to the segment in which `filter.since` lies.
   Result<void> seek_since();
 
-  /// Wants the lines of the run before the present one alone, see `previous_run`; false, and none is wanted, where there is none.
-  Result<bool> seek_previous_run();
+  /// Wants the lines of the last run that is over alone, see `previous_run`; false, and none is wanted, where there is none.
+  Result<bool> seek_previous_run(const Lives& lives);
 
   /// Moves to `place`, which `resume_place` of an earlier cursor gave. Where its segment is gone, reading goes on with the next one, and that is a gap;
   /// where there is another one in its stead, it is read from its beginning, and where the whole log is another one, that. `given`: the time of the last record that was given before, by which what is left of a segment

@@ -23,7 +23,7 @@ Result<LogReader> LogReader::open(std::filesystem::path root, LogQuery query) {
   for (InstanceLog& log : logs) {
     InstanceCursor cursor(std::move(log), reader.query_.filter, !reader.query_.follow, threads);
     if (reader.query_.previous) {
-      BERTH_TRY(const bool any, cursor.seek_previous_run());
+      BERTH_TRY(const bool any, cursor.seek_previous_run(reader.query_.lives));
       if (!any) continue;
     }
     if (reader.query_.last) {
@@ -35,8 +35,8 @@ Result<LogReader> LogReader::open(std::filesystem::path root, LogQuery query) {
     reader.inputs_.push_back({std::move(cursor), {}, false});
   }
   if (reader.query_.previous && reader.inputs_.empty()) {
-    return fail(Errc::not_found, reader.query_.selector.app + ": its logs have lines of one run of each instance alone, or of a berthd that did not tell runs apart; "
-                                                              "there is no previous one");
+    return fail(Errc::not_found, reader.query_.selector.app + ": its logs have lines of what runs now alone, or of a berthd that did not tell runs apart; "
+                                                              "there is no previous run");
   }
   if (reader.query_.last && total > *reader.query_.last) reader.skip_ = total - *reader.query_.last;
   return reader;

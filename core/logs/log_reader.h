@@ -16,13 +16,14 @@ struct LogQuery {
   LogFilter filter;
   std::optional<std::uint64_t> last;  ///< only that many, the newest
   bool follow = false;                ///< the end is not the end
-  bool previous = false;              ///< of each instance the run before the present one alone; see `previous_run`
+  bool previous = false;              ///< of each instance the last run that is over alone; see `previous_run`
+  Lives lives = is_alive;             ///< for `previous`
 };
 
 /// Reads the logs of several instances as one, by time, holding one record of each.
 class LogReader {
  public:
-  /// `Errc::not_found` where the selector names nothing below `root`, or, with `previous`, nothing that has a run before the present one.
+  /// `Errc::not_found` where the selector names nothing below `root`, or, with `previous`, nothing that has a run which is over.
   static Result<LogReader> open(std::filesystem::path root, LogQuery query);
 
   /// The next record. Empty at the present end; after `wake` it is worth asking again.

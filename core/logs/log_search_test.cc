@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 
 #include <random>
+#include <set>
+
+#include <unistd.h>
 
 #include "core/logs/log_fixture.h"
 
@@ -126,25 +129,41 @@ TEST_F(LogSearchTest, RemembersLevelsOfSoManyWritersAlone) {
   EXPECT_THAT(found({.level = Level::error}), ElementsAre("1 v1 ERROR one"));
 }
 
-TEST_F(LogSearchTest, KnowsTheRunBeforeThePresentOne) {
-  const auto previous = [this](std::optional<std::uint64_t> last = {}) {
-    auto reader = LogReader::open(root, {.selector = parse_selector("web").value(), .filter = {}, .last = last, .follow = false, .previous = true});
+TEST_F(LogSearchTest, KnowsTheLastRunThatIsOver) {
+  std::set<std::string> alive;
+  const auto previous = [&](std::optional<std::uint64_t> last = {}) {
+    auto reader = LogReader::open(root, {.selector = parse_selector("web").value(), .filter = {}, .last = last, .follow = false, .previous = true,
+                                         .lives = [&](const logs::Run& run) { return alive.contains(run.pid); }});
     if (!reader) return std::vector<std::string>{reader.error().message};
     return texts(*reader);
   };
   append("web/web.1", 1, cri(1, "older berthd"));
-  EXPECT_THAT(previous(), ElementsAre(testing::HasSubstr("there is no previous one")));
+  EXPECT_THAT(previous(), ElementsAre(testing::HasSubstr("there is no previous run")));
   append("web/web.1", 1, cri(2, "first", "stdout", "F:v1:1:10"));
-  EXPECT_THAT(previous(), ElementsAre(testing::HasSubstr("there is no previous one")));
+  alive = {"10"};
+  EXPECT_THAT(previous(), ElementsAre(testing::HasSubstr("there is no previous run")));
+  alive = {};
+  EXPECT_THAT(previous(), ElementsAre("first")) << "it ended, and waits for its next start";
   append("web/web.1", 3, cri(3, "second begins", "stdout", "F:v1:1:11"));
   compress("web/web.1", 3);
   append("web/web.1", 4, cri(4, "second", "stdout", "F:v1:1:11") + cri(5, "lost", "stderr", "F:v1:1:11:keeper"));
+  alive = {"11"};
   EXPECT_THAT(previous(), ElementsAre("first"));
   append("web/web.1", 4, cri(6, "third", "stdout", "F:v1:1:12") + cri(7, "of no run", "stderr", "F:v1:1:0:keeper") + cri(8, "nor this", "stderr", "F:v1"));
+  alive = {"12"};
   EXPECT_THAT(previous(), ElementsAre("second begins", "second", "lost"));
   EXPECT_THAT(previous(2), ElementsAre("second", "lost"));
+  alive = {"11"};
+  EXPECT_THAT(previous(), ElementsAre("third")) << "a release that was tried and failed, beside the one that serves on";
   append("web/web.2", 1, cri(1, "of another, which began once", "stdout", "F:v1:1:13"));
+  alive = {"12", "13"};
   EXPECT_THAT(previous(), ElementsAre("second begins", "second", "lost"));
+}
+
+TEST(Runs, LiveWhereTheirProcessDoes) {
+  EXPECT_TRUE(is_alive({"v1", "1", std::to_string(::getpid())}));
+  EXPECT_TRUE(is_alive({"v1", "1", "1"})) << "also somebody else's";
+  for (const char* none : {"", "0", "-1", "x", "2147483647"}) EXPECT_FALSE(is_alive({"v1", "1", none})) << none;
 }
 
 }  // namespace

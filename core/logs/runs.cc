@@ -1,6 +1,9 @@
 #include "core/logs/runs.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <ranges>
 #include <string_view>
 #include <vector>
@@ -37,18 +40,22 @@ Run run_of(std::string_view tag) {
 
 }  // namespace
 
-Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log) {
+bool is_alive(const Run& run) {
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(run.pid.data(), run.pid.data() + run.pid.size(), pid);
+  return error == std::errc() && end == run.pid.data() + run.pid.size() && pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
+}
+
+Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Lives& lives) {
   BERTH_TRY(const auto segments, list_segments(log.folder));
-  std::string newest, previous;
+  std::string previous;
   std::uint64_t first = 0;
   for (const Segment& segment : segments | std::views::reverse) {
     const auto found = runs_in(segment);
     if (!found && found.error().code == Errc::not_found) continue;  // rotated away meanwhile
     if (!found) return pass(found.error());
-    for (const std::string& tag : *found | std::views::reverse) {
-      if (newest.empty()) newest = tag;
-      if (previous.empty() && tag != newest) previous = tag;
-    }
+    for (const std::string& tag : *found | std::views::reverse)
+      if (previous.empty() && !lives(run_of(tag))) previous = tag;
     if (previous.empty()) continue;
     if (std::ranges::find(*found, previous) == found->end()) break;
     first = segment.first;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -20,7 +21,12 @@ struct PreviousRun {
   std::uint64_t first_segment = 0;  ///< that has a line of it
 };
 
-/// The run that wrote last before the one that wrote last of all. Empty where a log has lines of one run alone, or of older keepers, which told of none.
-Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log);
+/// Whether a process of this machine has the run's pid.
+bool is_alive(const Run& run);
+using Lives = std::function<bool(const Run&)>;
+
+/// The run that wrote last of those that are over: of two releases that write one log at once it is the one that ended. Empty where all of the log's runs go on, or it has lines of older keepers
+/// alone, which told of none.
+Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Lives& lives = is_alive);
 
 }  // namespace berth::logs

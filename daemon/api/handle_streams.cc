@@ -133,7 +133,7 @@ Result<logs::LogQuery> read_log_query(const io::ServerRequest& request, const st
   else if (!stream.empty()) query.complain("stream is neither 'stdout' nor 'stderr'");
   asked.follow = query.boolean("follow", false);
   asked.previous = query.boolean("previous", false);
-  if (asked.follow && asked.previous) query.complain("previous: the run before the present one is over, so it goes without follow");
+  if (asked.follow && asked.previous) query.complain("previous: it is a run that is over, so it goes without follow");
   const std::int64_t lines = query.integer("lines", -1, 0, INT64_MAX);
   if (lines >= 0) asked.last = static_cast<std::uint64_t>(lines);
   BERTH_CHECK(query.done());

@@ -249,7 +249,7 @@ class Daemon(BerthCase):
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o755)
             return subprocess.run([shutil.copy(BERTH, folder), *arguments], user=65534, group=65534, extra_groups=groups, capture_output=True, text=True, timeout=60 * PATIENCE,
-                                  env={**os.environ, "BERTH_SOCKET": str(self.node.socket), "BERTH_LOGS": str(self.node.logs), "NO_COLOR": "1"})
+                                  env={**os.environ, "BERTH_SOCKET": str(self.node.socket), "NO_COLOR": "1"})
 
     def test_members_of_other_groups_have_the_role_of_theirs(self):
         self.repo.publish(sample_apps.testapp(self.folder / "web", "--lines", "1"))

@@ -69,6 +69,7 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   io::Event woken, end, looked_ahead;
   LossReport losses;
   SinkStatus shown;
+  bool gave_up = false;                ///< on the last batch, without asking: how the sink is nobody knows
   std::set<std::string> refusals;      ///< reasons that were told
   std::map<std::string, std::string> unreadable;  ///< why, by instance
   logs::Time unreadable_since{};                  ///< some log is
@@ -115,6 +116,7 @@ SinkStatus Shipper::status() const {
   const Batch& batch = state_->batch;
   const auto oldest = batch.oldest();
   const auto since = oldest && batch.behind ? std::min(*oldest, *batch.behind) : oldest ? oldest : batch.behind;
+  if (!since && state_->gave_up) status.failing_since.clear();  // it has nothing that it could fail to take
   if (since) status.lag_seconds = std::max(0.0, std::chrono::duration<double>(wall_clock() - *since).count());
   status.state = !status.failing_since.empty() ? "failing" : since ? "shipping" : "up to date";
   if (!state_->unreadable.empty()) state_->show_unreadable(status);
@@ -290,6 +292,7 @@ void Shipper::State::note_failure(const std::string& why) {
 }
 
 void Shipper::State::note_success(const Delivery& delivery) {
+  gave_up = delivery.untried;
   if (!shown.failing_since.empty() && !delivery.untried) {
     if (delivery.refused < batch.entries.size()) spdlog::info("{}: takes {} again", title, parts.words.entries);
     shown.failing_since.clear();

@@ -195,6 +195,18 @@ TEST_F(ShipperTest, WhatIsRefusedWithoutAskingDoesNotTellThatTheSinkTakesAgain) 
   EXPECT_EQ(shipper.status().last_success, "");
 }
 
+TEST_F(ShipperTest, WhatHasNothingLeftToTakeDoesNotFail) {
+  write("web/web.1", 1, numbered(1, 3));
+  Delivery unasked{.kind = Delivery::Kind::taken, .refused = 3, .reason = "too old"};
+  unasked.untried = true;
+  seen->answers = {{.kind = Delivery::Kind::later, .reason = "connection refused"}, unasked};
+  Shipper shipper(shipper_parts());
+  run(shipper, [&] { return shipper.status().apps["web"].refused == 3 && shipper.status().lag_seconds == 0; });
+  EXPECT_EQ(shipper.status().state, "up to date");
+  EXPECT_EQ(shipper.status().failing_since, "");
+  EXPECT_EQ(shipper.status().last_error, "connection refused") << "why they were given up";
+}
+
 TEST_F(ShipperTest, ADamagedCursorIsToldOnceAndAllComesAgain) {
   write("web/web.1", 1, numbered(1, 2));
   std::ofstream(state / "agent.cursors") << "nonsense";

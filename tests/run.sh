@@ -21,7 +21,7 @@ as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE")
 jobs="${BERTH_JOBS:-2}"
 test_jobs=$((jobs + 2))  # tests wait more than they work
-passed=0 failed=0 broken=() unsteady=()
+passed=0 failed=0 broken=() unsteady=() skipped=()
 most_unsteady=3
 keeper_reports="/run/berth-keeper-report.*"  # of unit tests; those end to end have a /run of their own and look there
 failures="$(mktemp)"  # what the failed tests said, to be said again at the end: a log of CI is read from there
@@ -46,7 +46,7 @@ remember() {
       printf "\n--- %s: %s\n", name, title
       for (i = (n > 60 ? n - 60 : 0); i < n; i++) print line[i]
     }
-    / Test +#[0-9]+: / { tell(); title = $0; sub(/^.*Test +#[0-9]+: /, "", title); bad = /\*\*\*/; n = 0; next }
+    / Test +#[0-9]+: / { tell(); title = $0; sub(/^.*Test +#[0-9]+: /, "", title); bad = /\*\*\*/ && !/\*\*\*Skipped/; n = 0; next }
     / tests passed, .* tests failed out of / { tell(); bad = 0 }
     /^ +Start +[0-9]+: / { next }
     { line[n++] = substr($0, 1, 400) }' "$2"
@@ -65,7 +65,7 @@ once_more() {
     else
       remember "$1, once more" "$3.again" >>"$failures"
     fi
-  done < <(sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([^ ]*\) .*[*][*][*].*$/\1/p' "$3")
+  done < <(sed -n '/[*][*][*]Skipped/d; s/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([^ ]*\) .*[*][*][*].*$/\1/p' "$3")
   rm -f "$3.again"
 }
 
@@ -84,6 +84,7 @@ check() {
     remember "$name" "$log" >>"$failures"
     if [ $((${#unsteady[@]} + bad)) -le "$most_unsteady" ]; then once_more "$name" "$preset" "$log"; fi
   fi
+  while read -r skip; do skipped+=("$name: $skip"); done < <(sed -n 's/^.* Test *#[0-9]*: \([^ ]*\) .*[*][*][*]Skipped.*$/\1/p' "$log")
   rm -f "$log"
   passed=$((passed + ${total:-0} - ${bad:-0}))
   failed=$((failed + ${bad:-0}))
@@ -121,9 +122,12 @@ rm -f "$failures"
 for one in "${unsteady[@]:+${unsteady[@]}}"; do
   echo "unsteady: $one (failed beside others, passed alone)"
 done
+for one in "${skipped[@]:+${skipped[@]}}"; do
+  echo "skipped: $one"
+done
 for one in "${broken[@]:+${broken[@]}}"; do
   echo "broken: $one"
   failed=$((failed + 1))
 done
-echo "$passed passed, $failed failed"
+echo "$((passed - ${#skipped[@]})) passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

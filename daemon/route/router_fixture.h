@@ -52,7 +52,6 @@ class Load {
   int total() const { return total_; }
 
   std::map<std::string, int> answers;   ///< once ended
-  std::chrono::milliseconds slowest{0};  ///< a second or more: the kernel refused somebody's first packet
   std::vector<std::string> failures;
 
  private:

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <linux/sock_diag.h>
+#include <sys/socket.h>
+
 #include "daemon/route/router_fixture.h"
 
 namespace berth::route {
@@ -28,12 +31,22 @@ class SocketRouting : public RouterFixture {
   }
   void stop(Instance& instance) {
     drain(port, instance.backend, instance.server->pid());
+    dropped += drops_of(instance.kept.get());
     instance.server->stop();
     instance.kept.reset();
     ASSERT_OK(router->close_listener(port, instance.backend.id));
   }
 
+  /// Packets that came to a listening socket and were dropped there: by its filter, or since it does not listen any more.
+  static std::uint32_t drops_of(int listener) {
+    std::uint32_t info[SK_MEMINFO_VARS] = {};
+    socklen_t size = sizeof info;
+    EXPECT_EQ(::getsockopt(listener, SOL_SOCKET, SO_MEMINFO, info, &size), 0);
+    return info[SK_MEMINFO_DROPS];
+  }
+
   const Public port = by(spec::Routing::socket);
+  std::uint32_t dropped = 0;  ///< by those that were stopped
 };
 
 }  // namespace berth::route

@@ -27,7 +27,7 @@ TEST_F(SocketRouting, SwitchesUnderLoadWithoutAFailedConnection) {
   EXPECT_EQ(load.failures, std::vector<std::string>());
   EXPECT_EQ(load.answers.size(), kSwitches + 1u) << "each release served";
   EXPECT_GT(load.total(), kSwitches * 50);
-  EXPECT_LT(load.slowest.count(), 1000) << "ms: nobody's first packet was refused";
+  EXPECT_EQ(dropped, 0u) << "nobody's first packet was";
 }
 
 TEST_F(SocketRouting, KeepsClientsFromAnInstanceThatDoesNotServe) {

@@ -1,35 +1,82 @@
 #include "cli/interrupt.h"
 
-#include <signal.h>
-#include <unistd.h>
+#include <cstdint>
+#include <utility>
 
-#include <algorithm>
-#include <cstring>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 namespace berth::cli {
 namespace {
 
-// A signal handler can reach globals alone. The text is complete before the handler is set, and never changed under it.
-char notice[1024];
-std::size_t notice_size = 0;
+constexpr int kInterrupted = 130;  ///< 128 and the number of the signal
 
-extern "C" void on_interrupt(int) {
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, notice, notice_size);
-  ::_exit(130);
-}
+void say(const std::string& text) { [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size()); }
+
+bool is_somebody_there() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1; }
 
 }  // namespace
 
-InterruptNotice::InterruptNotice(const std::string& text) {
-  notice_size = std::min(text.size(), sizeof notice);
-  std::memcpy(notice, text.data(), notice_size);
-  struct sigaction action {};
-  action.sa_handler = on_interrupt;
-  ::sigaction(SIGINT, &action, nullptr);
+Interrupt::Interrupt(Words words, std::function<void()> cancel) : words_(std::move(words)), cancel_(std::move(cancel)) {
+  sigset_t interrupt;
+  ::sigemptyset(&interrupt);
+  ::sigaddset(&interrupt, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &interrupt, &before_);
+  signals_ = Fd(::signalfd(-1, &interrupt, SFD_CLOEXEC));
+  ends_ = Fd(::eventfd(0, EFD_CLOEXEC));
+  thread_ = std::thread([this] { wait(); });
 }
 
-InterruptNotice::~InterruptNotice() {
-  ::signal(SIGINT, SIG_DFL);
+Interrupt::~Interrupt() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(ends_.get(), &one, sizeof one);
+  thread_.join();
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void Interrupt::change(Words words) {
+  const std::lock_guard guard(mutex_);
+  words_ = std::move(words);
+}
+
+void Interrupt::wait() {
+  for (;;) {
+    pollfd fds[] = {{signals_.get(), POLLIN, 0}, {ends_.get(), POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;
+    if ((fds[1].revents & POLLIN) != 0) return;
+    if ((fds[0].revents & POLLIN) == 0) continue;
+    signalfd_siginfo seen;
+    [[maybe_unused]] const ssize_t got = ::read(signals_.get(), &seen, sizeof seen);
+    std::unique_lock lock(mutex_);
+    const std::string question = words_.question;
+    lock.unlock();
+    const Answer answer = question.empty() || !cancel_ || !is_somebody_there() ? Answer::leave : ask(question);
+    if (answer == Answer::over) return;
+    if (answer == Answer::cancel) {
+      cancel_();
+      asking_ = false;
+      continue;
+    }
+    lock.lock();
+    say(words_.notice);
+    ::_exit(kInterrupted);
+  }
+}
+
+Interrupt::Answer Interrupt::ask(const std::string& question) {
+  asking_ = true;
+  say("\n" + question);
+  for (;;) {
+    pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {signals_.get(), POLLIN, 0}, {ends_.get(), POLLIN, 0}};
+    if (::poll(fds, 3, -1) < 0) continue;
+    if ((fds[2].revents & POLLIN) != 0) return say("\n"), Answer::over;
+    if ((fds[1].revents & POLLIN) != 0) return Answer::leave;
+    char line[256] = {};
+    const ssize_t got = ::read(STDIN_FILENO, line, sizeof line);
+    return got > 0 && (line[0] == 'c' || line[0] == 'C') ? Answer::cancel : Answer::leave;
+  }
 }
 
 }  // namespace berth::cli

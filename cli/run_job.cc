@@ -59,7 +59,7 @@ Exit conclude_job(const Console& console, const std::string& name, const json::v
 Result<Exit> wait_for_job(const Console& console, const ApiClient& api, const RunJobOptions& options, const std::string& target, std::int64_t run) {
   BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
   const std::string look = fmt::format("see: berth status; berth logs {}; berth stop {} ends it", options.what, options.what);
-  const InterruptNotice notice(console.advice(fmt::format("\nberth: {} goes on; {}\n", options.what, look)));
+  const Interrupt interrupt({.notice = console.advice(fmt::format("\nberth: {} goes on; {}\n", options.what, look))});
   const auto end = RunClock::now() + at_most.value_or(milliseconds(0));
   for (;;) {
     std::int64_t wait = kRunPollSeconds;

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/common.h"
 #include "cli/interrupt.h"
 #include "cli/output/progress.h"
 #include "cli/output/text.h"
@@ -55,6 +56,18 @@ std::string what_to_do(const Deployment& deployment) {
   return fmt::format("see: berth status {}; berth history {}; {}", deployment.app, deployment.app, end);
 }
 
+Interrupt::Words words_of(const Console& console, const Deployment& deployment) {
+  Interrupt::Words words{.notice = console.advice(fmt::format("\nberth: deployment {} of {} goes on; {}\n", deployment.id, deployment.name(), what_to_do(deployment)))};
+  if (!deployment.decided) words.question = fmt::format("Deployment {} of {} is {}: Enter leaves it running, c cancels it: ", deployment.id, deployment.name(), deployment.state);
+  return words;
+}
+
+/// For who asked for it at the terminal; how it ends is told by who watches.
+void cancel(const Console& console, std::int64_t id) {
+  const auto answer = ApiClient(console).post(fmt::format("/v1/deployments/{}/cancel", id), {}, kLongCall);
+  if (!answer) console.warn(answer.error().message);
+}
+
 Exit decided(const Console& console, const json::value& json, const Deployment& deployment) {
   if (console.json) {
     console.document(json);
@@ -90,7 +103,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
   std::optional<Clock::time_point> end;
   if (options.at_most) end = Clock::now() + *options.at_most;
   std::string look = what_to_do(deployment);
-  const InterruptNotice notice(console.advice(fmt::format("\nberth: deployment {} of {} goes on; {}\n", deployment.id, deployment.name(), look)));
+  Interrupt interrupt(words_of(console, deployment), [&console, id = deployment.id] { cancel(console, id); });
 
   Progress progress(console);
   std::size_t shown = 0;
@@ -109,7 +122,8 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
     }
     deployment = read_deployment(*answer);
     look = what_to_do(deployment);
-    show_steps(progress, deployment, shown);
+    interrupt.change(words_of(console, deployment));
+    if (!interrupt.asking()) show_steps(progress, deployment, shown);
     if (deployment.ended()) {
       progress.clear();
       return conclude(console, *answer);
@@ -125,7 +139,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
       console.warn(fmt::format("deployment {} of {} is still {} and goes on; {}", deployment.id, deployment.name(), deployment.state, look));
       return Exit::still_running;
     }
-    progress.live(live_text(deployment, std::chrono::system_clock::now(), console.width));
+    if (!interrupt.asking()) progress.live(live_text(deployment, std::chrono::system_clock::now(), console.width));
     after = deployment.state;
   }
 }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "core/files/files.h"
 #include "daemon/clients.h"
+#include "daemon/deploy/app_facts.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/host/disks.h"
 #include "daemon/log_feed.h"
@@ -102,6 +104,18 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   if (node.metrics_listener && node.metrics_listener->problem.empty()) node.metrics_listener->problem = parts_.token.problem();
   node.drained = parts_.operations.drained();
   co_return node;
+}
+
+awaitable<Result<void>> LiveNode::test_webhook(std::string name, deploy::Asked asked) {
+  std::vector<std::string> known;
+  for (const auto& webhook : parts_.webhooks.statuses()) known.push_back(webhook.name);
+  if (std::ranges::find(known, name) == known.end())
+    co_return fail(Errc::not_found, known.empty() ? fmt::format("there is no webhook '{}': berthd.toml has none", name)
+                                                  : fmt::format("there is no webhook '{}' in berthd.toml, which has {}", name, fmt::join(known, ", ")));
+  store::Event event = deploy::operator_event("webhook_test", "", asked, {{"webhook", name}});
+  const auto add = [&store = parts_.store, event = std::move(event)] { return store.add_event(event); };
+  auto added = co_await parts_.pool.run(add);
+  co_return added;
 }
 
 awaitable<Result<std::vector<store::Event>>> LiveNode::events(std::int64_t first, int most, std::string app) {

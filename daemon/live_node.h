@@ -43,6 +43,7 @@ class LiveNode : public api::Node {
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
   std::int64_t last_event() override { return parts_.store.last_event(); }
   awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
+  awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override;
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
   std::shared_ptr<void> place(const api::Caller& caller) override;
   const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }

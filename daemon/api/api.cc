@@ -31,7 +31,29 @@ void log_call(const io::ServerRequest& request, const std::string& by, int statu
   spdlog::log(level, "api: {} {:?} by {}: {}", request.method, request.path, by, status);
 }
 
-awaitable<io::ServerReply> answer(deploy::Operations& operations, Node& node, io::ServerRequest request, Caller caller) {
+/// Why a change is not to be made of the app as it is now.
+std::optional<io::ServerReply> stale_reply(const Call& call, const std::string& tag) {
+  const auto wanted = call.request.headers.find("if-match");
+  if (wanted == call.request.headers.end()) return {};
+  const auto fits = matches(wanted->second, tag);
+  if (!fits) return problem(fits.error());
+  if (*fits) return {};
+  return problem({Errc::conflict, fmt::format("{} was changed since it was read (If-Match): GET /v1/apps/{} tells how it is now, and its ETag", call.app(), call.app())}, 412);
+}
+
+/// Nothing comes between the comparison and the change's beginning.
+awaitable<Answer> handle_with_revision(const Route& route, Revisions& revisions, Call call) {
+  const auto tag = [&revisions, &operations = call.operations, app = call.app()] { return revisions.tag(app, operations.decision_of(app)); };
+  const std::string before = tag();
+  if (auto stale = stale_reply(call, before)) co_return std::move(*stale);
+  const bool changes = route.method != "GET";
+  if (changes) revisions.change(call.app());
+  Answer result = co_await route.handle(std::move(call));
+  if (result && result->status < 300) result->headers["etag"] = changes ? tag() : before;
+  co_return result;
+}
+
+awaitable<io::ServerReply> answer(deploy::Operations& operations, Node& node, Revisions& revisions, io::ServerRequest request, Caller caller) {
   auto found = find_route(routes(), request.method, request.path, caller.role);
   if (const auto* unmatched = std::get_if<Unmatched>(&found)) co_return no_route(request, *unmatched);
   auto& matched = std::get<Matched>(found);
@@ -48,16 +70,18 @@ awaitable<io::ServerReply> answer(deploy::Operations& operations, Node& node, io
     const bool ready = co_await node.until_ready(kPatience);
     if (!ready) co_return problem({Errc::conflict, "berthd is still taking over or starting what should run on this node: ask again shortly"}, 503);
   }
-  Answer result = co_await matched.route->handle(std::move(call));
+  Answer result;
+  if (matched.route->has_revision()) result = co_await handle_with_revision(*matched.route, revisions, std::move(call));
+  else result = co_await matched.route->handle(std::move(call));
   co_return result ? std::move(*result) : problem(result.error());
 }
 
-awaitable<io::ServerReply> logged(deploy::Operations& operations, Node& node, io::ServerRequest request, Caller caller) {
+awaitable<io::ServerReply> logged(deploy::Operations& operations, Node& node, Revisions& revisions, io::ServerRequest request, Caller caller) {
   io::ServerRequest asked;  // what the log tells of it
   asked.method = request.method;
   asked.path = request.path;
   const std::string by = caller.name;
-  io::ServerReply result = co_await answer(operations, node, std::move(request), std::move(caller));
+  io::ServerReply result = co_await answer(operations, node, revisions, std::move(request), std::move(caller));
   log_call(asked, by, result.status);
   co_return result;
 }
@@ -102,7 +126,7 @@ awaitable<io::ServerReply> Api::on_socket(io::ServerRequest request) {
     log_call(request, caller.name, 403);
     co_return problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of a group that [api] or [[api.local]] of berthd.toml names", caller.name)});
   }
-  io::ServerReply result = co_await logged(operations_, node_, std::move(request), std::move(caller));
+  io::ServerReply result = co_await logged(operations_, node_, revisions_, std::move(request), std::move(caller));
   co_return result;
 }
 
@@ -116,7 +140,7 @@ awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
     log_call(request, caller.name, 403);
     co_return problem({Errc::permission, fmt::format("{} may not use berthd: no [[api.client]] of its berthd.toml fits a name of that certificate", caller.name)});
   }
-  io::ServerReply result = co_await logged(operations_, node_, std::move(request), std::move(caller));
+  io::ServerReply result = co_await logged(operations_, node_, revisions_, std::move(request), std::move(caller));
   co_return result;
 }
 
@@ -132,7 +156,7 @@ awaitable<io::ServerReply> Api::on_network(io::ServerRequest request) {
   if (node_.page() != nullptr)
     if (auto elsewhere = lead_to_page(request)) co_return std::move(*elsewhere);
   Caller caller{.name = request.peer.address, .role = Role::anybody, .apps = {}};
-  io::ServerReply result = co_await answer(operations_, node_, std::move(request), std::move(caller));
+  io::ServerReply result = co_await answer(operations_, node_, revisions_, std::move(request), std::move(caller));
   co_return result;
 }
 

@@ -14,6 +14,7 @@
 #include "core/result.h"
 #include "daemon/api/caller.h"
 #include "daemon/api/page_access.h"
+#include "daemon/api/revisions.h"
 #include "daemon/deploy/operations.h"
 #include "daemon/metrics/node_status.h"
 
@@ -47,6 +48,8 @@ class Node {
   virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
   /// The newest event's number, 0 where there is none.
   virtual std::int64_t last_event() = 0;
+  /// Adds an event for that webhook alone. `Errc::not_found` where berthd.toml has none of that name.
+  virtual awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) = 0;
   /// Waits until there is one behind that number, at the latest for `at_most`.
   virtual awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) = 0;
   /// Logs of an app that is known here, from files. `Errc::not_found` as `logs::LogReader` has it.
@@ -84,6 +87,7 @@ class Api {
  private:
   deploy::Operations& operations_;
   Node& node_;
+  Revisions revisions_;
 };
 
 }  // namespace berth::api

@@ -169,6 +169,7 @@ TEST_F(ApiTest, WhatIsWrongWithARequestIsSaidAndNothingIsDone) {
       {"POST", "/v1/apps/web/mark", R"({"release": "..", "as": "bad"})", "no id of a release"},
       {"POST", "/v1/apps/web/hold", R"({"until": "Friday"})", "until"},
       {"POST", "/v1/node/drain", R"({"app": "web"})", "app"},
+      {"POST", "/v1/webhooks/Chat/test", "", "no name of a webhook"},
       {"POST", "/v1/apps/web/resume", long_reason.c_str(), "1000 bytes"},
       {"POST", "/v1/apps/web/hold", R"({"reason": "a\nb"})", "more than a line"},
       {"POST", "/v1/deployments/0/cancel", "", "no number of a deployment"},
@@ -212,6 +213,45 @@ TEST_F(ApiTest, ListsAreBounded) {
   const auto reply = ask("/v1/events", {{"from", "5"}, {"limit", "10"}, {"app", "web"}});
   EXPECT_THAT(node.calls, ElementsAre("events from=5 most=10 app=web"));
   EXPECT_EQ(member(reply, "events"), R"([{"number":1,"at":"2026-11-24T09:00:00.000000Z","kind":"node.started","app":"","data":{"version":"0.1.0"}}])");
+}
+
+TEST_F(ApiTest, AChangeIsMadeOfTheRevisionAloneThatWasRead) {
+  const auto hold = [&](const std::string& tag) {
+    auto change = request("POST", "/v1/apps/web/hold");
+    change.headers["if-match"] = tag;
+    return ask(change);
+  };
+  const auto read = ask("GET", "/v1/apps/web");
+  const std::string first = read.headers.at("etag");
+  EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "reading changes nothing";
+  EXPECT_EQ(ask(request("POST", "/v1/apps/web/plan", R"({"release": "v2"})")).status, 200);
+  EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "nor does a plan";
+  const auto held = hold(first);
+  EXPECT_EQ(held.status, 200);
+  EXPECT_EQ(held.headers.at("etag"), ask("GET", "/v1/apps/web").headers.at("etag"));
+
+  operations.calls.clear();
+  const auto late = hold(first);
+  EXPECT_EQ(late.status, 412);
+  EXPECT_EQ(member(late, "code"), "conflict");
+  EXPECT_EQ(member(late, "exit"), "8");
+  EXPECT_THAT(member(late, "detail"), HasSubstr("web was changed since it was read"));
+  EXPECT_EQ(hold("web").status, 400);
+  EXPECT_THAT(operations.calls, IsEmpty());
+
+  EXPECT_EQ(hold("\"other\", " + held.headers.at("etag")).status, 200);
+  EXPECT_EQ(hold("*").status, 200);
+  const std::string last = ask("GET", "/v1/apps/web").headers.at("etag");
+  operations.decided = "by a channel";
+  EXPECT_EQ(hold(last).status, 412) << "berthd's own decisions count, too";
+}
+
+TEST_F(ApiTest, AWebhookIsTestedByItsName) {
+  EXPECT_EQ(ask(request("POST", "/v1/webhooks/chat/test", R"({"reason": "a new chat"})")).status, 200);
+  EXPECT_THAT(node.calls, ElementsAre("test webhook chat why=a new chat"));
+  const auto unknown = ask(request("POST", "/v1/webhooks/none/test"));
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(member(unknown, "detail"), "there is no webhook 'none'");
 }
 
 TEST_F(ApiTest, RemoveTakesItsOptionsFromTheQuery) {

@@ -123,6 +123,7 @@ std::optional<std::string> parameter_complaint(std::string_view name, std::strin
   if (name == "app" && !is_name(value))
     return fmt::format("'{}' is no name of an app: a small letter, then small letters, digits and '-', 31 at most", value.substr(0, 64));
   if (name == "process" && !is_name(value)) return fmt::format("'{}' is no name of a process", value.substr(0, 64));
+  if (name == "webhook" && !is_name(value)) return fmt::format("'{}' is no name of a webhook", value.substr(0, 64));
   if (name == "id" && number(value).value_or(0) < 1) return fmt::format("'{}' is no number of a deployment", value.substr(0, 64));
   return {};
 }

@@ -57,6 +57,8 @@ class FakeOperations : public deploy::Operations {
   }
   awaitable<Done> drain_node(deploy::Asked asked) override { co_return did("drain node why=" + asked.why); }
   awaitable<Done> resume_node(deploy::Asked asked) override { co_return did("resume node why=" + asked.why); }
+  std::string decision_of(const std::string& app) const override { return app + decided; }
+  std::string decided;
   const std::optional<store::Drain>& drained() const override { return drain; }
   awaitable<Done> resume(std::string app, deploy::Asked asked) override { co_return did(fmt::format("resume {} why={}", app, asked.why)); }
   awaitable<Done> stop_app(InstanceSelector what, deploy::Asked asked) override { co_return did("stop " + text(what) + " why=" + asked.why); }
@@ -155,6 +157,11 @@ class FakeNode : public Node {
     co_return events;
   }
   std::int64_t last_event() override { return told.empty() ? 1 : told.back().number; }
+  awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override {
+    calls.push_back(fmt::format("test webhook {} why={}", name, asked.why));
+    if (name == "none") co_return fail(Errc::not_found, "there is no webhook 'none'");
+    co_return Result<void>();
+  }
   awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) override {
     calls.push_back(fmt::format("logs of {} follow={}", query.selector.app, query.follow));
     if (!feed) co_return fail(Errc::not_found, no_logs);

@@ -65,6 +65,12 @@ awaitable<Answer> resume_node(Call call) {
   co_return done(co_await call.operations.resume_node(*asked));
 }
 
+awaitable<Answer> test_webhook(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  co_return done(co_await call.node.test_webhook(call.parameters.at("webhook"), *asked));
+}
+
 awaitable<Answer> list_repository_apps(Call call) {
   QueryReader query(call.request);
   if (const auto known = query.done(); !known) co_return pass(known.error());

@@ -63,6 +63,7 @@ const Row kRows[] = {
     {"POST", "/v1/deployments/{id}/cancel", "{}", Role::deployer, Then::done, Then::unknown},
     {"POST", "/v1/node/drain", "{}", Role::operator_, Then::refused, Then::refused},
     {"POST", "/v1/node/resume", "{}", Role::operator_, Then::refused, Then::refused},
+    {"POST", "/v1/webhooks/{webhook}/test", "{}", Role::operator_, Then::refused, Then::refused},
     {"GET", "/v1/repository/apps", "", Role::viewer, Then::done, Then::done},
     {"GET", "/v1/events", "", Role::viewer, Then::done, Then::done},
     {"POST", "/v1/gc", "{}", Role::admin, Then::refused, Then::refused},
@@ -90,7 +91,7 @@ class RolesTest : public testing::Test {
   static io::ServerRequest request(const Row& row, const std::string& app) {
     io::ServerRequest request;
     request.method = row.method;
-    request.path = with(with(with(row.pattern, "{app}", app), "{id}", "7"), "{process}", "report");
+    request.path = with(with(with(with(row.pattern, "{app}", app), "{id}", "7"), "{process}", "report"), "{webhook}", "chat");
     request.path = with(request.path, "{file}", "page.js");
     request.body = with(row.body, "{app}", app);
     if (!request.body.empty()) request.headers["content-type"] = "application/json";

@@ -32,6 +32,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/deployments/{id}/cancel", Role::deployer, Scope::deployment, cancel_deployment},
     {"POST", "/v1/node/drain", Role::operator_, Scope::node, drain_node},
     {"POST", "/v1/node/resume", Role::operator_, Scope::node, resume_node},
+    {"POST", "/v1/webhooks/{webhook}/test", Role::operator_, Scope::node, test_webhook},
     {"GET", "/v1/repository/apps", Role::viewer, Scope::lists, list_repository_apps},
     {"GET", "/v1/events", Role::viewer, Scope::lists, list_events},
     {"POST", "/v1/gc", Role::admin, Scope::node, collect_slots},
@@ -74,6 +75,11 @@ std::optional<std::map<std::string, std::string>> match(std::string_view pattern
 }  // namespace
 
 std::span<const Route> routes() { return kRoutes; }
+
+bool Route::has_revision() const {
+  if (scope != Scope::app) return false;
+  return method == "GET" ? handle == get_app : handle != plan_app && handle != exec_in_app && handle != run_job;
+}
 
 std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role) {
   Unmatched unmatched;

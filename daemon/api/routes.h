@@ -31,6 +31,9 @@ struct Route {
   Scope scope;
   HandlerFunction handle;
   bool only_on_node = false; ///< it is about files of the caller's machine
+
+  /// Whether it reads or changes what an app is to be, whose state then has a revision.
+  bool has_revision() const;
 };
 
 /// Every call there is.
@@ -79,6 +82,7 @@ awaitable<Answer> get_logs(Call call);
 awaitable<Answer> get_status(Call call);
 awaitable<Answer> drain_node(Call call);
 awaitable<Answer> resume_node(Call call);
+awaitable<Answer> test_webhook(Call call);
 awaitable<Answer> list_repository_apps(Call call);
 awaitable<Answer> list_events(Call call);
 awaitable<Answer> collect_slots(Call call);

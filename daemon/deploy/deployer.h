@@ -66,6 +66,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> mark(std::string app, std::string release, bool good, Asked asked) override;
   awaitable<Result<void>> drain_node(Asked asked) override;
   awaitable<Result<void>> resume_node(Asked asked) override;
+  std::string decision_of(const std::string& app) const override;
   const std::optional<store::Drain>& drained() const override;
   awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked) override;
   awaitable<Result<void>> start_app(InstanceSelector what, Asked asked) override;

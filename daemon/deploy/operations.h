@@ -249,6 +249,8 @@ class Operations {
   virtual awaitable<Result<void>> drain_node(Asked asked) = 0;
   /// Starts what ran before. Fine where the node is not drained.
   virtual awaitable<Result<void>> resume_node(Asked asked) = 0;
+  /// What is decided of an app, in a text that is another one when something else is: by whom, and that it was asked for, are no part of it. At once; empty for an app that is not there.
+  virtual std::string decision_of(const std::string& app) const = 0;
   /// Nothing where the node is not drained.
   virtual const std::optional<store::Drain>& drained() const = 0;
   /// `what` names an app, a process or an instance. A whole app that is stopped stays so over restarts, and gives its route up.

@@ -163,6 +163,13 @@ awaitable<Result<std::vector<AppStatus>>> Queries::status() {
   co_return all;
 }
 
+std::string Queries::decision_of(const std::string& name) const {
+  const auto found = node_.apps.find(name);
+  if (found == node_.apps.end()) return {};
+  const App& app = *found->second;
+  return fmt::format("{} {} {} {} {} {} {}", app.row.active, app.row.previous, static_cast<bool>(app.row.held), app.row.held.firm, app.row.stopped, app.run ? app.run->row.id : 0, app.queue.size());
+}
+
 awaitable<Result<AppStatus>> Queries::status(std::string name) {
   const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());

@@ -20,7 +20,8 @@ std::string_view word_at(std::string_view text, std::size_t at) {
 std::size_t end_of_verb(std::string_view text, std::size_t at) {
   const auto end_of_name = [text](std::size_t from) { return std::min(text.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", from), text.size()); };
   std::size_t end = end_of_name(at);
-  if (text.substr(at, end - at) == "node" && end < text.size() && text[end] == ' ') end = end_of_name(end + 1);
+  const std::string_view first = text.substr(at, end - at);
+  if ((first == "node" || first == "webhook") && end < text.size() && text[end] == ' ') end = end_of_name(end + 1);
   const Remotely how = remotely_of(text.substr(at, end - at));
   return how == Remotely::reads || how == Remotely::changes ? end : std::string_view::npos;
 }

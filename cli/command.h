@@ -29,6 +29,7 @@ enum class Completes {
   job,
   instance,
   channel,
+  webhook,
   environment,
   node,
   folder,

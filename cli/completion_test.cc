@@ -27,7 +27,7 @@ class Completion : public testing::Test {
     daemon.on("GET /v1/status", R"({"environment": "qa", "apps": [
       {"app": "web", "active": "v2", "health": "healthy", "jobs": [{"process": "report", "state": "failed"}], "processes": [{"process": "worker", "ready": 1, "wanted": 2}],
        "instances": [{"instance": "web/worker.1@v2", "phase": "running"}]},
-      {"app": "api"}, {"app": "x; rm -rf /"}], "follows": [{"app": "web", "channel": "stable"}]})");
+      {"app": "api"}, {"app": "x; rm -rf /"}], "follows": [{"app": "web", "channel": "stable"}], "webhooks": [{"webhook": "chat", "state": "failing"}]})");
     daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v1", "rejected": "never ready", "on_node": true}, {"release": "v2", "active": true}]})");
     daemon.on("GET /v1/repository/apps", R"({"apps": [{"app": "blog"}]})");
   }
@@ -93,6 +93,7 @@ TEST_F(Completion, OffersWhatBerthdHas) {
   EXPECT_THAT(words({"run-job", ""}), ElementsAre("web/report"));
   EXPECT_THAT(words({"scale", "web/"}), ElementsAre("web/worker="));
   EXPECT_THAT(words({"channel", "set", ""}), ElementsAre("stable"));
+  EXPECT_EQ(said({"webhook", "test", ""}), "chat\tfailing\n");
   EXPECT_THAT(words({"exec", "web", "--", ""}), IsEmpty()) << "what comes after it is the command's";
 }
 

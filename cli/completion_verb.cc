@@ -51,6 +51,9 @@ class Asking {
       case Completes::job:
       case Completes::instance: add_parts(); break;
       case Completes::channel: add_channels(); break;
+      case Completes::webhook:
+        for (const auto& webhook : list_of(status(), "webhooks")) offers_[text_of(webhook, "webhook")] = text_of(webhook, "state");
+        break;
       case Completes::node:
         for (const std::string& name : known_nodes()) offers_[name];
         break;

@@ -262,7 +262,7 @@ std::string instances_text(const value& app, const StatusView& view) {
     const std::string state = ready ? (truth_of(*instance, "serving") ? "serving" : "ready") : phase == "running" ? "not ready" : phase;
     const auto pid = number_of(*instance, "pid"), port = number_of(*instance, "port");
     table.row({text_of(*instance, "instance"), text_of(*instance, "release"), {state, ready ? Tint::good : Tint::bad},
-               since_text(text_of(*instance, "started_at"), view.now), std::to_string(number_of(*instance, "restarts")),
+               since_text(text_of(*instance, "started_at"), view.now), std::to_string(own_restarts(*instance)),
                pid > 0 ? std::to_string(pid) : "", port > 0 ? std::to_string(port) : "", instance_note(*instance, view)});
   }
   return table.render(view.colour, view.width);

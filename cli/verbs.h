@@ -28,6 +28,7 @@ Verb hold_verb();
 Verb resume_verb();
 Verb mark_verb();
 Verb node_verb();
+Verb webhook_verb();
 Verb remove_verb();
 Verb restart_verb();
 Verb exec_verb();

@@ -24,7 +24,7 @@ constexpr EventType kTypes[] = {
     {"operator.hold", true},          {"operator.resume", true},         {"operator.stop", true},          {"operator.start", true},
     {"operator.restart", false},      {"operator.remove", true},         {"operator.node_drain", true},    {"operator.node_resume", true},
     {"operator.scale", false},        {"operator.pin", false},           {"operator.unpin", false},        {"operator.mark", false},
-    {"operator.exec", false},         {"operator.import", false},        {"operator.gc", false},
+    {"operator.exec", false},         {"operator.import", false},        {"operator.gc", false},           {"operator.webhook_test", false},
 };
 
 }  // namespace

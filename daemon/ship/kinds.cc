@@ -100,8 +100,12 @@ std::vector<config::Sink> as_sinks(const std::vector<config::Webhook>& webhooks)
 
 std::function<bool(const store::Event&)> wanted_events_of(const config::Sink& said) {
   if (said.kind != kWebhook) return {};
-  return [patterns = std::any_cast<const config::Webhook&>(std::any_cast<const SinkSays&>(said.settings).kind).events](const store::Event& event) {
+  return [name = said.name, patterns = std::any_cast<const config::Webhook&>(std::any_cast<const SinkSays&>(said.settings).kind).events](const store::Event& event) {
     const std::string type = event_type(event);
+    if (type == kWebhookTest) {
+      const auto* only = event.data.if_contains(kWebhook);
+      return only != nullptr && only->is_string() && only->get_string() == name;
+    }
     return std::ranges::any_of(patterns, [&](const std::string& pattern) { return config::matches_type(pattern, type); });
   };
 }

@@ -28,6 +28,9 @@ Result<std::unique_ptr<Sink>> make_sink(const SinkMakings& with, const config::S
 /// The rules that it has for lines.
 std::shared_ptr<const LineRules> line_rules_of(const config::Sink& said);
 
+/// The kind of an event that `berth webhook test` makes, for the webhook alone that its `webhook` names.
+inline constexpr const char* kWebhookTest = "operator.webhook_test";
+
 /// A webhook as a sink of events, which comes one at a time and at once.
 config::Sink as_sink(const config::Webhook& webhook);
 std::vector<config::Sink> as_sinks(const std::vector<config::Webhook>& webhooks);

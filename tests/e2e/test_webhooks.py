@@ -1,4 +1,5 @@
 """Events reach their webhooks: each one, signed and in order, in the face of receivers that are away, slow or wrong, and of kills of berthd."""
+import json
 import os
 import random
 import re
@@ -233,13 +234,32 @@ class Webhooks(BerthCase):
         self.assertEqual([self.metric(name) for name in ("delivered_total", "dropped_total", "retries_total")], [2, 2, 4])
         self.assertEqual(node.log_file.read_text().count("410 Gone"), 1, "it is told once")
 
+    def test_a_test_is_taken_refused_or_waited_for(self):
+        receiver = self.receive()
+        node = self.begin('events = ["operator.hold"]\n')
+        self.assertSays(node.berth("webhook", "test", "chat", "--reason", "a new chat"), "Webhook chat has taken the event.")
+        ((_, message),) = receiver.entries
+        self.assertEqual((message["type"], message["app"], message["data"]["webhook"], message["data"]["why"]), ("operator.webhook_test", "", "chat", "a new chat"))
+        self.assertRegex(node.berth("webhook", "list").out, r"(?m)^chat +up to date +1 +0 ")
+        self.assertEqual(json.loads(node.berth("webhook", "list", "--json").out)["webhooks"], node.status()["webhooks"])
+        self.assertSays(node.berth("webhook", "test", "chta", expect=3), "no webhook 'chta' in berthd.toml, which has chat")
+        self.assertSays(node.berth("webhook", "test", "a/b", expect=2), "'a/b' is no name of a webhook")
+        receiver.faults = [500] * 20
+        self.assertSays(node.berth("webhook", "test", "chat", "--timeout", "1s", expect=9), f"webhook chat has not taken the event: http://127.0.0.1:{PORT}: ", "berthd goes on trying")
+        receiver.faults = []
+        wait_until(lambda: self.status_of()["delivered"] == 2, "it is taken later", 40)
+        receiver.faults = [410]
+        self.assertSays(node.berth("webhook", "test", "chat", expect=1), "webhook chat has refused the event for good: ", "410")
+
     def test_what_waited_for_too_long_is_given_up(self):
         self.receive()
         node = self.begin('keep = "2s"\n')
         self.close()
         self.hold(2)
         wait_until(lambda: self.status_of()["dropped"] == 4, "all of it is given up", 40)
-        self.assertSays(node.berth("status"), "webhook chat takes nothing for", "webhook chat will never get 4 events")
+        wait_until(lambda: self.status_of()["state"] == "up to date", "nothing waits any more", 20)
+        self.assertSays(node.berth("status"), f"webhook chat will never get 4 events: http://127.0.0.1:{PORT}: ")
+        self.assertEqual([self.metric(name) for name in ("failing", "lag_seconds", "dropped_total")], [0, 0, 4])
         self.receive()
         self.hold(1)
         wait_until(lambda: self.receiver.types() == ["operator.hold", "operator.resume"], "what is new arrives", 20)

@@ -117,6 +117,21 @@ TEST_F(WebhooksTest, OneThatNeverGotAnythingIsOwedWhatCameSinceItBegan) {
   EXPECT_THAT(numbers(), ElementsAre(1));
 }
 
+TEST_F(WebhooksTest, GetsATestOfItsOwnAloneWhateverItWants) {
+  const std::string keys = "events = [\"operator.hold\"]\napps = [\"web\"]\n";
+  const auto choosy = config::parse("environment = \"qa\"\n[[webhook]]\nname = \"chat\"\nurl = \"" + server.url() + "/\"\n" + keys, "berthd.toml", "edge-1");
+  for (const auto& sinks : {as_sinks(choosy->webhooks), said()}) {
+    course(sinks, [&](Shipping&) -> awaitable<void> { co_await until_begun(); });
+    happen(kWebhookTest, "", {{"webhook", "incidents"}});
+    happen(kWebhookTest, "", {{"webhook", "chat"}});
+    happen(kWebhookTest);
+    happen("operator.hold", "web");
+    const std::size_t more = server.seen().size() + 2;
+    course(sinks, [&](Shipping& webhooks) -> awaitable<void> { co_await until_delivered(webhooks, more); });
+  }
+  EXPECT_THAT(numbers(), ElementsAre(2, 4, 6, 8));
+}
+
 TEST_F(WebhooksTest, GetsTheTypesAndAppsThatItWantsInOrder) {
   course(said("apps = [\"web\"]\n"), [&](Shipping&) -> awaitable<void> { co_await until_begun(); });
   for (int i = 0; i < 200; ++i) happen("operator.scale", "api");  // more than are looked at at once

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "cli/doctor/addresses.h"
 #include "cli/doctor/scrub.h"
 #include "cli/json_view.h"
 #include "core/files/files.h"
@@ -67,19 +68,21 @@ std::string versions(const Subject& subject) {
   return text + files::read(subject.root / "etc/os-release", kMostSecret).value_or("");
 }
 
-/// The secrets that the configuration refers to, where they are files: they are looked for in everything. It is looked for references in its text, so that
-/// one that cannot be read as a configuration tells them, too.
+/// The secrets that the configuration refers to, where they are files, and those in the addresses that it or they have: they are looked for in everything. It is
+/// looked for references in its text, so that one that cannot be read as a configuration tells them, too.
 std::vector<std::string> known_secrets(const std::string& config) {
   constexpr std::string_view kind = "file:";
-  std::vector<std::string> secrets;
+  std::vector<std::string> secrets = secrets_of_addresses(config);
   for (std::size_t at = config.find(kind); at != std::string::npos; at = config.find(kind, at)) {
     at += kind.size();
     const std::size_t end = std::min(config.find_first_of("\"'\n", at), config.size());
     auto value = files::read(config.substr(at, end - at), kMostSecret);
     if (!value) continue;
     while (value->ends_with('\n') || value->ends_with('\r')) value->pop_back();
+    for (std::string& part : secrets_of_addresses(*value)) secrets.push_back(std::move(part));
     secrets.push_back(std::move(*value));
   }
+  std::ranges::sort(secrets, std::ranges::greater(), [](const std::string& secret) { return secret.size(); });  // one that is part of another goes after it
   return secrets;
 }
 

@@ -99,6 +99,38 @@ TEST_F(NodeChecks, MetadataThatExpiredMattersMoreWhereAChannelIsFollowed) {
   EXPECT_THAT(troubles(check_trust(subject)), testing::Contains(HasSubstr("snapshot.json is damaged")));
 }
 
+TEST_F(NodeChecks, MetadataOfARepositoryThatWasNeverReadWholeIsTold) {
+  put(folder.path() / "root.json", "{}");
+  configure(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}/root.json\"\n", folder.path().string()));
+  metadata("root", 400 * 24h);
+  EXPECT_THAT(troubles(check_trust(subject)), ElementsAre(AllOf(HasSubstr("warning: there is no timestamp.json below"), HasSubstr("never read whole"))));
+  metadata("timestamp", 24h);
+  EXPECT_EQ(check_trust(subject).front().seen, "the repository's 2 files of metadata: none expired");
+}
+
+TEST_F(NodeChecks, ARepositoryThatCannotBeReadIsTold) {
+  EXPECT_THAT(troubles(check_repository(subject)), IsEmpty()) << "there is none";
+  put(folder.path() / "root.json", "{}");
+  const std::string repository = fmt::format("[repository]\nurl = \"file://{0}/repo\"\nroot = \"{0}/root.json\"\n", folder.path().string());
+  configure(repository);
+  EXPECT_THAT(troubles(check_repository(subject)), ElementsAre(AllOf(HasSubstr("warning: it cannot be read: "), HasSubstr("/repo/metadata: No such file")))) << "also while berthd is down";
+  fs::create_directories(folder.path() / "repo/metadata");
+  EXPECT_THAT(troubles(check_repository(subject)), IsEmpty());
+  const auto status = [&](const std::string& follows, const std::string& error) {
+    subject.status = *json::parse(fmt::format(R"({{"repository": {{"url": "file:///repo", "last_error": "{}"}}, "follows": {}, "apps": [{{"app": "web"}}]}})", error, follows));
+    return troubles(check_repository(subject));
+  };
+  EXPECT_THAT(status("[]", ""), IsEmpty());
+  EXPECT_THAT(status("[]", "timestamp.json: version 2 expired"), ElementsAre("warning: it cannot be read: timestamp.json: version 2 expired"));
+  configure(repository + "[[follow]]\napp = \"web\"\nchannel = \"stable\"\n");
+  EXPECT_THAT(status(R"([{"app": "web", "channel": "stable", "failing_since": "T", "last_error": "timestamp.json: version 2 expired"}])", "timestamp.json: version 2 expired"),
+              ElementsAre("error: it cannot be read: timestamp.json: version 2 expired"))
+      << "and is told once";
+  EXPECT_THAT(status(R"([{"app": "web", "channel": "stable", "failing_since": "T", "last_error": "no such channel"}, {"app": "api", "channel": "stable", "failing_since": "", "note": "it is held"},
+                         {"app": "web", "channel": "stable", "failing_since": ""}])", ""),
+              ElementsAre("warning: web follows stable, which cannot be asked for since T: no such channel", "warning: api follows stable and is not on this node yet: it is held"));
+}
+
 TEST_F(NodeChecks, WhatTheDatabaseKnowsOfReleasesIsTold) {
   EXPECT_THAT(troubles(check_database(subject)), IsEmpty());
   execute("INSERT INTO uids VALUES ('web', 61184); INSERT INTO apps (app) VALUES ('web');"
@@ -166,3 +198,6 @@ TEST_F(NodeChecks, WhatBerthdSaysOfItselfIsJudged) {
 
 }  // namespace
 }  // namespace berth::cli::doctor
+  EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "", "last_error": "too long", "lag_seconds": 0, "lost": 0, "refused": 1}],
+                         "webhooks": [{"webhook": "chat", "failing_since": "T", "last_error": "500", "dropped": 2}, {"webhook": "well", "failing_since": "", "last_error": "", "dropped": 0}]})"),
+              ElementsAre("warning: far refused 1 entry: too long", "error: chat takes nothing since T: 500", "warning: chat will never get 2 events"));

@@ -123,6 +123,13 @@ apps = ["nothing"]
             self.node.berth("mark", "web@v2", "bad", "--reason", "a test")
             self.assertFinds(before, "rejected", "warning", "web@v2", "a test")
             self.node.berth("mark", "web@v2", "good")
+        with self.subTest("repository"):
+            timestamp = self.repo.folder / "metadata/timestamp.json"
+            away = timestamp.rename(timestamp.with_suffix(".away"))
+            self.node.berth("deploy", "web@v2", expect=None)
+            self.assertFinds(before, "repository", "warning", "it cannot be read: ", "timestamp.json")
+            away.rename(timestamp)
+            self.node.berth("releases", "web")
         with self.subTest("drift"):
             os.chmod(self.node.slot("v1") / "app/NOTE", 0o644)
             self.node.berth("verify", "web", expect=4)

@@ -121,8 +121,11 @@ apps = ["nothing"]
         with self.subTest("rejected"):
             self.publish()
             self.node.berth("mark", "web@v2", "bad", "--reason", "a test")
-            self.assertFinds(before, "rejected", "warning", "web@v2", "a test")
-            self.node.berth("mark", "web@v2", "good")
+            self.assertEqual(self.new_since(before), [], "it was never on the node")
+            self.node.berth("mark", "web@v1", "bad", "--reason", "a test")
+            self.assertFinds(before, "rejected", "warning", "web@v1, which is active, since", "a test")
+            for release in ("web@v1", "web@v2"):
+                self.node.berth("mark", release, "good")
         with self.subTest("repository"):
             timestamp = self.repo.folder / "metadata/timestamp.json"
             away = timestamp.rename(timestamp.with_suffix(".away"))

@@ -178,5 +178,30 @@ TEST_F(Bundle, ReplacesNothingAndTakesNoOtherName) {
   for (const char* name : {"x.zip", "x.tar", ".tar.gz", "x.tar.zst/"}) EXPECT_EQ(write_bundle(folder.path() / name, {}, subject.now).error().code, Errc::usage) << name;
 }
 
+TEST_F(Bundle, WhatCannotBeWrittenIsToldBeforeAnythingIsLookedAt) {
+  const fs::path there = folder.path() / "there.tar.gz", free = folder.path() / "free.tar.gz", log = folder.path() / "berthd.log";
+  put(there, "kept");
+  put(log, "line\n");
+  EXPECT_TRUE(check_bundle(free, "", true));
+  EXPECT_TRUE(check_bundle(free, log, true));
+  const struct {
+    fs::path file, log;
+    bool is_root;
+    Errc code;
+    const char* said;
+  } cases[] = {{there, "", true, Errc::exists, "it is there already, and is not replaced: name another file"},
+               {folder.path() / "no/free.tar.gz", "", true, Errc::not_found, "/no: make it, or name another file"},
+               {free, folder.path() / "nolog", true, Errc::not_found, "nolog: No such file or directory: name the file that berthd's log goes to"},
+               {free, folder.path(), true, Errc::usage, "is a folder: name the file"},
+               {free, "", false, Errc::permission, "--bundle is for root"},
+               {folder.path() / "x.zip", "", false, Errc::usage, "give a name that ends with .tar.zst or .tar.gz"}};
+  for (const auto& one : cases) {
+    const auto refused = check_bundle(one.file, one.log, one.is_root);
+    ASSERT_FALSE(refused) << one.said;
+    EXPECT_EQ(refused.error().code, one.code) << refused.error().message;
+    EXPECT_THAT(refused.error().message, testing::AllOf(testing::StartsWith("berth doctor: --"), HasSubstr(one.said), Not(HasSubstr("\n"))));
+  }
+}
+
 }  // namespace
 }  // namespace berth::cli::doctor

@@ -184,6 +184,9 @@ apps = ["nothing"]
         self.assertTrue(said.startswith("error    permissions: "), said)
         self.assertIn(f"→ chmod 600 {self.token}", " ".join(said.split()))
         self.assertIn("1 error,", said)
+        quiet = self.examine("-q", expect=1).stdout
+        self.assertTrue(said.startswith(quiet), quiet)
+        self.assertNotIn("\nok ", quiet)
         os.chmod(self.token, 0o600)
         self.examine(expect=0)
         self.assertIn("--node", self.examine("--node", "edge-1", expect=2).stderr)
@@ -212,7 +215,11 @@ apps = ["nothing"]
             self.assertIn(f'token = "file:{self.token}"', files["berthd.toml"])
             self.assertIn("Authorization: (redacted)", files["berthd.log"])
             self.assertIn("berthd ", files["versions.txt"])
-        self.assertIn("edge-1.tar.gz", self.examine("--bundle", str(self.folder / "edge-1.tar.gz"), expect=8).stderr)
+        refused = self.examine("--bundle", str(self.folder / "edge-1.tar.gz"), expect=8)
+        self.assertEqual((refused.stdout, refused.stderr), ("", f"berth doctor: --bundle {self.folder}/edge-1.tar.gz: it is there already, and is not replaced: name another file, or remove it first\n"))
+        missing = self.examine("--bundle", str(self.folder / "other.tar.gz"), "--log", str(self.folder / "nolog"), expect=3)
+        self.assertEqual((missing.stdout, missing.stderr.count("\n")), ("", 1), missing)
+        self.assertIn("nolog: No such file or directory: name the file that berthd's log goes to", missing.stderr)
         self.examine("--bundle", str(self.folder / "edge-1.zip"), expect=2)
 
 

@@ -175,7 +175,10 @@ apps = ["nothing"]
             with open(database, "r+b") as file:
                 file.seek((page - 1) * size)
                 file.write(b"\xa5" * size)
-            self.assertFinds(down, "database", "error", str(database), "is damaged", config=config)
+            new = {one["name"]: one for one in self.new_since(down, config=config)}
+            self.assertEqual(sorted((name, one["level"]) for name, one in new.items()), [("database", "error"), ("orphans", "warning")], new)
+            self.assertIn(f"{database} is damaged", new["database"]["seen"])
+            self.assertIn("not looked for: the database cannot be read", new["orphans"]["seen"])
         self.node.start()
 
     def test_it_is_read_by_people_too(self):

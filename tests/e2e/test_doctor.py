@@ -175,10 +175,7 @@ apps = ["nothing"]
             with open(database, "r+b") as file:
                 file.seek((page - 1) * size)
                 file.write(b"\xa5" * size)
-            new = {one["name"]: one for one in self.new_since(down, config=config)}
-            self.assertEqual(sorted((name, one["level"]) for name, one in new.items()), [("database", "error"), ("orphans", "warning")], new)
-            self.assertIn(f"{database} is damaged", new["database"]["seen"])
-            self.assertIn("not looked for: the database cannot be read", new["orphans"]["seen"])
+            self.assertFinds(down, "database", "error", str(database), "is damaged", config=config)
         self.node.start()
 
     def test_it_is_read_by_people_too(self):
@@ -188,8 +185,7 @@ apps = ["nothing"]
         self.assertIn(f"→ chmod 600 {self.token}", " ".join(said.split()))
         self.assertIn("1 error,", said)
         quiet = self.examine("-q", expect=1).stdout
-        self.assertTrue(said.startswith(quiet), quiet)
-        self.assertNotIn("\nok ", quiet)
+        self.assertEqual(re.sub(r"\d+", "#", quiet), re.sub(r"\d+", "#", said[:said.index("\nok  ") + 1]), "what is wrong, and no more")
         os.chmod(self.token, 0o600)
         self.examine(expect=0)
         self.assertIn("--node", self.examine("--node", "edge-1", expect=2).stderr)

@@ -18,9 +18,11 @@ namespace fs = std::filesystem;
 
 using enrol::Enrolment;
 
+constexpr const char* kUsualFolder = "/etc/berth";
+
 struct EnrolOptions {
   Enrolment enrolment{.folder = {}, .node = {}, .host = {}, .environment = "production"};
-  std::string folder = "/etc/berth", ca_file, token_file;
+  std::string folder = kUsualFolder, ca_file, token_file;
   std::vector<std::string> names;
 };
 
@@ -31,19 +33,23 @@ std::string machine_name() {
 
 /// What is left to do, in the order in which it is done.
 void say_next(const Console& console, const Enrolment& enrolment) {
+  // Where it is not berthd's own folder, somebody prepares it for another place.
+  const std::string file = (enrolment.folder / "berthd.toml").string();
+  const std::string then = enrolment.folder == kUsualFolder ? "berthd --check, systemctl restart berthd, berth doctor" : fmt::format("berthd --check --config {0}; a berthd that is started with --config {0} has it", file);
   if (!enrolment.listen.empty()) {
     console.note(fmt::format("Next, where the authority is: berth ca sign node.csr --ca DIR, and bring what it makes to {} (node.pem, ca.pem).", enrolment.folder.string()));
-    console.note("Then here: berthd --check, systemctl restart berthd, berth doctor");
+    console.note("Then here: " + then);
     return;
   }
-  console.note("Next: berthd --check, systemctl restart berthd, berth doctor");
+  console.note("Next: " + then);
 }
 
 Result<Exit> enrol_node(const Console& console, EnrolOptions options) {
   Enrolment& enrolment = options.enrolment;
   for (const auto& [option, value] : {std::pair{"--repo", &enrolment.url}, {"--root", &enrolment.root}})
     if (value->empty()) return fail(Errc::usage, fmt::format("berth node enrol: {} is missing: which repository, and what of it is believed", option));
-  enrolment.folder = fs::absolute(options.folder);
+  enrolment.folder = fs::absolute(options.folder).lexically_normal();
+  if (!enrolment.folder.has_filename()) enrolment.folder = enrolment.folder.parent_path();  // "etc/"
   enrolment.host = machine_name();
   enrolment.ca_file = options.ca_file;
   enrolment.token_file = options.token_file;
@@ -69,7 +75,7 @@ Result<Exit> enrol_node(const Console& console, EnrolOptions options) {
 }
 
 struct CsrOptions {
-  std::string folder = "/etc/berth";
+  std::string folder = kUsualFolder;
   std::vector<std::string> names;
 };
 

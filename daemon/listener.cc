@@ -31,9 +31,17 @@ io::TlsServerFiles named(const config::TlsFiles& files) {
   return {.certificate_file = files.certificate_file, .key_file = files.key_file, .client_ca_file = files.client_ca_file};
 }
 
+bool is_six(const config::Listen& at) { return at.address.find(':') != std::string::npos; }
+
 std::string time_text(Clock::time_point at) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::time_point_cast<std::chrono::seconds>(at)); }
 
 }  // namespace
+
+bool exclude_each_other(const config::Listen& one, const config::Listen& another) {
+  if (one.port != another.port) return false;
+  if (one.address == another.address || one.address == "::" || another.address == "::") return true;  // "::" is any of IPv4, too
+  return is_six(one) == is_six(another) && (one.address == "0.0.0.0" || another.address == "0.0.0.0");
+}
 
 bool is_ending(Clock::time_point begins, Clock::time_point ends, Clock::time_point now) {
   return ends - now < std::min<Clock::duration>(kWeek, (ends - begins) / 5);
@@ -52,13 +60,15 @@ std::optional<std::string> Seldom::take(const std::string& line, io::Steady::tim
 std::optional<ListenerOptions> metrics_listener(const config::Config& config) {
   if (!config.metrics) return {};
   return ListenerOptions{.table = "[metrics]", .what = "metrics are", .listen = *config.metrics, .files = config.metrics_tls,
-                         .limits = {.most_body = kMostNetworkBody, .most_per_address = kMostNetworkPerAddress}};
+                         .limits = {.most_body = kMostNetworkBody, .most_per_address = kMostNetworkPerAddress},
+                         .other = config.remote ? std::optional(config.remote->listen) : std::nullopt, .other_table = "[api]"};
 }
 
 std::optional<ListenerOptions> remote_listener(const config::Config& config) {
   if (!config.remote) return {};
   return ListenerOptions{.table = "[api]", .what = "the control API is", .listen = config.remote->listen, .files = config.remote->files,
-                         .limits = {.most_body = kMostRemoteBody, .most_connections = kMostRemote, .most_per_address = kMostRemotePerAddress}};
+                         .limits = {.most_body = kMostRemoteBody, .most_connections = kMostRemote, .most_per_address = kMostRemotePerAddress},
+                         .other = config.metrics, .other_table = "[metrics]"};
 }
 
 Listener::Listener(io::Loop& loop, std::optional<ListenerOptions> options, io::Handler handler)
@@ -85,8 +95,16 @@ awaitable<void> Listener::watch() {
   }
 }
 
+/// Who has the address, where that is this berthd itself.
+Error Listener::with_who_listens(Error error) const {
+  if (error.code == Errc::conflict && options_->other && exclude_each_other(options_->listen, *options_->other))
+    error.message = fmt::format("{} of this berthd listens there, at {}: give one of them another port", options_->other_table, config::to_string(*options_->other));
+  return error;
+}
+
 bool Listener::try_to_listen() {
-  const auto listening = listen();
+  auto listening = listen();
+  if (!listening) listening = std::unexpected(with_who_listens(std::move(listening.error())));
   if (!listening && listening.error().message != problem_) {
     problem_ = listening.error().message;
     spdlog::error("nobody is answered at {} listen {}: {}; it is tried again", options_->table, config::to_string(options_->listen), problem_);

@@ -38,7 +38,12 @@ struct ListenerOptions {
   config::Listen listen;
   config::TlsFiles files;  ///< without a certificate plain HTTP is spoken
   io::ServerLimits limits;
+  std::optional<config::Listen> other = {};  ///< where berthd listens besides
+  std::string other_table = {};              ///< of that
 };
+
+/// Whether one program at most can listen at both: any address is each of them.
+bool exclude_each_other(const config::Listen& one, const config::Listen& another);
 
 /// Where Prometheus, load balancers and browsers ask; nothing: nowhere.
 std::optional<ListenerOptions> metrics_listener(const config::Config& config);
@@ -63,6 +68,7 @@ class Listener {
  private:
   bool try_to_listen();
   Result<void> listen();
+  Error with_who_listens(Error error) const;
   awaitable<void> watch();
   void hear(io::TlsNews news, const std::string& what);
   void tell_of_end();

@@ -5,16 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/io/tls_credentials.h"
 #include "daemon/berthd.h"
+#include "daemon/check.h"
 #include "daemon/config/config.h"
 #include "daemon/config/show.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
-#include "daemon/metrics_token.h"
 #include "daemon/options.h"
-#include "daemon/secrets/reference.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/store/migrations.h"
 #include "daemon/store/store.h"
@@ -25,9 +23,20 @@ namespace {
 /// Threads that allocate little share these; glibc would give each of them one of its own.
 constexpr int kMostArenas = 2;
 
+/// One that the help text lists.
+Exit listed(Exit exit) {
+  switch (exit) {
+    case Exit::ok:
+    case Exit::usage:
+    case Exit::permission:
+    case Exit::conflict: return exit;
+    default: return Exit::failed;
+  }
+}
+
 Exit complain(const Error& error) {
   fmt::print(stderr, "berthd: {}\n", error.message);
-  return exit_code(error.code);
+  return listed(exit_code(error.code));
 }
 
 fs::path self() {
@@ -54,31 +63,12 @@ Exit check_state(const config::Config& config) {
   return Exit::ok;
 }
 
-/// Whether the files of a listener fit each other.
-Result<void> check_tls(const std::string& table, const config::TlsFiles& files) {
-  if (files.certificate_file.empty()) return {};
-  const auto fits = io::TlsCredentials::load({files.certificate_file, files.key_file, files.client_ca_file}, [](io::TlsNews, const std::string&) {});
-  if (!fits) return pass(fits.error(), table);
-  return {};
-}
-
-/// Whether a token that lies in a file can be read. What else it may be, berthd alone is given.
-Result<void> check_metrics_token(const config::Config& config) {
-  if (!config.metrics_token.starts_with("file:")) return {};
-  auto value = secrets::resolve(config.metrics_token, {});
-  if (!value) return std::unexpected(value.error());
-  return check_token(value->view());
-}
-
 Exit check(const Options& options) {
   const auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
-  if (const auto files = config::check_files(*config); !files) return complain({files.error().code, options.config.string() + ": " + files.error().message});
-  if (config->remote)
-    if (const auto fit = check_tls("[api]", config->remote->files); !fit) return complain({fit.error().code, options.config.string() + ": " + fit.error().message});
-  if (const auto fit = check_tls("[metrics]", config->metrics_tls); !fit) return complain({fit.error().code, options.config.string() + ": " + fit.error().message});
-  if (const auto token = check_metrics_token(*config); !token) return complain({token.error().code, options.config.string() + ": [metrics] token: " + token.error().message});
-  for (const std::string& open : config::open_secrets(*config)) fmt::print(stderr, "berthd: {}: {}\n", options.config.string(), open);
+  const auto warnings = check_config(*config);
+  if (!warnings) return complain({warnings.error().code, options.config.string() + ": " + warnings.error().message});
+  for (const std::string& warning : *warnings) fmt::print(stderr, "berthd: {}: {}\n", options.config.string(), warning);
   fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;
 }
@@ -100,7 +90,7 @@ Exit run(const Options& options) {
   host::forbid_core_files();
   auto berthd = Berthd::make(options.config, std::move(*config), programs_of(options));
   if (!berthd) return complain(berthd.error());
-  return (*berthd)->run();
+  return listed((*berthd)->run());
 }
 
 }  // namespace

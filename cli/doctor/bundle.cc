@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "cli/doctor/addresses.h"
 #include "cli/doctor/scrub.h"
 #include "cli/json_view.h"
 #include "core/files/files.h"
@@ -67,19 +68,21 @@ std::string versions(const Subject& subject) {
   return text + files::read(subject.root / "etc/os-release", kMostSecret).value_or("");
 }
 
-/// The secrets that the configuration refers to, where they are files: they are looked for in everything. It is looked for references in its text, so that
-/// one that cannot be read as a configuration tells them, too.
+/// The secrets that the configuration refers to, where they are files, and those in the addresses that it or they have: they are looked for in everything. It is
+/// looked for references in its text, so that one that cannot be read as a configuration tells them, too.
 std::vector<std::string> known_secrets(const std::string& config) {
   constexpr std::string_view kind = "file:";
-  std::vector<std::string> secrets;
+  std::vector<std::string> secrets = secrets_of_addresses(config);
   for (std::size_t at = config.find(kind); at != std::string::npos; at = config.find(kind, at)) {
     at += kind.size();
     const std::size_t end = std::min(config.find_first_of("\"'\n", at), config.size());
     auto value = files::read(config.substr(at, end - at), kMostSecret);
     if (!value) continue;
     while (value->ends_with('\n') || value->ends_with('\r')) value->pop_back();
+    for (std::string& part : secrets_of_addresses(*value)) secrets.push_back(std::move(part));
     secrets.push_back(std::move(*value));
   }
+  std::ranges::sort(secrets, std::ranges::greater(), [](const std::string& secret) { return secret.size(); });  // one that is part of another goes after it
   return secrets;
 }
 
@@ -113,6 +116,17 @@ Result<void> write_members(int fd, const fs::path& file, const std::vector<Membe
   return {};
 }
 
+Result<void> check_name(const fs::path& file) {
+  const std::string name = file.filename();
+  for (const std::string_view ending : {".tar.zst", ".tar.gz"})
+    if (name.ends_with(ending) && name.size() > ending.size()) return {};
+  return fail(Errc::usage, fmt::format("berth doctor: --bundle {}: give a name that ends with .tar.zst or .tar.gz", file.string()));
+}
+
+std::unexpected<Error> fail_there(const fs::path& file) {
+  return fail(Errc::exists, fmt::format("berth doctor: --bundle {}: it is there already, and is not replaced: name another file, or remove it first", file.string()));
+}
+
 }  // namespace
 
 std::vector<Member> bundle_members(const Subject& subject, const std::string& findings, const fs::path& log) {
@@ -128,16 +142,25 @@ std::vector<Member> bundle_members(const Subject& subject, const std::string& fi
   return members;
 }
 
-Result<void> check_bundle_name(const fs::path& file) {
-  const std::string name = file.filename();
-  for (const std::string_view ending : {".tar.zst", ".tar.gz"})
-    if (name.ends_with(ending) && name.size() > ending.size()) return {};
-  return fail(Errc::usage, fmt::format("--bundle {}: give a name that ends with .tar.zst or .tar.gz", file.string()));
+Result<void> check_bundle(const fs::path& file, const fs::path& log, bool is_root) {
+  BERTH_CHECK(check_name(file));
+  if (!is_root) return fail(Errc::permission, "berth doctor: --bundle is for root, who alone can read what goes into it and the secrets that are taken out of it; as root: sudo berth doctor --bundle FILE");
+  std::error_code failure;
+  if (fs::exists(fs::symlink_status(file, failure))) return fail_there(file);
+  if (const fs::path folder = fs::absolute(file).parent_path(); !fs::is_directory(folder, failure))
+    return fail(Errc::not_found, fmt::format("berth doctor: --bundle {}: there is no folder {}: make it, or name another file", file.string(), folder.string()));
+  if (log.empty()) return {};
+  const auto opened = files::open(log, O_RDONLY | O_NONBLOCK);
+  if (opened && !fs::is_directory(log, failure)) return {};
+  return fail(opened ? Errc::usage : opened.error().code,
+              fmt::format("berth doctor: --log: {}: name the file that berthd's log goes to, or leave --log out where that is the journal", opened ? log.string() + " is a folder" : opened.error().message));
 }
 
 Result<void> write_bundle(const fs::path& file, const std::vector<Member>& members, Clock::time_point at) {
-  BERTH_CHECK(check_bundle_name(file));
-  BERTH_TRY(const Fd opened, files::open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  BERTH_CHECK(check_name(file));
+  auto created = files::open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!created) return created.error().code == Errc::exists ? fail_there(file) : pass(std::move(created.error()), "berth doctor: --bundle");
+  const Fd opened = std::move(*created);
   Result<void> written = ::fchmod(opened.get(), 0600) == 0 ? write_members(opened.get(), file, members, at) : fail_errno("chmod " + file.string());
   if (written && ::fsync(opened.get()) != 0) written = fail_errno("fsync " + file.string());
   if (!written) ::unlink(file.c_str());

@@ -21,7 +21,8 @@ std::vector<Member> bundle_members(const Subject& subject, const std::string& fi
 /// Packs them below a folder, for root alone (mode 0600). `file` ends with .tar.zst or .tar.gz (`Errc::usage`), and is not there yet (`Errc::exists`).
 Result<void> write_bundle(const fs::path& file, const std::vector<Member>& members, Clock::time_point at);
 
-/// Fails as `write_bundle` does for a name that it does not take.
-Result<void> check_bundle_name(const fs::path& file);
+/// Whether a bundle can be written to `file` with what is in `log` (empty: the journal), before anything is looked at. Fails as `write_bundle` does for a name
+/// that it does not take, and with `Errc::permission` for who is not root: what is secret here, and is to be taken out, root alone can read.
+Result<void> check_bundle(const fs::path& file, const fs::path& log, bool is_root);
 
 }  // namespace berth::cli::doctor

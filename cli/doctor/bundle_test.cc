@@ -19,9 +19,9 @@ TEST(Scrub, SecretsGoAndTheRestStays) {
   const struct {
     const char *text, *scrubbed;
   } cases[] = {
-      {"get https://ci:hunter2@r.example/x failed", "get https://(redacted)@r.example/x failed"},
-      {"url = \"https://r.example/berth?sig=abc&x=1\" # it", "url = \"https://r.example/berth?(redacted)\" # it"},
-      {"https://r.example/a@b and http://[::1]:80/c", "https://r.example/a@b and http://[::1]:80/c"},
+      {"get https://ci:hunter2@r.example/x failed", "get https://(redacted)@r.example/(redacted) failed"},
+      {"url = \"https://r.example/berth?sig=abc&x=1\" # it", "url = \"https://r.example/(redacted)\" # it"},
+      {"https://r.example/a@b and http://[::1]:80/c", "https://r.example/(redacted) and http://[::1]:80/(redacted)"},
       {"token = \"file:/etc/berth/token\"", "token = \"file:/etc/berth/token\""},
       {"token = \"credential:repository\"", "token = \"credential:repository\""},
       {"# token = 'abc'", "# token = '(redacted)'"},
@@ -46,6 +46,45 @@ TEST(Scrub, SecretsGoAndTheRestStays) {
       {"password = \"open", "password = \"(redacted)\""},
   };
   for (const auto& one : cases) EXPECT_EQ(scrub(one.text, {"planted-value", "", "ab"}), one.scrubbed);
+}
+
+TEST(Scrub, OfAnAddressSchemeHostAndPortStay) {
+  const struct {
+    const char *text, *scrubbed;
+  } cases[] = {
+      {"url = \"https://hooks.example.org/services/T0XX/B0YY/zzzTOKENzzz?token=qqqQ\"", "url = \"https://hooks.example.org/(redacted)\""},
+      {"url = 'http://127.0.0.1:39010/secretpath/abc'", "url = 'http://127.0.0.1:39010/(redacted)'"},
+      {"url = 'https://h.example/it\"s' # mine", "url = 'https://h.example/(redacted)' # mine"},
+      {"mirrors = [\"https://a.example/x/y\", \"http://b.example/z\"]", "mirrors = [\"https://a.example/(redacted)\", \"http://b.example/(redacted)\"]"},
+      {"# https://h.example?key=v, once", "# https://h.example?(redacted) once"},
+      {"https://h.example#key", "https://h.example#(redacted)"},
+      {"HTTPS://H.example:8443/x", "HTTPS://H.example:8443/(redacted)"},
+      {"tls://logs.example.org:6514", "tls://logs.example.org:6514"},
+      {"at https://h.example: refused; see <https://[fe80::1]:9/x>, (https://h.example/).", "at https://h.example: refused; see <https://[fe80::1]:9/(redacted)>, (https://h.example/)."},
+      {"{\"why\":\"POST https://h.example/x\\nnext\",\"y\":1}", "{\"why\":\"POST https://h.example/(redacted)\\nnext\",\"y\":1}"},
+      {"{\"a\":\"https:\\/\\/h.example\\/x\\/y\"}", "{\"a\":\"https:\\/\\/h.example\\/(redacted)\"}"},
+      {"{\"a\":\"said \\\"https://h.example/x\\u0026k=v\\\" to it\"}", "{\"a\":\"said \\\"https://h.example/(redacted)\\\" to it\"}"},
+      {"https://h.example/a'b", "https://h.example/(redacted)"},
+      {"proxy = \"http://ci:hunter2@proxy.example:3128\"", "proxy = \"http://(redacted)@proxy.example:3128\""},
+      {"proxy = \"http://ci:hun/ter2@proxy.example:3128\"", "proxy = \"http://(redacted)\""},
+      {"proxy = \"ci:hunter2@proxy.example:3128\"", "proxy = \"(redacted)@proxy.example:3128\""},
+      {"https_proxy=ci:hun/ter2@proxy.example:3128", "https_proxy=(redacted)"},
+      {"url = \"hooks.example.org/services/zzz\"", "url = \"hooks.example.org/(redacted)\""},
+      {"url = \"//hooks.example.org/services/zzz\"", "url = \"/(redacted)\""},
+      {"url = \"\"\"https://hooks.example.org/\\\n  zzz\"\"\"", "url = \"(redacted)\""},
+      {"url = \"credential:chat-url\"", "url = \"credential:chat-url\""},
+      {"url = \"command:/usr/bin/vault read zzz\"", "url = \"command:/usr/bin/vault (redacted)\""},
+      {"url = \"file:///srv/berth\"", "url = \"file:///srv/berth\""},
+      {"file:///srv/berth?sig=abc", "file:///(redacted)"},
+      {"postgres://u:p@db.example/name?sslmode=require", "postgres://(redacted)@db.example/(redacted)"},
+      {"[[webhook]] a: url: it names no host", "[[webhook]] a: url: it names no host"},
+      {"give http:// or https:// with a host", "give http:// or https:// with a host"},
+  };
+  for (const auto& one : cases) {
+    const std::string scrubbed = scrub(one.text, {});
+    EXPECT_EQ(scrubbed, one.scrubbed);
+    EXPECT_EQ(scrub(scrubbed, {}), scrubbed) << "what was scrubbed once stays as it is";
+  }
 }
 
 class Bundle : public NodeFixture {
@@ -98,6 +137,20 @@ TEST_F(Bundle, HasWhatHelpsAndNoSecretOfTheNode) {
   }
 }
 
+TEST_F(Bundle, HasNoPathOfAnAddressEvenWhereItStandsAlone) {
+  const char* secrets[] = {"/services/T0XX/B0YY/zzz2026TOKENzzz2026", "zzz2026TOKENzzz2026", "hunter2", "/api/push/qqq"};
+  put(folder.path() / "hook", fmt::format("https://chat.example{}\n", secrets[0]), 0600);
+  configure(fmt::format("# once http://ci:{}@proxy.example:3128\n[[webhook]]\nname = \"chat\"\nurl = \"file:{}/hook\"\n[[webhook]]\nname = \"own\"\nurl = \"https://incidents.example{}\"\n", secrets[2],
+                        folder.path().string(), secrets[3]));
+  std::string log = "password = \"file:/etc/berth/password\" for https://incidents.example\n";
+  for (const char* secret : secrets) log += fmt::format("404 not found: {}\n", secret);
+  put(folder.path() / "berthd.log", log);
+  for (const Member& member : bundle_members(subject, "{}", folder.path() / "berthd.log"))
+    for (const char* secret : secrets) EXPECT_THAT(member.content, Not(HasSubstr(secret))) << member.name;
+  const std::string kept = bundle_members(subject, "{}", folder.path() / "berthd.log").back().content;
+  EXPECT_THAT(kept, HasSubstr("password = \"file:/etc/berth/password\" for https://incidents.example\n"));
+}
+
 TEST_F(Bundle, AConfigurationThatIsWrongTellsItsSecretsToo) {
   put(folder.path() / "token", "planted-in-the-log", 0600);
   put(subject.config_file, fmt::format("[nonsense\ntoken = 'file:{}/token'\n", folder.path().string()));
@@ -123,6 +176,31 @@ TEST_F(Bundle, ReplacesNothingAndTakesNoOtherName) {
   EXPECT_EQ(write_bundle(folder.path() / "there.tar.gz", {}, subject.now).error().code, Errc::exists);
   EXPECT_EQ(files::read(folder.path() / "there.tar.gz", 10).value(), "kept");
   for (const char* name : {"x.zip", "x.tar", ".tar.gz", "x.tar.zst/"}) EXPECT_EQ(write_bundle(folder.path() / name, {}, subject.now).error().code, Errc::usage) << name;
+}
+
+TEST_F(Bundle, WhatCannotBeWrittenIsToldBeforeAnythingIsLookedAt) {
+  const fs::path there = folder.path() / "there.tar.gz", free = folder.path() / "free.tar.gz", log = folder.path() / "berthd.log";
+  put(there, "kept");
+  put(log, "line\n");
+  EXPECT_TRUE(check_bundle(free, "", true));
+  EXPECT_TRUE(check_bundle(free, log, true));
+  const struct {
+    fs::path file, log;
+    bool is_root;
+    Errc code;
+    const char* said;
+  } cases[] = {{there, "", true, Errc::exists, "it is there already, and is not replaced: name another file"},
+               {folder.path() / "no/free.tar.gz", "", true, Errc::not_found, "/no: make it, or name another file"},
+               {free, folder.path() / "nolog", true, Errc::not_found, "nolog: No such file or directory: name the file that berthd's log goes to"},
+               {free, folder.path(), true, Errc::usage, "is a folder: name the file"},
+               {free, "", false, Errc::permission, "--bundle is for root"},
+               {folder.path() / "x.zip", "", false, Errc::usage, "give a name that ends with .tar.zst or .tar.gz"}};
+  for (const auto& one : cases) {
+    const auto refused = check_bundle(one.file, one.log, one.is_root);
+    ASSERT_FALSE(refused) << one.said;
+    EXPECT_EQ(refused.error().code, one.code) << refused.error().message;
+    EXPECT_THAT(refused.error().message, testing::AllOf(testing::StartsWith("berth doctor: --"), HasSubstr(one.said), Not(HasSubstr("\n"))));
+  }
 }
 
 }  // namespace

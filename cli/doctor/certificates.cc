@@ -80,10 +80,10 @@ void check_file(const Named& named, const Subject& subject, Findings& findings) 
 
 Findings check_certificates(const Subject& subject) {
   Findings findings;
-  if (!subject.config) return {{Level::ok, "certificates", "not looked at: the configuration cannot be read"}};
+  if (!subject.config) return {{Level::warning, "certificates", "not looked at: the configuration cannot be read", "those that end are not told", "mend the configuration first"}};
   const auto all = named_in(*subject.config);
   for (const Named& named : all) check_file(named, subject, findings);
-  if (findings.empty()) findings.push_back({Level::ok, "certificates", all.empty() ? "the configuration names none" : fmt::format("{} files of them are valid", all.size())});
+  if (findings.empty()) findings.push_back({Level::ok, "certificates", all.empty() ? "the configuration names none" : fmt::format("{} file{} of them: all are valid", all.size(), all.size() == 1 ? "" : "s")});
   return findings;
 }
 

@@ -51,6 +51,8 @@ Findings judge_disk(const DiskFacts& facts);
 Findings check_disks(const Subject& subject);
 
 Findings check_certificates(const Subject& subject);
+/// Whether the repository can be read, as berthd found when it asked it last, and what is followed there.
+Findings check_repository(const Subject& subject);
 Findings check_trust(const Subject& subject);
 Findings check_permissions(const Subject& subject);
 /// Integrity and schema; where those are right also what it knows of slots and releases.

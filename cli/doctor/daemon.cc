@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::int64_t kMuchBehind = 300;  ///< seconds
 
+/// "1 entry", "2 entries".
+std::string counted(std::int64_t count, std::string_view one, std::string_view several) { return fmt::format("{} {}", count, count == 1 ? one : several); }
+
 void check_config(const Subject& subject, Findings& findings) {
   if (!subject.config) {
     findings.push_back({Level::error, "configuration", subject.config_trouble, "a berthd that is started now does not run; one that runs goes on with what it read before",
@@ -50,9 +53,24 @@ void check_sinks(const json::value& status, Findings& findings) {
     else if (behind > kMuchBehind)
       findings.push_back({Level::warning, "sinks", fmt::format("{} is {} s behind", name, behind), "logs wait on this node, and are lost when [logs] keep_bytes of their app is full", "look whether it takes as much as apps print; [[sink]] apps and rules leave something out"});
     if (const auto lost = number_of(sink, "lost"); lost > 0)
-      findings.push_back({Level::warning, "sinks", fmt::format("{} will never get {} lines, which were removed before it took them", name, lost), "they are missing there, and the node has them no more", "give the apps more [logs] keep_bytes"});
+      findings.push_back({Level::warning, "sinks", fmt::format("{} will never get {}, removed before it took them", name, counted(lost, "line", "lines")), "they are missing there, and the node has them no more", "give the apps more [logs] keep_bytes"});
+    if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
+      findings.push_back({Level::warning, "sinks", fmt::format("{} refused {}: {}", name, counted(refused, "entry", "entries"), error), "they are missing there; the node has them", "mend what it says (docs/sinks.md)"});
   }
-  if (findings.size() == before) findings.push_back({Level::ok, "sinks", sinks.empty() ? "there are none" : fmt::format("{} take what there is", sinks.size())});
+  if (findings.size() == before) findings.push_back({Level::ok, "sinks", sinks.empty() ? "there are none" : fmt::format("{} take{} what there is", sinks.size(), sinks.size() == 1 ? "s" : "")});
+}
+
+void check_webhooks(const json::value& status, Findings& findings) {
+  const auto& webhooks = list_of(status, "webhooks");
+  const std::size_t before = findings.size();
+  for (const auto& webhook : webhooks) {
+    const std::string name = text_of(webhook, "webhook"), since = text_of(webhook, "failing_since"), error = text_of(webhook, "last_error");
+    if (!since.empty())
+      findings.push_back({Level::error, "webhooks", fmt::format("{} takes nothing since {}: {}", name, since, error), "who relies on it hears nothing of this node; events wait for as long as 'keep' says", "mend what it says; nothing is to be done here afterwards (docs/webhooks.md)"});
+    if (const auto dropped = number_of(webhook, "dropped"); dropped > 0)
+      findings.push_back({Level::warning, "webhooks", fmt::format("{} will never get {}{}", name, counted(dropped, "event", "events"), since.empty() && !error.empty() ? ": " + error : ""), "who relies on it was not told of them", "berth events has them; [[webhook]] keep says for how long they wait"});
+  }
+  if (findings.size() == before) findings.push_back({Level::ok, "webhooks", webhooks.empty() ? "there are none" : fmt::format("{} take{} what there is", webhooks.size(), webhooks.size() == 1 ? "s" : "")});
 }
 
 }  // namespace
@@ -61,12 +79,13 @@ Findings check_daemon(const Subject& subject, const std::string& version) {
   Findings findings;
   check_config(subject, findings);
   if (!subject.status) {
-    findings.push_back({Level::error, "berthd", subject.unreachable, "apps go on under their keepers; nothing is deployed, probed, routed anew or shipped. Its sinks, probes and deployments could not be asked",
+    findings.push_back({Level::error, "berthd", subject.unreachable, "apps go on under their keepers; nothing is deployed, probed, routed anew or shipped. Its sinks, webhooks, probes and deployments could not be asked",
                         "systemctl status berthd and its log say why; systemctl start berthd"});
     return findings;
   }
   check_self(*subject.status, version, findings);
   check_sinks(*subject.status, findings);
+  check_webhooks(*subject.status, findings);
   return findings;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/doctor/checks.h"
+#include "cli/doctor/rejected.h"
 #include "core/logs/record_time.h"
 #include "daemon/store/database.h"
 #include "daemon/store/migrations.h"
@@ -72,16 +73,6 @@ Result<void> check_drift(store::Database& database, const Subject& subject, Find
   return {};
 }
 
-Result<void> check_rejected(store::Database& database, Findings& findings) {
-  BERTH_TRY(const auto rejected, database.rows("SELECT app, release, reason, at FROM rejected ORDER BY app, at", [](const store::Statement& row) {
-    return Finding{Level::warning, "rejected", fmt::format("{}@{} since {}: {}", row.text(0), row.text(1), row.text(3), row.text(2)), "channels and retries pass it over on this node",
-                   fmt::format("berth why {} tells more; berth mark {}@{} good, or berth deploy {}@{} --force, once it can be tried again", row.text(0), row.text(0), row.text(1), row.text(0), row.text(1))};
-  }));
-  findings.insert(findings.end(), rejected.begin(), rejected.end());
-  if (rejected.empty()) findings.push_back({Level::ok, "rejected", "no release is"});
-  return {};
-}
-
 Result<void> look(const Subject& subject, Findings& findings) {
   const fs::path path = subject.paths.database();
   BERTH_TRY(store::Database database, store::Database::open_to_read(path));
@@ -91,7 +82,7 @@ Result<void> look(const Subject& subject, Findings& findings) {
   if (!known) return {};
   findings.push_back({Level::ok, "database", fmt::format("{} is whole, schema {}", path.string(), store::migrations().back().number)});
   BERTH_CHECK(check_drift(database, subject, findings));
-  return check_rejected(database, findings);
+  return check_rejected(database, subject, findings);
 }
 
 }  // namespace

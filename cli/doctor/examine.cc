@@ -11,6 +11,7 @@ Findings examine(const Subject& subject) {
   add(judge_clock(clock_facts(subject)));
   add(check_disks(subject));
   add(check_certificates(subject));
+  add(check_repository(subject));
   add(check_trust(subject));
   add(check_permissions(subject));
   add(check_database(subject));

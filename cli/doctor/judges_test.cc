@@ -97,6 +97,7 @@ TEST_F(Judges, RulesOfOthersThatStandInTheWayAreTold) {
   const auto able = [] { return Result<void>(); };
   EXPECT_THAT(troubles(check_nftables(subject, able)), IsEmpty());
   EXPECT_THAT(troubles(check_nftables(subject, [] { return Result<void>(fail(Errc::io, "no nf_tables")); })), ElementsAre(HasSubstr("no nf_tables")));
+  EXPECT_THAT(troubles(check_nftables(subject, [] { return Result<void>(fail(Errc::permission, "root alone may ask nftables")); })), ElementsAre(HasSubstr("was not tried: root alone may")));
   put(subject.root / "etc/nftables.conf", "#!/usr/sbin/nft -f\n# flush ruleset\ntable inet filter {}\n");
   put(subject.root / "etc/ufw/ufw.conf", "# ENABLED=yes\nENABLED=no\n");
   EXPECT_THAT(troubles(check_nftables(subject, able)), IsEmpty());

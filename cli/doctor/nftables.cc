@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cli/doctor/checks.h"
 #include "core/files/files.h"
@@ -45,6 +46,8 @@ bool has_netlink() {
 }
 
 Result<std::string> run_nft(const std::string& commands, bool json, bool only_check) {
+  // The library would complain on stderr by itself.
+  if (::geteuid() != 0) return fail(Errc::permission, "root alone may ask nftables");
   const Library library;
   if (!library) return fail(Errc::not_found, "libnftables.so.1 is not installed");
   if (!has_netlink()) return fail(Errc::io, "the kernel gives no netlink socket for nftables");
@@ -102,7 +105,10 @@ Result<std::string> present_rules() {
 
 Findings check_nftables(const Subject& subject, const std::function<Result<void>()>& able) {
   Findings findings;
-  if (const auto works = able(); !works)
+  const auto works = able();
+  if (!works && works.error().code == Errc::permission)
+    findings.push_back({Level::warning, "nftables", "whether this machine can route by `port` was not tried: " + works.error().message, "it was not looked at", "run berth doctor as root"});
+  else if (!works)
     findings.push_back({Level::warning, "nftables", "this machine cannot route by `port`: " + works.error().message, "releases whose processes have a public `port` are refused",
                         "load nf_tables, nft_redir, nft_fib_inet and nft_numgen and be root; or let apps use `socket`, or the strategy `recreate`"});
   const fs::path rules = "etc/nftables.conf";

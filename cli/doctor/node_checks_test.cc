@@ -99,6 +99,38 @@ TEST_F(NodeChecks, MetadataThatExpiredMattersMoreWhereAChannelIsFollowed) {
   EXPECT_THAT(troubles(check_trust(subject)), testing::Contains(HasSubstr("snapshot.json is damaged")));
 }
 
+TEST_F(NodeChecks, MetadataOfARepositoryThatWasNeverReadWholeIsTold) {
+  put(folder.path() / "root.json", "{}");
+  configure(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}/root.json\"\n", folder.path().string()));
+  metadata("root", 400 * 24h);
+  EXPECT_THAT(troubles(check_trust(subject)), ElementsAre(AllOf(HasSubstr("warning: there is no timestamp.json below"), HasSubstr("never read whole"))));
+  metadata("timestamp", 24h);
+  EXPECT_EQ(check_trust(subject).front().seen, "the repository's 2 files of metadata: none expired");
+}
+
+TEST_F(NodeChecks, ARepositoryThatCannotBeReadIsTold) {
+  EXPECT_THAT(troubles(check_repository(subject)), IsEmpty()) << "there is none";
+  put(folder.path() / "root.json", "{}");
+  const std::string repository = fmt::format("[repository]\nurl = \"file://{0}/repo\"\nroot = \"{0}/root.json\"\n", folder.path().string());
+  configure(repository);
+  EXPECT_THAT(troubles(check_repository(subject)), ElementsAre(AllOf(HasSubstr("warning: it cannot be read: "), HasSubstr("/repo/metadata: No such file")))) << "also while berthd is down";
+  fs::create_directories(folder.path() / "repo/metadata");
+  EXPECT_THAT(troubles(check_repository(subject)), IsEmpty());
+  const auto status = [&](const std::string& follows, const std::string& error) {
+    subject.status = *json::parse(fmt::format(R"({{"repository": {{"url": "file:///repo", "last_error": "{}"}}, "follows": {}, "apps": [{{"app": "web"}}]}})", error, follows));
+    return troubles(check_repository(subject));
+  };
+  EXPECT_THAT(status("[]", ""), IsEmpty());
+  EXPECT_THAT(status("[]", "timestamp.json: version 2 expired"), ElementsAre("warning: it cannot be read: timestamp.json: version 2 expired"));
+  configure(repository + "[[follow]]\napp = \"web\"\nchannel = \"stable\"\n");
+  EXPECT_THAT(status(R"([{"app": "web", "channel": "stable", "failing_since": "T", "last_error": "timestamp.json: version 2 expired"}])", "timestamp.json: version 2 expired"),
+              ElementsAre("error: it cannot be read: timestamp.json: version 2 expired"))
+      << "and is told once";
+  EXPECT_THAT(status(R"([{"app": "web", "channel": "stable", "failing_since": "T", "last_error": "no such channel"}, {"app": "api", "channel": "stable", "failing_since": "", "note": "it is held"},
+                         {"app": "web", "channel": "stable", "failing_since": ""}])", ""),
+              ElementsAre("warning: web follows stable, which cannot be asked for since T: no such channel", "warning: api follows stable and is not on this node yet: it is held"));
+}
+
 TEST_F(NodeChecks, WhatTheDatabaseKnowsOfReleasesIsTold) {
   EXPECT_THAT(troubles(check_database(subject)), IsEmpty());
   execute("INSERT INTO uids VALUES ('web', 61184); INSERT INTO apps (app) VALUES ('web');"
@@ -109,8 +141,38 @@ TEST_F(NodeChecks, WhatTheDatabaseKnowsOfReleasesIsTold) {
   EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("warning: web@v1 was compared with what is signed at 2026-11-20T08:00:00Z last")));
   execute("UPDATE slots SET drifted = 2, drift = 'app/server: has another content', verified_at = '2026-11-24T09:00:00Z'");
   EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("error: web@v1 is not as it was signed")));
-  execute("UPDATE slots SET drifted = 0, drift = ''; INSERT INTO rejected VALUES ('web', 'v2', '', 'exited with 1', '2026-11-24T09:00:00Z')");
-  EXPECT_THAT(troubles(check_database(subject)), ElementsAre("warning: web@v2 since 2026-11-24T09:00:00Z: exited with 1"));
+  execute("UPDATE slots SET drifted = 0, drift = ''");
+  EXPECT_THAT(troubles(check_database(subject)), IsEmpty());
+}
+
+TEST_F(NodeChecks, RejectedReleasesAreOneFindingOfAnAppAndAWarningOnlyWhereOneIsWanted) {
+  const auto rejected = [&] {
+    std::vector<std::string> all;
+    for (const Finding& finding : check_database(subject))
+      if (finding.name == "rejected") all.push_back(fmt::format("{}: {}", to_string(finding.level), finding.seen));
+    return all;
+  };
+  const auto deployed = [&](int id, const std::string& release, const std::string& state) {
+    execute(fmt::format("INSERT INTO deployments (id, app, release, kind, state, reason, from_release, decided, manifest_sha256, asked_by, why, idempotency_key, force, created_at, ended_at, bake_until_ms, detail)"
+                        " VALUES ({}, 'web', '{}', 'deploy', '{}', '', '', 0, '', '', '', '', 0, 'T', 'T', 0, '{{}}')", id, release, state));
+  };
+  execute("INSERT INTO uids VALUES ('web', 61184); INSERT INTO apps (app, active) VALUES ('web', 'v1')");
+  EXPECT_THAT(rejected(), ElementsAre("ok: no release is"));
+  execute("INSERT INTO rejected VALUES ('web', 'v77', '', 'a slip', '2026-11-24T09:00:00Z')");
+  EXPECT_THAT(rejected(), ElementsAre("ok: no release is that was on this node")) << "it never was";
+  execute("INSERT INTO rejected VALUES ('web', 'v2', '', 'exited with 1', '2026-11-24T09:00:00.757000Z'), ('web', 'v3', '', 'exited with 3', '2026-11-24T09:10:00Z')");
+  deployed(1, "v2", "reverted");
+  deployed(2, "v3", "failed");
+  EXPECT_THAT(rejected(), ElementsAre("warning: web@v3, which was deployed last, since 2026-11-24T09:10:00Z: exited with 3 (and v2)"));
+  deployed(3, "v1", "active");
+  EXPECT_THAT(rejected(), ElementsAre("ok: of web v3 and v2, none of which is wanted"));
+  EXPECT_THAT(check_database(subject).back().remedy, AllOf(HasSubstr("berth history web"), HasSubstr("berth mark web@v3 good")));
+  subject.status = *json::parse(R"({"follows": [{"app": "web", "channel": "stable", "wanted": "v2"}]})");
+  EXPECT_THAT(rejected(), ElementsAre("warning: web@v2, which stable wants, since 2026-11-24T09:00:00Z: exited with 1 (and v3)"));
+  subject.status.reset();
+  execute("UPDATE apps SET active = 'v2'");
+  EXPECT_THAT(rejected(), ElementsAre("warning: web@v2, which is active, since 2026-11-24T09:00:00Z: exited with 1 (and v3)"));
+  EXPECT_THAT(check_database(subject).back().remedy, AllOf(HasSubstr("berth revert web"), HasSubstr("berth mark web@v2 good")));
 }
 
 TEST_F(NodeChecks, ADatabaseThatIsDamagedOrOfAnotherVersionIsTold) {
@@ -162,6 +224,9 @@ TEST_F(NodeChecks, WhatBerthdSaysOfItselfIsJudged) {
   EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "T", "last_error": "refused", "lag_seconds": 4000, "lost": 7}, {"sink": "slow", "failing_since": "", "lag_seconds": 301, "lost": 0},
                                    {"sink": "well", "failing_since": "", "lag_seconds": 3, "lost": 0}]})"),
               ElementsAre("error: far takes nothing since T: refused", HasSubstr("far will never get 7 lines"), "warning: slow is 301 s behind"));
+  EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "", "last_error": "too long", "lag_seconds": 0, "lost": 0, "refused": 1}],
+                         "webhooks": [{"webhook": "chat", "failing_since": "T", "last_error": "500", "dropped": 2}, {"webhook": "well", "failing_since": "", "last_error": "", "dropped": 0}]})"),
+              ElementsAre("warning: far refused 1 entry: too long", "error: chat takes nothing since T: 500", "warning: chat will never get 2 events"));
 }
 
 }  // namespace

@@ -145,7 +145,8 @@ Findings check_orphans(const Subject& subject, const std::function<Result<std::s
   for (const fs::path& app : entries_of(subject.paths.state / "apps"))
     for (const fs::path& slot : entries_of(app / "slots")) slots.push_back(slot);
   const auto known = read_belongings(subject);
-  if (!known) return {{Level::ok, "orphans", "not looked for: the database cannot be read"}};
+  if (!known && known.error().code == Errc::not_found) return {{Level::ok, "orphans", "there is no database, and so nobody to whom anything belongs"}};
+  if (!known) return {{Level::warning, "orphans", "not looked for: the database cannot be read", "what belongs to nobody is not known", "see what is said of the database; run berth doctor as root"}};
   Findings findings;
   check_folders(subject, *known, staged, slots, findings);
   check_processes(subject, *known, findings);

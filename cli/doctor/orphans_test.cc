@@ -97,6 +97,8 @@ TEST_F(Orphans, WithoutADatabaseNothingIsCalledAnOrphan) {
   fs::create_directories(subject.paths.staging() / "7");
   fs::remove(subject.paths.database());
   EXPECT_THAT(found(), IsEmpty());
+  put(subject.paths.database(), std::string(8192, 'x'), 0600);
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("warning: not looked for: the database cannot be read")));
 }
 
 }  // namespace

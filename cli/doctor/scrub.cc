@@ -1,14 +1,14 @@
 #include "cli/doctor/scrub.h"
 
 #include <algorithm>
-#include <cstring>
+#include <initializer_list>
+
+#include "cli/doctor/addresses.h"
 
 namespace berth::cli::doctor {
 namespace {
 
-constexpr std::string_view kRedacted = "(redacted)";
 constexpr std::size_t kShortest = 4;  ///< of a secret that is looked for; a shorter one is in every text
-constexpr std::string_view kUrlEnds = " \t\r\n\"'<>`\\";
 constexpr std::string_view kReferences[] = {"file:", "credential:", "env:"};
 constexpr std::string_view kSchemes[] = {"bearer ", "basic ", "digest "};
 constexpr std::string_view kCommand = "command:";
@@ -42,33 +42,20 @@ std::string without_private_keys(std::string text) {
   return text;
 }
 
-std::string without_parts_of_urls(const std::string& text) {
-  std::string out;
-  std::size_t at = 0;
-  for (std::size_t scheme = text.find("://"); scheme != std::string::npos; scheme = text.find("://", at)) {
-    const std::size_t host = scheme + 3, end = std::min(text.find_first_of(kUrlEnds, host), text.size());
-    const std::size_t path = std::min(text.find_first_of("/?#", host), end);
-    const std::size_t who = std::string_view(text).substr(host, path - host).rfind('@');
-    out.append(text, at, host - at);
-    std::size_t from = host;
-    if (who != std::string_view::npos) {
-      out += kRedacted;
-      from = host + who;
-    }
-    const std::size_t query = std::min(text.find('?', from), end);
-    out.append(text, from, query - from);
-    if (query < end) out.append("?").append(kRedacted);
-    at = end;
-  }
-  return out.append(text, at, std::string::npos);
-}
-
-/// How much of `text` is a key whose value is secret; 0: none.
-std::size_t secret_key(std::string_view text) {
-  for (const std::string_view name : {"access_token", "refresh_token", "auth_token", "token", "password", "passphrase", "passwd", "client_secret", "secret_key", "secret", "api_key", "apikey", "api-key", "authorization"})
+/// How much of `text` is one of the keys; 0: none.
+std::size_t key_among(std::string_view text, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names)
     if (begins_with_ignoring_case(text, name) && (text.size() == name.size() || !is_word(text[name.size()]))) return name.size();
   return 0;
 }
+
+/// One whose value is secret.
+std::size_t secret_key(std::string_view text) {
+  return key_among(text, {"access_token", "refresh_token", "auth_token", "token", "password", "passphrase", "passwd", "client_secret", "secret_key", "secret", "api_key", "apikey", "api-key", "authorization"});
+}
+
+/// One whose value is an address, perhaps one without a scheme.
+std::size_t address_key(std::string_view text) { return key_among(text, {"url", "proxy", "http_proxy", "https_proxy", "all_proxy"}); }
 
 std::size_t blanks(std::string_view text, std::size_t at) {
   while (at < text.size() && (text[at] == ' ' || text[at] == '\t')) ++at;
@@ -96,29 +83,48 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
   return std::min(text.find('\n', at), text.size());
 }
 
-/// What is shown of a value: a reference as it stands, a command without its arguments, of anything else nothing.
-std::string shown(std::string_view value) {
+/// Whether it is an address that was looked at as one.
+bool has_scheme(std::string_view text) {
+  const std::size_t scheme = text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+  return scheme != std::string_view::npos && (text.substr(scheme).starts_with("://") || text.substr(scheme).starts_with(":\\"));
+}
+
+/// What is shown of an address without a scheme: neither who asks nor more than the host.
+std::string shown_place(std::string_view text) {
+  const std::size_t path = std::min(text.find_first_of("/?#"), text.size());
+  if (text.substr(path).contains('@')) return std::string(kRedacted);
+  const std::size_t who = text.substr(0, path).rfind('@');
+  std::string out = who == std::string_view::npos ? std::string() : std::string(kRedacted) + "@";
+  out += text.substr(who == std::string_view::npos ? 0 : who + 1, path - (who == std::string_view::npos ? 0 : who + 1));
+  if (path + 1 < text.size()) out.append(text.substr(path, 1)).append(kRedacted);
+  return out;
+}
+
+/// What is shown of a value: a reference as it stands, a command without its arguments, of an address what is no secret, of anything else nothing.
+std::string shown(std::string_view value, bool is_address) {
   if (value.empty()) return {};
   const bool quoted = value.front() == '"' || value.front() == '\'';
   const std::string_view inner = quoted ? value.substr(1, value.size() - (value.size() > 1 && value.back() == value.front() ? 2 : 1)) : value;
   const std::string quote = quoted ? std::string(1, value.front()) : "";
   if (inner.empty() || inner == kRedacted || std::ranges::any_of(kReferences, [&](std::string_view kind) { return inner.starts_with(kind); })) return std::string(value);
   if (inner.starts_with(kCommand)) return quote + std::string(inner.substr(0, inner.find(' '))) + (inner.find(' ') == std::string_view::npos ? "" : " " + std::string(kRedacted)) + quote;
-  return quote + std::string(kRedacted) + quote;
+  if (!is_address || inner.contains('\n')) return quote + std::string(kRedacted) + quote;
+  return has_scheme(inner) ? std::string(value) : quote + shown_place(inner) + quote;
 }
 
 std::string without_values(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const bool begins = at == 0 || !is_word(text[at - 1]);
-    const std::size_t key = begins ? secret_key(text.substr(at)) : 0;
+    const std::size_t address = begins ? address_key(text.substr(at)) : 0;
+    const std::size_t key = begins && address == 0 ? secret_key(text.substr(at)) : address;
     std::size_t next = at + key;
     if (key > 0 && next < text.size() && (text[next] == '"' || text[next] == '\'')) ++next;  // of JSON
     next = blanks(text, next);
     if (key > 0 && next < text.size() && (text[next] == '=' || text[next] == ':')) {
       next = blanks(text, next + 1);
       const std::size_t end = end_of_value(text, next);
-      out.append(text, at, next - at).append(shown(text.substr(next, end - next)));
+      out.append(text, at, next - at).append(shown(text.substr(next, end - next), address > 0));
       at = end;
       continue;
     }
@@ -140,7 +146,7 @@ std::string without_values(std::string_view text) {
 }  // namespace
 
 std::string scrub(std::string_view text, const std::vector<std::string>& secrets) {
-  return without_values(without_parts_of_urls(without_private_keys(without(text, secrets))));
+  return without_values(without_parts_of_addresses(without_private_keys(without(text, secrets))));
 }
 
 }  // namespace berth::cli::doctor

@@ -50,11 +50,13 @@ Findings check_trust(const Subject& subject) {
     return {{Level::ok, "metadata", "there is no [repository] url: only release files are taken"}};
   std::error_code failure;
   int looked_at = 0;
+  bool was_read = false;
   for (fs::directory_iterator it(subject.paths.trust(), failure), end; !failure && it != end; it.increment(failure)) {
     // What was seen of a channel lies there, too: "web.production.stable.json".
     if (it->path().extension() != ".json" || it->path().stem().string().find('.') != std::string::npos) continue;
     const auto held = read_held(it->path());
     ++looked_at;
+    was_read = was_read || it->path().filename() == "timestamp.json";
     if (held) judge(*held, subject, subject.config && !subject.config->follow.empty(), findings);
     else if (held.error().code == Errc::permission) return {{Level::warning, "metadata", held.error().message, "it was not looked at", "run berth doctor as root"}};
     else
@@ -63,7 +65,10 @@ Findings check_trust(const Subject& subject) {
   }
   if (findings.empty() && looked_at == 0)
     findings.push_back({Level::warning, "metadata", fmt::format("there is none below {}", subject.paths.trust().string()), "the repository was never read", "berth releases APP asks it, and says what is wrong"});
-  if (findings.empty()) findings.push_back({Level::ok, "metadata", fmt::format("{} files of the repository's, none expired", looked_at)});
+  else if (findings.empty() && !was_read)
+    findings.push_back({Level::warning, "metadata", fmt::format("there is no timestamp.json below {}: the repository was never read whole", subject.paths.trust().string()),
+                        "no release of it is known here", "berth releases APP asks it, and says what is wrong"});
+  if (findings.empty()) findings.push_back({Level::ok, "metadata", fmt::format("the repository's {} file{} of metadata: none expired", looked_at, looked_at == 1 ? "" : "s")});
   return findings;
 }
 

@@ -41,15 +41,43 @@ Result<std::pair<std::string, std::string>> split(const std::string& text, char 
   return std::pair(text.substr(0, at), text.substr(at + 1));
 }
 
+/// The first complaint of berthd about a text, without the place in a file that is not there yet; empty where it is right.
+std::string complaint_of(const std::string& text, std::string_view host) {
+  const auto right = config::parse(text, "it", host);
+  if (right) return {};
+  std::string what = right.error().message;
+  what.resize(std::min(what.find('\n'), what.size()));
+  const auto place = what.find(": ");
+  return place == std::string::npos ? what : what.substr(place + 2);
+}
+
+/// Whether berthd takes what an option says, which `text` has with as little as there can be besides.
+Result<void> check_said(const std::string& option, const std::string& value, const std::string& text) {
+  std::string what = complaint_of((text.starts_with("environment") ? "" : "environment = \"a\"\n") + text, "a");
+  if (what.empty()) return {};
+  if (const std::string key = option.substr(2) + ": "; what.starts_with(key)) what.erase(0, key.size());
+  return fail(Errc::usage, fmt::format("{} {}: {}", option, value, what));
+}
+
+std::string table_of(const Enrolment& enrolment) {
+  return fmt::format("\n[api]\nlisten = {}\ncertificate_file = {}\nkey_file = {}\nclient_ca_file = {}\n", toml_string(enrolment.listen), toml_string((enrolment.folder / "node.pem").string()),
+                     toml_string(key_file(enrolment).string()), toml_string((enrolment.folder / "ca.pem").string()));
+}
+
+std::string client_table(std::string_view name, std::string_view role) { return fmt::format("\n[[api.client]]\nname = {}\nrole = {}\n", toml_string(name), toml_string(role)); }
+
 /// What of the text is for the API elsewhere.
 Result<std::string> api_of(const Enrolment& enrolment) {
   if (enrolment.listen.empty() && !enrolment.clients.empty()) return fail(Errc::usage, "--allow is for --listen");
   if (enrolment.listen.empty()) return std::string();
-  std::string text = fmt::format("\n[api]\nlisten = {}\ncertificate_file = {}\nkey_file = {}\nclient_ca_file = {}\n", toml_string(enrolment.listen), toml_string((enrolment.folder / "node.pem").string()),
-                                 toml_string(key_file(enrolment).string()), toml_string((enrolment.folder / "ca.pem").string()));
+  std::string text = table_of(enrolment);
+  BERTH_CHECK(check_said("--listen", enrolment.listen, text + client_table("a.example.org", "viewer")));
+  if (enrolment.clients.empty()) return fail(Errc::usage, "--listen is for --allow: nobody could use it; say who may, as in --allow alice@example.org=operator");
   for (const std::string& client : enrolment.clients) {
     BERTH_TRY(const auto parts, split(client, '=', true, "--allow", "alice@example.org=operator"));
-    text += fmt::format("\n[[api.client]]\nname = {}\nrole = {}\n", toml_string(parts.first), toml_string(parts.second));
+    const std::string table = client_table(parts.first, parts.second);
+    BERTH_CHECK(check_said("--allow", client, table_of(enrolment) + table));
+    text += table;
   }
   return text;
 }
@@ -125,22 +153,31 @@ Result<void> write_config(const Enrolment& enrolment, const std::string& config,
 
 Result<std::string> configuration_of(const Enrolment& enrolment) {
   std::string text = "# Written by 'berth node enrol'. Every key there is, with what it means, is in the berthd.toml that berth comes with\n# (berthd.toml.shipped, or config/berthd.toml of its sources). 'berthd --check' reads this file and says what is wrong.\n\n";
+  BERTH_CHECK(check_said("--environment", enrolment.environment, fmt::format("environment = {}\n", toml_string(enrolment.environment))));
+  if (!enrolment.node.empty()) BERTH_CHECK(check_said("--name", enrolment.node, fmt::format("node = {}\n", toml_string(enrolment.node))));
   text += fmt::format("node = {}\nenvironment = {}\n", toml_string(enrolment.node.empty() ? enrolment.host : enrolment.node), toml_string(enrolment.environment));
   if (!enrolment.labels.empty()) text += "\n[labels]\n";
   for (const std::string& label : enrolment.labels) {
     BERTH_TRY(const auto parts, split(label, '=', false, "--label", "rack=r7"));
-    text += fmt::format("{} = {}\n", toml_string(parts.first), toml_string(parts.second));
+    const std::string line = fmt::format("{} = {}\n", toml_string(parts.first), toml_string(parts.second));
+    BERTH_CHECK(check_said("--label", label, "[labels]\n" + line));
+    text += line;
   }
-  text += fmt::format("\n[repository]\nurl = {}\nroot = {}\n", toml_string(enrolment.url), toml_string(root_file(enrolment).string()));
+  const std::string repository = fmt::format("\n[repository]\nurl = {}\nroot = {}\n", toml_string(enrolment.url), toml_string(root_file(enrolment).string()));
+  BERTH_CHECK(check_said("--repo", enrolment.url, repository));
+  text += repository;
   if (!enrolment.ca_file.empty()) text += fmt::format("ca_file = {}\n", toml_string(fs::absolute(enrolment.ca_file).string()));
   if (!enrolment.token_file.empty()) text += fmt::format("token = {}\n", toml_string("file:" + fs::absolute(enrolment.token_file).string()));
   BERTH_TRY(const std::string api, api_of(enrolment));
   text += api;
   for (const std::string& follow : enrolment.follow) {
     BERTH_TRY(const auto parts, split(follow, '@', false, "--channel", "web@stable"));
-    text += fmt::format("\n[[follow]]\napp = {}\nchannel = {}\n", toml_string(parts.first), toml_string(parts.second));
+    const std::string table = fmt::format("\n[[follow]]\napp = {}\nchannel = {}\n", toml_string(parts.first), toml_string(parts.second));
+    BERTH_CHECK(check_said("--channel", follow, repository + table));
+    text += table;
   }
-  if (auto right = config::parse(text, "what enrol would write", enrolment.host); !right) return std::unexpected(std::move(right.error()));
+  // What each says is right; they may not go together.
+  if (const std::string what = complaint_of(text, enrolment.host); !what.empty()) return fail(Errc::usage, "berth node enrol: " + what);
   return text;
 }
 

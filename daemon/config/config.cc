@@ -331,6 +331,12 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
   return changed;
 }
 
+std::string unusable(const Error& error) {
+  if (error.code == Errc::not_found) return error.message + ": put it there, or name another file";
+  if (error.code == Errc::permission) return error.message + ": ask again as root, as whom berthd reads it";
+  return error.message;
+}
+
 Result<void> check_files(const Config& config) {
   BERTH_CHECK(check_webhook_files(config.webhooks));
   const Repository& repository = config.repository;
@@ -350,7 +356,7 @@ Result<void> check_files(const Config& config) {
                {"[api]", "client_ca_file", remote.client_ca_file}};
   for (const auto& one : named) {
     if (one.path.empty()) continue;
-    if (const auto file = files::open(one.path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("{} {}: {}", one.table, one.key, file.error().message));
+    if (const auto file = files::open(one.path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("{} {}: {}", one.table, one.key, unusable(file.error())));
   }
   return {};
 }

@@ -194,6 +194,8 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
 
 /// Whether the files that the configuration names are there and can be read: what `berthd --check` looks at besides. Fails with `Errc::usage`.
 Result<void> check_files(const Config& config);
+/// Why a file that the configuration names cannot be used, and what to do: "open /nope: No such file or directory: put it there, or name another file".
+std::string unusable(const Error& error);
 /// "[api] key_file /etc/berth/edge-1.key: everybody on this node can read it: …"; empty where that is not so, or there is no such file.
 std::string open_secret(const char* name, const fs::path& file);
 /// The same of each secret that the configuration names as a file of its own.

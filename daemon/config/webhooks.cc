@@ -115,7 +115,7 @@ Result<void> check_webhook_files(const std::vector<Webhook>& webhooks) {
                                                       {"key_file", webhook.key_file}};
     for (const auto& [key, path] : named) {
       if (path.empty()) continue;
-      if (const auto file = files::open(path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("[[webhook]] {}: {}: {}", webhook.name, key, file.error().message));
+      if (const auto file = files::open(path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("[[webhook]] {}: {}: {}", webhook.name, key, unusable(file.error())));
     }
   }
   return {};

@@ -75,6 +75,24 @@ class Daemon(BerthCase):
         self.assertIn(f"{self.node.config}:{lines.index('[labls]') + 1}:2: unknown table 'labls' (did you mean 'labels'?)", done.stderr)
         self.assertEqual(self.run_berthd("--check", "--config", self.folder / "missing.toml").returncode, 2)
 
+    def test_its_check_refuses_what_a_start_could_not_use_and_warns_of_what_may_be_meant(self):
+        usual = self.node.config.read_text()
+
+        def check(more, metrics=""):
+            self.node.configure(usual.replace("[metrics]\n", "[metrics]\n" + metrics) + more)
+            return self.run_berthd("--check", "--config", self.node.config)
+        secret = self.folder / "secret"
+        secret.write_text("")
+        secret.chmod(0o600)
+        done = check(f'[[webhook]]\nname = "chat"\nurl = "https://chat.example/x"\nsecret = "file:{secret}"\n')
+        self.assertEqual((done.returncode, done.stderr), (2, f"berthd: {self.node.config}: [[webhook]] chat: secret: it is empty\n"))
+        done = check("", f'token = "file:{self.folder}/nope"\n')
+        self.assertEqual((done.returncode, done.stderr), (2, f"berthd: {self.node.config}: [metrics] token: open {self.folder}/nope: No such file or directory: put it there, or name another file\n"))
+        done = check('[[api.local]]\ngroup = "no-such-group"\nrole = "viewer"\n')
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn("[[api.local]] group: there is no group 'no-such-group'", done.stderr)
+        self.assertIn("is right", done.stdout)
+
     def test_prints_its_man_page(self):
         page = self.run_berthd("--man").stdout
         self.assertTrue(page.startswith('.TH BERTHD 8 "" "berth '), page)

@@ -121,8 +121,18 @@ apps = ["nothing"]
         with self.subTest("rejected"):
             self.publish()
             self.node.berth("mark", "web@v2", "bad", "--reason", "a test")
-            self.assertFinds(before, "rejected", "warning", "web@v2", "a test")
-            self.node.berth("mark", "web@v2", "good")
+            self.assertEqual(self.new_since(before), [], "it was never on the node")
+            self.node.berth("mark", "web@v1", "bad", "--reason", "a test")
+            self.assertFinds(before, "rejected", "warning", "web@v1, which is active, since", "a test")
+            for release in ("web@v1", "web@v2"):
+                self.node.berth("mark", release, "good")
+        with self.subTest("repository"):
+            timestamp = self.repo.folder / "metadata/timestamp.json"
+            away = timestamp.rename(timestamp.with_suffix(".away"))
+            self.node.berth("deploy", "web@v2", expect=None)
+            self.assertFinds(before, "repository", "warning", "it cannot be read: ", "timestamp.json")
+            away.rename(timestamp)
+            self.node.berth("releases", "web")
         with self.subTest("drift"):
             os.chmod(self.node.slot("v1") / "app/NOTE", 0o644)
             self.node.berth("verify", "web", expect=4)
@@ -174,6 +184,8 @@ apps = ["nothing"]
         self.assertTrue(said.startswith("error    permissions: "), said)
         self.assertIn(f"→ chmod 600 {self.token}", " ".join(said.split()))
         self.assertIn("1 error,", said)
+        quiet = self.examine("-q", expect=1).stdout
+        self.assertEqual(re.sub(r"\d+", "#", quiet), re.sub(r"\d+", "#", said[:said.index("\nok  ") + 1]), "what is wrong, and no more")
         os.chmod(self.token, 0o600)
         self.examine(expect=0)
         self.assertIn("--node", self.examine("--node", "edge-1", expect=2).stderr)
@@ -202,7 +214,11 @@ apps = ["nothing"]
             self.assertIn(f'token = "file:{self.token}"', files["berthd.toml"])
             self.assertIn("Authorization: (redacted)", files["berthd.log"])
             self.assertIn("berthd ", files["versions.txt"])
-        self.assertIn("edge-1.tar.gz", self.examine("--bundle", str(self.folder / "edge-1.tar.gz"), expect=8).stderr)
+        refused = self.examine("--bundle", str(self.folder / "edge-1.tar.gz"), expect=8)
+        self.assertEqual((refused.stdout, refused.stderr), ("", f"berth doctor: --bundle {self.folder}/edge-1.tar.gz: it is there already, and is not replaced: name another file, or remove it first\n"))
+        missing = self.examine("--bundle", str(self.folder / "other.tar.gz"), "--log", str(self.folder / "nolog"), expect=3)
+        self.assertEqual((missing.stdout, missing.stderr.count("\n")), ("", 1), missing)
+        self.assertIn("nolog: No such file or directory: name the file that berthd's log goes to", missing.stderr)
         self.examine("--bundle", str(self.folder / "edge-1.zip"), expect=2)
 
 

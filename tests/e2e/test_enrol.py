@@ -59,7 +59,8 @@ class Enrolment(BerthCase):
         self.repo.point("stable", "v1")
         self.run_berth("ca", "init", self.ca, "--name", "Example nodes")
         pin = "sha256:" + hashlib.sha256((self.repo.folder / "metadata/1.root.json").read_bytes()).hexdigest()
-        self.enrol("edge-1", 9465, "--label", "rack=r7", "--channel", "web@stable", root=pin)
+        said = self.enrol("edge-1", 9465, "--label", "rack=r7", "--channel", "web@stable", root=pin).stdout
+        self.assertIn(f"\nThen here: berthd --check --config {self.etc('edge-1')}/berthd.toml; ", said)
         self.enrol("edge-2", 9466)
         nodes = {}
         for number, name in enumerate(("edge-1", "edge-2")):

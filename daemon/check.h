@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "daemon/config/config.h"
+
+namespace berth {
+
+/// What `berthd --check` says of a configuration that can be read: what a start or a reload would refuse, or could not do, as far as that is known without
+/// changing anything, running a command or asking anybody. Secrets that lie in no file are berthd's alone, and are not looked at. Fails with `Errc::usage`; the
+/// value is what may be meant so and is worth a word, a line each.
+Result<std::vector<std::string>> check_config(const config::Config& config);
+
+}  // namespace berth

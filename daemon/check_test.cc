@@ -1,0 +1,110 @@
+#include "daemon/check.h"
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/files/files.h"
+#include "core/io/tls_authority.h"
+#include "daemon/ship/kinds.h"
+
+namespace berth {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class CheckTest : public testing::Test {
+ protected:
+  std::string put(const std::string& name, const std::string& text) {
+    const auto file = folder.path() / name;
+    EXPECT_TRUE(files::replace(file, text, 0600));
+    return file.string();
+  }
+
+  static Result<std::vector<std::string>> check(const std::string& text) {
+    const auto config = config::parse("environment = \"production\"\n" + text, "berthd.toml", "edge-1", ship::sink_kinds());
+    EXPECT_TRUE(config) << config.error().message;
+    return check_config(config.value_or(config::Config()));
+  }
+
+  /// What is wrong; empty: nothing.
+  static std::string wrong(const std::string& text) {
+    const auto checked = check(text);
+    if (checked) return "";
+    EXPECT_EQ(checked.error().code, Errc::usage) << "the exit code is that of a wrong configuration, whatever was not found";
+    return checked.error().message;
+  }
+
+  static std::string webhook(const std::string& more) { return "[[webhook]]\nname = \"chat\"\n" + more; }
+
+  files::TemporaryDirectory folder;
+};
+
+TEST_F(CheckTest, OfAWebhookSaysWhatAReloadWouldRefuse) {
+  const std::string url = "url = \"https://chat.example/hook\"\n";
+  const auto secret = [&](const std::string& text) { return wrong(webhook(url + "secret = \"file:" + put("secret", text) + "\"\n")); };
+  EXPECT_EQ(secret("whsec_aGlkZGVuIGtleQ==\n"), "");
+  EXPECT_EQ(secret(""), "[[webhook]] chat: secret: it is empty");
+  EXPECT_EQ(secret("whsec_!!!"), "[[webhook]] chat: secret: behind its 'whsec_' is no base64");
+  EXPECT_EQ(wrong(webhook("url = \"file:" + put("url", "https://chat.example/hook\n") + "\"\n")), "");
+  EXPECT_THAT(wrong(webhook("url = \"file:" + put("url", "not a url") + "\"\n")), HasSubstr("[[webhook]] chat: url: it is no address of the web"));
+  EXPECT_THAT(wrong(webhook("url = \"https://chat.example:99999/hook\"\n")), HasSubstr("[[webhook]] chat: url: "));
+}
+
+TEST_F(CheckTest, SecretsThatBerthdAloneIsGivenAreNotLookedAt) {
+  for (const char* reference : {"credential:chat", "env:NO_SUCH_VARIABLE_HERE", "command:/bin/false"}) {
+    EXPECT_EQ(wrong(webhook(fmt::format("url = \"{0}\"\nsecret = \"{0}\"\n", reference))), "") << reference;
+    EXPECT_EQ(wrong(fmt::format("[metrics]\nlisten = \"127.0.0.1:9464\"\ntoken = \"{}\"\n", reference)), "") << reference;
+  }
+}
+
+TEST_F(CheckTest, WhatIsNotThereIsAWrongConfigurationAndSaysWhatToDo) {
+  const std::string nope = (folder.path() / "nope").string(), advice = "open " + nope + ": No such file or directory: put it there, or name another file";
+  EXPECT_EQ(wrong(fmt::format("[metrics]\nlisten = \"127.0.0.1:9464\"\ntoken = \"file:{}\"\n", nope)), "[metrics] token: " + advice);
+  EXPECT_EQ(wrong(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}\"\n", nope)), "[repository] root: " + advice);
+  EXPECT_EQ(wrong(webhook(fmt::format("url = \"https://chat.example\"\nsecret = \"file:{}\"\n", nope))), "[[webhook]] chat: secret: " + advice);
+  EXPECT_THAT(wrong(fmt::format("[[sink]]\nname = \"far\"\nkind = \"loki\"\nurl = \"https://l.example\"\nca_file = \"{}\"\n", nope)), HasSubstr("[[sink]] far: ca_file: open"));
+  EXPECT_THAT(wrong(fmt::format("[metrics]\nlisten = \"127.0.0.1:9464\"\ntoken = \"file:{}\"\n", put("token", "short"))), HasSubstr("[metrics] token: it is no token"));
+}
+
+class CheckListenersTest : public CheckTest {
+ protected:
+  std::string api(const std::string& listen, const std::string& certificate = "local", const std::string& more = "") const {
+    return fmt::format("[api]\nlisten = \"{}\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\nclient_ca_file = \"{}\"\n{}[[api.client]]\nname = \"ci.example.org\"\nrole = \"viewer\"\n", listen,
+                       authority.path(certificate + ".pem"), authority.path(certificate + ".key"), authority.path("ca.pem"), more);
+  }
+  static std::vector<std::string> warnings(const std::string& text) {
+    auto checked = check(text);
+    EXPECT_TRUE(checked) << checked.error().message;
+    std::vector<std::string> others;
+    for (std::string& warning : checked.value_or(std::vector<std::string>()))
+      if (warning.find("everybody on this node can read it") == std::string::npos) others.push_back(std::move(warning));  // openssl's umask
+    return others;
+  }
+
+  const io::Authority authority;
+};
+
+TEST_F(CheckListenersTest, TwoAtOneAddressAreRefused) {
+  EXPECT_EQ(wrong("[metrics]\nlisten = \"127.0.0.1:9464\"\n" + api("127.0.0.1:9465")), "");
+  EXPECT_THAT(wrong("[metrics]\nlisten = \"127.0.0.1:9465\"\n" + api("127.0.0.1:9465")), HasSubstr("[api] listen and [metrics] listen are both at port 9465"));
+  EXPECT_THAT(wrong("[metrics]\nlisten = \"127.0.0.1:9465\"\n" + api("0.0.0.0:9465")), HasSubstr("give one another port"));
+}
+
+TEST_F(CheckListenersTest, CertificatesThatEndedAreTold) {
+  EXPECT_THAT(warnings(api("127.0.0.1:9465")), IsEmpty());
+  EXPECT_THAT(warnings(api("127.0.0.1:9465", "expired")), ElementsAre(testing::AllOf(HasSubstr("[api] certificate_file "), HasSubstr("expired.pem ended at 2"), HasSubstr("put a new one in its place"))));
+  EXPECT_THAT(warnings(fmt::format("[metrics]\nlisten = \"127.0.0.1:9464\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\n", authority.path("expired.pem"), authority.path("expired.key"))),
+              ElementsAre(HasSubstr("[metrics] certificate_file ")));
+}
+
+TEST_F(CheckListenersTest, GroupsThatAreNotThereAreTold) {
+  EXPECT_THAT(warnings(""), IsEmpty()) << "the usual one is made with the package";
+  EXPECT_THAT(warnings("[api]\ngroup = \"no-such-group\"\n[[api.local]]\ngroup = \"nor-this\"\nrole = \"viewer\"\n[[api.local]]\ngroup = \"root\"\nrole = \"viewer\"\n"),
+              ElementsAre(HasSubstr("[api] group: there is no group 'no-such-group'"), HasSubstr("[[api.local]] group: there is no group 'nor-this'")));
+}
+
+}  // namespace
+}  // namespace berth

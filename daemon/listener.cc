@@ -17,6 +17,7 @@ constexpr std::chrono::hours kWeek{7 * 24};
 constexpr std::chrono::seconds kUntilTriedAgain{5};
 constexpr std::chrono::seconds kBetweenLooks{30};
 constexpr std::chrono::seconds kBetweenRefusals{1};
+constexpr std::chrono::seconds kBetweenStrangers{10};  ///< in a log that is kept, where anybody can knock as often as he likes
 constexpr std::size_t kMostRemote = 256, kMostRemotePerAddress = 32, kMostRemoteBody = 64u << 10;
 constexpr std::size_t kMostNetworkPerAddress = 64;  ///< also where a proxy in front of it has all the pages of browsers
 constexpr std::size_t kMostNetworkBody = 4u << 10;  ///< nothing there takes one
@@ -39,16 +40,6 @@ bool is_ending(Clock::time_point begins, Clock::time_point ends, Clock::time_poi
   return ends - now < std::min<Clock::duration>(kWeek, (ends - begins) / 5);
 }
 
-std::optional<std::string> Seldom::take(const std::string& line, io::Steady::time_point now) {
-  if (last_ && now - *last_ < between_) {
-    ++untold_;
-    return {};
-  }
-  last_ = now;
-  const auto untold = std::exchange(untold_, 0);
-  return untold == 0 ? line : fmt::format("{} (and {} more since the last one)", line, untold);
-}
-
 std::optional<ListenerOptions> metrics_listener(const config::Config& config) {
   if (!config.metrics) return {};
   return ListenerOptions{.table = "[metrics]", .what = "metrics are", .listen = *config.metrics, .files = config.metrics_tls,
@@ -66,7 +57,8 @@ Listener::Listener(io::Loop& loop, std::optional<ListenerOptions> options, io::H
       options_(std::move(options)),
       handshakes_(speaks_tls() ? std::make_unique<io::Pool>(1) : nullptr),
       server_(loop.executor(), std::move(handler), options_ ? options_->limits : io::ServerLimits()),
-      refusals_(kBetweenRefusals) {}
+      refusals_(kBetweenRefusals),
+      refused_certificates_(kBetweenStrangers) {}
 
 void Listener::start() {
   if (!options_) return;
@@ -121,6 +113,9 @@ void Listener::hear(io::TlsNews news, const std::string& what) {
       problem_ = what;
       spdlog::error("{} keeps the certificates that it has, since the files that are there now are wrong: {}", table, what);
       return;
+    case io::TlsNews::refused_certificate:
+      if (const auto line = refused_certificates_.take(what, io::Steady::now())) return spdlog::info("{}: refused {}", table, *line);
+      [[fallthrough]];
     case io::TlsNews::refused:
       if (const auto line = refusals_.take(what, io::Steady::now())) spdlog::debug("{}: refused {}", table, *line);
       return;

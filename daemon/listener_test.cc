@@ -20,7 +20,7 @@ TEST(EndingTest, IsAFifthOfItsTimeAndAWeekAtMost) {
 }
 
 TEST(SeldomTest, LetsOneThroughAndCountsTheOthers) {
-  Seldom seldom(1s);
+  io::Seldom seldom(1s);
   const io::Steady::time_point start{};
   EXPECT_EQ(seldom.take("a", start), "a");
   EXPECT_FALSE(seldom.take("b", start + 10ms));

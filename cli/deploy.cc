@@ -138,6 +138,7 @@ Verb deploy_verb() {
                   {"--key", "TEXT", "idempotency key: the same key again names the same deployment", &o->key}},
       .action = [o](Console& console) { return deploy(console, *o); },
       .deploys = true,
+      .exit_texts = {{"130", "interrupted; the deployment goes on"}},
   };
 }
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
+#include <string_view>
 
 #include <fmt/core.h>
 
@@ -14,6 +16,9 @@ namespace berth::api {
 namespace {
 
 constexpr std::int64_t kMostListed = 1000;
+
+/// Those of deploy::State, and of docs/api.md.
+constexpr std::string_view kStates[] = {"queued", "fetching", "unpacking", "sealed", "preparing", "starting", "canary", "switching", "baking", "active", "failed", "reverting", "reverted", "cancelled", "superseded", "interrupted"};
 
 Answer begun(const Result<deploy::DeploymentStatus>& deployment) {
   if (!deployment) return pass(deployment.error());
@@ -77,7 +82,7 @@ Result<deploy::WaitFor> read_wait(const Call& call) {
   wait.until_decided = until == "switched";
   wait.after = query.text("after");
   if (until != "switched" && until != "ended") query.complain("until is neither 'switched' nor 'ended'");
-  if (!wait.after.empty() && !is_name(wait.after)) query.complain("after is no state of a deployment");
+  if (!wait.after.empty() && std::ranges::find(kStates, wait.after) == std::end(kStates)) query.complain("after is no state of a deployment, such as 'starting'; docs/api.md lists them");
   BERTH_CHECK(query.done());
   return wait;
 }

@@ -318,6 +318,13 @@ TEST_F(DaemonVerbs, DeployOfAFileLoadsItFirst) {
   EXPECT_EQ(text_of(json::parse(asked[1].body).value(), "release"), "v3");
   EXPECT_EQ(berth({"deploy", "web@v3", "--allow-expired"}).exit, 2);
   EXPECT_EQ(berth({"deploy", "./missing.berth"}).exit, 3);
+  ASSERT_TRUE(files::replace(folder.path() / "berthd.toml", "x"));
+  const auto here = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  const Ran other = berth({"deploy", "berthd.toml"});
+  std::filesystem::current_path(here);
+  EXPECT_EQ(other.exit, 2);
+  EXPECT_THAT(other.err, HasSubstr("berth deploy: berthd.toml is a file; a release is APP@RELEASE, and a release file"));
   daemon.on("POST /v1/imports", R"x({"code": "trust", "exit": 4, "status": 422, "detail": "web-v3.berth: version 33 is older than 34, which this node has seen (a rollback)"})x", 422);
   const Ran rollback = berth({"deploy", file});
   EXPECT_EQ(rollback.exit, 4);

@@ -257,6 +257,13 @@ TEST(ApiJson, ASinkIsAsDocumented) {
     "last_error": "connection refused", "shipped": 11, "refused": 2, "limited": 5, "lost": 3, "retries": 4})", true));
 }
 
+TEST(ApiJson, WholeSecondsHaveNoExponent) {
+  const metrics::NodeStatus node{.sinks = {{.name = "central", .kind = "syslog"}}, .webhooks = {{.name = "chat", .kind = "webhook", .lag_seconds = 90}}};
+  const std::string text = boost::json::serialize(summary_json(node, {}));
+  EXPECT_NE(text.find(R"("lag_seconds":0,)"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"("lag_seconds":90,)"), std::string::npos) << text;
+}
+
 TEST(ApiJson, AWebhookIsAsDocumented) {
   const ship::SinkStatus webhook{.name = "chat", .kind = "webhook", .state = "failing", .lag_seconds = 2.5, .last_success = "l", .failing_since = "f",
                                  .last_error = "connection refused \xff", .batches = 9, .retries = 4, .resets = 0, .apps = {{"", {.shipped = 11, .refused = 2}}}};

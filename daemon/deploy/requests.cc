@@ -300,7 +300,9 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
   if (!run || is_terminal(run->position.state)) {
     auto row = co_await queries_.deployment(id);
     if (!row) co_return row;
-    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it is {}", id, row->row.app, row->row.release, row->row.state));
+    const std::string& state = row->row.state;
+    const char* was = state == "failed" ? "" : state == "active" ? "is " : "was ";
+    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it {}{}", id, row->row.app, row->row.release, was, state));
   }
   if (run->position.decided) {
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,

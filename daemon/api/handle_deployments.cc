@@ -11,6 +11,7 @@
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
 #include "daemon/api/to_json.h"
+#include "daemon/store/time_text.h"
 
 namespace berth::api {
 namespace {
@@ -69,7 +70,7 @@ std::optional<Error> in_the_way_of_revert(const Call& call, const deploy::AppSta
   };
   if (app.row.held && app.row.held.firm) return refuse(fmt::format("{} is held ({})", call.app(), store::to_string(app.row.held)));
   const auto rejected = std::ranges::find(app.rejected, to, &store::Rejected::release);
-  if (rejected != app.rejected.end()) return refuse(fmt::format("{}@{} is rejected on this node since {} ({})", call.app(), to, rejected->at, rejected->reason));
+  if (rejected != app.rejected.end()) return refuse(fmt::format("{}@{} is rejected on this node since {} ({})", call.app(), to, store::to_seconds(rejected->at), rejected->reason));
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "daemon/deploy/engine.h"
+#include "daemon/store/time_text.h"
 
 namespace berth::deploy {
 namespace {
@@ -182,7 +183,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   if (!rejected) co_return std::unexpected(rejected.error());
   const auto found = std::ranges::find(*rejected, request.release, &store::Rejected::release);
   if (found != rejected->end() && !request.force) {
-    co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, found->at,
+    co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, store::to_seconds(found->at),
                                                found->reason));
   }
   const AppPtr app = node_.find(request.app);

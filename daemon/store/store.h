@@ -275,7 +275,6 @@ class Store {
   /// Keeps what `verify_slot` found of the slot of `row`, as that was before; what differs from the time before is an event. Does nothing where somebody
   /// else verified or repaired it meanwhile; `Errc::not_found` where it was removed.
   Result<void> note_verdict(const SlotRow& row, const Verdict& verdict);
-  /// Without the event where it is so already.
   Result<void> set_pinned(const std::string& app, const std::string& release, bool pinned, Event event);
   /// The manifest of a sealed slot.
   Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);

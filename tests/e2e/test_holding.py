@@ -83,7 +83,7 @@ class Holding(BerthCase):
         since = self.node.app()["held_at"]
         self.assertEqual([events("hold", "web"), events("hold", "web", "--reason", "alice's")], [[], []])
         self.assertEqual((self.node.app()["held"], self.node.app()["held_at"]), ("alice's", since))
-        self.assertEqual(events("hold", "web", "--reason", "bob's"), [("hold", f"by root (uid 0) since {since}: alice's")])
+        self.assertEqual(events("hold", "web", "--reason", "bob's"), [("hold", f"by root (uid 0) since {since[:19]}Z: alice's")])
         self.assertSays(self.said, "takes the place of", "alice's (by root (uid 0), ")
         self.assertEqual([events("stop", "web/web.1") for _ in range(2)], [[("stop", "")], []])
         self.assertEqual([events("start", "web/web.1") for _ in range(2)], [[("start", "")], []])

@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
 #include "core/json/json.h"

@@ -4,9 +4,12 @@
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 
 #include "daemon/config/values.h"
+#include "daemon/route/port_owner.h"
+#include "daemon/route/sock_diag.h"
 
 namespace berth {
 namespace {
@@ -30,6 +33,15 @@ std::string manner_of(const config::TlsFiles& files) {
 
 io::TlsServerFiles named(const config::TlsFiles& files) {
   return {.certificate_file = files.certificate_file, .key_file = files.key_file, .client_ca_file = files.client_ca_file};
+}
+
+/// Says in the place of "another process" which one listens at the port, as far as /proc tells.
+void name_holder(std::string& problem, std::uint16_t port) {
+  constexpr std::string_view kSomebody = "another process";
+  const auto at = problem.find(kSomebody);
+  const auto sockets = route::tcp_sockets(port, 1u << TCP_LISTEN);
+  if (at == std::string::npos || !sockets || sockets->empty()) return;
+  problem.replace(at, kSomebody.size(), route::holder_of(sockets->front().inode));
 }
 
 std::string time_text(Clock::time_point at) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::time_point_cast<std::chrono::seconds>(at)); }
@@ -79,12 +91,14 @@ awaitable<void> Listener::watch() {
 
 bool Listener::try_to_listen() {
   const auto listening = listen();
-  if (!listening && listening.error().message != problem_) {
-    problem_ = listening.error().message;
+  if (!listening && listening.error().message != failure_) {
+    failure_ = problem_ = listening.error().message;
+    if (listening.error().code == Errc::conflict) name_holder(problem_, options_->listen.port);
     spdlog::error("nobody is answered at {} listen {}: {}; it is tried again", options_->table, config::to_string(options_->listen), problem_);
   }
   if (!listening) return false;
   is_listening_ = true;
+  failure_.clear();
   problem_.clear();
   spdlog::info("{} at {}{}", options_->what, config::to_string(options_->listen), manner_of(options_->files));
   return true;

@@ -62,7 +62,8 @@ class Listener {
   io::HttpServer server_;
   std::shared_ptr<io::TlsCredentials> credentials_;  ///< null: it speaks no TLS, or does not listen, because of `problem_`
   bool is_listening_ = false;
-  std::string problem_;
+  std::string problem_;  ///< for people
+  std::string failure_;  ///< why it does not listen, as `listen` has it
   io::Seldom refusals_, refused_certificates_;
   bool told_of_end_ = false;
 };

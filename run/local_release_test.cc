@@ -1,9 +1,11 @@
 #include "run/local_release.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/files/files.h"
 #include "core/publish/make_build.h"

@@ -95,6 +95,7 @@ Result<io::HttpAnswer> ApiClient::ask_there(io::HttpRequest request) const {
   const std::string where = io::with_port(console_.node->host, console_.node->port);
   // What is wrong with files here is not for the node to mend, which was not asked; all else is that it cannot be reached.
   if (answer.error().code == Errc::usage) return fail(Errc::usage, fmt::format("--node {}: {}", console_.node->name, answer.error().message));
+  if (answer.error().message.starts_with(io::kCertificateRefused)) return fail(Errc::permission, fmt::format("berthd at {} lets you in no further: {}", where, answer.error().message));
   const std::string unlisted = console_.node->unlisted.empty() ? "" : fmt::format(" ({})", console_.node->unlisted);
   return fail(Errc::unreachable, fmt::format("berthd at {} does not answer: {}{}", where, answer.error().message, unlisted));
 }

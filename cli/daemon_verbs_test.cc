@@ -264,6 +264,17 @@ TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
   }
 }
 
+TEST_F(DaemonVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
+  daemon.on("POST /v1/apps/web/hold", "{}");
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "", "held_by": "", "held_at": "", "held_firmly": false})");
+  EXPECT_EQ(berth({"hold", "web", "--reason", "bob's"}).out, "web is held: deployments of it are refused until 'berth resume web'.\n");
+  daemon.on("GET /v1/apps/web", R"json({"app": "web", "held": "a migration", "held_by": "alice (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true})json");
+  EXPECT_THAT(berth({"hold", "web", "--reason", "bob's"}).out, testing::MatchesRegex(".* That takes the place of what it was held for before: a migration \\(by alice \\(uid 7\\), .* ago\\).\n"));
+  EXPECT_THAT(berth({"hold", "web"}).out, testing::MatchesRegex("web is held already: a migration \\(by alice \\(uid 7\\), .* ago\\). A --reason would take the place of that.\n"));
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "v2 was reverted", "held_by": "", "held_at": "", "held_firmly": false})");
+  EXPECT_THAT(berth({"hold", "web"}).out, testing::EndsWith(" That takes the place of what it was held for before: v2 was reverted.\n")) << "which a newer release would have ended";
+}
+
 TEST_F(DaemonVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
   const std::tuple<std::vector<std::string>, std::string> table[] = {
       {{"mark", "web", "bad"}, "say which release"},   {{"mark", "web@v3"}, "good|bad is missing"}, {{"mark", "web@v3", "ugly"}, "neither 'good' nor 'bad'"},
@@ -307,6 +318,13 @@ TEST_F(DaemonVerbs, DeployOfAFileLoadsItFirst) {
   EXPECT_EQ(text_of(json::parse(asked[1].body).value(), "release"), "v3");
   EXPECT_EQ(berth({"deploy", "web@v3", "--allow-expired"}).exit, 2);
   EXPECT_EQ(berth({"deploy", "./missing.berth"}).exit, 3);
+  ASSERT_TRUE(files::replace(folder.path() / "berthd.toml", "x"));
+  const auto here = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  const Ran other = berth({"deploy", "berthd.toml"});
+  std::filesystem::current_path(here);
+  EXPECT_EQ(other.exit, 2);
+  EXPECT_THAT(other.err, HasSubstr("berth deploy: berthd.toml is a file; a release is APP@RELEASE, and a release file"));
   daemon.on("POST /v1/imports", R"x({"code": "trust", "exit": 4, "status": 422, "detail": "web-v3.berth: version 33 is older than 34, which this node has seen (a rollback)"})x", 422);
   const Ran rollback = berth({"deploy", file});
   EXPECT_EQ(rollback.exit, 4);

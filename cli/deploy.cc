@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include <fmt/core.h>
@@ -30,7 +31,12 @@ std::string key_of_its_own() { return "cli-" + crypto::sha256_hex(crypto::random
 
 /// What is named, or what is in the file that is named, which berthd loads first.
 Result<ReleaseRef> release_to_deploy(const Console& console, const DeployOptions& options) {
-  if (!is_release_file(options.release)) return release_argument(options.release, "deploy");
+  std::error_code ignored;
+  if (!is_release_file(options.release)) {
+    if (!is_name(options.release) && options.release.find('@') == std::string::npos && std::filesystem::is_regular_file(options.release, ignored))
+      return fail(Errc::usage, fmt::format("berth deploy: {0} is a file; a release is APP@RELEASE, and a release file that 'berth export' made and is called so is ./{0}", options.release));
+    return release_argument(options.release, "deploy");
+  }
   BERTH_TRY(const auto imported, import_file(console, {.file = options.release, .reason = options.reason, .allow_expired = options.allow_expired}));
   return ReleaseRef{.app = text_of(imported, "app"), .environment = {}, .release = text_of(imported, "release")};
 }
@@ -138,6 +144,7 @@ Verb deploy_verb() {
                   {"--key", "TEXT", "idempotency key: the same key again names the same deployment", &o->key}},
       .action = [o](Console& console) { return deploy(console, *o); },
       .deploys = true,
+      .exit_texts = {{"130", "interrupted; the deployment goes on"}},
   };
 }
 

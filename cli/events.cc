@@ -51,7 +51,7 @@ Result<std::vector<std::string>> troubles_of(const StateFolder& state, const std
   if (!database.empty() && ::access(database.c_str(), R_OK | W_OK) != 0) return fail_errno("open " + database.string());
   auto troubles = store::verify_events(log, database);
   if (!troubles && troubles.error().code == Errc::not_found && !state.why_usual.empty())
-    troubles.error().message += fmt::format("; that is the usual place, since berthd does not say where its state is ({}): --state DIR names another folder", state.why_usual);
+    troubles.error().message += fmt::format("; that is the usual place, and --state DIR names another folder: berthd cannot be asked where its state is, since {}", state.why_usual);
   return troubles;
 }
 

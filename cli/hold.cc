@@ -1,13 +1,24 @@
+#include <chrono>
 #include <memory>
 
 #include <fmt/core.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/output/text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
 namespace {
+
+/// What is said of a hold that was there when somebody holds the app; berthd keeps it unless another reason is given.
+std::string told_of_hold(const std::string& app, const json::value& before, const std::string& reason, const std::string& done) {
+  const std::string why = text_of(before, "held"), by = text_of(before, "held_by");
+  if (why.empty()) return done;
+  const std::string who = by.empty() ? why : fmt::format("{} (by {}, {} ago)", why, by, since_text(text_of(before, "held_at"), std::chrono::system_clock::now()));
+  if (truth_of(before, "held_firmly") && (reason.empty() || reason == why)) return fmt::format("{} is held already: {}.{}", app, who, reason.empty() ? " A --reason would take the place of that." : "");
+  return fmt::format("{} That takes the place of what it was held for before: {}.", done, who);
+}
 
 Verb hold_or_resume(const std::string& name, std::string summary, std::vector<std::string> examples, const std::string& done) {
   struct Options {
@@ -30,7 +41,9 @@ Verb hold_or_resume(const std::string& name, std::string summary, std::vector<st
         const bool held = !before.is_object() || !text_of(before, "held").empty();
         BERTH_TRY(const auto answer, api.post(app_target(app, "/" + name), std::move(body)));
         if (console.json) console.document(answer);
-        console.note(name == "resume" && !held ? fmt::format("{} was not held: deployments act on it already.", app) : fmt::format(fmt::runtime(done), app));
+        const std::string usual = fmt::format(fmt::runtime(done), app);
+        if (name == "hold") console.note(told_of_hold(app, before, o->reason, usual));
+        else console.note(held ? usual : fmt::format("{} was not held: deployments act on it already.", app));
         return Exit::ok;
       },
   };
@@ -42,7 +55,7 @@ Verb hold_verb() {
   Verb verb = hold_or_resume("hold", "Leave an app at the release that it has, until 'berth resume'", {"berth hold web --reason 'the audit of the books, until Friday'"},
                              "{0} is held: deployments of it are refused until 'berth resume {0}'.");
   verb.text = "Channels and retries leave a held app alone, and 'berth deploy' ends with 8 and says who holds it, since when and why; --force deploys all the same, "
-              "and leaves the app held. What is under way goes on, and so does what reverts. Holding again changes who and why.";
+              "and leaves the app held. What is under way goes on, and so does what reverts. Holding again with another --reason takes the place of the hold before, which is told; without one it changes nothing.";
   return verb;
 }
 

@@ -49,6 +49,11 @@ LogRoot log_root(const Console& console, const LogsOptions& options) {
   return {root, {}, root.empty()};
 }
 
+/// That the logs are looked for where they usually are, and why.
+std::string usual_text(const LogRoot& root) {
+  return fmt::format("{} is where logs usually are, and --logs DIR or $BERTH_LOGS names another folder: berthd cannot be asked where its own are, since {}", root.folder, root.why_usual);
+}
+
 /// Of `web@v42` and of --release.
 Result<std::optional<std::string>> wanted_release(const LogsOptions& options, const InstanceSelector& selector) {
   if (options.release.empty()) return selector.release;
@@ -263,9 +268,6 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   const std::string& root = place.folder;
   if (place.is_hidden || (options.root.empty() && place.why_usual.empty() && are_closed(root, query.selector.app))) return remote_logs(console, options, query);
   console.detail(fmt::format("the logs of {} are read in {}", options.what, root));
-  if (!place.why_usual.empty() && !console.quiet)
-    console.warn(fmt::format("these are the logs in {}, since berthd does not say where its own are ({}); --logs DIR or $BERTH_LOGS names another folder", root,
-                             place.why_usual));
   const bool follow = query.follow;
   const auto release = query.filter.release;
   const InstanceSelector selector = query.selector;
@@ -275,7 +277,11 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
     // Watching comes first, so that nothing falls between reading and watching. What is missing is told by the reader.
     if (auto watching = logs::LogWatch::open(root, query.selector)) watch.emplace(std::move(*watching));
   }
-  BERTH_TRY(auto reader, logs::LogReader::open(root, std::move(query)));
+  auto opened = logs::LogReader::open(root, std::move(query));
+  if (!opened && !place.why_usual.empty()) return fail(opened.error().code, fmt::format("{}; {}", opened.error().message, usual_text(place)));
+  if (!opened) return std::unexpected(opened.error());
+  if (!place.why_usual.empty() && !console.quiet) console.warn(usual_text(place));
+  auto& reader = *opened;
   BERTH_TRY(const auto shown, show_all(console, options, reader, lines));
   if (release && shown == 0 && !follow) BERTH_CHECK(check_release(root, selector, *release));
   while (follow) {

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include <boost/json/object.hpp>
 #include <fmt/core.h>
 
 #include "cli/completion.h"
@@ -18,8 +20,11 @@ int main(int argc, char** argv) {
   }
   berth::cli::Console console = berth::cli::make_console();
   const berth::cli::Verb root = berth::cli::berth_program(console);
-  if (arguments == std::vector<std::string>{"--version"} || arguments == std::vector<std::string>{"version"}) {
-    console.line(berth::version_text("berth"));
+  const bool asks_version = std::ranges::count_if(arguments, [](const std::string& one) { return one == "--version" || one == "version"; }) == 1;
+  const bool asks_json = std::ranges::count(arguments, "--json") == 1;
+  if (asks_version && arguments.size() == (asks_json ? 2u : 1u)) {
+    if (asks_json) console.document(boost::json::object{{"version", BERTH_VERSION}, {"source", berth::source_version()}});
+    else console.line(berth::version_text("berth"));
     return 0;
   }
   if (!arguments.empty() && arguments.front() == "complete") return berth::cli::complete(root, console, {arguments.begin() + 1, arguments.end()});

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -87,7 +88,12 @@ Result<Exit> print_request(const Console& console, const CsrOptions& options) {
     if (auto before = enrol::names_of_request(folder / "node.csr")) names = std::move(*before);
     else if (auto host = enrol::parse_name(machine_name())) names.push_back(std::move(*host));
   }
-  BERTH_TRY(const std::string request, enrol::make_request((folder / "node.key").string(), names));
+  const fs::path key = folder / "node.key";
+  if (const auto open = files::open(key, O_RDONLY); !open) {
+    const char* next = open.error().code == Errc::not_found ? " ('berth node enrol' makes it; --folder says where it is)" : "";
+    return fail(open.error().code, open.error().message + next);
+  }
+  BERTH_TRY(const std::string request, enrol::make_request(key.string(), names));
   if (console.json) console.document(boost::json::object{{"request", request}});
   else console.print(request);
   return Exit::ok;

@@ -88,7 +88,7 @@ Result<void> check_files(const RemoteNode& node, const fs::path& file) {
                                          file.string()));
   struct stat about{};
   if (::stat(node.key_file.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    return fail(Errc::usage, fmt::format("--node {}: the key {} can be read by others than its owner: chmod 600 {}", node.name, node.key_file, node.key_file));
+    return fail(Errc::permission, fmt::format("--node {}: the key {} can be read by others than its owner: chmod 600 {}", node.name, node.key_file, node.key_file));
   return {};
 }
 

@@ -105,6 +105,18 @@ TEST_F(NodesTest, AKeyThatOthersCanReadIsRefused) {
   say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
   put("me.key", 0640);
   EXPECT_THAT(complaint({"edge-1"}), HasSubstr("can be read by others than its owner: chmod 600"));
+  EXPECT_EQ(run_berth({"status", "--node", "edge-1"}).exit, 7) << "as of every other key";
+}
+
+TEST_F(NodesTest, ARequestNeedsAKeyThatIsThereAndMayBeRead) {
+  const Ran missing = run_berth({"node", "csr", "--folder", path("nothing")});
+  EXPECT_EQ(missing.exit, 3);
+  EXPECT_EQ(missing.err, "berth: open " + path("nothing/node.key") + ": No such file or directory ('berth node enrol' makes it; --folder says where it is)\n");
+  put("node.key", 0000);
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+  const Ran closed = run_berth({"node", "csr", "--folder", path("")}, [] { if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(126); });
+  EXPECT_EQ(closed.exit, 7);
+  EXPECT_THAT(closed.err, HasSubstr("node.key: Permission denied"));
 }
 
 TEST_F(NodesTest, NodesOfTheEnvironmentStandByEachOther) {

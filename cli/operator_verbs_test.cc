@@ -127,7 +127,7 @@ TEST_F(OperatorVerbs, TheStateOfAnotherBerthdIsToBeNamed) {
   const Ran missing = run_berth({"events", "--verify", "--socket", "/nonexistent/api.sock"});
   if (!fs::exists("/var/lib/berth")) {
     EXPECT_EQ(missing.exit, 3);
-    EXPECT_THAT(missing.err, AllOf(HasSubstr("/var/lib/berth/events.log: No such file or directory; that is the usual place, since berthd does not say"), HasSubstr("--state DIR names another folder")));
+    EXPECT_THAT(missing.err, AllOf(HasSubstr("/var/lib/berth/events.log: No such file or directory; that is the usual place, and --state DIR names another folder: berthd cannot be asked where"), HasSubstr("since berthd does not run here (no socket /nonexistent/api.sock)")));
   }
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make them somebody else's";
   for (const char* name : {"events.log", "berth.db"}) {

@@ -1,6 +1,7 @@
 #include "cli/parse.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 #include <CLI/App.hpp>
@@ -113,6 +114,31 @@ const Option* without_value(const Verb& root, const Verb& verb, const std::vecto
   return nullptr;
 }
 
+/// The numbers that CLI11 could not read, in our words: "-n x: a whole number is wanted". Empty where they are not what is wrong.
+std::string wrong_number(const Verb& root, const Verb& verb, const std::vector<std::string>& given) {
+  const auto is_number = [](std::string_view text) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return !text.empty() && error == std::errc() && end == text.data() + text.size();
+  };
+  for (const Verb* each : {&verb, &root}) {
+    for (const Option& option : each->options) {
+      if (!std::holds_alternative<std::optional<std::int64_t>*>(option.into)) continue;
+      for (const std::string& name : names_of(option)) {
+        for (std::size_t i = 0; i < given.size() && given[i] != "--"; ++i) {
+          const bool is_long = name.starts_with("--");
+          std::string value;
+          if (given[i] == name && i + 1 < given.size()) value = given[i + 1];
+          else if (given[i].starts_with(is_long ? name + "=" : name) && given[i] != name) value = given[i].substr(name.size() + (is_long ? 1 : 0));
+          else continue;
+          if (!is_number(value)) return fmt::format("{} {}: a whole number is wanted", name, value);
+        }
+      }
+    }
+  }
+  return {};
+}
+
 /// Fails where a reason has several lines: berthd takes none such.
 Result<void> check_reason(const Verb& verb, const std::string& called) {
   for (const Option& option : verb.options) {
@@ -185,6 +211,7 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
   if (const Option* open = without_value(root, *parsed.verb, given); !complaint.empty() && open != nullptr)
     return fail(Errc::usage, fmt::format("{}: {} needs a value: {} {}; see {} --help", called, names_of(*open).back(), names_of(*open).back(), open->value, called));
+  if (const std::string wrong = complaint.empty() ? "" : wrong_number(root, *parsed.verb, given); !wrong.empty()) complaint = wrong;
   if (!complaint.empty()) return fail(Errc::usage, fmt::format("{}: {}; see {} --help", called, complaint, called));
   BERTH_CHECK(check_reason(*parsed.verb, called));
   for (const Argument& argument : parsed.verb->arguments)

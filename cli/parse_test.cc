@@ -71,7 +71,8 @@ TEST(Parse, NamesTheWrongWordAndTheOneProbablyMeant) {
       {{"repo", "inti"}, "unknown verb 'inti'", "did you mean 'init'?"},
       {{"deploy", "web@v1", "web@v2"}, "unexpected argument 'web@v2'", "usage: berth deploy APP@RELEASE"},
       {{"deploy"}, "APP@RELEASE is missing", "usage: berth deploy APP@RELEASE"},
-      {{"status", "-n", "many"}, "berth status", "many"},
+      {{"status", "-n", "many"}, "berth status: -n many: a whole number is wanted; ", "see berth status --help"},
+      {{"status", "-n1.5"}, "berth status: -n 1.5: a whole number is wanted; ", "see berth status --help"},
       {{"deploy", "web@v1", "--env"}, "berth deploy: --env needs a value: --env NAME;", "see berth deploy --help"},
   };
   for (const auto& [arguments, what, hint] : table) {

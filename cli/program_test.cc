@@ -6,6 +6,7 @@
 #include "cli/man.h"
 #include "cli/run_berth.h"
 #include "cli/verbs.h"
+#include "core/json/json.h"
 #include "core/roff.h"
 
 namespace berth::cli {
@@ -73,6 +74,13 @@ TEST(Program, TellsItsVersion) {
 
 TEST(Program, TellsItsVersionAndOfAVerbByWordsToo) {
   EXPECT_EQ(run_berth({"version"}).out, run_berth({"--version"}).out);
+  const std::vector<std::vector<std::string>> calls{{"--version", "--json"}, {"--json", "--version"}, {"version", "--json"}};
+  for (const auto& call : calls) {
+    const auto told = json::parse(run_berth(call).out);
+    ASSERT_TRUE(told) << told.error().message;
+    EXPECT_THAT(run_berth({"--version"}).out, HasSubstr("berth " + std::string(told->as_object().at("version").as_string()) + "\n"));
+    EXPECT_FALSE(told->as_object().at("source").as_string().empty());
+  }
   EXPECT_EQ(run_berth({"help"}).out, run_berth({"--help"}).out);
   const Ran ran = run_berth({"help", "repo", "init"});
   EXPECT_EQ(ran.exit, 0);

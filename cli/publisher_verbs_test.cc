@@ -63,6 +63,18 @@ TEST_F(PublisherVerbs, TellWhatIsAmissWithoutBlamingBerthd) {
   EXPECT_THAT(run({"man"}, 2).err, HasSubstr("berth --man"));
 }
 
+TEST_F(PublisherVerbs, WhatMayNotBeReadIsNotPermittedAndNoWrongCall) {
+  run({"build", at("site")});  // makes the store, which the next one is to get to
+  fs::permissions(folder.path(), fs::perms(0777));
+  for (const char* own : {"share", "site"})
+    for (const auto& entry : fs::recursive_directory_iterator(at(own))) fs::permissions(entry.path(), fs::perms(0777));
+  fs::permissions(at("share"), fs::perms(0777));
+  fs::permissions(at("site/berth.toml"), fs::perms::none);
+  const Ran ran = run_berth({"build", at("site")}, [] { if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(126); });
+  EXPECT_EQ(ran.exit, 7);
+  EXPECT_THAT(ran.err, HasSubstr(at("site/berth.toml") + ": Permission denied"));
+}
+
 TEST_F(PublisherVerbs, BuildAndListBuilds) {
   const auto told = document({"build", at("site"), "--version", "1.4.2", "--builder", "ci"});
   const std::string digest = text_of(told, "build");

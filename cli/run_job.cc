@@ -106,6 +106,7 @@ Verb run_job_verb() {
                   {.names = "--timeout", .value = "DURATION", .help = "wait for so long at most; it goes on", .into = &o->timeout},
                   reason_option(o->reason)},
       .action = [o](Console& console) { return run_job(console, *o); },
+      .exit_texts = {{"130", "interrupted; the job goes on"}},
   };
 }
 

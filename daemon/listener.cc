@@ -4,9 +4,12 @@
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 
 #include "daemon/config/values.h"
+#include "daemon/route/port_owner.h"
+#include "daemon/route/sock_diag.h"
 
 namespace berth {
 namespace {
@@ -17,6 +20,7 @@ constexpr std::chrono::hours kWeek{7 * 24};
 constexpr std::chrono::seconds kUntilTriedAgain{5};
 constexpr std::chrono::seconds kBetweenLooks{30};
 constexpr std::chrono::seconds kBetweenRefusals{1};
+constexpr std::chrono::seconds kBetweenStrangers{10};  ///< in a log that is kept, where anybody can knock as often as he likes
 constexpr std::size_t kMostRemote = 256, kMostRemotePerAddress = 32, kMostRemoteBody = 64u << 10;
 constexpr std::size_t kMostNetworkPerAddress = 64;  ///< also where a proxy in front of it has all the pages of browsers
 constexpr std::size_t kMostNetworkBody = 4u << 10;  ///< nothing there takes one
@@ -33,6 +37,15 @@ io::TlsServerFiles named(const config::TlsFiles& files) {
 
 bool is_six(const config::Listen& at) { return at.address.find(':') != std::string::npos; }
 
+/// Says in the place of "another process" which one listens at the port, as far as /proc tells.
+void name_holder(std::string& problem, std::uint16_t port) {
+  constexpr std::string_view kSomebody = "another process";
+  const auto at = problem.find(kSomebody);
+  const auto sockets = route::tcp_sockets(port, 1u << TCP_LISTEN);
+  if (at == std::string::npos || !sockets || sockets->empty()) return;
+  problem.replace(at, kSomebody.size(), route::holder_of(sockets->front().inode));
+}
+
 std::string time_text(Clock::time_point at) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::time_point_cast<std::chrono::seconds>(at)); }
 
 }  // namespace
@@ -45,16 +58,6 @@ bool exclude_each_other(const config::Listen& one, const config::Listen& another
 
 bool is_ending(Clock::time_point begins, Clock::time_point ends, Clock::time_point now) {
   return ends - now < std::min<Clock::duration>(kWeek, (ends - begins) / 5);
-}
-
-std::optional<std::string> Seldom::take(const std::string& line, io::Steady::time_point now) {
-  if (last_ && now - *last_ < between_) {
-    ++untold_;
-    return {};
-  }
-  last_ = now;
-  const auto untold = std::exchange(untold_, 0);
-  return untold == 0 ? line : fmt::format("{} (and {} more since the last one)", line, untold);
 }
 
 std::optional<ListenerOptions> metrics_listener(const config::Config& config) {
@@ -76,7 +79,8 @@ Listener::Listener(io::Loop& loop, std::optional<ListenerOptions> options, io::H
       options_(std::move(options)),
       handshakes_(speaks_tls() ? std::make_unique<io::Pool>(1) : nullptr),
       server_(loop.executor(), std::move(handler), options_ ? options_->limits : io::ServerLimits()),
-      refusals_(kBetweenRefusals) {}
+      refusals_(kBetweenRefusals),
+      refused_certificates_(kBetweenStrangers) {}
 
 void Listener::start() {
   if (!options_) return;
@@ -103,14 +107,16 @@ Error Listener::with_who_listens(Error error) const {
 }
 
 bool Listener::try_to_listen() {
-  auto listening = listen();
-  if (!listening) listening = std::unexpected(with_who_listens(std::move(listening.error())));
-  if (!listening && listening.error().message != problem_) {
-    problem_ = listening.error().message;
+  const auto listening = listen();
+  if (!listening && listening.error().message != failure_) {
+    failure_ = listening.error().message;
+    problem_ = with_who_listens(listening.error()).message;
+    if (listening.error().code == Errc::conflict && problem_ == failure_) name_holder(problem_, options_->listen.port);
     spdlog::error("nobody is answered at {} listen {}: {}; it is tried again", options_->table, config::to_string(options_->listen), problem_);
   }
   if (!listening) return false;
   is_listening_ = true;
+  failure_.clear();
   problem_.clear();
   spdlog::info("{} at {}{}", options_->what, config::to_string(options_->listen), manner_of(options_->files));
   return true;
@@ -139,6 +145,9 @@ void Listener::hear(io::TlsNews news, const std::string& what) {
       problem_ = what;
       spdlog::error("{} keeps the certificates that it has, since the files that are there now are wrong: {}", table, what);
       return;
+    case io::TlsNews::refused_certificate:
+      if (const auto line = refused_certificates_.take(what, io::Steady::now())) return spdlog::info("{}: refused {}", table, *line);
+      [[fallthrough]];
     case io::TlsNews::refused:
       if (const auto line = refusals_.take(what, io::Steady::now())) spdlog::debug("{}: refused {}", table, *line);
       return;

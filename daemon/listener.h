@@ -7,6 +7,7 @@
 
 #include "core/io/http.h"
 #include "core/io/loop.h"
+#include "core/io/seldom.h"
 #include "core/io/tls_credentials.h"
 #include "daemon/config/config.h"
 #include "daemon/metrics/node_status.h"
@@ -17,19 +18,6 @@ using boost::asio::awaitable;
 
 /// Whether a certificate that ends so soon should have been replaced by now: when less than a fifth of its time is left, and less than a week.
 bool is_ending(std::chrono::system_clock::time_point begins, std::chrono::system_clock::time_point ends, std::chrono::system_clock::time_point now);
-
-/// Lets a line through once a while, and counts the others.
-class Seldom {
- public:
-  explicit Seldom(std::chrono::milliseconds between) : between_(between) {}
-  /// The line, with how many there were in between; or nothing, since there was one just now.
-  std::optional<std::string> take(const std::string& line, io::Steady::time_point now);
-
- private:
-  std::chrono::milliseconds between_;
-  std::optional<io::Steady::time_point> last_;
-  std::uint64_t untold_ = 0;
-};
 
 /// Where it is listened, and what messages call that.
 struct ListenerOptions {
@@ -80,8 +68,9 @@ class Listener {
   io::HttpServer server_;
   std::shared_ptr<io::TlsCredentials> credentials_;  ///< null: it speaks no TLS, or does not listen, because of `problem_`
   bool is_listening_ = false;
-  std::string problem_;
-  Seldom refusals_;
+  std::string problem_;  ///< for people
+  std::string failure_;  ///< why it does not listen, as `listen` has it
+  io::Seldom refusals_, refused_certificates_;
   bool told_of_end_ = false;
 };
 

@@ -56,7 +56,7 @@ TEST(ListenerTest, SaysThatItIsTheOtherListenerOfThisBerthdWhoHasTheAddress) {
 }
 
 TEST(SeldomTest, LetsOneThroughAndCountsTheOthers) {
-  Seldom seldom(1s);
+  io::Seldom seldom(1s);
   const io::Steady::time_point start{};
   EXPECT_EQ(seldom.take("a", start), "a");
   EXPECT_FALSE(seldom.take("b", start + 10ms));

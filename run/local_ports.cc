@@ -82,6 +82,11 @@ std::uint16_t allowed(std::uint16_t port, std::string& note) {
 
 }  // namespace
 
+bool is_taken(std::uint16_t port) {
+  const auto free = check_free("it", port);
+  return !free && free.error().code == Errc::conflict;
+}
+
 Result<std::uint16_t> LocalPorts::numbered(const std::string& name, int number, std::string& note) const {
   const auto place = std::ranges::find(order_, name) - order_.begin();
   const int asked = *base_ + kPortsOfAProcess * static_cast<int>(place) + number - 1;

@@ -16,6 +16,9 @@ namespace berth::run {
 inline constexpr int kFirstPort = 5000;       ///< of what numbers its ports, as foreman has it
 inline constexpr int kPortsOfAProcess = 100;  ///< between the first ports of two processes
 
+/// Whether anybody has the port on this machine.
+bool is_taken(std::uint16_t port);
+
 /// The ports of one instance.
 struct InstancePorts {
   std::uint16_t main = 0;                      ///< where it is reached; 0: nowhere

@@ -43,6 +43,12 @@ TEST(LocalPorts, TheFirstInstanceHasThePublicPortAndFurtherOnesOthers) {
   EXPECT_EQ(ports.of("web", process, 2)->main, second->main) << "it stays the same";
 }
 
+TEST(LocalPorts, KnowsWhetherSomebodyHasOne) {
+  EXPECT_FALSE(is_taken(released_port()));
+  const auto [holder, port] = occupied_port();
+  EXPECT_TRUE(is_taken(port));
+}
+
 TEST(LocalPorts, OneThatIsTakenIsToldWithWhatToDo) {
   const auto [holder, port] = occupied_port();
   LocalPorts ports({"web"}, std::nullopt);

@@ -57,6 +57,8 @@ std::map<std::string, std::string> whole_environment() {
 }
 
 /// Programs are looked up in the app's bin/ and then where this user finds them: interpreters are wherever version managers put them.
+constexpr const char* kRootsApp = "you are root, and so is the app; on a node it has a user of its own";
+
 std::string path_for(const fs::path& app) {
   const char* path = std::getenv("PATH");
   return (app / "bin").string() + ":" + (path != nullptr && *path != '\0' ? path : "/usr/local/bin:/usr/bin:/bin");
@@ -89,7 +91,7 @@ Result<void> fit_to_user(LocalRelease& release, bool is_build) {
                        .no_new_privileges = all.no_new_privileges,
                        .umask = all.umask};
   }
-  if (is_root) release.notes.push_back("you are root, and so is the app; on a node it has a user of its own");
+  if (is_root) release.notes.push_back(kRootsApp);
   if (has_limits) release.notes.push_back("limits are not enforced here");
   if (has_beyond) release.notes.push_back("what its sandbox says of paths, capabilities and groups needs root, and does not hold here");
   for (const std::string& job : jobs) release.notes.push_back(fmt::format("{} is a job, which nothing starts here: '--formation {}=1' runs it", job, job));
@@ -197,6 +199,7 @@ Result<LocalRelease> of_procfile(const fs::path& tree, const LocalOptions& optio
   for (const auto* values : {&dotenv, &options.given})
     for (const auto& [name, value] : *values) release.inherited[name] = value;
   release.inherited["PATH"] = path_for(tree);
+  if (::geteuid() == 0) release.notes.push_back(kRootsApp);
   return release;
 }
 

@@ -1,9 +1,11 @@
 #include "run/local_release.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "core/files/files.h"
 #include "core/publish/make_build.h"
@@ -111,6 +113,7 @@ TEST_F(LocalReleaseTest, OfAProcfileHasThisUsersEnvironmentAndNumberedPorts) {
   EXPECT_TRUE(made.numbers_ports);
   EXPECT_THAT(made.inherited, AllOf(Contains(Pair("A", "1")), Contains(Pair("B", "2")), Contains(Pair("BERTH_TEST_INHERITED", "yes"))));
   EXPECT_THAT(refused({.environment = "production"}), HasSubstr("a Procfile has no environments"));
+  EXPECT_EQ(std::ranges::count(made.notes, "you are root, and so is the app; on a node it has a user of its own"), ::geteuid() == 0 ? 1 : 0) << "as of a berth.toml";
 }
 
 TEST_F(LocalReleaseTest, WhatIsNoAppIsToldWithWhatToDo) {

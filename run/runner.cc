@@ -172,7 +172,10 @@ void Runner::on_change(const InstanceChange& change) {
         const auto ports = is_reached ? ports_->of(change.id.process, process->second, change.id.number) : Result<InstancePorts>(InstancePorts());
         std::uint16_t port = ports ? ports->main : std::uint16_t{0};
         if (const std::string main = is_reached ? spec::main_port(process->second) : std::string(); ports && port == 0 && ports->named.contains(main)) port = ports->named.at(main);
-        say(Word::Kind::ready, name, port != 0 ? fmt::format("ready, at port {}", port) : std::string("ready"));
+        // What nobody asks at its port, as with a Procfile, is ready when it runs, and a worker never listens there.
+        const bool is_silent = is_reached && process->second.routing == spec::Routing::none && port != 0 && !is_taken(port);
+        const std::string where = port == 0 ? "" : is_silent ? fmt::format("; nothing listens at its port {} yet", port) : fmt::format(", at port {}", port);
+        say(Word::Kind::ready, name, "ready" + where);
       }
       break;
     case Kind::unready:

@@ -273,7 +273,8 @@ asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_
   co_await give_way();  // Asio 1.81 ends the program where a coroutine is cancelled before it waited for anything
   if (const auto agreed = co_await connection->agree(deadline_in(service->limits.read_deadline)); !agreed) {
     const std::string why = connection->wire.open() ? agreed.error().message : "it was let go of in the midst of TLS";  // for who came after it
-    connection->service.credentials->refused(fmt::format("{}: {}", connection->peer.address, why));
+    const bool of_certificate = connection->wire.open() && agreed.error().code == Errc::permission;
+    connection->service.credentials->refused(fmt::format("{}: {}", connection->peer.address, why), of_certificate ? TlsNews::refused_certificate : TlsNews::refused);
     connection->wire.end_writing();
     co_await linger(*connection);
     connection->wire.close();

@@ -68,6 +68,8 @@ TEST_F(HttpLimitsTest, RefusesWhatIsTooLong) {
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n" + std::string(101, 'x')), 413);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 101\r\n\r\n"), 413);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + std::string(101, 'x') + "\r\n0\r\n\r\n"), 413);
+  const std::string told = say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n");
+  EXPECT_NE(told.find(R"("detail": "the body is longer than the 100 bytes that are allowed", "code": "usage", "exit": 2})"), std::string::npos) << told;
   EXPECT_TRUE(scene.seen.empty());
   EXPECT_TRUE(say("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100\r\n\r\n" + std::string(100, 'y')).ends_with("yyy"));
 }
@@ -89,7 +91,8 @@ TEST_F(HttpLimitsTest, TurnsAwayTooManyConnectionsWhoseRequestsAreAtWork) {
   scene.waiting = false;
   send_raw(second.get(), "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for([&] { return scene.waiting.load(); });
-  EXPECT_TRUE(say("").starts_with("HTTP/1.1 503 "));
+  const std::string busy = say("");
+  EXPECT_TRUE(busy.starts_with("HTTP/1.1 503 ") && busy.find(R"("code": "refused", "exit": 1})") != std::string::npos) << busy;
   first.reset();
   wait_for([&] { return say("GET /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ends_with("/y "); });
 }

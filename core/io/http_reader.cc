@@ -8,6 +8,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
+#include <fmt/core.h>
 
 #include "core/io/http_text.h"
 
@@ -27,7 +28,7 @@ std::string_view plain(string_view text) { return {text.data(), text.size()}; }
 template <bool is_request>
 class Collector : public http::basic_parser<is_request> {
  public:
-  Collector(ReaderLimits limits, Headers& headers) : headers_(headers), most_header_(limits.most_header) {
+  Collector(ReaderLimits limits, Headers& headers) : headers_(headers), most_header_(limits.most_header), most_body_(limits.most_body) {
     this->header_limit(static_cast<std::uint32_t>(limits.most_header));  // of one piece; the sum is counted here
     this->body_limit(limits.most_body);
     this->eager(true);
@@ -41,7 +42,7 @@ class Collector : public http::basic_parser<is_request> {
       const std::size_t used = this->put(asio::const_buffer(buffer.data(), buffer.size()), failed);
       if (failed && failed != http::error::need_more) return flaw_ ? flaw_ : flaw_of(failed, buffer);
       buffer.erase(0, used);
-      if (failed && buffer.size() > most_header_) return {431, "the header is longer than allowed"};  // the size of a chunk, or trailers, without an end
+      if (failed && buffer.size() > most_header_) return too_long_a_header();  // the size of a chunk, or trailers, without an end
       if (failed) break;  // needs more
       if (used == 0) break;
     }
@@ -104,7 +105,8 @@ class Collector : public http::basic_parser<is_request> {
   error_code count(std::size_t bytes) {
     header_bytes_ += bytes;
     if (header_bytes_ <= most_header_) return {};
-    return refuse(431, "the header is longer than allowed");
+    const Flaw flaw = too_long_a_header();
+    return refuse(flaw.status, flaw.what);
   }
 
   /// Whether a value goes on behind the end of its line, which Beast joins (RFC 9112, 5.2: a server refuses that, or does the same). It is then no part of what was fed, or
@@ -116,9 +118,9 @@ class Collector : public http::basic_parser<is_request> {
     return std::string_view(name_end, value.data()).find('\r') != std::string_view::npos;
   }
 
-  static Flaw flaw_of(const error_code& failed, std::string_view buffer) {
-    if (failed == http::error::header_limit) return {431, "the header is longer than allowed"};
-    if (failed == http::error::body_limit) return {413, "the body is longer than allowed"};
+  Flaw flaw_of(const error_code& failed, std::string_view buffer) const {
+    if (failed == http::error::header_limit) return too_long_a_header();
+    if (failed == http::error::body_limit) return {413, fmt::format("the body is longer than the {} bytes that are allowed", most_body_)};
     if (failed == http::error::bad_version && tells_version(buffer)) return {505, "a version of HTTP other than 1.1 and 1.0"};
     return {400, "malformed HTTP (" + failed.message() + ")"};
   }
@@ -134,7 +136,10 @@ class Collector : public http::basic_parser<is_request> {
   Headers& headers_;
   std::string_view fed_;  ///< what is being taken from
   Flaw flaw_;
+  Flaw too_long_a_header() const { return {431, fmt::format("the header is longer than the {} bytes that are allowed", most_header_)}; }
+
   std::size_t most_header_;
+  std::uint64_t most_body_;
   std::size_t header_bytes_ = 0;
   bool head_done_ = false;
 };

@@ -90,8 +90,9 @@ ServerReply problem_reply(int status, std::string_view detail) {
   ServerReply reply;
   reply.status = status;
   reply.content_type = "application/problem+json";
-  reply.body = fmt::format(R"({{"type": "about:blank", "title": "protocol", "status": {}, "detail": "{}", "code": "protocol", "exit": 1}})", status,
-                           detail);
+  const bool is_busy = status == 503;  // else it is the request that is wrong
+  const char* code = is_busy ? "refused" : "usage";
+  reply.body = fmt::format(R"({{"type": "about:blank", "title": "{0}", "status": {1}, "detail": "{2}", "code": "{0}", "exit": {3}}})", code, status, detail, is_busy ? 1 : 2);
   return reply;
 }
 

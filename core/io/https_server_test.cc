@@ -51,7 +51,8 @@ class HttpsServerTest : public HttpServerTest {
 
   void hear(TlsNews kind, const std::string& what) {
     const std::lock_guard lock(scene.mutex);
-    (kind == TlsNews::refused ? refusals : kind == TlsNews::kept ? kept : exchanged).push_back(what);
+    if (kind == TlsNews::refused_certificate) ++refused_certificates;
+    (kind == TlsNews::refused || kind == TlsNews::refused_certificate ? refusals : kind == TlsNews::kept ? kept : exchanged).push_back(what);
   }
   template <class Value>
   Value locked(const Value& value) {
@@ -93,6 +94,7 @@ class HttpsServerTest : public HttpServerTest {
   static inline std::unique_ptr<Authority> authority;
   std::unique_ptr<Pool> pool = std::make_unique<Pool>(1);
   std::vector<std::string> refusals, kept, exchanged;
+  int refused_certificates = 0;  ///< of `refusals`
 };
 
 TEST_F(HttpsServerTest, TellsItsHandlerWhoseCertificateItHasVerified) {
@@ -116,10 +118,10 @@ TEST_F(HttpsServerTest, RefusesWhoeverHasNoCertificateOfItsAuthorityWithTheAlert
   const struct {
     const char *certificate, *told, *logged;
   } cases[] = {{"", "or it wants a client certificate", "it shows no certificate"},
-               {"expired-client", "by alert 45 (certificate expired)", "it expired"},
-               {"strange-client", "by alert 48 (unknown CA);", "no authority that is trusted"},
+               {"expired-client", "by alert 45 (certificate expired): it ended at 20", "it expired"},
+               {"strange-client", "strange-client.pem by alert 48 (unknown CA): it is of no authority that is trusted there", "no authority that is trusted"},
                {"short-client", "by alert", "unacceptable key"},
-               {"server-only", "by alert 43", "extendedKeyUsage"}};
+               {"server-only", "by alert 43 (unsupported certificate): it is not for clients", "extendedKeyUsage"}};
   for (const auto& one : cases) {
     const std::string told = ask(one.certificate);
     EXPECT_THAT(told, HasSubstr(one.told)) << one.certificate;
@@ -127,6 +129,7 @@ TEST_F(HttpsServerTest, RefusesWhoeverHasNoCertificateOfItsAuthorityWithTheAlert
     EXPECT_THAT(locked(refusals), ElementsAre(AllOf(HasSubstr("127.0.0.1: "), HasSubstr(one.logged)))) << one.certificate;
     refusals.clear();
   }
+  EXPECT_EQ(locked(refused_certificates), std::ssize(cases));
   EXPECT_THAT(locked(scene.seen), IsEmpty());
   EXPECT_EQ(ask("client"), "/page ");
 }
@@ -155,6 +158,7 @@ TEST_F(HttpsServerTest, RefusesWhatIsNoTls) {
     EXPECT_EQ(say_there(bytes), alert(10)) << bytes;
   EXPECT_EQ(say_there(std::string("\x16\x03\x01\x00\x05\x01\x00\x00\x01\xff", 10)), alert(50)) << "a hello that is none";
   EXPECT_THAT(locked(refusals).at(0), HasSubstr("it does not speak TLS"));
+  EXPECT_EQ(locked(refused_certificates), 0);
   EXPECT_THAT(locked(scene.seen), IsEmpty());
 }
 

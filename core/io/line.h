@@ -14,6 +14,9 @@
 
 namespace berth::io {
 
+/// How the message begins that tells of a server which refused its client's certificate; the code is `Errc::unreachable`.
+inline constexpr std::string_view kCertificateRefused = "it refused the client certificate ";
+
 /// A blocking connection to a server, plain or by TLS. Every wait is bounded by a `Patience` that outlives it.
 class Line {
  public:

@@ -9,6 +9,11 @@
 namespace berth::io {
 namespace {
 
+/// "15s", or "1500ms" where it is no whole number of them.
+std::string span_text(milliseconds span) {
+  return span.count() > 0 && span.count() % 1000 == 0 ? fmt::format("{}s", span.count() / 1000) : fmt::format("{}ms", span.count());
+}
+
 }  // namespace
 
 Patience::Patience(const FetchOptions& options, std::stop_token stop)
@@ -34,8 +39,8 @@ void Patience::renew(std::stop_token stop, int times) {
 Result<void> Patience::check() const {
   if (stop_.stop_requested()) return fail(Errc::cancelled, "stopped");
   const auto now = Steady::now();
-  if (now >= end_) return fail(Errc::timeout, fmt::format("it took longer than {} ms in all", total_.count()));
-  if (connecting_ && now >= connect_end_) return fail(Errc::unreachable, fmt::format("no connection within {} ms", connect_.count()));
+  if (now >= end_) return fail(Errc::timeout, fmt::format("it took longer than {} in all", span_text(total_)));
+  if (connecting_ && now >= connect_end_) return fail(Errc::unreachable, fmt::format("no connection within {}", span_text(connect_)));
   return {};
 }
 
@@ -46,7 +51,7 @@ Result<void> Patience::wait(int fd, short events) const {
     const auto left = std::chrono::ceil<milliseconds>(stalls_at - Steady::now());
     if (left <= milliseconds(0)) {
       BERTH_CHECK(check());
-      return fail(Errc::timeout, fmt::format("not a byte came for {} ms", stall_.count()));
+      return fail(Errc::timeout, fmt::format("not a byte came for {}", span_text(stall_)));
     }
     pollfd item{.fd = fd, .events = events, .revents = 0};
     const int found = ::poll(&item, 1, static_cast<int>(std::min(left, kSlice).count()));

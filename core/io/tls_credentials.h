@@ -22,7 +22,8 @@ struct TlsServerFiles {
 enum class TlsNews {
   exchanged,  ///< other files are there, and count from now on
   kept,       ///< other files are there and something is wrong with them: what was there before still counts
-  refused     ///< somebody was refused
+  refused,    ///< somebody was refused who spoke no TLS, or no other that is taken, or gave up
+  refused_certificate  ///< somebody was refused for his certificate, or for showing none
 };
 
 /// What a listener shows to its clients, and whom it believes: read again when the files are others. Connections keep what they agreed by.
@@ -42,7 +43,7 @@ class TlsCredentials {
   std::chrono::system_clock::time_point ends() const;
 
   /// Tells that somebody was refused.
-  void refused(const std::string& what) { tell_(TlsNews::refused, what); }
+  void refused(const std::string& what, TlsNews why = TlsNews::refused) { tell_(why, what); }
 
   /// Whether clients have to show a certificate.
   bool want_clients() const { return !files_.client_ca_file.empty(); }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 
 #include <fmt/core.h>
@@ -29,6 +30,25 @@ int receive_some(void* socket, unsigned char* into, std::size_t size) {
   const ssize_t got = ::recv(*static_cast<int*>(socket), into, size, MSG_DONTWAIT);
   if (got >= 0) return static_cast<int>(got);
   return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_CONN_EOF;
+}
+
+/// What is to be done about a client certificate that was refused by an alert (RFC 5246, 7.2.2).
+std::string advice_of(int alert, const mbedtls_x509_crt& own) {
+  const mbedtls_x509_time& end = own.valid_to;
+  if (mbedtls_x509_time_is_past(&end) != 0)
+    return fmt::format("it ended at {:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z, so have a new one made, as 'berth ca sign' does", end.year, end.mon, end.day, end.hour, end.min, end.sec);
+  switch (alert) {
+    case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED: return "it is not over yet by the clock here, so that one of the two clocks is wrong";
+    case MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT: return "it is not for clients, or of a kind of key that is not known there: have one made for clients, as 'berth ca sign --client' does";
+    case MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED: return "it was revoked there";
+    default: return "it is of no authority that is trusted there (client_ca_file of its berthd.toml says which are): have one made by such an authority, as 'berth ca sign' does";
+  }
+}
+
+bool is_of_certificate(int alert) {
+  constexpr int kAlerts[] = {MBEDTLS_SSL_ALERT_MSG_BAD_CERT,     MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT, MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED, MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED,
+                             MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN, MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA,       MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED};
+  return std::ranges::find(kAlerts, alert) != std::end(kAlerts);
 }
 
 int check_name(void* host, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flaws) {
@@ -64,7 +84,7 @@ class TlsLine final : public Line {
 
   Fd socket_;
   int descriptor_;
-  std::string host_, ca_name_;
+  std::string host_, ca_name_, certificate_file_;
   const Patience& patience_;
   Certificates authorities_, own_;
   PrivateKey key_;
@@ -75,6 +95,7 @@ class TlsLine final : public Line {
 
 Result<void> TlsLine::load(const TlsOptions& options) {
   ca_name_ = options.ca_name;
+  certificate_file_ = options.certificate_file;
   BERTH_CHECK(authorities_.load(options.ca_file.empty() ? kSystemAuthorities : options.ca_file));
   mbedtls_ssl_conf_ca_chain(&config_, authorities_.get(), nullptr);
   if (options.certificate_file.empty() && options.key_file.empty()) return {};
@@ -120,6 +141,8 @@ Error TlsLine::explain(int code) const {
     if (alert == MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE)
       return {Errc::unreachable, fmt::format("no cipher or kind of certificate in common (only TLS 1.3 or 1.1, or an Ed25519 certificate?): {}; "
                                              "or it wants a client certificate", kSpeaks)};
+    if (is_of_certificate(alert) && !certificate_file_.empty())
+      return {Errc::unreachable, fmt::format("{}{} by {}: {}", kCertificateRefused, certificate_file_, tls_alert_text(alert), advice_of(alert, *own_.get()))};
     return {Errc::unreachable, fmt::format("it ended TLS by {}; if it asks for a client certificate, that is missing or refused", tls_alert_text(alert))};
   }
   if (code == MBEDTLS_ERR_SSL_CONN_EOF || code == 0)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include <fmt/core.h>
 #include <sys/stat.h>
@@ -93,23 +94,21 @@ Result<std::vector<InstanceLog>> list_instances(const fs::path& root, const Inst
   InstanceSelector wanted = selector;
   wanted.release.reset();  // the folders do not tell releases apart
   std::vector<InstanceLog> found;
-  std::string others;
+  std::set<InstanceId> others;
   for (const auto& name : *names) {
     const auto id = parse_instance_folder(selector.app, name);
     if (!id) continue;
-    if (wanted.matches(*id)) {
-      found.push_back({*id, root / selector.app / name});
-    } else {
-      others += (others.empty() ? "" : ", ") + to_string(*id);
-    }
+    if (wanted.matches(*id)) found.push_back({*id, root / selector.app / name});
+    else others.insert(*id);
   }
   std::ranges::sort(found, {}, &InstanceLog::id);
   if (found.empty()) {
     std::string asked = selector.app;
     if (selector.process) asked += "/" + *selector.process;
     if (selector.number) asked += "." + std::to_string(*selector.number);
-    return fail(Errc::not_found, fmt::format("{}: no logs below {} (there are: {})", asked, (root / selector.app).string(),
-                                             others.empty() ? "none" : others));
+    std::string there;
+    for (const InstanceId& other : others) there += (there.empty() ? "" : ", ") + to_string(other);
+    return fail(Errc::not_found, fmt::format("{}: no logs below {} (there are: {})", asked, (root / selector.app).string(), there.empty() ? "none" : there));
   }
   return found;
 }

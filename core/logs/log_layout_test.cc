@@ -48,6 +48,8 @@ TEST_F(LogLayout, NamesWhatIsThereWhenAskedForWhatIsNot) {
   ASSERT_FALSE(process);
   EXPECT_THAT(process.error().message, testing::HasSubstr("web/worker: no logs"));
   EXPECT_THAT(process.error().message, testing::HasSubstr("there are: web/web.1"));
+  for (const char* more : {"web/web.10", "web/web.3", "web/web.2"}) append(more, 1, "");
+  EXPECT_THAT(list_instances(root, *parse_selector("web/web.9")).error().message, testing::HasSubstr("there are: web/web.1, web/web.2, web/web.3, web/web.10)"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "core/publish/source.h"
 
 #include <array>
+#include <cerrno>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -96,6 +97,7 @@ Result<Source> open_executable(const fs::path& file, const Workshop& workshop) {
 Result<Source> open_source(const fs::path& source, const BuildOptions& options, const Workshop& workshop) {
   std::error_code error;
   const auto status = fs::status(source, error);
+  if (error == std::errc::permission_denied) return fail_errno("look at " + source.string(), EACCES);
   if (fs::is_directory(status)) {
     const image::Form form = image_in(source);
     if (form != image::Form::none) return open_image(source, form, source, options, workshop);
@@ -131,6 +133,7 @@ Result<spec::AppSpec> spec_of_source(const Source& source, const BuildOptions& o
     const auto text = files::read(file, kMostSpec);
     if (!text && text.error().code == Errc::not_found)
       return fail(Errc::usage, fmt::format("{}: there is none; it names the app and says how its processes are started", shown.string()));
+    if (!text && text.error().code == Errc::permission) return std::unexpected(text.error());
     if (!text) return fail(Errc::usage, text.error().message);
     return spec::parse_toml(*text, shown.string(), source.defaults.value_or(spec::Defaults()));
   }

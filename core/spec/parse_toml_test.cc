@@ -196,6 +196,11 @@ TEST(ParseToml, TakesNoQuotesForThoseOfATextWhereAValueIsNone) {
   EXPECT_EQ(place("[labels]\n\"gr\u00f6\u00dfe\" = 1\n\"gr\u00fc\u00dfe\" = x"), "berth.toml:6:11:") << "other letters are other keys";
 }
 
+TEST(ParseToml, SaysThatATextStandsInQuotes) {
+  EXPECT_NE(parse_toml("app = web", "berth.toml").error().message.find("(a text stands in quotes: \"…\")"), std::string::npos);
+  EXPECT_EQ(parse_toml("app = \"web", "berth.toml").error().message.find("stands in quotes"), std::string::npos);
+}
+
 TEST(ParseToml, RefusesNestingWithoutEnd) {
   EXPECT_FALSE(parse_toml("app = " + std::string(100'000, '['), "berth.toml"));
 }

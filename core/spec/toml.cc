@@ -44,7 +44,8 @@ toml::source_position in_text(toml::source_position place, std::string_view text
 }
 
 std::unexpected<Error> wrong_at(toml::source_position place, std::string_view file, std::string_view what) {
-  return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, place.line, place.column, what));
+  const char* advice = what.find("could not determine value type") == std::string_view::npos ? "" : " (a text stands in quotes: \"…\")";
+  return fail(Errc::usage, fmt::format("{}:{}:{}: {}{}", file, place.line, place.column, what, advice));
 }
 
 }  // namespace

@@ -119,11 +119,18 @@ std::optional<io::ServerReply> lead_to_page(const io::ServerRequest& request) {
 
 }  // namespace
 
+/// Somebody has no role here: the log tells of it whatever was asked, but not each time.
+void Api::log_stranger(const io::ServerRequest& request, const Caller& caller) {
+  const std::string line = fmt::format("{} {:?} by {}: 403", request.method, request.path, caller.name);
+  if (const auto told = strangers_.take(line + ": berthd.toml gives that caller no role", io::Steady::now())) spdlog::info("api: {}", *told);
+  else spdlog::debug("api: {}", line);
+}
+
 awaitable<io::ServerReply> Api::on_socket(io::ServerRequest request) {
   if (const auto complaint = page_of_others(request)) co_return problem(*complaint);
   Caller caller = co_await node_.caller(request.peer);
   if (caller.role == Role::anybody) {
-    log_call(request, caller.name, 403);
+    log_stranger(request, caller);
     co_return problem({Errc::permission, fmt::format("{} may not use berthd: be root, or a member of a group that [api] or [[api.local]] of berthd.toml names", caller.name)});
   }
   io::ServerReply result = co_await logged(operations_, node_, revisions_, std::move(request), std::move(caller));
@@ -137,7 +144,7 @@ awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
     co_return problem(*complaint);
   }
   if (caller.role == Role::anybody) {
-    log_call(request, caller.name, 403);
+    log_stranger(request, caller);
     co_return problem({Errc::permission, fmt::format("{} may not use berthd: no [[api.client]] of its berthd.toml fits a name of that certificate", caller.name)});
   }
   io::ServerReply result = co_await logged(operations_, node_, revisions_, std::move(request), std::move(caller));

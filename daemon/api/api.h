@@ -10,6 +10,7 @@
 
 #include "core/crypto/secret.h"
 #include "core/io/http.h"
+#include "core/io/seldom.h"
 #include "core/logs/log_reader.h"
 #include "core/result.h"
 #include "daemon/api/caller.h"
@@ -85,6 +86,9 @@ class Api {
   awaitable<io::ServerReply> on_network(io::ServerRequest request);
 
  private:
+  void log_stranger(const io::ServerRequest& request, const Caller& caller);
+
+  io::Seldom strangers_{std::chrono::seconds(10)};  ///< in the log, which anybody who may connect can make longer
   deploy::Operations& operations_;
   Node& node_;
   Revisions revisions_;

@@ -1,5 +1,9 @@
 #include "daemon/api/api.h"
 
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -194,10 +198,20 @@ TEST_F(ApiTest, UnknownParametersOfAQueryAreRefused) {
   const std::pair<const char*, std::map<std::string, std::string>> cases[] = {
       {"/v1/status", {{"x", "1"}}},         {"/v1/apps/web", {{"x", "1"}}},        {"/v1/deployments", {{"limit", "0"}}},
       {"/v1/deployments", {{"limit", "x"}}}, {"/v1/deployments", {{"app", "Web"}}}, {"/v1/deployments/7", {{"until", "later"}}},
-      {"/v1/deployments/7", {{"wait", "-1"}}}, {"/v1/events", {{"from", "0"}}},      {"/v1/events", {{"limit", "1001"}}},
+      {"/v1/deployments/7", {{"wait", "-1"}}}, {"/v1/deployments/7", {{"after", "foo"}}}, {"/v1/events", {{"from", "0"}}},      {"/v1/events", {{"limit", "1001"}}},
       {"/v1/apps/web/releases", {{"x", "1"}}}, {"/v1/repository/apps", {{"x", "1"}}}, {"/v1/deployments/7", {{"after", "A B"}}}};
   for (const auto& [path, query] : cases) EXPECT_EQ(ask(path, query).status, 400) << path;
   EXPECT_THAT(operations.calls, IsEmpty());
+}
+
+TEST_F(ApiTest, TakesEveryDocumentedStateForTheOneThatIsWaitedFor) {
+  std::ifstream file(BERTH_SOURCE "/docs/openapi.yaml");
+  const std::string contract(std::istreambuf_iterator<char>(file), {});
+  const auto begin = contract.find("enum: [", contract.find("    DeploymentState:")) + 7;
+  std::istringstream words(contract.substr(begin, contract.find(']', begin) - begin));
+  int states = 0;
+  for (std::string state; std::getline(words >> std::ws, state, ','); ++states) EXPECT_EQ(ask("/v1/deployments/7", {{"after", state}}).status, 200) << state;
+  EXPECT_EQ(states, 16);
 }
 
 TEST_F(ApiTest, WaitsForADeploymentAMinuteAtMost) {

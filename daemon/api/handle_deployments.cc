@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
+#include <string_view>
 
 #include <fmt/core.h>
 
@@ -9,11 +11,15 @@
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
 #include "daemon/api/to_json.h"
+#include "daemon/store/time_text.h"
 
 namespace berth::api {
 namespace {
 
 constexpr std::int64_t kMostListed = 1000;
+
+/// Those of deploy::State, and of docs/api.md.
+constexpr std::string_view kStates[] = {"queued", "fetching", "unpacking", "sealed", "preparing", "starting", "canary", "switching", "baking", "active", "failed", "reverting", "reverted", "cancelled", "superseded", "interrupted"};
 
 Answer begun(const Result<deploy::DeploymentStatus>& deployment) {
   if (!deployment) return pass(deployment.error());
@@ -64,7 +70,7 @@ std::optional<Error> in_the_way_of_revert(const Call& call, const deploy::AppSta
   };
   if (app.row.held && app.row.held.firm) return refuse(fmt::format("{} is held ({})", call.app(), store::to_string(app.row.held)));
   const auto rejected = std::ranges::find(app.rejected, to, &store::Rejected::release);
-  if (rejected != app.rejected.end()) return refuse(fmt::format("{}@{} is rejected on this node since {} ({})", call.app(), to, rejected->at, rejected->reason));
+  if (rejected != app.rejected.end()) return refuse(fmt::format("{}@{} is rejected on this node since {} ({})", call.app(), to, store::to_seconds(rejected->at), rejected->reason));
   return std::nullopt;
 }
 
@@ -77,7 +83,7 @@ Result<deploy::WaitFor> read_wait(const Call& call) {
   wait.until_decided = until == "switched";
   wait.after = query.text("after");
   if (until != "switched" && until != "ended") query.complain("until is neither 'switched' nor 'ended'");
-  if (!wait.after.empty() && !is_name(wait.after)) query.complain("after is no state of a deployment");
+  if (!wait.after.empty() && std::ranges::find(kStates, wait.after) == std::end(kStates)) query.complain("after is no state of a deployment, such as 'starting'; docs/api.md lists them");
   BERTH_CHECK(query.done());
   return wait;
 }

@@ -25,9 +25,8 @@ constexpr std::size_t kLongestText = 1000;
 
 Error no_place() { return {Errc::refused, "as many read events and logs of this node as may at once: end another one, or ask for pages"}; }
 
-/// Tells events from number `next` on, until the client is gone.
-awaitable<void> tell_events(Call call, std::int64_t next, std::string app, EventMessage message_of, io::BodyWriter& writer) {
-  std::string sign = ": events of berthd\n\n";
+/// Tells `sign`, a comment, and events from number `next` on, until the client is gone.
+awaitable<void> tell_events(Call call, std::int64_t next, std::string app, EventMessage message_of, std::string sign, io::BodyWriter& writer) {
   bool there = co_await writer.write(std::move(sign));
   auto told = io::Steady::now();
   while (there && !writer.gone()) {
@@ -171,22 +170,30 @@ awaitable<Answer> follow_events(Call call, EventMessage message_of, std::shared_
   const std::string app = query.app();
   if (const auto known = query.done(); !known) co_return pass(known.error());
   if (const auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
-  if (const auto id = call.request.headers.find("last-event-id"); id != call.request.headers.end()) {
+  const auto id = call.request.headers.find("last-event-id");
+  const bool has_id = id != call.request.headers.end();
+  if (has_id) {
     std::int64_t last = -1;
     const auto [end, error] = std::from_chars(id->second.data(), id->second.data() + id->second.size(), last);
     if (error != std::errc() || end != id->second.data() + id->second.size() || last < 0 || last == INT64_MAX)
       co_return fail(Errc::usage, "the header Last-Event-ID takes the number of an event");
     first = last + 1;
   }
-  if (first == 0) first = call.node.last_event() + 1;
+  const std::int64_t newest = call.node.last_event();
+  std::string sign = ": events of berthd\n\n";
+  if (has_id && first > newest + 1) {  // of another node, or of a log that was replaced: how that goes on is not known here, and waiting for its numbers would pass over what comes
+    sign = fmt::format(": events of berthd; its log ends at {}, and Last-Event-ID is none of it: the new ones come\n\n", newest);
+    first = newest + 1;
+  }
+  if (first == 0) first = newest + 1;
   if (!place) co_return std::unexpected(no_place());
   io::ServerReply answer;
   answer.content_type = "text/event-stream";
   answer.headers["cache-control"] = "no-store";
   auto shared = std::make_shared<Call>(std::move(call));
-  answer.stream = [shared, first, app, message_of, place = std::move(place)](io::BodyWriter& writer) {
+  answer.stream = [shared, first, app, message_of, sign, place = std::move(place)](io::BodyWriter& writer) {
     Call copy = *shared;
-    return tell_events(std::move(copy), first, app, message_of, writer);
+    return tell_events(std::move(copy), first, app, message_of, sign, writer);
   };
   co_return answer;
 }

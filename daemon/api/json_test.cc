@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
 #include "core/json/json.h"
@@ -255,6 +256,13 @@ TEST(ApiJson, ASinkIsAsDocumented) {
   EXPECT_EQ(to_json(node, {}).at("sinks").as_array().at(0),
             said(R"({"sink": "central", "kind": "syslog", "required": true, "state": "failing", "lag_seconds": 1.25e1, "last_success": "l", "failing_since": "f",
     "last_error": "connection refused", "shipped": 11, "refused": 2, "limited": 5, "lost": 3, "retries": 4})", true));
+}
+
+TEST(ApiJson, WholeSecondsHaveNoExponent) {
+  const metrics::NodeStatus node{.sinks = {{.name = "central", .kind = "syslog"}}, .webhooks = {{.name = "chat", .kind = "webhook", .lag_seconds = 90}}};
+  const std::string text = boost::json::serialize(summary_json(node, {}));
+  EXPECT_NE(text.find(R"("lag_seconds":0,)"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"("lag_seconds":90,)"), std::string::npos) << text;
 }
 
 TEST(ApiJson, AWebhookIsAsDocumented) {

@@ -49,11 +49,18 @@ boost::json::value refused_json(const std::optional<metrics::NodeStatus::Refused
   return object{{"at", refused->at}, {"reason", as_utf8(refused->reason)}};
 }
 
+/// Seconds, those that are whole without the exponent that a serializer gives to other numbers.
+boost::json::value seconds_json(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds);
+  if (static_cast<double>(whole) == seconds) return whole;
+  return seconds;
+}
+
 object webhook_json(const ship::SinkStatus& webhook) {
   const ship::ShippedCounts all = webhook.all();
   return {{"webhook", webhook.name},
           {"state", webhook.state},
-          {"lag_seconds", webhook.lag_seconds},
+          {"lag_seconds", seconds_json(webhook.lag_seconds)},
           {"last_success", webhook.last_success},
           {"failing_since", webhook.failing_since},
           {"last_error", as_utf8(webhook.last_error)},
@@ -149,7 +156,7 @@ object to_json(const ship::SinkStatus& sink) {
           {"kind", sink.kind},
           {"required", sink.required},
           {"state", sink.state},
-          {"lag_seconds", sink.lag_seconds},
+          {"lag_seconds", seconds_json(sink.lag_seconds)},
           {"last_success", sink.last_success},
           {"failing_since", sink.failing_since},
           {"last_error", as_utf8(sink.last_error)},

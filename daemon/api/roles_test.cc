@@ -162,9 +162,9 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
   be(Role::viewer);
   const auto reply = ask(request({"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", {}, {}, {}}, "web"));
   EXPECT_THAT(reply.body, AllOf(HasSubstr("ci.example.org (certificate, from 10.0.0.7) is a viewer here"), HasSubstr("needs the role deployer"), HasSubstr(R"("exit":7)")));
-  EXPECT_THAT(reply.body, HasSubstr("and 'berth deploy' (POST /v1/apps/{app}/deployments) needs the role"));
+  EXPECT_THAT(reply.body, HasSubstr("and 'berth deploy web' (POST /v1/apps/web/deployments) needs the role"));
   be(Role::operator_);
-  EXPECT_THAT(ask(request({"DELETE", "/v1/apps/{app}", "", {}, {}, {}}, "web")).body, HasSubstr("is an operator here, and 'berth remove' (DELETE /v1/apps/{app}) needs the role admin"));
+  EXPECT_THAT(ask(request({"DELETE", "/v1/apps/{app}", "", {}, {}, {}}, "web")).body, HasSubstr("is an operator here, and 'berth remove web' (DELETE /v1/apps/web) needs the role admin"));
   be(Role::viewer);
   EXPECT_THAT(ask(request({"POST", "/v1/node/drain", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth node drain' (POST /v1/node/drain) needs the role operator"));
   be(Role::deployer, {"blog"});

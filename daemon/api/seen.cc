@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -13,15 +14,29 @@
 namespace berth::api {
 namespace {
 
-/// What a route is called by whoever uses the command line, and by whoever does not: "'berth remove' (DELETE /v1/apps/{app})".
-std::string name_of(const Route& route) {
+/// The pattern with what its parameters are: "/v1/apps/web".
+std::string path_of(const Route& route, const std::map<std::string, std::string>& parameters) {
+  std::string path(route.pattern);
+  for (const auto& [name, value] : parameters) {
+    const std::string place = "{" + name + "}";
+    if (const auto at = path.find(place); at != std::string::npos) path.replace(at, place.size(), value);
+  }
+  return path;
+}
+
+/// What a call is called by whoever uses the command line, and by whoever does not: "'berth remove web' (DELETE /v1/apps/web)".
+std::string name_of(const Route& route, const std::map<std::string, std::string>& parameters) {
   constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {{"deployments", "deploy"}, {"plan", "deploy --plan"}, {"{app}", "remove"}, {"run", "run-job"}, {"imports", "import"}};
   const std::string_view pattern = route.pattern, last = pattern.substr(pattern.rfind('/') + 1);
   const auto* other = std::ranges::find(kVerbs, last, &std::pair<std::string_view, std::string_view>::first);
   const std::string_view verb = other == std::end(kVerbs) ? last : other->second;
-  const std::string call = fmt::format("{} {}", route.method, pattern);
+  const std::string call = fmt::format("{} {}", route.method, path_of(route, parameters));
   if (route.method == "GET") return call;  // several verbs ask for it
-  return fmt::format("'berth {}{}' ({})", pattern.starts_with("/v1/node/") ? "node " : "", verb, call);
+  std::string what;
+  if (const auto app = parameters.find("app"); app != parameters.end()) what = " " + app->second;
+  if (const auto process = parameters.find("process"); process != parameters.end()) what += "/" + process->second;
+  if (const auto id = parameters.find("id"); id != parameters.end()) what = " " + id->second;
+  return fmt::format("'berth {}{}{}' ({})", pattern.starts_with("/v1/node/") ? "node " : "", verb, what, call);
 }
 
 /// "an operator".
@@ -33,7 +48,7 @@ std::string with_article(Role role) {
 }  // namespace
 
 std::optional<Error> refusal(const Route& route, const std::map<std::string, std::string>& parameters, const Caller& caller) {
-  const std::string call = name_of(route);
+  const std::string call = name_of(route, parameters);
   if (route.only_on_node && !caller.on_node)
     return Error{Errc::permission, fmt::format("{} is for callers on the node alone, since it hands over files of the machine: log in there and use berth", call)};
   if (caller.role < route.role)

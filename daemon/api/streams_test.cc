@@ -82,6 +82,17 @@ TEST_F(StreamsTest, WhoComesBackGetsWhatCameMeanwhileAndWhoIsNewWhatComesNext) {
   EXPECT_THAT(read(next, 2).back(), StartsWith("id: 4\n"));
 }
 
+TEST_F(StreamsTest, WhoKnowsEventsOfAnotherLogGetsWhatComesNext) {
+  node.told = {event(1, "web"), event(2, "web")};
+  const auto reply = follow({}, {{"last-event-id", "999999"}});
+  EXPECT_EQ(reply.status, 200);
+  node.told.push_back(event(3, "web"));
+  const auto got = read(reply, 2);
+  EXPECT_EQ(got.front(), ": events of berthd; its log ends at 2, and Last-Event-ID is none of it: the new ones come\n\n");
+  EXPECT_THAT(got.back(), StartsWith("id: 3\n"));
+  EXPECT_EQ(read(follow({}, {{"last-event-id", "3"}}), 1).front(), ": events of berthd\n\n") << "who knows all of them is at home";
+}
+
 TEST_F(StreamsTest, OfOneAppOthersArePassedOver) {
   node.told = {event(1, "web"), event(2, "api"), event(3, "api")};
   const auto reply = follow({{"app", "web"}, {"from", "1"}});

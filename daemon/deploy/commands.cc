@@ -30,6 +30,12 @@ std::vector<store::InstanceRow> rows_of(const App& app, const std::vector<Instan
   return rows;
 }
 
+/// Whether a process of it does.
+bool runs(const supervise::Supervisor& supervisor, const InstanceId& id) {
+  const auto status = supervisor.status(id);
+  return status && status->pid != 0;
+}
+
 boost::json::object data_of(const InstanceSelector& what) { return {{"what", text_of(what)}}; }
 
 }  // namespace
@@ -68,7 +74,10 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   if (!ids) co_return std::unexpected(ids.error());
   const Turn turn = co_await node_.take(*app);
   const Quiet quiet(*app);
-  const auto write = [this, rows = rows_of(**app, *ids), event = operator_event("stop", what.app, asked, data_of(what))] { return node_.store.set_paused(rows, true, event); };
+  const auto rows = rows_of(**app, *ids);
+  std::optional<store::Event> event;
+  if (!std::ranges::all_of(rows, &store::InstanceRow::paused)) event = operator_event("stop", what.app, asked, data_of(what));
+  const auto write = [this, rows, event] { return node_.store.set_paused(rows, true, event); };
   auto written = co_await node_.pool.run(write);
   if (!written) co_return written;
   for (Member& member : (*app)->members)
@@ -83,12 +92,14 @@ awaitable<Result<void>> Engine::stop_all(AppPtr app, Asked asked) {
   co_await end_deployments(app, why, false);
   const Turn turn = co_await node_.take(app);
   const Quiet quiet(app);
-  const store::Stop said{.at = store::now_text(), .by = asked.by, .why = asked.why};
-  const auto stop = [this, name = app->name(), said, asked] { return node_.store.set_stopped(name, said, operator_event("stop", name, asked)); };
-  auto stopped = co_await node_.pool.run(stop);
-  if (!stopped) co_return stopped;
-  app->row.stopped = true;
-  app->row.stop = said;
+  if (const bool is_said = app->row.stopped && (asked.why.empty() || asked.why == app->row.stop.why); !is_said) {  // as with a hold
+    const store::Stop said{.at = store::now_text(), .by = asked.by, .why = asked.why};
+    const auto stop = [this, name = app->name(), said, asked] { return node_.store.set_stopped(name, said, operator_event("stop", name, asked)); };
+    auto stopped = co_await node_.pool.run(stop);
+    if (!stopped) co_return stopped;
+    app->row.stopped = true;
+    app->row.stop = said;
+  }
   if (app->run) app->run->changed.notify();
   const std::string none;
   co_await members_.stop_all_but(app, none, drain_of(*app));
@@ -115,11 +126,15 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   std::vector<InstanceId> chosen;
   for (const Member& member : app->members)
     if (what.matches(member.id())) chosen.push_back(member.id());
+  const bool is_up = !app->row.stopped && !chosen.empty() && std::ranges::all_of(app->members, [&](const Member& member) {
+    return !what.matches(member.id()) || (!member.row.paused && runs(node_.supervisor, member.id()));
+  });
   const auto start = [this, name = app->name(), asked, what, rows = rows_of(*app, chosen)]() -> Result<void> {
     if (is_whole(what)) BERTH_CHECK(node_.store.set_stopped(name, std::nullopt, operator_event("start", name, asked)));
     return node_.store.set_paused(rows, false, is_whole(what) ? std::nullopt : std::optional(operator_event("start", name, asked, data_of(what))));
   };
-  auto started = co_await node_.pool.run(start);
+  Result<void> started;
+  if (!is_up) started = co_await node_.pool.run(start);
   if (!started) co_return started;
   app->row.stopped = false;
   app->row.stop = {};
@@ -188,7 +203,9 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   const Turn turn = co_await node_.take(app);
   auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return finished;
-  const auto write = [this, name, process, instances, said = rules->second.instances, asked] {
+  const auto write = [this, name, process, instances, said = rules->second.instances, asked]() -> Result<void> {
+    BERTH_TRY(const auto before, node_.store.scale(name, process));
+    if (before && *before == std::pair(instances, said)) return {};  // what does not run is started all the same
     const boost::json::object data{{"process", process}, {"instances", instances}};
     return node_.store.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
   };

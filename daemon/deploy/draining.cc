@@ -9,7 +9,8 @@
 namespace berth::deploy {
 
 awaitable<Result<void>> Engine::drain_node(Asked asked) {
-  if (!node_.drained || !asked.why.empty()) {  // a later reason takes the place of the first, as with a hold
+  const bool has_other_reason = !asked.why.empty() && (!node_.drained || node_.drained->why != asked.why);
+  if (!node_.drained || has_other_reason) {  // a later reason takes the place of the first, as with a hold
     const store::Drain drain{.at = store::now_text(), .by = asked.by, .why = asked.why};
     const std::string every_app;
     const auto write = [this, drain, event = operator_event("node_drain", every_app, asked)] { return node_.store.set_drained(drain, event); };

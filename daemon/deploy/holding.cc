@@ -8,11 +8,16 @@
 
 namespace berth::deploy {
 
+/// One that is held already is so for who began, unless another reason is given; then the event tells what it took the place of.
 awaitable<Result<void>> Engine::hold(std::string name, Asked asked) {
   const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
+  const store::Hold before = (*app)->row.held;
+  if (before && before.firm && (asked.why.empty() || asked.why == before.why)) co_return Result<void>();
+  boost::json::object data;
+  if (before) data["replaced"] = store::to_string(before);
   const store::Hold firm{.why = asked.why.empty() ? std::string("no reason was given") : asked.why, .by = asked.by, .at = store::now_text(), .firm = true};
-  const auto write = [this, name, firm, asked] { return node_.store.set_held(name, firm, operator_event("hold", name, asked)); };
+  const auto write = [this, name, firm, event = operator_event("hold", name, asked, data)] { return node_.store.set_held(name, firm, event); };
   auto written = co_await node_.pool.run(write);
   if (written) (*app)->row.held = firm;
   co_return written;
@@ -21,6 +26,10 @@ awaitable<Result<void>> Engine::hold(std::string name, Asked asked) {
 awaitable<Result<void>> Engine::resume(std::string name, Asked asked) {
   const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
+  if (!(*app)->row.held) {
+    settled_(name);
+    co_return Result<void>();
+  }
   const auto release = [this, name, asked] { return node_.store.set_held(name, {}, operator_event("resume", name, asked)); };
   auto released = co_await node_.pool.run(release);
   if (!released) co_return released;
@@ -44,6 +53,9 @@ awaitable<Result<void>> Engine::mark(std::string name, std::string release, bool
   const boost::json::object data{{"release", release}, {"as", good ? "good" : "bad"}};
   const std::string reason = fmt::format("marked bad by {}{}{}", asked.by, asked.why.empty() ? "" : ": ", asked.why);
   const auto write = [this, name, release, good, reason, event = operator_event("mark", name, asked, data)]() -> Result<void> {
+    BERTH_TRY(const auto rejected, node_.store.rejected(name));
+    const auto its = std::ranges::find(rejected, release, &store::Rejected::release);
+    if (its == rejected.end() ? good : !good && its->reason == reason) return {};  // it is so
     if (good) return node_.store.unreject(name, release, {event});
     BERTH_TRY(const auto slot, node_.store.slot(name, release));
     return node_.store.reject(name, release, slot ? slot->manifest_sha256 : "", reason, {event});

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "daemon/deploy/engine.h"
+#include "daemon/store/time_text.h"
 
 namespace berth::deploy {
 namespace {
@@ -182,7 +183,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
   if (!rejected) co_return std::unexpected(rejected.error());
   const auto found = std::ranges::find(*rejected, request.release, &store::Rejected::release);
   if (found != rejected->end() && !request.force) {
-    co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, found->at,
+    co_return fail(Errc::conflict, fmt::format("{} is rejected on this node since {} ({}); deploy another release, or this one with --force", name, store::to_seconds(found->at),
                                                found->reason));
   }
   const AppPtr app = node_.find(request.app);
@@ -300,7 +301,9 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
   if (!run || is_terminal(run->position.state)) {
     auto row = co_await queries_.deployment(id);
     if (!row) co_return row;
-    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it is {}", id, row->row.app, row->row.release, row->row.state));
+    const std::string& state = row->row.state;
+    const char* was = state == "failed" ? "" : state == "active" ? "is " : "was ";
+    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it {}{}", id, row->row.app, row->row.release, was, state));
   }
   if (run->position.decided) {
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,

@@ -216,9 +216,12 @@ std::vector<Told> timeline(const DeploymentStatus* deployment, const std::vector
   std::ranges::stable_sort(all, {}, moment);
   std::vector<Told> told;
   for (Told& one : all) {
-    if (!told.empty() && told.back().kind == one.kind && without_time(told.back().text) == without_time(one.text)) {
-      ++told.back().times;
-      told.back().until = one.at;
+    // Instances that end again and again take turns: what is between one and its like is of that kind, too.
+    const auto other = std::find_if(told.rbegin(), told.rend(), [&one](const Told& before) { return before.kind != one.kind; });
+    const auto like = std::find_if(told.rbegin(), other, [&one](const Told& before) { return without_time(before.text) == without_time(one.text); });
+    if (like != other) {
+      ++like->times;
+      like->until = one.at;
     } else {
       told.push_back(std::move(one));
     }

@@ -48,6 +48,16 @@ std::vector<std::string> texts(const std::vector<Told>& told) {
   return all;
 }
 
+TEST(Story, WhatInstancesDoInTurnsIsToldOnceOfEach) {
+  const auto of_second = [](int second) { return event(second, "instance.exit", {{"instance", "web/web.2@v3"}, {"reason", "exited with 1"}, {"ran_ms", second}}); };
+  const auto told = timeline(nullptr, {ended(3, "exited with 1"), of_second(4), ended(5, "exited with 1"), of_second(6), ended(7, "exited with 2"), ended(8, "exited with 1"),
+                                       event(9, "operator.restart", {{"by", "ann"}}), ended(10, "exited with 1")});
+  EXPECT_THAT(texts(told), ElementsAre("web/web.1@v3 exited with 1, after 20ms (3 times)", "web/web.2@v3 exited with 1, after 4ms (2 times)", "web/web.1@v3 exited with 2, after 20ms",
+                                       "restart by ann", "web/web.1@v3 exited with 1, after 20ms"));
+  EXPECT_EQ(told[0].until, at(8));
+  EXPECT_EQ(told[1].until, at(6));
+}
+
 TEST(Story, IsToldInTheOrderOfTimeAndWhatIsRepeatedOnce) {
   const auto deployment = failed("web@v3: web/web.1 exited with 1 (3 times)");
   const auto told = timeline(&deployment, {ended(3, "exited with 1", 20), ended(4, "exited with 1", 31), ended(6, "exited with 1"), event(8, "slot.sealed", {{"release", "v3"}}),

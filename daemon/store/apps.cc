@@ -9,6 +9,7 @@
 #include "core/ids.h"
 #include "daemon/data/snapshot.h"
 #include "daemon/store/state.h"
+#include "daemon/store/time_text.h"
 
 namespace berth::store {
 
@@ -51,7 +52,7 @@ Result<int> pick_uid(Database& database, const std::string& name) {
 
 std::string who_when_why(const std::string& by, const std::string& at, const std::string& why) {
   if (by.empty()) return why;
-  return fmt::format("by {} since {}{}{}", by, at, why.empty() ? "" : ": ", why);
+  return fmt::format("by {} since {}{}{}", by, to_seconds(at), why.empty() ? "" : ": ", why);
 }
 
 }  // namespace

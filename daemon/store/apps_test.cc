@@ -59,6 +59,7 @@ TEST_F(AppsTest, KeepsStoppedAndHeldOverARestart) {
   const Hold held = must(store->app("web"))->held;
   EXPECT_TRUE(held && held.firm);
   EXPECT_EQ(to_string(held), "by root (uid 0) since 2026-11-24T09:00:00Z: an audit");
+  EXPECT_EQ(to_string(Hold{.why = "an audit", .by = "ann", .at = "2026-11-24T09:00:00.757000Z"}), "by ann since 2026-11-24T09:00:00Z: an audit") << "microseconds say nothing to people";
   EXPECT_EQ(to_string(Hold{.why = "v2 was reverted by hand"}), "v2 was reverted by hand") << "of a berthd that did not keep who";
   ASSERT_TRUE(store->set_held("web", {}, event("app.resumed", "web")));
   EXPECT_FALSE(must(store->app("web"))->held);

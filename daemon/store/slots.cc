@@ -182,6 +182,7 @@ Result<void> Store::set_pinned(const std::string& app, const std::string& releas
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(const auto known, state_->slot(app, release));
   if (!known) return fail(Errc::not_found, fmt::format("{}@{} is not on this node", app, release));
+  if (known->pinned == pinned) return {};  // no event either
   std::vector<Event> events;
   events.push_back(std::move(event));
   return state_->change(std::move(events), [&] {

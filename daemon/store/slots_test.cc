@@ -122,6 +122,22 @@ TEST_F(SlotsTest, CollectingRemovesFoldersAndRows) {
   EXPECT_TRUE(must(store->collect("web", {"v2"}, 3)).empty());
 }
 
+TEST_F(SlotsTest, PinningWhatIsPinnedIsNoEvent) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  const auto events_of = [this](bool pinned) {
+    const auto before = store->last_event();
+    EXPECT_TRUE(store->set_pinned("web", "v1", pinned, event("operator.pin", "web")));
+    return store->last_event() - before;
+  };
+  EXPECT_EQ(events_of(false), 0);
+  EXPECT_EQ(events_of(true), 1);
+  EXPECT_EQ(events_of(true), 0);
+  EXPECT_TRUE(must(store->slot("web", "v1"))->pinned);
+  EXPECT_EQ(events_of(false), 1);
+}
+
 TEST_F(SlotsTest, PinningWhatIsNotThereIsRefused) {
   open();
   must(store->ensure_app("web"));

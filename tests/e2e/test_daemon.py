@@ -324,7 +324,7 @@ class Daemon(BerthCase):
             taken.bind(("127.0.0.1", self.node.metrics_port))
             taken.listen()
             self.node.start()
-        self.assertIn(str(self.node.metrics_port), self.node.log_file.read_text())
+        self.assertRegex(self.node.log_file.read_text(), rf"{self.node.metrics_port}: \S+ \(pid {os.getpid()}\) listens there")
         self.assertIn("berth_ready 1", self.node.api("GET", "/metrics").body)
 
     def test_status_of_a_fresh_node(self):

@@ -68,6 +68,32 @@ class Holding(BerthCase):
 
     # hold
 
+    def test_what_is_so_already_is_no_event(self):
+        self.deploy(self.node, "v1")
+
+        def events(*verb, **options):
+            before = self.node.events()[-1]["number"]
+            self.said = self.node.berth(*verb, **options)
+            return [(one["kind"].removeprefix("operator."), one["data"].get("replaced", "")) for one in self.node.events() if one["number"] > before and one["kind"].startswith("operator.")]
+        self.assertEqual([events(verb, "web@v1") for verb in ("unpin", "pin", "pin", "unpin")], [[], [("pin", "")], [], [("unpin", "")]])
+        self.assertEqual([events(verb, "web") for verb in ("resume", "start", "start")], [[], [], []])
+        self.assertEqual(events("mark", "web@v2", "good"), [])
+        self.assertEqual([events("mark", "web@v2", "bad", "--reason", "slow") for _ in range(2)], [[("mark", "")], []])
+        self.assertEqual(events("hold", "web", "--reason", "alice's"), [("hold", "")])
+        since = self.node.app()["held_at"]
+        self.assertEqual([events("hold", "web"), events("hold", "web", "--reason", "alice's")], [[], []])
+        self.assertEqual((self.node.app()["held"], self.node.app()["held_at"]), ("alice's", since))
+        self.assertEqual(events("hold", "web", "--reason", "bob's"), [("hold", f"by root (uid 0) since {since[:19]}Z: alice's")])
+        self.assertSays(self.said, "takes the place of", "alice's (by root (uid 0), ")
+        self.assertEqual([events("stop", "web/web.1") for _ in range(2)], [[("stop", "")], []])
+        self.assertEqual([events("start", "web/web.1") for _ in range(2)], [[("start", "")], []])
+        self.assertEqual([events("stop", "web", "--reason", "a new disk"), events("stop", "web")], [[("stop", "")], []])
+        self.assertEqual(self.node.app()["stopped_why"], "a new disk")
+        self.assertEqual([events("start", "web") for _ in range(2)], [[("start", "")], []])
+        self.assertEqual([events("scale", "web/web=2") for _ in range(2)], [[("scale", "")], []])
+        self.assertEqual([events("node", "drain", "--reason", "a kernel") for _ in range(2)], [[("node_drain", "")], []])
+        self.assertEqual([events("node", "resume") for _ in range(2)], [[("node_resume", "")], []])
+
     def test_a_revert_of_an_app_that_was_held_says_that_it_stays_so(self):
         for release in ("v1", "v2"):
             self.deploy(self.node, release)

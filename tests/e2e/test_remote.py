@@ -89,6 +89,22 @@ class Remote(RemoteCase):
         self.assertEqual(self.node.events(), before)
         self.assertEqual(self.curl("admin", "/v1/status").status, 200)
 
+    def test_who_knocks_is_in_the_log_but_not_each_time(self):
+        self.pki.issue("forged", "URI:spiffe://example.org/admin", ca="other-ca")
+        self.start()
+
+        def told(what):
+            return [line for line in self.node.log_file.read_text().splitlines() if " info: " in line and what in line]
+        for _ in range(20):
+            with self.assertRaises(ssl.SSLError):
+                self.connection("forged").close()
+            self.assertEqual(self.curl("stranger", "/v1/status?x=1").status, 403)
+        wait_until(lambda: told("[api]: refused 127.0.0.1: its certificate is refused; it is of no authority that is trusted here"), "the log tells of the certificate")
+        self.assertLessEqual(len(told("refused 127.0.0.1")), 5, "one in ten seconds")
+        asked = told('api: GET "/v1/status" by stranger.example.org (certificate, from 127.0.0.1): 403')
+        self.assertTrue(asked)
+        self.assertLessEqual(len(asked), 5)
+
     def connection(self, who="admin", least=ssl.TLSVersion.TLSv1_2):
         context = ssl.create_default_context(cafile=self.pki.folder / "ca.pem")
         context.minimum_version = least

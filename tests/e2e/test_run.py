@@ -216,6 +216,7 @@ class Run(RunCase):
         one.wait_for(r"^web\.1 +\| web at 5000 of dotenv inherited")
         one.wait_for(r"^web\.2 +\| web at 5001")
         one.wait_for(r"^work-er\.1 +\| worker at 5100")
+        one.wait_for(r"work-er\.1 ready; nothing listens at its port 5100 yet")
         one.interrupt()
         self.assertEqual(one.end(), 0, one.text)
 

@@ -1,5 +1,7 @@
 #include "daemon/ship/webhook/message.h"
 
+#include <algorithm>
+
 #include <boost/json/serialize.hpp>
 #include <fmt/core.h>
 
@@ -42,14 +44,29 @@ std::string text_of(const store::Event& event, const Origin& origin) {
   return std::string(cut_text(text, kLongestText));
 }
 
-/// Chats take what stands in angle brackets for mentions and links, such as `<!channel>`, and have these escapes for it.
+bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+/// Whether a chat may take `@` and what is before and behind it for a mention: Mattermost and Rocket.Chat that of a person or a group where a word begins, Discord
+/// those of all anywhere. `web@v42` and `alice@example.org` are none.
+bool may_mention(std::string_view before, std::string_view behind) {
+  constexpr std::string_view kAll[] = {"all", "channel", "everyone", "here"};
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto begins = [&](std::string_view name) { return behind.size() >= name.size() && std::ranges::equal(behind.substr(0, name.size()), name, {}, lower); };
+  return before.empty() || !is_word(before.back()) || std::ranges::any_of(kAll, begins);
+}
+
+/// Without mentions. Chats take what stands in angle brackets for mentions and links, such as `<!channel>`, and have these escapes for it; what `@` begins has none,
+/// and a zero-width space behind it, which nobody sees, makes it text.
 std::string escaped(std::string_view text) {
+  constexpr std::string_view kZeroWidthSpace = "\xe2\x80\x8b";
   std::string safe;
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
     if (c == '&') safe += "&amp;";
     else if (c == '<') safe += "&lt;";
     else if (c == '>') safe += "&gt;";
     else safe += c;
+    if (c == '@' && may_mention(text.substr(0, at), text.substr(at + 1))) safe += kZeroWidthSpace;
   }
   return safe;
 }

@@ -39,6 +39,20 @@ TEST(WebhookMessage, OfAChatIsATextInWhichNothingIsAMention) {
   EXPECT_EQ(message.body, R"({"text":"edge-1 (production): deployment 7 of web@v42: failed: never &lt;ready&gt; &amp; gone"})");
 }
 
+TEST(WebhookMessage, OfAChatMentionsNobodyByAnAtSign) {
+  const auto said = [](const std::string& reason, WebhookFormat format) {
+    return text_of_event({.kind = "operator.hold", .app = "web", .data = {{"reason", reason}}}, format).substr(std::string("edge-1 (production): operator.hold web: ").size());
+  };
+  const auto chat = [&said](const std::string& reason) { return said(reason, WebhookFormat::chat); };
+  const std::string apart = "@\u200b";
+  for (const std::string name : {"here", "channel", "all", "everyone", "Here", "EVERYONE", "alice", "developers"}) EXPECT_EQ(chat("@" + name), apart + name);
+  EXPECT_EQ(chat("(@here,@all) @@alice"), "(" + apart + "here," + apart + "all) " + apart + apart + "alice");
+  EXPECT_EQ(chat("now@everyone web@Channel ü@alice _@alice"), "now" + apart + "everyone web" + apart + "Channel ü" + apart + "alice _" + apart + "alice");
+  EXPECT_EQ(chat("<@here>"), "&lt;" + apart + "here&gt;");
+  EXPECT_EQ(chat("web@v42 by alice@example.org"), "web@v42 by alice@example.org") << "which people copy";
+  EXPECT_EQ(said("@here", WebhookFormat::event), "@here");
+}
+
 TEST(WebhookMessage, IsNamedTheSameEachTimeAndAsNoOther) {
   const auto id_of_event = [](const store::Event& event, const NodeNames& names) { return webhook_message(entry_of(event, names), WebhookFormat::event).id; };
   const std::string id = id_of_event(failed_deployment(), kEdge);

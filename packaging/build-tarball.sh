@@ -31,7 +31,7 @@ mv "$work"/root/usr/{bin,sbin,libexec,share} "$work/$name"
 strip "$work/$name/libexec/berth"/*
 mkdir -p "$work/$name/systemd" "$work/$name/share/doc/berth"
 cp systemd/{berthd.service,berth.slice,berth-refresh@.service,berth-refresh@.timer,berth.sysusers,berth.tmpfiles} "$work/$name/systemd"
-cp README.md CHANGELOG.md LICENSE docs/*.md "$work/$name/share/doc/berth"
+cp README.md CHANGELOG.md LICENSE docs/[a-z]*.md "$work/$name/share/doc/berth"  # docs/README.md is the contents of a clone
 sed -e '/^#PURGE#$/{r packaging/purge.sh' -e 'd}' packaging/install.sh.in > "$work/$name/install.sh"
 chmod -R u=rwX,go=rX "$work/$name"
 chmod 0755 "$work/$name/install.sh"

@@ -4,6 +4,7 @@ import re
 import subprocess
 import unittest
 
+from lib.pages import anchors_of, links_of
 from lib.programs import SOURCE
 
 
@@ -45,6 +46,34 @@ class MetricsPage(unittest.TestCase):
     def test_the_page_has_each_metric_of_the_code(self):
         code = "\n".join(file.read_text() for file in (SOURCE / "daemon/metrics").glob("*_families.cc"))
         self.assertEqual(sorted(self.named(" ".join(re.findall(r'"((?:berth|process)_\w+)"', code))) ^ self.metrics), [])
+
+
+class Book(unittest.TestCase):
+    """docs/ as a book: its contents name every chapter, and no link leads nowhere."""
+
+    def setUp(self):
+        self.pages = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md", *sorted((SOURCE / "docs").glob("*.md")), *sorted((SOURCE / "docs/adr").glob("*.md"))]
+        self.assertGreater(len(self.pages), 25)
+
+    def test_links_between_pages_lead_to_what_is_there(self):
+        wrong, links = [], 0
+        for page in self.pages:
+            for link in links_of(page.read_text()):
+                links += 1
+                path, _, anchor = link.partition("#")
+                target = (page.parent / path).resolve() if path else page
+                if not target.exists():
+                    wrong.append(f"{page.relative_to(SOURCE)}: {link} is not there")
+                elif anchor and anchor not in anchors_of(target.read_text()):
+                    wrong.append(f"{page.relative_to(SOURCE)}: {link}: no such heading")
+        self.assertEqual(wrong, [])
+        self.assertGreater(links, 50)
+
+    def test_the_contents_name_every_chapter(self):
+        contents = SOURCE / "docs/README.md"
+        named = {(contents.parent / link.partition("#")[0]).resolve() for link in links_of(contents.read_text())}
+        self.assertEqual([str(page) for page in sorted((SOURCE / "docs").glob("*.md")) if page.resolve() not in named | {contents.resolve()}], [])
+        self.assertIn("docs/README.md", links_of((SOURCE / "README.md").read_text()))
 
 
 class ApiPage(unittest.TestCase):

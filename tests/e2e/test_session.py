@@ -7,26 +7,12 @@ import unittest
 
 from lib import sample_apps
 from lib.case import BerthCase
+from lib.pages import OF_THE_MACHINE, compared
 from lib.programs import BERTH, PATIENCE, SOURCE, sanitizer
 
 PAGE = SOURCE / "docs" / "session.md"
 SERVER = '#!/bin/sh\necho "listening on port $PORT"\nexec bin/testapp --serve --port "$PORT"\n'
 BROKEN = '#!/bin/sh\necho "connecting to db.internal:5432"\necho "no such host: db.internal"\nexit 1\n'
-
-# What differs from run to run, and as what it is compared.
-DIFFERS = [(r"(?m)^(web@v\d+: [a-z]+) \(.*\)$", r"\1"), (r"linux/\w+", "PLATFORM"), (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"), (r"\d{4}-\d\d-\d\d", "DAY"), (r"\b\d\d:\d\d:\d\d\b", "TIME"), (r"\b\d+(\.\d+)?(ms|s|m|h)\b", "SPAN"),
-           (r"\b\d+(\.\d+)? [kMG]?B\b", "SIZE"), (r"\b[0-9a-f]{10,64}\b", "DIGEST"), (r"\b\d+\.\d+\.\d+\b", "VERSION"), (r" \(\d+ times until TIME\)", ""), (r"\b\d+ times\b", "N times"),
-           (r"\b\d{2,7}\b", "NUMBER"), (r" +", " ")]
-
-
-#: What only some nodes have to say.
-OF_THE_MACHINE = r"(?m)^limits of memory and processes are not enforced here .*\n"
-
-
-def compared(text):
-    for pattern, name in DIFFERS:
-        text = re.sub(pattern, name, text)
-    return [line.rstrip() for line in text.splitlines()]
 
 
 class Session(BerthCase):

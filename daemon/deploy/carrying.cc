@@ -288,7 +288,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       std::vector<std::int64_t> open{run->row.id};
       for (const RunPtr& older : app->giving_way) open.push_back(older->row.id);
       const bool accepted = run->position.state == State::active;
-      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = node_.options.keep_releases] {
+      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = node_.options.keep] {
         if (accepted) static_cast<void>(node_.store.unreject(name, release));
         auto collected = node_.store.collect(name, in_use, keep);
         static_cast<void>(node_.store.drop_imports(name, waiting, false));
@@ -297,7 +297,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       };
       const auto removed = co_await node_.pool.run(tidy);
       if (removed)
-        for (const store::SlotRow& slot : *removed) app->manifests.erase(slot.release);
+        for (const std::string& gone : releases_of(*removed, true)) app->manifests.erase(gone);
       break;
     }
     case Effect::seal: break;  // before the transition counts

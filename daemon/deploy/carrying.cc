@@ -65,14 +65,14 @@ std::string end_counted_of(const Run& run) {
 }
 
 /// The run is in its new state: its row tells of it from the next write on.
-void take_position(Run& run, Position to) {
+void take_position(Run& run, Position to, const std::string& boot) {
   const State before = run.position.state;
   run.position = to;
   run.steps.push_back({std::string(to_string(to.state)), store::now_text()});
   if (before == State::canary) run.row.bake_until_ms = 0;
-  if (to.state == State::canary) run.row.bake_until_ms = wall_ms() + run.manifest->spec.deploy.canary.bake.count();
+  if (to.state == State::canary) set_bake_end(run.row, run.manifest->spec.deploy.canary.bake, bake_clocks(boot));
   if (to.state == State::baking && run.row.bake_until_ms == 0)
-    run.row.bake_until_ms = wall_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.duration.count());
+    set_bake_end(run.row, run.is_revert() ? milliseconds(0) : run.manifest->spec.deploy.bake.duration, bake_clocks(boot));
   if (is_terminal(to.state)) {
     run.row.bake_until_ms = 0;
     run.row.ended_at = run.steps.back().at;
@@ -185,7 +185,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   if (node_.closed) co_return;
   const Position was = run->position;
   if (transition->to.state == State::baking) run->row.detail["boot"] = node_.options.node.boot;
-  take_position(*run, transition->to);
+  take_position(*run, transition->to, node_.options.node.boot);
   const bool decides = has(transition->effects, Effect::decide);
   auto committed = co_await commit(run, transition->effects);
   for (auto pause = 100ms; !committed && !decides && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {

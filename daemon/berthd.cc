@@ -22,6 +22,7 @@
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/socket_access.h"
+#include "daemon/running_instances.h"
 #include "daemon/secrets/authorization.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/supervise/launcher.h"

@@ -236,7 +236,9 @@ const Counts& Engine::counts() {
 awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) {
   const bool decides = has(effects, Effect::decide), reverts = has(effects, Effect::decide_revert);
   const bool reverting = reverts && run->position.state == State::reverting;
-  const auto write = [this, row = run->row, event = deployment_event(*run), decides, reverts, reverting]() -> Result<void> {
+  store::Event event = deployment_event(*run);
+  if (has(effects, Effect::reject)) event.data["rejected"] = true;
+  const auto write = [this, row = run->row, event, decides, reverts, reverting]() -> Result<void> {
     std::vector<store::Event> events{event};
     if (reverting) events.clear();  // that it goes back was told when it began to
     if (decides && status_of(row).stopped) events.push_back(operator_event("start", row.app, {row.by, row.why}));

@@ -189,7 +189,7 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return finished;
   const auto write = [this, name, process, instances, said = rules->second.instances, asked] {
-    const boost::json::object data{{"process", process}, {"instances", instances}};
+    const boost::json::object data{{"process", process}, {"instances", instances}, {"spec_instances", said}};
     return node_.store.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
   };
   auto written = co_await node_.pool.run(write);

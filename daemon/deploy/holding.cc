@@ -12,7 +12,7 @@ awaitable<Result<void>> Engine::hold(std::string name, Asked asked) {
   const auto app = node_.known(name);
   if (!app) co_return std::unexpected(app.error());
   const store::Hold firm{.why = asked.why.empty() ? std::string("no reason was given") : asked.why, .by = asked.by, .at = store::now_text(), .firm = true};
-  const auto write = [this, name, firm, asked] { return node_.store.set_held(name, firm, operator_event("hold", name, asked)); };
+  const auto write = [this, name, firm, asked] { return node_.store.set_held(name, firm, operator_event("hold", name, asked, {{"held", firm.why}, {"firm", true}})); };
   auto written = co_await node_.pool.run(write);
   if (written) (*app)->row.held = firm;
   co_return written;

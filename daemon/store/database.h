@@ -40,6 +40,9 @@ class Statement {
   int failure_ = 0;
 };
 
+/// What is wrong with the file of a database, in a line; empty: it is whole. Fails where that cannot be told.
+Result<std::string> damage_of(const std::filesystem::path& path);
+
 /// An SQLite database in WAL mode: a commit is on the disk when it returns, foreign keys hold.
 class Database {
  public:

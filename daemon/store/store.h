@@ -214,6 +214,11 @@ struct Event {
   boost::json::object data;
 };
 
+struct MayRun;
+struct Rebuilt;
+/// Says which of some instances run, with the ports that they have. Blocking.
+using FindRunning = std::function<std::vector<InstanceRow>(const std::vector<MayRun>&)>;
+
 /// What the database says of an app beyond its row, as `Store` tells it one by one.
 struct AppRecord {
   std::vector<Rejected> rejected;
@@ -229,8 +234,9 @@ struct AppRecord {
 class Store {
  public:
   /// Opens or makes the state below `paths.state`, migrates the database, writes out waiting events, removes staging and slots without
-  /// a row, and takes the lock that keeps a second berthd out (`Errc::conflict`). A database of a newer schema is refused (`Errc::usage`).
-  static Result<std::unique_ptr<Store>> open(Paths paths);
+  /// a row, and takes the lock that keeps a second berthd out (`Errc::conflict`). A database of a newer schema is refused (`Errc::usage`); one that is damaged
+  /// or missing is made anew, see rebuild.h, for which `running` is asked what runs.
+  static Result<std::unique_ptr<Store>> open(Paths paths, const FindRunning& running = {});
   ~Store();
 
   const Paths& paths() const;

@@ -109,6 +109,8 @@ Result<std::unique_ptr<Store>> Store::open(Paths paths, const FindRunning& runni
   store->state_ = std::make_unique<State>(std::move(paths), std::move(lock), std::move(database), std::move(log));
   if (auto written = store->state_->try_write_out(); !written) return pass(written.error(), "write out waiting events");
   if (auto recovered = store->state_->recover(); !recovered) return pass(recovered.error(), "tidy up after the last berthd");
+  if (const auto torn = store->state_->events.torn(); torn > 0)
+    static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = "events.repaired", .app = {}, .data = {{"torn_bytes", torn}}}));
   if (!trouble.empty()) static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = std::string(kEventsDamaged), .app = {}, .data = {{"reason", trouble}}}));
   store->state_->event_trouble = std::move(trouble);
   if (rebuilt) static_cast<void>(store->add_event(event_of(*rebuilt)));
@@ -117,6 +119,8 @@ Result<std::unique_ptr<Store>> Store::open(Paths paths, const FindRunning& runni
 }
 
 const std::string& Store::event_trouble() const { return state_->event_trouble; }
+std::uint64_t Store::torn_event() const { return state_->events.torn(); }
+const Rebuilt* Store::rebuilt() const { return state_->rebuilt ? &*state_->rebuilt : nullptr; }
 
 Result<void> Store::State::recover() {
   BERTH_TRY(const auto staged, entries_of(paths.staging()));

@@ -96,6 +96,7 @@ Result<Rebuilt> rebuild(const Paths& paths, std::string why, const FindRunning& 
     BERTH_TRY(Database database, Database::open(begun));
     BERTH_CHECK(migrate(database, begun, migrations()));
     BERTH_TRY(const EventLog log, EventLog::open(paths.events()));
+    if (log.torn() > 0) rebuilt.lost.push_back(fmt::format("the last event, of which {} bytes were written", log.torn()));
     HistoryReader reader;
     BERTH_CHECK(read_all(log, 1, reader));
     BERTH_CHECK(Rebuilding(database, paths, rebuilt, false).write(reader.history(), running));

@@ -25,6 +25,7 @@ constexpr EventType kTypes[] = {
     {"operator.restart", false},      {"operator.remove", true},         {"operator.node_drain", true},    {"operator.node_resume", true},
     {"operator.scale", false},        {"operator.pin", false},           {"operator.unpin", false},        {"operator.mark", false},
     {"operator.exec", false},         {"operator.import", false},        {"operator.gc", false},
+    {"operator.restore", true},
 };
 
 }  // namespace

@@ -124,6 +124,27 @@ Result<std::string> damage_of(const std::filesystem::path& path) {
   return said;
 }
 
+Result<void> Database::copy_to(const std::filesystem::path& path) {
+  constexpr int kPause = 20, kMostPauses = 250;  // ms; five seconds in all
+  sqlite3* raw = nullptr;
+  errno = 0;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  Database to(raw);
+  if (code != SQLITE_OK) return pass(fail_sqlite(raw, code).error(), "open " + path.string());
+  sqlite3_backup* const copying = sqlite3_backup_init(raw, "main", database_.get(), "main");
+  if (copying == nullptr) return pass(fail_sqlite(raw, sqlite3_errcode(raw)).error(), "copy the database");
+  int done = SQLITE_BUSY;
+  for (int pauses = 0; pauses < kMostPauses; ++pauses) {
+    errno = 0;
+    done = sqlite3_backup_step(copying, -1);  // all at once: one state of it
+    if ((done & 0xff) != SQLITE_BUSY && (done & 0xff) != SQLITE_LOCKED) break;
+    sqlite3_sleep(kPause);
+  }
+  const int finished = sqlite3_backup_finish(copying);
+  if (done != SQLITE_DONE) return pass(fail_sqlite(raw, finished == SQLITE_OK ? done : finished).error(), "copy the database");
+  return to.execute("PRAGMA journal_mode = DELETE");
+}
+
 Result<void> Database::execute(const std::string& sql) {
   errno = 0;
   const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);

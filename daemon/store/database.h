@@ -50,6 +50,9 @@ class Database {
   /// For looking alone: it makes and changes nothing in it. `Errc::not_found` where there is none.
   static Result<Database> open_to_read(const std::filesystem::path& path);
 
+  /// Copies all of it, as it is at a moment, into the file `path`, while others may write. What becomes of that is one file, without a journal.
+  Result<void> copy_to(const std::filesystem::path& path);
+
   /// Runs statements without results.
   Result<void> execute(const std::string& sql);
 

@@ -254,6 +254,7 @@ TEST_F(DaemonVerbs, OperatorsVerbsAskForWhatWasSaid) {
       {{"node", "drain", "--reason", "a new kernel"}, "POST /v1/node/drain", R"({"reason": "a new kernel"})"},
       {{"node", "resume"}, "POST /v1/node/resume", "{}"},
       {{"gc", "web"}, "POST /v1/gc", R"({"app": "web"})"},
+      {{"gc"}, "POST /v1/gc", "{}"},
   };
   for (const auto& [arguments, call, body] : table) {
     daemon.on(call, "{}");

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
@@ -9,56 +10,102 @@
 #include "cli/verbs.h"
 
 namespace berth::cli {
+namespace {
+
+/// What the API calls a reason, for a person.
+std::string reason_text(const std::string& reason) {
+  static constexpr std::pair<std::string_view, std::string_view> kTexts[] = {
+      {"replaced", "the active one took its place"}, {"in_use", "in use"},        {"newest", "one of the newest"},
+      {"not_newest", "not one of the newest"},       {"too_old", "over the age"}, {"over_bytes", "over the bytes"},
+  };
+  for (const auto& [word, text] : kTexts)
+    if (word == reason) return std::string(text);
+  return reason;  // such as "active", and what a newer berthd may say
+}
+
+std::string reasons_of(const json::value& slot) {
+  std::vector<std::string> texts;
+  for (const auto& reason : list_of(slot, "why"))
+    if (reason.is_string()) texts.push_back(reason_text(std::string(reason.get_string())));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+/// What went, and how much that was.
+class Sum {
+ public:
+  explicit Sum(const char* heading) : table_({heading, "SIZE", "WHY"}) {}
+  void add(const json::value& holder, std::string what, std::string why) {
+    const auto size = static_cast<std::uint64_t>(number_of(holder, "bytes"));
+    bytes_ += size;
+    table_.row({std::move(what), bytes_text(size), std::move(why)});
+  }
+  const Table& table() const { return table_; }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  Table table_;
+  std::uint64_t bytes_ = 0;
+};
+
+std::string release_of(const json::value& one) { return text_of(one, "app") + "@" + text_of(one, "release"); }
+
+Sum removed_in(const json::value& answer, bool dry_run) {
+  Sum sum(dry_run ? "WOULD GO" : "REMOVED");
+  for (const auto& one : list_of(answer, "removed")) sum.add(one, release_of(one), reasons_of(one));
+  for (const auto& one : list_of(answer, "data"))
+    sum.add(one, fmt::format("{}/{}, data of {}", text_of(one, "app"), text_of(one, "folder"), text_of(one, "release")), "nothing needs them");
+  for (const auto& one : list_of(answer, "imports")) sum.add(one, release_of(one) + ", loaded from a file", "in no slot");
+  const auto* partial = member(answer, "partial");
+  if (const auto blobs = partial == nullptr ? 0 : number_of(*partial, "blobs"); blobs > 0)
+    sum.add(*partial, fmt::format("{} download{} that broke off", blobs, blobs == 1 ? "" : "s"), "nobody fetches");
+  return sum;
+}
+
+Result<Exit> gc(const Console& console, const std::string& name, bool dry_run) {
+  json::object body;
+  if (!name.empty()) {
+    BERTH_TRY(const auto app, app_argument(name, "gc"));
+    body["app"] = app;
+  }
+  if (dry_run) body["dry_run"] = true;
+  BERTH_TRY(const auto answer, ApiClient(console).post("/v1/gc", std::move(body), kLongCall));
+  // A berthd that does not know of dry runs refuses one; whatever answers without saying that it was one has removed something.
+  if (const auto* said = member(answer, "dry_run"); dry_run && (said == nullptr || !said->is_bool() || !said->get_bool()))
+    return fail(Errc::protocol, "berth gc: berthd did not say that nothing was removed");
+  if (console.json) {
+    console.document(answer);
+    return Exit::ok;
+  }
+  const Sum sum = removed_in(answer, dry_run);
+  if (!console.quiet) console.print(sum.table().render(console.colour, 0));
+  if (dry_run && !console.quiet && !list_of(answer, "kept").empty()) {
+    Sum kept("STAYS");
+    for (const auto& one : list_of(answer, "kept")) kept.add(one, release_of(one), reasons_of(one));
+    if (!sum.table().empty()) console.print("\n");
+    console.print(kept.table().render(console.colour, 0));
+  }
+  const std::string size = bytes_text(sum.bytes());
+  if (sum.table().empty()) console.note("Nothing to remove.");
+  else console.note(dry_run ? fmt::format("{} would be freed, or less where files are shared with releases that stay. Nothing was removed.", size) : fmt::format("{} freed.", size));
+  return Exit::ok;
+}
+
+}  // namespace
 
 Verb gc_verb() {
   auto name = std::make_shared<std::string>();
+  auto dry_run = std::make_shared<bool>(false);
   return {
       .name = "gc",
       .summary = "Remove releases and set-aside data from the node that nothing needs",
-      .text = "What is active, previous, pinned or in use stays, and so do the newest few ([store] keep_releases). Data that a revert set aside go, and so do "
-              "releases that were loaded from a file and are in no slot ('berth import' loads them again). Without APP, what came of downloads that broke off goes, "
-              "too.",
-      .examples = {"berth gc", "berth gc web"},
+      .text = "What is active, previous, pinned or in use stays, and so do the newest few, within an age and a number of bytes where the node has those ([store] "
+              "keep_releases, keep_age, keep_bytes). Data that a revert set aside go, and so do releases that were loaded from a file and are in no slot ('berth import' "
+              "loads them again). Without APP, what came of downloads that broke off goes, too.",
+      .examples = {"berth gc --dry-run # what would go, and why the rest stays", "berth gc", "berth gc web"},
       .exits = with_daemon_exits({Exit::not_found}),
       .arguments = {{"APP", "of this app only", name.get(), Completes::app, false}},
-      .action = [name](Console& console) -> Result<Exit> {
-        json::object body;
-        if (!name->empty()) {
-          BERTH_TRY(const auto app, app_argument(*name, "gc"));
-          body["app"] = app;
-        }
-        BERTH_TRY(const auto answer, ApiClient(console).post("/v1/gc", std::move(body), kLongCall));
-        if (console.json) {
-          console.document(answer);
-          return Exit::ok;
-        }
-        Table table({"REMOVED", "SIZE"});
-        std::uint64_t bytes = 0;
-        for (const auto& one : list_of(answer, "removed")) {
-          const auto size = static_cast<std::uint64_t>(number_of(one, "bytes"));
-          bytes += size;
-          table.row({text_of(one, "app") + "@" + text_of(one, "release"), bytes_text(size)});
-        }
-        for (const auto& one : list_of(answer, "data")) {
-          const auto size = static_cast<std::uint64_t>(number_of(one, "bytes"));
-          bytes += size;
-          table.row({fmt::format("{}/{}, data of {}", text_of(one, "app"), text_of(one, "folder"), text_of(one, "release")), bytes_text(size)});
-        }
-        for (const auto& one : list_of(answer, "imports")) {
-          const auto size = static_cast<std::uint64_t>(number_of(one, "bytes"));
-          bytes += size;
-          table.row({fmt::format("{}@{}, loaded from a file", text_of(one, "app"), text_of(one, "release")), bytes_text(size)});
-        }
-        const auto* partial = member(answer, "partial");
-        if (const auto blobs = partial == nullptr ? 0 : number_of(*partial, "blobs"); blobs > 0) {
-          const auto size = static_cast<std::uint64_t>(number_of(*partial, "bytes"));
-          bytes += size;
-          table.row({fmt::format("{} download{} that broke off", blobs, blobs == 1 ? "" : "s"), bytes_text(size)});
-        }
-        if (!console.quiet) console.print(table.render(console.colour, 0));
-        console.note(table.empty() ? "Nothing to remove." : fmt::format("{} freed.", bytes_text(bytes)));
-        return Exit::ok;
-      },
+      .options = {{"--dry-run", "", "only show what would be removed, and why each release that stays does", dry_run.get()}},
+      .action = [name, dry_run](Console& console) { return gc(console, *name, *dry_run); },
   };
 }
 

@@ -178,6 +178,19 @@ TEST_F(OperatorVerbs, GcListsAllThatItRemoved) {
   EXPECT_THAT(berth({"gc"}).out, HasSubstr("Nothing to remove."));
 }
 
+TEST_F(OperatorVerbs, GcSaysWhatWouldGoAndWhyTheRestStays) {
+  daemon.on("POST /v1/gc", R"({"dry_run": true, "removed": [{"app": "web", "release": "v1", "bytes": 1000, "why": ["too_old"]}],
+                              "kept": [{"app": "web", "release": "v3", "bytes": 2000, "why": ["active", "newest"]}, {"app": "web", "release": "v2", "bytes": 2000, "why": ["replaced", "later"]}],
+                              "data": [], "imports": [], "partial": {"blobs": 0, "bytes": 0}})");
+  const Ran ran = berth({"gc", "--dry-run"});
+  EXPECT_EQ(json::parse(daemon.asked().back().body).value(), json::parse(R"({"dry_run": true})").value());
+  EXPECT_THAT(ran.out, testing::ContainsRegex("WOULD GO +SIZE +WHY\nweb@v1 +1.0 kB +over the age\n"));
+  EXPECT_THAT(ran.out, testing::ContainsRegex("STAYS +SIZE +WHY\nweb@v3 +2.0 kB +active, one of the newest\nweb@v2 +2.0 kB +the active one took its place, later\n"));
+  EXPECT_THAT(ran.out, HasSubstr("1.0 kB would be freed"));
+  daemon.on("POST /v1/gc", R"({"removed": [], "data": []})");
+  EXPECT_EQ(berth({"gc", "--dry-run"}).exit, 1) << "who says nothing of it may have removed something";
+}
+
 TEST_F(OperatorVerbs, StatusSaysFirstThatTheConfigurationWasRefused) {
   daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
     "config_refused": {"at": "2026-11-24T09:00:00Z", "reason": "berthd.toml:3: unknown key 'nod'"}})");

@@ -40,7 +40,7 @@ TEST(Program, EveryVerbThatAsksBerthdSaysWhetherItDoesSoElsewhere) {
   });
   EXPECT_THAT(untold, testing::IsEmpty());
   // These read files of the machine that they run on, and ask its berthd where they are.
-  EXPECT_THAT(here, testing::UnorderedElementsAre("export", "inspect", "diff", "doctor"));
+  EXPECT_THAT(here, testing::UnorderedElementsAre("export", "inspect", "diff", "doctor", "backup"));
 }
 
 TEST(Program, EveryVerbHasHelpWithAnExampleAndExitCodes) {

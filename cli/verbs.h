@@ -44,6 +44,8 @@ Verb verify_verb();
 Verb export_verb();
 Verb import_verb();
 Verb doctor_verb();
+Verb backup_verb();
+Verb restore_verb();
 Verb node_enrol_verb();
 Verb node_csr_verb();
 Verb ca_verb();

@@ -18,6 +18,7 @@
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/socket_access.h"
+#include "daemon/running_instances.h"
 #include "daemon/settings.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/supervise/launcher.h"
@@ -50,7 +51,11 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   BERTH_CHECK(host::check_programs(how.programs));
   BERTH_CHECK(files::make_directories(config.run, 0755));
   BERTH_CHECK(files::make_directories(config.logs, 0755));
-  BERTH_TRY(auto store, store::Store::open(paths_of(config)));
+  const auto running = [run = config.run](const std::vector<store::MayRun>& candidates) { return running_instances(run, candidates); };
+  BERTH_TRY(auto store, store::Store::open(paths_of(config), running));
+  if (const auto torn = store->torn_event(); torn > 0)
+    spdlog::warn("{}: a crash had torn its last line, of which {} bytes were there; it was written again", store->paths().events().string(), torn);
+  if (const store::Rebuilt* rebuilt = store->rebuilt()) spdlog::warn("{} was made anew: {}", store->paths().database().string(), to_string(*rebuilt));
   if (!store->event_trouble().empty())
     spdlog::warn("{} was changed while no berthd ran: {}; 'berth events --verify' tells all that is wrong with it", store->paths().events().string(), store->event_trouble());
   if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);

@@ -58,7 +58,7 @@ deploy::DeployerOptions deployer_options(const config::Config& config, const hos
   options.stage.worker_uid = worker.uid;
   options.stage.worker_gid = worker.gid;
   options.stage.reserve_bytes = config.reserve;
-  options.keep_releases = config.keep_releases;
+  options.keep = {.releases = config.keep_releases, .age = config.keep_age, .bytes = config.keep_bytes};
   options.verify_every = config.verify_every;
   options.start_at_once = config.start_at_once > 0 ? config.start_at_once : default_start_at_once();
   return options;

@@ -1,12 +1,16 @@
 #include <algorithm>
+#include <fstream>
+#include <optional>
 
 #include <fmt/core.h>
 #include <unistd.h>
 
 #include "cli/doctor/checks.h"
 #include "cli/doctor/rejected.h"
+#include "cli/json_view.h"
 #include "core/logs/record_time.h"
 #include "daemon/store/database.h"
+#include "daemon/store/event_line.h"
 #include "daemon/store/migrations.h"
 
 namespace berth::cli::doctor {
@@ -14,7 +18,9 @@ namespace {
 
 constexpr std::size_t kMostTold = 3;
 constexpr const char* kMend =
-    "stop berthd (apps go on), keep a copy of berth.db, berth.db-wal and berth.db-shm, and put a backup in their place (docs/operating.md, Backup); `sqlite3 berth.db .recover` may save more";
+    "systemctl restart berthd, which stops no app: it keeps the file under another name and makes another one of the releases on the disk, events.log and what runs; `berth restore` of a backup has more "
+    "where there is one (docs/operating.md, Backup)";
+constexpr auto kToldFor = std::chrono::hours(7 * 24);
 
 Finding damaged(const fs::path& path, const std::string& what) {
   return {Level::error, "database", fmt::format("{} is damaged: {}", path.string(), what), "it is the truth about what should run: berthd may fail to change it, or not start again", kMend};
@@ -85,15 +91,39 @@ Result<void> look(const Subject& subject, Findings& findings) {
   return check_rejected(database, subject, findings);
 }
 
+/// That it was made anew: for a week, and for as long as what was there before is kept.
+void check_rebuilt(const Subject& subject, Findings& findings) {
+  std::ifstream log(subject.paths.events(), std::ios::binary);
+  std::optional<store::Event> newest;
+  for (std::string line; std::getline(log, line);) {
+    if (!line.contains(R"("kind":"database.rebuilt")")) continue;
+    if (auto parsed = store::parse_line(line)) newest = std::move(parsed->event);
+  }
+  if (!newest) return;
+  const json::value told(newest->data);
+  const std::string set_aside = text_of(told, "set_aside");
+  std::error_code missing;
+  const bool is_kept = !set_aside.empty() && fs::exists(set_aside, missing);
+  const auto at = logs::parse_rfc3339(newest->at);
+  if (!is_kept && (!at || subject.now - std::chrono::time_point_cast<Clock::duration>(*at) > kToldFor)) return;
+  std::string seen = fmt::format("{} was made anew at {}: {}", subject.paths.database().string(), newest->at, text_of(told, "reason"));
+  for (const auto& lost : list_of(told, "lost"))
+    if (lost.is_string()) seen += fmt::format("; not known any more: {}", std::string_view(lost.get_string()));
+  findings.push_back({Level::warning, "database", seen, "what it says comes from the releases on the disk, events.log and what ran then: holds, pins and stops that no event tells of are gone",
+                      is_kept ? fmt::format("look through berth status and berth history; remove {} and what else begins so once nobody needs it", set_aside)
+                              : std::string("look through berth status and berth history; this is told for a week")});
+}
+
 }  // namespace
 
 Findings check_database(const Subject& subject) {
   Findings findings;
   const auto looked = look(subject, findings);
+  check_rebuilt(subject, findings);
   if (looked) return findings;
   const fs::path path = subject.paths.database();
   switch (looked.error().code) {
-    case Errc::not_found: findings.push_back({Level::warning, "database", path.string() + " is not there", "berthd never ran with this state, or it was removed", "systemctl start berthd makes it; if it was there before, put a backup in its place first"}); break;
+    case Errc::not_found: findings.push_back({Level::warning, "database", path.string() + " is not there", "berthd never ran with this state, or it was removed", "systemctl start berthd makes it, of what is on the disk where there is something"}); break;
     case Errc::permission: findings.push_back({Level::warning, "database", looked.error().message, "it was not looked at", "run berth doctor as root"}); break;
     case Errc::conflict: findings.push_back({Level::warning, "database", looked.error().message, "it was not looked at", "run berth doctor again"}); break;
     default:

@@ -189,6 +189,19 @@ TEST_F(NodeChecks, ADatabaseThatIsDamagedOrOfAnotherVersionIsTold) {
   EXPECT_FALSE(fs::exists(subject.paths.database())) << "looking makes none";
 }
 
+TEST_F(NodeChecks, ADatabaseThatWasMadeAnewIsToldForAWhile) {
+  const fs::path kept = subject.paths.database().string() + ".damaged-1";
+  put(subject.paths.events(), R"({"number":1,"at":"2026-11-20T08:00:00.000000Z","kind":"database.rebuilt","app":"","data":{"reason":"it was damaged","set_aside":")" + kept.string() +
+                                  R"(","lost":["how far it was"]},"prev":"0"})" + "\n");
+  subject.now = *trust::parse_time("2026-11-24T10:00:00Z");
+  const auto told = AllOf(HasSubstr("warning: "), HasSubstr("was made anew at 2026-11-20T08:00:00.000000Z: it was damaged; not known any more: how far it was"));
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(told));
+  subject.now = *trust::parse_time("2026-12-24T10:00:00Z");
+  EXPECT_THAT(troubles(check_database(subject)), IsEmpty());
+  put(kept, "x");
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(told)) << "somebody has to see to the file";
+}
+
 TEST_F(NodeChecks, ALogOfEventsThatIsNoChainIsAnError) {
   EXPECT_THAT(troubles(check_events(subject)), IsEmpty());
   put(subject.paths.events(), "{\"number\":1}\n");

@@ -213,13 +213,16 @@ object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
   return {{"slots", std::move(list)}};
 }
 
-object removed_json(const deploy::Collected& removed) {
-  array slots, data, imports;
-  for (const auto& slot : removed.slots) slots.push_back({{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}});
-  for (const auto& copy : removed.data) data.push_back({{"app", copy.app}, {"folder", copy.folder}, {"release", copy.release}, {"bytes", copy.bytes}});
-  for (const auto& one : removed.imports) imports.push_back({{"app", one.app}, {"release", one.release}, {"bytes", one.bytes}});
-  return {{"removed", std::move(slots)}, {"data", std::move(data)}, {"imports", std::move(imports)},
-          {"partial", object{{"blobs", removed.partial_blobs}, {"bytes", removed.partial_bytes}}}};
+object collected_json(const deploy::Collected& collected, bool dry_run) {
+  array removed, kept, data, imports;
+  for (const auto& [slot, goes, why] : collected.slots) {
+    object one{{"app", slot.app}, {"release", slot.release}, {"bytes", slot.bytes}, {"why", array(why.begin(), why.end())}};
+    (goes ? removed : kept).push_back(std::move(one));
+  }
+  for (const auto& copy : collected.data) data.push_back({{"app", copy.app}, {"folder", copy.folder}, {"release", copy.release}, {"bytes", copy.bytes}});
+  for (const auto& one : collected.imports) imports.push_back({{"app", one.app}, {"release", one.release}, {"bytes", one.bytes}});
+  return {{"dry_run", dry_run}, {"removed", std::move(removed)}, {"kept", std::move(kept)}, {"data", std::move(data)}, {"imports", std::move(imports)},
+          {"partial", object{{"blobs", collected.partial_blobs}, {"bytes", collected.partial_bytes}}}};
 }
 
 }  // namespace berth::api

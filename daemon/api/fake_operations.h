@@ -73,7 +73,7 @@ class FakeOperations : public deploy::Operations {
   awaitable<Done> remove(std::string app, bool purge, bool force, deploy::Asked asked) override {
     co_return did(fmt::format("remove {} purge={} why={}{}", app, purge, asked.why, force ? " by force" : ""));
   }
-  awaitable<Result<deploy::Collected>> collect(std::string app, deploy::Asked) override { co_return say("collect " + app, removed); }
+  awaitable<Result<deploy::Collected>> collect(std::string app, bool dry_run, deploy::Asked) override { co_return say("collect " + app + (dry_run ? " dry" : ""), removed); }
   awaitable<Result<store::Import>> import(deploy::ImportRequest r) override {
     co_return say(fmt::format("import {} allow_expired={} why={}", r.path, r.allow_expired, r.asked.why), store::Import{});
   }

@@ -29,13 +29,14 @@ awaitable<void> write_pieces(std::shared_ptr<const std::string> page, io::BodyWr
 
 struct Collect {
   std::string app;
+  bool dry_run = false;
   deploy::Asked asked;
 };
 
 Result<Collect> read_collect(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  Collect collect{.app = reader.string_or("app", ""), .asked = {call.by, reason_of(reader)}};
+  Collect collect{.app = reader.string_or("app", ""), .dry_run = reader.boolean_or("dry_run", false), .asked = {call.by, reason_of(reader)}};
   if (!collect.app.empty() && !is_name(collect.app)) reader.complain("'app' is no name of an app");
   BERTH_CHECK(reader.done());
   return collect;
@@ -99,9 +100,9 @@ awaitable<Answer> list_events(Call call) {
 awaitable<Answer> collect_slots(Call call) {
   const auto collect = read_collect(call);
   if (!collect) co_return pass(collect.error());
-  const auto removed = co_await call.operations.collect(collect->app, collect->asked);
-  if (!removed) co_return pass(removed.error());
-  co_return reply(200, removed_json(*removed));
+  const auto collected = co_await call.operations.collect(collect->app, collect->dry_run, collect->asked);
+  if (!collected) co_return pass(collected.error());
+  co_return reply(200, collected_json(*collected, collect->dry_run));
 }
 
 awaitable<Answer> import_release(Call call) {

@@ -299,11 +299,15 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
             said(R"({"releases": [{"release": "v2", "active": true, "previous": false, "in_repository": true, "on_node": false, "bytes": 1,
                      "sealed_at": "s", "pinned": false, "imported": false, "expired": "", "rejected": ""}], "repository_error": "gone"})"));
   EXPECT_EQ(boost::json::value(repository_apps_json({{"web", {"v1", "v2"}}})), said(R"({"apps": [{"app": "web", "releases": ["v1", "v2"]}]})"));
-  EXPECT_EQ(boost::json::value(removed_json({.slots = {{.app = "web", .release = "v1", .bytes = 9}},
-                                             .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}},
-                                             .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}},
-                                             .partial_blobs = 2, .partial_bytes = 5})),
-            said(R"({"removed": [{"app": "web", "release": "v1", "bytes": 9}],
+  const deploy::Collected collected{.slots = {{.slot = {.app = "web", .release = "v2", .bytes = 8}, .why = {"active", "newest"}},
+                                              {.slot = {.app = "web", .release = "v1", .bytes = 9}, .goes = true, .why = {"not_newest"}}},
+                                    .data = {{.app = "web", .folder = "data.7", .deployment = 7, .release = "v3", .bytes = 5}},
+                                    .imports = {{.app = "web", .release = "v9", .manifest_sha256 = "0", .bytes = 7}},
+                                    .partial_blobs = 2, .partial_bytes = 5};
+  EXPECT_EQ(collected_json(collected, false).at("dry_run"), boost::json::value(false));
+  EXPECT_EQ(boost::json::value(collected_json(collected, true)),
+            said(R"({"dry_run": true, "removed": [{"app": "web", "release": "v1", "bytes": 9, "why": ["not_newest"]}],
+                     "kept": [{"app": "web", "release": "v2", "bytes": 8, "why": ["active", "newest"]}],
                      "data": [{"app": "web", "folder": "data.7", "release": "v3", "bytes": 5}],
                      "imports": [{"app": "web", "release": "v9", "bytes": 7}],
                      "partial": {"blobs": 2, "bytes": 5}})"));

@@ -236,10 +236,18 @@ void read_rest(Document& document, Config& config) {
   Section store = document.section("store");
   store.read("reserve", config.reserve, [](const std::string& text) { return parse_size(text); });
   config.keep_releases = static_cast<int>(store.integer("keep_releases", config.keep_releases, 0, 1000));
-  store.read("verify_every", config.verify_every, [](const std::string& text) -> Result<std::chrono::milliseconds> {
+  const auto period_or_none = [](const std::string& text) -> Result<std::chrono::milliseconds> {
     if (text.empty()) return std::chrono::milliseconds(0);
     return parse_period(text);
+  };
+  store.read("keep_age", config.keep_age, period_or_none);
+  if (config.keep_age.count() == 0) store.by_default("\"\"");
+  store.read("keep_bytes", config.keep_bytes, [](const std::string& text) -> Result<std::uint64_t> {
+    if (text.empty()) return std::uint64_t{0};
+    return parse_size(text);
   });
+  if (config.keep_bytes == 0) store.by_default("\"\"");
+  store.read("verify_every", config.verify_every, period_or_none);
   Section start = document.section("start");
   config.start_at_once = static_cast<int>(start.integer("at_once", config.start_at_once, 0, 1000));
   read_secrets(document, config.secret_commands);
@@ -320,7 +328,8 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
       {"[[follow]]", running.follow != said.follow},
       {"[metrics]", running.metrics != said.metrics || running.metrics_tls != said.metrics_tls || running.metrics_token != said.metrics_token || running.status_page != said.status_page},
       {"[api]", running.group != said.group || running.remote != said.remote},
-      {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.verify_every != said.verify_every},
+      {"[store]", running.reserve != said.reserve || running.keep_releases != said.keep_releases || running.keep_age != said.keep_age || running.keep_bytes != said.keep_bytes ||
+                       running.verify_every != said.verify_every},
       {"[start]", running.start_at_once != said.start_at_once},
       {"[secrets]", running.secret_commands != said.secret_commands},
       {"[policy]", running.policy != said.policy},

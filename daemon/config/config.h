@@ -166,6 +166,8 @@ struct Config {
   std::vector<ApiClient> clients;                             ///< of that, each name once
   std::uint64_t reserve = 256'000'000;                        ///< bytes
   int keep_releases = 3;
+  std::chrono::milliseconds keep_age{0};                      ///< of an app's releases; 0: however old they are
+  std::uint64_t keep_bytes = 0;                               ///< that an app's releases may have; 0: any number
   std::chrono::milliseconds verify_every = std::chrono::hours(24);  ///< 0: never unasked
   std::vector<std::string> secret_commands;                   ///< the programs that a release's `command:` may name
   Policy policy;

@@ -62,6 +62,8 @@ group = "operators"
 [store]
 reserve = "1GiB"
 keep_releases = 0
+keep_age = "30d"
+keep_bytes = "20GB"
 verify_every = "7d"
 [start]
 at_once = 3
@@ -98,6 +100,8 @@ release = "2026-11-24.1"
   EXPECT_EQ(config->group, "operators");
   EXPECT_EQ(config->reserve, 1u << 30);
   EXPECT_EQ(config->keep_releases, 0);
+  EXPECT_EQ(config->keep_age, std::chrono::hours(30 * 24));
+  EXPECT_EQ(config->keep_bytes, 20'000'000'000u);
   EXPECT_EQ(config->verify_every, std::chrono::hours(7 * 24));
   EXPECT_EQ(config->start_at_once, 3);
   EXPECT_FALSE(config->keep_orphans);
@@ -131,6 +135,8 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(shipped->group, defaults.group);
   EXPECT_EQ(shipped->reserve, defaults.reserve);
   EXPECT_EQ(shipped->keep_releases, defaults.keep_releases);
+  EXPECT_EQ(shipped->keep_age, defaults.keep_age);
+  EXPECT_EQ(shipped->keep_bytes, defaults.keep_bytes);
   EXPECT_EQ(shipped->verify_every, defaults.verify_every);
   EXPECT_EQ(shipped->start_at_once, defaults.start_at_once);
   EXPECT_EQ(shipped->keep_orphans, defaults.keep_orphans);

@@ -12,7 +12,7 @@ TEST(ShownConfig, HasEachValueWithWhereItIsFrom) {
   const auto shown = show("environment = \"qa\"\n[labels]\nrack = \"r7\"\n[metrics]\nlisten = \"\"\n[store]\nkeep_releases = 5\n", "berthd.toml", "edge-1", {});
   ASSERT_TRUE(shown) << shown.error().message;
   for (const char* line : {"\nnode = \"edge-1\" +# default\n", "\nenvironment = \"qa\" +# line 1\n", "\n\\[labels\\]\nrack = \"r7\" +# line 3\n", "\nlisten = \"\" +# line 5\n",
-                           "\nkeep_releases = 5 +# line 7\n", "\nreserve = \"256MB\" +# default\n", "\nverify_every = \"1d\" +# default\n", "\nstate = \"/var/lib/berth\" +# default\n",
+                           "\nkeep_releases = 5 +# line 7\n", "\nreserve = \"256MB\" +# default\n", "\nverify_every = \"1d\" +# default\n", "\nkeep_age = \"\" +# default\n", "\nkeep_bytes = \"\" +# default\n", "\nstate = \"/var/lib/berth\" +# default\n",
                            "\norphans = \"keep\" +# default\n", "\nlevel = \"info\" +# default\n",
                            "\n# url is not set +# default\n"})
     EXPECT_THAT(*shown, testing::ContainsRegex(line));

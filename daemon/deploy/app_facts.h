@@ -100,6 +100,8 @@ store::Event deployment_event(const Run& run);
 boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged& staged);
 
 /// An event of an operator.
+/// The releases whose slots go when slots are collected, or those whose slots stay.
+std::vector<std::string> releases_of(const std::vector<store::SlotFate>& fates, bool that_go);
 store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data = {});
 
 }  // namespace berth::deploy

@@ -14,8 +14,7 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   const bool serves = run->position.state == State::baking;  // else beside the release before, as a canary
   const milliseconds whole = serves ? rules.bake.duration : rules.canary.bake;
   // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
-  const milliseconds until(std::clamp<std::int64_t>(run->row.bake_until_ms - wall_ms(), 0, whole.count()));
-  auto end = io::Steady::now() + until;
+  auto end = io::Steady::now() + bake_left(run->row, whole, bake_clocks(node_.options.node.boot));
   const auto rests = [this, app, serves] { return serves && (app->row.stopped || node_.drained); };
   count_ready(*app, *run);
   if (run->resumed && app->run == run) judge_.look_back(*app, run->steps.back().at);
@@ -112,7 +111,7 @@ awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string w
   const spec::Deploy& rules = run->manifest->spec.deploy;
   if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
   count_troubles_again(*run);
-  run->row.bake_until_ms = wall_ms() + rules.bake.duration.count();
+  set_bake_end(run->row, rules.bake.duration, bake_clocks(node_.options.node.boot));
   const auto write = [this, row = run->row] { static_cast<void>(node_.store.update_deployment(row, {})); };
   co_await node_.pool.run(write);
   const std::string text = fmt::format("its bake began again: {}", why);

@@ -65,14 +65,14 @@ std::string end_counted_of(const Run& run) {
 }
 
 /// The run is in its new state: its row tells of it from the next write on.
-void take_position(Run& run, Position to) {
+void take_position(Run& run, Position to, const std::string& boot) {
   const State before = run.position.state;
   run.position = to;
   run.steps.push_back({std::string(to_string(to.state)), store::now_text()});
   if (before == State::canary) run.row.bake_until_ms = 0;
-  if (to.state == State::canary) run.row.bake_until_ms = wall_ms() + run.manifest->spec.deploy.canary.bake.count();
+  if (to.state == State::canary) set_bake_end(run.row, run.manifest->spec.deploy.canary.bake, bake_clocks(boot));
   if (to.state == State::baking && run.row.bake_until_ms == 0)
-    run.row.bake_until_ms = wall_ms() + (run.is_revert() ? 0 : run.manifest->spec.deploy.bake.duration.count());
+    set_bake_end(run.row, run.is_revert() ? milliseconds(0) : run.manifest->spec.deploy.bake.duration, bake_clocks(boot));
   if (is_terminal(to.state)) {
     run.row.bake_until_ms = 0;
     run.row.ended_at = run.steps.back().at;
@@ -185,7 +185,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   if (node_.closed) co_return;
   const Position was = run->position;
   if (transition->to.state == State::baking) run->row.detail["boot"] = node_.options.node.boot;
-  take_position(*run, transition->to);
+  take_position(*run, transition->to, node_.options.node.boot);
   const bool decides = has(transition->effects, Effect::decide);
   auto committed = co_await commit(run, transition->effects);
   for (auto pause = 100ms; !committed && !decides && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {
@@ -236,7 +236,9 @@ const Counts& Engine::counts() {
 awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) {
   const bool decides = has(effects, Effect::decide), reverts = has(effects, Effect::decide_revert);
   const bool reverting = reverts && run->position.state == State::reverting;
-  const auto write = [this, row = run->row, event = deployment_event(*run), decides, reverts, reverting]() -> Result<void> {
+  store::Event event = deployment_event(*run);
+  if (has(effects, Effect::reject)) event.data["rejected"] = true;
+  const auto write = [this, row = run->row, event, decides, reverts, reverting]() -> Result<void> {
     std::vector<store::Event> events{event};
     if (reverting) events.clear();  // that it goes back was told when it began to
     if (decides && status_of(row).stopped) events.push_back(operator_event("start", row.app, {row.by, row.why}));
@@ -288,7 +290,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       std::vector<std::int64_t> open{run->row.id};
       for (const RunPtr& older : app->giving_way) open.push_back(older->row.id);
       const bool accepted = run->position.state == State::active;
-      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = node_.options.keep_releases] {
+      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = node_.options.keep] {
         if (accepted) static_cast<void>(node_.store.unreject(name, release));
         auto collected = node_.store.collect(name, in_use, keep);
         static_cast<void>(node_.store.drop_imports(name, waiting, false));
@@ -297,7 +299,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       };
       const auto removed = co_await node_.pool.run(tidy);
       if (removed)
-        for (const store::SlotRow& slot : *removed) app->manifests.erase(slot.release);
+        for (const std::string& gone : releases_of(*removed, true)) app->manifests.erase(gone);
       break;
     }
     case Effect::seal: break;  // before the transition counts

@@ -206,7 +206,7 @@ awaitable<Result<void>> Engine::scale(std::string name, std::string process, int
   const auto write = [this, name, process, instances, said = rules->second.instances, asked]() -> Result<void> {
     BERTH_TRY(const auto before, node_.store.scale(name, process));
     if (before && *before == std::pair(instances, said)) return {};  // what does not run is started all the same
-    const boost::json::object data{{"process", process}, {"instances", instances}};
+    const boost::json::object data{{"process", process}, {"instances", instances}, {"spec_instances", said}};
     return node_.store.set_scale(name, process, instances, said, operator_event("scale", name, asked, data));
   };
   auto written = co_await node_.pool.run(write);
@@ -324,76 +324,6 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
   node_.counts.forget(name);
   app->changed.notify();
   co_return Result<void>();
-}
-
-awaitable<Result<Collected>> Engine::collect(std::string name, Asked asked) {
-  std::vector<AppPtr> chosen;
-  if (name.empty()) {
-    for (const auto& [each, app] : node_.apps) chosen.push_back(app);
-  } else {
-    const auto app = node_.known(name);
-    if (!app) co_return std::unexpected(app.error());
-    chosen.push_back(*app);
-  }
-  Collected removed;
-  for (const AppPtr& app : chosen) {
-    std::vector<std::string> in_use = releases_in_use(*app);
-    std::vector<RunPtr> runs(app->queue.begin(), app->queue.end());
-    if (app->run) runs.push_back(app->run);
-    runs.insert(runs.end(), app->giving_way.begin(), app->giving_way.end());
-    std::vector<std::int64_t> under_way;
-    for (const RunPtr& run : runs) {
-      in_use.insert(in_use.end(), {run->row.release, run->row.from});
-      if (is_terminal(run->position.state)) continue;  // it only tidies up
-      under_way.push_back(run->row.id);
-      // A revert's copy has the number of the deployment that made it.
-      const auto* puts_back = run->row.detail.if_contains("puts_back_of");
-      if (puts_back != nullptr && puts_back->is_int64()) under_way.push_back(puts_back->get_int64());
-    }
-    const auto collect = [this, each = app->name(), in_use, under_way]() -> Result<Collected> {
-      Collected collected;
-      BERTH_TRY(collected.slots, node_.store.collect(each, in_use, node_.options.keep_releases));
-      BERTH_TRY(collected.imports, node_.store.drop_imports(each, in_use, true));
-      BERTH_TRY(collected.data, node_.store.collect_data(each, under_way, true));
-      return collected;
-    };
-    const auto collected = co_await node_.pool.run(collect);
-    if (!collected) co_return std::unexpected(collected.error());
-    for (const store::SlotRow& slot : collected->slots) app->manifests.erase(slot.release);
-    removed.slots.insert(removed.slots.end(), collected->slots.begin(), collected->slots.end());
-    removed.data.insert(removed.data.end(), collected->data.begin(), collected->data.end());
-    removed.imports.insert(removed.imports.end(), collected->imports.begin(), collected->imports.end());
-  }
-  if (name.empty()) {
-    std::set<std::string> others;  // that are not to lose what was loaded for them
-    for (const auto* known : {&node_.apps, &node_.newcomers})
-      for (const auto& [each, app] : *known) others.insert(each);
-    const auto drop = [this, others]() -> Result<std::vector<store::Import>> {
-      std::vector<store::Import> dropped;
-      std::set<std::string> strangers;
-      for (const store::Import& import : node_.store.imports({}))
-        if (!others.contains(import.app)) strangers.insert(import.app);
-      for (const std::string& app : strangers) {
-        BERTH_TRY(const auto of_app, node_.store.drop_imports(app, {}, true));
-        dropped.insert(dropped.end(), of_app.begin(), of_app.end());
-      }
-      return dropped;
-    };
-    const auto dropped = co_await node_.pool.run(drop);
-    if (!dropped) co_return std::unexpected(dropped.error());
-    removed.imports.insert(removed.imports.end(), dropped->begin(), dropped->end());
-  }
-  if (name.empty() && node_.repository != nullptr) {
-    const auto clear = [this] { return node_.repository->partial_blobs().clear(); };
-    const fetch::PartialBlobs::Removed cleared = co_await node_.pool.run(clear);
-    removed.partial_blobs = cleared.blobs;
-    removed.partial_bytes = cleared.bytes;
-  }
-  const boost::json::object data{{"slots", removed.slots.size()}, {"data", removed.data.size()}, {"imports", removed.imports.size()},
-                                 {"partial", removed.partial_blobs}};
-  const store::Event event = operator_event("gc", name, asked, data);
-  if (!removed.slots.empty() || !removed.data.empty() || !removed.imports.empty() || removed.partial_blobs > 0) co_await node_.tell(event);
-  co_return removed;
 }
 
 }  // namespace berth::deploy

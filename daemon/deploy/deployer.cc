@@ -63,8 +63,8 @@ awaitable<Result<void>> Deployer::pin(std::string app, std::string release, bool
   BERTH_FORWARD(pin(std::move(app), std::move(release), pinned, std::move(asked)));
 }
 awaitable<Result<void>> Deployer::remove(std::string app, bool purge, bool force, Asked asked) { BERTH_FORWARD(remove(std::move(app), purge, force, std::move(asked))); }
-awaitable<Result<Collected>> Deployer::collect(std::string app, Asked asked) {
-  BERTH_FORWARD(collect(std::move(app), std::move(asked)));
+awaitable<Result<Collected>> Deployer::collect(std::string app, bool dry_run, Asked asked) {
+  BERTH_FORWARD(collect(std::move(app), dry_run, std::move(asked)));
 }
 awaitable<Result<ExecPlace>> Deployer::exec(ExecRequest request) { BERTH_FORWARD(execs().exec(std::move(request))); }
 awaitable<Result<JobStatus>> Deployer::run_job(std::string app, std::string process, Asked asked) {

@@ -26,7 +26,7 @@ namespace berth::deploy {
 struct DeployerOptions {
   NodeFacts node;
   fetch::StageOptions stage;
-  int keep_releases = 3;
+  store::Keep keep;
   int start_at_once = 8;         ///< instances, when a node starts its apps
   milliseconds verify_every{0};  ///< each slot is compared with what is signed about once in that time; 0: never unasked
 };
@@ -74,7 +74,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> scale(std::string app, std::string process, int instances, Asked asked) override;
   awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) override;
   awaitable<Result<void>> remove(std::string app, bool purge, bool force, Asked asked) override;
-  awaitable<Result<Collected>> collect(std::string app, Asked asked) override;
+  awaitable<Result<Collected>> collect(std::string app, bool dry_run, Asked asked) override;
 
   awaitable<Result<ExecPlace>> exec(ExecRequest request) override;
   awaitable<Result<JobStatus>> run_job(std::string app, std::string process, Asked asked) override;

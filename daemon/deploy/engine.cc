@@ -75,6 +75,7 @@ void note_problem(App& app, std::string what) {
 store::Event deployment_event(const Run& run) {
   boost::json::object data{{"deployment", run.row.id}, {"release", run.row.release}, {"kind", run.row.kind}, {"state", to_string(run.position.state)}};
   if (!run.row.reason.empty()) data["reason"] = run.row.reason;
+  if (run.position.decided) data["decided"] = true;
   if (run.position.state == State::queued) {
     data["by"] = run.row.by;
     if (!run.row.why.empty()) data["why"] = run.row.why;

@@ -78,7 +78,7 @@ class Engine {
   awaitable<Result<void>> scale(std::string name, std::string process, int instances, Asked asked);
   awaitable<Result<void>> pin(std::string name, std::string release, bool pinned, Asked asked);
   awaitable<Result<void>> remove(std::string name, bool purge, bool force, Asked asked);
-  awaitable<Result<Collected>> collect(std::string name, Asked asked);
+  awaitable<Result<Collected>> collect(std::string name, bool dry_run, Asked asked);
 
   // carrying.cc
   const Counts& counts();

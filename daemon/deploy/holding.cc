@@ -17,6 +17,8 @@ awaitable<Result<void>> Engine::hold(std::string name, Asked asked) {
   boost::json::object data;
   if (before) data["replaced"] = store::to_string(before);
   const store::Hold firm{.why = asked.why.empty() ? std::string("no reason was given") : asked.why, .by = asked.by, .at = store::now_text(), .firm = true};
+  data["held"] = firm.why;
+  data["firm"] = true;
   const auto write = [this, name, firm, event = operator_event("hold", name, asked, data)] { return node_.store.set_held(name, firm, event); };
   auto written = co_await node_.pool.run(write);
   if (written) (*app)->row.held = firm;

@@ -161,9 +161,9 @@ struct Releases {
   std::string repository_error;
 };
 
-/// What `gc` removed.
+/// What `gc` removed, or would.
 struct Collected {
-  std::vector<store::SlotRow> slots;
+  std::vector<store::SlotFate> slots;  ///< those that stay, too
   std::vector<store::DataCopy> data;
   std::vector<store::Import> imports;  ///< releases that were loaded from a file, and are in no slot
   std::size_t partial_blobs = 0;       ///< what came of blobs whose fetches broke off
@@ -261,8 +261,8 @@ class Operations {
   virtual awaitable<Result<void>> pin(std::string app, std::string release, bool pinned, Asked asked) = 0;
   /// Without `force`, `Errc::conflict` for an app that is held or has a deployment under way. Rejections stay unless `purge` is set; a hold does not.
   virtual awaitable<Result<void>> remove(std::string app, bool purge, bool force, Asked asked) = 0;
-  /// Every app where `app` is empty.
-  virtual awaitable<Result<Collected>> collect(std::string app, Asked asked) = 0;
+  /// Every app where `app` is empty. With `dry_run` nothing is removed.
+  virtual awaitable<Result<Collected>> collect(std::string app, bool dry_run, Asked asked) = 0;
 
   /// Prepares a one-off command. `Errc::not_found` for a release that is not on this node and a process that it does not have, `Errc::conflict` on a node that
   /// is drained and while the app's data are copied or put back.

@@ -100,6 +100,23 @@ std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+BakeClocks bake_clocks(const std::string& boot) {
+  return {.wall = wall_ms(), .steady = std::chrono::duration_cast<milliseconds>(io::Steady::now().time_since_epoch()).count(), .boot = boot};
+}
+
+void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now) {
+  row.bake_until_ms = now.wall + from_now.count();
+  row.detail["bake_ends"] = {{"boot", now.boot}, {"steady_ms", now.steady + from_now.count()}};
+}
+
+milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, const BakeClocks& now) {
+  std::int64_t left = row.bake_until_ms - now.wall;
+  const auto* ends = row.detail.if_contains("bake_ends");
+  if (ends != nullptr && ends->is_object() && !now.boot.empty() && text_in(ends->get_object(), "boot") == now.boot)
+    left = number_in(ends->get_object(), "steady_ms", now.steady) - now.steady;
+  return milliseconds(std::clamp<std::int64_t>(left, 0, whole.count()));
+}
+
 DeploymentStatus status_of(const Run& run) {
   DeploymentStatus status = status_of(run.row);
   status.steps = run.steps;

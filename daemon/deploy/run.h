@@ -78,6 +78,19 @@ struct Leaving {
 /// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
 std::int64_t wall_ms();
 
+/// The clocks by which the end of a bake is written down.
+struct BakeClocks {
+  std::int64_t wall = 0;    ///< milliseconds since 1970; it may jump
+  std::int64_t steady = 0;  ///< milliseconds of one that does not, and that a berthd which comes back within the same boot reads on
+  std::string boot;         ///< which boot that is
+};
+BakeClocks bake_clocks(const std::string& boot);
+
+/// The bake ends so long from now; also what is told of that.
+void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now);
+/// How much of a bake is left, of `whole` at most. After a boot the wall's clock is all that there is.
+milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, const BakeClocks& now);
+
 /// In a row's detail, where the app was stopped when the deployment was asked for.
 inline constexpr std::string_view kWasStopped = "stopped";
 

@@ -96,5 +96,27 @@ TEST_F(RunTest, WhatHappenedBeforeItsBakeBeganAgainCountsNoMoreAfterARestartEith
   }
 }
 
+TEST(BakeEnd, IsWhatIsLeftByTheClockThatDoesNotJump) {
+  using namespace std::chrono_literals;
+  constexpr std::int64_t kYear = 365LL * 24 * 3'600'000;
+  store::DeploymentRow row;
+  set_bake_end(row, 60s, {.wall = 1'800'000'000'000, .steady = 5'000, .boot = "one"});
+  EXPECT_EQ(row.bake_until_ms, 1'800'000'060'000);
+  for (const std::int64_t jump : {std::int64_t{0}, kYear, -kYear, std::int64_t{-1'800'000'000'000}})
+    EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000 + jump, .steady = 25'000, .boot = "one"}), 40s) << jump;
+  EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'000'000, .steady = 99'000, .boot = "one"}), 0s);
+}
+
+TEST(BakeEnd, AfterABootIsOneOfTheWallClockAndNeverLongerThanItIsToBe) {
+  using namespace std::chrono_literals;
+  store::DeploymentRow row;
+  set_bake_end(row, 60s, {.wall = 1'800'000'000'000, .steady = 5'000, .boot = "one"});
+  EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = "two"}), 40s);
+  EXPECT_EQ(bake_left(row, 60s, {.wall = 0, .steady = 1'000, .boot = "two"}), 60s);
+  EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = ""}), 40s) << "nobody knows which boot it is";
+  row.detail.erase("bake_ends");
+  EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = "one"}), 40s) << "an older berthd wrote it";
+}
+
 }  // namespace
 }  // namespace berth::deploy

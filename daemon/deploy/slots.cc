@@ -31,7 +31,7 @@ Wall::time_point due_at(const store::SlotRow& slot, milliseconds every) {
   const auto looked = logs::parse_rfc3339(slot.looked_at());
   if (!looked) return Wall::time_point();
   const auto early = every / 10 * static_cast<long>(std::hash<std::string>()(slot.app + slot.release) % 100) / 100;
-  return std::chrono::time_point_cast<Wall::duration>(*looked) + every - early;
+  return store::due_after(std::chrono::time_point_cast<Wall::duration>(*looked), every, early, Wall::now());
 }
 
 }  // namespace

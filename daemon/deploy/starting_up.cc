@@ -187,7 +187,7 @@ awaitable<void> Engine::count_reboots(RunPtr run) {
   const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
   run->row.detail[kBoot] = boot;
   run->row.detail[kReboots] = reboots;
-  if (!run->is_revert()) run->row.bake_until_ms = wall_ms() + run->manifest->spec.deploy.bake.duration.count();
+  if (!run->is_revert()) set_bake_end(run->row, run->manifest->spec.deploy.bake.duration, bake_clocks(boot));
   const auto write = [this, row = run->row] { return node_.store.update_deployment(row, {}); };
   const auto written = co_await node_.pool.run(write);
   if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);

@@ -329,7 +329,9 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
     BERTH_TRY(const auto now, node_.store.app(name));
     stays = now && now->held.firm;
     if (stays) return {};
-    return node_.store.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked));
+    boost::json::object data;
+    if (!why.empty()) data = {{"held", why}, {"firm", false}};
+    return node_.store.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked, std::move(data)));
   };
   const auto written = co_await node_.pool.run(hold);
   if (written && !stays) app->row.held = held;

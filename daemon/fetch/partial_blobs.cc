@@ -80,6 +80,16 @@ PartialBlobs::Removed PartialBlobs::clear(const std::set<std::string>& keep) {
   return removed;
 }
 
+PartialBlobs::Removed PartialBlobs::clearable() const {
+  const std::lock_guard guard(mutex_);
+  Removed all;
+  for (const File& file : files()) {
+    ++all.blobs;
+    all.bytes += file.bytes;
+  }
+  return all;
+}
+
 void PartialBlobs::remove(const File& file, Removed& removed) {
   std::error_code failure;
   if (!fs::remove(file.path, failure)) return;

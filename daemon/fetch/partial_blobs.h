@@ -53,6 +53,8 @@ class PartialBlobs {
   Removed tidy();
   /// Removes all but what somebody holds and the blobs `keep`.
   Removed clear(const std::set<std::string>& keep = {});
+  /// What `clear` would remove.
+  Removed clearable() const;
 
  private:
   struct File;

@@ -13,6 +13,7 @@ using Kind = Decision::Kind;
 using Wall = std::chrono::system_clock;
 
 constexpr std::chrono::hours kLongestWait{1};
+constexpr std::chrono::minutes kClockSlack{1};  ///< clocks are set back by a little all the time
 
 Decision left_alone(std::string why) { return {.kind = Kind::left_alone, .why = std::move(why)}; }
 
@@ -67,8 +68,10 @@ std::optional<Decision> because_of_past(const std::string& app, const std::strin
   const auto failures = std::ranges::find_if_not(last, deployments.end(), failed) - last;
   const auto ended = logs::parse_rfc3339(last->row.ended_at);
   if (failures == 0 || !ended) return std::nullopt;
-  const auto next = std::chrono::time_point_cast<Wall::duration>(*ended) + wait_after_failures(interval, static_cast<int>(failures));
-  if (now >= next) return std::nullopt;
+  const auto failed_at = std::chrono::time_point_cast<Wall::duration>(*ended);
+  const auto next = failed_at + wait_after_failures(interval, static_cast<int>(failures));
+  // What is still to come was written by a clock that was ahead: waiting for that may take years.
+  if (now >= next || now < failed_at - kClockSlack) return std::nullopt;
   const auto at = logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(next), 0);
   return Decision{
       .kind = Kind::later, .why = fmt::format("deployment {} failed, the next is tried after {}: {}", last->row.id, at, last->row.reason), .at = next};

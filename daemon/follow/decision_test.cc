@@ -139,6 +139,11 @@ TEST(Decision, WhatFailedIsTriedAgainLaterAndLater) {
   EXPECT_EQ(after(49, 1h).kind, Kind::deploy);
 }
 
+TEST(Decision, AFailureThatIsStillToComeIsOfAClockThatWasAheadAndIsNotWaitedFor) {
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v2", "failed", -24h * 365)}}).kind, Kind::deploy);
+  EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v2", "failed", -30s)}}).kind, Kind::later) << "a clock that was set back by a little";
+}
+
 TEST(Decision, FailuresOfOtherReleasesDoNotCount) {
   EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v3", "failed", 1s), deployment("v2", "failed", 2s)}}).kind, Kind::deploy);
 }

@@ -180,6 +180,11 @@ void Gatherer::count_from(std::size_t first, Batch& batch) {
 }
 
 void Gatherer::gather_events(const Scan& scan, Batch& batch) {
+  // The log is one that ends before: a backup was put back. What it has is old, and what comes has numbers that this sink has seen of others.
+  if (!std::exchange(knows_events_, true) && parts_.wanted.events && scan.event < event_) {
+    stored_.event = event_ = scan.event;
+    is_unsaved_ = true;
+  }
   if (!parts_.wanted.events || !parts_.events || scan.event <= event_) return;
   const int most = static_cast<int>(std::max<std::size_t>(1, parts_.limits.entries / 2));
   const int page = parts_.wanted.wants_event ? std::max(most, kEventPage) : most;

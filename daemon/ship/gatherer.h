@@ -106,6 +106,7 @@ class Gatherer {
   bool begins_anew_ = true; ///< what there is in the first scan is older than the sink
   std::vector<std::string> apps_before_;  ///< those that the sink got when it was stored last; empty: all
   std::int64_t event_ = 0;  ///< the last one gathered
+  bool knows_events_ = false;  ///< it was seen where their log ends
   std::uint64_t daemon_line_ = 0;
   std::map<InstanceId, std::unique_ptr<Source>> sources_;
   std::optional<InstanceId> turn_;  ///< whose turn it is

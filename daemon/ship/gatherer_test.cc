@@ -386,5 +386,18 @@ TEST_F(GathererTest, LosesNothingAndDoublesABatchAtMostWhereverItDies) {
   EXPECT_THAT(losses, IsEmpty());
 }
 
+TEST_F(GathererTest, WhereABackupOfTheEventsWasPutBackItGoesOnWithWhatComes) {
+  wanted.events = true;
+  for (int i = 0; i < 5; ++i) add_event("deployment.state", "web");
+  EXPECT_EQ(deliver_all(*begin()).size(), 5u);
+  events.resize(2);
+  EXPECT_TRUE(deliver_all(*begin()).empty());
+  add_event("route.repaired", "");
+  const auto gatherer = begin();
+  const auto entries = deliver_all(*gatherer);
+  ASSERT_EQ(entries.size(), 1u) << "or nothing would come until there are more than five again";
+  EXPECT_EQ(entries[0].sequence, 3u);
+}
+
 }  // namespace
 }  // namespace berth::ship

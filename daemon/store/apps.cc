@@ -34,7 +34,16 @@ bool has_owner(int uid) {
   return ::getpwuid_r(static_cast<uid_t>(uid), &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr;
 }
 
-/// The uid the app had before, or the first free one from a place that its name gives, so that nodes tend to agree.
+std::string who_when_why(const std::string& by, const std::string& at, const std::string& why) {
+  if (by.empty()) return why;
+  return fmt::format("by {} since {}{}{}", by, to_seconds(at), why.empty() ? "" : ": ", why);
+}
+
+}  // namespace
+
+bool is_app_uid(int uid) { return uid >= kLowestUid && uid <= kHighestUid; }
+
+/// The first free one from a place that its name gives, so that nodes tend to agree.
 Result<int> pick_uid(Database& database, const std::string& name) {
   BERTH_TRY(const auto before, database.row("SELECT uid FROM uids WHERE app = ?", [](const Statement& row) { return row.integer(0); }, name));
   if (before) return static_cast<int>(*before);
@@ -49,13 +58,6 @@ Result<int> pick_uid(Database& database, const std::string& name) {
   }
   return fail(Errc::conflict, fmt::format("no uid from {} to {} is free for app {}: remove an app with --purge", kLowestUid, kHighestUid, name));
 }
-
-std::string who_when_why(const std::string& by, const std::string& at, const std::string& why) {
-  if (by.empty()) return why;
-  return fmt::format("by {} since {}{}{}", by, to_seconds(at), why.empty() ? "" : ": ", why);
-}
-
-}  // namespace
 
 std::string to_string(const Hold& hold) { return who_when_why(hold.by, hold.at, hold.why); }
 std::string stopped_text(const AppRow& app) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -128,7 +129,7 @@ Result<void> Store::State::finish_data_move(const std::string& name) {
   });
 }
 
-Result<std::vector<DataCopy>> Store::collect_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all) {
+Result<std::vector<DataCopy>> Store::needless_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all, const std::vector<std::string>& gone) {
   BERTH_TRY(const auto copies, data_copies(app));
   if (copies.empty()) return copies;
   {
@@ -139,10 +140,17 @@ Result<std::vector<DataCopy>> Store::collect_data(const std::string& app, const 
   }
   BERTH_TRY(const auto slots_now, slots(app));
   std::vector<std::string> releases;
-  for (const SlotRow& slot : slots_now) releases.push_back(slot.release);
-  auto collected = copies_to_collect(copies, releases, in_use, all);
-  for (DataCopy& copy : collected) {
+  for (const SlotRow& slot : slots_now)
+    if (std::ranges::find(gone, slot.release) == gone.end()) releases.push_back(slot.release);
+  auto needless = copies_to_collect(copies, releases, in_use, all);
+  for (DataCopy& copy : needless)
     if (const auto bytes = data::tree_bytes(paths().app(app) / copy.folder)) copy.bytes = *bytes;
+  return needless;
+}
+
+Result<std::vector<DataCopy>> Store::collect_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all) {
+  BERTH_TRY(auto collected, needless_data(app, in_use, all));
+  for (const DataCopy& copy : collected) {
     BERTH_CHECK(drop_data_copy(app, copy.folder));
     BERTH_CHECK(add_event({.number = 0, .at = {}, .kind = "data.removed", .app = app,
                            .data = {{"folder", copy.folder}, {"release", copy.release}, {"deployment", copy.deployment}, {"bytes", copy.bytes}}}));

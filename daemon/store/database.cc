@@ -1,5 +1,6 @@
 #include "daemon/store/database.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -25,7 +26,7 @@ std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
     case SQLITE_READONLY:
     case SQLITE_AUTH: return fail(Errc::permission, what);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return fail(Errc::io, what + " (damaged: put a backup in its place)");
+    case SQLITE_NOTADB: return fail(Errc::io, what + " (damaged: restart berthd, which makes it anew; no app stops)");
     case SQLITE_IOERR:
       if (number != 0)
         return fail(number == ENOSPC || number == EDQUOT ? Errc::no_space : Errc::io, fmt::format("{} ({})", what, std::strerror(number)));
@@ -99,6 +100,49 @@ Result<Database> Database::open_to_read(const std::filesystem::path& path) {
   sqlite3_busy_timeout(raw, 5000);
   BERTH_CHECK(database.execute("PRAGMA trusted_schema = OFF"));
   return database;
+}
+
+Result<std::string> damage_of(const std::filesystem::path& path) {
+  sqlite3* raw = nullptr;
+  errno = 0;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const std::unique_ptr<sqlite3, int (*)(sqlite3*)> guard(raw, sqlite3_close_v2);
+  if (code != SQLITE_OK) return pass(fail_sqlite(raw, code).error(), "open " + path.string());
+  sqlite3_busy_timeout(raw, 5000);
+  sqlite3_stmt* statement = nullptr;
+  int done = sqlite3_prepare_v2(raw, "PRAGMA integrity_check(1)", -1, &statement, nullptr);
+  if (done == SQLITE_OK) done = sqlite3_step(statement);
+  std::string said;
+  if (done == SQLITE_ROW) said = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+  const bool damaged = (done & 0xff) == SQLITE_CORRUPT || (done & 0xff) == SQLITE_NOTADB;
+  if (damaged) said = sqlite3_errmsg(raw);
+  const auto failure = done == SQLITE_ROW || damaged ? Error{} : fail_sqlite(raw, done).error();
+  sqlite3_finalize(statement);
+  if (!failure.message.empty()) return pass(failure, "examine " + path.string());
+  if (said == "ok") return std::string();
+  std::ranges::replace(said, '\n', ' ');
+  return said;
+}
+
+Result<void> Database::copy_to(const std::filesystem::path& path) {
+  constexpr int kPause = 20, kMostPauses = 250;  // ms; five seconds in all
+  sqlite3* raw = nullptr;
+  errno = 0;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  Database to(raw);
+  if (code != SQLITE_OK) return pass(fail_sqlite(raw, code).error(), "open " + path.string());
+  sqlite3_backup* const copying = sqlite3_backup_init(raw, "main", database_.get(), "main");
+  if (copying == nullptr) return pass(fail_sqlite(raw, sqlite3_errcode(raw)).error(), "copy the database");
+  int done = SQLITE_BUSY;
+  for (int pauses = 0; pauses < kMostPauses; ++pauses) {
+    errno = 0;
+    done = sqlite3_backup_step(copying, -1);  // all at once: one state of it
+    if ((done & 0xff) != SQLITE_BUSY && (done & 0xff) != SQLITE_LOCKED) break;
+    sqlite3_sleep(kPause);
+  }
+  const int finished = sqlite3_backup_finish(copying);
+  if (done != SQLITE_DONE) return pass(fail_sqlite(raw, finished == SQLITE_OK ? done : finished).error(), "copy the database");
+  return to.execute("PRAGMA journal_mode = DELETE");
 }
 
 Result<void> Database::execute(const std::string& sql) {

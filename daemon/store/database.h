@@ -40,12 +40,18 @@ class Statement {
   int failure_ = 0;
 };
 
+/// What is wrong with the file of a database, in a line; empty: it is whole. Fails where that cannot be told.
+Result<std::string> damage_of(const std::filesystem::path& path);
+
 /// An SQLite database in WAL mode: a commit is on the disk when it returns, foreign keys hold.
 class Database {
  public:
   static Result<Database> open(const std::filesystem::path& path);
   /// For looking alone: it makes and changes nothing in it. `Errc::not_found` where there is none.
   static Result<Database> open_to_read(const std::filesystem::path& path);
+
+  /// Copies all of it, as it is at a moment, into the file `path`, while others may write. What becomes of that is one file, without a journal.
+  Result<void> copy_to(const std::filesystem::path& path);
 
   /// Runs statements without results.
   Result<void> execute(const std::string& sql);

@@ -39,18 +39,6 @@ Result<void> insert(Database& database, const DeploymentRow& row) {
       std::int64_t{row.force}, row.created_at, row.ended_at, row.bake_until_ms, json::text(row.detail));
 }
 
-/// What the app goes back to by itself: see `Store::decide`.
-Result<void> choose_previous(Database& database, const std::string& app) {
-  return database.run(
-      "UPDATE apps SET previous = COALESCE("
-      "(SELECT d.release FROM deployments d WHERE d.app = apps.app AND d.state = 'active' AND d.release <> apps.active "
-      "AND EXISTS (SELECT 1 FROM slots s WHERE s.app = d.app AND s.release = d.release) "
-      "AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.app = d.app AND r.release = d.release) ORDER BY d.id DESC LIMIT 1), "
-      "CASE WHEN previous = active OR EXISTS (SELECT 1 FROM rejected r WHERE r.app = apps.app AND r.release = previous) THEN '' ELSE previous END) "
-      "WHERE app = ?",
-      app);
-}
-
 Result<void> update(Database& database, const DeploymentRow& row) {
   BERTH_CHECK(database.run(
       "UPDATE deployments SET app = ?, release = ?, kind = ?, state = ?, reason = ?, from_release = ?, decided = ?, manifest_sha256 = ?, "
@@ -62,6 +50,19 @@ Result<void> update(Database& database, const DeploymentRow& row) {
 }
 
 }  // namespace
+
+Result<void> choose_previous(Database& database, const std::string& app) {
+  return database.run(
+      "UPDATE apps SET previous = COALESCE("
+      "(SELECT d.release FROM deployments d WHERE d.app = apps.app AND d.state = 'active' AND d.release <> apps.active "
+      "AND EXISTS (SELECT 1 FROM slots s WHERE s.app = d.app AND s.release = d.release) "
+      "AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.app = d.app AND r.release = d.release) ORDER BY d.id DESC LIMIT 1), "
+      "CASE WHEN previous = active OR EXISTS (SELECT 1 FROM rejected r WHERE r.app = apps.app AND r.release = previous) THEN '' ELSE previous END) "
+      "WHERE app = ?",
+      app);
+}
+
+Result<std::vector<DeploymentRow>> deployments_where(Database& database, std::string_view where) { return query(database, where); }
 
 Result<DeploymentRow> Store::add_deployment(DeploymentRow row, Event event) {
   const std::lock_guard guard(state_->mutex);

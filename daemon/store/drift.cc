@@ -261,4 +261,10 @@ bool shares_files(const fs::path& slot) {
   return static_cast<bool>(failure);  // what cannot be seen is looked at closely
 }
 
+std::chrono::system_clock::time_point due_after(std::chrono::system_clock::time_point looked, std::chrono::milliseconds every, std::chrono::milliseconds early,
+                                                std::chrono::system_clock::time_point now) {
+  constexpr std::chrono::minutes kSlack{1};  // clocks are set back by a little all the time
+  return looked > now + kSlack ? std::chrono::system_clock::time_point() : looked + every - early;
+}
+
 }  // namespace berth::store

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <stop_token>
@@ -9,6 +10,11 @@
 #include "core/result.h"
 
 namespace berth::store {
+
+/// When a slot that was looked at is to be looked at again; `early` is what its turn may come earlier by. One that was looked at in time to come was so by a clock
+/// that was ahead, and is due. Pure.
+std::chrono::system_clock::time_point due_after(std::chrono::system_clock::time_point looked, std::chrono::milliseconds every, std::chrono::milliseconds early,
+                                                std::chrono::system_clock::time_point now);
 
 /// A path of a slot that is not what was sealed.
 struct Drift {

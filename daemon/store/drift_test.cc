@@ -136,5 +136,14 @@ TEST_F(DriftTest, SharedFilesAreSeen) {
   EXPECT_TRUE(shares_files(slot));
 }
 
+TEST(DueAfter, ATimeThatIsStillToComeIsOfAClockThatWasAhead) {
+  using namespace std::chrono_literals;
+  const auto now = std::chrono::system_clock::from_time_t(1'800'000'000);
+  EXPECT_EQ(due_after(now - 1h, 24h, 1h, now), now + 22h);
+  EXPECT_EQ(due_after(now + 30s, 24h, 1h, now), now + 30s + 23h) << "a clock that was set back by a little";
+  EXPECT_LT(due_after(now + 24h * 365, 24h, 1h, now), now) << "it would not be looked at for a year";
+  EXPECT_EQ(due_after(std::chrono::system_clock::time_point(), 24h, 0h, now), std::chrono::system_clock::time_point() + 24h) << "of 1970: it is due";
+}
+
 }  // namespace
 }  // namespace berth::store

@@ -49,6 +49,7 @@ Result<void> EventLog::scan() {
     rest.erase(0, begin);
   }
   if (rest.empty()) return {};
+  torn_ = rest.size();
   if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("cut the torn last line off " + path_.string());
   if (::fsync(file_.get()) != 0) return fail_errno("fsync " + path_.string());
   return {};

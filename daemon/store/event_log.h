@@ -36,6 +36,9 @@ class EventLog {
   /// What was wrong with it when it was opened, of what no event tells yet: a line that was edited, removed, added or moved. Empty: nothing.
   const std::string& trouble() const { return trouble_; }
 
+  /// Bytes of a last line that a crash had torn, and that were cut off when it was opened; 0: there was none.
+  std::uint64_t torn() const { return torn_; }
+
   std::int64_t last() const { return *last_; }  ///< the highest number in it; 0 when it is empty. From any thread
 
  private:
@@ -58,6 +61,7 @@ class EventLog {
   std::unique_ptr<std::atomic<std::int64_t>> last_ = std::make_unique<std::atomic<std::int64_t>>(0);
   std::string last_hash_;
   std::string trouble_;
+  std::uint64_t torn_ = 0;
   std::vector<Place> places_;
   std::map<std::string, std::uint32_t, std::less<>> apps_;
 };

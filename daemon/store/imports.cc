@@ -73,19 +73,25 @@ std::vector<Import> Store::imports(const std::string& app) {
   return found;
 }
 
-Result<std::vector<Import>> Store::drop_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed) {
-  std::vector<Import> dropped;
+Result<std::vector<Import>> Store::needless_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed,
+                                                    const std::vector<std::string>& gone) {
+  std::vector<Import> needless;
   BERTH_TRY(const auto on_node, slots(app));
   for (Import& import : imports(app)) {
-    const bool has_slot = std::ranges::find(on_node, import.release, &SlotRow::release) != on_node.end();
+    const bool has_slot = std::ranges::find(on_node, import.release, &SlotRow::release) != on_node.end() && std::ranges::find(gone, import.release) == gone.end();
     const std::lock_guard guard(state_->mutex);
     BERTH_TRY(const auto tried, state_->database.row("SELECT id FROM deployments WHERE app = ? AND release = ? LIMIT 1",
                                                      [](const Statement& row) { return row.integer(0); }, import.app, import.release));
     const bool used = has_slot || std::ranges::find(in_use, import.release) != in_use.end();
-    if (used || (!undeployed && !tried)) continue;
-    BERTH_CHECK(files::remove_tree(paths().import(import.app, import.release)));
-    dropped.push_back(std::move(import));
+    if (!used && (undeployed || tried)) needless.push_back(std::move(import));
   }
+  return needless;
+}
+
+Result<std::vector<Import>> Store::drop_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed) {
+  BERTH_TRY(auto dropped, needless_imports(app, in_use, undeployed));
+  const std::lock_guard guard(state_->mutex);
+  for (const Import& import : dropped) BERTH_CHECK(files::remove_tree(paths().import(import.app, import.release)));
   return dropped;
 }
 

@@ -72,6 +72,12 @@ std::string trouble_of(Database& database, const EventLog& log) {
   return log.trouble();
 }
 
+Event event_of(const Rebuilt& rebuilt) {
+  return {.number = 0, .at = {}, .kind = "database.rebuilt", .app = {},
+          .data = {{"reason", rebuilt.why}, {"set_aside", rebuilt.set_aside.string()}, {"apps", rebuilt.apps}, {"releases", rebuilt.slots},
+                   {"deployments", rebuilt.deployments}, {"instances", rebuilt.instances}, {"lost", boost::json::array(rebuilt.lost.begin(), rebuilt.lost.end())}}};
+}
+
 }  // namespace
 
 Store::Store() = default;
@@ -79,26 +85,42 @@ Store::~Store() = default;
 
 const Paths& Store::paths() const { return state_->paths; }
 
-Result<std::unique_ptr<Store>> Store::open(Paths paths) {
+Result<std::unique_ptr<Store>> Store::open(Paths paths, const FindRunning& running) {
   BERTH_CHECK(make_folders(paths));
   BERTH_TRY(Fd lock, take_lock(paths.state / "lock"));
+  std::optional<Rebuilt> rebuilt;
+  BERTH_TRY(const std::string database_trouble, trouble_of_database(paths));
+  if (!database_trouble.empty()) {
+    auto made = rebuild(paths, database_trouble, running);
+    if (!made) return pass(made.error(), fmt::format("make {} anew ({})", paths.database().string(), database_trouble));
+    rebuilt = std::move(*made);
+  }
   BERTH_TRY(Database database, Database::open(paths.database()));
   if (::chmod(paths.database().c_str(), 0600) != 0) return fail_errno("chmod " + paths.database().string());
   BERTH_CHECK(migrate(database, paths.database(), migrations()));
   BERTH_TRY(EventLog log, EventLog::open(paths.events()));
-  std::string trouble = trouble_of(database, log);
+  std::string trouble = rebuilt ? log.trouble() : trouble_of(database, log);
+  if (!rebuilt) {
+    BERTH_TRY(rebuilt, catch_up(database, paths, log, running));
+  }
   BERTH_CHECK(go_on_numbering(database, log.last()));
 
   std::unique_ptr<Store> store(new Store);
   store->state_ = std::make_unique<State>(std::move(paths), std::move(lock), std::move(database), std::move(log));
   if (auto written = store->state_->try_write_out(); !written) return pass(written.error(), "write out waiting events");
   if (auto recovered = store->state_->recover(); !recovered) return pass(recovered.error(), "tidy up after the last berthd");
+  if (const auto torn = store->state_->events.torn(); torn > 0)
+    static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = "events.repaired", .app = {}, .data = {{"torn_bytes", torn}}}));
   if (!trouble.empty()) static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = std::string(kEventsDamaged), .app = {}, .data = {{"reason", trouble}}}));
   store->state_->event_trouble = std::move(trouble);
+  if (rebuilt) static_cast<void>(store->add_event(event_of(*rebuilt)));
+  store->state_->rebuilt = std::move(rebuilt);
   return store;
 }
 
 const std::string& Store::event_trouble() const { return state_->event_trouble; }
+std::uint64_t Store::torn_event() const { return state_->events.torn(); }
+const Rebuilt* Store::rebuilt() const { return state_->rebuilt ? &*state_->rebuilt : nullptr; }
 
 Result<void> Store::State::recover() {
   BERTH_TRY(const auto staged, entries_of(paths.staging()));

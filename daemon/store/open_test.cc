@@ -77,13 +77,17 @@ TEST_F(OpenTest, ADatabaseOfANewerBerthdIsRefused) {
   EXPECT_NE(refused.error().message.find("999"), std::string::npos);
 }
 
-TEST_F(OpenTest, AFileThatIsNoDatabaseIsNamed) {
+TEST_F(OpenTest, AnotherProgramsDatabaseIsRefusedAndLeftAlone) {
   fs::create_directories(paths.state);
-  std::ofstream(paths.database()) << std::string(5000, 'x');
+  {
+    Database database = must(Database::open(paths.database()));
+    ASSERT_TRUE(database.execute("CREATE TABLE theirs (x TEXT)"));
+  }
   const auto refused = Store::open(paths);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Errc::io);
-  EXPECT_NE(refused.error().message.find("berth.db"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(refused.error().code, Errc::usage);
+  EXPECT_NE(refused.error().message.find("another program's"), std::string::npos) << refused.error().message;
+  EXPECT_TRUE(fs::exists(paths.database()));
 }
 
 }  // namespace

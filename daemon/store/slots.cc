@@ -202,33 +202,39 @@ Result<bundle::Manifest> Store::manifest(const std::string& app, const std::stri
   return manifest;
 }
 
-Result<std::vector<SlotRow>> Store::collect(const std::string& app, const std::vector<std::string>& in_use, int keep) {
+Result<std::vector<SlotFate>> Store::collect(const std::string& app, const std::vector<std::string>& in_use, const Keep& keep, bool dry_run) {
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(const auto row, state_->app(app));
   if (!row) return fail(Errc::not_found, fmt::format("app {} is not on this node", app));
   BERTH_TRY(const auto all, state_->slots(app));
-  BERTH_TRY(const auto rejected, state_->database.rows(
-                                     "SELECT release FROM rejected WHERE app = ?", [](const Statement& found) { return found.text(0); }, app));
+  const auto release_of = [](const Statement& found) { return found.text(0); };
+  Needs needs{.active = row->active, .previous = row->previous, .in_use = in_use};
+  BERTH_TRY(needs.rejected, state_->database.rows("SELECT release FROM rejected WHERE app = ?", release_of, app));
   // Whoever went back may want what was left again, also where that is rejected now.
-  BERTH_TRY(auto needed, state_->database.rows(
-                             "SELECT from_release FROM deployments WHERE app = ? AND decided = 1 AND state = 'active' ORDER BY id DESC LIMIT 1",
-                             [](const Statement& found) { return found.text(0); }, app));
-  needed.insert(needed.end(), in_use.begin(), in_use.end());
+  BERTH_TRY(const auto replaced, state_->database.row(
+                                     "SELECT from_release FROM deployments WHERE app = ? AND decided = 1 AND state = 'active' ORDER BY id DESC LIMIT 1", release_of, app));
+  needs.replaced = replaced.value_or("");
+  auto fates = judge_slots(all, needs, keep, keep.age.count() > 0 ? time_text(std::chrono::system_clock::now() - keep.age) : std::string());
+  if (dry_run) return fates;
   BERTH_CHECK(remove_unknown(state_->paths.app(app) / "slots", all));
-  auto collected = slots_to_collect(all, *row, needed, rejected, keep);
-  if (collected.empty()) return collected;
 
+  std::vector<SlotRow> going;
   std::vector<Event> events;
-  for (const SlotRow& slot : collected)
-    events.push_back({.number = 0, .at = {}, .kind = "slot.removed", .app = app, .data = {{"release", slot.release}, {"bytes", slot.bytes}}});
+  for (const SlotFate& fate : fates) {
+    if (!fate.goes) continue;
+    going.push_back(fate.slot);
+    events.push_back({.number = 0, .at = {}, .kind = "slot.removed", .app = app,
+                      .data = {{"release", fate.slot.release}, {"bytes", fate.slot.bytes}, {"reason", fate.why.front()}}});
+  }
+  if (going.empty()) return fates;
   const auto remove_rows = [&]() -> Result<void> {
-    for (const SlotRow& slot : collected) BERTH_CHECK(state_->database.run("DELETE FROM slots WHERE app = ? AND release = ?", app, slot.release));
+    for (const SlotRow& slot : going) BERTH_CHECK(state_->database.run("DELETE FROM slots WHERE app = ? AND release = ?", app, slot.release));
     return {};
   };
   BERTH_CHECK(state_->change(std::move(events), remove_rows));
   // Rows first: what a crash leaves is a slot without a row, which the next start removes.
-  for (const SlotRow& slot : collected) BERTH_CHECK(files::remove_tree(state_->paths.slot(app, slot.release)));
-  return collected;
+  for (const SlotRow& slot : going) BERTH_CHECK(files::remove_tree(state_->paths.slot(app, slot.release)));
+  return fates;
 }
 
 }  // namespace berth::store

@@ -113,13 +113,39 @@ TEST_F(SlotsTest, CollectingRemovesFoldersAndRows) {
   must(store->ensure_app("web"));
   for (int i = 1; i <= 6; ++i) activate("web", "v" + std::to_string(i));
   ASSERT_TRUE(store->set_pinned("web", "v1", true, event("operator.pin", "web")));
-  const auto gone = must(store->collect("web", {"v2"}, 3));
-  ASSERT_EQ(gone.size(), 1u);
-  EXPECT_EQ(gone[0].release, "v3");
+  const auto would = must(store->collect("web", {"v2"}, {.releases = 3}, true));
+  ASSERT_EQ(would.size(), 6u);
+  EXPECT_TRUE(would[3].goes);
+  EXPECT_TRUE(fs::exists(paths.slot("web", "v3"))) << "nobody asked for it";
+  EXPECT_TRUE(must(store->slot("web", "v3")));
+  const auto fates = must(store->collect("web", {"v2"}, {.releases = 3}));
+  ASSERT_EQ(fates.size(), 6u);
+  for (const SlotFate& fate : fates) EXPECT_EQ(fate.goes, fate.slot.release == "v3") << fate.slot.release;
+  const Event told = must(store->events(store->last_event(), 1)).at(0);
+  EXPECT_EQ(told.kind, "slot.removed");
+  EXPECT_EQ(told.data.at("reason"), "not_newest");
   EXPECT_FALSE(fs::exists(paths.slot("web", "v3")));
   EXPECT_FALSE(must(store->slot("web", "v3")));
   for (const char* kept : {"v1", "v2", "v4", "v5", "v6"}) EXPECT_TRUE(fs::exists(paths.slot("web", kept))) << kept;
-  EXPECT_TRUE(must(store->collect("web", {"v2"}, 3)).empty());
+  EXPECT_EQ(must(store->collect("web", {"v2"}, {.releases = 3})).size(), 5u);
+  EXPECT_EQ(store->last_event(), told.number) << "nothing goes a second time";
+}
+
+TEST_F(SlotsTest, CollectingByAgeTakesWhatCameLongAgo) {
+  open();
+  must(store->ensure_app("web"));
+  for (int i = 1; i <= 4; ++i) activate("web", "v" + std::to_string(i));
+  const Keep a_day{.releases = 9, .age = std::chrono::hours(24)};
+  for (const SlotFate& fate : must(store->collect("web", {}, a_day, true))) EXPECT_FALSE(fate.goes) << fate.slot.release;
+  store.reset();
+  {
+    Database database = must(Database::open(paths.database()));
+    ASSERT_TRUE(database.execute("UPDATE slots SET sealed_at = '2020-01-01T00:00:00.000000Z' WHERE release <> 'v4'"));
+  }
+  open();
+  const auto fates = must(store->collect("web", {}, a_day));
+  ASSERT_EQ(fates.size(), 4u);
+  for (const SlotFate& fate : fates) EXPECT_EQ(fate.goes, fate.slot.release == "v1" || fate.slot.release == "v2") << fate.slot.release;
 }
 
 TEST_F(SlotsTest, PinningWhatIsPinnedIsNoEvent) {

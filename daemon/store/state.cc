@@ -10,11 +10,13 @@
 
 namespace berth::store {
 
-std::string now_text() {
-  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-  const auto second = std::chrono::floor<std::chrono::seconds>(now);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(second)), (now - second).count());
+std::string time_text(std::chrono::system_clock::time_point time) {
+  const auto moment = std::chrono::floor<std::chrono::microseconds>(time);
+  const auto second = std::chrono::floor<std::chrono::seconds>(moment);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(second)), (moment - second).count());
 }
+
+std::string now_text() { return time_text(std::chrono::system_clock::now()); }
 
 Result<void> Store::State::put(std::vector<Event> with) {
   for (const Event& event : with) {

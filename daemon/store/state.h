@@ -2,18 +2,29 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/files/fd.h"
 #include "daemon/store/database.h"
 #include "daemon/store/event_log.h"
+#include "daemon/store/rebuild.h"
 #include "daemon/store/store.h"
 
 namespace berth::store {
 
 /// A condition with one parameter, the app's name: rows of that app, or all where it is empty.
 inline std::string of_app(const std::string& app) { return app.empty() ? "WHERE ? = '' " : "WHERE app = ? "; }
+
+/// Whether it is of the users that apps get.
+bool is_app_uid(int uid);
+/// The uid that the app had before, or a free one.
+Result<int> pick_uid(Database& database, const std::string& app);
+/// What the app goes back to by itself: see `Store::decide`.
+Result<void> choose_previous(Database& database, const std::string& app);
+/// Rows of deployments, by what follows FROM.
+Result<std::vector<DeploymentRow>> deployments_where(Database& database, std::string_view where);
 
 /// What an open store holds. Every public call of Store takes the mutex once; functions here expect it to be held.
 struct Store::State {
@@ -25,6 +36,7 @@ struct Store::State {
   Database database;
   EventLog events;
   std::string event_trouble;  ///< see Store
+  std::optional<Rebuilt> rebuilt;  ///< likewise
   std::mutex mutex;
   std::vector<std::function<void()>> on_event;  ///< called for new ones
 

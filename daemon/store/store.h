@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -102,6 +103,22 @@ struct SlotRow {
   const std::string& looked_at() const { return verified_at.empty() ? sealed_at : verified_at; }
 };
 
+/// What stays of an app's releases beyond those that are needed; what breaks one of these limits goes.
+struct Keep {
+  int releases = 3;                  ///< so many of the newest; rejected ones do not count
+  std::chrono::milliseconds age{0};  ///< since they came to the node; 0: however old they are
+  std::uint64_t bytes = 0;           ///< of all together, needed ones counted; 0: as much as they have
+};
+
+/// What becomes of a slot when slots are collected.
+struct SlotFate {
+  SlotRow slot;
+  bool goes = false;
+  /// Of one that stays: "active", "previous", "replaced" (the active one took its place), "pinned", "in_use", "newest", each that is so.
+  /// Of one that goes: "rejected", "not_newest", "too_old" or "over_bytes".
+  std::vector<std::string> why;
+};
+
 /// A release that was loaded from a file, and lies in a folder that is a repository of it.
 struct Import {
   std::string app, release;
@@ -197,6 +214,11 @@ struct Event {
   boost::json::object data;
 };
 
+struct MayRun;
+struct Rebuilt;
+/// Says which of some instances run, with the ports that they have. Blocking.
+using FindRunning = std::function<std::vector<InstanceRow>(const std::vector<MayRun>&)>;
+
 /// What the database says of an app beyond its row, as `Store` tells it one by one.
 struct AppRecord {
   std::vector<Rejected> rejected;
@@ -212,13 +234,18 @@ struct AppRecord {
 class Store {
  public:
   /// Opens or makes the state below `paths.state`, migrates the database, writes out waiting events, removes staging and slots without
-  /// a row, and takes the lock that keeps a second berthd out (`Errc::conflict`). A database of a newer schema is refused (`Errc::usage`).
-  static Result<std::unique_ptr<Store>> open(Paths paths);
+  /// a row, and takes the lock that keeps a second berthd out (`Errc::conflict`). A database of a newer schema is refused (`Errc::usage`); one that is damaged
+  /// or missing is made anew, see rebuild.h, for which `running` is asked what runs.
+  static Result<std::unique_ptr<Store>> open(Paths paths, const FindRunning& running = {});
   ~Store();
 
   const Paths& paths() const;
   /// What was found at `open` that somebody had done to events.log; empty: nothing. An event tells it, too.
   const std::string& event_trouble() const;
+  /// Bytes of a last line of events.log that a crash had torn; it was written again at `open`, and an event tells of it. 0: there was none.
+  std::uint64_t torn_event() const;
+  /// What was made anew at `open`; null: nothing was. An event tells it, too.
+  const Rebuilt* rebuilt() const;
 
   // apps
   Result<std::vector<AppRow>> apps();
@@ -278,8 +305,9 @@ class Store {
   Result<void> set_pinned(const std::string& app, const std::string& release, bool pinned, Event event);
   /// The manifest of a sealed slot.
   Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);
-  /// Removes slots that nothing needs: keeps active, previous, what the active one took its place from, pinned, `in_use`, and the last `keep`. Returns what went.
-  Result<std::vector<SlotRow>> collect(const std::string& app, const std::vector<std::string>& in_use, int keep);
+  /// Removes slots that nothing needs: keeps active, previous, what the active one took its place from, pinned, `in_use`, and what `keep` says. Returns
+  /// what became of each, the newest first; with `dry_run`, what would.
+  Result<std::vector<SlotFate>> collect(const std::string& app, const std::vector<std::string>& in_use, const Keep& keep, bool dry_run = false);
 
   // imports
   /// Keeps the staging folder of that number as the import of a release; one that was there is replaced.
@@ -287,6 +315,8 @@ class Store {
   std::vector<Import> imports(const std::string& app);  ///< all where it is empty
   /// Removes imports whose release has no slot and is not `in_use`: all of them, or only those that were deployed once. Returns what went.
   Result<std::vector<Import>> drop_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed);
+  /// What that would remove, were the slots of the releases `gone` not there.
+  Result<std::vector<Import>> needless_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed, const std::vector<std::string>& gone = {});
 
   // copies of data
   /// Those that are whole, the newest deployment's first.
@@ -302,6 +332,8 @@ class Store {
   Result<void> put_data_back(DataMove move);
   /// Removes copies that nothing needs, see `copies_to_collect`. Returns what went, with its bytes counted. Others may use the store meanwhile.
   Result<std::vector<DataCopy>> collect_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all);
+  /// What that would remove, were the slots of the releases `gone` not there.
+  Result<std::vector<DataCopy>> needless_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all, const std::vector<std::string>& gone = {});
 
   // instances and ports
   Result<std::vector<InstanceRow>> instances(const std::string& app);
@@ -340,6 +372,7 @@ class Store {
 
 /// RFC 3339 in UTC with microseconds, such as `2026-11-24T09:00:00.000000Z`.
 std::string now_text();
+std::string time_text(std::chrono::system_clock::time_point time);
 
 /// What `berth history --verify` finds: the numbers and what is wrong with each line of an events.log; empty when the chain holds.
 /// `database`: what it knows of the newest events counts, too, unless it is empty.

@@ -154,6 +154,21 @@ class Lifecycle(BerthCase):
         self.node.start()
         self.assertIn("berth_events_damaged 0\n", self.node.metrics())
 
+    def test_a_last_line_that_a_crash_tore_is_written_again_and_told(self):
+        self.deploy(self.node, "v1")
+        pids = self.node.pids()
+        self.node.kill()
+        log = self.node.state / "events.log"
+        text = log.read_text().splitlines(keepends=True)
+        log.write_text("".join(text[:-1]) + text[-1][:40])
+        self.assertSays(self.node.berth("events", "--verify", "--state", self.node.state, expect=1), f"line {len(text)}: it has no end")
+        self.node.start()
+        self.assertIn("a crash had torn its last line, of which 40 bytes were there", self.node.log_file.read_text())
+        self.assertTrue(log.read_text().startswith("".join(text)), "as it was")
+        self.assertIn("events.repaired", [one["kind"] for one in self.node.events()])
+        self.assertSays(self.node.berth("events", "--verify"), "every line continues")
+        self.assertEqual(self.node.pids(), pids)
+
     def test_a_single_instance_that_is_stopped_stays_so_over_berthds_until_it_is_started(self):
         self.publish(instances=3, note="3")
         self.deploy(self.node, "v2")

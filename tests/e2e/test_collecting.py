@@ -1,0 +1,81 @@
+"""Which releases stay on a node, and what 'berth gc --dry-run' says of it.
+
+usage: test_collecting.py [Class[.test]]
+"""
+import datetime
+import sqlite3
+import unittest
+
+from lib import sample_apps
+from lib.case import BerthCase
+
+
+def slots_of(node, app="web"):
+    return sorted(path.name for path in (node.state / "apps" / app / "slots").iterdir())
+
+
+class Collecting(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.node = self.make_node(store="keep_releases = 9").start()
+        for number in range(1, 6):
+            self.repo.publish(sample_apps.testapp(self.folder / "site", routing=None, serve=False, note=f"build {number}" + "x" * 100_000 * number))
+            self.deploy(self.node, f"v{number}")
+        self.node.berth("pin", "web@v1")
+        self.assertEqual(slots_of(self.node), ["v1", "v2", "v3", "v4", "v5"])
+
+    def limit(self, store):
+        """The same node with other limits."""
+        self.node.stop()
+        self.node.configure(self.node.config.read_text().replace("keep_releases = 9", store))
+        self.node.start()
+        self.node.wait_app(health="healthy")
+
+    def why(self, answer, which):
+        return {one["release"]: one["why"] for one in answer[which]}
+
+    def test_by_number_and_a_dry_run_says_beforehand_what_goes_and_why_the_rest_stays(self):
+        self.limit("keep_releases = 1")
+        before, events = slots_of(self.node), len(self.node.events())
+        would = self.node.berth("gc", "--dry-run", "--json").json()
+        self.assertTrue(would["dry_run"])
+        self.assertEqual(self.why(would, "removed"), {"v3": ["not_newest"], "v2": ["not_newest"]})
+        self.assertEqual(self.why(would, "kept"), {"v5": ["active", "in_use", "newest"], "v4": ["previous", "replaced"], "v1": ["pinned"]})
+        for one in would["removed"] + would["kept"]:
+            self.assertGreater(one["bytes"], 100_000, one)
+        self.assertEqual((slots_of(self.node), len(self.node.events())), (before, events), "nothing was done")
+        told = self.node.berth("gc", "web", "--dry-run")
+        self.assertSays(told, "WOULD GO", "web@v3", "not one of the newest", "STAYS", "active, in use", "pinned", "would be freed", "Nothing was removed")
+
+        did = self.node.berth("gc", "--json").json()
+        self.assertEqual((did["dry_run"], did["removed"], did["kept"]), (False, would["removed"], would["kept"]), "what was said is what is done")
+        self.assertEqual(slots_of(self.node), ["v1", "v4", "v5"])
+        removed = [event["data"] for event in self.node.events() if event["kind"] == "slot.removed"]
+        self.assertEqual([(one["release"], one["reason"]) for one in removed], [("v3", "not_newest"), ("v2", "not_newest")])
+        self.assertSays(self.node.berth("gc", "--dry-run"), "Nothing to remove", "STAYS")
+        self.node.berth("revert", "web")
+        self.assertEqual(self.node.active(), "v4")
+
+    def test_by_bytes_the_newest_stay_and_what_is_needed_is_never_taken(self):
+        self.limit('keep_releases = 9\nkeep_bytes = "1kB"')
+        self.assertEqual(self.why(self.node.berth("gc", "--dry-run", "--json").json(), "removed"), {"v3": ["over_bytes"], "v2": ["over_bytes"]})
+        self.node.berth("gc")
+        self.assertEqual(slots_of(self.node), ["v1", "v4", "v5"])
+
+    def test_by_age_what_came_long_ago_goes_when_a_deployment_ends(self):
+        self.limit('keep_releases = 9\nkeep_age = "30d"')
+        self.assertSays(self.node.berth("gc", "--dry-run"), "Nothing to remove")
+        self.node.stop()
+        with sqlite3.connect(self.node.state / "berth.db") as database:
+            long_ago = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=31)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+            database.execute("UPDATE slots SET sealed_at = ? WHERE release <> 'v3'", (long_ago,))
+        database.close()
+        self.node.start()
+        self.assertEqual(self.why(self.node.berth("gc", "--dry-run", "--json").json(), "removed"), {"v2": ["too_old"]})
+        self.repo.publish(sample_apps.testapp(self.folder / "site", routing=None, serve=False, note="build 6"))
+        self.deploy(self.node, "v6")
+        self.assertEqual(slots_of(self.node), ["v1", "v3", "v5", "v6"], "v4 is neither the previous one any more")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -73,13 +73,15 @@ Result<void> check_metrics_token(const config::Config& config) {
 Exit check(const Options& options) {
   const auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
-  if (const auto files = config::check_files(*config); !files) return complain({files.error().code, options.config.string() + ": " + files.error().message});
+  const std::string files = config::text_of(config->files);
+  const auto refuse = [&files](const Error& error, const char* what = "") { return complain({error.code, files + ": " + what + error.message}); };
+  if (const auto there = config::check_files(*config); !there) return refuse(there.error());
   if (config->remote)
-    if (const auto fit = check_tls("[api]", config->remote->files); !fit) return complain({fit.error().code, options.config.string() + ": " + fit.error().message});
-  if (const auto fit = check_tls("[metrics]", config->metrics_tls); !fit) return complain({fit.error().code, options.config.string() + ": " + fit.error().message});
-  if (const auto token = check_metrics_token(*config); !token) return complain({token.error().code, options.config.string() + ": [metrics] token: " + token.error().message});
-  for (const std::string& open : config::open_secrets(*config)) fmt::print(stderr, "berthd: {}: {}\n", options.config.string(), open);
-  fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
+    if (const auto fit = check_tls("[api]", config->remote->files); !fit) return refuse(fit.error());
+  if (const auto fit = check_tls("[metrics]", config->metrics_tls); !fit) return refuse(fit.error());
+  if (const auto token = check_metrics_token(*config); !token) return refuse(token.error(), "[metrics] token: ");
+  for (const std::string& open : config::open_secrets(*config)) fmt::print(stderr, "berthd: {}: {}\n", files, open);
+  fmt::print("{} {} right: node {}, environment {}\n", files, config->files.size() > 1 ? "are" : "is", config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;
 }
 

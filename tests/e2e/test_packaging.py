@@ -134,3 +134,5 @@ class Packages(Folder):
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
+        self.assertEqual(list((self.folder / "root/etc/berth/conf.d").iterdir()), [])
+        self.assertTrue((self.folder / "root/usr/share/man/man5/berthd.toml.5.gz").exists())

@@ -108,7 +108,7 @@ Verb node_enrol_verb() {
       .name = "enrol",
       .summary = "Set up a new node: its configuration, the root that it believes, a key and a certificate request",
       .text = "Writes berthd.toml, root.json, node.key (for root alone) and node.csr to /etc/berth, once the repository was read with that root. A berthd.toml that "
-              "somebody wrote is never replaced; one that is as the package brought it is kept as berthd.toml.shipped. With --root sha256:HEX the repository's first root.json "
+              "somebody wrote is never replaced; one that is as the package brought it is kept as berthd.toml.shipped. What is in conf.d already stays, and must not say otherwise. With --root sha256:HEX the repository's first root.json "
               "is fetched, and counts if it has that hash, which came to you by a way that you trust. With --listen the node can be driven from elsewhere, by the "
               "clients that --allow names, once its certificate (node.pem) and their authority (ca.pem) are there: 'berth ca' makes both.",
       .examples = {"berth node enrol --repo https://releases.example.org/berth --root ./1.root.json",

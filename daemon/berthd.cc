@@ -266,7 +266,7 @@ void Berthd::reload() {
     remote_.refresh();
     network_.refresh();
     token_.look_again();
-    spdlog::info("reloaded {}", config_file_.string());
+    spdlog::info("reloaded {}", config::text_of(config->files));
     const auto changed = config::changed_until_restart(config_, *config);
     if (!changed.empty()) {
       const std::string later = fmt::format("what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", fmt::join(changed, ", "));

@@ -66,10 +66,11 @@ Exit check_state(const config::Config& config) {
 Exit check(const Options& options) {
   const auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
+  const std::string files = config::text_of(config->files);
   const auto warnings = check_config(*config);
-  if (!warnings) return complain({warnings.error().code, options.config.string() + ": " + warnings.error().message});
-  for (const std::string& warning : *warnings) fmt::print(stderr, "berthd: {}: {}\n", options.config.string(), warning);
-  fmt::print("{} is right: node {}, environment {}\n", options.config.string(), config->node, config->environment);
+  if (!warnings) return complain({warnings.error().code, files + ": " + warnings.error().message});
+  for (const std::string& warning : *warnings) fmt::print(stderr, "berthd: {}: {}\n", files, warning);
+  fmt::print("{} {} right: node {}, environment {}\n", files, config->files.size() > 1 ? "are" : "is", config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;
 }
 

@@ -25,10 +25,11 @@ std::string man_page(const CLI::App& app) {
   text += ".SH SIGNALS\n" + roff::term("SIGHUP", "Read the configuration again, and say what of it needs a restart.") +
           roff::term("SIGTERM, SIGINT", "End. Apps go on under their keepers, and the next berthd takes them over.");
   text += ".SH EXIT STATUS\n" + roff::text(app.get_footer()) + "\n";
-  text += ".SH FILES\n" + roff::term("/etc/berth/berthd.toml", "The configuration; every key is explained in it.") +
+  text += ".SH FILES\n" + roff::term("/etc/berth/berthd.toml", "The configuration; every key is explained in it, and in berthd.toml(5).") +
+          roff::term("/etc/berth/conf.d/*.toml", "Files that add to it, in the order of their names.") +
           roff::term("/var/lib/berth", "Releases, the data of apps, the database, trusted metadata.") + roff::term("/var/log/berth", "What apps print.") +
           roff::term("/run/berth/api.sock", "The socket that berth drives it by.");
-  return text + ".SH SEE ALSO\n.BR berth (1),\n.BR systemctl (1)\n";
+  return text + ".SH SEE ALSO\n.BR berth (1),\n.BR berthd.toml (5),\n.BR systemctl (1)\n";
 }
 
 /// What is wrong with the call, in berth's words.
@@ -56,7 +57,7 @@ std::optional<Options> read_options(int count, char** arguments, const fs::path&
   app.add_option("--keeper", keeper, "The program berth-keeper")->type_name("PATH");
   app.add_option("--unpack", unpack, "The program berth-unpack")->type_name("PATH");
   app.add_flag("--check", options.check, "Read the configuration, say what is wrong with it, and end");
-  app.add_flag("--show-config", options.show_config, "Print what the configuration comes to, each value with its line in the file or as a default, and end");
+  app.add_flag("--show-config", options.show_config, "Print what the configuration comes to, each value with its file and line or as a default, and end");
   app.add_flag("--check-upgrade", options.check_upgrade,
                "The same, and try on a copy whether this berthd can take over the state of another version, which may go on meanwhile");
   app.add_flag("--man", man, "Print the man page, and end");

@@ -8,11 +8,11 @@ build=(
   libboost1.81-dev libboost-json1.81-dev libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev prometheus-cpp-dev
   libsystemd-dev libarchive-dev libzstd-dev zlib1g-dev nettle-dev libgmp-dev libmbedtls-dev libsqlite3-dev libnftables-dev libseccomp-dev libnghttp2-dev
 )
-package=(build-essential debhelper dpkg-dev)
+package=(build-essential debhelper dpkg-dev python3)
 check_package=(lintian)
 run=(nftables iproute2 procps)
 tests=(
-  libgtest-dev libgmock-dev python3 python3-cryptography python3-jsonschema python3-yaml util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
+  libgtest-dev libgmock-dev python3-cryptography python3-jsonschema python3-yaml util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
   nginx-light redis-server redis-tools python3-grpcio wrk prometheus prometheus-alertmanager rsyslog rsyslog-openssl strace faketime runit zsh fish mmdebstrap umoci user-mode-linux nodejs
   clang-19 libclang-rt-19-dev chromium fonts-dejavu-core
 )

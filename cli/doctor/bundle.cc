@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 
 #include <archive.h>
@@ -86,6 +87,17 @@ std::vector<std::string> known_secrets(const std::string& config) {
   return secrets;
 }
 
+/// The files of the configuration as they stand: berthd.toml, conf.d/10-web.toml.
+std::vector<Member> configuration_of(const Subject& subject) {
+  std::vector<Member> members;
+  for (const fs::path& file : subject.config_files) {
+    const std::string name = members.empty() ? "berthd.toml" : "conf.d/" + file.filename().string();
+    auto text = files::read(file, kMostFile);
+    members.push_back({name, text ? std::move(*text) : text.error().message + "\n"});
+  }
+  return members;
+}
+
 using Writer = std::unique_ptr<archive, decltype(&::archive_write_free)>;
 using Entry = std::unique_ptr<archive_entry, decltype(&::archive_entry_free)>;
 
@@ -130,14 +142,15 @@ std::unexpected<Error> fail_there(const fs::path& file) {
 }  // namespace
 
 std::vector<Member> bundle_members(const Subject& subject, const std::string& findings, const fs::path& log) {
-  const std::string config = files::read(subject.config_file, kMostFile).value_or(subject.config_trouble + "\n");
+  const auto configs = configuration_of(subject);
   std::vector<Member> members{{"doctor.json", findings + "\n"},
                               {"versions.txt", versions(subject)},
-                              {"berthd.toml", config},
                               {"status.json", subject.status ? json::text(*subject.status) + "\n" : subject.unreachable + "\n"},
                               {"events.log", end_of(subject.paths.events())},
                               {"berthd.log", log.empty() ? journal() : end_of(log)}};
-  const auto secrets = known_secrets(config);
+  members.insert(members.begin() + 2, configs.begin(), configs.end());
+  std::vector<std::string> secrets;
+  for (const Member& one : configs) std::ranges::move(known_secrets(one.content), std::back_inserter(secrets));
   for (Member& member : members) member.content = scrub(member.content, secrets);
   return members;
 }

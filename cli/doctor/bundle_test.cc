@@ -159,6 +159,21 @@ TEST_F(Bundle, AConfigurationThatIsWrongTellsItsSecretsToo) {
   EXPECT_EQ(bundle_members(subject, "{}", folder.path() / "berthd.log").back().content, "sent (redacted) there\n");
 }
 
+TEST_F(Bundle, HasTheFilesOfConfDAndNoSecretThatTheyName) {
+  put(folder.path() / "token", "planted-beside-it", 0600);
+  put(folder.path() / "conf.d/10-repository.toml", fmt::format("# planted-beside-it\n[repository]\nurl = \"https://r.example\"\nroot = \"/r\"\ntoken = \"file:{}/token\"\n", folder.path().string()));
+  put(folder.path() / "conf.d/20-labels.toml", "[labels]\nnote = \"planted-beside-it\"\n");
+  put(folder.path() / "conf.d/20-labels.toml~", "[labels]\n");
+  configure("");
+  put(folder.path() / "berthd.log", "sent planted-beside-it there\n");
+  std::map<std::string, std::string> found;
+  for (const Member& one : bundle_members(subject, "{}", folder.path() / "berthd.log")) found[one.name] = one.content;
+  ASSERT_EQ(found.size(), 8u);
+  EXPECT_THAT(found.at("conf.d/10-repository.toml"), testing::StartsWith("# (redacted)\n[repository]\n"));
+  EXPECT_EQ(found.at("conf.d/20-labels.toml"), "[labels]\nnote = \"(redacted)\"\n");
+  EXPECT_EQ(found.at("berthd.log"), "sent (redacted) there\n");
+}
+
 TEST_F(Bundle, OfALongLogHasTheLastWholeLines) {
   std::string log;
   for (int i = 0; i < 300'000; ++i) log += fmt::format("line {}\n", i);

@@ -22,7 +22,7 @@ void check_config(const Subject& subject, Findings& findings) {
     findings.push_back({Level::error, "configuration", fmt::format("berthd refused it at {}: {}", text_of(*refused, "at"), text_of(*refused, "reason")), "berthd goes on with what it read before, and a restart fails",
                         "mend the file (berthd --check), then systemctl reload berthd"});
   else
-    findings.push_back({Level::ok, "configuration", fmt::format("{}: node {}, environment {}", subject.config_file.string(), subject.config->node, subject.config->environment)});
+    findings.push_back({Level::ok, "configuration", fmt::format("{}: node {}, environment {}", config::text_of(subject.config->files), subject.config->node, subject.config->environment)});
 }
 
 void check_self(const json::value& status, const std::string& version, Findings& findings) {

@@ -35,6 +35,7 @@ TEST_F(NodeChecks, EachFileThatIsOpenToOthersIsTold) {
   put(folder.path() / "root.json", "{}");
   put(folder.path() / "node.key", "", 0600);
   put(folder.path() / "node.pem", "");
+  put(folder.path() / "conf.d/10-more.toml", "[labels]\nrack = \"r7\"\n");
   configure(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{0}/root.json\"\ntoken = \"file:{0}/token\"\ncertificate_file = \"{0}/node.pem\"\nkey_file = \"{0}/node.key\"\n"
                         "[[sink]]\nname = \"far\"\nkind = \"loki\"\nurl = \"https://l.example\"\npassword = \"file:{0}/sink-password\"\nuser = \"u\"\n", folder.path().string()));
   put(folder.path() / "sink-password", "abc", 0600);
@@ -47,6 +48,8 @@ TEST_F(NodeChecks, EachFileThatIsOpenToOthersIsTold) {
                {folder.path() / "node.key", 0640, "the key of [repository]"},
                {folder.path() / "root.json", 0664, "the root of trust, has mode 0664: its group may change it"},
                {subject.config_file, 0666, "the configuration, has mode 0666: everybody may change it"},
+               {folder.path() / "conf.d/10-more.toml", 0664, "the configuration, has mode 0664: its group may change it"},
+               {folder.path() / "conf.d", 0777, "the folder of configurations, has mode 0777: everybody may change it"},
                {subject.paths.database(), 0644, "the database"},
                {subject.paths.state, 0777, "the folder of the state"},
                {subject.paths.trust(), 0777, "the folder of the repository's metadata"},

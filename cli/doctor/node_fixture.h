@@ -43,6 +43,7 @@ class NodeFixture : public testing::Test {
     const Subject read = read_subject(console, subject.config_file);
     EXPECT_TRUE(read.config) << read.config_trouble;
     subject.config = read.config;
+    subject.config_files = read.config_files;
   }
 
   void put(const fs::path& file, const std::string& text, mode_t mode = 0644) {

@@ -56,8 +56,9 @@ std::vector<Ruled> ruled(const Subject& subject) {
       {paths.run / "keepers", Rule::secret, "the folder of keepers' sockets", "instances can be stopped and changed", false, 0700},
       {paths.run / "api.sock", Rule::group_writes, "the control socket", "anybody on this machine can deploy, and so be root", false, 0660},
       {paths.logs, Rule::group_writes, "the folder of logs", "logs can be changed", false, 02755},
-      {subject.config_file, Rule::not_writable, "the configuration", "whom this node believes can be changed", false, 0644},
+      {config::drop_in_folder(subject.config_file), Rule::not_writable, "the folder of configurations", "whom this node believes can be changed", false, 0755},
   };
+  for (const fs::path& file : subject.config_files) all.push_back({file, Rule::not_writable, "the configuration", "whom this node believes can be changed", false, 0644});
   if (!subject.config) return all;
   const config::Config& config = *subject.config;
   if (!config.repository.root.empty())

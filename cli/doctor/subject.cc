@@ -6,6 +6,7 @@
 #include "cli/json_view.h"
 #include "core/trust/time.h"
 #include "daemon/config/section.h"
+#include "daemon/config/sinks.h"
 #include "daemon/host/programs.h"
 
 namespace berth::cli::doctor {
@@ -23,12 +24,6 @@ std::any read_access(config::Section& section) {
   access.password = section.string("password", {});
   section.other_keys_are_known();
   return access;
-}
-
-std::vector<config::SinkKind> lenient_kinds() {
-  std::vector<config::SinkKind> kinds;
-  for (const char* name : {"file", "syslog", "journald", "loki", "otlp"}) kinds.push_back({name, read_access});
-  return kinds;
 }
 
 store::Paths paths_of(const Subject& subject) {
@@ -60,7 +55,8 @@ fs::path usual_config() {
 Subject read_subject(const Console& console, const fs::path& config_file) {
   Subject subject;
   subject.config_file = config_file;
-  auto config = config::load(config_file, lenient_kinds());
+  subject.config_files = config::files_of(config_file).value_or(std::vector{config_file});
+  auto config = config::load(config_file, config::kinds_read_by(read_access));
   if (config) subject.config = std::move(*config);
   else subject.config_trouble = config.error().message;
   auto status = ApiClient(console).get("/v1/status", kPatience);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ using Clock = std::chrono::system_clock;
 struct Subject {
   fs::path root = "/";                   ///< where proc, sys and etc are
   fs::path config_file;
+  std::vector<fs::path> config_files;    ///< with those beside it that add to it
   std::optional<config::Config> config;  ///< absent: it cannot be read, see `config_trouble`
   std::string config_trouble;
   store::Paths paths;                    ///< as the configuration says, else as berthd says, else the usual ones

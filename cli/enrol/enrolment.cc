@@ -1,8 +1,10 @@
 #include "cli/enrol/enrolment.h"
 
 #include <algorithm>
+#include <any>
+#include <span>
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "cli/enrol/request.h"
 #include "core/crypto/keys.h"
@@ -11,6 +13,8 @@
 #include "core/trust/client.h"
 #include "core/trust/limits.h"
 #include "daemon/config/config.h"
+#include "daemon/config/section.h"
+#include "daemon/config/sinks.h"
 
 namespace berth::cli::enrol {
 namespace {
@@ -117,6 +121,26 @@ Result<void> check_free(const Enrolment& enrolment, const std::string& root, con
   return {};
 }
 
+/// Whether what is in conf.d already goes with it: nothing there may say otherwise than enrol was told.
+Result<void> check_drop_ins(const Enrolment& enrolment, const std::string& config) {
+  const fs::path file = config_file(enrolment);
+  BERTH_TRY(const auto files, config::files_of(file));
+  std::vector<config::Source> sources{{.name = file.string(), .text = config}};
+  for (const fs::path& one : std::span(files).subspan(1)) {
+    BERTH_TRY(std::string text, files::read(one, kMostFile));
+    sources.push_back({.name = one.string(), .text = std::move(text)});
+  }
+  const auto anything = config::kinds_read_by([](config::Section& section) {
+    section.other_keys_are_known();
+    return std::any();
+  });
+  if (auto right = config::parse(sources, enrolment.host, anything); !right)
+    return fail(Errc::exists, fmt::format("{} is there, and does not go with what enrol would write:\n{}", config::drop_in_folder(file).string(), right.error().message));
+  if (const auto otherwise = config::overrides(sources); !otherwise.empty())
+    return fail(Errc::exists, fmt::format("what enrol would write would not count: {}. Take that out, or enrol with it", fmt::join(otherwise, "; ")));
+  return {};
+}
+
 Result<void> write_key(const Enrolment& enrolment, Enrolled& done) {
   const fs::path file = key_file(enrolment);
   const auto there = crypto::SigningKey::load(file);
@@ -152,7 +176,7 @@ Result<void> write_config(const Enrolment& enrolment, const std::string& config,
 }  // namespace
 
 Result<std::string> configuration_of(const Enrolment& enrolment) {
-  std::string text = "# Written by 'berth node enrol'. Every key there is, with what it means, is in the berthd.toml that berth comes with\n# (berthd.toml.shipped, or config/berthd.toml of its sources). 'berthd --check' reads this file and says what is wrong.\n\n";
+  std::string text = "# Written by 'berth node enrol'. Every key there is, with what it means, is in the berthd.toml that berth comes with\n# (berthd.toml.shipped, or config/berthd.toml of its sources). Files in conf.d add to it. 'berthd --check' says what is wrong.\n\n";
   BERTH_CHECK(check_said("--environment", enrolment.environment, fmt::format("environment = {}\n", toml_string(enrolment.environment))));
   if (!enrolment.node.empty()) BERTH_CHECK(check_said("--name", enrolment.node, fmt::format("node = {}\n", toml_string(enrolment.node))));
   text += fmt::format("node = {}\nenvironment = {}\n", toml_string(enrolment.node.empty() ? enrolment.host : enrolment.node), toml_string(enrolment.environment));
@@ -189,6 +213,7 @@ Result<Enrolled> enrol(const Enrolment& enrolment, trust::Remote& metadata, trus
   BERTH_TRY(const std::string config, configuration_of(enrolment));
   BERTH_TRY(const std::string root, root_of(enrolment, metadata));
   BERTH_CHECK(check_free(enrolment, root, config));
+  BERTH_CHECK(check_drop_ins(enrolment, config));
   BERTH_CHECK(try_repository(root, metadata, now));
 
   BERTH_CHECK(files::make_directories(enrolment.folder, 0755));

@@ -41,7 +41,8 @@ Result<std::string> configuration_of(const Enrolment& enrolment);
 
 /// Writes berthd.toml, root.json, node.key (0600) and node.csr into the folder, in an order in which a second try goes on where the first one ended. Nothing is
 /// written unless the repository that `metadata` reads has the root, and all that it signs is valid at `now`. A berthd.toml that somebody wrote is never
-/// replaced (`Errc::exists`); one that is as the package brought it is kept beside, as berthd.toml.shipped. A key that is there is used.
+/// replaced (`Errc::exists`); one that is as the package brought it is kept beside, as berthd.toml.shipped. A key that is there is used. Files of conf.d stay and
+/// count, as long as they go with it and none says otherwise (`Errc::exists`).
 Result<Enrolled> enrol(const Enrolment& enrolment, trust::Remote& metadata, trust::WallTime now);
 
 /// The names that a request in a file asks for.

@@ -118,6 +118,36 @@ TEST_F(Enrolling, TheConfigurationOfThePackageIsKeptBeside) {
   EXPECT_THAT(text("berthd.toml"), HasSubstr(enrolment.url));
 }
 
+TEST_F(Enrolling, WhatIsInConfDStaysAndCounts) {
+  fs::create_directories(at("conf.d"));
+  ASSERT_TRUE(files::replace(at("conf.d/10-image.toml"), "environment = \"production\"\n[[sink]]\nname = \"far\"\nkind = \"loki\"\nurl = \"https://l.example\"\n[labels]\nimage = \"7\"\n"));
+  enrolment.labels = {"rack=r7"};
+  for (int i = 0; i < 2; ++i) {
+    const auto done = enrol_now();
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  EXPECT_THAT(text("conf.d/10-image.toml"), HasSubstr("[[sink]]"));
+}
+
+TEST_F(Enrolling, WhatIsInConfDMustNotSayOtherwise) {
+  fs::create_directories(at("conf.d"));
+  enrolment.follow = {"web@stable"};
+  const struct {
+    const char *text, *said;
+  } cases[] = {{"environment = \"qa\"\n", "conf.d/10-image.toml:1:15: 'environment' counts over "},
+               {"[repository]\nurl = \"https://other.example\"\n", "conf.d/10-image.toml:2:7: 'url' of [repository] counts over "},
+               {"[[follow]]\napp = \"web\"\nchannel = \"canary\"\n", "conf.d/10-image.toml:2:7: app: 'web' follows twice"},
+               {"[repositry]\n", "conf.d/10-image.toml:1:2: unknown table 'repositry'"}};
+  for (const auto& one : cases) {
+    ASSERT_TRUE(files::replace(at("conf.d/10-image.toml"), one.text));
+    const auto refused = enrol_now();
+    ASSERT_FALSE(refused) << one.text;
+    EXPECT_EQ(refused.error().code, Errc::exists);
+    EXPECT_THAT(refused.error().message, HasSubstr(one.said));
+  }
+  EXPECT_TRUE(nothing_is_written());
+}
+
 TEST_F(Enrolling, ASecondTimeKeepsKeyAndConfiguration) {
   ASSERT_TRUE(enrol_now());
   const std::string key = text("node.key");

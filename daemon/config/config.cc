@@ -21,7 +21,6 @@
 namespace berth::config {
 namespace {
 
-constexpr std::size_t kMostBytes = 1u << 20;
 constexpr std::size_t kLongestLabelValue = 256;
 constexpr std::size_t kMostFollowed = 256;  ///< apps; each is a poll of its own
 
@@ -265,12 +264,6 @@ void read_rest(Document& document, Config& config) {
   log.by_default(R"("info")");
 }
 
-Result<std::string> read_file(const fs::path& file) {
-  auto text = files::read(file, kMostBytes);
-  if (!text) return fail(Errc::usage, fmt::format("the configuration cannot be read: {}", text.error().message));
-  return text;
-}
-
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
@@ -294,23 +287,34 @@ Result<Config> read_document(Document& document, std::string_view host, const st
 }
 
 Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds) {
-  BERTH_TRY(auto document, Document::parse(text, name));
-  return read_document(document, host, kinds);
+  return parse({Source{.name = std::string(name), .text = std::string(text)}}, host, kinds);
+}
+
+Result<Config> parse(const std::vector<Source>& sources, std::string_view host, const std::vector<SinkKind>& kinds) {
+  BERTH_TRY(auto document, Document::parse(sources));
+  BERTH_TRY(Config config, read_document(document, host, kinds));
+  for (const Source& source : sources) config.files.emplace_back(source.name);
+  return config;
+}
+
+std::vector<std::string> overrides(const std::vector<Source>& sources) {
+  const auto document = Document::parse(sources);
+  return document ? document->overrides() : std::vector<std::string>();
 }
 
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds) {
-  BERTH_TRY(const std::string text, read_file(file));
-  return parse(text, file.string(), host_name(), kinds);
+  BERTH_TRY(const auto sources, read_sources(file));
+  return parse(sources, host_name(), kinds);
 }
 
 Result<std::string> show(const fs::path& file, const std::vector<SinkKind>& kinds) {
-  BERTH_TRY(const std::string text, read_file(file));
-  return show(text, file.string(), host_name(), kinds);
+  BERTH_TRY(const auto sources, read_sources(file));
+  return show(sources, host_name(), kinds);
 }
 
 Result<RepositoryAccess> load_repository(const fs::path& file) {
-  BERTH_TRY(const std::string text, read_file(file));
-  BERTH_TRY(auto document, Document::parse(text, file.string()));
+  BERTH_TRY(const auto sources, read_sources(file));
+  BERTH_TRY(auto document, Document::parse(sources));
   RepositoryAccess access;
   read_repository(document, access.repository);
   read_secrets(document, access.secret_commands);

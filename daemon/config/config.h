@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "daemon/config/sources.h"
 
 namespace berth::config {
 
@@ -140,7 +141,7 @@ struct Policy {
   bool operator==(const Policy&) const = default;
 };
 
-/// What berthd.toml says. Every key is explained in `config/berthd.toml`; the values here are the defaults.
+/// What berthd.toml says, with the files beside it. Every key is explained in `config/berthd.toml`; the values here are the defaults.
 struct Config {
   std::string node;         ///< the host's name where the file has none
   std::string environment;  ///< the only key that must be there
@@ -174,20 +175,26 @@ struct Config {
   int start_at_once = 0;                                      ///< instances that a start of the node starts at once; 0: by the number of CPUs
   bool keep_orphans = true;                                   ///< an app whose keeper was killed goes on under a new one
   LogLevel log_level = LogLevel::info;
+
+  std::vector<fs::path> files;  ///< that say all this, see `files_of`
 };
 
 /// Reads the text of a berthd.toml. `name` is the file's, `host` the machine's, for a node without a name. Fails with `Errc::usage` and a line for each
 /// complaint: "berthd.toml:12:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)". A `[[sink]]` is of one of `kinds`.
 Result<Config> parse(std::string_view text, std::string_view name, std::string_view host, const std::vector<SinkKind>& kinds = {});
+/// The same of several files, see `merge`. One at least.
+Result<Config> parse(const std::vector<Source>& sources, std::string_view host, const std::vector<SinkKind>& kinds = {});
+/// Where a later one of the files has another value than an earlier one, a line each, see `Document::overrides`; empty where they cannot be put together.
+std::vector<std::string> overrides(const std::vector<Source>& sources);
 
-/// What of a berthd.toml says how its repository is read. The rest is not looked at.
+/// What of a berthd.toml, and of the files beside it, says how its repository is read. The rest is not looked at.
 struct RepositoryAccess {
   Repository repository;
   std::vector<std::string> secret_commands;
 };
 Result<RepositoryAccess> load_repository(const fs::path& file);
 
-/// Reads the file. Whatever is wrong with it is `Errc::usage`, also that it is missing.
+/// Reads the file and those beside it that add to it. Whatever is wrong with them is `Errc::usage`, also that the file is missing.
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds = {});
 
 /// The tables, as they are written in the file, in which `said` has something else than the configuration that berthd runs with and that only a restart

@@ -3,21 +3,21 @@
 #include <algorithm>
 #include <map>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "core/spec/app_spec.h"
 #include "core/spec/toml.h"
+#include "daemon/config/merge.h"
 #include "daemon/config/values.h"
 
 namespace berth::config {
 namespace {
 
-/// The file itself comes before its first line.
-using Place = std::pair<std::uint32_t, std::uint32_t>;
-
-Place place_of(const toml::source_region& source) { return {source.begin.line, source.begin.column}; }
+/// Which file, line and column. The file itself comes before its first line.
+using Place = std::tuple<std::size_t, std::uint32_t, std::uint32_t>;
 
 /// What is called so: `name` at the top, or `table.name` below one of its tables.
 toml::node_view<const toml::node> at(const toml::table& root, std::string_view name) {
@@ -26,12 +26,8 @@ toml::node_view<const toml::node> at(const toml::table& root, std::string_view n
   return root[name.substr(0, dot)][name.substr(dot + 1)];
 }
 
-/// As it stands in a file, in double quotes.
-std::string as_toml(const toml::node& node) {
-  std::ostringstream written;
-  written << toml::toml_formatter(node, toml::toml_formatter::default_flags & ~toml::format_flags::allow_literal_strings);
-  return written.str();
-}
+/// " of [repository]"; empty for the top.
+std::string of_table(const std::string& table) { return table.empty() ? "" : " of [" + table + "]"; }
 
 /// In quotes, as TOML has it.
 std::string quoted(const std::string& text) {
@@ -64,8 +60,9 @@ std::string default_text(std::uint64_t bytes) {
 std::string default_text(const std::optional<Listen>& value) { return value ? quoted(to_string(*value)) : ""; }
 
 struct Document::State {
-  std::string name;
+  std::vector<std::string> names;  ///< of the files, in their order
   toml::table root;
+  Merged merged;
   std::multimap<Place, std::string> complaints;
   std::vector<AskedKey> asked;
 
@@ -74,6 +71,20 @@ struct Document::State {
     return section.empty() ? &root : at(root, section).as_table();
   }
   void complain(Place place, std::string_view what) { complaints.emplace(place, what); }
+  std::size_t file_of(const toml::source_region& source) const {
+    const auto found = source.path ? std::ranges::find(names, *source.path) : names.end();
+    return found == names.end() ? 0 : static_cast<std::size_t>(found - names.begin());
+  }
+  Place place_of(const toml::source_region& source) const { return {file_of(source), source.begin.line, source.begin.column}; }
+  Spot spot_of(const toml::source_region& source) const { return {.file = names[file_of(source)], .line = source.begin.line}; }
+  std::string text_of(const Place& place) const {
+    const auto [file, line, column] = place;
+    return line == 0 ? names[file] : fmt::format("{}:{}:{}", names[file], line, column);
+  }
+  void complain_of_clashes() {
+    for (const InTwo& one : merged.clashes)
+      complain(place_of(one.is), fmt::format("'{}'{} is something else in {}: a table, a list of tables and a value cannot be put together", one.key, of_table(one.table), text_of(place_of(one.was))));
+  }
 };
 
 Document::Document() : state_(std::make_unique<State>()) {}
@@ -81,10 +92,22 @@ Document::Document(Document&&) noexcept = default;
 Document::~Document() = default;
 
 Result<Document> Document::parse(std::string_view text, std::string_view name) {
-  BERTH_TRY(toml::table root, spec::parse_toml_text(text, name));
+  return parse({Source{.name = std::string(name), .text = std::string(text)}});
+}
+
+Result<Document> Document::parse(const std::vector<Source>& sources) {
   Document document;
-  document.state_->name = name;
-  document.state_->root = std::move(root);
+  State& state = *document.state_;
+  std::string wrong;
+  for (const Source& source : sources) {
+    state.names.push_back(source.name);
+    auto root = spec::parse_toml_text(source.text, source.name);
+    if (!root) wrong += (wrong.empty() ? "" : "\n") + root.error().message;
+    else if (state.names.size() == 1) state.root = std::move(*root);
+    else merge(state.root, std::move(*root), state.merged);
+  }
+  if (!wrong.empty()) return fail(Errc::usage, std::move(wrong));
+  state.complain_of_clashes();
   return document;
 }
 
@@ -97,19 +120,23 @@ std::size_t Document::count(std::string_view name) {
   if (!node) return 0;
   const auto* list = node.as_array();
   if (list != nullptr && std::ranges::all_of(*list, [](const toml::node& item) { return item.is_table(); })) return list->size();
-  state_->complain(place_of(node.node()->source()), fmt::format("'{0}' is a list of tables: write [[{0}]] and its keys below it, once for each", name));
+  state_->complain(state_->place_of(node.node()->source()), fmt::format("'{0}' is a list of tables: write [[{0}]] and its keys below it, once for each", name));
   return 0;
 }
 
 Section Document::element(std::string_view name, std::size_t index) { return Section(*state_, std::string(name), index); }
 
+std::vector<std::string> Document::overrides() const {
+  std::vector<std::string> all;
+  for (const InTwo& one : state_->merged.overridden)
+    if (one.differs)
+      all.push_back(fmt::format("{}: '{}'{} counts over {}", state_->text_of(state_->place_of(one.is)), one.key, of_table(one.table), state_->text_of(state_->place_of(one.was))));
+  return all;
+}
+
 Result<void> Document::done() const {
   std::string text;
-  for (const auto& [place, what] : state_->complaints) {
-    const auto [line, column] = place;
-    const std::string where = line == 0 ? state_->name : fmt::format("{}:{}:{}", state_->name, line, column);
-    text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", where, what);
-  }
+  for (const auto& [place, what] : state_->complaints) text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", state_->text_of(place), what);
   if (!text.empty()) return fail(Errc::usage, std::move(text));
   return {};
 }
@@ -117,7 +144,7 @@ Result<void> Document::done() const {
 Section::Section(Document::State& document, std::string name, std::optional<std::size_t> index)
     : document_(document), name_(std::move(name)), index_(index) {
   if (!index_ && !name_.empty() && at(document_.root, name_) && document_.table(name_, {}) == nullptr)
-    document_.complain(place_of(at(document_.root, name_).node()->source()), fmt::format("'{}' is a table: write [{}] and its keys below it", name_, name_));
+    document_.complain(document_.place_of(at(document_.root, name_).node()->source()), fmt::format("'{}' is a table: write [{}] and its keys below it", name_, name_));
 }
 
 Section::~Section() {
@@ -129,7 +156,7 @@ Section::~Section() {
     const std::string kind = name_.empty() && value.is_table() ? "table" : "key";
     const std::string where = name_.empty() ? "" : index_ ? " in [[" + name_ + "]]" : " in [" + name_ + "]";
     const std::string hint = meant ? " (did you mean '" + *meant + "'?)" : "";
-    document_.complain(place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), where, hint));
+    document_.complain(document_.place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), where, hint));
   }
 }
 
@@ -217,9 +244,9 @@ void Section::other_keys_are_known() {
 }
 
 void Section::complain(std::string_view key, std::string_view what) {
-  Place place{0, 0};
-  if (has(key)) place = place_of((*document_.table(name_, index_))[key].node()->source());
-  else if (index_) place = place_of(document_.table(name_, index_)->source());
+  Place place{0, 0, 0};
+  if (has(key)) place = document_.place_of((*document_.table(name_, index_))[key].node()->source());
+  else if (index_) place = document_.place_of(document_.table(name_, index_)->source());
   document_.complain(place, what);
 }
 
@@ -231,13 +258,16 @@ void Section::ask(std::string_view key, std::string otherwise) {
   if (has(key)) {
     const auto value = (*document_.table(name_, index_))[key];
     asked.value = as_toml(*value.node());
-    asked.line = value.node()->source().begin.line;
+    const auto& source = value.node()->source();
+    asked.at = document_.spot_of(source);
+    for (const InTwo& one : document_.merged.overridden)
+      if (!index_ && one.table == name_ && one.key == key) asked.over = document_.spot_of(one.was);
   }
   document_.asked.push_back(std::move(asked));
 }
 
 void Section::by_default(std::string text) {
-  if (AskedKey& last = document_.asked.back(); last.line == 0) last.value = std::move(text);
+  if (AskedKey& last = document_.asked.back(); last.at.line == 0) last.value = std::move(text);
 }
 
 std::size_t Section::complaints() const { return document_.complaints.size(); }

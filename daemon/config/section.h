@@ -12,8 +12,15 @@
 
 #include "core/result.h"
 #include "daemon/config/config.h"
+#include "daemon/config/sources.h"
 
 namespace berth::config {
+
+/// A line of a file.
+struct Spot {
+  std::string file;
+  std::uint32_t line = 0;  ///< 0: of none
+};
 
 /// A key that was asked for.
 struct AskedKey {
@@ -21,7 +28,8 @@ struct AskedKey {
   std::optional<std::size_t> index;  ///< within `[[table]]`
   std::string key;
   std::string value;                 ///< as TOML; of a default empty where that is nothing, or none that can be written so
-  std::uint32_t line = 0;            ///< of the file; 0: it has none, and the default counts
+  Spot at;                           ///< where it stands; of no file: the default counts
+  Spot over;                         ///< where an earlier file has a value for it that does not count
 };
 
 /// A default as TOML. Empty for a type whose words only its reader knows.
@@ -35,11 +43,13 @@ std::string default_text(const T&) {
   return {};
 }
 
-/// A TOML text, read strictly: everything that is wrong with it is collected, with its place, and so is every key that nobody asked for.
+/// TOML texts, read strictly as one: everything that is wrong with it is collected, with its place, and so is every key that nobody asked for.
 class Document {
  public:
   /// Fails with `Errc::usage` and the place for what is no TOML.
   static Result<Document> parse(std::string_view text, std::string_view name);
+  /// One at least; how they are put together `merge` says.
+  static Result<Document> parse(const std::vector<Source>& sources);
   Document(Document&&) noexcept;
   ~Document();
 
@@ -54,7 +64,10 @@ class Document {
   /// What was asked for so far, in that order.
   const std::vector<AskedKey>& asked() const;
 
-  /// Whether all was right; each complaint is a line, in the order of the file.
+  /// Where a later text has another value than an earlier one, a line each: "conf.d/10-web.toml:3:7: 'url' of [repository] counts over berthd.toml:12:7".
+  std::vector<std::string> overrides() const;
+
+  /// Whether all was right; each complaint is a line, in the order of the files.
   Result<void> done() const;
 
   struct State;

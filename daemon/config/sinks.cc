@@ -96,4 +96,10 @@ void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vec
   }
 }
 
+std::vector<SinkKind> kinds_read_by(const std::function<std::any(Section&)>& read) {
+  std::vector<SinkKind> kinds;
+  for (const char* name : {"file", "syslog", "journald", "loki", "otlp"}) kinds.push_back({name, read});
+  return kinds;
+}
+
 }  // namespace berth::config

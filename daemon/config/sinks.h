@@ -1,5 +1,7 @@
 #pragma once
 
+#include <any>
+#include <functional>
 #include <vector>
 
 #include "daemon/config/config.h"
@@ -9,5 +11,8 @@ namespace berth::config {
 
 /// Reads each `[[sink]]`: the keys that all kinds have, and by its kind the others.
 void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vector<Sink>& sinks);
+
+/// The kinds that berthd has, for whoever reads a configuration and ships nothing: `read` reads of a `[[sink]]` what it wants to know.
+std::vector<SinkKind> kinds_read_by(const std::function<std::any(Section&)>& read);
 
 }  // namespace berth::config

@@ -204,6 +204,30 @@ class Daemon(BerthCase):
         wait_until(lambda: self.node.log_file.read_text().count("reloaded") == 2, "it is read again")
         self.assertEqual(self.node.log_file.read_text().count("counts after a restart"), 1)
 
+    def test_files_of_conf_d_count_and_one_that_is_wrong_changes_nothing(self):
+        more = self.node.folder / "conf.d"
+        more.mkdir()
+        (more / "10-level.toml").write_text('[log]\nlevel = "error"\n')
+        (more / "20-off.toml.bak").write_text("nonsense")
+        command = [str(BERTHD), "--config", str(self.node.config)]
+        checked = subprocess.run([*command, "--check"], capture_output=True, text=True, check=True)
+        self.assertIn(f"{self.node.config} and 1 file of conf.d are right: node node-1", checked.stdout)
+        shown = subprocess.run([*command, "--show-config"], capture_output=True, text=True, check=True).stdout
+        self.assertRegex(shown, r'\nlevel = "error" +# conf.d/10-level.toml:2, over berthd.toml:\d+\n')
+        self.node.start()
+        self.assertTrue(self.stays_silent(), "the level of conf.d counts")
+        (more / "20-wrong.toml").write_text('\n[log]\nlevel = "debug"\nlevl = "info"\n')
+        checked = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
+        self.assertEqual((checked.returncode, checked.stderr), (2, f"berthd: {more}/20-wrong.toml:4:1: unknown key 'levl' in [log] (did you mean 'level'?)\n"))
+        self.node.process.send_signal(signal.SIGHUP)
+        refused = wait_until(lambda: self.node.status()["config_refused"], "the reload is refused")
+        self.assertIn("conf.d/20-wrong.toml:4:1: unknown key 'levl'", refused["reason"])
+        self.assertTrue(self.stays_silent(), "what was before counts still")
+        (more / "20-wrong.toml").write_text('[log]\nlevel = "debug"\n')
+        self.node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.node.status()["config_refused"] is None, "a good reload ends it")
+        wait_until(lambda: not self.stays_silent(), "the last file counts")
+
     def stays_silent(self):
         before = self.node.log_file.stat().st_size
         self.node.api("GET", "/v1/status")

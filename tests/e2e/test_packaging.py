@@ -1,13 +1,16 @@
 """How packages are called, and what a checker of packages says of them."""
 import filecmp
+import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from lib import debs
+from lib import debs, spdx
 from lib.programs import BUILD, SOURCE
 
 MOST_BYTES = 12_000_000  # of daemon, keeper and command line, as installed
@@ -110,6 +113,67 @@ class Units(Folder):
         self.assertIn("User=berth-repo\n", unit)
 
 
+class Sbom(Folder):
+    """What the tarball says of what its programs are made of."""
+
+    def pack(self, name):
+        folder = self.folder / name
+        made = subprocess.run([SOURCE / "packaging/build-tarball.sh", "--build", BUILD, "--out", folder, "--version", "1.0"], capture_output=True, text=True)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        [archive] = folder.glob("*.tar.gz")
+        subprocess.run(["tar", "-xzf", archive, "-C", folder], check=True)
+        return folder / archive.name.removesuffix(".tar.gz")
+
+    def test_has_all_that_programs_load_and_all_that_is_in_them(self):
+        tree = self.pack("one")
+        text = (tree / "share/doc/berth/berth.spdx.json").read_text()
+        self.assertEqual((self.pack("two") / "share/doc/berth/berth.spdx.json").read_text(), text, "the same programs, the same text")
+        document = json.loads(text)
+        check_sbom(self, document, tree, beside={"SHA256SUMS"})
+        for program, within in (("sbin/berthd", {"libboost1.81-dev", "libcli11-dev", "libtomlplusplus-dev", "libspdlog-dev", "libfmt-dev"}), ("bin/berth", {"libboost1.81-dev", "libcli11-dev", "libtomlplusplus-dev"}),
+                                ("libexec/berth/berth-keeper", {"musl-dev"}), ("libexec/berth/berth-unpack", {"libzstd-dev", "libseccomp-dev", "libc6-dev"})):
+            self.assertLessEqual(within, spdx.linked_into(document, f"./{program}"), program)
+        self.assertEqual(spdx.linked_into(document, "./libexec/berth/berth-keeper"), {"musl-dev"}, "it uses nothing but libc")
+        versions = {one["name"]: one["versionInfo"] for one in document["packages"]}
+        for package in ("libprometheus-cpp-core1.0", "libc6", "musl-dev"):
+            self.assertEqual(versions[package], subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=True).stdout)
+        self.refuses_what_is_wrong(document)
+
+    def refuses_what_is_wrong(self, document):
+        """The reader of these documents is as strict as it seems."""
+        def spoil(change):
+            spoiled = json.loads(json.dumps(document))
+            change(spoiled)
+            self.assertNotEqual(spdx.problems(spoiled), [], change)
+        for key in document:
+            spoil(lambda one, key=key: one.pop(key))
+        for key in ("SPDXID", "name", "downloadLocation", "packageVerificationCode"):
+            spoil(lambda one, key=key: one["packages"][0].pop(key))
+        for key in ("SPDXID", "fileName", "checksums"):
+            spoil(lambda one, key=key: one["files"][0].pop(key))
+        spoil(lambda one: one["files"][0]["checksums"].pop(0))
+        spoil(lambda one: one["packages"].pop())
+        spoil(lambda one: one["packages"][1].update(SPDXID=one["packages"][2]["SPDXID"]))
+        spoil(lambda one: one["relationships"].pop(0))
+        spoil(lambda one: one["relationships"][0].update(relationshipType="USES"))
+        spoil(lambda one: one["creationInfo"].update(created="today"))
+        spoil(lambda one: one.update(spdxVersion="SPDX-2.2"))
+        spoil(lambda one: one.update(extra=1))
+
+
+def check_sbom(case, document, tree, beside=frozenset()):
+    """It is as SPDX has it, it is of the files below `tree` (but for those of `beside`), and no program of them loads what it does not name."""
+    case.assertEqual(spdx.problems(document), [])
+    files = {one["fileName"]: spdx.sum_of(one, "SHA256") for one in document["files"]}
+    there = {path for path in tree.rglob("*") if path.is_file() and not path.is_symlink()}
+    for path in there:
+        if path.read_bytes().startswith(b"\x7fELF"):
+            needed = re.findall(r"\(NEEDED\)\s+Shared library: \[(.*)\]", subprocess.run(["readelf", "-dW", path], capture_output=True, text=True, check=True).stdout)
+            case.assertLessEqual(set(needed), spdx.libraries(document), path)
+    sums = {f"./{path.relative_to(tree)}": hashlib.sha256(path.read_bytes()).hexdigest() for path in there if not path.name.endswith(".spdx.json") and path.name not in beside}
+    case.assertEqual(files, sums)
+
+
 class Packages(Folder):
     def test_please_the_checker_are_the_same_bytes_each_time_and_are_small(self):
         packages, _next = debs.build(self.folder / "one")
@@ -121,11 +185,16 @@ class Packages(Folder):
         overrides = [line for text in texts for line in text.splitlines() if not line.startswith("#")]
         self.assertLessEqual(len(overrides), 3)
         for package in packages:
+            name = package.name.split("_")[0]
             subprocess.run(["dpkg-deb", "-x", package, self.folder / "root"], check=True)
+            subprocess.run(["dpkg-deb", "-x", package, self.folder / name], check=True)
+            check_sbom(self, json.loads((self.folder / f"{name}/usr/share/doc/{name}/{name}.spdx.json").read_text()), self.folder / name)
         units = self.folder / "root/lib/systemd/system"
         self.assertIn("ExecStart=/usr/bin/berth repo refresh", (units / "berth-refresh@.service").read_text())
         self.assertTrue((units / "berth-refresh@.timer").exists())
         self.assertEqual(list((self.folder / "root").rglob("*.wants")), [], "nothing is enabled by being there")
+        self.assertEqual(list((self.folder / "root/etc/berth/conf.d").iterdir()), [])
+        self.assertTrue((self.folder / "root/usr/share/man/man5/berthd.toml.5.gz").exists())
         programs = ("sbin/berthd", "bin/berth", "libexec/berth/berth-keeper", "libexec/berth/berth-unpack")
         sizes = {name: (self.folder / "root/usr" / name).stat().st_size for name in programs}
         print(*(f"{name}: {size} bytes" for name, size in sizes.items()), sep="\n", flush=True)

@@ -298,5 +298,6 @@ int main(int count, char** arguments) {
   seeds.add("config", *config);
   seeds.add("config", "environment = \"qa\"\n[api]\nlisten = \"[::]:9465\"\ncertificate_file = \"/a\"\nkey_file = \"/b\"\nclient_ca_file = \"/c\"\n[[api.client]]\nname = \"*.ci.example.org\"\nrole = \"deployer\"\napps = [\"web\"]\n");
   seeds.add("config", "environment = \"qa\"\n[labels]\nrack = \"r7\"\n[repository]\nurl = \"https://example.org/r\"\nroot = \"/etc/root.json\"\n[store]\nreserve = \"1MB\"\nkeep = 3\n");
+  seeds.add("config", std::string("environment = \"qa\"\n[store]\nkeep_releases = 3\n[[follow]]\napp = \"web\"\nchannel = \"stable\"\n") + '\0' + "[store]\nkeep_releases = 4\n[[follow]]\napp = \"db\"\nrelease = \"v1\"\n[labels]\na = \"b\"\n");
   return 0;
 }

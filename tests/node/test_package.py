@@ -211,7 +211,10 @@ class Tarball(Root):
             (self.root / "usr/local/share/berth/former").touch()
             with open(self.root / "usr/local/share/berth/installed", "a") as installed:
                 installed.write("/usr/local/share/berth/former\n")
+            more = self.root / "usr/local/etc/berth/conf.d/10-labels.toml"
+            more.write_text('[labels]\nrack = "r7"\n')
             self.inside(install)
+            self.assertTrue(more.exists(), "what somebody put there stays")
             self.assertFalse((self.root / "usr/local/share/berth/former").exists(), "what only the version before had goes")
             self.assertEqual((self.root / "usr/local/etc/berth/berthd.toml").read_text(), CONFIG.replace("/etc/berth", "/usr/local/etc/berth"))
         with self.subTest("taken away"):

@@ -183,7 +183,17 @@ key_file = "{self.pki.folder}/blog.key"
         self.assertIn("no authority that is trusted here", told)
         (self.folder / "home/.config/berth/nodes.toml").chmod(0o644)
         (self.pki.folder / "ci.key").chmod(0o644)
-        self.assertIn("chmod 600", self.far("status", "--node", "edge-1", expect=2).stderr)
+        self.assertIn("chmod 600", self.far("status", "--node", "edge-1", expect=7).stderr)
+
+    def test_who_is_refused_for_his_certificate_hears_what_to_do(self):
+        self.pki.issue("forged", "DNS:ci.example.org", ca="other-ca")
+        self.pki.issue("late", "DNS:ci.example.org", -1)
+        for who, why in (("forged", "by alert 48 (unknown CA): it is of no authority that is trusted there"), ("late", "by alert 45 (certificate expired): it ended at 20")):
+            files = {f"BERTH_{key}_FILE": str(self.pki.folder / f"{who}.{end}") for key, end in (("CERTIFICATE", "pem"), ("KEY", "key"))}
+            told = self.far("status", "--node", "edge-1", expect=7, **files).stderr
+            for part in ("lets you in no further: it refused the client certificate ", f"{who}.pem {why}", "'berth ca sign' does"):
+                self.assertIn(part, told)
+            self.assertEqual(told.count("\n"), 1, told)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 #include "core/utf8.h"
 #include "daemon/build_time.h"
 #include "daemon/clients.h"
+#include "daemon/conditions.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/deploy/instance_plan.h"
 #include "daemon/fetch/sealed_release.h"
@@ -22,8 +23,10 @@
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/socket_access.h"
+#include "daemon/journal/message.h"
 #include "daemon/secrets/authorization.h"
 #include "daemon/ship/kinds.h"
+#include "daemon/summary.h"
 #include "daemon/supervise/launcher.h"
 
 namespace berth {
@@ -117,7 +120,8 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   BERTH_CHECK(files::make_directories(config.logs, 0755));
   BERTH_TRY(auto store, store::Store::open(paths_of(config)));
   if (!store->event_trouble().empty())
-    spdlog::warn("{} was changed while no berthd ran: {}; 'berth events --verify' tells all that is wrong with it", store->paths().events().string(), store->event_trouble());
+    journal::log(spdlog::level::warn, journal::Message::events_changed, {.reason = store->event_trouble()},
+                 fmt::format("{} was changed while no berthd ran: {}; 'berth events --verify' tells all that is wrong with it", store->paths().events().string(), store->event_trouble()));
   if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);
   how.deployer = deployer_options(config, how.programs);
   how.deployer.node.given_secrets = std::make_shared<secrets::GivenSecrets>();
@@ -253,6 +257,7 @@ awaitable<void> Berthd::start() {
   follower_.start();
   loop_.spawn("routes", watch_routes());
   loop_.spawn("rest", rest());
+  loop_.spawn("conditions", watch_conditions(&node_));
   const auto apps = co_await deployer_.status();
   const std::string text = summary(apps ? *apps : std::vector<deploy::AppStatus>());
   spdlog::info("ready: {}", text);
@@ -331,7 +336,7 @@ void Berthd::reload() {
     node_.reloaded({});
   } else {
     answer = "Not reloaded: the configuration is wrong, and the one before counts still; its log says why";
-    spdlog::error("{} is not taken: {}", config_file_.string(), config.error().message);
+    journal::log(spdlog::level::err, journal::Message::config_refused, {.reason = config.error().message}, fmt::format("{} is not taken: {}", config_file_.string(), config.error().message));
     node_.reloaded(metrics::NodeStatus::Refused{.at = store::now_text(), .reason = config.error().message});
     loop_.spawn("config event", tell("config.refused", config.error().message));
   }
@@ -387,14 +392,6 @@ void Berthd::end(Exit exit) {
   follower_.stop();
   deployer_.stop();
   loop_.stop();
-}
-
-std::string Berthd::summary(const std::vector<deploy::AppStatus>& apps) const {
-  const auto well = std::ranges::count_if(apps, [](const deploy::AppStatus& app) { return app.health == "healthy" || app.health == "stopped"; });
-  std::string troubled;
-  for (const auto& app : apps)
-    if (app.health == "degraded" || app.health == "down") troubled += fmt::format("{}{} is {}", troubled.empty() ? ": " : ", ", app.row.app, app.health);
-  return fmt::format("{} of {} apps well{}", well, apps.size(), troubled);
 }
 
 }  // namespace berth

@@ -11,6 +11,7 @@
 #include "core/files/files.h"
 #include "core/utf8.h"
 #include "daemon/clients.h"
+#include "daemon/conditions.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/deploy/instance_plan.h"
 #include "daemon/host/cgroup.h"
@@ -18,9 +19,11 @@
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/socket_access.h"
+#include "daemon/journal/message.h"
 #include "daemon/running_instances.h"
 #include "daemon/settings.h"
 #include "daemon/ship/kinds.h"
+#include "daemon/summary.h"
 #include "daemon/supervise/launcher.h"
 
 namespace berth {
@@ -57,7 +60,8 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
     spdlog::warn("{}: a crash had torn its last line, of which {} bytes were there; it was written again", store->paths().events().string(), torn);
   if (const store::Rebuilt* rebuilt = store->rebuilt()) spdlog::warn("{} was made anew: {}", store->paths().database().string(), to_string(*rebuilt));
   if (!store->event_trouble().empty())
-    spdlog::warn("{} was changed while no berthd ran: {}; 'berth events --verify' tells all that is wrong with it", store->paths().events().string(), store->event_trouble());
+    journal::log(spdlog::level::warn, journal::Message::events_changed, {.reason = store->event_trouble()},
+                 fmt::format("{} was changed while no berthd ran: {}; 'berth events --verify' tells all that is wrong with it", store->paths().events().string(), store->event_trouble()));
   if (!how.use_systemd) how.cgroup_root = host::own_cgroup(config.run);
   how.deployer = deployer_options(config, how.programs);
   how.deployer.node.given_secrets = std::make_shared<secrets::GivenSecrets>();
@@ -198,6 +202,7 @@ awaitable<void> Berthd::start() {
   follower_.start();
   loop_.spawn("routes", watch_routes());
   loop_.spawn("rest", rest());
+  loop_.spawn("conditions", watch_conditions(&node_));
   const auto apps = co_await deployer_.status();
   const std::string text = summary(apps ? *apps : std::vector<deploy::AppStatus>());
   spdlog::info("ready: {}", text);
@@ -276,7 +281,7 @@ void Berthd::reload() {
     node_.reloaded({});
   } else {
     answer = "Not reloaded: the configuration is wrong, and the one before counts still; its log says why";
-    spdlog::error("{} is not taken: {}", config_file_.string(), config.error().message);
+    journal::log(spdlog::level::err, journal::Message::config_refused, {.reason = config.error().message}, fmt::format("{} is not taken: {}", config_file_.string(), config.error().message));
     node_.reloaded(metrics::NodeStatus::Refused{.at = store::now_text(), .reason = config.error().message});
     loop_.spawn("config event", tell("config.refused", config.error().message));
   }
@@ -332,14 +337,6 @@ void Berthd::end(Exit exit) {
   follower_.stop();
   deployer_.stop();
   loop_.stop();
-}
-
-std::string Berthd::summary(const std::vector<deploy::AppStatus>& apps) const {
-  const auto well = std::ranges::count_if(apps, [](const deploy::AppStatus& app) { return app.health == "healthy" || app.health == "stopped"; });
-  std::string troubled;
-  for (const auto& app : apps)
-    if (app.health == "degraded" || app.health == "down") troubled += fmt::format("{}{} is {}", troubled.empty() ? ": " : ", ", app.row.app, app.health);
-  return fmt::format("{} of {} apps well{}", well, apps.size(), troubled);
 }
 
 }  // namespace berth

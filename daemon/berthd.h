@@ -56,7 +56,6 @@ class Berthd {
   awaitable<void> tell(std::string kind, std::string reason);
   void reload();
   void end(Exit exit);
-  std::string summary(const std::vector<deploy::AppStatus>& apps) const;
 
   fs::path config_file_;
   config::Config config_;

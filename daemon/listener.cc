@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/config/values.h"
+#include "daemon/journal/message.h"
 #include "daemon/route/port_owner.h"
 #include "daemon/route/sock_diag.h"
 
@@ -163,8 +164,9 @@ void Listener::refresh() {
 void Listener::tell_of_end() {
   if (told_of_end_ || !is_ending(credentials_->begins(), credentials_->ends(), Clock::now())) return;
   told_of_end_ = true;
-  spdlog::warn("{} certificate_file {} ends at {}, and then no client believes this node: put a new one in its place, which is taken without a restart", options_->table,
-               options_->files.certificate_file.string(), time_text(credentials_->ends()));
+  const std::string text = fmt::format("{} certificate_file {} ends at {}, and then no client believes this node: put a new one in its place, which is taken without a restart", options_->table,
+                                       options_->files.certificate_file.string(), time_text(credentials_->ends()));
+  journal::log(spdlog::level::warn, journal::Message::certificate_ends, {.subject = options_->table, .reason = text}, text);
 }
 
 std::optional<metrics::NodeStatus::Listener> Listener::status() const {

@@ -87,7 +87,7 @@ Exit run(const Options& options) {
                                        "berthd', or as root"});
   auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
-  host::set_up_log(config->log_level);
+  host::set_up_log(*config);
   host::forbid_core_files();
   auto berthd = Berthd::make(options.config, std::move(*config), programs_of(options));
   if (!berthd) return complain(berthd.error());

@@ -3,7 +3,8 @@
 #
 # usage: tests/run.sh [--all]
 # Without arguments: the release build with every test at its short setting, and the AddressSanitizer build with the unit tests and a part of the
-# end-to-end tests, and the fuzzers for some seconds. --all adds the other sanitizers, every crash point, failing calls by the hundreds, twenty power cuts in each state, the soak, and a minute of each fuzzer.
+# end-to-end tests, and the fuzzers for some seconds. --all adds the other sanitizers, every crash point, failing calls by the hundreds, twenty power cuts in each state, the soak, a build
+# for arm64, and a minute of each fuzzer.
 # What failed is run once more, alone: these tests run real daemons, some at once, on a machine that may be slow. What passes then counts, and is named
 # at the end as unsteady, with what it said. Where more than three failed, something is wrong, and nothing is run again.
 # Needs root or sudo (namespaces, nftables, users of apps), Debian 12, and its mirror for what is not installed.

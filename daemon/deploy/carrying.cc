@@ -7,6 +7,7 @@
 #include "core/logs/record_time.h"
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/last_lines.h"
+#include "daemon/journal/message.h"
 
 namespace berth::deploy {
 namespace {
@@ -47,6 +48,17 @@ std::string reason_of(const Run& run) {
   if (run.position.state == State::cancelled) return "cancelled by " + run.cancelled_by;
   if (run.position.state == State::interrupted) return fmt::format("berthd ended {} times while it was under way", run.interruptions);
   return {};
+}
+
+void log_state(const Run& run) {
+  using journal::Message;
+  static constexpr std::pair<State, Message> kEnds[] = {{State::active, Message::deployment_active}, {State::failed, Message::deployment_failed}, {State::reverted, Message::deployment_reverted}, {State::interrupted, Message::deployment_interrupted}};
+  const State state = run.position.state;
+  const auto level = state == State::failed || state == State::reverting || state == State::interrupted || state == State::reverted ? spdlog::level::warn : spdlog::level::info;
+  const std::string text = fmt::format("{}@{}: {}{}{}", run.row.app, run.row.release, run.row.state, run.row.reason.empty() ? "" : ": ", run.row.reason);
+  const auto end = std::ranges::find(kEnds, state, &std::pair<State, Message>::first);
+  if (end == std::end(kEnds)) return spdlog::log(level, "{}", text);
+  journal::log(level, end->second, {.app = run.row.app, .release = run.row.release, .reason = run.row.reason, .deployment = run.row.id}, text);
 }
 
 /// What to do where an app printed that its address is in use, and it is reached at a port that berthd listens at for it.
@@ -203,8 +215,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     co_await move(app, run, Happening::failed);
     co_return;
   }
-  const bool is_bad = run->position.state == State::failed || run->position.state == State::reverting || run->position.state == State::interrupted;
-  spdlog::log(is_bad ? spdlog::level::warn : spdlog::level::info, "{}@{}: {}{}{}", run->row.app, run->row.release, run->row.state, run->row.reason.empty() ? "" : ": ", run->row.reason);
+  log_state(*run);
   count_step(*run);
   for (const Effect effect : transition->effects)
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);

@@ -4,8 +4,15 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/deploy/instance_plan.h"
+#include "daemon/journal/message.h"
 
 namespace berth::deploy {
+
+namespace {
+
+journal::About about_instance(const InstanceId& id, const std::string& reason) { return {.app = id.app, .release = id.release, .instance = to_string(id), .reason = reason}; }
+
+}  // namespace
 
 Engine::Engine(Parts parts) : node_(std::move(parts)) {}
 
@@ -23,6 +30,17 @@ void Engine::close() {
   }
 }
 
+void Engine::log_end(const supervise::InstanceChange& change, bool meant) {
+  const std::string name = to_string(change.id), reason = change.exit ? change.exit->reason : change.reason;
+  const std::string text = fmt::format("{}: {}", name, reason);
+  if (change.kind == supervise::InstanceChange::Kind::gone) return journal::log(meant ? spdlog::level::info : spdlog::level::warn, journal::Message::keeper_lost, about_instance(change.id, reason), text);
+  spdlog::log(meant ? spdlog::level::info : spdlog::level::warn, "{}", text);
+  const auto status = node_.supervisor.status(change.id);
+  if (meant || !status || !status->crash_loop) looping_.erase(change.id);
+  else if (looping_.insert(change.id).second)
+    journal::log(spdlog::level::warn, journal::Message::crash_loop, about_instance(change.id, reason), fmt::format("{} ends again and again: {} ({} restarts)", name, reason, status->restarts));
+}
+
 void Engine::on_change(const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
   if (node_.closed) return;
@@ -36,13 +54,13 @@ void Engine::on_change(const supervise::InstanceChange& change) {
   }
   if (change.kind == Kind::exited || change.kind == Kind::gone) {
     const bool meant = (app && app->quiet > 0) || (change.kind == Kind::exited && change.stopped);
-    spdlog::log(meant ? spdlog::level::info : spdlog::level::warn, "{}: {}", to_string(change.id), change.exit ? change.exit->reason : change.reason);
+    log_end(change, meant);
     boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.exit ? change.exit->reason : change.reason}};
     if (change.exit) data["ran_ms"] = change.exit->ran.count();
     node_.spawn(node_.tell({.number = 0, .at = {}, .kind = change.kind == Kind::exited ? "instance.exit" : "keeper.gone", .app = change.id.app, .data = std::move(data)}));
   }
   if (change.kind == Kind::kept) {
-    spdlog::warn("{}: {}", to_string(change.id), change.reason);
+    journal::log(spdlog::level::warn, journal::Message::keeper_taken_over, about_instance(change.id, change.reason), fmt::format("{}: {}", to_string(change.id), change.reason));
     boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.reason}};
     return node_.spawn(node_.tell({.number = 0, .at = {}, .kind = "keeper.taken_over", .app = change.id.app, .data = std::move(data)}));
   }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -87,6 +88,7 @@ class Engine {
  private:
   // engine.cc
   void on_change(const supervise::InstanceChange& change);
+  void log_end(const supervise::InstanceChange& change, bool meant);
 
   // rolling.cc
   /// One release's instances in the place of all others'.
@@ -216,6 +218,7 @@ class Engine {
   BakeRates rates_{node_};
   Scraper scraper_{node_};
   ReadinessEvents readiness_events_{node_};
+  std::set<InstanceId> looping_;  ///< of which it was said that they end again and again
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
   std::function<void()> deployment_ended_ = [] {};
   bool ready_ = false;

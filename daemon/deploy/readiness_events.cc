@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
+#include "daemon/journal/message.h"
+
 namespace berth::deploy {
 namespace {
 
@@ -31,7 +33,8 @@ void ReadinessEvents::on_change(const AppPtr& app, const supervise::InstanceChan
     const auto status = node_.supervisor.status(id);
     if (app->quiet > 0 || change.stopped || member == app->members.end() || member->leaving || !status || status->pid == 0) return;
     unready_.emplace(id, Unready{.since = io::Steady::now()});
-    spdlog::warn("{} is not ready any more: {}", to_string(id), change.reason);
+    journal::log(spdlog::level::warn, journal::Message::instance_unready, {.app = id.app, .release = id.release, .instance = to_string(id), .reason = change.reason},
+                 fmt::format("{} is not ready any more: {}", to_string(id), change.reason));
     node_.spawn(node_.tell({.number = 0, .at = {}, .kind = "instance.unready", .app = id.app,
                 .data = {{"instance", to_string(id)}, {"release", id.release}, {"reason", change.reason}}}));
   }

@@ -9,6 +9,7 @@
 #include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/idle_thread.h"
 #include "daemon/fetch/sealed_release.h"
+#include "daemon/journal/message.h"
 
 namespace berth::deploy {
 namespace {
@@ -24,6 +25,11 @@ constexpr milliseconds kAfterTrouble{60'000};
 std::string drift_text(const store::Verdict& verdict) {
   const store::Drift& first = verdict.drift.front();
   return fmt::format("{} path{}, {}{}: {}", verdict.drifted, verdict.drifted == 1 ? "" : "s", verdict.drifted == 1 ? "" : "such as ", first.path, first.what);
+}
+
+void log_drift(const store::SlotRow& row, const std::string& drift) {
+  journal::log(spdlog::level::warn, journal::Message::release_drifted, {.app = row.app, .release = row.release, .reason = drift},
+               fmt::format("{}@{} is not as it was sealed any more: {}", row.app, row.release, drift));
 }
 
 /// When a slot is to be looked at again. Up to a tenth earlier than the period says, by its name: slots that came together do not stay together.
@@ -49,7 +55,7 @@ awaitable<Result<store::Verdict>> Slots::look_at(store::SlotRow row, bool idle) 
   const auto note = [this, row, found = *verdict] { return node_.store.note_verdict(row, found); };
   auto noted = co_await node_.pool.run(note);
   if (!noted) co_return std::unexpected(noted.error());
-  if (verdict->drifted > 0 && row.drifted == 0) spdlog::warn("{}@{} is not as it was sealed any more: {}", row.app, row.release, drift_text(*verdict));
+  if (verdict->drifted > 0 && row.drifted == 0) log_drift(row, drift_text(*verdict));
   co_return verdict;
 }
 

@@ -10,6 +10,7 @@
 
 #include "daemon/deploy/visits.h"
 #include "daemon/follow/decision.h"
+#include "daemon/journal/message.h"
 
 namespace berth::follow {
 namespace {
@@ -44,6 +45,10 @@ struct Rule {
   bool soon = false;  ///< woken while nobody waited
   io::Event woken;
 };
+
+void log_failure(const Rule& rule, const std::string& why) {
+  journal::log(spdlog::level::warn, journal::Message::follow_failing, {.app = rule.followed.app, .reason = why}, fmt::format("{}: {}", rule.text(), why));
+}
 
 store::Event event_of(const Rule& rule, std::string kind) {
   boost::json::object data{{"by", kFollow}};
@@ -183,7 +188,7 @@ awaitable<void> Follower::State::note_failure(Rule& rule, Error error) {
   status.last_error = error.message;
   if (rule.failures.size() >= kMostFailures) rule.failures.clear();
   if (!rule.failures.insert(error.message).second) co_return;  // also where two take turns
-  spdlog::warn("{}: {}", rule.text(), error.message);
+  log_failure(rule, error.message);
   if (error.code != Errc::trust) co_return;
   store::Event event = event_of(rule, "follow.refused");
   event.data["reason"] = error.message;

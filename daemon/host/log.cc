@@ -7,9 +7,10 @@
 #include <fmt/core.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+
+#include "daemon/host/journal_sink.h"
 
 namespace berth::host {
 namespace {
@@ -34,10 +35,10 @@ spdlog::level::level_enum level_of(config::LogLevel level) {
 
 }  // namespace
 
-void set_up_log(config::LogLevel level) {
+void set_up_log(const config::Config& config) {
   spdlog::sink_ptr sink;
   if (stderr_is_journal()) {
-    sink = std::make_shared<spdlog::sinks::systemd_sink_mt>("berthd");
+    sink = make_journal_sink(config.node, config.environment);
   } else {
     sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l: %v", spdlog::pattern_time_type::utc));
@@ -45,7 +46,7 @@ void set_up_log(config::LogLevel level) {
   auto logger = std::make_shared<spdlog::logger>("berthd", std::move(sink));
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
-  set_log_level(level);
+  set_log_level(config.log_level);
 }
 
 void set_log_level(config::LogLevel level) { spdlog::set_level(level_of(level)); }

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "core/logs/record_time.h"
+#include "daemon/journal/message.h"
 #include "daemon/ship/backoff.h"
 #include "daemon/ship/losses.h"
 
@@ -22,6 +23,10 @@ using std::chrono::milliseconds;
 constexpr milliseconds kUntilNews = std::chrono::hours(1);
 constexpr milliseconds kHeldLook{500};       ///< where lines wait for what may go on with them
 constexpr std::size_t kMostRefusals = 16;    ///< different reasons for refusals that are told
+
+void log_loss(const std::string& title, const Loss& loss, const std::string& text) {
+  journal::log(spdlog::level::err, journal::Message::logs_lost, {.app = loss.instance.app, .subject = title, .reason = text}, fmt::format("{}: {}", title, text));
+}
 
 logs::Time wall_clock() { return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()); }
 
@@ -286,7 +291,8 @@ void Shipper::State::note_apps() {
 }
 
 void Shipper::State::note_failure(const std::string& why) {
-  if (shown.failing_since.empty() || shown.last_error != why) spdlog::warn("{}: {}; it is tried again", title, why);
+  if (shown.failing_since.empty() || shown.last_error != why)
+    journal::log(spdlog::level::warn, journal::Message::sink_failing, {.subject = title, .reason = why}, fmt::format("{}: {}; it is tried again", title, why));
   if (shown.failing_since.empty()) shown.failing_since = store::now_text();
   shown.last_error = why;
 }
@@ -351,7 +357,7 @@ awaitable<void> Shipper::State::tell_losses() {
       spdlog::warn("{}: {}", title, text);
       continue;
     }
-    spdlog::error("{}: {}", title, text);
+    log_loss(title, loss, text);
     store::Event event = loss_event(loss, parts.name);
     co_await tell(std::move(event));
   }

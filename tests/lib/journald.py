@@ -47,6 +47,6 @@ class Journald:
         self.stop()
         self.socket.close()
 
-    def entries(self):
-        done = subprocess.run(["journalctl", "-D", "/run/log/journal", "-o", "json", "--all", "-t", "web"], capture_output=True, text=True)
+    def entries(self, identifier="web"):
+        done = subprocess.run(["journalctl", "-D", "/run/log/journal", "-o", "json", "--all", "-t", identifier], capture_output=True, text=True)
         return [json.loads(line) for line in done.stdout.splitlines()]

@@ -38,6 +38,70 @@ class OperatorVerbs : public testing::Test {
   FakeDaemon daemon;
 };
 
+TEST_F(OperatorVerbs, OperatorsVerbsAskForWhatWasSaid) {
+  const std::tuple<std::vector<std::string>, std::string, std::string> table[] = {
+      {{"restart", "web/worker.2", "--no-wait", "--reason", "stuck"}, "POST /v1/apps/web/restart", R"({"process": "worker", "number": 2, "reason": "stuck"})"},
+      {{"stop", "web"}, "POST /v1/apps/web/stop", "{}"},
+      {{"start", "web/web", "--no-wait"}, "POST /v1/apps/web/start", R"({"process": "web"})"},
+      {{"scale", "web/web=4"}, "POST /v1/apps/web/scale", R"({"process": "web", "instances": 4})"},
+      {{"pin", "web@v1"}, "POST /v1/apps/web/pin", R"({"release": "v1"})"},
+      {{"unpin", "web@v1"}, "POST /v1/apps/web/unpin", R"({"release": "v1"})"},
+      {{"hold", "web", "--reason", "an audit"}, "POST /v1/apps/web/hold", R"({"reason": "an audit"})"},
+      {{"resume", "web"}, "POST /v1/apps/web/resume", "{}"},
+      {{"mark", "web@v3", "bad", "--reason", "slow"}, "POST /v1/apps/web/mark", R"({"release": "v3", "as": "bad", "reason": "slow"})"},
+      {{"mark", "web@v3", "good"}, "POST /v1/apps/web/mark", R"({"release": "v3", "as": "good"})"},
+      {{"node", "drain", "--reason", "a new kernel"}, "POST /v1/node/drain", R"({"reason": "a new kernel"})"},
+      {{"node", "resume"}, "POST /v1/node/resume", "{}"},
+      {{"gc", "web"}, "POST /v1/gc", R"({"app": "web"})"},
+      {{"gc"}, "POST /v1/gc", "{}"},
+  };
+  for (const auto& [arguments, call, body] : table) {
+    daemon.on(call, "{}");
+    EXPECT_EQ(berth(arguments).exit, 0) << call;
+    const auto asked = daemon.asked().back();
+    EXPECT_EQ(asked.method + " " + asked.path, call);
+    EXPECT_EQ(json::parse(asked.body).value(), json::parse(body).value()) << call;
+  }
+}
+
+TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
+  daemon.on("POST /v1/apps/web/hold", "{}");
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "", "held_by": "", "held_at": "", "held_firmly": false})");
+  EXPECT_EQ(berth({"hold", "web", "--reason", "bob's"}).out, "web is held: deployments of it are refused until 'berth resume web'.\n");
+  daemon.on("GET /v1/apps/web", R"json({"app": "web", "held": "a migration", "held_by": "alice (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true})json");
+  EXPECT_THAT(berth({"hold", "web", "--reason", "bob's"}).out, testing::MatchesRegex(".* That takes the place of what it was held for before: a migration \\(by alice \\(uid 7\\), .* ago\\).\n"));
+  EXPECT_THAT(berth({"hold", "web"}).out, testing::MatchesRegex("web is held already: a migration \\(by alice \\(uid 7\\), .* ago\\). A --reason would take the place of that.\n"));
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "v2 was reverted", "held_by": "", "held_at": "", "held_firmly": false})");
+  EXPECT_THAT(berth({"hold", "web"}).out, testing::EndsWith(" That takes the place of what it was held for before: v2 was reverted.\n")) << "which a newer release would have ended";
+}
+
+TEST_F(OperatorVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
+  const std::tuple<std::vector<std::string>, std::string> table[] = {
+      {{"mark", "web", "bad"}, "say which release"},   {{"mark", "web@v3"}, "good|bad is missing"}, {{"mark", "web@v3", "ugly"}, "neither 'good' nor 'bad'"},
+      {{"hold", "web@v3"}, "names more than an app"}, {{"hold"}, "APP is missing"},                {{"node"}, "name a verb: enrol, csr, drain, resume"},
+      {{"node", "drain", "web"}, "unexpected argument"},
+  };
+  for (const auto& [arguments, why] : table) {
+    const Ran ran = berth(arguments);
+    EXPECT_EQ(ran.exit, 2) << why;
+    EXPECT_THAT(ran.err, HasSubstr(why));
+  }
+  EXPECT_THAT(daemon.asked(), testing::IsEmpty());
+}
+
+TEST_F(OperatorVerbs, StatusTellsWhoHoldsAnAppAndWhoDrainedTheNode) {
+  daemon.on("GET /v1/status", R"json({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true,
+    "drained": {"at": "2026-11-24T09:00:00Z", "by": "root (uid 0)", "why": "a new kernel"}, "apps": [
+    {"app": "web", "active": "v2", "health": "stopped", "held": "an audit", "held_by": "ann (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true, "stopped": true,
+     "stopped_by": "bob (uid 8)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": "a new disk"}]})json");
+  const Ran ran = berth({"status"});
+  EXPECT_THAT(ran.out, HasSubstr("drained by root (uid 0) "));
+  EXPECT_THAT(ran.out, HasSubstr(" ago (a new kernel): no app runs, and no deployment is taken until 'berth node resume'\n"));
+  EXPECT_THAT(ran.out, HasSubstr("held: an audit (by ann (uid 7), "));
+  EXPECT_THAT(ran.out, HasSubstr(" ago), until it is resumed"));
+  EXPECT_THAT(ran.out, testing::ContainsRegex("stopped by bob \\(uid 8\\) .* ago: a new disk"));
+}
+
 TEST_F(OperatorVerbs, CancelOfAnAppMeansWhatIsUnderWayOfIt) {
   const std::string baking = a_deployment("baking", -1, R"(, "decided": true)"), ended = a_deployment("active", 0);
   std::string queued = a_deployment("queued", -1);

@@ -1,5 +1,3 @@
-#include "daemon/api/api.h"
-
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -8,9 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/io/on_loop.h"
-#include "core/json/json.h"
-#include "daemon/api/fake_operations.h"
+#include "daemon/api/api_fixture.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 
@@ -21,50 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class ApiTest : public testing::Test {
- protected:
-  static io::ServerRequest request(const std::string& method, const std::string& path, const std::string& body = "") {
-    io::ServerRequest request;
-    request.method = method;
-    request.path = path;
-    request.body = body;
-    return request;
-  }
-  io::ServerReply ask(io::ServerRequest request) { return io::on_loop(loop, api.on_socket(std::move(request))); }
-  io::ServerReply ask(const std::string& method, const std::string& path, const std::string& body = "") { return ask(request(method, path, body)); }
-  io::ServerReply ask(const std::string& path, std::map<std::string, std::string> query) {
-    auto get = request("GET", path);
-    get.query = std::move(query);
-    return ask(std::move(get));
-  }
-  io::ServerReply on_network(const std::string& method, const std::string& path) { return io::on_loop(loop, api.on_network(request(method, path))); }
-
-  /// What a reply in pieces says.
-  static boost::asio::awaitable<std::string> text_of(const io::ServerReply& reply) {
-    struct Collector final : io::BodyWriter {
-      boost::asio::awaitable<bool> write(std::string data) override {
-        text += data;
-        co_return true;
-      }
-      bool gone() const override { return false; }
-      std::string text;
-    } collector;
-    co_await reply.stream(collector);
-    co_return collector.text;
-  }
-
-  static std::string member(const io::ServerReply& reply, const char* name) {
-    const auto json = json::parse(reply.body);
-    if (!json || !json->is_object() || !json->as_object().contains(name)) return "";
-    const auto& value = json->as_object().at(name);
-    return value.is_string() ? std::string(value.as_string()) : json::text(value);
-  }
-
-  io::Loop loop;
-  FakeOperations operations;
-  FakeNode node;
-  Api api{operations, node};
-};
+class ApiTest : public ApiFixture {};
 
 TEST_F(ApiTest, EveryChangeReachesItsOperation) {
   const struct {
@@ -229,37 +182,6 @@ TEST_F(ApiTest, ListsAreBounded) {
   const auto reply = ask("/v1/events", {{"from", "5"}, {"limit", "10"}, {"app", "web"}});
   EXPECT_THAT(node.calls, ElementsAre("events from=5 most=10 app=web"));
   EXPECT_EQ(member(reply, "events"), R"([{"number":1,"at":"2026-11-24T09:00:00.000000Z","kind":"node.started","app":"","data":{"version":"0.1.0"}}])");
-}
-
-TEST_F(ApiTest, AChangeIsMadeOfTheRevisionAloneThatWasRead) {
-  const auto hold = [&](const std::string& tag) {
-    auto change = request("POST", "/v1/apps/web/hold");
-    change.headers["if-match"] = tag;
-    return ask(change);
-  };
-  const auto read = ask("GET", "/v1/apps/web");
-  const std::string first = read.headers.at("etag");
-  EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "reading changes nothing";
-  EXPECT_EQ(ask(request("POST", "/v1/apps/web/plan", R"({"release": "v2"})")).status, 200);
-  EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "nor does a plan";
-  const auto held = hold(first);
-  EXPECT_EQ(held.status, 200);
-  EXPECT_EQ(held.headers.at("etag"), ask("GET", "/v1/apps/web").headers.at("etag"));
-
-  operations.calls.clear();
-  const auto late = hold(first);
-  EXPECT_EQ(late.status, 412);
-  EXPECT_EQ(member(late, "code"), "conflict");
-  EXPECT_EQ(member(late, "exit"), "8");
-  EXPECT_THAT(member(late, "detail"), HasSubstr("web was changed since it was read"));
-  EXPECT_EQ(hold("web").status, 400);
-  EXPECT_THAT(operations.calls, IsEmpty());
-
-  EXPECT_EQ(hold("\"other\", " + held.headers.at("etag")).status, 200);
-  EXPECT_EQ(hold("*").status, 200);
-  const std::string last = ask("GET", "/v1/apps/web").headers.at("etag");
-  operations.decided = "by a channel";
-  EXPECT_EQ(hold(last).status, 412) << "berthd's own decisions count, too";
 }
 
 TEST_F(ApiTest, AWebhookIsTestedByItsName) {

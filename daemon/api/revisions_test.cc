@@ -3,10 +3,16 @@
 
 #include <fmt/core.h>
 
+#include "daemon/api/api_fixture.h"
 #include "daemon/api/revisions.h"
 
 namespace berth::api {
 namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class RevisionsOfApps : public ApiFixture {};
 
 TEST(Revisions, ChangeWithWhatIsAskedForAndDecided) {
   Revisions revisions;
@@ -42,6 +48,37 @@ TEST(IfMatch, IsReadAsTheStandardHasIt) {
   std::string many = "\"b\"";
   for (int i = 0; i < 100; ++i) many += ",\"b\"";
   EXPECT_FALSE(matches(many, "\"a\""));
+}
+
+TEST_F(RevisionsOfApps, AreWhatAChangeIsMadeOf) {
+  const auto hold = [&](const std::string& tag) {
+    auto change = request("POST", "/v1/apps/web/hold");
+    change.headers["if-match"] = tag;
+    return ask(change);
+  };
+  const auto read = ask("GET", "/v1/apps/web");
+  const std::string first = read.headers.at("etag");
+  EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "reading changes nothing";
+  EXPECT_EQ(ask(request("POST", "/v1/apps/web/plan", R"({"release": "v2"})")).status, 200);
+  EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "nor does a plan";
+  const auto held = hold(first);
+  EXPECT_EQ(held.status, 200);
+  EXPECT_EQ(held.headers.at("etag"), ask("GET", "/v1/apps/web").headers.at("etag"));
+
+  operations.calls.clear();
+  const auto late = hold(first);
+  EXPECT_EQ(late.status, 412);
+  EXPECT_EQ(member(late, "code"), "conflict");
+  EXPECT_EQ(member(late, "exit"), "8");
+  EXPECT_THAT(member(late, "detail"), HasSubstr("web was changed since it was read"));
+  EXPECT_EQ(hold("web").status, 400);
+  EXPECT_THAT(operations.calls, IsEmpty());
+
+  EXPECT_EQ(hold("\"other\", " + held.headers.at("etag")).status, 200);
+  EXPECT_EQ(hold("*").status, 200);
+  const std::string last = ask("GET", "/v1/apps/web").headers.at("etag");
+  operations.decided = "by a channel";
+  EXPECT_EQ(hold(last).status, 412) << "berthd's own decisions count, too";
 }
 
 }  // namespace

@@ -317,7 +317,9 @@ void Shipper::State::note_success(const Delivery& delivery) {
     shown.apps[app].shipped += count - share;
   }
   if (delivery.refused == 0) return;
-  if (!delivery.untried || shown.failing_since.empty()) shown.last_error = fmt::format("{} {} were refused: {}", delivery.refused, parts.words.entries, delivery.reason);
+  if (!delivery.untried || shown.failing_since.empty()) 
+    shown.last_error = delivery.refused == 1 ? fmt::format("1 {} was refused: {}", parts.words.entry, delivery.reason)
+                                             : fmt::format("{} {} were refused: {}", delivery.refused, parts.words.entries, delivery.reason);
   if (refusals.size() < kMostRefusals && refusals.insert(delivery.reason).second)
     spdlog::warn("{}: refuses {} for good, which are not sent again: {}", title, parts.words.entries, delivery.reason);
 }

@@ -16,11 +16,11 @@ namespace berth::ship {
 
 /// What a sink is called in logs and events.
 struct SinkWords {
-  std::string_view kind = "log sink", entries = "entries";
+  std::string_view kind = "log sink", entry = "entry", entries = "entries";
   std::string_view key = "sink";  ///< its name in an event
   std::string_view cursor_damaged = "logs.cursor_damaged";
 };
-inline constexpr SinkWords kWebhookWords{.kind = "webhook", .entries = "events", .key = "webhook", .cursor_damaged = "webhook.cursor_damaged"};
+inline constexpr SinkWords kWebhookWords{.kind = "webhook", .entry = "event", .entries = "events", .key = "webhook", .cursor_damaged = "webhook.cursor_damaged"};
 
 /// What a Shipper works with. All of it outlives the loop's last turn.
 struct ShipperParts {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 
 #include <fmt/core.h>
@@ -62,7 +63,10 @@ std::vector<Cgroup> cgroups_of(const Subject& subject) {
     for (const fs::path& instance : entries_of(app))
       if (std::error_code missing; fs::is_directory(instance, missing) && instance.filename().string().size() == kKeyLength) found.push_back({instance, instance.filename()});
   if (subject.paths.run != "/run/berth") return found;  // the slice may be another berthd's
-  for (const fs::path& service : entries_of(top / "berth.slice")) {
+  std::vector<fs::path> services = entries_of(top / "berth.slice");  // and below each app's slice; of an older berthd they are right here
+  for (const fs::path& slice : std::vector(services))
+    if (slice.extension() == ".slice") std::ranges::copy(entries_of(slice), std::back_inserter(services));
+  for (const fs::path& service : services) {
     const std::string name = service.stem();  // berth-web-web-1-0123456789abcdef.service
     if (service.extension() == ".service" && name.starts_with("berth-") && name.size() > kKeyLength) found.push_back({service, name.substr(name.size() - kKeyLength)});
   }

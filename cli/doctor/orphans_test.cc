@@ -73,6 +73,16 @@ TEST_F(Orphans, KeepersAndCgroupsAreOfInstances) {
   EXPECT_THAT(found(), IsEmpty()) << "while something is deployed, nobody can tell";
 }
 
+TEST_F(Orphans, ServicesAreLookedForInTheSlicesOfApps) {
+  subject.paths.run = "/run/berth";
+  const fs::path slice = subject.root / "sys/fs/cgroup/berth.slice";
+  fs::create_directories(slice / "berth-web.slice" / ("berth-web-web-1-" + known + ".service"));
+  EXPECT_THAT(found(), IsEmpty());
+  fs::create_directories(slice / "berth-my\\x2dapp.slice" / ("berth-my-app-web-1-" + stranger + ".service"));
+  fs::create_directories(slice / ("berth-web-web-2-" + stranger + ".service"));
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("is a cgroup of no instance"), HasSubstr("is a cgroup of no instance"))) << "also right in the slice of all, as older ones are";
+}
+
 TEST_F(Orphans, KeepersOfAnotherNodeAreNoneOfOurs) {
   put(subject.root / "proc/300/cmdline", std::string("/usr/libexec/berth/berth-keeper") + '\0' + "/elsewhere/keepers/" + stranger + ".sock" + '\0');
   put(subject.root / "proc/301/cmdline", std::string("/bin/cat") + '\0' + (subject.paths.run / "keepers" / (stranger + ".sock")).string() + '\0');

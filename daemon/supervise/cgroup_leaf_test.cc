@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/files/files.h"
+#include "daemon/supervise/launcher.h"
 
 namespace berth::supervise {
 namespace {
@@ -38,6 +39,11 @@ TEST(CgroupLeaf, TellsWhatTheKernelDoesNotEnforce) {
   std::ofstream(leaf.path() / "pids.max") << "max";
   EXPECT_THAT(unenforced(kSome, leaf.path().string()), ElementsAre("CPUWeight"));
   EXPECT_THAT(unenforced({}, ""), IsEmpty());
+}
+
+TEST(SliceName, HasNoSliceBetweenItAndThatOfAll) {
+  EXPECT_EQ(slice_name("web"), "berth-web.slice");
+  EXPECT_EQ(slice_name("my-app-2"), "berth-my\\x2dapp\\x2d2.slice");
 }
 
 }  // namespace

@@ -22,10 +22,12 @@ struct KeeperStart {
 /// is not there.
 Result<void> start_plain(const KeeperStart& start);
 
-/// Starts it as a transient service below `berth.slice`, in a cgroup that is delegated to it. Blocks.
+/// Starts it as a transient service in its app's slice below `berth.slice`, in a cgroup that is delegated to it. Blocks.
 Result<void> start_service(const KeeperStart& start);
 
 /// `berth-<app>-<process>-<n>-<key>.service`
 std::string service_name(const KeeperStart& start);
+/// `berth-web.slice`, below `berth.slice`: systemd makes it with the first service in it. A '-' of the app's name is escaped, since it would lead a slice further down.
+std::string slice_name(const std::string& app);
 
 }  // namespace berth::supervise

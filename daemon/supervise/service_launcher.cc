@@ -21,12 +21,13 @@ using BusMessage = std::unique_ptr<sd_bus_message, decltype(&sd_bus_message_unre
 /// The arguments of StartTransientUnit. Negative errno on failure.
 int fill(sd_bus_message* m, const KeeperStart& start) {
   const auto name = service_name(start);
+  const auto slice = slice_name(start.id.app);
   const auto description = fmt::format("berth: {}", to_string(start.id));
   const auto stop_us = static_cast<std::uint64_t>((start.grace + std::chrono::seconds(10)).count()) * 1000;
   int r = sd_bus_message_append(m, "ss", name.c_str(), "fail");
   if (r >= 0) r = sd_bus_message_open_container(m, 'a', "(sv)");
   if (r >= 0) r = sd_bus_message_append(m, "(sv)", "Description", "s", description.c_str());
-  if (r >= 0) r = sd_bus_message_append(m, "(sv)", "Slice", "s", "berth.slice");
+  if (r >= 0) r = sd_bus_message_append(m, "(sv)", "Slice", "s", slice.c_str());
   if (r >= 0) r = sd_bus_message_append(m, "(sv)", "Type", "s", "exec");
   if (r >= 0) r = sd_bus_message_append(m, "(sv)", "KillMode", "s", "mixed");
   if (r >= 0) r = sd_bus_message_append(m, "(sv)", "Delegate", "b", 1);

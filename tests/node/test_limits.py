@@ -86,7 +86,7 @@ class Limits(UmlCase):
         self.await_power_off()
         self.assertLimited("service", "web")
         self.assertLimited("plain", "plain")
-        self.assertIn("/berth.slice/", self.out("service.cgroup"))
+        self.assertRegex(self.out("service.cgroup"), r"^/berth\.slice/berth-web\.slice/berth-web-web-1-[0-9a-f]{16}\.service/app$")
         self.assertRegex(self.out("plain.cgroup"), r"^/berth-[0-9a-f]{8}/plain/[0-9a-f]{16}/app$")
 
 

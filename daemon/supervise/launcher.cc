@@ -52,4 +52,13 @@ Result<void> start_plain(const KeeperStart& start) {
   return {};
 }
 
+std::string slice_name(const std::string& app) {
+  std::string name = "berth-";
+  for (const char c : app) {
+    if (c == '-') name += "\\x2d";
+    else name += c;
+  }
+  return name + ".slice";
+}
+
 }  // namespace berth::supervise

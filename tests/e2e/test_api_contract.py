@@ -13,7 +13,7 @@ class Contract(BerthCase):
     def setUp(self):
         super().setUp()
         self.node = self.make_node()
-        self.node.configure(self.node.config.read_text().replace("[metrics]\n", "[metrics]\npage = true\n"))
+        self.node.configure(self.node.config.read_text().replace("[metrics]\n", "[metrics]\npage = true\n") + '[[webhook]]\nname = "chat"\nurl = "http://127.0.0.1:1/"\n')
         self.node.start()
         self.tap = Tap(self.folder / "tap.sock", self.node.socket)
         self.addCleanup(self.tap.close)
@@ -61,6 +61,7 @@ class Contract(BerthCase):
         exported = self.folder / "web.berth"
         self.repo.berth("export", "web/production@v3", "--repo", self.repo.folder, "-o", exported)
         self.berth("import", exported)
+        self.berth("webhook", "test", "chat", "--no-wait")
         self.berth("cancel", "web", expect=None)
         for verb in ("drain", "resume"):
             self.berth("node", verb)

@@ -1,9 +1,6 @@
 #include <filesystem>
 
 #include <gmock/gmock.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,14 +160,6 @@ TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events"}).out, "Nothing has happened here yet.\n");
   EXPECT_EQ(berth({"events", "--json"}).out, "");
-}
-
-constexpr int kKeepsCapabilities = 99;
-
-/// From the next program on, root may do with files what anybody may who owns none of them.
-void respect_modes() {
-  const bool done = ::setgroups(0, nullptr) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) == 0;
-  if (!done) ::_exit(kKeepsCapabilities);
 }
 
 TEST_F(OperatorVerbs, ASocketThatIsClosedIsOpenToTheGroupThatItsFileNames) {

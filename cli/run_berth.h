@@ -1,5 +1,8 @@
 #pragma once
 
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +49,15 @@ inline Ran run_berth(std::vector<std::string> arguments, void (*prepare)() = nul
   ::close(out);
   ::close(err);
   return {.exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .out = content(out_name), .err = content(err_name)};
+}
+
+inline constexpr int kKeepsCapabilities = 99;
+
+/// For `run_berth`: root may do with files what their modes say, also with those of others. Ends with `kKeepsCapabilities` where none may be given up.
+inline void respect_modes() {
+  if (::geteuid() != 0) return;
+  const bool done = ::setgroups(0, nullptr) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) == 0;
+  if (!done) ::_exit(kKeepsCapabilities);
 }
 
 }  // namespace berth::cli

@@ -40,7 +40,8 @@ std::optional<int> app_user_of(const fs::path& path) {
   struct stat entry{};
   if (::lstat(path.c_str(), &entry) != 0) return std::nullopt;
   const int uid = static_cast<int>(entry.st_uid);
-  return is_app_uid(uid) ? std::optional(uid) : std::nullopt;
+  if (!is_app_uid(uid)) return std::nullopt;
+  return uid;
 }
 
 std::string changed_at(const fs::path& path) {
@@ -53,7 +54,8 @@ std::optional<bundle::Manifest> manifest_in(const fs::path& slot) {
   const auto text = files::read(slot / "manifest.json", bundle::kLargestManifest);
   if (!text) return std::nullopt;
   auto manifest = bundle::parse_manifest(*text);
-  return manifest ? std::optional(std::move(*manifest)) : std::nullopt;
+  if (!manifest) return std::nullopt;
+  return std::move(*manifest);
 }
 
 Result<void> forget_app(Database& database, const std::string& app) {

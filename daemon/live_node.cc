@@ -10,7 +10,6 @@
 #include "core/files/files.h"
 #include "daemon/clients.h"
 #include "daemon/deploy/app_facts.h"
-#include "daemon/host/cgroup.h"
 #include "daemon/host/disks.h"
 #include "daemon/log_feed.h"
 #include "daemon/metrics/app_metrics.h"
@@ -69,7 +68,6 @@ LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforc
       ready_(parts_.loop.executor()),
       scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
-      cgroup_mount_(host::cgroup2_mount().value_or(std::filesystem::path()).string()),
       groups_(std::move(groups)),
       clients_(clients_of(config)),
       root_(api::identify({.uid = 0, .gid = 0}, {})) {
@@ -166,11 +164,11 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.events = parts_.store.last_event();
   snapshot.events_damaged = !parts_.store.event_trouble().empty();
   snapshot.loop_lag = lag_.take();
-  auto write = [all = std::move(snapshot), mount = cgroup_mount_]() mutable {
+  auto write = [all = std::move(snapshot)]() mutable {
     std::vector<supervise::InstanceStatus> instances;
     for (const auto& app : all.apps)
       for (const auto& view : app.instances) instances.push_back(view.status);
-    all.usage = metrics::instance_usages(instances, mount);
+    all.usage = metrics::instance_usages(instances);
     all.process = metrics::process_usage();
     return metrics::exposition(all);
   };

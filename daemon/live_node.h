@@ -80,7 +80,6 @@ class LiveNode : public api::Node {
   io::Event scraping_ended_;
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
   std::optional<metrics::NodeStatus::Refused> config_refused_;
-  std::string cgroup_mount_;   ///< or empty
   std::vector<api::Group> groups_;
   std::vector<api::Client> clients_;
   api::Caller root_;

@@ -37,14 +37,6 @@ std::uint64_t descriptors_of(pid_t pid) {
   return count;
 }
 
-/// The folder of the app's cgroup where it is not its keeper's; empty: it has none of its own.
-fs::path own_leaf(const InstanceStatus& status, const std::string& mount) {
-  if (mount.empty()) return {};
-  const std::string cgroup = unified_cgroup(text_of(fmt::format("/proc/{}/cgroup", status.pid)));
-  if (cgroup.empty() || cgroup == unified_cgroup(text_of(fmt::format("/proc/{}/cgroup", status.keeper_pid)))) return {};
-  return mount + cgroup;
-}
-
 /// What the processes read from disks and wrote to them so far, as /proc tells.
 void fill_io(const std::vector<pid_t>& pids, InstanceUsage& usage) {
   for (const pid_t pid : pids) {
@@ -92,13 +84,6 @@ void fill_from_processes(const InstanceStatus& status, const std::vector<Process
 
 }  // namespace
 
-std::string unified_cgroup(const std::string& text) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("0::/") && line.size() > 4) return line.substr(3);
-  return {};
-}
-
 std::uint64_t sum_in(const std::string& text, const std::string& key) {
   std::istringstream words(text);
   std::uint64_t sum = 0;
@@ -114,7 +99,7 @@ std::uint64_t counter_in(const std::string& text, const std::string& key) {
   return 0;
 }
 
-std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<InstanceStatus>& instances, const std::string& cgroup_mount) {
+std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<InstanceStatus>& instances) {
   std::vector<const InstanceStatus*> running;
   for (const auto& status : instances)
     if (status.pid > 0 && status.keeper_pid > 0) running.push_back(&status);
@@ -122,7 +107,7 @@ std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<InstanceSt
   std::vector<ToldBy> told(running.size());
   const std::size_t threads = std::min(threads_worthwhile(), 1 + running.size() / kWorthAThread);
   const auto look = [&](std::size_t number, std::size_t) -> Result<void> {
-    told[number] = fill_from_cgroup(own_leaf(*running[number], cgroup_mount), usages[number]);
+    told[number] = fill_from_cgroup(running[number]->cgroup, usages[number]);
     usages[number].open_fds = descriptors_of(running[number]->pid);
     return {};
   };

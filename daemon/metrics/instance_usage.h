@@ -21,12 +21,8 @@ struct InstanceUsage {
   std::optional<double> oom_kills;   ///< processes that the kernel killed at the memory limit; where it accounts for memory
 };
 
-/// Of those that run. `cgroup_mount`: where cgroup2 is mounted, or empty. What the kernel accounts for in a cgroup of an app is taken from there, the rest
-/// from /proc. Blocking.
-std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<supervise::InstanceStatus>& instances, const std::string& cgroup_mount);
-
-/// The cgroup that /proc/<pid>/cgroup, `text`, names in the unified hierarchy, below its mount; empty where it names none.
-std::string unified_cgroup(const std::string& text);
+/// Of those that run. What the kernel accounts for in a cgroup of an app is taken from there, the rest from /proc. Blocking.
+std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<supervise::InstanceStatus>& instances);
 
 /// The sum of `key=NUMBER` over the lines of a cgroup's io.stat, one for each disk.
 std::uint64_t sum_in(const std::string& text, const std::string& key);

@@ -2,22 +2,16 @@
 
 #include <csignal>
 #include <fstream>
+#include <utility>
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/files/files.h"
 #include "daemon/metrics/instance_usage.h"
 
 namespace berth::metrics {
 namespace {
-
-TEST(UnifiedCgroup, IsTheLineOfTheUnifiedHierarchy) {
-  EXPECT_EQ(unified_cgroup("0::/berth.slice/berth-web.service/app\n"), "/berth.slice/berth-web.service/app");
-  EXPECT_EQ(unified_cgroup("2:memory:/x\n0::/y\n"), "/y");
-  EXPECT_EQ(unified_cgroup("0::/\n"), "") << "the root is nobody's own";
-  EXPECT_EQ(unified_cgroup("2:memory:/x\n"), "");
-  EXPECT_EQ(unified_cgroup(""), "");
-}
 
 TEST(CounterIn, IsTheNumberAfterTheWholeWord) {
   const std::string text = "anon_thp 7\nanon 4096\nfile_mapped 12\n";
@@ -63,7 +57,7 @@ class InstanceUsages : public testing::Test {
 };
 
 TEST_F(InstanceUsages, AreOfTheTreeBelowTheKeeperWhereThereIsNoCgroup) {
-  const auto usages = instance_usages({status()}, "");
+  const auto usages = instance_usages({status()});
   ASSERT_EQ(usages.size(), 1u);
   const InstanceUsage& usage = usages.begin()->second;
   EXPECT_EQ(usage.processes, 2u);
@@ -73,13 +67,28 @@ TEST_F(InstanceUsages, AreOfTheTreeBelowTheKeeperWhereThereIsNoCgroup) {
   EXPECT_FALSE(usage.memory_limit);
 }
 
-TEST_F(InstanceUsages, AreNotThoseOfACgroupThatIsTheKeepersToo) {
-  const auto usages = instance_usages({status()}, "/sys/fs/cgroup");
-  ASSERT_EQ(usages.size(), 1u);
-  EXPECT_EQ(usages.begin()->second.processes, 2u);
+TEST_F(InstanceUsages, AreOfTheAppsCgroupWhereThatTells) {
+  const files::TemporaryDirectory leaf;
+  for (const auto& [name, text] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"cpu.stat", "usage_usec 2500000\n"}, {"memory.stat", "anon 4096\nfile_mapped 12\n"}, {"pids.current", "7\n"}, {"memory.events", "oom_kill 2\n"}, {"io.stat", ""}, {"memory.max", "max\n"}})
+    ASSERT_TRUE(files::replace(leaf.path() / name, text));
+  auto limited = status();
+  limited.cgroup = leaf.path();
+  const InstanceUsage usage = instance_usages({limited}).begin()->second;
+  EXPECT_EQ(usage.processes, 7u);
+  EXPECT_EQ(usage.cpu_seconds, 2.5);
+  EXPECT_EQ(usage.resident_bytes, 4108u);
+  EXPECT_EQ(usage.oom_kills, 2);
+  EXPECT_FALSE(usage.memory_limit);
+  EXPECT_GE(usage.open_fds, 3u);
+
+  ASSERT_TRUE(files::remove_tree(leaf.path() / "memory.stat"));
+  const InstanceUsage by_processes = instance_usages({limited}).begin()->second;
+  EXPECT_EQ(by_processes.processes, 2u);
+  EXPECT_EQ(by_processes.cpu_seconds, 2.5) << "which is told there alone";
 }
 
-TEST(InstanceUsage, OfWhatDoesNotRunIsNone) { EXPECT_TRUE(instance_usages({{.id = {"web", "web", 1, "v1"}}}, "").empty()); }
+TEST(InstanceUsage, OfWhatDoesNotRunIsNone) { EXPECT_TRUE(instance_usages({{.id = {"web", "web", 1, "v1"}}}).empty()); }
 
 }  // namespace
 }  // namespace berth::metrics

@@ -128,6 +128,7 @@ InstanceStatus status_of(const Instance& instance) {
                         .phase = instance.phase,
                         .pid = last.app_pid,
                         .keeper_pid = last.keeper_pid,
+                        .cgroup = last.cgroup,
                         .ready = instance.ready,
                         .not_ready = instance.not_ready,
                         .judged = is_judged(instance),

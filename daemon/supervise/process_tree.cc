@@ -13,11 +13,14 @@
 #include <unistd.h>
 
 #include "core/files/files.h"
+#include "core/in_parallel.h"
 
 namespace berth::supervise {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kWorthAThread = 128;  ///< processes
 
 std::string read_small(const fs::path& path) { return proc_text(path); }
 
@@ -71,10 +74,16 @@ std::optional<ProcessInfo> process_info(pid_t pid) {
 }
 
 std::vector<ProcessInfo> all_processes() {
+  const std::vector<pid_t> pids = all_pids();
+  std::vector<std::optional<ProcessInfo>> found(pids.size());
+  const auto look = [&](std::size_t number, std::size_t) -> Result<void> {
+    found[number] = process_info(pids[number]);
+    return {};
+  };
+  static_cast<void>(in_parallel(pids.size(), std::min(threads_worthwhile(), 1 + pids.size() / kWorthAThread), look));
   std::vector<ProcessInfo> all;
-  for (const pid_t pid : all_pids()) {
-    if (auto info = process_info(pid)) all.push_back(*info);
-  }
+  for (const auto& info : found)
+    if (info) all.push_back(*info);
   std::ranges::sort(all, {}, &ProcessInfo::parent);
   return all;
 }

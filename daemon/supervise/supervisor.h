@@ -96,6 +96,7 @@ struct InstanceStatus {
   Phase phase = Phase::starting;
   pid_t pid = 0;               ///< of the app's process; 0 when none runs
   pid_t keeper_pid = 0;
+  std::string cgroup;          ///< folder of the app's own; empty: it has none
   bool ready = false;          ///< running, started by its startup probe, and readiness holds; without a readiness probe: for a second
   std::string not_ready;       ///< why not, one line
   bool judged = true;          ///< false: it runs, and its probes have not said yet whether it is ready

@@ -1,8 +1,8 @@
-"""How fast an app can write lines while they are captured, and what the capture costs: berth beside svlogd and plain cat.
+"""How fast an app can write lines while they are captured, and what the capture costs: berth beside svlogd, s6-log and plain cat.
 
 usage: log_capture.py [--lines 2000000]
 
-Lines have 100 bytes; once they come in writes of 4000 bytes, once each in a write of its own. The app takes the time itself.
+Both loggers rotate and put the time before each line, as berth does. Lines have 100 bytes; once they come in writes of 4000 bytes, once each in a write of its own. The app takes the time itself.
 """
 import argparse
 import subprocess
@@ -50,7 +50,12 @@ bake = "0s"
     return float(result.read_text()), spent
 
 
-CONTENDERS = {"cat > file": piped("exec cat > log"), "svlogd": piped("exec svlogd logs"), "berth-keeper": berth}
+CONTENDERS = {
+    "cat > file": piped("exec cat > log"),
+    "svlogd": piped("exec svlogd -tt logs"),
+    "s6-log": piped("exec s6-log t s10000000 n5 logs"),
+    "berth-keeper": berth,
+}
 
 
 def main():

@@ -98,10 +98,13 @@ Result<std::optional<AppRow>> Store::app(const std::string& name) {
 
 Result<AppRow> Store::ensure_app(const std::string& name) {
   if (!is_name(name)) return fail(Errc::usage, fmt::format("'{}' is no name of an app", name));
+  BERTH_TRY(auto there, app(name));
+  if (there) return std::move(*there);
+
+  const std::lock_guard trees(state_->trees);
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(auto known, state_->app(name));
   if (known) return std::move(*known);
-
   BERTH_CHECK(state_->finish_purges());  // of an app of this name, which a full disk or a crash left
   BERTH_TRY(const int uid, pick_uid(state_->database, name));
   BERTH_CHECK(state_->make_app_folders(name, uid));
@@ -153,6 +156,7 @@ Result<void> Store::set_drained(const std::optional<Drain>& drain, Event event) 
 }
 
 Result<void> Store::remove_app(const std::string& app, bool purge, Event event) {
+  const std::lock_guard trees(state_->trees);
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(app));
   if (!purge) BERTH_CHECK(state_->finish_data_move(app));  // the data stay: they must be whole, and under the names that the database has
@@ -173,11 +177,12 @@ Result<void> Store::remove_app(const std::string& app, bool purge, Event event) 
   // From here on a crash changes nothing: the next start removes what no row names.
   BERTH_CHECK(state_->recover_app(app));
   BERTH_CHECK(state_->remove_partial_copies(app));
-  BERTH_CHECK(files::remove_tree(state_->paths.imports() / app));
+  BERTH_CHECK(state_->remove_unlocked(state_->paths.imports() / app));
   return state_->finish_purges();
 }
 
 Result<void> Store::purge_left(const std::string& app, Event event) {
+  const std::lock_guard trees(state_->trees);
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(const auto known, state_->app(app));
   if (known) return fail(Errc::conflict, fmt::format("app {} is on this node; remove it first", app));

@@ -57,10 +57,12 @@ Result<std::vector<DataCopy>> Store::data_copies(const std::string& app) {
 }
 
 Result<fs::path> Store::begin_data_copy(const DataCopy& copy) {
-  const std::lock_guard guard(state_->mutex);
-  BERTH_CHECK(state_->require_app(copy.app));
   const fs::path folder = state_->paths.app(copy.app) / copy.folder;
-  BERTH_CHECK(state_->change({}, [&] { return insert_copy(state_->database, copy, "making"); }));
+  {
+    const std::lock_guard guard(state_->mutex);
+    BERTH_CHECK(state_->require_app(copy.app));
+    BERTH_CHECK(state_->change({}, [&] { return insert_copy(state_->database, copy, "making"); }));
+  }
   BERTH_CHECK(data::remove_folder(folder));
   return folder;
 }
@@ -171,7 +173,7 @@ Result<void> Store::State::remove_partial_copies(const std::string& name) {
   BERTH_TRY(const auto partial, database.rows(std::string(kCopyColumns) + "WHERE state <> 'kept' AND (?1 = '' OR app = ?1)", read_copy, name));
   for (const DataCopy& copy : partial) {
     const fs::path folder = paths.app(copy.app) / copy.folder;
-    if (!data::remove_folder(folder)) continue;  // tried again at the next start: no reason not to start now
+    if (!unlocked([&] { return data::remove_folder(folder); })) continue;  // tried again at the next start: no reason not to start now
     BERTH_CHECK(change({}, [&] { return remove_copy_row(database, copy.app, copy.folder); }));
   }
   return {};

@@ -44,7 +44,7 @@ std::vector<fs::path> folders_in(const fs::path& folder) {
 
 Result<void> Store::keep_import(std::int64_t staging, Import import, Event event) {
   if (!is_name(import.app) || !is_release_id(import.release)) return fail(Errc::usage, "an import needs the name of a release");
-  const std::lock_guard guard(state_->mutex);
+  const std::lock_guard trees(state_->trees);
   const fs::path staged = paths().staging() / std::to_string(staging), kept = paths().import(import.app, import.release);
   if (import.at.empty()) import.at = now_text();
   BERTH_CHECK(files::replace(staged / kRecord, to_text(import)));
@@ -57,13 +57,10 @@ Result<void> Store::keep_import(std::int64_t staging, Import import, Event event
   } else {
     BERTH_CHECK(files::rename_durably(staged, kept));
   }
-  std::vector<Event> events;
-  events.push_back(std::move(event));
-  return state_->change(std::move(events), []() -> Result<void> { return {}; });
+  return add_event(std::move(event));
 }
 
 std::vector<Import> Store::imports(const std::string& app) {
-  const std::lock_guard guard(state_->mutex);
   std::vector<Import> found;
   for (const fs::path& of_app : folders_in(paths().imports())) {
     if (!app.empty() && of_app.filename() != app) continue;
@@ -89,8 +86,8 @@ Result<std::vector<Import>> Store::needless_imports(const std::string& app, cons
 }
 
 Result<std::vector<Import>> Store::drop_imports(const std::string& app, const std::vector<std::string>& in_use, bool undeployed) {
+  const std::lock_guard trees(state_->trees);
   BERTH_TRY(auto dropped, needless_imports(app, in_use, undeployed));
-  const std::lock_guard guard(state_->mutex);
   for (const Import& import : dropped) BERTH_CHECK(files::remove_tree(paths().import(import.app, import.release)));
   return dropped;
 }

@@ -108,7 +108,12 @@ Result<std::unique_ptr<Store>> Store::open(Paths paths, const FindRunning& runni
   std::unique_ptr<Store> store(new Store);
   store->state_ = std::make_unique<State>(std::move(paths), std::move(lock), std::move(database), std::move(log));
   if (auto written = store->state_->try_write_out(); !written) return pass(written.error(), "write out waiting events");
-  if (auto recovered = store->state_->recover(); !recovered) return pass(recovered.error(), "tidy up after the last berthd");
+  if (auto recovered = [&] {
+        const std::scoped_lock guard(store->state_->trees, store->state_->mutex);
+        return store->state_->recover();
+      }();
+      !recovered)
+    return pass(recovered.error(), "tidy up after the last berthd");
   if (const auto torn = store->state_->events.torn(); torn > 0)
     static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = "events.repaired", .app = {}, .data = {{"torn_bytes", torn}}}));
   if (!trouble.empty()) static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = std::string(kEventsDamaged), .app = {}, .data = {{"reason", trouble}}}));
@@ -143,12 +148,12 @@ Result<void> Store::State::recover_app(const std::string& name) {
   BERTH_TRY(const auto known, app(name));
   if (!known) {
     BERTH_CHECK(files::remove_tree(paths.current(name)));
-    return files::remove_tree(paths.app(name) / "slots");
+    return remove_unlocked(paths.app(name) / "slots");
   }
   BERTH_TRY(const auto folders, entries_of(paths.app(name) / "slots"));
   for (const fs::path& folder : folders) {
     BERTH_TRY(const auto row, slot(name, folder.filename().string()));
-    if (!row) BERTH_CHECK(files::remove_tree(folder));
+    if (!row) BERTH_CHECK(remove_unlocked(folder));
   }
   return {};
 }
@@ -156,7 +161,7 @@ Result<void> Store::State::recover_app(const std::string& name) {
 Result<void> Store::State::finish_purges() {
   BERTH_TRY(const auto purged, database.rows("SELECT app FROM purges", [](const Statement& row) { return row.text(0); }));
   for (const std::string& name : purged) {
-    BERTH_CHECK(files::remove_tree(paths.app(name)));
+    BERTH_CHECK(remove_unlocked(paths.app(name)));
     BERTH_CHECK(files::sync(paths.state / "apps"));
     BERTH_TRY(Transaction transaction, Transaction::begin(database));
     BERTH_CHECK(database.run("DELETE FROM uids WHERE app = ?", name));  // nothing it owns is left

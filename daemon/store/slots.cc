@@ -77,7 +77,6 @@ Result<void> Store::swap_current(const std::string& app) {
 }
 
 Result<fs::path> Store::make_staging(std::int64_t deployment) {
-  const std::lock_guard guard(state_->mutex);
   const fs::path folder = staging_of(state_->paths, deployment);
   BERTH_CHECK(files::remove_tree(folder));
   if (::mkdir(folder.c_str(), 0755) != 0) return fail_errno("mkdir " + folder.string());
@@ -85,12 +84,12 @@ Result<fs::path> Store::make_staging(std::int64_t deployment) {
 }
 
 Result<void> Store::drop_staging(std::int64_t deployment) {
-  const std::lock_guard guard(state_->mutex);
   return files::remove_tree(staging_of(state_->paths, deployment));
 }
 
 Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
   if (!is_release_id(row.release)) return fail(Errc::usage, fmt::format("'{}' is no release id", row.release));
+  const std::lock_guard trees(state_->trees);
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(row.app));
   const fs::path staged = staging_of(state_->paths, deployment);
@@ -101,16 +100,16 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
       return fail(Errc::exists, fmt::format("{}@{} is on this node with another manifest ({}, not {}): release ids are never reused", row.app,
                                             row.release, known->manifest_sha256, row.manifest_sha256));
     }
-    if (fs::is_directory(slot) && known->drifted == 0) return files::remove_tree(staged);
+    if (fs::is_directory(slot) && known->drifted == 0) return state_->remove_unlocked(staged);
   } else {
-    BERTH_CHECK(files::remove_tree(slot));  // of a sealing whose row was not written
+    BERTH_CHECK(state_->remove_unlocked(slot));  // of a sealing whose row was not written
   }
   if (::chmod(staged.c_str(), 0555) != 0) return fail_errno("chmod " + staged.string());
-  if (auto synced = sync_tree(staged); !synced) return pass(synced.error(), fmt::format("sync {}@{}", row.app, row.release));
+  if (auto synced = state_->unlocked([&] { return sync_tree(staged); }); !synced) return pass(synced.error(), fmt::format("sync {}@{}", row.app, row.release));
   if (known && known->drifted > 0) return state_->mend_slot(*known, staged);
   // On a full disk a slot that nobody knows of would be the last that is wanted.
   const auto undo = [&] {
-    if (const auto there = state_->slot(row.app, row.release); there && !there->has_value()) static_cast<void>(files::remove_tree(slot));
+    if (const auto there = state_->slot(row.app, row.release); there && !there->has_value()) static_cast<void>(state_->remove_unlocked(slot));
   };
   if (auto renamed = files::rename_durably(staged, slot); !renamed) {
     undo();
@@ -134,10 +133,13 @@ Result<void> Store::seal(std::int64_t deployment, SlotRow row, Event event) {
 Result<void> Store::State::mend_slot(const SlotRow& known, const fs::path& staged) {
   const fs::path slot = paths.slot(known.app, known.release);
   if (fs::is_directory(fs::symlink_status(slot))) {
-    BERTH_CHECK(mend_tree(staged, slot));
-    BERTH_CHECK(sync_tree(slot));
+    const auto mend = [&]() -> Result<void> {
+      BERTH_CHECK(mend_tree(staged, slot));
+      return sync_tree(slot);
+    };
+    BERTH_CHECK(unlocked(mend));
   } else {
-    BERTH_CHECK(files::remove_tree(slot));
+    BERTH_CHECK(remove_unlocked(slot));
     BERTH_CHECK(files::rename_durably(staged, slot));
   }
   std::vector<Event> told;
@@ -145,7 +147,7 @@ Result<void> Store::State::mend_slot(const SlotRow& known, const fs::path& stage
   BERTH_CHECK(change(std::move(told), [&] {
     return database.run("UPDATE slots SET verified_at = ?, drifted = 0, drift = '' WHERE app = ? AND release = ?", now_text(), known.app, known.release);
   }));
-  return files::remove_tree(staged);
+  return remove_unlocked(staged);
 }
 
 Result<void> Store::note_verdict(const SlotRow& row, const Verdict& verdict) {
@@ -203,10 +205,12 @@ Result<bundle::Manifest> Store::manifest(const std::string& app, const std::stri
 }
 
 Result<std::vector<SlotFate>> Store::collect(const std::string& app, const std::vector<std::string>& in_use, const Keep& keep, bool dry_run) {
+  const std::lock_guard trees(state_->trees);
   const std::lock_guard guard(state_->mutex);
-  BERTH_TRY(const auto row, state_->app(app));
-  if (!row) return fail(Errc::not_found, fmt::format("app {} is not on this node", app));
+  BERTH_CHECK(state_->require_app(app));
   BERTH_TRY(const auto all, state_->slots(app));
+  if (!dry_run) BERTH_CHECK(state_->unlocked([&] { return remove_unknown(state_->paths.app(app) / "slots", all); }));
+  BERTH_TRY(const auto row, state_->app(app));
   const auto release_of = [](const Statement& found) { return found.text(0); };
   Needs needs{.active = row->active, .previous = row->previous, .in_use = in_use};
   BERTH_TRY(needs.rejected, state_->database.rows("SELECT release FROM rejected WHERE app = ?", release_of, app));
@@ -216,7 +220,6 @@ Result<std::vector<SlotFate>> Store::collect(const std::string& app, const std::
   needs.replaced = replaced.value_or("");
   auto fates = judge_slots(all, needs, keep, keep.age.count() > 0 ? time_text(std::chrono::system_clock::now() - keep.age) : std::string());
   if (dry_run) return fates;
-  BERTH_CHECK(remove_unknown(state_->paths.app(app) / "slots", all));
 
   std::vector<SlotRow> going;
   std::vector<Event> events;
@@ -233,7 +236,7 @@ Result<std::vector<SlotFate>> Store::collect(const std::string& app, const std::
   };
   BERTH_CHECK(state_->change(std::move(events), remove_rows));
   // Rows first: what a crash leaves is a slot without a row, which the next start removes.
-  for (const SlotRow& slot : going) BERTH_CHECK(files::remove_tree(state_->paths.slot(app, slot.release)));
+  for (const SlotRow& slot : going) BERTH_CHECK(state_->remove_unlocked(state_->paths.slot(app, slot.release)));
   return fates;
 }
 

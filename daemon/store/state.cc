@@ -5,6 +5,7 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include "core/files/files.h"
 #include "core/json/json.h"
 #include "core/utf8.h"
 
@@ -45,6 +46,10 @@ Result<void> Store::State::require_app(const std::string& name) {
   BERTH_TRY(const auto found, app(name));
   if (!found) return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
   return {};
+}
+
+Result<void> Store::State::remove_unlocked(const fs::path& tree) {
+  return unlocked([&] { return files::remove_tree(tree); });
 }
 
 Result<void> Store::add_event(Event event) {

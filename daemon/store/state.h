@@ -26,7 +26,9 @@ Result<void> choose_previous(Database& database, const std::string& app);
 /// Rows of deployments, by what follows FROM.
 Result<std::vector<DeploymentRow>> deployments_where(Database& database, std::string_view where);
 
-/// What an open store holds. Every public call of Store takes the mutex once; functions here expect it to be held.
+/// What an open store holds. Every public call of Store takes `mutex`; functions here expect it to be held. What works on the folders of releases, imports
+/// and apps takes `trees` before it, and lets `mutex` go where a disk may take its time (`unlocked`): who asks the database only, as metrics, the API and the
+/// watchdog do, waits for no sync and no removal.
 struct Store::State {
   State(Paths where, Fd held, Database opened, EventLog log)
       : paths(std::move(where)), lock(std::move(held)), database(std::move(opened)), events(std::move(log)) {}
@@ -37,6 +39,7 @@ struct Store::State {
   EventLog events;
   std::string event_trouble;  ///< see Store
   std::optional<Rebuilt> rebuilt;  ///< likewise
+  std::mutex trees;  ///< one at a time changes folders; taken before `mutex`
   std::mutex mutex;
   std::vector<std::function<void()>> on_event;  ///< called for new ones
 
@@ -52,6 +55,21 @@ struct Store::State {
     write_out();
     return {};
   }
+
+  /// What `work` returns, which runs without `mutex`: what was read from the database before may be another afterwards, but for what `trees` guards.
+  template <class Work>
+  auto unlocked(Work work) {
+    struct Open {
+      std::mutex& mutex;
+      explicit Open(std::mutex& held) : mutex(held) { mutex.unlock(); }
+      ~Open() { mutex.lock(); }
+      Open(const Open&) = delete;
+      Open& operator=(const Open&) = delete;
+    };
+    const Open open(mutex);
+    return work();
+  }
+  Result<void> remove_unlocked(const fs::path& tree);
 
   /// Adds events to the outbox, inside a transaction.
   Result<void> put(std::vector<Event> with);
@@ -70,7 +88,7 @@ struct Store::State {
   Result<std::vector<std::pair<std::string, Rejected>>> rejected(const std::string& app);
   Result<std::vector<DeploymentRow>> last_ended(const std::string& app);  ///< one of each app, at most
   Result<void> swap_current(const std::string& app);
-  Result<void> mend_slot(const SlotRow& known, const fs::path& staged);
+  Result<void> mend_slot(const SlotRow& known, const fs::path& staged);  ///< with `trees`, as what follows
   Result<void> make_app_folders(const std::string& app, int uid);
 
   /// Start-up: what a crash left half done is finished or undone.

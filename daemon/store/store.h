@@ -229,7 +229,7 @@ struct AppRecord {
 };
 
 /// The node's truth: SQLite (WAL, synchronous=FULL), the event log, the sealed slots. Blocking; calls may come from any thread and are
-/// made one after the other. Every change is durable when its call returns, and carries its events in the same transaction: events wait in
+/// made one after the other, but that those which work on folders let others at the database meanwhile. Every change is durable when its call returns, and carries its events in the same transaction: events wait in
 /// the database until they stand in events.log, so none is lost or doubled by a crash.
 class Store {
  public:

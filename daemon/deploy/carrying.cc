@@ -182,7 +182,7 @@ awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effec
 
 /// Makes a transition: what comes before it, then the database, then the rest.
 awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
-  if (run->position == Position{State::starting, false}) run->course.ran = members_.ever_ran(*app, run->row.release);
+  run->course.blamed = !run->nodes_fault && (run->position.state != State::starting || members_.ever_ran(*app, run->row.release));
   auto transition = step(run->position, run->course, happening);
   if (!transition) transition = step(run->position, run->course, Happening::failed);
   if (happening == Happening::superseded && left_instances(*app, *run)) transition->effects.push_back(Effect::drop_new);

@@ -54,15 +54,15 @@ bool was_tried(State state) {
 }
 
 std::optional<Transition> failed(Position from, const Course& course) {
-  if (!from.decided) {
-    std::vector<Effect> effects{Effect::drop_new};
-    if (was_tried(from.state) && course.ran) effects.push_back(Effect::reject);
-    return Transition{{State::failed, false}, std::move(effects)};
-  }
   // There is nowhere else to go: the release before is gone or damaged.
   if (from.state == State::reverting) return Transition{{State::failed, true}, {}};
-  if (course.has_previous) return Transition{{State::reverting, true}, {Effect::reject}};
-  return Transition{{State::failed, true}, {Effect::reject, Effect::decide_revert, Effect::drop_new}};
+  std::vector<Effect> effects;
+  if (!from.decided) effects.push_back(Effect::drop_new);
+  if (was_tried(from.state) && course.blamed) effects.push_back(Effect::reject);
+  if (!from.decided) return Transition{{State::failed, false}, std::move(effects)};
+  if (course.has_previous) return Transition{{State::reverting, true}, std::move(effects)};
+  effects.insert(effects.end(), {Effect::decide_revert, Effect::drop_new});
+  return Transition{{State::failed, true}, std::move(effects)};
 }
 
 }  // namespace

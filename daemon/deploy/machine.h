@@ -41,7 +41,7 @@ struct Course {
   bool canary = false;       ///< a few of the new instances serve beside the old release before the decision
   bool gradual = false;      ///< instances are replaced a few at a time: while that goes on both releases serve, and neither is whole
   bool has_previous = true;  ///< there is a release to go back to
-  bool ran = true;           ///< an instance of it was executed, as far as is known: what never ran tells nothing of its release
+  bool blamed = true;        ///< what fails says something of the release: what never ran, and what the node itself could not do, does not
 };
 
 /// What happens to a deployment.

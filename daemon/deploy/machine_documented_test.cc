@@ -32,7 +32,7 @@ std::vector<Course> all_courses() {
   std::vector<Course> all;
   for (unsigned bits = 0; bits < 64; ++bits) {
     const auto bit = [bits](unsigned place) { return (bits >> place & 1) != 0; };
-    const Course course{.on_node = bit(0), .stop_first = bit(1), .canary = bit(2), .gradual = bit(3), .has_previous = bit(4), .ran = bit(5)};
+    const Course course{.on_node = bit(0), .stop_first = bit(1), .canary = bit(2), .gradual = bit(3), .has_previous = bit(4), .blamed = bit(5)};
     // What is stopped first has something to stop and replaces all at once; a canary is one of a few.
     if ((course.stop_first && (course.gradual || !course.has_previous)) || (course.canary && !course.gradual) || (course.gradual && !course.has_previous)) continue;
     all.push_back(course);

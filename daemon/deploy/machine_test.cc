@@ -7,7 +7,8 @@ namespace {
 
 constexpr Course kBlueGreen{.on_node = false, .stop_first = false, .has_previous = true};
 constexpr Course kRecreate{.on_node = false, .stop_first = true, .has_previous = true};
-constexpr Course kNothingRan{.on_node = false, .stop_first = false, .has_previous = true, .ran = false};
+constexpr Course kFirstNotBlamed{.on_node = false, .stop_first = false, .has_previous = false, .blamed = false};
+constexpr Course kNotBlamed{.on_node = false, .stop_first = false, .has_previous = true, .blamed = false};
 constexpr Course kRolling{.gradual = true};
 constexpr Course kCanary{.canary = true, .gradual = true};
 constexpr Course kFirst{.on_node = false, .stop_first = false, .has_previous = false};
@@ -59,12 +60,15 @@ TEST(Machine, WhatGoesWrongEndsOrReverts) {
       {{State::fetching, false}, kBlueGreen, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       {{State::preparing, false}, kBlueGreen, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       {{State::starting, false}, kBlueGreen, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new, Effect::reject}}},
-      {{State::starting, false}, kNothingRan, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
+      {{State::starting, false}, kNotBlamed, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       {{State::unpacking, false}, kRecreate, Happening::failed, Transition{{State::failed, false}, {Effect::drop_new}}},
       // from the decision on it is gone back
       {{State::switching, true}, kBlueGreen, Happening::failed, Transition{{State::reverting, true}, {Effect::reject}}},
       {{State::baking, true}, kBlueGreen, Happening::failed, Transition{{State::reverting, true}, {Effect::reject}}},
       {{State::starting, true}, kRecreate, Happening::failed, Transition{{State::reverting, true}, {Effect::reject}}},
+      {{State::starting, true}, kNotBlamed, Happening::failed, Transition{{State::reverting, true}, {}}},
+      {{State::switching, true}, kNotBlamed, Happening::failed, Transition{{State::reverting, true}, {}}},
+      {{State::starting, true}, kFirstNotBlamed, Happening::failed, Transition{{State::failed, true}, {Effect::decide_revert, Effect::drop_new}}},
       {{State::reverting, true}, kBlueGreen, Happening::done, Transition{{State::reverted, true}, {Effect::tidy}}},
       {{State::reverting, true}, kBlueGreen, Happening::failed, Transition{{State::failed, true}, {}}},
       // a canary is taken out again: nothing was decided

@@ -35,6 +35,7 @@ struct Run {
   std::vector<HookRun> hooks;
   std::vector<std::string> notes;
   bool hook_failed = false;        ///< `last_lines` are a hook's, and why the deployment fails
+  bool nodes_fault = false;        ///< what failed is the node's part, such as a route: it says nothing of the release
   bool resumed = false;            ///< berthd was away while it was under way: what runs of it is still to be adopted
   bool torn = false;               ///< berthd died while it replaced instances
   bool may_give_way = false;       ///< its switch is postponed: a newer request takes its place

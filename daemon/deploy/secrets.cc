@@ -19,7 +19,9 @@ Result<Values> resolve_secrets(const NodeFacts& node, const bundle::Manifest& ma
                                          "berthd.toml be below /run, and restart berthd",
                                          manifest.app, manifest.release, node.paths.run.string()));
   for (const auto& [variable, reference] : manifest.secrets) {
-    if (!run_commands && reference.starts_with("command:")) {
+    if (!run_commands && reference.starts_with(secrets::kCommand)) {
+      if (const auto may = secrets::check_command(reference, node.secret_sources); !may)
+        return pass(may.error(), fmt::format("{}@{}: secret {} ({})", manifest.app, manifest.release, variable, reference));
       values.emplace(variable, "");
       continue;
     }

@@ -257,6 +257,7 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
   }
   app->routed = run->row.release;
   auto routed = co_await routes_.lead(app);
+  run->nodes_fault = !routed;
   if (routed) co_await hooks_.attempt(app, run, run->manifest, post_switch);
   co_return routed;
 }
@@ -270,10 +271,12 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   } else if (!run->course.stop_first) {
     app->routed = run->row.release;
     auto routed = co_await routes_.lead(app);
+    run->nodes_fault = !routed;
     if (!routed) co_return routed;
   }
   const auto swap = [this, name = app->name()] { return node_.store.swap_current(name); };
   auto swapped = co_await node_.pool.run(swap);
+  run->nodes_fault = !swapped;
   if (!swapped) co_return swapped;
   co_await hold_or_resume(app, run);
   milliseconds drain = run->manifest->spec.deploy.drain;
@@ -294,6 +297,7 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     app->routed = run->row.release;
     forget_joined(*app);
     auto routed = co_await routes_.lead(app);
+    run->nodes_fault = !routed;
     if (!routed) co_return routed;
   }
   co_await members_.stop_all_but(app, run->row.release, drain);
@@ -302,6 +306,7 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   co_await routes_.give_up_but(app, run->manifest);
   if (run->course.stop_first) {
     auto arranged = co_await data_steps_.arrange(app, run);
+    run->nodes_fault = !arranged;
     co_return arranged;
   }
   co_await hooks_.attempt(app, run, run->manifest, post_switch);

@@ -64,7 +64,8 @@ std::optional<Decision> because_of_past(const std::string& app, const std::strin
     return left_alone(fmt::format("deployment {} of {} was {}: 'berth deploy {}@{}' tries it again, or point the channel to another release", last->row.id,
                                   wanted, state, app, wanted));
   }
-  const auto failed = [&](const deploy::DeploymentStatus& one) { return one.row.release == wanted && one.row.state == "failed"; };
+  // One that was reverted and is not rejected went back for want of something of the node.
+  const auto failed = [&](const deploy::DeploymentStatus& one) { return one.row.release == wanted && (one.row.state == "failed" || one.row.state == "reverted"); };
   const auto failures = std::ranges::find_if_not(last, deployments.end(), failed) - last;
   const auto ended = logs::parse_rfc3339(last->row.ended_at);
   if (failures == 0 || !ended) return std::nullopt;
@@ -74,7 +75,7 @@ std::optional<Decision> because_of_past(const std::string& app, const std::strin
   if (now >= next || now < failed_at - kClockSlack) return std::nullopt;
   const auto at = logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(next), 0);
   return Decision{
-      .kind = Kind::later, .why = fmt::format("deployment {} failed, the next is tried after {}: {}", last->row.id, at, last->row.reason), .at = next};
+      .kind = Kind::later, .why = fmt::format("deployment {} {}, the next is tried after {}: {}", last->row.id, state == "failed" ? "failed" : "was reverted", at, last->row.reason), .at = next};
 }
 
 }  // namespace

@@ -139,6 +139,15 @@ TEST(Decision, WhatFailedIsTriedAgainLaterAndLater) {
   EXPECT_EQ(after(49, 1h).kind, Kind::deploy);
 }
 
+TEST(Decision, WhatWasRevertedAndIsNotRejectedIsTriedAgainLater) {
+  const auto after = [](std::chrono::seconds age) {
+    return decided({.app = app("v1"), .deployments = {deployment("v2", "reverted", age), deployment("v2", "failed", age), deployment("v1", "active", 24h)}});
+  };
+  EXPECT_EQ(after(119s).kind, Kind::later);
+  EXPECT_THAT(after(0s).why, HasSubstr("was reverted, the next is tried after 2026-11-24T09:02:00Z"));
+  EXPECT_EQ(after(120s).kind, Kind::deploy);
+}
+
 TEST(Decision, AFailureThatIsStillToComeIsOfAClockThatWasAheadAndIsNotWaitedFor) {
   EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v2", "failed", -24h * 365)}}).kind, Kind::deploy);
   EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v2", "failed", -30s)}}).kind, Kind::later) << "a clock that was set back by a little";

@@ -53,13 +53,19 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-Result<std::string> from_command(const std::string& text, const Sources& sources) {
-  const auto argv = words_of(text);
+/// Its words, where the node lets it run.
+Result<std::vector<std::string>> allowed_command(std::string_view text, const Sources& sources) {
+  auto argv = words_of(text);
   if (argv.empty() || !argv.front().starts_with('/')) return fail(Errc::usage, "a secret's command begins with the whole path of its program");
   if (std::ranges::find(sources.commands, argv.front()) == sources.commands.end())
     return fail(Errc::usage, fmt::format("this node does not let releases run {}: if it may, add it to 'commands' of [secrets] in berthd.toml and restart "
                                          "berthd",
                                          argv.front()));
+  return argv;
+}
+
+Result<std::string> from_command(const std::string& text, const Sources& sources) {
+  BERTH_TRY(const auto argv, allowed_command(text, sources));
   return output_of(argv, sources.command_deadline, kMostSecret + 2);
 }
 
@@ -76,6 +82,11 @@ Result<std::string> read(const std::string& reference, const Sources& sources) {
 }
 
 }  // namespace
+
+Result<void> check_command(std::string_view reference, const Sources& sources) {
+  BERTH_CHECK(allowed_command(reference.substr(std::min(kCommand.size(), reference.size())), sources));
+  return {};
+}
 
 Result<crypto::Secret> resolve(const std::string& reference, const Sources& sources) {
   BERTH_TRY(std::string value, read(reference, sources));

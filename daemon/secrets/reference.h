@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/crypto/secret.h"
@@ -23,5 +24,9 @@ struct Sources {
 ///  - `Errc::not_found`, `Errc::permission` for what cannot be read or run, `Errc::timeout` and `Errc::io` for a command that fails.
 /// Messages never have the value in them.
 Result<crypto::Secret> resolve(const std::string& reference, const Sources& sources);
+
+inline constexpr std::string_view kCommand = "command:";
+/// Whether the node lets the program of a reference that begins with `kCommand` run; fails as `resolve` does, and runs nothing.
+Result<void> check_command(std::string_view reference, const Sources& sources);
 
 }  // namespace berth::secrets

@@ -119,6 +119,28 @@ class BadRelease(BerthCase):
         self.deploy(node, "v3")
         self.assertServes("v3")
 
+    def test_what_the_node_lacks_after_the_decision_is_reverted_and_does_not_reject_a_release(self):
+        node = self.prepare("recreate")
+        command = self.folder / "secret"
+        command.write_text("#!/bin/sh\necho no more secrets >&2\nexit 1\n")
+        command.chmod(0o755)
+        more = "[env.TOKEN]\nsecret = true\nrequired = true\n"
+        self.repo.publish(sample_apps.testapp(self.folder / "site", strategy="recreate", more=more, note="3"), secrets={"TOKEN": f"command:{command}"})
+        self.assertSays(self.deploy(node, "v3", expect=1), "TOKEN", "does not let releases run", "[secrets]")
+        self.assertOneWholeRelease(node, "v2")
+        node.stop()
+        node.configure(node.config.read_text() + f'[secrets]\ncommands = ["{command}"]\n')
+        node.start()
+        done = self.deploy(node, "v3", expect=5)
+        self.assertSays(done, "TOKEN", "no more secrets")
+        self.assertNotIn("rejected", done.text)
+        self.assertEqual(node.app()["rejected"], [])
+        self.assertServes("v2")
+        self.assertOneWholeRelease(node, "v2")
+        command.write_text("#!/bin/sh\necho hidden\n")
+        self.deploy(node, "v3")
+        self.assertServes("v3")
+
     def test_a_first_release_that_does_not_work_fails_and_is_stopped(self):
         self.strategy, self.routing = "blue-green", "port"
         self.publish(*NEVER_READY, ready_timeout=TOO_LONG)

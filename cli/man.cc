@@ -59,7 +59,7 @@ std::string man_page(const Verb& root, const std::string& version) {
   text += ".SH FILES\n" + roff::term("/run/berth/api.sock", "berthd's socket") + roff::term("/var/log/berth", "the logs of apps") +
           roff::term("~/.config/berth/nodes.toml", "nodes elsewhere: ca_file, certificate_file and key_file for all of them, and a table for each with its address and files of its own") +
           roff::term("/etc/berth/berthd.toml", "berthd's configuration");
-  return text + ".SH SEE ALSO\n.BR berthd (8),\n.BR systemctl (1),\n.BR journalctl (1)\n";
+  return text + ".SH SEE ALSO\n.BR berth.toml (5),\n.BR berthd (8),\n.BR berthd.toml (5),\n.BR systemctl (1),\n.BR journalctl (1)\n";
 }
 
 }  // namespace berth::cli

@@ -24,7 +24,8 @@ struct Console {
   bool verbose = false;
   bool no_colour = false;  ///< by --no-color
   bool terminal = false;  ///< `out` is one
-  bool colour = false;    ///< a terminal, and no NO_COLOR
+  bool draws = false;     ///< a terminal that can go back over a line: no "dumb" one
+  bool colour = false;    ///< such a terminal, and no NO_COLOR
   int width = 80;
   std::string socket;     ///< of berthd
   std::vector<std::string> arguments;  ///< of this call, after "berth"

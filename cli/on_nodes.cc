@@ -13,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "cli/nodes.h"
+#include "cli/output/charset.h"
 #include "core/json/json.h"
 
 namespace berth::cli {
@@ -24,6 +25,7 @@ constexpr std::size_t kMostAtOnce = 8;
 struct Marked {
   std::FILE* to;
   std::string before, after;
+  bool json = false;
   std::string line{};
 
   static ssize_t write(void* self, const char* bytes, std::size_t size) {
@@ -42,7 +44,8 @@ struct Marked {
   }
   void end_line() {
     const std::string text = before + std::exchange(line, {}) + after + "\n";
-    std::fwrite(text.data(), 1, text.size(), to);
+    if (json) std::fwrite(text.data(), 1, text.size(), to);
+    else put(to, text);
   }
   std::FILE* open() {
     std::FILE* const stream = ::fopencookie(this, "w", {.read = nullptr, .write = &write, .seek = nullptr, .close = &close});
@@ -53,8 +56,8 @@ struct Marked {
 
 /// What a node's process writes to `to`: plain lines after its name, or, with --json, documents that are `what` of it.
 Marked marked(std::FILE* to, const Console& console, const RemoteNode& node, const char* what) {
-  if (!console.json) return {.to = to, .before = node.name + ": ", .after = ""};
-  return {.to = to, .before = fmt::format("{{\"node\":{},\"{}\":", json::text(json::value(node.name)), what), .after = "}"};
+  if (!console.json) return {.to = to, .before = node.name + ": ", .after = "", .json = false};
+  return {.to = to, .before = fmt::format("{{\"node\":{},\"{}\":", json::text(json::value(node.name)), what), .after = "}", .json = true};
 }
 
 /// Tells a problem as the node's own process would have told it.
@@ -83,7 +86,7 @@ Result<pid_t> begin(const Verb& verb, const Console& console, const RemoteNode& 
   Console own = console;
   own.out = marked_out.open();
   own.err = marked_err.open();
-  own.terminal = false;
+  own.terminal = own.draws = false;
   own.node = node;
   const auto exit = verb.action(own);
   const int code = static_cast<int>(exit ? *exit : report(own, exit.error()));
@@ -102,11 +105,17 @@ Result<Exit> end_of(const Result<pid_t>& child) {
   return fail(Errc::io, fmt::format("what became of it is not known: signal {} ended the process that asked it", WTERMSIG(status)));
 }
 
-void copy(std::FILE* from, std::FILE* to) {
+void copy(std::FILE* from, std::FILE* to, bool json) {
   if (from == nullptr) return;
   std::rewind(from);
   char piece[8192];
-  while (const std::size_t got = std::fread(piece, 1, sizeof piece, from)) std::fwrite(piece, 1, got, to);
+  std::string plain;
+  const bool converts = !json && is_ascii_terminal(::fileno(to));
+  while (const std::size_t got = std::fread(piece, 1, sizeof piece, from)) {
+    if (converts) plain.append(piece, got);
+    else std::fwrite(piece, 1, got, to);
+  }
+  put(to, plain);
   std::fflush(to);
   std::fclose(from);
 }
@@ -131,8 +140,8 @@ Exit read_from_all(const Verb& verb, const Console& console, const std::vector<R
   for (std::size_t told = 0; told < nodes.size(); ++told) {
     while (asked.size() < std::min(nodes.size(), told + kMostAtOnce)) asked.push_back(ask(verb, console, nodes[asked.size()]));
     const auto ended = end_of(asked[told].child);
-    copy(asked[told].out, console.out);
-    copy(asked[told].err, console.err);
+    copy(asked[told].out, console.out, console.json);
+    copy(asked[told].err, console.err, console.json);
     const Exit exit = ended ? *ended : report_of(nodes[told], console, ended.error());
     if (first_failure == Exit::ok) first_failure = exit;
   }

@@ -7,6 +7,7 @@
 
 #include "cli/common.h"
 #include "cli/interrupt.h"
+#include "cli/output/charset.h"
 #include "cli/output/progress.h"
 #include "cli/output/text.h"
 #include "core/io/http.h"
@@ -22,7 +23,7 @@ constexpr std::chrono::milliseconds kBetweenTries{250};
 
 /// What `wait` to ask for: on a terminal the line is drawn again each second.
 std::int64_t seconds_to_wait(const Console& console, const std::optional<Clock::time_point>& end) {
-  const std::int64_t most = console.terminal && !console.json && !console.quiet ? 1 : 30;
+  const std::int64_t most = console.draws && !console.json && !console.quiet ? 1 : 30;
   if (!end) return most;
   const auto left = std::chrono::ceil<std::chrono::seconds>(*end - Clock::now()).count();
   return std::clamp<std::int64_t>(left, 0, most);
@@ -92,7 +93,7 @@ Exit conclude(const Console& console, const json::value& json) {
     console.document(json);
   } else if (exit != Exit::ok) {
     const std::string text = result_text(deployment, console.colour, console.node ? console.node->name : "");
-    std::fwrite(text.data(), 1, text.size(), console.err);
+    put(console.err, text);
   } else if (!console.quiet) {
     console.print(result_text(deployment, console.colour));
   }

@@ -109,6 +109,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
   Progress progress(console);
   std::size_t shown = 0;
   std::string after;
+  TransferRate rate;
   for (;;) {
     // The first look waits for nothing: what was reached by now is told at once, and what serves already is not waited for, however long its bake is.
     const std::int64_t wait = after.empty() ? 0 : seconds_to_wait(console, end);
@@ -140,7 +141,8 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
       console.warn(fmt::format("deployment {} of {} is still {} and goes on; {}", deployment.id, deployment.name(), deployment.state, look));
       return Exit::still_running;
     }
-    if (!interrupt.asking()) progress.live(live_text(deployment, std::chrono::system_clock::now(), console.width));
+    if (deployment.state == "fetching") rate.saw(static_cast<std::uint64_t>(deployment.bytes_done), Clock::now());
+    if (!interrupt.asking()) progress.live(live_text(deployment, std::chrono::system_clock::now(), console.width, rate));
     after = deployment.state;
   }
 }

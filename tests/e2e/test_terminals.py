@@ -78,6 +78,17 @@ class Terminals(BerthCase):
         self.assertNotIn("\r", seen.replace("\r\n", ""))
         self.assertIn("web@v1: starting\r\n", seen)
 
+    def test_of_what_is_fetched_tells_how_quickly_and_how_long(self):
+        slow = self.make_node("slow", metrics_port=9465)
+        slow.configure(slow.config.read_text().replace("[repository]", '[repository]\nrate_limit = "200kB"'))
+        self.node = slow.start()
+        self.repo.publish(sample_apps.testapp(self.folder / "site", port=8081).put("big.bin", os.urandom(1_600_000)))
+        seen = self.at("deploy", "web@v1", columns=120)
+        told = re.findall(r"web@v1 fetching \[[#.]+\] [\d.]+ [kM]?B of [\d.]+ MB, [\d.]+ [kM]?B/s, \d+s left", seen)
+        self.assertTrue(told, seen)
+        first = re.search(r"\r\x1b\[K(web@v1 fetching [^\r]*)", seen)[1]
+        self.assertNotIn("/s", first, "at first nobody knows")
+
 
 if __name__ == "__main__":
     unittest.main()

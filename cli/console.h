@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <optional>
@@ -30,6 +31,7 @@ struct Console {
   std::string socket;     ///< of berthd
   std::vector<std::string> arguments;  ///< of this call, after "berth"
   std::vector<std::string> nodes;  ///< that `--node` names
+  std::optional<std::int64_t> parallel;  ///< of them, how many at once; `--parallel`
   std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
 

@@ -89,6 +89,24 @@ class Terminals(BerthCase):
         first = re.search(r"\r\x1b\[K(web@v1 fetching [^\r]*)", seen)[1]
         self.assertNotIn("/s", first, "at first nobody knows")
 
+    def test_of_a_drain_begins_with_a_question(self):
+        self.publish()
+        self.deploy(self.node, "v1")
+        terminal = Terminal(self.node, "node", "drain")
+        terminal.until("This stops the one app of node-1, and no deployment is taken until 'berth node resume'. Type node-1 to go on: ")
+        terminal.type("yes\n")
+        self.assertEqual(terminal.ended(), 8)
+        self.assertIn("nothing was stopped", terminal.seen)
+        self.assertServes("v1")
+        terminal = Terminal(self.node, "node", "drain")
+        terminal.until("to go on: ")
+        terminal.type("node-1\n")
+        self.assertEqual(terminal.ended(), 0)
+        self.assertIn("The node is drained", terminal.seen)
+        self.assertNotIn("to go on", self.at("node", "drain"), "it is drained already")
+        self.node.berth("node", "resume")
+        self.assertNotIn("to go on", self.at("node", "drain", "--yes"))
+
 
 if __name__ == "__main__":
     unittest.main()

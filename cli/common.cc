@@ -1,7 +1,15 @@
 #include "cli/common.h"
 
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+
 #include <fmt/core.h>
 
+#include "cli/output/charset.h"
+#include "cli/output/text.h"
 #include "core/logs/record_time.h"
 
 namespace berth::cli {
@@ -40,6 +48,35 @@ json::value told_of(const ApiClient& api, const std::string& app) { return api.g
 
 Option reason_option(std::string& into) {
   return {.names = "--reason", .value = "TEXT", .help = "why; 'berth events' shows it", .into = &into};
+}
+
+Option timeout_option(std::string& into) {
+  return {.names = "--timeout", .value = "DURATION", .help = "how long to wait for it (default 15m); berthd goes on with it then", .into = &into};
+}
+
+Result<std::optional<json::value>> long_call(const Console& console, ApiCall call, const std::string& timeout) {
+  BERTH_TRY(const auto said, duration_argument(timeout, "--timeout"));
+  if (said && said->count() <= 0) return fail(Errc::usage, fmt::format("--timeout {}: it is no time at all", timeout));
+  const milliseconds at_most = said.value_or(kLongCall);
+  call.deadline = at_most;
+  const auto began = std::chrono::steady_clock::now();
+  auto answer = ApiClient(console).call(std::move(call));
+  if (answer) return std::optional<json::value>(std::move(answer->body));
+  const bool is_late = std::chrono::steady_clock::now() - began >= at_most;
+  if (!is_late || (answer.error().code != Errc::unreachable && answer.error().code != Errc::timeout)) return pass(answer.error());
+  console.warn(fmt::format("berthd has not done it within {}, and goes on with it; see: berth status; berth events", took_text(at_most)));
+  return std::optional<json::value>();
+}
+
+bool can_ask() { return ::isatty(STDIN_FILENO) == 1; }
+
+bool asks_for(const Console& console, const std::string& question, const std::string& word) {
+  // Not by the console's stderr: with several nodes that has whole lines alone.
+  put(stderr, (console.node ? console.node->name + ": " : "") + question);
+  std::fflush(stderr);
+  std::string typed;
+  std::getline(std::cin, typed);
+  return typed == word;
 }
 
 void put_if(json::object& body, std::string_view name, const std::string& text) {

@@ -30,8 +30,21 @@ std::string app_target(const std::string& app, const std::string& rest = {});
 /// What berthd tells of an app; `null` where it tells nothing, which whoever asks for a change of it hears then.
 json::value told_of(const ApiClient& api, const std::string& app);
 
-/// What stopping and draining may take at most; berthd has shorter limits of its own.
+/// How long a call is waited for that stops, drains, reads or removes much, unless `--timeout` says.
 inline constexpr milliseconds kLongCall{15 * 60'000};
+
+/// The `--timeout` of verbs that make a long call.
+Option timeout_option(std::string& into);
+
+/// A call whose answer may take long: as long as `timeout`, the value of `--timeout`, says. Nothing where berthd still works on it then, which is told; the verb
+/// then ends with `Exit::still_running`.
+Result<std::optional<json::value>> long_call(const Console& console, ApiCall call, const std::string& timeout);
+
+/// Whether somebody is there to be asked, at a terminal.
+bool can_ask();
+
+/// Asks at the terminal, and tells whether `word` was typed. The question names the node where that is one elsewhere.
+bool asks_for(const Console& console, const std::string& question, const std::string& word);
 
 /// The `--reason` of verbs that change something.
 Option reason_option(std::string& into);

@@ -10,13 +10,14 @@
 #include <fmt/core.h>
 
 #include "cli/advice.h"
+#include "cli/output/charset.h"
 #include "cli/output/text.h"
 #include "core/json/json.h"
 
 namespace berth::cli {
 
 void Console::print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), out);
+  put(out, text);
   std::fflush(out);
 }
 
@@ -39,13 +40,13 @@ void Console::warn(std::string_view said) const {
     whole += printable(std::string_view(text).substr(begin, end - begin)) + "\n";
     begin = end + 1;
   }
-  std::fwrite(whole.data(), 1, whole.size(), err);
+  put(err, whole);
 }
 
 void Console::detail(std::string_view text) const {
   if (!verbose) return;
   const std::string line = json ? json::text(boost::json::object{{"verbose", text}}) : "# " + printable(text);
-  fmt::print(err, "{}\n", line);
+  put(err, line + "\n");
 }
 
 std::function<void(std::string_view)> Console::teller() const {
@@ -54,7 +55,9 @@ std::function<void(std::string_view)> Console::teller() const {
 }
 
 void Console::document(const boost::json::value& value) const {
-  line(json::text(value));
+  const std::string text = json::text(value) + "\n";
+  std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
 }
 
 std::string usual_socket() {
@@ -67,8 +70,8 @@ Console make_console() {
   console.terminal = ::isatty(STDOUT_FILENO) == 1;
   const char* no_colour = std::getenv("NO_COLOR");
   const char* kind = std::getenv("TERM");
-  const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
-  console.colour = console.terminal && !dumb && (no_colour == nullptr || *no_colour == '\0');
+  console.draws = console.terminal && (kind == nullptr || std::string_view(kind) != "dumb");
+  console.colour = console.draws && (no_colour == nullptr || *no_colour == '\0');
   winsize size{};
   if (console.terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) console.width = size.ws_col;
   return console;

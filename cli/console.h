@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <optional>
@@ -24,11 +25,13 @@ struct Console {
   bool verbose = false;
   bool no_colour = false;  ///< by --no-color
   bool terminal = false;  ///< `out` is one
-  bool colour = false;    ///< a terminal, and no NO_COLOR
+  bool draws = false;     ///< a terminal that can go back over a line: no "dumb" one
+  bool colour = false;    ///< such a terminal, and no NO_COLOR
   int width = 80;
   std::string socket;     ///< of berthd
   std::vector<std::string> arguments;  ///< of this call, after "berth"
   std::vector<std::string> nodes;  ///< that `--node` names
+  std::optional<std::int64_t> parallel;  ///< of them, how many at once; `--parallel`
   std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
 

@@ -38,7 +38,8 @@ Result<ReleaseRef> release_to_deploy(const Console& console, const DeployOptions
     return release_argument(options.release, "deploy");
   }
   BERTH_TRY(const auto imported, import_file(console, {.file = options.release, .reason = options.reason, .allow_expired = options.allow_expired}));
-  return ReleaseRef{.app = text_of(imported, "app"), .environment = {}, .release = text_of(imported, "release")};
+  if (!imported) return fail(Errc::timeout, fmt::format("{} is not loaded yet, and nothing is deployed", options.release));
+  return ReleaseRef{.app = text_of(*imported, "app"), .environment = {}, .release = text_of(*imported, "release")};
 }
 
 /// Where the app follows something else, that is not the end of it.

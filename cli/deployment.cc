@@ -21,6 +21,16 @@ std::string bake_left(const Deployment& deployment, WallTime now) {
   return left > 0 ? fmt::format("{}s left", left) : "nearly over";
 }
 
+/// ", 2.0 MB/s, 40s left", as far as that is known.
+std::string rate_text(const TransferRate& rate, std::uint64_t total) {
+  const auto now = rate.rate();
+  if (!now) return {};
+  std::string text = fmt::format(", {}/s", bytes_text(*now));
+  const auto left = rate.left(total);
+  if (!left || left->count() == 0) return text;
+  return text + fmt::format(", {} left", left->count() < 60 ? fmt::format("{}s", left->count()) : took_text(*left));
+}
+
 std::string instances_text(const Deployment& deployment) {
   if (deployment.instances_wanted == 0) return {};
   return fmt::format("{} of {} instances ready", deployment.instances_ready, deployment.instances_wanted);
@@ -116,15 +126,16 @@ Exit exit_of(const Deployment& deployment) {
   return exit >= 0 && exit <= 9 ? static_cast<Exit>(exit) : Exit::failed;
 }
 
-std::string live_text(const Deployment& d, WallTime now, int width) {
+std::string live_text(const Deployment& d, WallTime now, int width, const TransferRate& rate) {
   std::string text = fmt::format("{} {}", d.name(), d.state);
   if (d.state == "fetching" && d.bytes_total > 0) {
     const auto done = static_cast<std::uint64_t>(d.bytes_done);
     const auto total = static_cast<std::uint64_t>(d.bytes_total);
-    const std::string amount = fmt::format(" {} of {}", bytes_text(done), bytes_text(total));
+    const std::string amount = fmt::format(" {} of {}{}", bytes_text(done), bytes_text(total), rate_text(rate, total));
     const std::size_t used = columns(text) + columns(amount) + 2;
     const std::size_t room = static_cast<std::size_t>(std::max(width, 0)) > used ? static_cast<std::size_t>(width) - used : 0;
-    return text + " " + bar(done, total, std::min<std::size_t>(room, 32)) + amount;
+    const std::string drawn = bar(done, total, std::min<std::size_t>(room, 32));
+    return text + (drawn.empty() ? "" : " " + drawn) + amount;
   }
   if (d.state == "baking" || d.state == "canary") {
     const std::string left = bake_left(d, now);

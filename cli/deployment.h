@@ -6,6 +6,7 @@
 
 #include <boost/json/value.hpp>
 
+#include "cli/output/transfer_rate.h"
 #include "core/exit_code.h"
 
 namespace berth::cli {
@@ -47,8 +48,9 @@ Exit exit_of(const Deployment& deployment);
 /// Its reason, whose beginning may name it once more, or in full with its environment: without that.
 std::string without_name(const Deployment& deployment);
 
-/// What is going on, for a line that is drawn over itself: "web@v2 fetching [####....] 1.0 kB of 4.1 kB".
-std::string live_text(const Deployment& deployment, WallTime now, int width);
+/// What is going on, for a line that is drawn over itself: "web@v2 fetching [####....] 1.0 MB of 4.1 MB, 512.0 kB/s, 7s left", the latter as far as
+/// `rate` knows.
+std::string live_text(const Deployment& deployment, WallTime now, int width, const TransferRate& rate = {});
 
 /// One line for a step that was reached: "web@v2: switching (2 of 2 instances ready)".
 std::string step_text(const Deployment& deployment, const Deployment::Step& step);

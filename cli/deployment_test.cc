@@ -24,6 +24,11 @@ Deployment deployment(const char* json) {
 TEST(DeploymentText, ShowsBytesAsABarAndInstancesAndTheBakesRest) {
   auto d = deployment(R"({"id": 7, "app": "web", "release": "v2", "state": "fetching", "exit": -1, "progress": {"bytes_done": 2000, "bytes_total": 4000}})");
   EXPECT_EQ(live_text(d, kNow, 60), "web@v2 fetching [############............] 2.0 kB of 4.0 kB");
+  TransferRate rate;
+  const TransferRate::Clock::time_point begin{std::chrono::seconds(1000)};
+  for (int i = 0; i <= 4; ++i) rate.saw(static_cast<std::uint64_t>(i) * 500, begin + i * std::chrono::seconds(10));
+  EXPECT_EQ(live_text(d, kNow, 70, rate), "web@v2 fetching [########........] 2.0 kB of 4.0 kB, 50 B/s, 40s left");
+  EXPECT_EQ(live_text(d, kNow, 40, rate), "web@v2 fetching 2.0 kB of 4.0 kB, 50 B/s, 40s left") << "of a narrow terminal the bar goes first";
   d = deployment(R"({"app": "web", "release": "v2", "state": "starting", "exit": -1, "progress": {"instances_ready": 1, "instances_wanted": 2}})");
   EXPECT_EQ(live_text(d, kNow, 80), "web@v2 starting, 1 of 2 instances ready …");
   d = deployment(R"({"app": "web", "release": "v2", "state": "baking", "exit": -1, "bake_until": "2026-11-24T09:00:22.5Z"})");

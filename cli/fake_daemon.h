@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@ class FakeDaemon {
   struct Answer {
     int status = 200;
     std::string body;
+    std::chrono::milliseconds after{0};  ///< so long after it was asked
   };
   struct Asked {
     std::string method, path, body;
@@ -65,7 +67,8 @@ class FakeDaemon {
   };
 
   boost::asio::awaitable<io::ServerReply> handle(io::ServerRequest request) {
-    const std::lock_guard lock(mutex_);
+    std::chrono::milliseconds after{0};
+    std::unique_lock lock(mutex_);
     asked_.push_back({request.method, request.path, request.body, request.query, request.headers});
     io::ServerReply reply;
     const auto found = script_.find(request.method + " " + request.path);
@@ -77,7 +80,10 @@ class FakeDaemon {
       const Answer& answer = script.answers[std::min(script.next++, script.answers.size() - 1)];
       reply.status = answer.status;
       reply.body = answer.body;
+      after = answer.after;
     }
+    lock.unlock();
+    if (after.count() > 0) co_await io::sleep_for(after);
     co_return reply;
   }
 

@@ -61,14 +61,23 @@ Sum removed_in(const json::value& answer, bool dry_run) {
   return sum;
 }
 
-Result<Exit> gc(const Console& console, const std::string& name, bool dry_run) {
+struct GcOptions {
+  std::string name, reason, timeout;
+  bool dry_run = false;
+};
+
+Result<Exit> gc(const Console& console, const GcOptions& options) {
+  const bool dry_run = options.dry_run;
   json::object body;
-  if (!name.empty()) {
-    BERTH_TRY(const auto app, app_argument(name, "gc"));
+  if (!options.name.empty()) {
+    BERTH_TRY(const auto app, app_argument(options.name, "gc"));
     body["app"] = app;
   }
   if (dry_run) body["dry_run"] = true;
-  BERTH_TRY(const auto answer, ApiClient(console).post("/v1/gc", std::move(body), kLongCall));
+  put_if(body, "reason", options.reason);
+  BERTH_TRY(const auto told, long_call(console, {.method = "POST", .target = "/v1/gc", .body = std::move(body)}, options.timeout));
+  if (!told) return Exit::still_running;
+  const json::value& answer = *told;
   // A berthd that does not know of dry runs refuses one; whatever answers without saying that it was one has removed something.
   if (const auto* said = member(answer, "dry_run"); dry_run && (said == nullptr || !said->is_bool() || !said->get_bool()))
     return fail(Errc::protocol, "berth gc: berthd did not say that nothing was removed");
@@ -77,12 +86,12 @@ Result<Exit> gc(const Console& console, const std::string& name, bool dry_run) {
     return Exit::ok;
   }
   const Sum sum = removed_in(answer, dry_run);
-  if (!console.quiet) console.print(sum.table().render(console.colour, 0));
+  if (!console.quiet) console.print(sum.table().render(console.colour, console.terminal ? console.width : 0));
   if (dry_run && !console.quiet && !list_of(answer, "kept").empty()) {
     Sum kept("STAYS");
     for (const auto& one : list_of(answer, "kept")) kept.add(one, release_of(one), reasons_of(one));
     if (!sum.table().empty()) console.print("\n");
-    console.print(kept.table().render(console.colour, 0));
+    console.print(kept.table().render(console.colour, console.terminal ? console.width : 0));
   }
   const std::string size = bytes_text(sum.bytes());
   if (sum.table().empty()) console.note("Nothing to remove.");
@@ -93,19 +102,18 @@ Result<Exit> gc(const Console& console, const std::string& name, bool dry_run) {
 }  // namespace
 
 Verb gc_verb() {
-  auto name = std::make_shared<std::string>();
-  auto dry_run = std::make_shared<bool>(false);
+  auto o = std::make_shared<GcOptions>();
   return {
       .name = "gc",
       .summary = "Remove releases and set-aside data from the node that nothing needs",
       .text = "What is active, previous, pinned or in use stays, and so do the newest few, within an age and a number of bytes where the node has those ([store] "
               "keep_releases, keep_age, keep_bytes). Data that a revert set aside go, and so do releases that were loaded from a file and are in no slot ('berth import' "
               "loads them again). Without APP, what came of downloads that broke off goes, too.",
-      .examples = {"berth gc --dry-run # what would go, and why the rest stays", "berth gc", "berth gc web"},
-      .exits = with_daemon_exits({Exit::not_found}),
-      .arguments = {{"APP", "of this app only", name.get(), Completes::app, false}},
-      .options = {{"--dry-run", "", "only show what would be removed, and why each release that stays does", dry_run.get()}},
-      .action = [name, dry_run](Console& console) { return gc(console, *name, *dry_run); },
+      .examples = {"berth gc --dry-run # what would go, and why the rest stays", "berth gc", "berth gc web --reason 'the disk is full'"},
+      .exits = with_daemon_exits({Exit::not_found, Exit::still_running}),
+      .arguments = {{"APP", "of this app only", &o->name, Completes::app, false}},
+      .options = {{"--dry-run", "", "only show what would be removed, and why each release that stays does", &o->dry_run}, reason_option(o->reason), timeout_option(o->timeout)},
+      .action = [o](Console& console) { return gc(console, *o); },
   };
 }
 

@@ -18,7 +18,7 @@ bool is_release_file(const std::string& text) {
   return text.find('/') == std::string::npos ? text.ends_with(".berth") : fs::is_regular_file(text, ignored) || text.ends_with(".berth");
 }
 
-Result<json::value> import_file(const Console& console, const ImportRequest& request) {
+Result<std::optional<json::value>> import_file(const Console& console, const ImportRequest& request) {
   if (console.node)
     return fail(Errc::usage, fmt::format("{}: berthd loads release files of its own machine alone: copy it to {}, and run 'berth import' there", request.file, console.node->name));
   std::error_code ignored;
@@ -27,11 +27,12 @@ Result<json::value> import_file(const Console& console, const ImportRequest& req
   json::object body{{"path", fs::absolute(request.file).lexically_normal().string()}};
   if (request.allow_expired) body["allow_expired"] = true;
   put_if(body, "reason", request.reason);
-  auto posted = ApiClient(console).post("/v1/imports", std::move(body), kLongCall);
+  auto posted = long_call(console, {.method = "POST", .target = "/v1/imports", .body = std::move(body)}, request.timeout);
   if (!posted && posted.error().message.find("(a rollback)") != std::string::npos)
     posted.error().message += "; export the release again, since a new file may hold an old release: berth export";
   BERTH_TRY(auto answer, std::move(posted));
-  if (const std::string expired = text_of(answer, "expired"); !expired.empty() && !console.quiet) console.warn("taken although it is old: " + expired);
+  if (!answer) return answer;
+  if (const std::string expired = text_of(*answer, "expired"); !expired.empty() && !console.quiet) console.warn("taken although it is old: " + expired);
   return answer;
 }
 
@@ -44,11 +45,13 @@ Verb import_verb() {
               "refused. What was loaded can be deployed without a network: berth deploy APP@RELEASE. --allow-expired takes a file whose timestamp or snapshot "
               "metadata has expired, which is logged and shown; nothing else is relaxed.",
       .examples = {"berth import web-v42.berth", "berth import web-v42.berth --allow-expired --reason 'the plant has no network'"},
-      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust}),
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::still_running}),
       .arguments = {{"FILE", "made by berth export", &o->file, Completes::file}},
-      .options = {allow_expired_option(o->allow_expired), reason_option(o->reason)},
+      .options = {allow_expired_option(o->allow_expired), reason_option(o->reason), timeout_option(o->timeout)},
       .action = [o](Console& console) -> Result<Exit> {
-        BERTH_TRY(const auto answer, import_file(console, *o));
+        BERTH_TRY(const auto loaded, import_file(console, *o));
+        if (!loaded) return Exit::still_running;
+        const json::value& answer = *loaded;
         if (console.json) {
           console.document(answer);
           return Exit::ok;

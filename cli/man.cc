@@ -57,9 +57,9 @@ std::string man_page(const Verb& root, const std::string& version) {
           roff::term("BERTH_CA_FILE, BERTH_CERTIFICATE_FILE, BERTH_KEY_FILE", "what a node's certificate is verified by, and what is shown to it, in the place of nodes.toml") +
           roff::term("BERTH_LOGS", "where the logs of apps are, where --logs does not say") + roff::term("NO_COLOR", "if set, no colours");
   text += ".SH FILES\n" + roff::term("/run/berth/api.sock", "berthd's socket") + roff::term("/var/log/berth", "the logs of apps") +
-          roff::term("~/.config/berth/nodes.toml", "nodes elsewhere: ca_file, certificate_file and key_file for all of them, and a table for each with its address and files of its own") +
+          roff::term("~/.config/berth/nodes.toml", "nodes elsewhere: ca_file, certificate_file and key_file for all of them, a table for each with its address and files of its own, and [group] with lists of them by name") +
           roff::term("/etc/berth/berthd.toml", "berthd's configuration");
-  return text + ".SH SEE ALSO\n.BR berthd (8),\n.BR systemctl (1),\n.BR journalctl (1)\n";
+  return text + ".SH SEE ALSO\n.BR berth.toml (5),\n.BR berthd (8),\n.BR berthd.toml (5),\n.BR systemctl (1),\n.BR journalctl (1)\n";
 }
 
 }  // namespace berth::cli

@@ -1,4 +1,8 @@
 #include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
@@ -14,22 +18,47 @@ bool is_drained(const ApiClient& api) {
   return !status || (drained != nullptr && drained->is_object());
 }
 
+struct NodeOptions {
+  std::string reason, timeout;
+  bool yes = false;
+};
+
+/// Asks at a terminal before all apps are stopped. Nothing to ask where they are.
+Result<void> confirm_drain(const Console& console, const ApiClient& api) {
+  if (!can_ask()) return {};
+  const auto status = api.get("/v1/status");
+  const auto* drained = status ? member(*status, "drained") : nullptr;
+  if (!status || (drained != nullptr && drained->is_object())) return {};
+  std::size_t running = 0;
+  for (const auto& app : list_of(*status, "apps")) running += truth_of(app, "stopped") || text_of(app, "active").empty() ? 0 : 1;
+  const std::string node = text_of(*status, "node");
+  const std::string question = fmt::format("This stops {} of {}, and no deployment is taken until 'berth node resume'. Type {} to go on: ",
+                                           running == 1 ? "the one app" : fmt::format("the {} apps", running), node, node);
+  if (running > 0 && !asks_for(console, question, node)) return fail(Errc::cancelled, "nothing was stopped");
+  return {};
+}
+
 Verb node_operation(const std::string& name, std::string summary, std::string text, std::vector<std::string> examples, const std::string& done) {
-  auto reason = std::make_shared<std::string>();
+  auto o = std::make_shared<NodeOptions>();
+  std::vector<Option> options{reason_option(o->reason)};
+  if (name == "drain") options.insert(options.begin(), Option{.names = "-y,--yes", .value = "", .help = "do not ask first", .into = &o->yes});
+  if (name == "drain") options.push_back(timeout_option(o->timeout));
   return {
       .name = name,
       .summary = std::move(summary),
       .text = std::move(text),
       .examples = std::move(examples),
-      .exits = with_daemon_exits({Exit::failed, Exit::conflict}),
-      .options = {reason_option(*reason)},
-      .action = [reason, name, done](Console& console) -> Result<Exit> {
+      .exits = with_daemon_exits({Exit::failed, Exit::conflict, Exit::still_running}),
+      .options = std::move(options),
+      .action = [o, name, done](Console& console) -> Result<Exit> {
         json::object body;
-        put_if(body, "reason", *reason);
+        put_if(body, "reason", o->reason);
         const ApiClient api(console);
+        if (name == "drain" && !o->yes) BERTH_CHECK(confirm_drain(console, api));
         const bool was_at_work = name == "resume" && !is_drained(api);
-        BERTH_TRY(const auto answer, api.post("/v1/node/" + name, std::move(body), kLongCall));
-        if (console.json) console.document(answer);
+        BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = "/v1/node/" + name, .body = std::move(body)}, o->timeout));
+        if (!answer) return Exit::still_running;
+        if (console.json) console.document(*answer);
         console.note(was_at_work ? "The node was not drained: it is at work already." : done);
         return Exit::ok;
       },
@@ -46,7 +75,7 @@ Verb node_verb() {
   root.verbs.push_back(node_csr_verb());
   root.verbs.push_back(node_operation("drain", "Stop all apps in order, and take no deployment until 'berth node resume'",
                                       "Apps are stopped in the reverse of the order in which berthd starts them, which is by priority and 'after' of their [deploy], then by name: each is taken out of its route and drained, and its deployments end before. It "
-                                      "holds over restarts of berthd and of the machine. An app that was stopped before stays stopped afterwards, too.",
+                                      "holds over restarts of berthd and of the machine. At a terminal it asks first. An app that was stopped before stays stopped afterwards, too.",
                                       {"berth node drain --reason 'a new kernel'"}, "The node is drained: no app runs, and no deployment is taken until 'berth node resume'."));
   root.verbs.push_back(node_operation("resume", "Start the apps of a node that was drained, and take deployments again", "", {"berth node resume"},
                                       "The node is at work again."));

@@ -69,8 +69,8 @@ Result<Exit> enrol_node(const Console& console, EnrolOptions options) {
     console.document(boost::json::object{{"node", done->node}, {"environment", enrolment.environment}, {"names", std::move(names)}, {"wrote", std::move(wrote)}, {"kept", std::move(kept)}});
     return Exit::ok;
   }
-  for (const auto& file : done->wrote) console.line("wrote " + file.string());
-  for (const auto& file : done->kept) console.line("kept  " + file.string());
+  for (const auto& file : done->wrote) console.note("wrote " + file.string());
+  for (const auto& file : done->kept) console.note("kept  " + file.string());
   say_next(console, enrolment);
   return Exit::ok;
 }

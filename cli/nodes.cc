@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostBytes = 1u << 20;
+constexpr const char* kGroups = "group";  ///< the table that has lists of nodes in the place of one
 constexpr const char* kFiles[] = {"ca_file", "certificate_file", "key_file"};
 
 std::string variable(const char* name) {
@@ -92,11 +93,41 @@ Result<void> check_files(const RemoteNode& node, const fs::path& file) {
   return {};
 }
 
+/// The names of lists in [group].
+std::vector<std::string> group_names(const toml::table& root) {
+  std::vector<std::string> names;
+  if (const auto* groups = root[kGroups].as_table())
+    for (const auto& [key, value] : *groups) names.emplace_back(key.str());
+  return names;
+}
+
+/// The nodes that one word names: those of a group, or the one.
+Result<std::vector<std::string>> members_of(const std::string& said, const toml::table& root, const fs::path& file) {
+  const auto* groups = root[kGroups].as_table();
+  const toml::node* group = groups == nullptr ? nullptr : groups->get(said);
+  if (group == nullptr) return std::vector{said};
+  const auto complain = [&](const toml::node& at, const std::string& what) {
+    return fail(Errc::usage, fmt::format("{}:{}:{}: '{}' in [{}] {}", file.string(), at.source().begin.line, at.source().begin.column, said, kGroups, what));
+  };
+  if (root.contains(said)) return complain(*group, fmt::format("is also a node, [{0}]: give one of them another name", said));
+  const auto* list = group->as_array();
+  if (list == nullptr || list->empty()) return complain(*group, fmt::format("is no list of nodes: write {} = [\"edge-1\", \"edge-2\"]", said));
+  std::vector<std::string> members;
+  for (const toml::node& one : *list) {
+    const auto* name = one.as_string();
+    if (name == nullptr) return complain(one, "has something in it that is no name of a node in quotes");
+    if (groups->contains(name->get())) return complain(one, fmt::format("has {} in it, which is a group: name its nodes", name->get()));
+    members.push_back(name->get());
+  }
+  return members;
+}
+
 /// That a name is not among those of the file, which it has; empty where it has none.
 std::string unlisted_text(const std::string& said, const toml::table& root, const fs::path& file) {
   std::vector<std::string> names;
   for (const auto& [key, value] : root)
-    if (value.is_table()) names.push_back(fmt::format("[{}]", key.str()));
+    if (value.is_table() && key.str() != kGroups) names.push_back(fmt::format("[{}]", key.str()));
+  for (const std::string& group : group_names(root)) names.push_back(fmt::format("the group {}", group));
   return names.empty() ? "" : fmt::format("{} has no [{}], but {}", file.string(), said, fmt::join(names, ", "));
 }
 
@@ -130,13 +161,26 @@ Result<RemoteNode> find_node(const std::string& said, const toml::table& root, c
 
 }  // namespace
 
+Result<std::vector<std::string>> named_nodes(const std::vector<std::string>& said) {
+  const fs::path file = nodes_file();
+  BERTH_TRY(const toml::table root, read_nodes(file));
+  std::vector<std::string> names;
+  for (const std::string& one : said) {
+    if (std::ranges::count(said, one) > 1) return fail(Errc::usage, fmt::format("--node {}: it is named twice", one));
+    BERTH_TRY(const auto members, members_of(one, root, file));
+    for (const std::string& name : members)
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
 Result<std::vector<RemoteNode>> find_nodes(const std::vector<std::string>& said) {
   const fs::path file = nodes_file();
   BERTH_TRY(const toml::table root, read_nodes(file));
+  BERTH_TRY(const auto names, named_nodes(said));
   std::vector<RemoteNode> nodes;
-  for (const std::string& one : said) {
-    BERTH_TRY(RemoteNode node, find_node(one, root, file));
-    if (std::ranges::find(nodes, one, &RemoteNode::name) != nodes.end()) return fail(Errc::usage, fmt::format("--node {}: it is named twice", one));
+  for (const std::string& name : names) {
+    BERTH_TRY(RemoteNode node, find_node(name, root, file));
     nodes.push_back(std::move(node));
   }
   return nodes;
@@ -154,7 +198,8 @@ std::vector<std::string> known_nodes() {
   const auto root = read_nodes(nodes_file());
   if (!root) return names;
   for (const auto& [key, value] : *root)
-    if (value.is_table()) names.emplace_back(key.str());
+    if (value.is_table() && key.str() != kGroups) names.emplace_back(key.str());
+  for (std::string& group : group_names(*root)) names.push_back(std::move(group));
   return names;
 }
 

@@ -1,13 +1,17 @@
 #include "cli/nodes.h"
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -15,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "cli/on_nodes.h"
 #include "cli/run_berth.h"
 #include "core/files/files.h"
 #include "core/io/listen.h"
@@ -264,6 +269,129 @@ TEST_F(NodesTest, OneThatHasNoPlaceForItsAnswerDoesNotSilenceTheOthers) {
   const Ran ran = run_berth({"status", "--node", "127.0.0.1:1", "--node", "127.0.0.1:2", "--node", "127.0.0.1:3", "--node", "127.0.0.1:4"}, few_files);
   EXPECT_EQ(ran.exit, 6) << "as the first one";
   EXPECT_THAT(ran.err, AllOf(HasSubstr("127.0.0.1:1: berth: berthd at 127.0.0.1:1"), HasSubstr("127.0.0.1:4: berth: it was not asked: make a file in /tmp")));
+}
+
+TEST_F(NodesTest, AGroupStandsForItsNodes) {
+  say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n[edge-1]\n[group]\nproduction = [\"edge-1\", \"10.0.0.7:9999\"]\nall = [\"edge-0\", \"edge-1\"]\n");
+  const auto nodes = find_nodes({"production", "all", "edge-9"});
+  ASSERT_TRUE(nodes) << nodes.error().message;
+  std::vector<std::string> names;
+  for (const RemoteNode& node : *nodes) names.push_back(node.name);
+  EXPECT_THAT(names, testing::ElementsAre("edge-1", "10.0.0.7:9999", "edge-0", "edge-9")) << "each once";
+  EXPECT_EQ((*nodes)[1].port, 9999);
+  EXPECT_THAT(known_nodes(), testing::ElementsAre("edge-1", "all", "production"));
+  EXPECT_THAT(complaint({"production", "production"}), HasSubstr("named twice"));
+  EXPECT_THAT(run_berth({"exec", "web", "--node", "production", "--", "ls"}).err, HasSubstr("ssh edge-1 berth exec web -- ls\n"));
+  const Ran followed = run_berth({"events", "-f", "--node", "production"});
+  EXPECT_THAT(followed.err, HasSubstr("one node at a time can be followed"));
+  EXPECT_THAT(run_berth({"status", "--node", "edge-3.invalid"}).err, HasSubstr("has no [edge-3.invalid], but [edge-1], the group all, the group production)"));
+}
+
+TEST_F(NodesTest, AGroupThatIsWrongIsSaidWithItsPlace) {
+  const auto complaint_of = [this](const std::string& group) {
+    say("[edge-1]\n[group]\nedge-2 = [\"edge-3\"]\n" + group + "\n");
+    return complaint({"it"});
+  };
+  EXPECT_THAT(complaint_of("it = \"edge-1\""), HasSubstr("nodes.toml:4:6: 'it' in [group] is no list of nodes: write it = [\"edge-1\", \"edge-2\"]"));
+  EXPECT_THAT(complaint_of("it = []"), HasSubstr("is no list of nodes"));
+  EXPECT_THAT(complaint_of("it = [7]"), HasSubstr("nodes.toml:4:7: 'it' in [group] has something in it that is no name"));
+  EXPECT_THAT(complaint_of("it = [\"edge-2\"]"), HasSubstr("has edge-2 in it, which is a group: name its nodes"));
+  EXPECT_THAT(complaint_of("it = [\"edge-1\"]\n[it]"), HasSubstr("'it' in [group] is also a node, [it]"));
+}
+
+/// A verb that works at several nodes, whose begins and ends are in a file.
+class ManyNodesTest : public NodesTest {
+ protected:
+  ManyNodesTest() {
+    console.socket = usual_socket();
+    say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
+  }
+
+  void note(const std::string& what) const {
+    const std::string text = what + "\n";
+    const int fd = ::open((folder.path() / "noted").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    EXPECT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    ::close(fd);
+  }
+  Exit run(std::optional<std::int64_t> parallel, const std::string& failing = "", Remotely remotely = Remotely::changes) {
+    std::filesystem::remove(folder.path() / "noted");
+    console.parallel = parallel;
+    console.nodes = {"n1", "n2", "n3", "n4", "n5", "n6"};
+    Verb verb{.name = "try", .summary = "", .action = [&](Console& own) -> Result<Exit> {
+                note("begin " + own.node->name);
+                if (own.node->name == failing) return fail(Errc::conflict, "it does not want to");
+                std::this_thread::sleep_for(std::chrono::milliseconds(failing.empty() ? 400 : 800));
+                note("end " + own.node->name);
+                own.line("done");
+                return Exit::ok;
+              }};
+    verb.remotely = remotely;
+    const auto exit = run_where_asked(verb, console, "berth try");
+    EXPECT_TRUE(exit) << exit.error().message;
+    std::fflush(console.out);
+    return exit ? *exit : Exit::usage;
+  }
+  std::vector<std::string> noted() const {
+    std::ifstream file(folder.path() / "noted");
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+    return lines;
+  }
+  /// How many were under way at once at the most.
+  std::ptrdiff_t most() const {
+    std::ptrdiff_t now = 0, most = 0;
+    for (const std::string& line : noted()) most = std::max(most, now += line.starts_with("begin") ? 1 : -1);
+    return most;
+  }
+  static std::string content(std::FILE* file) {
+    std::rewind(file);
+    std::string text(8192, ' ');
+    text.resize(std::fread(text.data(), 1, text.size(), file));
+    return text;
+  }
+
+  Console console{.out = std::tmpfile(), .err = std::tmpfile()};
+};
+
+TEST_F(ManyNodesTest, ChangesAreMadeOneAfterTheOtherUnlessItIsSaid) {
+  EXPECT_EQ(run({}), Exit::ok);
+  EXPECT_EQ(most(), 1);
+  EXPECT_EQ(noted().size(), 12u);
+  EXPECT_EQ(noted()[2], "begin n2");
+}
+
+TEST_F(ManyNodesTest, ChangesAreMadeSoManyAtOnce) {
+  EXPECT_EQ(run(3), Exit::ok);
+  EXPECT_EQ(most(), 3);
+  EXPECT_EQ(noted().size(), 12u);
+  const std::string out = content(console.out);
+  for (const char* name : {"n1", "n2", "n3", "n4", "n5", "n6"}) EXPECT_THAT(out, HasSubstr(std::string(name) + ": done\n"));
+}
+
+TEST_F(ManyNodesTest, NoneIsBegunAfterTheFirstThatFailed) {
+  EXPECT_EQ(run(2, "n2"), Exit::conflict);
+  const auto lines = noted();
+  EXPECT_THAT(lines, testing::UnorderedElementsAre("begin n1", "begin n2", "end n1")) << "what is under way is waited for";
+  EXPECT_THAT(content(console.err), AllOf(HasSubstr("n2: berth: it does not want to\n"), HasSubstr("berth try: stopped at the first that failed; nothing was asked of n3, n4, n5, n6\n")));
+}
+
+TEST_F(ManyNodesTest, DocumentsComeWhole) {
+  console.json = true;
+  EXPECT_EQ(run(6, "n4"), Exit::conflict);
+  EXPECT_THAT(content(console.err), HasSubstr("{\"node\":\"n4\",\"problem\":{"));
+}
+
+TEST_F(ManyNodesTest, ReadsHaveABoundToo) {
+  EXPECT_EQ(run(2, "", Remotely::reads), Exit::ok);
+  EXPECT_EQ(most(), 2);
+  EXPECT_EQ(run({}, "", Remotely::reads), Exit::ok);
+  EXPECT_EQ(most(), 6);
+}
+
+TEST_F(NodesTest, HowManyAtOnceHasBounds) {
+  for (const char* wrong : {"0", "65", "-1"}) EXPECT_THAT(run_berth({"status", "--parallel", wrong}).err, HasSubstr(fmt::format("berth status: --parallel {}: it is from 1 to 64", wrong)));
+  EXPECT_THAT(run_berth({"status", "--parallel", "two"}).err, HasSubstr("--parallel two: a whole number is wanted"));
+  EXPECT_THAT(run_berth({"build", ".", "--parallel", "2"}).err, HasSubstr("berth build: it asks no berthd elsewhere, so that it takes no --parallel"));
 }
 
 TEST_F(NodesTest, SeveralAreNotFollowed) {

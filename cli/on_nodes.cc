@@ -13,17 +13,20 @@
 #include <fmt/core.h>
 
 #include "cli/nodes.h"
+#include "cli/output/charset.h"
 #include "core/json/json.h"
 
 namespace berth::cli {
 namespace {
 
-constexpr std::size_t kMostAtOnce = 8;
+constexpr std::int64_t kReadAtOnce = 8, kChangedAtOnce = 1;  ///< where `--parallel` does not say
+constexpr std::int64_t kMostAtOnce = 64;
 
 /// A stream whose lines say whose they are.
 struct Marked {
   std::FILE* to;
   std::string before, after;
+  bool json = false;
   std::string line{};
 
   static ssize_t write(void* self, const char* bytes, std::size_t size) {
@@ -42,7 +45,8 @@ struct Marked {
   }
   void end_line() {
     const std::string text = before + std::exchange(line, {}) + after + "\n";
-    std::fwrite(text.data(), 1, text.size(), to);
+    if (json) std::fwrite(text.data(), 1, text.size(), to);
+    else put(to, text);
   }
   std::FILE* open() {
     std::FILE* const stream = ::fopencookie(this, "w", {.read = nullptr, .write = &write, .seek = nullptr, .close = &close});
@@ -53,8 +57,8 @@ struct Marked {
 
 /// What a node's process writes to `to`: plain lines after its name, or, with --json, documents that are `what` of it.
 Marked marked(std::FILE* to, const Console& console, const RemoteNode& node, const char* what) {
-  if (!console.json) return {.to = to, .before = node.name + ": ", .after = ""};
-  return {.to = to, .before = fmt::format("{{\"node\":{},\"{}\":", json::text(json::value(node.name)), what), .after = "}"};
+  if (!console.json) return {.to = to, .before = node.name + ": ", .after = "", .json = false};
+  return {.to = to, .before = fmt::format("{{\"node\":{},\"{}\":", json::text(json::value(node.name)), what), .after = "}", .json = true};
 }
 
 /// Tells a problem as the node's own process would have told it.
@@ -83,7 +87,7 @@ Result<pid_t> begin(const Verb& verb, const Console& console, const RemoteNode& 
   Console own = console;
   own.out = marked_out.open();
   own.err = marked_err.open();
-  own.terminal = false;
+  own.terminal = own.draws = false;
   own.node = node;
   const auto exit = verb.action(own);
   const int code = static_cast<int>(exit ? *exit : report(own, exit.error()));
@@ -102,11 +106,17 @@ Result<Exit> end_of(const Result<pid_t>& child) {
   return fail(Errc::io, fmt::format("what became of it is not known: signal {} ended the process that asked it", WTERMSIG(status)));
 }
 
-void copy(std::FILE* from, std::FILE* to) {
+void copy(std::FILE* from, std::FILE* to, bool json) {
   if (from == nullptr) return;
   std::rewind(from);
   char piece[8192];
-  while (const std::size_t got = std::fread(piece, 1, sizeof piece, from)) std::fwrite(piece, 1, got, to);
+  std::string plain;
+  const bool converts = !json && is_ascii_terminal(::fileno(to));
+  while (const std::size_t got = std::fread(piece, 1, sizeof piece, from)) {
+    if (converts) plain.append(piece, got);
+    else std::fwrite(piece, 1, got, to);
+  }
+  put(to, plain);
   std::fflush(to);
   std::fclose(from);
 }
@@ -124,15 +134,16 @@ Asked ask(const Verb& verb, const Console& console, const RemoteNode& node) {
   return asked;
 }
 
-/// Some at a time; told of in their order.
+/// So many at a time; told of in their order.
 Exit read_from_all(const Verb& verb, const Console& console, const std::vector<RemoteNode>& nodes) {
+  const auto at_once = static_cast<std::size_t>(console.parallel.value_or(kReadAtOnce));
   std::vector<Asked> asked;
   Exit first_failure = Exit::ok;
   for (std::size_t told = 0; told < nodes.size(); ++told) {
-    while (asked.size() < std::min(nodes.size(), told + kMostAtOnce)) asked.push_back(ask(verb, console, nodes[asked.size()]));
+    while (asked.size() < std::min(nodes.size(), told + at_once)) asked.push_back(ask(verb, console, nodes[asked.size()]));
     const auto ended = end_of(asked[told].child);
-    copy(asked[told].out, console.out);
-    copy(asked[told].err, console.err);
+    copy(asked[told].out, console.out, console.json);
+    copy(asked[told].err, console.err, console.json);
     const Exit exit = ended ? *ended : report_of(nodes[told], console, ended.error());
     if (first_failure == Exit::ok) first_failure = exit;
   }
@@ -165,6 +176,59 @@ Exit change_each(const Verb& verb, const Console& console, const std::vector<Rem
   return exit;
 }
 
+/// Waits for whichever of `asked` ends next, and tells of it. Those that have ended have no child any more.
+std::size_t tell_next(std::vector<Asked>& asked, const Console& console, const std::vector<RemoteNode>& nodes, Exit& exit) {
+  const auto could_not_begin = std::ranges::find_if(asked, [](const Asked& one) { return !one.child; });
+  auto next = could_not_begin;
+  if (next == asked.end()) {
+    siginfo_t info{};
+    while (::waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) continue;
+    next = std::ranges::find_if(asked, [&](const Asked& one) { return *one.child == info.si_pid; });
+    if (next == asked.end()) next = std::ranges::find_if(asked, [](const Asked& one) { return *one.child > 0; });
+  }
+  const auto which = static_cast<std::size_t>(next - asked.begin());
+  const auto ended = end_of(next->child);
+  copy(next->out, console.out, console.json);
+  copy(next->err, console.err, console.json);
+  exit = ended ? *ended : report_of(nodes[which], console, ended.error());
+  next->child = 0;
+  return which;
+}
+
+/// Its lines are told at once; a document, which may be long, when it is whole.
+Asked ask_for_change(const Verb& verb, const Console& console, const RemoteNode& node) {
+  if (console.json) return ask(verb, console, node);
+  return {.child = begin(verb, console, node, console.out, console.err), .out = nullptr, .err = nullptr};
+}
+
+/// At most `at_once` at a time; none is begun after one failed, and those under way are waited for. Their lines come as they are said, documents when a node is done.
+Exit change_some_at_once(const Verb& verb, const Console& console, const std::vector<RemoteNode>& nodes, const std::string& called, std::size_t at_once) {
+  ::signal(SIGINT, SIG_IGN);
+  // Nobody can answer several questions at once: what would ask does as where nobody is there.
+  if (std::freopen("/dev/null", "r", stdin) == nullptr) std::fclose(stdin);
+  std::vector<Asked> asked;
+  Exit first_failure = Exit::ok;
+  std::size_t told = 0, failed = 0;
+  while (told < asked.size() || (asked.size() < nodes.size() && first_failure == Exit::ok)) {
+    while (first_failure == Exit::ok && asked.size() < nodes.size() && asked.size() - told < at_once) asked.push_back(ask_for_change(verb, console, nodes[asked.size()]));
+    Exit exit = Exit::ok;
+    const std::size_t which = tell_next(asked, console, nodes, exit);
+    ++told;
+    if (first_failure != Exit::ok || exit == Exit::ok) continue;
+    first_failure = exit;
+    failed = which;
+  }
+  ::signal(SIGINT, SIG_DFL);
+  tell_not_asked(console, std::span(nodes).subspan(asked.size()), nodes[failed], called);
+  return first_failure;
+}
+
+/// The first node that they name, also where that is a group.
+std::string first_of(const std::vector<std::string>& said) {
+  const auto nodes = named_nodes(said);
+  return nodes && !nodes->empty() ? nodes->front() : said.front();
+}
+
 /// As a shell reads it as one word.
 std::string shell_word(const std::string& word) {
   const auto is_plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos; };
@@ -182,8 +246,8 @@ std::string shell_word(const std::string& word) {
 Result<void> check_is_here(const Console& console, const std::string& called, const std::string& what) {
   const auto nodes = nodes_of_environment();
   if (nodes.empty() || console.socket != usual_socket()) return {};
-  return fail(Errc::usage, fmt::format("{}: $BERTH_NODE names {}, and it reads {} of the node that it runs on: run it there, as in: {}", called, nodes.front(), what,
-                                       ssh_call(nodes.front(), console.arguments)));
+  const std::string node = first_of(nodes);
+  return fail(Errc::usage, fmt::format("{}: $BERTH_NODE names {}, and it reads {} of the node that it runs on: run it there, as in: {}", called, node, what, ssh_call(node, console.arguments)));
 }
 
 std::string ssh_call(const std::string& node, const std::vector<std::string>& arguments) {
@@ -214,13 +278,18 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
   if (said && socket_said && is_asked(verb, Asks::elsewhere)) return fail(Errc::usage, fmt::format("{}: --node and --socket name two berthds: {} and {}", called, console.nodes.front(), console.socket));
   // What is said counts more than the environment.
   if (!said && !socket_said && verb.remotely != Remotely::never && verb.remotely != Remotely::reads_here) console.nodes = nodes_of_environment();
+  if (console.parallel && !is_asked(verb, Asks::elsewhere)) return fail(Errc::usage, fmt::format("{}: it asks no berthd elsewhere, so that it takes no --parallel", called));
+  if (console.parallel && (*console.parallel < 1 || *console.parallel > kMostAtOnce))
+    return fail(Errc::usage, fmt::format("{}: --parallel {}: it is from 1 to {}", called, *console.parallel, kMostAtOnce));
   if (console.nodes.empty()) return verb.action(console);
   if (verb.remotely == Remotely::never) return fail(Errc::usage, fmt::format("{}: it works on this machine and asks no berthd, so that it takes no --node", called));
   if (!is_asked(verb, Asks::elsewhere)) {
-    const std::string there = ssh_call(console.nodes.front(), console.arguments);
+    const std::string there = ssh_call(first_of(console.nodes), console.arguments);
     return fail(Errc::usage, fmt::format("{}: it needs files of the node, so that it takes no --node{}: run it there, as in: {}", called, said ? "" : " ($BERTH_NODE)", there));
   }
   BERTH_TRY(const auto nodes, find_nodes(console.nodes));
+  console.nodes.clear();
+  for (const RemoteNode& node : nodes) console.nodes.push_back(node.name);
   for (const RemoteNode& node : nodes) BERTH_CHECK(check_readable(node));
   if (nodes.size() == 1) {
     console.node = nodes.front();
@@ -231,7 +300,9 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
     return verb.action(console);
   }
   ::signal(SIGCHLD, SIG_DFL);  // where whoever called us ignores it, ends of processes are not told
-  return verb.remotely == Remotely::reads ? read_from_all(verb, console, nodes) : change_each(verb, console, nodes, called);
+  if (verb.remotely == Remotely::reads) return read_from_all(verb, console, nodes);
+  const std::int64_t at_once = console.parallel.value_or(kChangedAtOnce);
+  return at_once == 1 ? change_each(verb, console, nodes, called) : change_some_at_once(verb, console, nodes, called, static_cast<std::size_t>(at_once));
 }
 
 }  // namespace berth::cli

@@ -6,7 +6,7 @@ namespace berth::cli {
 
 /// Runs a verb's action on this node, or on those that `--node` or $BERTH_NODE name. On several, each line says whose it is, and with `--json` is
 /// `{"node": …, "answer": …}`: what only reads asks some at a time and tells of them in the order in which they are named; what changes something goes from one
-/// to the next, and stops at the first that fails, saying which were not asked. It ends as the first that failed; a node that could not be asked, or of which
+/// to the next, or as many at once as `--parallel` says, and begins none after the first that fails, saying which were not asked. It ends as the first that failed; a node that could not be asked, or of which
 /// it is not known what became of it, failed. `called` is how the verb was called: "berth status".
 Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::string& called);
 

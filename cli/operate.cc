@@ -73,8 +73,11 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   put_if(body, "reason", options.reason);
   const ApiClient api(console);
   const bool runs = verb == "start" && runs_already(told_of(api, selector.app), selector);
-  BERTH_TRY(const auto answer, api.post(app_target(selector.app, "/" + verb), std::move(body), kLongCall));
-  if (console.json) console.document(answer);
+  // Of the others it is how long to wait until they are ready.
+  const std::string timeout = verb == "stop" ? options.timeout : std::string();
+  BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = app_target(selector.app, "/" + verb), .body = std::move(body)}, timeout));
+  if (!answer) return Exit::still_running;
+  if (console.json) console.document(*answer);
   if (verb != "stop" && !options.no_wait) BERTH_CHECK(await_ready(api, selector, options.what, done, at_most));
   console.note(runs ? fmt::format("{} runs already.", options.what) : fmt::format("{} is {}.", options.what, done));
   return Exit::ok;
@@ -84,7 +87,9 @@ Verb operation(const std::string& name, std::string summary, std::vector<std::st
   auto o = std::make_shared<OperateOptions>();
   std::vector<Option> options{reason_option(o->reason)};
   std::string text;
-  if (name != "stop") {
+  if (name == "stop") {
+    options.push_back(timeout_option(o->timeout));
+  } else {
     text = "Returns when what it names is ready, and ends with 1 where it is not within its release's ready_timeout; berthd goes on with it then.";
     options.push_back({"--no-wait", "", "return when its processes are started", &o->no_wait});
     options.push_back({"--timeout", "DURATION", "how long to wait until it is ready (default: the release's ready_timeout)", &o->timeout});
@@ -94,7 +99,7 @@ Verb operation(const std::string& name, std::string summary, std::vector<std::st
       .summary = std::move(summary),
       .text = std::move(text),
       .examples = std::move(examples),
-      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict}),
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP[/PROCESS[.N]]", "the app, one of its processes, or one instance", &o->what, Completes::instance}},
       .options = std::move(options),
       .action = [o, name, done](Console& console) { return operate(console, *o, name, done); },

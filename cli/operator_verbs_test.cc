@@ -51,6 +51,7 @@ TEST_F(OperatorVerbs, OperatorsVerbsAskForWhatWasSaid) {
       {{"node", "resume"}, "POST /v1/node/resume", "{}"},
       {{"gc", "web"}, "POST /v1/gc", R"({"app": "web"})"},
       {{"gc"}, "POST /v1/gc", "{}"},
+      {{"gc", "--reason", "the disk is full"}, "POST /v1/gc", R"({"reason": "the disk is full"})"},
   };
   for (const auto& [arguments, call, body] : table) {
     daemon.on(call, "{}");
@@ -58,6 +59,24 @@ TEST_F(OperatorVerbs, OperatorsVerbsAskForWhatWasSaid) {
     const auto asked = daemon.asked().back();
     EXPECT_EQ(asked.method + " " + asked.path, call);
     EXPECT_EQ(json::parse(asked.body).value(), json::parse(body).value()) << call;
+  }
+}
+
+TEST_F(OperatorVerbs, WhatTakesLongIsWaitedForAsLongAsIsSaid) {
+  const std::pair<std::vector<std::string>, std::string> table[] = {
+      {{"stop", "web"}, "POST /v1/apps/web/stop"}, {{"scale", "web/web=4"}, "POST /v1/apps/web/scale"}, {{"remove", "web"}, "DELETE /v1/apps/web"}, {{"gc"}, "POST /v1/gc"},
+      {{"verify"}, "POST /v1/verify"},             {{"node", "drain"}, "POST /v1/node/drain"},          {{"import", "/etc/passwd"}, "POST /v1/imports"},
+  };
+  for (const auto& [arguments, call] : table) {
+    daemon.on(call, std::vector<FakeDaemon::Answer>{{.status = 200, .body = "{}", .after = std::chrono::seconds(20)}});
+    auto all = arguments;
+    all.insert(all.end(), {"--timeout", "300ms"});
+    const Ran ran = berth(all);
+    EXPECT_EQ(ran.exit, 9) << call << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("berthd has not done it within 300ms, and goes on with it")) << call;
+    EXPECT_EQ(ran.out, "") << call;
+    all.back() = "0s";
+    EXPECT_EQ(berth(all).exit, 2) << call;
   }
 }
 

@@ -138,7 +138,7 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"run", "/", "--set", "1A=x"}, "'1A=x' is not NAME=VALUE"},
       {{"run", "/"}, "neither a berth.toml nor a Procfile"},
       {{"run", "web@v1", "--watch"}, "--watch is for an app's folder"},
-      {{"run", "web@v1"}, "say of which environment"},
+      {{"run", "web@v1"}, "say which repository web@v1 is in: --repo DIR|URL, or --config"},
       {{"run", "web@v1", "--as", "qa"}, "--repo DIR|URL"},
       {{"run", "web/dev@v1", "--as", "qa", "--repo", "/"}, "two environments"},
       {{"new", "/proc/sys"}, "found no Procfile"},

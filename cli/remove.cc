@@ -1,6 +1,3 @@
-#include <unistd.h>
-
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,30 +15,21 @@ namespace berth::cli {
 namespace {
 
 struct RemoveOptions {
-  std::string app, reason;
+  std::string app, reason, timeout;
   bool purge = false, yes = false, force = false;
 };
 
 /// Asks before data is deleted; a script says --yes.
 Result<void> confirm(const Console& console, const std::string& app) {
-  if (::isatty(STDIN_FILENO) != 1)
+  if (!can_ask())
     return fail(Errc::usage, fmt::format("berth remove {} --purge deletes its data and logs for good: add --yes to do so", app));
-  fmt::print(console.err, "This deletes the data and logs of {} for good. Type its name to go on: ", app);
-  std::fflush(console.err);
-  std::string typed;
-  std::getline(std::cin, typed);
-  if (typed != app) return fail(Errc::cancelled, "nothing was removed");
+  if (!asks_for(console, fmt::format("This deletes the data and logs of {} for good. Type its name to go on: ", app), app)) return fail(Errc::cancelled, "nothing was removed");
   return {};
 }
 
 /// Asks at a terminal whether what berthd refused is meant all the same. False where nobody is there to be asked, or says no.
 bool insists(const Console& console, const std::string& app, const Error& refused) {
-  if (::isatty(STDIN_FILENO) != 1) return false;
-  fmt::print(console.err, "{}.\nType {} to remove it all the same: ", printable(refused.message), app);
-  std::fflush(console.err);
-  std::string typed;
-  std::getline(std::cin, typed);
-  return typed == app;
+  return can_ask() && asks_for(console, fmt::format("{}.\nType {} to remove it all the same: ", printable(refused.message), app), app);
 }
 
 std::string joined(const json::array& list, std::string_view key) {
@@ -74,11 +62,12 @@ Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   if (!options.reason.empty()) target += "&reason=" + io::percent_encode(options.reason);
   const ApiClient api(console);
   const json::value before = told_of(api, app);
-  auto answer = api.call({.method = "DELETE", .target = target + (options.force ? "&force=true" : ""), .deadline = kLongCall});
+  auto answer = long_call(console, {.method = "DELETE", .target = target + (options.force ? "&force=true" : "")}, options.timeout);
   if (!answer && answer.error().code == Errc::conflict && !options.force && insists(console, app, answer.error()))
-    answer = api.call({.method = "DELETE", .target = target + "&force=true", .deadline = kLongCall});
+    answer = long_call(console, {.method = "DELETE", .target = target + "&force=true"}, options.timeout);
   if (!answer) return pass(answer.error());
-  if (console.json) console.document(answer->body);
+  if (!*answer) return Exit::still_running;
+  if (console.json) console.document(**answer);
   console.note(options.purge ? fmt::format("{} is removed, with its data and logs.", app)
                              : fmt::format("{} is removed; its data and logs stay ('berth remove {} --purge' takes them, too).", app, app));
   if (console.json || console.quiet) return Exit::ok;
@@ -98,12 +87,12 @@ Verb remove_verb() {
       .text = "Its releases go, pinned ones among them, and so do its scale and its hold. Releases that are rejected stay so, should the app come back, unless --purge "
               "is given. An app that 'berth hold' holds or that has a deployment under way is refused, or asked about at a terminal, unless --force is given.",
       .examples = {"berth remove web # its data and logs stay", "berth remove web --purge --yes # nothing stays"},
-      .exits = with_daemon_exits({Exit::not_found, Exit::conflict}),
+      .exits = with_daemon_exits({Exit::not_found, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
       .options = {{"--purge", "", "its data and logs as well, also those that an app left which was removed before", &o->purge},
                   {"--force", "", "also where the app is held or has a deployment under way, which is cancelled", &o->force},
                   {"-y,--yes", "", "with --purge: do not ask first", &o->yes},
-                  reason_option(o->reason)},
+                  reason_option(o->reason), timeout_option(o->timeout)},
       .action = [o](Console& console) { return remove(console, *o); },
   };
 }

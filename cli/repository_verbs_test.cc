@@ -60,6 +60,17 @@ TEST_F(RepositoryVerbs, SayWhichAppsWereAcceptedWhereAnotherIsRefused) {
   EXPECT_THAT(ran.out, HasSubstr("web: version 1 is published"));
 }
 
+TEST_F(RepositoryVerbs, EndAnAcceptanceAsThatOfTheNamedRoleDid) {
+  repo("delegate", {"web", "--key", key("ci")});
+  run(with(release(), {"--key", at("ci.pem")}));
+  put("repo/incoming/stranger/metadata/1.stranger.json", "{}");
+  const Ran own = repo("accept", {"--role", "web"}, 0);
+  EXPECT_THAT(own.err, HasSubstr("stranger is refused")) << "it is told all the same";
+  EXPECT_THAT(own.out, HasSubstr("web: version 1 is published"));
+  EXPECT_THAT(repo("accept", {"--role", "web"}, 0).out, HasSubstr("nothing of web was handed in\n"));
+  repo("accept", {"--role", "web", "--role", "stranger"}, 4);
+}
+
 TEST_F(RepositoryVerbs, TakeNoRoleAwayFromNodesByAThreshold) {
   delegate_and_release();
   EXPECT_THAT(repo("delegate", {"web", "--key", key("second"), "--threshold", "2"}, 8).err, HasSubstr("berth repo delegate DIR web --threshold 2"));

@@ -25,6 +25,14 @@ struct RunVerbOptions {
   RepositoryLocation repository;
 };
 
+constexpr const char* kUsualRepository = "./repo";  ///< as 'berth repo init ./repo' makes it
+
+/// Whether `folder` is a repository's.
+bool is_repository(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::is_regular_file(folder / "metadata/1.root.json", ignored);
+}
+
 /// `NAME=value`, repeated.
 Result<std::map<std::string, std::string>> pairs_of(const std::string& option, const std::vector<std::string>& texts, bool (*is_key)(std::string_view)) {
   std::map<std::string, std::string> pairs;
@@ -119,16 +127,24 @@ Result<run::RunRequest> of_release(const RunVerbOptions& options) {
   BERTH_TRY(auto ref, release_argument(options.source, "run"));
   if (ref.environment.empty()) ref.environment = options.as;
   if (!options.as.empty() && ref.environment != options.as) return fail(Errc::usage, fmt::format("berth run: {} and --as {} name two environments", options.source, options.as));
-  if (ref.environment.empty()) return fail(Errc::usage, fmt::format("berth run: say of which environment: {}/production@{}, or --as production", ref.app, ref.release));
+  const bool is_usual = ref.environment.empty();  // nobody said which one
+  if (is_usual) ref.environment = run::kUsualEnvironment;
   RepositoryLocation repository = options.repository;
   BERTH_CHECK(take_configuration(repository));
-  if (repository.at.empty()) return fail(Errc::usage, fmt::format("berth run: say which repository {} is in: --repo DIR|URL", options.source));
+  if (repository.at.empty() && is_repository(kUsualRepository)) repository.at = kUsualRepository;
+  if (repository.at.empty())
+    return fail(Errc::usage, fmt::format("berth run: say which repository {} is in: --repo DIR|URL, or --config with a berthd.toml that does; there is none in {} here", options.source, kUsualRepository));
   BERTH_TRY(const auto local, local_options(options));
   BERTH_TRY(auto how, run_options(options));
   BERTH_TRY(const auto opened, open_repository(repository));
   const auto source = opened.source();
   const auto found = release_file::find_release(source, ref);
-  if (!found) return std::unexpected(of_repository(found.error(), repository.at));
+  if (!found) {
+    Error error = of_repository(found.error(), repository.at);
+    if (is_usual && error.code == Errc::not_found)
+      error.message += fmt::format("; {} is the environment where none is said: {}/production@{}, or --as production, is of another", ref.environment, ref.app, ref.release);
+    return std::unexpected(std::move(error));
+  }
   BERTH_TRY(auto places, run::open_places(ref.app, "release"));
   run::Load load = [] { return Result<run::LocalRelease>(fail(Errc::internal, "a release does not change")); };
   BERTH_TRY(auto release, run::release_of_repository(source, *found, places, local));
@@ -182,11 +198,11 @@ Verb run_verb() {
       {"--label", "NAME=VALUE", "what ${node.labels.NAME} of a template is (repeatable)", &o->labels, Completes::nothing, {}, true},
       {"-t,--timestamps", "", "show when each line was written", &o->timestamps},
   };
-  for (Option& option : location_options(o->repository, "the repository's folder or URL, for a release")) options.push_back(std::move(option));
+  for (Option& option : location_options(o->repository, "the repository's folder or URL, for a release (default: ./repo)")) options.push_back(std::move(option));
   return {
       .name = "run",
       .summary = "Run an app on this machine, as a node would, without root and berthd",
-      .text = "SOURCE is a folder with a berth.toml or a Procfile, a release in a repository, or a build: the digits of one, or the app whose newest one is meant. "
+      .text = "SOURCE is a folder with a berth.toml or a Procfile, a release in a repository (APP@RELEASE is of the environment dev), or a build: the digits of one, or the app whose newest one is meant. "
               "Probes, order, hooks, environment, ports, templates, restarts and stops are those of a node. Variables have their values from --set, .env, "
               "environments/dev and the defaults of berth.toml, in this order; what is required and has none is named. The first instance of a process has its public "
               "port itself. Ctrl-C stops all in order, and kills at once when pressed again. No process is left behind, also when this program is killed; what only SIGKILL leaves, "

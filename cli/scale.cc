@@ -12,7 +12,7 @@ namespace {
 constexpr int kMostInstances = 256;  ///< as berthd has it
 
 struct ScaleOptions {
-  std::string what, reason;
+  std::string what, reason, timeout;
 };
 
 Result<Exit> scale(const Console& console, const ScaleOptions& options) {
@@ -33,8 +33,9 @@ Result<Exit> scale(const Console& console, const ScaleOptions& options) {
 
   json::object body{{"process", *selector.process}, {"instances", instances}};
   put_if(body, "reason", options.reason);
-  BERTH_TRY(const auto answer, ApiClient(console).post(app_target(selector.app, "/scale"), std::move(body), kLongCall));
-  if (console.json) console.document(answer);
+  BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = app_target(selector.app, "/scale"), .body = std::move(body)}, options.timeout));
+  if (!answer) return Exit::still_running;
+  if (console.json) console.document(*answer);
   console.note(fmt::format("{}/{} is scaled to {}, until a release says another number.", selector.app, *selector.process, instances));
   return Exit::ok;
 }
@@ -49,9 +50,9 @@ Verb scale_verb() {
       .text = "0 to 256, and at least 1 where the process has a port. The number holds over deployments and reboots, "
               "until a release comes whose own number is another than now.",
       .examples = {"berth scale web/web=4"},
-      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict}),
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP/PROCESS=N", "the process and the number", &o->what, Completes::process}},
-      .options = {reason_option(o->reason)},
+      .options = {reason_option(o->reason), timeout_option(o->timeout)},
       .action = [o](Console& console) { return scale(console, *o); },
   };
 }

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/json_view.h"
+#include "cli/output/table.h"
 #include "cli/output/text.h"
 
 namespace berth::cli {

@@ -11,7 +11,7 @@ namespace berth::cli {
 namespace {
 
 struct VerifyOptions {
-  std::string name;
+  std::string name, timeout;
   bool all = false;
 };
 
@@ -41,7 +41,9 @@ Result<Exit> verify(const Console& console, const VerifyOptions& options) {
     put_if(body, "release", ref.release);
   }
   if (options.all) body["all"] = true;
-  BERTH_TRY(const auto answer, ApiClient(console).post("/v1/verify", std::move(body), kLongCall));
+  BERTH_TRY(const auto told, long_call(console, {.method = "POST", .target = "/v1/verify", .body = std::move(body)}, options.timeout));
+  if (!told) return Exit::still_running;
+  const json::value& answer = *told;
   bool drifted = false;
   std::size_t slots = 0;
   for (const auto& slot : list_of(answer, "slots")) {
@@ -68,9 +70,9 @@ Verb verify_verb() {
               "missing or was added. Each path that differs is named. Without an argument these are the active releases. berthd does the same by itself, "
               "in the background ([store] verify_every).",
       .examples = {"berth verify", "berth verify web@v41", "berth verify --all # every release of every app on this node"},
-      .exits = with_daemon_exits({Exit::not_found, Exit::trust}),
+      .exits = with_daemon_exits({Exit::not_found, Exit::trust, Exit::still_running}),
       .arguments = {{"APP[@RELEASE]", "one app's active release, or this one", &o->name, Completes::release, false}},
-      .options = {{"--all", "", "every release on the node, not the active ones alone", &o->all}},
+      .options = {{"--all", "", "every release on the node, not the active ones alone", &o->all}, timeout_option(o->timeout)},
       .action = [o](Console& console) { return verify(console, *o); },
   };
 }

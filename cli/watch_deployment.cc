@@ -7,6 +7,7 @@
 
 #include "cli/common.h"
 #include "cli/interrupt.h"
+#include "cli/output/charset.h"
 #include "cli/output/progress.h"
 #include "cli/output/text.h"
 #include "core/io/http.h"
@@ -22,7 +23,7 @@ constexpr std::chrono::milliseconds kBetweenTries{250};
 
 /// What `wait` to ask for: on a terminal the line is drawn again each second.
 std::int64_t seconds_to_wait(const Console& console, const std::optional<Clock::time_point>& end) {
-  const std::int64_t most = console.terminal && !console.json && !console.quiet ? 1 : 30;
+  const std::int64_t most = console.draws && !console.json && !console.quiet ? 1 : 30;
   if (!end) return most;
   const auto left = std::chrono::ceil<std::chrono::seconds>(*end - Clock::now()).count();
   return std::clamp<std::int64_t>(left, 0, most);
@@ -92,7 +93,7 @@ Exit conclude(const Console& console, const json::value& json) {
     console.document(json);
   } else if (exit != Exit::ok) {
     const std::string text = result_text(deployment, console.colour, console.node ? console.node->name : "");
-    std::fwrite(text.data(), 1, text.size(), console.err);
+    put(console.err, text);
   } else if (!console.quiet) {
     console.print(result_text(deployment, console.colour));
   }
@@ -108,6 +109,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
   Progress progress(console);
   std::size_t shown = 0;
   std::string after;
+  TransferRate rate;
   for (;;) {
     // The first look waits for nothing: what was reached by now is told at once, and what serves already is not waited for, however long its bake is.
     const std::int64_t wait = after.empty() ? 0 : seconds_to_wait(console, end);
@@ -139,7 +141,8 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
       console.warn(fmt::format("deployment {} of {} is still {} and goes on; {}", deployment.id, deployment.name(), deployment.state, look));
       return Exit::still_running;
     }
-    if (!interrupt.asking()) progress.live(live_text(deployment, std::chrono::system_clock::now(), console.width));
+    if (deployment.state == "fetching") rate.saw(static_cast<std::uint64_t>(deployment.bytes_done), Clock::now());
+    if (!interrupt.asking()) progress.live(live_text(deployment, std::chrono::system_clock::now(), console.width, rate));
     after = deployment.state;
   }
 }

@@ -213,9 +213,7 @@ Result<Exit> watch_status(const Console& console, const std::vector<RemoteNode>&
   constexpr milliseconds kShortest{100};
   if (watch.interval < kShortest) return fail(Errc::usage, fmt::format("berth status --interval: {}ms are less than the least, {}ms", watch.interval.count(), kShortest.count()));
   if (console.json) return watch_as_documents(console, nodes, watch);
-  const char* kind = std::getenv("TERM");
-  const bool draws = console.terminal && (kind == nullptr || std::string_view(kind) != "dumb");
-  if (!draws)
+  if (!console.draws)
     return fail(Errc::usage, "berth status --watch: stdout is no terminal that can be drawn on; --json prints a document at each look, and 'berth events -f' a line for what happens");
   return watch_on_screen(console, nodes, watch);
 }

@@ -78,5 +78,5 @@ BEGIN {
 END {
   say_keys()
   say_paragraph()
-  print ".SH SEE ALSO\n.BR berthd (8),\n.BR berth (1)"
+  print ".SH SEE ALSO\n.BR berthd (8),\n.BR berth (1),\n.BR berth.toml (5)"
 }

@@ -10,7 +10,7 @@
 namespace berth::run {
 namespace {
 
-constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW;
+constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW;
 
 constexpr std::string_view kOfTools[] = {"node_modules", "__pycache__", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".idea", ".vscode", ".DS_Store", "4913"};
 constexpr std::string_view kEnvironments = "environments";
@@ -67,10 +67,18 @@ Result<void> TreeWatch::watch(const std::string& path, std::vector<std::string>*
     std::error_code ignored;
     const bool is_folder = entry->symlink_status(ignored).type() == fs::file_type::directory;
     if (!counts_as_change(rules_, environment_, name, is_folder)) continue;
+    if (!is_folder) turns_executable(name);
     if (found != nullptr && !is_folder && found->size() < kMostTold && std::ranges::find(*found, name) == found->end()) found->push_back(name);
     if (is_folder) BERTH_CHECK(watch(name, found));
   }
   return {};
+}
+
+bool TreeWatch::turns_executable(const std::string& path) {
+  std::error_code failed;
+  const fs::file_status status = fs::symlink_status(tree_ / path, failed);
+  const bool is_executable = status.type() == fs::file_type::regular && (status.permissions() & fs::perms::owner_exec) != fs::perms::none;
+  return is_executable ? executables_.insert(path).second : executables_.erase(path) > 0;
 }
 
 Result<std::vector<std::string>> TreeWatch::take() {
@@ -102,6 +110,9 @@ Result<std::vector<std::string>> TreeWatch::take() {
       if (!counts_as_change(rules_, environment_, path, is_folder)) continue;
       const bool is_new = (event->mask & (IN_CREATE | IN_MOVED_TO)) != 0;
       if (is_folder && is_new) BERTH_CHECK(watch(path, &changed));
+      // Of what else can be changed of a file, such as its times, a build has nothing.
+      const bool turned = !is_folder && turns_executable(path);
+      if ((event->mask & IN_ATTRIB) != 0 && !turned) continue;
       // A file that is made is still to be written; a link is whole.
       std::error_code ignored;
       if (!is_folder && (event->mask & IN_CREATE) != 0 && !fs::is_symlink(tree_ / path, ignored)) continue;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,11 +39,15 @@ class TreeWatch {
   /// Watches a folder and what is below; with `found`, what lies there already is told.
   Result<void> watch(const std::string& path, std::vector<std::string>* found);
 
+  /// Whether a file is executable now and was not, or the other way round, as far as a build has that.
+  bool turns_executable(const std::string& path);
+
   fs::path tree_;
   std::string environment_;
   publish::IgnoreRules rules_;
   Fd inotify_;
   std::map<int, std::string> folders_;  ///< by watch; relative, the tree itself is empty
+  std::set<std::string> executables_;
 };
 
 }  // namespace berth::run

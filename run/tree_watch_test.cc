@@ -69,6 +69,21 @@ TEST_F(TreeWatchTest, TellsWhatIsWrittenMadeMovedAndRemoved) {
   EXPECT_THAT(changed(), ElementsAre("lib/a.py", "link.py"));
 }
 
+TEST_F(TreeWatchTest, AFileThatIsMadeExecutableOrIsNoMoreHasChanged) {
+  write("bin/run");
+  write("bin/tool");
+  fs::permissions(folder.path() / "bin/tool", fs::perms::owner_exec, fs::perm_options::add);
+  begin();
+  fs::permissions(folder.path() / "bin/run", fs::perms::owner_exec, fs::perm_options::add);
+  EXPECT_THAT(changed(), ElementsAre("bin/run"));
+  fs::permissions(folder.path() / "bin/run", fs::perms::owner_exec, fs::perm_options::remove);
+  EXPECT_THAT(changed(), ElementsAre("bin/run"));
+  fs::permissions(folder.path() / "bin/tool", fs::perms::others_write, fs::perm_options::add);
+  fs::last_write_time(folder.path() / "bin/tool", fs::file_time_type::clock::now());
+  fs::permissions(folder.path() / "bin", fs::perms::others_write, fs::perm_options::add);
+  EXPECT_THAT(changed(), IsEmpty()) << "no build has any of that";
+}
+
 TEST_F(TreeWatchTest, FoldersThatComeLaterAreWatchedWithWhatIsInThem) {
   begin();
   write("new/deep/a.py");

@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/output/charset.h"
+
 namespace berth::cli {
 namespace {
 
@@ -149,7 +151,9 @@ ScreenSize AlternateScreen::size() const {
 }
 
 bool AlternateScreen::draw(std::string_view text) {
-  const std::string rows = fitted(text, size());
+  const bool plain = is_ascii_terminal(out_);
+  const std::string shown = fitted(plain ? in_ascii(text) : text, size());
+  const std::string rows = plain ? in_ascii(shown) : shown;
   std::string frame(kBegin);
   frame += "\x1b[H";
   for (const char c : rows) frame += c == '\n' ? "\x1b[K\r\n" : std::string(1, c);

@@ -10,7 +10,7 @@ namespace berth::cli {
 /// "[#######.......]": `done` of `total`, in `width` columns, brackets included.
 std::string bar(std::uint64_t done, std::uint64_t total, std::size_t width);
 
-/// What is under way: on a terminal a line that is drawn over itself, elsewhere one line for each thing that happened.
+/// What is under way: on a terminal that can do so a line that is drawn over itself, elsewhere one line for each thing that happened.
 class Progress {
  public:
   explicit Progress(const Console& console) : console_(console) {}
@@ -25,7 +25,7 @@ class Progress {
   void clear();
 
  private:
-  bool drawn() const { return console_.terminal && !console_.quiet && !console_.json; }
+  bool drawn() const { return console_.draws && !console_.quiet && !console_.json; }
 
   const Console& console_;
   bool live_ = false;

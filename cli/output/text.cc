@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/output/charset.h"
 #include "core/logs/record_time.h"
 #include "core/utf8.h"
 
@@ -18,6 +19,7 @@ bool steers(char32_t c) {
 }  // namespace
 
 std::string printable(std::string_view text) {
+  const bool plain = stdout_is_ascii();
   std::string safe;
   safe.reserve(text.size());
   while (!text.empty()) {
@@ -34,7 +36,7 @@ std::string printable(std::string_view text) {
     }
     text.remove_prefix(length);
   }
-  return safe;
+  return plain ? in_ascii(safe) : safe;
 }
 
 std::size_t columns(std::string_view text) {
@@ -43,13 +45,14 @@ std::size_t columns(std::string_view text) {
 
 std::string shorten(std::string_view text, std::size_t width) {
   if (columns(text) <= width) return std::string(text);
-  if (width == 0) return {};
+  const std::string_view dots = stdout_is_ascii() ? "..." : "…";
+  if (width < columns(dots)) return std::string(width, '.');
   std::size_t end = 0;
-  for (std::size_t seen = 0; end < text.size(); ++end) {
+  for (std::size_t seen = columns(dots) - 1; end < text.size(); ++end) {
     const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0) != 0x80;
     if (begins && ++seen == width) break;
   }
-  return std::string(text.substr(0, end)) + "…";
+  return std::string(text.substr(0, end)) + std::string(dots);
 }
 
 std::string count_text(std::uint64_t count, std::string_view one) { return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s"); }

@@ -9,13 +9,13 @@
 namespace berth::cli {
 
 /// `text` with what could steer a terminal made visible: control characters (but tabs), bidirectional overrides and bytes that are
-/// not UTF-8 become `\x1b`, `\u202e`. What an app or a server said is printed on a terminal only through this.
+/// not UTF-8 become `\x1b`, `\u202e`, and at a terminal without UTF-8 whatever is not ASCII does. What an app or a server said is printed on a terminal only through this.
 std::string printable(std::string_view text);
 
 /// How many columns a terminal gives it; a code point counts as one.
 std::size_t columns(std::string_view text);
 
-/// At most `width` columns, the last one then being '…'.
+/// At most `width` columns, the last one then being '…', or "..." at a terminal without UTF-8.
 std::string shorten(std::string_view text, std::size_t width);
 
 /// "1 file", "2 files".

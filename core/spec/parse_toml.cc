@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "core/spec/deploy_toml.h"
+#include "core/spec/known_keys.h"
 #include "core/spec/rules.h"
 #include "core/spec/toml_table.h"
 #include "core/spec/words.h"
@@ -312,6 +313,13 @@ Result<AppSpec> parse_toml(std::string_view text, std::string_view name, const D
   for (const Complaint& broken : broken_rules(spec)) complaints.add(place_of(root, broken.path), to_string(broken));
   BERTH_CHECK(complaints.result());
   return spec;
+}
+
+Result<std::set<std::string>> known_keys(std::string_view text) {
+  BERTH_TRY(const toml::table root, parse_toml_text(text, "berth.toml"));
+  TomlComplaints complaints("berth.toml");
+  read_spec(TomlTable(root, {}, complaints), {});
+  return complaints.asked();
 }
 
 Result<AppSpec> spec_of(const std::string& app, const Defaults& defaults) {

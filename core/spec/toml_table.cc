@@ -155,7 +155,10 @@ void TomlTable::done() {
 }
 
 const toml::node* TomlTable::take(std::string_view key) {
-  if (std::ranges::find(asked_, key) == asked_.end()) asked_.emplace_back(key);
+  if (std::ranges::find(asked_, key) == asked_.end()) {
+    asked_.emplace_back(key);
+    complaints_->note_asked(title_.empty() ? std::string(key) : fmt::format("{}.{}", title_, key));
+  }
   return table_->get(key);
 }
 

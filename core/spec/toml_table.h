@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,11 +22,15 @@ class TomlComplaints {
   explicit TomlComplaints(std::string_view file) : file_(file) {}
 
   void add(const toml::source_position& place, std::string what);
+  /// A key that a reader asked for, as "process.web.command".
+  void note_asked(std::string key) { asked_.insert(std::move(key)); }
+  const std::set<std::string>& asked() const { return asked_; }
   /// Nothing, or `Errc::usage` with a line for each complaint in the order of places, ten at most: "berth.toml:12:3: …".
   Result<void> result() const;
 
  private:
   std::string file_;
+  std::set<std::string> asked_;
   std::map<std::pair<toml::source_index, toml::source_index>, std::string> found_;  // one for each place: the first
 };
 

@@ -1,12 +1,15 @@
 #include "daemon/config/config.h"
 
 #include <fstream>
+#include <map>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/files/files.h"
 #include "daemon/config/section.h"
+#include "daemon/config/show.h"
 
 namespace berth::config {
 namespace {
@@ -169,6 +172,37 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(whole->webhooks[0].timeout, Webhook().timeout);
   EXPECT_EQ(whole->webhooks[0].format, Webhook().format);
   EXPECT_EQ(whole->follow, (std::vector<Follow>{{.app = "web", .channel = "stable"}})) << "with the interval that it has anyway";
+}
+
+/// The shipped file with what stands behind '#' in it, by table; the lines before the first one below "".
+std::map<std::string, std::string> shipped_tables() {
+  const auto text = files::read(BERTH_SHIPPED_CONFIG, 1u << 20);
+  EXPECT_TRUE(text) << text.error().message;
+  std::map<std::string, std::string> tables;
+  std::istringstream lines(*text);
+  std::string table;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# [[")) line.erase(0, 2);
+    if (line.starts_with('[')) table = line.substr(line.find_last_of('[') + 1, line.find(']') - line.find_last_of('[') - 1);
+    tables[table] += line + "\n";
+  }
+  return tables;
+}
+
+TEST(Config, TheShippedFileHasEveryKeyThatIsKnown) {
+  const auto tables = shipped_tables();
+  std::string text = "environment = \"production\"\n";
+  for (const auto& [table, lines] : tables)
+    if (lines.starts_with("[[")) text += "[[" + table + "]]\n" + (table == "sink" ? "kind = \"file\"\n" : "");
+  auto document = Document::parse(text, "berthd.toml");
+  ASSERT_TRUE(document) << document.error().message;
+  EXPECT_FALSE(read_document(*document, "edge-1", kFileKind)) << "lists of tables have keys that must be there";
+  EXPECT_GT(document->asked().size(), 70u);
+  for (const AskedKey& asked : document->asked()) {
+    const auto table = tables.find(asked.table);
+    ASSERT_NE(table, tables.end()) << asked.table;
+    EXPECT_THAT(table->second, testing::AnyOf(HasSubstr("\n" + asked.key + " = "), HasSubstr("\n# " + asked.key + " = "), HasSubstr(" " + asked.key + "=\""))) << asked.table;
+  }
 }
 
 TEST(Config, AnUnknownKeyIsNamedWithItsPlaceAndTheNearestKnownOne) {

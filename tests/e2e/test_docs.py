@@ -76,6 +76,33 @@ class Book(unittest.TestCase):
         self.assertIn("docs/README.md", links_of((SOURCE / "README.md").read_text()))
 
 
+class ManPages(unittest.TestCase):
+    """The pages of the two files that people write are made of the texts that have every key; that those do is the unit tests' to say."""
+
+    def made(self, page, source):
+        done = subprocess.run(["awk", "-v", "version=1.2", "-f", SOURCE / f"packaging/{page}.awk", SOURCE / source], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        shown = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-Kutf8"], input=done.stdout, capture_output=True, text=True)
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        return done.stdout.replace("\\-", "-")
+
+    def test_of_berth_toml_has_each_key_of_the_formats_page(self):
+        page = self.made("berth.toml.5", "docs/formats.md")
+        example = re.search(r"^## App spec.*?^```toml\n(.*?)^```", (SOURCE / "docs/formats.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+        tables = re.findall(r"^\[([\w.-]+)\]", example, re.MULTILINE)
+        keys = re.findall(r"^(?:# )?([\w.-]+) = ", example, re.MULTILINE)
+        self.assertGreater(len(tables), 8)
+        self.assertGreater(len(keys), 60)
+        self.assertEqual([table for table in tables if f'\n.SH "[{table}]"\n' not in page], [])
+        self.assertEqual([key for key in keys if f"\n.TP\n\\fB{key} = " not in page], [])
+
+    def test_of_berthd_toml_has_each_key_of_the_shipped_file(self):
+        page = self.made("berthd.toml.5", "config/berthd.toml")
+        keys = re.findall(r"^(?:# )?([a-z_]+) = ", (SOURCE / "config/berthd.toml").read_text(), re.MULTILINE)
+        self.assertGreater(len(keys), 60)
+        self.assertEqual([key for key in keys if f"\n\\fB{key} = " not in page], [])
+
+
 class ApiPage(unittest.TestCase):
     def test_each_call_is_in_its_tables_with_its_role(self):
         page = (SOURCE / "docs" / "api.md").read_text()

@@ -130,6 +130,10 @@ class Enrolment(BerthCase):
         self.assertIn("is not replaced", self.enrol("edge-1", 9465, "--environment", "qa", expect=8).stderr)
         self.assertIn('environment = "production"', config.read_text())
 
+    def test_quietly_it_says_nothing(self):
+        self.assertEqual(self.enrol("edge-1", 9465, "--quiet").stdout, "")
+        self.assertTrue((self.etc("edge-1") / "berthd.toml").exists())
+
     def test_a_root_that_is_another_is_refused_and_nothing_is_written(self):
         said = self.enrol("edge-1", 9465, root="sha256:" + "0" * 64, expect=4).stderr
         self.assertIn("has the SHA-256", said)

@@ -194,7 +194,8 @@ class Packages(Folder):
         self.assertTrue((units / "berth-refresh@.timer").exists())
         self.assertEqual(list((self.folder / "root").rglob("*.wants")), [], "nothing is enabled by being there")
         self.assertEqual(list((self.folder / "root/etc/berth/conf.d").iterdir()), [])
-        self.assertTrue((self.folder / "root/usr/share/man/man5/berthd.toml.5.gz").exists())
+        for page in ("man1/berth.1", "man5/berth.toml.5", "man5/berthd.toml.5", "man8/berthd.8"):
+            self.assertTrue((self.folder / f"root/usr/share/man/{page}.gz").exists(), page)
         programs = ("sbin/berthd", "bin/berth", "libexec/berth/berth-keeper", "libexec/berth/berth-unpack")
         sizes = {name: (self.folder / "root/usr" / name).stat().st_size for name in programs}
         print(*(f"{name}: {size} bytes" for name, size in sizes.items()), sep="\n", flush=True)

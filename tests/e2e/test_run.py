@@ -405,6 +405,16 @@ class Releases(BerthCase):
         one.interrupt()
         self.assertEqual(one.end(), 0, one.text)
         self.assertIn("is not in the repository", user.run("run", "shop/production@v9", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
+        # Without an environment it is of dev, and of ./repo without a repository.
+        self.assertIn("dev is the environment where none is said: shop/production@v1, or --as production", user.run("run", "shop@v1", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
+        self.assertIn("there is none in ./repo here", user.run("run", "shop@v1", cwd="/").stderr)
+        self.assertIn("dev is the environment where none is said", user.run("run", "shop@v1", "--set", "TOKEN=x", cwd=self.repo.folder.parent).stderr)
+        self.repo.publish(tree, "dev", variables={"LEVEL": "debug"}, secrets={"TOKEN": "file:/etc/shop/token"})
+        os.system(f"chmod -R a+rX {self.folder}")
+        one = user.start("run", "shop@v1", "--set", "TOKEN=x", cwd=self.repo.folder.parent)
+        one.wait_for(r"^web\.1 +\| begun debug")
+        one.interrupt()
+        self.assertEqual(one.end(), 0, one.text)
 
         store = {"XDG_DATA_HOME": str(self.repo.home / "share")}
         one = user.start("run", "shop", "--set", "TOKEN=x", cwd="/", env=store)

@@ -5,7 +5,6 @@
 #include <span>
 
 #include "core/files/files.h"
-#include "core/trust/glob.h"
 
 namespace berth::publish {
 namespace {
@@ -14,9 +13,8 @@ constexpr std::size_t kMostText = 256u << 10;
 constexpr std::array<std::string_view, 3> kNeverAtTop{"berth.toml", ".berthignore", "environments"};
 constexpr std::array<std::string_view, 4> kNever{".env", ".git", ".hg", ".svn"};
 
-template <class Text>
-std::vector<Text> split(std::string_view path) {
-  std::vector<Text> parts;
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> parts;
   for (std::size_t begin = 0; begin <= path.size();) {
     const auto end = std::min(path.find('/', begin), path.size());
     parts.emplace_back(path.substr(begin, end - begin));
@@ -27,12 +25,12 @@ std::vector<Text> split(std::string_view path) {
 
 /// `**` stands for any number of segments. `reached[j]`: whether the segments before this one match the first j parts of the path; a table, so that
 /// the time is the product of the lengths.
-bool segments_match(std::span<const std::string> segments, const std::vector<std::string_view>& path) {
+bool segments_match(std::span<const SegmentPattern> segments, const std::vector<std::string_view>& path) {
   std::vector<bool> reached(path.size() + 1, false);
   reached[0] = true;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     std::vector<bool> next(path.size() + 1, false);
-    if (segments[i] == "**") {
+    if (segments[i].is_any_depth()) {
       bool so_far = false;
       for (std::size_t j = 0; j <= path.size(); ++j) {
         // At the end it stands for what lies below a folder, not for the folder itself.
@@ -42,11 +40,21 @@ bool segments_match(std::span<const std::string> segments, const std::vector<std
         if (!is_last && so_far) next[j] = true;
       }
     } else {
-      for (std::size_t j = 0; j < path.size(); ++j) next[j + 1] = reached[j] && trust::matches_glob(segments[i], path[j]);
+      for (std::size_t j = 0; j < path.size(); ++j) next[j + 1] = reached[j] && segments[i].matches(path[j]);
     }
     reached = std::move(next);
   }
   return reached[path.size()];
+}
+
+/// What is blank at the end of a line, but for what a backslash stands in front of.
+std::string_view without_blanks_at_the_end(std::string_view line) {
+  std::size_t keep = 0;
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    if (line[at] == '\\') keep = std::min(++at + 1, line.size());
+    else if (line[at] != ' ' && line[at] != '\t' && line[at] != '\r') keep = at + 1;
+  }
+  return line.substr(0, keep);
 }
 
 }  // namespace
@@ -64,7 +72,7 @@ IgnoreRules IgnoreRules::parse(std::string_view text) {
     const auto end = std::min(text.find('\n', begin), text.size());
     std::string_view line = text.substr(begin, end - begin);
     begin = end + 1;
-    while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) line.remove_suffix(1);
+    line = without_blanks_at_the_end(line);
     if (line.empty() || line.front() == '#') continue;
     Rule rule;
     if (line.front() == '!') {
@@ -78,18 +86,18 @@ IgnoreRules IgnoreRules::parse(std::string_view text) {
     rule.anywhere = line.find('/') == std::string_view::npos;
     if (line.starts_with('/')) line.remove_prefix(1);
     if (line.empty()) continue;
-    rule.segments = split<std::string>(line);
+    rule.segments = segments_of(line);
     rules.rules_.push_back(std::move(rule));
   }
   return rules;
 }
 
 bool IgnoreRules::matches(const Rule& rule, const std::vector<std::string_view>& path) {
-  return rule.anywhere ? trust::matches_glob(rule.segments.front(), path.back()) : segments_match(rule.segments, path);
+  return rule.anywhere ? rule.segments.front().matches(path.back()) : segments_match(rule.segments, path);
 }
 
 bool IgnoreRules::leaves_out(std::string_view path, bool is_folder) const {
-  const auto parts = split<std::string_view>(path);
+  const auto parts = split(path);
   if (parts.size() == 1 && std::ranges::find(kNeverAtTop, parts.front()) != kNeverAtTop.end()) return true;
   if (std::ranges::find(kNever, parts.back()) != kNever.end()) return true;
   bool left_out = false;

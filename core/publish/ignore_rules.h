@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/publish/ignore_pattern.h"
 #include "core/result.h"
 
 namespace berth::publish {
@@ -14,7 +15,8 @@ namespace berth::publish {
 /// Always left out: at the top `berth.toml` and `.berthignore`, which are read here, and `environments/`, the configuration; anywhere `.env`,
 /// `.git`, `.hg` and `.svn`. `.berthignore` says what else, with the rules of `.gitignore`: a pattern a line; `#` begins a comment; `*`, `?` and
 /// `[…]` stop at a `/`, `**` does not; a `/` in front or inside binds the pattern to the top, one at the end means folders; `!` takes back what an
-/// earlier line left out, but not from within a folder that is left out.
+/// earlier line left out, but not from within a folder that is left out; a backslash takes the meaning from what follows it: `\#`, `\!`, `\*`, and a blank
+/// at the end of a line. Of a line that ends with CR LF, the CR is not part.
 class IgnoreRules {
  public:
   /// Reads `.berthignore`, if there is one. `Errc::usage` for one that is too long.
@@ -25,7 +27,7 @@ class IgnoreRules {
 
  private:
   struct Rule {
-    std::vector<std::string> segments;  // one, where the pattern is for any folder
+    std::vector<SegmentPattern> segments;  // one, where the pattern is for any folder
     bool anywhere = false;
     bool folders_only = false;
     bool takes_back = false;

@@ -13,6 +13,7 @@
 #include "core/files/files.h"
 #include "core/publish/hash_file.h"
 #include "core/publish/push_check.h"
+#include "core/publish/push_order.h"
 #include "core/trust/folder_remote.h"
 #include "core/trust/limits.h"
 #include "core/trust/repository.h"
@@ -31,14 +32,6 @@ std::vector<fs::path> files_below(const fs::path& repository, const char* subfol
   for (const auto& entry : fs::recursive_directory_iterator(repository / subfolder, error))
     if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.')) files.push_back(entry.path().lexically_relative(repository));
   std::ranges::sort(files);
-  return files;
-}
-
-/// Metadata in the order to publish it in: everything numbered, the root to pin, and timestamp.json, which makes the rest count.
-std::vector<fs::path> metadata_in_order(const fs::path& repository) {
-  std::vector<fs::path> files = files_below(repository, "metadata");
-  const auto last = [](const fs::path& file) { return file.filename() == "timestamp.json" ? 2 : file.filename() == "root.json" ? 1 : 0; };
-  std::ranges::stable_sort(files, {}, last);
   return files;
 }
 
@@ -67,7 +60,8 @@ Result<void> copy_file(const fs::path& from, const fs::path& to, Pushed& pushed)
 Result<Pushed> push_to_folder(const fs::path& repository, const fs::path& destination) {
   std::vector<fs::path> files = files_below(repository, "blobs");
   std::ranges::copy(files_below(repository, "targets"), std::back_inserter(files));
-  std::ranges::copy(metadata_in_order(repository), std::back_inserter(files));
+  BERTH_TRY(const auto metadata, metadata_in_order(repository));
+  for (const auto& part : metadata) std::ranges::copy(part, std::back_inserter(files));
   Pushed pushed;
   for (const fs::path& file : files) {
     BERTH_TRY(const bool there, is_there(repository / file, destination / file, *file.begin() == "metadata"));
@@ -96,7 +90,7 @@ Result<void> run_copy(const std::string& command, const fs::path& source, const 
 }
 
 /// A folder `metadata` of hard links, so that a command that copies folders copies these files alone.
-Result<fs::path> stage(const fs::path& below, const char* name, const fs::path& repository, const std::vector<fs::path>& files) {
+Result<fs::path> stage(const fs::path& below, const std::string& name, const fs::path& repository, const std::vector<fs::path>& files) {
   const fs::path folder = below / name / "metadata";
   BERTH_CHECK(files::make_directories(folder));
   for (const fs::path& file : files)
@@ -107,12 +101,13 @@ Result<fs::path> stage(const fs::path& below, const char* name, const fs::path& 
 Result<void> push_by_command(const fs::path& repository, const std::string& destination, const std::string& command) {
   const fs::path staging = repository / ".being-pushed";
   BERTH_CHECK(files::remove_tree(staging));
-  std::vector<fs::path> first = metadata_in_order(repository);
-  const std::vector<fs::path> last{first.back()};
-  first.pop_back();
-  BERTH_TRY(const fs::path numbered, stage(staging, "first", repository, first));
-  BERTH_TRY(const fs::path timestamp, stage(staging, "last", repository, last));
-  for (const fs::path& source : {repository / "blobs", repository / "targets", numbered, timestamp})
+  BERTH_TRY(const auto metadata, metadata_in_order(repository));
+  std::vector<fs::path> sources{repository / "blobs", repository / "targets"};
+  for (const auto& part : metadata) {
+    BERTH_TRY(fs::path staged, stage(staging, std::to_string(sources.size()), repository, part));
+    sources.push_back(std::move(staged));
+  }
+  for (const fs::path& source : sources)
     if (fs::exists(source)) BERTH_CHECK(run_copy(command, source, destination));
   return files::remove_tree(staging);
 }

@@ -24,7 +24,8 @@ struct Pushed {
   Collected pruned;
 };
 
-/// Copies a repository in the order in which a reader of the destination always finds a whole one: blobs and targets, numbered metadata, timestamp.json.
+/// Copies a repository in the order in which a reader of the destination always finds a whole one: blobs and targets, numbered metadata, and timestamp.json
+/// before or after the roots, as push_order.h says.
 /// Holds the repository's lock meanwhile. The destination is a local folder, and each file comes there by rename; or, with `command`, whatever that
 /// takes: a shell command that is called with a folder and DESTINATION/ and copies the folder into there, over what is there, as `rsync -a`,
 /// `cp -a` and `scp -r` do. A failure ends it: nothing that comes later in the order was touched. Before anything is copied, what lies there is looked at

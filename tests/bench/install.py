@@ -7,7 +7,8 @@ metadata, fetching, verifying, the worker's start, unpacking, reading it all aga
 system. Patches are those of a release from the last three builds, a hundredth of whose files changed each time, and stand beside the making of the build itself.
 Contenders take turns; what counts is the ratio of the least times. On disk, berthd and all it starts have --limit MiB of memory together, page
 cache included, and so have the others. In memory the files themselves would count, so there only what the processes hold is told.
-What each run made is compared with what it should be, and a run that failed, or a process that was killed for want of memory, ends it with 1.
+What each run made is compared with what it should be, and a run that failed, or a process that was killed for want of memory, ends it with 1. So does a
+ratio that is over the wanted one, once all is measured and told.
 """
 import argparse
 import json
@@ -16,6 +17,7 @@ import random
 import shutil
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -159,11 +161,16 @@ class Contest:
         self.taken["patches"]["berth"].append(ended - built)
 
     def tell(self, where, lines):
+        """Tells each line; the lines whose ratio is over the wanted one."""
+        missed = []
         for line in lines:
             peer, berth = self.taken[line]["peer"], self.taken[line]["berth"]
             ratio = min(berth) / min(peer)
             print(f"{where:8} {line:8} {PEERS[line]:26} {min(peer):6.3f} s (median {statistics.median(peer):.3f})   berth {min(berth):6.3f} s "
                   f"(median {statistics.median(berth):.3f})   ratio {ratio:.2f}, wanted {TARGETS[line]}", flush=True)
+            if ratio > TARGETS[line]:
+                missed.append(f"{line} {where}: {ratio:.2f} is over {TARGETS[line]}")
+        return missed
 
 
 def run(where, folder, options, lines):
@@ -199,13 +206,14 @@ def run(where, folder, options, lines):
             if "patches" in lines:
                 for again in range(2 if number == 0 else 1):  # the first one is the third build
                     contest.patches(names, number + again / 2)
-        contest.tell(where, lines)
+        missed = contest.tell(where, lines)
         held = peak.end()
         limit = f" of {options.limit} MiB allowed, page cache included; killed for want of memory: {contest.ours.kills()}" if where == "disk" else ""
         kills = contest.ours.kills() + contest.theirs.kills()
         print(f"{where:8} memory   berthd and workers held {held:.1f} MiB, in use at most {contest.ours.peak_mib():.1f} MiB{limit}", flush=True)
         if kills:
             raise SystemExit(f"{where}: {kills} processes were killed for want of memory: what was measured is none of it")
+    return missed
 
 
 def main():
@@ -220,8 +228,8 @@ def main():
     parser.add_argument("--only", action="append", choices=list(TARGETS))
     options = parser.parse_args()
     lines = [line for line in TARGETS if not options.only or line in options.only]
-    for where in options.on or ["memory", "disk"]:
-        run(where, None if where == "memory" else options.disk, options, lines)
+    missed = [one for where in options.on or ["memory", "disk"] for one in run(where, None if where == "memory" else options.disk, options, lines)]
+    sys.exit("\n".join(missed) or 0)
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ Error explain(const ExecFailure& failure, const ChildSpec& spec) {
   switch (failure.step) {
     case Step::cgroup: return say(fmt::format("run {}: enter the cgroup {}", program, spec.cgroup_procs));
     case Step::resources: return say(fmt::format("run {}: set the limits of its process", program));
-    case Step::root: return say(fmt::format("run {}: enter the root file system of its app", program));
+    case Step::root: return say(fmt::format("run {}: enter the file system of its app", program));
     case Step::user: return say(fmt::format("run {}: become user {} and group {}", program, spec.uid ? std::to_string(*spec.uid) : "of berthd",
                                             spec.gid ? std::to_string(*spec.gid) : "of berthd"));
     case Step::directory: return say(fmt::format("run {}: enter the folder {}", program, spec.directory));

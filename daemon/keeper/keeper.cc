@@ -100,14 +100,14 @@ int Keeper::run() {
     }
     if (rules_.bound && control_.connection() < 0) on_lonely();
     on_timers(monotonic_ms());
-    if (renew_to_[0] != 0 && may_renew()) renew();
+    if (renew_to_[0] != 0) renew();
   }
   return 0;
 }
 
 int Keeper::timeout(int64_t now) const {
   int64_t first = 0;
-  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_, tell_log_at_, tell_gap_at_, lonely_at_};
+  const int64_t deadlines[] = {launch_deadline_, kill_at_, start_at_, settled_at_, release_at_, watchdog_at_, tell_notice_at_, look_at_, tell_log_at_, tell_gap_at_, lonely_at_, trial_at_};
   for (const int64_t at : deadlines) {
     if (at != 0 && (first == 0 || at < first)) first = at;
   }
@@ -121,6 +121,7 @@ void Keeper::on_timers(int64_t now) {
   if (over(&kill_at_)) kill_everything();
   if (over(&lonely_at_)) request_stop(-1);
   if (over(&start_at_)) start_app();
+  if (over(&trial_at_)) on_trial_overdue();
   if (over(&settled_at_)) {
     crash_loop_.settled();
     send_state(Event::settled);
@@ -156,7 +157,8 @@ void Keeper::on_children() {
   int status = 0;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (pid == state_.app_pid && orphan_ < 0) on_main_exit(status);
+    if (pid == trial_) on_trial_end(status);
+    else if (pid == state_.app_pid && orphan_ < 0) on_main_exit(status);
   }
   const bool no_child = pid < 0 && errno == ECHILD;
   const bool main_gone = state_.app_pid == 0 && (state_.phase == Phase::clearing || state_.phase == Phase::stopping);
@@ -228,6 +230,7 @@ void Keeper::on_executed() {
 }
 
 void Keeper::on_main_exit(int status) {
+  end_trial();
   if (executed_ >= 0) on_executed();
   on_notices();  // what it said last
   drain();

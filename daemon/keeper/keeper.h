@@ -45,6 +45,8 @@ class Keeper {
   void on_take_over(Message* message);
   void on_orphan_exit();
   void on_renew(const Renew& asked);
+  void on_trial_end(int status);
+  void on_trial_overdue();
   void on_stopped();
   void leave();
 
@@ -73,9 +75,11 @@ class Keeper {
   void send_fds();
   bool may_renew() const;
   void renew();
+  void begin_trial();
+  void end_trial();
+  void become_next();
   void refuse_renewal(const char* what, int error);
   int hand_over();
-  bool try_program(const char* program, int handover);
   void pass_files_on(bool pass);
   bool take_handover(int handover);
   template <class Exchange>
@@ -124,6 +128,9 @@ class Keeper {
   int64_t notice_told_ = 0, tell_notice_at_ = 0;
   int64_t extended_until_ = 0;     ///< the present process asked for time until then
   char renew_to_[sizeof(Renew::program)] = {};  ///< the program to become; empty: none
+  int trial_ = 0;                  ///< the child in which that is tried; 0: none
+  int64_t trial_at_ = 0;           ///< it is overdue
+  bool trial_passed_ = false;
   bool want_stop_ = false, want_restart_ = false, restart_is_liveness_ = false;
   bool hold_ = false;              ///< the sockets, when stopped
   uint64_t dropped_told_ = 0;

@@ -52,6 +52,7 @@ void Keeper::on_message(Message* message) {
 void Keeper::on_launch(Message* message) {
   if (message->fd_count < 1 || want_stop_ || !take_launch(message->fds, message->fd_count)) return control_.drop();
   message->fd_count = 0;
+  end_trial();  // it is of the launch before
   if (state_.phase == Phase::blank) start_app();
 }
 

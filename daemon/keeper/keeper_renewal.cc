@@ -1,13 +1,12 @@
 // How a keeper becomes another program without its app's notice: by exec, so that it stays the parent of its app. All that it knows goes over in a memfd, all
-// that it holds as open descriptors. The program is tried before, in a child that reads everything and does nothing: where that fails, this one goes on.
+// that it holds as open descriptors. The program is tried before, in a child that reads everything and does nothing: where that fails, this one goes on. Meanwhile
+// the app is served as ever, so what is handed over in the end is written down anew. Where the app ends or is to end, or its launch changes, it is tried again.
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +17,7 @@
 namespace berth::keeper {
 namespace {
 
-constexpr int kTrialMs = 2000;
+constexpr int64_t kTrialMs = 2000;
 
 /// The arguments of a keeper that goes on with a handover.
 struct Arguments {
@@ -114,20 +113,70 @@ bool Keeper::may_renew() const {
 }
 
 void Keeper::on_renew(const Renew& asked) {
+  end_trial();
   Text(renew_to_, sizeof renew_to_).add(asked.program, strnlen(asked.program, sizeof asked.program));
 }
 
+/// Goes on with what was asked for, as far as that can be now.
 void Keeper::renew() {
-  char program[sizeof renew_to_];
-  memcpy(program, renew_to_, sizeof program);
-  renew_to_[0] = 0;
+  if (!may_renew()) return end_trial();
+  if (trial_passed_) return become_next();
+  if (trial_ == 0) begin_trial();
+}
+
+/// Runs it in a child to see whether it can read what it is to go on with.
+void Keeper::begin_trial() {
   log_.cut_lines();
   const int handover = hand_over();
   if (handover < 0) return refuse_renewal("what it knows could not be written down", errno);
-  if (!try_program(program, handover)) {
-    close(handover);
-    return on_children();  // whose end may have been told with the trial's
+  trial_ = fork();
+  if (trial_ == 0) {
+    pass_files_on(true);
+    fcntl(handover, F_SETFD, 0);
+    Arguments(renew_to_, control_.path(), log_directory_, "--try", handover).execute();
+    _exit(errno == ENOENT ? 127 : 126);
   }
+  const int error = errno;
+  close(handover);
+  if (trial_ > 0) trial_at_ = after(kTrialMs);
+  else trial_ = 0, refuse_renewal("fork", error);
+}
+
+void Keeper::on_trial_end(int status) {
+  trial_ = 0;
+  trial_at_ = 0;
+  trial_passed_ = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (trial_passed_) return;
+  char what[sizeof state_.refusal];
+  Text text(what, sizeof what);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) text.add("it is not there: ");
+  else if (WIFEXITED(status) && WEXITSTATUS(status) == 126) text.add("it cannot be executed: ");
+  else text.add("it does not take over what this one knows: ");
+  refuse_renewal(text.add(renew_to_).c_str(), 0);
+}
+
+void Keeper::on_trial_overdue() {
+  char what[sizeof state_.refusal];
+  Text text(what, sizeof what);
+  text.add("it did not answer within 2 s: ").add(renew_to_);
+  end_trial();
+  refuse_renewal(text.c_str(), 0);
+}
+
+/// Whatever it would have said: what was tried is not what is to be handed over any more. Its end is waited for as any child's.
+void Keeper::end_trial() {
+  if (trial_ != 0) kill(trial_, SIGKILL);
+  trial_ = 0;
+  trial_at_ = 0;
+  trial_passed_ = false;
+}
+
+void Keeper::become_next() {
+  char program[sizeof renew_to_];
+  memcpy(program, renew_to_, sizeof program);
+  log_.cut_lines();
+  const int handover = hand_over();
+  if (handover < 0) return refuse_renewal("what it knows could not be written down", errno);
   pass_files_on(true);
   fcntl(handover, F_SETFD, 0);
   Arguments(program, control_.path(), log_directory_, "--renewed", handover).execute();
@@ -138,6 +187,8 @@ void Keeper::renew() {
 }
 
 void Keeper::refuse_renewal(const char* what, int error) {
+  renew_to_[0] = 0;
+  trial_passed_ = false;
   Text text(state_.refusal, sizeof state_.refusal);
   text.add(what);
   if (error != 0) text.add(": ").add(strerror(error));
@@ -148,35 +199,6 @@ int Keeper::hand_over() {
   HandoverWriter writer;
   exchange(writer);
   return writer.finish();
-}
-
-/// Runs it in a child to see whether it can read what it is to go on with.
-bool Keeper::try_program(const char* program, int handover) {
-  const pid_t child = fork();
-  if (child == 0) {
-    pass_files_on(true);
-    fcntl(handover, F_SETFD, 0);
-    Arguments(program, control_.path(), log_directory_, "--try", handover).execute();
-    _exit(errno == ENOENT ? 127 : 126);
-  }
-  if (child < 0) return refuse_renewal("fork", errno), false;
-  const int ended = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
-  pollfd polled{ended, POLLIN, 0};
-  const bool in_time = poll(&polled, 1, kTrialMs) > 0;
-  if (ended >= 0) close(ended);
-  if (!in_time) kill(child, SIGKILL);
-  int status = -1;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-  char what[sizeof state_.refusal];
-  Text text(what, sizeof what);
-  if (!in_time) text.add("it did not answer within 2 s: ");
-  else if (WIFEXITED(status) && WEXITSTATUS(status) == 127) text.add("it is not there: ");
-  else if (WIFEXITED(status) && WEXITSTATUS(status) == 126) text.add("it cannot be executed: ");
-  else text.add("it does not take over what this one knows: ");
-  refuse_renewal(text.add(program).c_str(), 0);
-  return false;
 }
 
 /// Whether the descriptors that the next program needs stay open in it.

@@ -38,6 +38,7 @@ void Keeper::stop_main() {
 void Keeper::request_stop(int64_t grace_ms) {
   const bool again = want_stop_;
   want_stop_ = true;
+  end_trial();
   start_at_ = 0;
   int64_t kill_at = after(grace_ms >= 0 ? grace_ms : rules_.grace_ms);
   if (busy() && kill_at < extended_until_) kill_at = extended_until_;
@@ -61,6 +62,7 @@ void Keeper::request_restart(bool liveness, const char* reason) {
   restart_is_liveness_ = liveness;
   if (want_restart_) return;
   want_restart_ = true;
+  end_trial();
   if (!busy()) return;
   kill_at_ = after(rules_.grace_ms);
   if (kill_at_ < extended_until_ && !liveness) kill_at_ = extended_until_;

@@ -18,6 +18,13 @@ class KeeperRenewal : public KeeperFixture {
     to.copy(message.program, sizeof message.program - 1);
     send(&message, sizeof message);
   }
+  /// A program that does nothing for ever when it is tried, and says in the file `tried` that it is.
+  std::string hanging() const {
+    const auto path = root / "hanging";
+    std::ofstream(path) << "#!/bin/sh\necho $$ > " << (root / "tried").string() << "\nexec sleep 1000\n";
+    fs::permissions(path, fs::perms(0755));
+    return path.string();
+  }
   std::string running() const { return fs::read_symlink(fmt::format("/proc/{}/exe", keeper)).string(); }
   /// Its open descriptors, by what they are.
   std::size_t open_files() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(fmt::format("/proc/{}/fd", keeper)), {})); }
@@ -173,6 +180,67 @@ TEST_F(KeeperRenewal, GoesOnAsItIsWhereTheOtherProgramDoesNot) {
   }
   ::kill(started.app_pid, SIGKILL);
   EXPECT_EQ(expect(Event::exited).last_exit.cause, Cause::signal);
+}
+
+constexpr const char* kOverdue = "it did not answer within 2 s: ";
+
+TEST_F(KeeperRenewal, ReadsOnWhatTheAppWritesWhileTheOtherProgramHangs) {
+  auto plan = shell("");
+  plan.argv = {"/usr/bin/python3", "-c",
+               "import os, time\n"
+               "longest, number, path = 0, 0, '" + (root / "longest").string() + "'\n"
+               "while True:\n"
+               "    began = time.monotonic()\n"
+               "    for _ in range(64): os.write(1, b'x' * 1023 + b'\\n')\n"
+               "    longest = max(longest, time.monotonic() - began)\n"
+               "    number += 1\n"
+               "    with open(path + '.new', 'w') as file: print(int(longest * 1000), number, file=file)\n"
+               "    os.rename(path + '.new', path)\n"
+               "    time.sleep(0.005)\n"};
+  plan.segment_bytes = 1 << 20;
+  plan.keep_bytes = 4 << 20;
+  const auto written = [this] {
+    int longest = 0, number = 0;
+    std::istringstream(slurp(root / "longest")) >> longest >> number;
+    return std::pair(longest, number);
+  };
+  start_keeper();
+  launch(plan);
+  expect(Event::started);
+  ASSERT_TRUE(wait_until([&] { return written().second > 3; }, 10s));
+  const auto before = written().second;
+  renew(hanging());
+  const State state = expect(Event::not_renewed);
+  EXPECT_TRUE(std::string(state.refusal).starts_with(kOverdue)) << state.refusal;
+  const auto reached = written().second;
+  EXPECT_GT(reached, before + 20) << "it stood still";
+  ASSERT_TRUE(wait_until([&] { return written().second > reached + 3; }, 10s));
+  EXPECT_LT(written().first, 1000) << "ms that a write took";
+  EXPECT_FALSE(lives(number_in(root / "tried")));
+  renew(BERTH_KEEPER_PROGRAM);
+  expect(Event::renewed);
+}
+
+TEST_F(KeeperRenewal, IsTriedAgainWhereTheAppEndsMeanwhileAndGivenUpForALaterOne) {
+  start_keeper();
+  launch(shell(kCount));
+  const State first = expect(Event::started);
+  renew(hanging());
+  const int tried = number_in(root / "tried");
+  fs::remove(root / "tried");
+  ::kill(first.app_pid, SIGKILL);
+  expect(Event::started, 1500ms);  // the trial would have taken 2 s
+  const int again = number_in(root / "tried");
+  EXPECT_TRUE(wait_until([&] { return !lives(tried); }, 5s));
+  renew(BERTH_KEEPER_PROGRAM);
+  expect(Event::renewed, 1500ms);
+  EXPECT_EQ(running(), BERTH_KEEPER_PROGRAM);
+  EXPECT_TRUE(wait_until([&] { return !lives(again); }, 5s));
+  renew(hanging());
+  number_in(root / "tried");
+  stop();
+  expect(Event::gone, 1500ms);
+  EXPECT_TRUE(wait_until([&] { return gone(); }, 5s));
 }
 
 }  // namespace

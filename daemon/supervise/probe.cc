@@ -51,7 +51,7 @@ std::string last_line(std::string_view output) {
   return std::string(output.substr(0, 200));
 }
 
-/// The mount namespace of a process, unless it is berthd's own: the process is gone then, or has not entered its root yet.
+/// The mount namespace of a process, unless it is berthd's own: the process is gone then, or has not entered its own yet.
 Fd mount_namespace_of(pid_t pid) {
   Fd its(::open(fmt::format("/proc/{}/ns/mnt", pid).c_str(), O_RDONLY | O_CLOEXEC));
   struct stat there{}, here{};
@@ -60,10 +60,10 @@ Fd mount_namespace_of(pid_t pid) {
 }
 
 boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan, std::string cgroup, pid_t app) {
-  const bool has_root = !plan.root.empty();
-  Fd root;
-  if (has_root) root = mount_namespace_of(app);
-  if (has_root && !root) co_return Finding{.healthy = false, .reason = "it has no process whose root a command could have"};
+  const bool has_mounts = !plan.root.empty() || !plan.confinement.empty();
+  Fd mounts;
+  if (has_mounts) mounts = mount_namespace_of(app);
+  if (has_mounts && !mounts) co_return Finding{.healthy = false, .reason = "it has no process whose file system a command could see"};
   const std::string name = probe.command.empty() ? std::string() : probe.command[0];
   io::ChildSpec child{.argv = std::move(probe.command),
                       .environment = std::move(plan.environment),
@@ -73,7 +73,7 @@ boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan
                       .groups = std::move(plan.groups),
                       .bounding = spec::bounding_set(plan.sandbox, plan.uid == 0),
                       .may_gain_privileges = may_gain_privileges(plan),
-                      .mount_namespace = root.get(),
+                      .mount_namespace = mounts.get(),
                       .cgroup_procs = cgroup.empty() ? std::string() : cgroup + "/cgroup.procs",
                       .resources = resources_of(plan),
                       .nice = plan.limits.nice,

@@ -89,6 +89,25 @@ BERTH_CO_TEST(SupervisorProbes, StartupAndRestartsWhatNeverStarts) {
   EXPECT_EQ(status(plan).last_exit->reason, "startup probe failed: /bin/sh exited with 1: not yet");
 }
 
+BERTH_CO_TEST(SupervisorProbes, ByACommandThatSeesWhatTheAppSees) {
+  using Way = keeper::Confinement::Kind;
+  if (::geteuid() != 0) {
+    fmt::print("left out: mounts need root\n");
+    co_return;
+  }
+  fs::create_directories(root / "hidden");
+  const std::string hidden = (root / "hidden").string(), own = (root / "own").string();
+  fs::create_directories(own);
+  auto plan = shell(fmt::format("touch {}/made; exec sleep 1000", own));
+  plan.confinement = {{.kind = Way::read_only, .path = root.string()}, {.kind = Way::memory, .path = own}, {.kind = Way::hidden, .path = hidden}};
+  const std::string script = fmt::format("echo x 2>&1 > {}/hidden/x; echo x 2>&1 > {}/x; ls {}; exit 1", root.string(), root.string(), own);
+  plan.readiness = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/bin/sh", "-c", script}, .period = 50ms, .failure_threshold = 1};
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(status(plan).not_ready == "readiness probe: /bin/sh exited with 1: made");
+  EXPECT_FALSE(fs::exists(root / "x")) << "it was read-only for the app";
+  EXPECT_TRUE(fs::is_empty(hidden));
+}
+
 BERTH_CO_TEST(SupervisorProbes, NothingBeforeItsInitialDelay) {
   const spec::Probe delayed{.kind = spec::ProbeKind::exec, .command = {"/bin/true"}, .initial_delay = 400ms, .period = 50ms};
   using OfPlan = std::optional<spec::Probe> InstancePlan::*;

@@ -26,6 +26,30 @@ say tmp $(ls /tmp)
 exec "${0%/*}/testapp" --serve --port "$PORT"
 """
 
+#: Listens at a socket in its /tmp, and is testapp beside.
+LISTENER = """#!/bin/sh
+listen='import signal, socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("/tmp/socket-MARK")
+s.listen()
+signal.pause()'
+python3 -c "$listen" &
+exec "${0%/*}/testapp" --serve --port "$PORT"
+"""
+
+#: An exec probe: passes once that socket is reached. Writes down what it found.
+PROBE = """#!/bin/sh
+set -e
+say() { echo "$@" >> "$BERTH_DATA_DIR/asked"; }
+tries() { if "$@" 2> /dev/null; then say done "$@"; else say refused "$@"; fi; }
+python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("/tmp/socket-MARK")'
+say connected
+tries touch SHARED/berth-was-here
+tries touch SHARED/out/berth-was-here
+tries ls SHARED/hidden
+say tmp $(ls /tmp)
+"""
+
 SANDBOX = """[process.web.sandbox]
 ProtectSystem = "strict"
 ProtectHome = true
@@ -39,7 +63,7 @@ UMask = "0027"
 
 
 class SandboxOfAnApp(BerthCase):
-    def publish(self, sandbox, note=""):
+    def publish(self, sandbox, note="", scripts={"bin/tries": SCRIPT}):
         shared = self.folder / "shared"
         for name in ("", "out", "hidden"):
             (shared / name).mkdir(exist_ok=True)
@@ -47,7 +71,8 @@ class SandboxOfAnApp(BerthCase):
         tree = sample_apps.testapp(self.folder / "site", more=sandbox.replace("SHARED", str(shared)), note=note)
         self.mark = Path("/tmp") / f"berth-{self.folder.name}"  # the node's /tmp is that of all tests
         self.addCleanup(self.mark.unlink, missing_ok=True)
-        tree.put("bin/tries", SCRIPT.replace("SHARED", str(shared)).replace("MARK", self.mark.name), 0o755)
+        for name, script in scripts.items():
+            tree.put(name, script.replace("SHARED", str(shared)).replace("MARK", self.mark.name), 0o755)
         return self.repo.publish(tree.spec_replaced('"bin/testapp", "--serve", "--port", "${PORT}"', '"bin/tries"'))
 
     def said(self, node):
@@ -91,6 +116,26 @@ class SandboxOfAnApp(BerthCase):
         self.assertIn("Permission denied", done.err)
         self.assertIn("Read-only file system", done.err)
         self.assertFalse((shared / "x").exists())
+
+    def test_an_exec_probe_sees_what_its_instance_sees(self):
+        sandbox = """[process.web.sandbox]
+PrivateTmp = true
+ReadOnlyPaths = ["SHARED"]
+ReadWritePaths = ["SHARED/out"]
+InaccessiblePaths = ["SHARED/hidden"]
+[process.web.startup]
+exec = ["bin/ask"]
+period = "100ms"
+timeout = "10s"
+failure_threshold = 200
+"""
+        self.publish(sandbox, scripts={"bin/tries": LISTENER, "bin/ask": PROBE})
+        node = self.make_node().start()
+        self.deploy(node, "v1")
+        shared = self.folder / "shared"
+        self.assertEqual((node.data() / "asked").read_text().splitlines(),
+                         ["connected", f"refused touch {shared}/berth-was-here", f"done touch {shared}/out/berth-was-here", f"refused ls {shared}/hidden", f"tmp socket-{self.mark.name}"])
+        self.assertFalse(Path(f"/tmp/socket-{self.mark.name}").exists(), "the node has none")
 
     def test_without_a_sandbox_nothing_changes(self):
         self.publish("")

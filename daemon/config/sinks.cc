@@ -1,6 +1,9 @@
 #include "daemon/config/sinks.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
 
 #include <fmt/core.h>
 
@@ -81,10 +84,20 @@ void read_sink(Section& section, const std::vector<SinkKind>& kinds, Sink& sink)
   section.other_keys_are_known();
 }
 
+/// The file that it writes; empty where it writes none.
+std::filesystem::path file_of(Section& section, const Sink& sink) {
+  if (sink.kind != "file" || !section.has("path")) return {};
+  const std::filesystem::path said = section.string("path", {});
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(said, error);
+  return error ? said.lexically_normal() : real;
+}
+
 }  // namespace
 
 void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vector<Sink>& sinks) {
   const std::size_t count = document.count("sink");
+  std::map<std::filesystem::path, std::string> files;  // and the sink that writes each
   for (std::size_t i = 0; i < count; ++i) {
     Section section = document.element("sink", i);
     Sink sink;
@@ -92,6 +105,9 @@ void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vec
     if (i == kMostSinks) section.complain("name", fmt::format("more than {} sinks", kMostSinks));
     if (!sink.name.empty() && std::ranges::find(sinks, sink.name, &Sink::name) != sinks.end())
       section.complain("name", fmt::format("name: there are two sinks '{}'", sink.name));
+    if (const auto path = file_of(section, sink); !path.empty())
+      if (const auto [other, is_new] = files.emplace(path, sink.name); !is_new && other->second != sink.name)
+        section.complain("path", fmt::format("path: the sink '{}' writes that file already, and each would cut off what the other one wrote: give each sink a file of its own", other->second));
     sinks.push_back(std::move(sink));
   }
 }

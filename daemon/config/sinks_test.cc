@@ -75,6 +75,9 @@ TEST(ConfigSinks, ComplaintsNameThePlaceAndWhatIsRight) {
   EXPECT_THAT(sink_complaint("[[sink]]\nname = \"a\"\nkind = \"file\"\n"), HasSubstr("no 'path'"));
   EXPECT_THAT(sink_complaint("[[sink]]\nkind = \"file\"\npath = \"/x\"\n"), HasSubstr("has no 'name'"));
   EXPECT_THAT(sink_complaint(sink + sink), HasSubstr("berthd.toml:7:8: name: there are two sinks 'a'"));
+  EXPECT_THAT(sink_complaint(sink + "[[sink]]\nname = \"b\"\nkind = \"file\"\npath = \"/y/../x\"\n"),
+              testing::StartsWith("berthd.toml:9:8: path: the sink 'a' writes that file already"));
+  EXPECT_EQ(sink_complaint(sink + "[[sink]]\nname = \"b\"\nkind = \"file\"\npath = \"/y\"\n"), "");
   EXPECT_THAT(sink_complaint(sink + "patth = \"\"\n"), HasSubstr("unknown key 'patth' in [[sink]] (did you mean 'path'?)"));
   EXPECT_THAT(sink_complaint(sink + "events = \"yes\"\n"), HasSubstr("'events' is true or false, without quotes"));
   EXPECT_THAT(sink_complaint(sink + "labels = \"r7\"\n"), HasSubstr("'labels' is not a table"));

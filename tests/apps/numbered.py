@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Writes numbered lines of all sorts: short, 20 kB, binary, in bursts, to both streams; the last one without a newline. Then waits to be ended.
 
-usage: numbered.py COUNT [PAUSE]   PAUSE: seconds between bursts
+usage: numbered.py COUNT [PAUSE] [repeat]   PAUSE: seconds between bursts; repeat: before each tenth line, REPEATED
 """
 import os
 import signal
 import sys
 import time
+
+REPEATED = b"retrying"
 
 
 def line(number):
@@ -28,12 +30,13 @@ def write_all(descriptor, data):
 
 def main():
     count, pause = int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.02
+    repeated = REPEATED + b"\n" if "repeat" in sys.argv[3:] else b""
     number = 1
     burst = 1
     while number <= count:
         size = 3000 if burst % 10 == 0 else 60
         last = min(number + size, count + 1)
-        text = b"".join(line(each) + b"\n" for each in range(number, last))
+        text = b"".join((repeated if each % 10 == 0 else b"") + line(each) + b"\n" for each in range(number, last))
         if last > count:
             text = text[:-1]
         write_all(2 if burst % 3 == 0 else 1, text)

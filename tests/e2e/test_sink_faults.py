@@ -31,7 +31,7 @@ class SinkFaults(NumberedLines):
         self.count = lines
         self.place = self.make_place()
         self.addCleanup(self.place.close)
-        self.repo.publish(self.tree(count=lines, pause=pause))
+        self.repo.publish(self.tree(count=lines, pause=pause, repeat=True))
         keys = f'[[sink]]\nname = "central"\n{self.place.keys}batch_lines = {batch}\nbatch_wait = "50ms"\n'
         self.node = self.make_node(extra=keys).start()
         self.deploy(self.node, "v1")
@@ -45,7 +45,9 @@ class SinkFaults(NumberedLines):
         self.node.berth("stop", "web")  # ends the line that has no newline
         self.wait_shipped(self.node, name="central", seconds=120)
         self.place.stop()
-        lines = [one for one in self.place.lines() if one["text"][:1].isdigit()]
+        entries = self.place.lines()
+        self.check_repeated(entries, self.count)
+        lines = [one for one in entries if one["text"][:1].isdigit()]
         doubled = self.check_numbers(lines, self.count, doubled_at_most)
         self.assertEqual({one["instance"] for one in lines}, {"web/web.1"})
         self.assertEqual(self.status_of(self.node, "central")["lost"], 0)

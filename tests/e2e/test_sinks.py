@@ -249,6 +249,14 @@ class Pushed:
         self.assertEqual([entry[2] for entry in receiver.entries][:2] + [entry[2] for entry in receiver.entries][-3:-1], ["line 0", "line 1", '\\xFF\0"\\ \u2028 \U0001f600', ""])
         self.assertEqual({request["content-encoding"] for request in receiver.requests}, {"gzip"})
 
+    def test_lines_that_are_equal_all_arrive(self):
+        receiver = self.receive()
+        receiver.faults = [503, ("slow", 0), 503]
+        second = b'{"time":"%s","msg":"retrying"}' % time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
+        told = self.ship(self.keys(), [b"", b"retrying", second] * 2000)
+        self.assertEqual((told["taken"], told["refused"]), (6000, 0))
+        self.check(receiver, 6000)
+
     def test_nothing_is_lost_while_it_answers_as_it_likes(self):
         receiver = self.receive()
         faults = [429, 500, "close", "reset", 503, (429, {"Retry-After": "1"}, b"slow down"), ("slow", 3), 502, 504, (301, {"Location": "http://127.0.0.1:1/"}, b""), 401, 404]
@@ -293,8 +301,8 @@ class ToLoki(Pushed, SinkCase):
         receiver = self.receive()
         self.ship(self.keys(tenant="team-a"), [b"level=error it broke"])
         labels, _, text, metadata = receiver.entries[0]
-        self.assertEqual(labels, {"app": "web", "environment": "qa", "process": "worker", "node": "edge-1", "stream": "stdout", "rack": "r7"})
-        self.assertEqual((text, metadata), ("level=error it broke", {"release": "v42", "instance": "web/worker.2", "deployment": "17", "sequence": "1", "level": "error"}))
+        self.assertEqual(labels, {"app": "web", "environment": "qa", "process": "worker", "node": "edge-1", "stream": "stdout", "instance": "web/worker.2", "rack": "r7"})
+        self.assertEqual((text, metadata), ("level=error it broke", {"release": "v42", "deployment": "17", "sequence": "1", "level": "error"}))
         self.assertEqual(receiver.requests[0]["x-scope-orgid"], "team-a")
 
 

@@ -115,8 +115,8 @@ class LokiPlace(PushPlace):
     name, kind, port = "loki", LokiReceiver, 3100
 
     @staticmethod
-    def line(_labels, _time, text, metadata):
-        return {"sequence": int(metadata["sequence"]), "instance": metadata["instance"], "text": text}
+    def line(labels, _time, text, metadata):
+        return {"sequence": int(metadata["sequence"]), "instance": labels.get("instance"), "text": text}
 
 
 class OtlpPlace(PushPlace):

@@ -25,9 +25,10 @@ def numbered_app():
 class NumberedLines(BerthCase):
     numbered = numbered_app()
 
-    def tree(self, count=COUNT, pause=0.02, app="web", keep="512MiB", segment="64KiB"):
+    def tree(self, count=COUNT, pause=0.02, app="web", keep="512MiB", segment="64KiB", repeat=False):
         tree = sample_apps.Tree(self.folder / f"site-{app}", app).put("bin/numbered", (SOURCE / "tests/apps/numbered.py").read_text(), 0o755)
-        return tree.spec(f'app = "{app}"\n[process.web]\ncommand = ["bin/numbered", "{count}", "{pause}"]\nstop = {{ grace = "5s" }}\n'
+        words = ["bin/numbered", str(count), str(pause)] + ["repeat"] * repeat
+        return tree.spec(f'app = "{app}"\n[process.web]\ncommand = {json.dumps(words)}\nstop = {{ grace = "5s" }}\n'
                          f'[deploy]\nbake = "200ms"\n[logs]\nsegment_bytes = "{segment}"\nkeep_bytes = "{keep}"\n')
 
     def sink(self, name="agent", path=None, more=""):
@@ -73,6 +74,11 @@ batch_wait = "100ms"
 
     def written(self, node, app="web"):
         return (node.data(app) / "written").exists()
+
+    def check_repeated(self, entries, count):
+        """That of the lines that are all alike none is missing: in each instance's log every one has a number of its own."""
+        text = self.numbered.REPEATED.decode()
+        self.assertEqual(len({entry["sequence"] for entry in entries if entry["text"] == text}), count // 10)
 
     def check_numbers(self, lines, count, doubled_at_most):
         seen = {}

@@ -43,6 +43,7 @@ class PushReceiver:
     def __init__(self, port, certificate=None, ca=None, token=None):
         self.port, self.token = port, token
         self.entries, self.complaints, self.requests, self.faults, self.connections = [], [], [], [], 0
+        self.kept = {}
         self.refuses = lambda entry: False
         self.open = set()  # connections
         self.lock = threading.Lock()
@@ -105,7 +106,7 @@ class PushReceiver:
             return
         if fault == "swallow":
             with self.lock:
-                self.entries += list(self.check(request, body))
+                self.keep(list(self.check(request, body)))
             request.close_connection = True
             return
         if isinstance(fault, tuple) and fault[0] == "slow":
@@ -155,9 +156,19 @@ class PushReceiver:
 
 
 class LokiReceiver(PushReceiver):
-    """POST /loki/api/v1/push. As Loki does, it takes what is right of a request and answers 400 where `refuses` holds for one of its entries."""
+    """POST /loki/api/v1/push. As Loki does, it takes what is right of a request and answers 400 where `refuses` holds for one of its entries, and drops an entry
+    whose stream, time and text equal those of one that it has, whatever its metadata; `dropped` has how many."""
 
     path = "/loki/api/v1/push"
+    dropped = 0
+
+    def keep(self, taken):
+        for entry in taken:
+            labels, moment, text, _ = entry
+            if self.kept.setdefault((tuple(sorted(labels.items())), moment, text), entry) is entry:
+                self.entries.append(entry)
+            else:
+                self.dropped += 1
 
     def read(self, said):
         streams = only(said, ["streams"])["streams"]
@@ -182,7 +193,7 @@ class LokiReceiver(PushReceiver):
 
     def take(self, request, found):
         taken = [entry for entry in found if not self.refuses(entry)]
-        self.entries += taken
+        self.keep(taken)
         if len(taken) == len(found):
             self.send(request, 204)
         else:
@@ -190,9 +201,19 @@ class LokiReceiver(PushReceiver):
 
 
 class OtlpReceiver(PushReceiver):
-    """POST /v1/logs: ExportLogsServiceRequest in the JSON of Protobuf, as OTLP 1.x has it. What `refuses` holds for is rejected, and counted in partialSuccess."""
+    """POST /v1/logs: ExportLogsServiceRequest in the JSON of Protobuf, as OTLP 1.x has it. What `refuses` holds for is rejected, and counted in partialSuccess. A
+    record that a Loki behind it would drop for another one is a complaint."""
 
     path = "/v1/logs"
+    LABELS = ("service.name", "service.instance.id", "deployment.environment.name")  # of these attributes a Loki makes labels unless it is told otherwise
+
+    def keep(self, taken):
+        for resource, moment, text, attributes in taken:
+            sequence = attributes.get("berth.sequence")
+            key = (*(resource.get(name) for name in self.LABELS), moment, text)
+            if self.kept.setdefault(key, sequence) != sequence:
+                self.complaints.append(f"{sequence} and {self.kept[key]} have the same time and text: {text[:80]!r}")
+        self.entries += taken
 
     def attributes(self, items):
         need(isinstance(items, list), f"attributes {items!r}")
@@ -241,7 +262,7 @@ class OtlpReceiver(PushReceiver):
 
     def take(self, request, found):
         taken = [entry for entry in found if not self.refuses(entry)]
-        self.entries += taken
+        self.keep(taken)
         rejected = len(found) - len(taken)
         answer = {"partialSuccess": {"rejectedLogRecords": str(rejected), "errorMessage": "too old"}} if rejected else {}
         self.send(request, 200, json.dumps(answer).encode(), {"Content-Type": "application/json"})

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +13,7 @@
 #include "daemon/ship/sinks/loki.h"
 #include "daemon/ship/sinks/otlp.h"
 #include "daemon/ship/sinks/push_server_fixture.h"
+#include "daemon/ship/sinks/push_time.h"
 #include "daemon/ship/sinks/sinks_fixture.h"
 
 namespace berth::ship {
@@ -55,11 +58,50 @@ TEST(LokiPush, HasAStreamForEachSetOfLabelsAndTheRestAsMetadata) {
   errors->labels = {{"rack-7", "r7"}};
   const std::vector<Entry> batch{sample_entry(1, "a \"q\"", origin), sample_entry(2, "b", newer), sample_entry(3, "c", errors)};
   EXPECT_EQ(loki_push(batch),
-            R"({"streams":[{"stream":{"app":"web","environment":"qa","process":"worker","node":"edge-1","stream":"stderr","rack_7":"r7"},"values":[)"
-            R"(["1795510801123456789","c",{"release":"v42","instance":"web/worker.2","deployment":"17","sequence":"3","level":"info"}]]},)"
-            R"({"stream":{"app":"web","environment":"qa","process":"worker","node":"edge-1","stream":"stdout"},"values":[)"
-            R"(["1795510801123456789","a \"q\"",{"release":"v42","instance":"web/worker.2","deployment":"17","sequence":"1","level":"info"}],)"
-            R"(["1795510801123456789","b",{"release":"v43","instance":"web/worker.2","deployment":"17","sequence":"2","level":"info"}]]}]})");
+            R"({"streams":[{"stream":{"app":"web","environment":"qa","process":"worker","node":"edge-1","stream":"stderr","instance":"web/worker.2","rack_7":"r7"},"values":[)"
+            R"(["1795510801123000003","c",{"release":"v42","deployment":"17","sequence":"3","level":"info"}]]},)"
+            R"({"stream":{"app":"web","environment":"qa","process":"worker","node":"edge-1","stream":"stdout","instance":"web/worker.2"},"values":[)"
+            R"(["1795510801123000001","a \"q\"",{"release":"v42","deployment":"17","sequence":"1","level":"info"}],)"
+            R"(["1795510801123000002","b",{"release":"v43","deployment":"17","sequence":"2","level":"info"}]]}]})");
+}
+
+/// What a Loki keeps of pushes: of entries of the same labels, time and text one.
+std::set<std::string> kept_by_loki(const std::vector<std::vector<Entry>>& batches) {
+  std::set<std::string> kept;
+  for (const auto& batch : batches) {
+    const auto push = json::parse(loki_push(batch));
+    for (const auto& stream : push->as_object().at("streams").as_array())
+      for (const auto& value : stream.as_object().at("values").as_array())
+        kept.insert(json::text(stream.as_object().at("stream")) + json::text(value.as_array().at(0)) + json::text(value.as_array().at(1)));
+  }
+  return kept;
+}
+
+TEST(LokiPush, EqualLinesOfOneReadAndOfTwoInstancesStayApartAndWhatIsSentAgainIsTheSame) {
+  auto first = sample_origin(), second = sample_origin();
+  second->instance = "web/worker.3";
+  std::vector<Entry> batch;
+  for (std::uint64_t sequence = 4'999'000; sequence < 5'065'536; ++sequence) batch.push_back(sample_entry(sequence, "", first));  // all that a read has room for
+  batch.push_back(sample_entry(5'000'000, "", second));
+  auto again = std::vector<Entry>(batch.begin() + 100, batch.begin() + 300);
+  EXPECT_EQ(kept_by_loki({batch, again}).size(), batch.size());
+}
+
+TEST(LokiPush, LinesOfAnAppWhoseClockTellsSecondsStayApartAndInTheirOrder) {
+  std::vector<Entry> batch;
+  for (std::uint64_t sequence = 7; sequence < 1007; ++sequence) batch.push_back(sample_entry(sequence, "retrying", sample_origin()));
+  for (Entry& entry : batch) entry.time = sample_time("2026-11-24T09:00:01Z");
+  const auto kept = kept_by_loki({batch});
+  EXPECT_EQ(kept.size(), 1000u);
+  for (std::size_t i = 1; i < batch.size(); ++i) EXPECT_GT(pushed_time(batch[i]), pushed_time(batch[i - 1]));
+  EXPECT_LT(pushed_time(batch.back()) - batch.back().time.time_since_epoch().count(), 1'000'000);
+}
+
+TEST(LokiPush, TheInstanceOfAnEventIsNoLabel) {
+  auto origin = std::make_shared<Origin>(Origin{.node = "edge-1", .app = "web", .instance = "web/web.1@v42", .stream = "events"});
+  const std::string body = loki_push(std::vector{sample_entry(1, "x", origin)});
+  EXPECT_THAT(body, HasSubstr(R"("stream":{"app":"web","node":"edge-1","stream":"events"})"));
+  EXPECT_THAT(body, HasSubstr(R"({"instance":"web/web.1@v42","sequence":"1")"));
 }
 
 TEST(LokiPush, LabelsAreNoMoreThanLokiTakesAndTheOthersAreMetadata) {
@@ -76,6 +118,29 @@ TEST(LokiPush, LabelsAreNoMoreThanLokiTakesAndTheOthersAreMetadata) {
   EXPECT_EQ(stream.at("values").as_array().at(0).as_array().at(2).as_object().at("l29"), "v");
 }
 
+TEST(LokiPush, WithoutMetadataTheLevelIsALabelAndTheRestIsInTheText) {
+  auto origin = sample_origin();
+  for (int i = 0; i < 30; ++i) origin->labels.emplace_back("l" + std::to_string(i), "v");
+  std::vector<Entry> batch{sample_entry(1, "plain", sample_origin()), sample_entry(2, R"({"a":1})", sample_origin()), sample_entry(3, "{ }", sample_origin()), sample_entry(4, "x", origin)};
+  batch[1].severity = Severity::error;
+  const auto push = json::parse(loki_push(batch, false));
+  ASSERT_TRUE(push) << push.error().message;
+  std::map<std::string, std::string> texts;  // and the level
+  for (const auto& stream : push->as_object().at("streams").as_array()) {
+    const auto& labels = stream.as_object().at("stream").as_object();
+    EXPECT_LE(labels.size(), 15u);
+    for (const auto& value : stream.as_object().at("values").as_array()) {
+      EXPECT_EQ(value.as_array().size(), 2u);
+      texts.emplace(value.as_array().at(1).as_string(), labels.at("level").as_string());
+    }
+  }
+  EXPECT_EQ(texts.size(), 4u);
+  EXPECT_EQ(texts[R"(plain berth={"release":"v42","deployment":"17","sequence":"1"})"], "info");
+  EXPECT_EQ(texts[R"({"a":1,"berth":{"release":"v42","deployment":"17","sequence":"2"}})"], "error");
+  EXPECT_EQ(texts[R"({ "berth":{"release":"v42","deployment":"17","sequence":"3"}})"], "info");
+  EXPECT_THAT(texts.lower_bound("x berth=")->first, HasSubstr(R"("l29":"v","sequence":"4"})"));
+}
+
 TEST(OtlpExport, HasAResourceForEachOriginAndARecordForEachEntry) {
   auto origin = sample_origin(), node = std::make_shared<Origin>(Origin{.node = "edge-1", .stream = "events"});
   origin->labels = {{"rack", "r7"}};
@@ -87,11 +152,11 @@ TEST(OtlpExport, HasAResourceForEachOriginAndARecordForEachEntry) {
       R"({"key":"service.instance.id","value":{"stringValue":"edge-1/web/worker.2"}},{"key":"deployment.environment.name","value":{"stringValue":"qa"}},)"
       R"({"key":"deployment.id","value":{"stringValue":"17"}},{"key":"host.name","value":{"stringValue":"edge-1"}},{"key":"berth.process","value":{"stringValue":"worker"}},)"
       R"({"key":"berth.instance","value":{"stringValue":"web/worker.2"}},{"key":"berth.label.rack","value":{"stringValue":"r7"}}]},)"
-      R"("scopeLogs":[{"scope":{"name":"berth","version":")" BERTH_VERSION R"("},"logRecords":[{"timeUnixNano":"1795510801123456789","observedTimeUnixNano":"1795510802000000000",)"
+      R"("scopeLogs":[{"scope":{"name":"berth","version":")" BERTH_VERSION R"("},"logRecords":[{"timeUnixNano":"1795510801123000001","observedTimeUnixNano":"1795510802000000000",)"
       R"("severityNumber":17,"severityText":"error","body":{"stringValue":"a"},"attributes":[{"key":"log.iostream","value":{"stringValue":"stdout"}},)"
       R"({"key":"berth.sequence","value":{"intValue":"1"}}]}]}]},{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"berthd"}},)"
       R"({"key":"service.instance.id","value":{"stringValue":"edge-1"}},{"key":"host.name","value":{"stringValue":"edge-1"}}]},)"
-      R"("scopeLogs":[{"scope":{"name":"berth","version":")" BERTH_VERSION R"("},"logRecords":[{"timeUnixNano":"1795510801123456789","observedTimeUnixNano":"1795510802000000000",)"
+      R"("scopeLogs":[{"scope":{"name":"berth","version":")" BERTH_VERSION R"("},"logRecords":[{"timeUnixNano":"1795510801123000009","observedTimeUnixNano":"1795510802000000000",)"
       R"("severityNumber":9,"severityText":"info","body":{"stringValue":"deployed"},"attributes":[{"key":"berth.stream","value":{"stringValue":"events"}},)"
       R"({"key":"berth.sequence","value":{"intValue":"9"}}]}]}]}]})");
 }
@@ -164,6 +229,19 @@ TEST(LokiSink, TheEntriesThatARefusalIsAboutAreFoundAndCounted) {
     if (seen.body.find("bad") == std::string::npos) accepted += count_values(seen.body);
   EXPECT_EQ(accepted, 98u);
   EXPECT_LE(server.seen().size(), 40u);
+}
+
+TEST(LokiSink, WhereMetadataIsNotAllowedEverythingWaitsAndSaysWhatToDo) {
+  std::string said = reply(400, "stream '{app=\"web\"}' includes structured metadata, but this feature is disallowed. Please see `limits_config.allow_structured_metadata` or contact your Loki "
+                                "administrator to enable it");
+  PushServer server([&](const Seen& seen) { return seen.body.find("\"release\"") != std::string::npos ? said : reply(204); });
+  const Delivery delivery = loki(server)->deliver(sample_batch(10), {});
+  EXPECT_EQ(delivery.kind, Kind::later);
+  EXPECT_EQ(server.seen().size(), 1u);
+  EXPECT_THAT(delivery.reason, testing::AllOf(HasSubstr("includes structured metadata"), HasSubstr("set metadata = false")));
+  EXPECT_EQ(loki(server, [](LokiSettings& settings) { settings.has_metadata = false; })->deliver(sample_batch(10), {}).kind, Kind::taken);
+  said = reply(400, "stream '{}' has structured metadata too large: '70000' bytes, limit: '65536' bytes. Please see `limits_config.max_structured_metadata_size`");
+  EXPECT_EQ(loki(server)->deliver(sample_batch(1), {}).refused, 1u) << "which is about the entry";
 }
 
 TEST(LokiSink, ARefusalOfEverythingHasAnEnd) {

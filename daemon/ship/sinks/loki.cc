@@ -10,6 +10,7 @@
 #include "core/json/json.h"
 #include "daemon/ship/sinks/http_courier.h"
 #include "daemon/ship/sinks/origin_text.h"
+#include "daemon/ship/sinks/push_time.h"
 #include "daemon/ship/sinks/severity.h"
 
 namespace berth::ship {
@@ -45,32 +46,60 @@ class Members {
   std::string text_;
 };
 
-/// What all entries of an origin have: the labels of their stream, and the metadata that is not in them, without its end.
+/// What all entries of an origin have: the labels of their stream, and the metadata that is not in them, both without their end.
 struct LokiOrigin {
   std::string labels, metadata;
 };
 
-LokiOrigin loki_origin(const Origin& origin) {
+std::string without_end(Members members) {
+  std::string text = std::move(members).text();
+  text.back() = text.size() > 2 ? ',' : ' ';
+  return text;
+}
+
+LokiOrigin loki_origin(const Origin& origin, bool has_level_as_label) {
   Members labels, metadata;
   labels.add("app", program_of(origin));
   labels.add("environment", origin.environment);
   labels.add("process", origin.process);
   labels.add("node", origin.node);
   labels.add("stream", origin.stream);
+  // Sequence numbers, which tell equal lines apart, are those of an instance. Events name instances of any release, and have numbers of their own.
+  const bool is_of_instance = origin.stream.starts_with("std");
+  if (is_of_instance) labels.add("instance", origin.instance);
   metadata.add("release", origin.release);
-  metadata.add("instance", origin.instance);
+  if (!is_of_instance) metadata.add("instance", origin.instance);
   metadata.add("deployment", origin.deployment);
-  for (const auto& [name, value] : origin.labels) (labels.count() < kMostLokiLabels ? labels : metadata).add(loki_name(name), value);
-  std::string text = std::move(metadata).text();
-  text.back() = text.size() > 2 ? ',' : ' ';
-  return {.labels = std::move(labels).text(), .metadata = std::move(text)};
+  const std::size_t most = kMostLokiLabels - (has_level_as_label ? 1 : 0);
+  for (const auto& [name, value] : origin.labels) {
+    const bool has_room = labels.count() < most;
+    if (name == "level" && (has_level_as_label || !has_room)) continue;  // the entry's own is there
+    (has_room ? labels : metadata).add(loki_name(name), value);
+  }
+  return {.labels = without_end(std::move(labels)), .metadata = without_end(std::move(metadata))};
+}
+
+/// The text with what would be metadata: as a member of a text that is an object, else behind it.
+std::string text_with(const std::string& text, std::string members) {
+  if (!text.starts_with('{') || !text.ends_with('}')) return fmt::format("{} berth={}", text, members);
+  const bool is_empty = text.find_first_not_of(" \t\r\n", 1) == text.size() - 1;
+  return fmt::format("{}{}\"berth\":{}}}", std::string_view(text).substr(0, text.size() - 1), is_empty ? "" : ",", members);
+}
+
+/// A Loki without structured metadata answers that to every entry: it lies in no entry, and ends when it is set up otherwise, or the sink is.
+Verdict judge_push(const io::HttpAnswer& answer, logs::Time now) {
+  Verdict verdict = judge_status(answer, now);
+  if (verdict.kind != Verdict::Kind::refused || answer.body.find("allow_structured_metadata") == std::string::npos) return verdict;
+  verdict.kind = Verdict::Kind::later;
+  verdict.reason += ": allow it there, or set metadata = false for this sink";
+  return verdict;
 }
 
 }  // namespace
 
-std::string loki_push(std::span<const Entry> batch) {
+std::string loki_push(std::span<const Entry> batch, bool has_metadata) {
   std::map<const Origin*, LokiOrigin> origins;
-  std::map<std::string, std::string> streams;  // by labels
+  std::map<std::string, std::string> streams;  // by labels, without their end
   const Origin* last = nullptr;
   const LokiOrigin* of_last = nullptr;
   std::string* values = nullptr;
@@ -78,17 +107,24 @@ std::string loki_push(std::span<const Entry> batch) {
     if (entry.origin.get() != last || values == nullptr) {
       last = entry.origin.get();
       auto place = origins.find(last);
-      if (place == origins.end()) place = origins.emplace(last, loki_origin(*last)).first;
+      if (place == origins.end()) place = origins.emplace(last, loki_origin(*last, !has_metadata)).first;
       of_last = &place->second;
       values = &streams[of_last->labels];
     }
-    *values += fmt::format("{}[\"{}\",", values->empty() ? "" : ",", entry.time.time_since_epoch().count());
-    json::append_quoted(*values, entry.text);
-    *values += fmt::format(",{}\"sequence\":\"{}\",\"level\":\"{}\"}}]", of_last->metadata, entry.sequence, to_string(entry.severity));
+    if (!has_metadata) values = &streams[fmt::format("{}\"level\":\"{}\",", of_last->labels, to_string(entry.severity))];
+    *values += fmt::format("{}[\"{}\",", values->empty() ? "" : ",", pushed_time(entry));
+    if (has_metadata) {
+      json::append_quoted(*values, entry.text);
+      *values += fmt::format(",{}\"sequence\":\"{}\",\"level\":\"{}\"}}]", of_last->metadata, entry.sequence, to_string(entry.severity));
+    } else {
+      json::append_quoted(*values, text_with(entry.text, fmt::format("{}\"sequence\":\"{}\"}}", of_last->metadata, entry.sequence)));
+      *values += ']';
+    }
   }
   std::string body = "{\"streams\":[";
   for (bool first = true; const auto& [labels, entries] : streams) {
-    body += fmt::format("{}{{\"stream\":{},\"values\":[", std::exchange(first, false) ? "" : ",", labels);
+    if (entries.empty()) continue;
+    body += fmt::format("{}{{\"stream\":{}}},\"values\":[", std::exchange(first, false) ? "" : ",", std::string_view(labels).substr(0, labels.size() - 1));
     body += entries;
     body += "]}";
   }
@@ -101,11 +137,13 @@ LokiSettings parse_loki(config::Section& section) {
   settings.tenant = section.string("tenant", {});
   const bool plain = std::ranges::all_of(settings.tenant, [](char c) { return c > ' ' && c <= '~'; });
   if (!plain || settings.tenant.size() > 150) section.complain("tenant", "tenant: it is a word of at most 150 printable characters");
+  settings.has_metadata = section.truth("metadata", settings.has_metadata);
   return settings;
 }
 
 Result<std::unique_ptr<Courier>> make_loki_courier(LokiSettings settings, secrets::Sources sources) {
-  HttpProtocol protocol{.encode = loki_push, .judge = [](const io::HttpAnswer& answer, std::size_t, logs::Time now) { return judge_status(answer, now); }};
+  HttpProtocol protocol{.encode = [has_metadata = settings.has_metadata](std::span<const Entry> batch) { return loki_push(batch, has_metadata); },
+                        .judge = [](const io::HttpAnswer& answer, std::size_t, logs::Time now) { return judge_push(answer, now); }};
   if (!settings.tenant.empty()) protocol.headers["x-scope-orgid"] = settings.tenant;
   return make_http_courier(std::move(settings.access), std::move(sources), std::move(protocol));
 }

@@ -18,17 +18,19 @@ struct LokiSettings {
   std::string name;
   HttpAccess access;
   std::string tenant;  ///< of X-Scope-OrgID; or empty
+  bool has_metadata = true;  ///< structured metadata is sent
   BatchLimits limits;
 };
 
-/// Reads `url` and what `parse_http` does, and `tenant`.
+/// Reads `url` and what `parse_http` does, `tenant` and `metadata`.
 LokiSettings parse_loki(config::Section& section);
 
 Result<std::unique_ptr<Courier>> make_loki_courier(LokiSettings settings, secrets::Sources sources);
 Result<std::unique_ptr<Sink>> make_loki_sink(LokiSettings settings, secrets::Sources sources);
 
-/// The body of POST /loki/api/v1/push: a stream for each set of labels (app, environment, process, node, stream, and the configured ones), and release,
-/// instance, deployment, sequence and level of each entry as structured metadata.
-std::string loki_push(std::span<const Entry> batch);
+/// The body of POST /loki/api/v1/push: a stream for each set of labels (app, environment, process, node, stream, instance, and the configured ones), and
+/// release, deployment, sequence and level of each entry as structured metadata. Times are those of `pushed_time`. Without
+/// `has_metadata` the level is a label, and the others are an object of JSON in the text: its member `berth` where the text is an object, else behind it.
+std::string loki_push(std::span<const Entry> batch, bool has_metadata = true);
 
 }  // namespace berth::ship

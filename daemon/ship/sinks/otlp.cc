@@ -9,6 +9,7 @@
 #include "core/json/json.h"
 #include "daemon/ship/sinks/http_courier.h"
 #include "daemon/ship/sinks/origin_text.h"
+#include "daemon/ship/sinks/push_time.h"
 #include "daemon/ship/sinks/severity.h"
 
 namespace berth::ship {
@@ -55,7 +56,7 @@ std::string record_attributes(const Origin& origin) {
 
 void append_record(std::string& out, const Entry& entry, std::string_view attributes, std::string_view observed) {
   out += fmt::format("{}{{\"timeUnixNano\":\"{}\",\"observedTimeUnixNano\":\"{}\",\"severityNumber\":{},\"severityText\":\"{}\",\"body\":{{\"stringValue\":",
-                     out.empty() ? "" : ",", entry.time.time_since_epoch().count(), observed, severity_number(entry.severity), to_string(entry.severity));
+                     out.empty() ? "" : ",", pushed_time(entry), observed, severity_number(entry.severity), to_string(entry.severity));
   json::append_quoted(out, entry.text);
   out += fmt::format("}},\"attributes\":[{}{}{{\"key\":\"berth.sequence\",\"value\":{{\"intValue\":\"{}\"}}}}]}}", attributes, attributes.empty() ? "" : ",",
                      entry.sequence);

@@ -105,6 +105,8 @@ TEST(SinkSettings, LokiAndOtlpReadEveryKey) {
   EXPECT_EQ(parsed.settings.access.proxy, "");
   EXPECT_FALSE(parsed.settings.access.compress);
   EXPECT_EQ(parsed.settings.tenant, "team-a");
+  EXPECT_TRUE(parsed.settings.has_metadata);
+  EXPECT_FALSE(parse_sink(&parse_loki, "url = \"https://a\"\nmetadata = false").settings.has_metadata);
   const auto otlp = parse_sink(&parse_otlp, "url = \"http://127.0.0.1:4318/v1/logs\"\nuser = \"u\"\npassword = \"env:P\"");
   EXPECT_EQ(otlp.complaints, "");
   EXPECT_EQ(otlp.settings.access.url, "http://127.0.0.1:4318/v1/logs");

@@ -55,7 +55,9 @@ std::string man_page(const Verb& root, const std::string& version) {
   text += ".SH ENVIRONMENT\n" + roff::term("BERTH_SOCKET", "berthd's socket, where --socket does not say") +
           roff::term("BERTH_NODE", "nodes, by spaces, where neither --node nor --socket says; verbs that ask no berthd pay no heed to it") +
           roff::term("BERTH_CA_FILE, BERTH_CERTIFICATE_FILE, BERTH_KEY_FILE", "what a node's certificate is verified by, and what is shown to it, in the place of nodes.toml") +
-          roff::term("BERTH_LOGS", "where the logs of apps are, where --logs does not say") + roff::term("NO_COLOR", "if set, no colours");
+          roff::term("BERTH_LOGS", "where the logs of apps are, where --logs does not say") + roff::term("NO_COLOR", "if set, no colours") +
+          roff::term("LC_ALL, LC_CTYPE, LANG", "whether the terminal has UTF-8; one that has not gets ASCII. Pipes and files get UTF-8 in any locale") +
+          roff::term("TERM", "of a terminal that is \"dumb\" no line is drawn over, and none has colours");
   text += ".SH FILES\n" + roff::term("/run/berth/api.sock", "berthd's socket") + roff::term("/var/log/berth", "the logs of apps") +
           roff::term("~/.config/berth/nodes.toml", "nodes elsewhere: ca_file, certificate_file and key_file for all of them, a table for each with its address and files of its own, and [group] with lists of them by name") +
           roff::term("/etc/berth/berthd.toml", "berthd's configuration");

@@ -9,6 +9,7 @@
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "core/logs/record_time.h"
 
 namespace berth::cli {
 namespace {
@@ -37,22 +38,59 @@ std::string line(const std::string& text, const StatusView& view) {
   return (view.width > 0 ? shorten(safe, static_cast<std::size_t>(view.width)) : safe) + "\n";
 }
 
-std::string events_text(const boost::json::array& events, const StatusView& view) {
+/// A row of what happened, and when.
+struct Row {
+  logs::Time at;
+  std::string text;
+};
+
+logs::Time moment_of(const value& one) { return logs::parse_rfc3339(text_of(one, "at")).value_or(logs::Time()); }
+
+/// The newest lines, where the moment of each is known; else none.
+std::vector<const value*> timed_lines(const value& story) {
+  const auto& lines = list_of(story, "lines");
+  std::vector<const value*> found;
+  for (std::size_t i = lines.size() > kMostLines ? lines.size() - kMostLines : 0; i < lines.size(); ++i) {
+    if (!logs::parse_rfc3339(text_of(lines[i], "at"))) return {};
+    found.push_back(&lines[i]);
+  }
+  return found;
+}
+
+std::vector<Row> event_rows(const boost::json::array& events, const std::string& day, const std::string& node) {
+  const std::size_t left_out = events.size() > kFirst + kLast + 1 ? events.size() - kFirst - kLast : 0;
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (left_out > 0 && i == kFirst) rows.push_back({moment_of(events[i]), fmt::format("  … {} more (--json has them)", left_out)});
+    if (left_out > 0 && i >= kFirst && i < kFirst + left_out) continue;
+    rows.push_back({moment_of(events[i]), for_node(event_text(events[i], day), node)});
+  }
+  return rows;
+}
+
+/// What happened, with what was printed meanwhile: each line after the last event that was not later.
+std::string events_text(const value& story, const StatusView& view) {
+  const auto& events = list_of(story, "events");
   if (events.empty()) return {};
   const std::string day = short_time(text_of(events.front(), "at")).substr(0, 10);
-  std::string text = tinted("What happened" + (day.empty() ? "" : " on " + day + ", UTC"), Tint::dim, view.colour) + "\n";
-  const std::size_t left_out = events.size() > kFirst + kLast + 1 ? events.size() - kFirst - kLast : 0;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    if (left_out > 0 && i == kFirst) text += fmt::format("  … {} more (--json has them)\n", left_out);
-    if (left_out > 0 && i >= kFirst && i < kFirst + left_out) continue;
-    text += line(event_text(events[i], day), view);
+  std::vector<Row> rows = event_rows(events, day, view.node);
+  const auto lines = timed_lines(story);
+  for (const value* line : lines) {
+    const logs::Time at = moment_of(*line);
+    const auto before = std::find_if(rows.rbegin(), rows.rend(), [at](const Row& row) { return row.at <= at; });
+    rows.insert(before.base(), {at, fmt::format("  {}  | {}", time_of(text_of(*line, "at"), day), text_of(*line, "text"))});
   }
+  std::string head = "What happened" + (day.empty() ? "" : " on " + day + ", UTC");
+  if (!lines.empty()) head += printable("; | is what " + text_of(story, "lines_of") + " printed last");
+  std::string text = tinted(head, Tint::dim, view.colour) + "\n";
+  for (const Row& row : rows) text += line(row.text, view);
   return text;
 }
 
+/// What was printed last, where it is not among the events: of an older berthd, or where nothing happened.
 std::string lines_text(const value& story, const StatusView& view) {
   const auto& lines = list_of(story, "last_lines");
-  if (lines.empty()) return {};
+  if (lines.empty() || (!list_of(story, "events").empty() && !timed_lines(story).empty())) return {};
   std::string text = tinted(printable("Last lines of " + text_of(story, "lines_of")), Tint::dim, view.colour) + "\n";
   for (std::size_t i = lines.size() > kMostLines ? lines.size() - kMostLines : 0; i < lines.size(); ++i)
     if (lines[i].is_string()) text += line("  | " + std::string(lines[i].get_string()), view);
@@ -127,8 +165,7 @@ std::string story_text(const value& story, const StatusView& view) {
   std::string text = over ? now + "Its last failure, which is over: " + why : why + now;
   text += beside_text(story);
   text += notes_text(story);
-  text += events_text(list_of(story, "events"), view);
-  text = for_node(text, view.node);
+  text = for_node(text, view.node) + events_text(story, view);
   text += lines_text(story, view);
   const auto& next = list_of(story, "next");
   if (!next.empty()) text += tinted("What to do next", Tint::dim, view.colour) + "\n";

@@ -38,6 +38,40 @@ What to do next
 )json");
 }
 
+TEST(StoryText, HasWhatWasPrintedAmongWhatHappened) {
+  const std::string story = R"json({"app": "web", "active": "v2", "about": "deployment", "why": "web@v3 failed", "deployment": null, "instances": [], "jobs": [], "notes": [],
+  "events": [{"at": "2026-11-24T09:00:00.1Z", "until": "", "times": 1, "kind": "deployment.state", "text": "starting"},
+             {"at": "2026-11-24T09:00:02.500Z", "until": "2026-11-24T09:00:09.5Z", "times": 3, "kind": "instance.exit", "text": "web/web.1@v3 exited with 1"},
+             {"at": "2026-11-24T09:00:10Z", "until": "", "times": 1, "kind": "deployment.state", "text": "failed"}],
+  "lines_of": "web@v3", "last_lines": ["begins", "no database\u001b[2J", "no database"],
+  "lines": [{"at": "2026-11-24T09:00:00.000001Z", "text": "begins"}, {"at": "2026-11-24T09:00:02.400000Z", "text": "no database\u001b[2J"}, {"at": "2026-11-24T09:00:02.500000Z", "text": "no database"}], "next": []})json";
+  EXPECT_EQ(told(story), R"json(web@v3 failed
+web runs v2.
+What happened on 2026-11-24, UTC; | is what web@v3 printed last
+  09:00:00  | begins
+  09:00:00  starting
+  09:00:02  | no database\x1b[2J
+  09:00:02  web/web.1@v3 exited with 1 (3 times until 09:00:09)
+  09:00:02  | no database
+  09:00:10  failed
+)json");
+}
+
+TEST(StoryText, HasNoMoreLinesAmongWhatHappenedThanFitAScreen) {
+  std::string lines, plain;
+  for (int i = 0; i < 20; ++i) {
+    lines += fmt::format(R"({}{{"at": "2026-11-24T09:00:{:02}Z", "text": "line {}."}})", i == 0 ? "" : ",", i, i);
+    plain += fmt::format(R"({}"line {}.")", i == 0 ? "" : ",", i);
+  }
+  const std::string story = R"({"app": "web", "about": "instances", "why": "w", "events": [{"at": "2026-11-24T09:00:05Z", "text": "e", "kind": "k", "times": 1, "until": ""}], "lines_of": "web", "last_lines": [)" + plain + R"(], "lines": [)" + lines + "]}";
+  const std::string text = told(story);
+  EXPECT_THAT(text, AllOf(HasSubstr("| line 19."), HasSubstr("| line 14."), Not(HasSubstr("| line 13.")), Not(HasSubstr("Last lines of"))));
+  EXPECT_LT(text.find("e\n"), text.find("line 14."));
+  std::string unknown = story;
+  for (std::size_t at = 0; (at = unknown.find("\"at\": \"2026-11-24T09:00:19Z\"")) != std::string::npos;) unknown.replace(at, 28, "\"at\": \"\"");
+  EXPECT_THAT(told(unknown), AllOf(HasSubstr("Last lines of web\n"), HasSubstr("  | line 19.\n"))) << "of an older berthd";
+}
+
 TEST(StoryText, OfAFailureThatIsOverFirstSaysHowThingsAreNow) {
   std::string story = kFailed;
   story.replace(story.find("\"over\": false"), 13, "\"over\": true");

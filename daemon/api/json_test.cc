@@ -101,12 +101,12 @@ TEST(ApiJson, AStoryIsAsDocumented) {
   story.over = true;
   story.told = {{.at = "a", .until = "b", .kind = "instance.exit", .text = "web/web.1@v2 exited with 1", .times = 12}};
   story.lines_of = "web/web.1@v2";
-  story.last_lines = {"bad \xff byte"};
+  story.lines = {{.at = "2026-11-24T09:00:01.5Z", .text = "bad \xff byte"}};
   story.advice = {"berth logs web/web.1 --previous"};
   EXPECT_EQ(boost::json::value(to_json(story)), said(R"json({"app": "web", "active": "v2", "health": "down", "since": "s", "stopped": "stopped (by root (uid 0) since t)",
  "about": "instances", "why": "web/web.1 ends again and again: exited with 1 (12 restarts)", "over": false,
  "deployment": null, "instances": [], "jobs": [], "notes": ["web@v2 is not as it was sealed"], "events": [{"at": "a", "until": "b", "times": 12, "kind": "instance.exit", "text": "web/web.1@v2 exited with 1"}],
- "lines_of": "web/web.1@v2", "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"], "next": ["berth logs web/web.1 --previous"]})json"));
+ "lines_of": "web/web.1@v2", "last_lines": ["bad )json" "\xEF\xBF\xBD" R"json( byte"], "lines": [{"at": "2026-11-24T09:00:01.5Z", "text": "bad )json" "\xEF\xBF\xBD" R"json( byte"}], "next": ["berth logs web/web.1 --previous"]})json"));
   story.deployment = baking();
   EXPECT_TRUE(to_json(story).at("deployment").is_object());
   story.about = deploy::Story::About::deployment;

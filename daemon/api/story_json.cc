@@ -5,13 +5,16 @@ namespace berth::api {
 
 boost::json::object to_json(const deploy::Story& story) {
   constexpr std::string_view kAbout[] = {"nothing", "deployment", "instances", "job"};
-  boost::json::array instances, jobs, notes, told, lines, advice;
+  boost::json::array instances, jobs, notes, told, last_lines, lines, advice;
   for (const auto& one : story.notes) notes.push_back(boost::json::value(as_utf8(one)));
   for (const auto& one : story.instances) instances.push_back(to_json(one));
   for (const auto& one : story.jobs) jobs.push_back(to_json(one));
   for (const auto& one : story.told)
     told.push_back({{"at", one.at}, {"until", one.until}, {"times", one.times}, {"kind", one.kind}, {"text", as_utf8(one.text)}});
-  for (const auto& line : story.last_lines) lines.push_back(boost::json::value(as_utf8(line)));
+  for (const auto& line : story.lines) {
+    last_lines.push_back(boost::json::value(as_utf8(line.text)));
+    lines.push_back({{"at", line.at}, {"text", as_utf8(line.text)}});
+  }
   for (const auto& line : story.advice) advice.push_back(boost::json::value(as_utf8(line)));
   return {{"app", story.app},
           {"active", story.active},
@@ -27,7 +30,8 @@ boost::json::object to_json(const deploy::Story& story) {
           {"notes", std::move(notes)},
           {"events", std::move(told)},
           {"lines_of", story.lines_of},
-          {"last_lines", std::move(lines)},
+          {"last_lines", std::move(last_lines)},
+          {"lines", std::move(lines)},
           {"next", std::move(advice)}};
 }
 

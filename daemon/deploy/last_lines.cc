@@ -34,14 +34,14 @@ std::string shown(const logs::LogReader& reader, const logs::Record& record, std
 }
 
 /// The newest of `lines` (the newest is the last) that fit.
-std::vector<std::string> newest(std::vector<std::string> lines, const LastLinesLimits& limits) {
-  std::vector<std::string> kept;
+std::vector<PrintedLine> newest(std::vector<PrintedLine> lines, const LastLinesLimits& limits) {
+  std::vector<PrintedLine> kept;
   std::size_t left = limits.bytes;
-  for (std::string& line : lines | std::views::reverse) {
-    std::string one = cut(std::move(line), limits.line_bytes);
-    if (one.size() > left || kept.size() == limits.lines) break;
-    left -= one.size();
-    kept.push_back(std::move(one));
+  for (PrintedLine& line : lines | std::views::reverse) {
+    std::string text = cut(std::move(line.text), limits.line_bytes);
+    if (text.size() > left || kept.size() == limits.lines) break;
+    left -= text.size();
+    kept.push_back({.at = std::move(line.at), .text = std::move(text)});
   }
   std::ranges::reverse(kept);
   return kept;
@@ -49,21 +49,29 @@ std::vector<std::string> newest(std::vector<std::string> lines, const LastLinesL
 
 }  // namespace
 
-Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release,
-                                            const LastLinesLimits& limits) {
+Result<std::vector<PrintedLine>> printed_last(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release,
+                                              const LastLinesLimits& limits) {
   // By number and not by time, which would read a log to its beginning where little was printed since.
   logs::LogFilter filter;
   if (!release.empty()) filter.release = release;
   auto reader = logs::LogReader::open(logs, {.selector = what, .filter = std::move(filter), .last = limits.lines});
-  if (!reader && reader.error().code == Errc::not_found) return std::vector<std::string>();
+  if (!reader && reader.error().code == Errc::not_found) return std::vector<PrintedLine>();
   if (!reader) return pass(std::move(reader.error()));
 
-  std::vector<std::string> lines;
+  std::vector<PrintedLine> lines;
   for (;;) {
     BERTH_TRY(const auto record, reader->next());
     if (!record) return newest(std::move(lines), limits);
-    if (record->time >= since) lines.push_back(shown(*reader, *record, limits.line_bytes + 1));
+    if (record->time >= since) lines.push_back({.at = logs::format_rfc3339(record->time, 6), .text = shown(*reader, *record, limits.line_bytes + 1)});
   }
+}
+
+Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release,
+                                            const LastLinesLimits& limits) {
+  BERTH_TRY(auto printed, printed_last(logs, what, since, release, limits));
+  std::vector<std::string> lines;
+  for (PrintedLine& one : printed) lines.push_back(std::move(one.text));
+  return lines;
 }
 
 std::optional<InstanceId> named_in(const std::string& reason, const std::vector<InstanceId>& instances) {

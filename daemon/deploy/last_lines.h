@@ -25,6 +25,18 @@ struct LastLinesLimits {
 Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release = {},
                                             const LastLinesLimits& limits = {});
 
+/// A line, and when it was printed.
+struct PrintedLine {
+  std::string at;  ///< RFC 3339, UTC
+  std::string text;
+
+  bool operator==(const PrintedLine&) const = default;
+};
+
+/// The same, each with its moment.
+Result<std::vector<PrintedLine>> printed_last(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release = {},
+                                              const LastLinesLimits& limits = {});
+
 /// The first of `instances` that the reason names, as "web/web.1": whose lines tell more of it than another's. Pure.
 std::optional<InstanceId> named_in(const std::string& reason, const std::vector<InstanceId>& instances);
 

@@ -42,6 +42,13 @@ TEST_F(LastLines, BeginWithTheGivenTime) {
   EXPECT_THAT(last("web", 22), IsEmpty());
 }
 
+TEST_F(LastLines, HaveTheMomentsAtWhichTheyWerePrinted) {
+  append("web/web.1", 1, cri(20, "boot") + cri(21, "boom"));
+  const auto lines = printed_last(root, parse_selector("web").value(), at(0));
+  ASSERT_TRUE(lines) << lines.error().message;
+  EXPECT_THAT(*lines, ElementsAre(PrintedLine{.at = "2026-11-24T00:00:20.000000Z", .text = "boot"}, PrintedLine{.at = "2026-11-24T00:00:21.000000Z", .text = "boom"}));
+}
+
 TEST_F(LastLines, OfOneReleaseAreNotThoseOfTheOneBesideIt) {
   append("web/web.1", 1, cri(1, "old", "stdout", "F:v1:1:10") + cri(2, "boom", "stdout", "F:v2:2:20") + cri(3, "old again", "stdout", "F:v1:1:10"));
   EXPECT_THAT(*last_lines(root, parse_selector("web").value(), at(0), "v2"), ElementsAre("boom"));

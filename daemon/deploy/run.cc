@@ -21,6 +21,8 @@ std::int64_t number_in(const json::object& object, std::string_view name, std::i
   return member != nullptr && member->is_int64() ? member->get_int64() : otherwise;
 }
 
+constexpr std::string_view kLinesAt = "last_lines_at";  ///< in a deployment's detail, beside its last lines
+
 std::vector<DeploymentStatus::Step> steps_in(const json::object& detail) {
   std::vector<DeploymentStatus::Step> steps;
   const auto* list = detail.if_contains("steps");
@@ -30,9 +32,9 @@ std::vector<DeploymentStatus::Step> steps_in(const json::object& detail) {
   return steps;
 }
 
-std::vector<std::string> lines_in(const json::object& detail) {
+std::vector<std::string> lines_in(const json::object& detail, std::string_view name = "last_lines") {
   std::vector<std::string> lines;
-  const auto* list = detail.if_contains("last_lines");
+  const auto* list = detail.if_contains(name);
   if (list == nullptr || !list->is_array()) return lines;
   for (const auto& line : list->get_array())
     if (line.is_string()) lines.emplace_back(line.get_string());
@@ -96,6 +98,17 @@ DeploymentStatus status_of(const store::DeploymentRow& row) {
   return status;
 }
 
+std::vector<std::string> lines_at(const store::DeploymentRow& row) { return lines_in(row.detail, kLinesAt); }
+
+void keep_lines(Run& run, std::vector<PrintedLine> lines) {
+  run.last_lines.clear();
+  run.lines_at.clear();
+  for (PrintedLine& one : lines) {
+    run.last_lines.push_back(std::move(one.text));
+    run.lines_at.push_back(std::move(one.at));
+  }
+}
+
 std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -133,9 +146,10 @@ DeploymentStatus status_of(const Run& run) {
 void put_detail(Run& run) {
   run.row.state = to_string(run.position.state);
   run.row.decided = run.position.decided;
-  json::array steps, lines, hooks, notes;
+  json::array steps, lines, moments, hooks, notes;
   for (const auto& step : run.steps) steps.push_back(json::object{{"state", step.state}, {"at", step.at}});
   for (const auto& line : run.last_lines) lines.emplace_back(line);
+  for (const auto& at : run.lines_at) moments.emplace_back(at);
   for (const auto& note : run.notes) notes.emplace_back(note);
   for (const HookRun& one : run.hooks) {
     hooks.push_back(json::object{{"hook", one.hook}, {"release", one.release}, {"began_at", one.began_at}, {"ended_at", one.ended_at}, {"result", one.result},
@@ -143,6 +157,7 @@ void put_detail(Run& run) {
   }
   run.row.detail["steps"] = std::move(steps);
   if (!lines.empty()) run.row.detail["last_lines"] = std::move(lines);
+  if (!moments.empty()) run.row.detail[kLinesAt] = std::move(moments);
   if (!hooks.empty()) run.row.detail["hooks"] = std::move(hooks);
   if (!notes.empty()) run.row.detail["notes"] = std::move(notes);
   if (run.keep_data) run.row.detail["keep_data"] = true;
@@ -159,6 +174,7 @@ void take_detail(Run& run) {
   run.position = {state_named(run.row.state).value_or(State::queued), run.row.decided};
   run.steps = steps_in(run.row.detail);
   run.last_lines = lines_in(run.row.detail);
+  run.lines_at = lines_at(run.row);
   run.hooks = hooks_in(run.row.detail);
   run.notes = notes_in(run.row.detail);
   run.keep_data = truth_in(run.row.detail, "keep_data");

@@ -13,6 +13,7 @@
 #include "core/io/loop.h"
 #include "core/result.h"
 #include "daemon/deploy/deployer.h"
+#include "daemon/deploy/last_lines.h"
 #include "daemon/deploy/machine.h"
 #include "daemon/deploy/rate.h"
 #include "daemon/deploy/troubles.h"
@@ -31,7 +32,7 @@ struct Run {
   Position position;
   Course course;
   std::vector<DeploymentStatus::Step> steps;
-  std::vector<std::string> last_lines;
+  std::vector<std::string> last_lines, lines_at;  ///< `lines_at`: when each of them was printed
   std::vector<HookRun> hooks;
   std::vector<std::string> notes;
   bool hook_failed = false;        ///< `last_lines` are a hook's, and why the deployment fails
@@ -75,6 +76,12 @@ struct Leaving {
   std::optional<store::DataCopy> copy;  ///< its data as they were then
   std::string migrated;                 ///< "web@v3", where a hook of that or a later deployment may have migrated the data; empty: none did
 };
+
+/// What the app printed last, in the place of what was kept before.
+void keep_lines(Run& run, std::vector<PrintedLine> lines);
+
+/// When each of a deployment's last lines was printed; empty of one that an older berthd wrote down.
+std::vector<std::string> lines_at(const store::DeploymentRow& row);
 
 /// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
 std::int64_t wall_ms();

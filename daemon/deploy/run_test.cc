@@ -1,5 +1,6 @@
 #include "daemon/deploy/run.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace berth::deploy {
@@ -16,7 +17,7 @@ TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
   run.course.stop_first = true;
   run.course.gradual = true;
   run.steps = {{"queued", "2026-11-24T09:00:00.000000Z"}, {"starting", "2026-11-24T09:00:01.000000Z"}};
-  run.last_lines = {"it broke"};
+  keep_lines(run, {{.at = "2026-11-24T09:00:01.5Z", .text = "it broke"}});
   run.interruptions = 2;
   run.wanted = 3;
   run.keep_data = true;
@@ -37,7 +38,8 @@ TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
   ASSERT_EQ(again.steps.size(), 2u);
   EXPECT_EQ(again.steps[1].state, "starting");
   EXPECT_EQ(again.steps[1].at, "2026-11-24T09:00:01.000000Z");
-  EXPECT_EQ(again.last_lines, run.last_lines);
+  EXPECT_THAT(again.last_lines, testing::ElementsAre("it broke"));
+  EXPECT_THAT(again.lines_at, testing::ElementsAre("2026-11-24T09:00:01.5Z"));
   EXPECT_EQ(again.interruptions, 2);
   EXPECT_EQ(status_of(again).bytes_total, 4096u);
   EXPECT_TRUE(again.keep_data);

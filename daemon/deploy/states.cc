@@ -351,9 +351,9 @@ awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
     whose.process = named->process;
     whose.number = named->number;
   }
-  const auto read = [logs = node_.store.paths().logs, whose, release = run->row.release, since = run->began] { return last_lines(logs, whose, since, release); };
+  const auto read = [logs = node_.store.paths().logs, whose, release = run->row.release, since = run->began] { return printed_last(logs, whose, since, release); };
   auto lines = co_await node_.pool.run(read);
-  if (lines) run->last_lines = std::move(*lines);
+  if (lines) keep_lines(*run, std::move(*lines));
 }
 
 }  // namespace berth::deploy

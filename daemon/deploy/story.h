@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/logs/record_time.h"
+#include "daemon/deploy/last_lines.h"
 #include "daemon/deploy/operations.h"
 
 namespace berth::deploy {
@@ -34,7 +35,7 @@ struct Story {
   std::vector<std::string> notes{};           ///< what there is to know beside: of the deployment, and what berthd could not do for the app
   std::vector<Told> told;                     ///< in the order of time
   std::string lines_of;                       ///< whose last lines those are: "web/web.1@v2"; empty: nobody's
-  std::vector<std::string> last_lines;
+  std::vector<PrintedLine> lines;             ///< what they printed last; without a moment where that is not known
   std::vector<std::string> advice;            ///< what to do next, a line each
 };
 

@@ -52,9 +52,9 @@ awaitable<Result<Story>> Queries::story_of_job(Story story) {
   story.lines_of = fmt::format("{}/{}@{}", row.app, row.process, row.release);
   const InstanceSelector which{.app = row.app, .process = row.process, .number = {}, .release = {}};
   const auto since = logs::parse_rfc3339(row.began_at).value_or(logs::Time());
-  const auto read = [logs = node_.store.paths().logs, which, since] { return last_lines(logs, which, since); };
+  const auto read = [logs = node_.store.paths().logs, which, since] { return printed_last(logs, which, since); };
   auto lines = co_await node_.pool.run(read);
-  if (lines) story.last_lines = std::move(*lines);
+  if (lines) story.lines = std::move(*lines);
   co_return story;
 }
 
@@ -110,10 +110,10 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     InstanceId id = story.instances.front().status.id;
     story.lines_of = to_string(id);
     const auto read = [logs = node_.store.paths().logs, id] {
-      return last_lines(logs, InstanceSelector{.app = id.app, .process = id.process, .number = id.number}, logs::Time(), id.release);
+      return printed_last(logs, InstanceSelector{.app = id.app, .process = id.process, .number = id.number}, logs::Time(), id.release);
     };
     auto lines = co_await node_.pool.run(read);
-    if (lines) story.last_lines = std::move(*lines);
+    if (lines) story.lines = std::move(*lines);
   } else if (!story.jobs.empty() && (!story.deployment || story.over || is_later(story.jobs.front().row.ended_at, story.deployment->row.ended_at))) {
     auto said = co_await story_of_job(std::move(story));
     if (!said) co_return std::unexpected(said.error());
@@ -127,8 +127,10 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     const auto then = co_await node_.pool.run(look_back);
     if (!then) co_return std::unexpected(then.error());
     story.told = timeline(&*story.deployment, *then);
-    story.last_lines = story.deployment->last_lines;
-    if (!story.last_lines.empty()) story.lines_of = row.app + "@" + row.release;
+    const auto moments = lines_at(row);
+    for (std::size_t i = 0; i < story.deployment->last_lines.size(); ++i)
+      story.lines.push_back({.at = i < moments.size() ? moments[i] : std::string(), .text = story.deployment->last_lines[i]});
+    if (!story.lines.empty()) story.lines_of = row.app + "@" + row.release;
   }
   std::erase_if(story.notes, [&](const std::string& note) { return std::ranges::find(story.told, "note: " + note, &Told::text) != story.told.end(); });
   if (story.told.size() > kMostTold) story.told.erase(story.told.begin(), story.told.end() - kMostTold);

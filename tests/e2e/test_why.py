@@ -28,6 +28,11 @@ class Why(BerthCase):
         self.progress(f"\n{done.out}")
         moments = [one["at"] for one in story["events"] if one["kind"] != "instance.exit"]
         self.assertEqual(moments, sorted(moments))
+        self.assertEqual([one["text"] for one in story["lines"]], story["last_lines"])
+        self.assertTrue(all(one["at"] for one in story["lines"]), story["lines"])
+        if story["lines"]:
+            self.assertIn(f"  | {story['last_lines'][-1]}\n", done.out)
+            self.assertNotIn("Last lines of", done.out)
         return done, story
 
     def kinds(self, story):

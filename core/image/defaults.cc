@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <set>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -66,22 +68,42 @@ int tcp_port(std::string_view text) {
   return error == std::errc() && end == digits.data() + digits.size() && port >= 1 && port <= 65535 ? port : 0;
 }
 
-void add_port(ImageDefaults& out, const std::vector<std::string>& exposed) {
-  std::vector<int> ports;
+/// Who serves the web does so on one of these, in this order; else the lowest is taken for it.
+std::uint16_t public_of(const std::set<std::uint16_t>& ports) {
+  for (const std::uint16_t usual : {80, 8080})
+    if (ports.contains(usual)) return usual;
+  return *ports.begin();
+}
+
+/// One is public; the others are there for the node, under names.
+void add_ports(ImageDefaults& out, const std::vector<std::string>& exposed) {
+  std::set<std::uint16_t> ports;
   for (const std::string& text : exposed) {
-    if (const int port = tcp_port(text); port != 0) ports.push_back(port);
+    if (const int port = tcp_port(text); port != 0) ports.insert(static_cast<std::uint16_t>(port));
     else out.notes.push_back(fmt::format("the image's port '{}' is no TCP port, and is left out", text));
   }
   if (ports.empty()) return;
-  if (ports.size() > 1) {
-    out.notes.push_back(fmt::format("the image has several ports ({}); none is routed: say which in a berth.toml", fmt::join(exposed, ", ")));
-    return;
-  }
-  out.defaults.process.routing = spec::Routing::port;
-  out.defaults.process.public_port = static_cast<std::uint16_t>(ports.front());
+  spec::Process& process = out.defaults.process;
+  process.routing = spec::Routing::port;
+  process.public_port = public_of(ports);
+  ports.erase(process.public_port);
   out.notes.push_back(fmt::format("port {0} is the public one, as the image says; the program has to listen on $PORT, which is another (with socket = {0} in "
                                   "a berth.toml it is passed a socket)",
-                                  ports.front()));
+                                  process.public_port));
+  std::vector<std::string> variables;
+  for (const std::uint16_t port : ports) {
+    const std::string name = fmt::format("tcp-{}", port);
+    if (process.private_ports.size() == spec::kMostPrivatePorts) {
+      out.notes.push_back(fmt::format("the image's ports from {} on are left out: a process has {} private ones at most", port, spec::kMostPrivatePorts));
+      break;
+    }
+    process.private_ports.emplace(name, spec::PrivatePort());
+    variables.push_back("$" + spec::port_variable(name));
+  }
+  if (!variables.empty())
+    out.notes.push_back(fmt::format("the image's other ports are private: nobody is led to them from outside, and the program has to listen on {}; [process.….ports] in a "
+                                    "berth.toml says otherwise",
+                                    fmt::join(variables, ", ")));
 }
 
 /// How often something may fail that is asked each `period`, until `time` is over.
@@ -138,7 +160,7 @@ Result<ImageDefaults> defaults_of(const ImageConfig& config) {
   process.command.insert(process.command.end(), more.begin(), more.end());
   add_variables(out, config.environment);
   BERTH_CHECK(add_folder(out, config.directory));
-  add_port(out, config.ports);
+  add_ports(out, config.ports);
   if (!config.stop_signal.empty()) {
     const auto signal = spec::parse_signal(config.stop_signal);
     if (!signal) return fail(Errc::usage, "the image's stop signal: " + signal.error().message);

@@ -14,8 +14,8 @@ struct ImageDefaults {
   std::vector<std::string> notes;
 };
 
-/// Entrypoint and command become the command, the working folder the directory, an exposed TCP port `port` where there is one alone, the health check a
-/// readiness and a startup probe, the environment variables with defaults. The user does not count: an app runs as a user of its own unless its spec says
+/// Entrypoint and command become the command, the working folder the directory, exposed TCP ports named ones, of which 80, 8080 or
+/// the lowest is public (`http`) and the others private (`tcp-9090`), the health check a readiness and a startup probe, the environment variables with defaults. The user does not count: an app runs as a user of its own unless its spec says
 /// otherwise, since numbers of an image's users are those of other users on the node. `Errc::usage` for values that cannot be.
 Result<ImageDefaults> defaults_of(const ImageConfig& config);
 

@@ -40,26 +40,70 @@ TEST(ImageDefaults, AreASpecOfTheirOwn) {
   EXPECT_EQ(*again, *spec);
 }
 
-TEST(ImageDefaults, OnePortIsThePublicOneAndSeveralAreNone) {
-  const std::tuple<std::vector<std::string>, int, std::string> table[] = {
-      {{}, 0, ""},
-      {{"80/tcp"}, 80, "has to listen on $PORT"},
-      {{"80"}, 80, "has to listen on $PORT"},
-      {{"53/udp"}, 0, "'53/udp' is no TCP port"},
-      {{"53/udp", "80/tcp"}, 80, "'53/udp' is no TCP port"},
-      {{"80/tcp", "81/tcp"}, 0, "several ports (80/tcp, 81/tcp)"},
-      {{"0/tcp"}, 0, "no TCP port"},
-      {{"99999/tcp"}, 0, "no TCP port"},
+TEST(ImageDefaults, OnePortIsThePublicOneAndTheOthersArePrivate) {
+  const struct {
+    std::vector<std::string> ports;
+    int public_one;
+    std::vector<std::string> others;
+    std::string note;
+  } table[] = {
+      {{}, 0, {}, ""},
+      {{"80/tcp"}, 80, {}, "port 80 is the public one"},
+      {{"80"}, 80, {}, "has to listen on $PORT, which"},
+      {{"53/udp"}, 0, {}, "'53/udp' is no TCP port"},
+      {{"53/udp", "80/tcp"}, 80, {}, "'53/udp' is no TCP port"},
+      {{"443/tcp", "81/tcp", "80/tcp"}, 80, {"tcp-443", "tcp-81"}, "has to listen on $PORT_TCP_81, $PORT_TCP_443"},
+      {{"8080/tcp", "22/tcp"}, 8080, {"tcp-22"}, "$PORT_TCP_22"},
+      {{"8080", "80"}, 80, {"tcp-8080"}, "$PORT_TCP_8080"},
+      {{"9093/tcp", "9094/tcp", "9094/udp"}, 9093, {"tcp-9094"}, "'9094/udp' is no TCP port"},
+      {{"80", "80/tcp"}, 80, {}, "port 80 is the public one"},
+      {{"0/tcp"}, 0, {}, "no TCP port"},
+      {{"99999/tcp"}, 0, {}, "no TCP port"},
   };
-  for (const auto& [ports, wanted, note] : table) {
+  for (const auto& [ports, wanted, others, note] : table) {
     const auto out = of({.command = {"x"}, .ports = ports});
     EXPECT_EQ(out.defaults.process.public_port, wanted);
+    EXPECT_EQ(out.defaults.process.routing, wanted == 0 ? spec::Routing::none : spec::Routing::port);
+    std::vector<std::string> names;
+    for (const auto& [name, port] : out.defaults.process.private_ports) names.push_back(name);
+    EXPECT_EQ(names, others);
+    const auto spec = spec::spec_of("web", out.defaults);
+    EXPECT_TRUE(spec) << spec.error().message;
     if (note.empty()) {
       EXPECT_THAT(out.notes, IsEmpty());
     } else {
       EXPECT_THAT(out.notes, Contains(HasSubstr(note)));
     }
   }
+}
+
+TEST(ImageDefaults, NoMorePortsArePrivateThanAProcessCanHave) {
+  std::vector<std::string> ports;
+  for (int port = 100; port < 120; ++port) ports.push_back(std::to_string(port));
+  const auto out = of({.command = {"x"}, .ports = ports});
+  EXPECT_EQ(out.defaults.process.public_port, 100);
+  EXPECT_EQ(out.defaults.process.private_ports.size(), spec::kMostPrivatePorts);
+  EXPECT_THAT(out.notes, Contains(HasSubstr("ports from 117 on are left out")));
+  EXPECT_TRUE(spec::spec_of("web", out.defaults));
+}
+
+TEST(ImageDefaults, OfPortsAreReplacedByThoseOfABerthTomlAndAJobHasNone) {
+  const auto out = of({.command = {"x"}, .ports = {"80", "9090"}, .health = HealthCheck{.test = {"CMD", "check"}}});
+  const auto read = [&](const std::string& process) { return spec::parse_toml("app = \"web\"\n[process.web]\n" + process, "berth.toml", out.defaults); };
+  const auto as_it_is = read("");
+  ASSERT_TRUE(as_it_is) << as_it_is.error().message;
+  EXPECT_TRUE(as_it_is->processes.at("web").private_ports.contains("tcp-9090"));
+  const auto routed = read("port = 9090\n");
+  ASSERT_TRUE(routed) << routed.error().message;
+  EXPECT_EQ(routed->processes.at("web").public_port, 9090);
+  EXPECT_THAT(routed->processes.at("web").private_ports, IsEmpty());
+  const auto named = read("[process.web.ports]\nmetrics = { private = true }\n");
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_EQ(named->processes.at("web").public_port, 80);
+  EXPECT_EQ(named->processes.at("web").private_ports.size(), 1U);
+  const auto job = read("type = \"job\"\n");
+  ASSERT_TRUE(job) << job.error().message;
+  EXPECT_EQ(job->processes.at("web").routing, spec::Routing::none);
 }
 
 TEST(ImageDefaults, VariablesThatAnAppCannotHaveAreToldAndLeftOut) {

@@ -67,6 +67,8 @@ struct Job {
   bool operator==(const Job&) const = default;
 };
 
+inline constexpr std::size_t kMostPrivatePorts = 16;  ///< of a process
+
 /// A port that an instance is given beside its public one: for itself, its probes and whoever asks from the node. Nothing leads there from outside.
 struct PrivatePort {
   std::string variable;  ///< `env` in TOML: one more variable that has its number; empty: none

@@ -175,14 +175,28 @@ void read_type(TomlTable& table, Process& process) {
   if (table.has("instances")) table.complain("instances", "goes with services: of a job one runs at a time");
 }
 
+/// A job that is an image's program has nothing of how the image serves.
+void leave_to_services(Process& process, bool says_ports) {
+  process.startup.reset();
+  process.readiness.reset();
+  process.liveness.reset();
+  if (says_ports) return;
+  process.routing = Routing::none;
+  process.public_port = 0;
+  process.private_ports.clear();
+}
+
 Process read_process(TomlTable table, const Defaults& defaults) {
   Process process = beginning_of(table, defaults);
   if (!table.has("command") && process.command.empty()) table.complain("command", "is missing");
   assign(process.command, table.strings("command"));
+  const bool says_ports = table.has("port") || table.has("socket") || table.has("ports");
+  if (says_ports) process.private_ports.clear();  // those of an image
   read_routing(table, process);
   if (const auto ports = table.table("ports")) read_named_ports(*ports, process, table.has("port") || table.has("socket"));
   assign(process.instances, table.integer("instances", 0, 256));
   read_type(table, process);
+  if (process.job) leave_to_services(process, says_ports);
   if (const auto stop = table.table("stop")) process.stop = read_stop(*stop, process.stop);
   assign(process.restart, table.choice("restart", kRestarts));
   if (const auto probe = table.table("startup")) process.startup = read_probe(*probe);

@@ -10,8 +10,6 @@
 namespace berth::spec {
 namespace {
 
-constexpr std::size_t kMostPorts = 16;
-
 void check_port_variable(const AppSpec& spec, const std::string& variable, const Complaints& complaints) {
   if (variable.empty()) return;
   if (!is_variable_name(variable) || variable.size() > 128) return complaints.add("env", "is no name of a variable: letters, digits and _, no digit first");
@@ -75,7 +73,7 @@ void check_named_ports(const AppSpec& spec, const Process& process, const Compla
     check_name(name);
     check_port_variable(spec, port.variable, complaints.below(name));
   }
-  if (process.private_ports.size() > kMostPorts) all.add("ports", fmt::format("names more than {} private ports", kMostPorts));
+  if (process.private_ports.size() > kMostPrivatePorts) all.add("ports", fmt::format("names more than {} private ports", kMostPrivatePorts));
   auto names = port_variables(process);
   std::ranges::sort(names);
   if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) all.add("ports", fmt::format("gives two ports the variable {}", *twice));

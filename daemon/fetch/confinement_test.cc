@@ -4,8 +4,10 @@
 #include <set>
 #include <tuple>
 
+#include <linux/landlock.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "daemon/fetch/layer_fixture.h"
@@ -134,6 +136,19 @@ TEST_F(Confinement, EndsWhoeverTriesWhatItsSandboxDoesNotAllow) {
         "ring", "load_program", "watch_kernel", "load_module", "keys", "faults", "set_clock", "set_name", "reboot"})
     expect_killed(order);
   EXPECT_TRUE(fs::is_empty(target));
+}
+
+TEST_F(Confinement, LeavesTheFolderItselfOnlyToBeWrittenTo) {
+  const long landlock = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (landlock < 0) GTEST_SKIP() << "this kernel has no Landlock: " << ::strerrorname_np(errno);
+  const auto without = run("file own 0644 1234\nfolder inner 0755\nread_own own\nlist_own inner\ncut_own own\n");
+  for (const char* order : {"read_own", "list_own", "cut_own"}) EXPECT_THAT(without.words, HasSubstr(std::string(order) + ": done")) << "else this shows nothing";
+  const auto end = run("sandbox\nfile new 0644 1234\nfolder within 0755\nread_own new\nlist_own within\ncut_own new\n");
+  EXPECT_TRUE(WIFEXITED(end.status)) << end.status << ": the calls themselves are allowed";
+  EXPECT_THAT(end.words, HasSubstr("file: done; folder: done; "));
+  EXPECT_THAT(end.words, HasSubstr("read_own: EACCES; list_own: EACCES; "));
+  if (landlock < 3) return;
+  EXPECT_THAT(end.words, HasSubstr("cut_own: EACCES; "));
 }
 
 // A sanitized worker is not shut into its folder, and its sandbox lets through what the sanitizer's own runtime does.

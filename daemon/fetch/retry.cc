@@ -7,6 +7,8 @@
 
 namespace berth::fetch {
 
+using std::chrono::milliseconds;
+
 bool is_passing(const Error& error) {
   return error.code == Errc::unreachable || error.code == Errc::timeout || error.code == Errc::refused;
 }
@@ -20,12 +22,16 @@ Result<void> sleep_unless_stopped(std::chrono::milliseconds time, const std::sto
   return {};
 }
 
-Result<void> wait_before_retry(const Retries& retries, int failures, const std::stop_token& stop) {
+milliseconds retry_wait(const Retries& retries, int failures) {
   const int doublings = std::clamp(failures - 1, 0, 20);
   const auto longest = std::min(retries.first_wait * (1 << doublings), retries.longest_wait);
   thread_local std::minstd_rand chance(std::random_device{}());
   const auto half = longest.count() / 2;
-  return sleep_unless_stopped(std::chrono::milliseconds(half + std::uniform_int_distribution<long>(0, half)(chance)), stop);
+  return milliseconds(half + std::uniform_int_distribution<long>(0, half)(chance));
+}
+
+Result<void> wait_before_retry(const Retries& retries, int failures, const std::stop_token& stop) {
+  return sleep_unless_stopped(retry_wait(retries, failures), stop);
 }
 
 }  // namespace berth::fetch

@@ -20,7 +20,10 @@ struct Retries {
   std::chrono::milliseconds longest_wait{3000};
 };
 
-/// Sleeps before try `failures` + 1: half of the wait, and as much again by chance, so that the nodes of a fleet do not come back at once.
+/// The time before try `failures` + 1: half of the wait, and up to as much again by chance, so that the nodes of a fleet do not come back at once.
+std::chrono::milliseconds retry_wait(const Retries& retries, int failures);
+
+/// Sleeps for that time.
 /// Fails with `Errc::cancelled` as soon as `stop` is requested.
 Result<void> wait_before_retry(const Retries& retries, int failures, const std::stop_token& stop);
 

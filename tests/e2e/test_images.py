@@ -216,7 +216,7 @@ class Images(BerthCase):
         notes = """$SIG{INT} = sub { open F, '>', "$ENV{BERTH_DATA_DIR}/ended" or die; print F 'by INT'; close F; exit }; do '/srv/app/server'; die $@"""
         umoci("insert", "--image", f"{layout.folder}:one", file_of(self.folder, "notes", notes), "/srv/app/notes")
         umoci("config", "--image", f"{layout.folder}:one", "--config.entrypoint", "perl", "--config.cmd", "/srv/app/notes", "--config.workingdir", "/srv", "--config.env", "LEVEL=told",
-              "--config.env", "PRICE=$5 ${X}", "--config.stopsignal", "SIGINT", "--config.exposedports", "8080/tcp", "--config.user", "1000:1000")
+              "--config.env", "PRICE=$5 ${X}", "--config.stopsignal", "SIGINT", "--config.exposedports", "8080/tcp", "--config.exposedports", "1883/tcp", "--config.user", "1000:1000")
         check = ["CMD", "perl", "-e", "exit(-e '/run/server.pid' ? 0 : 1)"]
         layout.check_health("one", {"Test": check, "Interval": 500_000_000, "Timeout": 2_000_000_000, "StartPeriod": 3_000_000_000, "StartInterval": 200_000_000, "Retries": 4})
         told = self.build(layout.folder, "--tag", "one", "--app", "web").json()
@@ -225,6 +225,7 @@ class Images(BerthCase):
         process = manifest["spec"]["process"]["web"]
         self.assertEqual(process["command"], ["perl", "/srv/app/notes"])
         self.assertEqual((process["root"], process["directory"], process["port"], process["stop"]["signal"]), ("image", "srv", 8080, "INT"))
+        self.assertEqual(process["ports"], {"tcp-1883": {"private": True, "env": ""}}, "the lower one, and yet not the one that the web is served on")
         self.assertEqual({name: manifest["spec"]["env"][name]["default"] for name in ("LEVEL", "PRICE")}, {"LEVEL": "told", "PRICE": "$5 ${X}"})
         for probe, period, failures in (("readiness", "500ms", 4), ("startup", "200ms", 25)):
             self.assertEqual({key: process[probe][key] for key in ("exec", "period", "timeout", "failure_threshold")},

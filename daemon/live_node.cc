@@ -163,7 +163,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
   snapshot.events_damaged = !parts_.store.event_trouble().empty();
-  snapshot.loop_lag = lag_.take();
+  snapshot.loop_lag = lag_.most();
   auto write = [all = std::move(snapshot)]() mutable {
     std::vector<supervise::InstanceStatus> instances;
     for (const auto& app : all.apps)

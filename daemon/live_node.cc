@@ -12,7 +12,6 @@
 #include "daemon/deploy/app_facts.h"
 #include "daemon/host/disks.h"
 #include "daemon/log_feed.h"
-#include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics/snapshot.h"
 
 namespace berth {
@@ -163,7 +162,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
   snapshot.events_damaged = !parts_.store.event_trouble().empty();
-  snapshot.loop_lag = lag_.take();
+  snapshot.loop_lag = lag_.most();
   auto write = [all = std::move(snapshot)]() mutable {
     std::vector<supervise::InstanceStatus> instances;
     for (const auto& app : all.apps)
@@ -183,7 +182,12 @@ awaitable<std::shared_ptr<const std::string>> LiveNode::app_metrics() {
   if (scrapes_ != before) co_return scraped_;
   const Claim claim(scraping_);
   auto pages = co_await parts_.operations.scrape_apps();
-  auto write = [all = std::move(pages)] { return std::make_shared<const std::string>(metrics::app_exposition(all)); };
+  auto write = [all = std::move(pages), report = left_out_] {
+    metrics::WhyLeftOut left_out;
+    auto page = std::make_shared<const std::string>(metrics::app_exposition(all, &left_out));
+    report->note(left_out);
+    return page;
+  };
   scraped_ = co_await parts_.pool.run(std::move(write));
   ++scrapes_;
   scraping_ended_.notify();

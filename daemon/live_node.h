@@ -14,6 +14,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/follow/follower.h"
 #include "daemon/loop_lag.h"
+#include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics_token.h"
 #include "daemon/ship/shipping.h"
 #include "daemon/store/store.h"
@@ -78,6 +79,7 @@ class LiveNode : public api::Node {
   std::shared_ptr<const std::string> scraped_;  ///< what came of that last
   std::uint64_t scrapes_ = 0;  ///< that came to an end
   io::Event scraping_ended_;
+  std::shared_ptr<metrics::LeftOutReport> left_out_ = std::make_shared<metrics::LeftOutReport>();  ///< of one scrape at a time
   metrics::NodeStatus fixed_;  ///< what does not change while berthd runs
   std::optional<metrics::NodeStatus::Refused> config_refused_;
   std::vector<api::Group> groups_;

@@ -39,19 +39,32 @@ std::optional<Parameters> parameters_of(std::string_view query) {
 
 }  // namespace
 
-std::string app_exposition(const std::vector<std::shared_ptr<deploy::AppPage>>& pages) {
+std::string app_exposition(const std::vector<std::shared_ptr<deploy::AppPage>>& pages, WhyLeftOut* left_out) {
   exposition::Merger merger;
   for (const auto& page : pages) {
     const InstanceId& id = page->target.id;
     const exposition::Merger::Labels labels{{"app", id.app}, {"process", id.process}, {"number", std::to_string(id.number)}, {"release", id.release}};
     Result<std::size_t> samples = fail(Errc::io, page->error);
     if (page->error.empty()) samples = merger.add(page->body, labels);
-    if (!samples) spdlog::debug("metrics of {}: {}", to_string(id), samples.error().message);
+    if (!samples && left_out != nullptr) left_out->emplace(to_string(id), samples.error().message);
     merger.add_own(kSuccess, "Whether the instance's own metrics were asked for and understood.", labels, samples ? 1 : 0);
     merger.add_own(kDuration, "How long the instance took to tell its own metrics.", labels, page->took.count());
     merger.add_own(kSamples, "How many samples the instance told.", labels, samples ? static_cast<double>(*samples) : 0);
   }
   return merger.text();
+}
+
+void LeftOutReport::note(const WhyLeftOut& now) {
+  for (const auto& [instance, was_told] : left_out_)
+    if (was_told && !now.contains(instance)) spdlog::info("the own metrics of {} are there again, or nobody asks for them any more", instance);
+  std::map<std::string, bool> left_out;
+  for (const auto& [instance, why] : now) {
+    const auto before = left_out_.find(instance);
+    const bool is_new = before != left_out_.end() && !before->second;
+    if (is_new) spdlog::warn("the own metrics of {} are left out: {}", instance, why);
+    left_out.emplace(instance, before != left_out_.end());
+  }
+  left_out_ = std::move(left_out);
 }
 
 boost::json::array discovery_json(const std::vector<deploy::MetricsTarget>& targets) {

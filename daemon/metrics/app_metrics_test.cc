@@ -1,7 +1,12 @@
 #include "daemon/metrics/app_metrics.h"
 
+#include <sstream>
+#include <utility>
+
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 namespace berth::metrics {
 namespace {
@@ -26,6 +31,30 @@ TEST(AppMetrics, HaveTheInstancesLabelsAndTellHowAskingWent) {
   for (const int number : {1, 2, 3}) EXPECT_THAT(text, HasSubstr("berth_app_scrape_success" + labels(number) + (number == 1 ? " 1\n" : " 0\n")));
   EXPECT_THAT(text, HasSubstr("berth_app_scrape_samples" + labels(1) + " 2\n"));
   EXPECT_THAT(text, HasSubstr("berth_app_scrape_duration_seconds" + labels(1) + " 0.25\n"));
+}
+
+TEST(AppMetrics, WhyAPageIsLeftOutIsInTheLogOnce) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  const auto said = [&log] {
+    const std::string text = log.str();
+    log.str("");
+    return text;
+  };
+  LeftOutReport report;
+  const auto scrape = [&](const std::string& body) {
+    WhyLeftOut left_out;
+    app_exposition({page(1, "queue 2\n"), page(2, body)}, &left_out);
+    report.note(left_out);
+    return said();
+  };
+  EXPECT_EQ(scrape("<html>"), "");
+  EXPECT_THAT(scrape("<html>"), testing::AllOf(HasSubstr("[warning] the own metrics of web/worker.2@v2 are left out: "), Not(HasSubstr("worker.1"))));
+  EXPECT_EQ(scrape("<html>"), "");
+  EXPECT_THAT(scrape("queue 3\n"), HasSubstr("[info] the own metrics of web/worker.2@v2 are there again"));
+  EXPECT_EQ(scrape("queue 3\n") + scrape("<html>") + scrape("queue 3\n"), "");
+  spdlog::set_default_logger(before);
 }
 
 TEST(AppMetrics, MayNotSayWhatBerthSays) {

@@ -88,7 +88,7 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   families.push_back(disk_reserve(node));
   families.push_back(one(Family::counter("berth_events_total", "Events in the log of this node, over restarts."), static_cast<double>(snapshot.events)));
   families.push_back(one(Family::gauge("berth_events_damaged", "Whether the log of events had been edited, shortened or removed when this berthd began."), snapshot.events_damaged));
-  families.push_back(one(Family::gauge("berth_loop_lag_seconds", "The longest that berthd's event loop was busy at once since the scrape before."),
+  families.push_back(one(Family::gauge("berth_loop_lag_seconds", "The longest that berthd's event loop was busy at once within the last minute."),
                          std::chrono::duration<double>(snapshot.loop_lag).count()));
   families.push_back(trust_expiry(node));
   families.push_back(last_success(node));

@@ -28,7 +28,7 @@ class EntryMaker {
   /// As LineMaker has them.
   void know(std::shared_ptr<const secrets::KnownSecrets> secrets) { lines_.know(std::move(secrets)); }
   void add(logs::Record record, LineMaker::Clock::time_point now, std::vector<Entry>& out);
-  void flush(LineMaker::Clock::time_point now, std::vector<Entry>& out) { lines_.flush(now, out); }
+  void flush(LineMaker::Clock::time_point now, std::vector<Entry>& out, bool at_end) { lines_.flush(now, out, at_end); }
   std::optional<std::uint64_t> held_behind() const { return lines_.held_behind(); }
   std::uint64_t dropped() const { return lines_.dropped(); }
 

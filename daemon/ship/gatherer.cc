@@ -28,9 +28,9 @@ bool is_gone(const std::filesystem::path& folder) {
 bool Wanted::wants_app(const std::string& app) const { return has_app(apps, app); }
 
 std::optional<logs::Time> Batch::oldest() const {
-  const auto found = std::ranges::min_element(entries, {}, &Entry::time);
+  const auto found = std::ranges::min_element(entries, {}, &Entry::since);
   if (found == entries.end()) return std::nullopt;
-  return found->time;
+  return found->since();
 }
 
 /// One instance.
@@ -278,7 +278,7 @@ void Gatherer::read(Source& source, Batch& batch) {
   // Behind a read that failed it goes on where the last record ended, with another try soon.
   if (!has_failed) source.next = reader.resume_place();
   source.read_to = std::max(source.read_to, line);
-  finish(source, batch);
+  finish(source, batch, at_end);
   if (has_failed) {
     source.reader.reset();
     batch.holds = true;
@@ -291,9 +291,9 @@ void Gatherer::read(Source& source, Batch& batch) {
 }
 
 /// Gives what was held back for long enough, and says how far the source is with this batch.
-void Gatherer::finish(Source& source, Batch& batch) {
+void Gatherer::finish(Source& source, Batch& batch, bool at_end) {
   const std::size_t first = batch.entries.size();
-  source.maker.flush(LineMaker::Clock::now(), batch.entries);  // also into one that is full: else nothing passes a stream that is always ahead
+  source.maker.flush(LineMaker::Clock::now(), batch.entries, at_end);  // also into one that is full: else nothing passes a stream that is always ahead
   count_from(first, batch);
   const bool holds = source.maker.held_behind().has_value();
   if (holds) batch.holds = true;
@@ -309,7 +309,7 @@ void Gatherer::gather_logs(Batch& batch) {
   if (at == sources_.end()) at = sources_.begin();  // whose turn it was is gone
   for (std::size_t visited = 0; visited < sources_.size() && !is_full(); ++visited) {
     if (at->second->has_more()) read(*at->second, batch);
-    else if (at->second->maker.held_behind()) finish(*at->second, batch);
+    else if (at->second->maker.held_behind()) finish(*at->second, batch, true);
     if (!is_full() && ++at == sources_.end()) at = sources_.begin();
   }
   if (!is_full()) {
@@ -340,7 +340,7 @@ Batch Gatherer::gather(const Scan& scan) {
   gather_logs(batch);
   for (const auto& [instance, source] : sources_)
     if (!source->trouble.empty()) batch.unreadable.emplace(source->name, source->trouble);
-  if (batch.more && !batch.entries.empty()) batch.behind = batch.entries.back().time;
+  if (batch.more && !batch.entries.empty()) batch.behind = batch.entries.back().since();
   return batch;
 }
 

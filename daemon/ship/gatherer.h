@@ -46,7 +46,7 @@ struct Batch {
   std::vector<std::string> gone;         ///< instances whose log was removed
   std::map<std::string, std::string> unreadable;  ///< why, by instance: what is in their logs waits, and holds up none of the others
 
-  /// Of its oldest entry.
+  /// When its oldest entry was written.
   std::optional<logs::Time> oldest() const;
 };
 
@@ -89,7 +89,7 @@ class Gatherer {
   void gather_daemon_lines(const Scan& scan, Batch& batch);
   void gather_logs(Batch& batch);
   void read(Source& source, Batch& batch);
-  void finish(Source& source, Batch& batch);
+  void finish(Source& source, Batch& batch, bool at_end);
   void note_gaps(Source& source, logs::Time time, Batch& batch);
   void note_loss(Source& source, Loss loss, Batch& batch);
   void note_removed(Source& source, Batch& batch);

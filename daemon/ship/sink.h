@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -37,6 +38,9 @@ struct Entry {
   std::uint64_t sequence = 0;  ///< of its last line in its instance's log (or of the event): a reader proves completeness and drops doubles by it
   std::string text;
   std::shared_ptr<const Origin> origin;
+  std::optional<logs::Time> written{};  ///< when its first line was written, where `time` is what the line says
+
+  logs::Time since() const { return written.value_or(time); }
 };
 
 /// What became of a batch.

@@ -38,7 +38,10 @@ void use_what_it_says(const LineRules& rules, Entry& entry) {
     if (auto line = read_json_line(entry.text)) {
       if (line->severity) entry.severity = *line->severity;
       // A clock that is wrong by days would have a sink refuse the entry, or show it where nobody looks.
-      if (line->time && std::chrono::abs(*line->time - entry.time) <= kBelievedTime) entry.time = *line->time;
+      if (line->time && std::chrono::abs(*line->time - entry.time) <= kBelievedTime) {
+        entry.written = entry.time;
+        entry.time = *line->time;
+      }
       if (rules.json == JsonLines::message && line->text) entry.text = std::move(*line->text);
       return;
     }
@@ -53,6 +56,7 @@ void use_what_it_says(const LineRules& rules, Entry& entry) {
 
 void LineMaker::add(logs::Record record, std::shared_ptr<const Origin> origin, Clock::time_point now, std::vector<Entry>& out) {
   const std::uint64_t behind = std::exchange(last_, record.sequence);
+  written_ = record.time;
   if (rules_->strip_ansi) record.text = without_ansi(record.text);
   Entry entry{.time = record.time, .sequence = record.sequence, .text = std::move(record.text), .origin = std::move(origin)};
   if (!rules_->begins) {
@@ -60,7 +64,7 @@ void LineMaker::add(logs::Record record, std::shared_ptr<const Origin> origin, C
     return;
   }
   Joining& joining = joining_[static_cast<std::size_t>(record.stream)];
-  const bool begins = !joining.entry || joining.entry->origin != entry.origin ||
+  const bool begins = !joining.entry || joining.entry->origin != entry.origin || joining.pid != record.pid || entry.time - joining.entry->time >= rules_->wait ||
                       joining.entry->text.size() + entry.text.size() + 1 > rules_->most_joined ||
                       rules_->begins->found_in(std::string_view(entry.text).substr(0, kSearchedForStart));
   if (!begins) {
@@ -70,7 +74,7 @@ void LineMaker::add(logs::Record record, std::shared_ptr<const Origin> origin, C
     return;
   }
   finish(joining, now, out);
-  joining = {.entry = std::move(entry), .behind = behind, .since = now};
+  joining = {.entry = std::move(entry), .behind = behind, .pid = std::move(record.pid), .since = now};
 }
 
 void LineMaker::finish(Joining& joining, Clock::time_point now, std::vector<Entry>& out) {
@@ -137,13 +141,16 @@ void LineMaker::tell_dropped(std::vector<Entry>& out) {
                  .origin = told.origin});
 }
 
-void LineMaker::flush(Clock::time_point now, std::vector<Entry>& out) {
+void LineMaker::flush(Clock::time_point now, std::vector<Entry>& out, bool at_end) {
   const bool all = now == Clock::time_point::max();
   // In the order in which they were begun, so that sequences come as they can.
   Joining* order[2] = {&joining_[0], &joining_[1]};
   if (joining_[1].entry && joining_[0].entry && joining_[1].behind < joining_[0].behind) std::swap(order[0], order[1]);
+  const auto is_over = [&](const Joining& joining) {
+    return all || written_ - joining.entry->time >= rules_->wait || (at_end && now - joining.since >= rules_->wait);
+  };
   for (Joining* joining : order)
-    if (joining->entry && (all || now - joining->since >= rules_->wait)) finish(*joining, now, out);
+    if (joining->entry && is_over(*joining)) finish(*joining, now, out);
   if (untold_.count > 0 && (all || now - untold_.since >= kUntoldDrop)) tell_dropped(out);
 }
 

@@ -33,7 +33,7 @@ enum class JsonLines {
 /// How the lines of an instance become entries.
 struct LineRules {
   std::optional<logs::Pattern> begins;     ///< a line in which it is found begins an entry; any other goes on with the one before. Empty: each line is one
-  std::chrono::milliseconds wait{1000};    ///< at most, for the further lines of an entry
+  std::chrono::milliseconds wait{1000};    ///< a line that was written so long after the first one of an entry is none of its further lines
   std::size_t most_joined = 256u << 10;    ///< bytes; a longer entry ends there
   JsonLines json = JsonLines::fields;
   bool strip_ansi = false;
@@ -58,8 +58,9 @@ class LineMaker {
   /// Takes the next record, which was written by `origin`; appends the entries that it completes. `now` is when that happens.
   void add(logs::Record record, std::shared_ptr<const Origin> origin, Clock::time_point now, std::vector<Entry>& out);
 
-  /// Appends what has waited for long enough at `now`; `Clock::time_point::max()`: whatever waits.
-  void flush(Clock::time_point now, std::vector<Entry>& out);
+  /// Appends what nothing goes on with any more: by the times of the records that came since, and, where there are none further (`at_end`), what has waited for long enough at `now`;
+  /// `Clock::time_point::max()`: whatever waits.
+  void flush(Clock::time_point now, std::vector<Entry>& out, bool at_end = true);
 
   /// Empty when nothing waits. Else the sequence of the last record before those that are still held back: a cursor may not be put behind it, also where
   /// entries with a higher one are out already. 0: there is none before.
@@ -73,6 +74,7 @@ class LineMaker {
   struct Joining {
     std::optional<Entry> entry;
     std::uint64_t behind = 0;  ///< the last sequence before its first line
+    std::string pid;           ///< of the run that wrote it
     Clock::time_point since;
   };
   /// What was dropped and not told yet.
@@ -96,6 +98,7 @@ class LineMaker {
   Dropped untold_;
   std::uint64_t dropped_ = 0;
   std::uint64_t last_ = 0;  ///< the sequence of the last record
+  logs::Time written_{};    ///< and when that was written
   double tokens_ = -1;      ///< of the rate limit; negative: not begun
   logs::Time counted_;      ///< up to where tokens were given
 };

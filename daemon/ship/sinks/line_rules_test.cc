@@ -23,7 +23,7 @@ class Feeding {
   explicit Feeding(LineRules rules) : maker(std::make_shared<const LineRules>(std::move(rules))) {}
 
   void line(std::string text, logs::Stream stream = logs::Stream::out, LineMaker::Clock::duration at = 0s, logs::Time written = sample_time()) {
-    logs::Record record{.time = written, .stream = stream, .text = std::move(text), .sequence = ++sequence};
+    logs::Record record{.time = written, .stream = stream, .text = std::move(text), .sequence = ++sequence, .pid = pid};
     maker.add(std::move(record), stream == logs::Stream::out ? out : err, kStart + at, entries);
   }
   std::vector<std::string> texts() const {
@@ -35,6 +35,7 @@ class Feeding {
   LineMaker maker;
   std::shared_ptr<Origin> out = sample_origin(), err = sample_origin();
   std::uint64_t sequence = 0;
+  std::string pid = "100";
   std::vector<Entry> entries;
 };
 
@@ -76,6 +77,33 @@ TEST(LineRules, AnEntryWaitsForItsFurtherLinesOnlySoLong) {
   feeding.line("  late", logs::Stream::out, 2s);
   feeding.line("second", logs::Stream::out, 2s);
   EXPECT_THAT(feeding.texts(), ElementsAre("first", "  late"));
+}
+
+TEST(LineRules, InABacklogLinesThatWereWrittenLaterAreNotJoined) {
+  Feeding feeding(multiline());
+  feeding.line("first");
+  feeding.line("  at once", logs::Stream::out, 0s, sample_time() + 900ms);
+  feeding.line("  much later", logs::Stream::out, 0s, sample_time() + 1s);
+  EXPECT_THAT(feeding.texts(), ElementsAre("first\n  at once"));
+}
+
+TEST(LineRules, LinesThatWereWrittenAtOnceAreJoinedThoughTheyAreReadLate) {
+  Feeding feeding(multiline());
+  feeding.line("first");
+  feeding.line("other", logs::Stream::err, 0s, sample_time() + 500ms);
+  feeding.maker.flush(kStart + 1h, feeding.entries, false);
+  feeding.line("  at once", logs::Stream::out, 2h, sample_time() + 900ms);
+  feeding.line("later", logs::Stream::err, 2h, sample_time() + 1s);
+  feeding.maker.flush(kStart + 2h, feeding.entries, false);
+  EXPECT_THAT(feeding.texts(), ElementsAre("other", "first\n  at once"));
+}
+
+TEST(LineRules, AnotherRunGoesOnWithNoEntryOfTheOneBefore) {
+  Feeding feeding(multiline());
+  feeding.line("first");
+  feeding.pid = "200";
+  feeding.line("  of another run");
+  EXPECT_THAT(feeding.texts(), ElementsAre("first"));
 }
 
 TEST(LineRules, AnEntryIsNoLongerThanItMayBe) {
@@ -132,6 +160,9 @@ TEST(LineRules, ATimeThatIsFarFromWhenTheLineWasWrittenIsNotBelieved) {
   Feeding feeding({});
   feeding.line(R"({"time":"1970-01-02T00:00:00Z"})");
   EXPECT_EQ(feeding.entries[0].time, sample_time());
+  feeding.line(R"({"time":"2026-11-24T04:00:00Z"})");
+  EXPECT_EQ(feeding.entries[1].time, sample_time("2026-11-24T04:00:00Z"));
+  EXPECT_EQ(feeding.entries[1].since(), sample_time()) << "by which it is seen how far a sink is behind";
 }
 
 TEST(LineRules, ALevelIsGuessedAndThePrefixOfSystemdIsNoText) {

@@ -17,6 +17,15 @@ struct Loss {
   logs::Time from{}, to{};            ///< of the last line before and the first one behind them; 1970 where that is not known
 };
 
+/// How many lines there were.
+struct LineCount {
+  std::uint64_t lines = 0;
+  bool is_least = false;  ///< at least
+};
+
+/// From the number `first` to before `end`. Where the machine was started between, numbers leapt: those behind are known alone.
+LineCount count_lines(std::uint64_t first, std::uint64_t end);
+
 /// "lines 5 to 16", "line 5", or "lines from 5 on, at least 12, how many is not known".
 std::string lines_text(const Loss& loss);
 

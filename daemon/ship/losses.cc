@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include "core/logs/log_layout.h"
+
 namespace berth::ship {
 namespace {
 
@@ -18,6 +20,11 @@ std::string span_text(const Loss& loss) {
 }
 
 }  // namespace
+
+LineCount count_lines(std::uint64_t first, std::uint64_t end) {
+  const std::uint64_t boot = end / logs::kBootStep * logs::kBootStep;
+  return boot > first ? LineCount{.lines = end - boot, .is_least = true} : LineCount{.lines = end - first};
+}
 
 std::string lines_text(const Loss& loss) {
   if (!loss.is_least) return fmt::format("lines {} to {}", loss.first, loss.last);

@@ -271,6 +271,14 @@ Result<bool> InstanceCursor::reopen_if_changed(std::span<const Segment> segments
   return true;
 }
 
+/// The line that was read last is none.
+void InstanceCursor::note_torn() {
+  ++damaged_;
+  const bool goes_on = !gaps_.empty() && gaps_.back().is_torn && gaps_.back().last + 1 == line_;
+  if (goes_on) gaps_.back().last = line_;
+  else gaps_.push_back({.first = line_, .last = line_, .is_torn = true});
+}
+
 /// The line that was read last is a piece, behind `before` bytes of text; it may be the first one.
 void InstanceCursor::note_partial(std::uint64_t before) {
   if (!reader_) return;
@@ -294,7 +302,7 @@ std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t 
   const std::uint64_t text_before = std::exchange(total_, total_ + line.size() + 1);
   const auto parsed = parse_cri_line(line);
   if (!parsed) {
-    ++damaged_;
+    note_torn();
     return {};
   }
   given_ = std::max(given_, parsed->time);

@@ -29,6 +29,9 @@ struct Gap {
   std::uint64_t last = 0;   ///< 0: not known, since the log is another one now
   bool is_most = false;     ///< no more than these, and how many is not known
   bool is_boot = false;     ///< the machine was started between two segments that follow each other: what a power cut took, if anything, which the keeper says behind it
+  bool is_torn = false;     ///< they are there, and are no lines that a keeper wrote
+
+  bool operator==(const Gap&) const = default;
 };
 
 /// Reads the log of one instance over its segments, also while the keeper writes and rotates it.
@@ -95,6 +98,7 @@ class InstanceCursor {
   Result<Found> compare(const Segment& segment) const;
   bool is_left(std::string_view line) const;
   Result<bool> reopen_if_changed(std::span<const Segment> segments);
+  void note_torn();
   void note_partial(std::uint64_t before);
   void forget_complete();
   std::optional<Record> take(std::string_view line, std::uint64_t before);

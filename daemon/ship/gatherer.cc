@@ -240,7 +240,7 @@ void Gatherer::note_gaps(Source& source, logs::Time time, Batch& batch) {
       end = std::max(gap.first, known);
     }
     const LineCount count = count_lines(gap.first, end);
-    Loss loss{.instance = source.log.id, .first = gap.first, .last = end - 1, .lines = count.lines, .is_least = gap.is_most || count.is_least, .to = time};
+    Loss loss{.instance = source.log.id, .first = gap.first, .last = end - 1, .lines = count.lines, .is_least = gap.is_most || count.is_least, .is_torn = gap.is_torn, .to = time};
     note_loss(source, std::move(loss), batch);
   }
   count_from(first, batch);

@@ -133,6 +133,24 @@ TEST_F(LostLogs, WhatIsWrittenBehindWhatIsLeftOfALogThatWasCutOffIsShipped) {
   EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 7"));
 }
 
+TEST_F(LostLogs, LinesThatAreTornAreToldOnceInTheirPlace) {
+  write("web/web.1", 1, numbered(1, 2) + "2026-11-24T00:0\n" + std::string(40, '\0') + "\n" + numbered(5, 5) + "torn\n");
+  auto gatherer = begin();
+  const auto entries = deliver_all(*gatherer);
+  EXPECT_THAT(texts_of(entries), ElementsAre("line 1", "line 2", "berthd: lines 3 to 4 are missing here: a power cut or a crash tore them", "line 5",
+                                             "berthd: lines 6 to 6 are missing here: a power cut or a crash tore them"));
+  EXPECT_EQ(entries.at(2).sequence, 4u);
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_EQ(losses[0].lines, 2u);
+  EXPECT_TRUE(losses[0].is_torn);
+  EXPECT_FALSE(losses[0].is_least);
+  write("web/web.1", 1, numbered(7, 7));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre("line 7"));
+  write("web/web.1", 1, numbered(8, 8));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 8"));
+  EXPECT_EQ(losses.size(), 2u);
+}
+
 TEST_F(LostLogs, AStartOfTheMachineIsNoLossToASinkThatHadAllAndTheKeeperSaysTheRest) {
   write("web/web.1", 1, numbered(1, 5));
   deliver_all(*begin());

@@ -1,4 +1,4 @@
-"""A power cut takes lines off logs that were shipped already: what is printed since reaches the sinks, and no number stands for two lines."""
+"""A power cut takes lines off logs that were shipped already: what is printed since reaches the sinks, no number stands for two lines, and what is torn is told."""
 import collections
 import contextlib
 import os
@@ -85,6 +85,18 @@ class CutLogs(NumberedLines):
             self.assertRegex(told[0]["text"], f"^berth-keeper: the machine was started since, .*; lines go on with number {number * BOOT_STEP}$")
             self.assertEqual(self.status_of(self.node)["lost"], 0, "the sink had all that the cut took")
         self.assertEqual([event for event in self.node.events() if event["kind"] == "logs.lost"], [])
+
+    def test_what_is_torn_is_told(self):
+        def tear(path):
+            with open(path, "ab") as file:
+                file.write(b"\0" * 50)
+        self.cut_power(tear)
+        torn = LINES + 1
+        self.assertEqual([entry["sequence"] for entry in self.entries() if entry["text"] == f"berthd: lines {torn} to {torn} are missing here: a power cut or a crash tore them"], [torn])
+        wait_until(lambda: any(event["kind"] == "logs.lost" for event in self.node.events()), "it is an event", 20)
+        event = next(event["data"] for event in self.node.events() if event["kind"] == "logs.lost")
+        self.assertEqual((event["sink"], event["instance"], event["first"], event["last"], event["lines"], event["torn"]), ("agent", "web/web.1", torn, torn, 1, True))
+        self.assertEqual(self.status_of(self.node)["lost"], 1)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ std::string sinks_text(const value& status, const StatusView& view) {
       well += fmt::format("{}{} ({}{})", well.empty() ? "" : ", ", name, text_of(sink, "kind"), behind);
     }
     if (const auto lost = number_of(sink, "lost"); lost > 0)
-      text += tinted(fmt::format("log sink {} will never get {} lines, which were removed before it took them", printable(name), lost), Tint::warning, view.colour) + "\n";
+      text += tinted(fmt::format("log sink {} will never get {} lines, which were removed before it took them, or are torn", printable(name), lost), Tint::warning, view.colour) + "\n";
     if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
       text += tinted(printable(fmt::format("log sink {} has refused {} entries: {}", name, refused, error)), Tint::warning, view.colour) + "\n";
   }

@@ -73,7 +73,8 @@ LogTail::Input* LogTail::oldest() {
       auto next = input.cursor.next();
       if (next) input.ahead = std::move(*next);
       input.at_end = !input.ahead;
-      for (const logs::Gap& gap : input.cursor.take_gaps()) output_.show_gap(input.cursor.log().id, gap.last - gap.first + 1);
+      for (const logs::Gap& gap : input.cursor.take_gaps())
+        if (!gap.is_boot) output_.show_gap(input.cursor.log().id, gap.last - gap.first + 1);
     }
     if (input.ahead && (found == nullptr || input.ahead->time < found->ahead->time)) found = &input;
   }

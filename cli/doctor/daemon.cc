@@ -53,7 +53,7 @@ void check_sinks(const json::value& status, Findings& findings) {
     else if (behind > kMuchBehind)
       findings.push_back({Level::warning, "sinks", fmt::format("{} is {} s behind", name, behind), "logs wait on this node, and are lost when [logs] keep_bytes of their app is full", "look whether it takes as much as apps print; [[sink]] apps and rules leave something out"});
     if (const auto lost = number_of(sink, "lost"); lost > 0)
-      findings.push_back({Level::warning, "sinks", fmt::format("{} will never get {}, removed before it took them", name, counted(lost, "line", "lines")), "they are missing there, and the node has them no more", "give the apps more [logs] keep_bytes"});
+      findings.push_back({Level::warning, "sinks", fmt::format("{} will never get {}, removed before it took them or torn", name, counted(lost, "line", "lines")), "they are missing there, and the node has them no more", "give the apps more [logs] keep_bytes"});
     if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
       findings.push_back({Level::warning, "sinks", fmt::format("{} refused {}: {}", name, counted(refused, "entry", "entries"), error), "they are missing there; the node has them", "mend what it says (docs/sinks.md)"});
   }

@@ -141,7 +141,8 @@ Result<bool> InstanceCursor::open_next() {
     rotated_ = true;
     return true;
   }
-  const auto opened = open(std::span<const Segment>(later, segments->end()));
+  const bool follows = begun_ && later != segments->begin() && std::prev(later)->first == current_;
+  const auto opened = open(std::span<const Segment>(later, segments->end()), follows);
   if (!opened && opened.error().code == Errc::not_found) return false;
   if (!opened) return pass(opened.error());
   return true;
@@ -196,16 +197,17 @@ Result<InstanceCursor::Found> InstanceCursor::compare(const Segment& segment) co
   return mark && *mark == 0 ? Found::emptied : Found::another;
 }
 
-/// The lines from `expected` to the segment's first one are missing.
-void InstanceCursor::note_gap(const Segment& behind, std::uint64_t expected) {
+/// The lines from `expected` to the segment's first one are missing. `follows`: no other one was between it and the one that was read to its end.
+void InstanceCursor::note_gap(const Segment& behind, std::uint64_t expected, bool follows) {
   if (cut_ && behind.first < cut_->sequence) note_another(cut_->sequence);  // its keeper did not know what was written
   else if (cut_) expected = std::max(expected, cut_->sequence);
   cut_.reset();
-  if (expected > 0 && behind.first > expected) gaps_.push_back({expected, behind.first - 1, behind.first % kUnknownStep == 0});
+  if (expected == 0 || behind.first <= expected) return;
+  gaps_.push_back({.first = expected, .last = behind.first - 1, .is_most = behind.first % kUnknownStep == 0, .is_boot = follows && behind.first % kBootStep == 0});
 }
 
-/// Opens the first of them; those behind it are newer.
-Result<void> InstanceCursor::open(std::span<const Segment> segments) {
+/// Opens the first of them; those behind it are newer. `follows`: as in `note_gap`.
+Result<void> InstanceCursor::open(std::span<const Segment> segments, bool follows) {
   const Segment& segment = segments.front();
   BERTH_TRY(const Found found, compare(segment));
   const bool here = !begun_ && found == Found::same && segment.first == start_segment_;
@@ -226,7 +228,7 @@ Result<void> InstanceCursor::open(std::span<const Segment> segments) {
   } else if (found == Found::another) {
     note_another(start_.sequence);
   } else {
-    note_gap(segment, expected);
+    note_gap(segment, expected, follows);
   }
   begun_ = true;
   current_ = segment.first;
@@ -269,6 +271,14 @@ Result<bool> InstanceCursor::reopen_if_changed(std::span<const Segment> segments
   return true;
 }
 
+/// The line that was read last is none.
+void InstanceCursor::note_torn() {
+  ++damaged_;
+  const bool goes_on = !gaps_.empty() && gaps_.back().is_torn && gaps_.back().last + 1 == line_;
+  if (goes_on) gaps_.back().last = line_;
+  else gaps_.push_back({.first = line_, .last = line_, .is_torn = true});
+}
+
 /// The line that was read last is a piece, behind `before` bytes of text; it may be the first one.
 void InstanceCursor::note_partial(std::uint64_t before) {
   if (!reader_) return;
@@ -292,7 +302,7 @@ std::optional<Record> InstanceCursor::take(std::string_view line, std::uint64_t 
   const std::uint64_t text_before = std::exchange(total_, total_ + line.size() + 1);
   const auto parsed = parse_cri_line(line);
   if (!parsed) {
-    ++damaged_;
+    note_torn();
     return {};
   }
   given_ = std::max(given_, parsed->time);

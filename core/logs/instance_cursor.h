@@ -28,6 +28,10 @@ struct Gap {
   std::uint64_t first = 0;
   std::uint64_t last = 0;   ///< 0: not known, since the log is another one now
   bool is_most = false;     ///< no more than these, and how many is not known
+  bool is_boot = false;     ///< the machine was started between two segments that follow each other: what a power cut took, if anything, which the keeper says behind it
+  bool is_torn = false;     ///< they are there, and are no lines that a keeper wrote
+
+  bool operator==(const Gap&) const = default;
 };
 
 /// Reads the log of one instance over its segments, also while the keeper writes and rotates it.
@@ -54,6 +58,8 @@ class InstanceCursor {
 
   /// Where reading is to begin to give again all that was not given yet: the first line of the oldest record that is not complete, or the next line.
   Place resume_place() const;
+  /// The first sequence of the segment that is being read; 0 before the first.
+  std::uint64_t segment() const { return current_; }
   /// The sequence of the line that was read last; 0 before the first. Each line completes one record at most.
   std::uint64_t line() const { return line_; }
   /// Whether the record that was given last is one that no line completed, after so much of the log that none will.
@@ -86,12 +92,13 @@ class InstanceCursor {
   Result<bool> reaches_beyond(const Segment& segment, std::uint64_t sequence) const;
   void note_another(std::uint64_t owed);
   void restart_at(const Place& place, Time given);
-  void note_gap(const Segment& behind, std::uint64_t expected);
-  Result<void> open(std::span<const Segment> segments);
+  void note_gap(const Segment& behind, std::uint64_t expected, bool follows);
+  Result<void> open(std::span<const Segment> segments, bool follows);
   enum class Found { same, emptied, another };
   Result<Found> compare(const Segment& segment) const;
   bool is_left(std::string_view line) const;
   Result<bool> reopen_if_changed(std::span<const Segment> segments);
+  void note_torn();
   void note_partial(std::uint64_t before);
   void forget_complete();
   std::optional<Record> take(std::string_view line, std::uint64_t before);

@@ -108,6 +108,10 @@ TEST_F(Resuming, TakesALineThatIsNoneForOneOfTheLog) {
   const auto all = read_all(first);
   EXPECT_EQ(all.back().record.sequence, 6u);
   EXPECT_EQ(first.damaged(), 3u);
+  const auto gaps = first.take_gaps();
+  ASSERT_EQ(gaps.size(), 2u) << "those that follow each other are one";
+  EXPECT_EQ(gaps[0], (Gap{.first = 2, .last = 3, .is_torn = true}));
+  EXPECT_EQ(gaps[1], (Gap{.first = 5, .last = 5, .is_torn = true}));
 }
 
 TEST_F(Resuming, TellsWhatWasRemovedMeanwhile) {

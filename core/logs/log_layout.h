@@ -21,6 +21,10 @@ inline constexpr mode_t kRotatedMode = 0440;  ///< by which keepers mark what th
 /// missing in front of it.
 inline constexpr std::uint64_t kUnknownStep = 10'000'000;
 
+/// A keeper goes on with a multiple of this where the log was written before the machine was started (`keeper::kBootStep`): nothing need be missing in front of it but what
+/// a power cut took, and so many lines are not.
+inline constexpr std::uint64_t kBootStep = 1'000'000'000;
+
 /// One file of an instance's log, `<first sequence, 16 digits>.log[.zst]`.
 struct Segment {
   fs::path path;

@@ -57,6 +57,7 @@ Result<std::optional<Record>> LogReader::next_by_time() {
     if (!input.ahead && !input.at_end) {
       BERTH_TRY(input.ahead, input.cursor.next());
       input.at_end = !input.ahead;
+      input.cursor.take_gaps();  // `damaged` tells what there is to tell; a log of rubbish would have many
       if (input.ahead) input.ahead->source = static_cast<std::uint32_t>(i);
     }
     if (input.ahead && (oldest == nullptr || input.ahead->time < oldest->ahead->time)) oldest = &input;

@@ -43,6 +43,7 @@ class KeeperFixture : public testing::Test {
     fs::permissions(root, fs::perms(0755));
     logs = root / "logs";
     fs::create_directories(logs);
+    note_boot(slurp("/proc/sys/kernel/random/boot_id"));
   }
   void TearDown() override {
     if (keeper > 0) {
@@ -195,9 +196,12 @@ class KeeperFixture : public testing::Test {
     }
   }
 
+  /// As the run of the machine left it that wrote the log last.
+  void note_boot(const std::string& id) const { std::ofstream(logs / ".boot") << id; }
   std::vector<fs::path> segments() const {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(logs)) files.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(logs))
+      if (entry.path().filename() != ".boot") files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
   }

@@ -12,6 +12,17 @@
 #include "daemon/keeper/text.h"
 
 namespace berth::keeper {
+
+/// The segments of a folder.
+struct Listing {
+  bool any = false;
+  uint64_t newest = 0;
+  bool newest_is_plain = false;
+  uint64_t bytes = 0;        ///< of all segments
+  uint64_t oldest = 0;
+  char oldest_name[32] = {};
+};
+
 namespace {
 
 constexpr mode_t kActive = 0640, kRotated = 0440;
@@ -56,15 +67,6 @@ class Folder {
   int fd_;
 };
 
-struct Listing {
-  bool any = false;
-  uint64_t newest = 0;
-  bool newest_is_plain = false;
-  uint64_t bytes = 0;        ///< of all segments
-  uint64_t oldest = 0;
-  char oldest_name[32] = {};
-};
-
 /// Looks over the folder's segments, in memory that does not depend on their number.
 bool list(int folder, Listing* out) {
   if (folder < 0) return false;
@@ -99,6 +101,9 @@ bool list(const char* directory, Listing* out) { return list(Folder(directory).f
 void write_path(char* to, size_t room, const char* directory, uint64_t first) {
   Text(to, room).add(directory).add("/").number(first, kDigits).add(".log");
 }
+
+/// The first number of a run of the machine, behind `next`, the one that would come next by what is left of the log.
+uint64_t next_of_boot(uint64_t next) { return ((next + kBootStep / 2) / kBootStep + 1) * kBootStep; }
 
 uint64_t count_newlines(const char* p, size_t size) {
   uint64_t count = 0;
@@ -190,7 +195,8 @@ void LogSegment::keep_floor() {
 uint64_t LogSegment::beyond(uint64_t first) const {
   uint64_t bytes = kMostText;
   if (segment_bytes_ < kMostText && keep_bytes_ < kMostText) bytes = segment_bytes_ + keep_bytes_;
-  return (first + bytes / kShortestLine + kUnknownStep) / kUnknownStep * kUnknownStep;
+  const uint64_t next = (first + bytes / kShortestLine + kUnknownStep) / kUnknownStep * kUnknownStep;
+  return next % kBootStep == 0 ? next + kUnknownStep : next;
 }
 
 /// EAGAIN: another keeper was quicker; look again.
@@ -201,16 +207,35 @@ bool LogSegment::open_newest() {
   if (!folder.lock() || !list(folder.fd(), &all)) {
     // Somebody may have removed the folder under a running app.
     if (errno != ENOENT || mkdir(directory_, 0750) != 0) return false;
+    knows_numbers_ = knows_numbers_ || is_of_boot_;
+    is_of_boot_ = false;  // which is to be noted anew
     errno = EAGAIN;
     return false;
   }
+  if (is_of_boot_) return open_newest_of(all, WrittenIn::this_boot);
+  const WrittenIn written = written_in(folder.fd());
+  is_of_boot_ = open_newest_of(all, knows_numbers_ ? WrittenIn::this_boot : written);
+  const int error = errno;
+  if (!is_of_boot_) close_file();  // which may be one of another run
+  // Not before there is a file of this one: whoever comes next would go on with the old one.
+  else if (written != WrittenIn::this_boot) note_this_boot(folder.fd());
+  errno = error;
+  return is_of_boot_;
+}
+
+/// `all`: what is there, `written` in another run of the machine, it may be.
+bool LogSegment::open_newest_of(const Listing& all, WrittenIn written) {
+  const bool is_new_boot = written == WrittenIn::another_boot || (written == WrittenIn::unknown && all.any);
+  if (!all.any && is_new_boot) return create(next_of_boot(0), true);
   if (!all.any) return create(floor_ > 1 ? floor_ : 1, floor_ > 1);
+  if (!all.newest_is_plain && is_new_boot) return create(next_of_boot(all.newest), true);
   if (!all.newest_is_plain) return create(floor_ > all.newest ? floor_ : beyond(all.newest), true);
 
   char path[512];
   write_path(path, sizeof path, directory_, all.newest);
   file_ = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
   if (file_ < 0) {
+    if (errno == EACCES && is_new_boot) return create(next_of_boot(all.newest), true);  // rotated, and this is not root
     if (errno == ENOENT) errno = EAGAIN;
     return false;
   }
@@ -227,6 +252,10 @@ bool LogSegment::open_newest() {
   }
   const bool is_known = floor_ > first_;
   count_to(static_cast<uint64_t>(st.st_size));
+  if (is_new_boot) {
+    end_torn_line();
+    return go_on_from(next_of_boot(first_ + lines_));
+  }
   if (st.st_nlink == 0 || (st.st_mode & 0777) == kRotated) {
     Listing again;
     const bool successor = list(directory_, &again) && again.any && again.newest != first_;
@@ -238,10 +267,14 @@ bool LogSegment::open_newest() {
     // Somebody removed the one behind it; or its keeper was killed before there was one.
     return is_known ? rotate() : go_on_from(beyond(first_));
   }
-  // The end of a line that a power cut or a full disk tore.
+  end_torn_line();
+  return first_ + lines_ >= floor_ || go_on_from(floor_);
+}
+
+/// What a power cut or a full disk tore is a line, too.
+void LogSegment::end_torn_line() {
   char last = '\n';
   if (size_ > 0 && pread(file_, &last, 1, static_cast<off_t>(size_ - 1)) == 1 && last != '\n' && write(file_, "\n", 1) == 1) count_to(size_ + 1);
-  return first_ + lines_ >= floor_ || go_on_from(floor_);
 }
 
 /// Goes on in a new file; the lock on the present one is held until it is there. `hole`: behind lines that are missing. EAGAIN: another keeper has made it, or
@@ -274,7 +307,7 @@ bool LogSegment::create(uint64_t first, bool hole) {
   count_to(static_cast<uint64_t>(st.st_size));
   if (!hole) return true;
   has_hole_ = true;
-  hole_ = {first, first % kUnknownStep == 0};
+  hole_ = {first, first % kUnknownStep == 0, first % kBootStep == 0};
   return true;
 }
 

@@ -3,16 +3,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/keeper/log_boot.h"
+
 namespace berth::keeper {
 
 /// Where it is not known how far the numbers of a log had gone, it goes on with a multiple of this that is safely higher. Readers know by it that the lines in front
 /// are of an unknown number (`logs::kUnknownStep`).
 constexpr uint64_t kUnknownStep = 10'000'000;
 
+/// The first number of a log in a run of the machine is a multiple of this, where the log is older than that: a power cut takes lines whose numbers were given
+/// and known elsewhere, and never as many as half of it. Readers know by it that no line need be missing in front (`logs::kBootStep`).
+constexpr uint64_t kBootStep = 1'000'000'000;
+
+struct Listing;
+
 /// Lines in front of the next one that somebody removed, or cut off.
 struct LogHole {
   uint64_t next = 0;     ///< the number that the next line has
   bool unknown = false;  ///< nobody knows how many there were: `next` is higher than all that there may have been
+  bool boot = false;     ///< nor whether there were any: what is in front was written before the machine was started
 };
 
 /// The newest file of an instance's log, `<first sequence, 16 digits>.log`, appended to, rotated and pruned.
@@ -22,7 +31,8 @@ struct LogHole {
 ///
 /// With an age, a line whose file begins with one that is older goes into a new file. Nothing happens before there is one: an app that says nothing wakes nobody.
 ///
-/// A number is given once, also where somebody removes files or cuts them off: then it goes on in a new file, behind all numbers that were given.
+/// A number is given once, also where somebody removes files or cuts them off: then it goes on in a new file, behind all numbers that were given. So it does
+/// after a start of the machine, since nothing is synced and a power cut may have cut off any file; see `written_in`.
 class LogSegment {
  public:
   /// `directory` must outlive this.
@@ -37,11 +47,16 @@ class LogSegment {
 
   /// The least number that the next line may have; for the program that goes on with this log.
   uint64_t next_number() const { return file_ >= 0 && first_ + lines_ > floor_ ? first_ + lines_ : floor_; }
-  void go_on_with(uint64_t next_number) { floor_ = next_number; }
+  void go_on_with(uint64_t next_number) {
+    floor_ = next_number;
+    knows_numbers_ = next_number > 0;
+  }
 
  private:
   bool lock();
   bool open_newest();  // EAGAIN: look again
+  bool open_newest_of(const Listing& all, WrittenIn written);
+  void end_torn_line();
   bool create(uint64_t first, bool hole);
   bool rotate();
   bool is_old();
@@ -65,6 +80,8 @@ class LogSegment {
   int64_t begun_ = 0;      ///< wall seconds, when the file's first line was written; 0: not looked at yet; -1: it does not say
   uint64_t floor_ = 0;     ///< no further line has a lower number; what was given in files before
   bool shared_ = false;    ///< another keeper writes to this file, too
+  bool knows_numbers_ = false;  ///< another program told it how far they had gone
+  bool is_of_boot_ = false;     ///< the log is noted as one of this run of the machine
   bool has_hole_ = false;
   LogHole hole_;
 };

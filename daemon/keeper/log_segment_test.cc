@@ -1,4 +1,4 @@
-#include "daemon/keeper/log_segment.h"
+#include "daemon/keeper/log_segment_fixture.h"
 
 #include <algorithm>
 #include <array>
@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 static_assert(kUnknownStep == logs::kUnknownStep, "readers know by it that the keeper did not know");
+static_assert(kBootStep == logs::kBootStep && kBootStep % kUnknownStep == 0, "older readers take it for one of those");
 
 /// Appends `count` lines, some at once; counts what was not written.
 void append_lines(const std::string& directory, std::string_view name, int count, std::uint64_t segment_bytes, int& lost) {
@@ -47,6 +48,7 @@ TEST(LogSegment, OfSeveralWritersHasEveryLineOnceAndNamesThatAreTrue) {
 
   for (const int count : lost) EXPECT_EQ(count, 0);
 
+  fs::remove(folder / ".boot");
   std::vector<fs::path> files(fs::directory_iterator{folder}, fs::directory_iterator{});
   std::ranges::sort(files);
   std::array<int, kWriters> next{};
@@ -62,58 +64,6 @@ TEST(LogSegment, OfSeveralWritersHasEveryLineOnceAndNamesThatAreTrue) {
   EXPECT_EQ(place, kWriters * kLines + 1);
   fs::remove_all(folder);
 }
-
-/// A log of files of 60 bytes, which somebody damages under its writer.
-class DamagedLog : public testing::Test {
- protected:
-  void SetUp() override {
-    folder = fs::temp_directory_path() / fmt::format("berth-damaged-log-{}", ::getpid());
-    fs::create_directory(folder);
-    directory = folder.string();
-    begin(segment);
-  }
-  void TearDown() override { fs::remove_all(folder); }
-
-  void begin(LogSegment& writer) { writer.set(directory.c_str(), 60, kKept); }
-
-  /// Appends `count` lines of 20 bytes, each for itself: three make a file.
-  void put(LogSegment& writer, int count = 1) {
-    for (; count > 0; --count) {
-      const std::string line = fmt::format("{:019}\n", ++written);
-      LogHole hole;
-      if (writer.append(line.data(), line.size()) == line.size()) continue;
-      ASSERT_TRUE(writer.take_hole(&hole));
-      holes.push_back(hole);
-      ASSERT_EQ(writer.append(line.data(), line.size()), line.size());
-    }
-  }
-  fs::path file(std::uint64_t first) const { return folder / fmt::format("{:016}.log", first); }
-  /// As berthd compresses it: the name is all that the keeper reads of it.
-  void compress(std::uint64_t first) { fs::rename(file(first), file(first).string() + ".zst"); }
-  void remove_plain() {
-    for (const std::uint64_t first : plain()) fs::remove(file(first));
-  }
-  std::vector<std::uint64_t> plain() const {
-    std::vector<std::uint64_t> found;
-    for (const auto& entry : fs::directory_iterator(folder))
-      if (entry.path().extension() == ".log") found.push_back(std::stoull(entry.path().filename().string()));
-    std::ranges::sort(found);
-    return found;
-  }
-  std::string text_of(std::uint64_t first) const {
-    std::ifstream stream(file(first), std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-  bool is_rotated(std::uint64_t first) const { return fs::status(file(first)).permissions() == fs::perms(0440); }
-
-  static constexpr std::uint64_t kKept = 1000;
-  using Numbers = std::vector<std::uint64_t>;
-  fs::path folder;
-  std::string directory;
-  LogSegment segment;
-  int written = 0;
-  std::vector<LogHole> holes;
-};
 
 TEST_F(DamagedLog, GoesOnBehindTheLastNumberWhenAllPlainFilesAreRemoved) {
   put(segment, 8);  // 1, 4, 7
@@ -142,6 +92,7 @@ TEST_F(DamagedLog, GoesOnBehindTheLastNumberWhenItsFolderIsRemoved) {
   fs::remove_all(folder);
   put(segment);
   EXPECT_EQ(plain(), Numbers{6});
+  EXPECT_EQ(text_in(folder / ".boot"), text_in("/proc/sys/kernel/random/boot_id"));
 }
 
 TEST_F(DamagedLog, GoesOnInAnotherFileWhenItsOwnIsCutOff) {

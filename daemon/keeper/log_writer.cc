@@ -142,16 +142,17 @@ void LogWriter::flush() {
   out_ = 0;
 }
 
-/// Writes, in the place of what somebody removed, that it is missing.
+/// Writes, in the place of what somebody removed or a power cut took, that it is missing, or may be.
 bool LogWriter::tell_hole() {
   char what[200];
   Text text(what, sizeof what);
-  text.add("log lines are missing here: a log file was removed or cut off; lines go on with number ").number(hole_.next);
-  if (hole_.unknown) text.add(", and how many are missing is not known");
-  const uint64_t next = hole_.next;
+  text.add(hole_.boot ? "the machine was started since, and what a power cut kept from the disk, if any, is missing here; lines go on with number "
+                      : "log lines are missing here: a log file was removed or cut off; lines go on with number ").number(hole_.next);
+  if (hole_.unknown && !hole_.boot) text.add(", and how many are missing is not known");
+  const LogHole told = hole_;
   hole_.next = 0;
   if (tell(what)) return true;
-  if (hole_.next == 0) hole_.next = next;
+  if (hole_.next == 0) hole_ = told;
   return false;
 }
 

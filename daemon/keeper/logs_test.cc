@@ -277,6 +277,16 @@ TEST_F(DamagedKeeperLogs, SayWhereNobodyKnowsHowManyLinesAreMissing) {
   EXPECT_EQ(lines().at(0).substr(1), hole("10000000") + ", and how many are missing is not known") << "behind what is left";
 }
 
+TEST_F(DamagedKeeperLogs, SayThatTheMachineWasStarted) {
+  std::ofstream(logs / "0000000000000041.log") << "2026-11-24T09:00:00.000000000Z stdout F before\n2026-11-24T09:00:00.0000";
+  note_boot("11111111-2222-3333-4444-555555555555\n");
+  begin();
+  EXPECT_EQ(segments().at(1).filename(), "0000001000000000.log");
+  EXPECT_EQ(lines().at(2), tagged("berth-keeper: the machine was started since, and what a power cut kept from the disk, if any, is missing here; lines go on with number 1000000000",
+                                  "stderr", ":keeper"));
+  EXPECT_EQ(lines().at(3), tagged("line 1"));
+}
+
 TEST_F(KeeperLogs, OfAnAppThatClosesItsStdoutDoNotEnd) {
   start_keeper();
   launch(shell("echo before; exec >&-; echo on stderr >&2; exec sleep 100"));

@@ -20,7 +20,7 @@ Family shipped(const Snapshot& snapshot) {
 
 Family dropped(const Snapshot& snapshot) {
   auto family = Family::counter("berth_log_dropped_total",
-                                "Entries that a sink will not get: lines removed before they were shipped (lost), refused by it, or over the rate limit.");
+                                "Entries that a sink will not get: lines removed before they were shipped, or torn (lost), refused by it, or over the rate limit.");
   for (const ship::SinkStatus& sink : snapshot.node.sinks) {
     for (const auto& [app, counts] : sink.apps) {
       const std::pair<const char*, std::uint64_t> reasons[] = {{"lost", counts.lost}, {"refused", counts.refused}, {"rate_limit", counts.limited}};

@@ -42,7 +42,7 @@ Entry EntryMaker::lost(const Loss& loss) {
   return {.time = loss.to == logs::Time{} ? loss.from : loss.to,
           .severity = Severity::error,
           .sequence = std::max(loss.first, loss.last),
-          .text = fmt::format("berthd: {} are missing here: they were removed before they were shipped", lines_text(loss)),
+          .text = fmt::format("berthd: {} are missing here: {}", lines_text(loss), reason_text(loss)),
           .origin = origin_of({.stream = logs::Stream::err})};
 }
 

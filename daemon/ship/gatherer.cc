@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include "core/files/files.h"
 #include "daemon/ship/event_entry.h"
 
 namespace berth::ship {
@@ -83,6 +84,7 @@ struct Gatherer::Source {
   std::uint64_t newest = 0, size = 0;                ///< of the log, as the scan has it
   std::uint64_t known = 0;                           ///< `newest` before that: so far numbers had gone at least
   bool had_more = true;                              ///< there was something to read then, or nobody knows
+  std::uint64_t kept_name = 0;                       ///< the newest segment whose name no power cut takes back
   std::string trouble;                               ///< why it could not be read; empty: it could
   std::uint64_t read_newest = 0, read_size = ~0ull;  ///< the same when it was read to its end
 };
@@ -120,6 +122,7 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
       else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = first_owed(source->name, state.newest);
       source->next = source->at.place;
       source->skip_to = source->at.line;
+      source->kept_name = source->at.place.segment;
       source->steps.push_back({0, source->next});
       batch.moved.emplace(source->name, source->at);
     }
@@ -159,7 +162,7 @@ void Gatherer::note_removed(Source& source, Batch& batch) {
   const std::uint64_t next = std::max<std::uint64_t>(1, source.next.sequence);
   const std::uint64_t known = std::max(next, source.newest);
   owed_[source.name] = known;
-  if (source.has_more()) note_loss(source, {.instance = source.log.id, .first = next, .last = known - 1, .lines = known - next, .is_least = true}, batch);
+  if (source.has_more()) note_loss(source, {.instance = source.log.id, .first = next, .last = known - 1, .lines = count_lines(next, known).lines, .is_least = true}, batch);
 }
 
 void Gatherer::note_loss(Source& source, Loss loss, Batch& batch) {
@@ -224,17 +227,20 @@ void Gatherer::gather_daemon_lines(const Scan& scan, Batch& batch) {
 void Gatherer::note_gaps(Source& source, logs::Time time, Batch& batch) {
   const std::size_t first = batch.entries.size();
   for (const logs::Gap& gap : source.reader->take_gaps()) {
-    Loss loss{.instance = source.log.id, .first = gap.first, .last = gap.last, .lines = gap.last - gap.first + 1, .is_least = gap.is_most, .to = time};
+    // What the scan says of numbers behind the gap says nothing of it.
+    const std::uint64_t known = gap.last > 0 && source.known > gap.last ? 0 : source.known;
+    std::uint64_t end = gap.last + 1;
     if (gap.last == 0) {
       if (!source.had_more) continue;  // as far as anybody knows all of the log before was read
-      loss.last = std::max(gap.first, source.known) - 1;
-      loss.lines = loss.last - gap.first + 1;
+      end = std::max(gap.first, known);
     } else if (gap.last <= std::max(source.skip_to, source.read_to)) {
       continue;  // told before
     } else if (gap.is_most) {
-      loss.last = std::clamp(source.known, gap.first, gap.last) - 1;
-      loss.lines = loss.last - gap.first + 1;
+      if (gap.is_boot && known <= gap.first) continue;  // its keeper tells that
+      end = std::max(gap.first, known);
     }
+    const LineCount count = count_lines(gap.first, end);
+    Loss loss{.instance = source.log.id, .first = gap.first, .last = end - 1, .lines = count.lines, .is_least = gap.is_most || count.is_least, .is_torn = gap.is_torn, .to = time};
     note_loss(source, std::move(loss), batch);
   }
   count_from(first, batch);
@@ -278,6 +284,7 @@ void Gatherer::read(Source& source, Batch& batch) {
   // Behind a read that failed it goes on where the last record ended, with another try soon.
   if (!has_failed) source.next = reader.resume_place();
   source.read_to = std::max(source.read_to, line);
+  keep_name(source);
   finish(source, batch, at_end);
   if (has_failed) {
     source.reader.reset();
@@ -288,6 +295,20 @@ void Gatherer::read(Source& source, Batch& batch) {
   source.read_newest = source.newest;
   source.read_size = source.size;
   source.reader.reset();
+}
+
+/// No power cut is to take back the name of a log file whose lines were delivered: by it the next keeper knows which numbers were given. Where that fails, they
+/// may be given again after one.
+void Gatherer::keep_name(Source& source) {
+  const std::uint64_t segment = source.reader->segment();
+  if (segment == 0 || segment == source.kept_name) return;
+  const std::filesystem::path& folder = source.log.folder;
+  (void)files::sync(folder);
+  if (source.kept_name == 0) {
+    (void)files::sync(folder.parent_path());
+    (void)files::sync(folder.parent_path().parent_path());
+  }
+  source.kept_name = segment;
 }
 
 /// Gives what was held back for long enough, and says how far the source is with this batch.

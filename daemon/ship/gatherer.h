@@ -97,6 +97,7 @@ class Gatherer {
   std::uint64_t first_owed(const std::string& name, std::uint64_t newest);
   bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes; }
   void count_from(std::size_t first, Batch& batch);
+  static void keep_name(Source& source);
 
   GathererParts parts_;
   Cursors stored_;          ///< as the file has them, or is to

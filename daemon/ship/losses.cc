@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include "core/logs/log_layout.h"
+
 namespace berth::ship {
 namespace {
 
@@ -19,6 +21,15 @@ std::string span_text(const Loss& loss) {
 
 }  // namespace
 
+LineCount count_lines(std::uint64_t first, std::uint64_t end) {
+  const std::uint64_t boot = end / logs::kBootStep * logs::kBootStep;
+  return boot > first ? LineCount{.lines = end - boot, .is_least = true} : LineCount{.lines = end - first};
+}
+
+std::string_view reason_text(const Loss& loss) {
+  return loss.is_torn ? "a power cut or a crash tore them" : "they were removed before they were shipped";
+}
+
 std::string lines_text(const Loss& loss) {
   if (!loss.is_least) return fmt::format("lines {} to {}", loss.first, loss.last);
   if (loss.lines == 0) return fmt::format("lines from {} on, how many is not known,", loss.first);
@@ -26,6 +37,8 @@ std::string lines_text(const Loss& loss) {
 }
 
 std::string loss_text(const Loss& loss) {
+  if (loss.is_torn)
+    return fmt::format("{}: {} lines (of {} to {}{}) cannot be read, and are not shipped: {}", to_string(loss.instance), loss.lines, loss.first, loss.last, span_text(loss), reason_text(loss));
   if (!loss.is_least)
     return fmt::format("{}: {} lines (of {} to {}{}) were removed before they were shipped: [logs] keep_bytes of the app is spent sooner than the sink takes them, or log files were "
                        "removed or cut off",
@@ -38,13 +51,14 @@ store::Event loss_event(const Loss& loss, const std::string& sink) {
   boost::json::object data{{"sink", sink}, {"instance", to_string(loss.instance)}, {"lines", loss.lines}, {"first", loss.first}};
   if (loss.last > 0) data["last"] = loss.last;
   if (loss.is_least) data["at_least"] = true;
+  if (loss.is_torn) data["torn"] = true;
   if (const std::string from = moment_text(loss.from); !from.empty()) data["from"] = from;
   if (const std::string to = moment_text(loss.to); !to.empty()) data["to"] = to;
   return {.number = 0, .at = {}, .kind = "logs.lost", .app = loss.instance.app, .data = std::move(data)};
 }
 
 void LossReport::add(const Loss& loss) {
-  Untold& untold = untold_[loss.instance];
+  Untold& untold = untold_[{loss.instance, loss.is_torn}];
   if (!untold.waits) {
     untold.loss = loss;
     untold.waits = true;
@@ -59,7 +73,7 @@ void LossReport::add(const Loss& loss) {
 
 std::vector<Loss> LossReport::due(std::chrono::steady_clock::time_point now) {
   std::vector<Loss> told;
-  for (auto& [instance, untold] : untold_) {
+  for (auto& [what, untold] : untold_) {
     const bool is_first = untold.told == std::chrono::steady_clock::time_point{};
     if (!untold.waits || (!is_first && now - untold.told < kBetween)) continue;
     untold.waits = false;

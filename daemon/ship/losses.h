@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/ship/gatherer.h"
@@ -16,7 +17,7 @@ std::string loss_text(const Loss& loss);
 /// `logs.lost`, for the node's history.
 store::Event loss_event(const Loss& loss, const std::string& sink);
 
-/// Puts losses of an instance together that follow each other quickly, so that whoever loses on and on fills neither log nor history.
+/// Puts losses of an instance, and of a kind, together that follow each other quickly, so that whoever loses on and on fills neither log nor history.
 class LossReport {
  public:
   static constexpr std::chrono::seconds kBetween{10};
@@ -32,7 +33,7 @@ class LossReport {
     bool waits = false;  ///< there is something to tell
     std::chrono::steady_clock::time_point told{};
   };
-  std::map<InstanceId, Untold> untold_;
+  std::map<std::pair<InstanceId, bool>, Untold> untold_;  ///< `is_torn` apart
 };
 
 }  // namespace berth::ship

@@ -71,6 +71,18 @@ TEST(LossReport, SaysWhereTheNumberIsNotKnown) {
   EXPECT_EQ(told[0].lines, 10u);
 }
 
+TEST(LossReport, TellsLinesThatAreTornApart) {
+  Loss torn = loss(1, 7, 8, 1, 2);
+  torn.is_torn = true;
+  EXPECT_THAT(loss_text(torn), HasSubstr("web/web.1: 2 lines (of 7 to 8, after 2026-11-24T09:00:01.000Z, before 2026-11-24T09:00:02.000Z) cannot be read"));
+  EXPECT_TRUE(loss_event(torn, "loki").data.at("torn").as_bool());
+  EXPECT_FALSE(loss_event(loss(1, 5, 9, 1, 2), "loki").data.contains("torn"));
+  LossReport report;
+  report.add(loss(1, 5, 6, 1, 2));
+  report.add(torn);
+  EXPECT_EQ(report.due(std::chrono::steady_clock::now()).size(), 2u);
+}
+
 TEST(Backoff, DoublesWithChanceAndHeedsWhatTheSinkAsks) {
   EXPECT_EQ(wait_before_retry(1, 0ms, 0.5), 500ms);
   EXPECT_EQ(wait_before_retry(1, 0ms, 0), 375ms);

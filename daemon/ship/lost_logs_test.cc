@@ -133,6 +133,78 @@ TEST_F(LostLogs, WhatIsWrittenBehindWhatIsLeftOfALogThatWasCutOffIsShipped) {
   EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 7"));
 }
 
+TEST_F(LostLogs, LinesThatAreTornAreToldOnceInTheirPlace) {
+  write("web/web.1", 1, numbered(1, 2) + "2026-11-24T00:0\n" + std::string(40, '\0') + "\n" + numbered(5, 5) + "torn\n");
+  auto gatherer = begin();
+  const auto entries = deliver_all(*gatherer);
+  EXPECT_THAT(texts_of(entries), ElementsAre("line 1", "line 2", "berthd: lines 3 to 4 are missing here: a power cut or a crash tore them", "line 5",
+                                             "berthd: lines 6 to 6 are missing here: a power cut or a crash tore them"));
+  EXPECT_EQ(entries.at(2).sequence, 4u);
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_EQ(losses[0].lines, 2u);
+  EXPECT_TRUE(losses[0].is_torn);
+  EXPECT_FALSE(losses[0].is_least);
+  write("web/web.1", 1, numbered(7, 7));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre("line 7"));
+  write("web/web.1", 1, numbered(8, 8));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 8"));
+  EXPECT_EQ(losses.size(), 2u);
+}
+
+TEST_F(LostLogs, AStartOfTheMachineIsNoLossToASinkThatHadAllAndTheKeeperSaysTheRest) {
+  write("web/web.1", 1, numbered(1, 5));
+  deliver_all(*begin());
+  std::filesystem::resize_file(logs_root / "web/web.1" / segment_name(1), numbered(1, 2).size());
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+  write("web/web.1", logs::kBootStep, cri(6, "berth-keeper: the machine was started since", "stderr", "F:v1:1:2:keeper") + numbered(7, 30));
+  auto gatherer = begin();
+  const auto entries = deliver_all(*gatherer);
+  ASSERT_EQ(entries.size(), 25u);
+  EXPECT_EQ(entries[0].sequence, logs::kBootStep);
+  EXPECT_THAT(entries[0].text, HasSubstr("the machine was started"));
+  EXPECT_EQ(entries[24].sequence, logs::kBootStep + 24);
+  EXPECT_THAT(losses, IsEmpty());
+  EXPECT_THAT(replaced, IsEmpty());
+  EXPECT_THAT(deliver_all(*gatherer), IsEmpty());
+}
+
+TEST_F(LostLogs, LinesOverAStartOfTheMachineAreNotCountedByTheirNumbers) {
+  write("web/web.1", 1, numbered(1, 3));
+  write("web/web.1", 4, numbered(4, 5));
+  limits.entries = 2;
+  auto gatherer = begin();
+  ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+  write("web/web.1", logs::kBootStep, numbered(6, 7));
+  write("web/web.1", logs::kBootStep + 2, numbered(8, 8));
+  prune("web/web.1", 1);
+  prune("web/web.1", 4);
+  prune("web/web.1", logs::kBootStep);
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre(HasSubstr("lines from 3 on, at least 2,"), "line 8"));
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses[0].lines, 2u);
+  EXPECT_EQ(losses[0].last, logs::kBootStep + 1);
+}
+
+TEST_F(LostLogs, WhatComesBehindAGapSaysNothingOfHowManyLinesWereInIt) {
+  for (const std::uint64_t next : {logs::kUnknownStep, logs::kBootStep}) {
+    limits.entries = 1;
+    write("web/web.1", 1, numbered(1, 2));
+    auto gatherer = begin();
+    ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+    for (std::uint64_t i = 0; i < 3; ++i) write("web/web.1", next + i, numbered(3, 3));
+    ASSERT_TRUE(gatherer->delivered(gatherer->gather(scan())));
+    write("web/web.1", next + 3, numbered(3, 3));
+    EXPECT_THAT(texts_of(deliver_all(*gatherer)), testing::Contains("line 3").Times(4));
+    if (next == logs::kBootStep) EXPECT_THAT(losses, IsEmpty());
+    else ASSERT_EQ(losses.size(), 1u);
+    for (const Loss& loss : losses) EXPECT_EQ(loss.lines, 0u);
+    losses.clear();
+    std::filesystem::remove_all(logs_root);
+    std::filesystem::remove_all(state);
+    std::filesystem::create_directories(state);
+  }
+}
+
 TEST_F(LostLogs, ALogThatCannotBeReadWaitsAndHoldsUpNoOther) {
   write("web/web.1", 1, numbered(1, 1));
   write("web/web.2", 1, numbered(2, 2));

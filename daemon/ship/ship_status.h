@@ -11,7 +11,7 @@ struct ShippedCounts {
   std::uint64_t shipped = 0;  ///< acknowledged
   std::uint64_t refused = 0;  ///< that the sink will never take
   std::uint64_t limited = 0;  ///< that the rate limit dropped
-  std::uint64_t lost = 0;     ///< lines that were removed before they could be shipped
+  std::uint64_t lost = 0;     ///< lines that were removed before they could be shipped, or are torn
 
   bool operator==(const ShippedCounts&) const = default;
 };

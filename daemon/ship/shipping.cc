@@ -60,7 +60,7 @@ struct Shipping::State : std::enable_shared_from_this<Shipping::State> {
   awaitable<void> compress();
   bool has_webhooks() const { return parts.cargo == Cargo::events; }
   SinkWords words() const { return has_webhooks() ? kWebhookWords : SinkWords{}; }
-  std::filesystem::path folder() const { return parts.state / (has_webhooks() ? "webhooks" : "ship"); }
+  std::filesystem::path folder() const { return parts.state / (has_webhooks() ? kWebhookCursors : kSinkCursors); }
 
   ShippingParts parts;
   LogScanner scanner;

@@ -130,6 +130,22 @@ class Webhooks(BerthCase):
         self.assertNotIn("webhook", node.berth("status").out, "what is well needs no line")
         self.assertLessEqual({type_of(event) for event in events.values()}, types_of_the_page()[0])
 
+    def test_what_happens_after_a_restore_is_sent_whatever_numbers_were_taken_before(self):
+        receiver = self.receive()
+        node = self.begin()
+        self.hold(1)
+        wait_until(lambda: receiver.types()[-1:] == ["operator.resume"], "it has all there is", 20)
+        last = receiver.numbers()[-1]
+        node.berth("backup", self.folder / "node.tar")
+        self.hold(2)
+        wait_until(lambda: receiver.numbers()[-1] == last + 4, "it is further than the backup", 20)
+        node.stop()
+        node.berth("restore", self.folder / "node.tar", "--config", node.config, "--force")
+        node.start()
+        wait_until(lambda: receiver.types()[-1:] == ["operator.restore"], "it is told of the restore", 20)
+        self.assertEqual(receiver.numbers()[-1], last + 1)
+        self.assertEqual(len({identity for identity, _ in receiver.entries}), len(receiver.entries), "no two events have one id")
+
     def test_a_signature_is_verified_as_the_page_says(self):
         receiver = self.receive()
         self.begin()

@@ -27,7 +27,7 @@ def type_of(event):
         return "deployment." + event["data"]["state"]
     if event["kind"] == "job.ended":
         return "job." + event["data"]["state"]
-    stopped = event["kind"] == "instance.exit" and event["data"]["reason"] == "stopped"
+    stopped = event["kind"] == "instance.exit" and re.match("stopped$|restarted(: |$)", event["data"]["reason"])
     return "instance.stopped" if stopped else event["kind"]
 
 

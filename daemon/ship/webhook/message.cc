@@ -81,7 +81,7 @@ std::string id_of(const Entry& entry, const std::string& at) {
 std::string event_type(const store::Event& event) {
   if (event.kind == "deployment.state") return "deployment." + member_of(event, "state");
   if (event.kind == "job.ended") return "job." + member_of(event, "state");
-  if (event.kind == "instance.exit" && member_of(event, "reason") == "stopped") return "instance.stopped";
+  if (event.kind == "instance.exit" && was_asked_for(event)) return "instance.stopped";
   return event.kind;
 }
 

@@ -172,6 +172,12 @@ std::string Queries::decision_of(const std::string& name) const {
 
 awaitable<Result<AppStatus>> Queries::status(std::string name) {
   const auto app = node_.known(name);
+awaitable<bool> Queries::knows_key(std::string name, std::string key) {
+  const auto look = [this, name, key] { return node_.store.deployment_by_key(name, key); };
+  const auto found = co_await node_.pool.run(look);
+  co_return found && found->has_value();
+}
+
   if (!app) co_return std::unexpected(app.error());
   const auto look = [this, name] { return node_.store.records(name); };
   auto records = co_await node_.pool.run(look);

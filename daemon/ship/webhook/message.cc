@@ -41,6 +41,7 @@ std::string text_of(const store::Event& event, const Origin& origin) {
     const std::string said = member_of(event, key);
     if (!said.empty()) text += ": " + (said.starts_with(name) ? said.substr(name.size()) : said);
   }
+  if (event.kind == "database.rebuilt") text += "; 'berth doctor' there says what is not known any more, and what to do";
   return std::string(cut_text(text, kLongestText));
 }
 

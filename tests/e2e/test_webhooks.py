@@ -249,6 +249,13 @@ class Webhooks(BerthCase):
         self.assertSays(node.berth("status"), "webhook chat will never get 2 events", "invalid_payload")
         self.assertEqual([self.metric(name) for name in ("delivered_total", "dropped_total", "retries_total")], [2, 2, 4])
         self.assertEqual(node.log_file.read_text().count("410 Gone"), 1, "it is told once")
+        receiver.faults = [500]
+        self.hold(1)
+        wait_until(lambda: self.status_of()["delivered"] == 4, "it takes again", 20)
+        self.assertEqual(self.status_of()["last_error"], "", "which is over")
+        self.assertIn("invalid_payload", self.status_of()["dropped_why"])
+        self.assertSays(node.berth("status"), "webhook chat will never get 2 events, the last one ", "invalid_payload")
+        self.assertSays(node.berth("webhook", "list"), "WHY", "given up: ", "invalid_payload")
 
     def test_a_test_is_taken_refused_or_waited_for(self):
         receiver = self.receive()
@@ -266,6 +273,10 @@ class Webhooks(BerthCase):
         wait_until(lambda: self.status_of()["delivered"] == 2, "it is taken later", 40)
         receiver.faults = [410]
         self.assertSays(node.berth("webhook", "test", "chat", expect=1), "webhook chat has refused the event for good: ", "410")
+        receiver.faults = [410]
+        refused = json.loads(node.berth("webhook", "test", "chat", "--json", expect=1).err)
+        self.assertEqual(refused["exit"], 1)
+        self.assertIn("webhook chat has refused the event for good: ", refused["detail"])
 
     def test_what_waited_for_too_long_is_given_up(self):
         self.receive()

@@ -84,10 +84,10 @@ TEST(WebhookMessage, TypesTellHowItEnded) {
   EXPECT_EQ(type("deployment.state", {{"state", "active"}}), "deployment.active");
   EXPECT_EQ(type("job.ended", {{"state", "failed"}}), "job.failed");
   EXPECT_EQ(type("instance.exit", {{"reason", "stopped"}}), "instance.stopped");
-  EXPECT_EQ(type("instance.exit", {{"reason", "exited with 1"}}), "instance.exit");
-  EXPECT_EQ(type("operator.hold", {}), "operator.hold");
   EXPECT_EQ(type("instance.exit", {{"reason", "restarted"}}), "instance.stopped");
   EXPECT_EQ(type("instance.exit", {{"reason", "restarted: by root (uid 0)"}}), "instance.stopped");
+  EXPECT_EQ(type("instance.exit", {{"reason", "exited with 1"}}), "instance.exit");
+  EXPECT_EQ(type("operator.hold", {}), "operator.hold");
   for (const char* name : {"deployment.active", "job.failed", "instance.stopped", "instance.exit", "operator.hold"}) EXPECT_THAT(config::event_types(), Contains(name));
 }
 

@@ -75,7 +75,7 @@ TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
 TEST_F(OperatorVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
   const std::tuple<std::vector<std::string>, std::string> table[] = {
       {{"mark", "web", "bad"}, "say which release"},   {{"mark", "web@v3"}, "good|bad is missing"}, {{"mark", "web@v3", "ugly"}, "neither 'good' nor 'bad'"},
-      {{"hold", "web@v3"}, "names more than an app"}, {{"hold"}, "APP is missing"},                {{"node"}, "name a verb: enrol, csr, drain, resume"},
+      {{"hold", "web@v3"}, "names more than an app"}, {{"status", "web/web.1"}, "berth status: 'web/web.1' names more than an app; use 'berth status web'"}, {{"hold"}, "APP is missing"},                {{"node"}, "name a verb: enrol, csr, drain, resume"},
       {{"node", "drain", "web"}, "unexpected argument"},
   };
   for (const auto& [arguments, why] : table) {

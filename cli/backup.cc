@@ -17,13 +17,24 @@ struct BackupOptions {
   std::string file, state, config;
 };
 
+/// As the configuration says, else as berthd does.
+std::string node_of(const doctor::Subject& subject) {
+  if (subject.config) return subject.config->node;
+  return subject.status ? text_of(*subject.status, "node") : std::string();
+}
+
 Result<Exit> back_up(const Console& console, const BackupOptions& options) {
   const doctor::Subject subject = doctor::read_subject(console, options.config.empty() ? doctor::usual_config() : doctor::fs::path(options.config));
   const doctor::fs::path state = options.state.empty() ? subject.paths.state : doctor::fs::path(options.state);
   const doctor::fs::path database = state / "berth.db";
   // SQLite writes where it reads, and does not tell why it cannot.
-  if (::access(database.c_str(), R_OK | W_OK) != 0) return fail_errno("open " + database.string());
-  BERTH_TRY(const auto backup, store::write_backup(state, options.file, subject.config ? subject.config->node : std::string()));
+  if (::access(database.c_str(), R_OK | W_OK) != 0) {
+    auto refused = fail_errno("open " + database.string());
+    if (options.state.empty() && !subject.config && !subject.status)
+      refused.error().message += "; that is the usual place: name berthd's configuration by --config FILE, or the folder by --state DIR";
+    return refused;
+  }
+  BERTH_TRY(const auto backup, store::write_backup(state, options.file, node_of(subject)));
   if (console.json) {
     console.document(json::object{{"file", options.file}, {"state", state.string()}, {"node", backup.node}, {"at", backup.at}, {"schema", backup.schema},
                                   {"last_event", backup.last_event}, {"bytes", backup.bytes}});

@@ -20,6 +20,9 @@ std::vector<Exit> with_daemon_exits(std::vector<Exit> first) {
 }
 
 Result<std::string> app_argument(const std::string& text, const std::string& verb) {
+  const auto instance = parse_selector(text);
+  if (instance && instance->number)
+    return fail(Errc::usage, fmt::format("berth {}: '{}' names more than an app; use 'berth {} {}'", verb, text, verb, instance->app));
   BERTH_TRY(const auto ref, parse_release_ref(text));
   if (!ref.release.empty() || !ref.environment.empty())
     return fail(Errc::usage, fmt::format("berth {}: '{}' names more than an app; use 'berth {} {}'", verb, text, verb, ref.app));

@@ -331,6 +331,7 @@ TEST_F(DaemonVerbs, EventsFromANumberAreAtMostSoManyAndAnAppThatIsNotThereIsTold
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events", "--app", "nope"}).exit, 3);
   EXPECT_THAT(berth({"events", "--from", "0"}).err, HasSubstr("berth events: --from 0: events are numbered from 1 on"));
+  EXPECT_EQ(berth({"events", "-n", "-3"}).exit, 2);
   EXPECT_EQ(berth({"events", "nope"}).exit, 3);
   EXPECT_EQ(berth({"history", "-n", "0"}).exit, 2);
   daemon.on("GET /v1/deployments/7", R"({"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "failed", "exit": 1,

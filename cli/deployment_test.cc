@@ -226,11 +226,11 @@ TEST(StatusText, OfWebhooksTellsWhatIsWrongAlone) {
   };
   const std::string well = R"({"webhook": "chat", "state": "up to date", "lag_seconds": 0, "failing_since": "", "last_error": "", "dropped": 0})";
   const std::string away = R"({"webhook": "incidents", "state": "failing", "lag_seconds": 120.5, "failing_since": "2026-11-24T08:55:00Z", "last_error": "https://h: timeout", "dropped": 2})";
-  const std::string refuses = R"({"webhook": "team", "state": "up to date", "lag_seconds": 0, "failing_since": "", "last_error": "https://t: it answers 410 Gone", "dropped": 1})";
+  const std::string refuses = R"({"webhook": "team", "state": "up to date", "lag_seconds": 0, "failing_since": "", "last_error": "", "dropped": 3, "dropped_at": "2026-11-24T08:55:00Z", "dropped_why": "https://t: it answers 410 Gone"})";
   EXPECT_EQ(node(well), node(""));
   EXPECT_THAT(node(well + "," + away + "," + refuses),
               AllOf(HasSubstr("webhook incidents takes nothing for 5m, 2m behind: https://h: timeout\n"), HasSubstr("webhook incidents will never get 2 events\n"),
-                    HasSubstr("webhook team will never get 1 event: https://t: it answers 410 Gone\n"), Not(HasSubstr("chat"))));
+                    HasSubstr("webhook team will never get 3 events, the last one 5m ago: https://t: it answers 410 Gone\n"), Not(HasSubstr("chat"))));
 }
 
 constexpr const char* kFollowing = R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "ready": true, "limits_enforced": true,

@@ -102,6 +102,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   if (options.verify) return verify(console, options);
   if (!options.state.empty()) return fail(Errc::usage, "berth events: --state is for --verify");
   if (options.from && *options.from < 1) return fail(Errc::usage, fmt::format("berth events: --from {}: events are numbered from 1 on", *options.from));
+  if (options.count && *options.count < 0) return fail(Errc::usage, fmt::format("berth events: --count {}: must be 0, for all, or more", *options.count));
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
   std::string app;
   if (!options.app.empty()) {

@@ -16,7 +16,7 @@ namespace {
 std::string reason_text(const std::string& reason) {
   static constexpr std::pair<std::string_view, std::string_view> kTexts[] = {
       {"replaced", "the active one took its place"}, {"in_use", "in use"},        {"newest", "one of the newest"},
-      {"not_newest", "not one of the newest"},       {"too_old", "over the age"}, {"over_bytes", "over the bytes"},
+      {"not_newest", "not one of the newest"},       {"too_old", "older than keep_age"}, {"over_bytes", "over keep_bytes"},
   };
   for (const auto& [word, text] : kTexts)
     if (word == reason) return std::string(text);

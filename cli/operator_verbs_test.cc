@@ -94,7 +94,7 @@ TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
 TEST_F(OperatorVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
   const std::tuple<std::vector<std::string>, std::string> table[] = {
       {{"mark", "web", "bad"}, "say which release"},   {{"mark", "web@v3"}, "good|bad is missing"}, {{"mark", "web@v3", "ugly"}, "neither 'good' nor 'bad'"},
-      {{"hold", "web@v3"}, "names more than an app"}, {{"hold"}, "APP is missing"},                {{"node"}, "name a verb: enrol, csr, drain, resume"},
+      {{"hold", "web@v3"}, "names more than an app"}, {{"status", "web/web.1"}, "berth status: 'web/web.1' names more than an app; use 'berth status web'"}, {{"hold"}, "APP is missing"},                {{"node"}, "name a verb: enrol, csr, drain, resume"},
       {{"node", "drain", "web"}, "unexpected argument"},
   };
   for (const auto& [arguments, why] : table) {
@@ -256,7 +256,7 @@ TEST_F(OperatorVerbs, GcSaysWhatWouldGoAndWhyTheRestStays) {
                               "data": [], "imports": [], "partial": {"blobs": 0, "bytes": 0}})");
   const Ran ran = berth({"gc", "--dry-run"});
   EXPECT_EQ(json::parse(daemon.asked().back().body).value(), json::parse(R"({"dry_run": true})").value());
-  EXPECT_THAT(ran.out, testing::ContainsRegex("WOULD GO +SIZE +WHY\nweb@v1 +1.0 kB +over the age\n"));
+  EXPECT_THAT(ran.out, testing::ContainsRegex("WOULD GO +SIZE +WHY\nweb@v1 +1.0 kB +older than keep_age\n"));
   EXPECT_THAT(ran.out, testing::ContainsRegex("STAYS +SIZE +WHY\nweb@v3 +2.0 kB +active, one of the newest\nweb@v2 +2.0 kB +the active one took its place, later\n"));
   EXPECT_THAT(ran.out, HasSubstr("1.0 kB would be freed"));
   daemon.on("POST /v1/gc", R"({"removed": [], "data": []})");

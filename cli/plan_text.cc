@@ -194,7 +194,8 @@ void add_jobs(Screen& screen, const value& plan) {
 void add_bake(Screen& screen, const value& plan) {
   const value& bake = part(plan, "bake");
   if (number_of(bake, "duration_ms") == 0) return screen.add("bake", "none");
-  std::string text = fmt::format("{}: reverts when an instance ends or is no longer ready", time_text(bake, "duration_ms"));
+  const char* what = text_of(plan, "from").empty() ? "is stopped, and has failed," : "reverts";
+  std::string text = fmt::format("{}: {} when an instance ends or is no longer ready", time_text(bake, "duration_ms"), what);
   if (const value* metric = member(bake, "metric"); metric != nullptr && metric->is_object())
     text += fmt::format(", {} grows over {}", text_of(*metric, "query"), text_of(*metric, "max_rate"));
   if (const value* log = member(bake, "log"); log != nullptr && log->is_object())

@@ -72,7 +72,7 @@ TEST(PlanText, OfNothingToDoIsALine) {
 
 TEST(PlanText, OfAFirstReleaseComparesNothing) {
   const std::string first = text(R"({"from": "", "difference": null, "data": {"snapshot": false, "migration_stays": false}})");
-  EXPECT_THAT(first, AllOf(HasSubstr("would be the first release of web here"), HasSubstr("1.1, 9 files (90.0 kB)\n"), HasSubstr("there is nothing to go back to"), HasSubstr("data       not touched\n"), Not(HasSubstr("config "))));
+  EXPECT_THAT(first, AllOf(HasSubstr("would be the first release of web here"), HasSubstr("1.1, 9 files (90.0 kB)\n"), HasSubstr("there is nothing to go back to"), HasSubstr("bake       30s: is stopped, and has failed, when an instance ends"), Not(HasSubstr("reverts")), HasSubstr("data       not touched\n"), Not(HasSubstr("config "))));
   EXPECT_THAT(text(R"({"from": "", "difference": null, "data": {"snapshot": false, "migrates": true, "migration_stays": false}})"), HasSubstr("data       not copied: the pre-start hook may change what is there\n"));
 }
 

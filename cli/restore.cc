@@ -9,6 +9,7 @@
 #include "cli/json_view.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
+#include "daemon/ship/cursors.h"
 #include "daemon/store/backup.h"
 
 namespace berth::cli {
@@ -29,8 +30,12 @@ std::string who_asks() {
 Result<Exit> restore(const Console& console, const RestoreOptions& options) {
   if (::geteuid() != 0) return fail(Errc::permission, "berth restore: it writes what root alone may write: use sudo");
   const doctor::Subject subject = doctor::read_subject(console, options.config.empty() ? doctor::usual_config() : doctor::fs::path(options.config));
+  // berthd is stopped and cannot be asked, and a node that is made of a guess is one that nobody runs.
+  if (options.state.empty() && !subject.config && !subject.status)
+    return fail(Errc::usage, fmt::format("where berthd's state is to be is not known: {}; name the configuration by --config FILE, or the folder by --state DIR", subject.config_trouble));
   const doctor::fs::path state = options.state.empty() ? subject.paths.state : doctor::fs::path(options.state);
   BERTH_TRY(const auto restored, store::restore_backup(options.file, state, options.force, who_asks()));
+  BERTH_CHECK(ship::take_back(state, restored.backup.last_event));
   if (console.json) {
     json::array aside, notes(restored.notes.begin(), restored.notes.end());
     for (const auto& path : restored.set_aside) aside.emplace_back(path.string());
@@ -58,7 +63,7 @@ Verb restore_verb() {
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {{"FILE", "as 'berth backup' wrote it, or that compressed by gzip or zstd", &o->file, Completes::file}},
           .options = {{"--force", "", "also where there is a state already", &o->force},
-                      {"--state", "DIR", "where berthd's state is to be (default: as berthd.toml says)", &o->state, Completes::folder},
+                      {"--state", "DIR", "where berthd's state is to be (default: as berthd.toml says; without one it has to be named)", &o->state, Completes::folder},
                       {"--config", "FILE", "berthd's configuration (default: the one of the berthd that is installed beside this program)", &o->config, Completes::file}},
           .action = [o](Console& console) { return restore(console, *o); }};
 }

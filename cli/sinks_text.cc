@@ -18,6 +18,13 @@ std::string behind_text(const value& sink) {
   return lag >= 1 ? fmt::format(", {} behind", age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000)))) : "";
 }
 
+/// ", the last one 5m ago: it answers 410 Gone"; empty where berthd does not tell.
+std::string dropped_text(const value& webhook, const StatusView& view) {
+  const std::string why = text_of(webhook, "dropped_why"), age = since_text(text_of(webhook, "dropped_at"), view.now);
+  if (why.empty()) return {};
+  return fmt::format("{}: {}", age.empty() || number_of(webhook, "dropped") == 1 ? "" : fmt::format(", the last one {} ago", age), why);
+}
+
 }  // namespace
 
 std::string sinks_text(const value& status, const StatusView& view) {
@@ -46,7 +53,7 @@ std::string webhooks_text(const value& status, const StatusView& view) {
     if (!since.empty())
       text += tinted(printable(fmt::format("webhook {} takes nothing for {}{}: {}", name, since_text(since, view.now), behind_text(webhook), error)), Tint::bad, view.colour) + "\n";
     if (const auto dropped = number_of(webhook, "dropped"); dropped > 0)
-      text += tinted(printable(fmt::format("webhook {} will never get {} event{}{}", name, dropped, dropped == 1 ? "" : "s", since.empty() && !error.empty() ? ": " + error : "")), Tint::warning, view.colour) + "\n";
+      text += tinted(printable(fmt::format("webhook {} will never get {} event{}{}", name, dropped, dropped == 1 ? "" : "s", dropped_text(webhook, view))), Tint::warning, view.colour) + "\n";
   }
   return text;
 }

@@ -35,16 +35,22 @@ bool has_got_more(const json::value& webhook, const json::value& before) {
   return text_of(webhook, "state") == "up to date" && done(webhook) > done(before);
 }
 
+/// With --json as a problem, whose exit code is the one of the call.
+void tell_failure(const Console& console, Exit exit, const std::string& text) {
+  if (console.json) fmt::print(console.err, "{}\n", json::text(json::object{{"code", to_string(errc_of(exit))}, {"detail", text}, {"exit", static_cast<int>(exit)}}));
+  else console.warn(text);
+}
+
 Exit tell_end(const Console& console, const std::string& name, const json::value& webhook, const json::value& before) {
   if (console.json) console.document(webhook);
   const std::string error = text_of(webhook, "last_error");
   if (!has_got_more(webhook, before)) {
     const std::string why = error.empty() ? "it has not been answered yet" : error;
-    console.warn(fmt::format("webhook {} has not taken the event: {}; berthd goes on trying, and 'berth webhook list' shows what comes of it", name, why));
+    tell_failure(console, Exit::still_running, fmt::format("webhook {} has not taken the event: {}; berthd goes on trying, and 'berth webhook list' shows what comes of it", name, why));
     return Exit::still_running;
   }
   if (number_of(webhook, "dropped") > number_of(before, "dropped")) {
-    console.warn(fmt::format("webhook {} has refused the event for good: {}", name, error));
+    tell_failure(console, Exit::failed, fmt::format("webhook {} has refused the event for good: {}", name, error));
     return Exit::failed;
   }
   console.note(fmt::format("Webhook {} has taken the event.", name));
@@ -87,6 +93,12 @@ Verb test_verb() {
   };
 }
 
+/// Why it takes nothing; where it takes again, why it will not get what was given up.
+std::string why_of(const json::value& webhook) {
+  const std::string error = text_of(webhook, "last_error"), dropped = text_of(webhook, "dropped_why");
+  return error.empty() && !dropped.empty() ? "given up: " + dropped : error;
+}
+
 Verb list_verb() {
   return {
       .name = "list",
@@ -104,7 +116,7 @@ Verb list_verb() {
         for (const auto& one : webhooks) {
           const std::string state = text_of(one, "state"), last = text_of(one, "last_success");
           table.row({text_of(one, "webhook"), {state, state == "failing" ? Tint::bad : Tint::none}, std::to_string(number_of(one, "delivered")),
-                     std::to_string(number_of(one, "dropped")), last.empty() ? "" : since_text(last, std::chrono::system_clock::now()) + " ago", text_of(one, "last_error")});
+                     std::to_string(number_of(one, "dropped")), last.empty() ? "" : since_text(last, std::chrono::system_clock::now()) + " ago", why_of(one)});
         }
         if (!table.empty()) console.print(table.render(console.colour, console.terminal ? console.width : 0));
         else console.note("This node has no webhooks: [[webhook]] in berthd.toml names them.");

@@ -58,7 +58,7 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   BERTH_TRY(auto store, store::Store::open(paths_of(config), running));
   if (const auto torn = store->torn_event(); torn > 0)
     spdlog::warn("{}: a crash had torn its last line, of which {} bytes were there; it was written again", store->paths().events().string(), torn);
-  if (const store::Rebuilt* rebuilt = store->rebuilt()) spdlog::warn("{} was made anew: {}", store->paths().database().string(), to_string(*rebuilt));
+  if (const store::Rebuilt* rebuilt = store->rebuilt()) spdlog::warn("{} {}", store->paths().database().string(), to_string(*rebuilt));
   if (!store->event_trouble().empty())
     journal::log(spdlog::level::warn, journal::Message::events_changed, {.reason = store->event_trouble()},
                  fmt::format("{} was changed while no berthd ran: {}; 'berth events --verify' tells all that is wrong with it", store->paths().events().string(), store->event_trouble()));

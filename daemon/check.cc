@@ -49,10 +49,10 @@ Result<void> check_metrics_token(const std::string& reference) {
 
 /// A webhook whose secrets are where they can be looked at: in the place of others are ones that are right.
 Result<void> check_webhook(config::Webhook webhook) {
-  const std::string name = webhook.name;
+  const std::string name = webhook.name, at = webhook.at;
   if (!is_address(webhook.url) && !is_in_file(webhook.url)) webhook.url = "http://localhost/";
   if (!is_in_file(webhook.secret)) webhook.secret.clear();
-  if (const auto made = ship::make_webhook_courier(std::move(webhook), {}); !made) return pass(made.error(), fmt::format("[[webhook]] {}", name));
+  if (const auto made = ship::make_webhook_courier(std::move(webhook), {}); !made) return pass(made.error(), fmt::format("{}: [[webhook]] {}", at, name));
   return {};
 }
 
@@ -60,7 +60,7 @@ Result<void> check_sinks(const config::Config& config) {
   io::Loop loop;
   const secrets::Sources sources{.commands = config.secret_commands};
   for (const config::Sink& sink : config.sinks)
-    if (const auto made = ship::make_sink({loop, sources}, sink); !made) return pass(made.error(), fmt::format("[[sink]] {}", sink.name));
+    if (const auto made = ship::make_sink({loop, sources}, sink); !made) return pass(made.error(), fmt::format("{}: [[sink]] {}", sink.at, sink.name));
   return {};
 }
 

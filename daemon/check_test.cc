@@ -46,8 +46,8 @@ TEST_F(CheckTest, OfAWebhookSaysWhatAReloadWouldRefuse) {
   const std::string url = "url = \"https://chat.example/hook\"\n";
   const auto secret = [&](const std::string& text) { return wrong(webhook(url + "secret = \"file:" + put("secret", text) + "\"\n")); };
   EXPECT_EQ(secret("whsec_aGlkZGVuIGtleQ==\n"), "");
-  EXPECT_EQ(secret(""), "[[webhook]] chat: secret: it is empty");
-  EXPECT_EQ(secret("whsec_!!!"), "[[webhook]] chat: secret: behind its 'whsec_' is no base64");
+  EXPECT_EQ(secret(""), "berthd.toml:2:1: [[webhook]] chat: secret: it is empty");
+  EXPECT_EQ(secret("whsec_!!!"), "berthd.toml:2:1: [[webhook]] chat: secret: behind its 'whsec_' is no base64");
   EXPECT_EQ(wrong(webhook("url = \"file:" + put("url", "https://chat.example/hook\n") + "\"\n")), "");
   EXPECT_THAT(wrong(webhook("url = \"file:" + put("url", "not a url") + "\"\n")), HasSubstr("[[webhook]] chat: url: it is no address of the web"));
   EXPECT_THAT(wrong(webhook("url = \"https://chat.example:99999/hook\"\n")), HasSubstr("[[webhook]] chat: url: "));
@@ -64,7 +64,7 @@ TEST_F(CheckTest, WhatIsNotThereIsAWrongConfigurationAndSaysWhatToDo) {
   const std::string nope = (folder.path() / "nope").string(), advice = "open " + nope + ": No such file or directory: put it there, or name another file";
   EXPECT_EQ(wrong(fmt::format("[metrics]\nlisten = \"127.0.0.1:9464\"\ntoken = \"file:{}\"\n", nope)), "[metrics] token: " + advice);
   EXPECT_EQ(wrong(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}\"\n", nope)), "[repository] root: " + advice);
-  EXPECT_EQ(wrong(webhook(fmt::format("url = \"https://chat.example\"\nsecret = \"file:{}\"\n", nope))), "[[webhook]] chat: secret: " + advice);
+  EXPECT_EQ(wrong(webhook(fmt::format("url = \"https://chat.example\"\nsecret = \"file:{}\"\n", nope))), "berthd.toml:5:10: [[webhook]] chat: secret: " + advice);
   EXPECT_THAT(wrong(fmt::format("[[sink]]\nname = \"far\"\nkind = \"loki\"\nurl = \"https://l.example\"\nca_file = \"{}\"\n", nope)), HasSubstr("[[sink]] far: ca_file: open"));
   EXPECT_THAT(wrong(fmt::format("[metrics]\nlisten = \"127.0.0.1:9464\"\ntoken = \"file:{}\"\n", put("token", "short"))), HasSubstr("[metrics] token: it is no token"));
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/core.h>
@@ -68,7 +69,11 @@ Exit check(const Options& options) {
   if (!config) return complain(config.error());
   const std::string files = config::text_of(config->files);
   const auto warnings = check_config(*config);
-  if (!warnings) return complain({warnings.error().code, files + ": " + warnings.error().message});
+  if (!warnings) {
+    const std::string& wrong = warnings.error().message;
+    const bool has_place = std::ranges::any_of(config->files, [&](const fs::path& file) { return wrong.starts_with(file.string() + ":"); });
+    return complain({warnings.error().code, has_place ? wrong : files + ": " + wrong});
+  }
   for (const std::string& warning : *warnings) fmt::print(stderr, "berthd: {}: {}\n", files, warning);
   fmt::print("{} {} right: node {}, environment {}\n", files, config->files.size() > 1 ? "are" : "is", config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -106,10 +107,13 @@ void check_rebuilt(const Subject& subject, Findings& findings) {
   const bool is_kept = !set_aside.empty() && fs::exists(set_aside, missing);
   const auto at = logs::parse_rfc3339(newest->at);
   if (!is_kept && (!at || subject.now - std::chrono::time_point_cast<Clock::duration>(*at) > kToldFor)) return;
-  std::string seen = fmt::format("{} was made anew at {}: {}", subject.paths.database().string(), newest->at, text_of(told, "reason"));
-  for (const auto& lost : list_of(told, "lost"))
-    if (lost.is_string()) seen += fmt::format("; not known any more: {}", std::string_view(lost.get_string()));
-  findings.push_back({Level::warning, "database", seen, "what it says comes from the releases on the disk, events.log and what ran then: holds, pins and stops that no event tells of are gone",
+  const bool brought_forward = truth_of(told, "brought_forward");
+  std::string seen = fmt::format("{} was {} at {}: {}", subject.paths.database().string(), brought_forward ? "brought forward" : "made anew", newest->at, text_of(told, "reason"));
+  for (bool first = true; const auto& lost : list_of(told, "lost"))
+    if (lost.is_string()) seen += fmt::format("{}{}", std::exchange(first, false) ? "; not known any more: " : "; ", std::string_view(lost.get_string()));
+  findings.push_back({Level::warning, "database", seen,
+                      brought_forward ? "what it did not know comes from events.log, the releases on the disk and what ran then; the keys that requests gave themselves since are gone"
+                                      : "what it says comes from the releases on the disk, events.log and what ran then: holds, pins and stops that no event tells of are gone",
                       is_kept ? fmt::format("look through berth status and berth history; remove {} and what else begins so once nobody needs it", set_aside)
                               : std::string("look through berth status and berth history; this is told for a week")});
 }

@@ -194,11 +194,15 @@ TEST_F(NodeChecks, ADatabaseThatIsDamagedOrOfAnotherVersionIsTold) {
 
 TEST_F(NodeChecks, ADatabaseThatWasMadeAnewIsToldForAWhile) {
   const fs::path kept = subject.paths.database().string() + ".damaged-1";
-  put(subject.paths.events(), R"({"number":1,"at":"2026-11-20T08:00:00.000000Z","kind":"database.rebuilt","app":"","data":{"reason":"it was damaged","set_aside":")" + kept.string() +
-                                  R"(","lost":["how far it was"]},"prev":"0"})" + "\n");
+  const std::string whole = R"({"number":1,"at":"2026-11-20T08:00:00.000000Z","kind":"database.rebuilt","app":"","data":{"reason":"it was damaged","set_aside":")" + kept.string() +
+                            R"(","lost":["how far it was"]},"prev":"0"})" + "\n";
+  put(subject.paths.events(), whole);
   subject.now = *trust::parse_time("2026-11-24T10:00:00Z");
   const auto told = AllOf(HasSubstr("warning: "), HasSubstr("was made anew at 2026-11-20T08:00:00.000000Z: it was damaged; not known any more: how far it was"));
   EXPECT_THAT(troubles(check_database(subject)), ElementsAre(told));
+  put(subject.paths.events(), R"({"number":1,"at":"2026-11-20T08:00:00.000000Z","kind":"database.rebuilt","app":"","data":{"reason":"it is an older copy","set_aside":"","lost":["one","two"],"brought_forward":true},"prev":"0"})" + std::string("\n"));
+  EXPECT_THAT(troubles(check_database(subject)), ElementsAre(HasSubstr("was brought forward at 2026-11-20T08:00:00.000000Z: it is an older copy; not known any more: one; two")));
+  put(subject.paths.events(), whole);
   subject.now = *trust::parse_time("2026-12-24T10:00:00Z");
   EXPECT_THAT(troubles(check_database(subject)), IsEmpty());
   put(kept, "x");

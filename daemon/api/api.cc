@@ -41,15 +41,27 @@ std::optional<io::ServerReply> stale_reply(const Call& call, const std::string& 
   return problem({Errc::conflict, fmt::format("{} was changed since it was read (If-Match): GET /v1/apps/{} tells how it is now, and its ETag", call.app(), call.app())}, 412);
 }
 
+/// Whether a deployment of that key is there already: then it was this request that changed the app, and it is answered as it was before.
+awaitable<bool> is_repeated(const Route& route, const Call& call) {
+  if (route.handle != deploy_app) co_return false;
+  const auto key = idempotency_key(call.request);
+  if (!key || key->empty()) co_return false;
+  const bool known = co_await call.operations.knows_key(call.app(), *key);
+  co_return known;
+}
+
 /// Nothing comes between the comparison and the change's beginning.
 awaitable<Answer> handle_with_revision(const Route& route, Revisions& revisions, Call call) {
   const auto tag = [&revisions, &operations = call.operations, app = call.app()] { return revisions.tag(app, operations.decision_of(app)); };
   const std::string before = tag();
-  if (auto stale = stale_reply(call, before)) co_return std::move(*stale);
-  const bool changes = route.method != "GET";
+  auto stale = stale_reply(call, before);
+  bool repeated = false;
+  if (stale && stale->status == 412) repeated = co_await is_repeated(route, call);
+  if (stale && !repeated) co_return std::move(*stale);
+  const bool changes = route.method != "GET" && !repeated;
   if (changes) revisions.change(call.app());
   Answer result = co_await route.handle(std::move(call));
-  if (result && result->status < 300) result->headers["etag"] = changes ? tag() : before;
+  if (result && result->status < 300) result->headers["etag"] = changes || repeated ? tag() : before;
   co_return result;
 }
 

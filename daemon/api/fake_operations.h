@@ -59,6 +59,8 @@ class FakeOperations : public deploy::Operations {
   awaitable<Done> resume_node(deploy::Asked asked) override { co_return did("resume node why=" + asked.why); }
   std::string decision_of(const std::string& app) const override { return app + decided; }
   std::string decided;
+  awaitable<bool> knows_key(std::string app, std::string key) override { co_return app + " " + key == known_key; }
+  std::string known_key;
   const std::optional<store::Drain>& drained() const override { return drain; }
   awaitable<Done> resume(std::string app, deploy::Asked asked) override { co_return did(fmt::format("resume {} why={}", app, asked.why)); }
   awaitable<Done> stop_app(InstanceSelector what, deploy::Asked asked) override { co_return did("stop " + text(what) + " why=" + asked.why); }

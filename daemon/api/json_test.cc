@@ -267,11 +267,11 @@ TEST(ApiJson, WholeSecondsHaveNoExponent) {
 
 TEST(ApiJson, AWebhookIsAsDocumented) {
   const ship::SinkStatus webhook{.name = "chat", .kind = "webhook", .state = "failing", .lag_seconds = 2.5, .last_success = "l", .failing_since = "f",
-                                 .last_error = "connection refused \xff", .batches = 9, .retries = 4, .resets = 0, .apps = {{"", {.shipped = 11, .refused = 2}}}};
+                                 .last_error = "connection refused \xff", .refused_at = "r", .refused_why = "410 \xff", .batches = 9, .retries = 4, .resets = 0, .apps = {{"", {.shipped = 11, .refused = 2}}}};
   const metrics::NodeStatus node{.node = "edge-1", .webhooks = {webhook}};
   EXPECT_EQ(to_json(node, {}).at("webhooks").as_array().at(0),
             said(R"({"webhook": "chat", "state": "failing", "lag_seconds": 2.5e0, "last_success": "l", "failing_since": "f",
-    "last_error": "connection refused )" "\xEF\xBF\xBD" R"(", "delivered": 11, "dropped": 2, "retries": 4})", true));
+    "last_error": "connection refused )" "\xEF\xBF\xBD" R"(", "delivered": 11, "dropped": 2, "dropped_at": "r", "dropped_why": "410 )" "\xEF\xBF\xBD" R"(", "retries": 4})", true));
 }
 
 TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {

@@ -66,6 +66,8 @@ object webhook_json(const ship::SinkStatus& webhook) {
           {"last_error", as_utf8(webhook.last_error)},
           {"delivered", all.shipped},
           {"dropped", all.refused},
+          {"dropped_at", webhook.refused_at},
+          {"dropped_why", as_utf8(webhook.refused_why)},
           {"retries", webhook.retries}};
 }
 
@@ -128,7 +130,7 @@ object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::A
   for (const auto& sink : node.sinks) sinks.push_back(summary_json(sink));
   for (const auto& webhook : node.webhooks) {
     object summary = webhook_json(webhook);
-    summary.erase("last_error");
+    for (const char* text : {"last_error", "dropped_at", "dropped_why"}) summary.erase(text);
     webhooks.push_back(std::move(summary));
   }
   for (const auto& role : node.trust.roles) {

@@ -81,5 +81,30 @@ TEST_F(RevisionsOfApps, AreWhatAChangeIsMadeOf) {
   EXPECT_EQ(hold(last).status, 412) << "berthd's own decisions count, too";
 }
 
+TEST_F(RevisionsOfApps, ADeploymentThatIsAskedForAgainByItsKeyIsNoOtherChange) {
+  const auto deploy = [&](const std::string& key, const std::string& tag) {
+    auto change = request("POST", "/v1/apps/web/deployments", R"({"release": "v2"})");
+    change.headers["if-match"] = tag;
+    if (!key.empty()) change.headers["idempotency-key"] = key;
+    return ask(change);
+  };
+  const std::string read = ask("GET", "/v1/apps/web").headers.at("etag");
+  const auto first = deploy("k2", read);
+  EXPECT_EQ(first.status, 202);
+  EXPECT_EQ(deploy("k2", read).status, 412) << "which no deployment came of";
+  operations.known_key = "web k2";
+  operations.calls.clear();
+  const auto again = deploy("k2", read);
+  EXPECT_EQ(again.status, 202);
+  EXPECT_EQ(operations.calls.size(), 1u);
+  EXPECT_EQ(again.headers.at("etag"), first.headers.at("etag")) << "nothing was changed by it";
+  for (const char* other : {"", "k3"}) EXPECT_EQ(deploy(other, read).status, 412) << other;
+  EXPECT_EQ(deploy("k2", "web").status, 400);
+  auto hold = request("POST", "/v1/apps/web/hold");
+  hold.headers["if-match"] = read;
+  hold.headers["idempotency-key"] = "k2";
+  EXPECT_EQ(ask(hold).status, 412) << "a key is one of deployments";
+}
+
 }  // namespace
 }  // namespace berth::api

@@ -70,6 +70,7 @@ struct Sink {
   std::chrono::milliseconds batch_wait{1000};
   std::any settings;                          ///< as its kind reads them
   std::string said;                           ///< all of it, as a text
+  std::string at;                             ///< "conf.d/10-loki.toml:1:1": where it stands
 
   bool operator==(const Sink& other) const { return said == other.said; }
 };
@@ -90,6 +91,8 @@ struct Webhook {
   std::optional<std::string> proxy;                         ///< absent: as the environment says; empty: none
   fs::path ca_file, certificate_file, key_file;             ///< or empty
   std::string said;                                         ///< all of it, as a text
+  std::string at;                                           ///< "conf.d/10-hooks.toml:1:1": where it stands
+  std::map<std::string, std::string> keys_at;               ///< "conf.d/10-hooks.toml:4:10": where those stand that name files
 
   bool operator==(const Webhook& other) const { return said == other.said; }
 };

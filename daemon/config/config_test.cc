@@ -210,6 +210,8 @@ TEST(Config, AnUnknownKeyIsNamedWithItsPlaceAndTheNearestKnownOne) {
             "berthd.toml:3:3: unknown key 'lissten' in [metrics] (did you mean 'listen'?)");
   EXPECT_EQ(complaint("environment = \"qa\"\n[metrix]\n"), "berthd.toml:2:2: unknown table 'metrix' (did you mean 'metrics'?)");
   EXPECT_EQ(complaint("environment = \"qa\"\nwhatever = 1\n"), "berthd.toml:2:1: unknown key 'whatever'");
+  EXPECT_EQ(complaint("environment = \"qa\"\nkeep_releases = 3\n"), "berthd.toml:2:1: unknown key 'keep_releases' (it is a key of [store])");
+  EXPECT_EQ(complaint("environment = \"qa\"\nlisten = \"\"\n"), "berthd.toml:2:1: unknown key 'listen'") << "of more than one";
 }
 
 TEST(Config, EveryComplaintIsToldInTheOrderOfTheFile) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 #include <tuple>
 #include <utility>
@@ -64,6 +65,7 @@ struct Document::State {
   toml::table root;
   Merged merged;
   std::multimap<Place, std::string> complaints;
+  std::map<Place, std::string> strangers;  ///< keys that nobody knows where they stand
   std::vector<AskedKey> asked;
 
   const toml::table* table(const std::string& section, std::optional<std::size_t> index) const {
@@ -80,6 +82,15 @@ struct Document::State {
   std::string text_of(const Place& place) const {
     const auto [file, line, column] = place;
     return line == 0 ? names[file] : fmt::format("{}:{}:{}", names[file], line, column);
+  }
+  /// " (it is a key of [store])"; empty where no table has it, or more than one.
+  std::string home_of(const Place& place) const {
+    const auto stranger = strangers.find(place);
+    if (stranger == strangers.end()) return {};
+    std::set<std::string> homes;
+    for (const AskedKey& one : asked)
+      if (one.key == stranger->second && !one.table.empty()) homes.insert(one.index ? "[[" + one.table + "]]" : "[" + one.table + "]");
+    return homes.size() == 1 ? fmt::format(" (it is a key of {})", *homes.begin()) : std::string();
   }
   void complain_of_clashes() {
     for (const InTwo& one : merged.clashes)
@@ -136,7 +147,7 @@ std::vector<std::string> Document::overrides() const {
 
 Result<void> Document::done() const {
   std::string text;
-  for (const auto& [place, what] : state_->complaints) text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", state_->text_of(place), what);
+  for (const auto& [place, what] : state_->complaints) text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", state_->text_of(place), what) + state_->home_of(place);
   if (!text.empty()) return fail(Errc::usage, std::move(text));
   return {};
 }
@@ -157,6 +168,7 @@ Section::~Section() {
     const std::string where = name_.empty() ? "" : index_ ? " in [[" + name_ + "]]" : " in [" + name_ + "]";
     const std::string hint = meant ? " (did you mean '" + *meant + "'?)" : "";
     document_.complain(document_.place_of(key.source()), fmt::format("unknown {} '{}'{}{}", kind, key.str(), where, hint));
+    if (!meant && kind == "key") document_.strangers.emplace(document_.place_of(key.source()), key.str());
   }
 }
 
@@ -244,10 +256,16 @@ void Section::other_keys_are_known() {
 }
 
 void Section::complain(std::string_view key, std::string_view what) {
-  Place place{0, 0, 0};
-  if (has(key)) place = document_.place_of((*document_.table(name_, index_))[key].node()->source());
-  else if (index_) place = document_.place_of(document_.table(name_, index_)->source());
-  document_.complain(place, what);
+  Place where{0, 0, 0};
+  if (has(key)) where = document_.place_of((*document_.table(name_, index_))[key].node()->source());
+  else if (index_) where = document_.place_of(document_.table(name_, index_)->source());
+  document_.complain(where, what);
+}
+
+std::string Section::place(std::string_view key) const {
+  const auto* table = document_.table(name_, index_);
+  if (table == nullptr) return document_.names.front();
+  return document_.text_of(document_.place_of(has(key) ? (*table)[key].node()->source() : table->source()));
 }
 
 void Section::refuse(std::string_view key, const Error& error) { complain(key, fmt::format("{}: {}", key, error.message)); }

@@ -109,6 +109,9 @@ class Section {
   /// Complains about the value of `key`, or, where it is absent, about the whole file, or about the one of `[[name]]` that this is.
   void complain(std::string_view key, std::string_view what);
 
+  /// "conf.d/10-hooks.toml:4:10": where the value of `key` stands, or, where it is absent, the table.
+  std::string place(std::string_view key) const;
+
   /// Puts what `read_value` makes of a string into `into`, when there is one; its failure becomes a complaint.
   template <class T, class Read>
   void read(std::string_view key, T& into, Read read_value) {

@@ -73,6 +73,7 @@ void read_sink(Section& section, const std::vector<SinkKind>& kinds, Sink& sink)
   sink.daemon = section.truth("daemon", sink.daemon);
   read_batches(section, sink);
   sink.said = section.said();
+  sink.at = section.place({});
   sink.kind = section.string("kind", {});
   const auto kind = std::ranges::find(kinds, sink.kind, &SinkKind::name);
   if (kind != kinds.end()) {
@@ -103,8 +104,9 @@ void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vec
     Sink sink;
     read_sink(section, kinds, sink);
     if (i == kMostSinks) section.complain("name", fmt::format("more than {} sinks", kMostSinks));
-    if (!sink.name.empty() && std::ranges::find(sinks, sink.name, &Sink::name) != sinks.end())
-      section.complain("name", fmt::format("name: there are two sinks '{}'", sink.name));
+    const auto other = std::ranges::find(sinks, sink.name, &Sink::name);
+    if (!sink.name.empty() && other != sinks.end())
+      section.complain("name", fmt::format("name: there are two sinks '{}', the other one is at {}", sink.name, other->at));
     if (const auto path = file_of(section, sink); !path.empty())
       if (const auto [other, is_new] = files.emplace(path, sink.name); !is_new && other->second != sink.name)
         section.complain("path", fmt::format("path: the sink '{}' writes that file already, and each would cut off what the other one wrote: give each sink a file of its own", other->second));

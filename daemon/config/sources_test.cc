@@ -116,7 +116,7 @@ TEST_F(Sources, WhatIsMissingIsMissingInTheFileItself) {
 TEST_F(Sources, WhatStandsInListsOfTwoFilesIsComparedToo) {
   put("berthd.toml", "environment = \"qa\"\n[[sink]]\nname = \"a\"\nkind = \"file\"\n");
   put("conf.d/a.toml", "[[sink]]\nname = \"a\"\nkind = \"file\"\n");
-  EXPECT_THAT(complaint(), StrEq("conf.d/a.toml:2:8: name: there are two sinks 'a'"));
+  EXPECT_THAT(complaint(), StrEq("conf.d/a.toml:2:8: name: there are two sinks 'a', the other one is at berthd.toml:2:1"));
 }
 
 TEST_F(Sources, WhatIsOfAnotherKindIsNotPutTogether) {

@@ -24,7 +24,7 @@ Result<std::string> parse_place(const std::string& text) {
   const auto host = text.find("://");
   if (!text.starts_with("http://") && !text.starts_with("https://")) {
     if (host == std::string::npos && parse_reference(text)) return text;
-    return fail(Errc::usage, "it is neither http:// or https:// with a host nor a reference to a secret that is: file:/path, credential:NAME, env:NAME or command:/program");
+    return fail(Errc::usage, "it is neither http:// nor https:// with a host, nor a reference to a secret that is one: file:/path, credential:NAME, env:NAME or command:/program");
   }
   if (text.size() > kLongestUrl) return fail(Errc::usage, fmt::format("it has {} bytes, {} at most are possible here", text.size(), kLongestUrl));
   if (std::ranges::any_of(text, strange)) return fail(Errc::usage, "it has a space or a control character in it");
@@ -88,6 +88,9 @@ void read_webhook(Section& section, Webhook& webhook) {
   });
   read_tls(section, webhook);
   webhook.said = section.said();
+  webhook.at = section.place({});
+  for (const char* key : {"url", "secret", "ca_file", "certificate_file", "key_file"})
+    if (section.has(key)) webhook.keys_at.emplace(key, section.place(key));
 }
 
 }  // namespace
@@ -99,8 +102,9 @@ void read_webhooks(Document& document, std::vector<Webhook>& webhooks) {
     Webhook webhook;
     read_webhook(section, webhook);
     if (i == kMostWebhooks) section.complain("name", fmt::format("more than {} webhooks", kMostWebhooks));
-    if (!webhook.name.empty() && std::ranges::find(webhooks, webhook.name, &Webhook::name) != webhooks.end())
-      section.complain("name", fmt::format("name: there are two webhooks '{}'", webhook.name));
+    const auto other = std::ranges::find(webhooks, webhook.name, &Webhook::name);
+    if (!webhook.name.empty() && other != webhooks.end())
+      section.complain("name", fmt::format("name: there are two webhooks '{}', the other one is at {}", webhook.name, other->at));
     webhooks.push_back(std::move(webhook));
   }
 }
@@ -115,7 +119,7 @@ Result<void> check_webhook_files(const std::vector<Webhook>& webhooks) {
                                                       {"key_file", webhook.key_file}};
     for (const auto& [key, path] : named) {
       if (path.empty()) continue;
-      if (const auto file = files::open(path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("[[webhook]] {}: {}: {}", webhook.name, key, unusable(file.error())));
+      if (const auto file = files::open(path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("{}: [[webhook]] {}: {}: {}", webhook.keys_at.at(key), webhook.name, key, unusable(file.error())));
     }
   }
   return {};

@@ -50,6 +50,7 @@ awaitable<Result<void>> Deployer::mark(std::string app, std::string release, boo
   BERTH_FORWARD(mark(std::move(app), std::move(release), good, std::move(asked)));
 }
 std::string Deployer::decision_of(const std::string& app) const { return state_->queries().decision_of(app); }
+awaitable<bool> Deployer::knows_key(std::string app, std::string key) { BERTH_FORWARD(queries().knows_key(std::move(app), std::move(key))); }
 awaitable<Result<void>> Deployer::drain_node(Asked asked) { BERTH_FORWARD(drain_node(std::move(asked))); }
 awaitable<Result<void>> Deployer::resume_node(Asked asked) { BERTH_FORWARD(resume_node(std::move(asked))); }
 awaitable<Result<void>> Deployer::resume(std::string app, Asked asked) { BERTH_FORWARD(resume(std::move(app), std::move(asked))); }

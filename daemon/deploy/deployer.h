@@ -67,6 +67,7 @@ class Deployer : public Operations {
   awaitable<Result<void>> drain_node(Asked asked) override;
   awaitable<Result<void>> resume_node(Asked asked) override;
   std::string decision_of(const std::string& app) const override;
+  awaitable<bool> knows_key(std::string app, std::string key) override;
   const std::optional<store::Drain>& drained() const override;
   awaitable<Result<void>> stop_app(InstanceSelector what, Asked asked) override;
   awaitable<Result<void>> start_app(InstanceSelector what, Asked asked) override;

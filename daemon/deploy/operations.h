@@ -251,6 +251,8 @@ class Operations {
   virtual awaitable<Result<void>> resume_node(Asked asked) = 0;
   /// What is decided of an app, in a text that is another one when something else is: by whom, and that it was asked for, are no part of it. At once; empty for an app that is not there.
   virtual std::string decision_of(const std::string& app) const = 0;
+  /// Whether a deployment of the app is known that was asked for with this idempotency key. What cannot be read is not known.
+  virtual awaitable<bool> knows_key(std::string app, std::string key) = 0;
   /// Nothing where the node is not drained.
   virtual const std::optional<store::Drain>& drained() const = 0;
   /// `what` names an app, a process or an instance. A whole app that is stopped stays so over restarts, and gives its route up.

@@ -15,6 +15,8 @@ constexpr int kMostLookedAt = 1000;  ///< deployments of an app
 
 /// "web@v1 failed: not ready within 1m", to be said of an app that has no active release.
 std::string end_of(const store::DeploymentRow& row) {
+  if (row.state == to_string(State::active))  // the state of this node is from a backup, or its database was made anew
+    return fmt::format("{}@{} was active and is not on this disk: 'berth deploy {}@{}', 'berth import' or what the node follows brings it back", row.app, row.release, row.app, row.release);
   std::string text = fmt::format("{}@{} {}", row.app, row.release, row.state);
   const std::string prefix = fmt::format("{}@{}: ", row.app, row.release);
   if (!row.reason.empty()) text += ": " + (row.reason.starts_with(prefix) ? row.reason.substr(prefix.size()) : row.reason);
@@ -168,6 +170,12 @@ std::string Queries::decision_of(const std::string& name) const {
   if (found == node_.apps.end()) return {};
   const App& app = *found->second;
   return fmt::format("{} {} {} {} {} {} {}", app.row.active, app.row.previous, static_cast<bool>(app.row.held), app.row.held.firm, app.row.stopped, app.run ? app.run->row.id : 0, app.queue.size());
+}
+
+awaitable<bool> Queries::knows_key(std::string name, std::string key) {
+  const auto look = [this, name, key] { return node_.store.deployment_by_key(name, key); };
+  const auto found = co_await node_.pool.run(look);
+  co_return found && found->has_value();
 }
 
 awaitable<Result<AppStatus>> Queries::status(std::string name) {

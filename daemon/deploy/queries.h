@@ -25,6 +25,7 @@ class Queries {
   awaitable<Result<AppStatus>> status(std::string name);
   /// See `Operations`.
   std::string decision_of(const std::string& name) const;
+  awaitable<bool> knows_key(std::string name, std::string key);
   /// The last failure of the app, from what is written down of it, and from how its instances are now.
   awaitable<Result<Story>> story(std::string name);
   /// The release that was active before the present one, is on the node still, and is not rejected; empty where there is none.

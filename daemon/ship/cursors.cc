@@ -14,6 +14,7 @@ namespace berth::ship {
 namespace {
 
 constexpr std::string_view kFirstLine = "berth-cursors 1\n";
+constexpr const char* kEnding = ".cursors";
 constexpr std::size_t kMostCursorBytes = 16u << 20;  ///< a hundred thousand instances
 
 /// Takes what comes before the next `end` off `text`; all of it where there is none.
@@ -106,7 +107,26 @@ void remove_left_temporaries(const std::filesystem::path& folder) {
   for (const auto& path : left) std::filesystem::remove(path, error);
 }
 
-CursorFile::CursorFile(const std::filesystem::path& folder, std::string_view sink) : path_(folder / fmt::format("{}.cursors", sink)) {}
+Result<void> take_back(const std::filesystem::path& state, std::int64_t last_event) {
+  for (const char* name : {kSinkCursors, kWebhookCursors}) {
+    const std::filesystem::path folder = state / name;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(folder, error); !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      const std::filesystem::path& path = entry->path();
+      if (path.extension() != kEnding || path.filename().native().starts_with('.')) continue;
+      const CursorFile file(folder, path.stem().native());
+      auto cursors = file.load();
+      if (!cursors && cursors.error().code != Errc::protocol) return pass(std::move(cursors.error()));
+      if (!cursors || !cursors->has_value() || (*cursors)->event <= last_event) continue;
+      (*cursors)->event = last_event;
+      BERTH_CHECK(file.store(**cursors));
+    }
+    if (error && error != std::errc::no_such_file_or_directory) return fail_errno("read " + folder.string(), error.value());
+  }
+  return {};
+}
+
+CursorFile::CursorFile(const std::filesystem::path& folder, std::string_view sink) : path_(folder / fmt::format("{}{}", sink, kEnding)) {}
 
 Result<std::optional<Cursors>> CursorFile::load() const {
   const auto text = files::read(path_, kMostCursorBytes);

@@ -37,6 +37,28 @@ TEST(CursorsText, IsAsItsFormatSays) {
                                        "web/web.1 101 4096 120 18446744073709551615 125 1795510800123456789\n"));
 }
 
+TEST(TakeBack, WhatIsPastIsTakenBackAndTheRestStays) {
+  const files::TemporaryDirectory folder;
+  const auto file = [&](const char* kind, const char* name) { return CursorFile(folder.path() / kind, name); };
+  ASSERT_TRUE(take_back(folder.path(), 50)) << "there are none yet";
+  for (const char* kind : {kSinkCursors, kWebhookCursors}) {
+    std::filesystem::create_directories(folder.path() / kind);
+    ASSERT_TRUE(file(kind, "ahead").store(example()));
+    Cursors behind = example();
+    behind.event = 49;
+    ASSERT_TRUE(file(kind, "behind").store(behind));
+    ASSERT_TRUE(files::replace(file(kind, "damaged").path(), "nonsense"));
+  }
+  ASSERT_TRUE(take_back(folder.path(), 50));
+  for (const char* kind : {kSinkCursors, kWebhookCursors}) {
+    Cursors expected = example();
+    expected.event = 50;
+    EXPECT_EQ(file(kind, "ahead").load()->value(), expected);
+    EXPECT_EQ(file(kind, "behind").load()->value().event, 49);
+    EXPECT_EQ(files::read(file(kind, "damaged").path(), 100).value(), "nonsense");
+  }
+}
+
 TEST(CursorsText, AllAppsAreAStar) {
   EXPECT_EQ(to_text({}), summed("berth-cursors 1\nevent 0\nrules 0\napps *\n"));
   const auto read = parse_cursors(to_text({}));

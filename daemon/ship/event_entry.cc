@@ -24,7 +24,7 @@ Severity severity_of_event(const store::Event& event) {
   static constexpr std::array<std::string_view, 5> kBadStates{"failed", "reverting", "reverted", "interrupted", "cancelled"};
   if (std::ranges::find(kTroubles, event.kind) != kTroubles.end()) return Severity::warning;
   if (event.kind == "deployment.state" && std::ranges::find(kBadStates, text_member(event.data, "state")) != kBadStates.end()) return Severity::warning;
-  if (event.kind == "instance.exit" && text_member(event.data, "reason") != "stopped") return Severity::warning;
+  if (event.kind == "instance.exit" && !was_asked_for(event)) return Severity::warning;
   if (event.kind == "job.ended" && text_member(event.data, "state") == "failed") return Severity::warning;
   return Severity::notice;
 }
@@ -39,6 +39,11 @@ std::shared_ptr<Origin> own_origin(const NodeNames& names, std::string_view stre
 }
 
 }  // namespace
+
+bool was_asked_for(const store::Event& event) {
+  const std::string_view reason = text_member(event.data, "reason");  // as `supervise::describe_exit` has it
+  return reason == "stopped" || reason == "restarted" || reason.starts_with("restarted: ");
+}
 
 Entry entry_of(const store::Event& event, const NodeNames& names) {
   auto origin = own_origin(names, kEventStream);

@@ -14,6 +14,9 @@ inline constexpr std::string_view kEventStream = "events", kDaemonStream = "bert
 /// An event as an entry: its text is JSON, `{"kind":"deployment.state","app":"web","data":{…}}`, its sequence the event's number.
 Entry entry_of(const store::Event& event, const NodeNames& names);
 
+/// Whether an `instance.exit` is one that somebody asked for: the instance was stopped, or restarted by hand.
+bool was_asked_for(const store::Event& event);
+
 /// The event that `entry_of` made an entry of.
 store::Event event_of(const Entry& entry);
 

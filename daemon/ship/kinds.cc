@@ -87,7 +87,7 @@ Made make_sink(const SinkMakings& with, const config::Sink& said) {
 std::shared_ptr<const LineRules> line_rules_of(const config::Sink& said) { return std::any_cast<const SinkSays&>(said.settings).rules; }
 
 config::Sink as_sink(const config::Webhook& webhook) {
-  config::Sink sink{.name = webhook.name, .kind = kWebhook, .apps = webhook.apps, .events = true, .batch_lines = 1, .batch_wait = std::chrono::milliseconds(0), .said = webhook.said};
+  config::Sink sink{.name = webhook.name, .kind = kWebhook, .apps = webhook.apps, .events = true, .batch_lines = 1, .batch_wait = std::chrono::milliseconds(0), .said = webhook.said, .at = webhook.at};
   sink.settings = SinkSays{.kind = webhook, .rules = std::make_shared<const LineRules>()};
   return sink;
 }

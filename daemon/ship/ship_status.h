@@ -25,6 +25,8 @@ struct SinkStatus {
   std::string last_success{};    ///< RFC 3339, UTC; empty: none yet
   std::string failing_since{};   ///< likewise; empty: the last batch was taken, and all logs could be read
   std::string last_error{};      ///< why it failed, which log cannot be read, or why entries were refused
+  std::string refused_at{};      ///< when entries were refused for good, or given up, the last time; RFC 3339, UTC; empty: never since berthd began
+  std::string refused_why{};     ///< why those were
   std::uint64_t batches = 0;     ///< that were taken, since berthd began
   std::uint64_t retries = 0;     ///< times a batch was sent again
   std::uint64_t resets = 0;      ///< times its cursors were damaged

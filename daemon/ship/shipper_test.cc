@@ -179,6 +179,8 @@ TEST_F(ShipperTest, CountsWhatIsRefusedForGoodAndGoesOn) {
   EXPECT_EQ(shipper.status().apps.at("web").refused, 2u);
   EXPECT_EQ(shipper.status().apps.at("web").shipped, 1u);
   EXPECT_THAT(shipper.status().last_error, HasSubstr("2 entries were refused: too old"));
+  EXPECT_EQ(shipper.status().refused_why, "too old");
+  EXPECT_NE(shipper.status().refused_at, "");
 }
 
 TEST_F(ShipperTest, WhatIsRefusedWithoutAskingDoesNotTellThatTheSinkTakesAgain) {

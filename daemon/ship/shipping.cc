@@ -60,7 +60,7 @@ struct Shipping::State : std::enable_shared_from_this<Shipping::State> {
   awaitable<void> compress();
   bool has_webhooks() const { return parts.cargo == Cargo::events; }
   SinkWords words() const { return has_webhooks() ? kWebhookWords : SinkWords{}; }
-  std::filesystem::path folder() const { return parts.state / (has_webhooks() ? "webhooks" : "ship"); }
+  std::filesystem::path folder() const { return parts.state / (has_webhooks() ? kWebhookCursors : kSinkCursors); }
 
   ShippingParts parts;
   LogScanner scanner;
@@ -159,7 +159,7 @@ void Shipping::State::start(SinkInUse& line) {
 Result<void> Shipping::check(const std::vector<config::Sink>& sinks) const {
   for (const config::Sink& said : sinks)
     if (auto made = make_sink({state_->parts.loop, state_->parts.secret_sources}, said); !made)
-      return pass(std::move(made.error()), fmt::format("[[{}]] {}", state_->words().key, said.name));
+      return pass(std::move(made.error()), fmt::format("{}: [[{}]] {}", said.at, state_->words().key, said.name));
   return {};
 }
 

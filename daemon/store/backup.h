@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files/fd.h"
 #include "core/result.h"
 
 namespace berth::store {
@@ -28,12 +29,12 @@ struct Restored {
   Backup backup;
   std::vector<std::filesystem::path> set_aside;  ///< the names that database and events of before have now
   std::vector<std::string> notes;                ///< what is not as it was then, a line each
+  Fd lock;                                       ///< keeps every berthd out while this lives
 };
 
 /// Puts a backup below `state`, in the place of what is there with `force`; that gets other names, and is not removed. Releases that are not on the disk are not
 /// active any more, and deployments that were under way do not go on. `by`: who asks, for the event of it. Fails with `Errc::conflict` while a berthd has the
-/// state, `Errc::exists` where there is one already, `Errc::protocol` for what is no backup, `Errc::trust` for one that was changed, `Errc::usage` for one of
-/// a newer berth.
+/// state, `Errc::exists` where there is one already, `Errc::trust` for one that was changed, `Errc::usage` for what is no backup, and for one of a newer berth.
 Result<Restored> restore_backup(const std::filesystem::path& file, const std::filesystem::path& state, bool force, const std::string& by);
 
 }  // namespace berth::store

@@ -80,10 +80,12 @@ TEST_F(BackupTest, ComesBackOnTheSameNode) {
   EXPECT_EQ(code_of(file(), true), Errc::conflict) << "a berthd has it";
   store.reset();
   EXPECT_EQ(code_of(file()), Errc::exists);
-  const Restored restored = must(restore_backup(file(), paths.state, true, "ann (uid 7)"));
+  Restored restored = must(restore_backup(file(), paths.state, true, "ann (uid 7)"));
   EXPECT_THAT(restored.notes, IsEmpty());
   ASSERT_EQ(restored.set_aside.size(), 2u);
   for (const fs::path& path : restored.set_aside) EXPECT_TRUE(fs::exists(path)) << path;
+  EXPECT_EQ(code_of(file(), true), Errc::conflict) << "who restores is not done yet";
+  restored.lock = Fd();
   open();
   EXPECT_EQ(store->rebuilt(), nullptr);
   EXPECT_EQ(store->event_trouble(), "");
@@ -104,9 +106,10 @@ TEST_F(BackupTest, OnAnotherDiskReleasesAreNotActiveUntilTheyAreThere) {
   back_up();
   store.reset();
   fs::remove_all(paths.state);
-  const Restored restored = must(restore_backup(file(), paths.state, false, "ann"));
+  Restored restored = must(restore_backup(file(), paths.state, false, "ann"));
   EXPECT_THAT(restored.notes, ElementsAre(HasSubstr("web@v2 was active and is not on this disk"), HasSubstr("deployment 3 of web@v3 was under way")));
   EXPECT_THAT(restored.set_aside, IsEmpty());
+  restored.lock = Fd();
   open();
   EXPECT_EQ(store->rebuilt(), nullptr);
   const AppRow app = *must(store->app("web"));
@@ -137,7 +140,7 @@ TEST_F(BackupTest, WhatIsNoneOrWasChangedIsRefusedAndNothingIsTouched) {
   shell("rm berth-backup/events.log && touch berth-backup/events.log berth-backup/more && tar -cf more.tar berth-backup");
   shell("echo hello > text.tar && head -c 3000 backup.tar > cut.tar");
   EXPECT_EQ(code_of(file("changed.tar"), true), Errc::trust);
-  for (const char* none : {"short.tar", "link.tar", "more.tar", "text.tar", "cut.tar"}) EXPECT_EQ(code_of(file(none), true), Errc::protocol) << none;
+  for (const char* none : {"short.tar", "link.tar", "more.tar", "text.tar", "cut.tar"}) EXPECT_EQ(code_of(file(none), true), Errc::usage) << none;
   EXPECT_EQ(code_of(file("none.tar"), true), Errc::not_found);
   EXPECT_EQ(must(files::read(paths.database(), 1u << 24)), before);
   EXPECT_FALSE(fs::exists(paths.state / "restore.partial"));

@@ -75,7 +75,7 @@ std::string trouble_of(Database& database, const EventLog& log) {
 Event event_of(const Rebuilt& rebuilt) {
   return {.number = 0, .at = {}, .kind = "database.rebuilt", .app = {},
           .data = {{"reason", rebuilt.why}, {"set_aside", rebuilt.set_aside.string()}, {"apps", rebuilt.apps}, {"releases", rebuilt.slots},
-                   {"deployments", rebuilt.deployments}, {"instances", rebuilt.instances}, {"lost", boost::json::array(rebuilt.lost.begin(), rebuilt.lost.end())}}};
+                   {"deployments", rebuilt.deployments}, {"instances", rebuilt.instances}, {"lost", boost::json::array(rebuilt.lost.begin(), rebuilt.lost.end())}, {"brought_forward", rebuilt.brought_forward}}};
 }
 
 }  // namespace

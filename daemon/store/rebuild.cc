@@ -1,6 +1,7 @@
 #include "daemon/store/rebuild.h"
 
 #include <chrono>
+#include <utility>
 
 #include <fmt/core.h>
 #include <sys/stat.h>
@@ -68,9 +69,13 @@ Result<void> finish(Database& database) {
 }  // namespace
 
 std::string to_string(const Rebuilt& rebuilt) {
-  std::string text = fmt::format("{}; apps: {}, releases: {}, deployments: {}, instances that run: {}", rebuilt.why, rebuilt.apps, rebuilt.slots, rebuilt.deployments, rebuilt.instances);
+  std::string text;
+  if (rebuilt.brought_forward)
+    text = fmt::format("was brought forward by events.log: {}; what it had is still there", rebuilt.why);
+  else
+    text = fmt::format("was made anew: {}; apps: {}, releases: {}, deployments: {}, instances that run: {}", rebuilt.why, rebuilt.apps, rebuilt.slots, rebuilt.deployments, rebuilt.instances);
   if (!rebuilt.set_aside.empty()) text += fmt::format("; what was there is kept as {}", rebuilt.set_aside.string());
-  for (const std::string& lost : rebuilt.lost) text += "; not known any more: " + lost;
+  for (bool first = true; const std::string& lost : rebuilt.lost) text += (std::exchange(first, false) ? "; not known any more: " : "; ") + lost;
   return text;
 }
 
@@ -78,7 +83,10 @@ Result<std::string> trouble_of_database(const Paths& paths) {
   const fs::path path = paths.database();
   if (!has_bytes(path)) {
     if (!was_used(paths)) return std::string();
-    return std::string(is_on_disk(path) ? "it was empty" : "it was missing");
+    std::error_code missing;
+    if (fs::is_directory(path, missing)) return std::string("a folder was in its place");
+    if (is_on_disk(path)) return std::string("it was empty");
+    return std::string(is_on_disk(path.string() + "-wal") ? "it was missing, and its journal was left" : "it was missing");
   }
   BERTH_TRY(const std::string damage, damage_of(path));
   if (!damage.empty()) return "it was damaged: " + damage;
@@ -96,6 +104,8 @@ Result<Rebuilt> rebuild(const Paths& paths, std::string why, const FindRunning& 
     BERTH_TRY(Database database, Database::open(begun));
     BERTH_CHECK(migrate(database, begun, migrations()));
     BERTH_TRY(const EventLog log, EventLog::open(paths.events()));
+    if (log.last() == 0)
+      rebuilt.lost.push_back("who deployed what and when, what was held, stopped, scaled, pinned and rejected, and the runs of jobs: events.log, which tells it, has nothing either");
     if (log.torn() > 0) rebuilt.lost.push_back(fmt::format("the last event, of which {} bytes were written", log.torn()));
     HistoryReader reader;
     BERTH_CHECK(read_all(log, 1, reader));
@@ -113,7 +123,7 @@ Result<std::optional<Rebuilt>> catch_up(Database& database, const Paths& paths, 
   BERTH_TRY(const std::int64_t known, database.number("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'"));
   if (known >= log.last()) return std::optional<Rebuilt>();
   const std::string missing = known + 1 == log.last() ? fmt::format("event {}", log.last()) : fmt::format("events {} to {}", known + 1, log.last());
-  Rebuilt rebuilt{.why = fmt::format("its end was lost, or it is an older copy: it did not know {}", missing), .set_aside = {}, .lost = {}};
+  Rebuilt rebuilt{.why = fmt::format("its end was lost, or it is an older copy: it did not know {}", missing), .set_aside = {}, .lost = {}, .brought_forward = true};
   Rebuilding rebuilding(database, paths, rebuilt, true);
   BERTH_TRY(const auto active, rebuilding.active());
   BERTH_TRY(const auto unfinished, rebuilding.unfinished());

@@ -26,8 +26,9 @@ struct Rebuilt {
   fs::path set_aside;             ///< the name that the damaged database has now; empty: there was none, or it is gone on with
   std::size_t apps = 0, slots = 0, deployments = 0, instances = 0;
   std::vector<std::string> lost;  ///< what is not known any more, a line each
+  bool brought_forward = false;   ///< it stays in its place; the numbers are of what newer events added
 };
-/// "it was damaged: …; 2 apps, …", for a person.
+/// "was made anew: it was damaged: …; apps: 2, …", or "was brought forward: …", for a person.
 std::string to_string(const Rebuilt& rebuilt);
 
 /// Why the database cannot be gone on with: it is damaged, or missing though the node has a state; empty: it can.

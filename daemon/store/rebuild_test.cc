@@ -8,10 +8,12 @@
 namespace berth::store {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class RebuildTest : public StoreTest {
  protected:
@@ -154,6 +156,7 @@ TEST_F(RebuildTest, OneWhoseEndWasLostIsBroughtForward) {
   EXPECT_TRUE(must(store->slot("web", "v1"))->pinned);
   EXPECT_EQ(must(store->deployment(4))->state, "active");
   EXPECT_THAT(set_aside(), IsEmpty());
+  EXPECT_THAT(to_string(*store->rebuilt()), AllOf(testing::StartsWith("was brought forward by events.log: "), Not(HasSubstr("releases: 0")), HasSubstr("what it had is still there")));
   expect_told_once("it did not know events ");
 }
 
@@ -161,6 +164,7 @@ TEST_F(RebuildTest, WhatIsActiveIsKnownWithoutEventsToo) {
   store.reset();
   fs::remove(paths.database());
   fs::remove(paths.events());
+  std::ofstream(paths.database().string() + "-wal") << "left";
   open();
   const AppRow app = *must(store->app("web"));
   EXPECT_EQ(app.active, "v3");
@@ -168,6 +172,20 @@ TEST_F(RebuildTest, WhatIsActiveIsKnownWithoutEventsToo) {
   EXPECT_FALSE(app.held);
   EXPECT_EQ(must(store->slots("web")).size(), 3u);
   EXPECT_THAT(store->rebuilt()->lost, Contains(HasSubstr("who signed web@v1")));
+  EXPECT_THAT(store->rebuilt()->lost, Contains(AllOf(HasSubstr("held"), HasSubstr("pinned and rejected"), HasSubstr("events.log"))));
+  const std::string told = to_string(*store->rebuilt());
+  EXPECT_THAT(told, testing::StartsWith("was made anew: it was missing, and its journal was left"));
+  EXPECT_EQ(told.find("not known any more"), told.rfind("not known any more")) << told;
+}
+
+TEST_F(RebuildTest, AFolderInItsPlaceIsSetAside) {
+  store.reset();
+  for (const char* part : {"", "-wal", "-shm"}) fs::remove(paths.database().string() + part);
+  fs::create_directory(paths.database());
+  open();
+  expect_all_is_there();
+  EXPECT_EQ(set_aside().size(), 1u);
+  expect_told_once("a folder was in its place");
 }
 
 TEST_F(RebuildTest, ALogThatEndsBeforeTheReleaseThatIsLinkedDoesNotLeadBack) {

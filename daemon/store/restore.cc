@@ -28,7 +28,7 @@ constexpr const char* kUnderWay = "it was under way when the backup was made tha
 using Reader = std::unique_ptr<archive, decltype(&::archive_read_free)>;
 
 std::unexpected<Error> no_backup(const fs::path& file, const std::string& why) {
-  return fail(Errc::protocol, fmt::format("{} is no backup, as 'berth backup' makes them: {}", file.string(), why));
+  return fail(Errc::usage, fmt::format("{} is no backup, as 'berth backup' makes them: {}", file.string(), why));
 }
 
 std::string said_by(archive* reader) {
@@ -186,7 +186,7 @@ Result<AboutBackup> parse_about(std::string_view text) {
 
 Result<Restored> restore_backup(const fs::path& file, const fs::path& state, bool force, const std::string& by) {
   if (!has_something(file)) return fail(Errc::not_found, file.string() + ": there is no such file");
-  BERTH_TRY(const Fd lock, lock_out(state));
+  BERTH_TRY(Fd lock, lock_out(state));
   const fs::path database = state / "berth.db", events = state / "events.log";
   if (!force && (has_something(database) || has_something(events)))
     return fail(Errc::exists, fmt::format("{} has a state already: with --force the backup takes its place, and what is there is kept under other names", state.string()));
@@ -197,12 +197,12 @@ Result<Restored> restore_backup(const fs::path& file, const fs::path& state, boo
   auto text = files::read(scratch.path() / kAbout, kMostAbout);
   if (!text) return no_backup(file, text.error().message);
   auto about = parse_about(*text);
-  if (!about) return pass(about.error(), file.string());
+  if (!about) return fail(Errc::usage, fmt::format("{}: {}", file.string(), about.error().message));
   BERTH_CHECK(check_member(file, new_database, about->database));
   BERTH_CHECK(check_member(file, new_events, about->events));
   BERTH_TRY(const std::string damage, damage_of(new_database));
   if (!damage.empty()) return no_backup(file, "its database is damaged: " + damage);
-  Restored restored{.backup = about->backup, .set_aside = {}, .notes = {}};
+  Restored restored{.backup = about->backup, .set_aside = {}, .notes = {}, .lock = std::move(lock)};
   if (const int newest = migrations().back().number; restored.backup.schema > newest)
     return fail(Errc::usage, fmt::format("{} has schema {}, and this berth ({}) knows up to {}: install the berth that made it ({}) or a newer one", file.string(), restored.backup.schema,
                                          BERTH_VERSION, newest, restored.backup.version));

@@ -101,6 +101,17 @@ class Backup(BerthCase):
         self.deploy(self.node, "v3")
         self.assertServes("v3")
 
+    def test_without_a_configuration_it_does_not_guess_where_the_state_is(self):
+        made = self.node.berth("backup", self.file, "--json").json()
+        self.assertEqual((made["node"], made["state"]), (self.node.status()["node"], str(self.node.state)), "berthd says so")
+        self.node.stop()
+        self.assertSays(self.node.berth("restore", self.file, "--force", expect=2), "is not known", "berthd.toml", "--config FILE", "--state DIR")
+        self.assertFalse(os.path.exists("/var/lib/berth"))
+        self.assertSays(self.node.berth("backup", self.folder / "other.tar", expect=3), "/var/lib/berth/berth.db", "--config FILE", "--state DIR")
+        self.node.berth("restore", self.file, "--force", "--state", self.node.state)
+        self.node.start()
+        self.assertServes("v2")
+
     def test_moves_to_another_node_where_releases_are_pulled_again(self):
         self.back_up()
         history = self.history(self.node)
@@ -113,6 +124,7 @@ class Backup(BerthCase):
         self.assertEqual(self.history(other), history)
         app = other.app()
         self.assertEqual((app["active"], app["held"]), ("", "an audit"))
+        self.assertSays(other.berth("status"), "web@v2 was active and is not on this disk: 'berth deploy web@v2'")
         self.assertEqual([event for event in other.events() if event["kind"] == "database.rebuilt"], [])
         other.berth("resume", "web")
         self.deploy(other, "v2")
@@ -128,7 +140,7 @@ class Backup(BerthCase):
         self.file.write_bytes(content)
         self.assertSays(self.restore("--force", expect=4), "is not as it was written")
         self.file.write_text("hello")
-        self.assertSays(self.restore("--force", expect=1), "is no backup")
+        self.assertSays(self.restore("--force", expect=2), "is no backup")
         self.file.unlink()
         self.restore("--force", expect=3)
         self.assertEqual((self.node.state / "berth.db").read_bytes(), before)

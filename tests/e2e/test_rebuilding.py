@@ -69,10 +69,11 @@ class Damage(BerthCase):
         self.assertRegex(events[0]["data"]["reason"], why)
         if aside is not None:
             self.assertEqual(len(self.set_aside()), aside)
-        self.assertIn("was made anew", self.node.log_file.read_text())
+        how = "was brought forward" if events[0]["data"]["brought_forward"] else "was made anew"
+        self.assertIn(how, self.node.log_file.read_text())
         self.assertSays(self.node.berth("events", "--verify", "--state", self.node.state), "every line continues")
         doctor = self.node.berth("doctor", "--config", self.node.config, expect=None)
-        self.assertSays(doctor, "was made anew at", events[0]["data"]["reason"])
+        self.assertSays(doctor, how + " at", events[0]["data"]["reason"])
 
         self.publish(3, routing)
         self.deploy(self.node, "v3")

@@ -27,7 +27,7 @@ def type_of(event):
         return "deployment." + event["data"]["state"]
     if event["kind"] == "job.ended":
         return "job." + event["data"]["state"]
-    stopped = event["kind"] == "instance.exit" and event["data"]["reason"] == "stopped"
+    stopped = event["kind"] == "instance.exit" and re.match("stopped$|restarted(: |$)", event["data"]["reason"])
     return "instance.stopped" if stopped else event["kind"]
 
 
@@ -129,6 +129,22 @@ class Webhooks(BerthCase):
         self.assertLess(abs(self.metric("last_success_timestamp_seconds") - time.time()), 120)
         self.assertNotIn("webhook", node.berth("status").out, "what is well needs no line")
         self.assertLessEqual({type_of(event) for event in events.values()}, types_of_the_page()[0])
+
+    def test_what_happens_after_a_restore_is_sent_whatever_numbers_were_taken_before(self):
+        receiver = self.receive()
+        node = self.begin()
+        self.hold(1)
+        wait_until(lambda: receiver.types()[-1:] == ["operator.resume"], "it has all there is", 20)
+        last = receiver.numbers()[-1]
+        node.berth("backup", self.folder / "node.tar")
+        self.hold(2)
+        wait_until(lambda: receiver.numbers()[-1] == last + 4, "it is further than the backup", 20)
+        node.stop()
+        node.berth("restore", self.folder / "node.tar", "--config", node.config, "--force")
+        node.start()
+        wait_until(lambda: receiver.types()[-1:] == ["operator.restore"], "it is told of the restore", 20)
+        self.assertEqual(receiver.numbers()[-1], last + 1)
+        self.assertEqual(len({identity for identity, _ in receiver.entries}), len(receiver.entries), "no two events have one id")
 
     def test_a_signature_is_verified_as_the_page_says(self):
         receiver = self.receive()
@@ -233,6 +249,13 @@ class Webhooks(BerthCase):
         self.assertSays(node.berth("status"), "webhook chat will never get 2 events", "invalid_payload")
         self.assertEqual([self.metric(name) for name in ("delivered_total", "dropped_total", "retries_total")], [2, 2, 4])
         self.assertEqual(node.log_file.read_text().count("410 Gone"), 1, "it is told once")
+        receiver.faults = [500]
+        self.hold(1)
+        wait_until(lambda: self.status_of()["delivered"] == 4, "it takes again", 20)
+        self.assertEqual(self.status_of()["last_error"], "", "which is over")
+        self.assertIn("invalid_payload", self.status_of()["dropped_why"])
+        self.assertSays(node.berth("status"), "webhook chat will never get 2 events, the last one ", "invalid_payload")
+        self.assertSays(node.berth("webhook", "list"), "WHY", "given up: ", "invalid_payload")
 
     def test_a_test_is_taken_refused_or_waited_for(self):
         receiver = self.receive()
@@ -250,6 +273,10 @@ class Webhooks(BerthCase):
         wait_until(lambda: self.status_of()["delivered"] == 2, "it is taken later", 40)
         receiver.faults = [410]
         self.assertSays(node.berth("webhook", "test", "chat", expect=1), "webhook chat has refused the event for good: ", "410")
+        receiver.faults = [410]
+        refused = json.loads(node.berth("webhook", "test", "chat", "--json", expect=1).err)
+        self.assertEqual(refused["exit"], 1)
+        self.assertIn("webhook chat has refused the event for good: ", refused["detail"])
 
     def test_what_waited_for_too_long_is_given_up(self):
         self.receive()

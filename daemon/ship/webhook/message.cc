@@ -41,6 +41,7 @@ std::string text_of(const store::Event& event, const Origin& origin) {
     const std::string said = member_of(event, key);
     if (!said.empty()) text += ": " + (said.starts_with(name) ? said.substr(name.size()) : said);
   }
+  if (event.kind == "database.rebuilt") text += "; 'berth doctor' there says what is not known any more, and what to do";
   return std::string(cut_text(text, kLongestText));
 }
 
@@ -81,7 +82,7 @@ std::string id_of(const Entry& entry, const std::string& at) {
 std::string event_type(const store::Event& event) {
   if (event.kind == "deployment.state") return "deployment." + member_of(event, "state");
   if (event.kind == "job.ended") return "job." + member_of(event, "state");
-  if (event.kind == "instance.exit" && member_of(event, "reason") == "stopped") return "instance.stopped";
+  if (event.kind == "instance.exit" && was_asked_for(event)) return "instance.stopped";
   return event.kind;
 }
 

@@ -74,6 +74,8 @@ TEST(WebhookMessage, TextsSayWhatWhoAndWhy) {
             "edge-1 (production): instance.exit web/web.1: exited with 1");
   EXPECT_EQ(text_of_event({.kind = "operator.node_drain", .app = "", .data = {{"by", "root (uid 0)"}}}), "edge-1 (production): operator.node_drain by root (uid 0)");
   EXPECT_EQ(text_of_event({.kind = "slot.drifted", .app = "web", .data = {{"release", "v42"}, {"drifted", 3}}}), "edge-1 (production): slot.drifted web@v42");
+  EXPECT_EQ(text_of_event({.kind = "database.rebuilt", .app = "", .data = {{"reason", "it was missing"}}}),
+            "edge-1 (production): database.rebuilt: it was missing; 'berth doctor' there says what is not known any more, and what to do");
   EXPECT_EQ(text_of_event({.kind = "config.refused", .app = "", .data = {{"reason", std::string(5000, 'x')}}}).size(), 2000u);
 }
 
@@ -82,6 +84,8 @@ TEST(WebhookMessage, TypesTellHowItEnded) {
   EXPECT_EQ(type("deployment.state", {{"state", "active"}}), "deployment.active");
   EXPECT_EQ(type("job.ended", {{"state", "failed"}}), "job.failed");
   EXPECT_EQ(type("instance.exit", {{"reason", "stopped"}}), "instance.stopped");
+  EXPECT_EQ(type("instance.exit", {{"reason", "restarted"}}), "instance.stopped");
+  EXPECT_EQ(type("instance.exit", {{"reason", "restarted: by root (uid 0)"}}), "instance.stopped");
   EXPECT_EQ(type("instance.exit", {{"reason", "exited with 1"}}), "instance.exit");
   EXPECT_EQ(type("operator.hold", {}), "operator.hold");
   for (const char* name : {"deployment.active", "job.failed", "instance.stopped", "instance.exit", "operator.hold"}) EXPECT_THAT(config::event_types(), Contains(name));

@@ -108,8 +108,8 @@ void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vec
     if (!sink.name.empty() && other != sinks.end())
       section.complain("name", fmt::format("name: there are two sinks '{}', the other one is at {}", sink.name, other->at));
     if (const auto path = file_of(section, sink); !path.empty())
-      if (const auto [other, is_new] = files.emplace(path, sink.name); !is_new && other->second != sink.name)
-        section.complain("path", fmt::format("path: the sink '{}' writes that file already, and each would cut off what the other one wrote: give each sink a file of its own", other->second));
+      if (const auto [writer, is_new] = files.emplace(path, sink.name); !is_new && writer->second != sink.name)
+        section.complain("path", fmt::format("path: the sink '{}' writes that file already, and each would cut off what the other one wrote: give each sink a file of its own", writer->second));
     sinks.push_back(std::move(sink));
   }
 }

@@ -1,5 +1,6 @@
 #include "daemon/keeper/processes.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -31,6 +32,28 @@ bool write_file(const char* path, const char* text) {
   const bool done = write(fd, text, size) == static_cast<ssize_t>(size);
   close(fd);
   return done;
+}
+
+/// A process by its descriptor, which never means another one.
+int open_process(int pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
+
+/// Sends it, and closes the descriptor. Where none was to be had for a reason of this process's own, such as too many, the number has to do.
+void signal_opened(int process, int pid, int signal) {
+  if (process < 0) return (void)kill(pid, signal);
+  syscall(SYS_pidfd_send_signal, process, signal, nullptr, 0);
+  close(process);
+}
+
+/// Sends `signal` to a process that `is_meant`, which is looked at twice: what has its number by now may be somebody else's. Whether there was one.
+template <class Meant>
+bool signal_if(int pid, int signal, Meant is_meant) {
+  if (!is_meant(pid)) return false;
+  if (signal == 0) return true;
+  const int process = open_process(pid);
+  if (process < 0 && errno == ESRCH) return false;
+  if (is_meant(pid)) return signal_opened(process, pid, signal), true;
+  if (process >= 0) close(process);
+  return false;
 }
 
 /// Where the kernel lists children (CONFIG_PROC_CHILDREN).
@@ -163,6 +186,36 @@ void each_of_cgroup(const char* cgroup, Take take) {
   close(fd);
 }
 
+/// Sends `signal` to every process of a cgroup: to as many at a time as are looked up again, once they are held, by one reading. How many there were.
+int signal_cgroup(const char* cgroup, int signal) {
+  constexpr int kHeld = 64;
+  struct {
+    int pid, process;
+    bool still;
+  } held[kHeld];
+  int count = 0, all = 0;
+  const auto send = [&] {
+    each_of_cgroup(cgroup, [&](int pid) {
+      for (int i = 0; i < count; i++) held[i].still = held[i].still || held[i].pid == pid;
+    });
+    for (int i = 0; i < count; i++) {
+      if (held[i].still) signal_opened(held[i].process, held[i].pid, signal);
+      else if (held[i].process >= 0) close(held[i].process);
+    }
+    count = 0;
+  };
+  each_of_cgroup(cgroup, [&](int pid) {
+    all++;
+    if (signal == 0) return;
+    const int process = open_process(pid);
+    if (process < 0 && errno == ESRCH) return;
+    held[count++] = {pid, process, false};
+    if (count == kHeld) send();
+  });
+  if (count > 0) send();
+  return all;
+}
+
 /// Field 22 of /proc/PID/stat, as it is written there.
 bool copy_start(int pid, char* to, size_t room) {
   char path[64], stat[1024];
@@ -177,6 +230,7 @@ bool copy_start(int pid, char* to, size_t room) {
 
 }  // namespace
 
+/// A child's number is its own until this process has waited for it.
 void signal_children(int signal) {
   if (!signal_listed_children(signal)) signal_found_children(signal);
 }
@@ -184,9 +238,7 @@ void signal_children(int signal) {
 void signal_descendants(int signal) {
   siginfo_t none;
   if (waitid(P_ALL, 0, &none, WEXITED | WNOHANG | WNOWAIT) != 0) return;  // it has no child at all
-  each_process([signal](int pid) {
-    if (descends_from(pid, getpid())) kill(pid, signal);
-  });
+  each_process([signal](int pid) { signal_if(pid, signal, [](int it) { return descends_from(it, getpid()); }); });
 }
 
 bool descends_from(int pid, int ancestor) {
@@ -204,17 +256,14 @@ uint64_t start_of(int pid) {
 }
 
 int signal_strangers(const Strangers& strangers, int signal) {
-  int living = 0;
-  const auto tell = [&living, signal](int pid) {
-    living++;
-    if (signal != 0) kill(pid, signal);
-  };
-  each_of_cgroup(strangers.cgroup, tell);
-  each_process([&](int pid) {
-    if (pid == getpid()) return;
+  int living = signal_cgroup(strangers.cgroup, signal);
+  const auto is_one = [&strangers](int pid) {
     const Stat stat = stat_of(pid);
-    if (stat.state == 0 || stat.state == 'Z' || stat.state == 'X') return;
-    if (stat.session == strangers.session || writes_to(pid, strangers.pipes)) tell(pid);
+    if (stat.state == 0 || stat.state == 'Z' || stat.state == 'X') return false;
+    return stat.session == strangers.session || writes_to(pid, strangers.pipes);
+  };
+  each_process([&](int pid) {
+    if (pid != getpid() && signal_if(pid, signal, is_one)) living++;
   });
   return living;
 }

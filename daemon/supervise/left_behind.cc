@@ -1,6 +1,5 @@
 #include "daemon/supervise/left_behind.h"
 
-#include <csignal>
 #include <filesystem>
 #include <sstream>
 
@@ -16,21 +15,14 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostBytes = 1 << 20;
 constexpr const char* kEnding = ".left";
 
-/// Whether it is the process that was written down and not a later one of its number.
-bool still_lives(pid_t pid, std::uint64_t start) {
-  const auto now = process_info(pid);
-  return now && now->alive() && now->start == start;
-}
-
 }  // namespace
 
 Result<void> note_left_behind(const std::string& socket_path, const std::string& instance, const Orphan& orphan) {
   std::string text = instance + "\n";
   bool any = false;
-  for (const pid_t pid : living_processes(orphan)) {
-    const auto info = process_info(pid);
-    if (!info || !info->alive()) continue;
-    text += fmt::format("{} {}\n", pid, info->start);
+  for (const ProcessInfo& one : living_processes(orphan)) {
+    if (one.start == 0 || !one.alive()) continue;
+    text += fmt::format("{} {}\n", one.pid, one.start);
     any = true;
   }
   return any ? files::replace(fmt::format("{}.{}{}", socket_path, orphan.pid, kEnding), text, 0600) : Result<void>();
@@ -50,9 +42,8 @@ std::vector<std::string> left_behind(const std::string& keepers, const std::stri
     pid_t pid = 0;
     std::uint64_t start = 0;
     while (text >> pid >> start) {
-      if (!still_lives(pid, start)) continue;
+      if (!kill_process(pid, start)) continue;
       lives = true;
-      ::kill(pid, SIGKILL);
       if (instance.empty() || instance.starts_with(app + "/")) living.push_back(fmt::format("{}{}pid {}", instance, instance.empty() ? "" : ", ", pid));
     }
     if (!lives) fs::remove(path, ignored);

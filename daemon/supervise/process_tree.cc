@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
@@ -10,8 +11,10 @@
 
 #include <csignal>
 #include <fmt/core.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/files/fd.h"
 #include "core/files/files.h"
 #include "core/in_parallel.h"
 
@@ -125,10 +128,11 @@ std::optional<Orphan> read_app_file(const std::string& path) {
   return orphan;
 }
 
-std::vector<pid_t> living_processes(const Orphan& orphan) {
+std::vector<ProcessInfo> living_processes(const Orphan& orphan) {
   std::set<pid_t> pids;
-  for (const pid_t pid : cgroup_processes(orphan.cgroup)) pids.insert(pid);
+  // Starts are read before anything else of a process: whoever still has that start when it is killed is who was found.
   const auto all = all_processes();
+  for (const pid_t pid : cgroup_processes(orphan.cgroup)) pids.insert(pid);
   const auto main = std::ranges::find(all, orphan.pid, &ProcessInfo::pid);
   // A session's id is not given to a new process while any process of that session lives, so only the leader itself may be another one.
   const bool same = main == all.end() || orphan.start == 0 || main->start == orphan.start;
@@ -145,14 +149,29 @@ std::vector<pid_t> living_processes(const Orphan& orphan) {
     if (!std::ranges::any_of(orphan.pipes, holds_one)) continue;
     if (link_text(fmt::format("/proc/{}/exe", process.pid)) != own_program) pids.insert(process.pid);
   }
-  return {pids.begin(), pids.end()};
+  std::vector<ProcessInfo> living;
+  for (const pid_t pid : pids) {
+    const auto known = std::ranges::find(all, pid, &ProcessInfo::pid);
+    living.push_back(known != all.end() ? *known : ProcessInfo{.pid = pid});
+  }
+  return living;
+}
+
+bool kill_process(pid_t pid, std::uint64_t start) {
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const bool cannot_open = !process && errno != ESRCH;
+  const auto now = process_info(pid);
+  if (!now || !now->alive() || now->start != start) return false;
+  if (process) ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  else if (cannot_open) ::kill(pid, SIGKILL);  // too many open files
+  return true;
 }
 
 bool kill_orphan(const Orphan& orphan) {
   if (!orphan.cgroup.empty()) std::ofstream(orphan.cgroup + "/cgroup.kill") << "1";
-  const auto pids = living_processes(orphan);
-  for (const pid_t pid : pids) ::kill(pid, SIGKILL);
-  return pids.empty();
+  const auto living = living_processes(orphan);
+  for (const ProcessInfo& one : living) kill_process(one.pid, one.start);  // one that began meanwhile the next time
+  return living.empty();
 }
 
 bool runs_other_program(pid_t pid, const std::string& program) {

@@ -45,9 +45,12 @@ struct Orphan {
 /// What the keeper left in `<socket>.app`.
 std::optional<Orphan> read_app_file(const std::string& path);
 
-/// Its processes that still live: those in its cgroup, its main process with what descends from it, those of its session, and those that hold
-/// one of its pipes.
-std::vector<pid_t> living_processes(const Orphan& orphan);
+/// Its processes that still live, with their starts: those in its cgroup, its main process with what descends from it, those of its session, and those that hold
+/// one of its pipes. The start of one that only began meanwhile is 0.
+std::vector<ProcessInfo> living_processes(const Orphan& orphan);
+
+/// Kills the process if it began at `start`: never a later one of its number. Whether it lived.
+bool kill_process(pid_t pid, std::uint64_t start);
 
 /// Kills them all. True when none was left.
 bool kill_orphan(const Orphan& orphan);

@@ -1,9 +1,16 @@
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/files/files.h"
 #include "daemon/supervise/process_tree.h"
 
 namespace berth::supervise {
@@ -36,6 +43,55 @@ TEST(AllProcesses, AreInTheOrderOfTheirParentsAndHaveThisOne) {
   const auto me = std::ranges::find(all, ::getpid(), &ProcessInfo::pid);
   ASSERT_NE(me, all.end());
   EXPECT_EQ(me->parent, ::getppid());
+}
+
+/// A process of its own that only waits.
+pid_t sleeper() {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::close_range(3, ~0u, 0);
+    for (;;) ::pause();
+  }
+  return pid;
+}
+/// What ended it; waits for that.
+int signal_that_ended(pid_t pid) {
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+TEST(KillProcess, KillsTheOneThatBeganThenAndNoLaterOneOfItsNumber) {
+  const pid_t pid = sleeper();
+  const auto info = process_info(pid);
+  ASSERT_TRUE(info);
+  EXPECT_FALSE(kill_process(pid, info->start - 1));
+  EXPECT_FALSE(kill_process(pid, 0));
+  EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), 0);
+  EXPECT_TRUE(kill_process(pid, info->start));
+  EXPECT_EQ(signal_that_ended(pid), SIGKILL);
+  EXPECT_FALSE(kill_process(pid, info->start)) << "it is gone";
+}
+
+TEST(KillOrphan, KillsByNumberNobodyWhoBeganWhileItLooked) {
+  files::TemporaryDirectory cgroup;  // stands for one
+  const auto procs = cgroup.path() / "cgroup.procs";
+  const pid_t before = sleeper();
+  ASSERT_EQ(::mkfifo(procs.c_str(), 0600), 0);
+  pid_t meanwhile = 0;
+  std::thread kernel([&] {
+    std::ofstream list(procs);  // opens with its reader
+    meanwhile = sleeper();
+    list << before << "\n" << meanwhile << "\n";
+  });
+  EXPECT_FALSE(kill_orphan({.pid = 0, .start = 0, .cgroup = cgroup.path().string(), .pipes = {}}));
+  kernel.join();
+  EXPECT_EQ(signal_that_ended(before), SIGKILL);
+  EXPECT_EQ(::waitpid(meanwhile, nullptr, WNOHANG), 0) << "whose number it may be nobody knows";
+  std::filesystem::remove(procs);
+  std::ofstream(procs) << meanwhile << "\n";
+  EXPECT_FALSE(kill_orphan({.pid = 0, .start = 0, .cgroup = cgroup.path().string(), .pipes = {}}));
+  EXPECT_EQ(signal_that_ended(meanwhile), SIGKILL) << "the next time it was there before";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""docs/session.md: what it shows of a terminal is what these commands print, but for times, digests and the like. BERTH_WRITE_DOCS=1 writes it anew."""
+"""docs/session.md and README.md: what they show of a terminal is what these commands print, but for times, digests and the like. BERTH_WRITE_DOCS=1 writes it anew."""
 import difflib
 import os
 import re
@@ -10,9 +10,22 @@ from lib.case import BerthCase
 from lib.pages import OF_THE_MACHINE, compared
 from lib.programs import BERTH, PATIENCE, SOURCE, sanitizer
 
-PAGE = SOURCE / "docs" / "session.md"
+PAGES = (SOURCE / "docs/session.md", SOURCE / "README.md")
+IN_THE_README = ("berth deploy web@v2", "berth deploy web@v3", "berth why web", "berth revert web --reason 'the menu is missing'")
 SERVER = '#!/bin/sh\necho "listening on port $PORT"\nexec bin/testapp --serve --port "$PORT"\n'
 BROKEN = '#!/bin/sh\necho "connecting to db.internal:5432"\necho "no such host: db.internal"\nexit 1\n'
+
+
+def in_any_order(lines):
+    """What was printed, and that it ended: a process that is started again may print before it is written down that the one before ended."""
+    ordered, group = [], []
+    for line in lines:
+        if re.match(r" TIME (\||\S+ exited with )", line):
+            group.append(line)
+        else:
+            ordered += [*sorted(group), line]
+            group = []
+    return ordered + sorted(group)
 
 
 class Session(BerthCase):
@@ -23,7 +36,7 @@ class Session(BerthCase):
         self.node = self.make_node(name="edge-1").start()
         (self.folder / "environments" / "production").mkdir(parents=True)
         (self.folder / "environments" / "production" / "env.toml").write_text("")
-        self.texts = {}
+        self.texts, self.said = {}, {}
 
     def change(self, server, note):
         tree = sample_apps.testapp(self.folder / "site", note=note, ready_timeout="5s", bake="2s")
@@ -39,9 +52,10 @@ class Session(BerthCase):
                                   timeout=120 * PATIENCE, check=False)
             self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}{self.node.log_tail()}")
             said = re.sub(OF_THE_MACHINE, "", done.stdout)
-            text += f"$ {command}\n{said.replace(str(self.folder), '/srv')}"
+            self.said[command] = f"$ {command}\n{said.replace(str(self.folder), '/srv')}"
             if code:
-                text += f"$ echo $?\n{code}\n"
+                self.said[command] += f"$ echo $?\n{code}\n"
+            text += self.said[command]
         self.texts[name] = text
 
     def test_the_page_shows_what_a_terminal_does(self):
@@ -52,17 +66,21 @@ class Session(BerthCase):
         self.change(BROKEN, "3")
         self.terminal("failure", ("berth build ./site -q", 0), ("berth release web --env production --repo ./repo -q", 0), ("berth deploy web@v3", 1), ("berth why web", 0))
         self.terminal("revert", ("berth revert web --reason 'the menu is missing'", 0), ("berth status web", 0))
-        page = PAGE.read_text()
-        blocks = dict(re.findall(r"<!-- session: (\w+) -->\n```console\n(.*?)```\n", page, re.S))
-        self.assertEqual(sorted(blocks), sorted(self.texts), "each part of the page has a test, and each test a part of the page")
+        self.texts["readme"] = "".join(self.said[command] for command in IN_THE_README)
+        pages = {page: page.read_text() for page in PAGES}
+        blocks = {}
+        for text in pages.values():
+            blocks.update(re.findall(r"<!-- session: (\w+) -->\n```console\n(.*?)```\n", text, re.S))
+        self.assertEqual(sorted(blocks), sorted(self.texts), "each part of the pages has a test, and each test a part of a page")
         if os.environ.get("BERTH_WRITE_DOCS"):
-            for name, text in self.texts.items():
-                page = page.replace(f"<!-- session: {name} -->\n```console\n{blocks[name]}```\n", f"<!-- session: {name} -->\n```console\n{text}```\n")
-            PAGE.write_text(page)
+            for page, shown in pages.items():
+                for name, text in self.texts.items():
+                    shown = shown.replace(f"<!-- session: {name} -->\n```console\n{blocks[name]}```\n", f"<!-- session: {name} -->\n```console\n{text}```\n")
+                page.write_text(shown)
             return
         for name, text in self.texts.items():
-            shown, is_so = compared(blocks[name]), compared(text)
-            difference = "\n".join(difflib.unified_diff(shown, is_so, str(PAGE), "a terminal", lineterm=""))
+            shown, is_so = in_any_order(compared(blocks[name])), in_any_order(compared(text))
+            difference = "\n".join(difflib.unified_diff(shown, is_so, f"part {name} of the pages", "a terminal", lineterm=""))
             self.assertEqual(shown, is_so, f"{name}: BERTH_WRITE_DOCS=1 writes it anew\n{difference}\n{text}")
 
 

@@ -7,6 +7,7 @@ from unittest import mock
 from lib import sample_apps
 from lib.case import BerthCase
 from lib.terminal import Terminal
+from lib.web import RepositoryServer
 
 UTF8 = {"LC_ALL": "", "LC_CTYPE": "", "LANG": "C.UTF-8"}
 ASCII = {**UTF8, "LANG": "C"}
@@ -79,7 +80,9 @@ class Terminals(BerthCase):
         self.assertIn("web@v1: starting\r\n", seen)
 
     def test_of_what_is_fetched_tells_how_quickly_and_how_long(self):
-        slow = self.make_node("slow", metrics_port=9465)
+        server = RepositoryServer(self.repo.folder, 8900)
+        self.addCleanup(server.close)
+        slow = self.make_node("slow", repository=server.url, metrics_port=9465)
         slow.configure(slow.config.read_text().replace("[repository]", '[repository]\nrate_limit = "200kB"'))
         self.node = slow.start()
         self.repo.publish(sample_apps.testapp(self.folder / "site", port=8081).put("big.bin", os.urandom(1_600_000)))

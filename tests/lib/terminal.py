@@ -22,7 +22,7 @@ class Terminal:
                 os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             here = {"BERTH_SOCKET": str(node.socket)} if node else {}
-            os.execve(BERTH, ["berth", *arguments], {**os.environ, **here, "TERM": kind, "NO_COLOR": "1", **(env or {})})
+            os.execve(BERTH, ["berth", *arguments], {**os.environ, **here, "LC_ALL": "C.UTF-8", "TERM": kind, "NO_COLOR": "1", **(env or {})})
         self.seen = ""
 
     def type(self, text):

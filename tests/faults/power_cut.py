@@ -6,7 +6,7 @@ The node is a Debian in user-mode Linux, whose disk is an image with ext4; killi
 deploys v1, v2, v3, … for ever, of which every other one is bad and reverts by itself, and collects what is old. A second process of the app counts, syncs each number to its data, and
 only then notes it outside. The power goes at a random moment of each state, N times in each. After each cut the next boot must find: what is active is well and answers, each slot has the
 files that this program gave it, by sha256sum and by `berth verify`, the chain of events holds, nothing is in staging, no number is lost that was synced. At the end fsck and the
-database's own check must be content, too.
+database's own check must be content, too. What the apps print goes to a file that is synced, and is compared with the log files that each boot found (shipped_lines.py).
 """
 import argparse
 import collections
@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 import checker
+import shipped_lines
 from lib import sample_apps, uml
 from lib.repo import Repo
 
@@ -34,14 +35,24 @@ MOST_BOOTS = 4    # for each cut that is wanted
 CONFIG = uml.CONFIG + """url = "file:///srv/repository"
 [paths]
 logs = "/var/lib/berth/logs"
+[[sink]]
+name = "kept"
+kind = "file"
+path = "/var/lib/berth/shipped/all.jsonl"
+rotate_bytes = "1GiB"
+batch_wait = "200ms"
 """
+# What it prints at its start is more than what any cut takes of its log.
 COUNTER = """#!/bin/sh
+run=$(cat /proc/sys/kernel/random/uuid)
+for i in $(seq 500); do echo "$run begins, $i of 500"; done
 n=$(tail -1 "$BERTH_DATA_DIR/written" 2>/dev/null)
 n=${n:-0}
 while :; do
   n=$((n + 1))
   echo $n >> "$BERTH_DATA_DIR/written"
   sync "$BERTH_DATA_DIR/written" && echo $n > /out/acked
+  echo "$run counts $n"
   sleep 0.05
 done
 """
@@ -55,7 +66,7 @@ class PoweredNode(uml.UmlCase):
     def install(self):
         self.install_berth()
         shutil.copy(uml.NODE / "power-init", self.tree / "usr/local/sbin/power-init")
-        for folder in ("out", "expected", "var/lib/berth"):
+        for folder in ("out/left", "expected", "var/lib/berth"):
             (self.tree / folder).mkdir(parents=True, exist_ok=True)
         (self.tree / "out/acked").write_text("0\n")
         (self.tree / "out/acked").chmod(0o666)
@@ -142,6 +153,11 @@ class PoweredNode(uml.UmlCase):
             assert not wrong, wrong
         finally:
             subprocess.run(["umount", there], check=True)
+        left = sorted((self.tree / "out/left").iterdir())
+        wrong, lines, starts = shipped_lines.troubles(self.tree / "out/shipped.jsonl", left)
+        assert not wrong, "\n".join([f"{len(wrong)} lines do not agree:", *wrong[:20]])
+        assert starts >= len(left) - 2, f"{len(left) - 1} boots, and the sink was told of {starts}"
+        print(f"shipped: {lines} lines of {len(left)} looks at the disk are in the sink, each number for one line; {starts} starts of the machine are told", flush=True)
 
 
 def main():

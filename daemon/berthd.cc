@@ -70,6 +70,7 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
                how.use_systemd ? "services of systemd" : "processes of their own", how.limits_enforced() ? "enforced" : "not enforced");
   if (!host::is_in_memory(config.run))
     spdlog::warn("{} ([paths] run) is on a disk: releases with secrets are refused", config.run.string());
+  if (const std::string complaint = host::complaint_of(host::worker_user()); !complaint.empty()) spdlog::warn("{}", complaint);
   std::unique_ptr<Berthd> berthd(new Berthd(std::move(config_file), std::move(config), how, std::move(store)));
   BERTH_CHECK(berthd->listen());
   return berthd;

@@ -8,6 +8,7 @@
 
 #include "cli/doctor/finding.h"
 #include "cli/doctor/subject.h"
+#include "daemon/host/programs.h"
 
 namespace berth::cli::doctor {
 
@@ -25,6 +26,9 @@ struct KernelFacts {
 };
 KernelFacts kernel_facts(const fs::path& root);
 Findings judge_kernel(const KernelFacts& facts);
+
+/// Whom the program that unpacks releases runs as.
+Findings judge_worker(const host::WorkerUser& user);
 
 /// What routing by `port` needs, and who else writes rules. `able` tries the rules without keeping them.
 Findings check_nftables(const Subject& subject, const std::function<Result<void>()>& able);

@@ -7,6 +7,7 @@ Findings examine(const Subject& subject) {
   const auto add = [&](const Findings& found) { all.insert(all.end(), found.begin(), found.end()); };
   add(check_daemon(subject, BERTH_VERSION));
   add(judge_kernel(kernel_facts(subject.root)));
+  add(judge_worker(host::worker_user()));
   add(check_nftables(subject, can_route_by_port));
   add(judge_clock(clock_facts(subject)));
   add(check_disks(subject));

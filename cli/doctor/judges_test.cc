@@ -43,6 +43,12 @@ TEST_F(Judges, WhatTheKernelLacksIsNamedByHowMuchItMatters) {
   }
 }
 
+TEST_F(Judges, AWorkerWithoutAUserOfItsOwnIsAWarning) {
+  EXPECT_THAT(troubles(judge_worker({.uid = 990, .gid = 990, .is_nobody = false})), IsEmpty());
+  EXPECT_THAT(troubles(judge_worker({})), ElementsAre(HasSubstr("warning: there is no user berth-unpack")));
+  EXPECT_THAT(judge_worker({}).front().remedy, HasSubstr("systemd-sysusers"));
+}
+
 TEST_F(Judges, TheControllersAreThoseOfTheRootOfCgroup2) {
   put(subject.root / "proc/self/mountinfo", "30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
   put(subject.root / "sys/fs/cgroup/cgroup.controllers", "cpu memory\n");

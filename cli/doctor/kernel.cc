@@ -98,4 +98,10 @@ Findings judge_kernel(const KernelFacts& facts) {
   return findings;
 }
 
+Findings judge_worker(const host::WorkerUser& user) {
+  if (!user.is_nobody) return {{Level::ok, "worker", fmt::format("what unpacks releases runs as a user of its own ({}, uid {})", host::kWorkerUser, user.uid)}};
+  return {{Level::warning, "worker", fmt::format("there is no user {}: what unpacks releases runs as nobody", host::kWorkerUser),
+           "whatever else runs as nobody is of the same user: the worker has one wall less", host::kMakeWorkerUser}};
+}
+
 }  // namespace berth::cli::doctor

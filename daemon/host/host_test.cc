@@ -46,6 +46,18 @@ TEST(Programs, AndTheConfigurationAreInThePrefixThatBerthdIsInstalledIn) {
   EXPECT_EQ(find_config(self, "/etc/berth/berthd.toml"), prefix.path() / "etc/berth/berthd.toml");
 }
 
+TEST(WorkerUserChoice, IsItsOwnWhereThereIsOneAndElseNobodyOfWhomIsWarned) {
+  const WorkerUser own = worker_user("bin");
+  EXPECT_FALSE(own.is_nobody);
+  EXPECT_NE(own.uid, 65534U);
+  EXPECT_EQ(complaint_of(own), "");
+  const WorkerUser missing = worker_user("berth-no-such-user");
+  EXPECT_TRUE(missing.is_nobody);
+  EXPECT_EQ(missing.uid, 65534U);
+  EXPECT_EQ(missing.gid, 65534U);
+  EXPECT_THAT(complaint_of(missing), testing::AllOf(testing::HasSubstr("no user 'berth-unpack'"), testing::HasSubstr("systemd-sysusers")));
+}
+
 TEST(Programs, OneThatIsMissingIsNamedWithItsOption) {
   const files::TemporaryDirectory tree;
   const Programs programs{tree.path() / "keeper", tree.path() / "unpack"};

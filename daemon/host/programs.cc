@@ -31,10 +31,15 @@ Result<void> check_programs(const Programs& programs) {
   return {};
 }
 
-WorkerUser worker_user() {
+WorkerUser worker_user(const char* name) {
   WorkerUser user;
-  if (const passwd* record = ::getpwnam("berth-unpack")) user = {record->pw_uid, record->pw_gid};
+  if (const passwd* record = ::getpwnam(name)) user = {.uid = record->pw_uid, .gid = record->pw_gid, .is_nobody = false};
   return user;
+}
+
+std::string complaint_of(const WorkerUser& user) {
+  if (!user.is_nobody) return {};
+  return fmt::format("there is no user '{}': what unpacks releases runs as nobody, and so as whatever else does: {}", kWorkerUser, kMakeWorkerUser);
 }
 
 }  // namespace berth::host

@@ -27,11 +27,19 @@ fs::path find_config(const fs::path& self, const fs::path& built_for);
 /// Whether both can be executed. Fails with `Errc::usage`, naming the option that tells another place.
 Result<void> check_programs(const Programs& programs);
 
-/// Who the unpack worker runs as: the user berth-unpack where there is one, else nobody.
+/// The user that the unpack worker runs as where there is one; else it runs as nobody, as other programs may.
+inline constexpr const char* kWorkerUser = "berth-unpack";
 struct WorkerUser {
   uid_t uid = 65534;
   gid_t gid = 65534;
+  bool is_nobody = true;
 };
-WorkerUser worker_user();
+WorkerUser worker_user(const char* name = kWorkerUser);
+
+/// What to do where it is nobody.
+inline constexpr const char* kMakeWorkerUser =
+    "make it by 'systemd-sysusers', or 'useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin berth-unpack', and restart berthd";
+/// Why it should not be nobody, and what to do; empty where it is not.
+std::string complaint_of(const WorkerUser& user);
 
 }  // namespace berth::host

@@ -3,7 +3,9 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import unittest
+from pathlib import Path
 
 from lib import sample_apps
 from lib.case import BerthCase
@@ -100,6 +102,11 @@ class Drift(BerthCase):
         before = node.app()["drifted"][0]["verified_at"]
         wait_until(lambda: node.app()["drifted"][0]["verified_at"] > before, "v1 was looked at again", 20)
         self.assertEqual(len([event for event in node.events() if event["kind"] == "slot.drifted"]), told, "what is known is no news")
+        # One thread of berthd, which reads them, is the last to have processor and disk.
+        threads = {int(thread.name): int((thread / "stat").read_text().rsplit(")", 1)[1].split()[16]) for thread in Path(f"/proc/{node.process.pid}/task").iterdir()}
+        [reads] = [thread for thread, nice in threads.items() if nice == 19]
+        self.assertEqual(subprocess.run(["ionice", "-p", str(reads)], capture_output=True, text=True).stdout, "idle\n")
+        self.assertNotEqual(reads, node.process.pid)
         self.assertServes("v2")
         node.stop()
         node.start()

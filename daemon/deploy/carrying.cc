@@ -178,7 +178,10 @@ awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effec
     if (!sealed) co_return sealed;
   }
   // The reason that the history shows is the one that the list of rejected releases does.
-  if (run->failure && run->row.reason.empty()) run->row.reason = run->failure->message + port_hint(*run);
+  if (run->failure && run->row.reason.empty()) {
+    run->row.reason = run->failure->message + port_hint(*run);
+    if (run->failure->code == Errc::not_found && !run->manifest && app->row.active.empty()) run->row.reason += node_.meant(run->row.app);
+  }
   if (has(effects, Effect::reject)) co_await after(app, run, Effect::reject);
   if (has(effects, Effect::drop_new)) co_await after(app, run, Effect::drop_new);
   co_return Result<void>();

@@ -127,7 +127,7 @@ Verb deploy_verb() {
       .name = "deploy",
       .summary = "Make a release the active one on this node",
       .text = "berthd fetches, verifies, unpacks and starts the release, switches to it when it is ready, and reverts it when there is trouble "
-              "before the bake is over. The command returns when the release is active; Ctrl-C leaves the deployment running, or cancels it: at a terminal it asks. "
+              "before the bake is over. The command returns when the release is active; Ctrl-C leaves the deployment running, or cancels it: at a terminal it asks, until the switch. "
               "A release that is on the node already is taken without the network, unless another one is known to be listed under its id, which ends with 4.",
       .examples = {"berth deploy web@v42", "berth deploy ./web-v42.berth # from a file that 'berth export' made; needs no network", "berth deploy web@v42 --until switched --timeout 2m # do not wait for the bake",
                    "berth deploy web@v42 --plan # what would happen; changes nothing",

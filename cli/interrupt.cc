@@ -38,6 +38,7 @@ Interrupt::~Interrupt() {
 
 void Interrupt::change(Words words) {
   const std::lock_guard guard(mutex_);
+  if (asking_ && !words_.question.empty() && words.question.empty()) say("\n" + words.too_late);
   words_ = std::move(words);
 }
 
@@ -54,7 +55,10 @@ void Interrupt::wait() {
     lock.unlock();
     const Answer answer = question.empty() || !cancel_ || !is_somebody_there() ? Answer::leave : ask(question);
     if (answer == Answer::over) return;
-    if (answer == Answer::cancel) {
+    lock.lock();
+    const bool too_late = words_.question.empty();
+    lock.unlock();
+    if (answer == Answer::cancel && !too_late) {
       cancel_();
       asking_ = false;
       continue;

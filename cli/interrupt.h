@@ -19,6 +19,7 @@ class Interrupt {
   struct Words {
     std::string notice;      ///< what is said before the program ends; whole lines
     std::string question{};  ///< without a newline; empty: nothing is asked
+    std::string too_late{};  ///< why nothing is asked any more, for who is being asked; whole lines
   };
   /// `cancel` is called, on that thread, for who answers the question with "c"; afterwards things go on as before.
   explicit Interrupt(Words words, std::function<void()> cancel = {});

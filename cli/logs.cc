@@ -78,7 +78,9 @@ Result<logs::LogQuery> query_of(const LogsOptions& options) {
   BERTH_TRY(query.filter.release, wanted_release(options, selector));
   query.filter.app_only = options.raw;
   if (!options.level.empty()) {
-    BERTH_TRY(query.filter.level, logs::parse_level(options.level));
+    auto level = logs::parse_level(options.level);
+    if (!level) return pass(std::move(level.error()), "--level");
+    query.filter.level = *level;
   }
   const logs::Time now = std::chrono::system_clock::now();
   if (!options.since.empty()) {

@@ -120,7 +120,7 @@ TEST_F(LogsVerb, TellsOfManyReleasesTheNewestAndHowManyMore) {
 
 TEST_F(LogsVerb, RefusesWhatItDoesNotUnderstand) {
   const std::pair<std::vector<std::string>, const char*> table[] = {
-      {{"web", "--level", "loud"}, "'loud' is no level"},
+      {{"web", "--level", "loud"}, "--level: 'loud' is no level"},
       {{"web@v1", "--release", "v2"}, "name two releases"},
       {{"web", "--release", "a b"}, "no release id"},
       {{"web", "--color", "blue"}, "none of auto, always, never"},

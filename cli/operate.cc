@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/interrupt.h"
 #include "cli/json_view.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
@@ -71,6 +72,7 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   if (selector.process) body["process"] = *selector.process;
   if (selector.number) body["number"] = *selector.number;
   put_if(body, "reason", options.reason);
+  const Interrupt interrupt({.notice = console.advice(fmt::format("\nberth: what was asked for goes on; see: berth status {}\n", selector.app))});
   const ApiClient api(console);
   const bool runs = verb == "start" && runs_already(told_of(api, selector.app), selector);
   // Of the others it is how long to wait until they are ready.

@@ -60,6 +60,7 @@ std::string what_to_do(const Deployment& deployment) {
 Interrupt::Words words_of(const Console& console, const Deployment& deployment) {
   Interrupt::Words words{.notice = console.advice(fmt::format("\nberth: deployment {} of {} goes on; {}\n", deployment.id, deployment.name(), what_to_do(deployment)))};
   if (!deployment.decided) words.question = fmt::format("Deployment {} of {} is {}: Enter leaves it running, c cancels it: ", deployment.id, deployment.name(), deployment.state);
+  else words.too_late = fmt::format("It is {} now, and cannot be cancelled any more. Enter leaves it running: ", deployment.state);
   return words;
 }
 

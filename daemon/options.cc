@@ -59,7 +59,7 @@ std::optional<Options> read_options(int count, char** arguments, const fs::path&
   app.add_flag("--check", options.check, "Read the configuration, say what is wrong with it, and end");
   app.add_flag("--show-config", options.show_config, "Print what the configuration comes to, each value with its file and line or as a default, and end");
   app.add_flag("--check-upgrade", options.check_upgrade,
-               "The same, and try on a copy whether this berthd can take over the state of another version, which may go on meanwhile");
+               "As --check, and try on a copy whether this berthd can take over the state of another version, which may go on meanwhile");
   app.add_flag("--man", man, "Print the man page, and end");
   app.footer("Ends with 0 when it was told to, leaving what runs running; 2 for a wrong call or configuration, 7 when it is not root or may not do\n"
              "something, 8 when another berthd works with the same state, 1 for anything else. --check ends with 0 where nothing is wrong, with or\n"

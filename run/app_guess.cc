@@ -69,6 +69,17 @@ bool names_port(std::string_view command) {
   return std::isalnum(static_cast<unsigned char>(next)) == 0 && next != '_';
 }
 
+/// Whether a command has an option, or a word, that is an address of this machine alone: "--bind 127.0.0.1", "--host=localhost", "-b 127.0.0.1:$PORT".
+bool binds_loopback(std::string_view command) {
+  for (const std::string_view address : {"127.0.0.1", "localhost", "[::1]"})
+    for (auto at = command.find(address); at != std::string_view::npos; at = command.find(address, at + 1)) {
+      const char before = at == 0 ? 'x' : command[at - 1], behind = at + address.size() < command.size() ? command[at + address.size()] : ' ';
+      const auto colon = command.substr(at + address.size(), 3);
+      if ((before == ' ' || before == '=') && (behind == ' ' || colon == ":$P" || colon == ":${")) return true;
+    }
+  return false;
+}
+
 Result<std::optional<Guess>> guess_procfile(const fs::path& tree) {
   if (!is_regular(tree / "Procfile")) return std::optional<Guess>();
   BERTH_TRY(const auto lines, parse_procfile(text_of_file(tree / "Procfile"), (tree / "Procfile").string()));
@@ -83,6 +94,8 @@ Result<std::optional<Guess>> guess_procfile(const fs::path& tree) {
     }
     const bool is_reached = line.process == "web" || names_port(line.command);
     const std::uint16_t port = !is_reached ? 0 : line.process == "web" ? kUsualPort : next_port++;
+    if (is_reached && binds_loopback(line.command))
+      guess.notes.push_back(fmt::format("the Procfile's {} is told a loopback address: nobody elsewhere reaches it there, so have it listen on all addresses (0.0.0.0, ::)", line.name));
     guess.processes.push_back({.name = line.process, .command = command, .port = port, .why = fmt::format("Procfile: {}", line.name)});
   }
   return std::optional(std::move(guess));

@@ -111,6 +111,19 @@ TEST_F(NewSpecTest, OfPythonItIsTheServerOfItsFramework) {
   }
 }
 
+TEST_F(NewSpecTest, OfAProcfileThatBindsALoopbackAddressAWarning) {
+  for (const char* command : {"gunicorn -b 127.0.0.1:$PORT app", "server --bind 127.0.0.1 --port $PORT", "server --host=localhost -p ${PORT}"}) {
+    put("Procfile", std::string("web: ") + command + "\n");
+    fs::remove(tree / "berth.toml");
+    made();
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("the Procfile's web is told a loopback address"))) << command;
+  }
+  put("Procfile", "web: server --db postgres://127.0.0.1:5432/x -p $PORT\nworker: work --host localhost\n");
+  fs::remove(tree / "berth.toml");
+  made();
+  EXPECT_THAT(notes, IsEmpty());
+}
+
 TEST_F(NewSpecTest, OfAProcfileEachProcessAndTheReleasePhaseAsAHook) {
   put("Procfile", "release: bin/migrate\nweb: bundle exec puma -p $PORT\nback_ground: cd jobs && ./run \"a b\"\n");
   put("package.json", "{}");

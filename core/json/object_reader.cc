@@ -10,6 +10,7 @@ namespace {
 
 const array kNoList;
 const object kNoMembers;
+constexpr std::string_view kIsMissing = " is missing";
 
 }  // namespace
 
@@ -95,8 +96,10 @@ void ObjectReader::complain(std::string what) {
 Result<void> ObjectReader::done(bool open) {
   if (!open && object_ != nullptr) {
     for (const auto& member : *object_)
-      if (std::ranges::find(taken_, std::string_view(member.key())) == taken_.end())
-        complain(fmt::format("member '{}' is not known", std::string_view(member.key())));
+      if (std::ranges::find(taken_, std::string_view(member.key())) == taken_.end()) {
+        if (complaint_.ends_with(kIsMissing)) complaint_ += fmt::format(", and '{}' is not known", std::string_view(member.key()));  // a slip, maybe
+        else complain(fmt::format("member '{}' is not known", std::string_view(member.key())));
+      }
   }
   if (complaint_.empty()) return {};
   return fail(code_, fmt::format("{}: {}", where_, complaint_));
@@ -106,7 +109,7 @@ const value* ObjectReader::take(std::string_view name, bool required) {
   if (object_ == nullptr) return nullptr;
   const value* member = object_->if_contains(name);
   if (member == nullptr) {
-    if (required) complain(fmt::format("member '{}' is missing", name));
+    if (required) complain(fmt::format("member '{}'{}", name, kIsMissing));
     return nullptr;
   }
   if (std::ranges::find(taken_, name) == taken_.end()) taken_.emplace_back(name);

@@ -40,6 +40,7 @@ TEST(ObjectReader, NamesTheMemberThatIsWrong) {
   EXPECT_EQ(field_complaint(R"({"n":"1"})"), "thing: member 'n' is not an integer");
   EXPECT_EQ(field_complaint(R"({"n":10})"), "thing: member 'n' is 10, not in 1 to 9");
   EXPECT_EQ(field_complaint(R"({"n":1,"zeta":0})"), "thing: member 'zeta' is not known");
+  EXPECT_EQ(field_complaint(R"({"m":1,"l":2})"), "thing: member 'n' is missing, and 'm' is not known") << "a slip, maybe";
   EXPECT_EQ(field_complaint(R"([1])"), "thing: is not an object");
 }
 

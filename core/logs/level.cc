@@ -150,7 +150,7 @@ std::optional<Level> level_named(std::string_view word) {
 
 Result<Level> parse_level(std::string_view word) {
   if (const auto level = level_named(word)) return *level;
-  return fail(Errc::usage, fmt::format("--level: '{}' is no level; one of trace, debug, info, notice, warning, error, critical", word));
+  return fail(Errc::usage, fmt::format("'{}' is no level; one of trace, debug, info, notice, warning, error, critical", word));
 }
 
 // A logger's line is well-formed: of another one whatever is found counts.

@@ -159,6 +159,7 @@ TEST(LogQuery, RefusesWhatIsWrong) {
     const auto asked = query(one);
     ASSERT_FALSE(asked) << one.begin()->first;
     EXPECT_EQ(asked.error().code, Errc::usage);
+    EXPECT_EQ(asked.error().message.find("--"), std::string::npos) << "an option of the command line";
   }
 }
 

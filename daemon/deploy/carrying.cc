@@ -63,10 +63,14 @@ void log_state(const Run& run) {
 
 /// What to do where an app printed that its address is in use, and it is reached at a port that berthd listens at for it.
 std::string port_hint(const Run& run) {
-  if (!run.manifest) return {};
-  for (const auto& [name, process] : run.manifest->spec.processes)
-    if (process.routing == spec::Routing::port && tells_port_taken(run.last_lines))
+  if (!run.manifest || !tells_port_taken(run.last_lines)) return {};
+  for (const auto& [name, process] : run.manifest->spec.processes) {
+    if (process.routing == spec::Routing::port)
       return fmt::format("; it says that an address is in use: berthd listens at {} for it, and the app is to listen at $PORT of its environment", process.public_port);
+    if (process.routing == spec::Routing::socket)
+      return fmt::format("; it says that an address is in use: berthd listens at {} for it, and the app is to take descriptor 3 (LISTEN_FDS, or listen_env in its spec); "
+                         "one that can only bind a port itself wants `port` instead of `socket`", process.public_port);
+  }
   return {};
 }
 
@@ -174,7 +178,10 @@ awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effec
     if (!sealed) co_return sealed;
   }
   // The reason that the history shows is the one that the list of rejected releases does.
-  if (run->failure && run->row.reason.empty()) run->row.reason = run->failure->message + port_hint(*run);
+  if (run->failure && run->row.reason.empty()) {
+    run->row.reason = run->failure->message + port_hint(*run);
+    if (run->failure->code == Errc::not_found && !run->manifest && app->row.active.empty()) run->row.reason += node_.meant(run->row.app);
+  }
   if (has(effects, Effect::reject)) co_await after(app, run, Effect::reject);
   if (has(effects, Effect::drop_new)) co_await after(app, run, Effect::drop_new);
   co_return Result<void>();

@@ -1,9 +1,13 @@
 #include "daemon/deploy/node.h"
 
 #include <exception>
+#include <string>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <fmt/core.h>
+
+#include "core/spec/app_spec.h"
 
 namespace berth::deploy {
 namespace {
@@ -62,8 +66,15 @@ AppPtr Node::find(const std::string& name) const {
 
 Result<AppPtr> Node::known(const std::string& name) const {
   AppPtr app = find(name);
-  if (!app) return fail(Errc::not_found, fmt::format("app {} is not on this node; 'berth apps' lists what is", name));
+  if (!app) return fail(Errc::not_found, fmt::format("app {} is not on this node; 'berth apps' lists what is", name) + meant(name));
   return app;
+}
+
+std::string Node::meant(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& [known_name, app] : apps) names.push_back(known_name);
+  const auto nearest = spec::nearest(name, names);
+  return nearest && *nearest != name ? fmt::format(" (did you mean '{}'?)", *nearest) : std::string();
 }
 
 awaitable<Result<AppPtr>> Node::ensure_app(std::string name) {

@@ -36,6 +36,8 @@ class Node {
   AppPtr find(const std::string& name) const;
   /// The same; `not_found` says what to do.
   Result<AppPtr> known(const std::string& name) const;
+  /// " (did you mean 'web'?)", of an app that is not on this node; empty where none is called nearly so.
+  std::string meant(const std::string& name) const;
   /// The deployment of that number, under way or waiting, and its app; nulls where there is none.
   std::pair<AppPtr, RunPtr> find_run(std::int64_t id) const;
   /// The app, which gets its folders and user when its first release is to be staged.

@@ -235,8 +235,11 @@ class BadInput(BerthCase):
         self.assertRefused(lambda: None, 3, "v99", release="v99")
         with self.refused(self.node):
             unknown = self.node.berth("deploy", "nothing@v1", expect=3)
+            self.assertNotIn("did you mean", unknown.text)
             self.assertSays(unknown, "nothing", "berth apps")
             self.assertNotIn("berth logs", unknown.text, "there are none")
+            self.assertSays(self.node.berth("deploy", "webb@v1", expect=3), "no such release", "(did you mean 'web'?)")
+            self.assertSays(self.node.berth("status", "webb", expect=3), "app webb is not on this node", "(did you mean 'web'?)")
         self.assertGoodDeployFollows()
 
     # trouble on the way

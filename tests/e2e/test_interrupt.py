@@ -51,6 +51,29 @@ class Interrupt(BerthCase):
         self.assertIn("goes on; see: berth status web; berth history web; berth revert web", terminal.seen)
         self.assertNotIn("cancel", terminal.seen)
 
+    def test_who_is_asked_while_it_is_decided_is_told(self):
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--start-delay", "4000", bake="10m", note="slow"))
+        terminal = Terminal(self.node, "deploy", "web@v3")
+        terminal.until("starting")
+        terminal.type("\x03")
+        terminal.until("c cancels it: ")
+        terminal.until("and cannot be cancelled any more. Enter leaves it running: ", 30)
+        terminal.type("c\n")
+        self.assertEqual(terminal.ended(), 130)
+        self.assertIn("goes on; see: berth status web; berth history web; berth revert web", terminal.seen)
+        self.assertIn(self.state(), ("baking", "switching"))
+
+    def test_a_restart_goes_on(self):
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--start-delay", "3000", note="slow"))
+        self.node.berth("deploy", "web@v3")
+        client = self.node.spawn("restart", "web")
+        wait_until(lambda: [event for event in self.node.events() if event["kind"] == "operator.restart"], "it is asked for")
+        client.send_signal(signal.SIGINT)
+        done = self.node.end_of(client)
+        self.assertEqual(done.code, 130, done)
+        self.assertIn("berth: what was asked for goes on; see: berth status web", done.err)
+        self.node.wait_app(health="healthy")
+
     def test_without_a_terminal_it_goes_on(self):
         client = self.node.spawn("deploy", "web@v1")
         wait_until(lambda: self.state() == "starting", "it starts")

@@ -135,6 +135,11 @@ class Lifecycle(BerthCase):
         self.repo.publish(tree.put("bin/server", "#!/bin/sh\necho 'OSError: [Errno 98] Address already in use'\nexit 1\n", 0o755))
         self.assertSays(self.deploy(self.node, "v2", expect=1), "address already in use", "berthd listens at 8080 for it", "listen at $PORT")
 
+    def test_an_app_that_binds_the_port_of_its_socket_itself_is_told_to_take_the_descriptor(self):
+        tree = sample_apps.testapp(self.folder / "site", note="2", routing="socket", ready_timeout="10s").spec_replaced('"bin/testapp", "--serve"', '"bin/server"')
+        self.repo.publish(tree.put("bin/server", "#!/bin/sh\necho 'OSError: [Errno 98] Address already in use'\nexit 1\n", 0o755))
+        self.assertSays(self.deploy(self.node, "v2", expect=1), "address already in use", "berthd listens at 8080 for it", "take descriptor 3", "`port` instead of `socket`")
+
     def test_a_log_of_events_that_was_changed_is_told_of_and_stops_nothing(self):
         self.deploy(self.node, "v1")
         log = self.node.state / "events.log"

@@ -105,6 +105,12 @@ Result<void> Gatherer::load() {
   if (rules_before != stored_.rules)
     for (auto& [name, cursor] : stored_.instances) cursor.line = 0;
   if (!stored) return pass(std::move(stored.error()));
+/// As of an app's lines; what is of no app may say something of any.
+void Gatherer::redact(const std::string& app, std::string& text) const {
+  if (parts_.secrets) parts_.secrets->redact(app, text);
+  parts_.wanted.rules->redactor.redact(text);
+}
+
   return {};
 }
 
@@ -188,16 +194,18 @@ void Gatherer::gather_events(const Scan& scan, Batch& batch) {
   if (!parts_.wanted.events || !parts_.events || scan.event <= event_) return;
   const int most = static_cast<int>(std::max<std::size_t>(1, parts_.limits.entries / 2));
   const int page = parts_.wanted.wants_event ? std::max(most, kEventPage) : most;
-  const auto events = parts_.events(event_ + 1, page);
+  auto events = parts_.events(event_ + 1, page);
   batch.holds = batch.holds || !events;  // it is tried again
   if (!events) return;
   const std::size_t first = batch.entries.size();
-  for (const store::Event& event : *events) {
+  for (store::Event& event : *events) {
     if (static_cast<int>(batch.entries.size() - first) == most) break;
     event_ = event.number;
     batch.event = event_;
     const bool is_ours = event.app.empty() || parts_.wanted.wants_app(event.app);
-    if (is_ours && (!parts_.wanted.wants_event || parts_.wanted.wants_event(event))) batch.entries.push_back(entry_of(event, parts_.names));
+    if (!is_ours || (parts_.wanted.wants_event && !parts_.wanted.wants_event(event))) continue;
+    change_texts(event.data, [&](std::string& text) { redact(event.app, text); });
+    batch.entries.push_back(entry_of(event, parts_.names));
   }
   if (static_cast<int>(events->size()) == page || (!events->empty() && event_ < events->back().number)) batch.more = true;
   count_from(first, batch);
@@ -213,8 +221,11 @@ void Gatherer::gather_daemon_lines(const Scan& scan, Batch& batch) {
     batch.entries.push_back({.time = lines.front().time, .severity = Severity::warning, .sequence = lines.front().number - 1,
                              .text = fmt::format("berthd: {} lines of its own log are missing here: it keeps the last {}", missing, DaemonLog::kMostLines), .origin = origin});
   }
-  for (const DaemonLine& line : lines)
-    batch.entries.push_back({.time = line.time, .severity = line.severity, .sequence = line.number, .text = line.text, .origin = origin});
+  for (const DaemonLine& line : lines) {
+    std::string text = line.text;
+    redact({}, text);
+    batch.entries.push_back({.time = line.time, .severity = line.severity, .sequence = line.number, .text = std::move(text), .origin = origin});
+  }
   daemon_line_ = lines.back().number;
   batch.daemon_line = daemon_line_;
   if (daemon_line_ < scan.daemon_line) batch.more = true;

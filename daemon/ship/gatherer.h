@@ -59,7 +59,7 @@ struct GathererParts {
   std::function<std::int64_t()> last_event;     ///< where it begins that had nothing before; null: with the first event
   std::shared_ptr<const DaemonLog> daemon_log;  ///< or null
   std::uint64_t daemon_line = 0;                ///< the last line of it that the sink has already
-  std::shared_ptr<const secrets::GivenSecrets> secrets;  ///< what is taken out of what an app says; or null
+  std::shared_ptr<const secrets::GivenSecrets> secrets;  ///< what is taken out of what an app says, of events and of berthd's own lines; or null
 };
 
 /// Reads for one sink: from where it was delivered to, over all instances in turn, as many entries as a batch has room for. Blocking; for one thread at a
@@ -101,6 +101,7 @@ class Gatherer {
   GathererParts parts_;
   Cursors stored_;          ///< as the file has them, or is to
   std::set<std::string> gone_;  ///< of those, the ones whose logs a batch that is not delivered yet says are removed
+  void redact(const std::string& app, std::string& text) const;
   std::map<std::string, std::uint64_t> owed_;  ///< of the logs that were removed: the line that was to come next
   bool is_unsaved_ = false;
   bool begins_anew_ = true; ///< what there is in the first scan is older than the sink

@@ -1,13 +1,13 @@
 #include "daemon/ship/gatherer.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include <fmt/core.h>
 #include <sys/stat.h>
 
 #include "daemon/ship/event_entry.h"
+#include "daemon/ship/gatherer_source.h"
 
 namespace berth::ship {
 namespace {
@@ -33,60 +33,6 @@ std::optional<logs::Time> Batch::oldest() const {
   return found->since();
 }
 
-/// One instance.
-struct Gatherer::Source {
-  Source(const GathererParts& parts, logs::InstanceLog its_log)
-      : log(std::move(its_log)), name(to_string(log.id)), maker(parts.names, log.id, parts.wanted.rules) {}
-
-  /// How far the log has grown.
-  void see(const LogState& state) {
-    if (state.newest == newest && state.size == size) return;
-    known = newest;
-    had_more = has_more();
-    newest = state.newest;
-    size = state.size;
-  }
-  /// Whether its log has grown since it was read to its end, or may have.
-  bool has_more() const { return reader != nullptr || !trouble.empty() || newest != read_newest || size != read_size; }
-
-  void open() {
-    if (reader) return;
-    reader = std::make_unique<logs::InstanceCursor>(log, logs::LogFilter{}, false);
-    reader->start_at(next, at.time);
-    replaced = 0;
-  }
-  /// Behind which record the cursor is, as far as lines are held back.
-  void note(std::uint64_t sequence) {
-    steps.push_back({sequence, next});
-    const auto held = maker.held_behind();
-    const auto kept = held ? std::ranges::find(steps, *held, &Step::sequence) : std::prev(steps.end());
-    if (kept != steps.end()) steps.erase(steps.begin(), kept);
-  }
-
-  /// Where the log goes on behind a record.
-  struct Step {
-    std::uint64_t sequence = 0;
-    logs::Place place;
-  };
-
-  logs::InstanceLog log;
-  std::string name;
-  EntryMaker maker;
-  Cursor at;                                         ///< behind the last batch gathered
-  logs::Place next;                                  ///< where this program reads on, also where lines from before are held back
-  std::deque<Step> steps;                            ///< the record behind which lines are held back, and those that came since; else the last one
-  std::unique_ptr<logs::InstanceCursor> reader;      ///< while there is more than a batch had room for
-  std::uint64_t read_to = 0;                         ///< the line up to which the maker has had everything
-  std::uint64_t skip_to = 0;                         ///< the line up to which everything was delivered before this program began
-  std::uint64_t replaced = 0;                        ///< as the reader says
-  std::uint64_t limited = 0;                         ///< entries that the rate limit dropped, of those told
-  std::uint64_t newest = 0, size = 0;                ///< of the log, as the scan has it
-  std::uint64_t known = 0;                           ///< `newest` before that: so far numbers had gone at least
-  bool had_more = true;                              ///< there was something to read then, or nobody knows
-  std::string trouble;                               ///< why it could not be read; empty: it could
-  std::uint64_t read_newest = 0, read_size = ~0ull;  ///< the same when it was read to its end
-};
-
 Gatherer::Gatherer(GathererParts parts) : parts_(std::move(parts)), daemon_line_(parts_.daemon_line) {}
 Gatherer::~Gatherer() = default;
 
@@ -105,12 +51,6 @@ Result<void> Gatherer::load() {
   if (rules_before != stored_.rules)
     for (auto& [name, cursor] : stored_.instances) cursor.line = 0;
   if (!stored) return pass(std::move(stored.error()));
-/// As of an app's lines; what is of no app may say something of any.
-void Gatherer::redact(const std::string& app, std::string& text) const {
-  if (parts_.secrets) parts_.secrets->redact(app, text);
-  parts_.wanted.rules->redactor.redact(text);
-}
-
   return {};
 }
 
@@ -124,6 +64,7 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
       const auto stored = gone_.contains(source->name) ? stored_.instances.end() : stored_.instances.find(source->name);
       if (stored != stored_.instances.end()) source->at = stored->second;
       else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = first_owed(source->name, state.newest);
+      source->begun = source->at;
       source->next = source->at.place;
       source->skip_to = source->at.line;
       source->steps.push_back({0, source->next});
@@ -154,27 +95,6 @@ void Gatherer::note_passed_over(const Scan& scan, Batch& batch) {
   }
 }
 
-/// The first line that a sink is owed of a log that is younger than it. One that was removed goes on where its keeper does, unless it began anew.
-std::uint64_t Gatherer::first_owed(const std::string& name, std::uint64_t newest) {
-  const auto before = owed_.extract(name);
-  return before && newest >= before.mapped() ? before.mapped() : 1;
-}
-
-/// Its whole log is gone, with what was still to be read of it.
-void Gatherer::note_removed(Source& source, Batch& batch) {
-  const std::uint64_t next = std::max<std::uint64_t>(1, source.next.sequence);
-  const std::uint64_t known = std::max(next, source.newest);
-  owed_[source.name] = known;
-  if (source.has_more()) note_loss(source, {.instance = source.log.id, .first = next, .last = known - 1, .lines = known - next, .is_least = true}, batch);
-}
-
-void Gatherer::note_loss(Source& source, Loss loss, Batch& batch) {
-  loss.from = source.at.time;
-  if (loss.lines == 0) loss.last = 0;
-  batch.entries.push_back(source.maker.lost(loss));
-  batch.losses.push_back(std::move(loss));
-}
-
 void Gatherer::count_from(std::size_t first, Batch& batch) {
   for (std::size_t i = first; i < batch.entries.size(); ++i) {
     const Entry& entry = batch.entries[i];
@@ -183,6 +103,12 @@ void Gatherer::count_from(std::size_t first, Batch& batch) {
     bytes_ += entry.text.size();
     ++batch.by_app[is_own ? std::string() : entry.origin->app];
   }
+}
+
+/// As of an app's lines; what is of no app may say something of any.
+void Gatherer::redact(const std::string& app, std::string& text) const {
+  if (parts_.secrets) parts_.secrets->redact(app, text);
+  parts_.wanted.rules->redactor.redact(text);
 }
 
 void Gatherer::gather_events(const Scan& scan, Batch& batch) {
@@ -232,25 +158,6 @@ void Gatherer::gather_daemon_lines(const Scan& scan, Batch& batch) {
   count_from(first, batch);
 }
 
-void Gatherer::note_gaps(Source& source, logs::Time time, Batch& batch) {
-  const std::size_t first = batch.entries.size();
-  for (const logs::Gap& gap : source.reader->take_gaps()) {
-    Loss loss{.instance = source.log.id, .first = gap.first, .last = gap.last, .lines = gap.last - gap.first + 1, .is_least = gap.is_most, .to = time};
-    if (gap.last == 0) {
-      if (!source.had_more) continue;  // as far as anybody knows all of the log before was read
-      loss.last = std::max(gap.first, source.known) - 1;
-      loss.lines = loss.last - gap.first + 1;
-    } else if (gap.last <= std::max(source.skip_to, source.read_to)) {
-      continue;  // told before
-    } else if (gap.is_most) {
-      loss.last = std::clamp(source.known, gap.first, gap.last) - 1;
-      loss.lines = loss.last - gap.first + 1;
-    }
-    note_loss(source, std::move(loss), batch);
-  }
-  count_from(first, batch);
-}
-
 /// Reads on until the batch is full, or to the present end of the log.
 void Gatherer::read(Source& source, Batch& batch) {
   source.open();
@@ -272,6 +179,7 @@ void Gatherer::read(Source& source, Batch& batch) {
     if (reader.replaced() != source.replaced) {
       source.replaced = reader.replaced();
       source.read_to = source.skip_to = source.at.line = 0;  // the numbers began anew
+      source.at.told = {};
       batch.replaced.push_back(source.name);
     }
     note_gaps(source, at_end ? logs::Time{} : (*record)->time, batch);
@@ -341,7 +249,7 @@ void Gatherer::gather_logs(Batch& batch) {
 }
 
 Batch Gatherer::gather(const Scan& scan) {
-  Batch batch;
+  Batch batch = std::exchange(early_, {});
   count_ = bytes_ = 0;
   follow(scan, batch);
   note_passed_over(scan, batch);
@@ -357,10 +265,16 @@ Batch Gatherer::gather(const Scan& scan) {
 
 Result<void> Gatherer::delivered(const Batch& batch) {
   const Cursors before = stored_;
-  for (const auto& [name, cursor] : batch.moved) stored_.instances.insert_or_assign(name, cursor);
-  for (const std::string& name : batch.gone) {
+  for (const std::string& name : batch.gone) {  // of a log that is there again there is a cursor below
     stored_.instances.erase(name);
     gone_.erase(name);
+  }
+  for (const auto& [name, cursor] : batch.moved) {
+    Cursor& stored = stored_.instances[name];
+    const ToldLoss told = stored.told;  // which may have come since the batch was gathered
+    const bool is_over = told.last < cursor.place.sequence || std::ranges::find(batch.replaced, name) != batch.replaced.end();
+    stored = cursor;
+    stored.told = is_over ? ToldLoss{} : told;
   }
   if (batch.event) stored_.event = *batch.event;
   if (stored_ == before && !is_unsaved_) return {};

@@ -78,6 +78,12 @@ class Gatherer {
   /// The next entries. Those of a batch that was gathered before are not given again.
   Batch gather(const Scan& scan);
 
+  /// Lines that were removed before any batch had them, of which `look_for_losses` and batches have not told yet: for the time in which no batch is gathered.
+  std::vector<Loss> look_for_losses(const Scan& scan);
+
+  /// These were told: makes durable that they need not be again. Fails as `delivered` does.
+  Result<void> told(const std::vector<Loss>& losses);
+
   /// The sink has the batch: makes that durable. Batches are delivered in the order in which they were gathered. Where it fails, the next call
   /// stores it, too.
   Result<void> delivered(const Batch& batch);
@@ -95,13 +101,14 @@ class Gatherer {
   void note_removed(Source& source, Batch& batch);
   void note_passed_over(const Scan& scan, Batch& batch);
   std::uint64_t first_owed(const std::string& name, std::uint64_t newest);
+  void redact(const std::string& app, std::string& text) const;
   bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes; }
   void count_from(std::size_t first, Batch& batch);
 
   GathererParts parts_;
+  Batch early_;             ///< what was noticed before the next batch is gathered
   Cursors stored_;          ///< as the file has them, or is to
   std::set<std::string> gone_;  ///< of those, the ones whose logs a batch that is not delivered yet says are removed
-  void redact(const std::string& app, std::string& text) const;
   std::map<std::string, std::uint64_t> owed_;  ///< of the logs that were removed: the line that was to come next
   bool is_unsaved_ = false;
   bool begins_anew_ = true; ///< what there is in the first scan is older than the sink

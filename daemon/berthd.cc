@@ -95,7 +95,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
                  [this](const std::string& app) { return store_->newest_event(app, "follow.wanted").value_or(std::nullopt); }},
                 config_.follow, config_.environment),
       shipping_(shipping_of_logs(how)),
-      webhooks_(shipping_of_events()),
+      webhooks_(shipping_of_events(how)),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
       token_(loop_, config_.metrics_token.starts_with("command:") ? work_ : looks_, config_.metrics_token, {.commands = config_.secret_commands}),
       node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, webhooks_, [this] { return remote_.status(); }, [this] { return network_.status(); }, token_}, config_,
@@ -107,8 +107,8 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
   store_->on_event(webhooks_.waker());
 }
 
-/// What is shipped to webhooks: events, which need nothing of apps.
-ship::ShippingParts Berthd::shipping_of_events() {
+/// What is shipped to webhooks: events.
+ship::ShippingParts Berthd::shipping_of_events(const How& how) {
   return {.loop = loop_,
           .looks = looks_,
           .idle = idle_,
@@ -121,17 +121,16 @@ ship::ShippingParts Berthd::shipping_of_events() {
           .last_event = [this] { return store_->last_event(); },
           .tell = [this](store::Event event) { static_cast<void>(store_->add_event(std::move(event))); },
           .daemon_log = {},
-          .given_secrets = {},
+          .given_secrets = how.deployer.node.given_secrets,
           .cargo = ship::Cargo::events,
           .give_way = {}};
 }
 
 /// What is shipped to sinks: logs of apps, events and the daemon's own log.
 ship::ShippingParts Berthd::shipping_of_logs(const How& how) {
-  ship::ShippingParts parts = shipping_of_events();
+  ship::ShippingParts parts = shipping_of_events(how);
   parts.logs = config_.logs;
   parts.daemon_log = how.own_log;
-  parts.given_secrets = how.deployer.node.given_secrets;
   parts.cargo = ship::Cargo::logs;
   parts.give_way = deploy::give_way;
   return parts;

@@ -40,7 +40,7 @@ class Berthd {
 
  private:
   struct How;
-  ship::ShippingParts shipping_of_events();
+  ship::ShippingParts shipping_of_events(const How& how);
   ship::ShippingParts shipping_of_logs(const How& how);
   Berthd(fs::path config_file, config::Config config, const How& how, std::unique_ptr<store::Store> store);
 

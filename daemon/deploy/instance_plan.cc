@@ -125,6 +125,7 @@ Result<supervise::InstancePlan> plan_process(const NodeFacts& node, const bundle
   BERTH_TRY(plan.groups, groups_of(who, process.sandbox.supplementary_groups));
   enter_image(plan, node, app);
   BERTH_CHECK(enter_sandbox(plan, node, manifest.release, process));
+  if (node.given_secrets) plan.redact = [given = node.given_secrets, app = id.app](std::string& text) { given->redact(app, text); };
   if (spec::is_notified(process)) plan.notify_socket = folders_of(node, id).run + kNotifyName;
   return plan;
 }

@@ -26,6 +26,16 @@ TEST_F(InstancePlanTest, ASecretIsNoPartOfACommandWhichEverybodyCanRead) {
   EXPECT_THAT(refused.message, AllOf(HasSubstr("TOKEN"), testing::Not(HasSubstr("hunter2"))));
 }
 
+TEST_F(InstancePlanTest, KnowsWhichSecretsAreNoPartOfAReason) {
+  node.given_secrets = std::make_shared<secrets::GivenSecrets>();
+  const auto made = plan();
+  ASSERT_TRUE(made) << made.error().message;
+  node.given_secrets->note(id.app, "hunter2!");
+  std::string text = "it is hunter2!";
+  made->redact(text);
+  EXPECT_EQ(text, "it is [redacted]");
+}
+
 TEST_F(InstancePlanTest, SaysAllThatTheSupervisorNeeds) {
   process().stop = {.signal = 3, .grace = spec::milliseconds(5000)};
   process().restart = spec::Restart::on_failure;

@@ -152,4 +152,17 @@ std::shared_ptr<const KnownSecrets> GivenSecrets::of(const std::string& app) con
   return found->second;
 }
 
+void GivenSecrets::redact(const std::string& app, std::string& text) const {
+  if (!app.empty()) {
+    if (const auto known = of(app)) known->redact(text);
+    return;
+  }
+  std::vector<std::shared_ptr<const KnownSecrets>> all;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [name, known] : apps_) all.push_back(known);
+  }
+  for (const auto& known : all) known->redact(text);
+}
+
 }  // namespace berth::secrets

@@ -55,6 +55,8 @@ class GivenSecrets {
   void note(const std::string& app, std::string_view value);
   /// As far as they are known by now; null where it has none.
   std::shared_ptr<const KnownSecrets> of(const std::string& app) const;
+  /// Takes those of the app out of a text; those of all apps where `app` is empty.
+  void redact(const std::string& app, std::string& text) const;
 
  private:
   mutable std::mutex mutex_;

@@ -1,5 +1,6 @@
 #include "daemon/ship/cursors.h"
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -54,21 +55,39 @@ Result<Cursor> parse_cursor(std::string_view rest) {
   Cursor cursor;
   std::int64_t time = 0;
   const bool whole = take_number(rest, cursor.place.segment) && take_number(rest, cursor.place.offset) && take_number(rest, cursor.place.sequence) &&
-                     take_number(rest, cursor.place.mark) && take_number(rest, cursor.line) && take_number(rest, time) && rest.empty();
-  if (!whole) return fail(Errc::protocol, "a line is not of six numbers");
+                     take_number(rest, cursor.place.mark) && take_number(rest, cursor.line) && take_number(rest, time);
+  const bool has_told = whole && !rest.empty();
+  const bool is_right = !has_told || (take_number(rest, cursor.told.first) && take_number(rest, cursor.told.last) && rest.empty() && cursor.told.first > 0 &&
+                                      cursor.told.first <= cursor.told.last);
+  if (!whole || !is_right) return fail(Errc::protocol, "a line is not of six numbers, or eight");
   cursor.time = logs::Time(std::chrono::nanoseconds(time));
   return cursor;
 }
 
 }  // namespace
 
+std::uint64_t ToldLoss::of(std::uint64_t from, std::uint64_t to) const {
+  const std::uint64_t begin = std::max(first, from), end = std::min(last, to);
+  return last == 0 || begin > end ? 0 : end - begin + 1;
+}
+
+void ToldLoss::add(std::uint64_t from, std::uint64_t to) {
+  if (from > to) return;
+  const bool touches = last > 0 && from <= last + 1 && to + 1 >= first;
+  first = touches ? std::min(first, from) : from;
+  last = touches ? std::max(last, to) : to;
+}
+
 std::string to_text(const Cursors& cursors) {
   fmt::memory_buffer text;
   fmt::format_to(std::back_inserter(text), "{}event {}\nrules {}\napps {}\n", kFirstLine, cursors.event, cursors.rules,
                  cursors.apps.empty() ? "*" : fmt::to_string(fmt::join(cursors.apps, " ")));
-  for (const auto& [instance, cursor] : cursors.instances)
-    fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {} {}\n", instance, cursor.place.segment, cursor.place.offset, cursor.place.sequence, cursor.place.mark,
-                   cursor.line, cursor.time.time_since_epoch().count());
+  for (const auto& [instance, cursor] : cursors.instances) {
+    fmt::format_to(std::back_inserter(text), "{} {} {} {} {} {} {}", instance, cursor.place.segment, cursor.place.offset, cursor.place.sequence, cursor.place.mark, cursor.line,
+                   cursor.time.time_since_epoch().count());
+    if (cursor.told.last > 0) fmt::format_to(std::back_inserter(text), " {} {}", cursor.told.first, cursor.told.last);
+    text.push_back('\n');
+  }
   const std::string sum = crypto::sha256_hex({text.data(), text.size()});
   fmt::format_to(std::back_inserter(text), "sha256 {}\n", sum);
   return fmt::to_string(text);

@@ -13,11 +13,24 @@
 
 namespace berth::ship {
 
+/// Lines of an instance that are lost to a sink, and were told to be; both included. 0: none.
+struct ToldLoss {
+  std::uint64_t first = 0, last = 0;
+
+  /// How many of those from one to the other are.
+  std::uint64_t of(std::uint64_t from, std::uint64_t to) const;
+  /// Takes further ones, in the place of what does not touch them.
+  void add(std::uint64_t from, std::uint64_t to);
+
+  bool operator==(const ToldLoss&) const = default;
+};
+
 /// How far the log of an instance was delivered to a sink.
 struct Cursor {
   logs::Place place;        ///< where reading goes on
   std::uint64_t line = 0;   ///< what is complete by that line of the log was delivered, though it lies behind `place`
   logs::Time time{};        ///< of the last entry that was delivered; 1970 where there was none
+  ToldLoss told{};          ///< behind `place`
 
   bool operator==(const Cursor&) const = default;
 };

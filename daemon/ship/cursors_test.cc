@@ -19,6 +19,7 @@ Cursors example() {
   cursors.instances["web/web.1"] = {.place = {.segment = 101, .offset = 4096, .sequence = 120, .mark = 18446744073709551615u}, .line = 125,
                                     .time = logs::parse_rfc3339("2026-11-24T09:00:00.123456789Z").value()};
   cursors.instances["api/worker.12"] = {};
+  cursors.instances["api/worker.13"] = {.told = {.first = 5, .last = 12}};
   return cursors;
 }
 
@@ -33,7 +34,7 @@ TEST(CursorsText, ReadsWhatItWrote) {
 }
 
 TEST(CursorsText, IsAsItsFormatSays) {
-  EXPECT_EQ(to_text(example()), summed("berth-cursors 1\nevent 77\nrules 18446744073709551615\napps api web\napi/worker.12 0 0 0 0 0 0\n"
+  EXPECT_EQ(to_text(example()), summed("berth-cursors 1\nevent 77\nrules 18446744073709551615\napps api web\napi/worker.12 0 0 0 0 0 0\napi/worker.13 0 0 0 0 0 0 5 12\n"
                                        "web/web.1 101 4096 120 18446744073709551615 125 1795510800123456789\n"));
 }
 
@@ -59,6 +60,19 @@ TEST(TakeBack, WhatIsPastIsTakenBackAndTheRestStays) {
   }
 }
 
+TEST(CursorsText, WhatWasToldOfALossIsAddedToAndReplaced) {
+  ToldLoss told;
+  EXPECT_EQ(told.of(1, 100), 0u);
+  told.add(5, 12);
+  EXPECT_EQ(told.of(1, 100), 8u);
+  EXPECT_EQ(told.of(10, 20), 3u);
+  told.add(13, 15);
+  told.add(2, 6);
+  EXPECT_EQ(told, (ToldLoss{.first = 2, .last = 15}));
+  told.add(20, 21);
+  EXPECT_EQ(told, (ToldLoss{.first = 20, .last = 21}));
+}
+
 TEST(CursorsText, AllAppsAreAStar) {
   EXPECT_EQ(to_text({}), summed("berth-cursors 1\nevent 0\nrules 0\napps *\n"));
   const auto read = parse_cursors(to_text({}));
@@ -76,7 +90,8 @@ TEST(CursorsText, RefusesWhatItDidNotWrite) {
                                   summed("berth-cursors 1\nevent 7\nrules 1 2\napps *\n"), summed("berth-cursors 1\nevent 7\nrules 1\napps\n"),
                                   summed("berth-cursors 1\nevent 7\nrules 1\napps \n"), summed("berth-cursors 1\nevent 7\nrules 1\napps web \n"),
                                   summed("berth-cursors 1\nevent 7\nrules 1\napps web  api\n"), summed("berth-cursors 1\nevent 7\nrules 1\napps * web\n"),
-                                  summed(head + "web/web.1 1 2 3 4 5\n"), summed(head + "web/web.1 1 2 3 4 5 6 7\n"),
+                                  summed(head + "web/web.1 1 2 3 4 5\n"), summed(head + "web/web.1 1 2 3 4 5 6 7\n"), summed(head + "web/web.1 1 2 3 4 5 6 8 7\n"),
+                                  summed(head + "web/web.1 1 2 3 4 5 6 0 7\n"), summed(head + "web/web.1 1 2 3 4 5 6 7 8 9\n"),
                                   summed(head + "web/web.1 1 2 3 4 -5 6\n"), summed(head + "../x 1 2 3 4 5 6\n"),
                                   summed(head + "web/web.1 1 2 3 4 5 6\nweb/web.1 1 2 3 4 5 6\n"), summed(head + "\n")}) {
     const auto read = parse_cursors(text);

@@ -38,11 +38,27 @@ std::shared_ptr<Origin> own_origin(const NodeNames& names, std::string_view stre
   return origin;
 }
 
+void change_texts_of(boost::json::value& value, const std::function<void(std::string&)>& change) {
+  if (value.is_object()) {
+    change_texts(value.get_object(), change);
+  } else if (value.is_array()) {
+    for (auto& element : value.get_array()) change_texts_of(element, change);
+  } else if (value.is_string()) {
+    std::string text(value.get_string());
+    change(text);
+    value = text;
+  }
+}
+
 }  // namespace
 
 bool was_asked_for(const store::Event& event) {
   const std::string_view reason = text_member(event.data, "reason");  // as `supervise::describe_exit` has it
   return reason == "stopped" || reason == "restarted" || reason.starts_with("restarted: ");
+}
+
+void change_texts(boost::json::object& data, const std::function<void(std::string&)>& change) {
+  for (auto& member : data) change_texts_of(member.value(), change);
 }
 
 Entry entry_of(const store::Event& event, const NodeNames& names) {

@@ -1,7 +1,6 @@
 #include "daemon/ship/gatherer.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include <fmt/core.h>
@@ -9,6 +8,7 @@
 
 #include "core/files/files.h"
 #include "daemon/ship/event_entry.h"
+#include "daemon/ship/gatherer_source.h"
 
 namespace berth::ship {
 namespace {
@@ -33,61 +33,6 @@ std::optional<logs::Time> Batch::oldest() const {
   if (found == entries.end()) return std::nullopt;
   return found->since();
 }
-
-/// One instance.
-struct Gatherer::Source {
-  Source(const GathererParts& parts, logs::InstanceLog its_log)
-      : log(std::move(its_log)), name(to_string(log.id)), maker(parts.names, log.id, parts.wanted.rules) {}
-
-  /// How far the log has grown.
-  void see(const LogState& state) {
-    if (state.newest == newest && state.size == size) return;
-    known = newest;
-    had_more = has_more();
-    newest = state.newest;
-    size = state.size;
-  }
-  /// Whether its log has grown since it was read to its end, or may have.
-  bool has_more() const { return reader != nullptr || !trouble.empty() || newest != read_newest || size != read_size; }
-
-  void open() {
-    if (reader) return;
-    reader = std::make_unique<logs::InstanceCursor>(log, logs::LogFilter{}, false);
-    reader->start_at(next, at.time);
-    replaced = 0;
-  }
-  /// Behind which record the cursor is, as far as lines are held back.
-  void note(std::uint64_t sequence) {
-    steps.push_back({sequence, next});
-    const auto held = maker.held_behind();
-    const auto kept = held ? std::ranges::find(steps, *held, &Step::sequence) : std::prev(steps.end());
-    if (kept != steps.end()) steps.erase(steps.begin(), kept);
-  }
-
-  /// Where the log goes on behind a record.
-  struct Step {
-    std::uint64_t sequence = 0;
-    logs::Place place;
-  };
-
-  logs::InstanceLog log;
-  std::string name;
-  EntryMaker maker;
-  Cursor at;                                         ///< behind the last batch gathered
-  logs::Place next;                                  ///< where this program reads on, also where lines from before are held back
-  std::deque<Step> steps;                            ///< the record behind which lines are held back, and those that came since; else the last one
-  std::unique_ptr<logs::InstanceCursor> reader;      ///< while there is more than a batch had room for
-  std::uint64_t read_to = 0;                         ///< the line up to which the maker has had everything
-  std::uint64_t skip_to = 0;                         ///< the line up to which everything was delivered before this program began
-  std::uint64_t replaced = 0;                        ///< as the reader says
-  std::uint64_t limited = 0;                         ///< entries that the rate limit dropped, of those told
-  std::uint64_t newest = 0, size = 0;                ///< of the log, as the scan has it
-  std::uint64_t known = 0;                           ///< `newest` before that: so far numbers had gone at least
-  bool had_more = true;                              ///< there was something to read then, or nobody knows
-  std::uint64_t kept_name = 0;                       ///< the newest segment whose name no power cut takes back
-  std::string trouble;                               ///< why it could not be read; empty: it could
-  std::uint64_t read_newest = 0, read_size = ~0ull;  ///< the same when it was read to its end
-};
 
 Gatherer::Gatherer(GathererParts parts) : parts_(std::move(parts)), daemon_line_(parts_.daemon_line) {}
 Gatherer::~Gatherer() = default;
@@ -120,6 +65,7 @@ void Gatherer::follow(const Scan& scan, Batch& batch) {
       const auto stored = gone_.contains(source->name) ? stored_.instances.end() : stored_.instances.find(source->name);
       if (stored != stored_.instances.end()) source->at = stored->second;
       else if (!begins_anew_ && has_app(apps_before_, state.log.id.app)) source->at.place.sequence = first_owed(source->name, state.newest);
+      source->begun = source->at;
       source->next = source->at.place;
       source->skip_to = source->at.line;
       source->kept_name = source->at.place.segment;
@@ -151,27 +97,6 @@ void Gatherer::note_passed_over(const Scan& scan, Batch& batch) {
   }
 }
 
-/// The first line that a sink is owed of a log that is younger than it. One that was removed goes on where its keeper does, unless it began anew.
-std::uint64_t Gatherer::first_owed(const std::string& name, std::uint64_t newest) {
-  const auto before = owed_.extract(name);
-  return before && newest >= before.mapped() ? before.mapped() : 1;
-}
-
-/// Its whole log is gone, with what was still to be read of it.
-void Gatherer::note_removed(Source& source, Batch& batch) {
-  const std::uint64_t next = std::max<std::uint64_t>(1, source.next.sequence);
-  const std::uint64_t known = std::max(next, source.newest);
-  owed_[source.name] = known;
-  if (source.has_more()) note_loss(source, {.instance = source.log.id, .first = next, .last = known - 1, .lines = count_lines(next, known).lines, .is_least = true}, batch);
-}
-
-void Gatherer::note_loss(Source& source, Loss loss, Batch& batch) {
-  loss.from = source.at.time;
-  if (loss.lines == 0) loss.last = 0;
-  batch.entries.push_back(source.maker.lost(loss));
-  batch.losses.push_back(std::move(loss));
-}
-
 void Gatherer::count_from(std::size_t first, Batch& batch) {
   for (std::size_t i = first; i < batch.entries.size(); ++i) {
     const Entry& entry = batch.entries[i];
@@ -180,6 +105,12 @@ void Gatherer::count_from(std::size_t first, Batch& batch) {
     bytes_ += entry.text.size();
     ++batch.by_app[is_own ? std::string() : entry.origin->app];
   }
+}
+
+/// As of an app's lines; what is of no app may say something of any.
+void Gatherer::redact(const std::string& app, std::string& text) const {
+  if (parts_.secrets) parts_.secrets->redact(app, text);
+  parts_.wanted.rules->redactor.redact(text);
 }
 
 void Gatherer::gather_events(const Scan& scan, Batch& batch) {
@@ -191,16 +122,18 @@ void Gatherer::gather_events(const Scan& scan, Batch& batch) {
   if (!parts_.wanted.events || !parts_.events || scan.event <= event_) return;
   const int most = static_cast<int>(std::max<std::size_t>(1, parts_.limits.entries / 2));
   const int page = parts_.wanted.wants_event ? std::max(most, kEventPage) : most;
-  const auto events = parts_.events(event_ + 1, page);
+  auto events = parts_.events(event_ + 1, page);
   batch.holds = batch.holds || !events;  // it is tried again
   if (!events) return;
   const std::size_t first = batch.entries.size();
-  for (const store::Event& event : *events) {
+  for (store::Event& event : *events) {
     if (static_cast<int>(batch.entries.size() - first) == most) break;
     event_ = event.number;
     batch.event = event_;
     const bool is_ours = event.app.empty() || parts_.wanted.wants_app(event.app);
-    if (is_ours && (!parts_.wanted.wants_event || parts_.wanted.wants_event(event))) batch.entries.push_back(entry_of(event, parts_.names));
+    if (!is_ours || (parts_.wanted.wants_event && !parts_.wanted.wants_event(event))) continue;
+    change_texts(event.data, [&](std::string& text) { redact(event.app, text); });
+    batch.entries.push_back(entry_of(event, parts_.names));
   }
   if (static_cast<int>(events->size()) == page || (!events->empty() && event_ < events->back().number)) batch.more = true;
   count_from(first, batch);
@@ -216,33 +149,14 @@ void Gatherer::gather_daemon_lines(const Scan& scan, Batch& batch) {
     batch.entries.push_back({.time = lines.front().time, .severity = Severity::warning, .sequence = lines.front().number - 1,
                              .text = fmt::format("berthd: {} lines of its own log are missing here: it keeps the last {}", missing, DaemonLog::kMostLines), .origin = origin});
   }
-  for (const DaemonLine& line : lines)
-    batch.entries.push_back({.time = line.time, .severity = line.severity, .sequence = line.number, .text = line.text, .origin = origin});
+  for (const DaemonLine& line : lines) {
+    std::string text = line.text;
+    redact({}, text);
+    batch.entries.push_back({.time = line.time, .severity = line.severity, .sequence = line.number, .text = std::move(text), .origin = origin});
+  }
   daemon_line_ = lines.back().number;
   batch.daemon_line = daemon_line_;
   if (daemon_line_ < scan.daemon_line) batch.more = true;
-  count_from(first, batch);
-}
-
-void Gatherer::note_gaps(Source& source, logs::Time time, Batch& batch) {
-  const std::size_t first = batch.entries.size();
-  for (const logs::Gap& gap : source.reader->take_gaps()) {
-    // What the scan says of numbers behind the gap says nothing of it.
-    const std::uint64_t known = gap.last > 0 && source.known > gap.last ? 0 : source.known;
-    std::uint64_t end = gap.last + 1;
-    if (gap.last == 0) {
-      if (!source.had_more) continue;  // as far as anybody knows all of the log before was read
-      end = std::max(gap.first, known);
-    } else if (gap.last <= std::max(source.skip_to, source.read_to)) {
-      continue;  // told before
-    } else if (gap.is_most) {
-      if (gap.is_boot && known <= gap.first) continue;  // its keeper tells that
-      end = std::max(gap.first, known);
-    }
-    const LineCount count = count_lines(gap.first, end);
-    Loss loss{.instance = source.log.id, .first = gap.first, .last = end - 1, .lines = count.lines, .is_least = gap.is_most || count.is_least, .is_torn = gap.is_torn, .to = time};
-    note_loss(source, std::move(loss), batch);
-  }
   count_from(first, batch);
 }
 
@@ -267,6 +181,7 @@ void Gatherer::read(Source& source, Batch& batch) {
     if (reader.replaced() != source.replaced) {
       source.replaced = reader.replaced();
       source.read_to = source.skip_to = source.at.line = 0;  // the numbers began anew
+      source.at.told = {};
       batch.replaced.push_back(source.name);
     }
     note_gaps(source, at_end ? logs::Time{} : (*record)->time, batch);
@@ -351,7 +266,7 @@ void Gatherer::gather_logs(Batch& batch) {
 }
 
 Batch Gatherer::gather(const Scan& scan) {
-  Batch batch;
+  Batch batch = std::exchange(early_, {});
   count_ = bytes_ = 0;
   follow(scan, batch);
   note_passed_over(scan, batch);
@@ -367,10 +282,16 @@ Batch Gatherer::gather(const Scan& scan) {
 
 Result<void> Gatherer::delivered(const Batch& batch) {
   const Cursors before = stored_;
-  for (const auto& [name, cursor] : batch.moved) stored_.instances.insert_or_assign(name, cursor);
-  for (const std::string& name : batch.gone) {
+  for (const std::string& name : batch.gone) {  // of a log that is there again there is a cursor below
     stored_.instances.erase(name);
     gone_.erase(name);
+  }
+  for (const auto& [name, cursor] : batch.moved) {
+    Cursor& stored = stored_.instances[name];
+    const ToldLoss told = stored.told;  // which may have come since the batch was gathered
+    const bool is_over = told.last < cursor.place.sequence || std::ranges::find(batch.replaced, name) != batch.replaced.end();
+    stored = cursor;
+    stored.told = is_over ? ToldLoss{} : told;
   }
   if (batch.event) stored_.event = *batch.event;
   if (stored_ == before && !is_unsaved_) return {};

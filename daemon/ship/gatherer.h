@@ -59,7 +59,7 @@ struct GathererParts {
   std::function<std::int64_t()> last_event;     ///< where it begins that had nothing before; null: with the first event
   std::shared_ptr<const DaemonLog> daemon_log;  ///< or null
   std::uint64_t daemon_line = 0;                ///< the last line of it that the sink has already
-  std::shared_ptr<const secrets::GivenSecrets> secrets;  ///< what is taken out of what an app says; or null
+  std::shared_ptr<const secrets::GivenSecrets> secrets;  ///< what is taken out of what an app says, of events and of berthd's own lines; or null
 };
 
 /// Reads for one sink: from where it was delivered to, over all instances in turn, as many entries as a batch has room for. Blocking; for one thread at a
@@ -78,6 +78,12 @@ class Gatherer {
   /// The next entries. Those of a batch that was gathered before are not given again.
   Batch gather(const Scan& scan);
 
+  /// Lines that were removed before any batch had them, of which `look_for_losses` and batches have not told yet: for the time in which no batch is gathered.
+  std::vector<Loss> look_for_losses(const Scan& scan);
+
+  /// These were told: makes durable that they need not be again. Fails as `delivered` does.
+  Result<void> told(const std::vector<Loss>& losses);
+
   /// The sink has the batch: makes that durable. Batches are delivered in the order in which they were gathered. Where it fails, the next call
   /// stores it, too.
   Result<void> delivered(const Batch& batch);
@@ -95,11 +101,13 @@ class Gatherer {
   void note_removed(Source& source, Batch& batch);
   void note_passed_over(const Scan& scan, Batch& batch);
   std::uint64_t first_owed(const std::string& name, std::uint64_t newest);
+  void redact(const std::string& app, std::string& text) const;
   bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes; }
   void count_from(std::size_t first, Batch& batch);
   static void keep_name(Source& source);
 
   GathererParts parts_;
+  Batch early_;             ///< what was noticed before the next batch is gathered
   Cursors stored_;          ///< as the file has them, or is to
   std::set<std::string> gone_;  ///< of those, the ones whose logs a batch that is not delivered yet says are removed
   std::map<std::string, std::uint64_t> owed_;  ///< of the logs that were removed: the line that was to come next

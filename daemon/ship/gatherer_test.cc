@@ -342,6 +342,28 @@ TEST_F(GathererTest, TakesOutWhatTheAppWasGivenAsASecret) {
   EXPECT_THAT(texts_of(deliver_all(gatherer)), ElementsAre("[redacted]"));
 }
 
+TEST_F(GathererTest, TakesSecretsAndWhatIsToBeRedactedOutOfEventsAndOfItsOwnLinesToo) {
+  wanted.events = wanted.daemon = true;
+  LineRules rules;
+  rules.redactor = PatternRedactor::make({"password=([^ ]+)"}).value();
+  wanted.rules = std::make_shared<const LineRules>(std::move(rules));
+  add_event("instance.unready", "web");
+  events.back().data = {{"reason", "check exited with 1: hunter2! password=x"}, {"more", {{"lines", {"hunter2!", "correct horse"}}}}, {"n", 1}};
+  add_event("logs.lost", "");
+  events.back().data = {{"reason", "correct horse"}};
+  daemon_log->add({}, Severity::info, "web: hunter2! password=x");
+  auto given = std::make_shared<secrets::GivenSecrets>();
+  given->note("web", "hunter2!");
+  given->note("shop", "correct horse");
+  GathererParts with = parts();
+  with.secrets = given;
+  Gatherer gatherer(std::move(with));
+  ASSERT_TRUE(gatherer.load());
+  EXPECT_THAT(texts_of(deliver_all(gatherer)),
+              ElementsAre(R"({"kind":"instance.unready","app":"web","data":{"reason":"check exited with 1: [redacted] password=[redacted]","more":{"lines":["[redacted]","correct horse"]},"n":1}})",
+                          R"({"kind":"logs.lost","app":"","data":{"reason":"[redacted]"}})", "web: [redacted] password=[redacted]"));
+}
+
 /// A keeper that writes, rotates, compresses and prunes beside a shipper that dies at every step. What was acknowledged, and only that, is kept by the sink.
 TEST_F(GathererTest, LosesNothingAndDoublesABatchAtMostWhereverItDies) {
   std::mt19937 random(7);

@@ -29,6 +29,9 @@ bool LogScanner::list(const std::filesystem::path& path, Folder& folder) {
   if (!segments || segments->empty()) return false;
   folder.newest = segments->back().first;
   folder.newest_path = segments->back().path.string();
+  std::vector<std::uint64_t> firsts;
+  for (const logs::Segment& segment : *segments) firsts.push_back(segment.first);
+  folder.firsts = std::make_shared<const std::vector<std::uint64_t>>(std::move(firsts));
   folder.changed = file_clock_now() - changed > kClockStep ? changed : 0;
   return true;
 }
@@ -44,7 +47,7 @@ std::vector<LogState> LogScanner::look() {
     if (folder.changed != to_nanoseconds(status.st_mtim) && !list(log.folder, folder)) continue;
     // Where it went meanwhile, it was rotated and compressed, or the log is another one.
     if (::stat(folder.newest_path.c_str(), &status) != 0 && (!list(log.folder, folder) || ::stat(folder.newest_path.c_str(), &status) != 0)) continue;
-    found.push_back({.log = log, .newest = folder.newest, .size = static_cast<std::uint64_t>(status.st_size)});
+    found.push_back({.log = log, .newest = folder.newest, .size = static_cast<std::uint64_t>(status.st_size), .firsts = folder.firsts});
     seen.emplace(std::move(log.id), std::move(folder));
   }
   folders_ = std::move(seen);

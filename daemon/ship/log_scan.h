@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,11 @@ struct LogState {
   logs::InstanceLog log;
   std::uint64_t newest = 0;  ///< the first sequence of its newest segment
   std::uint64_t size = 0;    ///< of that, bytes
+  std::shared_ptr<const std::vector<std::uint64_t>> firsts{};  ///< the first sequence of each of its segments, oldest first; there is one
 
-  bool operator==(const LogState& other) const { return log.id == other.log.id && newest == other.newest && size == other.size; }
+  bool operator==(const LogState& other) const {
+    return log.id == other.log.id && newest == other.newest && size == other.size && firsts->front() == other.firsts->front();
+  }
 };
 
 /// What there is to ship.
@@ -39,6 +43,7 @@ class LogScanner {
     std::int64_t changed = 0;  ///< when its list of files did last, in nanoseconds since 1970; 0: look again
     std::uint64_t newest = 0;
     std::string newest_path;
+    std::shared_ptr<const std::vector<std::uint64_t>> firsts;
   };
   static bool list(const std::filesystem::path& path, Folder& folder);
 

@@ -205,6 +205,44 @@ TEST_F(LostLogs, WhatComesBehindAGapSaysNothingOfHowManyLinesWereInIt) {
   }
 }
 
+TEST_F(LostLogs, WhatIsToldBeforeAnythingWasDeliveredSaysNothingOfOtherLogs) {
+  limits.entries = 2;
+  write("web/web.1", 1, numbered(1, 2));
+  write("web/web.1", 3, numbered(3, 4));
+  write("web/web.1", 5, numbered(5, 5));
+  write("web/web.2", 9, numbered(9, 9));  // the lines before were removed before there was a sink
+  auto gatherer = begin();
+  EXPECT_EQ(gatherer->gather(scan()).entries.size(), 2u);
+  EXPECT_THAT(gatherer->look_for_losses(scan()), IsEmpty());
+  for (const int first : {1, 3}) prune("web/web.1", static_cast<std::uint64_t>(first));
+  const std::vector<Loss> found = gatherer->look_for_losses(scan());
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].first, 3u);
+  EXPECT_EQ(found[0].last, 4u);
+  EXPECT_THAT(gatherer->look_for_losses(scan()), IsEmpty()) << "once";
+  ASSERT_TRUE(gatherer->told(found));
+  EXPECT_THAT(texts_of(deliver_all(*begin())), ElementsAre("line 5", "line 9"));
+  EXPECT_THAT(losses, IsEmpty());
+}
+
+TEST_F(LostLogs, ALogThatIsRemovedMeanwhileIsToldAndItsSuccessorIsShipped) {
+  limits.entries = 2;
+  write("web/web.1", 1, numbered(1, 4));
+  write("web/web.1", 5, numbered(5, 5));
+  auto gatherer = begin();
+  const Batch batch = gatherer->gather(scan());
+  std::filesystem::remove_all(logs_root / "web");
+  ASSERT_EQ(gatherer->look_for_losses(scan()).size(), 1u);
+  write("web/web.1", 6, numbered(6, 6));
+  const std::vector<Loss> more = gatherer->look_for_losses(scan());
+  ASSERT_EQ(more.size(), 1u) << "now it is known that there was a line 5";
+  EXPECT_EQ(more[0].lines, 1u);
+  ASSERT_TRUE(gatherer->delivered(batch));
+  EXPECT_THAT(texts_of(deliver_all(*gatherer)), ElementsAre(HasSubstr("lines from 3 on, at least 2, are missing"), HasSubstr("lines 5 to 5 are missing"), "line 6"));
+  EXPECT_THAT(losses, IsEmpty()) << "both were told";
+  EXPECT_THAT(deliver_all(*begin()), IsEmpty());
+}
+
 TEST_F(LostLogs, ALogThatCannotBeReadWaitsAndHoldsUpNoOther) {
   write("web/web.1", 1, numbered(1, 1));
   write("web/web.2", 1, numbered(2, 2));

@@ -183,6 +183,37 @@ TEST_F(ShipperTest, CountsWhatIsRefusedForGoodAndGoesOn) {
   EXPECT_NE(shipper.status().refused_at, "");
 }
 
+TEST_F(ShipperTest, ASinkThatRefusesBatchAfterBatchFailsUntilItTakesSomething) {
+  write("web/web.1", 1, numbered(1, 10));
+  const Delivery refused{.kind = Delivery::Kind::taken, .refused = 3, .reason = "400 wrong schema"};
+  seen->answers = {refused, refused, refused};
+  Shipper shipper(shipper_parts());
+  seen->takes = 100ms;  // so that it is seen in between
+  SinkStatus after_one, after_three;
+  run(shipper, [&] {
+    const SinkStatus now = shipper.status();
+    if (now.batches == 1) after_one = now;
+    if (now.batches == 3) after_three = now;
+    return now.batches == 4 && now.state == "up to date";
+  });
+  EXPECT_EQ(after_one.state, "shipping") << "it may have been one line";
+  EXPECT_EQ(after_three.state, "failing");
+  EXPECT_THAT(after_three.last_error, HasSubstr("refuses all entries for good: 400 wrong schema"));
+  EXPECT_EQ(after_three.last_success, "");
+  EXPECT_EQ(shipper.status().apps.at("web").refused, 9u);
+  EXPECT_EQ(shipper.status().failing_since + shipper.status().last_error, "");
+  EXPECT_NE(shipper.status().last_success, "");
+}
+
+TEST_F(ShipperTest, ABatchOfOneLineThatIsRefusedIsNoFailureYet) {
+  write("web/web.1", 1, numbered(1, 1));
+  seen->answers = {{.kind = Delivery::Kind::taken, .refused = 1, .reason = "too long"}};
+  Shipper shipper(shipper_parts());
+  run(shipper, taken(shipper, 1));
+  EXPECT_EQ(shipper.status().failing_since, "");
+  EXPECT_THAT(shipper.status().last_error, HasSubstr("too long"));
+}
+
 TEST_F(ShipperTest, WhatIsRefusedWithoutAskingDoesNotTellThatTheSinkTakesAgain) {
   write("web/web.1", 1, numbered(1, 7));
   Delivery unasked{.kind = Delivery::Kind::taken, .refused = 3, .reason = "too old"};
@@ -242,6 +273,69 @@ TEST_F(ShipperTest, WhatIsLostIsAnEventOfARequiredSinkAlone) {
     EXPECT_EQ(told.size(), required ? 1u : 0u);
     for (const auto& event : told) EXPECT_EQ(event.data.at("lines").to_number<int>(), 3);
   }
+}
+
+/// The keeper removes what its budget has no room for, while the sink is away: that is told at once, and once.
+TEST_F(ShipperTest, WhatIsLostWhileTheSinkIsAwayIsToldThenAndOnlyOnce) {
+  write("web/web.1", 1, numbered(1, 4));
+  write("web/web.1", 5, numbered(5, 6));
+  write("web/web.1", 7, numbered(7, 9));
+  write("web/web.1", 10, numbered(10, 11));
+  write("web/web.1", 12, numbered(12, 12));
+  const auto go_away = [this] {
+    seen->sent.clear();
+    seen->answers.assign(1'000'000, {.kind = Delivery::Kind::later, .reason = "connection refused"});
+  };
+  go_away();
+  seen->answers.front() = {};
+  {
+    Shipper shipper(shipper_parts());
+    bool is_pruned = false;
+    run(shipper, [&] {
+      // Lines 4 to 6 are under way by then, and those up to 9 are in memory.
+      if (seen->sent.size() > 20 && !std::exchange(is_pruned, true)) {
+        for (const int first : {1, 5, 7, 10}) prune("web/web.1", static_cast<std::uint64_t>(first));
+        write("web/web.1", 12, numbered(13, 13));
+        shipper.news(std::make_shared<Scan>(scan()));
+      }
+      return shipper.status().apps["web"].lost > 0;
+    });
+    EXPECT_EQ(shipper.status().state, "failing");
+    EXPECT_EQ(shipper.status().apps["web"].lost, 2u);
+  }
+  ASSERT_THAT(kinds_told(), ElementsAre("logs.lost"));
+  EXPECT_EQ(told[0].data.at("first").to_number<int>(), 10);
+  EXPECT_EQ(told[0].data.at("last").to_number<int>(), 11);
+  for (const std::uint64_t lost : {6, 0, 0}) {
+    go_away();
+    Shipper again(shipper_parts());
+    run(again, [&] { return seen->sent.size() > 3; });
+    EXPECT_EQ(again.status().apps["web"].lost, lost) << "first what had been in memory alone, and then nothing again";
+  }
+  ASSERT_THAT(kinds_told(), ElementsAre("logs.lost", "logs.lost"));
+  EXPECT_EQ(told[1].data.at("first").to_number<int>(), 4);
+  EXPECT_EQ(told[1].data.at("lines").to_number<int>(), 6);
+  seen->answers.clear();
+  seen->sent.clear();
+  Shipper last(shipper_parts());
+  run(last, taken(last, 1));
+  EXPECT_EQ(told.size(), 2u);
+  EXPECT_THAT(seen->sent.at(0), ElementsAre(HasSubstr("lines 4 to 11 are missing here"), "line 12", "line 13")) << "in its place it is said as a whole";
+}
+
+TEST_F(ShipperTest, ASinkThatCannotBeMadeIsBehindAndLosesLinesToo) {
+  write("web/web.1", 1, numbered(1, 4));
+  { Shipper shipper(shipper_parts()); run(shipper, taken(shipper, 1)); }
+  write("web/web.1", 5, numbered(5, 6));
+  write("web/web.1", 7, numbered(7, 7));
+  prune("web/web.1", 1);
+  prune("web/web.1", 5);
+  refusals_to_make = 1'000'000;
+  Shipper again(shipper_parts());
+  run(again, [&] { return again.status().apps.contains("web") && again.status().apps.at("web").lost == 2; });
+  EXPECT_EQ(again.status().state, "failing");
+  EXPECT_GT(again.status().lag_seconds, 0);
+  EXPECT_THAT(kinds_told(), ElementsAre("logs.lost"));
 }
 
 TEST_F(ShipperTest, ShowsThatALogCannotBeReadAndSaysSoWhenThatChanges) {

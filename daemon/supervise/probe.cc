@@ -64,6 +64,7 @@ boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan
   Fd mounts;
   if (has_mounts) mounts = mount_namespace_of(app);
   if (has_mounts && !mounts) co_return Finding{.healthy = false, .reason = "it has no process whose file system a command could see"};
+  const auto redact = std::move(plan.redact);
   const std::string name = probe.command.empty() ? std::string() : probe.command[0];
   io::ChildSpec child{.argv = std::move(probe.command),
                       .environment = std::move(plan.environment),
@@ -85,7 +86,9 @@ boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan
   if (WIFEXITED(result->status) && WEXITSTATUS(result->status) == 0) co_return Finding{.healthy = true, .reason = name + " exited with 0"};
   const auto how = WIFEXITED(result->status) ? fmt::format("exited with {}", WEXITSTATUS(result->status))
                                              : fmt::format("was killed by SIG{}", spec::signal_name(WTERMSIG(result->status)));
-  const auto said = last_line(result->output);
+  std::string output = result->output;
+  if (redact) redact(output);
+  const auto said = last_line(output);
   co_return Finding{.healthy = false, .reason = fmt::format("{} {}{}{}", name, how, said.empty() ? "" : ": ", said)};
 }
 

@@ -108,6 +108,15 @@ BERTH_CO_TEST(SupervisorProbes, ByACommandThatSeesWhatTheAppSees) {
   EXPECT_TRUE(fs::is_empty(hidden));
 }
 
+BERTH_CO_TEST(SupervisorProbes, WhatACommandSaysIsAReasonWithoutSecrets) {
+  auto plan = shell("exec sleep 1000");
+  plan.startup = spec::Probe{.kind = spec::ProbeKind::exec, .command = {"/bin/sh", "-c", "echo the token is hunter2; exit 1"}, .period = 50ms, .failure_threshold = 2};
+  plan.redact = [](std::string& text) { text.replace(text.find("hunter2"), 7, "[redacted]"); };
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  CO_WAIT(count(Kind::exited) >= 1);
+  EXPECT_EQ(status(plan).last_exit->reason, "startup probe failed: /bin/sh exited with 1: the token is [redacted]");
+}
+
 BERTH_CO_TEST(SupervisorProbes, NothingBeforeItsInitialDelay) {
   const spec::Probe delayed{.kind = spec::ProbeKind::exec, .command = {"/bin/true"}, .initial_delay = 400ms, .period = 50ms};
   using OfPlan = std::optional<spec::Probe> InstancePlan::*;

@@ -58,6 +58,7 @@ struct InstancePlan {
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded
   std::optional<spec::Probe> startup, readiness, liveness;
+  std::function<void(std::string&)> redact;        ///< takes its secrets out of what it says where that becomes a reason; null: there are none
   std::string notify_socket;                       ///< with a probe of kind `notify`: path on the node at which its keeper receives what it says; else empty
   std::optional<io::Endpoint> probe_endpoint;      ///< where probes that name no port go
   std::map<std::string, std::uint16_t> private_ports;  ///< of 127.0.0.1, where probes go that name one

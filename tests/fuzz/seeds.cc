@@ -75,7 +75,7 @@ void add_log(Seeds& seeds) {
 
 
 void add_cursors(Seeds& seeds) {
-  seeds.add("ship_cursors", "berth-cursors 1\nevent 77\nrules 8212\napps *\nweb/worker.2 101 4096 120 9871263782 125 1795510800123456789\napi/web.1 0 0 0 0 0 0\n");
+  seeds.add("ship_cursors", "berth-cursors 1\nevent 77\nrules 8212\napps *\nweb/worker.2 101 4096 120 9871263782 125 1795510800123456789\napi/web.1 0 0 0 0 0 0 5 12\n");
   seeds.add("ship_cursors", "berth-cursors 1\nevent 0\nrules 0\napps api web\n");
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -33,6 +34,17 @@ Result<void> make_leaf(const fs::path& root, const fs::path& leaf) {
     if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("make the cgroup " + folder.string());
   }
   return {};
+}
+
+void remove_leaf(const fs::path& root, const fs::path& leaf) {
+  std::vector<fs::path> folders;
+  for (fs::path folder = leaf.parent_path(); folder != root && folder.has_relative_path(); folder = folder.parent_path()) folders.insert(folders.begin(), folder);
+  folders.push_back(leaf);
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator it(leaf, ignored), end; it != end; it.increment(ignored))
+    if (it->symlink_status(ignored).type() == fs::file_type::directory) folders.push_back(it->path());
+  // Its files are the kernel's, and go with it. A folder comes before what is in it.
+  for (const fs::path& folder : folders | std::views::reverse) ::rmdir(folder.c_str());
 }
 
 std::vector<std::string> unenforced(const spec::Limits& limits, const std::string& leaf) {

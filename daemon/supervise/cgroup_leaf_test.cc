@@ -32,6 +32,25 @@ TEST(CgroupLeaf, HasItsControllersHandedDownFolderByFolder) {
   EXPECT_THAT(made.error().message, testing::HasSubstr("web/file/app"));
 }
 
+TEST(CgroupLeaf, IsRemovedWithWhatIsBelowItAndWithItsAppsFolderWhereNothingElseIsInThere) {
+  const files::TemporaryDirectory root;
+  const auto exists = [&root](const char* folder) { return std::filesystem::exists(root.path() / folder); };
+  for (const char* leaf : {"web/one/app", "web/two/app"}) ASSERT_TRUE(make_leaf(root.path(), root.path() / leaf));
+  std::filesystem::create_directories(root.path() / "web/one/app/own/deeper/still");
+  std::filesystem::create_directories(root.path() / "web/one/app/other");
+  remove_leaf(root.path(), root.path() / "web/one/app");
+  EXPECT_FALSE(exists("web/one"));
+  EXPECT_TRUE(exists("web/two/app"));
+  std::filesystem::create_directories(root.path() / "web/two/app/own");
+  std::ofstream(root.path() / "web/two/app/own/held") << "as by a process";
+  remove_leaf(root.path(), root.path() / "web/two/app");
+  EXPECT_TRUE(exists("web/two/app/own"));
+  std::filesystem::remove(root.path() / "web/two/app/own/held");
+  remove_leaf(root.path(), root.path() / "web/two/app");
+  EXPECT_FALSE(exists("web"));
+  EXPECT_TRUE(exists("")) << "it is not berth's own alone";
+}
+
 TEST(CgroupLeaf, TellsWhatTheKernelDoesNotEnforce) {
   const files::TemporaryDirectory leaf;
   EXPECT_THAT(unenforced(kSome, ""), ElementsAre("CPUWeight", "MemoryMax", "TasksMax"));

@@ -63,7 +63,6 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<void> stop_app(InstancePtr instance, bool hold);
   awaitable<void> dismiss(InstancePtr instance);
   std::string cgroup_of(const Instance& instance) const;
-  void remove_cgroup(const Instance& instance);
 
   // recovery.cc
   bool may_be_kept(const Instance& instance) const;

@@ -240,7 +240,9 @@ awaitable<Result<void>> Runtime::stop_now(InstancePtr instance, std::function<vo
   const Orphan orphan = instance->orphan();
   const std::string name = instance->name();
   if (wedged || orphan.pid != 0) cleared = co_await clear_orphan(orphan, instance->socket_path, name);
-  remove_cgroup(*instance);
+  const std::string cgroup = cgroup_of(*instance);
+  const auto remove = [root = options_.cgroup_root, cgroup] { remove_leaf(root, cgroup); };
+  if (!cgroup.empty()) co_await pool_.run(remove);
   std::error_code ignored;  // a keeper that was killed left them
   if (cleared)
     for (const char* ending : {"", ".app"}) fs::remove(instance->socket_path + ending, ignored);
@@ -298,15 +300,6 @@ awaitable<Result<void>> Runtime::restart(InstanceId id, std::string reason) {
 std::string Runtime::cgroup_of(const Instance& instance) const {
   if (options_.use_systemd || options_.cgroup_root.empty()) return {};
   return fmt::format("{}/{}/{}/app", options_.cgroup_root, instance.id.app, instance.key);
-}
-
-void Runtime::remove_cgroup(const Instance& instance) {
-  const fs::path leaf = cgroup_of(instance);
-  if (leaf.empty()) return;
-  std::error_code ignored;  // what still holds something stays
-  fs::remove(leaf, ignored);
-  fs::remove(leaf.parent_path(), ignored);
-  fs::remove(leaf.parent_path().parent_path(), ignored);
 }
 
 }  // namespace berth::supervise

@@ -1,6 +1,7 @@
 """Limits of memory, CPU and processes, on a node whose kernel has the controllers: under systemd, and under a berthd in the foreground.
 
-The app is given 48 MiB and eats more. It must be killed and started again, and status, events, history and metrics must say `oom`.
+The app is given 48 MiB and eats more. It must be killed and started again, and status, events, history and metrics must say `oom`. It is given 32 processes and forks more. It must see that it
+cannot, and its keeper must go on; when it is removed, nothing is left of its cgroups.
 """
 import json
 import unittest
@@ -81,11 +82,30 @@ class Limits(UmlCase):
         self.assertNotEqual(self.out(f"{name}.second").strip(), "0")
         self.assertIn("oom", json.loads(self.out(f"{name}.history"))["deployments"][0]["reason"], self.report())
 
+    def assertOutOfTasks(self, name, leaves):
+        """`leaves`: what the cgroups of one instance end with, below that of its app."""
+        said = "forked 31 times, then: Resource temporarily unavailable"
+        self.assertEqual(self.out(f"{name}.forked"), said, self.report())
+        self.assertIn(f"testapp: {said}", self.out(f"{name}.logs"))
+        current, event, hits, health = self.out(f"{name}.full").split()
+        self.assertEqual((current, event, health), ("32", "max", "ok"), "it goes on")
+        self.assertGreater(int(hits), 0)
+        before, after = self.out(f"{name}.keepers").split()
+        self.assertEqual(before, after, "and so does its keeper")
+        self.assertEqual((self.out(f"{name}.restarted").strip(), self.out(f"{name}.after")), ("0", "ok"), self.report())
+        found = self.out(f"{name}.below").split()
+        self.assertEqual([path.rsplit("/", 1)[-1] for path in found[1:]], leaves, found)
+        self.assertTrue(all(path.startswith(found[0]) for path in found), "nothing is left of the release that failed, or of processes that ended")
+        self.assertEqual(self.out(f"{name}.removed").strip(), "0", self.report())
+        self.assertEqual(self.out(f"{name}.left"), "", self.report())
+
     def test_an_app_over_its_memory_is_killed_and_seen_as_such_with_and_without_systemd(self):
         self.boot("limits")
         self.await_power_off()
         self.assertLimited("service", "web")
         self.assertLimited("plain", "plain")
+        self.assertOutOfTasks("service", ["app", "keeper"])
+        self.assertOutOfTasks("plain", ["app"])
         self.assertRegex(self.out("service.cgroup"), r"^/berth\.slice/berth-web\.slice/berth-web-web-1-[0-9a-f]{16}\.service/app$")
         self.assertRegex(self.out("plain.cgroup"), r"^/berth-[0-9a-f]{8}/plain/[0-9a-f]{16}/app$")
 

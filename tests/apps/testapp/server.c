@@ -1,6 +1,8 @@
 #include "server.h"
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +75,24 @@ void eat(long long bytes) {
   }
 }
 
+/// As many children as there may be; they end by SIGTERM. What came of it.
+static void fork_all(int connection, char* text, size_t room) {
+  const int enough = 1000;
+  int forked = 0, error = 0;
+  while (forked < enough && error == 0) {
+    const pid_t child = fork();
+    if (child == 0) {
+      signal(SIGTERM, SIG_DFL);
+      close(connection);
+      for (;;) pause();
+    }
+    if (child > 0) ++forked;
+    else error = errno;
+  }
+  snprintf(text, room, "forked %d times, then: %s", forked, error ? strerror(error) : "enough");
+  fprintf(stderr, "testapp: %s\n", text);
+}
+
 /// Since the first time that it was asked.
 static double seconds_up(void) {
   static struct timespec began;
@@ -94,6 +114,9 @@ static void answer_to(int fd, const char* path, const struct options* options) {
   } else if (!strcmp(path, "/eat")) {
     eat(1LL << 30);
     send_answer(fd, 200, "full");
+  } else if (!strcmp(path, "/fork")) {
+    fork_all(fd, text, sizeof text);
+    send_answer(fd, 200, text);
   } else if (!strcmp(path, "/metrics") && options->errors_per_second >= 0) {
     const double errors = up * options->errors_per_second;
     snprintf(text, sizeof text, "# TYPE errors_total counter\nerrors_total{code=\"500\"} %.3f\nerrors_total{code=\"503\"} 7\n", errors);

@@ -9,6 +9,7 @@ int listening_socket(const struct options* options);
 ///   /healthz   200, or 503 with --never-ready (-from) or while the file `unready` is in the data folder
 ///   /slow      200 after --slow milliseconds
 ///   /eat       takes a GiB of memory, then 200
+///   /fork      forks children that wait until it cannot any more, then 200 and why, also on stderr
 ///   /metrics   with --errors: a counter in Prometheus' text format
 ///   /pid       the process id
 ///   /env/NAME  the value of that variable, 404 where it is not set

@@ -1,6 +1,9 @@
-"""The commands of docs/formats.md check a release file by hand, whoever signed for it and with keys of whatever kind; and find what is wrong in it."""
+"""The commands of docs/formats.md check a release file by hand, whoever signed for it and with keys of whatever kind; and find what is wrong in it. Those for
+a layer in a repository show what it is."""
+import hashlib
 import io
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -13,9 +16,9 @@ from lib.keys import Keys
 from lib.programs import SOURCE
 
 
-def commands_of_the_documentation():
+def commands_of_the_documentation(heading):
     text = (SOURCE / "docs/formats.md").read_text()
-    section = text[text.index("## Release file"):]
+    section = text[text.index(f"\n## {heading}\n"):]
     return re.search(r"```sh\n(.*?)```", section[:section.index("\n## ", 5)], re.S)[1]
 
 
@@ -45,7 +48,7 @@ class ByHand(BerthCase):
         place.mkdir()
         (place / "web-v42.berth").write_bytes(file)
         shutil.copy(self.repo.root, place / "root.json")
-        return subprocess.run(["bash", "-euo", "pipefail", "-c", commands_of_the_documentation()], cwd=place, capture_output=True, text=True)
+        return subprocess.run(["bash", "-euo", "pipefail", "-c", commands_of_the_documentation("Release file")], cwd=place, capture_output=True, text=True)
 
     def assertRight(self, file, signatures):
         done = self.by_hand(file)
@@ -124,6 +127,33 @@ class ByHand(BerthCase):
         self.assertWrong(self.changed(whole, web, self.without_a_signature), "too few keys of the role web have signed it, 2")
         self.assertWrong(self.changed(whole, web, self.with_another_version), "too few keys of the role web have signed it, 0")
         self.assertWrong(self.changed(whole, "targets/.*", self.flip))
+
+    def layer_by_hand(self):
+        return subprocess.run(["bash", "-euo", "pipefail", "-c", commands_of_the_documentation("Layer")], cwd=self.repo.folder, capture_output=True, text=True)
+
+    def test_a_layer_of_several_frames_and_its_index(self):
+        noise = random.Random(1).randbytes(20 << 20)  # more than a frame, and no less as it is packed
+        server = b"#!/bin/sh\necho hello\n"
+        self.repo.configure("production")
+        self.repo.build(sample_apps.testapp(self.folder / "site").put("bin/server", server, 0o755).put("share/noise", noise))
+        self.repo.release("web", "production", "--id", "v42")
+        [file] = (self.repo.folder / "targets/web/production").glob("*.v42.json")
+        [build] = json.loads(file.read_text())["builds"].values()
+        layer = build["layer"]
+        name = layer["blob"]["sha256"]
+        index = json.loads((self.repo.folder / "blobs/sha256" / layer["index"]["sha256"]).read_text())
+        self.assertGreater(len(index["frames"]), 1)
+        done = self.layer_by_hand()
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        lines = done.stdout.splitlines()
+        self.assertIn(f"{name}  blobs/sha256/{name}", lines)
+        self.assertIn(f"{layer['tar_sha256']}  -", lines)
+        sha256 = hashlib.sha256(server).hexdigest()
+        self.assertIn(f"{sha256}  -\n{sha256}\n", done.stdout, "the file, and what the index says of it")
+        self.assertTrue(any(line.startswith("-rwxr-xr-x root/root") and line.endswith(" bin/server") for line in lines), done.stdout)
+        blob = self.repo.folder / "blobs/sha256" / name
+        blob.write_bytes(self.flip(blob.read_bytes()))
+        self.assertNotEqual(self.layer_by_hand().returncode, 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """How packages are called, and what a checker of packages says of them."""
+import fcntl
 import filecmp
 import hashlib
 import json
@@ -10,8 +11,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lib import debs, spdx
+from lib import debs, sample_apps, spdx
+from lib.keys import Keys
 from lib.programs import BUILD, SOURCE
+from lib.repo import Repo
 
 MOST_BYTES = 12_000_000  # of daemon, keeper and command line, as installed
 
@@ -84,19 +87,22 @@ class Command(Folder):
         self.assertIn("is no version for dpkg", self.run_script("build-deb.sh", "--build", BUILD, "--version", "one two").stderr)
 
 
+UNITS = [f"berth-{name}@.{kind}" for name in ("refresh", "accept") for kind in ("service", "timer")]
+
+
 class Units(Folder):
     def installed(self):
         """The units as they are installed, with the program that was built in the place of the installed one."""
         folder = self.folder / "units"
         folder.mkdir()
-        for name in ("berth-refresh@.service", "berth-refresh@.timer"):
+        for name in UNITS:
             text = (SOURCE / "systemd" / name).read_text()
             (folder / name).write_text(text.replace("/usr/bin/berth ", f"{BUILD}/cli/berth "))
         return folder
 
-    def test_of_the_timer_please_systemd(self):
+    def test_of_the_timers_please_systemd(self):
         folder = self.installed()
-        for name in ("berth-refresh@.service", "berth-refresh@.timer"):
+        for name in UNITS:
             done = subprocess.run(["systemd-analyze", "verify", "--man=no", folder / name], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
@@ -104,13 +110,39 @@ class Units(Folder):
         repository = self.folder / "srv/my releases"
         subprocess.run([f"{BUILD}/cli/berth", "repo", "init", repository], check=True, capture_output=True)
         before = (repository / "metadata/timestamp.json").read_bytes()
-        unit = (self.installed() / "berth-refresh@.service").read_text()
-        words = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=").split()
-        done = subprocess.run([word.replace("%f", str(repository)) for word in words], capture_output=True, text=True)
+        done = self.run_unit("berth-refresh@.service", repository)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         self.assertNotEqual((repository / "metadata/timestamp.json").read_bytes(), before)
-        self.assertIn(f"ReadWritePaths=%f\n", unit)
+
+    def run_unit(self, name, repository):
+        """What a service does of the instance that is named after a repository."""
+        if not (self.folder / "units").exists():
+            self.installed()
+        unit = (self.folder / "units" / name).read_text()
+        self.assertIn("ReadWritePaths=%f\n", unit)
         self.assertIn("User=berth-repo\n", unit)
+        words = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=").split()
+        return subprocess.run([word.replace("%f", str(repository)) for word in words], capture_output=True, text=True)
+
+    def test_of_the_timer_publish_what_an_app_s_key_handed_in(self):
+        repo = Repo(self.folder / "srv", "my releases")
+        done = self.run_unit("berth-accept@.service", repo.folder)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""), "nothing waits, and nothing is said")
+        keys = Keys(self.folder / "ci")
+        keys.make("web", "ed25519")
+        repo.berth("repo", "delegate", repo.folder, "web", "--key", keys.public("web"))
+        repo.configure()
+        repo.build(sample_apps.testapp(self.folder / "site"))
+        repo.release("web", "production", "--keys", self.folder / "none", "--key", keys.private("web"))
+        done = self.run_unit("berth-accept@.service", repo.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        listed = repo.berth("releases", "web", "--repo", repo.folder, "--json").json()["releases"]
+        self.assertEqual([one["release"] for one in listed], ["v1"])
+        with open(repo.folder / ".lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = self.run_unit("berth-accept@.service", repo.folder)
+        self.assertEqual(done.returncode, 8)
+        self.assertIn("SuccessExitStatus=8\n", (SOURCE / "systemd/berth-accept@.service").read_text(), "the next run makes up for it")
 
 
 class Sbom(Folder):
@@ -191,7 +223,8 @@ class Packages(Folder):
             check_sbom(self, json.loads((self.folder / f"{name}/usr/share/doc/{name}/{name}.spdx.json").read_text()), self.folder / name)
         units = self.folder / "root/lib/systemd/system"
         self.assertIn("ExecStart=/usr/bin/berth repo refresh", (units / "berth-refresh@.service").read_text())
-        self.assertTrue((units / "berth-refresh@.timer").exists())
+        self.assertIn("ExecStart=/usr/bin/berth repo accept", (units / "berth-accept@.service").read_text())
+        self.assertEqual([name for name in UNITS if not (units / name).exists()], [])
         self.assertEqual(list((self.folder / "root").rglob("*.wants")), [], "nothing is enabled by being there")
         self.assertEqual(list((self.folder / "root/etc/berth/conf.d").iterdir()), [])
         for page in ("man1/berth.1", "man5/berth.toml.5", "man5/berthd.toml.5", "man8/berthd.8"):

@@ -36,6 +36,7 @@ class LiveNode : public api::Node {
     ship::Shipping& webhooks;
     std::function<std::optional<metrics::NodeStatus::Listener>()> remote_api, metrics_listener;
     MetricsToken& token;
+    std::function<awaitable<Result<api::Reloaded>>(deploy::Asked)> reload;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::vector<api::Group> groups);
 
@@ -44,6 +45,7 @@ class LiveNode : public api::Node {
   std::int64_t last_event() override { return parts_.store.last_event(); }
   awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
   awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override;
+  awaitable<Result<api::Reloaded>> reload(deploy::Asked asked) override { return parts_.reload(std::move(asked)); }
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
   std::shared_ptr<void> place(const api::Caller& caller) override;
   const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }

@@ -157,6 +157,8 @@ struct ServerReply {
   std::string body;
   /// If set, the body comes from here (chunked), and `body` is unused. Called on the server's executor.
   std::function<boost::asio::awaitable<void>(BodyWriter&)> stream;
+  /// If set, called once the reply was sent, or could not be: for what ends the very connection that it goes by.
+  std::function<void()> then;
 };
 
 using Handler = std::function<boost::asio::awaitable<ServerReply>(ServerRequest)>;

@@ -217,7 +217,9 @@ asio::awaitable<bool> exchange(const Service& service, Connection& connection, s
   }
   auto handling = service.handler(std::move(*request));
   ServerReply reply = co_await std::move(handling);
+  const auto then = std::move(reply.then);
   const bool stays = co_await send_reply(service, connection, std::move(reply), manner);
+  if (then) then();
   co_return stays;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,13 @@ class LogFeed {
 /// What is to be shown at the metrics listener; null: nothing.
 using Token = std::shared_ptr<const crypto::Secret>;
 
+/// What came of reading the configuration again.
+struct Reloaded {
+  std::vector<std::string> files;          ///< that were read
+  std::vector<std::string> until_restart;  ///< the tables in which something changed that counts after a restart: "[repository]"
+  std::function<void()> then;              ///< or nothing: to be called when whoever asked has the answer, since it ends connections
+};
+
 /// What the API tells besides what the deployer does.
 class Node {
  public:
@@ -51,6 +59,8 @@ class Node {
   virtual std::int64_t last_event() = 0;
   /// Adds an event for that webhook alone. `Errc::not_found` where berthd.toml has none of that name.
   virtual awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) = 0;
+  /// Reads berthd.toml again. `Errc::conflict` where it is wrong, with its place and what is wrong: what was before counts still.
+  virtual awaitable<Result<Reloaded>> reload(deploy::Asked asked) = 0;
   /// Waits until there is one behind that number, at the latest for `at_most`.
   virtual awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) = 0;
   /// Logs of an app that is known here, from files. `Errc::not_found` as `logs::LogReader` has it.

@@ -192,6 +192,24 @@ TEST_F(ApiTest, AWebhookIsTestedByItsName) {
   EXPECT_EQ(member(unknown, "detail"), "there is no webhook 'none'");
 }
 
+TEST_F(ApiTest, AReloadTellsWhatWaitsForARestartAndEndsConnectionsOnlyAfterItsAnswer) {
+  bool ended = false;
+  node.then = [&ended] { ended = true; };
+  auto reply = ask(request("POST", "/v1/reload", R"({"reason": "a new sink"})"));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(member(reply, "files"), R"(["/etc/berth/berthd.toml"])");
+  EXPECT_EQ(member(reply, "until_restart"), R"(["[repository]"])");
+  EXPECT_THAT(node.calls, ElementsAre("reload by=root (uid 0) why=a new sink"));
+  EXPECT_FALSE(ended);
+  ASSERT_TRUE(reply.then);
+  reply.then();
+  EXPECT_TRUE(ended);
+  node.wrong_config = "the configuration is wrong: berthd.toml:4:1: unknown key 'levl'";
+  const auto refused = ask(request("POST", "/v1/reload", ""));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(member(refused, "detail"), node.wrong_config);
+}
+
 TEST_F(ApiTest, RemoveTakesItsOptionsFromTheQuery) {
   auto remove = request("DELETE", "/v1/apps/web");
   remove.query = {{"purge", "true"}, {"reason", "moved"}};

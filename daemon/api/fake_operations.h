@@ -162,6 +162,14 @@ class FakeNode : public Node {
     if (name == "none") co_return fail(Errc::not_found, "there is no webhook 'none'");
     co_return Result<void>();
   }
+  awaitable<Result<Reloaded>> reload(deploy::Asked asked) override {
+    calls.push_back(fmt::format("reload by={} why={}", asked.by, asked.why));
+    if (!wrong_config.empty()) co_return fail(Errc::conflict, wrong_config);
+    Reloaded done{.files = {"/etc/berth/berthd.toml"}, .until_restart = {"[repository]"}, .then = then};
+    co_return done;
+  }
+  std::string wrong_config;
+  std::function<void()> then;
   awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) override {
     calls.push_back(fmt::format("logs of {} follow={}", query.selector.app, query.follow));
     if (!feed) co_return fail(Errc::not_found, no_logs);

@@ -66,6 +66,19 @@ awaitable<Answer> resume_node(Call call) {
   co_return done(co_await call.operations.resume_node(*asked));
 }
 
+awaitable<Answer> reload_config(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  auto reloaded = co_await call.node.reload(*asked);
+  if (!reloaded) co_return pass(reloaded.error());
+  json::object body;
+  body["files"] = json::array(reloaded->files.begin(), reloaded->files.end());
+  body["until_restart"] = json::array(reloaded->until_restart.begin(), reloaded->until_restart.end());
+  io::ServerReply answer = reply(200, body);
+  answer.then = std::move(reloaded->then);
+  co_return answer;
+}
+
 awaitable<Answer> test_webhook(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());

@@ -82,6 +82,7 @@ awaitable<Answer> get_logs(Call call);
 awaitable<Answer> get_status(Call call);
 awaitable<Answer> drain_node(Call call);
 awaitable<Answer> resume_node(Call call);
+awaitable<Answer> reload_config(Call call);
 awaitable<Answer> test_webhook(Call call);
 awaitable<Answer> list_repository_apps(Call call);
 awaitable<Answer> list_events(Call call);

@@ -63,7 +63,7 @@ class Contract(BerthCase):
         self.berth("import", exported)
         self.berth("webhook", "test", "chat", "--no-wait")
         self.berth("cancel", "web", expect=None)
-        for verb in ("drain", "resume"):
+        for verb in ("drain", "resume", "reload"):
             self.berth("node", verb)
         for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/page", "/page/files/page.js", "/page/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/apps/web/logs?lines=3&process=web&number=1&since=1h", "/v1/deployments/1?wait=1&until=switched&after=baking"):
             self.tap.seen.add(self.ask("GET", page))

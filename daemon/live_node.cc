@@ -122,6 +122,12 @@ awaitable<Result<std::vector<store::Event>>> LiveNode::events(std::int64_t first
   co_return events;
 }
 
+awaitable<std::int64_t> LiveNode::first_of_newest(int most, std::vector<std::string> apps) {
+  const auto look = [&store = parts_.store, most, apps] { return store.first_of_newest_events(most, apps); };
+  const auto first = co_await parts_.pool.run(look);
+  co_return first;
+}
+
 awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery query) {
   if (!reading_) reading_ = std::make_unique<io::Pool>(1);
   auto feed = co_await FileLogFeed::open(*reading_, fixed_.paths.logs, std::move(query));

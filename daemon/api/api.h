@@ -55,6 +55,8 @@ class Node {
   virtual awaitable<metrics::NodeStatus> status() = 0;
   /// Numbered from `first`, at most `most`, of `app` alone where it is not empty.
   virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
+  /// The number from which on there are the newest `most`, of `apps` only where there are any; one behind the last where there is none.
+  virtual awaitable<std::int64_t> first_of_newest(int most, std::vector<std::string> apps) = 0;
   /// The newest event's number, 0 where there is none.
   virtual std::int64_t last_event() = 0;
   /// Adds an event for that webhook alone. `Errc::not_found` where berthd.toml has none of that name.

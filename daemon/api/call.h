@@ -48,8 +48,8 @@ class QueryReader {
   std::string text(std::string_view name, std::string otherwise = {});
   std::int64_t integer(std::string_view name, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest);
   bool boolean(std::string_view name, bool otherwise);
-  /// `wait=SECONDS`, a minute at most: whoever wants longer asks again.
-  std::chrono::seconds wait();
+  /// `wait=60s`, or `wait=60`, which are seconds; a minute at most: whoever wants longer asks again.
+  std::chrono::milliseconds wait();
   /// An app's name, or nothing.
   std::string app();
   std::string reason();

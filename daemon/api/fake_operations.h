@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -156,6 +157,16 @@ class FakeNode : public Node {
     std::vector<store::Event> events{{.number = 1, .at = "2026-11-24T09:00:00.000000Z", .kind = "node.started", .data = {{"version", "0.1.0"}}}};
     co_return events;
   }
+  awaitable<std::int64_t> first_of_newest(int most, std::vector<std::string> apps) override {
+    calls.push_back(fmt::format("first of newest {} of [{}]", most, fmt::join(apps, " ")));
+    std::int64_t first = last_event() + 1;
+    for (auto event = told.rbegin(); event != told.rend() && most > 0; ++event) {
+      if (!apps.empty() && std::ranges::find(apps, event->app) == apps.end()) continue;
+      first = event->number;
+      --most;
+    }
+    co_return first;
+  }
   std::int64_t last_event() override { return told.empty() ? 1 : told.back().number; }
   awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override {
     calls.push_back(fmt::format("test webhook {} why={}", name, asked.why));
@@ -175,7 +186,13 @@ class FakeNode : public Node {
     if (!feed) co_return fail(Errc::not_found, no_logs);
     co_return feed;
   }
-  awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override { co_await io::sleep_for(std::chrono::milliseconds(1)); }
+  awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override {
+    ++waited;
+    if (on_wait) on_wait();
+    co_await io::sleep_for(std::chrono::milliseconds(1));
+  }
+  int waited = 0;  ///< for an event
+  std::function<void()> on_wait;
   std::shared_ptr<void> place(const Caller&) override { return has_place ? std::make_shared<int>(0) : nullptr; }
   std::shared_ptr<void> page_place() override { return has_page_place ? std::make_shared<int>(0) : nullptr; }
   awaitable<Result<Token>> token() override { co_return wanted_token; }

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <chrono>
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -14,6 +17,7 @@ namespace berth::api {
 namespace {
 
 constexpr std::int64_t kMostEvents = 1000;
+constexpr std::int64_t kUsualEvents = 200;
 constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 constexpr std::size_t kPieceOfPage = 256u << 10;
@@ -24,6 +28,18 @@ awaitable<void> write_pieces(std::shared_ptr<const std::string> page, io::BodyWr
     std::string piece = page->substr(at, kPieceOfPage);
     const bool written = co_await writer.write(std::move(piece));
     if (!written) co_return;
+  }
+}
+
+/// Those from `first` on, at once or, where there is none, when there is one; none after `at_most`.
+awaitable<Result<std::vector<store::Event>>> wait_for_events(Call& call, std::int64_t first, int most, std::string app, std::chrono::milliseconds at_most) {
+  const auto end = io::Steady::now() + at_most;
+  for (;;) {
+    const std::int64_t last = call.node.last_event();
+    auto events = co_await events_seen(call, first, most, app);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - io::Steady::now());
+    if (!events || !events->empty() || left.count() <= 0) co_return events;
+    co_await call.node.event_after(last, left);
   }
 }
 
@@ -101,11 +117,19 @@ awaitable<Answer> list_events(Call call) {
     co_return stream;
   }
   QueryReader query(call.request);
-  const std::int64_t first = query.integer("from", 1, 1, INT64_MAX);
-  const int most = static_cast<int>(query.integer("limit", 200, 1, kMostEvents));
+  const FirstEvent wanted = read_first_event(query);
+  const std::int64_t usual = wanted.last > 0 ? std::min<std::int64_t>(wanted.last, kMostEvents) : kUsualEvents;
+  const int most = static_cast<int>(query.integer("limit", usual, 1, kMostEvents));
   const std::string app = query.app();
+  const auto wait = query.wait();
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  const auto events = co_await events_seen(call, first, most, app);
+  std::int64_t first = std::max<std::int64_t>(wanted.from, 1);
+  if (wanted.last > 0) {
+    const auto begin = co_await first_of_newest_seen(call, wanted.last, app);
+    if (!begin) co_return pass(begin.error());
+    first = *begin;
+  }
+  const auto events = co_await wait_for_events(call, first, most, app, wait);
   if (!events) co_return pass(events.error());
   co_return reply(200, events_json(*events));
 }

@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kSign{15'000};     ///< of life, to a client that there is nothing new for
 constexpr int kEventsAtOnce = 200;
+constexpr std::int64_t kMostOfNewest = 1'000'000;
 constexpr std::int64_t kMostNumber = 256; ///< of an instance
 constexpr std::size_t kLongestText = 1000;
 
@@ -164,9 +165,16 @@ bool wants_stream(const io::ServerRequest& request) {
   return accept != request.headers.end() && accept->second.find("text/event-stream") != std::string::npos;
 }
 
+FirstEvent read_first_event(QueryReader& query) {
+  FirstEvent first{.from = query.integer("from", 0, 1, INT64_MAX), .last = static_cast<int>(query.integer("last", 0, 1, kMostOfNewest))};
+  if (first.from > 0 && first.last > 0) query.complain("from and last say two things");
+  return first;
+}
+
 awaitable<Answer> follow_events(Call call, EventMessage message_of, std::shared_ptr<void> place) {
   QueryReader query(call.request);
-  std::int64_t first = query.integer("from", 0, 1, INT64_MAX);
+  const FirstEvent wanted = read_first_event(query);
+  std::int64_t first = wanted.from;
   const std::string app = query.app();
   if (const auto known = query.done(); !known) co_return pass(known.error());
   if (const auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
@@ -178,6 +186,11 @@ awaitable<Answer> follow_events(Call call, EventMessage message_of, std::shared_
     if (error != std::errc() || end != id->second.data() + id->second.size() || last < 0 || last == INT64_MAX)
       co_return fail(Errc::usage, "the header Last-Event-ID takes the number of an event");
     first = last + 1;
+  }
+  if (!has_id && wanted.last > 0) {
+    const auto begin = co_await first_of_newest_seen(call, wanted.last, app);
+    if (!begin) co_return pass(begin.error());
+    first = *begin;
   }
   const std::int64_t newest = call.node.last_event();
   std::string sign = ": events of berthd\n\n";

@@ -286,6 +286,9 @@ TEST_F(RolesTest, EventsAreThoseOfAClientsAppsInTheirOrder) {
   EXPECT_THAT(numbers(get("/v1/events")), ElementsAre(2, 4, 5));
   EXPECT_THAT(numbers(get("/v1/events", {{"limit", "2"}})), ElementsAre(2, 4));
   EXPECT_THAT(numbers(get("/v1/events", {{"from", "5"}})), ElementsAre(5));
+  EXPECT_THAT(numbers(get("/v1/events", {{"last", "2"}})), ElementsAre(4, 5));
+  EXPECT_THAT(numbers(get("/v1/events", {{"last", "3"}})), ElementsAre(2, 4, 5));
+  EXPECT_EQ(get("/v1/events", {{"app", "blog"}, {"last", "2"}}).status, 403);
   EXPECT_EQ(get("/v1/events", {{"app", "blog"}}).status, 403);
 }
 

@@ -112,6 +112,14 @@ awaitable<Result<std::vector<store::Event>>> events_seen(Call& call, std::int64_
   co_return found;
 }
 
+awaitable<Result<std::int64_t>> first_of_newest_seen(Call& call, int most, std::string app) {
+  if (auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
+  std::vector<std::string> apps = call.caller.apps;
+  if (!app.empty()) apps.assign(1, app);
+  const std::int64_t first = co_await call.node.first_of_newest(most, std::move(apps));
+  co_return first;
+}
+
 void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vector<deploy::AppStatus>& apps) {
   if (caller.apps.empty()) return;
   std::erase_if(apps, [&](const deploy::AppStatus& one) { return !caller.sees(one.row.app); });

@@ -74,6 +74,15 @@ TEST_F(StreamsTest, EventsComeAsServerSentOnesFromTheNumberThatIsAskedFor) {
   EXPECT_THAT(got[1], HasSubstr("}\n\nid: 3\n"));
 }
 
+TEST_F(StreamsTest, TheNewestComeFirstWhereTheyAreAskedFor) {
+  node.told = {event(1, "web"), event(2, "api"), event(3, "web"), event(4, "api")};
+  EXPECT_THAT(read(follow({{"last", "2"}}), 2).back(), StartsWith("id: 3\n"));
+  EXPECT_THAT(read(follow({{"last", "2"}, {"app", "web"}}), 2).back(), StartsWith("id: 1\n"));
+  EXPECT_THAT(read(follow({{"last", "2"}}, {{"last-event-id", "3"}}), 2).back(), StartsWith("id: 4\n")) << "who comes back has seen them";
+  EXPECT_EQ(follow({{"last", "2"}, {"from", "1"}}).status, 400);
+  EXPECT_EQ(follow({{"last", "0"}}).status, 400);
+}
+
 TEST_F(StreamsTest, WhoComesBackGetsWhatCameMeanwhileAndWhoIsNewWhatComesNext) {
   node.told = {event(1, "web"), event(2, "api"), event(3, "web")};
   EXPECT_THAT(read(follow({}, {{"last-event-id", "2"}}), 2).back(), StartsWith("id: 3\n"));

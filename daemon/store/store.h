@@ -355,6 +355,8 @@ class Store {
   Result<void> add_event(Event event);
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
+  /// The number from which on there are the newest `most`, of `apps` only where there are any; one behind the last where there is none.
+  std::int64_t first_of_newest_events(int most, const std::vector<std::string>& apps);
   /// From any thread, at once.
   std::int64_t last_event() const;
   /// `told` is called, on whatever thread, each time that there are new ones.

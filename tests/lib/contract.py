@@ -79,8 +79,9 @@ def escaped(path):
 
 def typed(schema, text):
     """A parameter of a query as the value that it stands for."""
-    kind = resolve(schema).get("type")
-    if kind == "integer":
+    schema = resolve(schema)
+    kind = schema.get("type")
+    if kind == "integer" or any(resolve(one).get("type") == "integer" for one in schema.get("oneOf", [])):
         return int(text) if re.fullmatch(r"-?\d+", text) else text
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)

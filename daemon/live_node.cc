@@ -50,12 +50,22 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
   return node;
 }
 
-std::optional<api::PageAccess> page_of(const config::Config& config) {
-  if (!config.status_page) return {};
+api::PageAccess own_names(const config::Config& config) {
   api::PageAccess access{.names = {config.node}};
   char host[256] = {};
   if (::gethostname(host, sizeof host - 1) == 0) access.names.emplace_back(host);
   return access;
+}
+
+std::optional<api::PageAccess> page_of(const config::Config& config) {
+  if (!config.status_page) return {};
+  return own_names(config);
+}
+
+/// Where neither a token nor a certificate is shown, a browser may be led to ask.
+std::optional<api::PageAccess> status_access_of(const config::Config& config) {
+  if (!config.metrics_token.empty() || !config.metrics_tls.client_ca_file.empty()) return {};
+  return own_names(config);
 }
 
 }  // namespace
@@ -65,6 +75,7 @@ LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforc
       lag_(parts_.loop),
       told_(std::make_shared<io::Event>(parts_.loop.executor())),
       page_(page_of(config)),
+      status_access_(status_access_of(config)),
       ready_(parts_.loop.executor()),
       scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),

@@ -50,6 +50,7 @@ class LiveNode : public api::Node {
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
   std::shared_ptr<void> place(const api::Caller& caller) override;
   const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }
+  const api::PageAccess* status_access() const override { return status_access_ ? &*status_access_ : nullptr; }
   awaitable<Result<api::Token>> token() override { return parts_.token.get(); }
   std::shared_ptr<void> page_place() override;
   awaitable<std::string> metrics() override;
@@ -75,6 +76,7 @@ class LiveNode : public api::Node {
   std::shared_ptr<io::Event> told_;  ///< there is a new event
   std::shared_ptr<int> page_places_ = std::make_shared<int>(0);  ///< that are taken by status pages that are open
   std::optional<api::PageAccess> page_;  ///< nothing: there is no status page
+  std::optional<api::PageAccess> status_access_;  ///< nothing: whoever asks has shown something
   std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics

@@ -154,6 +154,8 @@ awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
 awaitable<io::ServerReply> Api::on_network(io::ServerRequest request) {
   if (is_of_page(request.path) && node_.page() != nullptr)  // before a browser asks its user for the token, under somebody else's name
     if (const auto complaint = host_complaint(*node_.page(), request.headers)) co_return problem(*complaint);
+  if (request.path == "/status" && node_.status_access() != nullptr)
+    if (const auto complaint = host_complaint(*node_.status_access(), request.headers, "/status")) co_return problem(*complaint);
   if (!is_for_probes(request.path)) {
     const auto token = co_await node_.token();
     if (!token) co_return problem(token.error());

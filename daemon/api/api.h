@@ -77,6 +77,8 @@ class Node {
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
   /// Whom the status page is for; null where there is none.
   virtual const PageAccess* page() const = 0;
+  /// Under which names the metrics listener may be asked for `/status`; null: under any, since it wants a token or a certificate.
+  virtual const PageAccess* status_access() const = 0;
   /// What the metrics listener wants to be shown. Fails where that cannot be told, and nobody is to be let in.
   virtual awaitable<Result<Token>> token() = 0;
   /// As `place`, among those who look at the status page: they take nobody else's.

@@ -199,6 +199,7 @@ class FakeNode : public Node {
   Result<Token> wanted_token = Token();
   const PageAccess* page() const override { return has_page ? &access : nullptr; }
   PageAccess access{.names = {"edge-1"}};
+  const PageAccess* status_access() const override { return !wanted_token || *wanted_token != nullptr ? nullptr : &access; }
   bool has_page = true, has_page_place = true;
   std::shared_ptr<LogFeed> feed = std::make_shared<FakeFeed>();
   std::string no_logs = "no logs";

@@ -309,7 +309,7 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,
                                                run->row.app));
   }
-  run->cancelled_by = asked.by + (asked.why.empty() ? "" : ": " + asked.why);
+  if (run->cancelled_by.empty()) run->cancelled_by = asked.by + (asked.why.empty() ? "" : ": " + asked.why);
   run->stop.request_stop();
   run->changed.notify();
   app->changed.notify();
@@ -318,6 +318,10 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     app->queue.erase(queued);
     co_await move(app, run, Happening::cancelled);
   }
+  // What ends it may take a while, over which a berthd may die: the next one goes on with ending it.
+  const auto write = [this, id, by = run->cancelled_by] { return node_.store.note_cancel(id, by); };
+  const auto written = co_await node_.pool.run(write);
+  if (!written) co_return std::unexpected(written.error());
   co_return status_of(*run);
 }
 

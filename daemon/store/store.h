@@ -271,6 +271,8 @@ class Store {
   // deployments
   Result<DeploymentRow> add_deployment(DeploymentRow row, Event event);             ///< gives it its id
   Result<void> update_deployment(const DeploymentRow& row, std::vector<Event> events);
+  /// Writes down by whom a deployment is cancelled, where it has not ended: in its row's detail, in which it then stays, whoever updates the row.
+  Result<void> note_cancel(std::int64_t id, const std::string& by);
   Result<std::optional<DeploymentRow>> deployment(std::int64_t id);
   Result<std::optional<DeploymentRow>> deployment_by_key(const std::string& app, const std::string& key);
   Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty

@@ -180,6 +180,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
   snapshot.events_damaged = !parts_.store.event_trouble().empty();
+  snapshot.slow_readers = slow_readers_;
   snapshot.loop_lag = lag_.take();
   auto write = [all = std::move(snapshot)]() mutable {
     std::vector<supervise::InstanceStatus> instances;

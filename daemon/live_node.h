@@ -53,6 +53,7 @@ class LiveNode : public api::Node {
   const api::PageAccess* status_access() const override { return status_access_ ? &*status_access_ : nullptr; }
   awaitable<Result<api::Token>> token() override { return parts_.token.get(); }
   std::shared_ptr<void> page_place() override;
+  void reader_dropped() override { ++slow_readers_; }
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -77,6 +78,7 @@ class LiveNode : public api::Node {
   std::shared_ptr<int> page_places_ = std::make_shared<int>(0);  ///< that are taken by status pages that are open
   std::optional<api::PageAccess> page_;  ///< nothing: there is no status page
   std::optional<api::PageAccess> status_access_;  ///< nothing: whoever asks has shown something
+  std::uint64_t slow_readers_ = 0;  ///< that were dropped
   std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics

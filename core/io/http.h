@@ -148,6 +148,8 @@ class BodyWriter {
   virtual boost::asio::awaitable<bool> write(std::string data) = 0;
   /// Whether the peer closed, as far as is known, without writing.
   virtual bool gone() const = 0;
+  /// For how long it had taken nothing, where it was dropped for that; 0: it was not.
+  virtual milliseconds stalled() const { return milliseconds(0); }
 };
 
 struct ServerReply {

@@ -194,6 +194,8 @@ class FakeNode : public Node {
   int waited = 0;  ///< for an event
   std::function<void()> on_wait;
   std::shared_ptr<void> place(const Caller&) override { return has_place ? std::make_shared<int>(0) : nullptr; }
+  void reader_dropped() override { ++dropped; }
+  int dropped = 0;
   std::shared_ptr<void> page_place() override { return has_page_place ? std::make_shared<int>(0) : nullptr; }
   awaitable<Result<Token>> token() override { co_return wanted_token; }
   Result<Token> wanted_token = Token();

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
 #include "core/ids.h"
 #include "core/json/json.h"
@@ -24,10 +25,19 @@ constexpr std::int64_t kMostOfNewest = 1'000'000;
 constexpr std::int64_t kMostNumber = 256; ///< of an instance
 constexpr std::size_t kLongestText = 1000;
 
+/// Says who was dropped, of what, and after how long, where the client took nothing for too long.
+void tell_slow(const Call& call, io::Steady::time_point began, const io::BodyWriter& writer) {
+  if (writer.stalled().count() == 0) return;
+  const auto whole = [](auto time) { return std::chrono::duration_cast<std::chrono::seconds>(time).count(); };
+  spdlog::warn("api: {} was dropped, who took nothing of GET {:?} for {} s, after {} s", call.by, call.request.path, whole(writer.stalled()), whole(io::Steady::now() - began));
+  call.node.reader_dropped();
+}
+
 Error no_place() { return {Errc::refused, "as many read events and logs of this node as may at once: end another one, or ask for pages"}; }
 
 /// Tells `sign`, a comment, and events from number `next` on, until the client is gone.
 awaitable<void> tell_events(Call call, std::int64_t next, std::string app, EventMessage message_of, std::string sign, io::BodyWriter& writer) {
+  const auto began = io::Steady::now();
   bool there = co_await writer.write(std::move(sign));
   auto told = io::Steady::now();
   while (there && !writer.gone()) {
@@ -50,11 +60,13 @@ awaitable<void> tell_events(Call call, std::int64_t next, std::string app, Event
     there = co_await writer.write(std::move(messages));
     told = now;
   }
+  tell_slow(call, began, writer);
 }
 
 /// Tells lines until the end, or, where they are followed, until the client is gone.
-awaitable<void> tell_lines(std::shared_ptr<LogFeed> feed, bool follow, io::BodyWriter& writer) {
-  auto told = io::Steady::now();
+awaitable<void> tell_lines(std::shared_ptr<const Call> call, std::shared_ptr<LogFeed> feed, bool follow, io::BodyWriter& writer) {
+  const auto began = io::Steady::now();
+  auto told = began;
   bool there = true;
   while (there && !writer.gone()) {
     auto piece = co_await feed->next();
@@ -72,6 +84,7 @@ awaitable<void> tell_lines(std::shared_ptr<LogFeed> feed, bool follow, io::BodyW
     there = co_await writer.write(std::move(lines));
     told = now;
   }
+  tell_slow(*call, began, writer);
 }
 
 std::optional<logs::Time> read_moment(QueryReader& query, std::string_view name, logs::Time now) {
@@ -152,7 +165,8 @@ awaitable<Answer> get_logs(Call call) {
   if (!feed) co_return std::unexpected(log_error(call.caller, what, feed.error()));
   io::ServerReply answer;
   answer.content_type = "application/x-ndjson";
-  answer.stream = [feed = std::move(*feed), follow, place = std::move(place)](io::BodyWriter& writer) { return tell_lines(feed, follow, writer); };
+  auto asking = std::make_shared<const Call>(std::move(call));
+  answer.stream = [asking = std::move(asking), feed = std::move(*feed), follow, place = std::move(place)](io::BodyWriter& writer) { return tell_lines(asking, feed, follow, writer); };
   co_return answer;
 }
 

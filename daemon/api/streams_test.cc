@@ -129,6 +129,38 @@ TEST_F(StreamsTest, FollowedLogsGoOnUntilTheyAreGone) {
   EXPECT_EQ(std::static_pointer_cast<FakeFeed>(node.feed)->waited, 2);
 }
 
+/// Takes a piece, and then nothing more until it is dropped.
+class Sleeper : public io::BodyWriter {
+ public:
+  awaitable<bool> write(std::string) override {
+    const bool takes = ++writes == 1;
+    co_return takes;
+  }
+  bool gone() const override { return writes > 1; }
+  std::chrono::milliseconds stalled() const override { return writes > 1 ? std::chrono::seconds(30) : std::chrono::seconds(0); }
+  int writes = 0;
+};
+
+TEST_F(StreamsTest, WhoIsDroppedForReadingNothingIsCountedAndWhoGoesIsNot) {
+  const auto read_by = [&](const io::ServerReply& reply, io::BodyWriter& reader) {
+    const auto run = [&]() -> awaitable<int> {
+      auto streaming = reply.stream(reader);
+      co_await std::move(streaming);
+      co_return 0;
+    };
+    io::on_loop(loop, run());
+  };
+  node.told = {event(1, "web"), event(2, "web")};
+  Sleeper of_events, of_logs;
+  read_by(follow({{"from", "1"}}), of_events);
+  EXPECT_EQ(node.dropped, 1);
+  read_by(ask("/v1/apps/web/logs", {}), of_logs);
+  EXPECT_EQ(node.dropped, 2);
+  Reader leaves(1);
+  read_by(follow({{"from", "1"}}), leaves);
+  EXPECT_EQ(node.dropped, 2);
+}
+
 TEST_F(StreamsTest, OnlySoManyMayFollow) {
   node.has_place = false;
   EXPECT_EQ(follow({}).status, 503);

@@ -7,8 +7,6 @@ runs it: from fork to the end of its output. The peers do the same in the same r
 systemd runs. The first rounds, which fill the page cache, are left out. Fails where the 99th percentile of a verb is over --most-ms.
 """
 import argparse
-import hashlib
-import json
 import os
 import shutil
 import statistics
@@ -18,7 +16,7 @@ import time
 
 from bench.common import Workplace, compile_app
 from bench.supervisors import Runit
-from lib import sample_apps
+from lib import event_log, sample_apps
 from lib.programs import BERTH
 
 WARM = 5
@@ -66,21 +64,6 @@ def fill(place, options):
     return node
 
 
-def add_events(node, count):
-    """Makes its events so many by exits of an instance, as years would: by its log alone, which berthd numbers on from."""
-    node.stop()
-    log = node.state / "events.log"
-    last = log.read_text().splitlines()[-1]
-    number = json.loads(last)["number"]
-    with open(log, "a", encoding="utf-8") as more:
-        while number < count:
-            number += 1
-            event = {"number": number, "at": "2026-11-24T09:00:00.000000Z", "kind": "instance.exit", "app": f"app{number % 10}", "data": {"instance": f"app{number % 10}/web.1@v1", "code": 1, "ran_ms": 12345}, "prev": hashlib.sha256(last.encode()).hexdigest()}
-            last = json.dumps(event, separators=(",", ":"))
-            more.write(last + "\n")
-    node.start()
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--apps", type=int, default=10)
@@ -91,7 +74,7 @@ def main():
     options = parser.parse_args()
     with Workplace() as place:
         node = fill(place, options)
-        add_events(node, options.events)
+        event_log.fill(node, options.events)
         runit = Runit()
         runit.start(place, options.apps * options.instances, compile_app("starter", place.folder))
         time.sleep(2)  # all of it is idle then

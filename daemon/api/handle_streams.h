@@ -3,13 +3,9 @@
 #include <memory>
 
 #include "core/io/http.h"
-#include "core/logs/log_reader.h"
 #include "daemon/api/routes.h"
 
 namespace berth::api {
-
-/// What a request for logs of `app` asks for: the parameters of `GET /v1/apps/{app}/logs`. `Errc::usage` for others, and for values that are wrong.
-Result<logs::LogQuery> read_log_query(const io::ServerRequest& request, const std::string& app, logs::Time now);
 
 /// Whether a list is wanted as it grows (`Accept: text/event-stream`).
 bool wants_stream(const io::ServerRequest& request);

@@ -3,7 +3,7 @@
 
 #include "core/io/on_loop.h"
 #include "daemon/api/fake_operations.h"
-#include "daemon/api/handle_streams.h"
+#include "daemon/api/log_query.h"
 
 namespace berth::api {
 namespace {

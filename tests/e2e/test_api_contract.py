@@ -22,10 +22,13 @@ class Contract(BerthCase):
         return self.node.berth("--socket", self.tap.server.server_address, *arguments, expect=expect)
 
     def ask(self, method, target, body=None):
-        return contract.check(*self.asked(method, target, body))
+        answer = self.node.api(method, target, body)
+        return contract.check(*self.told(method, target, body, answer), {}, dict(answer.headers.items()))
 
     def asked(self, method, target, body=None, headers=None):
-        answer = self.node.api(method, target, body, headers)
+        return self.told(method, target, body, self.node.api(method, target, body, headers))
+
+    def told(self, method, target, body, answer):
         return method, target, None if body is None else json.dumps(body), answer.status, answer.headers.get("Content-Type", ""), answer.body
 
     def publish(self, note):
@@ -112,6 +115,24 @@ class Contract(BerthCase):
         for other in ((method, "/v1/nothing", body, status, kind, text), (method, target + "?x=1", body, status, kind, text), (method, target, body, 204, kind, text),
                       (method, target, body, status, "text/html", text), ("POST", target, body, status, kind, text)):
             with self.assertRaises(contract.Broken):
+                contract.check(*other)
+        got = {"ETag": '"0123"'}
+        app = self.node.api("GET", "/v1/apps/web").body
+        contract.check("GET", "/v1/apps/web", None, 200, kind, app, {}, got)
+        problem = json.dumps({"type": "about:blank", "title": "permission", "status": 401, "detail": "a token", "code": "permission", "exit": 7})
+        contract.check("GET", "/metrics", None, 401, "application/problem+json", problem, {}, {"www-authenticate": 'Bearer realm="berth"'})
+        deploy = ("POST", "/v1/apps/web/deployments", '{"release": "v1"}', 202, kind, json.dumps(self.node.deployments()[0]))
+        contract.check(*deploy, {"idempotency-key": "k", "If-Match": "*"}, got)
+        line = json.dumps({"time": "2026-11-24T09:00:00Z", "app": "web", "process": "web", "instance": "web/web.1@v1", "stream": "stdout", "sequence": 1, "text": "x"})
+        event = json.dumps({"number": 1, "at": "2026-11-24T09:00:00Z", "kind": "k", "app": "", "data": {}})
+        contract.check("GET", "/v1/apps/web/logs", None, 200, "application/x-ndjson", f"{line}\n\n")
+        contract.check("GET", "/v1/events", None, 200, "text/event-stream", f": a sign\n\nid: 1\nevent: k\ndata: {event}\n\nid: 2\nda")
+        for other in (("GET", "/v1/apps/web", None, 200, kind, app, {}, {}), ("GET", "/v1/apps/web", None, 200, kind, app, {}, {"etag": "0123"}), (method, target, body, status, kind, text, {}, got),
+                      ("GET", "/metrics", None, 401, "application/problem+json", problem, {}, {}), ("GET", "/healthz", None, 401, "application/problem+json", problem, {}, {"www-authenticate": "Bearer"}),
+                      (*deploy, {}, {}), (*deploy, {"idempotency-key": "a b"}, got), (method, target, body, status, kind, text, {"if-match": "*"}, {}),
+                      ("GET", "/v1/apps/web/logs", None, 200, "application/x-ndjson", line.replace("stdout", "stdin")), ("GET", "/v1/apps/web/logs", None, 200, "application/x-ndjson", line[:-1] + ', "more": 1}'),
+                      ("GET", "/v1/events", None, 200, "text/event-stream", f"id: 1\ndata: {event.replace('number', 'id')}\n\n")):
+            with self.assertRaises(contract.Broken, msg=other):
                 contract.check(*other)
         with mock.patch.object(contract, "seen", set()):
             for _ in range(2):

@@ -285,6 +285,7 @@ awaitable<Result<api::Reloaded>> Berthd::reload(deploy::Asked asked) {
   boost::json::object data;
   data["by"] = as_utf8(asked.by);
   if (!asked.why.empty()) data["why"] = asked.why;
+  if (asked.pid > 0) data["pid"] = asked.pid;
   const auto said = read_again();
   if (!said) {
     const std::string& why = said.error().message;
@@ -317,7 +318,7 @@ awaitable<Result<api::Reloaded>> Berthd::reload(deploy::Asked asked) {
 }
 
 awaitable<void> Berthd::reload_by_signal() {
-  deploy::Asked asked{.by = "a signal (SIGHUP)", .why = {}};
+  deploy::Asked asked{.by = "a signal (SIGHUP)", .why = {}, .pid = 0};
   const auto done = co_await reload(std::move(asked));
   if (done && done->then) done->then();
 }

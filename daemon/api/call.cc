@@ -60,7 +60,7 @@ std::string reason_of(json::ObjectReader& reader) {
 Result<deploy::Asked> read_reason(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  deploy::Asked asked{call.by, reason_of(reader)};
+  deploy::Asked asked = call.asked(reason_of(reader));
   BERTH_CHECK(reader.done());
   return asked;
 }

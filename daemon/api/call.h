@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/io/http.h"
@@ -26,6 +27,8 @@ struct Call {
 
   const std::string& app() const { return parameters.at("app"); }
   std::int64_t id() const;
+  /// Who asks, and why, for the history.
+  deploy::Asked asked(std::string why) const { return {.by = by, .why = std::move(why), .pid = request.peer.pid}; }
 };
 
 /// The body of a request as an object; an empty one is `{}`. Fails with `Errc::usage`.

@@ -52,7 +52,7 @@ struct Collect {
 Result<Collect> read_collect(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  Collect collect{.app = reader.string_or("app", ""), .dry_run = reader.boolean_or("dry_run", false), .asked = {call.by, reason_of(reader)}};
+  Collect collect{.app = reader.string_or("app", ""), .dry_run = reader.boolean_or("dry_run", false), .asked = call.asked(reason_of(reader))};
   if (!collect.app.empty() && !is_name(collect.app)) reader.complain("'app' is no name of an app");
   BERTH_CHECK(reader.done());
   return collect;
@@ -147,7 +147,7 @@ awaitable<Answer> import_release(Call call) {
   if (!body) co_return pass(body.error());
   auto reader = read_body(*body);
   deploy::ImportRequest request{.path = reader.string("path"), .allow_expired = reader.boolean_or("allow_expired", false)};
-  request.asked = {call.by, reason_of(reader)};
+  request.asked = call.asked(reason_of(reader));
   if (!request.path.starts_with('/') || request.path.find('\0') != std::string::npos) reader.complain("'path' is no whole path of a file");
   if (const auto done = reader.done(); !done) co_return pass(done.error());
   const auto imported = co_await call.operations.import(request);

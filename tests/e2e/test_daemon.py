@@ -209,6 +209,7 @@ class Daemon(BerthCase):
         self.assertIn("read again", done.out)
         self.assertIn("what changed in [[follow]] counts after a restart", done.err)
         told = self.node.events()[-1]
+        self.assertGreater(told["data"].pop("pid"), 1)
         self.assertEqual((told["kind"], told["data"]), ("config.reloaded", {"by": "root (uid 0)", "why": "a channel", "until_restart": ["[[follow]]"]}))
         self.assertEqual(ask_as(12345, 1, self.node.socket).status, 200, "the group of the new configuration")
         self.node.configure(said)

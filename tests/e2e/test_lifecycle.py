@@ -299,6 +299,8 @@ class Lifecycle(BerthCase):
         deploy = self.node.spawn("deploy", "web@v2")
         running = wait_until(lambda: next((one for one in self.node.deployments() if one["state"] == "starting"), None), "v2 is starting")
         self.assertSays(self.node.berth("status"), f"deployment {running['id']}: web@v2 starting")
+        asked = next(one["data"] for one in self.node.events() if one["kind"] == "deployment.state" and one["data"]["deployment"] == running["id"] and one["data"]["state"] == "queued")
+        self.assertEqual((asked["by"], asked["pid"]), ("root (uid 0)", deploy.pid))
         self.assertSays(self.node.berth("cancel", "web"), f"deployment {running['id']} of web@v2 is cancelled")
         self.assertEqual(self.node.end_of(deploy).code, 8)
         self.assertEqual(self.node.deployments()[0]["state"], "cancelled")

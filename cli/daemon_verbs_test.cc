@@ -313,14 +313,25 @@ TEST_F(DaemonVerbs, HistoryTellsWhoWhyAndHowLong) {
   EXPECT_EQ(daemon.asked().back().query.at("app"), "web");
 }
 
-TEST_F(DaemonVerbs, EventsShowsTheNewestOfAllPages) {
+TEST_F(DaemonVerbs, EventsAsksForTheNewestAlone) {
+  daemon.on("GET /v1/events", R"({"events": [{"number": 99200, "at": "t", "kind": "k", "app": "", "data": {}}, {"number": 99201, "at": "t", "kind": "last", "app": "web", "data": {"a": 1}}]})");
+  const Ran ran = berth({"events", "web", "-n", "2"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_EQ(ran.out, " 99200  t  k  {}\n 99201  t  last  web  {\"a\":1}\n");
+  ASSERT_EQ(daemon.asked().size(), 1u);
+  EXPECT_EQ(daemon.asked()[0].query, (std::map<std::string, std::string>{{"last", "2"}, {"limit", "2"}, {"app", "web"}}));
+}
+
+TEST_F(DaemonVerbs, EventsReadsOnWhereTheNewestAreMoreThanAPage) {
   std::string page;
   for (int i = 1; i <= 200; ++i) page += fmt::format(R"({}{{"number": {}, "at": "t", "kind": "k", "app": "", "data": {{}}}})", i == 1 ? "" : ",", i);
   daemon.on("GET /v1/events", {{200, R"({"events": [)" + page + "]}"}, {200, R"({"events": [{"number": 201, "at": "t", "kind": "last", "app": "web", "data": {"a": 1}}]})"}});
-  const Ran ran = berth({"events", "-n", "2"});
+  const Ran ran = berth({"events", "-n", "300"});
   EXPECT_EQ(ran.exit, 0);
-  EXPECT_EQ(ran.out, "   200  t  k  {}\n   201  t  last  web  {\"a\":1}\n");
-  EXPECT_EQ(daemon.asked().back().query.at("from"), "201");
+  EXPECT_EQ(std::ranges::count(ran.out, '\n'), 201);
+  EXPECT_EQ(daemon.asked()[0].query, (std::map<std::string, std::string>{{"last", "300"}, {"limit", "200"}}));
+  EXPECT_EQ(daemon.asked()[1].query, (std::map<std::string, std::string>{{"from", "201"}, {"limit", "200"}}));
+  EXPECT_EQ(daemon.asked().size(), 2u);
 }
 
 TEST_F(DaemonVerbs, EventsFromANumberAreAtMostSoManyAndAnAppThatIsNotThereIsTold) {

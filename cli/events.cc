@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <deque>
+#include <chrono>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -18,7 +18,11 @@
 namespace berth::cli {
 namespace {
 
-constexpr std::size_t kPage = 200;
+constexpr std::int64_t kPage = 200;
+constexpr std::int64_t kShown = 50, kFollowed = 10;  ///< of the newest, where nobody says how many
+constexpr std::int64_t kMostNewest = 1'000'000;      ///< as docs/openapi.yaml has it
+constexpr std::chrono::seconds kWait{30};            ///< that berthd keeps a call which has nothing new, and answers at once when it has
+constexpr std::chrono::milliseconds kPatience{60'000};
 constexpr std::chrono::seconds kBetweenLooks{1};
 
 struct EventsOptions {
@@ -95,6 +99,9 @@ void show(const Console& console, const json::value& event) {
   }
 }
 
+/// Those from that number on.
+std::string page_target(std::int64_t next, const std::string& app) { return fmt::format("/v1/events?from={}&limit={}{}", next, kPage, app); }
+
 Result<Exit> events(const Console& console, EventsOptions options) {
   if (!options.named.empty() && !options.app.empty() && options.named != options.app)
     return fail(Errc::usage, fmt::format("berth events: {} and --app {} name two apps", options.named, options.app));
@@ -110,15 +117,16 @@ Result<Exit> events(const Console& console, EventsOptions options) {
     app = "&app=" + app;
   }
   const ApiClient api(console);
+  // Without --from the newest are wanted: berthd knows where they begin, and the rest is read from there.
+  const std::int64_t newest = options.from ? 0 : std::clamp<std::int64_t>(options.count.value_or(options.follow ? kFollowed : kShown), 0, kMostNewest);
   std::int64_t next = options.from.value_or(1);
-  // Without --from the newest are wanted, and a page only says what comes after a number: the last ones of all pages are kept.
-  const auto keep = static_cast<std::size_t>(options.from ? 0 : std::max<std::int64_t>(options.count.value_or(options.follow ? 10 : 50), 0));
-  const bool only_last = !options.from && keep > 0;
-  std::int64_t left = options.from && options.count.value_or(0) > 0 ? *options.count : std::numeric_limits<std::int64_t>::max();
-  std::deque<json::value> last;
+  std::int64_t left = std::numeric_limits<std::int64_t>::max();
+  if (options.from && options.count.value_or(0) > 0) left = *options.count;
+  if (newest > 0 && !options.follow) left = newest;
+  std::string target = newest > 0 ? fmt::format("/v1/events?last={}&limit={}{}", newest, std::min(newest, kPage), app) : page_target(next, app);
   bool caught_up = false, shown = false, away = false;
   for (;;) {
-    const auto answer = api.get(fmt::format("/v1/events?from={}&limit={}{}", next, kPage, app));
+    const auto answer = api.get(target, kPatience);
     if (!answer && options.follow && caught_up && answer.error().code == Errc::unreachable) {
       if (!std::exchange(away, true)) report(console, {Errc::unreachable, answer.error().message + "; waiting for it to come back"});
       std::this_thread::sleep_for(kBetweenLooks);
@@ -129,23 +137,17 @@ Result<Exit> events(const Console& console, EventsOptions options) {
     const auto& page = list_of(*answer, "events");
     for (const auto& event : page) {
       next = std::max(next, number_of(event, "number") + 1);
-      if (caught_up || !only_last) {
-        show(console, event);
-        shown = true;
-        if (--left == 0) return Exit::ok;
-      } else {
-        last.push_back(event);
-        if (last.size() > keep) last.pop_front();
-      }
+      show(console, event);
+      shown = true;
+      if (--left == 0) return Exit::ok;
     }
-    if (page.size() == kPage) continue;
-    shown = shown || !last.empty();
-    for (const auto& event : std::exchange(last, {})) show(console, event);
+    target = page_target(next, app);
+    if (static_cast<std::int64_t>(page.size()) >= kPage && !caught_up) continue;
     if (!caught_up && !shown && !options.follow && !options.app.empty()) BERTH_CHECK(api.get(app_target(options.app, "")));  // fails where there is no such app
     if (!caught_up && !shown && !options.from) console.note(options.app.empty() ? "Nothing has happened here yet." : fmt::format("Nothing has happened to {} here yet.", options.app));
     caught_up = true;
     if (!options.follow) return Exit::ok;
-    std::this_thread::sleep_for(kBetweenLooks);
+    target += fmt::format("&wait={}s", kWait.count());
   }
 }
 

@@ -4,8 +4,11 @@
 
 #include <fmt/core.h>
 
+#include <fmt/core.h>
+
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/output/text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -65,12 +68,38 @@ Verb node_operation(const std::string& name, std::string summary, std::string te
   };
 }
 
+/// Has berthd read its configuration again.
+Verb node_reload_verb() {
+  auto reason = std::make_shared<std::string>();
+  return {
+      .name = "reload",
+      .summary = "Have berthd read its configuration again",
+      .text = "berthd.toml and conf.d are read as 'systemctl reload berthd' has them read, and no app is touched. Where they are wrong it says file, line and column, and what was before counts still. What "
+              "counts after a restart of berthd is named.",
+      .examples = {"berth node reload --reason 'a new webhook'", "berth node reload --node edge-1"},
+      .exits = with_daemon_exits({Exit::failed, Exit::conflict}),
+      .options = {reason_option(*reason)},
+      .action = [reason](Console& console) -> Result<Exit> {
+        json::object body;
+        put_if(body, "reason", *reason);
+        BERTH_TRY(const auto answer, ApiClient(console).post("/v1/reload", std::move(body)));
+        if (console.json) console.document(answer);
+        std::string later;
+        for (const auto& table : list_of(answer, "until_restart"))
+          if (table.is_string()) later += (later.empty() ? "" : ", ") + std::string(table.get_string());
+        console.note("The configuration was read again, and counts.");
+        if (!later.empty()) console.warn(fmt::format("what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", printable(later)));
+        return Exit::ok;
+      },
+  };
+}
+
 }  // namespace
 
 Verb node_verb() {
   Verb root{.name = "node",
-            .summary = "Set up a new node, empty this node of apps, or put it back to work",
-            .examples = {"berth node enrol --repo https://releases.example.org/berth --root ./1.root.json", "berth node drain --reason 'a new kernel'", "berth node resume"}};
+            .summary = "Set up a new node, empty it of apps, put it back to work, or have its configuration read again",
+            .examples = {"berth node enrol --repo https://releases.example.org/berth --root ./1.root.json", "berth node drain --reason 'a new kernel'", "berth node resume", "berth node reload"}};
   root.verbs.push_back(node_enrol_verb());
   root.verbs.push_back(node_csr_verb());
   root.verbs.push_back(node_operation("drain", "Stop all apps in order, and take no deployment until 'berth node resume'",
@@ -79,6 +108,7 @@ Verb node_verb() {
                                       {"berth node drain --reason 'a new kernel'"}, "The node is drained: no app runs, and no deployment is taken until 'berth node resume'."));
   root.verbs.push_back(node_operation("resume", "Start the apps of a node that was drained, and take deployments again", "", {"berth node resume"},
                                       "The node is at work again."));
+  root.verbs.push_back(node_reload_verb());
   return root;
 }
 

@@ -47,6 +47,7 @@ TEST_F(OperatorVerbs, OperatorsVerbsAskForWhatWasSaid) {
       {{"resume", "web"}, "POST /v1/apps/web/resume", "{}"},
       {{"mark", "web@v3", "bad", "--reason", "slow"}, "POST /v1/apps/web/mark", R"({"release": "v3", "as": "bad", "reason": "slow"})"},
       {{"mark", "web@v3", "good"}, "POST /v1/apps/web/mark", R"({"release": "v3", "as": "good"})"},
+      {{"node", "reload", "--reason", "a new sink"}, "POST /v1/reload", R"({"reason": "a new sink"})"},
       {{"node", "drain", "--reason", "a new kernel"}, "POST /v1/node/drain", R"({"reason": "a new kernel"})"},
       {{"node", "resume"}, "POST /v1/node/resume", "{}"},
       {{"gc", "web"}, "POST /v1/gc", R"({"app": "web"})"},

@@ -98,7 +98,8 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
       webhooks_(shipping_of_events(how)),
       operators_(config_.group.empty() ? std::nullopt : api::group_named(config_.group)),
       token_(loop_, config_.metrics_token.starts_with("command:") ? work_ : looks_, config_.metrics_token, {.commands = config_.secret_commands}),
-      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, webhooks_, [this] { return remote_.status(); }, [this] { return network_.status(); }, token_}, config_,
+      node_({loop_, looks_, *store_, deployer_, repository_.get(), follower_, shipping_, webhooks_, [this] { return remote_.status(); }, [this] { return network_.status(); }, token_,
+            [this](deploy::Asked asked) { return reload(std::move(asked)); }}, config_,
             how.limits_enforced(), groups_of(config_)),
       api_(deployer_, node_),
       control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }, {.most_per_address = kMostPerUser}),
@@ -169,13 +170,13 @@ void Berthd::admit_groups() {
     spdlog::error("the groups of [[api.local]] cannot use the control socket: {}", shared.error().message);
 }
 
-/// Takes over who is in which group, and what they may do.
-void Berthd::change_groups() {
+/// Takes over who is in which group, and what they may do. False where that is as it was.
+bool Berthd::change_groups() {
   auto groups = groups_of(config_);
-  if (groups == node_.groups()) return;
+  if (groups == node_.groups()) return false;
   node_.set_groups(std::move(groups));
   admit_groups();
-  control_.drop_connections();  // nobody goes on by a role that it has no more
+  return true;
 }
 
 Exit Berthd::run() {
@@ -225,7 +226,7 @@ awaitable<void> Berthd::heed_signals() {
     const int signal = co_await signals_.next();
     if (signal == 0) co_return;
     if (signal == SIGHUP) {
-      reload();
+      loop_.spawn("reload", reload_by_signal());
     } else {
       spdlog::info("told to end ({}); what runs goes on", signal == SIGTERM ? "SIGTERM" : "SIGINT");
       is_ending_ = true;
@@ -244,48 +245,82 @@ awaitable<void> Berthd::heed_signals() {
   }
 }
 
-/// Only the log's level, where logs and events go and who may call the API change without a restart. What else was changed is said, so that nobody believes that it counts.
-void Berthd::reload() {
-  manager_.reloading();
-  std::string answer = "Reloaded";
-  auto config = config::load(config_file_, ship::sink_kinds());
-  if (config)
-    if (auto fits = webhooks_.check(ship::as_sinks(config->webhooks)); !fits) config = pass(std::move(fits.error()));
-  if (config)
-    if (auto shipped = shipping_.change(config->sinks, config->compress_logs); !shipped) config = pass(std::move(shipped.error()));
-  if (config)
-    if (auto changed = webhooks_.change(ship::as_sinks(config->webhooks), false); !changed) config = pass(std::move(changed.error()));
-  if (config) {
-    config_.sinks = config->sinks;
-    config_.webhooks = config->webhooks;
-    config_.compress_logs = config->compress_logs;
-    config_.log_level = config->log_level;
-    host::set_log_level(config->log_level);
-    if (config->clients != config_.clients) {
-      config_.clients = config->clients;
-      node_.set_clients(clients_of(config_));
-      remote_.drop_connections();  // nobody goes on by a role that it has no more
-    }
-    config_.groups = config->groups;
-    change_groups();
-    remote_.refresh();
-    network_.refresh();
-    token_.look_again();
-    spdlog::info("reloaded {}", config::text_of(config->files));
-    const auto changed = config::changed_until_restart(config_, *config);
-    if (!changed.empty()) {
-      const std::string later = fmt::format("what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", fmt::join(changed, ", "));
-      answer += "; " + later;
-      spdlog::warn("{}: {}", config_file_.string(), later);
-    }
-    node_.reloaded({});
-  } else {
-    answer = "Not reloaded: the configuration is wrong, and the one before counts still; its log says why";
-    journal::log(spdlog::level::err, journal::Message::config_refused, {.reason = config.error().message}, fmt::format("{} is not taken: {}", config_file_.string(), config.error().message));
-    node_.reloaded(metrics::NodeStatus::Refused{.at = store::now_text(), .reason = config.error().message});
-    loop_.spawn("config event", tell("config.refused", config.error().message));
+/// What the files say now, with where logs and events go changed already, which may refuse it all.
+Result<config::Config> Berthd::read_again() {
+  BERTH_TRY(auto said, config::load(config_file_, ship::sink_kinds()));
+  BERTH_CHECK(webhooks_.check(ship::as_sinks(said.webhooks)));
+  BERTH_CHECK(shipping_.change(said.sinks, said.compress_logs));
+  BERTH_CHECK(webhooks_.change(ship::as_sinks(said.webhooks), false));
+  return said;
+}
+
+/// Only the log's level, where logs and events go and who may call the API change without a restart. Gives what ends the
+/// connections of those who may have another role now: nobody goes on by one that he has no more.
+std::function<void()> Berthd::take_over(const config::Config& said) {
+  config_.sinks = said.sinks;
+  config_.webhooks = said.webhooks;
+  config_.compress_logs = said.compress_logs;
+  config_.log_level = said.log_level;
+  host::set_log_level(said.log_level);
+  const bool other_clients = said.clients != config_.clients;
+  if (other_clients) {
+    config_.clients = said.clients;
+    node_.set_clients(clients_of(config_));
   }
+  config_.groups = said.groups;
+  const bool other_groups = change_groups();
+  remote_.refresh();
+  network_.refresh();
+  token_.look_again();
+  if (!other_clients && !other_groups) return {};
+  return [this, other_clients, other_groups] {
+    if (other_clients) remote_.drop_connections();
+    if (other_groups) control_.drop_connections();
+  };
+}
+
+/// Reads the configuration again. What was changed that counts after a restart is said, so that nobody believes that it counts.
+awaitable<Result<api::Reloaded>> Berthd::reload(deploy::Asked asked) {
+  manager_.reloading();
+  boost::json::object data;
+  data["by"] = as_utf8(asked.by);
+  if (!asked.why.empty()) data["why"] = asked.why;
+  if (asked.pid > 0) data["pid"] = asked.pid;
+  const auto said = read_again();
+  if (!said) {
+    const std::string& why = said.error().message;
+    journal::log(spdlog::level::err, journal::Message::config_refused, {.reason = why}, fmt::format("{} is not taken: {} (asked by {})", config_file_.string(), why, asked.by));
+    node_.reloaded(metrics::NodeStatus::Refused{.at = store::now_text(), .reason = why});
+    manager_.ready("Not reloaded: the configuration is wrong, and the one before counts still; its log says why");
+    data["reason"] = as_utf8(why);
+    store::Event event{.number = 0, .at = {}, .kind = "config.refused", .app = {}, .data = std::move(data)};
+    const auto told = co_await add(std::move(event));
+    if (!told) spdlog::error("that is in no event: {}", told.error().message);
+    co_return fail(Errc::conflict, fmt::format("the configuration is wrong, and the one before counts still: {}", why));
+  }
+  api::Reloaded done{.files = {}, .until_restart = {}, .then = take_over(*said)};
+  done.until_restart = config::changed_until_restart(config_, *said);
+  for (const fs::path& file : said->files) done.files.push_back(file.string());
+  spdlog::info("reloaded {}, as {} asked", config::text_of(said->files), asked.by);
+  std::string answer = "Reloaded";
+  if (!done.until_restart.empty()) {
+    const std::string later = fmt::format("what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", fmt::join(done.until_restart, ", "));
+    answer += "; " + later;
+    spdlog::warn("{}: {}", config_file_.string(), later);
+  }
+  node_.reloaded({});
   manager_.ready(answer);
+  data["until_restart"] = boost::json::array(done.until_restart.begin(), done.until_restart.end());
+  store::Event event{.number = 0, .at = {}, .kind = "config.reloaded", .app = {}, .data = std::move(data)};
+  const auto told = co_await add(std::move(event));
+  if (!told) spdlog::error("that is in no event: {}", told.error().message);
+  co_return done;
+}
+
+awaitable<void> Berthd::reload_by_signal() {
+  deploy::Asked asked{.by = "a signal (SIGHUP)", .why = {}, .pid = 0};
+  const auto done = co_await reload(std::move(asked));
+  if (done && done->then) done->then();
 }
 
 /// Says that berthd lives when the loop runs this and the database answers. One that does not is ended by systemd, and started again.
@@ -325,10 +360,15 @@ awaitable<void> Berthd::watch_routes() {
 
 /// Adds an event of the node.
 awaitable<void> Berthd::tell(std::string kind, std::string reason) {
-  const auto add = [store = store_.get(), kind, reason] {
-    static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = kind, .app = {}, .data = {{"reason", as_utf8(reason)}}}));
-  };
-  co_await work_.run(add);
+  store::Event event{.number = 0, .at = {}, .kind = std::move(kind), .app = {}, .data = {}};
+  event.data["reason"] = as_utf8(reason);
+  static_cast<void>(co_await add(std::move(event)));
+}
+
+awaitable<Result<void>> Berthd::add(store::Event event) {
+  const auto write = [store = store_.get(), event = std::move(event)] { return store->add_event(event); };
+  auto written = co_await looks_.run(write);
+  co_return written;
 }
 
 void Berthd::end(Exit exit) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,14 +48,18 @@ class Berthd {
   Result<void> listen();
   Result<void> listen_for_operators();
   void admit_groups();
-  void change_groups();
+  bool change_groups();
   awaitable<void> start();
   awaitable<void> heed_signals();
   awaitable<void> tell_watchdog();
   awaitable<void> watch_routes();
   awaitable<void> rest();
   awaitable<void> tell(std::string kind, std::string reason);
-  void reload();
+  awaitable<Result<void>> add(store::Event event);
+  Result<config::Config> read_again();
+  std::function<void()> take_over(const config::Config& said);
+  awaitable<Result<api::Reloaded>> reload(deploy::Asked asked);
+  awaitable<void> reload_by_signal();
   void end(Exit exit);
 
   fs::path config_file_;

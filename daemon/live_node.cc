@@ -49,12 +49,22 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
   return node;
 }
 
-std::optional<api::PageAccess> page_of(const config::Config& config) {
-  if (!config.status_page) return {};
+api::PageAccess own_names(const config::Config& config) {
   api::PageAccess access{.names = {config.node}};
   char host[256] = {};
   if (::gethostname(host, sizeof host - 1) == 0) access.names.emplace_back(host);
   return access;
+}
+
+std::optional<api::PageAccess> page_of(const config::Config& config) {
+  if (!config.status_page) return {};
+  return own_names(config);
+}
+
+/// Where neither a token nor a certificate is shown, a browser may be led to ask.
+std::optional<api::PageAccess> status_access_of(const config::Config& config) {
+  if (!config.metrics_token.empty() || !config.metrics_tls.client_ca_file.empty()) return {};
+  return own_names(config);
 }
 
 }  // namespace
@@ -64,6 +74,7 @@ LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforc
       lag_(parts_.loop),
       told_(std::make_shared<io::Event>(parts_.loop.executor())),
       page_(page_of(config)),
+      status_access_(status_access_of(config)),
       ready_(parts_.loop.executor()),
       scraping_ended_(parts_.loop.executor()),
       fixed_(fixed_facts(config, limits_enforced)),
@@ -121,6 +132,12 @@ awaitable<Result<std::vector<store::Event>>> LiveNode::events(std::int64_t first
   co_return events;
 }
 
+awaitable<std::int64_t> LiveNode::first_of_newest(int most, std::vector<std::string> apps) {
+  const auto look = [&store = parts_.store, most, apps] { return store.first_of_newest_events(most, apps); };
+  const auto first = co_await parts_.pool.run(look);
+  co_return first;
+}
+
 awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery query) {
   if (!reading_) reading_ = std::make_unique<io::Pool>(1);
   auto feed = co_await FileLogFeed::open(*reading_, fixed_.paths.logs, std::move(query));
@@ -162,6 +179,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
   snapshot.events_damaged = !parts_.store.event_trouble().empty();
+  snapshot.slow_readers = slow_readers_;
   snapshot.loop_lag = lag_.most();
   auto write = [all = std::move(snapshot)]() mutable {
     std::vector<supervise::InstanceStatus> instances;

@@ -37,19 +37,24 @@ class LiveNode : public api::Node {
     ship::Shipping& webhooks;
     std::function<std::optional<metrics::NodeStatus::Listener>()> remote_api, metrics_listener;
     MetricsToken& token;
+    std::function<awaitable<Result<api::Reloaded>>(deploy::Asked)> reload;
   };
   LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::vector<api::Group> groups);
 
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
+  awaitable<std::int64_t> first_of_newest(int most, std::vector<std::string> apps) override;
   std::int64_t last_event() override { return parts_.store.last_event(); }
   awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;
   awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override;
+  awaitable<Result<api::Reloaded>> reload(deploy::Asked asked) override { return parts_.reload(std::move(asked)); }
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
   std::shared_ptr<void> place(const api::Caller& caller) override;
   const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }
+  const api::PageAccess* status_access() const override { return status_access_ ? &*status_access_ : nullptr; }
   awaitable<Result<api::Token>> token() override { return parts_.token.get(); }
   std::shared_ptr<void> page_place() override;
+  void reader_dropped() override { ++slow_readers_; }
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -73,6 +78,8 @@ class LiveNode : public api::Node {
   std::shared_ptr<io::Event> told_;  ///< there is a new event
   std::shared_ptr<int> page_places_ = std::make_shared<int>(0);  ///< that are taken by status pages that are open
   std::optional<api::PageAccess> page_;  ///< nothing: there is no status page
+  std::optional<api::PageAccess> status_access_;  ///< nothing: whoever asks has shown something
+  std::uint64_t slow_readers_ = 0;  ///< that were dropped
   std::unique_ptr<io::Pool> reading_;  ///< of logs, which may take long; made when the first are asked for
   io::Event ready_;
   std::shared_ptr<bool> scraping_ = std::make_shared<bool>(false);  ///< somebody asks the apps for their metrics

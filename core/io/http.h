@@ -148,6 +148,8 @@ class BodyWriter {
   virtual boost::asio::awaitable<bool> write(std::string data) = 0;
   /// Whether the peer closed, as far as is known, without writing.
   virtual bool gone() const = 0;
+  /// For how long it had taken nothing, where it was dropped for that; 0: it was not.
+  virtual milliseconds stalled() const { return milliseconds(0); }
 };
 
 struct ServerReply {
@@ -157,6 +159,8 @@ struct ServerReply {
   std::string body;
   /// If set, the body comes from here (chunked), and `body` is unused. Called on the server's executor.
   std::function<boost::asio::awaitable<void>(BodyWriter&)> stream;
+  /// If set, called once the reply was sent, or could not be: for what ends the very connection that it goes by.
+  std::function<void()> then;
 };
 
 using Handler = std::function<boost::asio::awaitable<ServerReply>(ServerRequest)>;

@@ -98,6 +98,8 @@ class ReplyWriter final : public BodyWriter {
 
   bool gone() const override { return broken_ || connection_.wire.gone() || is_over(connection_.peer); }
 
+  milliseconds stalled() const override { return stalled_; }
+
   /// Says that this was all. False when the client is gone.
   asio::awaitable<bool> finish() {
     if (chunked_ && !broken_) co_await send("0\r\n\r\n");
@@ -108,11 +110,13 @@ class ReplyWriter final : public BodyWriter {
   asio::awaitable<void> send(std::string bytes) {
     const auto sent = co_await connection_.write(bytes, stall_);
     broken_ = !sent;
+    if (!sent && sent.error().code == Errc::timeout) stalled_ = stall_;
   }
 
   Connection& connection_;
   bool chunked_;
   milliseconds stall_;
+  milliseconds stalled_{0};
   bool broken_ = false;
 };
 
@@ -217,7 +221,9 @@ asio::awaitable<bool> exchange(const Service& service, Connection& connection, s
   }
   auto handling = service.handler(std::move(*request));
   ServerReply reply = co_await std::move(handling);
+  const auto then = std::move(reply.then);
   const bool stays = co_await send_reply(service, connection, std::move(reply), manner);
+  if (then) then();
   co_return stays;
 }
 

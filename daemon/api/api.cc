@@ -32,13 +32,33 @@ void log_call(const io::ServerRequest& request, const std::string& by, int statu
 }
 
 /// Why a change is not to be made of the app as it is now.
-std::optional<io::ServerReply> stale_reply(const Call& call, const std::string& tag) {
+std::optional<io::ServerReply> stale_reply(const Call& call, const std::string& app, const std::string& tag) {
   const auto wanted = call.request.headers.find("if-match");
   if (wanted == call.request.headers.end()) return {};
   const auto fits = matches(wanted->second, tag);
   if (!fits) return problem(fits.error());
   if (*fits) return {};
-  return problem({Errc::conflict, fmt::format("{} was changed since it was read (If-Match): GET /v1/apps/{} tells how it is now, and its ETag", call.app(), call.app())}, 412);
+  return problem({Errc::conflict, fmt::format("{} was changed since it was read (If-Match): GET /v1/apps/{} tells how it is now, and its ETag", app, app)}, 412);
+}
+
+/// Why a call with If-Match that changes no app's revision itself is not to be made: that of the app which it is about is another one, or it is about none.
+awaitable<std::optional<io::ServerReply>> unmet(const Route& route, const Revisions& revisions, Call& call) {
+  std::optional<io::ServerReply> refused;
+  if (!route.is_of_an_app()) {
+    refused = problem({Errc::usage, fmt::format("{} {} takes no If-Match: it is about no single app, whose ETag that could be", route.method, route.pattern)});
+    co_return refused;
+  }
+  std::string app = route.scope == Scope::app ? call.app() : std::string();
+  if (app.empty()) {
+    const auto deployment = co_await call.operations.deployment(call.id());
+    if (!deployment) {
+      refused = problem(deployment.error());
+      co_return refused;
+    }
+    app = deployment->row.app;
+  }
+  refused = stale_reply(call, app, revisions.tag(app, call.operations.decision_of(app)));
+  co_return refused;
 }
 
 /// Whether a deployment of that key is there already: then it was this request that changed the app, and it is answered as it was before.
@@ -54,7 +74,7 @@ awaitable<bool> is_repeated(const Route& route, const Call& call) {
 awaitable<Answer> handle_with_revision(const Route& route, Revisions& revisions, Call call) {
   const auto tag = [&revisions, &operations = call.operations, app = call.app()] { return revisions.tag(app, operations.decision_of(app)); };
   const std::string before = tag();
-  auto stale = stale_reply(call, before);
+  auto stale = stale_reply(call, call.app(), before);
   bool repeated = false;
   if (stale && stale->status == 412) repeated = co_await is_repeated(route, call);
   if (stale && !repeated) co_return std::move(*stale);
@@ -81,6 +101,10 @@ awaitable<io::ServerReply> answer(deploy::Operations& operations, Node& node, Re
   if (matched.route->method != "GET" && !operations.ready()) {
     const bool ready = co_await node.until_ready(kPatience);
     if (!ready) co_return problem({Errc::conflict, "berthd is still taking over or starting what should run on this node: ask again shortly"}, 503);
+  }
+  if (matched.route->method != "GET" && !matched.route->has_revision() && call.request.headers.contains("if-match")) {
+    auto refused = co_await unmet(*matched.route, revisions, call);
+    if (refused) co_return std::move(*refused);
   }
   Answer result;
   if (matched.route->has_revision()) result = co_await handle_with_revision(*matched.route, revisions, std::move(call));
@@ -166,6 +190,8 @@ awaitable<io::ServerReply> Api::on_tls(io::ServerRequest request) {
 awaitable<io::ServerReply> Api::on_network(io::ServerRequest request) {
   if (is_of_page(request.path) && node_.page() != nullptr)  // before a browser asks its user for the token, under somebody else's name
     if (const auto complaint = host_complaint(*node_.page(), request.headers)) co_return problem(*complaint);
+  if (request.path == "/status" && node_.status_access() != nullptr)
+    if (const auto complaint = host_complaint(*node_.status_access(), request.headers, "/status")) co_return problem(*complaint);
   if (!is_for_probes(request.path)) {
     const auto token = co_await node_.token();
     if (!token) co_return problem(token.error());

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,13 @@ class LogFeed {
 /// What is to be shown at the metrics listener; null: nothing.
 using Token = std::shared_ptr<const crypto::Secret>;
 
+/// What came of reading the configuration again.
+struct Reloaded {
+  std::vector<std::string> files;          ///< that were read
+  std::vector<std::string> until_restart;  ///< the tables in which something changed that counts after a restart: "[repository]"
+  std::function<void()> then;              ///< or nothing: to be called when whoever asked has the answer, since it ends connections
+};
+
 /// What the API tells besides what the deployer does.
 class Node {
  public:
@@ -47,16 +55,22 @@ class Node {
   virtual awaitable<metrics::NodeStatus> status() = 0;
   /// Numbered from `first`, at most `most`, of `app` alone where it is not empty.
   virtual awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) = 0;
+  /// The number from which on there are the newest `most`, of `apps` only where there are any; one behind the last where there is none.
+  virtual awaitable<std::int64_t> first_of_newest(int most, std::vector<std::string> apps) = 0;
   /// The newest event's number, 0 where there is none.
   virtual std::int64_t last_event() = 0;
   /// Adds an event for that webhook alone. `Errc::not_found` where berthd.toml has none of that name.
   virtual awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) = 0;
+  /// Reads berthd.toml again. `Errc::conflict` where it is wrong, with its place and what is wrong: what was before counts still.
+  virtual awaitable<Result<Reloaded>> reload(deploy::Asked asked) = 0;
   /// Waits until there is one behind that number, at the latest for `at_most`.
   virtual awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) = 0;
   /// Logs of an app that is known here, from files. `Errc::not_found` as `logs::LogReader` has it.
   virtual awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) = 0;
   /// A place among those who read events and logs as they come, to be kept while they do; null where all are taken that the caller may have.
   virtual std::shared_ptr<void> place(const Caller& caller) = 0;
+  /// One was dropped who read events or logs as they come, and took nothing for too long.
+  virtual void reader_dropped() = 0;
   /// In Prometheus' text format.
   virtual awaitable<std::string> metrics() = 0;
   /// What apps tell of themselves, in the same.
@@ -65,6 +79,8 @@ class Node {
   virtual awaitable<bool> until_ready(std::chrono::milliseconds at_most) = 0;
   /// Whom the status page is for; null where there is none.
   virtual const PageAccess* page() const = 0;
+  /// Under which names the metrics listener may be asked for `/status`; null: under any, since it wants a token or a certificate.
+  virtual const PageAccess* status_access() const = 0;
   /// What the metrics listener wants to be shown. Fails where that cannot be told, and nobody is to be let in.
   virtual awaitable<Result<Token>> token() = 0;
   /// As `place`, among those who look at the status page: they take nobody else's.

@@ -13,9 +13,11 @@
 namespace berth::api {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class ApiTest : public ApiFixture {};
 
@@ -169,11 +171,38 @@ TEST_F(ApiTest, TakesEveryDocumentedStateForTheOneThatIsWaitedFor) {
   EXPECT_EQ(states, 16);
 }
 
+TEST_F(ApiTest, TheNewestEventsAreReadFromWhereTheyBegin) {
+  for (int i = 1; i <= 500; ++i) node.told.push_back({.number = i, .at = "2026-11-24T09:00:00.000000Z", .kind = "k", .app = i % 2 == 0 ? "web" : "api"});
+  ask("/v1/events", {{"last", "10"}});
+  ask("/v1/events", {{"last", "300"}, {"app", "web"}});
+  ask("/v1/events", {{"last", "300"}, {"limit", "20"}});
+  EXPECT_THAT(node.calls, ElementsAre("first of newest 10 of []", "events from=491 most=10 app=", "first of newest 300 of [web]", "events from=2 most=300 app=web", "first of newest 300 of []",
+                                      "events from=201 most=20 app="));
+  EXPECT_EQ(ask("/v1/events", {{"last", "3"}, {"from", "2"}}).status, 400);
+  EXPECT_EQ(ask("/v1/events", {{"last", "1000001"}}).status, 400);
+}
+
+TEST_F(ApiTest, WhoReadsEventsMayWaitForTheNextOne) {
+  node.told = {{.number = 1, .at = {}, .kind = "k", .app = "web"}};
+  node.on_wait = [&] {
+    if (node.waited == 3) node.told.push_back({.number = 2, .at = {}, .kind = "k", .app = "api"});
+    if (node.waited == 5) node.told.push_back({.number = 3, .at = {}, .kind = "k", .app = "web"});
+  };
+  EXPECT_THAT(ask("/v1/events", {{"from", "2"}, {"wait", "60s"}, {"app", "web"}}).body, AllOf(HasSubstr(R"("number":3)"), Not(HasSubstr(R"("number":2)"))));
+  EXPECT_EQ(node.waited, 5);
+  EXPECT_EQ(member(ask("/v1/events", {{"from", "9"}, {"wait", "20ms"}}), "events"), "[]");
+}
+
 TEST_F(ApiTest, WaitsForADeploymentAMinuteAtMost) {
   ask("/v1/deployments/7", {{"wait", "30"}});
   ask("/v1/deployments/7", {{"wait", "3600"}, {"until", "switched"}, {"after", "fetching"}});
   ask("/v1/deployments/7", {{"wait", "0"}, {"until", "ended"}});
   EXPECT_THAT(operations.calls, ElementsAre("wait 7 30000ms decided=false after=", "wait 7 60000ms decided=true after=fetching", "deployment 7"));
+  operations.calls.clear();
+  for (const char* wait : {"60s", "1h", "500ms", "0s"}) ask("/v1/deployments/7", {{"wait", wait}});
+  ask("/v1/apps/web/jobs/report", {{"wait", "5s"}});
+  EXPECT_THAT(operations.calls, ElementsAre("wait 7 60000ms decided=false after=", "wait 7 60000ms decided=false after=", "wait 7 500ms decided=false after=", "deployment 7", "job web/report run=0 5000ms"));
+  for (const char* wait : {"", "60x", "1.5s", "s", "60 s", "25h", "86401", "-1s"}) EXPECT_EQ(ask("/v1/deployments/7", {{"wait", wait}}).status, 400) << wait;
 }
 
 TEST_F(ApiTest, ListsAreBounded) {
@@ -190,6 +219,24 @@ TEST_F(ApiTest, AWebhookIsTestedByItsName) {
   const auto unknown = ask(request("POST", "/v1/webhooks/none/test"));
   EXPECT_EQ(unknown.status, 404);
   EXPECT_EQ(member(unknown, "detail"), "there is no webhook 'none'");
+}
+
+TEST_F(ApiTest, AReloadTellsWhatWaitsForARestartAndEndsConnectionsOnlyAfterItsAnswer) {
+  bool ended = false;
+  node.then = [&ended] { ended = true; };
+  auto reply = ask(request("POST", "/v1/reload", R"({"reason": "a new sink"})"));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(member(reply, "files"), R"(["/etc/berth/berthd.toml"])");
+  EXPECT_EQ(member(reply, "until_restart"), R"(["[repository]"])");
+  EXPECT_THAT(node.calls, ElementsAre("reload by=root (uid 0) why=a new sink"));
+  EXPECT_FALSE(ended);
+  ASSERT_TRUE(reply.then);
+  reply.then();
+  EXPECT_TRUE(ended);
+  node.wrong_config = "the configuration is wrong: berthd.toml:4:1: unknown key 'levl'";
+  const auto refused = ask(request("POST", "/v1/reload", ""));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(member(refused, "detail"), node.wrong_config);
 }
 
 TEST_F(ApiTest, RemoveTakesItsOptionsFromTheQuery) {
@@ -248,13 +295,13 @@ TEST_F(ApiTest, OnlyOperatorsAreAnswered) {
 }
 
 TEST_F(ApiTest, TheNetworkSeesMetricsAndHealthAlone) {
-  const auto is_page = [](const Route& route) { return route.pattern.starts_with("/page"); };  // which asks for a Host besides
+  const auto wants_host = [](const Route& route) { return route.pattern.starts_with("/page") || route.pattern == "/status"; };
   for (const Route& route : routes()) {
     const bool open = route.role == Role::anybody;
-    EXPECT_EQ(on_network(std::string(route.method), std::string(route.pattern)).status, open ? is_page(route) ? 403 : 200 : 404) << route.pattern;
+    EXPECT_EQ(on_network(std::string(route.method), std::string(route.pattern)).status, open ? wants_host(route) ? 403 : 200 : 404) << route.pattern;
   }
   EXPECT_EQ(on_network("POST", "/metrics").status, 405);
-  EXPECT_THAT(operations.calls, ElementsAre("status")) << "the glance at the node alone asks";
+  EXPECT_THAT(operations.calls, IsEmpty());
 }
 
 TEST_F(ApiTest, TheGlanceAtTheNodeTellsNoPathsPeopleAndTexts) {
@@ -269,7 +316,9 @@ TEST_F(ApiTest, TheGlanceAtTheNodeTellsNoPathsPeopleAndTexts) {
   app.instances = {view};
   operations.apps = {app};
   node.node.node = "edge-1";
-  const auto reply = on_network("GET", "/status");
+  auto glance = request("GET", "/status");
+  glance.headers["host"] = "localhost";
+  const auto reply = io::on_loop(loop, api.on_network(glance));
   EXPECT_THAT(reply.body, testing::AllOf(HasSubstr(R"("node":"edge-1")"), HasSubstr(R"("health":"degraded")"), HasSubstr(R"("held":true,"troubled":true)"),
                                          HasSubstr(R"("process":"web","number":1,"release":"v2","up":true,"ready":false)")));
   EXPECT_THAT(reply.body, testing::Not(testing::AnyOf(HasSubstr("secret"), HasSubstr("audit"), HasSubstr("root"), HasSubstr("/var"))));

@@ -7,15 +7,19 @@
 #include <fmt/core.h>
 
 #include "core/ids.h"
+#include "core/spec/app_spec.h"
 
 namespace berth::api {
 namespace {
+
+using std::chrono::milliseconds;
 
 constexpr std::size_t kMostBody = 64u << 10;
 constexpr std::size_t kMostDepth = 4;
 constexpr std::size_t kLongestReason = 1000;
 constexpr std::size_t kLongestKey = 255;
 constexpr std::chrono::seconds kLongestWait{60};
+constexpr std::chrono::seconds kLongestSaid{86400};
 
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
@@ -56,7 +60,7 @@ std::string reason_of(json::ObjectReader& reader) {
 Result<deploy::Asked> read_reason(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  deploy::Asked asked{call.by, reason_of(reader)};
+  deploy::Asked asked = call.asked(reason_of(reader));
   BERTH_CHECK(reader.done());
   return asked;
 }
@@ -84,7 +88,14 @@ bool QueryReader::boolean(std::string_view name, bool otherwise) {
   return value == "true";
 }
 
-std::chrono::seconds QueryReader::wait() { return std::min(std::chrono::seconds(integer("wait", 0, 0, 86400)), kLongestWait); }
+std::chrono::milliseconds QueryReader::wait() {
+  const std::string said = text("wait", "0");
+  const auto seconds = number(said);
+  if (seconds && *seconds >= 0 && *seconds <= kLongestSaid.count()) return std::min(std::chrono::seconds(*seconds), kLongestWait);
+  const auto duration = spec::parse_duration(said);
+  if (seconds || !duration) complain("wait takes a duration, such as 500ms, 30s or 1m, or a whole number of seconds, up to a day");
+  return duration ? std::min(*duration, milliseconds(kLongestWait)) : milliseconds(0);
+}
 
 std::string QueryReader::app() {
   std::string name = text("app");

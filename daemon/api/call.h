@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/io/http.h"
@@ -26,6 +27,8 @@ struct Call {
 
   const std::string& app() const { return parameters.at("app"); }
   std::int64_t id() const;
+  /// Who asks, and why, for the history.
+  deploy::Asked asked(std::string why) const { return {.by = by, .why = std::move(why), .pid = request.peer.pid}; }
 };
 
 /// The body of a request as an object; an empty one is `{}`. Fails with `Errc::usage`.
@@ -48,8 +51,8 @@ class QueryReader {
   std::string text(std::string_view name, std::string otherwise = {});
   std::int64_t integer(std::string_view name, std::int64_t otherwise, std::int64_t lowest, std::int64_t highest);
   bool boolean(std::string_view name, bool otherwise);
-  /// `wait=SECONDS`, a minute at most: whoever wants longer asks again.
-  std::chrono::seconds wait();
+  /// `wait=60s`, or `wait=60`, which are seconds; a minute at most: whoever wants longer asks again.
+  std::chrono::milliseconds wait();
   /// An app's name, or nothing.
   std::string app();
   std::string reason();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -158,24 +159,51 @@ class FakeNode : public Node {
     std::vector<store::Event> events{{.number = 1, .at = "2026-11-24T09:00:00.000000Z", .kind = "node.started", .data = {{"version", "0.1.0"}}}};
     co_return events;
   }
+  awaitable<std::int64_t> first_of_newest(int most, std::vector<std::string> apps) override {
+    calls.push_back(fmt::format("first of newest {} of [{}]", most, fmt::join(apps, " ")));
+    std::int64_t first = last_event() + 1;
+    for (auto event = told.rbegin(); event != told.rend() && most > 0; ++event) {
+      if (!apps.empty() && std::ranges::find(apps, event->app) == apps.end()) continue;
+      first = event->number;
+      --most;
+    }
+    co_return first;
+  }
   std::int64_t last_event() override { return told.empty() ? 1 : told.back().number; }
   awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override {
     calls.push_back(fmt::format("test webhook {} why={}", name, asked.why));
     if (name == "none") co_return fail(Errc::not_found, "there is no webhook 'none'");
     co_return Result<void>();
   }
+  awaitable<Result<Reloaded>> reload(deploy::Asked asked) override {
+    calls.push_back(fmt::format("reload by={} why={}", asked.by, asked.why));
+    if (!wrong_config.empty()) co_return fail(Errc::conflict, wrong_config);
+    Reloaded done{.files = {"/etc/berth/berthd.toml"}, .until_restart = {"[repository]"}, .then = then};
+    co_return done;
+  }
+  std::string wrong_config;
+  std::function<void()> then;
   awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) override {
     calls.push_back(fmt::format("logs of {} follow={}", query.selector.app, query.follow));
     if (!feed) co_return fail(Errc::not_found, no_logs);
     co_return feed;
   }
-  awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override { co_await io::sleep_for(std::chrono::milliseconds(1)); }
+  awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override {
+    ++waited;
+    if (on_wait) on_wait();
+    co_await io::sleep_for(std::chrono::milliseconds(1));
+  }
+  int waited = 0;  ///< for an event
+  std::function<void()> on_wait;
   std::shared_ptr<void> place(const Caller&) override { return has_place ? std::make_shared<int>(0) : nullptr; }
+  void reader_dropped() override { ++dropped; }
+  int dropped = 0;
   std::shared_ptr<void> page_place() override { return has_page_place ? std::make_shared<int>(0) : nullptr; }
   awaitable<Result<Token>> token() override { co_return wanted_token; }
   Result<Token> wanted_token = Token();
   const PageAccess* page() const override { return has_page ? &access : nullptr; }
   PageAccess access{.names = {"edge-1"}};
+  const PageAccess* status_access() const override { return !wanted_token || *wanted_token != nullptr ? nullptr : &access; }
   bool has_page = true, has_page_place = true;
   std::shared_ptr<LogFeed> feed = std::make_shared<FakeFeed>();
   std::string no_logs = "no logs";

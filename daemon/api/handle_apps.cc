@@ -22,7 +22,7 @@ struct Selected {
 Result<Selected> read_selected(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  Selected selected{.what = {.app = call.app()}, .asked = {call.by, reason_of(reader)}};
+  Selected selected{.what = {.app = call.app()}, .asked = call.asked(reason_of(reader))};
   const std::string process = reader.string_or("process", "");
   const auto number = reader.integer_or("number", 0, 1);
   if (!process.empty()) selected.what.process = process;
@@ -45,7 +45,7 @@ Result<Scale> read_scale(const Call& call) {
   auto reader = read_body(body);
   Scale scale{.process = reader.string("process"),
               .instances = static_cast<int>(reader.integer("instances", 0, kMostInstances)),
-              .asked = {call.by, reason_of(reader)}};
+              .asked = call.asked(reason_of(reader))};
   if (!is_name(scale.process)) reader.complain("'process' is no name of a process");
   BERTH_CHECK(reader.done());
   return scale;
@@ -60,7 +60,7 @@ Result<deploy::ExecRequest> read_exec(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
   deploy::ExecRequest request{.app = call.app(), .process = reader.string_or("process", ""), .release = reader.string_or("release", ""),
-                              .command = {}, .term = reader.string_or("term", ""), .uid = call.request.peer.uid, .asked = {call.by, reason_of(reader)}};
+                              .command = {}, .term = reader.string_or("term", ""), .uid = call.request.peer.uid, .asked = call.asked(reason_of(reader))};
   for (const json::value& word : reader.list("command")) {
     const bool right = word.is_string() && word.get_string().find('\0') == std::string::npos;
     if (right) request.command.emplace_back(word.get_string());
@@ -82,7 +82,7 @@ struct Pin {
 Result<Pin> read_pin(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  Pin pin{.release = reader.string("release"), .asked = {call.by, reason_of(reader)}};
+  Pin pin{.release = reader.string("release"), .asked = call.asked(reason_of(reader))};
   if (!is_release_id(pin.release)) reader.complain("'release' is no id of a release");
   BERTH_CHECK(reader.done());
   return pin;
@@ -100,7 +100,7 @@ Result<Mark> read_mark(const Call& call) {
   const std::string release = reader.string("release"), as = reader.string("as");
   if (!is_release_id(release)) reader.complain("'release' is no id of a release");
   if (as != "good" && as != "bad") reader.complain("'as' is neither 'good' nor 'bad'");
-  Mark mark{.release = release, .good = as == "good", .asked = {call.by, reason_of(reader)}};
+  Mark mark{.release = release, .good = as == "good", .asked = call.asked(reason_of(reader))};
   BERTH_CHECK(reader.done());
   return mark;
 }
@@ -206,7 +206,7 @@ awaitable<Answer> unpin_release(Call call) { return set_pinned(std::move(call), 
 awaitable<Answer> remove_app(Call call) {
   QueryReader query(call.request);
   const bool purge = query.boolean("purge", false), force = query.boolean("force", false);
-  const deploy::Asked asked{call.by, query.reason()};
+  const deploy::Asked asked = call.asked(query.reason());
   if (const auto known = query.done(); !known) co_return pass(known.error());
   co_return done(co_await call.operations.remove(call.app(), purge, force, asked));
 }

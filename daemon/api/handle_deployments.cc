@@ -38,7 +38,7 @@ Result<deploy::DeployRequest> read_deploy(const Call& call) {
   request.release = reader.string("release");
   request.force = reader.boolean_or("force", false);
   request.environment = reader.string_or("environment", "");
-  request.asked = {call.by, reason_of(reader)};
+  request.asked = call.asked(reason_of(reader));
   if (!is_release_id(request.release)) reader.complain(fmt::format("'{}' is no id of a release", request.release.substr(0, 64)));
   if (!request.environment.empty() && !is_name(request.environment)) reader.complain("'environment' is no name of an environment");
   BERTH_CHECK(reader.done());
@@ -50,7 +50,7 @@ Result<deploy::RevertRequest> read_revert(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
   deploy::RevertRequest revert{.app = call.app(), .to = reader.string_or("to", ""), .keep_data = reader.boolean_or("keep_data", false)};
-  revert.asked = {call.by, reason_of(reader)};
+  revert.asked = call.asked(reason_of(reader));
   if (!revert.to.empty() && !is_release_id(revert.to)) reader.complain("'to' is no id of a release");
   BERTH_CHECK(reader.done());
   return revert;
@@ -128,7 +128,7 @@ awaitable<Answer> cancel_deployment(Call call) {
   const auto body = body_of(call.request);
   if (!body) co_return pass(body.error());
   auto reader = read_body(*body);
-  const deploy::Asked asked{call.by, reason_of(reader)};
+  const deploy::Asked asked = call.asked(reason_of(reader));
   if (const auto done = reader.done(); !done) co_return pass(done.error());
   co_return shown(co_await call.operations.cancel(call.id(), asked));
 }

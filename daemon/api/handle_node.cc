@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <chrono>
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -14,6 +17,7 @@ namespace berth::api {
 namespace {
 
 constexpr std::int64_t kMostEvents = 1000;
+constexpr std::int64_t kUsualEvents = 200;
 constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 constexpr std::size_t kPieceOfPage = 256u << 10;
@@ -27,6 +31,18 @@ awaitable<void> write_pieces(std::shared_ptr<const std::string> page, io::BodyWr
   }
 }
 
+/// Those from `first` on, at once or, where there is none, when there is one; none after `at_most`.
+awaitable<Result<std::vector<store::Event>>> wait_for_events(Call& call, std::int64_t first, int most, std::string app, std::chrono::milliseconds at_most) {
+  const auto end = io::Steady::now() + at_most;
+  for (;;) {
+    const std::int64_t last = call.node.last_event();
+    auto events = co_await events_seen(call, first, most, app);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - io::Steady::now());
+    if (!events || !events->empty() || left.count() <= 0) co_return events;
+    co_await call.node.event_after(last, left);
+  }
+}
+
 struct Collect {
   std::string app;
   bool dry_run = false;
@@ -36,7 +52,7 @@ struct Collect {
 Result<Collect> read_collect(const Call& call) {
   BERTH_TRY(const auto body, body_of(call.request));
   auto reader = read_body(body);
-  Collect collect{.app = reader.string_or("app", ""), .dry_run = reader.boolean_or("dry_run", false), .asked = {call.by, reason_of(reader)}};
+  Collect collect{.app = reader.string_or("app", ""), .dry_run = reader.boolean_or("dry_run", false), .asked = call.asked(reason_of(reader))};
   if (!collect.app.empty() && !is_name(collect.app)) reader.complain("'app' is no name of an app");
   BERTH_CHECK(reader.done());
   return collect;
@@ -66,6 +82,19 @@ awaitable<Answer> resume_node(Call call) {
   co_return done(co_await call.operations.resume_node(*asked));
 }
 
+awaitable<Answer> reload_config(Call call) {
+  const auto asked = read_reason(call);
+  if (!asked) co_return pass(asked.error());
+  auto reloaded = co_await call.node.reload(*asked);
+  if (!reloaded) co_return pass(reloaded.error());
+  json::object body;
+  body["files"] = json::array(reloaded->files.begin(), reloaded->files.end());
+  body["until_restart"] = json::array(reloaded->until_restart.begin(), reloaded->until_restart.end());
+  io::ServerReply answer = reply(200, body);
+  answer.then = std::move(reloaded->then);
+  co_return answer;
+}
+
 awaitable<Answer> test_webhook(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());
@@ -88,11 +117,19 @@ awaitable<Answer> list_events(Call call) {
     co_return stream;
   }
   QueryReader query(call.request);
-  const std::int64_t first = query.integer("from", 1, 1, INT64_MAX);
-  const int most = static_cast<int>(query.integer("limit", 200, 1, kMostEvents));
+  const FirstEvent wanted = read_first_event(query);
+  const std::int64_t usual = wanted.last > 0 ? std::min<std::int64_t>(wanted.last, kMostEvents) : kUsualEvents;
+  const int most = static_cast<int>(query.integer("limit", usual, 1, kMostEvents));
   const std::string app = query.app();
+  const auto wait = query.wait();
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  const auto events = co_await events_seen(call, first, most, app);
+  std::int64_t first = std::max<std::int64_t>(wanted.from, 1);
+  if (wanted.last > 0) {
+    const auto begin = co_await first_of_newest_seen(call, wanted.last, app);
+    if (!begin) co_return pass(begin.error());
+    first = *begin;
+  }
+  const auto events = co_await wait_for_events(call, first, most, app, wait);
   if (!events) co_return pass(events.error());
   co_return reply(200, events_json(*events));
 }
@@ -110,7 +147,7 @@ awaitable<Answer> import_release(Call call) {
   if (!body) co_return pass(body.error());
   auto reader = read_body(*body);
   deploy::ImportRequest request{.path = reader.string("path"), .allow_expired = reader.boolean_or("allow_expired", false)};
-  request.asked = {call.by, reason_of(reader)};
+  request.asked = call.asked(reason_of(reader));
   if (!request.path.starts_with('/') || request.path.find('\0') != std::string::npos) reader.complain("'path' is no whole path of a file");
   if (const auto done = reader.done(); !done) co_return pass(done.error());
   const auto imported = co_await call.operations.import(request);

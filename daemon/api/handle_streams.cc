@@ -1,13 +1,11 @@
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
-#include "core/ids.h"
 #include "core/json/json.h"
-#include "core/logs/level.h"
-#include "core/logs/record_time.h"
 #include "daemon/api/handle_streams.h"
+#include "daemon/api/log_query.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
@@ -20,13 +18,21 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kSign{15'000};     ///< of life, to a client that there is nothing new for
 constexpr int kEventsAtOnce = 200;
-constexpr std::int64_t kMostNumber = 256; ///< of an instance
-constexpr std::size_t kLongestText = 1000;
+constexpr std::int64_t kMostOfNewest = 1'000'000;
+
+/// Says who was dropped, of what, and after how long, where the client took nothing for too long.
+void tell_slow(const Call& call, io::Steady::time_point began, const io::BodyWriter& writer) {
+  if (writer.stalled().count() == 0) return;
+  const auto whole = [](auto time) { return std::chrono::duration_cast<std::chrono::seconds>(time).count(); };
+  spdlog::warn("api: {} was dropped, who took nothing of GET {:?} for {} s, after {} s", call.by, call.request.path, whole(writer.stalled()), whole(io::Steady::now() - began));
+  call.node.reader_dropped();
+}
 
 Error no_place() { return {Errc::refused, "as many read events and logs of this node as may at once: end another one, or ask for pages"}; }
 
 /// Tells `sign`, a comment, and events from number `next` on, until the client is gone.
 awaitable<void> tell_events(Call call, std::int64_t next, std::string app, EventMessage message_of, std::string sign, io::BodyWriter& writer) {
+  const auto began = io::Steady::now();
   bool there = co_await writer.write(std::move(sign));
   auto told = io::Steady::now();
   while (there && !writer.gone()) {
@@ -49,11 +55,13 @@ awaitable<void> tell_events(Call call, std::int64_t next, std::string app, Event
     there = co_await writer.write(std::move(messages));
     told = now;
   }
+  tell_slow(call, began, writer);
 }
 
 /// Tells lines until the end, or, where they are followed, until the client is gone.
-awaitable<void> tell_lines(std::shared_ptr<LogFeed> feed, bool follow, io::BodyWriter& writer) {
-  auto told = io::Steady::now();
+awaitable<void> tell_lines(std::shared_ptr<const Call> call, std::shared_ptr<LogFeed> feed, bool follow, io::BodyWriter& writer) {
+  const auto began = io::Steady::now();
+  auto told = began;
   bool there = true;
   while (there && !writer.gone()) {
     auto piece = co_await feed->next();
@@ -71,33 +79,7 @@ awaitable<void> tell_lines(std::shared_ptr<LogFeed> feed, bool follow, io::BodyW
     there = co_await writer.write(std::move(lines));
     told = now;
   }
-}
-
-std::optional<logs::Time> read_moment(QueryReader& query, std::string_view name, logs::Time now) {
-  const std::string text = query.text(name);
-  if (text.empty()) return {};
-  auto moment = logs::parse_moment(text, now);
-  if (!moment) query.complain(fmt::format("{}: {}", name, moment.error().message));
-  return moment ? std::optional(*moment) : std::nullopt;
-}
-
-InstanceSelector read_selector(QueryReader& query, const std::string& app) {
-  InstanceSelector selector{.app = app};
-  const std::string process = query.text("process");
-  const std::int64_t number = query.integer("number", 0, 1, kMostNumber);
-  if (!process.empty() && !is_name(process)) query.complain("process is no name of a process");
-  if (number > 0 && process.empty()) query.complain("number needs a process that it is of");
-  if (!process.empty()) selector.process = process;
-  if (number > 0) selector.number = static_cast<int>(number);
-  return selector;
-}
-
-/// As it stands: what an expression may cost is not bounded.
-std::optional<logs::Pattern> read_pattern(QueryReader& query) {
-  const std::string text = query.text("grep");
-  if (text.size() > kLongestText) query.complain(fmt::format("grep has more than {} bytes", kLongestText));
-  if (text.empty() || text.size() > kLongestText) return {};
-  return logs::Pattern::fixed(text);
+  tell_slow(*call, began, writer);
 }
 
 /// What a reader says names folders of the node and, where the app has no logs, other apps: neither is for who is limited to some.
@@ -113,32 +95,6 @@ Error log_error(const Caller& caller, const InstanceSelector& what, Error error)
 
 }  // namespace
 
-Result<logs::LogQuery> read_log_query(const io::ServerRequest& request, const std::string& app, logs::Time now) {
-  QueryReader query(request);
-  logs::LogQuery asked{.selector = read_selector(query, app), .filter = {}, .last = {}};
-  asked.filter.pattern = read_pattern(query);
-  asked.filter.since = read_moment(query, "since", now);
-  asked.filter.until = read_moment(query, "until", now);
-  const std::string release = query.text("release"), level = query.text("level"), stream = query.text("stream");
-  if (!release.empty() && !is_release_id(release)) query.complain("release is no id of a release");
-  if (!release.empty()) asked.filter.release = release;
-  if (!level.empty()) {
-    const auto known = logs::parse_level(level);
-    if (known) asked.filter.level = *known;
-    else query.complain("level: " + known.error().message);
-  }
-  if (stream == "stdout") asked.filter.stream = logs::Stream::out;
-  else if (stream == "stderr") asked.filter.stream = logs::Stream::err;
-  else if (!stream.empty()) query.complain("stream is neither 'stdout' nor 'stderr'");
-  asked.follow = query.boolean("follow", false);
-  asked.previous = query.boolean("previous", false);
-  if (asked.follow && asked.previous) query.complain("previous: it is a run that is over, so it goes without follow");
-  const std::int64_t lines = query.integer("lines", -1, 0, INT64_MAX);
-  if (lines >= 0) asked.last = static_cast<std::uint64_t>(lines);
-  BERTH_CHECK(query.done());
-  return asked;
-}
-
 awaitable<Answer> get_logs(Call call) {
   auto asked = read_log_query(call.request, call.app(), std::chrono::system_clock::now());
   if (!asked) co_return pass(asked.error());
@@ -151,7 +107,8 @@ awaitable<Answer> get_logs(Call call) {
   if (!feed) co_return std::unexpected(log_error(call.caller, what, feed.error()));
   io::ServerReply answer;
   answer.content_type = "application/x-ndjson";
-  answer.stream = [feed = std::move(*feed), follow, place = std::move(place)](io::BodyWriter& writer) { return tell_lines(feed, follow, writer); };
+  auto asking = std::make_shared<const Call>(std::move(call));
+  answer.stream = [asking = std::move(asking), feed = std::move(*feed), follow, place = std::move(place)](io::BodyWriter& writer) { return tell_lines(asking, feed, follow, writer); };
   co_return answer;
 }
 
@@ -164,20 +121,27 @@ bool wants_stream(const io::ServerRequest& request) {
   return accept != request.headers.end() && accept->second.find("text/event-stream") != std::string::npos;
 }
 
+FirstEvent read_first_event(QueryReader& query) {
+  FirstEvent first{.from = query.integer("from", 0, 1, INT64_MAX), .last = static_cast<int>(query.integer("last", 0, 1, kMostOfNewest))};
+  if (first.from > 0 && first.last > 0) query.complain("from and last say two things");
+  return first;
+}
+
 awaitable<Answer> follow_events(Call call, EventMessage message_of, std::shared_ptr<void> place) {
   QueryReader query(call.request);
-  std::int64_t first = query.integer("from", 0, 1, INT64_MAX);
+  const FirstEvent wanted = read_first_event(query);
+  std::int64_t first = wanted.from;
   const std::string app = query.app();
   if (const auto known = query.done(); !known) co_return pass(known.error());
   if (const auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
-  const auto id = call.request.headers.find("last-event-id");
-  const bool has_id = id != call.request.headers.end();
-  if (has_id) {
-    std::int64_t last = -1;
-    const auto [end, error] = std::from_chars(id->second.data(), id->second.data() + id->second.size(), last);
-    if (error != std::errc() || end != id->second.data() + id->second.size() || last < 0 || last == INT64_MAX)
-      co_return fail(Errc::usage, "the header Last-Event-ID takes the number of an event");
-    first = last + 1;
+  const auto id = last_event_id(call.request.headers);
+  if (!id) co_return pass(id.error());
+  const bool has_id = id->has_value();
+  if (has_id) first = **id + 1;
+  if (!has_id && wanted.last > 0) {
+    const auto begin = co_await first_of_newest_seen(call, wanted.last, app);
+    if (!begin) co_return pass(begin.error());
+    first = *begin;
   }
   const std::int64_t newest = call.node.last_event();
   std::string sign = ": events of berthd\n\n";

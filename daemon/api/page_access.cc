@@ -41,7 +41,7 @@ std::optional<std::string> name_in(std::string_view host) {
 
 }  // namespace
 
-std::optional<Error> host_complaint(const PageAccess& access, const io::Headers& headers) {
+std::optional<Error> host_complaint(const PageAccess& access, const io::Headers& headers, std::string_view what) {
   const auto host = headers.find("host");
   const std::string said = host == headers.end() ? std::string() : host->second;
   const auto name = name_in(said);
@@ -49,7 +49,7 @@ std::optional<Error> host_complaint(const PageAccess& access, const io::Headers&
     if (is_same_name(*name, "localhost") || is_address(AF_INET, *name) || is_address(AF_INET6, *name)) return {};
     if (std::ranges::any_of(access.names, [&name](const std::string& one) { return is_same_name(one, *name); })) return {};
   }
-  return Error{Errc::permission, fmt::format("the status page is not at the host '{}': ask by a numeric address, by localhost, or by the name of this host", said.substr(0, kLongestShown))};
+  return Error{Errc::permission, fmt::format("{} is not at the host '{}': ask by a numeric address, by localhost, or by the name of this host", what, said.substr(0, kLongestShown))};
 }
 
 }  // namespace berth::api

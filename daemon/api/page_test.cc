@@ -72,6 +72,18 @@ TEST_F(PageTest, IsThereUnderNamesOfThisHostAlone) {
   EXPECT_EQ(ask("/page/status", {{"host", ""}}).status, 403) << "a host without a name is nobody";
 }
 
+TEST_F(PageTest, NeitherIsTheSummaryUnderANameOfSomebodyElse) {
+  for (const char* host : {"127.0.0.1:9464", "[::1]", "localhost", "edge-1:9464"}) EXPECT_EQ(ask("/status", {{"host", host}}).status, 200) << host;
+  for (const bool has_page : {true, false}) {
+    node.has_page = has_page;
+    for (const char* host : {"evil.example.org", "evil.example.org:9464", ""}) EXPECT_EQ(ask("/status", {{"host", host}}).status, 403) << host;
+  }
+  EXPECT_THAT(ask("/status", {{"host", "evil.example.org"}}).body, HasSubstr("/status is not at the host 'evil.example.org'"));
+  for (const char* path : {"/metrics", "/metrics/apps", "/sd", "/healthz", "/readyz"}) EXPECT_EQ(ask(path, {{"host", "prometheus.example.org"}}).status, 200) << path;
+  node.wanted_token = std::make_shared<const crypto::Secret>("0123456789abcdef");
+  EXPECT_EQ(ask("/status", {{"host", "edge-1.example.org"}, {"authorization", "Bearer 0123456789abcdef"}}).status, 200) << "no page of somebody else's can show the token";
+}
+
 TEST_F(PageTest, IsLedToFromWhereOneMayLookForIt) {
   for (const auto& [path, to] : {std::pair("/", "page"), std::pair("/page/", "../page")}) {
     const auto reply = ask(path);

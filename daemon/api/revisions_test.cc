@@ -106,5 +106,33 @@ TEST_F(RevisionsOfApps, ADeploymentThatIsAskedForAgainByItsKeyIsNoOtherChange) {
   EXPECT_EQ(ask(hold).status, 412) << "a key is one of deployments";
 }
 
+TEST_F(RevisionsOfApps, AreHonouredByWhateverIsOfAnAppAndRefusedByTheRest) {
+  const std::string read = ask("GET", "/v1/apps/web").headers.at("etag");
+  operations.one.row.app = "web";
+  const auto answer = [&](const std::string& path, const std::string& body, const std::string& tag) {
+    auto change = request("POST", path, body);
+    change.headers["if-match"] = tag;
+    operations.calls.clear();
+    return ask(change);
+  };
+  const std::tuple<const char*, const char*, int> of_web[] = {{"/v1/apps/web/exec", R"({"command": ["ls"]})", 200}, {"/v1/apps/web/jobs/report/run", "{}", 202}, {"/v1/apps/web/plan", R"({"release": "v2"})", 200},
+                                                              {"/v1/deployments/7/cancel", "{}", 200}};
+  for (const auto& [path, body, done] : of_web) {
+    EXPECT_EQ(answer(path, body, read).status, done) << path;
+    EXPECT_FALSE(operations.calls.empty()) << path;
+    const auto stale = answer(path, body, "\"0123456789abcdef01234567\"");
+    EXPECT_EQ(stale.status, 412) << path;
+    EXPECT_THAT(member(stale, "detail"), HasSubstr("web was changed since it was read")) << path;
+    EXPECT_EQ(answer(path, body, "v1").status, 400) << path;
+    for (const auto& call : operations.calls) EXPECT_EQ(call, "deployment 7") << path << ": nothing but whose it is was looked up";
+  }
+  for (const char* path : {"/v1/gc", "/v1/verify", "/v1/imports", "/v1/node/drain", "/v1/node/resume", "/v1/reload", "/v1/webhooks/chat/test"}) {
+    const auto refused = answer(path, "{}", read);
+    EXPECT_EQ(refused.status, 400) << path;
+    EXPECT_THAT(member(refused, "detail"), HasSubstr("takes no If-Match")) << path;
+    EXPECT_THAT(operations.calls, IsEmpty()) << path;
+  }
+}
+
 }  // namespace
 }  // namespace berth::api

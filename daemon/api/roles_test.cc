@@ -63,6 +63,7 @@ const Row kRows[] = {
     {"POST", "/v1/deployments/{id}/cancel", "{}", Role::deployer, Then::done, Then::unknown},
     {"POST", "/v1/node/drain", "{}", Role::operator_, Then::refused, Then::refused},
     {"POST", "/v1/node/resume", "{}", Role::operator_, Then::refused, Then::refused},
+    {"POST", "/v1/reload", "{}", Role::admin, Then::refused, Then::refused},
     {"POST", "/v1/webhooks/{webhook}/test", "{}", Role::operator_, Then::refused, Then::refused},
     {"GET", "/v1/repository/apps", "", Role::viewer, Then::done, Then::done},
     {"GET", "/v1/events", "", Role::viewer, Then::done, Then::done},
@@ -166,6 +167,7 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
   be(Role::operator_);
   EXPECT_THAT(ask(request({"DELETE", "/v1/apps/{app}", "", {}, {}, {}}, "web")).body, HasSubstr("is an operator here, and 'berth remove web' (DELETE /v1/apps/web) needs the role admin"));
   be(Role::viewer);
+  EXPECT_THAT(ask(request({"POST", "/v1/reload", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth node reload' (POST /v1/reload) needs the role admin"));
   EXPECT_THAT(ask(request({"POST", "/v1/node/drain", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth node drain' (POST /v1/node/drain) needs the role operator"));
   be(Role::deployer, {"blog"});
   EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", {}, {}, {}}, "web")).body, HasSubstr("is limited to blog, and sees nothing of web"));
@@ -284,6 +286,9 @@ TEST_F(RolesTest, EventsAreThoseOfAClientsAppsInTheirOrder) {
   EXPECT_THAT(numbers(get("/v1/events")), ElementsAre(2, 4, 5));
   EXPECT_THAT(numbers(get("/v1/events", {{"limit", "2"}})), ElementsAre(2, 4));
   EXPECT_THAT(numbers(get("/v1/events", {{"from", "5"}})), ElementsAre(5));
+  EXPECT_THAT(numbers(get("/v1/events", {{"last", "2"}})), ElementsAre(4, 5));
+  EXPECT_THAT(numbers(get("/v1/events", {{"last", "3"}})), ElementsAre(2, 4, 5));
+  EXPECT_EQ(get("/v1/events", {{"app", "blog"}, {"last", "2"}}).status, 403);
   EXPECT_EQ(get("/v1/events", {{"app", "blog"}}).status, 403);
 }
 

@@ -32,6 +32,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/deployments/{id}/cancel", Role::deployer, Scope::deployment, cancel_deployment},
     {"POST", "/v1/node/drain", Role::operator_, Scope::node, drain_node},
     {"POST", "/v1/node/resume", Role::operator_, Scope::node, resume_node},
+    {"POST", "/v1/reload", Role::admin, Scope::node, reload_config},
     {"POST", "/v1/webhooks/{webhook}/test", Role::operator_, Scope::node, test_webhook},
     {"GET", "/v1/repository/apps", Role::viewer, Scope::lists, list_repository_apps},
     {"GET", "/v1/events", Role::viewer, Scope::lists, list_events},

@@ -34,6 +34,8 @@ struct Route {
 
   /// Whether it reads or changes what an app is to be, whose state then has a revision.
   bool has_revision() const;
+  /// Whether `If-Match` of a call that changes something can mean the revision of an app: its own, or that of its deployment.
+  bool is_of_an_app() const { return scope == Scope::app || scope == Scope::deployment; }
 };
 
 /// Every call there is.
@@ -82,6 +84,7 @@ awaitable<Answer> get_logs(Call call);
 awaitable<Answer> get_status(Call call);
 awaitable<Answer> drain_node(Call call);
 awaitable<Answer> resume_node(Call call);
+awaitable<Answer> reload_config(Call call);
 awaitable<Answer> test_webhook(Call call);
 awaitable<Answer> list_repository_apps(Call call);
 awaitable<Answer> list_events(Call call);

@@ -26,7 +26,7 @@ std::string path_of(const Route& route, const std::map<std::string, std::string>
 
 /// What a call is called by whoever uses the command line, and by whoever does not: "'berth remove web' (DELETE /v1/apps/web)".
 std::string name_of(const Route& route, const std::map<std::string, std::string>& parameters) {
-  constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {{"deployments", "deploy"}, {"plan", "deploy --plan"}, {"{app}", "remove"}, {"run", "run-job"}, {"imports", "import"}};
+  constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {{"deployments", "deploy"}, {"plan", "deploy --plan"}, {"{app}", "remove"}, {"run", "run-job"}, {"imports", "import"}, {"reload", "node reload"}};
   const std::string_view pattern = route.pattern, last = pattern.substr(pattern.rfind('/') + 1);
   const auto* other = std::ranges::find(kVerbs, last, &std::pair<std::string_view, std::string_view>::first);
   const std::string_view verb = other == std::end(kVerbs) ? last : other->second;
@@ -110,6 +110,14 @@ awaitable<Result<std::vector<store::Event>>> events_seen(Call& call, std::int64_
   std::ranges::sort(found, {}, &store::Event::number);
   if (found.size() > static_cast<std::size_t>(most)) found.resize(static_cast<std::size_t>(most));
   co_return found;
+}
+
+awaitable<Result<std::int64_t>> first_of_newest_seen(Call& call, int most, std::string app) {
+  if (auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
+  std::vector<std::string> apps = call.caller.apps;
+  if (!app.empty()) apps.assign(1, app);
+  const std::int64_t first = co_await call.node.first_of_newest(most, std::move(apps));
+  co_return first;
 }
 
 void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vector<deploy::AppStatus>& apps) {

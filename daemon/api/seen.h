@@ -22,6 +22,9 @@ awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& 
 /// Likewise the events from number `first` on. Those of no app are for callers who see all.
 awaitable<Result<std::vector<store::Event>>> events_seen(Call& call, std::int64_t first, int most, std::string app);
 
+/// The number from which on there are the newest `most` of those.
+awaitable<Result<std::int64_t>> first_of_newest_seen(Call& call, int most, std::string app);
+
 /// Leaves out what `caller` does not see.
 void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vector<deploy::AppStatus>& apps);
 

@@ -3,7 +3,7 @@
 
 #include "core/io/on_loop.h"
 #include "daemon/api/fake_operations.h"
-#include "daemon/api/handle_streams.h"
+#include "daemon/api/log_query.h"
 
 namespace berth::api {
 namespace {
@@ -74,6 +74,15 @@ TEST_F(StreamsTest, EventsComeAsServerSentOnesFromTheNumberThatIsAskedFor) {
   EXPECT_THAT(got[1], HasSubstr("}\n\nid: 3\n"));
 }
 
+TEST_F(StreamsTest, TheNewestComeFirstWhereTheyAreAskedFor) {
+  node.told = {event(1, "web"), event(2, "api"), event(3, "web"), event(4, "api")};
+  EXPECT_THAT(read(follow({{"last", "2"}}), 2).back(), StartsWith("id: 3\n"));
+  EXPECT_THAT(read(follow({{"last", "2"}, {"app", "web"}}), 2).back(), StartsWith("id: 1\n"));
+  EXPECT_THAT(read(follow({{"last", "2"}}, {{"last-event-id", "3"}}), 2).back(), StartsWith("id: 4\n")) << "who comes back has seen them";
+  EXPECT_EQ(follow({{"last", "2"}, {"from", "1"}}).status, 400);
+  EXPECT_EQ(follow({{"last", "0"}}).status, 400);
+}
+
 TEST_F(StreamsTest, WhoComesBackGetsWhatCameMeanwhileAndWhoIsNewWhatComesNext) {
   node.told = {event(1, "web"), event(2, "api"), event(3, "web")};
   EXPECT_THAT(read(follow({}, {{"last-event-id", "2"}}), 2).back(), StartsWith("id: 3\n"));
@@ -118,6 +127,38 @@ TEST_F(StreamsTest, LogsComeAsLinesUntilTheirEnd) {
 TEST_F(StreamsTest, FollowedLogsGoOnUntilTheyAreGone) {
   EXPECT_THAT(read(ask("/v1/apps/web/logs", {{"follow", "true"}}), 9), ElementsAre("{\"text\": \"one\"}\n", "{\"text\": \"two\"}\n"));
   EXPECT_EQ(std::static_pointer_cast<FakeFeed>(node.feed)->waited, 2);
+}
+
+/// Takes a piece, and then nothing more until it is dropped.
+class Sleeper : public io::BodyWriter {
+ public:
+  awaitable<bool> write(std::string) override {
+    const bool takes = ++writes == 1;
+    co_return takes;
+  }
+  bool gone() const override { return writes > 1; }
+  std::chrono::milliseconds stalled() const override { return writes > 1 ? std::chrono::seconds(30) : std::chrono::seconds(0); }
+  int writes = 0;
+};
+
+TEST_F(StreamsTest, WhoIsDroppedForReadingNothingIsCountedAndWhoGoesIsNot) {
+  const auto read_by = [&](const io::ServerReply& reply, io::BodyWriter& reader) {
+    const auto run = [&]() -> awaitable<int> {
+      auto streaming = reply.stream(reader);
+      co_await std::move(streaming);
+      co_return 0;
+    };
+    io::on_loop(loop, run());
+  };
+  node.told = {event(1, "web"), event(2, "web")};
+  Sleeper of_events, of_logs;
+  read_by(follow({{"from", "1"}}), of_events);
+  EXPECT_EQ(node.dropped, 1);
+  read_by(ask("/v1/apps/web/logs", {}), of_logs);
+  EXPECT_EQ(node.dropped, 2);
+  Reader leaves(1);
+  read_by(follow({{"from", "1"}}), leaves);
+  EXPECT_EQ(node.dropped, 2);
 }
 
 TEST_F(StreamsTest, OnlySoManyMayFollow) {

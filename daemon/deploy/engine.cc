@@ -117,6 +117,7 @@ boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged&
 store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data) {
   data["by"] = asked.by;
   if (!asked.why.empty()) data["why"] = asked.why;
+  if (asked.pid > 0) data["pid"] = asked.pid;
   return {.number = 0, .at = {}, .kind = "operator." + std::move(kind), .app = app, .data = std::move(data)};
 }
 

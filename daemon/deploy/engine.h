@@ -195,7 +195,7 @@ class Engine {
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request, bool only_planned);
   awaitable<void> note_drift(std::string name, DeploymentStatus& status);
   awaitable<Result<void>> may_deploy(DeployRequest request);
-  awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields);
+  awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields, pid_t pid);
 
   // commands.cc
   Result<std::vector<InstanceId>> selected(const App& app, const InstanceSelector& what) const;

@@ -149,7 +149,8 @@ awaitable<Result<void>> Jobs::begin(AppPtr app, ManifestPtr manifest, std::strin
   job->row.began_at = store::now_text();
   if (before) job->row.succeeded_at = before->row.succeeded_at;
   app->jobs[process] = job;  // its place is taken
-  const store::Event event = job_event(job->row);
+  store::Event event = job_event(job->row);
+  if (asked.pid > 0) event.data["pid"] = asked.pid;
   const auto write = [this, row = job->row, event] { return node_.store.set_job(row, event); };
   auto written = co_await node_.pool.run(write);
   if (!written) {

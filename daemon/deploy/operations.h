@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <sys/types.h>
 
 #include "core/ids.h"
 #include "core/io/http.h"
@@ -36,6 +37,7 @@ inline constexpr const char* kDrain = "the drain of this node";
 struct Asked {
   std::string by;   ///< "root (uid 0)"
   std::string why;  ///< `--reason`
+  pid_t pid = 0;    ///< of the process that asked, at the control socket; 0: not known
 };
 
 struct DeployRequest {

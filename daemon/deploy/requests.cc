@@ -107,7 +107,7 @@ awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
   store::DeploymentRow row = new_row(request.app, request.release, "deploy", request.asked);
   row.key = request.key;
   row.force = request.force;
-  auto queued = co_await enqueue(app, std::move(row), request.yields);
+  auto queued = co_await enqueue(app, std::move(row), request.yields, request.asked.pid);
   co_return queued;
 }
 
@@ -211,15 +211,17 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
 }
 
 /// Adds the deployment. Those that wait for the app are superseded by it, and one that bakes gives way; but one that yields gives way itself to what
-/// somebody else began while it was written down.
-awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row, bool yields) {
+/// somebody else began while it was written down. `pid`: of the process that asked, or 0.
+awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row, bool yields, pid_t pid) {
   row.from = app->row.active;
   const auto run = std::make_shared<Run>(node_.executor, std::move(row));
   run->keep_data = run->row.detail.contains("keep_data");
   run->steps.push_back({"queued", run->row.created_at});
   if (app->row.stopped) run->row.detail[kWasStopped] = true;
   put_detail(*run);
-  const auto add = [this, row = run->row, event = deployment_event(*run)] { return node_.store.add_deployment(row, event); };
+  store::Event event = deployment_event(*run);
+  if (pid > 0) event.data["pid"] = pid;
+  const auto add = [this, row = run->row, event] { return node_.store.add_deployment(row, event); };
   auto added = co_await node_.pool.run(add);
   if (!added) co_return std::unexpected(added.error());
   run->row = std::move(*added);
@@ -292,7 +294,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   }
   store::DeploymentRow row = new_row(name, target, "revert", asked);
   if (request.keep_data) row.detail["keep_data"] = true;
-  auto queued = co_await enqueue(app, std::move(row), false);
+  auto queued = co_await enqueue(app, std::move(row), false, asked.pid);
   co_return queued;
 }
 
@@ -309,7 +311,7 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,
                                                run->row.app));
   }
-  run->cancelled_by = asked.by + (asked.why.empty() ? "" : ": " + asked.why);
+  if (run->cancelled_by.empty()) run->cancelled_by = asked.by + (asked.why.empty() ? "" : ": " + asked.why);
   run->stop.request_stop();
   run->changed.notify();
   app->changed.notify();
@@ -318,6 +320,10 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     app->queue.erase(queued);
     co_await move(app, run, Happening::cancelled);
   }
+  // What ends it may take a while, over which a berthd may die: the next one goes on with ending it.
+  const auto write = [this, id, by = run->cancelled_by] { return node_.store.note_cancel(id, by); };
+  const auto written = co_await node_.pool.run(write);
+  if (!written) co_return std::unexpected(written.error());
   co_return status_of(*run);
 }
 

@@ -178,6 +178,7 @@ void take_detail(Run& run) {
   run.hooks = hooks_in(run.row.detail);
   run.notes = notes_in(run.row.detail);
   run.keep_data = truth_in(run.row.detail, "keep_data");
+  if (const auto* by = run.row.detail.if_contains("cancelled_by"); by != nullptr && by->is_string()) run.cancelled_by = by->get_string();
   run.interruptions = static_cast<int>(number_in(run.row.detail, "interruptions", 0));
   run.wanted = static_cast<int>(number_in(run.row.detail, "instances", 0));
   const auto bytes = static_cast<std::uint64_t>(number_in(run.row.detail, "bytes", 0));

@@ -51,6 +51,13 @@ TEST_F(RunTest, WhatTheRowCannotHoldComesBackFromItsDetail) {
   EXPECT_EQ(status_of(again.row).hooks.size(), 2u);
 }
 
+TEST_F(RunTest, OneThatWasCancelledIsStillSo) {
+  run.row.detail["cancelled_by"] = "root (uid 0): a mistake";
+  deploy::Run again(loop.executor(), run.row);
+  take_detail(again);
+  EXPECT_EQ(again.cancelled_by, "root (uid 0): a mistake");
+}
+
 TEST_F(RunTest, OnlyAMigrationThatWasBegunIsNotedAndOnce) {
   note_migration(run);
   EXPECT_TRUE(run.notes.empty());

@@ -133,6 +133,7 @@ std::vector<Row> rows_of_the_node() {
       {"berth_disk_free_bytes", [](Snapshot& all) { all.node.logs_disk = {.free = 2048, .reserve = 0}; }, R"({disk="logs"} 2048)"},
       {"berth_disk_reserve_bytes", [](Snapshot& all) { all.node.disk_reserve = 8192; }, R"({disk="state"} 8192)"},
       {"berth_disk_reserve_bytes", [](Snapshot& all) { all.node.logs_disk = {.free = 0, .reserve = 1024}; }, R"({disk="logs"} 1024)"},
+      {"berth_api_slow_readers_total", [](Snapshot& all) { all.slow_readers = 3; }, " 3"},
       {"berth_events_total", [](Snapshot& all) { all.events = 78; }, " 78"},
       {"berth_events_damaged", [](Snapshot& all) { all.events_damaged = true; }, " 1"},
       {"berth_limits_enforced", [](Snapshot& all) { all.node.limits_enforced = true; }, " 1"},

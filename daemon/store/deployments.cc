@@ -39,12 +39,25 @@ Result<void> insert(Database& database, const DeploymentRow& row) {
       std::int64_t{row.force}, row.created_at, row.ended_at, row.bake_until_ms, json::text(row.detail));
 }
 
+constexpr const char* kCancelledBy = "cancelled_by";
+
+/// The detail with what `note_cancel` wrote, which whoever made it may not know.
+Result<std::string> detail_of(Database& database, const DeploymentRow& row) {
+  BERTH_TRY(const auto before, first(query(database, "WHERE id = ?", row.id)));
+  const auto* noted = before ? before->detail.if_contains(kCancelledBy) : nullptr;
+  if (noted == nullptr) return json::text(row.detail);
+  json::object detail = row.detail;
+  detail[kCancelledBy] = *noted;
+  return json::text(detail);
+}
+
 Result<void> update(Database& database, const DeploymentRow& row) {
+  BERTH_TRY(const std::string detail, detail_of(database, row));
   BERTH_CHECK(database.run(
       "UPDATE deployments SET app = ?, release = ?, kind = ?, state = ?, reason = ?, from_release = ?, decided = ?, manifest_sha256 = ?, "
       "asked_by = ?, why = ?, idempotency_key = ?, force = ?, created_at = ?, ended_at = ?, bake_until_ms = ?, detail = ? WHERE id = ?",
       row.app, row.release, row.kind, row.state, row.reason, row.from, std::int64_t{row.decided}, row.manifest_sha256, row.by, row.why, row.key,
-      std::int64_t{row.force}, row.created_at, row.ended_at, row.bake_until_ms, json::text(row.detail), row.id));
+      std::int64_t{row.force}, row.created_at, row.ended_at, row.bake_until_ms, detail, row.id));
   if (database.rows_changed() == 0) return fail(Errc::not_found, fmt::format("there is no deployment {}", row.id));
   return {};
 }
@@ -86,6 +99,17 @@ Result<DeploymentRow> Store::add_deployment(DeploymentRow row, Event event) {
 Result<void> Store::update_deployment(const DeploymentRow& row, std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
   return state_->change(std::move(events), [&] { return update(state_->database, row); });
+}
+
+Result<void> Store::note_cancel(std::int64_t id, const std::string& by) {
+  const std::lock_guard guard(state_->mutex);
+  const auto note = [&]() -> Result<void> {
+    BERTH_TRY(auto row, first(query(state_->database, "WHERE id = ? AND ended_at = ''", id)));
+    if (!row || row->detail.contains(kCancelledBy)) return {};
+    row->detail[kCancelledBy] = by;
+    return update(state_->database, *row);
+  };
+  return state_->change({}, note);
 }
 
 Result<std::optional<DeploymentRow>> Store::deployment(std::int64_t id) {

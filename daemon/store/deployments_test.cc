@@ -37,6 +37,26 @@ TEST_F(DeploymentsTest, KeepsEverythingARowSays) {
   EXPECT_EQ(boost::json::serialize(read.detail), boost::json::serialize(row.detail));
 }
 
+TEST_F(DeploymentsTest, ByWhomOneIsCancelledStaysWhateverElseIsWritten) {
+  open();
+  must(store->ensure_app("web"));
+  DeploymentRow row = deploy("web", "v2");
+  row.detail = {{"bytes", 12}};
+  ASSERT_TRUE(store->note_cancel(row.id, "alice"));
+  ASSERT_TRUE(store->note_cancel(row.id, "bob"));
+  row.state = "starting";
+  ASSERT_TRUE(store->update_deployment(row, {}));
+  reopen();
+  const DeploymentRow read = *must(store->deployment(row.id));
+  EXPECT_EQ(read.state, "starting");
+  EXPECT_EQ(boost::json::serialize(read.detail), R"({"bytes":12,"cancelled_by":"alice"})");
+  DeploymentRow over = deploy("web", "v3");
+  over.ended_at = now_text();
+  ASSERT_TRUE(store->update_deployment(over, {}));
+  ASSERT_TRUE(store->note_cancel(over.id, "carol"));
+  EXPECT_FALSE(must(store->deployment(over.id))->detail.contains("cancelled_by"));
+}
+
 TEST_F(DeploymentsTest, FindsTheUnfinishedOldestFirstAndTheRestNewestFirst) {
   open();
   must(store->ensure_app("web"));

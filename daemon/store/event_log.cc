@@ -134,6 +134,20 @@ Result<std::vector<Event>> EventLog::read(std::int64_t first, int most, const st
   return found;
 }
 
+std::int64_t EventLog::first_of_newest(int most, const std::vector<std::string>& apps) const {
+  std::vector<std::uint32_t> wanted;
+  for (const std::string& app : apps)
+    if (const auto known = apps_.find(app); known != apps_.end()) wanted.push_back(known->second);
+  std::int64_t first = last() + 1;
+  int found = 0;
+  for (auto place = places_.rbegin(); place != places_.rend() && found < most; ++place) {
+    if (!apps.empty() && std::ranges::find(wanted, place->app) == wanted.end()) continue;
+    first = place->number;
+    ++found;
+  }
+  return first;
+}
+
 Result<std::optional<Event>> EventLog::newest(const std::string& app, const std::string& kind) const {
   const auto wanted = apps_.find(app);
   if (wanted == apps_.end()) return std::nullopt;

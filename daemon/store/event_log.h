@@ -27,6 +27,9 @@ class EventLog {
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> read(std::int64_t first, int most, const std::string& app) const;
 
+  /// The number from which on there are the newest `most` events, of `apps` only where there are any; that of the first one where there are fewer, and the next one where there is none.
+  std::int64_t first_of_newest(int most, const std::vector<std::string>& apps) const;
+
   /// The newest event of that kind among the last 10,000 of `app`.
   Result<std::optional<Event>> newest(const std::string& app, const std::string& kind) const;
 

@@ -36,6 +36,19 @@ TEST_F(EventLogTest, TellsWhatHappenedBetweenTwoMoments) {
   EXPECT_THAT(must(store->events_between("none", "", "")), ElementsAre());
 }
 
+TEST_F(EventLogTest, TellsWhereTheNewestBegin) {
+  open();
+  EXPECT_EQ(store->first_of_newest_events(3, {}), 1);
+  for (const char* app : {"web", "api", "web", "", "web", "db"}) ASSERT_TRUE(store->add_event(event("test.event", app)));
+  EXPECT_EQ(store->first_of_newest_events(1, {}), 6);
+  EXPECT_EQ(store->first_of_newest_events(4, {}), 3);
+  EXPECT_EQ(store->first_of_newest_events(100, {}), 1);
+  EXPECT_EQ(store->first_of_newest_events(2, {"web"}), 3);
+  EXPECT_EQ(store->first_of_newest_events(2, {"api", "web"}), 3);
+  EXPECT_EQ(store->first_of_newest_events(3, {"api", "web"}), 2);
+  EXPECT_EQ(store->first_of_newest_events(3, {"none"}), 7);
+}
+
 TEST_F(EventLogTest, NumbersEventsAndReadsARangeOfThem) {
   open();
   for (const char* app : {"web", "api", "web", "", "web"}) ASSERT_TRUE(store->add_event(event("test.event", app, {{"app", app}, {"share", 0.5}})));

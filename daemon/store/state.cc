@@ -65,6 +65,12 @@ Result<std::vector<Event>> Store::events(std::int64_t first, int most, const std
   return state_->events.read(first, most, app);
 }
 
+std::int64_t Store::first_of_newest_events(int most, const std::vector<std::string>& apps) {
+  const std::lock_guard guard(state_->mutex);
+  state_->write_out();
+  return state_->events.first_of_newest(most, apps);
+}
+
 Result<std::optional<Event>> Store::newest_event(const std::string& app, const std::string& kind) {
   const std::lock_guard guard(state_->mutex);
   return state_->events.newest(app, kind);

@@ -271,6 +271,8 @@ class Store {
   // deployments
   Result<DeploymentRow> add_deployment(DeploymentRow row, Event event);             ///< gives it its id
   Result<void> update_deployment(const DeploymentRow& row, std::vector<Event> events);
+  /// Writes down by whom a deployment is cancelled, where it has not ended: in its row's detail, in which it then stays, whoever updates the row.
+  Result<void> note_cancel(std::int64_t id, const std::string& by);
   Result<std::optional<DeploymentRow>> deployment(std::int64_t id);
   Result<std::optional<DeploymentRow>> deployment_by_key(const std::string& app, const std::string& key);
   Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty
@@ -355,6 +357,8 @@ class Store {
   Result<void> add_event(Event event);
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
+  /// The number from which on there are the newest `most`, of `apps` only where there are any; one behind the last where there is none.
+  std::int64_t first_of_newest_events(int most, const std::vector<std::string>& apps);
   /// From any thread, at once.
   std::int64_t last_event() const;
   /// `told` is called, on whatever thread, each time that there are new ones.

@@ -1,8 +1,8 @@
 """How soon each verb that only reads answers on an idle node, beside what other supervisors say of theirs, in one run.
 
-usage: reading.py [--apps 10] [--instances 2] [--rounds 100] [--most-ms 30]
+usage: reading.py [--apps 10] [--instances 2] [--events 100000] [--rounds 100] [--most-ms 30]
 
-A node has ten apps of two instances, of which one was deployed twice and has ten thousand lines of log an instance and run. Each verb is run again and again, as a person's shell
+A node has ten apps of two instances, of which one was deployed twice and has ten thousand lines of log an instance and run, and a hundred thousand events. Each verb is run again and again, as a person's shell
 runs it: from fork to the end of its output. The peers do the same in the same round: `sv status` of a runit that supervises as many programs, `ps`, and `systemctl status` where
 systemd runs. The first rounds, which fill the page cache, are left out. Fails where the 99th percentile of a verb is over --most-ms.
 """
@@ -16,7 +16,7 @@ import time
 
 from bench.common import Workplace, compile_app
 from bench.supervisors import Runit
-from lib import sample_apps
+from lib import event_log, sample_apps
 from lib.programs import BERTH
 
 WARM = 5
@@ -68,11 +68,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--apps", type=int, default=10)
     parser.add_argument("--instances", type=int, default=2)
+    parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--most-ms", type=float, default=30)
     options = parser.parse_args()
     with Workplace() as place:
         node = fill(place, options)
+        event_log.fill(node, options.events)
         runit = Runit()
         runit.start(place, options.apps * options.instances, compile_app("starter", place.folder))
         time.sleep(2)  # all of it is idle then
@@ -88,7 +90,7 @@ def main():
                         times[name].append(took)
         finally:
             runit.stop()
-    print(f"{options.apps} apps of {options.instances} instances, {options.rounds} rounds; ms from fork to the end\n")
+    print(f"{options.apps} apps of {options.instances} instances, {options.events} events, {options.rounds} rounds; ms from fork to the end\n")
     print(f"{'':44} {'p50':>7} {'p99':>7} {'most':>7}")
     slow = []
     for name, taken in times.items():

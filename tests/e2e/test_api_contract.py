@@ -22,10 +22,13 @@ class Contract(BerthCase):
         return self.node.berth("--socket", self.tap.server.server_address, *arguments, expect=expect)
 
     def ask(self, method, target, body=None):
-        return contract.check(*self.asked(method, target, body))
+        answer = self.node.api(method, target, body)
+        return contract.check(*self.told(method, target, body, answer), {}, dict(answer.headers.items()))
 
     def asked(self, method, target, body=None, headers=None):
-        answer = self.node.api(method, target, body, headers)
+        return self.told(method, target, body, self.node.api(method, target, body, headers))
+
+    def told(self, method, target, body, answer):
         return method, target, None if body is None else json.dumps(body), answer.status, answer.headers.get("Content-Type", ""), answer.body
 
     def publish(self, note):
@@ -63,9 +66,9 @@ class Contract(BerthCase):
         self.berth("import", exported)
         self.berth("webhook", "test", "chat", "--no-wait")
         self.berth("cancel", "web", expect=None)
-        for verb in ("drain", "resume"):
+        for verb in ("drain", "resume", "reload"):
             self.berth("node", verb)
-        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/page", "/page/files/page.js", "/page/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/apps/web/logs?lines=3&process=web&number=1&since=1h", "/v1/deployments/1?wait=1&until=switched&after=baking"):
+        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/page", "/page/files/page.js", "/page/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/apps/web/logs?lines=3&process=web&number=1&since=1h", "/v1/events?last=3", "/v1/events?from=1&wait=1m", "/v1/deployments/1?wait=60s", "/v1/deployments/1?wait=1&until=switched&after=baking"):
             self.tap.seen.add(self.ask("GET", page))
         self.tap.seen.add(self.ask("POST", "/v1/apps/web/jobs/report/run", {}))
         self.berth("remove", "web", "--purge", "--yes")
@@ -82,7 +85,7 @@ class Contract(BerthCase):
                  ("POST", "/v1/apps/web/deployments", {"release": 7}), ("POST", "/v1/apps/web/scale", {"process": "web", "instances": 257}),
                  ("POST", "/v1/apps/web/stop", {"number": 1}), ("POST", "/v1/apps/web/mark", {"release": "v1", "as": "ugly"}), ("POST", "/v1/apps/web/exec", {"command": []}),
                  ("POST", "/v1/apps/web/exec", {"command": ["a"], "term": "x" * 65}), ("POST", "/v1/imports", {"path": "here"}), ("POST", "/v1/verify", {"every": True}), ("POST", "/v1/gc", {"app": "No"}),
-                 ("POST", "/v1/apps/web/hold", {"reason": "x" * 1001}), ("POST", "/v1/apps/web/revert", {"to": ""} | {"keep": 1}), ("GET", "/v1/events?limit=1001", None), ("GET", "/v1/events?from=0", None),
+                 ("POST", "/v1/apps/web/hold", {"reason": "x" * 1001}), ("POST", "/v1/apps/web/revert", {"to": ""} | {"keep": 1}), ("GET", "/v1/events?limit=1001", None), ("GET", "/v1/events?from=0", None), ("GET", "/v1/events?last=0", None), ("GET", "/v1/deployments/1?wait=1.5s", None),
                  ("GET", "/v1/deployments?limit=0", None), ("GET", "/v1/deployments?page=2", None), ("GET", "/v1/deployments/1?until=later", None), ("DELETE", "/v1/apps/web?purge=yes", None)]
         for method, target, body in wrong:
             with self.subTest(target=target, body=body):
@@ -112,6 +115,24 @@ class Contract(BerthCase):
         for other in ((method, "/v1/nothing", body, status, kind, text), (method, target + "?x=1", body, status, kind, text), (method, target, body, 204, kind, text),
                       (method, target, body, status, "text/html", text), ("POST", target, body, status, kind, text)):
             with self.assertRaises(contract.Broken):
+                contract.check(*other)
+        got = {"ETag": '"0123"'}
+        app = self.node.api("GET", "/v1/apps/web").body
+        contract.check("GET", "/v1/apps/web", None, 200, kind, app, {}, got)
+        problem = json.dumps({"type": "about:blank", "title": "permission", "status": 401, "detail": "a token", "code": "permission", "exit": 7})
+        contract.check("GET", "/metrics", None, 401, "application/problem+json", problem, {}, {"www-authenticate": 'Bearer realm="berth"'})
+        deploy = ("POST", "/v1/apps/web/deployments", '{"release": "v1"}', 202, kind, json.dumps(self.node.deployments()[0]))
+        contract.check(*deploy, {"idempotency-key": "k", "If-Match": "*"}, got)
+        line = json.dumps({"time": "2026-11-24T09:00:00Z", "app": "web", "process": "web", "instance": "web/web.1@v1", "stream": "stdout", "sequence": 1, "text": "x"})
+        event = json.dumps({"number": 1, "at": "2026-11-24T09:00:00Z", "kind": "k", "app": "", "data": {}})
+        contract.check("GET", "/v1/apps/web/logs", None, 200, "application/x-ndjson", f"{line}\n\n")
+        contract.check("GET", "/v1/events", None, 200, "text/event-stream", f": a sign\n\nid: 1\nevent: k\ndata: {event}\n\nid: 2\nda")
+        for other in (("GET", "/v1/apps/web", None, 200, kind, app, {}, {}), ("GET", "/v1/apps/web", None, 200, kind, app, {}, {"etag": "0123"}), (method, target, body, status, kind, text, {}, got),
+                      ("GET", "/metrics", None, 401, "application/problem+json", problem, {}, {}), ("GET", "/healthz", None, 401, "application/problem+json", problem, {}, {"www-authenticate": "Bearer"}),
+                      (*deploy, {}, {}), (*deploy, {"idempotency-key": "a b"}, got), (method, target, body, status, kind, text, {"if-match": "*"}, {}),
+                      ("GET", "/v1/apps/web/logs", None, 200, "application/x-ndjson", line.replace("stdout", "stdin")), ("GET", "/v1/apps/web/logs", None, 200, "application/x-ndjson", line[:-1] + ', "more": 1}'),
+                      ("GET", "/v1/events", None, 200, "text/event-stream", f"id: 1\ndata: {event.replace('number', 'id')}\n\n")):
+            with self.assertRaises(contract.Broken, msg=other):
                 contract.check(*other)
         with mock.patch.object(contract, "seen", set()):
             for _ in range(2):

@@ -192,6 +192,30 @@ class Daemon(BerthCase):
         self.assertNotIn("refused", self.node.berth("status").out)
         self.assertEqual(len([one for one in self.node.events() if one["kind"] == "config.refused"]), 2)
 
+    def test_a_reload_by_the_api_answers_with_what_came_of_it_and_is_in_the_events(self):
+        self.node.start()
+        said = self.node.config.read_text()
+        self.node.configure(said + 'nonsense = 1\n')
+        line = said.lstrip().count("\n") + 1
+        refused = self.node.api("POST", "/v1/reload", {"reason": "a try"})
+        self.assertEqual((refused.status, refused.json()["code"]), (409, "conflict"))
+        self.assertRegex(refused.json()["detail"], rf"the one before counts still: .*berthd\.toml:{line}:1: .*nonsense")
+        told = self.node.events()[-1]
+        self.assertEqual((told["kind"], told["data"]["by"], told["data"]["why"]), ("config.refused", "root (uid 0)", "a try"))
+        self.assertRegex(told["data"]["reason"], rf"berthd\.toml:{line}:1: ")
+        self.assertIn(f"berthd.toml:{line}:1: ", self.node.berth("node", "reload", expect=8).err)
+        self.node.configure(said + '[[follow]]\napp = "web"\nchannel = "stable"\n[[api.local]]\ngroup = "daemon"\nrole = "viewer"\n')
+        done = self.node.berth("node", "reload", "--reason", "a channel")
+        self.assertIn("read again", done.out)
+        self.assertIn("what changed in [[follow]] counts after a restart", done.err)
+        told = self.node.events()[-1]
+        self.assertGreater(told["data"].pop("pid"), 1)
+        self.assertEqual((told["kind"], told["data"]), ("config.reloaded", {"by": "root (uid 0)", "why": "a channel", "until_restart": ["[[follow]]"]}))
+        self.assertEqual(ask_as(12345, 1, self.node.socket).status, 200, "the group of the new configuration")
+        self.node.process.send_signal(signal.SIGHUP)
+        told = wait_until(lambda: [one for one in self.node.events() if one["kind"] == "config.reloaded"][1:], "a signal leaves one, too")[0]
+        self.assertEqual(told["data"], {"by": "a signal (SIGHUP)", "until_restart": ["[[follow]]"]})
+
     def test_says_what_a_reload_does_not_take_over(self):
         self.node.start()
         said = self.node.config.read_text()

@@ -7,7 +7,7 @@ import ssl
 import time
 import unittest
 
-from lib import sample_apps
+from lib import event_log, sample_apps
 from lib.programs import PATIENCE
 from lib.remote import PORT, RemoteCase
 from lib.waiting import wait_until
@@ -407,6 +407,8 @@ class HostileHttp(RemoteCase):
         tree = sample_apps.Tree(self.folder / "talks", "talks").put("bin/talk", "#!/bin/sh\nseq 1 600000\nexec sleep 100000\n", 0o755)
         self.repo.publish(tree.spec('app = "talks"\n[process.main]\ncommand = ["bin/talk"]\n[deploy]\nbake = "300ms"\n'))
         self.deploy(self.node, "v1", "talks")
+        event_log.fill(self.node, 30_000)  # more than sockets hold
+        self.pid = self.node.process.pid
         resident = lambda: int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{self.pid}/status").read())[1])
         before = resident()
         readers = []
@@ -423,7 +425,11 @@ class HostileHttp(RemoteCase):
         sockets = lambda: sum(1 for one in os.listdir(f"/proc/{self.pid}/fd") if self.is_socket(one))
         while_they_are = sockets()
         self.others_are_answered("readers that read nothing")
-        wait_until(lambda: sockets() <= while_they_are - 12, "who takes nothing of a log for 30 s is let go of", 60)
+        wait_until(lambda: sockets() <= while_they_are - len(readers), "who takes nothing of a log, or of the events, for 30 s is let go of", 60)
+        told = re.findall(r'api: (.*) was dropped, who took nothing of GET "([^"]*)" for 30 s, after \d+ s', self.node.log_file.read_text())
+        self.assertEqual(sorted(set(told)), sorted({(who, what) for who in ("root (uid 0)", "east.watch.example.org (certificate, from 127.0.0.1)") for what in ("/v1/apps/talks/logs", "/v1/events")}))
+        self.assertEqual(len(told), len(readers))
+        self.assertIn(f"\nberth_api_slow_readers_total {len(readers)}\n", self.node.metrics())
         self.others_are_answered("readers that were let go of")
         self.assertLess(resident() - before, 64_000, "kB: what nobody takes is not kept")
 

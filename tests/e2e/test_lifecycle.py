@@ -304,6 +304,8 @@ class Lifecycle(BerthCase):
         deploy = self.node.spawn("deploy", "web@v2")
         running = wait_until(lambda: next((one for one in self.node.deployments() if one["state"] == "starting"), None), "v2 is starting")
         self.assertSays(self.node.berth("status"), f"deployment {running['id']}: web@v2 starting")
+        asked = next(one["data"] for one in self.node.events() if one["kind"] == "deployment.state" and one["data"]["deployment"] == running["id"] and one["data"]["state"] == "queued")
+        self.assertEqual((asked["by"], asked["pid"]), ("root (uid 0)", deploy.pid))
         self.assertSays(self.node.berth("cancel", "web"), f"deployment {running['id']} of web@v2 is cancelled")
         self.assertEqual(self.node.end_of(deploy).code, 8)
         self.assertEqual(self.node.deployments()[0]["state"], "cancelled")
@@ -328,6 +330,21 @@ class Lifecycle(BerthCase):
                 self.node.api("POST", f"/v1/deployments/{running['id']}/cancel", {})
                 self.assertSays(self.node.berth("restart", "web", expect=8), "is being cancelled")
         wait_until(lambda: self.node.deployments()[0]["state"] == "cancelled", "it is cancelled")
+
+    def test_a_cancellation_counts_once_it_is_answered_and_is_whose_it_was_first(self):
+        self.deploy(self.node, "v1")
+        self.publish("--never-ready", "--ignore-term", ready_timeout="60s", grace="4s")
+        self.node.berth("deploy", "web@v2", "--no-wait")
+        running = wait_until(lambda: next((one for one in self.node.deployments() if one["state"] == "starting"), None), "v2 is starting")
+        wait_until(lambda: len(processes.of_app("web")) == 2, "its instance runs")
+        for reason in ("the first", "the second"):
+            answer = self.node.api("POST", f"/v1/deployments/{running['id']}/cancel", {"reason": reason})
+            self.assertEqual(answer.status, 200, answer.body)
+        self.node.kill()
+        self.node.start()
+        ended = wait_until(lambda: next((one for one in self.node.deployments() if one["id"] == running["id"] and one["ended_at"]), None), "it ends", 40)
+        self.assertEqual((ended["state"], ended["reason"]), ("cancelled", "cancelled by root (uid 0): the first"))
+        self.assertServes("v1")
 
     def test_a_deploy_that_takes_longer_than_the_timeout_goes_on(self):
         self.deploy(self.node, "v1")

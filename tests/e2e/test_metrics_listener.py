@@ -12,6 +12,7 @@ import unittest
 import urllib.parse
 import urllib.request
 
+from lib import contract
 from lib.case import BerthCase
 from lib.certificates import Authority
 from lib.programs import BERTHD, SOURCE
@@ -71,7 +72,11 @@ class MetricsListener(BerthCase):
         try:
             connection.request("GET", path, headers={**({"Authorization": authorization} if authorization else {}), **(headers or {})})
             answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read().decode()
+            status, got, text = answer.status, dict(answer.getheaders()), answer.read().decode()
+            found = contract.operation_of("GET", urllib.parse.urlsplit(path).path)
+            if found and "monitoring" in found[1]["tags"]:  # the rest is not for this listener
+                contract.check("GET", path, None, status, got.get("content-type", ""), text, headers, got)
+            return status, got, text
         finally:
             connection.close()
 

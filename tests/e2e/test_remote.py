@@ -9,6 +9,7 @@ import subprocess
 import time
 import unittest
 
+from lib import contract
 from lib.programs import BERTH, BERTHD, SOURCE
 from lib.remote import PORT, RemoteCase
 from lib.waiting import wait_until
@@ -55,6 +56,10 @@ class Remote(RemoteCase):
         self.assertEqual([app["app"] for app in self.curl("ci", "/v1/status").json()["apps"]], ["web"])
         self.assertEqual([app["app"] for app in self.curl("watch", "/v1/status").json()["apps"]], ["blog", "web"])
         self.assertEqual({one["app"] for one in self.curl("ci", "/v1/events").json()["events"]}, {"web"})
+        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/page"):
+            refused = self.curl("blog", page)
+            self.assertEqual(refused.status, 403, page)
+            contract.check("GET", page, None, refused.status, "application/problem+json", refused.text)
         self.assertEqual({one["app"] for one in self.curl("ci", "/v1/deployments").json()["deployments"]}, {"web"})
         self.assertEqual(self.post("ops", "/v1/apps/web/stop", {"reason": "a look"}).status, 200)
         self.assertIn("ops@example.org (certificate, from 127.0.0.1)", json.dumps(self.events_of("operator.stop")))

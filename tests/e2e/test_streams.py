@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from lib import sample_apps
+from lib import contract, sample_apps
 from lib.case import BerthCase
 from lib.waiting import wait_until
 
@@ -49,6 +49,7 @@ class Follower:
                 self.connections += 1
             *messages, text = text.split(b"\n\n")
             for message in messages:
+                contract.check("GET", self.target, None, 200, "text/event-stream", message.decode() + "\n\n")
                 data = [line.removeprefix(b"data: ") for line in message.splitlines() if line.startswith(b"data: ")]
                 if data:
                     self.events.append(json.loads(data[0]))
@@ -100,6 +101,7 @@ class Streams(BerthCase):
         for query, options in (("", []), ("?lines=3", ["-n", "3"]), ("?grep=4&stream=stdout", ["--grep", "4", "--stream", "stdout"]), ("?process=web&number=1&since=1h", ["--since", "1h"]),
                                ("?release=v1", ["--release", "v1"])):
             with self.subTest(query=query):
+                contract.check("GET", "/v1/apps/web/logs" + query, None, 200, "application/x-ndjson", self.curl("/v1/apps/web/logs" + query).stdout)
                 self.assertEqual(self.curl("/v1/apps/web/logs" + query).stdout, self.node.berth("logs", "web", "--json", *options).out)
         for target, status in (("/v1/apps/nothing/logs", "404"), ("/v1/apps/web/logs?process=other", "404"), ("/v1/apps/web/logs?level=loud", "400"), ("/v1/apps/web/logs?x=1", "400")):
             self.assertEqual(self.curl(target, "-o", "/dev/null", "-w", "%{http_code}").stdout, status, target)

@@ -190,7 +190,10 @@ void add_http(Seeds& seeds) {
     for (const char* head : {"\xff\x00", "\x00\x03"}) seeds.add("http_answer", std::string(head, 2) + answer);
   for (const char* request : {"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", "POST /v1/deployments HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}",
                               "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-                              "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{}\r\n0\rmen"})
+                              "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{}\r\n0\rmen",
+                              "GET /v1/apps/web/logs?process=web&number=2&since=2h30m&until=2026-11-24T09:00:00Z&grep=a%20b&release=v1&level=warn&stream=stderr&lines=7&follow=true HTTP/1.1\r\nHost: [::1]:9465\r\n\r\n",
+                              "GET http://edge-1:9464/v1/deployments/7?wait=60s HTTP/1.1\r\nHost: edge-1\r\nLast-Event-ID: 17\r\n\r\n",
+                              "POST /v1/apps/web/hold HTTP/1.1\r\nHost: x\r\nIf-Match: W/\"a\", \"0123456789abcdef01234567\" , *\r\nIdempotency-Key: k1\r\nContent-Length: 2\r\n\r\n{}"})
     for (const char head : {'\0', '\x7f'}) seeds.add("http_request", head + std::string(request));
 }
 

@@ -42,5 +42,5 @@ def call(socket_path, method, target, body=None, headers=None, timeout=70):
     sent = {"Content-Type": "application/json"} if text is not None else {}
     answer = exchange(socket_path, method, target, text, {**sent, **(headers or {})}, timeout)
     if method != "HEAD":
-        contract.check_new(method, target, text, answer.status, answer.headers.get("Content-Type", ""), answer.body)
+        contract.check_new(method, target, text, answer.status, answer.headers.get("Content-Type", ""), answer.body, headers, dict(answer.headers.items()))
     return answer

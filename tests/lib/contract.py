@@ -7,6 +7,8 @@ from pathlib import Path
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/openapi.yaml"
 METHODS = ("get", "post", "delete", "put", "patch")
+ASKED = ("idempotency-key", "if-match", "last-event-id")  # headers of a request that are parameters
+ANSWERED = ("etag", "www-authenticate")  # headers of an answer that are there where the document has them, and nowhere else
 
 
 class Broken(AssertionError):
@@ -79,8 +81,9 @@ def escaped(path):
 
 def typed(schema, text):
     """A parameter of a query as the value that it stands for."""
-    kind = resolve(schema).get("type")
-    if kind == "integer":
+    schema = resolve(schema)
+    kind = schema.get("type")
+    if kind == "integer" or any(resolve(one).get("type") == "integer" for one in schema.get("oneOf", [])):
         return int(text) if re.fullmatch(r"-?\d+", text) else text
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)
@@ -92,7 +95,7 @@ def pointer_to(owner, base):
     return resolve(owner), owner.get("$ref", base)
 
 
-def check_parameters(template, method, query, taken):
+def check_parameters(template, method, query, taken, sent):
     item = document()["paths"][template]
     base, known = f"#/paths/{escaped(template)}", {}
     for where, owner in ((base, item), (f"{base}/{method}", item[method])):
@@ -100,6 +103,10 @@ def check_parameters(template, method, query, taken):
             parameter, pointer = pointer_to(one, f"{where}/parameters/{number}")
             known[parameter["in"], parameter["name"]] = (parameter["schema"], pointer + "/schema")
     given = {**{("query", name): value for name, value in query.items()}, **{("path", name): value for name, value in taken.items()}}
+    header_names = {name.lower(): name for place, name in known if place == "header"}
+    for name, value in sent.items():
+        if name.lower() in ASKED:
+            given["header", header_names.get(name.lower(), name)] = value
     for (place, name), value in given.items():
         if (place, name) not in known:
             raise Broken(f"the parameter {name} of the {place} is not in the document")
@@ -126,7 +133,28 @@ def is_json(media):
     return media == "application/json" or media.endswith("+json")
 
 
-def check_answer(base, operation, status, content_type, text):
+def data_of(media, text):
+    """The documents of a text that has several: lines, or the data of server-sent events that came whole."""
+    if media == "application/x-ndjson":
+        return [line for line in text.split("\n") if line]
+    return [line.removeprefix("data: ") for message in text.split("\n\n")[:-1] for line in message.split("\n") if line.startswith("data: ")]
+
+
+def check_headers(answer, pointer, got):
+    documented = {name.lower(): pointer_to(one, f"{pointer}/headers/{name}") for name, one in answer.get("headers", {}).items()}
+    found = {name.lower(): value for name, value in got.items()}
+    for name, (header, _) in documented.items():
+        if header.get("required") and name not in found:
+            raise Broken(f"the header {name} is missing")
+    for name in ANSWERED:
+        if name in found and name not in documented:
+            raise Broken(f"the header {name} is answered, which is not in the document")
+    for name, (header, where) in documented.items():
+        if name in found:
+            judge(header["schema"], where + "/schema", found[name], f"the header {name}")
+
+
+def check_answer(base, operation, status, content_type, text, got):
     """Returns "done" or "problem"."""
     answers = operation["responses"]
     key = str(status) if str(status) in answers else "default"
@@ -136,14 +164,19 @@ def check_answer(base, operation, status, content_type, text):
     media = content_type.split(";")[0].strip()
     if media not in answer["content"]:
         raise Broken(f"status {status} is answered as {media}, which is not in the document")
+    if got is not None:
+        check_headers(answer, pointer, got)
+    content, where = answer["content"][media], f"{pointer}/content/{escaped(media)}"
     if is_json(media):
-        schema = answer["content"][media]["schema"]
-        judge(schema, f"{pointer}/content/{escaped(media)}/schema", json.loads(text), f"the answer {status}")
+        judge(content["schema"], where + "/schema", json.loads(text), f"the answer {status}")
+    if "x-itemSchema" in content:
+        for one in data_of(media, text):
+            judge(content["x-itemSchema"], where + "/x-itemSchema", json.loads(one), f"what comes of {media}")
     return "done" if status < 400 else "problem"
 
 
-def check(method, target, body, status, content_type, text):
-    """Raises Broken where an exchange is not as the document says. What berthd refused as wrongly asked (400, 404, 405) may have been asked in any way.
+def check(method, target, body, status, content_type, text, sent=None, got=None):
+    """Raises Broken where an exchange is not as the document says; `sent` and `got`: the headers of the request and of the answer, where they are known. What berthd refused as wrongly asked (400, 404, 405) may have been asked in any way.
     Returns (the operation's id, "done" or "problem"); (None, …) where no such operation is known, which berthd then has to refuse."""
     parts = urllib.parse.urlsplit(target)
     found = operation_of(method, parts.path)
@@ -158,9 +191,9 @@ def check(method, target, body, status, content_type, text):
         base = f"{escaped(template)}/{method}"
         if status not in (400, 404):
             check_parameters(template, method, dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True)),
-                             {name: urllib.parse.unquote(value) for name, value in taken.items()})
+                             {name: urllib.parse.unquote(value) for name, value in taken.items()}, sent or {})
             check_body(base, operation, body)
-        return operation["operationId"], check_answer(base, operation, status, content_type, text)
+        return operation["operationId"], check_answer(base, operation, status, content_type, text, got)
     except Broken as broken:
         raise Broken(f"{what}: {broken}") from None
 
@@ -182,15 +215,16 @@ def shape(value):
 seen = set()
 
 
-def check_new(method, target, body, status, content_type, text):
+def check_new(method, target, body, status, content_type, text, sent=None, got=None):
     """As check, once for all exchanges that are alike: tests ask the same again and again."""
     path, _, query = target.partition("?")
     found = operation_of(method, path)
     try:
-        asked, got = shape(json.loads(body)) if body else None, shape(json.loads(text)) if is_json(content_type.split(";")[0].strip()) else None
+        asked, answered = shape(json.loads(body)) if body else None, shape(json.loads(text)) if is_json(content_type.split(";")[0].strip()) else None
     except ValueError:
-        asked = got = None
-    like = (method, found and found[0], frozenset(re.findall(r"(?:^|&)([^=&]*)", query)), status, content_type, asked, got)
+        asked = answered = None
+    names = frozenset(name.lower() for name in (*(sent or {}), *(got or {})) if name.lower() in ASKED + ANSWERED)
+    like = (method, found and found[0], frozenset(re.findall(r"(?:^|&)([^=&]*)", query)), status, content_type, asked, answered, names)
     if like not in seen:
-        check(method, target, body, status, content_type, text)
+        check(method, target, body, status, content_type, text, sent, got)
         seen.add(like)

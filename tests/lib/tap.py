@@ -32,7 +32,7 @@ class Tap:
                 kept = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection", "content-length")}
                 answer = api.exchange(socket, self.command, self.path, body or None, kept)
                 try:
-                    tap.seen.add(contract.check(self.command, self.path, body, answer.status, answer.headers.get("Content-Type", ""), answer.body))
+                    tap.seen.add(contract.check(self.command, self.path, body, answer.status, answer.headers.get("Content-Type", ""), answer.body, kept, dict(answer.headers.items())))
                 except contract.Broken as broken:
                     tap.broken.append(str(broken))
                 self.send_response(answer.status)

@@ -2,14 +2,12 @@
 
 #include <fmt/core.h>
 
-#include "daemon/fetch/retry.h"
-
 namespace berth::fetch {
 namespace {
 
 /// A mirror may be behind, or damaged; what is wrong with the node itself is so everywhere.
 bool may_be_better_elsewhere(const Error& error) {
-  return is_passing(error) || error.code == Errc::not_found || error.code == Errc::trust || error.code == Errc::protocol;
+  return is_passing(error) || error.code == Errc::not_found || is_wrong_there(error);
 }
 
 class MirroredRemote : public trust::Remote {
@@ -80,6 +78,13 @@ void Mirrors::pass_over(std::size_t which, const Error& why, Clock::time_point n
     since_ = now;
   }
   if (note_) note_(fmt::format("{} is passed over, {} is asked instead: {}", urls_[which], urls_[next], why.message));
+}
+
+bool is_wrong_there(const Error& error) { return error.code == Errc::trust || error.code == Errc::protocol; }
+
+Error wrong_everywhere(Error error, const std::string& first, std::size_t places) {
+  error.message += fmt::format(" (so at {}; {} places were tried, and none is right)", first, places);
+  return error;
 }
 
 std::unique_ptr<trust::Remote> mirrored(Mirrors& mirrors, std::vector<std::unique_ptr<trust::Remote>> remotes) {

@@ -36,6 +36,12 @@ struct Session {
   std::unique_ptr<trust::Client> client;
 };
 
+/// What was signed for under a name.
+struct Signed {
+  trust::Target target;
+  std::string text;
+};
+
 /// `web/production/v42.json`, taken apart; nothing where it is no release's name.
 std::optional<Repository::Listed> release_of(std::string_view target) {
   constexpr std::string_view kEnd = ".json";
@@ -87,6 +93,12 @@ struct Repository::State {
   Result<std::unique_lock<std::mutex>> take_turn(const std::stop_token& stop);
   Result<void> pin(trust::Client& client);
   Result<void> refresh(Session& session);
+  /// Does `work`, which refreshes, at a place where that goes well.
+  template <class Work>
+  std::invoke_result_t<const Work&> at_a_good_place(const Work& work) {
+    return options.offline ? work() : fetch::at_a_good_place(mirrors, work);
+  }
+  Result<Signed> read_release(Session& session, const std::string& name);
   Result<Resolved> resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release);
   std::optional<Glance> look(const Followed& followed, const std::stop_token& stop);
   bool says_the_same(const Followed& followed, const Glance& seen);
@@ -219,19 +231,27 @@ Result<void> Repository::State::refresh(Session& session) {
   return done;
 }
 
-Result<Resolved> Repository::State::resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release) {
+/// Refreshes, and reads the release of that name.
+Result<Signed> Repository::State::read_release(Session& session, const std::string& name) {
   BERTH_CHECK(refresh(session));
-  const auto target = session.client->find(bundle::target_name(app, environment, release));
+  auto target = session.client->find(name);
   if (!target && target.error().code == Errc::not_found) return fail(Errc::not_found, fmt::format("no such release in the repository at {}", options.url));
   BERTH_CHECK(target);
   BERTH_TRY(std::string text, session.client->download(*target, *session.targets));
+  return Signed{.target = std::move(*target), .text = std::move(text)};
+}
+
+Result<Resolved> Repository::State::resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release) {
+  const std::string name = bundle::target_name(app, environment, release);
+  BERTH_TRY(auto read, at_a_good_place([&] { return read_release(session, name); }));
+  auto& [target, text] = read;
   BERTH_TRY(bundle::Manifest manifest, bundle::parse_manifest(text));
   BERTH_CHECK(check_names(manifest, app, environment, release));
   BERTH_CHECK(bundle::check_requirements(manifest, BERTH_VERSION));
   BERTH_TRY(bundle::BuildRef build, bundle::build_for(manifest, bundle::this_platform()));
   std::string digest = crypto::sha256_hex(text);
   return Resolved{.manifest = std::move(manifest), .manifest_text = std::move(text), .manifest_sha256 = std::move(digest), .build = std::move(build),
-                  .signers = {.role = target->role, .keys = target->keys}};
+                  .signers = {.role = target.role, .keys = target.keys}};
 }
 
 /// A glance at the place that is asked at present. Nothing where it failed: the refresh that follows tries harder, and says what is wrong.
@@ -314,7 +334,7 @@ Result<Wanted> Repository::follow(Followed& followed, std::stop_token stop) {
   if (seen && state_->says_the_same(followed, *seen)) return followed.wanted;
   followed.stamp = {};
   BERTH_TRY(Session session, state_->open(stop));
-  auto wanted = state_->follow(session, followed);
+  auto wanted = state_->at_a_good_place([&] { return state_->follow(session, followed); });
   if (!wanted) wanted = std::unexpected(state_->refused(std::move(wanted.error())));
   if (!wanted && wanted.error().message.starts_with(name)) return wanted;
   if (!wanted) return pass(std::move(wanted.error()), name);
@@ -339,7 +359,7 @@ Result<std::optional<Wanted>> Repository::remembered(const Followed& followed) c
 Result<std::vector<Repository::Listed>> Repository::list(std::stop_token stop) {
   BERTH_TRY(Session session, state_->open(stop));
   BERTH_TRY(const auto turn, state_->take_turn(stop));
-  if (auto refreshed = state_->refresh(session); !refreshed) return std::unexpected(state_->refused(std::move(refreshed.error())));
+  if (auto refreshed = state_->at_a_good_place([&] { return state_->refresh(session); }); !refreshed) return std::unexpected(state_->refused(std::move(refreshed.error())));
   std::vector<Error> passed_over;
   BERTH_TRY(const auto targets, session.client->list(&passed_over));
   for (const Error& error : passed_over) static_cast<void>(state_->refused(error));

@@ -144,7 +144,7 @@ class ByHand(BerthCase):
         index = json.loads((self.repo.folder / "blobs/sha256" / layer["index"]["sha256"]).read_text())
         self.assertGreater(len(index["frames"]), 1)
         done = self.layer_by_hand()
-        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         lines = done.stdout.splitlines()
         self.assertIn(f"{name}  blobs/sha256/{name}", lines)
         self.assertIn(f"{layer['tar_sha256']}  -", lines)

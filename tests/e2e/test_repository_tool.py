@@ -217,7 +217,7 @@ class RepositoryTool(BerthCase):
         log = self.folder / "log"
         self.repo_verb("push", self.repo.folder, served, "--with", f"sh -c 'find \"$0\" -type f >> {log}; cp -a \"$0\" \"$1\"'")
         order = log.read_text().splitlines()
-        self.assertTrue(order[-1].endswith("metadata/timestamp.json"))
+        self.assertEqual([line.rsplit("/", 2)[1:] for line in order[-3:]], [["metadata", "1.root.json"], ["metadata", "timestamp.json"], ["metadata", "root.json"]])
         self.assertEqual(sum(line.endswith("timestamp.json") for line in order), 1)
         self.deploy(node, "v2")
         self.assertSays(self.repo_verb("push", self.repo.folder, served, "--with", "false", expect=1), "failed with 1")

@@ -2,6 +2,8 @@
 
 usage: supervisors.py [--counts 1,10,100]
 
+Fails when keepers take over 0.3 times the memory of runit, or their apps run again later than runit's (p50 or p99).
+
 Memory is the sum of Pss of the supervisor's own processes, those that log included, the supervised apps not. Time to running again is from our
 SIGKILL to the first instruction of the new process, as that process itself reads the clock. Each app is killed once, after it ran for over a second.
 """
@@ -10,11 +12,15 @@ import os
 import signal
 import statistics
 import subprocess
+import sys
 import time
 
 from bench.common import Workplace, compile_app, descendants, is_keeper, pss_kib
 from lib import processes, sample_apps
 from lib.waiting import wait_until
+
+
+MOST_MEMORY = 0.3  # of runit's: the keepers'
 
 
 def starts(path):
@@ -95,6 +101,7 @@ def time_to_running_again(path):
 
 
 def measure(contender, count):
+    """Memory of each kind of process in KiB, and p50 and p99 in ms."""
     with Workplace() as place:
         program = compile_app("starter", place.folder)
         contender.start(place, count, program)
@@ -102,23 +109,35 @@ def measure(contender, count):
             wait_until(lambda: len(starts(contender.starts)) >= count, f"{count} apps run", 120)
             time.sleep(15)  # until what only the start and the deployments needed is given back
             apps = {pid for pid, _when in starts(contender.starts)}
+            memory = {}
             for label, pids in contender.own(apps).items():
-                total = pss_kib(pids)
+                total = memory[label] = pss_kib(pids)
                 print(f"{contender.name:6} {count:4} apps: {label}: {len(pids)} processes, Pss {total} KiB, {total / count:.1f} KiB an app", flush=True)
             taken = time_to_running_again(contender.starts)
-            print(f"{contender.name:6} {count:4} apps killed: running again after p50 {statistics.median(taken):.2f} ms, "
-                  f"p99 {taken[int(0.99 * (count - 1))]:.2f} ms, most {taken[-1]:.2f} ms", flush=True)
+            p50, p99 = statistics.median(taken), taken[int(0.99 * (count - 1))]
+            print(f"{contender.name:6} {count:4} apps killed: running again after p50 {p50:.2f} ms, p99 {p99:.2f} ms, most {taken[-1]:.2f} ms", flush=True)
+            return memory, p50, p99
         finally:
             contender.stop()
+
+
+def missed(count, runit, berth):
+    """What berth does not keep of its bounds. Both as `measure` has them."""
+    most = MOST_MEMORY * sum(runit[0].values())
+    compared = [("keepers' Pss in KiB", berth[0]["keepers"], most, f"{MOST_MEMORY} of runit's"), ("p50 in ms", berth[1], runit[1], "runit's"), ("p99 in ms", berth[2], runit[2], "runit's")]
+    return [f"{what} with {count} apps is {is_:.2f}, more than {whose}, {bound:.2f}" for what, is_, bound, whose in compared if is_ > bound]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--counts", default="1,10,100")
     options = parser.parse_args()
+    bad = []
     for count in map(int, options.counts.split(",")):
-        for contender in (Runit, Berth):
-            measure(contender(), count)
+        runit = measure(Runit(), count)
+        bad += missed(count, runit, measure(Berth(), count))
+    if bad:
+        sys.exit("\n".join(bad))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-// The app that the benches log: writes lines of 100 bytes to stdout as fast as it can, then appends "SECONDS" to a file and sleeps.
-// usage: writer LINES LINES-A-WRITE RESULT
+// The app that the benches log: writes lines to stdout as fast as it can, then "SECONDS" to a file, and sleeps.
+// usage: writer LINES BYTES-A-LINE LINES-A-WRITE RESULT
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +14,20 @@ static double now(void) {
 
 int main(int argc, char** argv) {
   static char block[4096];
-  if (argc != 4) return 64;
-  const long lines = atol(argv[1]), per_write = atol(argv[2]);
+  if (argc != 5) return 64;
+  const long lines = atol(argv[1]), bytes = atol(argv[2]), per_write = atol(argv[3]);
+  if (bytes < 1 || per_write < 1 || bytes * per_write > (long)sizeof block) return 64;
   memset(block, 'x', sizeof block);
-  for (size_t at = 99; at < sizeof block; at += 100) block[at] = '\n';
+  for (long at = bytes - 1; at < (long)sizeof block; at += bytes) block[at] = '\n';
   const double began = now();
   for (long done = 0; done < lines; done += per_write) {
-    for (const char *from = block, *end = block + 100 * per_write; from < end;) {
+    for (const char *from = block, *end = block + bytes * per_write; from < end;) {
       const ssize_t n = write(STDOUT_FILENO, from, (size_t)(end - from));
       if (n <= 0) return 74;
       from += n;
     }
   }
-  FILE* result = fopen(argv[3], "w");
+  FILE* result = fopen(argv[4], "w");
   if (!result) return 73;
   fprintf(result, "%.6f\n", now() - began);
   fclose(result);

@@ -319,6 +319,7 @@ void Shipper::State::note_success(const Delivery& delivery) {
   if (delivery.refused == 0) return;
   shown.refused_at = store::now_text();
   shown.refused_why = delivery.reason;
+  if (delivery.untried && !shown.failing_since.empty()) shown.refused_why += fmt::format(" ({})", shown.last_error);
   if (!delivery.untried || shown.failing_since.empty()) 
     shown.last_error = delivery.refused == 1 ? fmt::format("1 {} was refused: {}", parts.words.entry, delivery.reason)
                                              : fmt::format("{} {} were refused: {}", delivery.refused, parts.words.entries, delivery.reason);

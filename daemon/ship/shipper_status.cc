@@ -97,6 +97,7 @@ void Shipper::State::note_success(const Delivery& delivery) {
   if (delivery.refused == 0) return;
   shown.refused_at = store::now_text();
   shown.refused_why = delivery.reason;
+  if (delivery.untried && !shown.failing_since.empty()) shown.refused_why += fmt::format(" ({})", shown.last_error);
   if (shown.failing_since.empty() || (!delivery.untried && refused_in_a_row < kRefusedInARow))
     shown.last_error = delivery.refused == 1 ? fmt::format("1 {} was refused: {}", parts.words.entry, delivery.reason)
                                              : fmt::format("{} {} were refused: {}", delivery.refused, parts.words.entries, delivery.reason);

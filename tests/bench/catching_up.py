@@ -3,17 +3,19 @@
 usage: catching_up.py [--lines 10000000]
 
 Lines have 100 bytes, so that ten million are 1 GB. One app has written them; another notes when its readiness probe asks, ten times a second. A syslog server by
-TCP begins to listen, and gets it all. A probe's delay is by how much the time since the one before it is longer than its period.
+TCP begins to listen, and gets it all. A probe's delay is by how much the time since the one before it is longer than its period. Ends with 1 where one is late by more than
+50 ms while it catches up.
 """
 import argparse
 import statistics
 import time
 
-from bench.common import Workplace
+from bench.common import Workplace, end_by
 from bench.shipping import PORT, Backlog, Receiver, sink
 from lib import sample_apps
 
 PERIOD = 0.1
+MOST_LATE = 50  # milliseconds
 NOTES = """#!/usr/bin/python3
 import os, socket, sys, time
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -63,7 +65,9 @@ bake = "0s"
         seconds = Receiver().wait(options.lines)
         ended = time.monotonic()
         print(f"nothing to ship:   {told(delays(notes, began, quiet))}", flush=True)
-        print(f"{options.lines / 1e7:.1f} GB in {seconds:.1f} s: {told(delays(notes, quiet, ended))}", flush=True)
+        late = delays(notes, quiet, ended)
+        print(f"{options.lines / 1e7:.1f} GB in {seconds:.1f} s: {told(late)}", flush=True)
+    end_by([(max(late) <= MOST_LATE, f"no probe late by more than {MOST_LATE} ms")])
 
 
 if __name__ == "__main__":

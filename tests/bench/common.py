@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from lib.repo import Repo
 
 HERE = Path(__file__).resolve().parent
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def end_by(bounds):
+    """Ends the bench: with 1 where one of the (holds, what) does not hold, which is said."""
+    missed = [what for holds, what in bounds if not holds]
+    for what in missed:
+        print(f"missed: {what}", flush=True)
+    sys.exit(1 if missed else 0)
 
 
 def compile_app(name, folder):

@@ -17,7 +17,7 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   auto end = io::Steady::now() + bake_left(run->row, whole, bake_clocks(node_.options.node.boot));
   const auto rests = [this, app, serves] { return serves && (app->row.stopped || node_.drained); };
   count_ready(*app, *run);
-  if (run->resumed && app->run == run) judge_.look_back(*app, run->steps.back().at);
+  if (run->resumed && app->run == run) judge_.look_back(*app);
   watch_again(app, run);
   if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await jobs_.run_of_deployment(app, run);
   while (!node_.closed) {
@@ -76,7 +76,7 @@ void Engine::watch_again(AppPtr app, RunPtr run) {
 /// Carries what was asked for during the bake. What does not become active leaves the release as it was before: serving, and not yet found good. Whether the
 /// bake begins again, since instances were touched. An error: the bake is over.
 awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
-  const std::string why = run->superseded, since = store::now_text();
+  const std::string why = run->superseded;
   ++run->bakes;
   app->giving_way.push_back(run);
   std::string ended = "what was asked for since did not become active";
@@ -96,7 +96,7 @@ awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
   app->changed.notify();
   if (app->accepted > run->row.id || app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
   run->superseded.clear();
-  judge_.look_back(*app, since);
+  judge_.look_back(*app);
   if (!touched && run->trouble.empty()) {
     watch_again(app, run);
     co_return false;

@@ -52,7 +52,7 @@ struct Run {
   std::string cancelled_by;        ///< who cancelled it; empty: nobody
   std::string superseded;          ///< why it gives way; empty: it does not
   bool ends_bake = false;          ///< the app is removed
-  std::string trouble;             ///< what happened in its bake; empty: nothing
+  std::string trouble;             ///< what happened in its bake, or between the decision and it; empty: nothing
   BakeTroubles troubles;           ///< what happened in it, also where that reverts nothing
   bool unsaved = false;            ///< those are still to be written down
   std::vector<std::string> to_note;  ///< what was seen beside its own way, and is still to be noted

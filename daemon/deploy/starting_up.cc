@@ -270,9 +270,10 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     co_await end_paused(app);
     if (!run || !keeps_route(*run)) static_cast<void>(co_await routes_.lead(app));
   }
-  if (run && run->position.state == State::baking) {
+  const bool judged = run && (run->position.state == State::baking || is_judged(*run)) && !is_torn(*run);
+  if (judged) {
     app->run = run;
-    if (!run->steps.empty()) judge_.look_back(*app, run->steps.back().at);
+    judge_.look_back(*app);
     app->run.reset();
   }
   const std::string kept = app->row.stopped ? std::string() : app->row.active;

@@ -6,7 +6,10 @@
 
 namespace berth::deploy {
 
-/// Judges instances that end, are killed for their memory or fail their probes in a bake. They are compared, kind by kind, with what the instances of the release
+/// Whether instances of the deployment's release are judged now: in a bake, and from the decision on, or with `recreate` from when all were ready.
+bool is_judged(const Run& run);
+
+/// Judges instances that end, are killed for their memory or fail their probes in a bake, or between the decision and it. They are compared, kind by kind, with what the instances of the release
 /// before did in as long a time before the deployment touched anything, so that a trouble that was there already reverts nothing.
 class TroubleJudge {
  public:
@@ -15,11 +18,13 @@ class TroubleJudge {
   /// Keeps how the app was before anything of it is touched. What is known of that stays where the deployment is begun again, since a berthd that comes back
   /// knows less.
   void note_before(const App& app, Run& run) const;
-  /// What an instance did by itself goes into the app's record, and is judged where its release bakes.
+  /// In the state that the deployment is in, what instances of its release do tells against it from now on. What they did before is known.
+  void begin(const App& app, Run& run) const;
+  /// What an instance did by itself goes into the app's record, and is judged where its release is.
   void on_change(App& app, const supervise::InstanceChange& change);
-  /// Instances of a release in its bake may have ended while berthd was away, or carried another deployment: the last end of each is known.
-  void look_back(App& app, const std::string& since);
-  /// At the end of a bake in which something happened that reverts nothing: what serves from now on has to be whole. `Errc::timeout`: it is not.
+  /// Instances of a release that is judged may have ended while berthd was away, or carried another deployment: the last end of each is known.
+  void look_back(App& app);
+  /// At the end of a bake: what serves from now on has to be whole, also where nothing was seen to happen. `Errc::timeout`: it is not.
   awaitable<Result<void>> whole_after(AppPtr app, RunPtr run);
   /// Counts outlive berthd.
   awaitable<void> save(RunPtr run);

@@ -143,12 +143,12 @@ awaitable<Result<std::string>> Hooks::run_once(AppPtr app, RunPtr run, ManifestP
   }
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   if (result.empty()) {
-    const std::string began_at = run->hooks[place].began_at;
+    const Moment began = one_offs_.began_of(id, run->hooks[place].began_at);
     const std::function<std::string()> unwanted = [run] {
       const bool cancelled = !run->cancelled_by.empty() && !run->position.decided;
       return std::string(cancelled ? "was stopped, since the deployment was cancelled" : "");
     };
-    auto followed = co_await one_offs_.follow(app, id, rules.timeout, began_at, unwanted);
+    auto followed = co_await one_offs_.follow(app, id, rules.timeout, began, unwanted);
     if (!followed) co_return std::unexpected(followed.error());
     result = result_of_hook(hook, std::move(*followed));
   }

@@ -116,7 +116,7 @@ awaitable<Result<void>> Engine::load_app(store::AppRow row) {
   if (!jobs) co_return std::unexpected(jobs.error());
   for (store::JobRow& job : *jobs) {
     const std::string process = job.process;
-    app->jobs[process] = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .unwanted = {}});
+    app->jobs[process] = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .began = {}, .unwanted = {}});
   }
   const auto look = [this, name = app->name()] { return node_.store.deployments(name, 100); };
   const auto deployments = co_await node_.pool.run(look);

@@ -1,7 +1,10 @@
 """berthd, a keeper or both die in a hook: it goes on where it can, and is never run again in silence."""
+import contextlib
+import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 import unittest
 
@@ -103,6 +106,21 @@ class HooksCutOff(HookCase):
         self.assertIn("did not end within 2s", self.newest()["reason"])
         self.assertFalse(processes.is_running(pid))
         self.assertServes("v1")
+
+    def test_a_clock_that_is_set_while_berthd_is_away_takes_no_time_from_it(self):
+        self.deploy_first()
+        pid = self.kill_in("pre-start", rules={"pre-start": 'timeout = "10m"'})
+        with contextlib.closing(sqlite3.connect(self.node.state / "berth.db")) as base, base:
+            (number, detail), = base.execute("SELECT id, detail FROM deployments WHERE release = 'v2'").fetchall()
+            detail = json.loads(detail)
+            for one in detail["hooks"]:
+                one["began_at"] = "2001-01-01T00:00:00.000000Z"  # when the clock was that far behind
+            base.execute("UPDATE deployments SET detail = ? WHERE id = ?", (json.dumps(detail), number))
+        self.node.start()
+        time.sleep(0.5)  # it would be ended at once
+        self.assertTrue(processes.is_running(pid), "the hook goes on")
+        (self.node.data() / "go").touch()
+        self.node.wait_app(active="v2", deployment=None, seconds=30)
 
     def test_a_keeper_that_is_killed_in_a_hook_fails_it(self):
         self.deploy_first()

@@ -78,13 +78,18 @@ struct Leaving {
 /// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
 std::int64_t wall_ms();
 
-/// The clocks by which the end of a bake is written down.
+/// The clocks by which the end of a bake, or of another time that outlives berthd, is written down.
 struct BakeClocks {
   std::int64_t wall = 0;    ///< milliseconds since 1970; it may jump
   std::int64_t steady = 0;  ///< milliseconds of one that does not, and that a berthd which comes back within the same boot reads on
   std::string boot;         ///< which boot that is
 };
 BakeClocks bake_clocks(const std::string& boot);
+
+/// A time that outlives berthd ends so long from now: in a row's detail, under a name of its own.
+void set_end(boost::json::object& detail, std::string_view name, milliseconds from_now, const BakeClocks& now);
+/// How much of it is left, of `whole` at most; nothing where it has no such end. After a boot the wall's clock is all that there is.
+std::optional<milliseconds> left_of(const boost::json::object& detail, std::string_view name, milliseconds whole, const BakeClocks& now);
 
 /// The bake ends so long from now; also what is told of that.
 void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now);

@@ -107,6 +107,19 @@ TEST(BakeEnd, IsWhatIsLeftByTheClockThatDoesNotJump) {
   EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'000'000, .steady = 99'000, .boot = "one"}), 0s);
 }
 
+TEST(End, IsSetOnceAndKnowsWhatIsLeftOfItAlsoWhereTheClockWasSet) {
+  using namespace std::chrono_literals;
+  constexpr std::int64_t kYear = 365LL * 24 * 3'600'000;
+  boost::json::object detail;
+  EXPECT_FALSE(left_of(detail, "asking", 60s, {.wall = 0, .steady = 0, .boot = "one"}));
+  set_end(detail, "asking", 60s, {.wall = 1'800'000'000'000, .steady = 5'000, .boot = "one"});
+  for (const std::int64_t jump : {std::int64_t{0}, kYear, -kYear})
+    EXPECT_EQ(left_of(detail, "asking", 60s, {.wall = 1'800'000'020'000 + jump, .steady = 25'000, .boot = "one"}), 40s) << jump;
+  EXPECT_EQ(left_of(detail, "asking", 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = "two"}), 40s) << "after a boot";
+  EXPECT_EQ(left_of(detail, "asking", 60s, {.wall = 1'800'000'000'000, .steady = 99'000, .boot = "one"}), 0s);
+  EXPECT_FALSE(left_of(detail, "another", 60s, {.wall = 0, .steady = 0, .boot = "one"}));
+}
+
 TEST(BakeEnd, AfterABootIsOneOfTheWallClockAndNeverLongerThanItIsToBe) {
   using namespace std::chrono_literals;
   store::DeploymentRow row;

@@ -97,6 +97,21 @@ class HooksCutOff(HookCase):
         self.assertEqual((record["attempts"], record["result"]), (2, "ok"))
         self.assertEqual(hooks.events(self.node).count(("ready-to-switch", "v2", "started")), 2)
 
+    def test_a_new_berthd_asks_no_longer_than_the_one_before_would_have(self):
+        self.deploy_first()
+        self.publish({"ready-to-switch": "exit 75"}, rules={"ready-to-switch": 'retry = "1s"\ngive_up = "5s"'})
+        self.node.berth("deploy", "web@v2", "--no-wait")
+        wait_until(lambda: hooks.ran(self.node), "it is asked", 20)
+        self.node.kill()
+        time.sleep(5)  # what is tested is a clock
+        before = len(hooks.ran(self.node))
+        self.node.start()
+        wait_until(lambda: self.newest()["ended_at"], "the deployment is over", 30)
+        self.assertIn('said "not now" (exit code 75)', self.newest()["reason"])
+        self.assertIn("within 5s", self.newest()["reason"])
+        self.assertEqual(len(hooks.ran(self.node)) - before, 1, "it is asked once more, and then it is over")
+        self.assertServes("v1")
+
     def test_time_goes_on_while_berthd_is_away(self):
         self.deploy_first()
         pid = self.kill_in("pre-start", "sleep 1000", rules={"pre-start": 'timeout = "2s"'})

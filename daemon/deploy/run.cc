@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kBakeEnds = "bake_ends";
+constexpr std::string_view kBakeEnds = "bake_ends", kBakeLeft = "bake_left_ms";
 
 std::string text_in(const json::object& object, std::string_view name) {
   const auto* member = object.if_contains(name);
@@ -122,11 +122,19 @@ std::optional<milliseconds> left_of(const json::object& detail, std::string_view
 void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now) {
   row.bake_until_ms = now.wall + from_now.count();
   set_end(row.detail, kBakeEnds, from_now, now);
+  keep_bake_left(row, from_now);
 }
 
 milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, const BakeClocks& now) {
   const milliseconds by_wall(std::clamp<std::int64_t>(row.bake_until_ms - now.wall, 0, whole.count()));
   return left_of(row.detail, kBakeEnds, whole, now).value_or(by_wall);
+}
+
+void keep_bake_left(store::DeploymentRow& row, milliseconds left) { row.detail[kBakeLeft] = left.count(); }
+
+void go_on_with_bake(store::DeploymentRow& row, milliseconds whole, const BakeClocks& now) {
+  const std::int64_t left = number_in(row.detail, kBakeLeft, whole.count());
+  set_bake_end(row, milliseconds(std::clamp<std::int64_t>(left, 0, whole.count())), now);
 }
 
 DeploymentStatus status_of(const Run& run) {

@@ -95,6 +95,10 @@ std::optional<milliseconds> left_of(const boost::json::object& detail, std::stri
 void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now);
 /// How much of a bake is left, of `whole` at most. After a boot the wall's clock is all that there is.
 milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, const BakeClocks& now);
+/// Keeps how much was left while berthd looked on, for the case that the machine goes down.
+void keep_bake_left(store::DeploymentRow& row, milliseconds left);
+/// The machine went down in a bake: what was left of it when that was last kept begins now. Whatever time has passed since, nobody looked on.
+void go_on_with_bake(store::DeploymentRow& row, milliseconds whole, const BakeClocks& now);
 
 /// In a row's detail, where the app was stopped when the deployment was asked for.
 inline constexpr std::string_view kWasStopped = "stopped";

@@ -131,5 +131,20 @@ TEST(BakeEnd, AfterABootIsOneOfTheWallClockAndNeverLongerThanItIsToBe) {
   EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = "one"}), 40s) << "an older berthd wrote it";
 }
 
+TEST(BakeEnd, AfterTheMachineWentDownIsWhatWasLeftWhenSomebodyLookedOn) {
+  using namespace std::chrono_literals;
+  const BakeClocks again{.wall = 1'800'000'900'000, .steady = 1'000, .boot = "two"};
+  store::DeploymentRow row;
+  set_bake_end(row, 60s, {.wall = 1'800'000'000'000, .steady = 5'000, .boot = "one"});
+  go_on_with_bake(row, 60s, again);
+  EXPECT_EQ(bake_left(row, 60s, again), 60s) << "nothing of it was kept";
+  keep_bake_left(row, 25s);
+  go_on_with_bake(row, 60s, again);
+  EXPECT_EQ(bake_left(row, 60s, again), 25s);
+  EXPECT_EQ(row.bake_until_ms, again.wall + 25'000);
+  go_on_with_bake(row, 10s, again);
+  EXPECT_EQ(bake_left(row, 10s, again), 10s);
+}
+
 }  // namespace
 }  // namespace berth::deploy

@@ -177,7 +177,7 @@ awaitable<Result<void>> Engine::load_runs() {
 }
 
 /// A release that takes the machine down with it, again and again, does not stay. Nobody looked at it while the machine was down, which may have been for longer
-/// than its bake: that begins again.
+/// than its bake: that goes on with what was left.
 awaitable<void> Engine::count_reboots(RunPtr run) {
   constexpr std::string_view kBoot = "boot", kReboots = "reboots";
   const std::string boot = node_.options.node.boot;
@@ -187,7 +187,7 @@ awaitable<void> Engine::count_reboots(RunPtr run) {
   const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
   run->row.detail[kBoot] = boot;
   run->row.detail[kReboots] = reboots;
-  if (!run->is_revert()) set_bake_end(run->row, run->manifest->spec.deploy.bake.duration, bake_clocks(boot));
+  if (!run->is_revert()) go_on_with_bake(run->row, run->manifest->spec.deploy.bake.duration, bake_clocks(boot));
   const auto write = [this, row = run->row] { return node_.store.update_deployment(row, {}); };
   const auto written = co_await node_.pool.run(write);
   if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);

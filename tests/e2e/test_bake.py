@@ -1,5 +1,6 @@
 """What reverts a release in its bake besides instances that end: a counter of its own, lines in its log, and reboots."""
 import contextlib
+import datetime
 import os
 import re
 import signal
@@ -324,6 +325,25 @@ class Bake(BerthCase):
         self.assertIn("the machine went down 2 times in its bake", self.last()["reason"])
         self.assertTrue(self.last()["rejected"])
         self.assertOneWholeRelease(self.node, "v1")
+
+    def test_a_bake_goes_on_after_a_reboot_with_what_was_left(self):
+        self.node.stop()
+        self.reboot(first=True)
+        self.addCleanup(subprocess.run, ["umount", BOOT_ID])
+        self.publish(more="", duration="300ms")
+        self.deploy(self.node, "v1")
+        self.publish(more="", duration="60s", note="2")
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        self.wait_state("baking")
+        time.sleep(12)  # what is tested is a clock
+        self.power_off()
+        self.reboot(killed=True)
+        last = self.last()
+        self.assertEqual(last["state"], "baking")
+        left = datetime.datetime.fromisoformat(last["bake_until"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+        self.assertLess(left.total_seconds(), 51, "10 s were seen")
+        self.assertGreater(left.total_seconds(), 20, "and not more than passed")
+        self.node.berth("revert", "web", expect=None)
 
     def test_a_bake_that_would_have_been_over_while_the_machine_was_down_begins_again(self):
         self.node.stop()

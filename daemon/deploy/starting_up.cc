@@ -227,7 +227,7 @@ void Engine::tell_missed_exits(const std::vector<InstanceId>& found, const std::
     for (const auto& [reason, times] : status->exits_by_reason) exits += times;
     spdlog::warn("{}: {} while berthd was away ({} exits since its keeper began)", to_string(id), status->last_exit->reason, exits);
     boost::json::object data{{"instance", to_string(id)}, {"reason", status->last_exit->reason}, {"ran_ms", status->last_exit->ran.count()},
-                             {"exited_at", status->last_exit->at}, {"exits", exits}, {"missed", true}};
+                             {"exited_at", status->last_exit->at}, {"exits", exits}, {"missed", true}, {"cause", status->last_exit->kind}};
     node_.spawn(node_.tell({.number = 0, .at = {}, .kind = "instance.exit", .app = id.app, .data = std::move(data)}));
   }
 }

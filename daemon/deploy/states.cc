@@ -190,7 +190,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   }
   auto claimed = co_await routes_.claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about_in(node_.options.node.environment, *run, claimed.error()));
-  judge_.note_before(*app, *run);
+  co_await judge_.note_before(app, run);
   co_await rates_.begin_baseline(app, run);
   if (run->course.stop_first) {  // the decision comes next
     auto looked = co_await rates_.finish_baseline(app, run);

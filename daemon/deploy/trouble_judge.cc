@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
+#include "core/logs/record_time.h"
 #include "daemon/deploy/app_facts.h"
 
 namespace berth::deploy {
@@ -68,15 +70,39 @@ void count_troubles_again(Run& run) {
   run.row.detail[kNow] = to_json(run.troubles);
 }
 
-void TroubleJudge::note_before(const App& app, Run& run) const {
-  if (run.interruptions > 0 && run.row.detail.contains(kBefore)) return;
-  run.row.detail.erase(kBefore);
-  if (run.is_revert() || !run.course.has_previous || run.row.from.empty()) return;
-  const spec::Deploy& rules = run.manifest->spec.deploy;
-  const Moment now = io::Steady::now();
-  run.row.detail[kBefore] = boost::json::object{{kOfBake, to_json(app.troubles.since(run.row.from, now - rules.bake.duration))},
-                                                {kOfCanary, to_json(app.troubles.since(run.row.from, now - rules.canary.bake))},
-                                                {kInstances, instances_of(app, run.row.from)}};
+awaitable<void> TroubleJudge::note_before(AppPtr app, RunPtr run) {
+  if (run->interruptions > 0 && run->row.detail.contains(kBefore)) co_return;
+  run->row.detail.erase(kBefore);
+  if (run->is_revert() || !run->course.has_previous || run->row.from.empty()) co_return;
+  const spec::Deploy& rules = run->manifest->spec.deploy;
+  const std::vector<store::Event> told = co_await told_before(app, std::max(rules.bake.duration, rules.canary.bake));
+  const auto count = [&](milliseconds within) {
+    TroubleCounts counts = app->troubles.since(run->row.from, io::Steady::now() - within);
+    const auto since = std::chrono::system_clock::now() - within;
+    for (const store::Event& event : told)
+      if (const auto kind = trouble_told(event, run->row.from, since)) ++counts.of(*kind);
+    for (const InstanceId& id : members_of(*app, run->row.from))
+      if (const auto status = node_.supervisor.status(id); status && status->crash_loop) counts.crash_loop = true;
+    return to_json(counts);
+  };
+  boost::json::object before{{kOfBake, count(rules.bake.duration)}, {kOfCanary, count(rules.canary.bake)}, {kInstances, instances_of(*app, run->row.from)}};
+  run->row.detail[kBefore] = std::move(before);
+}
+
+/// What happened before this berthd began, or while none was there. Nothing where that is longer ago.
+awaitable<std::vector<store::Event>> TroubleJudge::told_before(AppPtr app, milliseconds within) {
+  std::vector<store::Event> told;
+  if (io::Steady::now() - within > began_) co_return told;
+  const auto since = logs::format_rfc3339(std::chrono::system_clock::now() - within, 6);
+  const auto look = [this, name = app->name(), since] { return node_.store.events_between(name, since, {}); };
+  const auto events = co_await node_.pool.run(look);
+  if (!events) {
+    spdlog::warn("{}: what its instances did before berthd began cannot be read, and a new release is compared with nothing of it: {}", app->name(), events.error().message);
+    co_return told;
+  }
+  for (const store::Event& event : *events)
+    if (event.number <= last_before_ || event.data.contains("missed")) told.push_back(event);
+  co_return told;
 }
 
 void TroubleJudge::begin(const App& app, Run& run) const {

@@ -15,9 +15,8 @@ class TroubleJudge {
  public:
   explicit TroubleJudge(Node& node) : node_(node) {}
 
-  /// Keeps how the app was before anything of it is touched. What is known of that stays where the deployment is begun again, since a berthd that comes back
-  /// knows less.
-  void note_before(const App& app, Run& run) const;
+  /// Keeps how the app was before anything of it is touched. That stays where the deployment is begun again. Of the time before this berthd, events tell.
+  awaitable<void> note_before(AppPtr app, RunPtr run);
   /// In the state that the deployment is in, what instances of its release do tells against it from now on. What they did before is known.
   void begin(const App& app, Run& run) const;
   /// What an instance did by itself goes into the app's record, and is judged where its release is.
@@ -32,8 +31,11 @@ class TroubleJudge {
  private:
   void judge(App& app, const InstanceId& id, Trouble kind, std::string what);
   void judge_end(App& app, const InstanceId& id);
+  awaitable<std::vector<store::Event>> told_before(AppPtr app, milliseconds within);
 
   Node& node_;
+  const Moment began_ = io::Steady::now();
+  const std::int64_t last_before_ = node_.store.last_event();  ///< the last one that a berthd before told of
 };
 
 }  // namespace berth::deploy

@@ -154,6 +154,16 @@ class Bake(BerthCase):
         wait_until(lambda: self.last()["state"] == "reverted", "it ended more often than v1", 40)
         self.assertRegex(self.last()["reason"], r"instances ended [45] times, and those of v1 [34] times|keeps ending early")
 
+    def test_what_the_release_before_did_is_known_after_a_restart_of_berthd(self):
+        self.deploy_one_that_ends(2000, times=3)
+        self.node.stop()
+        self.node.start()
+        self.publish("--exit-after", "4000", more="", duration="10s", note="2")
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        wait_until(lambda: "which reverts nothing yet" in self.notes() or self.last()["ended_at"], "it ended once", 30)
+        self.assertRegex(self.notes(), r"which reverts nothing yet: instances of v1 ended [23456] times in as long a time before")
+        self.node.berth("revert", "web", expect=None)
+
     def test_a_release_that_is_not_whole_at_the_end_of_its_bake_is_reverted(self):
         unready = self.node.data("web") / "unready"
         self.publish(more="", duration="300ms")

@@ -37,6 +37,7 @@ struct ExecRun {
 struct JobRun {
   store::JobRow row;
   int tries = 0;         ///< under its present keeper
+  std::optional<Moment> began;  ///< its first try, as far as this berthd knows of it; its time is that of all of them
   std::string unwanted;  ///< what is to be said of its end, where it is to end: "was stopped by root (uid 0)"; else empty
 };
 using JobPtr = std::shared_ptr<JobRun>;

@@ -8,6 +8,13 @@ namespace berth::deploy {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+/// How much is left is written down that often: for a machine that goes down, which then has to bake so much longer at most.
+milliseconds marks_apart(milliseconds whole) { return std::max(whole / 20, milliseconds(5000)); }
+
+}  // namespace
+
 /// Until the bake is over. What was asked for since goes first, a stopped app does not bake, and trouble ends it.
 awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   const spec::Deploy& rules = run->manifest->spec.deploy;
@@ -15,9 +22,10 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   const milliseconds whole = serves ? rules.bake.duration : rules.canary.bake;
   // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
   auto end = io::Steady::now() + bake_left(run->row, whole, bake_clocks(node_.options.node.boot));
+  auto mark = io::Steady::now() + marks_apart(whole);
   const auto rests = [this, app, serves] { return serves && (app->row.stopped || node_.drained); };
   count_ready(*app, *run);
-  if (run->resumed && app->run == run) judge_.look_back(*app, run->steps.back().at);
+  if (run->resumed && app->run == run) judge_.look_back(*app);
   watch_again(app, run);
   if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await jobs_.run_of_deployment(app, run);
   while (!node_.closed) {
@@ -43,8 +51,15 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
     if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
     const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
+    const auto until_mark = std::chrono::ceil<milliseconds>(mark - io::Steady::now());
+    if (left > 0ms && until_mark <= 0ms) {
+      keep_bake_left(run->row, left);
+      run->unsaved = true;
+      mark = io::Steady::now() + marks_apart(whole);
+      continue;
+    }
     if (left > 0ms) {
-      co_await run->changed.wait(left);
+      co_await run->changed.wait(std::min(left, until_mark));
       continue;
     }
     const auto whole_now = co_await judge_.whole_after(app, run);
@@ -76,7 +91,7 @@ void Engine::watch_again(AppPtr app, RunPtr run) {
 /// Carries what was asked for during the bake. What does not become active leaves the release as it was before: serving, and not yet found good. Whether the
 /// bake begins again, since instances were touched. An error: the bake is over.
 awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
-  const std::string why = run->superseded, since = store::now_text();
+  const std::string why = run->superseded;
   ++run->bakes;
   app->giving_way.push_back(run);
   std::string ended = "what was asked for since did not become active";
@@ -96,7 +111,7 @@ awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
   app->changed.notify();
   if (app->accepted > run->row.id || app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
   run->superseded.clear();
-  judge_.look_back(*app, since);
+  judge_.look_back(*app);
   if (!touched && run->trouble.empty()) {
     watch_again(app, run);
     co_return false;

@@ -27,6 +27,14 @@ bool left_instances(const App& app, const Run& run) {
          std::ranges::any_of(app.members, [&run](const Member& member) { return member.row.release == run.row.release; });
 }
 
+/// Whether it is judged from here on what its instances do: they serve. With `recreate` they are started after the decision, and a revert by hand, to what worked,
+/// has no bake.
+bool begins_judging(const Run& run) {
+  const State state = run.position.state;
+  if (state == State::switching) return !run.course.stop_first && (run.course.gradual || !run.is_revert());
+  return state == State::baking || state == State::canary;
+}
+
 bool has(const std::vector<Effect>& effects, Effect effect) { return std::ranges::find(effects, effect) != effects.end(); }
 
 bool from_repository(State state) { return state == State::queued || state == State::fetching || state == State::unpacking; }
@@ -205,6 +213,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   const Position was = run->position;
   if (transition->to.state == State::baking) run->row.detail["boot"] = node_.options.node.boot;
   take_position(*run, transition->to, node_.options.node.boot);
+  if (begins_judging(*run)) judge_.begin(*app, *run);
   const bool decides = has(transition->effects, Effect::decide);
   auto committed = co_await commit(run, transition->effects);
   for (auto pause = 100ms; !committed && !decides && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {

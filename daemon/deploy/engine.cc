@@ -57,6 +57,7 @@ void Engine::on_change(const supervise::InstanceChange& change) {
     log_end(change, meant);
     boost::json::object data{{"instance", to_string(change.id)}, {"reason", change.exit ? change.exit->reason : change.reason}};
     if (change.exit) data["ran_ms"] = change.exit->ran.count();
+    if (change.exit && !meant && !change.exit->kind.empty()) data["cause"] = change.exit->kind;
     node_.spawn(node_.tell({.number = 0, .at = {}, .kind = change.kind == Kind::exited ? "instance.exit" : "keeper.gone", .app = change.id.app, .data = std::move(data)}));
   }
   if (change.kind == Kind::kept) {

@@ -20,6 +20,7 @@ using io::Steady;
 
 constexpr std::string_view kReadyToSwitch = "ready-to-switch";
 constexpr std::string_view kNotNow = "postponed";
+constexpr std::string_view kAskingEnds = "asking_ends";  ///< in a row's detail: a berthd that comes back asks no longer than the one before would have
 
 /// The record of the hook in this deployment; a new one where there is none.
 std::size_t place_of(Run& run, const std::string& hook, const std::string& release) {
@@ -80,7 +81,9 @@ awaitable<Result<bool>> Hooks::ask_ready_to_switch(AppPtr app, RunPtr run) {
   const auto found = run->manifest->spec.hooks.find(hook);
   if (found == run->manifest->spec.hooks.end() || run->is_revert()) co_return false;
   const spec::Hook rules = found->second;
-  const auto end = Steady::now() + rules.give_up;
+  const BakeClocks clocks = bake_clocks(node_.options.node.boot);
+  if (!run->row.detail.contains(kAskingEnds)) set_end(run->row.detail, kAskingEnds, rules.give_up, clocks);
+  const auto end = Steady::now() + left_of(run->row.detail, kAskingEnds, rules.give_up, clocks).value_or(rules.give_up);
   for (int postponed = 0;; ++postponed) {
     const auto result = co_await run_once(app, run, run->manifest, hook);
     if (!result) co_return std::unexpected(result.error());
@@ -143,12 +146,12 @@ awaitable<Result<std::string>> Hooks::run_once(AppPtr app, RunPtr run, ManifestP
   }
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   if (result.empty()) {
-    const std::string began_at = run->hooks[place].began_at;
+    const Moment began = one_offs_.began_of(id, run->hooks[place].began_at);
     const std::function<std::string()> unwanted = [run] {
       const bool cancelled = !run->cancelled_by.empty() && !run->position.decided;
       return std::string(cancelled ? "was stopped, since the deployment was cancelled" : "");
     };
-    auto followed = co_await one_offs_.follow(app, id, rules.timeout, began_at, unwanted);
+    auto followed = co_await one_offs_.follow(app, id, rules.timeout, began, unwanted);
     if (!followed) co_return std::unexpected(followed.error());
     result = result_of_hook(hook, std::move(*followed));
   }

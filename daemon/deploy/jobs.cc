@@ -211,8 +211,9 @@ awaitable<std::string> Jobs::run_to_end(AppPtr app, JobPtr job, ManifestPtr mani
       if (!started) co_return without_name(started.error().message, id);
       app->changed.notify();
     }
-    const std::string began_at = job->row.began_at;
-    auto ended = co_await one_offs_.follow(app, id, rules->timeout, began_at, unwanted);
+    if (!job->began) job->began = one_offs_.began_of(id, job->row.began_at);
+    const Moment began = *job->began;
+    auto ended = co_await one_offs_.follow(app, id, rules->timeout, began, unwanted);
     if (!ended) co_return std::string();
     const std::string result = result_of(std::move(*ended));
     const auto left = node_.supervisor.status(id);

@@ -12,12 +12,16 @@ milliseconds drain_of(const App& app) {
   return active ? active->spec.deploy.drain : milliseconds(30'000);
 }
 
-awaitable<void> Members::stop(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
+awaitable<void> Members::stop(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most, RunPtr unless_trouble) {
   if (ids.empty()) co_return;
-  for (Member& member : app->members)
-    if (std::ranges::find(ids, member.id()) != ids.end()) member.leaving = true;
+  const auto set_leaving = [app, &ids](bool leaving) {
+    for (Member& member : app->members)
+      if (std::ranges::find(ids, member.id()) != ids.end()) member.leaving = leaving;
+  };
+  set_leaving(true);
   static_cast<void>(co_await routes_.lead(app));
-  co_await routes_.drain(app, ids, at_most);
+  co_await routes_.drain(app, ids, at_most, unless_trouble);
+  if (unless_trouble && !unless_trouble->trouble.empty()) co_return set_leaving(false);
   std::vector<awaitable<void>> stops;
   for (const InstanceId& id : ids) stops.push_back(stop_one(app, id));
   co_await node_.at_once(std::move(stops));
@@ -62,12 +66,12 @@ awaitable<void> Members::stop_release(AppPtr app, std::string release, milliseco
   co_await stop(app, members_of(*app, release), at_most);
 }
 
-awaitable<void> Members::stop_all_but(AppPtr app, std::string release, milliseconds at_most) {
+awaitable<void> Members::stop_all_but(AppPtr app, std::string release, milliseconds at_most, RunPtr unless_trouble) {
   std::vector<InstanceId> ids;
   for (const Member& member : app->members)
     if (member.row.release != release) ids.push_back(member.id());
   co_await jobs_.end_but(app, release);
-  co_await stop(app, std::move(ids), at_most);
+  co_await stop(app, std::move(ids), at_most, unless_trouble);
 }
 
 awaitable<void> Members::stop_strangers(AppPtr app) {

@@ -42,10 +42,11 @@ class Members {
   /// What was waited for in vain, where that stops nothing.
   awaitable<void> tell_unawaited(AppPtr app, Error error);
 
-  /// Takes instances out of the route, waits for their connections to end, stops them, all at once, and forgets them.
-  awaitable<void> stop(AppPtr app, std::vector<InstanceId> ids, milliseconds drain);
+  /// Takes instances out of the route, waits for their connections to end, stops them, all at once, and forgets them. `unless_trouble`: a deployment whose
+  /// trouble until then leaves them as they are.
+  awaitable<void> stop(AppPtr app, std::vector<InstanceId> ids, milliseconds drain, RunPtr unless_trouble = nullptr);
   awaitable<void> stop_release(AppPtr app, std::string release, milliseconds drain);
-  awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain);
+  awaitable<void> stop_all_but(AppPtr app, std::string release, milliseconds drain, RunPtr unless_trouble = nullptr);
   /// Stops what runs of the app and is no member: what a crash left between two steps.
   awaitable<void> stop_strangers(AppPtr app);
   /// Stops single instances whose rows say so: they stay known, and stopped until somebody starts them or a deployment comes.

@@ -7,6 +7,7 @@
 #include "core/logs/record_time.h"
 #include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/instance_plan.h"
+#include "daemon/supervise/process_tree.h"
 
 namespace berth::deploy {
 namespace {
@@ -14,13 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using io::Steady;
 using supervise::Phase;
-
-/// What is left of its time, by the wall clock, which a berthd that returns knows as well; never more than all of it.
-milliseconds left_of(milliseconds timeout, const std::string& began_at) {
-  const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
-  const auto ran = std::chrono::duration_cast<milliseconds>(now - moment_of(began_at));
-  return std::clamp(timeout - ran, 0ms, timeout);
-}
 
 }  // namespace
 
@@ -56,8 +50,15 @@ awaitable<Result<void>> OneOffs::start(AppPtr app, ManifestPtr manifest, Instanc
   co_return started;
 }
 
-awaitable<Result<std::string>> OneOffs::follow(AppPtr app, InstanceId id, milliseconds timeout, std::string began_at, std::function<std::string()> unwanted) {
-  const auto end = Steady::now() + left_of(timeout, began_at);
+Moment OneOffs::began_of(const InstanceId& id, const std::string& began_at) const {
+  const auto status = node_.supervisor.status(id);
+  if (const auto age = status ? supervise::age_of(status->keeper_pid) : std::nullopt) return Steady::now() - *age;
+  const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
+  return Steady::now() - std::max(std::chrono::duration_cast<milliseconds>(now - moment_of(began_at)), 0ms);
+}
+
+awaitable<Result<std::string>> OneOffs::follow(AppPtr app, InstanceId id, milliseconds timeout, Moment began, std::function<std::string()> unwanted) {
+  const auto end = began + timeout;
   for (;;) {
     if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
     const auto status = node_.supervisor.status(id);

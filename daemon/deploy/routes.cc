@@ -100,9 +100,9 @@ awaitable<void> Routes::lead_later(AppPtr app) {
   if (!app->gone) static_cast<void>(co_await lead(app));
 }
 
-awaitable<void> Routes::drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most) {
+awaitable<void> Routes::drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most, RunPtr unless_trouble) {
   const auto end = Steady::now() + at_most;
-  for (auto pause = 10ms; !node_.closed; pause = std::min(pause * 2, 250ms)) {
+  for (auto pause = 10ms; !node_.closed && !(unless_trouble && !unless_trouble->trouble.empty()); pause = std::min(pause * 2, 250ms)) {
     int open = 0;
     for (const InstanceId& id : ids) {
       const auto manifest = app->manifests.find(id.release);

@@ -20,8 +20,8 @@ class Routes {
   awaitable<Result<void>> lead(AppPtr app);
   /// The same, unless the app is gone by then.
   awaitable<void> lead_later(AppPtr app);
-  /// Waits until the instances, to which no new connection goes, have no established one, or `at_most` is over.
-  awaitable<void> drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most);
+  /// Waits until the instances, to which no new connection goes, have no established one, or `at_most` is over, or `unless_trouble`, a deployment, has trouble.
+  awaitable<void> drain(AppPtr app, std::vector<InstanceId> ids, milliseconds at_most, RunPtr unless_trouble = nullptr);
 
  private:
   Node& node_;

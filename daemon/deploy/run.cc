@@ -11,6 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kBakeEnds = "bake_ends", kBakeLeft = "bake_left_ms";
+
 std::string text_in(const json::object& object, std::string_view name) {
   const auto* member = object.if_contains(name);
   return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
@@ -117,17 +119,35 @@ BakeClocks bake_clocks(const std::string& boot) {
   return {.wall = wall_ms(), .steady = std::chrono::duration_cast<milliseconds>(io::Steady::now().time_since_epoch()).count(), .boot = boot};
 }
 
+void set_end(json::object& detail, std::string_view name, milliseconds from_now, const BakeClocks& now) {
+  detail[name] = {{"boot", now.boot}, {"steady_ms", now.steady + from_now.count()}, {"wall_ms", now.wall + from_now.count()}};
+}
+
+std::optional<milliseconds> left_of(const json::object& detail, std::string_view name, milliseconds whole, const BakeClocks& now) {
+  const auto* found = detail.if_contains(name);
+  if (found == nullptr || !found->is_object()) return std::nullopt;
+  const json::object& end = found->get_object();
+  const bool same_boot = !now.boot.empty() && text_in(end, "boot") == now.boot;
+  const std::int64_t left = same_boot ? number_in(end, "steady_ms", now.steady) - now.steady : number_in(end, "wall_ms", now.wall) - now.wall;
+  return milliseconds(std::clamp<std::int64_t>(left, 0, whole.count()));
+}
+
 void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now) {
   row.bake_until_ms = now.wall + from_now.count();
-  row.detail["bake_ends"] = {{"boot", now.boot}, {"steady_ms", now.steady + from_now.count()}};
+  set_end(row.detail, kBakeEnds, from_now, now);
+  keep_bake_left(row, from_now);
 }
 
 milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, const BakeClocks& now) {
-  std::int64_t left = row.bake_until_ms - now.wall;
-  const auto* ends = row.detail.if_contains("bake_ends");
-  if (ends != nullptr && ends->is_object() && !now.boot.empty() && text_in(ends->get_object(), "boot") == now.boot)
-    left = number_in(ends->get_object(), "steady_ms", now.steady) - now.steady;
-  return milliseconds(std::clamp<std::int64_t>(left, 0, whole.count()));
+  const milliseconds by_wall(std::clamp<std::int64_t>(row.bake_until_ms - now.wall, 0, whole.count()));
+  return left_of(row.detail, kBakeEnds, whole, now).value_or(by_wall);
+}
+
+void keep_bake_left(store::DeploymentRow& row, milliseconds left) { row.detail[kBakeLeft] = left.count(); }
+
+void go_on_with_bake(store::DeploymentRow& row, milliseconds whole, const BakeClocks& now) {
+  const std::int64_t left = number_in(row.detail, kBakeLeft, whole.count());
+  set_bake_end(row, milliseconds(std::clamp<std::int64_t>(left, 0, whole.count())), now);
 }
 
 DeploymentStatus status_of(const Run& run) {

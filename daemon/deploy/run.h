@@ -54,7 +54,7 @@ struct Run {
   std::string cancelled_by;        ///< who cancelled it; empty: nobody
   std::string superseded;          ///< why it gives way; empty: it does not
   bool ends_bake = false;          ///< the app is removed
-  std::string trouble;             ///< what happened in its bake; empty: nothing
+  std::string trouble;             ///< what happened in its bake, or between the decision and it; empty: nothing
   BakeTroubles troubles;           ///< what happened in it, also where that reverts nothing
   bool unsaved = false;            ///< those are still to be written down
   std::vector<std::string> to_note;  ///< what was seen beside its own way, and is still to be noted
@@ -86,7 +86,7 @@ std::vector<std::string> lines_at(const store::DeploymentRow& row);
 /// Milliseconds since 1970, by a clock that may jump; what `row.bake_until_ms` is in.
 std::int64_t wall_ms();
 
-/// The clocks by which the end of a bake is written down.
+/// The clocks by which the end of a bake, or of another time that outlives berthd, is written down.
 struct BakeClocks {
   std::int64_t wall = 0;    ///< milliseconds since 1970; it may jump
   std::int64_t steady = 0;  ///< milliseconds of one that does not, and that a berthd which comes back within the same boot reads on
@@ -94,10 +94,19 @@ struct BakeClocks {
 };
 BakeClocks bake_clocks(const std::string& boot);
 
+/// A time that outlives berthd ends so long from now: in a row's detail, under a name of its own.
+void set_end(boost::json::object& detail, std::string_view name, milliseconds from_now, const BakeClocks& now);
+/// How much of it is left, of `whole` at most; nothing where it has no such end. After a boot the wall's clock is all that there is.
+std::optional<milliseconds> left_of(const boost::json::object& detail, std::string_view name, milliseconds whole, const BakeClocks& now);
+
 /// The bake ends so long from now; also what is told of that.
 void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now);
 /// How much of a bake is left, of `whole` at most. After a boot the wall's clock is all that there is.
 milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, const BakeClocks& now);
+/// Keeps how much was left while berthd looked on, for the case that the machine goes down.
+void keep_bake_left(store::DeploymentRow& row, milliseconds left);
+/// The machine went down in a bake: what was left of it when that was last kept begins now. Whatever time has passed since, nobody looked on.
+void go_on_with_bake(store::DeploymentRow& row, milliseconds whole, const BakeClocks& now);
 
 /// In a row's detail, where the app was stopped when the deployment was asked for.
 inline constexpr std::string_view kWasStopped = "stopped";

@@ -116,6 +116,19 @@ TEST(BakeEnd, IsWhatIsLeftByTheClockThatDoesNotJump) {
   EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'000'000, .steady = 99'000, .boot = "one"}), 0s);
 }
 
+TEST(End, IsSetOnceAndKnowsWhatIsLeftOfItAlsoWhereTheClockWasSet) {
+  using namespace std::chrono_literals;
+  constexpr std::int64_t kYear = 365LL * 24 * 3'600'000;
+  boost::json::object detail;
+  EXPECT_FALSE(left_of(detail, "asking", 60s, {.wall = 0, .steady = 0, .boot = "one"}));
+  set_end(detail, "asking", 60s, {.wall = 1'800'000'000'000, .steady = 5'000, .boot = "one"});
+  for (const std::int64_t jump : {std::int64_t{0}, kYear, -kYear})
+    EXPECT_EQ(left_of(detail, "asking", 60s, {.wall = 1'800'000'020'000 + jump, .steady = 25'000, .boot = "one"}), 40s) << jump;
+  EXPECT_EQ(left_of(detail, "asking", 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = "two"}), 40s) << "after a boot";
+  EXPECT_EQ(left_of(detail, "asking", 60s, {.wall = 1'800'000'000'000, .steady = 99'000, .boot = "one"}), 0s);
+  EXPECT_FALSE(left_of(detail, "another", 60s, {.wall = 0, .steady = 0, .boot = "one"}));
+}
+
 TEST(BakeEnd, AfterABootIsOneOfTheWallClockAndNeverLongerThanItIsToBe) {
   using namespace std::chrono_literals;
   store::DeploymentRow row;
@@ -125,6 +138,21 @@ TEST(BakeEnd, AfterABootIsOneOfTheWallClockAndNeverLongerThanItIsToBe) {
   EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = ""}), 40s) << "nobody knows which boot it is";
   row.detail.erase("bake_ends");
   EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = "one"}), 40s) << "an older berthd wrote it";
+}
+
+TEST(BakeEnd, AfterTheMachineWentDownIsWhatWasLeftWhenSomebodyLookedOn) {
+  using namespace std::chrono_literals;
+  const BakeClocks again{.wall = 1'800'000'900'000, .steady = 1'000, .boot = "two"};
+  store::DeploymentRow row;
+  set_bake_end(row, 60s, {.wall = 1'800'000'000'000, .steady = 5'000, .boot = "one"});
+  go_on_with_bake(row, 60s, again);
+  EXPECT_EQ(bake_left(row, 60s, again), 60s) << "nothing of it was kept";
+  keep_bake_left(row, 25s);
+  go_on_with_bake(row, 60s, again);
+  EXPECT_EQ(bake_left(row, 60s, again), 25s);
+  EXPECT_EQ(row.bake_until_ms, again.wall + 25'000);
+  go_on_with_bake(row, 10s, again);
+  EXPECT_EQ(bake_left(row, 10s, again), 10s);
 }
 
 }  // namespace

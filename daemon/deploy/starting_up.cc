@@ -116,7 +116,7 @@ awaitable<Result<void>> Engine::load_app(store::AppRow row) {
   if (!jobs) co_return std::unexpected(jobs.error());
   for (store::JobRow& job : *jobs) {
     const std::string process = job.process;
-    app->jobs[process] = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .unwanted = {}});
+    app->jobs[process] = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .began = {}, .unwanted = {}});
   }
   const auto look = [this, name = app->name()] { return node_.store.deployments(name, 100); };
   const auto deployments = co_await node_.pool.run(look);
@@ -177,7 +177,7 @@ awaitable<Result<void>> Engine::load_runs() {
 }
 
 /// A release that takes the machine down with it, again and again, does not stay. Nobody looked at it while the machine was down, which may have been for longer
-/// than its bake: that begins again.
+/// than its bake: that goes on with what was left.
 awaitable<void> Engine::count_reboots(RunPtr run) {
   constexpr std::string_view kBoot = "boot", kReboots = "reboots";
   const std::string boot = node_.options.node.boot;
@@ -187,7 +187,7 @@ awaitable<void> Engine::count_reboots(RunPtr run) {
   const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
   run->row.detail[kBoot] = boot;
   run->row.detail[kReboots] = reboots;
-  if (!run->is_revert()) set_bake_end(run->row, run->manifest->spec.deploy.bake.duration, bake_clocks(boot));
+  if (!run->is_revert()) go_on_with_bake(run->row, run->manifest->spec.deploy.bake.duration, bake_clocks(boot));
   const auto write = [this, row = run->row] { return node_.store.update_deployment(row, {}); };
   const auto written = co_await node_.pool.run(write);
   if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);
@@ -227,7 +227,7 @@ void Engine::tell_missed_exits(const std::vector<InstanceId>& found, const std::
     for (const auto& [reason, times] : status->exits_by_reason) exits += times;
     spdlog::warn("{}: {} while berthd was away ({} exits since its keeper began)", to_string(id), status->last_exit->reason, exits);
     boost::json::object data{{"instance", to_string(id)}, {"reason", status->last_exit->reason}, {"ran_ms", status->last_exit->ran.count()},
-                             {"exited_at", status->last_exit->at}, {"exits", exits}, {"missed", true}};
+                             {"exited_at", status->last_exit->at}, {"exits", exits}, {"missed", true}, {"cause", status->last_exit->kind}};
     node_.spawn(node_.tell({.number = 0, .at = {}, .kind = "instance.exit", .app = id.app, .data = std::move(data)}));
   }
 }
@@ -270,9 +270,10 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     co_await end_paused(app);
     if (!run || !keeps_route(*run)) static_cast<void>(co_await routes_.lead(app));
   }
-  if (run && run->position.state == State::baking) {
+  const bool judged = run && (run->position.state == State::baking || is_judged(*run)) && !is_torn(*run);
+  if (judged) {
     app->run = run;
-    if (!run->steps.empty()) judge_.look_back(*app, run->steps.back().at);
+    judge_.look_back(*app);
     app->run.reset();
   }
   const std::string kept = app->row.stopped ? std::string() : app->row.active;

@@ -190,7 +190,7 @@ awaitable<Result<void>> Engine::prepare(AppPtr app, RunPtr run) {
   }
   auto claimed = co_await routes_.claim(app, *manifest);
   if (!claimed) co_return std::unexpected(about_in(node_.options.node.environment, *run, claimed.error()));
-  judge_.note_before(*app, *run);
+  co_await judge_.note_before(app, run);
   co_await rates_.begin_baseline(app, run);
   if (run->course.stop_first) {  // the decision comes next
     auto looked = co_await rates_.finish_baseline(app, run);
@@ -221,6 +221,11 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
     auto ran = co_await hooks_.run(app, run, run->manifest, pre_start);
     if (!ran) co_return ran;
   }
+  if (run->position.decided && !run->trouble.empty()) {  // while berthd was away
+    co_await hooks_.end(app, run);
+    co_return fail(Errc::io, run->trouble);
+  }
+  if (run->position.decided) run->troubles = {};  // not before all are ready, also where a berthd before had come so far
   run->began = std::chrono::system_clock::now();
   if (run->row.from == run->row.release && members_.runs(*app, run->row.release)) {
     std::string text = fmt::format("its instances go on as they are: 'berth restart {}' starts them from what is on the disk now", app->name());
@@ -246,23 +251,26 @@ awaitable<Result<void>> Engine::start_new(AppPtr app, RunPtr run) {
     ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
     if (!ready) co_return ready;
   }
+  if (run->position.decided && !run->is_revert()) judge_.begin(*app, *run);
   const std::string post_start = "post-start", post_switch = "post-switch";
   auto ran = co_await hooks_.run(app, run, run->manifest, post_start);
   if (!ran) co_return ran;
   if (!run->course.stop_first) {
     const auto postponed = co_await hooks_.ask_ready_to_switch(app, run);
     if (!postponed) co_return std::unexpected(postponed.error());
-    if (*postponed) ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // it has been a while
+    ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);  // hooks may have taken a while
     co_return ready;
   }
   app->routed = run->row.release;
   auto routed = co_await routes_.lead(app);
   run->nodes_fault = !routed;
   if (routed) co_await hooks_.attempt(app, run, run->manifest, post_switch);
+  if (routed && !run->trouble.empty()) co_return fail(Errc::io, run->trouble);
   co_return routed;
 }
 
-/// From the decision on: the route, `current`, the end of the old instances, and what becomes of their data.
+/// From the decision on: the route, `current`, the end of the old instances, and what becomes of their data. Trouble of the new ones ends it; where the old ones
+/// still run then, they are not stopped.
 awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   if (run->torn) co_return fail(Errc::io, "berthd ended while it replaced instances, and neither release was whole");
   if (run->course.gradual) {
@@ -290,6 +298,7 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     drain = old->spec.deploy.drain;
     if (run->row.from != run->row.release && !members_of(*app, run->row.from).empty()) co_await hooks_.attempt(app, run, old, pre_stop);
   }
+  if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
   if (run->course.gradual) {
     const Rolling rest = rolling_of(*run, drain);
     auto rolled = co_await roll(app, run, rest);
@@ -300,8 +309,9 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     run->nodes_fault = !routed;
     if (!routed) co_return routed;
   }
-  co_await members_.stop_all_but(app, run->row.release, drain);
+  co_await members_.stop_all_but(app, run->row.release, drain, run);
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+  if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
   if (old && run->is_revert()) co_await hooks_.attempt(app, run, old, on_revert);
   co_await routes_.give_up_but(app, run->manifest);
   if (run->course.stop_first) {
@@ -310,6 +320,7 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
     co_return arranged;
   }
   co_await hooks_.attempt(app, run, run->manifest, post_switch);
+  if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
   co_return Result<void>();
 }
 

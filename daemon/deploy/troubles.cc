@@ -3,12 +3,20 @@
 #include <algorithm>
 #include <string_view>
 
+#include "core/ids.h"
+#include "core/logs/record_time.h"
+
 namespace berth::deploy {
 namespace {
 
 constexpr std::size_t kMost = 1024;  ///< entries of a record: an app that does more of it in a bake is beyond comparing
 constexpr std::array<Trouble, kTroubles> kAll{Trouble::ended, Trouble::oom, Trouble::liveness, Trouble::unready};
 constexpr std::string_view kCrashLoop = "crash_loop", kState = "state", kCounts = "counts", kLastExits = "last_exits";
+
+std::string text_in_event(const store::Event& event, std::string_view name) {
+  const auto* member = event.data.if_contains(name);
+  return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
+}
 
 }  // namespace
 
@@ -56,6 +64,16 @@ TroubleCounts counts_in(const boost::json::object& from) {
   const auto* loop = from.if_contains(kCrashLoop);
   counts.crash_loop = loop != nullptr && loop->is_bool() && loop->get_bool();
   return counts;
+}
+
+std::optional<Trouble> trouble_told(const store::Event& event, const std::string& release, std::chrono::system_clock::time_point since) {
+  const std::string cause = text_in_event(event, "cause"), exited_at = text_in_event(event, "exited_at");
+  const bool ended = event.kind == "instance.exit" && !cause.empty();  // else it was to end
+  if (!ended && event.kind != "instance.unready") return std::nullopt;
+  const auto at = logs::parse_rfc3339(exited_at.empty() ? event.at : exited_at);
+  const auto whose = parse_selector(text_in_event(event, "instance"));
+  if (!at || *at < since || !whose || whose->release != release) return std::nullopt;
+  return ended ? trouble_of({.reason = {}, .at = {}, .kind = cause}) : Trouble::unready;
 }
 
 void TroubleRecord::add(Trouble kind, std::string release, bool crash_loop, Moment at) {

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <boost/json/object.hpp>
 
 #include "daemon/deploy/rate.h"
+#include "daemon/store/store.h"
 #include "daemon/supervise/supervisor.h"
 
 namespace berth::deploy {
@@ -41,7 +44,11 @@ boost::json::object to_json(const TroubleCounts& counts);
 /// What is missing there is 0.
 TroubleCounts counts_in(const boost::json::object& from);
 
-/// What the instances of an app's releases did of late, as far as berthd saw it: it begins anew with berthd, and has a bound.
+/// What an event tells of an instance of the release that tells against it, and happened at `since` or later; nothing where it tells of nothing such. Of one that
+/// was not ready it tells once until it was ready for a while.
+std::optional<Trouble> trouble_told(const store::Event& event, const std::string& release, std::chrono::system_clock::time_point since);
+
+/// What the instances of an app's releases did of late, as far as this berthd saw it, with a bound. Of what was before, the events tell.
 class TroubleRecord {
  public:
   void add(Trouble kind, std::string release, bool crash_loop, Moment at);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/logs/record_time.h"
+
 namespace berth::deploy {
 namespace {
 
@@ -33,6 +35,25 @@ TEST(Troubles, TellEndsApartByTheirCause) {
   EXPECT_EQ(trouble_of({.reason = "oom", .kind = "oom"}), Trouble::oom);
   EXPECT_EQ(trouble_of({.reason = "liveness probe failed: timeout", .kind = "liveness"}), Trouble::liveness);
   for (const char* kind : {"exit", "signal", "not_started", "unknown", ""}) EXPECT_EQ(trouble_of({.kind = kind}), Trouble::ended) << kind;
+}
+
+TEST(Troubles, AreToldByEventsOfABerthdBefore) {
+  const auto since = *logs::parse_rfc3339("2026-11-24T09:00:00Z");
+  const auto told = [since](const char* kind, boost::json::object data, const char* at = "2026-11-24T09:00:01.000000Z", const char* release = "v1") {
+    return trouble_told({.number = 1, .at = at, .kind = kind, .app = "web", .data = std::move(data)}, release, since);
+  };
+  const boost::json::object crash{{"instance", "web/web.1@v1"}, {"reason", "exited with 1"}, {"cause", "exit"}};
+  EXPECT_EQ(told("instance.exit", crash), Trouble::ended);
+  EXPECT_EQ(told("instance.exit", crash, "2026-11-24T08:59:59.999999Z"), std::nullopt) << "too long ago";
+  EXPECT_EQ(told("instance.exit", crash, "2026-11-24T09:00:01.000000Z", "v2"), std::nullopt) << "another release's";
+  EXPECT_EQ(told("instance.exit", {{"instance", "web/web.1@v1"}, {"cause", "oom"}}), Trouble::oom);
+  EXPECT_EQ(told("instance.exit", {{"instance", "web/web.1@v1"}, {"cause", "liveness"}}), Trouble::liveness);
+  EXPECT_EQ(told("instance.exit", {{"instance", "web/web.1@v1"}, {"reason", "stopped"}}), std::nullopt) << "somebody stopped it";
+  EXPECT_EQ(told("instance.exit", {{"instance", "web/web.1@v1"}, {"cause", "exit"}, {"exited_at", "2026-11-24T08:00:00.123Z"}}), std::nullopt)
+      << "told when berthd came back, and long ago";
+  EXPECT_EQ(told("instance.unready", {{"instance", "web/web.1@v1"}, {"release", "v1"}}), Trouble::unready);
+  EXPECT_EQ(told("instance.ready", {{"instance", "web/web.1@v1"}, {"release", "v1"}}), std::nullopt);
+  EXPECT_EQ(told("instance.exit", {{"cause", "exit"}, {"instance", 7}}), std::nullopt);
 }
 
 TEST(Troubles, OfACanaryMayBeItsShareOfThoseBeforeRoundedUp) {

@@ -108,8 +108,7 @@ awaitable<void> Runtime::run_probes(InstancePtr instance, std::uint64_t generati
     co_await run_readiness(instance, generation);
     co_return;
   }
-  const io::milliseconds ran(std::chrono::duration_cast<io::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count() -
-                             instance->last.started_ms);
+  const io::milliseconds ran = age_of(instance->last.app_pid).value_or(0ms);
   if (!co_await pause(instance, generation, std::clamp<io::milliseconds>(kSettle - ran, 0ms, kSettle))) co_return;
   instance->settled = true;
   refresh(*instance);

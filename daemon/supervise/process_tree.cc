@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include <csignal>
+#include <ctime>
 #include <fmt/core.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,6 +75,17 @@ std::optional<ProcessInfo> process_info(pid_t pid) {
   info.start = static_cast<std::uint64_t>(fields[22]);
   info.resident_pages = static_cast<std::uint64_t>(fields[24]);
   return info;
+}
+
+std::optional<std::chrono::milliseconds> age_of(pid_t pid) {
+  using std::chrono::milliseconds;
+  const auto info = pid > 0 ? process_info(pid) : std::nullopt;
+  if (!info) return std::nullopt;
+  timespec up{};
+  ::clock_gettime(CLOCK_BOOTTIME, &up);
+  const auto now = std::chrono::duration_cast<milliseconds>(std::chrono::seconds(up.tv_sec) + std::chrono::nanoseconds(up.tv_nsec));
+  const milliseconds began(info->start * 1000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+  return std::max(now - began, milliseconds(0));
 }
 
 std::vector<ProcessInfo> all_processes() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -25,6 +26,8 @@ struct ProcessInfo {
   bool alive() const { return state != 'Z' && state != 'X'; }
 };
 std::optional<ProcessInfo> process_info(pid_t pid);
+/// How long a process has run, by the kernel's own count, which no set clock changes; nothing where there is none.
+std::optional<std::chrono::milliseconds> age_of(pid_t pid);
 /// In the order of their parents.
 std::vector<ProcessInfo> all_processes();
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -89,6 +90,24 @@ TEST(KillOrphan, KillsByNumberNobodyWhoBeganWhileItLooked) {
   EXPECT_EQ(signal_that_ended(before), SIGKILL);
   ::kill(meanwhile, SIGTERM);
   EXPECT_EQ(signal_that_ended(meanwhile), SIGTERM) << "whose number it was before nobody knows";
+}
+
+TEST(Age, GrowsWithTheTimeThatAProcessRuns) {
+  using namespace std::chrono_literals;
+  const auto first = age_of(::getpid());
+  ASSERT_TRUE(first);
+  EXPECT_LT(*first, 10min) << "it began with this test, not with the machine";
+  std::this_thread::sleep_for(50ms);
+  const auto later = age_of(::getpid());
+  ASSERT_TRUE(later);
+  EXPECT_GE(*later - *first, 40ms) << "the kernel counts in hundredths of a second";
+  EXPECT_LT(*later - *first, 10s);
+}
+
+TEST(Age, OfNoProcessIsNotKnown) {
+  EXPECT_FALSE(age_of(0));
+  EXPECT_FALSE(age_of(-1));
+  EXPECT_FALSE(age_of(1 << 23)) << "there is no such pid";
 }
 
 }  // namespace

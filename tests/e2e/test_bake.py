@@ -1,5 +1,6 @@
 """What reverts a release in its bake besides instances that end: a counter of its own, lines in its log, and reboots."""
 import contextlib
+import datetime
 import os
 import re
 import signal
@@ -152,6 +153,16 @@ class Bake(BerthCase):
         self.assertEqual(self.last()["state"], "baking")
         wait_until(lambda: self.last()["state"] == "reverted", "it ended more often than v1", 40)
         self.assertRegex(self.last()["reason"], r"instances ended [45] times, and those of v1 [34] times|keeps ending early")
+
+    def test_what_the_release_before_did_is_known_after_a_restart_of_berthd(self):
+        self.deploy_one_that_ends(2000, times=3)
+        self.node.stop()
+        self.node.start()
+        self.publish("--exit-after", "4000", more="", duration="10s", note="2")
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        wait_until(lambda: "which reverts nothing yet" in self.notes() or self.last()["ended_at"], "it ended once", 30)
+        self.assertRegex(self.notes(), r"which reverts nothing yet: instances of v1 ended [23456] times in as long a time before")
+        self.node.berth("revert", "web", expect=None)
 
     def test_a_release_that_is_not_whole_at_the_end_of_its_bake_is_reverted(self):
         unready = self.node.data("web") / "unready"
@@ -324,6 +335,25 @@ class Bake(BerthCase):
         self.assertIn("the machine went down 2 times in its bake", self.last()["reason"])
         self.assertTrue(self.last()["rejected"])
         self.assertOneWholeRelease(self.node, "v1")
+
+    def test_a_bake_goes_on_after_a_reboot_with_what_was_left(self):
+        self.node.stop()
+        self.reboot(first=True)
+        self.addCleanup(subprocess.run, ["umount", BOOT_ID])
+        self.publish(more="", duration="300ms")
+        self.deploy(self.node, "v1")
+        self.publish(more="", duration="60s", note="2")
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        self.wait_state("baking")
+        time.sleep(12)  # what is tested is a clock
+        self.power_off()
+        self.reboot(killed=True)
+        last = self.last()
+        self.assertEqual(last["state"], "baking")
+        left = datetime.datetime.fromisoformat(last["bake_until"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+        self.assertLess(left.total_seconds(), 51, "10 s were seen")
+        self.assertGreater(left.total_seconds(), 20, "and not more than passed")
+        self.node.berth("revert", "web", expect=None)
 
     def test_a_bake_that_would_have_been_over_while_the_machine_was_down_begins_again(self):
         self.node.stop()

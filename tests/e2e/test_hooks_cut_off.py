@@ -1,7 +1,10 @@
 """berthd, a keeper or both die in a hook: it goes on where it can, and is never run again in silence."""
+import contextlib
+import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 import unittest
 
@@ -94,6 +97,21 @@ class HooksCutOff(HookCase):
         self.assertEqual((record["attempts"], record["result"]), (2, "ok"))
         self.assertEqual(hooks.events(self.node).count(("ready-to-switch", "v2", "started")), 2)
 
+    def test_a_new_berthd_asks_no_longer_than_the_one_before_would_have(self):
+        self.deploy_first()
+        self.publish({"ready-to-switch": "exit 75"}, rules={"ready-to-switch": 'retry = "1s"\ngive_up = "5s"'})
+        self.node.berth("deploy", "web@v2", "--no-wait")
+        wait_until(lambda: hooks.ran(self.node), "it is asked", 20)
+        self.node.kill()
+        time.sleep(5)  # what is tested is a clock
+        before = len(hooks.ran(self.node))
+        self.node.start()
+        wait_until(lambda: self.newest()["ended_at"], "the deployment is over", 30)
+        self.assertIn('said "not now" (exit code 75)', self.newest()["reason"])
+        self.assertIn("within 5s", self.newest()["reason"])
+        self.assertEqual(len(hooks.ran(self.node)) - before, 1, "it is asked once more, and then it is over")
+        self.assertServes("v1")
+
     def test_time_goes_on_while_berthd_is_away(self):
         self.deploy_first()
         pid = self.kill_in("pre-start", "sleep 1000", rules={"pre-start": 'timeout = "2s"'})
@@ -103,6 +121,21 @@ class HooksCutOff(HookCase):
         self.assertIn("did not end within 2s", self.newest()["reason"])
         self.assertFalse(processes.is_running(pid))
         self.assertServes("v1")
+
+    def test_a_clock_that_is_set_while_berthd_is_away_takes_no_time_from_it(self):
+        self.deploy_first()
+        pid = self.kill_in("pre-start", rules={"pre-start": 'timeout = "10m"'})
+        with contextlib.closing(sqlite3.connect(self.node.state / "berth.db")) as base, base:
+            (number, detail), = base.execute("SELECT id, detail FROM deployments WHERE release = 'v2'").fetchall()
+            detail = json.loads(detail)
+            for one in detail["hooks"]:
+                one["began_at"] = "2001-01-01T00:00:00.000000Z"  # when the clock was that far behind
+            base.execute("UPDATE deployments SET detail = ? WHERE id = ?", (json.dumps(detail), number))
+        self.node.start()
+        time.sleep(0.5)  # it would be ended at once
+        self.assertTrue(processes.is_running(pid), "the hook goes on")
+        (self.node.data() / "go").touch()
+        self.node.wait_app(active="v2", deployment=None, seconds=30)
 
     def test_a_keeper_that_is_killed_in_a_hook_fails_it(self):
         self.deploy_first()

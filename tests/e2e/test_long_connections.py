@@ -50,9 +50,9 @@ class LongConnections:
         self.deploy(self.node, "v1")
         self.publish("2")
 
-    def publish(self, note):
+    def publish(self, note, more=""):
         text = (f'app = "web"\n[process.web]\ncommand = ["bin/echoing"]\n{self.routing} = 8080\nstop = {{ grace = "5s" }}\n'
-                f'[process.web.readiness]\ntcp = true\nperiod = "100ms"\n[deploy]\nbake = "200ms"\ndrain = "{self.drain}s"\n')
+                f'[process.web.readiness]\ntcp = true\nperiod = "100ms"\n[deploy]\nbake = "200ms"\ndrain = "{self.drain}s"\n{more}')
         tree = sample_apps.Tree(self.folder / "site", "web").put("bin/echoing", (SOURCE / "tests/apps/echoing.py").read_text(), 0o755)
         self.repo.publish(tree.put("NOTE", note).spec(text))
 
@@ -71,10 +71,10 @@ class LongConnections:
     def releases(self):
         return sorted(one["release"] for one in self.node.instances() if one["pid"])
 
-    def switch(self):
-        """Begins to deploy v2, and returns when new connections go there."""
-        self.node.berth("deploy", "web@v2", "--no-wait")
-        wait_until(lambda: self.asked_anew() == "v2", "new connections go to v2", 20)
+    def switch(self, release="v2"):
+        """Begins to deploy it, and returns when new connections go there."""
+        self.node.berth("deploy", f"web@{release}", "--no-wait")
+        wait_until(lambda: self.asked_anew() == release, f"new connections go to {release}", 20)
         return time.monotonic()
 
     def ended(self):
@@ -93,6 +93,19 @@ class LongConnections:
         wait_until(self.ended, "v1 is stopped, and v2 is active", 20)
         self.assertLess(time.monotonic(), switched + DRAIN, "the drain ends with the last connection")
         self.assertEqual(self.releases(), ["v2"])
+
+    def test_trouble_meanwhile_leads_back_to_the_release_that_serves_still(self):
+        self.publish("3", "[process.web.liveness]\nexec = ['/bin/sh', '-c', 'test ! -e \"$BERTH_DATA_DIR/sick\"']\nperiod = '100ms'\nfailure_threshold = 1\n")
+        held = self.connect()
+        self.assertEqual(held.ask(), "v1")
+        switched = self.switch("v3")
+        (self.node.data() / "sick").touch()
+        wait_until(lambda: self.node.deployments()[0]["ended_at"], "it is over", 20)
+        self.assertLess(time.monotonic(), switched + DRAIN - 1, "it does not wait until the drain is over")
+        self.assertEqual(self.node.deployments()[0]["state"], "reverted")
+        self.assertIn("liveness probe failed", self.node.deployments()[0]["reason"])
+        self.assertEqual(held.ask("still here"), "v1", "it was not stopped")
+        self.assertEqual((self.releases(), self.asked_anew()), (["v1"], "v1"))
 
     def test_one_that_stays_open_is_cut_at_the_end_of_the_drain(self):
         held = self.connect()

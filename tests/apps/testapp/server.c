@@ -39,10 +39,11 @@ static int instance_number(void) {
 static int is_unready(const struct options* options) {
   if (options->never_ready) return 1;
   if (options->never_ready_from > 0 && instance_number() >= options->never_ready_from) return 1;
-  const char* data = getenv("BERTH_DATA_DIR");
-  char path[4096];
+  const char *data = getenv("BERTH_DATA_DIR"), *release = getenv("BERTH_RELEASE");
+  char path[4096], path_of_release[4096];
   snprintf(path, sizeof path, "%s/unready", data ? data : "");
-  return access(path, F_OK) == 0;
+  snprintf(path_of_release, sizeof path_of_release, "%s/unready.%s", data ? data : "", release ? release : "");
+  return access(path, F_OK) == 0 || access(path_of_release, F_OK) == 0;
 }
 
 static void send_answer(int fd, int status, const char* body) {

@@ -6,7 +6,7 @@
 int listening_socket(const struct options* options);
 
 /// Answers one connection that is waiting at `listener`. Every answer names the release in `X-Release` and closes.
-///   /healthz   200, or 503 with --never-ready (-from) or while the file `unready` is in the data folder
+///   /healthz   200, or 503 with --never-ready (-from) or while the file `unready`, or `unready.RELEASE`, is in the data folder
 ///   /slow      200 after --slow milliseconds
 ///   /eat       takes a GiB of memory, then 200
 ///   /fork      forks children that wait until it cannot any more, then 200 and why, also on stderr

@@ -136,6 +136,7 @@ class OperatingPage(unittest.TestCase):
         " has no active release", " does not run yet", "; 'berth releases {}' lists what there is", "app {} is not on this node; 'berth apps' lists what is",
         "{}@{} is not on this node; 'berth releases {}' lists what is", "processes of {} do not end, and that cannot be written down: {}\\n",
         "{}@{}: that the machine went down in its bake could not be written down: {}", "{}: {} while berthd was away ({} exits since its keeper began)", "what is left of instances before: {}",
+        "{}: what its instances did before berthd began cannot be read, and a new release is compared with nothing of it: {}",
         "list a folder", "stat a folder", "hand over a folder", "hand over ", "make a memfd for the launch", "write the launch", "seal the launch",
     }
 

@@ -76,9 +76,11 @@ void Shipper::State::note_success(const Delivery& delivery) {
   const bool has_taken = !delivery.untried && delivery.refused < batch.entries.size();
   if (has_taken) {
     refused_in_a_row = 0;
-    if (!shown.failing_since.empty()) spdlog::info("{}: takes {} again", title, parts.words.entries);
-    shown.failing_since.clear();
-    shown.last_error.clear();
+    if (!shown.failing_since.empty()) {
+      spdlog::info("{}: takes {} again", title, parts.words.entries);
+      shown.failing_since.clear();
+      shown.last_error.clear();
+    }
     shown.last_success = store::now_text();
   } else if (!delivery.untried && ++refused_in_a_row >= kRefusedInARow) {
     note_failure(fmt::format("it refuses all {} for good: {}", parts.words.entries, delivery.reason), "they are not sent again");

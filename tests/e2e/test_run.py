@@ -409,6 +409,7 @@ class Releases(BerthCase):
         self.assertIn("dev is the environment where none is said: shop/production@v1, or --as production", user.run("run", "shop@v1", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
         self.assertIn("there is none in ./repo here", user.run("run", "shop@v1", cwd="/").stderr)
         self.assertIn("dev is the environment where none is said", user.run("run", "shop@v1", "--set", "TOKEN=x", cwd=self.repo.folder.parent).stderr)
+        os.system(f"chmod -R go-rwx {self.repo.folder}-keys")
         self.repo.publish(tree, "dev", variables={"LEVEL": "debug"}, secrets={"TOKEN": "file:/etc/shop/token"})
         os.system(f"chmod -R a+rX {self.folder}")
         one = user.start("run", "shop@v1", "--set", "TOKEN=x", cwd=self.repo.folder.parent)

@@ -29,10 +29,16 @@ Result<json::value> webhook_of(const ApiClient& api, const std::string& name) {
   return json::value();
 }
 
+bool has_lag(const json::value& webhook) {
+  const auto* lag = webhook.is_object() ? webhook.get_object().if_contains("lag_seconds") : nullptr;
+  return lag != nullptr && lag->is_number() && lag->to_number<double>() > 0;
+}
+
 /// Whether all that it was to get is taken or given up, of which there is more than before.
 bool has_got_more(const json::value& webhook, const json::value& before) {
   const auto done = [](const json::value& one) { return number_of(one, "delivered") + number_of(one, "dropped"); };
-  return text_of(webhook, "state") == "up to date" && done(webhook) > done(before);
+  // One that refuses everything fails, and has nothing that waits.
+  return done(webhook) > done(before) && (text_of(webhook, "state") == "up to date" || !has_lag(webhook));
 }
 
 /// With --json as a problem, whose exit code is the one of the call.
@@ -50,7 +56,8 @@ Exit tell_end(const Console& console, const std::string& name, const json::value
     return Exit::still_running;
   }
   if (number_of(webhook, "dropped") > number_of(before, "dropped")) {
-    tell_failure(console, Exit::failed, fmt::format("webhook {} has refused the event for good: {}", name, error));
+    const std::string why = text_of(webhook, "dropped_why");
+    tell_failure(console, Exit::failed, fmt::format("webhook {} has refused the event for good: {}", name, why.empty() ? error : why));
     return Exit::failed;
   }
   console.note(fmt::format("Webhook {} has taken the event.", name));

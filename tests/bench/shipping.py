@@ -85,7 +85,7 @@ class Backlog:
         program = compile_app("writer", place.folder)
         place.repo.publish(sample_apps.Tree(place.folder / "site", "bench").program(program, "writer").spec(f"""app = "bench"
 [process.app]
-command = ["bin/writer", "{lines}", "40", "${{BERTH_DATA_DIR}}/result"]
+command = ["bin/writer", "{lines}", "100", "40", "${{BERTH_DATA_DIR}}/result"]
 [deploy]
 bake = "0s"
 [logs]

@@ -112,7 +112,7 @@ class Writers(CountedLines):
         lines = FLOOD // A_LINE
         keep = 16 << 20
         tree = sample_apps.Tree(self.folder / "site-flood", "flood").program(compile_app("writer", self.folder), "writer")
-        self.repo.publish(tree.spec(f'app = "flood"\n[process.web]\ncommand = ["bin/writer", "{lines}", "40", "${{BERTH_DATA_DIR}}/result"]\n[deploy]\nbake = "0s"\n'
+        self.repo.publish(tree.spec(f'app = "flood"\n[process.web]\ncommand = ["bin/writer", "{lines}", "100", "40", "${{BERTH_DATA_DIR}}/result"]\n[deploy]\nbake = "0s"\n'
                                     f'[logs]\nsegment_bytes = "1MiB"\nkeep_bytes = "{keep >> 20}MiB"\n'))
         self.repo.publish(self.tree(count=6000, pause=0.1))
         keys = "".join(f'[[sink]]\nname = "{name}"\nkind = "file"\npath = "{self.folder}/{name}/all.jsonl"\nrotate_bytes = "16MiB"\nkeep_files = 2\napps = ["{app}"]\n'

@@ -255,7 +255,7 @@ Result<config::Config> Berthd::read_again() {
 }
 
 /// Only the log's level, where logs and events go and who may call the API change without a restart. Gives what ends the
-/// connections of those who may have another role now: nobody goes on by one that he has no more.
+/// connections of those who may have another role now: nobody goes on by one that he has no more. Who comes afterwards has the new one.
 std::function<void()> Berthd::take_over(const config::Config& said) {
   config_.sinks = said.sinks;
   config_.webhooks = said.webhooks;
@@ -273,9 +273,11 @@ std::function<void()> Berthd::take_over(const config::Config& said) {
   network_.refresh();
   token_.look_again();
   if (!other_clients && !other_groups) return {};
-  return [this, other_clients, other_groups] {
-    if (other_clients) remote_.drop_connections();
-    if (other_groups) control_.drop_connections();
+  std::vector<std::function<void()>> drops;
+  if (other_clients) drops.push_back(remote_.dropping_connections());
+  if (other_groups) drops.push_back(control_.dropping_connections());
+  return [drops = std::move(drops)] {
+    for (const auto& drop : drops) drop();
   };
 }
 

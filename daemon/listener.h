@@ -49,8 +49,8 @@ class Listener {
   void start();
   /// Looks at the certificates now.
   void refresh();
-  /// Ends what clients have open: who of them may still come, comes again.
-  void drop_connections() { server_.drop_connections(); }
+  /// What ends what clients have open now: who of them may still come, comes again.
+  std::function<void()> dropping_connections() { return server_.dropping_connections(); }
   std::optional<metrics::NodeStatus::Listener> status() const;
 
  private:

@@ -199,8 +199,8 @@ class HttpServer {
   /// Takes a listening socket that systemd passed.
   Result<void> listen_on(Fd socket);
 
-  /// Closes the connections that are open. Handlers that are at work go on to their end, and tell it to nobody.
-  void drop_connections();
+  /// What closes the connections that are open now, and none that comes until it is called. Handlers that are at work go on to their end, and tell it to nobody.
+  std::function<void()> dropping_connections();
 
   std::uint16_t tcp_port() const;  ///< of the last `listen_tcp` or `listen_tls`
 

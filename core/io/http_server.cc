@@ -187,9 +187,12 @@ Result<void> HttpServer::listen_on(Fd socket) {
   return {};
 }
 
-void HttpServer::drop_connections() {
-  const auto all = state_->connections;  // each takes itself off the list
-  for (const auto& connection : all) connection->wire.close();
+std::function<void()> HttpServer::dropping_connections() {
+  std::vector<std::weak_ptr<Connection>> open(state_->connections.begin(), state_->connections.end());
+  return [open = std::move(open)] {
+    for (const auto& one : open)
+      if (const auto connection = one.lock()) connection->wire.close();
+  };
 }
 
 std::uint16_t HttpServer::tcp_port() const { return state_->port; }

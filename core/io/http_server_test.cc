@@ -173,7 +173,7 @@ TEST_F(HttpServerTest, DropsConnectionsAndLetsHandlersGoOn) {
   scene.waiting = false;
   send_raw(waits.get(), "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for([&] { return scene.waiting.load(); });
-  loop.post([&] { server->drop_connections(); });
+  loop.post([&] { server->dropping_connections()(); });
   EXPECT_EQ(read_raw(idle.get()), "");
   EXPECT_FALSE(read_raw(stream.get()).ends_with("(nothing came)"));
   wait_for([&] { return scene.streams_ended == 1 && scene.gone; });

@@ -11,13 +11,14 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lib import api, sample_apps
+from lib import api, contract, sample_apps
 from lib.case import BerthCase
 from lib.programs import BERTH, BERTHD, KEEPER, PATIENCE, UNPACK
 from lib.waiting import wait_until
 
 def ask_as(uid, gid, socket_path, target="/v1/status", method="GET", body=None, more=()):
     """What somebody else gets to hear: the kernel tells berthd who was in effect when they connected, and in which groups besides."""
+    contract.make_ready()
     groups = os.getgroups()
     os.setgroups(list(more))
     os.setegid(gid)

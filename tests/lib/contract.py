@@ -41,6 +41,11 @@ def validator(pointer):
     return jsonschema.Draft202012Validator({"$ref": pointer, "components": whole["components"], "paths": whole["paths"]})
 
 
+def make_ready():
+    """Loads all that is needed, for a test that is about to be a user who may not read it."""
+    next(validator("#/components/schemas/Problem").iter_errors({}), None)
+
+
 def resolve(node):
     while isinstance(node, dict) and "$ref" in node:
         target = document()

@@ -39,10 +39,10 @@ Result<void> compress_into(int to, int from, const std::string& name, const std:
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kLevel);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
   std::string text(kFrame, '\0'), frame(ZSTD_compressBound(kFrame), '\0');
-  for (;;) {
+  for (bool is_first = true;; is_first = false) {
     if (stop.stop_requested()) return fail(Errc::cancelled, "compress " + name + ": stopped");
     BERTH_TRY(const std::size_t size, read_frame(from, text, name));
-    if (size == 0) return {};
+    if (size == 0 && !is_first) return {};  // of an empty one there is an empty frame: a file without any is none to zstd
     const std::size_t packed = ZSTD_compress2(context.get(), frame.data(), frame.size(), text.data(), size);
     if (ZSTD_isError(packed) != 0) return fail(Errc::internal, "compress " + name + ": " + ZSTD_getErrorName(packed));
     BERTH_CHECK(files::write_all(to, std::string_view(frame).substr(0, packed), name + ".zst"));

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <zstd.h>
 
+#include "core/files/files.h"
 #include "core/logs/log_fixture.h"
 
 namespace berth::logs {
@@ -56,6 +58,18 @@ TEST_F(CompressSegment, IsReadWholeByManyFrames) {
   ASSERT_GT(bytes.size(), 3u << 20);
   EXPECT_TRUE(compress_segment(plain(1), {}).value());
   EXPECT_EQ(all_text(), expected);
+}
+
+TEST_F(CompressSegment, OneThatAPowerCutEmptiedIsAFrameWithNothing) {
+  append("web/web.1", 1, cri(1, "a"));
+  append("web/web.1", 2, "");
+  append("web/web.1", 3, cri(3, "c"));
+  append("web/web.1", 4, cri(4, "d"));
+  rotate(2);
+  EXPECT_TRUE(compress_segment(plain(2), {}).value());
+  const auto bytes = files::read(plain(2).path.string() + ".zst", 100).value();
+  EXPECT_EQ(ZSTD_getFrameContentSize(bytes.data(), bytes.size()), 0u);
+  EXPECT_EQ(all_text(), "a\nc\nd\n");
 }
 
 TEST_F(CompressSegment, TheTwoNewestStayAsTheyAre) {

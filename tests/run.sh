@@ -21,21 +21,36 @@ esac
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE")
 jobs="${BERTH_JOBS:-2}"
-test_jobs=$((jobs + 2))  # tests wait more than they work
+test_jobs=$((jobs + 3))  # tests wait more than they work
 passed=0 failed=0 broken=() unsteady=() skipped=()
 most_unsteady=3
 keeper_reports="/run/berth-keeper-report.*"  # of unit tests; those end to end have a /run of their own and look there
+behind_log="$(mktemp)"
 failures="$(mktemp)"  # what the failed tests said, to be said again at the end: a log of CI is read from there
 
 step() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
 
-# build PRESET: configures and builds everything. From nothing, several sources are compiled at once; a build folder that is there is kept as it is.
-build() {
+# configure PRESET: from nothing, several sources are compiled at once; a build folder that is there is kept as it is.
+configure() {
   local unity=()
-  step "build: $1"
   [ -e "build/$1/CMakeCache.txt" ] || unity=(-DBERTH_UNITY=ON)
-  cmake --preset "$1" -DBUILD_TESTING=ON "${unity[@]}" >/tmp/berth-configure.$$ || { cat /tmp/berth-configure.$$; rm -f /tmp/berth-configure.$$; broken+=("configure $1"); return 1; }
-  rm -f /tmp/berth-configure.$$
+  cmake --preset "$1" -DBUILD_TESTING=ON "${unity[@]}"
+}
+
+# build_behind: builds for AddressSanitizer and the fuzzers with what the release tests leave of the processors, which is a third; at idle priority it takes nothing from them.
+behind=""
+build_behind() {
+  configure asan >"$behind_log" 2>&1 || return 0  # it fails again in front, and is seen there, as what is not built here
+  jobs="$jobs" chrt --idle 0 bash -c 'ninja -C build/asan -j "$jobs" --quiet && BERTH_JOBS="$jobs" tests/fuzz/run.sh --build' </dev/null >"$behind_log" 2>&1 &
+  behind=$!
+  trap 'pkill -TERM -P "$behind"' EXIT
+}
+
+# build PRESET: configures and builds everything, or what is left of it.
+build() {
+  step "build: $1"
+  if [ -n "$behind" ]; then wait "$behind"; behind=""; trap - EXIT; fi
+  configure "$1" >"$behind_log" || { cat "$behind_log"; broken+=("configure $1"); return 1; }
   nice -n 10 ninja -C "build/$1" -j "$jobs" --quiet || { broken+=("build $1"); return 1; }
 }
 
@@ -101,6 +116,7 @@ step "dependencies"
 if [ "$all" = yes ]; then bash packaging/install-deps.sh --all-tests; else bash packaging/install-deps.sh --tests; fi || { echo "0 passed, 1 failed"; exit 1; }
 
 if build release; then
+  build_behind
   if [ "$all" = yes ]; then check "release, long" release; else check "release" release -LE long; fi
 fi
 # Unit tests, and those end-to-end tests that go through all of berth.
@@ -119,7 +135,7 @@ if tests/fuzz/run.sh "$fuzz_seconds"; then passed=$((passed + 1)); else broken+=
 
 step "done"
 cat "$failures"
-rm -f "$failures"
+rm -f "$failures" "$behind_log"
 for one in "${unsteady[@]:+${unsteady[@]}}"; do
   echo "unsteady: $one (failed beside others, passed alone)"
 done

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Builds the fuzzers and runs each for a while; fails when one finds something, and says where the input lies.
 #
-# usage: tests/fuzz/run.sh [SECONDS [FUZZER…]]
-# SECONDS for each fuzzer, 5 unless told. What they find worth keeping stays in build/fuzz/corpus, so that the next run goes on from there; inputs that
+# usage: tests/fuzz/run.sh [--build | SECONDS [FUZZER…]]
+# With --build they are built and not run. SECONDS for each fuzzer, 5 unless told. What they find worth keeping stays in build/fuzz/corpus, so that the next run goes on from there; inputs that
 # broke something are in build/fuzz/found.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -17,6 +17,7 @@ launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 [ -f "$build/build.ninja" ] || cmake -S tests/fuzz -B "$build" -G Ninja -DCMAKE_CXX_COMPILER=clang++-19 "${launcher[@]}" >/dev/null || exit 1
 nice -n 10 ninja -C "$build" -j "$jobs" --quiet fuzzers fuzz_seeds || exit 1
+[ "$seconds" != --build ] || exit 0
 mkdir -p "$build/corpus" "$build/found" "$build/seeds"
 "$build/fuzz_seeds" "$build/seeds" . || { echo "fuzz: the seeds could not be made" >&2; exit 1; }
 

@@ -4,9 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <clocale>
 #include <gmock/gmock.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -15,22 +12,12 @@
 
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
+#include "core/image/archive_items.h"
 #include "core/image/assemble.h"
 
 namespace berth::image {
 
 namespace fs = std::filesystem;
-
-/// One entry of a layer's tar.
-struct Item {
-  std::string path;
-  std::string content;
-  mode_t mode = 0644;
-  unsigned type = AE_IFREG;
-  std::string link;  ///< a symlink's target, or with `hard` a file
-  bool hard = false;
-  bool capability = false;
-};
 
 inline Item folder(std::string path) { return {.path = std::move(path), .mode = 0755, .type = AE_IFDIR}; }
 inline Item link(std::string path, std::string to) { return {.path = std::move(path), .mode = 0777, .type = AE_IFLNK, .link = std::move(to)}; }
@@ -38,8 +25,6 @@ inline Item hardlink(std::string path, std::string to) { return {.path = std::mo
 
 /// The tar of a layer.
 inline std::string tar_of(const std::vector<Item>& items) {
-  const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  const locale_t before = ::uselocale(utf8);
   std::size_t room = 64u << 10;
   for (const Item& item : items) room += item.content.size() + 4096;
   std::string bytes(room, '\0');
@@ -47,24 +32,7 @@ inline std::string tar_of(const std::vector<Item>& items) {
   archive* writer = ::archive_write_new();
   ::archive_write_set_format_pax_restricted(writer);
   ::archive_write_open_memory(writer, bytes.data(), bytes.size(), &used);
-  for (const Item& item : items) {
-    archive_entry* entry = ::archive_entry_new();
-    ::archive_entry_set_pathname_utf8(entry, item.path.c_str());
-    if (!item.hard) ::archive_entry_set_filetype(entry, item.type);
-    ::archive_entry_set_perm(entry, item.mode);
-    ::archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
-    if (item.hard) ::archive_entry_set_hardlink(entry, item.link.c_str());
-    else if (!item.link.empty()) ::archive_entry_set_symlink(entry, item.link.c_str());
-    if (item.capability) ::archive_entry_xattr_add_entry(entry, "security.capability", "\1\0\0\2", 4);
-    EXPECT_EQ(::archive_write_header(writer, entry), ARCHIVE_OK) << item.path << ": " << ::archive_error_string(writer);
-    const auto size = static_cast<la_ssize_t>(item.content.size());
-    EXPECT_EQ(size == 0 ? 0 : ::archive_write_data(writer, item.content.data(), item.content.size()), size);
-    ::archive_entry_free(entry);
-  }
-  EXPECT_EQ(::archive_write_close(writer), ARCHIVE_OK);
-  ::archive_write_free(writer);
-  ::uselocale(before);
-  ::freelocale(utf8);
+  write_and_free(writer, items);
   bytes.resize(used);
   return bytes;
 }

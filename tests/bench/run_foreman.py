@@ -16,7 +16,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 from bench.common import Workplace, compile_app, cpu_seconds, descendants, is_keeper
 from lib import processes

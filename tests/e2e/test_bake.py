@@ -1,5 +1,4 @@
 """What reverts a release in its bake besides instances that end: a counter of its own, lines in its log, and reboots."""
-import contextlib
 import datetime
 import os
 import re
@@ -8,7 +7,6 @@ import subprocess
 import time
 import unittest
 import uuid
-from pathlib import Path
 
 from lib import sample_apps
 from lib.case import BerthCase
@@ -295,17 +293,6 @@ class Bake(BerthCase):
         node.berth("revert", "web")
         self.assertOneWholeRelease(node, "v1")
 
-    def power_off(self):
-        """Nothing of it runs any more, and what was in memory is gone."""
-        apps = [pid for pid in self.node.pids().values() if pid]
-        keepers = [int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in apps]
-        self.node.kill()
-        for pid in keepers + apps:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        for file in (self.node.run / "keepers").iterdir():
-            file.unlink()
-
     def reboot(self, first=False, killed=False):
         """The same boot again and again is no reboot; berthd sees another boot by the kernel's id of it."""
         if not first:
@@ -346,7 +333,7 @@ class Bake(BerthCase):
         self.deploy(self.node, "v2", "web", 0, "--until", "switched")
         self.wait_state("baking")
         time.sleep(12)  # what is tested is a clock
-        self.power_off()
+        self.node.cut_power()
         self.reboot(killed=True)
         last = self.last()
         self.assertEqual(last["state"], "baking")
@@ -363,7 +350,7 @@ class Bake(BerthCase):
         self.deploy(self.node, "v1")
         self.repo.publish(sample_apps.testapp(self.folder / "site", "--exit-after", "1500", bake="4s", note="2"))
         self.deploy(self.node, "v2", "web", 0, "--until", "switched")
-        self.power_off()
+        self.node.cut_power()
         time.sleep(5)
         self.reboot(killed=True)
         self.wait_state("reverted")

@@ -1,13 +1,10 @@
 """A power cut takes lines off logs that were shipped already: what is printed since reaches the sinks, no number stands for two lines, and what is torn is told."""
 import collections
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import unittest
 import uuid
-from pathlib import Path
 
 from lib import sample_apps
 from lib.numbered_lines import NumberedLines
@@ -45,14 +42,7 @@ class CutLogs(NumberedLines):
 
     def cut_power(self, damage):
         """Nothing runs any more, and the disk has lost what `damage` takes of the newest log file; then it is started again."""
-        apps = [pid for pid in self.node.pids().values() if pid]
-        keepers = [int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in apps]
-        self.node.kill()
-        for pid in keepers + apps:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        for file in (self.node.run / "keepers").iterdir():
-            file.unlink()
+        self.node.cut_power()
         damage(self.newest())
         subprocess.run(["umount", BOOT_ID], check=True)
         self.new_boot()

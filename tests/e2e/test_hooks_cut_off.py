@@ -72,7 +72,7 @@ class HooksCutOff(HookCase):
     def test_a_hook_that_was_cut_off_fails_its_deployment_and_is_not_run_again(self):
         self.deploy_first()
         pid = self.kill_in("pre-start")
-        os.kill(parent_of(pid), signal.SIGKILL)
+        os.kill(processes.parent(pid), signal.SIGKILL)
         self.assertTrue(processes.is_running(pid), "the hook itself was not killed")
         self.node.start()
         wait_until(lambda: self.newest()["ended_at"], "the deployment is over", 30)
@@ -143,18 +143,13 @@ class HooksCutOff(HookCase):
         deploy = self.node.spawn("deploy", "web@v2")
         wait_until(lambda: hooks.ran(self.node), "the hook runs")
         pid = next(pid for pid in processes.all_pids() if processes.environment(pid).get("BERTH_PROCESS") == "pre-start" and processes.is_running(pid))
-        os.kill(parent_of(pid), signal.SIGKILL)
+        os.kill(processes.parent(pid), signal.SIGKILL)
         done = self.node.end_of(deploy)
         self.assertEqual(done.code, 1, done)
         self.assertSays(done, "was cut off")
         self.assertEqual(hooks.ran(self.node), ["pre-start v2"])
         self.assertNothingLeft("pre-start")
         self.assertServes("v1")
-
-
-def parent_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return int(file.read().rsplit(")", 1)[1].split()[1])
 
 
 if __name__ == "__main__":

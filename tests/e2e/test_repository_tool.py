@@ -8,9 +8,8 @@ import unittest
 
 from lib import sample_apps
 from lib.case import BerthCase
-from lib.keys import Keys, openssl
+from lib.keys import Keys
 from lib.web import RepositoryServer
-from lib.repo import Repo
 
 
 class RepositoryTool(BerthCase):

@@ -3,7 +3,7 @@ import os
 import unittest
 from pathlib import Path
 
-from lib import processes, sample_apps
+from lib import sample_apps
 from lib.case import BerthCase
 from lib.waiting import wait_until
 

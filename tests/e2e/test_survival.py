@@ -34,10 +34,6 @@ SIGNALS = BY_ITSELF + ("HUP", "INT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL"
                        "PWR", "SYS")
 
 
-def keeper_of(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-
-
 def open_files(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -118,7 +114,7 @@ class AppDies(BerthCase):
         node = self.make_node().start()
         self.deploy(node, "v1")
         (pid,) = node.pids().values()
-        keeper = keeper_of(pid)
+        keeper = processes.parent(pid)
         before = None
         for number in range(RESTARTS):
             if number % 10 == 9:  # by a signal as well; from the second on it would have to wait
@@ -128,7 +124,7 @@ class AppDies(BerthCase):
             if number == 2:  # what is opened once and kept
                 wait_until(lambda: self.traces(node, keeper)["children"] == 2, "the app has its grandchild, and the keeper both")
                 before = wait_until(lambda: self.quiet_traces(node, keeper), "nothing that is there goes away by itself", 20)
-        self.assertEqual(keeper_of(node.pids()["web/web.1"]), keeper)
+        self.assertEqual(processes.parent(node.pids()["web/web.1"]), keeper)
         try:
             wait_until(lambda: self.traces(node, keeper) == before, "nothing is left", 10)
         except AssertionError:
@@ -179,7 +175,7 @@ class KeeperDies(BerthCase):
         before = {**node.pids(), **node.pids("ticker")}
         with Load(8080, self.folder, 200) as load:
             for pid in before.values():
-                os.kill(keeper_of(pid), signal.SIGKILL)
+                os.kill(processes.parent(pid), signal.SIGKILL)
             wait_until(lambda: sum(one["kind"] == "keeper.taken_over" for one in node.events()) == 2, "new keepers have taken over")
             time.sleep(0.5)
         self.assertEqual(load.failed, [])
@@ -207,7 +203,7 @@ class KeeperDies(BerthCase):
         self.deploy(node, "v1")
         deploy = node.spawn("deploy", "web@v2")
         wait_until(lambda: node.deployments()[0]["state"] == "baking", "it bakes")
-        os.kill(keeper_of(node.pids()["web/web.1"]), signal.SIGKILL)
+        os.kill(processes.parent(node.pids()["web/web.1"]), signal.SIGKILL)
         done = node.end_of(deploy)
         self.assertEqual(done.code, 0, done)
         self.assertServes("v2")
@@ -218,7 +214,7 @@ class KeeperDies(BerthCase):
         node = self.make_node(extra='[keepers]\norphans = "restart"\n').start()
         self.deploy(node, "v1")
         (pid,) = node.pids().values()
-        os.kill(keeper_of(pid), signal.SIGKILL)
+        os.kill(processes.parent(pid), signal.SIGKILL)
         wait_until(lambda: node.instances()[0]["pid"] not in (0, pid), "it runs again")
         self.assertFalse(processes.is_running(pid))
         node.wait_app(health="healthy")
@@ -229,7 +225,7 @@ class KeeperDies(BerthCase):
         node = self.make_node().start()
         self.deploy(node, "v1")
         (pid,) = node.pids().values()
-        keeper = keeper_of(pid)
+        keeper = processes.parent(pid)
         node.kill()
         os.kill(keeper, signal.SIGKILL)
         node.start()
@@ -250,7 +246,7 @@ class KeeperDies(BerthCase):
         node.start()
         self.deploy(node, "v1")
         (pid,) = node.pids().values()
-        keeper = keeper_of(pid)
+        keeper = processes.parent(pid)
         self.assertEqual(os.readlink(f"/proc/{keeper}/exe"), str(older))
         with Load(8080, self.folder, 200) as load:
             node.stop()
@@ -259,7 +255,7 @@ class KeeperDies(BerthCase):
             wait_until(lambda: os.readlink(f"/proc/{keeper}/exe") == str(KEEPER), "its keeper is the new program")
             time.sleep(0.3)
         self.assertEqual(load.failed, [])
-        self.assertEqual(keeper_of(pid), keeper)
+        self.assertEqual(processes.parent(pid), keeper)
         self.assertEqual(node.pids(), {"web/web.1": pid})
         node.berth("stop", "web")
         lines = node.berth("logs", "web", "--raw").out.splitlines()
@@ -337,7 +333,7 @@ class TheNode(BerthCase):
         node = self.make_node().start()
         self.deploy(node, "v1")
         (pid,) = node.pids().values()
-        keeper = keeper_of(pid)
+        keeper = processes.parent(pid)
         group = self.PIDS / f"berth-survival-{os.getpid()}"
         group.mkdir()
         self.addCleanup(group.rmdir)

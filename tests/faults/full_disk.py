@@ -25,7 +25,6 @@ from lib import sample_apps
 from lib.case import BerthCase
 from lib.load import Load
 from lib.node import Node
-from lib.programs import PATIENCE
 from lib.repo import Repo
 from lib.waiting import wait_until
 from lib.web import RepositoryServer

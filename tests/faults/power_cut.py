@@ -21,7 +21,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import checker
 import shipped_lines

@@ -27,7 +27,6 @@ from lib.load import Load
 from lib.node import Node
 from lib.programs import PATIENCE
 from lib.repo import Repo
-from lib.waiting import wait_until
 
 PORT, RELEASES, INSTANCES = 8080, 6, 2
 MOST = 25.0    # per cent an hour that a line may rise for its end to be no finding; a soak of minutes is noisy

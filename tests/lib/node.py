@@ -1,11 +1,12 @@
 """A node: its folders, its berthd, and the command line that drives it."""
+import contextlib
 import json
 import os
 import signal
 import subprocess
 from pathlib import Path
 
-from lib import api
+from lib import api, processes
 from lib.programs import BERTH, BERTHD, KEEPER, PATIENCE, UNPACK
 from lib.waiting import wait_until
 
@@ -92,6 +93,17 @@ level = "debug"
         """SIGKILL, as a crash would."""
         self.process.kill()
         self.process.wait()
+
+    def cut_power(self):
+        """Nothing runs any more, not the apps nor what they left in memory; the disk is as it is."""
+        apps = [pid for pid in self.pids().values() if pid]
+        keepers = [processes.parent(pid) for pid in apps]
+        self.kill()
+        for pid in keepers + apps:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for file in (self.run / "keepers").iterdir():
+            file.unlink()
 
     def stop(self, seconds=20):
         """SIGTERM; returns berthd's exit code."""

@@ -24,6 +24,11 @@ def started(pid):
         return None
 
 
+def parent(pid):
+    """The pid of a process' parent: of an instance, its keeper."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 def state(pid):
     """The letter that the kernel has for what a process does, such as S, T (stopped) or Z; X where it is gone."""
     try:

@@ -1,5 +1,4 @@
 """Keys, signatures, and what metadata may look like."""
-import json
 import unittest
 
 from tuf.case import TufCase

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <mbedtls/bignum.h>
 
 #include "cli/enrol/mbedtls_parts.h"
@@ -176,10 +177,14 @@ Result<Issued> Authority::sign(const Request& request, const std::vector<Name>& 
 Result<void> Authority::write_down(const Issued& issued) const {
   const json::object line{{"serial", issued.serial}, {"names", json::array(issued.names.begin(), issued.names.end())}, {"use", issued.use},
                           {"begins", trust::to_string(issued.begins)}, {"ends", trust::to_string(issued.ends)}};
-  BERTH_TRY(const Fd file, files::open(list_file(), O_WRONLY | O_CREAT | O_APPEND, 0644));
+  BERTH_TRY(const Fd file, files::open(list_file(), O_RDWR | O_CREAT | O_APPEND, 0644));
+  if (::flock(file.get(), LOCK_EX) != 0) return fail_errno("lock " + list_file().string());
+  BERTH_TRY(const std::string known, files::read(file.get(), list_file().string(), kMostList));
+  const std::size_t whole = known.rfind('\n') + 1;  // the rest is of a signing that was cut off, whose certificate nobody got
+  if (whole < known.size() && ::ftruncate(file.get(), static_cast<off_t>(whole)) != 0) return fail_errno("cut a torn last line off " + list_file().string());
   BERTH_CHECK(files::write_all(file.get(), json::text(line) + "\n", list_file().string()));
   if (::fsync(file.get()) != 0) return fail_errno("fsync " + list_file().string());
-  return {};
+  return files::sync(list_file().parent_path());
 }
 
 Result<std::vector<Issued>> Authority::issued() const {
@@ -187,7 +192,7 @@ Result<std::vector<Issued>> Authority::issued() const {
   const auto text = files::read(list_file(), kMostList);
   if (!text && text.error().code == Errc::not_found) return all;
   if (!text) return std::unexpected(text.error());
-  std::istringstream lines(*text);
+  std::istringstream lines(text->substr(0, text->rfind('\n') + 1));  // see write_down
   for (std::string line; std::getline(lines, line);) {
     auto parsed = json::parse(line);
     if (!parsed) return pass(parsed.error(), list_file().string());

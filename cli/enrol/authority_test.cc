@@ -142,6 +142,17 @@ TEST_F(OwnAuthority, KnowsWhatItMade) {
   EXPECT_THAT(shown, HasSubstr("serial=" + second.serial));
 }
 
+TEST_F(OwnAuthority, ForgetsASigningThatWasCutOffAndNothingElse) {
+  const Issued first = sign(request({"edge-1"}));
+  std::ofstream(path("ca/issued.jsonl"), std::ios::app) << R"({"serial":"77","na)";
+  ASSERT_EQ(authority->issued()->size(), 1u);
+  const Issued second = sign(request({"edge-2"}));
+  const auto all = authority->issued();
+  ASSERT_TRUE(all) << all.error().message;
+  ASSERT_EQ(all->size(), 2u);
+  EXPECT_EQ(all->at(1).serial, second.serial);
+}
+
 TEST_F(OwnAuthority, IsNeverReplacedAndItsKeyIsForNobodyElse) {
   EXPECT_EQ(Authority::make(folder.path() / "ca", "Another", std::chrono::days(1), now).error().code, Errc::exists);
   EXPECT_EQ(Authority::make(folder.path() / "new", "O=x,CN=y", std::chrono::days(1), now).error().code, Errc::usage);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <vector>
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -28,6 +29,13 @@ fs::path folder_of(const fs::path& path) {
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<unsigned> count{0};
   return folder_of(path) / fmt::format(".{}.{}-{}", path.filename().string().substr(0, 200), ::getpid(), count++);
+}
+
+/// Whether it is of `temporary_beside`.
+bool is_temporary(std::string_view name) {
+  const auto digits = [&](std::size_t from, std::size_t to) { return from < to && std::ranges::all_of(name.substr(from, to - from), [](char c) { return c >= '0' && c <= '9'; }); };
+  const std::size_t dot = name.rfind('.'), dash = name.rfind('-');
+  return name.starts_with('.') && dot != std::string_view::npos && dot > 1 && dash != std::string_view::npos && digits(dot + 1, dash) && digits(dash + 1, name.size());
 }
 
 /// Creates a temporary file; one that a crashed process of the same id left behind is taken away first.
@@ -144,6 +152,14 @@ Result<void> swap_symlink(const fs::path& link, const std::string& target) {
   ::unlink(temporary.c_str());
   if (::symlink(target.c_str(), temporary.c_str()) != 0) return fail_errno("make link " + temporary.string());
   return rename_durably(temporary, link);
+}
+
+void remove_left_temporaries(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> left;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (is_temporary(entry->path().filename().native())) left.push_back(entry->path());
+  for (const fs::path& path : left) fs::remove(path, error);
 }
 
 Result<std::uint64_t> free_bytes(const fs::path& path) {

@@ -48,6 +48,9 @@ Result<void> exchange_durably(const fs::path& one, const fs::path& other);
 /// Points the symlink `link` at `target` by making a new one beside it and renaming it over the old one; durable.
 Result<void> swap_symlink(const fs::path& link, const std::string& target);
 
+/// Removes from a folder what a program that was killed in `replace` or `swap_symlink` left in it. While nobody else is in either.
+void remove_left_temporaries(const fs::path& folder);
+
 /// Removes a tree, read-only folders included; an absent one is fine. Never follows a symlink.
 Result<void> remove_tree(const fs::path& path);
 

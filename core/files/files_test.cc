@@ -99,6 +99,15 @@ TEST_F(Files, RemoveTreeTakesReadOnlyFoldersButNotWhatLinksPointTo) {
   EXPECT_TRUE(remove_tree(at("tree")));
 }
 
+TEST_F(Files, WhatAKilledProgramLeftOfReplacingIsRemovedAndNothingElse) {
+  for (const char* name : {".current.43-1", ".loki.cursors.77-3", ".hidden", ".1-1", ".a.b", "x.43-1", ".x.43-", ".x.-1", ".x.4a-1"}) std::ofstream(at(name)) << name;
+  remove_left_temporaries(folder.path());
+  std::vector<std::string> left;
+  for (const auto& entry : fs::directory_iterator(folder.path())) left.push_back(entry.path().filename());
+  EXPECT_THAT(left, testing::UnorderedElementsAre(".hidden", ".1-1", ".a.b", "x.43-1", ".x.43-", ".x.-1", ".x.4a-1"));
+  remove_left_temporaries(at("none"));
+}
+
 TEST_F(Files, FreeBytesAreTold) {
   EXPECT_GT(*free_bytes(folder.path()), 0u);
   EXPECT_EQ(free_bytes(at("none")).error().code, Errc::not_found);

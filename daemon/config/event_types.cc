@@ -21,7 +21,7 @@ constexpr EventType kTypes[] = {
     {"slot.repaired", false},         {"data.copied", false},            {"data.restored", false},         {"data.removed", false},
     {"follow.wanted", false},         {"follow.refused", true},          {"route.repaired", false},        {"config.refused", true},
     {"config.reloaded", false},
-    {"database.rebuilt", true},       {"events.damaged", true},         {"events.repaired", false},       {"logs.lost", true},               {"logs.cursor_damaged", false},   {"webhook.cursor_damaged", false},
+    {"database.rebuilt", true},       {"events.damaged", true},         {"events.repaired", false},       {"events.dropped", true},         {"logs.lost", true},               {"logs.cursor_damaged", false},   {"webhook.cursor_damaged", false},
     {"operator.hold", true},          {"operator.resume", true},         {"operator.stop", true},          {"operator.start", true},
     {"operator.restart", false},      {"operator.remove", true},         {"operator.node_drain", true},    {"operator.node_resume", true},
     {"operator.scale", false},        {"operator.pin", false},           {"operator.unpin", false},        {"operator.mark", false},

@@ -172,6 +172,18 @@ Result<void> make_folder(const fs::path& path, mode_t mode) {
   return {};
 }
 
+namespace {
+
+/// A removed subvolume is gone for good with btrfs's next transaction.
+Result<void> sync_removal(const fs::path& folder, bool of_subvolume) {
+  const Fd parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return errno == ENOENT ? Result<void>() : fail_errno("open " + folder.string());
+  if ((of_subvolume ? ::syncfs(parent.get()) : ::fsync(parent.get())) != 0) return fail_errno("sync " + folder.string());
+  return {};
+}
+
+}  // namespace
+
 Result<void> remove_folder(const fs::path& path) {
   if (const Fd subvolume = open_subvolume(path)) {
     // One that has others is not removed in one step; and those may be read-only.
@@ -182,9 +194,10 @@ Result<void> remove_folder(const fs::path& path) {
       static_cast<void>(::ioctl(subvolume.get(), BTRFS_IOC_SNAP_DESTROY_V2, &below));
     }
     btrfs_ioctl_vol_args arguments{};
-    if (ask_btrfs(path, BTRFS_IOC_SNAP_DESTROY, arguments)) return {};
+    if (ask_btrfs(path, BTRFS_IOC_SNAP_DESTROY, arguments)) return sync_removal(path.parent_path(), true);
   }
-  return files::remove_tree(path);
+  BERTH_CHECK(files::remove_tree(path));
+  return sync_removal(path.parent_path(), false);
 }
 
 }  // namespace berth::data

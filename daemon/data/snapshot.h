@@ -38,7 +38,7 @@ Result<Snapshot> take_snapshot(const fs::path& data, const fs::path& to, const C
 /// Makes an empty folder, as a subvolume where the file system has those. Fine where a folder is there. Not yet synced.
 Result<void> make_folder(const fs::path& path, mode_t mode);
 
-/// Removes a folder with all that is in it, a subvolume in one step. Fine where there is none.
+/// Removes a folder with all that is in it, a subvolume in one step, durably. Fine where there is none.
 Result<void> remove_folder(const fs::path& path);
 
 }  // namespace berth::data

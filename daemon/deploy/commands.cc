@@ -165,7 +165,7 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   if (auto open = node_.not_drained(); !open) co_return open;  // meanwhile
   const Quiet quiet(app);
   const store::Event event = operator_event("restart", what.app, asked, data_of(what));
-  co_await node_.tell(event);
+  if (auto written = co_await node_.write_down(event); !written) co_return written;
   const std::string reason = asked.why.empty() ? "by " + asked.by : asked.why;
   const std::vector<std::string> order = spec::start_order(active->spec);
   std::vector<InstanceId> in_order = *ids;

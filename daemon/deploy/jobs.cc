@@ -279,7 +279,7 @@ awaitable<void> Jobs::run_of_deployment(AppPtr app, RunPtr run) {
 awaitable<Result<void>> Jobs::stop(AppPtr app, JobPtr job, Asked asked) {
   boost::json::object data{{"what", short_name(id_of_job(job->row))}};
   const store::Event event = operator_event("stop", app->name(), asked, std::move(data));
-  co_await node_.tell(event);
+  if (auto written = co_await node_.write_down(event); !written) co_return written;
   if (job->unwanted.empty()) job->unwanted = fmt::format("was stopped by {}{}{}", asked.by, asked.why.empty() ? "" : ": ", asked.why);
   co_await await_end(app, job);
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");

@@ -119,8 +119,15 @@ awaitable<Result<ManifestPtr>> Node::manifest_of(AppPtr app, std::string release
 }
 
 awaitable<void> Node::tell(store::Event event) {
-  const auto add = [this, event] { static_cast<void>(store.add_event(event)); };
+  const auto add = [this, event] { store.tell(event); };
   co_await pool.run(add);
+}
+
+awaitable<Result<void>> Node::write_down(store::Event event) {
+  const auto add = [this, event] { return store.add_event(event); };
+  auto added = co_await pool.run(add);
+  if (!added) co_return fail(Errc::io, "who asks for it cannot be written down, so it is not done: " + added.error().message);
+  co_return added;
 }
 
 std::pair<AppPtr, RunPtr> Node::find_run(std::int64_t id) const {

@@ -49,8 +49,10 @@ class Node {
   /// The manifest of a sealed release, as it was signed.
   awaitable<Result<ManifestPtr>> manifest_of(AppPtr app, std::string release);
 
-  /// Adds an event on its own. Where the disk takes none, what it tells of has happened all the same.
+  /// Adds an event on its own, of what has happened already: where the disk takes none now it is told later.
   awaitable<void> tell(store::Event event);
+  /// Adds the event of what somebody asks for and the database has no other row of: what cannot be written down is not done.
+  awaitable<Result<void>> write_down(store::Event event);
   /// Something to know about the deployment that is no failure of it.
   awaitable<void> note(RunPtr run, std::string text);
   /// Notes what was seen beside the deployment's own way; by its own coroutine, so that no write overtakes another.

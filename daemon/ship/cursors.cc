@@ -118,14 +118,6 @@ Result<Cursors> parse_cursors(std::string_view text) {
   return cursors;
 }
 
-void remove_left_temporaries(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::vector<std::filesystem::path> left;
-  for (std::filesystem::directory_iterator entry(folder, error); !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
-    if (entry->path().filename().native().starts_with('.')) left.push_back(entry->path());
-  for (const auto& path : left) std::filesystem::remove(path, error);
-}
-
 Result<void> take_back(const std::filesystem::path& state, std::int64_t last_event) {
   for (const char* name : {kSinkCursors, kWebhookCursors}) {
     const std::filesystem::path folder = state / name;

@@ -54,9 +54,6 @@ Result<Cursors> parse_cursors(std::string_view text);
 inline constexpr const char* kSinkCursors = "ship";
 inline constexpr const char* kWebhookCursors = "webhooks";
 
-/// Removes what a crash left in the folder while a cursor file was being replaced.
-void remove_left_temporaries(const std::filesystem::path& folder);
-
 /// Takes every cursor of the sinks and webhooks below `state` that is past `last_event` back to it, since events behind it are others from now on: those of a
 /// backup that was put in place. While no berthd has the state. What is no whole cursor file is left to berthd, which tells of it.
 Result<void> take_back(const std::filesystem::path& state, std::int64_t last_event);

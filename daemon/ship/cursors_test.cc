@@ -117,7 +117,7 @@ TEST(CursorFile, WhatACrashLeftOfItIsRemoved) {
   const CursorFile file(folder.path(), "loki");
   ASSERT_TRUE(file.store(example()));
   std::ofstream(folder.path() / ".loki.cursors.77-3") << "half";
-  remove_left_temporaries(folder.path());
+  files::remove_left_temporaries(folder.path());
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
   EXPECT_TRUE(file.load().value().has_value());
 }

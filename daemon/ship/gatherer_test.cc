@@ -391,7 +391,7 @@ TEST_F(GathererTest, LosesNothingAndDoublesABatchAtMostWhereverItDies) {
     if (dies_at == 2) std::ofstream(state / ".agent.cursors.1-1") << "half of what was to be";  // and after the file was begun
     if (dies_at >= 0) {
       ++crashes;
-      remove_left_temporaries(state);
+      files::remove_left_temporaries(state);
       gatherer = begin();
       ASSERT_TRUE(loaded);
     }

@@ -145,7 +145,7 @@ void Shipping::State::make_folder() {
   if (has_folder) return;
   const auto made = files::make_directories(folder(), 0700);
   has_folder = made.has_value();
-  if (has_folder) remove_left_temporaries(folder());
+  if (has_folder) files::remove_left_temporaries(folder());
   else spdlog::error("{}s: {}", words().kind, made.error().message);
 }
 

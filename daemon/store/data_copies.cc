@@ -31,6 +31,11 @@ Result<void> insert_copy(Database& database, const DataCopy& copy, const char* s
                       static_cast<std::int64_t>(copy.bytes), copy.since, copy.at);
 }
 
+Event removal_of(const DataCopy& copy) {
+  return {.number = 0, .at = {}, .kind = "data.removed", .app = copy.app,
+          .data = {{"folder", copy.folder}, {"release", copy.release}, {"deployment", copy.deployment}, {"bytes", copy.bytes}}};
+}
+
 Result<void> remove_copy_row(Database& database, const std::string& app, const std::string& folder) {
   return database.run("DELETE FROM data_copies WHERE app = ? AND folder = ?", app, folder);
 }
@@ -75,15 +80,19 @@ Result<void> Store::keep_data_copy(const DataCopy& copy, Event event) {
 }
 
 Result<void> Store::drop_data_copy(const std::string& app, const std::string& folder) {
+  return drop_data_copy({.app = app, .folder = folder}, {});
+}
+
+Result<void> Store::drop_data_copy(const DataCopy& copy, std::vector<Event> told) {
   fs::path path;
   {
     const std::lock_guard guard(state_->mutex);
-    path = state_->paths.app(app) / folder;
-    BERTH_CHECK(state_->change({}, [&] { return state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND folder = ?", app, folder); }));
+    path = state_->paths.app(copy.app) / copy.folder;
+    BERTH_CHECK(state_->change({}, [&] { return state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND folder = ?", copy.app, copy.folder); }));
   }
   BERTH_CHECK(data::remove_folder(path));
   const std::lock_guard guard(state_->mutex);
-  return state_->change({}, [&] { return remove_copy_row(state_->database, app, folder); });
+  return state_->change(std::move(told), [&] { return remove_copy_row(state_->database, copy.app, copy.folder); });
 }
 
 /// What an earlier try left pending is finished first, and is all that is asked for where `move` is that one, or names no copy.
@@ -121,6 +130,7 @@ Result<void> Store::State::finish_data_move(const std::string& name) {
     BERTH_CHECK(files::rename_durably(copy, data));
   }
   if (!is_there(data)) return fail(Errc::not_found, fmt::format("neither {} nor {} is there", copy.string(), data.string()));
+  BERTH_CHECK(files::sync(app_folder));  // also of what a killed berthd renamed
   std::vector<Event> told;
   told.push_back({.number = 0, .at = {}, .kind = "data.restored", .app = name,
                     .data = {{"deployment", aside.deployment}, {"restored", folder}, {"set_aside", aside.folder}, {"release", aside.release}, {"since", aside.since}}});
@@ -153,9 +163,9 @@ Result<std::vector<DataCopy>> Store::needless_data(const std::string& app, const
 Result<std::vector<DataCopy>> Store::collect_data(const std::string& app, const std::vector<std::int64_t>& in_use, bool all) {
   BERTH_TRY(auto collected, needless_data(app, in_use, all));
   for (const DataCopy& copy : collected) {
-    BERTH_CHECK(drop_data_copy(app, copy.folder));
-    BERTH_CHECK(add_event({.number = 0, .at = {}, .kind = "data.removed", .app = app,
-                           .data = {{"folder", copy.folder}, {"release", copy.release}, {"deployment", copy.deployment}, {"bytes", copy.bytes}}}));
+    std::vector<Event> told;
+    told.push_back(removal_of(copy));
+    BERTH_CHECK(drop_data_copy(copy, std::move(told)));
   }
   return collected;
 }
@@ -171,10 +181,14 @@ Result<void> Store::State::recover_data() {
 
 Result<void> Store::State::remove_partial_copies(const std::string& name) {
   BERTH_TRY(const auto partial, database.rows(std::string(kCopyColumns) + "WHERE state <> 'kept' AND (?1 = '' OR app = ?1)", read_copy, name));
+  BERTH_TRY(const auto going, database.rows(std::string(kCopyColumns) + "WHERE state = 'going' AND (?1 = '' OR app = ?1)", read_copy, name));
+  const auto goes = [&](const DataCopy& copy) { return std::ranges::any_of(going, [&](const DataCopy& one) { return one.app == copy.app && one.folder == copy.folder; }); };
   for (const DataCopy& copy : partial) {
     const fs::path folder = paths.app(copy.app) / copy.folder;
     if (!unlocked([&] { return data::remove_folder(folder); })) continue;  // tried again at the next start: no reason not to start now
-    BERTH_CHECK(change({}, [&] { return remove_copy_row(database, copy.app, copy.folder); }));
+    std::vector<Event> told;
+    if (goes(copy)) told.push_back(removal_of(copy));
+    BERTH_CHECK(change(std::move(told), [&] { return remove_copy_row(database, copy.app, copy.folder); }));
   }
   return {};
 }

@@ -102,6 +102,8 @@ Result<Database> Database::open_to_read(const std::filesystem::path& path) {
   return database;
 }
 
+/// Closing it checkpoints, and so brings to the disk, what a killed berthd left in the WAL: nothing is believed before. (SQLite takes a commit whose sync
+/// a kill cut off for made, as it is in the page cache.)
 Result<std::string> damage_of(const std::filesystem::path& path) {
   sqlite3* raw = nullptr;
   errno = 0;

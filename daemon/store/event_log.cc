@@ -19,7 +19,7 @@ constexpr int kMostLookedBack = 10'000;  ///< events of an app
 
 Result<EventLog> EventLog::open(const std::filesystem::path& path) {
   const bool is_new = !std::filesystem::exists(path);
-  BERTH_TRY(Fd file, files::open(path, O_RDWR | O_CREAT | O_APPEND, 0640));
+  BERTH_TRY(Fd file, files::open(path, O_RDWR | O_CREAT, 0640));
   if (is_new) BERTH_CHECK(files::sync(path.parent_path()));
   EventLog log(path, std::move(file));
   log.last_hash_ = kNoLine;
@@ -48,9 +48,9 @@ Result<void> EventLog::scan() {
     }
     rest.erase(0, begin);
   }
-  if (rest.empty()) return {};
   torn_ = rest.size();
-  if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("cut the torn last line off " + path_.string());
+  if (torn_ > 0 && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("cut the torn last line off " + path_.string());
+  // A line that a killed berthd wrote may not be on the disk yet, and its event leaves the outbox because it was read here.
   if (::fsync(file_.get()) != 0) return fail_errno("fsync " + path_.string());
   return {};
 }
@@ -80,6 +80,13 @@ std::uint32_t EventLog::app_number(std::string_view app) {
   return number;
 }
 
+Result<void> EventLog::cut_back() {
+  if (!has_remains_) return {};
+  if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("undo a failed write to " + path_.string());
+  has_remains_ = false;
+  return {};
+}
+
 Result<void> EventLog::append(const std::vector<Event>& events) {
   if (events.empty()) return {};
   std::string text;
@@ -90,12 +97,16 @@ Result<void> EventLog::append(const std::vector<Event>& events) {
     previous = crypto::sha256_hex(lines.back());
     text += lines.back() + '\n';
   }
+  BERTH_CHECK(cut_back());
+  has_remains_ = true;
+  if (::lseek(file_.get(), static_cast<off_t>(size_), SEEK_SET) < 0) return fail_errno("seek in " + path_.string());
   auto written = files::write_all(file_.get(), text, path_.string());
   if (written && ::fdatasync(file_.get()) != 0) written = fail_errno("fdatasync " + path_.string());
   if (!written) {
-    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("undo a failed write to " + path_.string());
+    static_cast<void>(cut_back());  // else before the next append: what follows has to follow the last line that is known
     return written;
   }
+  has_remains_ = false;
   for (const std::string& line : lines) {
     note(line, size_);
     size_ += line.size() + 1;

@@ -57,6 +57,7 @@ class EventLog {
   void check(std::string_view line);
   std::uint32_t app_number(std::string_view app);
   Result<std::string> line_at(std::size_t place) const;
+  Result<void> cut_back();  ///< takes off what a failed append may have left behind the last line
 
   std::filesystem::path path_;
   Fd file_;
@@ -65,6 +66,7 @@ class EventLog {
   std::string last_hash_;
   std::string trouble_;
   std::uint64_t torn_ = 0;
+  bool has_remains_ = false;  ///< of an append that failed, and whose undoing did
   std::vector<Place> places_;
   std::map<std::string, std::uint32_t, std::less<>> apps_;
 };

@@ -51,13 +51,14 @@ Result<void> Store::keep_import(std::int64_t staging, Import import, Event event
   if (::chmod(staged.c_str(), 0700) != 0) return fail_errno("chmod " + staged.string());
   BERTH_CHECK(sync_tree(staged));
   BERTH_CHECK(files::make_directories(kept.parent_path(), 0700));
+  BERTH_CHECK(add_event(std::move(event)));  // who asks for it is told first: berthd may end before it is kept, and never knows afterwards
   if (fs::exists(kept)) {
     BERTH_CHECK(files::exchange_durably(staged, kept));
     BERTH_CHECK(files::remove_tree(staged));
   } else {
     BERTH_CHECK(files::rename_durably(staged, kept));
   }
-  return add_event(std::move(event));
+  return {};
 }
 
 std::vector<Import> Store::imports(const std::string& app) {

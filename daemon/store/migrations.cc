@@ -1,5 +1,6 @@
 #include "daemon/store/migrations.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 
 #include "core/files/files.h"
@@ -12,6 +13,9 @@ constexpr std::int64_t kApplicationId = 0x62727468;  // "brth", for file(1) and 
 
 Result<void> copy(Database& database, const std::filesystem::path& to) {
   BERTH_CHECK(files::remove_tree(to));  // a former attempt's, perhaps half a copy
+  {
+    BERTH_TRY(const Fd made, files::open(to, O_WRONLY | O_CREAT | O_EXCL, 0600));  // as the database itself: apps pass through this folder
+  }
   BERTH_CHECK(database.run("VACUUM INTO ?", to.string()));
   BERTH_CHECK(files::sync(to));
   return files::sync(to.parent_path());

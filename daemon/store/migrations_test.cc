@@ -39,6 +39,7 @@ TEST_F(MigrationsTest, AnOlderDatabaseIsBackedUpAndBroughtForward) {
   Database backup = must(Database::open(path.string() + ".v1.backup"));
   EXPECT_EQ(must(backup.number("PRAGMA user_version")), 1);
   EXPECT_EQ(must(backup.number("SELECT count(*) FROM things")), 2);
+  EXPECT_EQ(fs::status(path.string() + ".v1.backup").permissions(), fs::perms(0600)) << "as the database itself";
 }
 
 TEST_F(MigrationsTest, AStepThatFailsChangesNothing) {

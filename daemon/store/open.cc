@@ -81,7 +81,11 @@ Event event_of(const Rebuilt& rebuilt) {
 }  // namespace
 
 Store::Store() = default;
-Store::~Store() = default;
+Store::~Store() {
+  if (!state_) return;
+  const std::lock_guard guard(state_->mutex);
+  state_->try_untold();
+}
 
 const Paths& Store::paths() const { return state_->paths; }
 
@@ -134,6 +138,17 @@ Result<void> Store::State::recover() {
   BERTH_CHECK(recover_data());  // before folders that are missing are made
   BERTH_TRY(const auto folders, entries_of(paths.state / "apps"));
   for (const fs::path& folder : folders) BERTH_CHECK(recover_app(folder.filename().string()));
+  // What a killed berthd left of a swap; in tuf/ there are folders of roles and channels.
+  std::vector<fs::path> own(folders);
+  own.push_back(paths.state);
+  own.push_back(paths.trust());
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator entry(paths.trust(), ignored), end; !ignored && entry != end; entry.increment(ignored))
+    if (entry->is_directory(ignored)) own.push_back(entry->path());
+  for (const fs::path& folder : own) files::remove_left_temporaries(folder);
+  // What is found is believed from here on, so it has to be on the disk: a killed berthd may have made it a moment ago.
+  for (const fs::path& folder : folders) BERTH_CHECK(files::sync(folder));
+  BERTH_CHECK(files::sync(paths.state / "apps"));
   BERTH_TRY(const auto rows, database.rows("SELECT apps.app, uid FROM apps JOIN uids USING (app)", [](const Statement& row) {
     return std::pair(row.text(0), static_cast<int>(row.integer(1)));
   }));

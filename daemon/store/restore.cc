@@ -145,6 +145,15 @@ Result<void> fit(Database& database, const fs::path& state, const Backup& backup
   return transaction.commit();
 }
 
+/// Gives a file that is to be replaced another name beside its own.
+Result<void> keep_as(const fs::path& path, const std::string& ending, std::vector<fs::path>& set_aside) {
+  if (!has_something(path)) return {};
+  const fs::path kept = path.string() + ending;
+  if (::link(path.c_str(), kept.c_str()) != 0) return fail_errno(fmt::format("link {} to {}", path.string(), kept.string()));
+  set_aside.push_back(kept);
+  return files::sync(path.parent_path());
+}
+
 /// Gives what is there another name.
 Result<void> put_aside(const fs::path& path, const std::string& ending, std::vector<fs::path>& set_aside) {
   for (const char* part : {"-shm", "-wal", ""}) {
@@ -218,9 +227,10 @@ Result<Restored> restore_backup(const fs::path& file, const fs::path& state, boo
   if (::chmod(new_events.c_str(), 0640) != 0) return fail_errno("chmod " + new_events.string());
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   const std::string ending = fmt::format(".before-restore-{}", seconds);
-  // What is interrupted in between leaves the events of the backup without its database, which berthd makes of them; or it is done again with --force.
+  // What is interrupted in between leaves the events of before or those of the backup without a database, which berthd makes of them; or it is done again
+  // with --force. There are events at every moment: holds, stops and pins are in them.
   BERTH_CHECK(put_aside(database, ending, restored.set_aside));
-  BERTH_CHECK(put_aside(events, ending, restored.set_aside));
+  BERTH_CHECK(keep_as(events, ending, restored.set_aside));
   BERTH_CHECK(files::rename_durably(new_events, events));
   BERTH_CHECK(files::rename_durably(new_database, database));
   return restored;

@@ -10,6 +10,11 @@
 #include "core/utf8.h"
 
 namespace berth::store {
+namespace {
+
+constexpr std::size_t kMostUntold = 1000;
+
+}  // namespace
 
 std::string time_text(std::chrono::system_clock::time_point time) {
   const auto moment = std::chrono::floor<std::chrono::microseconds>(time);
@@ -25,6 +30,19 @@ Result<void> Store::State::put(std::vector<Event> with) {
                              event.app, as_utf8(json::text(event.data))));  // what apps say may be any bytes, and cut anywhere
   }
   return {};
+}
+
+Result<void> Store::State::put_untold() {
+  if (untold_dropped > 0) {
+    std::vector<Event> dropped;
+    dropped.push_back({.number = 0, .at = {}, .kind = "events.dropped", .app = {}, .data = {{"events", untold_dropped}, {"reason", "the disk took none"}}});
+    BERTH_CHECK(put(std::move(dropped)));
+  }
+  return put({untold.begin(), untold.end()});
+}
+
+void Store::State::try_untold() {
+  if (!untold.empty()) static_cast<void>(change({}, [] { return Result<void>(); }));
 }
 
 Result<void> Store::State::try_write_out() {
@@ -59,14 +77,27 @@ Result<void> Store::add_event(Event event) {
   return state_->change(std::move(one), [] { return Result<void>(); });
 }
 
+void Store::tell(Event event) {
+  const std::lock_guard guard(state_->mutex);
+  if (event.at.empty()) event.at = now_text();
+  state_->untold.push_back(std::move(event));
+  if (state_->untold.size() > kMostUntold) {
+    state_->untold.pop_front();
+    ++state_->untold_dropped;
+  }
+  state_->try_untold();
+}
+
 Result<std::vector<Event>> Store::events(std::int64_t first, int most, const std::string& app) {
   const std::lock_guard guard(state_->mutex);
+  state_->try_untold();
   state_->write_out();  // what the disk did not take before
   return state_->events.read(first, most, app);
 }
 
 std::int64_t Store::first_of_newest_events(int most, const std::vector<std::string>& apps) {
   const std::lock_guard guard(state_->mutex);
+  state_->try_untold();
   state_->write_out();
   return state_->events.first_of_newest(most, apps);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -42,16 +43,22 @@ struct Store::State {
   std::mutex trees;  ///< one at a time changes folders; taken before `mutex`
   std::mutex mutex;
   std::vector<std::function<void()>> on_event;  ///< called for new ones
+  std::deque<Event> untold;       ///< see Store::tell
+  std::int64_t untold_dropped = 0;
 
   /// Makes the changes of `work` with their events in one transaction, then writes the events out.
   template <class Work>
   Result<void> change(std::vector<Event> with, Work work) {
     BERTH_TRY(Transaction transaction, Transaction::begin(database));
     // The newest ones stay, so that the log's end can be compared with them.
-    if (!with.empty()) BERTH_CHECK(database.run("DELETE FROM outbox WHERE number <= ?", events.last()));
+    const bool tells = !with.empty() || !untold.empty();
+    if (tells) BERTH_CHECK(database.run("DELETE FROM outbox WHERE number <= ?", events.last()));
     BERTH_CHECK(work());
+    BERTH_CHECK(put_untold());
     BERTH_CHECK(put(std::move(with)));
     BERTH_CHECK(transaction.commit());
+    untold.clear();
+    untold_dropped = 0;
     write_out();
     return {};
   }
@@ -73,6 +80,8 @@ struct Store::State {
 
   /// Adds events to the outbox, inside a transaction.
   Result<void> put(std::vector<Event> with);
+  Result<void> put_untold();
+  void try_untold();  ///< where some wait
 
   /// Appends what waits in the outbox to events.log. Where the disk takes nothing they go on waiting: the change they tell of is made.
   /// What is written leaves the outbox in the next transaction, which saves a sync.

@@ -329,6 +329,7 @@ class Store {
   Result<void> keep_data_copy(const DataCopy& copy, Event event);
   /// Removes a copy. Others may use the store meanwhile.
   Result<void> drop_data_copy(const std::string& app, const std::string& folder);
+  Result<void> drop_data_copy(const DataCopy& copy, std::vector<Event> told);  ///< likewise, with events of it
   /// Puts a copy in the place of `data/`, which is kept under another name: said first, then two renames, so that a start finishes what a crash interrupted.
   /// Nobody may use the data meanwhile. It is an event, "data.restored". `Errc::not_found` where there is no such copy.
   Result<void> put_data_back(DataMove move);
@@ -355,6 +356,9 @@ class Store {
 
   // events
   Result<void> add_event(Event event);
+  /// Of what has happened already: where the disk takes no event it waits in memory, goes with the next change or event, or when somebody reads events, and has
+  /// the time at which it was told. At most 1,000 wait; how many the oldest of them were that are gone then is told, too (`events.dropped`).
+  void tell(Event event);
   /// Events numbered from `first`, at most `most`, of `app` only where it is not empty.
   Result<std::vector<Event>> events(std::int64_t first, int most, const std::string& app = {});
   /// The number from which on there are the newest `most`, of `apps` only where there are any; one behind the last where there is none.

@@ -233,6 +233,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   }
   log_state(*run);
   count_step(*run);
+  if (is_terminal(run->position.state)) run->in_use.reset();
   for (const Effect effect : transition->effects)
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
   run->changed.notify();

@@ -108,6 +108,8 @@ awaitable<Turn> Node::take(AppPtr app) {
   co_return Turn(app);
 }
 
+void Node::keep_releases(Run& run) { run.in_use = store.use(run.row.app, {run.row.release, run.row.from}); }
+
 awaitable<Result<ManifestPtr>> Node::manifest_of(AppPtr app, std::string release) {
   if (const auto cached = app->manifests.find(release); cached != app->manifests.end()) co_return cached->second;
   const auto read = [this, name = app->name(), release] { return store.manifest(name, release); };

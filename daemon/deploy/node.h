@@ -46,6 +46,8 @@ class Node {
   awaitable<Result<void>> reload(AppPtr app);
   /// Waits until nobody has the app for himself, and has it.
   awaitable<Turn> take(AppPtr app);
+  /// What the deployment works with is not collected, from here to its end.
+  void keep_releases(Run& run);
   /// The manifest of a sealed release, as it was signed.
   awaitable<Result<ManifestPtr>> manifest_of(AppPtr app, std::string release);
 

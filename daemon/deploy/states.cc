@@ -58,6 +58,7 @@ awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   }
   run->row.from = app->row.active;
   run->course.has_previous = !run->row.from.empty();
+  node_.keep_releases(*run);
   const auto look = [this, name = app->name(), release = run->row.release] { return node_.store.slot(name, release); };
   const auto slot = co_await node_.pool.run(look);
   run->course.on_node = slot && *slot;

@@ -144,6 +144,7 @@ Result<std::vector<DeploymentRow>> Store::State::last_ended(const std::string& a
 Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(row.app));
+  BERTH_CHECK(state_->require_slot(row.app, row.release));
   return state_->change(std::move(events), [&]() -> Result<void> {
     BERTH_CHECK(update(state_->database, row));
     BERTH_CHECK(state_->database.run("UPDATE apps SET previous = active, active = ? WHERE app = ? AND active <> ?", row.release, row.app, row.release));
@@ -155,6 +156,7 @@ Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) 
 Result<void> Store::decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(row.app));
+  if (!to.empty()) BERTH_CHECK(state_->require_slot(row.app, to));
   return state_->change(std::move(events), [&]() -> Result<void> {
     BERTH_CHECK(update(state_->database, row));
     BERTH_CHECK(state_->database.run("UPDATE apps SET active = ?, previous = CASE previous WHEN ? THEN '' ELSE previous END WHERE app = ?", to, to, row.app));

@@ -138,12 +138,29 @@ TEST_F(DeploymentsTest, ADecisionForAnUnknownDeploymentChangesNothing) {
   open();
   must(store->ensure_app("web"));
   activate("web", "v1");
+  ASSERT_TRUE(seal("web", "v2"));
   const DeploymentRow unknown{.id = 99, .app = "web", .release = "v2"};
   std::vector<Event> events{event("deployment.decided", "web")};
   const std::int64_t before = store->last_event();
   EXPECT_FALSE(store->decide(unknown, events));
   EXPECT_EQ(must(store->app("web"))->active, "v1");
   EXPECT_EQ(store->last_event(), before);
+}
+
+TEST_F(DeploymentsTest, NoReleaseWithoutASlotBecomesActive) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  const DeploymentRow row = deploy("web", "v2");
+  const std::int64_t before = store->last_event();
+  const auto refused = store->decide(row, {event("deployment.state", "web")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+  EXPECT_EQ(refused.error().message, "web@v2 is not on this node any more; 'berth deploy web@v2' fetches it again");
+  EXPECT_EQ(store->decide_revert(row, "v0", {}).error().code, Errc::conflict);
+  EXPECT_EQ(must(store->app("web"))->active, "v1");
+  EXPECT_EQ(store->last_event(), before);
+  EXPECT_TRUE(store->decide_revert(row, "", {})) << "a first release goes back to none";
 }
 
 TEST_F(DeploymentsTest, TheRecordOfAnAppHasWhatIsToldOfItOneByOne) {

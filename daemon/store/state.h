@@ -41,6 +41,7 @@ struct Store::State {
   std::optional<Rebuilt> rebuilt;  ///< likewise
   std::mutex trees;  ///< one at a time changes folders; taken before `mutex`
   std::mutex mutex;
+  Uses uses;
   std::vector<std::function<void()>> on_event;  ///< called for new ones
 
   /// Makes the changes of `work` with their events in one transaction, then writes the events out.
@@ -80,6 +81,7 @@ struct Store::State {
   void write_out() { (void)try_write_out(); }
 
   Result<void> require_app(const std::string& app);
+  Result<void> require_slot(const std::string& app, const std::string& release);
   Result<std::optional<AppRow>> app(const std::string& name);
   Result<std::optional<SlotRow>> slot(const std::string& app, const std::string& release);
   // Of all apps where `app` is empty.

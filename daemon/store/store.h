@@ -15,6 +15,7 @@
 #include "core/bundle/manifest.h"
 #include "core/result.h"
 #include "daemon/store/drift.h"
+#include "daemon/store/uses.h"
 
 namespace berth::store {
 
@@ -279,7 +280,8 @@ class Store {
   Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
 
   /// The decision: active = the deployment's release; with the row's new state, in one transaction. One by force starts an app that is stopped. Previous, here and in what follows: the release that was
-  /// found good last, is on the node, is not rejected and is not the active one; where there is none, what was active before and is not rejected.
+  /// found good last, is on the node, is not rejected and is not the active one; where there is none, what was active before and is not rejected. `Errc::conflict` where the release has no slot,
+  /// here and in what follows.
   Result<void> decide(const DeploymentRow& row, std::vector<Event> events);
   /// A revert's decision: active = `to`.
   Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events);
@@ -307,8 +309,11 @@ class Store {
   Result<void> set_pinned(const std::string& app, const std::string& release, bool pinned, Event event);
   /// The manifest of a sealed slot.
   Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);
-  /// Removes slots that nothing needs: keeps active, previous, what the active one took its place from, pinned, `in_use`, and what `keep` says. Returns
-  /// what became of each, the newest first; with `dry_run`, what would.
+  /// Keeps releases of an app from being collected as long as what it returns lives. Whoever is to work with one says so by this first, and looks for its slot then: `collect` judges, and takes
+  /// the rows of what goes, in one step. From any thread, at once.
+  InUse use(const std::string& app, const std::vector<std::string>& releases);
+  /// Removes slots that nothing needs: keeps active, previous, what the active one took its place from, pinned, `in_use`, what `use` keeps, what an instance runs from, and what `keep` says.
+  /// Returns what became of each, the newest first; with `dry_run`, what would.
   Result<std::vector<SlotFate>> collect(const std::string& app, const std::vector<std::string>& in_use, const Keep& keep, bool dry_run = false);
 
   // imports

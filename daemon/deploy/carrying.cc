@@ -297,9 +297,10 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       break;
     }
     case Effect::decide_revert: {
-      static_cast<void>(co_await node_.reload(app));
-      const auto swap = [this, name = app->name()] { static_cast<void>(node_.store.swap_current(name)); };
-      co_await node_.pool.run(swap);
+      app->row.active = run->row.from;
+      static_cast<void>(co_await node_.reload(app));  // what is previous now
+      const std::function<Result<void>()> swap = [this, name = app->name()] { return node_.store.swap_current(name); };
+      co_await node_.insist(app, swap);
       break;
     }
     case Effect::reject: {

@@ -89,6 +89,8 @@ struct Store::State {
   Result<std::vector<DataCopy>> data_copies(const std::string& app);
   Result<std::vector<std::pair<std::string, Rejected>>> rejected(const std::string& app);
   Result<std::vector<DeploymentRow>> last_ended(const std::string& app);  ///< one of each app, at most
+  /// Inside a transaction.
+  Result<void> put_rejected(const std::string& app, const Rejected& rejected);
   Result<void> swap_current(const std::string& app);
   Result<void> mend_slot(const SlotRow& known, const fs::path& staged);  ///< with `trees`, as what follows
   Result<void> make_app_folders(const std::string& app, int uid);

@@ -257,7 +257,8 @@ class Store {
   Result<AppRow> ensure_app(const std::string& name);
   /// Nothing: it is not stopped any more.
   Result<void> set_stopped(const std::string& app, const std::optional<Stop>& stop, Event event);
-  Result<void> set_held(const std::string& app, const Hold& hold, Event event);
+  /// `rejected`: a release that is not taken again either, said in the same transaction.
+  Result<void> set_held(const std::string& app, const Hold& hold, Event event, const std::optional<Rejected>& rejected = {});
   /// Forgets the app: rows, slots, `current`; data only with `purge`.
   Result<void> remove_app(const std::string& app, bool purge, Event event);
   /// Removes the data that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is no such folder.
@@ -271,7 +272,8 @@ class Store {
 
   // deployments
   Result<DeploymentRow> add_deployment(DeploymentRow row, Event event);             ///< gives it its id
-  Result<void> update_deployment(const DeploymentRow& row, std::vector<Event> events);
+  /// `rejected`: its release, where it is not to be taken again; as with what follows.
+  Result<void> update_deployment(const DeploymentRow& row, std::vector<Event> events, const std::optional<Rejected>& rejected = {});
   /// Writes down by whom a deployment is cancelled, where it has not ended: in its row's detail, in which it then stays, whoever updates the row.
   Result<void> note_cancel(std::int64_t id, const std::string& by);
   Result<std::optional<DeploymentRow>> deployment(std::int64_t id);
@@ -284,7 +286,7 @@ class Store {
   /// here and in what follows.
   Result<void> decide(const DeploymentRow& row, std::vector<Event> events);
   /// A revert's decision: active = `to`.
-  Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events);
+  Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events, const std::optional<Rejected>& rejected = {});
   /// Points `current` at the active slot (or removes it), durably; done again at start where it differs.
   Result<void> swap_current(const std::string& app);
 

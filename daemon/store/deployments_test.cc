@@ -202,6 +202,38 @@ TEST_F(DeploymentsTest, TheRecordOfAnAppHasWhatIsToldOfItOneByOne) {
   EXPECT_FALSE(all->contains("empty"));
 }
 
+TEST_F(DeploymentsTest, AReleaseIsRejectedWithTheStateThatTellsOfIt) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  DeploymentRow row = activate("web", "v2");
+  const Rejected bad{.release = "v2", .manifest_sha256 = "ab", .reason = "it died", .at = {}};
+  DeploymentRow unknown = row;
+  unknown.id = 99;
+  EXPECT_FALSE(store->update_deployment(unknown, {}, bad));
+  EXPECT_FALSE(store->decide_revert(unknown, "v1", {}, bad));
+  EXPECT_TRUE(must(store->rejected("web")).empty()) << "neither without the other";
+  EXPECT_EQ(must(store->app("web"))->active, "v2");
+  row.state = "reverting";
+  ASSERT_TRUE(store->update_deployment(row, {event("deployment.state", "web", {{"rejected", true}})}, bad));
+  ASSERT_EQ(must(store->rejected("web")).size(), 1u);
+  EXPECT_EQ(must(store->rejected("web"))[0].reason, "it died");
+  ASSERT_TRUE(store->decide_revert(row, "v1", {}, Rejected{.release = "v2", .manifest_sha256 = "ab", .reason = "again", .at = {}}));
+  EXPECT_EQ(must(store->rejected("web"))[0].reason, "again");
+}
+
+TEST_F(DeploymentsTest, AHoldAndARejectionAreOneChange) {
+  open();
+  const Rejected bad{.release = "v2", .manifest_sha256 = "ab", .reason = "reverted by hand", .at = {}};
+  const Hold hold{.why = "v2 was reverted by hand", .by = "root (uid 0)", .at = "2026-11-24T09:00:00.000000Z", .firm = false};
+  EXPECT_FALSE(store->set_held("web", hold, event("operator.hold", "web"), bad)) << "there is no such app";
+  EXPECT_TRUE(must(store->rejected("web")).empty());
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(store->set_held("web", hold, event("operator.hold", "web"), bad));
+  EXPECT_EQ(must(store->app("web"))->held.why, hold.why);
+  EXPECT_EQ(must(store->rejected("web")).size(), 1u);
+}
+
 TEST_F(DeploymentsTest, RemembersRejectedReleasesUntilTheyAreTakenBack) {
   open();
   ASSERT_TRUE(store->reject("web", "v3", "abc", "never ready"));

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "core/files/fd.h"
 #include "daemon/store/database.h"
@@ -42,6 +45,8 @@ struct Store::State {
   std::mutex trees;  ///< one at a time changes folders; taken before `mutex`
   std::mutex mutex;
   Uses uses;
+  /// Apps that were removed and left what could not be; with what was loaded of their releases then, of which another import of the same release is told by its number.
+  std::map<std::string, std::map<fs::path, ino_t>> rests;
   std::vector<std::function<void()>> on_event;  ///< called for new ones
 
   /// Makes the changes of `work` with their events in one transaction, then writes the events out.
@@ -99,6 +104,8 @@ struct Store::State {
   Result<void> recover();
   Result<void> recover_app(const std::string& app);
   Result<void> finish_purges();
+  Result<void> finish_purge(const std::string& app);  ///< where it was begun
+  Result<void> remove_rest(const std::string& app);   ///< of `rests`
   Result<void> recover_data();
   Result<void> remove_partial_copies(const std::string& app);  ///< of all apps where it is empty
   Result<void> finish_data_move(const std::string& app);

@@ -87,6 +87,11 @@ struct LeftApp {
   bool data = false, logs = false;
 };
 
+/// An app was removed, and that is durable.
+struct Removed {
+  std::string left;  ///< why something of it is there still; empty: nothing is
+};
+
 /// A sealed slot.
 struct SlotRow {
   std::string app, release;
@@ -259,10 +264,12 @@ class Store {
   Result<void> set_stopped(const std::string& app, const std::optional<Stop>& stop, Event event);
   /// `rejected`: a release that is not taken again either, said in the same transaction.
   Result<void> set_held(const std::string& app, const Hold& hold, Event event, const std::optional<Rejected>& rejected = {});
-  /// Forgets the app: rows, slots, `current`; data only with `purge`.
-  Result<void> remove_app(const std::string& app, bool purge, Event event);
-  /// Removes the data that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is no such folder.
-  Result<void> purge_left(const std::string& app, Event event);
+  /// Forgets the app: rows, slots, `current`, what was loaded of its releases; data and logs only with `purge`. Where it fails the app is as it was.
+  Result<Removed> remove_app(const std::string& app, bool purge, Event event);
+  /// Removes the data and logs that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is nothing.
+  Result<Removed> purge_left(const std::string& app, Event event);
+  /// Removes once more what `remove_app` and `purge_left` could not. The next `open` does, too, but for what was loaded from files, which `collect` and `drop_imports` find.
+  Result<void> remove_rests();
   /// Apps that are not known any more and left something, by name.
   Result<std::vector<LeftApp>> left_apps();
 

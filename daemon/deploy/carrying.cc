@@ -327,8 +327,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
         return collected;
       };
       const auto removed = co_await node_.pool.run(tidy);
-      if (removed)
-        for (const std::string& gone : releases_of(*removed, true)) app->manifests.erase(gone);
+      if (removed) forget_manifests(*app, *removed);
       break;
     }
     case Effect::seal: break;  // before the transition counts

@@ -140,10 +140,10 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   const bool already = under_way.empty() && holder->row.active == request.release && !holder->row.stopped;
   if (!already) co_return Known();
   const auto look = [this, request] { return node_.store.slot(request.app, request.release); };
-  const auto slot = co_await node_.pool.run(look);
-  if (!slot) co_return std::unexpected(slot.error());
-  if (!*slot) co_return Known();  // somebody took it away: it is fetched again
-  if (request.force && (*slot)->drifted > 0) co_return Known();  // which repairs it
+  const auto there = co_await node_.pool.run(look);
+  if (!there) co_return std::unexpected(there.error());
+  if (!*there) co_return Known();  // somebody took it away: it is fetched again
+  if (request.force && (*there)->drifted > 0) co_return Known();  // which repairs it
   const auto compare = [this, request, only_planned]() -> Result<void> {
     BERTH_TRY(const auto slot, node_.store.slot(request.app, request.release));
     if (!slot || node_.repository == nullptr) return {};

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "daemon/store/database.h"
 #include "daemon/store/store_fixture.h"
 
 namespace berth::store {

@@ -15,9 +15,11 @@ struct RevertOptions {
   bool no_wait = false, keep_data = false;
 };
 
-/// Until when it stays where it is. `firmly`: `berth hold` held it before.
-std::string held_note(const std::string& app, bool firmly) {
-  if (firmly) return fmt::format("{} stays held: no deployment is taken, and channels leave it alone, until 'berth resume {}'.", app, app);
+/// Until when it stays where it is, by what berthd tells of the app.
+std::string held_note(const std::string& app, const json::value& told) {
+  if (!told.is_object()) return fmt::format("See: berth status {}, for whether it is held.", app);  // berthd could not be asked
+  if (text_of(told, "held").empty()) return fmt::format("{} is not held any more: channels may take another release; 'berth status {}' shows it.", app, app);
+  if (truth_of(told, "held_firmly")) return fmt::format("{} stays held: no deployment is taken, and channels leave it alone, until 'berth resume {}'.", app, app);
   return fmt::format("{} is held: channels leave it alone until 'berth resume {}' or a newer release.", app, app);
 }
 
@@ -40,7 +42,7 @@ Result<Exit> revert(const Console& console, const RevertOptions& options) {
     return Exit::ok;
   }
   auto exit = watch_deployment(console, api, deployment, {.at_most = at_most});
-  if (exit && *exit == Exit::ok) console.note(held_note(app, truth_of(told_of(api, app), "held_firmly")));
+  if (exit && *exit == Exit::ok) console.note(held_note(app, told_of(api, app)));
   return exit;
 }
 

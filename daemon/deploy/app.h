@@ -31,6 +31,7 @@ struct ExecRun {
   std::string release, process, by;  ///< the latter two are empty of one that a berthd before this one began
   std::string since;                 ///< RFC 3339, UTC
   bool unwanted = false;             ///< it is not to begin any more
+  store::InUse in_use{};             ///< its release is not collected
 };
 
 /// The last run of a job of the app.
@@ -39,6 +40,7 @@ struct JobRun {
   int tries = 0;         ///< under its present keeper
   std::optional<Moment> began;  ///< its first try, as far as this berthd knows of it; its time is that of all of them
   std::string unwanted;  ///< what is to be said of its end, where it is to end: "was stopped by root (uid 0)"; else empty
+  store::InUse in_use{};  ///< while it runs: its release is not collected
 };
 using JobPtr = std::shared_ptr<JobRun>;
 

@@ -102,6 +102,8 @@ boost::json::object sealed_data(const store::SlotRow& slot, const fetch::Staged&
 /// An event of an operator.
 /// The releases whose slots go when slots are collected, or those whose slots stay.
 std::vector<std::string> releases_of(const std::vector<store::SlotFate>& fates, bool that_go);
+/// The manifests of those that went are not kept any more.
+void forget_manifests(App& app, const std::vector<store::SlotFate>& fates);
 store::Event operator_event(std::string kind, const std::string& app, const Asked& asked, boost::json::object data = {});
 
 }  // namespace berth::deploy

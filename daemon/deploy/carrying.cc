@@ -185,12 +185,10 @@ awaitable<Result<void>> Engine::before(AppPtr app, RunPtr run, std::vector<Effec
     auto sealed = co_await seal_release(app, run);
     if (!sealed) co_return sealed;
   }
-  // The reason that the history shows is the one that the list of rejected releases does.
   if (run->failure && run->row.reason.empty()) {
     run->row.reason = run->failure->message + port_hint(*run);
     if (run->failure->code == Errc::not_found && !run->manifest && app->row.active.empty()) run->row.reason += node_.meant(run->row.app);
   }
-  if (has(effects, Effect::reject)) co_await after(app, run, Effect::reject);
   if (has(effects, Effect::drop_new)) co_await after(app, run, Effect::drop_new);
   co_return Result<void>();
 }
@@ -211,6 +209,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   if (is_terminal(transition->to.state)) co_await hooks_.end(app, run);
   if (node_.closed) co_return;
   const Position was = run->position;
+  if (has(transition->effects, Effect::reject)) run->row.detail["rejected"] = true;
   if (transition->to.state == State::baking) run->row.detail["boot"] = node_.options.node.boot;
   take_position(*run, transition->to, node_.options.node.boot);
   if (begins_judging(*run)) judge_.begin(*app, *run);
@@ -233,8 +232,9 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   }
   log_state(*run);
   count_step(*run);
+  if (is_terminal(run->position.state)) run->in_use.reset();
   for (const Effect effect : transition->effects)
-    if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::tidy) co_await after(app, run, effect);
+    if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::reject || effect == Effect::tidy) co_await after(app, run, effect);
   run->changed.notify();
   if (!is_terminal(run->position.state)) co_return;
   if (run->position.state == State::active) app->accepted = run->row.id;
@@ -259,19 +259,23 @@ const Counts& Engine::counts() {
   return node_.counts;
 }
 
-/// The database learns where the deployment is; a decision is in the same transaction.
+/// The database learns where the deployment is; a decision is in the same transaction, and that its release is rejected, with the reason that the history shows.
 awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) {
   const bool decides = has(effects, Effect::decide), reverts = has(effects, Effect::decide_revert);
   const bool reverting = reverts && run->position.state == State::reverting;
   store::Event event = deployment_event(*run);
-  if (has(effects, Effect::reject)) event.data["rejected"] = true;
-  const auto write = [this, row = run->row, event, decides, reverts, reverting]() -> Result<void> {
+  std::optional<store::Rejected> rejected;
+  if (has(effects, Effect::reject)) {
+    event.data["rejected"] = true;
+    rejected = store::Rejected{.release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .reason = run->row.reason, .at = {}};
+  }
+  const auto write = [this, row = run->row, event, decides, reverts, reverting, rejected]() -> Result<void> {
     std::vector<store::Event> events{event};
     if (reverting) events.clear();  // that it goes back was told when it began to
     if (decides && status_of(row).stopped) events.push_back(operator_event("start", row.app, {row.by, row.why}));
     if (decides) return node_.store.decide(row, std::move(events));
-    if (reverts) return node_.store.decide_revert(row, row.from, std::move(events));
-    return node_.store.update_deployment(row, std::move(events));
+    if (reverts) return node_.store.decide_revert(row, row.from, std::move(events), rejected);
+    return node_.store.update_deployment(row, std::move(events), rejected);
   };
   auto written = co_await node_.pool.run(write);
   if (written || !decides) co_return written;
@@ -296,16 +300,14 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       break;
     }
     case Effect::decide_revert: {
-      static_cast<void>(co_await node_.reload(app));
-      const auto swap = [this, name = app->name()] { static_cast<void>(node_.store.swap_current(name)); };
-      co_await node_.pool.run(swap);
+      app->row.active = run->row.from;
+      static_cast<void>(co_await node_.reload(app));  // what is previous now
+      const std::function<Result<void>()> swap = [this, name = app->name()] { return node_.store.swap_current(name); };
+      co_await node_.insist(app, swap);
       break;
     }
     case Effect::reject: {
-      run->row.detail["rejected"] = true;
-      const auto reject = [this, row = run->row] { static_cast<void>(node_.store.reject(row.app, row.release, row.manifest_sha256, row.reason)); };
-      co_await node_.pool.run(reject);
-      static_cast<void>(co_await node_.reload(app));
+      static_cast<void>(co_await node_.reload(app));  // what is previous now
       break;
     }
     case Effect::drop_new: co_await drop_new(app, run); break;
@@ -316,17 +318,16 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       for (const RunPtr& later : app->queue) waiting.push_back(later->row.release);
       std::vector<std::int64_t> open{run->row.id};
       for (const RunPtr& older : app->giving_way) open.push_back(older->row.id);
-      const bool accepted = run->position.state == State::active;
-      const auto tidy = [this, name = app->name(), open, release = run->row.release, in_use, waiting, accepted, keep = node_.options.keep] {
-        if (accepted) static_cast<void>(node_.store.unreject(name, release));
+      const std::function<Result<void>()> accept = [this, name = app->name(), release = run->row.release] { return node_.store.unreject(name, release); };
+      if (run->position.state == State::active) co_await node_.insist(app, accept);
+      const auto tidy = [this, name = app->name(), open, in_use, waiting, keep = node_.options.keep] {
         auto collected = node_.store.collect(name, in_use, keep);
         static_cast<void>(node_.store.drop_imports(name, waiting, false));
         static_cast<void>(node_.store.collect_data(name, open, false));
         return collected;
       };
       const auto removed = co_await node_.pool.run(tidy);
-      if (removed)
-        for (const std::string& gone : releases_of(*removed, true)) app->manifests.erase(gone);
+      if (removed) forget_manifests(*app, *removed);
       break;
     }
     case Effect::seal: break;  // before the transition counts

@@ -69,6 +69,11 @@ std::vector<std::string> releases_of(const std::vector<store::SlotFate>& fates, 
   return releases;
 }
 
+void forget_manifests(App& app, const std::vector<store::SlotFate>& fates) {
+  for (const std::string& release : releases_of(fates, true))
+    if (release != app.row.active) app.manifests.erase(release);  // it may have come again meanwhile
+}
+
 awaitable<Result<Collected>> Engine::collect(std::string name, bool dry_run, Asked asked) {
   std::vector<AppPtr> chosen;
   if (name.empty()) {
@@ -83,8 +88,7 @@ awaitable<Result<Collected>> Engine::collect(std::string name, bool dry_run, Ask
     const auto collect = [this, each = app->name(), used = in_use_of(*app), dry_run] { return collect_of(node_.store, each, used, node_.options.keep, dry_run); };
     const auto collected = co_await node_.pool.run(collect);
     if (!collected) co_return std::unexpected(collected.error());
-    if (!dry_run)
-      for (const std::string& release : releases_of(collected->slots, true)) app->manifests.erase(release);
+    if (!dry_run) forget_manifests(*app, collected->slots);
     append(all.slots, collected->slots);
     append(all.data, collected->data);
     append(all.imports, collected->imports);

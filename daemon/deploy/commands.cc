@@ -2,8 +2,8 @@
 #include <set>
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
-#include "core/files/files.h"
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/instance_plan.h"
 
@@ -260,17 +260,11 @@ awaitable<void> Engine::end_deployments(AppPtr app, std::string why, bool bakes_
 awaitable<Result<void>> Engine::purge_left(std::string name, Asked asked) {
   if (node_.newcomers.contains(name)) co_return fail(Errc::conflict, fmt::format("{} is being deployed; 'berth status' shows it", name));
   const boost::json::object data{{"purge", true}};
-  const auto purge = [this, name, event = operator_event("remove", name, asked, data)]() -> Result<void> {
-    const std::filesystem::path logs = node_.store.paths().logs / name;
-    std::error_code error;
-    const bool has_logs = std::filesystem::is_directory(std::filesystem::symlink_status(logs, error));
-    auto purged = node_.store.purge_left(name, event);
-    if (!purged && purged.error().code == Errc::not_found && has_logs) purged = node_.store.add_event(event);
-    if (!purged) return purged;
-    return files::remove_tree(logs);
-  };
-  auto purged = co_await node_.pool.run(purge);
-  co_return purged;
+  const auto purge = [this, name, event = operator_event("remove", name, asked, data)] { return node_.store.purge_left(name, event); };
+  const auto purged = co_await node_.pool.run(purge);
+  if (!purged) co_return std::unexpected(purged.error());
+  remove_rest(name, *purged);
+  co_return Result<void>();
 }
 
 /// Nothing that somebody said or began goes unasked.
@@ -305,11 +299,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
   co_await members_.stop_strangers(app);
   co_await routes_.give_up_but(app, nullptr);
   const boost::json::object data{{"purge", purge}};
-  const auto forget = [this, name, purge, event = operator_event("remove", name, asked, data)]() -> Result<void> {
-    BERTH_CHECK(node_.store.remove_app(name, purge, event));
-    if (!purge) return {};
-    return files::remove_tree(node_.store.paths().logs / name);
-  };
+  const auto forget = [this, name, purge, event = operator_event("remove", name, asked, data)] { return node_.store.remove_app(name, purge, event); };
   auto forgotten = co_await node_.pool.run(forget);
   if (!forgotten && !node_.closed) {
     // It is there still, as before.
@@ -318,12 +308,33 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
     node_.spawn(members_.heal(app));
     co_return std::unexpected(Error{forgotten.error().code, forgotten.error().message + "; the app is started again"});
   }
-  if (!forgotten) co_return forgotten;
+  if (!forgotten) co_return std::unexpected(forgotten.error());
   app->gone = true;
   node_.apps.erase(name);
   node_.counts.forget(name);
   app->changed.notify();
+  remove_rest(name, *forgotten);
   co_return Result<void>();
+}
+
+/// What of an app that was removed the disk did not let go yet: that changes nothing about what was answered.
+void Engine::remove_rest(const std::string& name, const store::Removed& removed) {
+  if (removed.left.empty()) return;
+  spdlog::warn("{} was removed, and something of it is there still, which is tried again: {}", name, removed.left);
+  if (!removes_rests_) node_.spawn(remove_rests());
+}
+
+awaitable<void> Engine::remove_rests() {
+  removes_rests_ = true;
+  const auto remove = [this] { return node_.store.remove_rests(); };
+  for (auto pause = 1s; !node_.closed; pause = std::min(pause * 2, 60s)) {
+    co_await io::sleep_for(pause);
+    if (node_.closed) break;
+    const auto removed = co_await node_.pool.run(remove);
+    if (removed) break;
+    spdlog::warn("what apps left that were removed: {}", removed.error().message);
+  }
+  removes_rests_ = false;
 }
 
 }  // namespace berth::deploy

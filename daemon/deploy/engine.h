@@ -200,6 +200,8 @@ class Engine {
   // commands.cc
   Result<std::vector<InstanceId>> selected(const App& app, const InstanceSelector& what) const;
   awaitable<Result<void>> purge_left(std::string name, Asked asked);
+  void remove_rest(const std::string& name, const store::Removed& removed);
+  awaitable<void> remove_rests();
   Result<void> may_remove(const App& app) const;
   awaitable<Result<void>> stop_all(AppPtr app, Asked asked);
   awaitable<void> end_deployments(AppPtr app, std::string why, bool bakes_too);
@@ -221,6 +223,7 @@ class Engine {
   std::set<InstanceId> looping_;  ///< of which it was said that they end again and again
   std::function<void(const std::string& app)> settled_ = [](const std::string&) {};
   std::function<void()> deployment_ended_ = [] {};
+  bool removes_rests_ = false;
   bool ready_ = false;
 };
 

@@ -84,6 +84,11 @@ awaitable<Result<ExecPlace>> Execs::exec(ExecRequest request) {
   if (auto open = may_begin(*app); !open) co_return std::unexpected(open.error());
   const std::string release = request.release.empty() ? app->row.active : request.release;
   if (release.empty()) co_return fail(Errc::conflict, fmt::format("{} has no active release: name one that is on this node, or deploy one", app->name()));
+  const store::InUse in_use = node_.store.use(app->name(), {release});
+  const auto look = [this, name = app->name(), release] { return node_.store.slot(name, release); };
+  const auto slot = co_await node_.pool.run(look);
+  if (!slot) co_return std::unexpected(slot.error());
+  if (!*slot) co_return fail(Errc::not_found, fmt::format("{0}@{1} is not on this node; 'berth releases {0}' lists what is, 'berth deploy {0}@{1}' fetches it", app->name(), release));
   const auto manifest = co_await node_.manifest_of(app, release);
   if (!manifest) co_return std::unexpected(manifest.error());
   const auto process = exec_process(**manifest, request.process);
@@ -92,7 +97,7 @@ awaitable<Result<ExecPlace>> Execs::exec(ExecRequest request) {
     co_return fail(Errc::conflict, fmt::format("{} one-off commands of {} run already; 'berth status {}' lists them", app->execs.size(), app->name(), app->name()));
 
   const InstanceId id{app->name(), kExec, next_++, release};
-  app->execs[id.number] = {.release = release, .process = *process, .by = request.asked.by, .since = store::now_text()};
+  app->execs[id.number] = {.release = release, .process = *process, .by = request.asked.by, .since = store::now_text(), .in_use = in_use};
   request.process = *process;
   const std::string path = node_.store.paths().run / "exec" / fmt::format("{}.sock", id.number);
   const auto open = [path, uid = request.uid] { return open_exec_door(path, uid); };
@@ -253,7 +258,7 @@ void Execs::adopt() {
       node_.spawn(one_offs_.stop(std::make_shared<App>(node_.executor, store::AppRow{.app = status.id.app}), status.id));
       continue;
     }
-    app->execs[status.id.number] = {.release = status.id.release, .process = {}, .by = {}, .since = status.started_at};
+    app->execs[status.id.number] = {.release = status.id.release, .process = {}, .by = {}, .since = status.started_at, .in_use = node_.store.use(app->name(), {status.id.release})};
     node_.spawn(follow(app, status.id, {}));
   }
 }

@@ -143,6 +143,7 @@ awaitable<Result<void>> Jobs::begin(AppPtr app, ManifestPtr manifest, std::strin
   job->row.run = before ? before->row.run + 1 : 1;
   job->row.release = manifest->release;
   job->row.deployment = deployment;
+  job->in_use = node_.store.use(app->name(), {manifest->release});
   job->row.by = asked.by;
   job->row.why = asked.why;
   job->row.state = "running";
@@ -151,12 +152,17 @@ awaitable<Result<void>> Jobs::begin(AppPtr app, ManifestPtr manifest, std::strin
   app->jobs[process] = job;  // its place is taken
   store::Event event = job_event(job->row);
   if (asked.pid > 0) event.data["pid"] = asked.pid;
-  const auto write = [this, row = job->row, event] { return node_.store.set_job(row, event); };
+  const auto write = [this, row = job->row, event]() -> Result<void> {
+    BERTH_TRY(const auto slot, node_.store.slot(row.app, row.release));
+    if (!slot) return fail(Errc::conflict, fmt::format("{0}@{1} is not on this node any more; 'berth deploy {0}@{1}' fetches it again", row.app, row.release));
+    return node_.store.set_job(row, event);
+  };
   auto written = co_await node_.pool.run(write);
   if (!written) {
     if (before) app->jobs[process] = before;
     else app->jobs.erase(process);
     job->row.state = "failed";  // for whoever waits for its end
+    job->in_use.reset();
     app->changed.notify();
     co_return pass(written.error(), fmt::format("{}/{} was not begun, since that cannot be written down", app->name(), process));
   }
@@ -187,6 +193,7 @@ awaitable<void> Jobs::carry(AppPtr app, JobPtr job, bool adopted) {
   if (node_.closed) co_return;
   job->row = ended;
   job->tries = 0;
+  job->in_use.reset();
   ++node_.counts.jobs[{app->name(), ended.process, ended.state}];
   spdlog::info("{}: run {} of the job: {}", to_string(id), ended.run, result);
   app->changed.notify();

@@ -1,5 +1,6 @@
 #include "daemon/deploy/node.h"
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "core/spec/app_spec.h"
+#include "daemon/deploy/app_facts.h"
 
 namespace berth::deploy {
 namespace {
@@ -107,6 +109,21 @@ awaitable<Turn> Node::take(AppPtr app) {
   app->busy = true;
   co_return Turn(app);
 }
+
+awaitable<void> Node::insist(AppPtr app, std::function<Result<void>()> work) {
+  const std::string before = app->problem;
+  std::string told;
+  for (auto pause = 100ms; !closed; pause = std::min(pause * 2, milliseconds(2000))) {
+    const auto done = co_await pool.run(work);
+    if (done) break;
+    told = done.error().message;
+    note_problem(*app, told);
+    co_await io::sleep_for(pause);
+  }
+  if (!told.empty() && app->problem == told) app->problem = before;
+}
+
+void Node::keep_releases(Run& run) { run.in_use = store.use(run.row.app, {run.row.release, run.row.from}); }
 
 awaitable<Result<ManifestPtr>> Node::manifest_of(AppPtr app, std::string release) {
   if (const auto cached = app->manifests.find(release); cached != app->manifests.end()) co_return cached->second;

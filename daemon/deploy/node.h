@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,6 +47,10 @@ class Node {
   awaitable<Result<void>> reload(AppPtr app);
   /// Waits until nobody has the app for himself, and has it.
   awaitable<Turn> take(AppPtr app);
+  /// Does what must not be left undone, again and again until the disk lets it or berthd stops; meanwhile the app's problem says what keeps it from that.
+  awaitable<void> insist(AppPtr app, std::function<Result<void>()> work);
+  /// What the deployment works with is not collected, from here to its end.
+  void keep_releases(Run& run);
   /// The manifest of a sealed release, as it was signed.
   awaitable<Result<ManifestPtr>> manifest_of(AppPtr app, std::string release);
 

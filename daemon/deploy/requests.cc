@@ -139,11 +139,11 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   }
   const bool already = under_way.empty() && holder->row.active == request.release && !holder->row.stopped;
   if (!already) co_return Known();
-  if (request.force) {  // which repairs it
-    const auto look = [this, request] { return node_.store.slot(request.app, request.release); };
-    const auto slot = co_await node_.pool.run(look);
-    if (slot && *slot && (*slot)->drifted > 0) co_return Known();
-  }
+  const auto look = [this, request] { return node_.store.slot(request.app, request.release); };
+  const auto there = co_await node_.pool.run(look);
+  if (!there) co_return std::unexpected(there.error());
+  if (!*there) co_return Known();  // somebody took it away: it is fetched again
+  if (request.force && (*there)->drifted > 0) co_return Known();  // which repairs it
   const auto compare = [this, request, only_planned]() -> Result<void> {
     BERTH_TRY(const auto slot, node_.store.slot(request.app, request.release));
     if (!slot || node_.repository == nullptr) return {};
@@ -215,6 +215,7 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
 awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::DeploymentRow row, bool yields, pid_t pid) {
   row.from = app->row.active;
   const auto run = std::make_shared<Run>(node_.executor, std::move(row));
+  node_.keep_releases(*run);
   run->keep_data = run->row.detail.contains("keep_data");
   run->steps.push_back({"queued", run->row.created_at});
   if (app->row.stopped) run->row.detail[kWasStopped] = true;

@@ -64,6 +64,7 @@ struct Run {
   std::optional<Error> failure;    ///< why it goes back or ends
   std::chrono::system_clock::time_point began = std::chrono::system_clock::now();  ///< to start the new release's instances
   io::Event changed;               ///< on every change that a waiter can see
+  store::InUse in_use;             ///< its release and the one before are not collected, until it has ended
 
   /// By hand, back to a release that worked: without a bake, and the app is held afterwards.
   bool is_revert() const { return row.kind == "revert"; }

@@ -76,15 +76,26 @@ Result<void> Slots::fits(const std::string& app, const std::string& release, con
 }
 
 awaitable<Result<void>> Slots::whole_or_repaired(AppPtr app, RunPtr run, std::string release) {
-  const auto look = [this, name = app->name(), release]() -> Result<std::optional<store::SlotRow>> {
-    BERTH_TRY(auto row, node_.store.slot(name, release));
-    if (row && row->drifted == 0 && !store::shares_files(node_.store.paths().slot(name, release))) row.reset();
-    return row;
+  struct Found {
+    std::optional<store::SlotRow> row;
+    bool may_have_changed = false;
   };
-  const auto row = co_await node_.pool.run(look);
-  if (!row) co_return std::unexpected(row.error());
-  if (!*row) co_return Result<void>();
-  auto verdict = co_await look_at(**row, false);
+  const auto look = [this, name = app->name(), release]() -> Result<Found> {
+    Found found;
+    BERTH_TRY(found.row, node_.store.slot(name, release));
+    found.may_have_changed = found.row && (found.row->drifted > 0 || store::shares_files(node_.store.paths().slot(name, release)));
+    return found;
+  };
+  const auto found = co_await node_.pool.run(look);
+  if (!found) co_return std::unexpected(found.error());
+  if (!found->row) {
+    auto fetched = co_await repair(app, run, release);
+    if (!fetched)
+      co_return fail(fetched.error().code, fmt::format("{}@{} is not on this node any more, and could not be fetched again: {}", app->name(), release, fetched.error().message));
+    co_return fetched;
+  }
+  if (!found->may_have_changed) co_return Result<void>();
+  auto verdict = co_await look_at(*found->row, false);
   if (!verdict) co_return std::unexpected(verdict.error());
   if (verdict->drifted == 0) co_return Result<void>();
   const std::string drift = drift_text(*verdict);

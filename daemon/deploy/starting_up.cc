@@ -116,7 +116,9 @@ awaitable<Result<void>> Engine::load_app(store::AppRow row) {
   if (!jobs) co_return std::unexpected(jobs.error());
   for (store::JobRow& job : *jobs) {
     const std::string process = job.process;
-    app->jobs[process] = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .began = {}, .unwanted = {}});
+    const auto its = std::make_shared<JobRun>(JobRun{.row = std::move(job), .tries = 0, .began = {}, .unwanted = {}});
+    if (its->row.running()) its->in_use = node_.store.use(app->name(), {its->row.release});
+    app->jobs[process] = its;
   }
   const auto look = [this, name = app->name()] { return node_.store.deployments(name, 100); };
   const auto deployments = co_await node_.pool.run(look);
@@ -148,6 +150,7 @@ awaitable<Result<void>> Engine::load_runs() {
     }
     const auto run = std::make_shared<Run>(node_.executor, std::move(row));
     take_detail(*run);
+    node_.keep_releases(*run);
     run->resumed = true;
     run->torn = is_torn(*run) && !run->is_revert();  // one back, by hand, goes on: what it leaves was found to be bad
     if (run->torn) {

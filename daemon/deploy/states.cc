@@ -58,6 +58,7 @@ awaitable<Result<void>> Engine::begin(AppPtr app, RunPtr run) {
   }
   run->row.from = app->row.active;
   run->course.has_previous = !run->row.from.empty();
+  node_.keep_releases(*run);
   const auto look = [this, name = app->name(), release = run->row.release] { return node_.store.slot(name, release); };
   const auto slot = co_await node_.pool.run(look);
   run->course.on_node = slot && *slot;
@@ -287,6 +288,7 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
   run->nodes_fault = !swapped;
   if (!swapped) co_return swapped;
   co_await hold_or_resume(app, run);
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   milliseconds drain = run->manifest->spec.deploy.drain;
   ManifestPtr old;
   if (!run->row.from.empty()) {
@@ -335,22 +337,25 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
     co_return;
   }
   store::Hold held{.why = why, .by = why.empty() ? "" : asked.by, .at = why.empty() ? "" : store::now_text()};
-  bool stays = false;
-  const auto hold = [this, name = app->name(), old, why, held, asked, &stays]() -> Result<void> {
+  store::Hold now_held;
+  const std::function<Result<void>()> hold = [this, name = app->name(), old, why, held, asked, &now_held]() -> Result<void> {
+    std::optional<store::Rejected> left;
     if (!why.empty() && !old.empty()) {
       BERTH_TRY(const auto slot, node_.store.slot(name, old));
-      BERTH_CHECK(node_.store.reject(name, old, slot ? slot->manifest_sha256 : "", why));
+      left = store::Rejected{.release = old, .manifest_sha256 = slot ? slot->manifest_sha256 : std::string(), .reason = why, .at = {}};
     }
     // Looked up here: an operator may have held the app while this waited.
     BERTH_TRY(const auto now, node_.store.app(name));
-    stays = now && now->held.firm;
-    if (stays) return {};
+    now_held = now && (now->held.firm || (!why.empty() && now->held.why == why && now->held.by == asked.by)) ? now->held : held;
+    const bool stays = now && now_held && now_held.at == now->held.at;  // so does what a berthd said that ended in between
+    if (stays) return left ? node_.store.reject(name, left->release, left->manifest_sha256, left->reason) : Result<void>();
     boost::json::object data;
     if (!why.empty()) data = {{"held", why}, {"firm", false}};
-    return node_.store.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked, std::move(data)));
+    return node_.store.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked, std::move(data)), left);
   };
-  const auto written = co_await node_.pool.run(hold);
-  if (written && !stays) app->row.held = held;
+  co_await node_.insist(app, hold);
+  if (node_.closed) co_return;
+  app->row.held = now_held;
   static_cast<void>(co_await node_.reload(app));  // what was left is not gone back to
 }
 

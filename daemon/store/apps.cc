@@ -105,7 +105,7 @@ Result<AppRow> Store::ensure_app(const std::string& name) {
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(auto known, state_->app(name));
   if (known) return std::move(*known);
-  BERTH_CHECK(state_->finish_purges());  // of an app of this name, which a full disk or a crash left
+  BERTH_CHECK(state_->finish_purge(name));  // of an app of this name, which a disk in trouble left
   BERTH_TRY(const int uid, pick_uid(state_->database, name));
   BERTH_CHECK(state_->make_app_folders(name, uid));
   const auto add_rows = [&]() -> Result<void> {
@@ -128,12 +128,13 @@ Result<void> Store::set_stopped(const std::string& app, const std::optional<Stop
   });
 }
 
-Result<void> Store::set_held(const std::string& app, const Hold& hold, Event event) {
+Result<void> Store::set_held(const std::string& app, const Hold& hold, Event event, const std::optional<Rejected>& rejected) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(app));
   std::vector<Event> events;
   events.push_back(std::move(event));
-  return state_->change(std::move(events), [&] {
+  return state_->change(std::move(events), [&]() -> Result<void> {
+    if (rejected) BERTH_CHECK(state_->put_rejected(app, *rejected));
     return state_->database.run("UPDATE apps SET held = ?, held_by = ?, held_at = ?, held_firmly = ? WHERE app = ?", hold.why, hold.by, hold.at,
                                 std::int64_t{hold.firm}, app);
   });
@@ -153,49 +154,6 @@ Result<void> Store::set_drained(const std::optional<Drain>& drain, Event event) 
     if (!drain) return state_->database.run("DELETE FROM drain");
     return state_->database.run("INSERT OR REPLACE INTO drain (only_row, at, asked_by, why) VALUES (1, ?, ?, ?)", drain->at, drain->by, drain->why);
   });
-}
-
-Result<void> Store::remove_app(const std::string& app, bool purge, Event event) {
-  const std::lock_guard trees(state_->trees);
-  const std::lock_guard guard(state_->mutex);
-  BERTH_CHECK(state_->require_app(app));
-  if (!purge) BERTH_CHECK(state_->finish_data_move(app));  // the data stay: they must be whole, and under the names that the database has
-  std::vector<Event> events;
-  events.push_back(std::move(event));
-  const auto remove_rows = [&]() -> Result<void> {
-    for (const char* table : {"instances", "scales", "job_runs", "slots", "data_moves", "apps"})
-      BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
-    // What is known to be bad stays so, should the app come back.
-    if (purge) BERTH_CHECK(state_->database.run("DELETE FROM rejected WHERE app = ?", app));
-    // Snapshots go with the releases that they belong to; what a revert put away stays with the data.
-    BERTH_CHECK(state_->database.run("UPDATE data_copies SET state = 'going' WHERE app = ? AND method <> 'moved'", app));
-    if (purge) BERTH_CHECK(state_->database.run("DELETE FROM data_copies WHERE app = ?", app));
-    if (purge) return state_->database.run("INSERT OR IGNORE INTO purges (app) VALUES (?)", app);
-    return {};
-  };
-  BERTH_CHECK(state_->change(std::move(events), remove_rows));
-  // From here on a crash changes nothing: the next start removes what no row names.
-  BERTH_CHECK(state_->recover_app(app));
-  BERTH_CHECK(state_->remove_partial_copies(app));
-  BERTH_CHECK(state_->remove_unlocked(state_->paths.imports() / app));
-  return state_->finish_purges();
-}
-
-Result<void> Store::purge_left(const std::string& app, Event event) {
-  const std::lock_guard trees(state_->trees);
-  const std::lock_guard guard(state_->mutex);
-  BERTH_TRY(const auto known, state_->app(app));
-  if (known) return fail(Errc::conflict, fmt::format("app {} is on this node; remove it first", app));
-  std::error_code error;
-  if (!fs::is_directory(fs::symlink_status(state_->paths.app(app), error))) return fail(Errc::not_found, fmt::format("app {} left no data on this node", app));
-  std::vector<Event> events;
-  events.push_back(std::move(event));
-  const auto write = [&]() -> Result<void> {
-    for (const char* table : {"rejected", "data_moves", "data_copies"}) BERTH_CHECK(state_->database.run(fmt::format("DELETE FROM {} WHERE app = ?", table), app));
-    return state_->database.run("INSERT OR IGNORE INTO purges (app) VALUES (?)", app);
-  };
-  BERTH_CHECK(state_->change(std::move(events), write));
-  return state_->finish_purges();
 }
 
 Result<std::vector<LeftApp>> Store::left_apps() {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "daemon/store/database.h"
 #include "daemon/store/store_fixture.h"
 
 namespace berth::store {
@@ -110,6 +111,48 @@ TEST_F(AppsTest, PurgingAnAppRemovesItsData) {
   EXPECT_FALSE(fs::exists(paths.app("web")));
   must(store->ensure_app("web"));
   EXPECT_FALSE(fs::exists(paths.data("web") / "gone"));
+}
+
+TEST_F(AppsTest, APurgeTakesTheLogsWithIt) {
+  open();
+  must(store->ensure_app("web"));
+  fs::create_directories(paths.logs / "web" / "web.1");
+  fs::create_directories(paths.logs / "other");
+  EXPECT_EQ(must(store->remove_app("web", true, event("operator.remove", "web"))).left, "");
+  EXPECT_FALSE(fs::exists(paths.logs / "web"));
+  EXPECT_TRUE(fs::exists(paths.logs / "other"));
+  fs::create_directories(paths.logs / "gone" / "web.1");
+  EXPECT_EQ(must(store->purge_left("gone", event("operator.remove", "gone"))).left, "") << "it has logs alone";
+  EXPECT_FALSE(fs::exists(paths.logs / "gone"));
+  EXPECT_EQ(store->purge_left("gone", event("operator.remove", "gone")).error().code, Errc::not_found);
+}
+
+TEST_F(AppsTest, APurgeThatDiedIsFinishedAtTheNextStartLogsIncluded) {
+  open();
+  const int uid = must(store->ensure_app("web")).uid;
+  ASSERT_TRUE(store->remove_app("web", false, event("operator.remove", "web")));
+  fs::create_directories(paths.logs / "web" / "web.1");
+  store.reset();
+  {
+    Database database = must(Database::open(paths.database()));
+    ASSERT_TRUE(database.execute("INSERT INTO purges (app) VALUES ('web')"));
+  }
+  open();
+  EXPECT_FALSE(fs::exists(paths.app("web")));
+  EXPECT_FALSE(fs::exists(paths.logs / "web"));
+  EXPECT_TRUE(must(store->left_apps()).empty());
+  EXPECT_EQ(must(store->ensure_app("web")).uid, uid) << "by its name, since nobody has it";
+}
+
+TEST_F(AppsTest, WhatWasLoadedOfAnAppGoesWithIt) {
+  open();
+  must(store->ensure_app("web"));
+  fs::create_directories(paths.imports() / "web" / "v1");
+  fs::create_directories(paths.imports() / "other" / "v1");
+  EXPECT_EQ(must(store->remove_app("web", false, event("operator.remove", "web"))).left, "");
+  EXPECT_FALSE(fs::exists(paths.imports() / "web"));
+  EXPECT_TRUE(fs::exists(paths.imports() / "other" / "v1"));
+  EXPECT_TRUE(store->remove_rests()) << "nothing is left";
 }
 
 TEST_F(AppsTest, AppsThatWereRemovedAndLeftSomethingAreKnown) {

@@ -96,9 +96,12 @@ Result<DeploymentRow> Store::add_deployment(DeploymentRow row, Event event) {
   return row;
 }
 
-Result<void> Store::update_deployment(const DeploymentRow& row, std::vector<Event> events) {
+Result<void> Store::update_deployment(const DeploymentRow& row, std::vector<Event> events, const std::optional<Rejected>& rejected) {
   const std::lock_guard guard(state_->mutex);
-  return state_->change(std::move(events), [&] { return update(state_->database, row); });
+  return state_->change(std::move(events), [&]() -> Result<void> {
+    BERTH_CHECK(update(state_->database, row));
+    return rejected ? state_->put_rejected(row.app, *rejected) : Result<void>();
+  });
 }
 
 Result<void> Store::note_cancel(std::int64_t id, const std::string& by) {
@@ -144,6 +147,7 @@ Result<std::vector<DeploymentRow>> Store::State::last_ended(const std::string& a
 Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(row.app));
+  BERTH_CHECK(state_->require_slot(row.app, row.release));
   return state_->change(std::move(events), [&]() -> Result<void> {
     BERTH_CHECK(update(state_->database, row));
     BERTH_CHECK(state_->database.run("UPDATE apps SET previous = active, active = ? WHERE app = ? AND active <> ?", row.release, row.app, row.release));
@@ -152,24 +156,28 @@ Result<void> Store::decide(const DeploymentRow& row, std::vector<Event> events) 
   });
 }
 
-Result<void> Store::decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events) {
+Result<void> Store::decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events, const std::optional<Rejected>& rejected) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(row.app));
+  if (!to.empty()) BERTH_CHECK(state_->require_slot(row.app, to));
   return state_->change(std::move(events), [&]() -> Result<void> {
     BERTH_CHECK(update(state_->database, row));
     BERTH_CHECK(state_->database.run("UPDATE apps SET active = ?, previous = CASE previous WHEN ? THEN '' ELSE previous END WHERE app = ?", to, to, row.app));
-    return choose_previous(state_->database, row.app);
+    return rejected ? state_->put_rejected(row.app, *rejected) : choose_previous(state_->database, row.app);
   });
+}
+
+Result<void> Store::State::put_rejected(const std::string& name, const Rejected& rejected) {
+  BERTH_CHECK(database.run("INSERT OR REPLACE INTO rejected (app, release, manifest_sha256, reason, at) VALUES (?, ?, ?, ?, ?)", name, rejected.release,
+                           rejected.manifest_sha256, rejected.reason, rejected.at.empty() ? now_text() : rejected.at));
+  return choose_previous(database, name);
 }
 
 Result<void> Store::reject(const std::string& app, const std::string& release, const std::string& manifest_sha256, const std::string& reason,
                            std::vector<Event> events) {
   const std::lock_guard guard(state_->mutex);
-  return state_->change(std::move(events), [&]() -> Result<void> {
-    BERTH_CHECK(state_->database.run("INSERT OR REPLACE INTO rejected (app, release, manifest_sha256, reason, at) VALUES (?, ?, ?, ?, ?)", app, release,
-                                     manifest_sha256, reason, now_text()));
-    return choose_previous(state_->database, app);
-  });
+  const Rejected rejected{.release = release, .manifest_sha256 = manifest_sha256, .reason = reason, .at = {}};
+  return state_->change(std::move(events), [&] { return state_->put_rejected(app, rejected); });
 }
 
 Result<void> Store::unreject(const std::string& app, const std::string& release, std::vector<Event> events) {

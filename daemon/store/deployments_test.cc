@@ -138,12 +138,29 @@ TEST_F(DeploymentsTest, ADecisionForAnUnknownDeploymentChangesNothing) {
   open();
   must(store->ensure_app("web"));
   activate("web", "v1");
+  ASSERT_TRUE(seal("web", "v2"));
   const DeploymentRow unknown{.id = 99, .app = "web", .release = "v2"};
   std::vector<Event> events{event("deployment.decided", "web")};
   const std::int64_t before = store->last_event();
   EXPECT_FALSE(store->decide(unknown, events));
   EXPECT_EQ(must(store->app("web"))->active, "v1");
   EXPECT_EQ(store->last_event(), before);
+}
+
+TEST_F(DeploymentsTest, NoReleaseWithoutASlotBecomesActive) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  const DeploymentRow row = deploy("web", "v2");
+  const std::int64_t before = store->last_event();
+  const auto refused = store->decide(row, {event("deployment.state", "web")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+  EXPECT_EQ(refused.error().message, "web@v2 is not on this node any more; 'berth deploy web@v2' fetches it again");
+  EXPECT_EQ(store->decide_revert(row, "v0", {}).error().code, Errc::conflict);
+  EXPECT_EQ(must(store->app("web"))->active, "v1");
+  EXPECT_EQ(store->last_event(), before);
+  EXPECT_TRUE(store->decide_revert(row, "", {})) << "a first release goes back to none";
 }
 
 TEST_F(DeploymentsTest, TheRecordOfAnAppHasWhatIsToldOfItOneByOne) {
@@ -183,6 +200,38 @@ TEST_F(DeploymentsTest, TheRecordOfAnAppHasWhatIsToldOfItOneByOne) {
   EXPECT_EQ(all->at("other").scales.at("worker").first, 7);
   EXPECT_TRUE(all->at("other").rejected.empty());
   EXPECT_FALSE(all->contains("empty"));
+}
+
+TEST_F(DeploymentsTest, AReleaseIsRejectedWithTheStateThatTellsOfIt) {
+  open();
+  must(store->ensure_app("web"));
+  activate("web", "v1");
+  DeploymentRow row = activate("web", "v2");
+  const Rejected bad{.release = "v2", .manifest_sha256 = "ab", .reason = "it died", .at = {}};
+  DeploymentRow unknown = row;
+  unknown.id = 99;
+  EXPECT_FALSE(store->update_deployment(unknown, {}, bad));
+  EXPECT_FALSE(store->decide_revert(unknown, "v1", {}, bad));
+  EXPECT_TRUE(must(store->rejected("web")).empty()) << "neither without the other";
+  EXPECT_EQ(must(store->app("web"))->active, "v2");
+  row.state = "reverting";
+  ASSERT_TRUE(store->update_deployment(row, {event("deployment.state", "web", {{"rejected", true}})}, bad));
+  ASSERT_EQ(must(store->rejected("web")).size(), 1u);
+  EXPECT_EQ(must(store->rejected("web"))[0].reason, "it died");
+  ASSERT_TRUE(store->decide_revert(row, "v1", {}, Rejected{.release = "v2", .manifest_sha256 = "ab", .reason = "again", .at = {}}));
+  EXPECT_EQ(must(store->rejected("web"))[0].reason, "again");
+}
+
+TEST_F(DeploymentsTest, AHoldAndARejectionAreOneChange) {
+  open();
+  const Rejected bad{.release = "v2", .manifest_sha256 = "ab", .reason = "reverted by hand", .at = {}};
+  const Hold hold{.why = "v2 was reverted by hand", .by = "root (uid 0)", .at = "2026-11-24T09:00:00.000000Z", .firm = false};
+  EXPECT_FALSE(store->set_held("web", hold, event("operator.hold", "web"), bad)) << "there is no such app";
+  EXPECT_TRUE(must(store->rejected("web")).empty());
+  must(store->ensure_app("web"));
+  ASSERT_TRUE(store->set_held("web", hold, event("operator.hold", "web"), bad));
+  EXPECT_EQ(must(store->app("web"))->held.why, hold.why);
+  EXPECT_EQ(must(store->rejected("web")).size(), 1u);
 }
 
 TEST_F(DeploymentsTest, RemembersRejectedReleasesUntilTheyAreTakenBack) {

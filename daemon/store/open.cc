@@ -173,17 +173,4 @@ Result<void> Store::State::recover_app(const std::string& name) {
   return {};
 }
 
-Result<void> Store::State::finish_purges() {
-  BERTH_TRY(const auto purged, database.rows("SELECT app FROM purges", [](const Statement& row) { return row.text(0); }));
-  for (const std::string& name : purged) {
-    BERTH_CHECK(remove_unlocked(paths.app(name)));
-    BERTH_CHECK(files::sync(paths.state / "apps"));
-    BERTH_TRY(Transaction transaction, Transaction::begin(database));
-    BERTH_CHECK(database.run("DELETE FROM uids WHERE app = ?", name));  // nothing it owns is left
-    BERTH_CHECK(database.run("DELETE FROM purges WHERE app = ?", name));
-    BERTH_CHECK(transaction.commit());
-  }
-  return {};
-}
-
 }  // namespace berth::store

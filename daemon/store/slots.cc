@@ -56,6 +56,12 @@ Result<std::vector<SlotRow>> Store::State::slots(const std::string& name) {
   return database.rows(std::string(kColumns) + of_app(name) + "ORDER BY sequence DESC", read_slot, name);
 }
 
+Result<void> Store::State::require_slot(const std::string& name, const std::string& release) {
+  BERTH_TRY(const auto found, slot(name, release));
+  if (!found) return fail(Errc::conflict, fmt::format("{0}@{1} is not on this node any more; 'berth deploy {0}@{1}' fetches it again", name, release));
+  return {};
+}
+
 Result<void> Store::State::swap_current(const std::string& name) {
   BERTH_TRY(const auto row, app(name));
   const fs::path link = paths.current(name);
@@ -204,15 +210,25 @@ Result<bundle::Manifest> Store::manifest(const std::string& app, const std::stri
   return manifest;
 }
 
+InUse Store::use(const std::string& app, const std::vector<std::string>& releases) { return state_->uses.add(app, releases); }
+
 Result<std::vector<SlotFate>> Store::collect(const std::string& app, const std::vector<std::string>& in_use, const Keep& keep, bool dry_run) {
   const std::lock_guard trees(state_->trees);
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(app));
+  if (!dry_run) {
+    BERTH_TRY(const auto known, state_->slots(app));
+    BERTH_CHECK(state_->unlocked([&] { return remove_unknown(state_->paths.app(app) / "slots", known); }));
+  }
+  // From here until the rows are gone nobody else gets at the database: who is to use a release says so first, and looks for its slot then.
   BERTH_TRY(const auto all, state_->slots(app));
-  if (!dry_run) BERTH_CHECK(state_->unlocked([&] { return remove_unknown(state_->paths.app(app) / "slots", all); }));
   BERTH_TRY(const auto row, state_->app(app));
+  if (!row) return fail(Errc::not_found, fmt::format("app {} is not on this node", app));
   const auto release_of = [](const Statement& found) { return found.text(0); };
   Needs needs{.active = row->active, .previous = row->previous, .in_use = in_use};
+  std::ranges::move(state_->uses.of(app), std::back_inserter(needs.in_use));
+  BERTH_TRY(auto run_from, state_->database.rows("SELECT DISTINCT release FROM instances WHERE app = ?", release_of, app));
+  std::ranges::move(run_from, std::back_inserter(needs.in_use));
   BERTH_TRY(needs.rejected, state_->database.rows("SELECT release FROM rejected WHERE app = ?", release_of, app));
   // Whoever went back may want what was left again, also where that is rejected now.
   BERTH_TRY(const auto replaced, state_->database.row(

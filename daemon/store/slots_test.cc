@@ -131,6 +131,29 @@ TEST_F(SlotsTest, CollectingRemovesFoldersAndRows) {
   EXPECT_EQ(store->last_event(), told.number) << "nothing goes a second time";
 }
 
+TEST_F(SlotsTest, WhatIsInUseWhenItIsRemovedIsNotCollected) {
+  open();
+  must(store->ensure_app("web"));
+  for (int i = 1; i <= 5; ++i) activate("web", "v" + std::to_string(i));
+  const auto gone = [this] {
+    std::vector<std::string> releases;
+    for (const SlotFate& fate : must(store->collect("web", {}, {.releases = 1})))
+      if (fate.goes) releases.push_back(fate.slot.release);
+    return releases;
+  };
+  InUse deployed = store->use("web", {"v1", ""}), again = store->use("web", {"v1"});
+  must(store->add_instance({.app = "web", .process = "web", .number = 1, .release = "v2"}, false));
+  EXPECT_EQ(gone(), std::vector<std::string>{"v3"}) << "v1 is being deployed, v2 runs";
+  deployed.reset();
+  EXPECT_TRUE(gone().empty()) << "somebody else uses v1 still";
+  InUse copy = again;
+  again.reset();
+  EXPECT_TRUE(gone().empty());
+  const InUse of_another = store->use("web2", {"v1"});
+  copy.reset();
+  EXPECT_EQ(gone(), std::vector<std::string>{"v1"});
+}
+
 TEST_F(SlotsTest, CollectingByAgeTakesWhatCameLongAgo) {
   open();
   must(store->ensure_app("web"));

@@ -2,10 +2,13 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "core/files/fd.h"
 #include "daemon/store/database.h"
@@ -42,6 +45,9 @@ struct Store::State {
   std::optional<Rebuilt> rebuilt;  ///< likewise
   std::mutex trees;  ///< one at a time changes folders; taken before `mutex`
   std::mutex mutex;
+  Uses uses;
+  /// Apps that were removed and left what could not be; with what was loaded of their releases then, of which another import of the same release is told by its number.
+  std::map<std::string, std::map<fs::path, ino_t>> rests;
   std::vector<std::function<void()>> on_event;  ///< called for new ones
   std::deque<Event> untold;       ///< see Store::tell
   std::int64_t untold_dropped = 0;
@@ -89,6 +95,7 @@ struct Store::State {
   void write_out() { (void)try_write_out(); }
 
   Result<void> require_app(const std::string& app);
+  Result<void> require_slot(const std::string& app, const std::string& release);
   Result<std::optional<AppRow>> app(const std::string& name);
   Result<std::optional<SlotRow>> slot(const std::string& app, const std::string& release);
   // Of all apps where `app` is empty.
@@ -96,6 +103,8 @@ struct Store::State {
   Result<std::vector<DataCopy>> data_copies(const std::string& app);
   Result<std::vector<std::pair<std::string, Rejected>>> rejected(const std::string& app);
   Result<std::vector<DeploymentRow>> last_ended(const std::string& app);  ///< one of each app, at most
+  /// Inside a transaction.
+  Result<void> put_rejected(const std::string& app, const Rejected& rejected);
   Result<void> swap_current(const std::string& app);
   Result<void> mend_slot(const SlotRow& known, const fs::path& staged);  ///< with `trees`, as what follows
   Result<void> make_app_folders(const std::string& app, int uid);
@@ -104,6 +113,8 @@ struct Store::State {
   Result<void> recover();
   Result<void> recover_app(const std::string& app);
   Result<void> finish_purges();
+  Result<void> finish_purge(const std::string& app);  ///< where it was begun
+  Result<void> remove_rest(const std::string& app);   ///< of `rests`
   Result<void> recover_data();
   Result<void> remove_partial_copies(const std::string& app);  ///< of all apps where it is empty
   Result<void> finish_data_move(const std::string& app);

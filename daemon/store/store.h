@@ -15,6 +15,7 @@
 #include "core/bundle/manifest.h"
 #include "core/result.h"
 #include "daemon/store/drift.h"
+#include "daemon/store/uses.h"
 
 namespace berth::store {
 
@@ -84,6 +85,11 @@ std::string stopped_text(const AppRow& app);
 struct LeftApp {
   std::string app;
   bool data = false, logs = false;
+};
+
+/// An app was removed, and that is durable.
+struct Removed {
+  std::string left;  ///< why something of it is there still; empty: nothing is
 };
 
 /// A sealed slot.
@@ -256,11 +262,14 @@ class Store {
   Result<AppRow> ensure_app(const std::string& name);
   /// Nothing: it is not stopped any more.
   Result<void> set_stopped(const std::string& app, const std::optional<Stop>& stop, Event event);
-  Result<void> set_held(const std::string& app, const Hold& hold, Event event);
-  /// Forgets the app: rows, slots, `current`; data only with `purge`.
-  Result<void> remove_app(const std::string& app, bool purge, Event event);
-  /// Removes the data that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is no such folder.
-  Result<void> purge_left(const std::string& app, Event event);
+  /// `rejected`: a release that is not taken again either, said in the same transaction.
+  Result<void> set_held(const std::string& app, const Hold& hold, Event event, const std::optional<Rejected>& rejected = {});
+  /// Forgets the app: rows, slots, `current`, what was loaded of its releases; data and logs only with `purge`. Where it fails the app is as it was.
+  Result<Removed> remove_app(const std::string& app, bool purge, Event event);
+  /// Removes the data and logs that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is nothing.
+  Result<Removed> purge_left(const std::string& app, Event event);
+  /// Removes once more what `remove_app` and `purge_left` could not. The next `open` does, too, but for what was loaded from files, which `collect` and `drop_imports` find.
+  Result<void> remove_rests();
   /// Apps that are not known any more and left something, by name.
   Result<std::vector<LeftApp>> left_apps();
 
@@ -270,7 +279,8 @@ class Store {
 
   // deployments
   Result<DeploymentRow> add_deployment(DeploymentRow row, Event event);             ///< gives it its id
-  Result<void> update_deployment(const DeploymentRow& row, std::vector<Event> events);
+  /// `rejected`: its release, where it is not to be taken again; as with what follows.
+  Result<void> update_deployment(const DeploymentRow& row, std::vector<Event> events, const std::optional<Rejected>& rejected = {});
   /// Writes down by whom a deployment is cancelled, where it has not ended: in its row's detail, in which it then stays, whoever updates the row.
   Result<void> note_cancel(std::int64_t id, const std::string& by);
   Result<std::optional<DeploymentRow>> deployment(std::int64_t id);
@@ -279,10 +289,11 @@ class Store {
   Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
 
   /// The decision: active = the deployment's release; with the row's new state, in one transaction. One by force starts an app that is stopped. Previous, here and in what follows: the release that was
-  /// found good last, is on the node, is not rejected and is not the active one; where there is none, what was active before and is not rejected.
+  /// found good last, is on the node, is not rejected and is not the active one; where there is none, what was active before and is not rejected. `Errc::conflict` where the release has no slot,
+  /// here and in what follows.
   Result<void> decide(const DeploymentRow& row, std::vector<Event> events);
   /// A revert's decision: active = `to`.
-  Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events);
+  Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events, const std::optional<Rejected>& rejected = {});
   /// Points `current` at the active slot (or removes it), durably; done again at start where it differs.
   Result<void> swap_current(const std::string& app);
 
@@ -307,8 +318,11 @@ class Store {
   Result<void> set_pinned(const std::string& app, const std::string& release, bool pinned, Event event);
   /// The manifest of a sealed slot.
   Result<bundle::Manifest> manifest(const std::string& app, const std::string& release);
-  /// Removes slots that nothing needs: keeps active, previous, what the active one took its place from, pinned, `in_use`, and what `keep` says. Returns
-  /// what became of each, the newest first; with `dry_run`, what would.
+  /// Keeps releases of an app from being collected as long as what it returns lives. Whoever is to work with one says so by this first, and looks for its slot then: `collect` judges, and takes
+  /// the rows of what goes, in one step. From any thread, at once.
+  InUse use(const std::string& app, const std::vector<std::string>& releases);
+  /// Removes slots that nothing needs: keeps active, previous, what the active one took its place from, pinned, `in_use`, what `use` keeps, what an instance runs from, and what `keep` says.
+  /// Returns what became of each, the newest first; with `dry_run`, what would.
   Result<std::vector<SlotFate>> collect(const std::string& app, const std::vector<std::string>& in_use, const Keep& keep, bool dry_run = false);
 
   // imports

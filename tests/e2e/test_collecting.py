@@ -3,11 +3,16 @@
 usage: test_collecting.py [Class[.test]]
 """
 import datetime
+import shutil
 import sqlite3
+import subprocess
+import time
 import unittest
 
 from lib import sample_apps
 from lib.case import BerthCase
+from lib.programs import PATIENCE
+from lib.waiting import wait_until
 
 
 def slots_of(node, app="web"):
@@ -75,6 +80,71 @@ class Collecting(BerthCase):
         self.repo.publish(sample_apps.testapp(self.folder / "site", routing=None, serve=False, note="build 6"))
         self.deploy(self.node, "v6")
         self.assertEqual(slots_of(self.node), ["v1", "v3", "v5", "v6"], "v4 is neither the previous one any more")
+
+
+
+class CollectingBesideADeployment(BerthCase):
+    def setUp(self):
+        super().setUp()
+        self.node = self.make_node(store="keep_releases = 9").start()
+        for note in ("one", "two", "three"):
+            self.repo.publish(sample_apps.testapp(self.folder / "site", *(["--start-delay", "3000"] if note == "one" else []), note=note))
+        for release in ("v1", "v2", "v3"):
+            self.deploy(self.node, release)
+
+    def publish_big(self):
+        tree = sample_apps.testapp(self.folder / "big", app="big", port=8081)
+        for number in range(100):  # with so many the whole file system is synced at once
+            tree.put(f"files/{number}", f"{number}")
+        self.repo.publish(tree)
+
+    def slow_syncs(self, seconds):
+        pid = self.node.process.pid
+        tracer = subprocess.Popen(["strace", "-f", "-q", "-o", "/dev/null", "-p", str(pid), "-e", "trace=syncfs", "-e", f"inject=syncfs:delay_enter={seconds * 1_000_000}"],
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.kill)
+        wait_until(lambda: f"TracerPid:\t{tracer.pid}" in open(f"/proc/{pid}/status").read(), "strace traces berthd")
+        time.sleep(0.5)  # all threads of it
+
+    def test_what_is_deployed_again_while_a_collection_waits_stays(self):
+        self.publish_big()
+        self.node.stop()
+        self.node.configure(self.node.config.read_text().replace("keep_releases = 9", "keep_releases = 1"))
+        self.node.start()
+        self.node.wait_app(health="healthy")
+        self.slow_syncs(5 * PATIENCE)
+        state_of_big = lambda: self.node.deployments("big")[0]["state"]
+        big = self.node.spawn("deploy", "big@v1")
+        staging = self.node.state / "staging"
+        wait_until(lambda: self.node.deployments("big") and len(list(staging.rglob("files/*"))) == 100, "big is unpacked")
+        wait_until(lambda: state_of_big() == "unpacking", "big is sealed")
+        time.sleep(0.5)  # into its sync
+        collecting = self.node.spawn("gc", "web")
+        time.sleep(0.5)  # until it waits for that
+        self.assertIsNone(collecting.poll())
+        again = self.node.spawn("deploy", "web@v1")
+        wait_until(lambda: self.node.deployments()[0]["release"] == "v1" and self.node.deployments()[0]["state"] == "starting", "v1 starts again")
+        self.assertIsNone(collecting.poll(), "it waits still")
+        for client in (big, collecting, again):
+            done = self.node.end_of(client)
+            self.assertEqual(done.code, 0, done)
+        self.assertTrue(self.node.slot("v1").is_dir(), slots_of(self.node))
+        self.assertOneWholeRelease(self.node, "v1")
+        self.assertServes("v1")
+
+    def test_an_active_release_whose_slot_is_gone_is_fetched_again(self):
+        self.node.stop()
+        with sqlite3.connect(self.node.state / "berth.db") as database:
+            database.execute("DELETE FROM slots WHERE release = 'v3'")
+        database.close()
+        self.end_apps()
+        shutil.rmtree(self.node.slot("v3"))
+        self.node.start()
+        done = self.deploy(self.node, "v3")
+        self.assertNotIn("already", done.text)
+        self.assertOneWholeRelease(self.node, "v3")
+        self.assertServes("v3")
+        self.assertSays(self.deploy(self.node, "v3"), "already")
 
 
 if __name__ == "__main__":

@@ -144,6 +144,49 @@ def event_troubles(state, outbox):
     return wrong
 
 
+def held_and_rejected(state, app):
+    """(why the app is held, or "", the releases that are rejected here), as the database has it."""
+    connection = sqlite3.connect(f"file:{state}/berth.db?mode=ro", uri=True, timeout=2)
+    try:
+        held = connection.execute("SELECT held FROM apps WHERE app = ?", (app,)).fetchone()
+        return held[0] if held else "", {release for release, in connection.execute("SELECT release FROM rejected WHERE app = ?", (app,))}
+    finally:
+        connection.close()
+
+
+def told_troubles(state, app):
+    """Whether the app is held, and what is rejected, against what the events say of that."""
+    told_held, told = "", set()
+    with open(f"{state}/events.log", "rb") as file:
+        events = [event for event in map(json.loads, file) if event.get("app") == app]
+    for kind, data in ((event["kind"], event["data"]) for event in events):
+        if kind == "deployment.state" and data.get("rejected"):
+            told.add(data["release"])
+        elif kind == "deployment.state" and data["state"] == "active":
+            told.discard(data["release"])
+        elif kind == "operator.mark":
+            (told.add if data["as"] == "bad" else told.discard)(data["release"])
+        elif kind == "operator.hold":
+            told_held = data["held"]
+            if " was reverted by hand" in told_held:
+                told.add(told_held.split()[0])
+        elif kind == "operator.resume":
+            told_held = ""
+        elif kind == "operator.remove":
+            told_held, told = "", set() if data["purge"] else told
+    held, rejected = held_and_rejected(state, app)
+    wrong = [f"held is {held!r}, the events say {told_held!r}"] if held != told_held else []
+    return wrong + ([f"rejected are {sorted(rejected)}, the events say {sorted(told)}"] if rejected != told else [])
+
+
+def left_of_purged(state, logs, app):
+    """What is there still of an app that was removed with its data."""
+    with sqlite3.connect(f"file:{state}/berth.db?mode=ro", uri=True, timeout=2) as connection:
+        rows = connection.execute("SELECT app FROM purges UNION SELECT app FROM uids WHERE app = ?", (app,)).fetchall()
+    connection.close()
+    return [path for path in (f"{state}/apps/{app}", f"{logs}/{app}", f"{state}/imports/{app}") if os.path.lexists(path)] + rows
+
+
 def is_answered(port):
     """Whether anything takes a connection there."""
     try:
@@ -220,7 +263,7 @@ def troubles(state, app, port, wanted, digests, allowed=None):
         wrong.append(f"nftables leads to {sorted(routed)}, the processes listen on {sorted(listening)}")
     if (seen := answers(port)) != {active}:
         wrong.append(f"port {port} is answered by {sorted(map(str, seen))}, active is {active}")
-    wrong += event_troubles(state, outbox)
+    wrong += event_troubles(state, outbox) + told_troubles(state, app)
     return wrong
 
 

@@ -1,6 +1,7 @@
 """A node in a given state, made again for every run, and a run of a scenario on it."""
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -59,9 +60,7 @@ class Ground:
         self.arm, self.trace = self.folder / "armed", self.folder / "trace"
         self.node = self.make_node()
         self.node.start()
-        for release in ("v1", "v2", "v3"):
-            self.node.berth("deploy", f"web@{release}")
-        self.digests = {release: checker.slot_digest(self.node.slot(release)) for release in ("v1", "v2", "v3")}
+        self.digests = {release: scenario.digest_of(self, release) for release in ("v1", "v2", "v3")}
         self.end_everything()
         shutil.rmtree(self.node.folder)
         self.node = self.make_node()  # which never heard of v2
@@ -195,7 +194,7 @@ class Ground:
             driver.kill()
             raise AssertionError(f"berth {self.scenario.command} does not end\n{node.log_tail()}") from None
         hit = self.was_hit()
-        if driver.returncode != 0 and not hit:
+        if driver.returncode != self.scenario.code and not hit:
             raise AssertionError(f"the {self.scenario.name} ended with {driver.returncode}\n{out}{err}\n{node.log_tail()}")
         return Ran(hit, driver.returncode, out + err)
 
@@ -214,7 +213,16 @@ class Ground:
         took, active = checker.settle(str(self.node.state), "web", PORT, self.scenario.wanted, self.digests, seconds, allowed or self.scenario.allowed)
         if active is not None:
             self.scenario.check(self, active)
+        else:
+            self.scenario.check_gone(self)
         return took, active
+
+    def is_as_said(self, ran):
+        """What the command told of the app's future is what the database says."""
+        held, rejected = checker.held_and_rejected(str(self.node.state), "web")
+        wrong = [release for release in re.findall(r"web@(v\d+) is rejected here", ran.text) if release not in rejected]
+        if wrong or ("web is held" in ran.text and not held):
+            raise AssertionError(f"held is {held!r}, rejected are {sorted(rejected)}, and the command said:\n{ran.text}")
 
     def goes_on(self):
         """What must work afterwards does; then berthd ends in order."""

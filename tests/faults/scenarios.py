@@ -4,8 +4,10 @@ import os
 import re
 import sqlite3
 
+import checker
 from lib import hooks, sample_apps
 from lib.programs import SOURCE
+from lib.waiting import wait_until
 
 PORT = 8080
 FIRST_MIGRATION = SOURCE / "daemon/store/migrations/0001_first.sql"
@@ -29,9 +31,9 @@ class Scenario:
     points = None              # a regular expression: only calls that it finds something in
     untouched = True           # what runs is left alone, where v2 does not become active
     answers = True             # some release answers all the time
-    again = False              # whether what failed is called again before all has to agree,
+    again = False              # whether what failed is called again before all has to agree
     most_unreached = 0         # per cent of the points that a run may come by less often, where another number than of the others
-    restarts = False           # or berthd is started again, which removes what it could not
+    code = 0                   # what the command ends with where nothing fails
 
     def tree(self, folder, routing, note):
         return sample_apps.testapp(folder, routing=routing, instances=2, bake="200ms", drain="1s", note=note, strategy=self.strategy)
@@ -56,8 +58,16 @@ class Scenario:
     def begin(self, ground):
         """Before each run, when the node's folders are as they were."""
 
+    def digest_of(self, ground, release):
+        """Deploys it, and says what its slot is."""
+        ground.node.berth("deploy", f"web@{release}")
+        return checker.slot_digest(ground.node.slot(release))
+
     def check(self, ground, active):
         """What has to hold besides, once all agree."""
+
+    def check_gone(self, ground):
+        """The same, where the app is gone."""
 
     def go_on(self, ground):
         """Something that must work afterwards; returns what is active then."""
@@ -75,6 +85,29 @@ class Patch(Scenario):
 
 class Revert(Scenario):
     name, prepared, command = "revert", ("v1", "v2"), ("revert", "web", "--timeout", "60s")
+
+
+class Fails(Scenario):
+    """v2 ends in its bake, so that berthd goes back by itself."""
+
+    name, routings, allowed, untouched, answers, code = "fails", ("socket",), ("v1",), False, False, 5
+
+    def tree(self, folder, routing, note):
+        return sample_apps.testapp(folder, *(("--exit-once-current", "100") if note == "two" else ()), routing=routing, instances=2, bake="300ms", drain="1s", note=note)
+
+    def digest_of(self, ground, release):
+        if release != "v2":
+            return super().digest_of(ground, release)
+        ground.node.berth("deploy", "web@v2", "--no-wait")
+        slot = ground.node.slot("v2")
+        wait_until(slot.is_dir, "v2 is sealed")  # its slot goes soon
+        digest = checker.slot_digest(slot)
+        assert (slot / "manifest.json").exists()
+        wait_until(lambda: ground.node.deployments()[0]["state"] == "reverted", "v2 was left again")
+        return digest
+
+    def check_clean(self, ground):
+        assert [one["release"] for one in ground.node.app()["rejected"]] == ["v2"], ground.node.app()["rejected"]
 
 
 class Roll(Scenario):
@@ -150,11 +183,14 @@ class Scale(Scenario):
 
 
 class Remove(Scenario):
-    name, command, allowed, untouched, answers, restarts = "remove", ("remove", "web"), ("v1", None), False, False, True
+    name, command, allowed, untouched, answers = "remove", ("remove", "web"), ("v1", None), False, False
 
 
 class Purge(Remove):
     name, routings, command = "purge", ("socket",), ("remove", "web", "--purge", "--yes")
+
+    def check_gone(self, ground):
+        wait_until(lambda: not checker.left_of_purged(ground.node.state, ground.node.logs, "web"), "nothing of the app is left", 20)
 
 
 class Import(Scenario):
@@ -259,4 +295,4 @@ class Ship(Scenario):
             assert min(numbers) == 1 and not missing, f"{instance}: lines {sorted(missing)[:10]} never came, the first is {min(numbers)}"
 
 
-ALL = {one.name: one for one in (Scenario, Patch, Revert, Roll, Recreate, WithData, RevertData, Collect, Scale, Remove, Purge, Import, Start, Upgrade, Ship)}
+ALL = {one.name: one for one in (Scenario, Patch, Revert, Fails, Roll, Recreate, WithData, RevertData, Collect, Scale, Remove, Purge, Import, Start, Upgrade, Ship)}

@@ -80,7 +80,7 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
     : config_file_(std::move(config_file)),
       config_(std::move(config)),
       signals_(loop_.executor(), {SIGTERM, SIGINT, SIGHUP}),
-      deployment_ended_(loop_.executor()),
+      was_busy_(loop_.executor()),
       store_(std::move(store)),
       repository_(repository_of(config_)),
       work_(kWorkThreads),
@@ -133,6 +133,7 @@ ship::ShippingParts Berthd::shipping_of_logs(const How& how) {
   parts.logs = config_.logs;
   parts.daemon_log = how.own_log;
   parts.cargo = ship::Cargo::logs;
+  parts.caught_up = [this] { was_busy_.notify(); };
   parts.give_way = deploy::give_way;
   return parts;
 }
@@ -199,7 +200,7 @@ awaitable<void> Berthd::start() {
   }
   node_.now_ready();
   deployer_.on_settled([this](const std::string& app) { follower_.wake(app); });
-  deployer_.on_ended([this] { deployment_ended_.notify(); });
+  deployer_.on_ended([this] { was_busy_.notify(); });
   follower_.start();
   loop_.spawn("routes", watch_routes());
   loop_.spawn("rest", rest());
@@ -210,14 +211,14 @@ awaitable<void> Berthd::start() {
   manager_.ready(text);
 }
 
-/// A while after the start and after deployments gives back the memory that only those needed.
+/// A while after the start, after deployments and after backlogs of logs gives back the memory that only those needed.
 awaitable<void> Berthd::rest() {
   constexpr std::chrono::seconds kQuiet{10};
   constexpr std::chrono::hours kUntilOneEnds{24};
   for (;;) {
-    for (bool ended = true; ended;) ended = co_await deployment_ended_.wait(kQuiet);
+    for (bool ended = true; ended;) ended = co_await was_busy_.wait(kQuiet);
     co_await looks_.run(host::give_back_memory);  // not where work is in no hurry: it holds the allocator's locks
-    for (bool ended = false; !ended;) ended = co_await deployment_ended_.wait(kUntilOneEnds);
+    for (bool ended = false; !ended;) ended = co_await was_busy_.wait(kUntilOneEnds);
   }
 }
 

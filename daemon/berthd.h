@@ -71,7 +71,7 @@ class Berthd {
   // In the order in which each needs those above it.
   io::Loop loop_;
   io::Signals signals_;
-  io::Event deployment_ended_;
+  io::Event was_busy_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<fetch::Repository> repository_;
   io::Pool work_;   // what takes long: fetching, unpacking, hashing; it ends before what it works on

@@ -13,7 +13,7 @@
 namespace berth::logs {
 namespace {
 
-constexpr std::size_t kFrame = 1u << 20;     ///< bytes of text
+constexpr std::size_t kFrame = 128u << 10;   ///< bytes of text
 constexpr int kLevel = 3;
 
 struct FreeCompressor {

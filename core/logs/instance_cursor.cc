@@ -220,7 +220,7 @@ Result<void> InstanceCursor::open(std::span<const Segment> segments, bool follow
   } else {
     std::optional<std::uint64_t> lines_before;
     if (here && start_.sequence > segment.first) lines_before = start_.sequence - segment.first;
-    BERTH_TRY(auto opened, SegmentReader::open(segment, offset, lines_before));
+    BERTH_TRY(auto opened, SegmentReader::open(segment, offset, lines_before, block_));
     reader_.emplace(std::move(opened));
   }
   if (found == Found::emptied) {
@@ -254,7 +254,7 @@ Result<bool> InstanceCursor::reopen_if_changed(std::span<const Segment> segments
     return true;
   }
   if (!reader_->is_cut()) return false;
-  auto opened = SegmentReader::open(segment);
+  auto opened = SegmentReader::open(segment, 0, {}, block_);
   const auto mark = mark_of(segment);
   if (!opened && opened.error().code == Errc::not_found) return false;
   if (!opened) return pass(opened.error());

@@ -56,6 +56,9 @@ class InstanceCursor {
   /// that was cut off is told from what was written behind it; without it all of that is given again.
   void start_at(const Place& place, Time given = {});
 
+  /// How much of a segment is read at once from the next one that is opened on.
+  void set_block(std::size_t bytes) { block_ = bytes; }
+
   /// Where reading is to begin to give again all that was not given yet: the first line of the oldest record that is not complete, or the next line.
   Place resume_place() const;
   /// The first sequence of the segment that is being read; 0 before the first.
@@ -109,6 +112,7 @@ class InstanceCursor {
   InstanceLog log_;
   LogFilter filter_;
   bool ends_;
+  std::size_t block_ = SegmentReader::kBlock;
   std::optional<LineSearch> search_;    ///< which lines alone need to be looked at
   std::optional<SearchAhead> ahead_;
   std::optional<FoundLines> found_;     ///< of the segment being read, in place of `reader_`

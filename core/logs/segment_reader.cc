@@ -10,7 +10,9 @@
 namespace berth::logs {
 namespace {
 
-constexpr std::size_t kBlock = 256u << 10;
+constexpr std::size_t kInput = 64u << 10;        ///< bytes of a compressed segment that are read at once
+constexpr std::size_t kMostFrame = 1u << 20;     ///< bytes of text of a frame that is decoded at once; those of `compress_segment` have no more
+constexpr std::size_t kLongestHeader = 18;       ///< of a frame (RFC 8878, 3.1.1)
 constexpr std::size_t kMarked = 256;  ///< bytes of a line that tell it from others
 
 Result<std::size_t> read_at(int fd, char* into, std::size_t most, std::uint64_t offset, const std::string& name) {
@@ -27,7 +29,7 @@ Result<std::uint64_t> count_lines(int fd, std::uint64_t size, const std::string&
   std::uint64_t count = 0;
   for (std::uint64_t at = 0; at < size;) {
     Result<std::size_t> got = 0;
-    block.resize_and_overwrite(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, size - at)), [&](char* bytes, std::size_t room) {
+    block.resize_and_overwrite(static_cast<std::size_t>(std::min<std::uint64_t>(SegmentReader::kBlock, size - at)), [&](char* bytes, std::size_t room) {
       got = read_at(fd, bytes, room, at, name);
       return got.value_or(0);
     });
@@ -45,7 +47,10 @@ struct SegmentReader::Decoder {
   ZSTD_DStream* stream = ZSTD_createDStream();
   std::string input;
   std::size_t input_at = 0;
+  bool is_in_frame = false;  ///< of which a part was decoded
   bool more_output = false;  ///< the decoder holds bytes that did not fit
+
+  std::string_view rest() const { return std::string_view(input).substr(input_at); }
 
   Decoder() { ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, 23); }
   ~Decoder() { ZSTD_freeDStream(stream); }
@@ -58,8 +63,9 @@ SegmentReader::~SegmentReader() = default;
 SegmentReader::SegmentReader(SegmentReader&&) noexcept = default;
 SegmentReader& SegmentReader::operator=(SegmentReader&&) noexcept = default;
 
-Result<SegmentReader> SegmentReader::open(const Segment& segment, std::uint64_t offset, std::optional<std::uint64_t> lines_before) {
+Result<SegmentReader> SegmentReader::open(const Segment& segment, std::uint64_t offset, std::optional<std::uint64_t> lines_before, std::size_t block) {
   SegmentReader reader;
+  reader.block_ = block;
   fs::path path = segment.path;
   bool compressed = segment.compressed;
   reader.file_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -184,8 +190,8 @@ Result<bool> SegmentReader::fill() {
 Result<bool> SegmentReader::fill_plain() {
   const std::size_t had = buffer_.size();
   Result<std::size_t> got = 0;
-  buffer_.resize_and_overwrite(had + kBlock, [&](char* bytes, std::size_t) {
-    got = read_at(file_.get(), bytes + had, kBlock, offset_, name_);
+  buffer_.resize_and_overwrite(had + block_, [&](char* bytes, std::size_t) {
+    got = read_at(file_.get(), bytes + had, block_, offset_, name_);
     return had + got.value_or(0);
   });
   if (!got) return pass(got.error());
@@ -200,35 +206,97 @@ Result<bool> SegmentReader::fill_plain() {
 }
 
 Result<bool> SegmentReader::fill_compressed() {
-  const std::size_t had = buffer_.size();
   for (;;) {
-    if (decoder_->input_at == decoder_->input.size() && !decoder_->more_output) {
-      decoder_->input.resize(kBlock);
-      const auto got = read_at(file_.get(), decoder_->input.data(), kBlock, offset_, name_);
-      decoder_->input.resize(got ? *got : 0);
-      decoder_->input_at = 0;
-      if (!got) return pass(got.error());
-      if (*got == 0) return false;
-      offset_ += *got;
+    const std::size_t had = buffer_.size();
+    bool is_taken = false;
+    if (!decoder_->is_in_frame) {
+      BERTH_TRY(is_taken, take_frame());
     }
-    ZSTD_inBuffer in{decoder_->input.data(), decoder_->input.size(), decoder_->input_at};
-    ZSTD_outBuffer out{nullptr, kBlock, 0};
-    std::size_t status = 0;
-    buffer_.resize_and_overwrite(had + kBlock, [&](char* bytes, std::size_t) {
-      out.dst = bytes + had;
-      status = ZSTD_decompressStream(decoder_->stream, &out, &in);
-      return had + out.pos;
-    });
-    const std::size_t left_out = std::min<std::uint64_t>(unwanted_, out.pos);
+    if (!is_taken) {
+      BERTH_TRY(is_taken, take_some());
+    }
+    if (!is_taken) return false;
+    const std::size_t got = buffer_.size() - had;
+    const std::size_t left_out = std::min<std::uint64_t>(unwanted_, got);
     unwanted_ -= left_out;
     if (counts_) lines_ += static_cast<std::uint64_t>(std::ranges::count(std::string_view(buffer_).substr(had, left_out), '\n'));
     buffer_.erase(had, left_out);
-    decoder_->input_at = in.pos;
-    decoder_->more_output = out.pos == kBlock;
-    if (ZSTD_isError(status) != 0)
-      return fail(Errc::protocol, "log segment " + name_ + " is damaged: " + ZSTD_getErrorName(status));
-    if (out.pos > left_out) return true;
+    if (got > left_out) return true;
   }
+}
+
+/// False at the end of the file.
+Result<bool> SegmentReader::read_input() {
+  decoder_->input.erase(0, decoder_->input_at);
+  decoder_->input_at = 0;
+  const std::size_t had = decoder_->input.size();
+  Result<std::size_t> got = 0;
+  decoder_->input.resize_and_overwrite(had + kInput, [&](char* bytes, std::size_t) {
+    got = read_at(file_.get(), bytes + had, kInput, offset_, name_);
+    return had + got.value_or(0);
+  });
+  if (!got) return pass(got.error());
+  offset_ += *got;
+  return *got > 0;
+}
+
+/// Has the frame that comes next whole in the input, and says how long it is. 0: it is too large for that, damaged, or not whole.
+Result<std::size_t> SegmentReader::have_frame() {
+  for (;;) {
+    const std::string_view rest = decoder_->rest();
+    const std::size_t size = ZSTD_findFrameCompressedSize(rest.data(), rest.size());
+    const std::uint64_t text = ZSTD_getFrameContentSize(rest.data(), rest.size());  // what is not known, or no frame, is the largest number
+    if (ZSTD_isError(size) == 0) return text <= kMostFrame ? size : 0;
+    if (rest.size() >= kLongestHeader && (text > kMostFrame || rest.size() > ZSTD_compressBound(kMostFrame))) return 0;
+    BERTH_TRY(const bool more, read_input());
+    if (!more) return 0;
+  }
+}
+
+/// Decodes the frame that comes next at once, for which the decoder needs no memory of its own; false where `take_some` is to do it.
+Result<bool> SegmentReader::take_frame() {
+  BERTH_TRY(const std::size_t size, have_frame());
+  if (size == 0) return false;
+  const std::size_t had = buffer_.size();
+  const std::string_view frame = decoder_->rest().substr(0, size);
+  const auto text = static_cast<std::size_t>(ZSTD_getFrameContentSize(frame.data(), frame.size()));
+  if (!counts_ && text <= unwanted_) {
+    unwanted_ -= text;
+    decoder_->input_at += size;
+    return true;
+  }
+  std::size_t got = 0;
+  buffer_.resize_and_overwrite(had + text, [&](char* bytes, std::size_t) {
+    got = ZSTD_decompressDCtx(decoder_->stream, bytes + had, text, frame.data(), frame.size());
+    return had + (ZSTD_isError(got) == 0 ? got : 0);
+  });
+  if (ZSTD_isError(got) != 0) return false;  // that gives what comes before the damage
+  decoder_->input_at += size;
+  return true;
+}
+
+/// Decodes a part of a frame; false at the end of the file.
+Result<bool> SegmentReader::take_some() {
+  Decoder& decoder = *decoder_;
+  if (!decoder.is_in_frame) ZSTD_DCtx_reset(decoder.stream, ZSTD_reset_session_only);
+  if (decoder.rest().empty() && !decoder.more_output) {
+    BERTH_TRY(const bool more, read_input());
+    if (!more) return false;
+  }
+  const std::size_t had = buffer_.size();
+  ZSTD_inBuffer in{decoder.input.data(), decoder.input.size(), decoder.input_at};
+  ZSTD_outBuffer out{nullptr, kBlock, 0};
+  std::size_t status = 0;
+  buffer_.resize_and_overwrite(had + kBlock, [&](char* bytes, std::size_t) {
+    out.dst = bytes + had;
+    status = ZSTD_decompressStream(decoder.stream, &out, &in);
+    return had + out.pos;
+  });
+  decoder.input_at = in.pos;
+  decoder.is_in_frame = status != 0;
+  decoder.more_output = out.pos == kBlock;
+  if (ZSTD_isError(status) != 0) return fail(Errc::protocol, "log segment " + name_ + " is damaged: " + ZSTD_getErrorName(status));
+  return true;
 }
 
 std::uint64_t mark_of_line(std::string_view first_line) {
@@ -239,7 +307,7 @@ std::uint64_t mark_of_line(std::string_view first_line) {
 }
 
 Result<std::uint64_t> mark_of(const Segment& segment) {
-  BERTH_TRY(auto reader, SegmentReader::open(segment));
+  BERTH_TRY(auto reader, SegmentReader::open(segment, 0, {}, 16 * kMarked));
   BERTH_TRY(const auto line, reader.next_line());
   return line ? mark_of_line(*line) : 0;
 }

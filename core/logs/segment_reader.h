@@ -19,11 +19,13 @@ class SegmentReader {
  public:
   /// The longest line that is read; the rest of a longer one is left out.
   static constexpr std::size_t kMostLine = 256u << 10;
+  /// How much of a plain segment is read at once, unless the caller says otherwise.
+  static constexpr std::size_t kBlock = 256u << 10;
 
   /// Opens it at `offset`, a byte of its text, as it is or was before it was compressed; in the middle of a line, reading begins with the
   /// next one. A segment that was compressed since it was listed is found under its new name. `lines_before`: how many lines there are before; they are counted where
-  /// it is not said, which reads all of them.
-  static Result<SegmentReader> open(const Segment& segment, std::uint64_t offset = 0, std::optional<std::uint64_t> lines_before = {});
+  /// it is not said, which reads all of them. `block`: how much is read at once, for whoever has many open and little memory.
+  static Result<SegmentReader> open(const Segment& segment, std::uint64_t offset = 0, std::optional<std::uint64_t> lines_before = {}, std::size_t block = kBlock);
   ~SegmentReader();
   SegmentReader(SegmentReader&&) noexcept;
   SegmentReader& operator=(SegmentReader&&) noexcept;
@@ -52,10 +54,15 @@ class SegmentReader {
   bool search_buffer(const LineSearch& search);
   Result<bool> fill_plain();
   Result<bool> fill_compressed();
+  Result<bool> read_input();
+  Result<std::size_t> have_frame();
+  Result<bool> take_frame();
+  Result<bool> take_some();
 
   struct Decoder;
   std::string name_;
   Fd file_;
+  std::size_t block_ = kBlock;
   std::uint64_t offset_ = 0;  ///< of the next byte to read from the file
   std::unique_ptr<Decoder> decoder_;
   std::string buffer_;

@@ -306,21 +306,23 @@ void Keeper::go_on() {
 bool Keeper::read_stream(Stream stream, int most) {
   const int fd = pipes_[static_cast<int>(stream)][0];
   for (int i = 0; i < most; i++) {
-    const ssize_t n = read(fd, log_.input(), LogWriter::kInput);
+    const size_t room = log_.room();
+    const ssize_t n = read(fd, log_.input(), room);
     if (n <= 0) return false;
     log_.add(stream, log_.input(), static_cast<size_t>(n));
     const int64_t now = monotonic_ms();
     release_at_ = now + kReleaseMs;
     if (tell_log_at_ == 0) tell_log_at_ = now + kTellLogMs;
-    if (n < static_cast<ssize_t>(LogWriter::kInput)) return false;
+    if (static_cast<size_t>(n) < room) return false;
   }
   return true;
 }
 
 /// What the app wrote before it ended; bounded, since what it left behind may write on.
 void Keeper::drain() {
-  read_stream(Stream::out, 2 * kPipeBytes / static_cast<int>(LogWriter::kInput));
-  read_stream(Stream::err, 2 * kPipeBytes / static_cast<int>(LogWriter::kInput));
+  constexpr int kReads = 2 * kPipeBytes / static_cast<int>(LogWriter::kLeastRoom);
+  read_stream(Stream::out, kReads);
+  read_stream(Stream::err, kReads);
 }
 
 }  // namespace berth::keeper

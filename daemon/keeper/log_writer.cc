@@ -168,7 +168,7 @@ bool LogWriter::tell_gap() {
 void LogWriter::tell_lost_keeper() {
   char what[160];
   Text text(what, sizeof what);
-  text.add("up to ").number((kInput + 2 * kMostPiece) >> 10).add(" KiB are missing here: the keeper of this instance was killed while it may have had them in hand");
+  text.add("up to ").number(kInput >> 10).add(" KiB are missing here: the keeper of this instance was killed while it may have had them in hand");
   tell(what);
 }
 

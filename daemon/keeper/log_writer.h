@@ -16,7 +16,8 @@ class LogWriter {
  public:
   static constexpr size_t kMostPiece = 16u << 10;  ///< a longer line is written in pieces, tag P
 
-  static constexpr size_t kInput = 64u << 10;
+  static constexpr size_t kInput = 64u << 10;      ///< of what the app wrote no more is in hand, which is lost with a keeper that is killed
+  static constexpr size_t kLeastRoom = kInput - 2 * kMostPiece;
   static constexpr size_t kMostTag = 112;          ///< bytes of `:RELEASE:DEPLOYMENT:PID `, its space included
 
   LogSegment& segment() { return segment_; }
@@ -27,8 +28,9 @@ class LogWriter {
   bool between_lines() const { return !pending_[0].continues && !pending_[1].continues; }
   bool tagged() const { return tag_size_ > 1; }
 
-  /// Room of kInput bytes to read into, before `add`.
+  /// Where to read to, before `add`, and how much at the most: with what there is of unfinished lines it is kInput. kLeastRoom at least.
   char* input();
+  size_t room() const { return kInput - pending_[0].size - pending_[1].size; }
   /// What the app wrote next to `stream`.
   void add(Stream stream, const char* bytes, size_t size);
   /// Nothing more follows on either stream: an unfinished line ends here.

@@ -77,7 +77,7 @@ TEST_F(KeeperTakesOver, AnAppThatGoesOnAndWritesItsOutput) {
   const auto all = lines();
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[0], "stdout F one");
-  EXPECT_EQ(all[1], "stderr F berth-keeper: up to 96 KiB are missing here: the keeper of this instance was killed while it may have had them in hand");
+  EXPECT_EQ(all[1], "stderr F berth-keeper: up to 64 KiB are missing here: the keeper of this instance was killed while it may have had them in hand");
   EXPECT_EQ(all[2], "stdout F two");
   stop();
   const State gone = expect(Event::gone);

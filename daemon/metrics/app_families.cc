@@ -67,6 +67,13 @@ Family steps(const Snapshot& snapshot) {
   return family;
 }
 
+Family present_steps(const Snapshot& snapshot) {
+  auto family = Family::gauge("berth_deployment_step", "1 for the step that the deployment of an app is in now; nothing where none is under way.");
+  for (const auto& app : snapshot.apps)
+    if (app.deployment && !app.deployment->row.state.empty()) family.add({{"app", app.row.app}, {"step", app.deployment->row.state}}, 1);
+  return family;
+}
+
 Family hooks(const Snapshot& snapshot) {
   auto family = Family::counter("berth_hooks_total", "Runs of hooks that ended since berthd began, by how they did: ok, postponed or failed.");
   for (const auto& [which, count] : snapshot.counts.hooks) {
@@ -153,6 +160,7 @@ std::vector<Family> app_families(const Snapshot& snapshot) {
   families.push_back(release(snapshot));
   families.push_back(deployments(snapshot));
   families.push_back(fetched(snapshot));
+  families.push_back(present_steps(snapshot));
   families.push_back(step_seconds(snapshot));
   families.push_back(steps(snapshot));
   families.push_back(hooks(snapshot));

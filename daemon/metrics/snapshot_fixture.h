@@ -37,6 +37,7 @@ inline Snapshot snapshot() {
   app.slots = {{.app = "web", .release = "v1", .bytes = 100}, {.app = "web", .release = "v2", .bytes = 200, .sealed_at = "2026-11-24T09:00:00Z", .drifted = 3}};
   app.jobs = {{.row = {.app = "web", .process = "report", .run = 4, .state = "failed", .succeeded_at = "2026-11-24T09:00:00Z"}}};
   app.rejected = {{"v3", "", "died", ""}};
+  app.deployment.emplace().row.state = "baking";
   all.node.follows = {{.app = "web", .channel = "stable", .wanted = "v3", .serial = 7, .last_success = "2026-11-24T09:00:00Z", .failing_since = "s", .polls = 9,
                        .failures = 2},
                       {.app = "api", .channel = "", .wanted = "", .polls = 1}};

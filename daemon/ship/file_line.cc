@@ -10,6 +10,9 @@
 namespace berth::ship {
 namespace {
 
+constexpr std::size_t kMostBefore = 128;  ///< bytes of a line that are neither what its origin says nor its text: time, severity and sequence
+constexpr std::size_t kMostEscaped = 6;   ///< of a byte of text, `\\u0000`
+
 void append_field(std::string& out, const char* name, const std::string& text) {
   if (text.empty()) return;
   out += ",\"";
@@ -45,11 +48,19 @@ std::string origin_fields(const Origin& origin) {
 
 }  // namespace
 
+void FileLines::know(const Entry& entry) {
+  if (origin_ == entry.origin) return;
+  origin_ = entry.origin;
+  origin_text_ = origin_fields(*origin_);
+}
+
+std::size_t FileLines::most(const Entry& entry) {
+  know(entry);
+  return kMostBefore + origin_text_.size() + kMostEscaped * entry.text.size();
+}
+
 void FileLines::append(std::string& out, const Entry& entry) {
-  if (origin_ != entry.origin) {
-    origin_ = entry.origin;
-    origin_text_ = origin_fields(*origin_);
-  }
+  know(entry);
   fmt::format_to(std::back_inserter(out), "{{\"time\":\"{}\",\"severity\":\"{}\",\"sequence\":{}{}", logs::format_rfc3339(entry.time, 9), to_string(entry.severity),
                  entry.sequence, origin_text_);
   json::append_quoted(out, entry.text);

@@ -16,8 +16,12 @@ namespace berth::ship {
 class FileLines {
  public:
   void append(std::string& out, const Entry& entry);
+  /// The most bytes that `append` makes of it.
+  std::size_t most(const Entry& entry);
 
  private:
+  void know(const Entry& entry);
+
   std::shared_ptr<const Origin> origin_;
   std::string origin_text_;
 };

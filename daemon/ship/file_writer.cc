@@ -15,6 +15,7 @@
 namespace berth::ship {
 namespace {
 
+constexpr std::size_t kPiece = 128u << 10;    ///< bytes that are written at once
 constexpr std::uint64_t kLookedAt = 8u << 20;  ///< bytes from the end in which a torn line must end
 
 Result<gid_t> gid_of(const std::string& group) {
@@ -90,20 +91,48 @@ Result<void> FileWriter::rotate() {
   return open_new();
 }
 
+/// Whether the batch may go behind what is there.
+bool FileWriter::has_room(std::span<const Entry> batch) const {
+  FileLines lines;
+  std::uint64_t most = size_;
+  for (const Entry& entry : batch) most += lines.most(entry);
+  if (size_ == 0 || most <= settings_.rotate_bytes) return true;
+  std::uint64_t end = size_;
+  std::string line;
+  for (const Entry& entry : batch) {
+    line.clear();
+    lines.append(line, entry);
+    end += line.size();
+  }
+  return end <= settings_.rotate_bytes;
+}
+
+/// Gives how many bytes they are.
+Result<std::uint64_t> FileWriter::append(std::span<const Entry> batch) {
+  FileLines lines;
+  std::string piece;
+  std::uint64_t length = 0;
+  for (const Entry& entry : batch) {
+    lines.append(piece, entry);
+    if (piece.size() < kPiece && &entry != &batch.back()) continue;
+    BERTH_CHECK(files::write_all(file_.get(), piece, settings_.path.string()));
+    length += piece.size();
+    piece.clear();
+  }
+  if (::fdatasync(file_.get()) != 0) return fail_errno("fdatasync " + settings_.path.string());
+  return length;
+}
+
 Result<void> FileWriter::write(std::span<const Entry> batch) {
   BERTH_CHECK(open());
-  text_.clear();
-  FileLines lines;
-  for (const Entry& entry : batch) lines.append(text_, entry);
-  if (size_ > 0 && size_ + text_.size() > settings_.rotate_bytes) BERTH_CHECK(rotate());
-  auto written = files::write_all(file_.get(), text_, settings_.path.string());
-  if (written && ::fdatasync(file_.get()) != 0) written = fail_errno("fdatasync " + settings_.path.string());
-  if (!written) {
+  if (!has_room(batch)) BERTH_CHECK(rotate());
+  auto length = append(batch);
+  if (!length) {
     // Where that fails, too, opening it anew cuts the torn line.
     if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) file_.reset();
-    return written;
+    return pass(std::move(length.error()));
   }
-  size_ += text_.size();
+  size_ += *length;
   return {};
 }
 

@@ -24,12 +24,13 @@ class FileWriter {
   Result<void> open_new();
   Result<void> cut_torn_line();
   Result<void> rotate();
+  bool has_room(std::span<const Entry> batch) const;
+  Result<std::uint64_t> append(std::span<const Entry> batch);
   std::filesystem::path rotated(int number) const;
 
   FileSettings settings_;
   Fd file_;
   std::uint64_t size_ = 0;
-  std::string text_;  ///< of the batch
 };
 
 }  // namespace berth::ship

@@ -97,12 +97,20 @@ void Gatherer::note_passed_over(const Scan& scan, Batch& batch) {
   }
 }
 
+/// So much as it will have at the most, once there is something: a list that grows is there twice for a moment, and what is not used of it costs nothing.
+void Gatherer::reserve(Batch& batch) const {
+  if (!batch.entries.empty()) return;
+  const std::size_t most = std::min(parts_.limits.entries, room_ / sizeof(Entry));
+  batch.entries.reserve(most + most / 16);
+}
+
 void Gatherer::count_from(std::size_t first, Batch& batch) {
   for (std::size_t i = first; i < batch.entries.size(); ++i) {
     const Entry& entry = batch.entries[i];
     const bool is_own = entry.origin->stream == kEventStream || entry.origin->stream == kDaemonStream;
     ++count_;
     bytes_ += entry.text.size();
+    memory_ += entry.memory();
     ++batch.by_app[is_own ? std::string() : entry.origin->app];
   }
 }
@@ -191,6 +199,7 @@ void Gatherer::read(Source& source, Batch& batch) {
     source.at.time = (*record)->time;
     const std::uint64_t sequence = (*record)->sequence;
     const std::size_t first = batch.entries.size();
+    reserve(batch);
     source.maker.add(std::move(**record), now, batch.entries);
     source.note(sequence);
     if (reader.line() <= source.skip_to && !reader.gave_up()) batch.entries.erase(batch.entries.begin() + static_cast<std::ptrdiff_t>(first), batch.entries.end());
@@ -265,9 +274,10 @@ void Gatherer::gather_logs(Batch& batch) {
   }
 }
 
-Batch Gatherer::gather(const Scan& scan) {
+Batch Gatherer::gather(const Scan& scan, std::size_t room) {
   Batch batch = std::exchange(early_, {});
-  count_ = bytes_ = 0;
+  count_ = bytes_ = memory_ = 0;
+  room_ = room;
   follow(scan, batch);
   note_passed_over(scan, batch);
   count_from(0, batch);
@@ -277,6 +287,7 @@ Batch Gatherer::gather(const Scan& scan) {
   for (const auto& [instance, source] : sources_)
     if (!source->trouble.empty()) batch.unreadable.emplace(source->name, source->trouble);
   if (batch.more && !batch.entries.empty()) batch.behind = batch.entries.back().since();
+  batch.memory = memory_;
   return batch;
 }
 

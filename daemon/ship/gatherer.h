@@ -45,6 +45,7 @@ struct Batch {
   std::vector<std::string> replaced;     ///< instances whose log turned out to be another one, or was cut off
   std::vector<std::string> gone;         ///< instances whose log was removed
   std::map<std::string, std::string> unreadable;  ///< why, by instance: what is in their logs waits, and holds up none of the others
+  std::size_t memory = 0;                ///< bytes that the entries take, about
 
   /// When its oldest entry was written.
   std::optional<logs::Time> oldest() const;
@@ -75,8 +76,9 @@ class Gatherer {
   /// For batches from now on.
   void set_limits(BatchLimits limits) { parts_.limits = limits; }
 
-  /// The next entries. Those of a batch that was gathered before are not given again.
-  Batch gather(const Scan& scan);
+  static constexpr std::size_t kAnyRoom = ~std::size_t{0};
+  /// The next entries, which take no more memory than `room`, or than the last of them takes more. Those of a batch that was gathered before are not given again.
+  Batch gather(const Scan& scan, std::size_t room = kAnyRoom);
 
   /// Lines that were removed before any batch had them, of which `look_for_losses` and batches have not told yet: for the time in which no batch is gathered.
   std::vector<Loss> look_for_losses(const Scan& scan);
@@ -102,7 +104,8 @@ class Gatherer {
   void note_passed_over(const Scan& scan, Batch& batch);
   std::uint64_t first_owed(const std::string& name, std::uint64_t newest);
   void redact(const std::string& app, std::string& text) const;
-  bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes; }
+  bool is_full() const { return count_ >= parts_.limits.entries || bytes_ >= parts_.limits.bytes || memory_ >= room_; }
+  void reserve(Batch& batch) const;
   void count_from(std::size_t first, Batch& batch);
   static void keep_name(Source& source);
 
@@ -120,7 +123,8 @@ class Gatherer {
   std::map<InstanceId, std::unique_ptr<Source>> sources_;
   std::optional<InstanceId> turn_;  ///< whose turn it is
   std::chrono::steady_clock::time_point turn_began_;
-  std::size_t count_ = 0, bytes_ = 0;  ///< of the batch being gathered
+  std::size_t count_ = 0, bytes_ = 0, memory_ = 0;  ///< of the batch being gathered
+  std::size_t room_ = kAnyRoom;                     ///< and how much memory it may take
 };
 
 }  // namespace berth::ship

@@ -12,6 +12,8 @@
 
 namespace berth::ship {
 
+inline constexpr std::size_t kReadAtOnce = 64u << 10;  ///< bytes of a log: each sink has a reader of its own for as long as it is behind
+
 /// One instance.
 struct Gatherer::Source {
   Source(const GathererParts& parts, logs::InstanceLog its_log)
@@ -32,6 +34,7 @@ struct Gatherer::Source {
   void open() {
     if (reader) return;
     reader = std::make_unique<logs::InstanceCursor>(log, logs::LogFilter{}, false);
+    reader->set_block(kReadAtOnce);
     reader->start_at(next, at.time);
     replaced = 0;
   }

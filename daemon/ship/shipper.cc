@@ -94,6 +94,7 @@ awaitable<void> Shipper::State::run() {
       parts.loop.spawn("gather for " + parts.name, hold(shared_from_this()));
     }
     co_await deliver();
+    note_end_of_backlog();
   }
   while (is_looking_ahead) co_await looked_ahead.wait(kUntilNews);
   has_ended = true;
@@ -168,9 +169,14 @@ awaitable<void> Shipper::State::next_batch() {
 awaitable<void> Shipper::State::look_ahead() {
   if (thread) {
     fresh = false;
-    const auto read = [reader = gatherer.get(), now = scan] { return reader->gather(*now); };
+    const std::size_t room = memory.room(is_eager);
+    gathering = room;
+    count_memory();
+    const auto read = [reader = gatherer.get(), now = scan, room] { return reader->gather(*now, room); };
     auto gathered = co_await thread->run(read);
     ahead = std::move(gathered);
+    gathering = 0;
+    count_memory();
     count_losses(ahead->losses);  // now: the batch before it may be under way for long
     co_await tell_losses();
   }
@@ -187,6 +193,7 @@ awaitable<void> Shipper::State::deliver() {
   for (int failures = 0; !stopping;) {
     const std::span<const Entry> entries(batch.entries);
     const Delivery delivery = co_await sink->send(entries);
+    is_eager = delivery.kind == Delivery::Kind::taken && failures == 0;
     if (delivery.kind == Delivery::Kind::taken) {
       note_success(delivery);
       co_await store();
@@ -200,6 +207,11 @@ awaitable<void> Shipper::State::deliver() {
   }
 }
 
+void Shipper::State::note_end_of_backlog() {
+  if (batch.more) ++in_a_row;
+  else if (std::exchange(in_a_row, 0) >= kBacklog && parts.caught_up && !stopping) parts.caught_up();
+}
+
 /// Says durably how far it is.
 awaitable<void> Shipper::State::store() {
   if (!thread) co_return;
@@ -209,6 +221,8 @@ awaitable<void> Shipper::State::store() {
   note_stored(stored);
   batch.entries.clear();
   batch.entries.shrink_to_fit();
+  batch.memory = 0;
+  count_memory();
 }
 
 awaitable<void> Shipper::State::tell(store::Event event) {

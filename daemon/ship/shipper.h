@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/io/loop.h"
+#include "daemon/ship/batch_budget.h"
 #include "daemon/ship/gatherer.h"
 #include "daemon/ship/ship_status.h"
 #include "daemon/ship/sink.h"
@@ -27,13 +28,17 @@ struct ShipperParts {
   io::Loop& loop;
   std::function<Result<std::unique_ptr<Sink>>()> make_sink;  ///< tried again, where it fails
   GathererParts gatherer;                                    ///< its limits are the most; the sink's own count where they are lower
+  std::shared_ptr<BatchBudget> budget = std::make_shared<BatchBudget>();  ///< of all sinks
   std::function<void(store::Event)> tell;                    ///< adds an event; blocking
+  std::function<void()> caught_up;                           ///< called when a backlog of `kBacklog` batches or more is delivered; or null
   std::string name, kind;
   SinkWords words{};
   bool required = true;
   std::chrono::milliseconds batch_wait{1000};                ///< for how long entries are collected at the most
   std::function<std::chrono::milliseconds(int failures, std::chrono::milliseconds asked, double chance)> wait_before_retry;  ///< null: `ship::wait_before_retry`
 };
+
+inline constexpr int kBacklog = 16;
 
 /// Brings what there is to one sink, at least once, and in order for each instance: gathers a batch, sends it until it is taken, and only then says on the disk
 /// how far it is. Has a thread of its own for whatever blocks. For one event loop.

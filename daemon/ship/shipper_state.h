@@ -26,7 +26,7 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
 
   explicit State(ShipperParts its_parts)
       : parts(std::move(its_parts)), gatherer(std::make_unique<Gatherer>(parts.gatherer)), woken(parts.loop.executor()), end(parts.loop.executor()),
-        looked_ahead(parts.loop.executor()), daemon_line(parts.gatherer.daemon_line), thread(std::make_unique<io::Pool>(1)) {
+        looked_ahead(parts.loop.executor()), memory(parts.budget), daemon_line(parts.gatherer.daemon_line), thread(std::make_unique<io::Pool>(1)) {
     shown.name = parts.name;
     shown.kind = parts.kind;
     shown.required = parts.required;
@@ -39,7 +39,9 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   awaitable<void> next_batch();
   awaitable<void> look_ahead();
   awaitable<void> deliver();
+  void note_end_of_backlog();
   awaitable<void> store();
+  void count_memory() { memory.hold(batch.memory + (ahead ? ahead->memory : 0) + gathering); }
   awaitable<void> pause(milliseconds at_most);
   awaitable<void> pause_failing(milliseconds at_most);
   awaitable<void> gather_early();
@@ -71,8 +73,12 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   std::set<std::string> lost_early;  ///< apps that lost something by that
   bool stopping = false, has_ended = false, started = false;
   io::Event woken, end, looked_ahead;
+  BatchBudget::Part memory;            ///< of `batch` and `ahead`
+  std::size_t gathering = 0;           ///< of that, what the batch that is being gathered may take
+  bool is_eager = false;               ///< the last batch was taken at once
   LossReport losses;
   SinkStatus shown;
+  int in_a_row = 0;                    ///< batches, each with more behind it
   int refused_in_a_row = 0;            ///< batches of which nothing was taken
   bool gave_up = false;                ///< on the last batch, without asking: how the sink is nobody knows
   std::set<std::string> refusals;      ///< reasons that were told

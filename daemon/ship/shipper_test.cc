@@ -416,6 +416,36 @@ TEST_F(ShipperTest, GathersTheNextBatchWhileOneIsUnderWay) {
   EXPECT_EQ(shipper.status().apps.at("web").shipped, 7u);
 }
 
+TEST_F(ShipperTest, TellsWhenALongBacklogIsDeliveredAndOfAShortOneNothing) {
+  write("web/web.1", 1, numbered(1, 3 * kBacklog));
+  int told_of = 0;
+  auto its_parts = shipper_parts();
+  its_parts.caught_up = [&] { ++told_of; };
+  {
+    Shipper shipper(its_parts);
+    run(shipper, [&] { return told_of > 0; });
+    EXPECT_EQ(shipper.status().batches, static_cast<std::uint64_t>(kBacklog));
+  }
+  write("web/web.1", 1, numbered(3 * kBacklog + 1, 3 * kBacklog + 9));
+  Shipper again(its_parts);
+  run(again, taken(again, 3));
+  EXPECT_EQ(told_of, 1);
+}
+
+TEST_F(ShipperTest, SinksThatAreBehindShareTheMemoryForBatches) {
+  limits = {.entries = 100, .bytes = 1u << 20};
+  write("web/web.1", 1, numbered(1, 40));
+  auto its_parts = shipper_parts();
+  const std::size_t a_line = Entry{.text = "line 10", .origin = {}}.memory();
+  its_parts.budget = std::make_shared<BatchBudget>(BudgetLimits{.total = 8 * a_line, .least = 2 * a_line});
+  BatchBudget::Part other(its_parts.budget);
+  other.hold(8 * a_line);
+  Shipper shipper(std::move(its_parts));
+  run(shipper, taken(shipper, 20));
+  EXPECT_EQ(seen->sent.size(), 20u);
+  for (const auto& batch : seen->sent) EXPECT_EQ(batch.size(), 2u);
+}
+
 TEST_F(ShipperTest, ABatchThatWasOnlyGatheredComesAfterARestart) {
   write("web/web.1", 1, numbered(1, 7));
   seen->takes = 100ms;

@@ -64,6 +64,7 @@ struct Shipping::State : std::enable_shared_from_this<Shipping::State> {
 
   ShippingParts parts;
   LogScanner scanner;
+  std::shared_ptr<BatchBudget> budget = std::make_shared<BatchBudget>();
   std::vector<SinkInUse> lines;
   std::vector<SinkInUse> leaving;           ///< those whose last batch is still under way
   std::map<std::string, std::uint64_t, std::less<>> daemon_lines;  ///< the last line of berthd's own log that those had which are no more, by sink
@@ -98,7 +99,9 @@ SinkInUse Shipping::State::begin(const config::Sink& said) {
   ShipperParts shipper{.loop = parts.loop,
                        .make_sink = make,
                        .gatherer = std::move(gatherer),
+                       .budget = budget,
                        .tell = parts.tell,
+                       .caught_up = parts.caught_up,
                        .name = said.name,
                        .kind = said.kind,
                        .words = words(),

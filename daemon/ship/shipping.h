@@ -34,6 +34,7 @@ struct ShippingParts {
   std::shared_ptr<const DaemonLog> daemon_log;
   std::shared_ptr<const secrets::GivenSecrets> given_secrets;
   Cargo cargo = Cargo::logs;                                                              ///< of events: nothing here looks at logs or makes them small
+  std::function<void()> caught_up;                                                        ///< a sink has a long backlog no more, nor needs its memory; or null
   std::function<void()> give_way;                                                         ///< makes its thread one that is in no hurry
   std::chrono::milliseconds end_warning = std::chrono::minutes(2);                        ///< after which it is said that a changed sink's last batch has not ended
 };

@@ -41,6 +41,8 @@ struct Entry {
   std::optional<logs::Time> written{};  ///< when its first line was written, where `time` is what the line says
 
   logs::Time since() const { return written.value_or(time); }
+  /// Bytes of memory that it takes, about: with what the C library adds to a text.
+  std::size_t memory() const { return sizeof(Entry) + text.capacity() + 16; }
 };
 
 /// What became of a batch.

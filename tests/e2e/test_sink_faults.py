@@ -1,8 +1,10 @@
 """The numbered-line test for each sink that is a server: berthd is killed, the server is away for long, slow, full, or answers as it likes. Logs rotate meanwhile.
 
 Of 12,000 lines, with 6 kills and 3 s of absence; BERTH_TEST_LINES, BERTH_TEST_KILLS and BERTH_TEST_AWAY (seconds) make it more."""
+import json
 import os
 import random
+import subprocess
 import threading
 import time
 import unittest
@@ -18,6 +20,10 @@ KILLS = int(os.environ.get("BERTH_TEST_KILLS", "6"))
 AWAY = float(os.environ.get("BERTH_TEST_AWAY", "3"))
 COUNTED = ("berth_log_shipped_total", "berth_log_batches_total", "berth_log_last_success_timestamp_seconds")
 A_STEP = 354  # lines that the app writes between two of its pauses, on average
+
+
+def json_lines(node):
+    return [json.loads(line) for line in node.berth("logs", "web", "-n", "1000000", "--json").out.splitlines()]
 
 
 class SinkFaults(NumberedLines):
@@ -127,7 +133,44 @@ class Connected:
             self.assertGreater(self.measured(family), value, family)
 
 
-class ToRsyslogByTcp(Connected, SinkFaults):
+class WithADisk:
+    """A server that reads on where its disk is full, and says so to nobody who sends: what it throws away then was taken from berthd. What comes before and behind that arrives."""
+
+    def small_disk(self, place):
+        place.stop()
+        self.disk = self.folder / "disk"
+        self.disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", self.disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.disk])
+        place.server.move_to(self.disk / "messages")
+        place.start()
+        return place
+
+    def test_while_its_disk_is_full(self):
+        make = self.make_place
+        self.make_place = lambda: self.small_disk(make())
+        self.begin(pause=max(0.2, 6 * A_STEP / LINES))
+        wait_until(lambda: os.statvfs(self.disk).f_bavail == 0, "the disk is full", 30)
+        when_full = self.status_of(self.node, "central")["shipped"]
+        wait_until(lambda: self.status_of(self.node, "central")["shipped"] > when_full + LINES // 10, "it takes what it has no room for", 30)
+        self.assertFalse(self.written(self.node), "the app writes still")
+        subprocess.run(["mount", "-o", "remount,size=256m", self.disk], check=True)
+        wait_until(lambda: self.written(self.node), "all is written", 60)
+        self.node.berth("stop", "web")
+        self.wait_shipped(self.node, name="central", seconds=60)
+        self.place.stop()
+        status = self.status_of(self.node, "central")
+        self.assertEqual((status["lost"], status["refused"], status["retries"]), (0, 0, 0), "to berthd all of them were taken")
+        self.assertEqual(sum(int(one["text"].split(" ", 1)[0]) > 0 for one in json_lines(self.node) if one["text"][:1].isdigit()), LINES, "its own log has them all")
+        seen = [int(one["text"].split(" ", 1)[0]) for one in self.place.lines(whole=True) if one["text"][:1].isdigit()]
+        lost = sorted(set(range(1, LINES + 1)) - set(seen))
+        self.progress(f"{LINES} lines: the server threw away {len(lost)}, {len(seen) - len(set(seen))} doubled")
+        self.assertEqual(len(seen), len(set(seen)), "none came twice")
+        self.assertGreater(lost[0], 100, "what came before arrived")
+        self.assertLess(lost[-1], LINES - 100, "and what came behind")
+
+
+class ToRsyslogByTcp(WithADisk, Connected, SinkFaults):
     def make_place(self):
         return SyslogPlace(self.folder, "tcp")
 
@@ -137,7 +180,7 @@ class ToRsyslogByTls(Connected, SinkFaults):
         return SyslogPlace(self.folder, "tls")
 
 
-class ToSyslogNgByTcp(Connected, SinkFaults):
+class ToSyslogNgByTcp(WithADisk, Connected, SinkFaults):
     def make_place(self):
         return SyslogNgPlace(self.folder, "tcp")
 

@@ -187,12 +187,12 @@ class KeeperDies(BerthCase):
         node.berth("stop", "ticker")
         self.assertFalse(processes.is_running(before["ticker/web.1"]))
         lines = self.lines_of(node)
-        gaps = [line for line in lines if line.startswith("berth-keeper: up to 96 KiB are missing here")]
+        gaps = [line for line in lines if line.startswith("berth-keeper: up to 64 KiB are missing here")]
         self.assertEqual(len(gaps), 1, "the log says so")
         numbers = [int(line.split()[1]) for line in lines if line.startswith("line ")]
         missing = set(range(1, numbers[-1] + 1)) - set(numbers)
         self.assertEqual(numbers, sorted(set(numbers)), "none twice, all in order")
-        self.assertLess(len(missing) * 10, 96 << 10)
+        self.assertLess(len(missing) * 10, 64 << 10)
         at = lines.index(gaps[0])
         self.assertTrue(all(int(lines[at - 1].split()[1]) < number for number in missing), "and what is missing is missing there")
 

@@ -17,7 +17,7 @@ from lib.waiting import wait_until
 ROUNDS = int(os.environ.get("BERTH_TEST_ROUNDS", "3"))
 FLOOD = int(os.environ.get("BERTH_TEST_FLOOD", str(400_000_000 // SLOWNESS)))
 A_WRITE = 100          # lines, of counting.py
-MOST_LOST = 96 << 10   # bytes that a keeper has in hand
+MOST_LOST = 64 << 10   # bytes that a keeper has in hand
 SINK = 'batch_lines = 4000\nbatch_wait = "50ms"\n'
 
 
@@ -75,18 +75,19 @@ class Writers(CountedLines):
         lines = self.arrived()[1]
         self.assertEqual(lines, sorted(set(lines)), "none twice, all in order")
         entries = self.entries()
-        self.assertEqual(sum("up to 96 KiB are missing here" in one["text"] for one in entries), ROUNDS)
+        self.assertEqual(sum("up to 64 KiB are missing here" in one["text"] for one in entries), ROUNDS)
         holes = [after - before - 1 for before, after in zip(lines, lines[1:]) if after != before + 1]
         self.progress(f"{ROUNDS} keepers killed, {self.note()[0]} lines: {sum(holes)} lost in {len(holes)} gaps ({max(holes, default=0) * A_LINE} bytes at most), 0 doubled")
         self.assertLessEqual(len(holes), ROUNDS, "nothing is missing elsewhere")
         self.assertGreater(len(holes), 0, "a keeper has half of a line in hand nearly always")
-        self.assertLessEqual(max(holes, default=0) * A_LINE, MOST_LOST)
+        # Of the last one in hand the rest arrives.
+        self.assertLessEqual((max(holes, default=0) - 1) * A_LINE, MOST_LOST)
         # Each of them is where it is said to be.
         by_sequence = sorted(entries, key=lambda one: one["sequence"])
         gaps = 0
         last = 0
         for one in by_sequence:
-            gaps += "up to 96 KiB are missing here" in one["text"]
+            gaps += "up to 64 KiB are missing here" in one["text"]
             if match := re.fullmatch(r"run 1 line (\d+) x{20,}", one["text"]):
                 if last and int(match[1]) != last + 1:
                     self.assertGreater(gaps, 0, f"a gap before line {match[1]}")

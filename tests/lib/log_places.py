@@ -55,8 +55,10 @@ class SyslogPlace(ProcessPlace):
             self.keys += f'ca_file = "{authority.file}"\n'
         self.server = self.kind(folder, transport, self.port, certificate, self.authority and self.authority.file)
 
-    def lines(self):
-        return [{"sequence": int(one.data["seq"]), "instance": one.data["instance"], "text": one.text} for one in self.server.messages() if "instance" in one.data]
+    def lines(self, whole=False):
+        """`whole`: of a file that has torn ones."""
+        messages = self.server.whole_messages() if whole else self.server.messages()
+        return [{"sequence": int(one.data["seq"]), "instance": one.data["instance"], "text": one.text} for one in messages if "instance" in one.data]
 
 
 class SyslogNgPlace(SyslogPlace):

@@ -28,9 +28,15 @@ class Rsyslog:
     def __init__(self, folder, transport, port, certificate=None, ca=None, clients=False, max_message="64k"):
         self.folder, self.port, self.transport, self.process = Path(folder), port, transport, None
         self.file, self.pid_file = self.folder / "messages", self.folder / "rsyslogd.pid"
-        self.file.touch()
-        self.configure(certificate, ca, clients, max_message)
+        self.settings = certificate, ca, clients, max_message
+        self.move_to(self.file)
         self.start()
+
+    def move_to(self, file):
+        """Writes to another file from the next start on."""
+        self.file = Path(file)
+        self.file.touch()
+        self.configure(*self.settings)
 
     def configure(self, certificate, ca, clients, max_message):
         transport, stream = self.transport, ""
@@ -80,3 +86,14 @@ ruleset(name="all") {{ action(type="omfile" file="{self.file}" template="fields"
     def messages(self):
         with open(self.file, errors="surrogateescape", newline="\n") as lines:
             return [Message(line.rstrip("\n")) for line in lines if line.endswith("\n")]
+
+    def whole_messages(self):
+        """Those that are left of a file on a disk that was full: what was torn, with what stands behind it, is none."""
+        found = []
+        with open(self.file, errors="surrogateescape", newline="\n") as lines:
+            for line in lines:
+                try:
+                    found.append(Message(line.rstrip("\n")))
+                except (AssertionError, ValueError):
+                    pass
+        return found

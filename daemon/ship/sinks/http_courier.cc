@@ -9,7 +9,6 @@
 #include "core/io/http_client.h"
 #include "core/io/proxy.h"
 #include "core/io/url.h"
-#include "daemon/ship/sinks/gzip.h"
 #include "daemon/ship/sinks/tls_files.h"
 
 namespace berth::ship {
@@ -56,16 +55,19 @@ class HttpCourier final : public Courier {
       BERTH_TRY(who_, identity_());
     }
     if (who_) headers[who_->name] = who_->value.view();
-    std::string body = protocol_.encode(part);
-    if (compress_) {
-      BERTH_TRY(body, gzip(body));
-      headers["content-encoding"] = "gzip";
-    }
+    if (compress_) headers["content-encoding"] = "gzip";
+    BERTH_TRY(std::string body, body_of(part));
     BERTH_TRY(const io::HttpAnswer answer, client_.post(std::move(headers), std::move(body), stop));
     const logs::Time now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
     Verdict verdict = protocol_.judge(answer, part.size(), now);
     if (verdict.is_denied) who_.reset();  // it may have been changed meanwhile
     return verdict;
+  }
+
+  Result<std::string> body_of(std::span<const Entry> part) const {
+    PushBody body(compress_);
+    protocol_.encode(part, body);
+    return body.finish();
   }
 
   HttpProtocol protocol_;

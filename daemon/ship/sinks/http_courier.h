@@ -10,6 +10,7 @@
 #include "core/result.h"
 #include "daemon/secrets/reference.h"
 #include "daemon/ship/sinks/courier.h"
+#include "daemon/ship/sinks/gzip.h"
 #include "daemon/ship/sinks/http_access.h"
 #include "daemon/ship/sinks/http_answers.h"
 
@@ -17,7 +18,7 @@ namespace berth::ship {
 
 /// What a server of logs wants, and what its answers mean.
 struct HttpProtocol {
-  std::function<std::string(std::span<const Entry>)> encode;  ///< JSON
+  std::function<void(std::span<const Entry>, PushBody& body)> encode;  ///< JSON
   std::function<Verdict(const io::HttpAnswer&, std::size_t entries, logs::Time now)> judge;
   io::Headers headers;  ///< of each request
 };

@@ -47,8 +47,41 @@ std::size_t count_values(const std::string& body) {
   return count;
 }
 
+std::string loki_push(std::span<const Entry> batch, bool has_metadata = true) {
+  PushBody body(false);
+  loki_push(batch, has_metadata, body);
+  return *body.finish();
+}
+
+std::string otlp_export(std::span<const Entry> batch, logs::Time observed) {
+  PushBody body(false);
+  otlp_export(batch, observed, body);
+  return *body.finish();
+}
+
 TEST(Gzip, IsReadBack) {
-  for (const std::string& text : {std::string(), std::string("hello"), std::string(3u << 20, 'x')}) EXPECT_EQ(gunzip(*gzip(text)), text);
+  for (const std::string& text : {std::string(), std::string("hello"), std::string(3u << 20, 'x')}) {
+    Gzip whole, pieces;
+    whole.add(text);
+    EXPECT_EQ(gunzip(*whole.finish()), text);
+    for (std::size_t at = 0; at < text.size(); at += 1000) pieces.add(std::string_view(text).substr(at, 1000));
+    EXPECT_EQ(gunzip(*pieces.finish()), text);
+  }
+}
+
+TEST(PushBody, IsTheSameCompressedAndNeverThereWhole) {
+  PushBody plain(false), compressed(true);
+  std::size_t most = 0;
+  for (int i = 0; i < 30'000; ++i) {
+    for (PushBody* body : {&plain, &compressed}) {
+      body->text() += fmt::format("entry {} of many;", i);
+      body->pause();
+    }
+    most = std::max(most, compressed.text().size());
+  }
+  const std::string text = *plain.finish();
+  EXPECT_EQ(gunzip(*compressed.finish()), text);
+  EXPECT_LT(most, text.size() / 8);
 }
 
 TEST(LokiPush, HasAStreamForEachSetOfLabelsAndTheRestAsMetadata) {

@@ -97,38 +97,42 @@ Verdict judge_push(const io::HttpAnswer& answer, logs::Time now) {
 
 }  // namespace
 
-std::string loki_push(std::span<const Entry> batch, bool has_metadata) {
+void loki_push(std::span<const Entry> batch, bool has_metadata, PushBody& body) {
   std::map<const Origin*, LokiOrigin> origins;
-  std::map<std::string, std::string> streams;  // by labels, without their end
+  // By labels, without their end; the entries of a stream are written once it is known which they are.
+  std::map<std::string, std::vector<std::pair<const Entry*, const LokiOrigin*>>> streams;
   const Origin* last = nullptr;
   const LokiOrigin* of_last = nullptr;
-  std::string* values = nullptr;
+  std::vector<std::pair<const Entry*, const LokiOrigin*>>* stream = nullptr;
   for (const Entry& entry : batch) {
-    if (entry.origin.get() != last || values == nullptr) {
+    if (entry.origin.get() != last || stream == nullptr) {
       last = entry.origin.get();
       auto place = origins.find(last);
       if (place == origins.end()) place = origins.emplace(last, loki_origin(*last, !has_metadata)).first;
       of_last = &place->second;
-      values = &streams[of_last->labels];
+      stream = has_metadata ? &streams[of_last->labels] : nullptr;
     }
-    if (!has_metadata) values = &streams[fmt::format("{}\"level\":\"{}\",", of_last->labels, to_string(entry.severity))];
-    *values += fmt::format("{}[\"{}\",", values->empty() ? "" : ",", pushed_time(entry));
-    if (has_metadata) {
-      json::append_quoted(*values, entry.text);
-      *values += fmt::format(",{}\"sequence\":\"{}\",\"level\":\"{}\"}}]", of_last->metadata, entry.sequence, to_string(entry.severity));
-    } else {
-      json::append_quoted(*values, text_with(entry.text, fmt::format("{}\"sequence\":\"{}\"}}", of_last->metadata, entry.sequence)));
-      *values += ']';
+    auto& its_stream = has_metadata ? *stream : streams[fmt::format("{}\"level\":\"{}\",", of_last->labels, to_string(entry.severity))];
+    its_stream.emplace_back(&entry, of_last);
+  }
+  std::string& out = body.text();
+  out += "{\"streams\":[";
+  for (bool is_first_stream = true; const auto& [labels, entries] : streams) {
+    out += fmt::format("{}{{\"stream\":{}}},\"values\":[", std::exchange(is_first_stream, false) ? "" : ",", std::string_view(labels).substr(0, labels.size() - 1));
+    for (bool is_first = true; const auto& [entry, origin] : entries) {
+      out += fmt::format("{}[\"{}\",", std::exchange(is_first, false) ? "" : ",", pushed_time(*entry));
+      if (has_metadata) {
+        json::append_quoted(out, entry->text);
+        out += fmt::format(",{}\"sequence\":\"{}\",\"level\":\"{}\"}}]", origin->metadata, entry->sequence, to_string(entry->severity));
+      } else {
+        json::append_quoted(out, text_with(entry->text, fmt::format("{}\"sequence\":\"{}\"}}", origin->metadata, entry->sequence)));
+        out += ']';
+      }
+      body.pause();
     }
+    out += "]}";
   }
-  std::string body = "{\"streams\":[";
-  for (bool first = true; const auto& [labels, entries] : streams) {
-    if (entries.empty()) continue;
-    body += fmt::format("{}{{\"stream\":{}}},\"values\":[", std::exchange(first, false) ? "" : ",", std::string_view(labels).substr(0, labels.size() - 1));
-    body += entries;
-    body += "]}";
-  }
-  return body + "]}";
+  out += "]}";
 }
 
 LokiSettings parse_loki(config::Section& section) {
@@ -142,7 +146,7 @@ LokiSettings parse_loki(config::Section& section) {
 }
 
 Result<std::unique_ptr<Courier>> make_loki_courier(LokiSettings settings, secrets::Sources sources) {
-  HttpProtocol protocol{.encode = [has_metadata = settings.has_metadata](std::span<const Entry> batch) { return loki_push(batch, has_metadata); },
+  HttpProtocol protocol{.encode = [has_metadata = settings.has_metadata](std::span<const Entry> batch, PushBody& body) { loki_push(batch, has_metadata, body); },
                         .judge = [](const io::HttpAnswer& answer, std::size_t, logs::Time now) { return judge_push(answer, now); }};
   if (!settings.tenant.empty()) protocol.headers["x-scope-orgid"] = settings.tenant;
   return make_http_courier(std::move(settings.access), std::move(sources), std::move(protocol));

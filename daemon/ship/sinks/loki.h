@@ -9,6 +9,7 @@
 #include "daemon/secrets/reference.h"
 #include "daemon/ship/sink.h"
 #include "daemon/ship/sinks/courier.h"
+#include "daemon/ship/sinks/gzip.h"
 #include "daemon/ship/sinks/http_access.h"
 
 namespace berth::ship {
@@ -28,9 +29,9 @@ LokiSettings parse_loki(config::Section& section);
 Result<std::unique_ptr<Courier>> make_loki_courier(LokiSettings settings, secrets::Sources sources);
 Result<std::unique_ptr<Sink>> make_loki_sink(LokiSettings settings, secrets::Sources sources);
 
-/// The body of POST /loki/api/v1/push: a stream for each set of labels (app, environment, process, node, stream, instance, and the configured ones), and
+/// Makes the body of POST /loki/api/v1/push: a stream for each set of labels (app, environment, process, node, stream, instance, and the configured ones), and
 /// release, deployment, sequence and level of each entry as structured metadata. Times are those of `pushed_time`. Without
 /// `has_metadata` the level is a label, and the others are an object of JSON in the text: its member `berth` where the text is an object, else behind it.
-std::string loki_push(std::span<const Entry> batch, bool has_metadata = true);
+void loki_push(std::span<const Entry> batch, bool has_metadata, PushBody& body);
 
 }  // namespace berth::ship

@@ -55,42 +55,41 @@ std::string record_attributes(const Origin& origin) {
 }
 
 void append_record(std::string& out, const Entry& entry, std::string_view attributes, std::string_view observed) {
-  out += fmt::format("{}{{\"timeUnixNano\":\"{}\",\"observedTimeUnixNano\":\"{}\",\"severityNumber\":{},\"severityText\":\"{}\",\"body\":{{\"stringValue\":",
-                     out.empty() ? "" : ",", pushed_time(entry), observed, severity_number(entry.severity), to_string(entry.severity));
+  out += fmt::format("{{\"timeUnixNano\":\"{}\",\"observedTimeUnixNano\":\"{}\",\"severityNumber\":{},\"severityText\":\"{}\",\"body\":{{\"stringValue\":",
+                     pushed_time(entry), observed, severity_number(entry.severity), to_string(entry.severity));
   json::append_quoted(out, entry.text);
   out += fmt::format("}},\"attributes\":[{}{}{{\"key\":\"berth.sequence\",\"value\":{{\"intValue\":\"{}\"}}}}]}}", attributes, attributes.empty() ? "" : ",",
                      entry.sequence);
 }
 
-/// The records of one origin.
-struct OtlpResource {
-  const Origin* origin = nullptr;
-  std::string attributes;  ///< of each record
-  std::string records;
-};
-
 }  // namespace
 
-std::string otlp_export(std::span<const Entry> batch, logs::Time observed) {
+void otlp_export(std::span<const Entry> batch, logs::Time observed, PushBody& body) {
   const std::string observed_text = std::to_string(observed.time_since_epoch().count());
-  std::vector<OtlpResource> resources;
+  std::vector<std::vector<const Entry*>> resources;  // by origin, in the order in which they come
   std::map<const Origin*, std::size_t> places;
   for (const Entry& entry : batch) {
     const auto [place, is_new] = places.emplace(entry.origin.get(), resources.size());
-    if (is_new) resources.push_back({.origin = entry.origin.get(), .attributes = record_attributes(*entry.origin)});
-    OtlpResource& resource = resources[place->second];
-    append_record(resource.records, entry, resource.attributes, observed_text);
+    if (is_new) resources.emplace_back();
+    resources[place->second].push_back(&entry);
   }
-  std::string body = "{\"resourceLogs\":[";
-  for (const OtlpResource& resource : resources) {
-    if (&resource != &resources.front()) body += ',';
-    body += "{\"resource\":{\"attributes\":[";
-    body += resource_attributes(*resource.origin);
-    body += "]},\"scopeLogs\":[{\"scope\":{\"name\":\"berth\",\"version\":\"" BERTH_VERSION "\"},\"logRecords\":[";
-    body += resource.records;
-    body += "]}]}";
+  std::string& out = body.text();
+  out += "{\"resourceLogs\":[";
+  for (const auto& entries : resources) {
+    const Origin& origin = *entries.front()->origin;
+    const std::string attributes = record_attributes(origin);
+    if (&entries != &resources.front()) out += ',';
+    out += "{\"resource\":{\"attributes\":[";
+    out += resource_attributes(origin);
+    out += "]},\"scopeLogs\":[{\"scope\":{\"name\":\"berth\",\"version\":\"" BERTH_VERSION "\"},\"logRecords\":[";
+    for (const Entry* entry : entries) {
+      if (entry != entries.front()) out += ',';
+      append_record(out, *entry, attributes, observed_text);
+      body.pause();
+    }
+    out += "]}]}";
   }
-  return body + "]}";
+  out += "]}";
 }
 
 OtlpSettings parse_otlp(config::Section& section) {
@@ -101,8 +100,8 @@ OtlpSettings parse_otlp(config::Section& section) {
 
 Result<std::unique_ptr<Courier>> make_otlp_courier(OtlpSettings settings, secrets::Sources sources) {
   HttpProtocol protocol;
-  protocol.encode = [](std::span<const Entry> batch) {
-    return otlp_export(batch, std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()));
+  protocol.encode = [](std::span<const Entry> batch, PushBody& body) {
+    otlp_export(batch, std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()), body);
   };
   protocol.judge = judge_export;
   return make_http_courier(std::move(settings.access), std::move(sources), std::move(protocol));

@@ -9,6 +9,7 @@
 #include "daemon/secrets/reference.h"
 #include "daemon/ship/sink.h"
 #include "daemon/ship/sinks/courier.h"
+#include "daemon/ship/sinks/gzip.h"
 #include "daemon/ship/sinks/http_access.h"
 
 namespace berth::ship {
@@ -26,7 +27,7 @@ OtlpSettings parse_otlp(config::Section& section);
 Result<std::unique_ptr<Courier>> make_otlp_courier(OtlpSettings settings, secrets::Sources sources);
 Result<std::unique_ptr<Sink>> make_otlp_sink(OtlpSettings settings, secrets::Sources sources);
 
-/// The body of POST /v1/logs (ExportLogsServiceRequest in JSON): a resource for each origin, and a record for each entry. `observed` is when they were read.
-std::string otlp_export(std::span<const Entry> batch, logs::Time observed);
+/// Makes the body of POST /v1/logs (ExportLogsServiceRequest in JSON): a resource for each origin, and a record for each entry. `observed` is when they were read.
+void otlp_export(std::span<const Entry> batch, logs::Time observed, PushBody& body);
 
 }  // namespace berth::ship

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <optional>
-#include <thread>
 
 #include <fmt/core.h>
 
@@ -17,7 +16,6 @@ namespace {
 
 constexpr std::size_t kTimed = 4'000;          ///< entries for which the timeout is
 constexpr std::size_t kPiece = 128u << 10;     ///< bytes that are written at once: the peer reads them while the next are made
-constexpr std::chrono::milliseconds kDying{5};  ///< from the end of a connection to that of the listening socket, of a program that ends
 
 io::FetchOptions times_of(const SyslogSettings& settings) {
   return {.connect_timeout = std::min(settings.timeout, std::chrono::milliseconds(10'000)), .stall_timeout = settings.timeout, .total_timeout = settings.timeout};
@@ -32,8 +30,12 @@ class SyslogStream final : public Courier {
 
   Delivery deliver(std::span<const Entry> batch, std::stop_token stop) override {
     times_ = static_cast<int>((batch.size() + kTimed - 1) / kTimed);
-    patience_.renew(std::move(stop), times_);
-    const auto sent = send(batch);
+    patience_.renew(stop, times_);
+    auto sent = send(batch);
+    if (sent && settings_.receipt == SyslogSettings::Receipt::read) {
+      patience_.renew(std::move(stop), times_);
+      sent = check_alive();
+    }
     if (sent) return taken();
     line_.reset();
     return later(fmt::format("syslog at {}: {}", place_, sent.error().message));
@@ -51,17 +53,28 @@ class SyslogStream final : public Courier {
     return {};
   }
 
-  /// A server that is being ended ends its connections too, and may throw away what it has read: whether it is there still, on the connection that the next batch
-  /// will need. By TLS its program answers; else the kernel does, which breaks the connection when the program does not come to it any more.
+  /// A server that is being ended ends its connections too, and may throw away what it has read: whether its program goes on. It has to take a connection that begins
+  /// after that, which one that is being ended does no more, and its kernel breaks it. By TLS the program answers there, and the next batch needs the connection; else it is asked to end it, with
+  /// nothing said.
   Result<void> check_alive() {
     line_.reset();
     auto alive = connect();
     if (alive && !by_tls()) {
-      std::this_thread::sleep_for(kDying);
-      if (io::is_gone(*line_)) alive = fail(Errc::unreachable, "it broke the connection");
+      alive = line_->end_writing();
+      if (alive) alive = io::wait_until_read(*line_, patience_);
+      line_.reset();
     }
     if (!alive) return pass(std::move(alive.error()), "it ended the connection, and is not there any more");
     return {};
+  }
+
+  Result<void> end_batch() {
+    if (io::has_ended(*line_)) return fail(Errc::unreachable, "it ended the connection before it had everything");
+    BERTH_CHECK(line_->end_writing());
+    auto read = io::wait_until_read(*line_, patience_);
+    if (read || read.error().code != Errc::timeout) return read;
+    return fail(Errc::timeout, fmt::format("it did not end the connection within {} s after the batch: it is slow, or it never does so before its client, and then "
+                                           "receipt = \"received\" is for it", std::chrono::ceil<std::chrono::seconds>(times_ * settings_.timeout).count()));
   }
 
   Result<void> write(std::span<const Entry> batch) {
@@ -80,13 +93,7 @@ class SyslogStream final : public Courier {
     BERTH_CHECK(connect());
     BERTH_CHECK(write(batch));
     if (settings_.receipt == SyslogSettings::Receipt::received) return io::wait_until_sent(*line_, patience_);
-    BERTH_CHECK(line_->end_writing());
-    if (auto read = io::wait_until_read(*line_, patience_); !read) {
-      if (read.error().code != Errc::timeout) return read;
-      return fail(Errc::timeout, fmt::format("it did not end the connection within {} s after the batch: it is slow, or it never does so before its client, and then "
-                                             "receipt = \"received\" is for it", std::chrono::ceil<std::chrono::seconds>(times_ * settings_.timeout).count()));
-    }
-    return check_alive();
+    return end_batch();
   }
 
   SyslogSettings settings_;

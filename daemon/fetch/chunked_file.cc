@@ -68,30 +68,35 @@ Result<void> ChunkedFile::take_chunk() {
     return fail(Errc::trust, fmt::format("its MiB {} of {} is not what was signed for (SHA-256 differs; damaged on the server or on the way?)",
                                          index + 1, chunks_.size()));
   }
-  BERTH_CHECK(files::write_all(file_.get(), chunk, part_.string()));
-  written_ += chunk.size();
-  spare_ = whole_->add(std::move(chunk));
-  return {};
+  const std::size_t size = chunk.size();
+  BERTH_TRY(spare_, whole_->add(std::move(chunk), file_.get(), part_.string()));
+  written_ += size;
+  return complete() ? whole_->settle() : Result<void>();
 }
 
-std::string ChunkedFile::Whole::add(std::string next) {
-  if (adding.joinable()) adding.join();
+Result<std::string> ChunkedFile::Whole::add(std::string next, int file, const std::string& name) {
+  BERTH_CHECK(settle());
   chunk.swap(next);
+  const auto take = [this, file, name] {
+    written = files::write_all(file, chunk, name);
+    hash.update(chunk);
+  };
   try {
-    adding = std::jthread([this] { hash.update(chunk); });
+    adding = std::jthread(take);
   } catch (const std::system_error&) {
-    hash.update(chunk);  // the system has no more threads: then it takes longer
+    take();  // the system has no more threads: then it takes longer
   }
   return next;
 }
 
-std::string ChunkedFile::Whole::hex() {
+Result<void> ChunkedFile::Whole::settle() {
   if (adding.joinable()) adding.join();
-  return hash.hex();
+  return written;
 }
 
 Result<void> ChunkedFile::check_whole() {
-  if (whole_->hex() == ref_.sha256) return {};
+  BERTH_CHECK(whole_->settle());
+  if (whole_->hash.hex() == ref_.sha256) return {};
   return fail(Errc::trust, "the whole is not what was signed for (SHA-256 differs), although each of its MiBs is what its index says");
 }
 

@@ -44,18 +44,21 @@ class ChunkedFile {
   std::vector<std::string> chunks_;
   std::filesystem::path part_;
   Fd file_;
-  std::uint64_t written_ = 0;
+  std::uint64_t written_ = 0;  ///< of right chunks; the last one may be on its way
   std::string filling_;
   std::string spare_;  ///< memory for the next one
   std::uint64_t wrong_at_ = 0;
 
-  /// The hash of all chunks so far. A right chunk is added beside what is done with the next one; it stays where it is when this is moved.
+  /// The hash of all chunks so far. A right chunk is added, and written, beside what is done with the next one; it stays where it is when this is moved.
   struct Whole {
-    std::string add(std::string next);  ///< returns a string that is of no more use, for its memory
-    std::string hex();
+    /// Fails where the one before could not be written. Returns a string that is of no more use, for its memory.
+    Result<std::string> add(std::string next, int file, const std::string& name);
+    /// Once all are added and written.
+    Result<void> settle();
 
     crypto::Sha256 hash;
     std::string chunk;
+    Result<void> written;
     std::jthread adding;  ///< while it runs, the others are its own
   };
   std::unique_ptr<Whole> whole_ = std::make_unique<Whole>();

@@ -16,6 +16,7 @@
 #include "core/files/files.h"
 #include "core/in_parallel.h"
 #include "daemon/fetch/file_content.h"
+#include "daemon/fetch/file_hashes.h"
 #include "daemon/fetch/folder_cache.h"
 #include "daemon/fetch/made_tree.h"
 
@@ -28,17 +29,80 @@ using bundle::EntryType;
 
 constexpr std::size_t kLinksAtOnce = 64;  ///< that a thread makes before it takes the next ones: mostly of one folder
 
-/// Which file below `folder` is what `entry` says, down to its content. Nothing where none is.
-std::optional<FileIdentity> find_same(FolderCache& folder, const Entry& entry, FileContent& content, const std::stop_token& stop) {
-  const auto file = folder.open_file(entry.path);
-  struct stat is {};
-  if (!file || ::fstat(file->get(), &is) != 0) return std::nullopt;
-  if (!S_ISREG(is.st_mode) || is.st_uid != 0 || (is.st_mode & 07777) != sealed_mode(entry.mode)) return std::nullopt;
-  if (static_cast<std::uint64_t>(is.st_size) != entry.size) return std::nullopt;
-  const auto digest = content.sha256(file->get(), entry.path, stop);
-  if (!digest || *digest != entry.sha256) return std::nullopt;
-  return identity_of(is);
-}
+/// One thread's way through the entries of a layer.
+class Looking {
+ public:
+  using Found = std::vector<std::optional<LinkPlan::Link>>;
+
+  /// What it finds goes into `found`, at the entry's number.
+  Looking(const std::vector<Entry>& entries, const std::vector<std::pair<fs::path, Fd>>& folders, Found& found, const std::stop_token& stop)
+      : entries_(entries), roots_(folders), found_(found), stop_(stop) {
+    for (const auto& [path, folder] : folders) folders_.emplace_back(folder.get());
+  }
+
+  Result<void> entries(const EntryRun& run) {
+    for (std::size_t i = run.begin; i < run.end; ++i) {
+      if (entries_[i].type != EntryType::file) continue;
+      if (stop_.stop_requested()) return fail(Errc::cancelled, "looking for unchanged files was cancelled");
+      BERTH_CHECK(look(i));
+    }
+    return hashes_.finish(comparing(), stop_);
+  }
+
+ private:
+  /// The first that may be the one, but for its content, which is hashed.
+  Result<void> look(std::size_t number) {
+    auto [slot, file] = candidate(number, 0);
+    if (slot == folders_.size()) return {};
+    return hashes_.add(std::move(file), number, entries_[number].path, comparing(), stop_);
+  }
+
+  /// From slot `first` on; the number of slots where there is none.
+  std::pair<std::size_t, Fd> candidate(std::size_t number, std::size_t first) {
+    const Entry& entry = entries_[number];
+    for (std::size_t slot = first; slot < folders_.size(); ++slot) {
+      auto file = folders_[slot].open_file(entry.path);
+      struct stat is {};
+      if (!file || ::fstat(file->get(), &is) != 0) continue;
+      if (!S_ISREG(is.st_mode) || is.st_uid != 0 || (is.st_mode & 07777) != sealed_mode(entry.mode)) continue;
+      if (static_cast<std::uint64_t>(is.st_size) != entry.size) continue;
+      found_[number] = LinkPlan::Link{.path = entry.path, .from = roots_[slot].first, .mode = static_cast<mode_t>(entry.mode), .hashed = identity_of(is)};
+      return {slot, std::move(*file)};
+    }
+    found_[number].reset();
+    return {folders_.size(), Fd()};
+  }
+
+  FileHashes::Take comparing() {
+    return [this](std::size_t number, Result<std::string> sha256) -> Result<void> {
+      if (!sha256 && sha256.error().code == Errc::cancelled) return fail(Errc::cancelled, "looking for unchanged files was cancelled");
+      if (sha256 && *sha256 == entries_[number].sha256) return {};
+      return look_behind(number);
+    };
+  }
+
+  /// In the slots behind the one that has another content there.
+  Result<void> look_behind(std::size_t number) {
+    const auto before = std::ranges::find(roots_, found_[number]->from, &std::pair<fs::path, Fd>::first);
+    auto slot = static_cast<std::size_t>(before - roots_.begin());
+    while (true) {
+      auto [next, file] = candidate(number, slot + 1);
+      if (next == folders_.size()) return {};
+      const auto sha256 = content_.sha256(file.get(), entries_[number].path, stop_);
+      if (sha256 && *sha256 == entries_[number].sha256) return {};
+      if (!sha256 && sha256.error().code == Errc::cancelled) return fail(Errc::cancelled, "looking for unchanged files was cancelled");
+      slot = next;
+    }
+  }
+
+  const std::vector<Entry>& entries_;
+  const std::vector<std::pair<fs::path, Fd>>& roots_;
+  std::vector<FolderCache> folders_;
+  Found& found_;
+  FileHashes hashes_;
+  FileContent content_;
+  const std::stop_token& stop_;
+};
 
 /// Makes files of others, by the cheapest way that this disk has; one for each thread.
 class Linker {
@@ -135,28 +199,11 @@ Result<LinkPlan> plan_links(const std::vector<Entry>& entries, const std::vector
   LinkPlan plan;
   if (folders.empty()) return plan;
 
-  struct Looking {
-    FileContent content;
-    std::vector<FolderCache> folders;
-  };
-  std::vector<Looking> threads(threads_worthwhile());
-  for (Looking& one : threads)
-    for (const auto& [path, folder] : folders) one.folders.emplace_back(folder.get());
-  std::vector<std::optional<LinkPlan::Link>> found(entries.size());
+  Looking::Found found(entries.size());
+  std::vector<Looking> threads;
+  for (std::size_t i = 0; i < threads_worthwhile(); ++i) threads.emplace_back(entries, folders, found, stop);
   const auto runs = runs_of(entries);
-  const auto look = [&](std::size_t run, std::size_t thread) -> Result<void> {
-    Looking& looking = threads[thread];
-    for (std::size_t i = runs[run].begin; i < runs[run].end; ++i) {
-      const Entry& entry = entries[i];
-      if (entry.type != EntryType::file) continue;
-      if (stop.stop_requested()) return fail(Errc::cancelled, "looking for unchanged files was cancelled");
-      for (std::size_t slot = 0; slot < folders.size() && !found[i]; ++slot) {
-        const auto same = find_same(looking.folders[slot], entry, looking.content, stop);
-        if (same) found[i] = LinkPlan::Link{.path = entry.path, .from = folders[slot].first, .mode = static_cast<mode_t>(entry.mode), .hashed = *same};
-      }
-    }
-    return {};
-  };
+  const auto look = [&](std::size_t run, std::size_t thread) { return threads[thread].entries(runs[run]); };
   BERTH_CHECK(in_parallel(runs.size(), threads.size(), look));
   for (auto& link : found)
     if (link) plan.add(std::move(*link));

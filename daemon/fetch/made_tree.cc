@@ -18,6 +18,7 @@
 #include "core/files/files.h"
 #include "core/in_parallel.h"
 #include "daemon/fetch/file_content.h"
+#include "daemon/fetch/file_hashes.h"
 #include "daemon/fetch/folder_cache.h"
 
 namespace berth::fetch {
@@ -58,9 +59,11 @@ class TakeOver {
   /// Whether nothing lies in a folder but what is expected there. What is missing is seen when its turn comes.
   Result<void> folder(int fd, const std::string& path) {
     BERTH_TRY(const auto names, list(fd, path));
+    const auto below = std::ranges::subrange(path.empty() ? expected_.begin() : std::ranges::lower_bound(expected_, path + '/', {}, &Entry::path),
+                                             path.empty() ? expected_.end() : std::ranges::lower_bound(expected_, path + char('/' + 1), {}, &Entry::path));
     for (const std::string& name : names) {
       const std::string inside = path.empty() ? name : path + '/' + name;
-      if (!std::ranges::binary_search(expected_, inside, {}, &Entry::path)) return refuse(inside, "is not in the signed index");
+      if (!std::ranges::binary_search(below, inside, {}, &Entry::path)) return refuse(inside, "is not in the signed index");
     }
     return seal(fd, path, 0755);
   }
@@ -81,12 +84,23 @@ class TakeOver {
     BERTH_CHECK(compare(wanted, is));
     if (wanted.type == EntryType::symlink) return link(*folder_fd, name, wanted);
     const int flags = wanted.type == EntryType::directory ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_NONBLOCK;
-    const auto opened = files::open_below(*folder_fd, name, flags);
+    auto opened = files::open_below(*folder_fd, name, flags);
     if (!opened) return pass(opened.error(), wanted.path);
     if (const std::string set = set_attribute(opened->get()); !set.empty()) return refuse(wanted.path, fmt::format("has the extended attribute '{}'", set));
     if (wanted.type == EntryType::directory) return folder(opened->get(), wanted.path);
     BERTH_CHECK(seal(opened->get(), wanted.path, wanted.mode));
-    return content(opened->get(), wanted);
+    return content(std::move(*opened), wanted);
+  }
+
+  /// Some entries one after the other, to the end of each.
+  Result<void> entries(const EntryRun& run) {
+    for (std::size_t i = run.begin; i < run.end; ++i) {
+      auto looked = entry(expected_[i]);
+      if (looked) continue;
+      BERTH_CHECK(contents_end());  // what is told of an earlier one is told first
+      return looked;
+    }
+    return contents_end();
   }
 
  private:
@@ -149,19 +163,26 @@ class TakeOver {
       return refuse(wanted.path, fmt::format("has mode {:04o}, not {:04o}", is.st_mode & 07777, sealed_mode(wanted.mode)));
     BERTH_CHECK(compare_size(wanted, is));
     if (link.hashed == identity_of(is)) return {};
-    const auto opened = files::open_below(folder_fd, name, O_RDONLY | O_NONBLOCK);
+    auto opened = files::open_below(folder_fd, name, O_RDONLY | O_NONBLOCK);
     if (!opened) return pass(opened.error(), wanted.path);
-    return content(opened->get(), wanted);
+    return content(std::move(*opened), wanted);
   }
 
-  Result<void> content(int fd, const Entry& wanted) {
-    BERTH_TRY(const std::string sha256, content_.sha256(fd, wanted.path, stop_));
-    if (sha256 != wanted.sha256) return refuse(wanted.path, "has another content");
-    return {};
+  Result<void> content(Fd file, const Entry& wanted) {
+    return contents_.add(std::move(file), static_cast<std::size_t>(&wanted - expected_.data()), wanted.path, comparing(), stop_);
+  }
+  Result<void> contents_end() { return contents_.finish(comparing(), stop_); }
+
+  FileHashes::Take comparing() const {
+    return [this](std::size_t number, Result<std::string> sha256) -> Result<void> {
+      if (!sha256) return std::unexpected(std::move(sha256.error()));
+      if (*sha256 != expected_[number].sha256) return refuse(expected_[number].path, "has another content");
+      return {};
+    };
   }
 
   FolderCache folders_;
-  FileContent content_;
+  FileHashes contents_;
   const std::vector<Entry>& expected_;
   const LinkPlan& plan_;
   std::size_t next_ = 0;  ///< of the plan's links
@@ -178,10 +199,7 @@ Result<void> take_over(int tree, const std::vector<Entry>& expected, const LinkP
   for (std::size_t i = 0; i < threads_worthwhile(); ++i) threads.emplace_back(tree, expected, plan, worker, stop);
   BERTH_CHECK(threads.front().folder(tree, ""));
   const auto runs = runs_of(expected);
-  const auto look = [&](std::size_t run, std::size_t thread) -> Result<void> {
-    for (std::size_t i = runs[run].begin; i < runs[run].end; ++i) BERTH_CHECK(threads[thread].entry(expected[i]));
-    return {};
-  };
+  const auto look = [&](std::size_t run, std::size_t thread) { return threads[thread].entries(runs[run]); };
   return in_parallel(runs.size(), threads.size(), look);
 }
 

@@ -88,7 +88,7 @@ class Command(Folder):
 
 
 TIMERS = [f"berth-{name}@.{kind}" for name in ("refresh", "accept") for kind in ("service", "timer")]
-UNITS = ["berthd.service", "berth.slice", *TIMERS]
+UNITS = ["berthd.service", "berthd.socket", "berth.slice", *TIMERS]
 
 
 class Units(Folder):

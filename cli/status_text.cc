@@ -283,8 +283,9 @@ std::string jobs_text(const value& app, const StatusView& view) {
   return table.render(view.colour, view.width);
 }
 
-/// What is followed by apps that are not here yet.
+/// What is followed by apps that are not here yet. Which these are, a berthd that is not ready does not know.
 std::string awaited_text(const value& status, const StatusView& view) {
+  if (!truth_of(status, "ready")) return {};
   std::string text;
   for (const auto& follow : list_of(status, "follows")) {
     const std::string name = text_of(follow, "app");
@@ -357,7 +358,7 @@ std::string node_text(const value& status, const StatusView& view) {
   std::string text = fmt::format("{} ({}), berthd {}", text_of(status, "node"), text_of(status, "environment"), text_of(status, "version"));
   if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
   text = printable(text) + "\n";
-  if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet", Tint::warning, view.colour) + "\n";
+  if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet: it takes over or starts what should run", Tint::warning, view.colour) + "\n";
   text += config_text(status, view) + listener_text(status, "remote_api", "[api]", view) + listener_text(status, "metrics_listener", "[metrics]", view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + webhooks_text(status, view) +
           awaited_text(status, view);
   text += disk_text(status, view);

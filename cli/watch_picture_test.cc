@@ -8,6 +8,7 @@
 namespace berth::cli {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -40,6 +41,15 @@ TEST(WatchPicture, OfSeveralNodesBeginsWithThoseInTrouble) {
   EXPECT_NE(places.back(), std::string::npos);
   EXPECT_THAT(text, HasSubstr("No answer since 09:00:02Z (3s): nothing listens\\x1b[2J; what follows was so at 09:00:00Z\n"));
   EXPECT_THAT(text, HasSubstr("--node edge-2\nasking …\n"));
+}
+
+TEST(WatchPicture, ANodeThatIsNotReadyIsNotSaidToHaveNoApps) {
+  const std::string well = R"({"node": "n", "environment": "qa", "version": "1", "ready": true, "limits_enforced": true, "apps": [], "follows": [{"app": "web", "channel": "stable"}]})";
+  std::string not_ready = well;
+  not_ready.replace(not_ready.find("true"), 4, "false");
+  const auto text = [](const std::string& answer) { return answer_text(json::parse(answer).value(), "", false, {.now = moment("2026-11-24T09:00:05Z")}); };
+  EXPECT_THAT(text(well), AllOf(HasSubstr("web, not on this node yet"), HasSubstr("No apps yet"), Not(HasSubstr("not ready"))));
+  EXPECT_THAT(text(not_ready), AllOf(HasSubstr("berthd is not ready yet: it takes over or starts what should run\n"), Not(HasSubstr("No apps yet")), Not(HasSubstr("web"))));
 }
 
 }  // namespace

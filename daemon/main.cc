@@ -10,6 +10,7 @@
 #include "daemon/check.h"
 #include "daemon/config/config.h"
 #include "daemon/config/show.h"
+#include "daemon/first_process.h"
 #include "daemon/host/log.h"
 #include "daemon/host/memory.h"
 #include "daemon/host/programs.h"
@@ -90,6 +91,7 @@ Exit run(const Options& options) {
   if (::geteuid() != 0)
     return complain({Errc::permission, "berthd has to be root: it gives each app a user of its own, its route and its cgroup. Start it with 'systemctl start "
                                        "berthd', or as root"});
+  if (::getpid() == 1) be_first_process();  // each berthd that it starts reads the configuration
   auto config = config::load(options.config, ship::sink_kinds());
   if (!config) return complain(config.error());
   host::set_up_log(*config);

@@ -23,7 +23,7 @@ std::string man_page(const CLI::App& app) {
     text += roff::term(names, option->get_description() + (by_default.empty() ? "." : fmt::format("; {} where it is not given.", by_default)));
   }
   text += ".SH SIGNALS\n" + roff::term("SIGHUP", "Read the configuration again, and say what of it needs a restart.") +
-          roff::term("SIGTERM, SIGINT", "End. Apps go on under their keepers, and the next berthd takes them over.");
+          roff::term("SIGTERM, SIGINT", "End. Apps go on under their keepers, and the next berthd takes them over; where berthd is the first process of a container they are stopped.");
   text += ".SH EXIT STATUS\n" + roff::text(app.get_footer()) + "\n";
   text += ".SH FILES\n" + roff::term("/etc/berth/berthd.toml", "The configuration; every key is explained in it, and in berthd.toml(5).") +
           roff::term("/etc/berth/conf.d/*.toml", "Files that add to it, in the order of their names.") +

@@ -30,7 +30,7 @@ mkdir "$work/$name"
 mv "$work"/root/usr/{bin,sbin,libexec,share} "$work/$name"
 strip "$work/$name/libexec/berth"/*
 mkdir -p "$work/$name/systemd" "$work/$name/share/doc/berth"
-cp systemd/{berthd.service,berth.slice,berth-{refresh,accept}@.{service,timer},berth.sysusers,berth.tmpfiles,berth.catalog} "$work/$name/systemd"
+cp systemd/{berthd.service,berthd.socket,berth.slice,berth-{refresh,accept}@.{service,timer},berth.sysusers,berth.tmpfiles,berth.catalog} "$work/$name/systemd"
 cp README.md CHANGELOG.md LICENSE docs/[a-z]*.md "$work/$name/share/doc/berth"  # docs/README.md is the contents of a clone
 sed -e '/^#PURGE#$/{r packaging/purge.sh' -e 'd}' packaging/install.sh.in > "$work/$name/install.sh"
 SOURCE_DATE_EPOCH="$epoch" packaging/sbom.py --build "$build" --tree "$work/$name" --name berth --version "$version" --output "$work/$name/share/doc/berth/berth.spdx.json"

@@ -87,24 +87,46 @@ class Command(Folder):
         self.assertIn("is no version for dpkg", self.run_script("build-deb.sh", "--build", BUILD, "--version", "one two").stderr)
 
 
-UNITS = [f"berth-{name}@.{kind}" for name in ("refresh", "accept") for kind in ("service", "timer")]
+TIMERS = [f"berth-{name}@.{kind}" for name in ("refresh", "accept") for kind in ("service", "timer")]
+UNITS = ["berthd.service", "berthd.socket", "berth.slice", *TIMERS]
 
 
 class Units(Folder):
     def installed(self):
-        """The units as they are installed, with the program that was built in the place of the installed one."""
+        """The units as they are installed, with the programs that were built in the place of the installed ones."""
         folder = self.folder / "units"
         folder.mkdir()
         for name in UNITS:
             text = (SOURCE / "systemd" / name).read_text()
-            (folder / name).write_text(text.replace("/usr/bin/berth ", f"{BUILD}/cli/berth "))
+            (folder / name).write_text(text.replace("/usr/bin/berth ", f"{BUILD}/cli/berth ").replace("/usr/sbin/berthd ", f"{BUILD}/daemon/berthd "))
         return folder
 
-    def test_of_the_timers_please_systemd(self):
+    def test_please_systemd(self):
         folder = self.installed()
         for name in UNITS:
             done = subprocess.run(["systemd-analyze", "verify", "--man=no", folder / name], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def exposure(self, unit):
+        """What systemd-analyze says of a unit: its rows that are open, and the sum of it."""
+        asked = ["systemd-analyze", "security", "--no-pager", "--offline=yes"]
+        rows = json.loads(subprocess.run([*asked, "--json=short", unit], capture_output=True, text=True, check=True).stdout)
+        said = subprocess.run([*asked, unit], capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+        print(said, flush=True)
+        return {row["name"] for row in rows if not row["set"] and row["exposure"]}, re.search(r"exposure level for .*: ([0-9.]+ [A-Z]+)", said)[1]
+
+    def test_leave_berthd_what_the_documentation_explains_and_no_more(self):
+        text = (SOURCE / "docs/security.md").read_text().split("\n## The unit of berthd\n")[1].split("\n## ")[0]
+        rows = [line.replace("\\|", "|") for line in text.splitlines() if line.startswith("| `")]
+        explained = {name for row in rows for name in re.findall(r"`([^`]*)`", row.split("` | ")[0] + "`")}
+        folder = self.installed()
+        left, level = self.exposure(folder / "berthd.service")
+        self.assertEqual(explained, left)
+        self.assertIn(f"**{level}**", text)
+        for name in ("refresh", "accept"):
+            instance = folder / f"berth-{name}@srv.service"
+            shutil.copy(folder / f"berth-{name}@.service", instance)
+            self.assertEqual(self.exposure(instance)[1], "0.8 SAFE")
 
     def test_of_the_timer_sign_the_folder_that_they_are_named_after(self):
         repository = self.folder / "srv/my releases"

@@ -133,7 +133,7 @@ def redis_files(routing="port", port=6379):
         "bind 127.0.0.1", "bind 0.0.0.0" if routing == "port" else "bind 127.0.0.1")}
 
 
-def redis(folder, *, routing="port", port=6379, bake="500ms", app="cache", note="1"):
+def redis(folder, *, routing="port", port=6379, bake="500ms", app="cache", note="1", more=""):
     text = f"""app = "{app}"
 [process.redis]
 command = ["bin/redis-server", "${{BERTH_CONFIG_DIR}}/redis.conf", "--protected-mode", "no"]
@@ -148,7 +148,7 @@ period = "100ms"
 strategy = "recreate"
 bake = "{bake}"
 ready_timeout = "15s"
-"""
+{more}"""
     if not routing:
         text = text.replace("tcp = true", f'exec = ["bin/redis-cli", "-p", "{port}", "ping"]').replace('period = "100ms"', 'period = "1s"')
     tree = Tree(folder, app).program(os.path.realpath("/usr/bin/redis-server"), "redis-server").put("NOTE", note).spec(text)

@@ -8,6 +8,7 @@ import unittest
 from pathlib import Path
 
 from lib.programs import BUILD, SOURCE
+from lib.waiting import wait_until
 
 NODE = SOURCE / "tests" / "node"
 # What each berthd.toml of a node begins with; [repository] may go on behind it.
@@ -22,6 +23,13 @@ reserve = "1MB"
 level = "debug"
 [repository]
 root = "/usr/local/etc/berth/root.json"
+"""
+# etc/repository.conf for repository.service, a repository on the node itself.
+REPOSITORY_CONF = """
+daemon off;
+pid /run/repository.pid;
+events {}
+http { access_log off; server { listen 127.0.0.1:8900; root /srv/repository; } }
 """
 
 
@@ -106,6 +114,21 @@ class UmlCase(unittest.TestCase):
         except subprocess.TimeoutExpired:
             self.fail(f"the node did not switch itself off\n{self.report()}")
         self.uml = None
+
+    # what is said to it, where told.service is among its units
+
+    def tell(self, commands, seconds=120):
+        """Has the node do what a shell would: (its exit code, what it printed)."""
+        number = next(number for number in range(1, 1000) if not (self.tree / f"out/told-{number}.code").exists())
+        script, code, said = (self.tree / f"out/told-{number}.{kind}" for kind in ("sh", "code", "out"))
+        script.with_suffix(".new").write_text(commands + "\n")
+        script.with_suffix(".new").rename(script)
+        try:
+            wait_until(lambda: code.exists() or self.uml.poll() is not None, f"the node did: {commands}", seconds, every=0.05)
+        except AssertionError as error:
+            self.fail(f"{error}\n{self.report()}")
+        self.assertTrue(code.exists(), f"the node switched itself off instead of: {commands}\n{self.report()}")
+        return int(code.read_text()), said.read_text(errors="replace")
 
     def report(self):
         texts = [f"--- {path.name}\n{path.read_text(errors='replace')[-6000:]}" for path in sorted(self.folder.glob("console-*"))]

@@ -25,7 +25,7 @@ unittest.addModuleCleanup(shutil.rmtree, BUILT, ignore_errors=True)
 
 class OnANode(UmlCase):
     UNITS = ("job.service", "state-disk.service")
-    PROGRAMS = (("package-job", "job"), (LOAD, "berth-load"))
+    PROGRAMS = (("package-job", "job"), ("everything", "everything"), (LOAD, "berth-load"))
 
     def install_berth(self):
         """What the node is given: packages, and what its operator will write."""

@@ -16,12 +16,6 @@ CONFIG = uml.CONFIG + """url = "http://127.0.0.1:8900"
 [paths]
 logs = "/var/lib/berth/logs"
 """
-REPOSITORY_CONF = """
-daemon off;
-pid /run/repository.pid;
-events {}
-http { access_log off; server { listen 127.0.0.1:8900; root /srv/repository; } }
-"""
 
 
 # Writes down when it starts and which signal ends it.
@@ -40,7 +34,8 @@ class Power(UmlCase):
 
     def setUp(self):
         super().setUp()
-        (self.tree / "etc/repository.conf").write_text(REPOSITORY_CONF)
+        (self.tree / "etc/repository.conf").write_text(uml.REPOSITORY_CONF)
+        (self.tree / "apps").write_text("3")
         self.publish()
         self.make_disk()
 

@@ -204,15 +204,20 @@ awaitable<void> Execs::watch_waiting(AppPtr app, InstanceId id, std::shared_ptr<
   }
 }
 
-Result<void> Execs::look_at(supervise::InstancePlan& plan, const InstanceId& instance, Waiting& waiting) const {
+Result<pid_t> Execs::process_of(const InstanceId& instance) const {
   const auto status = node_.supervisor.status(instance);
   if (!status || status->pid == 0)
     return fail(Errc::conflict, fmt::format("{} does not run: 'berth exec {}/{}' needs none that does", to_string(instance), instance.app, instance.process));
+  return status->pid;
+}
+
+Result<void> Execs::look_at(supervise::InstancePlan& plan, const InstanceId& instance, Waiting& waiting) const {
+  BERTH_TRY(const pid_t pid, process_of(instance));
   if (plan.root.empty() && plan.confinement.empty()) return {};
-  waiting.mounts = supervise::mount_namespace_of(status->pid);
+  waiting.mounts = supervise::mount_namespace_of(pid);
   struct stat about{};
   if (!waiting.mounts || ::fstat(waiting.mounts.get(), &about) != 0) return fail(Errc::conflict, fmt::format("{} has no process whose files a command could see: try again", to_string(instance)));
-  plan.sees = keeper::SeenProcess{.pid = status->pid, .mounts = about.st_ino};
+  plan.sees = keeper::SeenProcess{.pid = pid, .mounts = about.st_ino};
   return {};
 }
 
@@ -226,13 +231,15 @@ awaitable<Result<void>> Execs::begin(AppPtr app, ManifestPtr manifest, InstanceI
   auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return fail(Errc::io, finished.error().message);
   const InstanceId instance{.app = app->name(), .process = request.process, .number = request.number, .release = id.release};
+  if (request.number > 0)
+    if (const auto runs = process_of(instance); !runs) co_return std::unexpected(runs.error());
   Member member;
   for (const Member& one : app->members)
     if (one.id() == instance) member = one;
   const auto prepare = [node = &node_.options.node, manifest, id, request, instance, member, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
     BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     const bool looks_at_one = request.number > 0;
-    auto secrets = looks_at_one ? secrets_given_to(*node, *manifest, instance) : resolve_secrets(*node, *manifest);
+    auto secrets = looks_at_one && !manifest->secrets.empty() ? secrets_given_to(*node, *manifest, instance) : resolve_secrets(*node, *manifest);
     if (!secrets) return std::unexpected(secrets.error());
     Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, *secrets), .shown = shown(request.command, *secrets)};
     BERTH_CHECK(prepare_folders(*node, *manifest, id, who, planned.environment, *secrets));

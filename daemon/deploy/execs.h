@@ -44,6 +44,8 @@ class Execs {
   awaitable<void> await_client(Accepted exec, std::shared_ptr<ExecDoor> door);
   awaitable<void> serve(Accepted exec, std::shared_ptr<Waiting> waiting);
   awaitable<void> watch_waiting(AppPtr app, InstanceId id, std::shared_ptr<Waiting> waiting);
+  /// Of the instance that it looks at. `Errc::conflict` where that does not run.
+  Result<pid_t> process_of(const InstanceId& instance) const;
   /// Has it see the files of the instance that it looks at, where that sees others than the node does.
   Result<void> look_at(supervise::InstancePlan& plan, const InstanceId& instance, Waiting& waiting) const;
   awaitable<Result<void>> begin(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<Waiting> waiting);

@@ -256,7 +256,8 @@ class ByTheCommandLine(StreamCase):
         terminal = Terminal(None, *command[1:], env=options["env"])
         terminal.type("stty size; echo TERM=$TERM; tty; test -t 0 && test -t 1 && test -t 2 && echo all three\n")
         terminal.until("40 120")
-        self.assertFalse(terminal.modes() & (termios.ICANON | termios.ECHO | termios.ISIG), "what is typed goes through unchanged")
+        # Until the node has told that the command has its terminal, Ctrl-C is a signal of the client, which passes it on.
+        wait_until(lambda: terminal.read(0.02) and not terminal.modes() & (termios.ICANON | termios.ECHO | termios.ISIG), "what is typed goes through unchanged")
         terminal.until("TERM=vt220")
         terminal.until("\nall three")
         terminal.resize(25, 81)

@@ -57,6 +57,15 @@ io::TlsOptions tls_of(const RemoteNode& node) {
   return {.ca_file = node.ca_file, .certificate_file = node.certificate_file, .key_file = node.key_file, .ca_name = "ca_file of nodes.toml, or $BERTH_CA_FILE,"};
 }
 
+Error unreachable_there(const RemoteNode& node, const Error& error) {
+  const std::string where = io::with_port(node.host, node.port);
+  // What is wrong with files here is not for the node to mend, which was not asked; all else is that it cannot be reached.
+  if (error.code == Errc::usage) return {Errc::usage, fmt::format("--node {}: {}", node.name, error.message)};
+  if (error.message.starts_with(io::kCertificateRefused)) return {Errc::permission, fmt::format("berthd at {} lets you in no further: {}", where, error.message)};
+  const std::string unlisted = node.unlisted.empty() ? "" : fmt::format(" ({})", node.unlisted);
+  return {Errc::unreachable, fmt::format("berthd at {} does not answer: {}{}", where, error.message, unlisted)};
+}
+
 Error problem_error(int status, std::string_view body) {
   const auto problem = json::parse(body, {}, true);
   if (!problem || !problem->is_object())
@@ -92,12 +101,7 @@ Result<io::HttpAnswer> ApiClient::ask_there(io::HttpRequest request) const {
   io::HttpClient client({.https = true, .host = console_.node->host, .port = console_.node->port}, std::move(options));
   auto answer = client.ask(std::move(request));
   if (answer) return answer;
-  const std::string where = io::with_port(console_.node->host, console_.node->port);
-  // What is wrong with files here is not for the node to mend, which was not asked; all else is that it cannot be reached.
-  if (answer.error().code == Errc::usage) return fail(Errc::usage, fmt::format("--node {}: {}", console_.node->name, answer.error().message));
-  if (answer.error().message.starts_with(io::kCertificateRefused)) return fail(Errc::permission, fmt::format("berthd at {} lets you in no further: {}", where, answer.error().message));
-  const std::string unlisted = console_.node->unlisted.empty() ? "" : fmt::format(" ({})", console_.node->unlisted);
-  return fail(Errc::unreachable, fmt::format("berthd at {} does not answer: {}{}", where, answer.error().message, unlisted));
+  return std::unexpected(unreachable_there(*console_.node, answer.error()));
 }
 
 Result<io::HttpAnswer> ApiClient::ask_and_tell(io::HttpRequest request) const {

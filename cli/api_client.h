@@ -33,6 +33,9 @@ struct ApiCall {
 /// The files by which a node is asked.
 io::TlsOptions tls_of(const RemoteNode& node);
 
+/// What is to be said of a node that could not be asked.
+Error unreachable_there(const RemoteNode& node, const Error& error);
+
 /// Asks berthd over its socket, or one elsewhere by TLS; docs/api.md is the contract. Blocking.
 class ApiClient {
  public:

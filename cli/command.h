@@ -25,7 +25,7 @@ enum class Completes {
   release_id,
   release_id_here,
   process,       ///< APP/PROCESS=
-  app_or_process,
+  app_or_process,  ///< or one of its instances, but no job
   job,
   instance,
   channel,

@@ -85,7 +85,7 @@ Wanted wanted_by(const Verb& root, const std::vector<std::string>& words) {
     if (verb != &root)
       for (const Option& option : root.options)
         if (is_asked(*verb, option.asks)) add_option(option, wanted.offers);
-    wanted.offers.push_back({"--help", "all of its help"});
+    wanted.offers.push_back({"--help", "its help, on a screen"});
     wanted.offers.push_back({"-h", "a screen of its help"});
   } else if (!verb->verbs.empty()) {
     for (const Verb& below : verb->verbs)

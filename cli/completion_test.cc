@@ -82,7 +82,7 @@ TEST_F(Completion, OffersWhatBerthdHas) {
   for (const char* verb : {"pin", "unpin"}) EXPECT_THAT(words({verb, "web@"}), ElementsAre("web@v1")) << verb;
   EXPECT_THAT(words({"unpin", ""}), ElementsAre("api@", "web@")) << "what is in the repository alone is not pinned";
   EXPECT_THAT(words({"logs", "web", "--release", ""}), ElementsAre("v1", "v2"));
-  EXPECT_THAT(words({"exec", "web/"}), ElementsAre("web/worker")) << "a command is an instance of its own";
+  EXPECT_THAT(words({"exec", "web/"}), ElementsAre("web/worker", "web/worker.1")) << "no job: a command looks at what runs";
   EXPECT_THAT(words({"promote", "w"}), ElementsAre("web/qa@"));
   EXPECT_THAT(words({"promote", "web/qa@"}), ElementsAre("web/qa@v1", "web/qa@v2"));
   EXPECT_THAT(words({"release", "web", "--env", ""}), ElementsAre("qa"));

@@ -148,7 +148,7 @@ class Asking {
     const char* after = wanted_.completes == Completes::process ? "=" : "";
     for (const auto& process : list_of(app, "processes"))
       offers_[fmt::format("{}/{}{}", name, text_of(process, "process"), after)] = fmt::format("{} of {} ready", number_of(process, "ready"), number_of(process, "wanted"));
-    if (wanted_.completes != Completes::instance) return;
+    if (wanted_.completes != Completes::instance && wanted_.completes != Completes::app_or_process) return;
     for (const auto& instance : list_of(app, "instances")) {
       const std::string id = text_of(instance, "instance");
       offers_[id.substr(0, id.find('@'))] = text_of(instance, "phase");

@@ -15,6 +15,18 @@
 #include "core/json/json.h"
 
 namespace berth::cli {
+namespace {
+
+/// Without the "berth deploy: " that text has before what is wrong with a call: whoever reads a document knows what it called, and other failures have none either.
+std::string without_call(const Error& error) {
+  constexpr std::string_view kCalled = "berth ";
+  const auto colon = error.message.find(": ");
+  const bool is_of_call = error.code == Errc::usage && error.message.starts_with(kCalled) && colon != std::string::npos &&
+                          error.message.find_first_not_of("abcdefghijklmnopqrstuvwxyz- ") == colon;
+  return is_of_call ? error.message.substr(colon + 2) : error.message;
+}
+
+}  // namespace
 
 void Console::print(std::string_view text) const {
   put(out, text);
@@ -80,7 +92,7 @@ Console make_console() {
 Exit report(const Console& console, const Error& error) {
   const Exit exit = exit_code(error.code);
   if (console.json) {
-    const boost::json::object problem{{"code", to_string(error.code)}, {"detail", error.message}, {"exit", static_cast<int>(exit)}};
+    const boost::json::object problem{{"code", to_string(error.code)}, {"detail", without_call(error)}, {"exit", static_cast<int>(exit)}};
     fmt::print(console.err, "{}\n", json::text(problem));
   } else {
     console.warn(error.message);

@@ -13,6 +13,7 @@
 #include "cli/on_nodes.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
+#include "daemon/store/accepted_troubles.h"
 #include "daemon/store/store.h"
 
 namespace berth::cli {
@@ -28,7 +29,7 @@ constexpr std::chrono::seconds kBetweenLooks{1};
 struct EventsOptions {
   std::string app, named, state;
   std::optional<std::int64_t> count, from;
-  bool follow = false, verify = false;
+  bool follow = false, verify = false, accept = false;
 };
 
 constexpr const char* kUsualState = "/var/lib/berth";
@@ -78,6 +79,10 @@ Result<Exit> verify(const Console& console, const EventsOptions& options) {
     for (std::size_t i = 0; i < std::min(troubles.size(), kMostTroubles); ++i) console.line("  " + printable(troubles[i]));
     if (troubles.size() > kMostTroubles) console.line(fmt::format("  … and {} more", troubles.size() - kMostTroubles));
   }
+  if (options.accept && !troubles.empty()) {
+    BERTH_CHECK(store::accept_troubles(log, troubles));
+    console.note(fmt::format("That was looked at, as {} tells: berth doctor only warns of it from now on.", (log.parent_path() / "events.accepted").string()));
+  }
   if (!has_database) console.warn(fmt::format("there is no {}: what is missing at the end of the log cannot be known", database.string()));
   return troubles.empty() ? Exit::ok : Exit::failed;
 }
@@ -107,7 +112,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
     return fail(Errc::usage, fmt::format("berth events: {} and --app {} name two apps", options.named, options.app));
   if (options.app.empty()) options.app = options.named;
   if (options.verify) return verify(console, options);
-  if (!options.state.empty()) return fail(Errc::usage, "berth events: --state is for --verify");
+  if (!options.state.empty() || options.accept) return fail(Errc::usage, fmt::format("berth events: --{} is for --verify", options.accept ? "accept" : "state"));
   if (options.from && *options.from < 1) return fail(Errc::usage, fmt::format("berth events: --from {}: events are numbered from 1 on", *options.from));
   if (options.count && *options.count < 0) return fail(Errc::usage, fmt::format("berth events: --count {}: must be 0, for all, or more", *options.count));
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
@@ -159,7 +164,7 @@ Verb events_verb() {
       .name = "events",
       .summary = "Show what happened on the node: deployments, exits, and what operators did",
       .text = "At a terminal a line is cut where that ends; --json has all of it. The numbers have no gaps; each entry is chained to the one before by its hash in events.log. --verify reads that file and the database themselves, also while "
-              "berthd is down, names what was edited, removed, added, moved or torn, the first one first, and ends with 1 where anything was.",
+              "berthd is down, names what was edited, removed, added, moved or torn, the first one first, and ends with 1 where anything was; with --accept 'berth doctor' no longer takes that for an error.",
       .examples = {"berth events -n 20", "berth events web -f", "berth events --from 1 --json # all of them, one JSON document a line",
                    "berth events --verify # was the log changed?"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found}),
@@ -169,6 +174,7 @@ Verb events_verb() {
                   {"--from", "NUMBER", "from this number on", &o->from},
                   {"--app", "APP", "the same as APP", &o->app, Completes::app},
                   {"--verify", "", "compare the log's lines with each other and with the database", &o->verify},
+                  {.names = "--accept", .value = "", .help = "with --verify: what it names was looked at, so that berth doctor warns of it alone", .into = &o->accept, .rare = true},
                   {"--state", "DIR", "with --verify: where berthd's state is (else as berthd says, or /var/lib/berth)", &o->state, Completes::folder}},
       .action = [o](Console& console) { return events(console, *o); },
   };

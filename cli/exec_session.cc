@@ -12,11 +12,11 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "cli/copying.h"
+#include "cli/taken_signals.h"
 #include "cli/terminal.h"
 #include "core/attached.h"
 #include "core/io/unix_address.h"
@@ -28,7 +28,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kRest{2};  ///< for the rest of what a command wrote that has ended
 constexpr int kLookAgainMs = 20;          ///< whether the command has taken its terminal: nothing tells
-constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
 
 /// What the command gets, and what is copied for it.
 struct Exchange {
@@ -112,38 +111,6 @@ Result<void> hand_over(int connection, const Exchange& exchange, bool terminal) 
   if (::sendmsg(connection, &message, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof begin)) return fail_errno("hand the command its files");
   return {};
 }
-
-/// The signals of this program as a descriptor, until its end; before, they are as they were.
-class TakenSignals {
- public:
-  TakenSignals() {
-    sigset_t taken;
-    sigemptyset(&taken);
-    for (const int number : kForwarded) sigaddset(&taken, number);
-    sigaddset(&taken, SIGWINCH);
-    ::sigprocmask(SIG_BLOCK, &taken, &before_);
-    fd_.reset(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
-    pipe_ = std::signal(SIGPIPE, SIG_IGN);
-  }
-  ~TakenSignals() {
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
-    std::signal(SIGPIPE, pipe_);
-  }
-  TakenSignals(const TakenSignals&) = delete;
-  TakenSignals& operator=(const TakenSignals&) = delete;
-
-  int fd() const { return fd_.get(); }
-  /// The next one that came; 0: none.
-  int next() const {
-    signalfd_siginfo info{};
-    return ::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info) ? static_cast<int>(info.ssi_signo) : 0;
-  }
-
- private:
-  sigset_t before_{};
-  Fd fd_;
-  void (*pipe_)(int) = SIG_DFL;
-};
 
 void on_signals(const TakenSignals& signals, const Exchange& exchange, int connection) {
   while (const int number = signals.next()) {

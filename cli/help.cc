@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 constexpr std::size_t kMostLeft = 24;
-constexpr std::size_t kFewVerbs = 12;     ///< more than that are names alone in a short help
-constexpr std::size_t kFewExamples = 3;   ///< of a short help
 
 /// A term and what it means, the meanings below each other.
 struct Entry {
@@ -181,32 +179,117 @@ std::string help_text(const Verb& root, const Verb& verb, const std::vector<std:
   std::vector<Entry> exits;
   for (const ExitText& exit : verb.verbs.empty() ? exit_texts_of(verb) : std::vector<ExitText>()) exits.push_back({exit.code, exit.text});
   text += entries_text("Exit codes", exits);
-  if (!verb.verbs.empty()) text += fmt::format("\n'{} VERB --help' tells more of a verb.\n", fmt::join(path, " "));
+  if (!verb.verbs.empty()) text += fmt::format("\n'berth help {}VERB' tells more of a verb.\n", path.size() > 1 ? fmt::format("{} ", fmt::join(path.begin() + 1, path.end(), " ")) : "");
   return text;
 }
 
+namespace {
+
+/// A screen, of which the prompt behind it takes a row.
+constexpr std::size_t kRows = 23;
+constexpr std::size_t kShortLeft = 26;  ///< columns of terms at most
+
+/// What a person asks for first, of the verbs of berth itself.
+constexpr std::string_view kMostUsed[] = {"deploy", "status", "why", "logs", "revert", "exec", "build", "release", "run", "doctor"};
+
+std::size_t rows_of(std::string_view text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
+
+/// Where what is told besides begins, in parentheses that a clause ends with; npos: there are none.
+std::size_t aside_of(const std::string& text) {
+  const auto begin = text.find(" ("), end = text.find(')', begin);
+  if (begin == std::string::npos || end == std::string::npos) return std::string::npos;
+  return end + 1 == text.size() || std::string_view(",;.:").find(text[end + 1]) != std::string_view::npos ? begin : std::string::npos;
+}
+
+/// As much of `text` as fits: all, else up to a boundary of its sense, else whole words.
+std::string cut(const std::string& text, std::size_t width) {
+  if (columns(text) <= width) return text;
+  for (const std::size_t at : {text.find("; "), aside_of(text), text.find(": "), text.find(". "), text.find(", ")})
+    if (at != std::string::npos && at >= 12 && columns(std::string_view(text).substr(0, at)) <= width) return text.substr(0, at);
+  std::string words;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto space = std::min(rest.find(' '), rest.size());
+    if (columns(words) + 1 + columns(rest.substr(0, space)) + 2 > width) break;
+    words += (words.empty() ? "" : " ") + std::string(rest.substr(0, space));
+    rest.remove_prefix(std::min(space + 1, rest.size()));
+  }
+  return words + " …";
+}
+
+/// A row for each of the first `most` entries, and the terms of the others below them. A term that is too long stands alone.
+std::string rows_text(const std::string& title, const std::vector<Entry>& entries, std::size_t most) {
+  if (entries.empty()) return {};
+  std::size_t left = 0;
+  const std::size_t shown = std::min(most, entries.size());
+  for (std::size_t i = 0; i < shown; ++i)
+    if (columns(entries[i].left) <= kShortLeft) left = std::max(left, columns(entries[i].left));
+  std::string text;
+  for (std::size_t i = 0; i < shown; ++i) {
+    const std::size_t used = std::max(left, columns(entries[i].left)) + 4;
+    text += "  " + entries[i].left + std::string(used - 2 - columns(entries[i].left), ' ') + cut(entries[i].right, kWidth - used) + "\n";
+  }
+  std::vector<std::string> others;
+  for (std::size_t i = shown; i < entries.size(); ++i) {
+    const std::string& term = entries[i].left;
+    const auto name = term.find_first_not_of(' ');
+    others.push_back(term.substr(name, term.find(' ', name) - name));
+    if (others.back().ends_with(',')) others.back() = term.substr(term.find("--"), term.find(' ', term.find("--")) - term.find("--"));
+  }
+  if (shown == 0) return wrap(fmt::format("{}: {}", title, fmt::join(others, " ")), kWidth, 2) + "\n";
+  if (!others.empty()) text += "  " + wrap(fmt::format("and {}", fmt::join(others, " ")), kWidth - 2, 2) + "\n";
+  return title + ":\n" + text;
+}
+
+/// The codes with what they mean, or, where that takes more than `most` rows, with fewer words.
+std::string codes_text(const Verb& verb, std::size_t most) {
+  if (!verb.verbs.empty()) return {};
+  std::vector<std::string> codes, numbers;
+  for (const ExitText& exit : exit_texts_of(verb)) {
+    codes.push_back(fmt::format("{} {}", exit.code, exit.text.substr(0, exit.text.find(';'))));
+    numbers.push_back(exit.code);
+  }
+  const std::string text = wrap(fmt::format("Exit codes: {}", fmt::join(codes, "; ")), kWidth, 2) + "\n";
+  if (rows_of(text) <= most) return text;
+  return wrap(fmt::format("Exit codes: {}", fmt::join(numbers, " ")), kWidth, 2) + "\n";
+}
+
+/// All verbs below, those that are asked for most with what they are.
+std::string verbs_text(const Verb& root, const Verb& verb, std::size_t rows) {
+  const auto entries = verb_entries(verb);
+  if (&verb != &root) return rows_text("Verbs", entries, rows - 1);
+  std::vector<std::string> names;
+  for (const Entry& entry : entries) names.push_back(entry.left);
+  const std::string all = wrap(fmt::format("All verbs: {}", fmt::join(names, " ")), kWidth, 2) + "\n";
+  std::vector<Entry> first;
+  for (const std::string_view name : kMostUsed)
+    if (const auto found = std::ranges::find(entries, name, &Entry::left); found != entries.end() && rows_of(all) + first.size() + 1 < rows) first.push_back(*found);
+  return rows_text("Most used", first, first.size()) + all;
+}
+
+}  // namespace
+
 std::string short_help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path) {
   const std::string called = fmt::format("{}", fmt::join(path, " "));
-  std::string text = head_text(verb, path);
-  const auto verbs = verb_entries(verb);
-  if (verbs.size() > kFewVerbs) {
-    std::vector<std::string> names;
-    for (const Entry& entry : verbs) names.push_back(entry.left);
-    text += "\n" + wrap(fmt::format("Verbs: {}", fmt::join(names, ", ")), kWidth - 2, 2) + "\n";
-  } else {
-    text += entries_text("Verbs", verbs);
-  }
-  text += entries_text("Arguments", argument_entries(verb));
-  if (&verb != &root) text += entries_text("Options", option_entries(verb.options, false));
-  text += examples_text(verb.examples, kFewExamples);
-  if (verb.verbs.empty()) {
-    std::vector<std::string> codes;
-    for (const ExitText& exit : exit_texts_of(verb)) codes.push_back(fmt::format("{} {}", exit.code, exit.text.substr(0, exit.text.find(';'))));
-    text += "\n" + wrap(fmt::format("Exit codes: {}", fmt::join(codes, "; ")), kWidth - 2, 2) + "\n";
-  }
+  const std::string usage = wrap(usage_line(verb, path), kWidth - 4, 4) + "\n" + wrap(cut(verb.summary, 2 * kWidth) + ".", kWidth, 0) + "\n\n";
   std::vector<std::string> common;
   for (const Option& option : common_options(root, verb)) common.push_back(names_of(option).front());
-  return text + "\n" + wrap(fmt::format("Of every verb: {}. All of it: {} --help", fmt::join(common, " "), called), kWidth - 2, 2) + "\n";
+  std::vector<std::string> asked(path.begin() + 1, path.end());
+  const std::string more = wrap(fmt::format("Of every verb: {}", fmt::join(common, " ")), kWidth, 2) + "\n" +
+                           fmt::format("More: berth help{}{}, man berth\n", asked.empty() ? " VERB" : " ", fmt::join(asked, " "));
+  const std::string examples = examples_text(verb.examples, 1).substr(1);  // without the empty line
+  // What is left of the screen is for what the verb takes: arguments, and options as far as they go.
+  std::string codes = codes_text(verb, 3);
+  const auto arguments = argument_entries(verb);
+  auto options = &verb == &root ? std::vector<Entry>() : option_entries(verb.options, false);
+  const std::size_t fixed = rows_of(usage) + rows_of(more) + rows_of(examples) + 1 + (arguments.empty() ? 0 : arguments.size() + 1);
+  if (fixed + rows_of(codes) + 4 + std::min<std::size_t>(options.size(), 6) > kRows) codes = codes_text(verb, 1);
+  const std::size_t room = kRows - fixed - rows_of(codes);
+  std::string text = usage + rows_text("Arguments", arguments, arguments.size());
+  if (!verb.verbs.empty()) text += verbs_text(root, verb, room);
+  std::size_t shown = options.size();
+  std::string options_text = rows_text("Options", options, shown);
+  while (shown > 0 && rows_of(options_text) > room) options_text = rows_text("Options", options, --shown);
+  return text + options_text + "\n" + examples + codes + more;
 }
 
 }  // namespace berth::cli

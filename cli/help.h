@@ -7,10 +7,10 @@
 
 namespace berth::cli {
 
-/// What `--help` prints for a verb; `path` is how it is called: {"berth", "repo", "init"}.
+/// What `berth help` prints of a verb; `path` is how it is called: {"berth", "repo", "init"}.
 std::string help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path);
 
-/// What `-h` prints: the same on a screen of 80 columns and 40 rows, without what is rare.
+/// What `--help` and `-h` print: the same on a screen of 80 columns and 24 rows, without what is rare, a row for each thing that it takes, and one example.
 std::string short_help_text(const Verb& root, const Verb& verb, const std::vector<std::string>& path);
 
 /// "berth deploy APP@RELEASE [options]".

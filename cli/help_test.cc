@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr std::size_t kRows = 40, kColumns = 80;
+constexpr std::size_t kRows = 23, kColumns = 80;  // of 24, with the prompt behind it
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -66,16 +66,39 @@ TEST_F(VerbHelp, OfAVerbIsWholeAndAsWideAsATerminal) {
   }
 }
 
-TEST_F(VerbHelp, OfDashHFitsOnAScreen) {
+TEST_F(VerbHelp, OnAScreenFitsTheSmallestAndSaysWhereMoreIs) {
   for (const auto& [verb, path] : all) {
     const std::string text = short_help_text(root, *verb, path);
     const auto lines = lines_of(text);
     EXPECT_LE(lines.size(), kRows) << text;
     for (const std::string& line : lines) EXPECT_LE(columns(line), kColumns) << called(path) << ": " << line;
     EXPECT_THAT(text, HasSubstr("\nExamples:\n")) << called(path);
-    EXPECT_EQ(text.find("\nExit codes: 0 ") != std::string::npos, verb->verbs.empty()) << called(path);
+    EXPECT_EQ(text.find("\nExit codes: 0") != std::string::npos, verb->verbs.empty()) << text;
     EXPECT_THAT(text, HasSubstr(" -v ")) << called(path);
+    EXPECT_THAT(text, HasSubstr(fmt::format("\nMore: berth help {}", path.size() == 1 ? "VERB" : called({path.begin() + 1, path.end()})))) << text;
+    for (const Argument& argument : verb->arguments) EXPECT_THAT(text, HasSubstr("\n  " + argument.name)) << text;
+    if (verb == &root) continue;
+    for (const Option& option : verb->options) {
+      if (option.rare) continue;
+      EXPECT_THAT(text, HasSubstr(names_of(option).back())) << "named, if not told of: " << text;
+    }
+    for (const Verb& below : verb->verbs) {
+      if (below.hidden) continue;
+      EXPECT_THAT(text, HasSubstr(below.name)) << text;
+    }
   }
+}
+
+TEST_F(VerbHelp, OnAScreenTellsOfWhatIsUsedMost) {
+  for (const auto& [name, told] : std::map<std::string, std::vector<std::string>>{{"berth deploy", {"--plan", "--force"}}, {"berth logs", {"--follow", "--since"}}, {"berth exec", {"--terminal", "--release"}}})
+    for (const auto& [verb, path] : all) {
+      if (called(path) != name) continue;
+      const auto lines = lines_of(short_help_text(root, *verb, path));
+      for (const std::string& option : told)
+        EXPECT_TRUE(std::ranges::any_of(lines, [&](const std::string& line) { return line.find(option) < 10 && line.size() > 40; })) << name << " " << option;
+    }
+  const std::string first = short_help_text(root, root, {"berth"});
+  for (const char* verb : {"deploy", "status", "logs", "revert", "completion"}) EXPECT_THAT(first, HasSubstr(verb));
 }
 
 TEST_F(VerbHelp, OfWhatChangesANodeHasAReason) {
@@ -89,7 +112,7 @@ TEST_F(VerbHelp, OfWhatChangesANodeHasAReason) {
 TEST_F(VerbHelp, NamesABerthdOnlyWhereOneIsAsked) {
   const std::map<std::string, std::pair<bool, bool>> table{{"berth", {true, true}}, {"berth build", {false, false}}, {"berth run", {false, false}}, {"berth new", {false, false}},
                                                            {"berth repo", {false, false}}, {"berth repo init", {false, false}}, {"berth status", {true, true}}, {"berth node", {true, true}},
-                                                           {"berth exec", {true, false}}, {"berth inspect", {true, false}}, {"berth logs", {true, true}}};
+                                                           {"berth exec", {true, true}}, {"berth inspect", {true, false}}, {"berth logs", {true, true}}};
   std::size_t seen = 0;
   for (const auto& [verb, path] : all) {
     const auto known = table.find(called(path));

@@ -308,7 +308,7 @@ Verb logs_verb() {
       .text = "The files are read directly, so that it works while berthd is down; those of another node (--node) are asked of its berthd. What could steer a terminal is shown as \\x1b and the like; "
               "--raw passes it on as it is, without what keepers say. A line's level is what it says of itself: a JSON object's level or severity, level=warn, [error], "
               "ERROR near its beginning. Lines that go on with one, as those of a stack trace do, have its level; others that say none are not shown with --level. "
-              "--previous shows of each instance the last run that is over: why it was started again, or what a release printed that failed beside the one that serves. Lines that an older keeper captured tell neither release nor run. "
+              "--previous shows of each instance the last run that is over, of a deployment's the last that ended by itself: why it was started again, or what a release printed that failed beside the one that serves. Lines that an older keeper captured tell neither release nor run. "
               "Where several releases wrote what is shown, each line tells its own: web.1@v3.",
       .examples = {"berth logs web -f", "berth logs web/worker.2 --since 10m --grep timeout", "berth logs web -n 100 --json",
                    "berth logs web@v42 --level warning", "berth logs web/web.1 --previous",

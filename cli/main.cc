@@ -13,11 +13,7 @@
 
 /// `berth`: builds and publishes releases, and drives the berthd of this node.
 int main(int argc, char** argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (!arguments.empty() && arguments.front() == "help") {  // 'berth help VERB' is 'berth VERB --help'
-    arguments.erase(arguments.begin());
-    arguments.emplace_back("--help");
-  }
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
   berth::cli::Console console = berth::cli::make_console();
   const berth::cli::Verb root = berth::cli::berth_program(console);
   const bool asks_version = std::ranges::count_if(arguments, [](const std::string& one) { return one == "--version" || one == "version"; }) == 1;

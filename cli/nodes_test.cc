@@ -132,9 +132,9 @@ TEST_F(NodesTest, NodesOfTheEnvironmentStandByEachOther) {
 
 TEST_F(NodesTest, VerbsThatAreForThisMachineSayWhy) {
   EXPECT_THAT(run_berth({"build", ".", "--node", "edge-1"}).err, HasSubstr("berth build: it works on this machine and asks no berthd"));
-  EXPECT_THAT(run_berth({"exec", "web", "--node", "edge-1", "--", "ls"}).err, HasSubstr("ssh edge-1 berth exec web -- ls\n"));
+  EXPECT_THAT(run_berth({"import", "web.berth", "--node", "edge-1"}).err, HasSubstr("ssh edge-1 berth import web.berth\n"));
   ::setenv("BERTH_NODE", "edge-1", 1);
-  EXPECT_THAT(run_berth({"exec", "web", "--", "ls"}).err, HasSubstr("$BERTH_NODE"));
+  EXPECT_THAT(run_berth({"import", "web.berth"}).err, HasSubstr("$BERTH_NODE"));
   EXPECT_THAT(run_berth({"inspect", "web@v1"}).err, HasSubstr("berth inspect: $BERTH_NODE names edge-1"));
   EXPECT_EQ(run_berth({"builds", "--help"}).exit, 0);
   for (const std::vector<std::string>& asks : {std::vector<std::string>{"status"}, {"why", "web"}, {"logs", "web"}})
@@ -143,8 +143,7 @@ TEST_F(NodesTest, VerbsThatAreForThisMachineSayWhy) {
 
 TEST_F(NodesTest, WhatIsToBeRunOnTheNodeIsTheWholeCall) {
   const std::pair<std::vector<std::string>, const char*> table[] = {
-      {{"exec", "web", "--node", "edge-1", "--", "bin/console", "--node"}, "run it there, as in: ssh edge-1 berth exec web -- bin/console --node\n"},
-      {{"exec", "--node=edge-1", "web", "--", "echo", "a b"}, R"(run it there, as in: ssh edge-1 'berth exec web -- echo '\''a b'\''')"},
+      {{"import", "--node=edge-1", "a b.berth"}, R"(run it there, as in: ssh edge-1 'berth import '\''a b.berth'\''')"},
       {{"inspect", "web@v8", "--node", "edge-1"}, "it needs files of the node, so that it takes no --node: run it there, as in: ssh edge-1 berth inspect web@v8\n"},
       {{"diff", "web@v8", "web@v9", "--node", "edge-1"}, "ssh edge-1 berth diff web@v8 web@v9\n"},
       {{"export", "web@v8", "--node", "edge-1"}, "ssh edge-1 berth export web@v8\n"},
@@ -281,7 +280,10 @@ TEST_F(NodesTest, AGroupStandsForItsNodes) {
   EXPECT_EQ((*nodes)[1].port, 9999);
   EXPECT_THAT(known_nodes(), testing::ElementsAre("edge-1", "all", "production"));
   EXPECT_THAT(complaint({"production", "production"}), HasSubstr("named twice"));
-  EXPECT_THAT(run_berth({"exec", "web", "--node", "production", "--", "ls"}).err, HasSubstr("ssh edge-1 berth exec web -- ls\n"));
+  EXPECT_THAT(run_berth({"import", "web.berth", "--node", "production"}).err, HasSubstr("ssh edge-1 berth import web.berth\n"));
+  const Ran several = run_berth({"exec", "web", "--node", "all", "--", "ls"});
+  EXPECT_EQ(several.exit, 2);
+  EXPECT_THAT(several.err, HasSubstr("one node at a time"));
   const Ran followed = run_berth({"events", "-f", "--node", "production"});
   EXPECT_THAT(followed.err, HasSubstr("one node at a time can be followed"));
   EXPECT_THAT(run_berth({"status", "--node", "edge-3.invalid"}).err, HasSubstr("has no [edge-3.invalid], but [edge-1], the group all, the group production)"));

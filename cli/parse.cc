@@ -12,6 +12,7 @@
 
 #include "cli/help.h"
 #include "cli/on_nodes.h"
+#include "cli/output/pager.h"
 #include "cli/output/text.h"
 
 namespace berth::cli {
@@ -33,8 +34,7 @@ CLI::Option* add(CLI::App& app, const std::string& names, const Target& into, co
 void describe(const Verb& verb, CLI::App& app, Parsed& asked) {
   app.set_help_flag();
   app.allow_extras();
-  app.add_flag("-h", asked.short_help, "");
-  app.add_flag("--help", asked.help, "");
+  app.add_flag("-h,--help", asked.help, "");
   for (const Option& option : verb.options) add(app, option.names, option.into, option.help, option.value.empty());
   std::size_t place = 0;  // our names, such as APP@RELEASE, are none that CLI11 takes
   for (const Argument& argument : verb.arguments) add(app, "argument" + std::to_string(++place), argument.into, argument.help, false);
@@ -82,6 +82,7 @@ Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string&
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
   if (word.starts_with("-") && word != "-") {
     const std::string name = word.substr(0, word.find('='));
+    if (name == "-V") return {Errc::usage, fmt::format("{}: unknown option '-V' (did you mean 'berth --version'?); see {} --help", called, called)};
     if (takes_command(*parsed.verb))
       return {Errc::usage, fmt::format("{}: unknown option '{}'; what belongs to the command comes after '--': {}", called, name, usage_line(*parsed.verb, parsed.path))};
     return {Errc::usage, fmt::format("{}: unknown option '{}'{}; see {} --help", called, name,
@@ -198,9 +199,8 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   }
   Parsed parsed = called_verb(root, app);
   parsed.help = asked.help;
-  parsed.short_help = asked.short_help;
   auto extra = app.remaining(true);
-  if (parsed.help || parsed.short_help) {
+  if (parsed.help) {
     const auto is_word = [](const std::string& one) { return !one.starts_with('-'); };
     const auto word = parsed.verb->verbs.empty() ? extra.end() : std::ranges::find_if(extra, is_word);
     if (word != extra.end()) return std::unexpected(unexpected_word(root, parsed, *word));
@@ -222,16 +222,20 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
 
 int run(const Verb& root, Console& console, const std::vector<std::string>& arguments) {
   const auto began = std::chrono::steady_clock::now();
-  const auto parsed = parse(root, arguments);
+  const bool wants_all = !arguments.empty() && arguments.front() == "help";  // of the verb that the rest names
+  std::vector<std::string> words = arguments;
+  if (wants_all) std::ranges::rotate(words, words.begin() + 1);
+  if (wants_all) words.back() = "--help";
+  const auto parsed = parse(root, words);
   if (console.no_colour) console.colour = false;
   if (!parsed) return static_cast<int>(report(console, parsed.error()));
   console.arguments = arguments;
-  if (parsed->short_help && !parsed->help) {
-    console.print(short_help_text(root, *parsed->verb, parsed->path));
+  if (wants_all) {
+    show_paged(console, help_text(root, *parsed->verb, parsed->path));
     return 0;
   }
   if (parsed->help || (!parsed->verb->action && arguments.empty())) {
-    console.print(help_text(root, *parsed->verb, parsed->path));
+    console.print(short_help_text(root, *parsed->verb, parsed->path));
     return parsed->help ? 0 : static_cast<int>(Exit::usage);
   }
   if (!parsed->verb->action) {

@@ -11,8 +11,7 @@ namespace berth::cli {
 struct Parsed {
   const Verb* verb = nullptr;     ///< the verb to run; the root where none was named
   std::vector<std::string> path;  ///< how it was called, from "berth" on
-  bool help = false;
-  bool short_help = false;
+  bool help = false;  ///< is wanted
 };
 
 /// Parses by the tree of verbs, and stores values where their descriptions point. `Errc::usage` names the wrong word, and the one

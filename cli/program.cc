@@ -20,7 +20,7 @@ Verb berth_program(Console& console) {
       .name = "berth",
       .summary = "Run releases of apps on this node",
       .text = "A folder becomes a build; a build and an environment's configuration become a signed release; berthd on a node deploys it, watches it, "
-              "and reverts it when it fails. 'berth VERB -h' shows a verb on a screen, 'berth VERB --help' tells all of it; 'berth --version' tells the version, 'berth --man' prints the man page.",
+              "and reverts it when it fails. 'berth VERB --help' shows a verb on a screen, 'berth help VERB' tells all of it; 'berth --version' tells the version, 'berth --man' prints the man page.",
       .examples = {"berth build ./site", "berth release web --env production --repo ./repo", "berth deploy web@v1", "berth status", "berth logs web -f"},
       .options = {{"-q,--quiet", "", "errors only, and what was asked for", &console.quiet},
                   {"-v,--verbose", "", "also what was asked of whom, what came of it, and how long it took; on stderr", &console.verbose},

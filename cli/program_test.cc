@@ -81,21 +81,37 @@ TEST(Program, TellsItsVersionAndOfAVerbByWordsToo) {
     EXPECT_THAT(run_berth({"--version"}).out, HasSubstr("berth " + std::string(told->as_object().at("version").as_string()) + "\n"));
     EXPECT_FALSE(told->as_object().at("source").as_string().empty());
   }
-  EXPECT_EQ(run_berth({"help"}).out, run_berth({"--help"}).out);
+  EXPECT_THAT(run_berth({"help"}).out, HasSubstr("\nVerbs:\n"));
   const Ran ran = run_berth({"help", "repo", "init"});
   EXPECT_EQ(ran.exit, 0);
-  EXPECT_EQ(ran.out, run_berth({"repo", "init", "--help"}).out);
+  EXPECT_THAT(ran.out, HasSubstr("\nCommon options:\n"));
+  EXPECT_GT(ran.out.size(), run_berth({"repo", "init", "--help"}).out.size());
+  EXPECT_EQ(run_berth({"repo", "init", "--help"}).out, run_berth({"repo", "init", "-h"}).out);
+  EXPECT_THAT(run_berth({"status", "-V"}).err, HasSubstr("did you mean 'berth --version'?"));
   EXPECT_EQ(run_berth({"help", "depoly"}).exit, 2);
 }
 
+TEST(Program, AProblemInJsonHasNoNameOfTheCallBefore) {
+  for (const auto& [call, detail] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"deploy", "--json"}, "APP@RELEASE"}, {{"status", "--json", "--nonsense"}, "unknown option '--nonsense'"}, {{"repo", "init", "--json", "--threshold", "many"}, ""}}) {
+    const auto told = json::parse(run_berth(call).err);
+    ASSERT_TRUE(told);
+    const std::string said(told->as_object().at("detail").as_string());
+    EXPECT_FALSE(said.starts_with("berth")) << said;
+    EXPECT_TRUE(said.starts_with(detail)) << said;
+  }
+  EXPECT_THAT(run_berth({"status", "--nonsense"}).err, StartsWith("berth status: unknown option"));
+}
+
 TEST(Program, SaysExitCodesInWordsThatFitTheVerb) {
-  EXPECT_THAT(run_berth({"builds", "--help"}).out, Not(HasSubstr("a deployed release is active")));
-  EXPECT_THAT(run_berth({"deploy", "--help"}).out, HasSubstr("a deployed release is active"));
+  EXPECT_THAT(run_berth({"help", "builds"}).out, Not(HasSubstr("a deployed release is active")));
+  EXPECT_THAT(run_berth({"help", "deploy"}).out, HasSubstr("a deployed release is active"));
   EXPECT_THAT(run_berth({"exec", "--help"}).out, HasSubstr("125"));
 }
 
 TEST(Program, AWrongCallOfExecIsNoFailureOfBerthItself) {
-  const std::pair<std::vector<std::string>, const char*> table[] = {{{"exec", "web/web.1", "--", "true"}, "names an instance"},
+  const std::pair<std::vector<std::string>, const char*> table[] = {{{"exec", "-t", "web/web.1", "--", "true"}, "-t: stdin and stdout are no terminal"},
+                                                                    {{"exec", "-n", "-i", "web", "--", "true"}, "not with -i or -t"},
                                                                     {{"exec", "web@v1", "--release", "v2", "--", "true"}, "name two releases"},
                                                                     {{"exec", "Web", "--", "true"}, "Web"}};
   for (const auto& [arguments, says] : table) {

@@ -38,7 +38,7 @@ Result<ReleaseView> from_repository(const ReleaseRef& ref, const RepositoryLocat
 Result<ReleaseView> from_file(const std::string& file, const RepositoryLocation& location) {
   BERTH_TRY(const Fd opened, files::open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   const files::TemporaryDirectory folder;
-  BERTH_TRY(const auto unpacked, release_file::unpack(opened.get(), fs::path(file).filename().string(), folder.path(), {}));
+  BERTH_TRY(const auto unpacked, release_file::unpack(opened.get(), file, folder.path(), {}));
   auto view = from_repository(unpacked.release, {.at = folder.path().string(), .root = location.root});
   if (!view) {
     std::string& message = view.error().message;

@@ -13,7 +13,6 @@
 #include "cli/output/text.h"
 #include "core/json/json.h"
 #include "core/logs/record_time.h"
-#include "core/spec/app_spec.h"
 #include "core/utf8.h"
 
 namespace berth::cli {
@@ -22,8 +21,6 @@ namespace {
 constexpr std::size_t kWrittenAtOnce = 128u << 10;
 constexpr const char* kOwnName = "berth";
 constexpr const char* kReset = "\x1b[0m";
-
-std::string name_of_instance(const InstanceId& id) { return spec::is_hook_name(id.process) ? id.process : fmt::format("{}.{}", id.process, id.number); }
 
 std::string_view word_for(run::Word::Kind kind) {
   using Kind = run::Word::Kind;
@@ -84,7 +81,7 @@ std::string RunOutput::head(const std::string& name, std::size_t number) const {
 const std::string& RunOutput::head_of(const InstanceId& id) {
   const auto known = heads_.find(id);
   if (known != heads_.end()) return known->second;
-  return heads_.emplace(id, head(name_of_instance(id), heads_.size())).first->second;
+  return heads_.emplace(id, head(run::shown_name(id), heads_.size())).first->second;
 }
 
 void RunOutput::add_time(logs::Time at) {
@@ -109,7 +106,7 @@ void RunOutput::add_line(std::string_view head, std::string_view text) {
 
 void RunOutput::show(const logs::Record& record, const InstanceId& id) {
   if (console_.json) {
-    json::object line{{"time", logs::format_rfc3339(record.time, 9)}, {"instance", name_of_instance(id)}, {"stream", logs::to_string(record.stream)}};
+    json::object line{{"time", logs::format_rfc3339(record.time, 9)}, {"instance", run::shown_name(id)}, {"stream", logs::to_string(record.stream)}};
     if (record.keeper) line["keeper"] = true;
     if (record.cut) line["cut"] = true;
     line["text"] = as_utf8(record.text);
@@ -139,7 +136,7 @@ void RunOutput::show(const run::Word& word) {
 
 void RunOutput::show_gap(const InstanceId& id, std::uint64_t lines) {
   const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
-  show(run::Word{.kind = run::Word::Kind::failed, .at = now, .instance = name_of_instance(id),
+  show(run::Word{.kind = run::Word::Kind::failed, .at = now, .instance = run::shown_name(id),
                  .text = fmt::format("wrote faster than this is read: {} lines went by, and its log has no room for them ([logs] keep_bytes)", lines)});
 }
 

@@ -13,8 +13,7 @@ using boost::json::value;
 
 /// ", 5m behind".
 std::string behind_text(const value& sink) {
-  const auto* seconds = member(sink, "lag_seconds");
-  const double lag = seconds != nullptr && seconds->is_number() ? seconds->to_number<double>() : 0;
+  const double lag = lag_seconds_of(sink);
   return lag >= 1 ? fmt::format(", {} behind", age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000)))) : "";
 }
 
@@ -26,6 +25,11 @@ std::string dropped_text(const value& webhook, const StatusView& view) {
 }
 
 }  // namespace
+
+double lag_seconds_of(const value& sink) {
+  const auto* seconds = member(sink, "lag_seconds");
+  return seconds != nullptr && seconds->is_number() ? seconds->to_number<double>() : 0;
+}
 
 std::string sinks_text(const value& status, const StatusView& view) {
   std::string text, well;

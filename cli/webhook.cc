@@ -9,6 +9,7 @@
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "cli/sinks_text.h"
 #include "cli/verbs.h"
 #include "core/ids.h"
 
@@ -18,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kBetweenLooks = 200ms;
+constexpr auto kBetweenAsks = 200ms;
 constexpr milliseconds kPatience = 30s;  ///< a webhook's own 'timeout' is 15 s where nobody says another
 
 /// A webhook as status tells it; null where it has none of that name.
@@ -29,16 +30,11 @@ Result<json::value> webhook_of(const ApiClient& api, const std::string& name) {
   return json::value();
 }
 
-bool has_lag(const json::value& webhook) {
-  const auto* lag = webhook.is_object() ? webhook.get_object().if_contains("lag_seconds") : nullptr;
-  return lag != nullptr && lag->is_number() && lag->to_number<double>() > 0;
-}
-
 /// Whether all that it was to get is taken or given up, of which there is more than before.
 bool has_got_more(const json::value& webhook, const json::value& before) {
   const auto done = [](const json::value& one) { return number_of(one, "delivered") + number_of(one, "dropped"); };
   // One that refuses everything fails, and has nothing that waits.
-  return done(webhook) > done(before) && (text_of(webhook, "state") == "up to date" || !has_lag(webhook));
+  return done(webhook) > done(before) && (text_of(webhook, "state") == "up to date" || lag_seconds_of(webhook) <= 0);
 }
 
 /// With --json as a problem, whose exit code is the one of the call.
@@ -94,7 +90,7 @@ Verb test_verb() {
         while (true) {
           BERTH_TRY(const auto webhook, webhook_of(api, o->name));
           if (has_got_more(webhook, before) || Clock::now() >= end) return tell_end(console, o->name, webhook, before);
-          std::this_thread::sleep_for(kBetweenLooks);
+          std::this_thread::sleep_for(kBetweenAsks);
         }
       },
   };

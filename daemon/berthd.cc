@@ -181,6 +181,7 @@ bool Berthd::change_groups() {
 }
 
 Exit Berthd::run() {
+  ::signal(SIGPIPE, SIG_IGN);  // what a one-off command does not read any more is no end of this
   loop_.spawn("signals", heed_signals());
   loop_.spawn("start", start());
   if (manager_.watchdog_period()) loop_.spawn("watchdog", tell_watchdog());

@@ -18,7 +18,7 @@ namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kScrapePatience{1};
-constexpr int kMostReaders = 32, kReadersHere = 8, kMostOfOne = 8;  ///< of events and logs as they come
+constexpr int kMostReaders = 32, kReadersHere = 8, kMostOfOne = 8;  ///< of events and logs as they come, and likewise of one-off commands
 
 /// Makes something true while it lives, also where whoever asked goes away.
 class Claim {
@@ -149,14 +149,14 @@ awaitable<void> LiveNode::event_after(std::int64_t number, std::chrono::millisec
 }
 
 /// One caller from afar, or who is not for the whole node, gets few, and all of them together leave some to the admins who are here.
-std::shared_ptr<void> LiveNode::place(const api::Caller& caller) {
+std::shared_ptr<void> LiveNode::place_of(const std::shared_ptr<Places>& places, const api::Caller& caller) {
   const bool has_all = caller.on_node && caller.role == api::Role::admin;
-  const int all = std::accumulate(places_->begin(), places_->end(), 0, [](int sum, const auto& one) { return sum + one.second; });
+  const int all = std::accumulate(places->begin(), places->end(), 0, [](int sum, const auto& one) { return sum + one.second; });
   if (all >= (has_all ? kMostReaders : kMostReaders - kReadersHere)) return nullptr;
-  int& its = (*places_)[caller.name];  // which is above 0 from here on, or has been
+  int& its = (*places)[caller.name];  // which is above 0 from here on, or has been
   if (!has_all && its >= kMostOfOne) return nullptr;
   ++its;
-  return std::shared_ptr<void>(&its, [places = places_, name = caller.name](void*) {
+  return std::shared_ptr<void>(&its, [places, name = caller.name](void*) {
     if (--(*places)[name] == 0) places->erase(name);
   });
 }

@@ -49,7 +49,8 @@ class LiveNode : public api::Node {
   awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override;
   awaitable<Result<api::Reloaded>> reload(deploy::Asked asked) override { return parts_.reload(std::move(asked)); }
   awaitable<void> event_after(std::int64_t number, std::chrono::milliseconds at_most) override;
-  std::shared_ptr<void> place(const api::Caller& caller) override;
+  std::shared_ptr<void> place(const api::Caller& caller) override { return place_of(places_, caller); }
+  std::shared_ptr<void> exec_place(const api::Caller& caller) override { return place_of(exec_places_, caller); }
   const api::PageAccess* page() const override { return page_ ? &*page_ : nullptr; }
   const api::PageAccess* status_access() const override { return status_access_ ? &*status_access_ : nullptr; }
   awaitable<Result<api::Token>> token() override { return parts_.token.get(); }
@@ -72,9 +73,13 @@ class LiveNode : public api::Node {
   LoopLag& lag() { return lag_; }
 
  private:
+  using Places = std::map<std::string, int>;  ///< that are taken, by who has them
+  static std::shared_ptr<void> place_of(const std::shared_ptr<Places>& places, const api::Caller& caller);
+
   Parts parts_;
   LoopLag lag_;
-  std::shared_ptr<std::map<std::string, int>> places_ = std::make_shared<std::map<std::string, int>>();  ///< of those who read events and logs, by who they are
+  std::shared_ptr<Places> places_ = std::make_shared<Places>();       ///< of those who read events and logs
+  std::shared_ptr<Places> exec_places_ = std::make_shared<Places>();  ///< of those whose one-off commands go by connections of the API
   std::shared_ptr<io::Event> told_;  ///< there is a new event
   std::shared_ptr<int> page_places_ = std::make_shared<int>(0);  ///< that are taken by status pages that are open
   std::optional<api::PageAccess> page_;  ///< nothing: there is no status page

@@ -1,17 +1,5 @@
 # The man page berth.toml(5), made of the app spec's section in docs/formats.md, whose example has every key:
-#   awk -v version=VERSION -f packaging/berth.toml.5.awk docs/formats.md
-
-# As roff takes it.
-function safe(text,    made, i, c) {
-  made = ""
-  for (i = 1; i <= length(text); ++i) {
-    c = substr(text, i, 1)
-    if (c == "\\") made = made "\\e"
-    else if (c == "-") made = made "\\-"
-    else made = made ((c == "." || c == "'") && i == 1 ? "\\&" : "") c
-  }
-  return made
-}
+#   awk -v version=VERSION -f packaging/roff.awk -f packaging/berth.toml.5.awk docs/formats.md
 
 # Prose: what stands between backquotes is bold.
 function prose(text,    made, parts, count, i) {

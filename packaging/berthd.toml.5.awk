@@ -1,17 +1,5 @@
 # The man page berthd.toml(5), made of the comments of config/berthd.toml:
-#   awk -v version=VERSION -f packaging/berthd.toml.5.awk config/berthd.toml
-
-# As roff takes it.
-function safe(text,    made, i, c) {
-  made = ""
-  for (i = 1; i <= length(text); ++i) {
-    c = substr(text, i, 1)
-    if (c == "\\") made = made "\\e"
-    else if (c == "-") made = made "\\-"
-    else made = made ((c == "." || c == "'") && i == 1 ? "\\&" : "") c
-  }
-  return made
-}
+#   awk -v version=VERSION -f packaging/roff.awk -f packaging/berthd.toml.5.awk config/berthd.toml
 
 function say_comments(    i) {
   for (i = 1; i <= comments; ++i) print safe(comment[i])

@@ -190,6 +190,8 @@ Result<LocalRelease> of_procfile(const fs::path& tree, const LocalOptions& optio
   release.manifest.environment = kUsualEnvironment;
   release.manifest.release = kLocal;
   for (const ProcfileLine& line : lines) release.order.push_back(line.process);
+  // It listens nowhere, and is to take nobody's port: the first one is that of the process which people ask for.
+  std::ranges::stable_partition(release.order, [](const std::string& process) { return process != "release"; });
   BERTH_CHECK(form(release, options.formation));
   if (options.formation.empty())
     for (auto& [process, wanted] : release.instances) wanted = 1;

@@ -110,6 +110,9 @@ TEST_F(LocalReleaseTest, OfAProcfileHasThisUsersEnvironmentAndNumberedPorts) {
   const auto made = release({.given = {{"B", "2"}}});
   EXPECT_EQ(made.manifest.app, "tree");
   EXPECT_THAT(made.order, ElementsAre("web", "alpha")) << "as it stands there";
+  put("tree/Procfile", "release: bin/migrate\nweb: bin/web\nalpha: bin/alpha\n");
+  EXPECT_THAT(release({}).order, ElementsAre("web", "alpha", "release")) << "which has no port of anybody's";
+  put("tree/Procfile", "web: bin/web\nalpha: bin/alpha\n");
   EXPECT_TRUE(made.numbers_ports);
   EXPECT_THAT(made.inherited, AllOf(Contains(Pair("A", "1")), Contains(Pair("B", "2")), Contains(Pair("BERTH_TEST_INHERITED", "yes"))));
   EXPECT_THAT(refused({.environment = "production"}), HasSubstr("a Procfile has no environments"));

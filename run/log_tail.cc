@@ -1,20 +1,27 @@
 #include "run/log_tail.h"
 
 #include <algorithm>
+#include <chrono>
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core/logs/log_layout.h"
+#include "core/spec/app_spec.h"
 
 namespace berth::run {
 namespace {
 
 constexpr int kLookAgainMs = 1000;  ///< at logs that cannot be watched
 constexpr int kShownAtOnce = 4096;
+constexpr std::chrono::milliseconds kHeld{500};  ///< since an instance wrote something, for the word that it started
+constexpr int kLookForWordMs = 20;
 
 }  // namespace
+
+std::string shown_name(const InstanceId& id) { return spec::is_hook_name(id.process) ? id.process : fmt::format("{}.{}", id.process, id.number); }
 
 LogTail::LogTail(std::filesystem::path logs, std::string app, Output& output, std::function<void()> on_broken)
     : logs_(std::move(logs)), what_{.app = std::move(app), .process = {}, .number = {}, .release = {}}, output_(output), on_broken_(std::move(on_broken)),
@@ -93,6 +100,19 @@ void LogTail::take_words() {
   look_for_logs();
 }
 
+/// Whether it is to stand behind the word that its instance started, which is on its way.
+bool LogTail::waits_for_word(const Input& input) const {
+  return !ending_ && !started_.contains(shown_name(input.cursor.log().id)) && std::chrono::system_clock::now() - input.ahead->time < kHeld;
+}
+
+void LogTail::show_word() {
+  const Word& word = words_.front();
+  if (word.kind == Word::Kind::started) started_.insert(word.instance);
+  if (word.kind == Word::Kind::exited) started_.erase(word.instance);
+  output_.show(word);
+  words_.pop_front();
+}
+
 void LogTail::show_all() {
   for (int shown = 1; !broken_; ++shown) {
     take_words();
@@ -101,12 +121,12 @@ void LogTail::show_all() {
       look_for_logs();  // while one writes without end, others write, too
     }
     Input* const next = oldest();
-    if (!words_.empty() && (next == nullptr || words_.front().at < next->ahead->time)) {
-      output_.show(words_.front());
-      words_.pop_front();
+    holds_ = next != nullptr && waits_for_word(*next);
+    if (!words_.empty() && (next == nullptr || holds_ || words_.front().at < next->ahead->time)) {
+      show_word();
       continue;
     }
-    if (next == nullptr) return;
+    if (next == nullptr || holds_) return;
     output_.show(*next->ahead, next->cursor.log().id);
     next->ahead.reset();
   }
@@ -120,7 +140,7 @@ void LogTail::flush() {
 
 void LogTail::wait() {
   pollfd waiting[] = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}, {.fd = watch_ ? watch_->descriptor() : -1, .events = POLLIN, .revents = 0}};
-  ::poll(waiting, 2, watch_ ? -1 : kLookAgainMs);
+  ::poll(waiting, 2, holds_ ? kLookForWordMs : watch_ ? -1 : kLookAgainMs);
   std::uint64_t count = 0;
   (void)!::read(wake_.get(), &count, sizeof count);
   if (!watch_) return;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,6 +45,8 @@ class LogTail {
   void take_words();
   void show_all();
   Input* oldest();
+  void show_word();
+  bool waits_for_word(const Input& input) const;
   void flush();
   void wait();
 
@@ -54,6 +57,8 @@ class LogTail {
   std::optional<logs::LogWatch> watch_;
   std::vector<Input> inputs_;
   std::deque<Word> words_;  ///< of the thread
+  std::set<std::string> started_;  ///< instances that were said to have started, and not to have exited since
+  bool holds_ = false;             ///< what is to be shown next stands behind a word that has not come
   bool broken_ = false;
 
   std::mutex mutex_;

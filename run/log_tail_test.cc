@@ -73,6 +73,19 @@ TEST_F(LogTailTest, ShowsLinesAndWordsByTime) {
   EXPECT_THAT(output.seen(), ElementsAre("web.1 one", "worker.1 two", testing::AnyOf("- three", "web.1 four"), testing::AnyOf("- three", "web.1 four"), "- five"));
 }
 
+TEST_F(LogTailTest, WhatAnInstanceWritesStandsBehindTheWordThatItStarted) {
+  begin();
+  const auto now = std::chrono::system_clock::now();
+  const fs::path log = folder.path() / "web" / "web.1";
+  fs::create_directories(log);
+  std::ofstream(log / "0000000000000001.log") << fmt::format("{} stdout F:local:0:7 serving\n", logs::format_rfc3339(std::chrono::time_point_cast<logs::Time::duration>(now), 9));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_THAT(output.seen(), testing::IsEmpty()) << "its word is on its way";
+  tail->say({.kind = Word::Kind::started, .at = std::chrono::time_point_cast<logs::Time::duration>(now - std::chrono::milliseconds(1)), .instance = "web.1", .text = "started"});
+  wait_for(2);
+  EXPECT_THAT(output.seen(), ElementsAre("- started", "web.1 serving"));
+}
+
 TEST_F(LogTailTest, FollowsWhatIsWrittenLaterAlsoOfNewInstancesAndSegments) {
   begin();
   write("web.1", 1, 1, "one");

@@ -19,6 +19,9 @@ struct Word {
   std::string text;      ///< one line, or several
 };
 
+/// What an instance is called here: "web.1", and a hook by its name alone.
+std::string shown_name(const InstanceId& id);
+
 /// Where what apps write and what the runner says is shown. Of one thread.
 class Output {
  public:

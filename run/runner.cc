@@ -23,8 +23,6 @@ deploy::NodeFacts facts_of(const Places& places, const RunOptions& options) {
 
 int exit_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-std::string shown_name(const InstanceId& id) { return spec::is_hook_name(id.process) ? id.process : fmt::format("{}.{}", id.process, id.number); }
-
 std::string joined(const std::vector<std::string>& paths) {
   constexpr std::size_t kShown = 3;
   std::string text;
@@ -49,6 +47,13 @@ Runner::Runner(io::Loop& loop, io::Pool& pool, const Places& places, RunOptions 
 void Runner::say(Word::Kind kind, const std::string& instance, std::string text) const {
   const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
   say_({.kind = kind, .at = now, .instance = instance, .text = std::move(text)});
+}
+
+/// As of when it started, which is before it printed anything.
+void Runner::say_started(const std::string& instance, const std::optional<supervise::InstanceStatus>& status) const {
+  const auto now = std::chrono::time_point_cast<logs::Time::duration>(std::chrono::system_clock::now());
+  const auto began = status ? logs::parse_rfc3339(status->started_at) : std::nullopt;
+  say_({.kind = Word::Kind::started, .at = std::min(now, began.value_or(now)), .instance = instance, .text = fmt::format("started (pid {})", status ? status->pid : 0)});
 }
 
 void Runner::fail_with(int exit, std::string text) {
@@ -160,7 +165,7 @@ void Runner::on_change(const InstanceChange& change) {
   const auto status = supervisor_.status(change.id);
   switch (change.kind) {
     case Kind::started:
-      say(Word::Kind::started, name, fmt::format("started (pid {})", status ? status->pid : 0));
+      say_started(name, status);
       if (!is_hook) expect_ready(change.id);
       break;
     case Kind::ready:

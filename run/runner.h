@@ -60,6 +60,7 @@ class Runner {
   void note_end(const InstanceId& id, const supervise::Exit& exit);
   bool has_ended_well() const;
   void say(Word::Kind kind, const std::string& instance, std::string text) const;
+  void say_started(const std::string& instance, const std::optional<supervise::InstanceStatus>& status) const;
   void fail_with(int exit, std::string text);
   void note_failed_start(const Error& error);
   awaitable<void> reload(Load load);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/doctor/checks.h"
+#include "daemon/store/accepted_troubles.h"
 #include "daemon/store/store.h"
 
 namespace berth::cli::doctor {
@@ -29,9 +30,15 @@ Findings check_events(const Subject& subject) {
     if (auto again = store::verify_events(log, has_database ? database : fs::path())) troubles = std::move(again);
   }
   if (!troubles) return {{Level::error, "events", troubles.error().message, "the history of this node cannot be read", "stop berthd, keep the file, and put a backup in its place"}};
+  const std::set<std::string> accepted = store::accepted_troubles(log);
+  const bool any = !troubles->empty();
+  std::erase_if(*troubles, [&accepted](const std::string& one) { return accepted.contains(one); });
+  if (troubles->empty() && any)
+    return {{Level::warning, "events", fmt::format("{} is not as berthd wrote it, as somebody knows who has looked at it", log.string()),
+             "somebody changed the history of this node, or a crash tore it", "nothing, where what 'berth events --verify' names is known"}};
   if (troubles->empty()) return {{Level::ok, "events", fmt::format("{} is one chain", log.string())}};
   return {{Level::error, "events", fmt::format("{}: {}{}", log.string(), troubles->front(), troubles->size() > 1 ? fmt::format(" (and {} more)", troubles->size() - 1) : ""),
-           "somebody changed the history of this node, or a crash tore it", "berth events --verify names all of it; a last line that was torn is written again by the next start of berthd; keep the rest for whoever looks into it"}};
+           "somebody changed the history of this node, or a crash tore it", "berth events --verify names all of it; a last line that was torn is written again by the next start of berthd; keep the rest for whoever looks into it, and say so by berth events --verify --accept"}};
 }
 
 }  // namespace berth::cli::doctor

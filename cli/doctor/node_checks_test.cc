@@ -6,6 +6,8 @@
 #include "cli/doctor/node_fixture.h"
 #include "core/io/tls_authority.h"
 #include "core/trust/time.h"
+#include "daemon/store/accepted_troubles.h"
+#include "daemon/store/store.h"
 
 namespace berth::cli::doctor {
 namespace {
@@ -213,6 +215,16 @@ TEST_F(NodeChecks, ALogOfEventsThatIsNoChainIsAnError) {
   EXPECT_THAT(troubles(check_events(subject)), IsEmpty());
   put(subject.paths.events(), "{\"number\":1}\n");
   EXPECT_THAT(troubles(check_events(subject)), ElementsAre(HasSubstr("events.log: line 1")));
+}
+
+TEST_F(NodeChecks, WhatSomebodyHasLookedAtInTheLogOfEventsIsAWarningAndWhatIsNewAnError) {
+  put(subject.paths.events(), "{\"number\":1}\n");
+  const auto found = store::verify_events(subject.paths.events());
+  ASSERT_TRUE(found && !found->empty());
+  ASSERT_TRUE(store::accept_troubles(subject.paths.events(), *found));
+  EXPECT_THAT(troubles(check_events(subject)), ElementsAre(AllOf(HasSubstr("warning: "), HasSubstr("somebody knows"))));
+  put(subject.paths.events(), "{\"number\":1}\nnonsense\n");
+  EXPECT_THAT(troubles(check_events(subject)), ElementsAre(AllOf(HasSubstr("error: "), HasSubstr("line 2"))));
 }
 
 TEST_F(NodeChecks, WithoutBerthdThatIsTheErrorAndTheConfigurationIsReadAllTheSame) {

@@ -46,6 +46,7 @@ struct HttpRequest {
   std::string body;
   milliseconds deadline{1000};               ///< for the whole exchange, connecting included
   bool unverified_tls = false;               ///< by TLS 1.2, whoever answers: for probes
+  std::string upgrade;                       ///< the protocol that the connection is wanted for then, of a head alone: `request_head`
   bool keep_alive = false;                   ///< of `HttpClient` alone: another request may follow
   std::size_t most_body = 0;                 ///< bytes; a longer body is `Errc::protocol`
   bool cut_body = false;                     ///< of `http_ask` alone: a longer body is no error, and its first `most_body` bytes are all that is read
@@ -152,6 +153,20 @@ class BodyWriter {
   virtual milliseconds stalled() const { return milliseconds(0); }
 };
 
+/// A connection that speaks something else than HTTP from here on. One coroutine may read while another one writes.
+class Duplex {
+ public:
+  virtual ~Duplex() = default;
+  /// Appends what comes to `into` and gives its length, 0 at the end. `Errc::timeout` where nothing comes for `at_most`.
+  virtual boost::asio::awaitable<Result<std::size_t>> read(std::string* into, milliseconds at_most) = 0;
+  /// Writes all of it, however long the peer takes for that, until `close`.
+  virtual boost::asio::awaitable<Result<void>> write(std::string_view bytes) = 0;
+  /// Whether the peer closed, as far as is known, or may not be here any more.
+  virtual bool gone() const = 0;
+  /// Whoever reads or writes gets `Errc::cancelled`.
+  virtual void close() = 0;
+};
+
 struct ServerReply {
   int status = 200;
   std::string content_type = "application/json";
@@ -159,6 +174,8 @@ struct ServerReply {
   std::string body;
   /// If set, the body comes from here (chunked), and `body` is unused. Called on the server's executor.
   std::function<boost::asio::awaitable<void>(BodyWriter&)> stream;
+  /// If set, with the status 101: the connection is for this from then on (RFC 9110, 7.8), and ends with it. `headers` say `upgrade`; what the client sent already is read first.
+  std::function<boost::asio::awaitable<void>(std::shared_ptr<Duplex>)> upgrade;
   /// If set, called once the reply was sent, or could not be: for what ends the very connection that it goes by.
   std::function<void()> then;
 };
@@ -208,6 +225,9 @@ class HttpServer {
   struct State;
   std::shared_ptr<State> state_;
 };
+
+/// Whether the request wants its connection to be upgraded to that protocol (RFC 9110, 7.8).
+bool wants_upgrade(const ServerRequest& request, std::string_view protocol);
 
 /// Percent-encodes everything but `A-Z a-z 0-9 _ . - ~`.
 std::string percent_encode(std::string_view text);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include <fmt/core.h>
 #include <netinet/in.h>
@@ -120,6 +121,42 @@ class ReplyWriter final : public BodyWriter {
   bool broken_ = false;
 };
 
+/// A connection that was upgraded, with what its client had sent by then.
+class UpgradedConnection final : public Duplex {
+ public:
+  UpgradedConnection(std::shared_ptr<Connection> connection, std::string first) : connection_(std::move(connection)), first_(std::move(first)) {}
+
+  asio::awaitable<Result<std::size_t>> read(std::string* into, milliseconds at_most) override {
+    if (first_.empty()) {
+      auto got = co_await connection_->read(into, deadline_in(at_most));
+      co_return got;
+    }
+    const std::string first = std::exchange(first_, {});
+    into->append(first);
+    co_return first.size();
+  }
+  asio::awaitable<Result<void>> write(std::string_view bytes) override { return connection_->write(bytes, milliseconds::max()); }
+  bool gone() const override { return connection_->wire.gone() || is_over(connection_->peer); }
+  void close() override { connection_->wire.close(); }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  std::string first_;
+};
+
+/// Leaves the connection to whatever it is upgraded to, until that has enough of it.
+asio::awaitable<void> upgrade(const Service& service, Connection& connection, ServerReply reply, std::string first) {
+  const std::string head = upgrade_head(reply);
+  const auto sent = co_await connection.write(head, service.limits.write_stall);
+  if (!sent) co_return;
+  const auto split = connection.wire.split();
+  if (!split) co_return;
+  connection.upgraded = true;
+  auto line = std::make_shared<UpgradedConnection>(connection.shared_from_this(), std::move(first));
+  auto going_on = reply.upgrade(std::move(line));
+  co_await std::move(going_on);
+}
+
 /// Reads a request. A flaw without a text means that there is nobody to tell.
 asio::awaitable<Flaw> receive(const Service& service, Connection& connection, RequestReader& reader, std::string& buffer, bool is_first) {
   bool begun = !buffer.empty();
@@ -222,6 +259,10 @@ asio::awaitable<bool> exchange(const Service& service, Connection& connection, s
   auto handling = service.handler(std::move(*request));
   ServerReply reply = co_await std::move(handling);
   const auto then = std::move(reply.then);
+  if (reply.upgrade) {
+    co_await upgrade(service, connection, std::move(reply), std::exchange(buffer, {}));
+    co_return false;
+  }
   const bool stays = co_await send_reply(service, connection, std::move(reply), manner);
   if (then) then();
   co_return stays;

@@ -27,7 +27,7 @@ struct TlsService {
 };
 
 /// A client that was accepted. The server closes and cancels it; its coroutine keeps it until it ended.
-struct Connection {
+struct Connection : std::enable_shared_from_this<Connection> {
   Connection(boost::asio::any_io_executor executor, Fd socket, Peer its_peer, const TlsService& its_service);
 
   /// By TLS where it is used.
@@ -39,6 +39,7 @@ struct Connection {
   Wire wire;
   Peer peer;
   std::string neighbourhood;  ///< what counts as one address
+  bool upgraded = false;      ///< it speaks something else than HTTP now, and is let go of for nobody
   bool is_new = true;         ///< there is nothing of a request yet: TLS is not agreed on
   Steady::time_point since = Steady::now();  ///< when it came, or its last request was answered
   TlsService service;

@@ -119,7 +119,7 @@ bool HttpServer::State::make_room_for(const Peer& peer) {
   const bool its_own = is_full_of(from);
   Connection* longest = nullptr;
   for (const auto& one : connections) {
-    if (!one->wire.open() || !(one->is_new || one->wire.waits_for_peer()) || (its_own && one->neighbourhood != from)) continue;
+    if (!one->wire.open() || one->upgraded || !(one->is_new || one->wire.waits_for_peer()) || (its_own && one->neighbourhood != from)) continue;
     if (longest == nullptr || one->since < longest->since) longest = one.get();
   }
   if (longest == nullptr) return false;

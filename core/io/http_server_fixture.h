@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <gtest/gtest.h>
 
 #include "core/files/files.h"
@@ -24,6 +26,7 @@ constexpr gid_t kSameGroup = static_cast<gid_t>(-1);
 struct Scene {
   std::mutex mutex;
   std::vector<ServerRequest> seen;
+  std::string taken;  ///< of a connection that was upgraded
   Event* event = nullptr;
   std::atomic<int> streams_ended{0}, waits_ended{0};
   std::atomic<bool> waiting{false}, gone{false};
@@ -63,6 +66,28 @@ inline awaitable<void> wait_until_gone(Scene* scene, BodyWriter* writer) {
   scene->gone = true;
 }
 
+constexpr std::size_t kMuch = 4u << 20;  ///< more than a socket takes that nobody reads
+
+inline awaitable<void> write_much(std::shared_ptr<Duplex> line, Scene* scene) {
+  const Counted ended(&scene->streams_ended);
+  const std::string much(kMuch, 'x');
+  co_await line->write(much);
+}
+
+/// Keeps in `taken` what comes, while another coroutine writes much.
+inline awaitable<void> take_all(std::shared_ptr<Duplex> line, Scene* scene) {
+  const Counted ended(&scene->waits_ended);
+  boost::asio::co_spawn(co_await boost::asio::this_coro::executor, write_much(line, scene), boost::asio::detached);
+  while (true) {
+    std::string piece;
+    const auto got = co_await line->read(&piece, 20s);
+    if (!got || *got == 0) break;
+    const std::lock_guard lock(scene->mutex);
+    scene->taken += piece;
+  }
+  scene->gone = line->gone();
+}
+
 inline awaitable<ServerReply> handle(Scene* scene, ServerRequest request) {
   {
     const std::lock_guard lock(scene->mutex);
@@ -73,6 +98,11 @@ inline awaitable<ServerReply> handle(Scene* scene, ServerRequest request) {
   if (request.path == "/count") reply.stream = [scene](BodyWriter& writer) { return count_up(scene, &writer); };
   if (request.path == "/for-ever") reply.stream = [scene](BodyWriter& writer) { return write_for_ever(scene, &writer); };
   if (request.path == "/until-gone") reply.stream = [scene](BodyWriter& writer) { return wait_until_gone(scene, &writer); };
+  if (request.path == "/upgrade" && wants_upgrade(request, "rather-this")) {
+    reply.status = 101;
+    reply.headers["upgrade"] = "rather-this";
+    reply.upgrade = [scene](std::shared_ptr<Duplex> line) { return take_all(std::move(line), scene); };
+  }
   if (request.path == "/none") reply.status = 204;
   if (request.path == "/wait") {
     const Counted ended(&scene->waits_ended);

@@ -122,6 +122,63 @@ TEST_F(HttpServerTest, AStreamSeesThatItsReaderIsGone) {
   }
 }
 
+TEST_F(HttpServerTest, AnUpgradedConnectionIsReadWhileItIsWrittenTo) {
+  start();
+  for (const Fd& socket : {connect_raw(path), connect_raw(port)}) {
+    {
+      const std::lock_guard lock(scene.mutex);
+      scene.taken.clear();
+    }
+    const int done = scene.waits_ended;
+    send_raw(socket.get(), "POST /upgrade HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: rather-this\r\nContent-Length: 4\r\n\r\nbodyfirst ");
+    const std::string head = read_head(socket.get());
+    EXPECT_TRUE(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n")) << head;
+    EXPECT_NE(head.find("\r\nupgrade: rather-this\r\n"), std::string::npos) << head;
+    EXPECT_NE(head.find("\r\nconnection: Upgrade\r\n"), std::string::npos) << head;
+    EXPECT_EQ(head.find("content-length"), std::string::npos) << head;
+    // Nobody reads what it writes by now.
+    send_raw(socket.get(), "second");
+    wait_for([this] {
+      const std::lock_guard lock(scene.mutex);
+      return scene.taken == "first second";
+    });
+    std::string much(kMuch, 0);
+    EXPECT_EQ(::recv(socket.get(), much.data(), much.size(), MSG_WAITALL), static_cast<ssize_t>(kMuch));
+    ::shutdown(socket.get(), SHUT_WR);
+    EXPECT_EQ(read_raw(socket.get()), "");
+    wait_for([this, done] { return scene.waits_ended == done + 1; });
+  }
+}
+
+TEST_F(HttpServerTest, AnUpgradeThatIsNotWantedIsAnAnswerLikeOthers) {
+  start();
+  for (const char* more : {"", "Upgrade: rather-this\r\n", "Connection: Upgrade\r\n", "Connection: Upgrade\r\nUpgrade: h2c\r\n"}) {
+    const std::string answer = say(std::string("GET /upgrade HTTP/1.1\r\nHost: x\r\n") + more + "\r\nGET /last HTTP/1.0\r\n\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << more << answer;
+    EXPECT_NE(answer.find("/last"), std::string::npos) << more << answer;
+  }
+}
+
+TEST_F(HttpServerTest, AnUpgradedConnectionIsLetGoOfForNobodyAndEndsWithItsServer) {
+  start({.most_connections = 2});
+  const Fd kept = connect_raw(path);
+  send_raw(kept.get(), "GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: rather-this\r\n\r\n");
+  read_head(kept.get());
+  std::vector<Fd> others;
+  for (int i = 0; i < 5; ++i) {
+    others.push_back(connect_raw(path));
+    send_raw(others.back().get(), "GET /one HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(read_head(others.back().get()).starts_with("HTTP/1.1 200 ")) << i;
+  }
+  send_raw(kept.get(), "still here");
+  wait_for([this] {
+    const std::lock_guard lock(scene.mutex);
+    return scene.taken == "still here";
+  });
+  destroy_server();
+  wait_for([this] { return scene.waits_ended == 1 && scene.streams_ended == 1; });
+}
+
 TEST_F(HttpServerTest, CancelsItsHandlersAndClosesItsConnectionsWhenItIsDestroyed) {
   start();
   const Fd idle = connect_raw(path);

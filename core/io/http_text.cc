@@ -35,6 +35,19 @@ std::string one_line(std::string value) {
   return value;
 }
 
+/// Whether `word` is in a list with commas, in whichever case.
+bool lists(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    std::string_view one = list.substr(0, comma);
+    while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+    while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+    if (lower_case(one) == word) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
 /// These say how a reply ends, which is the server's business.
 bool is_framing(std::string_view name) { return name == "content-length" || name == "transfer-encoding" || name == "connection"; }
 
@@ -68,7 +81,8 @@ Result<std::string> request_head(const HttpRequest& request) {
   headers.emplace("user-agent", "berth/" BERTH_VERSION);
   const bool bodiless = request.method == "GET" || request.method == "HEAD" || request.method == "DELETE" || request.method == "OPTIONS";
   if (!request.body.empty() || !bodiless) headers["content-length"] = std::to_string(request.body.size());
-  headers["connection"] = request.keep_alive ? "keep-alive" : "close";
+  headers["connection"] = !request.upgrade.empty() ? "Upgrade" : request.keep_alive ? "keep-alive" : "close";
+  if (!request.upgrade.empty()) headers["upgrade"] = request.upgrade;
   std::string head = fmt::format("{} {} HTTP/1.1\r\n", request.method, request.target);
   for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
   return head + "\r\n";
@@ -84,6 +98,18 @@ std::string reply_head(const ServerReply& reply, Framing framing, bool keep_aliv
   if (framing == Framing::chunked) head += "transfer-encoding: chunked\r\n";
   head += keep_alive ? "connection: keep-alive\r\n\r\n" : "connection: close\r\n\r\n";
   return head;
+}
+
+std::string upgrade_head(const ServerReply& reply) {
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\ndate: {}\r\n", reply.status, reason_phrase(reply.status), http_date(std::time(nullptr)));
+  for (const auto& [name, value] : reply.headers)
+    if (is_token(name) && !is_framing(lower_case(name))) head += fmt::format("{}: {}\r\n", name, one_line(value));
+  return head + "connection: Upgrade\r\n\r\n";
+}
+
+bool wants_upgrade(const ServerRequest& request, std::string_view protocol) {
+  const auto connection = request.headers.find("connection"), to = request.headers.find("upgrade");
+  return connection != request.headers.end() && to != request.headers.end() && lists(connection->second, "upgrade") && lists(to->second, protocol);
 }
 
 ServerReply problem_reply(int status, std::string_view detail) {

@@ -36,6 +36,9 @@ enum class Framing { none, length, chunked, until_close };
 /// The head of a reply, ready to be sent. Control characters of a header's value become spaces.
 std::string reply_head(const ServerReply& reply, Framing framing, bool keep_alive);
 
+/// The head of a reply that upgrades its connection, ready to be sent.
+std::string upgrade_head(const ServerReply& reply);
+
 /// A problem document (RFC 9457) for a request that never reached the handler. `detail` is plain text of berth's own.
 ServerReply problem_reply(int status, std::string_view detail);
 

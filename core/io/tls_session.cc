@@ -49,9 +49,20 @@ struct TlsSession::State {
   bool handshake_over() const { return ssl.state == MBEDTLS_SSL_HANDSHAKE_OVER; }
   TlsFailure failure(int code) const { return {code, ssl, first}; }
 
+  /// Of two that would send, the one that began sends what the other one has to say, too: records must not be torn.
   asio::awaitable<Result<void>> flush(milliseconds stall, Steady::time_point deadline) {
-    const std::string bytes = std::exchange(unsent, {});
-    auto sent = co_await wire.write(bytes, stall, deadline);
+    if (unsent.empty()) co_return Result<void>();
+    if (flushing) {
+      co_await give_way();
+      co_return Result<void>();
+    }
+    flushing = true;
+    Result<void> sent;
+    do {
+      const std::string bytes = std::exchange(unsent, {});
+      sent = co_await wire.write(bytes, stall, deadline);
+    } while (sent && !unsent.empty());
+    flushing = false;
     co_return sent;
   }
 
@@ -98,6 +109,7 @@ struct TlsSession::State {
   std::size_t taken = 0;  ///< of what was received
   std::string first;
   bool ended = false;
+  bool flushing = false;
   mbedtls_ssl_context ssl;
 };
 

@@ -30,7 +30,8 @@ struct TlsSide {
   int (*alert)(const TlsFailure& failure) = nullptr;
 };
 
-/// A session of TLS over a Wire. Used as the Wire is, by one coroutine at a time; the Wire and the configuration outlive it.
+/// A session of TLS over a Wire. Used as the Wire is: by one coroutine at a time, or, of a Wire that is split, by one that reads and one that writes. The Wire and the
+/// configuration outlive it.
 class TlsSession {
  public:
   TlsSession(Wire& wire, TlsSide side);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -34,7 +35,15 @@ Result<std::optional<std::size_t>> take_bytes(int fd, std::string* into, const s
 }  // namespace
 
 Wire::Wire(asio::any_io_executor executor, Fd socket, std::string peer)
-    : socket_(std::move(socket)), peer_(std::move(peer)), readiness_(std::in_place, std::move(executor), socket_.get()) {}
+    : socket_(std::move(socket)), peer_(std::move(peer)), executor_(std::move(executor)), readiness_(std::in_place, executor_, socket_.get()) {}
+
+Result<void> Wire::split() {
+  // A descriptor is watched for one waiting coroutine; the duplicate is watched for the other.
+  writing_.reset(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!writing_) return fail_errno(peer_);
+  to_write_.emplace(executor_, writing_.get());
+  return {};
+}
 
 asio::awaitable<Result<std::size_t>> Wire::read(std::string* into, Steady::time_point deadline) {
   if (++turns_ % kTurns == 0) co_await give_way();
@@ -62,7 +71,8 @@ asio::awaitable<Result<void>> Wire::write(std::string_view bytes, milliseconds s
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) co_return fail_wire(peer_, errno);
-    const Woken woken = co_await readiness_->wait(Want::write, std::min(deadline_in(stall), deadline));
+    Readiness& room = to_write_ ? *to_write_ : *readiness_;
+    const Woken woken = co_await room.wait(Want::write, std::min(deadline_in(stall), deadline));
     if (woken != Woken::ready) co_return fail_woken(woken, peer_);
   }
   co_return Result<void>();
@@ -85,9 +95,12 @@ void Wire::end_writing() {
 
 void Wire::close() {
   if (!socket_) return;
-  readiness_->cancel();
-  readiness_.reset();
+  for (auto* one : {&readiness_, &to_write_}) {
+    if (*one) (*one)->cancel();
+    one->reset();
+  }
   socket_.reset();
+  writing_.reset();
 }
 
 }  // namespace berth::io

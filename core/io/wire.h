@@ -15,7 +15,7 @@
 
 namespace berth::io {
 
-/// A connected stream socket on a loop. One coroutine uses it at a time; it may be closed meanwhile, and outlives the coroutine.
+/// A connected stream socket on a loop. One coroutine uses it at a time, but for `split`; it may be closed meanwhile, and outlives the coroutine.
 class Wire {
  public:
   /// `socket` is non-blocking; `peer` is what messages call the other end.
@@ -29,6 +29,9 @@ class Wire {
   /// Writes all of it. `Errc::timeout` when the peer takes nothing for `stall`, or at `deadline`; `Errc::protocol` when it broke the connection.
   boost::asio::awaitable<Result<void>> write(std::string_view bytes, milliseconds stall, Steady::time_point deadline = Steady::time_point::max());
 
+  /// From here on one coroutine may read while another one writes.
+  Result<void> split();
+
   /// Whether the peer closed, as far as the kernel knows.
   bool gone() const;
   bool open() const { return static_cast<bool>(socket_); }
@@ -39,7 +42,9 @@ class Wire {
  private:
   Fd socket_;
   std::string peer_;
-  std::optional<Readiness> readiness_;  // after the socket: it goes first
+  Fd writing_;                          ///< the same socket, where another coroutine waits to write
+  boost::asio::any_io_executor executor_;
+  std::optional<Readiness> readiness_, to_write_;  // after the sockets: they go first
   unsigned turns_ = 0;                  ///< since others had theirs
   bool waits_for_peer_ = false;
 };

@@ -25,6 +25,9 @@ inline constexpr std::uint64_t kUnknownStep = 10'000'000;
 /// a power cut took, and so many lines are not.
 inline constexpr std::uint64_t kBootStep = 1'000'000'000;
 
+/// The file in an instance's folder in which its keeper writes the tag of the run that last ended though nobody had asked for that.
+inline constexpr std::string_view kEndedName = ".ended";
+
 /// One file of an instance's log, `<first sequence, 16 digits>.log[.zst]`.
 struct Segment {
   fs::path path;

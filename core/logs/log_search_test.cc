@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <random>
 #include <set>
 
@@ -158,6 +159,26 @@ TEST_F(LogSearchTest, KnowsTheLastRunThatIsOver) {
   append("web/web.2", 1, cri(1, "of another, which began once", "stdout", "F:v1:1:13"));
   alive = {"12", "13"};
   EXPECT_THAT(previous(), ElementsAre("second begins", "second", "lost"));
+}
+
+TEST_F(LogSearchTest, APreviousRunIsTheOneThatEndedBeforeOneOfItsDeploymentThatWasStopped) {
+  const auto previous = [&] {
+    auto reader = LogReader::open(root, {.selector = parse_selector("web").value(), .filter = {}, .last = {}, .follow = false, .previous = true, .lives = [](const logs::Run& run) { return run.pid == "14"; }});
+    EXPECT_TRUE(reader) << reader.error().message;
+    return texts(*reader);
+  };
+  const auto ended = [&](const char* tag) { std::ofstream(root / "web" / "web.1" / kEndedName) << tag; };
+  append("web/web.1", 1, cri(1, "begins", "stdout", "F:v4:19:11"));
+  compress("web/web.1", 1);
+  append("web/web.1", 2, cri(2, "ERROR boom", "stdout", "F:v4:19:11") + cri(3, "again", "stdout", "F:v4:19:12"));
+  append("web/web.1", 4, cri(4, "again", "stdout", "F:v4:19:13") + cri(5, "reverted to", "stdout", "F:v3:20:14"));
+  EXPECT_THAT(previous(), ElementsAre("again")) << "as an older keeper leaves it";
+  ended("v4:19:11");
+  EXPECT_THAT(previous(), ElementsAre("begins", "ERROR boom"));
+  for (const char* other : {"v1:2:11", "v4:19:99", "v4:19", "", "v4:19:14"}) {
+    ended(other);
+    EXPECT_THAT(previous(), ElementsAre("again")) << other;
+  }
 }
 
 TEST(Runs, LiveWhereTheirProcessDoes) {

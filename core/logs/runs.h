@@ -25,7 +25,8 @@ struct PreviousRun {
 bool is_alive(const Run& run);
 using Lives = std::function<bool(const Run&)>;
 
-/// The run that wrote last of those that are over: of two releases that write one log at once it is the one that ended. Empty where all of the log's runs go on, or it has lines of older keepers
+/// The run that wrote last of those that are over: of two releases that write one log at once it is the one that ended. But where a run of the same deployment had ended by itself before, and was started again
+/// and stopped, it is that one. Empty where all of the log's runs go on, or it has lines of older keepers
 /// alone, which told of none.
 Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Lives& lives = is_alive);
 

@@ -69,6 +69,8 @@ class Node {
   virtual awaitable<Result<std::shared_ptr<LogFeed>>> logs(logs::LogQuery query) = 0;
   /// A place among those who read events and logs as they come, to be kept while they do; null where all are taken that the caller may have.
   virtual std::shared_ptr<void> place(const Caller& caller) = 0;
+  /// Likewise among those whose one-off commands go by a connection of the API.
+  virtual std::shared_ptr<void> exec_place(const Caller& caller) = 0;
   /// One was dropped who read events or logs as they come, and took nothing for too long.
   virtual void reader_dropped() = 0;
   /// In Prometheus' text format.

@@ -92,6 +92,13 @@ class FakeOperations : public deploy::Operations {
     const deploy::ExecPlace place{.id = {r.app, "exec", 1001, "v2"}, .process = "web", .socket = "/run/berth/exec/1001.sock"};
     co_return say(fmt::format("exec {}/{}@{} '{}' term={} uid={} why={}", r.app, r.process, r.release, fmt::join(r.command, "' '"), r.term, r.uid, r.asked.why), place);
   }
+  awaitable<Result<deploy::ExecStream>> exec_stream(deploy::ExecRequest r) override {
+    calls.push_back(fmt::format("exec stream {}/{}.{}@{} '{}' term={} {} why={}", r.app, r.process, r.number, r.release, fmt::join(r.command, "' '"), r.term,
+                                r.terminal ? fmt::format("{}x{}", r.terminal->rows, r.terminal->columns) : "no terminal", r.asked.why));
+    if (error) co_return std::unexpected(*error);
+    deploy::ExecStream stream{.id = {r.app, "exec", 1001, "v2"}, .process = "web", .ends = {}};
+    co_return std::move(stream);
+  }
   awaitable<Result<deploy::JobStatus>> run_job(std::string app, std::string process, deploy::Asked asked) override {
     co_return say(fmt::format("run job {}/{} why={}", app, process, asked.why), a_job);
   }
@@ -198,6 +205,7 @@ class FakeNode : public Node {
   std::shared_ptr<void> place(const Caller&) override { return has_place ? std::make_shared<int>(0) : nullptr; }
   void reader_dropped() override { ++dropped; }
   int dropped = 0;
+  std::shared_ptr<void> exec_place(const Caller&) override { return has_exec_place ? std::make_shared<int>(0) : nullptr; }
   std::shared_ptr<void> page_place() override { return has_page_place ? std::make_shared<int>(0) : nullptr; }
   awaitable<Result<Token>> token() override { co_return wanted_token; }
   Result<Token> wanted_token = Token();
@@ -207,7 +215,7 @@ class FakeNode : public Node {
   bool has_page = true, has_page_place = true;
   std::shared_ptr<LogFeed> feed = std::make_shared<FakeFeed>();
   std::string no_logs = "no logs";
-  bool has_place = true;
+  bool has_place = true, has_exec_place = true;
   awaitable<std::string> metrics() override { co_return "berth_ready 1\n"; }
   awaitable<std::shared_ptr<const std::string>> app_metrics() override { co_return std::make_shared<const std::string>(told_by_apps); }
   std::vector<store::Event> told;  ///< in the place of a usual one

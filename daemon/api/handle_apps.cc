@@ -51,29 +51,6 @@ Result<Scale> read_scale(const Call& call) {
   return scale;
 }
 
-/// A kind of terminal, as terminfo names them.
-bool is_terminal_kind(std::string_view text) {
-  return text.size() <= 64 && std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f' && c != '/'; });
-}
-
-Result<deploy::ExecRequest> read_exec(const Call& call) {
-  BERTH_TRY(const auto body, body_of(call.request));
-  auto reader = read_body(body);
-  deploy::ExecRequest request{.app = call.app(), .process = reader.string_or("process", ""), .release = reader.string_or("release", ""),
-                              .command = {}, .term = reader.string_or("term", ""), .uid = call.request.peer.uid, .asked = call.asked(reason_of(reader))};
-  for (const json::value& word : reader.list("command")) {
-    const bool right = word.is_string() && word.get_string().find('\0') == std::string::npos;
-    if (right) request.command.emplace_back(word.get_string());
-    else reader.complain("'command' has something else than text in it");
-  }
-  if (request.command.empty() || request.command.front().empty()) reader.complain("'command' names no program");
-  if (!request.process.empty() && !is_name(request.process)) reader.complain("'process' is no name of a process");
-  if (!request.release.empty() && !is_release_id(request.release)) reader.complain("'release' is no id of a release");
-  if (!is_terminal_kind(request.term)) reader.complain("'term' is no kind of a terminal");
-  BERTH_CHECK(reader.done());
-  return request;
-}
-
 struct Pin {
   std::string release;
   deploy::Asked asked;
@@ -171,14 +148,6 @@ awaitable<Answer> scale_app(Call call) {
   const auto scale = read_scale(call);
   if (!scale) co_return pass(scale.error());
   co_return done(co_await call.operations.scale(call.app(), scale->process, scale->instances, scale->asked));
-}
-
-awaitable<Answer> exec_in_app(Call call) {
-  auto request = read_exec(call);
-  if (!request) co_return pass(request.error());
-  const auto place = co_await call.operations.exec(std::move(*request));
-  if (!place) co_return pass(place.error());
-  co_return reply(200, {{"instance", to_string(place->id)}, {"process", place->process}, {"socket", place->socket}});
 }
 
 awaitable<Answer> run_job(Call call) {

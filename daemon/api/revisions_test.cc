@@ -115,7 +115,7 @@ TEST_F(RevisionsOfApps, AreHonouredByWhateverIsOfAnAppAndRefusedByTheRest) {
     operations.calls.clear();
     return ask(change);
   };
-  const std::tuple<const char*, const char*, int> of_web[] = {{"/v1/apps/web/exec", R"({"command": ["ls"]})", 200}, {"/v1/apps/web/jobs/report/run", "{}", 202}, {"/v1/apps/web/plan", R"({"release": "v2"})", 200},
+  const std::tuple<const char*, const char*, int> of_web[] = {{"/v1/apps/web/exec/files", R"({"command": ["ls"]})", 200}, {"/v1/apps/web/jobs/report/run", "{}", 202}, {"/v1/apps/web/plan", R"({"release": "v2"})", 200},
                                                               {"/v1/deployments/7/cancel", "{}", 200}};
   for (const auto& [path, body, done] : of_web) {
     EXPECT_EQ(answer(path, body, read).status, done) << path;

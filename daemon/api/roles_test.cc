@@ -51,7 +51,8 @@ const Row kRows[] = {
     {"POST", "/v1/apps/{app}/start", "{}", Role::operator_, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/restart", "{}", Role::operator_, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/scale", R"({"process": "web", "instances": 2})", Role::operator_, Then::done, Then::refused},
-    {"POST", "/v1/apps/{app}/exec", R"({"command": ["ls"]})", Role::operator_, Then::done, Then::refused, true},
+    {"POST", "/v1/apps/{app}/exec", R"({"command": ["ls"]})", Role::operator_, Then::done, Then::refused},
+    {"POST", "/v1/apps/{app}/exec/files", R"({"command": ["ls"]})", Role::operator_, Then::done, Then::refused, true},
     {"GET", "/v1/apps/{app}/jobs/{process}", "", Role::viewer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/jobs/{process}/run", "{}", Role::operator_, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/pin", R"({"release": "v1"})", Role::deployer, Then::done, Then::refused},
@@ -96,6 +97,7 @@ class RolesTest : public testing::Test {
     request.path = with(request.path, "{file}", "page.js");
     request.body = with(row.body, "{app}", app);
     if (!request.body.empty()) request.headers["content-type"] = "application/json";
+    if (request.path.ends_with("/exec")) request.headers.insert({{"connection", "Upgrade"}, {"upgrade", "berth-exec"}});
     return request;
   }
   io::ServerReply ask(io::ServerRequest request) { return io::on_loop(loop, api.on_tls(std::move(request))); }
@@ -172,7 +174,7 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
   be(Role::deployer, {"blog"});
   EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", {}, {}, {}}, "web")).body, HasSubstr("is limited to blog, and sees nothing of web"));
   be(Role::admin);
-  EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/exec", R"({"command": ["ls"]})", {}, {}, {}}, "web")).body, HasSubstr("for callers on the node alone"));
+  EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/exec/files", R"({"command": ["ls"]})", {}, {}, {}}, "web")).body, HasSubstr("for callers on the node alone"));
   be(Role::anybody);
   EXPECT_THAT(get("/v1/status").body, HasSubstr("no [[api.client]] of its berthd.toml fits a name of that certificate"));
 }

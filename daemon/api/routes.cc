@@ -20,7 +20,8 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/apps/{app}/start", Role::operator_, Scope::app, start_app},
     {"POST", "/v1/apps/{app}/restart", Role::operator_, Scope::app, restart_app},
     {"POST", "/v1/apps/{app}/scale", Role::operator_, Scope::app, scale_app},
-    {"POST", "/v1/apps/{app}/exec", Role::operator_, Scope::app, exec_in_app, true},
+    {"POST", "/v1/apps/{app}/exec", Role::operator_, Scope::app, exec_in_app},
+    {"POST", "/v1/apps/{app}/exec/files", Role::operator_, Scope::app, exec_with_files, true},
     {"GET", "/v1/apps/{app}/jobs/{process}", Role::viewer, Scope::app, get_job},
     {"POST", "/v1/apps/{app}/jobs/{process}/run", Role::operator_, Scope::app, run_job},
     {"POST", "/v1/apps/{app}/pin", Role::deployer, Scope::app, pin_release},
@@ -79,7 +80,7 @@ std::span<const Route> routes() { return kRoutes; }
 
 bool Route::has_revision() const {
   if (scope != Scope::app) return false;
-  return method == "GET" ? handle == get_app : handle != plan_app && handle != exec_in_app && handle != run_job;
+  return method == "GET" ? handle == get_app : handle != plan_app && handle != exec_in_app && handle != exec_with_files && handle != run_job;
 }
 
 std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role) {

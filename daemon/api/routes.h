@@ -55,7 +55,7 @@ struct Unmatched {
 /// The route of a request among those of `all` that `role` may see.
 std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role);
 
-// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_node.cc, handle_streams.cc, handle_page.cc.
+// The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_exec.cc, handle_node.cc, handle_streams.cc, handle_page.cc.
 awaitable<Answer> deploy_app(Call call);
 awaitable<Answer> plan_app(Call call);
 awaitable<Answer> revert_app(Call call);
@@ -73,6 +73,7 @@ awaitable<Answer> start_app(Call call);
 awaitable<Answer> restart_app(Call call);
 awaitable<Answer> scale_app(Call call);
 awaitable<Answer> exec_in_app(Call call);
+awaitable<Answer> exec_with_files(Call call);
 awaitable<Answer> run_job(Call call);
 awaitable<Answer> get_job(Call call);
 awaitable<Answer> pin_release(Call call);

@@ -325,7 +325,8 @@ Result<RepositoryAccess> load_repository(const fs::path& file) {
 
 std::vector<std::string> changed_until_restart(const Config& running, const Config& said) {
   const std::pair<const char*, bool> tables[] = {
-      {"the top", running.node != said.node || running.environment != said.environment},
+      {"node", running.node != said.node},
+      {"environment", running.environment != said.environment},
       {"[labels]", running.labels != said.labels},
       {"[paths]", running.state != said.state || running.logs != said.logs || running.run != said.run},
       {"[repository]", running.repository != said.repository},

@@ -201,7 +201,7 @@ Result<RepositoryAccess> load_repository(const fs::path& file);
 Result<Config> load(const fs::path& file, const std::vector<SinkKind>& kinds = {});
 
 /// The tables, as they are written in the file, in which `said` has something else than the configuration that berthd runs with and that only a restart
-/// takes over: "[repository]", "[[follow]]", "the top".
+/// takes over: "[repository]", "[[follow]]", and keys of no table: "node".
 std::vector<std::string> changed_until_restart(const Config& running, const Config& said);
 
 /// Whether the files that the configuration names are there and can be read: what `berthd --check` looks at besides. Fails with `Errc::usage`.

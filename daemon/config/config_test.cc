@@ -382,7 +382,7 @@ TEST(Config, SaysWhichTablesOnlyARestartTakesOver) {
   EXPECT_THAT(changed("[[follow]]\napp = \"web\"\nchannel = \"stable\"\n[store]\nkeep_releases = 7\n[start]\nat_once = 1\n"), ElementsAre("[[follow]]", "[store]", "[start]"));
   EXPECT_THAT(changed("[labels]\nrack = \"7\"\n[metrics]\nlisten = \"\"\n[api]\ngroup = \"\"\n[paths]\nrun = \"/run/b\"\n[secrets]\ncommands = [\"/bin/x\"]\n[keepers]\norphans = \"restart\"\n"),
               ElementsAre("[labels]", "[paths]", "[metrics]", "[api]", "[secrets]", "[keepers]"));
-  EXPECT_THAT(changed_until_restart(running, read("node = \"other\"\n" + text).value()), ElementsAre("the top"));
+  EXPECT_THAT(changed_until_restart(running, read("node = \"other\"\n" + text).value()), ElementsAre("node"));
 }
 
 TEST(Config, CheckLooksForTheFilesItNames) {

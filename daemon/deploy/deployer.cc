@@ -68,6 +68,7 @@ awaitable<Result<Collected>> Deployer::collect(std::string app, bool dry_run, As
   BERTH_FORWARD(collect(std::move(app), dry_run, std::move(asked)));
 }
 awaitable<Result<ExecPlace>> Deployer::exec(ExecRequest request) { BERTH_FORWARD(execs().exec(std::move(request))); }
+awaitable<Result<ExecStream>> Deployer::exec_stream(ExecRequest request) { BERTH_FORWARD(execs().exec_stream(std::move(request))); }
 awaitable<Result<JobStatus>> Deployer::run_job(std::string app, std::string process, Asked asked) {
   BERTH_FORWARD(jobs().run(std::move(app), std::move(process), std::move(asked)));
 }

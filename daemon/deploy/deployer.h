@@ -78,6 +78,7 @@ class Deployer : public Operations {
   awaitable<Result<Collected>> collect(std::string app, bool dry_run, Asked asked) override;
 
   awaitable<Result<ExecPlace>> exec(ExecRequest request) override;
+  awaitable<Result<ExecStream>> exec_stream(ExecRequest request) override;
   awaitable<Result<JobStatus>> run_job(std::string app, std::string process, Asked asked) override;
   awaitable<Result<JobStatus>> job(WaitForJob what) override;
   awaitable<Result<store::Import>> import(ImportRequest request) override;

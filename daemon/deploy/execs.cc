@@ -8,11 +8,14 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "core/attached.h"
 #include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/data_steps.h"
+#include "daemon/deploy/exec_pair.h"
 #include "daemon/deploy/instance_plan.h"
+#include "daemon/supervise/mount_namespace.h"
 
 // A one-off command is an instance under a keeper of its own: web/exec.1001@v2. Its client passes its own files to it, and the keeper watches the connection
 // to the client: berthd is not between the two, so that one that is restarted disturbs nobody, and finds the command again by its keeper.
@@ -37,6 +40,18 @@ Result<std::string> exec_process(const bundle::Manifest& manifest, const std::st
   const std::string has = fmt::format("{}@{} has {}", manifest.app, manifest.release, fmt::join(names, ", "));
   if (asked.empty()) return fail(Errc::usage, fmt::format("say whose rules the command has, as in {}/{}: {}", manifest.app, names.front(), has));
   return fail(Errc::not_found, fmt::format("{}@{} has no process '{}': {}", manifest.app, manifest.release, asked, has));
+}
+
+/// Of which release the instance is that is looked at: while a release takes over there may be two of that number.
+Result<std::string> release_of_instance(const App& app, const ExecRequest& request) {
+  std::string found;
+  for (const Member& member : app.members) {
+    if (member.row.process != request.process || member.row.number != request.number) continue;
+    if (!request.release.empty() && member.row.release != request.release) continue;
+    if (found.empty() || member.row.release == app.routed) found = member.row.release;
+  }
+  if (found.empty()) return fail(Errc::not_found, fmt::format("{} has no instance {}.{}: 'berth status {}' lists them", app.name(), request.process, request.number, app.name()));
+  return found;
 }
 
 /// A command as the history shows it: without the values of secrets, and not at any length.
@@ -77,12 +92,17 @@ std::string counted_as(const std::string& result) {
 
 }  // namespace
 
-awaitable<Result<ExecPlace>> Execs::exec(ExecRequest request) {
+awaitable<Result<Execs::Accepted>> Execs::accept(ExecRequest request) {
   const auto found = node_.known(request.app);
   if (!found) co_return std::unexpected(found.error());
   const AppPtr app = *found;
   if (auto open = may_begin(*app); !open) co_return std::unexpected(open.error());
-  const std::string release = request.release.empty() ? app->row.active : request.release;
+  std::string release = request.release.empty() ? app->row.active : request.release;
+  if (request.number > 0) {
+    const auto of_instance = release_of_instance(*app, request);
+    if (!of_instance) co_return std::unexpected(of_instance.error());
+    release = *of_instance;
+  }
   if (release.empty()) co_return fail(Errc::conflict, fmt::format("{} has no active release: name one that is on this node, or deploy one", app->name()));
   const store::InUse in_use = node_.store.use(app->name(), {release});
   const auto look = [this, name = app->name(), release] { return node_.store.slot(name, release); };
@@ -99,16 +119,38 @@ awaitable<Result<ExecPlace>> Execs::exec(ExecRequest request) {
   const InstanceId id{app->name(), kExec, next_++, release};
   app->execs[id.number] = {.release = release, .process = *process, .by = request.asked.by, .since = store::now_text(), .in_use = in_use};
   request.process = *process;
-  const std::string path = node_.store.paths().run / "exec" / fmt::format("{}.sock", id.number);
-  const auto open = [path, uid = request.uid] { return open_exec_door(path, uid); };
+  Accepted accepted{.app = app, .manifest = *manifest, .id = id, .request = std::move(request)};
+  co_return accepted;
+}
+
+awaitable<Result<ExecPlace>> Execs::exec(ExecRequest request) {
+  auto accepted = co_await accept(std::move(request));
+  if (!accepted) co_return std::unexpected(accepted.error());
+  const std::string path = node_.store.paths().run / "exec" / fmt::format("{}.sock", accepted->id.number);
+  const auto open = [path, uid = accepted->request.uid] { return open_exec_door(path, uid); };
   auto door = co_await node_.pool.run(open);
   if (!door) {
-    app->execs.erase(id.number);
+    forget(*accepted->app, accepted->id);
     co_return std::unexpected(door.error());
   }
-  node_.spawn(serve(app, *manifest, id, request, std::make_shared<ExecDoor>(std::move(*door))));
-  ExecPlace place{.id = id, .process = *process, .socket = path};
+  ExecPlace place{.id = accepted->id, .process = accepted->request.process, .socket = path};
+  node_.spawn(await_client(std::move(*accepted), std::make_shared<ExecDoor>(std::move(*door))));
   co_return place;
+}
+
+awaitable<Result<ExecStream>> Execs::exec_stream(ExecRequest request) {
+  auto accepted = co_await accept(std::move(request));
+  if (!accepted) co_return std::unexpected(accepted.error());
+  auto pair = make_exec_pair(accepted->request.terminal);
+  if (!pair) {
+    forget(*accepted->app, accepted->id);
+    co_return std::unexpected(pair.error());
+  }
+  const auto waiting = std::make_shared<Waiting>();
+  waiting->client = std::move(pair->client);
+  ExecStream stream{.id = accepted->id, .process = accepted->request.process, .ends = std::move(pair->ends)};
+  node_.spawn(serve(std::move(*accepted), waiting));
+  co_return std::move(stream);
 }
 
 Result<void> Execs::may_begin(const App& app) const {
@@ -117,20 +159,26 @@ Result<void> Execs::may_begin(const App& app) const {
   return {};
 }
 
-/// From its client's coming to its end.
-awaitable<void> Execs::serve(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<ExecDoor> door) {
+awaitable<void> Execs::await_client(Accepted exec, std::shared_ptr<ExecDoor> door) {
   auto client = co_await meet_exec_client(door);
   door.reset();
   if (!client) {
-    spdlog::info("{}: nobody came for it: {}", to_string(id), client.error().message);
-    forget(*app, id);
+    spdlog::info("{}: nobody came for it: {}", to_string(exec.id), client.error().message);
+    forget(*exec.app, exec.id);
     co_return;
   }
   const auto waiting = std::make_shared<Waiting>();
   waiting->client = std::move(*client);
+  co_await serve(std::move(exec), waiting);
+}
+
+/// From its client's coming to its end.
+awaitable<void> Execs::serve(Accepted exec, std::shared_ptr<Waiting> waiting) {
+  const AppPtr app = exec.app;
+  const InstanceId id = exec.id;
   waiting->connection.reset(::fcntl(waiting->client.connection.get(), F_DUPFD_CLOEXEC, 0));
   node_.spawn(watch_waiting(app, id, waiting));
-  auto begun = co_await begin(app, manifest, id, request, waiting);
+  auto begun = co_await begin(app, exec.manifest, id, std::move(exec.request), waiting);
   waiting->over = true;
   if (!begun && !waiting->taken_back) {
     spdlog::info("{}: not begun: {}", to_string(id), begun.error().message);
@@ -161,6 +209,23 @@ awaitable<void> Execs::watch_waiting(AppPtr app, InstanceId id, std::shared_ptr<
   }
 }
 
+Result<pid_t> Execs::process_of(const InstanceId& instance) const {
+  const auto status = node_.supervisor.status(instance);
+  if (!status || status->pid == 0)
+    return fail(Errc::conflict, fmt::format("{} does not run: 'berth exec {}/{}' needs none that does", to_string(instance), instance.app, instance.process));
+  return status->pid;
+}
+
+Result<void> Execs::look_at(supervise::InstancePlan& plan, const InstanceId& instance, Waiting& waiting) const {
+  BERTH_TRY(const pid_t pid, process_of(instance));
+  if (plan.root.empty() && plan.confinement.empty()) return {};
+  waiting.mounts = supervise::mount_namespace_of(pid);
+  struct stat about{};
+  if (!waiting.mounts || ::fstat(waiting.mounts.get(), &about) != 0) return fail(Errc::conflict, fmt::format("{} has no process whose files a command could see: try again", to_string(instance)));
+  plan.sees = keeper::SeenProcess{.pid = pid, .mounts = about.st_ino};
+  return {};
+}
+
 /// Plans it, writes down who runs what, and starts it. Errors of the program itself are `not_found` and `permission`; what else fails is neither.
 awaitable<Result<void>> Execs::begin(AppPtr app, ManifestPtr manifest, InstanceId id, ExecRequest request, std::shared_ptr<Waiting> waiting) {
   struct Planned {
@@ -170,18 +235,29 @@ awaitable<Result<void>> Execs::begin(AppPtr app, ManifestPtr manifest, InstanceI
   };
   auto finished = co_await finish_pending_data(node_, app);
   if (!finished) co_return fail(Errc::io, finished.error().message);
-  const auto prepare = [node = &node_.options.node, manifest, id, request, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
+  const InstanceId instance{.app = app->name(), .process = request.process, .number = request.number, .release = id.release};
+  if (request.number > 0)
+    if (const auto runs = process_of(instance); !runs) co_return std::unexpected(runs.error());
+  Member member;
+  for (const Member& one : app->members)
+    if (one.id() == instance) member = one;
+  const auto prepare = [node = &node_.options.node, manifest, id, request, instance, member, uid = app->row.uid, terminal = waiting->client.terminal]() -> Result<Planned> {
     BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
-    BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest));
-    Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, secrets), .shown = shown(request.command, secrets)};
+    const bool looks_at_one = request.number > 0;
+    auto secrets = looks_at_one && !manifest->secrets.empty() ? secrets_given_to(*node, *manifest, instance) : resolve_secrets(*node, *manifest);
+    if (!secrets) return std::unexpected(secrets.error());
+    Planned planned{.plan = {}, .environment = exec_environment(*node, *manifest, id, request.process, *secrets), .shown = shown(request.command, *secrets)};
+    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, planned.environment, *secrets));
+    if (looks_at_one) planned.environment = environment_of(*node, *manifest, instance, member.row.port, *secrets, member.row.named_ports);
+    for (const char* of_its_keeper : {"NOTIFY_SOCKET", "WATCHDOG_USEC"}) planned.environment.erase(of_its_keeper);
     if (terminal && !request.term.empty()) planned.environment["TERM"] = request.term;
     BERTH_TRY(planned.plan, plan_exec(*node, *manifest, id, request.process, who, planned.environment));
-    BERTH_CHECK(prepare_folders(*node, *manifest, id, who, planned.environment, secrets));
     return planned;
   };
   auto planned = co_await node_.pool.run(prepare);
   if (!planned) co_return fail(Errc::io, planned.error().message);
   boost::json::object data{{"instance", to_string(id)}, {"process", request.process}, {"command", planned->shown}, {"terminal", waiting->client.terminal}};
+  if (request.number > 0) data["sees"] = to_string(instance);
   const store::Event event = operator_event("exec", app->name(), request.asked, std::move(data));
   const auto write_down = [this, event] { return node_.store.add_event(event); };
   const auto written = co_await node_.pool.run(write_down);
@@ -199,6 +275,8 @@ awaitable<Result<void>> Execs::begin(AppPtr app, ManifestPtr manifest, InstanceI
   const bool wanted = mine != app->execs.end() && !mine->second.unwanted;
   if (node_.closed || !wanted) co_return fail(Errc::cancelled, "berthd stops, or the app does");
   if (auto open = may_begin(*app); !open) co_return fail(Errc::conflict, open.error().message);
+  if (request.number > 0)
+    if (auto seen = look_at(planned->plan, instance, *waiting); !seen) co_return seen;
   const ExecClient& client = waiting->client;
   planned->plan.client = supervise::ClientFiles{.in = client.files[0].get(), .out = client.files[1].get(), .err = client.files[2].get(),
                                                 .connection = client.connection.get(), .terminal = client.terminal};

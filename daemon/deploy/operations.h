@@ -19,6 +19,7 @@
 #include "core/spec/app_spec.h"
 #include "daemon/deploy/counts.h"
 #include "daemon/deploy/deployment_plan.h"
+#include "daemon/deploy/exec_ends.h"
 #include "daemon/store/store.h"
 #include "daemon/supervise/supervisor.h"
 
@@ -189,10 +190,12 @@ struct SlotVerdict {
 struct ExecRequest {
   std::string app;
   std::string process;   ///< whose rules it has; empty: the app's only one, or the one called `web`
+  int number = 0;        ///< of that process's instance which it looks at: it sees the files that it sees, and has its variables; 0: none
   std::string release;   ///< on this node; empty: the active one
   std::vector<std::string> command;
   std::string term;      ///< the kind of the client's terminal; empty: none
   uid_t uid = 0;         ///< who may come for it
+  std::optional<ExecTerminal> terminal = {};  ///< of a client at a connection: it gets one
   Asked asked;
 };
 
@@ -201,6 +204,13 @@ struct ExecPlace {
   InstanceId id;
   std::string process;
   std::string socket;    ///< path of a SOCK_SEQPACKET socket
+};
+
+/// One whose client is at a connection of the API.
+struct ExecStream {
+  InstanceId id;
+  std::string process;
+  ExecEnds ends;
 };
 
 /// Which slots are to be compared: of one app or, where that is empty, of all.
@@ -271,6 +281,8 @@ class Operations {
   /// Prepares a one-off command. `Errc::not_found` for a release that is not on this node and a process that it does not have, `Errc::conflict` on a node that
   /// is drained and while the app's data are copied or put back.
   virtual awaitable<Result<ExecPlace>> exec(ExecRequest request) = 0;
+  /// The same for a client at a connection: it begins at once, and ends where its ends are closed.
+  virtual awaitable<Result<ExecStream>> exec_stream(ExecRequest request) = 0;
 
   /// Begins a run of a job of the active release. `Errc::not_found` for one that it does not have, `Errc::conflict` while it runs, while the app is stopped or
   /// being deployed, and where a one-off command could not run either.

@@ -62,10 +62,10 @@ class Import {
     if (::fstat(file.get(), &about) != 0) return fail_errno("look at " + path.string());
     if (!S_ISREG(about.st_mode)) return fail(Errc::usage, path.string() + ": is no file");
     BERTH_CHECK(check_space(staging_, static_cast<std::uint64_t>(about.st_size), options_.reserve_bytes));
-    BERTH_TRY(auto unpacked, release_file::unpack(file.get(), path.filename().string(), staging_, stop_));
+    BERTH_TRY(auto unpacked, release_file::unpack(file.get(), path.string(), staging_, stop_));
     const ReleaseRef& release = unpacked.release;
     if (release.environment != options_.environment) {
-      return fail(Errc::usage, fmt::format("{}: {} is a release of the environment {}, and this node runs {}", path.filename().string(), to_string(release),
+      return fail(Errc::usage, fmt::format("{}: {} is a release of the environment {}, and this node runs {}", path.string(), to_string(release),
                                            release.environment, options_.environment));
     }
     imported_ = {.release = release, .bytes = unpacked.bytes};
@@ -149,7 +149,7 @@ Result<Imported> import_file(const RepositoryOptions& node, const fs::path& file
   Error error = std::move(imported.error());
   const bool of_file = error.code == Errc::protocol || (error.code == Errc::not_found && fs::exists(file)) || error.code == Errc::unreachable;
   if (of_file) error.code = Errc::trust;
-  if (error.message.find(file.filename().string()) == std::string::npos) error.message = file.filename().string() + ": " + error.message;
+  if (error.message.find(file.string()) == std::string::npos) error.message = file.string() + ": " + error.message;
   return std::unexpected(std::move(error));
 }
 

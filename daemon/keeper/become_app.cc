@@ -123,7 +123,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   const LaunchFile launch(files.launch);
   if (!launch.good()) give_up(failure, Stage::read_launch, EINVAL);
   const char* directory = "/";
-  const char* root = nullptr;
+  const char *root = nullptr, *seen = nullptr;
   uid_t uid = 0;
   gid_t gid = 0;
   bool privileged = false, bound = false;
@@ -139,6 +139,7 @@ void become_app(const ChildFiles& files, const char* cgroup) {
     }
     if (const char* value = value_of(record, "directory")) directory = value;
     if (const char* value = value_of(record, "root")) root = value;
+    if (const char* value = value_of(record, "sees")) seen = value;
     if (const char* value = value_of(record, "uid")) uid = static_cast<uid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "gid")) gid = static_cast<gid_t>(to_number(value, -1));
     if (const char* value = value_of(record, "umask")) mask = static_cast<mode_t>(to_number(value, 022));
@@ -158,8 +159,9 @@ void become_app(const ChildFiles& files, const char* cgroup) {
   if (!arrange_files(files, &failure)) give_up(failure, Stage::pass_sockets, errno);
   if (files.attached == Attached::terminal && ioctl(0, TIOCSCTTY, 0) != 0) give_up(failure, Stage::take_terminal, errno);
   StartFailure broken{};
-  if (root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
-  if (root == nullptr && !enter_sandbox(launch, &broken)) give_up(failure, broken.stage, broken.error);
+  if (seen != nullptr && !enter_mounts_of(seen)) give_up(failure, Stage::see_mounts, errno);
+  if (seen == nullptr && root != nullptr && !enter_image_root(root, launch, uid, gid, &broken)) give_up(failure, broken.stage, broken.error);
+  if (seen == nullptr && root == nullptr && !enter_sandbox(launch, &broken)) give_up(failure, broken.stage, broken.error);
   if (!set_resource_limits(launch)) give_up(failure, Stage::set_resources, errno);  // descriptors are where they are to be
   if (geteuid() == 0 && !set_groups(launch)) give_up(failure, Stage::set_user, errno);
   if (geteuid() == 0 && !bound_capabilities(bounding, ambient)) give_up(failure, Stage::drop_capabilities, errno);

@@ -151,6 +151,21 @@ bool fail_at(StartFailure* failure, Stage stage) {
 
 bool leave_mounts() { return unshare(CLONE_NEWNS) == 0 && keep_mounts_here(); }
 
+bool enter_mounts_of(const char* record) {
+  char path[64];
+  const char* space = strchr(record, ' ');
+  if (space == nullptr || space - record > 20) return errno = EINVAL, false;
+  Text(path, sizeof path).add("/proc/").add(record, static_cast<size_t>(space - record)).add("/ns/mnt");
+  const int mounts = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat st;
+  if (mounts < 0 || fstat(mounts, &st) != 0) return false;
+  const bool same = st.st_ino == static_cast<ino_t>(to_number(space + 1, 0));
+  const bool entered = same && setns(mounts, CLONE_NEWNS) == 0;
+  const int error = same ? errno : ESRCH;
+  close(mounts);
+  return errno = error, entered;
+}
+
 bool enter_image_root(const char* root, const LaunchFile& launch, uid_t uid, gid_t gid, StartFailure* failure) {
   if (!leave_mounts()) return fail_at(failure, Stage::make_root);
   // A root has to be a mount of its own.

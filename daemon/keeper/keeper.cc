@@ -247,6 +247,8 @@ void Keeper::on_main_exit(int status) {
                : WIFSIGNALED(status)                        ? Cause::signal
                                                             : Cause::exit;
   if (last.cause != Cause::asked && last.cause != Cause::liveness) last.reason[0] = 0;
+  const bool was_to_end = last.cause == Cause::stopped || last.cause == Cause::asked;
+  if (!was_to_end && rules_.attached == Attached::no) log_.note_own_end(log_directory_);
   count_exit(last.cause);
   state_.app_pid = 0;
   if (orphan_ >= 0) close(orphan_);

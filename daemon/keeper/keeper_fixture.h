@@ -201,7 +201,7 @@ class KeeperFixture : public testing::Test {
   std::vector<fs::path> segments() const {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(logs))
-      if (entry.path().filename() != ".boot") files.push_back(entry.path());
+      if (!entry.path().filename().string().starts_with(".")) files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
   }

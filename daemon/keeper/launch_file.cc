@@ -117,6 +117,7 @@ Result<LaunchMemory> make_launch(const Launch& launch) {
     records.add("mount", kind + mount.path + "\n", mount.source);
   }
   for (const Confinement& one : launch.confinement) records.add("confine", to_string(one));
+  if (launch.sees) records.add("sees", fmt::format("{} {}", launch.sees->pid, launch.sees->mounts));
   for (const int family : launch.address_families) records.add("family", family);
   if (launch.deny_write_execute) records.add("deny_write_execute", 1);
   if (launch.umask != Launch().umask) records.add("umask", launch.umask);
@@ -170,6 +171,7 @@ std::string describe_failure(int stage, int error, const std::string& program) {
       case Stage::enter_directory: return "enter its working folder";
       case Stage::execute: return "execute " + program;
       case Stage::make_root: return "make its image its root";
+      case Stage::see_mounts: return "see the files of its instance (it ended?)";
       case Stage::mount_folder: return "mount its data, configuration and run folder below /berth of its image";
       case Stage::mount_dev: return "make /dev of its image";
       case Stage::mount_memory: return "mount /tmp and /run of its image";

@@ -40,6 +40,14 @@ struct Confinement {
 /// As the keeper is told: "ro? /boot".
 std::string to_string(const Confinement& one);
 
+/// A process whose files another one is to see, by its mount namespace, of which there is only one of that number while somebody has it open.
+struct SeenProcess {
+  pid_t pid = 0;
+  std::uint64_t mounts = 0;  ///< inode
+
+  bool operator==(const SeenProcess&) const = default;
+};
+
 /// What a keeper is told to run.
 struct Launch {
   std::string id;                                  ///< "web/worker.2@v42"
@@ -48,6 +56,7 @@ struct Launch {
   std::string root;                                ///< a folder that becomes the process's root, with `mounts`; empty: the node's
   std::vector<Mount> mounts;
   std::vector<Confinement> confinement;            ///< in this order; without a root of its own
+  std::optional<SeenProcess> sees;                 ///< in the place of `root`, `mounts` and `confinement`: the files that this one sees
   std::vector<int> address_families;               ///< of its sockets; empty: all
   bool deny_write_execute = false;                 ///< of memory
   int umask = 022;

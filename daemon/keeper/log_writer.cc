@@ -1,8 +1,10 @@
 #include "daemon/keeper/log_writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "daemon/keeper/big.h"
 #include "daemon/keeper/clock.h"
@@ -42,6 +44,16 @@ void LogWriter::set_tag(const char* tag, int64_t pid) {
   if (*tag != 0) text.add(":").add(tag).add(":").number(static_cast<uint64_t>(pid));
   text.add(" ");
   tag_size_ = text.size();
+}
+
+void LogWriter::note_own_end(const char* folder) const {
+  char path[400];
+  if (!tagged() || strlen(folder) > 380) return;
+  Text(path, sizeof path).add(folder).add("/.ended");
+  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+  if (file < 0) return;
+  (void)!write(file, tag_ + 1, tag_size_ - 2);  // without the colon in front and the space behind
+  close(file);
 }
 
 void LogWriter::add(Stream stream, const char* bytes, size_t size) {

@@ -27,6 +27,8 @@ class LogWriter {
   /// Whether a tag could be set without tearing a line: none is written in part.
   bool between_lines() const { return !pending_[0].continues && !pending_[1].continues; }
   bool tagged() const { return tag_size_ > 1; }
+  /// Writes down, in the log's folder, that the run whose lines these are ended though nobody had asked for that: of several that are over it is the one to look at.
+  void note_own_end(const char* folder) const;
 
   /// Where to read to, before `add`, and how much at the most: with what there is of unfinished lines it is kInput. kLeastRoom at least.
   char* input();

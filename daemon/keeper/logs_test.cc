@@ -59,6 +59,10 @@ TEST_F(KeeperLogs, TellOfEachLineItsReleaseDeploymentAndRun) {
   ASSERT_TRUE(wait_until([&] { return lines().size() == 8; }, 10s));
   std::vector<std::string> tags;  // of both streams, which have no order between them
   for (const std::string& line : lines()) tags.push_back(line.substr(0, line.find(' ', line.find(' ') + 1)));
+  EXPECT_EQ(slurp(logs / ".ended"), fmt::format("v42:17:{}", first)) << "which nobody had asked for";
+  stop();
+  expect(Event::gone);
+  EXPECT_EQ(slurp(logs / ".ended"), fmt::format("v42:17:{}", first)) << "the second was stopped";
   for (const auto& [from, pid] : {std::pair(0, first), std::pair(4, second)}) {
     const std::vector<std::string> run(tags.begin() + from, tags.begin() + from + 4);
     const auto tag = [pid = pid](const char* start) { return fmt::format("{}:v42:17:{}", start, pid); };

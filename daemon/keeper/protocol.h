@@ -103,6 +103,7 @@ enum class Stage : uint8_t {
   take_terminal,
   confine, filter_calls, drop_capabilities,  // of a sandbox
   set_resources,
+  see_mounts,  // of another process
 };
 
 struct LastExit {

@@ -228,6 +228,7 @@ Result<keeper::LaunchMemory> launch_of(const InstancePlan& plan, const std::stri
   launch.bound = plan.bound;
   launch.notify = plan.notify_socket;
   if (!plan.id.release.empty()) launch.log_tag = fmt::format("{}:{}", plan.id.release, plan.deployment);
+  launch.sees = plan.sees;
   if (plan.client) launch.attached = plan.client->terminal;
   for (const std::string& word : plan.sandbox.restrict_address_families)
     if (const auto family = spec::address_family(word)) launch.address_families.push_back(*family);

@@ -1,14 +1,13 @@
 #include "daemon/supervise/probe.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "core/io/child.h"
 #include "core/io/grpc_health.h"
 #include "core/spec/capabilities.h"
 #include "daemon/supervise/instance.h"
+#include "daemon/supervise/mount_namespace.h"
 
 namespace berth::supervise {
 namespace {
@@ -49,14 +48,6 @@ std::string last_line(std::string_view output) {
   const auto newline = output.rfind('\n');
   if (newline != std::string_view::npos) output.remove_prefix(newline + 1);
   return std::string(output.substr(0, 200));
-}
-
-/// The mount namespace of a process, unless it is berthd's own: the process is gone then, or has not entered its own yet.
-Fd mount_namespace_of(pid_t pid) {
-  Fd its(::open(fmt::format("/proc/{}/ns/mnt", pid).c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat there{}, here{};
-  if (!its || ::fstat(its.get(), &there) != 0 || ::stat("/proc/self/ns/mnt", &here) != 0 || there.st_ino == here.st_ino) return {};
-  return its;
 }
 
 boost::asio::awaitable<Finding> ask_command(spec::Probe probe, InstancePlan plan, std::string cgroup, pid_t app) {

@@ -54,6 +54,7 @@ struct InstancePlan {
   spec::Limits limits;
   std::int64_t deployment = 0;                     ///< which brought it, for its log; 0: not known
   std::string log_directory;                       ///< `/var/log/berth/<app>/<process>.<n>`
+  std::optional<keeper::SeenProcess> sees;         ///< in the place of `root`, `mounts` and `confinement`: its keeper has the command see what this one sees
   std::optional<ClientFiles> client;               ///< in the place of a log and of an empty stdin; for `once` alone
   std::vector<std::pair<std::string, int>> sockets;  ///< name → listening socket, borrowed
   std::map<std::string, std::string> listen_env;   ///< spec's, `${FD_name}` not yet expanded

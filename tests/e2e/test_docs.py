@@ -81,7 +81,7 @@ class ManPages(unittest.TestCase):
     """The pages of the two files that people write are made of the texts that have every key; that those do is the unit tests' to say."""
 
     def made(self, page, source):
-        done = subprocess.run(["awk", "-v", "version=1.2", "-f", SOURCE / f"packaging/{page}.awk", SOURCE / source], capture_output=True, text=True)
+        done = subprocess.run(["awk", "-v", "version=1.2", "-f", SOURCE / "packaging/roff.awk", "-f", SOURCE / f"packaging/{page}.awk", SOURCE / source], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         shown = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-Kutf8"], input=done.stdout, capture_output=True, text=True)
         self.assertEqual((shown.returncode, shown.stderr), (0, ""))

@@ -46,7 +46,8 @@ class Remote(RemoteCase):
                                            ("ci", "/v1/gc", {}, "needs the role admin"),
                                            ("ops", "/v1/gc", {}, "needs the role admin"),
                                            ("admin", "/v1/imports", {"path": "/etc/shadow"}, "for callers on the node alone"),
-                                           ("admin", "/v1/apps/web/exec", {"command": ["id"]}, "for callers on the node alone"),
+                                           ("admin", "/v1/apps/web/exec/files", {"command": ["id"]}, "for callers on the node alone"),
+                                           ("ci", "/v1/apps/web/exec", {"command": ["id"]}, "needs the role operator"),
                                            ("stranger", "/v1/apps/web/stop", {}, "no [[api.client]] of its berthd.toml fits")):
                 answer = self.post(who, target, body)
                 self.assertEqual((answer.status, answer.json()["exit"]), (403, 7), answer)

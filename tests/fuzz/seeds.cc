@@ -8,6 +8,7 @@
 
 #include "core/bundle/hand_made_tar.h"
 #include "core/bundle/manifest.h"
+#include "core/exec_frame.h"
 #include "core/files/files.h"
 #include "core/patch/binary_diff.h"
 #include "core/patch/frame.h"
@@ -267,6 +268,12 @@ void add_hellos(Seeds& seeds) {
   }
 }
 
+void add_exec_frames(Seeds& seeds) {
+  using namespace exec_frame;
+  seeds.add("exec_frame", text(Kind::in, "hello") + resize_text(40, 120) + text(Kind::signal, "TERM") + text(Kind::alive) + text(Kind::unwanted, "\x01") + text(Kind::in));
+  seeds.add("exec_frame", text(Kind::out, "hello") + room_text(65536) + text(Kind::begun) + end_text({.exit = 137, .message = "killed by SIGKILL"}));
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -282,6 +289,7 @@ int main(int count, char** arguments) {
   add_images(seeds);
   add_exposition(seeds);
   add_hellos(seeds);
+  add_exec_frames(seeds);
   add_log(seeds);
   add_workstation(seeds);
   seeds.add("app_spec", kSpec);

@@ -60,6 +60,10 @@ Result<std::vector<store::Import>> imports_of_strangers(store::Store& store, con
   return dropped;
 }
 
+bool is_any(const Collected& collected) {
+  return !releases_of(collected.slots, true).empty() || !collected.data.empty() || !collected.imports.empty() || collected.partial_blobs > 0;
+}
+
 }  // namespace
 
 std::vector<std::string> releases_of(const std::vector<store::SlotFate>& fates, bool that_go) {
@@ -82,6 +86,16 @@ awaitable<Result<Collected>> Engine::collect(std::string name, bool dry_run, Ask
     const auto app = node_.known(name);
     if (!app) co_return std::unexpected(app.error());
     chosen.push_back(*app);
+  }
+  if (!dry_run) {
+    // Who asks for it is written down first: a berthd that ends in the middle would never tell.
+    auto planned = co_await collect(name, true, asked);
+    if (!planned) co_return planned;
+    const boost::json::object data{{"slots", releases_of(planned->slots, true).size()}, {"data", planned->data.size()}, {"imports", planned->imports.size()}, {"partial", planned->partial_blobs}};
+    const store::Event event = operator_event("gc", name, asked, data);
+    if (is_any(*planned)) {
+      if (auto written = co_await node_.write_down(event); !written) co_return std::unexpected(written.error());
+    }
   }
   Collected all;
   for (const AppPtr& app : chosen) {
@@ -108,12 +122,6 @@ awaitable<Result<Collected>> Engine::collect(std::string name, bool dry_run, Ask
     all.partial_blobs = cleared.blobs;
     all.partial_bytes = cleared.bytes;
   }
-  const std::size_t slots = releases_of(all.slots, true).size();
-  const bool any = slots > 0 || !all.data.empty() || !all.imports.empty() || all.partial_blobs > 0;
-  if (!any || dry_run) co_return all;
-  const boost::json::object data{{"slots", slots}, {"data", all.data.size()}, {"imports", all.imports.size()}, {"partial", all.partial_blobs}};
-  const store::Event event = operator_event("gc", name, asked, data);
-  co_await node_.tell(event);
   co_return all;
 }
 

@@ -92,6 +92,22 @@ class Events(NamedCalls):
         kept = (self.node.state / "imports" / "web" / "v2").exists()
         self.assertEqual(kept, "operator.import" in self.kinds())
 
+    def test_a_collection_that_is_cut_off_has_one_with_who_asked(self):
+        self.deploy(self.node, "v2")
+        wait_until(lambda: self.node.deployments()[0]["state"] == "active", "the bake is over")
+        self.repo.publish(sample_apps.testapp(self.folder / "site", note="three"))
+        self.deploy(self.node, "v3")
+        wait_until(lambda: self.node.deployments()[0]["state"] == "active", "the bake is over")
+        self.node.stop()
+        self.node.configure(self.node.config.read_text().replace("[store]\n", "[store]\nkeep_releases = 1\n"))
+        self.injected.start(r"unlinkat .*slots/v1/.*")
+        with self.injected.armed():
+            self.node.berth("gc", expect=None)
+        self.start_again()
+        self.assertFalse(self.node.slot("v1").exists())
+        (told,) = [one for one in self.node.events() if one["kind"] == "operator.gc"]
+        self.assertEqual((told["data"]["by"], told["data"]["slots"]), ("root (uid 0)", 1))
+
     def test_of_before_a_restore_are_there_wherever_that_ends(self):
         self.node.berth("hold", "web", "--reason", "an audit")
         file = self.folder / "edge.tar"

@@ -81,8 +81,9 @@ Verb test_verb() {
         BERTH_TRY(const auto before, webhook_of(api, o->name));
         json::object body;
         put_if(body, "reason", o->reason);
-        BERTH_CHECK(api.post(fmt::format("/v1/webhooks/{}/test", o->name), std::move(body)));
+        BERTH_TRY(const auto answer, api.post(fmt::format("/v1/webhooks/{}/test", o->name), std::move(body)));
         if (o->no_wait) {
+          if (console.json) console.document(answer);
           console.note(fmt::format("The event is on its way to webhook {}; 'berth webhook list' shows what comes of it.", o->name));
           return Exit::ok;
         }

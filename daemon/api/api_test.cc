@@ -74,6 +74,44 @@ TEST_F(ApiTest, EveryChangeReachesItsOperation) {
   }
 }
 
+/// An event as the history has it.
+store::Event event(std::int64_t number, std::string kind, std::string app, std::string by) {
+  return {.number = number, .at = "2026-11-24T09:00:00.000000Z", .kind = std::move(kind), .app = std::move(app), .data = {{"by", std::move(by)}}};
+}
+
+TEST_F(ApiTest, AChangeAnswersWhatItWasOfAndWhichEventTellsOfIt) {
+  node.told = {event(7, "operator.hold", "web", "root (uid 0)")};
+  const struct {
+    const char *method, *path, *body, *kind, *app, *answer;
+  } cases[] = {
+      {"POST", "/v1/apps/web/hold", "", "operator.hold", "web", R"({"app":"web","changed":true,"event":10})"},
+      {"POST", "/v1/apps/web/resume", "", "operator.resume", "web", R"({"app":"web","changed":true,"event":10})"},
+      {"POST", "/v1/apps/web/mark", R"({"release": "v3", "as": "bad"})", "operator.mark", "web", R"({"app":"web","as":"bad","changed":true,"event":10,"release":"v3"})"},
+      {"POST", "/v1/apps/web/pin", R"({"release": "v3"})", "operator.pin", "web", R"({"app":"web","changed":true,"event":10,"release":"v3"})"},
+      {"POST", "/v1/apps/web/unpin", R"({"release": "v3"})", "operator.unpin", "web", R"({"app":"web","changed":true,"event":10,"release":"v3"})"},
+      {"POST", "/v1/apps/web/stop", R"({"process": "web", "number": 2})", "operator.stop", "web", R"({"app":"web","changed":true,"event":10,"number":2,"process":"web"})"},
+      {"POST", "/v1/apps/web/start", "", "operator.start", "web", R"({"app":"web","changed":true,"event":10})"},
+      {"POST", "/v1/apps/web/restart", R"({"process": "web"})", "operator.restart", "web", R"({"app":"web","changed":true,"event":10,"process":"web"})"},
+      {"POST", "/v1/apps/web/scale", R"({"process": "web", "instances": 4})", "operator.scale", "web", R"({"app":"web","changed":true,"event":10,"instances":4,"process":"web"})"},
+      {"DELETE", "/v1/apps/web", "", "operator.remove", "web", R"({"app":"web","changed":true,"event":10,"purged":false})"},
+      {"POST", "/v1/node/drain", "", "operator.node_drain", "", R"({"changed":true,"event":10})"},
+      {"POST", "/v1/node/resume", "", "operator.node_resume", "", R"({"changed":true,"event":10})"},
+  };
+  for (const auto& one : cases) {
+    operations.on_change = [&] {  // others are at work as well
+      node.told = {event(7, one.kind, one.app, "root (uid 0)"), event(8, "node.started", "", "root (uid 0)"), event(9, one.kind, one.app, "carol (uid 1000)"),
+                   event(10, one.kind, one.app, "root (uid 0)"), event(11, one.kind, one.app, "root (uid 0)")};
+    };
+    node.told = {event(7, one.kind, one.app, "root (uid 0)")};
+    const auto changed = ask(one.method, one.path, one.body);
+    EXPECT_EQ(*json::parse(changed.body), *json::parse(one.answer)) << one.path << ": " << changed.body;
+    operations.on_change = {};
+    node.told = {event(7, one.kind, one.app, "root (uid 0)")};
+    const auto same = ask(one.method, one.path, one.body);
+    EXPECT_EQ(member(same, "changed") + member(same, "event"), "false0") << one.path << ": what was so before is not told twice";
+  }
+}
+
 TEST_F(ApiTest, ADeploymentThatBeginsIsAcceptedAndOneThatWasNotNeededIsDone) {
   EXPECT_EQ(ask("POST", "/v1/apps/web/deployments", R"({"release": "v2"})").status, 202);
   operations.one.already = true;
@@ -219,7 +257,7 @@ TEST_F(ApiTest, ListsAreBounded) {
 
 TEST_F(ApiTest, AWebhookIsTestedByItsName) {
   EXPECT_EQ(ask(request("POST", "/v1/webhooks/chat/test", R"({"reason": "a new chat"})")).status, 200);
-  EXPECT_THAT(node.calls, ElementsAre("test webhook chat why=a new chat"));
+  EXPECT_THAT(node.calls, ElementsAre("test webhook chat why=a new chat", "events from=2 most=1000 app="));
   const auto unknown = ask(request("POST", "/v1/webhooks/none/test"));
   EXPECT_EQ(unknown.status, 404);
   EXPECT_EQ(member(unknown, "detail"), "there is no webhook 'none'");
@@ -351,7 +389,7 @@ TEST_F(ApiTest, ReadinessIsTheDeployers) {
 TEST_F(ApiTest, ChangesWaitUntilBerthdHasTakenOverWhatRuns) {
   operations.is_ready = false;
   EXPECT_EQ(ask("POST", "/v1/apps/web/restart").status, 200);
-  EXPECT_THAT(node.calls, ElementsAre("until ready"));
+  EXPECT_THAT(node.calls, ElementsAre("until ready", "events from=2 most=1000 app=web"));
   EXPECT_EQ(ask("GET", "/v1/status").status, 200) << "who looks does not wait";
   node.becomes_ready = false;
   operations.calls.clear();

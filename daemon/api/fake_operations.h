@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ class FakeOperations : public deploy::Operations {
   deploy::Counts counted;
   std::optional<store::Drain> drain;
   bool is_ready = true;
+  std::function<void()> on_change;  ///< is called by each change that is made
 
   using Deployment = Result<deploy::DeploymentStatus>;
   using Done = Result<void>;
@@ -123,6 +125,7 @@ class FakeOperations : public deploy::Operations {
   Done did(std::string call) {
     calls.push_back(std::move(call));
     if (error) return std::unexpected(*error);
+    if (on_change) on_change();
     return {};
   }
 };

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "core/ids.h"
+#include "daemon/api/change.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/to_json.h"
@@ -32,6 +33,14 @@ Result<Selected> read_selected(const Call& call) {
   if (number > 0 && process.empty()) reader.complain("'number' needs a 'process' that it is of");
   BERTH_CHECK(reader.done());
   return selected;
+}
+
+/// What a call named of an app, for its answer.
+json::object named(const InstanceSelector& what) {
+  json::object named;
+  if (what.process) named["process"] = *what.process;
+  if (what.number) named["number"] = *what.number;
+  return named;
 }
 
 struct Scale {
@@ -85,7 +94,11 @@ Result<Mark> read_mark(const Call& call) {
 awaitable<Answer> set_pinned(Call call, bool pinned) {
   const auto pin = read_pin(call);
   if (!pin) co_return pass(pin.error());
-  co_return done(co_await call.operations.pin(call.app(), pin->release, pinned, pin->asked));
+  const Change change(call, pinned ? "operator.pin" : "operator.unpin", call.app());
+  auto made = co_await call.operations.pin(call.app(), pin->release, pinned, pin->asked);
+  json::object what{{"release", pin->release}};
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 }  // namespace
@@ -111,43 +124,71 @@ awaitable<Answer> get_app(Call call) {
 awaitable<Answer> hold_app(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());
-  co_return done(co_await call.operations.hold(call.app(), *asked));
+  const Change change(call, "operator.hold", call.app());
+  auto made = co_await call.operations.hold(call.app(), *asked);
+  json::object what;
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> mark_release(Call call) {
   const auto mark = read_mark(call);
   if (!mark) co_return pass(mark.error());
-  co_return done(co_await call.operations.mark(call.app(), mark->release, mark->good, mark->asked));
+  const Change change(call, "operator.mark", call.app());
+  auto made = co_await call.operations.mark(call.app(), mark->release, mark->good, mark->asked);
+  json::object what{{"release", mark->release}, {"as", mark->good ? "good" : "bad"}};
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> resume_app(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());
-  co_return done(co_await call.operations.resume(call.app(), *asked));
+  const Change change(call, "operator.resume", call.app());
+  auto made = co_await call.operations.resume(call.app(), *asked);
+  json::object what;
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> stop_app(Call call) {
   const auto selected = read_selected(call);
   if (!selected) co_return pass(selected.error());
-  co_return done(co_await call.operations.stop_app(selected->what, selected->asked));
+  const Change change(call, "operator.stop", call.app());
+  auto made = co_await call.operations.stop_app(selected->what, selected->asked);
+  json::object what = named(selected->what);
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> start_app(Call call) {
   const auto selected = read_selected(call);
   if (!selected) co_return pass(selected.error());
-  co_return done(co_await call.operations.start_app(selected->what, selected->asked));
+  const Change change(call, "operator.start", call.app());
+  auto made = co_await call.operations.start_app(selected->what, selected->asked);
+  json::object what = named(selected->what);
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> restart_app(Call call) {
   const auto selected = read_selected(call);
   if (!selected) co_return pass(selected.error());
-  co_return done(co_await call.operations.restart_app(selected->what, selected->asked));
+  const Change change(call, "operator.restart", call.app());
+  auto made = co_await call.operations.restart_app(selected->what, selected->asked);
+  json::object what = named(selected->what);
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> scale_app(Call call) {
   const auto scale = read_scale(call);
   if (!scale) co_return pass(scale.error());
-  co_return done(co_await call.operations.scale(call.app(), scale->process, scale->instances, scale->asked));
+  const Change change(call, "operator.scale", call.app());
+  auto made = co_await call.operations.scale(call.app(), scale->process, scale->instances, scale->asked);
+  json::object what{{"process", scale->process}, {"instances", scale->instances}};
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> run_job(Call call) {
@@ -177,7 +218,11 @@ awaitable<Answer> remove_app(Call call) {
   const bool purge = query.boolean("purge", false), force = query.boolean("force", false);
   const deploy::Asked asked = call.asked(query.reason());
   if (const auto known = query.done(); !known) co_return pass(known.error());
-  co_return done(co_await call.operations.remove(call.app(), purge, force, asked));
+  const Change change(call, "operator.remove", call.app());
+  auto made = co_await call.operations.remove(call.app(), purge, force, asked);
+  json::object what{{"purged", purge}};
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> list_releases(Call call) {

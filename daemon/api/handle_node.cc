@@ -6,6 +6,7 @@
 
 #include "core/ids.h"
 #include "core/json/json.h"
+#include "daemon/api/change.h"
 #include "daemon/api/handle_streams.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
@@ -73,13 +74,21 @@ awaitable<Answer> get_status(Call call) {
 awaitable<Answer> drain_node(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());
-  co_return done(co_await call.operations.drain_node(*asked));
+  const Change change(call, "operator.node_drain");
+  auto made = co_await call.operations.drain_node(*asked);
+  json::object what;
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> resume_node(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());
-  co_return done(co_await call.operations.resume_node(*asked));
+  const Change change(call, "operator.node_resume");
+  auto made = co_await call.operations.resume_node(*asked);
+  json::object what;
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> reload_config(Call call) {
@@ -98,7 +107,12 @@ awaitable<Answer> reload_config(Call call) {
 awaitable<Answer> test_webhook(Call call) {
   const auto asked = read_reason(call);
   if (!asked) co_return pass(asked.error());
-  co_return done(co_await call.node.test_webhook(call.parameters.at("webhook"), *asked));
+  const Change change(call, "operator.webhook_test");
+  const std::string webhook = call.parameters.at("webhook");
+  auto made = co_await call.node.test_webhook(webhook, *asked);
+  json::object what{{"webhook", webhook}};
+  auto answer = co_await change.answer(std::move(made), std::move(what));
+  co_return answer;
 }
 
 awaitable<Answer> list_repository_apps(Call call) {

@@ -50,11 +50,6 @@ io::ServerReply reply(int status, const boost::json::object& body) {
   return answer;
 }
 
-Result<io::ServerReply> done(const Result<void>& result) {
-  if (!result) return pass(result.error());
-  return reply(200, boost::json::object());
-}
-
 io::ServerReply text_reply(int status, std::string text) {
   io::ServerReply answer;
   answer.status = status;

@@ -21,8 +21,6 @@ Exit problem_exit(Errc code);
 io::ServerReply problem(const Error& error, std::optional<int> status = {});
 
 io::ServerReply reply(int status, const boost::json::object& body);
-/// What there is to say of a change that was made: nothing yet, in an object that can grow.
-Result<io::ServerReply> done(const Result<void>& result);
 io::ServerReply text_reply(int status, std::string text);
 
 }  // namespace berth::api

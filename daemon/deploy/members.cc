@@ -10,6 +10,7 @@
 #include "daemon/deploy/app_facts.h"
 #include "daemon/deploy/data_steps.h"
 #include "daemon/deploy/instance_plan.h"
+#include "daemon/deploy/own_limits.h"
 
 namespace berth::deploy {
 namespace {
@@ -202,8 +203,10 @@ awaitable<Result<void>> Members::check_plans(AppPtr app, ManifestPtr manifest) {
   const auto check = [node = &node_.options.node, manifest, name = app->name(), uid = app->row.uid]() -> Result<void> {
     BERTH_TRY(const RunAs who, run_as(*node, *manifest, uid));
     BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest, false));  // a command is run once, by what uses its answer
+    const OwnLimits own = read_own_limits();
     for (const auto& [process, rules] : manifest->spec.processes) {
       const InstanceId id{name, process, 1, manifest->release};
+      if (const auto possible = check_limits(own, rules.limits); !possible) return pass(possible.error(), fmt::format("{}@{}: process {}", name, manifest->release, process));
       BERTH_CHECK(plan_instance(*node, *manifest, id, who, environment_of(*node, *manifest, id, kAnyPort, secrets)));
     }
     return {};

@@ -36,12 +36,20 @@ class BadRelease(BerthCase):
             self.assertTrue(any(line in one for one in newest["last_lines"]), f"{line!r} is not among {newest['last_lines']}")
         history = node.berth("history", "web").out
         self.assertIn(why, history)
+        self.assertEqual(self.printed_in(history.split("\n")), newest["last_lines"][-5:], history)
+        self.assertEqual(self.printed_in(node.berth("history", str(newest["id"])).out.split("\n")), newest["last_lines"])
         self.assertEqual([one["release"] for one in node.app()["rejected"]], ["v3"])
         refused = node.berth("deploy", "web@v3", expect=8)
         self.assertSays(refused, "v3", "--force")
         self.assertServes("v2")
         node.berth("deploy", "web@v3", "--force", expect=again)
         self.assertServes("v2")
+
+    @staticmethod
+    def printed_in(history):
+        """What the app printed last, as the newest deployment of a history shows it: below its head, each line behind a bar."""
+        end = next((at for at, line in enumerate(history[1:], 1) if line and not line.startswith("      ")), len(history))
+        return [line.removeprefix("      | ") for line in history[:end] if line.startswith("      | ")]
 
     def blue_green_before_the_decision(self, arguments, why, lines, routing, ready_timeout="20s"):
         node = self.prepare("blue-green", routing)

@@ -174,6 +174,28 @@ class Lifecycle(BerthCase):
         self.assertSays(self.node.berth("events", "--verify"), "every line continues")
         self.assertEqual(self.node.pids(), pids)
 
+    def test_a_change_tells_a_script_what_it_was_of_whether_it_changed_anything_and_which_event_says_so(self):
+        node = self.node
+        self.deploy(node, "v1")
+        changes = [
+            (("hold", "web"), "hold", {"app": "web"}, True), (("resume", "web"), "resume", {"app": "web"}, True),
+            (("pin", "web@v1"), "pin", {"app": "web", "release": "v1"}, True), (("unpin", "web@v1"), "unpin", {"app": "web", "release": "v1"}, True),
+            (("mark", "web@v9", "bad"), "mark", {"app": "web", "release": "v9", "as": "bad"}, True),
+            (("mark", "web@v9", "good"), "mark", {"app": "web", "release": "v9", "as": "good"}, True),
+            (("stop", "web/web.1"), "stop", {"app": "web", "process": "web", "number": 1}, True), (("stop", "web"), "stop", {"app": "web"}, True),
+            (("start", "web"), "start", {"app": "web"}, True), (("restart", "web/web"), "restart", {"app": "web", "process": "web"}, False),
+            (("scale", "web/web=2"), "scale", {"app": "web", "process": "web", "instances": 2}, True),
+            (("node", "drain", "--yes"), "node_drain", {}, True), (("node", "resume"), "node_resume", {}, True), (("remove", "web"), "remove", {"app": "web", "purged": False}, False),
+        ]
+        for words, kind, what, is_lasting in changes:
+            with self.subTest(words):
+                told = node.berth(*words, "--json").json()
+                self.assertEqual(told, {**what, "changed": True, "event": told["event"]})
+                event = node.api("GET", f"/v1/events?from={told['event']}&limit=1").json()["events"][0]
+                self.assertEqual((event["number"], event["kind"], event["app"]), (told["event"], f"operator.{kind}", what.get("app", "")))
+                if is_lasting:
+                    self.assertEqual(node.berth(*words, "--json").json(), {**what, "changed": False, "event": 0}, "it is so already")
+
     def test_a_single_instance_that_is_stopped_stays_so_over_berthds_until_it_is_started(self):
         self.publish(instances=3, note="3")
         self.deploy(self.node, "v2")

@@ -126,10 +126,26 @@ class Resources(BerthCase):
         self.assertSays(self.deploy(node, "v2", expect=None), "this node has no group 'no-such-group', which SupplementaryGroups of its sandbox names: make it, or leave it out")
         self.assertEqual((node.active(), node.pids()), ("v1", before))
 
-    def test_what_berthd_may_not_give_is_told(self):
-        self.publish('[process.web.limits]\nLimitNOFILE = 4000000000\n')
+    def test_what_this_node_has_less_of_fails_a_deployment_before_anything_stops(self):
+        most = Path("/proc/sys/fs/nr_open").read_text().strip()
+        self.publish("")
+        self.publish('[process.web.limits]\nLimitNOFILE = "64:4000000000"\n', note="2")
         node = self.make_node().start()
-        self.assertSays(self.deploy(node, "v1", expect=None), "could not set the limits of its processes (LimitNOFILE and the like, Nice, OOMScoreAdjust")
+        self.deploy(node, "v1")
+        with self.refused(node):
+            done = self.deploy(node, "v2", "web", 1)
+            self.assertSays(done, f"web@v2: process web: LimitNOFILE of its limits says 4000000000, and this node's kernel lets no process have more than {most} (fs.nr_open)",
+                            "say at most that in berth.toml and release anew, or raise fs.nr_open by sysctl")
+        self.assertEqual(node.app()["rejected"], [], "it says nothing of the release")
+
+    def test_without_the_capability_berthds_own_limit_is_the_most(self):
+        self.publish('[process.web.limits]\nLimitNOFILE = 65535\n')
+        self.publish('[process.web.limits]\nLimitNOFILE = 4096\n', note="2")
+        node = self.make_node()
+        node.prefix = ["prlimit", "--nofile=1024:4096", "setpriv", "--inh-caps=-sys_resource", "--bounding-set=-sys_resource"]
+        node.start()
+        self.assertSays(self.deploy(node, "v1", "web", 1), "LimitNOFILE of its limits says 65535, and berthd, which lacks CAP_SYS_RESOURCE, can give no more than its own hard limit, 4096")
+        self.deploy(node, "v2")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """Load on a public port while something happens, and what was seen of it."""
+import bisect
 import datetime
 import json
 import signal
@@ -10,12 +11,13 @@ from lib.waiting import wait_until
 
 
 class Load:
-    """`with Load(port, folder) as load: …`, then `load.summary` and `load.requests`. `client`: "one-shot", "keep-alive" or "slow", as berth-load has them."""
+    """`with Load(port, folder) as load: …`, then `load.summary` and `load.requests`. `client`: "one-shot", "keep-alive" or "slow", as berth-load has them.
+    A request that takes longer than `limit_ms` has failed."""
 
-    def __init__(self, port, folder, rate=600, path="/", connections=8, client="one-shot"):
+    def __init__(self, port, folder, rate=600, path="/", connections=8, client="one-shot", limit_ms=5000):
         self.out = Path(folder) / f"load-{port}-{client}.txt"
         self.command = [str(LOAD), "--port", str(port), "--rate", str(rate), "--path", path, "--connections", str(connections), "--client", client,
-                        "--out", str(self.out)]
+                        "--limit-ms", str(limit_ms), "--out", str(self.out)]
         self.summary, self.requests = None, []
 
     def __enter__(self):
@@ -41,6 +43,11 @@ class Load:
     def rate(self):
         return self.summary["requests"] / self.summary["seconds"]
 
+    @property
+    def slowest_ms(self):
+        """How long the slowest answer took, from the moment that its connection was opened."""
+        return max((ended - opened for opened, ended, _what in self.requests), default=0) / 1e6
+
     def releases_seen(self):
         """The releases that answered, in the order of their first answer on connections as they were opened."""
         seen = []
@@ -48,6 +55,10 @@ class Load:
             if what not in seen:
                 seen.append(what)
         return seen
+
+    def opened_between(self, first_ns, last_ns):
+        """What became of the requests whose connections were opened then."""
+        return self.requests[bisect.bisect_right(self.requests, (first_ns, 2**63)):bisect.bisect_left(self.requests, (last_ns,))]
 
     def late(self, release, moment_ns, after_ms=50):
         """Connections opened more than `after_ms` after the moment that a release still answered."""

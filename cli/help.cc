@@ -235,7 +235,7 @@ std::string rows_text(const std::string& title, const std::vector<Entry>& entrie
     others.push_back(term.substr(name, term.find(' ', name) - name));
     if (others.back().ends_with(',')) others.back() = term.substr(term.find("--"), term.find(' ', term.find("--")) - term.find("--"));
   }
-  if (shown == 0) return wrap(fmt::format("{}: {}", title, fmt::join(others, " ")), kWidth, 2) + "\n";
+  if (shown == 0) return wrap(fmt::format("{}: {}", title, fmt::join(others, " ")), kWidth - 2, 2) + "\n";
   if (!others.empty()) text += "  " + wrap(fmt::format("and {}", fmt::join(others, " ")), kWidth - 2, 2) + "\n";
   return title + ":\n" + text;
 }
@@ -248,9 +248,9 @@ std::string codes_text(const Verb& verb, std::size_t most) {
     codes.push_back(fmt::format("{} {}", exit.code, exit.text.substr(0, exit.text.find(';'))));
     numbers.push_back(exit.code);
   }
-  const std::string text = wrap(fmt::format("Exit codes: {}", fmt::join(codes, "; ")), kWidth, 2) + "\n";
+  const std::string text = wrap(fmt::format("Exit codes: {}", fmt::join(codes, "; ")), kWidth - 2, 2) + "\n";
   if (rows_of(text) <= most) return text;
-  return wrap(fmt::format("Exit codes: {}", fmt::join(numbers, " ")), kWidth, 2) + "\n";
+  return wrap(fmt::format("Exit codes: {}", fmt::join(numbers, " ")), kWidth - 2, 2) + "\n";
 }
 
 /// All verbs below, those that are asked for most with what they are.
@@ -259,7 +259,7 @@ std::string verbs_text(const Verb& root, const Verb& verb, std::size_t rows) {
   if (&verb != &root) return rows_text("Verbs", entries, rows - 1);
   std::vector<std::string> names;
   for (const Entry& entry : entries) names.push_back(entry.left);
-  const std::string all = wrap(fmt::format("All verbs: {}", fmt::join(names, " ")), kWidth, 2) + "\n";
+  const std::string all = wrap(fmt::format("All verbs: {}", fmt::join(names, " ")), kWidth - 2, 2) + "\n";
   std::vector<Entry> first;
   for (const std::string_view name : kMostUsed)
     if (const auto found = std::ranges::find(entries, name, &Entry::left); found != entries.end() && rows_of(all) + first.size() + 1 < rows) first.push_back(*found);
@@ -274,7 +274,7 @@ std::string short_help_text(const Verb& root, const Verb& verb, const std::vecto
   std::vector<std::string> common;
   for (const Option& option : common_options(root, verb)) common.push_back(names_of(option).front());
   std::vector<std::string> asked(path.begin() + 1, path.end());
-  const std::string more = wrap(fmt::format("Of every verb: {}", fmt::join(common, " ")), kWidth, 2) + "\n" +
+  const std::string more = wrap(fmt::format("Of every verb: {}", fmt::join(common, " ")), kWidth - 2, 2) + "\n" +
                            fmt::format("More: berth help{}{}, man berth\n", asked.empty() ? " VERB" : " ", fmt::join(asked, " "));
   const std::string examples = examples_text(verb.examples, 1).substr(1);  // without the empty line
   // What is left of the screen is for what the verb takes: arguments, and options as far as they go.

@@ -227,6 +227,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     run->position = was;
     run->steps.pop_back();
     run->failure = committed.error();
+    run->nodes_fault = true;  // which says nothing of the release
     co_await move(app, run, Happening::failed);
     co_return;
   }

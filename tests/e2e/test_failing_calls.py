@@ -10,7 +10,7 @@ from lib.case import BerthCase
 from lib.programs import INJECT, SLOWNESS
 from lib.waiting import wait_until
 
-WAL = r"pwrite64 .*berth[.]db-wal.*"
+COMMIT = r"fdatasync .*berth[.]db-wal.*"  # one for each change of the database
 SOON = 5 * SLOWNESS  # seconds until all agrees, once the disk is well
 REVERTED = 5         # what berth ends with
 
@@ -46,9 +46,8 @@ class FailingCalls(BerthCase):
         self.assertTrue(any(line.endswith(f" {how}") for line in self.trace.read_text().splitlines()), "the call was made")
 
     @staticmethod
-    def writes_in(calls):
-        """How often the database's journal was written to."""
-        return sum(bool(re.match(WAL, text)) for text in calls)
+    def commits_in(calls):
+        return sum(bool(re.match(COMMIT, text)) for text in calls)
 
     def rejected(self):
         return [one["release"] for one in self.node.app()["rejected"]]
@@ -81,11 +80,10 @@ class ReleasesThatFail(FailingCalls):
         self.node.stop()
         # What is written from one swap of `current` to the other, the revert's decision last: whichever of these changes fails, row and event say the same.
         there, back = (next(number for number, text in enumerate(calls) if text.startswith(f"symlink slots/{release}")) for release in ("v2", "v1"))
-        changes = [there] + [number for number in range(there, back) if re.match(r"f(data)?sync .*berth[.]db-wal", calls[number])]
-        begins = [self.writes_in(calls[:number]) for number in changes][:-1]  # behind the last one is the swap
-        self.assertGreaterEqual(len(begins), 3, calls)
-        for release, before in zip(("v3", "v4", "v5"), begins[-3:]):
-            self.start(WAL, before + 1)
+        changes = list(range(self.commits_in(calls[:there]) + 1, self.commits_in(calls[:back]) + 1))
+        self.assertGreaterEqual(len(changes), 3, calls)
+        for release, number in zip(("v3", "v4", "v5"), changes[-3:]):
+            self.start(COMMIT, number)
             done = self.deploy(self.node, release, expect=REVERTED)
             self.assertHit()
             told = [event["data"] for event in self.node.events() if event["data"].get("release") == release and event["data"].get("rejected")]
@@ -109,12 +107,12 @@ class RevertsByHand(FailingCalls):
         self.arm.unlink()
         calls = self.calls()
         back = next(number for number, text in enumerate(calls) if text.startswith("symlink slots/v1"))
-        first = self.writes_in(calls[:back]) + 1  # of what is written behind the swap
+        first = self.commits_in(calls[:back]) + 1  # behind the swap
         for number in (first, first + 1):
             self.node.berth("resume", "web")
             self.deploy(self.node, "v2", "web", 0, "--force")
             self.node.stop()
-            self.start(WAL, number)
+            self.start(COMMIT, number)
             done = self.node.berth("revert", "web")
             self.assertHit()
             app = self.node.app()

@@ -329,6 +329,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       };
       const auto removed = co_await node_.pool.run(tidy);
       if (removed) forget_manifests(*app, *removed);
+      else remove_rests_later();
       break;
     }
     case Effect::seal: break;  // before the transition counts

@@ -227,6 +227,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
     run->position = was;
     run->steps.pop_back();
     run->failure = committed.error();
+    run->nodes_fault = true;  // which says nothing of the release
     co_await move(app, run, Happening::failed);
     co_return;
   }
@@ -328,6 +329,7 @@ awaitable<void> Engine::after(AppPtr app, RunPtr run, Effect effect) {
       };
       const auto removed = co_await node_.pool.run(tidy);
       if (removed) forget_manifests(*app, *removed);
+      else remove_rests_later();
       break;
     }
     case Effect::seal: break;  // before the transition counts

@@ -101,6 +101,7 @@ awaitable<Result<Collected>> Engine::collect(std::string name, bool dry_run, Ask
   for (const AppPtr& app : chosen) {
     const auto collect = [this, each = app->name(), used = in_use_of(*app), dry_run] { return collect_of(node_.store, each, used, node_.options.keep, dry_run); };
     const auto collected = co_await node_.pool.run(collect);
+    if (!collected && !dry_run) remove_rests_later();
     if (!collected) co_return std::unexpected(collected.error());
     if (!dry_run) forget_manifests(*app, collected->slots);
     append(all.slots, collected->slots);

@@ -321,6 +321,10 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
 void Engine::remove_rest(const std::string& name, const store::Removed& removed) {
   if (removed.left.empty()) return;
   spdlog::warn("{} was removed, and something of it is there still, which is tried again: {}", name, removed.left);
+  remove_rests_later();
+}
+
+void Engine::remove_rests_later() {
   if (!removes_rests_) node_.spawn(remove_rests());
 }
 
@@ -332,7 +336,7 @@ awaitable<void> Engine::remove_rests() {
     if (node_.closed) break;
     const auto removed = co_await node_.pool.run(remove);
     if (removed) break;
-    spdlog::warn("what apps left that were removed: {}", removed.error().message);
+    spdlog::warn("what was to be removed is there still: {}", removed.error().message);
   }
   removes_rests_ = false;
 }

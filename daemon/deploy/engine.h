@@ -201,6 +201,7 @@ class Engine {
   Result<std::vector<InstanceId>> selected(const App& app, const InstanceSelector& what) const;
   awaitable<Result<void>> purge_left(std::string name, Asked asked);
   void remove_rest(const std::string& name, const store::Removed& removed);
+  void remove_rests_later();
   awaitable<void> remove_rests();
   Result<void> may_remove(const App& app) const;
   awaitable<Result<void>> stop_all(AppPtr app, Asked asked);

@@ -42,14 +42,20 @@ Wall::time_point due_at(const store::SlotRow& slot, milliseconds every) {
 
 }  // namespace
 
-/// Compares a slot with what is signed, and keeps what was found.
-awaitable<Result<store::Verdict>> Slots::look_at(store::SlotRow row, bool idle) {
+/// Compares a slot with what is signed.
+awaitable<Result<store::Verdict>> Slots::compare(store::SlotRow row, bool idle) {
   const auto look = [path = node_.store.paths().slot(row.app, row.release), sha256 = row.manifest_sha256, stop = looking_.get_token(), idle] {
     if (idle) give_way();
     return store::verify_slot(path, sha256, stop);
   };
   io::Pool& pool = idle ? node_.idle : node_.pool;
   auto verdict = co_await pool.run(look);
+  co_return verdict;
+}
+
+/// The same, and keeps what was found.
+awaitable<Result<store::Verdict>> Slots::look_at(store::SlotRow row, bool idle) {
+  auto verdict = co_await compare(row, idle);
   if (!verdict) co_return verdict;
   // Not by the idle thread: it would hold the store while it gives way.
   const auto note = [this, row, found = *verdict] { return node_.store.note_verdict(row, found); };
@@ -81,23 +87,36 @@ awaitable<Result<void>> Slots::whole_or_repaired(AppPtr app, RunPtr run, std::st
     bool may_have_changed = false;
   };
   const auto look = [this, name = app->name(), release]() -> Result<Found> {
-    Found found;
-    BERTH_TRY(found.row, node_.store.slot(name, release));
-    found.may_have_changed = found.row && (found.row->drifted > 0 || store::shares_files(node_.store.paths().slot(name, release)));
-    return found;
+    Found one;
+    BERTH_TRY(one.row, node_.store.slot(name, release));
+    one.may_have_changed = one.row && (one.row->drifted > 0 || store::shares_files(node_.store.paths().slot(name, release)));
+    return one;
   };
-  const auto found = co_await node_.pool.run(look);
-  if (!found) co_return std::unexpected(found.error());
-  if (!found->row) {
+  // The app goes back also where the disk takes, or tells, nothing for a while.
+  Found found;
+  const std::function<Result<void>()> find = [&look, &found]() -> Result<void> {
+    BERTH_TRY(found, look());
+    return {};
+  };
+  co_await node_.insist(app, find);
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+  if (!found.row) {
     auto fetched = co_await repair(app, run, release);
     if (!fetched)
       co_return fail(fetched.error().code, fmt::format("{}@{} is not on this node any more, and could not be fetched again: {}", app->name(), release, fetched.error().message));
     co_return fetched;
   }
-  if (!found->may_have_changed) co_return Result<void>();
-  auto verdict = co_await look_at(*found->row, false);
+  if (!found.may_have_changed) co_return Result<void>();
+  auto verdict = co_await compare(*found.row, false);
   if (!verdict) co_return std::unexpected(verdict.error());
-  if (verdict->drifted == 0) co_return Result<void>();
+  const std::function<Result<void>()> note = [this, row = *found.row, told = *verdict] { return node_.store.note_verdict(row, told); };
+  if (verdict->drifted == 0) {  // which somebody else will find, too, where it cannot be written down
+    static_cast<void>(co_await node_.pool.run(note));
+    co_return Result<void>();
+  }
+  co_await node_.insist(app, note);  // what is staged takes the place of one that is known to have drifted
+  if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
+  if (found.row->drifted == 0) log_drift(*found.row, drift_text(*verdict));
   const std::string drift = drift_text(*verdict);
   auto repaired = co_await repair(app, run, release);
   if (!repaired) {

@@ -43,6 +43,7 @@ class Slots {
 
  private:
   awaitable<Result<store::Verdict>> look_at(store::SlotRow row, bool idle);
+  awaitable<Result<store::Verdict>> compare(store::SlotRow row, bool idle);
   awaitable<Result<void>> repair(AppPtr app, RunPtr run, std::string release);
 
   Node& node_;

@@ -252,8 +252,12 @@ Result<std::vector<SlotFate>> Store::collect(const std::string& app, const std::
   };
   BERTH_CHECK(state_->change(std::move(events), remove_rows));
   // Rows first: what a crash leaves is a slot without a row, which the next start removes.
-  for (const SlotRow& slot : going) BERTH_CHECK(state_->remove_unlocked(state_->paths.slot(app, slot.release)));
-  return fates;
+  Result<void> gone;
+  for (const SlotRow& slot : going)
+    if (auto removed = state_->remove_unlocked(state_->paths.slot(app, slot.release)); !removed && gone) gone = std::move(removed);
+  if (gone) return fates;
+  state_->rests.try_emplace(app);
+  return std::unexpected(gone.error());
 }
 
 }  // namespace berth::store

@@ -268,7 +268,7 @@ class Store {
   Result<Removed> remove_app(const std::string& app, bool purge, Event event);
   /// Removes the data and logs that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is nothing.
   Result<Removed> purge_left(const std::string& app, Event event);
-  /// Removes once more what `remove_app` and `purge_left` could not. The next `open` does, too, but for what was loaded from files, which `collect` and `drop_imports` find.
+  /// Removes once more what `remove_app` and `purge_left` could not, and slots whose rows `collect` took. The next `open` does, too, but for what was loaded from files, which `drop_imports` finds.
   Result<void> remove_rests();
   /// Apps that are not known any more and left something, by name.
   Result<std::vector<LeftApp>> left_apps();

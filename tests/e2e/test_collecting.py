@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from lib import sample_apps
 from lib.case import BerthCase
@@ -102,8 +103,9 @@ class CollectingBesideADeployment(BerthCase):
         pid = self.node.process.pid
         tracer = subprocess.Popen(["strace", "-f", "-q", "-o", "/dev/null", "-p", str(pid), "-e", "trace=syncfs", "-e", f"inject=syncfs:delay_enter={seconds * 1_000_000}"],
                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
         self.addCleanup(tracer.kill)
-        wait_until(lambda: f"TracerPid:\t{tracer.pid}" in open(f"/proc/{pid}/status").read(), "strace traces berthd")
+        wait_until(lambda: f"TracerPid:\t{tracer.pid}" in Path(f"/proc/{pid}/status").read_text(), "strace traces berthd")
         time.sleep(0.5)  # all threads of it
 
     def test_what_is_deployed_again_while_a_collection_waits_stays(self):

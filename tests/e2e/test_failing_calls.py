@@ -10,7 +10,7 @@ from lib.case import BerthCase
 from lib.programs import INJECT, SLOWNESS
 from lib.waiting import wait_until
 
-WAL = r"pwrite64 .*berth[.]db-wal.*"
+COMMIT = r"fdatasync .*berth[.]db-wal.*"  # one for each change of the database
 SOON = 5 * SLOWNESS  # seconds until all agrees, once the disk is well
 REVERTED = 5         # what berth ends with
 
@@ -45,6 +45,10 @@ class FailingCalls(BerthCase):
         self.arm.unlink(missing_ok=True)
         self.assertTrue(any(line.endswith(f" {how}") for line in self.trace.read_text().splitlines()), "the call was made")
 
+    @staticmethod
+    def commits_in(calls):
+        return sum(bool(re.match(COMMIT, text)) for text in calls)
+
     def rejected(self):
         return [one["release"] for one in self.node.app()["rejected"]]
 
@@ -74,16 +78,14 @@ class ReleasesThatFail(FailingCalls):
         self.arm.unlink()
         calls = self.calls()
         self.node.stop()
-        # What is written from the end of the instance to the revert's decision: whichever write fails of that, row and event say the same.
-        back = next(number for number, text in enumerate(calls) if text.startswith("symlink slots/v1"))
-        writes = sum(bool(re.match(WAL, text)) for text in calls[:back])
-        syncs = [sum(bool(re.match(WAL, text)) for text in calls[:number]) for number, text in enumerate(calls[:back]) if re.match(r"f(data)?sync .*berth[.]db-wal", text)]
-        self.assertGreater(len(syncs), 4, calls)
-        for release, before in zip(("v3", "v4", "v5"), syncs[-5:-2]):
-            self.start(WAL, before + 1)
+        # What is written from one swap of `current` to the other, the revert's decision last: whichever of these changes fails, row and event say the same.
+        there, back = (next(number for number, text in enumerate(calls) if text.startswith(f"symlink slots/{release}")) for release in ("v2", "v1"))
+        changes = list(range(self.commits_in(calls[:there]) + 1, self.commits_in(calls[:back]) + 1))
+        self.assertGreaterEqual(len(changes), 3, calls)
+        for release, number in zip(("v3", "v4", "v5"), changes[-3:]):
+            self.start(COMMIT, number)
             done = self.deploy(self.node, release, expect=REVERTED)
             self.assertHit()
-            self.assertLessEqual(before, writes)
             told = [event["data"] for event in self.node.events() if event["data"].get("release") == release and event["data"].get("rejected")]
             self.assertEqual(len(told), 1, f"one event says that {release} is rejected")
             self.assertSays(done, f"web@{release} is rejected here")
@@ -105,12 +107,12 @@ class RevertsByHand(FailingCalls):
         self.arm.unlink()
         calls = self.calls()
         back = next(number for number, text in enumerate(calls) if text.startswith("symlink slots/v1"))
-        first = sum(bool(re.match(WAL, text)) for text in calls[:back]) + 1  # of what is written behind the swap
+        first = self.commits_in(calls[:back]) + 1  # behind the swap
         for number in (first, first + 1):
             self.node.berth("resume", "web")
             self.deploy(self.node, "v2", "web", 0, "--force")
             self.node.stop()
-            self.start(WAL, number)
+            self.start(COMMIT, number)
             done = self.node.berth("revert", "web")
             self.assertHit()
             app = self.node.app()

@@ -111,6 +111,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.metrics_listener = parts_.metrics_listener();
   if (node.metrics_listener && node.metrics_listener->problem.empty()) node.metrics_listener->problem = parts_.token.problem();
   node.drained = parts_.operations.drained();
+  node.events_intrusion = parts_.store.event_intrusion();
   co_return node;
 }
 
@@ -178,7 +179,7 @@ awaitable<std::string> LiveNode::metrics() {
   }
   snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
-  snapshot.events_damaged = !parts_.store.event_trouble().empty();
+  snapshot.events_damaged = !parts_.store.event_trouble().empty() || !snapshot.node.events_intrusion.empty();
   snapshot.slow_readers = slow_readers_;
   snapshot.loop_lag = lag_.most();
   auto write = [all = std::move(snapshot)]() mutable {

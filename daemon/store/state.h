@@ -42,6 +42,8 @@ struct Store::State {
   Database database;
   EventLog events;
   std::string event_trouble;  ///< see Store
+  std::mutex intrusion_mutex;  ///< of what follows alone
+  std::string intrusion;       ///< see Store::event_intrusion
   std::optional<Rebuilt> rebuilt;  ///< likewise
   std::mutex trees;  ///< one at a time changes folders; taken before `mutex`
   std::mutex mutex;
@@ -92,6 +94,7 @@ struct Store::State {
   /// Appends what waits in the outbox to events.log. Where the disk takes nothing they go on waiting: the change they tell of is made.
   /// What is written leaves the outbox in the next transaction, which saves a sync.
   Result<void> try_write_out();
+  void tell_intrusion();  ///< of somebody else who wrote events.log
   void write_out() { (void)try_write_out(); }
 
   Result<void> require_app(const std::string& app);

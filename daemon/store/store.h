@@ -248,6 +248,8 @@ class Store {
   const Paths& paths() const;
   /// What was found at `open` that somebody had done to events.log; empty: nothing. An event tells it, too.
   const std::string& event_trouble() const;
+  /// What somebody else did to events.log since `open`, the last of it; empty: nothing. An event tells it, too. From any thread, at once.
+  std::string event_intrusion() const;
   /// Bytes of a last line of events.log that a crash had torn; it was written again at `open`, and an event tells of it. 0: there was none.
   std::uint64_t torn_event() const;
   /// What was made anew at `open`; null: nothing was. An event tells it, too.

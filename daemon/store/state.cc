@@ -3,7 +3,9 @@
 #include <chrono>
 
 #include <fmt/chrono.h>
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include "core/files/files.h"
 #include "core/json/json.h"

@@ -285,6 +285,25 @@ class Lifecycle(BerthCase):
         self.assertEqual(again["id"], first["id"])
         self.assertEqual(self.node.active(), "v2", "the key's deployment was over long ago")
 
+    def test_a_key_that_began_no_deployment_is_kept(self):
+        self.publish(note="2")
+        self.deploy(self.node, "v1")
+        already = self.node.berth("deploy", "web@v1", "--key", "job-8", "--json").json()
+        self.assertTrue(already["already"])
+        begun = self.node.spawn("deploy", "web@v2")
+        wait_until(lambda: self.node.deployments()[0]["release"] == "v2", "v2 is being deployed")
+        joined = self.node.berth("deploy", "web@v2", "--key", "job-9", "--json").json()
+        self.assertEqual(self.node.end_of(begun).code, 0)
+        self.node.stop()
+        self.node.start()
+        for key, release, answer in (("job-8", "v1", already), ("job-9", "v2", joined)):
+            again = self.node.berth("deploy", f"web@{release}", "--key", key, "--json").json()
+            self.assertEqual((again["id"], again["already"], again["state"]), (answer["id"], answer["already"], "active"))
+            other = "v2" if release == "v1" else "v1"
+            refused = self.node.berth("deploy", f"web@{other}", "--key", key, expect=None)
+            self.assertSays(refused, f"the idempotency key {key} names deployment {answer['id']} of web@{release}; use another one")
+        self.assertEqual((self.node.active(), len(self.node.deployments())), ("v2", 2), "nothing was begun")
+
     def test_of_two_deploys_at_once_the_newer_one_wins(self):
         self.deploy(self.node, "v1")
         for note in ("2", "3", "4"):

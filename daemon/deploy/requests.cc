@@ -84,6 +84,11 @@ RunPtr under_way_for_others(const App& app, const std::string& by) {
   return waiting == app.queue.end() ? nullptr : *waiting;
 }
 
+std::string or_back(const App& app, const Run& run) {
+  if (run.row.from.empty() || run.row.from == run.row.release) return {};
+  return fmt::format("; 'berth deploy {0}@{1} --force' goes back to {1} and starts it", app.name(), run.row.from);
+}
+
 Result<void> nothing_under_way(const App& app, const std::string& what) {
   const RunPtr run = app.run ? app.run : app.queue.empty() ? nullptr : app.queue.front();
   if (!run || is_terminal(run->position.state) || run->position.state == State::baking) return {};
@@ -320,7 +325,9 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
     co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
                                                 app->row.active.empty() ? "its first one" : app->row.active, name));
   }
-  if (app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} is {}: 'berth start {}' first", name, store::stopped_text(app->row), name));
+  if (app->row.stopped)
+    co_return fail(Errc::conflict, fmt::format("{0} is {1}: 'berth start {0}' first, or 'berth deploy {0}@{2} --force', which goes back to {2} and starts it", name,
+                                               store::stopped_text(app->row), target));
   const auto look = [this, name, target] { return node_.store.slot(name, target); };
   const auto slot = co_await node_.pool.run(look);
   if (!slot) co_return std::unexpected(slot.error());
@@ -348,6 +355,10 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     const std::string& state = row->row.state;
     const char* was = state == "failed" ? "" : state == "active" ? "is " : "was ";
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it {}{}", id, row->row.app, row->row.release, was, state));
+  }
+  if (run->position.decided && app->row.stopped) {
+    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already, and {} is {}: 'berth start {}' goes on with its bake{}", id, run->row.app, run->row.release,
+                                               run->row.app, store::stopped_text(app->row), run->row.app, or_back(*app, *run)));
   }
   if (run->position.decided) {
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,

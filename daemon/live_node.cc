@@ -139,6 +139,15 @@ awaitable<std::int64_t> LiveNode::first_of_newest(int most, std::vector<std::str
   co_return first;
 }
 
+awaitable<bool> LiveNode::happened_since(std::int64_t number, std::string app) {
+  const auto look = [&store = parts_.store, number, app] {
+    const std::int64_t newest = store.first_of_newest_events(1, {app});
+    return newest > number && newest <= store.last_event();  // else there is none of it
+  };
+  const bool happened = co_await parts_.pool.run(look);
+  co_return happened;
+}
+
 awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery query) {
   if (!reading_) reading_ = std::make_unique<io::Pool>(1);
   auto feed = co_await FileLogFeed::open(*reading_, fixed_.paths.logs, std::move(query));

@@ -220,6 +220,15 @@ TEST(StatusText, OfTheNodeTellsWhatKeepsReleasesAway) {
   EXPECT_THAT(node, HasSubstr("not enforced"));
 }
 
+TEST(StatusText, OfASinkThatRefusedEntriesTellsWhyAlsoOnceItTakesThemAgain) {
+  const auto node = [](const std::string& sink) {
+    return node_text(json::parse(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "ready": true, "limits_enforced": true, "sinks": [)" + sink + "]}", {}, true).value(), {.now = kNow});
+  };
+  const std::string kept = R"({"sink": "loki", "kind": "loki", "failing_since": "", "last_error": "", "refused": 23, "refused_at": "2026-11-24T08:55:00Z", "refused_why": "400: too old"})";
+  EXPECT_THAT(node(kept), HasSubstr("log sink loki has refused 23 entries, the last time 5m ago: 400: too old\n"));
+  EXPECT_THAT(node(R"({"sink": "loki", "kind": "loki", "failing_since": "", "last_error": "too old", "refused": 1})"), HasSubstr("log sink loki has refused 1 entry: too old\n")) << "an older berthd";
+}
+
 TEST(StatusText, OfWebhooksTellsWhatIsWrongAlone) {
   const auto node = [](const std::string& webhooks) {
     return node_text(json::parse(R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "ready": true, "limits_enforced": true, "webhooks": [)" + webhooks + "]}", {}, true).value(), {.now = kNow});

@@ -63,6 +63,15 @@ bool runs_already(const json::value& app, const InstanceSelector& what) {
   return found > 0;
 }
 
+/// What becomes of a deployment in whose bake the app was stopped.
+void tell_of_bake(const Console& console, const json::value& app, const std::string& name) {
+  const auto* deployment = app.is_object() ? member(app, "deployment") : nullptr;
+  if (deployment == nullptr || !deployment->is_object() || text_of(*deployment, "state") != "baking") return;
+  const std::string from = text_of(*deployment, "from");
+  const std::string back = from.empty() ? std::string() : fmt::format("; 'berth deploy {0}@{1} --force' goes back to {1} and starts it", name, from);
+  console.note(fmt::format("Its deployment {} of {} was in its bake, which waits and begins again with 'berth start {}'{}.", number_of(*deployment, "id"), text_of(*deployment, "release"), name, back));
+}
+
 Result<Exit> operate(const Console& console, const OperateOptions& options, const std::string& verb, const std::string& done) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (selector.release)
@@ -75,6 +84,8 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   const Interrupt interrupt({.notice = console.advice(fmt::format("\nberth: what was asked for goes on; see: berth status {}\n", selector.app))});
   const ApiClient api(console);
   const bool runs = verb == "start" && runs_already(told_of(api, selector.app), selector);
+  const bool tells_of_bake = verb == "stop" && !selector.process && !console.json && !console.quiet;
+  const json::value before = tells_of_bake ? told_of(api, selector.app) : json::value();
   // Of the others it is how long to wait until they are ready.
   const std::string timeout = verb == "stop" ? options.timeout : std::string();
   BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = app_target(selector.app, "/" + verb), .body = std::move(body)}, timeout));
@@ -82,6 +93,7 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   if (console.json) console.document(*answer);
   if (verb != "stop" && !options.no_wait) BERTH_CHECK(await_ready(api, selector, options.what, done, at_most));
   console.note(runs ? fmt::format("{} runs already.", options.what) : fmt::format("{} is {}.", options.what, done));
+  if (tells_of_bake) tell_of_bake(console, before, selector.app);
   return Exit::ok;
 }
 

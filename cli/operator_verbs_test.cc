@@ -63,6 +63,17 @@ TEST_F(OperatorVerbs, OperatorsVerbsAskForWhatWasSaid) {
   }
 }
 
+TEST_F(OperatorVerbs, AStopInABakeSaysWhatBecomesOfIt) {
+  daemon.on("POST /v1/apps/web/stop", "{}");
+  const auto deployment = [&](const char* state, const char* from) {
+    daemon.on("GET /v1/apps/web", fmt::format(R"({{"app": "web", "deployment": {{"id": 7, "release": "v2", "state": "{}", "from": "{}"}}}})", state, from));
+    return berth({"stop", "web"}).out + berth({"stop", "web"}).err;
+  };
+  EXPECT_THAT(deployment("baking", "v1"), testing::HasSubstr("Its deployment 7 of v2 was in its bake, which waits and begins again with 'berth start web'; 'berth deploy web@v1 --force' goes back to v1 and starts it.\n"));
+  EXPECT_THAT(deployment("baking", ""), testing::HasSubstr("begins again with 'berth start web'.\n"));
+  EXPECT_THAT(deployment("queued", "v1"), testing::Not(testing::HasSubstr("bake")));
+}
+
 TEST_F(OperatorVerbs, WhatTakesLongIsWaitedForAsLongAsIsSaid) {
   const std::pair<std::vector<std::string>, std::string> table[] = {
       {{"stop", "web"}, "POST /v1/apps/web/stop"}, {{"scale", "web/web=4"}, "POST /v1/apps/web/scale"}, {{"remove", "web"}, "DELETE /v1/apps/web"}, {{"gc"}, "POST /v1/gc"},

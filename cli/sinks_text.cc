@@ -17,6 +17,13 @@ std::string behind_text(const value& sink) {
   return lag >= 1 ? fmt::format(", {} behind", age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000)))) : "";
 }
 
+/// ", the last time 5m ago: too old".
+std::string refused_text(const value& sink, const StatusView& view) {
+  const std::string kept = text_of(sink, "refused_why"), age = since_text(text_of(sink, "refused_at"), view.now);
+  const std::string why = kept.empty() ? text_of(sink, "last_error") : kept;  // of a berthd that keeps none
+  return fmt::format("{}{}", age.empty() ? "" : fmt::format(", the last time {} ago", age), why.empty() ? "" : ": " + why);
+}
+
 /// ", the last one 5m ago: it answers 410 Gone"; empty where berthd does not tell.
 std::string dropped_text(const value& webhook, const StatusView& view) {
   const std::string why = text_of(webhook, "dropped_why"), age = since_text(text_of(webhook, "dropped_at"), view.now);
@@ -45,7 +52,7 @@ std::string sinks_text(const value& status, const StatusView& view) {
     if (const auto lost = number_of(sink, "lost"); lost > 0)
       text += tinted(fmt::format("log sink {} will never get {} lines, which were removed before it took them, or are torn", printable(name), lost), Tint::warning, view.colour) + "\n";
     if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
-      text += tinted(printable(fmt::format("log sink {} has refused {} entries: {}", name, refused, error)), Tint::warning, view.colour) + "\n";
+      text += tinted(printable(fmt::format("log sink {} has refused {} {}{}", name, refused, refused == 1 ? "entry" : "entries", refused_text(sink, view))), Tint::warning, view.colour) + "\n";
   }
   return text + (well.empty() ? "" : "logs go to " + printable(well) + "\n");
 }

@@ -51,6 +51,12 @@ void show_steps(Progress& progress, const Deployment& deployment, std::size_t& s
   }
 }
 
+/// What is seen while it bakes, such as that it waits, is told at once; all notes come with how it ended.
+void show_notes(Progress& progress, const Deployment& deployment, std::size_t& shown) {
+  for (; shown < deployment.notes.size(); ++shown)
+    if (deployment.state == "baking") progress.happened("Note: " + printable(deployment.notes[shown]));
+}
+
 /// Where to look, and how to end it: what is decided cannot be cancelled any more.
 std::string what_to_do(const Deployment& deployment) {
   const std::string end = deployment.decided ? fmt::format("berth revert {}", deployment.app) : fmt::format("berth cancel {}", deployment.id);
@@ -108,7 +114,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
   Interrupt interrupt(words_of(console, deployment), [&console, id = deployment.id] { cancel(console, id); });
 
   Progress progress(console);
-  std::size_t shown = 0;
+  std::size_t shown = 0, shown_notes = 0;
   std::string after;
   TransferRate rate;
   for (;;) {
@@ -127,6 +133,7 @@ Result<Exit> watch_deployment(const Console& console, const ApiClient& api, Depl
     look = what_to_do(deployment);
     interrupt.change(words_of(console, deployment));
     if (!interrupt.asking()) show_steps(progress, deployment, shown);
+    if (!interrupt.asking()) show_notes(progress, deployment, shown_notes);
     if (deployment.ended()) {
       progress.clear();
       return conclude(console, *answer);

@@ -250,6 +250,7 @@ awaitable<void> Berthd::heed_signals() {
 /// What the files say now, with where logs and events go changed already, which may refuse it all.
 Result<config::Config> Berthd::read_again() {
   BERTH_TRY(auto said, config::load(config_file_, ship::sink_kinds()));
+  BERTH_CHECK(check_changed_secrets(config_, said));
   BERTH_CHECK(webhooks_.check(ship::as_sinks(said.webhooks)));
   BERTH_CHECK(shipping_.change(said.sinks, said.compress_logs));
   BERTH_CHECK(webhooks_.change(ship::as_sinks(said.webhooks), false));

@@ -38,6 +38,18 @@ Result<void> check_tls(const std::string& table, const config::TlsFiles& files, 
   return {};
 }
 
+/// Whether a secret that lies in a file is there. What else it may be, berthd alone is given.
+Result<void> check_in_file(const char* key, const std::string& reference) {
+  if (!is_in_file(reference)) return {};
+  if (const auto value = secrets::resolve(reference, {}); !value) return fail(Errc::usage, fmt::format("{}: {}", key, config::unusable(value.error())));
+  return {};
+}
+
+Result<void> check_repository_secrets(const config::Repository& repository) {
+  BERTH_CHECK(check_in_file("[repository] token", repository.token));
+  return check_in_file("[repository] password", repository.password);
+}
+
 /// Whether a token that lies in a file is one. What else it may be, berthd alone is given.
 Result<void> check_metrics_token(const std::string& reference) {
   if (!is_in_file(reference)) return {};
@@ -59,8 +71,11 @@ Result<void> check_webhook(config::Webhook webhook) {
 Result<void> check_sinks(const config::Config& config) {
   io::Loop loop;
   const secrets::Sources sources{.commands = config.secret_commands};
-  for (const config::Sink& sink : config.sinks)
-    if (const auto made = ship::make_sink({loop, sources}, sink); !made) return pass(made.error(), fmt::format("{}: [[sink]] {}", sink.at, sink.name));
+  for (const config::Sink& sink : config.sinks) {
+    const auto made = ship::make_sink({loop, sources}, sink);
+    const auto fits = ship::check_sink(sink);
+    if (!made || !fits) return pass(made ? fits.error() : made.error(), fmt::format("{}: [[sink]] {}", sink.at, sink.name));
+  }
   return {};
 }
 
@@ -85,11 +100,18 @@ Result<void> check_all(const config::Config& config, std::vector<std::string>& w
   if (config.remote) BERTH_CHECK(check_tls("[api]", config.remote->files, warnings));
   BERTH_CHECK(check_tls("[metrics]", config.metrics_tls, warnings));
   BERTH_CHECK(check_metrics_token(config.metrics_token));
+  BERTH_CHECK(check_repository_secrets(config.repository));
   for (const config::Webhook& webhook : config.webhooks) BERTH_CHECK(check_webhook(webhook));
   return check_sinks(config);
 }
 
 }  // namespace
+
+Result<void> check_changed_secrets(const config::Config& running, const config::Config& said) {
+  const config::Repository &before = running.repository, &now = said.repository;
+  if (before.token != now.token || before.password != now.password) BERTH_CHECK(check_repository_secrets(now));
+  return running.metrics_token == said.metrics_token ? Result<void>() : check_metrics_token(said.metrics_token);
+}
 
 Result<std::vector<std::string>> check_config(const config::Config& config) {
   std::vector<std::string> warnings = config::open_secrets(config);

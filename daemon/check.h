@@ -13,4 +13,8 @@ namespace berth {
 /// value is what may be meant so and is worth a word, a line each.
 Result<std::vector<std::string>> check_config(const config::Config& config);
 
+/// What a reload would take over only at the next start and would fail then: a token or a password in a file that is not there, or is none, of those that are others than
+/// before. Fails with `Errc::usage`.
+Result<void> check_changed_secrets(const config::Config& running, const config::Config& said);
+
 }  // namespace berth

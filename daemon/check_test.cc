@@ -69,6 +69,45 @@ TEST_F(CheckTest, WhatIsNotThereIsAWrongConfigurationAndSaysWhatToDo) {
   EXPECT_THAT(wrong(fmt::format("[metrics]\nlisten = \"127.0.0.1:9464\"\ntoken = \"file:{}\"\n", put("token", "short"))), HasSubstr("[metrics] token: it is no token"));
 }
 
+TEST_F(CheckTest, OfASinkSaysWhatItWouldNeverBeAbleToDo) {
+  const std::string nope = (folder.path() / "nope").string(), advice = "open " + nope + ": No such file or directory: put it there, or name another file";
+  const auto loki = [&](const std::string& keys) { return wrong("[[sink]]\nname = \"far\"\nkind = \"loki\"\nurl = \"https://l.example\"\n" + keys); };
+  EXPECT_EQ(loki(fmt::format("token = \"file:{}\"\n", nope)), "berthd.toml:2:1: [[sink]] far: token: " + advice);
+  EXPECT_EQ(loki(fmt::format("user = \"me\"\npassword = \"file:{}\"\n", nope)), "berthd.toml:2:1: [[sink]] far: password: " + advice);
+  EXPECT_EQ(loki(fmt::format("token = \"file:{}\"\n", put("token", "something"))), "");
+  EXPECT_EQ(loki("token = \"env:NO_SUCH_VARIABLE_HERE\"\n"), "");
+  const auto file = [&](const std::string& path, const std::string& keys = "") { return wrong(fmt::format("[[sink]]\nname = \"agent\"\nkind = \"file\"\npath = \"{}\"\n{}", path, keys)); };
+  EXPECT_EQ(file(nope), "");
+  EXPECT_EQ(file(nope, "group = \"no-such-group\"\n"),
+            "berthd.toml:2:1: [[sink]] agent: group: there is no group 'no-such-group': make it ('groupadd --system no-such-group'), or name another one");
+  EXPECT_EQ(file(folder.path().string()), fmt::format("berthd.toml:2:1: [[sink]] agent: path: {} is a folder: give the sink a file of its own", folder.path().string()));
+  EXPECT_THAT(file("/dev/null"), HasSubstr("path: /dev/null is no plain file"));
+  EXPECT_THAT(file("/proc/no/such/file"), HasSubstr("path: /proc is on a file system that is the kernel's"));
+  EXPECT_THAT(file(put("plain", "x") + "/out/all.jsonl"), HasSubstr("plain is no folder, and the file would be below it"));
+}
+
+TEST_F(CheckTest, OfTheRepositorySaysWhichSecretIsNotThere) {
+  const std::string nope = (folder.path() / "nope").string(), root = put("root.json", "{}");
+  const auto repository = [&](const std::string& keys) { return wrong(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}\"\n{}", root, keys)); };
+  EXPECT_EQ(repository(""), "");
+  EXPECT_THAT(repository(fmt::format("token = \"file:{}\"\n", nope)), HasSubstr("[repository] token: open " + nope));
+  EXPECT_THAT(repository(fmt::format("user = \"me\"\npassword = \"file:{}\"\n", nope)), HasSubstr("[repository] password: open " + nope));
+}
+
+TEST_F(CheckTest, AReloadLooksAtSecretsThatChanged) {
+  const std::string nope = "file:" + (folder.path() / "nope").string();
+  const config::Config running{.repository = {.token = nope}, .metrics_token = nope};
+  EXPECT_TRUE(check_changed_secrets(running, running)) << "what is so already is told elsewhere";
+  config::Config other = running;
+  other.metrics_token = nope + "2";
+  EXPECT_THAT(check_changed_secrets(running, other).error().message, HasSubstr("[metrics] token: open "));
+  other = running;
+  other.repository.token = nope + "2";
+  EXPECT_THAT(check_changed_secrets(running, other).error().message, HasSubstr("[repository] token: open "));
+  other.repository.token = "file:" + put("token", "x");
+  EXPECT_TRUE(check_changed_secrets(running, other));
+}
+
 class CheckListenersTest : public CheckTest {
  protected:
   std::string api(const std::string& listen, const std::string& certificate = "local", const std::string& more = "") const {

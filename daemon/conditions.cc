@@ -34,6 +34,10 @@ std::vector<Condition> conditions_of(const metrics::NodeStatus& node, std::chron
   std::vector<Condition> all;
   add_disk(all, node.paths.state.string(), node.disk_free, node.disk_reserve);
   if (node.logs_disk) add_disk(all, node.paths.logs.string(), node.logs_disk->free, node.logs_disk->reserve);
+  if (!node.events_intrusion.empty()) {
+    const std::string log = node.paths.events().string();
+    all.push_back({Message::events_changed, log, fmt::format("{}: {}", log, node.events_intrusion)});
+  }
   for (const trust::RoleState& role : node.trust.roles) {
     const auto left = role.expires - now;
     const std::string at = trust::to_string(std::chrono::floor<std::chrono::seconds>(role.expires));

@@ -43,6 +43,12 @@ TEST(Conditions, ThereAreNoneWhereAllIsWell) {
   EXPECT_THAT(seen(node), IsEmpty());
 }
 
+TEST(Conditions, ALogOfEventsThatSomebodyElseWritesIsOne) {
+  metrics::NodeStatus node = node_that_is_well();
+  node.events_intrusion = "somebody wrote there";
+  EXPECT_THAT(seen(node), ElementsAre(std::pair(Message::events_changed, "/var/lib/berth/events.log")));
+}
+
 TEST(Conditions, ADiskWithLessThanTheReserveIsOne) {
   metrics::NodeStatus node = node_that_is_well();
   node.disk_free = 255'999'999;

@@ -111,6 +111,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   node.metrics_listener = parts_.metrics_listener();
   if (node.metrics_listener && node.metrics_listener->problem.empty()) node.metrics_listener->problem = parts_.token.problem();
   node.drained = parts_.operations.drained();
+  node.events_intrusion = parts_.store.event_intrusion();
   co_return node;
 }
 
@@ -136,6 +137,15 @@ awaitable<std::int64_t> LiveNode::first_of_newest(int most, std::vector<std::str
   const auto look = [&store = parts_.store, most, apps] { return store.first_of_newest_events(most, apps); };
   const auto first = co_await parts_.pool.run(look);
   co_return first;
+}
+
+awaitable<bool> LiveNode::happened_since(std::int64_t number, std::string app) {
+  const auto look = [&store = parts_.store, number, app] {
+    const std::int64_t newest = store.first_of_newest_events(1, {app});
+    return newest > number && newest <= store.last_event();  // else there is none of it
+  };
+  const bool happened = co_await parts_.pool.run(look);
+  co_return happened;
 }
 
 awaitable<Result<std::shared_ptr<api::LogFeed>>> LiveNode::logs(logs::LogQuery query) {
@@ -178,7 +188,7 @@ awaitable<std::string> LiveNode::metrics() {
   }
   snapshot.counts = parts_.operations.counts();
   snapshot.events = parts_.store.last_event();
-  snapshot.events_damaged = !parts_.store.event_trouble().empty();
+  snapshot.events_damaged = !parts_.store.event_trouble().empty() || !snapshot.node.events_intrusion.empty();
   snapshot.slow_readers = slow_readers_;
   snapshot.loop_lag = lag_.most();
   auto write = [all = std::move(snapshot)]() mutable {

@@ -43,6 +43,7 @@ class LiveNode : public api::Node {
 
   awaitable<metrics::NodeStatus> status() override;
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override;
+  awaitable<bool> happened_since(std::int64_t number, std::string app) override;
   awaitable<std::int64_t> first_of_newest(int most, std::vector<std::string> apps) override;
   std::int64_t last_event() override { return parts_.store.last_event(); }
   awaitable<Result<std::shared_ptr<api::LogFeed>>> logs(logs::LogQuery query) override;

@@ -256,6 +256,7 @@ TEST_F(NodeChecks, WhatBerthdSaysOfItselfIsJudged) {
   EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "T", "last_error": "refused", "lag_seconds": 4000, "lost": 7}, {"sink": "slow", "failing_since": "", "lag_seconds": 301, "lost": 0},
                                    {"sink": "well", "failing_since": "", "lag_seconds": 3, "lost": 0}]})"),
               ElementsAre("error: far takes nothing since T: refused", HasSubstr("far will never get 7 lines"), "warning: slow is 301 s behind"));
+  EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "", "last_error": "", "lag_seconds": 0, "lost": 0, "refused": 2, "refused_why": "too old"}]})"), ElementsAre("warning: far refused 2 entries: too old"));
   EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "", "last_error": "too long", "lag_seconds": 0, "lost": 0, "refused": 1}],
                          "webhooks": [{"webhook": "chat", "failing_since": "T", "last_error": "500", "dropped": 2}, {"webhook": "well", "failing_since": "", "last_error": "", "dropped": 0}]})"),
               ElementsAre("warning: far refused 1 entry: too long", "error: chat takes nothing since T: 500", "warning: chat will never get 2 events"));

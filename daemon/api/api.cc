@@ -79,8 +79,18 @@ awaitable<Answer> handle_with_revision(const Route& route, Revisions& revisions,
   if (stale && stale->status == 412) repeated = co_await is_repeated(route, call);
   if (stale && !repeated) co_return std::move(*stale);
   const bool changes = route.method != "GET" && !repeated;
-  if (changes) revisions.change(call.app());
+  const std::string app = call.app(), decided = call.operations.decision_of(app);
+  deploy::Operations& operations = call.operations;
+  Node& node = call.node;
+  const std::int64_t last = node.last_event();
+  Revisions::Change change;
+  if (changes) change = revisions.change(app);
   Answer result = co_await route.handle(std::move(call));
+  if (changes) {
+    // What was so already is no event, and neither is what was refused.
+    const bool is_told = co_await node.happened_since(last, app);
+    if (!is_told && operations.decision_of(app) == decided) revisions.take_back(app, change);
+  }
   if (result && result->status < 300) result->headers["etag"] = changes || repeated ? tag() : before;
   co_return result;
 }

@@ -59,6 +59,8 @@ class Node {
   virtual awaitable<std::int64_t> first_of_newest(int most, std::vector<std::string> apps) = 0;
   /// The newest event's number, 0 where there is none.
   virtual std::int64_t last_event() = 0;
+  /// Whether there is one of the app behind that number.
+  virtual awaitable<bool> happened_since(std::int64_t number, std::string app) = 0;
   /// Adds an event for that webhook alone. `Errc::not_found` where berthd.toml has none of that name.
   virtual awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) = 0;
   /// Reads berthd.toml again. `Errc::conflict` where it is wrong, with its place and what is wrong: what was before counts still.

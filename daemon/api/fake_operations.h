@@ -156,6 +156,7 @@ class FakeNode : public Node {
   std::vector<std::string> calls;
   Caller who{.name = "root (uid 0)", .role = Role::admin, .apps = {}};
   bool becomes_ready = true;
+  bool happens = true;  ///< what is asked for changes something
 
   awaitable<metrics::NodeStatus> status() override { co_return node; }
   awaitable<Result<std::vector<store::Event>>> events(std::int64_t first, int most, std::string app) override {
@@ -179,6 +180,7 @@ class FakeNode : public Node {
     }
     co_return first;
   }
+  awaitable<bool> happened_since(std::int64_t, std::string) override { co_return happens; }
   std::int64_t last_event() override { return told.empty() ? 1 : told.back().number; }
   awaitable<Result<void>> test_webhook(std::string name, deploy::Asked asked) override {
     calls.push_back(fmt::format("test webhook {} why={}", name, asked.why));

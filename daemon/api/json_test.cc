@@ -250,12 +250,12 @@ TEST(ApiJson, AJobIsAsDocumented) {
 
 TEST(ApiJson, ASinkIsAsDocumented) {
   const ship::SinkStatus sink{.name = "central", .kind = "syslog", .state = "failing", .lag_seconds = 12.5, .last_success = "l", .failing_since = "f",
-                              .last_error = "connection refused", .batches = 9, .retries = 4, .resets = 0,
+                              .last_error = "connection refused", .refused_at = "r", .refused_why = "too old \xff", .batches = 9, .retries = 4, .resets = 0,
                               .apps = {{"", {.shipped = 1}}, {"web", {.shipped = 10, .refused = 2, .limited = 5, .lost = 3}}}};
   const metrics::NodeStatus node{.node = "edge-1", .sinks = {sink}};
   EXPECT_EQ(to_json(node, {}).at("sinks").as_array().at(0),
             said(R"({"sink": "central", "kind": "syslog", "required": true, "state": "failing", "lag_seconds": 1.25e1, "last_success": "l", "failing_since": "f",
-    "last_error": "connection refused", "shipped": 11, "refused": 2, "limited": 5, "lost": 3, "retries": 4})", true));
+    "last_error": "connection refused", "shipped": 11, "refused": 2, "refused_at": "r", "refused_why": "too old )" "\xEF\xBF\xBD" R"(", "limited": 5, "lost": 3, "retries": 4})", true));
 }
 
 TEST(ApiJson, WholeSecondsHaveNoExponent) {

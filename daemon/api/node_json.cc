@@ -164,6 +164,8 @@ object to_json(const ship::SinkStatus& sink) {
           {"last_error", as_utf8(sink.last_error)},
           {"shipped", all.shipped},
           {"refused", all.refused},
+          {"refused_at", sink.refused_at},
+          {"refused_why", as_utf8(sink.refused_why)},
           {"limited", all.limited},
           {"lost", all.lost},
           {"retries", sink.retries}};

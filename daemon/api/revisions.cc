@@ -32,12 +32,20 @@ std::string Revisions::tag(const std::string& app, std::string_view decision) co
   return '"' + crypto::sha256_hex(all).substr(0, kTagLength) + '"';
 }
 
-void Revisions::change(const std::string& app) {
+Revisions::Change Revisions::change(const std::string& app) {
   if (counts_.size() >= kMostCounted && !counts_.contains(app)) {
     counts_.clear();
     nonce_ = a_nonce();  // all others are taken for changed
   }
-  ++counts_[app];
+  std::uint64_t& number = counts_[app];
+  const Change change{.before = number, .now = ++last_};
+  number = change.now;
+  return change;
+}
+
+void Revisions::take_back(const std::string& app, const Change& change) {
+  const auto counted = counts_.find(app);
+  if (counted != counts_.end() && counted->second == change.now) counted->second = change.before;
 }
 
 Result<bool> matches(std::string_view if_match, std::string_view tag) {

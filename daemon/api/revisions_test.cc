@@ -36,6 +36,31 @@ TEST(Revisions, OfNamesWithoutEndTakeNoMemoryWithoutEnd) {
   EXPECT_NE(revisions.tag("web", "v1"), before) << "what is not known any more is taken for changed";
 }
 
+TEST(Revisions, OfAChangeThatWasNoneAreTakenBackAndNoneIsGivenTwice) {
+  Revisions revisions;
+  const std::string before = revisions.tag("web", "v1");
+  const auto none = revisions.change("web");
+  const std::string meanwhile = revisions.tag("web", "v1");
+  revisions.take_back("web", none);
+  EXPECT_EQ(revisions.tag("web", "v1"), before);
+  const auto other = revisions.change("web");
+  EXPECT_NE(revisions.tag("web", "v1"), meanwhile) << "which somebody may have read";
+  revisions.change("web");
+  const std::string last = revisions.tag("web", "v1");
+  revisions.take_back("web", other);
+  EXPECT_EQ(revisions.tag("web", "v1"), last) << "another change began since";
+}
+
+TEST_F(RevisionsOfApps, StayWhereACallChangesNothing) {
+  const std::string read = ask("GET", "/v1/apps/web").headers.at("etag");
+  node.happens = false;
+  for (const char* path : {"/v1/apps/web/resume", "/v1/apps/web/start", "/v1/apps/web/hold"}) EXPECT_EQ(ask("POST", path).headers.at("etag"), read) << path;
+  EXPECT_EQ(ask("POST", "/v1/apps/web/hold", "no json").status, 400);
+  EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), read);
+  node.happens = true;
+  EXPECT_NE(ask("POST", "/v1/apps/web/hold").headers.at("etag"), read);
+}
+
 TEST(IfMatch, IsReadAsTheStandardHasIt) {
   const std::pair<std::string_view, bool> table[] = {{"\"a\"", true},  {"*", true},           {" * ", true},        {"\"b\"", false},           {"\"b\", \"a\"", true},
                                                      {"W/\"a\"", false}, {"W/\"a\",\"a\"", true}, {"\"\"", false}, {"\"b,a\"", false}, {"\t\"b\"\t,\t\"a\" ", true}};

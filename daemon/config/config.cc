@@ -280,7 +280,7 @@ Result<Config> read_document(Document& document, std::string_view host, const st
   read_metrics(document, config);
   read_rest(document, config);
   read_follow(document, config);
-  read_sinks(document, kinds, config.sinks);
+  read_sinks(document, kinds, config);
   read_webhooks(document, config.webhooks);
   BERTH_CHECK(document.done());
   return config;

@@ -122,6 +122,7 @@ Result<Document> Document::parse(const std::vector<Source>& sources) {
   return document;
 }
 
+const std::vector<std::string>& Document::files() const { return state_->names; }
 const std::vector<AskedKey>& Document::asked() const { return state_->asked; }
 
 Section Document::section(std::string_view name) { return Section(*state_, std::string(name)); }

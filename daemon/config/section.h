@@ -61,6 +61,9 @@ class Document {
   /// One of them, from 0.
   class Section element(std::string_view name, std::size_t index);
 
+  /// The files that it was read from, in their order.
+  const std::vector<std::string>& files() const;
+
   /// What was asked for so far, in that order.
   const std::vector<AskedKey>& asked() const;
 

@@ -85,18 +85,48 @@ void read_sink(Section& section, const std::vector<SinkKind>& kinds, Sink& sink)
   section.other_keys_are_known();
 }
 
-/// The file that it writes; empty where it writes none.
-std::filesystem::path file_of(Section& section, const Sink& sink) {
-  if (sink.kind != "file" || !section.has("path")) return {};
-  const std::filesystem::path said = section.string("path", {});
+/// As it is without links, as far as it is there.
+std::filesystem::path real_path(const std::filesystem::path& said) {
   std::error_code error;
   const std::filesystem::path real = std::filesystem::weakly_canonical(said, error);
   return error ? said.lexically_normal() : real;
 }
 
+/// The file that it writes; empty where it writes none.
+std::filesystem::path file_of(Section& section, const Sink& sink) {
+  if (sink.kind != "file" || !section.has("path")) return {};
+  return real_path(section.string("path", {}));
+}
+
+bool is_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const std::filesystem::path beyond = path.lexically_relative(folder);
+  return !beyond.empty() && *beyond.begin() != "..";
+}
+
+/// A folder in which berthd, or who operates it, has files that nobody else is to write.
+struct OwnFolder {
+  std::filesystem::path path;
+  std::string what;
+  bool alone = false;  ///< without the folders in it
+
+  bool has(const std::filesystem::path& file) const { return alone ? file.parent_path() == path : is_within(file, path); }
+};
+
+std::vector<OwnFolder> own_folders(const Config& config, const std::vector<std::string>& files) {
+  std::vector<OwnFolder> own{{config.state, "[paths] state"}, {config.logs, "[paths] logs"}, {config.run, "[paths] run"}};
+  if (const std::filesystem::path first = files.front(); first.is_absolute()) {
+    own.push_back({first.parent_path(), "the configuration", true});
+    own.push_back({drop_in_folder(first), "the configuration"});
+  }
+  for (OwnFolder& one : own) one.path = real_path(one.path);
+  return own;
+}
+
 }  // namespace
 
-void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vector<Sink>& sinks) {
+void read_sinks(Document& document, const std::vector<SinkKind>& kinds, Config& config) {
+  std::vector<Sink>& sinks = config.sinks;
+  const std::vector<OwnFolder> own = own_folders(config, document.files());
   const std::size_t count = document.count("sink");
   std::map<std::filesystem::path, std::string> files;  // and the sink that writes each
   for (std::size_t i = 0; i < count; ++i) {
@@ -107,9 +137,14 @@ void read_sinks(Document& document, const std::vector<SinkKind>& kinds, std::vec
     const auto other = std::ranges::find(sinks, sink.name, &Sink::name);
     if (!sink.name.empty() && other != sinks.end())
       section.complain("name", fmt::format("name: there are two sinks '{}', the other one is at {}", sink.name, other->at));
-    if (const auto path = file_of(section, sink); !path.empty())
+    if (const auto path = file_of(section, sink); !path.empty()) {
+      const auto folder = std::ranges::find_if(own, [&path](const OwnFolder& one) { return one.has(path); });
+      if (folder != own.end())
+        section.complain("path", fmt::format("path: {} lies in {}, the folder of {}, whose files are berthd's own: give the sink a folder of its own, such as /var/log/berth-out",
+                                             path.string(), folder->path.string(), folder->what));
       if (const auto [writer, is_new] = files.emplace(path, sink.name); !is_new && writer->second != sink.name)
         section.complain("path", fmt::format("path: the sink '{}' writes that file already, and each would cut off what the other one wrote: give each sink a file of its own", writer->second));
+    }
     sinks.push_back(std::move(sink));
   }
 }

@@ -1,8 +1,12 @@
 #include "daemon/config/sinks.h"
 
+#include <filesystem>
+
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/files/files.h"
 #include "daemon/config/values.h"
 
 namespace berth::config {
@@ -93,6 +97,36 @@ TEST(ConfigSinks, ComplaintsNameThePlaceAndWhatIsRight) {
   std::string many;
   for (int i = 0; i < 17; ++i) many += "[[sink]]\nname = \"a" + std::to_string(i) + "\"\nkind = \"file\"\npath = \"/x\"\n";
   EXPECT_THAT(sink_complaint(many), HasSubstr("more than 16 sinks"));
+}
+
+TEST(ConfigSinks, NoneWritesAmongTheFilesOfBerthd) {
+  const auto complaint = [](const std::string& path, const std::string& paths = "") {
+    const auto config = parse(fmt::format("environment = \"qa\"\n{}[[sink]]\nname = \"a\"\nkind = \"file\"\npath = \"{}\"\n", paths, path), "/no/such/etc/berthd.toml", "edge-1", kTestKinds);
+    return config ? "" : config.error().message;
+  };
+  const std::string advice = ", whose files are berthd's own: give the sink a folder of its own, such as /var/log/berth-out";
+  EXPECT_EQ(complaint("/var/lib/berth/events.log"),
+            "/no/such/etc/berthd.toml:5:8: path: /var/lib/berth/events.log lies in /var/lib/berth, the folder of [paths] state" + advice);
+  EXPECT_THAT(complaint("/var/lib/berth/new/out.log"), HasSubstr("the folder of [paths] state"));
+  EXPECT_THAT(complaint("/var/log/../lib/berth/berth.db"), HasSubstr("the folder of [paths] state"));
+  EXPECT_THAT(complaint("/var/log/berth/web/out.log"), HasSubstr("the folder of [paths] logs"));
+  EXPECT_THAT(complaint("/no/such/etc/conf.d/zz.toml"), HasSubstr("lies in /no/such/etc/conf.d, the folder of the configuration"));
+  EXPECT_THAT(complaint("/no/such/etc/zz.toml"), HasSubstr("lies in /no/such/etc, the folder of the configuration"));
+  EXPECT_EQ(complaint("/no/such/etc/out/all.jsonl"), "");
+  EXPECT_EQ(complaint("/var/log/berth-out/all.jsonl"), "");
+  EXPECT_EQ(complaint("/no/such/etcetera/all.jsonl"), "");
+  const std::string paths = "[paths]\nstate = \"/no/such/state\"\nlogs = \"/no/such/logs\"\nrun = \"/no/such/run\"\n";
+  EXPECT_EQ(complaint("/var/lib/berth/events.log", paths), "");
+  EXPECT_THAT(complaint("/no/such/run/api.sock", paths), HasSubstr("the folder of [paths] run"));
+}
+
+TEST(ConfigSinks, NoLinkLeadsThemThere) {
+  const files::TemporaryDirectory folder;
+  std::filesystem::create_directories(folder.path() / "state");
+  std::filesystem::create_directory_symlink(folder.path() / "state", folder.path() / "elsewhere");
+  const auto config = read_with_sinks(fmt::format("[paths]\nstate = \"{0}/state\"\n[[sink]]\nname = \"a\"\nkind = \"file\"\npath = \"{0}/elsewhere/events.log\"\n", folder.path().string()));
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().message, HasSubstr("the folder of [paths] state"));
 }
 
 }  // namespace

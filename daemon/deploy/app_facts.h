@@ -79,6 +79,8 @@ RunPtr newer_than(const App& app, const Run& run);
 std::vector<RunPtr> take_undecided(App& app);
 /// Why a deployment is superseded that gives way to `newer`.
 std::string took_place(const Run& newer);
+/// "; 'berth deploy web@v1 --force' goes back to v1 and starts it", of a run in whose bake the app was stopped; empty where there was no release before.
+std::string or_back(const App& app, const Run& run);
 
 /// The deployment of the app, under way or waiting, that somebody else than `by` asked for, or that goes back; null where there is none.
 RunPtr under_way_for_others(const App& app, const std::string& by);

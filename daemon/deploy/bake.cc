@@ -13,6 +13,12 @@ namespace {
 /// How much is left is written down that often: for a machine that goes down, which then has to bake so much longer at most.
 milliseconds marks_apart(milliseconds whole) { return std::max(whole / 20, milliseconds(5000)); }
 
+/// Why the bake waits, and the ways out of it.
+std::string why_it_rests(const App& app, const Run& run) {
+  if (!app.row.stopped) return "the node is drained: its bake waits, and begins again when 'berth node resume' starts the app";
+  return fmt::format("the app is {}: its bake waits, and begins again with 'berth start {}'{}", store::stopped_text(app.row), app.name(), or_back(app, run));
+}
+
 }  // namespace
 
 /// Until the bake is over. What was asked for since goes first, a stopped app does not bake, and trouble ends it.
@@ -39,7 +45,12 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
     }
     if (rests()) {
       ++run->bakes;
+      run->rests = true;
+      run->ready = 0;
+      const std::string waits = why_it_rests(*app, *run);
+      co_await node_.note(run, waits);
       while (!node_.closed && rests() && run->superseded.empty()) co_await app->changed.wait(1h);
+      run->rests = false;
       if (node_.closed || !run->superseded.empty()) continue;
       const std::string started = "the app was started again";
       auto again = co_await bake_again(app, run, started);

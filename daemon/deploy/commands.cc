@@ -163,12 +163,14 @@ awaitable<Result<void>> Engine::restart_app(InstanceSelector what, Asked asked) 
   if (!ids) co_return std::unexpected(ids.error());
   const Turn turn = co_await node_.take(app);
   if (auto open = node_.not_drained(); !open) co_return open;  // meanwhile
+  std::vector<InstanceId> in_order = *ids;
+  std::erase_if(in_order, [&app](const InstanceId& id) { return is_paused(*app, id); });
+  if (in_order.empty()) co_return fail(Errc::conflict, fmt::format("{0} was stopped by hand: 'berth start {0}' starts it", text_of(what)));
   const Quiet quiet(app);
   const store::Event event = operator_event("restart", what.app, asked, data_of(what));
   if (auto written = co_await node_.write_down(event); !written) co_return written;
   const std::string reason = asked.why.empty() ? "by " + asked.by : asked.why;
   const std::vector<std::string> order = spec::start_order(active->spec);
-  std::vector<InstanceId> in_order = *ids;
   std::ranges::stable_sort(in_order, {}, [&order](const InstanceId& id) { return std::ranges::find(order, id.process) - order.begin(); });
   for (const InstanceId& id : in_order) {
     const auto awaited = co_await members_.await_processes(app, active, id.process, nullptr);

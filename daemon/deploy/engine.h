@@ -193,6 +193,8 @@ class Engine {
 
   // requests.cc
   awaitable<Result<std::optional<DeploymentStatus>>> known_already(DeployRequest request, bool only_planned);
+  awaitable<Result<std::optional<DeploymentStatus>>> known_by_key(DeployRequest request);
+  awaitable<Result<DeploymentStatus>> keep_answer(DeployRequest request, DeploymentStatus status);
   awaitable<void> note_drift(std::string name, DeploymentStatus& status);
   awaitable<Result<void>> may_deploy(DeployRequest request);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields, pid_t pid);

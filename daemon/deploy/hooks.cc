@@ -186,7 +186,9 @@ awaitable<Result<void>> Hooks::write_down(RunPtr run, std::size_t place, bool in
 /// What the hook printed last, for the history.
 awaitable<void> Hooks::keep_last_lines(AppPtr app, RunPtr run, HookRun record) {
   const InstanceSelector what{.app = app->name(), .process = record.hook, .number = {}, .release = {}};
-  const auto read = [logs = node_.store.paths().logs, what, since = moment_of(record.began_at)] { return printed_last(logs, what, since); };
+  const auto read = [logs = node_.store.paths().logs, what, since = moment_of(record.began_at), redact = node_.redacting(app->name())] {
+    return printed_last(logs, what, since, {}, redact);
+  };
   auto lines = co_await node_.pool.run(read);
   if (lines) keep_lines(*run, std::move(*lines));
 }

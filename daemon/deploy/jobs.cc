@@ -341,7 +341,7 @@ awaitable<Result<JobStatus>> Jobs::status(WaitForJob what) {
     if (status.row.state != "failed") co_return status;
     const InstanceSelector which{.app = what.app, .process = what.process, .number = {}, .release = {}};
     const auto since = logs::parse_rfc3339(status.row.began_at).value_or(logs::Time());
-    const auto read = [logs = node_.store.paths().logs, which, since] { return last_lines(logs, which, since); };
+    const auto read = [logs = node_.store.paths().logs, which, since, redact = node_.redacting(what.app)] { return last_lines(logs, which, since, {}, redact); };
     auto lines = co_await node_.pool.run(read);
     if (lines) status.last_lines = std::move(*lines);
     co_return status;

@@ -26,8 +26,10 @@ std::string cut(std::string text, std::size_t most) {
 }
 
 /// A line of the log, no longer than it may be in the end: the app's own may have a mebibyte.
-std::string shown(const logs::LogReader& reader, const logs::Record& record, std::size_t most) {
-  const auto text = std::string_view(record.text).substr(0, most);
+std::string shown(const logs::LogReader& reader, const logs::Record& record, const Redact& redact, std::size_t most) {
+  std::string whole(record.text);
+  if (redact) redact(whole);  // first: of a secret that is cut the rest would stay
+  const auto text = std::string_view(whole).substr(0, most);
   if (reader.instances() < 2) return as_utf8(text);
   const InstanceId& id = reader.instance(record.source);
   return as_utf8(fmt::format("{}.{}: {}", id.process, id.number, text));
@@ -50,7 +52,7 @@ std::vector<PrintedLine> newest(std::vector<PrintedLine> lines, const LastLinesL
 }  // namespace
 
 Result<std::vector<PrintedLine>> printed_last(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release,
-                                              const LastLinesLimits& limits) {
+                                              const Redact& redact, const LastLinesLimits& limits) {
   // By number and not by time, which would read a log to its beginning where little was printed since.
   logs::LogFilter filter;
   if (!release.empty()) filter.release = release;
@@ -62,13 +64,13 @@ Result<std::vector<PrintedLine>> printed_last(const std::filesystem::path& logs,
   for (;;) {
     BERTH_TRY(const auto record, reader->next());
     if (!record) return newest(std::move(lines), limits);
-    if (record->time >= since) lines.push_back({.at = logs::format_rfc3339(record->time, 6), .text = shown(*reader, *record, limits.line_bytes + 1)});
+    if (record->time >= since) lines.push_back({.at = logs::format_rfc3339(record->time, 6), .text = shown(*reader, *record, redact, limits.line_bytes + 1)});
   }
 }
 
 Result<std::vector<std::string>> last_lines(const std::filesystem::path& logs, const InstanceSelector& what, logs::Time since, const std::string& release,
-                                            const LastLinesLimits& limits) {
-  BERTH_TRY(auto printed, printed_last(logs, what, since, release, limits));
+                                            const Redact& redact, const LastLinesLimits& limits) {
+  BERTH_TRY(auto printed, printed_last(logs, what, since, release, redact, limits));
   std::vector<std::string> lines;
   for (PrintedLine& one : printed) lines.push_back(std::move(one.text));
   return lines;

@@ -17,7 +17,7 @@ class LastLines : public logs::LogFixture {
   /// Second `at` of the fixture's day.
   static logs::Time at(int second) { return *logs::parse_rfc3339("2026-11-24T00:00:00Z") + std::chrono::seconds(second); }
   std::vector<std::string> last(const std::string& what, int since = 0, LastLinesLimits limits = {}) {
-    auto lines = last_lines(root, parse_selector(what).value(), at(since), {}, limits);
+    auto lines = last_lines(root, parse_selector(what).value(), at(since), {}, {}, limits);
     EXPECT_TRUE(lines) << lines.error().message;
     return lines.value_or(std::vector<std::string>());
   }
@@ -36,6 +36,15 @@ TEST_F(LastLines, AreTheNewestOfBothStreamsTheNewestAtTheEnd) {
   EXPECT_EQ(lines.back(), "line 29");
 }
 
+TEST_F(LastLines, HaveNoSecretsAlsoWhereOneIsCut) {
+  append("web/web.1", 1, cri(1, "cannot connect: hunter22") + cri(2, std::string(20, 'x') + "hunter22"));
+  const Redact redact = [](std::string& text) {
+    if (const auto at = text.find("hunter22"); at != std::string::npos) text.replace(at, 8, "[redacted]");
+  };
+  EXPECT_THAT(*last_lines(root, parse_selector("web").value(), at(0), {}, redact, {.line_bytes = 24}), ElementsAre("cannot connect: [reda…", std::string(20, 'x') + "[…"));
+  EXPECT_EQ(printed_last(root, parse_selector("web").value(), at(0), {}, redact)->front().text, "cannot connect: [redacted]");
+}
+
 TEST_F(LastLines, BeginWithTheGivenTime) {
   append("web/web.1", 1, cri(10, "of the release before") + cri(20, "boot") + cri(21, "boom"));
   EXPECT_THAT(last("web", 20), ElementsAre("boot", "boom"));
@@ -44,14 +53,14 @@ TEST_F(LastLines, BeginWithTheGivenTime) {
 
 TEST_F(LastLines, HaveTheMomentsAtWhichTheyWerePrinted) {
   append("web/web.1", 1, cri(20, "boot") + cri(21, "boom"));
-  const auto lines = printed_last(root, parse_selector("web").value(), at(0));
+  const auto lines = printed_last(root, parse_selector("web").value(), at(0), {}, {});
   ASSERT_TRUE(lines) << lines.error().message;
   EXPECT_THAT(*lines, ElementsAre(PrintedLine{.at = "2026-11-24T00:00:20.000000Z", .text = "boot"}, PrintedLine{.at = "2026-11-24T00:00:21.000000Z", .text = "boom"}));
 }
 
 TEST_F(LastLines, OfOneReleaseAreNotThoseOfTheOneBesideIt) {
   append("web/web.1", 1, cri(1, "old", "stdout", "F:v1:1:10") + cri(2, "boom", "stdout", "F:v2:2:20") + cri(3, "old again", "stdout", "F:v1:1:10"));
-  EXPECT_THAT(*last_lines(root, parse_selector("web").value(), at(0), "v2"), ElementsAre("boom"));
+  EXPECT_THAT(*last_lines(root, parse_selector("web").value(), at(0), "v2", {}), ElementsAre("boom"));
   EXPECT_THAT(last("web"), SizeIs(3));
 }
 

@@ -160,6 +160,12 @@ std::pair<AppPtr, RunPtr> Node::find_run(std::int64_t id) const {
   return {};
 }
 
+std::function<void(std::string&)> Node::redacting(const std::string& app) const {
+  const auto given = options.node.given_secrets;
+  if (!given) return {};
+  return [given, app](std::string& text) { given->redact(app, text); };
+}
+
 awaitable<void> Node::note(RunPtr run, std::string text) {
   if (!add_note(*run, text)) co_return;
   put_detail(*run);

@@ -58,6 +58,8 @@ class Node {
   awaitable<void> tell(store::Event event);
   /// Adds the event of what somebody asks for and the database has no other row of: what cannot be written down is not done.
   awaitable<Result<void>> write_down(store::Event event);
+  /// Takes the secrets that the app was given out of a text that is kept or shown elsewhere. From any thread, also when this is gone.
+  std::function<void(std::string&)> redacting(const std::string& app) const;
   /// Something to know about the deployment that is no failure of it.
   awaitable<void> note(RunPtr run, std::string text);
   /// Notes what was seen beside the deployment's own way; by its own coroutine, so that no write overtakes another.

@@ -173,9 +173,13 @@ std::string Queries::decision_of(const std::string& name) const {
 }
 
 awaitable<bool> Queries::knows_key(std::string name, std::string key) {
-  const auto look = [this, name, key] { return node_.store.deployment_by_key(name, key); };
-  const auto found = co_await node_.pool.run(look);
-  co_return found && found->has_value();
+  const auto look = [this, name, key] {
+    const auto row = node_.store.deployment_by_key(name, key);
+    const auto kept = node_.store.kept_key(name, key);
+    return (row && row->has_value()) || (kept && kept->has_value());
+  };
+  const bool is_known = co_await node_.pool.run(look);
+  co_return is_known;
 }
 
 awaitable<Result<AppStatus>> Queries::status(std::string name) {

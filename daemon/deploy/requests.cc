@@ -22,6 +22,13 @@ std::string came_first(const Run& other) {
                      to_string(other.position.state));
 }
 
+/// It tells that the release is active, and that nothing had to be done for it.
+void become_already(DeploymentStatus& status) {
+  status.row.state = "active";
+  status.exit = 0;
+  status.already = true;
+}
+
 /// A release on the node that only its rejection keeps from being gone back to.
 Result<std::optional<store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
   BERTH_TRY(const auto rejected, store.rejected(app));
@@ -77,6 +84,11 @@ RunPtr under_way_for_others(const App& app, const std::string& by) {
   return waiting == app.queue.end() ? nullptr : *waiting;
 }
 
+std::string or_back(const App& app, const Run& run) {
+  if (run.row.from.empty() || run.row.from == run.row.release) return {};
+  return fmt::format("; 'berth deploy {0}@{1} --force' goes back to {1} and starts it", app.name(), run.row.from);
+}
+
 Result<void> nothing_under_way(const App& app, const std::string& what) {
   const RunPtr run = app.run ? app.run : app.queue.empty() ? nullptr : app.queue.front();
   if (!run || is_terminal(run->position.state) || run->position.state == State::baking) return {};
@@ -90,9 +102,15 @@ Result<void> nothing_under_way(const App& app, const std::string& what) {
 awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
   if (auto right = check_request(request, node_.options.node.environment); !right) co_return std::unexpected(right.error());
   if (auto open = node_.not_drained(); !open) co_return std::unexpected(open.error());
+  auto before = co_await known_by_key(request);
+  if (!before) co_return std::unexpected(before.error());
+  if (*before) co_return std::move(**before);
   auto known = co_await known_already(request, false);
   if (!known) co_return std::unexpected(known.error());
-  if (*known) co_return std::move(**known);
+  if (*known) {
+    auto answered = co_await keep_answer(std::move(request), std::move(**known));
+    co_return answered;
+  }
   auto allowed = co_await may_deploy(request);
   if (!allowed) co_return std::unexpected(allowed.error());
 
@@ -111,22 +129,44 @@ awaitable<Result<DeploymentStatus>> Engine::deploy(DeployRequest request) {
   co_return queued;
 }
 
-/// What answers the request without a new deployment: one of the same key, one of the same release that is under way, or the active release.
+/// What answered the request before, by its idempotency key.
+awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_by_key(DeployRequest request) {
+  using Known = std::optional<DeploymentStatus>;
+  if (request.key.empty()) co_return Known();
+  using Kept = std::pair<std::optional<store::DeploymentRow>, std::optional<store::KeptKey>>;
+  const auto look = [this, request]() -> Result<Kept> {
+    Kept found;
+    BERTH_TRY(found.first, node_.store.deployment_by_key(request.app, request.key));
+    if (!found.first) {
+      BERTH_TRY(found.second, node_.store.kept_key(request.app, request.key));
+    }
+    if (found.second && found.second->deployment > 0) {
+      BERTH_TRY(found.first, node_.store.deployment(found.second->deployment));
+    }
+    return found;
+  };
+  const auto used = co_await node_.pool.run(look);
+  if (!used) co_return std::unexpected(used.error());
+  const auto& [row, kept] = *used;
+  if (!row && !kept) co_return Known();
+  const std::string release = row ? row->release : kept->release;
+  if (release != request.release) {
+    const std::string named = row ? fmt::format("deployment {} of {}@{}", row->id, request.app, release) : fmt::format("{}@{}", request.app, release);
+    co_return fail(Errc::conflict, fmt::format("the idempotency key {} names {}; use another one", request.key, named));
+  }
+  const bool already = kept && kept->already;
+  DeploymentStatus status;
+  const RunPtr run = row && !already ? node_.find_run(row->id).second : nullptr;
+  if (run) status = status_of(*run);
+  else if (row) status = status_of(*row);
+  else status.row = new_row(request.app, request.release, "deploy", request.asked);
+  if (already) become_already(status);
+  co_return Known(std::move(status));
+}
+
+/// What answers the request without a new deployment: one of the same release that is under way, or the active release.
 awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployRequest request, bool only_planned) {
   using Known = std::optional<DeploymentStatus>;
-  if (!request.key.empty()) {
-    const auto look = [this, request] { return node_.store.deployment_by_key(request.app, request.key); };
-    auto used = co_await node_.pool.run(look);
-    if (!used) co_return std::unexpected(used.error());
-    if (*used) {
-      if ((*used)->release != request.release) {
-        co_return fail(Errc::conflict, fmt::format("the idempotency key {} names deployment {} of {}@{}; use another one", request.key, (*used)->id,
-                                                   request.app, (*used)->release));
-      }
-      auto [app, run] = node_.find_run((*used)->id);
-      co_return Known(run ? status_of(*run) : status_of(**used));
-    }
-  }
   const AppPtr app = node_.find(request.app);
   const auto newcomer = node_.newcomers.find(request.app);
   const AppPtr holder = app ? app : newcomer == node_.newcomers.end() ? nullptr : newcomer->second;
@@ -159,11 +199,19 @@ awaitable<Result<std::optional<DeploymentStatus>>> Engine::known_already(DeployR
   DeploymentStatus status;
   if (made != rows->end()) status = status_of(*made);
   else status.row = new_row(request.app, request.release, "deploy", request.asked);
-  status.row.state = "active";
-  status.exit = 0;
-  status.already = true;
+  become_already(status);
   co_await note_drift(request.app, status);
   co_return Known(std::move(status));
+}
+
+/// Keeps what answers the request under its idempotency key, so that it answers the same again whatever is active then.
+awaitable<Result<DeploymentStatus>> Engine::keep_answer(DeployRequest request, DeploymentStatus status) {
+  if (request.key.empty()) co_return std::move(status);
+  const store::KeptKey kept{.app = request.app, .key = request.key, .release = request.release, .deployment = status.row.id, .already = status.already};
+  const auto keep = [this, kept] { return node_.store.keep_key(kept); };
+  const auto written = co_await node_.pool.run(keep);
+  if (!written) co_return std::unexpected(written.error());
+  co_return std::move(status);
 }
 
 /// Says of the active release, of which nothing is to be done, how it is repaired where it needs that.
@@ -277,7 +325,9 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
     co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
                                                 app->row.active.empty() ? "its first one" : app->row.active, name));
   }
-  if (app->row.stopped) co_return fail(Errc::conflict, fmt::format("{} is {}: 'berth start {}' first", name, store::stopped_text(app->row), name));
+  if (app->row.stopped)
+    co_return fail(Errc::conflict, fmt::format("{0} is {1}: 'berth start {0}' first, or 'berth deploy {0}@{2} --force', which goes back to {2} and starts it", name,
+                                               store::stopped_text(app->row), target));
   const auto look = [this, name, target] { return node_.store.slot(name, target); };
   const auto slot = co_await node_.pool.run(look);
   if (!slot) co_return std::unexpected(slot.error());
@@ -287,9 +337,7 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   }
   if (target == app->row.active) {
     DeploymentStatus status{.row = new_row(name, target, "revert", asked)};
-    status.row.state = "active";
-    status.exit = 0;
-    status.already = true;
+    become_already(status);
     co_await note_drift(name, status);
     co_return status;
   }
@@ -307,6 +355,10 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     const std::string& state = row->row.state;
     const char* was = state == "failed" ? "" : state == "active" ? "is " : "was ";
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it {}{}", id, row->row.app, row->row.release, was, state));
+  }
+  if (run->position.decided && app->row.stopped) {
+    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already, and {} is {}: 'berth start {}' goes on with its bake{}", id, run->row.app, run->row.release,
+                                               run->row.app, store::stopped_text(app->row), run->row.app, or_back(*app, *run)));
   }
   if (run->position.decided) {
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,

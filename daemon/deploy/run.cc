@@ -160,6 +160,7 @@ DeploymentStatus status_of(const Run& run) {
   status.bytes_done = run.progress.bytes_done.load();
   status.instances_ready = run.ready;
   status.instances_wanted = run.wanted;
+  if (run.rests) status.row.bake_until_ms = 0;
   return status;
 }
 

@@ -53,6 +53,7 @@ struct Run {
   int ready = 0, wanted = 0;       ///< instances of the new release
   std::string cancelled_by;        ///< who cancelled it; empty: nobody
   std::string superseded;          ///< why it gives way; empty: it does not
+  bool rests = false;              ///< its bake waits until the app runs again
   bool ends_bake = false;          ///< the app is removed
   std::string trouble;             ///< what happened in its bake, or between the decision and it; empty: nothing
   BakeTroubles troubles;           ///< what happened in it, also where that reverts nothing

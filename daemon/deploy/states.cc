@@ -367,7 +367,9 @@ awaitable<void> Engine::collect_lines(AppPtr app, RunPtr run) {
     whose.process = named->process;
     whose.number = named->number;
   }
-  const auto read = [logs = node_.store.paths().logs, whose, release = run->row.release, since = run->began] { return printed_last(logs, whose, since, release); };
+  const auto read = [logs = node_.store.paths().logs, whose, release = run->row.release, since = run->began, redact = node_.redacting(app->name())] {
+    return printed_last(logs, whose, since, release, redact);
+  };
   auto lines = co_await node_.pool.run(read);
   if (lines) keep_lines(*run, std::move(*lines));
 }

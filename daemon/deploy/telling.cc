@@ -52,7 +52,7 @@ awaitable<Result<Story>> Queries::story_of_job(Story story) {
   story.lines_of = fmt::format("{}/{}@{}", row.app, row.process, row.release);
   const InstanceSelector which{.app = row.app, .process = row.process, .number = {}, .release = {}};
   const auto since = logs::parse_rfc3339(row.began_at).value_or(logs::Time());
-  const auto read = [logs = node_.store.paths().logs, which, since] { return printed_last(logs, which, since); };
+  const auto read = [logs = node_.store.paths().logs, which, since, redact = node_.redacting(row.app)] { return printed_last(logs, which, since, {}, redact); };
   auto lines = co_await node_.pool.run(read);
   if (lines) story.lines = std::move(*lines);
   co_return story;
@@ -109,8 +109,8 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     story.told = timeline(nullptr, *events);
     InstanceId id = story.instances.front().status.id;
     story.lines_of = to_string(id);
-    const auto read = [logs = node_.store.paths().logs, id] {
-      return printed_last(logs, InstanceSelector{.app = id.app, .process = id.process, .number = id.number}, logs::Time(), id.release);
+    const auto read = [logs = node_.store.paths().logs, id, redact = node_.redacting(id.app)] {
+      return printed_last(logs, InstanceSelector{.app = id.app, .process = id.process, .number = id.number}, logs::Time(), id.release, redact);
     };
     auto lines = co_await node_.pool.run(read);
     if (lines) story.lines = std::move(*lines);

@@ -89,7 +89,7 @@ void add_node(std::vector<Family>& families, const Snapshot& snapshot) {
   families.push_back(one(Family::counter("berth_api_slow_readers_total", "Clients that were dropped since berthd began, since they read events or logs as they come and took nothing for too long."),
                          static_cast<double>(snapshot.slow_readers)));
   families.push_back(one(Family::counter("berth_events_total", "Events in the log of this node, over restarts."), static_cast<double>(snapshot.events)));
-  families.push_back(one(Family::gauge("berth_events_damaged", "Whether the log of events had been edited, shortened or removed when this berthd began."), snapshot.events_damaged));
+  families.push_back(one(Family::gauge("berth_events_damaged", "Whether the log of events had been edited, shortened or removed when this berthd began, or somebody else wrote it since."), snapshot.events_damaged));
   families.push_back(one(Family::gauge("berth_loop_lag_seconds", "The longest that berthd's event loop was busy at once within the last minute."),
                          std::chrono::duration<double>(snapshot.loop_lag).count()));
   families.push_back(trust_expiry(node));

@@ -30,6 +30,7 @@ struct NodeStatus {
   std::optional<Disk> logs_disk{};  ///< the disk of the logs, where it is another one
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
+  std::string events_intrusion{};  ///< what somebody else did to the log of events since this berthd began; empty: nothing
   struct Refused {
     std::string at, reason;  ///< RFC 3339, UTC; one line
   };

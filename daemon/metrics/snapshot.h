@@ -21,7 +21,7 @@ struct Snapshot {
   std::vector<deploy::AppStatus> apps;
   deploy::Counts counts;                      ///< of deployments, and of what apps ran
   std::int64_t events = 0;                    ///< the number of the last one
-  bool events_damaged = false;                ///< somebody had changed their log when berthd began
+  bool events_damaged = false;                ///< somebody had changed their log when berthd began, or did since
   std::uint64_t slow_readers = 0;             ///< of events and logs as they come, that were dropped
   std::chrono::microseconds loop_lag{0};      ///< the longest turn within the last minute
   ProcessUsage process;                       ///< of berthd

@@ -1,5 +1,13 @@
 #include "daemon/ship/file_sink.h"
 
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/core.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+
 #include "daemon/config/values.h"
 #include "daemon/ship/file_writer.h"
 #include "daemon/ship/sinks/courier.h"
@@ -43,6 +51,24 @@ FileSettings parse_file(config::Section& section) {
     return fail(Errc::usage, "'" + text + "' is no name for a group");
   });
   return settings;
+}
+
+Result<void> check_file(const FileSettings& settings) {
+  if (!settings.group.empty())
+    if (const auto group = gid_of(settings.group); !group) return fail(Errc::usage, fmt::format("group: {}: make it ('groupadd --system {}'), or name another one", group.error().message, settings.group));
+  std::error_code unknown;
+  const auto at = std::filesystem::symlink_status(settings.path, unknown);
+  if (std::filesystem::exists(at) && !std::filesystem::is_regular_file(at))
+    return fail(Errc::usage, fmt::format("path: {} is {}: give the sink a file of its own", settings.path.string(), std::filesystem::is_directory(at) ? "a folder" : "no plain file"));
+  std::filesystem::path there = settings.path.parent_path();
+  while (!there.empty() && there != there.parent_path() && !std::filesystem::exists(there, unknown)) there = there.parent_path();
+  if (!std::filesystem::is_directory(there, unknown)) return fail(Errc::usage, fmt::format("path: {} is no folder, and the file would be below it", there.string()));
+  struct statfs about{};
+  if (::statfs(there.c_str(), &about) != 0) return {};
+  const bool is_the_kernels = about.f_type == PROC_SUPER_MAGIC || about.f_type == SYSFS_MAGIC;
+  if (is_the_kernels || (about.f_flags & ST_RDONLY) != 0)
+    return fail(Errc::usage, fmt::format("path: {} is on a file system that {}: give the sink a file elsewhere", there.string(), is_the_kernels ? "is the kernel's" : "is read only"));
+  return {};
 }
 
 std::unique_ptr<Sink> make_file_sink(FileSettings settings) {

@@ -22,6 +22,9 @@ struct FileSettings {
 /// Reads `path`, `rotate_bytes`, `keep_files` and `group`.
 FileSettings parse_file(config::Section& section);
 
+/// Whether such a file can be there, as far as that is seen without making it: its group, and what lies at its path. Fails with `Errc::usage`.
+Result<void> check_file(const FileSettings& settings);
+
 /// A sink with a thread of its own, so that a disk that hangs holds nothing else up. The file is opened, and made, when there is something to write.
 std::unique_ptr<Sink> make_file_sink(FileSettings settings);
 

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kPiece = 128u << 10;    ///< bytes that are written at once
 constexpr std::uint64_t kLookedAt = 8u << 20;  ///< bytes from the end in which a torn line must end
 
+}  // namespace
+
 Result<gid_t> gid_of(const std::string& group) {
   char buffer[16 << 10];
   struct group entry {};
@@ -26,8 +28,6 @@ Result<gid_t> gid_of(const std::string& group) {
   if (found == nullptr) return fail(Errc::not_found, fmt::format("there is no group '{}'{}", group, error != 0 ? fmt::format(" ({})", std::strerror(error)) : ""));
   return found->gr_gid;
 }
-
-}  // namespace
 
 std::filesystem::path FileWriter::rotated(int number) const { return settings_.path.string() + "." + std::to_string(number); }
 

@@ -4,12 +4,17 @@
 #include <span>
 #include <string>
 
+#include <sys/types.h>
+
 #include "core/files/fd.h"
 #include "core/result.h"
 #include "daemon/ship/file_sink.h"
 #include "daemon/ship/sink.h"
 
 namespace berth::ship {
+
+/// The number of a group. `Errc::not_found` where there is none of that name.
+Result<gid_t> gid_of(const std::string& group);
 
 /// Appends batches to a file of JSON lines, and rotates it. Blocking; for one thread.
 class FileWriter {

@@ -30,6 +30,7 @@ struct Kind {
   const char* name;
   std::any (*read)(config::Section& section);
   Made (*make)(const SinkMakings& with, const std::string& sink, const std::any& settings);
+  Result<void> (*check)(const std::any& settings) = [](const std::any&) { return Result<void>(); };  ///< what only writing would tell
 };
 
 /// The settings that `read` gave, of the sink of that name.
@@ -45,7 +46,8 @@ constexpr const char* kWebhook = "webhook";
 /// A new kind is a line here.
 constexpr Kind kKinds[] = {
     {"file", [](config::Section& section) { return std::any(parse_file(section)); },
-     [](const SinkMakings&, const std::string& sink, const std::any& settings) -> Made { return make_file_sink(named<FileSettings>(settings, sink)); }},
+     [](const SinkMakings&, const std::string& sink, const std::any& settings) -> Made { return make_file_sink(named<FileSettings>(settings, sink)); },
+     [](const std::any& settings) { return check_file(std::any_cast<const FileSettings&>(settings)); }},
     {"syslog", [](config::Section& section) { return std::any(parse_syslog(section)); },
      [](const SinkMakings&, const std::string& sink, const std::any& settings) -> Made { return make_syslog_sink(named<SyslogSettings>(settings, sink)); }},
     {"journald", [](config::Section& section) { return std::any(parse_journald(section)); },
@@ -53,11 +55,13 @@ constexpr Kind kKinds[] = {
     {"loki", [](config::Section& section) { return std::any(parse_loki(section)); },
      [](const SinkMakings& with, const std::string& sink, const std::any& settings) -> Made {
        return make_loki_sink(named<LokiSettings>(settings, sink), with.secret_sources);
-     }},
+     },
+     [](const std::any& settings) { return check_identity(std::any_cast<const LokiSettings&>(settings).access); }},
     {"otlp", [](config::Section& section) { return std::any(parse_otlp(section)); },
      [](const SinkMakings& with, const std::string& sink, const std::any& settings) -> Made {
        return make_otlp_sink(named<OtlpSettings>(settings, sink), with.secret_sources);
-     }},
+     },
+     [](const std::any& settings) { return check_identity(std::any_cast<const OtlpSettings&>(settings).access); }},
 };
 
 std::any read_sink(const Kind& kind, config::Section& section) {
@@ -82,6 +86,11 @@ Made make_sink(const SinkMakings& with, const config::Sink& said) {
   const auto* kind = std::ranges::find_if(kKinds, [&](const Kind& one) { return one.name == said.kind; });
   if (kind == std::end(kKinds)) return fail(Errc::usage, fmt::format("log sink {}: there is no kind '{}'", said.name, said.kind));
   return kind->make(with, said.name, std::any_cast<const SinkSays&>(said.settings).kind);
+}
+
+Result<void> check_sink(const config::Sink& said) {
+  const auto* kind = std::ranges::find_if(kKinds, [&](const Kind& one) { return one.name == said.kind; });
+  return kind == std::end(kKinds) ? Result<void>() : kind->check(std::any_cast<const SinkSays&>(said.settings).kind);
 }
 
 std::shared_ptr<const LineRules> line_rules_of(const config::Sink& said) { return std::any_cast<const SinkSays&>(said.settings).rules; }

@@ -25,6 +25,9 @@ struct SinkMakings {
 /// Makes the sink of a `[[sink]]`. Fails as its kind says; cheap, and without waiting for anybody.
 Result<std::unique_ptr<Sink>> make_sink(const SinkMakings& with, const config::Sink& said);
 
+/// Whether the files and groups that it names are there and can be used, as far as that is seen without changing anything. Fails with `Errc::usage`.
+Result<void> check_sink(const config::Sink& said);
+
 /// The rules that it has for lines.
 std::shared_ptr<const LineRules> line_rules_of(const config::Sink& said);
 

@@ -160,9 +160,13 @@ void Shipping::State::start(SinkInUse& line) {
 }
 
 Result<void> Shipping::check(const std::vector<config::Sink>& sinks) const {
-  for (const config::Sink& said : sinks)
-    if (auto made = make_sink({state_->parts.loop, state_->parts.secret_sources}, said); !made)
-      return pass(std::move(made.error()), fmt::format("{}: [[{}]] {}", said.at, state_->words().key, said.name));
+  for (const config::Sink& said : sinks) {
+    const auto wrong = [this, &said](Error error) { return pass(std::move(error), fmt::format("{}: [[{}]] {}", said.at, state_->words().key, said.name)); };
+    if (auto made = make_sink({state_->parts.loop, state_->parts.secret_sources}, said); !made) return wrong(std::move(made.error()));
+    // What an unchanged one misses since, its status tells.
+    if (std::ranges::any_of(state_->lines, [&said](const SinkInUse& line) { return line.said == said; })) continue;
+    if (auto fits = check_sink(said); !fits) return wrong(std::move(fits.error()));
+  }
   return {};
 }
 

@@ -146,6 +146,29 @@ TEST_F(ShippingTest, ASinkThatIsChangedWaitsForTheBatchThatIsUnderWay) {
   EXPECT_EQ(text.find("has not ended"), text.rfind("has not ended")) << "it is said once:\n" << text;
 }
 
+TEST_F(ShippingTest, WhatASinkThatIsNewWouldNeverFindRefusesTheChange) {
+  Shipping shipping(shipping_parts());
+  const auto course = [&]() -> awaitable<void> {
+    shipping.start(sinks(loki()), false);
+    const auto refused = shipping.change(sinks(loki() + fmt::format("token = \"file:{}\"\n", (root / "nope").string())), false);
+    EXPECT_FALSE(refused.has_value());
+    if (!refused) EXPECT_THAT(refused.error().message, HasSubstr("[[sink]] all: token: open "));
+    EXPECT_FALSE(shipping.change(sinks(file() + "group = \"no-such-group\"\n"), false).has_value());
+    EXPECT_EQ(shipping.statuses().at(0).kind, "loki") << "what was before goes on";
+
+    const std::string keys = loki() + fmt::format("token = \"file:{}\"\n", (root / "token").string());
+    EXPECT_TRUE(files::replace(root / "token", "something", 0600));
+    EXPECT_TRUE(shipping.change(sinks(keys), false).has_value());
+    std::filesystem::remove(root / "token");
+    EXPECT_TRUE(shipping.change(sinks(keys), false).has_value()) << "one that stays as it is hinders no other change";
+    shipping.stop();
+    server.answer = true;
+    const bool ended = co_await shipping.ended(10s);
+    EXPECT_TRUE(ended);
+  };
+  io::on_loop(loop, course());
+}
+
 TEST_F(ShippingTest, AStopEndsWhatIsLeavingToo) {
   Shipping shipping(shipping_parts());
   const auto course = [&]() -> awaitable<void> {

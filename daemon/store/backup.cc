@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/core.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +54,14 @@ class Unfinished {
   }
   fs::path path_;
 };
+
+/// One backup of a state is made at a time, so that two into one file are none of each other's parts: whoever comes second waits.
+Result<Fd> await_turn(const fs::path& state) {
+  BERTH_TRY(Fd folder, files::open(state, O_RDONLY | O_DIRECTORY));
+  while (::flock(folder.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return fail_errno("lock " + state.string());
+  return folder;
+}
 
 /// How much of the log the copy of the database knows of.
 Result<std::uint64_t> known_length(const fs::path& log, std::int64_t last) {
@@ -145,6 +154,7 @@ Result<BackedUp> hash_file(const fs::path& path, std::uint64_t bytes) {
 }
 
 Result<Backup> write_backup(const fs::path& state, const fs::path& file, const std::string& node) {
+  BERTH_TRY(const Fd turn, await_turn(state));
   std::error_code missing;
   if (fs::exists(fs::symlink_status(file, missing))) return fail(Errc::exists, fmt::format("{} is there already: give the backup another name", file.string()));
   const fs::path database = state / "berth.db", log = state / "events.log";

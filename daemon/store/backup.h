@@ -20,7 +20,8 @@ struct Backup {
   std::uint64_t bytes = 0;      ///< of database and events
 };
 
-/// Copies the database below `state` as it is at a moment, and the events up to it, into a new tar `file` that root alone may read; while berthd runs or not.
+/// Copies the database below `state` as it is at a moment, and the events up to it, into a new tar `file` that root alone may read; while berthd runs or not. Of several
+/// at once of a state one goes after the other.
 /// Fails with `Errc::exists` where there is such a file, `Errc::not_found` without a database, `Errc::io` for a damaged one.
 Result<Backup> write_backup(const std::filesystem::path& state, const std::filesystem::path& file, const std::string& node);
 

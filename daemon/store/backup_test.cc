@@ -1,6 +1,8 @@
 #include "daemon/store/backup.h"
 
 #include <cstdlib>
+#include <future>
+#include <set>
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
@@ -72,6 +74,33 @@ TEST_F(BackupTest, DoesNotWriteOverAFileAndTellsWhatIsMissing) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::io);
   EXPECT_FALSE(fs::exists(file("other.tar")));
+}
+
+TEST_F(BackupTest, OfTwoAtOnceIntoOneFileOneIsMade) {
+  for (int i = 0; i < 8; ++i) {
+    const std::string same = fmt::format("same-{}.tar", i), own = fmt::format("own-{}.tar", i);
+    std::vector<std::future<Result<Backup>>> begun;
+    for (const std::string& name : {same, same, own}) begun.push_back(std::async(std::launch::async, [this, name] { return write_backup(paths.state, file(name.c_str()), ""); }));
+    std::vector<Result<Backup>> ended;
+    for (auto& one : begun) ended.push_back(one.get());
+    ASSERT_NE(ended[0].has_value(), ended[1].has_value());
+    EXPECT_EQ((ended[0] ? ended[1] : ended[0]).error().code, Errc::exists);
+    EXPECT_TRUE(ended[2]) << ended[2].error().message;
+    EXPECT_TRUE(fs::exists(file(same.c_str())));
+  }
+}
+
+TEST_F(BackupTest, WhatSeveralRestoresInASecondSetAsideIsAllKept) {
+  back_up();
+  store.reset();
+  std::set<fs::path> kept;
+  for (int i = 0; i < 5; ++i) {
+    const Restored restored = must(restore_backup(file(), paths.state, true, "ann"));
+    ASSERT_EQ(restored.set_aside.size(), 2u);
+    for (const fs::path& path : restored.set_aside) EXPECT_TRUE(kept.insert(path).second) << path << " was there already";
+  }
+  EXPECT_EQ(kept.size(), 10u);
+  for (const fs::path& path : kept) EXPECT_TRUE(fs::exists(path)) << path;
 }
 
 TEST_F(BackupTest, ComesBackOnTheSameNode) {

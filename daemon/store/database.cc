@@ -6,10 +6,22 @@
 
 #include <fmt/core.h>
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 namespace berth::store {
 
 namespace {
+
+bool is_full(int number) { return number == ENOSPC || number == EDQUOT; }
+
+/// How much room there is, how much a change needs, and where to look for what takes it.
+std::string room_text(const char* file) {
+  const std::filesystem::path folder = file != nullptr ? std::filesystem::path(file).parent_path() : std::filesystem::path();
+  struct statvfs about{};
+  if (folder.empty() || ::statvfs(folder.c_str(), &about) != 0) return {};
+  return fmt::format(": the disk of {0} has {1} KiB left, and 1 MiB is needed: 'berth gc' removes releases that nothing needs, 'du -xah {0} | sort -h | tail' tells what takes the room", folder.string(),
+                     std::uint64_t{about.f_bavail} * about.f_frsize / 1024);
+}
 
 /// `errno` is to be 0 before the call that failed: SQLite says "disk I/O error" of whatever its own calls failed with, and of a failed commit keeps no more.
 std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
@@ -18,7 +30,7 @@ std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
   const std::string what = fmt::format("{}: {}", file != nullptr ? file : "database",
                                        database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
   switch (code & 0xff) {
-    case SQLITE_FULL: return fail(Errc::no_space, what);
+    case SQLITE_FULL: return fail(Errc::no_space, what + room_text(file));
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return fail(Errc::conflict, what + " (another program holds it)");
     case SQLITE_CONSTRAINT: return fail(Errc::conflict, what);
@@ -29,7 +41,7 @@ std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
     case SQLITE_NOTADB: return fail(Errc::io, what + " (damaged: restart berthd, which makes it anew; no app stops)");
     case SQLITE_IOERR:
       if (number != 0)
-        return fail(number == ENOSPC || number == EDQUOT ? Errc::no_space : Errc::io, fmt::format("{} ({})", what, std::strerror(number)));
+        return is_full(number) ? fail(Errc::no_space, fmt::format("{} ({}){}", what, std::strerror(number), room_text(file))) : fail(Errc::io, fmt::format("{} ({})", what, std::strerror(number)));
       return fail(Errc::io, what);
     default: return fail(Errc::io, what);
   }
@@ -86,7 +98,7 @@ Result<Database> Database::open(const std::filesystem::path& path) {
   if (code != SQLITE_OK) return pass(fail_sqlite(raw, code).error(), "open " + path.string());
   sqlite3_busy_timeout(raw, 5000);
   BERTH_CHECK(database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                               "PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304"));
+                               "PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304; PRAGMA wal_autocheckpoint = 200"));
   return database;
 }
 

@@ -126,6 +126,25 @@ Result<std::optional<DeploymentRow>> Store::deployment_by_key(const std::string&
   return first(query(state_->database, "WHERE app = ? AND idempotency_key = ?", app, key));
 }
 
+Result<void> Store::keep_key(const KeptKey& kept) {
+  constexpr std::int64_t kMostKept = 1000;
+  const std::lock_guard guard(state_->mutex);
+  return state_->change({}, [&]() -> Result<void> {
+    BERTH_CHECK(state_->database.run("INSERT OR IGNORE INTO kept_keys (app, key, release, deployment, already) VALUES (?, ?, ?, ?, ?)", kept.app, kept.key, kept.release, kept.deployment,
+                                     std::int64_t{kept.already}));
+    return state_->database.run("DELETE FROM kept_keys WHERE app = ? AND id NOT IN (SELECT id FROM kept_keys WHERE app = ? ORDER BY id DESC LIMIT ?)", kept.app, kept.app, kMostKept);
+  });
+}
+
+Result<std::optional<KeptKey>> Store::kept_key(const std::string& app, const std::string& key) {
+  const auto read = [](const Statement& row) {
+    return KeptKey{.app = row.text(0), .key = row.text(1), .release = row.text(2), .deployment = row.integer(3), .already = row.integer(4) != 0};
+  };
+  if (key.empty()) return std::optional<KeptKey>();
+  const std::lock_guard guard(state_->mutex);
+  return state_->database.row("SELECT app, key, release, deployment, already FROM kept_keys WHERE app = ? AND key = ?", read, app, key);
+}
+
 Result<std::vector<DeploymentRow>> Store::deployments(const std::string& app, int most) {
   const std::lock_guard guard(state_->mutex);
   if (app.empty()) return query(state_->database, "ORDER BY id DESC LIMIT ?", std::int64_t{most});

@@ -85,6 +85,23 @@ TEST_F(DeploymentsTest, AnIdempotencyKeyNamesOneDeploymentOfAnApp) {
   EXPECT_EQ(store->last_event(), 1) << "a refused row leaves no event";
 }
 
+TEST_F(DeploymentsTest, AKeyThatBeganNoDeploymentIsKept) {
+  open();
+  ASSERT_TRUE(store->keep_key({.app = "web", .key = "k", .release = "v1", .deployment = 7, .already = true}));
+  ASSERT_TRUE(store->keep_key({.app = "web", .key = "k", .release = "v2", .deployment = 8}));
+  reopen();
+  const auto kept = must(store->kept_key("web", "k"));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->release, "v1") << "the first answer counts";
+  EXPECT_EQ(kept->deployment, 7);
+  EXPECT_TRUE(kept->already);
+  EXPECT_FALSE(must(store->kept_key("api", "k")));
+  EXPECT_FALSE(must(store->kept_key("web", "")));
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(store->keep_key({.app = "web", .key = std::to_string(i), .release = "v1"}));
+  EXPECT_FALSE(must(store->kept_key("web", "k")));
+  EXPECT_TRUE(must(store->kept_key("web", "0")));
+}
+
 TEST_F(DeploymentsTest, TheDecisionMovesActiveToPrevious) {
   open();
   must(store->ensure_app("web"));

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/crypto/sha256.h"
@@ -14,6 +15,7 @@ namespace berth::store {
 namespace {
 
 constexpr int kMostLookedBack = 10'000;  ///< events of an app
+constexpr std::uint64_t kMostShown = 80;  ///< bytes of what somebody else wrote
 
 }  // namespace
 
@@ -87,6 +89,25 @@ Result<void> EventLog::cut_back() {
   return {};
 }
 
+/// The next line goes behind the last one that is known, whoever wrote something there meanwhile.
+Result<void> EventLog::look_for_strangers() {
+  struct stat about{};
+  if (::fstat(file_.get(), &about) != 0) return fail_errno("stat " + path_.string());
+  const auto size = static_cast<std::uint64_t>(about.st_size);
+  if (size == size_ || has_remains_) return {};
+  if (size < size_) {
+    intrusion_ = fmt::format("it became shorter while berthd ran: {} of its {} bytes are left, and events up to {} are missing from there on", size, size_, last());
+    return {};
+  }
+  std::string text(std::min<std::uint64_t>(size - size_, kMostShown), '\0');
+  const ssize_t got = ::pread(file_.get(), text.data(), text.size(), static_cast<off_t>(size_));
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, ' ');
+  intrusion_ = fmt::format("while berthd ran somebody else wrote {} bytes behind event {}, which are cut off: '{}'", size - size_, last(), text);
+  has_remains_ = true;
+  return {};
+}
+
 Result<void> EventLog::append(const std::vector<Event>& events) {
   if (events.empty()) return {};
   std::string text;
@@ -97,6 +118,7 @@ Result<void> EventLog::append(const std::vector<Event>& events) {
     previous = crypto::sha256_hex(lines.back());
     text += lines.back() + '\n';
   }
+  BERTH_CHECK(look_for_strangers());
   BERTH_CHECK(cut_back());
   has_remains_ = true;
   if (::lseek(file_.get(), static_cast<off_t>(size_), SEEK_SET) < 0) return fail_errno("seek in " + path_.string());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/files/fd.h"
@@ -42,6 +43,10 @@ class EventLog {
   /// Bytes of a last line that a crash had torn, and that were cut off when it was opened; 0: there was none.
   std::uint64_t torn() const { return torn_; }
 
+  /// What somebody else did to it since it was opened, or since this was asked last, as an append found it: bytes behind its last line, which are cut off, or a file that
+  /// became shorter. Empty: nothing.
+  std::string take_intrusion() { return std::exchange(intrusion_, {}); }
+
   std::int64_t last() const { return *last_; }  ///< the highest number in it; 0 when it is empty. From any thread
 
  private:
@@ -57,6 +62,7 @@ class EventLog {
   void check(std::string_view line);
   std::uint32_t app_number(std::string_view app);
   Result<std::string> line_at(std::size_t place) const;
+  Result<void> look_for_strangers();
   Result<void> cut_back();  ///< takes off what a failed append may have left behind the last line
 
   std::filesystem::path path_;
@@ -65,6 +71,7 @@ class EventLog {
   std::unique_ptr<std::atomic<std::int64_t>> last_ = std::make_unique<std::atomic<std::int64_t>>(0);
   std::string last_hash_;
   std::string trouble_;
+  std::string intrusion_;
   std::uint64_t torn_ = 0;
   bool has_remains_ = false;  ///< of an append that failed, and whose undoing did
   std::vector<Place> places_;

@@ -118,6 +118,34 @@ TEST_F(EventLogTest, ALineTornByACrashIsCutOffAndWrittenAgain) {
   EXPECT_EQ(store->last_event(), 4) << "it is told once";
 }
 
+TEST_F(EventLogTest, WhatSomebodyElseAppendsBlindsNobodyAndIsTold) {
+  open();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  std::ofstream(paths.events(), std::ios::app) << "garbage \x01 that is longer than any event is, " << std::string(1000, 'x') << "\nand more\n";
+  EXPECT_THAT(numbers(1, 10), ElementsAre(1, 2));
+  EXPECT_EQ(store->event_intrusion(), "");
+  ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  EXPECT_THAT(numbers(1, 10), ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(store->first_of_newest_events(1, {}), 4);
+  EXPECT_THAT(store->event_intrusion(), testing::StartsWith("while berthd ran somebody else wrote 1053 bytes behind event 2, which are cut off: 'garbage   that is"));
+  const Event told = must(store->events(4, 1)).at(0);
+  EXPECT_EQ(told.kind, "events.damaged");
+  EXPECT_EQ(told.data.at("reason"), store->event_intrusion());
+  EXPECT_THAT(must(verify_events(paths.events(), paths.database())), ElementsAre());
+  reopen();
+  EXPECT_EQ(store->event_trouble(), "") << "an event tells of it already";
+  EXPECT_THAT(numbers(1, 10), ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(EventLogTest, ALogThatBecomesShorterIsTold) {
+  open();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  fs::resize_file(paths.events(), 10);
+  ASSERT_TRUE(store->add_event(event("test.event", "web")));
+  EXPECT_THAT(store->event_intrusion(), testing::HasSubstr("it became shorter while berthd ran: 10 of its"));
+  EXPECT_EQ(must(store->events(4, 1)).at(0).kind, "events.damaged");
+}
+
 TEST_F(EventLogTest, WhatAnAppSaidInAnyBytesIsKept) {
   open();
   ASSERT_TRUE(store->add_event(event("instance.exited", "web", {{"reason", "it said caf\xc3"}})));

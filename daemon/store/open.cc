@@ -122,6 +122,10 @@ Result<std::unique_ptr<Store>> Store::open(Paths paths, const FindRunning& runni
     static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = "events.repaired", .app = {}, .data = {{"torn_bytes", torn}}}));
   if (!trouble.empty()) static_cast<void>(store->add_event({.number = 0, .at = {}, .kind = std::string(kEventsDamaged), .app = {}, .data = {{"reason", trouble}}}));
   store->state_->event_trouble = std::move(trouble);
+  {
+    const std::lock_guard guard(store->state_->mutex);
+    store->state_->keep_room();
+  }
   if (rebuilt) static_cast<void>(store->add_event(event_of(*rebuilt)));
   store->state_->rebuilt = std::move(rebuilt);
   return store;

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "daemon/store/database.h"
@@ -88,6 +89,31 @@ TEST_F(OpenTest, AnotherProgramsDatabaseIsRefusedAndLeftAlone) {
   EXPECT_EQ(refused.error().code, Errc::usage);
   EXPECT_NE(refused.error().message.find("another program's"), std::string::npos) << refused.error().message;
   EXPECT_TRUE(fs::exists(paths.database()));
+}
+
+TEST_F(OpenTest, RoomIsKeptForWhatAnOperatorDoesOnAFullDisk) {
+  open();
+  const auto beyond = [](const fs::path& file) {
+    struct stat about{};
+    EXPECT_EQ(::stat(file.c_str(), &about), 0);
+    return static_cast<std::int64_t>(about.st_blocks) * 512 - about.st_size;
+  };
+  EXPECT_GE(beyond(paths.database()), 200 << 10);
+  EXPECT_GE(beyond(paths.database().string() + "-wal"), 200 << 10);
+  EXPECT_GE(beyond(paths.events()), 100 << 10);
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(store->add_event(event("test.event", "web", {{"text", std::string(100, 'x')}})));
+  EXPECT_GE(beyond(paths.events()), 50 << 10) << "it is given again as the log grows";
+  EXPECT_LE(fs::file_size(paths.database().string() + "-wal"), 1'179'648u) << "within what is kept for it";
+}
+
+TEST_F(OpenTest, ADatabaseThatFindsNoRoomSaysWhereHowMuchAndWhatFreesSome) {
+  Database database = must(Database::open(folder.path() / "small.db"));
+  ASSERT_TRUE(database.execute("CREATE TABLE texts (text TEXT); PRAGMA max_page_count = 3"));
+  const auto full = database.run("INSERT INTO texts (text) VALUES (?)", std::string(100'000, 'x'));
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Errc::no_space);
+  for (const std::string& words : {"small.db: database or disk is full: the disk of " + folder.path().string() + " has ", std::string(" KiB left, and 1 MiB is needed: 'berth gc' removes")})
+    EXPECT_NE(full.error().message.find(words), std::string::npos) << full.error().message;
 }
 
 }  // namespace

@@ -145,6 +145,19 @@ Result<void> fit(Database& database, const fs::path& state, const Backup& backup
   return transaction.commit();
 }
 
+/// What names of what is set aside end with: of the second, and of how many others were put in place in it before.
+std::string ending_of(const fs::path& database, const fs::path& events) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  std::string ending = fmt::format(".before-restore-{}", seconds);
+  const auto is_taken = [&] {
+    for (const char* part : {"-shm", "-wal", ""})
+      if (has_something(database.string() + ending + part)) return true;
+    return has_something(events.string() + ending);
+  };
+  for (int others = 2; is_taken(); ++others) ending = fmt::format(".before-restore-{}-{}", seconds, others);
+  return ending;
+}
+
 /// Gives a file that is to be replaced another name beside its own.
 Result<void> keep_as(const fs::path& path, const std::string& ending, std::vector<fs::path>& set_aside) {
   if (!has_something(path)) return {};
@@ -225,8 +238,7 @@ Result<Restored> restore_backup(const fs::path& file, const fs::path& state, boo
   }
   BERTH_CHECK(files::sync(new_database));
   if (::chmod(new_events.c_str(), 0640) != 0) return fail_errno("chmod " + new_events.string());
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const std::string ending = fmt::format(".before-restore-{}", seconds);
+  const std::string ending = ending_of(database, events);
   // What is interrupted in between leaves the events of before or those of the backup without a database, which berthd makes of them; or it is done again
   // with --force. There are events at every moment: holds, stops and pins are in them.
   BERTH_CHECK(put_aside(database, ending, restored.set_aside));

@@ -3,11 +3,14 @@
 #include <chrono>
 
 #include <fmt/chrono.h>
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include "core/files/files.h"
 #include "core/json/json.h"
 #include "core/utf8.h"
+#include "daemon/store/event_line.h"
 
 namespace berth::store {
 namespace {
@@ -54,10 +57,37 @@ Result<void> Store::State::try_write_out() {
                             return event;
                           },
                           events.last()));
-  BERTH_CHECK(events.append(waiting));
-  if (!waiting.empty())
+  const auto appended = events.append(waiting);
+  if (appended && !waiting.empty())
     for (const auto& told : on_event) told();
-  return {};
+  tell_intrusion();
+  return appended;
+}
+
+void Store::State::tell_intrusion() {
+  std::string found = events.take_intrusion();
+  if (found.empty()) return;
+  untold.push_back({.number = 0, .at = now_text(), .kind = std::string(kEventsDamaged), .app = {}, .data = {{"reason", found}}});
+  {
+    const std::lock_guard guard(intrusion_mutex);
+    intrusion = std::move(found);
+  }
+  try_untold();
+}
+
+void Store::State::keep_room() {
+  constexpr off_t kDatabase = 256 << 10, kEvents = 128 << 10;  // beyond its end
+  constexpr off_t kJournal = (1 << 20) + (128 << 10);          // in all: it begins anew after 200 pages (see Database::open), and a change has some more
+  const auto give = [](const Fd& file, off_t from, off_t bytes) { static_cast<void>(::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, from, bytes)); };
+  const auto end_of = [](const Fd& file) {
+    struct stat about{};
+    return ::fstat(file.get(), &about) == 0 ? about.st_size : 0;
+  };
+  if (room_of_database.get() < 0)
+    if (auto file = files::open(paths.database(), O_RDWR)) room_of_database = std::move(*file);
+  if (room_of_database.get() >= 0) give(room_of_database, end_of(room_of_database), kDatabase);
+  if (const auto journal = files::open(paths.database().string() + "-wal", O_RDWR)) give(*journal, 0, kJournal);
+  if (const auto log = files::open(paths.events(), O_RDWR)) give(*log, end_of(*log), kEvents);
 }
 
 Result<void> Store::State::require_app(const std::string& name) {
@@ -110,6 +140,11 @@ Result<std::optional<Event>> Store::newest_event(const std::string& app, const s
 Result<std::vector<Event>> Store::events_between(const std::string& app, const std::string& since, const std::string& until) {
   const std::lock_guard guard(state_->mutex);
   return state_->events.between(app, since, until);
+}
+
+std::string Store::event_intrusion() const {
+  const std::lock_guard guard(state_->intrusion_mutex);  // not the other one, which is held over what disks need
+  return state_->intrusion;
 }
 
 std::int64_t Store::last_event() const { return state_->events.last(); }  // without the lock, which is held over what disks need

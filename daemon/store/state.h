@@ -39,9 +39,12 @@ struct Store::State {
 
   const Paths paths;
   const Fd lock;  ///< flock on `state/lock`, as long as this berthd lives
+  Fd room_of_database;  ///< see keep_room; closed after the database, since that lets go of all locks on the file
   Database database;
   EventLog events;
   std::string event_trouble;  ///< see Store
+  std::mutex intrusion_mutex;  ///< of what follows alone
+  std::string intrusion;       ///< see Store::event_intrusion
   std::optional<Rebuilt> rebuilt;  ///< likewise
   std::mutex trees;  ///< one at a time changes folders; taken before `mutex`
   std::mutex mutex;
@@ -51,6 +54,8 @@ struct Store::State {
   std::vector<std::function<void()>> on_event;  ///< called for new ones
   std::deque<Event> untold;       ///< see Store::tell
   std::int64_t untold_dropped = 0;
+  static constexpr int kChangesUntilRoom = 64;
+  int changes = 0;  ///< since `open`
 
   /// Makes the changes of `work` with their events in one transaction, then writes the events out.
   template <class Work>
@@ -66,6 +71,7 @@ struct Store::State {
     untold.clear();
     untold_dropped = 0;
     write_out();
+    if (++changes % kChangesUntilRoom == 0) keep_room();
     return {};
   }
 
@@ -92,6 +98,7 @@ struct Store::State {
   /// Appends what waits in the outbox to events.log. Where the disk takes nothing they go on waiting: the change they tell of is made.
   /// What is written leaves the outbox in the next transaction, which saves a sync.
   Result<void> try_write_out();
+  void tell_intrusion();  ///< of somebody else who wrote events.log
   void write_out() { (void)try_write_out(); }
 
   Result<void> require_app(const std::string& app);
@@ -108,6 +115,10 @@ struct Store::State {
   Result<void> swap_current(const std::string& app);
   Result<void> mend_slot(const SlotRow& known, const fs::path& staged);  ///< with `trees`, as what follows
   Result<void> make_app_folders(const std::string& app, int uid);
+
+  /// Has blocks of the disk given to the database, its journal and events.log beyond what they use, which nobody else takes when the disk is full then: stopping, going
+  /// back and holding work on. As far as the disk has them, and its file system can do that.
+  void keep_room();
 
   /// Start-up: what a crash left half done is finished or undone.
   Result<void> recover();

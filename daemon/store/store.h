@@ -153,6 +153,13 @@ struct DeploymentRow {
   boost::json::object detail;        ///< bytes fetched, the app's last lines, …
 };
 
+/// What answered a request with an idempotency key that began no deployment of its own.
+struct KeptKey {
+  std::string app, key, release;
+  std::int64_t deployment = 0;  ///< of that release; 0: none is known
+  bool already = false;         ///< the release was active
+};
+
 /// A release that is not deployed here again unless forced.
 struct Rejected {
   std::string release, manifest_sha256, reason, at;
@@ -248,6 +255,8 @@ class Store {
   const Paths& paths() const;
   /// What was found at `open` that somebody had done to events.log; empty: nothing. An event tells it, too.
   const std::string& event_trouble() const;
+  /// What somebody else did to events.log since `open`, the last of it; empty: nothing. An event tells it, too. From any thread, at once.
+  std::string event_intrusion() const;
   /// Bytes of a last line of events.log that a crash had torn; it was written again at `open`, and an event tells of it. 0: there was none.
   std::uint64_t torn_event() const;
   /// What was made anew at `open`; null: nothing was. An event tells it, too.
@@ -285,6 +294,9 @@ class Store {
   Result<void> note_cancel(std::int64_t id, const std::string& by);
   Result<std::optional<DeploymentRow>> deployment(std::int64_t id);
   Result<std::optional<DeploymentRow>> deployment_by_key(const std::string& app, const std::string& key);
+  /// Keeps it, unless the key has an answer already. The newest 1,000 of an app are kept.
+  Result<void> keep_key(const KeptKey& kept);
+  Result<std::optional<KeptKey>> kept_key(const std::string& app, const std::string& key);
   Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty
   Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
 

@@ -322,6 +322,24 @@ class SmallDisk(BerthCase):
         self.assertServes("v3")
 
 
+    def test_a_full_disk_keeps_nobody_from_stopping_going_back_holding_and_draining(self):
+        (self.folder / "n" / "state").mkdir(parents=True)
+        state = self.folder / "n" / "state"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=0711", "tmpfs", state], check=True)
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", state]))
+        for note in "12":
+            self.repo.publish(sample_apps.testapp(self.folder / "site", note=note))
+        node = self.make_node().start()
+        for release in ("v1", "v2"):
+            self.deploy(node, release)
+        subprocess.run(["dd", "if=/dev/zero", f"of={state}/what-fills-it", "bs=4k"], capture_output=True)
+        self.assertEqual(os.statvfs(state).f_bavail, 0)
+        for command in (("hold", "web", "--reason", "full"), ("resume", "web"), ("stop", "web"), ("start", "web"), ("revert", "web"), ("pin", "web@v2"), ("node", "drain", "--yes"), ("node", "resume")):
+            node.berth(*command)
+        self.assertServes("v1")
+        self.assertEqual([one["kind"] for one in node.events() if one["kind"].startswith("operator.node")], ["operator.node_drain", "operator.node_resume"])
+
+
 class BadSpec(BerthCase):
     """What is wrong with a berth.toml or a configuration is said where it is made."""
 

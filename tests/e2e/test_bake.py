@@ -256,6 +256,22 @@ class Bake(BerthCase):
         wait_until(lambda: "the app was started again" in "".join(self.last()["notes"]), "v2 bakes again")
         self.assertRevertsWhenItDies()
 
+    def test_a_stop_during_a_bake_says_what_becomes_of_it_and_the_way_back_works(self):
+        self.deploy_v2_to_bake()
+        deployment = self.last()["id"]
+        watcher = self.node.spawn("deploy", "web@v2")
+        back = "'berth deploy web@v1 --force' goes back to v1 and starts it"
+        stopped = self.node.berth("stop", "web")
+        self.assertSays(stopped, f"Its deployment {deployment} of v2 was in its bake, which waits and begins again with 'berth start web'; {back}.")
+        wait_until(lambda: back in self.notes(), "it is noted")
+        self.assertEqual((self.last()["bake_until"], self.last()["progress"]["instances_ready"]), ("", 0))
+        self.assertNotIn("nearly over", self.node.berth("status").text)
+        self.assertSays(self.node.berth("cancel", str(deployment), expect=8), "is decided already, and web is stopped", "'berth start web' goes on with its bake", back)
+        self.assertSays(self.node.berth("revert", "web", expect=8), "'berth start web' first, or 'berth deploy web@v1 --force', which goes back to v1 and starts it")
+        self.deploy(self.node, "v1", "web", 0, "--force")
+        self.assertOneWholeRelease(self.node, "v1")
+        self.assertSays(self.node.end_of(watcher), "Note: the app is stopped", "its bake waits", back)
+
     def test_a_stopped_app_in_its_bake_takes_a_newer_release_with_force(self):
         self.deploy_v2_to_bake()
         self.node.berth("stop", "web")

@@ -209,6 +209,9 @@ class Lifecycle(BerthCase):
         self.assertSays(self.node.berth("status", "web"), "it was stopped by hand")
         self.node.berth("restart", "web")
         self.assertEqual(len(processes.of_app("web")), 2, "nor does a restart start it")
+        events = len(self.node.events())
+        self.assertSays(self.node.berth("restart", "web/web.2", expect=8), "web/web.2 was stopped by hand: 'berth start web/web.2' starts it")
+        self.assertEqual(len(self.node.events()), events, "nothing was restarted")
         self.node.berth("start", "web/web.2")
         self.node.wait_app(health="healthy")
         self.assertEqual(len(processes.of_app("web")), 3)
@@ -306,6 +309,25 @@ class Lifecycle(BerthCase):
         again = self.node.berth("deploy", "web@v1", "--key", "job-7", "--json").json()
         self.assertEqual(again["id"], first["id"])
         self.assertEqual(self.node.active(), "v2", "the key's deployment was over long ago")
+
+    def test_a_key_that_began_no_deployment_is_kept(self):
+        self.publish(note="2")
+        self.deploy(self.node, "v1")
+        already = self.node.berth("deploy", "web@v1", "--key", "job-8", "--json").json()
+        self.assertTrue(already["already"])
+        begun = self.node.spawn("deploy", "web@v2")
+        wait_until(lambda: self.node.deployments()[0]["release"] == "v2", "v2 is being deployed")
+        joined = self.node.berth("deploy", "web@v2", "--key", "job-9", "--json").json()
+        self.assertEqual(self.node.end_of(begun).code, 0)
+        self.node.stop()
+        self.node.start()
+        for key, release, answer in (("job-8", "v1", already), ("job-9", "v2", joined)):
+            again = self.node.berth("deploy", f"web@{release}", "--key", key, "--json").json()
+            self.assertEqual((again["id"], again["already"], again["state"]), (answer["id"], answer["already"], "active"))
+            other = "v2" if release == "v1" else "v1"
+            refused = self.node.berth("deploy", f"web@{other}", "--key", key, expect=None)
+            self.assertSays(refused, f"the idempotency key {key} names deployment {answer['id']} of web@{release}; use another one")
+        self.assertEqual((self.node.active(), len(self.node.deployments())), ("v2", 2), "nothing was begun")
 
     def test_of_two_deploys_at_once_the_newer_one_wins(self):
         self.deploy(self.node, "v1")

@@ -94,6 +94,19 @@ class MetricsListener(BerthCase):
         """By the control socket."""
         return self.node.api("GET", "/metrics").body
 
+    def test_a_reload_refuses_a_token_that_the_next_start_would_not_find(self):
+        self.by_tls(self.with_token())
+        self.node.start()
+        self.by_tls('token = "file:/no/such/token"')
+        wrong = "[metrics] token: open /no/such/token: No such file or directory: put it there, or name another file"
+        self.assertIn(wrong, self.check().stderr)
+        refused = self.node.berth("node", "reload", expect=None)
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn(wrong, refused.text)
+        self.by_tls(self.with_token())
+        self.token.unlink()
+        self.node.berth("node", "reload")  # what is as it was is told by the listener's status
+
     # Prometheus
 
     def query(self, text):

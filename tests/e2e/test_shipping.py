@@ -236,6 +236,22 @@ while :; do n=$((n + 1)); echo "$n has $TOKEN."; sleep 0.05; done
         self.assertEqual({text.split(" ", 1)[1] for text in texts}, {"has [redacted]."})
         self.assertIn('has correct "horse" battery.', node.berth("logs", "chatty", "-n", "1", "--raw").out, "on the node it is as the app wrote it")
 
+    def test_a_secret_that_a_failing_app_prints_is_in_no_history_and_in_no_database(self):
+        token = self.folder / "token"
+        token.write_text("correct-horse-battery\n")
+        self.repo.configure(secrets={"TOKEN": f"file:{token}"})
+        tree = sample_apps.Tree(self.folder / "chatty", "chatty").put("bin/chatty", "#!/bin/sh\necho \"cannot connect: $TOKEN\"\nexit 1\n", 0o755)
+        self.repo.publish(tree.spec('app = "chatty"\n[process.web]\ncommand = ["bin/chatty"]\n[deploy]\nbake = "100ms"\nready_timeout = "2s"\n[env.TOKEN]\nrequired = true\nsecret = true\n'))
+        node = self.make_node().start()
+        done = node.berth("deploy", "chatty@v1", expect=None)
+        self.assertIn(done.code, (1, 5), done)
+        for told in (done.text, node.berth("why", "chatty", expect=None).text, node.berth("history", "chatty", "--json").text, json.dumps(node.api("GET", "/v1/deployments"), default=str)):
+            self.assertIn("cannot connect: [redacted]", told)
+            self.assertNotIn("correct-horse", told)
+        node.berth("backup", self.folder / "backup.tar", "--state", node.state)
+        for file in [*node.state.glob("berth.db*"), node.state / "events.log", self.folder / "backup.tar"]:
+            self.assertNotIn(b"correct-horse", file.read_bytes(), file)
+
     def test_events_and_berthds_own_log_go_the_same_way(self):
         self.repo.publish(self.tree(count=10))
         node = self.make_node(extra=self.sink(more='events = true\ndaemon = true\nlabels = { rack = "r7" }')).start()

@@ -37,7 +37,7 @@ logs = "/var/lib/berth/logs"
 [[sink]]
 name = "kept"
 kind = "file"
-path = "/var/lib/berth/shipped/all.jsonl"
+path = "/srv/shipped/all.jsonl"
 rotate_bytes = "1GiB"
 batch_wait = "200ms"
 """
@@ -65,7 +65,7 @@ class PoweredNode(uml.UmlCase):
     def install(self):
         self.install_berth()
         shutil.copy(uml.NODE / "power-init", self.tree / "usr/local/sbin/power-init")
-        for folder in ("out/left", "expected", "var/lib/berth"):
+        for folder in ("out/left", "expected", "var/lib/berth", "srv/shipped"):
             (self.tree / folder).mkdir(parents=True, exist_ok=True)
         (self.tree / "out/acked").write_text("0\n")
         (self.tree / "out/acked").chmod(0o666)

@@ -16,7 +16,7 @@ apps = ["restarted", "limited", "clock"]
 [[sink]]
 name = "agent"
 kind = "file"
-path = "/var/lib/berth/agent/clock.jsonl"
+path = "/run/agent/clock.jsonl"
 apps = ["clock"]
 """
 JOURNALD = "[Journal]\nStorage=volatile\nRuntimeMaxUse=150M\nRateLimitIntervalSec=1h\nRateLimitBurst=1000\n"

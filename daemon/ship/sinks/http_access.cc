@@ -1,6 +1,7 @@
 #include "daemon/ship/sinks/http_access.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -74,6 +75,14 @@ std::function<Result<SecretHeader>()> identity_of(const HttpAccess& access, secr
     if (!access.token_header.empty()) return SecretHeader{access.token_header, std::move(*secret)};
     return SecretHeader{"authorization", crypto::Secret("Bearer " + std::string(secret->view()))};
   };
+}
+
+Result<void> check_identity(const HttpAccess& access) {
+  for (const auto& [key, reference] : {std::pair("token", &access.token), std::pair("password", &access.password)}) {
+    if (!reference->starts_with("file:")) continue;
+    if (const auto value = secrets::resolve(*reference, {}); !value) return fail(Errc::usage, fmt::format("{}: {}", key, config::unusable(value.error())));
+  }
+  return {};
 }
 
 }  // namespace berth::ship

@@ -37,4 +37,7 @@ struct SecretHeader {
 /// What says who we are, looked up anew each time; empty where nothing does.
 std::function<Result<SecretHeader>()> identity_of(const HttpAccess& access, secrets::Sources sources);
 
+/// Whether a token or a password that lies in a file is there; what else it may be is not looked at. Fails with `Errc::usage`.
+Result<void> check_identity(const HttpAccess& access);
+
 }  // namespace berth::ship

@@ -20,13 +20,36 @@ std::string member_of(const store::Event& event, std::string_view key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+std::int64_t number_of(const store::Event& event, std::string_view key) {
+  const auto* value = event.data.if_contains(key);
+  return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
+}
+
+bool is_said(const store::Event& event, std::string_view key) {
+  const auto* value = event.data.if_contains(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+/// What an operator named, and what it became: "web/worker.2", "web/web to 3 instances (its release says 2)", "web@v42 bad".
+std::string asked_subject(const store::Event& event, const std::string& name) {
+  if (std::string what = member_of(event, "what"); !what.empty()) return what;
+  if (event.kind == "operator.scale") {
+    const auto instances = number_of(event, "instances");
+    return fmt::format("{}/{} to {} instance{} (its release says {})", event.app, member_of(event, "process"), instances, instances == 1 ? "" : "s", number_of(event, "spec_instances"));
+  }
+  if (event.kind == "operator.mark") return fmt::format("{} {}", name, member_of(event, "as"));
+  if (event.kind == "operator.remove" && is_said(event, "purge")) return name + " with its data and logs";
+  return name;
+}
+
 /// "deployment 17 of web@v42", "web/worker.2", "web@v42", "web"; empty where it is of the node.
 std::string subject_of(const store::Event& event) {
   const std::string release = member_of(event, "release");
   if (std::string instance = member_of(event, "instance"); !instance.empty()) return instance;
   const std::string name = release.empty() ? event.app : event.app + "@" + release;
   const auto* id = event.data.if_contains("deployment");
-  return event.kind == "deployment.state" && id != nullptr && id->is_int64() ? fmt::format("deployment {} of {}", id->get_int64(), name) : name;
+  if (event.kind == "deployment.state" && id != nullptr && id->is_int64()) return fmt::format("deployment {} of {}", id->get_int64(), name);
+  return asked_subject(event, name);
 }
 
 /// "edge-1 (production): deployment 17 of web@v42: failed: …", "edge-1 (production): instance.exit web/web.1: exited with 1".

@@ -79,6 +79,21 @@ TEST(WebhookMessage, TextsSayWhatWhoAndWhy) {
   EXPECT_EQ(text_of_event({.kind = "config.refused", .app = "", .data = {{"reason", std::string(5000, 'x')}}}).size(), 2000u);
 }
 
+TEST(WebhookMessage, TextsOfWhatOperatorsDidSayOfWhatAndWhich) {
+  const auto text = [](const char* kind, json::object data) {
+    data["by"] = "root (uid 0)";
+    return text_of_event({.kind = kind, .app = "web", .data = std::move(data)}).substr(std::string("edge-1 (production): ").size());
+  };
+  EXPECT_EQ(text("operator.stop", {}), "operator.stop web by root (uid 0)");
+  EXPECT_EQ(text("operator.stop", {{"what", "web/web.1"}, {"why", "noisy"}}), "operator.stop web/web.1 by root (uid 0): noisy");
+  EXPECT_EQ(text("operator.restart", {{"what", "web/worker"}}), "operator.restart web/worker by root (uid 0)");
+  EXPECT_EQ(text("operator.scale", {{"process", "web"}, {"instances", 3}, {"spec_instances", 2}}), "operator.scale web/web to 3 instances (its release says 2) by root (uid 0)");
+  EXPECT_EQ(text("operator.mark", {{"release", "v2"}, {"as", "good"}}), "operator.mark web@v2 good by root (uid 0)");
+  EXPECT_EQ(text("operator.mark", {{"release", "v2"}, {"as", "bad"}, {"why", "x"}}), "operator.mark web@v2 bad by root (uid 0): x");
+  EXPECT_EQ(text("operator.remove", {{"purge", true}}), "operator.remove web with its data and logs by root (uid 0)");
+  EXPECT_EQ(text("operator.remove", {{"purge", false}}), "operator.remove web by root (uid 0)");
+}
+
 TEST(WebhookMessage, TypesTellHowItEnded) {
   const auto type = [](const char* kind, json::object data) { return event_type({.kind = kind, .app = "web", .data = std::move(data)}); };
   EXPECT_EQ(type("deployment.state", {{"state", "active"}}), "deployment.active");

@@ -16,6 +16,9 @@
 
 namespace berth::cli {
 
+/// What an option's text is while nobody said it: no value that a command line has.
+inline constexpr const char* kNotSaid = "\n";
+
 /// Where a verb prints, and how: what the common options and the terminal say.
 struct Console {
   std::FILE* out = stdout;
@@ -29,12 +32,15 @@ struct Console {
   bool colour = false;    ///< such a terminal, and no NO_COLOR
   int width = 80;
   std::string socket;     ///< of berthd
+  std::string said_socket = kNotSaid;  ///< what `--socket` names; see `says_socket`
   std::vector<std::string> arguments;  ///< of this call, after "berth"
   std::vector<std::string> nodes;  ///< that `--node` names
   std::optional<std::int64_t> parallel;  ///< of them, how many at once; `--parallel`
   std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
 
+  /// Whether `--socket` was given, be it the usual one.
+  bool says_socket() const { return said_socket != kNotSaid; }
   /// What was asked for.
   void print(std::string_view text) const;
   /// The same with a newline.

@@ -245,7 +245,7 @@ std::string shell_word(const std::string& word) {
 
 Result<void> check_is_here(const Console& console, const std::string& called, const std::string& what) {
   const auto nodes = nodes_of_environment();
-  if (nodes.empty() || console.socket != usual_socket()) return {};
+  if (nodes.empty() || console.says_socket()) return {};
   const std::string node = first_of(nodes);
   return fail(Errc::usage, fmt::format("{}: $BERTH_NODE names {}, and it reads {} of the node that it runs on: run it there, as in: {}", called, node, what, ssh_call(node, console.arguments)));
 }
@@ -274,7 +274,9 @@ Result<void> check_one_is_followed(const Console& console, const std::string& ca
 }
 
 Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::string& called) {
-  const bool said = !console.nodes.empty(), socket_said = console.socket != usual_socket();
+  const bool said = !console.nodes.empty(), socket_said = console.says_socket();
+  if (socket_said && console.said_socket.empty()) return fail(Errc::usage, fmt::format("{}: --socket: it is empty; name berthd's socket, or leave --socket out", called));
+  if (socket_said) console.socket = console.said_socket;
   if (said && socket_said && is_asked(verb, Asks::elsewhere)) return fail(Errc::usage, fmt::format("{}: --node and --socket name two berthds: {} and {}", called, console.nodes.front(), console.socket));
   // What is said counts more than the environment.
   if (!said && !socket_said && verb.remotely != Remotely::never && verb.remotely != Remotely::reads_here) console.nodes = nodes_of_environment();

@@ -26,7 +26,7 @@ Verb berth_program(Console& console) {
                   {"-v,--verbose", "", "also what was asked of whom, what came of it, and how long it took; on stderr", &console.verbose},
                   {"--json", "", "print JSON, errors included", &console.json},
                   {"--no-color", "", "no colours, also on a terminal ($NO_COLOR)", &console.no_colour},
-                  {.names = "--socket", .value = "PATH", .help = "berthd's socket ($BERTH_SOCKET; default /run/berth/api.sock)", .into = &console.socket, .completes = Completes::file, .asks = Asks::here},
+                  {.names = "--socket", .value = "PATH", .help = "berthd's socket ($BERTH_SOCKET; default /run/berth/api.sock)", .into = &console.said_socket, .completes = Completes::file, .asks = Asks::here},
                   {.names = "--node", .value = "NODE", .help = "another node's berthd ($BERTH_NODE): a name or group of nodes.toml or a host, perhaps with :PORT; several times for several", .into = &console.nodes, .completes = Completes::node, .asks = Asks::elsewhere},
                   {.names = "--parallel", .value = "N", .help = "of several nodes, how many are asked at once (default: 8, or one after the other where something is changed)", .into = &console.parallel, .rare = true, .asks = Asks::elsewhere}},
   };

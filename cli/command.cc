@@ -15,7 +15,7 @@ constexpr std::pair<std::string_view, Remotely> kRemotely[] = {
     {"stop", Remotely::changes},       {"start", Remotely::changes},     {"scale", Remotely::changes},      {"pin", Remotely::changes},    {"unpin", Remotely::changes},
     {"webhook list", Remotely::reads}, {"webhook test", Remotely::changes}, {"cancel", Remotely::changes},     {"gc", Remotely::changes},        {"verify", Remotely::changes},     {"logs", Remotely::reads},
     {"exec", Remotely::on_node_only},  {"import", Remotely::on_node_only},  {"inspect", Remotely::reads_here},   {"diff", Remotely::reads_here},
-    {"export", Remotely::reads_here},   {"doctor", Remotely::reads_here},   {"backup", Remotely::reads_here}};
+    {"export", Remotely::reads_here},   {"doctor", Remotely::on_node_only},   {"backup", Remotely::on_node_only},   {"restore", Remotely::on_node_only}};
 
 }  // namespace
 

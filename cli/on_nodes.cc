@@ -241,6 +241,13 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
+/// The call as it was typed.
+std::string call_text(const std::vector<std::string>& arguments) {
+  std::string call = "berth";
+  for (const std::string& word : arguments) call += " " + shell_word(word);
+  return call;
+}
+
 }  // namespace
 
 Result<void> check_is_here(const Console& console, const std::string& called, const std::string& what) {
@@ -287,7 +294,8 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
   if (verb.remotely == Remotely::never) return fail(Errc::usage, fmt::format("{}: it works on this machine and asks no berthd, so that it takes no --node", called));
   if (!is_asked(verb, Asks::elsewhere)) {
     const std::string there = ssh_call(first_of(console.nodes), console.arguments);
-    return fail(Errc::usage, fmt::format("{}: it needs files of the node, so that it takes no --node{}: run it there, as in: {}", called, said ? "" : " ($BERTH_NODE)", there));
+    const std::string here = said ? "" : fmt::format("; for this machine: BERTH_NODE= {}", call_text(console.arguments));
+    return fail(Errc::usage, fmt::format("{}: it needs files of the node, so that it takes no --node{}: run it there, as in: {}{}", called, said ? "" : " ($BERTH_NODE)", there, here));
   }
   BERTH_TRY(const auto nodes, find_nodes(console.nodes));
   console.nodes.clear();

@@ -50,5 +50,20 @@ TEST_F(WhichBerthdTest, ASocketWithoutANameIsRefused) {
   EXPECT_THAT(ran.err, HasSubstr("berth status: --socket: it is empty"));
 }
 
+TEST_F(WhichBerthdTest, WhatReadsFilesOfANodeSaysThatTheEnvironmentNamesAnother) {
+  const std::string backup = folder.path() / "x.tar";
+  for (const std::vector<std::string>& call : {std::vector<std::string>{"doctor"}, {"backup", backup}, {"restore", backup, "--force"}}) {
+    const Ran ran = run_berth(call);
+    EXPECT_EQ(ran.exit, 2) << call.front();
+    EXPECT_EQ(ran.out, "") << call.front();
+    EXPECT_THAT(ran.err, AllOf(HasSubstr("berth " + call.front() + ": it needs files of the node, so that it takes no --node ($BERTH_NODE): run it there, as in: ssh 127.0.0.1:1 berth " + call.front()),
+                               HasSubstr("; for this machine: BERTH_NODE= berth " + call.front())));
+  }
+  ::setenv("BERTH_NODE", "", 1);
+  EXPECT_NE(run_berth({"backup", backup, "--state", folder.path()}).exit, 2) << "it works on this machine then";
+  ::setenv("BERTH_NODE", "127.0.0.1:1", 1);
+  EXPECT_NE(run_berth({"backup", backup, "--state", folder.path(), "--socket", usual}).exit, 2) << "so it does where the socket is said";
+}
+
 }  // namespace
 }  // namespace berth::cli

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,11 +39,19 @@ struct Console {
   std::optional<std::int64_t> parallel;  ///< of them, how many at once; `--parallel`
   std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
+  std::shared_ptr<int> broken = std::make_shared<int>(0);  ///< the error number of the first output that was not taken
 
   /// Whether `--socket` was given, be it the usual one.
   bool says_socket() const { return said_socket != kNotSaid; }
   /// What was asked for.
   void print(std::string_view text) const;
+  /// Bytes as they are, which `flush` or whatever is printed next sends on.
+  void write(std::string_view bytes) const;
+  void flush() const;
+  /// Whether the output was not taken, such as by a full disk: who goes on without end stops then.
+  bool is_broken() const;
+  /// What a call ends with that would end with `exit`: output that was not taken is told, and no success. A reader that went away, as `head` does, is none to tell.
+  Exit ended(Exit exit) const;
   /// The same with a newline.
   void line(std::string_view text) const;
   /// What is nice to know, as advice: left out with `--quiet` and `--json`.

@@ -141,6 +141,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
       shown = true;
       if (--left == 0) return Exit::ok;
     }
+    if (console.is_broken()) return Exit::failed;
     target = page_target(next, app);
     if (static_cast<std::int64_t>(page.size()) >= kPage && !caught_up) continue;
     if (!caught_up && !shown && !options.follow && !options.app.empty()) BERTH_CHECK(api.get(app_target(options.app, "")));  // fails where there is no such app

@@ -111,10 +111,10 @@ Result<logs::LogQuery> query_of(const LogsOptions& options) {
 
 void show(const Console& console, const LogsOptions& options, logs::Record record, const InstanceId& id, LogLines& lines) {
   if (console.json) {
-    fmt::print(console.out, "{}\n", json::text(logs::to_json(record, id)));
+    console.write(json::text(logs::to_json(record, id)) + "\n");
   } else if (options.raw) {
-    std::fwrite(record.text.data(), 1, record.text.size(), console.out);
-    if (!record.cut) std::fputc('\n', console.out);
+    console.write(record.text);
+    if (!record.cut) console.write("\n");
   } else {
     lines.add(std::move(record), id);
   }
@@ -131,7 +131,7 @@ Result<std::uint64_t> show_all(const Console& console, const LogsOptions& option
     ++shown;
   }
   lines.flush();
-  std::fflush(console.out);
+  console.flush();
   return shown;
 }
 
@@ -234,7 +234,7 @@ Result<Exit> remote_logs(const Console& console, const LogsOptions& options, con
     if (console.json) console.line(line);
     else show(console, options, std::move(told.record), told.id, lines);
     if (options.follow) lines.flush();
-    if (options.follow) std::fflush(console.out);
+    if (options.follow) console.flush();
   };
   const auto parameters = parameters_of(options, query);
   BERTH_CHECK(options.regex ? read_by_regex(console, query, parameters, take) : read_or_follow(console, query, parameters, take));
@@ -292,6 +292,7 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
     if (!changed) return pass(changed.error());
     BERTH_CHECK(reader.wake());
     BERTH_CHECK(show_all(console, options, reader, lines));
+    if (console.is_broken()) return Exit::failed;
   }
   if (reader.damaged() > 0 && !console.quiet)
     console.warn(fmt::format("{} damaged lines or files were passed over (a crash or power cut tore them)", reader.damaged()));

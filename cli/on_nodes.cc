@@ -35,7 +35,7 @@ struct Marked {
       if (bytes[i] != '\n') marked.line += bytes[i];
       else marked.end_line();
     }
-    std::fflush(marked.to);
+    if (std::fflush(marked.to) != 0 || std::ferror(marked.to) != 0) return 0;  // nothing of it was taken
     return static_cast<ssize_t>(size);
   }
   static int close(void* self) {
@@ -90,7 +90,7 @@ Result<pid_t> begin(const Verb& verb, const Console& console, const RemoteNode& 
   own.terminal = own.draws = false;
   own.node = node;
   const auto exit = verb.action(own);
-  const int code = static_cast<int>(exit ? *exit : report(own, exit.error()));
+  const int code = static_cast<int>(own.ended(exit ? *exit : report(own, exit.error())));
   std::fclose(own.out);
   std::fclose(own.err);
   std::_Exit(code);
@@ -106,19 +106,27 @@ Result<Exit> end_of(const Result<pid_t>& child) {
   return fail(Errc::io, fmt::format("what became of it is not known: signal {} ended the process that asked it", WTERMSIG(status)));
 }
 
-void copy(std::FILE* from, std::FILE* to, bool json) {
+void copy(std::FILE* from, const Console& console) {
   if (from == nullptr) return;
   std::rewind(from);
   char piece[8192];
   std::string plain;
-  const bool converts = !json && is_ascii_terminal(::fileno(to));
+  const bool converts = !console.json && is_ascii_terminal(::fileno(console.out));
   while (const std::size_t got = std::fread(piece, 1, sizeof piece, from)) {
     if (converts) plain.append(piece, got);
-    else std::fwrite(piece, 1, got, to);
+    else console.write(std::string_view(piece, got));
   }
-  put(to, plain);
-  std::fflush(to);
+  console.print(plain);
   std::fclose(from);
+}
+
+/// Tells what a node's process said.
+void tell_both(std::FILE* out, std::FILE* err, const Console& console) {
+  copy(out, console);
+  Console to_err = console;
+  to_err.out = console.err;
+  to_err.broken = std::make_shared<int>(0);
+  copy(err, to_err);
 }
 
 /// A node that is being asked, and where its answer is until its turn comes.
@@ -142,8 +150,7 @@ Exit read_from_all(const Verb& verb, const Console& console, const std::vector<R
   for (std::size_t told = 0; told < nodes.size(); ++told) {
     while (asked.size() < std::min(nodes.size(), told + at_once)) asked.push_back(ask(verb, console, nodes[asked.size()]));
     const auto ended = end_of(asked[told].child);
-    copy(asked[told].out, console.out, console.json);
-    copy(asked[told].err, console.err, console.json);
+    tell_both(asked[told].out, asked[told].err, console);
     const Exit exit = ended ? *ended : report_of(nodes[told], console, ended.error());
     if (first_failure == Exit::ok) first_failure = exit;
   }
@@ -188,8 +195,7 @@ std::size_t tell_next(std::vector<Asked>& asked, const Console& console, const s
   }
   const auto which = static_cast<std::size_t>(next - asked.begin());
   const auto ended = end_of(next->child);
-  copy(next->out, console.out, console.json);
-  copy(next->err, console.err, console.json);
+  tell_both(next->out, next->err, console);
   exit = ended ? *ended : report_of(nodes[which], console, ended.error());
   next->child = 0;
   return which;

@@ -228,18 +228,18 @@ int run(const Verb& root, Console& console, const std::vector<std::string>& argu
   console.arguments = arguments;
   if (parsed->short_help && !parsed->help) {
     console.print(short_help_text(root, *parsed->verb, parsed->path));
-    return 0;
+    return static_cast<int>(console.ended(Exit::ok));
   }
   if (parsed->help || (!parsed->verb->action && arguments.empty())) {
     console.print(help_text(root, *parsed->verb, parsed->path));
-    return parsed->help ? 0 : static_cast<int>(Exit::usage);
+    return static_cast<int>(console.ended(parsed->help ? Exit::ok : Exit::usage));
   }
   if (!parsed->verb->action) {
     const std::string called = fmt::format("{}", fmt::join(parsed->path, " "));
     return static_cast<int>(report(console, {Errc::usage, fmt::format("{}: name a verb: {}", called, fmt::join(verb_names(*parsed->verb), ", "))}));
   }
   const auto ended = run_where_asked(*parsed->verb, console, fmt::format("{}", fmt::join(parsed->path, " ")));
-  const int exit = static_cast<int>(ended ? *ended : report(console, ended.error()));
+  const int exit = static_cast<int>(console.ended(ended ? *ended : report(console, ended.error())));
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   console.detail(fmt::format("ended with {}{} after {}", exit, ended ? "" : fmt::format(" ({})", to_string(ended.error().code)), fine_time_text(took)));
   return exit;

@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include <gmock/gmock.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -222,6 +226,46 @@ TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {
   EXPECT_THAT(ran.err, HasSubstr("web@v22 is neither on this node nor in its repository"));
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": "timed out"})");
   EXPECT_EQ(berth({"mark", "web@v22", "bad"}).err, "") << "who cannot see it does not say that it is not there";
+}
+
+/// For `run_berth`: stdin is a terminal at which that was typed.
+void type(const char* text) {
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) ::_exit(126);
+  const int slave = ::open(::ptsname(master), O_RDWR | O_NOCTTY);
+  if (slave < 0 || ::dup2(slave, STDIN_FILENO) < 0 || ::write(master, text, std::strlen(text)) < 0) ::_exit(126);
+}
+
+TEST_F(OperatorVerbs, RemoveAsksAtATerminalWhereSomethingRunsOrIsPinned) {
+  const auto said_no = [] { type("no\n"); }, said_yes = [] { type("web\n"); };
+  const auto removed = [this] {
+    const auto asked = daemon.asked();
+    return std::ranges::count(asked, std::string("DELETE"), &FakeDaemon::Asked::method);
+  };
+  const std::vector<std::string> call{"remove", "web", "--socket", daemon.socket()};
+  daemon.on("DELETE /v1/apps/web", "{}");
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "pinned": ["v1", "v3"]})");
+  const Ran kept = run_berth(call, said_no);
+  EXPECT_EQ(kept.exit, 8);
+  EXPECT_EQ(kept.err, "web runs v7 and has pinned releases, which go with it: v1, v3.\nType web to remove it: berth: nothing was removed\n");
+  EXPECT_EQ(removed(), 0);
+  EXPECT_EQ(run_berth(call, said_yes).exit, 0);
+  EXPECT_EQ(removed(), 1);
+  EXPECT_EQ(berth({"remove", "web"}).exit, 0) << "nobody is there to be asked";
+  auto with_yes = call;
+  with_yes.emplace_back("--yes");
+  EXPECT_EQ(run_berth(with_yes, said_no).exit, 0);
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "stopped": true, "pinned": []})");
+  EXPECT_EQ(run_berth(call, said_no).exit, 0) << "nothing ends with it";
+  EXPECT_EQ(removed(), 4);
+}
+
+TEST_F(OperatorVerbs, RemoveAsksOnceAboutAnAppThatIsHeld) {
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "held": "an audit", "held_firmly": true})");
+  daemon.on("DELETE /v1/apps/web", R"({"code": "conflict", "exit": 8, "detail": "web is held (an audit)"})", 409);
+  const Ran ran = run_berth({"remove", "web", "--socket", daemon.socket()}, [] { type("no\n"); });
+  EXPECT_EQ(ran.exit, 8);
+  EXPECT_EQ(ran.err, "web is held (an audit).\nType web to remove it all the same: berth: web is held (an audit)\n");
 }
 
 TEST_F(OperatorVerbs, WhatIsFollowedComesBackAndIsTold) {

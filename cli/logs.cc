@@ -280,6 +280,8 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
     if (auto watching = logs::LogWatch::open(root, query.selector)) watch.emplace(std::move(*watching));
   }
   auto opened = logs::LogReader::open(root, std::move(query));
+  // A release that there is not is told with those that there are.
+  if (!opened && options.previous && release && place.why_usual.empty() && opened.error().code == Errc::not_found) BERTH_CHECK(check_release(root, selector, *release));
   if (!opened && !place.why_usual.empty()) return fail(opened.error().code, fmt::format("{}; {}", opened.error().message, usual_text(place)));
   if (!opened) return std::unexpected(opened.error());
   if (!place.why_usual.empty() && !console.quiet) console.warn(usual_text(place));
@@ -309,7 +311,7 @@ Verb logs_verb() {
       .text = "The files are read directly, so that it works while berthd is down; those of another node (--node) are asked of its berthd. What could steer a terminal is shown as \\x1b and the like; "
               "--raw passes it on as it is, without what keepers say. A line's level is what it says of itself: a JSON object's level or severity, level=warn, [error], "
               "ERROR near its beginning. Lines that go on with one, as those of a stack trace do, have its level; others that say none are not shown with --level. "
-              "--previous shows of each instance the last run that is over: why it was started again, or what a release printed that failed beside the one that serves. Lines that an older keeper captured tell neither release nor run. "
+              "--previous shows of each instance the last run that is over: why it was started again, or, of web@v42, what that release printed at last, such as one that failed. Lines that an older keeper captured tell neither release nor run. "
               "Where several releases wrote what is shown, each line tells its own: web.1@v3.",
       .examples = {"berth logs web -f", "berth logs web/worker.2 --since 10m --grep timeout", "berth logs web -n 100 --json",
                    "berth logs web@v42 --level warning", "berth logs web/web.1 --previous",
@@ -323,7 +325,7 @@ Verb logs_verb() {
                   {"--grep", "TEXT", "lines with this text", &o->grep},
                   {"--regex", "", "--grep is a POSIX extended regular expression", &o->regex},
                   {"--release", "RELEASE", "lines of that release, as in web@v42", &o->release, Completes::release_id},
-                  {"-p,--previous", "", "of each instance the last run that is over", &o->previous},
+                  {"-p,--previous", "", "of each instance the last run that is over; with a release, its last one", &o->previous},
                   {"--level", "LEVEL", "lines that are at least so bad: trace, debug, info, notice, warning, error, critical", &o->level, Completes::nothing, "trace debug info notice warning error critical"},
                   {"--stream", "NAME", "'stdout' or 'stderr' only", &o->stream, Completes::nothing, "stdout stderr"},
                   {"--raw", "", "the text alone, as the app wrote it", &o->raw},

@@ -46,7 +46,8 @@ bool is_alive(const Run& run) {
   return error == std::errc() && end == run.pid.data() + run.pid.size() && pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
 }
 
-Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Lives& lives) {
+Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Lives& lives, const std::optional<std::string>& release) {
+  const auto is_wanted = [&](const Run& run) { return (!release || run.release == *release) && !lives(run); };
   BERTH_TRY(const auto segments, list_segments(log.folder));
   std::string previous;
   std::uint64_t first = 0;
@@ -55,7 +56,7 @@ Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Li
     if (!found && found.error().code == Errc::not_found) continue;  // rotated away meanwhile
     if (!found) return pass(found.error());
     for (const std::string& tag : *found | std::views::reverse)
-      if (previous.empty() && !lives(run_of(tag))) previous = tag;
+      if (previous.empty() && is_wanted(run_of(tag))) previous = tag;
     if (previous.empty()) continue;
     if (std::ranges::find(*found, previous) == found->end()) break;
     first = segment.first;

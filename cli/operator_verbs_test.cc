@@ -196,6 +196,8 @@ TEST_F(OperatorVerbs, ASocketThatIsClosedIsOpenToTheGroupThatItsFileNames) {
     if (ran.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
     EXPECT_EQ(ran.exit, 7);
     EXPECT_THAT(ran.err, HasSubstr(says));
+    const Ran doctor = run_berth({"doctor", "--socket", daemon.socket()}, respect_modes);
+    EXPECT_THAT(doctor.out, AllOf(HasSubstr("is closed to you"), HasSubstr("how berthd is, and its sinks, webhooks, probes and deployments, is not known"), Not(HasSubstr("nothing is deployed, probed"))));
   }
 }
 

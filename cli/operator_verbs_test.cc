@@ -180,6 +180,22 @@ TEST_F(OperatorVerbs, ResumingANodeThatWasNotDrainedSaysSo) {
   EXPECT_EQ(daemon.asked().back().method, "POST");
 }
 
+TEST_F(OperatorVerbs, SinksAreListedWithWhatBecameOfEntries) {
+  daemon.on("GET /v1/status", R"({"apps": [], "sinks": [
+    {"sink": "loki", "kind": "loki", "state": "up to date", "lag_seconds": 0, "last_success": "", "failing_since": "", "last_error": "", "shipped": 900, "refused": 23, "limited": 101, "lost": 0, "retries": 0},
+    {"sink": "agent", "kind": "file", "state": "failing", "lag_seconds": 300.5, "last_success": "", "failing_since": "2026-11-24T09:00:00Z", "last_error": "No space left", "shipped": 7, "refused": 0, "limited": 0, "lost": 3, "retries": 4}]})");
+  const std::string out = berth({"sinks"}).out;
+  EXPECT_THAT(out, testing::ContainsRegex("SINK +KIND +STATE +BEHIND +TAKEN +OVER RATE +REFUSED +LOST +WHY\n"));
+  EXPECT_THAT(out, testing::ContainsRegex("loki +loki +up to date +900 +101 +23 +0"));
+  EXPECT_THAT(out, testing::ContainsRegex("agent +file +failing +5m +7 +0 +0 +3 +No space left"));
+  EXPECT_EQ(json::parse(berth({"sinks", "--json"}).out).value().at("sinks").as_array().size(), 2u);
+  const std::string status = berth({"status"}).out;
+  EXPECT_THAT(status, HasSubstr("logs go to loki (loki, 101 lines left out by its rate)"));
+  EXPECT_THAT(status, HasSubstr("log sink loki has refused 23 entries; berthd's log says why\n"));
+  daemon.on("GET /v1/status", R"({"sinks": []})");
+  EXPECT_EQ(berth({"sinks"}).out, "This node has no sinks: [[sink]] in berthd.toml names them.\n");
+}
+
 TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events"}).out, "Nothing has happened here yet.\n");

@@ -32,7 +32,7 @@ Verb berth_program(Console& console) {
   };
   for (Verb (*verb)() : {&new_verb, &run_verb, &repo_verb, &build_verb, &builds_verb, &release_verb, &promote_verb, &channel_verb, &inspect_verb, &diff_verb, &releases_verb, &apps_verb, &deploy_verb, &status_verb,
                          &logs_verb, &why_verb, &history_verb, &events_verb, &revert_verb, &hold_verb, &resume_verb, &mark_verb, &node_verb, &remove_verb, &exec_verb, &run_job_verb, &restart_verb, &stop_verb, &start_verb,
-                         &scale_verb, &pin_verb, &unpin_verb, &cancel_verb, &webhook_verb, &gc_verb, &verify_verb, &export_verb, &import_verb, &doctor_verb, &backup_verb, &restore_verb, &ca_verb, &completion_verb})
+                         &scale_verb, &pin_verb, &unpin_verb, &cancel_verb, &webhook_verb, &sinks_verb, &gc_verb, &verify_verb, &export_verb, &import_verb, &doctor_verb, &backup_verb, &restore_verb, &ca_verb, &completion_verb})
     root.verbs.push_back(verb());
   for (Verb& verb : root.verbs) say_remotely(verb, verb.name);
   return root;

@@ -61,7 +61,7 @@ void check_sinks(const json::value& status, Findings& findings) {
     if (const auto lost = number_of(sink, "lost"); lost > 0)
       findings.push_back({Level::warning, "sinks", fmt::format("{} will never get {}, removed before it took them or torn", name, counted(lost, "line", "lines")), "they are missing there, and the node has them no more", "give the apps more [logs] keep_bytes"});
     if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
-      findings.push_back({Level::warning, "sinks", fmt::format("{} refused {}: {}", name, counted(refused, "entry", "entries"), error), "they are missing there; the node has them", "mend what it says (docs/sinks.md)"});
+      findings.push_back({Level::warning, "sinks", fmt::format("{} refused {}{}", name, counted(refused, "entry", "entries"), error.empty() ? "; berthd's log says why" : ": " + error), "they are missing there; the node has them", "mend what it says (docs/sinks.md)"});
   }
   if (findings.size() == before) findings.push_back({Level::ok, "sinks", sinks.empty() ? "there are none" : fmt::format("{} take{} what there is", sinks.size(), sinks.size() == 1 ? "s" : "")});
 }

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/advice.h"
 #include "cli/nodes.h"
 #include "cli/output/charset.h"
 #include "core/json/json.h"
@@ -233,18 +233,6 @@ Exit change_some_at_once(const Verb& verb, const Console& console, const std::ve
 std::string first_of(const std::vector<std::string>& said) {
   const auto nodes = named_nodes(said);
   return nodes && !nodes->empty() ? nodes->front() : said.front();
-}
-
-/// As a shell reads it as one word.
-std::string shell_word(const std::string& word) {
-  const auto is_plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos; };
-  if (!word.empty() && std::ranges::all_of(word, is_plain)) return word;
-  std::string quoted = "'";
-  for (const char c : word) {
-    if (c == '\'') quoted += "'\\''";
-    else quoted += c;
-  }
-  return quoted + "'";
 }
 
 /// The call as it was typed.

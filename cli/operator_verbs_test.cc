@@ -235,6 +235,24 @@ TEST_F(OperatorVerbs, TheStateOfAnotherBerthdIsToBeNamed) {
   EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied"));
 }
 
+TEST_F(OperatorVerbs, ABackupThatCannotBeWrittenSaysWhatIsTheMatter) {
+  const files::TemporaryDirectory folder;
+  const std::string state = folder.path();
+  const Ran to_stdout = berth({"backup", "-", "--state", state}), nowhere = berth({"backup", state + "/none/b.tar", "--state", state});
+  EXPECT_EQ(to_stdout.exit, 2);
+  EXPECT_THAT(to_stdout.err, HasSubstr("berth backup: -: it writes a file"));
+  EXPECT_FALSE(fs::exists("-"));
+  EXPECT_EQ(nowhere.exit, 3);
+  EXPECT_EQ(nowhere.err, "berth backup: " + state + "/none/b.tar: there is no folder " + state + "/none: make it, or name another file\n");
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make it somebody else's";
+  ASSERT_TRUE(files::replace(folder.path() / "berth.db", "", 0600));
+  ASSERT_EQ(::chown((folder.path() / "berth.db").c_str(), 1, 1), 0);
+  const Ran closed = run_berth({"backup", state + "/b.tar", "--state", state, "--socket", daemon.socket()}, respect_modes);
+  if (closed.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
+  EXPECT_EQ(closed.exit, 7);
+  EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied: root alone may read it: use sudo\n"));
+}
+
 TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {
   daemon.on("POST /v1/apps/web/mark", "{}");
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": ""})");

@@ -220,9 +220,9 @@ Verb events_verb() {
                   {"--kind", "PATTERN", "of that kind, as it is shown or as webhooks have it: deployment.failed, 'operator.*' (repeatable)", &o->kinds},
                   {"--grep", "TEXT", "with this text in the line", &o->grep},
                   {"--from", "NUMBER", "from this number on", &o->from},
-                  {"--app", "APP", "the same as APP", &o->app, Completes::app},
+                  {"--app", "APP", "the same as APP", &o->app, Completes::app, {}, true},
                   {"--verify", "", "compare the log's lines with each other and with the database", &o->verify},
-                  {"--state", "DIR", "with --verify: where berthd's state is (else as berthd says, or /var/lib/berth)", &o->state, Completes::folder}},
+                  {"--state", "DIR", "with --verify: where berthd's state is (else as berthd says, or /var/lib/berth)", &o->state, Completes::folder, {}, true}},
       .action = [o](Console& console) { return events(console, *o); },
   };
 }

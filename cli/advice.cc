@@ -1,6 +1,7 @@
 #include "cli/advice.h"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "cli/command.h"
@@ -67,6 +68,17 @@ std::string for_node(std::string_view text, const std::string& node) {
     done = end;
   }
   return whole.append(text.substr(done));
+}
+
+std::string shell_word(const std::string& word) {
+  const auto is_plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos; };
+  if (!word.empty() && std::ranges::all_of(word, is_plain)) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') quoted += "'\\''";
+    else quoted += c;
+  }
+  return quoted + "'";
 }
 
 }  // namespace berth::cli

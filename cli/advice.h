@@ -9,4 +9,7 @@ namespace berth::cli {
 /// beginning of a line, or after "see: " or a semicolon. Without a node the text is as it was.
 std::string for_node(std::string_view text, const std::string& node);
 
+/// `word` as a shell reads it as one: in single quotes where it has more than letters, digits and what is plain.
+std::string shell_word(const std::string& word);
+
 }  // namespace berth::cli

@@ -37,6 +37,11 @@ TEST(Advice, ForANodeLeavesTheRestAlone) {
     EXPECT_EQ(for_node(text, "edge-1"), text);
 }
 
+TEST(Advice, AWordIsQuotedWhereAShellWouldReadItOtherwise) {
+  const std::pair<const char*, const char*> table[] = {{"./site", "./site"}, {"web@v1", "web@v1"}, {"od d", "'od d'"}, {"n\xc3\xa4me", "'n\xc3\xa4me'"}, {"it's", "'it'\\''s'"}, {"", "''"}};
+  for (const auto& [word, quoted] : table) EXPECT_EQ(shell_word(word), quoted);
+}
+
 /// Every verb, by how it is called after "berth".
 void visit(const Verb& verb, const std::string& called) {
   if (verb.action) {

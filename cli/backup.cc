@@ -23,7 +23,17 @@ std::string node_of(const doctor::Subject& subject) {
   return subject.status ? text_of(*subject.status, "node") : std::string();
 }
 
+/// Fails where no file can be made there.
+Result<void> check_file(const std::string& file) {
+  if (file == "-") return fail(Errc::usage, "berth backup: -: it writes a file that root alone may read, and none to stdout; name one");
+  const doctor::fs::path folder = doctor::fs::absolute(file).parent_path();
+  if (std::error_code error; !doctor::fs::is_directory(folder, error))
+    return fail(Errc::not_found, fmt::format("berth backup: {}: there is no folder {}: make it, or name another file", file, folder.string()));
+  return {};
+}
+
 Result<Exit> back_up(const Console& console, const BackupOptions& options) {
+  BERTH_CHECK(check_file(options.file));
   const doctor::Subject subject = doctor::read_subject(console, options.config.empty() ? doctor::usual_config() : doctor::fs::path(options.config));
   const doctor::fs::path state = options.state.empty() ? subject.paths.state : doctor::fs::path(options.state);
   const doctor::fs::path database = state / "berth.db";
@@ -32,6 +42,7 @@ Result<Exit> back_up(const Console& console, const BackupOptions& options) {
     auto refused = fail_errno("open " + database.string());
     if (options.state.empty() && !subject.config && !subject.status)
       refused.error().message += "; that is the usual place: name berthd's configuration by --config FILE, or the folder by --state DIR";
+    if (refused.error().code == Errc::permission) refused.error().message += ": root alone may read it: use sudo";
     return refused;
   }
   BERTH_TRY(const auto backup, store::write_backup(state, options.file, node_of(subject)));

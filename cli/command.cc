@@ -13,9 +13,9 @@ constexpr std::pair<std::string_view, Remotely> kRemotely[] = {
     {"deploy", Remotely::changes},     {"revert", Remotely::changes},    {"hold", Remotely::changes},       {"resume", Remotely::changes}, {"mark", Remotely::changes},
     {"node drain", Remotely::changes}, {"node resume", Remotely::changes}, {"node reload", Remotely::changes}, {"remove", Remotely::changes},   {"run-job", Remotely::changes}, {"restart", Remotely::changes},
     {"stop", Remotely::changes},       {"start", Remotely::changes},     {"scale", Remotely::changes},      {"pin", Remotely::changes},    {"unpin", Remotely::changes},
-    {"webhook list", Remotely::reads}, {"webhook test", Remotely::changes}, {"cancel", Remotely::changes},     {"gc", Remotely::changes},        {"verify", Remotely::changes},     {"logs", Remotely::reads},
+    {"webhook list", Remotely::reads}, {"sinks", Remotely::reads}, {"webhook test", Remotely::changes}, {"cancel", Remotely::changes},     {"gc", Remotely::changes},        {"verify", Remotely::changes},     {"logs", Remotely::reads},
     {"exec", Remotely::changes},  {"import", Remotely::on_node_only},  {"inspect", Remotely::reads_here},   {"diff", Remotely::reads_here},
-    {"export", Remotely::reads_here},   {"doctor", Remotely::reads_here},   {"backup", Remotely::reads_here}};
+    {"export", Remotely::reads_here},   {"doctor", Remotely::on_node_only},   {"backup", Remotely::on_node_only},   {"restore", Remotely::on_node_only}};
 
 }  // namespace
 

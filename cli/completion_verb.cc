@@ -206,7 +206,7 @@ int complete(const Verb& root, Console& console, std::vector<std::string> words)
   const Wanted wanted = wanted_by(root, words);
   if (wanted.completes == Completes::folder || wanted.completes == Completes::file) console.line(wanted.completes == Completes::file ? ":files" : ":folders");
   if (!wanted.socket.empty()) console.socket = wanted.socket;
-  const auto said = wanted.nodes.empty() ? nodes_of_environment() : wanted.nodes;
+  const auto said = wanted.nodes.empty() && wanted.socket.empty() ? nodes_of_environment() : wanted.nodes;
   if (const auto nodes = find_nodes(said); nodes && !nodes->empty()) console.node = nodes->front();
   else if (!said.empty()) console.socket.clear();  // what is here is not what is meant
   Offers all = Asking(console, wanted).answer();

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include <boost/json/object.hpp>
 #include <fmt/core.h>
@@ -28,9 +30,35 @@ std::string without_call(const Error& error) {
 
 }  // namespace
 
+namespace {
+
+/// Keeps why output was not taken, the first time.
+void note_broken(int& broken) {
+  if (broken == 0) broken = errno == 0 ? EIO : errno;
+}
+
+}  // namespace
+
 void Console::print(std::string_view text) const {
-  put(out, text);
-  std::fflush(out);
+  if (!put(out, text)) note_broken(*broken);
+  flush();
+}
+
+void Console::write(std::string_view bytes) const {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), out) != bytes.size()) note_broken(*broken);
+}
+
+void Console::flush() const {
+  if (std::fflush(out) != 0) note_broken(*broken);
+}
+
+bool Console::is_broken() const { return *broken != 0; }
+
+Exit Console::ended(Exit exit) const {
+  flush();
+  if (*broken == 0 || *broken == EPIPE || *broken == ECONNRESET) return exit;
+  const Exit told = report(*this, {Errc::io, fmt::format("the output cannot be written: {}; what is there is not all of it", std::strerror(*broken))});
+  return exit == Exit::ok ? told : exit;
 }
 
 void Console::line(std::string_view text) const {
@@ -68,8 +96,8 @@ std::function<void(std::string_view)> Console::teller() const {
 
 void Console::document(const boost::json::value& value) const {
   const std::string text = json::text(value) + "\n";
-  std::fwrite(text.data(), 1, text.size(), out);
-  std::fflush(out);
+  write(text);
+  flush();
 }
 
 std::string usual_socket() {

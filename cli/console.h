@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@
 #include "core/result.h"
 
 namespace berth::cli {
+
+/// What an option's text is while nobody said it: no value that a command line has.
+inline constexpr const char* kNotSaid = "\n";
 
 /// Where a verb prints, and how: what the common options and the terminal say.
 struct Console {
@@ -29,14 +33,25 @@ struct Console {
   bool colour = false;    ///< such a terminal, and no NO_COLOR
   int width = 80;
   std::string socket;     ///< of berthd
+  std::string said_socket = kNotSaid;  ///< what `--socket` names; see `says_socket`
   std::vector<std::string> arguments;  ///< of this call, after "berth"
   std::vector<std::string> nodes;  ///< that `--node` names
   std::optional<std::int64_t> parallel;  ///< of them, how many at once; `--parallel`
   std::vector<RemoteNode> all_nodes;  ///< the same, for a verb that takes several at once
   std::optional<RemoteNode> node;  ///< whose berthd is asked, in the place of the socket's
+  std::shared_ptr<int> broken = std::make_shared<int>(0);  ///< the error number of the first output that was not taken
 
+  /// Whether `--socket` was given, be it the usual one.
+  bool says_socket() const { return said_socket != kNotSaid; }
   /// What was asked for.
   void print(std::string_view text) const;
+  /// Bytes as they are, which `flush` or whatever is printed next sends on.
+  void write(std::string_view bytes) const;
+  void flush() const;
+  /// Whether the output was not taken, such as by a full disk: who goes on without end stops then.
+  bool is_broken() const;
+  /// What a call ends with that would end with `exit`: output that was not taken is told, and no success. A reader that went away, as `head` does, is none to tell.
+  Exit ended(Exit exit) const;
   /// The same with a newline.
   void line(std::string_view text) const;
   /// What is nice to know, as advice: left out with `--quiet` and `--json`.

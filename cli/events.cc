@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/common.h"
+#include "cli/event_filter.h"
 #include "cli/json_view.h"
 #include "cli/on_nodes.h"
 #include "cli/output/text.h"
@@ -19,7 +21,7 @@
 namespace berth::cli {
 namespace {
 
-constexpr std::int64_t kPage = 200;
+constexpr std::int64_t kPage = 200, kSearchedPage = 1000;
 constexpr std::int64_t kShown = 50, kFollowed = 10;  ///< of the newest, where nobody says how many
 constexpr std::int64_t kMostNewest = 1'000'000;      ///< as docs/openapi.yaml has it
 constexpr std::chrono::seconds kWait{30};            ///< that berthd keeps a call which has nothing new, and answers at once when it has
@@ -27,7 +29,8 @@ constexpr std::chrono::milliseconds kPatience{60'000};
 constexpr std::chrono::seconds kBetweenLooks{1};
 
 struct EventsOptions {
-  std::string app, named, state;
+  std::string app, named, state, since, until, grep;
+  std::vector<std::string> kinds;
   std::optional<std::int64_t> count, from;
   bool follow = false, verify = false, accept = false;
 };
@@ -60,10 +63,13 @@ Result<std::vector<std::string>> troubles_of(const StateFolder& state, const std
   return troubles;
 }
 
+bool filters(const EventsOptions& options) { return !options.since.empty() || !options.until.empty() || !options.kinds.empty() || !options.grep.empty(); }
+
 /// Reads events.log itself, and what the database knows of it.
 Result<Exit> verify(const Console& console, const EventsOptions& options) {
   if (console.node) return fail(Errc::usage, "berth events: --verify reads files of the node, so it goes without --node: run it there, as in: " + ssh_call(console.node->name, console.arguments));
-  if (options.follow || options.from || options.count || !options.app.empty()) return fail(Errc::usage, "berth events: --verify reads the whole log, and goes without -f, -n, --from and --app");
+  if (options.follow || options.from || options.count || !options.app.empty() || filters(options))
+    return fail(Errc::usage, "berth events: --verify reads the whole log, and goes without -f, -n, --from, --app, --since, --until, --kind and --grep");
   const StateFolder state = state_folder(console, options);
   const std::filesystem::path log = state.path / "events.log", database = state.path / "berth.db";
   std::error_code missing;
@@ -95,17 +101,45 @@ std::string event_line(const json::value& event) {
                                app.empty() ? "" : "  " + app, data == nullptr ? "" : "  " + json::text(*data)));
 }
 
-void show(const Console& console, const json::value& event) {
+void show(const Console& console, const json::value& event, const std::string& line) {
   if (console.json) {
     console.document(event);
   } else {
-    const std::string line = event_line(event);
     console.line(console.terminal ? shorten(line, static_cast<std::size_t>(console.width)) : line);
   }
 }
 
 /// Those from that number on.
-std::string page_target(std::int64_t next, const std::string& app) { return fmt::format("/v1/events?from={}&limit={}{}", next, kPage, app); }
+std::string page_target(std::int64_t next, std::int64_t page, const std::string& app) { return fmt::format("/v1/events?from={}&limit={}{}", next, page, app); }
+
+/// That there are none of those that were asked for.
+std::string none_text(const EventsOptions& options) {
+  if (filters(options)) return "No event is of that kind, time and text.";
+  return options.app.empty() ? "Nothing has happened here yet." : fmt::format("Nothing has happened to {} here yet.", options.app);
+}
+
+/// The newest of what a filter wants, which are known once all was read.
+class Newest {
+ public:
+  /// `most` 0: all, which are shown at once.
+  Newest(const Console& console, std::size_t most) : console_(console), most_(most) {}
+  void add(const json::value& event, std::string line) {
+    if (most_ == 0) return show(console_, event, line);
+    kept_.emplace_back(event, std::move(line));
+    if (kept_.size() > most_) kept_.pop_front();
+  }
+  /// Shows them; from then on each is shown at once.
+  void flush() {
+    for (const auto& [event, line] : kept_) show(console_, event, line);
+    kept_.clear();
+    most_ = 0;
+  }
+
+ private:
+  const Console& console_;
+  std::size_t most_;
+  std::deque<std::pair<json::value, std::string>> kept_;
+};
 
 Result<Exit> events(const Console& console, EventsOptions options) {
   if (!options.named.empty() && !options.app.empty() && options.named != options.app)
@@ -115,7 +149,9 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   if (!options.state.empty() || options.accept) return fail(Errc::usage, fmt::format("berth events: --{} is for --verify", options.accept ? "accept" : "state"));
   if (options.from && *options.from < 1) return fail(Errc::usage, fmt::format("berth events: --from {}: events are numbered from 1 on", *options.from));
   if (options.count && *options.count < 0) return fail(Errc::usage, fmt::format("berth events: --count {}: must be 0, for all, or more", *options.count));
+  if (options.follow && !options.until.empty()) return fail(Errc::usage, "berth events: what is followed has no end: --until goes without --follow");
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
+  BERTH_TRY(const EventFilter filter, event_filter(options.since, options.until, options.kinds, options.grep));
   std::string app;
   if (!options.app.empty()) {
     BERTH_TRY(app, app_argument(options.app, "events"));
@@ -123,12 +159,20 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   }
   const ApiClient api(console);
   // Without --from the newest are wanted: berthd knows where they begin, and the rest is read from there.
-  const std::int64_t newest = options.from ? 0 : std::clamp<std::int64_t>(options.count.value_or(options.follow ? kFollowed : kShown), 0, kMostNewest);
+  // Of what a filter wants nobody knows how far back the newest are, so that all is read, or what is not older than --since.
+  const bool searches = filter.is_any();
+  const std::int64_t usual = options.follow && !filter.since ? kFollowed : searches ? 0 : kShown;
+  const std::int64_t count = options.from ? 0 : std::clamp<std::int64_t>(options.count.value_or(usual), 0, kMostNewest);
+  const std::int64_t newest = searches ? 0 : count, page_size = searches ? kSearchedPage : kPage;
+  Newest wanted(console, searches ? static_cast<std::size_t>(count) : 0);
   std::int64_t next = options.from.value_or(1);
+  if (!options.from && filter.since) {
+    BERTH_TRY(next, first_since(api, *filter.since, app));
+  }
   std::int64_t left = std::numeric_limits<std::int64_t>::max();
   if (options.from && options.count.value_or(0) > 0) left = *options.count;
   if (newest > 0 && !options.follow) left = newest;
-  std::string target = newest > 0 ? fmt::format("/v1/events?last={}&limit={}{}", newest, std::min(newest, kPage), app) : page_target(next, app);
+  std::string target = newest > 0 ? fmt::format("/v1/events?last={}&limit={}{}", newest, std::min(newest, kPage), app) : page_target(next, page_size, app);
   bool caught_up = false, shown = false, away = false;
   for (;;) {
     const auto answer = api.get(target, kPatience);
@@ -142,14 +186,18 @@ Result<Exit> events(const Console& console, EventsOptions options) {
     const auto& page = list_of(*answer, "events");
     for (const auto& event : page) {
       next = std::max(next, number_of(event, "number") + 1);
-      show(console, event);
+      std::string line = event_line(event);
+      if (!filter.wants(event, line)) continue;
+      wanted.add(event, std::move(line));
       shown = true;
       if (--left == 0) return Exit::ok;
     }
-    target = page_target(next, app);
-    if (static_cast<std::int64_t>(page.size()) >= kPage && !caught_up) continue;
+    if (console.is_broken()) return Exit::failed;
+    target = page_target(next, page_size, app);
+    if (static_cast<std::int64_t>(page.size()) >= page_size && !caught_up) continue;
+    wanted.flush();
     if (!caught_up && !shown && !options.follow && !options.app.empty()) BERTH_CHECK(api.get(app_target(options.app, "")));  // fails where there is no such app
-    if (!caught_up && !shown && !options.from) console.note(options.app.empty() ? "Nothing has happened here yet." : fmt::format("Nothing has happened to {} here yet.", options.app));
+    if (!caught_up && !shown && !options.from) console.note(none_text(options));
     caught_up = true;
     if (!options.follow) return Exit::ok;
     target += fmt::format("&wait={}s", kWait.count());
@@ -165,17 +213,22 @@ Verb events_verb() {
       .summary = "Show what happened on the node: deployments, exits, and what operators did",
       .text = "At a terminal a line is cut where that ends; --json has all of it. The numbers have no gaps; each entry is chained to the one before by its hash in events.log. --verify reads that file and the database themselves, also while "
               "berthd is down, names what was edited, removed, added, moved or torn, the first one first, and ends with 1 where anything was; with --accept 'berth doctor' no longer takes that for an error.",
-      .examples = {"berth events -n 20", "berth events web -f", "berth events --from 1 --json # all of them, one JSON document a line",
+      .examples = {"berth events -n 20", "berth events web -f", "berth events --since 1h --kind 'operator.*' # what operators did in the last hour",
+                   "berth events --from 1 --json # all of them, one JSON document a line",
                    "berth events --verify # was the log changed?"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found}),
       .arguments = {{"APP", "of this app only", &o->named, Completes::app, false}},
       .options = {{"-f,--follow", "", "go on with what happens; begins with the newest 10, or as -n says", &o->follow},
-                  {"-n,--count", "N", "the newest N (default 50; 0: all); with --from the first N", &o->count},
+                  {"-n,--count", "N", "the newest N (default 50, of a search all; 0: all); with --from the first N", &o->count},
+                  {"--since", "WHEN", "from then on: 10m, 2h30m, 7d ago; a time in RFC 3339; a day", &o->since},
+                  {"--until", "WHEN", "before then", &o->until},
+                  {"--kind", "PATTERN", "of that kind, as it is shown or as webhooks have it: deployment.failed, 'operator.*' (repeatable)", &o->kinds},
+                  {"--grep", "TEXT", "with this text in the line", &o->grep},
                   {"--from", "NUMBER", "from this number on", &o->from},
-                  {"--app", "APP", "the same as APP", &o->app, Completes::app},
+                  {"--app", "APP", "the same as APP", &o->app, Completes::app, {}, true},
                   {"--verify", "", "compare the log's lines with each other and with the database", &o->verify},
                   {.names = "--accept", .value = "", .help = "with --verify: what it names was looked at, so that berth doctor warns of it alone", .into = &o->accept, .rare = true},
-                  {"--state", "DIR", "with --verify: where berthd's state is (else as berthd says, or /var/lib/berth)", &o->state, Completes::folder}},
+                  {"--state", "DIR", "with --verify: where berthd's state is (else as berthd says, or /var/lib/berth)", &o->state, Completes::folder, {}, true}},
       .action = [o](Console& console) { return events(console, *o); },
   };
 }

@@ -46,6 +46,7 @@ Result<Exit> export_release(const Console& console, const ExportOptions& options
   if (ref.environment.empty())
     return fail(Errc::usage, fmt::format("berth export: say of which environment, as in {}/production@{}", ref.app, ref.release));
   const std::string output = options.output.empty() ? fmt::format("{}-{}.berth", ref.app, ref.release) : options.output;
+  if (output == "-") return fail(Errc::usage, "berth export: -o -: it writes a file, and none to stdout; name one");
   const auto folder = std::filesystem::absolute(output).parent_path();
   if (std::error_code error; !std::filesystem::is_directory(folder, error))
     return fail(Errc::usage, fmt::format("berth export: -o {}: there is no folder {}", output, folder.string()));

@@ -44,7 +44,7 @@ void LogLines::write(const Line& line) const {
   std::string text = console_.terminal || console_.colour ? printable(record.text) : record.text;
   if (record.stream == logs::Stream::err) text = tinted(text, Tint::warning, console_.colour);
   const std::string whole = tinted_by_number(head, static_cast<std::size_t>(record.source), console_.colour) + "  " + text + "\n";
-  std::fwrite(whole.data(), 1, whole.size(), console_.out);
+  console_.write(whole);
 }
 
 }  // namespace berth::cli

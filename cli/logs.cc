@@ -111,10 +111,10 @@ Result<logs::LogQuery> query_of(const LogsOptions& options) {
 
 void show(const Console& console, const LogsOptions& options, logs::Record record, const InstanceId& id, LogLines& lines) {
   if (console.json) {
-    fmt::print(console.out, "{}\n", json::text(logs::to_json(record, id)));
+    console.write(json::text(logs::to_json(record, id)) + "\n");
   } else if (options.raw) {
-    std::fwrite(record.text.data(), 1, record.text.size(), console.out);
-    if (!record.cut) std::fputc('\n', console.out);
+    console.write(record.text);
+    if (!record.cut) console.write("\n");
   } else {
     lines.add(std::move(record), id);
   }
@@ -131,7 +131,7 @@ Result<std::uint64_t> show_all(const Console& console, const LogsOptions& option
     ++shown;
   }
   lines.flush();
-  std::fflush(console.out);
+  console.flush();
   return shown;
 }
 
@@ -234,7 +234,7 @@ Result<Exit> remote_logs(const Console& console, const LogsOptions& options, con
     if (console.json) console.line(line);
     else show(console, options, std::move(told.record), told.id, lines);
     if (options.follow) lines.flush();
-    if (options.follow) std::fflush(console.out);
+    if (options.follow) console.flush();
   };
   const auto parameters = parameters_of(options, query);
   BERTH_CHECK(options.regex ? read_by_regex(console, query, parameters, take) : read_or_follow(console, query, parameters, take));
@@ -280,6 +280,8 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
     if (auto watching = logs::LogWatch::open(root, query.selector)) watch.emplace(std::move(*watching));
   }
   auto opened = logs::LogReader::open(root, std::move(query));
+  // A release that there is not is told with those that there are.
+  if (!opened && options.previous && release && place.why_usual.empty() && opened.error().code == Errc::not_found) BERTH_CHECK(check_release(root, selector, *release));
   if (!opened && !place.why_usual.empty()) return fail(opened.error().code, fmt::format("{}; {}", opened.error().message, usual_text(place)));
   if (!opened) return std::unexpected(opened.error());
   if (!place.why_usual.empty() && !console.quiet) console.warn(usual_text(place));
@@ -292,6 +294,7 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
     if (!changed) return pass(changed.error());
     BERTH_CHECK(reader.wake());
     BERTH_CHECK(show_all(console, options, reader, lines));
+    if (console.is_broken()) return Exit::failed;
   }
   if (reader.damaged() > 0 && !console.quiet)
     console.warn(fmt::format("{} damaged lines or files were passed over (a crash or power cut tore them)", reader.damaged()));
@@ -308,7 +311,7 @@ Verb logs_verb() {
       .text = "The files are read directly, so that it works while berthd is down; those of another node (--node) are asked of its berthd. What could steer a terminal is shown as \\x1b and the like; "
               "--raw passes it on as it is, without what keepers say. A line's level is what it says of itself: a JSON object's level or severity, level=warn, [error], "
               "ERROR near its beginning. Lines that go on with one, as those of a stack trace do, have its level; others that say none are not shown with --level. "
-              "--previous shows of each instance the last run that is over, of a deployment's the last that ended by itself: why it was started again, or what a release printed that failed beside the one that serves. Lines that an older keeper captured tell neither release nor run. "
+              "--previous shows of each instance the last run that is over, of a deployment's the last that ended by itself: why it was started again, or, of web@v42, what that release printed at last, such as one that failed. Lines that an older keeper captured tell neither release nor run. "
               "Where several releases wrote what is shown, each line tells its own: web.1@v3.",
       .examples = {"berth logs web -f", "berth logs web/worker.2 --since 10m --grep timeout", "berth logs web -n 100 --json",
                    "berth logs web@v42 --level warning", "berth logs web/web.1 --previous",
@@ -322,7 +325,7 @@ Verb logs_verb() {
                   {"--grep", "TEXT", "lines with this text", &o->grep},
                   {"--regex", "", "--grep is a POSIX extended regular expression", &o->regex},
                   {"--release", "RELEASE", "lines of that release, as in web@v42", &o->release, Completes::release_id},
-                  {"-p,--previous", "", "of each instance the last run that is over", &o->previous},
+                  {"-p,--previous", "", "of each instance the last run that is over; with a release, its last one", &o->previous},
                   {"--level", "LEVEL", "lines that are at least so bad: trace, debug, info, notice, warning, error, critical", &o->level, Completes::nothing, "trace debug info notice warning error critical"},
                   {"--stream", "NAME", "'stdout' or 'stderr' only", &o->stream, Completes::nothing, "stdout stderr"},
                   {"--raw", "", "the text alone, as the app wrote it", &o->raw},

@@ -81,6 +81,20 @@ TEST_F(LogsVerb, TakesAReleaseALevelAndTheRunBefore) {
   EXPECT_EQ(logs({"web/worker.1", "-p"}).exit, 3);
 }
 
+TEST_F(LogsVerb, TakesTheLastRunOfAReleaseThatIsOver) {
+  const pid_t alive = ::getpid(), over = std::numeric_limits<pid_t>::max();
+  write("web.2", fmt::format("2026-11-24T09:00:04.000000000Z stdout F:v2:1:{0} first try\n2026-11-24T09:00:05.000000000Z stdout F:v2:1:{1} cannot connect\n"
+                             "2026-11-24T09:00:06.000000000Z stdout F:v1:2:{2} back\n2026-11-24T09:00:07.000000000Z stdout F:v3:3:{3} serving\n", over - 2, over - 1, over, alive));
+  EXPECT_EQ(logs({"web/web.2", "--previous", "--raw"}).out, "back\n");
+  EXPECT_EQ(logs({"web/web.2@v2", "--previous", "--raw"}).out, "cannot connect\n");
+  EXPECT_EQ(logs({"web", "--release", "v2", "--previous", "--raw"}).out, "cannot connect\n");
+  const Ran running = logs({"web/web.2@v3", "--previous"}), missing = logs({"web/web.2@v99", "--previous"});
+  EXPECT_EQ(running.exit, 3);
+  EXPECT_THAT(running.err, HasSubstr("web: its logs have no lines of a run of v3 that is over"));
+  EXPECT_EQ(missing.exit, 3);
+  EXPECT_THAT(missing.err, HasSubstr("no lines of v99; there are lines of"));
+}
+
 TEST_F(LogsVerb, TellsTheReleaseOfEachLineWhereSeveralWroteThem) {
   write("web.2", "2026-11-24T09:00:04.000000000Z stdout F:v1:1:10 one\n2026-11-24T09:00:05.000000000Z stdout F:v2:2:20 two\n");
   EXPECT_EQ(logs({"web/web.2"}).out, "2026-11-24T09:00:04.000Z web.2@v1  one\n2026-11-24T09:00:05.000Z web.2@v2  two\n");

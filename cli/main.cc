@@ -21,12 +21,12 @@ int main(int argc, char** argv) {
   if (asks_version && arguments.size() == (asks_json ? 2u : 1u)) {
     if (asks_json) console.document(boost::json::object{{"version", BERTH_VERSION}, {"source", berth::source_version()}});
     else console.line(berth::version_text("berth"));
-    return 0;
+    return static_cast<int>(console.ended(berth::Exit::ok));
   }
   if (!arguments.empty() && arguments.front() == "complete") return berth::cli::complete(root, console, {arguments.begin() + 1, arguments.end()});
   if (arguments == std::vector<std::string>{"--man"}) {
     console.print(berth::cli::man_page(root, BERTH_VERSION));
-    return 0;
+    return static_cast<int>(console.ended(berth::Exit::ok));
   }
   return berth::cli::run(root, console, arguments);
 }

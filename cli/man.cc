@@ -53,7 +53,7 @@ std::string man_page(const Verb& root, const std::string& version) {
   for (int code = 0; code <= static_cast<int>(Exit::still_running); ++code) text += roff::term(std::to_string(code), meaning(static_cast<Exit>(code)));
   text += roff::term("130", "interrupted; a deployment goes on");
   text += ".SH ENVIRONMENT\n" + roff::term("BERTH_SOCKET", "berthd's socket, where --socket does not say") +
-          roff::term("BERTH_NODE", "nodes, by spaces, where neither --node nor --socket says; verbs that ask no berthd pay no heed to it") +
+          roff::term("BERTH_NODE", "nodes, by spaces, where neither --node nor --socket says; verbs that need files of the node are refused then, and those that ask no berthd pay no heed to it") +
           roff::term("BERTH_CA_FILE, BERTH_CERTIFICATE_FILE, BERTH_KEY_FILE", "what a node's certificate is verified by, and what is shown to it, in the place of nodes.toml") +
           roff::term("BERTH_LOGS", "where the logs of apps are, where --logs does not say") + roff::term("NO_COLOR", "if set, no colours") +
           roff::term("LC_ALL, LC_CTYPE, LANG", "whether the terminal has UTF-8; one that has not gets ASCII. Pipes and files get UTF-8 in any locale") +

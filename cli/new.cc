@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "cli/advice.h"
 #include "cli/verbs.h"
 #include "run/new_spec.h"
 
@@ -31,7 +32,7 @@ Result<Exit> make_new(const Console& console, const NewOptions& options) {
   for (const auto& process : made.guess.processes)
     console.note(fmt::format("  {}: {}{}", process.name, fmt::join(process.command, " "), process.port == 0 ? std::string() : fmt::format(", port {}", process.port)));
   for (const std::string& note : made.guess.notes) console.warn(note);
-  console.note(options.path == "." ? "Next: look it over, then: berth run" : fmt::format("Next: look it over, then: berth run {}", options.path));
+  console.note(options.path == "." ? "Next: look it over, then: berth run" : fmt::format("Next: look it over, then: berth run {}", shell_word(options.path)));
   return Exit::ok;
 }
 

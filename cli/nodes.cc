@@ -5,6 +5,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <ranges>
+#include <utility>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -55,19 +58,22 @@ std::string whole_path(const std::string& path, const fs::path& beside) {
 
 /// Puts what a table says of files into `node`.
 Result<void> take_files(const toml::table& table, const std::string& where, const fs::path& file, RemoteNode& node, bool may_have_tables) {
+  std::map<std::pair<toml::source_index, toml::source_index>, std::string> complaints;  // by line and column
   for (const auto& [key, value] : table) {
     if (may_have_tables && value.is_table()) continue;
-    const auto complain = [&](const std::string& what) {
-      return fail(Errc::usage, fmt::format("{}:{}:{}: {}{}", file.string(), key.source().begin.line, key.source().begin.column, what, where));
-    };
+    const auto& at = key.source().begin;
+    const auto complain = [&](const std::string& what) { complaints[{at.line, at.column}] = fmt::format("{}:{}:{}: {}{}", file.string(), at.line, at.column, what, where); };
     const auto known = std::ranges::find(kFiles, key.str());
-    if (known == std::end(kFiles) && (may_have_tables || key.str() != "address"))
-      return complain(fmt::format("unknown key '{}': {}ca_file, certificate_file and key_file are known", key.str(), may_have_tables ? "" : "address, "));
-    if (!value.is_string()) return complain(fmt::format("'{}' is not a string: put it into quotes", key.str()));
-    if (known == std::end(kFiles)) continue;
-    std::string* const into[] = {&node.ca_file, &node.certificate_file, &node.key_file};
-    *into[known - std::begin(kFiles)] = whole_path(value.as_string()->get(), file.parent_path());
+    if (known == std::end(kFiles) && (may_have_tables || key.str() != "address")) {
+      complain(fmt::format("unknown key '{}': {}ca_file, certificate_file and key_file are known", key.str(), may_have_tables ? "" : "address, "));
+    } else if (!value.is_string()) {
+      complain(fmt::format("'{}' is not a string: put it into quotes", key.str()));
+    } else if (known != std::end(kFiles)) {
+      std::string* const into[] = {&node.ca_file, &node.certificate_file, &node.key_file};
+      *into[known - std::begin(kFiles)] = whole_path(value.as_string()->get(), file.parent_path());
+    }
   }
+  if (!complaints.empty()) return fail(Errc::usage, fmt::format("{}", fmt::join(complaints | std::views::values, "\n")));
   return {};
 }
 

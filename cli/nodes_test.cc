@@ -100,6 +100,8 @@ TEST_F(NodesTest, WhatIsWrongIsSaidWithItsPlace) {
   EXPECT_THAT(complaint({"edge-1"}), HasSubstr("nodes.toml:3:1: unknown key 'ca'"));
   say("[edge-1]\nport = 7\n");
   EXPECT_THAT(complaint({"edge-1"}), AllOf(HasSubstr("nodes.toml:2:1: unknown key 'port': address, "), HasSubstr("in [edge-1]")));
+  say("[edge-1]\nport = 7\nkey_file = 8\nca = \"x\"\n");
+  EXPECT_THAT(complaint({"edge-1"}), testing::MatchesRegex(".*nodes.toml:2:1: unknown key 'port': .*\n.*nodes.toml:3:1: 'key_file' is not a string.*\n.*nodes.toml:4:1: unknown key 'ca'.*"));
   say("[edge-1]\naddress = 7\n");
   EXPECT_THAT(complaint({"edge-1"}), HasSubstr("'address' is not a string"));
   say("[edge-1\n");

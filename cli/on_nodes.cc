@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/advice.h"
 #include "cli/nodes.h"
 #include "cli/output/charset.h"
 #include "core/json/json.h"
@@ -35,7 +35,7 @@ struct Marked {
       if (bytes[i] != '\n') marked.line += bytes[i];
       else marked.end_line();
     }
-    std::fflush(marked.to);
+    if (std::fflush(marked.to) != 0 || std::ferror(marked.to) != 0) return 0;  // nothing of it was taken
     return static_cast<ssize_t>(size);
   }
   static int close(void* self) {
@@ -90,7 +90,7 @@ Result<pid_t> begin(const Verb& verb, const Console& console, const RemoteNode& 
   own.terminal = own.draws = false;
   own.node = node;
   const auto exit = verb.action(own);
-  const int code = static_cast<int>(exit ? *exit : report(own, exit.error()));
+  const int code = static_cast<int>(own.ended(exit ? *exit : report(own, exit.error())));
   std::fclose(own.out);
   std::fclose(own.err);
   std::_Exit(code);
@@ -106,19 +106,27 @@ Result<Exit> end_of(const Result<pid_t>& child) {
   return fail(Errc::io, fmt::format("what became of it is not known: signal {} ended the process that asked it", WTERMSIG(status)));
 }
 
-void copy(std::FILE* from, std::FILE* to, bool json) {
+void copy(std::FILE* from, const Console& console) {
   if (from == nullptr) return;
   std::rewind(from);
   char piece[8192];
   std::string plain;
-  const bool converts = !json && is_ascii_terminal(::fileno(to));
+  const bool converts = !console.json && is_ascii_terminal(::fileno(console.out));
   while (const std::size_t got = std::fread(piece, 1, sizeof piece, from)) {
     if (converts) plain.append(piece, got);
-    else std::fwrite(piece, 1, got, to);
+    else console.write(std::string_view(piece, got));
   }
-  put(to, plain);
-  std::fflush(to);
+  console.print(plain);
   std::fclose(from);
+}
+
+/// Tells what a node's process said.
+void tell_both(std::FILE* out, std::FILE* err, const Console& console) {
+  copy(out, console);
+  Console to_err = console;
+  to_err.out = console.err;
+  to_err.broken = std::make_shared<int>(0);
+  copy(err, to_err);
 }
 
 /// A node that is being asked, and where its answer is until its turn comes.
@@ -142,8 +150,7 @@ Exit read_from_all(const Verb& verb, const Console& console, const std::vector<R
   for (std::size_t told = 0; told < nodes.size(); ++told) {
     while (asked.size() < std::min(nodes.size(), told + at_once)) asked.push_back(ask(verb, console, nodes[asked.size()]));
     const auto ended = end_of(asked[told].child);
-    copy(asked[told].out, console.out, console.json);
-    copy(asked[told].err, console.err, console.json);
+    tell_both(asked[told].out, asked[told].err, console);
     const Exit exit = ended ? *ended : report_of(nodes[told], console, ended.error());
     if (first_failure == Exit::ok) first_failure = exit;
   }
@@ -188,8 +195,7 @@ std::size_t tell_next(std::vector<Asked>& asked, const Console& console, const s
   }
   const auto which = static_cast<std::size_t>(next - asked.begin());
   const auto ended = end_of(next->child);
-  copy(next->out, console.out, console.json);
-  copy(next->err, console.err, console.json);
+  tell_both(next->out, next->err, console);
   exit = ended ? *ended : report_of(nodes[which], console, ended.error());
   next->child = 0;
   return which;
@@ -229,23 +235,18 @@ std::string first_of(const std::vector<std::string>& said) {
   return nodes && !nodes->empty() ? nodes->front() : said.front();
 }
 
-/// As a shell reads it as one word.
-std::string shell_word(const std::string& word) {
-  const auto is_plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_@%+=:,./-").find(c) != std::string_view::npos; };
-  if (!word.empty() && std::ranges::all_of(word, is_plain)) return word;
-  std::string quoted = "'";
-  for (const char c : word) {
-    if (c == '\'') quoted += "'\\''";
-    else quoted += c;
-  }
-  return quoted + "'";
+/// The call as it was typed.
+std::string call_text(const std::vector<std::string>& arguments) {
+  std::string call = "berth";
+  for (const std::string& word : arguments) call += " " + shell_word(word);
+  return call;
 }
 
 }  // namespace
 
 Result<void> check_is_here(const Console& console, const std::string& called, const std::string& what) {
   const auto nodes = nodes_of_environment();
-  if (nodes.empty() || console.socket != usual_socket()) return {};
+  if (nodes.empty() || console.says_socket()) return {};
   const std::string node = first_of(nodes);
   return fail(Errc::usage, fmt::format("{}: $BERTH_NODE names {}, and it reads {} of the node that it runs on: run it there, as in: {}", called, node, what, ssh_call(node, console.arguments)));
 }
@@ -274,7 +275,9 @@ Result<void> check_one_is_followed(const Console& console, const std::string& ca
 }
 
 Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::string& called) {
-  const bool said = !console.nodes.empty(), socket_said = console.socket != usual_socket();
+  const bool said = !console.nodes.empty(), socket_said = console.says_socket();
+  if (socket_said && console.said_socket.empty()) return fail(Errc::usage, fmt::format("{}: --socket: it is empty; name berthd's socket, or leave --socket out", called));
+  if (socket_said) console.socket = console.said_socket;
   if (said && socket_said && is_asked(verb, Asks::elsewhere)) return fail(Errc::usage, fmt::format("{}: --node and --socket name two berthds: {} and {}", called, console.nodes.front(), console.socket));
   // What is said counts more than the environment.
   if (!said && !socket_said && verb.remotely != Remotely::never && verb.remotely != Remotely::reads_here) console.nodes = nodes_of_environment();
@@ -285,7 +288,8 @@ Result<Exit> run_where_asked(const Verb& verb, Console& console, const std::stri
   if (verb.remotely == Remotely::never) return fail(Errc::usage, fmt::format("{}: it works on this machine and asks no berthd, so that it takes no --node", called));
   if (!is_asked(verb, Asks::elsewhere)) {
     const std::string there = ssh_call(first_of(console.nodes), console.arguments);
-    return fail(Errc::usage, fmt::format("{}: it needs files of the node, so that it takes no --node{}: run it there, as in: {}", called, said ? "" : " ($BERTH_NODE)", there));
+    const std::string here = said ? "" : fmt::format("; for this machine: BERTH_NODE= {}", call_text(console.arguments));
+    return fail(Errc::usage, fmt::format("{}: it needs files of the node, so that it takes no --node{}: run it there, as in: {}{}", called, said ? "" : " ($BERTH_NODE)", there, here));
   }
   BERTH_TRY(const auto nodes, find_nodes(console.nodes));
   console.nodes.clear();

@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include <gmock/gmock.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,6 +191,22 @@ TEST_F(OperatorVerbs, ResumingANodeThatWasNotDrainedSaysSo) {
   EXPECT_EQ(daemon.asked().back().method, "POST");
 }
 
+TEST_F(OperatorVerbs, SinksAreListedWithWhatBecameOfEntries) {
+  daemon.on("GET /v1/status", R"({"apps": [], "sinks": [
+    {"sink": "loki", "kind": "loki", "state": "up to date", "lag_seconds": 0, "last_success": "", "failing_since": "", "last_error": "", "shipped": 900, "refused": 23, "limited": 101, "lost": 0, "retries": 0},
+    {"sink": "agent", "kind": "file", "state": "failing", "lag_seconds": 300.5, "last_success": "", "failing_since": "2026-11-24T09:00:00Z", "last_error": "No space left", "shipped": 7, "refused": 0, "limited": 0, "lost": 3, "retries": 4}]})");
+  const std::string out = berth({"sinks"}).out;
+  EXPECT_THAT(out, testing::ContainsRegex("SINK +KIND +STATE +BEHIND +TAKEN +OVER RATE +REFUSED +LOST +WHY\n"));
+  EXPECT_THAT(out, testing::ContainsRegex("loki +loki +up to date +900 +101 +23 +0"));
+  EXPECT_THAT(out, testing::ContainsRegex("agent +file +failing +5m +7 +0 +0 +3 +No space left"));
+  EXPECT_EQ(json::parse(berth({"sinks", "--json"}).out).value().at("sinks").as_array().size(), 2u);
+  const std::string status = berth({"status"}).out;
+  EXPECT_THAT(status, HasSubstr("logs go to loki (loki, 101 lines left out by its rate)"));
+  EXPECT_THAT(status, HasSubstr("log sink loki has refused 23 entries; berthd's log says why\n"));
+  daemon.on("GET /v1/status", R"({"sinks": []})");
+  EXPECT_EQ(berth({"sinks"}).out, "This node has no sinks: [[sink]] in berthd.toml names them.\n");
+}
+
 TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events"}).out, "Nothing has happened here yet.\n");
@@ -203,6 +223,8 @@ TEST_F(OperatorVerbs, ASocketThatIsClosedIsOpenToTheGroupThatItsFileNames) {
     if (ran.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
     EXPECT_EQ(ran.exit, 7);
     EXPECT_THAT(ran.err, HasSubstr(says));
+    const Ran doctor = run_berth({"doctor", "--socket", daemon.socket()}, respect_modes);
+    EXPECT_THAT(doctor.out, AllOf(HasSubstr("is closed to you"), HasSubstr("how berthd is, and its sinks, webhooks, probes and deployments, is not known"), Not(HasSubstr("nothing is deployed, probed"))));
   }
 }
 
@@ -224,6 +246,24 @@ TEST_F(OperatorVerbs, TheStateOfAnotherBerthdIsToBeNamed) {
   EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied"));
 }
 
+TEST_F(OperatorVerbs, ABackupThatCannotBeWrittenSaysWhatIsTheMatter) {
+  const files::TemporaryDirectory folder;
+  const std::string state = folder.path();
+  const Ran to_stdout = berth({"backup", "-", "--state", state}), nowhere = berth({"backup", state + "/none/b.tar", "--state", state});
+  EXPECT_EQ(to_stdout.exit, 2);
+  EXPECT_THAT(to_stdout.err, HasSubstr("berth backup: -: it writes a file"));
+  EXPECT_FALSE(fs::exists("-"));
+  EXPECT_EQ(nowhere.exit, 3);
+  EXPECT_EQ(nowhere.err, "berth backup: " + state + "/none/b.tar: there is no folder " + state + "/none: make it, or name another file\n");
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make it somebody else's";
+  ASSERT_TRUE(files::replace(folder.path() / "berth.db", "", 0600));
+  ASSERT_EQ(::chown((folder.path() / "berth.db").c_str(), 1, 1), 0);
+  const Ran closed = run_berth({"backup", state + "/b.tar", "--state", state, "--socket", daemon.socket()}, respect_modes);
+  if (closed.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
+  EXPECT_EQ(closed.exit, 7);
+  EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied: root alone may read it: use sudo\n"));
+}
+
 TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {
   daemon.on("POST /v1/apps/web/mark", "{}");
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": ""})");
@@ -233,6 +273,46 @@ TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {
   EXPECT_THAT(ran.err, HasSubstr("web@v22 is neither on this node nor in its repository"));
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": "timed out"})");
   EXPECT_EQ(berth({"mark", "web@v22", "bad"}).err, "") << "who cannot see it does not say that it is not there";
+}
+
+/// For `run_berth`: stdin is a terminal at which that was typed.
+void type(const char* text) {
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) ::_exit(126);
+  const int slave = ::open(::ptsname(master), O_RDWR | O_NOCTTY);
+  if (slave < 0 || ::dup2(slave, STDIN_FILENO) < 0 || ::write(master, text, std::strlen(text)) < 0) ::_exit(126);
+}
+
+TEST_F(OperatorVerbs, RemoveAsksAtATerminalWhereSomethingRunsOrIsPinned) {
+  const auto said_no = [] { type("no\n"); }, said_yes = [] { type("web\n"); };
+  const auto removed = [this] {
+    const auto asked = daemon.asked();
+    return std::ranges::count(asked, std::string("DELETE"), &FakeDaemon::Asked::method);
+  };
+  const std::vector<std::string> call{"remove", "web", "--socket", daemon.socket()};
+  daemon.on("DELETE /v1/apps/web", "{}");
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "pinned": ["v1", "v3"]})");
+  const Ran kept = run_berth(call, said_no);
+  EXPECT_EQ(kept.exit, 8);
+  EXPECT_EQ(kept.err, "web runs v7 and has pinned releases, which go with it: v1, v3.\nType web to remove it: berth: nothing was removed\n");
+  EXPECT_EQ(removed(), 0);
+  EXPECT_EQ(run_berth(call, said_yes).exit, 0);
+  EXPECT_EQ(removed(), 1);
+  EXPECT_EQ(berth({"remove", "web"}).exit, 0) << "nobody is there to be asked";
+  auto with_yes = call;
+  with_yes.emplace_back("--yes");
+  EXPECT_EQ(run_berth(with_yes, said_no).exit, 0);
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "stopped": true, "pinned": []})");
+  EXPECT_EQ(run_berth(call, said_no).exit, 0) << "nothing ends with it";
+  EXPECT_EQ(removed(), 4);
+}
+
+TEST_F(OperatorVerbs, RemoveAsksOnceAboutAnAppThatIsHeld) {
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "held": "an audit", "held_firmly": true})");
+  daemon.on("DELETE /v1/apps/web", R"({"code": "conflict", "exit": 8, "detail": "web is held (an audit)"})", 409);
+  const Ran ran = run_berth({"remove", "web", "--socket", daemon.socket()}, [] { type("no\n"); });
+  EXPECT_EQ(ran.exit, 8);
+  EXPECT_EQ(ran.err, "web is held (an audit).\nType web to remove it all the same: berth: web is held (an audit)\n");
 }
 
 TEST_F(OperatorVerbs, WhatIsFollowedComesBackAndIsTold) {

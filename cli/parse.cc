@@ -140,14 +140,30 @@ std::string wrong_number(const Verb& root, const Verb& verb, const std::vector<s
   return {};
 }
 
-/// Fails where a reason has several lines: berthd takes none such.
+constexpr std::size_t kLongestReason = 1000;  ///< bytes; as berthd has it
+
+/// Fails where a reason has several lines, or is longer than berthd takes one.
 Result<void> check_reason(const Verb& verb, const std::string& called) {
   for (const Option& option : verb.options) {
     if (option.names != "--reason") continue;
     const auto* text = std::get_if<std::string*>(&option.into);
     if (text != nullptr && (*text)->find('\n') != std::string::npos) return fail(Errc::usage, fmt::format("{}: --reason: it has more than one line", called));
+    if (text != nullptr && (*text)->size() > kLongestReason) return fail(Errc::usage, fmt::format("{}: --reason: it has more than {} bytes", called, kLongestReason));
   }
   return {};
+}
+
+/// The argument that was given as an empty word, as a script's variable is that nobody set: to leave it out would mean something else, often all.
+const Argument* empty_argument(const Verb& verb, const CLI::App& app) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  std::size_t place = 0;
+  for (const Argument& argument : verb.arguments) {
+    const auto* text = std::get_if<std::string*>(&argument.into);
+    const CLI::Option* option = at->get_option_no_throw("argument" + std::to_string(++place));
+    if (text != nullptr && (*text)->empty() && option != nullptr && option->count() > 0) return &argument;
+  }
+  return nullptr;
 }
 
 bool is_given(const Argument& argument) {
@@ -214,6 +230,7 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   if (const std::string wrong = complaint.empty() ? "" : wrong_number(root, *parsed.verb, given); !wrong.empty()) complaint = wrong;
   if (!complaint.empty()) return fail(Errc::usage, fmt::format("{}: {}; see {} --help", called, complaint, called));
   BERTH_CHECK(check_reason(*parsed.verb, called));
+  if (const Argument* empty = empty_argument(*parsed.verb, app); empty != nullptr) return fail(Errc::usage, fmt::format("{}: {} is empty; name it{}", called, empty->name, empty->required ? "" : ", or leave it out"));
   for (const Argument& argument : parsed.verb->arguments)
     if (argument.required && !is_given(argument))
       return fail(Errc::usage, fmt::format("{}: {} is missing; usage: {}", called, argument.name, usage_line(*parsed.verb, parsed.path)));
@@ -232,18 +249,18 @@ int run(const Verb& root, Console& console, const std::vector<std::string>& argu
   console.arguments = arguments;
   if (wants_all) {
     show_paged(console, help_text(root, *parsed->verb, parsed->path));
-    return 0;
+    return static_cast<int>(console.ended(Exit::ok));
   }
   if (parsed->help || (!parsed->verb->action && arguments.empty())) {
     console.print(short_help_text(root, *parsed->verb, parsed->path));
-    return parsed->help ? 0 : static_cast<int>(Exit::usage);
+    return static_cast<int>(console.ended(parsed->help ? Exit::ok : Exit::usage));
   }
   if (!parsed->verb->action) {
     const std::string called = fmt::format("{}", fmt::join(parsed->path, " "));
     return static_cast<int>(report(console, {Errc::usage, fmt::format("{}: name a verb: {}", called, fmt::join(verb_names(*parsed->verb), ", "))}));
   }
   const auto ended = run_where_asked(*parsed->verb, console, fmt::format("{}", fmt::join(parsed->path, " ")));
-  const int exit = static_cast<int>(ended ? *ended : report(console, ended.error()));
+  const int exit = static_cast<int>(console.ended(ended ? *ended : report(console, ended.error())));
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   console.detail(fmt::format("ended with {}{} after {}", exit, ended ? "" : fmt::format(" ({})", to_string(ended.error().code)), fine_time_text(took)));
   return exit;

@@ -32,15 +32,17 @@ void for_each_verb(const Verb& verb, std::vector<std::string> path, Visit visit)
 TEST(Program, EveryVerbThatAsksBerthdSaysWhetherItDoesSoElsewhere) {
   Console console;
   const Verb root = berth_program(console);
-  std::vector<std::string> untold, here;
+  std::vector<std::string> untold, here, on_node;
   for_each_verb(root, {}, [&](const Verb& verb, const std::vector<std::string>& path) {
     const auto ends_with = [&](Exit exit) { return std::ranges::find(verb.exits, exit) != verb.exits.end(); };
     if (ends_with(Exit::unreachable) && ends_with(Exit::permission) && verb.remotely == Remotely::never) untold.push_back(fmt::format("{}", fmt::join(path, " ")));
     if (verb.remotely == Remotely::reads_here) here.push_back(fmt::format("{}", fmt::join(path, " ")));
+    if (verb.remotely == Remotely::on_node_only) on_node.push_back(fmt::format("{}", fmt::join(path, " ")));
   });
   EXPECT_THAT(untold, testing::IsEmpty());
   // These read files of the machine that they run on, and ask its berthd where they are.
-  EXPECT_THAT(here, testing::UnorderedElementsAre("export", "inspect", "diff", "doctor", "backup"));
+  EXPECT_THAT(here, testing::UnorderedElementsAre("export", "inspect", "diff"));
+  EXPECT_THAT(on_node, testing::UnorderedElementsAre("exec", "import", "doctor", "backup", "restore")) << "these are refused where a node elsewhere is named";
 }
 
 TEST(Program, EveryVerbHasHelpWithAnExampleAndExitCodes) {
@@ -148,6 +150,13 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"logs", "web", "--grep", "a(", "--regex"}, "regular expression 'a('"},
       {{"status", "web@v1"}, "more than an app"},
       {{"stop", "web", "--reason", "one\ntwo"}, "berth stop: --reason: it has more than one line"},
+      {{"stop", "web", "--reason", std::string(1001, 'x')}, "berth stop: --reason: it has more than 1000 bytes"},
+      {{"gc", ""}, "berth gc: APP is empty; name it, or leave it out\n"},
+      {{"status", ""}, "berth status: APP is empty; name it, or leave it out\n"},
+      {{"verify", ""}, "is empty; name it, or leave it out\n"},
+      {{"events", ""}, "berth events: APP is empty"},
+      {{"history", ""}, "berth history: APP is empty"},
+      {{"remove", ""}, "berth remove: APP is empty; name it\n"},
       {{"remove", "web", "--purge"}, "--yes"},
       {{"completion", "tcsh"}, "bash, zsh or fish"},
       {{"run", "/", "--port", "0"}, "1 to 65535"},

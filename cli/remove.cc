@@ -41,6 +41,28 @@ std::string joined(const json::array& list, std::string_view key) {
   return text;
 }
 
+/// "web runs v7": what ends with an app that goes; empty where nothing does, and where berthd refuses it, about which is asked then.
+std::string what_ends(const json::value& before, const std::string& app, const RemoveOptions& options) {
+  if (!before.is_object()) return {};
+  const auto* deployment = member(before, "deployment");
+  const bool refused = !options.force && (truth_of(before, "held_firmly") || (deployment != nullptr && deployment->is_object()));
+  if (refused) return {};
+  const std::string active = text_of(before, "active"), pinned = joined(list_of(before, "pinned"), "");
+  std::string text;
+  if (!active.empty() && !truth_of(before, "stopped")) text = fmt::format("{} runs {}", app, active);
+  if (!pinned.empty()) text += fmt::format("{} pinned releases, which go with it: {}", text.empty() ? app + " has" : " and has", pinned);
+  return text;
+}
+
+/// Asks at a terminal before what serves or is pinned goes; a script is not asked.
+Result<void> confirm_end(const Console& console, const std::string& app, const json::value& before, const RemoveOptions& options) {
+  if (options.yes || options.purge || !can_ask()) return {};
+  const std::string ends = what_ends(before, app, options);
+  if (ends.empty()) return {};
+  if (!asks_for(console, fmt::format("{}.\nType {} to remove it: ", printable(ends), app), app)) return fail(Errc::cancelled, "nothing was removed");
+  return {};
+}
+
 /// What went with it, and what stays: a note for each, of the app as it was told before.
 std::vector<std::string> what_went(const json::value& before, const RemoveOptions& options) {
   std::vector<std::string> notes;
@@ -62,6 +84,7 @@ Result<Exit> remove(const Console& console, const RemoveOptions& options) {
   if (!options.reason.empty()) target += "&reason=" + io::percent_encode(options.reason);
   const ApiClient api(console);
   const json::value before = told_of(api, app);
+  BERTH_CHECK(confirm_end(console, app, before, options));
   auto answer = long_call(console, {.method = "DELETE", .target = target + (options.force ? "&force=true" : "")}, options.timeout);
   if (!answer && answer.error().code == Errc::conflict && !options.force && insists(console, app, answer.error()))
     answer = long_call(console, {.method = "DELETE", .target = target + "&force=true"}, options.timeout);
@@ -85,13 +108,14 @@ Verb remove_verb() {
       .name = "remove",
       .summary = "Drain and stop an app, and take its route, slots and user away",
       .text = "Its releases go, pinned ones among them, and so do its scale and its hold. Releases that are rejected stay so, should the app come back, unless --purge "
-              "is given. An app that 'berth hold' holds or that has a deployment under way is refused, or asked about at a terminal, unless --force is given.",
+              "is given. An app that 'berth hold' holds or that has a deployment under way is refused, or asked about at a terminal, unless --force is given. At a terminal it also asks about an app "
+              "that runs or has pinned releases, unless --yes is given.",
       .examples = {"berth remove web # its data and logs stay", "berth remove web --purge --yes # nothing stays"},
       .exits = with_daemon_exits({Exit::not_found, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
       .options = {{"--purge", "", "its data and logs as well, also those that an app left which was removed before", &o->purge},
                   {"--force", "", "also where the app is held or has a deployment under way, which is cancelled", &o->force},
-                  {"-y,--yes", "", "with --purge: do not ask first", &o->yes},
+                  {"-y,--yes", "", "do not ask first, with --purge or at a terminal", &o->yes},
                   reason_option(o->reason), timeout_option(o->timeout)},
       .action = [o](Console& console) { return remove(console, *o); },
   };

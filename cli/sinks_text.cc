@@ -47,7 +47,9 @@ std::string sinks_text(const value& status, const StatusView& view) {
       const char* what = text_of(sink, "state") == "unreadable" ? "does not get all logs" : "takes nothing";
       text += tinted(printable(fmt::format("log sink {} {} for {}{}: {}", name, what, since_text(since, view.now), behind, error)), Tint::bad, view.colour) + "\n";
     } else {
-      well += fmt::format("{}{} ({}{})", well.empty() ? "" : ", ", name, text_of(sink, "kind"), behind);
+      const auto limited = number_of(sink, "limited");
+      const std::string left_out = limited > 0 ? fmt::format(", {} left out by its rate", count_text(static_cast<std::uint64_t>(limited), "line")) : "";
+      well += fmt::format("{}{} ({}{}{})", well.empty() ? "" : ", ", name, text_of(sink, "kind"), behind, left_out);
     }
     if (const auto lost = number_of(sink, "lost"); lost > 0)
       text += tinted(fmt::format("log sink {} will never get {} lines, which were removed before it took them, or are torn", printable(name), lost), Tint::warning, view.colour) + "\n";

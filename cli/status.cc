@@ -39,7 +39,7 @@ Verb status_verb() {
   return {
       .name = "status",
       .summary = "Show apps, active releases, instances and health; what is wrong first",
-      .text = "--watch shows it again and again in the same place, of several nodes, too, until 'q' or Ctrl-C. A berthd that is away is said, and it goes on when that is back.",
+      .text = "Sinks of logs are on a line, with how far they are behind and what their rate left out; those with trouble have one of their own, and 'berth sinks' has all that is known of each. --watch shows it again and again in the same place, of several nodes, too, until 'q' or Ctrl-C. A berthd that is away is said, and it goes on when that is back.",
       .examples = {"berth status", "berth status web # its instances, and why one is not ready", "berth status --json", "berth status --watch --node edge-1 --node edge-2"},
       .exits = with_daemon_exits({Exit::not_found}),
       .arguments = {{"APP", "one app in detail", &o->name, Completes::app, false}},

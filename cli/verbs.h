@@ -29,6 +29,7 @@ Verb resume_verb();
 Verb mark_verb();
 Verb node_verb();
 Verb webhook_verb();
+Verb sinks_verb();
 Verb remove_verb();
 Verb restart_verb();
 Verb exec_verb();

@@ -198,7 +198,7 @@ Result<Exit> watch_as_documents(const Console& console, const std::vector<Remote
       const Watched known = watchers[i]->known();
       if (known.answer && std::exchange(answered[i], known.answered_at) != known.answered_at)
         console.document(several ? json::value(json::object{{"node", known.name}, {"answer", *known.answer}}) : *known.answer);
-      if (std::ferror(console.out) != 0) std::_Exit(static_cast<int>(Exit::failed));
+      if (console.is_broken()) std::_Exit(static_cast<int>(console.ended(Exit::failed)));
       if (!known.away) continue;
       if (!several && !known.answer && is_wrong_call(*known.away)) return std::unexpected(*known.away);
       if (std::exchange(away[i], known.away_since) == known.away_since) continue;

@@ -29,6 +29,7 @@ class Finder {
     for (const auto& [name, variable] : spec_.variables) find(name, variable);
     if (!missing_.empty()) return fail(Errc::usage, complaint());
     note_strangers();
+    note_hidden();
     return std::move(found_);
   }
 
@@ -102,6 +103,30 @@ class Finder {
     }
     if (!strangers.empty())
       found_.notes.push_back(fmt::format("{} has {}, which berth.toml does not declare: the app is not given it; [env.NAME] declares a variable", sources_.dotenv_file.string(), strangers));
+  }
+
+  /// What a variable is in the environment, or by its default; null where it is a secret, or nothing.
+  const std::string* meant(const std::string& name) const {
+    const spec::Variable& variable = spec_.variables.at(name);
+    if (variable.secret || sources_.environment.secrets.contains(name)) return nullptr;
+    if (const auto text = sources_.environment.variables.find(name); text != sources_.environment.variables.end()) return &text->second.value;
+    return variable.preset ? &*variable.preset : nullptr;
+  }
+
+  /// Where another environment, or a release, is to be seen here, what has the place of its values is told.
+  void note_hidden() {
+    if (!sources_.for_secrets) return;
+    std::string by_file, by_option;
+    for (const auto& [name, variable] : spec_.variables) {
+      const auto value = found_.variables.find(name);
+      const std::string* other = meant(name);
+      if (other == nullptr || value == found_.variables.end() || value->second == *other) continue;
+      std::string& names = sources_.given.contains(name) ? by_option : by_file;
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    const std::string& environment = sources_.environment.name;
+    if (!by_file.empty()) found_.notes.push_back(fmt::format("{} counts more than {} for {}: without it there the app has the value of {}", sources_.dotenv_file.string(), environment, by_file, environment));
+    if (!by_option.empty()) found_.notes.push_back(fmt::format("--set counts more than {} for {}", environment, by_option));
   }
 
   const spec::AppSpec& spec_;

@@ -26,7 +26,7 @@ struct LocalSources {
 struct LocalConfiguration {
   std::map<std::string, std::string> variables;
   secrets::WipedValues secrets;
-  std::vector<std::string> notes;  ///< worth telling: what `.env` has and is not given to the app
+  std::vector<std::string> notes;  ///< worth telling: what `.env` has and is not given to the app, or is given in the place of what another environment says
 };
 
 /// The values of every variable that `spec` declares. `Errc::usage` names all that are required and have none, each with what to write where; and what of an env.toml a

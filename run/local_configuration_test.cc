@@ -58,6 +58,18 @@ TEST_F(LocalConfigurationTest, TheNearestSourceCounts) {
   EXPECT_EQ(found().variables, (Texts{{"A", "given"}, {"B", "dotenv"}, {"C", "dev"}, {"D", "preset"}})) << "E has none, and needs none";
 }
 
+TEST_F(LocalConfigurationTest, WhatHidesAValueOfAnotherEnvironmentIsTold) {
+  for (const char* name : {"MSG", "LEVEL", "MODE", "COLOUR", "ALIKE"}) declare(name, {.preset = "preset"});
+  declare("TOKEN", {.secret = true});
+  sources.dotenv = {{"MSG", "hello"}, {"LEVEL", "debug"}, {"ALIKE", "same"}, {"TOKEN", "t"}};
+  sources.given = {{"MODE", "fast"}};
+  set_environment("production", {{"MSG", "prod"}, {"MODE", "slow"}, {"COLOUR", "red"}, {"ALIKE", "same"}});
+  EXPECT_THAT(found().notes, IsEmpty()) << "it is the one that is always meant";
+  sources.for_secrets = environment("dev", {}, {});
+  EXPECT_THAT(found().notes, ElementsAre("/app/.env counts more than production for LEVEL, MSG: without it there the app has the value of production", "--set counts more than production for MODE"));
+  EXPECT_EQ(found().variables.at("MSG"), "hello");
+}
+
 TEST_F(LocalConfigurationTest, AllThatIsMissingIsNamedAtOnceWithWhatToDo) {
   declare("GREETING", {.required = true, .description = "What to say"});
   declare("TOKEN", {.required = true, .secret = true});

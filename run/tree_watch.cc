@@ -16,10 +16,18 @@ constexpr std::string_view kOfTools[] = {"node_modules", "__pycache__", ".venv",
 constexpr std::string_view kEnvironments = "environments";
 constexpr std::string_view kConfiguration[] = {"berth.toml", ".berthignore", "Procfile", ".env"};
 
+/// What `sed -i` writes before it takes a file's place: "sed" and six random letters and digits, which no word has in it.
+bool is_of_sed(std::string_view name) {
+  if (name.size() != 9 || !name.starts_with("sed")) return false;
+  const auto is_alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+  const auto is_small = [](char c) { return c >= 'a' && c <= 'z'; };
+  return std::ranges::all_of(name, is_alnum) && !std::ranges::all_of(name, is_small);
+}
+
 /// A file that an editor has beside the one it writes, or what an interpreter makes of a source.
 bool is_passing(std::string_view name) {
   if (name.ends_with("~") || name.ends_with(".pyc") || name.ends_with(".swp") || name.ends_with(".swx") || name.ends_with(".tmp")) return true;
-  return name.starts_with(".#") || (name.starts_with("#") && name.ends_with("#")) || name.starts_with(".goutputstream-");
+  return is_of_sed(name) || name.starts_with(".#") || (name.starts_with("#") && name.ends_with("#")) || name.starts_with(".goutputstream-");
 }
 
 bool is_below(std::string_view path, std::string_view folder) { return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'); }

@@ -23,7 +23,7 @@ TEST(TreeWatchRules, WhatABuildHasCountsAndWhatToolsPutBesideDoesNot) {
       {".env", false, true},             {"Procfile", false, true},         {"lib/.env", false, false},   {"app.log", false, false},
       {"tmp", true, false},              {"tmp/x", false, false},           {".git", true, false},        {".git/index", false, false},
       {"node_modules/a/b.js", false, false}, {"lib/__pycache__", true, false}, {"a.pyc", false, false},   {"main.py~", false, false},
-      {".main.py.swp", false, false},    {"#main.py#", false, false},       {"environments", true, true}, {"environments/dev", true, true},
+      {"sedQDp4e1", false, false},          {"sedentary", false, true},           {"sed-rules", false, true},           {".main.py.swp", false, false},    {"#main.py#", false, false},       {"environments", true, true}, {"environments/dev", true, true},
       {"environments/dev/env.toml", false, true}, {"environments/qa", true, false}, {"environments/qa/env.toml", false, false},
       {"environments/developers", true, false},
   };

@@ -17,7 +17,13 @@ std::string refused_why(const json::value& sink) {
   return why.empty() ? text_of(sink, "last_error") : why;
 }
 
+constexpr const char* kAsRoot = "ask again as root: sudo berth doctor";
+
 void check_config(const Subject& subject, Findings& findings) {
+  if (!subject.config && subject.config_is_closed) {
+    findings.push_back({Level::warning, "configuration", subject.config_trouble, "whether it is right is not known, nor where this node's folders are if berthd cannot be asked", kAsRoot});
+    return;
+  }
   if (!subject.config) {
     findings.push_back({Level::error, "configuration", subject.config_trouble, "a berthd that is started now does not run; one that runs goes on with what it read before",
                         "mend the file: berthd --check says what is wrong; berth doctor --config FILE names another one"});
@@ -84,6 +90,10 @@ void check_webhooks(const json::value& status, Findings& findings) {
 Findings check_daemon(const Subject& subject, const std::string& version) {
   Findings findings;
   check_config(subject, findings);
+  if (!subject.status && subject.is_closed) {
+    findings.push_back({Level::warning, "berthd", subject.unreachable, "how berthd is, and its sinks, webhooks, probes and deployments, is not known", kAsRoot});
+    return findings;
+  }
   if (!subject.status) {
     findings.push_back({Level::error, "berthd", subject.unreachable, "apps go on under their keepers; nothing is deployed, probed, routed anew or shipped. Its sinks, webhooks, probes and deployments could not be asked",
                         "systemctl status berthd and its log say why; systemctl start berthd"});

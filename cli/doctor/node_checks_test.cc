@@ -17,6 +17,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class NodeChecks : public NodeFixture {
  protected:
@@ -235,6 +236,19 @@ TEST_F(NodeChecks, WithoutBerthdThatIsTheErrorAndTheConfigurationIsReadAllTheSam
   subject.config.reset();
   subject.config_trouble = "berthd.toml:1:1: unknown key";
   EXPECT_THAT(troubles(check_daemon(subject, "1.0")), ElementsAre("error: berthd.toml:1:1: unknown key", "error: berthd does not run here"));
+}
+
+TEST_F(NodeChecks, WhoMayNotAskBerthdHearsThatAndNothingOfHowItIs) {
+  subject.unreachable = "berthd's socket /run/berth/api.sock is closed to you: be root";
+  subject.is_closed = true;
+  const Findings found = check_daemon(subject, "1.0");
+  EXPECT_THAT(troubles(found), ElementsAre("warning: berthd's socket /run/berth/api.sock is closed to you: be root"));
+  EXPECT_THAT(found.back().remedy, AllOf(HasSubstr("as root"), Not(HasSubstr("systemctl"))));
+  EXPECT_THAT(found.back().why, Not(HasSubstr("nothing is deployed")));
+  subject.config.reset();
+  subject.config_is_closed = true;
+  subject.config_trouble = "berthd.toml: Permission denied";
+  EXPECT_THAT(troubles(check_daemon(subject, "1.0")), ElementsAre("warning: berthd.toml: Permission denied", testing::StartsWith("warning: berthd's socket")));
 }
 
 TEST_F(NodeChecks, WhatBerthdSaysOfItselfIsJudged) {

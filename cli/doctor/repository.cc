@@ -51,7 +51,7 @@ Findings check_repository(const Subject& subject) {
     findings.push_back({is_followed ? Level::error : Level::warning, "repository", "it cannot be read: " + trouble, "no new release is taken from it; what runs goes on",
                         "mend what it says, then `berth releases APP` asks it again; metadata that expired is signed by whoever publishes (`berth repo refresh`)"});
   if (subject.status) check_follows(*subject.status, trouble.empty(), findings);
-  if (findings.empty()) findings.push_back({Level::ok, "repository", subject.status ? "it was read when it was asked last, or was not asked yet" : "not known while berthd does not answer"});
+  if (findings.empty()) findings.push_back({Level::ok, "repository", subject.status ? "it was read when it was asked last, or was not asked yet" : "not known: berthd cannot be asked"});
   return findings;
 }
 

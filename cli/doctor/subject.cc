@@ -59,9 +59,11 @@ Subject read_subject(const Console& console, const fs::path& config_file) {
   auto config = config::load(config_file, config::kinds_read_by(read_access));
   if (config) subject.config = std::move(*config);
   else subject.config_trouble = config.error().message;
+  subject.config_is_closed = !config && config.error().code == Errc::permission;
   auto status = ApiClient(console).get("/v1/status", kPatience);
   if (status) subject.status = std::move(*status);
   else subject.unreachable = status.error().message;
+  subject.is_closed = !status && status.error().code == Errc::permission;
   subject.paths = paths_of(subject);
   return subject;
 }

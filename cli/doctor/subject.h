@@ -25,9 +25,11 @@ struct Subject {
   std::vector<fs::path> config_files;    ///< with those beside it that add to it
   std::optional<config::Config> config;  ///< absent: it cannot be read, see `config_trouble`
   std::string config_trouble;
+  bool config_is_closed = false;         ///< whoever asks may not read it, which says nothing of it
   store::Paths paths;                    ///< as the configuration says, else as berthd says, else the usual ones
   std::optional<json::value> status;     ///< what berthd says of itself; absent: it cannot be asked, see `unreachable`
   std::string unreachable;
+  bool is_closed = false;                ///< whoever asks may not ask it, which says nothing of how it is
   uid_t owner = 0;                       ///< whose the node's files are
   Clock::time_point now = Clock::now();
 };

@@ -68,14 +68,13 @@ bool stdout_is_ascii() {
   return is_so;
 }
 
-void put(std::FILE* stream, std::string_view text) {
+bool put(std::FILE* stream, std::string_view text) {
   const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
   if (!std::ranges::all_of(text, is_ascii) && is_ascii_terminal(::fileno(stream))) {
     const std::string plain = in_ascii(text);
-    std::fwrite(plain.data(), 1, plain.size(), stream);
-  } else {
-    std::fwrite(text.data(), 1, text.size(), stream);
+    return std::fwrite(plain.data(), 1, plain.size(), stream) == plain.size();
   }
+  return std::fwrite(text.data(), 1, text.size(), stream) == text.size();
 }
 
 }  // namespace berth::cli

@@ -18,7 +18,7 @@ std::string in_ascii(std::string_view text);
 /// Whether stdout is such a terminal.
 bool stdout_is_ascii();
 
-/// Prints what is for people to `stream`: in ASCII where that is a terminal without UTF-8.
-void put(std::FILE* stream, std::string_view text);
+/// Prints what is for people to `stream`: in ASCII where that is a terminal without UTF-8. False, with `errno`, where it was not taken.
+bool put(std::FILE* stream, std::string_view text);
 
 }  // namespace berth::cli

@@ -94,7 +94,7 @@ Result<void> InstanceCursor::seek_since() {
 }
 
 Result<bool> InstanceCursor::seek_previous_run(const Lives& lives) {
-  BERTH_TRY(const auto previous, previous_run(log_, lives));
+  BERTH_TRY(const auto previous, previous_run(log_, lives, filter_.release));
   if (!previous) {
     past_until_ = true;
     return false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include <fmt/core.h>
+
 namespace berth::logs {
 
 namespace {
@@ -33,6 +35,9 @@ Result<LogReader> LogReader::open(std::filesystem::path root, LogQuery query) {
       BERTH_CHECK(cursor.seek_since());
     }
     reader.inputs_.push_back({std::move(cursor), {}, false});
+  }
+  if (reader.query_.previous && reader.inputs_.empty() && reader.query_.filter.release) {
+    return fail(Errc::not_found, fmt::format("{}: its logs have no lines of a run of {} that is over", reader.query_.selector.app, *reader.query_.filter.release));
   }
   if (reader.query_.previous && reader.inputs_.empty()) {
     return fail(Errc::not_found, reader.query_.selector.app + ": its logs have lines of what runs now alone, or of a berthd that did not tell runs apart; "

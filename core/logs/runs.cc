@@ -68,7 +68,8 @@ bool is_alive(const Run& run) {
   return error == std::errc() && end == run.pid.data() + run.pid.size() && pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
 }
 
-Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Lives& lives) {
+Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Lives& lives, const std::optional<std::string>& release) {
+  const auto is_wanted = [&](const Run& run) { return (!release || run.release == *release) && !lives(run); };
   BERTH_TRY(const auto segments, list_segments(log.folder));
   const std::string ended = ended_by_itself(log.folder);
   std::string previous;
@@ -79,7 +80,7 @@ Result<std::optional<PreviousRun>> previous_run(const InstanceLog& log, const Li
     if (!found) return pass(found.error());
     const bool begins = previous.empty();
     for (const std::string& tag : *found | std::views::reverse)
-      if (previous.empty() && !lives(run_of(tag))) previous = tag;
+      if (previous.empty() && is_wanted(run_of(tag))) previous = tag;
     if (previous.empty()) continue;
     // A run that was started again and stopped says less than the one which had ended.
     if (begins && ended != previous && deployment_of(ended) == deployment_of(previous) && !lives(run_of(ended)) && has_lines(segments, ended)) previous = ended;

@@ -1,5 +1,6 @@
 #include "core/publish/environment.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include <fmt/core.h>
@@ -90,6 +91,20 @@ Result<void> check_declared(const Environment& environment, const std::map<std::
   return {};
 }
 
+/// ", of which there are dev, production"; empty where there are none.
+std::string there_are(const fs::path& environments) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (auto entry = fs::directory_iterator(environments, ignored); entry != fs::directory_iterator(); entry.increment(ignored)) {
+    if (ignored) break;
+    if (const std::string name = entry->path().filename().string(); is_name(name) && entry->is_directory(ignored)) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? " (there are: " : ", ") + name;
+  return text.empty() ? "" : text + ")";
+}
+
 }  // namespace
 
 Result<Environment> read_environment(const fs::path& environments, const std::string& name) {
@@ -97,9 +112,9 @@ Result<Environment> read_environment(const fs::path& environments, const std::st
   Environment environment{.name = name, .folder = environments / name};
   std::error_code error;
   if (!fs::is_directory(environment.folder, error))
-    return fail(Errc::usage, fmt::format("{} is no folder; make it, with the variables of '{}' in env.toml and its configuration files in files/, "
+    return fail(Errc::usage, fmt::format("{} is no folder{}; make it, with the variables of '{}' in env.toml and its configuration files in files/, "
                                          "or say with --environments where it is",
-                                         environment.folder.string(), name));
+                                         environment.folder.string(), there_are(environments), name));
   const auto text = files::read(environment.settings_file(), kMostSettings);
   if (!text && text.error().code == Errc::not_found) return environment;
   if (!text) return pass(text.error());

@@ -46,7 +46,8 @@ TEST_F(EnvironmentTest, MayBeAFolderWithoutSettings) {
   const auto got = read_environment(at("environments"), "dev");
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_THAT(got->variables, IsEmpty());
-  EXPECT_THAT(read_environment(at("environments"), "nowhere"), Refuses(Errc::usage, "environments/nowhere is no folder"));
+  EXPECT_THAT(read_environment(at("environments"), "nowhere"), Refuses(Errc::usage, "environments/nowhere is no folder (there are: dev); make it"));
+  EXPECT_THAT(read_environment(at("nowhere"), "dev"), Refuses(Errc::usage, "nowhere/dev is no folder; make it"));
   EXPECT_THAT(read_environment(at("environments"), "../qa"), Refuses(Errc::usage, "environment '../qa'"));
 }
 

@@ -217,6 +217,7 @@ awaitable<Result<DeploymentStatus>> Engine::keep_answer(DeployRequest request, D
 /// Says of the active release, of which nothing is to be done, how it is repaired where it needs that.
 awaitable<void> Engine::note_drift(std::string name, DeploymentStatus& status) {
   const std::string release = status.row.release;
+  status.notes.clear();  // those are of the deployment that made it active, and its answer
   const auto look = [this, name, release] { return node_.store.slot(name, release); };
   const auto slot = co_await node_.pool.run(look);
   if (slot && *slot && (*slot)->drifted > 0)

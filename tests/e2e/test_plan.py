@@ -145,6 +145,10 @@ class Plan(BerthCase):
         deployment = self.deploy_as(plan, "v1", "--force")
         self.assertEqual(self.node.pids(), pids)
         self.assertTrue(any("its instances go on as they are: 'berth restart web'" in note for note in deployment["notes"]), deployment["notes"])
+        self.node.berth("restart", "web")
+        again = self.deploy(self.node, "v1")
+        self.assertSays(again, "is active already")
+        self.assertNotIn("berth restart", again.text, "it was done")
 
     def test_of_a_new_configuration_alone(self):
         self.publish(1, more='[env.LEVEL]\ndefault = "info"\n')

@@ -10,6 +10,7 @@
 #include "core/build_info/build_info.h"
 #include "core/files/files.h"
 #include "core/utf8.h"
+#include "daemon/check.h"
 #include "daemon/clients.h"
 #include "daemon/conditions.h"
 #include "daemon/deploy/idle_thread.h"

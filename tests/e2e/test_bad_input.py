@@ -378,9 +378,7 @@ class BadSpec(BerthCase):
 
     def test_a_placeholder_nobody_knows(self):
         tree = sample_apps.testapp(self.folder / "site", "--note", "${NOBODY}")
-        self.repo.build(tree)  # which knows no environment yet
-        self.repo.configure()
-        self.refuse(("release", "web", "--env", "production", "--repo", self.repo.folder, "--environments", self.repo.environments), ("NOBODY",))
+        self.refuse(("build", tree), ("NOBODY",))
 
     def test_an_id_is_never_used_again(self):
         tree = sample_apps.testapp(self.folder / "site")

@@ -323,7 +323,8 @@ class EndsMeanwhile(BerthCase):
     def test_by_port_its_connections_are_refused_until_it_listens_again(self):
         node = self.node_with("port")
         load = self.lose(node, lambda: os.kill(self.before["web/web.1"], signal.SIGTERM))
-        self.assertEqual(set(load.summary["failures"]), {"connect: Connection refused"}, load.summary)
+        self.assertLessEqual(set(load.summary["failures"]), {"connect: Connection refused", "recv: Connection reset by peer"}, "and those reset that it had not taken yet")
+        self.assertGreater(load.summary["failures"]["connect: Connection refused"], 0)
         self.assertLess(len(load.failed), load.summary["requests"] / 2)
         back = max(opened for opened, _ended, _what in load.failed)
         self.assertLess(back - min(opened for opened, _ended, _what in load.failed), 1_000_000_000 * SLOWNESS, "no longer than it took to start again")

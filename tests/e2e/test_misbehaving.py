@@ -39,10 +39,9 @@ class Misbehaving(BerthCase):
         """What no misbehaviour changes: these slots of the app (all without), `current`, and all of the other app, its route and processes among it."""
         app, other = fingerprint(node), fingerprint(node, "other")
         ports = [str(OTHER), *(str(one["port"]) for one in node.instances("other"))]
-        other["rules"] = [line for line in other["rules"].splitlines() if any(port in line for port in ports)]
+        other["rules"] = [line for line in other["rules"].splitlines() if f"dport {OTHER} " in line]
         other["listening"] = [one for one in other["listening"] if one.rsplit(":", 1)[1] in ports]
-        self.assertEqual((len(other["processes"]), len(other["listening"])), (1, 2), other)
-        self.assertTrue(other["rules"], "it is reached by a rule")
+        self.assertTrue(other["processes"] and other["listening"] and other["rules"], other)
         return {"slots": {name: digest for name, digest in app["slots"].items() if not slots or name in slots}, "current": app["current"], "other": other}
 
     @contextlib.contextmanager
@@ -86,7 +85,7 @@ class Misbehaving(BerthCase):
         with self.refused(node), self.nothing_else_changes(node):
             self.assertServes("v1")
             (pid,) = node.pids().values()
-            wait_until(lambda: not os.path.exists(f"/proc/{pid}/fd/1"), "it has closed its stdout")
+            wait_until(lambda: "pipe:" not in os.path.realpath(f"/proc/{pid}/fd/1"), "it has closed its stdout")
             time.sleep(0.3)  # for a keeper that takes that for its end
         self.assertEqual(node.instances()[0]["restarts"], 0)
         self.assertGoodDeployFollows(node)
@@ -136,12 +135,13 @@ class Misbehaving(BerthCase):
         self.assertServes("v1")
         program = node.slot("v1") / "app" / "bin" / "testapp"
         with self.nothing_else_changes(node):
+            mode = program.stat().st_mode
             program.chmod(0o644)
             subprocess.run(["kill", "-9", str(list(node.pids().values())[0])], check=True)
             one = wait_until(lambda: next((one for one in node.instances() if one["phase"] == "waiting" and one["restarts"] >= 3), None), "it loops", 20)
             self.assertTrue(one["crash_loop"] or one["restarts"] >= 3)
             self.assertEqual(node.app()["health"], "down")
-            program.chmod(0o755)
+            program.chmod(mode)
         node.wait_app(health="healthy", seconds=40)
         wait_until(lambda: one_request(8080)[0] == 200, "it serves again")
 

@@ -134,7 +134,7 @@ class Resources(BerthCase):
         self.deploy(node, "v1")
         with self.refused(node):
             done = self.deploy(node, "v2", "web", 1)
-            self.assertSays(done, f"web@v2: process web: LimitNOFILE of its limits says 4000000000, and this node's kernel lets no process have more than {most} (fs.nr_open)",
+            self.assertSays(done, f"web@v2 failed: process web: LimitNOFILE of its limits says 4000000000, and this node's kernel lets no process have more than {most} (fs.nr_open)",
                             "say at most that in berth.toml and release anew, or raise fs.nr_open by sysctl")
         self.assertEqual(node.app()["rejected"], [], "it says nothing of the release")
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -255,6 +256,42 @@ class Packages(Folder):
         sizes = {name: (self.folder / "root/usr" / name).stat().st_size for name in programs}
         print(*(f"{name}: {size} bytes" for name, size in sizes.items()), sep="\n", flush=True)
         self.assertLessEqual(sum(size for name, size in sizes.items() if name != "libexec/berth/berth-unpack"), MOST_BYTES)
+
+
+def unequal(one, two, folder):
+    """What differs in two packages: nothing, or files in them, or else how they are packed."""
+    if filecmp.cmp(one, two, shallow=False):
+        return []
+    trees = [folder / f"unequal-{name}-{one.name}" for name in ("one", "two")]
+    for package, tree in zip((one, two), trees):
+        subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
+    first, second = ({path.relative_to(tree): path.read_bytes() for path in tree.rglob("*") if path.is_file() and not path.is_symlink()} for tree in trees)
+    differ = sorted(path for path in first.keys() | second.keys() if first.get(path) != second.get(path))
+    return [f"{one.name}: {path}" for path in differ] or [f"{one.name}: how it is packed"]
+
+
+class FromSource(Folder):
+    """Compiles berth twice, each time from nothing, in folders, at times of day and with numbers of jobs that differ."""
+
+    def copy(self, name):
+        shutil.copytree(SOURCE, self.folder / name, symlinks=True, ignore=shutil.ignore_patterns(".git", "build", "__pycache__"))
+        return self.folder / name
+
+    def build(self, source, **environment):
+        made = subprocess.run([source / "packaging/build-deb.sh", "--out", source / "out", "--version", debs.VERSION], capture_output=True, text=True,
+                              env={**os.environ, "BERTH_BUILD": "", "CCACHE_DISABLE": "1", "SOURCE_DATE_EPOCH": "1700000000", **environment})
+        self.assertEqual(made.returncode, 0, made.stdout[-8000:] + made.stderr[-8000:])
+        return sorted((source / "out").glob("*.deb"))
+
+    def test_the_packages_are_the_same_bytes_in_any_folder(self):
+        started = time.monotonic()
+        sources = [self.copy(name) for name in ("one", "another-folder/of-another-length")]
+        one = self.build(sources[0], DEB_BUILD_OPTIONS="nocheck parallel=2")
+        two = self.build(sources[1], DEB_BUILD_OPTIONS="nocheck parallel=3", TZ="Asia/Tokyo", LC_ALL="C.UTF-8", HOME="/nowhere", USER="somebody")
+        print(f"both took {time.monotonic() - started:.0f} s", flush=True)
+        self.assertEqual([package.name for package in one], [package.name for package in two])
+        self.assertEqual({package.name.split("_")[0] for package in one}, {"berth", "berth-dbgsym", "berthd", "berthd-dbgsym"})
+        self.assertEqual([path for pair in zip(one, two, strict=True) for path in unequal(*pair, self.folder)], [])
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ Result<Exit> on_node(const Console& console) {
       const std::string health = app.left.empty() ? app.health : fmt::format("{}; its {} are here", app.health, fmt::join(app.left, " and "));
       table.row({{name, Tint::bold}, app.active, health, fmt::format("{}", fmt::join(app.releases, " "))});
     }
-    console.print(table.render(console.colour, console.terminal ? console.width : 0));
+    console.print(table.render(console.colour, console.room()));
     if (table.empty()) console.note("No apps, neither on the node nor in its repository.");
   }
   const bool has_none = !repository && repository.error().code == Errc::not_found;  // releases come to this node as files

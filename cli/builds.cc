@@ -44,7 +44,7 @@ Result<Exit> list(const Console& console, const std::string& app) {
   if (table.empty()) {
     console.note(fmt::format("no builds in {}; make one: berth build SOURCE", store.folder().string()));
   } else {
-    console.print(table.render(console.colour, console.terminal ? console.width : 0));
+    console.print(table.render(console.colour, console.room()));
     console.note(fmt::format("in {}", store.folder().string()));
   }
   return Exit::ok;

@@ -122,7 +122,7 @@ Result<Exit> list_certificates(const Console& console, const std::string& folder
     for (const std::string& name : one.names) names += (names.empty() ? "" : ", ") + name;
     table.row({printable(names), one.use, Cell(trust::to_string(one.ends), one.ends < now ? Tint::dim : Tint::none), one.serial});
   }
-  if (!table.empty()) console.print(table.render(console.colour, console.terminal ? console.width : 0));
+  if (!table.empty()) console.print(table.render(console.colour, console.room()));
   else console.note("It made none yet; 'berth ca sign' does.");
   return Exit::ok;
 }

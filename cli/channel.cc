@@ -72,7 +72,7 @@ Result<Exit> list(const Console& console, const ChannelOptions& options) {
   Table table({"APP/ENVIRONMENT", "CHANNEL", "RELEASE", "SERIAL"});
   for (const bundle::Channel& channel : channels)
     table.row({channel.app + "/" + channel.environment, channel.channel, channel.release, std::to_string(channel.serial)});
-  console.print(table.empty() ? "" : table.render(console.colour, console.terminal ? console.width : 0));
+  console.print(table.empty() ? "" : table.render(console.colour, console.room()));
   const std::string whose = options.app.empty() ? "there is no channel" : options.app + " has no channel";
   if (table.empty())
     console.note(fmt::format("{} in {}; make one: berth channel set stable {}/ENV@RELEASE --repo DIR", whose, options.repository,

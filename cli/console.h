@@ -32,6 +32,7 @@ struct Console {
   bool draws = false;     ///< a terminal that can go back over a line: no "dumb" one
   bool colour = false;    ///< such a terminal, and no NO_COLOR
   int width = 80;
+  bool ends_at_one = false;  ///< `out` is none itself, and its lines are written to one
   std::string socket;     ///< of berthd
   std::string said_socket = kNotSaid;  ///< what `--socket` names; see `says_socket`
   std::vector<std::string> arguments;  ///< of this call, after "berth"
@@ -43,6 +44,8 @@ struct Console {
 
   /// Whether `--socket` was given, be it the usual one.
   bool says_socket() const { return said_socket != kNotSaid; }
+  /// How wide a line may be; 0: as wide as it is, where no terminal shows it.
+  int room() const { return terminal || ends_at_one ? width : 0; }
   /// What was asked for.
   void print(std::string_view text) const;
   /// Bytes as they are, which `flush` or whatever is printed next sends on.

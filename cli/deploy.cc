@@ -59,7 +59,7 @@ Result<Exit> show_plan(const Console& console, ApiCall call, const ReleaseRef& r
     console.document(answer.body);
     return exit;
   }
-  if (!console.quiet) console.print(console.advice(plan_text(answer.body, console.colour, console.terminal ? console.width : 0)));
+  if (!console.quiet) console.print(console.advice(plan_text(answer.body, console.colour, console.room())));
   if (const std::string refused = refusals_text(answer.body); !refused.empty()) console.warn("it would be refused: " + refused);
   else console.note("Nothing was changed.");
   return exit;

@@ -105,7 +105,7 @@ void show(const Console& console, const json::value& event, const std::string& l
   if (console.json) {
     console.document(event);
   } else {
-    console.line(console.terminal ? shorten(line, static_cast<std::size_t>(console.width)) : line);
+    console.line(console.room() > 0 ? shorten(line, static_cast<std::size_t>(console.room())) : line);
   }
 }
 

@@ -86,12 +86,12 @@ Result<Exit> gc(const Console& console, const GcOptions& options) {
     return Exit::ok;
   }
   const Sum sum = removed_in(answer, dry_run);
-  if (!console.quiet) console.print(sum.table().render(console.colour, console.terminal ? console.width : 0));
+  if (!console.quiet) console.print(sum.table().render(console.colour, console.room()));
   if (dry_run && !console.quiet && !list_of(answer, "kept").empty()) {
     Sum kept("STAYS");
     for (const auto& one : list_of(answer, "kept")) kept.add(one, release_of(one), reasons_of(one));
     if (!sum.table().empty()) console.print("\n");
-    console.print(kept.table().render(console.colour, console.terminal ? console.width : 0));
+    console.print(kept.table().render(console.colour, console.room()));
   }
   const std::string size = bytes_text(sum.bytes());
   if (sum.table().empty()) console.note("Nothing to remove.");

@@ -326,7 +326,7 @@ class ManyNodesTest : public NodesTest {
                 if (own.node->name == failing) return fail(Errc::conflict, "it does not want to");
                 std::this_thread::sleep_for(std::chrono::milliseconds(failing.empty() ? 400 : 800));
                 note("end " + own.node->name);
-                own.line("done");
+                own.line(own.room() > 0 ? fmt::format("{} columns", own.room()) : "done");
                 return Exit::ok;
               }};
     verb.remotely = remotely;
@@ -370,6 +370,12 @@ TEST_F(ManyNodesTest, ChangesAreMadeSoManyAtOnce) {
   EXPECT_EQ(noted().size(), 12u);
   const std::string out = content(console.out);
   for (const char* name : {"n1", "n2", "n3", "n4", "n5", "n6"}) EXPECT_THAT(out, HasSubstr(std::string(name) + ": done\n"));
+}
+
+TEST_F(ManyNodesTest, LinesAtATerminalEndWhereItDoesBehindTheNamesOfNodes) {
+  console.terminal = true;
+  EXPECT_EQ(run(3), Exit::ok);
+  EXPECT_THAT(content(console.out), HasSubstr("n1: 76 columns\n"));
 }
 
 TEST_F(ManyNodesTest, NoneIsBegunAfterTheFirstThatFailed) {

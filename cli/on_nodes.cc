@@ -14,6 +14,7 @@
 #include "cli/advice.h"
 #include "cli/nodes.h"
 #include "cli/output/charset.h"
+#include "cli/output/text.h"
 #include "core/json/json.h"
 
 namespace berth::cli {
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::int64_t kReadAtOnce = 8, kChangedAtOnce = 1;  ///< where `--parallel` does not say
 constexpr std::int64_t kMostAtOnce = 64;
+constexpr int kLeastWidth = 20;  ///< of a node's lines behind its name
 
 /// A stream whose lines say whose they are.
 struct Marked {
@@ -88,6 +90,8 @@ Result<pid_t> begin(const Verb& verb, const Console& console, const RemoteNode& 
   own.out = marked_out.open();
   own.err = marked_err.open();
   own.terminal = own.draws = false;
+  own.ends_at_one = console.terminal && !console.json;
+  own.width = std::max(kLeastWidth, console.width - static_cast<int>(columns(marked_out.before)));
   own.node = node;
   const auto exit = verb.action(own);
   const int code = static_cast<int>(own.ended(exit ? *exit : report(own, exit.error())));

@@ -48,7 +48,7 @@ Result<Exit> on_node(const Console& console, const std::string& app) {
                since_text(text_of(release, "sealed_at"), now),
                role_of(release)});
   }
-  console.print(table.render(console.colour, console.terminal ? console.width : 0));
+  console.print(table.render(console.colour, console.room()));
   if (table.empty()) console.note(fmt::format("{} has no releases; make one: berth release {} --env … --repo …", app, app));
   if (const std::string error = text_of(answer, "repository_error"); !error.empty() && !console.quiet)
     console.warn("the repository could not be read, so that only what is on the node is listed: " + error);
@@ -73,7 +73,7 @@ Result<Exit> in_repository(const Console& console, const std::string& app, const
     for (const auto& [platform, build] : release.builds)
       table.row({release.environment, release.release, since_text(release.created, now), platform, publish::short_digest(build.digest), build.version,
                  publish::short_commit(release.commit), release.previous});
-  console.print(table.render(console.colour, console.terminal ? console.width : 0));
+  console.print(table.render(console.colour, console.room()));
   return Exit::ok;
 }
 

@@ -79,7 +79,7 @@ void print_roles(const Console& console, const trust::RepositoryState& state, tr
     const Tint tint = standing == Standing::good ? Tint::none : (standing == Standing::soon ? Tint::warning : Tint::bad);
     table.row({role.role, std::to_string(role.version), trust::to_string(role.expires), {left_text(role, now), tint}});
   }
-  console.print(table.render(console.colour, console.terminal ? console.width : 0));
+  console.print(table.render(console.colour, console.room()));
 }
 
 boost::json::array delegations_json(const trust::RepositoryState& state) {
@@ -102,7 +102,7 @@ void print_delegations(const Console& console, const fs::path& folder, const tru
     table.row({role.role, role.version == 0 ? "none yet" : std::to_string(role.version),
                fmt::format("{} of {}", role.threshold, role.keyids.size()), printable(paths)});
   }
-  if (!table.empty()) console.print("\n" + table.render(console.colour, console.terminal ? console.width : 0));
+  if (!table.empty()) console.print("\n" + table.render(console.colour, console.room()));
   for (const trust::DelegatedRole& role : state.delegations)
     if (!role.trouble.empty()) console.warn(fmt::format("{}: role {}: {}", folder.string(), role.role, printable(role.trouble)));
 }
@@ -133,7 +133,7 @@ Result<Exit> tell_status(const Console& console, const fs::path& folder, const t
   if (places.empty()) console.note("no release is in it yet; make one: berth release APP --env NAME --repo " + folder.string());
   Table table({"APP/ENVIRONMENT", "RELEASES"});
   for (const auto& [place, ids] : places) table.row({place, std::to_string(ids.size())});
-  if (!table.empty()) console.print("\n" + table.render(console.colour, console.terminal ? console.width : 0));
+  if (!table.empty()) console.print("\n" + table.render(console.colour, console.room()));
   return exit_of(state, now);
 }
 

@@ -35,7 +35,7 @@ Result<Exit> list_sinks(const Console& console) {
     table.row({text_of(one, "sink"), text_of(one, "kind"), {text_of(one, "state"), fails ? Tint::bad : Tint::none}, behind_of(one), count_of(one, "shipped"), count_of(one, "limited"), count_of(one, "refused"),
                count_of(one, "lost"), last.empty() ? "" : since_text(last, std::chrono::system_clock::now()) + " ago", printable(text_of(one, "last_error"))});
   }
-  if (!table.empty()) console.print(table.render(console.colour, console.terminal ? console.width : 0));
+  if (!table.empty()) console.print(table.render(console.colour, console.room()));
   else console.note("This node has no sinks: [[sink]] in berthd.toml names them.");
   return Exit::ok;
 }

@@ -26,7 +26,7 @@ Result<Exit> status(const Console& console, const StatusOptions& options) {
   if (console.json) {
     console.document(answer);
   } else {
-    const StatusView view{.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.terminal ? console.width : 0, .node = console.node ? console.node->name : ""};
+    const StatusView view{.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.room(), .node = console.node ? console.node->name : ""};
     console.print(answer_text(answer, app, console.quiet, view));
   }
   return Exit::ok;

@@ -122,7 +122,7 @@ Verb list_verb() {
           table.row({text_of(one, "webhook"), {state, state == "failing" ? Tint::bad : Tint::none}, std::to_string(number_of(one, "delivered")),
                      std::to_string(number_of(one, "dropped")), last.empty() ? "" : since_text(last, std::chrono::system_clock::now()) + " ago", why_of(one)});
         }
-        if (!table.empty()) console.print(table.render(console.colour, console.terminal ? console.width : 0));
+        if (!table.empty()) console.print(table.render(console.colour, console.room()));
         else console.note("This node has no webhooks: [[webhook]] in berthd.toml names them.");
         return Exit::ok;
       },

@@ -12,7 +12,7 @@ Result<Exit> why(const Console& console, const std::string& name) {
   BERTH_TRY(const auto app, app_argument(name, "why"));
   BERTH_TRY(const auto story, ApiClient(console).get(app_target(app, "/why")));
   if (console.json) console.document(story);
-  else console.print(story_text(story, {.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.terminal ? console.width : 0, .node = console.node ? console.node->name : ""}));
+  else console.print(story_text(story, {.now = std::chrono::system_clock::now(), .colour = console.colour, .width = console.room(), .node = console.node ? console.node->name : ""}));
   return Exit::ok;
 }
 

@@ -10,7 +10,6 @@
 namespace berth::logs {
 namespace {
 
-constexpr std::size_t kInput = 64u << 10;        ///< bytes of a compressed segment that are read at once
 constexpr std::size_t kMostFrame = 1u << 20;     ///< bytes of text of a frame that is decoded at once; those of `compress_segment` have no more
 constexpr std::size_t kLongestHeader = 18;       ///< of a frame (RFC 8878, 3.1.1)
 constexpr std::size_t kMarked = 256;  ///< bytes of a line that tell it from others
@@ -231,8 +230,8 @@ Result<bool> SegmentReader::read_input() {
   decoder_->input_at = 0;
   const std::size_t had = decoder_->input.size();
   Result<std::size_t> got = 0;
-  decoder_->input.resize_and_overwrite(had + kInput, [&](char* bytes, std::size_t) {
-    got = read_at(file_.get(), bytes + had, kInput, offset_, name_);
+  decoder_->input.resize_and_overwrite(had + block_, [&](char* bytes, std::size_t) {
+    got = read_at(file_.get(), bytes + had, block_, offset_, name_);
     return had + got.value_or(0);
   });
   if (!got) return pass(got.error());

@@ -19,7 +19,7 @@ class SegmentReader {
  public:
   /// The longest line that is read; the rest of a longer one is left out.
   static constexpr std::size_t kMostLine = 256u << 10;
-  /// How much of a plain segment is read at once, unless the caller says otherwise.
+  /// How much of a segment is read at once, unless the caller says otherwise.
   static constexpr std::size_t kBlock = 256u << 10;
 
   /// Opens it at `offset`, a byte of its text, as it is or was before it was compressed; in the middle of a line, reading begins with the

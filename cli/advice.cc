@@ -58,7 +58,9 @@ std::string for_node(std::string_view text, const std::string& node) {
     const std::size_t verb_end = end_of_verb(text, at + kBerth.size());
     if (verb_end == std::string_view::npos) continue;
     const bool quoted = at > 0 && text[at - 1] == '\'';
-    const std::size_t end = quoted ? text.find('\'', verb_end) : end_of_bare(text, verb_end);
+    std::size_t end = quoted ? text.find('\'', verb_end) : end_of_bare(text, verb_end);
+    // What comes after it is a command's own.
+    if (const auto mark = text.find(" -- ", verb_end); quoted && end != std::string_view::npos && mark < end) end = mark;
     const bool complains = verb_end < text.size() && text[verb_end] == ':';  // "berth stop: …"
     const bool ends_line = end >= text.size() || text[end] == '\n' || text.substr(end) == ".";
     if (!quoted && (complains || !(leads_in(text.substr(0, at)) || (ends_line && text.substr(0, at).ends_with(": "))))) continue;

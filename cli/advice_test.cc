@@ -23,6 +23,7 @@ TEST(Advice, ForANodeNamesIt) {
       {"berth logs web/report; berth stop web/report ends it", "berth logs web/report --node edge-1; berth stop web/report --node edge-1 ends it"},
       {"Before that, web@v3 failed: berth history web\nmore", "Before that, web@v3 failed: berth history web --node edge-1\nmore"},
       {"No apps yet; deploy one: berth deploy APP@RELEASE", "No apps yet; deploy one: berth deploy APP@RELEASE --node edge-1"},
+      {"run 'berth exec web -- ls -l' there", "run 'berth exec web --node edge-1 -- ls -l' there"},
       {"until 'berth node resume'", "until 'berth node resume --node edge-1'"},
   };
   for (const auto& [text, expected] : table) {
@@ -33,7 +34,7 @@ TEST(Advice, ForANodeNamesIt) {
 }
 
 TEST(Advice, ForANodeLeavesTheRestAlone) {
-  for (const char* text : {"berth stop: 'web@v1' names more than an app", "'berth build ./site' makes one", "'berth exec web -- ls'", "is it that berth status tells?", "it is not to be believed: berth status shows its metadata; ask who published it", "berth", "'berth "})
+  for (const char* text : {"berth stop: 'web@v1' names more than an app", "'berth build ./site' makes one", "'berth import web.berth'", "is it that berth status tells?", "it is not to be believed: berth status shows its metadata; ask who published it", "berth", "'berth "})
     EXPECT_EQ(for_node(text, "edge-1"), text);
 }
 

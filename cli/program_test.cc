@@ -122,7 +122,7 @@ TEST(Program, AWrongCallOfExecIsNoFailureOfBerthItself) {
     EXPECT_THAT(ran.err, HasSubstr(says));
   }
   EXPECT_EQ(run_berth({"exec", "web", "--socket", "/nonexistent/api.sock", "--", "true"}).exit, 125);
-  EXPECT_THAT(run_berth({"exec", "-h"}).out, HasSubstr("APP[/PROCESS][@RELEASE]"));
+  EXPECT_THAT(run_berth({"exec", "-h"}).out, HasSubstr("APP[/PROCESS[.N]][@RELEASE]"));
 }
 
 TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {

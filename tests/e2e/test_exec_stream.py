@@ -253,7 +253,7 @@ class ByTheCommandLine(StreamCase):
 
     def test_at_a_terminal(self):
         command, options = self.remote("-it", "web", "--", "sh")
-        terminal = Terminal(None, *command[1:], env=options["env"])
+        terminal = Terminal(None, *command[1:], env={name: value for name, value in options["env"].items() if name.startswith("BERTH_")})
         terminal.type("stty size; echo TERM=$TERM; tty; test -t 0 && test -t 1 && test -t 2 && echo all three\n")
         terminal.until("40 120")
         # Until the node has told that the command has its terminal, Ctrl-C is a signal of the client, which passes it on.

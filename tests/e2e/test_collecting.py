@@ -84,12 +84,16 @@ class Collecting(BerthCase):
 
 
 
+SLOW_SYNC = 4 * PATIENCE  # seconds
+
+
 class CollectingBesideADeployment(BerthCase):
     def setUp(self):
         super().setUp()
         self.node = self.make_node(store="keep_releases = 9").start()
         for note in ("one", "two", "three"):
-            self.repo.publish(sample_apps.testapp(self.folder / "site", *(["--start-delay", "3000"] if note == "one" else []), note=note))
+            slow = ["--start-delay", str(2000 * SLOW_SYNC)] if note == "one" else []  # decided for when the collection has been
+            self.repo.publish(sample_apps.testapp(self.folder / "site", *slow, ready_timeout="2m", note=note))
         for release in ("v1", "v2", "v3"):
             self.deploy(self.node, release)
 
@@ -114,7 +118,7 @@ class CollectingBesideADeployment(BerthCase):
         self.node.configure(self.node.config.read_text().replace("keep_releases = 9", "keep_releases = 1"))
         self.node.start()
         self.node.wait_app(health="healthy")
-        self.slow_syncs(5 * PATIENCE)
+        self.slow_syncs(SLOW_SYNC)
         state_of_big = lambda: self.node.deployments("big")[0]["state"]
         big = self.node.spawn("deploy", "big@v1")
         staging = self.node.state / "staging"

@@ -284,7 +284,8 @@ void type(const char* text) {
 }
 
 TEST_F(OperatorVerbs, RemoveAsksAtATerminalWhereSomethingRunsOrIsPinned) {
-  const auto said_no = [] { type("no\n"); }, said_yes = [] { type("web\n"); };
+  const auto said_no = [] { type("no\n"); };
+  const auto said_yes = [] { type("web\n"); };
   const auto removed = [this] {
     const auto asked = daemon.asked();
     return std::ranges::count(asked, std::string("DELETE"), &FakeDaemon::Asked::method);

@@ -80,7 +80,8 @@ Result<std::vector<Import>> Store::needless_imports(const std::string& app, cons
     const std::lock_guard guard(state_->mutex);
     BERTH_TRY(const auto tried, state_->database.row("SELECT id FROM deployments WHERE app = ? AND release = ? LIMIT 1",
                                                      [](const Statement& row) { return row.integer(0); }, import.app, import.release));
-    const bool used = has_slot || std::ranges::find(in_use, import.release) != in_use.end();
+    const auto now = state_->uses.of(app);  // a deployment may have begun since it was asked for
+    const bool used = has_slot || std::ranges::find(in_use, import.release) != in_use.end() || std::ranges::find(now, import.release) != now.end();
     if (!used && (undeployed || tried)) needless.push_back(std::move(import));
   }
   return needless;

@@ -130,7 +130,7 @@ TEST_F(EventLogTest, WhatSomebodyElseAppendsBlindsNobodyAndIsTold) {
   EXPECT_THAT(store->event_intrusion(), testing::StartsWith("while berthd ran somebody else wrote 1053 bytes behind event 2, which are cut off: 'garbage   that is"));
   const Event told = must(store->events(4, 1)).at(0);
   EXPECT_EQ(told.kind, "events.damaged");
-  EXPECT_EQ(told.data.at("reason"), store->event_intrusion());
+  EXPECT_EQ(told.data.at("reason").as_string(), store->event_intrusion());
   EXPECT_THAT(must(verify_events(paths.events(), paths.database())), ElementsAre());
   reopen();
   EXPECT_EQ(store->event_trouble(), "") << "an event tells of it already";

@@ -152,7 +152,8 @@ TEST_F(ShippingTest, WhatASinkThatIsNewWouldNeverFindRefusesTheChange) {
     shipping.start(sinks(loki()), false);
     const auto refused = shipping.change(sinks(loki() + fmt::format("token = \"file:{}\"\n", (root / "nope").string())), false);
     EXPECT_FALSE(refused.has_value());
-    EXPECT_THAT(refused ? std::string() : refused.error().message, HasSubstr("[[sink]] all: token: open "));
+    const std::string why = refused ? std::string() : refused.error().message;
+    EXPECT_THAT(why, HasSubstr("[[sink]] all: token: open "));
     EXPECT_FALSE(shipping.change(sinks(file() + "group = \"no-such-group\"\n"), false).has_value());
     EXPECT_EQ(shipping.statuses().at(0).kind, "loki") << "what was before goes on";
 

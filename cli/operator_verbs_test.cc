@@ -273,7 +273,8 @@ void type(const char* text) {
 }
 
 TEST_F(OperatorVerbs, RemoveAsksAtATerminalWhereSomethingRunsOrIsPinned) {
-  const auto said_no = [] { type("no\n"); }, said_yes = [] { type("web\n"); };
+  const auto said_no = [] { type("no\n"); };
+  const auto said_yes = [] { type("web\n"); };
   const auto removed = [this] {
     const auto asked = daemon.asked();
     return std::ranges::count(asked, std::string("DELETE"), &FakeDaemon::Asked::method);
@@ -298,7 +299,7 @@ TEST_F(OperatorVerbs, RemoveAsksAtATerminalWhereSomethingRunsOrIsPinned) {
 
 TEST_F(OperatorVerbs, RemoveAsksOnceAboutAnAppThatIsHeld) {
   daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "held": "an audit", "held_firmly": true})");
-  daemon.on("DELETE /v1/apps/web", R"({"code": "conflict", "exit": 8, "detail": "web is held (an audit)"})", 409);
+  daemon.on("DELETE /v1/apps/web", R"json({"code": "conflict", "exit": 8, "detail": "web is held (an audit)"})json", 409);
   const Ran ran = run_berth({"remove", "web", "--socket", daemon.socket()}, [] { type("no\n"); });
   EXPECT_EQ(ran.exit, 8);
   EXPECT_EQ(ran.err, "web is held (an audit).\nType web to remove it all the same: berth: web is held (an audit)\n");

@@ -296,6 +296,7 @@ TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
 TEST_F(DaemonVerbs, RevertWatchesAndSaysThatTheAppIsHeld) {
   daemon.on("POST /v1/apps/web/revert", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "starting", "exit": -1})", 202);
   daemon.on("GET /v1/deployments/8", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "active", "exit": 0})");
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v1", "held": "reverted"})");
   const Ran ran = berth({"revert", "web", "--to", "v1"});
   EXPECT_EQ(ran.exit, 0);
   EXPECT_THAT(ran.out, HasSubstr("web@v1 is active"));

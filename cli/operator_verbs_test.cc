@@ -199,7 +199,7 @@ TEST_F(OperatorVerbs, SinksAreListedWithWhatBecameOfEntries) {
   EXPECT_THAT(out, testing::ContainsRegex("SINK +KIND +STATE +BEHIND +TAKEN +OVER RATE +REFUSED +LOST +WHY\n"));
   EXPECT_THAT(out, testing::ContainsRegex("loki +loki +up to date +900 +101 +23 +0"));
   EXPECT_THAT(out, testing::ContainsRegex("agent +file +failing +5m +7 +0 +0 +3 +No space left"));
-  EXPECT_EQ(json::parse(berth({"sinks", "--json"}).out).value().at("sinks").as_array().size(), 2u);
+  EXPECT_THAT(berth({"sinks", "--json"}).out, AllOf(testing::StartsWith(R"({"sinks":[{"sink":"loki",)"), HasSubstr(R"("limited":101)")));
   const std::string status = berth({"status"}).out;
   EXPECT_THAT(status, HasSubstr("logs go to loki (loki, 101 lines left out by its rate)"));
   EXPECT_THAT(status, HasSubstr("log sink loki has refused 23 entries; berthd's log says why\n"));

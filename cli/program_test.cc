@@ -155,7 +155,7 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"status", ""}, "berth status: APP is empty; name it, or leave it out\n"},
       {{"verify", ""}, "is empty; name it, or leave it out\n"},
       {{"events", ""}, "berth events: APP is empty"},
-      {{"history", ""}, "berth history: APP is empty"},
+      {{"history", ""}, "berth history: APP|NUMBER is empty"},
       {{"remove", ""}, "berth remove: APP is empty; name it\n"},
       {{"remove", "web", "--purge"}, "--yes"},
       {{"completion", "tcsh"}, "bash, zsh or fish"},

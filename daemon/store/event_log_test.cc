@@ -127,7 +127,7 @@ TEST_F(EventLogTest, WhatSomebodyElseAppendsBlindsNobodyAndIsTold) {
   ASSERT_TRUE(store->add_event(event("test.event", "web")));
   EXPECT_THAT(numbers(1, 10), ElementsAre(1, 2, 3, 4));
   EXPECT_EQ(store->first_of_newest_events(1, {}), 4);
-  EXPECT_THAT(store->event_intrusion(), testing::StartsWith("while berthd ran somebody else wrote 1053 bytes behind event 2, which are cut off: 'garbage   that is"));
+  EXPECT_THAT(store->event_intrusion(), testing::StartsWith("while berthd ran somebody else wrote 1054 bytes behind event 2, which are cut off: 'garbage   that is"));
   const Event told = must(store->events(4, 1)).at(0);
   EXPECT_EQ(told.kind, "events.damaged");
   EXPECT_EQ(told.data.at("reason").as_string(), store->event_intrusion());

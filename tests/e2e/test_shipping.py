@@ -245,7 +245,7 @@ while :; do n=$((n + 1)); echo "$n has $TOKEN."; sleep 0.05; done
         node = self.make_node().start()
         done = node.berth("deploy", "chatty@v1", expect=None)
         self.assertIn(done.code, (1, 5), done)
-        for told in (done.text, node.berth("why", "chatty", expect=None).text, node.berth("history", "chatty", "--json").text, json.dumps(node.api("GET", "/v1/deployments"), default=str)):
+        for told in (done.text, node.berth("why", "chatty", expect=None).text, node.berth("history", "chatty", "--json").text, json.dumps(node.api("GET", "/v1/deployments").json())):
             self.assertIn("cannot connect: [redacted]", told)
             self.assertNotIn("correct-horse", told)
         node.berth("backup", self.folder / "backup.tar", "--state", node.state)

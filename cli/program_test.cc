@@ -42,7 +42,7 @@ TEST(Program, EveryVerbThatAsksBerthdSaysWhetherItDoesSoElsewhere) {
   EXPECT_THAT(untold, testing::IsEmpty());
   // These read files of the machine that they run on, and ask its berthd where they are.
   EXPECT_THAT(here, testing::UnorderedElementsAre("export", "inspect", "diff"));
-  EXPECT_THAT(on_node, testing::UnorderedElementsAre("exec", "import", "doctor", "backup", "restore")) << "these are refused where a node elsewhere is named";
+  EXPECT_THAT(on_node, testing::UnorderedElementsAre("import", "doctor", "backup", "restore")) << "these are refused where a node elsewhere is named";
 }
 
 TEST(Program, EveryVerbHasHelpWithAnExampleAndExitCodes) {

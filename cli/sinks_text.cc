@@ -21,7 +21,7 @@ std::string behind_text(const value& sink) {
 std::string refused_text(const value& sink, const StatusView& view) {
   const std::string kept = text_of(sink, "refused_why"), age = since_text(text_of(sink, "refused_at"), view.now);
   const std::string why = kept.empty() ? text_of(sink, "last_error") : kept;  // of a berthd that keeps none
-  return fmt::format("{}{}", age.empty() ? "" : fmt::format(", the last time {} ago", age), why.empty() ? "" : ": " + why);
+  return fmt::format("{}{}", age.empty() ? "" : fmt::format(", the last time {} ago", age), why.empty() ? "; berthd's log says why" : ": " + why);
 }
 
 /// ", the last one 5m ago: it answers 410 Gone"; empty where berthd does not tell.

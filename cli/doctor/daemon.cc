@@ -11,10 +11,10 @@ constexpr std::int64_t kMuchBehind = 300;  ///< seconds
 /// "1 entry", "2 entries".
 std::string counted(std::int64_t count, std::string_view one, std::string_view several) { return fmt::format("{} {}", count, count == 1 ? one : several); }
 
-/// Why entries were refused for good; of a berthd that does not keep that, what is said of its last error.
+/// ": " and why entries were refused for good; of a berthd that does not keep that, what is said of its last error.
 std::string refused_why(const json::value& sink) {
-  const std::string why = text_of(sink, "refused_why");
-  return why.empty() ? text_of(sink, "last_error") : why;
+  const std::string kept = text_of(sink, "refused_why"), why = kept.empty() ? text_of(sink, "last_error") : kept;
+  return why.empty() ? "; berthd's log says why" : ": " + why;
 }
 
 constexpr const char* kAsRoot = "ask again as root: sudo berth doctor";
@@ -67,7 +67,7 @@ void check_sinks(const json::value& status, Findings& findings) {
     if (const auto lost = number_of(sink, "lost"); lost > 0)
       findings.push_back({Level::warning, "sinks", fmt::format("{} will never get {}, removed before it took them or torn", name, counted(lost, "line", "lines")), "they are missing there, and the node has them no more", "give the apps more [logs] keep_bytes"});
     if (const auto refused = number_of(sink, "refused"); refused > 0 && since.empty())
-      findings.push_back({Level::warning, "sinks", fmt::format("{} refused {}: {}", name, counted(refused, "entry", "entries"), refused_why(sink)), "they are missing there; the node has them", "mend what it says (docs/sinks.md)"});
+      findings.push_back({Level::warning, "sinks", fmt::format("{} refused {}{}", name, counted(refused, "entry", "entries"), refused_why(sink)), "they are missing there; the node has them", "mend what it says (docs/sinks.md)"});
   }
   if (findings.size() == before) findings.push_back({Level::ok, "sinks", sinks.empty() ? "there are none" : fmt::format("{} take{} what there is", sinks.size(), sinks.size() == 1 ? "s" : "")});
 }

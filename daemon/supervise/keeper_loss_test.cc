@@ -44,7 +44,7 @@ BERTH_CO_TEST(SupervisorKeeps, AnAppWhoseKeeperIsKilled) {
   EXPECT_EQ(count(Kind::unready), 0) << "nobody who asks it sees a difference";
   EXPECT_EQ(count(Kind::gone), 0);
   EXPECT_EQ(status(plan).restarts, 0);
-  EXPECT_THAT(log(plan), HasSubstr("berth-keeper: up to 96 KiB are missing here"));
+  EXPECT_THAT(log(plan), HasSubstr("berth-keeper: up to 64 KiB are missing here"));
   const auto again = co_await supervisor->ensure(plan);
   EXPECT_TRUE(again);
   EXPECT_EQ(status(plan).pid, before.pid);

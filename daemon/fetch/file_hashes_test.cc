@@ -57,7 +57,7 @@ TEST_F(FileHashesTest, FailsForTheFirstThatIsWrongAndIsGoodForOthersThen) {
   ASSERT_TRUE(hashes_.add(file(1, 500 * kKiB), 1, names_[1], take(), {}));
   ASSERT_TRUE(hashes_.add(file(2, 10), 2, names_[2], take(), {}));
   ASSERT_TRUE(hashes_.add(file(3, 10), 3, names_[3], take(), {}));
-  const auto both = hashes_.finish(take({1, 2}), {});  // of which the second is at its end first
+  const auto both = hashes_.finish(take({1, 2}), {});
   ASSERT_FALSE(both);
   EXPECT_EQ(both.error().message, "f1");
   ASSERT_TRUE(hashes_.finish(take(), {}));

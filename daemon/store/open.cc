@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -26,11 +28,36 @@ Result<void> make_folders(const Paths& paths) {
   return files::make_directories(paths.imports(), 0700);
 }
 
-/// Takes the lock that only one berthd has, and leaves our pid in it for the next one's message.
+/// Whether the disk takes so much: asked by taking it, since what root may write is not what a file system says to be free.
+Result<bool> has_room(const fs::path& folder, off_t bytes) {
+  auto file = files::open(folder, O_TMPFILE | O_RDWR, 0600);
+  if (file && ::fallocate(file->get(), 0, 0, bytes) == 0) return true;
+  if (file ? errno == ENOSPC || errno == EDQUOT : file.error().code == Errc::no_space) return false;
+  return true;  // a file system that knows no such file or no such call is not asked
+}
+
+/// SQLite maps the index of its journal, and a page of that for which there is no room ends the process by SIGBUS: so there is some before it begins. On a full
+/// disk it is that of the file `room`, which keep_room makes again.
+Result<void> make_room(const Paths& paths) {
+  BERTH_TRY(bool enough, has_room(paths.state, kRoomToBegin));
+  if (enough) return {};
+  static_cast<void>(files::remove_tree(paths.room()));
+  BERTH_TRY(enough, has_room(paths.state, kRoomToBegin));
+  if (enough) return {};
+  return fail(Errc::no_space, fmt::format("{}: no space left on the disk: berthd needs {} KiB of it to begin; apps go on meanwhile. Remove what is not berth's, or give the disk more room",
+                                          paths.state.string(), kRoomToBegin >> 10));
+}
+
+/// Takes the lock that only one berthd has, and leaves our pid in it for the next one's message. A process that a killed one was about to start may have it for a moment.
 Result<Fd> take_lock(const fs::path& path) {
   BERTH_TRY(Fd lock, files::open(path, O_RDWR | O_CREAT, 0644));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail_errno("lock " + path.string());
+  int tries = 50;
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("lock " + path.string());
+    if (--tries > 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      continue;
+    }
     auto pid = files::read(path, 64);
     return fail(Errc::conflict, fmt::format("another berthd (pid {}) works with {}: stop it first, or give this one another [paths] state",
                                             pid && !pid->empty() ? *pid : "unknown", path.parent_path().string()));
@@ -91,6 +118,7 @@ const Paths& Store::paths() const { return state_->paths; }
 
 Result<std::unique_ptr<Store>> Store::open(Paths paths, const FindRunning& running) {
   BERTH_CHECK(make_folders(paths));
+  BERTH_CHECK(make_room(paths));
   BERTH_TRY(Fd lock, take_lock(paths.state / "lock"));
   std::optional<Rebuilt> rebuilt;
   BERTH_TRY(const std::string database_trouble, trouble_of_database(paths));

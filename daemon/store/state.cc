@@ -88,6 +88,7 @@ void Store::State::keep_room() {
   if (room_of_database.get() >= 0) give(room_of_database, end_of(room_of_database), kDatabase);
   if (const auto journal = files::open(paths.database().string() + "-wal", O_RDWR)) give(*journal, 0, kJournal);
   if (const auto log = files::open(paths.events(), O_RDWR)) give(*log, end_of(*log), kEvents);
+  if (const auto room = files::open(paths.room(), O_RDWR | O_CREAT, 0600)) give(*room, 0, 2 * kRoomToBegin);
 }
 
 Result<void> Store::State::require_app(const std::string& name) {

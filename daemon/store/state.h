@@ -21,6 +21,8 @@ namespace berth::store {
 /// A condition with one parameter, the app's name: rows of that app, or all where it is empty.
 inline std::string of_app(const std::string& app) { return app.empty() ? "WHERE ? = '' " : "WHERE app = ? "; }
 
+inline constexpr off_t kRoomToBegin = 128 << 10;  ///< for a database to be opened, and what is written down then
+
 /// Whether it is of the users that apps get.
 bool is_app_uid(int uid);
 /// The uid that the app had before, or a free one.

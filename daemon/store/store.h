@@ -30,6 +30,7 @@ struct Paths {
   fs::path database() const { return state / "berth.db"; }
   fs::path events() const { return state / "events.log"; }
   fs::path trust() const { return state / "tuf"; }
+  fs::path room() const { return state / "room"; }  ///< what a berthd gives back that begins on a full disk
   fs::path partial() const { return state / "partial"; }
   fs::path imports() const { return state / "imports"; }
   fs::path import(const std::string& name, const std::string& release) const { return imports() / name / release; }

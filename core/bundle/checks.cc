@@ -19,9 +19,9 @@ bool is_like(std::string_view text, std::string_view pattern) {
 bool is_sha256(std::string_view text) {
   constexpr std::size_t kDigits = 64;
   if (text.size() != kDigits) return false;
-  bool good = true;  // an index has thousands of them: all digits at once rather than one by one
-  for (std::size_t i = 0; i < kDigits; ++i) good &= is_digit(text[i]) | ((text[i] >= 'a') & (text[i] <= 'f'));
-  return good;
+  unsigned good = 0;  // an index has thousands of them: all digits are looked at without a branch
+  for (const char digit : text) good += static_cast<unsigned>(is_digit(digit)) | (static_cast<unsigned>(digit >= 'a') & static_cast<unsigned>(digit <= 'f'));
+  return good == kDigits;
 }
 
 bool is_time(std::string_view text) { return is_like(text, "0000-00-00T00:00:00Z"); }

@@ -138,8 +138,8 @@ def to_all(place, lines):
              sink("agent", "file", path=place.folder / "agent" / "all.jsonl"), sink("loki", "loki", url="http://127.0.0.1:3100"),
              sink("collector", "otlp", url="http://127.0.0.1:4318"), sink("journal", "journald", socket=journal)]
     backlog = Backlog(place, lines, "")
-    # A file there is where the folder of the file sink is to be.
-    (place.folder / "agent").write_text("in the way")
+    # A link to nothing is where the folder of the file sink is to be.
+    (place.folder / "agent").symlink_to(place.folder / "nowhere" / "yet")
     backlog.node.configure(backlog.node.config.read_text() + "".join(sinks))
     backlog.node.berth("node", "reload")
     wait_until(lambda: all(one["state"] == "failing" for one in backlog.node.status()["sinks"]), "all sinks are away", 60)

@@ -6,9 +6,10 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "core/bundle/layer.h"
+#include "core/bundle/tree.h"
 #include "core/files/files.h"
 #include "core/ids.h"
-#include "core/bundle/layer.h"
 #include "core/publish/commands.h"
 #include "core/publish/placeholders.h"
 #include "core/publish/source.h"

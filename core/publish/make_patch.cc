@@ -62,17 +62,17 @@ class Making {
       BERTH_TRY(best, frames_with(PatchBase::changed, base, changed_));
     }
     if (whole <= kMostWhole && (!best || best->script.size() > kSmall || effort_ == Effort::best)) {
-      BERTH_TRY(auto other, frames_with(PatchBase::all, old_.tar(), old_.entries()));
+      BERTH_TRY(Frames other, frames_with(PatchBase::all, old_.tar(), old_.entries()));
       // It costs a node more, which an eighth is worth; or whatever it is, where the smallest is asked for.
       const std::uint64_t saved = best && effort_ != Effort::best ? best->script.size() / 8 : 0;
-      if (!best || other->script.size() + saved < best->script.size()) best = std::move(other);
+      if (!best || other.script.size() + saved < best->script.size()) best = std::move(other);
     }
     if (best) best->index = index;
     return best;
   }
 
  private:
-  Result<std::optional<Frames>> frames_with(PatchBase kind, std::string_view base, const std::vector<Entry>& before) const {
+  Result<Frames> frames_with(PatchBase kind, std::string_view base, const std::vector<Entry>& before) const {
     std::string script = patch::to_bytes(script_of(base, before, fresh_, made_, effort_));
     Frames frames{.base = kind, .index = {}, .script = {}, .script_size = script.size()};
     BERTH_TRY(frames.script, patch::encode_frame(script, base, effort_));

@@ -191,7 +191,8 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.events_damaged = !parts_.store.event_trouble().empty() || !snapshot.node.events_intrusion.empty();
   snapshot.slow_readers = slow_readers_;
   snapshot.loop_lag = lag_.most();
-  auto write = [all = std::move(snapshot)]() mutable {
+  auto write = [given = std::move(snapshot)]() mutable {
+    metrics::Snapshot all = std::move(given);  // so that it is given back here, not on the loop
     std::vector<supervise::InstanceStatus> instances;
     for (const auto& app : all.apps)
       for (const auto& view : app.instances) instances.push_back(view.status);

@@ -1,6 +1,7 @@
 #include <list>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -15,6 +16,11 @@ asio::awaitable<void> sleep_for(milliseconds duration) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_at(deadline_in(duration));
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+asio::awaitable<void> next_turn() {
+  const auto executor = co_await asio::this_coro::executor;
+  co_await asio::post(executor, asio::use_awaitable);
 }
 
 struct Event::State {

@@ -49,6 +49,9 @@ class Loop {
 /// Waits; ends early when the coroutine is cancelled.
 boost::asio::awaitable<void> sleep_for(milliseconds duration);
 
+/// Lets the rest that waits for the loop take its turn first.
+boost::asio::awaitable<void> next_turn();
+
 /// Something that happens, again and again, and that coroutines of one loop wait for. Not for other threads.
 class Event {
  public:

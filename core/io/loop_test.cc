@@ -7,6 +7,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -37,6 +38,26 @@ TEST(Loop, MeasuresTheLongestTurnWithoutTheTimeItSleeps) {
   EXPECT_GE(blocking, 20ms);
   EXPECT_LT(blocking, 75ms);
   EXPECT_LT(sleeping, 60ms);
+}
+
+awaitable<void> take_turns(std::string& seen, char name) {
+  for (int i = 0; i < 3; ++i) {
+    seen += name;
+    co_await next_turn();
+  }
+}
+
+awaitable<void> three_turns_of_two(std::string& seen) {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  boost::asio::co_spawn(executor, take_turns(seen, 'a'), boost::asio::detached);  // which begins at once
+  co_await take_turns(seen, 'b');
+}
+
+TEST(NextTurn, LetsWhatElseWaitsForTheLoopGoFirst) {
+  Loop loop;
+  std::string seen;
+  on_loop(loop, three_turns_of_two(seen));
+  EXPECT_EQ(seen, "ababab");
 }
 
 TEST(Loop, RunsWhatOtherThreadsPostOnItsOwnThread) {

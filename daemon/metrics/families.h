@@ -1,10 +1,10 @@
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <prometheus/client_metric.h>
 #include <prometheus/metric_family.h>
 
 #include "daemon/metrics/snapshot.h"
@@ -14,16 +14,15 @@ namespace berth::metrics {
 /// One metric with its samples. Prometheus' HELP lines have no escapes for what prometheus-cpp 1.0.1 writes into them: help is one plain line.
 class Family {
  public:
-  using Labels = std::vector<std::pair<const char*, std::string>>;
+  using Labels = std::vector<prometheus::ClientMetric::Label>;
 
   static Family gauge(std::string name, std::string help) { return Family(std::move(name), std::move(help), prometheus::MetricType::Gauge); }
   static Family counter(std::string name, std::string help) { return Family(std::move(name), std::move(help), prometheus::MetricType::Counter); }
 
-  void add(const Labels& labels, double value) {
-    prometheus::ClientMetric metric;
-    for (const auto& [name, text] : labels) metric.label.push_back({name, text});
+  void add(Labels labels, double value) {
+    prometheus::ClientMetric& metric = family_.metric.emplace_back();
+    metric.label = std::move(labels);
     (family_.type == prometheus::MetricType::Gauge ? metric.gauge.value : metric.counter.value) = value;
-    family_.metric.push_back(std::move(metric));
   }
 
   bool empty() const { return family_.metric.empty(); }

@@ -37,9 +37,9 @@ Family exits(const Snapshot& snapshot) {
     const auto& happened = view.status.exits_by_reason;
     for (const std::string_view reason : supervise::kExitReasons) {
       auto labels = labels_of(view);
-      labels.emplace_back("reason", reason);
-      const auto count = happened.find(std::string(reason));
-      family.add(labels, count == happened.end() ? 0 : static_cast<double>(count->second));
+      labels.push_back({"reason", std::string(reason)});
+      const auto count = happened.find(labels.back().value);
+      family.add(std::move(labels), count == happened.end() ? 0 : static_cast<double>(count->second));
     }
   });
   return family;
@@ -52,8 +52,8 @@ Family each_probe(const Snapshot& snapshot, std::string name, std::string help, 
   each_instance(snapshot, [&](const deploy::InstanceView& view) {
     for (const auto& [probe, count] : view.status.probes) {
       auto labels = labels_of(view);
-      labels.emplace_back("probe", probe);
-      add(family, labels, count);
+      labels.push_back({"probe", probe});
+      add(family, std::move(labels), count);
     }
   });
   return family;
@@ -62,13 +62,13 @@ Family each_probe(const Snapshot& snapshot, std::string name, std::string help, 
 void add_probes(const Snapshot& snapshot, std::vector<Family>& families) {
   families.push_back(each_probe(snapshot, "berth_instance_probes_total", "How often berthd asked a probe of an instance, by what it found: passed or failed.",
                                 [](Family& family, Family::Labels labels, const supervise::ProbeCount& count) {
-                                  labels.emplace_back("result", "passed");
+                                  labels.push_back({"result", "passed"});
                                   family.add(labels, static_cast<double>(count.asked - count.failed));
-                                  labels.back().second = "failed";
-                                  family.add(labels, static_cast<double>(count.failed));
+                                  labels.back().value = "failed";
+                                  family.add(std::move(labels), static_cast<double>(count.failed));
                                 }));
   families.push_back(each_probe(snapshot, "berth_instance_probe_seconds_total", "How long berthd waited for the answers of a probe of an instance.",
-                                [](Family& family, const Family::Labels& labels, const supervise::ProbeCount& count) { family.add(labels, count.took.count()); }));
+                                [](Family& family, Family::Labels labels, const supervise::ProbeCount& count) { family.add(std::move(labels), count.took.count()); }));
 }
 
 Family log_lines(const Snapshot& snapshot) {

@@ -1,6 +1,7 @@
 #include "daemon/metrics/instance_usage.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <sstream>
 
@@ -29,13 +30,6 @@ enum class ToldBy {
   cpu_alone,  ///< by its cgroup: the kernel does not account for memory there
   processes,
 };
-
-std::uint64_t descriptors_of(pid_t pid) {
-  std::uint64_t count = 0;
-  std::error_code ended;
-  for (fs::directory_iterator it(fmt::format("/proc/{}/fd", pid), ended), end; !ended && it != end; it.increment(ended)) ++count;
-  return count;
-}
 
 /// What the processes read from disks and wrote to them so far, as /proc tells.
 void fill_io(const std::vector<pid_t>& pids, InstanceUsage& usage) {
@@ -92,10 +86,18 @@ std::uint64_t sum_in(const std::string& text, const std::string& key) {
   return sum;
 }
 
-std::uint64_t counter_in(const std::string& text, const std::string& key) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);)
-    if (line.starts_with(key + " ")) return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10);
+std::uint64_t counter_in(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (!line.starts_with(key) || line.size() <= key.size() || line[key.size()] != ' ') continue;
+    line.remove_prefix(key.size() + 1);
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    std::uint64_t number = 0;
+    std::from_chars(line.data(), line.data() + line.size(), number);
+    return number;
+  }
   return 0;
 }
 
@@ -108,7 +110,7 @@ std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<InstanceSt
   const std::size_t threads = std::min(threads_worthwhile(), 1 + running.size() / kWorthAThread);
   const auto look = [&](std::size_t number, std::size_t) -> Result<void> {
     told[number] = fill_from_cgroup(running[number]->cgroup, usages[number]);
-    usages[number].open_fds = descriptors_of(running[number]->pid);
+    usages[number].open_fds = supervise::open_descriptors(running[number]->pid);
     return {};
   };
   static_cast<void>(in_parallel(running.size(), threads, look));

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/supervise/supervisor.h"
@@ -28,6 +29,6 @@ std::map<InstanceId, InstanceUsage> instance_usages(const std::vector<supervise:
 std::uint64_t sum_in(const std::string& text, const std::string& key);
 
 /// The number after `key` in lines such as "anon 4096"; 0 where there is none.
-std::uint64_t counter_in(const std::string& text, const std::string& key);
+std::uint64_t counter_in(std::string_view text, std::string_view key);
 
 }  // namespace berth::metrics

@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
-#include <dirent.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "daemon/supervise/process_tree.h"
 
 namespace berth::metrics {
 namespace {
@@ -36,16 +37,6 @@ double boot_time() {
   return 0;
 }
 
-std::uint64_t open_descriptors() {
-  DIR* folder = ::opendir("/proc/self/fd");
-  if (folder == nullptr) return 0;
-  std::uint64_t count = 0;
-  while (const dirent* entry = ::readdir(folder))
-    if (entry->d_name[0] != '.') ++count;
-  ::closedir(folder);
-  return count == 0 ? 0 : count - 1;  // without the one that was opened for this
-}
-
 }  // namespace
 
 ProcessUsage process_usage() {
@@ -58,7 +49,7 @@ ProcessUsage process_usage() {
     usage.virtual_bytes = fields[20];
     usage.resident_bytes = fields[21] * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   }
-  usage.open_fds = open_descriptors();
+  usage.open_fds = supervise::open_descriptors(::getpid());
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) usage.max_fds = limit.rlim_cur;
   return usage;

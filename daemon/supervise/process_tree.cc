@@ -7,11 +7,15 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
+#include <string_view>
 
 #include <csignal>
 #include <ctime>
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kWorthAThread = 128;  ///< processes
+constexpr std::size_t kMostStat = 1024;     ///< bytes: 52 numbers and a name of 15
 
 std::string read_small(const fs::path& path) { return proc_text(path); }
 
@@ -41,6 +46,13 @@ std::vector<pid_t> all_pids() {
   return pids;
 }
 
+/// What one read of a file gives, which is all of one that the kernel makes as a single short line.
+std::string_view first_piece(const char* path, std::span<char> room) {
+  const Fd file(::open(path, O_RDONLY | O_CLOEXEC));
+  const ssize_t got = file ? ::read(file.get(), room.data(), room.size()) : 0;
+  return {room.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+}
+
 std::string link_text(const std::string& path) {
   char text[512];
   const auto n = ::readlink(path.c_str(), text, sizeof text);
@@ -54,8 +66,19 @@ std::string proc_text(const fs::path& path) {
   return files::read(path, kMost).value_or(std::string());
 }
 
+std::uint64_t open_descriptors(pid_t pid) {
+  const std::string folder = fmt::format("/proc/{}/fd", pid);
+  if (struct stat told {}; ::stat(folder.c_str(), &told) == 0 && told.st_size > 0) return static_cast<std::uint64_t>(told.st_size);
+  std::uint64_t count = 0;
+  std::error_code ended;
+  for (fs::directory_iterator it(folder, ended), end; !ended && it != end; it.increment(ended)) ++count;
+  return pid == ::getpid() && count > 0 ? count - 1 : count;  // without the one that lists them
+}
+
 std::optional<ProcessInfo> process_info(pid_t pid) {
-  const auto stat = read_small(fmt::format("/proc/{}/stat", pid));
+  char path[32], line[kMostStat];
+  *fmt::format_to_n(path, sizeof path - 1, "/proc/{}/stat", pid).out = '\0';
+  const std::string_view stat = first_piece(path, line);
   const auto name_end = stat.rfind(')');  // a name may contain anything
   if (name_end == std::string::npos || name_end + 2 >= stat.size()) return std::nullopt;
   ProcessInfo info{.pid = pid, .state = stat[name_end + 2]};

@@ -26,6 +26,8 @@ struct ProcessInfo {
   bool alive() const { return state != 'Z' && state != 'X'; }
 };
 std::optional<ProcessInfo> process_info(pid_t pid);
+/// How many descriptors it has open: Linux 6.2 and later tell it as the size of /proc/PID/fd, else they are counted. 0 where there is no such process.
+std::uint64_t open_descriptors(pid_t pid);
 /// How long a process has run, by the kernel's own count, which no set clock changes; nothing where there is none.
 std::optional<std::chrono::milliseconds> age_of(pid_t pid);
 /// In the order of their parents.

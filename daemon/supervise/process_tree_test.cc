@@ -9,9 +9,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "core/files/files.h"
+#include "core/files/fd.h"
 #include "daemon/supervise/process_tree.h"
 
 namespace berth::supervise {
@@ -19,6 +21,13 @@ namespace {
 
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
+
+TEST(OpenDescriptors, AreThoseThatAProcessHas) {
+  const auto before = open_descriptors(::getpid());
+  const Fd one(::open("/dev/null", O_RDONLY | O_CLOEXEC)), two(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(open_descriptors(::getpid()), before + 2);
+  EXPECT_EQ(open_descriptors(0), 0u);
+}
 
 TEST(Descendants, AreAllThatLiveBelow) {
   // 1 has 10 and 20; 10 has 11, a zombie, which has 12; 20 has 21.

@@ -7,6 +7,7 @@
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "cli/sinks_text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -16,8 +17,7 @@ std::string count_of(const json::value& sink, std::string_view name) { return st
 
 /// "5m"; empty where nothing waits.
 std::string behind_of(const json::value& sink) {
-  const auto* seconds = member(sink, "lag_seconds");
-  const double lag = seconds != nullptr && seconds->is_number() ? seconds->to_number<double>() : 0;
+  const double lag = lag_seconds_of(sink);
   return lag >= 1 ? age_text(std::chrono::milliseconds(static_cast<std::int64_t>(lag * 1000))) : "";
 }
 

@@ -88,6 +88,7 @@ awaitable<Result<void>> Engine::start() {
   for (const auto& [name, app] : newcomers) drive(app);
   if (node_.drained) node_.spawn(empty_node());  // it may not have come to its end
   node_.spawn(slots_.watch());
+  remove_rests_later();  // of removals that the last berthd could not finish, and the disk did not let this one's start finish either
   co_return Result<void>();
 }
 

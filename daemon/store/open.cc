@@ -165,11 +165,12 @@ const Rebuilt* Store::rebuilt() const { return state_->rebuilt ? &*state_->rebui
 
 Result<void> Store::State::recover() {
   BERTH_TRY(const auto staged, entries_of(paths.staging()));
-  for (const fs::path& folder : staged) BERTH_CHECK(files::remove_tree(folder));
+  for (const fs::path& folder : staged) static_cast<void>(files::remove_tree(folder));  // what a disk in trouble keeps is in nobody's way: names are new
   BERTH_CHECK(finish_purges());
   BERTH_CHECK(recover_data());  // before folders that are missing are made
   BERTH_TRY(const auto folders, entries_of(paths.state / "apps"));
-  for (const fs::path& folder : folders) BERTH_CHECK(recover_app(folder.filename().string()));
+  for (const fs::path& folder : folders)
+    if (const std::string name = folder.filename().string(); !recover_app(name)) rests.try_emplace(name);
   // What a killed berthd left of a swap; in tuf/ there are folders of roles and channels.
   std::vector<fs::path> own(folders);
   own.push_back(paths.state);

@@ -131,7 +131,8 @@ Result<void> Store::State::finish_purge(const std::string& name) {
 
 Result<void> Store::State::finish_purges() {
   BERTH_TRY(const auto purged, database.rows("SELECT app FROM purges", [](const Statement& row) { return row.text(0); }));
-  for (const std::string& name : purged) BERTH_CHECK(finish_purge(name));
+  for (const std::string& name : purged)
+    if (!finish_purge(name)) rests.try_emplace(name);
   return {};
 }
 

@@ -122,7 +122,7 @@ struct Store::State {
   /// back and holding work on. As far as the disk has them, and its file system can do that.
   void keep_room();
 
-  /// Start-up: what a crash left half done is finished or undone.
+  /// Start-up: what a crash left half done is finished or undone. What cannot be removed is among `rests` then, and keeps nobody from starting.
   Result<void> recover();
   Result<void> recover_app(const std::string& app);
   Result<void> finish_purges();

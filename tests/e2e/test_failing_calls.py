@@ -3,6 +3,7 @@
 usage: test_failing_calls.py [Class[.test]]
 """
 import re
+import subprocess
 import unittest
 
 from lib import sample_apps
@@ -158,7 +159,13 @@ class Removals(FailingCalls):
         self.node.process.wait(20)
         self.assertHit("killed")
         self.assertTrue((self.node.logs / "web").exists())
-        self.node.start()
+        stuck = self.node.logs / "web" / "stuck"
+        stuck.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "none", stuck], check=True)
+        self.node.start()  # whatever cannot be removed yet
+        wait_until(lambda: "what was to be removed is there still" in self.node.log_file.read_text(), "berthd tells what it cannot remove", 10 * SLOWNESS)
+        self.assertTrue(stuck.exists())
+        subprocess.run(["umount", stuck], check=True)
         self.assertGone(self.node.logs / "web", self.node.state / "apps" / "web")
 
 

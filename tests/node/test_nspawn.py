@@ -66,6 +66,23 @@ class InAContainer(NspawnMachine, test_life.Life):
         self.run_there("rm -r /root/token /etc/systemd/system/berthd.service.d /etc/berth/conf.d/30-token.toml\nsystemctl daemon-reload && systemctl restart berthd")
         self.await_berthd()
 
+    def gets_its_apps(self):
+        super().gets_its_apps()
+        self.signs_a_repository()
+
+    def signs_a_repository(self):
+        self.step("A repository on this machine, which berth signs each day by a timer; purging is to take that away, too")
+        self.run_there("useradd --system --no-create-home berth-repo\n"
+                       "berth repo init /srv/releases\n"
+                       "chown -R berth-repo: /srv/releases /srv/releases-keys\n"
+                       "cp /srv/releases/metadata/timestamp.json before.json")
+        self.run_there("systemctl enable --now berth-refresh@srv-releases.timer\nsystemctl list-timers --no-pager 'berth-*'")
+        self.run_there("systemctl start berth-refresh@srv-releases.service berth-accept@srv-releases.service")
+        self.run_there("cmp -s before.json /srv/releases/metadata/timestamp.json", expect=1)
+        self.assertEqual(self.run_there("stat -c %U /srv/releases/metadata/timestamp.json; ls /var/lib/systemd/timers | grep berth").split(),
+                         ["berth-repo", "stamp-berth-refresh@srv-releases.timer"])
+        self.run_there("rm -r /srv/releases /srv/releases-keys before.json\nuserdel berth-repo")
+
     def is_of_the_next_packages(self):
         self.assertEqual(self.run_there("dpkg-query -W -f '${Version}' berthd"), debs.NEXT + debs.REVISION)
         keepers = self.run_there("pgrep -x berth-keeper").split()

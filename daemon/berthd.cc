@@ -34,6 +34,7 @@ constexpr std::size_t kWorkThreads = 4;
 constexpr std::size_t kIdleThreads = 1;
 constexpr std::size_t kLookThreads = 1;
 constexpr std::size_t kMostPerUser = 64;  ///< connections to the control socket
+constexpr std::chrono::milliseconds kLastAnswers{500};  ///< for who has asked when berthd is told to end
 constexpr std::chrono::seconds kLastBatches{3};  ///< that are under way when berthd is told to end, so that they do not come twice
 
 }  // namespace
@@ -104,8 +105,8 @@ Berthd::Berthd(fs::path config_file, config::Config config, const How& how, std:
             how.limits_enforced(), groups_of(config_)),
       api_(deployer_, node_),
       control_(loop_.executor(), [this](io::ServerRequest request) { return api_.on_socket(std::move(request)); }, {.most_per_address = kMostPerUser}),
-      network_(loop_, metrics_listener(config_), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
-      remote_(loop_, remote_listener(config_), [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {
+      network_(loop_, manager_, metrics_listener(config_), [this](io::ServerRequest request) { return api_.on_network(std::move(request)); }),
+      remote_(loop_, manager_, remote_listener(config_), [this](io::ServerRequest request) { return api_.on_tls(std::move(request)); }) {
   store_->on_event(webhooks_.waker());
 }
 
@@ -146,6 +147,9 @@ Result<void> Berthd::listen() {
     if (const auto shared = host::share_logs(config_.logs, *operators_); !shared)
       spdlog::warn("members of the group '{}' may not be able to read logs: {}", config_.group, shared.error().message);
   BERTH_CHECK(listen_for_operators());
+  network_.take_kept();
+  remote_.take_kept();
+  manager_.drop_kept();
   network_.start();
   remote_.start();
   return {};
@@ -242,6 +246,8 @@ awaitable<void> Berthd::heed_signals() {
       co_await shipping_.ended(kLastBatches);
       const auto left = std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(until - io::Steady::now()));
       co_await webhooks_.ended(left);
+      co_await network_.leave(kLastAnswers);
+      co_await remote_.leave(kLastAnswers);
       end(Exit::ok);
       co_return;
     }

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 
+#include "core/io/listen.h"
 #include "daemon/config/values.h"
 #include "daemon/journal/message.h"
 #include "daemon/route/port_owner.h"
@@ -20,6 +21,7 @@ using Clock = std::chrono::system_clock;
 constexpr std::chrono::hours kWeek{7 * 24};
 constexpr std::chrono::seconds kUntilTriedAgain{5};
 constexpr std::chrono::seconds kBetweenLooks{30};
+constexpr std::chrono::milliseconds kBetweenAnswers{10};
 constexpr std::chrono::seconds kBetweenRefusals{1};
 constexpr std::chrono::seconds kBetweenStrangers{10};  ///< in a log that is kept, where anybody can knock as often as he likes
 constexpr std::size_t kMostRemote = 256, kMostRemotePerAddress = 32, kMostRemoteBody = 64u << 10;
@@ -47,6 +49,13 @@ void name_holder(std::string& problem, std::uint16_t port) {
   problem.replace(at, kSomebody.size(), route::holder_of(sockets->front().inode));
 }
 
+/// Whether a socket is bound there.
+bool is_at(int socket, const config::Listen& at) {
+  const io::IpAddress bound = io::local_address(socket);
+  const auto wanted = io::ip_address(at.address, at.port);
+  return wanted && bound.family() == wanted->family() && bound.text() == wanted->text() && bound.port() == wanted->port();
+}
+
 std::string time_text(Clock::time_point at) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::time_point_cast<std::chrono::seconds>(at)); }
 
 }  // namespace
@@ -63,25 +72,37 @@ bool is_ending(Clock::time_point begins, Clock::time_point ends, Clock::time_poi
 
 std::optional<ListenerOptions> metrics_listener(const config::Config& config) {
   if (!config.metrics) return {};
-  return ListenerOptions{.table = "[metrics]", .what = "metrics are", .listen = *config.metrics, .files = config.metrics_tls,
+  return ListenerOptions{.table = "[metrics]", .name = "metrics", .what = "metrics are", .listen = *config.metrics, .files = config.metrics_tls,
                          .limits = {.most_body = kMostNetworkBody, .most_per_address = kMostNetworkPerAddress},
                          .other = config.remote ? std::optional(config.remote->listen) : std::nullopt, .other_table = "[api]"};
 }
 
 std::optional<ListenerOptions> remote_listener(const config::Config& config) {
   if (!config.remote) return {};
-  return ListenerOptions{.table = "[api]", .what = "the control API is", .listen = config.remote->listen, .files = config.remote->files,
+  return ListenerOptions{.table = "[api]", .name = "api", .what = "the control API is", .listen = config.remote->listen, .files = config.remote->files,
                          .limits = {.most_body = kMostRemoteBody, .most_connections = kMostRemote, .most_per_address = kMostRemotePerAddress},
                          .other = config.metrics, .other_table = "[metrics]"};
 }
 
-Listener::Listener(io::Loop& loop, std::optional<ListenerOptions> options, io::Handler handler)
+Listener::Listener(io::Loop& loop, host::ServiceManager& manager, std::optional<ListenerOptions> options, io::Handler handler)
     : loop_(loop),
+      manager_(manager),
       options_(std::move(options)),
       handshakes_(speaks_tls() ? std::make_unique<io::Pool>(1) : nullptr),
       server_(loop.executor(), std::move(handler), options_ ? options_->limits : io::ServerLimits()),
       refusals_(kBetweenRefusals),
       refused_certificates_(kBetweenStrangers) {}
+
+void Listener::take_kept() {
+  if (options_) kept_ = manager_.take_kept(options_->name, [&at = options_->listen](int socket) { return is_at(socket, at); });
+}
+
+awaitable<void> Listener::leave(std::chrono::milliseconds at_most) {
+  if (!is_listening_ || !host::ServiceManager::listens()) co_return;
+  server_.stop_listening();
+  const auto until = io::Steady::now() + at_most;
+  while (server_.owes_answers() && io::Steady::now() < until) co_await io::sleep_for(kBetweenAnswers);
+}
 
 void Listener::start() {
   if (!options_) return;
@@ -125,13 +146,32 @@ bool Listener::try_to_listen() {
 
 Result<void> Listener::listen() {
   const config::Listen& at = options_->listen;
-  if (!speaks_tls()) return server_.listen_tcp(at.address, at.port);
-  BERTH_TRY(auto credentials, io::TlsCredentials::load(named(options_->files), [this](io::TlsNews news, const std::string& what) { hear(news, what); }));
-  BERTH_CHECK(server_.listen_tls(at.address, at.port, credentials, *handshakes_));
+  BERTH_TRY(const auto credentials, load());
+  const bool was_kept = static_cast<bool>(kept_);
+  Fd socket = std::move(kept_);
+  if (!socket) {
+    BERTH_TRY(socket, io::listen_at_address(at.address, at.port));
+  }
+  const int number = socket.get();
+  if (credentials) BERTH_CHECK(server_.listen_tls_on(std::move(socket), credentials, *handshakes_));
+  else BERTH_CHECK(server_.listen_on(std::move(socket)));
+  if (!was_kept) manager_.keep(options_->name, number);
+  credentials_ = credentials;
+  return {};
+}
+
+/// What TLS needs; null where none is spoken. While that is wrong, who connects is refused, and does not wait for something that may never come.
+Result<std::shared_ptr<io::TlsCredentials>> Listener::load() {
+  if (!speaks_tls()) return nullptr;
+  auto loaded = io::TlsCredentials::load(named(options_->files), [this](io::TlsNews news, const std::string& what) { hear(news, what); });
+  if (!loaded) {
+    if (kept_) manager_.stop_keeping(options_->name);
+    kept_.reset();
+    return std::unexpected(loaded.error());
+  }
   const std::string key = options_->table + " key_file";
   if (const std::string open = config::open_secret(key.c_str(), options_->files.key_file); !open.empty()) spdlog::warn("{}", open);
-  credentials_ = std::move(credentials);
-  return {};
+  return std::move(*loaded);
 }
 
 void Listener::hear(io::TlsNews news, const std::string& what) {

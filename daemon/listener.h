@@ -10,6 +10,7 @@
 #include "core/io/seldom.h"
 #include "core/io/tls_credentials.h"
 #include "daemon/config/config.h"
+#include "daemon/host/service_manager.h"
 #include "daemon/metrics/node_status.h"
 
 namespace berth {
@@ -22,6 +23,7 @@ bool is_ending(std::chrono::system_clock::time_point begins, std::chrono::system
 /// Where it is listened, and what messages call that.
 struct ListenerOptions {
   std::string table;  ///< of berthd.toml: "[api]"
+  std::string name;   ///< of its socket, where systemd keeps that
   std::string what;   ///< "the control API is"
   config::Listen listen;
   config::TlsFiles files;  ///< without a certificate plain HTTP is spoken
@@ -40,13 +42,18 @@ std::optional<ListenerOptions> metrics_listener(const config::Config& config);
 std::optional<ListenerOptions> remote_listener(const config::Config& config);
 
 /// A TCP address at which berthd answers, plain or by TLS. What is wrong with it is told, and tried again; it keeps nothing else from running.
+/// systemd keeps its socket while berthd is restarted: who connects meanwhile waits for the next berthd.
 class Listener {
  public:
   /// `options`: empty where nobody is to listen.
-  Listener(io::Loop& loop, std::optional<ListenerOptions> options, io::Handler handler);
+  Listener(io::Loop& loop, host::ServiceManager& manager, std::optional<ListenerOptions> options, io::Handler handler);
 
+  /// Takes the socket that the berthd before had, where it is at the address that counts now. To be called before any listener starts: it may need what another one had.
+  void take_kept();
   /// Begins, and goes on until the loop ends.
   void start();
+  /// Leaves who connects from now on to the next berthd, where systemd keeps the socket, and answers those who are here already, for so long at most.
+  awaitable<void> leave(std::chrono::milliseconds at_most);
   /// Looks at the certificates now.
   void refresh();
   /// What ends what clients have open now: who of them may still come, comes again.
@@ -56,6 +63,7 @@ class Listener {
  private:
   bool try_to_listen();
   Result<void> listen();
+  Result<std::shared_ptr<io::TlsCredentials>> load();
   Error with_who_listens(Error error) const;
   awaitable<void> watch();
   void hear(io::TlsNews news, const std::string& what);
@@ -63,10 +71,12 @@ class Listener {
   bool speaks_tls() const { return options_ && !options_->files.certificate_file.empty(); }
 
   io::Loop& loop_;
+  host::ServiceManager& manager_;
   std::optional<ListenerOptions> options_;
   std::unique_ptr<io::Pool> handshakes_;  ///< a thread of their own, since clients may make them take long; null: no TLS is spoken
   io::HttpServer server_;
   std::shared_ptr<io::TlsCredentials> credentials_;  ///< null: it speaks no TLS, or does not listen, because of `problem_`
+  Fd kept_;  ///< as long as it does not listen
   bool is_listening_ = false;
   std::string problem_;  ///< for people
   std::string failure_;  ///< why it does not listen, as `listen` has it

@@ -13,7 +13,7 @@ check_package=(lintian)
 run=(nftables iproute2 procps)
 tests=(
   libgtest-dev libgmock-dev python3-cryptography python3-jsonschema python3-yaml util-linux e2fsprogs btrfs-progs xfsprogs curl openssl jq zstd sqlite3
-  nginx-light redis-server redis-tools python3-grpcio wrk prometheus prometheus-alertmanager rsyslog rsyslog-openssl strace faketime runit s6 zsh fish mmdebstrap umoci user-mode-linux nodejs
+  nginx-light redis-server redis-tools python3-grpcio wrk prometheus prometheus-alertmanager rsyslog rsyslog-openssl strace faketime runit s6 zsh fish mmdebstrap umoci user-mode-linux systemd-container nodejs
   clang-19 libclang-rt-19-dev chromium fonts-dejavu-core
 )
 benches=(ruby-foreman)

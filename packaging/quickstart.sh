@@ -3,31 +3,45 @@
 #
 # usage: packaging/quickstart.sh
 # Installs what berth is built with, builds it, and shows the main job with nginx. Needs root or sudo, and Debian's mirror; no systemd. Leaves nothing
-# running and nothing behind but the packages and build/release.
+# running and nothing behind but the packages and build/release. An ordinary user builds as himself; packages and the demo are root's.
 set -euo pipefail
+umask 022
 cd "$(dirname "$0")/.."
-
-if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "quickstart: run this as root, or install sudo (berthd starts apps as users of their own)" >&2; exit 7; }
-  exec sudo --preserve-env=CCACHE_DIR bash "$0" "$@"
-fi
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 run() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
 
-began=$SECONDS
-say "1. What berth is built with"
-bash packaging/install-deps.sh --quickstart
+prepare() {
+  say "1. What berth is built with"
+  bash packaging/install-deps.sh --quickstart
 
-say "2. The build (release, what is shipped)"
-unity=()
-[ -e build/release/CMakeCache.txt ] || unity=(-DBERTH_UNITY=ON)
-cmake --preset release -DBUILD_TESTING=OFF "${unity[@]}" > /dev/null
-ninja -C build/release -j "$(nproc)" --quiet
-g++ -std=c++20 -O1 -pthread -o build/release/berth-load tests/tools/load/*.cc  # asks the app while releases are switched
+  say "2. The build (release, what is shipped)"
+  local unity=()
+  [ -e build/release/CMakeCache.txt ] || unity=(-DBERTH_UNITY=ON)
+  cmake --preset release -DBUILD_TESTING=OFF "${unity[@]}" > /dev/null
+  ninja -C build/release -j "$(nproc)" --quiet
+  g++ -std=c++20 -O1 -pthread -o build/release/berth-load tests/tools/load/*.cc  # asks the app while releases are switched
+  echo "built after $SECONDS s: $(build/release/cli/berth --version)"
+}
+
+if [ "$(id -u)" -ne 0 ]; then
+  [ $# -eq 0 ] || { echo "usage: packaging/quickstart.sh" >&2; exit 2; }
+  command -v sudo >/dev/null || { echo "quickstart: run this as root, or install sudo (berthd starts apps as users of their own)" >&2; exit 7; }
+  prepare
+  exec sudo bash packaging/quickstart.sh --demo-after "$SECONDS"
+fi
+case "${1:-}" in
+  "")
+    prepare
+    # What root built in somebody's clone is his.
+    chown --reference=. build
+    chown -R --no-dereference --reference=. build/release
+    ;;
+  --demo-after) SECONDS="${2:?}" ;;
+  *) echo "usage: packaging/quickstart.sh" >&2; exit 2 ;;
+esac
 bin="$PWD/build/release"
 export PATH="$bin/cli:$PATH"
-echo "built after $((SECONDS - began)) s: $(berth --version)"
 
 # A place of our own: nothing of it outlives this script.
 work="$(mktemp -d /tmp/berth-quickstart.XXXXXX)"
@@ -217,7 +231,7 @@ run berth revert web
 run curl -s "http://127.0.0.1:$port/"
 run berth remove web --yes --purge
 
-say "Done: $((SECONDS - demo)) s for all that, $((SECONDS - began)) s with installing and building."
+say "Done: $((SECONDS - demo)) s for all that, $SECONDS s with installing and building."
 cat <<END
 Everything the demo made is removed. To go on:
   build/release/cli/berth --help             every verb has an example

@@ -19,7 +19,7 @@ case "${1:-}" in
 esac
 
 as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE")
+[ "$(id -u)" -eq 0 ] || as_root=(sudo "--preserve-env=CCACHE_DIR,BERTH_TEST_CACHE,BERTH_JOBS")
 jobs="${BERTH_JOBS:-2}"
 test_jobs=$((jobs + 3))  # tests wait more than they work
 passed=0 failed=0 broken=() unsteady=() skipped=()
@@ -27,6 +27,28 @@ most_unsteady=3
 keeper_reports="/run/berth-keeper-report.*"  # of unit tests; those end to end have a /run of their own and look there
 behind_log="$(mktemp)"
 failures="$(mktemp)"  # what the failed tests said, to be said again at the end: a log of CI is read from there
+
+# An ordinary user builds as himself, and with what his ccache keeps; tests are root's. Who is asked for a password is asked once.
+behind="" asking=""
+if [ ${#as_root[@]} -gt 0 ]; then
+  command -v sudo >/dev/null || { echo "tests/run.sh: run this as root, or install sudo" >&2; exit 7; }
+  sudo true || exit 7
+  while sleep 60 && sudo -n true; do :; done >/dev/null 2>&1 </dev/null &
+  asking=$!
+fi
+
+# give_back FOLDER OWNER: what root made in a folder of somebody else is his. Not the Debian that arm64 is built in.
+give_back() {
+  [ ! -d "$1" ] || [ "${2%:*}" -eq 0 ] || "${as_root[@]}" find "$1" -path build/arm64/root -prune -o -user root -exec chown --no-dereference "$2" {} +
+}
+
+leave() {
+  [ -z "$behind" ] || pkill -TERM -P "$behind"
+  [ -z "$asking" ] || { pkill -TERM -P "$asking"; kill "$asking"; } 2>/dev/null
+  give_back build "$(stat -c %u:%g .)"
+  [ -z "${CCACHE_DIR:-}" ] || give_back "$CCACHE_DIR" "$(stat -c %u:%g "$CCACHE_DIR")"
+}
+trap leave EXIT
 
 step() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
 
@@ -39,18 +61,16 @@ configure() {
 }
 
 # build_behind: builds for AddressSanitizer and the fuzzers with what the release tests leave of the processors, which is a third; at idle priority it takes nothing from them.
-behind=""
 build_behind() {
   configure asan >"$behind_log" 2>&1 || return 0  # it fails again in front, and is seen there, as what is not built here
   jobs="$jobs" chrt --idle 0 bash -c 'ninja -C build/asan -j "$jobs" --quiet && BERTH_JOBS="$jobs" tests/fuzz/run.sh --build' </dev/null >"$behind_log" 2>&1 &
   behind=$!
-  trap 'pkill -TERM -P "$behind"' EXIT
 }
 
 # build PRESET: configures and builds everything, or what is left of it.
 build() {
   step "build: $1"
-  if [ -n "$behind" ]; then wait "$behind"; behind=""; trap - EXIT; fi
+  if [ -n "$behind" ]; then wait "$behind"; behind=""; fi
   configure "$1" >"$behind_log" || { cat "$behind_log"; broken+=("configure $1"); return 1; }
   nice -n 10 ninja -C "build/$1" -j "$jobs" --quiet || { broken+=("build $1"); return 1; }
 }
@@ -115,6 +135,7 @@ check() {
 
 step "dependencies"
 if [ "$all" = yes ]; then bash packaging/install-deps.sh --all-tests; else bash packaging/install-deps.sh --tests; fi || { echo "0 passed, 1 failed"; exit 1; }
+if [ ${#as_root[@]} -gt 0 ]; then export CCACHE_DIR="${CCACHE_DIR:-$(ccache --get-config cache_dir)}"; fi
 
 if build release; then
   build_behind

@@ -213,8 +213,15 @@ class HttpServer {
   /// The same by TLS 1.2, for clients with a certificate of an authority that `credentials` name, or for everybody where they name none. The files of those are looked
   /// at for each connection. Whoever comes without such a certificate, or speaks something else, is told by an alert, and `credentials` tell of it. `pool` computes handshakes; it outlives the server.
   Result<void> listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials, Pool& pool);
-  /// Takes a listening socket that systemd passed.
+  /// Takes a listening socket that somebody else made.
   Result<void> listen_on(Fd socket);
+  /// The same by TLS, as `listen_tls`.
+  Result<void> listen_tls_on(Fd socket, std::shared_ptr<TlsCredentials> credentials, Pool& pool);
+
+  /// Takes no further connections; those that are open go on. Where somebody else has a listening socket, too, who connects from here on waits for him.
+  void stop_listening();
+  /// Whether somebody is to be answered who has connected and not asked yet, or whose first or next request is at work. Streams and upgraded connections, which have no end of their own, do not count.
+  bool owes_answers() const;
 
   /// What closes the connections that are open now, and none that comes until it is called. Handlers that are at work go on to their end, and tell it to nobody.
   std::function<void()> dropping_connections();

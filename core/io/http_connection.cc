@@ -152,6 +152,7 @@ asio::awaitable<void> upgrade(const Service& service, Connection& connection, Se
   const auto split = connection.wire.split();
   if (!split) co_return;
   connection.upgraded = true;
+  connection.owes_answer = false;
   auto line = std::make_shared<UpgradedConnection>(connection.shared_from_this(), std::move(first));
   auto going_on = reply.upgrade(std::move(line));
   co_await std::move(going_on);
@@ -223,6 +224,7 @@ asio::awaitable<bool> send_reply(const Service& service, Connection& connection,
   const auto sent = co_await connection.write(bytes, service.limits.write_stall);
   if (!sent) co_return false;
   if (!reply.stream || manner.to_head || framing == Framing::none) co_return keep_alive;
+  connection.owes_answer = false;
 
   ReplyWriter writer(connection, framing == Framing::chunked, service.limits.write_stall);
   auto streaming = reply.stream(writer);
@@ -256,6 +258,7 @@ asio::awaitable<bool> exchange(const Service& service, Connection& connection, s
     co_await refuse(service, connection, std::move(flaw));
     co_return false;
   }
+  connection.owes_answer = true;
   auto handling = service.handler(std::move(*request));
   ServerReply reply = co_await std::move(handling);
   const auto then = std::move(reply.then);
@@ -334,6 +337,7 @@ asio::awaitable<void> serve(std::shared_ptr<const Service> service, std::shared_
   while (stays && connection->wire.open() && !is_over(connection->peer)) {
     stays = co_await exchange(*service, *connection, buffer, is_first);
     is_first = false;
+    connection->owes_answer = false;
     connection->since = Steady::now();
   }
   if (connection->tls && connection->wire.open()) co_await connection->end_writing(kLinger);

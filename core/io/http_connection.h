@@ -41,6 +41,7 @@ struct Connection : std::enable_shared_from_this<Connection> {
   std::string neighbourhood;  ///< what counts as one address
   bool upgraded = false;      ///< it speaks something else than HTTP now, and is let go of for nobody
   bool is_new = true;         ///< there is nothing of a request yet: TLS is not agreed on
+  bool owes_answer = true;    ///< its first request is awaited, or one is at work that is answered by more than a stream
   Steady::time_point since = Steady::now();  ///< when it came, or its last request was answered
   TlsService service;
   std::shared_ptr<const mbedtls_ssl_config> config;

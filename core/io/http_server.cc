@@ -62,6 +62,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   bool is_full() const;
   bool is_full_of(const std::string& neighbourhood) const;
   bool make_room_for(const Peer& peer);
+  void stop_listening();
   void close();
   static asio::awaitable<void> accept_all(std::shared_ptr<State> state, std::shared_ptr<Listener> listener);
 
@@ -146,9 +147,13 @@ void HttpServer::State::start(Fd socket, const TlsService& tls) {
   asio::co_spawn(executor, serve(service, connection), asio::bind_cancellation_slot(connection->cancel.slot(), std::move(when_ended)));
 }
 
-void HttpServer::State::close() {
+void HttpServer::State::stop_listening() {
   for (const auto& listener : listeners) listener->close();
   listeners.clear();
+}
+
+void HttpServer::State::close() {
+  stop_listening();
   const auto all = connections;  // each takes itself off the list
   for (const auto& connection : all) {
     connection->wire.close();
@@ -169,22 +174,32 @@ Result<void> HttpServer::listen_unix(const std::string& path, mode_t mode, gid_t
 
 Result<void> HttpServer::listen_tcp(const std::string& address, std::uint16_t port) {
   BERTH_TRY(Fd socket, listen_at_address(address, port));
+  return listen_on(std::move(socket));
+}
+
+Result<void> HttpServer::listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials, Pool& pool) {
+  BERTH_TRY(Fd socket, listen_at_address(address, port));
+  return listen_tls_on(std::move(socket), std::move(credentials), pool);
+}
+
+Result<void> HttpServer::listen_on(Fd socket) {
+  BERTH_CHECK(adopt_listener(socket.get()));
   state_->port = local_address(socket.get()).port();
   state_->listen(UnixListener{.socket = std::move(socket)});
   return {};
 }
 
-Result<void> HttpServer::listen_tls(const std::string& address, std::uint16_t port, std::shared_ptr<TlsCredentials> credentials, Pool& pool) {
-  BERTH_TRY(Fd socket, listen_at_address(address, port));
+Result<void> HttpServer::listen_tls_on(Fd socket, std::shared_ptr<TlsCredentials> credentials, Pool& pool) {
+  BERTH_CHECK(adopt_listener(socket.get()));
   state_->port = local_address(socket.get()).port();
   state_->listen(UnixListener{.socket = std::move(socket)}, {.credentials = std::move(credentials), .pool = &pool});
   return {};
 }
 
-Result<void> HttpServer::listen_on(Fd socket) {
-  BERTH_CHECK(adopt_listener(socket.get()));
-  state_->listen(UnixListener{.socket = std::move(socket)});
-  return {};
+void HttpServer::stop_listening() { state_->stop_listening(); }
+
+bool HttpServer::owes_answers() const {
+  return std::ranges::any_of(state_->connections, [](const auto& one) { return one->owes_answer && one->wire.open(); });
 }
 
 std::function<void()> HttpServer::dropping_connections() {

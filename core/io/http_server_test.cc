@@ -200,6 +200,42 @@ TEST_F(HttpServerTest, CancelsItsHandlersAndClosesItsConnectionsWhenItIsDestroye
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST_F(HttpServerTest, KnowsWhetherSomebodyIsStillToBeAnswered) {
+  start();
+  const auto owes = [this] {
+    std::atomic<int> answer{-1};
+    loop.post([&] { answer = server->owes_answers() ? 1 : 0; });
+    while (answer < 0) std::this_thread::yield();
+    return answer == 1;
+  };
+  EXPECT_FALSE(owes());
+  Fd one = connect_raw(path);
+  wait_for(owes);
+  send_raw(one.get(), "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  read_raw(one.get(), "/x ");
+  wait_for([&] { return !owes(); });
+  send_raw(one.get(), "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for([&] { return scene.waiting.load(); });
+  EXPECT_TRUE(owes()) << "its next request is at work";
+  loop.post([this] { server->stop_listening(); });
+  wait_for([&] { return !connect_raw(port); });
+  EXPECT_TRUE(owes()) << "who is here already is answered";
+  loop.post([this] { server->dropping_connections()(); });
+  wait_for([&] { return !owes(); });
+}
+
+TEST_F(HttpServerTest, OwesNothingToStreamsWhichHaveNoEnd) {
+  start();
+  const Fd stream = connect_raw(path);
+  send_raw(stream.get(), "GET /until-gone HTTP/1.1\r\nHost: a\r\n\r\n");
+  read_head(stream.get());
+  wait_for([&] { return scene.waiting.load(); });
+  std::atomic<int> answer{-1};
+  loop.post([&] { answer = server->owes_answers() ? 1 : 0; });
+  wait_for([&] { return answer >= 0; });
+  EXPECT_EQ(answer, 0);
+}
+
 TEST_F(HttpServerTest, MayBeLeftWithItsLoopWhileConnectionsAreOpen) {
   start();
   const Fd waits = connect_raw(path);

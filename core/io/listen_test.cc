@@ -73,6 +73,20 @@ TEST_F(ListenTest, TakesAPassedSocket) {
   EXPECT_EQ(server.listen_on(Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))).error().code, Errc::usage);
 }
 
+TEST_F(ListenTest, LeavesWhoConnectsToWhomeverElseHasTheSocket) {
+  auto passed = listen_at_address("127.0.0.1", 0);
+  const std::uint16_t port = local_address(passed->get()).port();
+  const Fd kept(::fcntl(passed->get(), F_DUPFD_CLOEXEC, 0));
+  auto first = std::make_unique<HttpServer>(loop.executor(), [this](ServerRequest) { return nothing(); });
+  ASSERT_TRUE(first->listen_on(std::move(*passed)));
+  first->stop_listening();
+  const Fd client = connect_raw(port);
+  EXPECT_TRUE(client);
+  first.reset();
+  Fd waiting(::accept4(kept.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  EXPECT_TRUE(waiting) << "it waits for the next one";
+}
+
 TEST_F(ListenTest, SaysWhenAnAddressIsTaken) {
   ASSERT_TRUE(server.listen_tcp("::1", 0));
   EXPECT_EQ(server.listen_tcp("::1", server.tcp_port()).error().code, Errc::conflict);

@@ -22,6 +22,7 @@ namespace berth::config {
 namespace {
 
 constexpr std::size_t kLongestLabelValue = 256;
+constexpr std::size_t kMostWindows = 50;  ///< of an app
 constexpr std::size_t kMostFollowed = 256;  ///< apps; each is a poll of its own
 
 Result<std::string> node_name(std::string_view text) {
@@ -161,6 +162,12 @@ void read_followed(Section& section, Follow& follow) {
     return fail(Errc::usage, fmt::format("'{}' is no release id, such as 'v42'", text));
   });
   section.read("interval", follow.interval, [](const std::string& text) { return parse_interval(text); });
+  for (const std::string& text : section.strings("windows")) {
+    auto window = parse_window(text);
+    if (window) follow.windows.push_back(std::move(*window));
+    else section.complain("windows", "windows: " + window.error().message);
+  }
+  if (follow.windows.size() > kMostWindows) section.complain("windows", fmt::format("more than {} windows", kMostWindows));
   if (!section.has("app")) section.complain("app", "[[follow]] has no 'app': say which one follows");
   if (section.has("channel") && section.has("release")) section.complain("release", "channel or release: a [[follow]] has room for one of them");
   if (!section.has("channel") && !section.has("release"))

@@ -42,12 +42,22 @@ struct Repository {
   bool operator==(const Repository&) const = default;
 };
 
+/// A part of each week, by this machine's own clock and time zone.
+struct Window {
+  std::string text;        ///< as it was said: "Mon-Fri 22:00-04:00"
+  unsigned days = 0;       ///< on which it begins, a bit each; Monday's is the lowest
+  int from = 0, until = 0; ///< minutes of the day; where `until` is not later, it is that of the day after
+
+  bool operator==(const Window&) const = default;
+};
+
 /// `[[follow]]`: an app that goes where a channel of the repository points, or to one release.
 struct Follow {
   std::string app;
   std::string channel;  ///< or, where it is empty,
   std::string release;  ///< the id of one
   std::chrono::milliseconds interval = std::chrono::minutes(1);  ///< between two polls; each wait is up to a tenth shorter or longer
+  std::vector<Window> windows{};  ///< in which what runs may be moved; none: at any time
 
   bool operator==(const Follow&) const = default;
 };

@@ -10,6 +10,7 @@
 #include "core/files/files.h"
 #include "daemon/config/section.h"
 #include "daemon/config/show.h"
+#include "daemon/config/values.h"
 
 namespace berth::config {
 namespace {
@@ -171,7 +172,8 @@ TEST(Config, TheShippedFileSaysTheDefaults) {
   EXPECT_EQ(whole->webhooks[0].keep, Webhook().keep);
   EXPECT_EQ(whole->webhooks[0].timeout, Webhook().timeout);
   EXPECT_EQ(whole->webhooks[0].format, Webhook().format);
-  EXPECT_EQ(whole->follow, (std::vector<Follow>{{.app = "web", .channel = "stable"}})) << "with the interval that it has anyway";
+  EXPECT_EQ(whole->follow, (std::vector<Follow>{{.app = "web", .channel = "stable", .windows = {*parse_window("Mon-Fri 02:00-05:00"), *parse_window("Sat,Sun 22:00-06:00")}}}))
+      << "with the interval that it has anyway";
 }
 
 /// The shipped file with what stands behind '#' in it, by table; the lines before the first one below "".
@@ -287,6 +289,8 @@ TEST(Config, WhatIsFollowedIsSaidWhole) {
       {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\ninterval = \"25h\"", "interval: '25h' is not from '1s' to '24h'"},
       {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\ninterval = \"often\"", "interval: 'often' is no length of time"},
       {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\ninterval = 60", "'interval' is not a string"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\nwindows = [\"Mon-Fri\"]", "berthd.toml:8:11: windows: 'Mon-Fri' is no window, such as '02:00-05:00'"},
+      {"[[follow]]\napp = \"web\"\nchannel = \"stable\"\nwindows = [\"Sat 02:00-02:14\"]", "'Sat 02:00-02:14' is 14 minutes long; 15 at least"},
       {"[[follow]]\napp = \"web\"\nchanel = \"stable\"", "unknown key 'chanel' in [[follow]] (did you mean 'channel'?)"},
       {"[follow]\napp = \"web\"\nchannel = \"stable\"", "'follow' is a list of tables: write [[follow]]"},
   };

@@ -28,6 +28,9 @@ Result<std::chrono::milliseconds> parse_period(std::string_view text);
 /// The same for what is done again and again over the network: from a second to a day.
 Result<std::chrono::milliseconds> parse_interval(std::string_view text);
 
+/// "02:00-05:00" of each day, "Sat,Sun 22:00-04:00", "Mon-Fri 01:30-03:00": a quarter of an hour at least. "24:00" is the end of a day.
+Result<Window> parse_window(std::string_view text);
+
 /// An absolute path without `.` and `..`; a trailing slash is taken off. At most `longest` bytes.
 Result<std::filesystem::path> parse_path(std::string_view text, std::size_t longest = 4000);
 

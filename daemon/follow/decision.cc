@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "core/logs/record_time.h"
+#include "daemon/follow/windows.h"
 
 namespace berth::follow {
 namespace {
@@ -78,6 +80,20 @@ std::optional<Decision> because_of_past(const std::string& app, const std::strin
       .kind = Kind::later, .why = fmt::format("deployment {} {}, the next is tried after {}: {}", last->row.id, state == "failed" ? "failed" : "was reverted", at, last->row.reason), .at = next};
 }
 
+/// When what runs may be moved.
+std::optional<Decision> because_of_windows(const std::string& app, const std::string& wanted, const Present& present, const std::vector<config::Window>& windows, Wall::time_point now) {
+  if (!present.app || present.app->row.active.empty()) return std::nullopt;
+  const int left = minutes_until_open(windows, minute_of_week(now));
+  if (left == 0) return std::nullopt;
+  const auto opens = std::chrono::floor<std::chrono::minutes>(now) + std::chrono::minutes(left);
+  std::vector<std::string> texts;
+  for (const config::Window& window : windows) texts.push_back(window.text);
+  const auto at = logs::format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(opens), 0);
+  return Decision{.kind = Kind::closed,
+                  .why = fmt::format("it waits for its window ({}), which opens at {}; 'berth deploy {}@{}' does not", fmt::join(texts, ", "), at, app, wanted),
+                  .at = opens};
+}
+
 }  // namespace
 
 std::chrono::milliseconds wait_after_failures(std::chrono::milliseconds interval, int failures) {
@@ -85,7 +101,7 @@ std::chrono::milliseconds wait_after_failures(std::chrono::milliseconds interval
   return std::max(interval, std::min<std::chrono::milliseconds>(interval * (1 << doublings), kLongestWait));
 }
 
-Decision decide(const std::string& app, const std::string& wanted, const Present& present, std::chrono::milliseconds interval, Wall::time_point now) {
+Decision decide(const std::string& app, const std::string& wanted, const Present& present, std::chrono::milliseconds interval, const std::vector<config::Window>& windows, Wall::time_point now) {
   const bool active = present.app && present.app->row.active == wanted;
   const bool idle = std::ranges::all_of(present.deployments, &deploy::DeploymentStatus::ended);
   if (active && idle) return {};
@@ -93,6 +109,7 @@ Decision decide(const std::string& app, const std::string& wanted, const Present
     if (auto decided = because_of_operators(app, wanted, present)) return *decided;
   if (auto decided = because_of_present(wanted, present.deployments)) return *decided;
   if (auto decided = because_of_past(app, wanted, present.deployments, interval, now)) return *decided;
+  if (auto decided = because_of_windows(app, wanted, present, windows, now)) return *decided;
   return {.kind = Kind::deploy};
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/logs/record_time.h"
+#include "daemon/config/values.h"
 
 namespace berth::follow {
 namespace {
@@ -32,7 +33,7 @@ deploy::AppStatus app(const std::string& active) {
   return status;
 }
 
-Decision decided(const Present& present) { return decide("web", "v2", present, 1min, kNow); }
+Decision decided(const Present& present) { return decide("web", "v2", present, 1min, {}, kNow); }
 
 TEST(Decision, AFreshNodeConverges) { EXPECT_EQ(decided({}).kind, Kind::deploy); }
 
@@ -43,6 +44,23 @@ TEST(Decision, WhatIsWantedAndActiveIsSettledWhateverElseIsSaidOfTheApp) {
 }
 
 TEST(Decision, AnotherReleaseIsMoved) { EXPECT_EQ(decided({.app = app("v1"), .deployments = {deployment("v1", "active")}}).kind, Kind::deploy); }
+
+TEST(Decision, WhatRunsIsMovedInItsWindowsAlone) {
+  ::setenv("TZ", "UTC0", 1);
+  const auto windows = [](const char* text) { return std::vector{*config::parse_window(text)}; };
+  const Present runs{.app = app("v1"), .deployments = {deployment("v1", "active")}};
+  EXPECT_EQ(decide("web", "v2", runs, 1min, windows("Tue 08:00-10:00"), kNow).kind, Kind::deploy);
+  const auto closed = decide("web", "v2", runs, 1min, windows("Tue 09:01-10:00"), kNow);
+  EXPECT_EQ(closed.kind, Kind::closed);
+  EXPECT_EQ(closed.at, kNow + 1min);
+  EXPECT_EQ(closed.why, "it waits for its window (Tue 09:01-10:00), which opens at 2026-11-24T09:01:00Z; 'berth deploy web@v2' does not");
+  EXPECT_EQ(decide("web", "v2", {}, 1min, windows("Tue 09:01-10:00"), kNow).kind, Kind::deploy) << "there is nothing yet that it would disturb";
+  EXPECT_EQ(decide("web", "v1", runs, 1min, windows("Tue 09:01-10:00"), kNow).kind, Kind::settled);
+  auto held = runs;
+  held.app->row.stopped = true;
+  EXPECT_EQ(decide("web", "v2", held, 1min, windows("Tue 09:01-10:00"), kNow).kind, Kind::left_alone) << "what a window does not end is said first";
+  ::unsetenv("TZ");
+}
 
 TEST(Decision, WhatOperatorsDecidedCountsMore) {
   auto was_active = deployment("v2", "reverted");

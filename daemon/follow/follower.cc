@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr int kMostDeployments = 50;                       ///< of an app, looked at
 constexpr milliseconds kLongestFirstWait{3000};            ///< so that a node that was just set up converges soon
+constexpr milliseconds kLongestAfterOpening{300'000};      ///< until an app is polled whose window has opened
 constexpr std::size_t kMostFailures = 32;                  ///< different ones that are kept in mind
 constexpr const char* kWantedEvent = "follow.wanted";
 
@@ -27,6 +28,7 @@ constexpr const char* kWantedEvent = "follow.wanted";
 struct Rule {
   Rule(boost::asio::any_io_executor executor, const config::Follow& said, const std::string& environment)
       : followed{.app = said.app, .environment = environment, .channel = said.channel, .release = said.release},
+        windows(said.windows),
         status{.app = said.app, .channel = said.channel, .interval = said.interval},
         woken(std::move(executor)) {}
 
@@ -39,6 +41,8 @@ struct Rule {
   }
 
   fetch::Followed followed;
+  std::vector<config::Window> windows;
+  std::chrono::system_clock::time_point opens{};  ///< when one of them will, where that is waited for
   Status status;
   fetch::Wanted told;              ///< in the last event `follow.wanted` of what is followed, also of a berthd before; empty: none was
   std::set<std::string> failures;  ///< what went wrong, each told once, since the last time that all was well
@@ -97,6 +101,13 @@ milliseconds jittered(milliseconds interval, double chance) {
   return milliseconds(static_cast<std::int64_t>(static_cast<double>(interval.count()) * (0.9 + 0.2 * chance)));
 }
 
+milliseconds wait_before_poll(milliseconds interval, std::chrono::system_clock::time_point opens, std::chrono::system_clock::time_point now, double chance) {
+  const milliseconds usual = jittered(interval, chance);
+  if (opens <= now) return usual;
+  const auto spread = milliseconds(static_cast<std::int64_t>(static_cast<double>(std::min(interval, kLongestAfterOpening).count()) * chance));
+  return std::min(usual, std::chrono::ceil<milliseconds>(opens - now) + spread);
+}
+
 Follower::Follower(FollowerParts parts, std::vector<config::Follow> rules, const std::string& environment)
     : state_(std::make_shared<State>(std::move(parts), rules, environment)) {}
 
@@ -136,7 +147,7 @@ awaitable<void> Follower::State::follow(std::size_t which) {
     rule.soon = false;
     if (stop.stop_requested()) co_return;
     co_await poll(rule);
-    wait = jittered(rule.status.interval, chance());
+    wait = wait_before_poll(rule.status.interval, rule.opens, std::chrono::system_clock::now(), chance());
   }
 }
 
@@ -233,15 +244,17 @@ awaitable<Result<Present>> Follower::State::look(Rule& rule) {
 /// Brings the app to what is wanted, where nothing speaks against it.
 awaitable<void> Follower::State::settle(Rule& rule) {
   Status& status = rule.status;
+  rule.opens = {};
   const auto present = co_await look(rule);
   if (!present) {
     status.note = "what is active is not known: " + present.error().message;
     co_return;
   }
-  const Decision decision = decide(status.app, status.wanted, *present, status.interval, std::chrono::system_clock::now());
+  const Decision decision = decide(status.app, status.wanted, *present, status.interval, rule.windows, std::chrono::system_clock::now());
   if (decision.kind == Decision::Kind::left_alone && status.note != decision.why)
     spdlog::warn("{}, {} is wanted, and the app stays where it is: {}", rule.text(), status.wanted, decision.why);
   status.note = decision.why;
+  if (decision.kind == Decision::Kind::closed) rule.opens = decision.at;
   if (decision.kind != Decision::Kind::deploy || stop.stop_requested()) co_return;
   deploy::DeployRequest request{.app = status.app, .release = status.wanted, .yields = true, .asked = {.by = kFollow, .why = rule.reason()}};
   const auto begun = co_await parts.operations.deploy(std::move(request));

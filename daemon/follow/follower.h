@@ -57,6 +57,9 @@ class Follower {
   std::shared_ptr<State> state_;
 };
 
+/// How long to wait for the next poll: as `jittered`, or until a window opens and a moment longer, if that is sooner. `chance` is from 0 to 1.
+std::chrono::milliseconds wait_before_poll(std::chrono::milliseconds interval, std::chrono::system_clock::time_point opens, std::chrono::system_clock::time_point now, double chance);
+
 /// A wait of `interval`, up to a tenth shorter or longer; `chance` is from 0 to 1.
 std::chrono::milliseconds jittered(std::chrono::milliseconds interval, double chance);
 

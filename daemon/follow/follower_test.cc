@@ -289,6 +289,16 @@ TEST_F(FollowerTest, EachAppIsPolledInItsTimeByItself) {
   EXPECT_EQ(follower->statuses()[0].polls, 1U);
 }
 
+TEST(WaitBeforePoll, IsNoLongerThanUntilAWindowOpensAndALittleMoreByChance) {
+  const std::chrono::system_clock::time_point now{};
+  EXPECT_EQ(wait_before_poll(1min, {}, now, 0.5), 60s);
+  EXPECT_EQ(wait_before_poll(1h, now + 10min, now, 0), 10min);
+  EXPECT_EQ(wait_before_poll(1h, now + 10min, now, 1), 15min) << "five minutes at most, so that the nodes of a fleet do not come at once";
+  EXPECT_EQ(wait_before_poll(1min, now + 30s, now, 0.25), 45s);
+  EXPECT_EQ(wait_before_poll(1min, now + 10min, now, 0.5), 60s);
+  EXPECT_EQ(wait_before_poll(1min, now - 10min, now, 0.5), 60s);
+}
+
 TEST(Jittered, IsATenthMoreOrLess) {
   EXPECT_EQ(jittered(1000ms, 0), 900ms);
   EXPECT_EQ(jittered(1000ms, 0.5), 1000ms);

@@ -1,13 +1,19 @@
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "core/files/files.h"
@@ -131,10 +137,23 @@ class Notified : public testing::Test {
     ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
   }
   void TearDown() override { ::unsetenv("NOTIFY_SOCKET"); }
-  std::string heard() {
+  std::string heard() { return heard_with_socket().first; }
+  /// And the descriptor that came with it.
+  std::pair<std::string, Fd> heard_with_socket() {
     char text[512];
-    const auto size = ::recv(socket.get(), text, sizeof text, 0);
-    return size < 0 ? "" : std::string(text, static_cast<std::size_t>(size));
+    iovec bytes{.iov_base = text, .iov_len = sizeof text};
+    alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(ucred))] = {};
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = room;
+    message.msg_controllen = sizeof room;
+    const auto size = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
+    if (size < 0) return {};
+    std::pair<std::string, Fd> found{std::string(text, static_cast<std::size_t>(size)), Fd()};
+    for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one))
+      if (one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_RIGHTS) found.second.reset(*reinterpret_cast<const int*>(CMSG_DATA(one)));
+    return found;
   }
   files::TemporaryDirectory folder;
   Fd socket;
@@ -150,6 +169,85 @@ TEST_F(Notified, OfWhatBerthdDoes) {
   EXPECT_THAT(heard(), testing::MatchesRegex("RELOADING=1\nMONOTONIC_USEC=[0-9]+"));
   manager.stopping();
   EXPECT_THAT(heard(), testing::StartsWith("STOPPING=1\n"));
+}
+
+ino_t inode_of(int fd) {
+  struct stat there {};
+  ::fstat(fd, &there);
+  return there.st_ino;
+}
+
+/// A socket that listens somewhere.
+Fd listening() {
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ::listen(socket.get(), 1);
+  return socket;
+}
+
+const auto anything = [](int) { return true; };
+
+TEST_F(Notified, OfSocketsThatAreKeptForTheNextBerthd) {
+  const ServiceManager manager;
+  EXPECT_TRUE(ServiceManager::listens());
+  const Fd metrics = listening();
+  manager.keep("metrics", metrics.get());
+  const auto [text, passed] = heard_with_socket();
+  EXPECT_EQ(text, "FDSTORE=1\nFDNAME=berthd-kept-metrics");
+  EXPECT_EQ(inode_of(passed.get()), inode_of(metrics.get()));
+}
+
+TEST_F(Notified, OfSocketsThatWereKeptAndAreNotWantedAnyMore) {
+  std::vector<std::string> said;
+  std::atomic<bool> over{false};
+  std::thread systemd([&] {  // it closes what it is sent with BARRIER=1
+    while (!over) {
+      const std::string one = heard();
+      if (!one.empty()) said.push_back(one);
+    }
+  });
+  Fd metrics = listening(), other = listening(), api = listening(), control = listening();
+  const ino_t fitting = inode_of(metrics.get());
+  std::vector<PassedSocket> passed;
+  passed.push_back({.name = "berthd-kept-metrics", .socket = std::move(other)});
+  passed.push_back({.name = "berthd-kept-metrics", .socket = std::move(metrics)});
+  passed.push_back({.name = "berthd-kept-api", .socket = std::move(api)});
+  passed.push_back({.name = "berthd.socket", .socket = std::move(control)});
+  ServiceManager manager(std::move(passed));
+  const Fd taken = manager.take_kept("metrics", [&](int one) { return inode_of(one) == fitting; });
+  EXPECT_EQ(inode_of(taken.get()), fitting);
+  EXPECT_FALSE(manager.take_kept("metrics", anything)) << "the other one was let go of";
+  manager.drop_kept();
+  EXPECT_EQ(manager.take_sockets().size(), 1u) << "what a socket unit passes is no business of these";
+  over = true;
+  systemd.join();
+  EXPECT_THAT(said, testing::ElementsAre("FDSTOREREMOVE=1\nFDNAME=berthd-kept-metrics", "BARRIER=1", "FDSTORE=1\nFDNAME=berthd-kept-metrics",
+                                         "FDSTOREREMOVE=1\nFDNAME=berthd-kept-api", "BARRIER=1"));
+}
+
+/// Ends with 0 where a program that systemd passes these sees what it should. Descriptors begin at 3.
+[[noreturn]] void see_what_is_passed() {
+  const Fd control = listening(), metrics = listening(), file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  int number = SD_LISTEN_FDS_START;
+  for (const int fd : {::fcntl(control.get(), F_DUPFD, 100), ::fcntl(metrics.get(), F_DUPFD, 100), ::fcntl(file.get(), F_DUPFD, 100)}) ::dup2(fd, number++);
+  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+  ::setenv("LISTEN_FDS", "3", 1);
+  ::setenv("LISTEN_FDNAMES", "berthd.socket:berthd-kept-metrics:berthd-kept-api", 1);
+  ServiceManager manager;
+  if (::getenv("LISTEN_FDS") != nullptr || ::getenv("LISTEN_FDNAMES") != nullptr) ::_exit(1);
+  auto sockets = manager.take_sockets();
+  if (sockets.size() != 1 || sockets[0].get() != SD_LISTEN_FDS_START) ::_exit(2);
+  if (manager.take_kept("metrics", anything).get() != SD_LISTEN_FDS_START + 1) ::_exit(3);
+  if (manager.take_kept("api", anything)) ::_exit(4);  // it is no socket
+  ::_exit(0);
+}
+
+TEST(ServiceManager, TellsSocketsThatItKeptFromThoseOfUnits) { EXPECT_EXIT(see_what_is_passed(), testing::ExitedWithCode(0), ""); }
+
+TEST(ServiceManager, NobodyKeepsSocketsWithoutSystemd) {
+  EXPECT_FALSE(ServiceManager::listens());
+  const ServiceManager manager;
+  manager.keep("metrics", listening().get());
+  manager.stop_keeping("metrics");
 }
 
 TEST(ServiceManager, WantsToHearAtHalfOfItsWatchdogsTime) {

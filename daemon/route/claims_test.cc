@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <fstream>
+
 #include <fmt/core.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -128,6 +131,21 @@ TEST_F(ChangeOfKind, MovesAnAppFromOneRoutingToTheOtherAndBackUnderLoad) {
   load.end();
   EXPECT_EQ(load.failures, std::vector<std::string>());
   ASSERT_OK(give_up(by_port));
+}
+
+TEST(PortOwner, IsTheServiceAndNotSystemdWhichPassedItsSocket) {
+  const files::TemporaryDirectory proc;
+  const auto add = [&](const std::string& pid, const std::string& name, const std::string& socket) {
+    std::filesystem::create_directories(proc.path() / pid / "fd");
+    std::ofstream(proc.path() / pid / "comm") << name << "\n";
+    std::filesystem::create_symlink(socket, proc.path() / pid / "fd/3");
+  };
+  add("1", "systemd", "socket:[77]");
+  EXPECT_EQ(holder_of(77, proc.path()), "systemd (pid 1)");
+  add("1234", "berthd", "socket:[77]");
+  add("1235", "nginx", "socket:[78]");
+  EXPECT_EQ(holder_of(77, proc.path()), "berthd (pid 1234)");
+  EXPECT_EQ(holder_of(78, proc.path()), "nginx (pid 1235)");
 }
 
 TEST(PortOwner, SaysSoWhenProcDoesNotShowIt) { EXPECT_EQ(holder_of(4294967295u), "a program that /proc does not show"); }

@@ -43,17 +43,20 @@ std::string name_of(const fs::path& process) {
 
 }  // namespace
 
-std::string holder_of(std::uint32_t socket_inode) {
+std::string holder_of(std::uint32_t socket_inode, const fs::path& proc) {
   std::error_code error;
-  fs::directory_iterator process("/proc", error);
+  std::string first;  // of all processes: systemd has what it passes to services, too
+  fs::directory_iterator process(proc, error);
   for (; !error && process != fs::directory_iterator(); process.increment(error)) {
     if (!is_number(process->path().filename().string())) continue;
     bool holds = false;
     const std::function<bool(std::uint32_t)> look = [&](std::uint32_t inode) { return !(holds = inode == socket_inode); };
     for_sockets(process->path(), look);
-    if (holds) return name_of(process->path());
+    if (!holds) continue;
+    if (process->path().filename() != "1") return name_of(process->path());
+    first = name_of(process->path());
   }
-  return "a program that /proc does not show";
+  return first.empty() ? "a program that /proc does not show" : first;
 }
 
 Result<void> no_stranger_listens(std::uint16_t port, const std::function<bool(std::uint64_t)>& is_ours) {

@@ -1,4 +1,5 @@
 """berthd itself: its command line, how it begins and ends, and who may use its sockets."""
+import contextlib
 import json
 import os
 import shutil
@@ -277,6 +278,31 @@ class Daemon(BerthCase):
         self.node.process.send_signal(signal.SIGTERM)
         notify.wait("STOPPING=1")
         self.assertEqual(self.node.process.wait(10 * PATIENCE), 0)
+
+    def test_tells_systemd_that_it_lives_only_while_its_state_answers(self):
+        notify = Notify(self.folder / "notify")
+        self.addCleanup(notify.socket.close)
+        period = 0.2 * PATIENCE
+        self.node.prefix = ["/bin/sh", "-c", 'export WATCHDOG_PID=$$; exec "$@"', "sh"]
+        self.node.environment = {"NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": str(int(2_000_000 * period))}
+        self.node.start()
+        notify.wait("WATCHDOG=1")
+        database = sqlite3.connect(self.node.state / "berth.db", timeout=10 * PATIENCE)
+        self.addCleanup(database.close)
+        database.execute("ALTER TABLE apps RENAME TO away")
+        said = lambda: self.node.log_file.read_text().count("the state does not answer")
+        wait_until(lambda: said() > 0, "it sees that")
+        notify.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                notify.socket.recv(4096)
+        before = said()
+        wait_until(lambda: said() >= before + 3, "its loop goes on to look")
+        with self.assertRaises(BlockingIOError, msg="and it does not say that it lives"):
+            notify.socket.recv(4096)
+        database.execute("ALTER TABLE away RENAME TO apps")
+        notify.socket.settimeout(10 * PATIENCE)
+        notify.wait("WATCHDOG=1")
 
     def test_takes_a_socket_that_systemd_passes(self):
         path = self.folder / "passed.sock"

@@ -71,6 +71,7 @@ class Enrolment(BerthCase):
             self.openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "localhost", "-CAfile", self.ca / "ca.pem", self.etc(name) / "node.pem")
             nodes[name] = EnrolledNode(self.folder / name, self.etc(name), 9464 + 10 * (number + 1))
             self.nodes.append(nodes[name])
+        self.assertNotEqual(*((self.etc(name) / "node.key").read_bytes() for name in nodes), "each has a key of its own, whatever image both came from")
         for who, name in (("alice", "alice@example.org"), ("ci", "ci.example.org"), ("stranger", "stranger.example.org")):
             self.run_berth("ca", "sign", "--new-key", self.home / f"{who}.key", "--name", name, "--client", "--days", "30", "--ca", self.ca)
             self.openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", self.ca / "ca.pem", self.home / f"{who}.pem")

@@ -1,5 +1,6 @@
 """A node that follows a channel: it converges by itself, stays where an operator or a failed release says so, and believes no old channel."""
 import shutil
+import time
 import unittest
 
 from lib import sample_apps
@@ -68,6 +69,27 @@ class Follow(BerthCase):
         self.assertIn('berth_follow_wanted_info{app="web",channel="stable",release="v1"} 1\n', metrics)
         self.assertIn('berth_follow_behind{app="web"} 0\n', metrics)
         self.assertIn('berth_follow_failing{app="web"} 0\n', metrics)
+
+    def test_what_runs_is_moved_in_its_window_alone(self):
+        self.publish()
+        self.repo.point("stable", "v1")
+        self.serve()
+        tomorrow = time.strftime("%a", time.localtime(time.time() + 86_400))
+        node = self.follower(f'channel = "stable"\nwindows = ["{tomorrow} 23:00-23:59"]')
+        self.reaches(node, "v1")  # there was nothing that it would disturb
+        self.publish()
+        self.repo.point("stable", "v2")
+        note = wait_until(lambda: "window" in self.follow(node)["note"] and self.follow(node)["note"], "the window is told")
+        self.assertRegex(note, rf"^it waits for its window \({tomorrow} 23:00-23:59\), which opens at 20\S+Z; 'berth deploy web@v2' does not$")
+        self.polls(node)
+        self.assertEqual((node.active(), len(node.deployments())), ("v1", 1))
+        self.assertSays(node.berth("status", "web"), "waits for its window")
+        self.assertIn('berth_follow_behind{app="web"} 1\n', node.metrics())
+        text = node.config.read_text()
+        self.assertEqual(node.stop(), 0)
+        node.configure(text.replace(f"{tomorrow} 23:00-23:59", "00:00-24:00"))
+        node.start()
+        self.reaches(node, "v2")
 
     def test_a_release_is_followed_also_before_it_is_there(self):
         self.publish()

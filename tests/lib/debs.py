@@ -38,10 +38,11 @@ def build_next(folder):
     return pack(built.stdout.strip(), folder, NEXT)
 
 
-def again(package, folder, version):
-    """`package` as another version of itself."""
+def again(package, folder, version, change=lambda tree: None):
+    """`package` as another version of itself, with what `change` makes of its files."""
     tree = folder / "tree"
     subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
+    change(tree)
     control = tree / "DEBIAN/control"
     control.write_text(control.read_text().replace(VERSION, version))
     made = folder / package.name.replace(VERSION, version)

@@ -41,6 +41,7 @@ class Node:
         self.config = self.folder / "berthd.toml"
         self.process = None
         self.prefix = []  # a program that berthd is run under
+        self.passed = ()  # descriptors that it is given
         self.keeper = KEEPER
         self.environment = {}
         self.configure(f"""
@@ -71,7 +72,7 @@ level = "debug"
         assert self.process is None or self.process.poll() is not None, "berthd runs already"
         command = [*self.prefix, str(BERTHD), "--config", str(self.config), "--keeper", str(self.keeper), "--unpack", str(UNPACK)]
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment})
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=self.passed, env={**os.environ, **self.environment})
         if wait:
             self.wait_ready()
         return self

@@ -48,6 +48,7 @@ class UmlCase(unittest.TestCase):
         subprocess.run(["cp", "-a", "--reflink=auto", pristine, self.tree], check=True)
         self.uml = None
         self.disk = None
+        self.kernel_age = 0.0  # seconds that the node's kernel had run when it was switched on
         self.addCleanup(self.cut_power)
         self.install()
 

@@ -47,6 +47,9 @@ def hash_of(path):
 
 
 class Life(UmlCase):
+    ROUTING = "socket"  # of nginx
+    EMPTY = "lost+found"  # what an empty disk has
+    CUT = "Its power is cut"
     UNITS = ("wait-online.service", "repository.service", "state-disk.service", "told.service")
     PROGRAMS = (("told", "told"), ("everything", "everything"), ("wait-online", "wait-online"), (LOAD, "berth-load"))
 
@@ -55,16 +58,15 @@ class Life(UmlCase):
     def install_berth(self):
         """Not berth, but its packages of two builds; and a repository with two apps."""
         root = self.tree / "root"
-        debs.pack(BUILD, root / "packages/now", debs.VERSION)
-        debs.build_next(root / "packages/next")
+        self.build_packages(root / "packages/now", root / "packages/next")
         (self.tree / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")  # a node of a test has nothing to lose
         (self.tree / "etc/repository.conf").write_text(uml.REPOSITORY_CONF)
         (self.tree / "apps").write_text("2")
         (self.tree / "etc/apt/apt.conf.d/test").write_text(APT)
         (root / "20-small.toml").write_text(SMALL)
         repo = Repo(self.folder)
-        repo.configure(files=sample_apps.nginx_files("socket", ipv6=False))
-        repo.publish(sample_apps.nginx(self.folder / "site", routing="socket", bake="500ms"))
+        repo.configure(files=sample_apps.nginx_files(self.ROUTING, ipv6=False))
+        repo.publish(sample_apps.nginx(self.folder / "site", routing=self.ROUTING, bake="500ms"))
         repo.configure(files=sample_apps.redis_files(None))
         repo.publish(sample_apps.redis(self.folder / "cache", routing=None, more=REDIS_LIMITS))
         repo.point("stable", "v1")
@@ -76,6 +78,10 @@ class Life(UmlCase):
             name = package.name.split("_")[0] + ".deb"
             shutil.move(package, served / "packages" / name)
             self.user_data = self.user_data.replace(f"HASH-OF-{name.upper()}", hash_of(served / "packages" / name))
+
+    def build_packages(self, now, next_ones):
+        debs.pack(BUILD, now, debs.VERSION)
+        debs.build_next(next_ones)
 
     # how the steps speak
 
@@ -114,6 +120,7 @@ class Life(UmlCase):
         for stage in (self.is_installed_and_enrolled, self.gets_its_apps, self.keeps_limits, self.writes_to_the_journal, self.is_started_by_who_asks,
                       self.is_upgraded, self.is_switched_off_and_on, self.loses_power, self.is_purged):
             stage()
+        self.switch_off()
 
     def is_installed_and_enrolled(self):
         self.step("Install and enrol: what cloud-init would do of docs/examples/cloud-init.yaml, and does here by the test's hand")
@@ -136,7 +143,7 @@ class Life(UmlCase):
         self.run_there("systemd-analyze security --no-pager berthd.service | tail -n 1")
 
     def gets_its_apps(self):
-        self.step("Deploy: nginx, by a socket that it is passed, since the node follows its channel; and redis, by hand")
+        self.step(f"Deploy: nginx, by {self.ROUTING}, since the node follows its channel; and redis, by hand")
         self.await_there("berth status web --json | tr -d ' ' | grep -q '\"health\":\"healthy\"'", "nginx has come", 120)
         self.run_there("berth deploy cache@v1", 240)
         self.run_there("berth status")
@@ -201,8 +208,11 @@ class Life(UmlCase):
         self.assertGreater(load["requests"], 50)
         self.assertEqual(self.run_there(PIDS), pids, "apps and their keepers are the same processes")
         self.assertNotEqual(self.run_there("systemctl show -P MainPID berthd"), berthd)
-        self.assertIn(f"built from {debs.NEXT} by", self.run_there("/proc/$(systemctl show -P MainPID berthd)/exe --version"), "berthd is of the second build")
+        self.is_of_the_next_packages()
         self.assertEqual(self.run_there("cmp 20-small.toml /etc/berth/conf.d/20-small.toml && redis-cli get said"), "kept")
+
+    def is_of_the_next_packages(self):
+        self.assertIn(f"built from {debs.NEXT} by", self.run_there("/proc/$(systemctl show -P MainPID berthd)/exe --version"), "berthd is of the second build")
 
     def is_switched_off_and_on(self):
         self.step("The repository is gone, and the node is switched off and on")
@@ -212,7 +222,7 @@ class Life(UmlCase):
         self.is_back("kept")
 
     def loses_power(self):
-        self.step("Its power is cut, right after redis has acknowledged a write")
+        self.step(f"{self.CUT}, right after redis has acknowledged a write")
         self.assertEqual(self.run_there("redis-cli set said written-before-the-cut"), "OK")
         self.cut_power()
         self.boot("after-power-cut")
@@ -221,7 +231,7 @@ class Life(UmlCase):
 
     def is_back(self, said):
         """Both apps were ready before the network was online, which waits for that here, and soon; without the repository."""
-        ready = float(self.run_there("cat /run/ready-after || echo 999", 240, quiet=True))
+        ready = float(self.run_there("cat /run/ready-after || echo 999", 240, quiet=True)) - self.kernel_age
         seen = json.loads(self.run_there("cat /run/before-network.json", quiet=True))
         self.assertEqual({app["app"]: (app["active"], app["health"]) for app in seen["apps"]}, {"web": ("v1", "healthy"), "cache": ("v1", "healthy")}, self.report())
         self.run_there("curl -s -m 2 http://127.0.0.1:8900/berth/metadata/timestamp.json", expect=7)
@@ -231,7 +241,7 @@ class Life(UmlCase):
         self.await_there("systemctl is-system-running | grep -q -e running -e degraded", "the node is up")
         self.run_there("systemd-analyze time")
         busy = max(1, os.getloadavg()[0] / os.cpu_count())  # so many times longer all of it takes on a machine with other things to do
-        print(f"  both apps were ready {ready} s after the kernel began, on a machine with {busy:.1f} times as much to do as it can do at once", flush=True)
+        print(f"  both apps were ready {ready:.1f} s after the node was switched on, on a machine with {busy:.1f} times as much to do as it can do at once", flush=True)
         self.assertLessEqual(ready, MOST_SECONDS_TO_READY * busy)
 
     def is_purged(self):
@@ -241,8 +251,7 @@ class Life(UmlCase):
         after = set(self.run_there("everything", quiet=True).splitlines())
         self.assertGreater(len(installed - self.before), 30, "the comparison sees what is installed")
         self.assertEqual((sorted(after - self.before), sorted(self.before - after)), ([], []), "what is left or missing")
-        self.assertEqual(self.run_there("ls -A /var/lib/berth"), "lost+found", "the disk is empty")
-        self.switch_off()
+        self.assertEqual(self.run_there("ls -A /var/lib/berth"), self.EMPTY, "the disk is empty")
 
 
 if __name__ == "__main__":

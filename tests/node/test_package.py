@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 import unittest
+from collections import Counter
 from pathlib import Path
 
 from lib import debs, sample_apps, uml
@@ -68,6 +69,12 @@ class OnANode(UmlCase):
             self.assertEqual((load["failed"], list(load["releases"])), (0, ["v1"]), load)
             self.assertGreater(load["requests"], 50)
             print(f"upgraded under load: {load['requests']} requests, {load['failed']} failed", flush=True)
+        with self.subTest("who asks berthd itself waits while it is upgraded and restarted"):
+            self.assertEqual(notes["pids_restarted"], notes["pids"])
+            asked = Counter(self.out("asked").split())
+            print(f"over an upgrade and two restarts: metrics were asked for {asked.total()} times, {asked['7']} refused, {asked.total() - asked['0'] - asked['7']} broken", flush=True)
+            self.assertEqual(set(asked), {"0"}, self.report())
+            self.assertGreater(asked["0"], 20)
         with self.subTest("removed, and installed again"):
             self.assertEqual((notes["active_removed"], notes["pids_removed"], notes["answer_removed"]), ("inactive", notes["pids"], "v1"), self.report())
             self.assertIn("systemctl stop berth.slice", self.out("removal"))

@@ -125,6 +125,7 @@ awaitable<Result<void>> LiveNode::test_webhook(std::string name, deploy::Asked a
   const auto add = [&store = parts_.store, event = std::move(event)] { return store.add_event(event); };
   auto added = co_await parts_.pool.run(add);
   co_return added;
+  if (added) parts_.webhooks.try_now(name);
 }
 
 awaitable<Result<std::vector<store::Event>>> LiveNode::events(std::int64_t first, int most, std::string app) {

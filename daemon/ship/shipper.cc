@@ -51,6 +51,11 @@ void Shipper::news(std::shared_ptr<const Scan> scan) {
   state_->woken.notify();
 }
 
+void Shipper::try_now() {
+  state_->is_hurried = true;
+  state_->woken.notify();
+}
+
 std::uint64_t Shipper::daemon_line() const { return state_->daemon_line; }
 
 /// Waits; a stop ends that, and so does nothing else.
@@ -63,10 +68,10 @@ awaitable<void> Shipper::State::pause(milliseconds at_most) {
   }
 }
 
-/// The same while the sink takes nothing: says what is lost meanwhile.
+/// The same while the sink takes nothing: says what is lost meanwhile, and ends when somebody wants it tried now.
 awaitable<void> Shipper::State::pause_failing(milliseconds at_most) {
   const auto until = io::Steady::now() + at_most;
-  while (!stopping) {
+  while (!stopping && !std::exchange(is_hurried, false)) {
     const auto now = io::Steady::now();
     if (unlooked && now - looked >= kBetweenLooks) co_await look_for_losses();
     else co_await tell_losses();
@@ -196,6 +201,7 @@ awaitable<void> Shipper::State::deliver() {
     is_eager = delivery.kind == Delivery::Kind::taken && failures == 0;
     if (delivery.kind == Delivery::Kind::taken) {
       note_success(delivery);
+      is_hurried = false;
       co_await store();
       co_return;
     }

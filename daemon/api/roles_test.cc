@@ -69,6 +69,7 @@ const Row kRows[] = {
     {"GET", "/v1/repository/apps", "", Role::viewer, Then::done, Then::done},
     {"GET", "/v1/events", "", Role::viewer, Then::done, Then::done},
     {"POST", "/v1/gc", "{}", Role::admin, Then::refused, Then::refused},
+    {"POST", "/v1/gc", R"({"dry_run": true})", Role::viewer, Then::refused, Then::refused},
     {"POST", "/v1/imports", R"({"path": "/srv/web.berth"})", Role::admin, Then::refused, Then::refused, true},
     {"POST", "/v1/verify", R"({"app": "{app}"})", Role::operator_, Then::done, Then::refused},
     {"GET", "/metrics", "", Role::viewer, Then::refused, Then::refused},
@@ -171,6 +172,7 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
   be(Role::viewer);
   EXPECT_THAT(ask(request({"POST", "/v1/reload", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth node reload' (POST /v1/reload) needs the role admin"));
   EXPECT_THAT(ask(request({"POST", "/v1/node/drain", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth node drain' (POST /v1/node/drain) needs the role operator"));
+  EXPECT_THAT(ask(request({"POST", "/v1/gc", "{}", {}, {}, {}}, "web")).body, HasSubstr("is a viewer here, and 'berth gc' (POST /v1/gc) needs the role admin, but for --dry-run"));
   be(Role::deployer, {"blog"});
   EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", {}, {}, {}}, "web")).body, HasSubstr("is limited to blog, and sees nothing of web"));
   be(Role::admin);

@@ -45,8 +45,6 @@ std::string with_article(Role role) {
   return fmt::format("{} {}", std::string_view("aeiou").find(name.front()) == std::string_view::npos ? "a" : "an", name);
 }
 
-}  // namespace
-
 std::optional<Error> refusal(const Route& route, const std::map<std::string, std::string>& parameters, const Caller& caller) {
   const std::string call = name_of(route, parameters);
   if (route.only_on_node && !caller.on_node)

@@ -372,3 +372,8 @@ TEST_F(OperatorVerbs, StatusSaysThatClientsElsewhereCannotCome) {
 
 }  // namespace
 }  // namespace berth::cli
+TEST_F(OperatorVerbs, StatusSaysThatTheHistoryWasChanged) {
+  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [], "events_damaged": "event 3 is another than the database has"})");
+  EXPECT_THAT(berth({"status"}).out, HasSubstr("\nevents.log was changed: event 3 is another than the database has; 'berth events --verify' tells all that is wrong with it\n"));
+}
+

@@ -254,6 +254,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   node.node.repository = "https://r.of-the-node.example";
   node.node.root = node.node.ca_file = node.node.certificate_file = node.node.key_file = "/etc/of-the-node/file";
   node.node.trust.last_error = "r.of-the-node.example: connection refused";
+  node.node.events_intrusion = "somebody of-the-node wrote 8 bytes";
   node.node.trust.roles = {{.role = "timestamp", .version = 4, .expires = {}}};
   node.node.paths = {.state = "/var/of-the-node", .logs = "/var/of-the-node/logs", .run = "/run/of-the-node"};
   node.node.remote_api = {.listen = "0.0.0.0:9465", .problem = "/etc/of-the-node/api.pem: no certificate"};
@@ -264,7 +265,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   EXPECT_THAT(status, HasSubstr(R"("paths":{"state":"","logs":"","run":""})"));
   EXPECT_THAT(get("/v1/repository/apps").body, AllOf(HasSubstr("web"), HasSubstr("api"), Not(HasSubstr("blog"))));
   be(Role::viewer);
-  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node")));
+  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node"), HasSubstr("somebody of-the-node")));
 }
 
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {

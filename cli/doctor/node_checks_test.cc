@@ -229,13 +229,13 @@ TEST_F(NodeChecks, WhatSomebodyHasLookedAtInTheLogOfEventsIsAWarningAndWhatIsNew
 }
 
 TEST_F(NodeChecks, AnInstanceThatWritesWhereNobodyLooksIsAWarning) {
-  EXPECT_THAT(check_log_places(subject), IsEmpty());
+  EXPECT_THAT(troubles(check_log_places(subject)), IsEmpty());
   const auto runs = [&](const fs::path& logs) {
     put(subject.root / "proc/77/cmdline", fmt::format("berth-keeper{0}/run/berth/keepers/x{0}{1}/web/web.1{0}", '\0', logs.string()));
     subject.status = json::parse(R"({"apps": [{"app": "web", "instances": [{"instance": "web/web.1", "keeper_pid": 77}, {"instance": "web/web.2", "keeper_pid": 0}]}]})").value();
   };
   runs(subject.paths.logs);
-  EXPECT_THAT(check_log_places(subject), IsEmpty());
+  EXPECT_THAT(troubles(check_log_places(subject)), IsEmpty());
   runs("/var/log/before");
   const Findings found = check_log_places(subject);
   EXPECT_THAT(troubles(found), ElementsAre(AllOf(HasSubstr("warning: web/web.1 writes its log below /var/log/before, and [paths] logs is "), HasSubstr(subject.paths.logs.string()))));

@@ -52,7 +52,8 @@ void Shipper::news(std::shared_ptr<const Scan> scan) {
 }
 
 void Shipper::try_now() {
-  state_->is_hurried = true;
+  if (!state_->is_waiting) return;
+  state_->is_waiting = false;
   state_->woken.notify();
 }
 
@@ -71,15 +72,17 @@ awaitable<void> Shipper::State::pause(milliseconds at_most) {
 /// The same while the sink takes nothing: says what is lost meanwhile, and ends when somebody wants it tried now.
 awaitable<void> Shipper::State::pause_failing(milliseconds at_most) {
   const auto until = io::Steady::now() + at_most;
-  while (!stopping && !std::exchange(is_hurried, false)) {
+  is_waiting = true;
+  while (!stopping && is_waiting) {
     const auto now = io::Steady::now();
     if (unlooked && now - looked >= kBetweenLooks) co_await look_for_losses();
     else co_await tell_losses();
     const auto left = std::chrono::ceil<milliseconds>(until - io::Steady::now());
-    if (left <= milliseconds(0)) co_return;
+    if (left <= milliseconds(0)) break;
     const milliseconds wait = unlooked || !losses.empty() ? std::min(left, kBetweenLooks) : left;
     co_await woken.wait(wait);
   }
+  is_waiting = false;
 }
 
 awaitable<void> Shipper::State::run() {
@@ -201,7 +204,6 @@ awaitable<void> Shipper::State::deliver() {
     is_eager = delivery.kind == Delivery::Kind::taken && failures == 0;
     if (delivery.kind == Delivery::Kind::taken) {
       note_success(delivery);
-      is_hurried = false;
       co_await store();
       co_return;
     }

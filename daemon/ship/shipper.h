@@ -56,7 +56,7 @@ class Shipper {
   /// There is more, or may be.
   void news(std::shared_ptr<const Scan> scan);
 
-  /// Does not wait longer where something failed: it is tried again now. Once.
+  /// Where it waits after a failure, it waits no longer.
   void try_now();
 
   SinkStatus status() const;

@@ -97,7 +97,7 @@ class Logs(BerthCase):
         self.assertEqual(got.returncode, 3, got)
         self.assertIn(f"web/web.1 writes below {before} still, since [paths] logs was changed while it ran: 'berth logs web --logs {before}' shows that", got.stderr)
         self.assertIn("of v1", logs("--logs", str(before)).stdout)
-        self.assertSays(self.node.berth("doctor", "--config", self.node.config, expect=None), f"web/web.1 writes its log below {before}, and [paths] logs is {after}")
+        self.assertSays(self.node.berth("doctor", "--config", self.node.config, "--json", expect=None), f"web/web.1 writes its log below {before}, and [paths] logs is {after}")
         for verb in ("stop", "start"):
             self.node.berth(verb, "web")
         wait_until(lambda: "of v1" in logs().stdout, "it writes where it should")

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -17,6 +16,7 @@ from lib.exec_stream import over_tls
 from lib.programs import BERTH, PATIENCE, SOURCE
 from lib.relay import Relay, value_of
 from lib.remote import PORT, RemoteCase
+from lib.waiting import wait_until
 
 HERE = Path(__file__).resolve().parent
 RELAYED = PORT + 1  # where the relay stands for the node by TLS
@@ -108,13 +108,15 @@ CALLS = [
     ("import {release_file}", 0, "importRelease"),
     ("import {cut_file}", 4, "importRelease"),
     ("inspect web@v1", 0, "getApp getStatus"),
-    ("inspect nope@v1", 3, "getApp"),
+    ("inspect nope@v1", 3, "getStatus"),
     ("diff web@v1 web@v2", 0, "getApp getStatus"),
     ("diff web@v1 web@v9", 3, "getApp getStatus"),
     ("export web@v1 -o {exported}", 0, "getStatus"),
     ("export web@v9 -o {exported}.9", 3, "getStatus"),
     ("doctor --config {config}", None, "getStatus"),
-    ("node drain --reason 'a new kernel'", 0, "drainNode getStatus"),
+    ("backup {exported}.tar --config {config}", 0, "getStatus"),
+    ("backup /nonexistent/web.tar --config {config}", 3, "getStatus"),
+    ("node drain --reason 'a new kernel'", 0, "drainNode"),
     ("deploy web@v2", 8, "deploy"),
     ("node resume", 0, "resumeNode"),
     ("node reload", 0, "reload"),
@@ -125,8 +127,8 @@ LAST = [
     ("remove web --purge --yes --reason 'moved away'", 0, "removeApp"),
     ("remove web", 3, "removeApp"),
 ]
-#: What asks no berthd, though it is about the one here.
-SILENT = {"backup", "restore"}
+#: Is for a node whose berthd does not run.
+SILENT = {"restore"}
 #: What cannot be refused: they take nothing, and a viewer may ask for them.
 NEVER_REFUSED = {"apps", "webhook list", "sinks"}
 #: As somebody who may only read: each is refused by its role, 7, and changes nothing.
@@ -197,7 +199,7 @@ class CommandLine(RemoteCase):
         try:
             self.assertTrue(any(words in line for line in client.stdout), f"berth {call} says {words}")
         finally:
-            client.send_signal(signal.SIGINT)
+            client.terminate()
             client.communicate(timeout=20 * PATIENCE)
         return self.keep(call)[0]
 
@@ -218,26 +220,26 @@ class CommandLine(RemoteCase):
 
         def make(calls):
             for call, expect, asks in calls:
-                code, asked, _ = self.call(call, expect)
-                self.assertLessEqual(set(asks.split()), asked, f"berth {call}")
-                verb = verb_of(call, table)
-                (done if code == 0 or verb == "doctor" else refused).add(verb)
-                if call.startswith("unpin web"):
-                    follow_all()
+                with self.subTest(call=call):
+                    code, asked, _ = self.call(call, expect)
+                    self.assertLessEqual(set(asks.split()), asked, f"berth {call}")
+                    verb = verb_of(call, table)
+                    (done if code == 0 or verb == "doctor" else refused).add(verb)
+                    if call.startswith("unpin web"):
+                        follow_all()
 
         def follow_all():
-            for call, words, operation in (("events -f -n 2", "unpin", "listEvents"), ("events --node localhost:{port} -f -n 2 --json", "unpin", "listEvents"), ("status --watch --json --interval 100ms", "web", "getStatus"),
+            for call, words, operation in (("events -f -n 2", "web", "listEvents"), ("events --node localhost:{port} -f -n 2 --json", "operator.unpin", "listEvents"), ("status --watch --json --interval 100ms", "web", "getStatus"),
                                            ("logs --node localhost:{port} web -f", "line", "getLogs")):
                 self.assertIn(operation, self.follow(call, words), call)
         make(CALLS)
-        for call in ("backup {exported}.tar --config {config}", "restore {exported}.no --config {config} --force"):
-            self.assertEqual(self.call(call, None)[1], set(), f"berth {call} asks nobody")
         # A viewer, as whom the relay asks from here on.
         self.relay.connect = lambda: over_tls(self.pki, "watch", PORT)
         for call in REFUSED:
-            _, _, exchanges = self.call(call, 7)
-            self.assertIn(403, [one.status for one in exchanges], f"berth {call}")
-            refused.add(verb_of(call, table))
+            with self.subTest(call=call, by="a viewer"):
+                _, _, exchanges = self.call(call, 7)
+                self.assertIn(403, [one.status for one in exchanges], f"berth {call}")
+                refused.add(verb_of(call, table))
         self.relay.connect = self.relay.by_socket
         make(LAST)
         self.assertEqual(self.judged(self.record), [])
@@ -248,8 +250,9 @@ class CommandLine(RemoteCase):
         self.assertEqual({verb for verb, how in table.items() if how == "changes"} - {verb_of(call, table) for call in REFUSED}, {"exec"})
 
     def test_the_relay_passes_on_what_does_not_end_and_the_judge_sees_each_part(self):
-        self.publish()
+        self.repo.publish(sample_apps.testapp(self.folder / "site", "--lines", "20"))
         self.call("deploy web@v1", 0)
+        wait_until(lambda: "line 3" in self.node.api("GET", "/v1/apps/web/logs?lines=3").body, "it prints")
         # A connection that is kept.
         kept = http.client.HTTPConnection("localhost", timeout=30)
         kept.sock = socket.socket(socket.AF_UNIX)

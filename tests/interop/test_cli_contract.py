@@ -37,6 +37,7 @@ CALLS = [
     ("status web --json", 0, "getApp"),
     ("status nope", 3, "getApp"),
     ("releases web", 0, "listReleases"),
+    ("releases nope", 3, "listReleases"),
     ("history", 0, "listDeployments"),
     ("history web -n 3 --json", 0, "listDeployments"),
     ("history --deployment 1", 0, "getDeployment"),
@@ -115,7 +116,7 @@ CALLS = [
     ("export web@v9 -o {exported}.9", 3, "getStatus"),
     ("doctor --config {config}", None, "getStatus"),
     ("backup {exported}.tar --config {config}", 0, "getStatus"),
-    ("backup /nonexistent/web.tar --config {config}", 3, "getStatus"),
+    ("backup /nonexistent/web.tar --config {config}", 3, ""),
     ("node drain --reason 'a new kernel'", 0, "drainNode"),
     ("deploy web@v2", 8, "deploy"),
     ("node resume", 0, "resumeNode"),
@@ -240,6 +241,8 @@ class CommandLine(RemoteCase):
                 _, _, exchanges = self.call(call, 7)
                 self.assertIn(403, [one.status for one in exchanges], f"berth {call}")
                 refused.add(verb_of(call, table))
+        for call in ("status", "gc --dry-run", "why web"):
+            self.call(call, 0)
         self.relay.connect = self.relay.by_socket
         make(LAST)
         self.assertEqual(self.judged(self.record), [])

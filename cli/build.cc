@@ -79,7 +79,7 @@ Verb build_verb() {
           "Processes of an image see its tree as their root.",
       .examples = {"berth build ./site", "berth build site-1.4.2.tar.gz --version 1.4.2", "berth build web.tar --spec berth.toml # from docker save",
                    "berth build ./layout --app web --platform linux/arm64", "berth build target/release/server --app web"},
-      .exits = {Exit::failed, Exit::permission},
+      .exits = {Exit::failed, Exit::not_found, Exit::permission},
       .arguments = {{"SOURCE", "what the build is made of", &o->source, Completes::file}},
       .options = {{"--spec", "FILE", "a berth.toml that lies elsewhere", &o->spec, Completes::file},
                   {"--app", "NAME", "the app, where there is no berth.toml (default: an executable's own name)", &o->app},

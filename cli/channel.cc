@@ -95,7 +95,7 @@ Verb channel_verb() {
                     "berth channel set canary web/production@v43 --repo ./repo --key ci-web.pem # then: berth repo accept ./repo"},
        .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
        .arguments = {{"CHANNEL", "its name", &o->channel, Completes::channel}, {"APP/ENV@RELEASE", "where it points", &o->release, Completes::release_of_environment}},
-       .options = with_signing({repository_option(o->repository), incoming_option(o->incoming)}, o->signing),
+       .options = with_signing({repository_option(o->repository), incoming_option(o->incoming), wait_option(o->signing.wait)}, o->signing),
        .action = [o](Console& console) { return set(console, *o); }},
       {.name = "list",
        .summary = "List the channels of a repository",

@@ -92,6 +92,7 @@ TEST_F(Completion, OffersWhatBerthdHas) {
   EXPECT_THAT(words({"restart", "web/w"}), ElementsAre("web/worker", "web/worker.1"));
   EXPECT_THAT(words({"run-job", ""}), ElementsAre("web/report"));
   EXPECT_THAT(words({"scale", "web/"}), ElementsAre("web/worker="));
+  EXPECT_THAT(words({"scale", "web/worker=2", "web/"}), ElementsAre("web/worker=")) << "and more of them";
   EXPECT_THAT(words({"channel", "set", ""}), ElementsAre("stable"));
   EXPECT_EQ(said({"webhook", "test", ""}), "chat\tfailing\n");
   EXPECT_THAT(words({"exec", "web", "--", ""}), IsEmpty()) << "what comes after it is the command's";

@@ -262,6 +262,14 @@ TEST(StatusText, ShowsWhatIsWantedWhereItIsNotActive) {
   EXPECT_THAT(app_text(status.at("apps").at(1), {.now = kNow}), HasSubstr("which wants v3: it is held"));
 }
 
+TEST(StatusText, TellsOfNoDeploymentThatIsOverWhereItFollows) {
+  const char* app = R"({{"app": "web", "active": "v6", "health": "healthy", "deployment": {}, "follow": {{"channel": "stable", "wanted": "v1", "note": "deployment 31 of v6 {}"}}}})";
+  const auto shown = [&](const char* deployment, const char* note) { return app_text(json::parse(fmt::format(fmt::runtime(app), deployment, note)).value(), {.now = kNow}); };
+  EXPECT_THAT(shown("null", "is baking"), AllOf(HasSubstr("which wants v1"), Not(HasSubstr("31")))) << "it was so at the last poll";
+  EXPECT_THAT(shown(R"({"id": 31, "app": "web", "release": "v6", "state": "baking"})", "is baking"), HasSubstr("which wants v1: deployment 31 of v6 is baking"));
+  EXPECT_THAT(shown("null", "was cancelled: 'berth deploy web@v1' tries it again"), HasSubstr("deployment 31 of v6 was cancelled"));
+}
+
 TEST(StatusText, ShowsJobsWithTheirLastRun) {
   const auto status = json::parse(R"({"apps": [{"app": "web", "active": "v2", "health": "healthy", "jobs": [
       {"process": "clean", "run": 0, "runs": "by hand", "state": "never"},

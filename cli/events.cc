@@ -219,7 +219,7 @@ Verb events_verb() {
       .exits = with_daemon_exits({Exit::failed, Exit::not_found}),
       .arguments = {{"APP", "of this app only", &o->named, Completes::app, false}},
       .options = {{"-f,--follow", "", "go on with what happens; begins with the newest 10, or as -n says", &o->follow},
-                  {"-n,--count", "N", "the newest N (default 50, of a search all; 0: all); with --from the first N", &o->count},
+                  {"-n,--count", "N", "the newest N, 50 where nothing is said, of a search all; 0: all; with --from the first N", &o->count},
                   {"--since", "WHEN", "from then on: 10m, 2h30m, 7d ago; a time in RFC 3339; a day", &o->since},
                   {"--until", "WHEN", "before then", &o->until},
                   {"--kind", "PATTERN", "of that kind, as it is shown or as webhooks have it: deployment.failed, 'operator.*' (repeatable)", &o->kinds},

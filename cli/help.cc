@@ -204,8 +204,10 @@ std::size_t aside_of(const std::string& text) {
 /// As much of `text` as fits: all, else up to a boundary of its sense, else whole words.
 std::string cut(const std::string& text, std::size_t width) {
   if (columns(text) <= width) return text;
-  for (const std::size_t at : {text.find("; "), aside_of(text), text.find(": "), text.find(". "), text.find(", ")})
-    if (at != std::string::npos && at >= 12 && columns(std::string_view(text).substr(0, at)) <= width) return text.substr(0, at);
+  for (const std::size_t at : {text.find("; "), aside_of(text), text.find(": "), text.find(". "), text.find(", ")}) {
+    const std::string_view head = std::string_view(text).substr(0, at);
+    if (at != std::string::npos && at >= 12 && columns(head) <= width && std::ranges::count(head, '(') == std::ranges::count(head, ')')) return std::string(head);
+  }
   std::string words;
   for (std::string_view rest = text; !rest.empty();) {
     const auto space = std::min(rest.find(' '), rest.size());
@@ -289,7 +291,8 @@ std::string short_help_text(const Verb& root, const Verb& verb, const std::vecto
   std::size_t shown = options.size();
   std::string options_text = rows_text("Options", options, shown);
   while (shown > 0 && rows_of(options_text) > room) options_text = rows_text("Options", options, --shown);
-  return text + options_text + "\n" + examples + codes + more;
+  const bool has_rows = text.size() + options_text.size() > usage.size();  // else the empty line behind the summary is enough
+  return text + options_text + (has_rows ? "\n" : "") + examples + codes + more;
 }
 
 }  // namespace berth::cli

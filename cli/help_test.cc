@@ -69,6 +69,11 @@ TEST_F(VerbHelp, OfAVerbIsWholeAndAsWideAsATerminal) {
 TEST_F(VerbHelp, OnAScreenFitsTheSmallestAndSaysWhereMoreIs) {
   for (const auto& [verb, path] : all) {
     const std::string text = short_help_text(root, *verb, path);
+    EXPECT_THAT(text, testing::Not(HasSubstr("\n\n\n"))) << called(path);
+    for (const std::string& line : lines_of(text)) {
+      if (!line.starts_with("  ") || line.ends_with("…")) continue;
+      EXPECT_LE(std::ranges::count(line, '('), std::ranges::count(line, ')')) << called(path) << ": " << line;
+    }
     const auto lines = lines_of(text);
     EXPECT_LE(lines.size(), kRows) << text;
     for (const std::string& line : lines) EXPECT_LE(columns(line), kColumns) << called(path) << ": " << line;

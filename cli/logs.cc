@@ -10,6 +10,7 @@
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/keeper_logs.h"
 #include "cli/log_lines.h"
 #include "cli/on_nodes.h"
 #include "cli/remote_logs.h"
@@ -36,17 +37,28 @@ struct LogRoot {
   std::string folder;
   std::string why_usual;  ///< why berthd did not say that it is there; empty: it did, or somebody else
   bool is_hidden = false; ///< berthd does not tell it to whoever asks, but gives lines of apps that are his
+  std::string elsewhere{};  ///< that instances write somewhere else; empty: none does
 };
 
+/// That instances of `name` write below another folder than `root`, and what to do.
+std::string elsewhere_text(const json::value& status, const std::string& name, const std::string& root) {
+  for (const auto& app : list_of(status, "apps"))
+    if (text_of(app, "app") == name)
+      for (const LogElsewhere& one : logs_elsewhere(app, root))
+        return fmt::format("{0} writes below {1} still, since [paths] logs was changed while it ran: 'berth logs {2} --logs {1}' shows that, and 'berth stop {2}' and 'berth start {2}' bring it to {3}", one.instance,
+                           one.folder.string(), name, root);
+  return {};
+}
+
 /// Where the logs are: as said, else as berthd says if it answers, else the usual place.
-LogRoot log_root(const Console& console, const LogsOptions& options) {
+LogRoot log_root(const Console& console, const LogsOptions& options, const std::string& app) {
   if (!options.root.empty()) return {options.root, {}};
   if (const char* root = std::getenv("BERTH_LOGS"); root != nullptr && *root != '\0') return {root, {}};
   const auto status = ApiClient(console).get("/v1/status", std::chrono::seconds(2));
   if (!status) return {kUsualRoot, status.error().message};
   const auto* paths = member(*status, "paths");
   const std::string root = paths == nullptr ? std::string() : text_of(*paths, "logs");
-  return {root, {}, root.empty()};
+  return {root, {}, root.empty(), root.empty() ? std::string() : elsewhere_text(*status, app, root)};
 }
 
 /// That the logs are looked for where they usually are, and why.
@@ -266,7 +278,7 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   BERTH_CHECK(choose_colour(console, options.colour));
   BERTH_TRY(auto query, query_of(options));
   if (console.node) return remote_logs(console, options, query);
-  const LogRoot place = log_root(console, options);
+  const LogRoot place = log_root(console, options, query.selector.app);
   const std::string& root = place.folder;
   if (place.is_hidden || (options.root.empty() && place.why_usual.empty() && are_closed(root, query.selector.app))) return remote_logs(console, options, query);
   console.detail(fmt::format("the logs of {} are read in {}", options.what, root));
@@ -283,7 +295,9 @@ Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   // A release that there is not is told with those that there are.
   if (!opened && options.previous && release && place.why_usual.empty() && opened.error().code == Errc::not_found) BERTH_CHECK(check_release(root, selector, *release));
   if (!opened && !place.why_usual.empty()) return fail(opened.error().code, fmt::format("{}; {}", opened.error().message, usual_text(place)));
+  if (!opened && !place.elsewhere.empty()) return fail(opened.error().code, fmt::format("{}; {}", opened.error().message, place.elsewhere));
   if (!opened) return std::unexpected(opened.error());
+  if (!place.elsewhere.empty() && !console.quiet) console.warn(place.elsewhere);
   if (!place.why_usual.empty() && !console.quiet) console.warn(usual_text(place));
   auto& reader = *opened;
   BERTH_TRY(const auto shown, show_all(console, options, reader, lines));

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "cli/doctor/subject.h"
 #include "cli/enrol/enrolment.h"
 #include "cli/enrol/request.h"
 #include "cli/repository_source.h"
@@ -19,11 +20,12 @@ namespace fs = std::filesystem;
 
 using enrol::Enrolment;
 
-constexpr const char* kUsualFolder = "/etc/berth";
+/// Where the berthd that is installed beside this program has its configuration.
+std::string usual_folder() { return doctor::usual_config().parent_path().string(); }
 
 struct EnrolOptions {
   Enrolment enrolment{.folder = {}, .node = {}, .host = {}, .environment = "production"};
-  std::string folder = kUsualFolder, ca_file, token_file;
+  std::string folder = usual_folder(), ca_file, token_file;
   std::vector<std::string> names;
 };
 
@@ -36,7 +38,7 @@ std::string machine_name() {
 void say_next(const Console& console, const Enrolment& enrolment) {
   // Where it is not berthd's own folder, somebody prepares it for another place.
   const std::string file = (enrolment.folder / "berthd.toml").string();
-  const std::string then = enrolment.folder == kUsualFolder ? "berthd --check, systemctl restart berthd, berth doctor" : fmt::format("berthd --check --config {0}; a berthd that is started with --config {0} has it", file);
+  const std::string then = enrolment.folder == usual_folder() ? "berthd --check, systemctl restart berthd, berth doctor" : fmt::format("berthd --check --config {0}; a berthd that is started with --config {0} has it", file);
   if (!enrolment.listen.empty()) {
     console.note(fmt::format("Next, where the authority is: berth ca sign node.csr --ca DIR, and bring what it makes to {} (node.pem, ca.pem).", enrolment.folder.string()));
     console.note("Then here: " + then);
@@ -76,7 +78,7 @@ Result<Exit> enrol_node(const Console& console, EnrolOptions options) {
 }
 
 struct CsrOptions {
-  std::string folder = kUsualFolder;
+  std::string folder = usual_folder();
   std::vector<std::string> names;
 };
 
@@ -107,7 +109,7 @@ Verb node_enrol_verb() {
   return {
       .name = "enrol",
       .summary = "Set up a new node: its configuration, the root that it believes, a key and a certificate request",
-      .text = "Writes berthd.toml, root.json, node.key (for root alone) and node.csr to /etc/berth, once the repository was read with that root. A berthd.toml that "
+      .text = "Writes berthd.toml, root.json, node.key (for root alone) and node.csr to where berthd has its configuration (/etc/berth; /usr/local/etc/berth where that is what it was built for), once the repository was read with that root. A berthd.toml that "
               "somebody wrote is never replaced; one that is as the package brought it is kept as berthd.toml.shipped. What is in conf.d already stays, and must not say otherwise. With --root sha256:HEX the repository's first root.json "
               "is fetched, and counts if it has that hash, which came to you by a way that you trust. With --listen the node can be driven from elsewhere, by the "
               "clients that --allow names, once its certificate (node.pem) and their authority (ca.pem) are there: 'berth ca' makes both.",
@@ -126,7 +128,7 @@ Verb node_enrol_verb() {
                   {"--allow", "NAME=ROLE", "one of them: a name of its certificate, and viewer, deployer, operator or admin; may be repeated", &e.clients},
                   {"--ca-file", "FILE", "for https: the CAs (PEM) that may vouch for the repository's server", &o->ca_file, Completes::file, {}, true},
                   {"--token-file", "FILE", "a bearer token for that server, in a file that stays there", &o->token_file, Completes::file, {}, true},
-                  {"--folder", "DIR", "where it is written (default: /etc/berth)", &o->folder, Completes::folder, {}, true}},
+                  {"--folder", "DIR", "where it is written (default: where berthd has its configuration)", &o->folder, Completes::folder, {}, true}},
       .action = [o](Console& console) { return enrol_node(console, *o); },
   };
 }
@@ -140,7 +142,7 @@ Verb node_csr_verb() {
       .examples = {"berth node csr", "ssh edge-1 berth node csr | berth ca sign - --ca ./ca > edge-1.pem"},
       .exits = {Exit::failed, Exit::not_found, Exit::permission},
       .options = {{"--address", "NAME", "a host name or address that the certificate is to be for; may be repeated", &o->names},
-                  {"--folder", "DIR", "where node.key is (default: /etc/berth)", &o->folder, Completes::folder}},
+                  {"--folder", "DIR", "where node.key is (default: where berthd has its configuration)", &o->folder, Completes::folder}},
       .action = [o](Console& console) { return print_request(console, *o); },
   };
 }

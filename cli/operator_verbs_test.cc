@@ -67,6 +67,19 @@ TEST_F(OperatorVerbs, OperatorsVerbsAskForWhatWasSaid) {
   }
 }
 
+TEST_F(OperatorVerbs, SeveralProcessesAreScaledOneAfterTheOther) {
+  daemon.on("POST /v1/apps/web/scale", "{}");
+  const Ran ran = berth({"scale", "web/web=4", "web/worker=0", "--reason", "a sale"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out + ran.err, AllOf(HasSubstr("web/web is scaled to 4,"), HasSubstr("web/worker is scaled to 0,")));
+  const auto asked = daemon.asked();
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(json::parse(asked[0].body).value(), json::parse(R"({"process": "web", "instances": 4, "reason": "a sale"})").value());
+  EXPECT_EQ(json::parse(asked[1].body).value(), json::parse(R"({"process": "worker", "instances": 0, "reason": "a sale"})").value());
+  EXPECT_EQ(berth({"scale", "web/web=4", "web/worker"}).exit, 2);
+  EXPECT_EQ(daemon.asked().size(), 2u) << "all of it is read before anything is asked for";
+}
+
 TEST_F(OperatorVerbs, AStopInABakeSaysWhatBecomesOfIt) {
   daemon.on("POST /v1/apps/web/stop", "{}");
   const auto deployment = [&](const char* state, const char* from) {
@@ -360,6 +373,11 @@ TEST_F(OperatorVerbs, StatusSaysFirstThatTheConfigurationWasRefused) {
   daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
     "config_refused": {"at": "2026-11-24T09:00:00Z", "reason": "berthd.toml:3: unknown key 'nod'"}})");
   EXPECT_THAT(berth({"status"}).out, testing::ContainsRegex("\nberthd.toml was refused .* ago, and the one before counts still: berthd.toml:3: unknown key 'nod'; "));
+}
+
+TEST_F(OperatorVerbs, StatusSaysThatTheHistoryWasChanged) {
+  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [], "events_damaged": "event 3 is another than the database has"})");
+  EXPECT_THAT(berth({"status"}).out, HasSubstr("\nevents.log was changed: event 3 is another than the database has; 'berth events --verify' tells all that is wrong with it\n"));
 }
 
 TEST_F(OperatorVerbs, StatusSaysThatClientsElsewhereCannotCome) {

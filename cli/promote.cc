@@ -47,6 +47,7 @@ Verb promote_verb() {
                               {"--attach", "FILE", "a file to travel with it, beside those that do already; may be repeated", &o->attachments, Completes::file}};
   for (Option& option : id_options(o->id)) options.push_back(std::move(option));
   for (Option& option : patching_options(o->patching)) options.push_back(std::move(option));
+  options.push_back(wait_option(o->signing.wait));
   options = with_signing(std::move(options), o->signing);
   return {
       .name = "promote",

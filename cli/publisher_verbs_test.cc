@@ -215,7 +215,7 @@ TEST_F(PublisherVerbs, SayWhatIsWrongWithTwo) {
       {{"promote", "web/production@v1", "--repo", at("repo")}, 2, "--to NAME"},
       {{"promote", "web/production@v1", "--to", "production", "--repo", at("repo")}, 2, "in production already"},
       {{"promote", "web/production@v9", "--to", "qa", "--repo", at("repo")}, 3, "the newest there: v1"},
-      {{"build", at("nowhere")}, 2, "neither a folder nor a file"},
+      {{"build", at("nowhere")}, 3, "there is no such folder or file"},
       {{"repo", "status", at("nowhere")}, 3, "is no repository"},
       {{"repo"}, 2, "name a verb: init, status, verify, refresh, rotate, sign"},
   };

@@ -48,7 +48,8 @@ Result<publish::Repository> publisher_repository(const std::string& verb, const 
                                                  const std::string& incoming) {
   if (folder.empty()) return fail(Errc::usage, fmt::format("berth {}: say which repository: --repo DIR; 'berth repo init DIR' makes one", verb));
   BERTH_TRY(auto keys, keyring_of(signing, folder));
-  return publish::Repository{.folder = folder, .keys = std::move(keys), .now = std::chrono::system_clock::now, .incoming = incoming};
+  BERTH_TRY(const auto wait, wait_of(signing));
+  return publish::Repository{.folder = folder, .keys = std::move(keys), .now = std::chrono::system_clock::now, .incoming = incoming, .wait = wait};
 }
 
 std::vector<Option> id_options(IdOptions& into) {

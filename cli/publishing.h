@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -27,7 +28,13 @@ struct SigningOptions {
   std::vector<std::string> signers, signer_keys;  ///< commands, and their public keys' files in the same order
   std::optional<std::int64_t> signer_seconds;
   std::string passphrase_file, passphrase_environment;
+  std::string wait;  ///< how long, while another publisher is at work in the repository
 };
+/// The option of that.
+Option wait_option(std::string& into);
+/// What it says; none where it says nothing. `Errc::usage`.
+Result<std::chrono::milliseconds> wait_of(const SigningOptions& options);
+
 /// `key_name` is what the option of one more key file is called where "--key" is something else.
 std::vector<Option> signing_options(SigningOptions& into, const std::string& key_name = "--key");
 /// `options` and those of signing.

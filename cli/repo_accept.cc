@@ -88,7 +88,7 @@ Verb repo_accept_verb() {
           .examples = {"berth repo accept ./repo", "berth repo accept ./repo --incoming /srv/handed-in", "berth repo accept ./repo --role web # ends with 4 only where what web handed in was refused"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {repository_argument(o->folder)},
-          .options = with_signing({{"--role", "ROLE", "the exit code is about what this one handed in, which is called as its app is; all are accepted (repeatable)", &o->roles}, incoming_option(o->incoming)}, o->signing),
+          .options = with_signing({{"--role", "ROLE", "the exit code is about what this one handed in, which is called as its app is; all are accepted (repeatable)", &o->roles}, incoming_option(o->incoming), wait_option(o->signing.wait)}, o->signing),
           .action = [o](Console& console) { return accept(console, *o); }};
 }
 

@@ -32,7 +32,8 @@ Result<Exit> delegate(const Console& console, const RepoDelegateOptions& options
   }
   const auto now = std::chrono::system_clock::now;
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
-  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, std::move(keys), now));
+  BERTH_TRY(const auto wait, wait_of(options.signing));
+  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, std::move(keys), now, {}, wait));
   if (writer.files().role(options.role) == nullptr && change.paths.empty()) change.paths = paths_of_app(options.role);
   BERTH_CHECK(writer.delegate(change));
   const auto incoming = trust::incoming_of(options.folder) / options.role;
@@ -60,7 +61,8 @@ Verb repo_delegate_verb() {
                        "berth repo delegate ./repo shop --key shop.pub --path 'cart/*/*' --path 'pay/*/*' # several apps, one role"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {repository_argument(o->folder), {"ROLE", "the role, named as the app", &o->role}},
-          .options = with_signing({{"--key", "FILE", "a public key of the role, PEM; may be repeated", &o->keys, Completes::file},
+          .options = with_signing({wait_option(o->signing.wait),
+                                   {"--key", "FILE", "a public key of the role, PEM; may be repeated", &o->keys, Completes::file},
                       {"--path", "PATTERN", "targets that it signs for (default: ROLE/*/* and ROLE/*/channels/*); may be repeated", &o->paths},
                       {"--threshold", "N", "how many of its keys must sign", &o->threshold},
                       {"--force", "", "also where what is published is then signed by too few keys", &o->force}},

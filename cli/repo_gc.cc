@@ -14,6 +14,7 @@ namespace {
 
 struct RepoGcOptions {
   std::string folder, grace;
+  SigningOptions turn;  ///< of which it has --wait alone: it signs nothing
   std::optional<std::int64_t> keep;
   bool dry_run = false;
 };
@@ -23,7 +24,7 @@ Result<Exit> gc(const Console& console, const RepoGcOptions& options) {
   if (options.keep) how.keep_metadata = *options.keep;
   BERTH_TRY(const auto grace, duration_argument(options.grace, "--grace"));
   if (grace) how.grace = std::chrono::ceil<std::chrono::seconds>(*grace);
-  BERTH_TRY(const auto repository, publisher_repository("repo gc", options.folder, {}));
+  BERTH_TRY(const auto repository, publisher_repository("repo gc", options.folder, options.turn));
   BERTH_TRY(const auto done, publish::collect_repository(repository, how));
   if (console.json) {
     console.document(boost::json::object{{"files", boost::json::array(done.files.begin(), done.files.end())}, {"bytes", done.bytes},
@@ -48,7 +49,8 @@ Verb repo_gc_verb() {
           .arguments = {repository_argument(o->folder)},
           .options = {{"--dry-run", "", "only show what would be removed", &o->dry_run},
                       {"--keep", "N", "versions of each role's metadata that stay (default: 10)", &o->keep},
-                      {"--grace", "DURATION", "what was written within it stays (default: 24h)", &o->grace}},
+                      {"--grace", "DURATION", "what was written within it stays (default: 24h)", &o->grace},
+                      wait_option(o->turn.wait)},
           .action = [o](Console& console) { return gc(console, *o); }};
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/common.h"
 #include "cli/output/text.h"
+#include "cli/publishing.h"
 #include "cli/repo.h"
 #include "cli/repository_source.h"
 #include "core/publish/push.h"
@@ -15,6 +16,7 @@ namespace {
 
 struct RepoPushOptions {
   std::string folder, destination, command, grace;
+  SigningOptions turn;  ///< of which it has --wait alone: it signs nothing
   std::optional<std::int64_t> keep;
   RepositoryLocation served;
   bool force = false, prune = false;
@@ -41,7 +43,8 @@ Result<Exit> push(const Console& console, const RepoPushOptions& options) {
     BERTH_TRY(served, open_metadata(at));
     how.served = served.get();
   }
-  const publish::Repository repository{.folder = options.folder, .keys = {}, .now = std::chrono::system_clock::now};
+  BERTH_TRY(const auto wait, wait_of(options.turn));
+  const publish::Repository repository{.folder = options.folder, .keys = {}, .now = std::chrono::system_clock::now, .wait = wait};
   const auto pushed = publish::push_repository(repository, options.destination, how);
   if (!pushed && pushed.error().code == Errc::unreachable) return std::unexpected(of_repository(pushed.error(), options.served.at));
   BERTH_CHECK(pushed);
@@ -77,7 +80,8 @@ Verb repo_push_verb() {
                       {"--force", "", "overwrite also what is newer there, or comes from another copy", &o->force},
                       {"--prune", "", "then remove from a local folder what nothing lists there any more", &o->prune},
                       {"--keep", "N", "with --prune: versions of each role's metadata that stay (default: 10)", &o->keep},
-                      {"--grace", "DURATION", "with --prune: what came there within it stays (default: 24h)", &o->grace}},
+                      {"--grace", "DURATION", "with --prune: what came there within it stays (default: 24h)", &o->grace},
+                      wait_option(o->turn.wait)},
           .action = [o](Console& console) { return push(console, *o); }};
 }
 

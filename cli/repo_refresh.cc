@@ -47,7 +47,8 @@ Result<Exit> refresh_own(const Console& console, const RepoRefreshOptions& optio
   if (!options.out.empty() && options.only != "root") return fail(Errc::usage, "berth repo refresh: --out is for --only root");
   const auto now = std::chrono::system_clock::now;
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
-  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, keys, now));
+  BERTH_TRY(const auto wait, wait_of(options.signing));
+  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, keys, now, {}, wait));
   if (options.only == "root") return refresh_root(console, options, keys, writer);
   BERTH_CHECK(writer.refresh(options.only.empty() ? trust::RefreshScope::all : trust::RefreshScope::timestamp_only));
   return tell_roles(console, options.folder, writer.state(), now());
@@ -56,9 +57,10 @@ Result<Exit> refresh_own(const Console& console, const RepoRefreshOptions& optio
 /// A delegated role is signed by its own keeper and handed in.
 Result<Exit> refresh_role(const Console& console, const RepoRefreshOptions& options) {
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
+  BERTH_TRY(const auto wait, wait_of(options.signing));
   const std::filesystem::path incoming = options.incoming.empty() ? trust::incoming_of(options.folder) : std::filesystem::path(options.incoming);
   BERTH_TRY(auto writer,
-            trust::RoleWriter::open(options.folder, incoming, options.role, std::move(keys), std::chrono::system_clock::now, options.vouch));
+            trust::RoleWriter::open(options.folder, incoming, options.role, std::move(keys), std::chrono::system_clock::now, options.vouch, {}, wait));
   for (const std::string& name : options.drop) BERTH_CHECK(writer.drop(name));
   BERTH_CHECK(writer.refresh());
   if (console.json) {
@@ -90,7 +92,8 @@ Verb repo_refresh_verb() {
                        "berth repo refresh ./repo --role web --key ci-web.pem # then: berth repo accept ./repo"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {repository_argument(o->folder)},
-          .options = with_signing({{"--only", "ROLE", "sign nothing but timestamp, or root for another year", &o->only, Completes::nothing, "timestamp root"},
+          .options = with_signing({wait_option(o->signing.wait),
+                                   {"--only", "ROLE", "sign nothing but timestamp, or root for another year", &o->only, Completes::nothing, "timestamp root"},
                                    {"--out", "FILE", "with --only root: write it here, to be signed elsewhere", &o->out, Completes::file},
                                    {"--role", "ROLE", "the delegated role whose keeper signs", &o->role},
                                    incoming_option(o->incoming),

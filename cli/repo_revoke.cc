@@ -45,7 +45,8 @@ Result<Exit> revoke(const Console& console, const RepoRevokeOptions& options) {
     return fail(Errc::usage, "berth repo revoke: --keep-releases is for a whole role; without a key its releases stay as they are");
   const auto now = std::chrono::system_clock::now;
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
-  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, std::move(keys), now));
+  BERTH_TRY(const auto wait, wait_of(options.signing));
+  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, std::move(keys), now, {}, wait));
   const trust::RepositoryState before = writer.state();
   BERTH_CHECK(writer.revoke(revocation));
   std::vector<std::int64_t> waited;
@@ -84,7 +85,8 @@ Verb repo_revoke_verb() {
                        "berth repo revoke ./repo web --keep-releases # the repository's own key signs for them from now on"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {repository_argument(o->folder), {"ROLE", "the role", &o->role}},
-          .options = with_signing({{"--key", "FILE", "this public key of the role only; may be repeated", &o->keys, Completes::file},
+          .options = with_signing({wait_option(o->signing.wait),
+                                   {"--key", "FILE", "this public key of the role only; may be repeated", &o->keys, Completes::file},
                       {"--keep-releases", "", "what it released stays, signed by the repository's targets key", &o->keep},
                       {"--force", "", "also where what is published is then signed by too few keys", &o->force}},
                                   o->signing, "--signing-key"),

@@ -94,7 +94,8 @@ Result<Exit> rotate(const Console& console, const RepoRotateOptions& options) {
   if (options.role.empty() == options.in.empty())
     return fail(Errc::usage, "berth repo rotate: say whose key is replaced (root, targets, snapshot, timestamp), or --in FILE, a root signed elsewhere");
   BERTH_TRY(auto keys, keyring_of(options.signing, options.folder));
-  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, keys, std::chrono::system_clock::now));
+  BERTH_TRY(const auto wait, wait_of(options.signing));
+  BERTH_TRY(auto writer, trust::RepositoryWriter::open(options.folder, keys, std::chrono::system_clock::now, {}, wait));
   if (!options.in.empty()) return install(console, options, writer);
 
   const trust::Root& root = writer.files().root;
@@ -127,7 +128,8 @@ Verb repo_rotate_verb() {
                        "berth repo rotate ./repo --in root.json", "berth repo rotate ./repo targets --new a.pub --new b.pub --threshold 2"},
           .exits = {Exit::failed, Exit::not_found, Exit::trust, Exit::permission, Exit::conflict},
           .arguments = {repository_argument(o->folder), {"ROLE", "root, targets, snapshot or timestamp", &o->role, Completes::nothing, false, "root targets snapshot timestamp"}},
-          .options = with_signing({{"--new", "FILE", "a public key that it has from now on; may be repeated", &o->public_keys, Completes::file},
+          .options = with_signing({wait_option(o->signing.wait),
+                                   {"--new", "FILE", "a public key that it has from now on; may be repeated", &o->public_keys, Completes::file},
                                    {"--threshold", "N", "how many of them must sign", &o->threshold},
                                    {"--out", "FILE", "write the new root here, to be signed elsewhere", &o->out, Completes::file},
                                    {"--in", "FILE", "publish this root, which was signed elsewhere", &o->in, Completes::file}},

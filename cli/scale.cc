@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <charconv>
 #include <memory>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -12,31 +14,56 @@ namespace {
 constexpr int kMostInstances = 256;  ///< as berthd has it
 
 struct ScaleOptions {
-  std::string what, reason, timeout;
+  std::vector<std::string> what;
+  std::string reason, timeout;
 };
 
-Result<Exit> scale(const Console& console, const ScaleOptions& options) {
-  const auto equals = options.what.find('=');
-  const auto wrong = [&] { return fail(Errc::usage, fmt::format("berth scale: '{}' is not APP/PROCESS=N, such as web/web=4", options.what)); };
+struct Scaled {
+  std::string app, process;
+  int instances = 0;
+};
+
+/// What "web/web=4" says. Fails with `Errc::usage`.
+Result<Scaled> scaled_of(const std::string& what) {
+  const auto wrong = [&] { return fail(Errc::usage, fmt::format("berth scale: '{}' is not APP/PROCESS=N, such as web/web=4", what)); };
+  const auto equals = what.find('=');
   if (equals == std::string::npos) return wrong();
-  const std::string number = options.what.substr(equals + 1);
+  const std::string number = what.substr(equals + 1);
   int instances = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), instances);
   const bool is_huge = error == std::errc::result_out_of_range && !number.starts_with('-');
   if (is_huge) instances = kMostInstances + 1;
   if ((error != std::errc() && !is_huge) || end != number.data() + number.size() || instances < 0) return wrong();
-  BERTH_TRY(const auto selector, parse_selector(options.what.substr(0, equals)));
+  BERTH_TRY(const auto selector, parse_selector(what.substr(0, equals)));
   if (!selector.process || selector.number || selector.release) return wrong();
-
   if (instances > kMostInstances)
     return fail(Errc::usage, fmt::format("berth scale: {}/{} cannot have {} instances; {} are the most", selector.app, *selector.process, number, kMostInstances));
+  return Scaled{.app = selector.app, .process = *selector.process, .instances = instances};
+}
 
-  json::object body{{"process", *selector.process}, {"instances", instances}};
-  put_if(body, "reason", options.reason);
-  BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = app_target(selector.app, "/scale"), .body = std::move(body)}, options.timeout));
-  if (!answer) return Exit::still_running;
-  if (console.json) console.document(*answer);
-  console.note(fmt::format("{}/{} is scaled to {}, until a release says another number.", selector.app, *selector.process, instances));
+/// All that is said, read before anything of it is asked for.
+Result<std::vector<Scaled>> all_scaled(const std::vector<std::string>& what) {
+  std::vector<Scaled> all;
+  for (const std::string& one : what) {
+    BERTH_TRY(Scaled scaled, scaled_of(one));
+    const auto same = [&scaled](const Scaled& other) { return other.app == scaled.app && other.process == scaled.process; };
+    if (std::ranges::any_of(all, same)) return fail(Errc::usage, fmt::format("berth scale: {}/{} is named twice", scaled.app, scaled.process));
+    all.push_back(std::move(scaled));
+  }
+  return all;
+}
+
+/// One after the other, up to the first that fails.
+Result<Exit> scale(const Console& console, const ScaleOptions& options) {
+  BERTH_TRY(const auto all, all_scaled(options.what));
+  for (const Scaled& one : all) {
+    json::object body{{"process", one.process}, {"instances", one.instances}};
+    put_if(body, "reason", options.reason);
+    BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = app_target(one.app, "/scale"), .body = std::move(body)}, options.timeout));
+    if (!answer) return Exit::still_running;
+    if (console.json) console.document(*answer);
+    console.note(fmt::format("{}/{} is scaled to {}, until a release says another number.", one.app, one.process, one.instances));
+  }
   return Exit::ok;
 }
 
@@ -48,10 +75,10 @@ Verb scale_verb() {
       .name = "scale",
       .summary = "Say how many instances of a process run",
       .text = "0 to 256, and at least 1 where the process has a port. The number holds over deployments and reboots, "
-              "until a release comes whose own number is another than now.",
-      .examples = {"berth scale web/web=4"},
+              "until a release comes whose own number is another than now. Several are scaled one after the other, up to the first that cannot be.",
+      .examples = {"berth scale web/web=4", "berth scale web/web=4 web/worker=2 --reason 'the sale begins'"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::conflict, Exit::still_running}),
-      .arguments = {{"APP/PROCESS=N", "the process and the number", &o->what, Completes::process}},
+      .arguments = {{"APP/PROCESS=N...", "the process and the number; several for several", &o->what, Completes::process}},
       .options = {reason_option(o->reason), timeout_option(o->timeout)},
       .action = [o](Console& console) { return scale(console, *o); },
   };

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/common.h"
 #include "cli/publishing.h"
 #include "core/files/files.h"
 #include "core/trust/command_signer.h"
@@ -24,6 +25,15 @@ std::vector<Option> signing_options(SigningOptions& into, const std::string& key
           {"--passphrase-env", "NAME", "the environment variable that holds it", &into.passphrase_environment}};
   for (Option& option : std::span(options).subspan(1)) option.rare = true;
   return options;
+}
+
+Option wait_option(std::string& into) {
+  return {.names = "--wait", .value = "DURATION", .help = "while another publisher is at work in the repository, wait for so long at most (default: not at all)", .into = &into, .rare = true};
+}
+
+Result<std::chrono::milliseconds> wait_of(const SigningOptions& options) {
+  BERTH_TRY(const auto wait, duration_argument(options.wait, "--wait"));
+  return wait.value_or(std::chrono::milliseconds(0));
 }
 
 std::vector<Option> with_signing(std::vector<Option> options, SigningOptions& into, const std::string& key_name) {

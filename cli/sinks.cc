@@ -46,7 +46,7 @@ Verb sinks_verb() {
   return {
       .name = "sinks",
       .summary = "Where the node's logs go, and what was taken since berthd began",
-      .text = "TAKEN, OVER RATE, REFUSED and LOST count entries: what a sink has, what its 'rate' left out, what it refused for good, and what was removed here before it took it. WHY is what it said last.",
+      .text = "TAKEN, OVER RATE, REFUSED and LOST count entries: what a sink has, what its 'rate' left out, what it refused for good, and what was removed here before it took it. WHY is what it said last. 'berth node reload' makes one that waits after a failure try at once.",
       .examples = {"berth sinks", "berth sinks --json"},
       .exits = with_daemon_exits({}),
       .action = [](Console& console) { return list_sinks(console); },

@@ -8,7 +8,6 @@
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
-#include "cli/sinks_text.h"
 #include "core/logs/record_time.h"
 
 namespace berth::cli {
@@ -53,21 +52,6 @@ std::string ready_text(const value& app) {
   return fmt::format("{}/{}", ready, wanted);
 }
 
-/// What it follows and how that goes; empty where it follows nothing. `always`: also where there is nothing to do about it.
-std::string follow_text(const value& follow, const std::string& active, const StatusView& view, bool always) {
-  const std::string channel = text_of(follow, "channel"), wanted = text_of(follow, "wanted"), since = text_of(follow, "failing_since");
-  const bool there = !wanted.empty() && wanted == active;
-  if (!always && there && since.empty()) return {};
-  std::string text = channel.empty() ? "follows one release" : "follows " + channel;
-  if (!wanted.empty()) text += fmt::format("{} {}", there ? " at" : ", which wants", wanted);
-  if (const std::string note = text_of(follow, "note"); !there && !note.empty()) text += ": " + note;
-  if (!since.empty())
-    text += fmt::format("; cannot be asked for {}: {}", since_text(since, view.now), text_of(follow, "last_error"));
-  else if (const std::string age = since_text(text_of(follow, "last_success"), view.now); always && !age.empty())
-    text += fmt::format("; asked {} ago", age);
-  return text;
-}
-
 bool is_under_way(const value& app) {
   const auto* deployment = member(app, "deployment");
   return deployment != nullptr && deployment->is_object();
@@ -87,16 +71,6 @@ std::string stopped_text(const value& app, const StatusView& view) {
   const std::string by = text_of(app, "stopped_by"), why = text_of(app, "stopped_why"), age = since_text(text_of(app, "stopped_at"), view.now);
   if (!truth_of(app, "stopped") || by.empty()) return {};
   return fmt::format("stopped by {}{}{}", by, age.empty() ? "" : " " + age + " ago", why.empty() ? "" : ": " + why);
-}
-
-/// That nothing is to run here; empty where that is not so.
-std::string drained_text(const value& status, const StatusView& view) {
-  const auto* drained = member(status, "drained");
-  if (drained == nullptr || !drained->is_object()) return {};
-  const std::string why = text_of(*drained, "why"), age = since_text(text_of(*drained, "at"), view.now);
-  const std::string text = fmt::format("drained by {}{}{}: no app runs, and no deployment is taken until 'berth node resume'", text_of(*drained, "by"),
-                                       age.empty() ? "" : " " + age + " ago", why.empty() ? "" : " (" + why + ")");
-  return tinted(printable(text), Tint::warning, view.colour) + "\n";
 }
 
 /// "web/web is scaled to 0 (its release says 2)"; empty where nobody scaled it.
@@ -283,86 +257,24 @@ std::string jobs_text(const value& app, const StatusView& view) {
   return table.render(view.colour, view.width);
 }
 
-/// What is followed by apps that are not here yet. Which these are, a berthd that is not ready does not know.
-std::string awaited_text(const value& status, const StatusView& view) {
-  if (!truth_of(status, "ready")) return {};
-  std::string text;
-  for (const auto& follow : list_of(status, "follows")) {
-    const std::string name = text_of(follow, "app");
-    const auto& apps = list_of(status, "apps");
-    if (std::ranges::any_of(apps, [&](const value& app) { return text_of(app, "app") == name; })) continue;
-    text += tinted(printable(fmt::format("{}, not on this node yet, {}", name, follow_text(follow, "", view, true))), Tint::warning, view.colour) + "\n";
-  }
-  return text;
-}
-
-std::string repository_text(const value& status, const StatusView& view) {
-  const auto* repository = member(status, "repository");
-  if (repository == nullptr || !repository->is_object()) return {};
-  const std::string url = text_of(*repository, "url");
-  if (url.empty()) return {};
-  const std::string age = since_text(text_of(*repository, "last_success"), view.now);
-  std::string text = "repository " + printable(url) + (age.empty() ? ", never read yet" : ", read " + age + " ago") + "\n";
-  if (const std::string error = text_of(*repository, "last_error"); !error.empty())
-    text = tinted("repository trouble: " + printable(error), Tint::bad, view.colour) + "\n" + text;
-  for (const auto& role : list_of(*repository, "roles")) {
-    const auto expires = logs::parse_rfc3339(text_of(role, "expires"));
-    if (expires && *expires <= view.now)
-      text += tinted(fmt::format("{} metadata expired {} ago: no new release is taken until it is signed again",
-                                 printable(text_of(role, "role")), since_text(text_of(role, "expires"), view.now)), Tint::bad, view.colour) + "\n";
-  }
-  return text;
-}
-
-/// That the node does not do what its berthd.toml says now; empty where that is not so.
-std::string config_text(const value& status, const StatusView& view) {
-  const auto* refused = member(status, "config_refused");
-  if (refused == nullptr || !refused->is_object()) return {};
-  const std::string age = since_text(text_of(*refused, "at"), view.now);
-  const std::string text = fmt::format("berthd.toml was refused{}, and the one before counts still: {}; 'berthd --check' reads it, 'systemctl reload berthd' takes it",
-                                       age.empty() ? "" : " " + age + " ago", text_of(*refused, "reason"));
-  return tinted(printable(text), Tint::bad, view.colour) + "\n";
-}
-
-/// That nobody elsewhere is answered at a listener of the node, or soon will not be; empty where neither is so.
-std::string listener_text(const value& status, std::string_view name, std::string_view table, const StatusView& view) {
-  const auto* listener = member(status, name);
-  if (listener == nullptr || !listener->is_object()) return {};
-  std::string text;
-  if (const std::string problem = text_of(*listener, "problem"); !problem.empty())
-    text += tinted(printable(fmt::format("{} at {}: {}", table, text_of(*listener, "listen"), problem)), Tint::bad, view.colour) + "\n";
-  if (truth_of(*listener, "ending"))
-    text += tinted(printable(fmt::format("{} at {}: its certificate ends at {}: put a new one in its place", table, text_of(*listener, "listen"), text_of(*listener, "certificate_expires"))),
-                   Tint::warning, view.colour) + "\n";
-  return text;
-}
-
-bool is_full(const value& disk) { return number_of(disk, "free_bytes") < number_of(disk, "reserve_bytes"); }
-
-std::string disk_text(const value& status, const StatusView& view) {
-  const auto* disk = member(status, "disk");
-  if (disk == nullptr) return {};
-  const auto bytes = [](const value& of, const char* which) { return bytes_text(static_cast<std::uint64_t>(number_of(of, which))); };
-  std::string text;
-  if (is_full(*disk))
-    text = tinted(fmt::format("disk: {} free, less than the reserve of {}: no new release fits; see berth gc", bytes(*disk, "free_bytes"), bytes(*disk, "reserve_bytes")),
-                  Tint::bad, view.colour) + "\n";
-  if (const auto* logs = member(*disk, "logs"); logs != nullptr && is_full(*logs))
-    text += tinted(fmt::format("disk of the logs: {} free: lines are lost when nothing is left", bytes(*logs, "free_bytes")), Tint::bad, view.colour) + "\n";
-  return text;
+/// "deployment 31 of v6 is baking", as it was at the last poll; where nothing is under way now, that is over.
+bool tells_of_a_deployment(std::string_view note) {
+  return note.starts_with("deployment ") && note.find(" is ") != std::string_view::npos && std::ranges::count(note, ' ') == 5;
 }
 
 }  // namespace
 
-std::string node_text(const value& status, const StatusView& view) {
-  std::string text = fmt::format("{} ({}), berthd {}", text_of(status, "node"), text_of(status, "environment"), text_of(status, "version"));
-  if (const std::string since = since_text(text_of(status, "since"), view.now); !since.empty()) text += " since " + since;
-  text = printable(text) + "\n";
-  if (!truth_of(status, "ready")) text += tinted("berthd is not ready yet: it takes over or starts what should run", Tint::warning, view.colour) + "\n";
-  text += config_text(status, view) + listener_text(status, "remote_api", "[api]", view) + listener_text(status, "metrics_listener", "[metrics]", view) + drained_text(status, view) + repository_text(status, view) + sinks_text(status, view) + webhooks_text(status, view) +
-          awaited_text(status, view);
-  text += disk_text(status, view);
-  if (!truth_of(status, "limits_enforced")) text += "limits of memory and processes are not enforced here (no cgroup2)\n";
+std::string follow_text(const value& follow, const std::string& active, const StatusView& view, bool always) {
+  const std::string channel = text_of(follow, "channel"), wanted = text_of(follow, "wanted"), since = text_of(follow, "failing_since");
+  const bool there = !wanted.empty() && wanted == active;
+  if (!always && there && since.empty()) return {};
+  std::string text = channel.empty() ? "follows one release" : "follows " + channel;
+  if (!wanted.empty()) text += fmt::format("{} {}", there ? " at" : ", which wants", wanted);
+  if (const std::string note = text_of(follow, "note"); !there && !note.empty() && (always || !tells_of_a_deployment(note))) text += ": " + note;
+  if (!since.empty())
+    text += fmt::format("; cannot be asked for {}: {}", since_text(since, view.now), text_of(follow, "last_error"));
+  else if (const std::string age = since_text(text_of(follow, "last_success"), view.now); always && !age.empty())
+    text += fmt::format("; asked {} ago", age);
   return text;
 }
 

@@ -18,6 +18,9 @@ struct StatusView {
 /// The node in a line or two, with what is wrong about it: "edge-1 (production), berthd 0.1.0 since 3d".
 std::string node_text(const boost::json::value& status, const StatusView& view);
 
+/// What an app, whose active release is `active`, follows and how that goes; empty where it follows nothing. `always`: also where there is nothing to do about it.
+std::string follow_text(const boost::json::value& follow, const std::string& active, const StatusView& view, bool always);
+
 /// A table of all apps, the ones in trouble first.
 std::string apps_text(const boost::json::value& status, const StatusView& view);
 

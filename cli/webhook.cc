@@ -69,7 +69,7 @@ Verb test_verb() {
   return {
       .name = "test",
       .summary = "Send an event to a webhook, and wait until it is taken",
-      .text = "The event, of the type operator.webhook_test, is for this webhook alone, whatever its 'events' are, and is in 'berth events', too. What waits for that webhook already goes first.",
+      .text = "The event, of the type operator.webhook_test, is for this webhook alone, whatever its 'events' are, and is in 'berth events', too. What waits for that webhook already goes first, and one that waits after a failure is tried at once.",
       .examples = {"berth webhook test chat"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::still_running}),
       .arguments = {{"NAME", "as berthd.toml has it ('berth webhook list')", &o->name, Completes::webhook}},

@@ -112,6 +112,7 @@ awaitable<metrics::NodeStatus> LiveNode::status() {
   if (node.metrics_listener && node.metrics_listener->problem.empty()) node.metrics_listener->problem = parts_.token.problem();
   node.drained = parts_.operations.drained();
   node.events_intrusion = parts_.store.event_intrusion();
+  node.events_trouble = parts_.store.event_trouble();
   co_return node;
 }
 
@@ -124,6 +125,7 @@ awaitable<Result<void>> LiveNode::test_webhook(std::string name, deploy::Asked a
   store::Event event = deploy::operator_event("webhook_test", "", asked, {{"webhook", name}});
   const auto add = [&store = parts_.store, event = std::move(event)] { return store.add_event(event); };
   auto added = co_await parts_.pool.run(add);
+  if (added) parts_.webhooks.try_now(name);
   co_return added;
 }
 

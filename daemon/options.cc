@@ -12,7 +12,7 @@
 namespace berth {
 namespace {
 
-std::string man_page(const CLI::App& app) {
+std::string man_page(const CLI::App& app, const fs::path& config) {
   std::string text = ".TH BERTHD 8 \"\" \"berth " BERTH_VERSION "\" \"System Administration\"\n.SH NAME\nberthd \\- the runtime supervisor of this node\n";
   text += ".SH SYNOPSIS\n.B berthd\n[\\fIoptions\\fR]\n.SH DESCRIPTION\n" + roff::text(app.get_description()) + "\n.SH OPTIONS\n";
   for (const CLI::Option* option : app.get_options()) {
@@ -25,8 +25,8 @@ std::string man_page(const CLI::App& app) {
   text += ".SH SIGNALS\n" + roff::term("SIGHUP", "Read the configuration again, and say what of it needs a restart.") +
           roff::term("SIGTERM, SIGINT", "End. Apps go on under their keepers, and the next berthd takes them over; where berthd is the first process of a container they are stopped.");
   text += ".SH EXIT STATUS\n" + roff::text(app.get_footer()) + "\n";
-  text += ".SH FILES\n" + roff::term("/etc/berth/berthd.toml", "The configuration; every key is explained in it, and in berthd.toml(5).") +
-          roff::term("/etc/berth/conf.d/*.toml", "Files that add to it, in the order of their names.") +
+  text += ".SH FILES\n" + roff::term(config.string(), "The configuration; every key is explained in it, and in berthd.toml(5).") +
+          roff::term((config.parent_path() / "conf.d/*.toml").string(), "Files that add to it, in the order of their names.") +
           roff::term("/var/lib/berth", "Releases, the data of apps, the database, trusted metadata.") + roff::term("/var/log/berth", "What apps print.") +
           roff::term("/run/berth/api.sock", "The socket that berth drives it by.");
   return text + ".SH SEE ALSO\n.BR berth (1),\n.BR berthd.toml (5),\n.BR systemctl (1)\n";
@@ -74,7 +74,7 @@ std::optional<Options> read_options(int count, char** arguments, const fs::path&
     return {};
   }
   if (man) {
-    fmt::print("{}", man_page(app));
+    fmt::print("{}", man_page(app, default_config));
     exit = Exit::ok;
     return {};
   }

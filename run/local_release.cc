@@ -23,6 +23,15 @@
 namespace berth::run {
 namespace {
 
+/// By name, and jobs last: they have no port that a number would be for.
+std::vector<std::string> order_of(const spec::AppSpec& spec) {
+  std::vector<std::string> order;
+  for (const bool jobs : {false, true})
+    for (const auto& [name, process] : spec.processes)
+      if (process.job.has_value() == jobs) order.push_back(name);
+  return order;
+}
+
 constexpr std::size_t kMostText = 1u << 20;
 constexpr const char* kEnvironmentsFolder = "environments";
 constexpr const char* kLocal = "local";  ///< the release's id, where it is none
@@ -229,7 +238,7 @@ Result<LocalRelease> release_of_tree(const fs::path& tree, const LocalOptions& o
   BERTH_TRY(release.manifest.spec, spec_in(tree));
   release.manifest.app = release.manifest.spec.app;
   release.manifest.release = kLocal;
-  for (const auto& [name, process] : release.manifest.spec.processes) release.order.push_back(name);
+  release.order = order_of(release.manifest.spec);
   BERTH_CHECK(form(release, options.formation));
   BERTH_CHECK(configure(release, places_of_environments(tree, options), tree / kDotenv, options));
   BERTH_CHECK(fit_to_user(release, false));
@@ -245,7 +254,7 @@ Result<LocalRelease> release_of_build(const publish::BuildStore& store, const pu
   manifest.app = build.spec.app;
   manifest.release = publish::short_digest(build.ref.digest);
   manifest.builds.emplace(build.platform, build.ref);
-  for (const auto& [name, process] : manifest.spec.processes) release.order.push_back(name);
+  release.order = order_of(manifest.spec);
   BERTH_CHECK(form(release, options.formation));
   BERTH_CHECK(configure(release, places_of_environments(fs::current_path(), options), fs::current_path() / kDotenv, options));
   BERTH_CHECK(fit_to_user(release, true));
@@ -259,7 +268,7 @@ Result<LocalRelease> release_of_repository(const release_file::Source& source, c
   BERTH_TRY(const auto build, bundle::build_for(manifest, bundle::this_platform()));
   BERTH_TRY(release.app, fetch_layer(source, build.layer, places.paths.state / "build"));
   BERTH_TRY(release.config, fetch_layer(source, manifest.config, places.paths.state / "configuration"));
-  for (const auto& [name, process] : manifest.spec.processes) release.order.push_back(name);
+  release.order = order_of(manifest.spec);
   BERTH_CHECK(form(release, options.formation));
 
   LocalSources sources{.given = options.given, .dotenv = {}, .dotenv_file = options.dotenv.empty() ? fs::current_path() / kDotenv : options.dotenv, .environment = {}, .for_secrets = publish::Environment()};

@@ -144,6 +144,7 @@ TEST_F(LocalReleaseTest, WhatIsNamedAndHasNoValueIsToldBeforeAnythingIsStarted) 
 TEST_F(LocalReleaseTest, AJobIsToldOnlyWhereNothingStartsIt) {
   put("tree/berth.toml", "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[process.report]\ntype = \"job\"\ncommand = [\"bin/report\"]\n");
   EXPECT_THAT(release().notes, Contains(HasSubstr("report is a job")));
+  EXPECT_THAT(release().order, ElementsAre("web", "report")) << "the first port is of a process that has one";
   EXPECT_THAT(release({.formation = "report=1"}).notes, testing::Not(Contains(HasSubstr("report is a job"))));
 }
 

@@ -54,6 +54,9 @@ struct DiskFacts {
 Findings judge_disk(const DiskFacts& facts);
 Findings check_disks(const Subject& subject);
 
+/// Instances that write their logs where nobody looks any more.
+Findings check_log_places(const Subject& subject);
+
 Findings check_certificates(const Subject& subject);
 /// Whether the repository can be read, as berthd found when it asked it last, and what is followed there.
 Findings check_repository(const Subject& subject);

@@ -17,6 +17,7 @@ Findings examine(const Subject& subject) {
   add(check_permissions(subject));
   add(check_database(subject));
   add(check_events(subject));
+  add(check_log_places(subject));
   add(check_orphans(subject, present_rules));
   return all;
 }

@@ -228,6 +228,20 @@ TEST_F(NodeChecks, WhatSomebodyHasLookedAtInTheLogOfEventsIsAWarningAndWhatIsNew
   EXPECT_THAT(troubles(check_events(subject)), ElementsAre(AllOf(HasSubstr("error: "), HasSubstr("line 2"))));
 }
 
+TEST_F(NodeChecks, AnInstanceThatWritesWhereNobodyLooksIsAWarning) {
+  EXPECT_THAT(troubles(check_log_places(subject)), IsEmpty());
+  const auto runs = [&](const fs::path& logs) {
+    put(subject.root / "proc/77/cmdline", fmt::format("berth-keeper{0}/run/berth/keepers/x{0}{1}/web/web.1{0}", '\0', logs.string()));
+    subject.status = json::parse(R"({"apps": [{"app": "web", "instances": [{"instance": "web/web.1", "keeper_pid": 77}, {"instance": "web/web.2", "keeper_pid": 0}]}]})").value();
+  };
+  runs(subject.paths.logs);
+  EXPECT_THAT(troubles(check_log_places(subject)), IsEmpty());
+  runs("/var/log/before");
+  const Findings found = check_log_places(subject);
+  EXPECT_THAT(troubles(found), ElementsAre(AllOf(HasSubstr("warning: web/web.1 writes its log below /var/log/before, and [paths] logs is "), HasSubstr(subject.paths.logs.string()))));
+  EXPECT_THAT(found.front().remedy, HasSubstr("berth stop web; berth start web"));
+}
+
 TEST_F(NodeChecks, WithoutBerthdThatIsTheErrorAndTheConfigurationIsReadAllTheSame) {
   subject.unreachable = "berthd does not run here";
   const Findings found = check_daemon(subject, "1.0");
@@ -265,6 +279,14 @@ TEST_F(NodeChecks, WhatBerthdSaysOfItselfIsJudged) {
   EXPECT_THAT(status(R"({"limits_enforced": false})"), ElementsAre(HasSubstr("does not enforce limits")));
   EXPECT_THAT(status(R"({"config_refused": {"at": "T", "reason": "line 3"}})"), ElementsAre("error: berthd refused it at T: line 3"));
   EXPECT_THAT(status(R"({"remote_api": {"listen": "0.0.0.0:9465", "problem": "no key"}})"), ElementsAre("error: the API at 0.0.0.0:9465: no key"));
+  const auto why_of = [&](const char* expires) {
+    subject.status = json::parse(fmt::format(R"({{"version": "1.0", "ready": true, "limits_enforced": true, "sinks": [], "remote_api": {{"listen": "0.0.0.0:9465", "problem": "no key", "certificate_expires": "{}"}}}})", expires)).value();
+    for (const auto& one : check_daemon(subject, "1.0"))
+      if (one.level == Level::error) return one.why;
+    return std::string();
+  };
+  EXPECT_EQ(why_of(""), "nobody reaches this node from elsewhere");
+  EXPECT_THAT(why_of("2026-12-24T09:00:00Z"), HasSubstr("the certificate before still serves"));
   EXPECT_THAT(status(R"({"metrics_listener": {"listen": "127.0.0.1:9464", "problem": "no token"}})"), ElementsAre("error: the metrics at 127.0.0.1:9464: no token"));
   EXPECT_THAT(status(R"({"drained": {"at": "T", "by": "root", "why": "a new kernel"}})"), ElementsAre(HasSubstr("drained since T by root: a new kernel")));
   EXPECT_THAT(status(R"({"sinks": [{"sink": "far", "failing_since": "T", "last_error": "refused", "lag_seconds": 4000, "lost": 7}, {"sink": "slow", "failing_since": "", "lag_seconds": 301, "lost": 0},

@@ -49,7 +49,7 @@ std::string time_text(Clock::time_point at) { return trust::to_string(std::chron
 
 fs::path usual_config() {
   std::error_code ignored;
-  return host::find_config(fs::read_symlink("/proc/self/exe", ignored), "/etc/berth/berthd.toml");
+  return host::find_config_of_client(fs::read_symlink("/proc/self/exe", ignored), BERTH_BIN_DIR, BERTH_DEFAULT_CONFIG);
 }
 
 Subject read_subject(const Console& console, const fs::path& config_file) {

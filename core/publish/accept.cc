@@ -167,7 +167,7 @@ Result<std::optional<Pending>> look_at(const Repository& repository, const fs::p
 
 Result<Acceptance> accept_incoming(const Repository& repository) {
   const fs::path incoming = repository.incoming.empty() ? trust::incoming_of(repository.folder) : repository.incoming;
-  BERTH_TRY(auto writer, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now));
+  BERTH_TRY(auto writer, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now, {}, repository.wait));
   Acceptance acceptance;
   std::vector<Pending> pending;
   std::vector<trust::HandedIn> roles;

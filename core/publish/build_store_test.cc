@@ -141,7 +141,7 @@ TEST_F(MakeBuild, NamesTheSpecAndThePlaceInIt) {
   EXPECT_THAT(build(), Refuses(Errc::usage, "site/berth.toml:5:1"));
   ASSERT_TRUE(files::make_directories(at("empty")));
   EXPECT_THAT(build("empty"), Refuses(Errc::usage, "empty/berth.toml: there is none"));
-  EXPECT_THAT(build("missing"), Refuses(Errc::usage, "missing: is neither a folder nor a file"));
+  EXPECT_THAT(build("missing"), Refuses(Errc::not_found, "missing: there is no such folder or file"));
   EXPECT_THAT(build("site", {.platform = "windows"}), Refuses(Errc::usage, "platform 'windows'"));
   EXPECT_THAT(build("site", {.version = "1\n2"}), Refuses(Errc::usage, "version: must be one line"));
 }

@@ -139,7 +139,7 @@ Result<Collected> Collecting::finish() {
 
 Result<Collected> collect_repository(const Repository& repository, const CollectOptions& options) {
   if (options.keep_metadata < 1) return fail(Errc::usage, "at least one version of each role's metadata has to stay");
-  BERTH_TRY(const auto writer, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now));
+  BERTH_TRY(const auto writer, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now, {}, repository.wait));
   Collecting collecting(repository.folder, writer.files(), options, repository.now());
   BERTH_CHECK(collecting.find_used());
   collecting.look_at_metadata();

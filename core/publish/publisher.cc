@@ -20,11 +20,11 @@ Result<Publisher> Publisher::open(const Repository& repository, const std::strin
   BERTH_TRY(const auto state, trust::read_repository(repository.folder));
   const std::string role = role_of(state, app, environment);
   if (role.empty()) {
-    BERTH_TRY(publisher.own_, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now));
+    BERTH_TRY(publisher.own_, trust::RepositoryWriter::open(repository.folder, repository.keys, repository.now, {}, repository.wait));
     return publisher;
   }
   const fs::path incoming = repository.incoming.empty() ? trust::incoming_of(repository.folder) : repository.incoming;
-  BERTH_TRY(publisher.delegated_, trust::RoleWriter::open(repository.folder, incoming, role, repository.keys, repository.now));
+  BERTH_TRY(publisher.delegated_, trust::RoleWriter::open(repository.folder, incoming, role, repository.keys, repository.now, false, {}, repository.wait));
   publisher.role_ = role;
   return publisher;
 }

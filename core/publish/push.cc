@@ -142,13 +142,13 @@ Result<Pushed> push_repository(const Repository& repository, const std::string& 
   std::error_code error;
   if (fs::equivalent(folder, destination, error))
     return fail(Errc::usage, fmt::format("{} and {} are the same folder: name the one to copy the repository to", folder.string(), destination));
-  BERTH_TRY(const Fd lock, trust::lock_folder(folder));
+  BERTH_TRY(const Fd lock, trust::lock_folder(folder, repository.wait));
   Pushed pushed;
   {
     Fd lock_there;
     if (!by_command) {
       BERTH_CHECK(files::make_directories(destination));
-      BERTH_TRY(lock_there, trust::lock_folder(destination));
+      BERTH_TRY(lock_there, trust::lock_folder(destination, repository.wait));
     }
     if (!options.force) BERTH_CHECK(check_before(folder, destination, options));
     if (by_command) {

@@ -40,6 +40,7 @@ struct Repository {
   trust::Keyring keys;
   std::function<trust::WallTime()> now;
   fs::path incoming = {};  ///< where releases of delegated apps are handed in; empty: `incoming/` in the folder
+  std::chrono::milliseconds wait{0};  ///< how long, while another publisher is at work in it
 };
 
 enum class IdRule {

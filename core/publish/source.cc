@@ -103,6 +103,7 @@ Result<Source> open_source(const fs::path& source, const BuildOptions& options, 
     if (form != image::Form::none) return open_image(source, form, source, options, workshop);
     return Source{.folder = source};
   }
+  if (status.type() == fs::file_type::not_found) return fail(Errc::not_found, fmt::format("{}: there is no such folder or file", source.string()));
   if (!fs::is_regular_file(status))
     return fail(Errc::usage,
                 fmt::format("{}: is neither a folder nor a file; build a folder with a berth.toml, a ZIP or tar of one, an image, or an executable",

@@ -86,6 +86,7 @@ TEST(ParseToml, ComplainsWithThePlaceAndTheNearestKey) {
       {"app = \"web\"\n[process.web]\ncomand = [\"x\"]\n",
        "berth.toml:2:1: 'command' in [process.web] is missing\nberth.toml:3:1: unknown key 'comand' in [process.web] (did you mean 'command'?)"},
       {"app = \"web\"\n[proces.web]\n", "unknown key 'proces' at the top (did you mean 'process'?)"},
+      {"app = \"web\"\n[process.web]\ncommand = [\"x\"]\nuser = \"www\"\n", "berth.toml:4:1: unknown key 'user' in [process.web]; it belongs to the top of the file, before the first [table]"},
       {"app = \"web\"\ncolour = 1\n[process.web]\ncommand = [\"x\"]\n", "berth.toml:2:1: unknown key 'colour' at the top"},
       {"app = \"web\"\n[process.web]\ncommand = [\"x\"]\nport = 8080\n[process.web.readiness]\n  htpp = \"/\"\n",
        "berth.toml:6:3: unknown key 'htpp' in [process.web.readiness] (did you mean 'http'?)"},

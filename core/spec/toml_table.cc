@@ -17,6 +17,10 @@ void TomlComplaints::add(const toml::source_position& place, std::string what) {
   found_.emplace(std::pair(place.line, place.column), std::move(what));
 }
 
+void TomlComplaints::add_unknown(const toml::source_position& place, std::string key, std::string what) {
+  if (found_.emplace(std::pair(place.line, place.column), std::move(what)).second) unknown_.emplace(std::pair(place.line, place.column), std::move(key));
+}
+
 Result<void> TomlComplaints::result() const {
   std::string text;
   std::size_t told = 0;
@@ -25,7 +29,9 @@ Result<void> TomlComplaints::result() const {
       text += fmt::format("\nand {} more", found_.size() - told);
       break;
     }
-    text += fmt::format("{}{}:{}:{}: {}", told++ == 0 ? "" : "\n", file_, place.first, place.second, what);
+    const auto unknown = unknown_.find(place);
+    const bool is_of_top = unknown != unknown_.end() && asked_.contains(unknown->second);
+    text += fmt::format("{}{}:{}:{}: {}{}", told++ == 0 ? "" : "\n", file_, place.first, place.second, what, is_of_top ? "; it belongs to the top of the file, before the first [table]" : "");
   }
   if (text.empty()) return {};
   return fail(Errc::usage, text);
@@ -148,9 +154,9 @@ void TomlTable::done() {
   for (const auto& [key, node] : *table_) {
     if (std::ranges::find(asked_, key.str()) != asked_.end()) continue;
     const auto meant = nearest(key.str(), asked_);
-    complaints_->add(key.source().begin,
-                     fmt::format("unknown key '{}' {}{}", key.str(), title_.empty() ? "at the top" : fmt::format("in [{}]", title_),
-                                 meant ? fmt::format(" (did you mean '{}'?)", *meant) : ""));
+    std::string what = fmt::format("unknown key '{}' {}{}", key.str(), title_.empty() ? "at the top" : fmt::format("in [{}]", title_), meant ? fmt::format(" (did you mean '{}'?)", *meant) : "");
+    if (node.is_table() || meant) complaints_->add(key.source().begin, std::move(what));
+    else complaints_->add_unknown(key.source().begin, std::string(key.str()), std::move(what));
   }
 }
 

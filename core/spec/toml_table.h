@@ -22,6 +22,8 @@ class TomlComplaints {
   explicit TomlComplaints(std::string_view file) : file_(file) {}
 
   void add(const toml::source_position& place, std::string what);
+  /// The same of a key that its table does not know. Where the top of the file has such a key, that is said, too.
+  void add_unknown(const toml::source_position& place, std::string key, std::string what);
   /// A key that a reader asked for, as "process.web.command".
   void note_asked(std::string key) { asked_.insert(std::move(key)); }
   const std::set<std::string>& asked() const { return asked_; }
@@ -31,7 +33,9 @@ class TomlComplaints {
  private:
   std::string file_;
   std::set<std::string> asked_;
-  std::map<std::pair<toml::source_index, toml::source_index>, std::string> found_;  // one for each place: the first
+  using Place = std::pair<toml::source_index, toml::source_index>;
+  std::map<Place, std::string> found_;    // one for each place: the first
+  std::map<Place, std::string> unknown_;  // keys, which the top may be asked for later
 };
 
 /// Reads the keys of a TOML table one by one, complaining of those with a wrong value; what nobody asked for is refused by `done`.

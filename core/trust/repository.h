@@ -75,9 +75,9 @@ enum class RefreshScope {
 /// publisher after a crash, sees the old state or the new one. One writer at a time has the repository.
 class RepositoryWriter {
  public:
-  /// Takes the lock. Fails with `Errc::conflict` while another publisher holds it, and as `read_repository` does.
+  /// Takes the lock. Fails with `Errc::conflict` where another publisher still holds it after `wait`, and as `read_repository` does.
   static Result<RepositoryWriter> open(const std::filesystem::path& folder, Keyring keys, std::function<WallTime()> now,
-                                       const Lifetimes& lifetimes = {});
+                                       const Lifetimes& lifetimes = {}, std::chrono::milliseconds wait = {});
   ~RepositoryWriter();
   RepositoryWriter(RepositoryWriter&&) noexcept;
   RepositoryWriter& operator=(RepositoryWriter&&) noexcept;

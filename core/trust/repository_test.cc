@@ -2,6 +2,10 @@
 
 #include "core/trust/repository.h"
 
+#include <chrono>
+#include <optional>
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -161,6 +165,23 @@ TEST_F(Repository, HasOneWriterAtATime) {
     EXPECT_TRUE(read_repository(repo));
   }
   EXPECT_TRUE(writer().refresh());
+}
+
+TEST_F(Repository, AWriterWaitsForItsTurnAsLongAsIsSaid) {
+  std::optional<RepositoryWriter> first = writer();
+  const auto began = std::chrono::steady_clock::now();
+  const auto in_vain = RepositoryWriter::open(repo, keys, [this] { return now; }, {}, std::chrono::milliseconds(200));
+  ASSERT_FALSE(in_vain);
+  EXPECT_EQ(in_vain.error().code, Errc::conflict);
+  EXPECT_THAT(in_vain.error().message, HasSubstr("another publisher is still at work"));
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(200));
+  std::thread other([&first] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    first.reset();
+  });
+  const auto second = RepositoryWriter::open(repo, keys, [this] { return now; }, {}, std::chrono::minutes(1));
+  other.join();
+  EXPECT_TRUE(second);
 }
 
 TEST_F(Repository, GoesOnAfterACrashBeforeTheTimestamp) {

@@ -50,11 +50,11 @@ RepositoryWriter::RepositoryWriter(RepositoryWriter&&) noexcept = default;
 RepositoryWriter& RepositoryWriter::operator=(RepositoryWriter&&) noexcept = default;
 
 Result<RepositoryWriter> RepositoryWriter::open(const std::filesystem::path& folder, Keyring keys, std::function<WallTime()> now,
-                                                const Lifetimes& lifetimes) {
+                                                const Lifetimes& lifetimes, std::chrono::milliseconds wait) {
   // Says that there is no repository before a lock file is made somewhere.
   BERTH_CHECK(read_repository_files(folder, Reading::finish_rotation));
   auto state = std::make_unique<State>(State{.place = {folder, std::move(keys), std::move(now), lifetimes}, .lock = {}, .files = {}});
-  BERTH_TRY(state->lock, lock_folder(folder));
+  BERTH_TRY(state->lock, lock_folder(folder, wait));
   BERTH_CHECK(state->read());
   return RepositoryWriter(std::move(state));
 }

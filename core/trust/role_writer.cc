@@ -106,7 +106,7 @@ RoleWriter::RoleWriter(RoleWriter&&) noexcept = default;
 RoleWriter& RoleWriter::operator=(RoleWriter&&) noexcept = default;
 
 Result<RoleWriter> RoleWriter::open(const fs::path& repository, const fs::path& incoming, const std::string& role, Keyring keys,
-                                    std::function<WallTime()> now, bool vouch, const Lifetimes& lifetimes) {
+                                    std::function<WallTime()> now, bool vouch, const Lifetimes& lifetimes, std::chrono::milliseconds wait) {
   auto state = std::make_unique<State>();
   state->repository = repository;
   state->folder = incoming / role;
@@ -119,7 +119,7 @@ Result<RoleWriter> RoleWriter::open(const fs::path& repository, const fs::path& 
   if (files.role(role) == nullptr)
     return fail(Errc::not_found, fmt::format("{}: no role '{}' is delegated; 'berth repo delegate' does it", repository.string(), role));
   BERTH_CHECK(files::make_directories(state->folder));
-  BERTH_TRY(state->lock, lock_folder(state->folder));
+  BERTH_TRY(state->lock, lock_folder(state->folder, wait));
   BERTH_CHECK(state->read());
   return RoleWriter(std::move(state));
 }

@@ -22,10 +22,10 @@ namespace berth::trust {
 /// versions may wait. One writer at a time has the role's folder.
 class RoleWriter {
  public:
-  /// Takes the lock of the folder. Fails with `Errc::not_found` for a role that is not delegated, with `Errc::conflict` while another holds the lock,
+  /// Takes the lock of the folder. Fails with `Errc::not_found` for a role that is not delegated, with `Errc::conflict` where another holds the lock after `wait`,
   /// and with `Errc::trust` where what is published, or waits, is not signed by the role's keys; `vouch` takes what is published all the same.
   static Result<RoleWriter> open(const std::filesystem::path& repository, const std::filesystem::path& incoming, const std::string& role, Keyring keys,
-                                 std::function<WallTime()> now, bool vouch = false, const Lifetimes& lifetimes = {});
+                                 std::function<WallTime()> now, bool vouch = false, const Lifetimes& lifetimes = {}, std::chrono::milliseconds wait = {});
   ~RoleWriter();
   RoleWriter(RoleWriter&&) noexcept;
   RoleWriter& operator=(RoleWriter&&) noexcept;

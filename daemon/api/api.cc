@@ -38,6 +38,7 @@ std::optional<io::ServerReply> stale_reply(const Call& call, const std::string& 
   const auto fits = matches(wanted->second, tag);
   if (!fits) return problem(fits.error());
   if (*fits) return {};
+  if (call.operations.decision_of(app).empty()) return problem({Errc::not_found, fmt::format("app {} is not on this node, and has no ETag that If-Match could be; 'berth apps' lists what is", app)});
   return problem({Errc::conflict, fmt::format("{} was changed since it was read (If-Match): GET /v1/apps/{} tells how it is now, and its ETag", app, app)}, 412);
 }
 

@@ -60,7 +60,7 @@ class FakeOperations : public deploy::Operations {
   }
   awaitable<Done> drain_node(deploy::Asked asked) override { co_return did("drain node why=" + asked.why); }
   awaitable<Done> resume_node(deploy::Asked asked) override { co_return did("resume node why=" + asked.why); }
-  std::string decision_of(const std::string& app) const override { return app + decided; }
+  std::string decision_of(const std::string& app) const override { return app == "gone" ? std::string() : app + decided; }
   std::string decided;
   awaitable<bool> knows_key(std::string app, std::string key) override { co_return app + " " + key == known_key; }
   std::string known_key;

@@ -59,6 +59,13 @@ Result<Collect> read_collect(const Call& call) {
   return collect;
 }
 
+/// Who only looks removes nothing.
+Result<void> may_collect(const Call& call, const Collect& collect) {
+  if (collect.dry_run || call.caller.role >= Role::admin) return {};
+  return fail(Errc::permission, fmt::format("{} is {} here, and 'berth gc' (POST /v1/gc) needs the role admin, but for --dry-run, which removes nothing: see {} of this node's berthd.toml", call.by,
+                                            with_article(call.caller.role), call.caller.on_node ? "[[api.local]]" : "[[api.client]]"));
+}
+
 }  // namespace
 
 awaitable<Answer> get_status(Call call) {
@@ -151,6 +158,7 @@ awaitable<Answer> list_events(Call call) {
 awaitable<Answer> collect_slots(Call call) {
   const auto collect = read_collect(call);
   if (!collect) co_return pass(collect.error());
+  if (const auto may = may_collect(call, *collect); !may) co_return pass(may.error());
   const auto collected = co_await call.operations.collect(collect->app, collect->dry_run, collect->asked);
   if (!collected) co_return pass(collected.error());
   co_return reply(200, collected_json(*collected, collect->dry_run));

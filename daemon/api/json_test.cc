@@ -202,7 +202,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
     "ready": true,
     "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
-    "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": null}, "limits_enforced": false, "config_refused": null, "remote_api": null, "metrics_listener": null, "drained": null,
+    "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": null}, "limits_enforced": false, "config_refused": null, "events_damaged": "", "remote_api": null, "metrics_listener": null, "drained": null,
     "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
     "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "webhooks": [], "apps": [)") + kWeb + "]}"));
 }
@@ -291,6 +291,9 @@ TEST(ApiJson, HoldsAndDrainsAreAsDocumented) {
   const metrics::NodeStatus node{.node = "edge-1", .drained = store::Drain{.at = "d", .by = "root (uid 0)", .why = "a new kernel"}};
   const metrics::NodeStatus wrong{.node = "edge-1", .config_refused = metrics::NodeStatus::Refused{.at = "r", .reason = "line 3 \xff"}};
   EXPECT_EQ(to_json(wrong, {}).at("config_refused"), said("{\"at\": \"r\", \"reason\": \"line 3 \xEF\xBF\xBD\"}"));
+  const metrics::NodeStatus edited{.node = "edge-1", .events_trouble = "event 3 is another"}, written{.node = "edge-1", .events_intrusion = "somebody wrote 8 bytes", .events_trouble = "event 3 is another"};
+  EXPECT_EQ(to_json(edited, {}).at("events_damaged"), "event 3 is another");
+  EXPECT_EQ(to_json(written, {}).at("events_damaged"), "somebody wrote 8 bytes") << "what is newer";
   EXPECT_EQ(to_json(node, {}).at("drained"), said(R"json({"at": "d", "by": "root (uid 0)", "why": "a new kernel"})json"));
 }
 

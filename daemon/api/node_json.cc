@@ -89,6 +89,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"disk", disk_json(node)},
           {"limits_enforced", node.limits_enforced},
           {"config_refused", refused_json(node.config_refused)},
+          {"events_damaged", as_utf8(node.events_intrusion.empty() ? node.events_trouble : node.events_intrusion)},
           {"remote_api", listener_json(node.remote_api)},
           {"metrics_listener", listener_json(node.metrics_listener)},
           {"drained", drain_json(node.drained)},

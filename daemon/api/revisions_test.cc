@@ -106,6 +106,16 @@ TEST_F(RevisionsOfApps, AreWhatAChangeIsMadeOf) {
   EXPECT_EQ(hold(last).status, 412) << "berthd's own decisions count, too";
 }
 
+TEST_F(RevisionsOfApps, AnAppThatIsNotThereWasNotChangedEither) {
+  for (const char* path : {"/v1/apps/gone/hold", "/v1/apps/gone/exec/files"}) {
+    auto change = request("POST", path, std::string(path).ends_with("files") ? R"({"command": ["ls"]})" : "{}");
+    change.headers["if-match"] = "\"0123456789abcdef01234567\"";
+    const auto reply = ask(change);
+    EXPECT_EQ(reply.status, 404) << reply.body;
+    EXPECT_THAT(member(reply, "detail"), HasSubstr("app gone is not on this node")) << path;
+  }
+}
+
 TEST_F(RevisionsOfApps, ADeploymentThatIsAskedForAgainByItsKeyIsNoOtherChange) {
   const auto deploy = [&](const std::string& key, const std::string& tag) {
     auto change = request("POST", "/v1/apps/web/deployments", R"({"release": "v2"})");

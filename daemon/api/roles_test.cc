@@ -69,6 +69,7 @@ const Row kRows[] = {
     {"GET", "/v1/repository/apps", "", Role::viewer, Then::done, Then::done},
     {"GET", "/v1/events", "", Role::viewer, Then::done, Then::done},
     {"POST", "/v1/gc", "{}", Role::admin, Then::refused, Then::refused},
+    {"POST", "/v1/gc", R"({"dry_run": true})", Role::viewer, Then::refused, Then::refused},
     {"POST", "/v1/imports", R"({"path": "/srv/web.berth"})", Role::admin, Then::refused, Then::refused, true},
     {"POST", "/v1/verify", R"({"app": "{app}"})", Role::operator_, Then::done, Then::refused},
     {"GET", "/metrics", "", Role::viewer, Then::refused, Then::refused},
@@ -171,6 +172,7 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
   be(Role::viewer);
   EXPECT_THAT(ask(request({"POST", "/v1/reload", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth node reload' (POST /v1/reload) needs the role admin"));
   EXPECT_THAT(ask(request({"POST", "/v1/node/drain", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth node drain' (POST /v1/node/drain) needs the role operator"));
+  EXPECT_THAT(ask(request({"POST", "/v1/gc", "{}", {}, {}, {}}, "web")).body, HasSubstr("is a viewer here, and 'berth gc' (POST /v1/gc) needs the role admin, but for --dry-run"));
   be(Role::deployer, {"blog"});
   EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", {}, {}, {}}, "web")).body, HasSubstr("is limited to blog, and sees nothing of web"));
   be(Role::admin);
@@ -252,6 +254,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   node.node.repository = "https://r.of-the-node.example";
   node.node.root = node.node.ca_file = node.node.certificate_file = node.node.key_file = "/etc/of-the-node/file";
   node.node.trust.last_error = "r.of-the-node.example: connection refused";
+  node.node.events_intrusion = "somebody of-the-node wrote 8 bytes";
   node.node.trust.roles = {{.role = "timestamp", .version = 4, .expires = {}}};
   node.node.paths = {.state = "/var/of-the-node", .logs = "/var/of-the-node/logs", .run = "/run/of-the-node"};
   node.node.remote_api = {.listen = "0.0.0.0:9465", .problem = "/etc/of-the-node/api.pem: no certificate"};
@@ -262,7 +265,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   EXPECT_THAT(status, HasSubstr(R"("paths":{"state":"","logs":"","run":""})"));
   EXPECT_THAT(get("/v1/repository/apps").body, AllOf(HasSubstr("web"), HasSubstr("api"), Not(HasSubstr("blog"))));
   be(Role::viewer);
-  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node")));
+  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node"), HasSubstr("somebody of-the-node")));
 }
 
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {

@@ -39,13 +39,12 @@ std::string name_of(const Route& route, const std::map<std::string, std::string>
   return fmt::format("'berth {}{}{}' ({})", pattern.starts_with("/v1/node/") ? "node " : "", verb, what, call);
 }
 
-/// "an operator".
+}  // namespace
+
 std::string with_article(Role role) {
   const std::string_view name = to_string(role);
   return fmt::format("{} {}", std::string_view("aeiou").find(name.front()) == std::string_view::npos ? "a" : "an", name);
 }
-
-}  // namespace
 
 std::optional<Error> refusal(const Route& route, const std::map<std::string, std::string>& parameters, const Caller& caller) {
   const std::string call = name_of(route, parameters);
@@ -135,6 +134,8 @@ void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vect
   node.certificate_file.clear();
   node.key_file.clear();
   node.trust.last_error.clear();
+  node.events_intrusion.clear();
+  node.events_trouble.clear();
   node.paths = {.state = "", .logs = "", .run = ""};  // not what they usually are
   if (node.remote_api) node.remote_api->problem.clear();
   if (node.metrics_listener) node.metrics_listener->problem.clear();

@@ -7,6 +7,9 @@
 
 namespace berth::api {
 
+/// "an operator".
+std::string with_article(Role role);
+
 /// What a caller is refused whose role is not enough for `route`, that is none of its app's, or that has to be on the node; nothing: it may.
 std::optional<Error> refusal(const struct Route& route, const std::map<std::string, std::string>& parameters, const Caller& caller);
 

@@ -49,6 +49,8 @@ Result<std::vector<InstanceId>> Engine::selected(const App& app, const InstanceS
     return fail(Errc::usage, fmt::format("{} is a job, which is neither started nor restarted: 'berth run-job {}/{}' runs it, 'berth stop {}/{}' ends a run", text_of(what),
                                          app.name(), *what.process, app.name(), *what.process));
   }
+  if (ids.empty() && app.row.stopped)
+    return fail(Errc::conflict, fmt::format("{0} is {1} as a whole, and none of its instances runs: 'berth start {0}' starts it", app.name(), store::stopped_text(app.row)));
   if (ids.empty()) {
     return fail(Errc::not_found,
                 fmt::format("{} names no instance of {}@{}; 'berth status {}' lists them", text_of(what), app.name(), app.row.active, app.name()));

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "daemon/deploy/engine.h"
+#include "daemon/deploy/going_back.h"
 #include "daemon/store/time_text.h"
 
 namespace berth::deploy {
@@ -27,17 +28,6 @@ void become_already(DeploymentStatus& status) {
   status.row.state = "active";
   status.exit = 0;
   status.already = true;
-}
-
-/// A release on the node that only its rejection keeps from being gone back to.
-Result<std::optional<store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
-  BERTH_TRY(const auto rejected, store.rejected(app));
-  for (const auto& one : rejected) {
-    if (one.release == active) continue;
-    BERTH_TRY(const auto slot, store.slot(app, one.release));
-    if (slot) return std::optional(one);
-  }
-  return std::optional<store::Rejected>();
 }
 
 }  // namespace
@@ -333,8 +323,9 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   const auto slot = co_await node_.pool.run(look);
   if (!slot) co_return std::unexpected(slot.error());
   if (!*slot) {
-    co_return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is, 'berth deploy {}@{}' fetches it", name, target,
-                                                name, name, target));
+    const auto tell = [this, name, target] { return missing_release(node_.store, name, target); };
+    auto why = co_await node_.pool.run(tell);
+    co_return std::unexpected(std::move(why));
   }
   if (target == app->row.active) {
     DeploymentStatus status{.row = new_row(name, target, "revert", asked)};
@@ -354,7 +345,9 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     auto row = co_await queries_.deployment(id);
     if (!row) co_return row;
     const std::string& state = row->row.state;
-    const char* was = state == "failed" ? "" : state == "active" ? "is " : "was ";
+    const AppPtr its_app = node_.find(row->row.app);
+    const bool is_active_now = its_app && its_app->row.active == row->row.release;
+    const char* was = state == "failed" ? "" : state == "active" && is_active_now ? "is " : "was ";
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is over: it {}{}", id, row->row.app, row->row.release, was, state));
   }
   if (run->position.decided && app->row.stopped) {

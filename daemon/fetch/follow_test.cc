@@ -154,6 +154,16 @@ TEST_F(FollowTest, OneThatNeverWasIsNamed) {
   EXPECT_EQ(repository.follow(odd, {}).error().code, Errc::usage);
 }
 
+TEST_F(FollowTest, WhoDeploysAChannelOrANumberIsToldWhatIsThere) {
+  publish("v1");
+  point("v1", 1);
+  Repository repository(node_options());
+  const auto why = [&](const char* release) { return repository.resolve("web", "production", release, {}).error().message; };
+  EXPECT_THAT(why("stable"), HasSubstr("('stable' is a channel, which [[follow]] of berthd.toml follows; name the release that it points to)"));
+  EXPECT_THAT(why("1"), HasSubstr("(did you mean web@v1?)"));
+  EXPECT_THAT(why("latest"), testing::Not(HasSubstr("(")));
+}
+
 TEST_F(FollowTest, AnOldOneIsRefusedThoughItIsSigned) {
   point("v1", 4);
   Repository repository(node_options());

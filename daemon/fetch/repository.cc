@@ -14,6 +14,7 @@
 #include "daemon/fetch/blob_fetch.h"
 #include "daemon/fetch/channel_floor.h"
 #include "daemon/fetch/fetch.h"
+#include "daemon/fetch/meant_release.h"
 #include "daemon/fetch/mirrors.h"
 #include "daemon/fetch/retrying_remote.h"
 #include "daemon/fetch/sealed_release.h"
@@ -98,7 +99,7 @@ struct Repository::State {
   std::invoke_result_t<const Work&> at_a_good_place(const Work& work) {
     return options.offline ? work() : fetch::at_a_good_place(mirrors, work);
   }
-  Result<Signed> read_release(Session& session, const std::string& name);
+  Result<Signed> read_release(Session& session, const Listed& release);
   Result<Resolved> resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release);
   std::optional<Glance> look(const Followed& followed, const std::stop_token& stop);
   bool says_the_same(const Followed& followed, const Glance& seen);
@@ -231,19 +232,20 @@ Result<void> Repository::State::refresh(Session& session) {
   return done;
 }
 
-/// Refreshes, and reads the release of that name.
-Result<Signed> Repository::State::read_release(Session& session, const std::string& name) {
+/// Refreshes, and reads that release.
+Result<Signed> Repository::State::read_release(Session& session, const Listed& release) {
   BERTH_CHECK(refresh(session));
-  auto target = session.client->find(name);
-  if (!target && target.error().code == Errc::not_found) return fail(Errc::not_found, fmt::format("no such release in the repository at {}", options.url));
+  auto target = session.client->find(bundle::target_name(release.app, release.environment, release.release));
+  if (!target && target.error().code == Errc::not_found)
+    return fail(Errc::not_found, fmt::format("no such release in the repository at {}{}", options.url, meant(*session.client, release)));
   BERTH_CHECK(target);
   BERTH_TRY(std::string text, session.client->download(*target, *session.targets));
   return Signed{.target = std::move(*target), .text = std::move(text)};
 }
 
 Result<Resolved> Repository::State::resolve(Session& session, const std::string& app, const std::string& environment, const std::string& release) {
-  const std::string name = bundle::target_name(app, environment, release);
-  BERTH_TRY(auto read, at_a_good_place([&] { return read_release(session, name); }));
+  const Listed wanted{.app = app, .environment = environment, .release = release};
+  BERTH_TRY(auto read, at_a_good_place([&] { return read_release(session, wanted); }));
   auto& [target, text] = read;
   BERTH_TRY(bundle::Manifest manifest, bundle::parse_manifest(text));
   BERTH_CHECK(check_names(manifest, app, environment, release));

@@ -52,6 +52,15 @@ TEST(Programs, AndTheConfigurationAreInThePrefixThatBerthdIsInstalledIn) {
   EXPECT_EQ(find_config(self, "/etc/berth/berthd.toml"), prefix.path() / "etc/berth/berthd.toml");
 }
 
+TEST(Programs, OfAClientTheConfigurationIsThatOfTheBerthdBesideIt) {
+  const fs::path built_for = "/nonexistent/etc/berth/berthd.toml";
+  EXPECT_EQ(find_config_of_client("/nonexistent/bin/berth", "/nonexistent/bin", built_for), built_for);
+  EXPECT_EQ(find_config_of_client("/nonexistent/elsewhere/bin/berth", "/nonexistent/bin", built_for), "/etc/berth/berthd.toml") << "where packages have it";
+  const files::TemporaryDirectory prefix;
+  write(prefix.path() / "etc/berth/berthd.toml", "");
+  EXPECT_EQ(find_config_of_client(prefix.path() / "bin/berth", "/nonexistent/bin", built_for), prefix.path() / "etc/berth/berthd.toml");
+}
+
 TEST(WorkerUserChoice, IsItsOwnWhereThereIsOneAndElseNobodyOfWhomIsWarned) {
   const WorkerUser own = worker_user("bin");
   EXPECT_FALSE(own.is_nobody);

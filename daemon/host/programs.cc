@@ -23,6 +23,10 @@ fs::path find_config(const fs::path& self, const fs::path& built_for) {
   return fs::exists(near, ignored) ? near : built_for;
 }
 
+fs::path find_config_of_client(const fs::path& self, const fs::path& bin, const fs::path& built_for) {
+  return find_config(self, self.parent_path() == bin ? built_for : fs::path("/etc/berth/berthd.toml"));
+}
+
 Result<void> check_programs(const Programs& programs) {
   const std::pair<const char*, const fs::path*> all[] = {{"--keeper", &programs.keeper}, {"--unpack", &programs.unpack}};
   for (const auto& [option, program] : all)

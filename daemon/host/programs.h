@@ -24,6 +24,9 @@ Programs find_programs(const fs::path& self, const fs::path& libexec);
 /// (`/etc/berth/berthd.toml` of `/usr`, else `etc/berth/berthd.toml` below the prefix); else `built_for`.
 fs::path find_config(const fs::path& self, const fs::path& built_for);
 
+/// The same for the `berth` at `self`: `built_for` counts where it is installed in `bin`, which it was built for; else what packages have does.
+fs::path find_config_of_client(const fs::path& self, const fs::path& bin, const fs::path& built_for);
+
 /// Whether both can be executed. Fails with `Errc::usage`, naming the option that tells another place.
 Result<void> check_programs(const Programs& programs);
 

@@ -31,6 +31,7 @@ struct NodeStatus {
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
   std::string events_intrusion{};  ///< what somebody else did to the log of events since this berthd began; empty: nothing
+  std::string events_trouble{};    ///< what was wrong with that log when this berthd began; empty: nothing
   struct Refused {
     std::string at, reason;  ///< RFC 3339, UTC; one line
   };

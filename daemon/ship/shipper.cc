@@ -51,6 +51,12 @@ void Shipper::news(std::shared_ptr<const Scan> scan) {
   state_->woken.notify();
 }
 
+void Shipper::try_now() {
+  if (!state_->is_waiting) return;
+  state_->is_waiting = false;
+  state_->woken.notify();
+}
+
 std::uint64_t Shipper::daemon_line() const { return state_->daemon_line; }
 
 /// Waits; a stop ends that, and so does nothing else.
@@ -63,18 +69,20 @@ awaitable<void> Shipper::State::pause(milliseconds at_most) {
   }
 }
 
-/// The same while the sink takes nothing: says what is lost meanwhile.
+/// The same while the sink takes nothing: says what is lost meanwhile, and ends when somebody wants it tried now.
 awaitable<void> Shipper::State::pause_failing(milliseconds at_most) {
   const auto until = io::Steady::now() + at_most;
-  while (!stopping) {
+  is_waiting = true;
+  while (!stopping && is_waiting) {
     const auto now = io::Steady::now();
     if (unlooked && now - looked >= kBetweenLooks) co_await look_for_losses();
     else co_await tell_losses();
     const auto left = std::chrono::ceil<milliseconds>(until - io::Steady::now());
-    if (left <= milliseconds(0)) co_return;
+    if (left <= milliseconds(0)) break;
     const milliseconds wait = unlooked || !losses.empty() ? std::min(left, kBetweenLooks) : left;
     co_await woken.wait(wait);
   }
+  is_waiting = false;
 }
 
 awaitable<void> Shipper::State::run() {

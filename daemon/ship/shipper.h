@@ -56,6 +56,9 @@ class Shipper {
   /// There is more, or may be.
   void news(std::shared_ptr<const Scan> scan);
 
+  /// Where it waits after a failure, it waits no longer.
+  void try_now();
+
   SinkStatus status() const;
   /// The last line of berthd's own log that the sink has, by its number; 0: none.
   std::uint64_t daemon_line() const;

@@ -72,6 +72,7 @@ struct Shipper::State : std::enable_shared_from_this<Shipper::State> {
   io::Steady::time_point looked{};   ///< when somebody did
   std::set<std::string> lost_early;  ///< apps that lost something by that
   bool stopping = false, has_ended = false, started = false;
+  bool is_waiting = false;  ///< after a failure, until it is tried again; `try_now` ends that
   io::Event woken, end, looked_ahead;
   BatchBudget::Part memory;            ///< of `batch` and `ahead`
   std::size_t gathering = 0;           ///< of that, what the batch that is being gathered may take

@@ -74,7 +74,7 @@ class ShipperTest : public ShipFixture {
             .batch_wait = 5ms,
             .wait_before_retry = [this](int failures, std::chrono::milliseconds asked, double) {
               waits.emplace_back(failures, asked);
-              return 2ms;
+              return pause;
             }};
   }
 
@@ -106,7 +106,27 @@ class ShipperTest : public ShipFixture {
   std::mutex mutex;
   std::vector<store::Event> told;
   std::vector<std::pair<int, std::chrono::milliseconds>> waits;
+  std::chrono::milliseconds pause{2};  ///< after a failure
 };
+
+TEST_F(ShipperTest, IsTriedNowWhereSomebodyWantsThat) {
+  write("web/web.1", 1, numbered(1, 2));
+  pause = 10min;
+  refusals_to_make = 1;
+  seen->answers = {{.kind = Delivery::Kind::later, .refused = 0, .wait = 1h, .reason = "503"}};
+  Shipper shipper(shipper_parts());
+  shipper.try_now();  // before there is anything to wait for
+  std::vector<std::size_t> asked;  // how often it had been sent
+  run(shipper, [&] {
+    if (waits.size() > asked.size()) {
+      asked.push_back(seen->sent.size());
+      shipper.try_now();
+    }
+    return shipper.status().batches == 1;
+  });
+  EXPECT_THAT(asked, ElementsAre(0u, 1u)) << "once it could not be made, and once it took nothing";
+  EXPECT_EQ(seen->sent.size(), 2u);
+}
 
 /// As at a start in an outage: an alert sees what is lost only where it was 0 before.
 TEST_F(ShipperTest, CountsNoneOfEachAppThatItGetsBeforeTheSinkTookAnything) {

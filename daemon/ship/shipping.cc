@@ -170,6 +170,11 @@ Result<void> Shipping::check(const std::vector<config::Sink>& sinks) const {
   return {};
 }
 
+void Shipping::try_now(const std::string& name) {
+  for (const SinkInUse& line : state_->lines)
+    if (line.said.name == name && line.shipper) line.shipper->try_now();
+}
+
 Result<void> Shipping::change(const std::vector<config::Sink>& sinks, bool compress) {
   State& state = *state_;
   BERTH_CHECK(check(sinks));
@@ -179,6 +184,7 @@ Result<void> Shipping::change(const std::vector<config::Sink>& sinks, bool compr
   for (const config::Sink& said : sinks) {
     const auto old = std::ranges::find(before, said.name, [](const SinkInUse& line) { return line.said.name; });
     if (old != before.end() && old->said == said && old->shipper) {
+      old->shipper->try_now();
       state.lines.push_back(std::move(*old));
       before.erase(old);
       continue;

@@ -49,9 +49,12 @@ class Shipping {
   void start(const std::vector<config::Sink>& sinks, bool compress);
   /// Whether all of them can be made. Fails as that does.
   Result<void> check(const std::vector<config::Sink>& sinks) const;
-  /// Puts other sinks in the place of those that there are; which are as before go on undisturbed. Fails where one of them cannot be made, and then
+  /// Puts other sinks in the place of those that there are; which are as before go on undisturbed, but that those which wait after a failure are tried now. Fails where one of them cannot be made, and then
   /// nothing has changed.
   Result<void> change(const std::vector<config::Sink>& sinks, bool compress);
+
+  /// The sink of that name, if there is one, is tried now where it waits after a failure.
+  void try_now(const std::string& name);
 
   /// From any thread: there may be something new. Where the cargo is logs it is looked anyway. May be called when this is gone, while there is the loop.
   std::function<void()> waker() const;

@@ -189,7 +189,7 @@ Result<std::optional<SlotRow>> Store::slot(const std::string& app, const std::st
 Result<void> Store::set_pinned(const std::string& app, const std::string& release, bool pinned, Event event) {
   const std::lock_guard guard(state_->mutex);
   BERTH_TRY(const auto known, state_->slot(app, release));
-  if (!known) return fail(Errc::not_found, fmt::format("{}@{} is not on this node", app, release));
+  if (!known) return fail(Errc::not_found, fmt::format("{0}@{1} is not on this node; 'berth releases {0}' lists what is", app, release));
   if (known->pinned == pinned) return {};  // no event either
   std::vector<Event> events;
   events.push_back(std::move(event));

@@ -359,6 +359,11 @@ class Lifecycle(BerthCase):
         self.node.berth("cancel", running["id"], expect=8)
         self.assertOneWholeRelease(self.node, "v1")
         self.assertServes("v1")
+        first = self.node.deployments()[-1]["id"]
+        self.assertSays(self.node.berth("cancel", first, expect=8), f"deployment {first} of web@v1 is over: it is active")
+        self.publish(note="3")
+        self.deploy(self.node, "v3")
+        self.assertSays(self.node.berth("cancel", first, expect=8), f"deployment {first} of web@v1 is over: it was active")
 
     def test_a_cancelled_deployment_is_over_when_the_command_returns(self):
         self.deploy(self.node, "v1")
@@ -406,7 +411,10 @@ class Lifecycle(BerthCase):
         self.node.berth("revert", "web", "--to", "v1", "--reason", "v3 loses sessions")
         self.assertServes("v1")
         self.assertIn("v3 loses sessions", self.node.berth("history", "web").out)
-        self.node.berth("revert", "web", "--to", "v9", expect=3)
+        self.assertSays(self.node.berth("revert", "web", "--to", "v9", expect=3), "'berth deploy web@v9' fetches it")
+        self.node.berth("mark", "web@v9", "bad", "--reason", "burns")
+        self.assertSays(self.node.berth("revert", "web", "--to", "v9", expect=3), "web@v9 is not on this node, and is rejected here", "burns", "'berth deploy web@v9 --force'")
+        self.assertSays(self.node.berth("pin", "web@v9", expect=3), "'berth releases web' lists what is")
 
     def test_revert_passes_over_what_is_rejected_and_goes_further_back(self):
         self.publish(note="2")

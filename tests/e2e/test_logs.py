@@ -81,6 +81,28 @@ class Logs(BerthCase):
         self.assertGreaterEqual(len(previous), 30)
         self.assertSays(self.node.berth("logs", "web", "--previous", "-f", expect=2), "--previous", "--follow")
 
+    def test_an_instance_that_writes_where_nobody_looks_any_more_is_told(self):
+        self.publish("a")
+        self.deploy(self.node, "v1")
+        self.wait_line("line 10 ")
+        before, after = self.node.logs, self.folder / "elsewhere"
+        self.node.stop()
+        self.node.configure(self.node.config.read_text().replace(f'logs = "{before}"', f'logs = "{after}"'))
+        self.node.start()
+
+        def logs(*options):
+            env = {name: value for name, value in os.environ.items() if name != "BERTH_LOGS"} | {"BERTH_SOCKET": str(self.node.socket), "NO_COLOR": "1"}
+            return subprocess.run([BERTH, "logs", "web", "-n", "3", *options], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        got = logs()
+        self.assertEqual(got.returncode, 3, got)
+        self.assertIn(f"web/web.1 writes below {before} still, since [paths] logs was changed while it ran: 'berth logs web --logs {before}' shows that", got.stderr)
+        self.assertIn("of v1", logs("--logs", str(before)).stdout)
+        self.assertSays(self.node.berth("doctor", "--config", self.node.config, "--json", expect=None), f"web/web.1 writes its log below {before}, and [paths] logs is {after}")
+        for verb in ("stop", "start"):
+            self.node.berth(verb, "web")
+        wait_until(lambda: "of v1" in logs().stdout, "it writes where it should")
+        self.assertEqual(logs().stderr, "")
+
     def test_a_deployment_and_a_restart_of_berthd_change_no_tag_of_what_runs(self):
         self.publish("a")
         self.deploy(self.node, "v1")

@@ -202,8 +202,11 @@ class RepositoryTool(BerthCase):
         self.assertGreaterEqual(len(won), 1)
         for err, code in results:
             self.assertIn(code, (0, 8), err)
+        # Who waits is never turned away.
+        running = [subprocess.Popen([*command, "--wait", "5m"], env=env, cwd=self.repo.home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        self.assertEqual([(one.communicate(timeout=300)[1], one.returncode)[1] for one in running], [0, 0, 0, 0])
         listed = self.repo.berth("releases", "web", "--repo", self.repo.folder, "--json").json()["releases"]
-        self.assertEqual(len(listed), 1 + len(won))
+        self.assertEqual(len(listed), 1 + len(won) + 4)
         self.assertSays(self.repo_verb("verify", self.repo.folder), "all is as it was signed")
 
     def test_a_copy_is_whole_at_every_moment_and_gc_takes_only_what_nothing_lists(self):

@@ -271,6 +271,12 @@ class Webhooks(BerthCase):
         self.assertSays(node.berth("webhook", "test", "chat", "--timeout", "1s", expect=9), f"webhook chat has not taken the event: http://127.0.0.1:{PORT}: ", "berthd goes on trying")
         receiver.faults = []
         wait_until(lambda: self.status_of()["delivered"] == 2, "it is taken later", 40)
+        for now in (("webhook", "test", "chat", "--timeout", "20s"), ("node", "reload")):
+            receiver.faults = [(503, {"Retry-After": "300"}, b"")]
+            delivered = self.status_of()["delivered"]
+            node.berth("webhook", "test", "chat", "--timeout", "1s", expect=9)
+            node.berth(*now)
+            wait_until(lambda: self.status_of()["delivered"] >= delivered + len(now) // 4 + 1, f"berth {now} has it tried at once", 20)
         receiver.faults = [410]
         self.assertSays(node.berth("webhook", "test", "chat", expect=1), "webhook chat has refused the event for good: ", "410")
         receiver.faults = [410]

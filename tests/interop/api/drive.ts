@@ -20,7 +20,8 @@ async function fetchBySocket(request: Request): Promise<Response> {
       got.on("end", () => {
         const text = Buffer.concat(parts).toString();
         const kind = got.headers["content-type"] ?? "";
-        fs.appendFileSync(record, JSON.stringify({ method: request.method, path: url.pathname, body, status: got.statusCode, kind, text }) + "\n");
+        const told = Object.entries(got.headers).map(([name, value]) => [name, String(value)]);
+        fs.appendFileSync(record, JSON.stringify({ method: request.method, target: url.pathname + url.search, sent: Object.entries(headers), body, status: got.statusCode, got: told, text, whole: true }) + "\n");
         resolve(new Response(text, { status: got.statusCode ?? 500, headers: { "content-type": kind, "content-length": String(Buffer.byteLength(text)) } }));
       });
     });

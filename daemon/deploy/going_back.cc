@@ -1,0 +1,29 @@
+#include "daemon/deploy/going_back.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+namespace berth::deploy {
+
+Result<std::optional<store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
+  BERTH_TRY(const auto rejected, store.rejected(app));
+  for (const auto& one : rejected) {
+    if (one.release == active) continue;
+    BERTH_TRY(const auto slot, store.slot(app, one.release));
+    if (slot) return std::optional(one);
+  }
+  return std::optional<store::Rejected>();
+}
+
+Error missing_release(store::Store& store, const std::string& app, const std::string& release) {
+  const auto rejected = store.rejected(app);
+  if (!rejected) return rejected.error();
+  const auto found = std::ranges::find(*rejected, release, &store::Rejected::release);
+  if (found == rejected->end())
+    return {Errc::not_found, fmt::format("{0}@{1} is not on this node; 'berth releases {0}' lists what is, 'berth deploy {0}@{1}' fetches it", app, release)};
+  return {Errc::not_found, fmt::format("{0}@{1} is not on this node, and is rejected here ({2}); 'berth releases {0}' lists what there is, 'berth deploy {0}@{1} --force' fetches it all the same",
+                                       app, release, found->reason)};
+}
+
+}  // namespace berth::deploy

@@ -12,10 +12,6 @@ namespace berth::bundle {
 /// The rules of the entries of a layer, given one by one in their order; the same for a tar, an index and what is to be packed.
 class EntryRules {
  public:
-  EntryRules() = default;
-  /// Of entries that go on where others ended: `folders` were among those.
-  explicit EntryRules(const std::vector<std::string>& folders) : directories_(folders.begin(), folders.end()) {}
-
   /// Why `entry` cannot come next; empty where it can. Its `sha256` is not looked at.
   std::string wrong(const Entry& entry);
 

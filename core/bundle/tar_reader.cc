@@ -104,11 +104,6 @@ Result<void> TarReader::finish() const {
   return refuse(state_ == State::content ? "is cut short" : "is followed by nothing: the tar is cut short");
 }
 
-Result<void> TarReader::finish_share() const {
-  if (state_ == State::header && gathered_.empty()) return {};
-  return refuse("does not lie where the index has it");
-}
-
 /// Takes into `gathered_` until it has the size that is wanted.
 bool TarReader::gather(std::string_view& bytes) {
   const std::string_view taken = bytes.substr(0, wanted_ - gathered_.size());

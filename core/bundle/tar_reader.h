@@ -27,10 +27,6 @@ namespace berth::bundle {
 ///   BERTH_CHECK(reader.finish());
 class TarReader {
  public:
-  TarReader() = default;
-  /// Reads a part of a tar that begins with an entry and may have others in `folders`, which came in a part before.
-  explicit TarReader(const std::vector<std::string>& folders) : rules_(folders) {}
-
   enum class Step {
     more,   ///< everything given is used up
     entry,  ///< `entry()` is a new path
@@ -48,8 +44,6 @@ class TarReader {
 
   /// To be asked when no more bytes come: fails with `Errc::trust` unless the tar was whole.
   Result<void> finish() const;
-  /// The same of a part of a tar: it has to end behind a whole entry, and before the tar's end.
-  Result<void> finish_share() const;
 
   /// How many bytes of tar were used.
   std::uint64_t position() const { return position_; }

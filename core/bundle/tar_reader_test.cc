@@ -185,32 +185,6 @@ TEST_F(TarReaderTest, HasNoWayToRepeatItselfWithoutEnd) {
   ASSERT_FALSE(found);
 }
 
-/// What is wrong with `part` of a tar, read alone by who knows `folders`; empty where nothing is.
-std::string wrong_with(const std::string& part, const std::vector<std::string>& folders) {
-  TarReader reader(folders);
-  for (std::string_view bytes = part;;) {
-    const auto step = reader.next(bytes);
-    if (!step) return step.error().message;
-    if (*step == TarReader::Step::more) break;
-  }
-  const auto whole = reader.finish_share();
-  return whole ? "" : whole.error().message;
-}
-
-TEST_F(TarReaderTest, ReadsAPartThatBeginsAndEndsWithAWholeEntry) {
-  const std::string file = header("d/x", EntryType::file, 3) + "abc" + std::string(509, '\0');
-  EXPECT_EQ(wrong_with(file + header("d/y"), {"d"}), "");
-  EXPECT_EQ(wrong_with(header("d", EntryType::directory) + file, {}), "");
-  EXPECT_EQ(wrong_with("", {}), "");
-  EXPECT_THAT(wrong_with(file, {}), HasSubstr("comes without its folder"));
-  EXPECT_THAT(wrong_with(file, {"e"}), HasSubstr("comes without its folder"));
-  for (const std::size_t less : {1, 509, 510, 512, 600, 1000}) EXPECT_THAT(wrong_with(file.substr(0, file.size() - less), {"d"}), HasSubstr("does not lie where"));
-  EXPECT_THAT(wrong_with(file + header("d/y").substr(0, 100), {"d"}), HasSubstr("does not lie where"));
-  EXPECT_THAT(wrong_with(file + kEnd, {"d"}), HasSubstr("does not lie where")) << "the tar's end is not in the middle";
-  EXPECT_THAT(wrong_with(file + kEnd.substr(0, 512), {"d"}), HasSubstr("does not lie where"));
-  EXPECT_THAT(wrong_with(std::string("abc") + file, {"d"}), HasSubstr("checksum"));
-}
-
 TEST(TarHeader, IsCountedWithoutBeingWritten) {
   for (const std::size_t length : {1, 99, 100, 101, 250, 600})
     for (const std::size_t target : {0, 100, 101, 700}) {

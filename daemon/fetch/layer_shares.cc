@@ -1,9 +1,7 @@
 #include "daemon/fetch/layer_shares.h"
 
 #include <algorithm>
-#include <set>
 
-#include "core/bundle/paths.h"
 #include "core/bundle/tar_header.h"
 
 namespace berth::fetch {
@@ -25,22 +23,6 @@ Place place_of(const std::vector<bundle::Frame>& frames, std::uint64_t at) {
   Place place;
   while (place.frame + 1 < frames.size() && place.begin + frames[place.frame].tar_size <= at) place.begin += frames[place.frame++].tar_size;
   return place;
-}
-
-/// Folders that come before `begin`, and that entries in [begin, end) lie in.
-std::vector<std::string> folders_before(const std::vector<Entry>& entries, std::size_t begin, std::size_t end) {
-  std::set<std::string> found;
-  std::string_view last;
-  for (std::size_t i = begin; i < end; ++i) {
-    std::string_view folder = bundle::parent_of(entries[i].path);
-    if (folder == last) continue;
-    last = folder;
-    const auto at = std::ranges::lower_bound(entries, folder, {}, [](const Entry& entry) { return std::string_view(entry.path); });
-    if (at - entries.begin() >= static_cast<std::ptrdiff_t>(begin)) continue;
-    for (; !folder.empty() && found.emplace(folder).second; folder = bundle::parent_of(folder)) {
-    }
-  }
-  return {found.begin(), found.end()};
 }
 
 /// A place in the list of entries, and how much comes before it.
@@ -73,7 +55,7 @@ std::vector<Cut> cuts_of(const bundle::LayerIndex& index) {
 }  // namespace
 
 std::vector<LayerShare> shares_of(const bundle::LayerIndex& index, std::size_t most) {
-  if (most < 2 || index.frames.size() < 2) return {{.first_frame = 0, .end_frame = index.frames.size(), .drop = 0, .take = 0, .folders = {}}};
+  if (most < 2 || index.frames.size() < 2) return {{.first_frame = 0, .end_frame = index.frames.size(), .drop = 0, .take = 0}};
   const std::vector<Cut> cuts = cuts_of(index);
   const Cut whole = cuts.back();
   std::vector<LayerShare> shares;
@@ -90,8 +72,7 @@ std::vector<LayerShare> shares_of(const bundle::LayerIndex& index, std::size_t m
     shares.push_back({.first_frame = first.frame,
                       .end_frame = last ? index.frames.size() : place_of(index.frames, end.tar - 1).frame + 1,
                       .drop = begin.tar - first.begin,
-                      .take = last ? 0 : end.tar - begin.tar,
-                      .folders = folders_before(index.entries, begin.entry, end.entry)});
+                      .take = last ? 0 : end.tar - begin.tar});
     begin = end;
   }
   return shares;

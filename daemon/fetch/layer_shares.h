@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "core/bundle/layer.h"
@@ -13,7 +12,6 @@ struct LayerShare {
   std::size_t first_frame = 0, end_frame = 0;
   std::uint64_t drop = 0;            ///< bytes of those frames' tar that come before it
   std::uint64_t take = 0;            ///< bytes of tar that are its own; 0: all up to the tar's end
-  std::vector<std::string> folders;  ///< of earlier shares, that entries of this one lie in, with those above them; sorted
 
   bool operator==(const LayerShare&) const = default;
 };

@@ -9,10 +9,8 @@ namespace berth::fetch {
 namespace {
 
 using bundle::Entry;
-using bundle::folder_entry;
 using bundle::kFrame;
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 constexpr std::uint64_t kMiB = 1u << 20;
 
@@ -31,7 +29,7 @@ bundle::LayerIndex index_with(std::vector<Entry> entries) {
 }
 
 TEST(LayerShares, AreOneWhereThereIsOneFrameOrOneWorker) {
-  const LayerShare whole{.first_frame = 0, .end_frame = 1, .drop = 0, .take = 0, .folders = {}};
+  const LayerShare whole{.first_frame = 0, .end_frame = 1, .drop = 0, .take = 0};
   EXPECT_THAT(shares_of(index_with({file_of_size("a", kMiB), file_of_size("b", kMiB)}), 2), ElementsAre(whole));
   EXPECT_THAT(shares_of(index_with({}), 2), ElementsAre(whole));
   const auto one = shares_of(index_with({file_of_size("a", 20 * kMiB), file_of_size("b", 20 * kMiB)}), 1);
@@ -42,28 +40,14 @@ TEST(LayerShares, AreOneWhereThereIsOneFrameOrOneWorker) {
 TEST(LayerShares, EndAtAnEntryInTheMiddleOfTheWork) {
   const auto shares = shares_of(index_with({file_of_size("a", 10 * kMiB), file_of_size("b", 10 * kMiB), file_of_size("c", 10 * kMiB), file_of_size("d", 10 * kMiB)}), 2);
   const std::uint64_t half = 2 * (512 + 10 * kMiB);
-  EXPECT_THAT(shares, ElementsAre(LayerShare{.first_frame = 0, .end_frame = 2, .drop = 0, .take = half, .folders = {}},
-                                  LayerShare{.first_frame = 1, .end_frame = 3, .drop = half - kFrame, .take = 0, .folders = {}}));
+  EXPECT_THAT(shares, ElementsAre(LayerShare{.first_frame = 0, .end_frame = 2, .drop = 0, .take = half},
+                                  LayerShare{.first_frame = 1, .end_frame = 3, .drop = half - kFrame, .take = 0}));
 }
 
 TEST(LayerShares, ThatEndWhereAFrameDoesNeedNothingOfTheNext) {
   const auto shares = shares_of(index_with({file_of_size("a", kFrame - 512), file_of_size("b", kFrame - 512)}), 2);
-  EXPECT_THAT(shares, ElementsAre(LayerShare{.first_frame = 0, .end_frame = 1, .drop = 0, .take = kFrame, .folders = {}},
-                                  LayerShare{.first_frame = 1, .end_frame = 3, .drop = 0, .take = 0, .folders = {}}));
-}
-
-TEST(LayerShares, KnowTheFoldersOfEarlierOnesThatTheyFill) {
-  const auto shares = shares_of(index_with({folder_entry("a"), folder_entry("a/b"), folder_entry("a/b/c"), folder_entry("a/unused"), folder_entry("d"),
-                                            file_of_size("d-large", 20 * kMiB), file_of_size("d-last", 19 * kMiB), file_of_size("d/1", 10), folder_entry("d/e"),
-                                            file_of_size("d/e/2", 10)}),
-                                2);
-  ASSERT_EQ(shares.size(), 2U);
-  EXPECT_THAT(shares[0].folders, IsEmpty());
-  EXPECT_THAT(shares[1].folders, ElementsAre("d")) << "and not d/e, which is its own";
-
-  const auto below = shares_of(index_with({folder_entry("a"), folder_entry("a/b"), file_of_size("a/b/1", 20 * kMiB), file_of_size("a/b/2", 20 * kMiB)}), 2);
-  ASSERT_EQ(below.size(), 2U);
-  EXPECT_THAT(below[1].folders, ElementsAre("a", "a/b")) << "with what is above it";
+  EXPECT_THAT(shares, ElementsAre(LayerShare{.first_frame = 0, .end_frame = 1, .drop = 0, .take = kFrame},
+                                  LayerShare{.first_frame = 1, .end_frame = 3, .drop = 0, .take = 0}));
 }
 
 TEST(LayerShares, CountWhatIsHardToDecodeAndEachFile) {

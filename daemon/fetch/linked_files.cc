@@ -129,12 +129,15 @@ class Linker {
   static std::unexpected<Error> refuse_what_is_there(const LinkPlan::Link& one) { return fail(Errc::trust, one.path + ": was not to be unpacked"); }
 
   Result<FolderCache*> slot_of(const fs::path& path) {
+    if (last_ != nullptr && last_path_ == path.native()) return last_;  // mostly all are of one
     auto& slot = slots_[path];
     if (!slot.folder) {
       BERTH_TRY(slot.root, files::open(path, O_PATH | O_DIRECTORY));
       slot.folder.emplace(slot.root.get());
     }
-    return &*slot.folder;
+    last_ = &*slot.folder;
+    last_path_ = path.native();
+    return last_;
   }
 
   static Result<Fd> make(int folder, const std::string& name, const LinkPlan::Link& one) {
@@ -173,6 +176,8 @@ class Linker {
   FolderCache target_;
   std::atomic<bool>& reflinks_;
   std::map<fs::path, Slot> slots_;
+  FolderCache* last_ = nullptr;
+  std::string last_path_;
 };
 
 }  // namespace

@@ -13,16 +13,22 @@
 
 namespace berth::fetch {
 
-/// Compares the folder `tree`, which a dead worker filled and berthd put links into, with what was signed: nothing but the directories, files and links of
-/// `expected`, each of user `worker` and with its mode; files of one link and of the signed size and SHA-256; those of `plan` root's, sealed, and never the
-/// worker's. `Errc::trust` names the path that is otherwise. All of it, `tree` included, becomes root's and read-only on the way. Every file is read
-/// whole, on several threads, but for those that are the very ones that `plan_links` read.
-Result<void> take_over(int tree, const std::vector<bundle::Entry>& expected, const LinkPlan& plan, uid_t worker, const std::stop_token& stop);
+/// What berthd put into a tree itself.
+struct Put {
+  const LinkPlan& plan;
+  const std::vector<FileIdentity>& made;  ///< see `MadeFiles`; empty where none was
+};
+
+/// Compares the folder `tree`, which nobody fills any more, with what was signed: nothing but the directories, files and links of `expected`, each of user
+/// `owner` and with its mode; files of one link and of the signed size and SHA-256; those that berthd `put` there root's and sealed. `Errc::trust` names the path
+/// that is otherwise. Every file is read whole, on several threads, but for those that are the very ones that were hashed when they were linked or made. Where `owner` is
+/// root, folders, `tree` included, become read-only on the way, and all is then as it is in a slot.
+Result<void> compare_tree(int tree, const std::vector<bundle::Entry>& expected, const Put& put, uid_t owner, const std::stop_token& stop);
 
 /// Makes a folder that nobody passes through, and opens it.
 Result<Fd> make_target(const std::filesystem::path& target);
 
-/// Makes the directories and links of `expected` in the empty folder `tree`, as a worker that is root would: where there is nothing to unpack.
+/// Makes the directories and links of `expected` in the empty folder `tree`, on several threads.
 Result<void> make_without_files(int tree, const std::vector<bundle::Entry>& expected);
 
 /// The mode in a slot: read-only, executable where `mode` is.

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/bundle/tar_header.h"
 #include "core/files/files.h"
 #include "daemon/fetch/rogue_attempts.h"
 #include "daemon/unpack/job.h"
@@ -59,6 +60,22 @@ long keep_open(const std::string& path) {
   return child > 0 && ::read(ready[0], &answer, 1) == 1 && answer == '+' ? 0 : -1;
 }
 
+/// As an honest one would that decoded it.
+long pour(const std::string& bytes) { return ::write(kTar, bytes.data(), bytes.size()); }
+
+long pour_file(const std::string& path, unsigned mode, const std::string& content) {
+  const berth::bundle::Entry entry{.path = path, .type = berth::bundle::EntryType::file, .mode = mode, .size = content.size(), .sha256 = {}, .target = {}};
+  return pour(berth::bundle::tar_header(entry) + content + std::string(berth::bundle::tar_padding(content.size()), '\0'));
+}
+
+/// Until nobody takes it any more.
+long pour_on() {
+  const std::string much(1u << 20, 'x');
+  while (pour(much) > 0) {
+  }
+  return -1;
+}
+
 /// More descriptors than it should have.
 long open_many() {
   for (int count = 0; count < 64; ++count)
@@ -72,6 +89,10 @@ long obey(const std::string& order, std::istream& line) {
   const auto mode = [&second] { return static_cast<unsigned>(std::strtoul(second.c_str(), nullptr, 8)); };
   if (order == "sandbox") return enter_sandbox(kTarget) ? 0 : -1;
   if (order == "file") return make_file(first, mode(), third);
+  if (order == "pour_file") return pour_file(first, mode(), third);
+  if (order == "pour_end") return pour(std::string(berth::bundle::kTarEnd, '\0'));
+  if (order == "pour") return pour(first);
+  if (order == "pour_on") return pour_on();
   if (order == "folder") return ::mkdirat(kTarget, first.c_str(), mode());
   if (order == "symlink") return ::symlinkat(second.c_str(), kTarget, first.c_str());
   if (order == "link") return ::linkat(kTarget, first.c_str(), kTarget, second.c_str(), 0);

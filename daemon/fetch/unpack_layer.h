@@ -10,8 +10,8 @@
 
 namespace berth::fetch {
 
-/// Makes the folder `target` and fills it with what `index` says: from the verified blob, by a worker, and by links from sealed slots. Then
-/// reads it all again and compares. What is there on success is what was signed for, root's and read-only. Errors name the path.
+/// Makes the folder `target` and fills it with what `index` says: from the verified blob, which workers decode, and by links from sealed slots. Then
+/// compares all of it. What is there on success is what was signed for, root's and read-only. Errors name the path.
 /// `blob` may be empty where every file is linked; no worker is needed then.
 Result<void> unpack_layer(const bundle::LayerIndex& index, const std::filesystem::path& blob, const LinkPlan& plan, const std::filesystem::path& target,
                           const StageOptions& options, std::stop_token stop);

@@ -9,6 +9,7 @@
 
 #include "core/files/files.h"
 #include "daemon/fetch/folder_cache.h"
+#include "daemon/fetch/made_file.h"
 #include "daemon/fetch/made_tree.h"
 #include "daemon/fetch/unpack_worker.h"
 
@@ -22,14 +23,15 @@ Result<void> run_frame(const unpack::PatchFrame& frame, const std::filesystem::p
                        const std::filesystem::path& workshop, const StageOptions& options, const std::stop_token& stop) {
   BERTH_TRY(const Fd folder, make_target(workshop));
   const std::uint64_t worked = unpack::made_place(frame.base, frame.content) + frame.made;
-  const Work work{.job = {.frames = {}, .patch = frame},
-                  .blob = blob,
-                  .target = workshop,
-                  .folder = folder.get(),
-                  .scratch = scratch,
-                  .bytes = worked,
-                  .mapped = worked + blob_size};
-  const auto done = run_workers({work}, Errc::io, options, stop);
+  std::vector<Work> works;
+  works.push_back({.job = {.frames = {}, .patch = frame},
+                   .blob = blob,
+                   .target = workshop,
+                   .folder = folder.get(),
+                   .scratch = scratch,
+                   .bytes = worked,
+                   .mapped = worked + blob_size});
+  const auto done = run_workers(works, Errc::io, options, stop);
   BERTH_CHECK(files::remove_tree(workshop));
   return done;
 }
@@ -39,26 +41,27 @@ class Cutting {
  public:
   Cutting(int scratch, std::uint64_t place, int tree) : scratch_(scratch), place_(place), folders_(tree), piece_(kMadePiece, '\0') {}
 
-  Result<void> cut(const bundle::Entry& entry) {
+  /// `entry` lives on until the next one is cut.
+  Result<FileIdentity> cut(const bundle::Entry& entry) {
     BERTH_TRY(const int folder, folders_.folder_of(entry.path));
-    BERTH_TRY(const Fd file, files::open_below(folder, entry.path.substr(entry.path.rfind('/') + 1), O_WRONLY | O_CREAT | O_EXCL, 0600));
+    BERTH_CHECK(file_.begin(folder, entry));
     for (std::uint64_t left = entry.size; left > 0;) {
       const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece_.size()));
       const ssize_t got = ::pread(scratch_, piece_.data(), want, static_cast<off_t>(place_));
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return fail_errno("read what a patch made", got < 0 ? errno : EIO);
-      BERTH_CHECK(files::write_all(file.get(), {piece_.data(), static_cast<std::size_t>(got)}, entry.path));
+      BERTH_CHECK(file_.write({piece_.data(), static_cast<std::size_t>(got)}));
       place_ += static_cast<std::uint64_t>(got);
       left -= static_cast<std::uint64_t>(got);
     }
-    if (::fchmod(file.get(), entry.mode) != 0) return fail_errno("chmod " + entry.path);  // whatever the umask is
-    return {};
+    return file_.end();
   }
 
  private:
   int scratch_;
   std::uint64_t place_;
   FolderCache folders_;
+  MadeFile file_;
   std::string piece_;
 };
 
@@ -88,13 +91,15 @@ Result<void> make_patched(const bundle::LayerIndex& index, const PatchParts& par
                           std::stop_token stop) {
   BERTH_TRY(const Fd folder, make_target(target));
   BERTH_CHECK(make_without_files(folder.get(), index.entries));
+  MadeFiles made(index.entries.size());
   Cutting cutting(scratch, parts.made_at, folder.get());
   for (const bundle::Entry& entry : parts.made) {
     if (stop.stop_requested()) return fail(Errc::cancelled, "unpacking was cancelled");
-    BERTH_CHECK(cutting.cut(entry));
+    const auto number = std::ranges::lower_bound(index.entries, entry.path, {}, &bundle::Entry::path) - index.entries.begin();
+    BERTH_TRY(made.at(static_cast<std::size_t>(number)), cutting.cut(entry));
   }
   BERTH_CHECK(make_links(plan, folder.get(), stop));
-  return take_over(folder.get(), index.entries, plan, 0, stop);
+  return compare_tree(folder.get(), index.entries, {.plan = plan, .made = made}, 0, stop);
 }
 
 }  // namespace berth::fetch

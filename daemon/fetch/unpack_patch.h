@@ -23,7 +23,7 @@ Result<std::string> unpack_index(const std::filesystem::path& blob, const PatchC
 Result<void> run_script(const std::filesystem::path& blob, const PatchChoice& patch, const PatchParts& parts, int scratch,
                         const std::filesystem::path& workshop, const StageOptions& options, std::stop_token stop);
 
-/// Makes the folder `target` of that, and of links for all that is in `plan`; then reads it again and compares it with the index. What is there on success
+/// Makes the folder `target` of that, and of links for all that is in `plan`; then compares it with the index. What is there on success
 /// is what was signed for, root's and read-only. `Errc::trust` names what the patch made of another content.
 Result<void> make_patched(const bundle::LayerIndex& index, const PatchParts& parts, int scratch, const LinkPlan& plan, const std::filesystem::path& target,
                           std::stop_token stop);

@@ -1,28 +1,11 @@
-#include <chrono>
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <set>
-#include <thread>
 
-#include <fmt/core.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
-#include "daemon/fetch/layer_fixture.h"
-#include "daemon/fetch/unpack_layer.h"
+#include "daemon/fetch/unpack_fixture.h"
 
 namespace berth::fetch {
 namespace {
-
-namespace fs = std::filesystem;
-using bundle::Entry;
-using testing::AllOf;
-using testing::HasSubstr;
 
 mode_t mode_of(const fs::path& path) {
   struct stat is {};
@@ -33,39 +16,6 @@ uid_t owner_of(const fs::path& path) {
   struct stat is {};
   return ::lstat(path.c_str(), &is) == 0 ? is.st_uid : static_cast<uid_t>(-1);
 }
-
-/// Unpacks what a test makes into `target`.
-class Unpack : public testing::Test {
- protected:
-  void SetUp() override {
-    if (::getuid() != 0) GTEST_SKIP() << "only root starts workers";
-  }
-
-  Result<void> unpack_blob(std::vector<Entry> expected, const std::string& blob, std::size_t tar_size, std::stop_token stop = {}) {
-    std::ranges::sort(expected, {}, &Entry::path);
-    EXPECT_TRUE(files::replace(folder.path() / "blob", blob, 0600));
-    EXPECT_TRUE(files::remove_tree(target));
-    return unpack_layer(index_of(std::move(expected), blob, tar_size), folder.path() / "blob", plan, target, options, stop);
-  }
-  Result<void> unpack(const std::vector<Entry>& expected, const std::string& tar) { return unpack_blob(expected, zstd_frame(tar), tar.size()); }
-
-  /// The whole is refused, and the error names the path and what is wrong with it.
-  void expect_refused(const Result<void>& result, const std::string& path, const std::string& why) {
-    ASSERT_FALSE(result) << "expected: " << path << " " << why;
-    EXPECT_EQ(result.error().code, Errc::trust) << result.error().message;
-    EXPECT_THAT(result.error().message, AllOf(HasSubstr(path), HasSubstr(why)));
-  }
-
-  files::TemporaryDirectory folder;
-  fs::path target = folder.path() / "app";
-  StageOptions options{.worker_program = BERTH_UNPACK_PROGRAM, .reserve_bytes = 0};
-  LinkPlan plan;
-  const std::vector<Entry> honest{folder_entry("bin"), file_entry("bin/run", "#!/bin/sh\n", 0755), link_entry("latest", "bin/run"),
-                                  file_entry("note", "hello\n")};
-  /// What those entries are as a tar.
-  const HandMadeTar honest_tar =
-      HandMadeTar().add(honest[0]).add_file("bin/run", "#!/bin/sh\n", 0755).add(honest[2]).add_file("note", "hello\n");
-};
 
 TEST_F(Unpack, MakesWhatWasSignedForReadOnlyAndRoots) {
   const auto done = unpack(honest, honest_tar.end());
@@ -129,6 +79,21 @@ TEST_F(Unpack, TakesLayersThatTwoWorkersShare) {
     EXPECT_EQ(files::read(target / path, 1u << 20).value_or("?"), files::read(source.path() / path, 1u << 20).value_or("!")) << path;
   EXPECT_EQ(mode_of(target / "b/empty"), 0555U);
 
+  // The second worker's share alone is linked, but for every third file: what is linked does not come.
+  files::TemporaryDirectory before;
+  fs::rename(target, before.path() / "app");
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    if (entries[i].type == bundle::EntryType::file && i % 3 == 0) fs::remove(before.path() / "app" / entries[i].path);
+  plan = std::move(*plan_links(entries, {before.path()}, "app", {}));
+  ASSERT_GT(plan.links.size(), 500U);
+  const auto beside_links = unpack_layer(written->index, folder.path() / "written", plan, target, options, {});
+  ASSERT_TRUE(beside_links) << beside_links.error().message;
+  for (const Entry& entry : entries)
+    if (entry.type == bundle::EntryType::file) {
+      EXPECT_EQ(files::read(target / entry.path, 1u << 20).value_or("?"), files::read(source.path() / entry.path, 1u << 20).value_or("!")) << entry.path;
+    }
+  plan = {};
+
   // The tar is not what the index says it is, where the second worker begins.
   bundle::LayerIndex lies = written->index;
   for (std::size_t i = 10; i < lies.entries.size(); ++i) lies.entries[i].size = (lies.entries[i].size + 512) % 120'000;
@@ -190,9 +155,9 @@ TEST_F(Linked, AreReadAgainWhereAnotherFileLiesThereNow) {
 
 TEST_F(Linked, LeaveNoRoomForAWorkersOwn) {
   options.worker_program = BERTH_ROGUE_WORKER;
-  expect_refused(unpack_blob(entries, "file new 0644 new\nfile same 0644 " + std::string(100, 'a') + "\n", 512), "same", "was not to be unpacked");
-  expect_refused(unpack_blob(entries, "file new 0644 new\nsymlink same new\n", 512), "same", "was not to be unpacked");
-  expect_refused(unpack_blob(entries, "file new 0644 new\nfolder same 0755\n", 512), "same", "was not to be unpacked");
+  const std::string other(100, 'b');
+  expect_refused(unpack_blob(entries, "pour_file new 0644 new\npour_file same 0644 " + other + "\npour_end\n", 512), "", "");
+  EXPECT_FALSE(files::read(target / "same", 1000) == other);
 }
 
 // ------------------------------------------------------------ tars that are not what they should be
@@ -288,92 +253,6 @@ TEST_F(Unpack, DecodesNoWindowOverEightMiB) {
   const std::string tar = honest_tar.end();
   EXPECT_TRUE(unpack_blob(honest, zstd_frame(tar, 23), tar.size()));
   expect_refused(unpack_blob(honest, zstd_frame(tar, 24), tar.size()), "frame at byte 0", "cannot be decoded");
-}
-
-// ------------------------------------------------------------ workers that are not what they should be
-
-/// The worker is taken over by an attacker; the blob is its orders.
-class TakenOverWorker : public Unpack {
- protected:
-  void SetUp() override {
-    Unpack::SetUp();
-    options.worker_program = BERTH_ROGUE_WORKER;
-  }
-  Result<void> obeying(const std::string& orders) { return unpack_blob(expected, orders, 512); }
-
-  std::vector<Entry> expected{file_entry("a", "1234"), file_entry("b", "1234")};
-};
-
-TEST_F(TakenOverWorker, IsNotNeededForWhatItDoesRight) {
-  const auto done = obeying("sandbox\nfile a 0644 1234\nfile b 0644 1234\n");
-  EXPECT_TRUE(done) << done.error().message;
-}
-
-TEST_F(TakenOverWorker, CannotPassOffOtherContent) { expect_refused(obeying("file a 0644 1234\nfile b 0644 1235\n"), "b", ""); }
-
-TEST_F(TakenOverWorker, CannotLeaveMoreOrLess) {
-  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nfile c 0644 x\n"), "c", "not in the signed index");
-  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nfolder d 0755\n"), "d", "not in the signed index");
-  expect_refused(obeying("file a 0644 1234\n"), "b", "missing");
-}
-
-TEST_F(TakenOverWorker, CannotLeaveOtherModesTypesOrLinks) {
-  expect_refused(obeying("file a 0644 1234\nfile b 04755 1234\n"), "b", "mode 4755, not 0644");
-  expect_refused(obeying("file a 0644 1234\nlink a b\n"), "", "2 links");
-  expect_refused(obeying("file a 0644 1234\npipe b\n"), "b", "a device, pipe or socket, not a file");
-  expect_refused(obeying("file a 0644 1234\nsymlink b a\n"), "b", "a link, not a file");
-  expect_refused(obeying("file a 0644 1234\nfolder b 0755\n"), "b", "a folder, not a file");
-}
-
-TEST_F(TakenOverWorker, CannotLeaveALinkTwice) {
-  expected = {link_entry("a", "c"), link_entry("b", "c"), file_entry("c", "1234")};
-  expect_refused(obeying("file c 0644 1234\nsymlink a c\nlink a b\n"), "", "2 links");
-}
-
-TEST_F(TakenOverWorker, CannotLeaveExtendedAttributes) {
-  if (::setxattr(folder.path().c_str(), "user.berth", "x", 1, 0) != 0) GTEST_SKIP() << "the file system has none";
-  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nattribute b\n"), "b", "extended attribute 'user.berth'");
-  const auto harmless = obeying("file a 0644 1234\nfile b 0644 1234\ncapabilities b\n");
-  EXPECT_TRUE(harmless) << "a worker may not even set capabilities: " << harmless.error().message;
-}
-
-TEST_F(TakenOverWorker, CannotMakeWhatBerthdLinks) {
-  ASSERT_TRUE(files::replace(folder.path() / "b", "1234", 0444));
-  plan.add({.path = "b", .from = folder.path()});
-  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\n"), "b", "was not to be unpacked");
-}
-
-TEST_F(TakenOverWorker, IsRefusedForWhatItTriesOrClaims) {
-  expect_refused(obeying("sandbox\nfile a 0644 1234\nfile b 0644 1234\nsocket\n"), "signal SIGSYS", "");
-  expect_refused(obeying("file a 0644 1234\nfile b 0644 1234\nexit 1\n"), "", "");
-  const auto full = obeying("exit 2\n");
-  ASSERT_FALSE(full);
-  EXPECT_EQ(full.error().code, Errc::no_space);
-}
-
-TEST_F(TakenOverWorker, IsNotHeldAgainstTheLayerWhenSomebodyKillsIt) {
-  std::ifstream children(fmt::format("/proc/self/task/{}/children", ::gettid()));
-  const std::jthread killer([&] {
-    pid_t pid = 0;
-    for (int i = 0; i < 1000 && !(children >> pid); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      children.clear();
-      children.seekg(0);
-    }
-    if (pid > 0) ::kill(pid, SIGKILL);
-  });
-  const auto done = obeying("file a 0644 1234\nstall\n");
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, Errc::io);
-  EXPECT_THAT(done.error().message, HasSubstr("killed from outside"));
-}
-
-TEST_F(TakenOverWorker, DiesBeforeItsWorkIsLookedAt) {
-  std::stop_source source;
-  source.request_stop();
-  const auto done = unpack_blob(expected, "file a 0644 1234\nstall\n", 512, source.get_token());
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, Errc::cancelled);
 }
 
 }  // namespace

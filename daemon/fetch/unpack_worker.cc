@@ -62,7 +62,7 @@ Result<Worker> start_worker(const Work& work, const StageOptions& options) {
                         .job = job.get(),
                         .blob = blob.get(),
                         .target = work.folder,
-                        .scratch = work.scratch,
+                        .scratch = work.tar ? work.tar.get() : work.scratch,
                         .limits = limits_for(work, text.size())};
   return Worker::start(spec);
 }
@@ -86,10 +86,11 @@ Result<void> judge(const Worker::End& end, Errc killed, std::chrono::seconds mos
   return fail(Errc::trust, words);
 }
 
-Result<void> start_and_wait(std::vector<Worker>& workers, const std::vector<Work>& works, Errc killed, const StageOptions& options,
+Result<void> start_and_wait(std::vector<Worker>& workers, std::vector<Work>& works, Errc killed, const StageOptions& options,
                             const std::stop_token& stop) {
-  for (const Work& work : works) {
+  for (Work& work : works) {
     BERTH_TRY(Worker worker, start_worker(work, options));
+    work.tar.reset();
     workers.push_back(std::move(worker));
   }
   for (std::size_t i = 0; i < works.size(); ++i) {
@@ -107,7 +108,7 @@ std::uint64_t largest_file(const std::vector<bundle::Entry>& entries) {
   return largest;
 }
 
-Result<void> run_workers(const std::vector<Work>& works, Errc killed, const StageOptions& options, const std::stop_token& stop) {
+Result<void> run_workers(std::vector<Work>& works, Errc killed, const StageOptions& options, const std::stop_token& stop) {
   std::vector<Worker> workers;
   auto done = start_and_wait(workers, works, killed, options, stop);
   if (done) return done;

@@ -28,8 +28,8 @@ struct WorkerSpec {
   gid_t gid = 65534;
   int job = -1;     ///< becomes its stdin
   int blob = -1;    ///< to read
-  int target = -1;  ///< the folder it fills, which also becomes its whole file system
-  int scratch = -1; ///< to read and write; -1: none
+  int target = -1;  ///< a folder, which becomes its whole file system
+  int scratch = -1; ///< a file to read and write, or a pipe to write to; -1: none
   WorkerLimits limits;
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <initializer_list>
+#include <utility>
 
 namespace berth::unpack {
 namespace {
@@ -27,6 +28,8 @@ bool parse_patch(std::string_view text, PatchFrame& patch) {
   return text.empty();
 }
 
+bool parse_gap(std::string_view text, Gap& gap) { return take_number(text, gap.at) && take_number(text, gap.size) && text.empty(); }
+
 /// One line of a job, without its end; false where it means nothing.
 bool parse_line(std::string_view line, Job& job) {
   const auto begins = [&line](std::string_view word) {
@@ -34,15 +37,9 @@ bool parse_line(std::string_view line, Job& job) {
     line.remove_prefix(word.size());
     return true;
   };
-  if (begins("skip ")) {
-    job.skip.emplace_back(line);
-    return true;
-  }
-  if (begins("folder ")) {
-    job.folders.emplace_back(line);
-    return true;
-  }
   if (begins("frame ")) return parse_frame(line, job.frames.emplace_back());
+  if (begins("gap ")) return parse_gap(line, job.gaps.emplace_back());
+  if (line == "pour") return !std::exchange(job.pour, true);
   if (begins("share ")) return take_number(line, job.drop) && take_number(line, job.take) && line.empty();
   return begins("patch ") && !job.patch && parse_patch(line, job.patch.emplace());
 }
@@ -58,9 +55,9 @@ std::string to_text(const Job& job) {
   };
   for (const bundle::Frame& frame : job.frames) add("frame", {frame.offset, frame.size, frame.tar_size});
   if (job.drop != 0 || job.take != 0) add("share", {job.drop, job.take});
+  if (job.pour) text += "pour\n";
+  for (const Gap& gap : job.gaps) add("gap", {gap.at, gap.size});
   if (job.patch) add("patch", {job.patch->offset, job.patch->size, job.patch->base, job.patch->content, job.patch->made});
-  for (const std::string& path : job.folders) text += "folder " + path + '\n';
-  for (const std::string& path : job.skip) text += "skip " + path + '\n';
   return text + "end\n";
 }
 

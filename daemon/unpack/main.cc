@@ -1,7 +1,8 @@
-// berth-unpack: decodes and unpacks one layer into one folder, or makes what a patch makes in one file, without any right to do more. berthd starts it, gives it what it
-// needs as descriptors, and believes nothing it says.
+// berth-unpack: decodes a layer into a pipe, or makes what a patch makes in one file, without any right to do more. berthd starts it, gives it what it needs as descriptors, and
+// believes nothing it says.
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -52,13 +53,41 @@ class Share {
     left_ -= own.size();
     return own;
   }
-  bool ends_before_the_tar() const { return !whole_; }
   bool goes_on() const { return whole_ || left_ > 0; }
 
  private:
   std::uint64_t drop_;
   bool whole_;
   std::uint64_t left_;
+};
+
+/// Hands the tar on as it is, but for what nobody needs of it.
+class Pouring {
+ public:
+  explicit Pouring(const std::vector<Gap>& gaps) : gap_(gaps.begin()), end_(gaps.end()) {}
+
+  Result<void> add(std::string_view piece) {
+    while (!piece.empty()) {
+      const bool in_gap = gap_ != end_ && gap_->at <= at_;
+      const std::uint64_t until = gap_ == end_ ? at_ + piece.size() : in_gap ? gap_->at + gap_->size : gap_->at;
+      const std::string_view next = piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(until - at_, piece.size())));
+      if (!in_gap) BERTH_CHECK(write(next));
+      piece.remove_prefix(next.size());
+      at_ += next.size();
+      if (in_gap && at_ == until) ++gap_;
+    }
+    return {};
+  }
+
+ private:
+  static Result<void> write(std::string_view bytes) {
+    auto written = files::write_all(kTar, bytes, "the tar");
+    if (!written && errno == EPIPE) return fail(Errc::trust, "berthd takes no more of it");
+    return written;
+  }
+
+  std::vector<Gap>::const_iterator gap_, end_;
+  std::uint64_t at_ = 0;
 };
 
 /// Hands a piece of tar on to what writes it.
@@ -71,24 +100,38 @@ Result<void> take(bundle::TarReader& reader, TreeWriter& writer, std::string_vie
   }
 }
 
+/// Makes what the tar holds.
+Result<void> write(const Job& job) {
+  TreeWriter writer(kTarget);
+  bundle::TarReader reader;
+  Progress progress;
+  const auto add = [&](std::string_view piece) -> Result<bool> {
+    progress.add(piece.size());
+    BERTH_CHECK(take(reader, writer, piece));
+    return true;
+  };
+  BERTH_CHECK(bundle::decode_frames(kBlob, job.frames, add));
+  return reader.finish();
+}
+
+Result<void> pour(const Job& job) {
+  Share share(job);
+  Pouring pouring(job.gaps);
+  Progress progress;
+  const auto add = [&](std::string_view piece) -> Result<bool> {
+    progress.add(piece.size());
+    BERTH_CHECK(pouring.add(share.of(piece)));
+    return share.goes_on();
+  };
+  return bundle::decode_frames(kBlob, job.frames, add);
+}
+
 Result<void> run() {
   BERTH_CHECK(enter_sandbox(kTarget));
   BERTH_TRY(const std::string text, files::read(kJob, "the job", kMostJob));
   BERTH_TRY(const Job job, parse_job(text));
   if (job.patch) return decode_patch(kBlob, kScratch, *job.patch);
-  TreeWriter writer(kTarget, job.skip);
-  bundle::TarReader reader(job.folders);
-  Share share(job);
-  Progress progress;
-  const auto add = [&](std::string_view piece) -> Result<bool> {
-    progress.add(piece.size());
-    BERTH_CHECK(take(reader, writer, share.of(piece)));
-    return share.goes_on();
-  };
-  BERTH_CHECK(bundle::decode_frames(kBlob, job.frames, add));
-  if (!share.ends_before_the_tar()) return reader.finish();
-  if (share.goes_on()) return fail(Errc::trust, "the tar is shorter than its index says");
-  return reader.finish_share();
+  return job.pour ? pour(job) : write(job);
 }
 
 Claim claim_of(const Error& error) {

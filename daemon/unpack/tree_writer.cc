@@ -1,6 +1,5 @@
 #include "daemon/unpack/tree_writer.h"
 
-#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -49,7 +48,6 @@ Result<void> TreeWriter::enter(const bundle::Entry& entry) {
   const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
   switch (entry.type) {
     case bundle::EntryType::directory:
-      if (std::ranges::binary_search(skip_, entry.path)) return {};
       if (::mkdirat(*folder, name.c_str(), entry.mode) != 0) return fail_entry("make the folder " + entry.path);
       return {};
     case bundle::EntryType::symlink:
@@ -57,7 +55,6 @@ Result<void> TreeWriter::enter(const bundle::Entry& entry) {
       return {};
     case bundle::EntryType::file: break;
   }
-  if (std::ranges::binary_search(skip_, entry.path)) return {};
   auto file = files::open_below(*folder, name, O_WRONLY | O_CREAT | O_EXCL, entry.mode);
   if (!file) return fail_entry({file.error().code, entry.path + ": " + file.error().message}, errno);
   file_ = std::move(*file);
@@ -65,7 +62,6 @@ Result<void> TreeWriter::enter(const bundle::Entry& entry) {
 }
 
 Result<void> TreeWriter::write(std::string_view content) {
-  if (!file_) return {};
   const auto written = files::write_all(file_.get(), content, file_path_);
   if (!written) return fail_entry(written.error(), errno);
   return {};

@@ -2,7 +2,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/bundle/layer.h"
 #include "core/files/fd.h"
@@ -14,8 +13,8 @@ namespace berth::unpack {
 /// twice. Errors name the path.
 class TreeWriter {
  public:
-  /// `skip` are files and folders that are not made, sorted by bytes; it and `target` must outlive this.
-  TreeWriter(int target, const std::vector<std::string>& skip) : target_(target), skip_(skip) {}
+  /// `target` must outlive this.
+  explicit TreeWriter(int target) : target_(target) {}
 
   /// The next entry; a file is open for `write` then.
   Result<void> enter(const bundle::Entry& entry);
@@ -27,8 +26,7 @@ class TreeWriter {
   Result<int> folder_of(std::string_view path);
 
   int target_;
-  const std::vector<std::string>& skip_;
-  Fd file_;  ///< none: the content is skipped
+  Fd file_;
   std::string file_path_;
   Fd folder_;
   std::string folder_path_;

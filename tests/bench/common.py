@@ -77,7 +77,7 @@ class Workplace:
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(dir=self.where))
         self.folder.chmod(0o755)
-        self.node = None
+        self.node = self.repo = None
         return self
 
     def __exit__(self, kind, *_):
@@ -94,10 +94,10 @@ class Workplace:
         if code and not kind:
             raise SystemExit(f"berthd ended with {code}")
 
-    def start_node(self, extra="", prefix=()):
-        """`extra`: more of its berthd.toml; `prefix`: what berthd is run under."""
-        self.repo = Repo(self.folder)
-        self.node = Node(self.folder / "n", self.repo.url, self.repo.root, extra=extra)
+    def start_node(self, extra="", prefix=(), name="n"):
+        """`extra`: more of its berthd.toml; `prefix`: what berthd is run under; `name`: of its folder. A second one gets the same repository."""
+        self.repo = self.repo or Repo(self.folder)
+        self.node = Node(self.folder / name, self.repo.url, self.repo.root, extra=extra)
         self.node.configure(self.node.config.read_text().replace('level = "debug"', 'level = "warning"'))
         self.node.prefix = list(prefix)
         return self.node.start()

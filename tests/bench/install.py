@@ -3,9 +3,10 @@
 usage: install.py [--rounds 5] [--files 8480] [--megabytes 190] [--limit 64] [--on memory --on disk] [--only install --only update --only build --only patches]
 
 The tree is made of files of /usr, picked by a seed. berth's time is from the request (the start of `berth deploy`) to `sealed` in the deployment's history:
-metadata, fetching, verifying, the worker's start, unpacking, reading it all again, syncing and the database. The others end with a sync of their file
+metadata, fetching, verifying, the worker's start, unpacking, comparing it all, syncing and the database. The others end with a sync of their file
 system. Patches are those of a release from the last three builds, a hundredth of whose files changed each time, and stand beside the making of the build itself.
-Contenders take turns; what counts is the ratio of the least times. On disk, berthd and all it starts have --limit MiB of memory together, page
+Contenders take turns; what counts is the ratio of the least times. Nothing is deleted until the end: ext4 looks at each inode that was
+freed a minute ago or less before it makes a file, which would count for whoever comes later. On disk, berthd and all it starts have --limit MiB of memory together, page
 cache included, and so have the others; what they take without that limit stands beside it. In memory the files themselves would count, so there only what
 the processes hold is told. What either reads was read or written just before, outside of the limit: the packed tree, the repository, the old release.
 What each run made is compared with what it should be, and a run that failed, or a process that was killed for want of memory, ends it with 1. So does a
@@ -35,8 +36,8 @@ TARGETS = {"install": 1.0, "update": 1.2, "build": 1.2, "patches": 4.0}
 PEERS = {"install": "zstd -d | tar x", "update": "cp -al, and what changed", "build": f"tar | zstd -T2 -{LEVEL}", "patches": "berth build"}
 TREES = {"install": "site", "update": "next"}  # what lies there afterwards
 BY_HAND = {
-    "install": "mkdir out && zstd -dcq tree.tar.zst | tar x -C out && sync -f out",
-    "update": "cp -al site out && cp -r --remove-destination changed/. out/ && sync -f out",
+    "install": "mkdir {out} && zstd -dcq tree.tar.zst | tar x -C {out} && sync -f {out}",
+    "update": "cp -al site {out} && cp -r --remove-destination changed/. {out}/ && sync -f {out}",
     "build": f"tar cf - -C site . | zstd -q -T2 -{LEVEL} -o built.tar.zst && sync built.tar.zst",
 }
 
@@ -108,20 +109,28 @@ class Contest:
     def __init__(self, place, ours, theirs):
         self.place, self.ours, self.theirs = place, ours, theirs
         self.taken = {line: {"peer": [], "free": [], "berth": []} for line in TARGETS}
+        self.outs = 0
 
     def by_hand(self, line, free=False):
         """`free`: whatever memory it wants."""
-        shutil.rmtree(self.place.folder / "out", ignore_errors=True)
+        self.outs += 1
+        out = f"out{self.outs}"
         (self.place.folder / "built.tar.zst").unlink(missing_ok=True)
         os.sync()
         limited = self.theirs.prefix if line != "build" and not free else []
         began = time.monotonic()
-        subprocess.run([*limited, "sh", "-c", BY_HAND[line]], check=True, cwd=self.place.folder)
+        subprocess.run([*limited, "sh", "-c", BY_HAND[line].format(out=out)], check=True, cwd=self.place.folder)
         self.taken[line]["free" if free else "peer"].append(time.monotonic() - began)
         if line == "build":
             subprocess.run("zstd -dcq built.tar.zst | tar d -C site -f -", shell=True, check=True, cwd=self.place.folder)
         else:
-            must_be_same(self.place.folder / TREES[line], self.place.folder / "out")
+            must_be_same(self.place.folder / TREES[line], self.place.folder / out)
+
+    def new_node(self, number):
+        """One that has no release yet."""
+        if self.place.node:
+            self.place.node.stop()
+        self.place.start_node(prefix=self.ours.prefix, name=f"n{number}")
 
     def deploy(self, line, release):
         os.sync()
@@ -186,7 +195,7 @@ def run(where, folder, options, lines):
             ends.callback(one.remove)  # once nothing runs in it any more
         place = ends.enter_context(Workplace(folder))
         contest = Contest(place, *limits)
-        place.start_node(prefix=contest.ours.prefix)
+        contest.new_node(0)
         site = sample_apps.Tree(place.folder / "site", "bench")
         names, total = gather(site, options.files, options.megabytes, options.seed)
         change(place, names, options.seed)
@@ -206,7 +215,8 @@ def run(where, folder, options, lines):
             if "build" in lines:
                 contest.build(number)
             if "install" in lines or "update" in lines:
-                place.node.berth("remove", "bench", "--yes", expect=None)  # nothing of a former round is to be linked
+                if number > 0:
+                    contest.new_node(number)  # nothing of a former round is to be linked
                 contest.deploy("install", first)
             if "update" in lines:
                 contest.deploy("update", second)

@@ -167,7 +167,7 @@ std::string result_text(const Deployment& d, bool colour, const std::string& nod
     return tinted(fmt::format("{} is active", d.name()), Tint::good, colour) + after + ".\n" + notes_text(d);
   }
   std::string text = tinted(fmt::format("{} {}", d.name(), d.state), Tint::bad, colour);
-  text += d.reason.empty() ? ".\n" : ": " + printable(without_name(d)) + "\n";
+  text += d.reason.empty() ? ".\n" : ": " + for_node(printable(without_name(d)), node) + "\n";
   if (!d.last_lines.empty()) {
     text += fmt::format("Last lines of {}:\n", d.name());
     for (const std::string& line : d.last_lines) text += "  | " + printable(line) + "\n";

@@ -242,6 +242,11 @@ TEST(StatusText, OfWebhooksTellsWhatIsWrongAlone) {
                     HasSubstr("webhook team will never get 3 events, the last one 5m ago: https://t: it answers 410 Gone\n"), Not(HasSubstr("chat"))));
 }
 
+TEST(DeploymentText, OfANodeElsewhereAllAdviceIsForIt) {
+  const auto d = deployment(R"({"id": 7, "app": "web", "release": "1", "from": "v1", "state": "failed", "exit": 3, "reason": "no such release (did you mean web@v1?); 'berth releases web' lists what there is"})");
+  EXPECT_THAT(result_text(d, false, "edge-1"), AllOf(HasSubstr("'berth releases web --node edge-1' lists what there is"), HasSubstr("See: berth releases web --node edge-1, for")));
+}
+
 constexpr const char* kFollowing = R"({"node": "edge-1", "environment": "production", "version": "0.1.0", "ready": true, "limits_enforced": true,
   "follows": [{"app": "api", "channel": "stable", "wanted": "", "failing_since": "2026-11-24T08:59:00Z", "last_error": "connection refused"},
               {"app": "web", "channel": "stable"}],

@@ -78,7 +78,7 @@ awaitable<void> Shipper::State::pause_failing(milliseconds at_most) {
     if (unlooked && now - looked >= kBetweenLooks) co_await look_for_losses();
     else co_await tell_losses();
     const auto left = std::chrono::ceil<milliseconds>(until - io::Steady::now());
-    if (left <= milliseconds(0)) break;
+    if (left <= milliseconds(0) || stopping || !is_waiting) break;  // the latter two may have come while losses were told
     const milliseconds wait = unlooked || !losses.empty() ? std::min(left, kBetweenLooks) : left;
     co_await woken.wait(wait);
   }

@@ -89,15 +89,15 @@ def change(place, names, seed):
 
 
 class Peak(threading.Thread):
-    """Looks again and again at what the processes of a cgroup hold."""
+    """Looks again and again at what the processes of the contest's cgroup hold."""
 
-    def __init__(self, group):
+    def __init__(self, contest):
         super().__init__(daemon=True)
-        self.group, self.most, self.over = group, 0.0, threading.Event()
+        self.contest, self.most, self.over = contest, 0.0, threading.Event()
 
     def run(self):
         while not self.over.wait(0.01):
-            self.most = max(self.most, self.group.own_mib())
+            self.most = max(self.most, self.contest.ours.own_mib())
 
     def end(self):
         self.over.set()
@@ -106,8 +106,10 @@ class Peak(threading.Thread):
 
 
 class Contest:
-    def __init__(self, place, ours, theirs):
-        self.place, self.ours, self.theirs = place, ours, theirs
+    def __init__(self, place, limit, ends):
+        """`ends` is told what is to be done at the end; `limit`: MiB, or None."""
+        self.place, self.limit, self.ends = place, limit, ends
+        self.groups = []
         self.taken = {line: {"peer": [], "free": [], "berth": []} for line in TARGETS}
         self.outs = 0
 
@@ -127,9 +129,13 @@ class Contest:
             must_be_same(self.place.folder / TREES[line], self.place.folder / out)
 
     def new_node(self, number):
-        """One that has no release yet."""
+        """One that has no release yet. Contenders get new limits: what the kernel remembers of the trees of a former round counts in its own."""
         if self.place.node:
             self.place.node.stop()
+        self.ours, self.theirs = (MemoryLimit(f"{name}{number}", self.limit) for name in ("ours", "theirs"))
+        self.groups += [self.ours, self.theirs]
+        for one in (self.ours, self.theirs):
+            self.ends.callback(one.remove)
         self.place.start_node(prefix=self.ours.prefix, name=f"n{number}")
 
     def deploy(self, line, release):
@@ -190,11 +196,9 @@ class Contest:
 def run(where, folder, options, lines):
     limit = options.limit if where == "disk" else None
     with ExitStack() as ends:
-        limits = [MemoryLimit(name, limit) for name in ("ours", "theirs")]
-        for one in limits:
-            ends.callback(one.remove)  # once nothing runs in it any more
+        groups = ends.enter_context(ExitStack())  # they go once nothing runs in them any more
         place = ends.enter_context(Workplace(folder))
-        contest = Contest(place, *limits)
+        contest = Contest(place, limit, groups)
         contest.new_node(0)
         site = sample_apps.Tree(place.folder / "site", "bench")
         names, total = gather(site, options.files, options.megabytes, options.seed)
@@ -204,9 +208,11 @@ def run(where, folder, options, lines):
         print(f"{where}: {len(names)} files, {total / 1e6:.0f} MB, packed {packed / 1e6:.0f} MB", flush=True)
         first = place.repo.publish(site)
         second = place.repo.publish(sample_apps.Tree.at(place.folder / "next", "bench"))
-        peak = Peak(contest.ours)
+        peak = Peak(contest)
         peak.start()
         for number in range(options.rounds):
+            if number > 0:
+                contest.new_node(number)  # nothing of a former round is to be linked
             for line in lines:
                 if line in BY_HAND:
                     contest.by_hand(line)
@@ -215,8 +221,6 @@ def run(where, folder, options, lines):
             if "build" in lines:
                 contest.build(number)
             if "install" in lines or "update" in lines:
-                if number > 0:
-                    contest.new_node(number)  # nothing of a former round is to be linked
                 contest.deploy("install", first)
             if "update" in lines:
                 contest.deploy("update", second)
@@ -225,9 +229,9 @@ def run(where, folder, options, lines):
                     contest.patches(names, number + again / 2)
         missed = contest.tell(where, lines)
         held = peak.end()
-        limit = f" of {options.limit} MiB allowed, page cache included; killed for want of memory: {contest.ours.kills()}" if where == "disk" else ""
-        kills = contest.ours.kills() + contest.theirs.kills()
-        print(f"{where:8} memory   berthd and workers held {held:.1f} MiB, in use at most {contest.ours.peak_mib():.1f} MiB{limit}", flush=True)
+        kills = sum(group.kills() for group in contest.groups)
+        limit = f" of {options.limit} MiB allowed, page cache included; killed for want of memory: {kills}" if where == "disk" else ""
+        print(f"{where:8} memory   berthd and workers held {held:.1f} MiB, in use at most {max(group.peak_mib() for group in contest.groups[::2]):.1f} MiB{limit}", flush=True)
         if kills:
             raise SystemExit(f"{where}: {kills} processes were killed for want of memory: what was measured is none of it")
     return missed

@@ -20,7 +20,7 @@ constexpr mbedtls_x509_crt_profile kClientCertificates{
 /// Another one for files that were written or put in place since.
 std::string stamp_of(const TlsServerFiles& files) {
   std::string stamp;
-  for (const std::string* file : {&files.certificate_file, &files.key_file, &files.client_ca_file}) {
+  for (const std::string* file : {&files.certificate_file, &files.key_file, &files.client_ca_file, &files.client_crl_file}) {
     struct stat about{};
     if (::stat(file->c_str(), &about) != 0) stamp += "-;";
     else stamp += fmt::format("{}.{}.{}.{}.{};", about.st_dev, about.st_ino, about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
@@ -65,17 +65,27 @@ Result<std::shared_ptr<TlsCredentials>> TlsCredentials::load(TlsServerFiles file
 }
 
 TlsCredentials::TlsCredentials(TlsServerFiles files, Tell tell, std::string stamp, std::shared_ptr<const Loaded> loaded)
-    : files_(std::move(files)), tell_(std::move(tell)), stamp_(std::move(stamp)), loaded_(std::move(loaded)) {}
+    : files_(std::move(files)), tell_(std::move(tell)), stamp_(std::move(stamp)), loaded_(std::move(loaded)) {
+  read_revocations();
+}
 
 TlsCredentials::~TlsCredentials() = default;
+
+/// Also where the other files are wrong: what was taken back is, whatever else is the matter.
+void TlsCredentials::read_revocations() {
+  if (!files_.client_crl_file.empty()) revocations_ = std::make_shared<const Revocations>(files_.client_crl_file, *loaded_->authorities.get());
+}
 
 void TlsCredentials::refresh() {
   std::string stamp = stamp_of(files_);
   if (stamp == stamp_) return;
   stamp_ = std::move(stamp);
   auto loaded = read(files_);
+  if (loaded) loaded_ = std::move(*loaded);
+  const auto before = revocations_;
+  read_revocations();
+  if (before && !revocations_->same_as(*before)) tell_(TlsNews::other_revocations, files_.client_crl_file);
   if (!loaded) return tell_(TlsNews::kept, loaded.error().message);
-  loaded_ = std::move(*loaded);
   tell_(TlsNews::exchanged, files_.certificate_file);
 }
 

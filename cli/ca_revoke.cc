@@ -91,10 +91,11 @@ Verb ca_revoke_verb() {
   return {.name = "revoke",
           .summary = "Revoke certificates, and write the list that says so",
           .text = "A name means all certificates that are for it and have not ended; a serial number, as 'berth ca list' shows it, means one. The list (crl.pem in the authority's folder, an X.509 CRL) "
-                  "has to get to the nodes: whoever shows a certificate that is in it is refused there. 'berth ca sign' makes a new one for the same name, which counts.",
+                  "has to get to the nodes: whoever shows a certificate that is in it is refused there. 'berth ca sign' makes a new one for the same name, which counts. A reason is one of unspecified, "
+                  "key-compromise, affiliation-changed, superseded, cessation-of-operation and privilege-withdrawn.",
           .examples = {"berth ca revoke alice@example.org --ca ./ca --reason cessation-of-operation", "berth ca revoke 4af3016b9c22d7705bd1e7a94c0f6e13 --ca ./ca --reason key-compromise # one of several"},
           .exits = {Exit::failed, Exit::not_found, Exit::permission},
-          .arguments = {{"NAME|SERIAL", "whose certificates, or which one", &o->whom}},
+          .arguments = {{"NAME|SERIAL...", "whose certificates, or which one; several for several", &o->whom}},
           .options = {{"--ca", "DIR", "the authority's folder", &o->ca, Completes::folder},
                       {"--reason", "REASON", "why (default: unspecified)", &o->reason, Completes::nothing,
                        "unspecified key-compromise affiliation-changed superseded cessation-of-operation privilege-withdrawn"},

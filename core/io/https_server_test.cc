@@ -249,6 +249,7 @@ TEST_F(RevokedClients, AreRefusedFromTheNextConnectionOnAndNobodyElseIs) {
   EXPECT_THAT(told, HasSubstr("by alert 44 (certificate revoked): its authority has revoked it"));
   EXPECT_THAT(logged, AllOf(HasSubstr("127.0.0.1: its certificate is refused; its authority has revoked it: client, "), HasSubstr("spiffe://example.org/ci"), HasSubstr("serial number ")));
   EXPECT_EQ(locked(other_revocations), 1);
+  EXPECT_THAT(locked(exchanged), IsEmpty()) << "of certificates";
   EXPECT_EQ(ask("rsa-client"), "/page ");
   EXPECT_THAT(ask("strange-client"), HasSubstr("alert 48 (unknown CA)"));
   list({});

@@ -65,7 +65,7 @@ class TlsCredentials {
 
   TlsServerFiles files_;
   Tell tell_;
-  std::string stamp_;  ///< of the files that were read last, also where they are wrong
+  std::string stamp_, lists_stamp_;  ///< of the files that were read last, also where they are wrong
   std::shared_ptr<const Loaded> loaded_;
   std::shared_ptr<const Revocations> revocations_;
 };

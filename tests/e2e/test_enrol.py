@@ -158,8 +158,8 @@ class Enrolment(BerthCase):
         node = self.enrolled_with_list()
         self.ask("alice")
         self.ask("ci")
-        follows = subprocess.Popen([str(BERTH), "events", "-f", "--node", "as-alice"], env={**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent"}, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True)
+        follows = subprocess.Popen([str(BERTH), "events", "-f", "--node", "as-alice"], env={**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent"}, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.STDOUT)
         self.addCleanup(follows.wait)
         self.addCleanup(follows.kill)
         pid = node.process.pid
@@ -167,7 +167,7 @@ class Enrolment(BerthCase):
         self.assertIn("revoked alice@example.org (", said)
         self.bring_list()
         began = time.monotonic()
-        self.assertIn("alert 44 (certificate revoked): its authority has revoked it", self.ask("alice", expect=6).stderr)
+        self.assertIn("alert 44 (certificate revoked): its authority has revoked it", self.ask("alice", expect=7).stderr)
         self.assertLess(time.monotonic() - began, 1)
         self.ask("ci")
         self.assertEqual((node.process.pid, node.process.poll()), (pid, None), "without a restart")
@@ -185,13 +185,13 @@ class Enrolment(BerthCase):
         self.run_berth("ca", "sign", "--new-key", self.home / "again.key", "--name", "alice@example.org", "--client", "--ca", self.ca)
         self.assertEqual(self.crl_check("again").returncode, 0)
         self.ask("again")
-        self.ask("alice", expect=6)
+        self.ask("alice", expect=7)
 
     def test_a_list_that_does_not_count_refuses_everybody_and_says_so(self):
         node = self.enrolled_with_list()
         self.ask("ci")
         self.bring_list(b"nothing")
-        self.assertIn("nobody can tell there whether it was revoked", self.ask("ci", expect=6).stderr)
+        self.assertIn("nobody can tell there whether it was revoked", self.ask("ci", expect=7).stderr)
         problem = node.status()["remote_api"]["problem"]
         self.assertIn("every client is refused, since client_crl_file", problem)
         self.assertIn("berth ca crl", problem)

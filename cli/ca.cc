@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/ca_revoke.h"
 #include "cli/enrol/authority.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
@@ -104,6 +105,17 @@ Result<Exit> sign_request(const Console& console, const CaSignOptions& options) 
   return Exit::ok;
 }
 
+boost::json::value revoked_json(const Issued& one) {
+  if (!one.revoked) return nullptr;
+  return boost::json::object{{"at", trust::to_string(one.revoked->at)}, {"reason", enrol::to_string(one.revoked->reason)}};
+}
+
+Cell revoked_cell(const Issued& one) {
+  if (!one.revoked) return Cell("-");
+  const std::string why = one.revoked->reason == enrol::Reason::unspecified ? "" : " " + enrol::to_string(one.revoked->reason);
+  return Cell(trust::to_string(one.revoked->at) + why, Tint::bad);
+}
+
 Result<Exit> list_certificates(const Console& console, const std::string& folder) {
   BERTH_TRY(const Authority authority, Authority::open(folder));
   BERTH_TRY(const auto all, authority.issued());
@@ -112,15 +124,15 @@ Result<Exit> list_certificates(const Console& console, const std::string& folder
     boost::json::array certificates;
     for (const Issued& one : all)
       certificates.push_back({{"serial", one.serial}, {"names", boost::json::array(one.names.begin(), one.names.end())}, {"use", one.use}, {"begins", trust::to_string(one.begins)},
-                              {"ends", trust::to_string(one.ends)}, {"ended", one.ends < now}});
+                              {"ends", trust::to_string(one.ends)}, {"ended", one.ends < now}, {"revoked", revoked_json(one)}});
     console.document(boost::json::object{{"certificates", std::move(certificates)}});
     return Exit::ok;
   }
-  Table table({"NAMES", "USE", "ENDS", "SERIAL"});
+  Table table({"NAMES", "USE", "ENDS", "REVOKED", "SERIAL"});
   for (const Issued& one : all) {
     std::string names;
     for (const std::string& name : one.names) names += (names.empty() ? "" : ", ") + name;
-    table.row({printable(names), one.use, Cell(trust::to_string(one.ends), one.ends < now ? Tint::dim : Tint::none), one.serial});
+    table.row({printable(names), one.use, Cell(trust::to_string(one.ends), one.ends < now ? Tint::dim : Tint::none), revoked_cell(one), one.serial});
   }
   if (!table.empty()) console.print(table.render(console.colour, console.room()));
   else console.note("It made none yet; 'berth ca sign' does.");
@@ -143,8 +155,8 @@ Verb ca_sign_verb() {
   auto o = std::make_shared<CaSignOptions>();
   return {.name = "sign",
           .summary = "Make a certificate of a request, or of a new key",
-          .text = "It is for the names of the request, or for those that --name gives in their place: look at what is printed, since whoever has that key is believed to be them. Certificates "
-                  "cannot be revoked: let them live briefly, and take a client that is not trusted any more out of the nodes' berthd.toml. The certificate is written beside "
+          .text = "It is for the names of the request, or for those that --name gives in their place: look at what is printed, since whoever has that key is believed to be them. Let "
+                  "certificates live briefly; 'berth ca revoke' takes one back, also where another one of the same name is made. The certificate is written beside "
                   "the request or the key, as .pem; of a request by stdin it goes to stdout.",
           .examples = {"berth ca sign node.csr --ca ./ca", "berth ca sign --new-key alice.key --name alice@example.org --client --days 30 --ca ./ca # key and certificate of a person, or a pipeline",
                        "ssh edge-1 berth node csr | berth ca sign - --ca ./ca > edge-1.pem # the next one"},
@@ -162,7 +174,7 @@ Verb ca_sign_verb() {
 Verb ca_list_verb() {
   auto folder = std::make_shared<std::string>();
   return {.name = "list",
-          .summary = "List the certificates that an authority made",
+          .summary = "List the certificates that an authority made and revoked",
           .examples = {"berth ca list ./ca", "berth ca list ./ca --json"},
           .exits = {Exit::failed, Exit::not_found, Exit::permission},
           .arguments = {{"DIR", "the authority's folder", folder.get(), Completes::folder}},
@@ -174,8 +186,8 @@ Verb ca_list_verb() {
 Verb ca_verb() {
   return {.name = "ca",
           .summary = "An authority of your own, for the certificates of nodes and their clients",
-          .examples = {"berth ca init ./ca", "berth ca sign node.csr --ca ./ca", "berth ca list ./ca"},
-          .verbs = {ca_init_verb(), ca_sign_verb(), ca_list_verb()}};
+          .examples = {"berth ca init ./ca", "berth ca sign node.csr --ca ./ca", "berth ca revoke alice@example.org --ca ./ca", "berth ca list ./ca"},
+          .verbs = {ca_init_verb(), ca_sign_verb(), ca_revoke_verb(), ca_crl_verb(), ca_list_verb()}};
 }
 
 }  // namespace berth::cli

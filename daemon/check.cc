@@ -25,16 +25,26 @@ bool is_address(const std::string& text) { return text.starts_with("http://") ||
 
 std::string moment_text(Clock::time_point at) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::time_point_cast<std::chrono::seconds>(at)); }
 
+/// Whether the lists of revoked certificates count, and for how long.
+void check_revocations(const std::string& table, const config::TlsFiles& files, const io::Revocations& revocations, std::vector<std::string>& warnings) {
+  const auto now = Clock::now();
+  const std::string problem = revocations.problem(now);
+  if (!problem.empty()) warnings.push_back(fmt::format("{}: {}", table, problem));
+  if (const auto counts = revocations.counts(); counts && problem.empty() && is_ending(counts->first, counts->second, now))
+    warnings.push_back(fmt::format("{} client_crl_file {} ends at {}, and then clients are refused: put a new one in its place, as 'berth ca crl' writes it", table, files.client_crl_file.string(), moment_text(counts->second)));
+}
+
 /// Whether the files of a listener fit each other, and whether anybody believes its certificate.
 Result<void> check_tls(const std::string& table, const config::TlsFiles& files, std::vector<std::string>& warnings) {
   if (files.certificate_file.empty()) return {};
-  const auto credentials = io::TlsCredentials::load({files.certificate_file, files.key_file, files.client_ca_file}, [](io::TlsNews, const std::string&) {});
+  const auto credentials = io::TlsCredentials::load({files.certificate_file, files.key_file, files.client_ca_file, files.client_crl_file}, [](io::TlsNews, const std::string&) {});
   if (!credentials) return pass(credentials.error(), table);
   const auto begins = (*credentials)->begins(), ends = (*credentials)->ends(), now = Clock::now();
   const auto warn = [&](const std::string& what) { warnings.push_back(fmt::format("{} certificate_file {} {}", table, files.certificate_file.string(), what)); };
   if (ends < now) warn(fmt::format("ended at {}, and no client believes this node by it: put a new one in its place", moment_text(ends)));
   else if (begins > now) warn(fmt::format("is not valid before {}: wait, or set the clock", moment_text(begins)));
   else if (is_ending(begins, ends, now)) warn(fmt::format("ends at {}: put a new one in its place", moment_text(ends)));
+  if (const auto revocations = (*credentials)->revocations()) check_revocations(table, files, *revocations, warnings);
   return {};
 }
 

@@ -139,6 +139,15 @@ TEST_F(CheckListenersTest, CertificatesThatEndedAreTold) {
               ElementsAre(HasSubstr("[metrics] certificate_file ")));
 }
 
+TEST_F(CheckListenersTest, ListsOfRevokedCertificatesThatDoNotCountAreTold) {
+  const std::string more = fmt::format("client_crl_file = \"{}\"\n", authority.path("crl.pem")), all = api("127.0.0.1:9465", "local", more);
+  EXPECT_THAT(wrong(all), HasSubstr("[api] client_crl_file: "));
+  authority.list_revoked("crl.pem", {"client"});
+  EXPECT_THAT(warnings(all), IsEmpty());
+  authority.list_revoked("crl.pem", {}, 86400, "other-ca");
+  EXPECT_THAT(warnings(all), ElementsAre(testing::AllOf(HasSubstr("[api]: every client is refused, since client_crl_file "), HasSubstr("berth ca crl"))));
+}
+
 TEST_F(CheckListenersTest, GroupsThatAreNotThereAreTold) {
   EXPECT_THAT(warnings(""), IsEmpty()) << "the usual one is made with the package";
   EXPECT_THAT(warnings("[api]\ngroup = \"no-such-group\"\n[[api.local]]\ngroup = \"nor-this\"\nrole = \"viewer\"\n[[api.local]]\ngroup = \"root\"\nrole = \"viewer\"\n"),

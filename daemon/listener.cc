@@ -35,7 +35,7 @@ std::string manner_of(const config::TlsFiles& files) {
 }
 
 io::TlsServerFiles named(const config::TlsFiles& files) {
-  return {.certificate_file = files.certificate_file, .key_file = files.key_file, .client_ca_file = files.client_ca_file};
+  return {.certificate_file = files.certificate_file, .key_file = files.key_file, .client_ca_file = files.client_ca_file, .client_crl_file = files.client_crl_file};
 }
 
 bool is_six(const config::Listen& at) { return at.address.find(':') != std::string::npos; }
@@ -182,6 +182,11 @@ void Listener::hear(io::TlsNews news, const std::string& what) {
       told_of_end_ = false;
       spdlog::info("{} has other certificates now, which end at {} ({})", table, time_text(credentials_->ends()), what);
       return;
+    case io::TlsNews::other_revocations:
+      told_of_list_end_ = false;
+      spdlog::info("{} has other lists of revoked certificates now ({}); connections that are open are ended", table, what);
+      server_.dropping_connections()();  // who may still come, comes again
+      return tell_of_revocations();
     case io::TlsNews::kept:
       problem_ = what;
       spdlog::error("{} keeps the certificates that it has, since the files that are there now are wrong: {}", table, what);
@@ -199,6 +204,25 @@ void Listener::refresh() {
   if (!credentials_) return;
   credentials_->refresh();
   tell_of_end();
+  tell_of_revocations();
+}
+
+/// That clients are refused since nothing tells which of their certificates were revoked, or soon will be.
+void Listener::tell_of_revocations() {
+  const auto revocations = credentials_->revocations();
+  if (!revocations) return;
+  const std::string problem = revocations->problem(Clock::now());
+  if (problem != told_of_revocations_) {
+    told_of_revocations_ = problem;
+    if (problem.empty()) spdlog::info("{} has lists of revoked certificates that count again", options_->table);
+    else spdlog::error("{}: {}", options_->table, problem);
+  }
+  const auto counts = revocations->counts();
+  if (told_of_list_end_ || !problem.empty() || !counts || !is_ending(counts->first, counts->second, Clock::now())) return;
+  told_of_list_end_ = true;
+  const std::string text = fmt::format("{} client_crl_file {} ends at {}, and then clients are refused: put a new one in its place, as 'berth ca crl' writes it; it is taken without a restart", options_->table,
+                                       options_->files.client_crl_file.string(), time_text(counts->second));
+  journal::log(spdlog::level::warn, journal::Message::certificate_ends, {.subject = options_->table, .reason = text}, text);
 }
 
 void Listener::tell_of_end() {
@@ -213,6 +237,7 @@ std::optional<metrics::NodeStatus::Listener> Listener::status() const {
   if (!options_) return {};
   metrics::NodeStatus::Listener status{.listen = config::to_string(options_->listen), .problem = problem_};
   if (!credentials_) return status;
+  if (const auto revocations = credentials_->revocations(); revocations && status.problem.empty()) status.problem = revocations->problem(Clock::now());
   status.certificate_ends = credentials_->ends();
   status.is_ending = is_ending(credentials_->begins(), credentials_->ends(), Clock::now());
   return status;

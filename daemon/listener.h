@@ -68,6 +68,7 @@ class Listener {
   awaitable<void> watch();
   void hear(io::TlsNews news, const std::string& what);
   void tell_of_end();
+  void tell_of_revocations();
   bool speaks_tls() const { return options_ && !options_->files.certificate_file.empty(); }
 
   io::Loop& loop_;
@@ -81,7 +82,8 @@ class Listener {
   std::string problem_;  ///< for people
   std::string failure_;  ///< why it does not listen, as `listen` has it
   io::Seldom refusals_, refused_certificates_;
-  bool told_of_end_ = false;
+  bool told_of_end_ = false, told_of_list_end_ = false;
+  std::string told_of_revocations_;  ///< what was wrong with the lists of revoked certificates when that was told
 };
 
 }  // namespace berth

@@ -6,6 +6,7 @@
 #include "cli/doctor/checks.h"
 #include "core/files/files.h"
 #include "core/io/certificates.h"
+#include "core/io/revocations.h"
 
 namespace berth::cli::doctor {
 namespace {
@@ -76,6 +77,21 @@ void check_file(const Named& named, const Subject& subject, Findings& findings) 
   }
 }
 
+/// The lists of what authorities of clients revoked; none where `of.client_crl_file` is not there.
+void check_lists(const char* table, const config::TlsFiles& of, const Subject& subject, Findings& findings) {
+  if (of.client_crl_file.empty()) return;
+  io::Certificates authorities;
+  if (!authorities.load(of.client_ca_file)) return;  // which was told
+  const io::Revocations revocations(of.client_crl_file, *authorities.get());
+  const auto say = [&](Level level, const std::string& seen, std::string why) {
+    findings.push_back({level, "certificates", fmt::format("{} ({} client_crl_file) {}", of.client_crl_file.string(), table, seen), std::move(why),
+                        "put a new one in its place, as 'berth ca crl' or your CA writes it; it is taken without a restart"});
+  };
+  if (const std::string problem = revocations.problem(subject.now); !problem.empty()) return say(Level::error, "does not count: " + problem, "nobody can tell which clients were revoked, and so they are refused");
+  const auto counts = revocations.counts();
+  if (counts && is_ending(counts->first, counts->second, subject.now)) say(Level::warning, "ends at " + time_text(counts->second), "then clients are refused");
+}
+
 }  // namespace
 
 Findings check_certificates(const Subject& subject) {
@@ -83,6 +99,8 @@ Findings check_certificates(const Subject& subject) {
   if (!subject.config) return {{Level::warning, "certificates", "not looked at: the configuration cannot be read", "those that end are not told", "mend the configuration first"}};
   const auto all = named_in(*subject.config);
   for (const Named& named : all) check_file(named, subject, findings);
+  if (subject.config->remote) check_lists("[api]", subject.config->remote->files, subject, findings);
+  check_lists("[metrics]", subject.config->metrics_tls, subject, findings);
   if (findings.empty()) findings.push_back({Level::ok, "certificates", all.empty() ? "the configuration names none" : fmt::format("{} file{} of them: all are valid", all.size(), all.size() == 1 ? "" : "s")});
   return findings;
 }

@@ -46,6 +46,7 @@ void check_self(const json::value& status, const std::string& version, Findings&
   if (!truth_of(status, "limits_enforced")) say(Level::warning, "berthd does not enforce limits", "an app that takes all memory takes it from the others", "run berthd by systemd, or mount cgroup2 where it may write");
   if (const auto* remote = member(status, "remote_api"); remote != nullptr && remote->is_object() && !text_of(*remote, "problem").empty())
     say(Level::error, "the API at " + text_of(*remote, "listen") + ": " + text_of(*remote, "problem"),
+        text_of(*remote, "problem").find("client_crl_file") != std::string::npos ? "nobody can tell which clients were revoked, and so they are refused" :
         text_of(*remote, "certificate_expires").empty() ? "nobody reaches this node from elsewhere" : "the certificate before still serves; after a restart of berthd, or when that ends, nobody reaches this node from elsewhere", "mend the files that [api] names; they are looked at again without a restart");
   if (const auto* metrics = member(status, "metrics_listener"); metrics != nullptr && metrics->is_object() && !text_of(*metrics, "problem").empty())
     say(Level::error, "the metrics at " + text_of(*metrics, "listen") + ": " + text_of(*metrics, "problem"), "nobody may see how this node is", "mend what [metrics] names; it is looked at again without a restart");

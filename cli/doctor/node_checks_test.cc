@@ -84,6 +84,20 @@ TEST_F(NodeChecks, CertificatesThatEndedOrEndSoonAreTold) {
   EXPECT_THAT(configured("other-local.pem", "ca.pem"), ElementsAre(AllOf(HasSubstr("warning: "), HasSubstr("ca.pem ([api] client_ca_file) [CN=test authority] ends at"))));
 }
 
+TEST_F(NodeChecks, ListsOfRevokedCertificatesThatDoNotCountOrSoonWillNotAreTold) {
+  const io::Authority authority;
+  subject.now = Clock::now();
+  configure(fmt::format("[api]\nlisten = \"127.0.0.1:9465\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\nclient_ca_file = \"{}\"\nclient_crl_file = \"{}\"\n[[api.client]]\nname = \"ci.example.org\"\nrole = \"viewer\"\n",
+                        authority.path("local.pem"), authority.path("local.key"), authority.path("ca.pem"), authority.path("crl.pem")));
+  EXPECT_THAT(troubles(check_certificates(subject)), ElementsAre(AllOf(HasSubstr("error: "), HasSubstr("crl.pem ([api] client_crl_file) does not count"))));
+  authority.list_revoked("crl.pem", {}, 36'000);
+  EXPECT_THAT(troubles(check_certificates(subject)), IsEmpty());
+  subject.now += 9h;
+  EXPECT_THAT(troubles(check_certificates(subject)), ElementsAre(AllOf(HasSubstr("warning: "), HasSubstr("crl.pem ([api] client_crl_file) ends at"))));
+  subject.now += 2h;
+  EXPECT_THAT(troubles(check_certificates(subject)), ElementsAre(AllOf(HasSubstr("error: "), HasSubstr("ended at"))));
+}
+
 TEST_F(NodeChecks, MetadataThatExpiredMattersMoreWhereAChannelIsFollowed) {
   put(folder.path() / "root.json", "{}");
   const std::string repository = fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}/root.json\"\n", folder.path().string());

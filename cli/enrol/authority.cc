@@ -1,25 +1,19 @@
 #include "cli/enrol/authority.h"
 
-#include <sstream>
-
-#include <fcntl.h>
-#include <sys/file.h>
 #include <mbedtls/bignum.h>
 
 #include "cli/enrol/mbedtls_parts.h"
-#include "cli/json_view.h"
+#include "cli/enrol/signer.h"
 #include "core/crypto/der.h"
 #include "core/crypto/keys.h"
 #include "core/files/files.h"
 #include "core/io/tls_random.h"
-#include "core/json/json.h"
 #include "core/trust/time.h"
 
 namespace berth::cli::enrol {
 namespace {
 
-constexpr std::chrono::minutes kSkew{10};  ///< by which clocks of nodes may be behind
-constexpr std::size_t kSerialBytes = 16, kMostList = 64u << 20;
+constexpr std::size_t kSerialBytes = 16;
 constexpr unsigned char kFinal[] = {0x30, 0x00};                                                   // no authority
 constexpr unsigned char kAuthority[] = {0x30, 0x06, 0x01, 0x01, 0xff, 0x02, 0x01, 0x00};           // one, with none below it
 
@@ -142,14 +136,20 @@ Result<Authority> Authority::open(const fs::path& folder) {
   return found;
 }
 
+Result<std::unique_ptr<Authority::Signer>> Authority::signer() const {
+  BERTH_CHECK(crypto::SigningKey::load(key_file()));  // refuses one that others may read
+  auto signer = std::make_unique<Signer>();
+  BERTH_CHECK(signer->key.load(key_file()));
+  BERTH_CHECK(signer->own.load(certificate_file()));
+  if (mbedtls_pk_check_pair(&signer->own.get()->pk, signer->key.get()) != 0) return fail(Errc::usage, fmt::format("{} does not belong to {}", key_file().string(), certificate_file().string()));
+  return signer;
+}
+
 Result<Issued> Authority::sign(const Request& request, const std::vector<Name>& names, Use use, std::chrono::days lasts, Clock::time_point now) const {
   if (names.empty()) return fail(Errc::usage, "the request has no name in it: say with --name what the certificate is for");
-  BERTH_CHECK(crypto::SigningKey::load(key_file()));  // refuses one that others may read
-  io::PrivateKey key;
-  BERTH_CHECK(key.load(key_file()));
-  io::Certificates own;
-  BERTH_CHECK(own.load(certificate_file()));
-  if (mbedtls_pk_check_pair(&own.get()->pk, key.get()) != 0) return fail(Errc::usage, fmt::format("{} does not belong to {}", key_file().string(), certificate_file().string()));
+  BERTH_TRY(const auto signs, signer());
+  io::PrivateKey& key = signs->key;
+  io::Certificates& own = signs->own;
   Issued issued{.serial = {}, .names = {}, .use = text_of_use(use), .begins = now - kSkew, .ends = now + lasts};
   if (const auto end = io::time_of(own.get()->valid_to); issued.ends > end)
     return fail(Errc::usage, fmt::format("the certificate would outlive its authority, which ends at {}: give fewer --days, or make a new authority", trust::to_string(end)));
@@ -170,40 +170,14 @@ Result<Issued> Authority::sign(const Request& request, const std::vector<Name>& 
   BERTH_CHECK(done(mbedtls_x509write_crt_set_authority_key_identifier(&writing.crt), "the authority's key identifier"));
   BERTH_TRY(issued.pem, writing.pem());
   for (const Name& name : names) issued.names.push_back(name.text);
-  BERTH_CHECK(write_down(issued));
+  BERTH_TRY(IssuedList list, IssuedList::lock(list_file()));
+  BERTH_CHECK(list.add(issued));
   return issued;
 }
 
-Result<void> Authority::write_down(const Issued& issued) const {
-  const json::object line{{"serial", issued.serial}, {"names", json::array(issued.names.begin(), issued.names.end())}, {"use", issued.use},
-                          {"begins", trust::to_string(issued.begins)}, {"ends", trust::to_string(issued.ends)}};
-  BERTH_TRY(const Fd file, files::open(list_file(), O_RDWR | O_CREAT | O_APPEND, 0644));
-  if (::flock(file.get(), LOCK_EX) != 0) return fail_errno("lock " + list_file().string());
-  BERTH_TRY(const std::string known, files::read(file.get(), list_file().string(), kMostList));
-  const std::size_t whole = known.rfind('\n') + 1;  // the rest is of a signing that was cut off, whose certificate nobody got
-  if (whole < known.size() && ::ftruncate(file.get(), static_cast<off_t>(whole)) != 0) return fail_errno("cut a torn last line off " + list_file().string());
-  BERTH_CHECK(files::write_all(file.get(), json::text(line) + "\n", list_file().string()));
-  if (::fsync(file.get()) != 0) return fail_errno("fsync " + list_file().string());
-  return files::sync(list_file().parent_path());
-}
-
 Result<std::vector<Issued>> Authority::issued() const {
-  std::vector<Issued> all;
-  const auto text = files::read(list_file(), kMostList);
-  if (!text && text.error().code == Errc::not_found) return all;
-  if (!text) return std::unexpected(text.error());
-  std::istringstream lines(text->substr(0, text->rfind('\n') + 1));  // see write_down
-  for (std::string line; std::getline(lines, line);) {
-    auto parsed = json::parse(line);
-    if (!parsed) return pass(parsed.error(), list_file().string());
-    Issued one{.serial = text_of(*parsed, "serial"), .names = {}, .use = text_of(*parsed, "use"), .begins = {}, .ends = {}};
-    for (const auto& name : list_of(*parsed, "names"))
-      if (name.is_string()) one.names.emplace_back(name.get_string());
-    BERTH_TRY(one.begins, trust::parse_time(text_of(*parsed, "begins")));
-    BERTH_TRY(one.ends, trust::parse_time(text_of(*parsed, "ends")));
-    all.push_back(std::move(one));
-  }
-  return all;
+  BERTH_TRY(ListContent content, IssuedList::read(list_file()));
+  return std::move(content.issued);
 }
 
 }  // namespace berth::cli::enrol

@@ -97,6 +97,18 @@ VerifiedNames names_of(const mbedtls_x509_crt& certificate) {
   return names;
 }
 
+std::string who_is(const mbedtls_x509_crt& certificate) {
+  const VerifiedNames names = names_of(certificate);
+  std::string text;
+  for (const auto* some : {&names.dns, &names.uris, &names.emails})
+    for (const std::string& name : *some) text += (text.empty() ? "" : ", ") + name;
+  char subject[512] = {};
+  if (text.empty() && mbedtls_x509_dn_gets(subject, sizeof subject, &certificate.subject) > 0) text = subject;
+  text += ", serial number ";
+  for (std::size_t i = 0; i < certificate.serial.len; ++i) text += fmt::format("{:02x}", certificate.serial.p[i]);
+  return text;
+}
+
 std::string tls_alert_text(int alert) {
   // RFC 5246, 7.2, RFC 6066, 9, and RFC 8446, 6.
   constexpr std::pair<int, std::string_view> kAlerts[] = {
@@ -115,6 +127,9 @@ std::string certificate_flaws(std::uint32_t flaws, std::string_view host, std::s
   if ((flaws & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) why += fmt::format("; it is not for {}: ask by a name that it is for", host);
   if ((flaws & MBEDTLS_X509_BADCERT_EXPIRED) != 0) why += "; it expired, and its owner needs a new one, or the clock here is wrong";
   if ((flaws & MBEDTLS_X509_BADCERT_FUTURE) != 0) why += "; it is not valid yet, or the clock here is wrong";
+  if ((flaws & MBEDTLS_X509_BADCERT_REVOKED) != 0) why += "; its authority has revoked it";
+  if ((flaws & MBEDTLS_X509_BADCRL_EXPIRED) != 0) why += "; the list of what its authority revoked has ended (client_crl_file): a new one is needed";
+  if ((flaws & (MBEDTLS_X509_BADCRL_NOT_TRUSTED | MBEDTLS_X509_BADCRL_FUTURE)) != 0) why += "; there is no list that tells whether its authority revoked it (client_crl_file): berth status says why";
   if (!why.empty()) return why;
   char text[500] = {};
   mbedtls_x509_crt_verify_info(text, sizeof text - 1, "; ", flaws);

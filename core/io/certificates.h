@@ -55,6 +55,9 @@ std::chrono::system_clock::time_point time_of(const mbedtls_x509_time& time);
 /// The names that a certificate is for. Common names and addresses are none.
 VerifiedNames names_of(const mbedtls_x509_crt& certificate);
 
+/// Whose certificate it is, for people: its names, or its subject where it has none, and its serial number.
+std::string who_is(const mbedtls_x509_crt& certificate);
+
 /// Why a certificate is refused, each reason behind a "; ", by what mbedTLS found wrong with it. `host` is whom it should be for, and `ca_name` what says which CAs
 /// are trusted; empty where whoever reads it cannot say that.
 std::string certificate_flaws(std::uint32_t flaws, std::string_view host, std::string_view ca_name = {});

@@ -280,7 +280,16 @@ asio::awaitable<Result<void>> Connection::agree(Steady::time_point deadline) {
   if (!service.credentials) co_return Result<void>();
   config = service.credentials->config();
   tls = std::make_unique<TlsSession>(wire, TlsSide{.explain = explain_to_log, .alert = alert_for});
+  std::string revoked;  // whose
+  if (const auto revocations = service.credentials->revocations()) {
+    tls->look_at_certificates([revocations, &revoked](const mbedtls_x509_crt& certificate, int, std::uint32_t& flaws) {
+      flaws |= revocations->flaws_of(certificate, std::chrono::system_clock::now());
+      if ((flaws & MBEDTLS_X509_BADCERT_REVOKED) != 0) revoked = who_is(certificate);
+    });
+  }
   auto agreed = co_await tls->agree(*config, deadline, service.pool);
+  tls->look_at_certificates({});
+  if (!agreed && !revoked.empty()) agreed.error().message += ": " + revoked;
   if (!agreed) co_return agreed;
   if (!service.credentials->want_clients()) co_return Result<void>();
   const mbedtls_x509_crt* certificate = mbedtls_ssl_get_peer_cert(&tls->context());

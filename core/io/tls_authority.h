@@ -29,7 +29,7 @@ class Authority {
  public:
   Authority() {
     write("ca.cnf", "[req]\ndistinguished_name=dn\nprompt=no\nx509_extensions=ca\n[dn]\nCN=test authority\n[ca]\nbasicConstraints=critical,CA:TRUE\n"
-                    "keyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n");
+                    "keyUsage=keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n");
     for (const std::string name : {"ca", "other-ca"})
       run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-config", path("ca.cnf"),
            "-keyout", path(name + ".key"), "-out", path(name + ".pem")});
@@ -49,10 +49,24 @@ class Authority {
 
   std::string path(const std::string& name) const { return folder_.path() / name; }
 
+  /// A list of revoked certificates, `to`, that counts for so many seconds.
+  void list_revoked(const std::string& to, const std::vector<std::string>& revoked, int seconds = 86400, const std::string& ca = "ca") const {
+    write("list.cnf", "[ca]\ndefault_ca=d\n[d]\ndatabase=" + path("index.txt") + "\ncrlnumber=" + path("crlnumber") + "\ndefault_md=sha256\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n");
+    write("index.txt", "");
+    write("crlnumber", "01\n");
+    const std::vector<std::string> start{"openssl", "ca", "-config", path("list.cnf"), "-cert", path(ca + ".pem"), "-keyfile", path(ca + ".key")};
+    const auto with = [&](std::vector<std::string> more) {
+      more.insert(more.begin(), start.begin(), start.end());
+      run(std::move(more));
+    };
+    for (const std::string& one : revoked) with({"-revoke", path(one + ".pem")});
+    with({"-gencrl", "-crlsec", std::to_string(seconds), "-out", path(to)});
+  }
+
  private:
   static inline const std::vector<std::string> kEcKey{"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"};
 
-  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(files::replace(path(name), text)); }
+  void write(const std::string& name, const std::string& text) const { ASSERT_TRUE(files::replace(path(name), text)); }
 
   static void run(std::vector<std::string> argv) {
     const auto done = run_program(std::move(argv));

@@ -18,15 +18,14 @@ constexpr mbedtls_x509_crt_profile kClientCertificates{
     .rsa_min_bitlen = 2048};
 
 /// Another one for files that were written or put in place since.
-std::string stamp_of(const TlsServerFiles& files) {
-  std::string stamp;
-  for (const std::string* file : {&files.certificate_file, &files.key_file, &files.client_ca_file}) {
-    struct stat about{};
-    if (::stat(file->c_str(), &about) != 0) stamp += "-;";
-    else stamp += fmt::format("{}.{}.{}.{}.{};", about.st_dev, about.st_ino, about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
-  }
-  return stamp;
+std::string stamp_of(const std::string& file) {
+  struct stat about{};
+  if (::stat(file.c_str(), &about) != 0) return "-;";
+  return fmt::format("{}.{}.{}.{}.{};", about.st_dev, about.st_ino, about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
 }
+
+/// Of all but the lists of revoked certificates.
+std::string stamp_of(const TlsServerFiles& files) { return stamp_of(files.certificate_file) + stamp_of(files.key_file) + stamp_of(files.client_ca_file); }
 
 }  // namespace
 
@@ -65,18 +64,31 @@ Result<std::shared_ptr<TlsCredentials>> TlsCredentials::load(TlsServerFiles file
 }
 
 TlsCredentials::TlsCredentials(TlsServerFiles files, Tell tell, std::string stamp, std::shared_ptr<const Loaded> loaded)
-    : files_(std::move(files)), tell_(std::move(tell)), stamp_(std::move(stamp)), loaded_(std::move(loaded)) {}
+    : files_(std::move(files)), tell_(std::move(tell)), stamp_(std::move(stamp)), loaded_(std::move(loaded)) {
+  read_revocations();
+}
 
 TlsCredentials::~TlsCredentials() = default;
 
+/// Also where the other files are wrong: what was taken back is, whatever else is the matter.
+void TlsCredentials::read_revocations() {
+  if (files_.client_crl_file.empty()) return;
+  lists_stamp_ = stamp_of(files_.client_crl_file);
+  revocations_ = std::make_shared<const Revocations>(files_.client_crl_file, *loaded_->authorities.get());
+}
+
 void TlsCredentials::refresh() {
   std::string stamp = stamp_of(files_);
-  if (stamp == stamp_) return;
+  const bool others = stamp != stamp_, other_lists = revocations_ && stamp_of(files_.client_crl_file) != lists_stamp_;
+  if (!others && !other_lists) return;
   stamp_ = std::move(stamp);
-  auto loaded = read(files_);
+  const Result<std::shared_ptr<const Loaded>> loaded = others ? read(files_) : loaded_;
+  if (loaded) loaded_ = *loaded;
+  const auto before = revocations_;
+  read_revocations();
+  if (before && !revocations_->same_as(*before)) tell_(TlsNews::other_revocations, files_.client_crl_file);
   if (!loaded) return tell_(TlsNews::kept, loaded.error().message);
-  loaded_ = std::move(*loaded);
-  tell_(TlsNews::exchanged, files_.certificate_file);
+  if (others) tell_(TlsNews::exchanged, files_.certificate_file);
 }
 
 std::chrono::system_clock::time_point TlsCredentials::begins() const { return time_of(loaded_->own.get()->valid_from); }

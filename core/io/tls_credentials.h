@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/io/revocations.h"
 #include "core/result.h"
 
 struct mbedtls_ssl_config;
@@ -16,11 +17,13 @@ struct TlsServerFiles {
   std::string certificate_file;  ///< with the certificates between it and its authority
   std::string key_file;
   std::string client_ca_file;    ///< the authorities of clients' certificates; empty: clients are asked for none
+  std::string client_crl_file = {};  ///< the lists of what these revoked; empty: none are looked at
 };
 
 /// What there is to tell of a listener that speaks TLS.
 enum class TlsNews {
   exchanged,  ///< other files are there, and count from now on
+  other_revocations,  ///< other lists of revoked certificates are there, and count from now on, for better or worse
   kept,       ///< other files are there and something is wrong with them: what was there before still counts
   refused,    ///< somebody was refused who spoke no TLS, or no other that is taken, or gave up
   refused_certificate  ///< somebody was refused for his certificate, or for showing none
@@ -45,6 +48,9 @@ class TlsCredentials {
   /// Tells that somebody was refused.
   void refused(const std::string& what, TlsNews why = TlsNews::refused) { tell_(why, what); }
 
+  /// What says which clients' certificates were revoked, for a session, which keeps it; null: nothing does.
+  std::shared_ptr<const Revocations> revocations() const { return revocations_; }
+
   /// Whether clients have to show a certificate.
   bool want_clients() const { return !files_.client_ca_file.empty(); }
 
@@ -55,11 +61,13 @@ class TlsCredentials {
   struct Loaded;
   TlsCredentials(TlsServerFiles files, Tell tell, std::string stamp, std::shared_ptr<const Loaded> loaded);
   static Result<std::shared_ptr<const Loaded>> read(const TlsServerFiles& files);
+  void read_revocations();
 
   TlsServerFiles files_;
   Tell tell_;
-  std::string stamp_;  ///< of the files that were read last, also where they are wrong
+  std::string stamp_, lists_stamp_;  ///< of the files that were read last, also where they are wrong
   std::shared_ptr<const Loaded> loaded_;
+  std::shared_ptr<const Revocations> revocations_;
 };
 
 }  // namespace berth::io

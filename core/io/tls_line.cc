@@ -40,7 +40,8 @@ std::string advice_of(int alert, const mbedtls_x509_crt& own) {
   switch (alert) {
     case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED: return "it is not over yet by the clock here, so that one of the two clocks is wrong";
     case MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT: return "it is not for clients, or of a kind of key that is not known there: have one made for clients, as 'berth ca sign --client' does";
-    case MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED: return "it was revoked there";
+    case MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED: return "its authority has revoked it: have a new one made, as 'berth ca sign' does";
+    case MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN: return "nobody can tell there whether it was revoked (client_crl_file of its berthd.toml): berth status on that node says why";
     default: return "it is of no authority that is trusted there (client_ca_file of its berthd.toml says which are): have one made by such an authority, as 'berth ca sign' does";
   }
 }

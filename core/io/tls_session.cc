@@ -46,6 +46,11 @@ struct TlsSession::State {
     return static_cast<int>(count);
   }
 
+  static int look_at(void* self, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flaws) {
+    static_cast<State*>(self)->look(*certificate, depth, *flaws);
+    return 0;
+  }
+
   bool handshake_over() const { return ssl.state == MBEDTLS_SSL_HANDSHAKE_OVER; }
   TlsFailure failure(int code) const { return {code, ssl, first}; }
 
@@ -110,17 +115,21 @@ struct TlsSession::State {
   std::string first;
   bool ended = false;
   bool flushing = false;
+  Look look;
   mbedtls_ssl_context ssl;
 };
 
 TlsSession::TlsSession(Wire& wire, TlsSide side) : state_(std::make_unique<State>(wire, side)) {}
 TlsSession::~TlsSession() = default;
 
+void TlsSession::look_at_certificates(Look look) { state_->look = std::move(look); }
+
 asio::awaitable<Result<void>> TlsSession::agree(const mbedtls_ssl_config& config, Steady::time_point deadline, Pool* pool) {
   State& state = *state_;
   const int failed = mbedtls_ssl_setup(&state.ssl, &config);
   if (failed != 0) co_return fail(Errc::internal, "TLS: " + tls_error(failed));
   mbedtls_ssl_set_bio(&state.ssl, &state, &State::put, &State::take, nullptr);
+  if (state.look) mbedtls_ssl_set_verify(&state.ssl, &State::look_at, &state);
   while (!state.handshake_over()) {
     const int code = co_await state.step(pool);
     if (code == 0) continue;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,10 @@ class TlsSession {
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
+
+  /// A look at each certificate of the peer's chain, the peer's own with the depth 0, that may find more wrong with it; by the thread that computes.
+  using Look = std::function<void(const mbedtls_x509_crt& certificate, int depth, std::uint32_t& flaws)>;
+  void look_at_certificates(Look look);
 
   /// Agrees with the peer by `config`, or tells it by an alert why not. `pool`, which outlives it, does what is to be computed, since a peer's keys may make that
   /// take seconds; without one the loop does. Fails as the side explains it, with `Errc::timeout` at `deadline`, and as a Wire does.

@@ -122,6 +122,8 @@ void read_listener(Section& section, Config& config) {
       section.complain("listen", fmt::format("[api] with 'listen' needs '{}': clients are known by their certificates, and know this node by its own", key));
     if (!listens && section.has(key)) section.complain(key, fmt::format("{} is for [api] with a 'listen', which is missing", key));
   }
+  section.read("client_crl_file", remote.files.client_crl_file, [](const std::string& text) { return parse_path(text); });
+  if (!listens && section.has("client_crl_file")) section.complain("client_crl_file", "client_crl_file is for [api] with a 'listen', which is missing");
   if (listens) config.remote = std::move(remote);
 }
 

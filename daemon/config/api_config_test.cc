@@ -55,6 +55,8 @@ TEST(ApiConfig, WhatDoesNotFitTogetherIsNamedWithItsPlace) {
   EXPECT_EQ(api_complaint(kListener), "berthd.toml:3:10: [api] has a 'listen' and no [[api.client]]: nobody could use it; add one with a name and a role");
   for (const std::string key : {"certificate_file", "key_file", "client_ca_file"})
     EXPECT_THAT(api_complaint(without(kListener, key) + client), HasSubstr("berthd.toml:3:10: [api] with 'listen' needs '" + key + "'"));
+  EXPECT_EQ(parse(kListener + "client_crl_file = \"/etc/berth/crl.pem\"\n" + client, "berthd.toml", "edge-1")->remote->files.client_crl_file, "/etc/berth/crl.pem");
+  EXPECT_THAT(api_complaint("environment = \"qa\"\n[api]\nclient_crl_file = \"/etc/berth/crl.pem\"\n"), HasSubstr("berthd.toml:3:19: client_crl_file is for [api] with a 'listen'"));
   EXPECT_THAT(api_complaint(without(kListener, "listen")), HasSubstr("berthd.toml:3:20: certificate_file is for [api] with a 'listen'"));
   EXPECT_THAT(api_complaint("environment = \"qa\"\n" + client), HasSubstr("berthd.toml:3:8: [[api.client]] is for [api] with a 'listen'"));
 }

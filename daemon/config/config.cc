@@ -118,15 +118,17 @@ void read_repository(Document& document, Repository& repository) {
 /// What protects the metrics listener, and whether it fits together.
 void read_metrics_access(Section& section, Config& config) {
   TlsFiles& tls = config.metrics_tls;
-  const std::pair<const char*, fs::path*> files[] = {{"certificate_file", &tls.certificate_file}, {"key_file", &tls.key_file}, {"client_ca_file", &tls.client_ca_file}};
+  const std::pair<const char*, fs::path*> files[] = {{"certificate_file", &tls.certificate_file}, {"key_file", &tls.key_file}, {"client_ca_file", &tls.client_ca_file}, {"client_crl_file", &tls.client_crl_file}};
   for (const auto& [key, path] : files) section.read(key, *path, [](const std::string& text) { return parse_path(text); });
   section.read("token", config.metrics_token, [](const std::string& text) { return parse_reference(text); });
   if (section.has("certificate_file") != section.has("key_file"))
     section.complain(section.has("key_file") ? "key_file" : "certificate_file", "certificate_file and key_file go together: give both or none");
   if (section.has("client_ca_file") && !section.has("certificate_file") && !section.has("key_file"))
     section.complain("client_ca_file", "client_ca_file is for TLS: give certificate_file and key_file as well");
+  if (section.has("client_crl_file") && !section.has("client_ca_file"))
+    section.complain("client_crl_file", "client_crl_file is the lists of what the authorities of client_ca_file revoked: give that as well");
   if (!config.metrics) {
-    for (const char* key : {"certificate_file", "key_file", "client_ca_file", "token"})
+    for (const char* key : {"certificate_file", "key_file", "client_ca_file", "client_crl_file", "token"})
       if (section.has(key)) section.complain(key, fmt::format("{} is for a listener of metrics, and [metrics] listen is empty", key));
     return;
   }
@@ -372,9 +374,11 @@ Result<void> check_files(const Config& config) {
                {"[metrics]", "certificate_file", config.metrics_tls.certificate_file},
                {"[metrics]", "key_file", config.metrics_tls.key_file},
                {"[metrics]", "client_ca_file", config.metrics_tls.client_ca_file},
+               {"[metrics]", "client_crl_file", config.metrics_tls.client_crl_file},
                {"[api]", "certificate_file", remote.certificate_file},
                {"[api]", "key_file", remote.key_file},
-               {"[api]", "client_ca_file", remote.client_ca_file}};
+               {"[api]", "client_ca_file", remote.client_ca_file},
+               {"[api]", "client_crl_file", remote.client_crl_file}};
   for (const auto& one : named) {
     if (one.path.empty()) continue;
     if (const auto file = files::open(one.path, O_RDONLY); !file) return fail(Errc::usage, fmt::format("{} {}: {}", one.table, one.key, unusable(file.error())));

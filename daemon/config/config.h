@@ -111,6 +111,7 @@ struct Webhook {
 struct TlsFiles {
   fs::path certificate_file, key_file;  ///< or empty: it speaks plain HTTP
   fs::path client_ca_file;              ///< empty: clients are asked for no certificate
+  fs::path client_crl_file{};           ///< the lists of what those authorities revoked; empty: none are looked at
 
   bool operator==(const TlsFiles&) const = default;
 };

@@ -342,6 +342,8 @@ TEST(Config, WhatProtectsTheMetricsListenerHasToFitTogether) {
   EXPECT_THAT(complaint(start + key), HasSubstr("berthd.toml:3:12: certificate_file and key_file go together"));
   EXPECT_THAT(complaint(start + ca), HasSubstr("berthd.toml:3:18: client_ca_file is for TLS"));
   EXPECT_THAT(complaint(start + "token = \"0123456789abcdef\"\n"), AllOf(HasSubstr("berthd.toml:3:9: "), HasSubstr("no reference to a secret"), Not(HasSubstr("0123456789abcdef"))));
+  EXPECT_THAT(complaint(start + certificate + key + "client_crl_file = \"/etc/crl.pem\"\n"), HasSubstr("berthd.toml:5:19: client_crl_file is the lists of what the authorities of client_ca_file revoked"));
+  EXPECT_EQ(complaint(start + certificate + key + ca + "client_crl_file = \"/etc/crl.pem\"\n"), "");
   EXPECT_EQ(complaint(start + token), "") << "at loopback";
   EXPECT_THAT(complaint(start + anywhere + token), AllOf(HasSubstr("berthd.toml:4:9: token: "), HasSubstr("0.0.0.0:9464"), HasSubstr("give certificate_file and key_file")));
   for (const char* elsewhere : {"[::]:9464", "10.0.0.1:9464", "[::ffff:10.0.0.1]:9464"})

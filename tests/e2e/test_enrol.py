@@ -2,8 +2,10 @@
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
+import time
 import unittest
 
 from lib import sample_apps
@@ -120,6 +122,89 @@ class Enrolment(BerthCase):
         asked = subprocess.run(["openssl", "s_client", "-connect", "localhost:9465", "-cert", self.home / "alice.pem", "-key", self.home / "alice.key"], stdin=subprocess.DEVNULL,
                                capture_output=True, text=True, check=False)
         return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=asked.stdout, capture_output=True, text=True, check=True).stdout
+
+    def enrolled_with_list(self):
+        """A node that goes by the list of revoked certificates, driven by alice and ci."""
+        self.run_berth("ca", "init", self.ca, "--name", "Example nodes")
+        self.enrol("edge-1", 9465)
+        self.sign("edge-1")
+        for who, name in (("alice", "alice@example.org"), ("ci", "ci.example.org")):
+            self.run_berth("ca", "sign", "--new-key", self.home / f"{who}.key", "--name", name, "--client", "--ca", self.ca)
+        (self.home / "ca.pem").write_bytes((self.ca / "ca.pem").read_bytes())
+        (self.home / "nodes.toml").write_text("".join(f'[as-{who}]\naddress = "localhost"\nca_file = "ca.pem"\ncertificate_file = "{who}.pem"\nkey_file = "{who}.key"\n' for who in ("alice", "ci", "again")))
+        config = self.etc("edge-1") / "berthd.toml"
+        config.write_text(re.sub(r"(client_ca_file = .*\n)", lambda found: found[1] + f'client_crl_file = "{self.etc("edge-1")}/crl.pem"\n', config.read_text(), count=1))
+        self.run_berth("ca", "crl", self.ca)
+        self.bring_list()
+        node = EnrolledNode(self.folder / "edge-1", self.etc("edge-1"), 9474)
+        self.nodes.append(node)
+        node.start()
+        wait_until(lambda: "the control API is at" in node.log_file.read_text(), "it listens")
+        return node
+
+    def bring_list(self, content=None):
+        new = self.etc("edge-1") / "crl.pem.new"
+        new.write_bytes((self.ca / "crl.pem").read_bytes() if content is None else content)
+        new.rename(self.etc("edge-1") / "crl.pem")
+
+    def ask(self, who, expect=0):
+        return self.run_berth("status", "--node", f"as-{who}", expect=expect)
+
+    def crl_check(self, who):
+        return subprocess.run(["openssl", "verify", "-x509_strict", "-crl_check", "-CAfile", self.ca / "ca.pem", "-CRLfile", self.ca / "crl.pem", "-purpose", "sslclient", self.home / f"{who}.pem"],
+                              capture_output=True, text=True)
+
+    def test_a_revoked_client_is_refused_at_its_next_connection_and_nobody_else_is(self):
+        node = self.enrolled_with_list()
+        self.ask("alice")
+        self.ask("ci")
+        follows = subprocess.Popen([str(BERTH), "events", "-f", "--node", "as-alice"], env={**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent"}, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.STDOUT)
+        self.addCleanup(follows.wait)
+        self.addCleanup(follows.kill)
+        pid = node.process.pid
+        said = self.run_berth("ca", "revoke", "alice@example.org", "--ca", self.ca, "--reason", "key-compromise").stdout
+        self.assertIn("revoked alice@example.org (", said)
+        self.bring_list()
+        began = time.monotonic()
+        self.assertIn("alert 44 (certificate revoked): its authority has revoked it", self.ask("alice", expect=7).stderr)
+        self.assertLess(time.monotonic() - began, 1)
+        self.ask("ci")
+        self.assertEqual((node.process.pid, node.process.poll()), (pid, None), "without a restart")
+        serial = json.loads(self.run_berth("ca", "list", self.ca, "--json").stdout)["certificates"][1]["serial"]
+        wait_until(lambda: f"its authority has revoked it: alice@example.org, serial number {serial}" in node.log_file.read_text(), "the log says whose")
+        wait_until(lambda: follows.poll() is not None, "what alice had open is ended, and not begun again")
+
+        self.assertIn("verify OK", subprocess.run(["openssl", "crl", "-verify", "-noout", "-in", self.ca / "crl.pem", "-CAfile", self.ca / "ca.pem"], capture_output=True, text=True, check=True).stderr)
+        self.assertIn("certificate revoked", self.crl_check("alice").stderr)
+        self.assertEqual(self.crl_check("ci").returncode, 0)
+        listed = json.loads(self.run_berth("ca", "list", self.ca, "--json").stdout)["certificates"]
+        self.assertEqual([one["revoked"] and one["revoked"]["reason"] for one in listed], [None, "key-compromise", None])
+        self.assertIn("key-compromise", self.run_berth("ca", "list", self.ca).stdout)
+
+        self.run_berth("ca", "sign", "--new-key", self.home / "again.key", "--name", "alice@example.org", "--client", "--ca", self.ca)
+        self.assertEqual(self.crl_check("again").returncode, 0)
+        self.ask("again")
+        self.ask("alice", expect=7)
+
+    def test_a_list_that_does_not_count_refuses_everybody_and_says_so(self):
+        node = self.enrolled_with_list()
+        self.ask("ci")
+        self.bring_list(b"nothing")
+        self.assertIn("nobody can tell there whether it was revoked", self.ask("ci", expect=7).stderr)
+        problem = node.status()["remote_api"]["problem"]
+        self.assertIn("every client is refused, since client_crl_file", problem)
+        self.assertIn("berth ca crl", problem)
+        self.assertIn(problem, node.log_file.read_text())
+        doctor = json.loads(subprocess.run([str(BERTH), "doctor", "--json", "--config", str(node.config)], env={**os.environ, "BERTH_SOCKET": str(node.socket)}, capture_output=True, text=True).stdout)
+        self.assertIn("does not count", json.dumps(doctor))
+        self.run_berth("ca", "crl", self.ca)
+        self.bring_list()
+        self.ask("ci")
+        self.assertEqual(node.status()["remote_api"]["problem"], "")
+        self.run_berth("ca", "revoke", "nobody.example.org", "--ca", self.ca, expect=3)
+        self.run_berth("ca", "revoke", "ci.example.org", "--ca", self.ca, "--reason", "boredom", expect=2)
+        self.run_berth("ca", "revoke", "ci.example.org", expect=2)
 
     def test_what_is_there_is_not_replaced(self):
         self.enrol("edge-1", 9465)

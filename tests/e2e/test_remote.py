@@ -43,7 +43,7 @@ class Remote(RemoteCase):
                                            ("ci", "/v1/apps/web/deployments", {"release": "v1", "force": True}, "needs the role operator"),
                                            ("ci", "/v1/apps/blog/deployments", {"release": "v1"}, "sees nothing of blog"),
                                            ("ci", "/v1/apps/blog/revert", {}, "sees nothing of blog"),
-                                           ("ci", "/v1/gc", {}, "needs the role admin"),
+                                           ("ci", "/v1/gc", {}, "is about the whole node"),
                                            ("ops", "/v1/gc", {}, "needs the role admin"),
                                            ("admin", "/v1/imports", {"path": "/etc/shadow"}, "for callers on the node alone"),
                                            ("admin", "/v1/apps/web/exec/files", {"command": ["id"]}, "for callers on the node alone"),

@@ -82,8 +82,10 @@ class Taking {
   Result<void> take_all() {
     std::string piece(kPouredPiece, '\0');
     while (true) {
+      const bool was_over = over_;  // before it is read: whatever was poured is in the pipe then
       const ssize_t got = ::read(pipe_.get(), piece.data(), piece.size());
-      ended_ = got == 0;
+      // A process that berthd has just forked for something else may have the pipe, too, for a moment, and pours nothing.
+      ended_ = got == 0 || (got < 0 && errno == EAGAIN && was_over);
       if (ended_) return files_->finish();
       if (got > 0) {
         BERTH_CHECK(files_->take({piece.data(), static_cast<std::size_t>(got)}));
@@ -91,7 +93,6 @@ class Taking {
       }
       if (errno == EINTR) continue;
       if (errno != EAGAIN) return fail_errno("read what an unpack worker pours");
-      if (over_) return fail(Errc::io, "an unpack worker holds on to its pipe");
       pollfd more{.fd = pipe_.get(), .events = POLLIN, .revents = 0};
       ::poll(&more, 1, kLookAgain);
     }

@@ -1,6 +1,9 @@
+#include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "daemon/fetch/unpack_fixture.h"
 
@@ -44,6 +47,29 @@ TEST_F(Unpack, TakesLayersOfManyFramesAndLargeFiles) {
   const auto done = unpack_layer(written->index, folder.path() / "written", plan, target, options, {});
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(fs::file_size(target / "large"), large.size());
+}
+
+/// As keepers and probes that berthd is just about to start have for a moment.
+TEST_F(Unpack, WaitsForNoProcessThatOnlyHappensToHaveItsPipes) {
+  std::vector<pid_t> others;
+  std::jthread forking([&others](const std::stop_token& stop) {
+    while (!stop.stop_requested() && others.size() < 200) {
+      const pid_t pid = ::fork();
+      if (pid == 0) {
+        for (;;) ::pause();
+      }
+      others.push_back(pid);
+      ::usleep(1000);
+    }
+  });
+  for (int i = 0; i < 10; ++i) {
+    const auto done = unpack(honest, honest_tar.end());
+    EXPECT_TRUE(done) << done.error().message;
+  }
+  forking.request_stop();
+  forking.join();
+  for (const pid_t pid : others) ::kill(pid, SIGKILL);
+  for (const pid_t pid : others) ::waitpid(pid, nullptr, 0);
 }
 
 /// Two workers fill one tree: folders that one makes and the other fills, and a file that lies in frames of both.

@@ -127,8 +127,8 @@ class Relay:
             said, answered = bytearray(), bytearray()
             thread = threading.Thread(target=self.serve, args=(line, wrap, said, answered), daemon=True)
             with self.lock:
+                thread.start()  # before anybody takes it, and waits for its end
                 self.connections.append((thread, said, answered))
-            thread.start()
 
     def serve(self, line, wrap, said, answered):
         with contextlib.suppress(OSError), wrap(line) as client, self.connect() as berthd:

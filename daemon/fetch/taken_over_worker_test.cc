@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 #include <sys/xattr.h>
 
+#include "core/kill_one.h"
 #include "daemon/fetch/unpack_fixture.h"
 
 // Workers that are not what they should be.
@@ -142,7 +143,7 @@ TEST_F(TakenOverWorker, IsNotHeldAgainstTheLayerWhenSomebodyKillsIt) {
       children.clear();
       children.seekg(0);
     }
-    if (pid > 0) ::kill(pid, SIGKILL);
+    if (pid > 0) kill_one(pid, SIGKILL);
   });
   const auto done = obeying(right + "stall\n");
   ASSERT_FALSE(done);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "core/kill_one.h"
 #include "daemon/fetch/unpack_fixture.h"
 
 namespace berth::fetch {
@@ -68,7 +69,7 @@ TEST_F(Unpack, WaitsForNoProcessThatOnlyHappensToHaveItsPipes) {
   }
   forking.request_stop();
   forking.join();
-  for (const pid_t pid : others) ::kill(pid, SIGKILL);
+  for (const pid_t pid : others) kill_one(pid, SIGKILL);
   for (const pid_t pid : others) ::waitpid(pid, nullptr, 0);
 }
 

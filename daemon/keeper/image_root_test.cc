@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 namespace berth::keeper {
@@ -121,7 +122,7 @@ TEST_F(ImageRoot, AMissingMountPointIsTold) {
     EXPECT_EQ(state.last_exit.cause, Cause::not_started);
     EXPECT_EQ(state.last_exit.stage, stage) << missing;
     EXPECT_EQ(state.last_exit.error, ENOENT);
-    ::kill(keeper, SIGTERM);
+    kill_one(keeper, SIGTERM);
     ASSERT_TRUE(wait_until([&] { return gone(); }, 5s));
     fs::create_directories(image / missing);
   }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "core/files/fd.h"
+#include "core/kill_one.h"
 #include "daemon/keeper/launch_file.h"
 #include "daemon/keeper/protocol.h"
 
@@ -47,9 +49,9 @@ class KeeperFixture : public testing::Test {
   }
   void TearDown() override {
     if (keeper > 0) {
-      ::kill(keeper, SIGTERM);
+      kill_one(keeper, SIGTERM);
       if (!wait_until([&] { return gone(); }, 5s)) {
-        ::kill(keeper, SIGKILL);
+        kill_one(keeper, SIGKILL);
         ::waitpid(keeper, nullptr, 0);
       }
     }
@@ -169,10 +171,7 @@ class KeeperFixture : public testing::Test {
     for (;;) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
       const auto answer = left > 0ms ? receive(left) : std::nullopt;
-      if (!answer) {
-        ADD_FAILURE() << "the keeper did not tell event " << static_cast<int>(event);
-        return {};
-      }
+      if (!answer) throw std::runtime_error(fmt::format("the keeper did not tell event {}", static_cast<int>(event)));
       if (answer->bytes.size() != sizeof(State)) continue;
       State state{};
       std::memcpy(&state, answer->bytes.data(), sizeof state);

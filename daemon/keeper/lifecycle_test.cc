@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 #include <set>
@@ -25,7 +26,7 @@ TEST_F(KeeperLifecycle, StartsAnAppThatRanForASecondAgainAtOnce) {
   launch(shell("exec sleep 100"));
   const auto first = expect(Event::started);
   std::this_thread::sleep_for(1050ms);  // it is the time that it ran which counts
-  ::kill(first.app_pid, SIGKILL);
+  kill_one(first.app_pid, SIGKILL);
   const auto exited = expect(Event::exited);
   EXPECT_EQ(exited.last_exit.cause, Cause::signal);
   EXPECT_EQ(exited.last_exit.status, SIGKILL);
@@ -140,7 +141,7 @@ TEST_F(KeeperLifecycle, StartsTheAppAgainWhileNobodyIsConnected) {
   launch(shell("exec sleep 100"));
   const auto first = expect(Event::started);
   connection.reset();
-  ::kill(first.app_pid, SIGKILL);
+  kill_one(first.app_pid, SIGKILL);
   State hello{};
   ASSERT_TRUE(wait_until([&] {
     if (!connect()) return false;
@@ -162,7 +163,7 @@ TEST_F(KeeperLifecycle, LeavesNothingOfTheOldProcessTreeBehindBeforeStartingAgai
   const auto first = expect(Event::started);
   const int grandchild = number_in(child);
   ASSERT_TRUE(lives(grandchild));
-  ::kill(first.app_pid, SIGKILL);
+  kill_one(first.app_pid, SIGKILL);
   expect(Event::started);
   EXPECT_FALSE(lives(grandchild));
 }

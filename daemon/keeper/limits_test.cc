@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 namespace berth::keeper {
@@ -51,12 +52,12 @@ TEST_F(KeeperLimits, TellAnAppThatTheKernelKilledForItsMemoryFromOneThatEndedOth
   write("memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 1\noom_group_kill 1\n");
   start_keeper();
   launch(limited("exec sleep 100"));
-  ::kill(expect(Event::started).app_pid, SIGKILL);
+  kill_one(expect(Event::started).app_pid, SIGKILL);
   EXPECT_EQ(expect(Event::exited).last_exit.cause, Cause::signal) << "that kill was before it started";
 
   const auto started = expect(Event::started);
   write("memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 2\noom_group_kill 1\n");
-  ::kill(started.app_pid, SIGKILL);
+  kill_one(started.app_pid, SIGKILL);
   const auto exited = expect(Event::exited);
   EXPECT_EQ(exited.last_exit.cause, Cause::oom);
   EXPECT_EQ(exited.exits[static_cast<int>(Cause::oom)], 1u);

@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 #include <gmock/gmock.h>
@@ -54,7 +55,7 @@ TEST_F(KeeperLogs, TellOfEachLineItsReleaseDeploymentAndRun) {
   launch(plan);
   const int first = expect(Event::started).app_pid;
   ASSERT_TRUE(wait_until([&] { return lines().size() == 4; }, 10s));
-  ::kill(first, SIGKILL);
+  kill_one(first, SIGKILL);
   const int second = expect(Event::started).app_pid;
   ASSERT_TRUE(wait_until([&] { return lines().size() == 8; }, 10s));
   std::vector<std::string> tags;  // of both streams, which have no order between them
@@ -297,7 +298,7 @@ TEST_F(KeeperLogs, OfAnAppThatClosesItsStdoutDoNotEnd) {
   const auto state = expect(Event::started);
   ASSERT_TRUE(wait_until([&] { return logged("on stderr"); }, 10s));
   EXPECT_TRUE(lives(state.app_pid));
-  ::kill(state.app_pid, SIGKILL);
+  kill_one(state.app_pid, SIGKILL);
   expect(Event::started);
   EXPECT_TRUE(wait_until([&] { return lines().size() == 4; }, 10s));
 }

@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 namespace berth::keeper {
@@ -83,7 +84,7 @@ TEST_F(KeeperNotify, DoesNotHearStrangers) {
   sockaddr_un address{.sun_family = AF_UNIX};
   std::strcpy(address.sun_path, socket.c_str());
   ASSERT_EQ(::sendto(stranger.get(), "READY=1", 7, 0, reinterpret_cast<const sockaddr*>(&address), sizeof address), 7);
-  ::kill(started.app_pid, SIGUSR1);
+  kill_one(started.app_pid, SIGUSR1);
   const auto heard = expect_notice([](const Notified& one) { return *one.status != 0; });
   EXPECT_FALSE(heard.ready);
   EXPECT_EQ(heard.refused, 1u);

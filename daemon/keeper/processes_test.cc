@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/processes.h"
 
 #include <csignal>
@@ -26,7 +27,7 @@ class SignalStrangers : public testing::Test {
   ~SignalStrangers() override {
     for (const pid_t pid : children) {
       if (pid <= 0) continue;
-      ::kill(pid, SIGKILL);
+      kill_one(pid, SIGKILL);
       ::waitpid(pid, nullptr, 0);
     }
   }
@@ -85,7 +86,7 @@ TEST_F(SignalStrangers, LeavesAloneWhatIsNoneOfThemWhenItIsLookedAtAgain) {
   kernel.join();
   EXPECT_EQ(end_of(1), SIGTERM);
   EXPECT_EQ(::waitpid(children.at(0), nullptr, WNOHANG), 0) << "it lives";
-  ::kill(children.at(0), SIGXFSZ);
+  kill_one(children.at(0), SIGXFSZ);
   EXPECT_EQ(end_of(0), SIGXFSZ) << "and no SIGTERM was on its way";
 }
 

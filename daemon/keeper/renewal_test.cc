@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 #include <sys/ioctl.h>
@@ -49,7 +50,7 @@ TEST_F(KeeperRenewal, KeepsTheTagOfItsLines) {
   std::ofstream(root / "go").put('1');
   ASSERT_TRUE(wait_until([&] { return logged("two"); }, 10s));
   for (const auto& line : lines()) EXPECT_NE(line.find(fmt::format(":v42:17:{} ", pid)), std::string::npos) << line;
-  ::kill(pid, SIGKILL);
+  kill_one(pid, SIGKILL);
   const int next = expect(Event::started).app_pid;
   EXPECT_TRUE(wait_until([&] { return logged(fmt::format(":v42:18:{} onetwo", next)); }, 10s));
 }
@@ -58,7 +59,7 @@ TEST_F(KeeperRenewal, KeepsTheAppItsLogAndItsCounters) {
   start_keeper();
   launch(shell(kCount));
   const State first = expect(Event::started);
-  ::kill(first.app_pid, SIGKILL);
+  kill_one(first.app_pid, SIGKILL);
   const State before = expect(Event::started);
   const auto one_more = lines().size() + 1;
   ASSERT_TRUE(wait_until([&] { return lines().size() > one_more; }, 10s));  // its log is open
@@ -78,7 +79,7 @@ TEST_F(KeeperRenewal, KeepsTheAppItsLogAndItsCounters) {
     EXPECT_EQ(open_files(), files) << "each is closed or known";
   }
   EXPECT_TRUE(lives(before.app_pid));
-  ::kill(before.app_pid, SIGSTOP);
+  kill_one(before.app_pid, SIGSTOP);
   // Each line is there once, in pieces or whole.
   std::string text;
   for (const auto& line : lines()) {
@@ -92,8 +93,8 @@ TEST_F(KeeperRenewal, KeepsTheAppItsLogAndItsCounters) {
     EXPECT_EQ(line, fmt::format("line {}", ++number));
   }
   EXPECT_GT(number, 60);
-  ::kill(before.app_pid, SIGCONT);
-  ::kill(before.app_pid, SIGSEGV);
+  kill_one(before.app_pid, SIGCONT);
+  kill_one(before.app_pid, SIGSEGV);
   EXPECT_EQ(expect(Event::exited).last_exit.status & 0x7f, SIGSEGV) << "it is still the parent";
 }
 
@@ -132,7 +133,7 @@ TEST_F(KeeperRenewal, KeepsSocketsAndWhatTheAppSaid) {
   EXPECT_TRUE(told.ready);
   EXPECT_GT(told.extend_ms, 30'000) << "what it asked for is told to whoever connects later";
   EXPECT_LE(told.extend_ms, 60'000);
-  ::kill(started.app_pid, SIGUSR1);
+  kill_one(started.app_pid, SIGUSR1);
   EXPECT_TRUE(notified("again").ready);
   EXPECT_TRUE(listened(port));
 }
@@ -178,7 +179,7 @@ TEST_F(KeeperRenewal, GoesOnAsItIsWhereTheOtherProgramDoesNot) {
     const auto reached = lines().size();
     EXPECT_TRUE(wait_until([&] { return lines().size() > reached + 5; }, 5s));
   }
-  ::kill(started.app_pid, SIGKILL);
+  kill_one(started.app_pid, SIGKILL);
   EXPECT_EQ(expect(Event::exited).last_exit.cause, Cause::signal);
 }
 
@@ -228,7 +229,7 @@ TEST_F(KeeperRenewal, IsTriedAgainWhereTheAppEndsMeanwhileAndGivenUpForALaterOne
   renew(hanging());
   const int tried = number_in(root / "tried");
   fs::remove(root / "tried");
-  ::kill(first.app_pid, SIGKILL);
+  kill_one(first.app_pid, SIGKILL);
   expect(Event::started, 1500ms);  // the trial would have taken 2 s
   const int again = number_in(root / "tried");
   EXPECT_TRUE(wait_until([&] { return !lives(tried); }, 5s));

@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 #include <gmock/gmock.h>
@@ -50,7 +51,7 @@ TEST_F(KeeperStopping, DoesTheSameOnSigterm) {
   start_keeper();
   launch(shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done"));
   ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
-  ::kill(keeper, SIGTERM);
+  kill_one(keeper, SIGTERM);
   ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
   EXPECT_TRUE(logged("bye"));
 }
@@ -168,7 +169,7 @@ TEST_F(KeeperHolding, GoesOnSigtermWhateverItHolds) {
   tell(Type::hold);
   stop();
   expect(Event::gone);
-  ::kill(keeper, SIGTERM);
+  kill_one(keeper, SIGTERM);
   ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
 }
 
@@ -176,7 +177,7 @@ TEST_F(KeeperStopping, WakesAStoppedProcessSoThatItCanEnd) {
   start_keeper();
   launch(shell("exec sleep 100"));
   const auto state = expect(Event::started);
-  ::kill(state.app_pid, SIGSTOP);
+  kill_one(state.app_pid, SIGSTOP);
   stop();
   EXPECT_EQ(expect(Event::gone, 3s).last_exit.status, SIGTERM);
 }
@@ -224,7 +225,7 @@ TEST_F(KeeperStopping, ABoundAppDoesNotOutliveItsKeeper) {
   const auto state = expect(Event::started);
   const Fd app(static_cast<int>(::syscall(SYS_pidfd_open, state.app_pid, 0)));
   ASSERT_TRUE(app);
-  ASSERT_EQ(::kill(keeper, SIGKILL), 0);
+  ASSERT_EQ(kill_one(keeper, SIGKILL), 0);
   pollfd polled{app.get(), POLLIN, 0};
   EXPECT_EQ(::poll(&polled, 1, 10'000), 1) << "it runs on";
 }

@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/keeper/keeper_fixture.h"
 
 namespace berth::keeper {
@@ -6,7 +7,7 @@ namespace {
 class KeeperTakesOver : public KeeperFixture {
  protected:
   void TearDown() override {
-    for (const pid_t pid : strays) ::kill(pid, SIGKILL);
+    for (const pid_t pid : strays) kill_one(pid, SIGKILL);
     KeeperFixture::TearDown();
   }
 
@@ -18,7 +19,7 @@ class KeeperTakesOver : public KeeperFixture {
     ASSERT_TRUE(wait_until(when, 10s));
     pipes = held_pipes();
     ASSERT_EQ(pipes.size(), 2u);
-    ::kill(keeper, SIGKILL);
+    kill_one(keeper, SIGKILL);
     ::waitpid(keeper, nullptr, 0);
     keeper = -1;
     known = {.header = {Type::take_over, kProtocolVersion, sizeof(TakeOver)}, .app_pid = started.app_pid, .app_start = start_of(started.app_pid),
@@ -91,14 +92,14 @@ TEST_F(KeeperTakesOver, AnAppWhoseEndItIsNotToldAndStartsItAgain) {
   start_keeper();
   take_over(plan);
   expect(Event::taken);
-  ::kill(known.app_pid, SIGSEGV);
+  kill_one(known.app_pid, SIGSEGV);
   const State exited = expect(Event::exited);
   EXPECT_EQ(exited.last_exit.cause, Cause::unknown);
   EXPECT_EQ(exited.exits_unknown, 1u);
   const State again = expect(Event::started);
   EXPECT_EQ(again.starts, 2u);
   EXPECT_NE(again.app_pid, known.app_pid);
-  ::kill(again.app_pid, SIGSEGV);
+  kill_one(again.app_pid, SIGSEGV);
   EXPECT_EQ(expect(Event::exited).last_exit.cause, Cause::signal) << "this one is its child";
 }
 
@@ -112,7 +113,7 @@ TEST_F(KeeperTakesOver, WhatTheAppLeftBehindToo) {
   start_keeper();
   take_over(plan);
   expect(Event::taken);
-  ::kill(known.app_pid, SIGKILL);
+  kill_one(known.app_pid, SIGKILL);
   expect(Event::exited);
   expect(Event::started);
   EXPECT_FALSE(lives(a));
@@ -136,7 +137,7 @@ TEST_F(KeeperTakesOver, AndKillsWhatIgnoresItsSignal) {
 TEST_F(KeeperTakesOver, NoProcessThatIsAnotherByNow) {
   const auto plan = shell("echo up; exec sleep 1000");
   lose_keeper(plan, [this] { return logged("up"); });
-  ::kill(known.app_pid, SIGKILL);
+  kill_one(known.app_pid, SIGKILL);
   const pid_t stranger = ::fork();
   if (stranger == 0) {
     ::setsid();
@@ -148,7 +149,7 @@ TEST_F(KeeperTakesOver, NoProcessThatIsAnotherByNow) {
   start_keeper();
   take_over(plan);
   EXPECT_EQ(expect(Event::exited).last_exit.cause, Cause::unknown);
-  ::kill(stranger, SIGKILL);
+  kill_one(stranger, SIGKILL);
   ::waitpid(stranger, nullptr, 0);
 }
 
@@ -159,7 +160,7 @@ TEST_F(KeeperTakesOver, TheOutputOfAnAppOfWhichNothingIsLeft) {
   std::ofstream(at("go")).put('1');
   ASSERT_TRUE(wait_until([this] { return fs::exists(at("said")); }, 5s));
   const pid_t ended = known.app_pid;
-  ::kill(ended, SIGKILL);
+  kill_one(ended, SIGKILL);
   known.app_pid = -ended;
   known.exits_unknown = 1;
   start_keeper();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/files/files.h"
+#include "core/kill_one.h"
 #include "daemon/metrics/instance_usage.h"
 
 namespace berth::metrics {
@@ -48,8 +49,8 @@ class InstanceUsages : public testing::Test {
   }
   void TearDown() override {
     std::ifstream children("/proc/" + std::to_string(app_) + "/task/" + std::to_string(app_) + "/children");
-    for (pid_t child = 0; children >> child;) ::kill(child, SIGKILL);
-    ::kill(app_, SIGKILL);
+    for (pid_t child = 0; children >> child;) kill_one(child, SIGKILL);
+    kill_one(app_, SIGKILL);
     ::waitpid(app_, nullptr, 0);
   }
   supervise::InstanceStatus status() const { return {.id = {"web", "web", 1, "v1"}, .pid = app_, .keeper_pid = ::getpid()}; }

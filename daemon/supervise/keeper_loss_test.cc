@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/supervise/supervisor_fixture.h"
 
 #include <gmock/gmock.h>
@@ -31,7 +32,7 @@ BERTH_CO_TEST(SupervisorKeeps, AnAppWhoseKeeperIsKilled) {
   const auto before = status(plan);
   for (int times = 1; times <= 3; times++) {
     const auto keeper = status(plan).keeper_pid;
-    ::kill(keeper, SIGKILL);
+    kill_one(keeper, SIGKILL);
     CO_WAIT(count(Kind::kept) == times);
     EXPECT_EQ(status(plan).pid, before.pid);
     EXPECT_NE(status(plan).keeper_pid, keeper);
@@ -49,7 +50,7 @@ BERTH_CO_TEST(SupervisorKeeps, AnAppWhoseKeeperIsKilled) {
   EXPECT_TRUE(again);
   EXPECT_EQ(status(plan).pid, before.pid);
 
-  ::kill(before.pid, SIGKILL);
+  kill_one(before.pid, SIGKILL);
   CO_WAIT(count(Kind::started) == 2);
   EXPECT_EQ(status(plan).restarts, 1);
   EXPECT_EQ(status(plan).exits_by_reason, (std::map<std::string, std::int64_t>{{"unknown", 1}}));
@@ -83,7 +84,7 @@ BERTH_CO_TEST(SupervisorKeeps, WhatHappenedWhileTheConnectionWasBroken) {
   CO_WAIT(ready(plan));
   const auto before = status(plan);
   take_keepers_connection(plan);
-  ::kill(before.pid, SIGKILL);
+  kill_one(before.pid, SIGKILL);
   CO_WAIT(count(Kind::exited) == 1 && count(Kind::started) == 2);
   EXPECT_EQ(status(plan).keeper_pid, before.keeper_pid);
   EXPECT_EQ(count(Kind::gone) + count(Kind::kept), 0);
@@ -105,7 +106,7 @@ BERTH_CO_TEST(SupervisorKeeps, TheWatchdogsTimeThatAnAppSetUnderANewKeeper) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(ready(plan) && status(plan).says == "up" && std::filesystem::exists(plan.notify_socket + ".said"));
   co_await io::sleep_for(300ms);  // the keeper tells it at once
-  ::kill(status(plan).keeper_pid, SIGKILL);
+  kill_one(status(plan).keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::kept) == 1);
   co_await io::sleep_for(2500ms);  // longer than the spec's
   EXPECT_EQ(count(Kind::exited), 0) << "it asked for a minute";
@@ -116,7 +117,7 @@ BERTH_CO_TEST(SupervisorKeeps, NoAppOverABerthdThatComesAfterTheNewKeeper) {
   const auto plan = shell("exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));
   const auto before = status(plan);
-  ::kill(before.keeper_pid, SIGKILL);
+  kill_one(before.keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::kept) == 1);
   begin_again();
   const auto found = co_await supervisor->find();
@@ -138,7 +139,7 @@ BERTH_CO_TEST(SupervisorKeeps, AnAppWhoseReadinessIsWhatItSaid) {
   plan.readiness = spec::Probe{.kind = spec::ProbeKind::notify};
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(ready(plan));
-  ::kill(status(plan).keeper_pid, SIGKILL);
+  kill_one(status(plan).keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::kept) == 1);
   co_await io::sleep_for(200ms);
   EXPECT_TRUE(ready(plan));
@@ -150,8 +151,8 @@ BERTH_CO_TEST(SupervisorKeeps, NoAppThatEndedWithItsKeeper) {
   const auto plan = shell("exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));
   const auto before = status(plan);
-  ::kill(before.keeper_pid, SIGKILL);
-  ::kill(before.pid, SIGKILL);
+  kill_one(before.keeper_pid, SIGKILL);
+  kill_one(before.pid, SIGKILL);
   CO_WAIT(count(Kind::started) == 2);
   EXPECT_EQ(count(Kind::kept) + count(Kind::gone), 1);
   EXPECT_NE(status(plan).pid, before.pid);
@@ -165,10 +166,10 @@ BERTH_CO_TEST(SupervisorKeeps, NoAppByChoiceButItsLastWords) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(log(plan).find("up") != std::string::npos);
   const auto before = status(plan);
-  ::kill(before.keeper_pid, SIGSTOP);  // it reads nothing more
+  kill_one(before.keeper_pid, SIGSTOP);  // it reads nothing more
   std::ofstream(root / "go").put('1');
   CO_WAIT(fs::read_symlink(fmt::format("/proc/{}/exe", before.pid)).filename() == "sleep");
-  ::kill(before.keeper_pid, SIGKILL);
+  kill_one(before.keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::started) == 2);
   EXPECT_FALSE(lives(before.pid)) << "there must never be two";
   EXPECT_EQ(count(Kind::gone), 1);
@@ -181,7 +182,7 @@ BERTH_CO_TEST(SupervisorKeeps, NoAppWhoseKeeperWasStoppedFromOutside) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(log(plan).find("up") != std::string::npos);
   const auto before = status(plan);
-  ::kill(before.keeper_pid, SIGTERM);
+  kill_one(before.keeper_pid, SIGTERM);
   CO_WAIT(count(Kind::started) == 2);
   EXPECT_FALSE(lives(before.pid));
   EXPECT_EQ(count(Kind::gone), 1);

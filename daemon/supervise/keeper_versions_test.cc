@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/supervise/supervisor_fixture.h"
 
 #include <gmock/gmock.h>
@@ -88,7 +89,7 @@ BERTH_CO_TEST(SupervisorMeets, KeepersOfAnOlderProtocolAndGoesOnWithThem) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   EXPECT_EQ(status(plan).pid, before.pid);
   CO_WAIT(ready(plan));
-  ::kill(before.pid, SIGKILL);
+  kill_one(before.pid, SIGKILL);
   CO_WAIT(count(Kind::started) == 1);
   const std::string reason = "test";
   CO_ASSERT(co_await supervisor->restart(plan.id, reason));
@@ -98,7 +99,7 @@ BERTH_CO_TEST(SupervisorMeets, KeepersOfAnOlderProtocolAndGoesOnWithThem) {
   // Killed, it is followed by one that takes its app over.
   CO_WAIT(status(plan).phase == Phase::running);
   const auto now = status(plan).pid;
-  ::kill(before.keeper_pid, SIGKILL);
+  kill_one(before.keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::kept) == 1);
   EXPECT_EQ(status(plan).pid, now);
   EXPECT_EQ(runs(status(plan).keeper_pid), BERTH_KEEPER_PROGRAM);

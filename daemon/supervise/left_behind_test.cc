@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/supervise/left_behind.h"
 
 #include <csignal>
@@ -33,7 +34,7 @@ class Unkillable {
 
   void end() {
     if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
+    kill_one(pid_, SIGKILL);
     int status = 0;
     while (::waitpid(pid_, &status, 0) == pid_ && !WIFEXITED(status) && !WIFSIGNALED(status)) ::ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
     pid_ = -1;
@@ -92,8 +93,8 @@ TEST_F(LeftBehindTest, ALaterProcessOfTheSameNumberIsNotMeantAndLives) {
   std::ofstream(folder.path() / "b.sock.1.left") << "web/web.2@v1\nwhat is this\n";
   EXPECT_THAT(left("web"), IsEmpty());
   EXPECT_TRUE(is_empty());
-  EXPECT_EQ(::kill(pid, 0), 0);
-  ::kill(pid, SIGKILL);
+  EXPECT_EQ(kill_one(pid, 0), 0);
+  kill_one(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
 }
 
@@ -112,7 +113,7 @@ TEST_F(LeftBehindTest, TheSessionOfAnOrphanIsWrittenDown) {
   const auto text = files::read(folder.path() / ("k.sock." + std::to_string(pid) + ".left"), 1000);
   ASSERT_TRUE(text);
   EXPECT_THAT(*text, testing::StartsWith("web/web.1@v1\n" + std::to_string(pid) + " "));
-  ::kill(pid, SIGKILL);
+  kill_one(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
   note_left_behind((folder.path() / "other.sock").string(), "web/web.2@v1", Orphan{.pid = pid, .start = 1, .cgroup = {}, .pipes = {}}).value();
   EXPECT_FALSE(std::filesystem::exists(folder.path() / ("other.sock." + std::to_string(pid) + ".left"))) << "nothing of it lives";

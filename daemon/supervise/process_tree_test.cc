@@ -14,6 +14,7 @@
 
 #include "core/files/files.h"
 #include "core/files/fd.h"
+#include "core/kill_one.h"
 #include "daemon/supervise/process_tree.h"
 
 namespace berth::supervise {
@@ -97,7 +98,7 @@ TEST(KillOrphan, KillsByNumberNobodyWhoBeganWhileItLooked) {
   EXPECT_FALSE(kill_orphan({.pid = 0, .start = 0, .cgroup = cgroup.path().string(), .pipes = {}}));
   kernel.join();
   EXPECT_EQ(signal_that_ended(before), SIGKILL);
-  ::kill(meanwhile, SIGTERM);
+  kill_one(meanwhile, SIGTERM);
   EXPECT_EQ(signal_that_ended(meanwhile), SIGTERM) << "whose number it was before nobody knows";
 }
 

@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/supervise/running.h"
 
 #include <fstream>
@@ -37,7 +38,7 @@ class RunningTest : public testing::Test {
   RunningTest() { std::filesystem::create_directories(folder.path() / "keepers"); }
   ~RunningTest() override {
     for (const pid_t pid : children) {
-      ::kill(pid, SIGKILL);
+      kill_one(pid, SIGKILL);
       ::waitpid(pid, nullptr, 0);
     }
   }

@@ -1,3 +1,4 @@
+#include "core/kill_one.h"
 #include "daemon/supervise/supervisor_fixture.h"
 
 #include <gmock/gmock.h>
@@ -161,7 +162,7 @@ BERTH_CO_TEST(SupervisorRuns, AnAppAgainAndCountsWhy) {
   const auto plan = shell("exec sleep 1000");
   CO_ASSERT(co_await supervisor->ensure(plan));
   const auto first = status(plan).pid;
-  ::kill(first, SIGSEGV);
+  kill_one(first, SIGSEGV);
   CO_WAIT(count(Kind::started) == 2);
   const auto now = status(plan);
   EXPECT_NE(now.pid, first);
@@ -198,7 +199,7 @@ BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperIsKilled) {
   CO_WAIT(supervisor->processes(plan.id).size() == 2);
   const auto before = status(plan);
   const auto processes = supervisor->processes(plan.id);
-  ::kill(before.keeper_pid, SIGKILL);
+  kill_one(before.keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::started) == 2);
   for (const auto pid : processes) EXPECT_FALSE(lives(pid)) << "there must never be two";
   EXPECT_NE(status(plan).keeper_pid, before.keeper_pid);
@@ -214,7 +215,7 @@ BERTH_CO_TEST(SupervisorRuns, NothingAgainThatIsToRunOnceWhenItsKeeperIsKilled) 
   CO_ASSERT(co_await supervisor->ensure(plan));
   CO_WAIT(supervisor->processes(plan.id).size() == 2);
   const auto processes = supervisor->processes(plan.id);
-  ::kill(status(plan).keeper_pid, SIGKILL);
+  kill_one(status(plan).keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::gone) == 1 && status(plan).phase == Phase::lost);
   CO_ASSERT(co_await supervisor->stop(plan.id));
   for (const auto pid : processes) EXPECT_FALSE(lives(pid));
@@ -239,7 +240,7 @@ BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperWasKilledWhileNobodyWatched
   CO_ASSERT(co_await supervisor->ensure(plan));
   const auto before = status(plan);
   supervisor.reset();
-  ::kill(before.keeper_pid, SIGKILL);
+  kill_one(before.keeper_pid, SIGKILL);
   CO_WAIT(!lives(before.keeper_pid));
   EXPECT_TRUE(lives(before.pid));
   begin();
@@ -255,7 +256,7 @@ BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperDoesNotAnswer) {
   CO_ASSERT(co_await supervisor->ensure(plan));
   const auto before = status(plan);
   supervisor.reset();
-  ::kill(before.keeper_pid, SIGSTOP);
+  kill_one(before.keeper_pid, SIGSTOP);
   begin();
   CO_ASSERT(co_await supervisor->ensure(plan));
   EXPECT_FALSE(lives(before.keeper_pid));
@@ -285,7 +286,7 @@ BERTH_CO_TEST(SupervisorRuns, EveryProcessInItsCgroupWhereThereIsOne) {
   CO_WAIT(supervisor->processes(plan.id).size() == 2);
   EXPECT_FALSE(fs::is_empty(cgroups / "web"));
   const auto processes = supervisor->processes(plan.id);
-  ::kill(status(plan).keeper_pid, SIGKILL);
+  kill_one(status(plan).keeper_pid, SIGKILL);
   CO_WAIT(count(Kind::started) == 2);
   for (const auto pid : processes) EXPECT_FALSE(lives(pid));
   fs::create_directories(fs::path(status(plan).cgroup) / "own/deeper");  // as an app may that is root

@@ -237,7 +237,13 @@ std::optional<metrics::NodeStatus::Listener> Listener::status() const {
   if (!options_) return {};
   metrics::NodeStatus::Listener status{.listen = config::to_string(options_->listen), .problem = problem_};
   if (!credentials_) return status;
-  if (const auto revocations = credentials_->revocations(); revocations && status.problem.empty()) status.problem = revocations->problem(Clock::now());
+  if (const auto revocations = credentials_->revocations()) {
+    if (status.problem.empty()) status.problem = revocations->problem(Clock::now());
+    if (const auto counts = revocations->counts()) {
+      status.crl_ends = counts->second;
+      status.crl_is_ending = is_ending(counts->first, counts->second, Clock::now());
+    }
+  }
   status.certificate_ends = credentials_->ends();
   status.is_ending = is_ending(credentials_->begins(), credentials_->ends(), Clock::now());
   return status;

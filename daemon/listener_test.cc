@@ -130,6 +130,31 @@ TEST(ListenerTest, RefusesWhoConnectsWhileItsCertificateIsMissing) {
   EXPECT_FALSE(io::connect_raw(port));
 }
 
+TEST(ListenerTest, SaysWhenItsListOfRevokedCertificatesEnds) {
+  const io::Authority authority;
+  authority.list_revoked("crl.pem", {"client"}, 36'000);
+  io::Loop loop;
+  config::Config config;
+  config.remote = {.listen = {"127.0.0.1", 0}, .files = {.certificate_file = authority.path("local.pem"), .key_file = authority.path("local.key"), .client_ca_file = authority.path("ca.pem")}};
+  const auto status = [&] {
+    host::ServiceManager manager;
+    Listener remote(loop, manager, remote_listener(config), {});
+    remote.start();
+    return *remote.status();
+  };
+  EXPECT_FALSE(status().crl_ends) << "it goes by none";
+  config.remote->files.client_crl_file = authority.path("crl.pem");
+  const auto with_list = status();
+  ASSERT_TRUE(with_list.crl_ends);
+  const auto left = *with_list.crl_ends - std::chrono::system_clock::now();
+  EXPECT_LE(left, 36'000s);
+  EXPECT_GE(left, 35'000s);
+  EXPECT_FALSE(with_list.crl_is_ending);
+  authority.list_revoked("crl.pem", {}, 36'000, "other-ca");
+  EXPECT_FALSE(status().crl_ends) << "it cannot be gone by at any time";
+  EXPECT_THAT(status().problem, HasSubstr("every client is refused"));
+}
+
 TEST(SeldomTest, LetsOneThroughAndCountsTheOthers) {
   io::Seldom seldom(1s);
   const io::Steady::time_point start{};

@@ -1,4 +1,6 @@
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "core/logs/record_time.h"
 #include "daemon/metrics/families.h"
@@ -51,6 +53,16 @@ Family disk_reserve(const NodeStatus& node) {
   return family;
 }
 
+/// How long the lists of revoked certificates last by which a listener goes; `who` is what people call that.
+void add_crl(std::vector<Family>& families, const NodeStatus::Listener& listener, const std::string& who, const std::string& expiry, const std::string& ending) {
+  if (!listener.crl_ends) return;
+  families.push_back(one(Family::gauge(expiry, "When the list of revoked certificates ends that " + who +
+                                               " goes by (nextUpdate; of several the first), in seconds since 1970: then clients are refused."),
+                         std::chrono::duration<double>(listener.crl_ends->time_since_epoch()).count()));
+  families.push_back(one(Family::gauge(ending, "Whether the list of revoked certificates that " + who + " goes by has less than a fifth of its time left, and less than a week."),
+                         listener.crl_is_ending));
+}
+
 void add_metrics_listener(std::vector<Family>& families, const NodeStatus& node) {
   if (!node.metrics_listener) return;
   if (const auto at = node.metrics_listener->certificate_ends) {
@@ -58,7 +70,9 @@ void add_metrics_listener(std::vector<Family>& families, const NodeStatus& node)
     families.push_back(one(Family::gauge("berth_metrics_certificate_expiry_timestamp_seconds", "When the certificate ends that the metrics listener shows, in seconds since 1970."),
                            std::chrono::duration<double>(at->time_since_epoch()).count()));
   }
-  families.push_back(one(Family::gauge("berth_metrics_failing", "Whether the metrics listener is not there, or the files of its certificate or its token are wrong."),
+  add_crl(families, *node.metrics_listener, "the metrics listener", "berth_metrics_crl_expiry_timestamp_seconds", "berth_metrics_crl_ending");
+  families.push_back(one(Family::gauge("berth_metrics_failing",
+                                       "Whether the metrics listener is not there, the files of its certificate or its token are wrong, or its list of revoked certificates does not count."),
                          !node.metrics_listener->problem.empty()));
 }
 
@@ -68,7 +82,9 @@ void add_remote_api(std::vector<Family>& families, const NodeStatus& node) {
   if (const auto at = node.remote_api->certificate_ends) ends.add({}, std::chrono::duration<double>(at->time_since_epoch()).count());
   families.push_back(std::move(ends));
   families.push_back(one(Family::gauge("berth_api_certificate_ending", "Whether that certificate has less than a fifth of its time left, and less than a week."), node.remote_api->is_ending));
-  families.push_back(one(Family::gauge("berth_api_failing", "Whether the control API has no listener for its clients, or the files of its certificates are wrong."),
+  add_crl(families, *node.remote_api, "the control API", "berth_api_crl_expiry_timestamp_seconds", "berth_api_crl_ending");
+  families.push_back(one(Family::gauge("berth_api_failing",
+                                       "Whether the control API has no listener for its clients, the files of its certificates are wrong, or its list of revoked certificates does not count."),
                          !node.remote_api->problem.empty()));
 }
 

@@ -41,6 +41,9 @@ struct NodeStatus {
     std::string problem;  ///< what is wrong with its certificates, its token or its address, one line; empty: nothing
     std::optional<std::chrono::system_clock::time_point> certificate_ends{};  ///< nothing where it does not listen, or speaks no TLS
     bool is_ending = false;  ///< the certificate should have been replaced by now
+    /// The first of its lists of revoked certificates; nothing where it goes by none, or they cannot be gone by at any time.
+    std::optional<std::chrono::system_clock::time_point> crl_ends{};
+    bool crl_is_ending = false;  ///< that list should have been replaced by now
   };
   std::optional<Listener> remote_api{};        ///< nothing where `[api]` has no `listen`
   std::optional<Listener> metrics_listener{};  ///< nothing where `[metrics] listen` is empty

@@ -124,9 +124,13 @@ std::vector<Row> rows_of_the_node() {
   return {
       {"berth_api_certificate_ending", [](Snapshot& all) { all.node.remote_api->is_ending = true; }, " 1"},
       {"berth_api_certificate_expiry_timestamp_seconds", [](Snapshot& all) { *all.node.remote_api->certificate_ends += 7s; }, " 1800000007"},
+      {"berth_api_crl_ending", [](Snapshot& all) { all.node.remote_api->crl_is_ending = true; }, " 1"},
+      {"berth_api_crl_expiry_timestamp_seconds", [](Snapshot& all) { *all.node.remote_api->crl_ends += 7s; }, " 1700000007"},
       {"berth_api_failing", [](Snapshot& all) { all.node.remote_api->problem = "wrong"; }, " 1"},
       {"berth_metrics_certificate_ending", [](Snapshot& all) { all.node.metrics_listener->is_ending = true; }, " 1"},
       {"berth_metrics_certificate_expiry_timestamp_seconds", [](Snapshot& all) { *all.node.metrics_listener->certificate_ends += 7s; }, " 1800000007"},
+      {"berth_metrics_crl_ending", [](Snapshot& all) { all.node.metrics_listener->crl_is_ending = true; }, " 1"},
+      {"berth_metrics_crl_expiry_timestamp_seconds", [](Snapshot& all) { *all.node.metrics_listener->crl_ends += 7s; }, " 1700000007"},
       {"berth_metrics_failing", [](Snapshot& all) { all.node.metrics_listener->problem = "wrong"; }, " 1"},
       {"berth_build_info", [](Snapshot& all) { all.node.version = "9.9"; }, R"({version="9.9"} 1)"},
       {"berth_config_reload_failed", [](Snapshot& all) { all.node.config_refused.emplace(); }, " 1"},

@@ -27,8 +27,10 @@ inline Snapshot snapshot() {
   all.node.trust.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'800'000'000)}};
   all.node.trust.last_success = "2026-11-24T09:00:00Z";
   all.node.trust.refusals = {{"rollback", 2}};
-  all.node.remote_api = {.listen = "0.0.0.0:9465", .problem = {}, .certificate_ends = std::chrono::system_clock::from_time_t(1'800'000'000)};
-  all.node.metrics_listener = {.listen = "0.0.0.0:9464", .problem = {}, .certificate_ends = std::chrono::system_clock::from_time_t(1'800'000'000)};
+  all.node.remote_api = {.listen = "0.0.0.0:9465", .problem = {}, .certificate_ends = std::chrono::system_clock::from_time_t(1'800'000'000),
+                         .crl_ends = std::chrono::system_clock::from_time_t(1'700'000'000)};
+  all.node.metrics_listener = {.listen = "0.0.0.0:9464", .problem = {}, .certificate_ends = std::chrono::system_clock::from_time_t(1'800'000'000),
+                               .crl_ends = std::chrono::system_clock::from_time_t(1'700'000'000)};
   deploy::AppStatus app;
   app.row = {.app = "web", .active = "v2", .previous = "v1"};
   app.health = "degraded";

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from lib import sample_apps
-from lib.case import BerthCase
+from lib.berth_ca import BerthCaCase
 from lib.node import Node
 from lib.programs import BERTH
 from lib.waiting import wait_until
@@ -25,19 +25,7 @@ class EnrolledNode(Node):
         self.configure(text + f'\n[paths]\nstate = "{self.state}"\nlogs = "{self.logs}"\nrun = "{self.run}"\n[metrics]\nlisten = "127.0.0.1:{metrics_port}"\n[store]\nreserve = "1MB"\n[log]\nlevel = "debug"\n')
 
 
-class Enrolment(BerthCase):
-    def setUp(self):
-        super().setUp()
-        self.ca = self.folder / "ca"
-        self.home = self.folder / "home/.config/berth"
-        self.home.mkdir(parents=True)
-
-    def run_berth(self, *arguments, expect=0, **more):
-        env = {**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent", "NO_COLOR": "1"}
-        got = subprocess.run([str(BERTH), *map(str, arguments)], env=env, capture_output=True, text=True, **{"stdin": subprocess.DEVNULL, **more})
-        self.assertEqual(got.returncode, expect, got)
-        return got
-
+class Enrolment(BerthCaCase):
     def openssl(self, *arguments):
         got = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False)
         self.assertEqual(got.returncode, 0, got)
@@ -129,23 +117,18 @@ class Enrolment(BerthCase):
         self.enrol("edge-1", 9465)
         self.sign("edge-1")
         for who, name in (("alice", "alice@example.org"), ("ci", "ci.example.org")):
-            self.run_berth("ca", "sign", "--new-key", self.home / f"{who}.key", "--name", name, "--client", "--ca", self.ca)
+            self.new_client(who, name)
         (self.home / "ca.pem").write_bytes((self.ca / "ca.pem").read_bytes())
         (self.home / "nodes.toml").write_text("".join(f'[as-{who}]\naddress = "localhost"\nca_file = "ca.pem"\ncertificate_file = "{who}.pem"\nkey_file = "{who}.key"\n' for who in ("alice", "ci", "again")))
         config = self.etc("edge-1") / "berthd.toml"
         config.write_text(re.sub(r"(client_ca_file = .*\n)", lambda found: found[1] + f'client_crl_file = "{self.etc("edge-1")}/crl.pem"\n', config.read_text(), count=1))
         self.run_berth("ca", "crl", self.ca)
-        self.bring_list()
+        self.bring_list(self.etc("edge-1") / "crl.pem")
         node = EnrolledNode(self.folder / "edge-1", self.etc("edge-1"), 9474)
         self.nodes.append(node)
         node.start()
         wait_until(lambda: "the control API is at" in node.log_file.read_text(), "it listens")
         return node
-
-    def bring_list(self, content=None):
-        new = self.etc("edge-1") / "crl.pem.new"
-        new.write_bytes((self.ca / "crl.pem").read_bytes() if content is None else content)
-        new.rename(self.etc("edge-1") / "crl.pem")
 
     def ask(self, who, expect=0):
         return self.run_berth("status", "--node", f"as-{who}", expect=expect)
@@ -156,6 +139,7 @@ class Enrolment(BerthCase):
 
     def test_a_revoked_client_is_refused_at_its_next_connection_and_nobody_else_is(self):
         node = self.enrolled_with_list()
+        crl = self.etc("edge-1") / "crl.pem"
         self.ask("alice")
         self.ask("ci")
         follows = subprocess.Popen([str(BERTH), "events", "-f", "--node", "as-alice"], env={**os.environ, "HOME": str(self.folder / "home"), "BERTH_SOCKET": "/nonexistent"}, stdout=subprocess.DEVNULL,
@@ -165,7 +149,7 @@ class Enrolment(BerthCase):
         pid = node.process.pid
         said = self.run_berth("ca", "revoke", "alice@example.org", "--ca", self.ca, "--reason", "key-compromise").stdout
         self.assertIn("revoked alice@example.org (", said)
-        self.bring_list()
+        self.bring_list(crl)
         began = time.monotonic()
         self.assertIn("alert 44 (certificate revoked): its authority has revoked it", self.ask("alice", expect=7).stderr)
         self.assertLess(time.monotonic() - began, 1)
@@ -182,15 +166,16 @@ class Enrolment(BerthCase):
         self.assertEqual([one["revoked"] and one["revoked"]["reason"] for one in listed], [None, "key-compromise", None])
         self.assertIn("key-compromise", self.run_berth("ca", "list", self.ca).stdout)
 
-        self.run_berth("ca", "sign", "--new-key", self.home / "again.key", "--name", "alice@example.org", "--client", "--ca", self.ca)
+        self.new_client("again", "alice@example.org")
         self.assertEqual(self.crl_check("again").returncode, 0)
         self.ask("again")
         self.ask("alice", expect=7)
 
     def test_a_list_that_does_not_count_refuses_everybody_and_says_so(self):
         node = self.enrolled_with_list()
+        crl = self.etc("edge-1") / "crl.pem"
         self.ask("ci")
-        self.bring_list(b"nothing")
+        self.bring_list(crl, b"nothing")
         self.assertIn("nobody can tell there whether it was revoked", self.ask("ci", expect=7).stderr)
         problem = node.status()["remote_api"]["problem"]
         self.assertIn("every client is refused, since client_crl_file", problem)
@@ -199,12 +184,33 @@ class Enrolment(BerthCase):
         doctor = json.loads(subprocess.run([str(BERTH), "doctor", "--json", "--config", str(node.config)], env={**os.environ, "BERTH_SOCKET": str(node.socket)}, capture_output=True, text=True).stdout)
         self.assertIn("does not count", json.dumps(doctor))
         self.run_berth("ca", "crl", self.ca)
-        self.bring_list()
+        self.bring_list(crl)
         self.ask("ci")
         self.assertEqual(node.status()["remote_api"]["problem"], "")
         self.run_berth("ca", "revoke", "nobody.example.org", "--ca", self.ca, expect=3)
         self.run_berth("ca", "revoke", "ci.example.org", "--ca", self.ca, "--reason", "boredom", expect=2)
         self.run_berth("ca", "revoke", "ci.example.org", expect=2)
+
+    def test_metrics_tell_when_a_list_ends_before_it_does(self):
+        node = self.enrolled_with_list()
+        crl = self.etc("edge-1") / "crl.pem"
+
+        def told(name):
+            found = re.search(rf"^berth_api_{name} (\S+)$", node.metrics(), re.MULTILINE)
+            return found and float(found[1])
+        self.ask("ci")
+        self.assertEqual((told("crl_expiry_timestamp_seconds"), told("crl_ending"), told("failing")), (self.list_ends(crl), 0, 0))
+        self.bring_list(crl, self.list_between(-9 * 86400, 86400))  # a day of ten is left
+        self.ask("ci")
+        self.assertEqual((told("crl_expiry_timestamp_seconds"), told("crl_ending"), told("failing")), (self.list_ends(crl), 1, 0))
+        self.assertIn(f"[api] client_crl_file {crl} ends at ", node.log_file.read_text())
+        self.bring_list(crl, self.list_between(-9 * 86400, -60))
+        self.assertIn("nobody can tell there whether it was revoked", self.ask("ci", expect=7).stderr)
+        self.assertEqual((told("crl_expiry_timestamp_seconds"), told("crl_ending"), told("failing")), (self.list_ends(crl), 1, 1))
+        self.assertIn("ended at", node.status()["remote_api"]["problem"])
+        crl.unlink()
+        self.ask("ci", expect=7)
+        self.assertEqual((told("crl_expiry_timestamp_seconds"), told("crl_ending"), told("failing")), (None, None, 1), "of what is not there nothing ends")
 
     def test_what_is_there_is_not_replaced(self):
         self.enrol("edge-1", 9465)

@@ -17,7 +17,9 @@ CONSTANT = {"berth_build_info", "berth_node_info", "berth_disk_reserve_bytes", "
 CONTROLLERS = {"berth_limits_enforced", "berth_instance_limits_enforced", "berth_instance_memory_limit_bytes", "berth_instance_oom_kills_total"}  # tests/node/test_limits.py
 TROUBLE = {"berth_app_troubled"}
 ELSEWHERE = {"berth_api_failing", "berth_api_certificate_ending", "berth_api_certificate_expiry_timestamp_seconds",  # test_remote.py
+             "berth_api_crl_ending", "berth_api_crl_expiry_timestamp_seconds",  # test_enrol.py
              "berth_metrics_failing", "berth_metrics_certificate_ending", "berth_metrics_certificate_expiry_timestamp_seconds",  # test_metrics_listener.py
+             "berth_metrics_crl_ending", "berth_metrics_crl_expiry_timestamp_seconds",  # test_metrics_listener.py
              "berth_api_slow_readers_total",  # test_streams.py
              "berth_events_damaged"} | {f"berth_webhook_{what}" for what in (  # test_lifecycle.py; test_webhooks.py
                  "cursor_resets_total", "delivered_total", "dropped_total", "failing", "lag_seconds", "last_success_timestamp_seconds", "retries_total")}

@@ -13,7 +13,7 @@ import urllib.parse
 import urllib.request
 
 from lib import contract
-from lib.case import BerthCase
+from lib.berth_ca import BerthCaCase
 from lib.certificates import Authority
 from lib.programs import BERTHD, SOURCE
 from lib.waiting import wait_until
@@ -22,7 +22,7 @@ PORT = 9464
 TOKEN = "0123456789abcdef" * 4
 
 
-class MetricsListener(BerthCase):
+class MetricsListener(BerthCaCase):
     def setUp(self):
         super().setUp()
         self.pki = Authority(self.folder)
@@ -223,6 +223,90 @@ class MetricsListener(BerthCase):
         stranger = Authority(self.folder, "other-ca").issue("stranger", "prometheus.example.org")
         with self.assertRaises(OSError):
             self.ask(authorization=self.bearer(), certificate=stranger)
+
+    # Lists of revoked certificates
+
+    def start_with_list(self):
+        """A node whose metrics are for clients of berth's own authority, less those that it revoked: two scrapers, and where the list is."""
+        self.put("metrics", self.pki.issue("lasting", "localhost", "127.0.0.1", days=300))
+        self.run_berth("ca", "init", self.ca, "--name", "Example scrapers")
+        self.run_berth("ca", "crl", self.ca)
+        crl = self.folder / "metrics-crl.pem"
+        self.bring_list(crl)
+        self.by_tls(f'client_ca_file = "{self.ca}/ca.pem"', f'client_crl_file = "{crl}"')
+        checked = self.check()
+        self.assertEqual((checked.returncode, checked.stderr), (0, ""))
+        self.node.start()
+        return self.new_client("east", "east.prometheus.example.org"), self.new_client("west", "west.prometheus.example.org"), crl
+
+    def test_a_revoked_scraper_is_refused_at_its_next_connection_and_another_is_not(self):
+        east, west, crl = self.start_with_list()
+        pid = self.node.process.pid
+        job = ('  - job_name: {name}\n    scheme: https\n    tls_config: {{ca_file: {ca}, cert_file: {path}.pem, key_file: {path}.key}}\n'
+               '    static_configs: [{{targets: ["localhost:9464"]}}]\n')
+        self.start_prometheus(*(job.format(name=path.name, path=path, ca=self.pki.file) for path in (east, west)))
+        for name in ("east", "west"):
+            wait_until(lambda: self.query(f'up{{job="{name}"}}') == [1.0], f"{name} scrapes berthd", 30)
+        self.assertEqual(self.ask(certificate=east)[0], 200)
+
+        self.run_berth("ca", "revoke", "east.prometheus.example.org", "--ca", self.ca, "--reason", "key-compromise")
+        self.bring_list(crl)
+        with self.assertRaises(ssl.SSLError) as refused:
+            self.ask(certificate=east)
+        self.assertIn("certificate revoked", str(refused.exception).lower().replace("_", " "))
+        self.assertEqual(self.ask(certificate=west)[0], 200)
+        wait_until(lambda: self.query('up{job="east"}') == [0.0], "the revoked one scrapes no more, though it had a connection", 20)
+        self.assertIn("revoked certificate", self.last_error("east"))
+        wait_until(lambda: self.query('up{job="west"}') == [1.0], "the other one goes on", 20)
+        self.assertEqual((self.node.process.pid, self.node.process.poll()), (pid, None), "without a restart")
+        serial = json.loads(self.run_berth("ca", "list", self.ca, "--json").stdout)["certificates"][0]["serial"]
+        wait_until(lambda: re.search(rf"\[metrics\]: refused .*its authority has revoked it.*, serial number {serial}", self.node.log_file.read_text()), "the log says whose")
+        self.assertEqual(self.node.status()["metrics_listener"]["problem"], "")
+
+    def test_a_list_that_is_missing_or_over_refuses_every_scraper_and_says_so(self):
+        east, _, crl = self.start_with_list()
+
+        def told():
+            page = self.metrics()
+            return [found and float(found[1]) for found in (re.search(rf"^berth_metrics_{name} (\S+)$", page, re.MULTILINE) for name in ("crl_expiry_timestamp_seconds", "crl_ending", "failing"))]
+
+        def refused(why):
+            with self.assertRaises(OSError):
+                self.ask(certificate=east)
+            problem = self.node.status()["metrics_listener"]["problem"]
+            self.assertIn(why, problem)
+            self.assertIn(f"[metrics]: {problem}", self.node.log_file.read_text())
+            self.assertIn("berth ca crl", problem)
+            self.assertIn(why, self.node.berth("status").text)
+            self.assertEqual(self.node.api("GET", "/healthz").status, 200, "the control socket answers as ever")
+        self.assertEqual(self.ask(certificate=east)[0], 200)
+        self.assertEqual(told(), [self.list_ends(crl), 0, 0])
+
+        self.bring_list(crl, self.list_between(-9 * 86400, 86400))  # a day of ten is left
+        self.assertEqual(self.ask(certificate=east)[0], 200)
+        self.assertEqual(told(), [self.list_ends(crl), 1, 0])
+        ending = f"[metrics] client_crl_file {crl} ends at "
+        self.assertIn(ending, self.node.log_file.read_text())
+        self.assertIn(ending, self.check().stderr)
+
+        self.bring_list(crl, self.list_between(-9 * 86400, -60))
+        refused(f"its list in client_crl_file {crl} ended at ")
+        self.assertEqual(told(), [self.list_ends(crl), 1, 1])
+        checked = self.check()
+        self.assertEqual(checked.returncode, 0, "it is no mistake of the file")
+        self.assertIn(" ended at ", checked.stderr)
+
+        crl.unlink()
+        refused("every client is refused, since client_crl_file")
+        self.assertEqual(told(), [None, None, 1])
+        checked = self.check()
+        self.assertEqual(checked.returncode, 2)
+        self.assertIn(f"[metrics] client_crl_file: open {crl}: No such file or directory", checked.stderr)
+
+        self.bring_list(crl)
+        self.assertEqual(self.ask(certificate=east)[0], 200)
+        self.assertEqual(told(), [self.list_ends(crl), 0, 0])
+        self.assertEqual(self.node.status()["metrics_listener"]["problem"], "")
 
     def test_a_token_is_not_taken_where_others_could_read_it(self):
         self.say(self.with_token())

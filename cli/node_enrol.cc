@@ -25,7 +25,7 @@ std::string usual_folder() { return doctor::usual_config().parent_path().string(
 
 struct EnrolOptions {
   Enrolment enrolment{.folder = {}, .node = {}, .host = {}, .environment = "production"};
-  std::string folder = usual_folder(), ca_file, token_file;
+  std::string folder = usual_folder(), ca_file, token_file, crl;
   std::vector<std::string> names;
 };
 
@@ -42,6 +42,9 @@ void say_next(const Console& console, const Enrolment& enrolment) {
   if (!enrolment.listen.empty()) {
     console.note(fmt::format("Next, where the authority is: berth ca sign node.csr --ca DIR, and bring what it makes to {} (node.pem, ca.pem).", enrolment.folder.string()));
     console.note("Then here: " + then);
+    if (!enrolment.crl.empty())
+      console.note(fmt::format("And bring each list that 'berth ca revoke' or 'berth ca crl' writes to {} by a rename, the next one before this one ends.",
+                               (enrolment.folder / "crl.pem").string()));
     return;
   }
   console.note("Next: " + then);
@@ -56,12 +59,15 @@ Result<Exit> enrol_node(const Console& console, EnrolOptions options) {
   enrolment.host = machine_name();
   enrolment.ca_file = options.ca_file;
   enrolment.token_file = options.token_file;
+  enrolment.crl = options.crl;
   BERTH_TRY(enrolment.names, enrol::parse_names(options.names));
+  const auto now = std::chrono::system_clock::now();
   BERTH_CHECK(enrol::configuration_of(enrolment));  // before the repository is asked
+  BERTH_CHECK(enrol::crl_of(enrolment, now));
   RepositoryLocation location{.at = enrolment.url, .tls = {.ca_file = options.ca_file}, .token_file = options.token_file};
   BERTH_CHECK(take_configuration(location));
   BERTH_TRY(const auto metadata, open_metadata(location));
-  const auto done = enrol::enrol(enrolment, *metadata, std::chrono::system_clock::now());
+  const auto done = enrol::enrol(enrolment, *metadata, now);
   if (!done) return std::unexpected(done.error().code == Errc::usage || done.error().code == Errc::exists ? done.error() : of_repository(done.error(), enrolment.url));
   if (console.json) {
     boost::json::array wrote, kept, names;
@@ -112,7 +118,8 @@ Verb node_enrol_verb() {
       .text = "Writes berthd.toml, root.json, node.key (for root alone) and node.csr to where berthd has its configuration (/etc/berth; /usr/local/etc/berth where that is what it was built for), once the repository was read with that root. A berthd.toml that "
               "somebody wrote is never replaced; one that is as the package brought it is kept as berthd.toml.shipped. What is in conf.d already stays, and must not say otherwise. With --root sha256:HEX the repository's first root.json "
               "is fetched, and counts if it has that hash, which came to you by a way that you trust. With --listen the node can be driven from elsewhere, by the "
-              "clients that --allow names, once its certificate (node.pem) and their authority (ca.pem) are there: 'berth ca' makes both.",
+              "clients that --allow names, once its certificate (node.pem) and their authority (ca.pem) are there: 'berth ca' makes both. With --crl whoever "
+              "that authority has revoked is refused, and so is everybody once that list has ended: new ones have to be brought. Another list that is there already is not replaced.",
       .examples = {"berth node enrol --repo https://releases.example.org/berth --root ./1.root.json",
                    "berth node enrol --repo https://releases.example.org/berth --root sha256:9f86… --environment qa --label rack=r7 --channel web@stable --name edge-1 --address edge-1.example.org --listen "
                    "0.0.0.0:9465 --allow alice@example.org=operator"},
@@ -126,6 +133,8 @@ Verb node_enrol_verb() {
                   {"--address", "NAME", "a host name or address that clients call this node by, for its certificate; may be repeated (default: its name)", &o->names},
                   {"--listen", "ADDRESS:PORT", "where clients with a certificate may drive it, such as 0.0.0.0:9465 (default: nowhere)", &e.listen},
                   {"--allow", "NAME=ROLE", "one of them: a name of its certificate, and viewer, deployer, operator or admin; may be repeated", &e.clients},
+                  {"--crl", "FILE", "with --listen: the list (CRL) of what the clients' authority revoked, which becomes crl.pem beside ca.pem (default: none)", &o->crl,
+                   Completes::file},
                   {"--ca-file", "FILE", "for https: the CAs (PEM) that may vouch for the repository's server", &o->ca_file, Completes::file, {}, true},
                   {"--token-file", "FILE", "a bearer token for that server, in a file that stays there", &o->token_file, Completes::file, {}, true},
                   {"--folder", "DIR", "where it is written (default: where berthd has its configuration)", &o->folder, Completes::folder, {}, true}},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <any>
 #include <span>
+#include <system_error>
 
 #include <fmt/ranges.h>
 
@@ -10,6 +11,8 @@
 #include "core/crypto/keys.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
+#include "core/io/certificates.h"
+#include "core/io/revocations.h"
 #include "core/trust/client.h"
 #include "core/trust/limits.h"
 #include "daemon/config/config.h"
@@ -21,10 +24,13 @@ namespace {
 
 constexpr std::string_view kPin = "sha256:";
 constexpr std::size_t kMostFile = 1u << 20;
+constexpr std::size_t kMostLists = 16u << 20;  ///< as berthd reads them
 
 fs::path config_file(const Enrolment& enrolment) { return enrolment.folder / "berthd.toml"; }
 fs::path root_file(const Enrolment& enrolment) { return enrolment.folder / "root.json"; }
 fs::path key_file(const Enrolment& enrolment) { return enrolment.folder / "node.key"; }
+fs::path authority_file(const Enrolment& enrolment) { return enrolment.folder / "ca.pem"; }
+fs::path crl_file(const Enrolment& enrolment) { return enrolment.folder / "crl.pem"; }
 fs::path request_file(const Enrolment& enrolment) { return enrolment.folder / "node.csr"; }
 
 /// A string of TOML.
@@ -64,8 +70,11 @@ Result<void> check_said(const std::string& option, const std::string& value, con
 }
 
 std::string table_of(const Enrolment& enrolment) {
-  return fmt::format("\n[api]\nlisten = {}\ncertificate_file = {}\nkey_file = {}\nclient_ca_file = {}\n", toml_string(enrolment.listen), toml_string((enrolment.folder / "node.pem").string()),
-                     toml_string(key_file(enrolment).string()), toml_string((enrolment.folder / "ca.pem").string()));
+  std::string text = fmt::format("\n[api]\nlisten = {}\ncertificate_file = {}\nkey_file = {}\nclient_ca_file = {}\n", toml_string(enrolment.listen),
+                                 toml_string((enrolment.folder / "node.pem").string()), toml_string(key_file(enrolment).string()),
+                                 toml_string(authority_file(enrolment).string()));
+  if (!enrolment.crl.empty()) text += fmt::format("client_crl_file = {}\n", toml_string(crl_file(enrolment).string()));
+  return text;
 }
 
 std::string client_table(std::string_view name, std::string_view role) { return fmt::format("\n[[api.client]]\nname = {}\nrole = {}\n", toml_string(name), toml_string(role)); }
@@ -73,6 +82,7 @@ std::string client_table(std::string_view name, std::string_view role) { return 
 /// What of the text is for the API elsewhere.
 Result<std::string> api_of(const Enrolment& enrolment) {
   if (enrolment.listen.empty() && !enrolment.clients.empty()) return fail(Errc::usage, "--allow is for --listen");
+  if (enrolment.listen.empty() && !enrolment.crl.empty()) return fail(Errc::usage, "--crl is for --listen");
   if (enrolment.listen.empty()) return std::string();
   std::string text = table_of(enrolment);
   BERTH_CHECK(check_said("--listen", enrolment.listen, text + client_table("a.example.org", "viewer")));
@@ -106,6 +116,18 @@ Result<void> try_repository(const std::string& root, trust::Remote& metadata, tr
   trust::Client client(folder.path() / "tuf", metadata, [now] { return now; });
   BERTH_CHECK(client.init(root));
   return client.refresh();
+}
+
+/// Whether the place of the list of revoked certificates is free, or has that list.
+Result<void> check_free_for_crl(const Enrolment& enrolment, const std::string& crl) {
+  if (crl.empty()) return {};
+  const fs::path file = crl_file(enrolment);
+  const auto there = files::read(file, kMostLists);
+  if (there && *there != crl)
+    return fail(Errc::exists, fmt::format("{0} is there, and another list: it may be newer than {1}, and is not replaced. Enrol with '--crl {0}', or put the one that counts "
+                                          "there by a rename first", file.string(), enrolment.crl.string()));
+  if (!there && there.error().code != Errc::not_found) return std::unexpected(there.error());
+  return {};
 }
 
 /// What is there and stands against it; before anything is written.
@@ -155,7 +177,7 @@ Result<void> write_key(const Enrolment& enrolment, Enrolled& done) {
 }
 
 Result<void> write_unless_equal(const fs::path& file, const std::string& text, Enrolled& done) {
-  if (const auto there = files::read(file, kMostFile); there && *there == text) {
+  if (const auto there = files::read(file, std::max(kMostFile, text.size())); there && *there == text) {
     done.kept.push_back(file);
     return {};
   }
@@ -173,7 +195,25 @@ Result<void> write_config(const Enrolment& enrolment, const std::string& config,
   return write_unless_equal(file, config, done);
 }
 
+/// What berthd would say of the list; empty: it can be gone by, as far as one can tell here.
+Result<std::string> problem_of_crl(const Enrolment& enrolment, trust::WallTime now) {
+  io::Certificates authorities;  // none: the list is read, and not compared
+  std::error_code failed;
+  if (const fs::path file = authority_file(enrolment); fs::exists(file, failed)) BERTH_CHECK(authorities.load(file.string(), true));
+  return io::Revocations(enrolment.crl.string(), *authorities.get()).problem(now);
+}
+
 }  // namespace
+
+Result<std::string> crl_of(const Enrolment& enrolment, trust::WallTime now) {
+  if (enrolment.crl.empty()) return std::string();
+  auto content = files::read(enrolment.crl, kMostLists);
+  if (!content) return fail(Errc::usage, fmt::format("--crl: {}: give the list that 'berth ca crl' or your CA writes", content.error().message));
+  const auto problem = problem_of_crl(enrolment, now);
+  if (!problem) return fail(Errc::usage, problem.error().message);
+  if (!problem->empty()) return fail(Errc::usage, fmt::format("--crl {}: by it {}", enrolment.crl.string(), *problem));
+  return content;
+}
 
 Result<std::string> configuration_of(const Enrolment& enrolment) {
   std::string text = "# Written by 'berth node enrol'. Every key there is, with what it means, is in the berthd.toml that berth comes with\n# (berthd.toml.shipped, or config/berthd.toml of its sources). Files in conf.d add to it. 'berthd --check' says what is wrong.\n\n";
@@ -212,7 +252,9 @@ Result<Enrolled> enrol(const Enrolment& enrolment, trust::Remote& metadata, trus
   }
   BERTH_TRY(const std::string config, configuration_of(enrolment));
   BERTH_TRY(const std::string root, root_of(enrolment, metadata));
+  BERTH_TRY(const std::string crl, crl_of(enrolment, now));
   BERTH_CHECK(check_free(enrolment, root, config));
+  BERTH_CHECK(check_free_for_crl(enrolment, crl));
   BERTH_CHECK(check_drop_ins(enrolment, config));
   BERTH_CHECK(try_repository(root, metadata, now));
 
@@ -222,6 +264,7 @@ Result<Enrolled> enrol(const Enrolment& enrolment, trust::Remote& metadata, trus
   BERTH_TRY(const std::string request, make_request(key_file(enrolment), done.names));
   BERTH_CHECK(files::replace(request_file(enrolment), request, 0644));
   done.wrote.push_back(request_file(enrolment));
+  if (!crl.empty()) BERTH_CHECK(write_unless_equal(crl_file(enrolment), crl, done));
   BERTH_CHECK(write_config(enrolment, config, done));
   return done;
 }

@@ -26,6 +26,7 @@ struct Enrolment {
   std::vector<std::string> follow;   ///< "web@stable"
   std::string listen;                ///< of the API for clients with a certificate; empty: none
   std::vector<std::string> clients;  ///< of that, "alice@example.org=operator"
+  fs::path crl;                      ///< the list of what the authority of these revoked; empty: none is gone by
   std::vector<Name> names;           ///< that the node's certificate is to be for; empty: the node's name
 };
 
@@ -39,10 +40,15 @@ struct Enrolled {
 /// The berthd.toml that it makes. Fails with `Errc::usage` as berthd does.
 Result<std::string> configuration_of(const Enrolment& enrolment);
 
-/// Writes berthd.toml, root.json, node.key (0600) and node.csr into the folder, in an order in which a second try goes on where the first one ended. Nothing is
-/// written unless the repository that `metadata` reads has the root, and all that it signs is valid at `now`. A berthd.toml that somebody wrote is never
-/// replaced (`Errc::exists`); one that is as the package brought it is kept beside, as berthd.toml.shipped. A key that is there is used. Files of conf.d stay and
-/// count, as long as they go with it and none says otherwise (`Errc::exists`).
+/// The list of revoked certificates that the node is given; empty where it is given none. Fails with `Errc::usage` where berthd could not read it or, where the
+/// node has its clients' authority (ca.pem) already, would refuse everybody by it at `now`.
+Result<std::string> crl_of(const Enrolment& enrolment, trust::WallTime now);
+
+/// Writes berthd.toml, root.json, node.key (0600), node.csr and, where there is a list of revoked certificates, crl.pem into the folder, in an order in which a
+/// second try goes on where the first one ended. Nothing is written unless the repository that `metadata` reads has the root, and all that it signs is valid at
+/// `now`. A berthd.toml that somebody wrote is never replaced (`Errc::exists`); one that is as the package brought it is kept beside, as berthd.toml.shipped. A
+/// key that is there is used. Another list than the one that is there is refused (`Errc::exists`): which is the newer one is not for this to tell. Files of
+/// conf.d stay and count, as long as they go with it and none says otherwise (`Errc::exists`).
 Result<Enrolled> enrol(const Enrolment& enrolment, trust::Remote& metadata, trust::WallTime now);
 
 /// The names that a request in a file asks for.

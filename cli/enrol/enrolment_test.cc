@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "cli/enrol/authority.h"
 #include "core/crypto/keys.h"
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
@@ -31,6 +32,18 @@ class Enrolling : public testing::Test {
   Result<Enrolled> enrol_now() { return enrol(enrolment, repository, trust::kNow); }
   fs::path at(const std::string& name) const { return enrolment.folder / name; }
   std::string text(const std::string& name) const { return files::read(at(name), 1 << 20).value_or("(nothing)"); }
+  /// The text of berth's own list of what an authority revoked, which counts for a day.
+  std::string list_of(const std::string& authority, trust::WallTime at = trust::kNow) const {
+    const auto made = Authority::make(folder.path() / authority, authority, std::chrono::days(100), at);
+    EXPECT_TRUE(made) << made.error().message;
+    EXPECT_TRUE(made->write_crl(std::chrono::days(1), at));
+    return files::read(made->crl_file(), 1 << 20).value_or("(nothing)");
+  }
+  void listen_with_crl() {
+    enrolment.listen = "0.0.0.0:9465";
+    enrolment.clients = {"alice@example.org=operator"};
+    enrolment.crl = folder.path() / "ca/crl.pem";
+  }
   bool nothing_is_written() const { return !fs::exists(at("berthd.toml")) && !fs::exists(at("root.json")) && !fs::exists(at("node.key")); }
 
   files::TemporaryDirectory folder;
@@ -159,6 +172,65 @@ TEST_F(Enrolling, ASecondTimeKeepsKeyAndConfiguration) {
   EXPECT_EQ(enrol_now().error().code, Errc::permission) << "others may have read it";
 }
 
+TEST_F(Enrolling, AListOfRevokedCertificatesIsPutBesideTheAuthorityAndGoneBy) {
+  const std::string list = list_of("ca");
+  listen_with_crl();
+  const auto done = enrol_now();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_THAT(done->wrote, ElementsAre(at("root.json"), at("node.key"), at("node.csr"), at("crl.pem"), at("berthd.toml")));
+  EXPECT_EQ(text("crl.pem"), list);
+  EXPECT_EQ(config::load(at("berthd.toml"))->remote->files.client_crl_file, at("crl.pem"));
+  EXPECT_THAT(enrol_now()->kept, ElementsAre(at("root.json"), at("node.key"), at("crl.pem"), at("berthd.toml")));
+  enrolment.crl = at("crl.pem");
+  EXPECT_TRUE(enrol_now()) << "it may be there already";
+}
+
+TEST_F(Enrolling, WithoutAListNoneIsGoneBy) {
+  list_of("ca");
+  listen_with_crl();
+  enrolment.crl.clear();
+  ASSERT_TRUE(enrol_now());
+  EXPECT_FALSE(fs::exists(at("crl.pem")));
+  EXPECT_THAT(text("berthd.toml"), testing::Not(HasSubstr("client_crl_file")));
+}
+
+TEST_F(Enrolling, AnotherListThatIsThereIsNotReplaced) {
+  list_of("ca");
+  listen_with_crl();
+  fs::create_directories(enrolment.folder);
+  ASSERT_TRUE(files::replace(at("crl.pem"), "a newer one"));
+  const auto refused = enrol_now();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::exists);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr("is not replaced"), HasSubstr("--crl " + at("crl.pem").string())));
+  EXPECT_EQ(text("crl.pem"), "a newer one");
+  EXPECT_TRUE(nothing_is_written());
+}
+
+TEST_F(Enrolling, AListByWhichEverybodyWouldBeRefusedIsNotTaken) {
+  const auto said = [&](trust::WallTime at) {
+    const auto refused = enrol(enrolment, repository, at);
+    EXPECT_TRUE(!refused && refused.error().code == Errc::usage);
+    return refused ? "" : refused.error().message;
+  };
+  listen_with_crl();
+  EXPECT_THAT(said(trust::kNow), AllOf(HasSubstr("--crl: open "), HasSubstr("No such file"), HasSubstr("berth ca crl")));
+  list_of("ca");
+  list_of("other");
+  ASSERT_TRUE(files::replace(folder.path() / "wrong.pem", "nothing"));
+  enrolment.crl = folder.path() / "wrong.pem";
+  EXPECT_THAT(said(trust::kNow), HasSubstr("no list of revoked certificates (CRL) can be read"));
+  // What else is wrong shows by the authority, where that is there.
+  fs::create_directories(enrolment.folder);
+  fs::copy_file(folder.path() / "ca/ca.pem", at("ca.pem"));
+  enrolment.crl = folder.path() / "other/crl.pem";
+  EXPECT_THAT(said(trust::kNow), HasSubstr("it has no list of 'CN=ca'"));
+  enrolment.crl = folder.path() / "ca/crl.pem";
+  EXPECT_THAT(said(trust::kNow + std::chrono::hours(25)), HasSubstr(" ended at 2030-01-02T00:00:00Z"));
+  EXPECT_TRUE(nothing_is_written());
+  EXPECT_TRUE(enrol_now());
+}
+
 TEST_F(Enrolling, WhatIsSaidWronglyIsToldBeforeAnythingIsAsked) {
   const struct {
     void (*say)(Enrolment&);
@@ -172,6 +244,7 @@ TEST_F(Enrolling, WhatIsSaidWronglyIsToldBeforeAnythingIsAsked) {
                {[](Enrolment& e) { e.host = "a b"; }, "'a b' is no name for a node"},
                {[](Enrolment& e) { e.url = "ftp://x"; }, "--repo ftp://x: "},
                {[](Enrolment& e) { e.clients = {"alice@example.org=operator"}; }, "--allow is for --listen"},
+               {[](Enrolment& e) { e.crl = "crl.pem"; }, "--crl is for --listen"},
                {[](Enrolment& e) { e.listen = "0.0.0.0:9465"; }, "--listen is for --allow"},
                {[](Enrolment& e) { e.listen = "39065"; }, "--listen 39065: '39065' has no port: give"},
                {[](Enrolment& e) { e.listen = "0.0.0.0:9465", e.clients = {"alice@example.org=operator", "bob@example.org=king"}; }, "--allow bob@example.org=king: role: 'king' is none of viewer"},

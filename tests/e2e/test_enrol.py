@@ -11,7 +11,7 @@ import unittest
 from lib import sample_apps
 from lib.berth_ca import BerthCaCase
 from lib.node import Node
-from lib.programs import BERTH
+from lib.programs import BERTH, BERTHD
 from lib.waiting import wait_until
 
 
@@ -114,16 +114,13 @@ class Enrolment(BerthCaCase):
     def enrolled_with_list(self):
         """A node that goes by the list of revoked certificates, driven by alice and ci."""
         self.run_berth("ca", "init", self.ca, "--name", "Example nodes")
-        self.enrol("edge-1", 9465)
+        self.run_berth("ca", "crl", self.ca)
+        self.enrol("edge-1", 9465, "--crl", self.ca / "crl.pem")
         self.sign("edge-1")
         for who, name in (("alice", "alice@example.org"), ("ci", "ci.example.org")):
             self.new_client(who, name)
         (self.home / "ca.pem").write_bytes((self.ca / "ca.pem").read_bytes())
         (self.home / "nodes.toml").write_text("".join(f'[as-{who}]\naddress = "localhost"\nca_file = "ca.pem"\ncertificate_file = "{who}.pem"\nkey_file = "{who}.key"\n' for who in ("alice", "ci", "again")))
-        config = self.etc("edge-1") / "berthd.toml"
-        config.write_text(re.sub(r"(client_ca_file = .*\n)", lambda found: found[1] + f'client_crl_file = "{self.etc("edge-1")}/crl.pem"\n', config.read_text(), count=1))
-        self.run_berth("ca", "crl", self.ca)
-        self.bring_list(self.etc("edge-1") / "crl.pem")
         node = EnrolledNode(self.folder / "edge-1", self.etc("edge-1"), 9474)
         self.nodes.append(node)
         node.start()
@@ -190,6 +187,40 @@ class Enrolment(BerthCaCase):
         self.run_berth("ca", "revoke", "nobody.example.org", "--ca", self.ca, expect=3)
         self.run_berth("ca", "revoke", "ci.example.org", "--ca", self.ca, "--reason", "boredom", expect=2)
         self.run_berth("ca", "revoke", "ci.example.org", expect=2)
+
+    def test_a_node_is_enrolled_with_the_list_of_revoked_certificates(self):
+        etc = self.etc("edge-1")
+        self.run_berth("ca", "init", self.ca, "--name", "Example nodes")
+        crl = self.ca / "crl.pem"
+        self.assertIn("berth ca crl", self.enrol("edge-1", 9465, "--crl", crl, expect=2).stderr, "there is none yet")
+        self.run_berth("ca", "crl", self.ca)
+        self.assertIn("CRL) can be read from it", self.enrol("edge-1", 9465, "--crl", self.ca / "ca.key", expect=2).stderr)
+        alone = self.run_berth("node", "enrol", "--folder", etc, "--repo", self.repo.url, "--root", self.repo.root, "--crl", crl, expect=2)
+        self.assertIn("--crl is for --listen", alone.stderr)
+        self.assertFalse(etc.exists())
+
+        said = self.enrol("edge-1", 9465, "--crl", crl)
+        self.assertIn(f"wrote {etc}/crl.pem", said.stdout)
+        self.assertIn(f"to {etc}/crl.pem by a rename", said.stdout)
+        self.assertEqual((etc / "crl.pem").read_bytes(), crl.read_bytes())
+        self.assertEqual(stat.S_IMODE((etc / "crl.pem").stat().st_mode), 0o644)
+        self.sign("edge-1")
+        config = etc / "berthd.toml"
+        line = config.read_text().splitlines().index(f'client_crl_file = "{etc}/crl.pem"') + 1
+        checked = subprocess.run([str(BERTHD), "--check", "--config", str(config)], capture_output=True, text=True)
+        self.assertEqual((checked.returncode, "crl" in checked.stderr), (0, False), checked)
+        shown = subprocess.run([str(BERTHD), "--show-config", "--config", str(config)], capture_output=True, text=True, check=True).stdout
+        self.assertRegex(shown, rf'\nclient_crl_file = "{re.escape(str(etc))}/crl.pem" +# berthd.toml:{line}\n')
+
+        self.assertIn(f"kept  {etc}/crl.pem", self.enrol("edge-1", 9465, "--crl", crl).stdout)
+        brought = (etc / "crl.pem").read_bytes()
+        self.run_berth("ca", "crl", self.ca)
+        self.assertIn("another list", self.enrol("edge-1", 9465, "--crl", crl, expect=8).stderr)
+        self.assertEqual((etc / "crl.pem").read_bytes(), brought)
+        other = self.folder / "other-ca"
+        self.run_berth("ca", "init", other, "--name", "Others")
+        self.run_berth("ca", "crl", other)
+        self.assertIn("it has no list of 'CN=Example nodes'", self.enrol("edge-1", 9465, "--crl", other / "crl.pem", expect=2).stderr, "the authority is there by now")
 
     def test_metrics_tell_when_a_list_ends_before_it_does(self):
         node = self.enrolled_with_list()

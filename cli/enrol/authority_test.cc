@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -83,6 +85,21 @@ TEST_F(OwnAuthority, OpensslVerifiesTheCertificateOfANode) {
                           HasSubstr("DNS:edge-1.example.org, IP Address:10.0.0.7"), HasSubstr("Authority Key Identifier"), Not(HasSubstr("Certificate Sign"))));
   EXPECT_THAT(issued.names, testing::ElementsAre("edge-1.example.org", "10.0.0.7"));
   EXPECT_EQ(issued.ends - now, std::chrono::days(30));
+}
+
+TEST_F(OwnAuthority, WritesTheAlgorithmOfItsSignaturesWithoutParametersAsEcdsaWantsIt) {
+  sign(request({"node1"}));
+  for (const auto& [file, times] : {std::pair("ca/ca.pem", 2), std::pair("node.pem", 2), std::pair("node.csr", 1)}) {
+    const std::string items = openssl({"asn1parse", "-in", path(file)}).output;
+    std::istringstream lines(items);
+    int found = 0;
+    for (std::string line, before; std::getline(lines, line); before = line) {
+      if (!before.ends_with(":ecdsa-with-SHA256")) continue;
+      ++found;
+      EXPECT_THAT(line, Not(HasSubstr("NULL"))) << file;
+    }
+    EXPECT_EQ(found, times) << file << ": " << items;
+  }
 }
 
 TEST_F(OwnAuthority, ACertificateOfAClientIsForNoServer) {

@@ -1,8 +1,11 @@
 #include "core/files/files.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+
+#include <fstream>
 
 namespace berth::files {
 namespace {

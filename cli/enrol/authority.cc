@@ -3,6 +3,7 @@
 #include <mbedtls/bignum.h>
 
 #include "cli/enrol/mbedtls_parts.h"
+#include "cli/enrol/signed_der.h"
 #include "cli/enrol/signer.h"
 #include "core/crypto/der.h"
 #include "core/crypto/keys.h"
@@ -57,11 +58,12 @@ class CertificateWriting {
     return done(mbedtls_x509write_crt_set_extension(&crt, which.data(), which.size(), critical ? 1 : 0, bytes_of(value), value.size()), "an extension");
   }
 
-  Result<std::string> pem() {
-    std::string text(kMostPem, '\0');
-    BERTH_CHECK(done(mbedtls_x509write_crt_pem(&crt, reinterpret_cast<unsigned char*>(text.data()), text.size(), io::random_for_tls, nullptr), "sign a certificate"));
-    text.resize(text.find('\0'));
-    return text;
+  Result<std::string> pem(io::PrivateKey& issuer) {
+    std::string der(kMostDer, '\0');
+    const int size = mbedtls_x509write_crt_der(&crt, reinterpret_cast<unsigned char*>(der.data()), der.size(), io::random_for_tls, nullptr);
+    BERTH_CHECK(done(size, "sign a certificate"));
+    BERTH_TRY(const std::string anew, sign_certificate_anew(std::string_view(der).substr(der.size() - static_cast<std::size_t>(size)), issuer));  // it writes towards the front
+    return to_pem("CERTIFICATE", anew);
   }
 
   mbedtls_x509write_cert crt;
@@ -124,7 +126,7 @@ Result<Authority> Authority::make(const fs::path& folder, const std::string& nam
   BERTH_CHECK(writing.extend(oid(MBEDTLS_OID_BASIC_CONSTRAINTS), view(kAuthority), true));
   BERTH_CHECK(done(mbedtls_x509write_crt_set_key_usage(&writing.crt, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN), "the key usage"));
   BERTH_CHECK(done(mbedtls_x509write_crt_set_subject_key_identifier(&writing.crt), "the key identifier"));
-  BERTH_TRY(const std::string pem, writing.pem());
+  BERTH_TRY(const std::string pem, writing.pem(key));
   BERTH_CHECK(files::replace(made.certificate_file(), pem, 0644));
   return made;
 }
@@ -168,7 +170,7 @@ Result<Issued> Authority::sign(const Request& request, const std::vector<Name>& 
   BERTH_CHECK(writing.extend(oid(MBEDTLS_OID_SUBJECT_ALT_NAME), to_der(names), false));
   BERTH_CHECK(done(mbedtls_x509write_crt_set_subject_key_identifier(&writing.crt), "the key identifier"));
   BERTH_CHECK(done(mbedtls_x509write_crt_set_authority_key_identifier(&writing.crt), "the authority's key identifier"));
-  BERTH_TRY(issued.pem, writing.pem());
+  BERTH_TRY(issued.pem, writing.pem(key));
   for (const Name& name : names) issued.names.push_back(name.text);
   BERTH_TRY(IssuedList list, IssuedList::lock(list_file()));
   BERTH_CHECK(list.add(issued));

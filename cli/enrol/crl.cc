@@ -1,14 +1,11 @@
 #include "cli/enrol/crl.h"
 
-#include <mbedtls/asn1.h>
-#include <mbedtls/ecdsa.h>
-#include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/sha1.h>
 
 #include "cli/enrol/mbedtls_parts.h"
+#include "cli/enrol/signed_der.h"
 #include "core/crypto/der.h"
-#include "core/io/tls_random.h"
 #include "core/trust/time.h"
 
 namespace berth::cli::enrol {
@@ -19,7 +16,7 @@ using crypto::kSequence;
 
 constexpr std::string_view kReasonCode = "\x55\x1d\x15";      // id-ce-cRLReasons
 constexpr std::string_view kReasonEnumerated = "\x0a\x01";    // ENUMERATED, one byte
-constexpr int kIntegerTag = 0x02, kBitStringTag = 0x03, kOctetStringTag = 0x04, kOidTag = 0x06, kUtcTimeTag = 0x17, kGeneralizedTimeTag = 0x18, kExtensionsTag = 0xa0, kKeyIdentifierTag = 0x80;
+constexpr int kIntegerTag = 0x02, kOctetStringTag = 0x04, kOidTag = 0x06, kUtcTimeTag = 0x17, kGeneralizedTimeTag = 0x18, kExtensionsTag = 0xa0, kKeyIdentifierTag = 0x80;
 
 std::string_view text_at(const unsigned char* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
 
@@ -72,31 +69,6 @@ Result<std::string> key_identifier(io::PrivateKey& key) {
   return std::string(text_at(hash, sizeof hash));
 }
 
-/// The algorithm by which the key signs.
-Result<std::string> algorithm_of(io::PrivateKey& key) {
-  const bool is_rsa = mbedtls_pk_get_type(key.get()) == MBEDTLS_PK_RSA;
-  const char* bytes = nullptr;
-  std::size_t size = 0;
-  BERTH_CHECK(done(mbedtls_oid_get_oid_by_sig_alg(is_rsa ? MBEDTLS_PK_RSA : MBEDTLS_PK_ECDSA, MBEDTLS_MD_SHA256, &bytes, &size), "the algorithm of a signature"));
-  return der_item(kSequence, der_item(kOidTag, {bytes, size}) + (is_rsa ? der_item(MBEDTLS_ASN1_NULL, {}) : ""));
-}
-
-Result<std::string> signature_of(std::string_view content, io::PrivateKey& key) {
-  unsigned char hash[32], signature[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
-  std::size_t size = 0;
-  BERTH_CHECK(done(mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), bytes_of(content), content.size(), hash), "a hash"));
-  BERTH_CHECK(done(mbedtls_pk_sign(key.get(), MBEDTLS_MD_SHA256, hash, sizeof hash, signature, &size, io::random_for_tls, nullptr), "sign a list of revoked certificates"));
-  return der_item(kBitStringTag, std::string(1, '\0') + std::string(text_at(signature, size)));
-}
-
-Result<std::string> to_pem(const std::string& der) {
-  std::string text(der.size() * 3 / 2 + 200, '\0');
-  std::size_t size = 0;
-  BERTH_CHECK(done(mbedtls_pem_write_buffer("-----BEGIN X509 CRL-----\n", "-----END X509 CRL-----\n", bytes_of(der), der.size(), reinterpret_cast<unsigned char*>(text.data()), text.size(), &size), "PEM"));
-  text.resize(text.find('\0'));
-  return text;
-}
-
 }  // namespace
 
 Result<std::string> make_crl(const CrlContent& content, const io::Certificates& authority, io::PrivateKey& key) {
@@ -113,8 +85,8 @@ Result<std::string> make_crl(const CrlContent& content, const io::Certificates& 
   list += der_item(kExtensionsTag, der_item(kSequence, extension(oid(MBEDTLS_OID_AUTHORITY_KEY_IDENTIFIER), der_item(kSequence, der_item(kKeyIdentifierTag, identifier))) +
                                                         extension(oid(MBEDTLS_OID_CRL_NUMBER), number_item(content.number))));
   list = der_item(kSequence, list);
-  BERTH_TRY(const std::string signature, signature_of(list, key));
-  return to_pem(der_item(kSequence, list + algorithm + signature));
+  BERTH_TRY(const std::string signed_list, sign_der(list, key));
+  return to_pem("X509 CRL", signed_list);
 }
 
 }  // namespace berth::cli::enrol

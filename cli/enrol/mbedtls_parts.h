@@ -14,7 +14,7 @@
 
 namespace berth::cli::enrol {
 
-inline constexpr std::size_t kMostPem = 64u << 10;
+inline constexpr std::size_t kMostDer = 64u << 10;
 
 /// A length that mbedTLS wants with its object identifiers.
 template <std::size_t Size>

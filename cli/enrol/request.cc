@@ -6,6 +6,7 @@
 #include <mbedtls/rsa.h>
 
 #include "cli/enrol/mbedtls_parts.h"
+#include "cli/enrol/signed_der.h"
 #include "core/crypto/der.h"
 #include "core/io/tls_random.h"
 
@@ -86,10 +87,11 @@ Result<std::string> make_request(const std::string& key_file, const std::vector<
     const auto which = oid(MBEDTLS_OID_SUBJECT_ALT_NAME);
     BERTH_CHECK(done(mbedtls_x509write_csr_set_extension(&writing.csr, which.data(), which.size(), bytes_of(der), der.size()), "the request's names"));
   }
-  std::string pem(kMostPem, '\0');
-  BERTH_CHECK(done(mbedtls_x509write_csr_pem(&writing.csr, reinterpret_cast<unsigned char*>(pem.data()), pem.size(), io::random_for_tls, nullptr), "sign the request"));
-  pem.resize(pem.find('\0'));
-  return pem;
+  std::string der(kMostDer, '\0');
+  const int size = mbedtls_x509write_csr_der(&writing.csr, reinterpret_cast<unsigned char*>(der.data()), der.size(), io::random_for_tls, nullptr);
+  BERTH_CHECK(done(size, "sign the request"));
+  BERTH_TRY(const std::string anew, sign_request_anew(std::string_view(der).substr(der.size() - static_cast<std::size_t>(size)), key));  // it writes towards the front
+  return to_pem("CERTIFICATE REQUEST", anew);
 }
 
 Result<Request> read_request(const std::string& pem, const std::string& file) {

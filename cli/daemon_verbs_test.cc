@@ -293,6 +293,23 @@ TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
   EXPECT_EQ(daemon.asked().back().query.at("purge"), "true");
 }
 
+TEST_F(DaemonVerbs, RevertPlansWithoutBeginningAnything) {
+  const std::string plan = R"({"kind": "revert", "app": "web", "release": "v1", "from": "v2", "already": false, "same": null, "others": [], "forcible": false, "notes": [], "build": {}, )";
+  daemon.on("POST /v1/apps/web/revert/plan", plan + R"("refusals": [], "exit": 0})");
+  const Ran ran = berth({"revert", "web", "--to", "v1", "--keep-data", "--plan", "--reason", "a look"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 would come back in the place of v2."), HasSubstr("Nothing was changed.")));
+  EXPECT_EQ(json::parse(daemon.asked()[0].body).value(), json::parse(R"({"to": "v1", "keep_data": true})").value());
+  EXPECT_EQ(json::parse(berth({"revert", "web", "--plan", "--json"}).out).value().at("release"), "v1");
+  daemon.on("POST /v1/apps/web/revert/plan", plan + R"("refusals": [{"code": "conflict", "detail": "web is stopped", "exit": 8}], "exit": 8})");
+  const Ran refused = berth({"revert", "web", "--plan"});
+  EXPECT_EQ(refused.exit, 8);
+  EXPECT_THAT(refused.err, HasSubstr("it would be refused: web is stopped"));
+  EXPECT_THAT(refused.out, Not(HasSubstr("Nothing was changed")));
+  EXPECT_EQ(berth({"revert", "web", "--plan", "--no-wait"}).exit, 2);
+  for (const auto& one : daemon.asked()) EXPECT_EQ(one.path, "/v1/apps/web/revert/plan");
+}
+
 TEST_F(DaemonVerbs, RevertWatchesAndSaysThatTheAppIsHeld) {
   daemon.on("POST /v1/apps/web/revert", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "starting", "exit": -1})", 202);
   daemon.on("GET /v1/deployments/8", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "active", "exit": 0})");

@@ -46,6 +46,9 @@ class FakeOperations : public deploy::Operations {
   awaitable<Deployment> revert(deploy::RevertRequest r) override {
     co_return say(fmt::format("revert {} to={} keep_data={} why={}", r.app, r.to, r.keep_data, r.asked.why), one);
   }
+  awaitable<Result<deploy::DeploymentPlan>> plan_revert(deploy::RevertRequest r) override {
+    co_return say(fmt::format("plan revert {} to={} keep_data={}", r.app, r.to, r.keep_data), planned);
+  }
   awaitable<Deployment> cancel(std::int64_t id, deploy::Asked asked) override { co_return say(fmt::format("cancel {} why={}", id, asked.why), one); }
   awaitable<Deployment> deployment(std::int64_t id) override { co_return say(fmt::format("deployment {}", id), one); }
   awaitable<Deployment> wait(std::int64_t id, deploy::WaitFor what) override {

@@ -74,6 +74,15 @@ std::optional<Error> in_the_way_of_revert(const Call& call, const deploy::AppSta
   return std::nullopt;
 }
 
+/// As with `force`: what a deployer's revert would go over is what operators said.
+awaitable<Result<void>> may_revert(Call call, std::string to) {
+  if (call.caller.role >= Role::operator_) co_return Result<void>();
+  const auto app = co_await call.operations.status(call.app());
+  if (!app) co_return pass(app.error());
+  if (auto refused = in_the_way_of_revert(call, *app, to)) co_return std::unexpected(std::move(*refused));
+  co_return Result<void>();
+}
+
 /// `?wait=SECONDS&until=switched|ended&after=STATE`. Whoever wants longer asks again.
 Result<deploy::WaitFor> read_wait(const Call& call) {
   QueryReader query(call.request);
@@ -109,12 +118,19 @@ awaitable<Answer> plan_app(Call call) {
 awaitable<Answer> revert_app(Call call) {
   const auto revert = read_revert(call);
   if (!revert) co_return pass(revert.error());
-  if (call.caller.role < Role::operator_) {  // as with 'force': what it would go over is what operators said
-    const auto app = co_await call.operations.status(call.app());
-    if (!app) co_return pass(app.error());
-    if (auto refused = in_the_way_of_revert(call, *app, revert->to)) co_return std::unexpected(std::move(*refused));
-  }
+  const auto may = co_await may_revert(call, revert->to);
+  if (!may) co_return pass(may.error());
   co_return begun(co_await call.operations.revert(*revert));
+}
+
+awaitable<Answer> plan_revert(Call call) {
+  const auto revert = read_revert(call);
+  if (!revert) co_return pass(revert.error());
+  const auto may = co_await may_revert(call, revert->to);  // else it would promise what is refused
+  if (!may) co_return pass(may.error());
+  const auto plan = co_await call.operations.plan_revert(*revert);
+  if (!plan) co_return pass(plan.error());
+  co_return reply(200, to_json(*plan));
 }
 
 awaitable<Answer> get_deployment(Call call) {

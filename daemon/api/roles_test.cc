@@ -44,6 +44,7 @@ const Row kRows[] = {
     {"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/plan", R"({"release": "v2"})", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/revert", "{}", Role::deployer, Then::done, Then::refused},
+    {"POST", "/v1/apps/{app}/revert/plan", "{}", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/hold", "{}", Role::operator_, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/resume", "{}", Role::operator_, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/mark", R"({"release": "v3", "as": "bad"})", Role::operator_, Then::done, Then::refused},
@@ -214,6 +215,9 @@ TEST_F(RolesTest, WhatOperatorsSaidADeployerDoesNotGoOver) {
   const auto bad = ask(request(to_bad, "web"));
   EXPECT_EQ(bad.status, 403);
   EXPECT_THAT(bad.body, AllOf(HasSubstr("web@v3 is rejected on this node since 2026-11-24T09:00:00Z (marked bad by root (uid 0))"), HasSubstr("needs the role operator")));
+  const Row planned{"POST", "/v1/apps/{app}/revert/plan", R"({"to": "v3"})", {}, {}, {}}, planned_back{"POST", "/v1/apps/{app}/revert/plan", "{}", {}, {}, {}};
+  EXPECT_EQ(ask(request(planned, "web")).status, 403) << "it would promise what is refused";
+  EXPECT_EQ(ask(request(planned_back, "web")).status, 200);
   EXPECT_EQ(reverts(), 0);
   EXPECT_EQ(ask(request(back, "web")).status, 202);
   EXPECT_EQ(ask(request(to_v2, "web")).status, 202);

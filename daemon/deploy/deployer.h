@@ -56,6 +56,7 @@ class Deployer : public Operations {
   awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) override;
   awaitable<Result<DeploymentPlan>> plan(DeployRequest request) override;
   awaitable<Result<DeploymentStatus>> revert(RevertRequest request) override;
+  awaitable<Result<DeploymentPlan>> plan_revert(RevertRequest request) override;
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) override;
   awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) override;
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) override;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "core/ids.h"
+#include "core/logs/record_time.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
@@ -97,6 +99,23 @@ Result<deploy::WaitFor> read_wait(const Call& call) {
   return wait;
 }
 
+/// `?app=APP&limit=N&before=NUMBER&since=WHEN&until=WHEN`.
+Result<store::DeploymentQuery> read_list(const Call& call) {
+  constexpr int kDigits = 6;  // as the store has them
+  QueryReader query(call.request);
+  const logs::Time now = std::chrono::system_clock::now();
+  store::DeploymentQuery wanted;
+  wanted.app = query.app();
+  wanted.most = static_cast<int>(query.integer("limit", 20, 1, kMostListed));
+  wanted.before = query.integer("before", 0, 1, INT64_MAX);
+  const auto since = query.moment("since", now), until = query.moment("until", now);
+  if (since) wanted.since = logs::format_rfc3339(*since, kDigits);
+  if (until) wanted.until = logs::format_rfc3339(*until, kDigits);
+  if (since && until && *since >= *until) query.complain("since is not before until");
+  BERTH_CHECK(query.done());
+  return wanted;
+}
+
 }  // namespace
 
 awaitable<Answer> deploy_app(Call call) {
@@ -150,13 +169,18 @@ awaitable<Answer> cancel_deployment(Call call) {
 }
 
 awaitable<Answer> list_deployments(Call call) {
-  QueryReader query(call.request);
-  const std::string app = query.app();
-  const int most = static_cast<int>(query.integer("limit", 20, 1, kMostListed));
-  if (const auto done = query.done(); !done) co_return pass(done.error());
-  const auto deployments = co_await deployments_seen(call, app, most);
+  auto wanted = read_list(call);
+  if (!wanted) co_return pass(wanted.error());
+  const auto most = static_cast<std::size_t>(wanted->most);
+  ++wanted->most;  // whether there are more
+  auto deployments = co_await deployments_seen(call, *wanted);
   if (!deployments) co_return pass(deployments.error());
-  co_return reply(200, deployments_json(*deployments));
+  std::optional<std::int64_t> next;
+  if (deployments->size() > most) {
+    deployments->resize(most);
+    next = deployments->back().row.id;
+  }
+  co_return reply(200, deployments_json(*deployments, next));
 }
 
 }  // namespace berth::api

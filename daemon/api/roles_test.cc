@@ -275,11 +275,19 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {
   be(Role::viewer, {"web", "api"});
   EXPECT_EQ(get("/v1/deployments", {{"limit", "1"}}).status, 200);
-  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=1", "deployments app=api most=1"));
+  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=2", "deployments app=api most=2")) << "one more than is shown, which tells whether there are more";
   EXPECT_EQ(get("/v1/deployments", {{"app", "blog"}}).status, 403);
   operations.calls.clear();
   EXPECT_EQ(get("/v1/deployments", {{"app", "web"}}).status, 200);
-  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=20"));
+  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=21"));
+  for (const std::int64_t id : {9, 8, 7, 6}) {
+    operations.listed.emplace_back();
+    operations.listed.back().row.id = id;
+    operations.listed.back().row.app = id == 8 ? "blog" : id == 7 ? "web" : "api";
+  }
+  const auto page = get("/v1/deployments", {{"limit", "2"}});
+  EXPECT_THAT(page.body, AllOf(HasSubstr("\"id\":9"), Not(HasSubstr("blog")), HasSubstr("\"id\":7"), HasSubstr("\"next\":7")));
+  EXPECT_THAT(get("/v1/deployments", {{"limit", "2"}, {"before", "7"}}).body, AllOf(HasSubstr("\"id\":6"), HasSubstr("\"next\":null")));
 }
 
 TEST_F(RolesTest, EventsAreThoseOfAClientsAppsInTheirOrder) {

@@ -74,20 +74,21 @@ awaitable<Result<void>> check_deployment(deploy::Operations& operations, const C
   co_return Result<void>();
 }
 
-awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& call, std::string app, int most) {
-  if (auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
-  if (!app.empty() || call.caller.apps.empty()) {
-    auto all = co_await call.operations.deployments(app, most);
+awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& call, store::DeploymentQuery wanted) {
+  if (auto seen = check_app(call.caller, wanted.app); !seen) co_return pass(seen.error());
+  if (!wanted.app.empty() || call.caller.apps.empty()) {
+    auto all = co_await call.operations.deployments(wanted);
     co_return all;
   }
   std::vector<deploy::DeploymentStatus> found;
   for (const std::string& one : call.caller.apps) {
-    auto of_app = co_await call.operations.deployments(one, most);
+    wanted.app = one;
+    auto of_app = co_await call.operations.deployments(wanted);
     if (!of_app) co_return of_app;
     std::ranges::move(*of_app, std::back_inserter(found));
   }
   std::ranges::sort(found, std::ranges::greater(), [](const auto& one) { return one.row.id; });
-  if (found.size() > static_cast<std::size_t>(most)) found.resize(static_cast<std::size_t>(most));
+  if (found.size() > static_cast<std::size_t>(wanted.most)) found.resize(static_cast<std::size_t>(wanted.most));
   co_return found;
 }
 

@@ -252,7 +252,7 @@ class Operations {
   virtual awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) = 0;
   virtual awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) = 0;
   virtual awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) = 0;
-  virtual awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string app, int most) = 0;
+  virtual awaitable<Result<std::vector<DeploymentStatus>>> deployments(store::DeploymentQuery wanted) = 0;
 
   /// The app is left alone until it is resumed: `deploy` refuses without `force`.
   virtual awaitable<Result<void>> hold(std::string app, Asked asked) = 0;

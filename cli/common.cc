@@ -43,6 +43,24 @@ Result<std::optional<milliseconds>> duration_argument(const std::string& text, c
   return std::optional<milliseconds>(*span);
 }
 
+Result<Moments> moments_argument(const std::string& since, const std::string& until, const std::string& called, const std::string& what) {
+  Moments moments;
+  const logs::Time now = std::chrono::system_clock::now();
+  if (!since.empty()) {
+    auto moment = logs::parse_moment(since, now);
+    if (!moment) return pass(std::move(moment.error()), called + ": --since");
+    moments.since = *moment;
+  }
+  if (!until.empty()) {
+    auto moment = logs::parse_moment(until, now);
+    if (!moment) return pass(std::move(moment.error()), called + ": --until");
+    moments.until = *moment;
+  }
+  if (moments.since && moments.until && *moments.since >= *moments.until)
+    return fail(Errc::usage, fmt::format("{}: --since {} is not before --until {}, so that no {} is in between", called, since, until, what));
+  return moments;
+}
+
 std::string app_target(const std::string& app, const std::string& rest) {
   return "/v1/apps/" + app + rest;
 }

@@ -6,6 +6,7 @@
 #include "cli/api_client.h"
 #include "cli/command.h"
 #include "core/ids.h"
+#include "core/logs/record_time.h"
 
 namespace berth::cli {
 
@@ -23,6 +24,14 @@ Result<ReleaseRef> release_argument(const std::string& text, const std::string& 
 
 /// "30s" → a duration; empty where the text is.
 Result<std::optional<milliseconds>> duration_argument(const std::string& text, const std::string& option);
+
+/// What --since and --until say: from the one on, and before the other.
+struct Moments {
+  std::optional<logs::Time> since{}, until{};
+};
+
+/// Fails with `Errc::usage` where a moment is none, or nothing lies between them. `called` is the verb, "berth events", and `what` one of those that it shows.
+Result<Moments> moments_argument(const std::string& since, const std::string& until, const std::string& called, const std::string& what);
 
 /// "/v1/apps/web" and what follows.
 std::string app_target(const std::string& app, const std::string& rest = {});

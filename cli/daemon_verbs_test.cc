@@ -21,6 +21,7 @@ namespace {
 
 using testing::AllOf;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -293,6 +294,23 @@ TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
   EXPECT_EQ(daemon.asked().back().query.at("purge"), "true");
 }
 
+TEST_F(DaemonVerbs, RevertPlansWithoutBeginningAnything) {
+  const std::string plan = R"({"kind": "revert", "app": "web", "release": "v1", "from": "v2", "already": false, "same": null, "others": [], "forcible": false, "notes": [], "build": {}, )";
+  daemon.on("POST /v1/apps/web/revert/plan", plan + R"("refusals": [], "exit": 0})");
+  const Ran ran = berth({"revert", "web", "--to", "v1", "--keep-data", "--plan", "--reason", "a look"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 would come back in the place of v2."), HasSubstr("Nothing was changed.")));
+  EXPECT_EQ(json::parse(daemon.asked()[0].body).value(), json::parse(R"({"to": "v1", "keep_data": true})").value());
+  EXPECT_EQ(json::parse(berth({"revert", "web", "--plan", "--json"}).out).value().at("release"), "v1");
+  daemon.on("POST /v1/apps/web/revert/plan", plan + R"("refusals": [{"code": "conflict", "detail": "web is stopped", "exit": 8}], "exit": 8})");
+  const Ran refused = berth({"revert", "web", "--plan"});
+  EXPECT_EQ(refused.exit, 8);
+  EXPECT_THAT(refused.err, HasSubstr("it would be refused: web is stopped"));
+  EXPECT_THAT(refused.out, Not(HasSubstr("Nothing was changed")));
+  EXPECT_EQ(berth({"revert", "web", "--plan", "--no-wait"}).exit, 2);
+  for (const auto& one : daemon.asked()) EXPECT_EQ(one.path, "/v1/apps/web/revert/plan");
+}
+
 TEST_F(DaemonVerbs, RevertWatchesAndSaysThatTheAppIsHeld) {
   daemon.on("POST /v1/apps/web/revert", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "starting", "exit": -1})", 202);
   daemon.on("GET /v1/deployments/8", R"({"id": 8, "app": "web", "release": "v1", "kind": "revert", "state": "active", "exit": 0})");
@@ -312,6 +330,41 @@ TEST_F(DaemonVerbs, HistoryTellsWhoWhyAndHowLong) {
   EXPECT_THAT(ran.out, HasSubstr("by root (uid 0)"));
   EXPECT_THAT(ran.out, HasSubstr("never ready"));
   EXPECT_EQ(daemon.asked().back().query.at("app"), "web");
+}
+
+TEST_F(DaemonVerbs, HistorySaysThatThereAreOlderOnesAndHowTheyAreShown) {
+  const std::string page = R"({"deployments": [)" + deployment("active", 0) + R"(], "next": 7})";
+  daemon.on("GET /v1/deployments", page);
+  EXPECT_THAT(berth({"history", "web", "-n", "1", "--since", "7d"}).out, EndsWith("There are older ones: 'berth history web --before 7 -n 1 --since 7d' shows the next 1, and -n 0 all of them.\n"));
+  EXPECT_EQ(daemon.asked().back().query.at("limit"), "1");
+  EXPECT_THAT(daemon.asked().back().query.at("since"), EndsWith("Z"));
+  EXPECT_THAT(berth({"history", "-n", "1", "-q"}).out, Not(HasSubstr("There are older")));
+  EXPECT_EQ(json::parse(berth({"history", "-n", "1", "--json"}).out).value().at("next"), 7);
+  berth({"history", "web", "-n", "1", "--before", "12"});
+  EXPECT_EQ(daemon.asked().back().query.at("before"), "12");
+  daemon.on("GET /v1/deployments", R"({"deployments": [], "next": null})");
+  EXPECT_THAT(berth({"history", "--before", "2"}).out, HasSubstr("No older deployment"));
+  EXPECT_EQ(json::parse(berth({"history", "--before", "2", "--json"}).out).value(), json::parse(R"({"deployments": [], "next": null})").value());
+}
+
+TEST_F(DaemonVerbs, HistoryOfAllAsksForPageAfterPage) {
+  const std::string first = R"({"deployments": [)" + deployment("active", 0) + R"(], "next": 7})", last = R"({"deployments": [)" + deployment("failed", 1) + R"(], "next": null})";
+  daemon.on("GET /v1/deployments", {FakeDaemon::Answer{200, first}, FakeDaemon::Answer{200, last}});
+  const Ran ran = berth({"history", "web", "-n", "0"});
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("active"), HasSubstr("failed"), Not(HasSubstr("There are older"))));
+  const auto asked = daemon.asked();
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_EQ(asked[0].query.at("limit"), "1000");
+  EXPECT_FALSE(asked[0].query.contains("before"));
+  EXPECT_EQ(asked[1].query.at("before"), "7");
+}
+
+TEST_F(DaemonVerbs, HistoryIsThatOfABerthdWhichKnowsNoPages) {
+  daemon.on("GET /v1/deployments", R"({"deployments": [)" + deployment("active", 0) + "]}");
+  const Ran ran = berth({"history"});
+  EXPECT_EQ(ran.exit, 0);
+  EXPECT_THAT(ran.out, Not(HasSubstr("There are older")));
+  EXPECT_FALSE(daemon.asked().back().query.contains("before"));
 }
 
 TEST_F(DaemonVerbs, EventsAsksForTheNewestAlone) {
@@ -345,7 +398,11 @@ TEST_F(DaemonVerbs, EventsFromANumberAreAtMostSoManyAndAnAppThatIsNotThereIsTold
   EXPECT_THAT(berth({"events", "--from", "0"}).err, HasSubstr("berth events: --from 0: events are numbered from 1 on"));
   EXPECT_EQ(berth({"events", "-n", "-3"}).exit, 2);
   EXPECT_EQ(berth({"events", "nope"}).exit, 3);
-  EXPECT_EQ(berth({"history", "-n", "0"}).exit, 2);
+  EXPECT_EQ(berth({"history", "-n", "-1"}).exit, 2);
+  EXPECT_EQ(berth({"history", "--before", "0"}).exit, 2);
+  EXPECT_EQ(berth({"history", "7", "--before", "9"}).exit, 2);
+  EXPECT_THAT(berth({"history", "--since", "soon"}).err, HasSubstr("berth history: --since"));
+  EXPECT_THAT(berth({"history", "--since", "1h", "--until", "2h"}).err, HasSubstr("no deployment is in between"));
   daemon.on("GET /v1/deployments/7", R"({"id": 7, "app": "web", "release": "v2", "kind": "deploy", "state": "failed", "exit": 1,
     "last_lines": ["1", "2", "3", "4", "5", "6", "7"]})");
   for (const std::vector<std::string>& one : {std::vector<std::string>{"history", "7"}, {"history", "web", "--deployment", "7"}}) {

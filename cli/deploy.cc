@@ -9,7 +9,7 @@
 #include "cli/import_file.h"
 #include "cli/json_view.h"
 #include "cli/output/text.h"
-#include "cli/plan_text.h"
+#include "cli/show_plan.h"
 #include "cli/verbs.h"
 #include "cli/watch_deployment.h"
 #include "core/crypto/sha256.h"
@@ -17,7 +17,6 @@
 namespace berth::cli {
 namespace {
 
-constexpr milliseconds kLongPlan{5 * 60'000};  ///< files on the node are read for it, and a repository may be slow
 constexpr milliseconds kNotWaiting{10'000};
 constexpr const char* kNoKey = "\n";  ///< what --key is before it is said: an empty one would be a script's unset variable
 
@@ -49,22 +48,6 @@ void tell_of_follow(const Console& console, const ApiClient& api, const ReleaseR
   if (const std::string note = status ? follow_note(*status, ref.app, ref.release) : std::string(); !note.empty()) console.note("Note: " + printable(note));
 }
 
-/// What would happen, which berthd finds out and does not do.
-Result<Exit> show_plan(const Console& console, ApiCall call, const ReleaseRef& ref) {
-  call.target = app_target(ref.app, "/plan");
-  call.deadline = kLongPlan;
-  BERTH_TRY(const auto answer, ApiClient(console).call(call));
-  const Exit exit = exit_of_plan(answer.body);
-  if (console.json) {
-    console.document(answer.body);
-    return exit;
-  }
-  if (!console.quiet) console.print(console.advice(plan_text(answer.body, console.colour, console.room())));
-  if (const std::string refused = refusals_text(answer.body); !refused.empty()) console.warn("it would be refused: " + refused);
-  else console.note("Nothing was changed.");
-  return exit;
-}
-
 Result<void> check_plan_options(const DeployOptions& options) {
   if (!options.plan) return {};
   if (is_release_file(options.release))
@@ -91,7 +74,10 @@ Result<Exit> deploy(const Console& console, const DeployOptions& options) {
   ApiCall call{.method = "POST", .target = app_target(ref.app, "/deployments")};
   call.body = {{"release", ref.release}, {"force", options.force}};
   put_if(call.body, "environment", environment);
-  if (options.plan) return show_plan(console, std::move(call), ref);
+  if (options.plan) {
+    call.target = app_target(ref.app, "/plan");
+    return show_plan(console, std::move(call));
+  }
   put_if(call.body, "reason", options.reason);
   if (options.key != kNoKey) {
     if (options.key.empty()) return fail(Errc::usage, "--key: it is empty; give the request a name of its own, or leave --key out");

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/common.h"
 #include "cli/json_view.h"
 #include "core/spec/app_spec.h"
 #include "daemon/config/event_types.h"
@@ -59,20 +60,8 @@ bool EventFilter::wants(const boost::json::value& event, const std::string& line
 }
 
 Result<EventFilter> event_filter(const std::string& since, const std::string& until, const std::vector<std::string>& kinds, const std::string& grep) {
-  EventFilter filter{.since = {}, .until = {}, .kinds = kinds, .grep = grep};
-  const logs::Time now = std::chrono::system_clock::now();
-  if (!since.empty()) {
-    auto moment = logs::parse_moment(since, now);
-    if (!moment) return pass(std::move(moment.error()), "berth events: --since");
-    filter.since = *moment;
-  }
-  if (!until.empty()) {
-    auto moment = logs::parse_moment(until, now);
-    if (!moment) return pass(std::move(moment.error()), "berth events: --until");
-    filter.until = *moment;
-  }
-  if (filter.since && filter.until && *filter.since >= *filter.until)
-    return fail(Errc::usage, fmt::format("berth events: --since {} is not before --until {}, so that no event is in between", since, until));
+  BERTH_TRY(const Moments moments, moments_argument(since, until, "berth events", "event"));
+  const EventFilter filter{.since = moments.since, .until = moments.until, .kinds = kinds, .grep = grep};
   for (const std::string& kind : kinds) BERTH_CHECK(check_kind(kind));
   return filter;
 }

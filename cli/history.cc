@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <memory>
 
 #include <fmt/core.h>
 
+#include "cli/advice.h"
 #include "cli/common.h"
 #include "cli/deployment.h"
 #include "cli/json_view.h"
@@ -11,17 +14,20 @@
 #include "cli/output/text.h"
 #include "cli/verbs.h"
 #include "core/io/http.h"
+#include "core/logs/record_time.h"
 
 namespace berth::cli {
 namespace {
 
 constexpr std::size_t kMostLines = 5;  ///< of an app's output; the deployment, as JSON, has more
 
-constexpr std::int64_t kMostDeployments = 1000;  // that berthd lists at once
+constexpr std::int64_t kMostDeployments = 1000;  ///< that berthd lists at once
+constexpr std::int64_t kShownDeployments = 20;              ///< of the newest, where nobody says how many
+constexpr int kMomentDigits = 9;
 
 struct HistoryOptions {
-  std::string app;
-  std::optional<std::int64_t> count, deployment;
+  std::string app, since, until;
+  std::optional<std::int64_t> count, before, deployment;
 };
 
 std::string entry_text(const Deployment& d, WallTime now, bool colour, std::size_t most_lines) {
@@ -50,6 +56,42 @@ Result<Exit> one_deployment(const Console& console, std::int64_t id, const std::
   return Exit::ok;
 }
 
+/// A list of deployments, and where it ends.
+struct Listed {
+  json::array deployments;
+  std::int64_t next = 0;  ///< what --before is to be for those after these; 0: there are none
+};
+
+/// Asks for a page after the other, until there are so many, or no more. `count` 0: all. `shown` gets each that comes.
+Result<Listed> list_deployments(const ApiClient& api, const std::string& narrowed, std::int64_t before, std::int64_t count, const std::function<bool(const json::value&)>& shown) {
+  Listed listed;
+  listed.next = before;
+  for (std::int64_t left = count; count == 0 || left > 0;) {
+    const std::int64_t most = count == 0 ? kMostDeployments : std::min(left, kMostDeployments);
+    std::string target = fmt::format("/v1/deployments?limit={}{}", most, narrowed);
+    if (listed.next > 0) target += fmt::format("&before={}", listed.next);
+    BERTH_TRY(const auto answer, api.get(target));
+    const auto& page = list_of(answer, "deployments");
+    for (const auto& one : page) {
+      if (!shown(one)) return listed;
+      listed.deployments.push_back(one);
+    }
+    left -= static_cast<std::int64_t>(page.size());
+    listed.next = number_of(answer, "next");
+    if (listed.next <= 0 || page.empty()) break;
+  }
+  return listed;
+}
+
+/// The options of the call, for one that goes on where it ended: " -n 5 --since 7d".
+std::string same_options(const HistoryOptions& options) {
+  std::string text;
+  if (options.count) text += fmt::format(" -n {}", *options.count);
+  if (!options.since.empty()) text += " --since " + shell_word(options.since);
+  if (!options.until.empty()) text += " --until " + shell_word(options.until);
+  return text;
+}
+
 Result<Exit> history(const Console& console, HistoryOptions options) {
   // No app's name begins with a digit.
   std::int64_t number = 0;
@@ -60,34 +102,43 @@ Result<Exit> history(const Console& console, HistoryOptions options) {
     options.deployment = number;
     options.app.clear();
   }
-  if (options.deployment) {
-    if (options.count) return fail(Errc::usage, "berth history: --count is for a list, and one deployment is named");
-    if (*options.deployment < 1) return fail(Errc::usage, fmt::format("berth history: --deployment {}: they are numbered from 1 on", *options.deployment));
-    std::string app;
-    if (!options.app.empty()) {
-      BERTH_TRY(app, app_argument(options.app, "history"));
-    }
-    return one_deployment(console, *options.deployment, app);
-  }
-  const std::int64_t count = options.count.value_or(20);
-  if (count < 1 || count > kMostDeployments)
-    return fail(Errc::usage, fmt::format("berth history: --count {}: must be a number from 1 to {}", count, kMostDeployments));
-  std::string target = fmt::format("/v1/deployments?limit={}", count), app;
+  std::string app;
   if (!options.app.empty()) {
     BERTH_TRY(app, app_argument(options.app, "history"));
-    target += "&app=" + app;
   }
+  if (options.deployment) {
+    if (options.count || options.before || !options.since.empty() || !options.until.empty())
+      return fail(Errc::usage, "berth history: --count, --before, --since and --until are for a list, and one deployment is named");
+    if (*options.deployment < 1) return fail(Errc::usage, fmt::format("berth history: --deployment {}: they are numbered from 1 on", *options.deployment));
+    return one_deployment(console, *options.deployment, app);
+  }
+  const std::int64_t count = options.count.value_or(kShownDeployments);
+  if (count < 0) return fail(Errc::usage, fmt::format("berth history: --count {}: must be 0, for all, or more", count));
+  if (options.before && *options.before < 1) return fail(Errc::usage, fmt::format("berth history: --before {}: deployments are numbered from 1 on", *options.before));
+  BERTH_TRY(const Moments moments, moments_argument(options.since, options.until, "berth history", "deployment"));
+  std::string narrowed;
+  if (!app.empty()) narrowed += "&app=" + app;
+  if (moments.since) narrowed += "&since=" + io::percent_encode(logs::format_rfc3339(*moments.since, kMomentDigits));
+  if (moments.until) narrowed += "&until=" + io::percent_encode(logs::format_rfc3339(*moments.until, kMomentDigits));
+
   const ApiClient api(console);
-  BERTH_TRY(const auto answer, api.get(target));
-  if (!app.empty() && list_of(answer, "deployments").empty()) BERTH_CHECK(api.get(app_target(app, "")));  // fails where there is no such app
+  const auto now = std::chrono::system_clock::now();
+  const auto show = [&](const json::value& one) {
+    if (!console.json) console.print(entry_text(read_deployment(one), now, console.colour, kMostLines));
+    return !console.is_broken();
+  };
+  BERTH_TRY(Listed listed, list_deployments(api, narrowed, options.before.value_or(0), count, show));
+  if (console.is_broken()) return Exit::failed;
+  if (!app.empty() && listed.deployments.empty()) BERTH_CHECK(api.get(app_target(app, "")));  // fails where there is no such app
   if (console.json) {
-    console.document(answer);
+    console.document(json::object{{"deployments", std::move(listed.deployments)}, {"next", listed.next > 0 ? json::value(listed.next) : json::value(nullptr)}});
     return Exit::ok;
   }
-  const auto now = std::chrono::system_clock::now();
-  const auto& deployments = list_of(answer, "deployments");
-  for (const auto& one : deployments) console.print(entry_text(read_deployment(one), now, console.colour, kMostLines));
-  if (deployments.empty()) console.note("No deployments yet.");
+  const bool narrows = options.before || moments.since || moments.until;
+  if (listed.deployments.empty()) console.note(narrows ? "No older deployment, or none of that time." : "No deployments yet.");
+  if (listed.next > 0) {
+    console.note(fmt::format("There are older ones: 'berth history{} --before {}{}' shows the next {}, and -n 0 all of them.", app.empty() ? "" : " " + app, listed.next, same_options(options), count));
+  }
   return Exit::ok;
 }
 
@@ -98,10 +149,15 @@ Verb history_verb() {
   return {
       .name = "history",
       .summary = "Show deployments, newest first: who, when, how long each step took, and why one failed",
-      .examples = {"berth history web", "berth history 7 # deployment 7, and all that its app said when it failed", "berth history -n 100 --json"},
+      .text = "Where there are more than it shows, its last line says how the next older ones are shown: --before takes the number of a deployment, and those that begin meanwhile move no page.",
+      .examples = {"berth history web", "berth history 7 # deployment 7, and all that its app said when it failed", "berth history web --before 962 # those before number 962",
+                   "berth history web --since 7d --until 1d", "berth history -n 0 --json # all of them"},
       .exits = with_daemon_exits({Exit::not_found}),
       .arguments = {{"APP|NUMBER", "of this app only, or the deployment of that number", &o->app, Completes::app, false}},
-      .options = {{"-n,--count", "N", "how many (default 20)", &o->count},
+      .options = {{"-n,--count", "N", "how many, of the newest (default 20); 0: all", &o->count},
+                  {"--before", "NUMBER", "those with a lower number alone", &o->before},
+                  {"--since", "WHEN", "asked for from then on: 10m, 2h30m, 7d ago; a time in RFC 3339; a day", &o->since},
+                  {"--until", "WHEN", "asked for before then", &o->until},
                   {"--deployment", "NUMBER", "that deployment alone, with all that is known of it", &o->deployment}},
       .action = [o](Console& console) { return history(console, *o); },
   };

@@ -26,6 +26,8 @@ const value& part(const value& json, std::string_view name) {
   return found == nullptr ? kNone : *found;
 }
 
+bool is_revert(const value& plan) { return text_of(plan, "kind") == "revert"; }
+
 std::uint64_t bytes(const value& json, std::string_view name) { return static_cast<std::uint64_t>(std::max<std::int64_t>(number_of(json, name), 0)); }
 
 std::string time_text(const value& json, std::string_view name) {
@@ -128,7 +130,7 @@ std::string blob_text(const value& blob) {
 void add_fetch(Screen& screen, const value& plan) {
   const value& fetch = part(plan, "fetch");
   const std::string from = text_of(fetch, "from");
-  if (from == "node") return screen.add("fetch", "nothing, it is on this node");
+  if (from == "node") return screen.add("fetch", is_revert(plan) ? "nothing, it is on this node, and as it was sealed" : "nothing, it is on this node");
   std::vector<std::string> blobs;
   for (const value& blob : list_of(fetch, "blobs")) blobs.push_back(blob_text(blob));
   const std::string where = from == "file" ? " from the file that was loaded" : "";
@@ -192,6 +194,7 @@ void add_jobs(Screen& screen, const value& plan) {
 }
 
 void add_bake(Screen& screen, const value& plan) {
+  if (is_revert(plan)) return screen.add("bake", "none: what ran before is not judged again");
   const value& bake = part(plan, "bake");
   if (number_of(bake, "duration_ms") == 0) return screen.add("bake", "none");
   const char* what = text_of(plan, "from").empty() ? "is stopped, and has failed," : "reverts";
@@ -203,8 +206,20 @@ void add_bake(Screen& screen, const value& plan) {
   screen.add("bake", text);
 }
 
+/// What becomes of the data when somebody goes back.
+std::string data_of_revert(const value& plan, const value& data) {
+  const std::string migrated = text_of(data, "migrated");
+  const std::string hook = migrated.empty() ? "" : fmt::format("; the pre-start hook of {} may have changed them", migrated);
+  if (const value* copy = member(data, "puts_back"); copy != nullptr && copy->is_object())
+    return fmt::format("become what they were at {} ({}); what was written since is set aside until 'berth gc {}'", short_time(text_of(*copy, "at")), text_of(*copy, "folder"), text_of(plan, "app"));
+  if (truth_of(data, "keeps")) return "stay as they are, by --keep-data: their copy from before is left where it is" + hook;
+  return (migrated.empty() ? "stay as they are" : "stay as they are, since there is no copy of them from before") + hook;
+}
+
 void add_data(Screen& screen, const value& plan) {
   const value& data = part(plan, "data");
+  if (is_revert(plan)) screen.add("data", data_of_revert(plan, data));
+  if (is_revert(plan) && !truth_of(data, "snapshot")) return;
   if (truth_of(data, "snapshot")) {
     const std::string method = text_of(data, "method");
     screen.add("data", fmt::format("copied before ({}{}); a revert puts the copy back and sets aside what was written since", method,
@@ -234,7 +249,8 @@ std::string plan_text(const value& plan, bool colour, int width) {
     return fmt::format("{}: deployment {} of it is {} already: nothing new would begin.\n", name, number_of(*same, "id"), text_of(*same, "state"));
   if (member(plan, "build") == nullptr) return {};
   std::string head = from.empty() ? fmt::format("{} would be the first release of {} here.", name, app) : fmt::format("{} would take the place of {}.", name, from);
-  if (from == text_of(plan, "release")) head = fmt::format("{} is active, and would be deployed once more.", name);
+  if (is_revert(plan)) head = fmt::format("{} would come back{}.", name, from.empty() ? "" : " in the place of " + from);
+  else if (from == text_of(plan, "release")) head = fmt::format("{} is active, and would be deployed once more.", name);
   Screen screen(colour, width);
   add_others(screen, plan);
   add_build(screen, plan);

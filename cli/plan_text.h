@@ -8,13 +8,13 @@
 
 namespace berth::cli {
 
-/// What a deployment would do, as berthd tells it (docs/api.md): one screen, without why it would be refused. `width` 0: nothing is shortened.
+/// What a deployment, or a revert, would do, as berthd tells it (docs/api.md): one screen, without why it would be refused. `width` 0: nothing is shortened.
 std::string plan_text(const boost::json::value& plan, bool colour, int width);
 
 /// Why it would be refused, each on a line; empty where it would not.
 std::string refusals_text(const boost::json::value& plan);
 
-/// What the deployment would end with at once.
+/// What it would end with at once.
 Exit exit_of_plan(const boost::json::value& plan);
 
 }  // namespace berth::cli

@@ -1,5 +1,6 @@
 #include "cli/plan_text.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include "core/json/json.h"
@@ -84,6 +85,39 @@ TEST(PlanText, OfTheActiveReleaseSaysThatItsInstancesGoOn) {
 TEST(PlanText, SaysWhatARevertWouldDoWithTheData) {
   EXPECT_THAT(text(R"({"data": {"snapshot": true, "method": "copy", "bytes": 2000}})"),
               HasSubstr("copied before (copy, 2.0 kB); a revert puts the copy back and sets aside what was written since"));
+}
+
+/// As `text`, of a revert from v3 to v2.
+std::string text_of_revert(const std::string& data, const std::string& notes = "[]") {
+  return text(fmt::format(R"({{"kind": "revert", "from": "v3", "fetch": {{"from": "node", "bytes": 0, "blobs": []}}, "bake": {{"duration_ms": 0, "reboots": 3, "metric": null, "log": null}},
+    "hooks": [{{"hook": "on-revert", "release": "v3", "timeout_ms": 60000, "may_stop": false}}], "data": {}, "notes": {}}})", data, notes));
+}
+
+TEST(PlanText, OfARevertIsOneScreen) {
+  EXPECT_EQ(text_of_revert(R"({"snapshot": false, "method": "", "bytes": 0, "migrated": "", "keeps": false,
+                               "puts_back": {"folder": "snapshot.7", "method": "reflink", "bytes": 0, "at": "2026-11-24T09:00:00Z"}})", R"(["the app is held afterwards"])"),
+            R"(web@v2 would come back in the place of v3.
+  build      1.0 -> 1.1: 1 file (10 B) added, 2 files (3.0 kB) changed, 0 files (0 B) removed
+             ~ bin/server
+  config     ~ variable LEVEL: info -> debug\x1b[2J
+             + configuration nginx.conf
+  fetch      nothing, it is on this node, and as it was sealed
+  strategy   blue-green: all new instances beside the old ones, then one switch
+  routing    web at 80 by socket; a drain of 30s at most
+  instances  web 3 (now 2); ready within 1m
+  hooks      on-revert of v3 (1m)
+  bake       none: what ran before is not judged again
+  data       become what they were at 2026-11-24T09:00:00Z (snapshot.7); what was written since is set aside until 'berth gc web'
+  note       the app is held afterwards
+)");
+}
+
+TEST(PlanText, OfARevertSaysWhatItDoesNotUndo) {
+  const char* hook = "the pre-start hook of web@v3 may have changed them\n";
+  EXPECT_THAT(text_of_revert(R"({"migrated": "", "puts_back": null})"), HasSubstr("data       stay as they are\n"));
+  EXPECT_THAT(text_of_revert(R"({"migrated": "web@v3", "puts_back": null})"), AllOf(HasSubstr("data       stay as they are, since there is no copy of them from before; "), HasSubstr(hook)));
+  EXPECT_THAT(text_of_revert(R"({"migrated": "web@v3", "puts_back": null, "keeps": true})"), AllOf(HasSubstr("data       stay as they are, by --keep-data"), HasSubstr(hook)));
+  EXPECT_THAT(text_of_revert(R"({"snapshot": true, "method": "reflink", "migrated": "", "puts_back": null})"), HasSubstr("data       stay as they are\n             copied before (reflink)"));
 }
 
 TEST(PlanText, SaysWhatBecomesOfADeploymentThatIsUnderWay) {

@@ -4,6 +4,7 @@
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/show_plan.h"
 #include "cli/verbs.h"
 #include "cli/watch_deployment.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 struct RevertOptions {
   std::string app, to, reason, timeout = "1h";
-  bool no_wait = false, keep_data = false;
+  bool no_wait = false, keep_data = false, plan = false;
 };
 
 /// Until when it stays where it is, by what berthd tells of the app.
@@ -28,10 +29,12 @@ Result<Exit> revert(const Console& console, const RevertOptions& options) {
   BERTH_TRY(const auto at_most, duration_argument(options.timeout, "--timeout"));
   if (!options.to.empty() && !is_release_id(options.to))
     return fail(Errc::usage, fmt::format("--to: '{}' is no release id; 'berth releases {}' lists them", options.to, app));
+  if (options.plan && options.no_wait) return fail(Errc::usage, "berth revert: --plan begins nothing: it goes without --no-wait");
   json::object body;
   put_if(body, "to", options.to);
-  put_if(body, "reason", options.reason);
   if (options.keep_data) body["keep_data"] = true;
+  if (options.plan) return show_plan(console, {.method = "POST", .target = app_target(app, "/revert/plan"), .body = std::move(body)});
+  put_if(body, "reason", options.reason);
   const ApiClient api(console);
   BERTH_TRY(const auto answer, api.post(app_target(app, "/revert"), std::move(body), first_call_deadline(at_most)));
   const Deployment deployment = read_deployment(answer);
@@ -56,10 +59,11 @@ Verb revert_verb() {
       .text = "What ran before is still on the node, so that this needs no repository. The app is held afterwards: channels and retries leave "
               "it alone until 'berth resume' or a newer release; one that 'berth hold' held stays so until 'berth resume'. Where the release's spec says snapshot in [data], the data become what they were before it "
               "came, and what was written since is set aside.",
-      .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'", "berth revert web --keep-data"},
+      .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'", "berth revert web --plan # what would happen; changes nothing", "berth revert web --keep-data"},
       .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
       .options = {{"--to", "RELEASE", "this release on the node, instead of the one before", &o->to, Completes::release_id_here},
+                  {"--plan", "", "show what would happen, and end with what it would be refused with; changes nothing", &o->plan},
                   reason_option(o->reason),
                   {"--keep-data", "", "leave the app's data as they are, where the release was deployed with a snapshot of them", &o->keep_data},
                   {"--no-wait", "", "return at once", &o->no_wait},

@@ -32,6 +32,8 @@ TEST_F(ApiTest, EveryChangeReachesItsOperation) {
       {"POST", "/v1/apps/web/revert", R"({"to": "v1", "reason": "bad"})", "revert web to=v1 keep_data=false why=bad"},
       {"POST", "/v1/apps/web/revert", R"({"keep_data": true})", "revert web to= keep_data=true why="},
       {"POST", "/v1/apps/web/revert", "", "revert web to= keep_data=false why="},
+      {"POST", "/v1/apps/web/revert/plan", "", "plan revert web to= keep_data=false"},
+      {"POST", "/v1/apps/web/revert/plan", R"({"to": "v1", "keep_data": true})", "plan revert web to=v1 keep_data=true"},
       {"POST", "/v1/deployments/7/cancel", "{}", "cancel 7 why="},
       {"POST", "/v1/apps/web/resume", R"({"reason": "fixed"})", "resume web why=fixed"},
       {"POST", "/v1/apps/web/hold", R"({"reason": "an audit"})", "hold web why=an audit"},
@@ -64,7 +66,7 @@ TEST_F(ApiTest, EveryChangeReachesItsOperation) {
       {"GET", "/v1/apps/web/releases", "", "releases web"},
       {"GET", "/v1/repository/apps", "", "repository apps"},
       {"GET", "/v1/deployments/7", "", "deployment 7"},
-      {"GET", "/v1/deployments", "", "deployments app= most=20"},
+      {"GET", "/v1/deployments", "", "deployments app= most=21"},
   };
   for (const auto& one : cases) {
     operations.calls.clear();
@@ -148,6 +150,7 @@ TEST_F(ApiTest, WhatIsWrongWithARequestIsSaidAndNothingIsDone) {
       {"POST", "/v1/apps/Web/deployments", R"({"release": "v2"})", "no name of an app"},
       {"POST", "/v1/apps/web/plan", R"({"release": ".."})", "no id of a release"},
       {"POST", "/v1/apps/web/revert", R"({"to": ".."})", "no id of a release"},
+      {"POST", "/v1/apps/web/revert/plan", R"({"to": ".."})", "no id of a release"},
       {"POST", "/v1/apps/web/stop", R"({"number": 2})", "needs a 'process'"},
       {"POST", "/v1/apps/web/stop", R"({"process": "web", "number": 0})", "number"},
       {"POST", "/v1/apps/web/scale", R"({"process": "web"})", "'instances' is missing"},
@@ -247,9 +250,36 @@ TEST_F(ApiTest, WaitsForADeploymentAMinuteAtMost) {
   for (const char* wait : {"", "60x", "1.5s", "s", "60 s", "25h", "86401", "-1s"}) EXPECT_EQ(ask("/v1/deployments/7", {{"wait", wait}}).status, 400) << wait;
 }
 
+TEST_F(ApiTest, DeploymentsArePagedByTheNumberThatTheAnswerNames) {
+  for (const std::int64_t id : {9, 8, 6, 5, 2}) {
+    deploy::DeploymentStatus each;
+    each.row.id = id;
+    each.row.app = "web";
+    operations.listed.push_back(each);
+  }
+  const auto ids = [](const io::ServerReply& reply) {
+    std::string text;
+    const auto answer = json::parse(reply.body).value();
+    for (const auto& each : answer.at("deployments").as_array()) text += json::text(each.at("id")) + " ";
+    return text;
+  };
+  const auto first = ask("/v1/deployments", {{"app", "web"}, {"limit", "2"}});
+  EXPECT_EQ(ids(first) + member(first, "next"), "9 8 8");
+  const auto second = ask("/v1/deployments", {{"app", "web"}, {"limit", "2"}, {"before", member(first, "next")}});
+  EXPECT_EQ(ids(second) + member(second, "next"), "6 5 5");
+  const auto last = ask("/v1/deployments", {{"app", "web"}, {"limit", "2"}, {"before", member(second, "next")}});
+  EXPECT_EQ(ids(last) + member(last, "next"), "2 null");
+  EXPECT_EQ(member(ask("/v1/deployments", {{"limit", "5"}}), "next"), "null") << "just as many as there are";
+  operations.calls.clear();
+  EXPECT_EQ(ask("/v1/deployments", {{"since", "2026-11-24T09:00:00+01:00"}, {"until", "2026-11-25"}}).status, 200);
+  EXPECT_THAT(operations.calls, ElementsAre("deployments app= most=21 since=2026-11-24T08:00:00.000000Z until=2026-11-25T00:00:00.000000Z"));
+  for (const auto& query : std::vector<std::map<std::string, std::string>>{{{"before", "0"}}, {{"before", "x"}}, {{"since", "soon"}}, {{"until", "soon"}}, {{"since", "2026-11-25"}, {"until", "2026-11-24"}}})
+    EXPECT_EQ(ask("/v1/deployments", query).status, 400) << query.begin()->first;
+}
+
 TEST_F(ApiTest, ListsAreBounded) {
   ask("/v1/deployments", {{"app", "web"}, {"limit", "100"}});
-  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=100"));
+  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=101"));
   const auto reply = ask("/v1/events", {{"from", "5"}, {"limit", "10"}, {"app", "web"}});
   EXPECT_THAT(node.calls, ElementsAre("events from=5 most=10 app=web"));
   EXPECT_EQ(member(reply, "events"), R"([{"number":1,"at":"2026-11-24T09:00:00.000000Z","kind":"node.started","app":"","data":{"version":"0.1.0"}}])");

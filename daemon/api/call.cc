@@ -82,6 +82,14 @@ std::int64_t QueryReader::integer(std::string_view name, std::int64_t otherwise,
   return otherwise;
 }
 
+std::optional<logs::Time> QueryReader::moment(std::string_view name, logs::Time now) {
+  const std::string said = text(name);
+  if (said.empty()) return {};
+  auto moment = logs::parse_moment(said, now);
+  if (!moment) complain(fmt::format("{}: {}", name, moment.error().message));
+  return moment ? std::optional(*moment) : std::nullopt;
+}
+
 bool QueryReader::boolean(std::string_view name, bool otherwise) {
   const std::string value = text(name, otherwise ? "true" : "false");
   if (value != "true" && value != "false") complain(fmt::format("{} is neither 'true' nor 'false'", name));

@@ -11,6 +11,7 @@
 
 #include "core/io/http.h"
 #include "core/json/json.h"
+#include "core/logs/record_time.h"
 #include "core/result.h"
 #include "daemon/api/api.h"
 
@@ -53,6 +54,8 @@ class QueryReader {
   bool boolean(std::string_view name, bool otherwise);
   /// `wait=60s`, or `wait=60`, which are seconds; a minute at most: whoever wants longer asks again.
   std::chrono::milliseconds wait();
+  /// How long ago, a moment in RFC 3339 or a day, as `logs::parse_moment` reads it; or nothing.
+  std::optional<logs::Time> moment(std::string_view name, logs::Time now);
   /// An app's name, or nothing.
   std::string app();
   std::string reason();

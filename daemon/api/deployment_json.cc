@@ -53,10 +53,10 @@ boost::json::object to_json(const deploy::DeploymentStatus& deployment) {
           {"notes", std::move(notes)}};
 }
 
-boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments) {
+boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments, std::optional<std::int64_t> next) {
   boost::json::array list;
   for (const auto& deployment : deployments) list.push_back(to_json(deployment));
-  return {{"deployments", std::move(list)}};
+  return {{"deployments", std::move(list)}, {"next", next ? boost::json::value(*next) : boost::json::value(nullptr)}};
 }
 
 }  // namespace berth::api

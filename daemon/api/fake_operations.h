@@ -21,6 +21,7 @@ class FakeOperations : public deploy::Operations {
   std::vector<std::string> calls;
   std::optional<Error> error;
   deploy::DeploymentStatus one;
+  std::vector<deploy::DeploymentStatus> listed;  ///< newest first; empty: `one` is all there is
   deploy::DeploymentPlan planned;
   std::vector<deploy::AppStatus> apps;
   deploy::Releases on_node;
@@ -46,13 +47,24 @@ class FakeOperations : public deploy::Operations {
   awaitable<Deployment> revert(deploy::RevertRequest r) override {
     co_return say(fmt::format("revert {} to={} keep_data={} why={}", r.app, r.to, r.keep_data, r.asked.why), one);
   }
+  awaitable<Result<deploy::DeploymentPlan>> plan_revert(deploy::RevertRequest r) override {
+    co_return say(fmt::format("plan revert {} to={} keep_data={}", r.app, r.to, r.keep_data), planned);
+  }
   awaitable<Deployment> cancel(std::int64_t id, deploy::Asked asked) override { co_return say(fmt::format("cancel {} why={}", id, asked.why), one); }
   awaitable<Deployment> deployment(std::int64_t id) override { co_return say(fmt::format("deployment {}", id), one); }
   awaitable<Deployment> wait(std::int64_t id, deploy::WaitFor what) override {
     co_return say(fmt::format("wait {} {}ms decided={} after={}", id, what.at_most.count(), what.until_decided, what.after), one);
   }
-  awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments(std::string app, int most) override {
-    co_return say(fmt::format("deployments app={} most={}", app, most), std::vector{one});
+  awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments(store::DeploymentQuery wanted) override {
+    std::string call = fmt::format("deployments app={} most={}", wanted.app, wanted.most);
+    if (wanted.before > 0) call += fmt::format(" before={}", wanted.before);
+    if (!wanted.since.empty()) call += " since=" + wanted.since;
+    if (!wanted.until.empty()) call += " until=" + wanted.until;
+    if (listed.empty()) co_return say(std::move(call), std::vector{one});
+    std::vector<deploy::DeploymentStatus> found;  // as the store does
+    for (const auto& each : listed)
+      if ((wanted.app.empty() || each.row.app == wanted.app) && (wanted.before == 0 || each.row.id < wanted.before) && found.size() < static_cast<std::size_t>(wanted.most)) found.push_back(each);
+    co_return say(std::move(call), found);
   }
   awaitable<Done> hold(std::string app, deploy::Asked asked) override { co_return did(fmt::format("hold {} why={}", app, asked.why)); }
   awaitable<Done> mark(std::string app, std::string release, bool good, deploy::Asked asked) override {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "core/ids.h"
+#include "core/logs/record_time.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/seen.h"
@@ -74,6 +76,15 @@ std::optional<Error> in_the_way_of_revert(const Call& call, const deploy::AppSta
   return std::nullopt;
 }
 
+/// As with `force`: what a deployer's revert would go over is what operators said.
+awaitable<Result<void>> may_revert(Call call, std::string to) {
+  if (call.caller.role >= Role::operator_) co_return Result<void>();
+  const auto app = co_await call.operations.status(call.app());
+  if (!app) co_return pass(app.error());
+  if (auto refused = in_the_way_of_revert(call, *app, to)) co_return std::unexpected(std::move(*refused));
+  co_return Result<void>();
+}
+
 /// `?wait=SECONDS&until=switched|ended&after=STATE`. Whoever wants longer asks again.
 Result<deploy::WaitFor> read_wait(const Call& call) {
   QueryReader query(call.request);
@@ -86,6 +97,23 @@ Result<deploy::WaitFor> read_wait(const Call& call) {
   if (!wait.after.empty() && std::ranges::find(kStates, wait.after) == std::end(kStates)) query.complain("after is no state of a deployment, such as 'starting'; docs/api.md lists them");
   BERTH_CHECK(query.done());
   return wait;
+}
+
+/// `?app=APP&limit=N&before=NUMBER&since=WHEN&until=WHEN`.
+Result<store::DeploymentQuery> read_list(const Call& call) {
+  constexpr int kDigits = 6;  // as the store has them
+  QueryReader query(call.request);
+  const logs::Time now = std::chrono::system_clock::now();
+  store::DeploymentQuery wanted;
+  wanted.app = query.app();
+  wanted.most = static_cast<int>(query.integer("limit", 20, 1, kMostListed));
+  wanted.before = query.integer("before", 0, 1, INT64_MAX);
+  const auto since = query.moment("since", now), until = query.moment("until", now);
+  if (since) wanted.since = logs::format_rfc3339(*since, kDigits);
+  if (until) wanted.until = logs::format_rfc3339(*until, kDigits);
+  if (since && until && *since >= *until) query.complain("since is not before until");
+  BERTH_CHECK(query.done());
+  return wanted;
 }
 
 }  // namespace
@@ -109,12 +137,19 @@ awaitable<Answer> plan_app(Call call) {
 awaitable<Answer> revert_app(Call call) {
   const auto revert = read_revert(call);
   if (!revert) co_return pass(revert.error());
-  if (call.caller.role < Role::operator_) {  // as with 'force': what it would go over is what operators said
-    const auto app = co_await call.operations.status(call.app());
-    if (!app) co_return pass(app.error());
-    if (auto refused = in_the_way_of_revert(call, *app, revert->to)) co_return std::unexpected(std::move(*refused));
-  }
+  const auto may = co_await may_revert(call, revert->to);
+  if (!may) co_return pass(may.error());
   co_return begun(co_await call.operations.revert(*revert));
+}
+
+awaitable<Answer> plan_revert(Call call) {
+  const auto revert = read_revert(call);
+  if (!revert) co_return pass(revert.error());
+  const auto may = co_await may_revert(call, revert->to);  // else it would promise what is refused
+  if (!may) co_return pass(may.error());
+  const auto plan = co_await call.operations.plan_revert(*revert);
+  if (!plan) co_return pass(plan.error());
+  co_return reply(200, to_json(*plan));
 }
 
 awaitable<Answer> get_deployment(Call call) {
@@ -134,13 +169,18 @@ awaitable<Answer> cancel_deployment(Call call) {
 }
 
 awaitable<Answer> list_deployments(Call call) {
-  QueryReader query(call.request);
-  const std::string app = query.app();
-  const int most = static_cast<int>(query.integer("limit", 20, 1, kMostListed));
-  if (const auto done = query.done(); !done) co_return pass(done.error());
-  const auto deployments = co_await deployments_seen(call, app, most);
+  auto wanted = read_list(call);
+  if (!wanted) co_return pass(wanted.error());
+  const auto most = static_cast<std::size_t>(wanted->most);
+  ++wanted->most;  // whether there are more
+  auto deployments = co_await deployments_seen(call, *wanted);
   if (!deployments) co_return pass(deployments.error());
-  co_return reply(200, deployments_json(*deployments));
+  std::optional<std::int64_t> next;
+  if (deployments->size() > most) {
+    deployments->resize(most);
+    next = deployments->back().row.id;
+  }
+  co_return reply(200, deployments_json(*deployments, next));
 }
 
 }  // namespace berth::api

@@ -71,7 +71,7 @@ TEST(ApiJson, APlanIsAsDocumented) {
   plan.goes_on = true;
   plan.ended_jobs = {"import"};
   plan.hooks = {{.hook = "pre-start", .release = "v2", .timeout = std::chrono::minutes(5), .may_stop = true}};
-  EXPECT_EQ(boost::json::value(to_json(plan)), said(R"({"app": "web", "release": "v2", "from": "v1", "already": false, "same": null,
+  EXPECT_EQ(boost::json::value(to_json(plan)), said(R"({"kind": "deploy", "app": "web", "release": "v2", "from": "v1", "already": false, "same": null,
  "others": [{"id": 6, "release": "v1", "state": "baking", "gives_way": true}], "refusals": [], "forcible": false, "notes": [], "exit": 0,
  "build": {"platform": "linux/amd64", "digest": "b2", "version": "1.1", "tree": {"files": 9, "bytes": 90000}, "from_digest": "b1", "from_version": ""},
  "difference": {"added": {"files": 0, "bytes": 0}, "changed": {"files": 1, "bytes": 3000}, "removed": {"files": 0, "bytes": 0},
@@ -84,12 +84,40 @@ TEST(ApiJson, APlanIsAsDocumented) {
  "hooks": [{"hook": "pre-start", "release": "v2", "timeout_ms": 300000, "may_stop": true}], "on_revert": false, "jobs": ["report"],
  "jobs_by_hand": ["cleanup"], "jobs_ended": ["import"],
  "bake": {"duration_ms": 30000, "reboots": 3, "metric": null, "log": {"pattern": "ERROR", "max_rate": "1/s"}},
- "data": {"snapshot": false, "method": "", "bytes": 0, "migrates": true, "revert_sets_aside": false, "migration_stays": true}})"));
+ "data": {"snapshot": false, "method": "", "bytes": 0, "migrates": true, "revert_sets_aside": false, "migration_stays": true, "migrated": "",
+   "puts_back": null, "keeps": false}})"));
   plan.manifest.reset();
   plan.refuse({Errc::not_found, "no such release"}, Exit::not_found);
   EXPECT_EQ(boost::json::value(to_json(plan)).at("refusals"), said(R"([{"code": "not_found", "detail": "no such release", "exit": 3}])"));
   EXPECT_FALSE(to_json(plan).contains("build"));
   EXPECT_EQ(to_json(plan).at("exit"), 3);
+}
+
+TEST(ApiJson, APlanOfARevertPromisesNothingThatItDoesNotDo) {
+  auto manifest = std::make_shared<bundle::Manifest>();
+  manifest->spec.hooks["pre-start"] = {.command = {"migrate"}};
+  manifest->spec.hooks["on-revert"] = {.command = {"undo"}};
+  manifest->spec.processes["report"] = {.command = {"report"}, .job = spec::Job{}};
+  manifest->spec.processes["cleanup"] = {.command = {"cleanup"}, .job = spec::Job{.run = spec::Job::When::hand}};
+  manifest->spec.deploy.after = {"db"};
+  manifest->spec.deploy.bake.log = spec::BakeLog{.pattern = "ERROR", .max_rate = {}};
+  deploy::DeploymentPlan plan{.is_revert = true, .app = "web", .release = "v1", .from = "v2"};
+  plan.manifest = manifest;
+  plan.puts_back = store::DataCopy{.app = "web", .folder = "snapshot.7", .deployment = 7, .release = "v1", .before = true, .method = "reflink", .bytes = 0, .since = {}, .at = "t"};
+  const auto json = to_json(plan);
+  EXPECT_EQ(json.at("kind"), "revert");
+  EXPECT_EQ(json.at("jobs"), said("[]")) << "what a deployment runs, a revert does not";
+  EXPECT_EQ(json.at("jobs_by_hand"), said(R"(["cleanup"])"));
+  EXPECT_EQ(json.at("way").at("waits_for"), said("[]"));
+  EXPECT_EQ(json.at("bake").at("duration_ms"), 0);
+  EXPECT_TRUE(json.at("bake").at("log").is_null());
+  EXPECT_EQ(json.at("on_revert"), false);
+  EXPECT_EQ(json.at("data"), said(R"({"snapshot": false, "method": "", "bytes": 0, "migrates": false, "revert_sets_aside": true, "migration_stays": false, "migrated": "",
+   "puts_back": {"folder": "snapshot.7", "method": "reflink", "bytes": 0, "at": "t"}, "keeps": false})"));
+  plan.puts_back.reset();
+  plan.migrated = "web@v2";
+  EXPECT_EQ(to_json(plan).at("data").at("migration_stays"), true);
+  EXPECT_EQ(to_json(plan).at("data").at("migrated"), "web@v2");
 }
 
 TEST(ApiJson, AStoryIsAsDocumented) {
@@ -317,7 +345,8 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
   EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
                                                                    "drift": [{"path": "app/a", "what": "is missing"}]}]})"));
-  EXPECT_EQ(boost::json::value(deployments_json({})), said(R"({"deployments": []})"));
+  EXPECT_EQ(boost::json::value(deployments_json({}, std::nullopt)), said(R"({"deployments": [], "next": null})"));
+  EXPECT_EQ(deployments_json({}, 7).at("next"), 7);
 }
 
 }  // namespace

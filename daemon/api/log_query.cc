@@ -15,14 +15,6 @@ namespace {
 constexpr std::int64_t kMostNumber = 256;  ///< of an instance
 constexpr std::size_t kLongestText = 1000;
 
-std::optional<logs::Time> read_moment(QueryReader& query, std::string_view name, logs::Time now) {
-  const std::string text = query.text(name);
-  if (text.empty()) return {};
-  auto moment = logs::parse_moment(text, now);
-  if (!moment) query.complain(fmt::format("{}: {}", name, moment.error().message));
-  return moment ? std::optional(*moment) : std::nullopt;
-}
-
 InstanceSelector read_selector(QueryReader& query, const std::string& app) {
   InstanceSelector selector{.app = app};
   const std::string process = query.text("process");
@@ -48,8 +40,8 @@ Result<logs::LogQuery> read_log_query(const io::ServerRequest& request, const st
   QueryReader query(request);
   logs::LogQuery asked{.selector = read_selector(query, app), .filter = {}, .last = {}};
   asked.filter.pattern = read_pattern(query);
-  asked.filter.since = read_moment(query, "since", now);
-  asked.filter.until = read_moment(query, "until", now);
+  asked.filter.since = query.moment("since", now);
+  asked.filter.until = query.moment("until", now);
   const std::string release = query.text("release"), level = query.text("level"), stream = query.text("stream");
   if (!release.empty() && !is_release_id(release)) query.complain("release is no id of a release");
   if (!release.empty()) asked.filter.release = release;

@@ -52,7 +52,8 @@ object way_json(const DeploymentPlan& plan) {
   const spec::Deploy& rules = plan.manifest->spec.deploy;
   array ports, waits_for;
   for (const auto& one : plan.ports) ports.push_back({{"process", one.process}, {"port", one.port}, {"routing", way_in(one.routing)}});
-  for (const auto& app : rules.after) waits_for.push_back(value(app));
+  for (const auto& app : rules.after)
+    if (!plan.is_revert) waits_for.push_back(value(app));
   return {{"strategy", spec::to_string(plan.manifest->spec.strategy())},
           {"stops_first", plan.course.stop_first},
           {"gradual", plan.course.gradual},
@@ -78,16 +79,21 @@ object bake_json(const DeploymentPlan& plan) {
   value metric, log;
   if (bake.metric) metric = {{"query", as_utf8(bake.metric->query)}, {"max_rate", spec::to_string(bake.metric->max_rate)}};
   if (bake.log) log = {{"pattern", as_utf8(bake.log->pattern)}, {"max_rate", spec::to_string(bake.log->max_rate)}};
+  if (plan.is_revert) return {{"duration_ms", 0}, {"reboots", bake.reboots}, {"metric", nullptr}, {"log", nullptr}};  // what ran before is not judged again
   return {{"duration_ms", bake.duration.count()}, {"reboots", bake.reboots}, {"metric", std::move(metric)}, {"log", std::move(log)}};
 }
 
-/// What of the app's own a revert could not undo, or would set aside.
+/// What of the app's own a revert could not undo, or would set aside; of a revert, what becomes of it.
 object data_json(const DeploymentPlan& plan) {
   const auto& spec = plan.manifest->spec;
-  const bool migrates = spec.hooks.contains("pre-start");
+  const bool migrates = spec.hooks.contains("pre-start") && !plan.is_revert;
   const bool copied = !plan.snapshot.empty();
-  return {{"snapshot", copied}, {"method", plan.snapshot}, {"bytes", plan.data_bytes}, {"migrates", migrates}, {"revert_sets_aside", copied},
-          {"migration_stays", migrates && !copied && !plan.from.empty()}};
+  const bool stays = plan.is_revert ? !plan.migrated.empty() : migrates && !copied && !plan.from.empty();
+  value back;
+  if (const auto& copy = plan.puts_back)
+    back = {{"folder", copy->folder}, {"method", copy->method}, {"bytes", copy->bytes}, {"at", copy->at}};
+  return {{"snapshot", copied}, {"method", plan.snapshot}, {"bytes", plan.data_bytes}, {"migrates", migrates}, {"revert_sets_aside", copied || plan.puts_back.has_value()},
+          {"migration_stays", stays}, {"migrated", plan.migrated}, {"puts_back", std::move(back)}, {"keeps", plan.keeps_data}};
 }
 
 }  // namespace
@@ -98,7 +104,8 @@ object to_json(const DeploymentPlan& plan) {
   for (const auto& note : plan.notes) notes.push_back(value(as_utf8(note)));
   for (const auto& one : plan.refusals)
     refusals.push_back({{"code", to_string(one.error.code)}, {"detail", as_utf8(one.error.message)}, {"exit", static_cast<int>(one.exit)}});
-  object json{{"app", plan.app},
+  object json{{"kind", plan.is_revert ? "revert" : "deploy"},
+              {"app", plan.app},
               {"release", plan.release},
               {"from", plan.from},
               {"already", plan.already},
@@ -112,7 +119,8 @@ object to_json(const DeploymentPlan& plan) {
   for (const auto& one : plan.hooks)
     hooks.push_back({{"hook", one.hook}, {"release", one.release}, {"timeout_ms", one.timeout.count()}, {"may_stop", one.may_stop}});
   for (const auto& [process, rules] : plan.manifest->spec.processes)
-    if (rules.job) (rules.job->run == spec::Job::When::deployment ? jobs : by_hand).push_back(value(process));
+    if (rules.job && rules.job->run != spec::Job::When::deployment) by_hand.push_back(value(process));
+    else if (rules.job && !plan.is_revert) jobs.push_back(value(process));
   for (const auto& process : plan.ended_jobs) ended_jobs.push_back(value(process));
   json["build"] = build_json(plan);
   json["difference"] = plan.compared ? value(difference_json(plan)) : value(nullptr);
@@ -121,7 +129,7 @@ object to_json(const DeploymentPlan& plan) {
   json["way"] = way_json(plan);
   json["instances"] = instances_json(plan);
   json["hooks"] = std::move(hooks);
-  json["on_revert"] = plan.manifest->spec.hooks.contains("on-revert");
+  json["on_revert"] = !plan.is_revert && plan.manifest->spec.hooks.contains("on-revert");
   json["jobs"] = std::move(jobs);
   json["jobs_by_hand"] = std::move(by_hand);
   json["jobs_ended"] = std::move(ended_jobs);

@@ -85,6 +85,7 @@ TEST_F(RevisionsOfApps, AreWhatAChangeIsMadeOf) {
   const std::string first = read.headers.at("etag");
   EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "reading changes nothing";
   EXPECT_EQ(ask(request("POST", "/v1/apps/web/plan", R"({"release": "v2"})")).status, 200);
+  EXPECT_EQ(ask(request("POST", "/v1/apps/web/revert/plan", "{}")).status, 200);
   EXPECT_EQ(ask("GET", "/v1/apps/web").headers.at("etag"), first) << "nor does a plan";
   const auto held = hold(first);
   EXPECT_EQ(held.status, 200);
@@ -150,7 +151,7 @@ TEST_F(RevisionsOfApps, AreHonouredByWhateverIsOfAnAppAndRefusedByTheRest) {
     operations.calls.clear();
     return ask(change);
   };
-  const std::tuple<const char*, const char*, int> of_web[] = {{"/v1/apps/web/exec/files", R"({"command": ["ls"]})", 200}, {"/v1/apps/web/jobs/report/run", "{}", 202}, {"/v1/apps/web/plan", R"({"release": "v2"})", 200},
+  const std::tuple<const char*, const char*, int> of_web[] = {{"/v1/apps/web/exec/files", R"({"command": ["ls"]})", 200}, {"/v1/apps/web/jobs/report/run", "{}", 202}, {"/v1/apps/web/plan", R"({"release": "v2"})", 200}, {"/v1/apps/web/revert/plan", "{}", 200},
                                                               {"/v1/deployments/7/cancel", "{}", 200}};
   for (const auto& [path, body, done] : of_web) {
     EXPECT_EQ(answer(path, body, read).status, done) << path;

@@ -44,6 +44,7 @@ const Row kRows[] = {
     {"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/plan", R"({"release": "v2"})", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/revert", "{}", Role::deployer, Then::done, Then::refused},
+    {"POST", "/v1/apps/{app}/revert/plan", "{}", Role::deployer, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/hold", "{}", Role::operator_, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/resume", "{}", Role::operator_, Then::done, Then::refused},
     {"POST", "/v1/apps/{app}/mark", R"({"release": "v3", "as": "bad"})", Role::operator_, Then::done, Then::refused},
@@ -214,6 +215,9 @@ TEST_F(RolesTest, WhatOperatorsSaidADeployerDoesNotGoOver) {
   const auto bad = ask(request(to_bad, "web"));
   EXPECT_EQ(bad.status, 403);
   EXPECT_THAT(bad.body, AllOf(HasSubstr("web@v3 is rejected on this node since 2026-11-24T09:00:00Z (marked bad by root (uid 0))"), HasSubstr("needs the role operator")));
+  const Row planned{"POST", "/v1/apps/{app}/revert/plan", R"({"to": "v3"})", {}, {}, {}}, planned_back{"POST", "/v1/apps/{app}/revert/plan", "{}", {}, {}, {}};
+  EXPECT_EQ(ask(request(planned, "web")).status, 403) << "it would promise what is refused";
+  EXPECT_EQ(ask(request(planned_back, "web")).status, 200);
   EXPECT_EQ(reverts(), 0);
   EXPECT_EQ(ask(request(back, "web")).status, 202);
   EXPECT_EQ(ask(request(to_v2, "web")).status, 202);
@@ -271,11 +275,19 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {
   be(Role::viewer, {"web", "api"});
   EXPECT_EQ(get("/v1/deployments", {{"limit", "1"}}).status, 200);
-  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=1", "deployments app=api most=1"));
+  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=2", "deployments app=api most=2")) << "one more than is shown, which tells whether there are more";
   EXPECT_EQ(get("/v1/deployments", {{"app", "blog"}}).status, 403);
   operations.calls.clear();
   EXPECT_EQ(get("/v1/deployments", {{"app", "web"}}).status, 200);
-  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=20"));
+  EXPECT_THAT(operations.calls, ElementsAre("deployments app=web most=21"));
+  for (const std::int64_t id : {9, 8, 7, 6}) {
+    operations.listed.emplace_back();
+    operations.listed.back().row.id = id;
+    operations.listed.back().row.app = id == 8 ? "blog" : id == 7 ? "web" : "api";
+  }
+  const auto page = get("/v1/deployments", {{"limit", "2"}});
+  EXPECT_THAT(page.body, AllOf(HasSubstr("\"id\":9"), Not(HasSubstr("blog")), HasSubstr("\"id\":7"), HasSubstr("\"next\":7")));
+  EXPECT_THAT(get("/v1/deployments", {{"limit", "2"}, {"before", "7"}}).body, AllOf(HasSubstr("\"id\":6"), HasSubstr("\"next\":null")));
 }
 
 TEST_F(RolesTest, EventsAreThoseOfAClientsAppsInTheirOrder) {

@@ -13,6 +13,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/apps/{app}/deployments", Role::deployer, Scope::app, deploy_app},
     {"POST", "/v1/apps/{app}/plan", Role::deployer, Scope::app, plan_app},
     {"POST", "/v1/apps/{app}/revert", Role::deployer, Scope::app, revert_app},
+    {"POST", "/v1/apps/{app}/revert/plan", Role::deployer, Scope::app, plan_revert},
     {"POST", "/v1/apps/{app}/hold", Role::operator_, Scope::app, hold_app},
     {"POST", "/v1/apps/{app}/resume", Role::operator_, Scope::app, resume_app},
     {"POST", "/v1/apps/{app}/mark", Role::operator_, Scope::app, mark_release},
@@ -80,7 +81,7 @@ std::span<const Route> routes() { return kRoutes; }
 
 bool Route::has_revision() const {
   if (scope != Scope::app) return false;
-  return method == "GET" ? handle == get_app : handle != plan_app && handle != exec_in_app && handle != exec_with_files && handle != run_job;
+  return method == "GET" ? handle == get_app : handle != plan_app && handle != plan_revert && handle != exec_in_app && handle != exec_with_files && handle != run_job;
 }
 
 std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::string_view method, std::string_view path, Role role) {

@@ -58,6 +58,7 @@ std::variant<Matched, Unmatched> find_route(std::span<const Route> all, std::str
 // The handlers, by what they are about: handle_deployments.cc, handle_apps.cc, handle_exec.cc, handle_node.cc, handle_streams.cc, handle_page.cc.
 awaitable<Answer> deploy_app(Call call);
 awaitable<Answer> plan_app(Call call);
+awaitable<Answer> plan_revert(Call call);
 awaitable<Answer> revert_app(Call call);
 awaitable<Answer> get_deployment(Call call);
 awaitable<Answer> cancel_deployment(Call call);

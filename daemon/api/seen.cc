@@ -26,8 +26,8 @@ std::string path_of(const Route& route, const std::map<std::string, std::string>
 
 /// What a call is called by whoever uses the command line, and by whoever does not: "'berth remove web' (DELETE /v1/apps/web)".
 std::string name_of(const Route& route, const std::map<std::string, std::string>& parameters) {
-  constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {{"deployments", "deploy"}, {"plan", "deploy --plan"}, {"{app}", "remove"}, {"run", "run-job"}, {"imports", "import"}, {"reload", "node reload"}};
-  const std::string_view pattern = route.pattern, last = pattern.substr(pattern.rfind('/') + 1);
+  constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {{"deployments", "deploy"}, {"plan", "deploy --plan"}, {"revert/plan", "revert --plan"}, {"{app}", "remove"}, {"run", "run-job"}, {"imports", "import"}, {"reload", "node reload"}};
+  const std::string_view pattern = route.pattern, last = pattern.ends_with("/revert/plan") ? "revert/plan" : pattern.substr(pattern.rfind('/') + 1);
   const auto* other = std::ranges::find(kVerbs, last, &std::pair<std::string_view, std::string_view>::first);
   const std::string_view verb = other == std::end(kVerbs) ? last : other->second;
   const std::string call = fmt::format("{} {}", route.method, path_of(route, parameters));
@@ -74,20 +74,21 @@ awaitable<Result<void>> check_deployment(deploy::Operations& operations, const C
   co_return Result<void>();
 }
 
-awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& call, std::string app, int most) {
-  if (auto seen = check_app(call.caller, app); !seen) co_return pass(seen.error());
-  if (!app.empty() || call.caller.apps.empty()) {
-    auto all = co_await call.operations.deployments(app, most);
+awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& call, store::DeploymentQuery wanted) {
+  if (auto seen = check_app(call.caller, wanted.app); !seen) co_return pass(seen.error());
+  if (!wanted.app.empty() || call.caller.apps.empty()) {
+    auto all = co_await call.operations.deployments(wanted);
     co_return all;
   }
   std::vector<deploy::DeploymentStatus> found;
   for (const std::string& one : call.caller.apps) {
-    auto of_app = co_await call.operations.deployments(one, most);
+    wanted.app = one;
+    auto of_app = co_await call.operations.deployments(wanted);
     if (!of_app) co_return of_app;
     std::ranges::move(*of_app, std::back_inserter(found));
   }
   std::ranges::sort(found, std::ranges::greater(), [](const auto& one) { return one.row.id; });
-  if (found.size() > static_cast<std::size_t>(most)) found.resize(static_cast<std::size_t>(most));
+  if (found.size() > static_cast<std::size_t>(wanted.most)) found.resize(static_cast<std::size_t>(wanted.most));
   co_return found;
 }
 

@@ -19,8 +19,8 @@ Result<void> check_app(const Caller& caller, const std::string& app);
 /// `Errc::not_found`, as of one that there is not, for a deployment of an app that the caller does not see.
 awaitable<Result<void>> check_deployment(deploy::Operations& operations, const Caller& caller, std::int64_t id);
 
-/// The newest deployments of `app`, or of every app that the caller sees where that is empty.
-awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& call, std::string app, int most);
+/// The newest of the deployments that are `wanted`, of every app that the caller sees where it names none.
+awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments_seen(Call& call, store::DeploymentQuery wanted);
 
 /// Likewise the events from number `first` on. Those of no app are for callers who see all.
 awaitable<Result<std::vector<store::Event>>> events_seen(Call& call, std::int64_t first, int most, std::string app);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include <boost/json/object.hpp>
 
 #include "daemon/deploy/operations.h"
@@ -31,8 +34,8 @@ boost::json::object page_json(const metrics::NodeStatus& node, const std::vector
 /// An event without what it tells in words and of people: number, at, kind, app, release, state.
 boost::json::object page_json(const store::Event& event);
 
-/// Lists, each in an object, so that it can grow.
-boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments);
+/// Lists, each in an object, so that it can grow. `next`: what `before` is to be for the deployments after these; nothing where there are none.
+boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>& deployments, std::optional<std::int64_t> next);
 boost::json::object events_json(const std::vector<store::Event>& events);
 boost::json::object repository_apps_json(const std::map<std::string, std::vector<std::string>>& apps);
 boost::json::object to_json(const store::Import& import);

@@ -99,12 +99,10 @@ awaitable<Result<void>> DataSteps::plan(AppPtr app, RunPtr run) {
     if (!left) co_return std::unexpected(left.error());
     const bool puts_back = left->copy && !run->keep_data;
     if (puts_back) {
-      if (auto alone = no_exec_runs(*app); !alone) co_return alone;
       run->row.detail[kPutsBack] = left->copy->folder;
       run->row.detail["puts_back_of"] = left->copy->deployment;
-      run->course.stop_first = true;
-      auto alone = co_await nobody_left_behind(app);
-      co_return alone;
+      auto possible = co_await may_put_back(app, run);
+      co_return possible;
     }
     if (!left->migrated.empty()) {
       const std::string why = run->keep_data ? "--keep-data was said" : "there is no copy of them from before";
@@ -117,10 +115,15 @@ awaitable<Result<void>> DataSteps::plan(AppPtr app, RunPtr run) {
   co_return possible;
 }
 
-awaitable<Result<void>> DataSteps::may_copy(AppPtr app, RunPtr run) {
+awaitable<Result<void>> DataSteps::may_put_back(AppPtr app, RunPtr run) {
   if (auto free = no_exec_runs(*app); !free) co_return free;
   run->course.stop_first = true;
   auto alone = co_await nobody_left_behind(app);
+  co_return alone;
+}
+
+awaitable<Result<void>> DataSteps::may_copy(AppPtr app, RunPtr run) {
+  const auto alone = co_await may_put_back(app, run);
   if (!alone) co_return alone;
   const auto look = [folder = node_.store.paths().data(app->name()), limits = limits_of(*run, node_.options.stage.reserve_bytes)] { return data::may_snapshot(folder, limits); };
   auto possible = co_await node_.pool.run(look);

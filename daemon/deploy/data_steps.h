@@ -16,6 +16,8 @@ class DataSteps {
   awaitable<Result<void>> plan(AppPtr app, RunPtr run);
   /// The app has to be stopped for a copy of its data. Whether there can be one: nobody else writes them, and there is room.
   awaitable<Result<void>> may_copy(AppPtr app, RunPtr run);
+  /// The app has to be stopped for a copy that takes the place of its data, too, and nobody else may write them.
+  awaitable<Result<void>> may_put_back(AppPtr app, RunPtr run);
   /// Copies or exchanges the data, while nobody writes to them, after the old release has ended and before anything of the new one begins.
   awaitable<Result<void>> arrange(AppPtr app, RunPtr run);
   /// A revert's part: data that this deployment copied, or exchanged, become what they were. Nothing of the app runs. It goes on until it is done: the release

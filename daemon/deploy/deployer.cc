@@ -41,10 +41,11 @@ awaitable<Result<void>> Deployer::start() { BERTH_FORWARD(start()); }
 awaitable<Result<DeploymentStatus>> Deployer::deploy(DeployRequest request) { BERTH_FORWARD(deploy(std::move(request))); }
 awaitable<Result<DeploymentPlan>> Deployer::plan(DeployRequest request) { BERTH_FORWARD(plan(std::move(request))); }
 awaitable<Result<DeploymentStatus>> Deployer::revert(RevertRequest request) { BERTH_FORWARD(revert(std::move(request))); }
+awaitable<Result<DeploymentPlan>> Deployer::plan_revert(RevertRequest request) { BERTH_FORWARD(plan_revert(std::move(request))); }
 awaitable<Result<DeploymentStatus>> Deployer::cancel(std::int64_t id, Asked asked) { BERTH_FORWARD(cancel(id, std::move(asked))); }
 awaitable<Result<DeploymentStatus>> Deployer::deployment(std::int64_t id) { BERTH_FORWARD(queries().deployment(id)); }
 awaitable<Result<DeploymentStatus>> Deployer::wait(std::int64_t id, WaitFor what) { BERTH_FORWARD(wait(id, std::move(what))); }
-awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(std::string app, int most) { BERTH_FORWARD(queries().deployments(std::move(app), most)); }
+awaitable<Result<std::vector<DeploymentStatus>>> Deployer::deployments(store::DeploymentQuery wanted) { BERTH_FORWARD(queries().deployments(std::move(wanted))); }
 awaitable<Result<void>> Deployer::hold(std::string app, Asked asked) { BERTH_FORWARD(hold(std::move(app), std::move(asked))); }
 awaitable<Result<void>> Deployer::mark(std::string app, std::string release, bool good, Asked asked) {
   BERTH_FORWARD(mark(std::move(app), std::move(release), good, std::move(asked)));

@@ -56,10 +56,11 @@ class Deployer : public Operations {
   awaitable<Result<DeploymentStatus>> deploy(DeployRequest request) override;
   awaitable<Result<DeploymentPlan>> plan(DeployRequest request) override;
   awaitable<Result<DeploymentStatus>> revert(RevertRequest request) override;
+  awaitable<Result<DeploymentPlan>> plan_revert(RevertRequest request) override;
   awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) override;
   awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) override;
   awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) override;
-  awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string app, int most) override;
+  awaitable<Result<std::vector<DeploymentStatus>>> deployments(store::DeploymentQuery wanted) override;
 
   awaitable<Result<void>> hold(std::string app, Asked asked) override;
   awaitable<Result<void>> resume(std::string app, Asked asked) override;

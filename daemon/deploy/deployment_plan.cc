@@ -22,14 +22,17 @@ std::uint64_t size_of(const std::vector<bundle::Entry>& entries, const std::stri
   return found != entries.end() && found->path == path && found->type == bundle::EntryType::file ? found->size : 0;
 }
 
+/// Where the release has one of that name.
+void add_hook(std::vector<DeploymentPlan::Hook>& way, const bundle::Manifest& of, const std::string& hook, bool may_stop) {
+  const auto found = of.spec.hooks.find(hook);
+  if (found != of.spec.hooks.end()) way.push_back({.hook = hook, .release = of.release, .timeout = found->second.timeout, .may_stop = may_stop});
+}
+
 }  // namespace
 
 std::vector<DeploymentPlan::Hook> hooks_on_the_way(const Course& course, const bundle::Manifest& manifest, const bundle::Manifest* old) {
   std::vector<DeploymentPlan::Hook> way;
-  const auto add = [&way](const bundle::Manifest& of, const std::string& hook, bool may_stop) {
-    const auto found = of.spec.hooks.find(hook);
-    if (found != of.spec.hooks.end()) way.push_back({.hook = hook, .release = of.release, .timeout = found->second.timeout, .may_stop = may_stop});
-  };
+  const auto add = [&way](const bundle::Manifest& of, const std::string& hook, bool may_stop) { add_hook(way, of, hook, may_stop); };
   const bool after_stop = starts_after_snapshot(course, manifest);
   const auto leave = [&] {
     if (old != nullptr && old->release != manifest.release) add(*old, "pre-stop", false);
@@ -47,6 +50,16 @@ std::vector<DeploymentPlan::Hook> hooks_on_the_way(const Course& course, const b
     leave();
   }
   add(manifest, "post-switch", false);
+  return way;
+}
+
+std::vector<DeploymentPlan::Hook> hooks_on_the_way_back(const Course& course, const bundle::Manifest& manifest, const bundle::Manifest* left, bool left_runs) {
+  std::vector<DeploymentPlan::Hook> way;
+  if (!course.stop_first) add_hook(way, manifest, "post-start", true);
+  if (left != nullptr && left_runs) add_hook(way, *left, "pre-stop", false);
+  if (left != nullptr) add_hook(way, *left, "on-revert", false);
+  if (course.stop_first) add_hook(way, manifest, "post-start", true);
+  add_hook(way, manifest, "post-switch", false);
   return way;
 }
 

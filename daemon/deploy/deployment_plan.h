@@ -15,10 +15,11 @@
 #include "core/exit_code.h"
 #include "core/result.h"
 #include "daemon/deploy/machine.h"
+#include "daemon/store/store.h"
 
 namespace berth::deploy {
 
-/// What a deployment would do, as `docs/api.md` shows it. Where it would be refused early, there is less of it.
+/// What a deployment, or a revert by hand, would do, as `docs/api.md` shows it. Where it would be refused early, there is less of it.
 struct DeploymentPlan {
   /// What a deployment that was asked for now would not go by: it ends in that.
   struct Refusal {
@@ -49,6 +50,7 @@ struct DeploymentPlan {
     bool may_stop = false;  ///< its failure ends the deployment; else it is noted
   };
 
+  bool is_revert = false;
   std::string app, release, from;  ///< `from`: what is active; empty: nothing
   bool already = false;            ///< it is active: nothing would be done
   std::optional<Other> same;       ///< a deployment of this very release is under way: nothing new would begin
@@ -77,6 +79,9 @@ struct DeploymentPlan {
   std::vector<std::string> ended_jobs;    ///< of the release that is left, which run now and would be ended
   std::string snapshot;                   ///< how the data would be copied: "subvolume", "reflink", "copy"; empty: not at all
   std::uint64_t data_bytes = 0;           ///< that would be copied by "copy"
+  std::optional<store::DataCopy> puts_back;  ///< of a revert: the copy that would take the place of the data
+  bool keeps_data = false;                ///< of a revert: there is such a copy, and it would be left where it is
+  std::string migrated;                   ///< of a revert: "web@v3", whose hook may have changed the data, which stay as they are; empty: none
 
   std::uint64_t fetched_bytes() const {
     std::uint64_t bytes = 0;
@@ -89,6 +94,9 @@ using PlanPtr = std::shared_ptr<DeploymentPlan>;
 
 /// The hooks of a deployment that ends well, in the order in which it comes by them. `old`: the release that is left while something of it runs, or null. Pure.
 std::vector<DeploymentPlan::Hook> hooks_on_the_way(const Course& course, const bundle::Manifest& manifest, const bundle::Manifest* old);
+
+/// The same of a revert by hand, which asks and migrates nothing. `left`: the release that is left, or null; `left_runs`: something of it does. Pure.
+std::vector<DeploymentPlan::Hook> hooks_on_the_way_back(const Course& course, const bundle::Manifest& manifest, const bundle::Manifest* left, bool left_runs);
 
 /// The trees of a sealed slot's build and configuration, as they are signed for.
 struct Trees {

@@ -52,6 +52,17 @@ TEST(HooksOnTheWay, AreThoseThatThereAre) {
   EXPECT_THAT(names(hooks_on_the_way({}, release("v1", kAll), nullptr)), ElementsAre("pre-start@v1", "post-start@v1", "ready-to-switch@v1", "post-switch@v1"));
 }
 
+TEST(HooksOnTheWay, BackNothingIsAskedOrMigrated) {
+  const auto left = release("v2", kAll), back = release("v1", kAll);
+  const auto way = hooks_on_the_way_back({}, back, &left, true);
+  EXPECT_THAT(names(way), ElementsAre("post-start@v1", "pre-stop@v2", "on-revert@v2", "post-switch@v1"));
+  EXPECT_TRUE(way.front().may_stop);
+  EXPECT_FALSE(way[1].may_stop || way[2].may_stop || way[3].may_stop);
+  EXPECT_THAT(names(hooks_on_the_way_back({.stop_first = true}, back, &left, true)), ElementsAre("pre-stop@v2", "on-revert@v2", "post-start@v1", "post-switch@v1"));
+  EXPECT_THAT(names(hooks_on_the_way_back({}, back, &left, false)), ElementsAre("post-start@v1", "on-revert@v2", "post-switch@v1")) << "nothing runs that could be told to stop";
+  EXPECT_THAT(names(hooks_on_the_way_back({}, back, nullptr, false)), ElementsAre("post-start@v1", "post-switch@v1"));
+}
+
 TEST(PlannedChanges, CountFilesAndTheirBytes) {
   const auto file = [](const char* path, std::uint64_t size, const char* hash) {
     return bundle::Entry{.path = path, .size = size, .sha256 = hash, .target = {}};

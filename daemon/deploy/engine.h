@@ -61,6 +61,7 @@ class Engine {
 
   // planning.cc
   awaitable<Result<DeploymentPlan>> plan(DeployRequest request);
+  awaitable<Result<DeploymentPlan>> plan_revert(RevertRequest request);
 
   // holding.cc
   awaitable<Result<void>> hold(std::string name, Asked asked);
@@ -158,9 +159,11 @@ class Engine {
   awaitable<void> drop_new(AppPtr app, RunPtr run);
 
   // planning.cc
+  awaitable<void> plan_run(AppPtr app, RunPtr run, PlanPtr plan);
   awaitable<Result<void>> plan_source(AppPtr app, RunPtr run, PlanPtr plan);
   awaitable<Result<void>> plan_fetch(AppPtr app, RunPtr run, PlanPtr plan, fetch::Resolved resolved);
   awaitable<Result<void>> check_means(AppPtr app, RunPtr run);
+  awaitable<Result<void>> plan_data(AppPtr app, RunPtr run, PlanPtr plan);
   awaitable<Result<void>> plan_way(AppPtr app, RunPtr run, PlanPtr plan);
 
   // starting_up.cc
@@ -197,6 +200,8 @@ class Engine {
   awaitable<Result<DeploymentStatus>> keep_answer(DeployRequest request, DeploymentStatus status);
   awaitable<void> note_drift(std::string name, DeploymentStatus& status);
   awaitable<Result<void>> may_deploy(DeployRequest request);
+  awaitable<Result<std::string>> revert_target(AppPtr app, std::string to);
+  awaitable<Result<void>> may_revert(AppPtr app, std::string target);
   awaitable<Result<DeploymentStatus>> enqueue(AppPtr app, store::DeploymentRow row, bool yields, pid_t pid);
 
   // commands.cc

@@ -247,10 +247,12 @@ class Operations {
   virtual awaitable<Result<DeploymentPlan>> plan(DeployRequest request) = 0;
   /// Back to the release before, or to another one; the app is then held.
   virtual awaitable<Result<DeploymentStatus>> revert(RevertRequest request) = 0;
+  /// What `revert` would do, and what it would be refused for. Changes nothing. `Errc::not_found` where there is no release to go back to.
+  virtual awaitable<Result<DeploymentPlan>> plan_revert(RevertRequest request) = 0;
   virtual awaitable<Result<DeploymentStatus>> cancel(std::int64_t id, Asked asked) = 0;
   virtual awaitable<Result<DeploymentStatus>> deployment(std::int64_t id) = 0;
   virtual awaitable<Result<DeploymentStatus>> wait(std::int64_t id, WaitFor what) = 0;
-  virtual awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string app, int most) = 0;
+  virtual awaitable<Result<std::vector<DeploymentStatus>>> deployments(store::DeploymentQuery wanted) = 0;
 
   /// The app is left alone until it is resumed: `deploy` refuses without `force`.
   virtual awaitable<Result<void>> hold(std::string app, Asked asked) = 0;

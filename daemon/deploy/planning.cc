@@ -7,7 +7,7 @@
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/instance_plan.h"
 
-// What a deployment would do, by what a deployment decides with. It works at a run that is in no queue and has no row: nothing of it is written.
+// What a deployment or a revert would do, by what it decides with. It works at a run that is in no queue and has no row: nothing of it is written.
 
 namespace berth::deploy {
 namespace {
@@ -23,6 +23,25 @@ std::vector<std::string> notes_of(const store::AppRow& app, bool force) {
   if (app.held && force) notes.push_back(fmt::format("the app is held ({}), and {}", to_string(app.held), app.held.firm ? "stays so" : "this ends it"));
   if (app.stopped && force) notes.push_back(fmt::format("the app is {}: the decision starts it", store::stopped_text(app)));
   return notes;
+}
+
+/// What becomes of the app and of both releases once a revert by hand is decided.
+std::vector<std::string> notes_of_revert(const store::AppRow& app, const std::string& target, const std::vector<store::Rejected>& rejected) {
+  std::vector<std::string> notes;
+  const std::string left = app.active.empty() ? std::string() : fmt::format(", and {} is rejected on this node", app.active);
+  if (app.held.firm) notes.push_back(fmt::format("the app is held ({}), and stays so{}", to_string(app.held), left));
+  else notes.push_back(fmt::format("the app is held afterwards{}: channels leave it alone until 'berth resume {}' or a newer release", left, app.app));
+  const auto found = std::ranges::find(rejected, target, &store::Rejected::release);
+  if (found != rejected.end()) notes.push_back(fmt::format("{} is rejected on this node ({}): to go back to it ends that", target, found->reason));
+  return notes;
+}
+
+/// Those of the app that have not ended, in the order in which they go.
+std::vector<DeploymentPlan::Other> others_of(const App& app) {
+  std::vector<DeploymentPlan::Other> others;
+  if (app.run && !is_terminal(app.run->position.state)) others.push_back(other_of(*app.run));
+  for (const RunPtr& other : app.queue) others.push_back(other_of(*other));
+  return others;
 }
 
 /// A job has no instances that stay.
@@ -64,23 +83,62 @@ awaitable<Result<DeploymentPlan>> Engine::plan(DeployRequest request) {
   }
   if (allowed) plan->notes = notes_of(app->row, request.force);
 
-  for (const RunPtr& other : app->queue) plan->others.push_back(other_of(*other));
-  if (app->run && !is_terminal(app->run->position.state)) plan->others.insert(plan->others.begin(), other_of(*app->run));
+  plan->others = others_of(*app);
 
   store::DeploymentRow row{.app = request.app, .release = request.release, .kind = "deploy", .state = "queued", .from = app->row.active};
   row.force = request.force;
   const auto run = std::make_shared<Run>(node_.executor, std::move(row));
+  co_await plan_run(app, run, plan);
+  co_return *plan;
+}
+
+awaitable<Result<DeploymentPlan>> Engine::plan_revert(RevertRequest request) {
+  const auto known = node_.known(request.app);
+  if (!known) co_return std::unexpected(known.error());
+  const AppPtr app = *known;
+  const auto plan = std::make_shared<DeploymentPlan>();
+  plan->is_revert = true;
+  plan->app = request.app;
+  plan->from = app->row.active;
+  if (const auto open = node_.not_drained(); !open) plan->refuse(open.error(), exit_code(open.error().code));
+  const auto free = nothing_under_way(*app, "reverting");
+  if (!free) plan->refuse(free.error(), exit_code(free.error().code));
+  const auto target = co_await revert_target(app, request.to);
+  if (!target) co_return std::unexpected(plan->refusals.empty() ? target.error() : plan->refusals.front().error);
+  plan->release = *target;
+  plan->others = others_of(*app);
+  if (!free) co_return *plan;  // what there is to go back from is not known before its end
+  const auto allowed = co_await may_revert(app, plan->release);
+  if (!allowed) plan->refuse(allowed.error(), exit_code(allowed.error().code));
+  if (!allowed && allowed.error().code == Errc::not_found) co_return *plan;  // a revert fetches no release that is not there
+  if (plan->release == plan->from) {
+    plan->already = plan->refusals.empty();
+    co_return *plan;
+  }
+  const auto list = [this, name = request.app] { return node_.store.rejected(name); };
+  const auto rejected = co_await node_.pool.run(list);
+  if (!rejected) co_return std::unexpected(rejected.error());
+  plan->notes = notes_of_revert(app->row, plan->release, *rejected);
+
+  store::DeploymentRow row{.app = request.app, .release = plan->release, .kind = "revert", .state = "queued", .from = plan->from};
+  const auto run = std::make_shared<Run>(node_.executor, std::move(row));
+  run->keep_data = request.keep_data;
+  co_await plan_run(app, run, plan);
+  co_return *plan;
+}
+
+/// What is known of it once it may begin: what would be fetched, and how it would go.
+awaitable<void> Engine::plan_run(AppPtr app, RunPtr run, PlanPtr plan) {
   run->course.has_previous = !plan->from.empty();
   auto found = co_await plan_source(app, run, plan);
   if (!found) plan->refuse(found.error(), exit_of_failure(found.error(), true));
-  if (!run->manifest) co_return *plan;
+  if (!run->manifest) co_return;
   const auto went = co_await plan_way(app, run, plan);
   if (!went) plan->refuse(went.error(), exit_of_failure(went.error(), false));
   plan->course = run->course;
   plan->manifest = run->manifest;
   for (const auto& [process, job] : app->jobs)
     if (job->row.running() && job->row.release != plan->release) plan->ended_jobs.push_back(process);
-  co_return *plan;
 }
 
 /// Where the release would come from, what of it would be fetched, and what it has not alike with what is active. The run has the manifest then, where there is one.
@@ -182,30 +240,47 @@ awaitable<Result<void>> Engine::check_means(AppPtr app, RunPtr run) {
   co_return checked;
 }
 
+/// What would become of the data.
+awaitable<Result<void>> Engine::plan_data(AppPtr app, RunPtr run, PlanPtr plan) {
+  if (!run->course.has_previous) co_return Result<void>();
+  if (run->is_revert()) {
+    const auto left = co_await data_steps_.leaving(app, run);
+    if (!left) co_return std::unexpected(left.error());
+    plan->keeps_data = left->copy && run->keep_data;
+    if (left->copy && !run->keep_data) {
+      plan->puts_back = left->copy;
+      auto possible = co_await data_steps_.may_put_back(app, run);
+      co_return possible;
+    }
+    plan->migrated = left->migrated;
+  }
+  if (!run->manifest->spec.data.snapshot) co_return Result<void>();
+  auto done = co_await data_steps_.may_copy(app, run);
+  const auto look = [plan, data = node_.store.paths().data(app->name()), stop = slots_.stopped()]() -> Result<void> {
+    BERTH_TRY(const auto method, data::method_for(data));
+    plan->snapshot = to_string(method);
+    if (method != data::Method::copy) return {};
+    BERTH_TRY(plan->data_bytes, data::tree_bytes(data, stop));
+    return {};
+  };
+  const Visits::Visit visit = co_await slots_.look();  // the data may be many files
+  const auto looked = co_await node_.pool.run(look);
+  if (done && !looked) done = looked;
+  co_return done;
+}
+
 /// How the release would take over.
 awaitable<Result<void>> Engine::plan_way(AppPtr app, RunPtr run, PlanPtr plan) {
   const bool something_runs = !members_of(*app, app->row.active).empty();
   const ManifestPtr old = something_runs ? app->active() : nullptr;
   plan->goes_on = app->row.active == plan->release && members_.runs(*app, plan->release);
   run->course.stop_first = stops_first(run->course, *run->manifest, something_runs);
-  Result<void> done;
-  if (run->course.has_previous && run->manifest->spec.data.snapshot) {
-    done = co_await data_steps_.may_copy(app, run);
-    const auto look = [plan, data = node_.store.paths().data(app->name()), stop = slots_.stopped()]() -> Result<void> {
-      BERTH_TRY(const auto method, data::method_for(data));
-      plan->snapshot = to_string(method);
-      if (method != data::Method::copy) return {};
-      BERTH_TRY(plan->data_bytes, data::tree_bytes(data, stop));
-      return {};
-    };
-    const Visits::Visit visit = co_await slots_.look();  // the data may be many files
-    const auto looked = co_await node_.pool.run(look);
-    if (done && !looked) done = looked;
-  }
+  Result<void> done = co_await plan_data(app, run, plan);
   const std::string note = co_await way_over(app, run);
   if (!note.empty()) plan->notes.push_back(note);
   if (done) done = co_await check_means(app, run);
-  plan->hooks = hooks_on_the_way(run->course, *run->manifest, old.get());
+  const ManifestPtr left = app->active();
+  plan->hooks = run->is_revert() ? hooks_on_the_way_back(run->course, *run->manifest, left.get(), something_runs) : hooks_on_the_way(run->course, *run->manifest, old.get());
   for (const route::Public& pub : public_ports(*run->manifest)) plan->ports.push_back({.process = pub.process, .port = pub.port, .routing = pub.kind});
   const auto wanted = co_await members_.wanted_by_process(app, run->manifest);
   if (!wanted) co_return std::unexpected(wanted.error());

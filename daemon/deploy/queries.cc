@@ -73,8 +73,8 @@ awaitable<Result<DeploymentStatus>> Queries::deployment(std::int64_t id) {
   co_return status_of(**row);
 }
 
-awaitable<Result<std::vector<DeploymentStatus>>> Queries::deployments(std::string name, int most) {
-  const auto list = [this, name, most] { return node_.store.deployments(name, most); };
+awaitable<Result<std::vector<DeploymentStatus>>> Queries::deployments(store::DeploymentQuery wanted) {
+  const auto list = [this, wanted] { return node_.store.deployments(wanted); };
   const auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   std::vector<DeploymentStatus> found;

@@ -16,7 +16,7 @@ class Queries {
 
   awaitable<Result<DeploymentStatus>> deployment(std::int64_t id);
   /// The newest first.
-  awaitable<Result<std::vector<DeploymentStatus>>> deployments(std::string name, int most);
+  awaitable<Result<std::vector<DeploymentStatus>>> deployments(store::DeploymentQuery wanted);
   /// Those on the node and in the repository.
   awaitable<Result<Releases>> releases(std::string name);
   /// What the repository has for this node's environment: releases by app.

@@ -290,6 +290,39 @@ awaitable<Result<DeploymentStatus>> Engine::enqueue(AppPtr app, store::Deploymen
   co_return status;
 }
 
+/// Where a revert goes back to: the release before, unless another one is said.
+awaitable<Result<std::string>> Engine::revert_target(AppPtr app, std::string to) {
+  if (!to.empty()) co_return std::move(to);
+  const std::string name = app->name();
+  auto before = co_await queries_.release_before(app);
+  if (!before || !before->empty()) co_return std::move(before);
+  const auto look = [this, name, active = app->row.active] { return rejected_before(node_.store, name, active); };
+  const auto rejected = co_await node_.pool.run(look);
+  if (!rejected) co_return std::unexpected(rejected.error());
+  if (*rejected) {
+    co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release is on this node to go back to; 'berth revert {} --to {}' "
+                                                "goes back to it all the same",
+                                                name, (*rejected)->release, (*rejected)->reason, name, (*rejected)->release));
+  }
+  co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
+                                              app->row.active.empty() ? "its first one" : app->row.active, name));
+}
+
+/// The app runs, and what it goes back to is on this node.
+awaitable<Result<void>> Engine::may_revert(AppPtr app, std::string target) {
+  const std::string name = app->name();
+  if (app->row.stopped)
+    co_return fail(Errc::conflict, fmt::format("{0} is {1}: 'berth start {0}' first, or 'berth deploy {0}@{2} --force', which goes back to {2} and starts it", name,
+                                               store::stopped_text(app->row), target));
+  const auto look = [this, name, target] { return node_.store.slot(name, target); };
+  const auto slot = co_await node_.pool.run(look);
+  if (!slot) co_return std::unexpected(slot.error());
+  if (*slot) co_return Result<void>();
+  const auto tell = [this, name, target] { return missing_release(node_.store, name, target); };
+  auto why = co_await node_.pool.run(tell);
+  co_return std::unexpected(std::move(why));
+}
+
 awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   const std::string name = request.app;
   const Asked asked = request.asked;
@@ -298,35 +331,11 @@ awaitable<Result<DeploymentStatus>> Engine::revert(RevertRequest request) {
   const AppPtr app = *found;
   if (auto open = node_.not_drained(); !open) co_return std::unexpected(open.error());
   if (auto free = nothing_under_way(*app, "reverting"); !free) co_return std::unexpected(free.error());
-  std::string target = request.to;
-  if (target.empty()) {
-    auto before = co_await queries_.release_before(app);
-    if (!before) co_return std::unexpected(before.error());
-    target = std::move(*before);
-  }
-  if (target.empty()) {
-    const auto look = [this, name, active = app->row.active] { return rejected_before(node_.store, name, active); };
-    const auto rejected = co_await node_.pool.run(look);
-    if (!rejected) co_return std::unexpected(rejected.error());
-    if (*rejected) {
-      co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release is on this node to go back to; 'berth revert {} --to {}' "
-                                                  "goes back to it all the same",
-                                                  name, (*rejected)->release, (*rejected)->reason, name, (*rejected)->release));
-    }
-    co_return fail(Errc::not_found, fmt::format("{} has no release before {} to go back to; 'berth releases {}' lists what is on the node, for --to", name,
-                                                app->row.active.empty() ? "its first one" : app->row.active, name));
-  }
-  if (app->row.stopped)
-    co_return fail(Errc::conflict, fmt::format("{0} is {1}: 'berth start {0}' first, or 'berth deploy {0}@{2} --force', which goes back to {2} and starts it", name,
-                                               store::stopped_text(app->row), target));
-  const auto look = [this, name, target] { return node_.store.slot(name, target); };
-  const auto slot = co_await node_.pool.run(look);
-  if (!slot) co_return std::unexpected(slot.error());
-  if (!*slot) {
-    const auto tell = [this, name, target] { return missing_release(node_.store, name, target); };
-    auto why = co_await node_.pool.run(tell);
-    co_return std::unexpected(std::move(why));
-  }
+  const auto said = co_await revert_target(app, request.to);
+  if (!said) co_return std::unexpected(said.error());
+  const std::string target = *said;
+  const auto allowed = co_await may_revert(app, target);
+  if (!allowed) co_return std::unexpected(allowed.error());
   if (target == app->row.active) {
     DeploymentStatus status{.row = new_row(name, target, "revert", asked)};
     become_already(status);

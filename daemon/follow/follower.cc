@@ -235,7 +235,10 @@ awaitable<Result<Present>> Follower::State::look(Rule& rule) {
   auto app = co_await parts.operations.status(rule.followed.app);
   if (!app && app.error().code != Errc::not_found) co_return std::unexpected(app.error());
   if (app) present.app = std::move(*app);
-  auto deployments = co_await parts.operations.deployments(rule.followed.app, kMostDeployments);
+  store::DeploymentQuery newest;
+  newest.app = rule.followed.app;
+  newest.most = kMostDeployments;
+  auto deployments = co_await parts.operations.deployments(newest);
   if (!deployments) co_return std::unexpected(deployments.error());
   present.deployments = std::move(*deployments);
   co_return present;

@@ -30,7 +30,7 @@ class Operations : public api::FakeOperations {
     if (apps.empty()) co_return fail(Errc::not_found, "app web is not on this node");
     co_return apps.front();
   }
-  awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments(std::string, int) override { co_return history; }
+  awaitable<Result<std::vector<deploy::DeploymentStatus>>> deployments(store::DeploymentQuery) override { co_return history; }
   awaitable<Deployment> deploy(deploy::DeployRequest request) override {
     EXPECT_TRUE(request.yields) << "an operator's request is never superseded";
     calls.push_back(fmt::format("{}@{} by={} why={} force={}", request.app, request.release, request.asked.by, request.asked.why, request.force));

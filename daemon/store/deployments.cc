@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <fmt/core.h>
 
 #include "core/files/files.h"
@@ -145,10 +147,20 @@ Result<std::optional<KeptKey>> Store::kept_key(const std::string& app, const std
   return state_->database.row("SELECT app, key, release, deployment, already FROM kept_keys WHERE app = ? AND key = ?", read, app, key);
 }
 
-Result<std::vector<DeploymentRow>> Store::deployments(const std::string& app, int most) {
+Result<std::vector<DeploymentRow>> Store::deployments(const DeploymentQuery& wanted) {
+  constexpr const char* kEver = "9999-12-31T23:59:59.999999Z";
+  const std::int64_t before = wanted.before > 0 ? wanted.before : std::numeric_limits<std::int64_t>::max();
+  const std::string until = wanted.until.empty() ? kEver : wanted.until;
   const std::lock_guard guard(state_->mutex);
-  if (app.empty()) return query(state_->database, "ORDER BY id DESC LIMIT ?", std::int64_t{most});
-  return query(state_->database, "WHERE app = ? ORDER BY id DESC LIMIT ?", app, std::int64_t{most});
+  if (wanted.app.empty())
+    return query(state_->database, "WHERE id < ? AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?", before, wanted.since, until, std::int64_t{wanted.most});
+  return query(state_->database, "WHERE app = ? AND id < ? AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?", wanted.app, before, wanted.since, until,
+               std::int64_t{wanted.most});
+}
+
+Result<std::vector<DeploymentRow>> Store::deployments(const std::string& app, int most) {
+  const DeploymentQuery wanted{.app = app, .most = most, .since = {}, .until = {}};
+  return deployments(wanted);
 }
 
 Result<std::vector<DeploymentRow>> Store::unfinished_deployments() {

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "daemon/store/store_fixture.h"
 
 namespace berth::store {
@@ -71,6 +73,32 @@ TEST_F(DeploymentsTest, FindsTheUnfinishedOldestFirstAndTheRestNewestFirst) {
   EXPECT_EQ(unfinished[1].id, 3);
   EXPECT_EQ(must(store->deployments("web", 1)).at(0).id, 2);
   EXPECT_EQ(must(store->deployments("", 10)).size(), 3u);
+}
+
+TEST_F(DeploymentsTest, ArePagedByTheirNumberAndNarrowedByTheirTime) {
+  open();
+  constexpr int kMany = 200;
+  const auto minute = [](int n) { return fmt::format("2026-11-{:02}T{:02}:{:02}:00.000000Z", 1 + n / 1440, n / 60 % 24, n % 60); };
+  for (int n = 1; n <= kMany; ++n) {
+    const std::string app = n % 2 == 0 ? "web" : "api";
+    must(store->add_deployment({.app = app, .release = "v1", .kind = "deploy", .state = "queued", .created_at = minute(n)}, {.number = 0, .at = {}, .kind = "deployment.state", .app = app, .data = {}}));
+  }
+  std::vector<std::int64_t> ids;
+  for (DeploymentQuery wanted{.app = "web", .most = 7, .since = {}, .until = {}};;) {
+    const auto page = must(store->deployments(wanted));
+    if (page.empty()) break;
+    for (const auto& row : page) ids.push_back(row.id);
+    wanted.before = page.back().id;
+  }
+  ASSERT_EQ(ids.size(), kMany / 2u) << "each once";
+  for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], kMany - 2 * static_cast<std::int64_t>(i));
+  const DeploymentQuery between{.app = "", .most = 100, .since = minute(10), .until = minute(13)};
+  const auto found = must(store->deployments(between));
+  ASSERT_EQ(found.size(), 3u) << "from the first moment on, and before the last";
+  EXPECT_EQ(found.front().id, 12);
+  EXPECT_EQ(found.back().id, 10);
+  const DeploymentQuery of_web{.app = "web", .most = 1, .before = 12, .since = minute(10), .until = {}};
+  EXPECT_EQ(must(store->deployments(of_web)).at(0).id, 10);
 }
 
 TEST_F(DeploymentsTest, AnIdempotencyKeyNamesOneDeploymentOfAnApp) {

@@ -194,6 +194,14 @@ struct JobRow {
   bool running() const { return state == "running"; }
 };
 
+/// Which deployments are listed, the newest first.
+struct DeploymentQuery {
+  std::string app;           ///< empty: of all
+  int most = 20;
+  std::int64_t before = 0;   ///< those with a lower number alone; 0: all
+  std::string since, until;  ///< asked for from then on, and before then; RFC 3339 in UTC with six digits of fraction; empty: whenever
+};
+
 /// A copy of an app's data, a folder beside `data/`.
 struct DataCopy {
   std::string app;
@@ -298,6 +306,7 @@ class Store {
   /// Keeps it, unless the key has an answer already. The newest 1,000 of an app are kept.
   Result<void> keep_key(const KeptKey& kept);
   Result<std::optional<KeptKey>> kept_key(const std::string& app, const std::string& key);
+  Result<std::vector<DeploymentRow>> deployments(const DeploymentQuery& wanted);     ///< newest first
   Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty
   Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
 

@@ -48,6 +48,9 @@ class Contract(BerthCase):
         self.berth("deploy", "web@v2", "--plan")
         self.berth("deploy", "web@v9", "--plan", expect=3)
         self.berth("why", "web")
+        self.berth("revert", "web", "--plan")
+        self.berth("revert", "web", "--plan", "--to", "v2")
+        self.berth("revert", "web", "--plan", "--to", "v9", expect=3)
         self.berth("revert", "web")
         self.berth("deploy", "web@v2", expect=8)
         for verb in ("resume", "hold", "resume"):
@@ -71,7 +74,7 @@ class Contract(BerthCase):
         self.berth("cancel", "web", expect=None)
         for verb in ("drain", "resume", "reload"):
             self.berth("node", verb)
-        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/page", "/page/files/page.js", "/page/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/apps/web/logs?lines=3&process=web&number=1&since=1h", "/v1/events?last=3", "/v1/events?from=1&wait=1m", "/v1/deployments/1?wait=60s", "/v1/deployments/1?wait=1&until=switched&after=baking"):
+        for page in ("/metrics", "/metrics/apps", "/sd", "/status", "/page", "/page/files/page.js", "/page/status", "/healthz", "/readyz", "/v1/apps/web", "/v1/apps/web/jobs/report", "/v1/apps/web/logs?lines=3&process=web&number=1&since=1h", "/v1/events?last=3", "/v1/events?from=1&wait=1m", "/v1/deployments?app=web&limit=1", "/v1/deployments?limit=2&before=2&since=1h&until=2030-01-01", "/v1/deployments/1?wait=60s", "/v1/deployments/1?wait=1&until=switched&after=baking"):
             self.seen.add(self.ask("GET", page))
         self.seen.add(self.ask("POST", "/v1/apps/web/jobs/report/run", {}))
         self.berth("remove", "web", "--purge", "--yes")
@@ -87,8 +90,8 @@ class Contract(BerthCase):
                  ("POST", "/v1/apps/web/deployments", {"release": 7}), ("POST", "/v1/apps/web/scale", {"process": "web", "instances": 257}),
                  ("POST", "/v1/apps/web/stop", {"number": 1}), ("POST", "/v1/apps/web/mark", {"release": "v1", "as": "ugly"}), ("POST", "/v1/apps/web/exec", {"command": []}),
                  ("POST", "/v1/apps/web/exec", {"command": ["a"], "term": "x" * 65}), ("POST", "/v1/imports", {"path": "here"}), ("POST", "/v1/verify", {"every": True}), ("POST", "/v1/gc", {"app": "No"}),
-                 ("POST", "/v1/apps/web/hold", {"reason": "x" * 1001}), ("POST", "/v1/apps/web/revert", {"to": ""} | {"keep": 1}), ("GET", "/v1/events?limit=1001", None), ("GET", "/v1/events?from=0", None), ("GET", "/v1/events?last=0", None), ("GET", "/v1/deployments/1?wait=1.5s", None),
-                 ("GET", "/v1/deployments?limit=0", None), ("GET", "/v1/deployments?page=2", None), ("GET", "/v1/deployments/1?until=later", None), ("DELETE", "/v1/apps/web?purge=yes", None)]
+                 ("POST", "/v1/apps/web/hold", {"reason": "x" * 1001}), ("POST", "/v1/apps/web/revert", {"to": ""} | {"keep": 1}), ("POST", "/v1/apps/web/revert/plan", {"release": "v1"}), ("POST", "/v1/apps/web/revert/plan", {"to": "a/b"}), ("GET", "/v1/events?limit=1001", None), ("GET", "/v1/events?from=0", None), ("GET", "/v1/events?last=0", None), ("GET", "/v1/deployments/1?wait=1.5s", None),
+                 ("GET", "/v1/deployments?limit=0", None), ("GET", "/v1/deployments?page=2", None), ("GET", "/v1/deployments?before=0", None), ("GET", "/v1/deployments/1?until=later", None), ("DELETE", "/v1/apps/web?purge=yes", None)]
         for method, target, body in wrong:
             with self.subTest(target=target, body=body):
                 asked = self.asked(method, target, body)

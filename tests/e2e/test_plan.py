@@ -1,4 +1,4 @@
-"""berth deploy --plan: what it says is what the deployment then does, and nothing of the app or the node changes for it."""
+"""berth deploy --plan and berth revert --plan: what they say is what the deployment then does, and nothing of the app or the node changes for it."""
 import json
 import os
 import random
@@ -7,6 +7,7 @@ import unittest
 from lib import hooks, sample_apps
 from lib.case import BerthCase
 from lib.data import MIGRATE, SNAPSHOT
+from lib.waiting import wait_until
 from lib.web import RepositoryServer
 
 KINDS = ("layer", "patch", "index")
@@ -193,6 +194,123 @@ class Plan(BerthCase):
         self.assertTrue(plan["data"]["migration_stays"])
         self.assertSays(self.text("v2"), "what the pre-start hook does to them is not undone by a revert")
         self.deploy_as(plan, "v2")
+
+    def plan_back(self, *options, expect=0):
+        """The plan of a revert as JSON. Nothing changes, and nothing is asked of the repository's blobs."""
+        before, asked, deployments, status = self.database(), len(self.server.exchanges), self.node.deployments(), self.node.app()
+        with self.refused(self.node, "web"):
+            plan = self.node.berth("revert", "web", "--plan", "--json", *options, expect=expect).json()
+        self.assertEqual(self.database(), before)
+        self.assertEqual(self.node.deployments(), deployments)
+        self.assertEqual([self.node.app()[name] for name in ("active", "held", "instances")], [status[name] for name in ("active", "held", "instances")])
+        self.assertEqual([one.path for one in self.server.exchanges[asked:] if "/blobs/" in one.path], [])
+        self.assertEqual((plan["exit"], plan["kind"]), (expect, "revert"))
+        return plan
+
+    def text_back(self, *options, expect=0):
+        done = self.node.berth("revert", "web", "--plan", *options, expect=expect)
+        self.assertLess(len(done.text.splitlines()), 24, done)
+        return done
+
+    def revert_as(self, plan, *options):
+        """The revert goes to the release that the plan names, and runs its hooks in their order."""
+        fetched = self.fetched()
+        done = self.node.berth("revert", "web", *options)
+        self.assertEqual(done.code, plan["exit"])
+        now, reverted = self.fetched(), self.node.deployments()[0]
+        self.assertEqual((reverted["kind"], reverted["state"], reverted["release"], reverted["from"]), ("revert", "active", plan["release"], plan["from"]))
+        self.assertEqual([(one["hook"], one["release"]) for one in reverted["hooks"]], [(one["hook"], one["release"]) for one in plan["hooks"]])
+        self.assertEqual(sum(now.values()) - sum(fetched.values()), plan["fetch"]["bytes"])
+        return reverted
+
+    def test_of_a_revert(self):
+        scripts = {name: "true" for name in hooks.NAMES}
+        for number, level, count in ((1, "info", 1), (2, "debug", 2)):
+            self.repo.publish(hooks.app(self.folder / "site", scripts, note=str(number), bake="200ms", more=f'[env.LEVEL]\ndefault = "{level}"\n', instances=count))
+            self.deploy(self.node, f"v{number}")
+        plan = self.plan_back()
+        self.assertEqual((plan["release"], plan["from"], plan["refusals"]), ("v1", "v2", []))
+        self.assertEqual((plan["fetch"], plan["instances"]), ({"from": "node", "bytes": 0, "blobs": []}, [{"process": "web", "before": 2, "after": 1}]))
+        self.assertIn("NOTE", [one["name"] for one in plan["difference"]["changes"]])
+        self.assertEqual([one["hook"] for one in plan["hooks"]], ["post-start", "pre-stop", "on-revert", "post-switch"])
+        self.assertEqual((plan["data"]["puts_back"], plan["data"]["migrated"]), (None, "web@v2"))
+        self.assertEqual(len(plan["notes"]), 1)
+        self.assertSays(self.text_back(), "web@v1 would come back in the place of v2", "~ NOTE", "on this node, and as it was sealed", "web 1 (now 2)", "on-revert of v2",
+                        "the pre-start hook of web@v2 may have changed them", "the app is held afterwards, and v2 is rejected on this node", "Nothing was changed")
+        self.revert_as(plan)
+        self.assertServes("v1")
+        self.assertTrue(self.plan_back("--to", "v1")["already"])
+        self.assertSays(self.text_back("--to", "v1"), "web@v1 is active already")
+        # The release before is rejected now: only --to names it.
+        self.assertSays(self.text_back(expect=3), "web@v2 is rejected here", "berth revert web --to v2")
+        forth = self.plan_back("--to", "v2")
+        self.assertTrue(any("v2 is rejected on this node" in note and "ends that" in note for note in forth["notes"]), forth["notes"])
+        self.revert_as(forth, "--to", "v2")
+        self.assertEqual([one for one in self.node.app()["rejected"] if one["release"] == "v2"], [])
+
+    def test_of_a_revert_that_puts_the_data_back(self):
+        def publish(number, scripts, data):
+            self.repo.publish(hooks.app(self.folder / "site", scripts, strategy="recreate", bake="200ms", note=str(number), data=data))
+        publish(1, {}, "")
+        self.deploy(self.node, "v1")
+        publish(2, {"pre-start": MIGRATE, "on-revert": "true", "pre-stop": "true"}, SNAPSHOT)
+        self.deploy(self.node, "v2")
+        (copied,) = [event["data"] for event in self.node.events() if event["kind"] == "data.copied"]
+        kept = self.plan_back("--keep-data")
+        self.assertEqual((kept["data"]["puts_back"], kept["data"]["keeps"], kept["data"]["migrated"]), (None, True, "web@v2"))
+        self.assertSays(self.text_back("--keep-data"), "stay as they are, by --keep-data", "the pre-start hook of web@v2 may have changed them")
+        plan = self.plan_back()
+        self.assertTrue(plan["way"]["stops_first"])
+        self.assertEqual((plan["data"]["puts_back"]["folder"], plan["data"]["puts_back"]["method"], plan["data"]["migration_stays"]), (copied["folder"], copied["method"], False))
+        self.assertSays(self.text_back(), f"become what they were at {plan['data']['puts_back']['at'][:10]}", copied["folder"], "set aside until 'berth gc web'")
+        self.assertTrue((self.node.data() / "schema").exists())
+        self.revert_as(plan)
+        self.assertFalse((self.node.data() / "schema").exists(), "they are as they were")
+
+    def test_of_a_revert_to_a_slot_that_is_not_whole(self):
+        for number in (1, 2):
+            self.publish(number)
+            self.deploy(self.node, f"v{number}")
+        with open(self.node.slot("v1") / "app/share/one", "r+b") as file:
+            file.write(b"rotten")
+        plan = self.plan_back()
+        self.assertEqual(plan["fetch"]["from"], "repository")
+        self.assertGreater(plan["fetch"]["bytes"], 0)
+        self.assertIn("its slot is not as it was sealed any more (app/share/one", "".join(plan["notes"]))
+        self.assertSays(self.text_back(), "is fetched anew")
+        self.revert_as(plan)
+        self.assertServes("v1")
+
+    def test_of_a_revert_that_would_be_refused(self):
+        self.publish(1)
+        self.deploy(self.node, "v1")
+        self.assertSays(self.text_back(expect=3), "no release before v1")
+        self.assertSays(self.node.berth("revert", "shop", "--plan", expect=3), "shop")
+        self.publish(2)
+        self.deploy(self.node, "v2")
+        gone = self.plan_back("--to", "v9", expect=3)
+        self.assertNotIn("build", gone)
+        self.assertSays(self.text_back("--to", "v9", expect=3), "it would be refused: web@v9 is not on this node", "berth deploy web@v9")
+        self.node.berth("stop", "web")
+        self.assertEqual(self.plan_back(expect=8)["refusals"][0]["code"], "conflict")
+        self.assertEqual(self.node.berth("revert", "web", expect=8).code, self.text_back(expect=8).code)
+        self.node.berth("start", "web")
+        self.assertSays(self.node.berth("revert", "web", "--plan", "--no-wait", expect=2), "--plan begins nothing")
+        # What bakes gives way; what has not come so far is waited for, and there is nothing to say before its end.
+        self.publish(3, bake="60s")
+        self.deploy(self.node, "v3", "web", 0, "--until", "switched")
+        plan = self.plan_back()
+        self.assertEqual(([(one["release"], one["gives_way"]) for one in plan["others"]], plan["release"], plan["from"]), ([("v3", True)], "v2", "v3"))
+        self.revert_as(plan)
+        self.repo.publish(hooks.app(self.folder / "other", {"pre-start": "sleep 60"}, note="4"))
+        self.deploy(self.node, "v4", "web", 0, "--no-wait")
+        wait_until(lambda: self.node.deployments()[0]["hooks"], "v4 prepares")
+        wait_until(lambda: any(one["kind"] == "hook.started" and one["data"]["release"] == "v4" for one in self.node.events()), "its hook is in the history")
+        early = self.plan_back(expect=8)
+        self.assertNotIn("build", early)
+        self.assertEqual([one["release"] for one in early["others"]], ["v4"])
+        self.assertSays(self.text_back(expect=8), "it would be refused: web: deployment", "before reverting")
+        self.assertEqual(self.node.berth("revert", "web", expect=8).code, early["exit"])
 
     def test_beside_a_deployment_that_is_under_way(self):
         self.publish(1)

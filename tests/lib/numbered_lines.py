@@ -64,13 +64,16 @@ batch_wait = "100ms"
 
     def wait_shipped(self, node, seconds=60, name="agent"):
         """Until the sink has all that is there."""
-        quiet = []
+        seen = []
 
         def is_done():
-            status = self.status_of(node, name)
-            quiet.append((status["state"], status["shipped"]))
-            return len(quiet) > 8 and len(set(quiet[-8:])) == 1 and status["state"] == "up to date"
-        wait_until(is_done, "everything is shipped", seconds, every=0.15)
+            seen.append(self.status_of(node, name))
+            quiet = {(status["state"], status["shipped"]) for status in seen[-8:]}
+            return len(seen) > 8 and len(quiet) == 1 and seen[-1]["state"] == "up to date"
+        try:
+            wait_until(is_done, "everything is shipped", seconds, every=0.15)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; of the sink, first {seen[0]}, last {seen[-1]}") from None
 
     def written(self, node, app="web"):
         return (node.data(app) / "written").exists()

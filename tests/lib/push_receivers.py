@@ -50,6 +50,7 @@ class PushReceiver:
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True  # else the body waits for the receipt of the head, 40 ms an answer
             protocol_version = "HTTP/1.1"
 
             def setup(self):

@@ -218,11 +218,15 @@ TEST_F(OperatorVerbs, SinksAreListedWithWhatBecameOfEntries) {
   EXPECT_THAT(status, HasSubstr("log sink loki has refused 23 entries; berthd's log says why\n"));
   daemon.on("GET /v1/status", R"({"sinks": []})");
   EXPECT_EQ(berth({"sinks"}).out, "This node has no sinks: [[sink]] in berthd.toml names them.\n");
+  daemon.on("GET /v1/status", R"({"sinks": [], "limited_to": ["web"]})");
+  EXPECT_EQ(berth({"sinks"}).out, "You may not see the node's sinks, which are of all apps: this node shows you web alone.\n");
 }
 
 TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events"}).out, "Nothing has happened here yet.\n");
+  daemon.on("GET /v1/status", R"({"apps": [], "limited_to": ["web"]})");
+  EXPECT_EQ(berth({"events"}).out, "Nothing has happened to the apps that you may see: this node shows you web alone.\n");
   EXPECT_EQ(berth({"events", "--json"}).out, "");
 }
 

@@ -251,6 +251,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   node.node.webhooks.push_back({.name = "also-of-all"});
   node.node.config_refused = {.at = "then", .reason = "[[follow]] of blog is wrong"};
   EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr(R"("app":"web")"), HasSubstr(R"("app":"api")"), Not(HasSubstr("blog")), Not(HasSubstr("of-all"))));
+  EXPECT_THAT(get("/v1/status").body, HasSubstr(R"("limited_to":["web","api"])"));
   node.node.repository = "https://r.of-the-node.example";
   node.node.root = node.node.ca_file = node.node.certificate_file = node.node.key_file = "/etc/of-the-node/file";
   node.node.trust.last_error = "r.of-the-node.example: connection refused";
@@ -265,7 +266,7 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   EXPECT_THAT(status, HasSubstr(R"("paths":{"state":"","logs":"","run":""})"));
   EXPECT_THAT(get("/v1/repository/apps").body, AllOf(HasSubstr("web"), HasSubstr("api"), Not(HasSubstr("blog"))));
   be(Role::viewer);
-  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node"), HasSubstr("somebody of-the-node")));
+  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node"), HasSubstr("somebody of-the-node"), HasSubstr(R"("limited_to":[])")));
 }
 
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {

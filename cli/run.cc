@@ -45,19 +45,24 @@ Result<std::map<std::string, std::string>> pairs_of(const std::string& option, c
   return pairs;
 }
 
+Result<std::map<std::string, std::string>> labels_of(const RunVerbOptions& options) {
+  return pairs_of("--label", options.labels, [](std::string_view key) { return !key.empty(); });
+}
+
 Result<run::LocalOptions> local_options(const RunVerbOptions& options) {
   run::LocalOptions local{.environment = options.as, .environments = {}, .dotenv = {}, .given = {}, .formation = options.formation};
   // What is loaded again after a change is looked for where it was found first.
   if (!options.environments.empty()) local.environments = fs::absolute(options.environments);
   if (!options.dotenv.empty()) local.dotenv = fs::absolute(options.dotenv);
   BERTH_TRY(local.given, pairs_of("--set", options.given, is_variable_name));
+  BERTH_TRY(local.labels, labels_of(options));
   return local;
 }
 
 Result<run::RunOptions> run_options(const RunVerbOptions& options) {
   run::RunOptions how{.keeper = {}, .base_port = {}, .labels = {}, .restarts = options.watch};
   BERTH_TRY(how.keeper, run::find_keeper());
-  BERTH_TRY(how.labels, pairs_of("--label", options.labels, [](std::string_view key) { return !key.empty(); }));
+  BERTH_TRY(how.labels, labels_of(options));
   if (options.port && (*options.port < 1 || *options.port > 65'535)) return fail(Errc::usage, fmt::format("--port {}: 1 to 65535", *options.port));
   if (options.port) how.base_port = static_cast<int>(*options.port);
   return how;

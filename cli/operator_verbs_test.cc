@@ -120,6 +120,16 @@ TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
   EXPECT_THAT(berth({"hold", "web"}).out, testing::EndsWith(" That takes the place of what it was held for before: v2 was reverted.\n")) << "which a newer release would have ended";
 }
 
+TEST_F(OperatorVerbs, WhatIsNotHereIsNotHeldAndWhoFollowsItIsTold) {
+  daemon.on("POST /v1/apps/web/hold", R"({"code": "not_found", "exit": 3, "detail": "app web was removed"})", 404);
+  daemon.on("GET /v1/status", R"({"apps": [], "follows": [{"app": "web", "channel": "stable", "wanted": "v8"}]})");
+  const Ran ran = berth({"hold", "web"});
+  EXPECT_EQ(ran.exit, 3);
+  EXPECT_THAT(ran.err, HasSubstr("app web was removed. web follows stable (v8): the next poll deploys it again; take its [[follow]] out of berthd.toml"));
+  daemon.on("GET /v1/status", R"({"apps": [], "follows": []})");
+  EXPECT_THAT(berth({"hold", "web"}).err, testing::EndsWith("app web was removed\n"));
+}
+
 TEST_F(OperatorVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
   const std::tuple<std::vector<std::string>, std::string> table[] = {
       {{"mark", "web", "bad"}, "say which release"},   {{"mark", "web@v3"}, "good|bad is missing"}, {{"mark", "web@v3", "ugly"}, "neither 'good' nor 'bad'"},

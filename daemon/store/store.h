@@ -280,6 +280,8 @@ class Store {
   Result<Removed> purge_left(const std::string& app, Event event);
   /// Removes once more what `remove_app` and `purge_left` could not, and slots whose rows `collect` took. The next `open` does, too, but for what was loaded from files, which `drop_imports` finds.
   Result<void> remove_rests();
+  /// What there is in an app's name on the disk, of one that is not known: two looks at it, which wait for nobody.
+  LeftApp left_of(const std::string& app) const;
   /// Apps that are not known any more and left something, by name.
   Result<std::vector<LeftApp>> left_apps();
 

@@ -51,6 +51,15 @@ Result<release_file::ReadBlob> blobs_at(const std::shared_ptr<fetch::Mirrors>& m
   };
 }
 
+/// A folder that is not there, or is none of a repository, as other verbs say it; what cannot be looked at, or has mirrors, is asked, which tells more.
+Result<void> check_folder(const RepositoryLocation& location) {
+  if (!trust::is_folder(location.at) || !location.mirrors.empty()) return {};
+  BERTH_TRY(const auto folder, trust::FolderRemote::at(location.at));
+  std::error_code failed;
+  if (fs::status(folder.folder() / "metadata", failed).type() != fs::file_type::not_found) return {};
+  return fail(Errc::not_found, fmt::format("{} is no repository: there is no {}; name the folder that 'berth repo init' made", location.at, (folder.folder() / "metadata").string()));
+}
+
 }  // namespace
 
 release_file::Source OpenRepository::source() const {
@@ -58,6 +67,7 @@ release_file::Source OpenRepository::source() const {
 }
 
 Result<OpenRepository> open_repository(const RepositoryLocation& location) {
+  BERTH_CHECK(check_folder(location));
   BERTH_TRY(const io::FetchOptions options, fetch_options_of(location));
   std::vector<std::string> urls{location.at};
   urls.insert(urls.end(), location.mirrors.begin(), location.mirrors.end());
@@ -80,6 +90,7 @@ Result<OpenRepository> open_repository(const RepositoryLocation& location) {
 }
 
 Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& location) {
+  BERTH_CHECK(check_folder(location));
   BERTH_TRY(const io::FetchOptions options, fetch_options_of(location));
   BERTH_TRY(auto remote, trust::remote_at(location.at, "metadata", options_at(location.at, location.at, options)));
   return traced(std::move(remote), location.at + "/metadata", location.tell);

@@ -99,6 +99,12 @@ Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& l
 Error of_repository(Error error, const std::string& at) {
   // Exit code 6 says that berthd does not answer.
   if (exit_code(error.code) == Exit::unreachable) error = {Errc::io, "the repository cannot be reached: " + error.message};
+  // A release that is not there is told as by verbs that write the repository: "web/qa@v9 is not in ./repo".
+  constexpr std::string_view kThere = " is not in the repository";
+  if (const auto place = error.message.find(kThere); error.code == Errc::not_found && place != std::string::npos) {
+    error.message.replace(place, kThere.size(), " is not in " + at);
+    return error;
+  }
   error.message = at + ": " + error.message;
   if (error.message.find("401 Unauthorized") != std::string::npos)
     error.message += "; say who asks: --token-file, or --user and --password-file, or --config with a berthd.toml that does";

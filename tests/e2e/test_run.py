@@ -407,7 +407,7 @@ class Releases(BerthCase):
         self.assertEqual(sorted(os.listdir(environment["BERTH_CONFIG_DIR"])), ["x.conf"])
         one.interrupt()
         self.assertEqual(one.end(), 0, one.text)
-        self.assertIn("is not in the repository", user.run("run", "shop/production@v9", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
+        self.assertIn(f"shop/production@v9 is not in {self.repo.folder}; the newest there: v", user.run("run", "shop/production@v9", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
         # Without an environment it is of dev, and of ./repo without a repository.
         self.assertIn("dev is the environment where none is said: shop/production@v1, or --as production", user.run("run", "shop@v1", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
         self.assertIn("there is none in ./repo here", user.run("run", "shop@v1", cwd="/").stderr)

@@ -133,6 +133,7 @@ struct Import {
   std::uint64_t bytes = 0;
   std::string at{};       ///< RFC 3339, UTC
   std::string expired{};  ///< what had expired, and was taken all the same; empty: nothing
+  bool already = false;   ///< of one that was just loaded: the release was on the node, loaded before or as a slot
 };
 
 /// One attempt to make a release the active one.

@@ -6,6 +6,7 @@
 #include "cli/common.h"
 #include "cli/json_view.h"
 #include "cli/output/table.h"
+#include "cli/status_text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -47,7 +48,9 @@ Result<Exit> on_node(const Console& console) {
       table.row({{name, Tint::bold}, app.active, health, fmt::format("{}", fmt::join(app.releases, " "))});
     }
     console.print(table.render(console.colour, console.room()));
-    if (table.empty()) console.note("No apps, neither on the node nor in its repository.");
+    const std::string limits = limits_text(status);
+    if (table.empty() && limits.empty()) console.note("No apps, neither on the node nor in its repository.");
+    else if (table.empty()) console.note(fmt::format("None of the apps that you may see is on the node or in its repository: {}.", limits));
   }
   const bool has_none = !repository && repository.error().code == Errc::not_found;  // releases come to this node as files
   if (!repository && !has_none && !console.quiet) console.warn("the repository could not be read: " + repository.error().message);

@@ -34,7 +34,7 @@ Result<void> check_file(const std::string& file) {
 
 Result<Exit> back_up(const Console& console, const BackupOptions& options) {
   BERTH_CHECK(check_file(options.file));
-  const doctor::Subject subject = doctor::read_subject(console, options.config.empty() ? doctor::usual_config() : doctor::fs::path(options.config));
+  const doctor::Subject subject = doctor::read_subject(console, options.config);
   const doctor::fs::path state = options.state.empty() ? subject.paths.state : doctor::fs::path(options.state);
   const doctor::fs::path database = state / "berth.db";
   // SQLite writes where it reads, and does not tell why it cannot.
@@ -68,7 +68,7 @@ Verb backup_verb() {
           .exits = {Exit::failed, Exit::not_found, Exit::permission, Exit::conflict},
           .arguments = {{"FILE", "the tar to write, which is not there yet", &o->file, Completes::file}},
           .options = {{"--state", "DIR", "berthd's state (default: as berthd.toml says)", &o->state, Completes::folder},
-                      {"--config", "FILE", "berthd's configuration (default: the one of the berthd that is installed beside this program)", &o->config, Completes::file}},
+                      {"--config", "FILE", "berthd's configuration (default: that of the berthd that answers, else of the one beside this program)", &o->config, Completes::file}},
           .action = [o](Console& console) { return back_up(console, *o); }};
 }
 

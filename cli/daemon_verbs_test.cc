@@ -428,6 +428,13 @@ TEST_F(DaemonVerbs, AppsThatWereRemovedAndLeftSomethingAreListed) {
   EXPECT_EQ(json.at("apps").at(0), json::parse(R"({"app": "old", "active": "", "health": "removed", "releases": ["v1"], "left": ["data", "logs"]})").value());
 }
 
+TEST_F(DaemonVerbs, WhoIsLimitedToOtherAppsIsNotToldThatThereAreNone) {
+  daemon.on("GET /v1/status", R"({"ready": true, "apps": [], "left": [], "limited_to": ["web"]})");
+  daemon.on("GET /v1/repository/apps", R"({"apps": []})");
+  EXPECT_EQ(berth({"apps"}).out, "None of the apps that you may see is on the node or in its repository: this node shows you web alone.\n");
+  EXPECT_THAT(berth({"status"}).out, AllOf(HasSubstr("None of the apps that you may see is here: this node shows you web alone\n"), Not(HasSubstr("No apps yet"))));
+}
+
 TEST_F(DaemonVerbs, ANodeWithoutARepositoryListsItsAppsWithoutAWord) {
   daemon.on("GET /v1/status", R"({"apps": [{"app": "web", "active": "v2", "health": "healthy"}]})");
   daemon.on("GET /v1/repository/apps", R"({"code": "not_found", "exit": 3, "detail": "berthd.toml names no [repository] url"})", 404);

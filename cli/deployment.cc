@@ -47,13 +47,14 @@ std::string what_serves(const Deployment& deployment) {
 std::string where_to_look(const Deployment& deployment) {
   if (!deployment.last_lines.empty()) return fmt::format("See: berth logs {}; berth history {}.", deployment.name(), deployment.app);
   if (exit_of(deployment) != Exit::not_found) return fmt::format("See: berth history {}.", deployment.app);
+  if (deployment.reason.find(" lists what ") != std::string::npos) return {};  // the reason leads there
   return deployment.from.empty() ? "See: berth apps, for what there is." : fmt::format("See: berth releases {}, for what there is.", deployment.app);
 }
 
 std::string hint_of(const Deployment& deployment) {
   const std::string logs = where_to_look(deployment);
   const std::string rejected = deployment.rejected ? fmt::format("\n{} is rejected here until it is deployed with --force.", deployment.name()) : std::string();
-  if (deployment.state == "failed") return fmt::format("{} {}{}", what_serves(deployment), logs, rejected);
+  if (deployment.state == "failed") return fmt::format("{}{}{}{}", what_serves(deployment), logs.empty() ? "" : " ", logs, rejected);
   if (deployment.state == "reverted") {
     const std::string now = deployment.from.empty() ? fmt::format("{} was stopped, it had no release before.", deployment.app)
                                                     : fmt::format("{} runs {} again.", deployment.app, deployment.from);

@@ -14,6 +14,7 @@
 #include "cli/json_view.h"
 #include "cli/on_nodes.h"
 #include "cli/output/text.h"
+#include "cli/status_text.h"
 #include "cli/verbs.h"
 #include "daemon/store/accepted_troubles.h"
 #include "daemon/store/store.h"
@@ -113,9 +114,12 @@ void show(const Console& console, const json::value& event, const std::string& l
 std::string page_target(std::int64_t next, std::int64_t page, const std::string& app) { return fmt::format("/v1/events?from={}&limit={}{}", next, page, app); }
 
 /// That there are none of those that were asked for.
-std::string none_text(const EventsOptions& options) {
+std::string none_text(const ApiClient& api, const EventsOptions& options) {
   if (filters(options)) return "No event is of that kind, time and text.";
-  return options.app.empty() ? "Nothing has happened here yet." : fmt::format("Nothing has happened to {} here yet.", options.app);
+  if (!options.app.empty()) return fmt::format("Nothing has happened to {} here yet.", options.app);
+  const auto status = api.get("/v1/status");
+  const std::string limits = status ? limits_text(*status) : std::string();
+  return limits.empty() ? std::string("Nothing has happened here yet.") : fmt::format("Nothing has happened to the apps that you may see: {}.", limits);
 }
 
 /// The newest of what a filter wants, which are known once all was read.
@@ -197,7 +201,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
     if (static_cast<std::int64_t>(page.size()) >= page_size && !caught_up) continue;
     wanted.flush();
     if (!caught_up && !shown && !options.follow && !options.app.empty()) BERTH_CHECK(api.get(app_target(options.app, "")));  // fails where there is no such app
-    if (!caught_up && !shown && !options.from) console.note(none_text(options));
+    if (!caught_up && !shown && !options.from) console.note(none_text(api, options));
     caught_up = true;
     if (!options.follow) return Exit::ok;
     target += fmt::format("&wait={}s", kWait.count());

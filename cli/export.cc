@@ -49,7 +49,7 @@ Result<Exit> export_release(const Console& console, const ExportOptions& options
   if (output == "-") return fail(Errc::usage, "berth export: -o -: it writes a file, and none to stdout; name one");
   const auto folder = std::filesystem::absolute(output).parent_path();
   if (std::error_code error; !std::filesystem::is_directory(folder, error))
-    return fail(Errc::usage, fmt::format("berth export: -o {}: there is no folder {}", output, folder.string()));
+    return fail(Errc::not_found, fmt::format("berth export: {}: there is no folder {}: make it, or name another file", output, folder.string()));
   BERTH_TRY(const auto opened, open_repository(repository));
   const auto exported = release_file::export_release(opened.source(), ref, output);
   // What is the matter with the file is not the repository's.

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/follow_note.h"
 #include "cli/json_view.h"
 #include "cli/output/text.h"
 #include "cli/verbs.h"
@@ -18,6 +19,14 @@ std::string told_of_hold(const std::string& app, const json::value& before, cons
   const std::string who = by.empty() ? why : fmt::format("{} (by {}, {} ago)", why, by, since_text(text_of(before, "held_at"), std::chrono::system_clock::now()));
   if (truth_of(before, "held_firmly") && (reason.empty() || reason == why)) return fmt::format("{} is held already: {}.{}", app, who, reason.empty() ? " A --reason would take the place of that." : "");
   return fmt::format("{} That takes the place of what it was held for before: {}.", done, who);
+}
+
+/// What is not here is not held, and comes with the next poll where it is followed: that it does, and what keeps it off.
+Error with_follow(const ApiClient& api, const std::string& app, Error error) {
+  if (error.code != Errc::not_found) return error;
+  const auto status = api.get("/v1/status");
+  if (const std::string note = status ? follow_note(*status, app, {}, nullptr) : std::string(); !note.empty()) error.message += ". " + note;
+  return error;
 }
 
 Verb hold_or_resume(const std::string& name, std::string summary, std::vector<std::string> examples, const std::string& done) {
@@ -39,8 +48,9 @@ Verb hold_or_resume(const std::string& name, std::string summary, std::vector<st
         const ApiClient api(console);
         const json::value before = told_of(api, app);
         const bool held = !before.is_object() || !text_of(before, "held").empty();
-        BERTH_TRY(const auto answer, api.post(app_target(app, "/" + name), std::move(body)));
-        if (console.json) console.document(answer);
+        const auto answer = api.post(app_target(app, "/" + name), std::move(body));
+        if (!answer) return std::unexpected(with_follow(api, app, answer.error()));
+        if (console.json) console.document(*answer);
         const std::string usual = fmt::format(fmt::runtime(done), app);
         if (name == "hold") console.note(told_of_hold(app, before, o->reason, usual));
         else console.note(held ? usual : fmt::format("{} was not held: deployments act on it already.", app));

@@ -57,7 +57,8 @@ Verb import_verb() {
           return Exit::ok;
         }
         const std::string name = text_of(answer, "app") + "@" + text_of(answer, "release");
-        console.line(fmt::format("{}: verified and loaded, {}", name, bytes_text(static_cast<std::uint64_t>(number_of(answer, "bytes")))));
+        const std::string size = bytes_text(static_cast<std::uint64_t>(number_of(answer, "bytes")));
+        console.line(truth_of(answer, "already") ? fmt::format("{}: verified, {}; it was on this node already", name, size) : fmt::format("{}: verified and loaded, {}", name, size));
         console.note(fmt::format("Next: berth deploy {}", name));
         return Exit::ok;
       },

@@ -52,6 +52,7 @@ std::string man_page(const Verb& root, const std::string& version) {
   text += ".SH EXIT STATUS\n";
   for (int code = 0; code <= static_cast<int>(Exit::still_running); ++code) text += roff::term(std::to_string(code), meaning(static_cast<Exit>(code)));
   text += roff::term("130", "interrupted; a deployment goes on");
+  text += roff::term("141", "whoever read the output went away, as head does (SIGPIPE); run ends with 0 then, since that stops the app");
   text += ".SH ENVIRONMENT\n" + roff::term("BERTH_SOCKET", "berthd's socket, where --socket does not say") +
           roff::term("BERTH_NODE", "nodes, by spaces, where neither --node nor --socket says; verbs that need files of the node are refused then, and those that ask no berthd pay no heed to it") +
           roff::term("BERTH_CA_FILE, BERTH_CERTIFICATE_FILE, BERTH_KEY_FILE", "what a node's certificate is verified by, and what is shown to it, in the place of nodes.toml") +

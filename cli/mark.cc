@@ -25,8 +25,15 @@ bool is_unknown(const ApiClient& api, const ReleaseRef& ref) {
   return std::ranges::none_of(releases, [&](const json::value& one) { return text_of(one, "release") == ref.release; });
 }
 
-std::string rejected_text(const ReleaseRef& ref) {
-  return fmt::format("{}@{} is rejected: it is not deployed or reverted to unless --force or --to says so.", ref.app, ref.release);
+/// `before`: how it was rejected already, or null.
+std::string rejected_text(const ReleaseRef& ref, const json::value* before, const json::value& answer) {
+  const char* what = "it is not deployed or reverted to unless --force or --to says so";
+  if (before == nullptr) return fmt::format("{}@{} is rejected: {}.", ref.app, ref.release, what);
+  const auto* changed = member(answer, "changed");
+  const bool is_same = changed != nullptr && changed->is_bool() && !changed->get_bool();
+  const std::string reason = printable(text_of(*before, "reason")), age = since_text(text_of(*before, "at"), std::chrono::system_clock::now());
+  return is_same ? fmt::format("{}@{} is rejected already, {} ago ({}): {}.", ref.app, ref.release, age, reason, what)
+                 : fmt::format("{}@{} is rejected: {}. It was already, {} ago ({}); this takes the place of that.", ref.app, ref.release, what, age, reason);
 }
 
 Result<Exit> mark(const Console& console, const MarkOptions& options) {
@@ -39,10 +46,11 @@ Result<Exit> mark(const Console& console, const MarkOptions& options) {
   const bool bad = options.as == "bad", unknown = bad && !console.quiet && is_unknown(api, ref);
   const json::value before = told_of(api, ref.app);
   const auto& rejected = list_of(before, "rejected");
-  const bool was = std::ranges::any_of(rejected, [&](const json::value& one) { return text_of(one, "release") == ref.release; });
+  const auto its = std::ranges::find_if(rejected, [&](const json::value& one) { return text_of(one, "release") == ref.release; });
+  const bool was = its != rejected.end();
   BERTH_TRY(const auto answer, api.post(app_target(ref.app, "/mark"), std::move(body)));
   if (console.json) console.document(answer);
-  if (bad) console.note(rejected_text(ref) + (text_of(before, "active") == ref.release ? fmt::format(" It is active, and goes on: 'berth revert {}' leaves it.", ref.app) : ""));
+  if (bad) console.note(rejected_text(ref, was ? &*its : nullptr, answer) + (text_of(before, "active") == ref.release ? fmt::format(" It is active, and goes on: 'berth revert {}' leaves it.", ref.app) : ""));
   else if (before.is_object() && !was) console.note(fmt::format("{}@{} was not rejected: it may be deployed already.", ref.app, ref.release));
   else console.note(fmt::format("{}@{} may be deployed again.", ref.app, ref.release));
   if (unknown)

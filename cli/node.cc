@@ -14,6 +14,17 @@
 namespace berth::cli {
 namespace {
 
+/// Since when the node is drained, by whom and why, where the call changed nothing of it; empty where it did, or an older berthd does not say.
+std::string drained_before(const ApiClient& api, const json::value& answer) {
+  const auto* changed = member(answer, "changed");
+  if (changed == nullptr || !changed->is_bool() || changed->get_bool()) return {};
+  const auto status = api.get("/v1/status");
+  const auto* drained = status ? member(*status, "drained") : nullptr;
+  if (drained == nullptr || !drained->is_object()) return {};
+  const std::string by = text_of(*drained, "by"), why = text_of(*drained, "why");
+  return fmt::format("The node is drained already{}, {} ago{}{}.", by.empty() ? "" : ", by " + by, since_text(text_of(*drained, "at"), std::chrono::system_clock::now()), why.empty() ? "" : ": ", why);
+}
+
 /// One that cannot be asked is taken for one that is: whoever asks for a change hears then why.
 bool is_drained(const ApiClient& api) {
   const auto status = api.get("/v1/status");
@@ -62,7 +73,8 @@ Verb node_operation(const std::string& name, std::string summary, std::string te
         BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = "/v1/node/" + name, .body = std::move(body)}, o->timeout));
         if (!answer) return Exit::still_running;
         if (console.json) console.document(*answer);
-        console.note(was_at_work ? "The node was not drained: it is at work already." : done);
+        const std::string before = name == "drain" && !console.quiet && !console.json ? drained_before(api, *answer) : std::string();
+        console.note(was_at_work ? "The node was not drained: it is at work already." : before.empty() ? done : printable(before));
         return Exit::ok;
       },
   };

@@ -72,6 +72,21 @@ void tell_of_bake(const Console& console, const json::value& app, const std::str
   console.note(fmt::format("Its deployment {} of {} was in its bake, which waits and begins again with 'berth start {}'{}.", number_of(*deployment, "id"), text_of(*deployment, "release"), name, back));
 }
 
+/// By whom the app was stopped, since when and why, of what berthd told before: "by root (uid 0), 5m ago: a new disk"; empty where that is not known.
+std::string who_stopped(const json::value& app) {
+  const std::string by = text_of(app, "stopped_by"), why = text_of(app, "stopped_why");
+  if (!truth_of(app, "stopped") || by.empty()) return {};
+  return fmt::format("by {}, {} ago{}{}", by, since_text(text_of(app, "stopped_at"), std::chrono::system_clock::now()), why.empty() ? "" : ": ", why);
+}
+
+/// What is told of a stop: also that it was so, and since when. An older berthd does not say whether it changed something.
+std::string told_of_stop(const std::string& what, const json::value& answer, const json::value& before, bool is_whole) {
+  const std::string who = is_whole && before.is_object() ? who_stopped(before) : std::string();
+  const auto* changed = member(answer, "changed");
+  if (changed != nullptr && changed->is_bool() && !changed->get_bool()) return fmt::format("{} is stopped already{}{}.", what, who.empty() ? "" : ", ", who);
+  return fmt::format("{} is stopped.{}", what, who.empty() ? "" : fmt::format(" It was already, {}; this takes the place of that.", who));
+}
+
 Result<Exit> operate(const Console& console, const OperateOptions& options, const std::string& verb, const std::string& done) {
   BERTH_TRY(const auto selector, parse_selector(options.what));
   if (selector.release)
@@ -92,7 +107,8 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   if (!answer) return Exit::still_running;
   if (console.json) console.document(*answer);
   if (verb != "stop" && !options.no_wait) BERTH_CHECK(await_ready(api, selector, options.what, done, at_most));
-  console.note(runs ? fmt::format("{} runs already.", options.what) : fmt::format("{} is {}.", options.what, done));
+  if (verb == "stop") console.note(printable(told_of_stop(options.what, *answer, before, !selector.process)));
+  else console.note(runs ? fmt::format("{} runs already.", options.what) : fmt::format("{} is {}.", options.what, done));
   if (tells_of_bake) tell_of_bake(console, before, selector.app);
   return Exit::ok;
 }

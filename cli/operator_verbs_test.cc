@@ -91,6 +91,35 @@ TEST_F(OperatorVerbs, AStopInABakeSaysWhatBecomesOfIt) {
   EXPECT_THAT(deployment("queued", "v1"), testing::Not(testing::HasSubstr("bake")));
 }
 
+TEST_F(OperatorVerbs, WhatWasSoIsToldToBeSoAlready) {
+  const std::string unchanged = R"({"changed": false, "event": 0})", changed = R"({"changed": true, "event": 9})";
+  daemon.on("GET /v1/apps/web", R"json({"app": "web", "active": "v2", "stopped": true, "stopped_by": "ann (uid 7)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": "a new disk",
+    "rejected": [{"release": "v3", "reason": "marked bad by ann (uid 7)", "at": "2026-11-24T09:00:00Z"}]})json");
+  daemon.on("POST /v1/apps/web/stop", unchanged);
+  EXPECT_THAT(berth({"stop", "web"}).out, testing::MatchesRegex("web is stopped already, by ann \\(uid 7\\), .* ago: a new disk\\.\n"));
+  EXPECT_EQ(berth({"stop", "web/web.1"}).out, "web/web.1 is stopped already.\n");
+  daemon.on("POST /v1/apps/web/stop", changed);
+  EXPECT_THAT(berth({"stop", "web", "--reason", "noise"}).out, testing::MatchesRegex("web is stopped\\. It was already, by ann \\(uid 7\\), .* ago: a new disk; this takes the place of that\\.\n"));
+  EXPECT_EQ(berth({"stop", "web/web.1"}).out, "web/web.1 is stopped.\n");
+
+  daemon.on("POST /v1/apps/web/mark", unchanged);
+  EXPECT_THAT(berth({"mark", "web@v3", "bad"}).out, testing::ContainsRegex("^web@v3 is rejected already, .* ago \\(marked bad by ann \\(uid 7\\)\\): it is not deployed"));
+  daemon.on("POST /v1/apps/web/mark", changed);
+  EXPECT_THAT(berth({"mark", "web@v3", "bad", "--reason", "slow"}).out, testing::ContainsRegex("It was already, .* ago \\(marked bad by ann \\(uid 7\\)\\); this takes the place of that"));
+  EXPECT_THAT(berth({"mark", "web@v2", "bad"}).out, Not(HasSubstr("already")));
+
+  daemon.on("GET /v1/status", R"json({"drained": {"at": "2026-11-24T09:00:00Z", "by": "ann (uid 7)", "why": "a new kernel"}, "apps": []})json");
+  daemon.on("POST /v1/node/drain", unchanged);
+  EXPECT_THAT(berth({"node", "drain"}).out, testing::MatchesRegex("The node is drained already, by ann \\(uid 7\\), .* ago: a new kernel\\.\n"));
+  daemon.on("POST /v1/node/drain", changed);
+  EXPECT_THAT(berth({"node", "drain"}).out, HasSubstr("The node is drained: no app runs"));
+
+  daemon.on("POST /v1/imports", R"({"app": "web", "release": "v3", "bytes": 10, "already": true})");
+  EXPECT_THAT(berth({"import", "/etc/passwd"}).out, HasSubstr("web@v3: verified, 10 B; it was on this node already\n"));
+  daemon.on("POST /v1/imports", R"({"app": "web", "release": "v3", "bytes": 10, "already": false})");
+  EXPECT_THAT(berth({"import", "/etc/passwd"}).out, HasSubstr("web@v3: verified and loaded, 10 B\n"));
+}
+
 TEST_F(OperatorVerbs, WhatTakesLongIsWaitedForAsLongAsIsSaid) {
   const std::pair<std::vector<std::string>, std::string> table[] = {
       {{"stop", "web"}, "POST /v1/apps/web/stop"}, {{"scale", "web/web=4"}, "POST /v1/apps/web/scale"}, {{"remove", "web"}, "DELETE /v1/apps/web"}, {{"gc"}, "POST /v1/gc"},
@@ -118,6 +147,16 @@ TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
   EXPECT_THAT(berth({"hold", "web"}).out, testing::MatchesRegex("web is held already: a migration \\(by alice \\(uid 7\\), .* ago\\). A --reason would take the place of that.\n"));
   daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "v2 was reverted", "held_by": "", "held_at": "", "held_firmly": false})");
   EXPECT_THAT(berth({"hold", "web"}).out, testing::EndsWith(" That takes the place of what it was held for before: v2 was reverted.\n")) << "which a newer release would have ended";
+}
+
+TEST_F(OperatorVerbs, WhatIsNotHereIsNotHeldAndWhoFollowsItIsTold) {
+  daemon.on("POST /v1/apps/web/hold", R"({"code": "not_found", "exit": 3, "detail": "app web was removed"})", 404);
+  daemon.on("GET /v1/status", R"({"apps": [], "follows": [{"app": "web", "channel": "stable", "wanted": "v8"}]})");
+  const Ran ran = berth({"hold", "web"});
+  EXPECT_EQ(ran.exit, 3);
+  EXPECT_THAT(ran.err, HasSubstr("app web was removed. web follows stable (v8): the next poll deploys it again; take its [[follow]] out of berthd.toml"));
+  daemon.on("GET /v1/status", R"({"apps": [], "follows": []})");
+  EXPECT_THAT(berth({"hold", "web"}).err, testing::EndsWith("app web was removed\n"));
 }
 
 TEST_F(OperatorVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
@@ -218,11 +257,15 @@ TEST_F(OperatorVerbs, SinksAreListedWithWhatBecameOfEntries) {
   EXPECT_THAT(status, HasSubstr("log sink loki has refused 23 entries; berthd's log says why\n"));
   daemon.on("GET /v1/status", R"({"sinks": []})");
   EXPECT_EQ(berth({"sinks"}).out, "This node has no sinks: [[sink]] in berthd.toml names them.\n");
+  daemon.on("GET /v1/status", R"({"sinks": [], "limited_to": ["web"]})");
+  EXPECT_EQ(berth({"sinks"}).out, "You may not see the node's sinks, which are of all apps: this node shows you web alone.\n");
 }
 
 TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
   daemon.on("GET /v1/events", R"({"events": []})");
   EXPECT_EQ(berth({"events"}).out, "Nothing has happened here yet.\n");
+  daemon.on("GET /v1/status", R"({"apps": [], "limited_to": ["web"]})");
+  EXPECT_EQ(berth({"events"}).out, "Nothing has happened to the apps that you may see: this node shows you web alone.\n");
   EXPECT_EQ(berth({"events", "--json"}).out, "");
 }
 

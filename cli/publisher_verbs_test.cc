@@ -57,7 +57,11 @@ TEST_F(PublisherVerbs, TellWhatIsAmissWithoutBlamingBerthd) {
   run({"repo", "init", at("repo")});
   const Ran away = run({"inspect", "web/production@v1", "--repo", "http://127.0.0.1:1", "--root", at("repo/metadata/1.root.json")}, 1);
   EXPECT_THAT(away.err, HasSubstr("http://127.0.0.1:1: the repository cannot be reached: "));
-  EXPECT_THAT(run({"export", "web/production@v1", "--repo", at("repo"), "-o", "/nosuch/x.berth"}, 2).err, HasSubstr("there is no folder /nosuch"));
+  EXPECT_THAT(run({"export", "web/production@v1", "--repo", at("repo"), "-o", "/nosuch/x.berth"}, 3).err, HasSubstr("/nosuch/x.berth: there is no folder /nosuch: make it, or name another file"));
+  for (const char* verb : {"export", "inspect", "run"})
+    EXPECT_THAT(run({verb, "web/production@v1", "--repo", at("none")}, 3).err, HasSubstr(at("none") + " is no repository: there is no " + at("none/metadata"))) << verb;
+  for (const char* path : {"./nosuch", "../nosuch", "/nosuch", "./web@v1"}) EXPECT_THAT(run({"run", path}, 3).err, HasSubstr(std::string("berth run: ") + path + ": there is no such folder")) << path;
+  EXPECT_THAT(run({"run", "web/production"}, 3).err, HasSubstr("web/production is no folder, no release (APP/ENV@RELEASE), and no build"));
   EXPECT_THAT(run({"builds", "nosuch"}, 3).err, HasSubstr("no builds of nosuch in "));
   EXPECT_THAT(run({"channel", "list", "nosuch", "--repo", at("repo")}).out, HasSubstr("nosuch has no channel in "));
   EXPECT_THAT(run({"man"}, 2).err, HasSubstr("berth --man"));
@@ -215,6 +219,10 @@ TEST_F(PublisherVerbs, SayWhatIsWrongWithTwo) {
       {{"promote", "web/production@v1", "--repo", at("repo")}, 2, "--to NAME"},
       {{"promote", "web/production@v1", "--to", "production", "--repo", at("repo")}, 2, "in production already"},
       {{"promote", "web/production@v9", "--to", "qa", "--repo", at("repo")}, 3, "the newest there: v1"},
+      {{"channel", "set", "stable", "web/production@v9", "--repo", at("repo")}, 3, "web/production@v9 is not in " + at("repo") + "; the newest there: v1"},
+      {{"inspect", "web/production@v9", "--repo", at("repo")}, 3, "berth: web/production@v9 is not in " + at("repo") + "; the newest there: v1"},
+      {{"diff", "web/production@v1", "web/qa@v9", "--repo", at("repo")}, 3, "web/qa@v9 is not in " + at("repo") + "; there is no release of web/qa"},
+      {{"export", "web/production@v9", "--repo", at("repo")}, 3, "web/production@v9 is not in " + at("repo") + "; the newest there: v1"},
       {{"build", at("nowhere")}, 3, "there is no such folder or file"},
       {{"repo", "status", at("nowhere")}, 3, "is no repository"},
       {{"repo"}, 2, "name a verb: init, status, verify, refresh, rotate, sign"},

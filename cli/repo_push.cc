@@ -53,7 +53,7 @@ Result<Exit> push(const Console& console, const RepoPushOptions& options) {
                                          {"pruned_files", pushed->pruned.files.size()}, {"pruned_bytes", pushed->pruned.bytes}});
     return Exit::ok;
   }
-  console.line(options.command.empty() ? fmt::format("{}: {} copied, {}", options.destination, count_text(pushed->files, "file"), bytes_text(pushed->bytes))
+  console.line(options.command.empty() ? fmt::format("{}: {}{} copied, {}", options.destination, pushed->made ? "a new folder, " : "", count_text(pushed->files, "file"), bytes_text(pushed->bytes))
                                        : fmt::format("{}: copied by '{}'", options.destination, options.command));
   if (options.prune)
     console.line(fmt::format("{}: {}, {} removed", options.destination, count_text(pushed->pruned.files.size(), "file"), bytes_text(pushed->pruned.bytes)));
@@ -67,7 +67,7 @@ Verb repo_push_verb() {
   return {.name = "push",
           .summary = "Copy a repository to where it is served from, in an order in which readers always find a whole one",
           .text = "Blobs and targets first, then metadata, timestamp.json last. --with COMMAND is called with a folder and DESTINATION/, several times, and "
-                  "copies the folder into there. Without it the destination is a local folder. incoming/ is not copied. What is newer at the destination, or "
+                  "copies the folder into there. Without it the destination is a local folder, which is made where the folder above it is there. incoming/ is not copied. What is newer at the destination, or "
                   "comes from another copy of the repository, is not overwritten: a local folder is looked at, and what is served at --served. "
                   "Where nothing is served there yet, the first push takes --force.",
           .examples = {"berth repo push ./repo /srv/www/releases", "berth repo push ./repo /srv/www/releases --prune",

@@ -51,6 +51,15 @@ Result<release_file::ReadBlob> blobs_at(const std::shared_ptr<fetch::Mirrors>& m
   };
 }
 
+/// A folder that is not there, or is none of a repository, as other verbs say it; what cannot be looked at, or has mirrors, is asked, which tells more.
+Result<void> check_folder(const RepositoryLocation& location) {
+  if (!trust::is_folder(location.at) || !location.mirrors.empty()) return {};
+  BERTH_TRY(const auto folder, trust::FolderRemote::at(location.at));
+  std::error_code failed;
+  if (fs::status(folder.folder() / "metadata", failed).type() != fs::file_type::not_found) return {};
+  return fail(Errc::not_found, fmt::format("{} is no repository: there is no {}; name the folder that 'berth repo init' made", location.at, (folder.folder() / "metadata").string()));
+}
+
 }  // namespace
 
 release_file::Source OpenRepository::source() const {
@@ -58,6 +67,7 @@ release_file::Source OpenRepository::source() const {
 }
 
 Result<OpenRepository> open_repository(const RepositoryLocation& location) {
+  BERTH_CHECK(check_folder(location));
   BERTH_TRY(const io::FetchOptions options, fetch_options_of(location));
   std::vector<std::string> urls{location.at};
   urls.insert(urls.end(), location.mirrors.begin(), location.mirrors.end());
@@ -80,6 +90,7 @@ Result<OpenRepository> open_repository(const RepositoryLocation& location) {
 }
 
 Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& location) {
+  BERTH_CHECK(check_folder(location));
   BERTH_TRY(const io::FetchOptions options, fetch_options_of(location));
   BERTH_TRY(auto remote, trust::remote_at(location.at, "metadata", options_at(location.at, location.at, options)));
   return traced(std::move(remote), location.at + "/metadata", location.tell);
@@ -88,6 +99,12 @@ Result<std::unique_ptr<trust::Remote>> open_metadata(const RepositoryLocation& l
 Error of_repository(Error error, const std::string& at) {
   // Exit code 6 says that berthd does not answer.
   if (exit_code(error.code) == Exit::unreachable) error = {Errc::io, "the repository cannot be reached: " + error.message};
+  // A release that is not there is told as by verbs that write the repository: "web/qa@v9 is not in ./repo".
+  constexpr std::string_view kThere = " is not in the repository";
+  if (const auto place = error.message.find(kThere); error.code == Errc::not_found && place != std::string::npos) {
+    error.message.replace(place, kThere.size(), " is not in " + at);
+    return error;
+  }
   error.message = at + ": " + error.message;
   if (error.message.find("401 Unauthorized") != std::string::npos)
     error.message += "; say who asks: --token-file, or --user and --password-file, or --config with a berthd.toml that does";

@@ -137,7 +137,13 @@ TEST_F(RepositoryVerbs, TellWhatIsNoPlaceForARepository) {
     EXPECT_THAT(repo("push", {remote}, 2).err, AllOf(HasSubstr("--with 'rsync -a'"), HasSubstr(std::string("./") + remote)));
     EXPECT_FALSE(fs::exists(std::string(remote).substr(0, std::string(remote).find('/'))));
   }
-  repo("push", {"./with:colon"});
+  EXPECT_THAT(repo("push", {"./with:colon"}).out, HasSubstr("./with:colon: a new folder, "));
+  EXPECT_THAT(repo("push", {"./with:colon/"}).out, Not(HasSubstr("a new folder")));
+  repo("push", {"with-slash/"});
+  for (const char* mistyped : {"./nodir/www", "nodir/www/", "nodir/a/b"}) {
+    EXPECT_THAT(repo("push", {mistyped}, 3).err, AllOf(HasSubstr(std::string(mistyped) + ": there is no folder " + at("nodir")), HasSubstr("nothing was copied")));
+    EXPECT_FALSE(fs::exists("nodir"));
+  }
   fs::current_path(before);
   fs::remove(at("repo/metadata/timestamp.json"));
   EXPECT_THAT(repo("status", {}, 4).err, HasSubstr("timestamp.json is missing, so the repository is not whole"));

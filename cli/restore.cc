@@ -29,7 +29,7 @@ std::string who_asks() {
 
 Result<Exit> restore(const Console& console, const RestoreOptions& options) {
   if (::geteuid() != 0) return fail(Errc::permission, "berth restore: it writes what root alone may write: use sudo");
-  const doctor::Subject subject = doctor::read_subject(console, options.config.empty() ? doctor::usual_config() : doctor::fs::path(options.config));
+  const doctor::Subject subject = doctor::read_subject(console, options.config);
   // berthd is stopped and cannot be asked, and a node that is made of a guess is one that nobody runs.
   if (options.state.empty() && !subject.config && !subject.status)
     return fail(Errc::usage, fmt::format("where berthd's state is to be is not known: {}; name the configuration by --config FILE, or the folder by --state DIR", subject.config_trouble));

@@ -45,19 +45,24 @@ Result<std::map<std::string, std::string>> pairs_of(const std::string& option, c
   return pairs;
 }
 
+Result<std::map<std::string, std::string>> labels_of(const RunVerbOptions& options) {
+  return pairs_of("--label", options.labels, [](std::string_view key) { return !key.empty(); });
+}
+
 Result<run::LocalOptions> local_options(const RunVerbOptions& options) {
   run::LocalOptions local{.environment = options.as, .environments = {}, .dotenv = {}, .given = {}, .formation = options.formation};
   // What is loaded again after a change is looked for where it was found first.
   if (!options.environments.empty()) local.environments = fs::absolute(options.environments);
   if (!options.dotenv.empty()) local.dotenv = fs::absolute(options.dotenv);
   BERTH_TRY(local.given, pairs_of("--set", options.given, is_variable_name));
+  BERTH_TRY(local.labels, labels_of(options));
   return local;
 }
 
 Result<run::RunOptions> run_options(const RunVerbOptions& options) {
   run::RunOptions how{.keeper = {}, .base_port = {}, .labels = {}, .restarts = options.watch};
   BERTH_TRY(how.keeper, run::find_keeper());
-  BERTH_TRY(how.labels, pairs_of("--label", options.labels, [](std::string_view key) { return !key.empty(); }));
+  BERTH_TRY(how.labels, labels_of(options));
   if (options.port && (*options.port < 1 || *options.port > 65'535)) return fail(Errc::usage, fmt::format("--port {}: 1 to 65535", *options.port));
   if (options.port) how.base_port = static_cast<int>(*options.port);
   return how;
@@ -109,8 +114,12 @@ Result<run::RunRequest> of_build(const RunVerbOptions& options) {
   BERTH_TRY(const auto store, publish::BuildStore::of_user());
   auto build = store.find(options.source);
   if (!build && is_name(options.source)) build = store.latest(options.source);
-  if (!build)
-    return fail(build.error().code, fmt::format("berth run: {} is no folder, no release (APP/ENV@RELEASE), and no build: {}", options.source, build.error().message));
+  if (!build) {
+    // What is neither a digest nor a name is none of what this verb runs: that is not found, however it is written.
+    const bool is_digest_or_name = is_name(options.source) || (!options.source.empty() && options.source.find_first_not_of("0123456789abcdef") == std::string::npos);
+    return fail(is_digest_or_name ? build.error().code : Errc::not_found,
+                fmt::format("berth run: {} is no folder, no release (APP/ENV@RELEASE), and no build: {}", options.source, build.error().message));
+  }
   BERTH_CHECK(refuse_repository(options, "a build"));
   BERTH_TRY(const auto local, local_options(options));
   BERTH_TRY(auto how, run_options(options));
@@ -151,11 +160,18 @@ Result<run::RunRequest> of_release(const RunVerbOptions& options) {
   return run::RunRequest{.places = std::move(places), .release = std::move(release), .load = std::move(load), .watched = {}, .options = std::move(how)};
 }
 
+/// "./shop", "../shop", "/srv/shop": what can be a folder alone.
+bool is_path(const std::string& source) {
+  return source == "." || source == ".." || source.starts_with('/') || source.starts_with("./") || source.starts_with("../");
+}
+
 Result<run::RunRequest> request_of(const RunVerbOptions& options) {
   BERTH_TRY(const auto tree, tree_at(options.source));
   if (tree) return of_tree(*tree, options);
-  if (options.source.find('@') != std::string::npos) return of_release(options);
   std::error_code ignored;
+  if (is_path(options.source) && !fs::exists(options.source, ignored))
+    return fail(Errc::not_found, fmt::format("berth run: {}: there is no such folder; 'berth run' alone runs the app of this one", options.source));
+  if (options.source.find('@') != std::string::npos) return of_release(options);
   if (fs::exists(options.source, ignored))
     return fail(Errc::usage, fmt::format("berth run: {} is no folder; 'berth build {}' makes a build of an archive, an image or an executable, which 'berth run APP' runs", options.source, options.source));
   return of_build(options);

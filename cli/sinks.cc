@@ -8,6 +8,7 @@
 #include "cli/output/table.h"
 #include "cli/output/text.h"
 #include "cli/sinks_text.h"
+#include "cli/status_text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {
@@ -36,6 +37,7 @@ Result<Exit> list_sinks(const Console& console) {
                count_of(one, "lost"), last.empty() ? "" : since_text(last, std::chrono::system_clock::now()) + " ago", printable(text_of(one, "last_error"))});
   }
   if (!table.empty()) console.print(table.render(console.colour, console.room()));
+  else if (const std::string limits = limits_text(status); !limits.empty()) console.note(fmt::format("You may not see the node's sinks, which are of all apps: {}.", limits));
   else console.note("This node has no sinks: [[sink]] in berthd.toml names them.");
   return Exit::ok;
 }

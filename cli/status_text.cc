@@ -278,6 +278,13 @@ std::string follow_text(const value& follow, const std::string& active, const St
   return text;
 }
 
+std::string limits_text(const value& status) {
+  std::string apps;
+  for (const auto& one : list_of(status, "limited_to"))
+    if (const auto* name = one.if_string()) apps += (apps.empty() ? "" : ", ") + std::string(*name);
+  return apps.empty() ? apps : fmt::format("this node shows you {} alone", apps);
+}
+
 std::string apps_text(const value& status, const StatusView& view) {
   std::vector<const value*> apps;
   for (const auto& app : list_of(status, "apps")) apps.push_back(&app);

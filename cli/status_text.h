@@ -21,6 +21,9 @@ std::string node_text(const boost::json::value& status, const StatusView& view);
 /// What an app, whose active release is `active`, follows and how that goes; empty where it follows nothing. `always`: also where there is nothing to do about it.
 std::string follow_text(const boost::json::value& follow, const std::string& active, const StatusView& view, bool always);
 
+/// That whoever asks is limited to some apps, and to which: "this node shows you web, api alone"; empty where all is shown.
+std::string limits_text(const boost::json::value& status);
+
 /// A table of all apps, the ones in trouble first.
 std::string apps_text(const boost::json::value& status, const StatusView& view);
 

@@ -49,7 +49,10 @@ std::string answer_text(const value& answer, const std::string& app, bool quiet,
   const std::string apps = apps_text(answer, view);
   std::string text = quiet ? "" : node_text(answer, view);
   text += apps;
-  if (apps.empty() && !quiet && truth_of(answer, "ready")) text += "No apps yet; deploy one: berth deploy APP@RELEASE\n";
+  if (apps.empty() && !quiet && truth_of(answer, "ready")) {
+    const std::string limits = limits_text(answer);
+    text += limits.empty() ? "No apps yet; deploy one: berth deploy APP@RELEASE\n" : printable(fmt::format("None of the apps that you may see is here: {}", limits)) + "\n";
+  }
   return for_node(text, view.node);
 }
 

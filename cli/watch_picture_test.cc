@@ -52,5 +52,14 @@ TEST(WatchPicture, ANodeThatIsNotReadyIsNotSaidToHaveNoApps) {
   EXPECT_THAT(text(not_ready), AllOf(HasSubstr("berthd is not ready yet: it takes over or starts what should run\n"), Not(HasSubstr("No apps yet")), Not(HasSubstr("web"))));
 }
 
+TEST(WatchPicture, WhoIsLimitedToOtherAppsIsNotToldThatThereAreNone) {
+  const auto text = [](const std::string& limits) {
+    const std::string answer = R"({"node": "n", "environment": "qa", "version": "1", "ready": true, "limits_enforced": true, "apps": [], "limited_to": )" + limits + "}";
+    return answer_text(json::parse(answer).value(), "", false, {.now = moment("2026-11-24T09:00:05Z")});
+  };
+  EXPECT_THAT(text(R"(["web", "api"])"), AllOf(HasSubstr("None of the apps that you may see is here: this node shows you web, api alone\n"), Not(HasSubstr("No apps yet"))));
+  EXPECT_THAT(text("[]"), HasSubstr("No apps yet"));
+}
+
 }  // namespace
 }  // namespace berth::cli

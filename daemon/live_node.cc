@@ -46,6 +46,7 @@ metrics::NodeStatus fixed_facts(const config::Config& config, bool limits_enforc
   node.disk_reserve = config.reserve;
   node.limits_enforced = limits_enforced;
   node.paths = {.state = config.state, .logs = config.logs, .run = config.run};
+  if (!config.files.empty()) node.config_file = std::filesystem::absolute(config.files.front()).lexically_normal();
   return node;
 }
 

@@ -154,6 +154,22 @@ std::vector<fs::path> places_of_environments(const fs::path& tree, const LocalOp
   return {tree / kEnvironmentsFolder, fs::current_path() / kEnvironmentsFolder};
 }
 
+/// A workstation has the labels that it is given: those that templates name, and it was not, are told at once.
+Result<void> check_labels(const LocalRelease& release, const LocalOptions& options) {
+  std::error_code ignored;
+  if (release.config.empty() || !fs::is_directory(release.config, ignored)) return {};
+  BERTH_TRY(const auto files, bundle::list_tree(release.config));
+  BERTH_TRY(const auto named, publish::labels_of_templates(release.config, files.entries));
+  std::string places, advice;
+  for (const auto& [label, place] : named) {
+    if (options.labels.contains(label)) continue;
+    places += fmt::format("{}{}: ${{node.labels.{}}}", places.empty() ? "" : ", ", place, label);
+    advice += fmt::format(" --label {}=VALUE", label);
+  }
+  if (advice.empty()) return {};
+  return fail(Errc::usage, fmt::format("{}: on a node [labels] of berthd.toml says what that is; give it here with{}", places, advice));
+}
+
 /// The environment whose shape is wanted, and what of it counts here.
 Result<void> configure(LocalRelease& release, const std::vector<fs::path>& environments, const fs::path& dotenv, const LocalOptions& options) {
   LocalSources sources{.given = options.given, .dotenv = {}, .dotenv_file = options.dotenv.empty() ? dotenv : options.dotenv, .environment = {}, .for_secrets = {}};
@@ -182,7 +198,7 @@ Result<void> configure(LocalRelease& release, const std::vector<fs::path>& envir
   release.secrets = std::move(found.secrets);
   release.notes.insert(release.notes.end(), found.notes.begin(), found.notes.end());
   if (!sources.environment.name.empty()) release.config = sources.environment.files();
-  return {};
+  return check_labels(release, options);
 }
 
 /// What declares nothing has this user's environment, as from foreman, with `.env` over it.
@@ -268,6 +284,7 @@ Result<LocalRelease> release_of_repository(const release_file::Source& source, c
   BERTH_TRY(const auto build, bundle::build_for(manifest, bundle::this_platform()));
   BERTH_TRY(release.app, fetch_layer(source, build.layer, places.paths.state / "build"));
   BERTH_TRY(release.config, fetch_layer(source, manifest.config, places.paths.state / "configuration"));
+  BERTH_CHECK(check_labels(release, options));
   release.order = order_of(manifest.spec);
   BERTH_CHECK(form(release, options.formation));
 

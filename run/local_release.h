@@ -39,6 +39,7 @@ struct LocalOptions {
   fs::path environments;                     ///< the folder of all; empty: `environments/` of the tree, and what that has not of the working folder
   fs::path dotenv;                           ///< empty: `.env` of the tree, which may be missing
   std::map<std::string, std::string> given;  ///< variables
+  std::map<std::string, std::string> labels{};  ///< of this "node": what templates name of them must be there
   std::string formation;                     ///< `web=2,worker=1`; empty: as the spec says
 };
 

@@ -141,6 +141,16 @@ TEST_F(LocalReleaseTest, WhatIsNamedAndHasNoValueIsToldBeforeAnythingIsStarted) 
   EXPECT_THAT(release({.given = {{"MULTI", "x"}}}).manifest.variables, Contains(Pair("MULTI", "x")));
 }
 
+TEST_F(LocalReleaseTest, LabelsThatTemplatesNameAreToldAtOnceWithTheOptionThatGivesThem) {
+  put("tree/berth.toml", kSpec);
+  put("tree/environments/dev/env.toml", "");
+  put("tree/environments/dev/files/a.conf.tmpl", "port ${PORT}\nrack ${node.labels.rack} of ${node.name}\n");
+  put("tree/environments/dev/files/b.conf.tmpl", "${node.labels.rack} ${node.labels.zone}\n");
+  EXPECT_THAT(refused(), AllOf(HasSubstr("files/a.conf.tmpl:2:6: ${node.labels.rack}"), HasSubstr("files/b.conf.tmpl:1:21: ${node.labels.zone}"), HasSubstr("give it here with --label rack=VALUE --label zone=VALUE")));
+  EXPECT_THAT(refused({.labels = {{"rack", "r9"}}}), AllOf(HasSubstr("with --label zone=VALUE"), testing::Not(HasSubstr("rack"))));
+  EXPECT_THAT(release({.labels = {{"rack", "r9"}, {"zone", ""}}}).notes, testing::Not(Contains(HasSubstr("label"))));
+}
+
 TEST_F(LocalReleaseTest, AJobIsToldOnlyWhereNothingStartsIt) {
   put("tree/berth.toml", "app = \"web\"\n[process.web]\ncommand = [\"bin/server\"]\n[process.report]\ntype = \"job\"\ncommand = [\"bin/report\"]\n");
   EXPECT_THAT(release().notes, Contains(HasSubstr("report is a job")));

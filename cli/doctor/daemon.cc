@@ -24,9 +24,14 @@ void check_config(const Subject& subject, Findings& findings) {
     findings.push_back({Level::warning, "configuration", subject.config_trouble, "whether it is right is not known, nor where this node's folders are if berthd cannot be asked", kAsRoot});
     return;
   }
+  const std::string why = fmt::format("a berthd that is started with it does not run{}", subject.status ? "; the one that runs goes on with what it read before" : "");
+  std::error_code ignored;
+  if (!subject.config && fs::status(subject.config_file, ignored).type() == fs::file_type::not_found) {
+    findings.push_back({Level::error, "configuration", subject.config_trouble, why, "put the file back; or, where berthd is started with another one, name that: berth doctor --config FILE"});
+    return;
+  }
   if (!subject.config) {
-    findings.push_back({Level::error, "configuration", subject.config_trouble, "a berthd that is started now does not run; one that runs goes on with what it read before",
-                        "mend the file: berthd --check says what is wrong; berth doctor --config FILE names another one"});
+    findings.push_back({Level::error, "configuration", subject.config_trouble, why, "mend the file: berthd --check says what is wrong; berth doctor --config FILE names another one"});
     return;
   }
   const auto* refused = subject.status ? member(*subject.status, "config_refused") : nullptr;

@@ -266,6 +266,21 @@ TEST_F(NodeChecks, WithoutBerthdThatIsTheErrorAndTheConfigurationIsReadAllTheSam
   EXPECT_THAT(troubles(check_daemon(subject, "1.0")), ElementsAre("error: berthd.toml:1:1: unknown key", "error: berthd does not run here"));
 }
 
+TEST_F(NodeChecks, AFileThatIsNotThereIsNotToBeMended) {
+  const auto told = [&](bool runs) {
+    subject.config.reset();
+    subject.config_trouble = "the configuration cannot be read";
+    if (runs) subject.status = json::parse(R"({"version": "1.0", "ready": true, "limits_enforced": true, "sinks": []})").value();
+    else subject.status.reset();
+    return check_daemon(subject, "1.0").front();
+  };
+  EXPECT_THAT(told(true).remedy, HasSubstr("mend the file"));
+  fs::remove(subject.config_file);
+  EXPECT_THAT(told(true).remedy, AllOf(HasSubstr("put the file back"), HasSubstr("berth doctor --config FILE"), Not(HasSubstr("mend"))));
+  EXPECT_THAT(told(true).why, HasSubstr("the one that runs goes on with what it read before"));
+  EXPECT_THAT(told(false).why, Not(HasSubstr("goes on")));
+}
+
 TEST_F(NodeChecks, WhoMayNotAskBerthdHearsThatAndNothingOfHowItIs) {
   subject.unreachable = "berthd's socket /run/berth/api.sock is closed to you: be root";
   subject.is_closed = true;

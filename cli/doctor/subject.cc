@@ -36,6 +36,13 @@ store::Paths paths_of(const Subject& subject) {
   return paths;
 }
 
+/// The file that berthd says it was started with, which one of before this version does not.
+fs::path config_of(const Subject& subject) {
+  const auto* said = subject.status ? member(*subject.status, "paths") : nullptr;
+  const std::string file = said == nullptr ? std::string() : text_of(*said, "config");
+  return file.empty() ? usual_config() : fs::path(file);
+}
+
 }  // namespace
 
 SinkAccess access_of(const config::Sink& sink) {
@@ -54,16 +61,16 @@ fs::path usual_config() {
 
 Subject read_subject(const Console& console, const fs::path& config_file) {
   Subject subject;
-  subject.config_file = config_file;
-  subject.config_files = config::files_of(config_file).value_or(std::vector{config_file});
-  auto config = config::load(config_file, config::kinds_read_by(read_access));
-  if (config) subject.config = std::move(*config);
-  else subject.config_trouble = config.error().message;
-  subject.config_is_closed = !config && config.error().code == Errc::permission;
   auto status = ApiClient(console).get("/v1/status", kPatience);
   if (status) subject.status = std::move(*status);
   else subject.unreachable = status.error().message;
   subject.is_closed = !status && status.error().code == Errc::permission;
+  subject.config_file = config_file.empty() ? config_of(subject) : config_file;
+  subject.config_files = config::files_of(subject.config_file).value_or(std::vector{subject.config_file});
+  auto config = config::load(subject.config_file, config::kinds_read_by(read_access));
+  if (config) subject.config = std::move(*config);
+  else subject.config_trouble = config.error().message;
+  subject.config_is_closed = !config && config.error().code == Errc::permission;
   subject.paths = paths_of(subject);
   return subject;
 }

@@ -42,7 +42,7 @@ struct SinkAccess {
 };
 SinkAccess access_of(const config::Sink& sink);
 
-/// Reads `config_file` and asks the berthd of `console`.
+/// Asks the berthd of `console`, and reads `config_file`. Where that is empty it is the file with which that berthd was started, or, where it cannot be asked, the usual one.
 Subject read_subject(const Console& console, const fs::path& config_file);
 
 /// "2026-11-24T09:00:00Z".

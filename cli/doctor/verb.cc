@@ -44,7 +44,7 @@ json::object document_of(const doctor::Subject& subject, const Findings& finding
 Result<Exit> examine(const Console& console, const DoctorOptions& options) {
   if (!options.log.empty() && options.bundle.empty()) return fail(Errc::usage, "berth doctor: --log is for --bundle");
   if (!options.bundle.empty()) BERTH_CHECK(doctor::check_bundle(options.bundle, options.log, ::geteuid() == 0));
-  const doctor::Subject subject = doctor::read_subject(console, options.config.empty() ? doctor::usual_config() : doctor::fs::path(options.config));
+  const doctor::Subject subject = doctor::read_subject(console, options.config);
   const Findings findings = doctor::examine(subject);
   const json::object document = document_of(subject, findings);
   if (console.json) {
@@ -73,7 +73,7 @@ Verb doctor_verb() {
               "like a secret taken out.",
       .examples = {"berth doctor", "berth doctor --json", "berth doctor --bundle /root/edge-1.tar.zst # for whoever helps from afar"},
       .exits = {Exit::failed, Exit::not_found, Exit::permission, Exit::conflict},
-      .options = {{"--config", "FILE", "berthd's configuration (default: the one of the berthd that is installed beside this program)", &o->config, Completes::file},
+      .options = {{"--config", "FILE", "berthd's configuration (default: that of the berthd that answers, else of the one beside this program)", &o->config, Completes::file},
                   {"--bundle", "FILE", "also pack it all into a new file, .tar.zst or .tar.gz, that root alone can read", &o->bundle, Completes::file},
                   {"--log", "FILE", "with --bundle: the file of berthd's log, where it is not in the journal", &o->log, Completes::file}},
       .action = [o](Console& console) { return examine(console, *o); },

@@ -26,7 +26,7 @@ Result<SetChannel> set_channel(const Repository& repository, const std::string& 
   const auto& targets = publisher.state().targets;
   const auto find = [&](const std::string& target) { return std::ranges::find(targets, target, &trust::Target::name); };
   if (find(bundle::target_name(release.app, release.environment, release.release)) == targets.end())
-    return fail(Errc::not_found, fmt::format("{} is not in {}", to_string(release), repository.folder.string()));
+    return no_such_release(repository.folder, publisher.state(), release);
 
   SetChannel set{.channel = {.app = release.app, .environment = release.environment, .channel = name, .release = release.release, .serial = 1}};
   const std::string target = bundle::channel_target(release.app, release.environment, name);

@@ -102,18 +102,23 @@ Result<std::vector<bundle::Manifest>> read_releases(const Folders& folders, cons
   return releases;
 }
 
+std::unexpected<Error> no_such_release(const fs::path& repository, const trust::RepositoryState& state, const ReleaseRef& ref) {
+  const auto others = read_releases({repository}, state, ref.app, ref.environment);
+  if (!others) return std::unexpected(others.error());
+  std::string there;
+  for (const bundle::Manifest& other : std::span(*others).first(std::min(others->size(), kMostNamed)))
+    there += (there.empty() ? "" : ", ") + other.release;
+  return fail(Errc::not_found,
+              fmt::format("{} is not in {}; {}", to_string(ref), repository.string(),
+                          there.empty() ? fmt::format("there is no release of {}/{}", ref.app, ref.environment) : "the newest there: " + there));
+}
+
 Result<bundle::Manifest> find_release(const fs::path& repository, const ReleaseRef& ref) {
   BERTH_TRY(const auto state, trust::read_repository(repository));
   const std::string name = bundle::target_name(ref.app, ref.environment, ref.release);
   const auto target = std::ranges::find(state.targets, name, &trust::Target::name);
   if (target != state.targets.end()) return read_manifest({repository}, *target);
-  BERTH_TRY(const auto others, read_releases({repository}, state, ref.app, ref.environment));
-  std::string there;
-  for (const bundle::Manifest& other : std::span(others).first(std::min(others.size(), kMostNamed)))
-    there += (there.empty() ? "" : ", ") + other.release;
-  return fail(Errc::not_found,
-              fmt::format("{} is not in {}; {}", to_string(ref), repository.string(),
-                          there.empty() ? fmt::format("there is no release of {}/{}", ref.app, ref.environment) : "the newest there: " + there));
+  return no_such_release(repository, state, ref);
 }
 
 std::string newest_release(const std::vector<bundle::Manifest>& releases) {

@@ -35,6 +35,9 @@ Result<bundle::Manifest> read_manifest(const Folders& folders, const trust::Targ
 Result<std::vector<bundle::Manifest>> read_releases(const Folders& folders, const trust::RepositoryState& state,
                                                     const std::string& app, const std::string& environment);
 
+/// `Errc::not_found` of a release that is not in the repository; lists the newest ones there are.
+std::unexpected<Error> no_such_release(const std::filesystem::path& repository, const trust::RepositoryState& state, const ReleaseRef& ref);
+
 /// The one release of that full name; `Errc::not_found` lists the newest ones there are.
 Result<bundle::Manifest> find_release(const std::filesystem::path& repository, const ReleaseRef& ref);
 

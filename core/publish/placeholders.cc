@@ -53,16 +53,29 @@ std::string place_of(std::string_view text, const std::string& name) {
   return fmt::format("{}:{}", line, column);
 }
 
+/// A template's text, and what it refers to.
+struct Template {
+  std::string text;
+  std::vector<std::string> referred;
+};
+
+Result<Template> read_template(int root, const std::string& path, const std::string& shown) {
+  BERTH_TRY(const Fd file, files::open_below(root, path, O_RDONLY));
+  auto text = files::read(file.get(), shown, kMostTemplate);
+  if (!text) return fail(Errc::usage, text.error().message);
+  auto referred = spec::references(*text);
+  if (!referred) return fail(Errc::usage, fmt::format("{}: {}", shown, referred.error().message));
+  return Template{.text = std::move(*text), .referred = std::move(*referred)};
+}
+
+bool is_template(const bundle::Entry& entry) { return entry.type == bundle::EntryType::file && entry.path.ends_with(kTemplate); }
+
 Result<void> check_template(int root, const std::string& path, const std::string& shown, const Names& names, const spec::AppSpec& spec,
                             const Configuration& configuration) {
-  BERTH_TRY(const Fd file, files::open_below(root, path, O_RDONLY));
-  const auto text = files::read(file.get(), shown, kMostTemplate);
-  if (!text) return fail(Errc::usage, text.error().message);
-  const auto referred = spec::references(*text);
-  if (!referred) return fail(Errc::usage, fmt::format("{}: {}", shown, referred.error().message));
-  for (const std::string& name : *referred)
+  BERTH_TRY(const auto read, read_template(root, path, shown));
+  for (const std::string& name : read.referred)
     if (!is_known(names, name, configuration))
-      return fail(Errc::usage, fmt::format("{}:{}: ${{{}}}: {}", shown, place_of(*text, name), name, why_unknown(name, names, spec)));
+      return fail(Errc::usage, fmt::format("{}:{}: ${{{}}}: {}", shown, place_of(read.text, name), name, why_unknown(name, names, spec)));
   return {};
 }
 
@@ -96,7 +109,7 @@ Result<void> check_templates(const std::filesystem::path& root, const std::vecto
   std::set<std::string_view> paths;
   for (const bundle::Entry& entry : entries) paths.insert(entry.path);
   for (const bundle::Entry& entry : entries) {
-    if (entry.type != bundle::EntryType::file || !entry.path.ends_with(kTemplate)) continue;
+    if (!is_template(entry)) continue;
     const std::string shown = (root / entry.path).string();
     const auto rendered = std::string_view(entry.path).substr(0, entry.path.size() - kTemplate.size());
     if (paths.contains(rendered)) return fail(Errc::usage, fmt::format("{}: is rendered to {}, which is there as well", shown, rendered));
@@ -104,6 +117,23 @@ Result<void> check_templates(const std::filesystem::path& root, const std::vecto
     BERTH_CHECK(check_template(folder.get(), entry.path, shown, names, spec, configuration));
   }
   return {};
+}
+
+Result<std::vector<NamedLabel>> labels_of_templates(const std::filesystem::path& root, const std::vector<bundle::Entry>& entries) {
+  BERTH_TRY(const Fd folder, files::open(root, O_RDONLY | O_DIRECTORY));
+  std::vector<NamedLabel> found;
+  for (const bundle::Entry& entry : entries) {
+    if (!is_template(entry)) continue;
+    const std::string shown = (root / entry.path).string();
+    BERTH_TRY(const auto read, read_template(folder.get(), entry.path, shown));
+    for (const std::string& name : read.referred) {
+      if (!name.starts_with(kLabel)) continue;
+      std::string label = name.substr(kLabel.size());
+      if (std::ranges::find(found, label, &NamedLabel::label) != found.end()) continue;
+      found.push_back({.label = std::move(label), .place = fmt::format("{}:{}", shown, place_of(read.text, name))});
+    }
+  }
+  return found;
 }
 
 }  // namespace berth::publish

@@ -19,6 +19,14 @@ Result<void> check_commands_have_values(const spec::AppSpec& spec, const Configu
 Result<void> check_templates(const std::filesystem::path& root, const std::vector<bundle::Entry>& entries, const spec::AppSpec& spec,
                              const Configuration& configuration);
 
+/// A label of the node that a template names, and where it does first: "environments/qa/files/x.conf.tmpl:3:17".
+struct NamedLabel {
+  std::string label, place;
+};
+
+/// The labels that the files ending in `.tmpl` name, each once. `Errc::usage` for a file that cannot be read as a template.
+Result<std::vector<NamedLabel>> labels_of_templates(const std::filesystem::path& root, const std::vector<bundle::Entry>& entries);
+
 /// The largest template; it is rendered in memory.
 inline constexpr std::size_t kMostTemplate = 4u << 20;
 

@@ -128,6 +128,18 @@ bool looks_remote(const std::string& destination) {
   return colon != std::string::npos && colon > 0 && destination.find('/') > colon;
 }
 
+/// Makes the folder, but none above it: a path that is mistyped is not to become a repository that nobody serves.
+Result<bool> make_destination(const std::string& destination) {
+  std::error_code error;
+  if (fs::is_directory(destination, error)) return false;
+  fs::path folder = fs::absolute(destination).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();
+  if (!fs::is_directory(folder.parent_path(), error))
+    return fail(Errc::not_found, fmt::format("{}: there is no folder {}: make it, or name another destination; nothing was copied", destination, folder.parent_path().string()));
+  BERTH_CHECK(files::make_directories(folder));
+  return true;
+}
+
 }  // namespace
 
 Result<Pushed> push_repository(const Repository& repository, const std::string& destination, const PushOptions& options) {
@@ -147,7 +159,7 @@ Result<Pushed> push_repository(const Repository& repository, const std::string& 
   {
     Fd lock_there;
     if (!by_command) {
-      BERTH_CHECK(files::make_directories(destination));
+      BERTH_TRY(pushed.made, make_destination(destination));
       BERTH_TRY(lock_there, trust::lock_folder(destination, repository.wait));
     }
     if (!options.force) BERTH_CHECK(check_before(folder, destination, options));
@@ -155,7 +167,9 @@ Result<Pushed> push_repository(const Repository& repository, const std::string& 
       BERTH_CHECK(push_by_command(folder, destination.ends_with('/') ? destination : destination + "/", options.command));
       return pushed;
     }
+    const bool made = pushed.made;
     BERTH_TRY(pushed, push_to_folder(folder, destination));
+    pushed.made = made;
   }
   if (!options.prune) return pushed;
   const Repository there{.folder = destination, .keys = repository.keys, .now = repository.now};

@@ -21,6 +21,7 @@ struct PushOptions {
 
 struct Pushed {
   std::uint64_t files = 0, bytes = 0;  ///< copied by ourselves; 0 where a command copies
+  bool made = false;  ///< the local folder was not there before
   Collected pruned;
 };
 
@@ -29,7 +30,7 @@ struct Pushed {
 /// Holds the repository's lock meanwhile. The destination is a local folder, and each file comes there by rename; or, with `command`, whatever that
 /// takes: a shell command that is called with a folder and DESTINATION/ and copies the folder into there, over what is there, as `rsync -a`,
 /// `cp -a` and `scp -r` do. A failure ends it: nothing that comes later in the order was touched. Before anything is copied, what lies there is looked at
-/// where that can be done, and `Errc::conflict` refuses to overwrite what is no earlier state of this repository (push_check.h), unless by force.
+/// where that can be done; a local folder is made where its parent is there, else it is `Errc::not_found`, and `Errc::conflict` refuses to overwrite what is no earlier state of this repository (push_check.h), unless by force.
 Result<Pushed> push_repository(const Repository& repository, const std::string& destination, const PushOptions& options);
 
 }  // namespace berth::publish

@@ -120,7 +120,7 @@ Result<Exported> export_release(const Source& source, const ReleaseRef& release,
   BERTH_CHECK(client.init(source.root));
   BERTH_CHECK(client.refresh());
   const auto target = client.find(bundle::target_name(release.app, release.environment, release.release));
-  if (!target && target.error().code == Errc::not_found) return fail(Errc::not_found, fmt::format("{} is not in the repository", to_string(release)));
+  if (!target && target.error().code == Errc::not_found) return not_there(client, release);
   BERTH_CHECK(target);
   BERTH_TRY(const std::string text, client.download(*target, targets));
   BERTH_TRY(bundle::Manifest manifest, bundle::parse_manifest(text));

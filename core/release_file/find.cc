@@ -2,6 +2,7 @@
 
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
+#include "core/release_file/others.h"
 #include "core/release_file/release_file.h"
 #include "core/trust/client.h"
 
@@ -13,7 +14,7 @@ Result<Found> find_release(const Source& source, const ReleaseRef& release) {
   BERTH_CHECK(client.init(source.root));
   BERTH_CHECK(client.refresh());
   const auto target = client.find(bundle::target_name(release.app, release.environment, release.release));
-  if (!target && target.error().code == Errc::not_found) return fail(Errc::not_found, fmt::format("{} is not in the repository", to_string(release)));
+  if (!target && target.error().code == Errc::not_found) return not_there(client, release);
   BERTH_CHECK(target);
   BERTH_TRY(const std::string text, client.download(*target, source.targets));
   Found found{.manifest = {}, .role = target->role, .keys = target->keys, .expired = client.expired()};

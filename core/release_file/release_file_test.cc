@@ -10,6 +10,7 @@
 #include "core/crypto/sha256.h"
 #include "core/files/files.h"
 #include "core/release_file/layout.h"
+#include "core/release_file/others.h"
 #include "core/trust/folder_remote.h"
 #include "core/trust/repository.h"
 
@@ -201,6 +202,19 @@ TEST_F(ReleaseFile, ATruncatedOrDamagedFileIsRefused) {
       EXPECT_EQ(again->manifest, manifest) << at;
     }
   }
+}
+
+TEST_F(ReleaseFile, OneThatIsNotThereIsToldWithTheNewestThatAre) {
+  publish();
+  const auto refused = export_from(repo, {"web", "production", "v9"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::not_found);
+  EXPECT_EQ(refused.error().message, "web/production@v9 is not in the repository; the newest there: v1");
+  const ReleaseRef wanted{"web", "qa", "v99"};
+  EXPECT_EQ(text_of_others({"v2", "v10", "v9", "v1", "v11", "v3"}, wanted), "the newest there: v11, v10, v9, v3, v2");
+  EXPECT_EQ(text_of_others({"2026-11-28", "2026-11-29"}, wanted), "there: 2026-11-29, 2026-11-28");
+  EXPECT_EQ(text_of_others({"a", "b", "c", "d", "e", "v1"}, wanted), "there, among others: v1, e, d, c, b");
+  EXPECT_EQ(text_of_others({}, wanted), "there is no release of web/qa");
 }
 
 TEST_F(ReleaseFile, TheNameIsReadStrictly) {

@@ -218,6 +218,13 @@ Result<Target> Client::find(std::string_view name) {
   return target;
 }
 
+Result<std::vector<std::string>> Client::beside(std::string_view name) {
+  BERTH_CHECK(state_->check_ready());
+  BERTH_TRY(auto names, names_beside(name, state_->set->root().targets, state_->source()));
+  std::erase_if(names, [this](const std::string& other) { return !find_target(other, state_->set->root().targets, state_->source()); });
+  return names;
+}
+
 Result<std::vector<Target>> Client::list(std::vector<Error>* passed_over) {
   BERTH_CHECK(state_->check_ready());
   return list_targets(state_->set->root().targets, state_->source(), passed_over);

@@ -67,6 +67,9 @@ class Client {
   /// `find`, `list` and `download` need a `refresh` or `load_local` that succeeded; else they fail with `Errc::internal`.
   Result<Target> find(std::string_view name);
 
+  /// The targets in the folder of `name` that `find` would find, in no more roles than it looks into: for whoever named one that is not there.
+  Result<std::vector<std::string>> beside(std::string_view name);
+
   /// All targets that `find` would find, for `berth releases`, by name. A delegated role that cannot be had or believed hides its own targets
   /// only; what was wrong with it is added to `passed_over`. A repository that cannot be reached fails the whole.
   Result<std::vector<Target>> list(std::vector<Error>* passed_over = nullptr);

@@ -1,5 +1,7 @@
 #include "core/trust/lookup.h"
 
+#include <functional>
+#include <optional>
 #include <ranges>
 #include <set>
 
@@ -64,9 +66,8 @@ Result<std::set<std::string>> reachable_names(const RoleKeys& top, const RoleSou
   return names;
 }
 
-}  // namespace
-
-Result<Target> find_target(std::string_view name, const RoleKeys& top, const RoleSource& source) {
+/// Shows `look` the roles that may have `name`, in the order of a lookup, until it has seen enough.
+Result<void> visit_roles(std::string_view name, const RoleKeys& top, const RoleSource& source, const std::function<bool(const std::string& role, const Targets&)>& look) {
   std::set<std::string> visited;
   std::vector<Visit> stack{top_visit(top)};
   while (!stack.empty()) {
@@ -78,11 +79,38 @@ Result<Target> find_target(std::string_view name, const RoleKeys& top, const Rol
     visited.insert(visit.role);
 
     BERTH_TRY(const Targets* targets, source(visit.role, visit.delegator, visit.keys));
-    if (const auto found = targets->targets.find(name); found != targets->targets.end())
-      return target_of(name, found->second, visit.role);
+    if (look(visit.role, *targets)) return {};
     push_delegations(stack, *targets, visit.role, name);
   }
-  return fail(Errc::not_found, fmt::format("target '{}' is not in the repository", name));
+  return {};
+}
+
+}  // namespace
+
+Result<Target> find_target(std::string_view name, const RoleKeys& top, const RoleSource& source) {
+  std::optional<Target> target;
+  const auto look = [&](const std::string& role, const Targets& targets) {
+    const auto found = targets.targets.find(name);
+    if (found != targets.targets.end()) target = target_of(name, found->second, role);
+    return target.has_value();
+  };
+  BERTH_CHECK(visit_roles(name, top, source, look));
+  if (!target) return fail(Errc::not_found, fmt::format("target '{}' is not in the repository", name));
+  return std::move(*target);
+}
+
+Result<std::vector<std::string>> names_beside(std::string_view name, const RoleKeys& top, const RoleSource& source) {
+  const std::string_view folder = name.substr(0, name.rfind('/') + 1);  // all of it is 0 where there is no slash
+  std::set<std::string> names;
+  const auto look = [&](const std::string&, const Targets& targets) {
+    for (const auto& [other, info] : targets.targets) {
+      const std::string_view text = other;
+      if (text.starts_with(folder) && text.find('/', folder.size()) == std::string_view::npos && text != name) names.insert(other);
+    }
+    return false;
+  };
+  BERTH_CHECK(visit_roles(name, top, source, look));
+  return std::vector<std::string>(names.begin(), names.end());
 }
 
 Result<std::vector<Target>> list_targets(const RoleKeys& top, const RoleSource& source, std::vector<Error>* passed_over) {

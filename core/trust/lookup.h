@@ -21,6 +21,10 @@ inline constexpr std::size_t kMostDelegations = 32;
 /// the role `targets`. Fails with `Errc::not_found` where no role that may have it lists it, and with whatever `source` failed with.
 Result<Target> find_target(std::string_view name, const RoleKeys& top, const RoleSource& source);
 
+/// The names in the folder of `name` that the roles list which may have it: "web/production/v1.json" beside "web/production/v9.json". Whether a lookup finds each is
+/// not asked. It visits what a lookup of `name` does, and fails as that does, but where nobody has it.
+Result<std::vector<std::string>> names_beside(std::string_view name, const RoleKeys& top, const RoleSource& source);
+
 /// All targets that a lookup would find, by name. What failed in a single role goes to `passed_over`, if given; a failure of the
 /// repository itself ends the listing.
 Result<std::vector<Target>> list_targets(const RoleKeys& top, const RoleSource& source, std::vector<Error>* passed_over);

@@ -67,6 +67,20 @@ TEST_F(Lookup, NamesTheKeysThatSignedARoleAndNoOthers) {
   EXPECT_THAT(offline.find("a").value().keys, ElementsAre(keyid_of(*own)));
 }
 
+TEST_F(Lookup, NamesWhatIsInTheFolderOfWhatIsNotThere) {
+  repository.delegate("targets", "web", json::array{json::value("web/*/*")}, false);
+  repository.delegate("targets", "other", json::array{json::value("other/*/*")}, false);
+  for (const char* name : {"web/qa/v1", "web/qa/v2", "web/production/v1", "web/qa/deep/v1"}) repository.add_target("web", name, "bytes");
+  repository.add_target("other", "web/qa/v3", "bytes");  // which it may not
+  repository.add_target("targets", "web/qa/v0", "bytes");
+  repository.update_snapshot();
+  ASSERT_FALSE(find("web/qa/v9"));
+  Client offline = client();
+  ASSERT_TRUE(offline.load_local());
+  EXPECT_THAT(offline.beside("web/qa/v9").value(), ElementsAre("web/qa/v0", "web/qa/v1", "web/qa/v2"));
+  EXPECT_THAT(offline.beside("web/dev/v9").value(), IsEmpty());
+}
+
 TEST_F(Lookup, GoesDepthFirstInTheOrderListed) {
   chain("targets", "a");
   chain("targets", "b");

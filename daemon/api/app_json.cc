@@ -195,7 +195,8 @@ object to_json(const store::Import& import) {
           {"release", import.release},
           {"manifest_sha256", import.manifest_sha256},
           {"bytes", import.bytes},
-          {"expired", as_utf8(import.expired)}};
+          {"expired", as_utf8(import.expired)},
+          {"already", import.already}};
 }
 
 object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {

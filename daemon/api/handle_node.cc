@@ -75,7 +75,9 @@ awaitable<Answer> get_status(Call call) {
   if (!apps) co_return pass(apps.error());
   auto node = co_await call.node.status();
   leave_others_out(call.caller, node, *apps);
-  co_return reply(200, to_json(node, *apps));
+  json::object body = to_json(node, *apps);
+  body["limited_to"] = json::array(call.caller.apps.begin(), call.caller.apps.end());
+  co_return reply(200, body);
 }
 
 awaitable<Answer> drain_node(Call call) {

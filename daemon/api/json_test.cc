@@ -223,6 +223,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
   metrics::NodeStatus node{.node = "edge-1", .environment = "production", .version = "0.1.0", .since = "s", .ready = true, .repository = "https://host",
                            .root = "/etc/berth/root.json"};
   node.trust = {.roles = {{"timestamp", 4, std::chrono::system_clock::from_time_t(1'795'510'800)}}, .last_success = "l", .last_error = "expired"};
+  node.config_file = "/etc/berth/berthd.toml";
   node.left = {{.app = "old", .data = true}};
   node.disk_free = 5;
   node.disk_reserve = 6;
@@ -231,7 +232,7 @@ TEST(ApiJson, ANodeIsAsDocumented) {
     "repository": {"url": "https://host", "root": "/etc/berth/root.json", "ca_file": "", "certificate_file": "", "key_file": "", "last_success": "l", "last_error": "expired",
                    "roles": [{"role": "timestamp", "version": 4, "expires": "2026-11-24T09:00:00Z"}]},
     "disk": {"free_bytes": 5, "reserve_bytes": 6, "logs": null}, "limits_enforced": false, "config_refused": null, "events_damaged": "", "remote_api": null, "metrics_listener": null, "drained": null,
-    "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth"},
+    "paths": {"state": "/var/lib/berth", "logs": "/var/log/berth", "run": "/run/berth", "config": "/etc/berth/berthd.toml"},
     "follows": [], "left": [{"app": "old", "data": true, "logs": false}], "sinks": [], "webhooks": [], "apps": [)") + kWeb + "]}"));
 }
 

@@ -93,7 +93,7 @@ object to_json(const metrics::NodeStatus& node, const std::vector<deploy::AppSta
           {"remote_api", listener_json(node.remote_api)},
           {"metrics_listener", listener_json(node.metrics_listener)},
           {"drained", drain_json(node.drained)},
-          {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}}},
+          {"paths", {{"state", node.paths.state.string()}, {"logs", node.paths.logs.string()}, {"run", node.paths.run.string()}, {"config", as_utf8(node.config_file)}}},
           {"follows", std::move(follows)},
           {"left", std::move(left)},
           {"sinks", std::move(sinks)},

@@ -255,21 +255,23 @@ TEST_F(RolesTest, ListsShowAClientsOwnAppsAlone) {
   node.node.webhooks.push_back({.name = "also-of-all"});
   node.node.config_refused = {.at = "then", .reason = "[[follow]] of blog is wrong"};
   EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr(R"("app":"web")"), HasSubstr(R"("app":"api")"), Not(HasSubstr("blog")), Not(HasSubstr("of-all"))));
+  EXPECT_THAT(get("/v1/status").body, HasSubstr(R"("limited_to":["web","api"])"));
   node.node.repository = "https://r.of-the-node.example";
   node.node.root = node.node.ca_file = node.node.certificate_file = node.node.key_file = "/etc/of-the-node/file";
   node.node.trust.last_error = "r.of-the-node.example: connection refused";
   node.node.events_intrusion = "somebody of-the-node wrote 8 bytes";
   node.node.trust.roles = {{.role = "timestamp", .version = 4, .expires = {}}};
   node.node.paths = {.state = "/var/of-the-node", .logs = "/var/of-the-node/logs", .run = "/run/of-the-node"};
+  node.node.config_file = "/etc/of-the-node/berthd.toml";
   node.node.remote_api = {.listen = "0.0.0.0:9465", .problem = "/etc/of-the-node/api.pem: no certificate"};
   node.node.metrics_listener = {.listen = "0.0.0.0:9464", .problem = "/etc/of-the-node/metrics.pem: no certificate"};
   node.node.drained = {.at = "2026-11-24T09:00:00Z", .by = "boss of-the-node", .why = "a disk of-the-node"};
   const auto status = get("/v1/status").body;
   EXPECT_THAT(status, AllOf(Not(HasSubstr("of-the-node")), HasSubstr(R"("role":"timestamp")"), HasSubstr(R"("drained":{"at":"2026-11-24T09:00:00Z","by":"","why":""})")));
-  EXPECT_THAT(status, HasSubstr(R"("paths":{"state":"","logs":"","run":""})"));
+  EXPECT_THAT(status, HasSubstr(R"("paths":{"state":"","logs":"","run":"","config":""})"));
   EXPECT_THAT(get("/v1/repository/apps").body, AllOf(HasSubstr("web"), HasSubstr("api"), Not(HasSubstr("blog"))));
   be(Role::viewer);
-  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node"), HasSubstr("somebody of-the-node")));
+  EXPECT_THAT(get("/v1/status").body, AllOf(HasSubstr("blog"), HasSubstr("\"of-all"), HasSubstr("also-of-all"), HasSubstr("https://r.of-the-node.example"), HasSubstr("boss of-the-node"), HasSubstr("somebody of-the-node"), HasSubstr(R"("limited_to":[])")));
 }
 
 TEST_F(RolesTest, DeploymentsOfSeveralAppsAreAskedForByApp) {

@@ -137,6 +137,7 @@ void leave_others_out(const Caller& caller, metrics::NodeStatus& node, std::vect
   node.trust.last_error.clear();
   node.events_intrusion.clear();
   node.events_trouble.clear();
+  node.config_file.clear();
   node.paths = {.state = "", .logs = "", .run = ""};  // not what they usually are
   if (node.remote_api) node.remote_api->problem.clear();
   if (node.metrics_listener) node.metrics_listener->problem.clear();

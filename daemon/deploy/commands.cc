@@ -292,7 +292,7 @@ awaitable<Result<void>> Engine::remove(std::string name, bool purge, bool force,
   const std::string why = name + " was removed";
   co_await end_deployments(app, why, true);
   const Turn turn = co_await node_.take(app);
-  if (app->gone) co_return fail(Errc::not_found, fmt::format("app {} is not on this node", name));
+  if (app->gone) co_return std::unexpected(node_.known(name).error());  // somebody else was faster
   const Quiet quiet(app);
   const NoExecs no_execs(app);
   const milliseconds drain = drain_of(*app);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 
 #include "daemon/deploy/app_facts.h"
@@ -21,12 +23,15 @@ awaitable<Result<store::Import>> Slots::import(ImportRequest request) {
       static_cast<void>(node_.store.drop_staging(number));
       return std::unexpected(imported.error());
     }
-    const store::Import import{.app = imported->release.app, .release = imported->release.release, .manifest_sha256 = imported->manifest_sha256,
+    store::Import import{.app = imported->release.app, .release = imported->release.release, .manifest_sha256 = imported->manifest_sha256,
                                .bytes = imported->bytes, .expired = imported->expired};
     if (auto same = fits(import.app, import.release, import.manifest_sha256); !same) {
       static_cast<void>(node_.store.drop_staging(number));
       return std::unexpected(std::move(same.error()));
     }
+    const auto slot = node_.store.slot(import.app, import.release);
+    const auto loaded = node_.store.imports(import.app);
+    import.already = (slot && slot->has_value()) || std::ranges::any_of(loaded, [&](const store::Import& one) { return one.release == import.release; });
     boost::json::object data{{"release", import.release}, {"manifest_sha256", import.manifest_sha256}, {"file", request.path}};
     if (request.allow_expired) data["allow_expired"] = true;
     if (!import.expired.empty()) data["expired"] = import.expired;

@@ -68,8 +68,11 @@ AppPtr Node::find(const std::string& name) const {
 
 Result<AppPtr> Node::known(const std::string& name) const {
   AppPtr app = find(name);
-  if (!app) return fail(Errc::not_found, fmt::format("app {} is not on this node; 'berth apps' lists what is", name) + meant(name));
-  return app;
+  if (app) return app;
+  const store::LeftApp left = store.left_of(name);
+  if (!left.data && !left.logs) return fail(Errc::not_found, fmt::format("app {} is not on this node; 'berth apps' lists what is", name) + meant(name));
+  const char* what = left.data && left.logs ? "data and logs are" : left.data ? "data are" : "logs are";
+  return fail(Errc::not_found, fmt::format("app {0} was removed, and its {1} on this node still: 'berth deploy {0}@RELEASE' brings it back, 'berth remove {0} --purge' takes them away", name, what));
 }
 
 std::string Node::meant(const std::string& name) const {

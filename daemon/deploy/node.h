@@ -35,7 +35,7 @@ class Node {
 
   /// The app; null where it is not on this node.
   AppPtr find(const std::string& name) const;
-  /// The same; `not_found` says what to do.
+  /// The same; `not_found` says what to do, and of one that was removed what is there still.
   Result<AppPtr> known(const std::string& name) const;
   /// " (did you mean 'web'?)", of an app that is not on this node; empty where none is called nearly so.
   std::string meant(const std::string& name) const;

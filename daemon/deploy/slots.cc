@@ -157,19 +157,18 @@ awaitable<Result<void>> Slots::repair(AppPtr app, RunPtr run, std::string releas
 }
 
 awaitable<Result<std::vector<SlotVerdict>>> Slots::verify(VerifyRequest request) {
+  if (!request.app.empty())
+    if (const auto known = node_.known(request.app); !known) co_return std::unexpected(known.error());
   const auto list = [this, request]() -> Result<std::vector<store::SlotRow>> {
     BERTH_TRY(const auto apps, node_.store.apps());
     std::vector<store::SlotRow> chosen;
-    bool known = request.app.empty();
     for (const store::AppRow& app : apps) {
       if (!request.app.empty() && app.app != request.app) continue;
-      known = true;
       const std::string wanted = request.release.empty() ? app.active : request.release;
       BERTH_TRY(const auto slots, node_.store.slots(app.app));
       for (const store::SlotRow& slot : slots)
         if (request.all || slot.release == wanted) chosen.push_back(slot);
     }
-    if (!known) return fail(Errc::not_found, fmt::format("app {} is not on this node; 'berth apps' lists what is", request.app));
     if (chosen.empty() && !request.release.empty())
       return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is", request.app, request.release, request.app));
     return chosen;

@@ -100,7 +100,9 @@ awaitable<Result<fetch::Resolved>> Engine::resolve_release(RunPtr run) {
   visit.reset();
   if (!resolved) {
     Error error = about_in(node_.options.node.environment, *run, resolved.error());
-    if (error.code == Errc::not_found) error.message += fmt::format("; 'berth releases {}' lists what there is", run->row.app);
+    // An app of which there is none has no list of releases.
+    const bool is_none = run->row.from.empty() && error.message.find("; there is no release of ") != std::string::npos;
+    if (error.code == Errc::not_found) error.message += is_none ? std::string("; 'berth apps' lists what there is") : fmt::format("; 'berth releases {}' lists what there is", run->row.app);
     co_return std::unexpected(std::move(error));
   }
   co_return resolved;

@@ -161,6 +161,13 @@ bool is_failure(const store::DeploymentRow& row) { return row.state == "failed" 
 
 bool is_of_nothing(const store::DeploymentRow& row) { return is_failure(row) && status_of(row).exit == static_cast<int>(Exit::not_found); }
 
+const store::DeploymentRow* failure_to_tell(const std::vector<store::DeploymentRow>& rows, bool runs) {
+  const auto of_something = std::ranges::find_if(rows, [](const auto& row) { return is_failure(row) && !is_of_nothing(row); });
+  if (of_something != rows.end()) return &*of_something;
+  const auto any = runs ? rows.end() : std::ranges::find_if(rows, is_failure);
+  return any == rows.end() ? nullptr : &*any;
+}
+
 bool is_over(const store::DeploymentRow& failed, const std::vector<store::DeploymentRow>& rows) {
   return std::ranges::any_of(rows, [&](const store::DeploymentRow& row) { return row.id > failed.id && row.decided && (row.state == "active" || row.state == "baking"); });
 }

@@ -45,6 +45,10 @@ bool is_failure(const store::DeploymentRow& row);
 /// Whether it failed since there is no such release. Pure.
 bool is_of_nothing(const store::DeploymentRow& row);
 
+/// The newest deployment that failed, and that there is to tell of: one of a release that there is not, as one that was mistyped, only where the app `runs` no release and no other
+/// failed. Null where there is none. `rows`: the newest first. Pure.
+const store::DeploymentRow* failure_to_tell(const std::vector<store::DeploymentRow>& rows, bool runs);
+
 /// Whether the release of a deployment after `failed` became active. `rows`: the newest first. Pure.
 bool is_over(const store::DeploymentRow& failed, const std::vector<store::DeploymentRow>& rows);
 

@@ -125,8 +125,15 @@ TEST(Story, OfADeploymentAdvisesByItsReason) {
 TEST(Story, AReleaseThatThereIsNotIsToldApart) {
   store::DeploymentRow row{.id = 7, .app = "web", .release = "7v", .state = "failed", .ended_at = at(2), .detail = {{"exit", 3}}};
   EXPECT_TRUE(is_of_nothing(row));
-  row.detail["exit"] = 1;
-  EXPECT_FALSE(is_of_nothing(row));
+  store::DeploymentRow crashed = row;
+  crashed.id = 6;
+  crashed.detail["exit"] = 1;
+  EXPECT_FALSE(is_of_nothing(crashed));
+  EXPECT_EQ(failure_to_tell({row, crashed}, false)->id, 6) << "it says more of an app that does not run, also where something was mistyped since";
+  EXPECT_EQ(failure_to_tell({row, crashed}, true)->id, 6);
+  EXPECT_EQ(failure_to_tell({row}, false)->id, 7) << "there is nothing else to tell";
+  EXPECT_EQ(failure_to_tell({row}, true), nullptr);
+  EXPECT_EQ(failure_to_tell({}, false), nullptr);
 }
 
 TEST(Story, OfAFailureIsOverWhenTheReleaseOfALaterDeploymentBecameActive) {

@@ -64,10 +64,7 @@ awaitable<Result<Story>> Queries::story(std::string name) {
   const auto rows = co_await node_.pool.run(list);
   if (!rows) co_return std::unexpected(rows.error());
   const AppPtr app = node_.find(name);
-  // A release that there is not, as one that was mistyped, tells nothing of an app that runs another.
-  const auto counts = [&](const store::DeploymentRow& row) { return is_failure(row) && (!app || app->row.active.empty() || !is_of_nothing(row)); };
-  const auto failed = std::ranges::find_if(*rows, counts);
-  if (failed != rows->end()) story.deployment = status_of(*failed);
+  if (const auto* failed = failure_to_tell(*rows, app && !app->row.active.empty()); failed != nullptr) story.deployment = status_of(*failed);
   if (!app && rows->empty()) co_return std::unexpected(node_.known(name).error());
   if (story.deployment) story.over = is_over(story.deployment->row, *rows);
   std::string since, before;

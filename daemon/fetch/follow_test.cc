@@ -162,6 +162,8 @@ TEST_F(FollowTest, WhoDeploysAChannelOrANumberIsToldWhatIsThere) {
   EXPECT_THAT(why("stable"), HasSubstr("('stable' is a channel, which [[follow]] of berthd.toml follows; name the release that it points to)"));
   EXPECT_THAT(why("1"), HasSubstr("(did you mean web@v1?)"));
   EXPECT_THAT(why("latest"), testing::Not(HasSubstr("(")));
+  EXPECT_THAT(why("v9"), testing::EndsWith("; the newest there: v1"));
+  EXPECT_THAT(repository.resolve("webb", "production", "v1", {}).error().message, testing::EndsWith("; there is no release of webb/production"));
 }
 
 TEST_F(FollowTest, AnOldOneIsRefusedThoughItIsSigned) {

@@ -9,6 +9,7 @@
 #include "core/files/files.h"
 #include "core/ids.h"
 #include "core/io/url.h"
+#include "core/release_file/others.h"
 #include "core/trust/http_remote.h"
 #include "core/trust/limits.h"
 #include "daemon/fetch/blob_fetch.h"
@@ -236,8 +237,10 @@ Result<void> Repository::State::refresh(Session& session) {
 Result<Signed> Repository::State::read_release(Session& session, const Listed& release) {
   BERTH_CHECK(refresh(session));
   auto target = session.client->find(bundle::target_name(release.app, release.environment, release.release));
-  if (!target && target.error().code == Errc::not_found)
-    return fail(Errc::not_found, fmt::format("no such release in the repository at {}{}", options.url, meant(*session.client, release)));
+  if (!target && target.error().code == Errc::not_found) {
+    const std::string others = release_file::others_there(*session.client, {.app = release.app, .environment = release.environment, .release = release.release});
+    return fail(Errc::not_found, fmt::format("no such release in the repository at {}{}{}{}", options.url, meant(*session.client, release), others.empty() ? "" : "; ", others));
+  }
   BERTH_CHECK(target);
   BERTH_TRY(std::string text, session.client->download(*target, *session.targets));
   return Signed{.target = std::move(*target), .text = std::move(text)};

@@ -30,6 +30,7 @@ struct NodeStatus {
   std::optional<Disk> logs_disk{};  ///< the disk of the logs, where it is another one
   bool limits_enforced = false;                   ///< by cgroups
   store::Paths paths;
+  std::string config_file{};  ///< with which berthd was started, a whole path
   std::string events_intrusion{};  ///< what somebody else did to the log of events since this berthd began; empty: nothing
   std::string events_trouble{};    ///< what was wrong with that log when this berthd began; empty: nothing
   struct Refused {

@@ -156,6 +156,15 @@ Result<void> Store::set_drained(const std::optional<Drain>& drain, Event event) 
   });
 }
 
+LeftApp Store::left_of(const std::string& app) const {
+  LeftApp left{.app = app};
+  std::error_code missing;
+  if (!is_name(app)) return left;
+  left.data = fs::exists(state_->paths.data(app), missing);
+  left.logs = fs::is_directory(fs::symlink_status(state_->paths.logs / app, missing));
+  return left;
+}
+
 Result<std::vector<LeftApp>> Store::left_apps() {
   std::set<std::string> known;
   {

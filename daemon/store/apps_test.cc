@@ -170,6 +170,9 @@ TEST_F(AppsTest, AppsThatWereRemovedAndLeftSomethingAreKnown) {
   EXPECT_TRUE(left[0].data && left[0].logs);
   EXPECT_EQ(left[1].app, "older");
   EXPECT_TRUE(!left[1].data && left[1].logs);
+  EXPECT_TRUE(store->left_of("old").data && store->left_of("old").logs);
+  EXPECT_TRUE(!store->left_of("older").data && store->left_of("older").logs);
+  for (const char* name : {"half", "never", "..", "../apps/old"}) EXPECT_TRUE(!store->left_of(name).data && !store->left_of(name).logs) << name;
 }
 
 TEST_F(AppsTest, WhatARemovedAppLeftCanBePurgedAfterwards) {

@@ -133,6 +133,7 @@ struct Import {
   std::uint64_t bytes = 0;
   std::string at{};       ///< RFC 3339, UTC
   std::string expired{};  ///< what had expired, and was taken all the same; empty: nothing
+  bool already = false;   ///< of one that was just loaded: the release was on the node, loaded before or as a slot
 };
 
 /// One attempt to make a release the active one.
@@ -288,6 +289,8 @@ class Store {
   Result<Removed> purge_left(const std::string& app, Event event);
   /// Removes once more what `remove_app` and `purge_left` could not, and slots whose rows `collect` took. The next `open` does, too, but for what was loaded from files, which `drop_imports` finds.
   Result<void> remove_rests();
+  /// What there is in an app's name on the disk, of one that is not known: two looks at it, which wait for nobody.
+  LeftApp left_of(const std::string& app) const;
   /// Apps that are not known any more and left something, by name.
   Result<std::vector<LeftApp>> left_apps();
 

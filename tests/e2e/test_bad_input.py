@@ -234,7 +234,8 @@ class BadInput(BerthCase):
         with self.refused(self.node):
             unknown = self.node.berth("deploy", "nothing@v1", expect=3)
             self.assertNotIn("did you mean", unknown.text)
-            self.assertSays(unknown, "nothing", "berth apps")
+            self.assertSays(unknown, "there is no release of nothing/production; 'berth apps' lists what there is", "nothing has no active release.")
+            self.assertNotIn("See:", unknown.text, "one list is enough")
             self.assertNotIn("berth logs", unknown.text, "there are none")
             self.assertSays(self.node.berth("deploy", "webb@v1", expect=3), "no such release", "(did you mean 'web'?)")
             self.assertSays(self.node.berth("status", "webb", expect=3), "app webb is not on this node", "(did you mean 'web'?)")

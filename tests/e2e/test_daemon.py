@@ -411,7 +411,7 @@ class Daemon(BerthCase):
         self.node.start()
         status = self.node.status()
         self.assertEqual((status["node"], status["environment"], status["ready"], status["apps"]), ("node-1", "production", True, []))
-        self.assertEqual(status["paths"], {"state": str(self.node.state), "logs": str(self.node.logs), "run": str(self.node.run)})
+        self.assertEqual(status["paths"], {"state": str(self.node.state), "logs": str(self.node.logs), "run": str(self.node.run), "config": str(self.node.config)})
         self.assertGreater(status["disk"]["free_bytes"], 0)
         self.assertEqual(status["disk"]["reserve_bytes"], 1_000_000)
 

@@ -178,6 +178,16 @@ apps = ["nothing"]
             self.assertFinds(down, "database", "error", str(database), "is damaged", config=config)
         self.node.start()
 
+    def test_it_looks_at_the_configuration_with_which_the_berthd_that_answers_was_started(self):
+        env = {**os.environ, "BERTH_SOCKET": str(self.node.socket)}
+        got = subprocess.run([str(BERTH), "doctor", "--json"], env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        document = json.loads(got.stdout)
+        seen = {one["name"]: one for one in document["findings"] if one["name"] in ("configuration", "certificates")}
+        self.assertEqual(seen["configuration"]["level"], "ok", seen)
+        self.assertIn(str(self.node.config), seen["configuration"]["seen"])
+        self.assertNotIn("not looked at", seen["certificates"]["seen"])
+        self.assertEqual((got.returncode, document["errors"]), (0, 0), got.stdout)
+
     def test_it_is_read_by_people_too(self):
         os.chmod(self.token, 0o644)
         said = self.examine(expect=1).stdout

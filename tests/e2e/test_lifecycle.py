@@ -276,6 +276,8 @@ class Lifecycle(BerthCase):
         self.deploy(self.node, "v1")
         self.node.berth("remove", "web")
         self.assertTrue(self.node.data().exists())
+        for verb in ("remove", "hold", "status", "stop"):
+            self.assertSays(self.node.berth(verb, "web", expect=3), "app web was removed, and its data and logs are on this node still", "'berth remove web --purge' takes them away")
         self.node.berth("remove", "web", "--purge", "--yes")
         self.assertFalse(self.node.data().exists())
         self.assertFalse((self.node.logs / "web").exists())

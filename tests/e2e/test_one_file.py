@@ -67,7 +67,8 @@ class OneFile(BerthCase):
         refused = node.berth("import", first, expect=0)
         self.assertSays(refused, "web@v1")
         node.berth("deploy", "web@v1")
-        node.berth("import", second)
+        self.assertSays(node.berth("import", first), "web@v1: verified", "it was on this node already")
+        self.assertSays(node.berth("import", second), "web@v2: verified and loaded")
         node.berth("deploy", "web@v2")
         self.assertServes("v2")
         with open(node.slot("v1") / "app/NOTE", "r+b") as note:

@@ -160,6 +160,9 @@ class Run(RunCase):
             self.put(tree, f"environments/{name}/env.toml", f'LEVEL = "{level}"\n[secrets]\nTOKEN = "file:/etc/shop/token"\n')
             self.put(tree, f"environments/{name}/files/x.conf.tmpl", "level=${LEVEL} rack=${node.labels.rack} token=${secret:TOKEN}\n")
         self.put(tree, ".env", "TOKEN='it is mine'\n")
+        said = self.refused(tree, "--as", "production")
+        self.assertIn("environments/production/files/x.conf.tmpl:1:21: ${node.labels.rack}", said)
+        self.assertIn("with --label rack=VALUE", said)
         one = self.start(tree, "--as", "production", "--label", "rack=r7")
         one.wait_for(r"^web\.1 \| level=warn rack=r7 token=it is mine")
         one.wait_for(r'LEVEL: "debug" in dev, "warn" in production')
@@ -404,7 +407,7 @@ class Releases(BerthCase):
         self.assertEqual(sorted(os.listdir(environment["BERTH_CONFIG_DIR"])), ["x.conf"])
         one.interrupt()
         self.assertEqual(one.end(), 0, one.text)
-        self.assertIn("is not in the repository", user.run("run", "shop/production@v9", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
+        self.assertIn(f"shop/production@v9 is not in {self.repo.folder}; the newest there: v", user.run("run", "shop/production@v9", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
         # Without an environment it is of dev, and of ./repo without a repository.
         self.assertIn("dev is the environment where none is said: shop/production@v1, or --as production", user.run("run", "shop@v1", "--repo", self.repo.folder, "--set", "TOKEN=x", cwd="/").stderr)
         self.assertIn("there is none in ./repo here", user.run("run", "shop@v1", cwd="/").stderr)

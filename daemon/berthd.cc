@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -361,13 +362,14 @@ awaitable<void> Berthd::tell_watchdog() {
 awaitable<void> Berthd::watch_routes() {
   // Whoever flushes again and again fills no disk with it.
   static constexpr std::chrono::seconds kBetweenEvents{10};
-  std::function<void(std::string)> on_repair = [this, told = io::Steady::time_point{}](const std::string& what) mutable {
-    spdlog::warn("routes: {}", what);
-    if (told != io::Steady::time_point{} && io::Steady::now() - told < kBetweenEvents) return;
+  std::function<void(route::Router::TableNews)> on_news = [this, told = io::Steady::time_point{}, was_lost = false](const route::Router::TableNews& news) mutable {
+    spdlog::log(news.lost ? spdlog::level::err : spdlog::level::warn, "routes: {}", news.what);
+    const bool changed = news.lost != std::exchange(was_lost, news.lost);
+    if (!changed && told != io::Steady::time_point{} && io::Steady::now() - told < kBetweenEvents) return;
     told = io::Steady::now();
-    loop_.spawn("route event", tell("route.repaired", what));
+    loop_.spawn("route event", tell(news.lost ? "route.lost" : "route.repaired", news.what));
   };
-  co_await router_.watch(std::move(on_repair));
+  co_await router_.watch(std::move(on_news));
 }
 
 /// Adds an event of the node.

@@ -10,6 +10,7 @@
 #include "core/files/files.h"
 #include "daemon/host/cgroup.h"
 #include "daemon/route/port_table.h"
+#include "daemon/route/table_owner.h"
 
 namespace berth::cli::doctor {
 namespace {
@@ -128,11 +129,28 @@ void check_left_behind(const Subject& subject, Findings& findings) {
   }
 }
 
-void check_rules(const Belongings& known, const std::function<Result<std::string>()>& rules, Findings& findings) {
+bool is_same_folder(const fs::path& one, const fs::path& other) {
+  std::error_code missing;
+  return one == other || fs::equivalent(one, other, missing);
+}
+
+/// Whether the table is another berthd's of this network, which is told.
+bool check_owner(const Subject& subject, const std::string& mark, Findings& findings) {
+  const auto owner = route::table_owner(subject.root / "proc");
+  const auto ours = files::read(route::table_mark_file(subject.paths.run), kMostSystemFile);
+  const bool runs = owner && !owner->state.empty() && !is_same_folder(owner->state, subject.paths.state);
+  if (!runs && (mark.empty() || (ours && *ours == mark))) return false;
+  const std::string whose = runs ? "another " + route::to_text(*owner) : "another berthd, which does not run now";
+  findings.push_back({Level::warning, "nftables", fmt::format("the table `inet {}` is of {}", route::kTableName, whose), "releases whose processes have a public `port` are refused here: one berthd of a network namespace has the table",
+                      runs ? "let apps use `socket` in the place of `port`; or give one of the two a network namespace of its own, or stop one"
+                           : "start that one again; where it is not to come back: nft delete table inet berth"});
+  return true;
+}
+
+void check_rules(const Subject& subject, const Belongings& known, const std::function<Result<std::string>()>& rules, Findings& findings) {
   const auto said = rules();
-  if (known.busy || !said || said->empty()) return;
-  const auto table = route::parse_table(*said);
-  if (!table) return;
+  const auto table = said && !said->empty() ? route::parse_table(*said) : route::PortTable();
+  if (!table || check_owner(subject, table->mark, findings) || known.busy) return;
   for (const auto& [port, targets] : table->routes)
     for (const std::uint16_t target : targets)
       if (!known.ports.contains(target))
@@ -155,7 +173,7 @@ Findings check_orphans(const Subject& subject, const std::function<Result<std::s
   check_folders(subject, *known, staged, slots, findings);
   check_processes(subject, *known, findings);
   check_left_behind(subject, findings);
-  check_rules(*known, rules, findings);
+  check_rules(subject, *known, rules, findings);
   if (findings.empty()) findings.push_back({Level::ok, "orphans", known->busy ? "none that can be told while something is under way" : "everything belongs to somebody"});
   return findings;
 }

@@ -103,6 +103,21 @@ TEST_F(Orphans, RulesLeadToInstances) {
   EXPECT_THAT(found(), ElementsAre(HasSubstr("sends port 80 to 20001")));
 }
 
+TEST_F(Orphans, ATableOfAnotherBerthdIsNotCalledAnOrphan) {
+  rules = R"({"nftables": [{"chain": {"name": "of-0123456789abcdef"}}, {"rule": {"chain": "public", "expr": [{"match": {"left": {"payload": {"field": "dport"}}, "right": 80}}, {"redirect": {"port": 20001}}]}}]})";
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("another berthd, which does not run now")));
+  put(subject.root / "proc/self/net/unix", "Num RefCount Protocol Flags Type St Inode Path\n0000000000000000: 00000002 00000000 00000000 0002 01 4711 @berth/nftables\n");
+  put(subject.root / "proc/500/status", "Name:\tberthd\nUid:\t" + std::to_string(::geteuid()) + "\t" + std::to_string(::geteuid()) + "\t0\t0\n");
+  fs::create_directories(subject.root / "proc/500/fd");
+  fs::create_symlink("socket:[4711]", subject.root / "proc/500/fd/3");
+  fs::create_symlink("/elsewhere/state/lock", subject.root / "proc/500/fd/4");
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("another berthd (pid 500, state /elsewhere/state)")));
+  put(subject.paths.run / "route/table", "0123456789abcdef");
+  fs::remove(subject.root / "proc/500/fd/4");
+  fs::create_symlink(subject.paths.state / "lock", subject.root / "proc/500/fd/4");
+  EXPECT_THAT(found(), ElementsAre(HasSubstr("sends port 80 to 20001"))) << "it is its own";
+}
+
 TEST_F(Orphans, WithoutADatabaseNothingIsCalledAnOrphan) {
   fs::create_directories(subject.paths.staging() / "7");
   fs::remove(subject.paths.database());

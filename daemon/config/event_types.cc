@@ -19,7 +19,7 @@ constexpr EventType kTypes[] = {
     {"job.stopped", false},           {"hook.started", false},           {"hook.ended", false},            {"exec.ended", false},
     {"slot.sealed", false},           {"slot.removed", false},           {"slot.drifted", true},           {"slot.whole", true},
     {"slot.repaired", false},         {"data.copied", false},            {"data.restored", false},         {"data.removed", false},
-    {"follow.wanted", false},         {"follow.refused", true},          {"route.repaired", false},        {"config.refused", true},
+    {"follow.wanted", false},         {"follow.refused", true},          {"route.repaired", false},        {"route.lost", true},             {"config.refused", true},
     {"config.reloaded", false},
     {"database.rebuilt", true},       {"events.damaged", true},         {"events.repaired", false},       {"events.dropped", true},         {"logs.lost", true},               {"logs.cursor_damaged", false},   {"webhook.cursor_damaged", false},
     {"operator.hold", true},          {"operator.resume", true},         {"operator.stop", true},          {"operator.start", true},

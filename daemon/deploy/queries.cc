@@ -241,6 +241,8 @@ AppStatus Queries::status_of_app(const App& app, store::AppRecord record) const 
     }
   }
   if (record.last) status.last = status_of(*record.last);
+  const auto by_port = [](const ProcessStatus& process) { return process.routing == spec::Routing::port; };
+  if (status.problem.empty() && !app.row.stopped && std::ranges::any_of(status.processes, by_port)) status.problem = node_.router.trouble();
   if (app.row.active.empty() && !status.deployment && status.problem.empty() && record.last) status.problem = end_of(*record.last);
   status.health = health_of(app, status.processes, status.deployment.has_value(), node_.drained.has_value());
   return status;

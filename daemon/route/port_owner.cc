@@ -1,15 +1,13 @@
 #include "daemon/route/port_owner.h"
 
-#include <charconv>
 #include <filesystem>
-#include <optional>
-#include <string_view>
 
 #include <fmt/core.h>
 #include <netinet/tcp.h>
 
 #include "core/files/files.h"
 #include "daemon/route/sock_diag.h"
+#include "daemon/route/socket_files.h"
 
 namespace berth::route {
 namespace {
@@ -17,23 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostName = 4096;
-
-/// Calls `each` with the inode of every socket a process has open, until it returns false. Nothing for a process that is gone.
-void for_sockets(const fs::path& process, const std::function<bool(std::uint32_t)>& each) {
-  std::error_code error;
-  fs::directory_iterator entry(process / "fd", error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    std::error_code gone;
-    const std::string target = fs::read_symlink(entry->path(), gone).string();
-    constexpr std::string_view kStart = "socket:[";
-    std::uint32_t inode = 0;
-    if (!target.starts_with(kStart)) continue;
-    if (std::from_chars(target.data() + kStart.size(), target.data() + target.size(), inode).ec != std::errc()) continue;
-    if (!each(inode)) return;
-  }
-}
-
-bool is_number(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; }
 
 std::string name_of(const fs::path& process) {
   auto name = files::read(process / "comm", kMostName).value_or("a program");
@@ -44,17 +25,11 @@ std::string name_of(const fs::path& process) {
 }  // namespace
 
 std::string holder_of(std::uint32_t socket_inode, const fs::path& proc) {
-  std::error_code error;
   std::string first;  // of all processes: systemd has what it passes to services, too
-  fs::directory_iterator process(proc, error);
-  for (; !error && process != fs::directory_iterator(); process.increment(error)) {
-    if (!is_number(process->path().filename().string())) continue;
-    bool holds = false;
-    const std::function<bool(std::uint32_t)> look = [&](std::uint32_t inode) { return !(holds = inode == socket_inode); };
-    for_sockets(process->path(), look);
-    if (!holds) continue;
-    if (process->path().filename() != "1") return name_of(process->path());
-    first = name_of(process->path());
+  for (const pid_t pid : holders_of(socket_inode, proc)) {
+    const std::string name = name_of(proc / std::to_string(pid));
+    if (pid != 1) return name;
+    first = name;
   }
   return first.empty() ? "a program that /proc does not show" : first;
 }

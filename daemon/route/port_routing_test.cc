@@ -1,5 +1,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <nftables/libnftables.h>
+#include <unistd.h>
 
 #include "daemon/route/nftables.h"
 #include "daemon/route/outside.h"
@@ -131,8 +133,9 @@ TEST_F(PortRouting, ComesBackAfterAFlush) {
   boost::asio::cancellation_signal cancel;
   std::vector<std::string> told;
   io::Event repaired(loop.executor());
-  std::function<void(std::string)> on_repair = [&](std::string what) {
-    told.push_back(std::move(what));
+  std::function<void(Router::TableNews)> on_repair = [&](Router::TableNews news) {
+    EXPECT_FALSE(news.lost) << news.what;
+    told.push_back(std::move(news.what));
     repaired.notify();
   };
   bool ended = false;
@@ -163,6 +166,100 @@ TEST_F(PortRouting, ComesBackAfterAFlush) {
   loop.post([&] { cancel.emit(boost::asio::cancellation_type::terminal); });
   for (int i = 0; i < 1000 && !ended; ++i) io::on_loop(loop, io::sleep_for(io::milliseconds(20)));
   EXPECT_TRUE(ended);
+}
+
+/// A table that one program alone may change, and that goes with it.
+class Possessor {
+ public:
+  Possessor() : context_(::nft_ctx_new(NFT_CTX_DEFAULT)) {
+    ::nft_ctx_buffer_error(context_);
+    EXPECT_EQ(::nft_run_cmd_from_buffer(context_, "delete table inet berth; add table inet berth { flags owner; }"), 0) << ::nft_ctx_get_error_buffer(context_);
+  }
+  ~Possessor() { ::nft_ctx_free(context_); }
+
+ private:
+  nft_ctx* context_;
+};
+
+TEST_F(PortRouting, TellsOnceOfATableThatItCannotPutBackAndTriesOn) {
+  ASSERT_OK(claim(port));
+  Instance one = start("one", 20001);
+  ASSERT_OK(serve(port, {one.backend}));
+  boost::asio::cancellation_signal cancel;
+  std::vector<Router::TableNews> told;
+  io::Event news_came(loop.executor());
+  std::function<void(Router::TableNews)> on_news = [&](Router::TableNews news) {
+    told.push_back(std::move(news));
+    news_came.notify();
+  };
+  const auto wait = [](io::Event* event) -> boost::asio::awaitable<bool> { co_return co_await event->wait(std::chrono::seconds(10)); };
+  bool ended = false;
+  const auto note_end = [&ended](std::exception_ptr) { ended = true; };
+  boost::asio::co_spawn(loop.executor(), router->watch(on_news), boost::asio::bind_cancellation_slot(cancel.slot(), note_end));
+  io::on_loop(loop, io::sleep_for(io::milliseconds(20)));
+  auto possessor = std::make_unique<Possessor>();
+  ASSERT_TRUE(io::on_loop(loop, wait(&news_came)));
+  EXPECT_TRUE(told.back().lost) << told.back().what;
+  EXPECT_NE(router->trouble().find("could not be put back"), std::string::npos) << router->trouble();
+  io::on_loop(loop, io::sleep_for(io::milliseconds(700)));
+  EXPECT_EQ(told.size(), 1u) << "it is told once, however often it is tried";
+  possessor.reset();
+  ASSERT_TRUE(io::on_loop(loop, wait(&news_came)));
+  EXPECT_FALSE(told.back().lost);
+  EXPECT_EQ(router->trouble(), "");
+  EXPECT_EQ(ask("127.0.0.1", port.port), "one");
+  loop.post([&] { cancel.emit(boost::asio::cancellation_type::terminal); });
+  for (int i = 0; i < 1000 && !ended; ++i) io::on_loop(loop, io::sleep_for(io::milliseconds(20)));
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(PortRouting, IsRefusedWhileAnotherBerthdHasTheTable) {
+  const Public theirs = {.app = "shop", .process = "web", .port = 8090, .kind = spec::Routing::port};
+  const files::TemporaryDirectory elsewhere;
+  Router other(loop.executor(), pool, elsewhere.path());
+  ASSERT_OK(claim(port));
+  Instance one = start("one", 20001);
+  ASSERT_OK(serve(port, {one.backend}));
+  const auto refused = io::on_loop(loop, other.claim(theirs));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::conflict);
+  EXPECT_NE(refused.error().message.find("port 8090 of shop/web: another berthd (pid " + std::to_string(::getpid()) + ")"), std::string::npos) << refused.error().message;
+  ASSERT_OK(io::on_loop(loop, other.settle()));
+  EXPECT_EQ(ask("127.0.0.1", port.port), "one") << "what is not its own stays";
+
+  router.reset();
+  const auto away = io::on_loop(loop, other.claim(theirs));
+  ASSERT_FALSE(away);
+  EXPECT_NE(away.error().message.find("does not run now but whose apps go on at port 8080"), std::string::npos) << away.error().message;
+  restart();
+  ASSERT_OK(claim(port));
+  ASSERT_OK(serve(port, {one.backend}));
+  ASSERT_OK(settle());
+  EXPECT_EQ(ask("127.0.0.1", port.port), "one");
+
+  ASSERT_OK(give_up(port));
+  ASSERT_OK(io::on_loop(loop, other.claim(theirs)));
+  const auto late = claim(port);
+  ASSERT_FALSE(late) << "now it is the other's";
+}
+
+TEST_F(PortRouting, TakesATableThatNobodyMarkedAndOneWhoseAppsAreGone) {
+  ASSERT_TRUE(Nftables().write({.routes = {{port.port, {20001}}}, .closed = {20001}}));
+  Instance one = start("one", 20001);
+  ASSERT_OK(claim(port));
+  EXPECT_EQ(ask("127.0.0.1", port.port), "one") << "it is of a berthd before marks";
+  ASSERT_OK(serve(port, {one.backend}));
+  EXPECT_NE(Nftables().read()->mark, "");
+  router.reset();
+  one.server->stop();
+  const files::TemporaryDirectory elsewhere;
+  Router other(loop.executor(), pool, elsewhere.path());
+  const Public theirs = {.app = "shop", .process = "web", .port = 8090, .kind = spec::Routing::port};
+  ASSERT_OK(io::on_loop(loop, other.claim(theirs)));
+  Instance two = start("two", 20002);
+  ASSERT_OK(io::on_loop(loop, other.serve(theirs, {two.backend})));
+  EXPECT_EQ(ask("127.0.0.1", 8090), "two");
+  EXPECT_EQ(Nftables().read()->routes.size(), 1u);
 }
 
 TEST_F(PortRouting, CountsConnectionsByThePrivatePort) {

@@ -32,6 +32,9 @@ std::string redirect_to(const std::vector<std::uint16_t>& ports) {
   return fmt::format(":numgen random mod {} map {{ {} }}", ports.size(), map);
 }
 
+/// A chain of this name and the mark, to which nothing jumps, says whose the table is: chains can be named so in every kernel, comments cannot be everywhere.
+constexpr std::string_view kMarkChain = "of-";
+
 using json::value;
 
 /// The member of nested objects, or null.
@@ -73,6 +76,13 @@ void read_rule(const value& rule, PortTable& table) {
   if (from.size() == 1 && !to.empty()) table.routes[from.front()] = to;
 }
 
+void read_chain(const value& chain, PortTable& table) {
+  const value* name = find(&chain, {"name"});
+  if (name == nullptr || !name->is_string()) return;
+  const std::string_view text = name->as_string();
+  if (text.starts_with(kMarkChain) && is_table_mark(text.substr(kMarkChain.size()))) table.mark = text.substr(kMarkChain.size());
+}
+
 void read_set(const value& set, PortTable& table) {
   const value* name = find(&set, {"name"});
   const value* elements = find(&set, {"elem"});
@@ -84,10 +94,13 @@ void read_set(const value& set, PortTable& table) {
 
 }  // namespace
 
+bool is_table_mark(std::string_view text) { return text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
+
 std::string to_nft(const PortTable& table, bool afresh) {
   if (table.empty()) return "add table inet berth\ndelete table inet berth\n";
   std::string commands = afresh ? "add table inet berth\ndelete table inet berth\n" : "";
   commands += fmt::format(fmt::runtime(kFrame), kOwnSources);
+  if (!table.mark.empty()) commands += fmt::format("add chain inet berth {}{}\n", kMarkChain, table.mark);
   for (const auto& [port, privates] : table.routes) {
     if (!privates.empty()) commands += fmt::format("add rule inet berth public tcp dport {} redirect to {}\n", port, redirect_to(privates));
   }
@@ -102,6 +115,7 @@ Result<PortTable> parse_table(std::string_view text) {
   if (items == nullptr || !items->is_array()) return fail(Errc::protocol, "nftables' JSON has no list `nftables`");
   for (const value& item : items->as_array()) {
     if (const value* rule = find(&item, {"rule"})) read_rule(*rule, table);
+    if (const value* chain = find(&item, {"chain"})) read_chain(*chain, table);
     if (const value* set = find(&item, {"set"})) read_set(*set, table);
   }
   return table;

@@ -16,7 +16,7 @@ class PortTableTest : public testing::Test {
   Nftables nftables;
 };
 
-const PortTable kTable{.routes = {{80, {20001}}, {8080, {20003, 20002, 20004}}}, .closed = {20001, 20002, 20003, 20004, 20005}};
+const PortTable kTable{.routes = {{80, {20001}}, {8080, {20003, 20002, 20004}}}, .closed = {20001, 20002, 20003, 20004, 20005}, .mark = "0123456789abcdef"};
 
 TEST_F(PortTableTest, IsReadBackFromTheKernelAsItWasWritten) {
   EXPECT_EQ(nftables.read().value(), PortTable());
@@ -27,7 +27,7 @@ TEST_F(PortTableTest, IsReadBackFromTheKernelAsItWasWritten) {
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(*read, kTable);
   }
-  const PortTable smaller{.routes = {{8080, {20002}}}, .closed = {20002}};
+  const PortTable smaller{.routes = {{8080, {20002}}}, .closed = {20002}, .mark = kTable.mark};
   ASSERT_TRUE(nftables.write(smaller));
   EXPECT_EQ(nftables.read().value(), smaller);
   ASSERT_TRUE(nftables.write({}));

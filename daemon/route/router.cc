@@ -14,9 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kNever = std::chrono::hours(24 * 365);
+constexpr io::milliseconds kNever = std::chrono::hours(24 * 365);
 constexpr auto kHandshakeLasts = 3s;       ///< after a switch; time for a lost packet or two
-constexpr auto kBetweenRepairs = 100ms;    ///< should another program flush again and again
+constexpr io::milliseconds kBetweenRepairs{100};           ///< should another program flush again and again
+constexpr io::milliseconds kLongestBetweenRepairs{5000};  ///< of one that fails
 constexpr const char* kLoopback = "127.0.0.1";
 
 }  // namespace
@@ -80,20 +81,33 @@ awaitable<Result<void>> Router::forget_closed(Public port, Backend backend) {
   co_return Result<void>();
 }
 
-awaitable<void> Router::watch(std::function<void(std::string)> on_repair) {
+const std::string& Router::trouble() const { return state_->trouble; }
+
+awaitable<void> Router::watch(std::function<void(TableNews)> on_news) {
   const auto state = state_;
   auto events = TableEvents::subscribe();
   if (!events) {  // a kernel without nftables has nothing to watch
     for (;;) co_await io::sleep_for(kNever);
   }
-  for (;;) {
+  for (io::milliseconds pause = kBetweenRepairs;;) {
+    const bool was_lost = !state->trouble.empty();
     auto repaired = co_await repair_table(state);
-    if (!repaired) on_repair(fmt::format("the table `inet {}` could not be put back: {}", kTableName, repaired.error().message));
-    if (repaired && *repaired) on_repair(fmt::format("another program changed or flushed nftables' table `inet {}`; it is back", kTableName));
-    if (!repaired || *repaired) co_await io::sleep_for(kBetweenRepairs);
+    if (!repaired) {
+      state->trouble = fmt::format("connections to public ports fail, or reach what they should not: the table `inet {}` could not be put back: {}; it is tried again and again", kTableName, repaired.error().message);
+      if (!was_lost) on_news({.lost = true, .what = state->trouble});
+      pause = std::min(pause * 2, kLongestBetweenRepairs);
+    } else {
+      state->trouble.clear();
+      pause = kBetweenRepairs;
+    }
+    if (repaired && was_lost) on_news({.what = fmt::format("nftables' table `inet {}`, which had been lost, is as it should be", kTableName)});
+    else if (repaired && *repaired) on_news({.what = fmt::format("another program changed or flushed nftables' table `inet {}`; it is back", kTableName)});
+    if (!repaired || *repaired) co_await io::sleep_for(pause);
+    const auto at_most = repaired ? kNever : pause;
     for (bool ours = false; !ours;) {
-      const auto readable = co_await io::wait_readable(events->fd(), kNever);
+      const auto readable = co_await io::wait_readable(events->fd(), at_most);
       if (!readable) co_return;
+      if (!*readable) break;
       const auto taken = events->take();
       if (!taken) co_return;
       ours = *taken;

@@ -51,7 +51,7 @@ class Router {
   ~Router();
 
   /// Claims the public port for the app's process. Fails with `Errc::conflict` when another app has it, or another program listens there
-  /// (named, with its pid, where /proc tells), and with `Errc::usage` when the kernel or its nftables cannot route so, saying what to do.
+  /// (named, with its pid, where /proc tells), or, with `Routing::port`, another berthd has the table of this network; and with `Errc::usage` when the kernel or its nftables cannot route so, saying what to do.
   /// An equal claim is fine. What is routed stays as it is.
   boost::asio::awaitable<Result<void>> claim(Public port);
 
@@ -88,8 +88,15 @@ class Router {
   /// After start-up: drops what an earlier berthd left for ports that nobody asked for. Where a claim failed, what it left goes on.
   boost::asio::awaitable<Result<void>> settle();
 
-  /// Watches nftables and puts the table back when somebody flushed it; `on_repair` is told. Runs until cancelled.
-  boost::asio::awaitable<void> watch(std::function<void(std::string)> on_repair);
+  /// What `watch` has to tell.
+  struct TableNews {
+    bool lost = false;  ///< the table is not as it should be, and could not be put back; else it is back
+    std::string what;
+  };
+  /// Watches nftables and puts the table back when somebody flushed it; `on_news` is told. One that cannot be put back is told once, and tried again until it is. Runs until cancelled.
+  boost::asio::awaitable<void> watch(std::function<void(TableNews)> on_news);
+  /// Why routes by `port` are not as they should be; empty: they are.
+  const std::string& trouble() const;
 
   struct State;
 

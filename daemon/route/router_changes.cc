@@ -62,6 +62,7 @@ awaitable<Result<void>> serve_by_socket(StatePtr state, Public port, std::vector
   if (!finished) co_return finished;
   // Private ports that it led to stay closed, and so the table stays: redirected connections need it to their end.
   auto dropped = co_await drop_from_table(state, port.port);
+  co_await leave_table(state);
   co_return dropped;
 }
 
@@ -112,8 +113,15 @@ awaitable<Result<void>> Router::claim(Public port) {
   if (port.kind == spec::Routing::port) state->asked_for.insert(port.port);
   auto able = co_await check_ability(state, port);
   if (!able) co_return pass(able.error(), name_of(port));
+  if (port.kind == spec::Routing::port) {
+    auto held = co_await hold_our_table(state, kHoldTries);
+    if (!held) co_return pass(held.error(), name_of(port));
+  }
   auto reservation = co_await reserve(state, port.port);
-  if (!reservation) co_return pass(reservation.error(), fmt::format("{}/{}", port.app, port.process));
+  if (!reservation) {
+    co_await leave_table(state);
+    co_return pass(reservation.error(), fmt::format("{}/{}", port.app, port.process));
+  }
   Route& route = state->route(port.port);
   if (!route.reservation) route.reservation = std::move(*reservation);
   route.claims.insert(port);
@@ -147,6 +155,7 @@ awaitable<Result<void>> Router::give_up(Public port) {
   }
   route.claims.erase(port);
   if (route.claims.empty() && route.sockets.empty()) state->routes.erase(port.port);
+  co_await leave_table(state);
   co_return result;
 }
 
@@ -187,13 +196,14 @@ awaitable<Result<void>> Router::settle() {
   if (auto kept = state->known.keep_only(cookies); !kept) co_return kept;
 
   auto table = co_await current_table(state);
-  if (!table && !state->port_works) co_return Result<void>();  // without nftables nothing is left of it
+  if (!table && (!state->port_works || table.error().code == Errc::conflict)) co_return Result<void>();  // without nftables nothing is left of it; another's is not ours
   if (!table) co_return std::unexpected(table.error());
   state->inherited_closed.clear();
   std::erase_if(table->routes, [&](const auto& entry) { return !state->asked_for.contains(entry.first); });
   const bool nothing = table->routes.empty() && state->table->empty();
-  if (nothing) co_return Result<void>();
-  auto written = co_await write_table(state, std::move(*table));
+  auto written = Result<void>();
+  if (!nothing) written = co_await write_table(state, std::move(*table));
+  co_await leave_table(state);
   co_return written;
 }
 

@@ -32,21 +32,29 @@ struct Route {
 
 struct Router::State {
   State(boost::asio::any_io_executor executor, io::Pool& its_pool, const std::filesystem::path& run)
-      : pool(its_pool), known(run / "route" / "sockets"), turn_ended(std::move(executor)) {}
+      : pool(its_pool), run_folder(run), known(run / "route" / "sockets"), turn_ended(std::move(executor)) {}
 
   Route& route(std::uint16_t port) { return routes.try_emplace(port, port, known).first->second; }
   Route* find(const Public& port);  ///< null unless it is claimed
 
   io::Pool& pool;
+  std::filesystem::path run_folder;
   KnownSockets known;
   std::map<std::uint16_t, Route> routes;
 
   std::shared_ptr<Nftables> nftables = std::make_shared<Nftables>();
+  struct Hold {
+    std::string mark;
+    Fd socket;
+  };
+  std::optional<Hold> hold;                 ///< the table is ours
+  bool nothing_there = false;               ///< it was seen since we had it last that nothing in it is ours
   std::optional<PortTable> table;           ///< as the kernel has it; read when first needed
   std::optional<std::string> printed;       ///< how nftables prints what we wrote
   std::set<std::uint16_t> inherited_closed;  ///< by an earlier berthd, until all is settled
   std::set<std::uint16_t> asked_for;         ///< ports that somebody claimed to be routed by `port`, in vain or not
   bool port_works = false;
+  std::string trouble;                       ///< why the table is not as it should be; empty: it is
 
   bool busy = false;  ///< one change at a time
   io::Event turn_ended;
@@ -71,7 +79,14 @@ awaitable<Turn> take_turn(std::shared_ptr<Router::State> state);
 
 // table_changes.cc: each expects the caller to hold the turn.
 
-/// The kernel's table, from memory or, the first time, from the kernel.
+inline constexpr int kHoldTries = 50;
+
+/// Makes the table ours, unless it is: no other berthd of this network touches it then. Fails with `Errc::conflict` when another one has it, or is only away while its apps go
+/// on; what is left of one that is gone with its apps is removed.
+awaitable<Result<void>> hold_our_table(std::shared_ptr<Router::State> state, int tries);
+/// Leaves the table to others when nothing of ours needs it.
+awaitable<void> leave_table(std::shared_ptr<Router::State> state);
+/// The kernel's table, from memory or, the first time, from the kernel. Fails with `Errc::conflict` where it is another berthd's: nothing in it is ours then.
 awaitable<Result<PortTable>> current_table(std::shared_ptr<Router::State> state);
 /// Writes it with the ports that are closed by what `routes` says now, unless the kernel has it so already.
 awaitable<Result<void>> write_table(std::shared_ptr<Router::State> state, PortTable table);

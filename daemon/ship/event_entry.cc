@@ -19,7 +19,7 @@ std::string_view text_member(const boost::json::object& data, std::string_view k
 
 /// What somebody should look at is a warning; everything else was to be expected.
 Severity severity_of_event(const store::Event& event) {
-  static constexpr auto kTroubles = std::to_array<std::string_view>({"instance.unready", "slot.drifted", "keeper.gone", "keeper.taken_over", "route.repaired", "start.unawaited", "start.failed",
+  static constexpr auto kTroubles = std::to_array<std::string_view>({"instance.unready", "slot.drifted", "keeper.gone", "keeper.taken_over", "route.repaired", "route.lost", "start.unawaited", "start.failed",
                                                                      "follow.refused", "logs.lost", "logs.cursor_damaged", "webhook.cursor_damaged", "config.refused", "database.rebuilt", "events.damaged"});
   static constexpr std::array<std::string_view, 5> kBadStates{"failed", "reverting", "reverted", "interrupted", "cancelled"};
   if (std::ranges::find(kTroubles, event.kind) != kTroubles.end()) return Severity::warning;

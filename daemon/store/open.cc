@@ -59,7 +59,7 @@ Result<Fd> take_lock(const fs::path& path) {
       continue;
     }
     auto pid = files::read(path, 64);
-    return fail(Errc::conflict, fmt::format("another berthd (pid {}) works with {}: stop it first, or give this one another [paths] state",
+    return fail(Errc::conflict, fmt::format("another berthd (pid {}) works with {}: stop it first, or give this one another [paths] state (public ports by `port` are for one berthd of a network namespace)",
                                             pid && !pid->empty() ? *pid : "unknown", path.parent_path().string()));
   }
   const std::string pid = std::to_string(::getpid());

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include <fmt/core.h>
 
 #include "cli/common.h"
 #include "cli/json_view.h"
+#include "cli/output/text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {

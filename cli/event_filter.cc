@@ -27,7 +27,7 @@ std::string event_type(const boost::json::value& event) {
   if (kind == "deployment.state") return "deployment." + text_of(*data, "state");
   if (kind == "job.ended") return "job." + text_of(*data, "state");
   const std::string reason = text_of(*data, "reason");
-  if (kind == "instance.exit" && (reason == "stopped" || reason == "restarted" || reason.starts_with("restarted: "))) return "instance.stopped";
+  if (kind == "instance.exit" && (reason == "stopped" || reason.starts_with("stopped: ") || reason == "restarted" || reason.starts_with("restarted: "))) return "instance.stopped";
   return kind;
 }
 

@@ -209,7 +209,7 @@ void Runner::on_change(const InstanceChange& change) {
 /// A process ended. That of a crash loop ends the run: it would be the same on a node, whose deployment would fail.
 void Runner::note_end(const InstanceId& id, const supervise::Exit& exit) {
   const std::string name = shown_name(id);
-  say(Word::Kind::exited, name, exit.reason == "stopped" ? std::string("stopped") : exit.reason);
+  say(Word::Kind::exited, name, exit.reason);
   const auto status = supervisor_.status(id);
   const bool loops = status && status->crash_loop && stops_ == 0 && !spec::is_hook_name(id.process);
   if (!loops || exit_ || options_.restarts) return;

@@ -34,7 +34,8 @@ void Engine::log_end(const supervise::InstanceChange& change, bool meant) {
   const std::string name = to_string(change.id), reason = change.exit ? change.exit->reason : change.reason;
   const std::string text = fmt::format("{}: {}", name, reason);
   if (change.kind == supervise::InstanceChange::Kind::gone) return journal::log(meant ? spdlog::level::info : spdlog::level::warn, journal::Message::keeper_lost, about_instance(change.id, reason), text);
-  spdlog::log(meant ? spdlog::level::info : spdlog::level::warn, "{}", text);
+  const bool was_killed = change.exit && change.exit->killed;
+  spdlog::log(meant && !was_killed ? spdlog::level::info : spdlog::level::warn, "{}", text);
   const auto status = node_.supervisor.status(change.id);
   if (meant || !status || !status->crash_loop) looping_.erase(change.id);
   else if (looping_.insert(change.id).second)

@@ -87,7 +87,7 @@ int heard_from_waiting(int connection) {
 /// "exited with 0" → "ok", for metrics.
 std::string counted_as(const std::string& result) {
   if (result == "exited with 0") return "ok";
-  return result == "stopped" ? "stopped" : "failed";
+  return result == "stopped" || result.starts_with("stopped: ") ? "stopped" : "failed";
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ logs::Time moment_of(const std::string& text) { return logs::parse_rfc3339(text)
 std::string result_of(std::string ended) {
   if (ended == "exited with 0") return std::string(kOk);
   if (ended == "oom") return "was killed by the kernel for its memory";
-  if (ended == "stopped") return "was stopped from outside";
+  if (ended == "stopped" || ended.starts_with("stopped: ")) return "was stopped from outside";
   if (ended.starts_with("killed by ")) return "was " + ended;
   return ended;
 }

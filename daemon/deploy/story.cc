@@ -34,6 +34,7 @@ std::string text_of(const store::Event& event) {
   const std::string instance = text_in(event, "instance"), reason = text_in(event, "reason");
   if (event.kind == "instance.exit") {
     const std::string took = took_in(event, "ran_ms");
+    if (reason.starts_with("stopped: ")) return fmt::format("{} {}", instance, reason);
     return reason == "stopped" ? "" : fmt::format("{} {}{}", instance, reason, took.empty() ? "" : ", after " + took);
   }
   if (event.kind == "instance.unready") return fmt::format("{} was no longer ready: {}", instance, reason);

@@ -68,6 +68,11 @@ TEST(Story, IsToldInTheOrderOfTimeAndWhatIsRepeatedOnce) {
   EXPECT_EQ(told[3].until, at(6));
 }
 
+TEST(Story, TellsOfAnInstanceThatHadToBeKilledWhenItWasStopped) {
+  const std::string how = "stopped: it did not end within 2s of being asked to, and was killed";
+  EXPECT_THAT(texts(timeline(nullptr, {ended(3, how)})), ElementsAre("web/web.1@v3 " + how));
+}
+
 TEST(Story, HasWhatProbesWereAnsweredAndWhatHooksAndOperatorsDid) {
   const auto told = timeline(nullptr, {event(1, "instance.unready", {{"instance", "web/web.1@v3"}, {"reason", "readiness probe: 503 from /healthz"}}),
                                    event(2, "instance.ready", {{"instance", "web/web.1@v3"}}), event(3, "hook.ended", {{"hook", "pre-start"}, {"release", "v3"}, {"result", "exited with 1"}}),

@@ -118,7 +118,11 @@ int Keeper::timeout(int64_t now) const {
 void Keeper::on_timers(int64_t now) {
   const auto over = [now](int64_t* at) { return *at != 0 && *at <= now ? (*at = 0, true) : false; };
   if (over(&launch_deadline_)) leave();
-  if (over(&kill_at_)) kill_everything();
+  const int64_t kill_due = kill_at_;
+  if (over(&kill_at_)) {
+    if (!killing_) had_ms_ = kill_due > asked_at_ ? kill_due - asked_at_ - 1 : 0;  // as `after` has it
+    kill_everything();
+  }
   if (over(&lonely_at_)) request_stop(-1);
   if (over(&start_at_)) start_app();
   if (over(&trial_at_)) on_trial_overdue();
@@ -247,6 +251,10 @@ void Keeper::on_main_exit(int status) {
                : WIFSIGNALED(status)                        ? Cause::signal
                                                             : Cause::exit;
   if (last.cause != Cause::asked && last.cause != Cause::liveness) last.reason[0] = 0;
+  const bool by_our_kill = orphan_ >= 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);  // how somebody else's child ended is not known
+  last.killed = killing_ && asked_at_ != 0 && rules_.stop_signal != SIGKILL && by_our_kill;
+  if (last.killed) last.error = had_ms_ > INT32_MAX ? INT32_MAX : static_cast<int32_t>(had_ms_);
+  asked_at_ = 0;
   const bool was_to_end = last.cause == Cause::stopped || last.cause == Cause::asked;
   if (!was_to_end && rules_.attached == Attached::no) log_.note_own_end(log_directory_);
   count_exit(last.cause);

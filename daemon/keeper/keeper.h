@@ -110,6 +110,8 @@ class Keeper {
   int64_t started_ = 0;            ///< monotonic ms, as all times below; 0: none
   int64_t launch_deadline_ = 0;
   int64_t kill_at_ = 0;
+  int64_t asked_at_ = 0;           ///< when the main process was asked to end; 0: it was not
+  int64_t had_ms_ = 0;             ///< how long it had to, once everything is killed
   int64_t start_at_ = 0;
   int64_t settled_at_ = 0;
   int64_t release_at_ = 0;

@@ -14,8 +14,10 @@ void Keeper::on_client() {
   if (number >= 0) return;
   client_left_ = true;
   if (state_.app_pid == 0) return;  // what it left behind is being stopped
+  const int64_t now = monotonic_ms();
+  if (asked_at_ == 0) asked_at_ = now;
   stop_main();
-  if (kill_at_ == 0) kill_at_ = after(rules_.grace_ms);
+  if (kill_at_ == 0) kill_at_ = now + 1 + rules_.grace_ms;
 }
 
 /// Once nothing of the command is left. One that could not be begun is berthd's to tell, which says more of it.

@@ -74,6 +74,7 @@ void Keeper::exchange(Exchange& with) {
   LastExit& last = state_.last_exit;
   with.value("last_cause", last.cause);
   with.value("last_stage", last.stage);
+  with.value("last_killed", last.killed);
   with.value("last_error", last.error);
   with.value("last_status", last.status);
   with.value("last_at_ms", last.at_ms);

@@ -40,7 +40,9 @@ void Keeper::request_stop(int64_t grace_ms) {
   want_stop_ = true;
   end_trial();
   start_at_ = 0;
-  int64_t kill_at = after(grace_ms >= 0 ? grace_ms : rules_.grace_ms);
+  const int64_t now = monotonic_ms();
+  if (asked_at_ == 0 && state_.app_pid != 0) asked_at_ = now;
+  int64_t kill_at = now + 1 + (grace_ms >= 0 ? grace_ms : rules_.grace_ms);
   if (busy() && kill_at < extended_until_) kill_at = extended_until_;
   if (kill_at_ == 0 || kill_at < kill_at_) kill_at_ = kill_at;
   const bool clearing = state_.phase == Phase::clearing;
@@ -64,7 +66,9 @@ void Keeper::request_restart(bool liveness, const char* reason) {
   want_restart_ = true;
   end_trial();
   if (!busy()) return;
-  kill_at_ = after(rules_.grace_ms);
+  const int64_t now = monotonic_ms();
+  if (state_.app_pid != 0) asked_at_ = now;
+  kill_at_ = now + 1 + rules_.grace_ms;
   if (kill_at_ < extended_until_ && !liveness) kill_at_ = extended_until_;
   stop_main();
 }

@@ -109,7 +109,9 @@ enum class Stage : uint8_t {
 struct LastExit {
   Cause cause;
   Stage stage;
-  int32_t error;    ///< errno, with `not_started`
+  uint8_t killed;   ///< it was asked to end, did not in its time, and was killed; 0 from keepers of before, which leave these two bytes empty
+  uint8_t reserved;
+  int32_t error;    ///< errno, with `not_started`; with `killed`: the ms that it had
   int32_t status;   ///< as waitpid gives it
   int64_t at_ms;    ///< wall clock, since 1970
   int64_t ran_ms;

@@ -19,6 +19,7 @@ TEST_F(KeeperStopping, UsesTheAppsOwnSignalAndThenGoesToo) {
   const auto state = expect(Event::gone);
   EXPECT_EQ(state.last_exit.cause, Cause::stopped);
   EXPECT_EQ(state.last_exit.status, 0);
+  EXPECT_FALSE(state.last_exit.killed);
   ASSERT_TRUE(wait_until([&] { return gone(); }, 10s));
   EXPECT_EQ(keeper_status, 0);
   EXPECT_FALSE(fs::exists(socket_path()));
@@ -33,8 +34,29 @@ TEST_F(KeeperStopping, KillsAnAppThatIgnoresItsSignalAfterTheGrace) {
   ASSERT_TRUE(wait_until([&] { return logged("up"); }, 10s));
   const auto asked = std::chrono::steady_clock::now();
   stop();
-  EXPECT_EQ(expect(Event::gone).last_exit.status, SIGKILL);
+  const LastExit last = expect(Event::gone).last_exit;
+  EXPECT_EQ(last.status, SIGKILL);
   EXPECT_GE(std::chrono::steady_clock::now() - asked, 300ms);
+  EXPECT_EQ(last.cause, Cause::stopped);
+  EXPECT_TRUE(last.killed);
+  EXPECT_EQ(last.error, 300) << "what it had";
+}
+
+TEST_F(KeeperStopping, TellsOfARestartThatHadToKillAndForgetsItOverTheNextExit) {
+  start_keeper();
+  const std::string mark = (root / "mark").string();
+  auto plan = shell("if [ -e " + mark + " ]; then trap 'exit 0' TERM; echo second; else trap '' TERM; : > " + mark + "; echo first; fi; while :; do sleep 0.01; done");
+  plan.grace_ms = 200;
+  launch(plan);
+  ASSERT_TRUE(wait_until([&] { return logged("first"); }, 10s));
+  restart(false, "by root");
+  const LastExit first = expect(Event::exited).last_exit;
+  EXPECT_EQ(first.cause, Cause::asked);
+  EXPECT_TRUE(first.killed);
+  expect(Event::started);
+  ASSERT_TRUE(wait_until([&] { return logged("second"); }, 10s));
+  stop();
+  EXPECT_FALSE(expect(Event::gone).last_exit.killed);
 }
 
 TEST_F(KeeperStopping, TakesAShorterGraceOnRequest) {

@@ -54,7 +54,7 @@ void change_texts_of(boost::json::value& value, const std::function<void(std::st
 
 bool was_asked_for(const store::Event& event) {
   const std::string_view reason = text_member(event.data, "reason");  // as `supervise::describe_exit` has it
-  return reason == "stopped" || reason == "restarted" || reason.starts_with("restarted: ");
+  return reason == "stopped" || reason.starts_with("stopped: ") || reason == "restarted" || reason.starts_with("restarted: ");
 }
 
 void change_texts(boost::json::object& data, const std::function<void(std::string&)>& change) {

@@ -40,12 +40,18 @@ std::string describe_not_started(const keeper::LastExit& exit, const std::string
   return "could not " + keeper::describe_failure(static_cast<int>(exit.stage), exit.error, program);
 }
 
+/// "; it did not end …", behind `sign`, where it was killed for that.
+std::string how_it_was_killed(const keeper::LastExit& exit, std::string_view sign) {
+  if (exit.killed == 0) return {};
+  return fmt::format("{} it did not end within {} of being asked to, and was killed", sign, spec::to_string(std::chrono::milliseconds(exit.error)));
+}
+
 std::string describe(const keeper::LastExit& exit, const std::string& program, const std::string& root) {
   switch (exit.cause) {
-    case keeper::Cause::liveness: return exit.reason;
+    case keeper::Cause::liveness: return exit.reason + how_it_was_killed(exit, ";");
     case keeper::Cause::oom: return "oom";
-    case keeper::Cause::asked: return *exit.reason ? fmt::format("restarted: {}", exit.reason) : "restarted";
-    case keeper::Cause::stopped: return "stopped";
+    case keeper::Cause::asked: return *exit.reason ? fmt::format("restarted: {}{}", exit.reason, how_it_was_killed(exit, ";")) : "restarted" + how_it_was_killed(exit, ":");
+    case keeper::Cause::stopped: return "stopped" + how_it_was_killed(exit, ":");
     case keeper::Cause::not_started: return describe_not_started(exit, program, root);
     case keeper::Cause::unknown: return "ended, how is not known: its keeper had been killed before";
     case keeper::Cause::none:
@@ -71,7 +77,7 @@ std::string kind_of(keeper::Cause cause) {
 }  // namespace
 
 Exit describe_exit(const keeper::LastExit& exit, const std::string& program, const std::string& root) {
-  return {.status = exit.status, .reason = describe(exit, program, root), .at = time_text(exit.at_ms), .ran = std::chrono::milliseconds(exit.ran_ms), .kind = kind_of(exit.cause)};
+  return {.status = exit.status, .reason = describe(exit, program, root), .at = time_text(exit.at_ms), .ran = std::chrono::milliseconds(exit.ran_ms), .kind = kind_of(exit.cause), .killed = exit.killed != 0};
 }
 
 std::map<std::string, std::int64_t> count_exits(const keeper::State& state) {

@@ -22,6 +22,23 @@ TEST(ExitText, SaysHowAnInstanceEnded) {
   EXPECT_EQ(describe_exit(exit_by(keeper::Cause::stopped), "").reason, "stopped");
 }
 
+TEST(ExitText, SaysThatOneHadToBeKilledThatWasAskedToEnd) {
+  auto exit = exit_by(keeper::Cause::stopped, SIGKILL);
+  exit.killed = 1;
+  exit.error = 2000;
+  const std::string how = "it did not end within 2s of being asked to, and was killed";
+  EXPECT_EQ(describe_exit(exit, "").reason, "stopped: " + how);
+  EXPECT_TRUE(describe_exit(exit, "").killed);
+  EXPECT_EQ(describe_exit(exit, "").kind, "") << "it was to end";
+  exit.cause = keeper::Cause::asked;
+  EXPECT_EQ(describe_exit(exit, "").reason, "restarted: " + how);
+  std::strcpy(exit.reason, "by root");
+  EXPECT_EQ(describe_exit(exit, "").reason, "restarted: by root; " + how);
+  exit.cause = keeper::Cause::liveness;
+  EXPECT_EQ(describe_exit(exit, "").reason, "by root; " + how);
+  EXPECT_FALSE(describe_exit(exit_by(keeper::Cause::stopped), "").killed);
+}
+
 TEST(ExitText, RepeatsWhyARestartWasAskedFor) {
   auto exit = exit_by(keeper::Cause::asked);
   EXPECT_EQ(describe_exit(exit, "").reason, "restarted");

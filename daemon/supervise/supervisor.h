@@ -81,10 +81,11 @@ std::string_view to_string(Phase phase);
 /// How an instance's process last ended.
 struct Exit {
   int status = 0;       ///< as waitpid gives it
-  std::string reason;   ///< "exited with 1", "killed by SIGSEGV", "liveness probe failed: …", "oom", "stopped"
+  std::string reason;   ///< "exited with 1", "killed by SIGSEGV", "liveness probe failed: …", "oom", "stopped", "stopped: it did not end …"
   std::string at;       ///< RFC 3339, UTC
   std::chrono::milliseconds ran{0};
   std::string kind;     ///< as in `exits_by_reason`; empty: it was to end
+  bool killed = false;  ///< it was asked to end, and did not in its time
 };
 
 /// How often a probe asked since berthd knows of the instance, and how long that took in all.

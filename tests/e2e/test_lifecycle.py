@@ -230,6 +230,9 @@ class Lifecycle(BerthCase):
         ended = wait_until(lambda: ends() if len(ends()) >= 5 else None, "five ends are told")  # an event is written a moment after the end
         self.assertEqual(len(ended), 5)
         self.assertLess((max(ended) - min(ended)).total_seconds(), 4, "each takes two seconds to be killed")
+        how = "stopped: it did not end within 2s of being asked to, and was killed"
+        self.assertEqual({one["data"]["reason"] for one in self.node.events() if one["kind"] == "instance.exit"}, {how})
+        self.assertIn(f"warning: web/web.1@v2: {how}", self.node.log_file.read_text())
         self.node.berth("start", "web")
         self.node.wait_app(health="healthy")
 

@@ -124,6 +124,7 @@ class Run(RunCase):
         self.assertIsNone(one.process.poll(), "its grace is not over")
         one.interrupt()
         self.assertEqual(one.end(10), 0, one.text)
+        one.wait_for(r"web\.1 stopped: it did not end within \S+ of being asked to, and was killed")
         self.assertEqual(left_of("shop"), [])
 
     def test_the_exit_code_is_that_of_a_process_that_failed(self):

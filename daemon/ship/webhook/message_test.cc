@@ -99,6 +99,7 @@ TEST(WebhookMessage, TypesTellHowItEnded) {
   EXPECT_EQ(type("deployment.state", {{"state", "active"}}), "deployment.active");
   EXPECT_EQ(type("job.ended", {{"state", "failed"}}), "job.failed");
   EXPECT_EQ(type("instance.exit", {{"reason", "stopped"}}), "instance.stopped");
+  EXPECT_EQ(type("instance.exit", {{"reason", "stopped: it did not end within 2s of being asked to, and was killed"}}), "instance.stopped");
   EXPECT_EQ(type("instance.exit", {{"reason", "restarted"}}), "instance.stopped");
   EXPECT_EQ(type("instance.exit", {{"reason", "restarted: by root (uid 0)"}}), "instance.stopped");
   EXPECT_EQ(type("instance.exit", {{"reason", "exited with 1"}}), "instance.exit");

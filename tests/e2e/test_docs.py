@@ -133,7 +133,7 @@ class OperatingPage(unittest.TestCase):
     ELSEWHERE = {
         "berthd stops", "; it goes on as it is", "the supervisor is closed", "it said READY=1", "its process ended, too", ": no such instance runs", "text/plain; version=0.0.4", ": it is not as it was given",
         "the release has no such process", "--keep-data was said", "there is no copy of them from before", "it is to run as the user {}", "its process {} is to be in the group {}",
-        " has no active release", " does not run yet", "; 'berth releases {}' lists what there is",
+        " has no active release", " does not run yet", "; 'berth releases {}' lists what there is", "; 'berth apps' lists what there is", "; there is no release of ",
         "{}@{} is not on this node; 'berth releases {}' lists what is", "processes of {} do not end, and that cannot be written down: {}\\n",
         "{}@{}: that the machine went down in its bake could not be written down: {}", "{}: {} while berthd was away ({} exits since its keeper began)", "what is left of instances before: {}",
         "{}: what its instances did before berthd began cannot be read, and a new release is compared with nothing of it: {}",

@@ -156,7 +156,7 @@ class Exec(BerthCase):
         client.wait()
         wait_until(lambda: not processes.is_running(sleeper), "it is gone", 15)
         wait_until(lambda: self.events("exec.ended"), "its end is told")
-        self.assertEqual(self.events("exec.ended")[0]["result"], "stopped")
+        self.assertEqual(self.events("exec.ended")[0]["result"], "stopped: it did not end within 5s of being asked to, and was killed")
         self.assertNothingLeft()
         self.assertIn('berth_execs_total{app="web",result="stopped"} 1', self.node.metrics())
 

@@ -67,6 +67,7 @@ class HooksCutOff(HookCase):
                 if code:
                     self.assertIn("exited with 7", self.newest()["reason"])
                     self.assertEqual(self.newest()["last_lines"], ["leaving"])
+                self.node.berth("remove", "web", "--yes")  # its instances and their route are none of the next node's
                 self.start_over()
 
     def test_a_hook_that_was_cut_off_fails_its_deployment_and_is_not_run_again(self):

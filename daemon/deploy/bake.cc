@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -23,45 +24,41 @@ std::string why_it_rests(const App& app, const Run& run) {
 
 /// Until the bake is over. What was asked for since goes first, a stopped app does not bake, and trouble ends it.
 awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
-  const spec::Deploy& rules = run->manifest->spec.deploy;
   const bool serves = run->position.state == State::baking;  // else beside the release before, as a canary
-  const milliseconds whole = serves ? rules.bake.duration : rules.canary.bake;
+  const milliseconds whole = serves ? whole_bake(*run) : run->manifest->spec.deploy.canary.bake;
   // The wall clock may jump, before and in between: the bake is never longer than it is to be, and its end is one of the monotonic clock.
-  auto end = io::Steady::now() + bake_left(run->row, whole, bake_clocks(node_.options.node.boot));
-  auto mark = io::Steady::now() + marks_apart(whole);
-  const auto rests = [this, app, serves] { return serves && (app->row.stopped || node_.drained); };
+  std::optional<io::Steady::time_point> end;  // none: it is not looked at
+  io::Steady::time_point mark;
   count_ready(*app, *run);
   if (run->resumed && app->run == run) judge_.look_back(*app);
-  watch_again(app, run);
-  if (serves && run->trouble.empty() && run->superseded.empty() && !rests()) co_await jobs_.run_of_deployment(app, run);
   while (!node_.closed) {
     if (!run->to_note.empty()) co_await node_.tell_notes(run);
     if (run->unsaved) co_await judge_.save(run);
     if (serves && !run->superseded.empty()) {
-      const auto touched = co_await carry_newer(app, run);
-      if (!touched) co_return std::unexpected(touched.error());
-      if (*touched) end = io::Steady::now() + whole;
+      end.reset();
+      const auto carried = co_await carry_newer(app, run);
+      if (!carried) co_return carried;
       continue;
     }
-    if (rests()) {
-      ++run->bakes;
-      run->rests = true;
-      run->ready = 0;
-      const std::string waits = why_it_rests(*app, *run);
-      co_await node_.note(run, waits);
-      while (!node_.closed && rests() && run->superseded.empty()) co_await app->changed.wait(1h);
-      run->rests = false;
-      if (node_.closed || !run->superseded.empty()) continue;
-      const std::string started = "the app was started again";
-      auto again = co_await bake_again(app, run, started);
-      if (!again) co_return again;
-      end = io::Steady::now() + whole;
+    if (bake_rests(*app, *run)) {
+      end.reset();
+      co_await rest(app, run);
       continue;
     }
     if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
     if (!run->cancelled_by.empty() && !run->position.decided) co_return fail(Errc::cancelled, "cancelled by " + run->cancelled_by);
     if (!run->superseded.empty()) co_return fail(Errc::conflict, run->superseded);
-    const auto left = std::chrono::ceil<milliseconds>(end - io::Steady::now());
+    if (bake_waits(*run)) {
+      co_await await_instances(app, run);
+      continue;
+    }
+    if (!end) {
+      end = io::Steady::now() + bake_left(run->row, whole, bake_clocks(node_.options.node.boot));
+      mark = io::Steady::now() + marks_apart(whole);
+      co_await begin_bake(app, run);
+      continue;
+    }
+    const auto left = std::chrono::ceil<milliseconds>(*end - io::Steady::now());
     const auto until_mark = std::chrono::ceil<milliseconds>(mark - io::Steady::now());
     if (left > 0ms && until_mark <= 0ms) {
       keep_bake_left(run->row, left);
@@ -80,6 +77,30 @@ awaitable<Result<void>> Engine::bake(AppPtr app, RunPtr run) {
   co_return Result<void>();
 }
 
+/// From now on rates are looked at, and who looked before stops. Its jobs run, those that were not begun.
+awaitable<void> Engine::begin_bake(AppPtr app, RunPtr run) {
+  ++run->bakes;
+  if (watches_rates(*run)) node_.spawn(rates_.watch(app, run));
+  if (run->position.state == State::baking) co_await jobs_.run_of_deployment(app, run);
+}
+
+/// A stopped app does not bake, nor does one of a drained node.
+bool Engine::bake_rests(const App& app, const Run& run) const { return run.position.state == State::baking && (app.row.stopped || node_.drained); }
+
+/// Until the app is to run again, or is asked for something newer. Then its bake begins again.
+awaitable<void> Engine::rest(AppPtr app, RunPtr run) {
+  ++run->bakes;
+  run->ready = 0;
+  keep_bake_left(run->row, whole_bake(*run));
+  hold_bake(run->row);  // a berthd that comes back after the start does not take the rest for a bake
+  co_await judge_.save(run);
+  const std::string waits = why_it_rests(*app, *run);
+  co_await node_.note(run, waits);
+  while (!node_.closed && bake_rests(*app, *run) && run->superseded.empty()) co_await app->changed.wait(1h);
+  const std::string started = "the app was started again";
+  if (!node_.closed && run->superseded.empty()) co_await bake_again(run, started);
+}
+
 /// How many instances of a release that bakes are ready now: also of those that were adopted, and while one is restarted.
 void Engine::count_ready(const App& app, Run& run) const {
   int ready = 0, wanted = 0;
@@ -93,15 +114,9 @@ void Engine::count_ready(const App& app, Run& run) const {
   run.wanted = wanted;
 }
 
-/// Looks at rates from now on; who looked before stops.
-void Engine::watch_again(AppPtr app, RunPtr run) {
-  ++run->bakes;
-  if (watches_rates(*run)) node_.spawn(rates_.watch(app, run));
-}
-
-/// Carries what was asked for during the bake. What does not become active leaves the release as it was before: serving, and not yet found good. Whether the
-/// bake begins again, since instances were touched. An error: the bake is over.
-awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
+/// Carries what was asked for during the bake. What does not become active leaves the release as it was before: serving, and not yet found good. The bake
+/// begins again where instances were touched. An error: the bake is over.
+awaitable<Result<void>> Engine::carry_newer(AppPtr app, RunPtr run) {
   const std::string why = run->superseded;
   ++run->bakes;
   app->giving_way.push_back(run);
@@ -123,39 +138,39 @@ awaitable<Result<bool>> Engine::carry_newer(AppPtr app, RunPtr run) {
   if (app->accepted > run->row.id || app->row.active != run->row.release || run->ends_bake) co_return fail(Errc::conflict, why);
   run->superseded.clear();
   judge_.look_back(*app);
-  if (!touched && run->trouble.empty()) {
-    watch_again(app, run);
-    co_return false;
-  }
-  const auto again = co_await bake_again(app, run, ended);
-  if (!again) co_return std::unexpected(again.error());
-  co_return true;
+  if (touched) co_await bake_again(run, ended);
+  co_return Result<void>();
 }
 
-/// From its beginning: nobody has looked at the release for a while.
-awaitable<Result<void>> Engine::bake_again(AppPtr app, RunPtr run, std::string why) {
-  const spec::Deploy& rules = run->manifest->spec.deploy;
-  if (!run->trouble.empty()) co_return fail(Errc::io, run->trouble);
+/// From its beginning, when all instances are ready: nobody has looked at the release for a while. Trouble that is known ends it all the same.
+awaitable<void> Engine::bake_again(RunPtr run, std::string why) {
+  if (!run->trouble.empty()) co_return;
   count_troubles_again(*run);
-  set_bake_end(run->row, rules.bake.duration, bake_clocks(node_.options.node.boot));
-  const auto write = [this, row = run->row] { static_cast<void>(node_.store.update_deployment(row, {})); };
-  co_await node_.pool.run(write);
+  keep_bake_left(run->row, whole_bake(*run));
+  hold_bake(run->row);
+  co_await judge_.save(run);
   const std::string text = fmt::format("its bake began again: {}", why);
   co_await node_.note(run, text);
+}
+
+/// What is left of a bake that waits begins when all instances are ready. By then they are what those of a deployment are that starts: not ready in time, or ended
+/// too often, they are its trouble.
+awaitable<void> Engine::await_instances(AppPtr app, RunPtr run) {
+  const auto goes_on = [this, app, run] { return !node_.closed && run->superseded.empty() && !bake_rests(*app, *run); };
   Result<void> ready;
   {
     const Turn turn = co_await node_.take(app);  // whoever starts it is done
-    if (!node_.closed && !app->row.stopped && !node_.drained && run->superseded.empty()) ready = co_await members_.start_release(app, run->manifest, nullptr);
+    if (goes_on()) ready = co_await members_.start_release(app, run->manifest, nullptr);
   }
-  if (ready) ready = co_await members_.wait_ready(app, run->row.release, run, rules.ready_timeout);
-  if (node_.closed || !run->superseded.empty() || app->row.stopped || node_.drained) co_return Result<void>();
+  if (ready) ready = co_await members_.wait_ready(app, run->row.release, run, run->manifest->spec.deploy.ready_timeout);
+  if (!goes_on()) co_return;
   if (!ready) {
     run->trouble = fmt::format("{}, in its bake", ready.error().message);
-    co_return fail(Errc::io, run->trouble);
+    co_return;
   }
-  watch_again(app, run);
-  if (run->trouble.empty()) co_await jobs_.run_of_deployment(app, run);
-  co_return Result<void>();
+  judge_.look_back(*app);
+  go_on_with_bake(run->row, whole_bake(*run), bake_clocks(node_.options.node.boot));
+  co_await judge_.save(run);
 }
 
 }  // namespace berth::deploy

@@ -95,8 +95,7 @@ void take_position(Run& run, Position to, const std::string& boot) {
   run.steps.push_back({std::string(to_string(to.state)), store::now_text()});
   if (before == State::canary) run.row.bake_until_ms = 0;
   if (to.state == State::canary) set_bake_end(run.row, run.manifest->spec.deploy.canary.bake, bake_clocks(boot));
-  if (to.state == State::baking && run.row.bake_until_ms == 0)
-    set_bake_end(run.row, run.is_revert() ? milliseconds(0) : run.manifest->spec.deploy.bake.duration, bake_clocks(boot));
+  if (to.state == State::baking && run.row.bake_until_ms == 0) set_bake_end(run.row, whole_bake(run), bake_clocks(boot));
   if (is_terminal(to.state)) {
     run.row.bake_until_ms = 0;
     run.row.ended_at = run.steps.back().at;

@@ -147,10 +147,13 @@ class Engine {
 
   // bake.cc
   awaitable<Result<void>> bake(AppPtr app, RunPtr run);
-  awaitable<Result<bool>> carry_newer(AppPtr app, RunPtr run);
+  awaitable<void> begin_bake(AppPtr app, RunPtr run);
+  awaitable<Result<void>> carry_newer(AppPtr app, RunPtr run);
+  bool bake_rests(const App& app, const Run& run) const;
+  awaitable<void> rest(AppPtr app, RunPtr run);
   void count_ready(const App& app, Run& run) const;
-  void watch_again(AppPtr app, RunPtr run);
-  awaitable<Result<void>> bake_again(AppPtr app, RunPtr run, std::string why);
+  awaitable<void> bake_again(RunPtr run, std::string why);
+  awaitable<void> await_instances(AppPtr app, RunPtr run);
 
   // reverting.cc
   awaitable<Result<void>> go_back(AppPtr app, RunPtr run);
@@ -175,6 +178,7 @@ class Engine {
   void tell_missed_exits(const std::vector<InstanceId>& found, const std::string& since);
   awaitable<void> remove_strange_folders();
   awaitable<void> bring_up(AppPtr app);
+  awaitable<void> hold_its_bake(AppPtr app, RunPtr run);
   awaitable<void> end_paused(AppPtr app);
 
   // start_order.cc

@@ -145,10 +145,19 @@ milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, cons
 
 void keep_bake_left(store::DeploymentRow& row, milliseconds left) { row.detail[kBakeLeft] = left.count(); }
 
+void hold_bake(store::DeploymentRow& row) {
+  row.bake_until_ms = 0;
+  row.detail.erase(kBakeEnds);
+}
+
 void go_on_with_bake(store::DeploymentRow& row, milliseconds whole, const BakeClocks& now) {
   const std::int64_t left = number_in(row.detail, kBakeLeft, whole.count());
   set_bake_end(row, milliseconds(std::clamp<std::int64_t>(left, 0, whole.count())), now);
 }
+
+bool bake_waits(const Run& run) { return run.position.state == State::baking && run.row.bake_until_ms == 0; }
+
+milliseconds whole_bake(const Run& run) { return run.is_revert() ? milliseconds(0) : run.manifest->spec.deploy.bake.duration; }
 
 DeploymentStatus status_of(const Run& run) {
   DeploymentStatus status = status_of(run.row);
@@ -160,7 +169,6 @@ DeploymentStatus status_of(const Run& run) {
   status.bytes_done = run.progress.bytes_done.load();
   status.instances_ready = run.ready;
   status.instances_wanted = run.wanted;
-  if (run.rests) status.row.bake_until_ms = 0;
   return status;
 }
 

@@ -53,7 +53,6 @@ struct Run {
   int ready = 0, wanted = 0;       ///< instances of the new release
   std::string cancelled_by;        ///< who cancelled it; empty: nobody
   std::string superseded;          ///< why it gives way; empty: it does not
-  bool rests = false;              ///< its bake waits until the app runs again
   bool ends_bake = false;          ///< the app is removed
   std::string trouble;             ///< what happened in its bake, or between the decision and it; empty: nothing
   BakeTroubles troubles;           ///< what happened in it, also where that reverts nothing
@@ -105,10 +104,17 @@ std::optional<milliseconds> left_of(const boost::json::object& detail, std::stri
 void set_bake_end(store::DeploymentRow& row, milliseconds from_now, const BakeClocks& now);
 /// How much of a bake is left, of `whole` at most. After a boot the wall's clock is all that there is.
 milliseconds bake_left(const store::DeploymentRow& row, milliseconds whole, const BakeClocks& now);
-/// Keeps how much was left while berthd looked on, for the case that the machine goes down.
+/// Keeps how much was left while berthd looked on, for the case that the instances go down.
 void keep_bake_left(store::DeploymentRow& row, milliseconds left);
-/// The machine went down in a bake: what was left of it when that was last kept begins now. Whatever time has passed since, nobody looked on.
+/// Its instances are not up, or were not all the time: what was left of the bake when that was last kept begins when they are ready. Also a berthd that comes back
+/// waits for that.
+void hold_bake(store::DeploymentRow& row);
+/// They are ready: it begins now.
 void go_on_with_bake(store::DeploymentRow& row, milliseconds whole, const BakeClocks& now);
+/// Whether the run's bake waits for that.
+bool bake_waits(const Run& run);
+/// How long its bake is.
+milliseconds whole_bake(const Run& run);
 
 /// In a row's detail, where the app was stopped when the deployment was asked for.
 inline constexpr std::string_view kWasStopped = "stopped";

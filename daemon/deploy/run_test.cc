@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/deploy/trouble_judge.h"
+
 namespace berth::deploy {
 namespace {
 
@@ -140,19 +142,52 @@ TEST(BakeEnd, AfterABootIsOneOfTheWallClockAndNeverLongerThanItIsToBe) {
   EXPECT_EQ(bake_left(row, 60s, {.wall = 1'800'000'020'000, .steady = 1'000, .boot = "one"}), 40s) << "an older berthd wrote it";
 }
 
-TEST(BakeEnd, AfterTheMachineWentDownIsWhatWasLeftWhenSomebodyLookedOn) {
+TEST(BakeEnd, OfOneThatWaitsForItsInstancesIsWhatWasLeftWhenSomebodyLookedOnLast) {
   using namespace std::chrono_literals;
-  const BakeClocks again{.wall = 1'800'000'900'000, .steady = 1'000, .boot = "two"};
+  const BakeClocks ready{.wall = 1'800'000'900'000, .steady = 905'000, .boot = "one"};
   store::DeploymentRow row;
   set_bake_end(row, 60s, {.wall = 1'800'000'000'000, .steady = 5'000, .boot = "one"});
-  go_on_with_bake(row, 60s, again);
-  EXPECT_EQ(bake_left(row, 60s, again), 60s) << "nothing of it was kept";
+  hold_bake(row);
+  EXPECT_EQ(row.bake_until_ms, 0) << "nobody knows when it ends";
+  go_on_with_bake(row, 60s, ready);
+  EXPECT_EQ(bake_left(row, 60s, ready), 60s) << "nothing of it was seen";
   keep_bake_left(row, 25s);
-  go_on_with_bake(row, 60s, again);
-  EXPECT_EQ(bake_left(row, 60s, again), 25s);
-  EXPECT_EQ(row.bake_until_ms, again.wall + 25'000);
-  go_on_with_bake(row, 10s, again);
-  EXPECT_EQ(bake_left(row, 10s, again), 10s);
+  hold_bake(row);
+  go_on_with_bake(row, 60s, ready);
+  EXPECT_EQ(bake_left(row, 60s, ready), 25s);
+  EXPECT_EQ(row.bake_until_ms, ready.wall + 25'000);
+  hold_bake(row);
+  go_on_with_bake(row, 10s, ready);
+  EXPECT_EQ(bake_left(row, 10s, ready), 10s);
+}
+
+TEST_F(RunTest, ABakeThatWaitsDoesSoAfterARestartTooAndJudgesNothing) {
+  using namespace std::chrono_literals;
+  run.position = {State::baking, true};
+  run.troubles.state = "baking";
+  run.row.detail["troubles"] = to_json(run.troubles);
+  set_bake_end(run.row, 60s, bake_clocks("one"));
+  EXPECT_FALSE(bake_waits(run));
+  EXPECT_TRUE(is_judged(run));
+  hold_bake(run.row);
+  put_detail(run);
+
+  deploy::Run again(loop.executor(), run.row);
+  take_detail(again);
+  for (const deploy::Run* one : {&run, &again}) {
+    EXPECT_TRUE(bake_waits(*one));
+    EXPECT_FALSE(is_judged(*one)) << "what its instances do then is a matter of their start";
+  }
+  go_on_with_bake(again.row, 60s, bake_clocks("two"));
+  EXPECT_FALSE(bake_waits(again));
+  EXPECT_TRUE(is_judged(again));
+}
+
+TEST_F(RunTest, OnlyABakeWaitsForInstances) {
+  for (const State state : {State::canary, State::switching, State::reverting}) {
+    run.position = {state, state != State::canary};
+    EXPECT_FALSE(bake_waits(run)) << to_string(state);
+  }
 }
 
 }  // namespace

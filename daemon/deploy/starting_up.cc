@@ -180,8 +180,7 @@ awaitable<Result<void>> Engine::load_runs() {
   co_return Result<void>();
 }
 
-/// A release that takes the machine down with it, again and again, does not stay. Nobody looked at it while the machine was down, which may have been for longer
-/// than its bake: that goes on with what was left.
+/// A release that takes the machine down with it, again and again, does not stay.
 awaitable<void> Engine::count_reboots(RunPtr run) {
   constexpr std::string_view kBoot = "boot", kReboots = "reboots";
   const std::string boot = node_.options.node.boot;
@@ -191,7 +190,6 @@ awaitable<void> Engine::count_reboots(RunPtr run) {
   const std::int64_t reboots = 1 + (counted != nullptr && counted->is_int64() ? counted->get_int64() : 0);
   run->row.detail[kBoot] = boot;
   run->row.detail[kReboots] = reboots;
-  if (!run->is_revert()) go_on_with_bake(run->row, run->manifest->spec.deploy.bake.duration, bake_clocks(boot));
   const auto write = [this, row = run->row] { return node_.store.update_deployment(row, {}); };
   const auto written = co_await node_.pool.run(write);
   if (!written) spdlog::warn("{}@{}: that the machine went down in its bake could not be written down: {}", run->row.app, run->row.release, written.error().message);
@@ -264,7 +262,9 @@ awaitable<void> Engine::bring_up(AppPtr app) {
     const auto runs = [this](const InstanceId& id) { return node_.supervisor.status(id).has_value(); };
     auto known = members_of(*app, active->release);
     std::erase_if(known, [&app](const InstanceId& id) { return is_paused(*app, id); });
-    if (up && starts && !(std::ranges::all_of(known, runs) && !known.empty())) {
+    const bool all_run = std::ranges::all_of(known, runs) && !known.empty();
+    if (starts && run && !all_run) co_await hold_its_bake(app, run);
+    if (up && starts && !all_run) {
       const auto awaited = co_await await_apps(app, active, nullptr);
       if (!awaited && !node_.closed) co_await members_.tell_unawaited(app, awaited.error());
     }
@@ -285,6 +285,19 @@ awaitable<void> Engine::bring_up(AppPtr app) {
   if ((!run || only_bakes) && !node_.drained) co_await members_.stop_all_but(app, kept, 0ms);
   co_await members_.stop_strangers(app);
   if (active && !run) co_await routes_.give_up_but(app, active);
+}
+
+/// Not all of a release that bakes are there: the machine went down, or who kept them. Nobody looked on meanwhile, which may have been for longer than the bake is,
+/// and nobody knows how long it takes until they serve: what was left goes on from then.
+awaitable<void> Engine::hold_its_bake(AppPtr app, RunPtr run) {
+  if (run->position.state != State::baking || run->is_revert() || bake_waits(*run)) co_return;
+  app->run = run;
+  judge_.look_back(*app);  // at those that are there
+  app->run.reset();
+  hold_bake(run->row);
+  co_await judge_.save(run);
+  const std::string text = "its instances had to be started again: what was left of its bake begins when all of them are ready";
+  co_await node_.note(run, text);
 }
 
 /// Instances that were to be stopped by hand when berthd ended.

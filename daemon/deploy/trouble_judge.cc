@@ -62,7 +62,7 @@ bool is_judged_now(const App& app, const InstanceId& id) {
 }  // namespace
 
 bool is_judged(const Run& run) {
-  return (run.position.decided || run.position.state == State::canary) && run.troubles.state == to_string(run.position.state);
+  return (run.position.decided || run.position.state == State::canary) && run.troubles.state == to_string(run.position.state) && !bake_waits(run);
 }
 
 void count_troubles_again(Run& run) {
@@ -156,7 +156,12 @@ void TroubleJudge::judge_end(App& app, const InstanceId& id) {
 /// By what is known of each instance's last end, not by when that was: the clock may have been set since.
 void TroubleJudge::look_back(App& app) {
   Run& run = *app.run;
-  if (!is_judged(run)) return begin(app, run);  // by a berthd before, which kept nothing
+  if (run.troubles.state != to_string(run.position.state)) return begin(app, run);  // by a berthd before, which kept nothing
+  if (bake_waits(run)) {
+    run.troubles.last_exits = last_exits_of(node_, app, run.row.release);
+    run.row.detail[kNow] = to_json(run.troubles);
+    return;
+  }
   for (const InstanceId& id : members_of(app, run.row.release)) {
     const auto status = node_.supervisor.status(id);
     if (!run.trouble.empty()) return;

@@ -6,7 +6,8 @@
 
 namespace berth::deploy {
 
-/// Whether instances of the deployment's release are judged now: in a bake, and from the decision on, or with `recreate` from when all were ready.
+/// Whether instances of the deployment's release are judged now: in a bake, and from the decision on, or with `recreate` from when all were ready. Not in a bake
+/// that waits until they are ready: what they do then counts as in a deployment's start.
 bool is_judged(const Run& run);
 
 /// Judges instances that end, are killed for their memory or fail their probes in a bake, or between the decision and it. They are compared, kind by kind, with what the instances of the release
@@ -21,7 +22,8 @@ class TroubleJudge {
   void begin(const App& app, Run& run) const;
   /// What an instance did by itself goes into the app's record, and is judged where its release is.
   void on_change(App& app, const supervise::InstanceChange& change);
-  /// Instances of a release that is judged may have ended while berthd was away, or carried another deployment: the last end of each is known.
+  /// Instances of a release that is judged may have ended while berthd was away, or carried another deployment: the last end of each is known. In a bake that waits those
+  /// are forgiven.
   void look_back(App& app);
   /// At the end of a bake: what serves from now on has to be whole, also where nothing was seen to happen. `Errc::timeout`: it is not.
   awaitable<Result<void>> whole_after(AppPtr app, RunPtr run);

@@ -151,7 +151,7 @@ struct DeploymentRow {
   std::string key;              ///< idempotency key, or empty
   bool force = false;
   std::string created_at, ended_at;  ///< RFC 3339, UTC
-  std::int64_t bake_until_ms = 0;    ///< wall clock, ms since 1970; 0 outside the bake
+  std::int64_t bake_until_ms = 0;    ///< wall clock, ms since 1970; 0 outside the bake, and while that waits
   boost::json::object detail;        ///< bytes fetched, the app's last lines, …
 };
 

@@ -14,6 +14,12 @@ from lib.waiting import wait_until
 
 METRIC = 'bake.metric = {{ query = \'errors_total{{code="500"}}\', max_rate = "{}" }}\n'
 LOG = 'bake.log = {{ pattern = "^line [0-9]+$", max_rate = "{}" }}\n'
+#: An app that starts late once `slow` is there, when it is told to go, and then ends soon after it serves.
+SLOW = """#!/bin/sh
+[ -e "$BERTH_DATA_DIR/slow" ] || exec "$@"
+until [ -e "$BERTH_DATA_DIR/go" ]; do sleep 0.05; done
+exec "$@" --exit-after 1000 --exit-code 1
+"""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -184,7 +190,12 @@ class Bake(BerthCase):
     def state_of(self, release):
         return next(one["state"] for one in self.node.deployments() if one["release"] == release)
 
+    def wait_bake(self, release):
+        """Until its time counts, and trouble with it: its instances are ready."""
+        wait_until(lambda: next(one["bake_until"] for one in self.node.deployments() if one["release"] == release), f"{release} bakes")
+
     def assertRevertsWhenItDies(self):
+        self.wait_bake("v2")
         os.kill(next(iter(self.node.pids().values())), signal.SIGSEGV)
         wait_until(lambda: self.state_of("v2") == "reverted", "v2 is reverted", 30)
         self.assertOneWholeRelease(self.node, "v1")
@@ -292,6 +303,7 @@ class Bake(BerthCase):
         self.assertEqual((self.state_of("v2"), self.state_of("v3")), ("baking", "baking"))
         self.node.berth("start", "web")
         self.node.wait_app(health="healthy")
+        self.wait_bake("v3")
         os.kill(next(iter(self.node.pids().values())), signal.SIGSEGV)
         wait_until(lambda: self.state_of("v3") == "reverted", "v3 is reverted", 30)
         self.node.wait_app(health="healthy", active="v2")
@@ -351,6 +363,7 @@ class Bake(BerthCase):
         time.sleep(12)  # what is tested is a clock
         self.node.cut_power()
         self.reboot(killed=True)
+        self.wait_bake("v2")
         last = self.last()
         self.assertEqual(last["state"], "baking")
         left = datetime.datetime.fromisoformat(last["bake_until"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
@@ -371,6 +384,60 @@ class Bake(BerthCase):
         self.reboot(killed=True)
         self.wait_state("reverted")
         self.node.wait_app(health="healthy", active="v1")
+
+    def bakes_on_once_ready(self, come_back):
+        """v2 starts so slowly then that what was left of its bake would be over long before, and soon after it is ready it ends."""
+        self.publish(more="", duration="300ms")
+        self.deploy(self.node, "v1")
+        tree = sample_apps.testapp(self.folder / "site", bake="5s", ready_timeout="1m", note="2")
+        tree.put("bin/slow", SLOW, 0o755)
+        self.repo.publish(tree.spec_replaced('["bin/testapp"', '["bin/slow", "bin/testapp"'))
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        (self.node.data() / "slow").touch()
+        come_back()
+        began = time.monotonic()
+        wait_until(lambda: "what was left of its bake begins when all of them are ready" in self.notes(), "it waits")
+        self.assertEqual((self.last()["state"], self.last()["bake_until"], self.last()["progress"]["instances_ready"]), ("baking", "", 0))
+        self.node.kill()
+        self.node.start()  # which finds them, and is not to take the time of their start for a bake either
+        time.sleep(max(6 - (time.monotonic() - began), 0))  # what is tested is a clock
+        self.assertEqual(self.last()["state"], "baking")
+        (self.node.data() / "go").touch()
+        self.wait_state("reverted")
+        self.assertIn("web/web.1 exited with 1 in its bake", self.last()["reason"])
+        self.assertTrue(self.last()["rejected"])
+        self.node.wait_app(health="healthy", active="v1")
+        self.assertOneWholeRelease(self.node, "v1")
+
+    def test_a_bake_goes_on_when_its_instances_are_ready_again_after_a_reboot(self):
+        self.node.stop()
+        self.reboot(first=True)
+        self.addCleanup(subprocess.run, ["umount", BOOT_ID])
+
+        def come_back():
+            self.node.cut_power()
+            self.reboot(killed=True)
+        self.bakes_on_once_ready(come_back)
+
+    def test_a_bake_goes_on_when_its_instances_are_ready_again_where_they_were_killed_with_berthd(self):
+        def come_back():
+            self.node.cut_power()
+            self.node.start()
+        self.bakes_on_once_ready(come_back)
+
+    def test_an_instance_that_does_not_become_ready_again_in_its_bake_is_trouble(self):
+        self.publish(more="", duration="300ms")
+        self.deploy(self.node, "v1")
+        tree = sample_apps.testapp(self.folder / "site", bake="1h", ready_timeout="3s", note="2")
+        tree.put("bin/slow", SLOW, 0o755)
+        self.repo.publish(tree.spec_replaced('["bin/testapp"', '["bin/slow", "bin/testapp"'))
+        self.deploy(self.node, "v2", "web", 0, "--until", "switched")
+        (self.node.data() / "slow").touch()
+        self.node.cut_power()
+        self.node.start()
+        self.wait_state("reverted")
+        self.assertSays(self.node.berth("history", "web"), "not ready within 3s: web/web.1", "in its bake")
+        self.assertOneWholeRelease(self.node, "v1")
 
 
 if __name__ == "__main__":

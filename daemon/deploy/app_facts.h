@@ -22,8 +22,10 @@ bool is_awaited_hook(const App& app, const InstanceId& id);
 /// A time that this program wrote down.
 logs::Time moment_of(const std::string& rfc3339);
 
-/// How what ran once, to its end, ended, as the history shows it: "ok", or "exited with 1".
-std::string result_of(std::string ended);
+/// Whether what ran once ended by itself, and with 0.
+bool succeeded(const supervise::Exit& exit);
+/// How it ended, as the history shows it: "ok", or "exited with 1".
+std::string result_of(const supervise::Exit& exit);
 inline constexpr const char* kOk = "ok";
 /// How what ran once ended where nobody could see it.
 inline constexpr const char* kCutOff = "was cut off: its keeper was killed, or the machine went down. How far it came is not known";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <optional>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -84,10 +85,10 @@ int heard_from_waiting(int connection) {
   return std::ranges::find(kEnds, said.number) != std::end(kEnds) ? said.number : 0;
 }
 
-/// "exited with 0" → "ok", for metrics.
-std::string counted_as(const std::string& result) {
-  if (result == "exited with 0") return "ok";
-  return result == "stopped" || result.starts_with("stopped: ") ? "stopped" : "failed";
+/// For metrics.
+std::string counted_as(const supervise::Exit& exit) {
+  if (succeeded(exit)) return "ok";
+  return exit.kind.empty() ? "stopped" : "failed";
 }
 
 }  // namespace
@@ -287,14 +288,17 @@ awaitable<Result<void>> Execs::begin(AppPtr app, ManifestPtr manifest, InstanceI
 /// Waits until nothing is left of it, and writes down how it ended. `failure`: why it was not begun, or empty.
 awaitable<void> Execs::follow(AppPtr app, InstanceId id, std::string failure) {
   std::string result = failure.empty() ? std::string("stopped") : failure;
+  std::string counted = failure.empty() ? "stopped" : "failed";
   std::int64_t ran_ms = 0;
   while (failure.empty()) {
     if (node_.closed) co_return;
     const auto status = node_.supervisor.status(id);
     if (!status) break;
     if (status->phase == Phase::ended || status->phase == Phase::lost) {
-      result = status->last_exit ? status->last_exit->reason : std::string("cut off: its keeper was killed");
-      if (status->last_exit) ran_ms = status->last_exit->ran.count();
+      const std::optional<supervise::Exit>& exit = status->last_exit;
+      result = exit ? exit->reason : std::string("cut off: its keeper was killed");
+      counted = exit ? counted_as(*exit) : "failed";
+      if (exit) ran_ms = exit->ran.count();
       break;
     }
     co_await app->changed.wait(1h);
@@ -304,7 +308,7 @@ awaitable<void> Execs::follow(AppPtr app, InstanceId id, std::string failure) {
   const store::Event event{.number = 0, .at = {}, .kind = "exec.ended", .app = app->name(),
                            .data = {{"instance", to_string(id)}, {"result", result}, {"ran_ms", ran_ms}}};
   co_await node_.tell(event);
-  ++node_.counts.execs[{app->name(), counted_as(result)}];
+  ++node_.counts.execs[{app->name(), counted}];
   spdlog::info("{}: {}", to_string(id), result);
   forget(*app, id);
 }

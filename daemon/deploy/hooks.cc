@@ -32,7 +32,7 @@ std::size_t place_of(Run& run, const std::string& hook, const std::string& relea
 
 std::string result_of_hook(const std::string& hook, std::string ended) {
   if (hook == kReadyToSwitch && ended == fmt::format("exited with {}", spec::kPostponed)) return std::string(kNotNow);
-  return result_of(std::move(ended));
+  return ended;
 }
 
 store::Event hook_event(const Run& run, const HookRun& one) {

@@ -222,7 +222,7 @@ awaitable<std::string> Jobs::run_to_end(AppPtr app, JobPtr job, ManifestPtr mani
     const Moment began = *job->began;
     auto ended = co_await one_offs_.follow(app, id, rules->timeout, began, unwanted);
     if (!ended) co_return std::string();
-    const std::string result = result_of(std::move(*ended));
+    const std::string result = std::move(*ended);
     const auto left = node_.supervisor.status(id);
     const bool lost = left && left->phase == supervise::Phase::lost;  // its keeper went before it tried it again
     if (result == kOk || (result != kCutOff && !lost)) co_return result;

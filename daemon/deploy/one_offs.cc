@@ -20,12 +20,13 @@ using supervise::Phase;
 
 logs::Time moment_of(const std::string& text) { return logs::parse_rfc3339(text).value_or(logs::Time()); }
 
-std::string result_of(std::string ended) {
-  if (ended == "exited with 0") return std::string(kOk);
-  if (ended == "oom") return "was killed by the kernel for its memory";
-  if (ended == "stopped" || ended.starts_with("stopped: ")) return "was stopped from outside";
-  if (ended.starts_with("killed by ")) return "was " + ended;
-  return ended;
+bool succeeded(const supervise::Exit& exit) { return exit.kind == "exit" && exit.status == 0; }
+
+std::string result_of(const supervise::Exit& exit) {
+  if (succeeded(exit)) return std::string(kOk);
+  if (exit.kind.empty()) return "was stopped from outside";
+  if (exit.kind == "oom") return "was killed by the kernel for its memory";
+  return exit.kind == "signal" ? "was " + exit.reason : exit.reason;
 }
 
 std::string without_name(std::string message, const InstanceId& id) {
@@ -65,7 +66,7 @@ awaitable<Result<std::string>> OneOffs::follow(AppPtr app, InstanceId id, millis
     const bool over = !status || status->phase == Phase::ended || status->phase == Phase::lost;
     // Of one whose keeper is gone only the first try is known to have been the last.
     const bool told = status && status->last_exit && (status->phase == Phase::ended || status->restarts == 0);
-    if (over && told) co_return status->last_exit->reason;
+    if (over && told) co_return result_of(*status->last_exit);
     if (over) {
       co_await stop(app, id);
       if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");

@@ -16,7 +16,7 @@ class OneOffs {
 
   /// Starts the process of a hook or a job; an error where it could not be. `tried`: how often a job was, that is to be tried so often at most.
   awaitable<Result<void>> start(AppPtr app, ManifestPtr manifest, InstanceId id, int tried);
-  /// Waits until no process of a hook or a job is left; how it ended: "exited with 1". One that takes longer than `timeout` is ended, and so is one of which
+  /// Waits until no process of a hook or a job is left; how it ended, as `result_of` has it. One that takes longer than `timeout` is ended, and so is one of which
   /// `unwanted` says what is to be told of its end. `cancelled` when berthd stops: it goes on.
   awaitable<Result<std::string>> follow(AppPtr app, InstanceId id, milliseconds timeout, Moment began, std::function<std::string()> unwanted);
   /// When one that is begun began, also where a berthd before this one saw that: its keeper is as old as it is, and no set clock changes that. `began_at`

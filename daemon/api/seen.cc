@@ -26,10 +26,11 @@ std::string path_of(const Route& route, const std::map<std::string, std::string>
 
 /// What a call is called by whoever uses the command line, and by whoever does not: "'berth remove web' (DELETE /v1/apps/web)".
 std::string name_of(const Route& route, const std::map<std::string, std::string>& parameters) {
-  constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {{"deployments", "deploy"}, {"plan", "deploy --plan"}, {"revert/plan", "revert --plan"}, {"{app}", "remove"}, {"run", "run-job"}, {"imports", "import"}, {"reload", "node reload"}};
-  const std::string_view pattern = route.pattern, last = pattern.ends_with("/revert/plan") ? "revert/plan" : pattern.substr(pattern.rfind('/') + 1);
-  const auto* other = std::ranges::find(kVerbs, last, &std::pair<std::string_view, std::string_view>::first);
-  const std::string_view verb = other == std::end(kVerbs) ? last : other->second;
+  constexpr std::pair<std::string_view, std::string_view> kVerbs[] = {  // by how patterns end; what is the end of another one comes after it
+      {"/deployments", "deploy"}, {"/revert/plan", "revert --plan"}, {"/plan", "deploy --plan"}, {"/{app}", "remove"}, {"/run", "run-job"}, {"/imports", "import"}, {"/reload", "node reload"}};
+  const std::string_view pattern = route.pattern;
+  const auto* other = std::ranges::find_if(kVerbs, [&](const auto& one) { return pattern.ends_with(one.first); });
+  const std::string_view verb = other == std::end(kVerbs) ? pattern.substr(pattern.rfind('/') + 1) : other->second;
   const std::string call = fmt::format("{} {}", route.method, path_of(route, parameters));
   if (route.method == "GET") return call;  // several verbs ask for it
   std::string what;

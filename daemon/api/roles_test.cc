@@ -168,6 +168,8 @@ TEST_F(RolesTest, ARefusalSaysWhichRoleIsNeededAndWhoAsked) {
   const auto reply = ask(request({"POST", "/v1/apps/{app}/deployments", R"({"release": "v2"})", {}, {}, {}}, "web"));
   EXPECT_THAT(reply.body, AllOf(HasSubstr("ci.example.org (certificate, from 10.0.0.7) is a viewer here"), HasSubstr("needs the role deployer"), HasSubstr(R"("exit":7)")));
   EXPECT_THAT(reply.body, HasSubstr("and 'berth deploy web' (POST /v1/apps/web/deployments) needs the role"));
+  EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/plan", R"({"release": "v2"})", {}, {}, {}}, "web")).body, HasSubstr("and 'berth deploy --plan web' (POST /v1/apps/web/plan) needs"));
+  EXPECT_THAT(ask(request({"POST", "/v1/apps/{app}/revert/plan", "{}", {}, {}, {}}, "web")).body, HasSubstr("and 'berth revert --plan web' (POST /v1/apps/web/revert/plan) needs"));
   be(Role::operator_);
   EXPECT_THAT(ask(request({"DELETE", "/v1/apps/{app}", "", {}, {}, {}}, "web")).body, HasSubstr("is an operator here, and 'berth remove web' (DELETE /v1/apps/web) needs the role admin"));
   be(Role::viewer);

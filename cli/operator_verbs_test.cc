@@ -1,19 +1,13 @@
-#include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
+#include "cli/operator_verbs_fixture.h"
 
-#include <gmock/gmock.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
+#include <gmock/gmock.h>
 
-#include "cli/fake_daemon.h"
-#include "cli/json_view.h"
-#include "cli/run_berth.h"
-#include "core/files/files.h"
 #include "core/json/json.h"
 
 namespace berth::cli {
@@ -22,22 +16,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-namespace fs = std::filesystem;
-
-/// Deployment 7 of web@v2 as berthd tells it.
-std::string a_deployment(const std::string& state, int exit, const std::string& more = "") {
-  return fmt::format(R"({{"id": 7, "app": "web", "release": "v2", "state": "{}", "from": "v1", "exit": {} {}}})", state, exit, more);
-}
-
-/// What operators meet when they are in a hurry.
-class OperatorVerbs : public testing::Test {
- protected:
-  Ran berth(std::vector<std::string> arguments) {
-    arguments.insert(arguments.end(), {"--socket", daemon.socket()});
-    return run_berth(std::move(arguments));
-  }
-  FakeDaemon daemon;
-};
 
 TEST_F(OperatorVerbs, OperatorsVerbsAskForWhatWasSaid) {
   const std::tuple<std::vector<std::string>, std::string, std::string> table[] = {
@@ -173,19 +151,6 @@ TEST_F(OperatorVerbs, WhatCannotBeMarkedHeldOrDrainedIsAUsageError) {
   EXPECT_THAT(daemon.asked(), testing::IsEmpty());
 }
 
-TEST_F(OperatorVerbs, StatusTellsWhoHoldsAnAppAndWhoDrainedTheNode) {
-  daemon.on("GET /v1/status", R"json({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true,
-    "drained": {"at": "2026-11-24T09:00:00Z", "by": "root (uid 0)", "why": "a new kernel"}, "apps": [
-    {"app": "web", "active": "v2", "health": "stopped", "held": "an audit", "held_by": "ann (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true, "stopped": true,
-     "stopped_by": "bob (uid 8)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": "a new disk"}]})json");
-  const Ran ran = berth({"status"});
-  EXPECT_THAT(ran.out, HasSubstr("drained by root (uid 0) "));
-  EXPECT_THAT(ran.out, HasSubstr(" ago (a new kernel): no app runs, and no deployment is taken until 'berth node resume'\n"));
-  EXPECT_THAT(ran.out, HasSubstr("held: an audit (by ann (uid 7), "));
-  EXPECT_THAT(ran.out, HasSubstr(" ago), until it is resumed"));
-  EXPECT_THAT(ran.out, testing::ContainsRegex("stopped by bob \\(uid 8\\) .* ago: a new disk"));
-}
-
 TEST_F(OperatorVerbs, CancelOfAnAppMeansWhatIsUnderWayOfIt) {
   const std::string baking = a_deployment("baking", -1, R"(, "decided": true)"), ended = a_deployment("active", 0);
   std::string queued = a_deployment("queued", -1);
@@ -243,83 +208,6 @@ TEST_F(OperatorVerbs, ResumingANodeThatWasNotDrainedSaysSo) {
   EXPECT_EQ(daemon.asked().back().method, "POST");
 }
 
-TEST_F(OperatorVerbs, SinksAreListedWithWhatBecameOfEntries) {
-  daemon.on("GET /v1/status", R"({"apps": [], "sinks": [
-    {"sink": "loki", "kind": "loki", "state": "up to date", "lag_seconds": 0, "last_success": "", "failing_since": "", "last_error": "", "shipped": 900, "refused": 23, "limited": 101, "lost": 0, "retries": 0},
-    {"sink": "agent", "kind": "file", "state": "failing", "lag_seconds": 300.5, "last_success": "", "failing_since": "2026-11-24T09:00:00Z", "last_error": "No space left", "shipped": 7, "refused": 0, "limited": 0, "lost": 3, "retries": 4}]})");
-  const std::string out = berth({"sinks"}).out;
-  EXPECT_THAT(out, testing::ContainsRegex("SINK +KIND +STATE +BEHIND +TAKEN +OVER RATE +REFUSED +LOST +WHY\n"));
-  EXPECT_THAT(out, testing::ContainsRegex("loki +loki +up to date +900 +101 +23 +0"));
-  EXPECT_THAT(out, testing::ContainsRegex("agent +file +failing +5m +7 +0 +0 +3 +No space left"));
-  EXPECT_THAT(berth({"sinks", "--json"}).out, AllOf(testing::StartsWith(R"({"sinks":[{"sink":"loki",)"), HasSubstr(R"("limited":101)")));
-  const std::string status = berth({"status"}).out;
-  EXPECT_THAT(status, HasSubstr("logs go to loki (loki, 101 lines left out by its rate)"));
-  EXPECT_THAT(status, HasSubstr("log sink loki has refused 23 entries; berthd's log says why\n"));
-  daemon.on("GET /v1/status", R"({"sinks": []})");
-  EXPECT_EQ(berth({"sinks"}).out, "This node has no sinks: [[sink]] in berthd.toml names them.\n");
-  daemon.on("GET /v1/status", R"({"sinks": [], "limited_to": ["web"]})");
-  EXPECT_EQ(berth({"sinks"}).out, "You may not see the node's sinks, which are of all apps: this node shows you web alone.\n");
-}
-
-TEST_F(OperatorVerbs, EventsOfANodeWhereNothingHappenedSaySo) {
-  daemon.on("GET /v1/events", R"({"events": []})");
-  EXPECT_EQ(berth({"events"}).out, "Nothing has happened here yet.\n");
-  daemon.on("GET /v1/status", R"({"apps": [], "limited_to": ["web"]})");
-  EXPECT_EQ(berth({"events"}).out, "Nothing has happened to the apps that you may see: this node shows you web alone.\n");
-  EXPECT_EQ(berth({"events", "--json"}).out, "");
-}
-
-TEST_F(OperatorVerbs, ASocketThatIsClosedIsOpenToTheGroupThatItsFileNames) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can make it somebody else's";
-  const std::pair<mode_t, const char*> table[] = {{0600, "is closed to you: be root\n"}, {0660, "is closed to you: be root, or a member of the group daemon\n"}};
-  for (const auto& [mode, says] : table) {
-    ASSERT_EQ(::chown(daemon.socket().c_str(), 1, 1), 0);
-    ASSERT_EQ(::chmod(daemon.socket().c_str(), mode), 0);
-    const Ran ran = run_berth({"status", "--socket", daemon.socket()}, respect_modes);
-    if (ran.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
-    EXPECT_EQ(ran.exit, 7);
-    EXPECT_THAT(ran.err, HasSubstr(says));
-    const Ran doctor = run_berth({"doctor", "--socket", daemon.socket()}, respect_modes);
-    EXPECT_THAT(doctor.out, AllOf(HasSubstr("is closed to you"), HasSubstr("how berthd is, and its sinks, webhooks, probes and deployments, is not known"), Not(HasSubstr("nothing is deployed, probed"))));
-  }
-}
-
-TEST_F(OperatorVerbs, TheStateOfAnotherBerthdIsToBeNamed) {
-  const files::TemporaryDirectory folder;
-  const Ran missing = run_berth({"events", "--verify", "--socket", "/nonexistent/api.sock"});
-  if (!fs::exists("/var/lib/berth")) {
-    EXPECT_EQ(missing.exit, 3);
-    EXPECT_THAT(missing.err, AllOf(HasSubstr("/var/lib/berth/events.log: No such file or directory; that is the usual place, and --state DIR names another folder: berthd cannot be asked where"), HasSubstr("since berthd does not run here (no socket /nonexistent/api.sock)")));
-  }
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can make them somebody else's";
-  for (const char* name : {"events.log", "berth.db"}) {
-    ASSERT_TRUE(files::replace(folder.path() / name, "", 0600));
-    ASSERT_EQ(::chown((folder.path() / name).c_str(), 1, 1), 0);
-  }
-  const Ran closed = run_berth({"events", "--verify", "--state", folder.path()}, respect_modes);
-  if (closed.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
-  EXPECT_EQ(closed.exit, 7);
-  EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied"));
-}
-
-TEST_F(OperatorVerbs, ABackupThatCannotBeWrittenSaysWhatIsTheMatter) {
-  const files::TemporaryDirectory folder;
-  const std::string state = folder.path();
-  const Ran to_stdout = berth({"backup", "-", "--state", state}), nowhere = berth({"backup", state + "/none/b.tar", "--state", state});
-  EXPECT_EQ(to_stdout.exit, 2);
-  EXPECT_THAT(to_stdout.err, HasSubstr("berth backup: -: it writes a file"));
-  EXPECT_FALSE(fs::exists("-"));
-  EXPECT_EQ(nowhere.exit, 3);
-  EXPECT_EQ(nowhere.err, "berth backup: " + state + "/none/b.tar: there is no folder " + state + "/none: make it, or name another file\n");
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can make it somebody else's";
-  ASSERT_TRUE(files::replace(folder.path() / "berth.db", "", 0600));
-  ASSERT_EQ(::chown((folder.path() / "berth.db").c_str(), 1, 1), 0);
-  const Ran closed = run_berth({"backup", state + "/b.tar", "--state", state, "--socket", daemon.socket()}, respect_modes);
-  if (closed.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
-  EXPECT_EQ(closed.exit, 7);
-  EXPECT_THAT(closed.err, HasSubstr("berth.db: Permission denied: root alone may read it: use sudo\n"));
-}
-
 TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {
   daemon.on("POST /v1/apps/web/mark", "{}");
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": ""})");
@@ -329,106 +217,6 @@ TEST_F(OperatorVerbs, MarkingAReleaseBadThatIsNowhereWarns) {
   EXPECT_THAT(ran.err, HasSubstr("web@v22 is neither on this node nor in its repository"));
   daemon.on("GET /v1/apps/web/releases", R"({"releases": [{"release": "v2"}], "repository_error": "timed out"})");
   EXPECT_EQ(berth({"mark", "web@v22", "bad"}).err, "") << "who cannot see it does not say that it is not there";
-}
-
-/// For `run_berth`: stdin is a terminal at which that was typed.
-void type(const char* text) {
-  const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
-  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) ::_exit(126);
-  const int slave = ::open(::ptsname(master), O_RDWR | O_NOCTTY);
-  if (slave < 0 || ::dup2(slave, STDIN_FILENO) < 0 || ::write(master, text, std::strlen(text)) < 0) ::_exit(126);
-}
-
-TEST_F(OperatorVerbs, RemoveAsksAtATerminalWhereSomethingRunsOrIsPinned) {
-  const auto said_no = [] { type("no\n"); };
-  const auto said_yes = [] { type("web\n"); };
-  const auto removed = [this] {
-    const auto asked = daemon.asked();
-    return std::ranges::count(asked, std::string("DELETE"), &FakeDaemon::Asked::method);
-  };
-  const std::vector<std::string> call{"remove", "web", "--socket", daemon.socket()};
-  daemon.on("DELETE /v1/apps/web", "{}");
-  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "pinned": ["v1", "v3"]})");
-  const Ran kept = run_berth(call, said_no);
-  EXPECT_EQ(kept.exit, 8);
-  EXPECT_EQ(kept.err, "web runs v7 and has pinned releases, which go with it: v1, v3.\nType web to remove it: berth: nothing was removed\n");
-  EXPECT_EQ(removed(), 0);
-  EXPECT_EQ(run_berth(call, said_yes).exit, 0);
-  EXPECT_EQ(removed(), 1);
-  EXPECT_EQ(berth({"remove", "web"}).exit, 0) << "nobody is there to be asked";
-  auto with_yes = call;
-  with_yes.emplace_back("--yes");
-  EXPECT_EQ(run_berth(with_yes, said_no).exit, 0);
-  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "stopped": true, "pinned": []})");
-  EXPECT_EQ(run_berth(call, said_no).exit, 0) << "nothing ends with it";
-  EXPECT_EQ(removed(), 4);
-}
-
-TEST_F(OperatorVerbs, RemoveAsksOnceAboutAnAppThatIsHeld) {
-  daemon.on("GET /v1/apps/web", R"({"app": "web", "active": "v7", "held": "an audit", "held_firmly": true})");
-  daemon.on("DELETE /v1/apps/web", R"json({"code": "conflict", "exit": 8, "detail": "web is held (an audit)"})json", 409);
-  const Ran ran = run_berth({"remove", "web", "--socket", daemon.socket()}, [] { type("no\n"); });
-  EXPECT_EQ(ran.exit, 8);
-  EXPECT_EQ(ran.err, "web is held (an audit).\nType web to remove it all the same: berth: web is held (an audit)\n");
-}
-
-TEST_F(OperatorVerbs, WhatIsFollowedComesBackAndIsTold) {
-  const auto status = [](const char* more) {
-    return fmt::format(R"({{"follows": [{{"app": "web", "channel": "stable", "wanted": "v3"}}], "apps": [{{"app": "web", "active": "v2"{}}}]}})", more);
-  };
-  daemon.on("POST /v1/apps/web/deployments", a_deployment("active", 0, R"(, "already": true)"));
-  daemon.on("GET /v1/status", status(""));
-  EXPECT_THAT(berth({"deploy", "web@v2"}).out, HasSubstr("Note: web follows stable (v3): the next poll goes back to it; 'berth pin web@v2' keeps this one.\n"));
-  for (const char* stays : {R"(, "pinned": ["v2"])", R"(, "held_firmly": true)", R"(, "rejected": [{"release": "v3"}])"}) {
-    daemon.on("GET /v1/status", status(stays));
-    EXPECT_THAT(berth({"deploy", "web@v2"}).out, Not(HasSubstr("follows"))) << stays;
-  }
-  EXPECT_EQ(json::parse(berth({"deploy", "web@v2", "--json"}).out).value().at("id"), 7);
-  daemon.on("DELETE /v1/apps/web", "{}");
-  EXPECT_THAT(berth({"remove", "web"}).out, HasSubstr("Note: web follows stable (v3): the next poll deploys it again; take its [[follow]] out of berthd.toml"));
-  daemon.on("GET /v1/status", R"({"follows": [{"app": "api", "channel": "stable", "wanted": "v3"}], "apps": [{"app": "web", "active": "v2"}]})");
-  EXPECT_THAT(berth({"deploy", "web@v2"}).out, Not(HasSubstr("follows")));
-}
-
-TEST_F(OperatorVerbs, GcListsAllThatItRemoved) {
-  daemon.on("POST /v1/gc", R"({"removed": [{"app": "web", "release": "v1", "bytes": 1000}], "data": [], "imports": [{"app": "web", "release": "v9", "bytes": 2000}],
-                                  "partial": {"blobs": 1, "bytes": 3000}})");
-  const Ran ran = berth({"gc"});
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("web@v1 "), HasSubstr("web@v9, loaded from a file"), HasSubstr("1 download that broke off "), HasSubstr("6.0 kB freed.")));
-  daemon.on("POST /v1/gc", R"({"removed": [], "data": []})");
-  EXPECT_THAT(berth({"gc"}).out, HasSubstr("Nothing to remove."));
-}
-
-TEST_F(OperatorVerbs, GcSaysWhatWouldGoAndWhyTheRestStays) {
-  daemon.on("POST /v1/gc", R"({"dry_run": true, "removed": [{"app": "web", "release": "v1", "bytes": 1000, "why": ["too_old"]}],
-                              "kept": [{"app": "web", "release": "v3", "bytes": 2000, "why": ["active", "newest"]}, {"app": "web", "release": "v2", "bytes": 2000, "why": ["replaced", "later"]}],
-                              "data": [], "imports": [], "partial": {"blobs": 0, "bytes": 0}})");
-  const Ran ran = berth({"gc", "--dry-run"});
-  EXPECT_EQ(json::parse(daemon.asked().back().body).value(), json::parse(R"({"dry_run": true})").value());
-  EXPECT_THAT(ran.out, testing::ContainsRegex("WOULD GO +SIZE +WHY\nweb@v1 +1.0 kB +older than keep_age\n"));
-  EXPECT_THAT(ran.out, testing::ContainsRegex("STAYS +SIZE +WHY\nweb@v3 +2.0 kB +active, one of the newest\nweb@v2 +2.0 kB +the active one took its place, later\n"));
-  EXPECT_THAT(ran.out, HasSubstr("1.0 kB would be freed"));
-  daemon.on("POST /v1/gc", R"({"removed": [], "data": []})");
-  EXPECT_EQ(berth({"gc", "--dry-run"}).exit, 1) << "who says nothing of it may have removed something";
-}
-
-TEST_F(OperatorVerbs, StatusSaysFirstThatTheConfigurationWasRefused) {
-  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
-    "config_refused": {"at": "2026-11-24T09:00:00Z", "reason": "berthd.toml:3: unknown key 'nod'"}})");
-  EXPECT_THAT(berth({"status"}).out, testing::ContainsRegex("\nberthd.toml was refused .* ago, and the one before counts still: berthd.toml:3: unknown key 'nod'; "));
-}
-
-TEST_F(OperatorVerbs, StatusSaysThatTheHistoryWasChanged) {
-  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [], "events_damaged": "event 3 is another than the database has"})");
-  EXPECT_THAT(berth({"status"}).out, HasSubstr("\nevents.log was changed: event 3 is another than the database has; 'berth events --verify' tells all that is wrong with it\n"));
-}
-
-TEST_F(OperatorVerbs, StatusSaysThatClientsElsewhereCannotCome) {
-  daemon.on("GET /v1/status", R"({"node": "edge-1", "environment": "qa", "version": "0.1.0", "ready": true, "limits_enforced": true, "apps": [],
-    "remote_api": {"listen": "0.0.0.0:9465", "certificate_expires": "2026-11-24T09:00:00Z", "ending": true, "problem": "the key does not fit"},
-    "metrics_listener": {"listen": "0.0.0.0:9464", "certificate_expires": "", "ending": false, "problem": "the token cannot be read"}})");
-  EXPECT_THAT(berth({"status"}).out, AllOf(HasSubstr("[api] at 0.0.0.0:9465: the key does not fit\n"), HasSubstr("its certificate ends at 2026-11-24T09:00:00Z: put a new one"),
-                                           HasSubstr("[metrics] at 0.0.0.0:9464: the token cannot be read\n")));
 }
 
 }  // namespace

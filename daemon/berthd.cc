@@ -343,8 +343,6 @@ awaitable<void> Berthd::tell_watchdog() {
     co_await io::sleep_for(period);
     const auto ask = [store = store_.get()] { return store->apps(); };
     const auto answered = co_await looks_.run(ask);
-    if (const auto lag = node_.lag().look(); lag > std::chrono::milliseconds(10))
-      spdlog::debug("the event loop was busy for {} ms at once", lag.count() / 1000);
     if (!answered) {
       spdlog::error("the state does not answer: {}", answered.error().message);
       continue;

@@ -72,7 +72,6 @@ std::optional<api::PageAccess> status_access_of(const config::Config& config) {
 
 LiveNode::LiveNode(Parts parts, const config::Config& config, bool limits_enforced, std::vector<api::Group> groups)
     : parts_(std::move(parts)),
-      lag_(parts_.loop),
       told_(std::make_shared<io::Event>(parts_.loop.executor())),
       page_(page_of(config)),
       status_access_(status_access_of(config)),
@@ -180,6 +179,11 @@ std::shared_ptr<void> LiveNode::page_place() {
   return std::shared_ptr<void>(page_places_.get(), [taken = page_places_](void*) { --*taken; });
 }
 
+awaitable<std::string> LiveNode::write_aside(std::function<std::string()> write) {
+  auto text = co_await parts_.pool.run(std::move(write));
+  co_return text;
+}
+
 awaitable<std::string> LiveNode::metrics() {
   metrics::Snapshot snapshot;
   snapshot.node = co_await status();
@@ -193,7 +197,7 @@ awaitable<std::string> LiveNode::metrics() {
   snapshot.events = parts_.store.last_event();
   snapshot.events_damaged = !parts_.store.event_trouble().empty() || !snapshot.node.events_intrusion.empty();
   snapshot.slow_readers = slow_readers_;
-  snapshot.loop_lag = lag_.most();
+  snapshot.loop_lag = parts_.loop.longest_turn();
   auto write = [given = std::move(snapshot)]() mutable {
     metrics::Snapshot all = std::move(given);  // so that it is given back here, not on the loop
     std::vector<supervise::InstanceStatus> instances;

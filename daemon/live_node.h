@@ -13,7 +13,6 @@
 #include "daemon/config/config.h"
 #include "daemon/fetch/fetch.h"
 #include "daemon/follow/follower.h"
-#include "daemon/loop_lag.h"
 #include "daemon/metrics/app_metrics.h"
 #include "daemon/metrics_token.h"
 #include "daemon/ship/shipping.h"
@@ -57,6 +56,7 @@ class LiveNode : public api::Node {
   awaitable<Result<api::Token>> token() override { return parts_.token.get(); }
   std::shared_ptr<void> page_place() override;
   void reader_dropped() override { ++slow_readers_; }
+  awaitable<std::string> write_aside(std::function<std::string()> write) override;
   awaitable<std::string> metrics() override;
   awaitable<std::shared_ptr<const std::string>> app_metrics() override;
   awaitable<bool> until_ready(std::chrono::milliseconds at_most) override;
@@ -71,14 +71,12 @@ class LiveNode : public api::Node {
   /// Who may do what at the control socket.
   void set_groups(std::vector<api::Group> groups) { groups_ = std::move(groups); }
   const std::vector<api::Group>& groups() const { return groups_; }
-  LoopLag& lag() { return lag_; }
 
  private:
   using Places = std::map<std::string, int>;  ///< that are taken, by who has them
   static std::shared_ptr<void> place_of(const std::shared_ptr<Places>& places, const api::Caller& caller);
 
   Parts parts_;
-  LoopLag lag_;
   std::shared_ptr<Places> places_ = std::make_shared<Places>();       ///< of those who read events and logs
   std::shared_ptr<Places> exec_places_ = std::make_shared<Places>();  ///< of those whose one-off commands go by connections of the API
   std::shared_ptr<io::Event> told_;  ///< there is a new event

@@ -1,6 +1,5 @@
 #include "core/io/loop.h"
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -10,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "core/io/longest_turns.h"
 #include "core/io/task_end.h"
 #include "core/io/turn_clock.h"
 
@@ -35,7 +35,7 @@ void end_of_task(const std::string& name, const std::exception_ptr& thrown) {
 struct Loop::State {
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
-  std::atomic<std::int64_t> longest_turn{0};  ///< microseconds
+  LongestTurns turns;
 };
 
 Loop::Loop() : state_(std::make_unique<State>()) {}
@@ -55,15 +55,13 @@ void Loop::run() {
   while (true) {
     turn_began = Steady::now();
     if (state_->context.run_one() == 0) return;
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - turn_began).count();
-    auto longest = state_->longest_turn.load(std::memory_order_relaxed);
-    while (took > longest && !state_->longest_turn.compare_exchange_weak(longest, took, std::memory_order_relaxed)) {
-    }
+    const auto now = Steady::now();
+    state_->turns.add(std::chrono::duration_cast<std::chrono::microseconds>(now - turn_began), now);
   }
 }
 
 void Loop::stop() { state_->context.stop(); }
 
-std::chrono::microseconds Loop::take_longest_turn() { return std::chrono::microseconds(state_->longest_turn.exchange(0)); }
+std::chrono::microseconds Loop::longest_turn() const { return state_->turns.most(Steady::now()); }
 
 }  // namespace berth::io

@@ -38,8 +38,8 @@ class Loop {
   void run();
   void stop();
 
-  /// The longest time one turn of the loop took since the last call, for the `loop lag` metric.
-  std::chrono::microseconds take_longest_turn();
+  /// The longest that one turn took of those that ended within the last minute. For the loop's own thread, or while nothing runs it.
+  std::chrono::microseconds longest_turn() const;
 
  private:
   struct State;

@@ -26,18 +26,24 @@ awaitable<void> sleep_then_block() {
 }
 
 TEST(Loop, MeasuresTheLongestTurnWithoutTheTimeItSleeps) {
-  Loop loop;
   // A machine with other work may take this thread's processor away in the middle of a turn: the shortest of some is what it takes by itself.
-  decltype(loop.take_longest_turn()) blocking = 1h, sleeping = 1h;
+  std::chrono::microseconds blocking = 1h, sleeping = 1h;
   for (int i = 0; i < 20 && (blocking >= 75ms || sleeping >= 60ms); ++i) {
-    on_loop(loop, sleep_then_block());
-    blocking = std::min(blocking, loop.take_longest_turn());
-    on_loop(loop, sleep_for(80ms));
-    sleeping = std::min(sleeping, loop.take_longest_turn());
+    Loop one, other;
+    on_loop(one, sleep_then_block());
+    blocking = std::min(blocking, one.longest_turn());
+    on_loop(other, sleep_for(80ms));
+    sleeping = std::min(sleeping, other.longest_turn());
   }
   EXPECT_GE(blocking, 20ms);
   EXPECT_LT(blocking, 75ms);
   EXPECT_LT(sleeping, 60ms);
+}
+
+TEST(Loop, HoweverManyAskForTheLongestTurnItIsTold) {
+  Loop loop;
+  on_loop(loop, sleep_then_block());
+  for (int asked = 0; asked < 2; ++asked) EXPECT_GE(loop.longest_turn(), 20ms);
 }
 
 awaitable<void> take_turns(std::string& seen, char name) {

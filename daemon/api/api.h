@@ -75,6 +75,8 @@ class Node {
   virtual std::shared_ptr<void> exec_place(const Caller& caller) = 0;
   /// One was dropped who read events or logs as they come, and took nothing for too long.
   virtual void reader_dropped() = 0;
+  /// Has `write` called off the event loop, by which a long answer would keep all others waiting. What it refers to has to be its own.
+  virtual awaitable<std::string> write_aside(std::function<std::string()> write) = 0;
   /// In Prometheus' text format.
   virtual awaitable<std::string> metrics() = 0;
   /// What apps tell of themselves, in the same.

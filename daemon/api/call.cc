@@ -138,6 +138,16 @@ Result<std::string> idempotency_key(const io::ServerRequest& request) {
   return key;
 }
 
+awaitable<io::ServerReply> reply_aside(const Call& call, WriteBody body) {
+  std::function<std::string()> write = [body = std::move(body)]() mutable {
+    const WriteBody made = std::move(body);
+    return json::text(made()) + "\n";
+  };
+  io::ServerReply answer;
+  answer.body = co_await call.node.write_aside(std::move(write));
+  co_return answer;
+}
+
 std::optional<std::string> parameter_complaint(std::string_view name, std::string_view value) {
   if (name == "app" && !is_name(value))
     return fmt::format("'{}' is no name of an app: a small letter, then small letters, digits and '-', 31 at most", value.substr(0, 64));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -71,6 +72,11 @@ class QueryReader {
 
 /// The `Idempotency-Key` header, or nothing: 1 to 255 visible ASCII characters.
 Result<std::string> idempotency_key(const io::ServerRequest& request);
+
+using WriteBody = std::function<json::object()>;
+
+/// 200 with a body that may be long. It is made off the loop, where what `body` refers to goes, too: that has to be its own.
+awaitable<io::ServerReply> reply_aside(const Call& call, WriteBody body);
 
 /// What is wrong with a parameter of the path, or nothing: `{app}` is a name, `{id}` a number from 1.
 std::optional<std::string> parameter_complaint(std::string_view name, std::string_view value);

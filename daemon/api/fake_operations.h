@@ -212,6 +212,7 @@ class FakeNode : public Node {
     if (!feed) co_return fail(Errc::not_found, no_logs);
     co_return feed;
   }
+  awaitable<std::string> write_aside(std::function<std::string()> write) override { co_return write(); }
   awaitable<void> event_after(std::int64_t, std::chrono::milliseconds) override {
     ++waited;
     if (on_wait) on_wait();

@@ -180,7 +180,9 @@ awaitable<Answer> list_deployments(Call call) {
     deployments->resize(most);
     next = deployments->back().row.id;
   }
-  co_return reply(200, deployments_json(*deployments, next));
+  WriteBody body = [deployments = std::move(*deployments), next] { return deployments_json(deployments, next); };
+  auto answer = co_await reply_aside(call, std::move(body));
+  co_return answer;
 }
 
 }  // namespace berth::api

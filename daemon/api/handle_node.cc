@@ -75,9 +75,13 @@ awaitable<Answer> get_status(Call call) {
   if (!apps) co_return pass(apps.error());
   auto node = co_await call.node.status();
   leave_others_out(call.caller, node, *apps);
-  json::object body = to_json(node, *apps);
-  body["limited_to"] = json::array(call.caller.apps.begin(), call.caller.apps.end());
-  co_return reply(200, body);
+  WriteBody body = [node = std::move(node), apps = std::move(*apps), limited_to = call.caller.apps] {
+    json::object status = to_json(node, apps);
+    status["limited_to"] = json::array(limited_to.begin(), limited_to.end());
+    return status;
+  };
+  auto answer = co_await reply_aside(call, std::move(body));
+  co_return answer;
 }
 
 awaitable<Answer> drain_node(Call call) {
@@ -152,9 +156,11 @@ awaitable<Answer> list_events(Call call) {
     if (!begin) co_return pass(begin.error());
     first = *begin;
   }
-  const auto events = co_await wait_for_events(call, first, most, app, wait);
+  auto events = co_await wait_for_events(call, first, most, app, wait);
   if (!events) co_return pass(events.error());
-  co_return reply(200, events_json(*events));
+  WriteBody body = [events = std::move(*events)] { return events_json(events); };
+  auto answer = co_await reply_aside(call, std::move(body));
+  co_return answer;
 }
 
 awaitable<Answer> collect_slots(Call call) {
@@ -221,10 +227,12 @@ awaitable<Answer> get_discovery(Call call) {
 }
 
 awaitable<Answer> get_summary(Call call) {
-  const auto apps = co_await call.operations.status();
+  auto apps = co_await call.operations.status();
   if (!apps) co_return pass(apps.error());
-  const auto node = co_await call.node.status();
-  co_return reply(200, summary_json(node, *apps));
+  auto node = co_await call.node.status();
+  WriteBody body = [node = std::move(node), apps = std::move(*apps)] { return summary_json(node, apps); };
+  auto answer = co_await reply_aside(call, std::move(body));
+  co_return answer;
 }
 
 /// The loop runs, or there would be no answer.

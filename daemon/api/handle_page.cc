@@ -78,10 +78,11 @@ awaitable<Answer> get_page_status(Call call) {
   if (const auto known = query.done(); !known) co_return pass(known.error());
   // Read first: what comes meanwhile is told by an event, and the page asks again.
   const std::int64_t last = call.node.last_event();
-  const auto apps = co_await call.operations.status();
+  auto apps = co_await call.operations.status();
   if (!apps) co_return pass(apps.error());
-  const auto node = co_await call.node.status();
-  io::ServerReply answer = reply(200, page_json(node, *apps, last));
+  auto node = co_await call.node.status();
+  WriteBody body = [node = std::move(node), apps = std::move(*apps), last] { return page_json(node, apps, last); };
+  auto answer = co_await reply_aside(call, std::move(body));
   guard(answer);
   answer.headers["cache-control"] = "no-store";
   co_return answer;

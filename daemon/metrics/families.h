@@ -39,7 +39,10 @@ class Family {
 
 std::vector<Family> app_families(const Snapshot& snapshot);
 std::vector<Family> follow_families(const Snapshot& snapshot);
-std::vector<Family> instance_families(const Snapshot& snapshot);
+std::vector<Family> instance_exit_families(const Snapshot& snapshot);
+std::vector<Family> instance_probe_families(const Snapshot& snapshot);  ///< and of logs
+std::vector<Family> instance_state_families(const Snapshot& snapshot);
+std::vector<Family> instance_usage_families(const Snapshot& snapshot);
 std::vector<Family> node_families(const Snapshot& snapshot);
 std::vector<Family> sink_families(const Snapshot& snapshot);
 std::vector<Family> webhook_families(const Snapshot& snapshot);

@@ -59,18 +59,6 @@ Family each_probe(const Snapshot& snapshot, std::string name, std::string help, 
   return family;
 }
 
-void add_probes(const Snapshot& snapshot, std::vector<Family>& families) {
-  families.push_back(each_probe(snapshot, "berth_instance_probes_total", "How often berthd asked a probe of an instance, by what it found: passed or failed.",
-                                [](Family& family, Family::Labels labels, const supervise::ProbeCount& count) {
-                                  labels.push_back({"result", "passed"});
-                                  family.add(labels, static_cast<double>(count.asked - count.failed));
-                                  labels.back().value = "failed";
-                                  family.add(std::move(labels), static_cast<double>(count.failed));
-                                }));
-  families.push_back(each_probe(snapshot, "berth_instance_probe_seconds_total", "How long berthd waited for the answers of a probe of an instance.",
-                                [](Family& family, Family::Labels labels, const supervise::ProbeCount& count) { family.add(std::move(labels), count.took.count()); }));
-}
-
 Family log_lines(const Snapshot& snapshot) {
   auto family = Family::counter("berth_instance_log_lines_total", "Lines of an instance that its keeper wrote to its log since the keeper began.");
   each_instance(snapshot, [&](const deploy::InstanceView& view) { family.add(labels_of(view), static_cast<double>(view.status.log_lines)); });
@@ -112,7 +100,49 @@ Family used(const Snapshot& snapshot, Family family, Value value) {
   return family;
 }
 
-void add_usage(const Snapshot& snapshot, std::vector<Family>& families) {
+}  // namespace
+
+std::vector<Family> instance_state_families(const Snapshot& snapshot) {
+  using deploy::InstanceView;
+  std::vector<Family> families;
+  families.push_back(gauge(snapshot, "berth_instance_up", "Whether a process of the instance runs.",
+                           [](const InstanceView& view) { return view.status.pid > 0; }));
+  families.push_back(gauge(snapshot, "berth_instance_ready", "Whether the instance is ready, as its probes tell.",
+                           [](const InstanceView& view) { return view.status.ready; }));
+  families.push_back(gauge(snapshot, "berth_instance_serving", "Whether the public port leads to the instance.",
+                           [](const InstanceView& view) { return view.serving; }));
+  families.push_back(gauge(snapshot, "berth_instance_crash_looping", "Whether the instance keeps ending: five exits within a minute, none up for 10 s.",
+                           [](const InstanceView& view) { return view.status.crash_loop; }));
+  families.push_back(restarts(snapshot));
+  families.push_back(starts(snapshot));
+  families.push_back(limits(snapshot));
+  return families;
+}
+
+std::vector<Family> instance_exit_families(const Snapshot& snapshot) {
+  std::vector<Family> families;
+  families.push_back(exits(snapshot));
+  return families;
+}
+
+std::vector<Family> instance_probe_families(const Snapshot& snapshot) {
+  std::vector<Family> families;
+  families.push_back(each_probe(snapshot, "berth_instance_probes_total", "How often berthd asked a probe of an instance, by what it found: passed or failed.",
+                                [](Family& family, Family::Labels labels, const supervise::ProbeCount& count) {
+                                  labels.push_back({"result", "passed"});
+                                  family.add(labels, static_cast<double>(count.asked - count.failed));
+                                  labels.back().value = "failed";
+                                  family.add(std::move(labels), static_cast<double>(count.failed));
+                                }));
+  families.push_back(each_probe(snapshot, "berth_instance_probe_seconds_total", "How long berthd waited for the answers of a probe of an instance.",
+                                [](Family& family, Family::Labels labels, const supervise::ProbeCount& count) { family.add(std::move(labels), count.took.count()); }));
+  families.push_back(log_lines(snapshot));
+  families.push_back(log_dropped(snapshot));
+  return families;
+}
+
+std::vector<Family> instance_usage_families(const Snapshot& snapshot) {
+  std::vector<Family> families;
   families.push_back(used(snapshot, Family::counter("berth_instance_cpu_seconds_total", "CPU time, user and system, that an instance used."),
                           [](const InstanceUsage& usage) { return usage.cpu_seconds; }));
   families.push_back(used(snapshot, Family::gauge("berth_instance_resident_memory_bytes", "Anonymous memory and mapped files of an instance that are in RAM."),
@@ -129,29 +159,6 @@ void add_usage(const Snapshot& snapshot, std::vector<Family>& families) {
                           [](const InstanceUsage& usage) { return usage.written_bytes; }));
   families.push_back(used(snapshot, Family::counter("berth_instance_oom_kills_total", "Processes of an instance that the kernel killed at its memory limit."),
                           [](const InstanceUsage& usage) { return usage.oom_kills; }));
-}
-
-}  // namespace
-
-std::vector<Family> instance_families(const Snapshot& snapshot) {
-  using deploy::InstanceView;
-  std::vector<Family> families;
-  families.push_back(gauge(snapshot, "berth_instance_up", "Whether a process of the instance runs.",
-                           [](const InstanceView& view) { return view.status.pid > 0; }));
-  families.push_back(gauge(snapshot, "berth_instance_ready", "Whether the instance is ready, as its probes tell.",
-                           [](const InstanceView& view) { return view.status.ready; }));
-  families.push_back(gauge(snapshot, "berth_instance_serving", "Whether the public port leads to the instance.",
-                           [](const InstanceView& view) { return view.serving; }));
-  families.push_back(gauge(snapshot, "berth_instance_crash_looping", "Whether the instance keeps ending: five exits within a minute, none up for 10 s.",
-                           [](const InstanceView& view) { return view.status.crash_loop; }));
-  families.push_back(restarts(snapshot));
-  families.push_back(exits(snapshot));
-  families.push_back(starts(snapshot));
-  families.push_back(limits(snapshot));
-  add_probes(snapshot, families);
-  families.push_back(log_lines(snapshot));
-  families.push_back(log_dropped(snapshot));
-  add_usage(snapshot, families);
   return families;
 }
 

@@ -1,8 +1,10 @@
 """What reverts a release in its bake besides instances that end: a counter of its own, lines in its log, and reboots."""
+import contextlib
 import datetime
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -276,6 +278,9 @@ class Bake(BerthCase):
         self.assertSays(stopped, f"Its deployment {deployment} of v2 was in its bake, which waits and begins again with 'berth start web'; {back}.")
         wait_until(lambda: back in self.notes(), "it is noted")
         self.assertEqual((self.last()["bake_until"], self.last()["progress"]["instances_ready"]), ("", 0))
+        with contextlib.closing(sqlite3.connect(f"file:{self.node.state}/berth.db?mode=ro", uri=True, timeout=5)) as database:
+            (until,), = database.execute("SELECT bake_until_ms FROM deployments WHERE id = ?", (deployment,)).fetchall()
+        self.assertEqual(until, 0, "a berthd that comes back after the start does not take the rest for a bake")
         self.assertNotIn("nearly over", self.node.berth("status").text)
         self.assertSays(self.node.berth("cancel", str(deployment), expect=8), "is decided already, and web is stopped", "'berth start web' goes on with its bake", back)
         self.assertSays(self.node.berth("revert", "web", expect=8), "'berth start web' first, or 'berth deploy web@v1 --force', which goes back to v1 and starts it")

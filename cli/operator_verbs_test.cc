@@ -138,6 +138,21 @@ TEST_F(OperatorVerbs, WhatTakesLongIsWaitedForAsLongAsIsSaid) {
   }
 }
 
+TEST_F(OperatorVerbs, AStopOfASingleInstanceTellsWhoStoppedItBefore) {
+  const auto with = [this](const char* second) {
+    daemon.on("GET /v1/apps/web", fmt::format(R"json({{"app": "web", "active": "v2", "stopped": false, "instances": [
+      {{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "stopped": true, "stopped_by": "ann (uid 7)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": "noisy"}},
+      {{"instance": "web/web.2", "process": "web", "number": 2, "release": "v2", "stopped": {}, "stopped_by": "bob (uid 8)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": ""}}]}})json", second));
+  };
+  with("false");
+  daemon.on("POST /v1/apps/web/stop", R"({"app": "web", "process": "web", "number": 1, "changed": false, "event": 0})");
+  EXPECT_THAT(berth({"stop", "web/web.1"}).out, testing::MatchesRegex("web/web\\.1 is stopped already, by ann \\(uid 7\\), .* ago: noisy\\.\n"));
+  daemon.on("POST /v1/apps/web/stop", R"({"app": "web", "process": "web", "changed": true, "event": 7})");
+  EXPECT_EQ(berth({"stop", "web/web"}).out, "web/web is stopped.\n") << "one of the two ran";
+  with("true");
+  EXPECT_THAT(berth({"stop", "web/web", "--reason", "loud"}).out, testing::MatchesRegex("web/web is stopped\\. It was already, by ann \\(uid 7\\), .* ago: noisy; this takes the place of that\\.\n"));
+}
+
 TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
   daemon.on("POST /v1/apps/web/hold", "{}");
   daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "", "held_by": "", "held_at": "", "held_firmly": false})");

@@ -31,6 +31,7 @@ object process_json(const deploy::ProcessStatus& process) {
           {"wanted", process.wanted},
           {"by_spec", process.by_spec},
           {"ready", process.ready},
+          {"stopped", process.stopped},
           {"public_port", process.public_port},
           {"routing", routing_text(process.routing)}};
 }
@@ -85,6 +86,10 @@ object to_json(const deploy::InstanceView& view) {
           {"ready", status.ready},
           {"serving", view.serving},
           {"not_ready", as_utf8(status.not_ready)},
+          {"stopped", view.stopped.has_value()},
+          {"stopped_by", view.stopped ? as_utf8(view.stopped->by) : std::string()},
+          {"stopped_at", view.stopped ? view.stopped->at : std::string()},
+          {"stopped_why", view.stopped ? as_utf8(view.stopped->why) : std::string()},
           {"says", as_utf8(status.says)},
           {"restarts", status.restarts},
           {"started_at", status.started_at},

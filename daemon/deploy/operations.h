@@ -98,6 +98,7 @@ struct WaitFor {
 struct ProcessStatus {
   std::string process;
   int wanted = 0, by_spec = 0, ready = 0;  ///< `wanted`: by `berth scale`, or as the release says
+  int stopped = 0;                         ///< of those that are wanted: on their own, by hand
   std::uint16_t public_port = 0;
   spec::Routing routing = spec::Routing::none;
 };
@@ -107,6 +108,7 @@ struct InstanceView {
   std::uint16_t port = 0;  ///< private
   std::map<std::string, std::uint16_t> ports;  ///< further private ones, by name
   bool serving = false;    ///< the route leads to it
+  std::optional<store::Stop> stopped{};  ///< who stopped it on its own, by hand; nothing: nobody did
 };
 
 /// A one-off command that runs.

@@ -204,9 +204,9 @@ object to_json(const store::Import& import) {
           {"already", import.already}};
 }
 
-object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
+object verdicts_json(const deploy::Verified& verified) {
   array list;
-  for (const auto& one : verdicts) {
+  for (const auto& one : verified.slots) {
     array drift;
     for (const auto& path : one.verdict.drift) drift.push_back({{"path", as_utf8(path.path)}, {"what", as_utf8(path.what)}});
     list.push_back({{"app", one.app},
@@ -216,7 +216,7 @@ object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
                     {"drifted", one.verdict.drifted},
                     {"drift", std::move(drift)}});
   }
-  return {{"slots", std::move(list)}};
+  return {{"slots", std::move(list)}, {"others", verified.others}};
 }
 
 object collected_json(const deploy::Collected& collected, bool dry_run) {

@@ -215,6 +215,12 @@ struct ExecStream {
   ExecEnds ends;
 };
 
+/// What comparing slots found.
+struct Verified {
+  std::vector<SlotVerdict> slots;
+  std::size_t others = 0;  ///< slots of the same apps that were not compared
+};
+
 /// Which slots are to be compared: of one app or, where that is empty, of all.
 struct VerifyRequest {
   std::string app;
@@ -298,7 +304,7 @@ class Operations {
   virtual awaitable<Result<store::Import>> import(ImportRequest request) = 0;
 
   /// Reads slots again and compares them with what is signed. Changes nothing but what status tells of them.
-  virtual awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) = 0;
+  virtual awaitable<Result<Verified>> verify(VerifyRequest request) = 0;
 
   virtual awaitable<Result<Releases>> releases(std::string app) = 0;
   /// App → releases in the repository for this node's environment.

@@ -153,6 +153,15 @@ TEST_F(OperatorVerbs, AStopOfASingleInstanceTellsWhoStoppedItBefore) {
   EXPECT_THAT(berth({"stop", "web/web", "--reason", "loud"}).out, testing::MatchesRegex("web/web is stopped\\. It was already, by ann \\(uid 7\\), .* ago: noisy; this takes the place of that\\.\n"));
 }
 
+TEST_F(OperatorVerbs, AReloadThatDoesNotTakeAllOverSaysSoInOneLine) {
+  daemon.on("POST /v1/reload", R"({"files": ["berthd.toml"], "until_restart": ["[[follow]]"]})");
+  const Ran some = berth({"node", "reload"});
+  EXPECT_EQ(some.out, "");
+  EXPECT_EQ(some.err, "berth: the configuration was read again; what changed in [[follow]] counts after a restart ('systemctl restart berthd'), which stops no app\n");
+  daemon.on("POST /v1/reload", R"({"files": ["berthd.toml"], "until_restart": []})");
+  EXPECT_EQ(berth({"node", "reload"}).out, "The configuration was read again, and counts.\n");
+}
+
 TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
   daemon.on("POST /v1/apps/web/hold", "{}");
   daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "", "held_by": "", "held_at": "", "held_firmly": false})");

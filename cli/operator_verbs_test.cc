@@ -162,6 +162,14 @@ TEST_F(OperatorVerbs, AReloadThatDoesNotTakeAllOverSaysSoInOneLine) {
   EXPECT_EQ(berth({"node", "reload"}).out, "The configuration was read again, and counts.\n");
 }
 
+TEST_F(OperatorVerbs, WhoSeesSomeAppsAloneIsToldSoByAnEmptyHistory) {
+  daemon.on("GET /v1/deployments", R"({"deployments": [], "next": null})");
+  daemon.on("GET /v1/status", R"({"limited_to": ["web", "api"]})");
+  EXPECT_EQ(berth({"history"}).out, "No deployments yet of the apps that you may see: this node shows you web, api alone.\n");
+  daemon.on("GET /v1/status", R"({"limited_to": []})");
+  EXPECT_EQ(berth({"history"}).out, "No deployments yet.\n");
+}
+
 TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
   daemon.on("POST /v1/apps/web/hold", "{}");
   daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "", "held_by": "", "held_at": "", "held_firmly": false})");

@@ -143,6 +143,7 @@ awaitable<Result<Story>> Queries::story(std::string name) {
       story.lines.push_back({.at = i < moments.size() ? moments[i] : std::string(), .text = story.deployment->last_lines[i]});
     if (!story.lines.empty()) story.lines_of = row.app + "@" + row.release;
   }
+  if (const std::string killed = killed_at_a_stop(*events); story.about == Story::About::nothing && !killed.empty()) story.notes.push_back(killed);
   std::erase_if(story.notes, [&](const std::string& note) { return std::ranges::find(story.told, "note: " + note, &Told::text) != story.told.end(); });
   if (story.told.size() > kMostTold) story.told.erase(story.told.begin(), story.told.end() - kMostTold);
   story.advice = advise(story, before);

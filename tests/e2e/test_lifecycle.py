@@ -260,6 +260,8 @@ class Lifecycle(BerthCase):
         self.assertEqual({one["data"]["reason"] for one in self.node.events() if one["kind"] == "instance.exit"}, {how})
         self.assertIn(f"warning: web/web.1@v2: {how}", self.node.log_file.read_text())
         self.node.berth("start", "web")
+        self.assertRegex(self.node.berth("why", "web").out, r"Nothing is wrong with web: .*\nNote: web/web\.\d@v2 was stopped at 20\S+: it did not end within 2s of being asked to, and was killed\.\n")
+        self.node.berth("start", "web")
         self.node.wait_app(health="healthy")
 
     def test_scale_holds_over_deployments_until_a_release_says_another_number(self):

@@ -114,6 +114,13 @@ TEST_F(PublisherVerbs, VerboseNamesEachFileOfTheRepositoryThatIsRead) {
               testing::AllOf(HasSubstr("# " + at("repo") + "/metadata/timestamp.json: "), HasSubstr("# " + at("repo") + "/targets/web/production/"), HasSubstr("# ended with 0 after ")));
 }
 
+TEST_F(PublisherVerbs, AReleaseThatIsAsTheOneBeforeSaysSo) {
+  publish();
+  EXPECT_EQ(run(release()).err, "berth: v2 is as v1 is: the same build with the same configuration\n");
+  put("environments/production/files/more", "x");
+  EXPECT_EQ(run(release()).err, "");
+}
+
 TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
   publish();
   const Ran second = run(release());
@@ -261,7 +268,7 @@ TEST_F(PublisherVerbs, WarnWhenARoleIsToBeSignedSoonWhoeverTouchesTheRepository)
   run({"build", at("site")});
   EXPECT_THAT(run(release()).err, HasSubstr(soon));
   EXPECT_THAT(run({"promote", "web/production@v1", "--to", "qa", "--repo", at("repo"), "--environments", at("environments")}).err, HasSubstr(soon));
-  EXPECT_EQ(list_of(document(release()), "notes").size(), 1u);
+  EXPECT_EQ(list_of(document(release()), "notes").size(), 2u) << "and that it is as the one before";
   run({"repo", "refresh", at("repo"), "--only", "root"});
   EXPECT_EQ(run({"repo", "refresh", at("repo"), "--quiet"}).err, "");
 }

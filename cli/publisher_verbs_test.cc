@@ -74,6 +74,12 @@ TEST_F(PublisherVerbs, WhatMayNotBeReadIsNotPermittedAndNoWrongCall) {
   if (ran.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
   EXPECT_EQ(ran.exit, 7);
   EXPECT_THAT(ran.err, HasSubstr(at("site/berth.toml") + ": Permission denied"));
+  fs::create_directory(at("closed"));
+  fs::permissions(at("closed"), fs::perms::none);
+  ::setenv("XDG_DATA_HOME", at("closed/data").c_str(), 1);
+  const Ran nowhere = run_berth({"build", at("site")}, respect_modes);
+  EXPECT_EQ(nowhere.exit, 7);
+  EXPECT_THAT(nowhere.err, testing::AllOf(HasSubstr("builds are kept in " + at("closed/data/berth") + ", which cannot be made ("), HasSubstr("Permission denied): name another place by $XDG_DATA_HOME or $HOME\n")));
 }
 
 TEST_F(PublisherVerbs, BuildAndListBuilds) {

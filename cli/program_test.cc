@@ -135,6 +135,7 @@ TEST(Program, RefusesWrongCallsWithTwoAndSaysWhatWasMeant) {
       {{"history", "7", "--count", "2"}, "one deployment is named"},
       {{"deploy", "web@v1", "--forse"}, "did you mean '--force'?"},
       {{"gc", "-x"}, "berth gc: unknown option '-x'; see berth gc --help\n"},
+      {{"promote", "web@v1", "--to", "qa"}, "berth promote: say from which environment, as in web/dev@v1\n"},
       {{"promote", "web/qa", "--to", "production"}, "berth promote: say which release of web/qa, as in web/qa@v1; 'berth releases web' lists them\n"},
       {{"deploy"}, "APP@RELEASE|FILE is missing"},
       {{"deploy", "web"}, "say which release of web"},
